@@ -1,0 +1,32 @@
+# `make quickstart` and `make test` do everything on a bare machine; see README.md.
+include versions.mk
+
+PYTHON_FOR_VENV ?= python3
+VENV ?= .venv
+PADDLE_VERSION ?= $(PADDLE)
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: quickstart test lint install clean
+
+$(STAMP): setup.py versions.mk
+	$(PYTHON_FOR_VENV) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "paddlepaddle==$(PADDLE_VERSION)" -e ".[cpu,dev]"
+	touch $(STAMP)
+
+install: $(STAMP)
+
+quickstart: $(STAMP)
+	$(BIN)/python -m paddleseg_u2net quickstart
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,48 @@
+"""Packaging; tools are configured in pyproject.toml, versions in versions.mk."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSIONS = dict(
+    re.findall(r"^(\w+) = (.+)$", (HERE / "versions.mk").read_text(encoding="utf-8"), re.M)
+)
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE / "paddleseg_u2net/__init__.py").read_text(encoding="utf-8")
+).group(1)
+
+setup(
+    name="paddleseg_u2net",
+    version=VERSION,
+    description="U²-Net and U²-NetP for PaddleSeg: train, validate, predict",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    packages=find_packages(include=["paddleseg_u2net", "paddleseg_u2net.*"]),
+    python_requires=VERSIONS["PYTHON"],
+    # Paddle itself is an extra: its CPU and GPU builds are two packages that overwrite each other.
+    install_requires=[
+        f"paddleseg=={VERSIONS['PADDLESEG']}",
+        f"numpy{VERSIONS['NUMPY']}",
+        "opencv-python",
+        "pillow>=9.1",
+        "pyyaml",
+        "tqdm",
+        "visualdl",
+    ],
+    extras_require={
+        "cpu": [f"paddlepaddle>={VERSIONS['PADDLE_OLDEST']}"],
+        "gpu": [f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
+        "dev": [
+            "pytest",
+            "hypothesis",
+            "scipy",
+            "pysodmetrics==1.6.2",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+        ],
+    },
+    entry_points={"console_scripts": ["paddleseg_u2net = paddleseg_u2net.__main__:cli"]},
+)

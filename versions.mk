@@ -1,0 +1,7 @@
+# Every version in one place: setup.py, the Makefile and .ci/run read them here.
+PADDLE = 3.3.1
+PADDLE_OLDEST = 2.6.2
+PADDLESEG = 2.8.0
+# paddleseg's OpenCV is built against numpy 1, and has no wheels after Python 3.12.
+NUMPY = >=1.22,<2
+PYTHON = >=3.9,<3.13
