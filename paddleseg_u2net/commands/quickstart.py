@@ -1,0 +1,74 @@
+"""Draw data, train a small U²-Net on it, validate, predict, and show it all on one sheet."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import List
+
+from paddleseg_u2net.commands import draw, predict, train, val
+
+_SHOWN = 8
+
+
+def run(argv: List[str]) -> int:
+    """Run the whole chain; 0 if every link held."""
+    result = argparse.ArgumentParser(prog="quickstart", description=__doc__)
+    result.add_argument("--config", default="configs/quickstart.yml")
+    result.add_argument("--save_dir", default="output/quickstart", help="folder for all of it")
+    result.add_argument("--iters", type=int, help="overrides the configuration")
+    arguments = result.parse_args(argv)
+
+    out = Path(arguments.save_dir)
+    data, model = out / "data", out / "run" / "best_model"
+    root = [f"{part}_dataset.dataset_root={data}" for part in ("train", "val")]
+    iters = [] if arguments.iters is None else ["--iters", str(arguments.iters)]
+    steps = (
+        (draw, ["--save_dir", str(data)]),
+        (train, ["--config", arguments.config, "--save_dir", str(out / "run"), "--do_eval"]
+         + ["--save_interval", "1000000", *iters, "--opts", *root]),
+        (val, ["--model_path", str(model), "--json", str(out / "scores.json")]),
+        (predict, ["--model_path", str(model), "--image_path", str(_held_out(out))]
+         + ["--save_dir", str(out / "pictures")]),
+    )  # fmt: skip
+    for module, words in steps:
+        if module is predict:
+            _list_held_out(data, _held_out(out))
+        if code := module.run(words):
+            return code
+    sheet = _sheet(data, out)
+    print(f"\nScores:   {out / 'scores.json'}\nPictures: {out / 'pictures'}\nSheet:    {sheet}")
+    return 0
+
+
+def _held_out(out: Path) -> Path:
+    return out / "held_out.txt"
+
+
+def _list_held_out(data: Path, list_path: Path) -> None:
+    """The first few pictures that the model was not trained on, as a list for predict."""
+    from paddleseg_u2net.files import write_text
+
+    pairs = (data / "val_list.txt").read_text(encoding="utf-8").splitlines()[:_SHOWN]
+    images = [(data / pair.split()[0]).resolve() for pair in pairs]
+    write_text(list_path, "\n".join(map(str, images)) + "\n")
+
+
+def _sheet(data: Path, out: Path) -> Path:
+    from paddleseg_u2net.engine.predict_files import ADDED, SALIENCY
+    from paddleseg_u2net.images import read_image, read_mask, write_png
+    from paddleseg_u2net.render import contact_sheet
+
+    rows = []
+    for line in _held_out(out).read_text(encoding="utf-8").splitlines():
+        name = Path(line).name
+        pictures = out / "pictures"
+        rows.append((name, [
+            read_image(data / "images" / name),
+            read_mask(data / "masks" / name),
+            read_image(pictures / SALIENCY / name),
+            read_image(pictures / ADDED / name),
+        ]))  # fmt: skip
+    path = out / "sheet.png"
+    write_png(path, contact_sheet(rows, ["image", "mask", "map", "overlay"]))
+    return path

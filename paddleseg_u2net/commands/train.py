@@ -1,0 +1,68 @@
+"""``tools/train.py``: a configuration in, checkpoints out."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from typing import List
+
+from paddleseg_u2net.commands.arguments import parser, set_device
+from paddleseg_u2net.runtime import load_paddle
+
+
+def _arguments(argv: List[str]) -> argparse.Namespace:
+    result = parser("train", "Train a model. Flags are PaddleSeg's; keys of --config: docs.")
+    add = result.add_argument
+    add("--config", required=True, help="YAML file, e.g. configs/RGB/U2Net/u2net.yaml")
+    add("--save_dir", default="output", help="folder for checkpoints and records")
+    add("--num_workers", type=int, default=0, help="processes that read and augment; 0: none")
+    add("--do_eval", action="store_true", help="validate at every save, keep the best model")
+    add("--use_vdl", action="store_true", help="record for VisualDL in save_dir")
+    add("--use_ema", action="store_true", help="keep a moving average of the weights too")
+    add("--resume_model", metavar="DIR", help="an iter_N folder, or save_dir for its last one")
+    add("--iters", type=int, help="overrides the configuration")
+    add("--batch_size", type=int, help="overrides the configuration; per device")
+    add("--learning_rate", type=float, help="overrides the configuration")
+    add("--save_interval", type=int, default=1000, help="iterations between checkpoints")
+    add("--log_iters", type=int, default=10, help="iterations between log lines")
+    add("--keep_checkpoint_max", type=int, default=5, help="iter_N folders to keep; 0: all")
+    add("--seed", type=int, default=0, help="the same seed gives the same run on a CPU")
+    add("--precision", choices=("fp32", "fp16", "bf16"), default="fp32")
+    add("--amp_level", choices=("O1", "O2"), default="O1")
+    arguments = result.parse_args(argv)
+    for name, low in (
+        ("save_interval", 1),
+        ("log_iters", 1),
+        ("num_workers", 0),
+        ("keep_checkpoint_max", 0),
+        ("seed", 0),
+    ):
+        if getattr(arguments, name) < low:
+            result.error(f"--{name}: expected {low} or more, got {getattr(arguments, name)}")
+    return arguments
+
+
+def run(argv: List[str]) -> int:
+    """Train; 0 if all went well."""
+    arguments = _arguments(argv)
+    load_paddle()
+    from paddleseg_u2net.config import Config
+    from paddleseg_u2net.engine.journal import logger, start_logging
+    from paddleseg_u2net.engine.ranks import Ranks
+    from paddleseg_u2net.engine.trainer import RunOptions, Trainer
+
+    device = set_device(arguments.device)
+    start_logging(Ranks().is_first)
+    config = Config(
+        arguments.config,
+        arguments.opts,
+        arguments.learning_rate,
+        arguments.batch_size,
+        arguments.iters,
+    )
+    logger.info(f"Configuration {arguments.config} on {device}:\n{config}")
+    options = {field.name: getattr(arguments, field.name) for field in fields(RunOptions)}
+    trainer = Trainer(config, RunOptions(**options))
+    trainer.run()
+    logger.info(f"Trained to iter {trainer.iteration}; checkpoints are in {trainer.save_dir}")
+    return 0

@@ -1,0 +1,50 @@
+"""``tools/val.py``: a trained model in, its scores out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import List
+
+from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser, set_device
+from paddleseg_u2net.files import write_text
+from paddleseg_u2net.runtime import load_paddle
+
+
+def _arguments(argv: List[str]) -> argparse.Namespace:
+    result = parser("val", "Score a trained model on val_dataset, at the images' own sizes.")
+    add = result.add_argument
+    add("--model_path", required=True, help="model.pdparams, or a folder with it")
+    add("--config", help="YAML file; else the one saved beside the model")
+    add("--num_workers", type=int, default=0, help="processes that read ahead; 0: none")
+    add("--batch_size", type=int, help="images per forward pass, where their sizes are the same")
+    add("--json", metavar="FILE", help="write the scores there too")
+    add_inference(result)
+    return result.parse_args(argv)
+
+
+def run(argv: List[str]) -> int:
+    """Validate; 0 if every image could be scored."""
+    arguments = _arguments(argv)
+    load_paddle()
+    from paddleseg_u2net.engine import trained
+    from paddleseg_u2net.engine.evaluator import evaluate, lines
+    from paddleseg_u2net.engine.journal import logger, start_logging
+    from paddleseg_u2net.engine.ranks import Ranks
+    from paddleseg_u2net.metrics import json_ready
+
+    set_device(arguments.device)
+    ranks = Ranks()
+    start_logging(ranks.is_first)
+    opts = [*arguments.opts, *inference_opts(arguments)]
+    weights, config, predictor = trained.load(arguments.model_path, arguments.config, opts)
+    dataset = config.dataset("val")
+    logger.info(f"Validating {weights}; {dataset.describe()}")
+    batch_size = arguments.batch_size or config.test_batch_size()
+    scores = evaluate(predictor, dataset, batch_size, arguments.num_workers, ranks)
+    for line in lines(scores):
+        logger.info(line)
+    if arguments.json and ranks.is_first:
+        content = {"model_path": str(weights), **json_ready(scores)}
+        write_text(arguments.json, json.dumps(content, indent=2) + "\n")
+    return 0

@@ -1,0 +1,22 @@
+"""Importing this module registers everything with PaddleSeg's component manager.
+
+``U2Net`` and ``U2Netp`` are names of PaddleSeg's own, older model: this project's answer to them
+afterwards, ``U2Netp`` to ``U2NetP``.
+"""
+
+from paddleseg.cvlibs import manager
+
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.losses import DeepSupervisionLoss
+from paddleseg_u2net.models import U2Net, U2NetP
+from paddleseg_u2net.registry import register
+
+_STOCK = ("paddleseg.models.u2net",)
+
+register(manager.MODELS, U2Net, replaces=_STOCK)
+register(manager.MODELS, U2NetP)
+register(manager.MODELS, U2NetP, name="U2Netp", replaces=_STOCK)
+register(manager.LOSSES, DeepSupervisionLoss)
+register(manager.DATASETS, PairDataset)
+register(manager.TRANSFORMS, RandomCrop)

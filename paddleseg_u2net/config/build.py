@@ -1,0 +1,285 @@
+"""Checked settings to objects, through PaddleSeg's managers and builder."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
+
+import paddle
+import yaml
+from paddleseg.cvlibs import SegBuilder, manager
+
+from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
+from paddleseg_u2net.config.reading import Tree, apply_opts, read_yaml
+from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tree, nearest
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.inference import Augment, Preprocess, Window
+from paddleseg_u2net.losses import DeepSupervisionLoss
+
+_TRAINER = {
+    "best_metric": "mIoU",
+    "early_stop": 0,
+    "accumulate": 1,
+    "ema_decay": 0.999,
+    "vdl_images": 4,
+}
+
+
+class Config:
+    """A configuration, checked as a whole when it is read.
+
+    Args:
+        source: a YAML file, or a dictionary of its form.
+        opts: ``key=value`` items that override it.
+        learning_rate, batch_size, iters: override those keys where not None.
+
+    Raises:
+        ConfigError: something is wrong; the message names the file or key and the repair.
+    """
+
+    def __init__(
+        self,
+        source: Union[str, Path, Tree],
+        opts: Iterable[str] = (),
+        learning_rate: Optional[float] = None,
+        batch_size: Optional[int] = None,
+        iters: Optional[int] = None,
+    ) -> None:
+        tree = copy.deepcopy(source) if isinstance(source, dict) else read_yaml(source)
+        tree = apply_opts(tree, opts or ())
+        for key, value in (("batch_size", batch_size), ("iters", iters)):
+            if value is not None:
+                tree[key] = value
+        if learning_rate is not None:
+            tree.setdefault("lr_scheduler", {})["learning_rate"] = learning_rate
+        try:
+            check_tree(tree)
+            self.tree = tree
+            self._check_components()
+        except ConfigError as error:
+            where = "configuration" if isinstance(source, dict) else source
+            raise ConfigError(f"{where}: {error}") from None
+
+    # -- what the configuration says ---------------------------------------------------------
+
+    @property
+    def iters(self) -> int:
+        """Number of optimizer steps."""
+        return self.tree["iters"]
+
+    @property
+    def batch_size(self) -> int:
+        """Samples per device and forward pass."""
+        return self.tree["batch_size"]
+
+    @property
+    def num_classes(self) -> int:
+        """Output channels of the model."""
+        return self.tree["model"].get("num_classes", 1)
+
+    @property
+    def in_channels(self) -> int:
+        """Input channels of the model."""
+        return self.tree["model"].get("in_channels", 3)
+
+    @property
+    def ignore_index(self) -> int:
+        """The label that counts nowhere."""
+        return self.tree["loss"]["types"][0].get("ignore_index", 255)
+
+    @property
+    def trainer(self) -> Dict[str, Any]:
+        """best_metric, early_stop, accumulate, ema_decay, vdl_images."""
+        return {**_TRAINER, **self.tree.get("trainer", {})}
+
+    @property
+    def lr_scheduler_cfg(self) -> Tree:
+        """Read by PaddleSeg's builder."""
+        return dict(self.tree["lr_scheduler"])
+
+    def __str__(self) -> str:
+        return yaml.safe_dump(_plain(self.tree), sort_keys=False, allow_unicode=True)
+
+    # -- objects ---------------------------------------------------------------------------
+
+    def model(self) -> Any:
+        """The network, a ``paddle.nn.Layer``."""
+        return _build(self.tree["model"])
+
+    def criterion(self) -> DeepSupervisionLoss:
+        """The loss over all heads."""
+        loss = self.tree["loss"]
+        arguments = dict(loss["types"][0])
+        if len(loss.get("coef", [1])) > 1:
+            arguments["weights"] = loss["coef"]
+        return _build(arguments)
+
+    def lr_schedule(self) -> Any:
+        """The learning rate's schedule over optimizer steps."""
+        return SegBuilder(self).lr_scheduler
+
+    def optimizer(self, model: Any, learning_rate: Any) -> Any:
+        """The optimizer of ``model``'s parameters."""
+        return _build(self.tree["optimizer"])(model, learning_rate)
+
+    def dataset(self, part: str) -> PairDataset:
+        """The data set of ``train_dataset`` or ``val_dataset``; ``part`` is "train" or "val".
+
+        Raises:
+            ConfigError: the configuration has no such section.
+        """
+        key = f"{part}_dataset"
+        if key not in self.tree:
+            raise ConfigError(f"{key}: this key is missing; it says which pairs to take")
+        arguments = {"mode": part, **self.tree[key]}
+        for name, value in self._shared().items():
+            arguments.setdefault(name, value)
+        if part == "train" and "transforms" not in arguments and self.preprocess().size:
+            arguments["transforms"] = [
+                {"type": "Resize", "target_size": list(self.preprocess().size or ())}
+            ]
+        return _build(arguments)
+
+    def preprocess(self) -> Preprocess:
+        """What the network sees of a picture."""
+        return Preprocess(**self.tree.get("preprocess", {}), channels=self.in_channels)
+
+    def augment(self) -> Optional[Augment]:
+        """Test-time augmentation, if ``test_config.aug_eval`` is set."""
+        test = self.tree.get("test_config", {})
+        if not test.get("aug_eval"):
+            return None
+        scales = test.get("scales", 1.0)
+        return Augment(
+            tuple(float(s) for s in (scales if isinstance(scales, (list, tuple)) else [scales])),
+            test.get("flip_horizontal", False),
+            test.get("flip_vertical", False),
+        )
+
+    def window(self) -> Optional[Window]:
+        """Sliding windows, if ``test_config.is_slide`` is set."""
+        test = self.tree.get("test_config", {})
+        if not test.get("is_slide"):
+            return None
+        sizes = {}
+        for key in ("crop_size", "stride"):
+            if not test.get(key):
+                raise ConfigError(
+                    f"test_config.{key}: is_slide needs it, two numbers, e.g. 256 256"
+                )
+            sizes[key] = (int(test[key][0]), int(test[key][1]))
+        return Window(**sizes)
+
+    def test_batch_size(self) -> int:
+        """Images per forward pass in validation."""
+        return self.tree.get("test_config", {}).get("batch_size", 1)
+
+    # -- checks ----------------------------------------------------------------------------
+
+    def _shared(self) -> Dict[str, int]:
+        """What a data set has to know of the model and the loss."""
+        return {
+            "num_classes": self.num_classes,
+            "img_channels": self.in_channels,
+            "ignore_index": self.ignore_index,
+        }
+
+    def _check_components(self) -> None:
+        _check_component("model", self.tree["model"], [manager.MODELS, manager.BACKBONES])
+        _check_component("optimizer", self.tree["optimizer"], [manager.OPTIMIZERS])
+        self._check_loss()
+        self._check_schedule()
+        self.preprocess()
+        for key in ("train_dataset", "val_dataset"):
+            if key in self.tree:
+                self._check_dataset(key, self.tree[key])
+
+    def _check_loss(self) -> None:
+        loss = self.tree["loss"]
+        kinds = {item.get("type") for item in loss["types"] if isinstance(item, Mapping)}
+        if kinds != {"DeepSupervisionLoss"}:
+            raise ConfigError(
+                "loss.types: expected one entry {type: DeepSupervisionLoss}, got "
+                f"{loss['types']!r}; {nearest(str(*list(kinds)[:1]), ['DeepSupervisionLoss'])}"
+            )
+        _check_component("loss.types.0", loss["types"][0], [manager.LOSSES])
+        if "weights" in loss["types"][0] and len(loss.get("coef", [1])) > 1:
+            raise ConfigError("loss.coef: heads are weighted by types.0.weights already; keep one")
+
+    def _check_schedule(self) -> None:
+        schedule = self.lr_scheduler_cfg
+        known = {
+            name: item
+            for name, item in vars(paddle.optimizer.lr).items()
+            if inspect.isclass(item) and issubclass(item, paddle.optimizer.lr.LRScheduler)
+        }
+        kind = schedule.pop("type", None)
+        if kind not in known:
+            raise ConfigError(
+                f"lr_scheduler.type: there is no {kind!r}; {nearest(str(kind), known)}"
+            )
+        for key in ("learning_rate", "warmup_iters", "warmup_start_lr"):
+            value = schedule.get(key, 0)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ConfigError(f"lr_scheduler.{key}: expected a number, got {value!r}")
+        schedule.pop("warmup_iters", None)
+        schedule.pop("warmup_start_lr", None)
+        schedule.setdefault("decay_steps", self.iters) if kind == "PolynomialDecay" else None
+        check_arguments("lr_scheduler", known[kind], schedule)
+
+    def _check_dataset(self, key: str, arguments: Tree) -> None:
+        kind = arguments.get("type")
+        if kind != "PairDataset":
+            raise ConfigError(
+                f"{key}.type: expected PairDataset, got {kind!r}; "
+                + nearest(str(kind), ["PairDataset"])
+            )
+        _check_component(key, {"mode": "", **arguments}, [manager.DATASETS])
+        for name, value in self._shared().items():
+            if arguments.get(name, value) != value:
+                raise ConfigError(
+                    f"{key}.{name}: model and loss say {value}, this says {arguments[name]}; "
+                    "delete it here or make them agree"
+                )
+        transforms = arguments.get("transforms") or []
+        if transforms and key == "val_dataset":
+            raise ConfigError(
+                "val_dataset.transforms: validation sees pictures as prediction does; set "
+                "preprocess.size, mean and std instead and delete this key"
+            )
+        for number, item in enumerate(transforms):
+            where = f"{key}.transforms.{number}"
+            if isinstance(item, Mapping) and item.get("type") in ("Normalize", "Compose"):
+                raise ConfigError(f"{where}: {item['type']} is done by preprocess; delete it here")
+            _check_component(where, item, [manager.TRANSFORMS])
+
+
+def _check_component(where: str, arguments: Any, managers: List[Any]) -> None:
+    if not isinstance(arguments, Mapping) or "type" not in arguments:
+        raise ConfigError(f"{where}: expected a dictionary with a type, got {arguments!r}")
+    known = {name: item for one in managers for name, item in one.components_dict.items()}
+    kind = arguments["type"]
+    if kind not in known:
+        raise ConfigError(f"{where}.type: there is no {kind!r}; {nearest(str(kind), known)}")
+    rest = {key: value for key, value in arguments.items() if key != "type"}
+    check_arguments(where, known[kind], rest)
+
+
+def _build(arguments: Tree) -> Any:
+    """PaddleSeg's builder, with its wrapper around errors taken off."""
+    try:
+        return SegBuilder(None).build_component(arguments)
+    except RuntimeError as error:
+        cause: BaseException = error
+        while isinstance(cause, RuntimeError) and cause.__context__ is not None:
+            cause = cause.__context__
+        raise cause from None
+
+
+def _plain(value: Any) -> Any:
+    """Only what YAML has: lists for tuples."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,123 @@
+"""YAML files with `_base_`, and `--opts`: to one plain dictionary. Checks syntax, not meaning."""
+
+from __future__ import annotations
+
+import copy
+import re
+from ast import literal_eval
+from pathlib import Path
+from typing import Any, Dict, Iterable, Tuple, Union
+
+import yaml
+
+Tree = Dict[str, Any]
+
+
+class ConfigError(ValueError):
+    """A configuration cannot be used; the message names the file or key and the repair."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose numbers are those of YAML 1.2: PyYAML takes ``1e-3`` for text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_yaml(path: Union[str, Path]) -> Tree:
+    """The dictionary in ``path``, over those of its ``_base_`` file or files.
+
+    A later base overrides an earlier one, the file overrides its bases; dictionaries are merged,
+    except where the upper one says ``_inherited_: False`` or names another ``type``: arguments of
+    one type mean nothing to another. Lists are replaced.
+
+    Raises:
+        ConfigError: a file is missing, is not YAML or not a dictionary, or bases form a circle.
+    """
+    return _read(Path(path), ())
+
+
+def _read(path: Path, above: Tuple[Path, ...]) -> Tree:
+    asked_by = f" (the _base_ of {above[-1]})" if above else ""
+    if not path.is_file():
+        raise ConfigError(f"{path}{asked_by}: there is no such configuration file; check the path")
+    if path.resolve() in [file.resolve() for file in above]:
+        raise ConfigError(f"{path}{asked_by}: _base_ files form a circle; take one of them out")
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this is not YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, got {type(tree).__name__}")
+    bases = tree.pop("_base_", [])
+    merged: Tree = {}
+    for base in [bases] if isinstance(bases, str) else bases:
+        merged = merge(_read(path.parent / str(base), (*above, path)), merged)
+    return merge(tree, merged)
+
+
+def merge(upper: Tree, lower: Tree) -> Tree:
+    """``upper`` over ``lower``, as ``read_yaml`` says; neither is changed."""
+    upper = copy.deepcopy(upper)
+    inherits = upper.pop("_inherited_", True)
+    other_type = "type" in upper and "type" in lower and upper["type"] != lower["type"]
+    merged = copy.deepcopy(lower) if inherits and not other_type else {}
+    for key, value in upper.items():
+        below = merged.get(key)
+        merged[key] = merge(value, below if isinstance(below, dict) else {}) if isinstance(
+            value, dict
+        ) else value  # fmt: skip
+    return merged
+
+
+def apply_opts(tree: Tree, opts: Iterable[str]) -> Tree:
+    """``tree`` with ``key.sub.0.key=value`` items set.
+
+    Raises:
+        ConfigError: an item has no ``=``, or its key leads through something that has no parts.
+    """
+    tree = copy.deepcopy(tree)
+    for item in opts:
+        key, equals, text = item.partition("=")
+        if not equals or not key:
+            raise ConfigError(
+                f"--opts: expected key=value such as model.num_classes=2, got {item!r}"
+            )
+        _set(tree, key, _value(text))
+    return tree
+
+
+def _value(text: str) -> Any:
+    """A Python literal as in PaddleSeg (`0.75,1.0`, `None`), else YAML, else text."""
+    try:
+        value = literal_eval(text)
+        return list(value) if isinstance(value, tuple) else value
+    except (ValueError, SyntaxError):
+        pass
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError:
+        return text
+
+
+def _set(tree: Tree, key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    node: Any = tree
+    for depth, part in enumerate(parents):
+        try:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        except (ValueError, IndexError, AttributeError):
+            node = None
+        if not isinstance(node, (dict, list)):
+            path = ".".join(parents[: depth + 1])
+            raise ConfigError(f"--opts {key}: {path} has no parts to set in this configuration")
+    try:
+        node[int(last) if isinstance(node, list) else last] = value
+    except (ValueError, IndexError):
+        raise ConfigError(
+            f"--opts {key}: expected an index below {len(node)}, got {last}"
+        ) from None

@@ -1,0 +1,193 @@
+"""A data set of image and mask files: one class for all of them, a row of the table for each."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+import cv2
+import numpy as np
+
+from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, recognise
+from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
+from paddleseg_u2net.datasets.table import TABLE
+from paddleseg_u2net.images import read_image, read_mask
+
+# Masks that are looked at to recognise the coding; every one is checked against it when read.
+_LOOKED_AT = 64
+
+
+class PairDataset:
+    """Images with masks, from a row of the table, list files, or two folders.
+
+    Args:
+        mode: "train", "val" or "test"; chooses the list, the part, and whether to augment.
+        name: a row of ``paddleseg_u2net.datasets.table``; gives root, lists or folders.
+        dataset_root: folder that all other paths are relative to; ``data/<name>`` if not given.
+        train_path, val_path, test_path: list files, see ``pairs.from_list``.
+        images, masks: two folders instead of lists, see ``pairs.from_folders``.
+        val_share: part of the pairs that are for validation, where no list says so.
+        separator: between image and mask in a list line.
+        num_classes: 1 (foreground or not) or more.
+        ignore_index: a class number that counts nowhere.
+        img_channels: 1, 3 or 4: images are read as grey, RGB or RGBA.
+        mask_values: auto, index, binary, soft, or a table; see ``paddleseg_u2net.datasets.masks``.
+        mismatched_masks: "error", or "resize": a mask of another size is fitted to its image.
+        transforms: augmentation in training: callables on ``{"img", "label", "gt_fields",
+            "trans_info"}`` as in PaddleSeg.
+
+    Raises:
+        PairingError, MaskError: see there.
+    """
+
+    # PaddleSeg's builder asks the class; instances know better.
+    NUM_CLASSES, IMG_CHANNELS, IGNORE_INDEX = 1, 3, 255
+
+    def __init__(
+        self,
+        mode: str = "train",
+        name: Optional[str] = None,
+        dataset_root: Optional[str] = None,
+        train_path: Optional[str] = None,
+        val_path: Optional[str] = None,
+        test_path: Optional[str] = None,
+        images: Optional[str] = None,
+        masks: Optional[str] = None,
+        val_share: float = 0.0,
+        separator: Optional[str] = None,
+        num_classes: int = 1,
+        ignore_index: int = 255,
+        img_channels: int = 3,
+        mask_values: Union[str, Dict[int, int]] = "auto",
+        mismatched_masks: str = "error",
+        transforms: Optional[Sequence[Callable[[Dict[str, Any]], Dict[str, Any]]]] = None,
+    ) -> None:
+        if mode not in ("train", "val", "test"):
+            raise PairingError(f"mode: expected train, val or test, got {mode!r}")
+        if img_channels not in (1, 3, 4):
+            raise PairingError(f"img_channels: expected 1, 3 or 4, got {img_channels!r}")
+        if mismatched_masks not in ("error", "resize"):
+            raise PairingError(
+                f"mismatched_masks: expected error or resize, got {mismatched_masks!r}"
+            )
+        check_coding(mask_values, num_classes, "mask_values")
+        self.mode, self.name = mode, name
+        self.num_classes, self.ignore_index = num_classes, ignore_index
+        self.img_channels, self.mismatched_masks = img_channels, mismatched_masks
+        self.transforms = list(transforms or [])
+        self.classes = TABLE[name].classes if name in TABLE else ()
+
+        lists = {"train": train_path, "val": val_path, "test": test_path}
+        root = self._root(name, dataset_root)
+        pairs = self._pairs(root, lists[mode], images, masks, separator)
+        if val_share:
+            if not 0 < val_share < 1:
+                raise PairingError(f"val_share: expected a share between 0 and 1, got {val_share}")
+            pairs = share(pairs, val_share)[0 if mode == "train" else 1]
+        self.pairs: List[Pair] = pairs
+        self.coding = mask_values if mask_values != "auto" else self._recognise()
+
+    def _root(self, name: Optional[str], dataset_root: Optional[str]) -> Path:
+        if name is not None and name not in TABLE:
+            raise PairingError(f"name: expected one of {', '.join(TABLE)}, got {name!r}")
+        root = Path(dataset_root or (f"data/{name}" if name else "."))
+        if not root.is_dir():
+            bring = (
+                f"; `python benchmark_data_prepare/prepare.py {name} --source FOLDER` puts it "
+                "there from an unpacked download"
+                if name
+                else ""
+            )
+            raise PairingError(
+                f"{root}: expected the data set's folder, found none{bring}; the key "
+                f"{self.mode}_dataset.dataset_root points elsewhere"
+            )
+        return root
+
+    def _pairs(
+        self,
+        root: Path,
+        list_path: Optional[str],
+        images: Optional[str],
+        masks: Optional[str],
+        separator: Optional[str],
+    ) -> List[Pair]:
+        if list_path is None and images is None and masks is None and self.name is not None:
+            splits = TABLE[self.name].splits
+            if self.mode not in splits:
+                raise PairingError(
+                    f"name: {self.name} has no {self.mode} part, only {', '.join(splits)}"
+                )
+            split = splits[self.mode]
+            list_path, images, masks = split.list_file or None, split.images, split.masks
+        if list_path:
+            # As in PaddleSeg a list may also be given relative to the working folder.
+            candidates = [root / list_path, Path(list_path)]
+            path = next((path for path in candidates if path.is_file()), candidates[0])
+            return from_list(path, root, separator)
+        if images and masks:
+            return from_folders(root / images, root / masks)
+        raise PairingError(
+            f"{self.mode}_dataset: expected name, or {self.mode}_path (a list file), or both "
+            "images and masks (folders); got none of these"
+        )
+
+    def _recognise(self) -> str:
+        step = max(1, len(self.pairs) // _LOOKED_AT)
+        looked_at = self.pairs[::step][:_LOOKED_AT]
+        values = {int(value) for pair in looked_at for value in np.unique(read_mask(pair.mask))}
+        where = f"{looked_at[0].mask} and {len(looked_at) - 1} more"
+        return recognise(values, self.num_classes, self.ignore_index, where)
+
+    def describe(self) -> str:
+        """One line for the log: how many pairs, and how masks are read."""
+        return f"{self.mode}: {len(self)} pairs, masks read as {self.coding} (key mask_values)"
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def image(self, index: int) -> np.ndarray:
+        """The image as uint8 (H, W, img_channels)."""
+        return read_image(self.pairs[index].image, self.img_channels)
+
+    def read(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
+        """Image uint8 (H, W, img_channels) and label (H, W), see ``masks.decode``.
+
+        Raises:
+            ImageError, MaskError: a file cannot be read, or the sizes differ.
+        """
+        pair = self.pairs[index]
+        image = self.image(index)
+        raw = read_mask(pair.mask)
+        label = decode(raw, self.coding, self.num_classes, self.ignore_index, pair.mask)
+        if label.shape != image.shape[:2]:
+            label = self._fit(label, image.shape[:2], pair)
+        return image, label
+
+    def _fit(self, label: np.ndarray, shape: Tuple[int, ...], pair: Pair) -> np.ndarray:
+        if self.mismatched_masks == "error":
+            raise MaskError(
+                f"{pair.mask}: expected the size of its image {pair.image}, {shape[1]}x{shape[0]}, "
+                f"got {label.shape[1]}x{label.shape[0]} (width x height); correct the file, or "
+                f"set {self.mode}_dataset.mismatched_masks: resize to stretch such masks"
+            )
+        method = cv2.INTER_LINEAR if self.coding == "soft" else cv2.INTER_NEAREST
+        return cv2.resize(label, (shape[1], shape[0]), interpolation=method)
+
+    def augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+        """As ``read``, with the transforms applied; the same ``seed`` gives the same result."""
+        image, label = self.read(index)
+        # PaddleSeg's transforms draw from the global generators.
+        state = np.random.SeedSequence(list(seed)).generate_state(2)
+        random.seed(int(state[0]))
+        np.random.seed(state[1])
+        data: Dict[str, Any] = {"img": image, "label": label, "gt_fields": ["label"], "trans_info": []}
+        for transform in self.transforms:
+            data = transform(data)
+        return data["img"], data["label"]
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """Image, label and name, as the files have them."""
+        image, label = self.read(index)
+        return {"img": image, "label": label, "name": self.pairs[index].name}

@@ -1,0 +1,35 @@
+"""An exponential moving average of the weights, which often scores better than the last ones."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+import numpy as np
+import paddle
+
+
+class EMA:
+    """The average of a model's state, BatchNorm statistics included.
+
+    After step t: average = d * average + (1 - d) * weights, d = min(decay, 1 - 1 / (t + 1)), as
+    PaddleSeg's.
+    """
+
+    def __init__(self, model: Any, decay: float = 0.999) -> None:
+        self.decay = decay
+        self.average = {name: value.clone() for name, value in model.state_dict().items()}
+
+    @paddle.no_grad()
+    def update(self, model: Any, step: int) -> None:
+        """Take in the weights after step ``step`` (1, 2, ...)."""
+        decay = min(self.decay, 1 - 1 / (step + 1))
+        for name, value in model.state_dict().items():
+            self.average[name] = decay * self.average[name] + (1 - decay) * value.astype("float32")
+
+    def state(self) -> Dict[str, np.ndarray]:
+        """The average, by the model's names."""
+        return {name: value.numpy() for name, value in self.average.items()}
+
+    def load_state(self, state: Dict[str, np.ndarray]) -> None:
+        """Continue from ``state``."""
+        self.average = {name: paddle.to_tensor(value) for name, value in state.items()}

@@ -1,0 +1,150 @@
+"""What a run says while it goes: log lines, a progress bar, VisualDL."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from paddleseg_u2net import render
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.inference import Predictor
+
+logger = logging.getLogger("paddleseg_u2net")
+
+
+class _BarAware(logging.StreamHandler):
+    """Lines that go above a progress bar instead of through it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with tqdm.external_write_mode(file=self.stream):
+            super().emit(record)
+
+
+def start_logging(first: bool = True) -> None:
+    """Log to standard output in PaddleSeg's form; other processes than the first stay silent."""
+    handler = _BarAware(sys.stdout)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s [%(levelname)s]\t%(message)s", "%Y-%m-%d %H:%M:%S")
+    )
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO if first else logging.CRITICAL)
+    logger.propagate = False
+
+
+class Journal:
+    """Costs and losses between two log lines, and where they are written.
+
+    Args:
+        iters, batch_size, per_epoch: steps of the run, samples per step of this process, steps per
+            epoch.
+        log_iters: steps between two lines.
+        log_dir: where VisualDL's record goes; None for none.
+    """
+
+    def __init__(
+        self,
+        iters: int,
+        batch_size: int,
+        per_epoch: float,
+        log_iters: int,
+        first: bool,
+        start: int,
+        log_dir: Optional[Path] = None,
+    ) -> None:
+        self.iters, self.batch_size, self.per_epoch = iters, batch_size, per_epoch
+        self.log_iters = log_iters
+        self.writer: Any = None
+        if log_dir is not None and first:
+            from visualdl import LogWriter
+
+            self.writer = LogWriter(str(log_dir))
+        self.bar = tqdm(
+            total=iters,
+            initial=start,
+            desc="training",
+            unit="iter",
+            disable=None if first else True,
+        )
+        self._clear()
+
+    def _clear(self) -> None:
+        self._reader = self._batch = 0.0
+        self._losses: List[np.ndarray] = []
+        self._since = time.perf_counter()
+
+    def data_read(self) -> None:
+        """A batch has come from the loader."""
+        self._reader += time.perf_counter() - self._since
+
+    def step(self, iteration: int, losses: np.ndarray, rate: float) -> None:
+        """A step has ended; ``losses`` are the total and each head's."""
+        self._batch += time.perf_counter() - self._since
+        self._losses.append(losses)
+        self.bar.update()
+        if iteration % self.log_iters == 0 or iteration == self.iters:
+            self._write(iteration, rate)
+            self._clear()
+        self._since = time.perf_counter()
+
+    def _write(self, iteration: int, rate: float) -> None:
+        steps = len(self._losses)
+        losses = np.mean(self._losses, axis=0)
+        batch, reader = self._batch / steps, self._reader / steps
+        seconds = int((self.iters - iteration) * batch + 0.5)
+        eta = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        logger.info(
+            f"[TRAIN] epoch: {int((iteration - 1) / self.per_epoch) + 1}, "
+            f"iter: {iteration}/{self.iters}, loss: {losses[0]:.4f}, lr: {rate:.6f}, "
+            f"batch_cost: {batch:.4f}, reader_cost: {reader:.5f}, "
+            f"ips: {self.batch_size / batch:.4f} samples/sec | ETA {eta}"
+        )
+        scalars = {"loss": losses[0], "lr": rate, "batch_cost": batch, "reader_cost": reader}
+        scalars.update({f"loss_{head}": value for head, value in enumerate(losses[1:])})
+        self._scalars("Train", scalars, iteration)
+
+    def evaluated(self, scores: Dict[str, Any], iteration: int, prefix: str = "") -> None:
+        """Write the scores of a validation to VisualDL."""
+        scalars = {
+            prefix + name: value for name, value in scores.items() if isinstance(value, float)
+        }
+        self._scalars("Evaluate", scalars, iteration)
+
+    def pictures(
+        self, predictor: Predictor, dataset: PairDataset, count: int, iteration: int
+    ) -> None:
+        """Write the first ``count`` validation images with their maps to VisualDL."""
+        if self.writer is None:
+            return
+        for index in range(min(count, len(dataset))):
+            image = dataset.image(index)
+            # the foreground, or the certainty that it is not class 0
+            probability = predictor(image)
+            shown = probability[0] if len(probability) == 1 else 1 - probability[0]
+            grey = np.repeat(render.saliency(shown)[..., None], 3, axis=2)
+            picture = np.concatenate([_rgb(image), grey], axis=1)
+            self.writer.add_image(f"Evaluate/{dataset.pairs[index].name}", picture, iteration)
+
+    def go_on(self) -> None:
+        """Training continues; what was done since the last step is not counted to the next."""
+        self._since = time.perf_counter()
+
+    def _scalars(self, group: str, scalars: Dict[str, Any], iteration: int) -> None:
+        if self.writer is not None:
+            for name, value in scalars.items():
+                self.writer.add_scalar(f"{group}/{name}", float(value), iteration)
+
+    def close(self) -> None:
+        """The run has ended, well or not."""
+        self.bar.close()
+        if self.writer is not None:
+            self.writer.close()
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)

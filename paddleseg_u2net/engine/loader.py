@@ -1,0 +1,169 @@
+"""Batches: the same data in the same order whatever the number of workers, from any iteration."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
+
+import numpy as np
+import paddle
+
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.inference import Predictor, Preprocess
+
+Item = Tuple[int, int]  # epoch (0, 1, ...), index into the data set
+
+
+class DataError(ValueError):
+    """A file of a data set cannot be used; the message names it."""
+
+
+class Schedule:
+    """Batches of (epoch, index) from batch number ``start`` to ``stop``.
+
+    Epoch e is the permutation drawn from (seed, e); what does not fill a batch of all ranks is
+    left out. Nothing is remembered between batches, so a resumed run needs only its number.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        start: int,
+        stop: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        if length < batch_size * ranks:
+            raise DataError(
+                f"train_dataset: {length} pairs do not fill one batch of {batch_size}"
+                + (f" on each of {ranks} processes" if ranks > 1 else "")
+                + f"; add images, or set batch_size to {max(1, length // ranks)} or less"
+            )
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.start, self.stop, self.rank, self.ranks = start, stop, rank, ranks
+        self.per_epoch = length // (batch_size * ranks)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[List[Item]]:
+        epoch, order = -1, np.zeros(0, np.int64)
+        for number in range(self.start, self.stop):
+            if number // self.per_epoch != epoch:
+                epoch = number // self.per_epoch
+                order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
+            first = ((number % self.per_epoch) * self.ranks + self.rank) * self.batch_size
+            yield [(epoch, int(i)) for i in order[first : first + self.batch_size]]
+
+
+class _Train:
+    """Augmented, normalised samples; an error comes back as its message, for the main process."""
+
+    def __init__(self, dataset: PairDataset, preprocess: Preprocess, seed: int) -> None:
+        self.dataset, self.preprocess, self.seed = dataset, preprocess, seed
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, item: Item) -> Any:
+        epoch, index = item
+        try:
+            image, label = self.dataset.augmented(index, (self.seed, epoch, index))
+            return self.preprocess(image, resize=False), label
+        except (ValueError, OSError) as error:
+            return _message(error, self.dataset.pairs[index].image)
+
+    @staticmethod
+    def collate(samples: Sequence[Any]) -> Dict[str, Any]:
+        """Samples to arrays (N, C, H, W) and (N, H, W), or the first error."""
+        for sample in samples:
+            if isinstance(sample, str):
+                return {"error": sample}
+        sizes = {sample[0].shape[1:] for sample in samples}
+        if len(sizes) > 1:
+            return {
+                "error": f"train_dataset.transforms: samples of a batch differ in size, {sizes}; "
+                "end with a Resize or RandomCrop to one size"
+            }
+        images, labels = zip(*samples)
+        return {"img": np.stack(images), "label": np.stack(labels)}
+
+
+class _Validation:
+    """Network inputs with labels as the files have them."""
+
+    def __init__(self, dataset: PairDataset, predictor: Predictor) -> None:
+        self.dataset, self.predictor = dataset, predictor
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            image, label = self.dataset.read(index)
+            return self.predictor.prepare(image), label
+        except (ValueError, OSError) as error:
+            return _message(error, self.dataset.pairs[index].image)
+
+    @staticmethod
+    def collate(samples: Sequence[Any]) -> Dict[str, Any]:
+        """Lists, since pictures have their own sizes; or the first error."""
+        for sample in samples:
+            if isinstance(sample, str):
+                return {"error": sample}
+        inputs, labels = zip(*samples)
+        return {"inputs": list(inputs), "labels": list(labels)}
+
+
+def _message(error: Exception, image: Any) -> str:
+    text = str(error)
+    return text if str(image) in text else f"{image}: {text}"
+
+
+def train_loader(
+    dataset: PairDataset, preprocess: Preprocess, schedule: Schedule, num_workers: int
+) -> Iterator[Tuple[paddle.Tensor, paddle.Tensor]]:
+    """Images float32 (N, C, H, W) and labels (N, H, W), for every batch of ``schedule``.
+
+    Raises:
+        DataError: a file cannot be used.
+    """
+    loader = paddle.io.DataLoader(
+        _Train(dataset, preprocess, schedule.seed),
+        batch_sampler=schedule,
+        collate_fn=_Train.collate,
+        num_workers=num_workers,
+        return_list=True,
+    )
+    for batch in _checked(loader):
+        yield batch["img"], batch["label"]
+
+
+def validation_loader(
+    dataset: PairDataset, predictor: Predictor, indices: Sequence[int], batch: int, workers: int
+) -> Iterator[Tuple[List[np.ndarray], List[np.ndarray]]]:
+    """Lists of inputs float32 (C, h, w) and labels (H, W), ``batch`` at a time.
+
+    Raises:
+        DataError: a file cannot be used.
+    """
+    loader = paddle.io.DataLoader(
+        _Validation(dataset, predictor),
+        batch_sampler=[list(indices[i : i + batch]) for i in range(0, len(indices), batch)],
+        collate_fn=_Validation.collate,
+        num_workers=workers,
+        return_list=True,
+    )
+    for found in _checked(loader):
+        yield (
+            [np.asarray(item) for item in found["inputs"]],
+            [np.asarray(item) for item in found["labels"]],
+        )
+
+
+def _checked(loader: Any) -> Iterator[Dict[str, Any]]:
+    for batch in loader:
+        if "error" in batch:
+            raise DataError(batch["error"])
+        yield batch

@@ -1,0 +1,300 @@
+"""The training loop: steps, and now and then a validation and a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import numpy as np
+import paddle
+
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.engine import checkpoint
+from paddleseg_u2net.engine.best import Best
+from paddleseg_u2net.engine.ema import EMA
+from paddleseg_u2net.engine.evaluator import evaluate, lines
+from paddleseg_u2net.engine.journal import Journal, logger
+from paddleseg_u2net.engine.loader import Schedule, train_loader
+from paddleseg_u2net.engine.precision import Precision
+from paddleseg_u2net.engine.ranks import Ranks
+from paddleseg_u2net.inference import Predictor
+from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.weights import fit_state, load_weights, read_pickle
+
+Batch = Tuple[paddle.Tensor, paddle.Tensor]
+
+
+class Diverged(ValueError):
+    """The loss is no number any more."""
+
+
+@dataclass
+class RunOptions:
+    """What a run is asked for on the command line; see ``paddleseg_u2net train --help``."""
+
+    save_dir: str = "output"
+    num_workers: int = 0
+    do_eval: bool = False
+    use_vdl: bool = False
+    use_ema: bool = False
+    resume_model: Optional[str] = None
+    save_interval: int = 1000
+    log_iters: int = 10
+    keep_checkpoint_max: int = 5
+    seed: int = 0
+    precision: str = "fp32"
+    amp_level: str = "O1"
+
+
+class Trainer:
+    """A training run.
+
+    Args:
+        config: what to train, on what, how.
+        options: what is asked for besides.
+
+    Raises:
+        ConfigError, PairingError, MaskError, DataError, CheckpointError, ValueError: something
+            asked for cannot be had; nothing has been written then.
+    """
+
+    def __init__(self, config: Config, options: RunOptions) -> None:
+        self.config, self.options, self.settings = config, options, config.trainer
+        self.save_dir = Path(options.save_dir)
+        if self.save_dir.exists() and not self.save_dir.is_dir():
+            raise ValueError(f"--save_dir {self.save_dir}: this is a file; name a folder")
+        self.ranks = Ranks()
+        self.precision = Precision(options.precision, options.amp_level)
+        paddle.seed(options.seed)
+        self.model = self.ranks.synchronise_batchnorm(config.model())
+        self.criterion, self.rate = config.criterion(), config.lr_schedule()
+        self.optimizer = config.optimizer(self.model, self.rate)
+        self.ema = EMA(self.model, self.settings["ema_decay"]) if options.use_ema else None
+        self.best = {"": Best(self.settings["best_metric"])}
+        if self.ema:
+            self.best["ema_"] = Best(self.settings["best_metric"])
+        self.train_set = config.dataset("train")
+        self.val_set = config.dataset("val") if options.do_eval else None
+        self.iteration = 0
+        if options.resume_model:
+            self._resume(checkpoint.latest(options.resume_model))
+        self.model, self.optimizer = self.precision.decorate(self.model, self.optimizer)
+        self.parallel = self.ranks.parallel(self.model)
+
+    def run(self) -> Dict[str, Any]:
+        """Train to the end; the scores of the last validation are returned."""
+        for dataset in (self.train_set, self.val_set):
+            if dataset is not None:
+                logger.info(dataset.describe())
+        schedule = self._schedule()
+        if self.ranks.is_first:
+            checkpoint.recover(self.save_dir)
+        journal = Journal(
+            self.config.iters,
+            self.config.batch_size * self.settings["accumulate"],
+            schedule.per_epoch / self.settings["accumulate"],
+            self.options.log_iters,
+            self.ranks.is_first,
+            self.iteration,
+            self.save_dir if self.options.use_vdl else None,
+        )
+        scores: Dict[str, Any] = {}
+        try:
+            for batches in self._steps(schedule, journal):
+                losses = self._step(batches)
+                journal.step(self.iteration, losses, self.optimizer.get_lr())
+                self._advance_rate(losses[0])
+                if self._is_due():
+                    scores = self._validate(journal)
+                    self._save()
+                    if self._has_waited_enough():
+                        break
+                    journal.go_on()
+        finally:
+            journal.close()
+        return scores
+
+    # -- one step ----------------------------------------------------------------------------
+
+    def _schedule(self) -> Schedule:
+        accumulate = self.settings["accumulate"]
+        return Schedule(
+            len(self.train_set),
+            self.config.batch_size,
+            self.options.seed,
+            self.iteration * accumulate,
+            self.config.iters * accumulate,
+            self.ranks.rank,
+            self.ranks.size,
+        )
+
+    def _steps(self, schedule: Schedule, journal: Journal) -> Iterator[List[Batch]]:
+        """The batches of each step; ``self.iteration`` is its number, from 1."""
+        loader = train_loader(
+            self.train_set, self.config.preprocess(), schedule, self.options.num_workers
+        )
+        while self.iteration < self.config.iters:
+            batches = [next(loader) for _ in range(self.settings["accumulate"])]
+            journal.data_read()
+            self.iteration += 1
+            yield batches
+
+    def _step(self, batches: List[Batch]) -> np.ndarray:
+        """Forward, backward, update; the mean total loss and each head's."""
+        self.model.train()
+        # Drawn anew for each step, so that a resumed run draws the same.
+        paddle.seed(self.options.seed * 1_000_003 + self.iteration)
+        losses = []
+        for images, labels in batches:
+            with self.precision.autocast():
+                heads = self.parallel(images)
+            total, parts = self.criterion.parts(heads, labels)
+            losses.append([float(value) for value in (total, *parts)])
+            self._refuse_nan(losses[-1])
+            self.precision.backward(total / len(batches) if len(batches) > 1 else total)
+        self.precision.step(self.optimizer)
+        if self.ema:
+            self.ema.update(self.model, self.iteration)
+        return np.mean(losses, axis=0)
+
+    def _refuse_nan(self, losses: List[float]) -> None:
+        if not np.isfinite(losses).all():
+            heads = ", ".join(f"{value:.4g}" for value in losses[1:])
+            saved = checkpoint.iterations(self.save_dir)
+            raise Diverged(
+                f"iteration {self.iteration}: the loss is {losses[0]} (heads: {heads}). "
+                + (f"{saved[-1]} is the last good checkpoint. " if saved else "")
+                + "Lower the learning rate, add optimizer.grad_clip_cfg, or look for broken "
+                "labels; with fp16 try bf16"
+            )
+
+    def _advance_rate(self, loss: float) -> None:
+        on_loss = isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau)
+        self.rate.step(loss) if on_loss else self.rate.step()
+
+    # -- now and then ------------------------------------------------------------------------
+
+    def _is_due(self) -> bool:
+        last = self.iteration == self.config.iters
+        return last or self.iteration % self.options.save_interval == 0
+
+    def _has_waited_enough(self) -> bool:
+        patience = self.settings["early_stop"]
+        if not self.val_set or not patience or self.best[""].waited < patience:
+            return False
+        logger.info(
+            f"Stopped at iter {self.iteration}: {patience} validations without a better "
+            f"{self.best[''].metric}"
+        )
+        return True
+
+    def _validate(self, journal: Journal) -> Dict[str, Any]:
+        if self.val_set is None:
+            return {}
+        weights = self.model.state_dict()
+        scores = self._score("", journal)
+        if self.ema:
+            kept = {name: value.clone() for name, value in weights.items()}
+            self.model.set_state_dict(self.ema.average)
+            try:
+                self._score("ema_", journal)
+            finally:
+                self.model.set_state_dict(kept)
+        return scores
+
+    def _score(self, kind: str, journal: Journal) -> Dict[str, Any]:
+        """Validate the model as it is; save it as the best of its ``kind`` if it is."""
+        assert self.val_set is not None
+        self.model.eval()
+        predictor = Predictor(
+            eager(self.model, self.precision.autocast),
+            self.config.preprocess(),
+            self.config.augment(),
+            self.config.window(),
+        )
+        scores = evaluate(
+            predictor,
+            self.val_set,
+            self.config.test_batch_size(),
+            self.options.num_workers,
+            self.ranks,
+        )
+        for line in lines(scores):
+            logger.info(line.replace("[EVAL]", "[EVAL] EMA") if kind else line)
+        journal.evaluated(scores, self.iteration, kind)
+        best = self.best[kind]
+        # Before the iteration's checkpoint, which remembers this score: whoever resumes from that
+        # must find the model that had it.
+        if best.offer(scores, self.iteration) and self.ranks.is_first:
+            state = {"iteration": self.iteration, "scores": scores}
+            checkpoint.save(
+                self.save_dir / f"{kind}best_model", self._weights(), str(self.config), state
+            )
+        name = "EMA model" if kind else "model"
+        logger.info(
+            f"[EVAL] The {name} with the best validation {best.metric} ({best.value:.4f}) was "
+            f"saved at iter {best.iteration}."
+        )
+        if not kind and self.ranks.is_first:
+            journal.pictures(predictor, self.val_set, self.settings["vdl_images"], self.iteration)
+        return scores
+
+    # -- keeping and finding again -----------------------------------------------------------
+
+    def _weights(self) -> Dict[str, np.ndarray]:
+        return {
+            name: value.astype("float32").numpy() for name, value in self.model.state_dict().items()
+        }
+
+    def _save(self) -> None:
+        if self.ranks.is_first:
+            state = {
+                "iteration": self.iteration,
+                "best": {kind: asdict(best) for kind, best in self.best.items()},
+                "scaler": self.precision.state(),
+                "must_agree": self._must_agree(),
+            }
+            checkpoint.save(
+                self.save_dir / f"iter_{self.iteration}",
+                self._weights(),
+                str(self.config),
+                state,
+                checkpoint.optimizer_state(self.optimizer, self.model),
+                self.ema.state() if self.ema else None,
+            )
+            checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
+        self.ranks.wait()
+
+    def _must_agree(self) -> Dict[str, Any]:
+        """What another value of would make a resumed run another run."""
+        return {
+            "seed": self.options.seed,
+            "use_ema": self.options.use_ema,
+            "precision": self.options.precision,
+            "batch_size": self.config.batch_size,
+            "trainer.accumulate": self.settings["accumulate"],
+            "trainer.best_metric": self.settings["best_metric"],
+            "processes": self.ranks.size,
+            "training pairs": len(self.train_set),
+        }
+
+    def _resume(self, folder: Path) -> None:
+        state = checkpoint.load_state(folder)
+        optimizer = checkpoint.load_optimizer(folder)
+        then, now = state["must_agree"], self._must_agree()
+        changed = [f"{key} was {then[key]}, is {now[key]}" for key in now if then[key] != now[key]]
+        if changed:
+            raise checkpoint.CheckpointError(
+                f"{folder}: resuming needs the settings of that run, but " + "; ".join(changed)
+            )
+        load_weights(self.model, folder)
+        checkpoint.set_optimizer_state(self.optimizer, self.model, optimizer)
+        if self.ema:
+            shapes = {name: value.shape for name, value in self.model.state_dict().items()}
+            path = folder / "ema.pdparams"
+            self.ema.load_state(fit_state(read_pickle(path), shapes, str(path)))
+        self.best = {kind: Best(**best) for kind, best in state["best"].items()}
+        self.precision.load_state(state["scaler"])
+        self.iteration = state["iteration"]
+        logger.info(f"Resumed from {folder}, iter {self.iteration}")

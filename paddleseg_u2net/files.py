@@ -1,0 +1,253 @@
+"""Files and folders that appear whole or not at all.
+
+Everything this package leaves on disk (masks, weights, reports, checkpoints) is first written
+beside its final place under a hidden temporary name and then renamed. A reader therefore sees
+the old content or the new content, never half of it, whatever stops the writer: an exception,
+a full disk, a killed process, or a power cut.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple, Union
+
+__all__ = ["atomic_dir", "atomic_path", "recover_dir", "write_bytes", "write_text"]
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+# In containers a restarted program often has the very process number of the one that was
+# killed. This mark tells leftovers of such a predecessor from what this process is writing.
+_RUN_MARK = uuid.uuid4().hex[:8]
+
+_FULL = "no space left on the device: free space or choose another folder"
+_REPAIRS: Dict[int, str] = {
+    errno.ENOSPC: _FULL,
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EACCES: "permission denied: choose a folder you may write to, or change its rights",
+}
+if hasattr(errno, "EDQUOT"):  # not on Windows
+    _REPAIRS[errno.EDQUOT] = _FULL.replace("on the device", "in your disk quota")
+
+# Some network and virtual file systems cannot sync a folder; the rename itself still holds.
+_FOLDER_SYNC_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}
+
+
+@contextmanager
+def atomic_path(path: PathLike) -> Iterator[Path]:
+    """Write a file so that it appears whole or not at all.
+
+    Yields a temporary path in the folder of `path`, with the same suffix and a hidden name that
+    no other process uses; the caller writes the file there. On a clean exit it is flushed to
+    the disk and renamed to `path`, replacing an older file. On an exception it is removed and
+    an older file stays as it was. Missing parent folders are created. If `path` is a symbolic
+    link, the file it points to is replaced and the link stays.
+
+    Raises:
+        FileNotFoundError: nothing was written to the temporary path.
+        OSError: as the system reports it; a full disk, a read-only file system or missing
+            rights are reported with `path` and the repair in the message.
+    """
+    target = _final_place(path)
+    # A shortened stem keeps long names below the limit of the file system.
+    temporary = target.parent / f".{target.stem[:40]}.tmp-{_unique()}{target.suffix}"
+    try:
+        with _explained_errors(target, temporary):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if not temporary.exists():
+                raise FileNotFoundError(f"{target}: nothing was written to the temporary file")
+            _sync_file(temporary)
+            temporary.replace(target)
+            _sync_folder(target.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Write `text` as UTF-8, line ends unchanged, whole or not at all (see `atomic_path`)."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: PathLike, data: bytes) -> None:
+    """Write `data` whole or not at all (see `atomic_path` for the errors)."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def atomic_dir(path: PathLike) -> Iterator[Path]:
+    """Write a folder so that it appears whole or not at all.
+
+    Yields an empty temporary folder beside `path`; the caller fills it. On a clean exit every
+    file in it is flushed to the disk and the folder is renamed to `path`. An existing folder
+    is replaced as a whole: it is set aside, the new one takes its place, then it is deleted.
+    Only a crash between those two renames can leave `path` missing; `recover_dir` repairs
+    that. On an exception the temporary folder is removed and an existing `path` stays.
+
+    Raises:
+        NotADirectoryError: `path` exists and is not a folder.
+        OSError: as `atomic_path`.
+    """
+    target = _final_place(path)
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{target}: expected a folder or nothing, found a file")
+    temporary = _sibling(target, "tmp")
+    try:
+        with _explained_errors(target, temporary):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+            yield temporary
+            _sync_tree(temporary)
+            _swap_in(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def recover_dir(path: PathLike) -> bool:
+    """Repair what a killed `atomic_dir(path)` left behind; do nothing if there is nothing.
+
+    If `path` is missing and a folder set aside for it exists, the newest such folder is renamed
+    back. Then all other temporary and set-aside siblings of `path` are deleted. Folders of a
+    process that is still alive are never touched. Processes are looked up on this computer
+    only: do not call this while another computer writes the same folder over a network. On
+    Windows a process cannot be looked up safely, so there nothing is touched.
+
+    Returns:
+        True if `path` was brought back, False if it was there or cannot be brought back.
+    """
+    target = _final_place(path)
+    leftovers = [item for item in _siblings(target) if not _in_use(item[0], item[2])]
+    restored = False
+    if not target.exists():
+        aside = [folder for folder, kind, _ in leftovers if kind == "old"]
+        if aside:
+            max(aside, key=lambda folder: folder.stat().st_mtime_ns).rename(target)
+            _sync_folder(target.parent)
+            restored = True
+    for folder, _, _ in leftovers:
+        shutil.rmtree(folder, ignore_errors=True)
+    return restored
+
+
+def _final_place(path: PathLike) -> Path:
+    # Absolute, so that a change of the working folder in between does no harm.
+    place = Path(path).absolute()
+    if place.is_symlink():
+        place = place.resolve()
+    if place.name in ("", ".."):
+        raise ValueError(f"{place}: expected a path that ends in a name")
+    return place
+
+
+def _unique() -> str:
+    return f"{os.getpid()}-{_RUN_MARK}{uuid.uuid4().hex[:8]}"
+
+
+def _sibling(target: Path, kind: str) -> Path:
+    return target.parent / f".{target.name}.{kind}-{_unique()}"
+
+
+def _siblings(target: Path) -> List[Tuple[Path, str, int]]:
+    """All (folder, "tmp" or "old", process number) that belong to `target`."""
+    if not target.parent.is_dir():
+        return []
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(tmp|old)-(\d+)-\w+")
+    found = []
+    for folder in sorted(target.parent.iterdir()):
+        match = pattern.fullmatch(folder.name)
+        if match and folder.is_dir():
+            found.append((folder, match[1], int(match[2])))
+    return found
+
+
+def _in_use(folder: Path, pid: int) -> bool:
+    if pid == os.getpid():
+        return f"-{_RUN_MARK}" in folder.name
+    return _alive(pid)
+
+
+def _alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # there, signal 0 is not a harmless question
+    if pid == 0:
+        return False  # kill(0, ...) would ask about our own group
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def _swap_in(temporary: Path, target: Path) -> None:
+    old = _sibling(target, "old")
+    replacing = target.exists()
+    if replacing:
+        target.rename(old)
+    try:
+        temporary.rename(target)
+    except BaseException:
+        if replacing and not target.exists():
+            old.rename(target)
+        raise
+    _sync_folder(target.parent)
+    # The new folder is in place; what cannot be deleted now is left to recover_dir.
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    for root, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            file = Path(root, name)
+            if file.is_file() and not file.is_symlink():
+                _sync_file(file)
+        _sync_folder(Path(root))
+
+
+def _sync_file(path: Path) -> None:
+    # Windows syncs only files that are open for writing.
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _FOLDER_SYNC_UNSUPPORTED:
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _explained_errors(target: Path, temporary: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        repair = _REPAIRS.get(error.errno or 0)
+        # The caller's own code may fail on quite another file, which keeps its own message.
+        if repair is None or not _concerns(error, target, temporary):
+            raise
+        raise OSError(error.errno, f"{target} could not be written: {repair}") from error
+
+
+def _concerns(error: OSError, target: Path, temporary: Path) -> bool:
+    if not isinstance(error.filename, (str, bytes)):
+        return error.errno != errno.EACCES
+    failed = Path(os.fsdecode(error.filename))
+    return failed in (target, temporary, *target.parents) or temporary in failed.parents

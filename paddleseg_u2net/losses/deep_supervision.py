@@ -1,0 +1,74 @@
+"""The loss of U²-Net's heads (Qin et al. 2020, sec. 3.3, eq. 1): a weighted sum over all of them."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, Tuple, Union
+
+import paddle
+from paddle import Tensor, nn
+
+from paddleseg_u2net.losses.terms import cross_entropy, iou_loss, ssim_loss
+
+
+def head_loss(
+    logits: Tensor, label: Tensor, ignore_index: int = 255, iou: float = 0.0, ssim: float = 0.0
+) -> Tensor:
+    """Cross-entropy of one head, plus ``iou`` and ``ssim`` times those terms: a float32 scalar.
+
+    With both at 1 it is the hybrid loss of BASNet (Qin et al. 2019, eq. 2). Shapes as in
+    ``paddleseg_u2net.losses.terms``.
+    """
+    logits = logits.astype("float32")  # half precision ends before the exponentials
+    loss = cross_entropy(logits, label, ignore_index)
+    if iou:
+        loss = loss + iou * iou_loss(logits, label, ignore_index)
+    if ssim:
+        loss = loss + ssim * ssim_loss(logits, label, ignore_index)
+    return loss
+
+
+class DeepSupervisionLoss(nn.Layer):
+    """Sum over heads of weight times ``head_loss``; the same label for each head.
+
+    Called with a list of logits it returns the total, and called with one tensor that head's loss:
+    PaddleSeg's own form ``types: [DeepSupervisionLoss], coef: [1, 1, 1, 1, 1, 1, 1]`` calls it
+    for each head and does the weighting itself.
+
+    Args:
+        weights: one per head, the fused map first; all 1 if None.
+        ignore_index: a label that counts nowhere.
+        iou, ssim: weights of the IoU and SSIM terms of each head; 0 leaves them out.
+    """
+
+    def __init__(
+        self,
+        weights: Optional[Sequence[float]] = None,
+        ignore_index: int = 255,
+        iou: float = 0.0,
+        ssim: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.weights = None if weights is None else [float(weight) for weight in weights]
+        self.ignore_index, self.iou, self.ssim = int(ignore_index), float(iou), float(ssim)
+
+    def forward(self, logits: Union[Tensor, Sequence[Tensor]], label: Tensor) -> Tensor:
+        """Logits (N, C, H, W), or a list of them, and a label (N, H, W) -> a float32 scalar."""
+        if isinstance(logits, (list, tuple)):
+            return self.parts(logits, label)[0]
+        return head_loss(logits, label, self.ignore_index, self.iou, self.ssim)
+
+    def parts(self, logits: Sequence[Tensor], label: Tensor) -> Tuple[Tensor, List[Tensor]]:
+        """The total, and each head's loss before weighting.
+
+        Raises:
+            ValueError: the number of weights is not the number of heads.
+        """
+        weights = self.weights or [1.0] * len(logits)
+        if len(weights) != len(logits):
+            raise ValueError(
+                f"loss.weights: expected {len(logits)} numbers, one per head of the model, "
+                f"got {len(weights)}"
+            )
+        parts = [self(head, label) for head in logits]
+        total = paddle.add_n([weight * part for weight, part in zip(weights, parts)])
+        return total, parts

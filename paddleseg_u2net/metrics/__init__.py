@@ -1,0 +1,25 @@
+"""Scores of predictions against masks: NumPy arrays in, numbers out.
+
+Every metric has ``update``, ``compute``, ``merge``, ``reset``, ``state`` and ``load_state``.
+"""
+
+from .map_statistics import MapStatistics, map_statistics
+from .metric import Metric
+from .report import HIGHER_IS_BETTER, MetricReport, json_ready
+from .saliency import MAE, FMeasure, FMeasureScores, SaliencyMetric
+from .segmentation import ConfusionMatrix, SegmentationScores
+
+__all__ = [
+    "HIGHER_IS_BETTER",
+    "MAE",
+    "ConfusionMatrix",
+    "FMeasure",
+    "FMeasureScores",
+    "MapStatistics",
+    "Metric",
+    "MetricReport",
+    "SaliencyMetric",
+    "SegmentationScores",
+    "json_ready",
+    "map_statistics",
+]

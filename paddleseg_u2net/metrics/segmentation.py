@@ -1,0 +1,169 @@
+"""Scores of hard class maps, from one confusion matrix over the whole set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .metric import Metric
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationScores:
+    """What a `ConfusionMatrix` says of all pixels seen; every ratio in [0, 1], kappa in [-1, 1].
+
+    Per-class arrays have the shape (num_classes,). With I, P, L the pixels of a class in
+    prediction and label at once, in the prediction, in the label:
+
+    - ``class_iou`` = I / (P + L - I), ``miou`` its mean;
+    - ``class_dice`` = 2 I / (P + L), ``dice`` its mean;
+    - ``class_precision`` = I / P, ``class_recall`` = I / L, each 0 where only its own
+      denominator is 0;
+    - ``accuracy`` = sum I / sum P;
+    - ``kappa`` = (po - pe) / (1 - pe) with po = accuracy and pe = sum(P L) / (sum L)^2, Cohen
+      1960, "A coefficient of agreement for nominal scales"; NaN where chance alone explains
+      everything (pe = 1: one and the same class everywhere in prediction and label).
+    """
+
+    class_iou: np.ndarray
+    miou: float
+    accuracy: float
+    kappa: float
+    class_dice: np.ndarray
+    dice: float
+    class_precision: np.ndarray
+    class_recall: np.ndarray
+    class_intersection_area: np.ndarray
+    class_prediction_area: np.ndarray
+    class_label_area: np.ndarray
+
+
+class ConfusionMatrix(Metric):
+    """Pixels by label class (rows) and predicted class (columns), as int64.
+
+    The scores are PaddleSeg 2.8.0's (``paddleseg/utils/metrics.py``: ``mean_iou``,
+    ``class_measurement``, ``kappa``, ``dice``), with two differences:
+
+    - A class that is absent from both labels and predictions of the whole set scores NaN and is
+      left out of the means. PaddleSeg counts it as 0, which lowers a mean for a class that nobody
+      could have found.
+    - Where ``ignore_index`` is itself a class number, its pixels are left out altogether.
+      PaddleSeg still counts them in that class's label area.
+
+    A one-channel (binary) model is reported as two classes: background 0, foreground 1.
+
+    Args:
+        num_classes: Number of classes, at least 2.
+        ignore_index: Label value of pixels that count nowhere.
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+        if num_classes < 2:
+            raise ValueError(
+                f"expected num_classes >= 2 (a one-channel model has background and foreground), "
+                f"got {num_classes}"
+            )
+        self.num_classes = num_classes
+        self.ignore_index = ignore_index
+        super().__init__()
+
+    def _zeros(self) -> dict[str, np.ndarray]:
+        return {"counts": np.zeros((self.num_classes, self.num_classes), np.int64)}
+
+    def _settings(self) -> dict[str, object]:
+        return {"num_classes": self.num_classes, "ignore_index": self.ignore_index}
+
+    @property
+    def counts(self) -> np.ndarray:
+        """A copy of the int64 counts, (num_classes, num_classes): [label, prediction]."""
+        return self._sums["counts"].copy()
+
+    def update(self, prediction: np.ndarray, label: np.ndarray) -> None:
+        """Count the pixels of one image (or of a batch: any equal shapes will do).
+
+        Args:
+            prediction: Class map (H, W), any integer dtype, values in [0, num_classes) wherever
+                the label is not ``ignore_index``.
+            label: Class map (H, W), any integer dtype, values in [0, num_classes) or
+                ``ignore_index``.
+
+        Raises:
+            ValueError: shapes differ, a dtype is not an integer, a value is out of range. Nothing
+                is counted then.
+        """
+        prediction, label = np.asarray(prediction), np.asarray(label)
+        for name, array in (("prediction", prediction), ("label", label)):
+            if not np.issubdtype(array.dtype, np.integer):
+                raise ValueError(f"expected {name} of an integer dtype, got {array.dtype}")
+        if prediction.shape != label.shape:
+            raise ValueError(
+                f"expected prediction and label of one shape, "
+                f"got prediction {prediction.shape} and label {label.shape}"
+            )
+        kept = label != self.ignore_index
+        if not kept.all():
+            prediction, label = prediction[kept], label[kept]
+        self._check_range("label", label, f" or the ignored {self.ignore_index}")
+        self._check_range("prediction", prediction, "")
+
+        # Widened while multiplied, since num_classes * label would overflow the usual uint8.
+        index = np.multiply(label, self.num_classes, dtype=np.int64, casting="unsafe")
+        np.add(index, prediction, out=index, casting="unsafe")
+        counts = np.bincount(index.ravel(), minlength=self.num_classes**2)
+        self._sums["counts"] += counts.reshape(self.num_classes, self.num_classes)
+
+    def _check_range(self, name: str, array: np.ndarray, also: str) -> None:
+        if not array.size:
+            return
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high >= self.num_classes:
+            raise ValueError(
+                f"expected {name} values in [0, {self.num_classes}){also}, got {low}..{high}"
+            )
+
+    def compute(self) -> SegmentationScores:
+        """Return the scores of all pixels counted so far; without any pixel they are NaN."""
+        counts = self._sums["counts"]
+        intersection = np.diagonal(counts).copy()
+        predicted, labelled = counts.sum(axis=0), counts.sum(axis=1)
+        both = predicted + labelled
+        present = both > 0
+
+        def per_class(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+            score = np.where(present, 0.0, np.nan)
+            np.divide(numerator, denominator, out=score, where=denominator > 0)
+            return score
+
+        def mean(score: np.ndarray) -> float:
+            return float(score[present].mean()) if present.any() else float("nan")
+
+        iou = per_class(intersection, both - intersection)
+        dice = per_class(2 * intersection, both)
+        accuracy, kappa = _agreement(intersection, predicted, labelled)
+        return SegmentationScores(
+            class_iou=iou,
+            miou=mean(iou),
+            accuracy=accuracy,
+            kappa=kappa,
+            class_dice=dice,
+            dice=mean(dice),
+            class_precision=per_class(intersection, predicted),
+            class_recall=per_class(intersection, labelled),
+            class_intersection_area=intersection,
+            class_prediction_area=predicted,
+            class_label_area=labelled,
+        )
+
+
+def _agreement(
+    intersection: np.ndarray, predicted: np.ndarray, labelled: np.ndarray
+) -> tuple[float, float]:
+    """Return accuracy and Cohen's kappa, NaN where they are not defined."""
+    # In float64 as PaddleSeg does: the product of two int64 areas of a large set would overflow.
+    total = labelled.astype(np.float64).sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = intersection.sum() / total
+        chance = (predicted.astype(np.float64) * labelled).sum() / (total * total)
+        kappa = (observed - chance) / (1 - chance)
+    return float(observed), float(kappa)

@@ -1,0 +1,101 @@
+"""The ReSidual U-block of U²-Net (Qin et al. 2020, sec. 3.1, fig. 2), of any height."""
+
+from __future__ import annotations
+
+from typing import List
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from paddleseg_u2net.models.conv import SameConv
+
+
+def resize_like(x: Tensor, target: Tensor) -> Tensor:
+    """Bilinear resize of ``x`` (N, C, h, w) to the height and width of ``target``."""
+    if x.shape[2:] == target.shape[2:] and paddle.in_dynamic_mode():
+        return x
+    return F.interpolate(x, size=paddle.shape(target)[2:], mode="bilinear")
+
+
+def halve(x: Tensor) -> Tensor:
+    """2x2 max pooling; an odd border row or column makes a window of its own."""
+    return F.max_pool2d(x, kernel_size=2, stride=2, ceil_mode=True)
+
+
+class ConvBNReLU(nn.Layer):
+    """3x3 convolution, BatchNorm, ReLU: (N, in, H, W) -> (N, out, H, W).
+
+    The published models have a bias in the convolution, which the BatchNorm behind it subtracts
+    again; here it does not exist, and ``paddleseg_u2net.weights`` translates.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv_s1 = SameConv(in_channels, out_channels, dilation, bias=False)
+        self.bn_s1 = nn.BatchNorm2D(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in, H, W) -> (N, out, H, W)."""
+        # BatchNorm's backward needs its input, not its output: ReLU may overwrite that.
+        return F.relu_(self.bn_s1(self.conv_s1(x)))
+
+
+class RSU(nn.Layer):
+    """A small U-Net whose output is added to its (convolved) input.
+
+    Args:
+        height: number of encoder levels, the paper's L; 2 or more.
+        in_channels, mid_channels, out_channels: the paper's C_in, M and C_out.
+        dilated: the "F" variant: dilations 1, 2, 4, ... take the place of pooling and resizing.
+
+    Layers are named as upstream: ``rebnconvin``, ``rebnconv1`` .. ``rebnconv<L>`` down,
+    ``rebnconv<L-1>d`` .. ``rebnconv1d`` up.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        in_channels: int,
+        mid_channels: int,
+        out_channels: int,
+        dilated: bool = False,
+    ) -> None:
+        super().__init__()
+        if height < 2:
+            raise ValueError(f"an RSU has 2 levels or more, got height {height}")
+        self.height = height
+        self.dilated = dilated
+        self.rebnconvin = ConvBNReLU(in_channels, out_channels)
+        for level in range(1, height + 1):
+            channels = out_channels if level == 1 else mid_channels
+            setattr(
+                self,
+                f"rebnconv{level}",
+                ConvBNReLU(channels, mid_channels, self._dilation(level)),
+            )
+        for level in range(height - 1, 0, -1):
+            channels = out_channels if level == 1 else mid_channels
+            dilation = self._dilation(level) if dilated else 1
+            setattr(self, f"rebnconv{level}d", ConvBNReLU(2 * mid_channels, channels, dilation))
+
+    def _dilation(self, level: int) -> int:
+        if self.dilated:
+            return 2 ** (level - 1)
+        return 2 if level == self.height else 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in, H, W) -> (N, out, H, W), any H and W of 1 or more."""
+        residual = self.rebnconvin(x)
+        x = residual
+        skips: List[Tensor] = []
+        for level in range(1, self.height):
+            x = getattr(self, f"rebnconv{level}")(x)
+            skips.append(x)
+            if not self.dilated and level < self.height - 1:
+                x = halve(x)
+        x = getattr(self, f"rebnconv{self.height}")(x)
+        for level in range(self.height - 1, 0, -1):
+            skip = skips.pop()
+            x = getattr(self, f"rebnconv{level}d")(paddle.concat([resize_like(x, skip), skip], 1))
+        return x + residual

@@ -1,0 +1,11 @@
+"""Arrays to pictures: palettes, overlays, saliency maps and contact sheets.
+
+Knows numpy, OpenCV and Pillow; knows no model and no Paddle.
+"""
+
+from __future__ import annotations
+
+from paddleseg_u2net.render.overlay import added, color_map, heat, pseudo_color, saliency
+from paddleseg_u2net.render.sheet import contact_sheet
+
+__all__ = ["added", "color_map", "contact_sheet", "heat", "pseudo_color", "saliency"]

@@ -1,0 +1,29 @@
+"""How the process uses the machine; called before paddle is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+
+
+def load_paddle() -> None:
+    """Import paddle with a thread for every core that this process may use.
+
+    Paddle uses one thread unless ``OMP_NUM_THREADS`` says otherwise, and prints a warning where it
+    does; a value that the user has set is kept. Under ``paddle.distributed.launch`` the cores are
+    shared among the processes.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    processes = int(os.environ.get("PADDLE_LOCAL_SIZE") or os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // max(1, processes))))
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import paddle  # noqa: F401
+        import paddleseg  # noqa: F401
+    # Paddle 3 says this once a process, whatever one sets.
+    warnings.filterwarnings("ignore", message="When training, we now always track")

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paddleseg_u2net.metrics import (
+    HIGHER_IS_BETTER,
+    MAE,
+    ConfusionMatrix,
+    FMeasure,
+    MetricReport,
+    json_ready,
+)
+from paddleseg_u2net.metrics.report import most_probable
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from oracles import metrics_literal as literal
+
+SEGMENTATION = {"images", "mIoU", "Acc", "Kappa", "Dice"}
+PER_CLASS = {"class_iou", "class_precision", "class_recall", "class_dice"}
+SALIENCY = {"MAE", "maxF", "maxF_paper", "meanF", "adpF"}
+
+
+def binary_images(seed=0, images=3, size=(12, 9), ignored=0.15):
+    rng = np.random.default_rng(seed)
+    for _ in range(images):
+        label = (rng.random(size) < 0.4).astype(np.float32)
+        probability = np.clip(rng.normal(0.2 + 0.5 * label, 0.3), 0, 1)
+        label[rng.random(size) < ignored] = 255
+        yield probability.astype(np.float32), label
+
+
+def softmax_images(num_classes, seed=0, images=3, size=(12, 9)):
+    rng = np.random.default_rng(seed)
+    for _ in range(images):
+        logits = rng.normal(size=(num_classes, *size))
+        label = logits.argmax(axis=0)
+        logits += rng.normal(size=logits.shape)
+        label[rng.random(size) < 0.1] = 255
+        exponent = np.exp(logits)
+        yield (exponent / exponent.sum(axis=0)).astype(np.float32), label
+
+
+def reported(images, *args, **kwargs):
+    report = MetricReport(*args, **kwargs)
+    for probability, label in images:
+        report.update(probability, label)
+    return report
+
+
+def assert_same(one, other, tolerance=0.0):
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=0, atol=tolerance, err_msg=name)
+
+
+def test_binary_equals_the_literal_definition():
+    images = list(binary_images())
+    result = reported(images, 1).compute()
+    classes = [
+        ((p >= 0.5).astype(int), np.where(t == 255, 255, t >= 0.5).astype(int)) for p, t in images
+    ]
+    expected = literal.segmentation(classes, 2)
+    kept = [(p.astype(float)[t != 255], (t >= 0.5)[t != 255]) for p, t in images]
+    saliency = literal.saliency(kept)
+    assert result["images"] == 3
+    for ours, theirs in (
+        ("mIoU", "miou"),
+        ("Dice", "mdice"),
+        ("Acc", "accuracy"),
+        ("Kappa", "kappa"),
+        ("class_iou", "iou"),
+        ("class_dice", "dice"),
+        ("class_precision", "precision"),
+        ("class_recall", "recall"),
+    ):
+        np.testing.assert_allclose(result[ours], expected[theirs], atol=1e-12, err_msg=ours)
+    for ours, theirs in (
+        ("MAE", "mae"),
+        ("maxF", "max_f"),
+        ("maxF_paper", "max_f_of_mean_pr"),
+        ("meanF", "mean_f"),
+        ("adpF", "adaptive_f"),
+    ):
+        np.testing.assert_allclose(result[ours], saliency[theirs], atol=1e-6, err_msg=ours)
+
+
+@pytest.mark.parametrize("num_classes", [2, 4])
+def test_softmax_equals_its_parts(num_classes):
+    images = list(softmax_images(num_classes))
+    result = reported(images, num_classes).compute()
+    confusion, mae, f_measure = ConfusionMatrix(num_classes), MAE(), FMeasure()
+    for probability, label in images:
+        confusion.update(probability.argmax(axis=0), label)
+        kept = label != 255
+        mae.update(probability[1][kept], label[kept] == 1)
+        f_measure.update(probability[1][kept], label[kept] == 1)
+    assert result["mIoU"] == confusion.compute().miou
+    assert len(result["class_iou"]) == num_classes
+    if num_classes == 2:
+        assert result["MAE"] == mae.compute()
+        assert result["maxF"] == f_measure.compute().max_f
+    else:
+        assert not SALIENCY & result.keys()
+
+
+def test_keys_and_json():
+    result = reported(binary_images(), 1).compute()
+    assert result.keys() == SEGMENTATION | PER_CLASS | SALIENCY
+    assert HIGHER_IS_BETTER.keys() == (SEGMENTATION | SALIENCY) - {"images"}
+    assert [name for name, higher in HIGHER_IS_BETTER.items() if not higher] == ["MAE"]
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    without = reported(binary_images(), 1, saliency=False).compute()
+    assert without == {name: result[name] for name in SEGMENTATION | PER_CLASS}
+
+
+def test_undefined_scores_are_null_in_strict_json():
+    report = MetricReport(2)
+    zeros = np.zeros((3, 3), int)
+    report.update(np.stack([zeros + 0.9, zeros + 0.1]), zeros)
+    result = report.compute()
+    assert np.isnan(result["class_iou"][1]) and result["mIoU"] == 1
+    plain = json.loads(json.dumps(json_ready(result), allow_nan=False))
+    assert plain["class_iou"] == [1, None] and plain["Kappa"] is None
+
+
+@pytest.mark.parametrize("num_classes", [2, 5, 300])
+def test_most_probable_is_argmax_ties_included(num_classes):
+    rng = np.random.default_rng(num_classes)
+    probability = rng.integers(0, 4, (num_classes, 9, 8)).astype(np.float32) / 4
+    np.testing.assert_array_equal(most_probable(probability), probability.argmax(axis=0))
+
+
+def test_two_channels_equal_one_channel():
+    images = list(binary_images())
+    one = reported(images, 1).compute()
+    two = reported([(np.stack([1 - p, p]), t.astype(int)) for p, t in images], 2).compute()
+    assert_same(one, two)
+
+
+def test_class_maps_equal_their_probabilities():
+    images = list(softmax_images(3))
+    by_class = MetricReport(3)
+    for probability, label in images:
+        by_class.update_classes(probability.argmax(axis=0).astype(np.uint8), label)
+    assert by_class.compute() == reported(images, 3).compute()
+
+    binary = MetricReport(1, saliency=False)
+    for probability, label in binary_images():
+        binary.update_classes((probability >= 0.5).astype(np.uint8), label)
+    assert binary.compute() == reported(binary_images(), 1, saliency=False).compute()
+
+
+def test_soft_labels_are_cut_at_one_half():
+    report = MetricReport(1)
+    report.update(np.array([[0.5, 0.49, 0.9]], np.float32), np.array([[0.5, 0.49, 0.4]]))
+    np.testing.assert_allclose(report.compute()["class_precision"], [1, 1 / 2])
+
+
+def test_label_dtype_does_not_matter():
+    images = list(binary_images())
+    expected = reported(images, 1).compute()
+    for dtype in (np.uint8, np.int64, np.float16, np.float64):
+        assert_same(reported([(p, t.astype(dtype)) for p, t in images], 1).compute(), expected)
+    images = list(binary_images(ignored=0))
+    as_bool = reported([(p, t > 0) for p, t in images], 1).compute()
+    assert_same(as_bool, reported(images, 1).compute())
+
+
+def test_ignored_pixels_may_be_anything():
+    probability, label = next(binary_images())
+    expected = reported([(probability, label)], 1).compute()
+    changed = np.where(label == 255, 1 - probability, probability)
+    assert_same(reported([(changed, label)], 1).compute(), expected)
+
+
+def test_image_without_a_pixel_that_counts():
+    images = list(binary_images())
+    blank = np.full_like(images[0][1], 255)
+    result = reported([*images, (images[0][0], blank)], 1).compute()
+    expected = reported(images, 1).compute()
+    assert result.pop("images") == 4 and expected.pop("images") == 3
+    assert_same(result, expected)
+
+
+def test_normalise_stretches_saliency_only():
+    images = [(0.2 + 0.4 * p, t) for p, t in binary_images(ignored=0)]
+    plain, stretched = (reported(images, 1, normalise=n).compute() for n in (False, True))
+    mae = MAE(normalise=True)
+    for p, t in images:
+        mae.update(p, t > 0)
+    assert stretched["MAE"] == mae.compute() != plain["MAE"]
+    assert stretched["mIoU"] == plain["mIoU"]
+
+
+@pytest.mark.parametrize(("num_classes", "make"), [(1, binary_images), (2, None), (3, None)])
+def test_merged_shards_equal_one_pass(num_classes, make):
+    images = list(make(images=5) if make else softmax_images(num_classes, images=5))
+    whole, total = reported(images, num_classes), MetricReport(num_classes)
+    for start in range(3):
+        shard = MetricReport(num_classes)
+        shard.load_state(reported(images[start::3], num_classes).state())
+        total.merge(shard)
+    assert_same(total.compute(), whole.compute(), 1e-12)
+    for name, value in whole.state().items():
+        assert value.ndim >= 1 and value.dtype in (np.int64, np.float64), name
+    total.reset()
+    assert total.compute()["images"] == 0 and np.isnan(total.compute()["mIoU"])
+
+
+def test_flips_half_precision_and_views_do_not_matter():
+    images = list(binary_images(size=(16, 16)))
+    expected = reported(images, 1).compute()
+    flipped = reported([(p[:, ::-1].T, t[:, ::-1].T) for p, t in images], 1).compute()
+    assert_same(flipped, expected, 1e-12)
+    half = reported([(p.astype(np.float16), t) for p, t in images], 1).compute()
+    assert_same(half, expected, 2e-2)
+
+
+GOOD, LABEL = np.full((2, 3), 0.4, np.float32), np.zeros((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "probability", "label", "message"),
+    [
+        (1, np.where(np.eye(2, 3), np.nan, GOOD), LABEL, "NaN"),
+        (1, GOOD + 1, LABEL, r"probabilities in \[0, 1\]"),
+        (1, GOOD - 1, LABEL, r"probabilities in \[0, 1\]"),
+        (1, GOOD.astype(int), LABEL, "float dtype.*update_classes"),
+        (1, GOOD, LABEL.T, r"\(2, 3\).*\(3, 2\)"),
+        (1, GOOD[None], LABEL, r"\(H, W\), got \(1, 2, 3\)"),
+        (1, GOOD, LABEL + 2, r"labels.*255.*got 2.0"),
+        (1, GOOD, LABEL * np.nan, "labels"),
+        (2, GOOD, LABEL.astype(int), r"\(2, H, W\), got \(2, 3\)"),
+        (2, np.stack([GOOD] * 3), LABEL.astype(int), r"got \(3, 2, 3\)"),
+        (2, np.stack([GOOD] * 2), LABEL, "integer dtype"),
+        (2, np.stack([GOOD] * 2), LABEL.astype(int) + 2, "label values"),
+    ],
+)
+def test_refuses_and_counts_nothing(num_classes, probability, label, message):
+    report = MetricReport(num_classes)
+    with pytest.raises(ValueError, match=message):
+        report.update(probability, label)
+    assert not any(value.any() for value in report.state().values())
+
+
+def test_refuses_class_maps_where_saliency_is_due():
+    with pytest.raises(ValueError, match="saliency=False"):
+        MetricReport(2).update_classes(LABEL.astype(int), LABEL.astype(int))
+    with pytest.raises(ValueError, match="one size"):
+        MetricReport(1, saliency=False).update_classes(LABEL.astype(int), LABEL.T)
+
+
+def test_refuses_to_merge_or_load_what_does_not_fit():
+    report = MetricReport(1)
+    for other in (
+        MetricReport(2),
+        MetricReport(1, ignore_index=0),
+        MetricReport(1, saliency=False),
+    ):
+        with pytest.raises(ValueError, match="different arguments"):
+            report.merge(other)
+    with pytest.raises(ValueError, match="other arguments"):
+        report.load_state(MetricReport(1, saliency=False).state())
+    with pytest.raises(ValueError, match=">= 1"):
+        MetricReport(0)

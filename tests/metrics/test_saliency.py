@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.metrics import MAE, FMeasure, map_statistics
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from oracles import metrics_literal as literal
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+F_SCORES = ("max_f", "max_f_of_mean_pr", "mean_f", "adaptive_f")
+
+
+def random_pair(rng, size=(23, 31)):
+    """A map that is right more often than wrong, with saturated pixels as sigmoids have."""
+    mask = rng.random(size) < rng.uniform(0.1, 0.6)
+    values = np.clip(rng.normal(np.where(mask, 0.7, 0.2), 0.3), 0, 1)
+    return values, mask
+
+
+def scored(pairs, normalise=False):
+    mae, f_measure = MAE(normalise), FMeasure(normalise=normalise)
+    for values, mask in pairs:
+        statistics = map_statistics(values, mask, normalise)
+        mae.update_statistics(statistics)
+        f_measure.update_statistics(statistics)
+    return mae, f_measure
+
+
+def all_scores(pairs, normalise=False):
+    mae, f_measure = scored(pairs, normalise)
+    result = f_measure.compute()
+    return {"mae": mae.compute(), **{name: getattr(result, name) for name in F_SCORES}}
+
+
+def assert_scores(ours, theirs, tolerance):
+    for name, value in ours.items():
+        assert value == pytest.approx(theirs[name], abs=tolerance), name
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_floats_equal_the_literal_definition(seed, normalise):
+    rng = np.random.default_rng(seed)
+    pairs = [random_pair(rng, (5, 7)) for _ in range(2)]
+    expected = [(literal.stretch(v) if normalise else v, m) for v, m in pairs]
+    assert_scores(all_scores(pairs, normalise), literal.saliency(expected), 1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(1, 255))
+def test_bytes_equal_floats_of_the_same_map(seed, normalise, high):
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(rng.integers(0, high), high, (31, 37), dtype=np.uint8)
+    mask = rng.random(levels.shape) < 0.4
+    assert_scores(
+        all_scores([(levels, mask)], normalise),
+        all_scores([(levels / 255, mask)], normalise),
+        1e-12,
+    )
+
+
+def test_a_map_read_from_bytes_keeps_its_levels_in_every_float_type():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    mask = np.zeros((16, 16), bool)
+    for dtype in (np.float32, np.float64):
+        histogram = map_statistics(levels.astype(dtype) / dtype(255), mask).background_histogram
+        np.testing.assert_array_equal(histogram, np.ones(256))
+
+
+def test_twice_the_mean_is_reached_exactly():
+    # Mean 30 of levels 0 and 60: the threshold is the level 60 itself, a tie in any rounding.
+    levels = np.tile(np.array([[0, 60]], np.uint8), (3, 5))
+    mask = levels > 0
+    assert all_scores([(levels, mask)])["adaptive_f"] == pytest.approx(1, abs=1e-15)
+    assert all_scores([(levels, mask)], True)["adaptive_f"] == pytest.approx(1, abs=1e-15)
+
+
+def test_empty_mask_scores_zero_f_whatever_the_map():
+    mask = np.zeros((4, 4), bool)
+    for values in (np.zeros((4, 4)), np.ones((4, 4)), np.full((4, 4), 0.25)):
+        scores = all_scores([(values, mask)])
+        assert scores["mae"] == values.mean()
+        assert all(scores[name] == 0 for name in F_SCORES)
+
+
+def test_full_mask():
+    mask = np.ones((4, 4), bool)
+    perfect = all_scores([(np.ones((4, 4)), mask)])
+    assert_scores(perfect, {"mae": 0, **dict.fromkeys(F_SCORES, 1)}, 1e-15)
+    black = all_scores([(np.zeros((4, 4)), mask)])
+    # Threshold 0 takes every pixel, and the mean of a black map makes that its threshold.
+    assert_scores(
+        black,
+        {"mae": 1, "max_f": 1, "max_f_of_mean_pr": 1, "mean_f": 1 / 256, "adaptive_f": 1},
+        1e-15,
+    )
+
+
+def test_constant_map_is_not_stretched():
+    mask = np.eye(4, dtype=bool)
+    for values in (np.full((4, 4), 0.3), np.full((4, 4), 77, np.uint8)):
+        assert all_scores([(values, mask)], True) == all_scores([(values, mask)], False)
+
+
+def test_stretching_forgives_a_nearly_black_map():
+    mask = np.eye(8, dtype=bool)
+    levels = np.where(mask, 2, 1).astype(np.uint8)
+    stretched = all_scores([(levels, mask)], True)
+    assert stretched["mae"] == 0 and stretched["max_f"] == pytest.approx(1)
+    assert all_scores([(levels, mask)], False)["mae"] > 0.1
+
+
+def test_merged_shards_equal_one_pass():
+    rng = np.random.default_rng(8)
+    pairs = [random_pair(rng) for _ in range(7)]
+    whole, total = scored(pairs), (MAE(), FMeasure())
+    for start in range(3):
+        for metric, part in zip(total, scored(pairs[start::3])):
+            shard = type(metric)()
+            shard.load_state(part.state())
+            metric.merge(shard)
+    for metric, expected in zip(total, whole):
+        assert metric.images == 7
+        for name, value in expected.state().items():
+            np.testing.assert_allclose(metric.state()[name], value, rtol=0, atol=1e-12)
+        metric.reset()
+        assert metric.images == 0
+    assert np.isnan(total[0].compute()) and np.isnan(total[1].compute().max_f)
+
+
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_views_and_flips_do_not_matter(as_bytes):
+    values, mask = random_pair(np.random.default_rng(9))
+    if as_bytes:
+        values = (values * 255).astype(np.uint8)
+    expected = all_scores([(values, mask)])
+    for view in (
+        lambda a: a[::-1],
+        lambda a: a[:, ::-1],
+        lambda a: a.T,
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+        lambda a: a.ravel(),
+    ):
+        assert_scores(all_scores([(view(values), view(mask))]), expected, 1e-12)
+
+
+def test_a_mask_whose_true_is_the_byte_255_counts_as_any_other():
+    values, mask = random_pair(np.random.default_rng(12))
+    as_pillow_has_it = (mask.astype(np.uint8) * 255).view(bool)
+    for prediction in (values, (values * 255).astype(np.uint8)):
+        expected = all_scores([(prediction, mask)])
+        assert all_scores([(prediction, as_pillow_has_it)]) == expected
+
+
+def test_smaller_floats_score_alike():
+    values, mask = random_pair(np.random.default_rng(10), (64, 64))
+    half = values.astype(np.float16)
+    assert all_scores([(half, mask)]) == all_scores([(half.astype(np.float32), mask)])
+    assert_scores(all_scores([(half, mask)]), all_scores([(half.astype(float), mask)]), 1e-7)
+    for normalise in (False, True):
+        assert_scores(
+            all_scores([(half, mask)], normalise), all_scores([(values, mask)], normalise), 5e-3
+        )
+
+
+GOOD, MASK = np.full((2, 3), 0.5), np.ones((2, 3), bool)
+
+
+@pytest.mark.parametrize(
+    ("values", "mask", "message"),
+    [
+        (GOOD, np.ones((3, 2), bool), r"\(2, 3\).*\(3, 2\)"),
+        (GOOD, MASK.astype(np.uint8), "bool mask.*uint8"),
+        (GOOD.astype(np.int64), MASK, "float dtype.*int64"),
+        (GOOD + 1, MASK, r"in \[0, 1\].*1.5"),
+        (GOOD - 1, MASK, "-0.5"),
+        (np.where(np.eye(2, 3), np.nan, GOOD), MASK, "nan"),
+        (np.zeros((0, 3)), np.zeros((0, 3), bool), "at least one pixel"),
+    ],
+)
+def test_refuses_and_counts_nothing(values, mask, message):
+    for metric in (MAE(), FMeasure()):
+        with pytest.raises(ValueError, match=message):
+            metric.update(values, mask)
+        assert metric.images == 0
+
+
+def test_refuses_what_was_made_with_other_arguments():
+    with pytest.raises(ValueError, match=r"normalise=False.*normalise=True"):
+        MAE().update_statistics(map_statistics(GOOD, MASK, normalise=True))
+    with pytest.raises(ValueError, match="beta2"):
+        FMeasure().merge(FMeasure(beta2=1))
+    with pytest.raises(ValueError, match="beta2 > 0"):
+        FMeasure(beta2=0)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_equals_pysodmetrics_per_image_and_over_the_set(normalise):
+    theirs = pytest.importorskip("py_sod_metrics")
+    rng = np.random.default_rng(11)
+    pairs = [random_pair(rng, (90, 70)) for _ in range(12)]
+    pairs += [(pairs[0][0], np.zeros((90, 70), bool)), (np.zeros((90, 70)), pairs[0][1])]
+    if normalise:  # its stretching starts from bytes
+        pairs = [((v * rng.uniform(100, 255)).astype(np.uint8), m) for v, m in pairs]
+
+    def reference(some):
+        mae, f_measure = theirs.MAE(), theirs.Fmeasure()
+        for values, mask in some:
+            gt = mask.astype(np.uint8) * 255 if normalise else mask
+            mae.step(values, gt, normalize=normalise)
+            f_measure.step(values, gt, normalize=normalise)
+        result = f_measure.get_results()
+        f, p, r = result["fm"]["curve"], result["pr"]["p"], result["pr"]["r"]
+        return {
+            "mae": mae.get_results()["mae"],
+            "max_f": f.max(),
+            "max_f_of_mean_pr": (1.3 * p * r / np.maximum(0.3 * p + r, 1e-300)).max(),
+            "mean_f": f.mean(),
+            "adaptive_f": result["fm"]["adp"],
+        }
+
+    for pair in pairs:
+        assert_scores(all_scores([pair], normalise), reference([pair]), 1e-9)
+    assert_scores(all_scores(pairs, normalise), reference(pairs), 1e-9)
+
+
+def shared_pairs(masks, maps):
+    """Yield (map as uint8, mask as read) from two folders of ../shared, or skip."""
+    image = pytest.importorskip("PIL.Image")
+    if not (SHARED / masks).is_dir() or not (SHARED / maps).is_dir():
+        pytest.skip(f"reference data missing: {SHARED / masks}, {SHARED / maps}")
+    for path in sorted((SHARED / maps).glob("*.png")):
+        yield np.array(image.open(path)), np.array(image.open(SHARED / masks / path.name))
+
+
+@pytest.mark.realdata
+def test_u2netp_on_ecssd_gives_the_reference_values():
+    pairs = shared_pairs("data/ecssd_300/ground_truth_mask", "oracles/ecssd_u2netp_maps")
+    mae, f_measure = scored(((v, m > 128) for v, m in pairs), normalise=True)
+    scores = f_measure.compute()
+    assert f_measure.images == 300
+    assert mae.compute() == pytest.approx(0.03189, abs=1e-5)
+    assert scores.max_f == pytest.approx(0.94194, abs=1e-5)
+    assert scores.mean_f == pytest.approx(0.91499, abs=1e-5)
+    assert scores.adaptive_f == pytest.approx(0.88476, abs=1e-5)
+    assert scores.max_f_of_mean_pr == pytest.approx(0.95298, abs=1e-5)
+
+
+@pytest.mark.realdata
+def test_equals_the_matlab_code_of_the_field():
+    """Its conventions: the map divided by its maximum, stretched for MAE only."""
+    loadmat = pytest.importorskip("scipy.io").loadmat
+    pairs = list(shared_pairs("oracles/sod_matlab_dss/masks", "oracles/sod_matlab_dss/maps"))
+    matlab = loadmat(SHARED / "oracles/sod_matlab_dss/DSS.mat")
+    mae, f_measure = MAE(normalise=True), FMeasure()
+    for i, (levels, picture) in enumerate(pairs):
+        mask = picture if picture.dtype == bool else picture >= 0.1 * 255
+        one_mae, one_f = MAE(normalise=True), FMeasure()
+        one_mae.update(levels, mask)
+        one_f.update(levels / max(levels.max(), 1), mask)
+        scores = one_f.compute()
+        np.testing.assert_allclose(one_mae.compute(), matlab["MAE_image"][i, 0], atol=1e-9)
+        np.testing.assert_allclose(scores.precision_curve, matlab["Pre_image"][i], atol=1e-9)
+        np.testing.assert_allclose(scores.recall_curve, matlab["Recall_image"][i], atol=1e-9)
+        np.testing.assert_allclose(
+            scores.adaptive_f, matlab["mean_Fmeasure_image"][i, 2], atol=1e-9
+        )
+        mae.merge(one_mae)
+        f_measure.merge(one_f)
+    scores = f_measure.compute()
+    assert mae.compute() == pytest.approx(matlab["MAE"].item(), abs=1e-9)
+    assert scores.adaptive_f == pytest.approx(matlab["mean_Fmeasure"][2, 0], abs=1e-9)
+    assert scores.max_f_of_mean_pr == pytest.approx(matlab["MaxFmeasure"].item(), abs=1e-9)
