@@ -19,7 +19,7 @@ def load_paddle() -> None:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    processes = int(os.environ.get("PADDLE_LOCAL_SIZE") or os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+    processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // max(1, processes))))
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")

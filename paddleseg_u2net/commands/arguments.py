@@ -77,4 +77,4 @@ def _available(paddle: Any) -> List[str]:
         found.append("gpu")
     if paddle.is_compiled_with_xpu():
         found.append("xpu")
-    return found + [kind for kind in paddle.device.get_all_custom_device_type() or []]
+    return [*found, *(paddle.device.get_all_custom_device_type() or [])]

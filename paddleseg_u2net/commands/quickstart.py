@@ -23,14 +23,15 @@ def run(argv: List[str]) -> int:
     data, model = out / "data", out / "run" / "best_model"
     root = [f"{part}_dataset.dataset_root={data}" for part in ("train", "val")]
     iters = [] if arguments.iters is None else ["--iters", str(arguments.iters)]
+    training = ["--config", arguments.config, "--save_dir", str(out / "run"), "--do_eval"]
+    training += ["--save_interval", "1000000", *iters, "--opts", *root]
+    pictures = ["--image_path", str(_held_out(out)), "--save_dir", str(out / "pictures")]
     steps = (
         (draw, ["--save_dir", str(data)]),
-        (train, ["--config", arguments.config, "--save_dir", str(out / "run"), "--do_eval"]
-         + ["--save_interval", "1000000", *iters, "--opts", *root]),
+        (train, training),
         (val, ["--model_path", str(model), "--json", str(out / "scores.json")]),
-        (predict, ["--model_path", str(model), "--image_path", str(_held_out(out))]
-         + ["--save_dir", str(out / "pictures")]),
-    )  # fmt: skip
+        (predict, ["--model_path", str(model), *pictures]),
+    )
     for module, words in steps:
         if module is predict:
             _list_held_out(data, _held_out(out))

@@ -104,9 +104,10 @@ class Config:
 
     # -- objects ---------------------------------------------------------------------------
 
-    def model(self) -> Any:
-        """The network, a ``paddle.nn.Layer``."""
-        return _build(self.tree["model"])
+    def model(self, pretrained: bool = True) -> Any:
+        """The network, a ``paddle.nn.Layer``; without ``pretrained`` its weights are random."""
+        left_out = () if pretrained else ("pretrained",)
+        return _build({k: v for k, v in self.tree["model"].items() if k not in left_out})
 
     def criterion(self) -> DeepSupervisionLoss:
         """The loss over all heads."""

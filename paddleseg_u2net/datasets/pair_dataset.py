@@ -182,7 +182,8 @@ class PairDataset:
         state = np.random.SeedSequence(list(seed)).generate_state(2)
         random.seed(int(state[0]))
         np.random.seed(state[1])
-        data: Dict[str, Any] = {"img": image, "label": label, "gt_fields": ["label"], "trans_info": []}
+        data: Dict[str, Any] = {"img": image, "label": label}
+        data.update(gt_fields=["label"], trans_info=[])
         for transform in self.transforms:
             data = transform(data)
         return data["img"], data["label"]

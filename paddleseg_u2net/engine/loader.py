@@ -77,15 +77,14 @@ class _Train:
     @staticmethod
     def collate(samples: Sequence[Any]) -> Dict[str, Any]:
         """Samples to arrays (N, C, H, W) and (N, H, W), or the first error."""
-        for sample in samples:
-            if isinstance(sample, str):
-                return {"error": sample}
+        if errors := [sample for sample in samples if isinstance(sample, str)]:
+            return _error(errors[0])
         sizes = {sample[0].shape[1:] for sample in samples}
         if len(sizes) > 1:
-            return {
-                "error": f"train_dataset.transforms: samples of a batch differ in size, {sizes}; "
+            return _error(
+                f"train_dataset.transforms: samples of a batch differ in size, {sorted(sizes)}; "
                 "end with a Resize or RandomCrop to one size"
-            }
+            )
         images, labels = zip(*samples)
         return {"img": np.stack(images), "label": np.stack(labels)}
 
@@ -109,9 +108,8 @@ class _Validation:
     @staticmethod
     def collate(samples: Sequence[Any]) -> Dict[str, Any]:
         """Lists, since pictures have their own sizes; or the first error."""
-        for sample in samples:
-            if isinstance(sample, str):
-                return {"error": sample}
+        if errors := [sample for sample in samples if isinstance(sample, str)]:
+            return _error(errors[0])
         inputs, labels = zip(*samples)
         return {"inputs": list(inputs), "labels": list(labels)}
 
@@ -119,6 +117,11 @@ class _Validation:
 def _message(error: Exception, image: Any) -> str:
     text = str(error)
     return text if str(image) in text else f"{image}: {text}"
+
+
+def _error(message: str) -> Dict[str, Any]:
+    """A batch that carries a message: paddle's loader ends in silence on one without an array."""
+    return {"error": np.frombuffer(message.encode(), np.uint8)}
 
 
 def train_loader(
@@ -165,5 +168,5 @@ def validation_loader(
 def _checked(loader: Any) -> Iterator[Dict[str, Any]]:
     for batch in loader:
         if "error" in batch:
-            raise DataError(batch["error"])
+            raise DataError(bytes(np.asarray(batch["error"])).decode())
         yield batch

@@ -62,8 +62,7 @@ def predictor_of(weights: Path, config: Config) -> Predictor:
         WeightsError: the weights are not of the configuration's model.
     """
     # What the weights were trained from does not matter any more, nor need it still exist.
-    config.tree["model"].pop("pretrained", None)
-    model = config.model()
+    model = config.model(pretrained=False)
     load_weights(model, weights)
     model.eval()
     return Predictor(eager(model), config.preprocess(), config.augment(), config.window())

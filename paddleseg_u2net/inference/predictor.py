@@ -127,7 +127,7 @@ class Predictor:
 
 
 def classes_of(probability: np.ndarray) -> np.ndarray:
-    """Probabilities (K, H, W) -> class numbers uint8 (H, W); foreground at 0.5 and above if K = 1."""
+    """Probabilities (K, H, W) -> class numbers uint8 (H, W); K = 1: foreground from 0.5 upwards."""
     if probability.shape[0] == 1:
         return (probability[0] >= 0.5).astype(np.uint8)
     return probability.argmax(0).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The loss of U²-Net's heads (Qin et al. 2020, sec. 3.3, eq. 1): a weighted sum over all of them."""
+"""The loss of U²-Net (Qin et al. 2020, sec. 3.3, eq. 1): a weighted sum over all heads."""
 
 from __future__ import annotations
 

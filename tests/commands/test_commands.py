@@ -1,0 +1,235 @@
+"""The documented commands, typed as users type them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from paddleseg_u2net.commands import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, drawn):
+    """A trained model's run folder, and its configuration file."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = {"type": "PairDataset", "dataset_root": str(drawn)}
+    config = {
+        "batch_size": 2,
+        "iters": 2,
+        "model": {
+            "type": "U2Net",
+            "stages": {"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]},
+        },
+        "preprocess": {"size": [32, 32]},
+        "train_dataset": {**data, "train_path": "train_list.txt"},
+        "val_dataset": {**data, "val_path": "val_list.txt"},
+        "optimizer": {"type": "Adam"},
+        "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.01, "power": 0.9},
+        "loss": {"types": [{"type": "DeepSupervisionLoss"}]},
+    }
+    path = folder / "config.yml"
+    path.write_text(yaml.safe_dump(config))
+    code = main("train", ["--config", str(path), "--save_dir", str(folder / "run"), "--do_eval"])
+    assert code == 0
+    return folder / "run", path
+
+
+def _script(name, *words, **kwargs):
+    command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+
+
+@pytest.mark.parametrize("name", ["train", "val", "predict"])
+def test_the_scripts_explain_themselves_without_paddle(name, tmp_path):
+    code = f"import sys, runpy; sys.argv = ['{name}', '--help']\n"
+    code += f"try: runpy.run_path({str(ROOT / 'tools' / name)!r} + '.py', run_name='__main__')\n"
+    code += "except SystemExit as error: assert error.code == 0\n"
+    code += "assert 'paddle' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--opts" in done.stdout
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "paddleseg_u2net"], capture_output=True, text=True, cwd=ROOT,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in COMMANDS)
+
+
+def test_all_of_paddlesegs_train_flags_exist(capsys):
+    with pytest.raises(SystemExit):
+        main("train", ["--help"])
+    text = capsys.readouterr().out
+    flags = """config device save_dir num_workers do_eval use_vdl use_ema resume_model iters
+        batch_size learning_rate save_interval log_iters keep_checkpoint_max seed precision
+        amp_level opts"""
+    assert all(re.search(rf"--{flag}\b", text) for flag in flags.split())
+
+
+def test_val_scores_a_model_by_its_own_configuration(trained, tmp_path, capsys):
+    run, _ = trained
+    scores = tmp_path / "scores.json"
+    assert main("val", ["--model_path", str(run / "best_model"), "--json", str(scores)]) == 0
+    content = json.loads(scores.read_text())
+    saved = json.loads((run / "best_model" / "state.json").read_text())["scores"]
+    assert content["mIoU"] == saved["mIoU"]
+    assert content["images"] == 4
+    assert f"mIoU: {content['mIoU']:.4f}" in capsys.readouterr().out
+
+
+def test_val_takes_another_configuration_workers_and_batches(trained, tmp_path):
+    run, config = trained
+    results = []
+    for number, words in enumerate(([], ["--num_workers", "2", "--batch_size", "3"])):
+        path = tmp_path / f"{number}.json"
+        words = ["--config", str(config), "--json", str(path), *words]
+        assert main("val", ["--model_path", str(run / "iter_2/model.pdparams"), *words]) == 0
+        results.append(json.loads(path.read_text()))
+    assert results[0]["mIoU"] == pytest.approx(results[1]["mIoU"], abs=1e-9)
+    assert results[0]["MAE"] == pytest.approx(results[1]["MAE"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--aug_eval", "--scales", "0.75", "1.0", "--flip_horizontal", "--flip_vertical"],
+        ["--is_slide", "--crop_size", "32", "48", "--stride", "24", "24"],
+    ],
+)
+def test_val_with_augmentation_and_windows(trained, tmp_path, words):
+    run, _ = trained
+    path = tmp_path / "scores.json"
+    assert main("val", ["--model_path", str(run), "--json", str(path), *words]) == 1
+    model = ["--model_path", str(run / "best_model")]
+    assert main("val", [*model, "--json", str(path), *words]) == 0
+    plain = tmp_path / "plain.json"
+    assert main("val", [*model, "--json", str(plain)]) == 0
+    assert json.loads(path.read_text())["MAE"] != json.loads(plain.read_text())["MAE"]
+
+
+def test_predict_mirrors_a_tree_and_reports_what_cannot_be_read(trained, tmp_path, drawn, capsys):
+    run, _ = trained
+    images = tmp_path / "in"
+    (images / "sub").mkdir(parents=True)
+    for name in ("a.png", "a.jpg", "sub/b é.png"):
+        Image.open(drawn / "images/00000.png").resize((50, 41)).save(images / name)
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    words = ["--image_path", str(images), "--save_dir", str(tmp_path / "out")]
+    assert main("predict", [*words, "--model_path", str(run / "best_model")]) == 1
+    out = capsys.readouterr().out
+    assert "broken.png" in out
+    assert "3 of 4 images" in out
+    for folder in ("pseudo_color_prediction", "saliency"):
+        found = {p.relative_to(tmp_path / "out" / folder) for p in _files(tmp_path / "out" / folder)}
+        assert found == {Path("a.png.png"), Path("a.jpg.png"), Path("sub/b é.png")}
+    assert len(_files(tmp_path / "out/added_prediction")) == 3
+    saliency = Image.open(tmp_path / "out/saliency/sub/b é.png")
+    assert (saliency.size, saliency.mode) == ((50, 41), "L")
+    assert Image.open(tmp_path / "out/pseudo_color_prediction/a.jpg.png").mode == "P"
+
+
+def _files(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_predict_finds_the_newest_best_model(trained, drawn, tmp_path, monkeypatch, capsys):
+    run, _ = trained
+    image = ["--image_path", str(drawn / "images/00000.png")]
+    monkeypatch.chdir(tmp_path)
+    assert main("predict", image) == 1
+    assert "no best_model lies below output" in capsys.readouterr().err
+    (tmp_path / "output").symlink_to(run.parent)
+    (tmp_path / "deeper").mkdir()
+    assert main("predict", [*image, "--save_dir", "result"]) == 0
+    assert "best_model/model.pdparams" in capsys.readouterr().out
+    assert (tmp_path / "result/saliency/00000.png").is_file()
+
+
+def test_multi_class_through_train_val_and_predict(trained, drawn, tmp_path):
+    _, config = trained
+    opts = ["--opts", "model.num_classes=2", "batch_size=4"]
+    run = tmp_path / "run"
+    words = ["--config", str(config), "--save_dir", str(run), "--do_eval", *opts]
+    assert main("train", words) == 0
+    model = ["--model_path", str(run / "best_model")]
+    assert main("val", [*model, "--json", str(tmp_path / "s.json")]) == 0
+    assert len(json.loads((tmp_path / "s.json").read_text())["class_iou"]) == 2
+    words = ["--image_path", str(drawn / "images/00001.png"), "--save_dir", str(tmp_path / "out")]
+    assert main("predict", [*model, *words]) == 0
+    classes = np.asarray(Image.open(tmp_path / "out/pseudo_color_prediction/00001.png"))
+    saliency = np.asarray(Image.open(tmp_path / "out/saliency/00001.png"))
+    assert ((saliency >= 128) == (classes == 1)).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        ("train", ["--config", "nowhere.yml"], "nowhere.yml: there is no such configuration file"),
+        ("val", ["--model_path", "nowhere"], "nowhere: expected model.pdparams"),
+        ("predict", ["--image_path", "nowhere"], "nowhere: expected an image"),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_1(command, words, said, capsys, monkeypatch):
+    monkeypatch.delenv("U2NET_DEBUG", raising=False)
+    assert main(command, words) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ")
+    assert said in error
+    assert "Traceback" not in error
+
+
+def test_a_broken_image_stops_training_and_is_named(trained, drawn, tmp_path, capsys):
+    import shutil
+
+    _, config = trained
+    copy = tmp_path / "data"
+    shutil.copytree(drawn, copy)
+    (copy / "images/00003.png").write_bytes(b"")
+    opts = [f"train_dataset.dataset_root={copy}", "iters=8"]
+    for workers in ("0", "2"):
+        words = ["--config", str(config), "--save_dir", str(tmp_path / "run")]
+        code = main("train", [*words, "--num_workers", workers, "--opts", *opts])
+        assert code == 1
+        assert "00003.png" in capsys.readouterr().err
+
+
+def test_the_script_trains(trained, tmp_path):
+    _, config = trained
+    done = _script("train", "--config", config, "--save_dir", tmp_path / "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert "iter: 2/2" in done.stdout
+    assert (tmp_path / "run/iter_2/model.pdparams").is_file()
+
+
+def test_prepare_links_a_whole_data_set_and_refuses_another(tmp_path, drawn):
+    source = tmp_path / "source"
+    for split in ("DUTS-TR", "DUTS-TE"):
+        for kind in ("Image", "Mask"):
+            folder = source / split / f"{split}-{kind}"
+            folder.mkdir(parents=True)
+            Image.open(drawn / "masks/00000.png").save(folder / "x.png")
+    script = [sys.executable, str(ROOT / "benchmark_data_prepare/prepare.py"), "duts"]
+    words = ["--root", str(tmp_path / "data"), "--source"]
+    for _ in range(2):
+        done = subprocess.run(
+            [*script, *words, str(source)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data/duts/DUTS-TE/DUTS-TE-Mask/x.png").is_file()
+    done = subprocess.run(
+        [*script, *words, str(drawn)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "expected a folder of images" in done.stderr

@@ -1,0 +1,68 @@
+"""What many tests need: paddle loaded safely, the reference data, a small data set and model."""
+
+import os
+
+# Two test processes of many threads each would only wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import pytest
+
+from paddleseg_u2net.datasets.drawn import draw_dataset
+from paddleseg_u2net.runtime import load_paddle
+
+load_paddle()
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference data, which stands beside the project where it is built."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"the reference data is not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory) -> Path:
+    """Eight drawings to train on and four to validate on, 64x64."""
+    folder = tmp_path_factory.mktemp("drawn")
+    draw_dataset(folder, train=8, val=4, size=(64, 64))
+    return folder
+
+
+@pytest.fixture
+def tiny(drawn) -> dict:
+    """A configuration that trains a very small U²-Net on ``drawn``, a fraction of a second a step."""
+    data = {"type": "PairDataset", "dataset_root": str(drawn)}
+    return {
+        "batch_size": 2,
+        "iters": 4,
+        "model": {
+            "type": "U2Net",
+            "num_classes": 1,
+            "stages": {"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]},
+        },
+        "preprocess": {"size": [32, 32]},
+        "train_dataset": {
+            **data,
+            "train_path": "train_list.txt",
+            "transforms": [
+                {"type": "Resize", "target_size": [40, 40]},
+                {"type": "RandomCrop", "crop_size": [32, 32]},
+                {"type": "RandomHorizontalFlip"},
+            ],
+        },
+        "val_dataset": {**data, "val_path": "val_list.txt"},
+        "optimizer": {"type": "Adam"},
+        "lr_scheduler": {
+            "type": "PolynomialDecay",
+            "learning_rate": 0.01,
+            "power": 0.9,
+            "end_lr": 0,
+        },
+        "loss": {"types": [{"type": "DeepSupervisionLoss"}], "coef": [1, 1, 1]},
+    }
