@@ -36,7 +36,7 @@ def drawn(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def tiny(drawn) -> dict:
-    """A configuration that trains a very small U²-Net on ``drawn``, a fraction of a second a step."""
+    """A configuration that trains a very small U²-Net on ``drawn``."""
     data = {"type": "PairDataset", "dataset_root": str(drawn)}
     return {
         "batch_size": 2,

@@ -18,6 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Iterable, Mapping, Set, Union
 
+import cv2
 import numpy as np
 
 Coding = Union[str, Mapping[int, int]]
@@ -93,11 +94,11 @@ def decode(
         table = {value: value for value in [*range(max(num_classes, 2)), ignore_index]}
     else:
         table = dict(coding)  # type: ignore[arg-type]
-    lookup = np.full(int(np.iinfo(raw.dtype).max) + 1, -1, np.int16)
+    lookup = np.full(int(np.iinfo(raw.dtype).max) + 1, -1, np.float32)
     for value, label in table.items():
         if value < len(lookup):
             lookup[value] = label
-    labels = lookup[raw]
+    labels = cv2.LUT(raw, lookup) if raw.dtype == np.uint8 else lookup[raw]
     if labels.min(initial=0) < 0:
         strange = np.unique(raw[labels < 0])
         raise MaskError(
@@ -105,7 +106,7 @@ def decode(
             f"{num_classes}), got also {_some(strange)} in {int((labels < 0).sum())} pixels; "
             "correct the mask, num_classes, or the key mask_values"
         )
-    return labels.astype(np.float32 if num_classes == 1 else np.uint8)
+    return labels if num_classes == 1 else labels.astype(np.uint8)
 
 
 def _name(coding: Coding) -> str:

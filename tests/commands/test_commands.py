@@ -131,7 +131,8 @@ def test_predict_mirrors_a_tree_and_reports_what_cannot_be_read(trained, tmp_pat
     assert "broken.png" in out
     assert "3 of 4 images" in out
     for folder in ("pseudo_color_prediction", "saliency"):
-        found = {p.relative_to(tmp_path / "out" / folder) for p in _files(tmp_path / "out" / folder)}
+        root = tmp_path / "out" / folder
+        found = {path.relative_to(root) for path in _files(root)}
         assert found == {Path("a.png.png"), Path("a.jpg.png"), Path("sub/b é.png")}
     assert len(_files(tmp_path / "out/added_prediction")) == 3
     saliency = Image.open(tmp_path / "out/saliency/sub/b é.png")

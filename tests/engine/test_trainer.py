@@ -129,7 +129,12 @@ def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric):
         Config(tiny), RunOptions(save_dir=str(tmp_path), do_eval=True, save_interval=2)
     )
     offer = trainer.best[""].offer
-    trainer.best[""].offer = lambda scores, i: (seen.append((scores[metric], i)), offer(scores, i))[1]
+
+    def spy(scores, iteration):
+        seen.append((scores[metric], iteration))
+        return offer(scores, iteration)
+
+    trainer.best[""].offer = spy
     trainer.run()
     expected = (min if metric == "MAE" else max)(seen, key=lambda pair: pair[0])
     assert checkpoint.load_state(tmp_path / "best_model")["iteration"] == expected[1]
@@ -221,7 +226,8 @@ def test_nan_stops_with_iteration_and_heads_and_keeps_the_last_checkpoint(tmp_pa
         return (total * float("nan"), each) if trainer.iteration == 5 else (total, each)
 
     trainer.criterion.parts = failing
-    with pytest.raises(Diverged, match=r"iteration 5: the loss is nan \(heads: [\d., ]+\)") as error:
+    said = r"iteration 5: the loss is nan \(heads: [\d., ]+\)"
+    with pytest.raises(Diverged, match=said) as error:
         trainer.run()
     assert str(tmp_path / "iter_4") in str(error.value)
     assert checkpoint.latest(tmp_path).name == "iter_4"

@@ -1,0 +1,490 @@
+"""A configuration as a whole: what is refused, what is shared, and what is built."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
+from paddleseg_u2net.config import Config, ConfigError
+from paddleseg_u2net.config.reading import read_yaml
+from paddleseg_u2net.inference import Augment, Window
+from paddleseg_u2net.losses import DeepSupervisionLoss
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+SHIPPED = [*sorted((CONFIGS / "RGB" / "U2Net").glob("*.yaml")), CONFIGS / "quickstart.yml"]
+
+TREE = {
+    "batch_size": 2,
+    "iters": 10,
+    "model": {"type": "U2NetP", "num_classes": 1},
+    "preprocess": {"size": [8, 6]},
+    "train_dataset": {
+        "type": "PairDataset",
+        "images": "images",
+        "masks": "masks",
+        "transforms": [
+            {"type": "Resize", "target_size": [8, 6]},
+            {"type": "RandomHorizontalFlip", "prob": 0.5},
+        ],
+    },
+    "val_dataset": {"type": "PairDataset", "images": "images", "masks": "masks"},
+    "optimizer": {"type": "Adam", "beta1": 0.9},
+    "lr_scheduler": {
+        "type": "PolynomialDecay",
+        "learning_rate": 0.1,
+        "power": 1.0,
+        "end_lr": 0,
+    },
+    "loss": {"types": [{"type": "DeepSupervisionLoss"}], "coef": [1, 1, 1, 1, 1, 1, 1]},
+    "trainer": {"accumulate": 1},
+    "test_config": {"aug_eval": False},
+}
+
+
+def config(*opts, **overrides):
+    return Config(TREE, opts, **overrides)
+
+
+def refused(match, *opts, **overrides):
+    with pytest.raises(ConfigError, match=match):
+        config(*opts, **overrides)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two pairs of 5x4 pixels in the working folder."""
+    import numpy as np
+    from PIL import Image
+
+    for kind, shape in (("images", (4, 5, 3)), ("masks", (4, 5))):
+        (tmp_path / kind).mkdir()
+        for name in "ab":
+            array = np.zeros(shape, np.uint8)
+            array[0, 0] = 1
+            Image.fromarray(array).save(tmp_path / kind / f"{name}.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# ---------------------------------------------------------------- misspelt and missing
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "where", "meant"),
+    [
+        ("batch_sise", "batch_sise", "batch_size"),
+        ("val_datset={}", "val_datset", "val_dataset"),
+        ("preprocess.sise", "preprocess.sise", "size"),
+        ("trainer.ema_decya", "trainer.ema_decya", "ema_decay"),
+        ("test_config.flip_horisontal", "test_config.flip_horisontal", "flip_horizontal"),
+        ("loss.coeff", "loss.coeff", "coef"),
+        ("loss.types.0.ignore_indx", r"loss.types.0.ignore_indx", "ignore_index"),
+        ("model.num_clases", "model.num_clases", "num_classes"),
+        ("train_dataset.dataset_rot", "train_dataset.dataset_rot", "dataset_root"),
+        ("val_dataset.mask_value", "val_dataset.mask_value", "mask_values"),
+        (
+            "train_dataset.transforms.0.target_sise",
+            "train_dataset.transforms.0.target_sise",
+            "target_size",
+        ),
+        ("train_dataset.transforms.1.probe", "train_dataset.transforms.1.probe", "prob"),
+        ("optimizer.weigth_decay", "optimizer.weigth_decay", "weight_decay"),
+        ("lr_scheduler.lerning_rate", "lr_scheduler.lerning_rate", "learning_rate"),
+    ],
+)
+def test_a_misspelt_key_is_named_with_the_nearest(misspelt, where, meant):
+    item = misspelt if "=" in misspelt else f"{misspelt}=1"
+    refused(rf"^configuration: {where}: there is no such key; did you mean {meant}\?", item)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "meant"),
+    [
+        ("model.type", "U2Nett", "U2Net"),
+        ("model.type", "u2net", "U2Net"),
+        ("optimizer.type", "adam", "Adam"),
+        ("lr_scheduler.type", "PolynomialDecy", "PolynomialDecay"),
+        ("train_dataset.type", "PairDatset", "PairDataset"),
+        ("val_dataset.type", "PairDatset", "PairDataset"),
+        ("train_dataset.transforms.0.type", "Rezise", "Resize"),
+        ("loss.types.0.type", "DeepSupervisonLoss", "DeepSupervisionLoss"),
+    ],
+)
+def test_an_unknown_type_is_named_with_the_nearest(key, name, meant):
+    section = key.split(".")[0]
+    refused(
+        rf"^configuration: {section}\b.*{name}.*did you mean {meant}\?",
+        f"{key}={name}",
+        *(["train_dataset.transforms.0={type: Resize}"] if section != "train_dataset" else []),
+    )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "model.type",
+        "optimizer.type",
+        "lr_scheduler.type",
+        "train_dataset.type",
+        "train_dataset.transforms.0.type",
+        "loss.types.0.type",
+    ],
+)
+@pytest.mark.parametrize("value", ["[1, 2]", "{a: 1}", "5"])
+def test_a_type_that_is_no_name_is_refused(key, value):
+    refused("type", f"{key}={value}")
+
+
+@pytest.mark.parametrize("section", ["model", "optimizer", "lr_scheduler", "train_dataset"])
+def test_a_component_without_a_type_is_refused(section):
+    refused(f"{section}.*type", f"{section}={{}}")
+
+
+@pytest.mark.parametrize(
+    ("items", "match"),
+    [
+        (["lr_scheduler={type: PolynomialDecay}"], "lr_scheduler.learning_rate: .*missing"),
+        (
+            ["lr_scheduler={type: CosineAnnealingDecay, learning_rate: 1}"],
+            "lr_scheduler.T_max: .*missing; CosineAnnealingDecay needs it",
+        ),
+        (
+            ["train_dataset.transforms.0={type: RandomCrop}"],
+            "train_dataset.transforms.0.crop_size: .*missing; RandomCrop needs it",
+        ),
+    ],
+)
+def test_an_argument_that_a_component_needs_is_named(items, match):
+    refused(match, *items)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "batch_size",
+        "model.num_classes",
+        "optimizer.beta1",
+        "lr_scheduler.learning_rate",
+        "lr_scheduler.power",
+        "lr_scheduler.warmup_iters",
+        "train_dataset.val_share",
+        "train_dataset.transforms.1.prob",
+        "loss.types.0.iou",
+        "trainer.ema_decay",
+    ],
+)
+def test_text_where_a_number_belongs_is_refused_with_the_key(key):
+    refused(rf"^configuration: {key}: expected a .*number.*got .*'1e-3x'", f"{key}=1e-3x")
+
+
+@pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
+def test_transforms_that_are_no_list_of_components_are_refused(value):
+    refused("^configuration: train_dataset.transforms", f"train_dataset.transforms={value}")
+
+
+def test_the_file_is_named_in_every_error(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text(yaml.safe_dump({**TREE, "itres": 1}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"mine\.yml: itres: there is no such key"):
+        Config(path)
+
+
+def test_the_dictionary_given_is_not_changed():
+    tree = copy.deepcopy(TREE)
+    Config(tree, ["model.num_classes=2"], batch_size=5, learning_rate=0.5)
+    assert tree == TREE
+
+
+# ---------------------------------------------------------------- overrides
+
+
+def test_arguments_override_keys_and_opts():
+    changed = config("batch_size=3", "iters=3", batch_size=5, iters=6, learning_rate=0.25)
+    assert (changed.batch_size, changed.iters) == (5, 6)
+    assert changed.lr_schedule().get_lr() == 0.25
+    assert (config().batch_size, config().iters) == (2, 10)
+
+
+def test_a_learning_rate_of_nought_overrides():
+    assert config(learning_rate=0).lr_schedule().get_lr() == 0.0
+
+
+@pytest.mark.parametrize("overrides", [{"batch_size": 0}, {"iters": 0}, {"iters": -1}])
+def test_overrides_are_checked_as_the_keys_are(overrides):
+    refused(f"^configuration: {next(iter(overrides))}: expected a whole number of 1", **overrides)
+
+
+def test_a_learning_rate_over_a_schedule_that_is_no_dictionary_is_refused():
+    refused("lr_scheduler", "lr_scheduler=null", learning_rate=0.1)
+
+
+def test_opts_with_a_key_that_does_not_exist_are_refused():
+    refused(r"modle: there is no such key; did you mean model\?", "modle.num_classes=2")
+
+
+# ---------------------------------------------------------------- what data sets are told
+
+
+def test_data_sets_get_classes_channels_and_ignored_label_from_model_and_loss(folder):
+    changed = config(
+        "model.num_classes=3",
+        "model.in_channels=4",
+        "loss.types.0.ignore_index=9",
+        "train_dataset.mask_values=index",
+        "val_dataset.mask_values=index",
+    )
+    for part in ("train", "val"):
+        dataset = changed.dataset(part)
+        assert (dataset.num_classes, dataset.img_channels, dataset.ignore_index) == (3, 4, 9)
+        assert dataset.mode == part
+
+
+@pytest.mark.parametrize("section", ["train_dataset", "val_dataset"])
+@pytest.mark.parametrize(("key", "model_says"), [("num_classes", 1), ("img_channels", 3)])
+def test_a_data_set_that_disagrees_with_the_model_is_refused(section, key, model_says):
+    refused(f"{section}.{key}: model and loss say {model_says}, this says 7", f"{section}.{key}=7")
+    config(f"{section}.{key}={model_says}")
+
+
+def test_a_data_set_that_disagrees_with_the_loss_is_refused():
+    refused(
+        "val_dataset.ignore_index: model and loss say 9, this says 255",
+        "loss.types.0.ignore_index=9",
+        "val_dataset.ignore_index=255",
+    )
+
+
+def test_training_pictures_are_resized_where_no_transforms_say_otherwise(folder):
+    changed = copy.deepcopy(TREE)
+    del changed["train_dataset"]["transforms"]
+    image, label = Config(changed).dataset("train").augmented(0, (0,))
+    assert image.shape == (6, 8, 3) and label.shape == (6, 8)
+    image, _ = Config(changed, ["preprocess.size=null"]).dataset("train").augmented(0, (0,))
+    assert image.shape == (4, 5, 3)
+
+
+def test_validation_pictures_are_not_transformed(folder):
+    assert config().dataset("val").transforms == []
+
+
+def test_a_missing_section_of_a_data_set_is_named():
+    tree = {key: value for key, value in TREE.items() if key != "val_dataset"}
+    with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
+        Config(tree).dataset("val")
+
+
+def test_errors_of_a_data_set_come_as_they_are(tmp_path):
+    with pytest.raises(ValueError, match="expected the data set's folder") as caught:
+        config(f"train_dataset.dataset_root={tmp_path / 'nowhere'}").dataset("train")
+    assert type(caught.value).__name__ == "PairingError"
+
+
+def test_transforms_of_validation_are_refused_with_the_repair():
+    refused(
+        r"val_dataset\.transforms: .*set preprocess\.size, mean and std instead",
+        "val_dataset.transforms=[{type: Resize}]",
+    )
+
+
+@pytest.mark.parametrize("kind", ["Normalize", "Compose"])
+def test_what_preprocess_does_is_refused_in_transforms(kind):
+    refused(
+        rf"train_dataset\.transforms\.1: {kind} is done by preprocess; delete it here",
+        f"train_dataset.transforms.1={{type: {kind}}}",
+    )
+
+
+# ---------------------------------------------------------------- loss
+
+
+def test_coefficients_become_the_weights_of_the_heads():
+    changed = config("loss.coef=7,6,5,4,3,2,1", "loss.types.0.iou=0.5")
+    criterion = changed.criterion()
+    assert isinstance(criterion, DeepSupervisionLoss)
+    assert criterion.weights == [7, 6, 5, 4, 3, 2, 1]
+    assert (criterion.iou, criterion.ignore_index) == (0.5, 255)
+
+
+def test_weights_of_the_loss_itself_work_without_coefficients():
+    changed = config(
+        "loss={types: [{type: DeepSupervisionLoss, weights: [1, 2]}]}",
+    )
+    assert changed.criterion().weights == [1, 2]
+
+
+def test_weights_and_coefficients_together_are_refused():
+    refused("loss.coef: heads are weighted by types.0.weights already", "loss.types.0.weights=1,2")
+
+
+def test_one_coefficient_other_than_one_is_not_skipped_in_silence():
+    try:
+        changed = config("loss.coef=[0.5]")
+    except ConfigError as error:
+        assert "loss.coef" in str(error)
+    else:
+        assert changed.criterion().weights == [0.5]
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        "[{type: CrossEntropyLoss}]",
+        "[{type: DeepSupervisionLoss}, {type: CrossEntropyLoss}]",
+        "[{type: DeepSupervisionLoss}, {type: DeepSupervisionLoss, iou: 1}]",
+        "[{type: DeepSupervisionLoss}, text]",
+        "[text]",
+        "[{}]",
+    ],
+)
+def test_more_than_the_one_loss_or_another_is_refused(types):
+    refused(r"loss\.types: expected one entry {type: DeepSupervisionLoss}", f"loss.types={types}")
+
+
+# ---------------------------------------------------------------- preprocess, windows, schedule
+
+
+def test_preprocess_is_built_of_its_keys_and_the_models_channels():
+    built = config("preprocess.size=10,12", "preprocess.mean=0.1,0.2,0.3").preprocess()
+    assert built.size == (10, 12) and built.mean == (0.1, 0.2, 0.3)
+    assert config("model.in_channels=1").preprocess().mean == (0.5,)
+
+
+def test_means_that_do_not_fit_the_channels_are_refused_with_the_file():
+    refused("^configuration: preprocess.mean: expected 1 numbers",
+            "model.in_channels=1", "preprocess.mean=0.1,0.2,0.3")  # fmt: skip
+
+
+def test_augmentation_is_built_only_if_it_is_asked_for():
+    keys = ["test_config.scales=0.75,1.0", "test_config.flip_horizontal=True"]
+    assert config(*keys).augment() is None
+    assert config(*keys, "test_config.aug_eval=True").augment() == Augment((0.75, 1.0), True, False)
+    assert config("test_config.aug_eval=True", "test_config.scales=2").augment() == Augment((2.0,))
+    assert config("test_config.aug_eval=True").augment() == Augment()
+
+
+def test_windows_are_built_only_if_they_are_asked_for():
+    keys = ["test_config.crop_size=8,6", "test_config.stride=4,3"]
+    assert config(*keys).window() is None
+    assert config(*keys, "test_config.is_slide=True").window() == Window((8, 6), (4, 3))
+
+
+@pytest.mark.parametrize("missing", ["crop_size", "stride"])
+@pytest.mark.parametrize("value", [None, "null"])
+def test_windows_without_their_sizes_are_refused_when_the_configuration_is_read(missing, value):
+    keys = {"crop_size": "8,6", "stride": "4,3", missing: value}
+    opts = [f"test_config.{key}={size}" for key, size in keys.items() if size]
+    refused(f"test_config.{missing}: is_slide needs it", "test_config.is_slide=True", *opts)
+
+
+def test_a_stride_larger_than_its_window_is_refused_when_the_configuration_is_read():
+    refused("stride", "test_config.is_slide=True", "test_config.crop_size=8,6",
+            "test_config.stride=4,7")  # fmt: skip
+
+
+def test_batch_size_of_validation_is_one_unless_said():
+    assert config().test_batch_size() == 1
+    assert config("test_config.batch_size=3").test_batch_size() == 3
+
+
+def test_the_schedule_falls_to_its_end_over_all_steps():
+    schedule = config().lr_schedule()
+    rates = []
+    for _ in range(11):
+        rates.append(schedule.get_lr())
+        schedule.step()
+    assert rates == pytest.approx([0.1 * (1 - step / 10) for step in range(11)])
+
+
+def test_the_schedule_warms_up():
+    changed = config("lr_scheduler.warmup_iters=2", "lr_scheduler.warmup_start_lr=0.02")
+    schedule = changed.lr_schedule()
+    rates = []
+    for _ in range(4):
+        rates.append(schedule.get_lr())
+        schedule.step()
+    assert rates == pytest.approx([0.02, 0.06, 0.1, 0.1 * 7 / 8])
+
+
+def test_a_warm_up_without_its_start_is_refused_when_the_configuration_is_read():
+    refused("lr_scheduler.warmup_start_lr", "lr_scheduler.warmup_iters=2")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "null", "1.5"])
+@pytest.mark.parametrize("key", ["model.num_classes", "model.in_channels"])
+def test_numbers_of_channels_that_cannot_be_are_refused_when_the_configuration_is_read(key, value):
+    refused(key, f"{key}={value}")
+
+
+def test_the_optimizer_is_paddles_with_the_arguments_given():
+    import paddle
+
+    layer = paddle.nn.Linear(2, 1)
+    built = config().optimizer(layer, 0.25)
+    assert isinstance(built, paddle.optimizer.Adam)
+    assert built.get_lr() == 0.25
+    built = config("optimizer={type: Momentum, momentum: 0.5}").optimizer(layer, 0.25)
+    assert isinstance(built, paddle.optimizer.Momentum)
+    assert built._momentum == 0.5
+
+
+def test_the_trainers_keys_have_defaults():
+    assert config().trainer == {
+        "best_metric": "mIoU",
+        "early_stop": 0,
+        "accumulate": 1,
+        "ema_decay": 0.999,
+        "vdl_images": 4,
+    }
+    assert config("trainer.ema_decay=0").trainer["ema_decay"] == 0
+
+
+# ---------------------------------------------------------------- text of a configuration
+
+
+@pytest.mark.parametrize(
+    "opts",
+    [
+        [],
+        ["train_dataset.mask_values={0: 0, 38: 1}"],
+        ["lr_scheduler.learning_rate=1e-7", "preprocess.mean=(0.1, 0.2, 0.3)"],
+        ["train_dataset.dataset_root='daten/grün: 1 # x'"],
+        ["train_dataset.dataset_root='null'"],
+        ["train_dataset.dataset_root='1e3'"],
+        ["preprocess.size=null"],
+    ],
+)
+def test_the_text_of_a_configuration_reads_back_to_the_same_tree(tmp_path, opts):
+    written = config(*opts)
+    path = tmp_path / "again.yml"
+    path.write_text(str(written), encoding="utf-8")
+    assert read_yaml(path) == written.tree
+    assert Config(path).tree == written.tree
+
+
+# ---------------------------------------------------------------- what is shipped
+
+
+def test_there_are_shipped_configurations():
+    assert len(SHIPPED) >= 10
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_path):
+    shipped = Config(path)
+    size = shipped.preprocess().size
+    assert size and min(size) >= 32
+    heads = len(shipped.tree["model"].get("stages", {}).get("encoder", range(6))) + 1
+    assert len(shipped.criterion().weights) == heads
+    assert shipped.lr_schedule().get_lr() == shipped.tree["lr_scheduler"]["learning_rate"]
+    assert shipped.augment() is None and shipped.window() is None
+    # A batch of training is of one size, as large as what validation sees or a crop of it.
+    transforms = shipped.tree["train_dataset"]["transforms"]
+    sizes = [item.get("crop_size") or item.get("target_size") for item in transforms]
+    trained = [size for size in sizes if size][-1]
+    assert trained[0] <= size[0] and trained[1] <= size[1]
+    (tmp_path / "again.yml").write_text(str(shipped), encoding="utf-8")
+    assert read_yaml(tmp_path / "again.yml") == shipped.tree

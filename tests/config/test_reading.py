@@ -1,0 +1,276 @@
+"""YAML files over their bases, and `--opts` over both: order, merging, and every broken file."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from paddleseg_u2net.config.reading import ConfigError, apply_opts, merge, read_yaml
+
+
+def write(folder, **texts):
+    for name, text in texts.items():
+        (folder / f"{name}.yml").write_text(text, encoding="utf-8")
+    return folder / f"{next(iter(texts))}.yml"
+
+
+# ---------------------------------------------------------------- bases
+
+
+def test_a_later_base_wins_over_an_earlier_one(tmp_path):
+    path = write(tmp_path, top="_base_: [a.yml, b.yml]", a="iters: 1\nbatch_size: 7", b="iters: 2")
+    assert read_yaml(path) == {"iters": 2, "batch_size": 7}
+
+
+def test_the_file_wins_over_its_bases(tmp_path):
+    path = write(tmp_path, top="_base_: a.yml\niters: 3", a="iters: 1\nbatch_size: 7")
+    assert read_yaml(path) == {"iters": 3, "batch_size": 7}
+
+
+def test_bases_of_bases_are_read_relative_to_the_file_that_names_them(tmp_path):
+    (tmp_path / "deep").mkdir()
+    write(tmp_path / "deep", middle="_base_: ../ground.yml\nb: 2")
+    path = write(tmp_path, top="_base_: deep/middle.yml\nc: 3", ground="a: 1\nb: 1\nc: 1")
+    assert read_yaml(path) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_two_bases_may_share_a_base(tmp_path):
+    path = write(
+        tmp_path,
+        top="_base_: [a.yml, b.yml]",
+        a="_base_: ground.yml\na: 1",
+        b="_base_: ground.yml\nb: 1",
+        ground="g: 1",
+    )
+    assert read_yaml(path) == {"g": 1, "a": 1, "b": 1}
+
+
+def test_dictionaries_are_merged_at_every_depth_and_lists_replaced(tmp_path):
+    path = write(
+        tmp_path,
+        top="_base_: a.yml\nx: {y: {new: 1, both: 1}, list: [9]}",
+        a="x: {y: {old: 0, both: 0}, list: [1, 2, 3], other: 0}",
+    )
+    assert read_yaml(path) == {"x": {"y": {"new": 1, "both": 1, "old": 0}, "list": [9], "other": 0}}
+
+
+def test_a_scalar_and_a_dictionary_replace_each_other(tmp_path):
+    path = write(tmp_path, top="_base_: a.yml\nx: {y: 1}\nz: 1", a="x: 5\nz: {y: 5}")
+    assert read_yaml(path) == {"x": {"y": 1}, "z": 1}
+
+
+def test_inherited_false_drops_what_lies_below(tmp_path):
+    path = write(
+        tmp_path,
+        top="_base_: a.yml\nx: {_inherited_: False, new: 1}\ny: {new: 1}",
+        a="x: {old: 0}\ny: {old: 0}",
+    )
+    assert read_yaml(path) == {"x": {"new": 1}, "y": {"old": 0, "new": 1}}
+
+
+def test_inherited_false_is_no_key_of_the_result_where_nothing_lies_below(tmp_path):
+    assert read_yaml(write(tmp_path, top="x: {y: {_inherited_: False, new: 1}}")) == {
+        "x": {"y": {"new": 1}}
+    }
+
+
+def test_another_type_drops_the_old_arguments_and_the_same_type_keeps_them(tmp_path):
+    path = write(
+        tmp_path,
+        top="_base_: a.yml\nx: {type: B, new: 1}\ny: {type: A, new: 1}\nz: {new: 1}",
+        a="x: {type: A, old: 0}\ny: {type: A, old: 0}\nz: {type: A, old: 0}",
+    )
+    assert read_yaml(path) == {
+        "x": {"type": "B", "new": 1},
+        "y": {"type": "A", "old": 0, "new": 1},
+        "z": {"type": "A", "old": 0, "new": 1},
+    }
+
+
+def test_merge_changes_neither_of_its_arguments():
+    upper, lower = {"x": {"_inherited_": False, "a": [1]}}, {"x": {"b": [2]}, "y": [3]}
+    merged = merge(upper, lower)
+    merged["x"]["a"].append(0)
+    merged["y"].append(0)
+    assert upper == {"x": {"_inherited_": False, "a": [1]}}
+    assert lower == {"x": {"b": [2]}, "y": [3]}
+
+
+# ---------------------------------------------------------------- broken files
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.yml.*no such configuration file"):
+        read_yaml(tmp_path / "nowhere.yml")
+
+
+def test_a_missing_base_is_named_with_who_asked_for_it(tmp_path):
+    path = write(tmp_path, top="_base_: a.yml", a="_base_: nowhere.yml")
+    with pytest.raises(ConfigError, match=r"nowhere\.yml.*the _base_ of .*a\.yml"):
+        read_yaml(path)
+
+
+def test_a_folder_is_no_configuration(tmp_path):
+    with pytest.raises(ConfigError, match="no such configuration file"):
+        read_yaml(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"top": "_base_: top.yml"},
+        {"top": "_base_: a.yml", "a": "_base_: b.yml", "b": "_base_: a.yml"},
+        {"top": "_base_: ./a.yml", "a": "_base_: ../{folder}/top.yml"},
+    ],
+)
+def test_a_circle_of_bases_is_refused(tmp_path, texts):
+    texts = {name: text.format(folder=tmp_path.name) for name, text in texts.items()}
+    with pytest.raises(ConfigError, match="circle"):
+        read_yaml(write(tmp_path, **texts))
+
+
+@pytest.mark.parametrize("text", ["a: [1, 2", "a: b: c", "\tx: 1", "a: !!python/name:os.system"])
+def test_what_is_not_yaml_is_refused_with_the_file(tmp_path, text):
+    with pytest.raises(ConfigError, match=r"top\.yml: this is not YAML"):
+        read_yaml(write(tmp_path, top=text))
+
+
+def test_bytes_that_are_not_utf8_are_refused_with_the_file(tmp_path):
+    (tmp_path / "top.yml").write_bytes(b"a: \xff\xfe\x81")
+    with pytest.raises(ConfigError, match=r"top\.yml"):
+        read_yaml(tmp_path / "top.yml")
+
+
+@pytest.mark.parametrize(("text", "kind"), [("", "NoneType"), ("- 1", "list"), ("word", "str")])
+def test_what_is_not_a_dictionary_is_refused(tmp_path, text, kind):
+    with pytest.raises(ConfigError, match=rf"top\.yml: expected `key: value` lines, got {kind}"):
+        read_yaml(write(tmp_path, top=text))
+
+
+@pytest.mark.parametrize("value", ["", "5", "{a: b}", "[5]"])
+def test_a_base_that_names_no_file_is_a_configuration_error(tmp_path, value):
+    with pytest.raises(ConfigError):
+        read_yaml(write(tmp_path, top=f"_base_: {value}\niters: 1"))
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 1e-3),
+        ("1E5", 1e5),
+        ("-2.5e+3", -2.5e3),
+        (".5e-1", 0.05),
+        ("1.e2", 100.0),
+        ("1.0e-3", 1e-3),
+        ("3", 3),
+        ("0.5", 0.5),
+    ],
+)
+def test_numbers_with_an_exponent_are_numbers(tmp_path, text, value):
+    read = read_yaml(write(tmp_path, top=f"a: {text}"))["a"]
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", ["1e-3x", "e-3", "4F", "e5", "1e", "'1e-3'"])
+def test_what_only_looks_like_a_number_stays_text(tmp_path, text):
+    assert read_yaml(write(tmp_path, top=f"a: {text}"))["a"] == text.strip("'")
+
+
+def test_other_users_of_yaml_are_left_alone(tmp_path):
+    read_yaml(write(tmp_path, top="a: 1e-3"))
+    assert yaml.safe_load("1e-3") == "1e-3"
+
+
+# ---------------------------------------------------------------- --opts
+
+
+@pytest.mark.parametrize(
+    ("item", "key", "value"),
+    [
+        ("a=1", "a", 1),
+        ("a=0.75,1.0", "a", [0.75, 1.0]),
+        ("a=(256, 256)", "a", [256, 256]),
+        ("a=[1, 2]", "a", [1, 2]),
+        ("a=None", "a", None),
+        ("a=null", "a", None),
+        ("a=True", "a", True),
+        ("a=true", "a", True),
+        ("a=false", "a", False),
+        ("a=1e-3", "a", 1e-3),
+        ("a=U2NetP", "a", "U2NetP"),
+        ("a=data/own set", "a", "data/own set"),
+        ("a=data/[1", "a", "data/[1"),
+        ("a=x=y", "a", "x=y"),
+        ("a==", "a", "="),
+        ("a='1e-3'", "a", "1e-3"),
+        ("a={0: 0, 38: 1}", "a", {0: 0, 38: 1}),
+        ("a={type: X, b: 1}", "a", {"type": "X", "b": 1}),
+        ("a=2026-99-99", "a", "2026-99-99"),
+    ],
+)
+def test_values_of_opts(item, key, value):
+    read = apply_opts({}, [item])[key]
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_opts_reach_into_dictionaries_and_lists_by_index():
+    tree = {"train_dataset": {"transforms": [{"type": "Resize", "target_size": [1, 1]}, {}]}}
+    changed = apply_opts(
+        tree,
+        [
+            "train_dataset.transforms.0.target_size=8,6",
+            "train_dataset.transforms.0.target_size.1=5",
+            "train_dataset.transforms.1={type: RandomDistort}",
+        ],
+    )
+    assert changed["train_dataset"]["transforms"] == [
+        {"type": "Resize", "target_size": [8, 5]},
+        {"type": "RandomDistort"},
+    ]
+
+
+def test_opts_make_sections_that_were_not_there():
+    assert apply_opts({}, ["test_config.aug_eval=True"]) == {"test_config": {"aug_eval": True}}
+
+
+def test_a_later_item_wins_over_an_earlier_one():
+    assert apply_opts({"a": 0}, ["a=1", "a=2"]) == {"a": 2}
+
+
+def test_opts_do_not_change_the_tree_they_are_given():
+    tree = {"a": {"b": [1]}}
+    apply_opts(tree, ["a.b.0=2"])
+    assert tree == {"a": {"b": [1]}}
+
+
+@pytest.mark.parametrize("item", ["a", "", "=1", "a:1"])
+def test_an_item_without_key_or_equals_sign_is_refused(item):
+    with pytest.raises(ConfigError, match=r"--opts: expected key=value .*got"):
+        apply_opts({}, [item])
+
+
+@pytest.mark.parametrize(
+    ("item", "where"),
+    [
+        ("iters.x=1", "iters"),
+        ("iters.x.y=1", "iters"),
+        ("nothing.x=1", "nothing"),
+        ("list.5.x=1", "list.5"),
+        ("list.first.x=1", "list.first"),
+        ("list.0.x.y=1", "list.0.x"),
+    ],
+)
+def test_a_key_through_something_without_parts_is_refused(item, where):
+    tree = {"iters": 1, "nothing": None, "list": [{"x": 1}]}
+    key = item.split("=")[0]
+    with pytest.raises(ConfigError, match=f"--opts {key}: {where} has no parts"):
+        apply_opts(tree, [item])
+
+
+@pytest.mark.parametrize("last", ["2", "first", "1.5"])
+def test_an_index_that_a_list_does_not_have_is_refused(last):
+    with pytest.raises(ConfigError, match="--opts list"):
+        apply_opts({"list": [1, 2]}, [f"list.{last}=1"])

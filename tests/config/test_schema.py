@@ -1,0 +1,189 @@
+"""Every rule of the schema against values of every other kind, and arguments of components."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from paddleseg_u2net.config import schema
+from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tree, nearest
+
+TREE = {
+    "batch_size": 1,
+    "iters": 1,
+    "model": {},
+    "train_dataset": {},
+    "optimizer": {},
+    "lr_scheduler": {},
+    "loss": {"types": [{}]},
+}
+VALUES = {
+    "text": "1",
+    "null": None,
+    "flag": True,
+    "minus": -1,
+    "nought": 0,
+    "one": 1,
+    "half": 0.5,
+    "two": 2,
+    "nan": float("nan"),
+    "list": [1, 1],
+    "list of one": [1],
+    "list of halves": [0.5, 0.5],
+    "list of noughts": [0, 0],
+    "list of negatives": [-1, -1],
+    "list of texts": ["1", "1"],
+    "list of flags": [True, True],
+    "list of nan": [float("nan")] * 2,
+    "tuple": (1, 1),
+    "empty list": [],
+    "dictionary": {},
+}
+NUMBER_LISTS = {"list", "list of one", "list of halves", "tuple"}
+POSITIVE_PAIRS = {"list", "tuple"}
+OR_ZERO_OR_LESS = {"list of noughts", "list of negatives"}
+# Section, key, and the values above that fit; every other one must be refused.
+# Sizes are pixels: 0.5 would be rounded to none.
+RULES = [
+    ("", "batch_size", {"one", "two"}),
+    ("", "iters", {"one", "two"}),
+    ("trainer", "best_metric", {"text"}),
+    ("trainer", "early_stop", {"nought", "one", "two"}),
+    ("trainer", "accumulate", {"one", "two"}),
+    ("trainer", "ema_decay", {"nought", "one", "half"}),
+    ("trainer", "vdl_images", {"nought", "one", "two"}),
+    ("preprocess", "size", POSITIVE_PAIRS | {"null"}),
+    ("preprocess", "mean", NUMBER_LISTS | OR_ZERO_OR_LESS),
+    ("preprocess", "std", NUMBER_LISTS),
+    ("test_config", "batch_size", {"one", "two"}),
+    ("test_config", "aug_eval", {"flag"}),
+    ("test_config", "scales", NUMBER_LISTS | {"one", "half", "two"}),
+    ("test_config", "flip_horizontal", {"flag"}),
+    ("test_config", "flip_vertical", {"flag"}),
+    ("test_config", "is_slide", {"flag"}),
+    ("test_config", "crop_size", POSITIVE_PAIRS | {"null"}),
+    ("test_config", "stride", POSITIVE_PAIRS | {"null"}),
+    ("loss", "coef", NUMBER_LISTS | OR_ZERO_OR_LESS),
+]
+
+
+def tree_with(section, key, value):
+    tree = copy.deepcopy(TREE)
+    (tree.setdefault(section, {}) if section else tree)[key] = value
+    return tree
+
+
+def test_the_rules_below_are_all_there_are():
+    sections = {
+        "": schema.TOP,
+        "trainer": schema.TRAINER,
+        "preprocess": schema.PREPROCESS,
+        "test_config": schema.TEST,
+        "loss": schema.LOSS,
+    }
+    existing = {(section, key) for section, rules in sections.items() for key in rules}
+    tested = {(section, key) for section, key, _ in RULES}
+    dictionaries = {("", key) for key, rule in schema.TOP.items() if rule is schema._DICTIONARY}
+    assert existing == tested | dictionaries | {("loss", "types")}
+
+
+@pytest.mark.parametrize(("section", "key", "fitting"), RULES)
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_is_taken_if_it_is_of_the_kind_and_refused_with_its_key_if_not(
+    section, key, fitting, name
+):
+    tree = tree_with(section, key, VALUES[name])
+    if name in fitting:
+        check_tree(tree)
+        return
+    where = f"{section}.{key}" if section else key
+    with pytest.raises(ConfigError, match=f"^{where}: expected .*, got "):
+        check_tree(tree)
+
+
+@pytest.mark.parametrize("key", [k for k, rule in schema.TOP.items() if rule[0] == "a dictionary"])
+@pytest.mark.parametrize("value", [None, "text", 1, [], True])
+def test_a_section_that_is_no_dictionary_is_refused(key, value):
+    with pytest.raises(ConfigError, match=f"^{key}: expected a dictionary, got "):
+        check_tree({**TREE, key: value})
+
+
+@pytest.mark.parametrize("value", [None, "text", 1, [], {}, {"type": "DeepSupervisionLoss"}])
+def test_loss_types_that_are_no_list_are_refused(value):
+    with pytest.raises(ConfigError, match=r"^loss\.types: expected a list of dictionaries"):
+        check_tree(tree_with("loss", "types", value))
+
+
+@pytest.mark.parametrize("key", schema.REQUIRED)
+def test_a_required_key_that_is_missing_is_named(key):
+    tree = {name: value for name, value in TREE.items() if name != key}
+    with pytest.raises(ConfigError, match=f"^{key}: this key is missing"):
+        check_tree(tree)
+
+
+def test_missing_loss_types_are_named():
+    with pytest.raises(ConfigError, match=r"^loss\.types: this key is missing"):
+        check_tree({**TREE, "loss": {}})
+
+
+@pytest.mark.parametrize("key", ["val_dataset", "preprocess", "trainer", "test_config"])
+def test_the_other_sections_may_be_missing_or_there(key):
+    check_tree(TREE)
+    check_tree({**TREE, key: {}})
+
+
+# ---------------------------------------------------------------- components' arguments
+
+
+class Component:
+    def __init__(self, needed, number=1, real=0.5, flag=False, free=None):
+        pass
+
+
+def anything(**arguments):
+    return arguments
+
+
+def test_arguments_that_fit_pass():
+    check_arguments("x", Component, {"needed": "a", "number": 2.5, "flag": True, "free": "text"})
+
+
+def test_an_unknown_argument_is_named_with_the_nearest():
+    with pytest.raises(
+        ConfigError, match=r"^x\.nubmer: there is no such key; did you mean number\?"
+    ):
+        check_arguments("x", Component, {"needed": 1, "nubmer": 1})
+
+
+def test_an_argument_like_no_other_is_answered_with_all_there_are():
+    with pytest.raises(ConfigError, match="known: flag, free, needed, number, real"):
+        check_arguments("x", Component, {"needed": 1, "zzzzzz": 1})
+
+
+def test_a_missing_argument_is_named_with_who_needs_it():
+    with pytest.raises(ConfigError, match=r"^x\.needed: this key is missing; Component needs it"):
+        check_arguments("x", Component, {})
+
+
+@pytest.mark.parametrize("key", ["number", "real"])
+def test_text_where_the_default_is_a_number_is_refused(key):
+    with pytest.raises(ConfigError, match=rf"^x\.{key}: expected a number, got the text '1e-3x'"):
+        check_arguments("x", Component, {"needed": 1, key: "1e-3x"})
+
+
+def test_a_component_that_takes_anything_is_given_anything():
+    check_arguments("x", anything, {"whatever": "text"})
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("Rezise", "did you mean Resize?"),
+        ("RESIZE", "did you mean Resize?"),
+        ("q", "known: RandomCrop, Resize"),
+        (5, "known: RandomCrop, Resize"),
+    ],
+)
+def test_nearest(name, answer):
+    assert nearest(name, ["Resize", "RandomCrop"]) == answer

@@ -1,0 +1,433 @@
+"""Pairs read from files of every kind: aligned, checked, and augmented the same every time."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
+from paddleseg_u2net.datasets import MaskError, PairDataset, PairingError
+from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.images import ImageError
+
+ORIENTATION = 0x0112
+
+
+def picture(path, array, orientation=None, mode=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(array)
+    if mode:
+        image = image.convert(mode)
+    exif = Image.Exif()
+    if orientation:
+        exif[ORIENTATION] = orientation
+    image.save(path, **({"exif": exif} if orientation else {}))
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def pair(root, image, mask, name="a", suffix="png", **how):
+    picture(root / "images" / f"{name}.{suffix}", image, **how)
+    picture(root / "masks" / f"{name}.png", mask, how.get("orientation"))
+
+
+def dataset(root, mode="train", **arguments):
+    return PairDataset(mode, dataset_root=str(root), images="images", masks="masks", **arguments)
+
+
+# ---------------------------------------------------------------- where pairs come from
+
+
+def test_lists_are_chosen_by_the_mode(tmp_path):
+    for name in "abc":
+        pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8), name)
+    lists = {}
+    for mode, name in (("train", "a"), ("val", "b"), ("test", "c")):
+        (tmp_path / f"{mode}.txt").write_text(f"images/{name}.png masks/{name}.png")
+        lists[f"{mode}_path"] = f"{mode}.txt"
+    for mode, name in (("train", "a"), ("val", "b"), ("test", "c")):
+        found = PairDataset(mode, dataset_root=str(tmp_path), **lists)
+        assert [pair.name for pair in found.pairs] == [f"images/{name}.png"]
+
+
+def test_a_list_may_be_relative_to_the_working_folder(tmp_path, monkeypatch):
+    pair(tmp_path / "root", noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8))
+    (tmp_path / "mine.txt").write_text("images/a.png,masks/a.png")
+    monkeypatch.chdir(tmp_path)
+    arguments = {"dataset_root": "root", "train_path": "mine.txt", "separator": ","}
+    assert len(PairDataset("train", **arguments)) == 1
+    with pytest.raises(PairingError, match=r"root/yours\.txt"):
+        PairDataset("train", **{**arguments, "train_path": "yours.txt"})
+
+
+@pytest.mark.parametrize("given", [{}, {"images": "images"}, {"masks": "masks"}])
+def test_too_little_to_find_pairs_is_an_error_that_says_what_is_needed(tmp_path, given):
+    with pytest.raises(PairingError, match="val_dataset: expected name, or val_path .* or both"):
+        PairDataset("val", dataset_root=str(tmp_path), **given)
+
+
+def test_a_missing_root_is_an_error_that_names_the_key(tmp_path):
+    with pytest.raises(PairingError, match=r"nowhere: .*val_dataset\.dataset_root") as caught:
+        dataset(tmp_path / "nowhere", "val")
+    assert "prepare.py" not in str(caught.value)
+
+
+def test_shares_of_training_and_validation_are_disjoint_and_complete(tmp_path):
+    for number in range(10):
+        pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8), str(number))
+    train, val = (set(dataset(tmp_path, mode, val_share=0.3).pairs) for mode in ("train", "val"))
+    assert len(train) == 7 and len(val) == 3 and not train & val
+    assert train | val == set(dataset(tmp_path).pairs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"mode": "training"}, "mode: expected train, val or test, got 'training'"),
+        ({"img_channels": 2}, "img_channels: expected 1, 3 or 4, got 2"),
+        ({"mismatched_masks": "crop"}, "mismatched_masks: expected error or resize, got 'crop'"),
+        ({"val_share": 1.0}, "val_share: expected a share between 0 and 1, got 1.0"),
+        ({"val_share": -0.1}, "val_share: expected a share between 0 and 1, got -0.1"),
+        ({"mask_values": "sort"}, "mask_values: expected auto, index, binary, soft"),
+        ({"mask_values": "soft", "num_classes": 2}, "mask_values: expected auto, index, binary"),
+        ({"mask_values": {0: 0, 38: 7}, "num_classes": 2}, "mask_values.*7"),
+        ({"mask_values": {0: 0, 38: 2}, "num_classes": 1}, "mask_values.*2"),
+    ],
+)
+def test_arguments_that_cannot_be_are_errors(tmp_path, arguments, match):
+    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8))
+    with pytest.raises(ValueError, match=match):
+        dataset(tmp_path, **arguments)
+
+
+# ---------------------------------------------------------------- how masks are read
+
+
+@pytest.mark.parametrize(
+    ("values", "num_classes", "coding"),
+    [([0, 1], 1, "index"), ([0, 255], 1, "binary"), ([0, 99, 255], 1, "soft"),
+     ([0, 1, 2], 3, "index")],
+)  # fmt: skip
+def test_the_coding_is_recognised_over_all_masks_and_told(tmp_path, values, num_classes, coding):
+    for value in values:  # one value a mask: no mask alone would tell
+        pair(tmp_path, noise(4, 5, 3), np.full((4, 5), value, np.uint8), str(value))
+    found = dataset(tmp_path, num_classes=num_classes)
+    assert found.coding == coding
+    line = f"train: {len(values)} pairs, masks read as {coding} (key mask_values)"
+    assert found.describe() == line
+
+
+def test_masks_that_cannot_be_told_are_an_error_that_names_them(tmp_path):
+    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * 38)
+    with pytest.raises(MaskError, match=r"a\.png and 0 more: cannot tell what the values 0, 38"):
+        dataset(tmp_path)
+    label = dataset(tmp_path, mask_values={0: 0, 38: 1}).read(0)[1]
+    np.testing.assert_array_equal(label, np.eye(4, 5))
+
+
+def test_a_mask_beyond_those_looked_at_is_checked_when_it_is_read(tmp_path):
+    for number in range(130):  # every second one of the first 128 is looked at
+        mask = np.eye(4, 5, dtype=np.uint8) * (7 if number == 129 else 1)
+        pair(tmp_path, noise(4, 5, 3), mask, f"{number:03}")
+    found = dataset(tmp_path)
+    assert found.coding == "index"
+    found.read(128)
+    with pytest.raises(MaskError, match=r"129\.png: .*got also 7 in 4 pixels"):
+        found.read(129)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 3])
+def test_labels_beyond_the_classes_are_an_error_that_names_file_and_value(tmp_path, num_classes):
+    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * 3)
+    found = dataset(tmp_path, num_classes=num_classes, mask_values="index")
+    with pytest.raises(MaskError, match=r"masks/a\.png: .*got also 3 in 4 pixels.*num_classes"):
+        found.read(0)
+
+
+def test_a_coloured_mask_is_an_error_that_names_it(tmp_path):
+    pair(tmp_path, noise(4, 5, 3), noise(4, 5, 3))
+    with pytest.raises(ImageError, match=r"masks/a\.png"):
+        dataset(tmp_path)
+
+
+# ---------------------------------------------------------------- sizes
+
+
+def test_a_mask_of_another_size_is_an_error_that_names_both_sizes_and_the_key(tmp_path):
+    pair(tmp_path, noise(4, 6, 3), np.eye(8, 12, dtype=np.uint8))
+    for mode in ("train", "val"):
+        with pytest.raises(MaskError) as caught:
+            dataset(tmp_path, mode).read(0)
+        message = str(caught.value)
+        assert "masks/a.png" in message and "images/a.png" in message
+        assert "6x4" in message and "12x8" in message
+        assert f"{mode}_dataset.mismatched_masks: resize" in message
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+@pytest.mark.parametrize("scale", [2, 3])
+def test_a_smaller_hard_mask_is_fitted_by_repeating_its_pixels(tmp_path, num_classes, scale):
+    small = np.random.default_rng(0).integers(0, 2, (4, 5)).astype(np.uint8)
+    pair(tmp_path, noise(4 * scale, 5 * scale, 3), small)
+    found = dataset(
+        tmp_path, mismatched_masks="resize", num_classes=num_classes, mask_values="index"
+    )
+    _, label = found.read(0)
+    np.testing.assert_array_equal(label, small.repeat(scale, 0).repeat(scale, 1))
+    assert label.dtype == (np.float32 if num_classes == 1 else np.uint8)
+
+
+def test_a_soft_mask_is_fitted_linearly(tmp_path):
+    small = np.array([[0, 255], [100, 200]], np.uint8)
+    pair(tmp_path, noise(4, 4, 3), small)
+    _, label = dataset(tmp_path, mismatched_masks="resize", mask_values="soft").read(0)
+    # Half-pixel centres: weights 1, 3/4, 1/4, 0 along each axis.
+    weights = np.array([[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]])
+    np.testing.assert_allclose(label, weights @ (small / 255) @ weights.T, atol=1e-6)
+
+
+def test_masks_that_fit_are_not_touched_by_resizing(tmp_path):
+    mask = noise(4, 5, seed=3)
+    pair(tmp_path, noise(4, 5, 3), mask)
+    found = dataset(tmp_path, mismatched_masks="resize", mask_values="soft")
+    np.testing.assert_array_equal(found.read(0)[1], mask.astype(np.float32) / np.float32(255))
+
+
+# ---------------------------------------------------------------- kinds of pictures
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kind", ["rgb", "rgba", "grey", "grey with alpha", "16 bit", "palette"])
+def test_pictures_of_every_kind_come_with_the_channels_asked_for(tmp_path, kind, channels):
+    mask = np.zeros((8, 10), np.uint8)
+    mask[1:3, 6:9] = 1  # the picture is bright where the mask is 1
+    grey = (mask * 200).astype(np.uint8)
+    rgba = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+    array, mode = {
+        "rgb": (np.dstack([grey] * 3), None),
+        "rgba": (rgba, None),
+        "grey": (grey, None),
+        "grey with alpha": (rgba, "LA"),
+        "16 bit": (grey.astype(np.uint16) * 257, None),
+        "palette": (np.dstack([grey] * 3), "P"),
+    }[kind]
+    pair(tmp_path, array, mask, mode=mode)
+    image, label = dataset(tmp_path, img_channels=channels).read(0)
+    assert image.dtype == np.uint8 and image.shape == (8, 10, channels)
+    np.testing.assert_array_equal(image[..., 0] > 100, label == 1)
+    np.testing.assert_array_equal(dataset(tmp_path, img_channels=channels).image(0), image)
+
+
+@pytest.mark.parametrize("kind", ["index", "palette", "1-bit", "rgb", "16 bit"])
+def test_masks_of_every_kind_give_the_same_label(tmp_path, kind):
+    mask = np.eye(6, 7, dtype=np.uint8)
+    array, mode = {
+        "index": (mask, None),
+        "palette": (mask, None),
+        "1-bit": (mask.astype(bool), None),
+        "rgb": (np.dstack([mask] * 3), None),
+        "16 bit": (mask.astype(np.uint16), None),
+    }[kind]
+    picture(tmp_path / "images" / "a.png", noise(6, 7, 3))
+    if kind == "palette":
+        (tmp_path / "masks").mkdir()
+        image = Image.fromarray(mask)
+        image.putpalette([0, 0, 0, 200, 30, 40])
+        image.save(tmp_path / "masks" / "a.png")
+    else:
+        picture(tmp_path / "masks" / "a.png", array, mode=mode)
+    np.testing.assert_array_equal(dataset(tmp_path).read(0)[1], np.eye(6, 7))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_picture_and_mask_of_the_same_orientation_tag_stay_aligned(tmp_path, orientation, suffix):
+    mask = np.zeros((16, 24), np.uint8)
+    mask[:8, 8:16] = 1  # whole JPEG blocks, without symmetry
+    image = np.dstack([mask * 200] * 3)
+    pair(tmp_path, image, mask, suffix=suffix, orientation=orientation)
+    found, label = dataset(tmp_path).read(0)
+    assert found.shape[:2] == ((24, 16) if orientation >= 5 else (16, 24))
+    np.testing.assert_array_equal(found[..., 0] > 100, label == 1)
+
+
+def test_only_the_tag_of_the_picture_makes_sizes_differ(tmp_path):
+    picture(tmp_path / "images" / "a.png", noise(4, 6, 3), orientation=6)
+    picture(tmp_path / "masks" / "a.png", np.eye(4, 6, dtype=np.uint8))
+    with pytest.raises(MaskError, match="expected the size of its image .* 4x6, got 6x4"):
+        dataset(tmp_path).read(0)
+
+
+def test_a_broken_picture_is_an_error_that_names_it(tmp_path):
+    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8))
+    (tmp_path / "images" / "a.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"images/a\.png"):
+        dataset(tmp_path).read(0)
+
+
+def test_items_are_what_the_files_have(tmp_path):
+    image, mask = noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8)
+    pair(tmp_path, image, mask, "sub/a")
+    found = dataset(tmp_path)
+    item = found[0]
+    assert len(found) == 1 and item["name"] == "sub/a.png"
+    np.testing.assert_array_equal(item["img"], image)
+    np.testing.assert_array_equal(item["label"], mask)
+
+
+# ---------------------------------------------------------------- augmentation
+
+
+def transforms(*items):
+    from paddleseg.cvlibs import SegBuilder
+
+    from paddleseg_u2net import components  # noqa: F401
+
+    return [SegBuilder(None).build_component(item) for item in items]
+
+
+@pytest.fixture
+def aligned(tmp_path):
+    """A pair whose image shows its mask: the first channel is 200 where the mask is 1."""
+    mask = (noise(12, 16) > 127).astype(np.uint8)
+    pair(tmp_path, np.dstack([mask * 200, noise(12, 16), noise(12, 16, seed=1)]), mask)
+    return tmp_path
+
+
+def test_without_transforms_an_augmented_pair_is_the_pair(aligned):
+    found = dataset(aligned)
+    for first, second in zip(found.augmented(0, (1, 2)), found.read(0)):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_the_same_seed_gives_the_same_result_whatever_was_called_in_between(aligned):
+    chain = transforms(
+        {"type": "RandomCrop", "crop_size": [7, 5]},
+        {"type": "RandomHorizontalFlip"},
+        {"type": "RandomDistort"},
+    )
+    found = dataset(aligned, transforms=chain)
+    first = found.augmented(0, (3, 1, 4))
+    random.random()
+    np.random.seed(0)
+    found.augmented(0, (1, 5, 9))
+    again = found.augmented(0, (3, 1, 4))
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+
+
+def test_different_seeds_give_different_results(aligned):
+    chain = transforms({"type": "RandomCrop", "crop_size": [7, 5]})
+    found = dataset(aligned, transforms=chain)
+    seeds = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 2, 0), (0, 0, 2)]
+    crops = {found.augmented(0, seed)[0].tobytes() for seed in seeds}
+    assert len(crops) >= 4
+
+
+def test_both_global_generators_are_seeded(aligned):
+    drawn = []
+
+    def draw(data):
+        drawn.append((random.random(), np.random.random()))
+        return data
+
+    found = dataset(aligned, transforms=[draw])
+    for seed in ((1,), (2,), (1,)):
+        found.augmented(0, seed)
+    assert drawn[0] == drawn[2]
+    assert drawn[0][0] != drawn[1][0] and drawn[0][1] != drawn[1][1]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "RandomCrop", "crop_size": [7, 5]},
+        {"type": "RandomHorizontalFlip", "prob": 1.0},
+        {"type": "RandomVerticalFlip", "prob": 1.0},
+        {"type": "Resize", "target_size": [32, 24], "interp": "NEAREST"},
+    ],
+)
+def test_image_and_mask_are_moved_alike(aligned, item):
+    found = dataset(aligned, transforms=transforms(item))
+    for seed in range(8):
+        image, label = found.augmented(0, (seed,))
+        assert image.dtype == np.uint8 and label.dtype == np.float32
+        assert image.shape == (*label.shape, 3)
+        np.testing.assert_array_equal(image[..., 0] == 200, label == 1)
+
+
+def test_flips_are_flips(aligned):
+    image, label = dataset(aligned).read(0)
+    chain = transforms({"type": "RandomHorizontalFlip", "prob": 1.0})
+    flipped = dataset(aligned, transforms=chain).augmented(0, (0,))
+    np.testing.assert_array_equal(flipped[0], image[:, ::-1])
+    np.testing.assert_array_equal(flipped[1], label[:, ::-1])
+
+
+def test_resizing_keeps_hard_labels_hard(aligned):
+    chain = transforms({"type": "Resize", "target_size": [21, 9]})
+    image, label = dataset(aligned, transforms=chain).augmented(0, (0,))
+    assert image.shape == (9, 21, 3) and label.shape == (9, 21)
+    assert set(np.unique(label)) == {0, 1}
+
+
+def test_distortion_changes_colours_but_no_label_and_keeps_eight_bits(aligned):
+    item = {"type": "RandomDistort", "brightness_prob": 1.0, "contrast_prob": 1.0}
+    chain = transforms(item)
+    image, label = dataset(aligned, transforms=chain).augmented(0, (0,))
+    plain, unchanged = dataset(aligned).read(0)
+    np.testing.assert_array_equal(label, unchanged)
+    assert image.shape == plain.shape and not np.array_equal(image, plain)
+    assert image.dtype == np.uint8
+
+
+def test_resizing_a_grey_picture_keeps_its_channel(aligned):
+    chain = transforms({"type": "Resize", "target_size": [8, 6]})
+    image, label = dataset(aligned, img_channels=1, transforms=chain).augmented(0, (0,))
+    assert image.shape == (6, 8, 1) and label.shape == (6, 8)
+
+
+# ---------------------------------------------------------------- RandomCrop
+
+
+def crop(size, height, width, **more):
+    grid = np.arange(height * width).reshape(height, width)
+    data = {"img": np.dstack([grid] * 3), "label": grid, "gt_fields": ["label"], **more}
+    return RandomCrop(size)(data)
+
+
+def test_random_crops_reach_every_position_and_no_other():
+    random.seed(0)
+    corners = set()
+    for _ in range(300):
+        data = crop((3, 2), 4, 5)
+        assert data["img"].shape == (2, 3, 3)
+        np.testing.assert_array_equal(data["img"][..., 0], data["label"])
+        top, left = divmod(int(data["label"][0, 0]), 5)
+        expected = np.arange(20).reshape(4, 5)[top : top + 2, left : left + 3]
+        np.testing.assert_array_equal(data["label"], expected)
+        corners.add((top, left))
+    assert corners == {(top, left) for top in range(3) for left in range(3)}
+
+
+def test_a_crop_of_the_whole_picture_is_the_picture():
+    np.testing.assert_array_equal(crop((5, 4), 4, 5)["label"], np.arange(20).reshape(4, 5))
+
+
+def test_every_label_is_cropped_alike():
+    more = {"edge": np.arange(20).reshape(4, 5), "gt_fields": ["label", "edge"]}
+    data = crop((2, 2), 4, 5, **more)
+    np.testing.assert_array_equal(data["label"], data["edge"])
+
+
+@pytest.mark.parametrize("size", [(6, 4), (5, 5), (9, 9)])
+def test_a_crop_larger_than_the_picture_is_an_error_that_says_what_to_do(size):
+    with pytest.raises(ValueError) as caught:
+        crop(size, 4, 5)
+    assert f"at least {size[0]}x{size[1]} pixels" in str(caught.value)
+    assert "got 5x4; put a Resize before it" in str(caught.value)

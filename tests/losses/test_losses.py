@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherwise)
+
+# isort: split
+import paddle
+from paddleseg.core.train import loss_computation
+from paddleseg.cvlibs import Config, SegBuilder
+
+from paddleseg_u2net import components  # noqa: F401
+from paddleseg_u2net.losses import (
+    DeepSupervisionLoss,
+    cross_entropy,
+    head_loss,
+    iou_loss,
+    ssim_loss,
+)
+from tests.oracles import losses_literal as literal
+
+TERMS = {
+    "cross_entropy": (cross_entropy, literal.cross_entropy),
+    "iou": (iou_loss, literal.iou),
+    "ssim": (ssim_loss, literal.ssim),
+}
+LABELS = ("hard", "soft", "classes")
+EACH_TERM = pytest.mark.parametrize("term", TERMS)
+EACH_LABEL = pytest.mark.parametrize("kind", LABELS)
+
+
+def sample(kind, seed=0, size=(2, 9, 13), ignored=0.2, ignore_index=255):
+    """Logits and a label of a kind, with a share of ignored pixels."""
+    rng = np.random.default_rng(seed)
+    channels = 3 if kind == "classes" else 1
+    logits = rng.normal(0, 2, (size[0], channels, *size[1:])).astype("float32")
+    if kind == "soft":
+        label = rng.random(size).astype("float32")
+    else:
+        label = rng.integers(0, max(channels, 2), size).astype("int64")
+    label[rng.random(size) < ignored] = ignore_index
+    return logits, label
+
+
+def value_and_gradient(function, logits, label, *arguments):
+    x = paddle.to_tensor(logits, stop_gradient=False)
+    loss = function(x, paddle.to_tensor(label), *arguments)
+    loss.backward()
+    return float(loss), x.grad.numpy()
+
+
+@EACH_TERM
+@EACH_LABEL
+@pytest.mark.parametrize("ignored", [0.0, 0.3])
+def test_a_term_equals_its_literal_definition(term, kind, ignored):
+    ours, definition = TERMS[term]
+    logits, label = sample(kind, ignored=ignored)
+    loss = ours(paddle.to_tensor(logits), paddle.to_tensor(label))
+    assert loss.shape == [] and loss.dtype == paddle.float32
+    assert float(loss) == pytest.approx(definition(logits, label), rel=3e-6)
+
+
+@EACH_TERM
+@EACH_LABEL
+def test_a_terms_gradient_equals_the_definitions_differences(term, kind):
+    ours, definition = TERMS[term]
+    logits, label = sample(kind, size=(1, 4, 5))
+    _, gradient = value_and_gradient(ours, logits, label)
+    expected, step = np.zeros(logits.shape), 1e-5
+    for index in np.ndindex(*logits.shape):
+        up, down = logits.astype("float64"), logits.astype("float64")
+        up[index] += step
+        down[index] -= step
+        expected[index] = (definition(up, label) - definition(down, label)) / (2 * step)
+    assert np.abs(gradient - expected).max() < 1e-5 * np.abs(expected).max() + 1e-8
+
+
+@pytest.mark.parametrize("ignore_index", [2, 7, 255, -100])
+@EACH_TERM
+def test_any_class_number_can_be_the_ignored_one(term, ignore_index):
+    ours, definition = TERMS[term]
+    logits, label = sample("classes", ignore_index=ignore_index)
+    loss = ours(paddle.to_tensor(logits), paddle.to_tensor(label), ignore_index)
+    assert float(loss) == pytest.approx(definition(logits, label, ignore_index), rel=3e-6)
+
+
+@EACH_TERM
+@EACH_LABEL
+def test_what_the_model_says_at_ignored_pixels_changes_nothing(term, kind):
+    ours, _ = TERMS[term]
+    logits, label = sample(kind)
+    ignored = np.broadcast_to((label == 255)[:, None], logits.shape)
+    loss, gradient = value_and_gradient(ours, logits, label)
+    assert (gradient[ignored] == 0).all()
+    assert np.abs(gradient[~ignored]).max() > 0
+    other = np.where(ignored, logits + 5, logits).astype("float32")
+    assert value_and_gradient(ours, other, label)[0] == loss
+
+
+@EACH_TERM
+@EACH_LABEL
+def test_with_all_pixels_ignored_loss_and_gradient_are_zero(term, kind):
+    logits, label = sample(kind, ignored=2)
+    loss, gradient = value_and_gradient(TERMS[term][0], logits, label)
+    assert loss == pytest.approx(0, abs=1e-6)
+    assert (gradient == 0).all()
+
+
+@EACH_TERM
+@EACH_LABEL
+@pytest.mark.parametrize("scale", [100.0, -100.0])
+def test_logits_of_a_hundred_give_finite_losses_and_gradients(term, kind, scale):
+    logits, label = sample(kind)
+    extreme = (np.sign(logits) * scale).astype("float32")
+    loss, gradient = value_and_gradient(TERMS[term][0], extreme, label)
+    assert np.isfinite(loss) and np.isfinite(gradient).all()
+
+
+def test_a_wrong_logit_of_a_hundred_costs_a_hundred():
+    logits = paddle.to_tensor(np.full((1, 1, 3, 3), 100.0, "float32"))
+    assert float(cross_entropy(logits, paddle.zeros([1, 3, 3]))) == pytest.approx(100)
+
+
+@EACH_TERM
+@pytest.mark.parametrize("kind", ["hard", "classes"])
+def test_a_perfect_prediction_costs_nothing_and_its_opposite_much(term, kind):
+    _, label = sample(kind, ignored=0)
+    classes = [1] if kind == "hard" else range(3)
+    right = np.stack([np.where(label == c, 50.0, -50.0) for c in classes], 1).astype("float32")
+    ours, tensor = TERMS[term][0], paddle.to_tensor(label)
+    assert float(ours(paddle.to_tensor(right), tensor)) == pytest.approx(0, abs=1e-5)
+    assert float(ours(paddle.to_tensor(-right), tensor)) > 0.5
+
+
+def test_iou_of_two_empty_maps_costs_nothing():
+    logits = paddle.full([2, 1, 5, 5], -100.0)
+    assert float(iou_loss(logits, paddle.zeros([2, 5, 5]))) == pytest.approx(0, abs=1e-6)
+
+
+@EACH_TERM
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
+@pytest.mark.parametrize("kind", ["hard", "classes"])
+def test_label_dtypes_and_a_channel_axis_do_not_matter(term, dtype, kind):
+    logits, label = sample(kind)
+    ours = TERMS[term][0]
+    expected = float(ours(paddle.to_tensor(logits), paddle.to_tensor(label)))
+    for shaped in (label, label[:, None]):
+        got = ours(paddle.to_tensor(logits), paddle.to_tensor(shaped.astype(dtype)))
+        assert float(got) == pytest.approx(expected, rel=1e-6)
+
+
+@EACH_TERM
+def test_a_label_of_truth_values_equals_one_of_zeros_and_ones(term):
+    logits, label = sample("hard", ignored=0)
+    ours, tensor = TERMS[term][0], paddle.to_tensor(logits)
+    expected = float(ours(tensor, paddle.to_tensor(label)))
+    got = float(ours(tensor, paddle.to_tensor(label.astype(bool))))
+    assert got == pytest.approx(expected, rel=1e-6)
+
+
+def test_half_precision_logits_give_a_float32_loss_of_the_same_numbers():
+    logits, label = sample("hard")
+    half = paddle.to_tensor(logits.astype("float16"))
+    loss = head_loss(half, paddle.to_tensor(label), 255, 1.0, 1.0)
+    assert loss.dtype == paddle.float32
+    full = head_loss(half.astype("float32"), paddle.to_tensor(label), 255, 1.0, 1.0)
+    assert float(loss) == float(full)
+
+
+# -- the heads together ------------------------------------------------------------------------
+
+
+def seven_heads(kind="hard"):
+    drawn = [sample(kind, seed) for seed in range(7)]
+    return [logits for logits, _ in drawn], drawn[0][1]
+
+
+@EACH_LABEL
+@pytest.mark.parametrize("iou, ssim", [(0, 0), (1, 1), (0.5, 0), (0, 2)])
+def test_seven_heads_are_summed_with_their_weights(kind, iou, ssim):
+    heads, label = seven_heads(kind)
+    weights = [1, 0.5, 0.25, 2, 0, 3, 0.125]
+    loss = DeepSupervisionLoss(weights, iou=iou, ssim=ssim)
+    total, parts = loss.parts([paddle.to_tensor(head) for head in heads], paddle.to_tensor(label))
+    expected, expected_parts = literal.heads(heads, label, weights, 255, iou, ssim)
+    assert [float(part) for part in parts] == pytest.approx(expected_parts, rel=3e-6)
+    assert float(total) == pytest.approx(expected, rel=3e-6)
+    called = loss([paddle.to_tensor(head) for head in heads], paddle.to_tensor(label))
+    assert float(called) == float(total)
+
+
+def test_without_weights_every_head_counts_once():
+    heads, label = seven_heads()
+    tensors, label = [paddle.to_tensor(head) for head in heads], paddle.to_tensor(label)
+    total, parts = DeepSupervisionLoss().parts(tensors, label)
+    assert len(parts) == 7
+    assert float(total) == pytest.approx(sum(map(float, parts)), rel=1e-6)
+
+
+def test_the_ignored_label_can_be_chosen():
+    heads, label = seven_heads("classes")
+    tensors, label = [paddle.to_tensor(head) for head in heads], paddle.to_tensor(label % 255)
+    ignoring = float(DeepSupervisionLoss(ignore_index=0)(tensors, label))
+    expected, _ = literal.heads(heads, label.numpy(), [1] * 7, 0)
+    assert ignoring == pytest.approx(expected, rel=3e-6)
+
+
+def test_gradients_reach_each_head_times_its_weight():
+    heads, label = seven_heads()
+    tensors = [paddle.to_tensor(head, stop_gradient=False) for head in heads]
+    weights = [1, 2, 0, 0.5, 4, 1, 3]
+    DeepSupervisionLoss(weights)(tensors, paddle.to_tensor(label)).backward()
+    for weight, head, tensor in zip(weights, heads, tensors):
+        _, alone = value_and_gradient(cross_entropy, head, label)
+        np.testing.assert_allclose(tensor.grad.numpy(), weight * alone, rtol=1e-5, atol=1e-9)
+
+
+def test_one_head_in_a_list_is_that_heads_loss():
+    logits, label = sample("hard")
+    tensor, label = paddle.to_tensor(logits), paddle.to_tensor(label)
+    loss = DeepSupervisionLoss(iou=1)
+    assert float(loss([tensor], label)) == float(loss(tensor, label))
+
+
+@pytest.mark.parametrize("weights", [[1] * 6, [1] * 8, [1], []], ids=len)
+def test_a_wrong_number_of_weights_names_the_key_and_both_numbers(weights):
+    heads, label = seven_heads()
+    tensors = [paddle.to_tensor(head) for head in heads]
+    with pytest.raises(ValueError, match=rf"loss\.weights: expected 7 .* got {len(weights)}"):
+        DeepSupervisionLoss(weights)(tensors, paddle.to_tensor(label))
+
+
+# -- PaddleSeg's own way of calling ------------------------------------------------------------
+
+YAML = """
+batch_size: 1
+iters: 1
+train_dataset: {type: Dataset, dataset_root: ., train_path: none.txt, num_classes: 2, mode: train}
+optimizer: {type: SGD}
+lr_scheduler: {type: PolynomialDecay, learning_rate: 0.1}
+model: {type: U2NetP, num_classes: 2}
+loss:
+  types: [{type: DeepSupervisionLoss, iou: 1.0}]
+  coef: [1, 2, 0.5, 3, 0.25, 1, 1]
+"""
+
+
+@EACH_LABEL
+def test_paddlesegs_call_for_each_head_sums_to_the_call_with_the_list(kind):
+    heads, label = seven_heads(kind)
+    tensors, label = [paddle.to_tensor(head) for head in heads], paddle.to_tensor(label)
+    coef = [1, 0.5, 0.25, 2, 0, 3, 0.125]
+    types = [DeepSupervisionLoss(iou=1, ssim=1)] * 7
+    theirs = loss_computation(tensors, label, None, {"types": types, "coef": coef})
+    ours = DeepSupervisionLoss(coef, iou=1, ssim=1)(tensors, label)
+    assert float(sum(theirs)) == pytest.approx(float(ours), rel=1e-6)
+
+
+def test_paddlesegs_config_and_builder_make_a_loss_that_its_trainer_can_call(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(YAML)
+    losses = SegBuilder(Config(str(path))).loss
+    heads, label = seven_heads("classes")
+    total = sum(
+        loss_computation(
+            [paddle.to_tensor(head) for head in heads], paddle.to_tensor(label), None, losses
+        )
+    )
+    expected, _ = literal.heads(heads, label, losses["coef"], 255, 1.0)
+    assert float(total) == pytest.approx(expected, rel=3e-6)
+
+
+def test_paddlesegs_builder_passes_every_argument():
+    loss = SegBuilder(None).build_component(
+        {
+            "type": "DeepSupervisionLoss",
+            "weights": [1, 2],
+            "ignore_index": 3,
+            "iou": 0.5,
+            "ssim": 0.25,
+        }
+    )
+    assert isinstance(loss, DeepSupervisionLoss)
+    assert (loss.weights, loss.ignore_index, loss.iou, loss.ssim) == ([1.0, 2.0], 3, 0.5, 0.25)

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherwise)
+
+# isort: split
+import paddle
+
+from paddleseg_u2net.models import RSU, U2NET, U2NETP, Stage, StageTable, U2Net, U2NetP
+from paddleseg_u2net.weights import published_count, write_pickle
+from tests.models.stock import SMALL, VARIANTS, as_numpy, difference, images
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:When training, we now always track", "ignore:In static graph mode"
+)
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+@pytest.fixture(scope="module")
+def published():
+    """Both published models as they are built, by name."""
+    paddle.seed(0)
+    return {name: ours(num_classes=1) for name, (_, ours) in VARIANTS.items()}
+
+
+@pytest.fixture
+def small():
+    paddle.seed(0)
+    model = U2Net(stages=SMALL)
+    model.eval()
+    return model
+
+
+# -- parameters --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant, count", [("U2Net", 44_009_869), ("U2NetP", 1_131_181)])
+def test_parameters_count_as_published(published, variant, count):
+    assert published_count(as_numpy(published[variant])) == count
+
+
+@pytest.mark.parametrize("in_channels, num_classes", [(1, 1), (4, 1), (3, 2), (1, 5)])
+def test_other_channels_and_classes_add_their_own_parameters(in_channels, num_classes):
+    model = U2NetP(num_classes=num_classes, in_channels=in_channels)
+    first = (in_channels - 3) * 9 * 64
+    sides = (num_classes - 1) * 6 * (9 * 64 + 1)
+    fusion = num_classes * (6 * num_classes + 1) - 7
+    assert published_count(as_numpy(model)) == 1_131_181 + first + sides + fusion
+
+
+def test_kernels_start_by_glorots_uniform_rule_and_biases_at_zero(published):
+    kernels = 0
+    for name, value in as_numpy(published["U2Net"]).items():
+        if name.endswith("bias"):
+            assert (value == 0).all(), name
+        elif value.ndim == 4:
+            out_channels, in_channels, height, width = value.shape
+            bound = np.sqrt(6 / ((in_channels + out_channels) * height * width))
+            assert np.abs(value).max() <= bound * (1 + 1e-6), name
+            if value.size > 500:
+                assert np.abs(value).max() > 0.97 * bound, name
+                deviation = bound / np.sqrt(3)
+                assert value.std() == pytest.approx(deviation, rel=3 / np.sqrt(value.size)), name
+                assert abs(value.mean()) < 5 * deviation / np.sqrt(value.size), name
+                kernels += 1
+    assert kernels == 118  # 112 in the RSUs and 6 side outputs
+
+
+# -- RSU ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dilated", [False, True], ids=["pooled", "dilated"])
+@pytest.mark.parametrize("height", range(2, 8))
+def test_an_rsu_of_any_height_keeps_height_and_width(height, dilated):
+    block = RSU(height, 3, 4, 6, dilated=dilated)
+    for size in ((33, 21), (64, 64), (1, 1), (2, 7)):
+        for training in (True, False):
+            block.train() if training else block.eval()
+            assert block(images(size)).shape == [2, 6, *size]
+    units = {name.split(".")[0] for name in block.state_dict()}
+    down = {f"rebnconv{level}" for level in range(1, height + 1)}
+    assert units == {"rebnconvin"} | down | {f"rebnconv{level}d" for level in range(1, height)}
+
+
+@pytest.mark.parametrize("height", [4, 7])
+def test_an_rsus_dilations_are_the_papers(height):
+    def dilations(block):
+        return {name: unit.conv_s1.dilation for name, unit in block.named_children()}
+
+    plain = dilations(RSU(height, 3, 4, 6))
+    assert plain.pop(f"rebnconv{height}") == 2
+    assert set(plain.values()) == {1}
+    doubled = dilations(RSU(height, 3, 4, 6, dilated=True))
+    for level in range(1, height):
+        assert doubled[f"rebnconv{level}"] == doubled[f"rebnconv{level}d"] == 2 ** (level - 1)
+    assert doubled[f"rebnconv{height}"] == 2 ** (height - 1)
+    assert doubled["rebnconvin"] == 1
+
+
+@pytest.mark.parametrize("height", [1, 0, -3])
+def test_an_rsu_of_less_than_two_levels_is_refused(height):
+    with pytest.raises(ValueError, match=f"2 levels or more, got height {height}"):
+        RSU(height, 3, 4, 6)
+
+
+# -- outputs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+@pytest.mark.parametrize("size", [(24, 17), (1, 1)], ids=str)
+def test_training_gives_a_map_for_each_stage_and_the_fused_one_and_evaluation_only_that(
+    num_classes, size
+):
+    model = U2Net(num_classes=num_classes, in_channels=4, stages=SMALL)
+    x = images(size, channels=4)
+    assert [head.shape for head in model(x)] == [[2, num_classes, *size]] * 5
+    model.eval()
+    assert [head.shape for head in model(x)] == [[2, num_classes, *size]]
+
+
+def test_maps_are_logits_not_probabilities(small):
+    small.outconv.bias.set_value(paddle.to_tensor([-40.0]))
+    assert float(small(images((16, 16)))[0].max()) < -10
+
+
+def test_images_of_a_batch_do_not_touch_each_other_in_evaluation(small):
+    x = images((37, 45), batch=3)
+    together = small(x)[0].numpy()
+    for index in range(3):
+        assert difference(together[index : index + 1], small(x[index : index + 1])[0]) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["num_classes", "in_channels"])
+@pytest.mark.parametrize("value", [0, -1, 1.0, "1", None, True])
+def test_a_wrong_number_of_channels_or_classes_is_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"{name}: expected a whole number of 1 or more, got"):
+        U2NetP(**{name: value})
+
+
+def test_pretrained_loads_the_files_weights(small, tmp_path):
+    write_pickle(tmp_path / "model.pdparams", as_numpy(small))
+    paddle.seed(1)
+    loaded = U2Net(stages=SMALL, pretrained=str(tmp_path / "model.pdparams"))
+    expected = as_numpy(small)
+    for name, value in as_numpy(loaded).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+# -- stage tables ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant, table", [("U2Net", U2NET), ("U2NetP", U2NETP)])
+def test_a_published_table_in_yaml_form_builds_the_published_model(published, variant, table):
+    text = yaml.safe_dump(
+        {part: [list(row) for row in rows] for part, rows in zip(table._fields, table)}
+    )
+    parsed = StageTable.parse(yaml.safe_load(text))
+    assert parsed == table
+    if variant == "U2NetP":
+        built = U2Net(stages=yaml.safe_load(text))
+        expected = published[variant].state_dict()
+        assert {n: v.shape for n, v in built.state_dict().items()} == {
+            n: v.shape for n, v in expected.items()
+        }
+
+
+def test_the_quickstarts_table_builds_a_model_with_a_map_for_each_of_its_weights():
+    config = yaml.safe_load((CONFIGS / "quickstart.yml").read_text(encoding="utf-8"))
+    arguments = {key: value for key, value in config["model"].items() if key != "type"}
+    model = U2Net(**arguments)
+    assert len(model(images((32, 32)))) == len(config["loss"]["coef"])
+
+
+def test_rows_of_a_table_set_heights_channels_and_dilation(small):
+    assert (small.stage1.height, small.stage1.dilated) == (5, False)
+    assert (small.stage3.height, small.stage3.dilated) == (4, True)
+    assert small.stage2d.rebnconvin.conv_s1.weight.shape == [24, 32 + 24, 3, 3]
+    assert small.stage2d.rebnconv1.conv_s1.weight.shape == [8, 24, 3, 3]
+    assert [small.depth, *small.outconv.weight.shape] == [4, 1, 4, 1, 1]
+
+
+def test_parsing_a_table_again_changes_nothing():
+    table = StageTable.parse(SMALL)
+    assert StageTable.parse(table) is table
+    assert table.encoder[2] == Stage("4F", 12, 32)
+
+
+GOOD = [4, 8, 16]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [4, 8],
+        [4, 8, 16, 32],
+        4,
+        None,
+        "567",
+        {"height": 4, "mid": 8, "out": 16},
+        [1, 8, 16],
+        ["1F", 8, 16],
+        ["F4", 8, 16],
+        ["4f", 8, 16],
+        ["F", 8, 16],
+        [4.5, 8, 16],
+        [True, 8, 16],
+        [4, 0, 16],
+        [4, 8, -1],
+        [4, 8.5, 16],
+        [4, "many", 16],
+        [4, None, 16],
+        [4, float("inf"), 16],
+        [4, True, 16],
+    ],
+    ids=str,
+)
+def test_a_wrong_row_is_shown(row):
+    with pytest.raises(ValueError, match=r"stages: expected rows \[height, mid, out\]") as error:
+        StageTable.parse({"encoder": [GOOD, row], "decoder": [GOOD]})
+    assert repr(row) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        None,
+        7,
+        "U2NetP",
+        [GOOD, GOOD],
+        {},
+        {"encoder": [GOOD, GOOD]},
+        {"encoder": [GOOD, GOOD], "decoder": [GOOD], "sides": 2},
+        {"encoder": [GOOD], "decoder": []},
+        {"encoder": [GOOD, GOOD], "decoder": [GOOD, GOOD]},
+        {"encoder": [GOOD, GOOD], "decoder": []},
+        {"encoder": None, "decoder": None},
+        {"encoder": 3, "decoder": []},
+        {"encoder": [GOOD, GOOD], 1: [GOOD]},
+    ],
+    ids=str,
+)
+def test_a_table_of_another_form_is_refused(table):
+    with pytest.raises(ValueError, match="stages: expected"):
+        StageTable.parse(table)
+
+
+# -- traced ------------------------------------------------------------------------------------
+
+
+@paddle.no_grad()
+def test_a_whole_traced_graph_gives_the_same_map_for_any_size(small):
+    sizes = ((37, 45), (64, 64), (1, 1))
+    expected = [small(images(size))[0].numpy() for size in sizes]
+    spec = paddle.static.InputSpec([None, 3, None, None], "float32", "x")
+    traced = paddle.jit.to_static(small, input_spec=[spec], full_graph=True)
+    for size, one in zip(sizes, expected):
+        (got,) = traced(images(size))
+        assert difference(got.numpy(), one) < 1e-5
+
+
+@paddle.no_grad()
+def test_a_saved_graph_gives_the_same_map_for_any_size(small, tmp_path):
+    sizes = ((37, 45), (64, 64), (1, 1))
+    expected = [small(images(size))[0].numpy() for size in sizes]
+    spec = paddle.static.InputSpec([None, 3, None, None], "float32", "x")
+    paddle.jit.save(small, str(tmp_path / "model"), input_spec=[spec])
+    loaded = paddle.jit.load(str(tmp_path / "model"))
+    for size, one in zip(sizes, expected):
+        got = loaded(images(size))
+        got = got[0] if isinstance(got, (list, tuple)) else got
+        assert difference(got.numpy(), one) < 1e-5
+
+
+@paddle.no_grad()
+def test_to_static_as_paddlesegs_trainer_calls_it_gives_the_same_map(small):
+    x = images((37, 45))
+    expected = small(x)[0].numpy()
+    (got,) = paddle.jit.to_static(small)(x)
+    assert difference(got.numpy(), expected) < 1e-5

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherwise)
+
+# isort: split
+from paddleseg.cvlibs import Config, SegBuilder, manager
+from paddleseg.cvlibs.manager import ComponentManager
+
+from paddleseg_u2net import components
+from paddleseg_u2net.models import U2Net, U2NetP
+from paddleseg_u2net.registry import register
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(code, *options):
+    """Run a program of its own; its standard output."""
+    done = subprocess.run(
+        [sys.executable, *options, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# -- importing ---------------------------------------------------------------------------------
+
+
+def test_importing_the_package_loads_neither_paddle_nor_paddleseg():
+    code = "import sys, paddleseg_u2net; print([n for n in ('paddle', 'paddleseg') if n in sys.modules])"
+    assert run(code) == "[]"
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import paddleseg_u2net.components",
+        "import paddleseg_u2net, paddleseg.models, paddleseg_u2net.components",
+        "import paddleseg_u2net.components, paddleseg.models",
+    ],
+    ids=["alone", "after stock", "before stock"],
+)
+def test_importing_the_components_in_any_order_and_again_is_silent(imports):
+    code = f"""
+import warnings
+import paddleseg_u2net
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    {imports}
+    import importlib, sys
+    importlib.reload(paddleseg_u2net.components)
+    for name in [name for name in sys.modules if name.startswith("paddleseg_u2net.")]:
+        del sys.modules[name]
+    import paddleseg_u2net.components
+    from paddleseg_u2net.models import U2Net, U2NetP
+    from paddleseg.cvlibs import manager
+print([str(w.message) for w in caught if "exists already" in str(w.message)])
+models = manager.MODELS.components_dict
+print(models["U2Net"] is U2Net, models["U2NetP"] is U2NetP, models["U2Netp"] is U2NetP)
+"""
+    assert run(code).splitlines()[-2:] == ["[]", "True True True"]
+
+
+def test_the_components_stand_in_paddlesegs_managers():
+    assert manager.MODELS["U2Net"] is U2Net
+    assert manager.MODELS["U2NetP"] is manager.MODELS["U2Netp"] is U2NetP
+    assert manager.LOSSES["DeepSupervisionLoss"] is components.DeepSupervisionLoss
+    assert manager.DATASETS["PairDataset"] is components.PairDataset
+
+
+# -- PaddleSeg's own way from YAML to a model --------------------------------------------------
+
+YAML = """
+batch_size: 2
+iters: 10
+train_dataset:
+  type: Dataset
+  dataset_root: data/none
+  train_path: data/none/train.txt
+  num_classes: {num_classes}
+  mode: train
+  transforms:
+    - type: Normalize
+val_dataset:
+  type: Dataset
+  dataset_root: data/none
+  val_path: data/none/val.txt
+  num_classes: {num_classes}
+  mode: val
+  transforms:
+    - type: Normalize
+optimizer:
+  type: Adam
+lr_scheduler:
+  type: PolynomialDecay
+  learning_rate: 0.001
+model:
+  type: {name}
+  num_classes: {num_classes}
+loss:
+  types:
+    - type: CrossEntropyLoss
+  coef: [1, 1, 1, 1, 1, 1, 1]
+"""
+
+
+@pytest.mark.parametrize(
+    "name, expected", [("U2Net", U2Net), ("U2NetP", U2NetP), ("U2Netp", U2NetP)]
+)
+@pytest.mark.parametrize("num_classes", [1, 2])
+def test_paddlesegs_config_and_builder_build_a_model_from_its_own_form(
+    tmp_path, name, expected, num_classes
+):
+    path = tmp_path / "config.yml"
+    path.write_text(YAML.format(name=name, num_classes=num_classes))
+    model = SegBuilder(Config(str(path))).model
+    assert type(model) is expected
+    assert model.num_classes == num_classes
+    assert model.outconv.weight.shape == [num_classes, 6 * num_classes, 1, 1]
+
+
+def test_paddlesegs_config_and_builder_build_this_projects_shipped_configuration():
+    path = ROOT / "configs" / "RGB" / "U2Net" / "u2netp.yaml"
+    builder = SegBuilder(Config(str(path)))
+    assert type(builder.model) is U2NetP
+    assert len(builder.loss["types"]) == 7
+    assert {type(loss) for loss in builder.loss["types"]} == {components.DeepSupervisionLoss}
+
+
+# -- registering -------------------------------------------------------------------------------
+
+
+def owned_by(module, name="Thing"):
+    return type(name, (), {"__module__": module})
+
+
+@pytest.fixture
+def things():
+    return ComponentManager("things")
+
+
+def test_a_component_stands_under_its_own_name_or_a_given_one(things):
+    thing = owned_by("paddleseg_u2net.models")
+    register(things, thing)
+    register(things, thing, name="Other")
+    assert things.components_dict == {"Thing": thing, "Other": thing}
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        "somebody.models",
+        "paddleseg.models.other",
+        "paddleseg_u2net_fork.models",
+        "my.paddleseg_u2net.models",
+        "paddleseg.models.u2net_plus",
+    ],
+)
+def test_a_stranger_is_not_shadowed_and_stays(things, stranger):
+    theirs = owned_by(stranger)
+    things.add_component(theirs)
+    with pytest.raises(ValueError) as error:
+        register(things, owned_by("paddleseg_u2net.models"), replaces=("paddleseg.models.u2net",))
+    for part in ("Thing", stranger, "things"):
+        assert part in str(error.value)
+    assert things["Thing"] is theirs
+
+
+def test_a_strangers_given_name_is_not_shadowed_either(things):
+    things.add_component(owned_by("somebody.models", "Alias"))
+    with pytest.raises(ValueError, match="Alias: expected a free name"):
+        register(things, owned_by("paddleseg_u2net.models"), name="Alias")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "held", ["paddleseg_u2net.models", "paddleseg_u2net", "paddleseg.models.u2net"]
+)
+def test_our_own_and_the_named_component_are_replaced_in_silence(things, held):
+    things.components_dict["Thing"] = owned_by(held)
+    ours = owned_by("paddleseg_u2net.models")
+    register(things, ours, replaces=("paddleseg.models.u2net",))
+    assert things["Thing"] is ours
+
+
+def test_paddlesegs_component_is_replaced_only_where_it_is_named(things):
+    things.add_component(owned_by("paddleseg.models.u2net"))
+    with pytest.raises(ValueError, match=r"paddleseg\.models\.u2net has registered one"):
+        register(things, owned_by("paddleseg_u2net.models"))

@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherwise)
+
+# isort: split
+import paddle
+
+from paddleseg_u2net.models import U2Net, U2NetP
+from paddleseg_u2net.weights import (
+    WeightsError,
+    fit_state,
+    fold_biases,
+    load_weights,
+    published_count,
+    read_pickle,
+    restore_biases,
+    write_pickle,
+)
+from tests.models.stock import SMALL, as_numpy, difference, images, random_state, shapes, twins
+
+UNIT = "stage1.rebnconvin"
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = U2Net(stages=SMALL)
+    model.eval()
+    return model
+
+
+@pytest.fixture(scope="module")
+def drawn(model):
+    """Random weights of the model in the published layout, with biases that are not 0."""
+    rng = np.random.default_rng(5)
+    state = random_state(model)
+    for name, value in restore_biases(state).items():
+        if name not in state:
+            state[name] = rng.normal(0, 0.3, value.shape).astype("float32")
+    return state
+
+
+@pytest.fixture
+def state(drawn):
+    return dict(drawn)
+
+
+def problems(state, model):
+    """The message with which weights are refused."""
+    with pytest.raises(WeightsError) as error:
+        fit_state(state, shapes(model), "file.pdparams")
+    assert str(error.value).startswith("file.pdparams: these weights do not fit the model")
+    return str(error.value)
+
+
+# -- biases ------------------------------------------------------------------------------------
+
+
+def test_a_bias_is_folded_into_the_running_mean_and_nothing_else_changes(state):
+    folded = fold_biases(state)
+    biases = {name for name in state if name.endswith("conv_s1.bias")}
+    assert biases and set(folded) == set(state) - biases
+    for name, value in folded.items():
+        bias = state.get(name.replace("bn_s1._mean", "conv_s1.bias"))
+        expected = state[name] - bias if name.endswith("._mean") else state[name]
+        np.testing.assert_array_equal(value, expected, err_msg=name)
+
+
+def test_side_and_fusion_biases_are_kept(state):
+    folded = fold_biases(state)
+    for name in ("side1.bias", "side4.bias", "outconv.bias"):
+        assert folded[name] is state[name]
+
+
+def test_folding_changes_neither_its_argument_nor_weights_without_biases(state):
+    before = {name: value.copy() for name, value in state.items()}
+    folded = fold_biases(state)
+    for name, value in before.items():
+        np.testing.assert_array_equal(state[name], value)
+    again = fold_biases(folded)
+    assert list(again) == list(folded)
+    assert all(again[name] is folded[name] for name in folded)
+
+
+def test_restoring_gives_zeros_where_biases_were_and_folding_takes_them_away(state):
+    folded = fold_biases(state)
+    restored = restore_biases(folded)
+    assert set(restored) == set(state)
+    for name, value in restored.items():
+        if name.endswith("conv_s1.bias"):
+            assert value.shape == state[name].shape and (value == 0).all()
+            assert value.dtype == state[name].dtype
+        else:
+            assert value is folded[name]
+    back = fold_biases(restored)
+    assert set(back) == set(folded)
+    for name, value in back.items():
+        np.testing.assert_array_equal(value, folded[name])
+
+
+def test_biases_that_are_there_survive_restoring(state):
+    restored = restore_biases(state)
+    assert list(restored) == list(state)
+    assert all(restored[name] is state[name] for name in state)
+
+
+def test_the_published_count_is_the_same_in_both_layouts(state):
+    assert published_count(state) == published_count(fold_biases(state))
+    statistics = sum(v.size for n, v in state.items() if n.endswith(("._mean", "._variance")))
+    assert published_count(state) == sum(value.size for value in state.values()) - statistics
+
+
+# -- what fits ---------------------------------------------------------------------------------
+
+
+def test_both_layouts_fit_to_the_same_weights(state, model):
+    one = fit_state(state, shapes(model), "published")
+    other = fit_state(fold_biases(state), shapes(model), "ours")
+    assert {name: list(value.shape) for name, value in one.items()} == shapes(model)
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_other_float_types_become_float32_after_the_biases_are_folded(state, model, dtype):
+    cast = {name: value.astype(dtype) for name, value in state.items()}
+    fitted = fit_state(cast, shapes(model), "file")
+    exact = fold_biases({name: value.astype("float64") for name, value in cast.items()})
+    for name, value in fitted.items():
+        assert value.dtype == np.float32, name
+        np.testing.assert_allclose(value, exact[name], rtol=1e-6, atol=1e-8, err_msg=name)
+
+
+def test_tensors_fit_as_arrays_do(state, model):
+    tensors = {name: paddle.to_tensor(value) for name, value in state.items()}
+    fitted = fit_state(tensors, shapes(model), "file")
+    expected = fit_state(state, shapes(model), "file")
+    for name, value in fitted.items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+# -- what does not -----------------------------------------------------------------------------
+
+
+def test_a_missing_weight_is_named(state, model):
+    del state["side2.weight"]
+    message = problems(state, model)
+    assert "side2.weight: not in the file" in message
+
+
+def test_a_renamed_weight_is_shown_with_its_nearest_name(state, model):
+    state["side2.wieght"] = state.pop("side2.weight")
+    message = problems(state, model)
+    assert "side2.weight: not in the file (nearest there: side2.wieght)" in message
+    assert "side2.wieght: the model has no such weight" in message
+
+
+def test_a_superfluous_weight_is_named(state, model):
+    state["stage9.weight"] = np.zeros(3, "float32")
+    assert "stage9.weight: the model has no such weight" in problems(state, model)
+
+
+def test_a_wrong_shape_is_shown_beside_the_right_one(state, model):
+    state["outconv.weight"] = np.zeros((2, 8, 1, 1), "float32")
+    message = problems(state, model)
+    assert "outconv.weight: expected shape [1, 4, 1, 1], got [2, 8, 1, 1]" in message
+
+
+def test_a_transposed_weight_of_the_same_size_is_refused(state, model):
+    name = f"{UNIT}.conv_s1.weight"
+    state[name] = np.swapaxes(state[name], 0, 1)
+    assert f"{name}: expected shape [16, 3, 3, 3], got [3, 16, 3, 3]" in problems(state, model)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["side1.weight", f"{UNIT}.bn_s1._variance"])
+def test_a_value_that_is_not_finite_is_refused(state, model, name, value):
+    state[name] = state[name].copy()
+    state[name].flat[-1] = value
+    assert f"{name}: holds NaN or infinity" in problems(state, model)
+
+
+def test_a_bias_that_is_not_finite_is_refused(state, model):
+    name = f"{UNIT}.conv_s1.bias"
+    state[name] = np.full_like(state[name], np.nan)
+    assert f"{UNIT}." in problems(state, model)
+
+
+def test_a_double_too_large_for_float32_is_refused(state, model):
+    state["side1.bias"] = np.array([1e300])
+    assert "side1.bias: " in problems(state, model)
+
+
+@pytest.mark.parametrize("shape", [(3,), (1,), (16, 16), ()], ids=str)
+def test_a_bias_of_another_shape_is_refused_by_name(state, model, shape):
+    name = f"{UNIT}.conv_s1.bias"
+    state[name] = np.ones(shape, "float32")
+    assert f"{name}: expected shape [16], got {list(shape)}" in problems(state, model)
+
+
+@pytest.mark.parametrize("value", ["text", {"a": 1}, None, [np.zeros(1), "a"]], ids=str)
+@pytest.mark.parametrize("name", ["epoch", "side1.bias"])
+def test_an_entry_that_is_no_array_is_refused_by_name(state, model, name, value):
+    state[name] = value
+    assert f"{name}: " in problems(state, model)
+
+
+def test_a_key_that_is_no_name_is_refused(state, model):
+    state[5] = np.zeros(3, "float32")
+    assert "5: " in problems(state, model)
+
+
+def test_a_message_counts_what_it_does_not_show(state, model):
+    message = problems({}, model)
+    assert len(message.splitlines()) < 15
+    assert f"... and {len(shapes(model)) - 8} more" in message
+
+
+def test_weights_of_another_naming_are_refused_within_seconds():
+    model = U2NetP()
+    renamed = {f"module.{name}": value for name, value in as_numpy(model).items()}
+    start = time.process_time()
+    assert f"nearest there: module.{UNIT}.conv_s1.weight" in problems(renamed, model)
+    assert time.process_time() - start < 2
+
+
+# -- files -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh():
+    paddle.seed(3)
+    model = U2Net(stages=SMALL)
+    model.eval()
+    return model
+
+
+def test_a_file_or_its_folder_loads_every_weight(state, fresh, tmp_path):
+    path = tmp_path / "model.pdparams"
+    write_pickle(path, state)
+    expected = fit_state(state, shapes(fresh), "file")
+    for given in (path, str(path), tmp_path):
+        fresh.set_state_dict({name: np.zeros_like(v) for name, v in as_numpy(fresh).items()})
+        load_weights(fresh, given)
+        for name, value in as_numpy(fresh).items():
+            np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("fault", ["missing", "extra", "shape", "nan", "cut", "none"])
+def test_a_load_that_fails_leaves_the_model_as_it_was(state, fresh, tmp_path, fault):
+    path = tmp_path / "model.pdparams"
+    if fault == "missing":
+        del state["outconv.bias"]
+    elif fault == "extra":
+        state["stage9.bias"] = np.zeros(1, "float32")
+    elif fault == "shape":
+        state["outconv.bias"] = np.zeros(2, "float32")
+    elif fault == "nan":
+        state["outconv.bias"] = np.full(1, np.nan, "float32")
+    if fault != "none":
+        write_pickle(path, state)
+    if fault == "cut":
+        path.write_bytes(path.read_bytes()[:-1000])
+    before, map_before = as_numpy(fresh), fresh(images((16, 16)))[0].numpy()
+    with pytest.raises(FileNotFoundError if fault == "none" else ValueError) as error:
+        load_weights(fresh, path)
+    assert str(path) in str(error.value)
+    for name, value in as_numpy(fresh).items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+    np.testing.assert_array_equal(fresh(images((16, 16)))[0].numpy(), map_before)
+
+
+def test_stocks_model_loads_our_published_layout_and_gives_the_same_map(tmp_path):
+    theirs, ours = twins("U2NetP")
+    theirs.set_state_dict({name: np.zeros_like(v) for name, v in as_numpy(theirs).items()})
+    path = tmp_path / "model.pdparams"
+    write_pickle(path, restore_biases(as_numpy(ours)))
+    missing, unexpected = theirs.set_state_dict(paddle.load(str(path)))
+    assert not missing and not unexpected
+    assert published_count(read_pickle(path)) == 1_131_181
+    theirs.eval()
+    ours.eval()
+    x = images((40, 37))
+    assert difference(ours(x)[0], theirs(x)[0]) < 1e-5
+
+
+def test_a_file_that_stocks_model_saved_loads_and_gives_the_same_map(tmp_path):
+    theirs, _ = twins("U2NetP")
+    path = tmp_path / "model.pdparams"
+    paddle.save(theirs.state_dict(), str(path))
+    ours = U2NetP(pretrained=str(path))
+    theirs.eval()
+    ours.eval()
+    x = images((40, 37))
+    assert difference(ours(x)[0], theirs(x)[0]) < 1e-5

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherwise)
+
+# isort: split
+import paddle
+
+from paddleseg_u2net.weights import read_pickle, write_pickle
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.pdparams"
+
+
+def state():
+    rng = np.random.default_rng(0)
+    return {
+        "stage1.weight": rng.normal(size=(4, 3, 3, 3)).astype("float32"),
+        "half": rng.normal(size=5).astype("float16"),
+        "double": rng.normal(size=(2, 1)),
+        "steps": np.array(7, "int64"),
+        "empty": np.zeros((0, 3), "float32"),
+    }
+
+
+def assert_same(got, expected):
+    assert list(got) == list(expected)
+    for name, value in expected.items():
+        read = np.asarray(got[name])
+        assert (read.dtype, read.shape) == (value.dtype, value.shape), name
+        np.testing.assert_array_equal(read, value, err_msg=name)
+
+
+# -- what is written can be read ---------------------------------------------------------------
+
+
+def test_arrays_come_back_as_they_were_written(path):
+    write_pickle(path, state())
+    assert_same(read_pickle(path), state())
+
+
+def test_numbers_scalars_and_inner_dictionaries_come_back(path):
+    content = {
+        "LR_Scheduler": {"last_epoch": 3, "last_lr": 0.1},
+        "scalar": np.float32(2.5),
+        "ordered": OrderedDict(a=np.ones(2)),
+        "flag": True,
+        "name": "übung",
+        "none": None,
+    }
+    write_pickle(path, content)
+    read = read_pickle(path)
+    np.testing.assert_array_equal(read.pop("ordered").pop("a"), content.pop("ordered")["a"])
+    assert read == content
+
+
+def test_tensors_are_written_as_arrays_also_inside_dictionaries(path):
+    tensor = paddle.to_tensor([1.0, 2.0])
+    write_pickle(path, {"a": tensor, "inner": {"b": tensor}})
+    read = read_pickle(path)
+    for value in (read["a"], read["inner"]["b"]):
+        assert isinstance(value, np.ndarray) and value.tolist() == [1, 2]
+
+
+def test_paddle_loads_what_was_written(path):
+    write_pickle(path, {**state(), "LR_Scheduler": {"last_epoch": 3}})
+    loaded = paddle.load(str(path))
+    assert loaded.pop("LR_Scheduler") == {"last_epoch": 3}
+    assert_same({name: np.asarray(value) for name, value in loaded.items()}, state())
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_what_paddle_saved_can_be_read(path, protocol):
+    paddle.save(
+        {name: paddle.to_tensor(value) for name, value in state().items()},
+        str(path),
+        protocol=protocol,
+    )
+    assert_same(read_pickle(path), state())
+
+
+def test_a_layers_and_an_optimizers_state_saved_by_paddle_can_be_read(path):
+    layer = paddle.nn.Linear(3, 2)
+    schedule = paddle.optimizer.lr.PolynomialDecay(0.1, 10)
+    adam = paddle.optimizer.Adam(schedule, parameters=layer.parameters())
+    layer(paddle.ones([1, 3])).sum().backward()
+    adam.step()
+    paddle.save(layer.state_dict(), str(path))
+    expected = {name: value.numpy() for name, value in layer.state_dict().items()}
+    assert_same(read_pickle(path), expected)
+    paddle.save(adam.state_dict(), str(path))
+    read = read_pickle(path)
+    assert read["LR_Scheduler"]["last_epoch"] == 0
+    for name, value in adam.state_dict().items():
+        if name != "LR_Scheduler":
+            np.testing.assert_array_equal(read[name], value.numpy(), err_msg=name)
+
+
+@pytest.mark.parametrize("module", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+def test_arrays_pickled_by_numpy_1_and_2_can_be_read(path, module):
+    content = pickle.dumps({"a": np.arange(3.0)}, protocol=3)
+    old, _ = content.replace(b"numpy._core", b"numpy.core").split(b"_reconstruct", 1)
+    assert old.endswith(b"numpy.core.multiarray\n")
+    path.write_bytes(content.replace(b"numpy._core", b"numpy.core").replace(old[-22:-1], module))
+    assert read_pickle(path)["a"].tolist() == [0, 1, 2]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(path):
+    write_pickle(path, state())
+    with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
+        write_pickle(path, {"a": lambda: None})
+    assert_same(read_pickle(path), state())
+    assert os.listdir(path.parent) == [path.name]
+
+
+# -- what is not a file of weights -------------------------------------------------------------
+
+
+class Call:
+    """A pickle of this calls ``function`` when an ordinary unpickler reads it."""
+
+    def __init__(self, function, *arguments):
+        self.reduced = (function, arguments)
+
+    def __reduce__(self):
+        return self.reduced
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize(
+    "function", [os.system, eval, exec, open, getattr, np.save], ids=lambda f: f.__name__
+)
+def test_a_file_that_would_run_code_is_refused_unrun(path, tmp_path, function, protocol):
+    trace = tmp_path / "trace.npy"
+    arguments = {
+        os.system: (f"touch {trace}",),
+        eval: (f"open({str(trace)!r}, 'w')",),
+        exec: (f"open({str(trace)!r}, 'w')",),
+        open: (str(trace), "w"),
+        getattr: (np, "save"),
+        np.save: (str(trace), np.zeros(1)),
+    }[function]
+    hostile = {"a": np.zeros(2), "b": Call(function, *arguments)}
+    path.write_bytes(pickle.dumps(hostile, protocol=protocol))
+    with pytest.raises(ValueError, match=r"it names .*, which a file of arrays has not") as error:
+        read_pickle(path)
+    assert str(path) in str(error.value) and function.__name__ in str(error.value)
+    assert not trace.exists()
+    pickle.loads(path.read_bytes())
+    assert trace.exists()  # the pickle was a working one
+
+
+def test_an_allowed_module_lends_no_other_name(path):
+    path.write_bytes(b"cnumpy\nload\n(S'x'\ntR.")
+    with pytest.raises(ValueError, match=r"it names numpy\.load"):
+        read_pickle(path)
+    path.write_bytes(b"\x80\x04\x8c\x05numpy\x8c\x0cndarray.dump\x93.")
+    with pytest.raises(ValueError, match=r"it names numpy\.ndarray\.dump"):
+        read_pickle(path)
+
+
+def good_bytes(path):
+    write_pickle(path, state())
+    return path.read_bytes()
+
+
+def assert_unreadable(path, content):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="cannot be read|expected a dictionary") as error:
+        read_pickle(path)
+    assert str(error.value).startswith(str(path))
+
+
+def test_a_file_cut_anywhere_is_refused_by_name(path):
+    content = good_bytes(path)
+    for length in range(0, len(content), 3):
+        assert_unreadable(path, content[:length])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00" * 100,
+        b"<!DOCTYPE html><html>404</html>",
+        b"PK\x03\x04" + b"\x00" * 60,
+        b"not weights at all\n",
+        b"\x89PNG\r\n\x1a\n",
+        pickle.dumps([1, 2]),
+        pickle.dumps(np.zeros(3)),
+        pickle.dumps(None),
+        b"\x80\xff.",
+        b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"}.",  # a frame of 8 EiB
+        b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"}.",  # bytes of 4 EiB
+        b"\x80\x04\x8d" + struct.pack("<Q", 2**64 - 1) + b"}.",  # text of 16 EiB
+        b"\x80\x05\x96" + struct.pack("<Q", 2**62) + b"}.",  # a bytearray of 4 EiB
+        b"\x80\x04h\x05.",  # an object that was never there
+        b"\x80\x04" + b"(" * 5 + b"t.",
+    ],
+    ids=repr,
+)
+def test_another_kind_of_file_is_refused_by_name(path, content):
+    assert_unreadable(path, content)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    for missing in (tmp_path / "none.pdparams", tmp_path):
+        with pytest.raises(FileNotFoundError) as error:
+            read_pickle(missing)
+        assert str(missing) in str(error.value)
