@@ -13,6 +13,8 @@ $(STAMP): setup.py versions.mk
 	$(PYTHON_FOR_VENV) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "paddlepaddle==$(PADDLE_VERSION)" -e ".[cpu,dev]"
+	# Without its requirements: it asks for a second OpenCV, which would overwrite the first.
+	$(BIN)/python -m pip install --quiet --no-deps "pysodmetrics==$(PYSODMETRICS)"
 	touch $(STAMP)
 
 install: $(STAMP)

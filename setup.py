@@ -35,12 +35,12 @@ setup(
         "cpu": [f"paddlepaddle>={VERSIONS['PADDLE_OLDEST']}"],
         "gpu": [f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
         "dev": [
-            "pytest",
             "hypothesis",
+            f"mypy=={VERSIONS['MYPY']}; python_version >= '3.10'",
+            "pytest",
+            f"ruff=={VERSIONS['RUFF']}",
+            "scikit-image",  # PySODMetrics needs it
             "scipy",
-            "pysodmetrics==1.6.2",
-            "ruff",
-            "mypy",
             "types-PyYAML",
         ],
     },

@@ -4,4 +4,8 @@ PADDLE_OLDEST = 2.6.2
 PADDLESEG = 2.8.0
 # paddleseg's OpenCV is built against numpy 1, and has no wheels after Python 3.12.
 NUMPY = >=1.22,<2
+# Tools; the newest that still run on Python 3.9 are taken there.
+RUFF = 0.17.5
+MYPY = 2.4.1
+PYSODMETRICS = 1.6.2
 PYTHON = >=3.9,<3.13

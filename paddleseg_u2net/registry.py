@@ -19,9 +19,13 @@ def register(manager: Any, component: Any, name: str = "", replaces: Sequence[st
     """
     name = name or component.__name__
     held = manager.components_dict.get(name)
-    if held is not None and not held.__module__.startswith((*OWNERS, *replaces)):
+    if held is not None and not _is_of(held.__module__, (*OWNERS, *replaces)):
         raise ValueError(
             f"{name}: expected a free name in PaddleSeg's {manager.name}, but {held.__module__} "
             "has registered one; import it after paddleseg_u2net.components, or rename it"
         )
     manager.components_dict[name] = component
+
+
+def _is_of(module: str, packages: Sequence[str]) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in packages)

@@ -44,7 +44,20 @@ def add_inference(result: argparse.ArgumentParser) -> None:
 
 
 def inference_opts(arguments: argparse.Namespace) -> List[str]:
-    """What was given of ``add_inference``, in the form of ``--opts``."""
+    """What was given of ``add_inference``, in the form of ``--opts``.
+
+    Raises:
+        ValueError: a setting is given without the flag that it belongs to.
+    """
+    for flag, settings in (
+        ("aug_eval", ("scales", "flip_horizontal", "flip_vertical")),
+        ("is_slide", ("crop_size", "stride")),
+    ):
+        given_without = [f"--{key}" for key in settings if getattr(arguments, key)]
+        if given_without and not getattr(arguments, flag):
+            raise ValueError(
+                f"{', '.join(given_without)}: has an effect with --{flag} only; add it"
+            )
     keys = ["aug_eval", "scales", "flip_horizontal", "flip_vertical"]
     keys += ["is_slide", "crop_size", "stride"]
     given = {key: getattr(arguments, key) for key in keys}

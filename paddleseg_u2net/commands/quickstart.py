@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import List
 
@@ -32,6 +33,8 @@ def run(argv: List[str]) -> int:
         (val, ["--model_path", str(model), "--json", str(out / "scores.json")]),
         (predict, ["--model_path", str(model), *pictures]),
     )
+    # An earlier quickstart's model; two runs do not share a folder.
+    shutil.rmtree(out / "run", ignore_errors=True)
     for module, words in steps:
         if module is predict:
             _list_held_out(data, _held_out(out))

@@ -21,7 +21,7 @@ import numpy as np
 from paddleseg_u2net.files import atomic_dir, recover_dir
 from paddleseg_u2net.weights import read_pickle, restore_biases, write_pickle
 
-_ITERATION = re.compile(r"iter_(\d+)$")
+_ITERATION = re.compile(r"iter_(\d+)")
 
 
 class CheckpointError(ValueError):
@@ -90,13 +90,15 @@ def _fingerprint(path: Path) -> List[Any]:
 
 
 def iterations(save_dir: Path) -> List[Path]:
-    """The ``iter_N`` checkpoints of a run, oldest first."""
-    found = [(int(m[1]), path) for path in save_dir.glob("iter_*") if (m := _match(path))]
-    return [path for _, path in sorted(found)]
+    """The ``iter_N`` checkpoints of a run, in the order of N."""
+    found = [path for path in save_dir.glob("iter_*") if path.is_dir() and number(path) >= 0]
+    return sorted(found, key=number)
 
 
-def _match(path: Path) -> Optional[re.Match[str]]:
-    return _ITERATION.fullmatch(path.name) if path.is_dir() else None
+def number(folder: Path) -> int:
+    """N of a folder ``iter_N``; -1 of another."""
+    match = _ITERATION.fullmatch(folder.name)
+    return int(match[1]) if match else -1
 
 
 def latest(folder: Union[str, Path]) -> Path:

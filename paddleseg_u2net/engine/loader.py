@@ -138,6 +138,9 @@ def train_loader(
         collate_fn=_Train.collate,
         num_workers=num_workers,
         return_list=True,
+        # Workers are forked while threads of this process may hold the locks of Paddle's shared
+        # memory, and then wait for them for ever. Pipes have no such locks, nor need /dev/shm.
+        use_shared_memory=False,
     )
     for batch in _checked(loader):
         yield batch["img"], batch["label"]
@@ -157,6 +160,7 @@ def validation_loader(
         collate_fn=_Validation.collate,
         num_workers=workers,
         return_list=True,
+        use_shared_memory=False,  # as above
     )
     for found in _checked(loader):
         yield (

@@ -79,6 +79,7 @@ class Trainer:
         self.iteration = 0
         if options.resume_model:
             self._resume(checkpoint.latest(options.resume_model))
+        self._refuse_other_runs()
         self.model, self.optimizer = self.precision.decorate(self.model, self.optimizer)
         self.parallel = self.ranks.parallel(self.model)
 
@@ -150,7 +151,8 @@ class Trainer:
             with self.precision.autocast():
                 heads = self.parallel(images)
             total, parts = self.criterion.parts(heads, labels)
-            losses.append([float(value) for value in (total, *parts)])
+            # one transfer from the device for all of them
+            losses.append(paddle.stack([total, *parts]).numpy())
             self._refuse_nan(losses[-1])
             self.precision.backward(total / len(batches) if len(batches) > 1 else total)
         self.precision.step(self.optimizer)
@@ -158,7 +160,7 @@ class Trainer:
             self.ema.update(self.model, self.iteration)
         return np.mean(losses, axis=0)
 
-    def _refuse_nan(self, losses: List[float]) -> None:
+    def _refuse_nan(self, losses: np.ndarray) -> None:
         if not np.isfinite(losses).all():
             heads = ", ".join(f"{value:.4g}" for value in losses[1:])
             saved = checkpoint.iterations(self.save_dir)
@@ -278,6 +280,20 @@ class Trainer:
             "processes": self.ranks.size,
             "training pairs": len(self.train_set),
         }
+
+    def _refuse_other_runs(self) -> None:
+        """Two runs in one folder would delete each other's checkpoints."""
+        later = [
+            path
+            for path in checkpoint.iterations(self.save_dir)
+            if checkpoint.number(path) > self.iteration
+        ]
+        if later:
+            raise checkpoint.CheckpointError(
+                f"--save_dir {self.save_dir}: {later[-1].name} of another run lies there; go on "
+                f"from it with --resume_model {self.save_dir}, name another --save_dir, or move "
+                "it away"
+            )
 
     def _resume(self, folder: Path) -> None:
         state = checkpoint.load_state(folder)

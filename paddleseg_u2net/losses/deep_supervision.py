@@ -63,7 +63,7 @@ class DeepSupervisionLoss(nn.Layer):
         Raises:
             ValueError: the number of weights is not the number of heads.
         """
-        weights = self.weights or [1.0] * len(logits)
+        weights = [1.0] * len(logits) if self.weights is None else self.weights
         if len(weights) != len(logits):
             raise ValueError(
                 f"loss.weights: expected {len(logits)} numbers, one per head of the model, "

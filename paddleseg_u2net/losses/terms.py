@@ -66,7 +66,9 @@ def ssim_loss(logits: Tensor, label: Tensor, ignore_index: int = 255) -> Tensor:
 
 
 def _squeeze(label: Tensor) -> Tensor:
-    return label[:, 0] if label.ndim == 4 else label
+    """(N, H, W), of a dtype that can be compared with any ``ignore_index``."""
+    label = label[:, 0] if label.ndim == 4 else label
+    return label if label.dtype in (paddle.float32, paddle.int64) else label.astype("float32")
 
 
 def _maps(logits: Tensor, label: Tensor, ignore_index: int) -> Tuple[Tensor, Tensor]:

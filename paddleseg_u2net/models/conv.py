@@ -56,7 +56,7 @@ def conv3x3(x: Tensor, weight: Tensor, bias: Optional[Tensor], dilation: int) ->
 
 
 def _transposed_is_cheaper(x: Tensor, weight: Tensor) -> bool:
-    if not paddle.in_dynamic_mode() or not x.place.is_cpu_place():
+    if not paddle.in_dynamic_mode() or not paddle.get_device().startswith("cpu"):
         return False  # a compiled program and a GPU choose their own algorithm
     batch, _, height, width = x.shape
     out_channels, in_channels = weight.shape[:2]

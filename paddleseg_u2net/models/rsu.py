@@ -13,7 +13,7 @@ from paddleseg_u2net.models.conv import SameConv
 
 def resize_like(x: Tensor, target: Tensor) -> Tensor:
     """Bilinear resize of ``x`` (N, C, h, w) to the height and width of ``target``."""
-    if x.shape[2:] == target.shape[2:] and paddle.in_dynamic_mode():
+    if paddle.in_dynamic_mode() and x.shape[2:] == target.shape[2:]:
         return x
     return F.interpolate(x, size=paddle.shape(target)[2:], mode="bilinear")
 

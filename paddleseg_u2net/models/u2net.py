@@ -45,10 +45,10 @@ class StageTable(NamedTuple):
         if isinstance(table, cls):
             return table
         if not isinstance(table, Mapping) or set(table) != {"encoder", "decoder"}:
-            raise ValueError(
-                "stages: expected the two lists `encoder` and `decoder`, got "
-                + (f"the keys {sorted(table)}" if isinstance(table, Mapping) else repr(table))
-            )
+            raise ValueError(f"stages: expected two lists `encoder` and `decoder`, got {table!r}")
+        for part in ("encoder", "decoder"):
+            if not isinstance(table[part], (list, tuple)):
+                raise ValueError(f"stages.{part}: expected a list of rows, got {table[part]!r}")
         parsed = cls(*([_parse_row(row) for row in table[part]] for part in ("encoder", "decoder")))
         if len(parsed.encoder) < 2 or len(parsed.decoder) != len(parsed.encoder) - 1:
             raise ValueError(
@@ -60,16 +60,16 @@ class StageTable(NamedTuple):
 
 def _parse_row(row: Any) -> Stage:
     try:
-        height, mid, out = row
-        levels = int(str(height).removesuffix("F"))
-        if levels < 2 or int(mid) < 1 or int(out) < 1:
+        height, mid, out = row if isinstance(row, (list, tuple)) else ()
+        whole = all(type(channels) is int and channels > 0 for channels in (mid, out))
+        if not whole or type(height) not in (int, str) or int(str(height).removesuffix("F")) < 2:
             raise ValueError
     except (TypeError, ValueError):
         raise ValueError(
             "stages: expected rows [height, mid, out] with a height of 2 or more or one such as "
             f'"4F", and positive channels; got {row!r}'
         ) from None
-    return Stage(height, int(mid), int(out))
+    return Stage(height, mid, out)
 
 
 # Table 1 of the paper. Row: RSU height, mid channels (M), out channels (O).
@@ -153,8 +153,8 @@ class U2Net(nn.Layer):
         """(N, in_channels, H, W) -> [(N, num_classes, H, W), ...]; see the class."""
         features = self._decode(self._encode(x))
         sides: List[Tensor] = []
-        for level, feature in enumerate(features, start=1):
-            side = getattr(self, f"side{level}")(feature)
+        for index, feature in enumerate(features):  # Paddle 2.6 cannot compile `start=1`
+            side = getattr(self, f"side{index + 1}")(feature)
             sides.append(resize_like(side, sides[0]) if sides else side)
         fused = self.outconv(paddle.concat(sides, 1))
         return [fused, *sides] if self.training else [fused]

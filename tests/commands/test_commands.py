@@ -118,6 +118,12 @@ def test_val_with_augmentation_and_windows(trained, tmp_path, words):
     assert json.loads(path.read_text())["MAE"] != json.loads(plain.read_text())["MAE"]
 
 
+@pytest.mark.parametrize("words", [["--scales", "0.5"], ["--crop_size", "32", "32"]])
+def test_a_setting_without_its_flag_is_an_error(trained, words, capsys):
+    assert main("val", ["--model_path", str(trained[0] / "best_model"), *words]) == 1
+    assert f"{words[0]}: has an effect with" in capsys.readouterr().err
+
+
 def test_predict_mirrors_a_tree_and_reports_what_cannot_be_read(trained, tmp_path, drawn, capsys):
     run, _ = trained
     images = tmp_path / "in"
@@ -199,7 +205,7 @@ def test_a_broken_image_stops_training_and_is_named(trained, drawn, tmp_path, ca
     (copy / "images/00003.png").write_bytes(b"")
     opts = [f"train_dataset.dataset_root={copy}", "iters=8"]
     for workers in ("0", "2"):
-        words = ["--config", str(config), "--save_dir", str(tmp_path / "run")]
+        words = ["--config", str(config), "--save_dir", str(tmp_path / workers)]
         code = main("train", [*words, "--num_workers", workers, "--opts", *opts])
         assert code == 1
         assert "00003.png" in capsys.readouterr().err

