@@ -21,6 +21,8 @@ def load_paddle() -> None:
         cores = os.cpu_count() or 1
     processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // max(1, processes))))
+    # OpenMP's threads spin for 0.2 s after each operator, in the way of whoever has work.
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import paddle  # noqa: F401

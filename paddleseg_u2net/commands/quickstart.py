@@ -28,7 +28,7 @@ def run(argv: List[str]) -> int:
     training += ["--save_interval", "1000000", *iters, "--opts", *root]
     pictures = ["--image_path", str(_held_out(out)), "--save_dir", str(out / "pictures")]
     steps = (
-        (draw, ["--save_dir", str(data)]),
+        (draw, ["--save_dir", str(data), "--train", "320"]),
         (train, training),
         (val, ["--model_path", str(model), "--json", str(out / "scores.json")]),
         (predict, ["--model_path", str(model), *pictures]),
