@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
 import paddle
-import yaml
 from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
-from paddleseg_u2net.config.reading import Tree, apply_opts, read_yaml
+from paddleseg_u2net.config.reading import Tree, apply_opts, dump, read_yaml
 from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tree, nearest
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Augment, Preprocess, Window
@@ -52,13 +51,13 @@ class Config:
         for key, value in (("batch_size", batch_size), ("iters", iters)):
             if value is not None:
                 tree[key] = value
-        if learning_rate is not None:
-            tree.setdefault("lr_scheduler", {})["learning_rate"] = learning_rate
         try:
+            if learning_rate is not None and isinstance(tree.get("lr_scheduler"), dict):
+                tree["lr_scheduler"]["learning_rate"] = learning_rate
             check_tree(tree)
             self.tree = tree
             self._check_components()
-        except ConfigError as error:
+        except ValueError as error:
             where = "configuration" if isinstance(source, dict) else source
             raise ConfigError(f"{where}: {error}") from None
 
@@ -100,7 +99,7 @@ class Config:
         return dict(self.tree["lr_scheduler"])
 
     def __str__(self) -> str:
-        return yaml.safe_dump(_plain(self.tree), sort_keys=False, allow_unicode=True)
+        return dump(self.tree)
 
     # -- objects ---------------------------------------------------------------------------
 
@@ -193,21 +192,27 @@ class Config:
         self._check_loss()
         self._check_schedule()
         self.preprocess()
+        self.augment()
+        self.window()
         for key in ("train_dataset", "val_dataset"):
             if key in self.tree:
                 self._check_dataset(key, self.tree[key])
 
     def _check_loss(self) -> None:
         loss = self.tree["loss"]
-        kinds = {item.get("type") for item in loss["types"] if isinstance(item, Mapping)}
-        if kinds != {"DeepSupervisionLoss"}:
+        first, coef = loss["types"][0], loss.get("coef", [1])
+        kind = first.get("type") if isinstance(first, Mapping) else None
+        if kind != "DeepSupervisionLoss" or any(item != first for item in loss["types"]):
             raise ConfigError(
-                "loss.types: expected one entry {type: DeepSupervisionLoss}, got "
-                f"{loss['types']!r}; {nearest(str(*list(kinds)[:1]), ['DeepSupervisionLoss'])}"
+                "loss.types: expected one entry {type: DeepSupervisionLoss} for all heads (its "
+                f"keys iou and ssim add terms, coef weights the heads), got {loss['types']!r}; "
+                + nearest(str(kind), ["DeepSupervisionLoss"])
             )
-        _check_component("loss.types.0", loss["types"][0], [manager.LOSSES])
-        if "weights" in loss["types"][0] and len(loss.get("coef", [1])) > 1:
+        _check_component("loss.types.0", first, [manager.LOSSES])
+        if "weights" in first and len(coef) > 1:
             raise ConfigError("loss.coef: heads are weighted by types.0.weights already; keep one")
+        if len(coef) == 1 and coef[0] != 1:
+            raise ConfigError(f"loss.coef: expected a number for each head, got {coef!r} only")
 
     def _check_schedule(self) -> None:
         schedule = self.lr_scheduler_cfg
@@ -217,7 +222,7 @@ class Config:
             if inspect.isclass(item) and issubclass(item, paddle.optimizer.lr.LRScheduler)
         }
         kind = schedule.pop("type", None)
-        if kind not in known:
+        if not isinstance(kind, str) or kind not in known:
             raise ConfigError(
                 f"lr_scheduler.type: there is no {kind!r}; {nearest(str(kind), known)}"
             )
@@ -225,9 +230,14 @@ class Config:
             value = schedule.get(key, 0)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise ConfigError(f"lr_scheduler.{key}: expected a number, got {value!r}")
+        if "warmup_iters" in schedule and "warmup_start_lr" not in schedule:
+            raise ConfigError(
+                "lr_scheduler.warmup_start_lr: this key is missing; warmup_iters needs it"
+            )
         schedule.pop("warmup_iters", None)
         schedule.pop("warmup_start_lr", None)
-        schedule.setdefault("decay_steps", self.iters) if kind == "PolynomialDecay" else None
+        if kind == "PolynomialDecay":
+            schedule.setdefault("decay_steps", self.iters)
         check_arguments("lr_scheduler", known[kind], schedule)
 
     def _check_dataset(self, key: str, arguments: Tree) -> None:
@@ -245,6 +255,8 @@ class Config:
                     "delete it here or make them agree"
                 )
         transforms = arguments.get("transforms") or []
+        if not isinstance(transforms, list):
+            raise ConfigError(f"{key}.transforms: expected a list, got {transforms!r}")
         if transforms and key == "val_dataset":
             raise ConfigError(
                 "val_dataset.transforms: validation sees pictures as prediction does; set "
@@ -262,7 +274,7 @@ def _check_component(where: str, arguments: Any, managers: List[Any]) -> None:
         raise ConfigError(f"{where}: expected a dictionary with a type, got {arguments!r}")
     known = {name: item for one in managers for name, item in one.components_dict.items()}
     kind = arguments["type"]
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         raise ConfigError(f"{where}.type: there is no {kind!r}; {nearest(str(kind), known)}")
     rest = {key: value for key, value in arguments.items() if key != "type"}
     check_arguments(where, known[kind], rest)
@@ -277,10 +289,3 @@ def _build(arguments: Tree) -> Any:
         while isinstance(cause, RuntimeError) and cause.__context__ is not None:
             cause = cause.__context__
         raise cause from None
-
-
-def _plain(value: Any) -> Any:
-    """Only what YAML has: lists for tuples."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -21,11 +21,27 @@ class _Loader(yaml.SafeLoader):
     """YAML whose numbers are those of YAML 1.2: PyYAML takes ``1e-3`` for text."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """The reverse: text that ``_Loader`` would take for a number is quoted."""
+
+
+for _side in (_Loader, _Dumper):
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+        list("-+.0123456789"),
+    )
+
+
+def dump(tree: Tree) -> str:
+    """YAML that ``read_yaml`` reads back to the same tree; tuples become lists."""
+    return yaml.dump(_plain(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def read_yaml(path: Union[str, Path]) -> Tree:
@@ -49,14 +65,16 @@ def _read(path: Path, above: Tuple[Path, ...]) -> Tree:
         raise ConfigError(f"{path}{asked_by}: _base_ files form a circle; take one of them out")
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: this is not YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected `key: value` lines, got {type(tree).__name__}")
     bases = tree.pop("_base_", [])
+    if not isinstance(bases, (str, list)) or not all(isinstance(base, str) for base in bases):
+        raise ConfigError(f"{path}: _base_: expected a file or a list of files, got {bases!r}")
     merged: Tree = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        merged = merge(_read(path.parent / str(base), (*above, path)), merged)
+        merged = merge(_read(path.parent / base, (*above, path)), merged)
     return merge(tree, merged)
 
 
@@ -100,7 +118,7 @@ def _value(text: str) -> Any:
         pass
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # a date that is none is a ValueError
         return text
 
 

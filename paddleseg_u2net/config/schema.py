@@ -33,14 +33,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _numbers(length: int = 0, low: float = float("-inf")) -> Rule:
+def _numbers(low: float = float("-inf")) -> Rule:
     return (
-        (f"a list of {length} numbers" if length else "a list of numbers")
-        + (f" above {low:g}" if low > float("-inf") else ""),
+        "a list of numbers" + (f" above {low:g}" if low > float("-inf") else ""),
         lambda value: (
             isinstance(value, (list, tuple))
-            and (len(value) == length if length else len(value) > 0)
+            and len(value) > 0
             and all(_is_number(item) and item > low for item in value)
+        ),
+    )
+
+
+def _size() -> Rule:
+    return (
+        "two whole numbers of 1 or more, width and height",
+        lambda value: (
+            isinstance(value, (list, tuple))
+            and len(value) == 2
+            and all(_integer(1)[1](item) for item in value)
         ),
     )
 
@@ -72,7 +82,7 @@ TOP: Dict[str, Rule] = {
 }
 REQUIRED = ("batch_size", "iters", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
 PREPROCESS: Dict[str, Rule] = {
-    "size": _optional(_numbers(2, 0)),
+    "size": _optional(_size()),
     "mean": _numbers(),
     "std": _numbers(low=0),
 }
@@ -90,9 +100,10 @@ TEST: Dict[str, Rule] = {
     "flip_horizontal": _FLAG,
     "flip_vertical": _FLAG,
     "is_slide": _FLAG,
-    "crop_size": _optional(_numbers(2, 0)),
-    "stride": _optional(_numbers(2, 0)),
+    "crop_size": _optional(_size()),
+    "stride": _optional(_size()),
 }
+MODEL: Dict[str, Rule] = {"num_classes": _integer(1), "in_channels": _integer(1)}
 LOSS: Dict[str, Rule] = {
     "types": ("a list of dictionaries", lambda value: isinstance(value, list) and len(value) > 0),
     "coef": _numbers(),
@@ -126,6 +137,9 @@ def check_tree(tree: Tree) -> None:
         ("loss", LOSS),
     ):
         _check_keys(f"{key}.", tree.get(key, {}), rules)
+    for key, (words, fits) in MODEL.items():
+        if key in tree["model"] and not fits(tree["model"][key]):
+            raise ConfigError(f"model.{key}: expected {words}, got {tree['model'][key]!r}")
     if "types" not in tree["loss"]:
         raise ConfigError("loss.types: this key is missing; e.g. [{type: DeepSupervisionLoss}]")
 

@@ -60,17 +60,18 @@ def recognise(values: Iterable[int], num_classes: int, ignore_index: int, where:
     )
 
 
-def check_coding(coding: object, num_classes: int, where: str) -> None:
+def check_coding(coding: object, num_classes: int, where: str, ignore_index: int = 255) -> None:
     """Raise MaskError if ``coding`` is not one that a user may give."""
+    classes = {*range(max(num_classes, 2)), ignore_index}
     if isinstance(coding, Mapping):
-        numbers = [*coding.keys(), *coding.values()]
-        if coding and all(isinstance(n, int) and n >= 0 for n in numbers):
+        numbers = all(isinstance(n, int) and n >= 0 for pair in coding.items() for n in pair)
+        if coding and numbers and set(coding.values()) <= classes:
             return
     elif coding == "auto" or (coding in CODINGS and not (coding == "soft" and num_classes > 1)):
         return
     raise MaskError(
-        f"{where}: expected auto, index, binary, soft (one class only) or a table of values to "
-        f"classes such as {{0: 0, 255: 1}}, got {coding!r}"
+        f"{where}: expected auto, index, binary, soft (one class only), or a table of values to "
+        f"classes ({_some(classes)}) such as {{0: 0, 255: 1}}, got {coding!r}"
     )
 
 
@@ -94,6 +95,8 @@ def decode(
         table = {value: value for value in [*range(max(num_classes, 2)), ignore_index]}
     else:
         table = dict(coding)  # type: ignore[arg-type]
+    if max(table.values()) > 255:
+        raise MaskError(f"ignore_index: expected a number from 0 to 255, got {ignore_index}")
     lookup = np.full(int(np.iinfo(raw.dtype).max) + 1, -1, np.float32)
     for value, label in table.items():
         if value < len(lookup):

@@ -71,7 +71,7 @@ class PairDataset:
             raise PairingError(
                 f"mismatched_masks: expected error or resize, got {mismatched_masks!r}"
             )
-        check_coding(mask_values, num_classes, "mask_values")
+        check_coding(mask_values, num_classes, "mask_values", ignore_index)
         self.mode, self.name = mode, name
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.img_channels, self.mismatched_masks = img_channels, mismatched_masks
@@ -186,9 +186,16 @@ class PairDataset:
         data.update(gt_fields=["label"], trans_info=[])
         for transform in self.transforms:
             data = transform(data)
-        return data["img"], data["label"]
+        return _as_image(data["img"]), data["label"]
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         """Image, label and name, as the files have them."""
         image, label = self.read(index)
         return {"img": image, "label": label, "name": self.pairs[index].name}
+
+
+def _as_image(array: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, C) again: some transforms return floats, and OpenCV drops a single channel."""
+    if array.dtype != np.uint8:
+        array = np.clip(np.rint(array), 0, 255).astype(np.uint8)
+    return array[..., None] if array.ndim == 2 else array

@@ -35,11 +35,8 @@ def from_list(path: Path, root: Path, separator: Optional[str] = None) -> List[P
     """
     if not path.is_file():
         raise PairingError(f"{path}: expected a list of `image mask` lines; there is no such file")
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
     pairs = [
-        _from_line(line.strip(), f"{path}:{number}", root, separator)
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and not line.lstrip().startswith("#")
+        _from_line(line, f"{path}:{number}", root, separator) for number, line in read_lines(path)
     ]
     if not pairs:
         raise PairingError(f"{path}: expected lines `image mask`, the file has none")
@@ -53,6 +50,20 @@ def from_list(path: Path, root: Path, separator: Optional[str] = None) -> List[P
     return pairs
 
 
+def read_lines(path: Path) -> List[Tuple[int, str]]:
+    """(number, line) of a list file, stripped, without empty lines and comments (``#``).
+
+    Raises:
+        PairingError: it is not UTF-8.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise PairingError(f"{path}: expected a list in UTF-8 ({error}); save it so") from error
+    stripped = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
+    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+
+
 def _from_line(line: str, where: str, root: Path, separator: Optional[str]) -> Pair:
     if separator is None and "\t" in line:
         separator = "\t"
@@ -64,8 +75,8 @@ def _from_line(line: str, where: str, root: Path, separator: Optional[str]) -> P
             (" ".join(words[:k]).strip(), " ".join(words[k:]).strip()) for k in range(1, len(words))
         ]
         if len(splits) > 1:
-            splits = [s for s in splits if all((root / part).is_file() for part in s)]
-    splits = [split for split in splits if len(split) == 2 and all(split)]
+            splits = [s for s in set(splits) if all((root / part).is_file() for part in s)]
+    splits = [split for split in set(splits) if len(split) == 2 and all(split)]
     if len(splits) != 1:
         raise PairingError(
             f"{where}: expected `image mask`, two existing files below {root}, got {line!r}; with "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
+import cv2
 import numpy as np
 import paddle
 
@@ -38,7 +39,8 @@ class Schedule:
             raise DataError(
                 f"train_dataset: {length} pairs do not fill one batch of {batch_size}"
                 + (f" on each of {ranks} processes" if ranks > 1 else "")
-                + f"; add images, or set batch_size to {max(1, length // ranks)} or less"
+                + "; add images"
+                + (f", or set batch_size to {length // ranks} or less" if length >= ranks else "")
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.start, self.stop, self.rank, self.ranks = start, stop, rank, ranks
@@ -132,18 +134,8 @@ def train_loader(
     Raises:
         DataError: a file cannot be used.
     """
-    loader = paddle.io.DataLoader(
-        _Train(dataset, preprocess, schedule.seed),
-        batch_sampler=schedule,
-        collate_fn=_Train.collate,
-        num_workers=num_workers,
-        return_list=True,
-        # Workers are forked while threads of this process may hold the locks of Paddle's shared
-        # memory, and then wait for them for ever. Pipes have no such locks, nor need /dev/shm.
-        use_shared_memory=False,
-    )
-    for batch in _checked(loader):
-        yield batch["img"], batch["label"]
+    for batch in _batches(_Train(dataset, preprocess, schedule.seed), schedule, num_workers):
+        yield paddle.to_tensor(batch["img"]), paddle.to_tensor(batch["label"])
 
 
 def validation_loader(
@@ -154,23 +146,33 @@ def validation_loader(
     Raises:
         DataError: a file cannot be used.
     """
-    loader = paddle.io.DataLoader(
-        _Validation(dataset, predictor),
-        batch_sampler=[list(indices[i : i + batch]) for i in range(0, len(indices), batch)],
-        collate_fn=_Validation.collate,
-        num_workers=workers,
-        return_list=True,
-        use_shared_memory=False,  # as above
-    )
-    for found in _checked(loader):
+    groups = [list(indices[i : i + batch]) for i in range(0, len(indices), batch)]
+    for found in _batches(_Validation(dataset, predictor), groups, workers):
         yield (
             [np.asarray(item) for item in found["inputs"]],
             [np.asarray(item) for item in found["labels"]],
         )
 
 
-def _checked(loader: Any) -> Iterator[Dict[str, Any]]:
-    for batch in loader:
+def _batches(samples: Any, groups: Any, num_workers: int) -> Iterator[Dict[str, Any]]:
+    """The collated samples of each group, read by ``num_workers`` processes, or by this one."""
+    if num_workers:
+        # Workers are forked. What another thread has locked at that moment stays locked in them
+        # for ever, so OpenCV gets no threads, and data comes back through pipes: Paddle's shared
+        # memory has locks (and /dev/shm is often small).
+        cv2.setNumThreads(0)
+        batches = paddle.io.DataLoader(
+            samples,
+            batch_sampler=groups,
+            collate_fn=samples.collate,
+            num_workers=num_workers,
+            return_list=True,
+            use_shared_memory=False,
+        )
+    else:
+        # Not paddle's loader here: it would read in a thread, see above.
+        batches = (samples.collate([samples[item] for item in group]) for group in groups)
+    for batch in batches:
         if "error" in batch:
             raise DataError(bytes(np.asarray(batch["error"])).decode())
         yield batch

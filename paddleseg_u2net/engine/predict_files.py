@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 from tqdm import tqdm
 
 from paddleseg_u2net import render
+from paddleseg_u2net.datasets.pairs import read_lines
 from paddleseg_u2net.images import IMAGE_SUFFIXES, find_images, read_image, write_image, write_png
 from paddleseg_u2net.inference import Predictor, classes_of
 
@@ -42,7 +44,7 @@ def collect(image_path: Path) -> List[Job]:
     elif image_path.is_file() and image_path.suffix.lower() in IMAGE_SUFFIXES:
         return [Job(image_path, Path(image_path.name))]
     elif image_path.is_file() and image_path.suffix.lower() in (".txt", ".lst", ".list"):
-        found = [_listed(line, image_path) for line in _lines(image_path)]
+        found = [_listed(line, image_path) for _, line in read_lines(image_path)]
     else:
         raise ValueError(
             f"--image_path {image_path}: expected an image ({', '.join(sorted(IMAGE_SUFFIXES))}), "
@@ -54,45 +56,44 @@ def collect(image_path: Path) -> List[Job]:
     return found
 
 
-def _lines(path: Path) -> List[str]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
 def _listed(line: str, list_path: Path) -> Job:
     """A line names an image; behind a tab or space it may name a mask, as in training lists."""
-    first = line.split("\t")[0]
-    if "\t" not in line and not (list_path.parent / line).is_file():
-        first = line.split(" ")[0]
-    path = Path(first)
+    words = line.split("\t")[0].split(" ")
+    folder = list_path.parent
+    heads = [" ".join(words[:count]) for count in range(len(words), 0, -1)]
+    path = Path(next((head for head in heads if (folder / head).is_file()), words[0]))
     # Paths that lead out of the list's folder keep their last part only.
     outside = path.is_absolute() or ".." in path.parts
-    return Job(list_path.parent / path, Path(path.name) if outside else path)
+    return Job(folder / path, Path(path.name) if outside else path)
 
 
 def output_names(jobs: Sequence[Job]) -> List[Dict[str, Path]]:
     """Where each image's pictures go below the save folder; no two share a name.
 
-    ``a.jpg`` gives ``a.png``; where that is taken, by ``a.png`` say, it gives ``a.jpg.png``.
+    ``a.jpg`` gives ``a.png``; where there is an ``a.png`` too, they give ``a.jpg.png`` and
+    ``a.png.png``.
     """
-    taken: Dict[str, int] = {}
-    for job in jobs:
-        stem = str(job.name.with_suffix("")).lower()
-        taken[stem] = taken.get(stem, 0) + 1
-    used = set()
+    stems = Counter(str(job.name.with_suffix("")).lower() for job in jobs)
+    maps: Set[str] = set()
+    overlays: Set[str] = set()
     names = []
     for job in jobs:
-        alone = taken[str(job.name.with_suffix("")).lower()] == 1
-        base = job.name.with_suffix(".png") if alone else Path(f"{job.name}.png")
-        number = 1
-        name = base
-        while str(name).lower() in used:
-            number += 1
-            name = base.with_name(f"{base.stem}_{number}.png")
-        used.add(str(name).lower())
-        writable = job.name.suffix.lower() in _WRITABLE and number == 1
-        names.append({ADDED: job.name if writable else name, PSEUDO: name, SALIENCY: name})
+        alone = stems[str(job.name.with_suffix("")).lower()] == 1
+        png = _free(job.name.with_suffix(".png") if alone else Path(f"{job.name}.png"), maps)
+        writable = job.name.suffix.lower() in _WRITABLE
+        added = _free(job.name if writable else png, overlays)
+        names.append({ADDED: added, PSEUDO: png, SALIENCY: png})
     return names
+
+
+def _free(name: Path, used: Set[str]) -> Path:
+    """``name``, or ``name_2`` and so on if it is in ``used``; it is added there."""
+    candidate, number = name, 1
+    while str(candidate).lower() in used:
+        number += 1
+        candidate = name.with_name(f"{name.stem}_{number}{name.suffix}")
+    used.add(str(candidate).lower())
+    return candidate
 
 
 def predict_files(
@@ -117,12 +118,10 @@ def predict_files(
     ):
         try:
             image = read_image(job.image, channels)
-            probability = predictor(image)
+            _write(save_dir, name, image, predictor(image), colors)
         except (ValueError, OSError) as error:
             failures.append(Failure(job.image, str(error)))
             on_failure(failures[-1])
-            continue
-        _write(save_dir, name, image, probability, colors)
     return failures
 
 

@@ -41,6 +41,10 @@ class Window:
     stride: Tuple[int, int]
 
     def __post_init__(self) -> None:
+        if min(*self.crop_size, *self.stride) < 1:
+            raise ValueError(
+                f"crop_size and stride: expected 1 or more, got {self.crop_size}, {self.stride}"
+            )
         if any(s > c for s, c in zip(self.stride, self.crop_size)):
             raise ValueError(
                 f"stride: expected at most crop_size {self.crop_size}, got {self.stride}; "
