@@ -12,6 +12,7 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
     result.add_argument(
         "--opts",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY=VALUE",
         help="override keys of the configuration, e.g. model.num_classes=2",

@@ -20,7 +20,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--batch_size", type=int, help="images per forward pass, where their sizes are the same")
     add("--json", metavar="FILE", help="write the scores there too")
     add_inference(result)
-    return result.parse_args(argv)
+    arguments = result.parse_args(argv)
+    if arguments.num_workers < 0 or (arguments.batch_size or 1) < 1:
+        result.error("--num_workers: expected 0 or more, --batch_size: 1 or more")
+    return arguments
 
 
 def run(argv: List[str]) -> int:

@@ -194,6 +194,12 @@ class Config:
         self.preprocess()
         self.augment()
         self.window()
+        metric = self.trainer["best_metric"]
+        if self.num_classes > 2 and metric not in ("mIoU", "Acc", "Kappa", "Dice"):
+            raise ConfigError(
+                f"trainer.best_metric: {metric} is for one or two classes; with "
+                f"{self.num_classes} take mIoU, Acc, Kappa or Dice"
+            )
         for key in ("train_dataset", "val_dataset"):
             if key in self.tree:
                 self._check_dataset(key, self.tree[key])
@@ -236,6 +242,8 @@ class Config:
             )
         schedule.pop("warmup_iters", None)
         schedule.pop("warmup_start_lr", None)
+        if kind == "ReduceOnPlateau" and "warmup_iters" in self.lr_scheduler_cfg:
+            raise ConfigError("lr_scheduler.warmup_iters: ReduceOnPlateau has none; delete it")
         if kind == "PolynomialDecay":
             schedule.setdefault("decay_steps", self.iters)
         check_arguments("lr_scheduler", known[kind], schedule)

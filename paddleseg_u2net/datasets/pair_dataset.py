@@ -137,6 +137,9 @@ class PairDataset:
         step = max(1, len(self.pairs) // _LOOKED_AT)
         looked_at = self.pairs[::step][:_LOOKED_AT]
         values = {int(value) for pair in looked_at for value in np.unique(read_mask(pair.mask))}
+        if values == {0}:  # all black: look on for one that is not
+            rest = (np.unique(read_mask(pair.mask)) for pair in self.pairs)
+            values |= {int(value) for value in next((v for v in rest if v.any()), ())}
         where = f"{looked_at[0].mask} and {len(looked_at) - 1} more"
         return recognise(values, self.num_classes, self.ignore_index, where)
 

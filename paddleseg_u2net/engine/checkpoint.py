@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
 import numpy as np
+import paddle
 
 from paddleseg_u2net.files import atomic_dir, recover_dir
 from paddleseg_u2net.weights import read_pickle, restore_biases, write_pickle
@@ -117,6 +118,14 @@ def latest(folder: Union[str, Path]) -> Path:
     )
 
 
+def bring(folder: Path, save_dir: Path) -> None:
+    """Copy a best model to a run that is resumed in another folder and may not beat it."""
+    target = save_dir / folder.name
+    if folder.is_dir() and not target.exists():
+        with atomic_dir(target) as temporary:
+            shutil.copytree(folder, temporary, dirs_exist_ok=True)
+
+
 def tidy(save_dir: Path, keep: int) -> None:
     """Delete all but the last ``keep`` ``iter_N`` checkpoints; 0 keeps all."""
     for path in iterations(save_dir)[:-keep] if keep > 0 else []:
@@ -144,7 +153,13 @@ def optimizer_state(optimizer: Any, model: Any) -> Dict[str, Any]:
 def set_optimizer_state(optimizer: Any, model: Any, state: Dict[str, Any]) -> None:
     """The reverse of ``optimizer_state``."""
     names = {ours: theirs for theirs, ours in _tensor_names(model).items()}
-    optimizer.set_state_dict(_renamed(state, names))
+    renamed = _renamed(state, names)
+    for name, value in renamed.get("master_weights", {}).items():
+        # Paddle looks its moments up under the name that it gives a master copy itself.
+        master = paddle.to_tensor(value)
+        master.name = f"{name}_fp32_master_0"
+        renamed["master_weights"][name] = master
+    optimizer.set_state_dict(renamed)
 
 
 def _tensor_names(model: Any) -> Dict[str, str]:

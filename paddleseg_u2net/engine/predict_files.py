@@ -119,10 +119,15 @@ def predict_files(
         try:
             image = read_image(job.image, channels)
             _write(save_dir, name, image, predictor(image), colors)
-        except (ValueError, OSError) as error:
-            failures.append(Failure(job.image, str(error)))
+        except Exception as error:  # whatever it is: the rest is done all the same
+            failures.append(Failure(job.image, _reason(job.image, error)))
             on_failure(failures[-1])
     return failures
+
+
+def _reason(image: Path, error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return text if str(image) in text else f"{image}: {text}"
 
 
 def _write(

@@ -64,10 +64,14 @@ class Trainer:
         self.save_dir = Path(options.save_dir)
         if self.save_dir.exists() and not self.save_dir.is_dir():
             raise ValueError(f"--save_dir {self.save_dir}: this is a file; name a folder")
+        for above in self.save_dir.parents:
+            if above.is_file():
+                raise ValueError(f"--save_dir {self.save_dir}: {above} is a file; name a folder")
         self.ranks = Ranks()
         self.precision = Precision(options.precision, options.amp_level)
         paddle.seed(options.seed)
-        self.model = self.ranks.synchronise_batchnorm(config.model())
+        model = config.model(pretrained=not options.resume_model)
+        self.model = self.ranks.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
         self.optimizer = config.optimizer(self.model, self.rate)
         self.ema = EMA(self.model, self.settings["ema_decay"]) if options.use_ema else None
@@ -98,7 +102,8 @@ class Trainer:
             self.options.log_iters,
             self.ranks.is_first,
             self.iteration,
-            self.save_dir if self.options.use_vdl else None,
+            # VisualDL shows one record a folder: each start gets its own
+            self.save_dir / "vdl" / f"from_{self.iteration}" if self.options.use_vdl else None,
         )
         scores: Dict[str, Any] = {}
         try:
@@ -107,8 +112,13 @@ class Trainer:
                 journal.step(self.iteration, losses, self.optimizer.get_lr())
                 self._advance_rate(losses[0])
                 if self._is_due():
-                    scores = self._validate(journal)
+                    try:
+                        scores = self._validate(journal)
+                    except Exception:
+                        self._save()  # what was trained is not lost with the validation
+                        raise
                     self._save()
+                    self.ranks.wait()
                     if self._has_waited_enough():
                         break
                     journal.go_on()
@@ -172,8 +182,12 @@ class Trainer:
             )
 
     def _advance_rate(self, loss: float) -> None:
-        on_loss = isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau)
-        self.rate.step(loss) if on_loss else self.rate.step()
+        if isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau):
+            # the same on all processes, or their weights would part
+            every = self.ranks.gather({"loss": np.asarray([loss], np.float64)})
+            self.rate.step(float(np.mean([state["loss"] for state in every])))
+        else:
+            self.rate.step()
 
     # -- now and then ------------------------------------------------------------------------
 
@@ -198,12 +212,19 @@ class Trainer:
         scores = self._score("", journal)
         if self.ema:
             kept = {name: value.clone() for name, value in weights.items()}
-            self.model.set_state_dict(self.ema.average)
+            self._set_weights(self.ema.average)
             try:
                 self._score("ema_", journal)
             finally:
-                self.model.set_state_dict(kept)
+                self._set_weights(kept)
         return scores
+
+    def _set_weights(self, weights: Dict[str, Any]) -> None:
+        """Into the model, in the dtype that each of its tensors has (half, at O2)."""
+        own = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
+        self.model.set_state_dict(
+            {name: value.astype(own[name].dtype) for name, value in weights.items()}
+        )
 
     def _score(self, kind: str, journal: Journal) -> Dict[str, Any]:
         """Validate the model as it is; save it as the best of its ``kind`` if it is."""
@@ -266,7 +287,6 @@ class Trainer:
                 self.ema.state() if self.ema else None,
             )
             checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
-        self.ranks.wait()
 
     def _must_agree(self) -> Dict[str, Any]:
         """What another value of would make a resumed run another run."""
@@ -274,6 +294,7 @@ class Trainer:
             "seed": self.options.seed,
             "use_ema": self.options.use_ema,
             "precision": self.options.precision,
+            "amp_level": self.options.amp_level,
             "batch_size": self.config.batch_size,
             "trainer.accumulate": self.settings["accumulate"],
             "trainer.best_metric": self.settings["best_metric"],
@@ -282,17 +303,17 @@ class Trainer:
         }
 
     def _refuse_other_runs(self) -> None:
-        """Two runs in one folder would delete each other's checkpoints."""
-        later = [
-            path
-            for path in checkpoint.iterations(self.save_dir)
-            if checkpoint.number(path) > self.iteration
-        ]
-        if later:
+        """Two runs in one folder would delete each other's checkpoints and best models."""
+        held = checkpoint.iterations(self.save_dir)
+        if self.options.resume_model:
+            source = checkpoint.latest(self.options.resume_model).resolve()
+            if source.parent == self.save_dir.resolve():
+                held = [path for path in held if checkpoint.number(path) > self.iteration]
+        if held:
             raise checkpoint.CheckpointError(
-                f"--save_dir {self.save_dir}: {later[-1].name} of another run lies there; go on "
-                f"from it with --resume_model {self.save_dir}, name another --save_dir, or move "
-                "it away"
+                f"--save_dir {self.save_dir}: {held[-1].name} lies there, which this run would mix "
+                f"with its own; go on from it with --resume_model {self.save_dir}, name another "
+                "--save_dir, or move it away"
             )
 
     def _resume(self, folder: Path) -> None:
@@ -313,4 +334,8 @@ class Trainer:
         self.best = {kind: Best(**best) for kind, best in state["best"].items()}
         self.precision.load_state(state["scaler"])
         self.iteration = state["iteration"]
+        if isinstance(self.rate, paddle.optimizer.lr.CosineAnnealingWarmRestarts):
+            self.rate.step(epoch=self.iteration)  # its saved state leaves out where it stood
+        for kind in self.best if self.ranks.is_first else ():
+            checkpoint.bring(folder.parent / f"{kind}best_model", self.save_dir)
         logger.info(f"Resumed from {folder}, iter {self.iteration}")

@@ -488,3 +488,13 @@ def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_pa
     assert trained[0] <= size[0] and trained[1] <= size[1]
     (tmp_path / "again.yml").write_text(str(shipped), encoding="utf-8")
     assert read_yaml(tmp_path / "again.yml") == shipped.tree
+
+
+def test_a_saliency_score_cannot_choose_among_models_of_many_classes():
+    refused("trainer.best_metric: maxF is for one or two classes", "model.num_classes=3",
+            "trainer.best_metric=maxF")  # fmt: skip
+
+
+def test_a_plateau_has_no_warm_up():
+    schedule = "{type: ReduceOnPlateau, learning_rate: 0.1, warmup_iters: 2, warmup_start_lr: 0}"
+    refused("ReduceOnPlateau has none", f"lr_scheduler={schedule}")

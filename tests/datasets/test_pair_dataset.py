@@ -431,3 +431,15 @@ def test_a_crop_larger_than_the_picture_is_an_error_that_says_what_to_do(size):
         crop(size, 4, 5)
     assert f"at least {size[0]}x{size[1]} pixels" in str(caught.value)
     assert "got 5x4; put a Resize before it" in str(caught.value)
+
+
+def test_black_masks_do_not_decide_how_the_others_are_read(tmp_path):
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for number in range(130):
+        Image.new("RGB", (4, 3)).save(tmp_path / "images" / f"{number:03}.png")
+        value = 255 if number == 125 else 0
+        Image.new("L", (4, 3), value).save(tmp_path / "masks" / f"{number:03}.png")
+    dataset = PairDataset("val", dataset_root=str(tmp_path), images="images", masks="masks")
+    assert dataset.coding == "binary"
+    assert (dataset.read(125)[1] == 1).all()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -29,8 +30,8 @@ def _command(config: Path, run: Path, workers: int) -> list:
     return command
 
 
-def _run(config: Path, run: Path, workers: int, kill_after: float = 0.0) -> int:
-    """Train, killed so many seconds after the first line about an iteration; 0: not killed."""
+def _run(config: Path, run: Path, workers: int, kill_after: Optional[float] = None):
+    """Train; (exit code, seconds of training). Killed ``kill_after`` seconds into the training."""
     process = subprocess.Popen(
         _command(config, run, workers),
         stdout=subprocess.PIPE,
@@ -38,18 +39,20 @@ def _run(config: Path, run: Path, workers: int, kill_after: float = 0.0) -> int:
         text=True,
         start_new_session=True,
     )
-    output = []
+    output, started = [], time.perf_counter()
     assert process.stdout is not None
     for line in process.stdout:
         output.append(line)
-        if kill_after and "masks read as" in line:
-            time.sleep(kill_after)
-            os.killpg(process.pid, signal.SIGKILL)
-            break
+        if "val: 4 pairs" in line:  # the last words before the first step
+            started = time.perf_counter()
+            if kill_after is not None:
+                time.sleep(kill_after)
+                os.killpg(process.pid, signal.SIGKILL)
+                break
     process.stdout.read()
     code = process.wait()
-    assert kill_after or code == 0, "".join(output)
-    return code
+    assert kill_after is not None or code == 0, "".join(output)
+    return code, time.perf_counter() - started
 
 
 def _assert_same(left: dict, right: dict) -> None:
@@ -68,13 +71,14 @@ def test_killed_and_resumed_is_bit_identical(tmp_path, tiny, workers):
     config = tmp_path / "config.yml"
     config.write_text(yaml.safe_dump(tiny))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    _run(config, whole, workers)
+    _, seconds = _run(config, whole, workers)
 
+    # Three moments somewhere in the run; each start again comes from the last checkpoint.
     moments = random.Random(workers)
-    kills = 0
-    while kills < 3 and _run(config, killed, workers, moments.uniform(0.3, 2.0)) != 0:
-        kills += 1
-    assert kills > 0
+    codes = [
+        _run(config, killed, workers, moments.uniform(0.1, 0.5) * seconds)[0] for _ in range(3)
+    ]
+    assert codes[0] == -signal.SIGKILL
     if not (killed / f"iter_{ITERS}").is_dir():
         _run(config, killed, workers)
 

@@ -119,9 +119,71 @@ def test_resuming_with_other_settings_is_refused(tmp_path, tiny, options, words)
 def test_a_folder_with_another_run_is_refused(tmp_path, tiny):
     _train(tiny, tmp_path, save_interval=2)
     for options in ({}, {"resume_model": str(tmp_path / "iter_2")}):
-        with pytest.raises(CheckpointError, match="iter_4 of another run lies there; go on"):
+        with pytest.raises(
+            CheckpointError, match="iter_4 lies there, .*go on from it with --resume_model"
+        ):
             _train(tiny, tmp_path, **options)
     assert [path.name for path in checkpoint.iterations(tmp_path)] == ["iter_2", "iter_4"]
+
+
+def test_resuming_into_a_folder_with_an_older_run_is_refused(tmp_path, tiny):
+    _train(tiny, tmp_path / "a", save_interval=2)
+    tiny["iters"] = 2
+    _train(tiny, tmp_path / "b")
+    tiny["iters"] = 6
+    with pytest.raises(CheckpointError, match="iter_2 lies there"):
+        _train(tiny, tmp_path / "b", resume_model=str(tmp_path / "a"))
+    assert (tmp_path / "b" / "iter_2").is_dir()
+
+
+def test_resuming_elsewhere_takes_the_best_model_along(tmp_path, tiny):
+    _train(tiny, tmp_path / "a", do_eval=True)
+    tiny["iters"] = 5
+    options = {"do_eval": True, "resume_model": str(tmp_path / "a")}
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "b"), **options))
+    assert checkpoint.load_state(tmp_path / "b/best_model")["iteration"] == 4
+    assert trainer.best[""].iteration == 4
+
+
+def test_resuming_does_not_need_the_weights_that_training_began_with(tmp_path, tiny):
+    _train(tiny, tmp_path / "first")
+    tiny["model"]["pretrained"] = str(tmp_path / "first/iter_4/model.pdparams")
+    _train(tiny, tmp_path / "second")
+    shutil.rmtree(tmp_path / "first")
+    tiny["iters"] = 5
+    trainer, _ = _train(tiny, tmp_path / "second", resume_model=str(tmp_path / "second"))
+    assert trainer.iteration == 5
+
+
+def test_an_error_in_validation_does_not_lose_what_was_trained(tmp_path, tiny):
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), do_eval=True))
+    trainer.val_set.pairs[1] = trainer.val_set.pairs[1]._replace(image=tmp_path / "gone.png")
+    with pytest.raises(ValueError, match="gone.png"):
+        trainer.run()
+    assert checkpoint.load_state(tmp_path / "iter_4")["iteration"] == 4
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"type": "CosineAnnealingWarmRestarts", "learning_rate": 0.01, "T_0": 3},
+        {"type": "ReduceOnPlateau", "learning_rate": 0.01, "patience": 1},
+        {
+            "type": "PolynomialDecay",
+            "learning_rate": 0.01,
+            "warmup_iters": 3,
+            "warmup_start_lr": 0.001,
+        },
+    ],
+    ids=lambda schedule: schedule["type"],
+)
+def test_schedules_resume_where_they_stood(tmp_path, tiny, schedule):
+    tiny.update(iters=6, lr_scheduler=schedule)
+    _train(tiny, tmp_path / "whole", save_interval=2)
+    _train(tiny, tmp_path / "part", save_interval=2, resume_model=str(tmp_path / "whole/iter_2"))
+    whole, part = (_weights(tmp_path / name / "iter_6") for name in ("whole", "part"))
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], part[name], err_msg=name)
 
 
 def test_weights_alone_cannot_be_resumed_from(tmp_path, tiny):
@@ -287,7 +349,7 @@ def test_visualdl_gets_losses_scores_and_pictures(tmp_path, tiny):
 
     tiny["trainer"] = {"vdl_images": 2}
     _train(tiny, tmp_path, do_eval=True, use_vdl=True, log_iters=1)
-    reader = LogReader(file_path=str(next(tmp_path.glob("vdlrecords.*"))))
+    reader = LogReader(file_path=str(next(tmp_path.glob("vdl/from_0/vdlrecords.*"))))
     tags = reader.get_tags()
     assert {"Train/loss", "Train/loss_0", "Train/loss_2", "Train/lr", "Train/reader_cost"} <= set(
         tags["scalar"]
