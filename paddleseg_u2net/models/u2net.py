@@ -4,96 +4,14 @@ object detection", arXiv:2005.09007): one body, and a table of stages for each v
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, List, Optional
 
 import paddle
 from paddle import Tensor, nn
 
+from paddleseg_u2net.architecture import U2NET, U2NETP, Stage, StageTable
 from paddleseg_u2net.models.conv import SameConv
 from paddleseg_u2net.models.rsu import RSU, halve, resize_like
-
-
-class Stage(NamedTuple):
-    """One row of a stage table: an RSU of ``height`` (7, 6, 5, ... or "4F" for the dilated one),
-    with ``mid`` channels inside and ``out`` channels behind it.
-    """
-
-    height: Union[int, str]
-    mid: int
-    out: int
-
-    def build(self, in_channels: int) -> RSU:
-        """The RSU of this row for ``in_channels``."""
-        text = str(self.height)
-        levels = int(text.removesuffix("F"))
-        return RSU(levels, in_channels, self.mid, self.out, dilated=text.endswith("F"))
-
-
-class StageTable(NamedTuple):
-    """Encoder stages 1 .. n from the top down, and decoder stages n-1 .. 1 from the bottom up."""
-
-    encoder: Sequence[Stage]
-    decoder: Sequence[Stage]
-
-    @classmethod
-    def parse(cls, table: Any) -> StageTable:
-        """A table from YAML: ``{encoder: [[7, 32, 64], ...], decoder: [["4F", 256, 512], ...]}``.
-
-        Raises:
-            ValueError: the table does not have this form; the message says which part.
-        """
-        if isinstance(table, cls):
-            return table
-        if not isinstance(table, Mapping) or set(table) != {"encoder", "decoder"}:
-            raise ValueError(f"stages: expected two lists `encoder` and `decoder`, got {table!r}")
-        for part in ("encoder", "decoder"):
-            if not isinstance(table[part], (list, tuple)):
-                raise ValueError(f"stages.{part}: expected a list of rows, got {table[part]!r}")
-        parsed = cls(*([_parse_row(row) for row in table[part]] for part in ("encoder", "decoder")))
-        if len(parsed.encoder) < 2 or len(parsed.decoder) != len(parsed.encoder) - 1:
-            raise ValueError(
-                "stages: expected n >= 2 encoder rows and n - 1 decoder rows, got "
-                f"{len(parsed.encoder)} and {len(parsed.decoder)}"
-            )
-        return parsed
-
-
-def _parse_row(row: Any) -> Stage:
-    try:
-        height, mid, out = row if isinstance(row, (list, tuple)) else ()
-        whole = all(type(channels) is int and channels > 0 for channels in (mid, out))
-        if not whole or type(height) not in (int, str) or int(str(height).removesuffix("F")) < 2:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise ValueError(
-            "stages: expected rows [height, mid, out] with a height of 2 or more or one such as "
-            f'"4F", and positive channels; got {row!r}'
-        ) from None
-    return Stage(height, mid, out)
-
-
-# Table 1 of the paper. Row: RSU height, mid channels (M), out channels (O).
-U2NET = StageTable(
-    encoder=[
-        Stage(7, 32, 64),
-        Stage(6, 32, 128),
-        Stage(5, 64, 256),
-        Stage(4, 128, 512),
-        Stage("4F", 256, 512),
-        Stage("4F", 256, 512),
-    ],
-    decoder=[
-        Stage("4F", 256, 512),
-        Stage(4, 128, 256),
-        Stage(5, 64, 128),
-        Stage(6, 32, 64),
-        Stage(7, 16, 64),
-    ],
-)
-U2NETP = StageTable(
-    encoder=[Stage(height, 16, 64) for height in (7, 6, 5, 4, "4F", "4F")],
-    decoder=[Stage(height, 16, 64) for height in ("4F", 4, 5, 6, 7)],
-)
 
 
 class U2Net(nn.Layer):
@@ -130,10 +48,10 @@ class U2Net(nn.Layer):
 
         channels = in_channels
         for level, row in enumerate(encoder, start=1):
-            setattr(self, f"stage{level}", row.build(channels))
+            setattr(self, f"stage{level}", _rsu(row, channels))
             channels = row.out
         for level, row in zip(range(self.depth - 1, 0, -1), decoder):
-            setattr(self, f"stage{level}d", row.build(channels + encoder[level - 1].out))
+            setattr(self, f"stage{level}d", _rsu(row, channels + encoder[level - 1].out))
             channels = row.out
         for level, row in enumerate([*reversed(decoder), encoder[-1]], start=1):
             setattr(self, f"side{level}", SameConv(row.out, num_classes))
@@ -176,6 +94,10 @@ class U2Net(nn.Layer):
             x = getattr(self, f"stage{level}d")(paddle.concat([resize_like(x, skip), skip], 1))
             features.append(x)
         return features[::-1]
+
+
+def _rsu(row: Stage, in_channels: int) -> RSU:
+    return RSU(row.levels, in_channels, row.mid, row.out, row.dilated)
 
 
 class U2NetP(U2Net):

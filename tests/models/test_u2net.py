@@ -11,7 +11,8 @@ import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherw
 # isort: split
 import paddle
 
-from paddleseg_u2net.models import RSU, U2NET, U2NETP, Stage, StageTable, U2Net, U2NetP
+from paddleseg_u2net.architecture import U2NET, U2NETP, Stage, StageTable
+from paddleseg_u2net.models import RSU, U2Net, U2NetP
 from paddleseg_u2net.weights import published_count, write_pickle
 from tests.models.stock import SMALL, VARIANTS, as_numpy, difference, images
 

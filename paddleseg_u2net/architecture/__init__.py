@@ -1,0 +1,19 @@
+"""What a U²-Net is made of, without any framework: stages, operations, names and shapes."""
+
+from paddleseg_u2net.architecture.program import Convolution, Operation, Program, build
+from paddleseg_u2net.architecture.recognise import Architecture, recognise
+from paddleseg_u2net.architecture.stages import TABLES, U2NET, U2NETP, Stage, StageTable
+
+__all__ = [
+    "TABLES",
+    "U2NET",
+    "U2NETP",
+    "Architecture",
+    "Convolution",
+    "Operation",
+    "Program",
+    "Stage",
+    "StageTable",
+    "build",
+    "recognise",
+]

@@ -1,0 +1,101 @@
+"""The stages of U²-Net and U²-NetP (Qin et al. 2020, table 1), and tables of the user's own."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Union
+
+
+class Stage(NamedTuple):
+    """One row of a stage table: an RSU of ``height`` (7, 6, 5, ... or "4F" for the dilated one),
+    with ``mid`` channels inside and ``out`` channels behind it.
+    """
+
+    height: Union[int, str]
+    mid: int
+    out: int
+
+    @property
+    def levels(self) -> int:
+        """The RSU's number of levels, the paper's L."""
+        return int(str(self.height).removesuffix("F"))
+
+    @property
+    def dilated(self) -> bool:
+        """Whether dilations take the place of pooling and resizing."""
+        return str(self.height).endswith("F")
+
+
+class StageTable(NamedTuple):
+    """Encoder stages 1 .. n from the top down, and decoder stages n-1 .. 1 from the bottom up."""
+
+    encoder: Sequence[Stage]
+    decoder: Sequence[Stage]
+
+    @classmethod
+    def parse(cls, table: Any) -> StageTable:
+        """A table from YAML: ``{encoder: [[7, 32, 64], ...], decoder: [["4F", 256, 512], ...]}``.
+
+        Raises:
+            ValueError: the table does not have this form; the message says which part.
+        """
+        if isinstance(table, cls):
+            return table
+        if not isinstance(table, Mapping) or set(table) != {"encoder", "decoder"}:
+            raise ValueError(f"stages: expected two lists `encoder` and `decoder`, got {table!r}")
+        for part in ("encoder", "decoder"):
+            if not isinstance(table[part], (list, tuple)):
+                raise ValueError(f"stages.{part}: expected a list of rows, got {table[part]!r}")
+        parsed = cls(*([_parse_row(row) for row in table[part]] for part in ("encoder", "decoder")))
+        if len(parsed.encoder) < 2 or len(parsed.decoder) != len(parsed.encoder) - 1:
+            raise ValueError(
+                "stages: expected n >= 2 encoder rows and n - 1 decoder rows, got "
+                f"{len(parsed.encoder)} and {len(parsed.decoder)}"
+            )
+        return parsed
+
+    def as_dict(self) -> Dict[str, List[List[Union[int, str]]]]:
+        """The table in the form that ``parse`` takes."""
+        return {
+            "encoder": [list(row) for row in self.encoder],
+            "decoder": [list(row) for row in self.decoder],
+        }
+
+
+def _parse_row(row: Any) -> Stage:
+    try:
+        height, mid, out = row if isinstance(row, (list, tuple)) else ()
+        whole = all(type(channels) is int and channels > 0 for channels in (mid, out))
+        if not whole or type(height) not in (int, str) or int(str(height).removesuffix("F")) < 2:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ValueError(
+            "stages: expected rows [height, mid, out] with a height of 2 or more or one such as "
+            f'"4F", and positive channels; got {row!r}'
+        ) from None
+    return Stage(height, mid, out)
+
+
+# Row: RSU height, mid channels (M), out channels (O).
+U2NET = StageTable(
+    encoder=[
+        Stage(7, 32, 64),
+        Stage(6, 32, 128),
+        Stage(5, 64, 256),
+        Stage(4, 128, 512),
+        Stage("4F", 256, 512),
+        Stage("4F", 256, 512),
+    ],
+    decoder=[
+        Stage("4F", 256, 512),
+        Stage(4, 128, 256),
+        Stage(5, 64, 128),
+        Stage(6, 32, 64),
+        Stage(7, 16, 64),
+    ],
+)
+U2NETP = StageTable(
+    encoder=[Stage(height, 16, 64) for height in (7, 6, 5, 4, "4F", "4F")],
+    decoder=[Stage(height, 16, 64) for height in ("4F", 4, 5, 6, 7)],
+)
+# By the name that YAML and PaddleSeg's managers have for them.
+TABLES = {"U2Net": U2NET, "U2NetP": U2NETP}
