@@ -7,7 +7,7 @@ PADDLE_VERSION ?= $(PADDLE)
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: quickstart test lint install clean
+.PHONY: quickstart test lint install runtimes clean
 
 $(STAMP): setup.py versions.mk
 	$(PYTHON_FOR_VENV) -m venv $(VENV)
@@ -18,6 +18,10 @@ $(STAMP): setup.py versions.mk
 	touch $(STAMP)
 
 install: $(STAMP)
+
+# What published weights were made for, to compare with; large, and asked for by nobody else.
+runtimes: $(STAMP)
+	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" "onnxruntime==$(ONNXRUNTIME)"
 
 quickstart: $(STAMP)
 	$(BIN)/python -m paddleseg_u2net quickstart

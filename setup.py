@@ -28,20 +28,26 @@ setup(
         "opencv-python",
         "pillow>=9.1",
         "pyyaml",
+        "requests",
         "tqdm",
         "visualdl",
     ],
     extras_require={
         "cpu": [f"paddlepaddle>={VERSIONS['PADDLE_OLDEST']}"],
         "gpu": [f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
+        # Weights in ONNX and safetensors files.
+        "formats": ["onnx", "safetensors"],
         "dev": [
             "hypothesis",
+            "onnx",
+            "safetensors",
             f"mypy=={VERSIONS['MYPY']}; python_version >= '3.10'",
             "pytest",
             f"ruff=={VERSIONS['RUFF']}",
             "scikit-image",  # PySODMetrics needs it
             "scipy",
             "types-PyYAML",
+            "types-requests",
         ],
     },
     entry_points={"console_scripts": ["paddleseg_u2net = paddleseg_u2net.__main__:cli"]},

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "paddleseg_u2net"
 # From the ground up; a room may import the rooms of earlier lines only.
 STOREYS = [
     {"architecture", "files", "runtime"},
+    {"download"},
     {"images", "registry", "metrics"},
     {"weights"},
     {"datasets", "models", "losses", "inference", "render"},

@@ -12,6 +12,8 @@ COMMANDS = {
     "train": "train a model from a configuration",
     "val": "score a trained model",
     "predict": "write pictures of a model's predictions",
+    "convert_weights": "convert weights between file formats",
+    "model_info": "count parameters, multiply-adds and memory",
     "draw": "draw a data set of objects with exact masks",
     "quickstart": "draw, train, validate and predict in a few minutes",
 }
@@ -25,7 +27,13 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
     try:
-        return module.run(argv)
+        code = module.run(argv)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Who reads our output, such as `head`, has seen enough; nothing is left to be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, OSError) as error:
         if os.environ.get("U2NET_DEBUG"):
             raise

@@ -14,9 +14,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     result = parser("predict", "Write overlays, class maps and saliency maps of images.")
     add = result.add_argument
     add("--image_path", required=True, help="an image, a list of images (.txt), or a folder")
-    add("--model_path", help="model.pdparams, or a folder with it; else the newest best_model "
-        "below output/")  # fmt: skip
-    add("--config", help="YAML file; else the one saved beside the model")
+    add("--model_path", help="weights of any format, a folder with model.pdparams, or a name: "
+        "u2net, u2netp, ...; else the newest best_model below output/")  # fmt: skip
+    add("--config", help="YAML file; else the one saved beside the model, or "
+        "what the weights say")  # fmt: skip
     add("--save_dir", default="output/result", help="folder for the pictures")
     add("--custom_color", nargs="+", type=int, help="R G B of class 0, of class 1, ...")
     add_inference(result)

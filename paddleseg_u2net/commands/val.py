@@ -14,8 +14,10 @@ from paddleseg_u2net.runtime import load_paddle
 def _arguments(argv: List[str]) -> argparse.Namespace:
     result = parser("val", "Score a trained model on val_dataset, at the images' own sizes.")
     add = result.add_argument
-    add("--model_path", required=True, help="model.pdparams, or a folder with it")
-    add("--config", help="YAML file; else the one saved beside the model")
+    add("--model_path", required=True, help="weights of any format, a folder with "
+        "model.pdparams, or a name: u2net, u2netp, ...")  # fmt: skip
+    add("--config", help="YAML file; else the one saved beside the model, or "
+        "what the weights say")  # fmt: skip
     add("--num_workers", type=int, default=0, help="processes that read ahead; 0: none")
     add("--batch_size", type=int, help="images per forward pass, where their sizes are the same")
     add("--json", metavar="FILE", help="write the scores there too")

@@ -11,6 +11,7 @@ import paddle
 from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
+from paddleseg_u2net.architecture import TABLES, StageTable
 from paddleseg_u2net.config.reading import Tree, apply_opts, dump, read_yaml
 from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tree, nearest
 from paddleseg_u2net.datasets import PairDataset
@@ -23,6 +24,7 @@ _TRAINER = {
     "accumulate": 1,
     "ema_decay": 0.999,
     "vdl_images": 4,
+    "freeze": [],
 }
 
 
@@ -33,6 +35,7 @@ class Config:
         source: a YAML file, or a dictionary of its form.
         opts: ``key=value`` items that override it.
         learning_rate, batch_size, iters: override those keys where not None.
+        training: whether all that training needs has to be there, or the model only.
 
     Raises:
         ConfigError: something is wrong; the message names the file or key and the repair.
@@ -45,6 +48,7 @@ class Config:
         learning_rate: Optional[float] = None,
         batch_size: Optional[int] = None,
         iters: Optional[int] = None,
+        training: bool = True,
     ) -> None:
         tree = copy.deepcopy(source) if isinstance(source, dict) else read_yaml(source)
         tree = apply_opts(tree, opts or ())
@@ -54,7 +58,7 @@ class Config:
         try:
             if learning_rate is not None and isinstance(tree.get("lr_scheduler"), dict):
                 tree["lr_scheduler"]["learning_rate"] = learning_rate
-            check_tree(tree)
+            check_tree(tree, training)
             self.tree = tree
             self._check_components()
         except ValueError as error:
@@ -84,13 +88,26 @@ class Config:
         return self.tree["model"].get("in_channels", 3)
 
     @property
+    def stages(self) -> StageTable:
+        """The model's stages."""
+        model = self.tree["model"]
+        kind = "U2NetP" if model["type"] in ("U2NetP", "U2Netp") else "U2Net"
+        return StageTable.parse(model["stages"]) if model.get("stages") else TABLES[kind]
+
+    @property
+    def pretrained(self) -> Optional[str]:
+        """The weights that training starts from, a file or a name."""
+        return self.tree["model"].get("pretrained")
+
+    @property
     def ignore_index(self) -> int:
         """The label that counts nowhere."""
-        return self.tree["loss"]["types"][0].get("ignore_index", 255)
+        types = self.tree.get("loss", {}).get("types", [{}])
+        return types[0].get("ignore_index", 255)
 
     @property
     def trainer(self) -> Dict[str, Any]:
-        """best_metric, early_stop, accumulate, ema_decay, vdl_images."""
+        """best_metric, early_stop, accumulate, ema_decay, vdl_images, freeze."""
         return {**_TRAINER, **self.tree.get("trainer", {})}
 
     @property
@@ -105,7 +122,7 @@ class Config:
 
     def model(self, pretrained: bool = True) -> Any:
         """The network, a ``paddle.nn.Layer``; without ``pretrained`` its weights are random."""
-        left_out = () if pretrained else ("pretrained",)
+        left_out = () if pretrained else ("pretrained", "new_heads")
         return _build({k: v for k, v in self.tree["model"].items() if k not in left_out})
 
     def criterion(self) -> DeepSupervisionLoss:
@@ -121,7 +138,18 @@ class Config:
         return SegBuilder(self).lr_scheduler
 
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
-        """The optimizer of ``model``'s parameters."""
+        """The optimizer of ``model``'s parameters.
+
+        Raises:
+            ConfigError: a group of ``optimizer.custom_cfg`` names no parameter.
+        """
+        names = [name for name, _ in model.named_parameters()]
+        for number, group in enumerate(self.tree["optimizer"].get("custom_cfg") or []):
+            if not any(str(group.get("name")) in name for name in names):
+                raise ConfigError(
+                    f"optimizer.custom_cfg.{number}.name: {group.get('name')!r} is part of no "
+                    f"parameter's name, such as {names[0]}"
+                )
         return _build(self.tree["optimizer"])(model, learning_rate)
 
     def dataset(self, part: str) -> PairDataset:
@@ -188,10 +216,13 @@ class Config:
 
     def _check_components(self) -> None:
         _check_component("model", self.tree["model"], [manager.MODELS, manager.BACKBONES])
-        _check_component("optimizer", self.tree["optimizer"], [manager.OPTIMIZERS])
-        self._check_loss()
-        self._check_schedule()
-        self.preprocess()
+        if "optimizer" in self.tree:
+            _check_component("optimizer", self.tree["optimizer"], [manager.OPTIMIZERS])
+        if "loss" in self.tree:
+            self._check_loss()
+        if "lr_scheduler" in self.tree:
+            self._check_schedule()
+        self._check_preprocess()
         self.augment()
         self.window()
         metric = self.trainer["best_metric"]
@@ -203,6 +234,14 @@ class Config:
         for key in ("train_dataset", "val_dataset"):
             if key in self.tree:
                 self._check_dataset(key, self.tree[key])
+
+    def _check_preprocess(self) -> None:
+        preprocess = self.preprocess()
+        if preprocess.recipe.stretches and self.num_classes > 1:
+            raise ConfigError(
+                f"preprocess.type: {preprocess.type} stretches the map of one class to [0, 1]; "
+                f"with {self.num_classes} classes take paddleseg"
+            )
 
     def _check_loss(self) -> None:
         loss = self.tree["loss"]
@@ -245,7 +284,7 @@ class Config:
         if kind == "ReduceOnPlateau" and "warmup_iters" in self.lr_scheduler_cfg:
             raise ConfigError("lr_scheduler.warmup_iters: ReduceOnPlateau has none; delete it")
         if kind == "PolynomialDecay":
-            schedule.setdefault("decay_steps", self.iters)
+            schedule.setdefault("decay_steps", self.tree.get("iters", 1))
         check_arguments("lr_scheduler", known[kind], schedule)
 
     def _check_dataset(self, key: str, arguments: Tree) -> None:

@@ -81,7 +81,9 @@ TOP: Dict[str, Rule] = {
     "test_config": _DICTIONARY,
 }
 REQUIRED = ("batch_size", "iters", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
+REQUIRED_TO_PREDICT = ("model",)
 PREPROCESS: Dict[str, Rule] = {
+    "type": _TEXT,
     "size": _optional(_size()),
     "mean": _numbers(),
     "std": _numbers(low=0),
@@ -92,6 +94,10 @@ TRAINER: Dict[str, Rule] = {
     "accumulate": _integer(1),
     "ema_decay": _number(0, 1),
     "vdl_images": _integer(0),
+    "freeze": (
+        "a list of layers' names",
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    ),
 }
 TEST: Dict[str, Rule] = {
     "batch_size": _integer(1),
@@ -120,16 +126,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
 
 
-def check_tree(tree: Tree) -> None:
+def check_tree(tree: Tree, training: bool = True) -> None:
     """Check the top level and the sections that are not components.
+
+    With ``training`` all that a run needs has to be there, otherwise the model only.
 
     Raises:
         ConfigError: a key is missing, unknown or of another kind.
     """
     _check_keys("", tree, TOP)
-    for key in REQUIRED:
+    for key in REQUIRED if training else REQUIRED_TO_PREDICT:
         if key not in tree:
-            raise ConfigError(f"{key}: this key is missing; every configuration needs it")
+            needs = "training needs it" if training else "every configuration needs it"
+            raise ConfigError(f"{key}: this key is missing; {needs}")
     for key, rules in (
         ("preprocess", PREPROCESS),
         ("trainer", TRAINER),
@@ -140,7 +149,7 @@ def check_tree(tree: Tree) -> None:
     for key, (words, fits) in MODEL.items():
         if key in tree["model"] and not fits(tree["model"][key]):
             raise ConfigError(f"model.{key}: expected {words}, got {tree['model'][key]!r}")
-    if "types" not in tree["loss"]:
+    if "loss" in tree and "types" not in tree["loss"]:
         raise ConfigError("loss.types: this key is missing; e.g. [{type: DeepSupervisionLoss}]")
 
 

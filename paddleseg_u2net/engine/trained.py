@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
+from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine.checkpoint import CheckpointError
+from paddleseg_u2net.engine.journal import logger
 from paddleseg_u2net.inference import Predictor
 from paddleseg_u2net.inference.backends import eager
-from paddleseg_u2net.weights import load_weights
+from paddleseg_u2net.weights import (
+    SUFFIXES,
+    ZOO,
+    architecture_of,
+    format_of,
+    load_weights,
+    locate,
+    read_weights,
+)
 
 
 def find(model_path: Optional[str], output: Path = Path("output")) -> Path:
-    """The weights file of ``model_path``, a ``.pdparams`` file or a folder with one.
+    """The weights file of ``model_path``: a file, a folder with ``model.pdparams``, or a name of
+    the zoo.
 
     Without a path: that of the ``best_model`` below ``output`` which was written last.
 
@@ -24,35 +35,46 @@ def find(model_path: Optional[str], output: Path = Path("output")) -> Path:
         found = list(output.glob("**/best_model/model.pdparams"))
         if not found:
             raise CheckpointError(
-                f"--model_path: none given, and no best_model lies below {output}. Train one with "
-                "`python tools/train.py --config configs/RGB/U2Net/u2netp.yaml --do_eval`, or try "
-                "`make quickstart`"
+                f"--model_path: none given, and no best_model lies below {output}. Name published "
+                "weights (--model_path u2netp), train with `python tools/train.py --config "
+                "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
             )
         return max(found, key=lambda path: path.stat().st_mtime)
-    path = Path(model_path)
-    if path.is_dir() and (path / "model.pdparams").is_file():
-        return path / "model.pdparams"
+    path = locate(model_path)
     if path.is_file():
         return path
     raise CheckpointError(
-        f"--model_path {path}: expected model.pdparams, or a checkpoint's folder such as "
-        "output/best_model; there is none"
+        f"--model_path {model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
+        f"checkpoint's folder such as output/best_model, or one of {', '.join(ZOO)}; there is none"
     )
 
 
-def config_of(weights: Path, config: Optional[str], opts: List[str]) -> Config:
-    """``config`` if given, else the one saved beside ``weights``, with ``opts`` applied.
+def config_of(
+    weights: Path, config: Optional[str], opts: List[str], name: Optional[str] = None
+) -> Config:
+    """``config`` if given, else the one saved beside ``weights``, else what the weights and the
+    zoo's row of ``name`` say, with ``opts`` applied.
 
     Raises:
         ConfigError: see ``Config``.
-        CheckpointError: there is no configuration.
+        ValueError: there is no configuration, and the weights do not say what they are of.
     """
     saved = weights.parent / "config.yaml"
-    if config is None and not saved.is_file():
-        raise CheckpointError(
-            f"{weights}: no config.yaml lies beside it; say how it was trained with --config"
-        )
-    return Config(config or saved, opts)
+    if config is not None or (saved.is_file() and name not in ZOO):
+        return Config(config or saved, opts, training=False)
+    model = architecture_of(read_weights(weights), str(weights))
+    preprocess = ZOO[name].preprocess if name in ZOO else _usual_preprocess(weights, model)
+    logger.info(
+        f"{weights}: no configuration given; this is {model}, preprocess {dict(preprocess)}"
+    )
+    return Config({"model": model.model_config(), "preprocess": dict(preprocess)}, opts,
+                  training=False)  # fmt: skip
+
+
+def _usual_preprocess(weights: Path, model: Architecture) -> Dict[str, Any]:
+    """What those who published weights in this format and for so many classes did."""
+    official = model.num_classes == 1 and format_of(weights).name != "Paddle"
+    return {"type": "official" if official else "paddleseg", "size": [320, 320]}
 
 
 def predictor_of(weights: Path, config: Config) -> Predictor:
@@ -73,5 +95,5 @@ def load(
 ) -> Tuple[Path, Config, Predictor]:
     """Weights file, configuration and predictor; see the functions above."""
     weights = find(model_path)
-    settings = config_of(weights, config, opts)
+    settings = config_of(weights, config, opts, model_path)
     return weights, settings, predictor_of(weights, settings)

@@ -10,10 +10,11 @@ import numpy as np
 import paddle
 
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.engine import checkpoint
+from paddleseg_u2net.engine import batchnorm, checkpoint
 from paddleseg_u2net.engine.best import Best
 from paddleseg_u2net.engine.ema import EMA
 from paddleseg_u2net.engine.evaluator import evaluate, lines
+from paddleseg_u2net.engine.freeze import Frozen
 from paddleseg_u2net.engine.journal import Journal, logger
 from paddleseg_u2net.engine.loader import Schedule, train_loader
 from paddleseg_u2net.engine.precision import Precision
@@ -23,6 +24,8 @@ from paddleseg_u2net.inference.backends import eager
 from paddleseg_u2net.weights import fit_state, load_weights, read_pickle
 
 Batch = Tuple[paddle.Tensor, paddle.Tensor]
+# Images that folded BatchNorms are measured on before training.
+_MEASURED = 32
 
 
 class Diverged(ValueError):
@@ -70,7 +73,11 @@ class Trainer:
         self.ranks = Ranks()
         self.precision = Precision(options.precision, options.amp_level)
         paddle.seed(options.seed)
+        self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
+        self.frozen = Frozen(model, self.settings["freeze"])
+        if config.pretrained and not options.resume_model and batchnorm.is_folded(model):
+            self._measure_batchnorms(model)
         self.model = self.ranks.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
         self.optimizer = config.optimizer(self.model, self.rate)
@@ -78,7 +85,6 @@ class Trainer:
         self.best = {"": Best(self.settings["best_metric"])}
         if self.ema:
             self.best["ema_"] = Best(self.settings["best_metric"])
-        self.train_set = config.dataset("train")
         self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
         if options.resume_model:
@@ -126,6 +132,16 @@ class Trainer:
             journal.close()
         return scores
 
+    def _measure_batchnorms(self, model: paddle.nn.Layer) -> None:
+        count = -(-_MEASURED // self.config.batch_size)
+        schedule = Schedule(len(self.train_set), self.config.batch_size, self.options.seed, 0, count)
+        batches = train_loader(self.train_set, self.config.preprocess(), schedule, 0)
+        batchnorm.measure(model, (images for images, _ in batches))
+        logger.info(
+            f"{self.config.pretrained}: its BatchNorms are folded into the convolutions; measured "
+            f"them anew on {count * self.config.batch_size} training images, the maps are the same"
+        )
+
     # -- one step ----------------------------------------------------------------------------
 
     def _schedule(self) -> Schedule:
@@ -154,6 +170,7 @@ class Trainer:
     def _step(self, batches: List[Batch]) -> np.ndarray:
         """Forward, backward, update; the mean total loss and each head's."""
         self.model.train()
+        self.frozen.hold()
         # Drawn anew for each step, so that a resumed run draws the same.
         paddle.seed(self.options.seed * 1_000_003 + self.iteration)
         losses = []
@@ -298,6 +315,7 @@ class Trainer:
             "batch_size": self.config.batch_size,
             "trainer.accumulate": self.settings["accumulate"],
             "trainer.best_metric": self.settings["best_metric"],
+            "trainer.freeze": self.settings["freeze"],
             "processes": self.ranks.size,
             "training pairs": len(self.train_set),
         }

@@ -6,10 +6,10 @@ import itertools
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Tuple
 
-import cv2
 import numpy as np
 
 from paddleseg_u2net.inference.preprocess import Preprocess
+from paddleseg_u2net.inference.recipes import resize_planes
 
 # float32 (N, C, H, W) -> float32 logits (N, K, H, W)
 Network = Callable[[np.ndarray], np.ndarray]
@@ -87,7 +87,7 @@ class Predictor:
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 (H, W, C) -> probabilities float32 (K, H, W) at the picture's own size.
 
-        K = 1: the foreground's; K >= 2: of each class, summing to 1.
+        K = 1: the foreground's; K >= 2: of each class, summing to 1. See ``restore``.
         """
         return self.restore(self.probabilities(self.prepare(image)[None])[0], image.shape[:2])
 
@@ -106,7 +106,7 @@ class Predictor:
             logits = _resized(logits, (height, width))
             total = logits if total is None else total + logits
         assert total is not None
-        return _activate(total / np.float32(len(variants)))
+        return activate(total / np.float32(len(variants)))
 
     def _logits(self, batch: np.ndarray) -> np.ndarray:
         batch = np.ascontiguousarray(batch)
@@ -124,10 +124,12 @@ class Predictor:
         assert total is not None
         return total / count
 
-    @staticmethod
-    def restore(probability: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
-        """Probabilities (K, h, w) -> float32 (K, H, W) of ``shape`` (H, W), bilinear."""
-        return _resized(probability[None], shape)[0]
+    def restore(self, probability: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
+        """Probabilities (K, h, w) -> float32 (K, H, W) of ``shape`` (H, W).
+
+        Where the preprocessing's type stretches maps, they are no probabilities any more.
+        """
+        return self.preprocess.recipe.restore(probability, shape)
 
 
 def classes_of(probability: np.ndarray) -> np.ndarray:
@@ -137,17 +139,13 @@ def classes_of(probability: np.ndarray) -> np.ndarray:
     return probability.argmax(0).astype(np.uint8)
 
 
-def _resized(batch: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
-    """(N, C, h, w) -> (N, C, H, W), bilinear as ``F.interpolate`` without ``align_corners``."""
-    if batch.shape[2:] == tuple(shape):
-        return batch
-    planes = batch.reshape(-1, *batch.shape[2:])
-    size = (shape[1], shape[0])
-    resized = [cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes]
-    return np.stack(resized).reshape(*batch.shape[:2], *shape)
+def _resized(batch: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
+    """(N, C, h, w) -> (N, C, H, W), as ``resize_planes``."""
+    planes = resize_planes(batch.reshape(-1, *batch.shape[2:]), shape)
+    return planes.reshape(*batch.shape[:2], *shape)
 
 
-def _activate(logits: np.ndarray) -> np.ndarray:
+def activate(logits: np.ndarray) -> np.ndarray:
     """Sigmoid of one channel, softmax of more."""
     if logits.shape[1] == 1:
         # exp of a negative number only: no overflow at any logit

@@ -7,20 +7,24 @@ from typing import Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
+from paddleseg_u2net.inference.recipes import RECIPES
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Preprocess:
-    """Bilinear resize without anti-aliasing, then (x / 255 - mean) / std.
+    """Resize, divide into [0, 1], then (x - mean) / std.
 
     Args:
+        type: how it is resized and what it is divided by; a name of ``RECIPES``, which also says
+            how maps come back to the picture's size.
         size: (width, height) that the network sees; None: the picture's own.
         mean, std: per channel, of values in [0, 1]; ImageNet's for RGB, 0.5 for others if None.
         channels: 1, 3 or 4.
 
     Raises:
-        ValueError: mean or std have another length than ``channels``.
+        ValueError: there is no such type, or mean or std have another length than ``channels``.
     """
 
     def __init__(
@@ -29,7 +33,11 @@ class Preprocess:
         mean: Optional[Sequence[float]] = None,
         std: Optional[Sequence[float]] = None,
         channels: int = 3,
+        type: str = "paddleseg",
     ) -> None:
+        if type not in RECIPES:
+            raise ValueError(f"preprocess.type: there is no {type!r}; known: {', '.join(RECIPES)}")
+        self.type, self.recipe = type, RECIPES[type]
         self.size: Optional[Tuple[int, int]] = (int(size[0]), int(size[1])) if size else None
         self.mean = tuple(mean or (IMAGENET_MEAN if channels == 3 else (0.5,) * channels))
         self.std = tuple(std or (IMAGENET_STD if channels == 3 else (0.5,) * channels))
@@ -39,25 +47,39 @@ class Preprocess:
                     f"preprocess.{key}: expected {channels} numbers, one per input channel, "
                     f"got {len(values)}"
                 )
-        # 8 bits have 256 values: each channel's result is a table, rounded once.
-        grey = np.arange(256, dtype=np.float64)[:, None] / 255
-        table = (grey - np.asarray(self.mean)) / np.asarray(self.std)
-        self._table = table.astype(np.float32)[None]
+        self._table_255 = self._table(255)
 
     def __call__(self, image: np.ndarray, resize: bool = True) -> np.ndarray:
         """uint8 (H, W, C) -> float32 (C, h, w), h and w those of ``size``.
 
-        With ``resize=False`` the picture keeps its size.
+        With ``resize=False`` the picture keeps its size. A black picture has a maximum of 1.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != len(self.mean):
             raise ValueError(
                 f"expected a uint8 image (H, W, {len(self.mean)}), got {image.dtype} {image.shape}"
             )
         if resize and self.size and (image.shape[1], image.shape[0]) != self.size:
-            image = cv2.resize(image, self.size, interpolation=cv2.INTER_LINEAR)
+            image = self.recipe.resize(image, self.size)
             image = image.reshape(*image.shape[:2], -1)  # cv2 drops a single channel
+        white = float(image.max()) or 1.0 if self.recipe.by_maximum else 255.0
+        return self._from_table(image, white) if image.dtype == np.uint8 else self._exact(
+            image, white
+        )
+
+    def _table(self, white: float) -> np.ndarray:
+        """The results of all 256 values of 8 bits, float32 (1, 256, C), each rounded once."""
+        grey = np.arange(256, dtype=np.float64)[:, None] / white
+        return ((grey - np.asarray(self.mean)) / np.asarray(self.std)).astype(np.float32)[None]
+
+    def _from_table(self, image: np.ndarray, white: float) -> np.ndarray:
+        table = self._table_255 if white == 255 else self._table(white)
         planes = [
-            cv2.LUT(np.ascontiguousarray(image[..., channel]), self._table[..., channel])
+            cv2.LUT(np.ascontiguousarray(image[..., channel]), table[..., channel])
             for channel in range(image.shape[2])
         ]
         return np.stack(planes)
+
+    def _exact(self, image: np.ndarray, white: float) -> np.ndarray:
+        scale = (1 / (white * np.asarray(self.std))).astype(np.float32)
+        shift = (np.asarray(self.mean) / np.asarray(self.std)).astype(np.float32)
+        return np.ascontiguousarray((image * scale - shift).transpose(2, 0, 1))

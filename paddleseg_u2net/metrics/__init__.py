@@ -4,10 +4,12 @@ Every metric has ``update``, ``compute``, ``merge``, ``reset``, ``state`` and ``
 """
 
 from .map_statistics import MapStatistics, map_statistics
-from .metric import Metric
+from .metric import Metric, PictureMetric
 from .report import HIGHER_IS_BETTER, MetricReport, json_ready
 from .saliency import MAE, FMeasure, FMeasureScores, SaliencyMetric
 from .segmentation import ConfusionMatrix, SegmentationScores
+from .structure import SMeasure
+from .weighted_f import WeightedFMeasure
 
 __all__ = [
     "HIGHER_IS_BETTER",
@@ -18,8 +20,11 @@ __all__ = [
     "MapStatistics",
     "Metric",
     "MetricReport",
+    "PictureMetric",
+    "SMeasure",
     "SaliencyMetric",
     "SegmentationScores",
+    "WeightedFMeasure",
     "json_ready",
     "map_statistics",
 ]

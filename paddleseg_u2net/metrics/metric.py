@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Optional
 
 import numpy as np
+
+from .map_statistics import _check, check_unit_range
 
 
 class Metric(ABC):
@@ -84,3 +87,96 @@ class Metric(ABC):
                 )
             loaded[name] = value.astype(zero.dtype)
         self._sums = loaded
+
+
+class PictureMetric(Metric):
+    """A score per saliency map that asks where its pixels lie, averaged over images.
+
+    Args:
+        normalise: Stretch each map to [0, 1] by its own minimum and maximum first; a constant map
+            stays as it is. See `map_statistics`.
+    """
+
+    def __init__(self, normalise: bool = False) -> None:
+        self.normalise = normalise
+        super().__init__()
+
+    def _settings(self) -> dict[str, object]:
+        return {"normalise": self.normalise}
+
+    def _zeros(self) -> dict[str, np.ndarray]:
+        return {"score": np.zeros(1), "images": np.zeros(1, np.int64)}
+
+    @property
+    def images(self) -> int:
+        """How many images were counted."""
+        return int(self._sums["images"][0])
+
+    def update(
+        self, prediction: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray] = None
+    ) -> None:
+        """Count one image.
+
+        Args:
+            prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
+            mask: bool (H, W), True on the salient object.
+            counted: bool (H, W), False on the pixels to ignore. None counts all of them. What map
+                and mask say of ignored pixels does not matter, but the map must be in [0, 1].
+
+        Raises:
+            ValueError: not two dimensions, shapes differ, a dtype is another, no pixel that
+                counts, a value is NaN or outside [0, 1]. Nothing is counted then.
+        """
+        prediction, mask = np.asarray(prediction), np.asarray(mask)
+        if counted is not None:
+            counted = _plain_bool(_checked_choice(np.asarray(counted), mask.shape))
+        self._sums["score"] += self._of_picture(*self._picture(prediction, mask, counted), counted)
+        self._sums["images"] += 1
+
+    def _picture(
+        self, prediction: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the map as float64 and the mask, in C order, ignored pixels 0 and False."""
+        _check(prediction, mask)
+        if prediction.ndim != 2:
+            raise ValueError(f"expected a saliency map (H, W), got shape {prediction.shape}")
+        is_bytes = prediction.dtype == np.uint8
+        values = prediction / 255 if is_bytes else prediction.astype(np.float64)
+        values, mask = np.ascontiguousarray(values), _plain_bool(mask)
+        low, high = values.min(), values.max()
+        check_unit_range("saliency values", low, high)
+        if counted is not None:
+            kept = values[counted]
+            low, high = kept.min(), kept.max()
+        if self.normalise and high > low:
+            values = (values - low) / (high - low)
+        if counted is not None:
+            values[~counted] = 0
+            mask = mask & counted
+        return values, mask
+
+    @abstractmethod
+    def _of_picture(
+        self, values: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray]
+    ) -> float:
+        """Return the score of one image."""
+
+    def compute(self) -> float:
+        """Return the mean over the images so far, NaN without any."""
+        return float(self._sums["score"][0]) / self.images if self.images else float("nan")
+
+
+def _checked_choice(counted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if counted.dtype != np.bool_ or counted.shape != shape:
+        raise ValueError(
+            f"expected the counted pixels as bool of the mask's shape {shape}, "
+            f"got {counted.dtype} {counted.shape}"
+        )
+    if not counted.any():
+        raise ValueError("expected at least one pixel that counts, got none")
+    return counted
+
+
+def _plain_bool(mask: np.ndarray) -> np.ndarray:
+    """Return the mask in C order with bytes of 0 and 1: Pillow hands out 255 for True."""
+    return np.ascontiguousarray(mask).view(np.uint8) != 0

@@ -11,6 +11,8 @@ from .map_statistics import check_unit_range, map_statistics
 from .metric import Metric
 from .saliency import MAE, FMeasure
 from .segmentation import ConfusionMatrix
+from .structure import SMeasure
+from .weighted_f import WeightedFMeasure
 
 HIGHER_IS_BETTER: dict[str, bool] = {
     "mIoU": True,
@@ -22,6 +24,8 @@ HIGHER_IS_BETTER: dict[str, bool] = {
     "maxF_paper": True,
     "meanF": True,
     "adpF": True,
+    "wF": True,
+    "S": True,
 }
 """By scalar key of `MetricReport.compute`: whether a larger value is a better model."""
 
@@ -37,16 +41,17 @@ class MetricReport:
     channel, and for two classes by the probability of class 1; for more classes there are none,
     whatever ``saliency`` says.
 
-    Pixels whose label is ``ignore_index`` count in no score. An image of nothing but such pixels
+    Pixels whose label is ``ignore_index`` count in no score; `SMeasure` and `WeightedFMeasure` say
+    how these two, which need the whole picture, leave them out. An image of nothing but such pixels
     counts in ``images`` only. Mind that 255 means "ignore" by default: a mask stored as 0 / 255
     must be divided by 255 first, or its foreground is ignored.
 
     Args:
         num_classes: Output channels of the model, >= 1.
         ignore_index: Label value of pixels that do not count.
-        saliency: Whether to compute MAE and F-measure where they make sense.
-        normalise: Stretch each map to [0, 1] before MAE and F-measure, as published tables mostly
-            do; see `map_statistics`. Segmentation scores never are.
+        saliency: Whether to compute the saliency scores where they make sense.
+        normalise: Stretch each map to [0, 1] before the saliency scores, as published tables
+            mostly do; see `map_statistics`. Segmentation scores never are.
     """
 
     def __init__(
@@ -66,6 +71,8 @@ class MetricReport:
         self._confusion = ConfusionMatrix(max(num_classes, 2), ignore_index)
         self._mae = MAE(normalise)
         self._f_measure = FMeasure(normalise=normalise)
+        self._weighted_f = WeightedFMeasure(normalise=normalise)
+        self._s_measure = SMeasure(normalise=normalise)
         self._images = 0
 
     def update(self, probability: np.ndarray, label: np.ndarray) -> None:
@@ -104,7 +111,7 @@ class MetricReport:
         """
         if self.saliency:
             raise ValueError(
-                "expected probabilities, got a class map: MAE and F-measure need them; "
+                "expected probabilities, got a class map: the saliency scores need them; "
                 "build MetricReport(..., saliency=False) to score class maps"
             )
         prediction, label = np.asarray(prediction), np.asarray(label)
@@ -153,22 +160,29 @@ class MetricReport:
 
     def _update_binary(self, probability: np.ndarray, label: np.ndarray) -> None:
         valid, foreground = self._binary_label(label)
-        probability = np.ascontiguousarray(probability[valid])
-        predicted = probability >= 0.5
+        predicted = np.ascontiguousarray(probability[valid]) >= 0.5
         self._confusion.update(predicted.view(np.uint8), foreground.view(np.uint8))
-        self._update_saliency(probability, foreground)
+        self._update_saliency(probability, foreground, valid)
 
     def _update_multiclass(self, probability: np.ndarray, label: np.ndarray) -> None:
         self._confusion.update(most_probable(probability), label)
         if self.saliency:
             valid = self._valid(label)
-            self._update_saliency(probability[1][valid], label[valid] == 1)
+            self._update_saliency(probability[1], label[valid] == 1, valid)
 
-    def _update_saliency(self, probability: np.ndarray, foreground: np.ndarray) -> None:
-        if self.saliency and probability.size:
-            statistics = map_statistics(probability, foreground, self.normalise)
-            self._mae.update_statistics(statistics)
-            self._f_measure.update_statistics(statistics)
+    def _update_saliency(self, picture: np.ndarray, foreground: np.ndarray, valid: Any) -> None:
+        """Count a whole map (H, W) by the foreground of its valid pixels."""
+        if not (self.saliency and foreground.size):
+            return
+        statistics = map_statistics(picture[valid], foreground, self.normalise)
+        self._mae.update_statistics(statistics)
+        self._f_measure.update_statistics(statistics)
+
+        mask = np.zeros(picture.shape, np.bool_)
+        mask[valid] = foreground
+        counted = None if valid is ... else valid
+        self._weighted_f.update(picture, mask, counted)
+        self._s_measure.update(picture, mask, counted)
 
     def compute(self) -> dict[str, ReportValue]:
         """Return the scores by name, as built-in numbers and lists.
@@ -176,7 +190,8 @@ class MetricReport:
         ``images`` (int); ``mIoU``, ``Acc``, ``Kappa``, ``Dice`` and, one number per class,
         ``class_iou``, ``class_precision``, ``class_recall``, ``class_dice``: `SegmentationScores`.
         With saliency also ``MAE``, ``maxF`` (mean over images first), ``maxF_paper`` (F of mean
-        precision and mean recall), ``meanF``, ``adpF``: `FMeasureScores`.
+        precision and mean recall), ``meanF``, ``adpF``: `FMeasureScores`; ``wF``:
+        `WeightedFMeasure`; ``S``: `SMeasure`.
 
         What is not defined (a class absent from the whole set, kappa of a one-class set, a mean
         over no image) is NaN; `json_ready` turns it into null for strict JSON.
@@ -201,13 +216,20 @@ class MetricReport:
                 maxF_paper=f.max_f_of_mean_pr,
                 meanF=f.mean_f,
                 adpF=f.adaptive_f,
+                wF=self._weighted_f.compute(),
+                S=self._s_measure.compute(),
             )
         return result
 
     def _parts(self) -> dict[str, Metric]:
         parts: dict[str, Metric] = {"confusion": self._confusion}
         if self.saliency:
-            parts.update(mae=self._mae, f_measure=self._f_measure)
+            parts.update(
+                mae=self._mae,
+                f_measure=self._f_measure,
+                weighted_f=self._weighted_f,
+                s_measure=self._s_measure,
+            )
         return parts
 
     def reset(self) -> None:

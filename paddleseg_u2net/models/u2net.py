@@ -26,7 +26,9 @@ class U2Net(nn.Layer):
         num_classes: 1 for a binary task (sigmoid), 2 and more for softmax over classes.
         in_channels: channels of the input image.
         stages: another stage table, as a ``StageTable`` or in the form of ``StageTable.parse``.
-        pretrained: a file of weights to start from.
+        pretrained: weights to start from: a file or a name, see ``weights.load_weights``; with
+            another number of classes the heads start anew.
+        new_heads: the heads start anew in any case, as suits another task of as many classes.
     """
 
     table: StageTable = U2NET
@@ -37,6 +39,7 @@ class U2Net(nn.Layer):
         in_channels: int = 3,
         stages: Optional[Any] = None,
         pretrained: Optional[str] = None,
+        new_heads: bool = False,
     ) -> None:
         super().__init__()
         for name, value in (("num_classes", num_classes), ("in_channels", in_channels)):
@@ -65,7 +68,7 @@ class U2Net(nn.Layer):
         if pretrained is not None:
             from paddleseg_u2net.weights import load_weights
 
-            load_weights(self, pretrained)
+            load_weights(self, pretrained, "new" if new_heads else "fitting")
 
     def forward(self, x: Tensor) -> List[Tensor]:
         """(N, in_channels, H, W) -> [(N, num_classes, H, W), ...]; see the class."""

@@ -1,16 +1,35 @@
-"""Weights: files of them, and how they fit into a model."""
+"""Weights: files of them, where published ones come from, and how they fit into a model."""
 
 from paddleseg_u2net.weights.biases import fold_biases, published_count, restore_biases
 from paddleseg_u2net.weights.fit import WeightsError, fit_state, load_weights
+from paddleseg_u2net.weights.formats import (
+    FORMATS,
+    SUFFIXES,
+    architecture_of,
+    format_of,
+    format_to_write,
+    read_weights,
+    write_weights,
+)
 from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
+from paddleseg_u2net.weights.zoo import ZOO, locate
 
 __all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "ZOO",
     "WeightsError",
+    "architecture_of",
     "fit_state",
     "fold_biases",
+    "format_of",
+    "format_to_write",
     "load_weights",
+    "locate",
     "published_count",
     "read_pickle",
+    "read_weights",
     "restore_biases",
     "write_pickle",
+    "write_weights",
 ]

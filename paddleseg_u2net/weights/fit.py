@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import logging
+import re
 from pathlib import Path
 from typing import Any, List, Mapping, Union
 
 import numpy as np
 
 from paddleseg_u2net.weights.biases import State, fold_biases
-from paddleseg_u2net.weights.pdparams import read_pickle
+from paddleseg_u2net.weights.formats import architecture_of, read_weights
+from paddleseg_u2net.weights.zoo import locate
 
 _SHOWN = 8
+_HEAD = re.compile(r"(side\d+|outconv)\.(weight|bias)")
 
 
 class WeightsError(ValueError):
@@ -45,9 +49,17 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
         lines = problems[:_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
         raise WeightsError(
             f"{source}: these weights do not fit the model (its type, num_classes, in_channels and "
-            "stages must be those of the file):\n  " + "\n  ".join(lines)
+            f"stages must be those of the file{_looks_like(state, source)}):\n  "
+            + "\n  ".join(lines)
         )
     return fitted
+
+
+def _looks_like(state: Mapping[str, Any], source: str) -> str:
+    try:
+        return f", which looks like {architecture_of(dict(state), source)}"
+    except ValueError:
+        return ""
 
 
 def _unusable(name: str, value: Any, shapes: Mapping[str, List[int]]) -> str:
@@ -74,17 +86,38 @@ def _missing(name: str, unknown: List[str]) -> str:
     return f"{name}: not in the file" + (f" (nearest there: {near[0]})" if near else "")
 
 
-def load_weights(model: Any, path: Union[str, Path]) -> None:
-    """Load a ``.pdparams`` file of this project or of PaddleSeg's own U²-Net into ``model``.
+def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> None:
+    """Load weights into ``model``: all of them, or an error and the model is unchanged.
 
-    ``path`` may be a folder that holds ``model.pdparams``.
+    Args:
+        model: a U²-Net of this project, a ``paddle.nn.Layer``.
+        source: a file of any format of ``FORMATS``, a folder that holds ``model.pdparams``, or a
+            name of ``ZOO``, which is fetched if it is not there yet.
+        heads: the side outputs and their fusion. "same": the file's. "fitting": the file's, or the
+            model's as they are, which is logged, where the file has another number of classes.
+            "new": the model's as they are.
 
     Raises:
-        FileNotFoundError, ValueError: see ``read_pickle``.
-        WeightsError: see ``fit_state``; the model is unchanged then.
+        FileNotFoundError, ValueError: see ``read_weights`` and ``locate``.
+        WeightsError: see ``fit_state``.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "model.pdparams"
-    shapes = {name: value.shape for name, value in model.state_dict().items()}
-    model.set_state_dict(fit_state(read_pickle(path), shapes, str(path)))
+    path = locate(source)
+    state = read_weights(path)
+    own = model.state_dict()
+    shapes = {name: value.shape for name, value in own.items()}
+    if heads == "new" or (heads == "fitting" and _has_other_heads(state, shapes)):
+        kept = [name for name in shapes if _HEAD.fullmatch(name)]
+        state = {name: value for name, value in state.items() if not _HEAD.fullmatch(str(name))}
+        state.update({name: own[name].numpy() for name in kept})
+        why = "as asked" if heads == "new" else "the file has another number of classes"
+        logging.getLogger("paddleseg_u2net").info(
+            f"{path}: side outputs and their fusion ({len(kept)} tensors) start anew: {why}"
+        )
+    model.set_state_dict(fit_state(state, shapes, str(path)))
+
+
+def _has_other_heads(state: Mapping[str, Any], shapes: Mapping[str, List[int]]) -> bool:
+    heads = [name for name in shapes if _HEAD.fullmatch(name)]
+    return all(name in state for name in heads) and any(
+        list(np.shape(state[name])) != list(shapes[name]) for name in heads
+    )

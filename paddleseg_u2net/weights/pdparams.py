@@ -9,38 +9,9 @@ from typing import Any, Dict, Union
 import numpy as np
 
 from paddleseg_u2net.files import atomic_path
-
-# All that paddle.save puts into such a file; anything else a pickle could name is refused.
-_ALLOWED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "scalar"),
-    ("collections", "OrderedDict"),
-}
-
-
-class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("_codecs", "encode"):  # how protocol 2 writes bytes
-            return _latin1
-        if name == "bytes" and module in ("__builtin__", "builtins"):
-            return _no_bytes
-        if (module, name) in _ALLOWED:
-            return super().find_class(module.replace("numpy._core", "numpy.core"), name)
-        raise pickle.UnpicklingError(f"it names {module}.{name}, which a file of arrays has not")
-
-
-def _no_bytes() -> bytes:
-    return b""
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it names the codec {encoding!r}")
-    return text.encode("latin1")
+from paddleseg_u2net.weights.disguise import PICKLE, refuse_disguised
+from paddleseg_u2net.weights.pickled_arrays import ARRAYS
+from paddleseg_u2net.weights.unpickle import load_pickle
 
 
 def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
@@ -53,13 +24,14 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a file of weights (.pdparams), found none")
+    refuse_disguised(path, reads=(PICKLE,))
     try:
         with path.open("rb") as file:
-            content = _ArraysOnly(file).load()
+            content = load_pickle(file, ARRAYS)
     except Exception as error:  # a broken pickle can raise anything
         raise ValueError(
             f"{path}: expected a file written by paddle.save, but it cannot be read "
-            f"({error or type(error).__name__}); it may be cut or of another format: "
+            f"({str(error) or type(error).__name__}); it may be cut or of another format: "
             "fetch or write it again"
         ) from error
     if not isinstance(content, dict):

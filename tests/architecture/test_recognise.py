@@ -54,7 +54,7 @@ def test_dilations_of_other_heights_cannot_be_known():
 )
 def test_other_networks_are_named(names, looks):
     with pytest.raises(ValueError, match="expected weights of a U²-Net") as error:
-        recognise({name: (4, 3, 3, 3) for name in names}, "f.pth")
+        recognise(dict.fromkeys(names, (4, 3, 3, 3)), "f.pth")
     assert looks in str(error.value) and names[0] in str(error.value)
 
 

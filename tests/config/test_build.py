@@ -9,13 +9,16 @@ import pytest
 import yaml
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
+from paddleseg_u2net.architecture import TABLES
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.config.reading import read_yaml
 from paddleseg_u2net.inference import Augment, Window
 from paddleseg_u2net.losses import DeepSupervisionLoss
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-SHIPPED = [*sorted((CONFIGS / "RGB" / "U2Net").glob("*.yaml")), CONFIGS / "quickstart.yml"]
+ALL = sorted((CONFIGS / "RGB" / "U2Net").glob("*.yaml"))
+SCORED = [path for path in ALL if "ecssd" in path.name]
+SHIPPED = [*(path for path in ALL if path not in SCORED), CONFIGS / "quickstart.yml"]
 
 TREE = {
     "batch_size": 2,
@@ -438,6 +441,7 @@ def test_the_trainers_keys_have_defaults():
         "accumulate": 1,
         "ema_decay": 0.999,
         "vdl_images": 4,
+        "freeze": [],
     }
     assert config("trainer.ema_decay=0").trainer["ema_decay"] == 0
 
@@ -498,3 +502,57 @@ def test_a_saliency_score_cannot_choose_among_models_of_many_classes():
 def test_a_plateau_has_no_warm_up():
     schedule = "{type: ReduceOnPlateau, learning_rate: 0.1, warmup_iters: 2, warmup_start_lr: 0}"
     refused("ReduceOnPlateau has none", f"lr_scheduler={schedule}")
+
+
+# ---------------------------------------------------------------- without what training needs
+
+
+def test_a_model_alone_is_enough_to_predict():
+    alone = {"model": {"type": "U2NetP", "num_classes": 1}}
+    built = Config(alone, training=False)
+    assert (built.num_classes, built.in_channels, built.ignore_index) == (1, 3, 255)
+    assert built.preprocess().type == "paddleseg"
+    with pytest.raises(ConfigError, match="batch_size: this key is missing; training needs it"):
+        Config(alone)
+    with pytest.raises(ConfigError, match="model: this key is missing; every configuration"):
+        Config({}, training=False)
+    with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
+        built.dataset("val")
+
+
+def test_what_is_there_is_checked_all_the_same():
+    alone = {"model": {"type": "U2NetP"}, "optimizer": {"type": "Adan"}}
+    with pytest.raises(ConfigError, match="there is no 'Adan'; did you mean Adam"):
+        Config(alone, training=False)
+
+
+def test_a_type_that_stretches_is_for_one_class():
+    built = config("preprocess.type=official", "model.num_classes=1")
+    assert built.preprocess().type == "official"
+    refused("preprocess.type: official stretches the map of one class", "model.num_classes=2",
+            "preprocess.type=official")  # fmt: skip
+
+
+def test_an_unknown_type_of_preprocessing():
+    refused(r"preprocess\.type: there is no 'rembg'; known: paddleseg, official, zoo",
+            "preprocess.type=rembg")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind, table", [("U2Net", "U2Net"), ("U2NetP", "U2NetP"), ("U2Netp", "U2NetP")]
+)
+def test_the_stages_of_a_published_model(kind, table):
+    assert Config({"model": {"type": kind}}, training=False).stages == TABLES[table]
+
+
+def test_stages_of_ones_own():
+    table = {"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]}
+    built = Config({"model": {"type": "U2Net", "stages": table}}, training=False)
+    assert built.stages.as_dict() == table
+
+
+@pytest.mark.parametrize("path", SCORED, ids=lambda path: path.name)
+def test_a_shipped_configuration_for_scoring_only(path):
+    shipped = Config(path, training=False)
+    assert shipped.preprocess().type == "official"
+    assert shipped.tree["val_dataset"]["name"] == "ecssd"

@@ -53,6 +53,8 @@ RULES = [
     ("trainer", "accumulate", {"one", "two"}),
     ("trainer", "ema_decay", {"nought", "one", "half"}),
     ("trainer", "vdl_images", {"nought", "one", "two"}),
+    ("trainer", "freeze", {"list of texts", "empty list"}),
+    ("preprocess", "type", {"text"}),
     ("preprocess", "size", POSITIVE_PAIRS | {"null"}),
     ("preprocess", "mean", NUMBER_LISTS | OR_ZERO_OR_LESS),
     ("preprocess", "std", NUMBER_LISTS),

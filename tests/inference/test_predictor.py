@@ -335,7 +335,7 @@ def test_a_stride_of_nought_or_less_is_an_error_when_the_window_is_made(stride):
 @pytest.mark.parametrize("classes", [1, 3])
 def test_restoring_is_bilinear_at_odd_sizes_too(shape, classes):
     probability = np.random.default_rng(0).random((classes, 6, 8)).astype(np.float32)
-    found = Predictor.restore(probability, shape)
+    found = predictor(pointwise, None).restore(probability, shape)
     assert found.shape == (classes, *shape) and found.dtype == np.float32
     np.testing.assert_allclose(found, interpolated(probability[None], shape)[0], atol=2e-6)
 

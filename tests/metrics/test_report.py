@@ -13,6 +13,8 @@ from paddleseg_u2net.metrics import (
     ConfusionMatrix,
     FMeasure,
     MetricReport,
+    SMeasure,
+    WeightedFMeasure,
     json_ready,
 )
 from paddleseg_u2net.metrics.report import most_probable
@@ -22,7 +24,7 @@ from oracles import metrics_literal as literal
 
 SEGMENTATION = {"images", "mIoU", "Acc", "Kappa", "Dice"}
 PER_CLASS = {"class_iou", "class_precision", "class_recall", "class_dice"}
-SALIENCY = {"MAE", "maxF", "maxF_paper", "meanF", "adpF"}
+SALIENCY = {"MAE", "maxF", "maxF_paper", "meanF", "adpF", "wF", "S"}
 
 
 def binary_images(seed=0, images=3, size=(12, 9), ignored=0.15):
@@ -67,6 +69,9 @@ def test_binary_equals_the_literal_definition():
     expected = literal.segmentation(classes, 2)
     kept = [(p.astype(float)[t != 255], (t >= 0.5)[t != 255]) for p, t in images]
     saliency = literal.saliency(kept)
+    pictures = [(p.astype(float), (t >= 0.5) & (t != 255), t != 255) for p, t in images]
+    for name in ("s_measure", "weighted_f"):
+        saliency[name] = np.mean([getattr(literal, name)(*one) for one in pictures])
     assert result["images"] == 3
     for ours, theirs in (
         ("mIoU", "miou"),
@@ -85,6 +90,8 @@ def test_binary_equals_the_literal_definition():
         ("maxF_paper", "max_f_of_mean_pr"),
         ("meanF", "mean_f"),
         ("adpF", "adaptive_f"),
+        ("wF", "weighted_f"),
+        ("S", "s_measure"),
     ):
         np.testing.assert_allclose(result[ours], saliency[theirs], atol=1e-6, err_msg=ours)
 
@@ -94,16 +101,21 @@ def test_softmax_equals_its_parts(num_classes):
     images = list(softmax_images(num_classes))
     result = reported(images, num_classes).compute()
     confusion, mae, f_measure = ConfusionMatrix(num_classes), MAE(), FMeasure()
+    weighted_f, s_measure = WeightedFMeasure(), SMeasure()
     for probability, label in images:
         confusion.update(probability.argmax(axis=0), label)
         kept = label != 255
         mae.update(probability[1][kept], label[kept] == 1)
         f_measure.update(probability[1][kept], label[kept] == 1)
+        weighted_f.update(probability[1], label == 1, kept)
+        s_measure.update(probability[1], label == 1, kept)
     assert result["mIoU"] == confusion.compute().miou
     assert len(result["class_iou"]) == num_classes
     if num_classes == 2:
         assert result["MAE"] == mae.compute()
         assert result["maxF"] == f_measure.compute().max_f
+        assert result["wF"] == weighted_f.compute()
+        assert result["S"] == s_measure.compute()
     else:
         assert not SALIENCY & result.keys()
 
@@ -190,10 +202,11 @@ def test_image_without_a_pixel_that_counts():
 def test_normalise_stretches_saliency_only():
     images = [(0.2 + 0.4 * p, t) for p, t in binary_images(ignored=0)]
     plain, stretched = (reported(images, 1, normalise=n).compute() for n in (False, True))
-    mae = MAE(normalise=True)
-    for p, t in images:
-        mae.update(p, t > 0)
-    assert stretched["MAE"] == mae.compute() != plain["MAE"]
+    for name, metric in (("MAE", MAE), ("wF", WeightedFMeasure), ("S", SMeasure)):
+        alone = metric(normalise=True)
+        for p, t in images:
+            alone.update(p, t > 0)
+        assert stretched[name] == alone.compute() != plain[name]
     assert stretched["mIoU"] == plain["mIoU"]
 
 
@@ -216,7 +229,11 @@ def test_flips_half_precision_and_views_do_not_matter():
     images = list(binary_images(size=(16, 16)))
     expected = reported(images, 1).compute()
     flipped = reported([(p[:, ::-1].T, t[:, ::-1].T) for p, t in images], 1).compute()
-    assert_same(flipped, expected, 1e-12)
+    # These two round a centre and settle ties by left and right.
+    sided = {name: expected[name] for name in ("wF", "S")}
+    assert_same({**flipped, **sided}, expected, 1e-12)
+    views = [(np.repeat(p, 2, axis=1)[:, ::2], np.asfortranarray(t)) for p, t in images]
+    assert_same(reported(views, 1).compute(), expected)
     half = reported([(p.astype(np.float16), t) for p, t in images], 1).compute()
     assert_same(half, expected, 2e-2)
 

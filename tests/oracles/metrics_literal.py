@@ -113,3 +113,79 @@ def saliency(pairs, beta2=0.3):
         "mean_f": sum(f) / 256,
         "adaptive_f": sum(adaptive_f(values, mask, beta2) for values, mask in pairs) / n,
     }
+
+
+def s_measure(values, mask, counted=None, alpha=0.5):
+    """S-measure of one picture: lists of (map, mask) of object, background and quadrants."""
+    eps = 2.0**-52
+    height, width = mask.shape
+    pixels = {
+        (r, c): (float(values[r, c]), int(mask[r, c]))
+        for r in range(height)
+        for c in range(width)
+        if counted is None or counted[r, c]
+    }
+    inside = [p for p, t in pixels.values() if t]
+    outside = [1 - p for p, t in pixels.values() if not t]
+    if not inside:
+        return sum(outside) / len(outside)
+    if not outside:
+        return sum(inside) / len(inside)
+
+    def similarity(some):
+        mean = sum(some) / len(some)
+        squares = sum((p - mean) ** 2 for p in some)
+        sigma = math.sqrt(squares / (len(some) - 1)) if len(some) > 1 else 0
+        return 2 * mean / (mean * mean + 1 + sigma + eps)
+
+    share = Fraction(len(inside), len(pixels))
+    of_object = float(share) * similarity(inside) + float(1 - share) * similarity(outside)
+
+    on = [place for place, (_, t) in pixels.items() if t]
+    row, column = (round(Fraction(sum(place[k] for place in on), len(on))) for k in (0, 1))
+    quadrants = {}
+    for (r, c), pair in pixels.items():
+        quadrants.setdefault((r <= row, c <= column), []).append(pair)
+    of_regions = sum(len(part) * ssim(part) for part in quadrants.values()) / len(pixels)
+    return max(0, alpha * of_object + (1 - alpha) * of_regions)
+
+
+def ssim(pairs):
+    """Structural similarity of (map, mask) pairs; of a constant mask: whether the map is one."""
+    if len({t for _, t in pairs}) == 1:
+        return 1.0 if len({p for p, _ in pairs}) == 1 else 0.0
+    n = len(pairs)
+    x, y = (sum(pair[k] for pair in pairs) / n for k in (0, 1))
+    xx, yy, xy = (
+        sum((p[i] - (x, y)[i]) * (p[k] - (x, y)[k]) for p in pairs) / (n - 1)
+        for i, k in ((0, 0), (1, 1), (0, 1))
+    )
+    return 4 * x * y * xy / ((x * x + y * y) * (xx + yy) + 2.0**-52)
+
+
+def weighted_f(values, mask, counted=None, beta2=1.0):
+    """Weighted F of one picture: every window and every nearest object pixel by search."""
+    height, width = mask.shape
+    places = [(r, c) for r in range(height) for c in range(width)]
+    left_out = {place for place in places if counted is not None and not counted[place]}
+    on = [place for place in places if mask[place] and place not in left_out]
+    if not on:
+        return 0.0
+    # Ties: column first, then row.
+    nearest = {(r, c): min(((i - r) ** 2 + (k - c) ** 2, k, i) for i, k in on) for r, c in places}
+    error = {place: 1 - float(values[place]) for place in on}
+    spread = {place: error[row, column] for place, (_, column, row) in nearest.items()}
+    window = [(i, k) for i in range(-3, 4) for k in range(-3, 4)]
+    gauss = {step: math.exp(-(step[0] ** 2 + step[1] ** 2) / 50) for step in window}
+    total = sum(gauss.values())
+    missed = 0.0
+    for r, c in on:
+        around = sum(gauss[i, k] * spread.get((r + i, c + k), 0) for i, k in window) / total
+        missed += min(error[r, c], around)
+    wrong = sum(
+        float(values[place]) * (2 - 0.5 ** (math.sqrt(nearest[place][0]) / 5))
+        for place in places
+        if place not in error and place not in left_out
+    )
+    found = len(on) - missed
+    return f_score(found / (found + wrong) if found else 0, found / len(on), beta2)

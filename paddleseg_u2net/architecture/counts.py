@@ -1,0 +1,295 @@
+"""What a U²-Net costs: parameters, arithmetic, memory, and how far it sees.
+
+Everything is counted from the list of operations, for one picture; nothing is run. An FLOP is one
+addition, multiplication or comparison, so that a multiply-add is two. Libraries and tables differ
+by a factor of two and more in what they call FLOPs; ``Counts`` says what is in which number.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Dict, List, NamedTuple, Set, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.architecture.program import Convolution, Operation, Program
+
+_FLOAT = 4  # bytes of a float32
+# FLOPs of an output element: BatchNorm with known statistics (scale, shift), the comparisons of
+# ReLU and of a 2x2 maximum, the four products and three sums of a bilinear resize.
+_BATCHNORM, _RELU, _BIAS = 2, 1, 1
+_ELEMENT = {"input": 0, "pool": 3, "resize": 7, "concat": 0, "add": 1}
+
+
+class Shape(NamedTuple):
+    """The shape of a tensor of one picture."""
+
+    channels: int
+    height: int
+    width: int
+
+
+class Counts(NamedTuple):
+    """The costs of a network for one picture of one size, in evaluation, in float32.
+
+    ``parameters``: as published, with the convolution biases that a BatchNorm cancels, without
+    running statistics. ``trainable``: without those biases; what is trained in this project.
+
+    ``multiply_adds``: of the convolutions alone.
+
+    ``flops``: two for each multiply-add, and for each output element: 1 for the bias of a side or
+    fusing convolution, 2 for BatchNorm, 1 for ReLU, 1 for the residual sum, 3 for pooling, 7 for a
+    bilinear resize. Concatenation is free. Biases that a BatchNorm cancels are not computed.
+
+    ``profiler_flops``: what ``paddle.flops`` reports for the published layers: multiply-adds (as
+    one), all convolution biases (as one), BatchNorm (as two), nothing else. VastModelZOO's numbers
+    for 320x320, 130.610 G and 44.185 G, are 20/9 of it: two for each, and a further 10/9 that the
+    zoo does not explain (its resnet50 and gluon_resnet50_v1b, one network, differ by it, too).
+
+    ``activations``: elements of all convolution outputs (Dollár et al. 2021, "Fast and accurate
+    model scaling").
+
+    ``weight_bytes``: all published weights and running statistics, as a weights file holds them.
+
+    ``peak_bytes``: the largest sum of tensors alive at a time in inference, picture and result
+    included. The operations run in order, one tensor each (BatchNorm and ReLU work in place),
+    freed after its last use. Weights and a convolution algorithm's own workspace are not in it.
+
+    ``training_bytes``: the tensors that the backward pass needs, each once: inputs of the
+    convolutions, their outputs before BatchNorm, outputs of ReLU, and inputs of pooling. Weights,
+    gradients, the optimizer's state and the loss are not in it.
+
+    ``receptive_field``: see ``receptive_fields``; of the fused map, in pixels.
+    """
+
+    parameters: int
+    trainable: int
+    multiply_adds: int
+    flops: int
+    profiler_flops: int
+    activations: int
+    weight_bytes: int
+    peak_bytes: int
+    training_bytes: int
+    receptive_field: int
+
+
+class StageCounts(NamedTuple):
+    """A stage's share of ``Counts``, and the shape and receptive field of its output.
+
+    The side outputs with their fusion come last, under the name "sides".
+    """
+
+    name: str
+    shape: Shape
+    parameters: int
+    multiply_adds: int
+    receptive_field: int
+
+
+def count(program: Program, height: int, width: int) -> Counts:
+    """The costs of ``program`` for a picture of this size.
+
+    Raises:
+        ValueError: height or width is below 1.
+    """
+    shapes = tensor_shapes(program, height, width)
+    convs = [
+        (step.conv, prod(shape)) for step, shape in zip(program.operations, shapes) if step.conv
+    ]
+    stored = sum(map(prod, program.shapes().values()))
+    multiply_adds = sum(_per_element(conv) * size for conv, size in convs)
+    return Counts(
+        parameters=sum(_parameters(conv) for conv, _ in convs),
+        trainable=sum(_parameters(conv) - conv.normalised * conv.out_channels for conv, _ in convs),
+        multiply_adds=multiply_adds,
+        flops=sum(_flops(step, prod(shape)) for step, shape in zip(program.operations, shapes)),
+        profiler_flops=multiply_adds
+        + sum(size * (1 + _BATCHNORM * conv.normalised) for conv, size in convs),
+        activations=sum(size for _, size in convs),
+        weight_bytes=_FLOAT * stored,
+        peak_bytes=_FLOAT * _peak(program, shapes),
+        training_bytes=_FLOAT * _kept(program, shapes),
+        receptive_field=receptive_fields(program)[program.outputs[0]],
+    )
+
+
+def count_stages(program: Program, height: int, width: int) -> List[StageCounts]:
+    """A row for each stage in the order in which they run; parameters and multiply-adds add up.
+
+    Raises:
+        ValueError: height or width is below 1.
+    """
+    shapes, fields = tensor_shapes(program, height, width), receptive_fields(program)
+    stages: Dict[str, List[int]] = {}
+    for number, name in enumerate(_stage_names(program)):
+        stages.setdefault(name, []).append(number)
+    rows = []
+    for name, numbers in stages.items():
+        convs = [(program.operations[n].conv, prod(shapes[n])) for n in numbers]
+        rows.append(
+            StageCounts(
+                name,
+                shapes[numbers[-1]],
+                sum(_parameters(conv) for conv, _ in convs if conv),
+                sum(_per_element(conv) * size for conv, size in convs if conv),
+                fields[numbers[-1]],
+            )
+        )
+    return rows
+
+
+def tensor_shapes(program: Program, height: int, width: int) -> List[Shape]:
+    """The shape of every operation's output.
+
+    Raises:
+        ValueError: height or width is below 1.
+    """
+    if height < 1 or width < 1:
+        raise ValueError(f"size: expected a width and a height of 1 or more, got {width}x{height}")
+    shapes: List[Shape] = []
+    for step in program.operations:
+        inputs = [shapes[number] for number in step.inputs]
+        if step.kind == "input":
+            shape = Shape(program.convolutions[0].in_channels, height, width)
+        elif step.conv is not None:
+            shape = inputs[0]._replace(channels=step.conv.out_channels)
+        elif step.kind == "pool":
+            halves = (-(-extent // 2) for extent in inputs[0][1:])
+            shape = Shape(inputs[0].channels, *halves)
+        elif step.kind == "resize":
+            shape = inputs[1]._replace(channels=inputs[0].channels)
+        elif step.kind == "concat":
+            shape = inputs[0]._replace(channels=sum(one.channels for one in inputs))
+        else:
+            shape = inputs[0]
+        shapes.append(shape)
+    return shapes
+
+
+def receptive_fields(program: Program) -> List[int]:
+    """How many input rows (and columns) one element of every operation's output depends on.
+
+    From the first to the last one of them: between the taps of dilated convolutions some may have
+    no influence. It is the theoretical field of a picture without borders whose size halves
+    evenly; resizing makes it depend on the position, and this is the largest.
+    """
+    halvings = _halvings(program)
+    reaches: List[_Reach] = []
+    for number, step in enumerate(program.operations):
+        positions = np.arange(2 ** (max(halvings) - halvings[number]))
+        if step.kind == "input":
+            reaches.append(_Reach(positions, positions))
+            continue
+        sources = [
+            reaches[source].at(place, period=2 ** max(halvings))
+            for source, place in _sources(step, positions, halvings)
+        ]
+        lows, highs = zip(*sources)
+        reaches.append(_Reach(np.min(lows, axis=0), np.max(highs, axis=0)))
+    return [int((reach.high - reach.low).max()) + 1 for reach in reaches]
+
+
+class _Reach(NamedTuple):
+    """The first and last input row that each row depends on, for the rows of one period: the
+    pattern repeats after as many input rows as one row of the smallest map covers.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def at(self, positions: np.ndarray, period: int) -> Tuple[np.ndarray, np.ndarray]:
+        """The same for rows anywhere, also outside of the period."""
+        turns, inside = np.divmod(positions, len(self.low))
+        return self.low[inside] + turns * period, self.high[inside] + turns * period
+
+
+def _sources(
+    step: Operation, positions: np.ndarray, halvings: List[int]
+) -> List[Tuple[int, np.ndarray]]:
+    """The (input, its rows) whose values meet in the rows ``positions`` of the output."""
+    first = step.inputs[0]
+    if step.conv is not None:
+        reach = step.conv.kernel // 2
+        taps = (tap * step.conv.dilation for tap in range(-reach, reach + 1))
+        return [(first, positions + tap) for tap in taps]
+    if step.kind == "pool":
+        return [(first, 2 * positions), (first, 2 * positions + 1)]
+    if step.kind == "resize":
+        factor = 2 ** (halvings[first] - halvings[step.inputs[1]])
+        # Row i lies at (i + 1/2) / factor - 1/2; for an even factor always between two rows.
+        above = (2 * positions + 1 - factor) // (2 * factor)
+        return [(first, above), (first, above + 1)] if factor > 1 else [(first, positions)]
+    return [(source, positions) for source in step.inputs]
+
+
+def _halvings(program: Program) -> List[int]:
+    """How often every operation's output has been halved."""
+    halvings: List[int] = []
+    for step in program.operations:
+        sized_as = 1 if step.kind == "resize" else 0
+        before = halvings[step.inputs[sized_as]] if step.inputs else 0
+        halvings.append(before + (step.kind == "pool"))
+    return halvings
+
+
+def _stage_names(program: Program) -> List[str]:
+    """The stage of every operation: what prepares a convolution's input belongs to it."""
+    names: List[str] = []
+    waiting = 0
+    for step in program.operations:
+        if step.conv is not None:
+            stage, dot, _ = step.conv.name.partition(".")
+            names += [stage if dot else "sides"] * (waiting + 1)
+            waiting = 0
+        elif step.kind == "add":
+            names.append(names[-1])
+        else:
+            waiting += 1
+    return names
+
+
+def _per_element(conv: Convolution) -> int:
+    """Multiply-adds of one output element."""
+    return conv.in_channels * conv.kernel**2
+
+
+def _parameters(conv: Convolution) -> int:
+    """Kernel and bias, and BatchNorm's scale and shift."""
+    return conv.out_channels * (_per_element(conv) + 1 + 2 * conv.normalised)
+
+
+def _flops(step: Operation, size: int) -> int:
+    if step.conv is None:
+        return _ELEMENT[step.kind] * size
+    behind = _BATCHNORM + _RELU if step.conv.normalised else _BIAS
+    return (2 * _per_element(step.conv) + behind) * size
+
+
+def _peak(program: Program, shapes: List[Shape]) -> int:
+    """The largest number of elements alive while an operation runs."""
+    last_use = {number: number for number in range(len(shapes))}
+    for number, step in enumerate(program.operations):
+        last_use.update(dict.fromkeys(step.inputs, number))
+    freed: Dict[int, int] = {}
+    for number, last in last_use.items():
+        freed[last] = freed.get(last, 0) + prod(shapes[number])
+    alive = peak = 0
+    for number, shape in enumerate(shapes):
+        alive += prod(shape)
+        peak = max(peak, alive)
+        alive -= freed.get(number, 0)
+    return peak
+
+
+def _kept(program: Program, shapes: List[Shape]) -> int:
+    """The number of elements that the backward pass needs."""
+    kept: Set[int] = set()
+    before_batchnorm = 0
+    for number, step in enumerate(program.operations):
+        if step.kind in ("conv", "pool"):
+            kept.add(step.inputs[0])
+        if step.conv is not None and step.conv.normalised:
+            kept.add(number)
+            before_batchnorm += prod(shapes[number])
+    return before_batchnorm + sum(prod(shapes[number]) for number in kept)

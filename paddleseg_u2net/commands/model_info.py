@@ -1,0 +1,159 @@
+"""``tools/model_info.py``: what models cost, in numbers whose definitions stand below them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.architecture import TABLES, Program, StageTable, build, recognise
+from paddleseg_u2net.architecture.counts import Counts, StageCounts, count, count_stages
+from paddleseg_u2net.files import write_text
+from paddleseg_u2net.runtime import load_paddle
+
+Named = Tuple[str, StageTable, int, int]
+
+_MIB = 2**20
+_ROWS: List[Tuple[str, Callable[[Counts], str]]] = [
+    ("parameters, M [1]", lambda counts: f"{counts.parameters / 1e6:.3f}"),
+    ("trained here, M [1]", lambda counts: f"{counts.trainable / 1e6:.3f}"),
+    ("multiply-adds, G [2]", lambda counts: f"{counts.multiply_adds / 1e9:.3f}"),
+    ("FLOPs, G [3]", lambda counts: f"{counts.flops / 1e9:.3f}"),
+    ("paddle.flops, G [4]", lambda counts: f"{counts.profiler_flops / 1e9:.3f}"),
+    ("activations, M [5]", lambda counts: f"{counts.activations / 1e6:.3f}"),
+    ("weights, MiB [6]", lambda counts: f"{counts.weight_bytes / _MIB:.1f}"),
+    ("peak in inference, MiB [7]", lambda counts: f"{counts.peak_bytes / _MIB:.1f}"),
+    ("kept in training, MiB [8]", lambda counts: f"{counts.training_bytes / _MIB:.1f}"),
+    ("receptive field, pixels [9]", lambda counts: str(counts.receptive_field)),
+]
+_STAGE_ROW = ["stage", "output", "parameters, M", "multiply-adds, G", "receptive field"]
+_NOTES = """\
+For one picture, in evaluation, in float32. M and G are powers of 1000, MiB is 2^20 bytes.
+[1] as published, with the convolution biases that a BatchNorm cancels; trained here: without them
+[2] of convolutions
+[3] two for each multiply-add; for an output element 1 for a bias that no BatchNorm cancels, 2 for
+    BatchNorm, 1 for ReLU, 1 for a residual sum, 3 for pooling, 7 for a bilinear resize
+[4] what paddle.flops reports for the published layers: multiply-adds as one, all biases as one,
+    BatchNorm as two. VastModelZOO's 130.610 G and 44.185 G are 20/9 of it.
+[5] elements of all convolution outputs
+[6] with running statistics
+[7] largest sum of tensors alive at a time, each freed after its last use; without weights and
+    workspace
+[8] what the backward pass needs: inputs of convolutions, their outputs before BatchNorm, outputs
+    of ReLU, inputs of pooling; without weights, gradients, optimizer and loss
+[9] height and width of what a pixel of the fused map (or of a stage's output) depends on, the
+    largest over its positions, in a picture without borders whose size halves evenly"""
+
+
+class _Card(NamedTuple):
+    name: str
+    num_classes: int
+    in_channels: int
+    counts: Counts
+    stages: List[StageCounts]
+
+    def as_dict(self) -> Dict[str, Any]:
+        rows = [{**row._asdict(), "shape": list(row.shape)} for row in self.stages]
+        return {**self._asdict(), "counts": self.counts._asdict(), "stages": rows}
+
+
+def _arguments(argv: List[str]) -> argparse.Namespace:
+    result = argparse.ArgumentParser(
+        prog="model_info", description="Count the parameters, arithmetic and memory of models."
+    )
+    add = result.add_argument
+    models = result.add_mutually_exclusive_group()
+    models.add_argument("--config", nargs="+", default=[], metavar="YAML", help="add their models")
+    models.add_argument("--model_path", metavar="FILE", help="add the model that weights belong to")
+    add("--size", type=int, nargs=2, default=(320, 320), metavar=("W", "H"), help="of the picture")
+    add("--in_channels", type=int, default=3, help="of U2Net and U2NetP (others have their own)")
+    add("--num_classes", type=int, default=1, help="of U2Net and U2NetP (others have their own)")
+    add("--stages", action="store_true", help="show a row for each stage, too")
+    add("--json", metavar="FILE", help="write the numbers there too")
+    add("--markdown", action="store_true", help="print tables in Markdown")
+    arguments = result.parse_args(argv)
+    if min(*arguments.size, arguments.in_channels, arguments.num_classes) < 1:
+        result.error("--size, --in_channels, --num_classes: expected numbers of 1 or more")
+    return arguments
+
+
+def run(argv: List[str]) -> int:
+    """Print the table; 0 if all models could be counted."""
+    arguments = _arguments(argv)
+    width, height = arguments.size
+    models = [(name, TABLES[name], arguments.num_classes, arguments.in_channels) for name in TABLES]
+    models += [_from_config(path) for path in arguments.config]
+    models += [_from_weights(arguments.model_path)] if arguments.model_path else []
+    cards = [_card(model, height, width) for model in models]
+    if arguments.json:
+        content = {"width": width, "height": height, "models": [card.as_dict() for card in cards]}
+        write_text(arguments.json, json.dumps(content, indent=2) + "\n")
+    table = _markdown if arguments.markdown else _aligned
+    print(table([[f"{width}x{height}", *(card.name for card in cards)], *_summary(cards)]))
+    for card in cards if arguments.stages else []:
+        print(f"\n{card.name}\n" + ("\n" if arguments.markdown else "") + table(_per_stage(card)))
+    print(f"\n```text\n{_NOTES}\n```" if arguments.markdown else f"\n{_NOTES}")
+    return 0
+
+
+def _from_config(path: str) -> Named:
+    """The model of a configuration file."""
+    load_paddle()
+    from paddleseg_u2net.config import Config
+
+    config = Config(path, training=False)
+    return Path(path).stem, config.stages, config.num_classes, config.in_channels
+
+
+def _from_weights(path: str) -> Named:
+    """The model that a file of weights belongs to."""
+    from paddleseg_u2net.weights import read_weights
+
+    state = read_weights(path)
+    shapes = {name: np.shape(value) for name, value in state.items() if isinstance(name, str)}
+    found = recognise(shapes, path)
+    return Path(path).stem, found.stages, found.num_classes, found.in_channels
+
+
+def _card(model: Named, height: int, width: int) -> _Card:
+    name, stages, num_classes, in_channels = model
+    program: Program = build(stages, num_classes, in_channels)
+    counts, rows = count(program, height, width), count_stages(program, height, width)
+    return _Card(name, num_classes, in_channels, counts, rows)
+
+
+def _summary(cards: Sequence[_Card]) -> List[List[str]]:
+    return [[title, *(shown(card.counts) for card in cards)] for title, shown in _ROWS]
+
+
+def _per_stage(card: _Card) -> List[List[str]]:
+    rows = [
+        [
+            row.name,
+            "x".join(map(str, row.shape)),
+            f"{row.parameters / 1e6:.3f}",
+            f"{row.multiply_adds / 1e9:.3f}",
+            str(row.receptive_field),
+        ]
+        for row in card.stages
+    ]
+    return [_STAGE_ROW, *rows]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell: the first one to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = (
+        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]
+        for row in rows
+    )
+    return "\n".join("  ".join(line) for line in lines)
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    rule = ["---", *(["---:"] * (len(rows[0]) - 1))]
+    cells = ([cell.replace("|", r"\|") for cell in row] for row in (rows[0], rule, *rows[1:]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)

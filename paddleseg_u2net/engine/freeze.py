@@ -1,0 +1,49 @@
+"""Layers that training leaves as they are."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Iterable, List
+
+from paddleseg_u2net.config import ConfigError
+from paddleseg_u2net.config.schema import nearest
+
+logger = logging.getLogger("paddleseg_u2net")
+
+
+class Frozen:
+    """Layers of a model, by name (``stage1``, ``stage1.rebnconvin``), that do not learn.
+
+    Their parameters get no gradient, and their BatchNorms use and keep the statistics they have.
+
+    Raises:
+        ConfigError: the model has no such layer, or no other layer is left.
+    """
+
+    def __init__(self, model: Any, names: Iterable[str]) -> None:
+        layers = dict(model.named_sublayers())
+        self.layers: List[Any] = []
+        names = list(names)
+        for name in names:
+            if name not in layers:
+                raise ConfigError(
+                    f"trainer.freeze: the model has no layer {name!r}; {nearest(name, layers)}"
+                )
+            self.layers.append(layers[name])
+            for parameter in layers[name].parameters():
+                parameter.stop_gradient = True
+        left = sum(parameter.size for parameter in model.parameters() if learns(parameter))
+        if names and not left:
+            raise ConfigError("trainer.freeze: these are all layers; nothing is left to train")
+        if names:
+            logger.info(f"Frozen: {', '.join(names)}; {int(left)} parameters learn")
+
+    def hold(self) -> None:
+        """To be called after ``model.train()``: frozen layers stay as in evaluation."""
+        for layer in self.layers:
+            layer.eval()
+
+
+def learns(parameter: Any) -> bool:
+    """Whether a parameter gets a gradient; BatchNorm's statistics are parameters that do not."""
+    return not parameter.stop_gradient

@@ -1,0 +1,128 @@
+"""The formats of weights files: told apart by their first bytes when read, by suffix when written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, Dict, NamedTuple, Tuple, Union
+
+import numpy as np
+
+from paddleseg_u2net.architecture import Architecture, recognise
+from paddleseg_u2net.weights import names
+from paddleseg_u2net.weights.biases import State, restore_biases
+from paddleseg_u2net.weights.disguise import refuse_disguised
+from paddleseg_u2net.weights.onnx_read import read_onnx
+from paddleseg_u2net.weights.onnx_write import write_onnx
+from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
+from paddleseg_u2net.weights.pytorch import read_torch
+from paddleseg_u2net.weights.pytorch_write import write_torch
+from paddleseg_u2net.weights.safetensors_file import read_safetensors, write_safetensors
+
+_TORCH_LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+
+
+class Format(NamedTuple):
+    """A file format; states are in the published layout on this side of it."""
+
+    name: str
+    suffixes: Tuple[str, ...]
+    starts: Callable[[bytes], bool]
+    read: Callable[[Path], State]
+    write: Callable[[Path, State], None]
+
+
+def _write_onnx(path: Path, state: State) -> None:
+    model = architecture_of(state, str(path))
+    write_onnx(path, state, model.stages, model.num_classes, model.in_channels)
+
+
+FORMATS: Dict[str, Format] = {
+    item.name: item
+    for item in (
+        Format(
+            "PyTorch",
+            (".pth", ".pt"),
+            lambda start: start.startswith((b"PK\x03\x04", _TORCH_LEGACY)),
+            lambda path: names.from_torch(read_torch(path)),
+            lambda path, state: write_torch(path, names.to_torch(state)),
+        ),
+        Format(
+            "Paddle",
+            (".pdparams",),
+            lambda start: start.startswith(b"\x80"),
+            read_pickle,
+            write_pickle,
+        ),
+        Format(
+            "safetensors",
+            (".safetensors",),
+            lambda start: start[8:9] == b"{",
+            lambda path: names.from_torch(read_safetensors(path)),
+            lambda path, state: write_safetensors(path, names.to_torch(state)),
+        ),
+        Format("ONNX", (".onnx",), lambda start: start.startswith(b"\x08"), read_onnx, _write_onnx),
+    )
+}
+SUFFIXES = tuple(suffix for item in FORMATS.values() for suffix in item.suffixes)
+
+
+def format_of(path: Union[str, Path]) -> Format:
+    """The format of an existing file, from its first bytes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is of none of the formats; the message says what it looks like.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: expected a file of weights ({', '.join(SUFFIXES)}), found none"
+        )
+    with path.open("rb") as file:
+        start = file.read(64)
+    for item in FORMATS.values():
+        if item.starts(start):
+            return item
+    refuse_disguised(path)
+    raise ValueError(
+        f"{path}: expected weights of {', '.join(FORMATS)}, but the file starts with {start[:8]!r}; "
+        "fetch or write it again"
+    )
+
+
+def format_to_write(path: Union[str, Path]) -> Format:
+    """The format that a file's suffix asks for.
+
+    Raises:
+        ValueError: no format has this suffix.
+    """
+    suffix = Path(path).suffix.lower()
+    for item in FORMATS.values():
+        if suffix in item.suffixes:
+            return item
+    raise ValueError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
+
+
+def read_weights(path: Union[str, Path]) -> State:
+    """A weights file of any format, in the published layout; dtypes are the file's.
+
+    Raises:
+        FileNotFoundError, ValueError: it cannot be read; the message names it. No code in it runs.
+    """
+    path = Path(path)
+    return format_of(path).read(path)
+
+
+def write_weights(path: Union[str, Path], state: State) -> None:
+    """Write weights in the format of the suffix, whole or not at all.
+
+    Raises:
+        ValueError: no format has this suffix. OSError: it cannot be written.
+    """
+    format_to_write(path).write(Path(path), restore_biases(state))
+
+
+def architecture_of(state: State, source: str) -> Architecture:
+    """The model that weights in the published layout belong to; see ``recognise``."""
+    shapes = {name: np.shape(value) for name, value in state.items() if isinstance(name, str)}
+    return recognise(shapes, source)

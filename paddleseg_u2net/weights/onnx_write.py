@@ -1,0 +1,205 @@
+"""A U²-Net as an ONNX file, for ONNX Runtime and all that reads such files (rembg, OpenVINO)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+import numpy as np
+
+from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
+from paddleseg_u2net.files import write_bytes
+from paddleseg_u2net.weights.biases import restore_biases
+from paddleseg_u2net.weights.onnx_graph import EPSILON
+from paddleseg_u2net.weights.onnx_tensors import onnx_module
+
+_OLDEST = 13  # before, Softmax meant something else
+
+
+def write_onnx(
+    path: Union[str, Path],
+    state: Mapping[str, np.ndarray],
+    table: StageTable,
+    num_classes: int = 1,
+    in_channels: int = 3,
+    opset: int = _OLDEST,
+    activation: bool = True,
+    preprocessing: Optional[Mapping[str, str]] = None,
+) -> None:
+    """Write the network for evaluation, with every BatchNorm folded into its convolution.
+
+    The file's input is ``input``, float32 (N, in_channels, H, W), normalised as in training; any
+    N, H and W of 1 or more. Its outputs are ``d0`` (fused), ``d1``, ... (side outputs from fine to
+    coarse), float32 (N, num_classes, H, W). The tensors have the published names.
+
+    Args:
+        path: the file; it appears whole or not at all.
+        state: weights in the published layout, or of a model of this package.
+        opset: version of the operators, 13 or more; 13 is read by ONNX Runtime 1.7 and later.
+        activation: whether outputs are probabilities, by sigmoid for one class and softmax over
+            classes else. Otherwise they are logits.
+        preprocessing: texts for those who run the file, stored as its metadata.
+
+    Raises:
+        ValueError: the package ``onnx`` is missing or does not know this opset; or the weights
+            are not those of this network, or not finite once folded.
+    """
+    onnx = onnx_module(path)
+    newest = onnx.defs.onnx_opset_version()
+    if not _OLDEST <= opset <= newest:
+        raise ValueError(
+            f"{path}: opset {opset}: expected {_OLDEST} to {newest}, which onnx {onnx.__version__} "
+            "knows"
+        )
+    program = build(table, num_classes, in_channels)
+    weights = _folded(state, program, str(path))
+    graph = _Graph(onnx_module(path, "onnx.helper"), program, activation)
+    model = graph.model(onnx_module(path, "onnx.numpy_helper"), weights, opset)
+    onnx.helper.set_model_props(model, dict(preprocessing or {}))
+    write_bytes(path, model.SerializeToString())
+
+
+def _folded(
+    state: Mapping[str, np.ndarray], program: Program, source: str
+) -> Dict[str, np.ndarray]:
+    """Kernels and biases with BatchNorm in them, float32, rounded once."""
+    state = restore_biases(state)
+    for name, shape in program.shapes().items():
+        if name not in state or np.shape(state[name]) != shape:
+            got = f"one of {list(np.shape(state[name]))}" if name in state else "none"
+            raise ValueError(
+                f"{source}: not written: expected {name} of shape {list(shape)}, got {got}; the "
+                "weights must belong to these stages, classes and channels"
+            )
+    weights = {}
+    for conv in program.convolutions:
+        kernel, bias = (
+            np.asarray(state[f"{conv.layer}.{part}"], np.float64) for part in ("weight", "bias")
+        )
+        if conv.normalised:
+            factor, shift = _batchnorm(conv, state)
+            kernel, bias = kernel * factor.reshape(-1, 1, 1, 1), bias * factor + shift
+        for part, value in (("weight", kernel), ("bias", bias)):
+            with np.errstate(over="ignore"):
+                weights[f"{conv.layer}.{part}"] = rounded = value.astype(np.float32)
+            if not np.isfinite(rounded).all():
+                raise ValueError(
+                    f"{source}: {conv.layer} cannot be folded: with {conv.batchnorm} in it, it "
+                    "holds NaN or infinity; the BatchNorm's variance may be below 0"
+                )
+    return weights
+
+
+def _batchnorm(conv: Convolution, state: Mapping[str, np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+    """What a BatchNorm multiplies with and adds, float64 (channels,)."""
+    weight, bias, mean, variance = (
+        np.asarray(state[f"{conv.batchnorm}.{part}"], np.float64)
+        for part in ("weight", "bias", "_mean", "_variance")
+    )
+    with np.errstate(all="ignore"):  # what is not finite is refused when it is rounded
+        factor = weight / np.sqrt(variance + EPSILON)
+        return factor, bias - mean * factor
+
+
+class _Graph:
+    """Turns the steps of a program into nodes; a step's result is named after its layer."""
+
+    def __init__(self, helper: Any, program: Program, activation: bool) -> None:
+        self.helper = helper
+        self.nodes: List[Any] = []
+        self.initializers: Dict[str, np.ndarray] = {
+            "zero": np.array([0], np.int64),
+            "two": np.array([2], np.int64),
+            "four": np.array([4], np.int64),
+        }
+        self.in_channels = program.convolutions[0].in_channels
+        self.classes = program.convolutions[-1].out_channels
+        self.outputs = [f"d{number}" for number in range(len(program.outputs))]
+        names = dict(zip(program.outputs, self.outputs))
+        if activation:
+            names = {step: f"{name}_logits" for step, name in names.items()}
+        results: List[str] = []
+        for number, step in enumerate(program.operations):
+            name = names.get(number, f"{step.kind}_{number}" if number else "input")
+            inputs = [results[taken] for taken in step.inputs]
+            results.append(self._add(step, inputs, name) if number else name)
+        for output in self.outputs if activation else ():
+            attributes = {} if self.classes == 1 else {"axis": 1}
+            operator = "Sigmoid" if self.classes == 1 else "Softmax"
+            self._node(operator, [f"{output}_logits"], output, **attributes)
+
+    def _add(self, step: Operation, inputs: List[str], name: str) -> str:
+        if step.conv is not None:
+            return self._convolution(step.conv, inputs[0], name)
+        if step.kind == "resize":
+            return self._resize(inputs[0], inputs[1], name)
+        if step.kind == "pool":
+            window: Dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}
+            return self._node("MaxPool", inputs, name, **window)
+        if step.kind == "concat":
+            return self._node("Concat", inputs, name, axis=1)
+        return self._node("Add", inputs, name)
+
+    def _convolution(self, conv: Convolution, x: str, name: str) -> str:
+        weights = [f"{conv.layer}.weight", f"{conv.layer}.bias"]
+        pad = conv.dilation * (conv.kernel // 2)
+        result = self._node(
+            "Conv",
+            [x, *weights],
+            conv.layer if conv.normalised else name,
+            kernel_shape=[conv.kernel] * 2,
+            dilations=[conv.dilation] * 2,
+            pads=[pad] * 4,
+        )
+        return self._node("Relu", [result], conv.name) if conv.normalised else result
+
+    def _resize(self, x: str, like: str, name: str) -> str:
+        """``x`` in the height and width of ``like``, whatever these are when the file is run."""
+        parts = [
+            self._slice(f"{name}.size", like, "two", "four"),
+            self._slice(f"{name}.batch", x, "zero", "two"),
+        ]
+        sizes = self._node("Concat", parts[::-1], f"{name}.sizes", axis=0)
+        return self._node(
+            "Resize",
+            [x, "", "", sizes],
+            name,
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        )
+
+    def _slice(self, name: str, x: str, start: str, end: str) -> str:
+        shape = self._node("Shape", [x], f"{name}.shape")
+        return self._node("Slice", [shape, start, end, "zero"], name)
+
+    def _node(self, operator: str, inputs: List[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(
+            self.helper.make_node(operator, inputs, [output], name=output, **attributes)
+        )
+        return output
+
+    def model(self, numpy_helper: Any, weights: Mapping[str, np.ndarray], opset: int) -> Any:
+        """The file's ModelProto."""
+        tensors = [
+            numpy_helper.from_array(value, name)
+            for name, value in {**self.initializers, **weights}.items()
+        ]
+        graph = self.helper.make_graph(
+            self.nodes,
+            "U2Net",
+            [self._image("input", self.in_channels)],
+            [self._image(name, self.classes) for name in self.outputs],
+            tensors,
+        )
+        versions = [self.helper.make_opsetid("", opset)]
+        return self.helper.make_model(
+            graph,
+            opset_imports=versions,
+            # The oldest version that this opset allows: older programs read the file.
+            ir_version=self.helper.find_min_ir_version_for(versions),
+            producer_name="paddleseg_u2net",
+        )
+
+    def _image(self, name: str, channels: int) -> Any:
+        shape = ["batch", channels, "height", "width"]
+        return self.helper.make_tensor_value_info(name, 1, shape)  # 1: float32

@@ -1,0 +1,136 @@
+"""``.pth`` and ``.pt``: weights as ``torch.save`` writes them, read without PyTorch.
+
+Nothing that a file holds is run: see ``unpickle``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, List, Mapping, Union
+
+import numpy as np
+
+from paddleseg_u2net.weights.disguise import PICKLE, ZIP, refuse_disguised
+from paddleseg_u2net.weights.pytorch_containers import (
+    SPARE,
+    LegacyContainer,
+    TorchScriptError,
+    ZipContainer,
+)
+from paddleseg_u2net.weights.pytorch_tensors import Tensor
+from paddleseg_u2net.weights.unpickle import UnknownGlobalError
+
+Container = Union[ZipContainer, LegacyContainer]
+
+# Where training programs put the weights; of two the first is taken, averages before the rest.
+_WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "params_ema", "params")
+_DEEPEST = 2
+# What DataParallel and torch.compile put before the names; the latter also further inside.
+_PREFIXES = re.compile(r"^(module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
+_MOST_SHARING = 4  # how much larger all tensors together may be than what they are views of
+_SAVE = "torch.save(model.state_dict(), path)"
+
+
+def read_torch(path: Union[str, Path]) -> Dict[str, np.ndarray]:
+    """The weights in a file of ``torch.save``, in the order of the file.
+
+    Read are both of PyTorch's formats, with a dictionary of tensors that stands alone or, up to
+    two dictionaries deep, under ``state_dict``, ``model``, ``net``, ``model_state_dict``,
+    ``params_ema`` or ``params``; what stands beside it is ignored. ``module.`` and ``_orig_mod.``
+    are taken off the names. bfloat16 becomes float32, which is exact; other dtypes are kept.
+    Every array has its own memory, also where tensors shared theirs.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no such file, broken, or could only be read by running code in it; the
+            message names the path and the way to mend it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a file of weights (.pth, .pt), found none")
+    refuse_disguised(path, reads=(ZIP, PICKLE))
+    try:
+        with path.open("rb") as file:
+            return _read(file)
+    except TorchScriptError as error:
+        raise ValueError(
+            f"{path}: it is an archive of TorchScript, a program; expected weights alone: load it "
+            f"with model = torch.jit.load(path) and write them with {_SAVE}"
+        ) from error
+    except _WholeModelError as error:
+        raise ValueError(
+            f"{path}: it cannot be read safely, since it seems to hold a whole model "
+            f"(torch.save(model)) and not its weights ({error}); load it where it was made, and "
+            f"only if you trust it, and write the weights with {_SAVE}"
+        ) from error
+    except Exception as error:  # a broken file can raise anything
+        raise ValueError(
+            f"{path}: expected a file written by torch.save, but it cannot be read "
+            f"({str(error) or type(error).__name__}); it may be cut or of another format: fetch it "
+            f"again, or write it with {_SAVE}"
+        ) from error
+
+
+class _WholeModelError(ValueError):
+    """The file names classes of a model."""
+
+
+def _read(file: BinaryIO) -> Dict[str, np.ndarray]:
+    is_zip = file.read(2) == b"PK"
+    file.seek(0)
+    container: Container = ZipContainer(file) if is_zip else LegacyContainer(file)
+    try:
+        content = container.content()
+    except UnknownGlobalError as error:
+        # All that a pickled module holds of its own; a dictionary of weights names none of these.
+        head = container.head()
+        if any(part in head for part in (b"torch.nn.modules", b"_parameters")):
+            raise _WholeModelError(str(error)) from error
+        raise
+    return _arrays(_renamed(_unwrapped(content)), container)
+
+
+def _unwrapped(content: Any) -> Dict[Any, Any]:
+    """The dictionary of tensors in what was saved."""
+    if not isinstance(content, dict):
+        raise ValueError(f"a dictionary of tensors was expected, got {type(content).__name__}")
+    for _ in range(_DEEPEST):
+        inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)]
+        content = inner[0] if inner else content
+    return content
+
+
+def _renamed(state: Mapping[Any, Any]) -> Dict[str, Any]:
+    """``state`` without the prefixes of wrapped models."""
+    renamed: Dict[str, Any] = {}
+    for key, value in state.items():
+        if not isinstance(key, str):
+            raise ValueError(f"a weight's name was expected, got {key}")
+        if not isinstance(value, (Tensor, np.ndarray)):
+            raise ValueError(
+                f"{key[:80]!a} is of the kind {type(value).__name__}, not a tensor; weights may "
+                f"stand under one of {', '.join(_WRAPPERS)}, at most {_DEEPEST} deep"
+            )
+        name = _PREFIXES.sub("", key)
+        if name in renamed:
+            raise ValueError(f"two weights are named {name[:80]!a}, one of them with a prefix")
+        renamed[name] = value
+    return renamed
+
+
+def _arrays(state: Mapping[str, Any], container: Container) -> Dict[str, np.ndarray]:
+    """``state`` with arrays for tensors; every storage is read once."""
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    total = sum(value.size for value in tensors.values())
+    if total > _MOST_SHARING * container.rows + SPARE:
+        raise ValueError(f"its tensors take {total} bytes, but it holds only {container.rows}")
+    users: Dict[str, List[str]] = {}
+    for name, tensor in tensors.items():
+        users.setdefault(tensor.storage.key, []).append(name)
+    arrays: Dict[str, np.ndarray] = {}
+    for names in users.values():
+        data = container.read(tensors[names[0]].storage)
+        for name in names:
+            arrays[name] = tensors[name].array(data, container.big_endian)
+    return {name: arrays.get(name, value) for name, value in state.items()}

@@ -1,0 +1,180 @@
+"""The two kinds of files that ``torch.save`` writes: a pickle and the rows of numbers beside it.
+
+Zip (PyTorch 1.6 and newer): members ``NAME/data.pkl``, ``NAME/data/KEY`` and ``NAME/byteorder``.
+Legacy: pickles of a magic number, a version, facts about the computer, the content and the keys,
+then for each key a count and its row, little endian. See ``torch/serialization.py``. Members are
+only ever read by name into memory; no part of a file becomes a file.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from typing import Any, BinaryIO, Dict, List
+
+from paddleseg_u2net.weights.pytorch_tensors import TENSORS, Storage, storage_of
+from paddleseg_u2net.weights.unpickle import load_pickle
+
+MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_VERSION = 1001
+# Weights hardly shrink when they are packed; what grows far more than this was made to.
+_MOST_GROWTH = 20
+_HEAD = 2**20
+SPARE = 2**24  # bytes beyond which limits apply
+
+
+class TorchScriptError(ValueError):
+    """The file is an archive of TorchScript: a program and not weights alone."""
+
+
+class _Storages:
+    """The storages that a pickle names, each with one type and count."""
+
+    def __init__(self) -> None:
+        self.named: Dict[str, Storage] = {}
+
+    def __call__(self, identity: Any) -> Storage:
+        storage = storage_of(identity)
+        if self.named.setdefault(storage.key, storage).size != storage.size:
+            raise ValueError(f"it gives storage {storage.key[:40]!a} two sizes")
+        return storage
+
+
+class ZipContainer:
+    """A file of PyTorch 1.6 or newer."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        size = os.fstat(file.fileno()).st_size
+        self.archive = zipfile.ZipFile(file)
+        self.members = _checked_members(self.archive, size)
+        self.root = self._root()
+        self.pickle = self._bytes(self._member("data.pkl"))
+        self.big_endian = self._big_endian()
+        self.rows = sum(member.file_size for member in self.members.values())
+
+    def content(self) -> Any:
+        """What was saved, with ``Tensor`` in the place of tensors."""
+        return load_pickle(io.BytesIO(self.pickle), TENSORS, _Storages())
+
+    def head(self) -> bytes:
+        """The first bytes of the pickle."""
+        return self.pickle[:_HEAD]
+
+    def read(self, storage: Storage) -> bytes:
+        """The row of a storage; its checksum is compared."""
+        member = self._member(f"data/{storage.key}")
+        if member.file_size // storage.type.bits.itemsize != storage.count:
+            raise ValueError(
+                f"storage {storage.key[:40]!a} has {member.file_size} bytes, but its tensor tells "
+                f"of {storage.size}"
+            )
+        return self._bytes(member)
+
+    def _bytes(self, member: zipfile.ZipInfo) -> bytes:
+        # With a size, no more than that is ever unpacked, whatever the member holds.
+        with self.archive.open(member) as file:
+            data = file.read(member.file_size)
+        if len(data) != member.file_size:
+            raise ValueError(f"{member.filename[:80]!a} in it is cut")
+        return data
+
+    def _root(self) -> str:
+        roots = [name[: -len("data.pkl")] for name in self.members if name.endswith("/data.pkl")]
+        roots = [root for root in roots if root.count("/") == 1]
+        if any(name.endswith("/constants.pkl") for name in self.members):
+            raise TorchScriptError
+        if len(roots) != 1:
+            found = ", ".join(f"{name[:40]!a}" for name in list(self.members)[:4])
+            raise ValueError(
+                f"it is a zip archive with {len(roots)} members data.pkl instead of one; it "
+                f"holds {found or 'nothing'}"
+            )
+        return roots[0]
+
+    def _member(self, name: str) -> zipfile.ZipInfo:
+        full = self.root + name
+        if full not in self.members:
+            raise ValueError(f"its member {full[:80]!a} is missing")
+        return self.members[full]
+
+    def _big_endian(self) -> bool:
+        member = self.members.get(f"{self.root}byteorder")
+        order = b"little" if member is None else self._bytes(member)
+        if order not in (b"little", b"big"):
+            raise ValueError(f"its byte order is {order[:20]!r}, expected 'little' or 'big'")
+        return order == b"big"
+
+
+def _checked_members(archive: zipfile.ZipFile, size: int) -> Dict[str, zipfile.ZipInfo]:
+    members: Dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        if member.filename in members:
+            raise ValueError(f"it holds two members {member.filename[:80]!a}")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{member.filename[:80]!a} in it is packed in an unusual way")
+        members[member.filename] = member
+    if sum(member.compress_size for member in members.values()) > size:
+        raise ValueError("its members are larger than itself: they overlap")
+    if sum(member.file_size for member in members.values()) > _MOST_GROWTH * size + SPARE:
+        raise ValueError(f"unpacked it would be more than {_MOST_GROWTH} times as large")
+    return members
+
+
+class LegacyContainer:
+    """A file of PyTorch before 1.6, or of ``_use_new_zipfile_serialization=False``."""
+
+    big_endian = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.rows = os.fstat(file.fileno()).st_size
+        self.places: Dict[str, int] = {}
+
+    def content(self) -> Any:
+        """What was saved, with ``Tensor`` in the place of tensors."""
+        if load_pickle(self.file, {}) != MAGIC:
+            raise ValueError("it is a pickle, but none of torch.save; is it of Paddle?")
+        version = load_pickle(self.file, {})
+        if version != _LEGACY_VERSION:
+            raise ValueError("its version is unknown")
+        load_pickle(self.file, {})  # facts about the computer; the numbers do not depend on them
+        storages = _Storages()
+        content = load_pickle(self.file, TENSORS, storages)
+        self._find_rows(load_pickle(self.file, {}), storages.named)
+        return content
+
+    def head(self) -> bytes:
+        """The first bytes of the pickles."""
+        self.file.seek(0)
+        return self.file.read(_HEAD)
+
+    def _find_rows(self, keys: Any, storages: Dict[str, Storage]) -> None:
+        """Walk over the rows behind the pickles and note where each begins."""
+        for key in _texts(keys):
+            storage = storages.get(key)
+            if storage is None or key in self.places:
+                raise ValueError(f"it holds storage {key[:40]!a} twice or for nothing")
+            count = self.file.read(8)
+            if count != storage.count.to_bytes(8, "little"):
+                raise ValueError(f"storage {key[:40]!a} has another count than its tensor tells of")
+            self.places[key] = self.file.tell()
+            if self.places[key] + storage.size > self.rows:
+                raise ValueError(f"storage {key[:40]!a} is cut")
+            self.file.seek(storage.size, os.SEEK_CUR)
+
+    def read(self, storage: Storage) -> bytes:
+        """The row of a storage."""
+        if storage.key not in self.places:
+            raise ValueError(f"storage {storage.key[:40]!a} is missing")
+        self.file.seek(self.places[storage.key])
+        data = self.file.read(storage.size)
+        if len(data) != storage.size:
+            raise ValueError(f"storage {storage.key[:40]!a} is cut")
+        return data
+
+
+def _texts(keys: Any) -> List[str]:
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("it has no list of its storages")
+    return keys

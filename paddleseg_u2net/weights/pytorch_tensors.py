@@ -1,0 +1,237 @@
+"""Tensors as PyTorch pickles them: where each lies in which storage, checked; and their arrays.
+
+What the names in a pickle stand for follows ``torch/_utils.py`` and ``torch/storage.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.weights.pickled_arrays import ARRAYS, dimensions, whole
+
+
+_MOST_BITS = 8  # of a tensor's metadata; PyTorch has two
+
+
+@dataclass(frozen=True)
+class ElementType:
+    """A dtype of PyTorch, and of numpy the one that has its bits; little endian."""
+
+    name: str
+    bits: np.dtype
+
+
+_TYPES = {
+    name: ElementType(name, np.dtype(code))
+    for name, code in (
+        *(("float64", "<f8"), ("float32", "<f4"), ("float16", "<f2"), ("bfloat16", "<u2")),
+        *(("int64", "<i8"), ("int32", "<i4"), ("int16", "<i2"), ("int8", "i1"), ("uint8", "u1")),
+        *(("uint64", "<u8"), ("uint32", "<u4"), ("uint16", "<u2"), ("bool", "?")),
+        *(("complex64", "<c8"), ("complex128", "<c16")),
+    )
+}
+STORAGES = {
+    "float64": "DoubleStorage",
+    "float32": "FloatStorage",
+    "float16": "HalfStorage",
+    "bfloat16": "BFloat16Storage",
+    "int64": "LongStorage",
+    "int32": "IntStorage",
+    "int16": "ShortStorage",
+    "int8": "CharStorage",
+    "uint8": "ByteStorage",
+    "bool": "BoolStorage",
+    "complex64": "ComplexFloatStorage",
+    "complex128": "ComplexDoubleStorage",
+}
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A row of numbers beside the pickle."""
+
+    key: str
+    type: ElementType
+    count: int
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.count * self.type.bits.itemsize
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A view of a storage; offset and strides count elements of ``type``."""
+
+    storage: Storage
+    type: ElementType
+    offset: int
+    shape: Tuple[int, ...]
+    strides: Tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """In bytes, as an array of its own; bfloat16 becomes float32."""
+        itemsize = 4 if self.type.name == "bfloat16" else self.type.bits.itemsize
+        return math.prod(self.shape) * itemsize
+
+    def array(self, data: bytes, big_endian: bool) -> np.ndarray:
+        """The tensor in native byte order, from the bytes of its storage's whole row."""
+        bits = self.type.bits.newbyteorder(">") if big_endian else self.type.bits
+        if not math.prod(self.shape):
+            array = np.empty(self.shape, bits)
+        else:
+            row = np.frombuffer(data, bits, len(data) // bits.itemsize)[self.offset :]
+            strides = [step * bits.itemsize for step in self.strides]
+            array = np.lib.stride_tricks.as_strided(row, self.shape, strides, writeable=False)
+        array = array.astype(bits.newbyteorder("="), order="C")
+        return _widened(array) if self.type.name == "bfloat16" else array
+
+
+def _widened(bits: np.ndarray) -> np.ndarray:
+    """bfloat16 as float32: the upper half of its bits."""
+    wide = bits.reshape(-1).astype(np.uint32) << np.uint32(16)
+    return wide.view(np.float32).reshape(bits.shape)
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, kind: Any = None) -> Tensor:
+    if not isinstance(storage, Storage):
+        raise ValueError("it makes a tensor of what is no storage")
+    kind = storage.type if kind is None else kind
+    if not isinstance(kind, ElementType):
+        raise ValueError("it makes a tensor of an unknown dtype")
+    sizes, steps = dimensions(shape), dimensions(strides)
+    if len(sizes) != len(steps):
+        raise ValueError(f"it makes a tensor of {len(sizes)} dimensions with {len(steps)} strides")
+    # A stride that is never taken may be any number, also one that numpy cannot hold.
+    steps = [step if size > 1 else 0 for size, step in zip(sizes, steps)]
+    last = whole(offset) + sum((size - 1) * step for size, step in zip(sizes, steps))
+    held = storage.size // kind.bits.itemsize
+    if math.prod(sizes) and last >= held:
+        raise ValueError(
+            f"a tensor of shape {_short(sizes)} reaches beyond its storage of {held} numbers"
+        )
+    return Tensor(storage, kind, offset, tuple(sizes), tuple(steps))
+
+
+def _short(sizes: List[int]) -> str:
+    return f"[{', '.join(map(str, sizes[:8]))}{', ...' if len(sizes) > 8 else ''}]"
+
+
+def _refuse_lazy_bits(metadata: Any) -> None:
+    if metadata is None:
+        return
+    if not isinstance(metadata, dict) or len(metadata) > _MOST_BITS:
+        raise ValueError("a tensor's metadata should be a small dictionary")
+    if any(value is not False for value in metadata.values()):
+        raise ValueError("a tensor is to be negated or conjugated: write it with .resolve_neg()")
+
+
+def _version_1(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
+    return _tensor(storage, offset, shape, strides)
+
+
+def _version_2(
+    storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, hooks: Any, metadata: Any = None
+) -> Tensor:
+    _refuse_lazy_bits(metadata)
+    return _tensor(storage, offset, shape, strides)
+
+
+def _version_3(*arguments: Any) -> Tensor:
+    """As version 2, with the dtype before the metadata."""
+    if not 7 <= len(arguments) <= 8 or not isinstance(arguments[6], ElementType):
+        raise ValueError("it makes a tensor of too few values, or without a dtype")
+    _refuse_lazy_bits(arguments[7] if len(arguments) > 7 else None)
+    storage, offset, shape, strides, _, _, kind = arguments[:7]
+    return _tensor(storage, offset, shape, strides, kind)
+
+
+def _parameter(data: Any, grad: Any, hooks: Any, state: Any = None) -> Tensor:
+    if not isinstance(data, Tensor):
+        raise ValueError("it makes a parameter of what is no tensor")
+    return data
+
+
+def _with_attributes(make: Any, kind: Any, arguments: Any, state: Any) -> Tensor:
+    """A tensor that was given attributes in Python; they are left out."""
+    known = make in (_version_2, _version_3) and kind in (_tensor_class, _parameter_class)
+    if not known or not isinstance(arguments, tuple):
+        raise ValueError("it makes a tensor of a class of its own")
+    return make(*arguments)
+
+
+def _tensor_class() -> None:
+    raise ValueError("it calls torch.Tensor, which a file of weights only names")
+
+
+def _parameter_class() -> None:
+    raise ValueError("it calls torch.nn.Parameter, which a file of weights only names")
+
+
+def _size(sizes: Any = ()) -> Tuple[int, ...]:
+    return tuple(dimensions(sizes))
+
+
+def _device(kind: Any, index: Any = None) -> str:
+    """The device a tensor was on, of no use here."""
+    return kind if isinstance(kind, str) else ""
+
+
+def _counter(counts: Any = None) -> Dict[Any, Any]:
+    """A Counter, as schedules keep one; the same dictionary, so that none is copied."""
+    counts = {} if counts is None else counts
+    if not isinstance(counts, dict):
+        raise ValueError("it counts what is no dictionary")
+    return counts
+
+
+def _storage_types() -> Dict[str, ElementType]:
+    types = {name: _TYPES[kind] for kind, name in STORAGES.items()}
+    found = {f"torch.{name}": kind for name, kind in types.items()}
+    found.update({f"torch.cuda.{name}": kind for name, kind in types.items()})
+    # Newer dtypes have no storage class of their own: bytes, and the tensor names its dtype.
+    for name in ("torch.storage.UntypedStorage", "torch.UntypedStorage"):
+        found[name] = _TYPES["uint8"]
+    return found
+
+
+TENSORS: Dict[str, Any] = {
+    **ARRAYS,
+    **_storage_types(),
+    **{f"torch.{name}": kind for name, kind in _TYPES.items()},
+    "torch._utils._rebuild_tensor": _version_1,
+    "torch._utils._rebuild_tensor_v2": _version_2,
+    "torch._utils._rebuild_tensor_v3": _version_3,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._tensor._rebuild_from_type_v2": _with_attributes,
+    "torch.Tensor": _tensor_class,
+    "torch.nn.parameter.Parameter": _parameter_class,
+    "torch.Size": _size,
+    "torch.device": _device,
+    "collections.Counter": _counter,
+}
+
+
+def storage_of(identity: Any) -> Storage:
+    """The storage that a persistent id names: ("storage", type, key, device, count[, view]).
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if not isinstance(identity, tuple) or not 5 <= len(identity) <= 6:
+        raise ValueError("it refers to something that is no storage")
+    word, kind, key, _, count = identity[:5]
+    if word != "storage" or not isinstance(kind, ElementType):
+        raise ValueError("it refers to something that is no storage")
+    if identity[5:] not in ((), (None,)):
+        raise ValueError("it holds views of storages, as PyTorch before 0.4 wrote: write it anew")
+    if not isinstance(key, str):
+        raise ValueError("a storage is named by what is no text")
+    return Storage(key, kind, whole(count))

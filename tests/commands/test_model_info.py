@@ -1,0 +1,123 @@
+"""The model card, typed as users type it."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from paddleseg_u2net.architecture import TABLES, build
+from paddleseg_u2net.architecture.counts import count
+from paddleseg_u2net.commands import main, model_info
+from paddleseg_u2net.weights import write_pickle
+from tests.models.stock import SMALL
+
+
+@pytest.fixture
+def config(tmp_path, tiny):
+    tiny["model"].update(stages=SMALL, num_classes=2, in_channels=4)
+    path = tmp_path / "own|name.yml"
+    path.write_text(yaml.safe_dump({"model": tiny["model"], "preprocess": {"size": [32, 32]}}))
+    return path
+
+
+def _cells(text):
+    """The first words of a line -> its cells; columns are two or more spaces apart."""
+    rows = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text]
+    return {row[0]: row[1:] for row in rows if row}
+
+
+def test_the_published_models_without_arguments(capsys):
+    assert model_info.run([]) == 0
+    text = capsys.readouterr().out
+    cells = _cells(text.split("\n\n")[0].splitlines())
+    assert cells["320x320"] == ["U2Net", "U2NetP"]
+    assert cells["parameters, M [1]"] == ["44.010", "1.131"]
+    assert cells["multiply-adds, G [2]"] == ["58.598", "19.756"]
+    assert cells["receptive field, pixels [9]"] == ["6624", "6624"]
+    assert all(f"\n[{number}] " in text for number in range(1, 10))
+
+
+def test_columns_are_aligned(capsys):
+    model_info.run(["--size", "20000", "20000", "--num_classes", "3"])
+    text = capsys.readouterr().out
+    lines = text.split("\n\n")[0].splitlines()
+    assert len(lines) == 11 and len({len(line) for line in lines}) == 1
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_size_channels_and_classes_reach_the_counts(tmp_path):
+    path = tmp_path / "new" / "card.json"
+    words = ["--size", "96", "64", "--in_channels", "1", "--num_classes", "4"]
+    assert model_info.run([*words, "--json", str(path)]) == 0
+    content = json.loads(path.read_text())
+    assert (content["width"], content["height"]) == (96, 64)
+    for model in content["models"]:
+        assert (model["num_classes"], model["in_channels"]) == (4, 1)
+        expected = count(build(TABLES[model["name"]], 4, 1), 64, 96)
+        assert model["counts"] == expected._asdict()
+        assert model["stages"][0]["shape"] == [64, 64, 96]
+
+
+def test_models_of_configurations_stand_beside_the_published_ones(config, tmp_path):
+    path = tmp_path / "card.json"
+    assert model_info.run(["--config", str(config), str(config), "--json", str(path)]) == 0
+    models = json.loads(path.read_text())["models"]
+    assert [model["name"] for model in models] == ["U2Net", "U2NetP", "own|name", "own|name"]
+    assert (models[2]["num_classes"], models[2]["in_channels"]) == (2, 4)
+    assert models[2]["stages"][0]["shape"] == [16, 320, 320]
+
+
+def test_the_model_of_a_weights_file(tmp_path):
+    state = {
+        name: np.zeros(shape, "float32")
+        for name, shape in build(TABLES["U2NetP"], 2, 4).shapes().items()
+    }
+    write_pickle(tmp_path / "some.pdparams", state)
+    path = tmp_path / "card.json"
+    words = ["--model_path", str(tmp_path / "some.pdparams"), "--json", str(path)]
+    assert model_info.run(words) == 0
+    found = json.loads(path.read_text())["models"][2]
+    assert (found["name"], found["num_classes"], found["in_channels"]) == ("some", 2, 4)
+    assert found["counts"] == count(build(TABLES["U2NetP"], 2, 4), 320, 320)._asdict()
+
+
+def test_a_row_for_each_stage(capsys):
+    assert model_info.run(["--stages"]) == 0
+    blocks = capsys.readouterr().out.split("\n\n")
+    assert [block.splitlines()[0] for block in blocks[1:3]] == ["U2Net", "U2NetP"]
+    cells = _cells(blocks[1].splitlines()[2:])
+    assert len(cells) == 12
+    assert cells["stage4"] == ["512x40x40", "3.987", "4.955", "1792"]
+
+
+def test_markdown(config, capsys):
+    assert model_info.run(["--markdown", "--stages", "--config", str(config)]) == 0
+    text = capsys.readouterr().out
+    lines = text.splitlines()
+    assert lines[0] == r"| 320x320 | U2Net | U2NetP | own\|name |"
+    assert lines[1] == "| --- | ---: | ---: | ---: |"
+    assert text.count("| sides |") == 3
+    # A line before a table and behind it, else it is none.
+    assert "\nU2Net\n\n| stage |" in text and "```text\nFor one picture" in text
+
+
+@pytest.mark.parametrize("words", [["--size", "0", "3"], ["--in_channels", "0"], ["--size", "3"]])
+def test_numbers_below_one_are_errors_of_usage(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        model_info.run(words)
+    assert stop.value.code == 2
+    assert "--size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--config", "--model_path"])
+def test_a_missing_file_is_named(flag, tmp_path, capsys):
+    assert main("model_info", [flag, str(tmp_path / "none.yml")]) == 1
+    captured = capsys.readouterr()
+    assert "none.yml" in captured.err and captured.out == ""
+
+
+def test_nothing_is_printed_where_the_file_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main("model_info", ["--json", str(tmp_path / "file" / "card.json")]) == 1
+    assert "file" in capsys.readouterr().err

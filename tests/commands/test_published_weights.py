@@ -1,0 +1,114 @@
+"""Published weights on the commands: by name, by file, without a configuration."""
+
+import json
+
+import numpy as np
+import pytest
+
+from paddleseg_u2net.commands import main
+from paddleseg_u2net.images import read_mask
+from paddleseg_u2net.weights import ZOO, read_weights, write_weights, zoo
+from tests.weights import narrow
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "published" / "tiny.pth"
+    write_weights(path, narrow.state())
+    return path
+
+
+@pytest.fixture
+def named(weights, tmp_path, monkeypatch):
+    """A row of the zoo for that file; its preprocessing is at 64x64."""
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path / "home"))
+    source = zoo.Source("tiny.pth", (str(weights),), None, None, "this test")
+    row = ZOO["u2net"]._replace(
+        sources=(source,), preprocess={"type": "official", "size": [64, 64]}
+    )
+    monkeypatch.setitem(ZOO, "tiny", row)
+    return "tiny"
+
+
+def predict(model_path, drawn, folder, *more):
+    words = ["--model_path", str(model_path), "--image_path", str(drawn / "images")]
+    return main("predict", [*words, "--save_dir", str(folder), *more])
+
+
+def maps(folder):
+    paths = sorted((folder / "saliency").glob("*.png"))
+    return {path.name: read_mask(path) for path in paths}
+
+
+def test_a_file_without_a_configuration_is_recognised(weights, drawn, tmp_path, capsys):
+    opts = ["--opts", "preprocess.size=[64,64]"]
+    assert predict(weights, drawn, tmp_path / "out", *opts) == 0
+    assert "no configuration given; this is U2Net with stages of its own" in capsys.readouterr().out
+    found = maps(tmp_path / "out")
+    assert len(found) == 12
+    # `official` stretches each map over all grey levels before it is resized
+    assert all(picture.max() - picture.min() > 200 for picture in found.values())
+
+
+def test_a_name_predicts_as_its_row_says(named, weights, drawn, tmp_path, capsys):
+    assert predict(named, drawn, tmp_path / "name") == 0
+    assert "'size': [64, 64]" in capsys.readouterr().out
+    assert predict(weights, drawn, tmp_path / "file", "--opts", "preprocess.size=[64,64]") == 0
+    by_name, by_file = maps(tmp_path / "name"), maps(tmp_path / "file")
+    for name, picture in by_name.items():
+        np.testing.assert_array_equal(picture, by_file[name])
+
+
+def test_a_configuration_goes_before_the_row(named, drawn, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "model: {type: U2Net, num_classes: 1, stages: "
+        + json.dumps(narrow.table().as_dict())
+        + "}\npreprocess: {size: [64, 64]}\n"
+    )
+    assert predict(named, drawn, tmp_path / "row") == 0
+    assert predict(named, drawn, tmp_path / "out", "--config", str(tmp_path / "c.yaml")) == 0
+    by_row, found = maps(tmp_path / "row"), maps(tmp_path / "out")
+    assert not any(np.array_equal(found[name], by_row[name]) for name in found)
+
+
+def test_a_name_is_scored(named, drawn, tmp_path):
+    val = ["type=PairDataset", f"dataset_root={drawn}", "val_path=val_list.txt"]
+    words = ["--model_path", named, "--json", str(tmp_path / "s.json")]
+    assert main("val", [*words, "--opts", *(f"val_dataset.{item}" for item in val)]) == 0
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert {"mIoU", "MAE", "maxF", "maxF_paper", "S", "wF"} <= set(scores)
+
+
+def test_scoring_needs_a_data_set(named, capsys):
+    assert main("val", ["--model_path", named]) == 1
+    assert "val_dataset: this key is missing" in capsys.readouterr().err
+
+
+def test_training_starts_from_a_name(named, tiny, drawn, tmp_path, capsys):
+    import yaml
+
+    tiny["model"] = {
+        "type": "U2Net", "num_classes": 3, "stages": narrow.table().as_dict(), "pretrained": named,
+    }  # fmt: skip
+    tiny["loss"]["coef"] = [1] * 7
+    tiny["iters"] = 1
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(tiny))
+    words = ["--config", str(tmp_path / "c.yaml"), "--save_dir", str(tmp_path / "run")]
+    words += ["--opts", "train_dataset.mask_values={0: 0, 255: 2}"]
+    assert main("train", words) == 0
+    out = capsys.readouterr().out
+    assert "side outputs and their fusion (14 tensors) start anew: the file has another" in out
+    trained = read_weights(tmp_path / "run/iter_1/model.pdparams")
+    start, end = narrow.state(), trained["stage1.rebnconvin.conv_s1.weight"]
+    np.testing.assert_allclose(end, start["stage1.rebnconvin.conv_s1.weight"], atol=0.02)
+
+
+@pytest.mark.parametrize("command", ["val", "predict"])
+def test_an_unknown_name_lists_the_known_ones(command, capsys, tmp_path):
+    words = ["--model_path", "u3net"]
+    words += ["--image_path", str(tmp_path)] if command == "predict" else []
+    (tmp_path / "a.png").write_bytes(b"x")
+    assert main(command, words) == 1
+    error = capsys.readouterr().err
+    assert "--model_path u3net: expected a file of weights (.pth" in error
+    assert "u2net, u2netp, u2net_human_seg" in error

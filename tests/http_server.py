@@ -1,0 +1,225 @@
+"""A small web server on 127.0.0.1 whose answers are scripted for each path, bad ones too."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import socket
+import struct
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Dict, List, Mapping, Optional, Tuple, Union
+
+OLD = "Wed, 01 Jan 2020 00:00:00 GMT"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer.
+
+    Args:
+        body: the whole file; a Range request gets a part of it as long as ``ranges`` is true.
+        status: None: 200, 206 or 416, as the request and ``ranges`` want it.
+        headers: sent besides, or instead of the computed ones; None leaves one out.
+        etag, modified: the file's version; If-Range is compared with them.
+        declared: Content-Length; None: the true one.
+        chunked: sent in chunks, without a Content-Length.
+        bare: without Content-Length and without chunks; the end of the connection is the end.
+        packed: Content-Encoding gzip, asked for or not.
+        cut: the connection ends after so many bytes of the body.
+        reset: a cut is a reset connection.
+        stall: the answer stops after so many bytes of the body until ``gate`` is set or the server
+            is closed.
+        silent: a stall before the first line of the answer.
+    """
+
+    body: bytes = b""
+    status: Optional[int] = None
+    headers: Mapping[str, Optional[str]] = field(default_factory=dict)
+    etag: Optional[str] = None
+    modified: Optional[str] = None
+    ranges: bool = True
+    declared: Optional[int] = None
+    chunked: bool = False
+    bare: bool = False
+    packed: bool = False
+    cut: Optional[int] = None
+    reset: bool = False
+    stall: Optional[int] = None
+    silent: bool = False
+    gate: Optional[threading.Event] = None
+
+    @classmethod
+    def redirect(cls, address: str, status: int = 302) -> Reply:
+        """Another address."""
+        return cls(status=status, headers={"Location": address})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asked for; names of headers are in small letters."""
+
+    path: str
+    headers: Mapping[str, str]
+
+    @property
+    def start(self) -> Optional[int]:
+        """First byte of the range, None for the whole file."""
+        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("range", ""))
+        return int(match[1]) if match else None
+
+
+class Server:
+    """``with Server() as server:``, ``server.script("/a", Reply(...), ...)``, then look at
+    ``server.requests``.
+
+    The n-th request for a path gets the n-th reply of its script; the last reply is repeated. A
+    path without a script is answered 404.
+    """
+
+    def __init__(self) -> None:
+        self.requests: List[Request] = []
+        self._scripts: Dict[str, List[Reply]] = {}
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._http = _Http(("127.0.0.1", 0), _Handler)
+        self._http.scene = self
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Answer nobody any more; connections that stand are ended. May be called again."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._http.shutdown()
+            self._http.server_close()
+            self._thread.join()
+
+    @property
+    def port(self) -> int:
+        return self._http.server_address[1]
+
+    def address(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def script(self, path: str, *replies: Reply) -> str:
+        """Set the answers for a path; returns its address."""
+        with self._lock:
+            self._scripts[path] = list(replies)
+        return self.address(path)
+
+    def asked(self, path: str) -> List[Request]:
+        """The requests for a path until now."""
+        with self._lock:
+            return [request for request in self.requests if request.path == path]
+
+    def starts(self, path: str) -> List[Optional[int]]:
+        """First byte of each request for a path, None for the whole file."""
+        return [request.start for request in self.asked(path)]
+
+    def next_reply(self, request: Request) -> Reply:
+        with self._lock:
+            self.requests.append(request)
+            script = self._scripts.get(request.path, [Reply(b"nothing here", status=404)])
+            return script.pop(0) if len(script) > 1 else script[0]
+
+    def wait(self, gate: Optional[threading.Event]) -> None:
+        """Until the gate opens or the server closes."""
+        while not self._closing.wait(0.01):
+            if gate is not None and gate.is_set():
+                return
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    scene: Server
+
+    def handle_error(self, *_args: object) -> None:
+        """A client that hangs up is part of the play."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Http
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.path, headers)
+        reply = self.server.scene.next_reply(request)
+        if reply.silent:
+            self.server.scene.wait(reply.gate)
+        status, content, computed = _answer(request, reply)
+        self.send_response(status)
+        for name, value in {**computed, **reply.headers}.items():
+            if value is not None:
+                self.send_header(name, value)
+        self.end_headers()
+        self._send(content, reply)
+        if reply.bare or reply.declared is not None:
+            self._hang_up(False)
+
+    def _send(self, content: bytes, reply: Reply) -> None:
+        stops = sorted({at for at in (reply.stall, reply.cut) if at is not None})
+        sent = 0
+        for stop in [*stops, len(content)]:
+            self._write(content[sent:stop], reply.chunked)
+            sent = max(sent, stop)
+            if stop == reply.cut:
+                return self._hang_up(reply.reset)
+            if stop == reply.stall:
+                self.server.scene.wait(reply.gate)
+        if reply.chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        return None
+
+    def _write(self, content: bytes, chunked: bool) -> None:
+        if content:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content) if chunked else content)
+
+    def _hang_up(self, reset: bool) -> None:
+        self.close_connection = True
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.rfile.close()
+            self.wfile.close()
+            self.connection.close()
+        else:
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _answer(request: Request, reply: Reply) -> Tuple[int, bytes, Dict[str, Union[str, None]]]:
+    """Status, body and headers as a good server has them."""
+    headers: Dict[str, Union[str, None]] = {"ETag": reply.etag, "Last-Modified": reply.modified}
+    status, content, total = reply.status, reply.body, len(reply.body)
+    start, version = request.start, request.headers.get("if-range")
+    if start is not None and reply.ranges and version in (None, reply.etag, reply.modified):
+        good = start < total
+        status = status or (206 if good else 416)
+        content = content[start:] if good else b""
+        headers["Content-Range"] = (
+            f"bytes {start}-{total - 1}/{total}" if good else f"bytes */{total}"
+        )
+    if reply.packed:
+        content = gzip.compress(content)
+        headers["Content-Encoding"] = "gzip"
+    if reply.chunked:
+        headers["Transfer-Encoding"] = "chunked"
+    elif reply.bare:
+        headers["Connection"] = "close"
+    else:
+        declared = len(content) if reply.declared is None else reply.declared
+        headers["Content-Length"] = str(declared)
+    return status or 200, content, headers

@@ -1,0 +1,114 @@
+"""Formats are told apart by content, and every one holds the same weights."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from paddleseg_u2net.weights import (
+    FORMATS,
+    SUFFIXES,
+    architecture_of,
+    format_of,
+    format_to_write,
+    read_weights,
+    write_weights,
+)
+from paddleseg_u2net.weights.names import from_torch, to_torch
+from tests.weights import narrow
+
+NEEDS = {".onnx": "onnx", ".safetensors": "safetensors"}
+
+
+@pytest.fixture(scope="module")
+def state():
+    return narrow.state()
+
+
+def need(suffix):
+    if suffix in NEEDS and importlib.util.find_spec(NEEDS[suffix]) is None:
+        pytest.skip(f"{NEEDS[suffix]} is not installed")
+
+
+@pytest.mark.parametrize("suffix", [s for s in SUFFIXES if s != ".onnx"])
+def test_what_is_written_is_read_back_to_the_bit(tmp_path, state, suffix):
+    need(suffix)
+    path = tmp_path / f"w{suffix}"
+    write_weights(path, state)
+    again = read_weights(path)
+    assert set(again) == set(state)
+    for name, value in state.items():
+        np.testing.assert_array_equal(again[name], value, err_msg=name)
+        assert again[name].dtype == value.dtype
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_files_are_known_by_content_whatever_they_are_called(tmp_path, state, suffix):
+    need(suffix)
+    path = tmp_path / f"w{suffix}"
+    write_weights(path, state)
+    other = path.rename(tmp_path / "weights.bin")
+    assert suffix in format_of(other).suffixes
+    assert set(read_weights(other)) == set(state)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_model_is_recognised_in_every_format(tmp_path, suffix):
+    need(suffix)
+    path = tmp_path / f"w{suffix}"
+    write_weights(path, narrow.state(num_classes=3, in_channels=1))
+    found = architecture_of(read_weights(path), "w")
+    assert (found.num_classes, found.in_channels, found.stages) == (3, 1, narrow.table())
+
+
+def test_biases_that_were_left_out_are_written_as_noughts(tmp_path, state):
+    short = {k: v for k, v in state.items() if not k.endswith("conv_s1.bias")}
+    write_weights(tmp_path / "w.pth", short)
+    again = read_weights(tmp_path / "w.pth")
+    assert set(again) == set(state)
+    assert not again["stage1.rebnconvin.conv_s1.bias"].any()
+
+
+def test_names_of_pytorch_are_the_official_ones(state):
+    names = set(to_torch(state))
+    unit = "stage1.rebnconvin.bn_s1"
+    assert {f"{unit}.running_mean", f"{unit}.running_var", f"{unit}.num_batches_tracked"} <= names
+    assert not any(name.endswith(("._mean", "._variance")) for name in names)
+    assert set(from_torch(to_torch(state))) == set(state)
+
+
+def test_the_step_counter_is_a_whole_number_without_dimensions(state):
+    counter = to_torch(state)["stage1.rebnconvin.bn_s1.num_batches_tracked"]
+    assert counter.shape == () and counter.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", b"\x89PNG\r\n\x1a\n" + b"0" * 60, b"version https://git-lfs.github.com/spec"
+     b"/v1\noid sha256:00\nsize 4\n", b"<!DOCTYPE html><html></html>", b"\x93NUMPY\x01\x00" * 9],
+)  # fmt: skip
+def test_a_file_of_no_format_is_named(tmp_path, content):
+    path = tmp_path / "w.pth"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"w\.pth: "):
+        read_weights(path)
+
+
+def test_a_file_that_is_not_there():
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth: expected a file of weights"):
+        read_weights("nowhere.pth")
+
+
+@pytest.mark.parametrize("name", ["w", "w.txt", "w.pth.gz", ".pth"])
+def test_a_suffix_without_a_format_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match=r"expected a name that ends in \.pth, \.pt, \.pdparams"):
+        format_to_write(tmp_path / name)
+
+
+def test_every_format_is_told_from_the_others(tmp_path, state):
+    for suffix in SUFFIXES:
+        need(suffix)
+        write_weights(tmp_path / f"w{suffix}", state)
+        start = (tmp_path / f"w{suffix}").read_bytes()[:64]
+        fitting = [item.name for item in FORMATS.values() if item.starts(start)]
+        assert fitting[0] == format_to_write(f"w{suffix}").name

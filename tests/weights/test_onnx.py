@@ -1,0 +1,1021 @@
+from __future__ import annotations
+
+import random
+import sys
+
+import numpy as np
+import pytest
+
+import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherwise)
+
+# isort: split
+import paddle
+
+from paddleseg_u2net.architecture import TABLES, StageTable, build
+from paddleseg_u2net.weights.onnx_read import read_onnx, read_onnx_network
+from paddleseg_u2net.weights.onnx_write import write_onnx
+from tests.oracles.program_literal import run
+
+onnx = pytest.importorskip("onnx")
+helper, numpy_helper = onnx.helper, onnx.numpy_helper
+
+NARROW = StageTable.parse(
+    {
+        "encoder": [[7, 2, 4], [6, 3, 5], [5, 4, 6], [4, 2, 7], ["4F", 3, 4], ["4F", 4, 5]],
+        "decoder": [["4F", 2, 6], [4, 3, 7], [5, 4, 4], [6, 2, 5], [7, 3, 6]],
+    }
+)
+TINY = StageTable.parse({"encoder": [[4, 2, 3], ["3F", 4, 5]], "decoder": [[2, 3, 2]]})
+
+
+def drawn(table=TINY, num_classes=1, in_channels=3, seed=0):
+    """Random weights in the published layout."""
+    rng = np.random.default_rng(seed)
+    state = {}
+    for name, shape in build(table, num_classes, in_channels).shapes().items():
+        if name.endswith(("_variance", "bn_s1.weight")):
+            state[name] = rng.uniform(0.5, 1.5, shape)
+        elif len(shape) == 4:
+            state[name] = rng.normal(0, (2 / np.prod(shape[1:])) ** 0.5, shape)
+        else:
+            state[name] = rng.normal(0, 0.3, shape)
+    return {name: value.astype(np.float32) for name, value in state.items()}
+
+
+def folded(state):
+    """What a file with folded BatchNorm gives back, in float64 and rounded once."""
+    result = {}
+    for name, value in state.items():
+        layer, _, part = name.rpartition(".")
+        unit = layer[: -len(".conv_s1")]
+        if layer.endswith(".bn_s1"):
+            identity = {"weight": np.sqrt(1.00001), "bias": 0, "_mean": 0, "_variance": 1}
+            value = np.full(value.shape, identity[part])
+        elif layer.endswith(".conv_s1"):
+            gamma, beta, mean, variance = (
+                state[f"{unit}.bn_s1.{part}"].astype("float64")
+                for part in ("weight", "bias", "_mean", "_variance")
+            )
+            factor = gamma / np.sqrt(variance + 1e-5)
+            if part == "weight":
+                value = value.astype("float64") * factor[:, None, None, None]
+            else:
+                value = (value.astype("float64") - mean) * factor + beta
+        result[name] = np.asarray(value, np.float32)
+    return result
+
+
+def assert_same(got, expected):
+    assert list(got) == list(expected)
+    for name, value in expected.items():
+        assert got[name].dtype == np.float32, name
+        np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+def assert_near(got, expected, tolerance):
+    """Every array to within ``tolerance`` of its largest number."""
+    assert list(got) == list(expected)
+    for name, value in expected.items():
+        assert got[name].shape == value.shape, name
+        assert np.abs(got[name] - value).max() <= tolerance * max(np.abs(value).max(), 0.1), name
+
+
+def images(size, channels=3, batch=2, seed=1):
+    return np.random.default_rng(seed).normal(size=(batch, channels, *size)).astype("float32")
+
+
+@paddle.no_grad()
+def evaluated(table, state, x, num_classes=1):
+    """Logits of a U²-Net with these weights, d0 first."""
+    program = build(table, num_classes, x.shape[1])
+    return [value.numpy() for value in run(program, state, paddle.to_tensor(x))]
+
+
+def runtime_outputs(path, x):
+    """What ONNX Runtime makes of ``x``."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x})
+
+
+def difference(got, expected):
+    """Largest difference in units of the largest expected value."""
+    assert got.shape == expected.shape
+    return np.abs(got - expected).max() / np.abs(expected).max()
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.onnx"
+
+
+@pytest.fixture
+def state():
+    return drawn()
+
+
+@pytest.fixture
+def model(path, state):
+    """The small network as it is written, to be changed."""
+    write_onnx(path, state, TINY)
+    return onnx.load(str(path))
+
+
+def reread(path, model):
+    path.write_bytes(model.SerializeToString())
+    return read_onnx(path)
+
+
+def refusal(path, model):
+    """The message with which a changed model is refused."""
+    with pytest.raises(ValueError) as error:
+        reread(path, model)
+    assert str(error.value).startswith(f"{path}: ")
+    return str(error.value)[len(f"{path}: ") :]
+
+
+def node(model, name):
+    return next(node for node in model.graph.node if node.name == name)
+
+
+def initializer(model, name):
+    return next(tensor for tensor in model.graph.initializer if tensor.name == name)
+
+
+def set_attribute(target, name, value):
+    kept = [entry for entry in target.attribute if entry.name != name]
+    del target.attribute[:]
+    target.attribute.extend([*kept, helper.make_attribute(name, value)])
+
+
+def replace_tensor(model, name, array):
+    initializer(model, name).CopyFrom(numpy_helper.from_array(array, name))
+
+
+def insert_behind(model, name, operator, inputs=(), **attributes):
+    """A node that takes the result ``name`` of another, and gives it to all who took that."""
+    for taker in model.graph.node:
+        for i, taken in enumerate(taker.input):
+            if taken == name and not taker.name.endswith("shape"):
+                taker.input[i] = f"{name}.behind"
+    made = helper.make_node(operator, [name, *inputs], [f"{name}.behind"], **attributes)
+    model.graph.node.append(made)
+    return made
+
+
+def bypass(model, name):
+    """Take a node away; who took its result takes its input."""
+    gone = node(model, name)
+    for taker in model.graph.node:
+        for i, taken in enumerate(taker.input):
+            if taken == gone.output[0]:
+                taker.input[i] = gone.input[0]
+    model.graph.node.remove(gone)
+
+
+def scrambled(model, seed=0):
+    """The model without any telling name, its nodes and arrays in another order."""
+    chance = random.Random(seed)
+    names: dict = {"": ""}
+
+    def new(name):
+        return names.setdefault(name, str(1000 + len(names)))
+
+    for made in model.graph.node:
+        made.name = ""
+        if made.op_type == "Add":
+            made.input[:] = list(made.input)[::-1]
+        made.input[:] = [new(name) for name in made.input]
+        made.output[:] = [new(name) for name in made.output]
+    entries = [*model.graph.initializer, *model.graph.input, *model.graph.output]
+    for entry in sorted(entries, key=lambda entry: chance.random()):
+        entry.name = new(entry.name)
+    for part in (model.graph.node, model.graph.initializer):
+        copies = [type(entry).FromString(entry.SerializeToString()) for entry in part]
+        chance.shuffle(copies)
+        del part[:]
+        part.extend(copies)
+    return model
+
+
+# -- what is written ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (37, 45)])
+@pytest.mark.parametrize("num_classes, in_channels", [(1, 3), (3, 1)])
+def test_the_written_file_computes_what_the_network_does(path, size, num_classes, in_channels):
+    state = drawn(TINY, num_classes, in_channels)
+    x = images(size, in_channels)
+    logits = evaluated(TINY, state, x, num_classes)
+    for activation in (True, False):
+        write_onnx(path, state, TINY, num_classes, in_channels, activation=activation)
+        got = runtime_outputs(path, x)
+        assert len(got) == len(logits) == 3
+        for ours, theirs in zip(got, logits):
+            if activation and num_classes > 1:
+                theirs = np.exp(theirs) / np.exp(theirs).sum(1, keepdims=True)
+            elif activation:
+                theirs = sigmoid(theirs)
+            assert difference(ours, theirs) < 1e-5
+
+
+@pytest.mark.parametrize("size", [(5, 2), (97, 70)])
+def test_published_heights_run_in_any_size(path, size):
+    state = drawn(NARROW)
+    write_onnx(path, state, NARROW)
+    x = images(size, batch=1)
+    for ours, theirs in zip(runtime_outputs(path, x), evaluated(NARROW, state, x)):
+        assert difference(ours, sigmoid(theirs)) < 2e-5
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18, None])
+def test_the_checker_passes_the_file(path, state, opset):
+    opset = opset or onnx.defs.onnx_opset_version()
+    write_onnx(path, state, TINY, opset=opset, preprocessing={"mean": "0.485,0.456,0.406"})
+    model = onnx.load(str(path))
+    onnx.checker.check_model(model, full_check=True)
+    assert [entry.version for entry in model.opset_import] == [opset]
+    assert model.producer_name == "paddleseg_u2net"
+    assert {p.key: p.value for p in model.metadata_props} == {"mean": "0.485,0.456,0.406"}
+    assert [entry.name for entry in model.graph.input] == ["input"]
+    assert [entry.name for entry in model.graph.output] == ["d0", "d1", "d2"]
+    if opset == 13:
+        assert model.ir_version == 7  # what programs of that time read
+
+
+def test_tensors_have_the_published_names(model, state):
+    names = {tensor.name for tensor in model.graph.initializer} - {"zero", "two", "four"}
+    assert names == {name for name in state if ".bn_s1." not in name}
+
+
+def test_the_same_weights_give_the_same_bytes(path, state):
+    write_onnx(path, state, TINY)
+    first = path.read_bytes()
+    write_onnx(path, state, TINY)
+    assert path.read_bytes() == first
+
+
+def test_a_models_state_without_cancelled_biases_is_taken(path, state):
+    for name in state:
+        if name.endswith("conv_s1.bias"):
+            state[name] = np.zeros_like(state[name])
+    lean = {name: value for name, value in state.items() if not name.endswith("conv_s1.bias")}
+    write_onnx(path, lean, TINY)
+    assert_same(read_onnx(path), folded(state))
+
+
+@pytest.mark.parametrize(
+    "name, value, says",
+    [
+        ("side1.weight", None, r"expected side1\.weight of shape \[1, 2, 3, 3\], got none"),
+        ("side1.bias", np.zeros(2, "float32"), r"side1\.bias of shape \[1\], got one of \[2\]"),
+        ("side1.bias", np.full(1, np.nan, "float32"), r"side1 .*NaN"),
+        ("stage1.rebnconvin.bn_s1._variance", np.full(3, -1, "float32"), "below 0"),
+        ("stage1.rebnconvin.conv_s1.weight", np.full((3, 3, 3, 3), 3e38), "NaN or infinity"),
+    ],
+)
+def test_weights_that_do_not_fit_leave_the_old_file(path, state, name, value, says):
+    path.write_bytes(b"old")
+    state[name] = value
+    if value is None:
+        del state[name]
+    with pytest.raises(ValueError, match=says) as error:
+        write_onnx(path, state, TINY)
+    assert str(path) in str(error.value)
+    assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("opset", [12, 10_000])
+def test_an_opset_that_cannot_be_written_is_named(path, state, opset):
+    with pytest.raises(ValueError, match=f"opset {opset}: expected 13 to"):
+        write_onnx(path, state, TINY, opset=opset)
+    assert not path.exists()
+
+
+def test_a_missing_package_is_named(path, state, monkeypatch):
+    write_onnx(path, state, TINY)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    for call in (lambda: read_onnx(path), lambda: write_onnx(path, state, TINY)):
+        with pytest.raises(ValueError, match="pip install onnx") as error:
+            call()
+        assert str(path) in str(error.value)
+
+
+# -- what was written is read ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", [TINY, NARROW], ids=["tiny", "narrow"])
+@pytest.mark.parametrize("num_classes, in_channels", [(1, 3), (4, 2)])
+def test_a_written_file_gives_the_folded_weights(path, table, num_classes, in_channels):
+    state = drawn(table, num_classes, in_channels)
+    write_onnx(path, state, table, num_classes, in_channels)
+    network, got = read_onnx_network(path)
+    assert_same(got, folded(state))
+    assert (network.num_classes, network.in_channels) == (num_classes, in_channels)
+    assert network.stages == table and network.type == "U2Net"
+
+
+def test_writing_what_was_read_changes_no_bit(path, state):
+    write_onnx(path, state, TINY)
+    first = read_onnx(path)
+    write_onnx(path, first, TINY)
+    assert_same(read_onnx(path), first)
+
+
+@pytest.mark.parametrize("table", [TINY, NARROW], ids=["tiny", "narrow"])
+@pytest.mark.parametrize("activation", [True, False])
+def test_names_and_order_of_nodes_do_not_matter(path, table, activation):
+    state = drawn(table)
+    write_onnx(path, state, table, activation=activation)
+    for seed in range(3):
+        assert_same(reread(path, scrambled(onnx.load(str(path)), seed)), folded(state))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_published_stages_are_named(path, name):
+    rows = {part: [[r.height, 1, 1] for r in rows] for part, rows in TABLES[name]._asdict().items()}
+    ones = StageTable.parse(rows)
+    write_onnx(path, drawn(ones), ones)
+    assert read_onnx_network(path)[0].stages == ones
+
+
+def test_u2netp_is_known_by_its_stages(path):
+    state = drawn(TABLES["U2NetP"])
+    write_onnx(path, state, TABLES["U2NetP"])
+    network, got = read_onnx_network(path)
+    assert (network.type, network.stages) == ("U2NetP", TABLES["U2NetP"])
+    assert_same(got, folded(state))
+
+
+def test_one_output_is_enough(path, model, state):
+    del model.graph.output[1:]
+    for name in ("d1", "d2"):
+        model.graph.node.remove(node(model, name))
+    assert_same(reread(path, model), folded(state))
+
+
+def test_arrays_in_constant_nodes_and_among_the_inputs(path, model, state):
+    for i, tensor in enumerate(list(model.graph.initializer)):
+        if i % 2:
+            made = helper.make_node("Constant", [], [tensor.name], value=tensor)
+            model.graph.node.append(made)
+            model.graph.initializer.remove(tensor)
+        else:
+            entry = helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            model.graph.input.insert(0, entry)
+    assert_same(reread(path, model), folded(state))
+
+
+@pytest.mark.parametrize("kind", ["FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE"])
+@pytest.mark.parametrize("raw", [True, False])
+def test_types_of_numbers(path, model, state, kind, raw):
+    kind = getattr(onnx.TensorProto, kind)
+    expected = folded(state)
+    for tensor in list(model.graph.initializer):
+        if tensor.name in expected:
+            array = numpy_helper.to_array(tensor)
+            if kind == onnx.TensorProto.BFLOAT16:  # cut off to what it can hold
+                array = (array.view(np.uint32) & 0xFFFF0000).view(np.float32)
+                values = (array.view(np.uint32) >> 16).astype(np.uint16)
+            else:
+                values = array.astype(helper.tensor_dtype_to_np_dtype(kind))
+            data = values.tobytes() if raw else values.ravel()
+            if kind == onnx.TensorProto.BFLOAT16 and not raw:
+                data = array.ravel()
+            tensor.CopyFrom(helper.make_tensor(tensor.name, kind, array.shape, data, raw=raw))
+            expected[tensor.name] = values.astype("float32") if values.dtype != "u2" else array
+    assert_same(reread(path, model), expected)
+
+
+def test_other_words_for_the_same(path, model, state):
+    """Even sizes need no ceil_mode, and a convolution of step 1 has but one way of padding."""
+    for made in model.graph.node:
+        if made.op_type == "MaxPool":
+            set_attribute(made, "ceil_mode", 0)
+            set_attribute(made, "pads", [0, 0, 1, 1])
+        elif made.op_type == "Conv":
+            del made.attribute[[a.name for a in made.attribute].index("pads")]
+            set_attribute(made, "auto_pad", "SAME_UPPER")
+            set_attribute(made, "strides", [1, 1])
+        elif made.op_type == "Resize":
+            set_attribute(made, "coordinate_transformation_mode", "pytorch_half_pixel")
+    assert_same(reread(path, model), folded(state))
+
+
+def test_casts_and_identities_are_passed_through(path, model, state):
+    insert_behind(model, "input", "Cast", to=onnx.TensorProto.FLOAT16)
+    insert_behind(model, "stage1.rebnconv1.conv_s1", "Identity")
+    insert_behind(model, "stage1.rebnconv1", "Dropout")
+    insert_behind(model, "side1.weight", "Cast", to=onnx.TensorProto.FLOAT)
+    assert_same(reread(path, model), folded(state))
+
+
+# -- arrays in another file --------------------------------------------------------------------
+
+
+def save_apart(path, model):
+    onnx.save_model(
+        model, str(path), save_as_external_data=True, location="data.bin", size_threshold=0
+    )
+
+
+def test_arrays_in_another_file_are_read(path, model, state):
+    save_apart(path, model)
+    assert (path.parent / "data.bin").stat().st_size > path.stat().st_size / 4
+    assert_same(read_onnx(path), folded(state))
+
+
+@pytest.mark.parametrize(
+    "key, value, says",
+    [
+        ("location", "../data.bin", "expected a file in the same folder"),
+        ("location", "/etc/passwd", "expected a file in the same folder"),
+        ("location", "sub/data.bin", "expected a file in the same folder"),
+        ("location", "..", "expected a file in the same folder"),
+        ("location", "", "expected a file in the same folder"),
+        ("location", "C:data.bin", "expected a file in the same folder"),
+        ("location", "gone.bin", "which is not beside it"),
+        ("offset", "99999999", "is said to be in bytes"),
+        ("offset", "-4", "is said to be in bytes"),
+        ("offset", "many", "is said to be in bytes"),
+        ("length", "4", "cannot be read"),
+    ],
+)
+def test_places_of_arrays_that_are_refused(path, model, key, value, says):
+    save_apart(path, model)
+    model = onnx.load(str(path), load_external_data=False)
+    entries = initializer(model, "side1.weight").external_data
+    for entry in entries:
+        if entry.key == key:
+            entry.value = value
+    message = refusal(path, model)
+    assert says in message and "side1.weight" in message
+
+
+# -- BatchNorm and numbers on channels ---------------------------------------------------------
+
+
+def test_a_batchnorm_of_the_file_is_taken_over(path, model, state):
+    """Unfolded, with another epsilon, and by Mul and Add: the network computes the same."""
+    expected = folded(state)
+    rng = np.random.default_rng(3)
+    for i, name in enumerate(["stage1.rebnconvin", "stage2.rebnconv2"]):
+        parts = {}
+        for part in ("weight", "bias", "_mean", "_variance"):
+            parts[part] = array = rng.uniform(0.5, 2, expected[f"{name}.bn_s1.bias"].shape)
+            tensor = numpy_helper.from_array(array.astype("float32"), f"{name}.{part}")
+            model.graph.initializer.append(tensor)
+            expected[f"{name}.bn_s1.{part}"] = array.astype("float32")
+        insert_behind(
+            model,
+            f"{name}.conv_s1",
+            "BatchNormalization",
+            [f"{name}.{part}" for part in parts],
+            epsilon=(1e-5, 1e-3)[i],
+        )
+        if i:
+            variance = parts["_variance"].astype("float32").astype("float64")
+            ratio = (variance + 1e-5) / (variance + 1e-3)
+            weight = f"{name}.bn_s1.weight"
+            expected[weight] = (expected[weight] * np.sqrt(ratio)).astype("float32")
+    got = reread(path, model)
+    assert_near({"w": got["stage2.rebnconv2.bn_s1.weight"]}, {"w": expected[weight]}, 1e-6)
+    got["stage2.rebnconv2.bn_s1.weight"] = expected[weight]
+    assert_same(got, expected)
+    x = images((9, 14))
+    theirs = runtime_outputs(path, x)
+    for ours, other in zip(evaluated(TINY, got, x), theirs):
+        assert np.abs(sigmoid(ours) - other).max() < 1e-5
+
+
+@pytest.mark.parametrize("operator", ["Mul", "Add", "Sub", "Div"])
+@pytest.mark.parametrize("shape", [(1, 3, 1, 1), (3, 1, 1), (), (1,)])
+def test_numbers_on_channels_go_into_the_convolution(path, model, state, operator, shape):
+    array = np.random.default_rng(4).uniform(0.5, 2, shape).astype("float32")
+    model.graph.initializer.append(numpy_helper.from_array(array, "numbers"))
+    insert_behind(model, "stage1.rebnconvin.conv_s1", operator, ["numbers"])
+    if operator in ("Mul", "Add"):
+        model.graph.node[-1].input[:] = ["numbers", "stage1.rebnconvin.conv_s1"]
+    expected = folded(state)
+    by = np.broadcast_to(array.astype("float64").reshape(-1), (3,))
+    layer = "stage1.rebnconvin.conv_s1"
+    weight, bias = (expected[f"{layer}.{part}"].astype("float64") for part in ("weight", "bias"))
+    change = {
+        "Mul": lambda value: value * by.reshape(-1, *[1] * (value.ndim - 1)),
+        "Div": lambda value: value / by.reshape(-1, *[1] * (value.ndim - 1)),
+        "Add": lambda value: value + by if value.ndim == 1 else value,
+        "Sub": lambda value: value - by if value.ndim == 1 else value,
+    }[operator]
+    got = reread(path, model)
+    for part, value in (("weight", weight), ("bias", bias)):
+        assert_near({"": got[f"{layer}.{part}"]}, {"": change(value)}, 1e-6)
+        got[f"{layer}.{part}"] = expected[f"{layer}.{part}"]
+    assert_same(got, expected)
+
+
+def test_numbers_along_the_width_are_not_those_of_channels(path, model):
+    tensor = numpy_helper.from_array(np.ones(3, "float32"), "numbers")
+    model.graph.initializer.append(tensor)
+    insert_behind(model, "stage1.rebnconvin.conv_s1", "Mul", ["numbers"])
+    assert "there it goes to operator Mul" in refusal(path, model)
+
+
+# -- quantized files ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["QUInt8", "QInt8"])
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_quantized_by_onnx_runtime(path, state, kind, per_channel):
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    write_onnx(path, state, TINY)
+    kind = getattr(quantization.QuantType, kind)
+    quantization.quantize_dynamic(
+        str(path), str(path), weight_type=kind, per_channel=per_channel, reduce_range=False
+    )
+    model = onnx.load(str(path))
+    operators = {made.op_type for made in model.graph.node}
+    assert "ConvInteger" in operators and "Conv" not in operators
+    expected = folded(state)
+    for _ in range(2):
+        # Half a step of 255 between the largest and the smallest number.
+        got = read_onnx(path)
+        assert_near(got, expected, 1.01 / 255)
+        assert_same(
+            {name: value for name, value in got.items() if name.endswith("bias")},
+            {name: value for name, value in expected.items() if name.endswith("bias")},
+        )
+        path.write_bytes(scrambled(model).SerializeToString())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_zero_points_and_scales_of_integer_convolutions(path, state):
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    write_onnx(path, state, TINY)
+    kind = quantization.QuantType.QUInt8
+    quantization.quantize_dynamic(str(path), str(path), weight_type=kind)
+    before, model = read_onnx(path), onnx.load(str(path))
+    layer = "stage1.rebnconv2.conv_s1"
+    kernel = numpy_helper.to_array(initializer(model, f"{layer}.weight_quantized"))
+    scale = numpy_helper.to_array(initializer(model, f"{layer}.weight_scale"))
+    zeros = np.array([3, 5], "uint8")  # one for each channel
+    replace_tensor(model, f"{layer}.weight_zero_point", zeros)
+    got = reread(path, model)
+    expected = (kernel.astype("float64") - zeros.reshape(2, 1, 1, 1)) * scale.astype("float64")
+    before[f"{layer}.weight"] = expected.astype("float32")
+    assert_same(got, before)
+
+    # The scale of another layer's input makes another convolution.
+    scales = node(model, f"{layer}_quant_scales_mul")
+    scales.input[0] = "input_scale"
+    assert "'stage1.rebnconv2.conv_s1_quant' is stage1.rebnconv2.conv_s1: its result is never" in (
+        refusal(path, model)
+    )
+
+
+def quantized_steps(model, name, axis, kind):
+    """Store the kernel ``name`` as integers behind DequantizeLinear; what it is then."""
+    tensor = initializer(model, name)
+    array = numpy_helper.to_array(tensor).astype("float64")
+    model.graph.initializer.remove(tensor)
+    others = tuple(i for i in range(4) if i != axis)
+    low = array.min(others if axis is not None else None)
+    scale = ((array.max(others if axis is not None else None) - low) / 255).astype("float32")
+    zero = np.round(-low / scale) - (128 if kind == "int8" else 0)
+    shape = [-1 if i == axis else 1 for i in range(4)] if axis is not None else []
+    levels = np.iinfo(kind)
+    steps = np.round(array / scale.reshape(shape)) + zero.reshape(shape)
+    parts = [steps.clip(levels.min, levels.max).astype(kind), scale, zero.astype(kind)]
+    names = [f"{name}.{part}" for part in ("steps", "scale", "zero")]
+    for part, array in zip(names, parts):
+        model.graph.initializer.append(numpy_helper.from_array(array, part))
+    attributes = {} if axis is None else {"axis": axis}
+    model.graph.node.append(helper.make_node("DequantizeLinear", names, [name], **attributes))
+    steps, zero = parts[0].astype("float64"), parts[2].astype("float64")
+    return ((steps - zero.reshape(shape)) * scale.reshape(shape)).astype("float32")
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("kind", ["int8", "uint8"])
+def test_dequantized_kernels(path, model, state, axis, kind):
+    expected = folded(state)
+    for name in ("stage1.rebnconv2.conv_s1.weight", "side2.weight"):
+        expected[name] = quantized_steps(model, name, axis, kind)
+    assert_near(expected, folded(state), 1 / 255)
+    assert_same(reread(path, model), expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_quantized_by_calibration(path, state, tmp_path):
+    quantization = pytest.importorskip("onnxruntime.quantization")
+
+    class Reader(quantization.CalibrationDataReader):
+        batches = iter([{"input": images((16, 16))}])
+
+        def get_next(self):
+            return next(self.batches, None)
+
+    write_onnx(path, state, TINY)
+    quantization.quantize_static(
+        str(path), str(path), Reader(), quant_format=quantization.QuantFormat.QDQ
+    )
+    operators = {made.op_type for made in onnx.load(str(path)).graph.node}
+    assert "QuantizeLinear" in operators and "Relu" not in operators
+    assert_near(read_onnx(path), folded(state), 1.5 / 127)
+
+
+# -- what is not this network ------------------------------------------------------------------
+
+
+def swap_layers(model):
+    """Two of the same shapes; only their dilations differ."""
+    first, second = (node(model, f"stage1.rebnconv{i}.conv_s1") for i in (2, 7))
+    for i in (1, 2):
+        first.input[i], second.input[i] = second.input[i], first.input[i]
+    set_attribute(first, "dilations", [2, 2])
+    set_attribute(second, "dilations", [1, 1])
+
+
+def swap_places(model):
+    """An encoder layer and the decoder layer beside it, each in the other's place."""
+    first, second = (node(model, f"stage1.rebnconv{i}.conv_s1") for i in ("1", "1d"))
+    first.input[1], second.input[1] = second.input[1], first.input[1]
+    first.input[2], second.input[2] = second.input[2], first.input[2]
+
+
+def swap_parts(model):
+    joined = next(m for m in model.graph.node if m.op_type == "Concat" and "." not in m.name)
+    joined.input[:] = list(joined.input)[::-1]
+
+
+def add_convolution(model):
+    copy = helper.make_node(
+        "Conv", ["stage1.rebnconv1", "side1.weight"], ["x"], name="extra", pads=[1] * 4
+    )
+    model.graph.node.append(copy)
+
+
+def of_kind(model, kind):
+    return next(made for made in model.graph.node if made.op_type == kind)
+
+
+EDITS = {
+    "swapped layers": (swap_layers, "expected dilations [1, 1], got [2, 2]"),
+    "swapped places": (
+        swap_places,
+        "has shape (2, 2, 3, 3), expected (4, 4, 3, 3) by the widths of its stage",
+    ),
+    "swapped parts": (swap_parts, "expected the Concat of"),
+    "one convolution more": (add_convolution, "'extra'"),
+    "another dilation": (
+        lambda m: set_attribute(node(m, "stage5.rebnconv2.conv_s1"), "dilations", [1, 1]),
+        "node 'stage5.rebnconv2.conv_s1' is stage5.rebnconv2.conv_s1: "
+        "expected dilations [2, 2], got [1, 1]",
+    ),
+    "another pad": (
+        lambda m: set_attribute(node(m, "d1_logits"), "pads", [0] * 4),
+        "node 'd1_logits' is side1: expected pads [1, 1, 1, 1], got [0, 0, 0, 0]",
+    ),
+    "another stride": (
+        lambda m: set_attribute(node(m, "stage1.rebnconvin.conv_s1"), "strides", [2, 2]),
+        "expected strides [1, 1], got [2, 2]",
+    ),
+    "groups": (
+        lambda m: set_attribute(node(m, "stage1.rebnconvin.conv_s1"), "group", 3),
+        "expected group 1, got 3",
+    ),
+    "another kernel": (
+        lambda m: set_attribute(node(m, "d0_logits"), "kernel_shape", [3, 3]),
+        "expected kernel_shape [1, 1], got [3, 3]",
+    ),
+    "no ReLU": (
+        lambda m: bypass(m, "stage1.rebnconv2"),
+        "expected ReLU of node 'stage1.rebnconv2.conv_s1'",
+    ),
+    "another activation": (
+        lambda m: setattr(node(m, "stage1.rebnconv2"), "op_type", "LeakyRelu"),
+        "it goes to operator LeakyRelu (node 'stage1.rebnconv2')",
+    ),
+    "no sum": (lambda m: bypass(m, of_kind(m, "Add").name), "node"),
+    "no pool": (lambda m: bypass(m, of_kind(m, "MaxPool").name), "node"),
+    "no resize": (lambda m: bypass(m, of_kind(m, "Resize").name), "node"),
+    "another pool": (
+        lambda m: set_attribute(of_kind(m, "MaxPool"), "kernel_shape", [3, 3]),
+        "operator MaxPool of kernel_shape [3, 3], strides [2, 2]",
+    ),
+    "another step of the pool": (
+        lambda m: set_attribute(of_kind(m, "MaxPool"), "strides", [1, 1]),
+        "operator MaxPool of kernel_shape [2, 2], strides [1, 1]",
+    ),
+    "a shifted pool": (
+        lambda m: set_attribute(of_kind(m, "MaxPool"), "pads", [1, 1, 0, 0]),
+        "pads [1, 1, 0, 0]",
+    ),
+    "another axis": (
+        lambda m: set_attribute(of_kind(m, "Concat"), "axis", 2),
+        "operator Concat of axis 2",
+    ),
+    "another vendor's operator": (
+        lambda m: setattr(node(m, "stage1.rebnconv2"), "domain", "com.vendor"),
+        "it goes to operator Relu (node 'stage1.rebnconv2')",
+    ),
+    "a smoothed resize": (
+        lambda m: set_attribute(of_kind(m, "Resize"), "antialias", 1),
+        "coordinate_transformation_mode half_pixel, antialias 1 (node 'resize_",
+    ),
+    "nearest resize": (
+        lambda m: set_attribute(of_kind(m, "Resize"), "mode", "nearest"),
+        "operator Resize of mode nearest",
+    ),
+    "aligned corners": (
+        lambda m: set_attribute(
+            of_kind(m, "Resize"), "coordinate_transformation_mode", "align_corners"
+        ),
+        "coordinate_transformation_mode align_corners",
+    ),
+    "an operator between": (
+        lambda m: insert_behind(m, "stage2.rebnconvin", "Tanh"),
+        "operator Tanh",
+    ),
+    "prepared inside": (
+        lambda m: insert_behind(m, "input", "Neg"),
+        "expected one input that a convolution takes as it is; there are input 'input'",
+    ),
+    "a BatchNorm behind a side output": (
+        lambda m: insert_behind(m, "d1_logits", "BatchNormalization", ["side1.bias"] * 4),
+        "is side1: expected no BatchNorm behind it",
+    ),
+    "a node dropped": (
+        lambda m: m.graph.node.remove(node(m, "stage1.rebnconv3.conv_s1")),
+        "a node takes 'stage1.rebnconv3.conv_s1', which no node before it gives",
+    ),
+    "a ring": (
+        lambda m: m.graph.node.append(helper.make_node("Add", ["ring", "input"], ["ring"])),
+        "a node takes 'ring', which no node before it gives",
+    ),
+    "a name twice": (
+        lambda m: m.graph.node.append(helper.make_node("Relu", ["input"], ["d0"])),
+        "two nodes give 'd0'",
+    ),
+    "no operators": (lambda m: m.graph.ClearField("node"), "it has no operators"),
+    "no graph": (lambda m: m.ClearField("graph"), "it has no operators"),
+    "a computed kernel": (
+        lambda m: insert_behind(m, "side1.weight", "Abs"),
+        "expected one convolution (side1)",
+    ),
+    "NaN": (
+        lambda m: replace_tensor(m, "side1.bias", np.full(1, np.nan, "float32")),
+        "node 'd1_logits' (side1): side1.bias holds NaN or infinity",
+    ),
+    "too large": (
+        lambda m: replace_tensor(m, "side1.bias", np.full(1, 1e300)),
+        "side1.bias holds NaN or infinity, or numbers too large",
+    ),
+    "text": (
+        lambda m: initializer(m, "side1.bias").CopyFrom(
+            helper.make_tensor("side1.bias", onnx.TensorProto.STRING, [1], [b"1.5"])
+        ),
+        "expected numbers, got texts",
+    ),
+    "a flat kernel": (
+        lambda m: replace_tensor(m, "side1.weight", np.ones(18, "float32")),
+        "its kernel has shape (18,)",
+    ),
+    "an empty kernel": (
+        lambda m: replace_tensor(m, "side1.weight", np.ones((1, 0, 3, 3), "float32")),
+        "its kernel has shape (1, 0, 3, 3)",
+    ),
+    "a wider layer": (
+        lambda m: replace_tensor(
+            m, "stage1.rebnconv2.conv_s1.weight", np.ones((3, 2, 3, 3), "float32")
+        ),
+        "(stage1.rebnconv2.conv_s1)",
+    ),
+    "a layer of other inputs": (
+        lambda m: replace_tensor(
+            m, "stage1.rebnconv2.conv_s1.weight", np.ones((2, 5, 3, 3), "float32")
+        ),
+        "has shape (2, 5, 3, 3), expected (2, 2, 3, 3)",
+    ),
+    "bytes that are too few": (
+        lambda m: setattr(initializer(m, "side1.weight"), "raw_data", b"1234"),
+        "tensor 'side1.weight' cannot be read",
+    ),
+    "a node without inputs": (
+        lambda m: node(m, "stage1.rebnconv2").ClearField("input"),
+        "expected ReLU of node 'stage1.rebnconv2.conv_s1'",
+    ),
+    "a convolution without a kernel": (
+        lambda m: node(m, "d1_logits").input.__delitem__(slice(1, None)),
+        "expected one convolution (side1)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_changed_network_is_refused(path, name):
+    edit, says = EDITS[name]
+    write_onnx(path, drawn(NARROW), NARROW)
+    model = onnx.load(str(path))
+    edit(model)
+    assert says in refusal(path, model)
+
+
+def test_other_heights_than_the_programs_are_followed_to_where_they_differ(path):
+    """A network that is like the published one at first."""
+    state = drawn(NARROW)
+    write_onnx(path, state, NARROW)
+    model = onnx.load(str(path))
+    bypass(model, next(m.name for m in model.graph.node if m.name.startswith("pool_")))
+    message = refusal(path, model)
+    assert "it has 119 convolutions, a U²-Net with its stages 119" in message
+    assert "expected a 2x2 MaxPool of node 'stage1.rebnconv1'" in message
+    assert "a convolution (node 'stage1.rebnconv2.conv_s1')" in message
+
+
+def test_another_network_is_refused(path):
+    tensor = numpy_helper.from_array(np.ones((4, 3, 3, 3), "float32"), "w")
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["y"], name="first", pads=[1] * 4),
+        helper.make_node("Relu", ["y"], ["z"]),
+    ]
+    x, z = (helper.make_tensor_value_info(name, 1, None) for name in "xz")
+    model = helper.make_model(helper.make_graph(nodes, "g", [x], [z], [tensor]))
+    message = refusal(path, model)
+    assert "it has 1 convolutions, a U²-Net with its stages 119" in message
+    assert (
+        "expected one convolution (stage1.rebnconv1.conv_s1) of the node that gives 'z'" in message
+    )
+    assert "there it goes to nothing" in message
+
+
+# -- files that are none of ONNX ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00" * 100,
+        b"<!DOCTYPE html><html>404</html>",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n",
+        b"PK\x03\x04" + b"\x00" * 60,
+        b"\x80\x02}q\x00.",
+        b"\x08\x07",
+    ],
+    ids=repr,
+)
+def test_another_kind_of_file_is_refused_by_name(path, content):
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as error:
+        read_onnx(path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    for missing in (tmp_path / "none.onnx", tmp_path):
+        with pytest.raises(FileNotFoundError) as error:
+            read_onnx(missing)
+        assert str(missing) in str(error.value)
+
+
+def test_a_file_cut_anywhere_is_refused(path, state):
+    write_onnx(path, state, TINY)
+    content = path.read_bytes()
+    for length in {*range(0, len(content), 211), *range(len(content) - 40, len(content))}:
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError) as error:
+            read_onnx(path)
+        assert str(error.value).startswith(f"{path}: "), length
+
+
+def test_a_file_of_more_than_a_gibibyte_is_refused_unread(path):
+    with path.open("wb") as file:
+        file.truncate(2**30 + 1)
+    with pytest.raises(ValueError, match="1073741825 bytes: expected 1 GiB at most"):
+        read_onnx(path)
+
+
+def test_damaged_bytes_give_a_network_or_a_named_refusal(path, state):
+    write_onnx(path, state, TINY)
+    content, chance = path.read_bytes(), random.Random(0)
+    shapes = build(TINY).shapes()
+    graph = onnx.load(str(path)).graph
+    nodes = sum(made.ByteSize() for made in graph.node)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(content)
+        for _ in range(chance.choice([1, 1, 4])):
+            damaged[chance.randrange(nodes)] = chance.randrange(256)  # nodes come first
+        path.write_bytes(damaged)
+        try:
+            assert list(read_onnx(path)) == list(shapes)
+        except ValueError as error:
+            assert str(error).startswith(f"{path}: ")
+            refused += 1
+    assert refused > 50
+
+
+# -- files that PyTorch exports ----------------------------------------------------------------
+
+
+def export(path, model, opset=11, static=False, size=(32, 48), channels=3, **options):
+    torch = pytest.importorskip("torch")
+    axes = None if static else {"input.1": {0: "batch", 2: "height", 3: "width"}}
+    torch.onnx.export(
+        model,
+        (torch.zeros(1, channels, *size),),
+        str(path),
+        opset_version=opset,
+        dynamo=False,
+        input_names=["input.1"],
+        dynamic_axes=axes,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    pytest.importorskip("torch")
+    from tests.oracles import torch_u2net
+
+    return torch_u2net
+
+
+@pytest.mark.parametrize(
+    "opset, static",
+    [
+        (9, True),
+        (11, False),
+        (17, True),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((10, False), (13, False))),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_an_export_of_pytorch(path, oracle, opset, static):
+    export(path, oracle.drawn_model(oracle.NARROW), opset, static)
+    state = oracle.published_state(oracle.drawn_model(oracle.NARROW))
+    model = onnx.load(str(path))
+    operators = {made.op_type for made in model.graph.node}
+    assert "BatchNormalization" not in operators
+    network, got = read_onnx_network(path)
+    assert network.stages == NARROW
+    assert_near(got, folded(state), 1e-6)
+    assert_same(reread(path, scrambled(model, opset)), got)
+    if opset > 10:  # before, no operator resized as PyTorch does
+        x = images((32, 48), batch=1)
+        theirs = runtime_outputs(path, x)
+        assert len(theirs) == 7
+        for ours, other in zip(evaluated(NARROW, got, x), theirs):
+            assert np.abs(sigmoid(ours) - other).max() < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_unfolded_export_of_pytorch_keeps_every_bit(path, oracle):
+    torch = pytest.importorskip("torch")
+    model = oracle.drawn_model(oracle.NARROW, num_classes=2, in_channels=4, sigmoid=False)
+    training = torch.onnx.TrainingMode.PRESERVE
+    export(path, model, 13, channels=4, do_constant_folding=False, training=training)
+    operators = {made.op_type for made in onnx.load(str(path)).graph.node}
+    assert "BatchNormalization" in operators
+    network, got = read_onnx_network(path)
+    assert (network.num_classes, network.in_channels) == (2, 4)
+    assert_same(got, oracle.published_state(model))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_our_file_computes_what_pytorch_does(path, oracle):
+    torch = pytest.importorskip("torch")
+    model = oracle.drawn_model(oracle.NARROW)
+    write_onnx(path, oracle.published_state(model), NARROW)
+    x = images((33, 50))
+    with torch.no_grad():
+        expected = model(torch.from_numpy(x))
+    for ours, theirs in zip(runtime_outputs(path, x), expected):
+        assert np.abs(ours - theirs.numpy()).max() < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.filterwarnings("ignore")
+def test_the_official_u2netp_through_pytorch_and_onnx(path, oracle, shared):
+    torch = pytest.importorskip("torch")
+    model = oracle.TorchU2Net().eval()
+    model.load_state_dict(torch.load(shared / "weights" / "u2netp.pth", weights_only=True))
+    model.float()
+    export(path, model, 11, size=(64, 64))
+    network, got = read_onnx_network(path)
+    assert (network.type, network.num_classes) == ("U2NetP", 1)
+    assert_near(got, oracle.published_state(model), 1e-6)
+    x = images((64, 96), batch=1)
+    theirs = runtime_outputs(path, x)
+    write_onnx(path, got, network.stages)
+    for ours, written, other in zip(
+        evaluated(network.stages, got, x), runtime_outputs(path, x), theirs
+    ):
+        assert np.abs(sigmoid(ours) - other).max() < 1e-5
+        assert np.abs(written - other).max() < 1e-5

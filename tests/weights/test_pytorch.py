@@ -1,0 +1,1060 @@
+"""Weights of PyTorch: real ones, handmade ones, broken ones and hostile ones."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import pickle
+import random
+import struct
+import time
+import tracemalloc
+import warnings
+import zipfile
+import zlib
+from collections import OrderedDict
+from contextlib import contextmanager, suppress
+
+import numpy as np
+import pytest
+
+from paddleseg_u2net.weights import pytorch_containers
+from paddleseg_u2net.weights.pytorch import read_torch
+from paddleseg_u2net.weights.pytorch_write import write_torch
+from paddleseg_u2net.weights.unpickle import load_pickle
+
+# Written by PyTorch 2.13: a transposed parameter, two parts of one storage, half, bfloat16,
+# double, a counter without dimensions and an empty tensor; in the zip and in the legacy format.
+GOLDEN_ZIP = (
+    "c-o~_&u`mQ9Dj+^G|T#XqrZSsV1pF8G(Vkm>zZJSw_zkY15z|01t;-hYmVKo^U`Sup-L!aT+k*Vv;#sMxo}2ENc3"
+    "OeuoE1RKtgcYb=-K*Zan*CS-bX0FOHq}`SE@B_Y-eQTm+$54E2o(G=&tquIbzAN<+a)a_fd63S;P6VC;nJb;~f+I"
+    "@T?-9e>wusJ7bJ(Cau3Xi0`pqH>au)h%;7c~jM!8isHkTZA`R?O@$#$E&tl>*z+Kx~14kOU0@k2X4R;teS1hu5M@"
+    "I5J@B|!-Tm_Rw_*uhFnNoG%N+b=U$9Mv=Sm~QZQWMsEe%*#H1*O6IUf9aZ-2};!;TBcH!g~8g)B@VN`~(+s?`O=P"
+    ")6|WaUK9e@$1~Fr^V?ZAf#O({M_27*Ai7!V=eoXQWUUrd_rf46`!KRmcV-tg8)}?_srl)U%F{E<7iNyYRe=TEOsv"
+    "42up*Q;h5IqKn$E?=rdMmG_ckA_FfIx-f<_l#Vc+r6yi+>0ZT<kYTAZL>AU;MK|HK0H5G&Seo}ZUw1gOuuM2P4Cg"
+    "4Pvqwp?W1(GGad}f1(lTT!QL?yUb!vtR*#Pl|bJ3&CIkY**6WS04-l6S6fqoQS%2f>KWw=n8rdG|Q*=bd43a)Evy"
+    "NYe4euM1bT0r6*%WQfA7af5-th)jwBCxdN5|=T&A%o!Tf!f-_x8TjdUF2bdfDneas4GN^72RSlxdfLnT#@1JPI6N"
+    "kj{Wg)Ztp=DAv!k)w$BV2@!BVO-LhK>u5PP#o3x22#Jny_Q^p@3{QepBLFZt`c~p4Bxc}H!6+>^DE!D)LkY!r)P="
+    "n7=1Erhr52*%)pJ-qbl{^ErTUfPdvx~xoqv-aAp<`^Q)I;~;pL6tKiayc97+Mdc(n?Ac&L6`7LVLduS~^SQJDH1R"
+    "ggz=$N59>9|I94;VfFw=%RxtJQAnV}>(jAAbP>@llet6YcaHwdoxkrMK|k|U`s-+qYVr5)e?=1~a)4GjsFf9kwd3"
+    "6WYdfXIy(><&Urzt`?-A~Q?s)hAn-03Y_E+Ik>Y(;hbCOEN4sfs*bdVQ?;*lNDzcAYORR7Y?XU(8KI*dMl9R0y{j"
+    "-ykaju%|xtWY*io&Wl6^Mix)V*zCz1(;*Kt=c+Cu#Xk`_E6OuqL6&bN>Y4rHJ@3{^SMGXpGooge4&`;SJTC8Dp$;"
+    "svrMX(&*hw$t$p(04+-KU;kXP@vz||Xs894cXWxTZv_HUS0>~1F2K^1NB>oVd50KpTlk_D&%i|By$pFt(1oa0v3-"
+    "_nqSOETY1TopmV*QB~#3qIqY?{UT6DWxNp2cQZtUo(~*wax4n`N>7u4n3Hu{jp&@7N%Ac9_BDd)UYKw13=Vu{^8m"
+    "@3-+FRSdCR+gGr!4Hg1e*#~}ngKkRE=yI=}xpN+JlsOhS_xNyMli-}BTN!cB-8Y?~sEZkO*1K!}2mF7@=K"
+)
+GOLDEN_LEGACY = (
+    "c-noFTT|0O6vuPvMS>vSP`uWA@lr_}+EfuLB7*Toe94Ow({v@#kn|)Q9Gt=FOA-AHJoxChkPqXFAHf+PJW1MWv6`"
+    "9P**)3)|IYsRY>WFOI6rq5f8<_&c{WjKagV?A*lz-p*TxuzY5E@ZOwZBRi67XW3oI_sM(~egQ|b_%xDDHIf!o#u4"
+    "APAz(F6M(34q^(R9;JCFt9wILR#T89%r^oA)}<URHWg#tB_SvVTeo<F%B^)QUc+r-yl9|EZ8O$fSFW*&1=KB!}Q$"
+    "s!dqgmS`;{wdcJ8D^pM(4Am~1+hqlwun}%<!5lVak_<t;+#0@-OUoQ%nWM0cgS>j4#l|VY#A}l(dL7yi<0W#VsuB"
+    "l40Bu$mdqF64<GGyZenavRPDVZk}hE^0t;T3KR1cg=jEg1f2MY->%Frvcfc04)o0mf7~s10>bQ@4!(4q2FomA3xi"
+    "h($>(SF5Em9JUhuBP$B0@NGD%ux%Jmw2x6ZuEIoYC$&ifPW(^lWJl>#oM{_QD_k4SBuZx~<Wx8pD_Mr~3eG1=9Y2"
+    ";Z)U)G4pB<%=D9RFCL~#zqFGb?0dpSz;N+O=8fc@3D9_qefyKt>feLl8ZEcXc4`w7#PN>PRzNZ^rBhzPO6H_>l)3"
+    "#Jl^NTH}gNz35Yh8NZy0#YAlArAH+(|c}pI)aoD!Xl&+L)sumT{QvRqHtS<8Erf|hFfsMHN9?7(;|UReZzc%{@>{"
+    "XKEev`;b!;ZWN8ZKI=C9*CMOfjT?+Fm+>6~JYfZWV3xD5gWJ^($ixS*N2?iw=ql}rzmIsL~ONrbvg@-CA(Ia~iJ?"
+    "sI8W(TFl4JvwmPzI?%^^hKPg#*hnOA0KLd^;htJ@c*dzB`YeCWDg<)BSe8Vi&bJ9AnGX80KZI`<LquW|>{SGi=S}"
+    "c9(0v6_OZsxT}V(h3#|g7il3vTL"
+)
+
+SUM = np.arange(6, dtype="float32")
+GOLDEN_STATE = {
+    "conv.weight": SUM.reshape(2, 3).T - np.float32(1.5),
+    "conv.bias": SUM[2:5],
+    "tied": SUM[::2],
+    "half": np.array([1.5, -2], "float16"),
+    "brain": np.array([[1.0, -2.5, 3.140625]], "float32"),
+    "double": np.array([1e300]),
+    "bn.num_batches_tracked": np.array(2**40 + 7, "int64"),
+    "empty": np.zeros((0, 3), "float32"),
+}
+
+
+def golden(kind):
+    return zlib.decompress(base64.b85decode(GOLDEN_ZIP if kind == "zip" else GOLDEN_LEGACY))
+
+
+KINDS = ("zip", "legacy")
+MAGIC = 0x1950A86A20F9469CFC6C
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.pth"
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch")
+
+
+def assert_same(got, expected):
+    assert list(got) == list(expected)
+    for name, value in expected.items():
+        assert isinstance(got[name], np.ndarray), name
+        assert (got[name].dtype, got[name].shape) == (value.dtype, value.shape), name
+        np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+# -- pickles and files by hand -----------------------------------------------------------------
+
+
+def text(value):
+    data = value.encode()
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def number(value):
+    if -(2**31) <= value < 2**31:
+        return b"J" + struct.pack("<i", value)
+    return b"\x8a\x10" + value.to_bytes(16, "little", signed=True)
+
+
+def row(*items):
+    return b"(" + b"".join(items) + b"t"
+
+
+def numbers(values):
+    return row(*map(number, values))
+
+
+def named(full):
+    module, _, name = full.rpartition(".")
+    return f"c{module}\n{name}\n".encode()
+
+
+def storage(key="0", kind="torch.FloatStorage", count=6, legacy=False):
+    parts = [text("storage"), named(kind), text(key), text("cpu"), number(count)]
+    return row(*parts, *([b"N"] if legacy else [])) + b"Q"
+
+
+def tensor(stored=None, offset=0, shape=(2, 3), strides=(3, 1), hooks=b"N", more=b"", grad=b"\x89"):
+    stored = storage() if stored is None else stored
+    given = row(stored, number(offset), numbers(shape), numbers(strides), grad, hooks, more)
+    return named("torch._utils._rebuild_tensor_v2") + given + b"R"
+
+
+def entries(**items):
+    return b"\x80\x02}(" + b"".join(text(k) + v for k, v in items.items()) + b"u."
+
+
+def write_zip(path, content, members=None, **options):
+    members = {"a/data/0": SUM.tobytes()} if members is None else members
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for name, data in {"a/data.pkl": content, **members}.items():
+            archive.writestr(name, data)
+
+
+def write_legacy(path, content, rows=None):
+    rows = {"0": SUM} if rows is None else rows
+    parts = [pickle.dumps(value, 2) for value in (MAGIC, 1001, {"little_endian": True})]
+    parts += [content, pickle.dumps(list(rows), 2)]
+    for values in rows.values():
+        parts += [struct.pack("<q", values.size), values.tobytes()]
+    path.write_bytes(b"".join(parts))
+
+
+def write_kind(path, kind, content):
+    (write_zip if kind == "zip" else write_legacy)(path, content)
+
+
+def refusal(path):
+    """The message with which a file is refused."""
+    with pytest.raises(ValueError) as error:
+        read_torch(path)
+    assert str(error.value).startswith(f"{path}: ")
+    return str(error.value)
+
+
+@contextmanager
+def little(megabytes=64, seconds=5):
+    """Whatever is done inside takes little memory and time."""
+    start = time.process_time()
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < megabytes * 2**20
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - start < seconds
+
+
+# -- right files -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_pytorch_wrote_is_read_to_the_bit(path, kind):
+    path.write_bytes(golden(kind))
+    assert_same(read_torch(path), GOLDEN_STATE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arrays_have_their_own_memory_and_can_be_written(path, kind):
+    path.write_bytes(golden(kind))
+    read = read_torch(path)
+    read["conv.bias"][:] = -1
+    assert read["tied"].tolist() == [0, 2, 4]
+    assert all(value.flags["C_CONTIGUOUS"] and value.dtype.isnative for value in read.values())
+
+
+def test_a_handmade_file_is_read(path):
+    write_zip(path, entries(w=tensor(), part=tensor(offset=1, shape=(2, 2), strides=(1, 3))))
+    rows = SUM.reshape(2, 3)
+    assert_same(read_torch(path), {"w": rows, "part": np.array([[1, 4], [2, 5]], "float32")})
+    write_legacy(path, entries(w=tensor(storage(legacy=True))))
+    assert_same(read_torch(path), {"w": rows})
+
+
+def test_big_endian_rows_are_turned(path):
+    rows = {"a/data/0": SUM.astype(">f4").tobytes(), "a/byteorder": b"big"}
+    write_zip(path, entries(w=tensor()), rows)
+    assert_same(read_torch(path), {"w": SUM.reshape(2, 3)})
+    rows["a/byteorder"] = b"middle"
+    write_zip(path, entries(w=tensor()), rows)
+    assert "byte order" in refusal(path)
+
+
+def test_big_endian_bfloat16_is_widened(path):
+    bits = np.array([1.0, -2.5], "float32").view(np.uint32) >> 16
+    rows = {"a/data/0": bits.astype(">u2").tobytes(), "a/byteorder": b"big"}
+    stored = storage(kind="torch.BFloat16Storage", count=2)
+    write_zip(path, entries(w=tensor(stored, shape=(2,), strides=(1,))), rows)
+    assert_same(read_torch(path), {"w": np.array([1.0, -2.5], "float32")})
+
+
+def test_a_packed_archive_is_read(path):
+    write_zip(path, entries(w=tensor()), compression=zipfile.ZIP_DEFLATED)
+    assert_same(read_torch(path), {"w": SUM.reshape(2, 3)})
+
+
+def test_storages_of_a_gpu_and_parameters_with_attributes_are_read(path):
+    gpu = tensor(storage(kind="torch.cuda.FloatStorage"))
+    make, given = named("torch._utils._rebuild_parameter_with_state"), row(tensor(), b"\x88NN")
+    write_zip(path, entries(a=gpu, b=make + given + b"R"))
+    assert_same(read_torch(path), dict.fromkeys("ab", SUM.reshape(2, 3)))
+
+
+def test_a_dictionary_of_python_2_is_read(path):
+    pair = b"](" + b"](" + text("w") + tensor(storage(legacy=True)) + b"ee"
+    content = b"\x80\x02" + named("collections.OrderedDict") + row(pair) + b"R."
+    write_legacy(path, content)
+    assert_same(read_torch(path), {"w": SUM.reshape(2, 3)})
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "net", "model_state_dict", "params"])
+def test_weights_are_found_under_the_names_that_programs_use(path, wrapper):
+    inner = entries(w=tensor())[2:-1]
+    other = row(number(3), b"]")
+    write_zip(path, entries(epoch=number(3), **{wrapper: inner}, optimizer=other))
+    assert list(read_torch(path)) == ["w"]
+    write_zip(path, entries(net=entries(**{wrapper: inner})[2:-1], best=b"N"))
+    assert list(read_torch(path)) == ["w"]
+
+
+def test_of_averages_and_weights_the_averages_are_taken(path):
+    inner = {key: entries(**{key: tensor()})[2:-1] for key in ("params", "params_ema")}
+    write_zip(path, entries(**inner))
+    assert list(read_torch(path)) == ["params_ema"]
+
+
+def test_storages_of_other_entries_are_not_read(path):
+    lost = tensor(storage(key="9", count=10**9), shape=(10**9,), strides=(1,))
+    inner = entries(w=tensor())[2:-1]
+    write_zip(path, entries(state_dict=inner, optimizer=entries(m=lost)[2:-1]))
+    assert list(read_torch(path)) == ["w"]
+    write_zip(path, entries(state_dict=entries(m=lost)[2:-1]))
+    assert refusal(path)
+
+
+def test_wrappers_deeper_than_two_are_refused(path):
+    inner = entries(w=tensor())[2:-1]
+    for _ in range(3):
+        inner = entries(model=inner)[2:-1]
+    write_zip(path, b"\x80\x02" + inner + b".")
+    assert "'model' is of the kind dict, not a tensor" in refusal(path)
+
+
+def test_prefixes_are_taken_off_and_names_inside_kept(path):
+    keys = {
+        "module.a": "a",
+        "_orig_mod.b": "b",
+        "module._orig_mod.c": "c",
+        "module.module.d": "d",
+        "x._orig_mod.e": "x.e",
+        "x.module.f": "x.module.f",
+        "modules.g": "modules.g",
+    }
+    write_zip(path, entries(**dict.fromkeys(keys, tensor())))
+    assert list(read_torch(path)) == list(keys.values())
+    write_zip(path, entries(**dict.fromkeys(["a", "module.a"], tensor())))
+    assert "two weights are named 'a'" in refusal(path)
+
+
+def test_numpys_numbers_beside_the_weights_do_no_harm(path):
+    parts = pickle.dumps({"best": np.float64(0.5), "curve": np.arange(3.0)}, protocol=2)
+    content = entries(state_dict=entries(w=tensor())[2:-1], log=parts[2:-1])
+    write_zip(path, content)
+    assert list(read_torch(path)) == ["w"]
+
+
+# -- against PyTorch ---------------------------------------------------------------------------
+
+
+def save(torch, path, value, kind):
+    torch.save(value, path, _use_new_zipfile_serialization=kind == "zip")
+
+
+def of_torch(torch, state):
+    """Arrays of tensors, bfloat16 widened by PyTorch."""
+    wide = {k: v.float() if v.dtype == torch.bfloat16 else v for k, v in state.items()}
+    return {name: value.detach().numpy() for name, value in wide.items()}
+
+
+DTYPES = ["float16", "bfloat16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [*DTYPES, "bool", "complex64", "uint16"])
+def test_every_dtype_and_view_is_read_as_pytorch_reads_it(torch, path, dtype, kind):
+    base = (torch.arange(120) % 100).reshape(4, 5, 6).to(getattr(torch, dtype))
+    state = OrderedDict(
+        whole=base,
+        turned=base.permute(2, 0, 1),
+        part=base[1:3, ::2, 1],
+        single=base[2, 3, 4],
+        row=torch.tensor([1.0, 3.0]).to(base.dtype),
+        spread=base[0, 0, :1].expand(3, 2),
+        none=base[:, :0],
+    )
+    save(torch, path, state, kind)
+    assert_same(read_torch(path), of_torch(torch, torch.load(path, weights_only=True)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_bfloat16_is_widened_exactly(torch, path, kind):
+    bits = torch.arange(-(2**15), 2**15).to(torch.int16)
+    save(torch, path, {"w": bits.view(torch.bfloat16)}, kind)
+    read = read_torch(path)["w"]
+    expected = bits.view(torch.bfloat16).float().numpy()
+    np.testing.assert_array_equal(read.view(np.uint32), expected.view(np.uint32))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_models_weights_and_its_training_state_are_read(torch, path, kind):
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    adam = torch.optim.Adam(layers.parameters())
+    steps = torch.optim.lr_scheduler.MultiStepLR(adam, [3, 7])
+    layers(torch.ones(1, 3, 5, 5)).sum().backward()
+    adam.step()
+    steps.step()
+    expected = of_torch(torch, layers.state_dict())
+    parts = {"optimizer": adam.state_dict(), "scheduler": steps.state_dict(), "epoch": 3}
+    wrapped = torch.nn.DataParallel(layers).state_dict()
+    for content in (layers.state_dict(), {**parts, "state_dict": wrapped}):
+        save(torch, path, content, kind)
+        assert_same(read_torch(path), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parameters_and_attributes_and_other_protocols_are_read(torch, path, kind):
+    odd = torch.ones(2)
+    odd.note = "kept by PyTorch"
+    state = {"a": torch.nn.Parameter(torch.arange(3.0)), "b": odd}
+    for protocol in (2, 3, 4, 5):
+        torch.save(
+            state, path, pickle_protocol=protocol, _use_new_zipfile_serialization=kind == "zip"
+        )
+        assert_same(read_torch(path), of_torch(torch, state))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tensors_to_be_negated_are_refused(torch, path, kind):
+    lazy = torch.tensor([1 + 2j]).conj().imag
+    assert lazy.is_neg()
+    save(torch, path, {"w": lazy}, kind)
+    assert "negated" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_model_is_refused_with_the_way_to_mend_it(torch, path, kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        save(torch, path, {"model": torch.nn.Linear(2, 3)}, kind)
+    message = refusal(path)
+    assert "whole model" in message and "torch.save(model.state_dict(), path)" in message
+    assert "torch.nn.modules.linear.Linear" in message
+
+
+def test_a_torchscript_archive_is_refused_as_such(torch, path):
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 3)), str(path))
+    message = refusal(path)
+    assert "TorchScript" in message and "torch.jit.load" in message
+
+
+@pytest.mark.realdata
+def test_the_official_weights_are_read_as_pytorch_reads_them(torch, shared):
+    path = shared / "weights" / "u2netp.pth"
+    expected = torch.load(path, weights_only=True, map_location="cpu")
+    assert_same(read_torch(path), of_torch(torch, expected))
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+def written():
+    rng = np.random.default_rng(0)
+    return {
+        "z.weight": rng.normal(size=(4, 3, 3, 3)).astype("float32"),
+        "a.half": rng.normal(size=5).astype("float16"),
+        "übung": rng.normal(size=(2, 1)),
+        "steps": np.array(7, "int64"),
+        "none": np.zeros((0, 3), "float32"),
+        "turned": rng.normal(size=(3, 4)).astype("float32").T,
+        "big": np.arange(4, dtype=">f4"),
+        **{kind: np.array([0, 1], kind) for kind in ("int32", "int16", "int8", "uint8", "bool")},
+    }
+
+
+def test_what_is_written_is_read_back(path):
+    write_torch(path, written())
+    expected = {k: v.astype(v.dtype.newbyteorder("=")) for k, v in written().items()}
+    assert_same(read_torch(path), expected)
+    write_torch(path, {})
+    assert read_torch(path) == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"mmap": True}])
+def test_pytorch_reads_what_is_written(torch, path, options):
+    write_torch(path, written())
+    loaded = torch.load(path, weights_only=True, **options)
+    assert type(loaded) is OrderedDict
+    expected = {k: v.astype(v.dtype.newbyteorder("=")) for k, v in written().items()}
+    assert_same({name: value.numpy() for name, value in loaded.items()}, expected)
+    assert all(value.is_contiguous() for value in loaded.values())
+    if options:
+        assert all(value.data_ptr() % 64 == 0 for value in loaded.values())
+
+
+def test_a_model_of_pytorch_takes_what_is_written(torch, path):
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    state = {k: v * 0 + 3 for k, v in of_torch(torch, layers.state_dict()).items()}
+    write_torch(path, {k: np.asarray(v) for k, v in state.items()})
+    layers.load_state_dict(torch.load(path, weights_only=True))
+    assert all((value == 3).all() for value in layers.state_dict().values())
+
+
+def test_the_bytes_written_are_those_known_to_work(path):
+    """Compared with PyTorch by the tests above, and here also where PyTorch is not."""
+    write_torch(path, {"w": np.arange(2, dtype="float32"), "n": np.array(5, "int64")})
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        content = {item.filename: archive.read(item) for item in archive.infolist()}
+        offsets = [item.header_offset + 30 + len(item.filename) for item in archive.infolist()]
+        extra = [len(item.extra) for item in archive.infolist()]
+    assert [(a + b) % 64 for a, b in zip(offsets, extra)] == [0] * 5
+    hooks = named("collections.OrderedDict") + b")R"
+    pair = [
+        text("w") + tensor(storage(count=2), 0, (2,), (1,), hooks),
+        text("n") + tensor(storage("1", "torch.LongStorage", 1), 0, (), (), hooks),
+    ]
+    assert content == {
+        "archive/data.pkl": b"\x80\x02" + hooks + b"(" + b"".join(pair) + b"u.",
+        "archive/byteorder": b"little",
+        "archive/data/0": struct.pack("<2f", 0, 1),
+        "archive/data/1": struct.pack("<q", 5),
+        "archive/version": b"3\n",
+    }
+    first = path.read_bytes()
+    write_torch(path, {"w": np.arange(2, dtype="float32"), "n": np.array(5, "int64")})
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"w": np.array(["a"])}, "w has the dtype <U1"),
+        ({"w": np.array([None])}, "w has the dtype object"),
+        ({"w": np.zeros(2, "uint16")}, "w has the dtype uint16"),
+        ({3: np.zeros(2)}, "expected texts as names"),
+    ],
+)
+def test_what_cannot_be_written_is_named_and_the_old_file_kept(path, state, words):
+    path.write_bytes(b"old")
+    with pytest.raises(ValueError, match=words) as error:
+        write_torch(path, {"first": np.zeros(1), **state})
+    assert str(path) in str(error.value)
+    assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]
+
+
+# -- hostile pickles ---------------------------------------------------------------------------
+
+
+class Hostile:
+    """A pickle of this calls ``function`` when an ordinary unpickler reads it."""
+
+    def __init__(self, function, *arguments):
+        self.reduced = (function, arguments)
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def touch(trace):
+    """A piece of a pickle (between the protocol and the end) that would make the file ``trace``."""
+    return pickle.dumps(Hostile(os.system, f"touch {trace}"), protocol=2)[2:-1]
+
+
+HOSTILE = {
+    "alone": lambda evil: evil,
+    "as an entry": lambda evil: entries(w=evil)[2:-1],
+    "as a key": lambda evil: b"}" + evil + b"Ns",
+    "in a persistent id": lambda evil: evil + b"Q",
+    "as a storage's type": lambda evil: (
+        row(text("storage"), evil, text("0"), text("cpu"), number(6)) + b"Q"
+    ),
+    "as a storage": lambda evil: entries(w=tensor(evil))[2:-1],
+    "as hooks": lambda evil: entries(w=tensor(hooks=evil))[2:-1],
+    "as metadata": lambda evil: entries(w=tensor(more=evil))[2:-1],
+    "as gradient": lambda evil: entries(w=tensor(grad=evil))[2:-1],
+    "beside weights": lambda evil: entries(state_dict=entries(w=tensor())[2:-1], args=evil)[2:-1],
+    "as state": lambda evil: named("collections.OrderedDict") + b")R" + evil + b"b",
+    "in an OrderedDict": lambda evil: (
+        named("collections.OrderedDict") + row(b"](](" + text("w") + evil + b"ee") + b"R"
+    ),
+    "as a factory": lambda evil: named("collections.defaultdict") + row(evil) + b"R",
+    "behind the weights": lambda evil: b"}0" + evil,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", HOSTILE)
+def test_code_does_not_run_wherever_it_stands(path, tmp_path, place, kind):
+    trace = tmp_path / "trace"
+    write_kind(path, kind, b"\x80\x02" + HOSTILE[place](touch(trace)) + b".")
+    message = refusal(path)
+    assert "it names" in message or "instruction POP" in message
+    assert not trace.exists()
+    pickle.loads(b"\x80\x02" + touch(trace) + b".")
+    assert trace.exists()  # the code was a working one
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize(
+    "function", [os.system, eval, exec, open, getattr, __import__], ids=lambda f: f.__name__
+)
+def test_no_function_is_called_in_any_protocol(path, tmp_path, function, protocol, kind):
+    trace = tmp_path / "trace"
+    arguments = {
+        os.system: (f"touch {trace}",),
+        eval: (f"open({str(trace)!r}, 'w')",),
+        exec: (f"open({str(trace)!r}, 'w')",),
+        open: (str(trace), "w"),
+        getattr: ("text", "upper"),
+        __import__: ("antigravity",),
+    }[function]
+    write_kind(path, kind, pickle.dumps({"w": Hostile(function, *arguments)}, protocol))
+    assert f"{function.__name__}, which a file of arrays has not" in refusal(path)
+    assert not trace.exists()
+
+
+def stacked(module, name):
+    return b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name)) + (
+        b"\x93"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (stacked("torch", "Tensor.__init__"), "it names torch.Tensor.__init__"),
+        (stacked("torch._utils", "_rebuild_tensor_v2.__globals__"), "it names torch._utils._reb"),
+        (stacked("collections", "OrderedDict.__init__"), "it names collections.OrderedDict.__in"),
+        (stacked("torch._utils", "sys.modules"), "it names torch._utils.sys.modules"),
+        (stacked("", "os.system"), "it names .os.system"),
+        (stacked("torch.nn", "parameter.Parameter"), "it names torch.nn.parameter.Parameter"),
+        (named("builtins.getattr") + row(named("os.system")) + b"R", "it names builtins.getattr"),
+        (named("copyreg._reconstructor"), "it names copyreg._reconstructor"),
+        (named("copyreg.add_extension"), "it names copyreg.add_extension"),
+        (named("torch.load"), "it names torch.load"),
+        (named("torch.serialization.load"), "it names torch.serialization.load"),
+        (named("torch.storage._load_from_bytes"), "it names torch.storage._load_from_bytes"),
+        (named("torch.jit._pickle.build_intlist"), "it names torch.jit._pickle"),
+        (named("numpy.load"), "it names numpy.load"),
+        (b"\x82\x01", "instruction EXT1"),
+        (b"\x83\x01\x01", "instruction EXT2"),
+        (b"\x84\x01\x01\x01\x01", "instruction EXT4"),
+        (b"(ios\nsystem\n", "it names os.system"),
+        (b"(cos\nsystem\no", "it names os.system"),
+        (b"(" + named("collections.OrderedDict") + b"o", "instruction OBJ"),
+        (named("os.system") + b")\x81", "it names os.system"),
+        (named("collections.OrderedDict") + b")}\x92", "instruction NEWOBJ_EX"),
+        (b"Pkey\n", "instruction PERSID"),
+        (b"\x97", "instruction NEXT_BUFFER"),
+        (b"N2", "instruction DUP"),
+        (text("upper") + b")R", "it calls a str"),
+        (named("collections.OrderedDict") + text("w") + b"\x85R", "no list"),
+        (named("torch.FloatStorage") + b")R", "it calls a ElementType"),
+        (named("torch.Tensor") + b")R", "only names"),
+        (named("torch.nn.parameter.Parameter") + b")R", "only names"),
+        (named("numpy.ndarray") + b")R", "only names"),
+        (named("numpy.ndarray") + b"}b", "sets the state of a function"),
+        (named("torch._utils._rebuild_tensor_v2") + b"}b", "sets the state of a function"),
+        (tensor() + b"}b", "sets the state of a Tensor"),
+        (text("w") + b"}b", "sets the state of a str"),
+        (named("torch.FloatStorage") + text("__class__") + b"Ns", "sets items of a ElementType"),
+        (named("torch.Tensor") + b"N" + b"a", "appends to a function"),
+        (b"}" + row(number(1)) + b"Ns", "a key of the kind tuple"),
+        (b"}" + b"G" + struct.pack(">d", 2.0**61) + b"Ns", "a key of the kind float"),
+        (b"}" + number(2**61 - 1) + b"Ns", "a key of the kind int"),
+        (
+            named("torch._tensor._rebuild_from_type_v2")
+            + row(named("torch.Size"), named("torch.Tensor"), b")", b"N")
+            + b"R",
+            "a class of its own",
+        ),
+        (
+            named("_codecs.encode") + row(text("ab"), text("zip")) + b"R",
+            "a codec other than latin1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_ways_around_the_list_of_names_are_closed(path, content, words, kind):
+    write_kind(path, kind, b"\x80\x04" + content + b".")
+    assert words in refusal(path)
+
+
+def test_a_method_that_sets_state_is_not_called(path, tmp_path):
+    class Trap:
+        def __setstate__(self, state):
+            (tmp_path / "trace").touch()
+
+    trap = named("copyreg._reconstructor")
+    write_zip(path, entries(w=trap + row(named("builtins.object"), b"N", b"N") + b"R}b"))
+    refusal(path)
+    known = {"m.trap": Trap()}
+    with pytest.raises(ValueError, match="sets the state of a Trap"):
+        load_pickle(io.BytesIO(b"cm\ntrap\n}b."), known)
+    with pytest.raises(ValueError, match="calls a type"):
+        load_pickle(io.BytesIO(b"cm\ntrap\n)R."), {"m.trap": Trap})
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_refused_name_with_odd_signs_can_be_printed(path):
+    write_zip(path, b"\x80\x04\x8c\x03\xed\xa0\x80\x8c\x01x\x93.")
+    assert r"it names \ud800.x" in refusal(path)
+
+
+# -- tensors that lie --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (tensor(offset=1), "reaches beyond its storage of 6 numbers"),
+        (tensor(offset=-1), "a negative number"),
+        (tensor(offset=2**100), "reaches beyond"),
+        (tensor(shape=(2, 4)), "reaches beyond"),
+        (tensor(shape=(3, 3)), "reaches beyond"),
+        (tensor(strides=(4, 1)), "reaches beyond"),
+        (tensor(strides=(2**62, 1)), "reaches beyond"),
+        (tensor(strides=(-3, 1)), "a negative number"),
+        (tensor(shape=(2, -3)), "a negative number"),
+        (tensor(shape=(2,)), "of 1 dimensions with 2 strides"),
+        (tensor(shape=(1,) * 33, strides=(1,) * 33), "at most 32 dimensions"),
+        (tensor(storage(count=7), shape=(7,), strides=(1,)), "has 24 bytes"),
+        (tensor(storage(count=5), shape=(5,), strides=(1,)), "has 24 bytes"),
+        (tensor(storage(count=-1)), "a negative number"),
+        (tensor(storage(kind="torch.DoubleStorage"), shape=(1,), strides=(1,)), "has 24 bytes"),
+        (tensor(storage(key="../0")), "'a/data/../0' is missing"),
+        (tensor(storage(key="/etc/passwd")), "missing"),
+        (tensor(storage(kind="torch.QInt8Storage")), "it names torch.QInt8Storage"),
+        (tensor(number(3)), "no storage"),
+        (tensor(b"NQ"), "no storage"),
+        (tensor(more=b"}" + text("neg") + b"\x88s"), "negated"),
+        (tensor(shape=(2**20, 2**20), strides=(0, 0)), "its tensors take"),
+        (tensor(shape=(0, 2**62, 2**62), strides=(0, 0, 0)), "cannot be read"),
+        (named("torch._utils._rebuild_tensor_v2") + b")R", "missing 6 required"),
+        (named("torch._utils._rebuild_parameter") + row(text("w"), b"\x88N") + b"R", "no tensor"),
+        (text("w"), "'w' is of the kind str, not a tensor"),
+    ],
+)
+def test_a_tensor_outside_its_storage_is_refused(path, content, words):
+    with little():
+        write_zip(path, entries(w=content))
+        assert words in refusal(path)
+
+
+def test_one_storage_has_one_size(path):
+    other = storage(kind="torch.DoubleStorage", count=6)
+    write_zip(path, entries(a=tensor(), b=tensor(other)))
+    assert "storage '0' two sizes" in refusal(path)
+
+
+def test_a_stride_that_is_never_taken_may_be_any_number(path):
+    write_zip(path, entries(w=tensor(shape=(1, 6), strides=(2**90, 1))))
+    assert_same(read_torch(path), {"w": SUM.reshape(1, 6)})
+
+
+def test_many_large_views_of_few_numbers_are_refused(path):
+    view = tensor(shape=(1024, 1024), strides=(0, 0))
+    write_zip(path, entries(**{f"w{i}": view for i in range(3)}))
+    with little():
+        assert len(read_torch(path)) == 3
+    write_zip(path, entries(**{f"w{i}": view for i in range(1000)}))
+    with little():
+        assert "its tensors take 4194304000 bytes" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"]", "a dictionary of tensors was expected, got list"),
+        (number(3), "a dictionary of tensors was expected, got int"),
+        (b"}" + number(3) + tensor() + b"s", "a weight's name was expected, got 3"),
+        (entries(weights=b"}")[2:-1], "'weights' is of the kind dict, not a tensor; weights may"),
+    ],
+)
+def test_content_that_is_no_dictionary_of_tensors_is_refused(path, content, words):
+    write_zip(path, b"\x80\x02" + content + b".")
+    assert words in refusal(path)
+
+
+# -- bombs -------------------------------------------------------------------------------------
+
+
+def nested(depth):
+    """A tuple of two tuples, which are one, and so on: 2**depth values in some bytes."""
+    return b")" + b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(depth))
+
+
+def many(start, step, count):
+    return b"\x80\x04" + start + step * count + b"."
+
+
+ENCODE = named("_codecs.encode") + b"q\x00" + row(text("x" * 2**20), text("latin1")) + b"q\x01"
+BOMBS = {
+    "a frame": b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"}.",
+    "an integer": b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b"\x01.",
+    "a negative length": b"\x80\x02\x8b" + struct.pack("<i", -5) + b"\x01.",
+    "a text": b"\x80\x04\x8d" + struct.pack("<Q", 2**40) + b"x.",
+    "a text that cannot be": b"\x80\x04\x8d" + struct.pack("<Q", 2**64 - 1) + b"x.",
+    "bytes": b"\x80\x04\x8e" + struct.pack("<Q", 2**33) + b"x.",
+    "a byte array": b"\x80\x05\x96" + struct.pack("<Q", 2**33) + b"x.",
+    "a memo": b"\x80\x02}r\xff\xff\xff\x7f" + b"j\xff\xff\xff\x7f]a.",
+    "a number of many digits": b"L" + b"9" * 2**20 + b"L\n.",
+    "a line without an end": b"c" + b"o" * 2**20,
+    "an integer of many bits": b"\x80\x02\x8b" + struct.pack("<i", 2**20) + b"\x7f" * 2**20 + b".",
+    "a key to be hashed": b"\x80\x02}" + nested(60) + b"Ns.",
+    "values that are one": b"\x80\x02" + entries(w=nested(60))[2:],
+    "a list in itself": b"\x80\x02}" + text("w") + b"]q\x00h\x00as.",
+    "a dictionary in itself": b"\x80\x02}q\x00" + text("model") + b"h\x00s.",
+    "nesting": b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".",
+    "marks": many(b"", b"(", 300_000),
+    "texts made anew": many(ENCODE, b"Rh\x00h\x01", 100_000),
+    "dtypes": many(b"", named("numpy.dtype") + nested(60) + b"\x85R", 1),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_file_takes_little_memory_and_time(path, bomb, kind):
+    write_kind(path, kind, BOMBS[bomb])
+    with little():
+        refusal(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [b"]", b"}", b"(", b")", b"N\x94", b"K\x01"])
+def test_the_number_of_instructions_is_bounded(path, step):
+    write_zip(path, many(b"", step, 2_100_000))
+    start = time.process_time()
+    assert "more than 2000000 instructions" in refusal(path)
+    assert time.process_time() - start < 30
+
+
+def test_an_archive_that_grows_too_much_is_refused(path):
+    zeros = {f"a/data/{i}": bytes(2**23) for i in range(8)}
+    write_zip(path, entries(w=tensor()), zeros, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 2**17
+    with little(8):
+        assert "more than 20 times as large" in refusal(path)
+
+
+def shrunk(path, name, size):
+    """Let the archive's directory say that the member ``name`` has ``size`` bytes."""
+    data = bytearray(path.read_bytes())
+    place = data.rindex(name.encode()) - 46
+    assert data[place : place + 4] == b"PK\x01\x02"
+    data[place + 24 : place + 28] = struct.pack("<I", size)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["a/data.pkl", "a/data/0"])
+def test_a_member_that_unpacks_to_more_than_it_says_is_refused(path, name):
+    members = {"a/data/0": bytes(2**24)}
+    content = entries(w=tensor()) + bytes(2**24)
+    write_zip(path, content, members, compression=zipfile.ZIP_DEFLATED)
+    size = len(entries(w=tensor()))
+    for member in ("a/data.pkl", "a/data/0"):
+        shrunk(path, member, {"a/data.pkl": size, "a/data/0": 24}[member])
+    if name == "a/data/0":
+        with zipfile.ZipFile(path) as archive:
+            assert archive.getinfo(name).file_size == 24
+    with little(8):
+        assert "CRC" in refusal(path)
+
+
+def test_a_member_that_claims_gigabytes_is_refused(path):
+    write_zip(path, entries(w=tensor()), compression=zipfile.ZIP_DEFLATED)
+    shrunk(path, "a/data/0", 2**31)
+    with little():
+        assert "times as large" in refusal(path)
+
+
+def test_members_that_share_their_bytes_are_refused(path):
+    write_zip(path, entries(w=tensor()), {"a/data/0": bytes(2**16)})
+    data = bytearray(path.read_bytes())
+    place = data.rindex(b"PK\x01\x02")
+    entry = bytes(data[place : data.rindex(b"PK\x05\x06")])
+    count = 400
+    extra = b"".join(entry[:-1] + bytes([0x80 + i // 128, i % 128]) for i in range(count))
+    fields = bytearray(extra)
+    for i in range(count):
+        at = i * (len(entry) + 1)
+        fields[at + 28 : at + 30] = struct.pack("<H", len("a/data/0") + 1)
+    end = bytearray(data[data.rindex(b"PK\x05\x06") :])
+    directory = data[data.index(b"PK\x01\x02") : data.rindex(b"PK\x05\x06")] + fields
+    end[8:12] = struct.pack("<HH", count + 2, count + 2)
+    end[12:16] = struct.pack("<I", len(directory))
+    path.write_bytes(data[: data.index(b"PK\x01\x02")] + directory + end)
+    with little():
+        assert "they overlap" in refusal(path)
+
+
+# -- archives ----------------------------------------------------------------------------------
+
+
+def test_a_member_that_is_there_twice_is_refused(path):
+    for name in ("a/data.pkl", "a/data/0"):
+        write_zip(path, entries(w=tensor()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.writestr(name, SUM.tobytes())
+        assert f"it holds two members '{name}'" in refusal(path)
+
+
+@pytest.mark.parametrize("root", ["..", "/etc", "../../x", "C:"])
+def test_names_in_an_archive_are_no_paths(path, tmp_path, root, monkeypatch):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{root}/data.pkl", entries(w=tensor()))
+        archive.writestr(f"{root}/data/0", SUM.tobytes())
+        archive.writestr("../outside", b"out")
+        archive.writestr(str(tmp_path / "absolute"), b"out")
+    try:
+        assert list(read_torch(path)) == ["w"]
+    except ValueError as error:
+        assert "members data.pkl instead of one" in str(error)
+    assert sorted(item.name for item in tmp_path.rglob("*")) == ["model.pth", "work"]
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({}, "with 0 members data.pkl instead of one; it holds nothing"),
+        ({"weights.npy": b"x"}, "with 0 members data.pkl instead of one; it holds 'weights.npy'"),
+        ({"a/data.pkl": b"", "b/data.pkl": b""}, "with 2 members data.pkl"),
+        ({"a/b/data.pkl": b""}, "with 0 members data.pkl"),
+        ({"a/data.pkl": b"", "a/constants.pkl": b""}, "TorchScript"),
+        ({"a/data.pkl": entries(w=tensor())}, "its member 'a/data/0' is missing"),
+        ({"a/data.pkl": b""}, "cannot be read"),
+    ],
+)
+def test_other_archives_are_named(path, members, words):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    if members:
+        assert words in refusal(path)
+    else:
+        assert "an empty zip archive" in refusal(path)
+
+
+def test_unusual_packing_is_refused(path):
+    write_zip(path, entries(w=tensor()), compression=zipfile.ZIP_LZMA)
+    assert "packed in an unusual way" in refusal(path)
+
+
+# -- other files -------------------------------------------------------------------------------
+
+
+def test_a_missing_file_is_named(tmp_path):
+    for missing in (tmp_path / "none.pth", tmp_path):
+        with pytest.raises(FileNotFoundError) as error:
+            read_torch(missing)
+        assert str(missing) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"version https://git-lfs.github.com/spec/v1\n",
+        b"<!doctype html><html>",
+        b"\x93NUMPY\x01\x00",
+        b"\x00" * 100,
+        b"hello\n",
+        pickle.dumps({"w": np.zeros(3)}, protocol=4),
+        pickle.dumps(MAGIC, 2),
+        pickle.dumps(MAGIC, 2) + pickle.dumps(1000, 2),
+    ],
+    ids=lambda content: repr(content[:12]),
+)
+def test_another_kind_of_file_is_refused_by_name(path, content):
+    path.write_bytes(content)
+    assert refusal(path)
+
+
+def test_a_file_of_paddle_is_taken_for_one(path):
+    path.write_bytes(pickle.dumps({"w": 3}, protocol=4))
+    assert "is it of Paddle?" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "rows", "words"),
+    [
+        (["1"], SUM.tobytes(), "storage '1' twice or for nothing"),
+        (["0", "0"], struct.pack("<q", 6) + SUM.tobytes(), "storage '0' twice"),
+        ([], b"", "storage '0' is missing"),
+        ([0], b"", "no list of its storages"),
+        ("0", b"", "no list of its storages"),
+        (["0"], struct.pack("<q", 7) + bytes(28), "another count"),
+        (["0"], struct.pack("<q", -6) + bytes(28), "another count"),
+        (["0"], struct.pack("<q", 6) + bytes(23), "storage '0' is cut"),
+        (["0"], b"\x06", "another count"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(path, keys, rows, words):
+    write_legacy(path, entries(w=tensor(storage(legacy=True))), {})
+    tail = pickle.dumps([], 2)
+    assert path.read_bytes().endswith(tail)
+    path.write_bytes(path.read_bytes()[: -len(tail)] + pickle.dumps(keys, 2) + rows)
+    assert words in refusal(path)
+
+
+def test_views_of_storages_of_old_files_are_refused(path):
+    parts = [text("storage"), named("torch.FloatStorage"), text("0"), text("cpu"), number(6)]
+    view = row(*parts, row(text("1"), number(2), number(4))) + b"Q"
+    write_legacy(path, entries(w=tensor(view)))
+    assert "views of storages" in refusal(path)
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_refused(path, monkeypatch):
+    write_legacy(path, entries(w=tensor(storage(legacy=True))))
+    real = pytorch_containers.LegacyContainer.read
+
+    def shrinking(self, stored):
+        os.truncate(path, path.stat().st_size - 9)
+        return real(self, stored)
+
+    monkeypatch.setattr(pytorch_containers.LegacyContainer, "read", shrinking)
+    assert "storage '0' is cut" in refusal(path)
+
+
+# -- damage ------------------------------------------------------------------------------------
+
+
+def cut_points(length):
+    return [*range(0, length, 7), *range(max(length - 40, 0), length)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_anywhere_is_refused(path, kind):
+    data = golden(kind)
+    for length in cut_points(len(data)):
+        path.write_bytes(data[:length])
+        refusal(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_at_every_byte_is_refused(path, kind):
+    data = golden(kind)
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        refusal(path)
+
+
+def damaged(data, draw):
+    """``data`` with a few bits turned over, bytes put in, taken out or doubled."""
+    data = bytearray(data)
+    for _ in range(draw.choice([1, 1, 1, 2, 8])):
+        place = draw.randrange(len(data))
+        way = draw.random()
+        if way < 0.6:
+            data[place] ^= 1 << draw.randrange(8)
+        elif way < 0.8:
+            data[place] = draw.choice([0, 1, 0x7F, 0x80, 0xFF])
+        elif way < 0.9:
+            del data[place : place + draw.randrange(1, 20)]
+        else:
+            data[place:place] = bytes(data[place : place + draw.randrange(1, 20)])
+    return bytes(data)
+
+
+def assert_right_or_refused(path, kind):
+    try:
+        read = read_torch(path)
+    except ValueError as error:
+        assert str(path) in str(error)
+        return
+    if kind == "zip":  # which has checksums
+        assert_same(read, GOLDEN_STATE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_file_is_refused_or_right(path, kind):
+    draw = random.Random(7)
+    for _ in range(300):
+        path.write_bytes(damaged(golden(kind), draw))
+        assert_right_or_refused(path, kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_bit_turned_over_is_refused_or_right(path, kind):
+    data = golden(kind)
+    for place in range(len(data)):
+        for bit in range(8):
+            changed = bytearray(data)
+            changed[place] ^= 1 << bit
+            path.write_bytes(changed)
+            assert_right_or_refused(path, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_pickle_in_a_whole_file_is_refused_or_read(path, kind):
+    draw = random.Random(11)
+    legacy = kind == "legacy"
+    content = entries(
+        w=tensor(storage(legacy=legacy)),
+        log=pickle.dumps({"a": np.arange(3.0), "b": [np.float32(2)]}, protocol=2)[2:-1],
+    )
+    for _ in range(300):
+        write_kind(path, kind, damaged(content, draw))
+        with suppress(ValueError):
+            read_torch(path)
+
+
+def test_random_bytes_are_refused(path):
+    draw = random.Random(3)
+    starts = [b"", b"\x80\x02", b"PK\x03\x04", golden("legacy")[:60], golden("zip")[:60]]
+    for i in range(300):
+        path.write_bytes(starts[i % 5] + bytes(draw.randrange(256) for _ in range(200)))
+        refusal(path)

@@ -1,0 +1,181 @@
+"""Published weights by name, from a server on this machine."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from paddleseg_u2net.download import DownloadError
+from paddleseg_u2net.inference import Preprocess
+from paddleseg_u2net.weights import ZOO, locate, write_weights, zoo
+from tests.weights import narrow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("U2NET_MIRROR", raising=False)
+    monkeypatch.delenv("MODEL_CHECKSUM_DISABLED", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A folder with a published file."""
+    folder = tmp_path / "published"
+    write_weights(folder / "tiny.pth", narrow.state())
+    return folder
+
+
+@pytest.fixture
+def entry(published, monkeypatch):
+    """A row of the table for that file."""
+    content = (published / "tiny.pth").read_bytes()
+    source = zoo.Source(
+        "tiny.pth",
+        (str(published / "tiny.pth"),),
+        len(content),
+        f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "this test",
+    )
+    row = ZOO["u2net"]._replace(sources=(source,))
+    monkeypatch.setitem(ZOO, "tiny", row)
+    return row
+
+
+def replace_source(monkeypatch, entry, **changes):
+    row = entry._replace(sources=(entry.sources[0]._replace(**changes), *entry.sources[1:]))
+    monkeypatch.setitem(ZOO, "tiny", row)
+
+
+def test_a_name_is_fetched_once_and_kept(home, published, entry):
+    path = locate("tiny")
+    assert path == home / "tiny.pth"
+    assert path.read_bytes() == (published / "tiny.pth").read_bytes()
+    (published / "tiny.pth").unlink()
+    assert locate("tiny") == path
+
+
+def test_a_file_or_folder_of_the_name_goes_first(home, entry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("tiny").mkdir()
+    assert locate("tiny") == home / "tiny.pth"  # a folder without weights is none
+    (Path("tiny") / "model.pdparams").write_bytes(b"x")
+    assert locate("tiny") == Path("tiny/model.pdparams")
+
+
+def test_what_is_no_name_is_a_path():
+    assert locate("no/such.pth") == Path("no/such.pth")
+    assert locate("U2NETP") == Path("U2NETP")
+
+
+def test_a_mirror_goes_first(home, published, entry, tmp_path, monkeypatch):
+    replace_source(monkeypatch, entry, addresses=(str(tmp_path / "gone" / "tiny.pth"),))
+    monkeypatch.setenv("U2NET_MIRROR", str(published))
+    assert locate("tiny").is_file()
+
+
+def test_a_mirror_without_the_file_is_no_end(home, entry, tmp_path, monkeypatch):
+    monkeypatch.setenv("U2NET_MIRROR", str(tmp_path / "empty"))
+    assert locate("tiny").is_file()
+
+
+def test_a_mirror_may_be_an_address(monkeypatch):
+    monkeypatch.setenv("U2NET_MIRROR", "http://127.0.0.1:1/weights/")
+    assert zoo._mirror(ZOO["u2netp"].sources[0]) == ["http://127.0.0.1:1/weights/u2netp.pth"]
+
+
+def test_a_wrong_file_is_not_kept(home, entry, monkeypatch):
+    replace_source(monkeypatch, entry, checksum="sha256:" + "0" * 64)
+    with pytest.raises(DownloadError, match="0{64}"):
+        locate("tiny")
+    assert not (home / "tiny.pth").exists()
+
+
+def test_a_page_in_place_of_weights_is_not_kept(home, published, entry, monkeypatch):
+    (published / "tiny.pth").write_text("<!DOCTYPE html><html>sign in</html>")
+    replace_source(monkeypatch, entry, checksum=None, size=None)
+    with pytest.raises(DownloadError, match="page of a web site"):
+        locate("tiny")
+    assert not (home / "tiny.pth").exists()
+
+
+def test_another_file_of_the_name_in_the_home_is_refused_unless_asked_for(
+    home, entry, monkeypatch
+):
+    home.mkdir()
+    (home / "tiny.pth").write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"this is not the published tiny .*move it away"):
+        locate("tiny")
+    assert (home / "tiny.pth").read_bytes() == b"mine"
+    monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")
+    assert locate("tiny") == home / "tiny.pth"
+
+
+def test_the_second_source_is_taken_where_the_first_is_gone(home, entry, tmp_path, monkeypatch):
+    gone = entry.sources[0]._replace(
+        filename="other.pth", addresses=(str(tmp_path / "gone.pth"),)
+    )
+    monkeypatch.setitem(ZOO, "tiny", entry._replace(sources=(gone, *entry.sources)))
+    assert locate("tiny") == home / "tiny.pth"
+
+
+def test_nothing_reached_says_where_to_put_the_file(home, entry, tmp_path, monkeypatch):
+    replace_source(monkeypatch, entry, addresses=("http://127.0.0.1:1/tiny.pth",))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with pytest.raises(DownloadError) as error:
+        locate("tiny")
+    assert "http://127.0.0.1:1/tiny.pth" in str(error.value)
+    assert str(home / "tiny.pth") in str(error.value)
+
+
+def test_onnx_is_not_fetched_where_it_cannot_be_read(home, entry, monkeypatch):
+    replace_source(monkeypatch, entry, filename="tiny.onnx")
+    monkeypatch.setattr(zoo.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DownloadError, match="pip install onnx"):
+        locate("tiny")
+    assert not home.exists()
+
+
+# -- the table -----------------------------------------------------------------------------------
+
+
+def test_the_models_of_the_table():
+    assert list(ZOO) == [
+        "u2net", "u2netp", "u2net_human_seg", "u2net_portrait", "u2net_cloth_seg", "silueta"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_row_is_well_formed(name):
+    row = ZOO[name]
+    assert row.what and row.licence and row.trained_on and row.sources
+    Preprocess(**row.preprocess)
+    for source in row.sources:
+        assert Path(source.filename).suffix in (".pth", ".onnx")
+        assert all(address.startswith("https://") for address in source.addresses)
+        assert source.size is None or source.size > 1e6
+        if source.checksum is not None:
+            assert re.fullmatch(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", source.checksum)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_documentation_has_the_row(name):
+    text = (ROOT / "docs" / "weights.md").read_text(encoding="utf-8")
+    row = ZOO[name]
+    assert f"`{name}`" in text and row.licence in text and row.trained_on in text
+    for source in row.sources:
+        assert source.checksum is None or source.checksum in text
+
+
+def test_the_home_is_rembgs(monkeypatch, tmp_path):
+    monkeypatch.delenv("U2NET_HOME", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert zoo.home() == Path.home() / ".u2net"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert zoo.home() == tmp_path / ".u2net"
+    monkeypatch.setenv("U2NET_HOME", "~/weights")
+    assert zoo.home() == Path.home() / "weights"
