@@ -32,6 +32,8 @@ SIZE = len(BODY)
 SHA = Checksum("sha256", hashlib.sha256(BODY).hexdigest())
 # Of a block that is not whole at the cut, nothing may be kept.
 CUT = 6 * download._BLOCK
+# Seconds that a good answer may take on a busy computer, and that tests of a stall wait.
+STALL = 0.5
 
 
 @pytest.fixture(autouse=True)
@@ -59,10 +61,10 @@ def pauses() -> List[float]:
 
 @pytest.fixture
 def get(target, pauses):
-    """``fetch`` with short waits, to ``target``."""
+    """``fetch`` without pauses, to ``target``."""
 
     def call(*addresses, **options):
-        options = {"timeout": 0.25, "sleep": pauses.append, **options}
+        options = {"timeout": 10, "sleep": pauses.append, **options}
         return fetch(addresses, target, options.pop("size", None), **options)
 
     return call
@@ -170,7 +172,8 @@ def test_bar_on_a_terminal_shows_where_it_goes_on(server, get, monkeypatch, caps
 @pytest.mark.parametrize("version", [{"etag": '"1"'}, {"modified": OLD}])
 @pytest.mark.parametrize("how", [{"cut": CUT}, {"stall": CUT}, {"cut": CUT, "chunked": True}])
 def test_rest_is_asked_for_after_a_cut(server, get, target, pauses, version, how):
-    get(server.script("/a", Reply(BODY, **version, **how), Reply(BODY, **version)))
+    timeout = STALL if "stall" in how else 10
+    get(server.script("/a", Reply(BODY, **version, **how), Reply(BODY, **version)), timeout=timeout)
     assert_fetched(target)
     assert_resumed(server)
     assert server.asked("/a")[1].headers["if-range"] == next(iter(version.values()))
@@ -187,7 +190,8 @@ def test_reset_connection_is_a_cut(server, get, target):
 
 
 def test_cut_before_any_answer_is_tried_again(server, get, target):
-    get(server.script("/a", Reply(BODY, cut=0), Reply(BODY, silent=True), Reply(BODY)))
+    address = server.script("/a", Reply(BODY, cut=0), Reply(BODY, silent=True), Reply(BODY))
+    get(address, timeout=STALL)
     assert_fetched(target)
     assert server.starts("/a") == [None, None, None]
 
@@ -439,7 +443,7 @@ def test_whole_answer_that_is_too_short_is_not_asked_for_again(server, get, targ
 def test_endless_body_is_stopped(server, get, target, monkeypatch, how, known):
     """It stalls behind the limit: whoever reads on fails in another way."""
     monkeypatch.setattr(download, "_LARGEST", 100_000)
-    body = bytes(20_000_000) if "packed" in how else BODY
+    body = bytes(SIZE) if "packed" in how else BODY  # which is much longer than what is sent
     address = server.script("/a", Reply(body, **how, stall=CUT))
     with pytest.raises(DownloadError, match="expected at most 100000 bytes, more came"):
         get(address, size=100_000 if known else None)

@@ -1,4 +1,4 @@
-"""See `python tools/convert_weights.py --help`; also `python -m paddleseg_u2net convert_weights`."""
+"""See `python tools/convert_weights.py --help`."""
 
 import sys
 from pathlib import Path

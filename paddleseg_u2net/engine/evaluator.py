@@ -80,8 +80,9 @@ def lines(scores: Scores) -> List[str]:
     text = "[EVAL] #Images: {images} mIoU: {mIoU:.4f} Acc: {Acc:.4f} Kappa: {Kappa:.4f} " \
         "Dice: {Dice:.4f}".format(**scores)  # fmt: skip
     if "MAE" in scores:
-        text += " MAE: {MAE:.4f} maxF: {maxF:.4f} (of mean P and R: {maxF_paper:.4f})".format(
-            **scores
+        text += (
+            " MAE: {MAE:.4f} maxF: {maxF:.4f} (of mean P and R: {maxF_paper:.4f}) "
+            "meanF: {meanF:.4f} wF: {wF:.4f} S: {S:.4f}".format(**scores)
         )
     return [
         text,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-from paddleseg_u2net.architecture import Architecture, Operation, Program, build
+from paddleseg_u2net.architecture import TABLES, Architecture, Operation, Program, build
+from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.inference.predictor import activate
+from paddleseg_u2net.models import U2Net
+from paddleseg_u2net.weights import fold_biases, restore_biases
 from paddleseg_u2net.weights.biases import State
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -37,15 +41,11 @@ def runtime_of(format_name: str, path: Path, state: State, model: Architecture) 
 
 def ours(path: Path, state: State, model: Architecture) -> Runtime:
     """This project's layers."""
-    from paddleseg_u2net.models import U2Net
-
     return _paddle("this project", U2Net(model.num_classes, model.in_channels, model.stages), state)
 
 
 def _stock(path: Path, state: State, model: Architecture) -> Runtime:
     from paddleseg.models import u2net as stock
-
-    from paddleseg_u2net.architecture import TABLES
 
     if model.stages != TABLES[model.type]:
         return ours(path, state, model)
@@ -53,18 +53,14 @@ def _stock(path: Path, state: State, model: Architecture) -> Runtime:
     return _paddle("PaddleSeg's model", kind(model.num_classes, model.in_channels), state)
 
 
-def _paddle(name: str, network: object, state: State) -> Runtime:
-    from paddleseg_u2net.inference.backends import eager
-    from paddleseg_u2net.weights import fold_biases, restore_biases
-
-    layers: "paddle.nn.Layer" = network  # type: ignore[name-defined]  # noqa: F821
-    own = layers.state_dict()
-    fits = restore_biases(state)
-    fits = fits if set(fits) == set(own) else fold_biases(fits)
-    layers.set_state_dict({key: np.asarray(value, np.float32) for key, value in fits.items()})
-    layers.eval()
-    logits = eager(layers)
-    return Runtime(name, lambda images: probabilities(logits(images)))
+def _paddle(name: str, network: Any, state: State) -> Runtime:
+    published = restore_biases(state)
+    has_biases = "stage1.rebnconvin.conv_s1.bias" in network.state_dict()
+    fitting = published if has_biases else fold_biases(published)
+    network.set_state_dict({key: np.asarray(value, np.float32) for key, value in fitting.items()})
+    network.eval()
+    logits = eager(network)
+    return Runtime(name, lambda images: activate(logits(images)))
 
 
 def _torch(path: Path, state: State, model: Architecture) -> Runtime:
@@ -77,16 +73,17 @@ def _torch(path: Path, state: State, model: Architecture) -> Runtime:
 
     def run(images: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return probabilities(_interpret(program, tensors, torch.from_numpy(images)).numpy())
+            return activate(_interpret(program, tensors, torch.from_numpy(images)).numpy())
 
     return Runtime("PyTorch", run)
 
 
-def _interpret(program: Program, tensors: Dict[str, "torch.Tensor"], x: "torch.Tensor"):  # type: ignore[name-defined]  # noqa: F821
+def _interpret(program: Program, tensors: Dict[str, Any], x: Any) -> Any:
+    """The program run with PyTorch's functions; tensors in, the fused logits out."""
     import torch
     import torch.nn.functional as F
 
-    def convolve(step: Operation, x):
+    def convolve(step: Operation, x: Any) -> Any:
         conv = step.conv
         assert conv is not None
         padding = conv.dilation * (conv.kernel // 2)
@@ -97,7 +94,7 @@ def _interpret(program: Program, tensors: Dict[str, "torch.Tensor"], x: "torch.T
         parts = (tensors[f"{conv.batchnorm}.{p}"] for p in ("_mean", "_variance", "weight", "bias"))
         return F.relu(F.batch_norm(x, *parts))
 
-    steps = {
+    steps: Dict[str, Callable[..., Any]] = {
         "input": lambda step: x,
         "conv": convolve,
         "pool": lambda step, a: F.max_pool2d(a, 2, 2, ceil_mode=True),
@@ -105,7 +102,7 @@ def _interpret(program: Program, tensors: Dict[str, "torch.Tensor"], x: "torch.T
         "concat": lambda step, *parts: torch.cat(parts, 1),
         "add": lambda step, a, b: a + b,
     }
-    values: list = []
+    values: List[Any] = []
     for step in program.operations:
         values.append(steps[step.kind](step, *(values[number] for number in step.inputs)))
     return values[program.outputs[0]]
@@ -118,25 +115,16 @@ def _onnx(path: Path, state: State, model: Architecture) -> Runtime:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
     size = [extent for extent in given.shape[2:] if isinstance(extent, int)]
 
     def run(images: np.ndarray) -> np.ndarray:
         output = session.run(None, {given.name: images})[0]
         inside = output.min() >= 0 and output.max() <= 1
-        return output if inside else probabilities(output)
+        return output if inside else activate(output)
 
     return Runtime("ONNX Runtime", run, size if len(size) == 2 else None)
-
-
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Sigmoid of one channel, softmax of more."""
-    from paddleseg_u2net.inference.predictor import activate
-
-    return activate(logits)
 
 
 _MAKERS: Dict[str, Callable[[Path, State, Architecture], Runtime]] = {

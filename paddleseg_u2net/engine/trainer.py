@@ -134,7 +134,9 @@ class Trainer:
 
     def _measure_batchnorms(self, model: paddle.nn.Layer) -> None:
         count = -(-_MEASURED // self.config.batch_size)
-        schedule = Schedule(len(self.train_set), self.config.batch_size, self.options.seed, 0, count)
+        schedule = Schedule(
+            len(self.train_set), self.config.batch_size, self.options.seed, 0, count
+        )
         batches = train_loader(self.train_set, self.config.preprocess(), schedule, 0)
         batchnorm.measure(model, (images for images, _ in batches))
         logger.info(

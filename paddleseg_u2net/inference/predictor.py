@@ -124,7 +124,7 @@ class Predictor:
         assert total is not None
         return total / count
 
-    def restore(self, probability: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
+    def restore(self, probability: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
         """Probabilities (K, h, w) -> float32 (K, H, W) of ``shape`` (H, W).
 
         Where the preprocessing's type stretches maps, they are no probabilities any more.
@@ -139,7 +139,7 @@ def classes_of(probability: np.ndarray) -> np.ndarray:
     return probability.argmax(0).astype(np.uint8)
 
 
-def _resized(batch: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
+def _resized(batch: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
     """(N, C, h, w) -> (N, C, H, W), as ``resize_planes``."""
     planes = resize_planes(batch.reshape(-1, *batch.shape[2:]), shape)
     return planes.reshape(*batch.shape[:2], *shape)

@@ -62,8 +62,8 @@ class Preprocess:
             image = self.recipe.resize(image, self.size)
             image = image.reshape(*image.shape[:2], -1)  # cv2 drops a single channel
         white = float(image.max()) or 1.0 if self.recipe.by_maximum else 255.0
-        return self._from_table(image, white) if image.dtype == np.uint8 else self._exact(
-            image, white
+        return (
+            self._from_table(image, white) if image.dtype == np.uint8 else self._exact(image, white)
         )
 
     def _table(self, white: float) -> np.ndarray:

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-Size = Tuple[int, int]
+Size = Tuple[int, int]  # width, height
+Shape = Tuple[int, ...]  # height, width
 
 
 class Recipe(NamedTuple):
@@ -30,11 +31,11 @@ class Recipe(NamedTuple):
 
     resize: Callable[[np.ndarray, Size], np.ndarray]
     by_maximum: bool
-    restore: Callable[[np.ndarray, Size], np.ndarray]
+    restore: Callable[[np.ndarray, Shape], np.ndarray]
     stretches: bool
 
 
-def resize_planes(planes: np.ndarray, shape: Size) -> np.ndarray:
+def resize_planes(planes: np.ndarray, shape: Shape) -> np.ndarray:
     """(K, h, w) -> (K, H, W), bilinear as ``F.interpolate`` without ``align_corners``."""
     if planes.shape[1:] == tuple(shape):
         return planes
@@ -74,15 +75,15 @@ def _fading(image: np.ndarray, size: Size) -> np.ndarray:
     return np.maximum(resized, float(image.min()))
 
 
-def _restore_plain(probability: np.ndarray, shape: Size) -> np.ndarray:
+def _restore_plain(probability: np.ndarray, shape: Shape) -> np.ndarray:
     return resize_planes(probability, shape)
 
 
-def _restore_stretched(probability: np.ndarray, shape: Size) -> np.ndarray:
+def _restore_stretched(probability: np.ndarray, shape: Shape) -> np.ndarray:
     return resize_planes(stretch(probability).astype(np.float32), shape)
 
 
-def _restore_published(probability: np.ndarray, shape: Size) -> np.ndarray:
+def _restore_published(probability: np.ndarray, shape: Shape) -> np.ndarray:
     grey = (stretch(probability) * 255).astype(np.uint8)
     size = (shape[1], shape[0])
     planes = [Image.fromarray(plane).resize(size, Image.BILINEAR) for plane in grey]

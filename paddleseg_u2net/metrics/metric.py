@@ -129,7 +129,7 @@ class PictureMetric(Metric):
         """
         prediction, mask = np.asarray(prediction), np.asarray(mask)
         if counted is not None:
-            counted = _plain_bool(_checked_choice(np.asarray(counted), mask.shape))
+            counted = _checked_choice(np.asarray(counted), mask.shape)
         self._sums["score"] += self._of_picture(*self._picture(prediction, mask, counted), counted)
         self._sums["images"] += 1
 
@@ -142,7 +142,7 @@ class PictureMetric(Metric):
             raise ValueError(f"expected a saliency map (H, W), got shape {prediction.shape}")
         is_bytes = prediction.dtype == np.uint8
         values = prediction / 255 if is_bytes else prediction.astype(np.float64)
-        values, mask = np.ascontiguousarray(values), _plain_bool(mask)
+        values, mask = np.ascontiguousarray(values), np.ascontiguousarray(mask)
         low, high = values.min(), values.max()
         check_unit_range("saliency values", low, high)
         if counted is not None:
@@ -175,8 +175,3 @@ def _checked_choice(counted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if not counted.any():
         raise ValueError("expected at least one pixel that counts, got none")
     return counted
-
-
-def _plain_bool(mask: np.ndarray) -> np.ndarray:
-    """Return the mask in C order with bytes of 0 and 1: Pillow hands out 255 for True."""
-    return np.ascontiguousarray(mask).view(np.uint8) != 0

@@ -39,11 +39,10 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
         else:
             arrays[name] = np.asarray(value, np.float32)
     fitted = fold_biases(arrays) if not problems else arrays
-    extra = [name for name in fitted if name not in shapes]
-    if not problems:
-        missing = [name for name in shapes if name not in fitted]
-        problems += [_missing(name, extra if i < _SHOWN else []) for i, name in enumerate(missing)]
-        problems += [f"{name}: the model has no such weight" for name in extra]
+    missing = [name for name in shapes if name not in state]
+    extra = [name for name in fitted if name not in shapes and not _is_cancelled(name, shapes)]
+    problems += [_missing(name, extra if i < _SHOWN else []) for i, name in enumerate(missing)]
+    problems += [f"{name}: the model has no such weight" for name in extra]
     if problems:
         more = len(problems) - _SHOWN
         lines = problems[:_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
@@ -53,6 +52,12 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
             + "\n  ".join(lines)
         )
     return fitted
+
+
+def _is_cancelled(name: str, shapes: Mapping[str, List[int]]) -> bool:
+    """Whether a BatchNorm of the model cancels this bias."""
+    layer = name[: -len(".conv_s1.bias")]
+    return name.endswith(".conv_s1.bias") and f"{layer}.bn_s1._mean" in shapes
 
 
 def _looks_like(state: Mapping[str, Any], source: str) -> str:

@@ -1,4 +1,4 @@
-"""The formats of weights files: told apart by their first bytes when read, by suffix when written."""
+"""Formats of weights files: told apart by their first bytes to read, by suffix to write."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def format_of(path: Union[str, Path]) -> Format:
             return item
     refuse_disguised(path)
     raise ValueError(
-        f"{path}: expected weights of {', '.join(FORMATS)}, but the file starts with {start[:8]!r}; "
-        "fetch or write it again"
+        f"{path}: expected weights of {', '.join(FORMATS)}, but the file starts with "
+        f"{start[:8]!r}; fetch or write it again"
     )
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from paddleseg_u2net.weights.pickled_arrays import ARRAYS, dimensions, whole
 
-
 _MOST_BITS = 8  # of a tensor's metadata; PyTorch has two
 
 

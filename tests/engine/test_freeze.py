@@ -47,7 +47,7 @@ def test_a_frozen_run_resumes_to_the_same_bits(tiny, tmp_path, use_ema):
         Config(tiny),
         RunOptions(save_dir=str(tmp_path / "x"), resume_model=checkpoint, use_ema=use_ema),
     )
-    trainer.rate  # the schedule was of 2 iterations there
+    # the half run's schedule was of 2 iterations, so only what is frozen has to agree
     assert not changed(
         {k: v for k, v in whole.items() if k.startswith("stage1.")},
         {k: v for k, v in as_numpy(trainer.model).items() if k.startswith("stage1.")},

@@ -84,9 +84,7 @@ def test_zoo_input_and_map():
 
 def test_paddlesegs_maps_are_probabilities():
     probability = soft_map(2, 16, 16)
-    np.testing.assert_array_equal(
-        RECIPES["paddleseg"].restore(probability, (16, 16)), probability
-    )
+    np.testing.assert_array_equal(RECIPES["paddleseg"].restore(probability, (16, 16)), probability)
 
 
 # -- pictures and maps without contrast ----------------------------------------------------------

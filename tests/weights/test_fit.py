@@ -297,3 +297,76 @@ def test_a_file_that_stocks_model_saved_loads_and_gives_the_same_map(tmp_path):
     ours.eval()
     x = images((40, 37))
     assert difference(ours(x)[0], theirs(x)[0]) < 1e-5
+
+
+# -- heads -------------------------------------------------------------------------------------
+
+
+def head_names(model):
+    return {name for name in shapes(model) if name.startswith(("side", "outconv"))}
+
+
+@pytest.fixture(scope="module")
+def one_class_file(tmp_path_factory, drawn):
+    path = tmp_path_factory.mktemp("heads") / "one.pdparams"
+    write_pickle(path, drawn)
+    return path
+
+
+@pytest.mark.parametrize("num_classes, heads", [(3, "fitting"), (3, "new"), (1, "new")])
+def test_heads_of_other_classes_start_anew_with_a_message(
+    one_class_file, drawn, num_classes, heads, caplog
+):
+    target = U2Net(num_classes, stages=SMALL)
+    before = as_numpy(target)
+    with caplog.at_level("INFO", logger="paddleseg_u2net"):
+        load_weights(target, one_class_file, heads)
+    assert f"({len(head_names(target))} tensors) start anew" in caplog.text
+    expected = fold_biases(drawn)
+    for name, value in as_numpy(target).items():
+        from_file = name not in head_names(target)
+        np.testing.assert_array_equal(value, (expected if from_file else before)[name], name)
+
+
+def test_heads_that_fit_are_the_files_unless_new_ones_are_asked_for(one_class_file, drawn, caplog):
+    target = U2Net(1, stages=SMALL)
+    with caplog.at_level("INFO", logger="paddleseg_u2net"):
+        load_weights(target, one_class_file, "fitting")
+    assert not caplog.text
+    for name in head_names(target):
+        np.testing.assert_array_equal(as_numpy(target)[name], drawn[name])
+
+
+def test_a_checkpoint_of_other_classes_is_refused(one_class_file):
+    target = U2Net(3, stages=SMALL)
+    before = as_numpy(target)
+    with pytest.raises(WeightsError, match=r"side1\.weight: expected shape \[3"):
+        load_weights(target, one_class_file)
+    for name, value in as_numpy(target).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_a_file_without_some_heads_is_broken_not_of_other_classes(tmp_path, drawn):
+    cut = {name: value for name, value in drawn.items() if not name.startswith("side2")}
+    write_pickle(tmp_path / "cut.pdparams", cut)
+    with pytest.raises(WeightsError, match=r"side2\.weight: not in the file"):
+        load_weights(U2Net(3, stages=SMALL), tmp_path / "cut.pdparams", "fitting")
+
+
+def test_the_model_takes_a_file_and_new_heads_as_arguments(one_class_file, drawn):
+    paddle.seed(1)
+    kept = U2Net(1, stages=SMALL, pretrained=str(one_class_file))
+    anew = U2Net(1, stages=SMALL, pretrained=str(one_class_file), new_heads=True)
+    np.testing.assert_array_equal(kept.side1.weight.numpy(), drawn["side1.weight"])
+    assert not np.array_equal(anew.side1.weight.numpy(), drawn["side1.weight"])
+    name = "stage1.rebnconvin.conv_s1.weight"
+    np.testing.assert_array_equal(as_numpy(anew)[name], drawn[name])
+
+
+# -- which model a file is of --------------------------------------------------------------------
+
+
+def test_weights_of_another_published_model_are_called_by_its_name(tmp_path):
+    write_pickle(tmp_path / "p.pdparams", as_numpy(U2NetP()))
+    with pytest.raises(WeightsError, match="looks like U2NetP, 3 channels in, 1 class out"):
+        load_weights(U2Net(stages=SMALL), tmp_path / "p.pdparams")

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import pickletools
+import random
 import struct
+import time
+import tracemalloc
 from collections import OrderedDict
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -166,6 +171,92 @@ def test_an_allowed_module_lends_no_other_name(path):
         read_pickle(path)
 
 
+BOMBS = {
+    "a memo of 16 GiB": b"\x80\x02}r\xff\xff\xff\x7fj\xff\xff\xff\x7f]a.",
+    "bytes of 8 GiB": b"\x80\x04\x8e" + struct.pack("<Q", 2**33) + b"x.",
+    "a list in itself": b"\x80\x02}X\x01\x00\x00\x00w]q\x00h\x00as.",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_file_takes_little_memory_and_time(path, bomb):
+    path.write_bytes(BOMBS[bomb])
+    start = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="cannot be read"):
+            read_pickle(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - start < 5
+
+
+def doubling(first, last):
+    """A pickle of a tuple of two tuples that are one, and so on, 60 deep, between two parts."""
+    steps = [b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(60)]
+    return b"\x80\x02}" + first + b")" + b"".join(steps) + last
+
+
+@pytest.mark.parametrize(
+    "content", [doubling(b"", b"Ns."), doubling(b"X\x01\x00\x00\x00w", b"s.")], ids=["key", "value"]
+)
+def test_tuples_that_hold_each_other_are_neither_hashed_nor_handed_on(path, content):
+    path.write_bytes(content)
+    start = time.process_time()
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_pickle(path)
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "data", "words"),
+    [
+        ((4,), "f4", b"\0" * 12, "an array of 16 bytes"),
+        ((2**62, 8), "f4", b"", "an array of"),
+        ((-1,), "f4", b"", "a negative number"),
+        ((1,), "O8", b"\0" * 8, "a dtype of numbers"),
+        ((1,), "V8", b"\0" * 8, "a dtype of numbers"),
+        ((1,), "f3", b"\0" * 3, "data type 'f3' not understood"),
+        ((1.5,), "f4", b"\0" * 4, "got float"),
+        ((1,) * 33, "u1", b"\0", "at most 32 dimensions"),
+        ((1,), "f4", ["list"], "an array of 4 bytes"),
+    ],
+    ids=str,
+)
+def test_an_array_whose_parts_do_not_fit_is_refused(path, shape, dtype, data, words):
+    path.write_bytes(array_pickle(shape, dtype, data))
+    with pytest.raises(ValueError, match=words):
+        read_pickle(path)
+
+
+def array_pickle(shape, dtype, data):
+    """A pickle of {"w": array} as numpy writes it, with parts of any kind."""
+    new = named("numpy.core.multiarray._reconstruct") + named("numpy.ndarray")
+    kind = named("numpy.dtype") + inner((dtype, False, True)) + b"R"
+    order = inner((3, "<", None, None, None, -1, -1, 0))
+    state = b"(K\x01" + inner(shape) + kind + order + b"b\x89"
+    state += inner(data) + b"t"
+    key = inner("w")
+    return b"\x80\x03}" + key + new + inner((0,)) + b"C\x01b\x87R" + state + b"bs."
+
+
+def inner(value):
+    """The instructions that make a plain value."""
+    return pickletools.optimize(pickle.dumps(value, 3))[2:-1]
+
+
+def named(full):
+    module, _, name = full.rpartition(".")
+    return f"c{module}\n{name}\n".encode()
+
+
+def test_the_byte_order_of_numpys_own_dtypes_is_left_alone(path):
+    path.write_bytes(pickle.dumps({"w": np.arange(3, dtype=">i4")}, protocol=4))
+    assert read_pickle(path)["w"].tolist() == [0, 1, 2]
+    assert np.dtype("i4").isnative and np.array([1], "i4").tobytes() == np.int32(1).tobytes()
+
+
 def good_bytes(path):
     write_pickle(path, state())
     return path.read_bytes()
@@ -182,6 +273,32 @@ def test_a_file_cut_anywhere_is_refused_by_name(path):
     content = good_bytes(path)
     for length in range(0, len(content), 3):
         assert_unreadable(path, content[:length])
+
+
+def test_a_damaged_file_is_refused_or_read(path):
+    content, draw = good_bytes(path), random.Random(5)
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(draw.choice([1, 1, 5])):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        path.write_bytes(damaged)
+        with suppress(ValueError):
+            read_pickle(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"\n<html><head>", "web site"),
+        (b"PK\x03\x04" + bytes(60), "zip archive"),
+    ],
+)
+def test_a_file_in_disguise_is_named(path, content, words):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=words) as error:
+        read_pickle(path)
+    assert str(error.value).startswith(str(path))
 
 
 @pytest.mark.parametrize(

@@ -103,9 +103,7 @@ def test_a_page_in_place_of_weights_is_not_kept(home, published, entry, monkeypa
     assert not (home / "tiny.pth").exists()
 
 
-def test_another_file_of_the_name_in_the_home_is_refused_unless_asked_for(
-    home, entry, monkeypatch
-):
+def test_another_file_of_the_name_in_the_home_is_refused_unless_asked_for(home, entry, monkeypatch):
     home.mkdir()
     (home / "tiny.pth").write_bytes(b"mine")
     with pytest.raises(ValueError, match=r"this is not the published tiny .*move it away"):
@@ -116,9 +114,7 @@ def test_another_file_of_the_name_in_the_home_is_refused_unless_asked_for(
 
 
 def test_the_second_source_is_taken_where_the_first_is_gone(home, entry, tmp_path, monkeypatch):
-    gone = entry.sources[0]._replace(
-        filename="other.pth", addresses=(str(tmp_path / "gone.pth"),)
-    )
+    gone = entry.sources[0]._replace(filename="other.pth", addresses=(str(tmp_path / "gone.pth"),))
     monkeypatch.setitem(ZOO, "tiny", entry._replace(sources=(gone, *entry.sources)))
     assert locate("tiny") == home / "tiny.pth"
 
