@@ -435,6 +435,7 @@ class _Transfer:
                 file.write(block)
                 bar.update(len(block))
             file.flush()
+            # Syncing takes long; a kill while the file is being renamed would lose the part.
             os.fsync(file.fileno())
         if have > limit:
             self.part.discard()

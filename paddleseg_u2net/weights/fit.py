@@ -41,8 +41,11 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
     fitted = fold_biases(arrays) if not problems else arrays
     missing = [name for name in shapes if name not in state]
     extra = [name for name in fitted if name not in shapes and not _is_cancelled(name, shapes)]
-    problems += [_missing(name, extra if i < _SHOWN else []) for i, name in enumerate(missing)]
-    problems += [f"{name}: the model has no such weight" for name in extra]
+    problems = [
+        *(_missing(name, extra if i < _SHOWN else []) for i, name in enumerate(missing)),
+        *(f"{name}: the model has no such weight" for name in extra),
+        *problems,
+    ]
     if problems:
         more = len(problems) - _SHOWN
         lines = problems[:_SHOWN] + ([f"... and {more} more"] if more > 0 else [])

@@ -4,9 +4,13 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine import batchnorm
+from paddleseg_u2net.engine.trainer import RunOptions, Trainer
 from paddleseg_u2net.models import U2Net
-from tests.models.stock import SMALL, difference, images, random_state
+from paddleseg_u2net.weights import write_weights
+from tests.models.stock import SMALL, as_numpy, difference, images, random_state
+from tests.weights import narrow
 
 
 @pytest.fixture
@@ -82,3 +86,69 @@ def test_trained_batchnorms_may_be_measured_too(folded):
     before = model(batch)[0].numpy()
     batchnorm.measure(model, [batch])
     assert difference(model(batch)[0], before) < 1e-4
+
+
+def folded_file(path):
+    state = narrow.state()
+    for name in state:
+        if name.endswith("bn_s1._variance"):
+            state[name] = np.ones_like(state[name])
+    write_weights(path, state)
+    return str(path)
+
+
+def start(tiny, tmp_path, **options):
+    options = {"save_dir": str(tmp_path / "run"), **options}
+    return Trainer(Config(tiny), RunOptions(**options))
+
+
+@pytest.fixture
+def from_folded(tiny, tmp_path):
+    tiny["model"] = {
+        "type": "U2Net",
+        "stages": narrow.table().as_dict(),
+        "pretrained": folded_file(tmp_path / "folded.pth"),
+    }
+    tiny["loss"]["coef"] = [1] * 7
+    return tiny
+
+
+def test_training_from_a_folded_file_begins_with_its_maps(from_folded, tmp_path, caplog):
+    with caplog.at_level("INFO", logger="paddleseg_u2net"):
+        trainer = start(from_folded, tmp_path)
+    assert "folded.pth: its BatchNorms are folded into the convolutions; measured" in caplog.text
+    assert not batchnorm.is_folded(trainer.model)
+    source = U2Net(stages=narrow.table(), pretrained=from_folded["model"]["pretrained"])
+    source.eval(), trainer.model.eval()
+    batch = images((48, 48))
+    assert difference(trainer.model(batch)[0], source(batch)[0].numpy()) < 1e-4
+
+
+def test_the_measured_start_is_the_same_whatever_the_workers(from_folded, tmp_path):
+    states = [
+        as_numpy(start(from_folded, tmp_path, num_workers=workers).model) for workers in (0, 2)
+    ]
+    for name, value in states[0].items():
+        np.testing.assert_array_equal(value, states[1][name], err_msg=name)
+
+
+def test_a_run_from_a_folded_file_resumes_to_the_same_bits(from_folded, tmp_path):
+    from_folded["lr_scheduler"] = {"type": "StepDecay", "learning_rate": 1e-3, "step_size": 99}
+    whole = start(from_folded, tmp_path / "whole")
+    whole.run()
+    start({**from_folded, "iters": 2}, tmp_path / "half").run()
+    (tmp_path / "folded.pth").unlink()  # it is not needed any more
+    half = start(from_folded, tmp_path / "half", resume_model=str(tmp_path / "half/run"))
+    half.run()
+    for name, value in as_numpy(whole.model).items():
+        np.testing.assert_array_equal(value, as_numpy(half.model)[name], err_msg=name)
+
+
+def test_trained_batchnorms_are_left_alone(from_folded, tmp_path, caplog):
+    write_weights(tmp_path / "trained.pth", narrow.state())
+    from_folded["model"]["pretrained"] = str(tmp_path / "trained.pth")
+    with caplog.at_level("INFO", logger="paddleseg_u2net"):
+        trainer = start(from_folded, tmp_path)
+    assert "measured" not in caplog.text
+    name = "stage1.rebnconv1.bn_s1._variance"
+    np.testing.assert_array_equal(as_numpy(trainer.model)[name], narrow.state()[name])
