@@ -7,9 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
-import numpy as np
-
-from paddleseg_u2net.architecture import TABLES, Program, StageTable, build, recognise
+from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
 from paddleseg_u2net.architecture.counts import Counts, StageCounts, count, count_stages
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.runtime import load_paddle
@@ -67,7 +65,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add = result.add_argument
     models = result.add_mutually_exclusive_group()
     models.add_argument("--config", nargs="+", default=[], metavar="YAML", help="add their models")
-    models.add_argument("--model_path", metavar="FILE", help="add the model that weights belong to")
+    models.add_argument("--model_path", metavar="FILE", help="add the model of a file or name")
     add("--size", type=int, nargs=2, default=(320, 320), metavar=("W", "H"), help="of the picture")
     add("--in_channels", type=int, default=3, help="of U2Net and U2NetP (others have their own)")
     add("--num_classes", type=int, default=1, help="of U2Net and U2NetP (others have their own)")
@@ -109,12 +107,11 @@ def _from_config(path: str) -> Named:
 
 
 def _from_weights(path: str) -> Named:
-    """The model that a file of weights belongs to."""
-    from paddleseg_u2net.weights import read_weights
+    """The model that a file of weights, or a name of the zoo, belongs to."""
+    from paddleseg_u2net.weights import architecture_of, locate, read_weights
 
-    state = read_weights(path)
-    shapes = {name: np.shape(value) for name, value in state.items() if isinstance(name, str)}
-    found = recognise(shapes, path)
+    file = locate(path)
+    found = architecture_of(read_weights(file), str(file))
     return Path(path).stem, found.stages, found.num_classes, found.in_channels
 
 

@@ -766,6 +766,18 @@ def test_a_small_file_takes_little_memory_and_time(path, bomb, kind):
         refusal(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"}" + text("w") + b"\x8a\x11" + b"\x01" * 17 + b"s.", "more than 128 bits"),
+        (b"}" + text("w") + b"V" + b"x" * 5000 + b"\ns.", "no newline found"),
+    ],
+)
+def test_numbers_and_lines_have_a_longest_length(path, content, words):
+    write_zip(path, b"\x80\x02" + content)
+    assert words in refusal(path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [b"]", b"}", b"(", b")", b"N\x94", b"K\x01"])
 def test_the_number_of_instructions_is_bounded(path, step):

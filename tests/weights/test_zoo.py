@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from paddleseg_u2net.commands import main
 from paddleseg_u2net.download import DownloadError
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.weights import ZOO, locate, write_weights, zoo
+from tests.http_server import Reply, Server
 from tests.weights import narrow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,3 +177,47 @@ def test_the_home_is_rembgs(monkeypatch, tmp_path):
     assert zoo.home() == tmp_path / ".u2net"
     monkeypatch.setenv("U2NET_HOME", "~/weights")
     assert zoo.home() == Path.home() / "weights"
+
+
+# -- from a server -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(entry, published, monkeypatch):
+    with Server() as running:
+        address = running.address("/tiny.pth")
+        replace_source(monkeypatch, entry, addresses=(address,))
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        yield running
+
+
+def test_a_download_that_is_cut_goes_on_where_it_stopped(home, published, server):
+    body = (published / "tiny.pth").read_bytes()
+    server.script("/tiny.pth", Reply(body, etag='"1"', cut=len(body) // 2), Reply(body, etag='"1"'))
+    assert locate("tiny").read_bytes() == body
+    first, second = server.starts("/tiny.pth")
+    assert first is None and 0 < second <= len(body) // 2
+    locate("tiny")
+    assert len(server.asked("/tiny.pth")) == 2
+
+
+def test_a_server_with_another_file_is_found_out(home, published, server):
+    body = (published / "tiny.pth").read_bytes()
+    server.script("/tiny.pth", Reply(b"x" * len(body)))
+    with pytest.raises(DownloadError, match="sha256"):
+        locate("tiny")
+    assert list(home.glob("*.pth")) == []
+
+
+def test_a_command_fetches_what_it_needs(home, published, server, capsys):
+    server.script("/tiny.pth", Reply((published / "tiny.pth").read_bytes()))
+    assert main("model_info", ["--model_path", "tiny", "--size", "32", "32"]) == 0
+    assert "tiny" in capsys.readouterr().out.splitlines()[0]
+    assert len(server.asked("/tiny.pth")) == 1
+
+
+def test_no_server_is_one_line_and_where_to_put_the_file(home, server, capsys):
+    server.close()
+    assert main("model_info", ["--model_path", "tiny"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ") and f"put the file at {home / 'tiny.pth'}" in error
