@@ -18,7 +18,8 @@ from paddleseg_u2net.weights.pytorch import read_torch
 from paddleseg_u2net.weights.pytorch_write import write_torch
 from paddleseg_u2net.weights.safetensors_file import read_safetensors, write_safetensors
 
-_TORCH_LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+# The number that PyTorch's older format begins with, as any protocol of pickle writes it.
+_TORCH_LEGACY = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 
 
 class Format(NamedTuple):
@@ -42,7 +43,7 @@ FORMATS: Dict[str, Format] = {
         Format(
             "PyTorch",
             (".pth", ".pt"),
-            lambda start: start.startswith((b"PK\x03\x04", _TORCH_LEGACY)),
+            lambda start: start.startswith(b"PK\x03\x04") or _TORCH_LEGACY in start[:32],
             lambda path: names.from_torch(read_torch(path)),
             lambda path, state: write_torch(path, names.to_torch(state)),
         ),

@@ -48,7 +48,7 @@ def _writable(path: Union[str, Path], name: str, value: np.ndarray) -> np.ndarra
             f"{path}: {name} has the dtype {array.dtype}, which PyTorch's files have not; convert "
             f"it to one of {', '.join(_KINDS)}"
         )
-    return array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

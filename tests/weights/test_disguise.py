@@ -96,7 +96,18 @@ def test_readers_name_the_weights_that_they_do_not_read(path, reader, reads):
 
 
 @pytest.mark.parametrize(
-    "content", [b"x", bytes(100), b"hello\n", b"\x80\xff.", b"<", b"\x08", b"(dp0\n.", b"\x80"]
+    "content",
+    [
+        b"x",
+        b"\xff" * 8 + b"{",
+        bytes(100),
+        b"hello\n",
+        b"\x80\xff.",
+        b"<",
+        b"\x08",
+        b"(dp0\n.",
+        b"\x80",
+    ],
 )
 def test_a_file_that_is_not_known_is_left_to_its_reader(path, content):
     path.write_bytes(content)

@@ -112,3 +112,16 @@ def test_every_format_is_told_from_the_others(tmp_path, state):
         start = (tmp_path / f"w{suffix}").read_bytes()[:64]
         fitting = [item.name for item in FORMATS.values() if item.starts(start)]
         assert fitting[0] == format_to_write(f"w{suffix}").name
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pytorchs_files_of_every_protocol_are_known(tmp_path, state, zipped, protocol):
+    torch = pytest.importorskip("torch")
+    tensors = {name: torch.from_numpy(value) for name, value in to_torch(state).items()}
+    path = tmp_path / "w.pth"
+    torch.save(tensors, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    assert format_of(path).name == "PyTorch"
+    again = read_weights(path)
+    for name, value in state.items():
+        np.testing.assert_array_equal(again[name], value, err_msg=name)
