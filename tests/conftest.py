@@ -1,5 +1,6 @@
 """What many tests need: paddle loaded safely, the reference data, a small data set and model."""
 
+import logging
 import os
 
 # Two test processes of many threads each would only wait for one another.
@@ -15,6 +16,16 @@ from paddleseg_u2net.runtime import load_paddle
 load_paddle()
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was():
+    """A command sets logging up for its process; the next test starts without."""
+    yield
+    logger = logging.getLogger("paddleseg_u2net")
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

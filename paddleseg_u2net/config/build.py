@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
+import io
+import logging
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
@@ -11,12 +14,15 @@ import paddle
 from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
-from paddleseg_u2net.architecture import TABLES, StageTable
+from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config.reading import Tree, apply_opts, dump, read_yaml
 from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tree, nearest
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Augment, Preprocess, Window
 from paddleseg_u2net.losses import DeepSupervisionLoss
+from paddleseg_u2net.models import U2Net
+
+logger = logging.getLogger("paddleseg_u2net")
 
 _TRAINER = {
     "best_metric": "mIoU",
@@ -91,8 +97,8 @@ class Config:
     def stages(self) -> StageTable:
         """The model's stages."""
         model = self.tree["model"]
-        kind = "U2NetP" if model["type"] in ("U2NetP", "U2Netp") else "U2Net"
-        return StageTable.parse(model["stages"]) if model.get("stages") else TABLES[kind]
+        own = model.get("stages")
+        return StageTable.parse(own) if own else manager.MODELS[model["type"]].table
 
     @property
     def pretrained(self) -> Optional[str]:
@@ -141,16 +147,15 @@ class Config:
         """The optimizer of ``model``'s parameters.
 
         Raises:
-            ConfigError: a group of ``optimizer.custom_cfg`` names no parameter.
+            ConfigError: a group of ``optimizer.custom_cfg`` is left without parameters.
         """
-        names = [name for name, _ in model.named_parameters()]
-        for number, group in enumerate(self.tree["optimizer"].get("custom_cfg") or []):
-            if not any(str(group.get("name")) in name for name in names):
-                raise ConfigError(
-                    f"optimizer.custom_cfg.{number}.name: {group.get('name')!r} is part of no "
-                    f"parameter's name, such as {names[0]}"
-                )
-        return _build(self.tree["optimizer"])(model, learning_rate)
+        groups = self.tree["optimizer"].get("custom_cfg") or []
+        if not groups:
+            return _build(self.tree["optimizer"])(model, learning_rate)
+        _check_groups(groups, model)
+        # PaddleSeg prints the number of every single tensor.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return _build(self.tree["optimizer"])(model, learning_rate)
 
     def dataset(self, part: str) -> PairDataset:
         """The data set of ``train_dataset`` or ``val_dataset``; ``part`` is "train" or "val".
@@ -215,7 +220,7 @@ class Config:
         }
 
     def _check_components(self) -> None:
-        _check_component("model", self.tree["model"], [manager.MODELS, manager.BACKBONES])
+        self._check_model()
         if "optimizer" in self.tree:
             _check_component("optimizer", self.tree["optimizer"], [manager.OPTIMIZERS])
         if "loss" in self.tree:
@@ -234,6 +239,19 @@ class Config:
         for key in ("train_dataset", "val_dataset"):
             if key in self.tree:
                 self._check_dataset(key, self.tree[key])
+
+    def _check_model(self) -> None:
+        known = {
+            name: item
+            for name, item in manager.MODELS.components_dict.items()
+            if inspect.isclass(item) and issubclass(item, U2Net)
+        }
+        model = self.tree["model"]
+        kind = model.get("type")
+        if not isinstance(kind, str) or kind not in known:
+            raise ConfigError(f"model.type: there is no {kind!r} here; {nearest(str(kind), known)}")
+        rest = {key: value for key, value in model.items() if key != "type"}
+        check_arguments("model", known[kind], rest)
 
     def _check_preprocess(self) -> None:
         preprocess = self.preprocess()
@@ -314,6 +332,22 @@ class Config:
             if isinstance(item, Mapping) and item.get("type") in ("Normalize", "Compose"):
                 raise ConfigError(f"{where}: {item['type']} is done by preprocess; delete it here")
             _check_component(where, item, [manager.TRANSFORMS])
+
+
+def _check_groups(groups: List[Tree], model: Any) -> None:
+    """Each group has parameters that learn and that no earlier group has."""
+    taken: List[str] = []
+    learning = [name for name, item in model.named_parameters() if not item.stop_gradient]
+    every = [name for name, _ in model.named_parameters()]
+    for number, group in enumerate(groups):
+        own = [name for name in learning if group["name"] in name and name not in taken]
+        if not own:
+            why = f"part of no parameter's name, such as {every[0]}"
+            if any(group["name"] in name for name in every):
+                why = "part of names of frozen parameters, or of an earlier group's, only"
+            raise ConfigError(f"optimizer.custom_cfg.{number}.name: {group['name']!r} is {why}")
+        taken += own
+        logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")
 
 
 def _check_component(where: str, arguments: Any, managers: List[Any]) -> None:

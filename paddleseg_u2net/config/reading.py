@@ -78,17 +78,20 @@ def _read(path: Path, above: Tuple[Path, ...]) -> Tree:
     return merge(tree, merged)
 
 
-def merge(upper: Tree, lower: Tree) -> Tree:
+def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
     """``upper`` over ``lower``, as ``read_yaml`` says; neither is changed."""
     upper = copy.deepcopy(upper)
     inherits = upper.pop("_inherited_", True)
     other_type = "type" in upper and "type" in lower and upper["type"] != lower["type"]
-    merged = copy.deepcopy(lower) if inherits and not other_type else {}
+    merged = copy.deepcopy(lower) if inherits and not (other_type and other_type_drops) else {}
     for key, value in upper.items():
-        below = merged.get(key)
-        merged[key] = merge(value, below if isinstance(below, dict) else {}) if isinstance(
-            value, dict
-        ) else value  # fmt: skip
+        if isinstance(value, dict):
+            below = merged.get(key)
+            # The keys of `preprocess` mean the same in all its types.
+            drops = key != "preprocess"
+            merged[key] = merge(value, below if isinstance(below, dict) else {}, drops)
+        else:
+            merged[key] = value
     return merged
 
 

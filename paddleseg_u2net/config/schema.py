@@ -109,7 +109,17 @@ TEST: Dict[str, Rule] = {
     "crop_size": _optional(_size()),
     "stride": _optional(_size()),
 }
-MODEL: Dict[str, Rule] = {"num_classes": _integer(1), "in_channels": _integer(1)}
+MODEL: Dict[str, Rule] = {
+    "num_classes": _integer(1),
+    "in_channels": ("1, 3 or 4", lambda value: type(value) is int and value in (1, 3, 4)),
+    "pretrained": _optional(_TEXT),
+    "new_heads": _FLAG,
+}
+GROUP: Dict[str, Rule] = {
+    "name": _TEXT,
+    "lr_mult": ("a number of 0 or more", lambda value: _is_number(value) and value >= 0),
+    "weight_decay_mult": ("a number of 0 or more", lambda value: _is_number(value) and value >= 0),
+}
 LOSS: Dict[str, Rule] = {
     "types": ("a list of dictionaries", lambda value: isinstance(value, list) and len(value) > 0),
     "coef": _numbers(),
@@ -149,8 +159,28 @@ def check_tree(tree: Tree, training: bool = True) -> None:
     for key, (words, fits) in MODEL.items():
         if key in tree["model"] and not fits(tree["model"][key]):
             raise ConfigError(f"model.{key}: expected {words}, got {tree['model'][key]!r}")
+    if tree["model"].get("new_heads") and not tree["model"].get("pretrained"):
+        raise ConfigError("model.new_heads: without model.pretrained all is new; delete it")
+    _check_groups(tree.get("optimizer", {}).get("custom_cfg"))
     if "loss" in tree and "types" not in tree["loss"]:
         raise ConfigError("loss.types: this key is missing; e.g. [{type: DeepSupervisionLoss}]")
+
+
+def _check_groups(groups: Any) -> None:
+    if groups is None:
+        return
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        raise ConfigError(
+            "optimizer.custom_cfg: expected a list such as [{name: stage1., lr_mult: 0.1}], got "
+            f"{groups!r}"
+        )
+    for number, group in enumerate(groups):
+        _check_keys(f"optimizer.custom_cfg.{number}.", group, GROUP)
+        if "name" not in group:
+            raise ConfigError(
+                f"optimizer.custom_cfg.{number}.name: this key is missing; it is part of the "
+                "names of the group's parameters"
+            )
 
 
 def _check_keys(prefix: str, section: Mapping[str, Any], rules: Mapping[str, Rule]) -> None:

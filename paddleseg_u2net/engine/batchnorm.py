@@ -18,22 +18,28 @@ from paddle import Tensor, nn
 Sums = Dict[str, List[Any]]
 
 
-def is_folded(model: nn.Layer) -> bool:
-    """Whether all running variances are 1, which no training leaves behind."""
-    layers = _layers(model)
-    return bool(layers) and all((layer._variance.numpy() == 1).all() for _, layer in layers)
+def folded(model: nn.Layer) -> List[str]:
+    """Names of the BatchNorms that scale no channel and have one variance for all of them, which
+    neither training nor measuring leaves behind.
+    """
+    return [name for name, layer in _layers(model) if _is_folded(layer)]
+
+
+def _is_folded(layer: nn.BatchNorm2D) -> bool:
+    variance = layer._variance.numpy()
+    slope = layer.weight.numpy() / np.sqrt(variance + layer._epsilon)
+    return bool((np.abs(slope - 1) < 1e-4).all() and np.ptp(variance) == 0)
 
 
 @paddle.no_grad()
 def measure(model: nn.Layer, batches: Iterable[Tensor]) -> None:
-    """Give every BatchNorm the mean and variance of its input over ``batches`` (N, C, H, W), and a
-    scale and shift with which the model's output in evaluation stays what it was.
+    """Give every folded BatchNorm the mean and variance of its input over ``batches``
+    (N, C, H, W), and a scale and shift with which the model's output in evaluation stays the same.
     """
     was_training = model.training
     sums: Sums = {}
-    handles = [
-        layer.register_forward_pre_hook(_adder(sums, name)) for name, layer in _layers(model)
-    ]
+    layers = [(name, layer) for name, layer in _layers(model) if _is_folded(layer)]
+    handles = [layer.register_forward_pre_hook(_adder(sums, name)) for name, layer in layers]
     model.eval()
     try:
         for images in batches:
@@ -43,7 +49,7 @@ def measure(model: nn.Layer, batches: Iterable[Tensor]) -> None:
             handle.remove()
         if was_training:
             model.train()
-    for name, layer in _layers(model):
+    for name, layer in layers:
         _set_statistics(layer, *_mean_and_variance(sums[name]))
 
 

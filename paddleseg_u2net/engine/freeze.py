@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Iterable, List
+from functools import reduce
+from typing import Any, Iterable
 
 from paddleseg_u2net.config import ConfigError
 from paddleseg_u2net.config.schema import nearest
@@ -22,14 +23,13 @@ class Frozen:
 
     def __init__(self, model: Any, names: Iterable[str]) -> None:
         layers = dict(model.named_sublayers())
-        self.layers: List[Any] = []
-        names = list(names)
+        self.model, self.names = model, list(names)
+        names = self.names
         for name in names:
             if name not in layers:
                 raise ConfigError(
                     f"trainer.freeze: the model has no layer {name!r}; {nearest(name, layers)}"
                 )
-            self.layers.append(layers[name])
             for parameter in layers[name].parameters():
                 parameter.stop_gradient = True
         left = sum(parameter.size for parameter in model.parameters() if learns(parameter))
@@ -40,8 +40,9 @@ class Frozen:
 
     def hold(self) -> None:
         """To be called after ``model.train()``: frozen layers stay as in evaluation."""
-        for layer in self.layers:
-            layer.eval()
+        for name in self.names:
+            # by name: a BatchNorm may have been replaced by one that talks to other processes
+            reduce(getattr, name.split("."), self.model).eval()
 
 
 def learns(parameter: Any) -> bool:

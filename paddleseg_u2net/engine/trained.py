@@ -49,26 +49,26 @@ def find(model_path: Optional[str], output: Path = Path("output")) -> Path:
     )
 
 
-def config_of(
-    weights: Path, config: Optional[str], opts: List[str], name: Optional[str] = None
-) -> Config:
-    """``config`` if given, else the one saved beside ``weights``, else what the weights and the
-    zoo's row of ``name`` say, with ``opts`` applied.
+def config_of(weights: Path, config: Optional[str], opts: List[str]) -> Config:
+    """``config`` if given, else the one saved beside ``weights``, else what the weights and, for
+    a file of a published name, the zoo say, with ``opts`` applied.
 
     Raises:
         ConfigError: see ``Config``.
         ValueError: there is no configuration, and the weights do not say what they are of.
     """
     saved = weights.parent / "config.yaml"
-    if config is not None or (saved.is_file() and name not in ZOO):
+    # Beside files of other formats a config.yaml is some other project's.
+    beside = saved.is_file() and weights.suffix == ".pdparams"
+    if config is not None or beside:
         return Config(config or saved, opts, training=False)
     model = architecture_of(read_weights(weights), str(weights))
-    preprocess = ZOO[name].preprocess if name in ZOO else _usual_preprocess(weights, model)
-    logger.info(
-        f"{weights}: no configuration given; this is {model}, preprocess {dict(preprocess)}"
-    )
-    return Config({"model": model.model_config(), "preprocess": dict(preprocess)}, opts,
-                  training=False)  # fmt: skip
+    published = ZOO.get(weights.stem)
+    preprocess = published.preprocess if published else _usual_preprocess(weights, model)
+    tree = {"model": model.model_config(), "preprocess": dict(preprocess)}
+    settings = Config(tree, opts, training=False)
+    logger.info(f"{weights}: no configuration given; this is {model}, {settings.preprocess()}")
+    return settings
 
 
 def _usual_preprocess(weights: Path, model: Architecture) -> Dict[str, Any]:
@@ -95,5 +95,5 @@ def load(
 ) -> Tuple[Path, Config, Predictor]:
     """Weights file, configuration and predictor; see the functions above."""
     weights = find(model_path)
-    settings = config_of(weights, config, opts, model_path)
+    settings = config_of(weights, config, opts)
     return weights, settings, predictor_of(weights, settings)

@@ -76,7 +76,7 @@ class Trainer:
         self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings["freeze"])
-        if config.pretrained and not options.resume_model and batchnorm.is_folded(model):
+        if config.pretrained and not options.resume_model and batchnorm.folded(model):
             self._measure_batchnorms(model)
         self.model = self.ranks.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
@@ -138,10 +138,12 @@ class Trainer:
             len(self.train_set), self.config.batch_size, self.options.seed, 0, count
         )
         batches = train_loader(self.train_set, self.config.preprocess(), schedule, 0)
+        number = len(batchnorm.folded(model))
         batchnorm.measure(model, (images for images, _ in batches))
+        seen = min(count * self.config.batch_size, len(self.train_set))
         logger.info(
-            f"{self.config.pretrained}: its BatchNorms are folded into the convolutions; measured "
-            f"them anew on {count * self.config.batch_size} training images, the maps are the same"
+            f"{self.config.pretrained}: {number} BatchNorms are folded into the convolutions; "
+            f"measured them anew on {seen} training images, the maps are the same"
         )
 
     # -- one step ----------------------------------------------------------------------------
@@ -339,7 +341,9 @@ class Trainer:
     def _resume(self, folder: Path) -> None:
         state = checkpoint.load_state(folder)
         optimizer = checkpoint.load_optimizer(folder)
-        then, now = state["must_agree"], self._must_agree()
+        # what is not written there was not thought of when it was saved
+        then = {"trainer.freeze": [], **state["must_agree"]}
+        now = self._must_agree()
         changed = [f"{key} was {then[key]}, is {now[key]}" for key in now if then[key] != now[key]]
         if changed:
             raise checkpoint.CheckpointError(

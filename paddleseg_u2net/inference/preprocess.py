@@ -49,6 +49,10 @@ class Preprocess:
                 )
         self._table_255 = self._table(255)
 
+    def __str__(self) -> str:
+        size = "x".join(map(str, self.size)) if self.size else "the picture's own size"
+        return f"preprocess {self.type} at {size}, mean {self.mean}, std {self.std}"
+
     def __call__(self, image: np.ndarray, resize: bool = True) -> np.ndarray:
         """uint8 (H, W, C) -> float32 (C, h, w), h and w those of ``size``.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.commands import main
+from paddleseg_u2net.engine import trained
 from paddleseg_u2net.images import read_mask
 from paddleseg_u2net.weights import ZOO, read_weights, write_weights, zoo
 from tests.weights import narrow
@@ -52,7 +53,7 @@ def test_a_file_without_a_configuration_is_recognised(weights, drawn, tmp_path, 
 
 def test_a_name_predicts_as_its_row_says(named, weights, drawn, tmp_path, capsys):
     assert predict(named, drawn, tmp_path / "name") == 0
-    assert "'size': [64, 64]" in capsys.readouterr().out
+    assert "preprocess official at 64x64" in capsys.readouterr().out
     assert predict(weights, drawn, tmp_path / "file", "--opts", "preprocess.size=[64,64]") == 0
     by_name, by_file = maps(tmp_path / "name"), maps(tmp_path / "file")
     for name, picture in by_name.items():
@@ -112,3 +113,33 @@ def test_an_unknown_name_lists_the_known_ones(command, capsys, tmp_path):
     error = capsys.readouterr().err
     assert "--model_path u3net: expected a file of weights (.pth" in error
     assert "u2net, u2netp, u2net_human_seg" in error
+
+
+# -- which configuration -------------------------------------------------------------------------
+
+
+def save_run(folder, size):
+    write_weights(folder / "model.pdparams", narrow.state())
+    tree = {"model": {"type": "U2Net", "stages": narrow.table().as_dict()}}
+    tree["preprocess"] = {"size": [size, size]}
+    (folder / "config.yaml").write_text(json.dumps(tree))
+
+
+def test_a_folder_keeps_its_configuration_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_run(tmp_path / "u2netp", 48)
+    for name in ("./u2netp", "u2netp"):
+        assert trained.load(name, None, [])[1].preprocess().size == (48, 48)
+
+
+def test_a_config_yaml_beside_a_download_is_somebody_elses(tmp_path):
+    write_weights(tmp_path / "own.pth", narrow.state())
+    (tmp_path / "config.yaml").write_text("model_type: u2net\n")
+    assert trained.config_of(tmp_path / "own.pth", None, []).preprocess().size == (320, 320)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pdparams"])
+def test_a_published_file_is_prepared_by_path_as_by_name(tmp_path, suffix):
+    write_weights(tmp_path / f"u2net_cloth_seg{suffix}", narrow.state(num_classes=4))
+    found = trained.config_of(tmp_path / f"u2net_cloth_seg{suffix}", None, []).preprocess()
+    assert (found.type, found.size, found.mean) == ("paddleseg", (768, 768), (0.5, 0.5, 0.5))

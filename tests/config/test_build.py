@@ -556,3 +556,36 @@ def test_a_shipped_configuration_for_scoring_only(path):
     shipped = Config(path, training=False)
     assert shipped.preprocess().type == "official"
     assert shipped.tree["val_dataset"]["name"] == "ecssd"
+
+
+def test_other_networks_are_not_this_projects():
+    with pytest.raises(
+        ConfigError, match=r"model\.type: there is no 'UNet' here; did you mean U2N"
+    ):
+        Config({"model": {"type": "UNet", "num_classes": 2}}, training=False)
+
+
+@pytest.mark.parametrize(
+    "item, message",
+    [
+        ("model.pretrained=123", r"model\.pretrained: expected text, or null, got 123"),
+        ("model.pretrained=[a]", r"model\.pretrained: expected text"),
+        ("model.new_heads=5", r"model\.new_heads: expected true or false, got 5"),
+        ("model.new_heads=true", r"model\.new_heads: without model\.pretrained"),
+        ("model.in_channels=2", r"model\.in_channels: expected 1, 3 or 4, got 2"),
+        ("optimizer.custom_cfg=[stage1]", r"custom_cfg: expected a list such as"),
+        ("optimizer.custom_cfg={name: stage1.}", r"custom_cfg: expected a list such as"),
+        ("optimizer.custom_cfg=[{name: a, lr_mul: 1}]", r"custom_cfg\.0\.lr_mul: .* lr_mult"),
+        ("optimizer.custom_cfg=[{name: a, lr_mult: x}]", r"0\.lr_mult: expected a number of 0"),
+        ("optimizer.custom_cfg=[{lr_mult: 1}]", r"custom_cfg\.0\.name: this key is missing"),
+    ],
+)
+def test_what_fine_tuning_is_told(item, message):
+    refused(message, item)
+
+
+def test_another_type_of_preprocessing_keeps_the_size_below_it(tmp_path):
+    base = CONFIGS / "RGB" / "U2Net" / "u2netp_ecssd.yaml"
+    (tmp_path / "c.yaml").write_text(f"_base_: {base}\npreprocess: {{type: zoo}}\n")
+    found = Config(tmp_path / "c.yaml", training=False).preprocess()
+    assert (found.type, found.size) == ("zoo", (320, 320))

@@ -28,10 +28,29 @@ def folded():
     return model
 
 
-def test_only_models_with_folded_batchnorms_are_called_so(folded):
-    assert batchnorm.is_folded(folded)
-    folded.stage2.rebnconv1.bn_s1._variance.set_value(np.full(8, 1.5, "float32"))
-    assert not batchnorm.is_folded(folded)
+def test_folded_batchnorms_are_told_from_trained_ones(folded):
+    assert len(batchnorm.folded(folded)) == len([n for n in as_numpy(folded) if "_mean" in n])
+    trained = U2Net(stages=SMALL)
+    trained.set_state_dict(random_state(trained))
+    assert batchnorm.folded(trained) == []
+
+
+@pytest.mark.parametrize("variance, weight", [(1, 1), (1 - 1e-5, 1), (4, np.sqrt(4 + 1e-5))])
+def test_a_batchnorm_without_effect_is_folded_whatever_its_numbers(folded, variance, weight):
+    layer = folded.stage2.rebnconv1.bn_s1
+    layer._variance.set_value(np.full(8, variance, "float32"))
+    layer.weight.set_value(np.full(8, weight, "float32"))
+    assert "stage2.rebnconv1.bn_s1" in batchnorm.folded(folded)
+
+
+def test_only_folded_ones_are_measured(folded):
+    layer = folded.stage2.rebnconv1.bn_s1
+    layer._variance.set_value(np.full(8, 1.5, "float32"))
+    batch = images((32, 32))
+    before = folded(batch)[0].numpy()
+    batchnorm.measure(folded, [batch])
+    assert (layer._variance.numpy() == 1.5).all()
+    assert difference(folded(batch)[0], before) < 1e-4
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -43,7 +62,7 @@ def test_maps_stay_and_training_sees_the_same_network(folded, training):
     assert folded.training == training
     folded.eval()
     assert difference(folded(batch)[0], before) < 1e-4
-    assert not batchnorm.is_folded(folded)
+    assert not batchnorm.folded(folded)
     # The batch that was measured has the statistics that training takes from it.
     folded.train()
     assert difference(folded(batch)[0], before) < 1e-3
@@ -78,21 +97,12 @@ def test_a_dead_channel_stays_finite(folded):
     assert difference(folded(batch)[0], before) < 1e-4
 
 
-def test_trained_batchnorms_may_be_measured_too(folded):
-    model = U2Net(stages=SMALL)
-    model.set_state_dict(random_state(model))
-    model.eval()
-    batch = images((37, 45))
-    before = model(batch)[0].numpy()
-    batchnorm.measure(model, [batch])
-    assert difference(model(batch)[0], before) < 1e-4
-
-
 def folded_file(path):
     state = narrow.state()
     for name in state:
         if name.endswith("bn_s1._variance"):
             state[name] = np.ones_like(state[name])
+            state[name.replace("_variance", "weight")] = np.ones_like(state[name])
     write_weights(path, state)
     return str(path)
 
@@ -116,8 +126,11 @@ def from_folded(tiny, tmp_path):
 def test_training_from_a_folded_file_begins_with_its_maps(from_folded, tmp_path, caplog):
     with caplog.at_level("INFO", logger="paddleseg_u2net"):
         trainer = start(from_folded, tmp_path)
-    assert "folded.pth: its BatchNorms are folded into the convolutions; measured" in caplog.text
-    assert not batchnorm.is_folded(trainer.model)
+    assert (
+        "BatchNorms are folded into the convolutions; measured them anew on 8 training"
+        in caplog.text
+    )
+    assert "stage1.rebnconvin.bn_s1" not in batchnorm.folded(trainer.model)
     source = U2Net(stages=narrow.table(), pretrained=from_folded["model"]["pretrained"])
     source.eval(), trainer.model.eval()
     batch = images((48, 48))

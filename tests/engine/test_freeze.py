@@ -1,6 +1,9 @@
 """Frozen layers stay as they are, to the last bit; others learn."""
 
+import json
+
 import numpy as np
+import paddle
 import pytest
 
 from paddleseg_u2net.config import Config, ConfigError
@@ -115,3 +118,36 @@ def test_a_group_that_names_nothing_is_refused(tiny, tmp_path):
     tiny["optimizer"]["custom_cfg"] = [{"name": "backbone", "lr_mult": 0.1}]
     with pytest.raises(ConfigError, match=r"custom_cfg\.0\.name: 'backbone' is part of no param"):
         train(tiny, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "groups, freeze",
+    [
+        ([{"name": "stage1.", "lr_mult": 0.1}], ["stage1"]),
+        ([{"name": "stage1.", "lr_mult": 0.1}, {"name": "stage1.rebnconvin"}], []),
+    ],
+)
+def test_a_group_that_is_left_empty_is_refused(tiny, tmp_path, groups, freeze):
+    tiny["optimizer"]["custom_cfg"] = groups
+    tiny["trainer"] = {"freeze": freeze}
+    with pytest.raises(ConfigError, match="of frozen parameters, or of an earlier group's, only"):
+        train(tiny, tmp_path)
+
+
+def test_a_checkpoint_from_before_freezing_resumes(tiny, tmp_path):
+    train({**tiny, "iters": 2}, tmp_path)
+    path = tmp_path / "run/iter_2/state.json"
+    state = json.loads(path.read_text())
+    del state["must_agree"]["trainer.freeze"]
+    path.write_text(json.dumps(state))
+    run = str(tmp_path / "run")
+    Trainer(Config(tiny), RunOptions(save_dir=run, resume_model=run)).run()
+
+
+def test_a_batchnorm_is_held_even_after_it_was_replaced():
+    model = U2Net(stages=SMALL)
+    frozen = Frozen(model, ["stage1.rebnconvin.bn_s1"])
+    model.stage1.rebnconvin.bn_s1 = paddle.nn.SyncBatchNorm(16)
+    model.train()
+    frozen.hold()
+    assert not model.stage1.rebnconvin.bn_s1.training
