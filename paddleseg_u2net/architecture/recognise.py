@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from collections import Counter
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from paddleseg_u2net.architecture.program import build
 from paddleseg_u2net.architecture.stages import TABLES, Stage, StageTable
 
 _PUBLISHED = TABLES["U2Net"]
+_LAYERS = {conv.layer for conv in build(_PUBLISHED).convolutions}
+# How many of all layers, the file's and the published ones, must be in both.
+_MOST = 0.6
+Kernels = Mapping[str, Tuple[int, ...]]
 # What other segmentation networks call their layers; for the error only.
 _STRANGERS = {
-    r"^(stage\d.*rebnconvin|conv_in\.)|^pool_in": "IS-Net or another relative of U²-Net",
+    r"^(conv_in\.|pool_in)": "IS-Net or another relative of U²-Net",
+    r"^stage\d.*rebnconvin": "a relative of U²-Net",
     r"^layer[1-4]\.\d+\.conv": "a ResNet",
     r"(backbone|encoder)\.(layer[1-4]|conv1)\b": "a network with a ResNet backbone",
     r"(transformer|attn|blocks\.\d+)": "a transformer",
@@ -50,46 +57,97 @@ def recognise(shapes: Mapping[str, Sequence[int]], source: str) -> Architecture:
     """The U²-Net of weights with these names (published, see ``Program.shapes``) and shapes.
 
     Dilations leave no trace in weights: stages of the published heights are taken to be dilated
-    where the published ones are, others not to be known.
+    where the published ones are, others not to be known. Single layers may be missing, misspelt
+    or of a wrong shape where the rest has the published names; the model is that of the rest.
 
     Raises:
-        ValueError: they are not of a U²-Net; the message says what they look like.
+        ValueError: they are not of a U²-Net, and the message says what they look like; or one has
+            no numbers.
     """
+    empty = next((name for name, shape in shapes.items() if 0 in shape), None)
+    if empty is not None:
+        raise ValueError(f"{source}: {empty} has shape {list(shapes[empty])}, without any numbers")
     kernels = {
         name[: -len(".weight")]: tuple(shape)
         for name, shape in shapes.items()
         if name.endswith(".weight") and len(shape) == 4
     }
-    depth = len({name for name in kernels if re.fullmatch(r"side\d+", name)})
-    if depth < 2 or "outconv" not in kernels:
+    if any(re.match(r"conv_in\.|pool_in", name) for name in shapes):
         raise ValueError(f"{source}: {_other(shapes)}")
+    heights = _heights(kernels)
+    published = [*_PUBLISHED.encoder, *_PUBLISHED.decoder]
+    if heights and heights != [row.levels for row in published]:
+        raise ValueError(
+            f"{source}: this is a U²-Net whose stages have heights {heights}; which of them are "
+            "dilated cannot be seen in weights: name its configuration with --config"
+        )
+    if len(_LAYERS & set(kernels)) <= _MOST * len(_LAYERS | set(kernels)):
+        raise ValueError(f"{source}: {_other(shapes)}")
+    stages = _stages(kernels)
+    kind = next((name for name, table in TABLES.items() if table == stages), "U2Net")
+    heads = [shape[0] for name, shape in kernels.items() if re.fullmatch(r"side\d+|outconv", name)]
+    first = kernels.get("stage1.rebnconvin.conv_s1", (0, 3))
+    return Architecture(kind, stages, _most_common(heads) or 1, first[1])
+
+
+def _heights(kernels: Kernels) -> List[int]:
+    """The heights of all stages if the layers are those of a whole U²-Net, else nothing."""
+    depth = sum(bool(re.fullmatch(r"side\d+", name)) for name in kernels)
+    highest: Dict[str, int] = {}
+    for name in kernels:
+        match = re.fullmatch(r"(stage\d+d?)\.rebnconv(\d{1,3})\.conv_s1", name)
+        if match:
+            highest[match[1]] = max(int(match[2]), highest.get(match[1], 0))
     names = [f"stage{level}" for level in range(1, depth + 1)]
     names += [f"stage{level}d" for level in range(depth - 1, 0, -1)]
-    rows = [_row(name, kernels, source) for name in names]
-    published = [*_PUBLISHED.encoder, *_PUBLISHED.decoder]
-    if [row.levels for row in rows] != [row.levels for row in published]:
-        raise ValueError(
-            f"{source}: this is a U²-Net whose stages have heights "
-            f"{[row.levels for row in rows]}; which of them are dilated cannot be seen in weights: "
-            "name its configuration with --config"
-        )
-    rows = [row._replace(height=known.height) for row, known in zip(rows, published)]
-    stages = StageTable(rows[:depth], rows[depth:])
-    kind = next((name for name, table in TABLES.items() if table == stages), "U2Net")
-    in_channels = kernels["stage1.rebnconvin.conv_s1"][1]
-    return Architecture(kind, stages, kernels["outconv"][0], in_channels)
+    heights = [highest.get(name, 0) for name in names]
+    if depth < 2 or min(heights) < 2 or sum(heights) > len(kernels):
+        return []
+    rows = [Stage(height, 1, 1) for height in heights]
+    layers = {conv.layer for conv in build(StageTable(rows[:depth], rows[depth:])).convolutions}
+    unknown = [name for name in set(kernels) - layers if name.startswith("stage")]
+    return [] if unknown or not layers <= set(kernels) else heights
 
 
-def _row(name: str, kernels: Mapping[str, Tuple[int, ...]], source: str) -> Stage:
-    pattern = re.compile(rf"{name}\.rebnconv(\d+)\.conv_s1")
-    levels = [int(match[1]) for match in map(pattern.fullmatch, kernels) if match]
-    first, inner = f"{name}.rebnconvin.conv_s1", f"{name}.rebnconv1.conv_s1"
-    if not levels or first not in kernels or inner not in kernels:
-        raise ValueError(
-            f"{source}: it has a U²-Net's side outputs, but no convolutions "
-            f"{first if first not in kernels else inner}; the file is of another network, or cut"
-        )
-    return Stage(max(levels), kernels[inner][0], kernels[first][0])
+def _stages(kernels: Kernels) -> StageTable:
+    """Stages of the published heights with the channels that most of each stage's layers have."""
+    depth = len(_PUBLISHED.encoder)
+    names = [f"stage{level}" for level in range(1, depth + 1)]
+    names += [f"stage{level}d" for level in range(depth - 1, 0, -1)]
+    channels = [_channels(name, kernels) for name in names]
+    known: List[List[Stage]] = [[*table.encoder, *table.decoder] for table in TABLES.values()]
+
+    def equal(rows: Iterable[Stage]) -> int:
+        return sum((row.mid, row.out) == found for row, found in zip(rows, channels))
+
+    # Of a stage without any layer the nearest published table tells.
+    rows = [
+        Stage(row.height, mid or row.mid, out or row.out)
+        for row, (mid, out) in zip(max(known, key=equal), channels)
+    ]
+    return StageTable(rows[:depth], rows[depth:])
+
+
+def _channels(stage: str, kernels: Kernels) -> Tuple[Optional[int], Optional[int]]:
+    """Channels inside and behind a stage."""
+    outer = [f"{stage}.{name}.conv_s1" for name in ("rebnconvin", "rebnconv1d")]
+    inner = [
+        shape[0]
+        for name, shape in kernels.items()
+        if name.startswith(f"{stage}.rebnconv") and name in _LAYERS and name not in outer
+    ]
+    out = [kernels[name][0] for name in outer if name in kernels]
+    level = int(stage.strip("staged"))
+    follower = f"stage{level + 1}.rebnconvin.conv_s1"
+    if stage.endswith("d") or level == len(_PUBLISHED.encoder):
+        follower = f"side{level}"
+    out += [kernels[follower][1]] if follower in kernels else []
+    return _most_common(inner), _most_common(out)
+
+
+def _most_common(numbers: Iterable[int]) -> Optional[int]:
+    counted = Counter(numbers).most_common(1)
+    return counted[0][0] if counted else None
 
 
 def _other(shapes: Mapping[str, Any]) -> str:

@@ -40,7 +40,10 @@ def find(model_path: Optional[str], output: Path = Path("output")) -> Path:
                 "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
             )
         return max(found, key=lambda path: path.stat().st_mtime)
-    path = locate(model_path)
+    try:
+        path = locate(model_path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"--model_path {error}") from error
     if path.is_file():
         return path
     raise CheckpointError(

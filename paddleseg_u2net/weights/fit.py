@@ -16,6 +16,7 @@ from paddleseg_u2net.weights.zoo import locate
 
 _SHOWN = 8
 _HEAD = re.compile(r"(side\d+|outconv)\.(weight|bias)")
+_FUSION = "outconv.weight"
 
 
 class WeightsError(ValueError):
@@ -25,10 +26,11 @@ class WeightsError(ValueError):
 def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source: str) -> State:
     """``state`` brought into the layout of a model with parameters of ``shapes``.
 
-    Biases that a BatchNorm cancels are folded away; dtypes become float32.
+    Biases that a BatchNorm cancels are folded away; dtypes of floating point become float32.
 
     Raises:
-        WeightsError: a name is missing or too many, a shape differs, or a value is not finite.
+        WeightsError: a name is missing or too many, a shape differs, a value is not finite or not
+            of floating point (integers are codes that need a scale), or a variance is below zero.
     """
     problems: List[str] = []
     arrays: State = {}
@@ -74,9 +76,14 @@ def _unusable(name: str, value: Any, shapes: Mapping[str, List[int]]) -> str:
     """What is wrong with an entry by itself, or an empty text."""
     if not isinstance(name, str):
         return f"{name}: expected a weight's name, got {type(name).__name__}"
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
+    if not hasattr(value, "__array__"):
         return f"{name}: expected an array of numbers, got {type(value).__name__}"
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        return (
+            f"{name}: expected numbers of floating point, got {array.dtype}; weights in whole "
+            "numbers must be scaled back first"
+        )
     with np.errstate(over="ignore"):
         if not np.isfinite(array.astype(np.float32)).all():
             return f"{name}: holds NaN or infinity, or numbers too large for float32"
@@ -86,6 +93,8 @@ def _unusable(name: str, value: Any, shapes: Mapping[str, List[int]]) -> str:
         expected = None if kernel is None else kernel[:1]
     if expected is not None and list(array.shape) != list(expected):
         return f"{name}: expected shape {list(expected)}, got {list(array.shape)}"
+    if name.endswith("._variance") and (array < 0).any():
+        return f"{name}: holds {array.min():.6g}; a variance is 0 or more"
     return ""
 
 
@@ -125,7 +134,7 @@ def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> N
 
 
 def _has_other_heads(state: Mapping[str, Any], shapes: Mapping[str, List[int]]) -> bool:
-    heads = [name for name in shapes if _HEAD.fullmatch(name)]
-    return all(name in state for name in heads) and any(
-        list(np.shape(state[name])) != list(shapes[name]) for name in heads
-    )
+    """Whether the file is whole and of another number of classes."""
+    whole = all(hasattr(state.get(name), "shape") for name in shapes if _HEAD.fullmatch(name))
+    # The heads' other dimensions are those of the stages.
+    return whole and list(state[_FUSION].shape[:1]) != list(shapes[_FUSION][:1])

@@ -13,7 +13,7 @@ from paddleseg_u2net.weights.biases import State, restore_biases
 from paddleseg_u2net.weights.disguise import refuse_disguised
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
-from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
+from paddleseg_u2net.weights.pdparams import NAME_TABLE, read_pickle, write_pickle
 from paddleseg_u2net.weights.pytorch import read_torch
 from paddleseg_u2net.weights.pytorch_write import write_torch
 from paddleseg_u2net.weights.safetensors_file import read_safetensors, write_safetensors
@@ -30,6 +30,28 @@ class Format(NamedTuple):
     starts: Callable[[bytes], bool]
     read: Callable[[Path], State]
     write: Callable[[Path, State], None]
+
+
+def _is_safetensors(start: bytes) -> bool:
+    # Its first byte can be any, also another format's. Of pickles "{" is no instruction.
+    return start[4:9] == b"\0\0\0\0{"
+
+
+def _read_paddle(path: Path) -> State:
+    content = names.unwrapped(read_pickle(path))
+    content.pop(NAME_TABLE, None)
+    inner = next((key for key, value in content.items() if isinstance(value, dict)), None)
+    if inner is not None:
+        shown = f"{str(inner)[:80]!a}"
+        raise ValueError(f"{path}: {shown} is a dictionary, not a tensor; {names.WRAPPED}")
+    return _unprefixed(path, content)
+
+
+def _unprefixed(path: Path, state: State) -> State:
+    try:
+        return names.unprefixed(state)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _write_onnx(path: Path, state: State) -> None:
@@ -50,15 +72,15 @@ FORMATS: Dict[str, Format] = {
         Format(
             "Paddle",
             (".pdparams",),
-            lambda start: start.startswith(b"\x80"),
-            read_pickle,
+            lambda start: start.startswith(b"\x80") and not _is_safetensors(start),
+            _read_paddle,
             write_pickle,
         ),
         Format(
             "safetensors",
             (".safetensors",),
-            lambda start: start[8:9] == b"{",
-            lambda path: names.from_torch(read_safetensors(path)),
+            _is_safetensors,
+            lambda path: names.from_torch(_unprefixed(path, read_safetensors(path))),
             lambda path, state: write_safetensors(path, names.to_torch(state)),
         ),
         Format("ONNX", (".onnx",), lambda start: start.startswith(b"\x08"), read_onnx, _write_onnx),
@@ -124,6 +146,9 @@ def write_weights(path: Union[str, Path], state: State) -> None:
 
 
 def architecture_of(state: State, source: str) -> Architecture:
-    """The model that weights in the published layout belong to; see ``recognise``."""
-    shapes = {name: np.shape(value) for name, value in state.items() if isinstance(name, str)}
-    return recognise(shapes, source)
+    """The model that weights in the published layout belong to; see ``recognise``.
+
+    What is no array is passed over; ``fit_state`` refuses it.
+    """
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    return recognise({name: v.shape for name, v in arrays.items() if isinstance(name, str)}, source)

@@ -13,9 +13,14 @@ from paddleseg_u2net.weights.disguise import PICKLE, refuse_disguised
 from paddleseg_u2net.weights.pickled_arrays import ARRAYS
 from paddleseg_u2net.weights.unpickle import load_pickle
 
+NAME_TABLE = "StructuredToParameterName@@"  # what paddle.save puts beside the weights
+
 
 def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
     """The dictionary in a ``.pdparams`` or ``.pdopt`` file: names to numpy arrays.
+
+    Paddle writes the bits of bfloat16 as uint16, a dtype that it has no tensors of; they become
+    float32, which is exact.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -36,8 +41,22 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a dictionary of arrays, got {type(content).__name__}")
-    content.pop("StructuredToParameterName@@", None)
+    content.pop(NAME_TABLE, None)
+    _widen_bfloat16(content)
     return content
+
+
+def _widen_bfloat16(content: Dict[Any, Any]) -> None:
+    """Put float32 in the place of uint16 in a dictionary and those inside it."""
+    waiting = [content]
+    while waiting:
+        inner = waiting.pop()
+        for key, value in inner.items():
+            if isinstance(value, dict):
+                waiting.append(value)
+            elif isinstance(value, np.ndarray) and value.dtype == np.uint16:
+                bits = np.left_shift(value.astype(np.uint32), np.uint32(16))
+                inner[key] = np.asarray(bits).view(np.float32)
 
 
 def write_pickle(path: Union[str, Path], content: Dict[str, Any]) -> None:

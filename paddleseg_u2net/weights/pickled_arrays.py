@@ -85,6 +85,13 @@ def _empty_array(kind: Any, shape: Any, dtype: Any) -> np.ndarray:
     return np.ndarray((0,), np.uint8)
 
 
+def _tensor(pair: Any) -> np.ndarray:
+    """The array of a tensor that stands beside other things: a tuple of its name and the array."""
+    if not isinstance(pair, tuple) or [type(part) for part in pair] != [str, np.ndarray]:
+        raise ValueError("a tensor should be a name and an array")
+    return pair[1]
+
+
 def _scalar(dtype: Any, data: Any) -> np.generic:
     if isinstance(data, str):
         data = data.encode("latin1")
@@ -117,6 +124,8 @@ ARRAYS: Dict[str, Any] = {
     "_codecs.encode": _latin1,  # how protocol 2 writes bytes
     "__builtin__.bytes": _no_bytes,
     "builtins.bytes": _no_bytes,
+    "__builtin__.tuple": _tensor,
+    "builtins.tuple": _tensor,
     "numpy.ndarray": _ndarray,
     "numpy.dtype": _dtype,
     **dict.fromkeys(("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"), _scalar),

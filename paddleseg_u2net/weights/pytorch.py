@@ -5,12 +5,12 @@ Nothing that a file holds is run: see ``unpickle``.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, List, Mapping, Union
 
 import numpy as np
 
+from paddleseg_u2net.weights import names
 from paddleseg_u2net.weights.disguise import PICKLE, ZIP, refuse_disguised
 from paddleseg_u2net.weights.pytorch_containers import (
     SPARE,
@@ -23,11 +23,6 @@ from paddleseg_u2net.weights.unpickle import UnknownGlobalError
 
 Container = Union[ZipContainer, LegacyContainer]
 
-# Where training programs put the weights; of two the first is taken, averages before the rest.
-_WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "params_ema", "params")
-_DEEPEST = 2
-# What DataParallel and torch.compile put before the names; the latter also further inside.
-_PREFIXES = re.compile(r"^(module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
 _MOST_SHARING = 4  # how much larger all tensors together may be than what they are views of
 _SAVE = "torch.save(model.state_dict(), path)"
 
@@ -37,9 +32,9 @@ def read_torch(path: Union[str, Path]) -> Dict[str, np.ndarray]:
 
     Read are both of PyTorch's formats, with a dictionary of tensors that stands alone or, up to
     two dictionaries deep, under ``state_dict``, ``model``, ``net``, ``model_state_dict``,
-    ``params_ema`` or ``params``; what stands beside it is ignored. ``module.`` and ``_orig_mod.``
-    are taken off the names. bfloat16 becomes float32, which is exact; other dtypes are kept.
-    Every array has its own memory, also where tensors shared theirs.
+    ``params_ema`` or ``params``; what stands beside it is ignored. Prefixes of wrapped models are
+    taken off the names, see ``names.unprefixed``. bfloat16 becomes float32, which is exact; other
+    dtypes are kept. Every array has its own memory, also where tensors shared theirs.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -88,35 +83,21 @@ def _read(file: BinaryIO) -> Dict[str, np.ndarray]:
         if any(part in head for part in (b"torch.nn.modules", b"_parameters")):
             raise _WholeModelError(str(error)) from error
         raise
-    return _arrays(_renamed(_unwrapped(content)), container)
-
-
-def _unwrapped(content: Any) -> Dict[Any, Any]:
-    """The dictionary of tensors in what was saved."""
     if not isinstance(content, dict):
         raise ValueError(f"a dictionary of tensors was expected, got {type(content).__name__}")
-    for _ in range(_DEEPEST):
-        inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)]
-        content = inner[0] if inner else content
-    return content
+    return _arrays(names.unprefixed(_checked(names.unwrapped(content))), container)
 
 
-def _renamed(state: Mapping[Any, Any]) -> Dict[str, Any]:
-    """``state`` without the prefixes of wrapped models."""
-    renamed: Dict[str, Any] = {}
+def _checked(state: Dict[Any, Any]) -> Dict[str, Any]:
+    """``state``, if it holds nothing but tensors by name."""
     for key, value in state.items():
         if not isinstance(key, str):
             raise ValueError(f"a weight's name was expected, got {key}")
         if not isinstance(value, (Tensor, np.ndarray)):
             raise ValueError(
-                f"{key[:80]!a} is of the kind {type(value).__name__}, not a tensor; weights may "
-                f"stand under one of {', '.join(_WRAPPERS)}, at most {_DEEPEST} deep"
+                f"{key[:80]!a} is of the kind {type(value).__name__}, not a tensor; {names.WRAPPED}"
             )
-        name = _PREFIXES.sub("", key)
-        if name in renamed:
-            raise ValueError(f"two weights are named {name[:80]!a}, one of them with a prefix")
-        renamed[name] = value
-    return renamed
+    return state
 
 
 def _arrays(state: Mapping[str, Any], container: Container) -> Dict[str, np.ndarray]:
@@ -129,8 +110,8 @@ def _arrays(state: Mapping[str, Any], container: Container) -> Dict[str, np.ndar
     for name, tensor in tensors.items():
         users.setdefault(tensor.storage.key, []).append(name)
     arrays: Dict[str, np.ndarray] = {}
-    for names in users.values():
-        data = container.read(tensors[names[0]].storage)
-        for name in names:
+    for sharing in users.values():
+        data = container.read(tensors[sharing[0]].storage)
+        for name in sharing:
             arrays[name] = tensors[name].array(data, container.big_endian)
     return {name: arrays.get(name, value) for name, value in state.items()}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import os
+import re
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from paddleseg_u2net.download import Checksum, DownloadError, fetch, verify
 from paddleseg_u2net.weights.disguise import refuse_disguised
+from paddleseg_u2net.weights.formats import SUFFIXES
 
 _REMBG = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # not a drive's letter
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 
 
@@ -138,19 +142,60 @@ def locate(source: Union[str, Path]) -> Path:
 
     A file is itself, a folder its ``model.pdparams``; a name of ``ZOO`` is the first of its files
     that lies in ``home()``, else the first that can be fetched to it. ``U2NET_MIRROR``, an address
-    or a folder with files of the names in the table, is asked before the table's addresses.
+    or a folder with files of the names in the table, is asked before the table's addresses. Other
+    paths are given back as they are, whether a file is there or not; ``~`` is expanded.
 
     Raises:
-        FileNotFoundError: ``source`` is none of these.
+        FileNotFoundError: it is a folder without weights, or a single word that is no name of
+            ``ZOO``.
         DownloadError: no address gave the file; the message says where to put it by hand.
-        ValueError: the file there is not the published one.
+        ValueError: it is an address, or the file there is not the published one.
     """
-    path = Path(source)
-    if (path / "model.pdparams").is_file():
-        return path / "model.pdparams"
-    if path.is_file() or str(source) not in ZOO:
+    path = _there(source)
+    if path is not None:
         return path
-    return _kept(str(source)) or _fetched(str(source))
+    name = str(source)
+    if name in ZOO:
+        return _kept(name) or _fetched(name)
+    _refuse(name)
+    return _expanded(source)
+
+
+def _expanded(source: Union[str, Path]) -> Path:
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:  # "~" and the name of no user
+        return Path(source)
+
+
+def _there(source: Union[str, Path]) -> Optional[Path]:
+    """The file on this machine that ``source`` names itself, if there is one."""
+    path = _expanded(source)
+    checkpoint = path / "model.pdparams"
+    if checkpoint.is_file():
+        return checkpoint
+    return path if path.is_file() else None
+
+
+def _refuse(source: str) -> None:
+    """Raise an error if ``source``, where no file is, cannot have been meant as a file's path."""
+    if _ADDRESS.match(source):
+        raise ValueError(
+            f"{source}: expected weights on this machine, got an address; download it first and "
+            "name the file"
+        )
+    if _expanded(source).is_dir():
+        raise FileNotFoundError(
+            f"{source}: this folder holds no model.pdparams; name a checkpoint's folder such as "
+            "output/best_model, or a file of weights"
+        )
+    if not re.search(r"[./\\~]", source):
+        near = difflib.get_close_matches(source.lower(), ZOO, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise FileNotFoundError(
+            f"{source}: expected a file of weights ({', '.join(SUFFIXES)}), a "
+            f"checkpoint's folder, or one of {', '.join(ZOO)}{hint}"
+        )
 
 
 def _kept(name: str) -> Optional[Path]:
@@ -173,16 +218,30 @@ def _verify(path: Path, source: Source, name: str) -> None:
         ) from error
 
 
+def _checked_home() -> Path:
+    """``home()``, made if it is not there."""
+    folder = home()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DownloadError(
+            f"{folder}: this folder for published weights cannot be made ({error}); name another "
+            "one in the environment variable U2NET_HOME"
+        ) from error
+    return folder
+
+
 def _fetched(name: str) -> Path:
     problems: List[str] = []
     for source in ZOO[name].sources:
         if source.filename.endswith(".onnx") and importlib.util.find_spec("onnx") is None:
             problems.append(f"{source.filename}: reading it needs onnx; pip install onnx")
             continue
+        folder = _checked_home()
         try:
             return fetch(
                 [*_mirror(source), *source.addresses],
-                home() / source.filename,
+                folder / source.filename,
                 source.size,
                 _checksum(source),
                 check=refuse_disguised,

@@ -1,5 +1,7 @@
 """Which network a set of weights belongs to."""
 
+import re
+
 import pytest
 
 from paddleseg_u2net.architecture import TABLES, StageTable, build, recognise
@@ -73,8 +75,59 @@ def test_a_relative_with_conv_in_is_named():
         recognise(shapes, "isnet.pth")
 
 
-def test_a_cut_file_names_what_is_missing():
+CUTS = ["outconv.weight", "side6.weight", "stage3.", "stage3.rebnconv1.", "stage5d.rebnconv4",
+        "stage1.rebnconvin.", "side"]  # fmt: skip
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("name", TABLES)
+def test_what_most_layers_are_of_is_recognised_without_the_rest(name, cut):
+    shapes = build(TABLES[name]).shapes()
+    left = {key: shape for key, shape in shapes.items() if not key.startswith(cut)}
+    assert recognise(left, "f.pth") == (name, TABLES[name], 1, 3)
+
+
+@pytest.mark.parametrize("cut", [cut for cut in CUTS if cut != "stage3."])
+def test_other_widths_are_recognised_without_the_rest(cut):
+    shapes = build(narrow(8)).shapes()
+    left = {key: shape for key, shape in shapes.items() if not key.startswith(cut)}
+    assert recognise(left, "f.pth").stages == narrow(8)
+
+
+@pytest.mark.parametrize("layer", ["stage2.rebnconvin", "stage2.rebnconv1", "outconv", "side2"])
+def test_a_layer_of_a_wrong_shape_does_not_make_another_network(layer):
+    shapes = build(TABLES["U2Net"], 4).shapes()
+    name = f"{layer}.weight" if f"{layer}.weight" in shapes else f"{layer}.conv_s1.weight"
+    shapes[name] = (7, *shapes[name][1:])
+    assert recognise(shapes, "f.pth") == ("U2Net", TABLES["U2Net"], 4, 3)
+
+
+def test_a_whole_network_of_other_heights_is_not_a_damaged_published_one():
+    heights = [6, 6, 5, 4, 4, 4, 4, 4, 5, 6, 6]
+    rows = [[height, 2, 4] for height in heights]
+    table = StageTable.parse({"encoder": rows[:6], "decoder": rows[6:]})
+    with pytest.raises(ValueError, match=r"heights \[6, 6, 5, 4, .*--config"):
+        recognise(build(table).shapes(), "f.pth")
+
+
+def test_isnet_is_known_by_what_it_has_and_not_by_what_is_missing():
+    shapes = build(TABLES["U2Net"]).shapes()
+    few = {name: shape for name, shape in shapes.items() if re.match(r"stage[12]\.|side", name)}
+    with pytest.raises(ValueError, match="look like a relative of U²-Net"):
+        recognise(few, "f.pth")
+    shapes["conv_in.weight"] = (64, 3, 3, 3)
+    with pytest.raises(ValueError, match="IS-Net"):
+        recognise(shapes, "f.pth")
+
+
+def test_a_shape_without_numbers_is_refused_by_name():
+    shapes = {**build(TABLES["U2NetP"]).shapes(), "outconv.weight": (0, 6, 1, 1)}
+    with pytest.raises(ValueError, match=r"f\.pth: outconv\.weight has shape \[0, 6, 1, 1\]"):
+        recognise(shapes, "f.pth")
+
+
+def test_heights_that_no_file_has_layers_for_take_no_time():
     shapes = build(TABLES["U2NetP"]).shapes()
-    cut = {name: shape for name, shape in shapes.items() if not name.startswith("stage3.")}
-    with pytest.raises(ValueError, match=r"no convolutions stage3\.rebnconvin\.conv_s1"):
-        recognise(cut, "f.pth")
+    shapes["stage1.rebnconv999.conv_s1.weight"] = (16, 16, 3, 3)
+    shapes["stage1.rebnconv999999999.conv_s1.weight"] = (16, 16, 3, 3)
+    assert recognise(shapes, "f.pth").stages == TABLES["U2NetP"]

@@ -16,7 +16,10 @@ def table(divisor=16):
 
 
 def state(num_classes=1, in_channels=3, seed=0, stages=None):
-    """Random float32 weights in the published layout, biases that BatchNorm cancels included."""
+    """Random float32 weights in the published layout, biases that BatchNorm cancels included.
+
+    Their maps of pictures vary, and are far from 0 and 1 nearly everywhere.
+    """
     rng = np.random.default_rng(seed)
     drawn = {}
     for name, shape in build(stages or table(), num_classes, in_channels).shapes().items():
@@ -24,8 +27,12 @@ def state(num_classes=1, in_channels=3, seed=0, stages=None):
             value = rng.uniform(0.5, 2, shape)
         elif name.endswith("bn_s1.weight"):
             value = rng.uniform(0.5, 1.5, shape)
+            # The last one of a stage: its result is added to what the stage began with.
+            value *= 0.5 if ".rebnconv1d." in name else 1
         elif len(shape) == 4:
             value = rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
+            if name.startswith("side"):
+                value = 0.2 * (value - value.mean((1, 2, 3), keepdims=True))
         else:
             value = rng.normal(0, 0.3, shape)
         drawn[name] = value.astype(np.float32)

@@ -10,18 +10,23 @@ import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherw
 # isort: split
 import paddle
 
+from paddleseg_u2net.architecture import build
 from paddleseg_u2net.models import U2Net, U2NetP
 from paddleseg_u2net.weights import (
     WeightsError,
+    architecture_of,
     fit_state,
     fold_biases,
     load_weights,
     published_count,
     read_pickle,
+    read_weights,
     restore_biases,
     write_pickle,
+    write_weights,
 )
 from tests.models.stock import SMALL, as_numpy, difference, images, random_state, shapes, twins
+from tests.weights import narrow
 
 UNIT = "stage1.rebnconvin"
 
@@ -370,3 +375,55 @@ def test_weights_of_another_published_model_are_called_by_its_name(tmp_path):
     write_pickle(tmp_path / "p.pdparams", as_numpy(U2NetP()))
     with pytest.raises(WeightsError, match="looks like U2NetP, 3 channels in, 1 class out"):
         load_weights(U2Net(stages=SMALL), tmp_path / "p.pdparams")
+
+
+@pytest.mark.parametrize(
+    "key", ["outconv.weight", "side6.weight", "stage3.rebnconv1.conv_s1.weight", "side6.bias"]
+)
+def test_a_misspelt_name_is_listed_with_the_nearest_by_a_conversion(tmp_path, key):
+    pytest.importorskip("torch")
+    weights = narrow.state()
+    wrong = key[:-2] + "th"
+    weights[wrong] = weights.pop(key)
+    write_weights(tmp_path / "in.pth", weights)
+    found = architecture_of(read_weights(tmp_path / "in.pth"), "in.pth")
+    expected = build(found.stages, found.num_classes, found.in_channels).shapes()
+    assert found.stages == narrow.table()
+    with pytest.raises(WeightsError) as error:
+        fit_state(weights, {name: list(shape) for name, shape in expected.items()}, "in.pth")
+    lines = str(error.value).splitlines()[1:]
+    assert lines == [
+        f"  {key}: not in the file (nearest there: {wrong})",
+        f"  {wrong}: the model has no such weight",
+    ]
+
+
+# -- numbers that are none of weights ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "int64", "bool"])
+def test_whole_numbers_are_refused_by_name(state, model, dtype):
+    state["side1.weight"] = state["side1.weight"].astype(dtype)
+    expected = f"side1.weight: expected numbers of floating point, got {dtype}"
+    assert expected in problems(state, model)
+
+
+def test_a_variance_below_zero_is_refused_by_name_and_zero_is_not(state, model):
+    name = f"{UNIT}.bn_s1._variance"
+    state[name] = state[name].copy()
+    state[name][0] = 0
+    fit_state(state, shapes(model), "file")
+    state[name][1] = -0.25
+    assert f"{name}: holds -0.25; a variance is 0 or more" in problems(state, model)
+
+
+def test_a_ragged_list_is_refused_by_name(state, model):
+    state["a"] = [[1], [1, 2]]
+    assert "a: expected an array of numbers, got list" in problems(state, model)
+
+
+def test_other_stages_are_not_called_other_classes(one_class_file, drawn, caplog):
+    rows = {"encoder": [[4, 4, 24], ["3F", 4, 24]], "decoder": [[4, 4, 24]]}
+    with caplog.at_level("INFO", logger="paddleseg_u2net"), pytest.raises(WeightsError):
+        load_weights(U2Net(1, stages=rows), one_class_file, "fitting")
+    assert not caplog.text

@@ -14,7 +14,7 @@ from paddleseg_u2net.weights import (
     read_weights,
     write_weights,
 )
-from paddleseg_u2net.weights.names import from_torch, to_torch
+from paddleseg_u2net.weights.names import from_torch, to_torch, unprefixed
 from tests.weights import narrow
 
 NEEDS = {".onnx": "onnx", ".safetensors": "safetensors"}
@@ -125,3 +125,82 @@ def test_pytorchs_files_of_every_protocol_are_known(tmp_path, state, zipped, pro
     again = read_weights(path)
     for name, value in state.items():
         np.testing.assert_array_equal(again[name], value, err_msg=name)
+
+
+# -- any length of a header, what programs wrap around weights -----------------------------------
+
+
+@pytest.mark.parametrize("length", [0x80, 0x08, 0x50, 0x8A, 0x00])
+def test_safetensors_are_known_whatever_the_length_of_the_header(tmp_path, length):
+    path = tmp_path / "w.safetensors"
+    for cut in (0, 5):
+        start = bytes([length, 1, 0, 0, 0, 0, 0, 0]) + b'{"a":{}}'.ljust(256 + length)
+        path.write_bytes(start[: len(start) - cut])
+        assert format_of(path).name == "safetensors"
+
+
+def test_a_safetensors_file_that_begins_as_pickles_do_is_read(tmp_path):
+    package = pytest.importorskip("safetensors.numpy")
+    for padding in range(256):
+        data = package.save({"a": np.ones(2, np.float32)}, {"n": "x" * padding})
+        if data[0] == 0x80:
+            break
+    assert data[0] == 0x80
+    (tmp_path / "w.safetensors").write_bytes(data)
+    assert read_weights(tmp_path / "w.safetensors")["a"].tolist() == [1, 1]
+
+
+PREFIXES = ["module.", "_orig_mod.", "module._orig_mod.", "model.", "net.", "a.b.", "model.module."]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".pdparams"])
+def test_a_prefix_of_all_names_is_taken_off(tmp_path, state, suffix, prefix):
+    need(suffix)
+    path = tmp_path / f"w{suffix}"
+    format_to_write(path).write(path, {f"{prefix}{name}": v for name, v in state.items()})
+    assert set(read_weights(path)) == set(state)
+
+
+def test_a_prefix_is_kept_where_it_is_not_of_all_or_not_of_a_u2net(state):
+    mixed = {**{f"model.{name}": value for name, value in state.items()}, "other": 1}
+    assert set(unprefixed(mixed)) == set(mixed)
+    strange = {"model.layer1.weight": 1, "model.layer2.weight": 2, "model.side1.weight": 3}
+    assert unprefixed(strange) == strange
+    assert unprefixed({"net.a": 1, 5: 2}) == {"net.a": 1, 5: 2}
+    assert unprefixed({}) == {}
+
+
+def test_a_misspelt_name_under_a_prefix_keeps_the_rest(state):
+    wrong = {f"model.{name}": value for name, value in state.items()}
+    wrong["model.outcnv.weight"] = wrong.pop("model.outconv.weight")
+    assert set(unprefixed(wrong)) == set(state) - {"outconv.weight"} | {"outcnv.weight"}
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "net", "params_ema"])
+def test_weights_of_paddle_are_found_beside_other_things(tmp_path, state, wrapper):
+    import paddle
+
+    tensors = {f"module.{name}": paddle.to_tensor(value) for name, value in state.items()}
+    paddle.save({wrapper: tensors, "epoch": 3}, str(tmp_path / "w.pdparams"))
+    again = read_weights(tmp_path / "w.pdparams")
+    assert set(again) == set(state)
+    for name, value in state.items():
+        np.testing.assert_array_equal(again[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ({"weights": {"a": np.ones(1)}}, "'weights' is a dictionary, .* one of state_dict, model"),
+        ({"a": np.ones(1), "module.a": np.ones(1)}, "two weights are named 'a'"),
+    ],
+)
+def test_weights_of_paddle_in_an_unknown_place_are_refused_by_file(tmp_path, content, words):
+    FORMATS["Paddle"].write(tmp_path / "w.pdparams", content)
+    with pytest.raises(ValueError, match=rf"w\.pdparams: {words}"):
+        read_weights(tmp_path / "w.pdparams")
+
+
+def test_a_list_among_the_arrays_does_not_hide_the_model(state):
+    assert architecture_of({**state, "a": [[1], [1, 2]], 5: 1}, "w").stages == narrow.table()

@@ -331,3 +331,38 @@ def test_a_missing_file_is_named(tmp_path):
         with pytest.raises(FileNotFoundError) as error:
             read_pickle(missing)
         assert str(missing) in str(error.value)
+
+
+# -- bfloat16, and tensors beside other things ---------------------------------------------------
+
+
+def test_bfloat16_becomes_float32_exactly(path):
+    exact = np.array([[1.0, -2.5], [3.140625, 0.0]], "float32")
+    tensors = {"w": paddle.to_tensor(exact).astype("bfloat16"), "b": paddle.ones([2])}
+    paddle.save(tensors, str(path))
+    assert_same(read_pickle(path), {"w": exact, "b": np.ones(2, "float32")})
+    paddle.save({"state_dict": tensors, "epoch": 3}, str(path))
+    assert_same(read_pickle(path)["state_dict"], {"w": exact, "b": np.ones(2, "float32")})
+
+
+@pytest.mark.parametrize("shape", [(), (0, 2), (2, 1)], ids=str)
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_bfloat16_of_every_shape_and_byte_order(path, shape, dtype):
+    write_pickle(path, {"w": np.full(shape, 0x3FC0, dtype)})
+    assert_same(read_pickle(path), {"w": np.full(shape, 1.5, "float32")})
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_stands_beside_the_weights_is_kept(path, protocol):
+    content = {"state_dict": {"w": paddle.ones([3])}, "epoch": 3, "lr": 0.5}
+    paddle.save(content, str(path), protocol=protocol)
+    read = read_pickle(path)
+    assert read["state_dict"]["w"].tolist() == [1, 1, 1]
+    assert (read["epoch"], read["lr"]) == (3, 0.5)
+
+
+@pytest.mark.parametrize("argument", [b"]", b"(K\x01K\x02t", b"(X\x01\x00\x00\x00aK\x02t", b")"])
+def test_a_tuple_is_called_for_tensors_only(path, argument):
+    path.write_bytes(b"\x80\x02}X\x01\x00\x00\x00wc__builtin__\ntuple\n" + argument + b"\x85Rs.")
+    with pytest.raises(ValueError, match="a tensor should be a name and an array"):
+        read_pickle(path)

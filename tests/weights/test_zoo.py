@@ -9,7 +9,7 @@ import pytest
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.download import DownloadError
 from paddleseg_u2net.inference import Preprocess
-from paddleseg_u2net.weights import ZOO, locate, write_weights, zoo
+from paddleseg_u2net.weights import ZOO, locate, read_weights, write_weights, zoo
 from tests.http_server import Reply, Server
 from tests.weights import narrow
 
@@ -70,8 +70,63 @@ def test_a_file_or_folder_of_the_name_goes_first(home, entry, tmp_path, monkeypa
 
 
 def test_what_is_no_name_is_a_path():
-    assert locate("no/such.pth") == Path("no/such.pth")
-    assert locate("U2NETP") == Path("U2NETP")
+    for path in ("no/such.pth", "such.pth", "no/such"):
+        assert locate(path) == locate(Path(path)) == Path(path)
+
+
+@pytest.mark.parametrize(
+    "word, near", [("u2ntp", "u2netp"), ("U2NetP", "u2netp"), ("silhueta", "silueta"), ("x", None)]
+)
+def test_a_word_that_is_no_name_lists_the_names(word, near):
+    with pytest.raises(FileNotFoundError) as error:
+        locate(word)
+    message = str(error.value)
+    assert message.startswith(f"{word}: expected a file of weights (.pth, .pt, .pdparams,")
+    assert "one of u2net, u2netp, u2net_human_seg" in message
+    assert message.endswith(f"did you mean {near}?") if near else "did you" not in message
+
+
+@pytest.mark.parametrize("address", ["https://a.org/u2net.pth", "http://a/b", "S3://a/b"])
+def test_an_address_must_be_downloaded_first(address):
+    for given in (address, Path(address)):
+        with pytest.raises(ValueError, match="got an address; download it first"):
+            locate(given)
+    with pytest.raises(FileNotFoundError, match="no/such"):
+        read_weights(locate("no/such"))
+
+
+def test_a_folder_without_weights_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"this folder holds no model\.pdparams"):
+        locate(tmp_path)
+
+
+def test_the_users_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "w.pth").write_bytes(b"x")
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best/model.pdparams").write_bytes(b"x")
+    assert locate("~/w.pth") == tmp_path / "w.pth"
+    assert locate("~/best") == tmp_path / "best/model.pdparams"
+    assert locate("~/none.pth") == tmp_path / "none.pth"
+    assert locate("~nobody-of-this-name/w.pth") == Path("~nobody-of-this-name/w.pth")
+
+
+def test_every_command_and_the_model_give_the_same_message(tmp_path, capsys):
+    from paddleseg_u2net.models import U2NetP
+
+    output = str(tmp_path / "o.pth")
+    assert main("convert_weights", ["--input", "u2ntp", "--output", output]) == 1
+    assert "did you mean u2netp?" in capsys.readouterr().err
+    assert main("model_info", ["--model_path", "u2ntp"]) == 1
+    assert "did you mean u2netp?" in capsys.readouterr().err
+    with pytest.raises(FileNotFoundError, match=r"did you mean u2netp\?"):
+        U2NetP(pretrained="u2ntp")
+
+
+def test_a_home_that_cannot_be_made_names_the_variable(entry, home, monkeypatch):
+    monkeypatch.setenv("U2NET_HOME", "/dev/null/x")
+    with pytest.raises(DownloadError, match=r"^/dev/null/x: .*U2NET_HOME"):
+        locate("tiny")
 
 
 def test_a_mirror_goes_first(home, published, entry, tmp_path, monkeypatch):
