@@ -15,8 +15,15 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         prog="convert_weights",
         description=f"Convert weights of a U²-Net between {formats}. No code in a file is run.",
     )
-    result.add_argument("--input", required=True, help="a file of weights, or a name of the zoo")
-    result.add_argument("--output", required=True, help="its suffix says the format")
+    add = result.add_argument
+    add("--input", required=True, help="a file of weights, a checkpoint's folder, or a zoo's name")
+    add("--output", required=True, help="its suffix says the format")
+    add(
+        "--config",
+        metavar="YAML",
+        help="the configuration that names the model (default: the one in the checkpoint's folder, "
+        "else what the file shows)",
+    )
     return result.parse_args(argv)
 
 
@@ -26,13 +33,14 @@ def run(argv: List[str]) -> int:
     load_paddle()
     from paddleseg_u2net.engine.convert import convert
 
-    done = convert(arguments.input, arguments.output)
-    print(f"{done.source}: {done.from_format}, {done.model}, {done.tensors} tensors")
+    done = convert(arguments.input, arguments.output, arguments.config)
+    source = done.source
+    print(f"{source.path}: {source.format_name}, {source.model}, {len(source.state)} tensors")
+    if source.config:
+        print(f"{source.path}: the model is that of {source.config}")
+    if source.doubt():
+        print(f"{source.path}: {source.doubt()}")
     for item in done.comparisons:
-        print(
-            f"{item.first} and {item.second}: probabilities differ by {item.difference:.2g} at most"
-        )
-    if not done.comparisons:
-        print("compared with nothing: the other runtime is not installed")
+        print(item)
     print(f"{arguments.output}: {done.to_format}, written")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
 from paddleseg_u2net.architecture.counts import Counts, StageCounts, count, count_stages
@@ -63,9 +63,14 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         prog="model_info", description="Count the parameters, arithmetic and memory of models."
     )
     add = result.add_argument
-    models = result.add_mutually_exclusive_group()
-    models.add_argument("--config", nargs="+", default=[], metavar="YAML", help="add their models")
-    models.add_argument("--model_path", metavar="FILE", help="add the model of a file or name")
+    add(
+        "--config",
+        nargs="+",
+        default=[],
+        metavar="YAML",
+        help="add their models; with --model_path: one, which names the model of the file",
+    )
+    add("--model_path", metavar="FILE", help="add the model of a file, checkpoint's folder or name")
     add("--size", type=int, nargs=2, default=(320, 320), metavar=("W", "H"), help="of the picture")
     add("--in_channels", type=int, default=3, help="of U2Net and U2NetP (others have their own)")
     add("--num_classes", type=int, default=1, help="of U2Net and U2NetP (others have their own)")
@@ -75,6 +80,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     arguments = result.parse_args(argv)
     if min(*arguments.size, arguments.in_channels, arguments.num_classes) < 1:
         result.error("--size, --in_channels, --num_classes: expected numbers of 1 or more")
+    if arguments.model_path and len(arguments.config) > 1:
+        result.error("--config: expected one with --model_path, the file's own")
     return arguments
 
 
@@ -83,8 +90,12 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     width, height = arguments.size
     models = [(name, TABLES[name], arguments.num_classes, arguments.in_channels) for name in TABLES]
-    models += [_from_config(path) for path in arguments.config]
-    models += [_from_weights(arguments.model_path)] if arguments.model_path else []
+    doubt = ""
+    if arguments.model_path:
+        model, doubt = _from_weights(arguments.model_path, *arguments.config)
+        models.append(model)
+    else:
+        models += [_from_config(path) for path in arguments.config]
     cards = [_card(model, height, width) for model in models]
     if arguments.json:
         content = {"width": width, "height": height, "models": [card.as_dict() for card in cards]}
@@ -93,6 +104,8 @@ def run(argv: List[str]) -> int:
     print(table([[f"{width}x{height}", *(card.name for card in cards)], *_summary(cards)]))
     for card in cards if arguments.stages else []:
         print(f"\n{card.name}\n" + ("\n" if arguments.markdown else "") + table(_per_stage(card)))
+    if doubt:
+        print(f"\n{doubt}")
     print(f"\n```text\n{_NOTES}\n```" if arguments.markdown else f"\n{_NOTES}")
     return 0
 
@@ -106,13 +119,17 @@ def _from_config(path: str) -> Named:
     return Path(path).stem, config.stages, config.num_classes, config.in_channels
 
 
-def _from_weights(path: str) -> Named:
-    """The model that a file of weights, or a name of the zoo, belongs to."""
-    from paddleseg_u2net.weights import architecture_of, locate, read_weights
+def _from_weights(path: str, config: Optional[str] = None) -> Tuple[Named, str]:
+    """The model that a file of weights, or a name of the zoo, belongs to; and what is not known."""
+    from paddleseg_u2net.engine.source import complete, read_source
+    from paddleseg_u2net.weights import locate
 
-    file = locate(path)
-    found = architecture_of(read_weights(file), str(file))
-    return Path(path).stem, found.stages, found.num_classes, found.in_channels
+    source = read_source(locate(path), config)
+    found = source.model
+    if source.config:  # else the weights themselves were asked
+        complete(source)
+    doubt = f"{source.path}: {source.doubt()}" if source.doubt() else ""
+    return (Path(path).stem, found.stages, found.num_classes, found.in_channels), doubt
 
 
 def _card(model: Named, height: int, width: int) -> _Card:

@@ -4,76 +4,147 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Operation, Program, build
 from paddleseg_u2net.inference.backends import eager
-from paddleseg_u2net.inference.predictor import activate
 from paddleseg_u2net.models import U2Net
-from paddleseg_u2net.weights import fold_biases, restore_biases
+from paddleseg_u2net.weights import fold_biases, names, restore_biases
 from paddleseg_u2net.weights.biases import State
 
 Run = Callable[[np.ndarray], np.ndarray]
 
+# Sums in another order differ by 9e-5 of the largest logit on the published U2NetP, whose numbers
+# grow large inside, and by 3e-6 on random weights; half precision differs by 1.2e-2.
+ROUNDING = 5e-4
+HALF = 5e-2
+# The deepest of six stages is 9 pixels high then, so that its dilations of 8 meet more than zeros.
+SIZE = (288, 320)
+
 
 class Runtime(NamedTuple):
-    """``run``: float32 (N, C, H, W) -> the fused map's probabilities, float32 (N, K, H, W).
-    ``size``: the only (height, width) that the file takes, or None for any.
+    """``run``: float32 (1, C, H, W) -> the fused map, float32 (1, K, H, W), of logits or of
+    ``probabilities``, for the ``size`` (H, W). ``tolerance``: how far the map may be from this
+    project's, in parts of the largest logit; None: ``why`` says what makes it differ.
     """
 
     name: str
     run: Run
-    size: Optional[List[int]] = None
+    size: Tuple[int, int] = SIZE
+    probabilities: bool = False
+    tolerance: Optional[float] = ROUNDING
+    why: str = ""
 
 
-def runtime_of(format_name: str, path: Path, state: State, model: Architecture) -> Runtime:
-    """The own runtime of a file if it is installed, else this project's model.
+class NotRun(Exception):
+    """A file cannot be run; ``installed``: though what should run it is there."""
+
+    def __init__(self, runtime: str, reason: str, installed: bool = False) -> None:
+        super().__init__(reason)
+        self.runtime, self.installed = runtime, installed
+
+
+def runtime_of(format_name: str, path: Path, model: Architecture) -> Runtime:
+    """The runtime that a file is made for, which reads the file by itself.
 
     Args:
         format_name: a key of ``weights.formats.FORMATS``.
-        path: the file. state: what was read from it, in the published layout. model: its kind.
+        path: the file; ``read_weights`` has found no code in it. model: its kind.
+
+    Raises:
+        NotRun: it is not installed, or does not read the file.
     """
-    maker = _MAKERS.get(format_name)
-    return maker(path, state, model) if maker else ours(path, state, model)
+    return _MAKERS[format_name](path, model)
 
 
-def ours(path: Path, state: State, model: Architecture) -> Runtime:
+def ours(state: State, model: Architecture, name: str = "this project") -> Runtime:
     """This project's layers."""
-    return _paddle("this project", U2Net(model.num_classes, model.in_channels, model.stages), state)
+    network = U2Net(model.num_classes, model.in_channels, model.stages)
+    return Runtime(name, _paddle(network, fold_biases(state)))
 
 
-def _stock(path: Path, state: State, model: Architecture) -> Runtime:
+def _stock(path: Path, model: Architecture) -> Runtime:
+    """PaddleSeg's model, or this project's where PaddleSeg has none, of what Paddle loads."""
+    import paddle
     from paddleseg.models import u2net as stock
 
+    try:
+        arrays = {
+            name: (value.astype("float32").numpy() if paddle.is_tensor(value) else value)
+            for name, value in _published(paddle.load(str(path))).items()
+        }
+    except Exception as error:  # each version raises its own
+        raise NotRun("Paddle", f"paddle.load does not read it ({_line(error)})", True) from error
     if model.stages != TABLES[model.type]:
-        return ours(path, state, model)
+        return ours(arrays, model, "paddle.load (PaddleSeg has no model with these stages)")
     kind = {"U2Net": stock.U2Net, "U2NetP": stock.U2Netp}[model.type]
-    return _paddle("PaddleSeg's model", kind(model.num_classes, model.in_channels), state)
+    network = kind(model.num_classes, model.in_channels)
+    return Runtime("PaddleSeg's model", _paddle(network, restore_biases(arrays)))
 
 
-def _paddle(name: str, network: Any, state: State) -> Runtime:
-    published = restore_biases(state)
-    has_biases = "stage1.rebnconvin.conv_s1.bias" in network.state_dict()
-    fitting = published if has_biases else fold_biases(published)
-    network.set_state_dict({key: np.asarray(value, np.float32) for key, value in fitting.items()})
+def _paddle(network: Any, state: Mapping[str, np.ndarray]) -> Run:
+    network.set_state_dict({key: np.asarray(value, np.float32) for key, value in state.items()})
     network.eval()
-    logits = eager(network)
-    return Runtime(name, lambda images: activate(logits(images)))
+    return eager(network)
 
 
-def _torch(path: Path, state: State, model: Architecture) -> Runtime:
+def _torch_file(path: Path, model: Architecture) -> Runtime:
+    torch = _torch()
+    try:
+        state = _published(torch.load(str(path), map_location="cpu", weights_only=True))
+    except Exception as error:
+        reason = f"torch.load does not read it safely ({_line(error)})"
+        raise NotRun("PyTorch", reason, installed=True) from error
+    return _interpreted(state, model)
+
+
+def _safetensors_file(path: Path, model: Architecture) -> Runtime:
+    _torch()
+    from safetensors.torch import load_file
+
+    try:
+        return _interpreted(_published(load_file(str(path))), model)
+    except Exception as error:  # the package has an error of its own
+        raise NotRun("PyTorch", f"safetensors does not read it ({_line(error)})", True) from error
+
+
+def _torch() -> Any:
     if importlib.util.find_spec("torch") is None:
-        return ours(path, state, model)
+        raise NotRun("PyTorch", "PyTorch is not installed")
     import torch
 
-    tensors = {name: torch.from_numpy(np.array(value)).float() for name, value in state.items()}
+    return torch
+
+
+def _published(content: Any) -> Dict[str, Any]:
+    """A checkpoint's tensors by their published names, without what wrappers put before them."""
+    content = names.unwrapped(content)
+    last = "outconv.weight"
+    prefix = next(name for name in content if str(name).endswith(last))[: -len(last)]
+    tensors = {
+        name[len(prefix) :].replace("_orig_mod.", ""): value
+        for name, value in content.items()
+        if isinstance(name, str) and name.startswith(prefix) and hasattr(value, "shape")
+    }
+    renamed: Dict[str, Any] = names.from_torch(tensors)
+    return renamed
+
+
+def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:
+    """PyTorch's functions on its own tensors."""
+    import torch
+
+    tensors = {name: value.float() for name, value in state.items()}
     program = build(model.stages, model.num_classes, model.in_channels)
 
     def run(images: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return activate(_interpret(program, tensors, torch.from_numpy(images)).numpy())
+        try:
+            with torch.no_grad():
+                return _interpret(program, tensors, torch.from_numpy(images)).numpy()
+        except (LookupError, RuntimeError) as error:  # it read other names or shapes than we did
+            raise NotRun("PyTorch", f"it does not run ({_line(error)})", installed=True) from error
 
     return Runtime("PyTorch", run)
 
@@ -87,7 +158,7 @@ def _interpret(program: Program, tensors: Dict[str, Any], x: Any) -> Any:
         conv = step.conv
         assert conv is not None
         padding = conv.dilation * (conv.kernel // 2)
-        weight, bias = tensors[f"{conv.layer}.weight"], tensors[f"{conv.layer}.bias"]
+        weight, bias = tensors[f"{conv.layer}.weight"], tensors.get(f"{conv.layer}.bias")
         x = F.conv2d(x, weight, bias, padding=padding, dilation=conv.dilation)
         if not conv.normalised:
             return x
@@ -108,28 +179,83 @@ def _interpret(program: Program, tensors: Dict[str, Any], x: Any) -> Any:
     return values[program.outputs[0]]
 
 
-def _onnx(path: Path, state: State, model: Architecture) -> Runtime:
+_NUMBERS = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+}
+_ACTIVATIONS = {"Sigmoid", "Softmax", "QLinearSigmoid", "QLinearSoftmax", "Div"}
+_PASSING = {"Cast", "Identity", "QuantizeLinear", "DequantizeLinear"}
+_HALVES = (10, 16)  # FLOAT16 and BFLOAT16 in onnx's TensorProto
+
+
+def _onnx_file(path: Path, model: Architecture) -> Runtime:
     if importlib.util.find_spec("onnxruntime") is None:
-        return ours(path, state, model)
+        raise NotRun("ONNX Runtime", "onnxruntime is not installed")
+    import onnx
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 4
+    try:
+        graph = onnx.load(str(path), load_external_data=False).graph
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # it has many errors of its own
+        raise NotRun("ONNX Runtime", f"it does not load the file ({_line(error)})", True) from error
     given = session.get_inputs()[0]
-    size = [extent for extent in given.shape[2:] if isinstance(extent, int)]
+    if given.type not in _NUMBERS:
+        raise NotRun("ONNX Runtime", f"numpy cannot make its input, a {given.type}", True)
+    batch, _, height, width = _extents(given.shape, (1, model.in_channels, *SIZE))
 
     def run(images: np.ndarray) -> np.ndarray:
-        output = session.run(None, {given.name: images})[0]
-        inside = output.min() >= 0 and output.max() <= 1
-        return output if inside else activate(output)
+        repeated = np.repeat(images.astype(_NUMBERS[given.type]), batch, axis=0)
+        try:
+            return session.run(None, {given.name: repeated})[0][:1].astype(np.float32)
+        except Exception as error:
+            raise NotRun(
+                "ONNX Runtime", f"it does not run the file ({_line(error)})", True
+            ) from error
 
-    return Runtime("ONNX Runtime", run, size if len(size) == 2 else None)
+    tolerance, why = _precision(graph)
+    return Runtime("ONNX Runtime", run, (height, width), _activated(graph), tolerance, why)
 
 
-_MAKERS: Dict[str, Callable[[Path, State, Architecture], Runtime]] = {
-    "PyTorch": _torch,
-    "safetensors": _torch,
+def _extents(shape: Any, free: Tuple[int, ...]) -> Tuple[int, ...]:
+    """An input's shape, with those of ``free`` where the file leaves them open."""
+    if len(shape) != len(free):
+        raise NotRun("ONNX Runtime", f"its input has the shape {shape}, not one of images", True)
+    return tuple(own if isinstance(own, int) else any_ for own, any_ in zip(shape, free))
+
+
+def _precision(graph: Any) -> Tuple[Optional[float], str]:
+    """``Runtime.tolerance`` and ``Runtime.why`` of an ONNX graph."""
+    if {"DynamicQuantizeLinear", "QuantizeLinear"} & {node.op_type for node in graph.node}:
+        return None, "the file rounds its activations to 8 bits, which float32 weights do not do"
+    types = {tensor.data_type for tensor in graph.initializer}
+    types |= {value.type.tensor_type.elem_type for value in graph.input}
+    return (HALF, "the file computes in half precision") if types & set(_HALVES) else (ROUNDING, "")
+
+
+def _activated(graph: Any) -> bool:
+    """Whether a sigmoid or softmax makes the first output."""
+    makers = {output: node for node in graph.node for output in node.output}
+    node = makers.get(graph.output[0].name)
+    while node is not None and node.op_type in _PASSING:
+        node = makers.get(node.input[0])
+    return node is not None and node.op_type in _ACTIVATIONS
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error's message, not too long for a terminal."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+_MAKERS: Dict[str, Callable[[Path, Architecture], Runtime]] = {
+    "PyTorch": _torch_file,
+    "safetensors": _safetensors_file,
     "Paddle": _stock,
-    "ONNX": _onnx,
+    "ONNX": _onnx_file,
 }

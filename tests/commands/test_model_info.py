@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import yaml
 
-from paddleseg_u2net.architecture import TABLES, build
+from paddleseg_u2net.architecture import TABLES, StageTable, build
 from paddleseg_u2net.architecture.counts import count
 from paddleseg_u2net.commands import main, model_info
-from paddleseg_u2net.weights import write_pickle
+from paddleseg_u2net.weights import write_pickle, write_weights
 from tests.models.stock import SMALL
+from tests.weights import narrow
 
 
 @pytest.fixture
@@ -80,6 +81,50 @@ def test_the_model_of_a_weights_file(tmp_path):
     found = json.loads(path.read_text())["models"][2]
     assert (found["name"], found["num_classes"], found["in_channels"]) == ("some", 2, 4)
     assert found["counts"] == count(build(TABLES["U2NetP"], 2, 4), 320, 320)._asdict()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A checkpoint whose stages weights alone do not show."""
+    write_weights(tmp_path / "best/model.pdparams", narrow.state(stages=StageTable.parse(SMALL)))
+    model = {"type": "U2Net", "num_classes": 1, "stages": SMALL}
+    content = {"model": model, "preprocess": {"size": [32, 32]}}
+    (tmp_path / "best/config.yaml").write_text(yaml.safe_dump(content))
+    return tmp_path / "best"
+
+
+def test_a_checkpoint_is_counted_with_the_configuration_beside_it(folder, tmp_path):
+    path = tmp_path / "card.json"
+    assert model_info.run(["--model_path", str(folder), "--json", str(path)]) == 0
+    found = json.loads(path.read_text())["models"][2]
+    assert found["name"] == "best"
+    expected = count(build(StageTable.parse(SMALL), 1, 3), 320, 320)
+    assert found["counts"] == expected._asdict()
+
+
+def test_a_configuration_names_the_model_of_bare_weights(folder, tmp_path, capsys):
+    bare = (folder / "model.pdparams").rename(tmp_path / "bare.pdparams")
+    assert main("model_info", ["--model_path", str(bare)]) == 1
+    assert "--config" in capsys.readouterr().err
+    words = ["--model_path", str(bare), "--config", str(folder / "config.yaml")]
+    assert model_info.run([*words, "--json", str(tmp_path / "card.json")]) == 0
+    models = json.loads((tmp_path / "card.json").read_text())["models"]
+    assert [model["name"] for model in models] == ["U2Net", "U2NetP", "bare"]
+    assert "dilated" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        model_info.run([*words, words[-1]])
+
+
+def test_a_configuration_that_is_not_the_files_is_refused(folder, tmp_path, capsys):
+    write_weights(folder / "model.pdparams", narrow.state())
+    assert main("model_info", ["--model_path", str(folder)]) == 1
+    assert f"for the model of {folder / 'config.yaml'}" in capsys.readouterr().err
+
+
+def test_stages_that_were_guessed_are_said(tmp_path, capsys):
+    write_weights(tmp_path / "bare.pth", narrow.state())
+    assert model_info.run(["--model_path", str(tmp_path / "bare.pth")]) == 0
+    assert "bare.pth: weights do not show which stages are dilated" in capsys.readouterr().out
 
 
 def test_a_row_for_each_stage(capsys):
