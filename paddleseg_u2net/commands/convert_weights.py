@@ -16,7 +16,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         description=f"Convert weights of a U²-Net between {formats}. No code in a file is run.",
     )
     add = result.add_argument
-    add("--input", required=True, help="a file of weights, a checkpoint's folder, or a zoo's name")
+    add("--input", required=True, help="a file of weights, a checkpoint's folder, or a name")
     add("--output", required=True, help="its suffix says the format")
     add(
         "--config",
@@ -43,4 +43,5 @@ def run(argv: List[str]) -> int:
     for item in done.comparisons:
         print(item)
     print(f"{arguments.output}: {done.to_format}, written")
+    print(f"{done.description}: its model and preprocessing")
     return 0

@@ -124,6 +124,12 @@ class Config:
     def __str__(self) -> str:
         return dump(self.tree)
 
+    def to_predict(self) -> str:
+        """The part that prediction needs, as YAML: the model and the preprocessing."""
+        left_out = ("pretrained", "new_heads")
+        model = {key: value for key, value in self.tree["model"].items() if key not in left_out}
+        return dump({"model": model, "preprocess": self.tree.get("preprocess", {})})
+
     # -- objects ---------------------------------------------------------------------------
 
     def model(self, pretrained: bool = True) -> Any:
@@ -165,7 +171,10 @@ class Config:
         """
         key = f"{part}_dataset"
         if key not in self.tree:
-            raise ConfigError(f"{key}: this key is missing; it says which pairs to take")
+            raise ConfigError(
+                f"{key}: this key is missing; it says which pairs to take. Name a configuration "
+                "that has it, such as --config configs/RGB/U2Net/u2netp_ecssd.yaml"
+            )
         arguments = {"mode": part, **self.tree[key]}
         for name, value in self._shared().items():
             arguments.setdefault(name, value)

@@ -12,8 +12,9 @@ import numpy as np
 
 from paddleseg_u2net.datasets.drawn import draw_pair
 from paddleseg_u2net.engine.runtimes import NotRun, Runtime, ours, runtime_of
-from paddleseg_u2net.engine.source import Source, complete, read_source
-from paddleseg_u2net.files import atomic_path
+from paddleseg_u2net.engine.source import CONVERTED, Source, complete, read_source
+from paddleseg_u2net.engine.trained import config_of
+from paddleseg_u2net.files import atomic_path, write_text
 from paddleseg_u2net.inference.predictor import activate
 from paddleseg_u2net.inference.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from paddleseg_u2net.weights import WeightsError, format_to_write, locate, read_weights
@@ -53,6 +54,7 @@ class Conversion(NamedTuple):
     source: Source
     to_format: str
     comparisons: List[Comparison]
+    description: Path
 
 
 def convert(
@@ -64,7 +66,8 @@ def convert(
 
     The new file appears only if it holds the same numbers, and if this project's model makes the
     same map of it, and of the source, as the runtimes for which the two formats are made, where
-    those are installed. They read the files by themselves.
+    those are installed. They read the files by themselves. Beside it goes a ``.yaml`` with the
+    model and the preprocessing of the source, which the other commands find.
 
     Args:
         source: a file of weights, a checkpoint's folder, or a name of the zoo.
@@ -84,6 +87,7 @@ def convert(
     _refuse_same(path, target)
     _refuse_place(target)
     read = read_source(path, config)
+    description = _description(read, target)
     state, model = complete(read), read.model
     with _on_cpu(), atomic_path(target) as temporary, _final_name(temporary, target):
         if written_by.name == "ONNX":  # dilations are in the file, but not in the weights
@@ -99,7 +103,28 @@ def convert(
             check(target, lambda: ours(again, model, "read back"), new=True),
             check(target, lambda: runtime_of(written_by.name, temporary, model), new=True),
         ]
-    return Conversion(read, written_by.name, comparisons)
+    write_text(target.with_suffix(".yaml"), description)
+    return Conversion(read, written_by.name, comparisons, target.with_suffix(".yaml"))
+
+
+def _description(read: Source, target: Path) -> str:
+    """Model and preprocessing of the source, so that the new file is used as it was.
+
+    Raises:
+        FileExistsError: another text is where it has to be.
+    """
+    config = config_of(read.path, None if read.config is None else str(read.config), [], read.model)
+    text = f"{CONVERTED}: {read.path.name}\n{config.to_predict()}"
+    place = target.with_suffix(".yaml")
+    if (
+        place.exists()
+        and place.read_text(encoding="utf-8").partition("\n")[2] != text.partition("\n")[2]
+    ):
+        raise FileExistsError(
+            f"{place}: this file says otherwise than what goes beside {target.name}; move it away, "
+            "or give the output another name"
+        )
+    return text
 
 
 # -- what is refused before anything is read ----------------------------------------------------

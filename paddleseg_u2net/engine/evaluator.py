@@ -81,8 +81,8 @@ def lines(scores: Scores) -> List[str]:
         "Dice: {Dice:.4f}".format(**scores)  # fmt: skip
     if "MAE" in scores:
         text += (
-            " MAE: {MAE:.4f} maxF: {maxF:.4f} (of mean P and R: {maxF_paper:.4f}) "
-            "meanF: {meanF:.4f} wF: {wF:.4f} S: {S:.4f}".format(**scores)
+            " MAE: {MAE:.4f} maxF: {maxF:.4f} maxF_paper: {maxF_paper:.4f} meanF: {meanF:.4f} "
+            "adpF: {adpF:.4f} wF: {wF:.4f} S: {S:.4f}".format(**scores)
         )
     return [
         text,

@@ -25,6 +25,12 @@ class _BarAware(logging.StreamHandler):
         with tqdm.external_write_mode(file=self.stream):
             super().emit(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Whoever closed the output is answered by the command, not by a traceback a line."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            raise
+        super().handleError(record)
+
 
 def start_logging(first: bool = True) -> None:
     """Log to standard output in PaddleSeg's form; other processes than the first stay silent."""

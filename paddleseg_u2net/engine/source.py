@@ -19,6 +19,9 @@ from paddleseg_u2net.weights import (
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.onnx_read import read_onnx_network
 
+# How a configuration begins that conversion wrote.
+CONVERTED = "# Written beside converted weights"
+
 
 class Source(NamedTuple):
     """Weights as they were read, and their network.
@@ -49,17 +52,14 @@ def read_source(path: Path, config: Union[str, Path, None] = None) -> Source:
 
     Args:
         path: a file of any format of ``FORMATS``.
-        config: a configuration that names the model. Without one, a checkpoint's is the
-            ``config.yaml`` beside its ``model.pdparams``.
+        config: a configuration that names the model; see ``beside`` for what is taken without.
 
     Raises:
         FileNotFoundError, ValueError: see ``read_weights``, ``recognise`` and ``Config``.
         WeightsError: the network in an ONNX file is not that of the configuration.
     """
     format_name = format_of(path).name
-    beside = path.parent / "config.yaml"
-    if config is None and path.name == "model.pdparams" and beside.is_file():
-        config = beside
+    config = config or beside(path)
     named = None if config is None else _configured(Path(config))
     config = None if config is None else Path(config)
     if format_name == "ONNX":  # its graph shows all of the network
@@ -76,6 +76,16 @@ def read_source(path: Path, config: Union[str, Path, None] = None) -> Source:
     model = architecture_of(state, str(path))
     guessed = model.stages not in TABLES.values()
     return Source(path, format_name, state, model, None, guessed)
+
+
+def beside(weights: Path) -> Optional[Path]:
+    """The configuration that training or conversion wrote beside a file; others are strangers'."""
+    trained, converted = weights.parent / "config.yaml", weights.with_suffix(".yaml")
+    if weights.name in ("model.pdparams", "ema.pdparams") and trained.is_file():
+        return trained
+    if converted.is_file() and converted.read_text(encoding="utf-8").startswith(CONVERTED):
+        return converted
+    return None
 
 
 def complete(source: Source) -> State:

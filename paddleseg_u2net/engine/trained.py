@@ -9,6 +9,7 @@ from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine.checkpoint import CheckpointError
 from paddleseg_u2net.engine.journal import logger
+from paddleseg_u2net.engine.source import beside
 from paddleseg_u2net.inference import Predictor
 from paddleseg_u2net.inference.backends import eager
 from paddleseg_u2net.weights import (
@@ -52,26 +53,45 @@ def find(model_path: Optional[str], output: Path = Path("output")) -> Path:
     )
 
 
-def config_of(weights: Path, config: Optional[str], opts: List[str]) -> Config:
-    """``config`` if given, else the one saved beside ``weights``, else what the weights and, for
-    a file of a published name, the zoo say, with ``opts`` applied.
+def config_of(
+    weights: Path,
+    config: Optional[str],
+    opts: List[str],
+    model: Optional[Architecture] = None,
+) -> Config:
+    """``config`` if given, else the one that was saved beside ``weights`` by training or by
+    conversion, else what the weights (or ``model``) and, for a file of a published name, the zoo
+    say, with ``opts`` applied.
 
     Raises:
         ConfigError: see ``Config``.
         ValueError: there is no configuration, and the weights do not say what they are of.
     """
-    saved = weights.parent / "config.yaml"
-    # Beside files of other formats a config.yaml is some other project's.
-    beside = saved.is_file() and weights.suffix == ".pdparams"
-    if config is not None or beside:
-        return Config(config or saved, opts, training=False)
-    model = architecture_of(read_weights(weights), str(weights))
+    named = config or beside(weights)
+    if named is not None:
+        return Config(named, opts, training=False)
+    model = model or architecture_of(read_weights(weights), str(weights))
     published = ZOO.get(weights.stem)
     preprocess = published.preprocess if published else _usual_preprocess(weights, model)
     tree = {"model": model.model_config(), "preprocess": dict(preprocess)}
     settings = Config(tree, opts, training=False)
-    logger.info(f"{weights}: no configuration given; this is {model}, {settings.preprocess()}")
+    logger.info(
+        f"{weights}: no configuration given, taken to be {model}; if it was trained in another "
+        "way, name that with --config"
+    )
     return settings
+
+
+def published_otherwise(weights: str, config: Config) -> str:
+    """That published weights, by name or file, are for another preprocessing, or an empty text."""
+    published = ZOO.get(Path(weights).stem)
+    meant = published.preprocess["type"] if published else config.preprocess().type
+    if meant == config.preprocess().type:
+        return ""
+    return (
+        f"{weights} was published for preprocess.type {meant}, this configuration has "
+        f"{config.preprocess().type}; --opts preprocess.type={meant} takes that of the weights"
+    )
 
 
 def _usual_preprocess(weights: Path, model: Architecture) -> Dict[str, Any]:
@@ -99,4 +119,7 @@ def load(
     """Weights file, configuration and predictor; see the functions above."""
     weights = find(model_path)
     settings = config_of(weights, config, opts)
+    logger.info(f"{weights}: {settings.preprocess()}")
+    if warning := published_otherwise(str(weights), settings):
+        logger.warning(warning)
     return weights, settings, predictor_of(weights, settings)

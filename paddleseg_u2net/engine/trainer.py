@@ -19,6 +19,7 @@ from paddleseg_u2net.engine.journal import Journal, logger
 from paddleseg_u2net.engine.loader import Schedule, train_loader
 from paddleseg_u2net.engine.precision import Precision
 from paddleseg_u2net.engine.ranks import Ranks
+from paddleseg_u2net.engine.trained import published_otherwise
 from paddleseg_u2net.inference import Predictor
 from paddleseg_u2net.inference.backends import eager
 from paddleseg_u2net.weights import fit_state, load_weights, read_pickle
@@ -76,6 +77,8 @@ class Trainer:
         self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings["freeze"])
+        if config.pretrained and (other := published_otherwise(config.pretrained, config)):
+            logger.info(other)
         if config.pretrained and not options.resume_model and batchnorm.folded(model):
             self._measure_batchnorms(model)
         self.model = self.ranks.synchronise_batchnorm(model)
@@ -138,13 +141,12 @@ class Trainer:
             len(self.train_set), self.config.batch_size, self.options.seed, 0, count
         )
         batches = train_loader(self.train_set, self.config.preprocess(), schedule, 0)
-        number = len(batchnorm.folded(model))
-        batchnorm.measure(model, (images for images, _ in batches))
         seen = min(count * self.config.batch_size, len(self.train_set))
         logger.info(
-            f"{self.config.pretrained}: {number} BatchNorms are folded into the convolutions; "
-            f"measured them anew on {seen} training images, the maps are the same"
+            f"{self.config.pretrained}: {len(batchnorm.folded(model))} BatchNorms are folded into "
+            f"the convolutions; measuring them anew on {seen} training images (the maps stay)"
         )
+        batchnorm.measure(model, (images for images, _ in batches))
 
     # -- one step ----------------------------------------------------------------------------
 

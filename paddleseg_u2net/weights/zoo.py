@@ -202,7 +202,7 @@ def _kept(name: str) -> Optional[Path]:
     for source in ZOO[name].sources:
         path = home() / source.filename
         if path.is_file():
-            if not os.environ.get("MODEL_CHECKSUM_DISABLED"):
+            if not _is_unchecked():
                 _verify(path, source, name)
             return path
     return None
@@ -242,13 +242,22 @@ def _fetched(name: str) -> Path:
             return fetch(
                 [*_mirror(source), *source.addresses],
                 folder / source.filename,
-                source.size,
-                _checksum(source),
+                None if _is_unchecked() else source.size,
+                None if _is_unchecked() else _checksum(source),
                 check=refuse_disguised,
             )
         except DownloadError as error:
             problems.append(str(error))
-    raise DownloadError(f"{name} could not be fetched:\n" + "\n".join(problems))
+    names = " or ".join(source.filename for source in ZOO[name].sources)
+    raise DownloadError(
+        f"{name} could not be fetched. Without internet: put {names} into {home()}, name the file "
+        "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md). What was tried:\n"
+        + "\n".join(problems)
+    )
+
+
+def _is_unchecked() -> bool:
+    return bool(os.environ.get("MODEL_CHECKSUM_DISABLED"))
 
 
 def _mirror(source: Source) -> List[str]:

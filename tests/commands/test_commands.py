@@ -250,3 +250,23 @@ def test_a_reader_that_has_seen_enough_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+def test_a_closed_reader_of_log_lines_is_no_traceback(tmp_path, drawn):
+    code = (
+        "from paddleseg_u2net.commands import main; import sys; from tests.weights import narrow\n"
+        "from paddleseg_u2net.weights import write_weights\n"
+        f"write_weights({str(tmp_path / 'w.pth')!r}, narrow.state())\n"
+        f"sys.exit(main('predict', ['--model_path', {str(tmp_path / 'w.pth')!r}, '--image_path', "
+        f"{str(drawn / 'images')!r}, '--save_dir', {str(tmp_path / 'out')!r}]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 141

@@ -44,7 +44,10 @@ def maps(folder):
 def test_a_file_without_a_configuration_is_recognised(weights, drawn, tmp_path, capsys):
     opts = ["--opts", "preprocess.size=[64,64]"]
     assert predict(weights, drawn, tmp_path / "out", *opts) == 0
-    assert "no configuration given; this is U2Net with stages of its own" in capsys.readouterr().out
+    assert (
+        "no configuration given, taken to be U2Net with stages of its own"
+        in capsys.readouterr().out
+    )
     found = maps(tmp_path / "out")
     assert len(found) == 12
     # `official` stretches each map over all grey levels before it is resized
@@ -143,3 +146,51 @@ def test_a_published_file_is_prepared_by_path_as_by_name(tmp_path, suffix):
     write_weights(tmp_path / f"u2net_cloth_seg{suffix}", narrow.state(num_classes=4))
     found = trained.config_of(tmp_path / f"u2net_cloth_seg{suffix}", None, []).preprocess()
     assert (found.type, found.size, found.mean) == ("paddleseg", (768, 768), (0.5, 0.5, 0.5))
+
+
+def test_a_converted_model_predicts_as_the_checkpoint_it_was(drawn, tmp_path):
+    save_run(tmp_path / "run", 48)
+    words = ["--input", str(tmp_path / "run"), "--output", str(tmp_path / "od.pth")]
+    assert main("convert_weights", words) == 0
+    assert predict(tmp_path / "run", drawn, tmp_path / "a") == 0
+    assert predict(tmp_path / "od.pth", drawn, tmp_path / "b") == 0
+    before, after = maps(tmp_path / "a"), maps(tmp_path / "b")
+    for name, picture in before.items():
+        np.testing.assert_array_equal(picture, after[name])
+
+
+def test_a_model_that_was_converted_twice_keeps_its_configuration(tmp_path):
+    save_run(tmp_path / "run", 48)
+    for source, target in (("run", "a.safetensors"), ("a.safetensors", "b.pdparams")):
+        pytest.importorskip("safetensors")
+        words = ["--input", str(tmp_path / source), "--output", str(tmp_path / target)]
+        assert main("convert_weights", words) == 0
+    found = trained.config_of(tmp_path / "b.pdparams", None, [])
+    assert found.preprocess().size == (48, 48) and found.preprocess().type == "paddleseg"
+
+
+def test_what_was_official_stays_official(named, weights, tmp_path):
+    words = ["--input", str(weights), "--output", str(tmp_path / "x.pdparams")]
+    assert main("convert_weights", words) == 0
+    assert trained.config_of(tmp_path / "x.pdparams", None, []).preprocess().type == "official"
+
+
+def test_a_yaml_of_the_users_is_neither_read_nor_replaced(weights, tmp_path, capsys):
+    (tmp_path / "x.yaml").write_text("mine: 1\n")
+    words = ["--input", str(weights), "--output", str(tmp_path / "x.pth")]
+    assert main("convert_weights", words) == 1
+    assert "x.yaml: this file says otherwise" in capsys.readouterr().err
+    assert not (tmp_path / "x.pth").exists()
+    assert (tmp_path / "x.yaml").read_text() == "mine: 1\n"
+    write_weights(tmp_path / "x.pth", narrow.state())
+    assert trained.config_of(tmp_path / "x.pth", None, []).preprocess().type == "official"
+
+
+def test_another_preprocessing_than_the_published_one_is_said(named, drawn, tmp_path, capsys):
+    opts = ["--opts", "preprocess.type=zoo"]
+    assert predict(named, drawn, tmp_path / "out", *opts) == 0
+    out = capsys.readouterr().out
+    assert "preprocess zoo at 64x64" in out
+    assert "was published for preprocess.type official, this configuration has zoo" in out
+    assert predict(named, drawn, tmp_path / "out2") == 0
+    assert "was published for" not in capsys.readouterr().out
