@@ -33,7 +33,7 @@ class Source(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A row of the zoo; ``scores`` are those of the paper (table 4), on ECSSD."""
+    """A row of the zoo; ``scores`` are those of the paper, on ECSSD."""
 
     what: str
     sources: Tuple[Source, ...]
