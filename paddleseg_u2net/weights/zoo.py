@@ -44,7 +44,9 @@ class Entry(NamedTuple):
 
 
 def _rembg(name: str, size: int, md5: str) -> Source:
-    return Source(f"{name}.onnx", (f"{_REMBG}{name}.onnx",), size, f"md5:{md5}", "rembg")
+    return Source(
+        f"{name}.onnx", (f"{_REMBG}{name}.onnx",), size, f"md5:{md5}", "rembg; the size: its users"
+    )
 
 
 _OFFICIAL = {"type": "official", "size": [320, 320]}

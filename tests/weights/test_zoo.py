@@ -222,6 +222,7 @@ def test_the_documentation_has_the_row(name):
     assert f"`{name}`" in text and row.licence in text and row.trained_on in text
     for source in row.sources:
         assert source.checksum is None or source.checksum in text
+        assert all(f"<{address}>" in text for address in source.addresses)
 
 
 def test_the_home_is_rembgs(monkeypatch, tmp_path):
