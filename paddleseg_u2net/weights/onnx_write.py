@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Tuple, Union
 
 import numpy as np
 
@@ -24,7 +24,6 @@ def write_onnx(
     in_channels: int = 3,
     opset: int = _OLDEST,
     activation: bool = True,
-    preprocessing: Optional[Mapping[str, str]] = None,
 ) -> None:
     """Write the network for evaluation, with every BatchNorm folded into its convolution.
 
@@ -38,7 +37,6 @@ def write_onnx(
         opset: version of the operators, 13 or more; 13 is read by ONNX Runtime 1.7 and later.
         activation: whether outputs are probabilities, by sigmoid for one class and softmax over
             classes else. Otherwise they are logits.
-        preprocessing: texts for those who run the file, stored as its metadata.
 
     Raises:
         ValueError: the package ``onnx`` is missing or does not know this opset; or the weights
@@ -55,7 +53,6 @@ def write_onnx(
     weights = _folded(state, program, str(path))
     graph = _Graph(onnx_module(path, "onnx.helper"), program, activation)
     model = graph.model(onnx_module(path, "onnx.numpy_helper"), weights, opset)
-    onnx.helper.set_model_props(model, dict(preprocessing or {}))
     write_bytes(path, model.SerializeToString())
 
 
