@@ -54,7 +54,7 @@ def map_statistics(
             [0, 1].
     """
     prediction, mask = np.asarray(prediction), np.asarray(mask)
-    _check(prediction, mask)
+    check_pair(prediction, mask)
     # In C order, so that a transposed or strided view costs one copy instead of slow passes.
     pixels, inside = np.ascontiguousarray(prediction).ravel(), np.ascontiguousarray(mask).ravel()
     if prediction.dtype == np.uint8:
@@ -62,7 +62,8 @@ def map_statistics(
     return _of_floats(pixels, inside, normalise)
 
 
-def _check(prediction: np.ndarray, mask: np.ndarray) -> None:
+def check_pair(prediction: np.ndarray, mask: np.ndarray) -> None:
+    """Raise ValueError unless a map and a mask are of usable dtypes and of one shape."""
     if prediction.dtype != np.uint8 and not np.issubdtype(prediction.dtype, np.floating):
         raise ValueError(
             f"expected a saliency map of a float dtype in [0, 1] or of uint8, "

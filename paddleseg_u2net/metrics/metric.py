@@ -8,7 +8,7 @@ from typing import Optional
 
 import numpy as np
 
-from .map_statistics import _check, check_unit_range
+from .map_statistics import check_pair, check_unit_range
 
 
 class Metric(ABC):
@@ -137,7 +137,7 @@ class PictureMetric(Metric):
         self, prediction: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the map as float64 and the mask, in C order, ignored pixels 0 and False."""
-        _check(prediction, mask)
+        check_pair(prediction, mask)
         if prediction.ndim != 2:
             raise ValueError(f"expected a saliency map (H, W), got shape {prediction.shape}")
         is_bytes = prediction.dtype == np.uint8
