@@ -63,7 +63,7 @@ def map_statistics(
 
 
 def check_pair(prediction: np.ndarray, mask: np.ndarray) -> None:
-    """Raise ValueError unless a map and a mask are of usable dtypes and of one shape."""
+    """Raise ValueError unless a map and a mask are of usable dtypes, of one shape and not empty."""
     if prediction.dtype != np.uint8 and not np.issubdtype(prediction.dtype, np.floating):
         raise ValueError(
             f"expected a saliency map of a float dtype in [0, 1] or of uint8, "
