@@ -4,9 +4,11 @@ Every metric has ``update``, ``compute``, ``merge``, ``reset``, ``state`` and ``
 """
 
 from .map_statistics import MapStatistics, map_statistics
-from .metric import Metric, PictureMetric
+from .maps import STRETCHES
+from .metric import MeanMetric, Metric, PictureMetric
+from .picture import Picture
 from .report import HIGHER_IS_BETTER, MetricReport, json_ready
-from .saliency import MAE, FMeasure, FMeasureScores, SaliencyMetric
+from .saliency import MAE, FMeasure, FMeasureScores
 from .segmentation import ConfusionMatrix, SegmentationScores
 from .structure import SMeasure
 from .weighted_f import WeightedFMeasure
@@ -14,15 +16,17 @@ from .weighted_f import WeightedFMeasure
 __all__ = [
     "HIGHER_IS_BETTER",
     "MAE",
+    "STRETCHES",
     "ConfusionMatrix",
     "FMeasure",
     "FMeasureScores",
     "MapStatistics",
+    "MeanMetric",
     "Metric",
     "MetricReport",
+    "Picture",
     "PictureMetric",
     "SMeasure",
-    "SaliencyMetric",
     "SegmentationScores",
     "WeightedFMeasure",
     "json_ready",

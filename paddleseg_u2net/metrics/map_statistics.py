@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .maps import check_pair, check_stretch, check_unit_range, stretched
+
 LEVELS = 256
 
 
@@ -19,7 +21,7 @@ class MapStatistics:
         mean_absolute_error: Mean of abs(map - mask), in [0, 1].
         adaptive_positives: Pixels of the map at or above min(2 x its mean, 1).
         adaptive_true_positives: Those of them inside the mask.
-        normalised: Whether the map was stretched to [0, 1] first.
+        stretch: How the map was stretched first; see `stretched`.
     """
 
     foreground_histogram: np.ndarray
@@ -27,27 +29,22 @@ class MapStatistics:
     mean_absolute_error: float
     adaptive_positives: int
     adaptive_true_positives: int
-    normalised: bool
+    stretch: str
 
 
 def map_statistics(
-    prediction: np.ndarray, mask: np.ndarray, normalise: bool = False
+    prediction: np.ndarray, mask: np.ndarray, stretch: str = "none"
 ) -> MapStatistics:
     """Count one saliency map against its mask.
 
     The level of a pixel is ``floor(255 p)``, as PySODMetrics has it, in the arithmetic of the
     map's own dtype (float16 as float32): a map read from 8 bits as ``k / 255`` has the level k.
 
-    ``normalise=True`` stretches the map's own minimum and maximum to 0 and 1, as MATLAB's
-    ``mapminmax`` and PySODMetrics do; a constant map stays as it is. It is off by default since it
-    forgives a model that is never sure: a map of 2/255 on the object and 1/255 elsewhere becomes
-    perfect. Published tables mostly have it on.
-
     Args:
         prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
             Any equal shapes will do, for instance the (N,) pixels that are not ignored.
         mask: bool, of the same shape; True on the salient object.
-        normalise: Stretch the map first.
+        stretch: What to do to the map first, one of `STRETCHES`; see `stretched`.
 
     Raises:
         ValueError: shapes differ, a dtype is another, no pixel at all, a value is NaN or outside
@@ -55,36 +52,12 @@ def map_statistics(
     """
     prediction, mask = np.asarray(prediction), np.asarray(mask)
     check_pair(prediction, mask)
+    check_stretch(stretch)
     # In C order, so that a transposed or strided view costs one copy instead of slow passes.
     pixels, inside = np.ascontiguousarray(prediction).ravel(), np.ascontiguousarray(mask).ravel()
     if prediction.dtype == np.uint8:
-        return _of_bytes(pixels, inside, normalise)
-    return _of_floats(pixels, inside, normalise)
-
-
-def check_pair(prediction: np.ndarray, mask: np.ndarray) -> None:
-    """Raise ValueError unless a map and a mask are of usable dtypes, of one shape and not empty."""
-    if prediction.dtype != np.uint8 and not np.issubdtype(prediction.dtype, np.floating):
-        raise ValueError(
-            f"expected a saliency map of a float dtype in [0, 1] or of uint8, "
-            f"got {prediction.dtype}"
-        )
-    if mask.dtype != np.bool_:
-        raise ValueError(
-            f"expected a bool mask (threshold it first, e.g. mask > 128), got {mask.dtype}"
-        )
-    if prediction.shape != mask.shape:
-        raise ValueError(
-            f"expected map and mask of one shape, got map {prediction.shape} and mask {mask.shape}"
-        )
-    if not prediction.size:
-        raise ValueError(f"expected at least one pixel, got a map of shape {prediction.shape}")
-
-
-def check_unit_range(name: str, low: float, high: float) -> None:
-    """Raise ValueError unless 0 <= low and high <= 1; a NaN fails both comparisons."""
-    if not (low >= 0 and high <= 1):
-        raise ValueError(f"expected {name} in [0, 1] without NaN, got {low}..{high}")
+        return _of_bytes(pixels, inside, stretch)
+    return _of_floats(pixels, inside, stretch)
 
 
 def _histograms(levels: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,13 +71,11 @@ def _histograms(levels: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.
     return counts[LEVELS:], counts[:LEVELS]
 
 
-def _of_floats(values: np.ndarray, inside: np.ndarray, normalise: bool) -> MapStatistics:
+def _of_floats(values: np.ndarray, inside: np.ndarray, stretch: str) -> MapStatistics:
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
-    low, high = values.min(), values.max()
-    check_unit_range("saliency values", low, high)
-    if normalise and high > low:
-        values = (values - low) / (high - low)
+    check_unit_range("saliency values", values.min(), values.max())
+    values = stretched(values, values, stretch)
 
     foreground, background = _histograms((values * 255).astype(np.uint8), inside)
     # A Python float, so that NumPy 1 and 2 alike compare in the dtype of the map.
@@ -116,18 +87,15 @@ def _of_floats(values: np.ndarray, inside: np.ndarray, normalise: bool) -> MapSt
         mean_absolute_error=float(np.abs(values - inside).mean(dtype=np.float64)),
         adaptive_positives=int(np.count_nonzero(positive)),
         adaptive_true_positives=int(np.count_nonzero(positive & inside)),
-        normalised=normalise,
+        stretch=stretch,
     )
 
 
-def _of_bytes(levels: np.ndarray, inside: np.ndarray, normalise: bool) -> MapStatistics:
+def _of_bytes(levels: np.ndarray, inside: np.ndarray, stretch: str) -> MapStatistics:
     """Read everything off the 2 x 256 counts of raw levels: no float per pixel."""
     foreground, background = _histograms(levels, inside)
     both = foreground + background
-    low, high = 0, LEVELS - 1
-    occupied = np.flatnonzero(both)
-    if normalise and occupied[0] < occupied[-1]:
-        low, high = int(occupied[0]), int(occupied[-1])
+    low, high = _range(both, stretch)
 
     above = np.arange(LEVELS) - low  # the map is above / span
     span = high - low
@@ -136,16 +104,23 @@ def _of_bytes(levels: np.ndarray, inside: np.ndarray, normalise: bool) -> MapSta
     # Levels without a pixel may lie outside of [0, 1]; they weigh nothing.
     error = int(np.abs(above) @ background + np.abs(span - above) @ foreground)
     return MapStatistics(
-        foreground_histogram=_stretched(foreground, low, high),
-        background_histogram=_stretched(background, low, high),
+        foreground_histogram=_moved(foreground, low, high),
+        background_histogram=_moved(background, low, high),
         mean_absolute_error=error / (span * levels.size),
         adaptive_positives=int(both[positive].sum()),
         adaptive_true_positives=int(foreground[positive].sum()),
-        normalised=normalise,
+        stretch=stretch,
     )
 
 
-def _stretched(histogram: np.ndarray, low: int, high: int) -> np.ndarray:
+def _range(histogram: np.ndarray, stretch: str) -> tuple[int, int]:
+    """Return the levels that become 0 and 1, as `stretched` has it."""
+    occupied = np.flatnonzero(histogram)
+    low, high = (int(occupied[0]) if stretch == "minmax" else 0), int(occupied[-1])
+    return (low, high) if stretch != "none" and low < high else (0, LEVELS - 1)
+
+
+def _moved(histogram: np.ndarray, low: int, high: int) -> np.ndarray:
     """Return the histogram after the levels low..high became 0..255."""
     # In floats, not in whole numbers, on purpose: 2 % of the levels land one lower by rounding,
     # and PySODMetrics, hence every published curve, has them there.

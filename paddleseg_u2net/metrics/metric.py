@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 
-from .map_statistics import check_pair, check_unit_range
+from .maps import check_stretch
+from .picture import Picture
 
 
 class Metric(ABC):
@@ -90,22 +91,19 @@ class Metric(ABC):
 
 
 class PictureMetric(Metric):
-    """A score per saliency map that asks where its pixels lie, averaged over images.
+    """Sums over images of what one map says against one mask.
 
     Args:
-        normalise: Stretch each map to [0, 1] by its own minimum and maximum first; a constant map
-            stays as it is. See `map_statistics`.
+        stretch: What to do to each map first, one of `STRETCHES`; see `maps.stretched`.
     """
 
-    def __init__(self, normalise: bool = False) -> None:
-        self.normalise = normalise
+    def __init__(self, stretch: str = "none") -> None:
+        check_stretch(stretch)
+        self.stretch = stretch
         super().__init__()
 
     def _settings(self) -> dict[str, object]:
-        return {"normalise": self.normalise}
-
-    def _zeros(self) -> dict[str, np.ndarray]:
-        return {"score": np.zeros(1), "images": np.zeros(1, np.int64)}
+        return {"stretch": self.stretch}
 
     @property
     def images(self) -> int:
@@ -124,54 +122,54 @@ class PictureMetric(Metric):
                 and mask say of ignored pixels does not matter, but the map must be in [0, 1].
 
         Raises:
-            ValueError: not two dimensions, shapes differ, a dtype is another, no pixel that
-                counts, a value is NaN or outside [0, 1]. Nothing is counted then.
+            ValueError: what `Picture` refuses. Nothing is counted then.
         """
-        prediction, mask = np.asarray(prediction), np.asarray(mask)
-        if counted is not None:
-            counted = _checked_choice(np.asarray(counted), mask.shape)
-        self._sums["score"] += self._of_picture(*self._picture(prediction, mask, counted), counted)
+        self.update_picture(Picture(prediction, mask, counted))
+
+    def update_picture(self, picture: Picture) -> None:
+        """Count one image, whose `Picture` may serve other metrics too."""
+        for name, value in self._of_picture(picture).items():
+            self._sums[name] += value
         self._sums["images"] += 1
 
-    def _picture(
-        self, prediction: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the map as float64 and the mask, in C order, ignored pixels 0 and False."""
-        check_pair(prediction, mask)
-        if prediction.ndim != 2:
-            raise ValueError(f"expected a saliency map (H, W), got shape {prediction.shape}")
-        is_bytes = prediction.dtype == np.uint8
-        values = prediction / 255 if is_bytes else prediction.astype(np.float64)
-        values, mask = np.ascontiguousarray(values), np.ascontiguousarray(mask)
-        low, high = values.min(), values.max()
-        check_unit_range("saliency values", low, high)
-        if counted is not None:
-            kept = values[counted]
-            low, high = kept.min(), kept.max()
-        if self.normalise and high > low:
-            values = (values - low) / (high - low)
-        if counted is not None:
-            values[~counted] = 0
-            mask = mask & counted
-        return values, mask
+    @abstractmethod
+    def _of_picture(self, picture: Picture) -> Mapping[str, Union[np.ndarray, float]]:
+        """Return what one image adds to the sums, by name; ``images`` is added elsewhere."""
+
+    def _mean(self, name: str) -> np.ndarray:
+        """Return a sum divided by the number of images, NaN where there is none."""
+        total = self._sums[name]
+        return total / self.images if self.images else np.full_like(total, np.nan)
+
+
+class MeanMetric(PictureMetric):
+    """One score per image, averaged over the images that have one.
+
+    An image whose score is not defined adds to ``undefined`` only, so that nothing is averaged over
+    fewer images in silence.
+    """
+
+    def _zeros(self) -> dict[str, np.ndarray]:
+        return {
+            "score": np.zeros(1),
+            "images": np.zeros(1, np.int64),
+            "undefined": np.zeros(1, np.int64),
+        }
+
+    @property
+    def undefined(self) -> int:
+        """How many of the images have no score and are left out of the mean."""
+        return int(self._sums["undefined"][0])
+
+    def _of_picture(self, picture: Picture) -> Mapping[str, Union[np.ndarray, float]]:
+        score = self._score(picture)
+        return {"undefined": 1} if score != score else {"score": score}
 
     @abstractmethod
-    def _of_picture(
-        self, values: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray]
-    ) -> float:
-        """Return the score of one image."""
+    def _score(self, picture: Picture) -> float:
+        """Return the score of one image, NaN where it is not defined."""
 
     def compute(self) -> float:
-        """Return the mean over the images so far, NaN without any."""
-        return float(self._sums["score"][0]) / self.images if self.images else float("nan")
-
-
-def _checked_choice(counted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    if counted.dtype != np.bool_ or counted.shape != shape:
-        raise ValueError(
-            f"expected the counted pixels as bool of the mask's shape {shape}, "
-            f"got {counted.dtype} {counted.shape}"
-        )
-    if not counted.any():
-        raise ValueError("expected at least one pixel that counts, got none")
-    return counted
+        """Return the mean over the images that have a score, NaN without any."""
+        defined = self.images - self.undefined
+        return float(self._sums["score"][0]) / defined if defined else float("nan")

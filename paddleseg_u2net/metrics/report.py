@@ -7,8 +7,9 @@ from typing import Any, Union
 
 import numpy as np
 
-from .map_statistics import check_unit_range, map_statistics
+from .maps import check_unit_range
 from .metric import Metric
+from .picture import Picture
 from .saliency import MAE, FMeasure
 from .segmentation import ConfusionMatrix
 from .structure import SMeasure
@@ -60,19 +61,19 @@ class MetricReport:
         ignore_index: int = 255,
         saliency: bool = True,
         *,
-        normalise: bool = False,
+        stretch: str = "none",
     ) -> None:
         if num_classes < 1:
             raise ValueError(f"expected num_classes >= 1, got {num_classes}")
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.saliency = saliency and num_classes <= 2
-        self.normalise = normalise
+        self.stretch = stretch
         self._confusion = ConfusionMatrix(max(num_classes, 2), ignore_index)
-        self._mae = MAE(normalise)
-        self._f_measure = FMeasure(normalise=normalise)
-        self._weighted_f = WeightedFMeasure(normalise=normalise)
-        self._s_measure = SMeasure(normalise=normalise)
+        self._mae = MAE(stretch)
+        self._f_measure = FMeasure(stretch=stretch)
+        self._weighted_f = WeightedFMeasure(stretch=stretch)
+        self._s_measure = SMeasure(stretch=stretch)
         self._images = 0
 
     def update(self, probability: np.ndarray, label: np.ndarray) -> None:
@@ -174,15 +175,11 @@ class MetricReport:
         """Count a whole map (H, W) by the foreground of its valid pixels."""
         if not (self.saliency and foreground.size):
             return
-        statistics = map_statistics(picture[valid], foreground, self.normalise)
-        self._mae.update_statistics(statistics)
-        self._f_measure.update_statistics(statistics)
-
         mask = np.zeros(picture.shape, np.bool_)
         mask[valid] = foreground
-        counted = None if valid is ... else valid
-        self._weighted_f.update(picture, mask, counted)
-        self._s_measure.update(picture, mask, counted)
+        shared = Picture(picture, mask, None if valid is ... else valid)
+        for metric in (self._mae, self._f_measure, self._weighted_f, self._s_measure):
+            metric.update_picture(shared)
 
     def compute(self) -> dict[str, ReportValue]:
         """Return the scores by name, as built-in numbers and lists.
@@ -259,7 +256,7 @@ class MetricReport:
             "num_classes": self.num_classes,
             "ignore_index": self.ignore_index,
             "saliency": self.saliency,
-            "normalise": self.normalise,
+            "stretch": self.stretch,
         }
 
     def state(self) -> dict[str, np.ndarray]:

@@ -2,79 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 
-from .map_statistics import LEVELS, MapStatistics, map_statistics
-from .metric import Metric
+from .map_statistics import LEVELS
+from .metric import MeanMetric, PictureMetric
+from .picture import Picture
 
 
-class SaliencyMetric(Metric):
-    """A score per image, averaged over images; fed with maps or with their shared statistics.
-
-    Who wants several of these metrics pays for one pass over the pixels::
-
-        statistics = map_statistics(prediction, mask, normalise=True)
-        for metric in (mae, f_measure):
-            metric.update_statistics(statistics)
-
-    Args:
-        normalise: Stretch each map to [0, 1] by its own minimum and maximum first; see
-            `map_statistics`.
-    """
-
-    def __init__(self, normalise: bool = False) -> None:
-        self.normalise = normalise
-        super().__init__()
-
-    def _settings(self) -> dict[str, object]:
-        return {"normalise": self.normalise}
-
-    @property
-    def images(self) -> int:
-        """How many images were counted."""
-        return int(self._sums["images"][0])
-
-    def update(self, prediction: np.ndarray, mask: np.ndarray) -> None:
-        """Count one image.
-
-        Args:
-            prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255.
-            mask: bool (H, W), True on the salient object.
-
-        Raises:
-            ValueError: what `map_statistics` refuses. Nothing is counted then.
-        """
-        self.update_statistics(map_statistics(prediction, mask, self.normalise))
-
-    def update_statistics(self, statistics: MapStatistics) -> None:
-        """Count one image by its statistics.
-
-        Raises:
-            ValueError: the statistics were made with another ``normalise``.
-        """
-        if statistics.normalised != self.normalise:
-            raise ValueError(
-                f"expected statistics made with normalise={self.normalise}, "
-                f"got normalise={statistics.normalised}"
-            )
-        for name, value in self._of_image(statistics).items():
-            self._sums[name] += value
-        self._sums["images"] += 1
-
-    @abstractmethod
-    def _of_image(self, statistics: MapStatistics) -> dict[str, np.ndarray | float]:
-        """Return what one image adds to the sums, by name."""
-
-    def _mean(self, name: str) -> np.ndarray:
-        """Return a sum divided by the number of images, NaN where there is none."""
-        total = self._sums[name]
-        return total / self.images if self.images else np.full_like(total, np.nan)
-
-
-class MAE(SaliencyMetric):
+class MAE(MeanMetric):
     """Mean absolute error: mean over pixels of abs(map - mask), then mean over images.
 
     Lower is better, in [0, 1]. An empty mask is no special case: the error is then the mean of the
@@ -83,15 +20,8 @@ class MAE(SaliencyMetric):
     Salient Object Detection", sec. 4.3, eq. 4.
     """
 
-    def _zeros(self) -> dict[str, np.ndarray]:
-        return {"error": np.zeros(1), "images": np.zeros(1, np.int64)}
-
-    def _of_image(self, statistics: MapStatistics) -> dict[str, np.ndarray | float]:
-        return {"error": statistics.mean_absolute_error}
-
-    def compute(self) -> float:
-        """Return the mean over the images so far, NaN without any."""
-        return float(self._mean("error")[0])
+    def _score(self, picture: Picture) -> float:
+        return picture.statistics(self.stretch).mean_absolute_error
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +50,7 @@ class FMeasureScores:
     recall_curve: np.ndarray
 
 
-class FMeasure(SaliencyMetric):
+class FMeasure(PictureMetric):
     """F-measure over 256 thresholds and at the adaptive threshold.
 
     F = (1 + beta2) P R / (beta2 P + R), with precision P and recall R of the map binarised at a
@@ -137,18 +67,18 @@ class FMeasure(SaliencyMetric):
     - No positive pixel at a threshold: P = R = F = 0.
     - Threshold 0 takes the whole image: P is the object's share of the image and R = 1. So does
       the adaptive threshold of an all-zero map, whose mean is 0.
-    - A constant map is not stretched by ``normalise=True``.
+    - A constant map is not stretched by ``stretch="minmax"``.
 
     Args:
         beta2: Weight of precision, beta squared, > 0.
-        normalise: Stretch each map first; see `map_statistics`.
+        stretch: What to do to each map first; see `maps.stretched`.
     """
 
-    def __init__(self, beta2: float = 0.3, normalise: bool = False) -> None:
+    def __init__(self, beta2: float = 0.3, stretch: str = "none") -> None:
         if not beta2 > 0:
             raise ValueError(f"expected beta2 > 0, got {beta2}")
         self.beta2 = beta2
-        super().__init__(normalise)
+        super().__init__(stretch)
 
     def _settings(self) -> dict[str, object]:
         return {**super()._settings(), "beta2": self.beta2}
@@ -162,7 +92,8 @@ class FMeasure(SaliencyMetric):
             "images": np.zeros(1, np.int64),
         }
 
-    def _of_image(self, statistics: MapStatistics) -> dict[str, np.ndarray | float]:
+    def _of_picture(self, picture: Picture) -> dict[str, np.ndarray | float]:
+        statistics = picture.statistics(self.stretch)
         # From level 255 down: how many pixels are at or above each level.
         true_positives = np.cumsum(statistics.foreground_histogram[::-1])
         positives = true_positives + np.cumsum(statistics.background_histogram[::-1])

@@ -7,12 +7,13 @@ from typing import Optional
 import cv2
 import numpy as np
 
-from .metric import PictureMetric
+from .metric import MeanMetric
+from .picture import Picture
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
-class SMeasure(PictureMetric):
+class SMeasure(MeanMetric):
     """Structure measure: alpha x object score + (1 - alpha) x region score, mean over images.
 
     Higher is better, in [0, 1]. The object score compares mean and spread of the map on the object
@@ -36,30 +37,29 @@ class SMeasure(PictureMetric):
 
     Args:
         alpha: Share of the object score, in [0, 1].
-        normalise: Stretch each map first; see `map_statistics`.
+        stretch: What to do to each map first; see `maps.stretched`.
     """
 
-    def __init__(self, alpha: float = 0.5, normalise: bool = False) -> None:
+    def __init__(self, alpha: float = 0.5, stretch: str = "none") -> None:
         if not 0 <= alpha <= 1:
             raise ValueError(f"expected alpha in [0, 1], got {alpha}")
         self.alpha = alpha
-        super().__init__(normalise)
+        super().__init__(stretch)
 
     def _settings(self) -> dict[str, object]:
         return {**super()._settings(), "alpha": self.alpha}
 
-    def _of_picture(
-        self, values: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray]
-    ) -> float:
+    def _score(self, picture: Picture) -> float:
+        values, mask = picture.values(self.stretch), picture.mask
         inside = values[mask]
-        outside = values[~mask if counted is None else counted & ~mask]
+        outside = values[picture.background]
         if not inside.size:
             return 1 - float(outside.mean())
         if not outside.size:
             return float(inside.mean())
         share = inside.size / (inside.size + outside.size)
         of_object = share * _similarity(inside) + (1 - share) * _similarity(1 - outside)
-        of_regions = _region_score(values, mask, counted)
+        of_regions = _region_score(values, mask, picture.counted)
         return max(0.0, self.alpha * of_object + (1 - self.alpha) * of_regions)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import cv2
 import numpy as np
 
-from .metric import PictureMetric
+from .metric import MeanMetric
+from .picture import Picture
 
 _EPS = float(np.finfo(np.float64).eps)
 _RADIUS = 3  # of the 7 x 7 Gaussian
@@ -20,7 +19,7 @@ _FAR = 2 * _RADIUS**2
 _REACH = int(_FAR**0.5)
 
 
-class WeightedFMeasure(PictureMetric):
+class WeightedFMeasure(MeanMetric):
     """F-measure of a map that is not binarised, with errors weighted by place, mean over images.
 
     Higher is better, in [0, 1]. On the object, an error counts less where the neighbourhood is
@@ -39,37 +38,29 @@ class WeightedFMeasure(PictureMetric):
 
     Args:
         beta2: Weight of precision, beta squared, > 0.
-        normalise: Stretch each map first; see `map_statistics`.
+        stretch: What to do to each map first; see `maps.stretched`.
     """
 
-    def __init__(self, beta2: float = 1.0, normalise: bool = False) -> None:
+    def __init__(self, beta2: float = 1.0, stretch: str = "none") -> None:
         if not beta2 > 0:
             raise ValueError(f"expected beta2 > 0, got {beta2}")
         self.beta2 = beta2
-        super().__init__(normalise)
+        super().__init__(stretch)
 
     def _settings(self) -> dict[str, object]:
         return {**super()._settings(), "beta2": self.beta2}
 
-    def _of_picture(
-        self, values: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray]
-    ) -> float:
-        area = int(np.count_nonzero(mask))
+    def _score(self, picture: Picture) -> float:
+        area = picture.foreground_pixels
         if not area:
             return 0.0
-        values, squared = values.astype(np.float32), _squared_distance(mask)
+        values = picture.values(self.stretch).astype(np.float32)
+        mask, squared = picture.mask, picture.squared_distance
         found = area - _missed(values, mask, squared)
         recall = found / area
         precision = found / (found + _false_positives(values, mask, squared) + _EPS)
         below = self.beta2 * precision + recall + _EPS
         return (1 + self.beta2) * precision * recall / below
-
-
-def _squared_distance(mask: np.ndarray) -> np.ndarray:
-    """Return the squared distance of every pixel to the object, as float32 whole numbers."""
-    distance = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # The last bit that OpenCV gives changes with the place of the array in memory.
-    return np.rint(distance * distance)
 
 
 def _false_positives(values: np.ndarray, mask: np.ndarray, squared: np.ndarray) -> float:

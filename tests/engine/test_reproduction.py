@@ -47,7 +47,7 @@ def test_maps_of_the_authors_pipeline(predictor, shared):
 
 def test_the_fields_numbers_on_the_authors_maps(shared):
     """PySODMetrics' numbers for these maps, stretched as it does."""
-    report = MetricReport(1, normalise=True)
+    report = MetricReport(1, stretch="minmax")
     maps = sorted((shared / "oracles/ecssd_u2netp_maps").iterdir())
     for path in maps:
         mask = read_mask(shared / "data/ecssd_300/ground_truth_mask" / path.name)

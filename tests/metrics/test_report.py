@@ -105,10 +105,8 @@ def test_softmax_equals_its_parts(num_classes):
     for probability, label in images:
         confusion.update(probability.argmax(axis=0), label)
         kept = label != 255
-        mae.update(probability[1][kept], label[kept] == 1)
-        f_measure.update(probability[1][kept], label[kept] == 1)
-        weighted_f.update(probability[1], label == 1, kept)
-        s_measure.update(probability[1], label == 1, kept)
+        for metric in (mae, f_measure, weighted_f, s_measure):
+            metric.update(probability[1], label == 1, kept)
     assert result["mIoU"] == confusion.compute().miou
     assert len(result["class_iou"]) == num_classes
     if num_classes == 2:
@@ -201,9 +199,9 @@ def test_image_without_a_pixel_that_counts():
 
 def test_normalise_stretches_saliency_only():
     images = [(0.2 + 0.4 * p, t) for p, t in binary_images(ignored=0)]
-    plain, stretched = (reported(images, 1, normalise=n).compute() for n in (False, True))
+    plain, stretched = (reported(images, 1, stretch=n).compute() for n in ("none", "minmax"))
     for name, metric in (("MAE", MAE), ("wF", WeightedFMeasure), ("S", SMeasure)):
-        alone = metric(normalise=True)
+        alone = metric(stretch="minmax")
         for p, t in images:
             alone.update(p, t > 0)
         assert stretched[name] == alone.compute() != plain[name]

@@ -47,13 +47,13 @@ def scored(metric, *picture):
     return metric.compute()
 
 
-def pysod_scores(kind, pictures, normalise=False):
+def pysod_scores(kind, pictures, stretch="none"):
     """Scores by PySODMetrics of each picture alone."""
     theirs = pytest.importorskip("py_sod_metrics")
     metric = {SMeasure: theirs.Smeasure, WeightedFMeasure: theirs.WeightedFmeasure}[kind]()
     for values, mask in pictures:
-        gt = mask.astype(np.uint8) * 255 if normalise else mask
-        metric.step(values, gt, normalize=normalise)
+        gt = mask.astype(np.uint8) * 255 if stretch == "minmax" else mask
+        metric.step(values, gt, normalize=stretch == "minmax")
     return metric.sms if kind is SMeasure else metric.weighted_fms
 
 
@@ -105,7 +105,7 @@ def test_empty_and_full_masks_and_constant_maps_score_as_in_pysodmetrics(constan
             expected = pysod_scores(kind, [(values, mask)])[0]
             assert scored(kind(), values, mask) == pytest.approx(expected, abs=1e-6)
             # A constant map is not stretched.
-            assert scored(kind(normalise=True), values, mask) == scored(kind(), values, mask)
+            assert scored(kind(stretch="minmax"), values, mask) == scored(kind(), values, mask)
     assert scored(SMeasure(), values, np.zeros_like(some)) == 1 - constant
     assert scored(SMeasure(), values, np.ones_like(some)) == constant
     assert scored(WeightedFMeasure(), values, np.zeros_like(some)) == 0
@@ -147,29 +147,29 @@ def test_a_perfect_map_scores_one_and_its_negative_none(kind):
 
 
 @BOTH
-@pytest.mark.parametrize("normalise", [False, True])
-def test_ignored_pixels_may_be_anything(kind, normalise):
+@pytest.mark.parametrize("stretch", ["none", "minmax"])
+def test_ignored_pixels_may_be_anything(kind, stretch):
     rng = np.random.default_rng(2)
     values, mask = blob_picture(rng)
     values = 0.2 + 0.5 * values
     counted = rng.random(mask.shape) < 0.8
-    expected = scored(kind(normalise=normalise), values, mask, counted)
+    expected = scored(kind(stretch=stretch), values, mask, counted)
     for other in (0.0, 1.0, rng.random(mask.shape)):
         changed, flipped = np.where(counted, values, other), mask ^ ~counted
-        assert scored(kind(normalise=normalise), changed, flipped, counted) == expected
+        assert scored(kind(stretch=stretch), changed, flipped, counted) == expected
 
 
 @BOTH
-@pytest.mark.parametrize("normalise", [False, True])
-def test_an_ignored_border_changes_nothing(kind, normalise):
+@pytest.mark.parametrize("stretch", ["none", "minmax"])
+def test_an_ignored_border_changes_nothing(kind, stretch):
     values, mask = blob_picture(np.random.default_rng(3))
     values[:, :6] = values[:, 44:] = 0.1  # the object's rim shall not be the picture's
     mask[:, :6] = mask[:, 44:] = False
     mask[:6] = mask[34:] = False
     border = ((6, 2), (4, 8))
     bordered = [np.pad(array, border) for array in (values, mask, np.ones_like(mask))]
-    assert scored(kind(normalise=normalise), *bordered) == pytest.approx(
-        scored(kind(normalise=normalise), values, mask), abs=1e-7
+    assert scored(kind(stretch=stretch), *bordered) == pytest.approx(
+        scored(kind(stretch=stretch), values, mask), abs=1e-7
     )
 
 
@@ -178,8 +178,8 @@ def test_bytes_halves_views_and_pillows_masks_score_alike(kind):
     rng = np.random.default_rng(4)
     values, mask = blob_picture(rng)
     levels = (values * 255).astype(np.uint8)
-    for normalise in (False, True):
-        expected = scored(kind(normalise=normalise), levels / 255, mask)
+    for stretch in ("none", "minmax"):
+        expected = scored(kind(stretch=stretch), levels / 255, mask)
         as_pillow_has_it = (mask.astype(np.uint8) * 255).view(bool)
         for picture in (
             (levels, mask),
@@ -187,9 +187,9 @@ def test_bytes_halves_views_and_pillows_masks_score_alike(kind):
             (np.asfortranarray(levels), np.repeat(mask, 2, axis=1)[:, ::2]),
             (levels[::-1][::-1], np.asfortranarray(mask), np.ones_like(as_pillow_has_it)),
         ):
-            assert scored(kind(normalise=normalise), *picture) == expected
+            assert scored(kind(stretch=stretch), *picture) == expected
         for dtype, tolerance in ((np.float32, 1e-6), (np.float16, 2e-3)):
-            got = scored(kind(normalise=normalise), (levels / 255).astype(dtype), mask)
+            got = scored(kind(stretch=stretch), (levels / 255).astype(dtype), mask)
             assert got == pytest.approx(expected, abs=tolerance)
 
 
@@ -199,7 +199,7 @@ def test_stretching(kind):
     values[0, :2] = 0, 1
     expected = scored(kind(), values, mask)
     dim = 0.25 + values / 8
-    assert scored(kind(normalise=True), dim, mask) == pytest.approx(expected, abs=1e-6)
+    assert scored(kind(stretch="minmax"), dim, mask) == pytest.approx(expected, abs=1e-6)
     assert abs(scored(kind(), dim, mask) - expected) > 0.1
 
 
@@ -207,7 +207,7 @@ def test_stretching(kind):
 def test_arguments_are_left_as_they_are(kind):
     picture = (*blob_picture(np.random.default_rng(6)), np.arange(2000).reshape(40, 50) % 3 > 0)
     copies = [array.copy() for array in picture]
-    kind(normalise=True).update(*picture)
+    kind(stretch="minmax").update(*picture)
     kind().update(*picture)
     for array, copy in zip(picture, copies):
         np.testing.assert_array_equal(array, copy)
@@ -266,8 +266,8 @@ def test_refuses_other_arguments():
         SMeasure(alpha=1.5)
     with pytest.raises(ValueError, match="alpha"):
         SMeasure().merge(SMeasure(alpha=0.25))
-    with pytest.raises(ValueError, match="normalise"):
-        SMeasure().merge(SMeasure(normalise=True))
+    with pytest.raises(ValueError, match="stretch"):
+        SMeasure().merge(SMeasure(stretch="minmax"))
 
 
 @pytest.mark.realdata
@@ -275,7 +275,7 @@ def test_refuses_other_arguments():
     ("name", "s", "weighted_f"), [("ecssd", 0.93025, 0.90005), ("dss", 0.75137, 0.71824)]
 )
 def test_gives_the_reference_values(shared, name, s, weighted_f):
-    metrics = SMeasure(normalise=True), WeightedFMeasure(normalise=True)
+    metrics = SMeasure(stretch="minmax"), WeightedFMeasure(stretch="minmax")
     for values, mask in shared_maps(shared, name):
         for metric in metrics:
             metric.update(values, mask)
@@ -304,8 +304,8 @@ def test_equals_the_matlab_code_of_the_field(shared):
 @pytest.mark.parametrize(("kind", "tolerance"), [(SMeasure, 1e-9), (WeightedFMeasure, 1e-6)])
 def test_equals_pysodmetrics_on_real_maps(shared, name, kind, tolerance):
     pictures = list(shared_maps(shared, name))
-    ours = [scored(kind(normalise=True), *picture) for picture in pictures]
-    theirs = pysod_scores(kind, pictures, normalise=True)
+    ours = [scored(kind(stretch="minmax"), *picture) for picture in pictures]
+    theirs = pysod_scores(kind, pictures, stretch="minmax")
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
 
 

@@ -95,8 +95,8 @@ def test_refuses_other_arguments():
         WeightedFMeasure(beta2=0)
     with pytest.raises(ValueError, match="beta2"):
         WeightedFMeasure().merge(WeightedFMeasure(beta2=2))
-    with pytest.raises(ValueError, match="normalise"):
-        WeightedFMeasure().merge(WeightedFMeasure(normalise=True))
+    with pytest.raises(ValueError, match="stretch"):
+        WeightedFMeasure().merge(WeightedFMeasure(stretch="minmax"))
 
 
 def test_does_not_depend_on_where_the_object_lies():

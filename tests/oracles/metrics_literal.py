@@ -53,9 +53,11 @@ def segmentation(pairs, num_classes, ignore_index=255):
     return result
 
 
-def stretch(values):
-    """Min-max to [0, 1]; a constant map stays."""
-    low, high = values.min(), values.max()
+def stretch(values, how="minmax"):
+    """Min-max to [0, 1], or divided by the maximum; a constant map, or a black one, stays."""
+    if how == "none":
+        return values
+    low, high = (values.min() if how == "minmax" else 0.0), values.max()
     return (values - low) / (high - low) if high > low else values
 
 
