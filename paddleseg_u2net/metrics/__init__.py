@@ -1,34 +1,81 @@
-"""Scores of predictions against masks: NumPy arrays in, numbers out.
+"""Scores of predictions against masks and fixations: NumPy arrays in, numbers out.
 
-Every metric has ``update``, ``compute``, ``merge``, ``reset``, ``state`` and ``load_state``.
+Every metric has ``update``, ``compute``, ``merge``, ``reset``, ``state`` and ``load_state``;
+`MetricReport` computes any choice of them in one pass.
 """
 
+from .boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
+from .conventions import PRESETS, Conventions, conventions
+from .earth_mover import EarthMoversDistance
+from .enhanced import EMeasure, EMeasureScores
+from .fixated_map import FixatedMap
+from .fixation_auc import AucBorji, AucJudd, ShuffledAuc
+from .fixation_density import (
+    CorrelationCoefficient,
+    KullbackLeiblerDivergence,
+    NormalisedScanpathSaliency,
+    Similarity,
+)
+from .fixation_metric import FixationMetric
+from .fixations import Fixations
 from .map_statistics import MapStatistics, map_statistics
 from .maps import STRETCHES
 from .metric import MeanMetric, Metric, PictureMetric
 from .picture import Picture
-from .report import HIGHER_IS_BETTER, MetricReport, json_ready
+from .ranking import AveragePrecision, MeanRoc, MeanRocScores, RocAuc, RocAucScores
+from .report import MetricReport, json_ready
 from .saliency import MAE, FMeasure, FMeasureScores
+from .scores import FAMILIES, HIGHER_IS_BETTER, SCORES, Score, chosen
 from .segmentation import ConfusionMatrix, SegmentationScores
+from .shuffle_map import ShuffleMap
 from .structure import SMeasure
 from .weighted_f import WeightedFMeasure
 
 __all__ = [
+    "FAMILIES",
     "HIGHER_IS_BETTER",
     "MAE",
+    "PRESETS",
+    "SCORES",
     "STRETCHES",
+    "AucBorji",
+    "AucJudd",
+    "AveragePrecision",
+    "BoundaryIoU",
     "ConfusionMatrix",
+    "Conventions",
+    "CorrelationCoefficient",
+    "EMeasure",
+    "EMeasureScores",
+    "EarthMoversDistance",
     "FMeasure",
     "FMeasureScores",
+    "FixatedMap",
+    "FixationMetric",
+    "Fixations",
+    "KullbackLeiblerDivergence",
     "MapStatistics",
+    "MeanBoundaryAccuracy",
     "MeanMetric",
+    "MeanRoc",
+    "MeanRocScores",
     "Metric",
     "MetricReport",
+    "NormalisedScanpathSaliency",
     "Picture",
     "PictureMetric",
+    "RelaxedBoundaryF",
+    "RocAuc",
+    "RocAucScores",
     "SMeasure",
+    "Score",
     "SegmentationScores",
+    "ShuffleMap",
+    "ShuffledAuc",
+    "Similarity",
     "WeightedFMeasure",
+    "chosen",
+    "conventions",
     "json_ready",
     "map_statistics",
 ]

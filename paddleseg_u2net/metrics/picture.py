@@ -8,7 +8,7 @@ from typing import Optional
 import cv2
 import numpy as np
 
-from .map_statistics import MapStatistics, map_statistics
+from .map_statistics import LEVELS, MapStatistics, map_statistics
 from .maps import check_pair, check_unit_range, checked_choice, stretched
 
 
@@ -88,36 +88,62 @@ class Picture:
 
         Without an object the numbers mean nothing.
         """
-        off = (~self.mask).view(np.uint8)
-        distance = cv2.distanceTransform(off, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        # The last bit that OpenCV gives changes with the place of the array in memory.
-        return np.rint(distance * distance)
+        return squared_distance(self.mask)
 
     def statistics(self, stretch: str = "none") -> MapStatistics:
         """Return the counts over the pixels that count, of the map stretched so."""
         if stretch not in self._statistics:
-            prediction, mask = self.prediction, self.mask
-            if self.counted is not None:
-                prediction, mask = prediction[self.counted], mask[self.counted]
+            prediction, mask = self._kept(self.prediction), self._kept(self.mask)
             self._statistics[stretch] = map_statistics(prediction, mask, stretch)
         return self._statistics[stretch]
 
     def values(self, stretch: str = "none") -> np.ndarray:
         """Return the map stretched so as float64 (H, W) in [0, 1], 0 on ignored pixels."""
         if stretch not in self._values:
-            self._values[stretch] = self._stretched(stretch)
+            self._values[stretch] = self._stretched(stretch, np.float64)
         return self._values[stretch]
 
-    def _stretched(self, stretch: str) -> np.ndarray:
-        is_bytes = self.prediction.dtype == np.uint8
-        values = self.prediction / 255 if is_bytes else self.prediction.astype(np.float64)
-        if self.counted is None:
-            return stretched(values, values, stretch)
-        values = stretched(values, values[self.counted], stretch)
-        return np.where(self.counted, values, 0.0)
+    def narrow_values(self, stretch: str = "none") -> np.ndarray:
+        """Return `values` rounded to float32; not kept."""
+        if self.prediction.dtype == np.uint8:  # without the detour through float64
+            return self._stretched(stretch, np.float32)
+        return self.values(stretch).astype(np.float32)
+
+    def values_of_levels(self, stretch: str = "none") -> np.ndarray:
+        """Return float64 (256,): what each level of a uint8 map is worth after the stretch.
+
+        Levels that no counted pixel has may be worth less than 0 or more than 1.
+        """
+        levels = self._kept(self.prediction)
+        worth = np.arange(LEVELS) / 255
+        return stretched(worth, worth[[levels.min(), levels.max()]], stretch)
+
+    def _stretched(self, stretch: str, dtype: type) -> np.ndarray:
+        if self.prediction.dtype == np.uint8:
+            values = cv2.LUT(self.prediction, self.values_of_levels(stretch).astype(dtype))
+        else:
+            values = self.prediction.astype(dtype)
+            values = stretched(values, self._kept(values), stretch)
+        return values if self.counted is None else np.where(self.counted, values, dtype(0))
+
+    def _kept(self, array: np.ndarray) -> np.ndarray:
+        """Return what an array (H, W) has on the pixels that count, in any shape."""
+        return array if self.counted is None else array[self.counted]
 
     def positive(self, threshold: float = 0.5) -> np.ndarray:
         """Return bool (H, W): where the map as it came is at least the threshold, and counts."""
         limit = threshold * 255 if self.prediction.dtype == np.uint8 else threshold
         positive = self.prediction >= limit
         return positive if self.counted is None else positive & self.counted
+
+
+def squared_distance(mask: np.ndarray) -> np.ndarray:
+    """Return the squared distance to the nearest True: float32 of the mask's shape, whole numbers.
+
+    Without a True the numbers mean nothing.
+    """
+    off = (~mask).view(np.uint8)
+    distance = cv2.distanceTransform(off, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance *= distance
+    # The last bit that OpenCV gives changes with the place of the array in memory.
+    return np.rint(distance, out=distance)

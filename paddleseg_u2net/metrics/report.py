@@ -2,81 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Union
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional, Union
 
 import numpy as np
 
+from .conventions import PRESETS, Conventions
+from .fixated_map import FixatedMap
+from .fixation_metric import FixationMetric
+from .fixations import Fixations
 from .maps import check_unit_range
-from .metric import Metric
+from .metric import Metric, PictureMetric
 from .picture import Picture
-from .saliency import MAE, FMeasure
+from .ranking import RocAuc
+from .scores import DEFAULT, METRICS, chosen
 from .segmentation import ConfusionMatrix
-from .structure import SMeasure
-from .weighted_f import WeightedFMeasure
-
-HIGHER_IS_BETTER: dict[str, bool] = {
-    "mIoU": True,
-    "Acc": True,
-    "Kappa": True,
-    "Dice": True,
-    "MAE": False,
-    "maxF": True,
-    "maxF_paper": True,
-    "meanF": True,
-    "adpF": True,
-    "wF": True,
-    "S": True,
-}
-"""By scalar key of `MetricReport.compute`: whether a larger value is a better model."""
 
 ReportValue = Union[float, list]
 
+# name -> (x, y): the curves that metrics give beside their scores.
+Curves = dict[str, tuple[np.ndarray, np.ndarray]]
+
+_PER_CLASS = ("iou", "precision", "recall", "specificity", "dice")
+
 
 class MetricReport:
-    """Segmentation and saliency scores of one model on one set.
+    """Scores of one model on one set: any of those in `scores.SCORES`, in one pass.
 
-    ``num_classes == 1`` is a sigmoid model: foreground is probability >= 0.5 against label >= 0.5,
-    reported as two classes (background, foreground). ``num_classes >= 2`` is a softmax model: the
-    class is the most probable one, the lowest number on a tie. Saliency scores are there for one
-    channel, and for two classes by the probability of class 1; for more classes there are none,
-    whatever ``saliency`` says.
+    ``num_classes == 1`` is a sigmoid model: foreground is probability >= ``conventions.threshold``
+    against label >= 0.5, reported as two classes (background, foreground). ``num_classes >= 2`` is
+    a softmax model: the class is the most probable one, the lowest number on a tie. Saliency,
+    boundary and fixation scores are there for one channel, and for two classes by the probability
+    of class 1.
 
-    Pixels whose label is ``ignore_index`` count in no score; `SMeasure` and `WeightedFMeasure` say
-    how these two, which need the whole picture, leave them out. An image of nothing but such pixels
-    counts in ``images`` only. Mind that 255 means "ignore" by default: a mask stored as 0 / 255
-    must be divided by 255 first, or its foreground is ignored.
+    Pixels whose label is ``ignore_index`` count in no score; the metrics that need the whole
+    picture say how they leave them out. An image of nothing but such pixels counts in ``images``
+    only. Mind that 255 means "ignore" by default: a mask stored as 0 / 255 must be divided by 255
+    first, or its foreground is ignored.
 
     Args:
         num_classes: Output channels of the model, >= 1.
         ignore_index: Label value of pixels that do not count.
-        saliency: Whether to compute the saliency scores where they make sense.
-        normalise: Stretch each map to [0, 1] before the saliency scores, as published tables
-            mostly do; see `map_statistics`. Segmentation scores never are.
+        names: Keys of scores, families ("segmentation", "saliency", "boundary", "fixation") or
+            "all".
+        conventions: What toolboxes disagree about; see `Conventions`.
+
+    Raises:
+        ValueError: no such score, or not for so many classes.
     """
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int = 1,
         ignore_index: int = 255,
-        saliency: bool = True,
-        *,
-        stretch: str = "none",
+        names: Iterable[str] = DEFAULT,
+        conventions: Conventions = PRESETS["paper"],
     ) -> None:
         if num_classes < 1:
             raise ValueError(f"expected num_classes >= 1, got {num_classes}")
         self.num_classes = num_classes
         self.ignore_index = ignore_index
-        self.saliency = saliency and num_classes <= 2
-        self.stretch = stretch
-        self._confusion = ConfusionMatrix(max(num_classes, 2), ignore_index)
-        self._mae = MAE(stretch)
-        self._f_measure = FMeasure(stretch=stretch)
-        self._weighted_f = WeightedFMeasure(stretch=stretch)
-        self._s_measure = SMeasure(stretch=stretch)
-        self._images = 0
+        self.conventions = conventions
+        self.scores = chosen(names, num_classes)
+        needed = dict.fromkeys(["confusion", *(score.metric for score in self.scores)])
+        self._parts: dict[str, Metric] = {
+            name: METRICS[name](conventions, num_classes, ignore_index) for name in needed
+        }
+        self._images = np.zeros(1, np.int64)
+        self._left_out = np.zeros(1, np.int64)
 
-    def update(self, probability: np.ndarray, label: np.ndarray) -> None:
+    def fresh(self) -> MetricReport:
+        """Return a report like this one that has seen no image."""
+        keys = [score.key for score in self.scores]
+        return MetricReport(self.num_classes, self.ignore_index, keys, self.conventions)
+
+    @property
+    def needs_other_images(self) -> bool:
+        """Whether a score wants to know where the fixations of the other images are."""
+        return "auc_shuffled" in self._parts
+
+    # -- one image ---------------------------------------------------------------------------
+
+    def update(
+        self, probability: np.ndarray, label: np.ndarray, others: Optional[np.ndarray] = None
+    ) -> None:
         """Count one image by the model's probabilities.
 
         Args:
@@ -85,6 +94,8 @@ class MetricReport:
             label: (H, W). For ``num_classes == 1`` of any real dtype, in [0, 1] or
                 ``ignore_index``; soft labels are cut at 0.5. Else of an integer dtype, in
                 [0, num_classes) or ``ignore_index``.
+            others: float64 (H, W), for the shuffled AUC only: how often other images were fixated
+                here; see `ShuffleMap`.
 
         Raises:
             ValueError: a shape, dtype or value is another, NaN included. Nothing is counted then.
@@ -93,42 +104,106 @@ class MetricReport:
         self._check_probability(probability, label)
         if probability.dtype == np.float16:  # exact, and several times as fast from here on
             probability = probability.astype(np.float32)
+        counted = label != self.ignore_index
         if self.num_classes == 1:
-            self._update_binary(probability, label)
+            self._check_binary_label(label[counted])
+            if counted.any():
+                self._count(Picture(probability, label >= 0.5, counted), None, others)
         else:
-            self._update_multiclass(probability, label)
+            # First, since these refuse wrong labels.
+            self._confusion.update(most_probable(probability), label)
+            if self._roc:
+                self._roc.update(probability, label)
+            if self.num_classes == 2 and counted.any():
+                picture = Picture(probability[1], label == 1, counted)
+                self._count_picture(picture, self._fixated(picture, None, others))
         self._images += 1
 
-    def update_classes(self, prediction: np.ndarray, label: np.ndarray) -> None:
-        """Count one image by its predicted class map, where there are no probabilities.
+    def update_map(
+        self,
+        prediction: np.ndarray,
+        mask: Optional[np.ndarray],
+        fixations: Optional[Fixations] = None,
+        others: Optional[np.ndarray] = None,
+    ) -> None:
+        """Count one saliency map of any method; for ``num_classes == 1``.
 
         Args:
-            prediction: (H, W), integer, in [0, num_classes); {0, 1} for ``num_classes == 1``.
-            label: As in `update`.
+            prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
+            mask: bool (H, W), True on the salient object. None where there are fixations only; the
+                scores that need a mask must not have been chosen then.
+            fixations: Where people looked; None takes the object for it.
+            others: As in `update`.
 
         Raises:
-            ValueError: a shape, dtype or value is another; or this report has saliency scores,
-                which a class map cannot give. Nothing is counted then.
+            ValueError: a shape, dtype or value is another, or a mask is missing. Nothing is
+                counted then.
         """
-        if self.saliency:
-            raise ValueError(
-                "expected probabilities, got a class map: the saliency scores need them; "
-                "build MetricReport(..., saliency=False) to score class maps"
-            )
-        prediction, label = np.asarray(prediction), np.asarray(label)
-        if self.num_classes == 1:
-            _check_shapes("class map", prediction.shape, label.shape)
-            valid, foreground = self._binary_label(label)
-            self._confusion.update(prediction[valid], foreground.view(np.uint8))
+        if self.num_classes != 1:
+            raise ValueError(f"expected one class to score maps, got {self.num_classes}")
+        if mask is not None:
+            self._count(Picture(prediction, mask), fixations, others)
+        elif fixations is None or any(score.family != "fixation" for score in self.scores):
+            raise ValueError("expected a mask for scores other than those of fixations, got none")
         else:
-            self._confusion.update(prediction, label)
+            self._count_fixations(FixatedMap(prediction, fixations, others))
         self._images += 1
+
+    def _count(
+        self, picture: Picture, fixations: Optional[Fixations], others: Optional[np.ndarray]
+    ) -> None:
+        """Count a map of one class in every part."""
+        # Made first, since it may refuse what it is given.
+        fixated = self._fixated(picture, fixations, others)
+        self._confusion.update_counts(_counts(picture, self.conventions.threshold))
+        if self._roc:
+            label = picture.mask.view(np.uint8)
+            if picture.counted is not None:
+                label = np.where(picture.counted, label, self.ignore_index)
+            self._roc.update(picture.prediction, label)
+        self._count_picture(picture, fixated)
+
+    def _count_picture(self, picture: Picture, fixated: Optional[FixatedMap]) -> None:
+        """Count a map in the parts that want one."""
+        if self.conventions.empty_masks == "leave_out" and not picture.foreground_pixels:
+            self._left_out += 1
+        else:
+            for part in self._parts.values():
+                if isinstance(part, PictureMetric):
+                    part.update_picture(picture)
+        if fixated is not None:
+            self._count_fixations(fixated)
+
+    def _count_fixations(self, fixated: FixatedMap) -> None:
+        for part in self._parts.values():
+            if isinstance(part, FixationMetric):
+                part.update_fixated(fixated)
+
+    def _fixated(
+        self, picture: Picture, fixations: Optional[Fixations], others: Optional[np.ndarray]
+    ) -> Optional[FixatedMap]:
+        if not any(isinstance(part, FixationMetric) for part in self._parts.values()):
+            return None
+        if fixations is None:
+            fixations = Fixations.from_mask(picture.mask, picture.counted)
+        return FixatedMap(picture.prediction, fixations, others)
+
+    @property
+    def _confusion(self) -> ConfusionMatrix:
+        part = self._parts["confusion"]
+        assert isinstance(part, ConfusionMatrix)
+        return part
+
+    @property
+    def _roc(self) -> Optional[RocAuc]:
+        part = self._parts.get("roc")
+        assert part is None or isinstance(part, RocAuc)
+        return part
 
     def _check_probability(self, probability: np.ndarray, label: np.ndarray) -> None:
         if not np.issubdtype(probability.dtype, np.floating):
             raise ValueError(
-                f"expected probabilities of a float dtype, got {probability.dtype}; "
-                f"class maps go to update_classes"
+                f"expected probabilities of a float dtype, got {probability.dtype}"
             )
         spatial = probability.shape
         if self.num_classes > 1:
@@ -144,95 +219,67 @@ class MetricReport:
         if probability.size:
             check_unit_range("probabilities", probability.min(), probability.max())
 
-    def _valid(self, label: np.ndarray) -> Any:
-        """Return the index of the pixels that count."""
-        kept = label != self.ignore_index
-        # The index `...` spares the copies where nothing is ignored, which is the usual case.
-        return ... if kept.all() else kept
-
-    def _binary_label(self, label: np.ndarray) -> tuple[Any, np.ndarray]:
-        """Return the index of the pixels that count, and of those the foreground as bool."""
-        valid = self._valid(label)
-        label = label[valid]
+    def _check_binary_label(self, label: np.ndarray) -> None:
         if label.size:
             hint = f"labels (except the ignored {self.ignore_index})"
             check_unit_range(hint, label.min(), label.max())
-        return valid, np.ascontiguousarray(label >= 0.5)
 
-    def _update_binary(self, probability: np.ndarray, label: np.ndarray) -> None:
-        valid, foreground = self._binary_label(label)
-        predicted = np.ascontiguousarray(probability[valid]) >= 0.5
-        self._confusion.update(predicted.view(np.uint8), foreground.view(np.uint8))
-        self._update_saliency(probability, foreground, valid)
+    # -- all images --------------------------------------------------------------------------
 
-    def _update_multiclass(self, probability: np.ndarray, label: np.ndarray) -> None:
-        self._confusion.update(most_probable(probability), label)
-        if self.saliency:
-            valid = self._valid(label)
-            self._update_saliency(probability[1], label[valid] == 1, valid)
-
-    def _update_saliency(self, picture: np.ndarray, foreground: np.ndarray, valid: Any) -> None:
-        """Count a whole map (H, W) by the foreground of its valid pixels."""
-        if not (self.saliency and foreground.size):
-            return
-        mask = np.zeros(picture.shape, np.bool_)
-        mask[valid] = foreground
-        shared = Picture(picture, mask, None if valid is ... else valid)
-        for metric in (self._mae, self._f_measure, self._weighted_f, self._s_measure):
-            metric.update_picture(shared)
+    def values(self) -> dict[str, float]:
+        """Return the chosen scores by key; NaN where a score is not defined."""
+        computed = {name: part.compute() for name, part in self._parts.items()}  # type: ignore
+        return {score.key: float(score.read(computed[score.metric])) for score in self.scores}
 
     def compute(self) -> dict[str, ReportValue]:
-        """Return the scores by name, as built-in numbers and lists.
+        """Return ``images`` and the chosen scores, as built-in numbers and lists.
 
-        ``images`` (int); ``mIoU``, ``Acc``, ``Kappa``, ``Dice`` and, one number per class,
-        ``class_iou``, ``class_precision``, ``class_recall``, ``class_dice``: `SegmentationScores`.
-        With saliency also ``MAE``, ``maxF`` (mean over images first), ``maxF_paper`` (F of mean
-        precision and mean recall), ``meanF``, ``adpF``: `FMeasureScores`; ``wF``:
-        `WeightedFMeasure`; ``S``: `SMeasure`.
+        With scores of segmentation also one number per class: ``class_iou``, ``class_precision``,
+        ``class_recall``, ``class_specificity``, ``class_dice``; see `SegmentationScores`.
 
         What is not defined (a class absent from the whole set, kappa of a one-class set, a mean
         over no image) is NaN; `json_ready` turns it into null for strict JSON.
         """
-        scores = self._confusion.compute()
-        result: dict[str, ReportValue] = {
-            "images": self._images,
-            "mIoU": scores.miou,
-            "Acc": scores.accuracy,
-            "Kappa": scores.kappa,
-            "Dice": scores.dice,
-            "class_iou": scores.class_iou.tolist(),
-            "class_precision": scores.class_precision.tolist(),
-            "class_recall": scores.class_recall.tolist(),
-            "class_dice": scores.class_dice.tolist(),
-        }
-        if self.saliency:
-            f = self._f_measure.compute()
-            result.update(
-                MAE=self._mae.compute(),
-                maxF=f.max_f,
-                maxF_paper=f.max_f_of_mean_pr,
-                meanF=f.mean_f,
-                adpF=f.adaptive_f,
-                wF=self._weighted_f.compute(),
-                S=self._s_measure.compute(),
-            )
+        result: dict[str, ReportValue] = {"images": int(self._images[0]), **self.values()}
+        if any(score.metric == "confusion" for score in self.scores):
+            scores = self._confusion.compute()
+            for name in _PER_CLASS:
+                result[f"class_{name}"] = getattr(scores, f"class_{name}").tolist()
         return result
 
-    def _parts(self) -> dict[str, Metric]:
-        parts: dict[str, Metric] = {"confusion": self._confusion}
-        if self.saliency:
-            parts.update(
-                mae=self._mae,
-                f_measure=self._f_measure,
-                weighted_f=self._weighted_f,
-                s_measure=self._s_measure,
-            )
-        return parts
+    def curves(self) -> Curves:
+        """Return the curves that stand behind the chosen scores.
+
+        ``PR`` (mean recall, mean precision), ``F`` and ``E`` (threshold 0..1, mean score), ``ROC``
+        (false positive rate, true positive rate, of all pixels), each float64.
+        """
+        found: Curves = {}
+        if "f" in self._parts:
+            f = self._parts["f"].compute()
+            found["PR"] = (f.recall_curve, f.precision_curve)
+            found["F"] = (f.thresholds[::-1] / 255, f.f_curve[::-1])
+        if "e" in self._parts:
+            e = self._parts["e"].compute()
+            found["E"] = (e.thresholds[::-1] / 255, e.e_curve[::-1])
+        if self._roc and self.num_classes == 1:
+            roc = self._roc.compute()
+            found["ROC"] = (roc.false_positive_rate[0], roc.true_positive_rate[0])
+        return found
+
+    @property
+    def left_out(self) -> int:
+        """How many images without an object were left out, as ``empty_masks`` says."""
+        return int(self._left_out[0])
+
+    def undefined(self) -> dict[str, int]:
+        """Return, by key, for how many images a score is not defined; without those of none."""
+        counts = {s.key: getattr(self._parts[s.metric], "undefined", 0) for s in self.scores}
+        return {key: count for key, count in counts.items() if count}
 
     def reset(self) -> None:
         """Forget every image."""
-        self._images = 0
-        for part in self._parts().values():
+        self._images, self._left_out = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        for part in self._parts.values():
             part.reset()
 
     def merge(self, other: MetricReport) -> None:
@@ -246,23 +293,23 @@ class MetricReport:
                 f"reports built with different arguments cannot be merged: "
                 f"expected {self._settings()}, got {other._settings()}"
             )
-        others = other._parts()
-        for name, part in self._parts().items():
-            part.merge(others[name])
+        for name, part in self._parts.items():
+            part.merge(other._parts[name])
         self._images += other._images
+        self._left_out += other._left_out
 
     def _settings(self) -> dict[str, object]:
         return {
             "num_classes": self.num_classes,
             "ignore_index": self.ignore_index,
-            "saliency": self.saliency,
-            "stretch": self.stretch,
+            "names": [score.key for score in self.scores],
+            "conventions": self.conventions,
         }
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all sums as int64 and float64 arrays, named ``part.sum``; see `Metric`."""
-        state = {"images": np.array([self._images], np.int64)}
-        for part_name, part in self._parts().items():
+        state = {"images": self._images.copy(), "left_out": self._left_out.copy()}
+        for part_name, part in self._parts.items():
             for name, value in part.state().items():
                 state[f"{part_name}.{name}"] = value
         return state
@@ -278,12 +325,21 @@ class MetricReport:
                 f"expected a state with {sorted(self.state())}, got {sorted(state)}; "
                 f"was the report built with other arguments?"
             )
-        for part_name, part in self._parts().items():
+        for part_name, part in self._parts.items():
             prefix = f"{part_name}."
             part.load_state(
                 {key[len(prefix) :]: v for key, v in state.items() if key.startswith(prefix)}
             )
-        self._images = int(np.asarray(state["images"]).reshape(-1)[0])
+        self._images = np.array(state["images"], np.int64).reshape(1)
+        self._left_out = np.array(state["left_out"], np.int64).reshape(1)
+
+
+def _counts(picture: Picture, threshold: float) -> np.ndarray:
+    """Return the counts (2, 2) of a map cut at a threshold: [label, prediction]."""
+    positive = picture.positive(threshold)
+    hits, found = int(np.count_nonzero(positive & picture.mask)), int(np.count_nonzero(positive))
+    missed, false = picture.foreground_pixels - hits, found - hits
+    return np.array([[picture.counted_pixels - hits - missed - false, false], [missed, hits]])
 
 
 def most_probable(probability: np.ndarray) -> np.ndarray:

@@ -13,17 +13,31 @@ from .metric import Metric
 class SegmentationScores:
     """What a `ConfusionMatrix` says of all pixels seen; every ratio in [0, 1], kappa in [-1, 1].
 
-    Per-class arrays have the shape (num_classes,). With I, P, L the pixels of a class in
-    prediction and label at once, in the prediction, in the label:
+    Per-class arrays have the shape (num_classes,); a one-channel model has the classes background
+    (0) and foreground (1), so its numbers of the object are those at index 1. With I, P, L the
+    pixels of a class in prediction and label at once, in the prediction, in the label, and N all
+    pixels:
 
     - ``class_iou`` = I / (P + L - I), ``miou`` its mean;
     - ``class_dice`` = 2 I / (P + L), ``dice`` its mean;
-    - ``class_precision`` = I / P, ``class_recall`` = I / L, each 0 where only its own
-      denominator is 0;
+    - ``class_precision`` = I / P, ``class_recall`` = I / L, ``precision`` and ``recall`` their
+      means;
+    - ``class_specificity`` = (N - P - L + I) / (N - L), the share of the other classes' pixels
+      that are not predicted as this class, ``specificity`` its mean;
+    - ``class_ber`` = 1 - (class_recall + class_specificity) / 2, the balanced error rate, the only
+      one here that is better lower, ``ber`` its mean. Two classes have the same. Vicente, Hoai,
+      Samaras 2015, "Leave-One-Out Kernel Optimization for Shadow Detection", ICCV (in percent);
     - ``accuracy`` = sum I / sum P;
     - ``kappa`` = (po - pe) / (1 - pe) with po = accuracy and pe = sum(P L) / (sum L)^2, Cohen
       1960, "A coefficient of agreement for nominal scales"; NaN where chance alone explains
       everything (pe = 1: one and the same class everywhere in prediction and label).
+      PySODMetrics 1.6.2 has another pe, with true positives where false ones belong.
+
+    A class absent from labels and predictions is NaN throughout. Of the others, precision and
+    recall are 0 where nothing was predicted or labelled, as in PaddleSeg. Specificity is NaN where
+    every label is of the class, and BER where one of its two rates has no pixel to measure
+    (PySODMetrics 1.6.2 takes such a rate as 0, which makes a perfect empty prediction half wrong).
+    Means leave NaN out and are NaN where nothing else is there.
     """
 
     class_iou: np.ndarray
@@ -33,7 +47,13 @@ class SegmentationScores:
     class_dice: np.ndarray
     dice: float
     class_precision: np.ndarray
+    precision: float
     class_recall: np.ndarray
+    recall: float
+    class_specificity: np.ndarray
+    specificity: float
+    class_ber: np.ndarray
+    ber: float
     class_intersection_area: np.ndarray
     class_prediction_area: np.ndarray
     class_label_area: np.ndarray
@@ -113,6 +133,10 @@ class ConfusionMatrix(Metric):
         counts = np.bincount(index.ravel(), minlength=self.num_classes**2)
         self._sums["counts"] += counts.reshape(self.num_classes, self.num_classes)
 
+    def update_counts(self, counts: np.ndarray) -> None:
+        """Count pixels that were counted elsewhere: integers (num_classes, num_classes)."""
+        self._sums["counts"] += counts
+
     def _check_range(self, name: str, array: np.ndarray, also: str) -> None:
         if not array.size:
             return
@@ -128,32 +152,49 @@ class ConfusionMatrix(Metric):
         intersection = np.diagonal(counts).copy()
         predicted, labelled = counts.sum(axis=0), counts.sum(axis=1)
         both = predicted + labelled
-        present = both > 0
-
-        def per_class(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-            score = np.where(present, 0.0, np.nan)
-            np.divide(numerator, denominator, out=score, where=denominator > 0)
-            return score
-
-        def mean(score: np.ndarray) -> float:
-            return float(score[present].mean()) if present.any() else float("nan")
-
-        iou = per_class(intersection, both - intersection)
-        dice = per_class(2 * intersection, both)
+        unlabelled = labelled.sum() - labelled
+        iou = _ratio(intersection, both - intersection)
+        dice = _ratio(2 * intersection, both)
+        # 0 / 1 where a class that is present was never predicted or never labelled.
+        precision = _ratio(intersection, np.where(both > 0, np.maximum(predicted, 1), 0))
+        recall = _ratio(intersection, np.where(both > 0, np.maximum(labelled, 1), 0))
+        specificity = _ratio(
+            unlabelled - predicted + intersection, np.where(both > 0, unlabelled, 0)
+        )
+        ber = np.where(labelled > 0, 1 - (recall + specificity) / 2, np.nan)
         accuracy, kappa = _agreement(intersection, predicted, labelled)
         return SegmentationScores(
             class_iou=iou,
-            miou=mean(iou),
+            miou=_mean(iou),
             accuracy=accuracy,
             kappa=kappa,
             class_dice=dice,
-            dice=mean(dice),
-            class_precision=per_class(intersection, predicted),
-            class_recall=per_class(intersection, labelled),
+            dice=_mean(dice),
+            class_precision=precision,
+            precision=_mean(precision),
+            class_recall=recall,
+            recall=_mean(recall),
+            class_specificity=specificity,
+            specificity=_mean(specificity),
+            class_ber=ber,
+            ber=_mean(ber),
             class_intersection_area=intersection,
             class_prediction_area=predicted,
             class_label_area=labelled,
         )
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return the quotients, NaN where the denominator is 0."""
+    result = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return result
+
+
+def _mean(score: np.ndarray) -> float:
+    """Return the mean of what is not NaN, NaN where nothing is left."""
+    defined = score[~np.isnan(score)]
+    return float(defined.mean()) if defined.size else float("nan")
 
 
 def _agreement(

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import NamedTuple, Tuple
 
 import cv2
 import numpy as np
 
+from .map_statistics import LEVELS
 from .metric import MeanMetric
 from .picture import Picture
 
 _EPS = float(np.finfo(np.float64).eps)
+
+_Window = Tuple[slice, slice]
+
+
+class _Moments(NamedTuple):
+    """What S asks of the map on some pixels; `squares` is the sum of (value - mean)^2.
+
+    It is exactly 0 where all values are equal, and nowhere else.
+    """
+
+    pixels: int
+    mean: float
+    squares: float
 
 
 class SMeasure(MeanMetric):
@@ -50,58 +64,108 @@ class SMeasure(MeanMetric):
         return {**super()._settings(), "alpha": self.alpha}
 
     def _score(self, picture: Picture) -> float:
-        values, mask = picture.values(self.stretch), picture.mask
-        inside = values[mask]
-        outside = values[picture.background]
-        if not inside.size:
-            return 1 - float(outside.mean())
-        if not outside.size:
-            return float(inside.mean())
-        share = inside.size / (inside.size + outside.size)
-        of_object = share * _similarity(inside) + (1 - share) * _similarity(1 - outside)
-        of_regions = _region_score(values, mask, picture.counted)
+        area, pixels = picture.foreground_pixels, picture.counted_pixels
+        if area in (0, pixels):  # the mean of the map, or what it lacks to 1
+            return 1 - picture.statistics(self.stretch).mean_absolute_error
+        quadrants = _quadrants(picture, self.stretch)
+        of_map = _joined([inside for _, inside in quadrants])
+        off_map = _joined([outside for outside, _ in quadrants])
+        share = area / pixels
+        of_object = share * _similarity(of_map) + (1 - share) * _similarity(
+            off_map._replace(mean=1 - off_map.mean)
+        )
+        of_regions = sum(
+            (outside.pixels + inside.pixels) / pixels * _ssim(outside, inside)
+            for outside, inside in quadrants
+        )
         return max(0.0, self.alpha * of_object + (1 - self.alpha) * of_regions)
 
 
-def _similarity(values: np.ndarray) -> float:
+def _quadrants(picture: Picture, stretch: str) -> list[tuple[_Moments, _Moments]]:
+    """Return moments off and on the object, for the four quadrants around the object's centre."""
+    row, column = _centre(picture.mask)
+    windows = [
+        (rows, columns)
+        for rows in (slice(None, row + 1), slice(row + 1, None))
+        for columns in (slice(None, column + 1), slice(column + 1, None))
+    ]
+    of_windows = _of_bytes if picture.prediction.dtype == np.uint8 else _of_floats
+    outside = of_windows(picture, stretch, picture.background, windows)
+    return list(zip(outside, of_windows(picture, stretch, picture.mask, windows)))
+
+
+def _of_floats(
+    picture: Picture, stretch: str, where: np.ndarray, windows: list[_Window]
+) -> list[_Moments]:
+    """Return the moments of the map's pixels in each window that are in ``where``, bool (H, W)."""
+    values, found = picture.values(stretch), []
+    for window in windows:
+        some = values[window][where[window]]
+        # Less one of them, so that equal values leave nothing to round.
+        first = float(some[0]) if some.size else 0.0
+        some -= first
+        found.append(_moments(some.size, float(some.sum()), float(some @ some), first, 1.0))
+    return found
+
+
+def _of_bytes(
+    picture: Picture, stretch: str, where: np.ndarray, windows: list[_Window]
+) -> list[_Moments]:
+    """The same in whole numbers, of the levels of the map."""
+    where = where.view(np.uint8)
+    levels = picture.prediction * where
+    worth = picture.values_of_levels(stretch)
+    zero, step = float(worth[0]), float(worth[-1] - worth[0]) / (LEVELS - 1)
+    found = []
+    for window in windows:
+        some = levels[window]
+        pixels = cv2.countNonZero(where[window]) if some.size else 0
+        total = round(cv2.sumElems(some)[0]) if pixels else 0
+        # Rounded, since OpenCV may square a root.
+        squares = round(cv2.norm(some, cv2.NORM_L2SQR)) if pixels else 0
+        found.append(_moments(pixels, total, squares, zero, step))
+    return found
+
+
+def _moments(pixels: int, total: float, squares: float, zero: float, step: float) -> _Moments:
+    """Return the moments of zero + step x, given the sums of x and of x^2 over the pixels."""
+    if not pixels:
+        return _Moments(0, 0.0, 0.0)
+    spread = max((pixels * squares - total * total) / pixels, 0.0)
+    return _Moments(pixels, zero + step * total / pixels, step * step * spread)
+
+
+def _joined(parts: list[_Moments]) -> _Moments:
+    """Return the moments of all parts together, which have a pixel."""
+    pixels = sum(part.pixels for part in parts)
+    mean = sum(part.pixels * part.mean for part in parts) / pixels
+    squares = sum(part.squares + part.pixels * (part.mean - mean) ** 2 for part in parts)
+    return _Moments(pixels, mean, squares)
+
+
+def _similarity(values: _Moments) -> float:
     """Return how near the values are to one common 1: 2 m / (m^2 + 1 + s)."""
-    mean = float(values.mean())
-    spread = float(values.std(ddof=1)) if values.size > 1 else 0.0
-    return 2 * mean / (mean**2 + 1 + spread + _EPS)
-
-
-def _region_score(values: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray]) -> float:
-    """Return the mean SSIM of the four quadrants, weighted by their pixels."""
-    row, column = _centre(mask)
-    score, pixels = 0.0, 0
-    for rows in (slice(None, row + 1), slice(row + 1, None)):
-        for columns in (slice(None, column + 1), slice(column + 1, None)):
-            part, truth = values[rows, columns], mask[rows, columns]
-            if counted is not None:
-                kept = counted[rows, columns]
-                part, truth = part[kept], truth[kept]
-            if part.size:
-                score += part.size * _ssim(part, truth)
-                pixels += part.size
-    return score / pixels
+    deviation = (values.squares / max(values.pixels - 1, 1)) ** 0.5
+    return 2 * values.mean / (values.mean**2 + 1 + deviation + _EPS)
 
 
 def _centre(mask: np.ndarray) -> tuple[int, int]:
     """Return row and column of the pixel nearest to the centre of the object."""
-    moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
-    area = moments["m00"]
-    # Python rounds halves to even, as NumPy does.
-    return round(moments["m01"] / area), round(moments["m10"] / area)
+    nearest = []
+    for axis in (1, 0):
+        sums = cv2.reduce(mask.view(np.uint8), axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+        # Python rounds halves to even, as NumPy does.
+        nearest.append(round(float(sums @ np.arange(float(sums.size))) / float(sums.sum())))
+    return nearest[0], nearest[1]
 
 
-def _ssim(values: np.ndarray, mask: np.ndarray) -> float:
-    """Return the structural similarity of a map and its mask in one window: any equal shapes."""
-    hits = int(np.count_nonzero(mask))
-    if hits in (0, mask.size):
-        return float(values.min() == values.max())
-    x, y = float(values.mean()), hits / mask.size
-    deviation = values - x
+def _ssim(outside: _Moments, inside: _Moments) -> float:
+    """Return the structural similarity of a map and its mask in one window."""
+    pixels = outside.pixels + inside.pixels
+    if not (outside.pixels and inside.pixels):
+        return float(outside.squares + inside.squares == 0)
+    x, y = _joined([outside, inside]), inside.pixels / pixels
     # Sums over N - 1: the factor would cancel, were it not for the authors' epsilon below.
-    covariance = float((deviation * mask).sum()) / (mask.size - 1)
-    variances = (float((deviation * deviation).sum()) + hits * (1 - y)) / (mask.size - 1)
-    return 4 * x * y * covariance / ((x * x + y * y) * variances + _EPS)
+    covariance = inside.pixels * (inside.mean - x.mean) / (pixels - 1)
+    variances = (x.squares + inside.pixels * (1 - y)) / (pixels - 1)
+    return 4 * x.mean * y * covariance / ((x.mean**2 + y * y) * variances + _EPS)

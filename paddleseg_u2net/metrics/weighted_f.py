@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from .metric import MeanMetric
-from .picture import Picture
+from .picture import Picture, squared_distance
 
 _EPS = float(np.finfo(np.float64).eps)
 _RADIUS = 3  # of the 7 x 7 Gaussian
@@ -17,6 +17,16 @@ _GAUSSIAN /= _GAUSSIAN.sum()
 # hence its nearest object pixel at most this far, be it outside of the window: (4, 0), (4, 1).
 _FAR = 2 * _RADIUS**2
 _REACH = int(_FAR**0.5)
+
+# The way from a pixel to an object pixel as one number: the less, the nearer, then the more to the
+# left. Whether it leads up or down is not in it.
+_COLUMNS = 2 * _REACH + 1
+_STEPS_EACH_WAY = range(-_REACH, _REACH + 1)
+
+
+def _key(row: int, column: int) -> int:
+    """Return the key of so many rows and columns; at most 170 within the squared distance _FAR."""
+    return _COLUMNS * (row**2 + column**2) + column + _REACH
 
 
 class WeightedFMeasure(MeanMetric):
@@ -54,66 +64,100 @@ class WeightedFMeasure(MeanMetric):
         area = picture.foreground_pixels
         if not area:
             return 0.0
-        values = picture.values(self.stretch).astype(np.float32)
-        mask, squared = picture.mask, picture.squared_distance
-        found = area - _missed(values, mask, squared)
+        values, mask = picture.narrow_values(self.stretch), picture.mask
+        found = area - _missed(values, mask)
         recall = found / area
-        precision = found / (found + _false_positives(values, mask, squared) + _EPS)
+        precision = found / (found + _false_positives(values, mask) + _EPS)
         below = self.beta2 * precision + recall + _EPS
         return (1 + self.beta2) * precision * recall / below
 
 
-def _false_positives(values: np.ndarray, mask: np.ndarray, squared: np.ndarray) -> float:
+def _false_positives(values: np.ndarray, mask: np.ndarray) -> float:
     """Return the sum of the map off the object, weighted by the distance to the object."""
-    weight = 2 - cv2.exp(np.sqrt(squared) * np.float32(np.log(0.5) / 5))
-    return float((values * weight * ~mask).sum(dtype=np.float64))
+    wrong = values > 0
+    # Beyond the box of what is wrong and what it may be near to, no distance is asked for.
+    box = _box(wrong | mask, 0)
+    at = np.flatnonzero(wrong[box] & ~mask[box])
+    squared = squared_distance(mask[box]).ravel()[at]
+    weight = 2 - np.exp(np.sqrt(squared) * np.float32(np.log(0.5) / 5))
+    return float((values[box].ravel()[at] * weight).sum(dtype=np.float64))
 
 
-def _missed(values: np.ndarray, mask: np.ndarray, squared: np.ndarray) -> float:
+def _missed(values: np.ndarray, mask: np.ndarray) -> float:
     """Return the sum of the errors on the object, each at most that of its neighbourhood."""
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
     # The windows of the object's pixels end within the box; beyond it nothing is needed.
-    box = np.s_[max(y - _REACH, 0) : y + height + _REACH, max(x - _REACH, 0) : x + width + _REACH]
+    box = _box(mask, _REACH)
     mask = mask[box]
-    error = np.ascontiguousarray((1 - values[box]) * mask)
-    spread = _spread(error, mask, squared[box])
+    error = (1 - values[box]) * mask
+    spread = _spread(error, mask)
     blurred = cv2.sepFilter2D(spread, -1, _GAUSSIAN, _GAUSSIAN, borderType=cv2.BORDER_CONSTANT)
-    return float((np.minimum(error, blurred) * mask).sum(dtype=np.float64))
+    blurred *= mask
+    return cv2.sumElems(cv2.min(error, blurred))[0]
 
 
-def _spread(error: np.ndarray, mask: np.ndarray, squared: np.ndarray) -> np.ndarray:
+def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Return rows and columns of the smallest box around a mask, and a margin where there is one."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    rows = slice(max(y - margin, 0), y + height + margin)
+    return rows, slice(max(x - margin, 0), x + width + margin)
+
+
+def _spread(error: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the error with that of the nearest object pixel at every pixel near the object."""
-    # A frame of background, so that no offset leads around a corner into another row.
+    # A frame of background, so that no step leads around a corner into another row.
     frame = (_REACH,) * 4 + (cv2.BORDER_CONSTANT,)
     framed = cv2.copyMakeBorder(error, *frame)
     inside = cv2.copyMakeBorder(mask.view(np.uint8), *frame).view(np.bool_).ravel()
     line = framed.shape[1]
-    flat = framed.ravel()
+    keys = _keys(inside, line)
+    near = np.flatnonzero(cv2.inRange(keys, _COLUMNS, _COLUMNS * (_FAR + 1) - 1).view(np.bool_))
+    keys, near = keys[near], near + _REACH * (line + 1)
 
-    rows, columns = np.nonzero((squared > 0) & (squared <= _FAR))
-    place = (rows + _REACH) * line + columns + _REACH
-    lengths = squared[rows, columns]
-    for length, offsets in _OFFSETS.items():
-        here = place[lengths == length]
-        nearest = here.copy()
-        for column, row in reversed(offsets):  # the one to prefer comes last and stays
-            there = here + (row * line + column)
-            np.copyto(nearest, there, where=inside[there])
-        flat[here] = flat[nearest]
+    row, column = _STEPS[:, keys]
+    up, down = near + (column - row * line), near + (column + row * line)
+    flat = framed.ravel()
+    flat[near] = flat[np.where(inside[up], up, down)]
     height, width = error.shape
     return framed[_REACH : _REACH + height, _REACH : _REACH + width]
 
 
-def _offsets_by_length() -> dict[int, list[tuple[int, int]]]:
-    """Return (column, row) steps by their squared length up to _FAR, left before right."""
-    steps = range(-_REACH, _REACH + 1)
-    offsets: dict[int, list[tuple[int, int]]] = {}
-    for column in steps:
-        for row in steps:
-            length = column**2 + row**2
-            if 0 < length <= _FAR:
-                offsets.setdefault(length, []).append((column, row))
-    return offsets
+def _keys(inside: np.ndarray, line: int) -> np.ndarray:
+    """Return the least key from every pixel to the object, exact up to _FAR, 255 without any.
+
+    Args:
+        inside: bool (N,), rows of a framed mask one after the other.
+        line: Length of a row.
+
+    Returns:
+        uint8, without the first and last _REACH rows and columns of the N.
+    """
+    off = (~inside).view(np.uint8)
+    off *= 255
+    # First the nearest one in the column, then the best of the columns around. OpenCV's sums stay
+    # at 255. Everything is done in few arrays, as fresh memory costs more than the sums.
+    vertical = off[_REACH * line : -_REACH * line].copy()
+    _lower(vertical, off, {(row + _REACH) * line: _COLUMNS * row**2 for row in _STEPS_EACH_WAY})
+    best = np.full(vertical.size - 2 * _REACH, 255, np.uint8)
+    _lower(best, vertical, {column + _REACH: _key(0, column) for column in _STEPS_EACH_WAY})
+    return best
 
 
-_OFFSETS = _offsets_by_length()
+def _lower(best: np.ndarray, array: np.ndarray, costs: dict[int, int]) -> None:
+    """Lower ``best`` to the least of ``array`` moved so far at such a cost, at most 255."""
+    moved = np.empty_like(best)
+    for start, cost in costs.items():
+        cv2.add(array[start : start + best.size], cost, moved)
+        np.minimum(best, moved, out=best)
+
+
+def _steps_by_key() -> np.ndarray:
+    """Return int (2, 256): how many rows and which columns a key stands for."""
+    steps = np.zeros((2, 256), np.intp)
+    for row in range(_REACH + 1):
+        for column in _STEPS_EACH_WAY:
+            if row**2 + column**2 <= _FAR:
+                steps[:, _key(row, column)] = row, column
+    return steps
+
+
+_STEPS = _steps_by_key()

@@ -253,30 +253,3 @@ def test_u2netp_on_ecssd_gives_the_reference_values():
     assert scores.mean_f == pytest.approx(0.91499, abs=1e-5)
     assert scores.adaptive_f == pytest.approx(0.88476, abs=1e-5)
     assert scores.max_f_of_mean_pr == pytest.approx(0.95298, abs=1e-5)
-
-
-@pytest.mark.realdata
-def test_equals_the_matlab_code_of_the_field():
-    """Its conventions: the map divided by its maximum, stretched for MAE only."""
-    loadmat = pytest.importorskip("scipy.io").loadmat
-    pairs = list(shared_pairs("oracles/sod_matlab_dss/masks", "oracles/sod_matlab_dss/maps"))
-    matlab = loadmat(SHARED / "oracles/sod_matlab_dss/DSS.mat")
-    mae, f_measure = MAE("minmax"), FMeasure(stretch="max")
-    for i, (levels, picture) in enumerate(pairs):
-        mask = picture if picture.dtype == bool else picture >= 0.1 * 255
-        one_mae, one_f = MAE("minmax"), FMeasure(stretch="max")
-        one_mae.update(levels, mask)
-        one_f.update(levels, mask)
-        scores = one_f.compute()
-        np.testing.assert_allclose(one_mae.compute(), matlab["MAE_image"][i, 0], atol=1e-9)
-        np.testing.assert_allclose(scores.precision_curve, matlab["Pre_image"][i], atol=1e-9)
-        np.testing.assert_allclose(scores.recall_curve, matlab["Recall_image"][i], atol=1e-9)
-        np.testing.assert_allclose(
-            scores.adaptive_f, matlab["mean_Fmeasure_image"][i, 2], atol=1e-9
-        )
-        mae.merge(one_mae)
-        f_measure.merge(one_f)
-    scores = f_measure.compute()
-    assert mae.compute() == pytest.approx(matlab["MAE"].item(), abs=1e-9)
-    assert scores.adaptive_f == pytest.approx(matlab["mean_Fmeasure"][2, 0], abs=1e-9)
-    assert scores.max_f_of_mean_pr == pytest.approx(matlab["MaxFmeasure"].item(), abs=1e-9)

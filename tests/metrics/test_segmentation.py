@@ -14,7 +14,9 @@ from paddleseg_u2net.metrics import ConfusionMatrix
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from oracles import metrics_literal as literal
 
-ARRAYS = ("class_iou", "class_dice", "class_precision", "class_recall")
+MEANS = {"iou": "miou", "dice": "dice"}
+NAMES = ("iou", "dice", "precision", "recall", "specificity", "ber")
+FROM_ZERO = ("class_iou", "class_dice", "class_precision", "class_recall")
 
 
 def random_pairs(seed, num_classes, images=3, size=(17, 13), ignored=0.1, dtype=np.uint8):
@@ -46,15 +48,13 @@ def test_equals_the_literal_definition(seed, num_classes, dtype):
     pairs = random_pairs(seed, num_classes, images=2, size=(4, 3), ignored=0.2, dtype=dtype)
     scores = counted(pairs, num_classes).compute()
     expected = literal.segmentation(pairs, num_classes)
-    for name in ARRAYS:
-        np.testing.assert_allclose(getattr(scores, name), expected[name[6:]], atol=1e-15)
-    for ours, theirs in (
-        (scores.miou, "miou"),
-        (scores.dice, "mdice"),
-        (scores.accuracy, "accuracy"),
-        (scores.kappa, "kappa"),
-    ):
-        np.testing.assert_allclose(ours, expected[theirs], rtol=1e-12, atol=1e-12)
+    for name in NAMES:
+        np.testing.assert_allclose(getattr(scores, f"class_{name}"), expected[name], atol=1e-15)
+        mean = getattr(scores, MEANS.get(name, name))
+        np.testing.assert_allclose(mean, expected["m" + name], atol=1e-15)
+    for name in ("accuracy", "kappa"):
+        ours = getattr(scores, name)
+        np.testing.assert_allclose(ours, expected[name], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
@@ -92,13 +92,79 @@ def test_class_absent_from_the_whole_set_is_nan_and_outside_the_means():
     np.testing.assert_allclose(scores.class_iou, [1 / 2, 2 / 3, np.nan])
     assert scores.miou == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert scores.dice == pytest.approx((2 / 3 + 4 / 5) / 2)
-    assert np.isnan(scores.class_precision[2]) and np.isnan(scores.class_recall[2])
+    assert all(np.isnan(getattr(scores, f"class_{name}")[2]) for name in NAMES)
+    assert scores.precision == pytest.approx((1 + 2 / 3) / 2)
+    assert scores.recall == scores.specificity == pytest.approx((1 / 2 + 1) / 2)
+    assert scores.ber == pytest.approx(1 / 4)
 
 
 def test_class_that_is_only_predicted_or_only_labelled_scores_zero():
     scores = counted([(np.array([[0, 1]]), np.array([[0, 2]]))], 3).compute()
-    for name in ARRAYS:
+    for name in FROM_ZERO:
         np.testing.assert_array_equal(getattr(scores, name), [1, 0, 0])
+    np.testing.assert_array_equal(scores.class_specificity, [1, 1 / 2, 1])
+    # Nothing is labelled 1, so nobody can say how much of it was missed.
+    np.testing.assert_array_equal(scores.class_ber, [0, np.nan, 1 / 2])
+    assert scores.ber == 1 / 4
+
+
+@pytest.mark.parametrize("only", [0, 1])
+def test_a_set_of_one_label_has_no_balanced_error_rate(only):
+    label = np.full((2, 2), only)
+    for prediction in (label, 1 - label, np.eye(2, dtype=int)):
+        scores = counted([(prediction, label)], 2).compute()
+        assert np.isnan(scores.class_ber).all() and np.isnan(scores.ber)
+        assert np.isnan(scores.class_specificity[only])
+    assert scores.specificity == scores.class_specificity[1 - only] == 1 / 2
+
+
+def test_perfect_and_inverted_predictions_and_the_foreground():
+    label = np.array([[0, 0, 0, 1]])
+    perfect = counted([(label, label)], 2).compute()
+    inverted = counted([(1 - label, label)], 2).compute()
+    for name in NAMES:
+        value = float(name != "ber")
+        for scores, expected in ((perfect, value), (inverted, 1 - value)):
+            np.testing.assert_array_equal(getattr(scores, f"class_{name}"), [expected] * 2)
+            assert getattr(scores, MEANS.get(name, name)) == expected
+    # Three of four found right: which class is the object matters, but not to the error rate.
+    scores = counted([(np.array([[0, 0, 1, 1]]), label)], 2).compute()
+    np.testing.assert_array_equal(scores.class_precision, [1, 1 / 2])
+    np.testing.assert_allclose(scores.class_recall, [2 / 3, 1])
+    np.testing.assert_allclose(scores.class_specificity, [1, 2 / 3])
+    np.testing.assert_allclose(scores.class_ber, [1 / 6, 1 / 6])
+
+
+@pytest.mark.parametrize("num_classes", [2, 5])
+def test_equals_scikit_learn(num_classes):
+    theirs = pytest.importorskip("sklearn.metrics")
+    pairs = random_pairs(9, num_classes, images=4, size=(40, 30))
+    metric = counted(pairs, num_classes)
+    scores = metric.compute()
+    prediction, label = (np.concatenate([a.ravel() for a in arrays]) for arrays in zip(*pairs))
+    prediction, label = prediction[label != 255], label[label != 255]
+    np.testing.assert_array_equal(metric.counts, theirs.confusion_matrix(label, prediction))
+    for name, function in (
+        ("iou", theirs.jaccard_score),
+        ("dice", theirs.f1_score),
+        ("precision", theirs.precision_score),
+        ("recall", theirs.recall_score),
+    ):
+        by_class = function(label, prediction, average=None)
+        np.testing.assert_allclose(getattr(scores, f"class_{name}"), by_class, atol=1e-14)
+        mean = function(label, prediction, average="macro")
+        assert getattr(scores, MEANS.get(name, name)) == pytest.approx(mean, abs=1e-14)
+    for number in range(num_classes):
+        here, there = label == number, prediction == number
+        specificity = theirs.recall_score(~here, ~there)
+        assert scores.class_specificity[number] == pytest.approx(specificity, abs=1e-14)
+        balanced = theirs.balanced_accuracy_score(here, there)
+        assert scores.class_ber[number] == pytest.approx(1 - balanced, abs=1e-14)
+    assert scores.accuracy == pytest.approx(theirs.accuracy_score(label, prediction), abs=1e-14)
+    assert scores.kappa == pytest.approx(theirs.cohen_kappa_score(label, prediction), abs=1e-12)
+    if num_classes == 2:
+        balanced = theirs.balanced_accuracy_score(label, prediction)
+        assert scores.ber == pytest.approx(1 - balanced, abs=1e-14)
 
 
 def test_ignored_pixels_count_nowhere_whatever_was_predicted_there():
@@ -113,7 +179,8 @@ def test_ignore_index_may_be_a_class():
 
 def test_without_any_pixel_all_is_nan():
     scores = counted([(np.zeros((2, 2), int), np.full((2, 2), 255))], 2).compute()
-    assert np.isnan([scores.miou, scores.dice, scores.accuracy, scores.kappa]).all()
+    means = (MEANS.get(name, name) for name in NAMES)
+    assert np.isnan([getattr(scores, name) for name in (*means, "accuracy", "kappa")]).all()
 
 
 def test_kappa_of_a_one_class_set_is_nan():

@@ -53,7 +53,7 @@ def test_takes_the_error_of_the_pixel_that_scipy_calls_nearest(seed, density):
     distance, (rows, columns) = transform(~mask, return_indices=True)
     squared = np.rint(distance**2)
     near = squared <= 18  # as far as a window of 7 x 7 can ask
-    spread = _spread(error, mask, squared.astype(np.float32))
+    spread = _spread(error, mask)
     np.testing.assert_array_equal(spread[near], error[rows, columns][near])
     assert not spread[~near].any()
 

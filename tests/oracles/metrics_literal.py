@@ -18,13 +18,14 @@ def confusion(prediction, label, num_classes, ignore_index=255):
 
 
 def segmentation(pairs, num_classes, ignore_index=255):
-    """IoU, Dice, precision, recall per class, accuracy and kappa over all (prediction, label)."""
+    """Scores per class, their means, accuracy and kappa over all (prediction, label)."""
     n = range(num_classes)
     counts = [[0] * num_classes for _ in n]
     for prediction, label in pairs:
         one = confusion(prediction, label, num_classes, ignore_index)
         counts = [[counts[t][p] + one[t][p] for p in n] for t in n]
-    result = {"iou": [], "dice": [], "precision": [], "recall": []}
+    names = ("iou", "dice", "precision", "recall", "specificity", "ber")
+    result = {name: [] for name in names}
     total = sum(map(sum, counts))
     chance = Fraction(0)
     for c in n:
@@ -40,7 +41,12 @@ def segmentation(pairs, num_classes, ignore_index=255):
             ("recall", tp, tp + fn),
         ):
             result[name].append(math.nan if absent else top / bottom if bottom else 0.0)
-    for name in ("iou", "dice"):
+        tn = total - tp - fp - fn
+        specificity = math.nan if absent or not tn + fp else tn / (tn + fp)
+        result["specificity"].append(specificity)
+        missed = fn / (tp + fn) if tp + fn else math.nan
+        result["ber"].append((missed + 1 - specificity) / 2)
+    for name in names:
         present = [value for value in result[name] if not math.isnan(value)]
         result["m" + name] = sum(present) / len(present) if present else math.nan
     agreed = sum(counts[c][c] for c in n)

@@ -1,0 +1,253 @@
+"""Curves of several methods in one figure, for papers: PNG, and PDF with letters as letters.
+
+Only Matplotlib's objects are used, never ``pyplot``: no display is needed and no figure is kept.
+Matplotlib reads its settings from one table of the whole process; a lock lets threads in one by
+one, and the table is as before afterwards.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from paddleseg_u2net import files
+from paddleseg_u2net.render.tables import one_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Curve", "Panel", "as_png", "draw", "save"]
+
+# Colours that stay apart for colour-blind readers, and black. Source: Okabe and Ito 2008, "Color
+# Universal Design"; their yellow is left out, for it is too pale for a line on white.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_STROKES: Tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.5)), (0, (6, 2, 1.2, 2)))
+
+_SETTINGS: Dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],  # the one that Matplotlib brings
+    "font.size": 9.0,
+    "axes.unicode_minus": True,
+    "pdf.fonttype": 42,  # TrueType; publishers refuse Matplotlib's own choice, Type 3
+    "pdf.use14corefonts": False,
+    "text.usetex": False,
+}
+_lock = threading.RLock()
+
+# Inches.
+_PLOT_WIDTH, _PLOT_HEIGHT = 2.9, 2.5
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.66, 0.18, 0.5, 0.34
+_LEGEND_LINE = 0.17
+_HANDLE = 0.56  # the stroke before a label and the room around both
+
+_LABEL_SIZE = 8  # points
+
+_PANELS_IN_A_ROW = 3
+_MOST_INSIDE = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A line through points.
+
+    Attributes:
+        label: the method; the same label looks the same in every panel.
+        x: numbers (n,), any order; a NaN in ``x`` or ``y`` leaves a gap.
+        y: numbers (n,).
+    """
+
+    label: str
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One diagram; the limits are (low, high), None fits them to the curves."""
+
+    title: str
+    x_label: str
+    y_label: str
+    curves: Sequence[Curve]
+    x_limits: Optional[Tuple[float, float]] = None
+    y_limits: Optional[Tuple[float, float]] = None
+
+
+def draw(panels: Sequence[Panel]) -> Figure:
+    """Return a figure with the panels in rows of up to three (four: two rows of two).
+
+    28 labels are told apart by colour and stroke; with more the looks begin again. The legend
+    has the labels in the order of their first appearance. It stands in the panel if there is only
+    one and has up to 6 curves, else below all panels. Texts are plain: a dollar sign is itself.
+    Letters that the font DejaVu Sans does not have, such as Chinese ones, become boxes.
+
+    Raises:
+        ValueError: without panels, or for a curve whose ``x`` and ``y`` are not (n,) of one n.
+    """
+    if not panels:
+        raise ValueError("a figure needs at least one panel")
+    for panel in panels:
+        for curve in panel.curves:
+            _check(curve, panel)
+    labels = list(dict.fromkeys(curve.label for panel in panels for curve in panel.curves))
+    looks = {label: _look(number) for number, label in enumerate(labels)}
+    with _house_settings():
+        return _drawn(panels, looks)
+
+
+def save(figure: Figure, path: files.PathLike) -> None:
+    """Write a figure whole or not at all: 300 pixels per inch for .png, vectors for .pdf.
+
+    No date or version is written: equal figures of one Matplotlib give equal bytes.
+
+    Raises:
+        ValueError: for another suffix.
+        OSError: the file cannot be written (see `files.atomic_path`).
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".png", ".pdf"):
+        raise ValueError(f"{path}: expected the suffix .png or .pdf, got {suffix!r}")
+    if suffix == ".png":
+        data = as_png(figure)
+    else:
+        data = _encoded(figure, "pdf", {"CreationDate": None, "Creator": None, "Producer": None})
+    files.write_bytes(path, data)
+
+
+def as_png(figure: Figure, dpi: int = 300) -> bytes:
+    """Return a figure as a PNG file of ``dpi`` pixels per inch."""
+    return _encoded(figure, "png", {"Software": None}, dpi)
+
+
+def _encoded(
+    figure: Figure, file_format: str, metadata: Dict[str, Optional[str]], dpi: int = 300
+) -> bytes:
+    stream = io.BytesIO()
+    with _house_settings():
+        figure.savefig(stream, format=file_format, dpi=dpi, metadata=metadata)
+    return stream.getvalue()
+
+
+@contextmanager
+def _house_settings() -> Iterator[None]:
+    """Matplotlib's settings as ours, for one thread at a time.
+
+    Not its ``rc_context``, which puts the whole table back and with it undoes what another
+    thread has set meanwhile.
+    """
+    import matplotlib
+
+    table: Any = matplotlib.rcParams
+    with _lock:
+        before = {key: table[key] for key in _SETTINGS}
+        table.update(_SETTINGS)
+        try:
+            yield
+        finally:
+            table.update(before)
+
+
+def _check(curve: Curve, panel: Panel) -> None:
+    x, y = np.shape(curve.x), np.shape(curve.y)
+    if len(x) != 1 or x != y:
+        raise ValueError(
+            f"{panel.title}, {curve.label}: expected x and y of one shape (n,), got {x} and {y}"
+        )
+
+
+def _look(number: int) -> Dict[str, Any]:
+    stroke = _STROKES[number // len(_COLORS) % len(_STROKES)]
+    return {"color": _COLORS[number % len(_COLORS)], "linestyle": stroke, "linewidth": 1.4}
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` so that Matplotlib draws its dollar signs and reads no formula."""
+    return one_line(text).replace("$", r"\$")
+
+
+# ---------------------------------------------------------------- layout
+
+
+def _drawn(panels: Sequence[Panel], looks: Dict[str, Dict[str, Any]]) -> Figure:
+    from matplotlib.figure import Figure
+
+    across = 2 if len(panels) == 4 else min(len(panels), _PANELS_IN_A_ROW)
+    down = -(-len(panels) // across)
+    pitch_x, pitch_y = _LEFT + _PLOT_WIDTH + _RIGHT, _BOTTOM + _PLOT_HEIGHT + _TOP
+    widest = max(map(_text_width, looks), default=0.0) + _HANDLE
+    inside = len(panels) == 1 and len(looks) <= _MOST_INSIDE and widest < _PLOT_WIDTH
+    width = across * pitch_x if inside else max(across * pitch_x, widest + 0.2)
+    places, legend_height = (0, 0.0) if inside else _legend_size(len(looks), widest, width)
+    height = down * pitch_y + legend_height
+    figure = Figure(figsize=(width, height), facecolor="white")
+    margin = (width - across * pitch_x) / 2
+    for number, panel in enumerate(panels):
+        left = margin + number % across * pitch_x + _LEFT
+        low = legend_height + (down - 1 - number // across) * pitch_y + _BOTTOM
+        frame = (left / width, low / height, _PLOT_WIDTH / width, _PLOT_HEIGHT / height)
+        _draw_panel(figure.add_axes(frame), panel, looks)
+    if inside and looks:
+        _add_legend(figure.axes[0], looks, loc="best", framealpha=0.85)
+    elif looks:
+        # 0.05 keeps the last line off the edge of the paper.
+        below = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.05 / height), "ncol": places}
+        _add_legend(figure, looks, **below, frameon=False, borderaxespad=0.0)
+    return figure
+
+
+def _legend_size(count: int, widest: float, width: float) -> Tuple[int, float]:
+    """Return how many labels of a legend stand side by side, and its height in inches."""
+    fitting = max(min(int((width - 0.2) / widest + 1e-6), count), 1)
+    lines = -(-count // fitting)
+    return -(-count // max(lines, 1)), lines * _LEGEND_LINE + 0.15
+
+
+def _text_width(label: str) -> float:
+    """Return how many inches a label of the legend takes."""
+    from matplotlib.textpath import TextPath
+
+    if not one_line(label).strip():
+        return 0.0
+    return TextPath((0, 0), _plain(label), size=_LABEL_SIZE).get_extents().x1 / 72
+
+
+def _draw_panel(axes: Any, panel: Panel, looks: Dict[str, Dict[str, Any]]) -> None:
+    for curve in panel.curves:
+        x, y = np.asarray(curve.x, float), np.asarray(curve.y, float)
+        # A line through one point is invisible.
+        lonely = np.count_nonzero(np.isfinite(x) & np.isfinite(y)) == 1
+        axes.plot(x, y, marker="o" if lonely else "", markersize=4, **looks[curve.label])
+    axes.set_title(_plain(panel.title), fontsize=10)
+    axes.set_xlabel(_plain(panel.x_label))
+    axes.set_ylabel(_plain(panel.y_label))
+    if panel.x_limits is not None:
+        axes.set_xlim(*panel.x_limits)
+    if panel.y_limits is not None:
+        axes.set_ylim(*panel.y_limits)
+    axes.set_axisbelow(True)
+    axes.grid(True, color="#d8d8d8", linestyle="-", linewidth=0.6)
+    for side in axes.spines.values():
+        side.set_color("#606060")
+    axes.tick_params(labelsize=_LABEL_SIZE, color="#606060")
+
+
+def _add_legend(owner: Any, looks: Dict[str, Dict[str, Any]], **how: Any) -> None:
+    from matplotlib.lines import Line2D
+
+    handles: List[Any] = [Line2D([], [], **look) for look in looks.values()]
+    # Matplotlib leaves out labels that begin with an underscore, so they are set afterwards.
+    legend = owner.legend(
+        handles,
+        [str(number) for number in range(len(handles))],
+        fontsize=_LABEL_SIZE,
+        handlelength=3.0,
+        columnspacing=1.2,
+        **how,
+    )
+    for text, label in zip(legend.get_texts(), looks):
+        text.set_text(_plain(label))

@@ -1,0 +1,1 @@
+"""Folders of saliency maps, of any method, scored against ground truth."""

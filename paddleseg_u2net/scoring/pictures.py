@@ -1,0 +1,132 @@
+"""Curves and the worst and best images of results, ready to be drawn."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.images import ImageError, find_images, read_image
+from paddleseg_u2net.metrics import SCORES
+from paddleseg_u2net.render import curves, page, tables
+from paddleseg_u2net.scoring.pairing import Item
+from paddleseg_u2net.scoring.reading import read_map, read_truth
+from paddleseg_u2net.scoring.results import Result
+
+# Kind of curve -> title, name of x, name of y.
+_PANELS = {
+    "PR": ("Precision and recall", "recall", "precision"),
+    "F": ("F-measure", "threshold", "F"),
+    "E": ("E-measure", "threshold", "E"),
+    "ROC": ("ROC", "false positive rate", "true positive rate"),
+}
+
+
+def panels(results: Sequence[Result]) -> List[curves.Panel]:
+    """Return the diagrams of one data set: a line for every method, sides from 0 to 1."""
+    found: Dict[str, List[curves.Curve]] = {}
+    for result in results:
+        for kind, (x, y) in result.report.curves().items():
+            found.setdefault(kind, []).append(curves.Curve(result.job.method, x, y))
+    unit = (0.0, 1.0)
+    return [curves.Panel(*_PANELS[kind], lines, unit, unit) for kind, lines in found.items()]
+
+
+def columns(results: Sequence[Result], digits: int) -> List[tables.Column]:
+    """Return the columns of a table of all scores."""
+    return [
+        tables.Column(score.key, score.key.replace("_", " "), score.higher_is_better, digits)
+        for score in results[0].report.scores
+    ]
+
+
+def groups(results: Sequence[Result]) -> List[tables.Group]:
+    """Return the rows of a table: data sets, and in each its methods."""
+    found: Dict[str, List[tables.Row]] = {}
+    for result in results:
+        row = tables.Row((result.job.method,), result.report.values())
+        found.setdefault(result.job.dataset, []).append(row)
+    return list(found.items())
+
+
+def galleries(
+    results: Sequence[Result], items: Sequence[Sequence[Item]], count: int = 5
+) -> List[page.Gallery]:
+    """Return the worst and best images of every method with a mask, by the first fitting score."""
+    maps: Dict[str, List[Tuple[str, Dict[str, Item]]]] = {}
+    for result, own in zip(results, items):
+        by_name = {item.name: item for item in own}
+        maps.setdefault(result.job.dataset, []).append((result.job.method, by_name))
+    found = []
+    for result in results:
+        key = _ranking_score(result)
+        if key is None:
+            continue
+        column = tables.Column(key, key.replace("_", " "), SCORES[key].higher_is_better)
+        rows = [(values[key], name) for name, values in result.outcome.rows]
+        ordered = sorted((row for row in rows if row[0] == row[0]), reverse=not column.higher_is_better)
+        methods = maps[result.job.dataset]
+        photographs = _photographs(result)
+
+        def samples(chosen: Sequence[Tuple[float, str]]) -> List[page.Sample]:
+            return [_sample(n, s, methods, photographs, result) for s, n in chosen]
+
+        # An image is among the worst or among the best, not both.
+        half = min(count, len(ordered) // 2)
+        worst = ordered[: max(half, 1)]
+        best = ordered[::-1][:half]
+        found.append(
+            page.Gallery(
+                result.job.dataset, result.job.method, column, samples(worst), samples(best)
+            )
+        )
+    return found
+
+
+def _ranking_score(result: Result) -> Optional[str]:
+    """Return the score that tells images apart best; None without masks to show."""
+    if result.job.truth.gt_dir is None:
+        return None
+    keys = [score.key for score in result.report.scores]
+    preferred = [key for key in ("wF", "S", "maxF", "MAE", "mIoU") if key in keys]
+    return (preferred or keys)[0]
+
+
+def _photographs(result: Result) -> Dict[str, object]:
+    folder = result.job.truth.image_dir
+    if folder is None:
+        return {}
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): path for path in find_images(folder)
+    }
+
+
+def _sample(
+    name: str,
+    score: float,
+    methods: Sequence[Tuple[str, Dict[str, Item]]],
+    photographs: Dict[str, object],
+    result: Result,
+) -> page.Sample:
+    above = result.report.conventions.mask_above
+    first = next(by_name[name] for _, by_name in methods if name in by_name)
+    assert first.mask is not None
+    pictures = {}
+    for method, by_name in methods:
+        if name in by_name:
+            try:
+                pictures[method] = _eight_bits(read_map(by_name[name].map))
+            except ImageError:
+                continue  # it stands in the errors of that method
+    photograph = photographs.get(name)
+    return page.Sample(
+        name,
+        score,
+        read_truth(first.mask, above).mask,
+        pictures,
+        None if photograph is None else read_image(str(photograph)),
+    )
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype == np.uint8 else np.rint(values * 255).astype(np.uint8)

@@ -1,0 +1,179 @@
+"""Which methods are scored on which data sets: from folders of the command line, or a YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import yaml
+
+
+class PlanError(ValueError):
+    """A plan that cannot be carried out; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Folders of one data set, with the same names but for the suffix.
+
+    Attributes:
+        gt_dir: Masks of the objects.
+        points_dir: Fixation points.
+        density_dir: Fixation densities.
+        image_dir: The photographs, for the HTML page only.
+        list: A file of the names that count, one a line; None takes all.
+        mask_suffix: What the names of masks have behind the common part, such as ``_gt``.
+    """
+
+    gt_dir: Optional[Path] = None
+    points_dir: Optional[Path] = None
+    density_dir: Optional[Path] = None
+    image_dir: Optional[Path] = None
+    list: Optional[Path] = None
+    mask_suffix: str = ""
+
+    def truths(self) -> Dict[str, Path]:
+        """Return the folders of ground truth by kind: mask, points, density."""
+        found = {"mask": self.gt_dir, "points": self.points_dir, "density": self.density_dir}
+        return {kind: folder for kind, folder in found.items() if folder is not None}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one data set."""
+
+    method: str
+    dataset: str
+    map_dir: Path
+    truth: DataSet
+    map_suffix: str = ""
+
+
+def from_folders(
+    maps: Sequence[str], truths: Sequence[str], map_suffix: str = "", **others: Any
+) -> List[Job]:
+    """Return the jobs of folders as the command line names them.
+
+    Args:
+        maps: Folders of maps, ``PATH`` or ``METHOD=PATH``; without a name that of the folder.
+        truths: Folders of masks, ``PATH`` or ``SET=PATH``. With several, each folder of maps has a
+            folder of the set's name below it. None with fixations only.
+        map_suffix: What the names of maps have behind the common part, such as ``_DSS``.
+        others: The other fields of `DataSet`, the same for all sets.
+
+    Raises:
+        PlanError: two methods or two sets have one name.
+    """
+    methods = _named(maps, "--pred_dir")
+    if not truths:
+        return [Job(m, "set", folder, DataSet(**others), map_suffix) for m, folder in methods]
+    sets = _named(truths, "--gt_dir")
+    if len(sets) > 1 and any(value for key, value in others.items() if key != "mask_suffix"):
+        given = ", ".join(f"--{key}" for key, value in others.items() if value)
+        raise PlanError(
+            f"{given}: with several --gt_dir it is not known to which set this belongs; write the "
+            "sets to a YAML file and give it as --config"
+        )
+    return [
+        Job(
+            method,
+            name,
+            folder / name if len(sets) > 1 else folder,
+            DataSet(gt_dir=gt_dir, **others),
+            map_suffix,
+        )
+        for name, gt_dir in sets
+        for method, folder in methods
+    ]
+
+
+def _named(texts: Sequence[str], option: str) -> List[Tuple[str, Path]]:
+    named: Dict[str, Path] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        # A folder may have "=" in its name.
+        if not equals or Path(text).is_dir():
+            name, path = Path(text).resolve().name, text
+        if name in named:
+            raise PlanError(
+                f"{option}: {named[name]} and {path} would both be called {name}; give them names, "
+                f"as in {option} first={named[name]} second={path}"
+            )
+        named[name] = Path(path)
+    return list(named.items())
+
+
+def from_yaml(path: Path) -> List[Job]:
+    """Return the jobs of a YAML file; its folders are relative to the working directory::
+
+        datasets:
+          ECSSD: {gt_dir: data/ECSSD/masks, image_dir: data/ECSSD/images}
+          SOD: {gt_dir: data/SOD/masks}
+        methods:
+          U2NetP: maps/u2netp/{dataset}
+          DSS: {maps: maps/dss/{dataset}, map_suffix: _DSS}
+
+    Raises:
+        PlanError: the file cannot be read, or is not of this form.
+    """
+    tree = _read(path)
+    _check_keys(path, tree, {"datasets", "methods"})
+    sets = {name: _data_set(path, name, value) for name, value in tree["datasets"].items()}
+    jobs = []
+    for name, truth in sets.items():
+        for method, value in tree["methods"].items():
+            where = f"{path}: methods.{method}"
+            if isinstance(value, str):
+                value = {"maps": value}
+            if not isinstance(value, Mapping) or not isinstance(value.get("maps"), str):
+                raise PlanError(f"{where}: expected a folder such as maps/{method}/{{dataset}}")
+            unknown = sorted(map(str, set(value) - {"maps", "map_suffix"}))
+            if unknown:
+                raise PlanError(f"{where}: there is no {', '.join(unknown)}; take maps, map_suffix")
+            if len(sets) > 1 and "{dataset}" not in value["maps"]:
+                raise PlanError(f"{where}: with several data sets, expected {{dataset}} in the path")
+            folder = Path(value["maps"].replace("{dataset}", str(name)))
+            suffix = str(value.get("map_suffix") or "")
+            jobs.append(Job(str(method), str(name), folder, truth, suffix))
+    return jobs
+
+
+def _read(path: Path) -> Dict[str, Any]:
+    try:
+        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PlanError(f"{path}: expected a YAML file of data sets and methods: {error}") from None
+    if not isinstance(tree, dict):
+        raise PlanError(f"{path}: expected the keys datasets and methods, got {tree!r}")
+    return tree
+
+
+def _check_keys(path: Path, tree: Mapping[str, Any], expected: set) -> None:
+    if set(tree) != expected:
+        raise PlanError(
+            f"{path}: expected the keys {', '.join(sorted(expected))}, "
+            f"got {', '.join(map(str, tree)) or 'none'}"
+        )
+    for key in sorted(expected):
+        if not isinstance(tree[key], dict) or not tree[key]:
+            raise PlanError(f"{path}: {key}: expected names and folders, got {tree[key]!r}")
+
+
+def _data_set(path: Path, name: str, value: Any) -> DataSet:
+    known = [item.name for item in fields(DataSet)]
+    value = {"gt_dir": value} if isinstance(value, str) else value
+    if not isinstance(value, Mapping) or not set(value) <= set(known):
+        raise PlanError(
+            f"{path}: datasets.{name}: expected a folder of masks, or some of "
+            f"{', '.join(known)}, got {value!r}"
+        )
+    if not {"gt_dir", "points_dir", "density_dir"} & set(value):
+        raise PlanError(f"{path}: datasets.{name}: expected gt_dir, points_dir or density_dir")
+    return DataSet(
+        **{
+            key: str(item) if key == "mask_suffix" else Path(str(item))
+            for key, item in value.items()
+            if item is not None
+        }
+    )

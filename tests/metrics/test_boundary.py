@@ -1,0 +1,433 @@
+"""Relaxed boundary F, Boundary IoU and mean boundary accuracy."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.metrics import Picture
+from paddleseg_u2net.metrics.boundary import (
+    BoundaryIoU,
+    MeanBoundaryAccuracy,
+    RelaxedBoundaryF,
+)
+
+from .test_structure import GOOD, MASK, blob_picture, random_picture, scored, shared_maps
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from oracles import boundary_literal as literal
+
+KINDS = {
+    RelaxedBoundaryF: literal.relaxed_boundary,
+    BoundaryIoU: literal.boundary_iou,
+    MeanBoundaryAccuracy: literal.mean_boundary_accuracy,
+}
+EVERY = pytest.mark.parametrize("kind", KINDS)
+RIMS = pytest.mark.parametrize("kind", [RelaxedBoundaryF, BoundaryIoU])
+
+
+def some_picture(rng, size=None):
+    """Noise, or an object of any place and size that is hit roughly."""
+    size = tuple(rng.integers(1, 20, 2)) if size is None else size
+    if rng.random() < 0.4:
+        return random_picture(rng, size)
+    rows, columns = np.ogrid[: size[0], : size[1]]
+    both = []
+    centre, radius = rng.uniform(-2, max(size) + 2, 2), rng.uniform(0, max(size))
+    for _ in range(2):
+        centre, radius = centre + rng.normal(0, 1, 2), radius + rng.normal()
+        both.append((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < max(radius, 0) ** 2)
+    return both[0] * 0.6 + 0.1, both[1]
+
+
+def some_counted(rng, shape):
+    """Holes or a band that is ignored."""
+    counted = rng.random(shape) < rng.choice([0.5, 0.9])
+    if rng.random() < 0.5:
+        counted[:] = True
+        start = rng.integers(0, shape[1])
+        counted[:, start : start + rng.integers(1, 4)] = False
+    counted.flat[rng.integers(counted.size)] = True
+    return counted
+
+
+def same(ours, theirs, tolerance=1e-12):
+    return ours == pytest.approx(theirs, abs=tolerance, nan_ok=True)
+
+
+def square(size, corner, side):
+    mask = np.zeros(size, bool)
+    mask[corner[0] : corner[0] + side, corner[1] : corner[1] + side] = True
+    return mask
+
+
+@EVERY
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), ignore=st.booleans())
+def test_equals_the_literal_definition(kind, seed, ignore):
+    rng = np.random.default_rng(seed)
+    values, mask = some_picture(rng)
+    counted = some_counted(rng, mask.shape) if ignore else None
+    arguments = {
+        RelaxedBoundaryF: {"slack": rng.choice([0, 1, 2.5, 3]), "beta2": rng.choice([0.3, 1])},
+        BoundaryIoU: {"dilation_ratio": rng.choice([0.02, 0.1, 0.15, 3])},
+        MeanBoundaryAccuracy: {"smallest_radius": int(rng.integers(1, 5))},
+    }[kind]
+    arguments["threshold"] = rng.choice([0.5, 0.3])
+    expected = KINDS[kind](values, mask, counted, **arguments)
+    assert same(scored(kind(**arguments), values, mask, counted), expected)
+    assert np.isnan(expected) or 0 <= expected <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_relaxed_f_equals_scipys_erosion_and_distance(seed):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    rng = np.random.default_rng(seed)
+    values, mask = some_picture(rng, (40, 50))
+    rims = [one ^ ndimage.binary_erosion(one) for one in (values >= 0.5, mask)]
+    if not all(rim.any() for rim in rims):
+        return
+    precision, recall = (
+        np.mean(ndimage.distance_transform_edt(~other)[rim] <= 3)
+        for rim, other in (rims, rims[::-1])
+    )
+    expected = 1.3 * precision * recall / (0.3 * precision + recall + 1e-300)
+    assert same(scored(RelaxedBoundaryF(), values, mask), expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_boundary_iou_equals_scipys_repeated_erosion(seed):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    rng = np.random.default_rng(seed)
+    values, mask = some_picture(rng, (90, 120))  # a diagonal of 150: three erosions
+    bands = [
+        one & ~ndimage.binary_erosion(one, np.ones((3, 3)), iterations=3)
+        for one in (values >= 0.5, mask)
+    ]
+    if bands[0].any() or bands[1].any():
+        expected = (bands[0] & bands[1]).sum() / (bands[0] | bands[1]).sum()
+        assert scored(BoundaryIoU(), values, mask) == expected
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_boundary_accuracy_equals_opencvs_gradient(seed):
+    rng = np.random.default_rng(seed)
+    size = 600, 900  # radii 1, 1, 2, 3, 4
+    values, mask = (
+        cv2.resize(part.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
+        for part in blob_picture(rng)
+    )
+    values, mask = values.clip(0, 1), mask > 0.5
+    shares = []
+    for radius in (1, 1, 2, 3, 4):
+        y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+        disc = abs(x) <= np.rint(np.sqrt(radius**2 - y**2))
+        edge = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, disc.astype(np.uint8))
+        shares.append(np.mean((values >= 0.5)[edge > 0] == mask[edge > 0]))
+    assert same(scored(MeanBoundaryAccuracy(), values, mask), np.mean(shares))
+
+
+def test_values_by_hand():
+    mask = square((40, 40), (10, 10), 11)
+    values = np.roll(mask, 4, axis=1).astype(float)
+    # Each boundary has 40 pixels. Of the map's, these are within 3 of the mask's: seven columns of
+    # the two rows that both have, three columns more of each, and in the left column the three
+    # pixels next to each row. The same the other way round, so F = P = R.
+    assert scored(RelaxedBoundaryF(), values, mask) == pytest.approx((14 + 6 + 6) / 40)
+    assert scored(RelaxedBoundaryF(slack=4), values, mask) == 1
+    # One erosion: rings of 40 pixels each, of which two rows of seven columns are common.
+    assert scored(BoundaryIoU(), values, mask) == 14 / 66
+    # Radius 1: 40 pixels within, 44 without; an empty map is right on those without.
+    assert scored(MeanBoundaryAccuracy(), np.zeros(mask.shape), mask) == 44 / 84
+
+
+@EVERY
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_flips_and_turns_change_nothing(kind, seed):
+    rng = np.random.default_rng(seed)
+    picture = (*some_picture(rng), None)
+    if rng.random() < 0.5:
+        picture = (*picture[:2], some_counted(rng, picture[1].shape))
+    changes = [np.flipud, np.fliplr, np.rot90]
+    if kind is MeanBoundaryAccuracy:
+        changes = changes[:2]  # the disc is not round
+    expected = scored(kind(), *picture)
+    for change in changes:
+        changed = [None if part is None else change(part) for part in picture]
+        assert same(scored(kind(), *changed), expected)
+
+
+@RIMS
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_map_and_mask_may_change_places(kind, seed):
+    values, mask = some_picture(np.random.default_rng(seed))
+    arguments = {"beta2": 1} if kind is RelaxedBoundaryF else {}
+    there = scored(kind(**arguments), values, mask)
+    assert same(scored(kind(**arguments), mask.astype(float), values >= 0.5), there)
+
+
+@EVERY
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_perfect_map_scores_one(kind, seed):
+    rng = np.random.default_rng(seed)
+    _, mask = some_picture(rng)
+    counted = some_counted(rng, mask.shape)
+    for chosen in (None, counted):
+        score = scored(kind(), mask.astype(float), mask, chosen)
+        assert score == 1 or np.isnan(score)
+        if mask.any() and chosen is None and kind is not MeanBoundaryAccuracy:
+            assert score == 1
+
+
+def test_the_negative_of_a_mask():
+    mask = square((60, 60), (20, 20), 20)
+    negative = 1.0 - mask
+    assert scored(MeanBoundaryAccuracy(), negative, mask) == 0
+    assert scored(BoundaryIoU(), negative, mask) == 0
+    # All the mask's boundary is one pixel from the negative's, which has the picture's edge too.
+    precision = 80 / (80 + 236)
+    assert scored(RelaxedBoundaryF(), negative, mask) == pytest.approx(
+        1.3 * precision / (0.3 * precision + 1)
+    )
+
+
+@RIMS
+def test_empty_and_full_masks_and_maps(kind):
+    some = square((30, 40), (10, 10), 8)
+    empty, full = np.zeros_like(some), np.ones_like(some)
+    assert np.isnan(scored(kind(), empty.astype(float), empty))
+    assert scored(kind(), some.astype(float), empty) == 0
+    assert scored(kind(), empty.astype(float), some) == 0
+    assert scored(kind(), full.astype(float), full) == 1  # the picture's edge
+    assert scored(kind(), full.astype(float), empty) == 0
+    assert scored(kind(), full.astype(float), some) == 0
+
+
+def test_boundary_accuracy_wants_a_boundary():
+    some = square((30, 40), (10, 10), 8)
+    for mask in (np.zeros_like(some), np.ones_like(some)):
+        for values in (np.zeros(some.shape), np.ones(some.shape), some.astype(float)):
+            assert np.isnan(scored(MeanBoundaryAccuracy(), values, mask))
+    assert scored(MeanBoundaryAccuracy(), np.zeros(some.shape), some) == 32 / 60
+    assert scored(MeanBoundaryAccuracy(), np.ones(some.shape), some) == 28 / 60
+
+
+def test_pictures_of_one_pixel_and_objects_of_one():
+    on, off = np.ones((1, 1), bool), np.zeros((1, 1), bool)
+    for kind in (RelaxedBoundaryF, BoundaryIoU):
+        assert scored(kind(), on.astype(float), on) == 1
+        assert scored(kind(), off.astype(float), on) == 0
+        assert scored(kind(), on.astype(float), off) == 0
+        assert np.isnan(scored(kind(), off.astype(float), off))
+    assert np.isnan(scored(MeanBoundaryAccuracy(), on.astype(float), on))
+
+    for place in ((0, 0), (4, 5), (8, 9)):
+        mask = square((9, 10), place, 1)
+        for kind in KINDS:
+            assert scored(kind(), mask.astype(float), mask) == 1
+    dot, next_to_it = square((9, 10), (4, 4), 1), square((9, 10), (4, 5), 1)
+    assert scored(RelaxedBoundaryF(), next_to_it.astype(float), dot) == 1
+    assert scored(RelaxedBoundaryF(slack=0.99), next_to_it.astype(float), dot) == 0
+    assert scored(BoundaryIoU(), next_to_it.astype(float), dot) == 0
+    assert scored(MeanBoundaryAccuracy(), next_to_it.astype(float), dot) == 3 / 5
+
+
+def test_an_image_without_boundary_is_left_out_and_said():
+    some = square((30, 40), (10, 10), 8)
+    for kind in KINDS:
+        metric = kind()
+        metric.update(some.astype(float), some)
+        metric.update(np.zeros(some.shape), np.zeros_like(some))
+        assert (metric.images, metric.undefined, metric.compute()) == (2, 1, 1.0)
+
+
+@EVERY
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_ignored_pixels_may_be_anything(kind, seed):
+    rng = np.random.default_rng(seed)
+    values, mask = some_picture(rng)
+    counted = some_counted(rng, mask.shape)
+    expected = scored(kind(), values, mask, counted)
+    for other in (0.0, 1.0, rng.random(mask.shape)):
+        changed, flipped = np.where(counted, values, other), mask ^ ~counted
+        assert same(scored(kind(), changed, flipped, counted), expected, 0)
+
+
+@EVERY
+def test_an_object_that_ends_at_ignored_pixels_has_no_boundary_there(kind):
+    mask = np.zeros((30, 40), bool)
+    mask[:, :20] = True
+    counted = np.ones_like(mask)
+    counted[:, 20:] = False
+    # All that is seen is object: only the picture's edge is left to be hit.
+    score = scored(kind(), mask.astype(float), mask, counted)
+    assert np.isnan(score) if kind is MeanBoundaryAccuracy else score == 1
+    counted[:, :20] = False
+    counted[15, 5] = True
+    score = scored(kind(), mask.astype(float), mask, counted)
+    assert np.isnan(score)  # one pixel amid ignored ones
+
+
+@RIMS
+def test_an_error_at_ignored_pixels_is_one_of_place_only(kind):
+    """The map's object goes on to the ignored pixels: its rim is lost there, not made."""
+    mask = square((60, 60), (20, 20), 20)
+    counted = np.ones_like(mask)
+    counted[:, 45:] = False
+    values = mask.astype(float)
+    values[20:40, 40:] = 1
+    assert same(scored(kind(), values, mask, counted), KINDS[kind](values, mask, counted))
+    short = values.copy()
+    short[20:40, 44:] = 0  # now it ends before them, and has a rim that is wrong
+    assert scored(kind(), short, mask, counted) < scored(kind(), values, mask, counted)
+
+
+def test_smaller_radii_may_see_no_boundary():
+    mask = np.zeros((600, 900), bool)  # radii 1, 1, 2, 3, 4
+    mask[:, :400] = True
+    counted = np.ones_like(mask)
+    counted[:, 400:403] = False
+    # Radius 4 alone sees across, from column 399 to 403 in the middle row of its disc.
+    values = mask.astype(float)
+    values[:300, 399] = 0
+    assert scored(MeanBoundaryAccuracy(), values, mask, counted) == 0.75
+    counted[:, 403] = False
+    assert np.isnan(scored(MeanBoundaryAccuracy(), values, mask, counted))
+
+
+@EVERY
+def test_bytes_halves_and_views_score_alike(kind):
+    values, mask = blob_picture(np.random.default_rng(4))
+    levels = (values * 255).astype(np.uint8)
+    expected = scored(kind(), levels / 255, mask)
+    assert 0 < expected < 1
+    for picture in (
+        (levels, mask),
+        (levels, (mask.astype(np.uint8) * 255).view(bool)),
+        (np.asfortranarray(levels), np.repeat(mask, 2, axis=1)[:, ::2]),
+        (levels[::-1][::-1], np.asfortranarray(mask), np.ones_like(mask)),
+        ((levels / 255).astype(np.float32), mask),
+        ((levels >= 128).astype(np.float16), mask),
+    ):
+        assert scored(kind(), *picture) == expected
+
+
+@EVERY
+def test_the_threshold_is_on_the_object(kind):
+    mask = square((30, 40), (10, 10), 8)
+    assert scored(kind(), mask * 0.5, mask) == 1
+    assert scored(kind(), (mask * 128).astype(np.uint8), mask) == 1
+    assert scored(kind(), (mask * 127).astype(np.uint8), mask) < 0.6
+    assert scored(kind(threshold=0.4), (mask * 127).astype(np.uint8), mask) == 1
+
+
+@EVERY
+def test_arguments_are_left_as_they_are(kind):
+    picture = (*blob_picture(np.random.default_rng(6)), np.arange(2000).reshape(40, 50) % 3 > 0)
+    copies = [array.copy() for array in picture]
+    kind().update(*picture)
+    shared_one = Picture(*picture)
+    before = shared_one.mask.copy(), shared_one.background.copy()
+    kind().update_picture(shared_one)
+    for array, copy in zip((*picture, shared_one.mask, shared_one.background), (*copies, *before)):
+        np.testing.assert_array_equal(array, copy)
+
+
+@EVERY
+def test_merged_shards_equal_one_pass_in_any_order(kind):
+    rng = np.random.default_rng(7)
+    pictures = [blob_picture(rng) for _ in range(7)] + [(np.zeros((5, 5)), np.zeros((5, 5), bool))]
+    whole, total = kind(), kind()
+    for picture in pictures:
+        whole.update(*picture)
+    for start in (2, 0, 1):
+        part, shard = kind(), kind()
+        for picture in pictures[start::3]:
+            part.update(*picture)
+        shard.load_state(part.state())
+        total.merge(shard)
+    assert (total.images, total.undefined) == (whole.images, whole.undefined) == (8, 1)
+    alone = [scored(kind(), *picture) for picture in pictures[:7]]
+    assert total.compute() == pytest.approx(np.mean(alone), abs=1e-12)
+    assert whole.compute() == pytest.approx(np.mean(alone), abs=1e-12)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        ((GOOD, MASK.T), r"\(2, 3\).*\(3, 2\)"),
+        ((GOOD + 1, MASK), r"in \[0, 1\].*1.5"),
+        ((GOOD - 1, MASK), "-0.5"),
+        ((np.where(np.eye(2, 3), np.nan, GOOD), MASK), "nan"),
+        ((GOOD, MASK, ~MASK), "at least one pixel"),
+    ],
+)
+def test_refuses_and_counts_nothing(kind, picture, message):
+    metric = kind()
+    with pytest.raises(ValueError, match=message):
+        metric.update(*picture)
+    assert not any(value.any() for value in metric.state().values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wrong", "right"),
+    [(kind, "threshold", wrong, 0.3) for kind in KINDS for wrong in (0, 1.1, np.nan)]
+    + [(RelaxedBoundaryF, "slack", wrong, 2) for wrong in (-1, np.nan, np.inf)]
+    + [(RelaxedBoundaryF, "beta2", wrong, 1) for wrong in (0, np.nan)]
+    + [(BoundaryIoU, "dilation_ratio", wrong, 0.01) for wrong in (0, np.nan, np.inf)]
+    + [(MeanBoundaryAccuracy, "smallest_radius", wrong, 3) for wrong in (0, 1.5, np.nan, np.inf)],
+)
+def test_refuses_other_arguments(kind, name, wrong, right):
+    with pytest.raises(ValueError, match=f"{name}.*{wrong}"):
+        kind(**{name: wrong})
+    with pytest.raises(ValueError, match=name):
+        kind().merge(kind(**{name: right}))
+
+
+@pytest.mark.realdata
+def test_gives_the_reference_values(shared):
+    """The authors' published recipes, run on the same maps, gave the same to 1e-6."""
+    expected = {
+        RelaxedBoundaryF: 0.839136,
+        BoundaryIoU: 0.743651,
+        MeanBoundaryAccuracy: 0.721339,
+    }
+    metrics = [kind() for kind in KINDS]
+    deep = MeanBoundaryAccuracy(smallest_radius=3)
+    for values, mask in shared_maps(shared, "ecssd"):
+        picture = Picture(values, mask)
+        for metric in (*metrics, deep):
+            metric.update_picture(picture)
+    for metric in metrics:
+        assert (metric.images, metric.undefined) == (300, 0)
+        assert metric.compute() == pytest.approx(expected[type(metric)], abs=1e-6)
+    assert deep.compute() == pytest.approx(0.839499, abs=1e-6)
+
+
+@pytest.mark.slow
+@EVERY
+def test_takes_milliseconds(kind):
+    rows, columns = np.ogrid[:300, :400]
+    mask = (rows - 150) ** 2 + (columns - 200) ** 2 < 100**2
+    picture = Picture(np.roll(mask, 5, axis=1).astype(np.float32), mask)
+    metric, seconds = kind(), []
+    for _ in range(20):
+        start = time.process_time()
+        metric.update_picture(picture)
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 2e-3

@@ -1,0 +1,207 @@
+"""E-measure against the paper's definition, PySODMetrics, and what must hold for every map."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.metrics import Picture
+from paddleseg_u2net.metrics.enhanced import EMeasure
+
+from .test_structure import blob_picture, random_picture, random_size, shared_maps
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from oracles import enhanced_literal as literal
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def untied_picture(rng, size):
+    """A picture without a pixel exactly at twice the mean, where rounding would decide."""
+    values, mask = random_picture(rng, size)
+    return np.clip(values + rng.uniform(-1e-3, 1e-3, size), 0, 1), mask
+
+
+def measured(*picture, **settings):
+    """E curve and adaptive E of one picture."""
+    metric = EMeasure(**settings)
+    metric.update(*picture)
+    scores = metric.compute()
+    return np.append(scores.e_curve, scores.adaptive_e)
+
+
+def pysod(pictures, stretch="none"):
+    """The same by PySODMetrics, one row a picture."""
+    metric = pytest.importorskip("py_sod_metrics").Emeasure()
+    for values, mask in pictures:
+        gt = mask.astype(np.uint8) * 255 if stretch == "minmax" else mask
+        metric.step(values, gt, normalize=stretch == "minmax")
+    return np.column_stack([metric.changeable_ems, metric.adaptive_ems])
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, st.booleans(), st.sampled_from(["n-1", "n"]))
+def test_equals_the_literal_definition(seed, ignore, divisor):
+    rng = np.random.default_rng(seed)
+    values, mask = untied_picture(rng, random_size(rng))
+    counted = rng.random(mask.shape) < 0.7 if ignore else np.ones_like(mask)
+    counted.flat[0] = True
+    some = np.sort(rng.choice(256, 20, replace=False))[::-1]
+    curve, adaptive = literal.e_measure(values, mask, counted, divisor, some)
+    got = measured(values, mask, counted, divisor=divisor)
+    np.testing.assert_allclose(got[np.append(255 - some, 256)], [*curve, adaptive], atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_equals_pysodmetrics(seed):
+    rng = np.random.default_rng(seed)
+    values, mask = untied_picture(rng, rng.integers(2, 30, 2))
+    np.testing.assert_allclose(measured(values, mask), pysod([(values, mask)])[0], atol=1e-12)
+    levels = (255 * values).astype(np.uint8)
+    got = measured(levels, mask, stretch="minmax")[:-1]  # bytes may be tied
+    np.testing.assert_allclose(got, pysod([(levels, mask)], "minmax")[0, :-1], atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_lies_in_bounds_and_does_not_depend_on_the_order_of_the_pixels(seed):
+    rng = np.random.default_rng(seed)
+    values, mask = random_picture(rng, random_size(rng))
+    expected = measured(values, mask, divisor="n")
+    assert np.all((expected >= 0) & (expected <= 1 + 1e-12))
+    pixels = mask.size
+    np.testing.assert_allclose(measured(values, mask) * max(pixels - 1, 1) / pixels, expected)
+    for turn in (np.flipud, np.fliplr, np.transpose):
+        # The mean of the map, hence its adaptive threshold, depends on the order in its last bit.
+        got = measured(turn(values), turn(mask), divisor="n")
+        np.testing.assert_array_equal(got[:-1], expected[:-1])
+
+
+def test_empty_and_full_masks_and_constant_maps_score_as_in_pysodmetrics():
+    some = np.zeros((9, 8), bool)
+    some[2:5, 1:4] = True
+    for constant in (0, 0.25, 1):
+        values = np.full((9, 8), float(constant))
+        for mask in (some, ~some, np.zeros_like(some), np.ones_like(some)):
+            got = measured(values, mask)
+            np.testing.assert_allclose(got, pysod([(values, mask)])[0], atol=1e-12)
+            np.testing.assert_array_equal(measured(values, mask, stretch="minmax"), got)
+    # Nothing positive above the level 255, everything at the level 0.
+    assert measured(values / 2, some, divisor="n")[[0, 255]] == pytest.approx(0.25)
+    assert measured(values / 2, np.zeros_like(some), divisor="n")[[0, 255]].tolist() == [1, 0]
+    assert measured(values / 2, np.ones_like(some), divisor="n")[[0, 255]].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("divisor", ["n-1", "n"])
+def test_one_pixel_is_right_or_wrong(divisor):
+    for value, inside in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        got = measured(
+            np.full((1, 1), float(value)), np.full((1, 1), bool(inside)), divisor=divisor
+        )
+        assert got[0] == (value == inside)
+
+
+def test_a_perfect_map_scores_one_and_its_negative_nothing():
+    _, mask = blob_picture(np.random.default_rng(0))
+    perfect, wrong = (measured(each.astype(float), mask, divisor="n") for each in (mask, ~mask))
+    assert perfect[:255] == pytest.approx(1) and perfect[256] == pytest.approx(1)
+    assert wrong[:255] == pytest.approx(0, abs=1e-12)
+    assert measured(mask.astype(float), mask)[0] == pytest.approx(2000 / 1999)
+    one = np.zeros((5, 7), bool)
+    one[3, 2] = True
+    assert measured(one.astype(float), one, divisor="n")[:255] == pytest.approx(1)
+
+
+def test_ignored_pixels_are_no_pixels():
+    rng = np.random.default_rng(1)
+    values, mask = blob_picture(rng)
+    counted = np.zeros_like(mask)
+    counted[3:30, 5:45] = True
+    for stretch in ("none", "minmax", "max"):
+        expected = measured(values[3:30, 5:45], mask[3:30, 5:45], stretch=stretch)
+        changed = np.where(counted, values, rng.random(mask.shape))
+        got = measured(changed, mask ^ ~counted, counted, stretch=stretch)
+        np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_bytes_halves_and_views_score_alike():
+    values, mask = blob_picture(np.random.default_rng(2))
+    levels = (values * 255).astype(np.uint8)
+    expected = measured(levels, mask)
+    for picture in (
+        (levels / 255, mask),
+        (np.asfortranarray(levels), (mask.astype(np.uint8) * 255).view(bool)),
+        ((levels / 255).astype(np.float32)[::-1][::-1], np.repeat(mask, 2, axis=1)[:, ::2]),
+    ):
+        np.testing.assert_array_equal(measured(*picture), expected)
+    half = (levels // 16 * 16 / 256).astype(np.float16)
+    np.testing.assert_array_equal(measured(half, mask), measured(half.astype(np.float64), mask))
+
+
+def test_merged_shards_equal_one_pass_and_the_mean_of_the_curves():
+    rng = np.random.default_rng(3)
+    pictures = [blob_picture(rng) for _ in range(7)]
+    whole, total = EMeasure(), EMeasure()
+    for picture in pictures:
+        whole.update_picture(Picture(*picture))
+    for start in (2, 0, 1):
+        part, shard = EMeasure(), EMeasure()
+        for picture in pictures[start::3]:
+            part.update(*picture)
+        shard.load_state(part.state())
+        total.merge(shard)
+    scores, mean = total.compute(), np.mean([measured(*picture) for picture in pictures], axis=0)
+    assert total.images == whole.images == 7
+    np.testing.assert_allclose(scores.e_curve, whole.compute().e_curve, atol=1e-12)
+    np.testing.assert_allclose(scores.e_curve, mean[:-1], atol=1e-12)
+    assert scores.max_e == scores.e_curve.max()
+    assert scores.mean_e == scores.e_curve.mean()
+    assert scores.adaptive_e == pytest.approx(mean[-1], abs=1e-12)
+    assert scores.thresholds.tolist() == list(range(255, -1, -1))
+    total.reset()
+    assert total.images == 0 and np.isnan(total.compute().max_e)
+
+
+def test_refuses_other_arguments_and_values():
+    with pytest.raises(ValueError, match="divisor.*n-1, n.*'N'"):
+        EMeasure(divisor="N")
+    with pytest.raises(ValueError, match="divisor"):
+        EMeasure().merge(EMeasure(divisor="n"))
+    with pytest.raises(ValueError, match="stretch"):
+        EMeasure().merge(EMeasure(stretch="max"))
+    metric = EMeasure()
+    with pytest.raises(ValueError, match=r"in \[0, 1\].*1.5"):
+        metric.update(np.full((2, 2), 1.5), np.ones((2, 2), bool))
+    assert not any(value.any() for value in metric.state().values())
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "max_e", "mean_e", "adaptive_e"),
+    [("ecssd", 0.96029, 0.94454, 0.93431), ("dss", 0.82068, 0.78743, 0.79471)],
+)
+def test_gives_the_reference_values(shared, name, max_e, mean_e, adaptive_e):
+    metric = EMeasure(stretch="minmax")
+    for picture in shared_maps(shared, name):
+        metric.update(*picture)
+    scores = metric.compute()
+    assert metric.images == 300
+    assert scores.max_e == pytest.approx(max_e, abs=6e-6)
+    assert scores.mean_e == pytest.approx(mean_e, abs=6e-6)
+    assert scores.adaptive_e == pytest.approx(adaptive_e, abs=6e-6)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["ecssd", "dss"])
+def test_equals_pysodmetrics_on_real_maps(shared, name):
+    pictures = list(shared_maps(shared, name))
+    ours = [measured(*picture, stretch="minmax") for picture in pictures]
+    # Its mean, hence its adaptive threshold, is rounded; a pixel at that threshold may go either
+    # way. No picture of the two sets has one.
+    np.testing.assert_allclose(ours, pysod(pictures, "minmax"), rtol=0, atol=1e-12)

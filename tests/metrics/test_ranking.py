@@ -1,0 +1,428 @@
+"""Areas under ROC and PR curves, over all pixels and image by image."""
+
+from __future__ import annotations
+
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc, RocAuc
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from oracles import ranking_literal as literal
+
+BY_IMAGE = pytest.mark.parametrize("kind", [AveragePrecision, MeanRoc])
+SEEDS = st.integers(0, 2**32 - 1)
+few = settings(max_examples=25, deadline=None)
+
+
+def sigmoid_picture(rng, size=(9, 11), dtype=np.float32, spread=12.0):
+    """A map as sigmoids make it, crowded near 0 and 1, and a mask that it mostly hits."""
+    mask = rng.random(size) < rng.uniform(0.1, 0.6)
+    mask.flat[:2] = True, False
+    logits = rng.normal(np.where(mask, 4, -4), spread)
+    return (1 / (1 + np.exp(-logits))).astype(dtype), mask
+
+
+def byte_picture(rng, size=(9, 11)):
+    values, mask = sigmoid_picture(rng, size, spread=4.0)
+    return np.round(values * 255).astype(np.uint8), mask
+
+
+def softmax_picture(rng, classes=4, size=(8, 7)):
+    logits = rng.normal(0, 4, (classes, *size))
+    label = rng.integers(0, classes, size)
+    np.put_along_axis(logits, label[None], logits.max(axis=0) * 0.8, axis=0)
+    exponents = np.exp(logits)
+    return (exponents / exponents.sum(axis=0)).astype(np.float32), label
+
+
+def counted(pictures, metric=None):
+    metric = metric or RocAuc()
+    for picture in pictures:
+        metric.update(*picture)
+    return metric
+
+
+def roc(*pictures):
+    return counted(pictures).compute()
+
+
+def sklearn_auc(values, inside):
+    return pytest.importorskip("sklearn.metrics").roc_auc_score(
+        inside.ravel(), values.ravel().astype(float)
+    )
+
+
+@few
+@given(SEEDS, st.sampled_from([np.uint8, np.float16, np.float32, np.float64]))
+def test_maps_of_eight_bits_are_exact(seed, dtype):
+    rng = np.random.default_rng(seed)
+    pictures = [byte_picture(rng, (6, 5)) for _ in range(2)]
+    # Divided in double and then rounded, or divided in the narrow type: the same numbers.
+    given_as = [(v if dtype is np.uint8 else (v / 255).astype(dtype), m) for v, m in pictures]
+    scores = roc(*given_as)
+    values, mask = (np.concatenate(arrays).ravel() for arrays in zip(*pictures))
+    assert scores.auc == pytest.approx(literal.auc(values.tolist(), mask.tolist()), abs=1e-14)
+    assert scores.auc == pytest.approx(sklearn_auc(values, mask), abs=1e-14)
+    assert scores.auc_error == 0
+
+
+def test_bytes_and_their_floats_may_be_mixed_and_stay_exact():
+    rng = np.random.default_rng(1)
+    levels, mask = byte_picture(rng, (60, 50))
+    for dtype in (np.float32, np.float64):
+        scores = roc((levels, mask), ((levels / dtype(255)).astype(dtype), mask))
+        assert scores.auc_error == 0
+        assert scores.auc == pytest.approx(sklearn_auc(levels, mask), abs=1e-14)
+
+
+@few
+@given(SEEDS, st.sampled_from([np.float16, np.float32, np.float64]), st.floats(0.1, 30))
+def test_other_maps_are_within_the_stated_bounds(seed, dtype, spread):
+    rng = np.random.default_rng(seed)
+    values, mask = sigmoid_picture(rng, dtype=dtype, spread=spread)
+    if rng.random() < 0.5:  # all values near one another, to have many of them in one bin
+        values = (0.3 + values / 1000).astype(dtype)
+    levels, other = byte_picture(rng)
+    for pictures in ([(values, mask)], [(values, mask), (levels, other)]):
+        scores = roc(*pictures)
+        flat = [v.astype(float) / (255 if v.dtype == np.uint8 else 1) for v, _ in pictures]
+        flat, inside = np.concatenate(flat), np.concatenate([m for _, m in pictures])
+        exact = sklearn_auc(flat, inside)
+        assert abs(scores.auc - exact) <= scores.auc_error + 1e-14
+
+
+def test_the_bounds_are_those_of_pairs_in_one_bin_and_no_wider():
+    rng = np.random.default_rng(2)
+    values = (0.25 + rng.random((8, 9)) / 64).astype(np.float32)
+    mask = rng.random((8, 9)) < 0.4
+    scores = roc((values, mask))
+    edges = scores.thresholds[::-1]
+    low, high = literal.auc_bounds(
+        values.ravel().tolist(),
+        mask.ravel().tolist(),
+        partial(np.searchsorted, edges, side="right"),
+    )
+    assert scores.auc_error > 0.01
+    assert scores.auc - scores.auc_error == pytest.approx(low, abs=1e-12)
+    assert scores.auc + scores.auc_error == pytest.approx(high, abs=1e-12)
+
+
+def test_what_sigmoids_crowd_near_0_and_1_is_told_apart():
+    rng = np.random.default_rng(3)
+    mask = rng.random((300, 400)) < 0.3
+    for shift in (-14, 9):  # all of the map below 1e-4, or above 0.99
+        logits = rng.normal(np.where(mask, 1, -1) + shift, 1.0)
+        values = (1 / (1 + np.exp(-logits))).astype(np.float32)
+        scores, exact = roc((values, mask)), sklearn_auc(values, mask)
+        assert abs(scores.auc - exact) < 1e-5 and scores.auc_error < 1e-3
+        even = counted([(np.round(values * 255) / 255, mask)]).compute()
+        assert abs(even.auc - exact) > 0.01  # so the map is hard enough
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_curve_counts_pixels_at_or_above_each_threshold(dtype):
+    rng = np.random.default_rng(4)
+    edges = roc(sigmoid_picture(rng)).thresholds[:0:-1]
+    beside = np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, 1)]).astype(dtype)
+    deep = 10 ** rng.uniform(-44, 0, 500)
+    values = np.concatenate([beside, deep, 1 - deep, [0.0, -0.0, 1.0, 0.5]]).astype(dtype)[None]
+    mask = rng.random(values.shape) < 0.5
+    scores = roc((values, mask))
+    assert (np.diff(scores.thresholds) < 0).all() and scores.thresholds[-1] == 0
+    for rate, some in (
+        (scores.true_positive_rate, values[mask]),
+        (scores.false_positive_rate, values[~mask]),
+    ):
+        below = np.searchsorted(np.sort(some.astype(float)), scores.thresholds)
+        np.testing.assert_allclose(rate[0], 1 - below / some.size, rtol=0, atol=1e-12)
+        assert rate[0, 0] == 0 and rate[0, -1] == pytest.approx(1)
+
+
+def test_the_area_is_that_under_the_curve():
+    scores = roc(sigmoid_picture(np.random.default_rng(5), (40, 50)))
+    points = list(zip(scores.false_positive_rate[0], scores.true_positive_rate[0]))
+    assert literal.trapezoids(points) == pytest.approx(scores.auc, abs=1e-12)
+
+
+@few
+@given(SEEDS, st.integers(2, 5))
+def test_every_class_is_ranked_against_the_rest(seed, classes):
+    rng = np.random.default_rng(seed)
+    values, label = softmax_picture(rng, classes)
+    label.flat[: 2 * classes] = np.tile(np.arange(classes), 2)
+    ignored = label.copy()
+    ignored[0, 0] = ignored[3, 4] = 255
+    kept = ignored != 255
+    scores = counted([(values, ignored)], RocAuc(classes)).compute()
+    for number in range(classes):
+        exact = sklearn_auc(values[number][kept], label[kept] == number)
+        assert abs(scores.class_auc[number] - exact) <= scores.class_auc_error[number] + 1e-14
+    assert scores.auc == pytest.approx(scores.class_auc.mean(), abs=1e-14)
+    assert scores.auc_error == pytest.approx(scores.class_auc_error.mean(), abs=1e-14)
+    if classes == 2:
+        # The second probability is one minus the first, to rounding.
+        difference = abs(scores.class_auc[0] - scores.class_auc[1])
+        assert difference <= scores.class_auc_error.sum() + 1e-12
+
+
+def test_bytes_of_many_classes_are_exact_and_equal_scikit_learn():
+    metrics = pytest.importorskip("sklearn.metrics")
+    values, label = softmax_picture(np.random.default_rng(6), 4, (30, 20))
+    levels = np.round(values * 255).astype(np.uint8)
+    scores = counted([(levels, label)], RocAuc(4)).compute()
+    one_hot = np.eye(4)[label.ravel()]
+    expected = metrics.roc_auc_score(one_hot, levels.reshape(4, -1).T, average=None)
+    np.testing.assert_allclose(scores.class_auc, expected, rtol=0, atol=1e-13)
+    assert scores.auc == pytest.approx(expected.mean(), abs=1e-13) and scores.auc_error == 0
+
+
+def test_a_class_that_nobody_or_everybody_is_has_no_area():
+    values, mask = sigmoid_picture(np.random.default_rng(7))
+    for constant in (np.zeros_like(mask), np.ones_like(mask)):
+        scores = roc((values, constant))
+        assert np.isnan([scores.auc, scores.auc_error, *scores.class_auc]).all()
+    three = np.stack([1 - values, values, values / 2])
+    scores = counted([(three, mask.astype(np.uint8))], RocAuc(3)).compute()
+    np.testing.assert_array_equal(np.isnan(scores.class_auc), [False, False, True])
+    assert scores.auc == pytest.approx(scores.class_auc[:2].mean())
+    assert np.isnan(RocAuc(2).compute().auc)
+
+
+def test_ignored_pixels_and_soft_labels():
+    rng = np.random.default_rng(8)
+    values, mask = sigmoid_picture(rng)
+    expected = roc((values, mask)).auc
+    soft = np.where(mask, rng.uniform(0.5, 1, mask.shape), rng.uniform(0, 0.499, mask.shape))
+    assert roc((values, soft)).auc == expected
+    assert roc((values, mask.astype(np.int32))).auc == expected
+    ignored = rng.random(mask.shape) < 0.2
+    ignored.flat[:2] = False
+    label = np.where(ignored, 255, mask).astype(np.uint8)
+    for other in (0, 1, rng.random(mask.shape)):
+        changed = np.where(ignored, other, values).astype(np.float32)
+        scores = roc((changed, label), (changed, np.full_like(label, 255)))
+        assert scores.auc == roc((values[~ignored][None], mask[~ignored][None])).auc
+    assert (
+        counted([(values, np.where(mask, 7, 0))], RocAuc(ignore_index=7)).compute().auc_error != 0
+    )
+
+
+def test_perfect_inverted_and_constant_maps():
+    mask = sigmoid_picture(np.random.default_rng(9))[1]
+    for values, expected in ((mask, 1), (~mask, 0), (np.full(mask.shape, 0.3), 0.5)):
+        for dtype in (np.float16, np.float32, np.float64):
+            assert roc((values.astype(dtype), mask)).auc == expected
+            one = counted([(values.astype(dtype), mask)], MeanRoc()).compute()
+            assert one.auc == one.auc_of_mean_curve == expected
+        share = mask.mean()
+        precision = counted([(values.astype(float), mask)], AveragePrecision()).compute()
+        assert precision == pytest.approx(1 if expected == 1 else share)
+
+
+@few
+@given(SEEDS, st.booleans())
+def test_inversion_flips_and_views(seed, as_bytes):
+    rng = np.random.default_rng(seed)
+    values, mask = byte_picture(rng) if as_bytes else sigmoid_picture(rng)
+    expected = roc((values, mask))
+    assert 0 <= expected.auc <= 1
+    inverted = 255 - values if as_bytes else 1 - values.astype(np.float64)
+    mirrored = roc((inverted, mask))
+    difference = abs(mirrored.auc - (1 - expected.auc))
+    assert difference <= mirrored.auc_error + expected.auc_error + 1e-12
+    for kind in (RocAuc, AveragePrecision, MeanRoc):
+        state = counted([(values, mask)], kind()).state()
+        for view in (
+            lambda a: a[::-1],
+            lambda a: a[:, ::-1],
+            lambda a: a.T,
+            lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+            lambda a: a.reshape(1, -1),
+        ):
+            for name, value in counted([(view(values), view(mask))], kind()).state().items():
+                np.testing.assert_array_equal(value, state[name])
+
+
+@pytest.mark.parametrize("kind", [RocAuc, AveragePrecision, MeanRoc])
+def test_merged_shards_equal_one_pass_in_any_order(kind):
+    rng = np.random.default_rng(10)
+    pictures = [sigmoid_picture(rng) for _ in range(4)] + [byte_picture(rng) for _ in range(3)]
+    whole, total = counted(pictures, kind()), kind()
+    for start in (2, 0, 1):
+        shard = kind()
+        shard.load_state(counted(pictures[start::3], kind()).state())
+        total.merge(shard)
+    for name, value in whole.state().items():
+        tolerance = 0 if value.dtype == np.int64 else 1e-12
+        np.testing.assert_allclose(total.state()[name], value, rtol=0, atol=tolerance)
+    total.reset()
+    assert not any(value.any() for value in total.state().values())
+
+
+def test_refuses_to_merge_what_was_made_otherwise():
+    for other in (RocAuc(2), RocAuc(ignore_index=0)):
+        with pytest.raises(ValueError, match="different arguments"):
+            RocAuc().merge(other)
+    with pytest.raises(ValueError, match="different arguments"):
+        AveragePrecision().merge(AveragePrecision("max"))
+    with pytest.raises(ValueError, match="num_classes >= 1, got 0"):
+        RocAuc(0)
+
+
+GOOD, MASK = np.full((2, 3), 0.5), np.eye(2, 3, dtype=bool)
+
+
+@pytest.mark.parametrize(
+    ("classes", "picture", "message"),
+    [
+        (1, (GOOD, MASK.T), r"got probabilities \(2, 3\) and label \(3, 2\)"),
+        (1, (GOOD[None], MASK), r"got probabilities \(1, 2, 3\)"),
+        (1, (GOOD.ravel(), MASK.ravel()), r"label \(6,\)"),
+        (1, (GOOD.astype(int), MASK), "float dtype.*int64"),
+        (1, (GOOD + 1, MASK), r"in \[0, 1\].*1.5"),
+        (1, (GOOD - 1, MASK), "-0.5"),
+        (1, (np.where(MASK, np.nan, GOOD), MASK), "nan"),
+        (1, (GOOD, np.full((2, 3), 2)), r"labels \(except the ignored 255\) in \[0, 1\].*2"),
+        (1, (GOOD, np.full((2, 3), np.nan)), "nan"),
+        (2, (GOOD, MASK.astype(int)), r"\(2, 'H', 'W'\).*\(2, 3\)"),
+        (2, (np.stack([GOOD] * 3), MASK.astype(int)), r"\(3, 2, 3\)"),
+        (2, (np.stack([GOOD] * 2), MASK.astype(float)), "integer dtype, got float64"),
+        (2, (np.stack([GOOD] * 2), MASK + 1), r"in \[0, 2\), got 1..2"),
+        (2, (np.stack([GOOD] * 2), MASK - 1), r"got -1..0"),
+    ],
+)
+def test_refuses_and_counts_nothing(classes, picture, message):
+    metric = RocAuc(classes)
+    with pytest.raises(ValueError, match=message):
+        metric.update(*picture)
+    assert not any(value.any() for value in metric.state().values())
+
+
+def test_one_pixel_and_no_pixel():
+    metric = counted([(np.full((1, 1), 0.3), np.ones((1, 1), bool))])
+    assert np.isnan(metric.compute().auc)
+    metric.update(np.full((1, 1), 0.2), np.zeros((1, 1), bool))
+    assert metric.compute().auc == 1
+    metric.update(np.zeros((0, 3)), np.zeros((0, 3), bool))
+    assert metric.compute().auc == 1
+    one = (np.full((1, 1), 0.3), np.ones((1, 1), bool))
+    assert counted([one], AveragePrecision()).compute() == 1
+    assert counted([one], MeanRoc()).undefined == 1
+
+
+@few
+@given(SEEDS, st.booleans())
+def test_scores_by_image_equal_the_literal_definition(seed, ignore):
+    rng = np.random.default_rng(seed)
+    values, mask = sigmoid_picture(rng, (6, 7), np.float64, spread=3.0)
+    chosen = rng.random(mask.shape) < 0.7 if ignore else np.ones_like(mask)
+    chosen.flat[:2] = True
+    some, inside = values[chosen], mask[chosen]
+    precision = counted([(values, mask, chosen)], AveragePrecision()).compute()
+    assert precision == pytest.approx(literal.average_precision(some, inside), abs=1e-12)
+    scores = counted([(values, mask, chosen)], MeanRoc()).compute()
+    expected = literal.rates(some, inside)
+    np.testing.assert_allclose(scores.false_positive_rate, [x for x, _ in expected], atol=1e-12)
+    np.testing.assert_allclose(scores.true_positive_rate, [y for _, y in expected], atol=1e-12)
+    by_pairs = literal.auc(literal.levels(some), inside.tolist())
+    assert scores.auc == pytest.approx(by_pairs, abs=1e-12)
+    assert scores.auc_of_mean_curve == pytest.approx(by_pairs, abs=1e-12)
+
+
+@pytest.mark.parametrize("stretch", ["none", "minmax", "max"])
+def test_scores_by_image_equal_scikit_learn_on_bytes(stretch):
+    theirs = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(11)
+    pictures = [byte_picture(rng, (50, 40)) for _ in range(5)]
+    precision, areas = AveragePrecision(stretch), MeanRoc(stretch)
+    for metric in (precision, areas):
+        counted(pictures, metric)
+    flat = [(mask.ravel(), levels.ravel().astype(float)) for levels, mask in pictures]
+    # From 0 to 255 already, so that no stretch joins two levels.
+    assert all(levels.min() == 0 and levels.max() == 255 for levels, _ in pictures)
+    expected = np.mean([theirs.average_precision_score(*pair) for pair in flat])
+    assert precision.compute() == pytest.approx(expected, abs=1e-12)
+    expected = np.mean([theirs.roc_auc_score(*pair) for pair in flat])
+    assert areas.compute().auc == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_mean_curve_has_another_area_than_the_mean_image():
+    rng = np.random.default_rng(12)
+    bright, mask = byte_picture(rng, (30, 30))
+    pictures = [(bright, mask), (bright // 4, mask)]
+    scores = counted(pictures, MeanRoc()).compute()
+    alone = [counted([one], MeanRoc()).compute() for one in pictures]
+    assert scores.auc == pytest.approx((alone[0].auc + alone[1].auc) / 2, abs=1e-12)
+    mean = sum(np.array([one.false_positive_rate, one.true_positive_rate]) for one in alone) / 2
+    points = [(0, 0), *mean.T]
+    assert scores.auc_of_mean_curve == pytest.approx(literal.trapezoids(points), abs=1e-12)
+    assert abs(scores.auc - scores.auc_of_mean_curve) > 1e-3
+
+
+@BY_IMAGE
+def test_images_without_a_curve_are_counted_and_left_out(kind):
+    values, mask = sigmoid_picture(np.random.default_rng(13))
+    metric = kind()
+    assert metric.images == metric.undefined == 0
+    empty = np.zeros_like(mask)
+    metric.update(values, empty)
+    assert (metric.images, metric.undefined) == (1, 1)
+    alone = metric.compute()
+    assert np.isnan(alone if kind is AveragePrecision else alone.auc_of_mean_curve)
+    metric.update(values, mask)
+    metric.update(values, mask, ~mask)  # the object is ignored
+    assert (metric.images, metric.undefined) == (3, 2)
+    area = metric.compute()
+    expected = counted([(values, mask)], kind()).compute()
+    if kind is AveragePrecision:
+        assert area == expected
+        assert counted([(values, ~empty)], AveragePrecision()).compute() == 1
+    else:
+        assert (area.auc, area.auc_of_mean_curve) == (expected.auc, expected.auc_of_mean_curve)
+        np.testing.assert_array_equal(area.true_positive_rate, expected.true_positive_rate)
+        assert counted([(values, ~empty)], MeanRoc()).undefined == 1
+
+
+@BY_IMAGE
+def test_stretching(kind):
+    values, mask = sigmoid_picture(np.random.default_rng(14), dtype=np.float64, spread=3.0)
+    values.flat[2:4] = 0, 1
+
+    def score(stretch, some):
+        result = counted([(some, mask)], kind(stretch)).compute()
+        return result if kind is AveragePrecision else result.auc
+
+    expected = score("none", values)
+    assert score("max", values / 128) == pytest.approx(expected, abs=1e-12)
+    assert score("minmax", 0.25 + values / 128) == pytest.approx(expected, abs=1e-3)
+    assert abs(score("none", values / 128) - expected) > 1e-3
+
+
+def test_arguments_are_left_as_they_are():
+    rng = np.random.default_rng(15)
+    values, mask = sigmoid_picture(rng)
+    label = np.where(rng.random(mask.shape) < 0.2, 255, mask).astype(np.uint8)
+    for array in (values, mask, label):
+        array.flags.writeable = False
+    for kind in (RocAuc, AveragePrecision, MeanRoc):
+        counted([(values, mask)], kind())
+    roc((values, label), (values.astype(np.float64), label))
+
+
+@pytest.mark.slow
+def test_takes_about_a_millisecond_an_image():
+    values, mask = sigmoid_picture(np.random.default_rng(16), (300, 400))
+    metric, seconds = RocAuc(), []
+    for _ in range(50):
+        start = time.process_time()
+        metric.update(values, mask)
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 3e-3

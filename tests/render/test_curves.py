@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import threading
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.render.curves import Curve, Panel, _look, as_png, draw, save
+
+X = np.linspace(0, 1, 50)
+
+
+def panel(*labels, title="DUTS-TE", **limits):
+    curves = [Curve(label, X, 1 - X ** (2 + number)) for number, label in enumerate(labels)]
+    return Panel(title, "recall", "precision", curves, **limits)
+
+
+def methods(count):
+    return [f"method {number}" for number in range(count)]
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def legend_of(figure):
+    """The only legend and whether it stands in a panel."""
+    inside = [axes.get_legend() for axes in figure.axes if axes.get_legend() is not None]
+    assert len(inside) + len(figure.legends) == 1
+    return [*inside, *figure.legends][0], bool(inside)
+
+
+def texts(figure):
+    return [text.get_text() for text in legend_of(figure)[0].get_texts()]
+
+
+def drawn(figure):
+    """The figure's paper in pixels and its renderer, with every text in its place."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas.get_width_height(), canvas.get_renderer()
+
+
+def overhang(figure):
+    """Pixels by which any text leaves the paper."""
+    import matplotlib.text
+
+    (width, height), renderer = drawn(figure)
+    items = [item for item in figure.findobj(matplotlib.text.Text) if item.get_visible()]
+    boxes = [item.get_window_extent(renderer) for item in items if item.get_text()]
+    return max(max(-box.x0, -box.y0, box.x1 - width, box.y1 - height) for box in boxes)
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def test_lines_are_the_curves():
+    figure = draw([panel("a", "b", x_limits=(0, 1), y_limits=(0.2, 0.9)), panel("c", title="X")])
+    first, second = figure.axes
+    np.testing.assert_array_equal(first.lines[1].get_ydata(), 1 - X**3)
+    np.testing.assert_array_equal(first.lines[1].get_xdata(), X)
+    assert first.get_xlim() == (0, 1) and first.get_ylim() == (0.2, 0.9)
+    assert second.get_ylim() != (0.2, 0.9)
+    assert [first.get_title(), second.get_title()] == ["DUTS-TE", "X"]
+    assert [first.get_xlabel(), first.get_ylabel()] == ["recall", "precision"]
+
+
+def test_a_method_looks_the_same_in_every_panel():
+    figure = draw([panel("a", "b", "c"), panel("c", "a")])
+    first, second = ([line.get_color() for line in axes.lines] for axes in figure.axes)
+    assert second == [first[2], first[0]]
+
+
+def test_looks_differ_for_28_methods():
+    looks = [_look(number) for number in range(28)]
+    assert len({(look["color"], str(look["linestyle"])) for look in looks}) == 28
+    assert len({look["color"] for look in looks[:7]}) == 7
+    lines = draw([panel(*methods(28))]).axes[0].lines
+    assert [line.get_color() for line in lines] == [look["color"] for look in looks]
+    assert [line.get_linestyle() == "-" for line in lines] == [True] * 7 + [False] * 21
+
+
+def test_gaps_single_points_and_nothing():
+    curves = [
+        Curve("gap", X, np.where(X > 0.5, np.nan, X)),
+        Curve("point", np.array([0.5]), np.array([0.5])),
+        Curve("one left", np.array([0.2, 0.4]), np.array([0.5, np.nan])),
+        Curve("none", np.full(3, np.nan), np.zeros(3)),
+        Curve("empty", np.array([]), np.array([])),
+    ]
+    figure = draw([Panel("p", "x", "y", curves)])
+    markers = [line.get_marker() for line in figure.axes[0].lines]
+    assert [marker == "o" for marker in markers] == [False, True, True, False, False]
+    assert texts(figure) == ["gap", "point", "one left", "none", "empty"]
+    as_png(figure, 50)
+
+
+def test_a_panel_without_curves():
+    as_png(draw([Panel("p", "x", "y", [])]), 50)
+    as_png(draw([Panel("p", "x", "y", []), Panel("p", "x", "y", [])]), 50)
+
+
+# ---------------------------------------------------------------- legend and layout
+
+
+@pytest.mark.parametrize(
+    ("panels", "count", "inside"), [(1, 1, True), (1, 6, True), (1, 7, False), (2, 2, False)]
+)
+def test_legend_stands_inside_or_below(panels, count, inside):
+    labels = methods(count)[::-1]
+    figure = draw([panel(*labels)] * panels)
+    assert texts(figure) == labels
+    assert legend_of(figure)[1] is inside
+
+
+def test_names_are_written_as_they_are():
+    names = ["_x", "$a$", "a_b^c", r"\alpha", "U²-Net", "<b>", "50%", "two\nlines"]
+    figure = draw([panel(*names, title="$x$")])
+    # A dollar sign behind a backslash is a dollar sign for Matplotlib.
+    shown = [text.replace(r"\$", "$") for text in texts(figure)]
+    assert shown == [*names[:-1], "two lines"]
+    assert figure.axes[0].get_title() == r"\$x\$"
+    as_png(figure, 50)
+
+
+def test_a_formula_in_a_name_is_no_formula():
+    # As a formula this would be an error.
+    as_png(draw([panel(r"$\frac{$")]), 50)
+    as_png(draw([panel(r"$\nonsense$")]), 50)
+
+
+def test_names_beyond_the_font_are_drawn(recwarn):
+    as_png(draw([panel("图像", "\udc80")]), 50)
+
+
+@pytest.mark.parametrize("panels", [1, 4, 5])
+@pytest.mark.parametrize("labels", [methods(1), methods(20), ["W" * 70, ""]], ids=[1, 20, "long"])
+def test_everything_is_on_the_paper(panels, labels):
+    figure = draw([panel(*labels, x_limits=(0, 1), y_limits=(0, 1))] * panels)
+    assert len(figure.axes) == panels
+    assert overhang(figure) <= 1
+
+
+def test_panels_and_legend_do_not_overlap():
+    figure = draw([panel(*methods(20), title=str(number)) for number in range(5)])
+    _, renderer = drawn(figure)
+    boxes = [axes.get_tightbbox(renderer) for axes in figure.axes]
+    boxes.append(legend_of(figure)[0].get_window_extent(renderer))
+    for number, one in enumerate(boxes):
+        for other in boxes[:number]:
+            apart_x = min(one.x1, other.x1) - max(one.x0, other.x0)
+            apart_y = min(one.y1, other.y1) - max(one.y0, other.y0)
+            assert apart_x <= 0.5 or apart_y <= 0.5
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_png(tmp_path):
+    figure = draw([panel("a", "b")])
+    save(figure, tmp_path / "deep" / "curves.PNG")
+    data = (tmp_path / "deep" / "curves.PNG").read_bytes()
+    assert data == as_png(figure)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.format == "PNG" and not {"Software", "date"} & set(picture.info)
+        assert picture.size[0] == pytest.approx(figure.get_figwidth() * 300, abs=1)
+    image = pixels(data)
+    assert (image[0] == 255).all()
+    for color in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
+        assert (abs(image - color).max(axis=2) < 8).sum() > 500
+
+
+def test_pdf_has_fonts_and_no_date(tmp_path):
+    save(draw([panel("a", "b")]), tmp_path / "curves.pdf")
+    data = (tmp_path / "curves.pdf").read_bytes()
+    assert data.startswith(b"%PDF") and b"%%EOF" in data
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", data, re.S)
+    everything = data + b"".join(_unpacked(stream) for stream in streams)
+    # Type 42 is TrueType; in PDF it is embedded as CIDFontType2.
+    assert b"/TrueType" in everything or b"/CIDFontType2" in everything
+    assert b"/FontFile2" in everything
+    assert b"/Type3" not in everything
+    assert b"CreationDate" not in everything and b"Producer" not in everything
+
+
+def _unpacked(stream):
+    try:
+        return zlib.decompress(stream)
+    except zlib.error:
+        return b""
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_same_curves_same_bytes(tmp_path, suffix):
+    save(draw([panel("a", "b")]), tmp_path / f"one{suffix}")
+    figure = draw([panel("a", "b")])
+    save(figure, tmp_path / f"two{suffix}")
+    first = (tmp_path / f"two{suffix}").read_bytes()
+    save(figure, tmp_path / f"two{suffix}")
+    assert (tmp_path / f"one{suffix}").read_bytes() == first
+    assert (tmp_path / f"two{suffix}").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["curves.svg", "curves", "curves.jpg"])
+def test_other_suffixes(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"{name}: expected the suffix .png or .pdf"):
+        save(draw([panel("a")]), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "curves.png"
+    path.write_bytes(b"old")
+    figure = draw([panel("a")])
+
+    def fails(*_, **__):
+        raise OSError("no")
+
+    monkeypatch.setattr(figure, "savefig", fails)
+    with pytest.raises(OSError, match="no"):
+        save(figure, path)
+    assert path.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
+
+
+# ---------------------------------------------------------------- Matplotlib's state
+
+
+def test_settings_of_the_process_neither_count_nor_change(monkeypatch):
+    import matplotlib
+
+    wanted = as_png(draw([panel("a", "b")]), 60)
+    monkeypatch.setitem(matplotlib.rcParams, "pdf.fonttype", 3)
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 20.0)
+    before = dict(matplotlib.rcParams)
+    assert as_png(draw([panel("a", "b")]), 60) == wanted
+    with pytest.raises(ValueError):
+        draw([Panel("p", "x", "y", [Curve("a", np.array([0.0, 1.0]), np.array(["u", "v"]))])])
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_threads_do_not_disturb_each_other():
+    wanted = as_png(draw([panel("a", "b")]), 40)
+    got = []
+
+    def work():
+        got.extend(as_png(draw([panel("a", "b")]), 40) for _ in range(3))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 12 and set(got) == {wanted}
+
+
+def test_matplotlib_is_loaded_late_and_pyplot_never(tmp_path):
+    program = f"""if True:
+        import sys
+        from paddleseg_u2net.render import curves
+        assert "matplotlib" not in sys.modules
+        figure = curves.draw([curves.Panel("p", "x", "y", [curves.Curve("a", [0, 1], [0, 1])])])
+        curves.save(figure, {str(tmp_path / "a.png")!r})
+        curves.save(figure, {str(tmp_path / "a.pdf")!r})
+        assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
+    """
+    # A backend for windows must not matter.
+    environment = {**os.environ, "MPLBACKEND": "TkAgg"}
+    environment.pop("DISPLAY", None)
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="at least one panel"):
+        draw([])
+    for x, y in [(X, X[:-1]), (X[None], X[None]), (0.5, 0.5)]:
+        with pytest.raises(ValueError, match=r"DUTS, ours: expected x and y of one shape \(n,\)"):
+            draw([Panel("DUTS", "x", "y", [Curve("ours", x, y)])])
