@@ -11,6 +11,7 @@ from typing import List, Optional
 COMMANDS = {
     "train": "train a model from a configuration",
     "val": "score a trained model",
+    "eval_maps": "score saliency maps of any method",
     "predict": "write pictures of a model's predictions",
     "convert_weights": "convert weights between file formats",
     "model_info": "count parameters, multiply-adds and memory",

@@ -16,6 +16,7 @@ from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, conventions
 from paddleseg_u2net.render import curves, page, tables
+from paddleseg_u2net.render.panels import panels as make_panels
 from paddleseg_u2net.scoring import pairing, pictures
 from paddleseg_u2net.scoring.plan import Job, from_folders, from_yaml
 from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
@@ -44,7 +45,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     if arguments.config and (arguments.pred_dir or given):
         result.error("--config names the folders; give it alone, or --pred_dir and --gt_dir")
     if not arguments.config and not (arguments.pred_dir and given):
-        result.error("expected --pred_dir and --gt_dir (or --points_dir, --density_dir), or --config")
+        result.error("expected --pred_dir and --gt_dir, --points_dir or --density_dir; or --config")
     return arguments
 
 
@@ -110,9 +111,7 @@ def run(argv: List[str]) -> int:
     names = _names(arguments, jobs)
     report = MetricReport(1, names=names, conventions=chosen)
     pairings = [_paired(job, arguments.allow_missing) for job in jobs]
-    results = [
-        _scored(job, pairs, report, arguments) for job, pairs in zip(jobs, pairings)
-    ]
+    results = [_scored(job, pairs, report, arguments) for job, pairs in zip(jobs, pairings)]
     if not _acceptable(results, arguments.skip_bad):
         return 1
     _show(results, arguments)
@@ -169,9 +168,7 @@ def _names(arguments: argparse.Namespace, jobs: List[Job]) -> List[str]:
 
 def _paired(job: Job, allow_missing: bool) -> pairing.Pairing:
     endings = {"map": job.map_suffix, "mask": job.truth.mask_suffix}
-    return pairing.pair_all(
-        job.map_dir, job.truth.truths(), endings, job.truth.list, allow_missing
-    )
+    return pairing.pair_all(job.map_dir, job.truth.truths(), endings, job.truth.list, allow_missing)
 
 
 def _scored(
@@ -250,7 +247,7 @@ def _write(
             print(f"wrote {path}")
     if arguments.curves is not None:
         for name, own in _by_set(results).items():
-            figure = curves.draw(pictures.panels(own))
+            figure = curves.draw(_panels(own))
             for suffix in (".png", ".pdf"):
                 curves.save(figure, arguments.curves / f"{name}{suffix}")
                 print(f"wrote {arguments.curves / name}{suffix}")
@@ -263,14 +260,19 @@ def _by_set(results: List[Result]) -> Dict[str, List[Result]]:
     return found
 
 
+def _panels(results: List[Result]) -> List[curves.Panel]:
+    return make_panels({result.job.method: result.report.curves() for result in results})
+
+
 def _page(
     results: List[Result], pairings: List[pairing.Pairing], arguments: argparse.Namespace
 ) -> str:
     figures = []
     for name, own in _by_set(results).items():
-        panels = pictures.panels(own)
+        panels = _panels(own)
         if panels:
-            figures.append(page.Figure(f"Curves on {name}", curves.as_png(curves.draw(panels), 150)))
+            png = curves.as_png(curves.draw(panels), 150)
+            figures.append(page.Figure(f"Curves on {name}", png))
     return page.page(
         "Scores of saliency maps",
         pictures.groups(results),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser, set_device
@@ -20,6 +21,9 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "what the weights say")  # fmt: skip
     add("--num_workers", type=int, default=0, help="processes that read ahead; 0: none")
     add("--batch_size", type=int, help="images per forward pass, where their sizes are the same")
+    add("--metrics", nargs="+", metavar="NAME", help="scores or families (segmentation, saliency, "
+        "boundary, fixation, all); else those of the configuration")  # fmt: skip
+    add("--preset", help="conventions: paper, pysodmetrics or matlab; else the configuration's")
     add("--json", metavar="FILE", help="write the scores there too")
     add_inference(result)
     arguments = result.parse_args(argv)
@@ -42,14 +46,22 @@ def run(argv: List[str]) -> int:
     ranks = Ranks()
     start_logging(ranks.is_first)
     opts = [*arguments.opts, *inference_opts(arguments)]
+    if arguments.metrics:
+        opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
+    if arguments.preset:
+        opts.append(f"conventions.preset={arguments.preset}")
     weights, config, predictor = trained.load(arguments.model_path, arguments.config, opts)
     dataset = config.dataset("val")
     logger.info(f"Validating {weights}; {dataset.describe()}")
     batch_size = arguments.batch_size or config.test_batch_size()
-    scores = evaluate(predictor, dataset, batch_size, arguments.num_workers, ranks)
-    for line in lines(scores):
+    report = evaluate(predictor, dataset, config.report(), batch_size, arguments.num_workers, ranks)
+    for line in lines(report):
         logger.info(line)
     if arguments.json and ranks.is_first:
-        content = {"model_path": str(weights), **json_ready(scores)}
+        content = {
+            "model_path": str(weights),
+            "conventions": {"preset": report.conventions.preset, **asdict(report.conventions)},
+            **json_ready(report.compute()),
+        }
         write_text(arguments.json, json.dumps(content, indent=2) + "\n")
     return 0

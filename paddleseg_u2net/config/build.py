@@ -20,6 +20,14 @@ from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tr
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Augment, Preprocess, Window
 from paddleseg_u2net.losses import DeepSupervisionLoss
+from paddleseg_u2net.metrics import (
+    DEFAULT,
+    SCORES,
+    Conventions,
+    MetricReport,
+    chosen,
+    conventions,
+)
 from paddleseg_u2net.models import U2Net
 
 logger = logging.getLogger("paddleseg_u2net")
@@ -214,6 +222,16 @@ class Config:
             sizes[key] = (int(test[key][0]), int(test[key][1]))
         return Window(**sizes)
 
+    def conventions(self) -> Conventions:
+        """What toolboxes disagree about, as ``conventions`` has it."""
+        changes = dict(self.tree.get("conventions", {}))
+        return conventions(changes.pop("preset", "paper"), **changes)
+
+    def report(self, also: Iterable[str] = ()) -> MetricReport:
+        """An empty report of the scores that ``metrics`` names, and of others."""
+        names = [*(self.tree.get("metrics") or DEFAULT), *also]
+        return MetricReport(self.num_classes, self.ignore_index, names, self.conventions())
+
     def test_batch_size(self) -> int:
         """Images per forward pass in validation."""
         return self.tree.get("test_config", {}).get("batch_size", 1)
@@ -239,12 +257,7 @@ class Config:
         self._check_preprocess()
         self.augment()
         self.window()
-        metric = self.trainer["best_metric"]
-        if self.num_classes > 2 and metric not in ("mIoU", "Acc", "Kappa", "Dice"):
-            raise ConfigError(
-                f"trainer.best_metric: {metric} is for one or two classes; with "
-                f"{self.num_classes} take mIoU, Acc, Kappa or Dice"
-            )
+        self._check_metrics()
         for key in ("train_dataset", "val_dataset"):
             if key in self.tree:
                 self._check_dataset(key, self.tree[key])
@@ -261,6 +274,30 @@ class Config:
             raise ConfigError(f"model.type: there is no {kind!r} here; {nearest(str(kind), known)}")
         rest = {key: value for key, value in model.items() if key != "type"}
         check_arguments("model", known[kind], rest)
+
+    def _check_metrics(self) -> None:
+        for where, names in (
+            ("trainer.best_metric", [self.trainer["best_metric"]]),
+            ("metrics", self.tree.get("metrics") or DEFAULT),
+        ):
+            try:
+                chosen(names, self.num_classes)
+            except ValueError as error:
+                raise ConfigError(f"{where}: {error}") from None
+        if self.trainer["best_metric"] not in SCORES:
+            raise ConfigError(
+                f"trainer.best_metric: {self.trainer['best_metric']} stands for several scores; "
+                f"take one of {', '.join(SCORES)}"
+            )
+        if "mask_above" in self.tree.get("conventions", {}):
+            raise ConfigError(
+                "conventions.mask_above: what a mask's values mean is said by the data set; delete "
+                "it here"
+            )
+        try:
+            self.conventions()
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"conventions.{error}") from None
 
     def _check_preprocess(self) -> None:
         preprocess = self.preprocess()

@@ -62,6 +62,12 @@ def _optional(rule: Rule) -> Rule:
 _DICTIONARY: Rule = ("a dictionary", lambda value: isinstance(value, dict))
 _FLAG: Rule = ("true or false", lambda value: isinstance(value, bool))
 _TEXT: Rule = ("text", lambda value: isinstance(value, str))
+_NAMES: Rule = (
+    "a list of names",
+    lambda value: (
+        isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+    ),
+)
 _SCALES: Rule = (
     "a positive number or a list of them",
     lambda value: (_is_number(value) and value > 0) or _numbers(low=0)[1](value),
@@ -79,6 +85,8 @@ TOP: Dict[str, Rule] = {
     "loss": _DICTIONARY,
     "trainer": _DICTIONARY,
     "test_config": _DICTIONARY,
+    "metrics": _NAMES,
+    "conventions": _DICTIONARY,
 }
 REQUIRED = ("batch_size", "iters", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
 REQUIRED_TO_PREDICT = ("model",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Iterator, List, Optional
 
 import numpy as np
 from tqdm import tqdm
@@ -11,19 +11,18 @@ from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.engine.loader import DataError, validation_loader
 from paddleseg_u2net.engine.ranks import Ranks
 from paddleseg_u2net.inference import Predictor
-from paddleseg_u2net.metrics import MetricReport
-
-Scores = Dict[str, Any]
+from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap
 
 
 def evaluate(
     predictor: Predictor,
     dataset: PairDataset,
+    report: MetricReport,
     batch_size: int = 1,
     num_workers: int = 0,
     ranks: Optional[Ranks] = None,
-) -> Scores:
-    """The scores of ``MetricReport`` over all pairs; each process takes its share of them.
+) -> MetricReport:
+    """The scores of an empty ``report`` over all pairs; each process takes its share of them.
 
     Raises:
         DataError: a file cannot be used, or the data set is empty.
@@ -31,7 +30,7 @@ def evaluate(
     ranks = ranks or Ranks()
     if len(dataset) == 0:
         raise DataError("val_dataset: expected pairs to validate on, it has none")
-    report = _empty_report(dataset)
+    fixated = _fixated(dataset) if report.needs_other_images else None
     indices = range(ranks.rank, len(dataset), ranks.size)
     with tqdm(
         total=len(indices), desc="validating", unit="image", leave=False, disable=_bar(ranks)
@@ -41,18 +40,40 @@ def evaluate(
         ):
             for probability, label in zip(_probabilities(predictor, inputs), labels):
                 restored = predictor.restore(probability, label.shape)
-                report.update(restored[0] if dataset.num_classes == 1 else restored, label)
+                one_channel = restored[0] if dataset.num_classes == 1 else restored
+                report.update(one_channel, label, _others(fixated, label, dataset))
             bar.update(len(inputs))
-    return _merged(report, dataset, ranks).compute()
+    return _merged(report, ranks)
+
+
+def _fixated(dataset: PairDataset) -> ShuffleMap:
+    """Where the objects of all images are, for the shuffled AUC."""
+    found = ShuffleMap()
+    for index in range(len(dataset)):
+        found.add(_as_fixations(dataset.read(index)[1], dataset))
+    return found
+
+
+def _others(
+    fixated: Optional[ShuffleMap], label: np.ndarray, dataset: PairDataset
+) -> Optional[np.ndarray]:
+    """Where the objects of the other images are."""
+    if fixated is None:
+        return None
+    own = _as_fixations(label, dataset)
+    return fixated.weights(own.shape, own)
+
+
+def _as_fixations(label: np.ndarray, dataset: PairDataset) -> Fixations:
+    counted = label != dataset.ignore_index
+    if not counted.any():
+        return Fixations.from_mask(np.zeros(label.shape, np.bool_))
+    return Fixations.from_mask(counted & (label >= 0.5), counted)
 
 
 def _bar(ranks: Ranks) -> Optional[bool]:
     # None: tqdm shows a bar on a terminal only
     return None if ranks.is_first else True
-
-
-def _empty_report(dataset: PairDataset) -> MetricReport:
-    return MetricReport(dataset.num_classes, dataset.ignore_index)
 
 
 def _probabilities(predictor: Predictor, inputs: List[np.ndarray]) -> Iterator[np.ndarray]:
@@ -64,33 +85,41 @@ def _probabilities(predictor: Predictor, inputs: List[np.ndarray]) -> Iterator[n
         yield predictor.probabilities(item[None])[0]
 
 
-def _merged(report: MetricReport, dataset: PairDataset, ranks: Ranks) -> MetricReport:
+def _merged(report: MetricReport, ranks: Ranks) -> MetricReport:
     if ranks.size == 1:
         return report
-    total = _empty_report(dataset)
+    total = report.fresh()
     for state in ranks.gather(report.state()):
-        part = _empty_report(dataset)
+        part = report.fresh()
         part.load_state(state)
         total.merge(part)
     return total
 
 
-def lines(scores: Scores) -> List[str]:
-    """The scores as PaddleSeg prints them, with the salient-object metrics beside them."""
-    text = "[EVAL] #Images: {images} mIoU: {mIoU:.4f} Acc: {Acc:.4f} Kappa: {Kappa:.4f} " \
-        "Dice: {Dice:.4f}".format(**scores)  # fmt: skip
-    if "MAE" in scores:
-        text += (
-            " MAE: {MAE:.4f} maxF: {maxF:.4f} maxF_paper: {maxF_paper:.4f} meanF: {meanF:.4f} "
-            "adpF: {adpF:.4f} wF: {wF:.4f} S: {S:.4f}".format(**scores)
+def lines(report: MetricReport) -> List[str]:
+    """The scores as PaddleSeg prints them, with those of other families behind."""
+    scores = report.compute()
+    numbers = " ".join(f"{key}: {value:.4f}" for key, value in report.values().items())
+    found = [f"[EVAL] #Images: {scores['images']} {numbers}"]
+    found += [
+        f"[EVAL] Class {name}: \n{_row(scores[key])}"
+        for name, key in (
+            ("IoU", "class_iou"),
+            ("Precision", "class_precision"),
+            ("Recall", "class_recall"),
         )
-    return [
-        text,
-        "[EVAL] Class IoU: \n" + _row(scores["class_iou"]),
-        "[EVAL] Class Precision: \n" + _row(scores["class_precision"]),
-        "[EVAL] Class Recall: \n" + _row(scores["class_recall"]),
+        if key in scores
     ]
+    found += [
+        f"[EVAL] {key} is not defined for {count} images and is the mean of the others"
+        for key, count in report.undefined().items()
+    ]
+    if report.left_out:
+        found.append(f"[EVAL] {report.left_out} images without an object are left out")
+    if any(score.family != "segmentation" for score in report.scores):
+        found.append(f"[EVAL] Conventions: {report.conventions.preset}")
+    return found
 
 
-def _row(values: Sequence[float]) -> str:
+def _row(values: Any) -> str:
     return str(np.round(np.asarray(values, dtype=float), 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
@@ -9,11 +10,15 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from paddleseg_u2net import render
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Predictor
+from paddleseg_u2net.metrics import MetricReport
+from paddleseg_u2net.render import curves
+from paddleseg_u2net.render.panels import panels
 
 logger = logging.getLogger("paddleseg_u2net")
 
@@ -114,12 +119,17 @@ class Journal:
         scalars.update({f"loss_{head}": value for head, value in enumerate(losses[1:])})
         self._scalars("Train", scalars, iteration)
 
-    def evaluated(self, scores: Dict[str, Any], iteration: int, prefix: str = "") -> None:
-        """Write the scores of a validation to VisualDL."""
-        scalars = {
-            prefix + name: value for name, value in scores.items() if isinstance(value, float)
-        }
-        self._scalars("Evaluate", scalars, iteration)
+    def evaluated(self, report: MetricReport, iteration: int, prefix: str = "") -> None:
+        """Write the scores of a validation and their curves to VisualDL."""
+        if self.writer is None:
+            return
+        scores = {prefix + name: value for name, value in report.values().items()}
+        self._scalars("Evaluate", scores, iteration)
+        drawn_panels = panels({prefix + "model": report.curves()})
+        if drawn_panels:
+            png = curves.as_png(curves.draw(drawn_panels), 100)
+            picture = np.array(Image.open(io.BytesIO(png)).convert("RGB"))
+            self.writer.add_image(f"Evaluate/{prefix}curves", picture, iteration)
 
     def pictures(
         self, predictor: Predictor, dataset: PairDataset, count: int, iteration: int

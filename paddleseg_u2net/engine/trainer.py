@@ -259,16 +259,18 @@ class Trainer:
             self.config.augment(),
             self.config.window(),
         )
-        scores = evaluate(
+        report = evaluate(
             predictor,
             self.val_set,
+            self.config.report([self.settings["best_metric"]]),
             self.config.test_batch_size(),
             self.options.num_workers,
             self.ranks,
         )
-        for line in lines(scores):
+        scores = report.compute()
+        for line in lines(report):
             logger.info(line.replace("[EVAL]", "[EVAL] EMA") if kind else line)
-        journal.evaluated(scores, self.iteration, kind)
+        journal.evaluated(report, self.iteration, kind)
         best = self.best[kind]
         # Before the iteration's checkpoint, which remembers this score: whoever resumes from that
         # must find the model that had it.

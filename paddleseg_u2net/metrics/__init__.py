@@ -25,15 +25,15 @@ from .picture import Picture
 from .ranking import AveragePrecision, MeanRoc, MeanRocScores, RocAuc, RocAucScores
 from .report import MetricReport, json_ready
 from .saliency import MAE, FMeasure, FMeasureScores
-from .scores import FAMILIES, HIGHER_IS_BETTER, SCORES, Score, chosen
+from .scores import DEFAULT, FAMILIES, SCORES, Score, chosen
 from .segmentation import ConfusionMatrix, SegmentationScores
 from .shuffle_map import ShuffleMap
 from .structure import SMeasure
 from .weighted_f import WeightedFMeasure
 
 __all__ = [
+    "DEFAULT",
     "FAMILIES",
-    "HIGHER_IS_BETTER",
     "MAE",
     "PRESETS",
     "SCORES",

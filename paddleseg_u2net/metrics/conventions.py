@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Union
 
-from .maps import check_stretch
+from .maps import STRETCHES, check_stretch
 
 EMPTY_MASKS = ("count", "leave_out")
 DIVISORS = ("n-1", "n")
@@ -64,7 +64,8 @@ class Conventions:
 
     def in_words(self) -> str:
         """Return all of it, for a line under a table."""
-        stretch = {"none": "as they are", "minmax": "stretched to 0..1", "max": "over their maximum"}
+        words = ("as they are", "stretched to 0..1", "divided by their maximum")
+        stretch = dict(zip(STRETCHES, words))
         return (
             f"object where the mask is above {self.mask_above}; maps {stretch[self.stretch]}, "
             f"for MAE {stretch[self.mae_stretch]}, cut at {self.threshold:g} for segmentation and "

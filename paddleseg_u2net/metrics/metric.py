@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class Metric(ABC):
     def _settings(self) -> dict[str, object]:
         """Return the arguments that must agree before two results may be added up."""
         return {}
+
+    @abstractmethod
+    def compute(self) -> Any:
+        """Return what the sums say: a number, or several in a dataclass."""
 
     def reset(self) -> None:
         """Forget every image."""

@@ -289,10 +289,11 @@ class RocAuc(Metric):
         off, on = bins[:, 0, ::-1], bins[:, 1, ::-1]
         totals = off.sum(axis=-1, keepdims=True), on.sum(axis=-1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
-            off, on = off / totals[0], on / totals[1]
+            # Summed as whole numbers, so that the curves end at exactly 1.
+            true, false = np.cumsum(on, axis=-1) / totals[1], np.cumsum(off, axis=-1) / totals[0]
+            auc = (off * (np.cumsum(on, axis=-1) - on / 2)).sum(axis=-1, keepdims=True)
+            auc = (auc / totals[0] / totals[1])[:, 0]
             error = unknown / (totals[0] * totals[1])[:, 0] / 2
-        true, false = np.cumsum(on, axis=-1), np.cumsum(off, axis=-1)
-        auc = (off * (true - on / 2)).sum(axis=-1)
         return RocAucScores(
             class_auc=auc,
             auc=_mean_of_defined(auc),

@@ -202,9 +202,7 @@ class MetricReport:
 
     def _check_probability(self, probability: np.ndarray, label: np.ndarray) -> None:
         if not np.issubdtype(probability.dtype, np.floating):
-            raise ValueError(
-                f"expected probabilities of a float dtype, got {probability.dtype}"
-            )
+            raise ValueError(f"expected probabilities of a float dtype, got {probability.dtype}")
         spatial = probability.shape
         if self.num_classes > 1:
             if probability.ndim != 3 or probability.shape[0] != self.num_classes:
@@ -228,7 +226,7 @@ class MetricReport:
 
     def values(self) -> dict[str, float]:
         """Return the chosen scores by key; NaN where a score is not defined."""
-        computed = {name: part.compute() for name, part in self._parts.items()}  # type: ignore
+        computed = {name: part.compute() for name, part in self._parts.items()}
         return {score.key: float(score.read(computed[score.metric])) for score in self.scores}
 
     def compute(self) -> dict[str, ReportValue]:
@@ -263,7 +261,7 @@ class MetricReport:
             found["E"] = (e.thresholds[::-1] / 255, e.e_curve[::-1])
         if self._roc and self.num_classes == 1:
             roc = self._roc.compute()
-            found["ROC"] = (roc.false_positive_rate[0], roc.true_positive_rate[0])
+            found["ROC"] = _corners(roc.false_positive_rate[0], roc.true_positive_rate[0])
         return found
 
     @property
@@ -332,6 +330,12 @@ class MetricReport:
             )
         self._images = np.array(state["images"], np.int64).reshape(1)
         self._left_out = np.array(state["left_out"], np.int64).reshape(1)
+
+
+def _corners(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a curve without the points that are where the one before them is."""
+    moved = np.append(True, (np.diff(x) != 0) | (np.diff(y) != 0))
+    return x[moved], y[moved]
 
 
 def _counts(picture: Picture, threshold: float) -> np.ndarray:

@@ -21,7 +21,7 @@ from .fixation_density import (
     Similarity,
 )
 from .metric import Metric
-from .ranking import AveragePrecision, RocAuc
+from .ranking import AveragePrecision, MeanRoc, RocAuc
 from .saliency import MAE, FMeasure
 from .segmentation import ConfusionMatrix
 from .structure import SMeasure
@@ -39,6 +39,7 @@ METRICS: dict[str, Callable[[Conventions, int, int], Metric]] = {
     "weighted_f": lambda c, *_: WeightedFMeasure(c.weighted_beta2, c.stretch),
     "s": lambda c, *_: SMeasure(stretch=c.stretch),
     "e": lambda c, *_: EMeasure(c.e_divisor, c.stretch),
+    "mean_roc": lambda c, *_: MeanRoc(c.stretch),
     "average_precision": lambda c, *_: AveragePrecision(c.stretch),
     "relaxed_f": lambda c, *_: RelaxedBoundaryF(c.slack, c.beta2, c.threshold),
     "boundary_iou": lambda c, *_: BoundaryIoU(threshold=c.threshold),
@@ -87,6 +88,10 @@ def _foreground(name: str, scores: Any) -> float:
     return float(values[1]) if len(values) == 2 else float(getattr(scores, name))
 
 
+# Of several classes it is their mean.
+_OF_OBJECT = "of the object"
+
+
 def _segmentation(key: str, meaning: str, read: Any, higher: bool = True) -> Score:
     return Score(key, "segmentation", "confusion", meaning, read, higher, classes=True)
 
@@ -96,11 +101,9 @@ _ALL = (
     _segmentation("Acc", "share of the pixels that are right", attrgetter("accuracy")),
     _segmentation("Kappa", "Cohen's kappa", attrgetter("kappa")),
     _segmentation("Dice", "Dice, mean over the classes", attrgetter("dice")),
-    _segmentation("Precision", "of the object; mean over 3+ classes", partial(_foreground, "precision")),
-    _segmentation("Recall", "of the object; mean over 3+ classes", partial(_foreground, "recall")),
-    _segmentation(
-        "Specificity", "of the object; mean over 3+ classes", partial(_foreground, "specificity")
-    ),
+    _segmentation("Precision", _OF_OBJECT, partial(_foreground, "precision")),
+    _segmentation("Recall", _OF_OBJECT, partial(_foreground, "recall")),
+    _segmentation("Specificity", _OF_OBJECT, partial(_foreground, "specificity")),
     _segmentation("BER", "balanced error rate", attrgetter("ber"), False),
     Score(
         "AUC",
@@ -133,6 +136,13 @@ _ALL = (
         "average precision",
         _itself,
     ),
+    Score(
+        "mAUC",
+        "saliency",
+        "mean_roc",
+        "area under the mean ROC curve",
+        attrgetter("auc_of_mean_curve"),
+    ),
     Score("relaxF", "boundary", "relaxed_f", "relaxed F of boundaries", _itself),
     Score("BIoU", "boundary", "boundary_iou", "boundary IoU, 2 % of the diagonal", _itself),
     Score("mBA", "boundary", "boundary_accuracy", "mean boundary accuracy, 5 radii", _itself),
@@ -148,9 +158,6 @@ _ALL = (
 
 SCORES: dict[str, Score] = {score.key: score for score in _ALL}
 """All scores by key, in the order of reports."""
-
-HIGHER_IS_BETTER: dict[str, bool] = {key: score.higher_is_better for key, score in SCORES.items()}
-"""By key: whether a larger value is a better model."""
 
 DEFAULT = ("segmentation", "saliency")
 """The families that are reported where nothing else is asked for."""

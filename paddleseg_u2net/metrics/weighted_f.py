@@ -96,7 +96,7 @@ def _missed(values: np.ndarray, mask: np.ndarray) -> float:
 
 
 def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
-    """Return rows and columns of the smallest box around a mask, and a margin where there is one."""
+    """Return the smallest box around a mask, with a margin as far as the picture goes."""
     x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
     rows = slice(max(y - margin, 0), y + height + margin)
     return rows, slice(max(x - margin, 0), x + width + margin)
@@ -110,7 +110,8 @@ def _spread(error: np.ndarray, mask: np.ndarray) -> np.ndarray:
     inside = cv2.copyMakeBorder(mask.view(np.uint8), *frame).view(np.bool_).ravel()
     line = framed.shape[1]
     keys = _keys(inside, line)
-    near = np.flatnonzero(cv2.inRange(keys, _COLUMNS, _COLUMNS * (_FAR + 1) - 1).view(np.bool_))
+    is_near = cv2.inRange(keys[np.newaxis], _COLUMNS, _COLUMNS * (_FAR + 1) - 1)
+    near = np.flatnonzero(is_near.view(np.bool_))
     keys, near = keys[near], near + _REACH * (line + 1)
 
     row, column = _STEPS[:, keys]
@@ -146,7 +147,8 @@ def _lower(best: np.ndarray, array: np.ndarray, costs: dict[int, int]) -> None:
     """Lower ``best`` to the least of ``array`` moved so far at such a cost, at most 255."""
     moved = np.empty_like(best)
     for start, cost in costs.items():
-        cv2.add(array[start : start + best.size], cost, moved)
+        # As one row: OpenCV takes a column of four for another scalar.
+        cv2.add(array[np.newaxis, start : start + best.size], cost, moved[np.newaxis])
         np.minimum(best, moved, out=best)
 
 

@@ -1,4 +1,4 @@
-"""Curves and the worst and best images of results, ready to be drawn."""
+"""Rows, columns and the worst and best images of results, ready to be drawn."""
 
 from __future__ import annotations
 
@@ -8,28 +8,10 @@ import numpy as np
 
 from paddleseg_u2net.images import ImageError, find_images, read_image
 from paddleseg_u2net.metrics import SCORES
-from paddleseg_u2net.render import curves, page, tables
+from paddleseg_u2net.render import page, tables
 from paddleseg_u2net.scoring.pairing import Item
 from paddleseg_u2net.scoring.reading import read_map, read_truth
 from paddleseg_u2net.scoring.results import Result
-
-# Kind of curve -> title, name of x, name of y.
-_PANELS = {
-    "PR": ("Precision and recall", "recall", "precision"),
-    "F": ("F-measure", "threshold", "F"),
-    "E": ("E-measure", "threshold", "E"),
-    "ROC": ("ROC", "false positive rate", "true positive rate"),
-}
-
-
-def panels(results: Sequence[Result]) -> List[curves.Panel]:
-    """Return the diagrams of one data set: a line for every method, sides from 0 to 1."""
-    found: Dict[str, List[curves.Curve]] = {}
-    for result in results:
-        for kind, (x, y) in result.report.curves().items():
-            found.setdefault(kind, []).append(curves.Curve(result.job.method, x, y))
-    unit = (0.0, 1.0)
-    return [curves.Panel(*_PANELS[kind], lines, unit, unit) for kind, lines in found.items()]
 
 
 def columns(results: Sequence[Result], digits: int) -> List[tables.Column]:
@@ -63,24 +45,30 @@ def galleries(
         if key is None:
             continue
         column = tables.Column(key, key.replace("_", " "), SCORES[key].higher_is_better)
-        rows = [(values[key], name) for name, values in result.outcome.rows]
-        ordered = sorted((row for row in rows if row[0] == row[0]), reverse=not column.higher_is_better)
-        methods = maps[result.job.dataset]
+        worst, best = _ends(result, key, count)
         photographs = _photographs(result)
-
-        def samples(chosen: Sequence[Tuple[float, str]]) -> List[page.Sample]:
-            return [_sample(n, s, methods, photographs, result) for s, n in chosen]
-
-        # An image is among the worst or among the best, not both.
-        half = min(count, len(ordered) // 2)
-        worst = ordered[: max(half, 1)]
-        best = ordered[::-1][:half]
+        methods = maps[result.job.dataset]
+        worst_samples, best_samples = (
+            [_sample(name, score, methods, photographs, result) for score, name in end]
+            for end in (worst, best)
+        )
         found.append(
-            page.Gallery(
-                result.job.dataset, result.job.method, column, samples(worst), samples(best)
-            )
+            page.Gallery(result.job.dataset, result.job.method, column, worst_samples, best_samples)
         )
     return found
+
+
+def _ends(
+    result: Result, key: str, count: int
+) -> Tuple[List[Tuple[float, str]], List[Tuple[float, str]]]:
+    """Return (score, name) of the worst and of the best images, worst and best first."""
+    rows = [(values[key], name) for name, values in result.outcome.rows]
+    # An image without a score is neither.
+    defined = [row for row in rows if row[0] == row[0]]
+    ordered = sorted(defined, reverse=SCORES[key].higher_is_better)
+    # An image is among the worst or among the best, not both.
+    half = min(count, len(ordered) // 2)
+    return ordered[::-1][: max(half, 1)], ordered[:half]
 
 
 def _ranking_score(result: Result) -> Optional[str]:

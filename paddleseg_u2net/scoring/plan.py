@@ -132,7 +132,7 @@ def from_yaml(path: Path) -> List[Job]:
             if unknown:
                 raise PlanError(f"{where}: there is no {', '.join(unknown)}; take maps, map_suffix")
             if len(sets) > 1 and "{dataset}" not in value["maps"]:
-                raise PlanError(f"{where}: with several data sets, expected {{dataset}} in the path")
+                raise PlanError(f"{where}: expected {{dataset}} in the path, as there are several")
             folder = Path(value["maps"].replace("{dataset}", str(name)))
             suffix = str(value.get("map_suffix") or "")
             jobs.append(Job(str(method), str(name), folder, truth, suffix))
@@ -170,10 +170,9 @@ def _data_set(path: Path, name: str, value: Any) -> DataSet:
         )
     if not {"gt_dir", "points_dir", "density_dir"} & set(value):
         raise PlanError(f"{path}: datasets.{name}: expected gt_dir, points_dir or density_dir")
-    return DataSet(
-        **{
-            key: str(item) if key == "mask_suffix" else Path(str(item))
-            for key, item in value.items()
-            if item is not None
-        }
-    )
+    arguments: Dict[str, Any] = {
+        key: str(item) if key == "mask_suffix" else Path(str(item))
+        for key, item in value.items()
+        if item is not None
+    }
+    return DataSet(**arguments)

@@ -325,8 +325,6 @@ def _picture(path: PathLike) -> np.ndarray:
             "expected 8-bit, 16-bit or floating point values, got integers of which white is not "
             "known (32-bit or signed); scale them to 0..255 and save an 8-bit file",
         )
-    if header.mode == "1" and not header.has_key_colour:
-        return images.read_mask(path) * np.uint8(255)
     if header.mode.startswith("I") or (header.mode == "L" and not header.has_key_colour):
         return images.read_mask(path)
     return _grey_of_colours(images.read_image(path, channels=4), path)

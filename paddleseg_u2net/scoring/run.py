@@ -12,7 +12,6 @@ from typing import Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tu
 import cv2
 import numpy as np
 
-from paddleseg_u2net.images import ImageError
 from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap
 from paddleseg_u2net.scoring.pairing import Item
 from paddleseg_u2net.scoring.reading import (
@@ -159,9 +158,9 @@ def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
 def _score_item(item: Item, task: Task, report: MetricReport, outcome: Outcome) -> None:
     prediction = read_map(item.map)
     truth = read_truth(item.mask, report.conventions.mask_above) if item.mask else None
-    fixations = _fixations(item, None if truth is None else truth.mask.shape, task.sigma)
+    fixations = _fixations(item, None if truth is None else _shape(truth.mask), task.sigma)
     if truth is not None:
-        shape = truth.mask.shape
+        shape = _shape(truth.mask)
     else:
         assert fixations is not None  # an item has one or the other
         shape = fixations.shape
@@ -196,26 +195,29 @@ def _fixations(
                 f"{item.density}: expected the size of the mask, {_size(shape)}, got "
                 f"{_size(density.shape)}"
             )
-        shape = density.shape
+        shape = _shape(density)
     if item.points is None:
         return None if density is None else Fixations.from_density(density)
     if shape is None:
-        shape = read_map(item.map).shape  # lists of points do not say how large the picture is
+        shape = _shape(read_map(item.map))  # lists of points do not say how large the picture is
     points = read_fixation_points(item.points, shape)
     if density is None:
         return Fixations.from_points(points, shape, sigma)
     return Fixations.from_density(density, points)
 
 
-def _resized(
-    prediction: np.ndarray, shape: Tuple[int, int], item: Item, task: Task
-) -> np.ndarray:
+def _resized(prediction: np.ndarray, shape: Tuple[int, int], item: Item, task: Task) -> np.ndarray:
     if not task.resize:
         raise ValueError(
             f"{item.map}: expected the size of its ground truth, {_size(shape)}, got "
             f"{_size(prediction.shape)}; make maps of that size, or resize them with --resize"
         )
     return cv2.resize(prediction, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def _shape(array: np.ndarray) -> Tuple[int, int]:
+    height, width = array.shape
+    return height, width
 
 
 def _size(shape: Tuple[int, ...]) -> str:

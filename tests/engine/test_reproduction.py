@@ -6,7 +6,7 @@ import pytest
 from paddleseg_u2net.engine import trained
 from paddleseg_u2net.engine.convert import convert
 from paddleseg_u2net.images import read_image, read_mask
-from paddleseg_u2net.metrics import MetricReport
+from paddleseg_u2net.metrics import PRESETS, MetricReport
 from paddleseg_u2net.render import saliency
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
@@ -47,7 +47,7 @@ def test_maps_of_the_authors_pipeline(predictor, shared):
 
 def test_the_fields_numbers_on_the_authors_maps(shared):
     """PySODMetrics' numbers for these maps, stretched as it does."""
-    report = MetricReport(1, stretch="minmax")
+    report = MetricReport(1, conventions=PRESETS["pysodmetrics"])
     maps = sorted((shared / "oracles/ecssd_u2netp_maps").iterdir())
     for path in maps:
         mask = read_mask(shared / "data/ecssd_300/ground_truth_mask" / path.name)

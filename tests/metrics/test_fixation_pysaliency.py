@@ -46,7 +46,9 @@ def scored(metric, *image):
 
 def assert_equal_to_pysaliency(values, truth, others):
     theirs = pysaliency("metrics")
-    roc = pysaliency("numba_utils").general_roc_numba
+
+    # Its general_roc, of which this is the mean, needs a NumPy below 2.4.
+    areas = pysaliency("numba_utils").general_rocs_per_positive_numba
     rows, columns = truth.points.T
     positives = values[rows, columns]
     unfixated = np.ones(values.shape, bool)
@@ -54,9 +56,9 @@ def assert_equal_to_pysaliency(values, truth, others):
     negatives = np.repeat(values.ravel(), others.ravel().astype(int))
 
     for metric, expected in (
-        (AucJudd("all"), roc(positives, values.ravel())[0]),
-        (AucJudd(), roc(positives, values[unfixated])[0]),
-        (ShuffledAuc(), roc(positives, negatives)[0]),
+        (AucJudd("all"), areas(positives, values.ravel()).mean()),
+        (AucJudd(), areas(positives, values[unfixated]).mean()),
+        (ShuffledAuc(), areas(positives, negatives).mean()),
         (NormalisedScanpathSaliency(ddof=0), theirs.NSS(values, columns, rows).mean()),
         (CorrelationCoefficient(), theirs.CC(values, truth.density)),
         (Similarity("none"), theirs.SIM(values, truth.density)),
@@ -75,7 +77,7 @@ def assert_equal_to_pysaliency(values, truth, others):
 @given(st.integers(0, 2**32 - 1))
 def test_random_maps(seed):
     rng = np.random.default_rng(seed)
-    size = (rng.integers(2, 30), rng.integers(2, 30))
+    size = rng.integers(2, 30, 2)
     levels = rng.choice([3, 20, 10**6])
     values = rng.integers(0, levels, size) / (levels - 1)
     values[0, :2] = 0, 1

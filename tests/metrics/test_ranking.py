@@ -146,6 +146,16 @@ def test_the_curve_counts_pixels_at_or_above_each_threshold(dtype):
         assert rate[0, 0] == 0 and rate[0, -1] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("dtype", [">f4", ">f8", np.longdouble])
+def test_other_kinds_of_floats_count_alike(dtype):
+    values, mask = sigmoid_picture(np.random.default_rng(17), dtype=np.float64)
+    values[mask] = 1 - values[mask] * 1e-9  # above 0.5, where double has what single has not
+    narrow = np.float32 if dtype == ">f4" else np.float64
+    expected = roc((values.astype(narrow), mask))
+    got = roc((values.astype(dtype), mask))
+    np.testing.assert_array_equal(got.true_positive_rate, expected.true_positive_rate)
+
+
 def test_the_area_is_that_under_the_curve():
     scores = roc(sigmoid_picture(np.random.default_rng(5), (40, 50)))
     points = list(zip(scores.false_positive_rate[0], scores.true_positive_rate[0]))
@@ -201,6 +211,7 @@ def test_ignored_pixels_and_soft_labels():
     values, mask = sigmoid_picture(rng)
     expected = roc((values, mask)).auc
     soft = np.where(mask, rng.uniform(0.5, 1, mask.shape), rng.uniform(0, 0.499, mask.shape))
+    soft[mask & (rng.random(mask.shape) < 0.5)] = 0.5
     assert roc((values, soft)).auc == expected
     assert roc((values, mask.astype(np.int32))).auc == expected
     ignored = rng.random(mask.shape) < 0.2

@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.metrics import (
-    HIGHER_IS_BETTER,
+    FAMILIES,
     MAE,
+    PRESETS,
+    SCORES,
     ConfusionMatrix,
+    Fixations,
     FMeasure,
     MetricReport,
     SMeasure,
     WeightedFMeasure,
+    chosen,
+    conventions,
     json_ready,
 )
 from paddleseg_u2net.metrics.report import most_probable
@@ -22,9 +27,9 @@ from paddleseg_u2net.metrics.report import most_probable
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from oracles import metrics_literal as literal
 
-SEGMENTATION = {"images", "mIoU", "Acc", "Kappa", "Dice"}
-PER_CLASS = {"class_iou", "class_precision", "class_recall", "class_dice"}
-SALIENCY = {"MAE", "maxF", "maxF_paper", "meanF", "adpF", "wF", "S"}
+SEGMENTATION = {key for key, score in SCORES.items() if score.family == "segmentation"}
+SALIENCY = {key for key, score in SCORES.items() if score.family == "saliency"}
+PER_CLASS = {"class_iou", "class_precision", "class_recall", "class_specificity", "class_dice"}
 
 
 def binary_images(seed=0, images=3, size=(12, 9), ignored=0.15):
@@ -120,12 +125,35 @@ def test_softmax_equals_its_parts(num_classes):
 
 def test_keys_and_json():
     result = reported(binary_images(), 1).compute()
-    assert result.keys() == SEGMENTATION | PER_CLASS | SALIENCY
-    assert HIGHER_IS_BETTER.keys() == (SEGMENTATION | SALIENCY) - {"images"}
-    assert [name for name, higher in HIGHER_IS_BETTER.items() if not higher] == ["MAE"]
+    assert result.keys() == {"images"} | SEGMENTATION | PER_CLASS | SALIENCY
+    lower = [key for key, score in SCORES.items() if not score.higher_is_better]
+    assert lower == ["BER", "MAE", "KLD", "EMD"]
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    without = reported(binary_images(), 1, saliency=False).compute()
-    assert without == {name: result[name] for name in SEGMENTATION | PER_CLASS}
+    some = reported(binary_images(), 1, names=["wF", "mIoU"]).compute()
+    assert list(some) == ["images", "mIoU", "wF", *sorted(PER_CLASS, key=list(some).index)]
+    assert some == {name: result[name] for name in some}
+    alone = reported(binary_images(), 1, names=["MAE"]).compute()
+    assert alone == {name: result[name] for name in ("images", "MAE")}
+
+
+def test_every_score_is_read_off_its_metric_and_in_range():
+    """Of a map that is right more often than wrong, all scores are finite and on the good side."""
+    label = np.zeros((40, 60))
+    label[8:30, 12:40] = 1
+    rng = np.random.default_rng(0)
+    images = [(np.clip(rng.normal(0.2 + 0.6 * label, 0.1), 0, 1), label)] * 2
+    report = MetricReport(1, names=["all"])
+    for probability, label in images:
+        report.update(probability, label, np.ones(label.shape))
+    values = report.values()
+    assert list(values) == list(SCORES)
+    assert all(np.isfinite(value) for value in values.values())
+    inverted = MetricReport(1, names=["all"])
+    for probability, label in images:
+        inverted.update(1 - probability, label, np.ones(label.shape))
+    for key, value in inverted.values().items():
+        better = values[key] > value if SCORES[key].higher_is_better else values[key] < value
+        assert better, key
 
 
 def test_undefined_scores_are_null_in_strict_json():
@@ -149,20 +177,7 @@ def test_two_channels_equal_one_channel():
     images = list(binary_images())
     one = reported(images, 1).compute()
     two = reported([(np.stack([1 - p, p]), t.astype(int)) for p, t in images], 2).compute()
-    assert_same(one, two)
-
-
-def test_class_maps_equal_their_probabilities():
-    images = list(softmax_images(3))
-    by_class = MetricReport(3)
-    for probability, label in images:
-        by_class.update_classes(probability.argmax(axis=0).astype(np.uint8), label)
-    assert by_class.compute() == reported(images, 3).compute()
-
-    binary = MetricReport(1, saliency=False)
-    for probability, label in binary_images():
-        binary.update_classes((probability >= 0.5).astype(np.uint8), label)
-    assert binary.compute() == reported(binary_images(), 1, saliency=False).compute()
+    assert_same(one, two, 1e-15)
 
 
 def test_soft_labels_are_cut_at_one_half():
@@ -197,15 +212,67 @@ def test_image_without_a_pixel_that_counts():
     assert_same(result, expected)
 
 
-def test_normalise_stretches_saliency_only():
+def test_conventions_stretch_saliency_only():
     images = [(0.2 + 0.4 * p, t) for p, t in binary_images(ignored=0)]
-    plain, stretched = (reported(images, 1, stretch=n).compute() for n in ("none", "minmax"))
+    stretch = conventions("paper", stretch="minmax", mae_stretch="minmax")
+    plain, stretched = (
+        reported(images, 1, conventions=each).compute() for each in (PRESETS["paper"], stretch)
+    )
     for name, metric in (("MAE", MAE), ("wF", WeightedFMeasure), ("S", SMeasure)):
         alone = metric(stretch="minmax")
         for p, t in images:
             alone.update(p, t > 0)
         assert stretched[name] == alone.compute() != plain[name]
     assert stretched["mIoU"] == plain["mIoU"]
+
+
+def test_empty_masks_are_left_out_where_that_is_asked_for():
+    images = list(binary_images(ignored=0))
+    empty = images[0][0], np.zeros_like(images[0][1])
+    leave_out = conventions("paper", empty_masks="leave_out")
+    report = reported([*images, empty], 1, names=["S", "relaxF", "mIoU"], conventions=leave_out)
+    alone = reported(images, 1, names=["S", "relaxF", "mIoU"])
+    assert report.left_out == 1 and report.values()["S"] == alone.values()["S"]
+    assert report.values()["relaxF"] == alone.values()["relaxF"]
+    assert report.values()["mIoU"] < alone.values()["mIoU"]  # there it is an image like any other
+    counted = reported([*images, empty], 1, names=["S"])
+    assert counted.left_out == 0 and counted.values()["S"] < alone.values()["S"]
+
+
+def test_undefined_scores_are_counted():
+    images = list(binary_images(ignored=0))
+    empty = images[0][0], np.zeros_like(images[0][1])
+    report = reported([*images, empty], 1, names=["AP", "NSS", "S"])
+    assert report.undefined() == {"AP": 1, "NSS": 1}
+    assert report.values()["AP"] == reported(images, 1, names=["AP"]).values()["AP"]
+
+
+def test_fixations_are_the_object_where_none_are_given():
+    (probability, label), *_ = binary_images(ignored=0)
+    mask = label > 0
+    by_mask, given, elsewhere = (MetricReport(1, names=["fixation"]) for _ in range(3))
+    others = np.ones(label.shape)
+    by_mask.update_map(probability, mask, None, others)
+    given.update_map(probability, mask, Fixations.from_mask(mask), others)
+    elsewhere.update_map(probability, None, Fixations.from_points([[0, 0]], mask.shape, 2), others)
+    assert by_mask.values() == given.values() != elsewhere.values()
+    with pytest.raises(ValueError, match="expected a mask"):
+        MetricReport(1, names=["MAE", "NSS"]).update_map(
+            probability, None, Fixations.from_mask(mask)
+        )
+
+
+def test_curves_end_where_they_should():
+    found = reported(binary_images(size=(30, 30)), 1).curves()
+    assert set(found) == {"PR", "F", "E", "ROC"}
+    for name, (x, y) in found.items():
+        assert x.shape == y.shape and np.isfinite(x).all() and np.isfinite(y).all(), name
+        assert (np.diff(x) >= 0).all() or name == "PR"
+    result = reported(binary_images(size=(30, 30)), 1).compute()
+    assert found["F"][1].max() == result["maxF"] and found["E"][1].max() == result["maxE"]
+    false, true = found["ROC"]
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert np.trapz(true, false) == pytest.approx(result["AUC"], abs=1e-12)
 
 
 @pytest.mark.parametrize(("num_classes", "make"), [(1, binary_images), (2, None), (3, None)])
@@ -245,7 +312,7 @@ GOOD, LABEL = np.full((2, 3), 0.4, np.float32), np.zeros((2, 3))
         (1, np.where(np.eye(2, 3), np.nan, GOOD), LABEL, "NaN"),
         (1, GOOD + 1, LABEL, r"probabilities in \[0, 1\]"),
         (1, GOOD - 1, LABEL, r"probabilities in \[0, 1\]"),
-        (1, GOOD.astype(int), LABEL, "float dtype.*update_classes"),
+        (1, GOOD.astype(int), LABEL, "float dtype.*int64"),
         (1, GOOD, LABEL.T, r"\(2, 3\).*\(3, 2\)"),
         (1, GOOD[None], LABEL, r"\(H, W\), got \(1, 2, 3\)"),
         (1, GOOD, LABEL + 2, r"labels.*255.*got 2.0"),
@@ -263,11 +330,23 @@ def test_refuses_and_counts_nothing(num_classes, probability, label, message):
     assert not any(value.any() for value in report.state().values())
 
 
-def test_refuses_class_maps_where_saliency_is_due():
-    with pytest.raises(ValueError, match="saliency=False"):
-        MetricReport(2).update_classes(LABEL.astype(int), LABEL.astype(int))
-    with pytest.raises(ValueError, match="one size"):
-        MetricReport(1, saliency=False).update_classes(LABEL.astype(int), LABEL.T)
+def test_refuses_scores_that_are_not_there():
+    with pytest.raises(ValueError, match=r"no score 'maxf'; did you mean maxF\?"):
+        MetricReport(1, names=["maxf"])
+    with pytest.raises(ValueError, match="MAE: this score is for one or two classes; with 3.*mIoU"):
+        MetricReport(3, names=["MAE"])
+    with pytest.raises(ValueError, match="expected scores for 3 classes, got saliency"):
+        MetricReport(3, names=["saliency"])
+    with pytest.raises(ValueError, match="got none"):
+        MetricReport(1, names=[])
+
+
+def test_names_stand_for_scores_in_the_order_of_the_table():
+    assert [score.key for score in chosen(["S", "MAE", "mIoU"])] == ["mIoU", "MAE", "S"]
+    assert [score.key for score in chosen(["all"])] == list(SCORES)
+    for family in FAMILIES:
+        assert {score.family for score in chosen([family])} == {family}
+    assert {score.key for score in chosen(["all"], 3)} == SEGMENTATION
 
 
 def test_refuses_to_merge_or_load_what_does_not_fit():
@@ -275,11 +354,11 @@ def test_refuses_to_merge_or_load_what_does_not_fit():
     for other in (
         MetricReport(2),
         MetricReport(1, ignore_index=0),
-        MetricReport(1, saliency=False),
+        MetricReport(1, names=["mIoU"]),
     ):
         with pytest.raises(ValueError, match="different arguments"):
             report.merge(other)
     with pytest.raises(ValueError, match="other arguments"):
-        report.load_state(MetricReport(1, saliency=False).state())
+        report.load_state(MetricReport(1, names=["mIoU"]).state())
     with pytest.raises(ValueError, match=">= 1"):
         MetricReport(0)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.metrics import SMeasure, WeightedFMeasure
+from paddleseg_u2net.metrics import STRETCHES, SMeasure, WeightedFMeasure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from oracles import metrics_literal as literal
@@ -111,6 +111,19 @@ def test_empty_and_full_masks_and_constant_maps_score_as_in_pysodmetrics(constan
     assert scored(WeightedFMeasure(), values, np.zeros_like(some)) == 0
 
 
+@pytest.mark.parametrize("size", list(np.ndindex(6, 6)))
+def test_pictures_of_any_few_pixels(size):
+    size = size[0] + 1, size[1] + 1
+    rng = np.random.default_rng(size)
+    for _ in range(2):
+        values, mask = random_picture(rng, size)
+        for levels in (values, (255 * values).astype(np.uint8)):
+            exact = levels / 255 if levels.dtype == np.uint8 else levels
+            expected = literal.s_measure(exact, mask), literal.weighted_f(exact, mask)
+            got = scored(SMeasure(), levels, mask), scored(WeightedFMeasure(), levels, mask)
+            assert got == pytest.approx(expected, abs=1e-6)
+
+
 def test_an_object_in_the_last_row_has_a_score():
     values, mask = np.full((6, 5), 0.2), np.zeros((6, 5), bool)
     mask[-1, 1:4] = True
@@ -127,6 +140,8 @@ def test_every_constant_is_constant():
         assert scored(SMeasure(alpha=0), values, mask) == pytest.approx(1)
         values[-1, -1] = 0.5
         assert scored(SMeasure(alpha=0), values, mask) == pytest.approx(1 - 23 * 22 / mask.size)
+        levels = np.where(values == constant, 255 * constant, 255 * values).astype(np.uint8)
+        assert scored(SMeasure(alpha=0), levels, mask) == pytest.approx(1 - 23 * 22 / mask.size)
 
 
 def test_halves_of_a_centre_go_to_the_even_pixel():
@@ -192,6 +207,20 @@ def test_bytes_halves_views_and_pillows_masks_score_alike(kind):
         for dtype, tolerance in ((np.float32, 1e-6), (np.float16, 2e-3)):
             got = scored(kind(stretch=stretch), (levels / 255).astype(dtype), mask)
             assert got == pytest.approx(expected, abs=tolerance)
+
+
+@BOTH
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), stretch=st.sampled_from(STRETCHES))
+def test_bytes_and_floats_score_alike_with_pixels_ignored(kind, seed, stretch):
+    rng = np.random.default_rng(seed)
+    values, mask = random_picture(rng, random_size(rng))
+    levels = (values * rng.integers(1, 200)).astype(np.uint8) + np.uint8(rng.integers(50))
+    counted = rng.random(mask.shape) < 0.7
+    counted.flat[0] = True
+    assert scored(kind(stretch=stretch), levels, mask, counted) == pytest.approx(
+        scored(kind(stretch=stretch), levels / 255, mask, counted), abs=1e-12
+    )
 
 
 @BOTH

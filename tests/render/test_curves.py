@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.render.curves import Curve, Panel, _look, as_png, draw, save
+from paddleseg_u2net.render.curves import Curve, Panel, _house_settings, _look, as_png, draw, save
 
 X = np.linspace(0, 1, 50)
 
@@ -260,6 +260,16 @@ def test_threads_do_not_disturb_each_other():
     for thread in threads:
         thread.join()
     assert len(got) == 12 and set(got) == {wanted}
+
+
+def test_one_thread_at_a_time_has_the_settings():
+    with _house_settings():
+        thread = threading.Thread(target=draw, args=([panel("a")],))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_matplotlib_is_loaded_late_and_pyplot_never(tmp_path):

@@ -96,6 +96,7 @@ def test_numbers_as_shown():
 def test_exact_numbers_read_back():
     assert float(exact(0.1 + 0.2)) == 0.1 + 0.2
     assert exact(np.float64(0.1)) == "0.1"
+    assert float(exact(np.float32(0.1))) == float(np.float32(0.1))
     assert exact(None) == exact(NAN) == ""
 
 

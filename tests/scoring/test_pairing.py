@@ -166,6 +166,7 @@ def test_a_folder_is_not_compared_with_itself(maps):
         ("sal_1 sal_2", "1 2", "remove 'sal_' from the beginning of the names of maps"),
         ("ab cd", "AB CD", "case of their letters"),
         ("11 12 13", "21 22 23", "give folders of the same images"),
+        ("1_a 2_a 3_a 4_a", "1 20 30 40 50", "give folders of the same images"),
         ("cat cow", "dog pig", "give folders of the same images"),
     ],
 )
@@ -248,6 +249,13 @@ def test_a_list_chooses_names(maps, masks, tmp_path, line):
     pairing = pair(maps, masks, truth_suffix="_gt", subset=listed(tmp_path, "x", line))
     assert names_of(pairing) == ["sub/a b", "x"]
     assert pairing.left_out == {}
+
+
+@pytest.mark.parametrize("line", ["x.jpg y z.png", "my x.jpg  y z.png", "x.jpg\ty z.png"])
+def test_of_a_line_of_two_files_the_mask_counts(maps, masks, tmp_path, line):
+    for folder in (maps, masks):
+        files(folder, "x.png", "y z.png", "z.png")
+    assert names_of(pair(maps, masks, subset=listed(tmp_path, line))) == ["y z"]
 
 
 def test_listed_names_must_exist_on_both_sides(maps, masks, tmp_path):

@@ -174,6 +174,12 @@ def test_other_types_of_arrays_are_refused(tmp_path, kind):
     refused(read_map, saved(tmp_path / "a.npy", np.zeros((2, 3), kind)), "save it")
 
 
+@pytest.mark.parametrize("kind", [np.complex64, "U3", "M8[s]"])
+@pytest.mark.parametrize("reader", READERS)
+def test_no_reader_takes_what_is_no_real_number(tmp_path, reader, kind):
+    refused(reader, saved(tmp_path / "a.npy", np.zeros((2, 3), kind)), "real numbers")
+
+
 def test_integers_of_unknown_white_are_refused(tmp_path):
     path = saved(tmp_path / "a.tif", np.array([[0, 200]], np.int32))
     refused(read_map, path, "white is not known", "8-bit")
