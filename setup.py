@@ -26,6 +26,8 @@ setup(
         f"paddleseg=={VERSIONS['PADDLESEG']}",
         f"numpy{VERSIONS['NUMPY']}",
         "opencv-python",
+        "jinja2",
+        "matplotlib",
         "pillow>=9.1",
         "pyyaml",
         "requests",

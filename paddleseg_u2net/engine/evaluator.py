@@ -11,7 +11,7 @@ from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.engine.loader import DataError, validation_loader
 from paddleseg_u2net.engine.ranks import Ranks
 from paddleseg_u2net.inference import Predictor
-from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap
+from paddleseg_u2net.metrics import FAMILIES, Fixations, MetricReport, ShuffleMap
 
 
 def evaluate(
@@ -97,10 +97,17 @@ def _merged(report: MetricReport, ranks: Ranks) -> MetricReport:
 
 
 def lines(report: MetricReport) -> List[str]:
-    """The scores as PaddleSeg prints them, with those of other families behind."""
-    scores = report.compute()
-    numbers = " ".join(f"{key}: {value:.4f}" for key, value in report.values().items())
-    found = [f"[EVAL] #Images: {scores['images']} {numbers}"]
+    """The scores as PaddleSeg prints them, and those of the other families, a line each."""
+    scores, values = report.compute(), report.values()
+    found = []
+    for family in FAMILIES:
+        keys = [score.key for score in report.scores if score.family == family]
+        if keys:
+            found.append(" ".join(f"{key}: {values[key]:.4f}" for key in keys))
+    found = [
+        f"[EVAL] #Images: {scores['images']} {found[0]}",
+        *(f"[EVAL] {line}" for line in found[1:]),
+    ]
     found += [
         f"[EVAL] Class {name}: \n{_row(scores[key])}"
         for name, key in (

@@ -20,7 +20,7 @@ from .fixation_metric import FixationMetric
 from .fixations import Fixations
 from .map_statistics import MapStatistics, map_statistics
 from .maps import STRETCHES
-from .metric import MeanMetric, Metric, PictureMetric
+from .metric import CurveMetric, MeanMetric, MeanOfImages, Metric, PictureMetric
 from .picture import Picture
 from .ranking import AveragePrecision, MeanRoc, MeanRocScores, RocAuc, RocAucScores
 from .report import MetricReport, json_ready
@@ -45,6 +45,7 @@ __all__ = [
     "ConfusionMatrix",
     "Conventions",
     "CorrelationCoefficient",
+    "CurveMetric",
     "EMeasure",
     "EMeasureScores",
     "EarthMoversDistance",
@@ -57,6 +58,7 @@ __all__ = [
     "MapStatistics",
     "MeanBoundaryAccuracy",
     "MeanMetric",
+    "MeanOfImages",
     "MeanRoc",
     "MeanRocScores",
     "Metric",

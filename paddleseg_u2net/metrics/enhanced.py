@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .map_statistics import LEVELS
-from .metric import PictureMetric
+from .metric import CurveMetric
 from .picture import Picture
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -35,7 +35,7 @@ class EMeasureScores:
     e_curve: np.ndarray
 
 
-class EMeasure(PictureMetric):
+class EMeasure(CurveMetric):
     """Enhanced-alignment measure over 256 thresholds and at the adaptive threshold.
 
     The map is binarised. With a and b, what is left of map and mask at a pixel without their means,

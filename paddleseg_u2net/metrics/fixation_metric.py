@@ -9,32 +9,11 @@ import numpy as np
 
 from .fixated_map import FixatedMap
 from .fixations import Fixations
-from .metric import Metric
+from .metric import MeanOfImages
 
 
-class FixationMetric(Metric):
-    """One score per image, averaged over the images that have one.
-
-    An image whose score is not defined adds to ``undefined`` only, so that nothing is averaged over
-    fewer images in silence.
-    """
-
-    def _zeros(self) -> dict[str, np.ndarray]:
-        return {
-            "score": np.zeros(1),
-            "images": np.zeros(1, np.int64),
-            "undefined": np.zeros(1, np.int64),
-        }
-
-    @property
-    def images(self) -> int:
-        """How many images were counted."""
-        return int(self._sums["images"][0])
-
-    @property
-    def undefined(self) -> int:
-        """How many of the images have no score and are left out of the mean."""
-        return int(self._sums["undefined"][0])
+class FixationMetric(MeanOfImages):
+    """One score per saliency map against fixations, averaged over the images that have one."""
 
     def update(
         self, prediction: np.ndarray, fixations: Fixations, others: Optional[np.ndarray] = None
@@ -54,18 +33,8 @@ class FixationMetric(Metric):
 
     def update_fixated(self, fixated: FixatedMap) -> None:
         """Count one image, whose `FixatedMap` may serve other metrics too."""
-        score = self._score(fixated)
-        if score != score:
-            self._sums["undefined"] += 1
-        else:
-            self._sums["score"] += score
-        self._sums["images"] += 1
+        self._count(self._score(fixated))
 
     @abstractmethod
     def _score(self, fixated: FixatedMap) -> float:
         """Return the score of one image, NaN where it is not defined."""
-
-    def compute(self) -> float:
-        """Return the mean over the images that have a score, NaN without any."""
-        defined = self.images - self.undefined
-        return float(self._sums["score"][0]) / defined if defined else float("nan")

@@ -109,11 +109,6 @@ class PictureMetric(Metric):
     def _settings(self) -> dict[str, object]:
         return {"stretch": self.stretch}
 
-    @property
-    def images(self) -> int:
-        """How many images were counted."""
-        return int(self._sums["images"][0])
-
     def update(
         self, prediction: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray] = None
     ) -> None:
@@ -129,6 +124,19 @@ class PictureMetric(Metric):
             ValueError: what `Picture` refuses. Nothing is counted then.
         """
         self.update_picture(Picture(prediction, mask, counted))
+
+    @abstractmethod
+    def update_picture(self, picture: Picture) -> None:
+        """Count one image, whose `Picture` may serve other metrics too."""
+
+
+class CurveMetric(PictureMetric):
+    """Several sums, mostly curves, that one map and mask add to; their means make the scores."""
+
+    @property
+    def images(self) -> int:
+        """How many images were counted."""
+        return int(self._sums["images"][0])
 
     def update_picture(self, picture: Picture) -> None:
         """Count one image, whose `Picture` may serve other metrics too."""
@@ -146,7 +154,7 @@ class PictureMetric(Metric):
         return total / self.images if self.images else np.full_like(total, np.nan)
 
 
-class MeanMetric(PictureMetric):
+class MeanOfImages(Metric):
     """One score per image, averaged over the images that have one.
 
     An image whose score is not defined adds to ``undefined`` only, so that nothing is averaged over
@@ -161,19 +169,39 @@ class MeanMetric(PictureMetric):
         }
 
     @property
+    def images(self) -> int:
+        """How many images were counted."""
+        return int(self._sums["images"][0])
+
+    @property
     def undefined(self) -> int:
         """How many of the images have no score and are left out of the mean."""
         return int(self._sums["undefined"][0])
 
-    def _of_picture(self, picture: Picture) -> Mapping[str, Union[np.ndarray, float]]:
-        score = self._score(picture)
-        return {"undefined": 1} if score != score else {"score": score}
-
-    @abstractmethod
-    def _score(self, picture: Picture) -> float:
-        """Return the score of one image, NaN where it is not defined."""
+    def _count(self, score: float) -> None:
+        """Count one image, whose score is NaN where it is not defined."""
+        defined = score == score
+        self._sums["score"] += score if defined else 0.0
+        self._sums["undefined"] += not defined
+        self._sums["images"] += 1
 
     def compute(self) -> float:
         """Return the mean over the images that have a score, NaN without any."""
         defined = self.images - self.undefined
         return float(self._sums["score"][0]) / defined if defined else float("nan")
+
+
+class MeanMetric(MeanOfImages, PictureMetric):
+    """One score per saliency map, averaged over the images that have one.
+
+    Args:
+        stretch: What to do to each map first, one of `STRETCHES`; see `maps.stretched`.
+    """
+
+    def update_picture(self, picture: Picture) -> None:
+        """Count one image, whose `Picture` may serve other metrics too."""
+        self._count(self._score(picture))
+
+    @abstractmethod
+    def _score(self, picture: Picture) -> float:
+        """Return the score of one image, NaN where it is not defined."""

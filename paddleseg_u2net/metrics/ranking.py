@@ -10,7 +10,7 @@ import numpy as np
 
 from .map_statistics import LEVELS
 from .maps import check_unit_range
-from .metric import MeanMetric, Metric, PictureMetric
+from .metric import CurveMetric, MeanMetric, Metric
 from .picture import Picture
 
 _MANTISSA = 7  # bits of the mantissa that a bin keeps: 128 bins to an octave
@@ -71,7 +71,7 @@ class MeanRocScores:
     false_positive_rate: np.ndarray
 
 
-class MeanRoc(PictureMetric):
+class MeanRoc(CurveMetric):
     """ROC curve of each map at its 256 levels, mean over images.
 
     A curve is the rate of true positives (TP / object pixels) against the rate of false ones (FP /

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .map_statistics import LEVELS
-from .metric import MeanMetric, PictureMetric
+from .metric import CurveMetric, MeanMetric
 from .picture import Picture
 
 
@@ -50,7 +50,7 @@ class FMeasureScores:
     recall_curve: np.ndarray
 
 
-class FMeasure(PictureMetric):
+class FMeasure(CurveMetric):
     """F-measure over 256 thresholds and at the adaptive threshold.
 
     F = (1 + beta2) P R / (beta2 P + R), with precision P and recall R of the map binarised at a

@@ -495,8 +495,32 @@ def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_pa
 
 
 def test_a_saliency_score_cannot_choose_among_models_of_many_classes():
-    refused("trainer.best_metric: maxF is for one or two classes", "model.num_classes=3",
+    refused("trainer.best_metric: maxF: this score is for one or two classes", "model.num_classes=3",
             "trainer.best_metric=maxF")  # fmt: skip
+
+
+def test_metrics_and_conventions_are_checked_when_they_are_read():
+    refused("metrics: there is no score 'maxf'; did you mean maxF", "metrics=[maxf]")
+    refused("metrics: expected a list of names, got 'mIoU'", "metrics=mIoU")
+    refused("metrics: MAE: this score is for one or two classes", "model.num_classes=3",
+            "metrics=[MAE]")  # fmt: skip
+    refused("trainer.best_metric: saliency stands for several scores",
+            "trainer.best_metric=saliency")  # fmt: skip
+    refused("conventions.preset: expected one of paper, pysodmetrics, matlab, got 'mat'",
+            "conventions.preset=mat")  # fmt: skip
+    refused("conventions.*there is no strech; there are", "conventions.strech=none")
+    refused("conventions.slack: expected a whole number", "conventions.slack=1.5")
+    refused("conventions.mask_above: .* said by the data set", "conventions.mask_above=3")
+
+
+def test_a_report_has_what_is_asked_for():
+    one = config("metrics=[MAE, relaxF]", "conventions.preset=pysodmetrics")
+    assert [score.key for score in one.report().scores] == ["MAE", "relaxF"]
+    assert [score.key for score in one.report(["S"]).scores] == ["MAE", "S", "relaxF"]
+    assert one.report().conventions.mae_stretch == "minmax"
+    families = {score.family for score in config().report().scores}
+    assert families == {"segmentation", "saliency"}
+    assert config().report().conventions.preset == "paper"
 
 
 def test_a_plateau_has_no_warm_up():

@@ -48,6 +48,8 @@ OR_ZERO_OR_LESS = {"list of noughts", "list of negatives"}
 RULES = [
     ("", "batch_size", {"one", "two"}),
     ("", "iters", {"one", "two"}),
+    ("", "metrics", {"list of texts"}),
+    ("", "conventions", {"dictionary"}),
     ("trainer", "best_metric", {"text"}),
     ("trainer", "early_stop", {"nought", "one", "two"}),
     ("trainer", "accumulate", {"one", "two"}),

@@ -16,6 +16,7 @@ from paddleseg_u2net.engine.best import Best
 from paddleseg_u2net.engine.checkpoint import CheckpointError
 from paddleseg_u2net.engine.journal import logger
 from paddleseg_u2net.engine.trainer import Diverged, RunOptions, Trainer
+from paddleseg_u2net.metrics import SCORES
 from paddleseg_u2net.weights import read_pickle
 
 
@@ -54,10 +55,18 @@ def test_log_lines_are_paddlesegs(tmp_path, tiny, log):
     )
     evaluation = (
         rf"\[EVAL\] #Images: 4 mIoU: {number} Acc: {number} Kappa: {number} Dice: {number} "
-        rf"MAE: {number} maxF: {number}"
+        rf"Precision: {number}"
     )
+    saliency = rf"\[EVAL\] MAE: {number} maxF: {number}"
     best = rf"\[EVAL\] The model with the best validation mIoU \({number}\) was saved at iter \d\."
-    for pattern in (train, evaluation, best, r"\[EVAL\] Class IoU: \n\[", r"Class Recall: \n\["):
+    for pattern in (
+        train,
+        evaluation,
+        saliency,
+        best,
+        r"\[EVAL\] Class IoU: \n\[",
+        r"Class Recall: \n\[",
+    ):
         assert re.search(pattern, log.text), pattern
 
 
@@ -192,8 +201,9 @@ def test_weights_alone_cannot_be_resumed_from(tmp_path, tiny):
         _train(tiny, tmp_path, resume_model=str(tmp_path / "best_model"))
 
 
-@pytest.mark.parametrize("metric", ["mIoU", "MAE", "maxF"])
+@pytest.mark.parametrize("metric", ["mIoU", "MAE", "maxF", "relaxF", "KLD"])
 def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric):
+    tiny["metrics"] = ["Dice", "S"]  # the best metric need not be among them
     tiny["trainer"] = {"best_metric": metric}
     tiny["iters"] = 8
     seen = []
@@ -208,13 +218,14 @@ def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric):
 
     trainer.best[""].offer = spy
     trainer.run()
-    expected = (min if metric == "MAE" else max)(seen, key=lambda pair: pair[0])
+    expected = (max if SCORES[metric].higher_is_better else min)(seen, key=lambda pair: pair[0])
     assert checkpoint.load_state(tmp_path / "best_model")["iteration"] == expected[1]
 
 
 def test_an_unknown_metric_is_refused_before_training(tmp_path, tiny):
     tiny["trainer"] = {"best_metric": "mIou"}
-    with pytest.raises(ValueError, match=r"trainer.best_metric: expected one of mIoU"):
+    expected = "trainer.best_metric: there is no score 'mIou'; did you mean mIoU"
+    with pytest.raises(ValueError, match=expected):
         Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
 
 
@@ -354,8 +365,8 @@ def test_visualdl_gets_losses_scores_and_pictures(tmp_path, tiny):
     assert {"Train/loss", "Train/loss_0", "Train/loss_2", "Train/lr", "Train/reader_cost"} <= set(
         tags["scalar"]
     )
-    assert {"Evaluate/mIoU", "Evaluate/MAE"} <= set(tags["scalar"])
-    assert len(tags["image"]) == 2
+    assert {"Evaluate/mIoU", "Evaluate/MAE", "Evaluate/maxE"} <= set(tags["scalar"])
+    assert len(tags["image"]) == 3 and "Evaluate/curves" in tags["image"]
     losses = reader.get_data("scalar", "Train/loss")
     assert [record.id for record in losses] == [1, 2, 3, 4]
 
