@@ -9,6 +9,7 @@ from typing import Optional
 import cv2
 import numpy as np
 
+from .boxes import box
 from .metric import MeanMetric
 from .picture import Picture
 
@@ -176,9 +177,9 @@ class MeanBoundaryAccuracy(MeanMetric):
         if not picture.foreground_pixels:
             return math.nan
         radii = Counter(self._radii(picture.shape))
-        box = _around(picture.mask, max(radii))
-        mask, off = picture.mask[box], picture.background[box]
-        right = picture.positive(self.threshold)[box] == mask
+        part = box(picture.mask, max(radii))
+        mask, off = picture.mask[part], picture.background[part]
+        right = picture.positive(self.threshold)[part] == mask
         total, with_pixels = 0.0, 0
         for radius, times in radii.items():
             near = _near_boundary(mask, off, radius)
@@ -207,16 +208,6 @@ def _rim(inside: np.ndarray, counted: Optional[np.ndarray], element: np.ndarray)
     border = {"borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
     kept = cv2.erode(solid.view(np.uint8), element, **border)
     return inside & ~kept.view(np.bool_)
-
-
-def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
-    """Return the rows and columns of an object with a margin."""
-    # OpenCV 4.5's boundingRect of a mask misses a column now and then.
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return (
-        slice(max(rows[0] - margin, 0), rows[-1] + margin + 1),
-        slice(max(columns[0] - margin, 0), columns[-1] + margin + 1),
-    )
 
 
 def _near_boundary(mask: np.ndarray, off: np.ndarray, radius: int) -> np.ndarray:

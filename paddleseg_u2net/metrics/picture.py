@@ -82,14 +82,6 @@ class Picture:
         """Number of pixels that count."""
         return self.mask.size if self.counted is None else int(np.count_nonzero(self.counted))
 
-    @cached_property
-    def squared_distance(self) -> np.ndarray:
-        """float32 (H, W), whole numbers: squared distance to the object, 0 on it.
-
-        Without an object the numbers mean nothing.
-        """
-        return squared_distance(self.mask)
-
     def statistics(self, stretch: str = "none") -> MapStatistics:
         """Return the counts over the pixels that count, of the map stretched so."""
         if stretch not in self._statistics:
@@ -135,15 +127,3 @@ class Picture:
         limit = threshold * 255 if self.prediction.dtype == np.uint8 else threshold
         positive = self.prediction >= limit
         return positive if self.counted is None else positive & self.counted
-
-
-def squared_distance(mask: np.ndarray) -> np.ndarray:
-    """Return the squared distance to the nearest True: float32 of the mask's shape, whole numbers.
-
-    Without a True the numbers mean nothing.
-    """
-    off = (~mask).view(np.uint8)
-    distance = cv2.distanceTransform(off, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distance *= distance
-    # The last bit that OpenCV gives changes with the place of the array in memory.
-    return np.rint(distance, out=distance)

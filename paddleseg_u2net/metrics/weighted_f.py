@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .boxes import box
 from .metric import MeanMetric
-from .picture import Picture, squared_distance
+from .picture import Picture
 
 _EPS = float(np.finfo(np.float64).eps)
 _RADIUS = 3  # of the 7 x 7 Gaussian
@@ -76,30 +77,32 @@ def _false_positives(values: np.ndarray, mask: np.ndarray) -> float:
     """Return the sum of the map off the object, weighted by the distance to the object."""
     wrong = values > 0
     # Beyond the box of what is wrong and what it may be near to, no distance is asked for.
-    box = _box(wrong | mask, 0)
-    at = np.flatnonzero(wrong[box] & ~mask[box])
-    squared = squared_distance(mask[box]).ravel()[at]
+    part = box(wrong | mask)
+    at = np.flatnonzero(wrong[part] & ~mask[part])
+    squared = _squared_distance(mask[part]).ravel()[at]
     weight = 2 - np.exp(np.sqrt(squared) * np.float32(np.log(0.5) / 5))
-    return float((values[box].ravel()[at] * weight).sum(dtype=np.float64))
+    return float((values[part].ravel()[at] * weight).sum(dtype=np.float64))
 
 
 def _missed(values: np.ndarray, mask: np.ndarray) -> float:
     """Return the sum of the errors on the object, each at most that of its neighbourhood."""
     # The windows of the object's pixels end within the box; beyond it nothing is needed.
-    box = _box(mask, _REACH)
-    mask = mask[box]
-    error = (1 - values[box]) * mask
+    part = box(mask, _REACH)
+    mask = mask[part]
+    error = (1 - values[part]) * mask
     spread = _spread(error, mask)
     blurred = cv2.sepFilter2D(spread, -1, _GAUSSIAN, _GAUSSIAN, borderType=cv2.BORDER_CONSTANT)
     blurred *= mask
     return cv2.sumElems(cv2.min(error, blurred))[0]
 
 
-def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
-    """Return the smallest box around a mask, with a margin as far as the picture goes."""
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    rows = slice(max(y - margin, 0), y + height + margin)
-    return rows, slice(max(x - margin, 0), x + width + margin)
+def _squared_distance(mask: np.ndarray) -> np.ndarray:
+    """Return the squared distance to the object: float32 of the mask's shape, whole numbers."""
+    off = (~mask).view(np.uint8)
+    distance = cv2.distanceTransform(off, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance *= distance
+    # The last bit that OpenCV gives changes with the place of the array in memory.
+    return np.rint(distance, out=distance)
 
 
 def _spread(error: np.ndarray, mask: np.ndarray) -> np.ndarray:

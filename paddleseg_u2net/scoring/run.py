@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
+from paddleseg_u2net.images import ImageError
 from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap
 from paddleseg_u2net.scoring.pairing import Item
 from paddleseg_u2net.scoring.reading import (
+    Truth,
     read_density,
-    read_fixation_points,
+    read_fixation_map,
     read_map,
     read_truth,
 )
@@ -24,6 +28,11 @@ from paddleseg_u2net.scoring.reading import (
 # Images that one process adds up before it answers. Sums are added in this grouping whatever the
 # number of processes, so that it changes no digit of a result.
 CHUNK = 16
+
+# What is noted of a map that is black, or that was saved as 0 and 1 of 255.
+DARK_MAPS = "maps are never above 1 of 255"
+
+Shape = Tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Task:
         resize: Whether a map of another size than its mask is resized to it (bilinear), instead of
             being an error.
         sigma: In pixels; makes a density of fixation points where there is none.
-        others: Fixations of the whole set, for the shuffled AUC.
+        others: Fixations of the whole set, for the shuffled AUC; see `fixated_by_all`.
     """
 
     report: MetricReport
@@ -51,8 +60,10 @@ class Outcome:
     Attributes:
         report: The scores of all of them.
         rows: (name, scores of this image alone), in the order of the images.
-        notes: Names of images by what was unusual about them ("soft mask", "resized").
-        errors: (name, message) of images that could not be scored and count nowhere.
+        notes: Names of images by what was unusual about them, such as "masks are soft and were
+            cut".
+        errors: (name, message) of images that could not be scored. They are in no score; only
+            their fixations, where these could be read, are among the others of the shuffled AUC.
     """
 
     report: MetricReport
@@ -90,36 +101,45 @@ def score(
     Raises:
         ChildProcessError: a process died, for instance for want of memory.
     """
-    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     total = Outcome(task.report.fresh())
-    for outcome in _mapped(_score_chunk, chunks, task, min(workers, len(chunks))):
+    for outcome in _mapped(_score_chunk, _chunks(items), task, workers):
         total.add(outcome)
         progress(len(outcome.rows) + len(outcome.errors))
     return total
 
 
 def fixated_by_all(items: Sequence[Item], task: Task, workers: int = 0) -> ShuffleMap:
-    """Return where the images of a set were fixated; files that cannot be read are left to `score`.
+    """Return where the images of a set were fixated, or where their objects are without fixations.
+
+    Maps are not looked at, so all methods meet the same fixations. Files that cannot be read are
+    left to `score`.
 
     Raises:
         ChildProcessError: as `score`.
     """
-    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     total = ShuffleMap()
-    for part in _mapped(_collect_chunk, chunks, task, min(workers, len(chunks))):
+    for part in _mapped(_collect_chunk, _chunks(items), task, workers):
         total.merge(part)
     return total
 
 
+# ---------------------------------------------------------------- processes
+
+
+def _chunks(items: Sequence[Item]) -> List[Sequence[Item]]:
+    return [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+
+
 def _mapped(work: Callable, chunks: List, task: object, workers: int) -> Iterator:
     """Yield ``work(chunk, task)`` in the order of the chunks."""
+    workers = min(workers, len(chunks))
     if workers < 1:
         for chunk in chunks:
             yield work(chunk, task)
         return
     # Not forked: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
         waiting: Deque[Future] = deque()
         try:
             for chunk in chunks:
@@ -137,8 +157,10 @@ def _mapped(work: Callable, chunks: List, task: object, workers: int) -> Iterato
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _one_thread() -> None:
+def _begin_worker() -> None:
     cv2.setNumThreads(1)
+    # Ctrl-C goes to all processes; a worker ends at once and leaves the word to its parent.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
@@ -146,49 +168,68 @@ def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
     for item in items:
         single.reset()
         try:
-            _score_item(item, task, single, outcome)
+            notes = _score_item(item, task, single)
         except (ValueError, OSError) as error:  # of this image; the others go on
             outcome.errors.append((item.name, str(error)))
             continue
         outcome.report.merge(single)
         outcome.rows.append((item.name, single.values()))
+        for note in notes:
+            outcome.note(note, item.name)
     return outcome
 
 
-def _score_item(item: Item, task: Task, report: MetricReport, outcome: Outcome) -> None:
+def _collect_chunk(items: Sequence[Item], task: Task) -> ShuffleMap:
+    found = ShuffleMap()
+    for item in items:
+        try:
+            truth = _read_truth(item, task)
+            found.add(_looked_at(truth, _read_fixations(item, truth, sigma=None)))
+        except (ValueError, OSError):
+            continue  # it is reported, and fails, when it is scored
+    return found
+
+
+# ---------------------------------------------------------------- one image
+
+
+def _score_item(item: Item, task: Task, report: MetricReport) -> List[str]:
+    """Count an image in a report; what was unusual about it."""
     prediction = read_map(item.map)
-    truth = read_truth(item.mask, report.conventions.mask_above) if item.mask else None
-    fixations = _fixations(item, None if truth is None else _shape(truth.mask), task.sigma)
-    if truth is not None:
-        shape = _shape(truth.mask)
-    else:
-        assert fixations is not None  # an item has one or the other
-        shape = fixations.shape
-    resized = prediction.shape != shape
-    if resized:
+    truth = _read_truth(item, task)
+    fixations = _read_fixations(item, truth, task.sigma)
+    shape = _looked_at(truth, fixations).shape if truth is None else _shape(truth.mask)
+    notes = _notes(prediction, truth, task)
+    if prediction.shape != shape:
         prediction = _resized(prediction, shape, item, task)
-    mask = None if truth is None else truth.mask
+        notes.append("maps were resized")
     others = None
     if task.others is not None:
-        own = fixations
-        if own is None and mask is not None:
-            own = Fixations.from_mask(mask)
-        others = task.others.weights(shape, own)
-    report.update_map(prediction, mask, fixations, others)
-    # Last, so that an image that fails leaves no note.
-    if resized:
-        outcome.note("maps were resized", item.name)
-    if truth is not None and truth.soft:
-        outcome.note("masks are soft and were cut", item.name)
-    if truth is not None and truth.labels01:
-        outcome.note("masks hold 0 and 1, read as labels", item.name)
+        others = task.others.weights(shape, _looked_at(truth, fixations))
+    report.update_map(prediction, None if truth is None else truth.mask, fixations, others)
+    return notes
 
 
-def _fixations(
-    item: Item, shape: Optional[Tuple[int, int]], sigma: Optional[float]
+def _read_truth(item: Item, task: Task) -> Optional[Truth]:
+    if item.mask is None:
+        return None
+    return read_truth(item.mask, task.report.conventions.mask_above)
+
+
+def _looked_at(truth: Optional[Truth], fixations: Optional[Fixations]) -> Fixations:
+    """Return the fixations; without any the object, as `MetricReport` takes it for them."""
+    if fixations is not None:
+        return fixations
+    assert truth is not None  # an item has one or the other
+    return Fixations.from_mask(truth.mask)
+
+
+def _read_fixations(
+    item: Item, truth: Optional[Truth], sigma: Optional[float]
 ) -> Optional[Fixations]:
     """Return the fixations of an item, None where it has a mask only."""
     density = read_density(item.density) if item.density else None
+    shape = None if truth is None else _shape(truth.mask)
     if density is not None:
         if shape is not None and density.shape != shape:
             raise ValueError(
@@ -198,15 +239,38 @@ def _fixations(
         shape = _shape(density)
     if item.points is None:
         return None if density is None else Fixations.from_density(density)
-    if shape is None:
-        shape = _shape(read_map(item.map))  # lists of points do not say how large the picture is
-    points = read_fixation_points(item.points, shape)
+    grid = _fixation_map(item.points, item, shape)
+    points = np.argwhere(grid)
     if density is None:
-        return Fixations.from_points(points, shape, sigma)
+        return Fixations.from_points(points, _shape(grid), sigma)
     return Fixations.from_density(density, points)
 
 
-def _resized(prediction: np.ndarray, shape: Tuple[int, int], item: Item, task: Task) -> np.ndarray:
+def _fixation_map(path: Path, item: Item, shape: Optional[Shape]) -> np.ndarray:
+    if shape is None:
+        try:
+            return read_fixation_map(path)
+        except ImageError:
+            # Lists do not say how large the image is, and of several arrays the map's size tells
+            # which one is meant.
+            shape = _shape(read_map(item.map))
+    return read_fixation_map(path, shape)
+
+
+def _notes(prediction: np.ndarray, truth: Optional[Truth], task: Task) -> List[str]:
+    notes = []
+    if prediction.max() <= (1 if prediction.dtype == np.uint8 else 1 / 255):
+        notes.append(DARK_MAPS)
+    if truth is not None and truth.labels01:
+        notes.append("masks hold 0 and 1, read as labels")
+    if truth is not None and truth.soft:
+        above = task.report.conventions.mask_above
+        grey = f"masks are grey and have no pixel above {above}, so that no object is left"
+        notes.append("masks are soft and were cut" if truth.mask.any() else grey)
+    return notes
+
+
+def _resized(prediction: np.ndarray, shape: Shape, item: Item, task: Task) -> np.ndarray:
     if not task.resize:
         raise ValueError(
             f"{item.map}: expected the size of its ground truth, {_size(shape)}, got "
@@ -215,7 +279,7 @@ def _resized(prediction: np.ndarray, shape: Tuple[int, int], item: Item, task: T
     return cv2.resize(prediction, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def _shape(array: np.ndarray) -> Tuple[int, int]:
+def _shape(array: np.ndarray) -> Shape:
     height, width = array.shape
     return height, width
 
@@ -223,18 +287,3 @@ def _shape(array: np.ndarray) -> Tuple[int, int]:
 def _size(shape: Tuple[int, ...]) -> str:
     """Return a size as users say it: width x height."""
     return f"{shape[1]}x{shape[0]}"
-
-
-def _collect_chunk(items: Sequence[Item], task: Task) -> ShuffleMap:
-    found = ShuffleMap()
-    for item in items:
-        try:
-            fixations = _fixations(item, None, None)
-            if fixations is None and item.mask:
-                mask = read_truth(item.mask, task.report.conventions.mask_above).mask
-                fixations = Fixations.from_mask(mask)
-        except (ValueError, OSError):
-            continue  # it is reported, and fails, when it is scored
-        if fixations is not None:
-            found.add(fixations)
-    return found
