@@ -19,9 +19,13 @@ $(STAMP): setup.py versions.mk
 
 install: $(STAMP)
 
-# What published weights were made for, to compare with; large, and asked for by nobody else.
+# Other people's programs to compare with; large, or built by a C compiler, and asked for by nobody
+# else. Tests that need them skip without.
 runtimes: $(STAMP)
-	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" "onnxruntime==$(ONNXRUNTIME)"
+	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" "onnxruntime==$(ONNXRUNTIME)" \
+		"numpy$(NUMPY)" numba
+	# Without its requirements: its metrics need none of them but Numba.
+	$(BIN)/python -m pip install --quiet --no-deps "pysaliency==$(PYSALIENCY)"
 
 quickstart: $(STAMP)
 	$(BIN)/python -m paddleseg_u2net quickstart
