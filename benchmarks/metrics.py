@@ -187,7 +187,7 @@ def earth_movers(pictures: Pictures) -> None:
         EarthMoversDistance().update(prediction, fixations)
         times.append(1000 * (time.perf_counter() - started))
     print(
-        f"EMD, longer side of 16 cells: mean {np.mean(times):.1f} ms/image, "
+        f"EMD, longer side of 14 cells: mean {np.mean(times):.1f} ms/image, "
         f"median {np.median(times):.1f}, largest {max(times):.1f}"
     )
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set
 
 import yaml
 from tqdm import tqdm
 
 from paddleseg_u2net.files import write_text
+from paddleseg_u2net.images import find_images
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, conventions
 from paddleseg_u2net.render import curves, page, tables
@@ -22,6 +25,9 @@ from paddleseg_u2net.scoring.plan import Job, from_folders, from_yaml
 from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
 from paddleseg_u2net.scoring.run import Task, fixated_by_all, score
 
+_FILES = ("json", "csv", "per_image", "latex", "markdown", "html")
+_ERRORS_SHOWN = 20  # of one method on one set
+_MOST_WORKERS = 61  # that Python can wait for on Windows
 _OF_POINTS = ("AUC_Judd", "AUC_Borji", "sAUC", "NSS")
 _OF_DENSITY = ("CC", "SIM", "KLD", "EMD")
 
@@ -38,12 +44,14 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     arguments = result.parse_args(argv)
     if arguments.workers < 0 or not 0 <= arguments.digits <= 12 or arguments.gallery < 1:
         result.error("--workers: expected 0 or more, --digits: 0 to 12, --gallery: 1 or more")
-    if arguments.sigma is not None and not arguments.sigma > 0:
+    if arguments.sigma is not None and not (0 < arguments.sigma < math.inf):
         result.error("--sigma: expected more than 0")
     truths = ("gt_dir", "points_dir", "density_dir")
     given = [name for name in truths if getattr(arguments, name)]
-    if arguments.config and (arguments.pred_dir or given):
-        result.error("--config names the folders; give it alone, or --pred_dir and --gt_dir")
+    others = ("pred_dir", "image_dir", "list", "map_suffix", "mask_suffix")
+    also = [f"--{name}" for name in (*truths, *others) if getattr(arguments, name)]
+    if arguments.config and also:
+        result.error(f"{', '.join(also)}: with --config they stand in its file")
     if not arguments.config and not (arguments.pred_dir and given):
         result.error("expected --pred_dir and --gt_dir, --points_dir or --density_dir; or --config")
     return arguments
@@ -51,11 +59,13 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 
 def _add_input(group: Any) -> None:
     add = group.add_argument
-    add("--pred_dir", nargs="+", default=[], metavar="[METHOD=]DIR",
-        help="maps; with several sets each has a folder of the set's name")  # fmt: skip
-    add("--gt_dir", nargs="+", default=[], metavar="[SET=]DIR", help="masks")
-    add("--points_dir", type=Path, metavar="DIR", help="fixation points")
-    add("--density_dir", type=Path, metavar="DIR", help="fixation densities")
+    several = {"nargs": "+", "action": "extend", "default": []}
+    add("--pred_dir", **several, metavar="[METHOD=]DIR",
+        help="maps; with several --gt_dir, the folder that has one of each set's name")  # fmt: skip
+    add("--gt_dir", **several, metavar="[SET=]DIR", help="masks")
+    add("--points_dir", type=Path, metavar="DIR",
+        help="fixation points: pictures, .npy, .mat, or .csv with the columns x, y")  # fmt: skip
+    add("--density_dir", type=Path, metavar="DIR", help="fixation densities: pictures or .npy")
     add("--image_dir", type=Path, metavar="DIR", help="photographs, for --html")
     add("--list", type=Path, metavar="FILE", help="names that count, one a line")
     add("--map_suffix", default="", metavar="END", help="end of the maps' names, such as _DSS")
@@ -65,22 +75,25 @@ def _add_input(group: Any) -> None:
 
 def _add_manner(group: Any) -> None:
     add = group.add_argument
-    add("--metrics", nargs="+", metavar="NAME",
+    add("--metrics", nargs="+", action="extend", metavar="NAME",
         help=f"scores, families ({', '.join(FAMILIES)}) or all; default: segmentation, saliency, "
         "boundary where there are masks, fixation where there are fixations")  # fmt: skip
-    add("--preset", choices=list(PRESETS), default="pysodmetrics", help="whose conventions")
-    add("--conventions", nargs="+", default=[], metavar="KEY=VALUE",
-        help="change the preset, e.g. mask_above=127 stretch=none")  # fmt: skip
-    add("--sigma", type=float, help="pixels; spreads fixation points to a density")
-    add("--workers", type=int, default=os.cpu_count() or 1, help="processes; 0: none")
-    add("--resize", action="store_true", help="resize maps that are not of their mask's size")
+    add("--preset", choices=list(PRESETS), default="pysodmetrics",
+        help="whose conventions; default: %(default)s")  # fmt: skip
+    add("--conventions", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="change the preset, e.g. mask_above=127 stretch=none; keys: "
+        + ", ".join(field.name for field in fields(Conventions)))  # fmt: skip
+    add("--sigma", type=float, metavar="PIXELS", help="spread fixation points to a density")
+    add("--workers", type=int, default=min(os.cpu_count() or 1, _MOST_WORKERS), metavar="N",
+        help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
+    add("--resize", action="store_true", help="resize maps to their mask's size, bilinear")
     add("--allow_missing", action="store_true", help="score the names that all folders have")
-    add("--skip_bad", action="store_true", help="score without the files that cannot be used")
+    add("--skip_bad", action="store_true", help="leave out images whose files cannot be used")
 
 
 def _add_output(group: Any) -> None:
     add = group.add_argument
-    add("--digits", type=int, default=3, help="behind the point, in tables")
+    add("--digits", type=int, default=3, metavar="N", help="behind the point, in tables")
     add("--json", type=Path, metavar="FILE", help="everything, in full precision")
     add("--csv", type=Path, metavar="FILE", help="the table, in full precision")
     add("--per_image", type=Path, metavar="FILE", help="CSV with a line for every image")
@@ -94,23 +107,15 @@ def _add_output(group: Any) -> None:
 def run(argv: List[str]) -> int:
     """Score; 0 if every map of every method could be scored, or what failed was to be skipped."""
     arguments = _arguments(argv)
+    # Whatever can be known to be wrong is told before the work begins.
     chosen = conventions(arguments.preset, **_changes(arguments.conventions))
-    if arguments.config:
-        jobs = from_yaml(arguments.config)
-    else:
-        others = {key: getattr(arguments, key) for key in ("points_dir", "density_dir")}
-        others.update(image_dir=arguments.image_dir, list=arguments.list)
-        jobs = from_folders(
-            arguments.pred_dir,
-            arguments.gt_dir,
-            arguments.map_suffix,
-            mask_suffix=arguments.mask_suffix,
-            **others,
-        )
-    # All folders are looked at before the work begins.
-    names = _names(arguments, jobs)
+    jobs = _jobs(arguments)
+    names = _names(arguments.metrics, jobs, arguments.sigma is not None)
     report = MetricReport(1, names=names, conventions=chosen)
+    _check_outputs(arguments, report)
     pairings = [_paired(job, arguments.allow_missing) for job in jobs]
+    for folder in {job.truth.image_dir for job in jobs if job.truth.image_dir}:
+        find_images(folder)
     results = [_scored(job, pairs, report, arguments) for job, pairs in zip(jobs, pairings)]
     if not _acceptable(results, arguments.skip_bad):
         return 1
@@ -120,50 +125,127 @@ def run(argv: List[str]) -> int:
 
 
 def _changes(texts: List[str]) -> Dict[str, Any]:
+    """Return the conventions of ``KEY=VALUE``, values as in YAML."""
     changes = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"--conventions: expected KEY=VALUE, got {text!r}")
-        changes[key] = yaml.safe_load(value)
+        if not equals or key == "preset":
+            raise ValueError(
+                f"--conventions: expected KEY=VALUE, got {text!r}"
+                + ("; choose it with --preset" if key == "preset" else "")
+            )
+        try:
+            changes[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            changes[key] = value  # which is refused as what it is
     return changes
 
 
-def _names(arguments: argparse.Namespace, jobs: List[Job]) -> List[str]:
-    """Return the scores that every job has the ground truth for.
+def _jobs(arguments: argparse.Namespace) -> List[Job]:
+    if arguments.config:
+        return from_yaml(arguments.config)
+    return from_folders(
+        arguments.pred_dir,
+        arguments.gt_dir,
+        arguments.map_suffix,
+        mask_suffix=arguments.mask_suffix,
+        points_dir=arguments.points_dir,
+        density_dir=arguments.density_dir,
+        image_dir=arguments.image_dir,
+        list=arguments.list,
+    )
+
+
+def _names(metrics: Optional[List[str]], jobs: List[Job], spread: bool) -> List[str]:
+    """Return the scores that were asked for and that every job has the ground truth for.
+
+    Args:
+        metrics: Scores, families and "all"; None takes whatever there is ground truth for.
+        jobs: Methods and sets.
+        spread: Whether densities are made of fixation points.
 
     Raises:
-        ValueError: a score was named that needs another ground truth.
+        ValueError: a score was named that needs another ground truth, or none is left.
     """
-    kinds = set.intersection(*(set(job.truth.truths()) for job in jobs))
-    fixations = kinds & {"points", "density"}
-    possible = set(SCORES)
-    if "mask" not in kinds:
-        possible -= {key for key, item in SCORES.items() if item.family != "fixation"}
-    if fixations and "points" not in kinds:
-        possible -= set(_OF_POINTS)
-    if fixations and "density" not in kinds and arguments.sigma is None:
-        possible -= set(_OF_DENSITY)
-    families = ["segmentation", "saliency", "boundary"] if "mask" in kinds else []
-    families += ["fixation"] if fixations else []
+    truths = [set(job.truth.truths()) for job in jobs]
+    kinds = set.intersection(*truths)
+    possible = _possible(kinds, set.union(*truths), spread)
+    if metrics is None:
+        metrics = ["segmentation", "saliency", "boundary"] if "mask" in kinds else []
+        metrics = metrics + (["fixation"] if kinds - {"mask"} else [])
     wanted = []
-    for name in arguments.metrics or families:
+    for name in metrics:
         if name in FAMILIES or name == "all":
             group = [k for k, item in SCORES.items() if name in ("all", item.family)]
             wanted += [key for key in group if key in possible]
-        elif name in SCORES and name not in possible:
-            raise ValueError(
-                f"--metrics {name}: it needs other ground truth than {', '.join(sorted(kinds))}; "
-                "give --gt_dir, --points_dir, or --density_dir or --sigma"
-            )
-        else:
+        elif name in possible or name not in SCORES:
             wanted.append(name)
+        else:
+            raise ValueError(f"--metrics {name}: {_what_it_needs(name, kinds)}")
     if not wanted:
-        raise ValueError(
-            f"--metrics {' '.join(arguments.metrics)}: needs other ground truth than "
-            f"{', '.join(sorted(kinds))}; give --gt_dir, --points_dir or --density_dir"
-        )
+        asked = f"--metrics {' '.join(metrics)}" if metrics else "no score fits all sets"
+        raise ValueError(f"{asked}: {_what_it_needs(None, kinds)}")
     return wanted
+
+
+def _possible(kinds: Set[str], of_any: Set[str], spread: bool) -> Set[str]:
+    """Return the scores for which there is ground truth of these ``kinds``.
+
+    Args:
+        kinds: What every set has.
+        of_any: What some set has.
+        spread: As in `_names`.
+    """
+    possible = {key for key, item in SCORES.items() if "mask" in kinds or item.family == "fixation"}
+    # Without any fixations the object is taken for them; not where one set has them and another
+    # has not, since their numbers would be compared.
+    if of_any == {"mask"}:
+        return possible
+    if "points" not in kinds:
+        possible -= set(_OF_POINTS)
+    if "density" not in kinds and not ("points" in kinds and spread):
+        possible -= set(_OF_DENSITY)
+    return possible
+
+
+def _what_it_needs(name: Optional[str], kinds: Set[str]) -> str:
+    needs = "--gt_dir, --points_dir or --density_dir"
+    if name is not None:
+        needs = "--gt_dir"
+        if name in _OF_POINTS:
+            needs = "--points_dir"
+        elif name in _OF_DENSITY:
+            needs = "--density_dir, or --points_dir and --sigma"
+    got = ", ".join(sorted(kinds)) or "nothing"
+    return f"expected {needs} for all sets, got ground truth of this kind for all: {got}"
+
+
+def _check_outputs(arguments: argparse.Namespace, report: MetricReport) -> None:
+    """Refuse outputs that could not be written after hours of work.
+
+    Raises:
+        ValueError: two have one path, or there are no curves to draw.
+        OSError: there is a folder in the place of a file, a file in that of a folder, or no right
+            to write.
+    """
+    seen: Dict[Path, str] = {}
+    for key in (*_FILES, "curves"):
+        path = getattr(arguments, key)
+        if path is None:
+            continue
+        first = seen.setdefault(path.resolve(), key)
+        if first != key:
+            raise ValueError(f"{path}: --{first} and --{key} would both be written here")
+        folder = path if key == "curves" else path.resolve().parent
+        if key != "curves" and path.is_dir():
+            raise IsADirectoryError(f"--{key} {path}: expected a file or nothing, found a folder")
+        there = next(place for place in (folder, *folder.resolve().parents) if place.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(f"--{key} {path}: expected a folder, {there} is a file")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(f"--{key} {path}: there is no right to write to {there}")
+    if arguments.curves is not None and not report.curves():
+        raise ValueError("--curves: none of the scores has a curve; add maxF, maxE or AUC")
 
 
 def _paired(job: Job, allow_missing: bool) -> pairing.Pairing:
@@ -192,23 +274,23 @@ def _scored(
 
 def _acceptable(results: List[Result], skip_bad: bool) -> bool:
     """Name the files that failed; whether the scores may be shown all the same."""
-    errors = [(result, error) for result in results for error in result.outcome.errors]
-    for result, (_, message) in errors:
-        print(f"{result.job.method} on {result.job.dataset}: {message}", file=sys.stderr)
-    empty = [result for result in results if not result.outcome.rows]
-    if not errors:
+    failed = 0
+    for result in results:
+        errors, where = result.outcome.errors, f"{result.job.method} on {result.job.dataset}"
+        failed += len(errors)
+        for _, message in errors[:_ERRORS_SHOWN]:
+            print(f"{where}: {message}", file=sys.stderr)
+        if len(errors) > _ERRORS_SHOWN:
+            print(f"{where}: ... and {len(errors) - _ERRORS_SHOWN} more", file=sys.stderr)
+    empty = [f"{r.job.method} on {r.job.dataset}" for r in results if not r.outcome.rows]
+    if not failed or (skip_bad and not empty):
         return True
-    if skip_bad and not empty:
-        return True
-    total = sum(len(result.outcome.rows) + len(result.outcome.errors) for result in results)
-    repair = "mend the files above, or leave them out with --skip_bad"
+    total = failed + sum(len(result.outcome.rows) for result in results)
+    reason = "the scores of the others would not be those of the set; mend the files above, or "
+    reason += "leave them out with --skip_bad"
     if empty:
-        repair = "none is left of " + ", ".join(f"{r.job.method} on {r.job.dataset}" for r in empty)
-    print(
-        f"Error: {len(errors)} of {total} maps could not be scored, and scores of the others would "
-        f"not be those of the set; {repair}",
-        file=sys.stderr,
-    )
+        reason = f"nothing is left of {', '.join(empty)}; mend the files above"
+    print(f"Error: {failed} of {total} maps could not be scored: {reason}", file=sys.stderr)
     return False
 
 
@@ -233,17 +315,18 @@ def _write(
     results: List[Result], pairings: List[pairing.Pairing], arguments: argparse.Namespace
 ) -> None:
     columns, groups = pictures.columns(results, arguments.digits), pictures.groups(results)
-    texts: List[Tuple[Any, Any]] = [
-        (arguments.json, lambda: json.dumps(as_json(results), indent=1) + "\n"),
-        (arguments.csv, lambda: tables.table(groups, columns, "csv")),
-        (arguments.per_image, lambda: per_image_csv(results)),
-        (arguments.latex, lambda: tables.table(groups, columns, "latex")),
-        (arguments.markdown, lambda: tables.table(groups, columns, "markdown")),
-        (arguments.html, lambda: _page(results, pairings, arguments)),
-    ]
-    for path, text in texts:
+    writers: Dict[str, Callable[[], str]] = {
+        "json": lambda: json.dumps(as_json(results), indent=1, allow_nan=False) + "\n",
+        "csv": lambda: tables.table(groups, columns, "csv"),
+        "per_image": lambda: per_image_csv(results),
+        "latex": lambda: tables.table(groups, columns, "latex"),
+        "markdown": lambda: tables.table(groups, columns, "markdown"),
+        "html": lambda: _page(results, pairings, arguments),
+    }
+    for key in _FILES:
+        path = getattr(arguments, key)
         if path is not None:
-            write_text(path, text())
+            write_text(path, writers[key]())
             print(f"wrote {path}")
     if arguments.curves is not None:
         for name, own in _by_set(results).items():

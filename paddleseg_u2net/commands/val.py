@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from typing import List
+from typing import Any, Dict, List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser, set_device
 from paddleseg_u2net.files import write_text
+from paddleseg_u2net.metrics import Conventions
 from paddleseg_u2net.runtime import load_paddle
 
 
@@ -60,8 +61,14 @@ def run(argv: List[str]) -> int:
     if arguments.json and ranks.is_first:
         content = {
             "model_path": str(weights),
-            "conventions": {"preset": report.conventions.preset, **asdict(report.conventions)},
+            "conventions": _conventions(report.conventions),
             **json_ready(report.compute()),
         }
         write_text(arguments.json, json.dumps(content, indent=2) + "\n")
     return 0
+
+
+def _conventions(used: Conventions) -> Dict[str, Any]:
+    """All of them but ``mask_above``: here the data set says what a mask's values mean."""
+    values = {key: value for key, value in asdict(used).items() if key != "mask_above"}
+    return {"preset": used.preset, **values}

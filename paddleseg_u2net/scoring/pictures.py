@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -34,7 +36,13 @@ def groups(results: Sequence[Result]) -> List[tables.Group]:
 def galleries(
     results: Sequence[Result], items: Sequence[Sequence[Item]], count: int = 5
 ) -> List[page.Gallery]:
-    """Return the worst and best images of every method with a mask, by the first fitting score."""
+    """Return the worst and best images of every method on every set that has masks.
+
+    Args:
+        results: All of them; an image is shown with the maps of all methods on its set.
+        items: The files that each result was made of.
+        count: How many of the worst, and of the best; fewer where there are fewer images.
+    """
     maps: Dict[str, List[Tuple[str, Dict[str, Item]]]] = {}
     for result, own in zip(results, items):
         by_name = {item.name: item for item in own}
@@ -44,8 +52,10 @@ def galleries(
         key = _ranking_score(result)
         if key is None:
             continue
-        column = tables.Column(key, key.replace("_", " "), SCORES[key].higher_is_better)
         worst, best = _ends(result, key, count)
+        if not worst:
+            continue
+        column = tables.Column(key, key.replace("_", " "), SCORES[key].higher_is_better)
         photographs = _photographs(result)
         methods = maps[result.job.dataset]
         worst_samples, best_samples = (
@@ -72,7 +82,7 @@ def _ends(
 
 
 def _ranking_score(result: Result) -> Optional[str]:
-    """Return the score that tells images apart best; None without masks to show."""
+    """Return the score that images are put in order by; None without masks to show."""
     if result.job.truth.gt_dir is None:
         return None
     keys = [score.key for score in result.report.scores]
@@ -80,7 +90,7 @@ def _ranking_score(result: Result) -> Optional[str]:
     return (preferred or keys)[0]
 
 
-def _photographs(result: Result) -> Dict[str, object]:
+def _photographs(result: Result) -> Dict[str, Path]:
     folder = result.job.truth.image_dir
     if folder is None:
         return {}
@@ -93,27 +103,23 @@ def _sample(
     name: str,
     score: float,
     methods: Sequence[Tuple[str, Dict[str, Item]]],
-    photographs: Dict[str, object],
+    photographs: Dict[str, Path],
     result: Result,
 ) -> page.Sample:
+    """Return an image that the method of ``result`` was scored on, with the maps of all methods."""
     above = result.report.conventions.mask_above
-    first = next(by_name[name] for _, by_name in methods if name in by_name)
-    assert first.mask is not None
+    files = {method: by_name[name] for method, by_name in methods if name in by_name}
+    mask = files[result.job.method].mask
+    assert mask is not None  # there is a gallery only where there are masks
     pictures = {}
-    for method, by_name in methods:
-        if name in by_name:
-            try:
-                pictures[method] = _eight_bits(read_map(by_name[name].map))
-            except ImageError:
-                continue  # it stands in the errors of that method
-    photograph = photographs.get(name)
-    return page.Sample(
-        name,
-        score,
-        read_truth(first.mask, above).mask,
-        pictures,
-        None if photograph is None else read_image(str(photograph)),
-    )
+    for method, item in files.items():
+        with suppress(ImageError):  # it stands in the errors of that method
+            pictures[method] = _eight_bits(read_map(item.map))
+    photograph = None
+    if name in photographs:
+        with suppress(ImageError):  # the page is worth having without it
+            photograph = read_image(photographs[name])
+    return page.Sample(name, score, read_truth(mask, above).mask, pictures, photograph)
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def from_folders(
         others: The other fields of `DataSet`, the same for all sets.
 
     Raises:
-        PlanError: two methods or two sets have one name.
+        PlanError: a name or path is missing, or two methods or two sets have one name.
     """
     methods = _named(maps, "--pred_dir")
     if not truths:
@@ -95,6 +95,9 @@ def _named(texts: Sequence[str], option: str) -> List[Tuple[str, Path]]:
         # A folder may have "=" in its name.
         if not equals or Path(text).is_dir():
             name, path = Path(text).resolve().name, text
+        if not name.strip() or not path.strip():
+            raise PlanError(f"{option}: expected PATH or NAME=PATH, got {text!r}")
+        _check_name(option, name)
         if name in named:
             raise PlanError(
                 f"{option}: {named[name]} and {path} would both be called {name}; give them names, "
@@ -102,6 +105,15 @@ def _named(texts: Sequence[str], option: str) -> List[Tuple[str, Path]]:
             )
         named[name] = Path(path)
     return list(named.items())
+
+
+def _check_name(where: str, name: str) -> None:
+    """Refuse the name of a method or set that cannot be the name of a folder or file."""
+    if name in (".", "..") or set(name) & set("/\\"):
+        raise PlanError(
+            f"{where}: expected a name without slashes, since folders and files are named after "
+            f"it, got {name!r}"
+        )
 
 
 def from_yaml(path: Path) -> List[Job]:
@@ -119,23 +131,21 @@ def from_yaml(path: Path) -> List[Job]:
     """
     tree = _read(path)
     _check_keys(path, tree, {"datasets", "methods"})
-    sets = {name: _data_set(path, name, value) for name, value in tree["datasets"].items()}
+    sets = {str(name): _data_set(path, name, value) for name, value in tree["datasets"].items()}
+    methods = {str(name): _maps(path, name, value) for name, value in tree["methods"].items()}
+    for key, names in (("datasets", sets), ("methods", methods)):
+        for name in names:
+            _check_name(f"{path}: {key}", name)
     jobs = []
     for name, truth in sets.items():
-        for method, value in tree["methods"].items():
-            where = f"{path}: methods.{method}"
-            if isinstance(value, str):
-                value = {"maps": value}
-            if not isinstance(value, Mapping) or not isinstance(value.get("maps"), str):
-                raise PlanError(f"{where}: expected a folder such as maps/{method}/{{dataset}}")
-            unknown = sorted(map(str, set(value) - {"maps", "map_suffix"}))
-            if unknown:
-                raise PlanError(f"{where}: there is no {', '.join(unknown)}; take maps, map_suffix")
-            if len(sets) > 1 and "{dataset}" not in value["maps"]:
-                raise PlanError(f"{where}: expected {{dataset}} in the path, as there are several")
-            folder = Path(value["maps"].replace("{dataset}", str(name)))
-            suffix = str(value.get("map_suffix") or "")
-            jobs.append(Job(str(method), str(name), folder, truth, suffix))
+        for method, (maps, suffix) in methods.items():
+            if len(sets) > 1 and "{dataset}" not in maps:
+                raise PlanError(
+                    f"{path}: methods.{method}: expected {{dataset}} in the path, as there are "
+                    f"several, got {maps!r}"
+                )
+            folder = Path(maps.replace("{dataset}", name))
+            jobs.append(Job(method, name, folder, truth, suffix))
     return jobs
 
 
@@ -160,19 +170,35 @@ def _check_keys(path: Path, tree: Mapping[str, Any], expected: set) -> None:
             raise PlanError(f"{path}: {key}: expected names and folders, got {tree[key]!r}")
 
 
-def _data_set(path: Path, name: str, value: Any) -> DataSet:
+def _data_set(path: Path, name: object, value: Any) -> DataSet:
+    where = f"{path}: datasets.{name}"
     known = [item.name for item in fields(DataSet)]
     value = {"gt_dir": value} if isinstance(value, str) else value
     if not isinstance(value, Mapping) or not set(value) <= set(known):
         raise PlanError(
-            f"{path}: datasets.{name}: expected a folder of masks, or some of "
-            f"{', '.join(known)}, got {value!r}"
+            f"{where}: expected a folder of masks, or some of {', '.join(known)}, got {value!r}"
         )
-    if not {"gt_dir", "points_dir", "density_dir"} & set(value):
-        raise PlanError(f"{path}: datasets.{name}: expected gt_dir, points_dir or density_dir")
+    given = {key: item for key, item in value.items() if item is not None}
+    for key, item in given.items():
+        if not isinstance(item, (str, int)) or (key != "mask_suffix" and not item):
+            raise PlanError(f"{where}.{key}: expected a text, got {item!r}")
+    if not {"gt_dir", "points_dir", "density_dir"} & set(given):
+        raise PlanError(f"{where}: expected gt_dir, points_dir or density_dir, got {value!r}")
     arguments: Dict[str, Any] = {
-        key: str(item) if key == "mask_suffix" else Path(str(item))
-        for key, item in value.items()
-        if item is not None
+        key: str(item) if key == "mask_suffix" else Path(str(item)) for key, item in given.items()
     }
     return DataSet(**arguments)
+
+
+def _maps(path: Path, name: object, value: Any) -> Tuple[str, str]:
+    """Return a method's folder, with ``{dataset}`` in it, and the suffix of its maps."""
+    where = f"{path}: methods.{name}"
+    value = {"maps": value} if isinstance(value, str) else value
+    if not isinstance(value, Mapping) or not isinstance(value.get("maps"), str):
+        raise PlanError(
+            f"{where}: expected a folder such as maps/{name}/{{dataset}}, got {value!r}"
+        )
+    unknown = sorted(map(str, set(value) - {"maps", "map_suffix"}))
+    if unknown:
+        raise PlanError(f"{where}: there is no {', '.join(unknown)}; take maps, map_suffix")
+    return value["maps"], str(value.get("map_suffix") or "")

@@ -9,8 +9,9 @@ from typing import Any, Dict, List, Sequence
 
 from paddleseg_u2net import __version__
 from paddleseg_u2net.metrics import MetricReport, json_ready
+from paddleseg_u2net.render.tables import exact, one_line
 from paddleseg_u2net.scoring.plan import Job
-from paddleseg_u2net.scoring.run import Outcome
+from paddleseg_u2net.scoring.run import DARK_MAPS, Outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +35,9 @@ class Result:
 
     def remarks(self) -> List[str]:
         """Return what a reader of the numbers has to know, a sentence each."""
+        images, scores = len(self.outcome.rows), self.report.values()
         found = [
-            f"{len(names)} {what}: {_some(names)}"
-            for what, names in sorted(self.outcome.notes.items())
+            _of_notes(what, names, images) for what, names in sorted(self.outcome.notes.items())
         ]
         if self.missing:
             found.append(f"{len(self.missing)} left out, no counterpart: {_some(self.missing)}")
@@ -44,9 +45,13 @@ class Result:
             names = [name for name, _ in self.outcome.errors]
             found.append(f"{len(names)} left out, could not be scored: {_some(names)}")
         if self.report.left_out:
-            found.append(f"{self.report.left_out} without an object left out of saliency, boundary")
+            found.append(
+                f"{self.report.left_out} of {images} images have no object and are left out of the "
+                "saliency and boundary scores"
+            )
         for key, count in self.report.undefined().items():
-            found.append(f"{key} is not defined for {count} images and is the mean of the others")
+            rest = "the mean of the others" if scores[key] == scores[key] else "not known"
+            found.append(f"{key} is not defined for {count} of {images} images and is {rest}")
         return [f"{self.job.method} on {self.job.dataset}: {text}" for text in found]
 
 
@@ -70,7 +75,7 @@ def as_json(results: Sequence[Result]) -> Dict[str, Any]:
                 "missing": result.missing,
                 "errors": [{"name": n, "error": e} for n, e in result.outcome.errors],
                 "curves": {
-                    name: {"x": x.tolist(), "y": y.tolist()}
+                    name: json_ready({"x": x.tolist(), "y": y.tolist()})
                     for name, (x, y) in result.report.curves().items()
                 },
             }
@@ -87,10 +92,16 @@ def per_image_csv(results: Sequence[Result]) -> str:
     writer.writerow(["dataset", "method", "name", *keys])
     for result in results:
         for name, values in result.outcome.rows:
-            cells = ["" if values[key] != values[key] else repr(values[key]) for key in keys]
-            writer.writerow([result.job.dataset, result.job.method, name, *cells])
+            words = map(one_line, (result.job.dataset, result.job.method, name))
+            writer.writerow([*words, *(exact(values[key]) for key in keys)])
     return stream.getvalue()
 
 
+def _of_notes(what: str, names: Sequence[str], images: int) -> str:
+    if what == DARK_MAPS and len(names) == images:
+        return f"all {images} {what}: if they were saved as 0 and 1, multiply them by 255"
+    return f"{len(names)} of {images} {what}: {_some(names)}"
+
+
 def _some(names: Sequence[str], shown: int = 3) -> str:
-    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
+    return ", ".join(map(one_line, names[:shown])) + (", ..." if len(names) > shown else "")

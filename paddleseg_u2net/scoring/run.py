@@ -14,7 +14,7 @@ from typing import Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tu
 import cv2
 import numpy as np
 
-from paddleseg_u2net.images import ImageError
+from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError
 from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap
 from paddleseg_u2net.scoring.pairing import Item
 from paddleseg_u2net.scoring.reading import (
@@ -133,7 +133,7 @@ def _chunks(items: Sequence[Item]) -> List[Sequence[Item]]:
 def _mapped(work: Callable, chunks: List, task: object, workers: int) -> Iterator:
     """Yield ``work(chunk, task)`` in the order of the chunks."""
     workers = min(workers, len(chunks))
-    if workers < 1:
+    if workers < 1 or len(chunks) == 1:  # one chunk is done before a process has started
         for chunk in chunks:
             yield work(chunk, task)
         return
@@ -239,27 +239,30 @@ def _read_fixations(
         shape = _shape(density)
     if item.points is None:
         return None if density is None else Fixations.from_density(density)
-    grid = _fixation_map(item.points, item, shape)
+    grid = _fixation_map(item.points, shape, item.map)
     points = np.argwhere(grid)
     if density is None:
         return Fixations.from_points(points, _shape(grid), sigma)
     return Fixations.from_density(density, points)
 
 
-def _fixation_map(path: Path, item: Item, shape: Optional[Shape]) -> np.ndarray:
-    if shape is None:
-        try:
-            return read_fixation_map(path)
-        except ImageError:
-            # Lists do not say how large the image is, and of several arrays the map's size tells
-            # which one is meant.
-            shape = _shape(read_map(item.map))
-    return read_fixation_map(path, shape)
+def _fixation_map(path: Path, shape: Optional[Shape], map_path: Path) -> np.ndarray:
+    # A picture knows its size.
+    if shape is not None or path.suffix.lower() in IMAGE_SUFFIXES:
+        return read_fixation_map(path, shape)
+    try:
+        return read_fixation_map(path)
+    except ImageError:
+        # A list of points does not say how large the image is, and of several arrays the size
+        # tells which one is meant.
+        return read_fixation_map(path, _shape(read_map(map_path)))
 
 
 def _notes(prediction: np.ndarray, truth: Optional[Truth], task: Task) -> List[str]:
     notes = []
-    if prediction.max() <= (1 if prediction.dtype == np.uint8 else 1 / 255):
+    # One 255th as the file's precision has it.
+    one = prediction.dtype.type(1 if prediction.dtype == np.uint8 else 1 / 255)
+    if prediction.max() <= one:
         notes.append(DARK_MAPS)
     if truth is not None and truth.labels01:
         notes.append("masks hold 0 and 1, read as labels")
