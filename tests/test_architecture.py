@@ -66,7 +66,8 @@ def _modules(path: Path):
 
 
 @pytest.mark.parametrize(
-    "room", ["files", "images", "metrics", "weights", "inference", "render", "architecture", "scoring"]
+    "room",
+    ["files", "images", "metrics", "weights", "inference", "render", "architecture", "scoring"],
 )
 def test_these_rooms_do_without_paddle(room):
     for path in FILES:

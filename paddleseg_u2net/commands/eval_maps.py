@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Set
 
@@ -256,10 +256,11 @@ def _paired(job: Job, allow_missing: bool) -> pairing.Pairing:
 def _scored(
     job: Job, pairs: pairing.Pairing, report: MetricReport, arguments: argparse.Namespace
 ) -> Result:
-    task = Task(report.fresh(), arguments.resize, arguments.sigma)
+    keep_rows = arguments.per_image is not None or arguments.html is not None
+    task = Task(report.fresh(), arguments.resize, arguments.sigma, keep_rows=keep_rows)
     if report.needs_other_images:
         others = fixated_by_all(pairs.items, task, arguments.workers)
-        task = Task(task.report, task.resize, task.sigma, others)
+        task = replace(task, others=others)
     with tqdm(
         total=len(pairs.items),
         desc=f"{job.method} on {job.dataset}",
@@ -282,10 +283,10 @@ def _acceptable(results: List[Result], skip_bad: bool) -> bool:
             print(f"{where}: {message}", file=sys.stderr)
         if len(errors) > _ERRORS_SHOWN:
             print(f"{where}: ... and {len(errors) - _ERRORS_SHOWN} more", file=sys.stderr)
-    empty = [f"{r.job.method} on {r.job.dataset}" for r in results if not r.outcome.rows]
+    empty = [f"{r.job.method} on {r.job.dataset}" for r in results if not r.report.images]
     if not failed or (skip_bad and not empty):
         return True
-    total = failed + sum(len(result.outcome.rows) for result in results)
+    total = failed + sum(result.report.images for result in results)
     reason = "the scores of the others would not be those of the set; mend the files above, or "
     reason += "leave them out with --skip_bad"
     if empty:
@@ -304,7 +305,7 @@ def _show(results: List[Result], arguments: argparse.Namespace) -> None:
 def _remarks(results: List[Result]) -> List[str]:
     found: Conventions = results[0].report.conventions
     counts = ", ".join(
-        f"{len(result.outcome.rows)} images of {result.job.dataset} by {result.job.method}"
+        f"{result.report.images} images of {result.job.dataset} by {result.job.method}"
         for result in results
     )
     about = [f"Conventions: {found.preset} ({found.in_words()}).", f"Scored: {counts}."]

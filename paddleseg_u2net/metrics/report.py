@@ -238,7 +238,7 @@ class MetricReport:
         What is not defined (a class absent from the whole set, kappa of a one-class set, a mean
         over no image) is NaN; `json_ready` turns it into null for strict JSON.
         """
-        result: dict[str, ReportValue] = {"images": int(self._images[0]), **self.values()}
+        result: dict[str, ReportValue] = {"images": self.images, **self.values()}
         if any(score.metric == "confusion" for score in self.scores):
             scores = self._confusion.compute()
             for name in _PER_CLASS:
@@ -263,6 +263,11 @@ class MetricReport:
             roc = self._roc.compute()
             found["ROC"] = _corners(roc.false_positive_rate[0], roc.true_positive_rate[0])
         return found
+
+    @property
+    def images(self) -> int:
+        """How many images were counted."""
+        return int(self._images[0])
 
     @property
     def left_out(self) -> int:

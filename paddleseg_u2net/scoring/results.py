@@ -35,7 +35,7 @@ class Result:
 
     def remarks(self) -> List[str]:
         """Return what a reader of the numbers has to know, a sentence each."""
-        images, scores = len(self.outcome.rows), self.report.values()
+        images, scores = self.report.images, self.report.values()
         found = [
             _of_notes(what, names, images) for what, names in sorted(self.outcome.notes.items())
         ]

@@ -45,12 +45,14 @@ class Task:
             being an error.
         sigma: In pixels; makes a density of fixation points where there is none.
         others: Fixations of the whole set, for the shuffled AUC; see `fixated_by_all`.
+        keep_rows: Whether the scores of every image are kept, which takes memory for each.
     """
 
     report: MetricReport
     resize: bool = False
     sigma: Optional[float] = None
     others: Optional[ShuffleMap] = None
+    keep_rows: bool = True
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Outcome:
 
     Attributes:
         report: The scores of all of them.
-        rows: (name, scores of this image alone), in the order of the images.
+        rows: (name, scores of this image alone), in the order of the images, where they are kept.
         notes: Names of images by what was unusual about them, such as "masks are soft and were
             cut".
         errors: (name, message) of images that could not be scored. They are in no score; only
@@ -104,7 +106,7 @@ def score(
     total = Outcome(task.report.fresh())
     for outcome in _mapped(_score_chunk, _chunks(items), task, workers):
         total.add(outcome)
-        progress(len(outcome.rows) + len(outcome.errors))
+        progress(outcome.report.images + len(outcome.errors))
     return total
 
 
@@ -173,7 +175,8 @@ def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
             outcome.errors.append((item.name, str(error)))
             continue
         outcome.report.merge(single)
-        outcome.rows.append((item.name, single.values()))
+        if task.keep_rows:
+            outcome.rows.append((item.name, single.values()))
         for note in notes:
             outcome.note(note, item.name)
     return outcome

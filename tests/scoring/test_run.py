@@ -144,7 +144,7 @@ def test_errors_and_notes_come_in_the_order_of_the_images(tmp_path):
     outcome = score(items, task())
     assert [name for name, _ in outcome.errors] == ["003", "020", "021"]
     assert outcome.notes == {"masks are soft and were cut": ["002", "017", "030"]}
-    assert len(outcome.rows) == outcome.report.compute()["images"] == 2 * CHUNK - 3
+    assert len(outcome.rows) == outcome.report.images == 2 * CHUNK - 3
 
 
 def test_nothing_is_scored_as_nothing():
@@ -448,3 +448,10 @@ def test_ctrl_c_ends_all_processes_at_once(tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
     assert out == "interrupted\n"
     assert "Traceback" not in err
+
+
+def test_rows_are_kept_only_where_they_are_wanted(tmp_path):
+    items = [item(tmp_path, seed) for seed in range(3)]
+    kept, left = (score(items, task("MAE", keep_rows=flag)) for flag in (True, False))
+    assert [len(kept.rows), len(left.rows)] == [3, 0]
+    assert left.report.values() == kept.report.values() and left.report.images == 3
