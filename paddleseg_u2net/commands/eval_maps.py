@@ -17,7 +17,7 @@ from tqdm import tqdm
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.images import find_images
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
-from paddleseg_u2net.metrics.conventions import Conventions, conventions
+from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
 from paddleseg_u2net.render import curves, page, tables
 from paddleseg_u2net.render.panels import panels as make_panels
 from paddleseg_u2net.scoring import pairing, pictures
@@ -108,7 +108,7 @@ def run(argv: List[str]) -> int:
     """Score; 0 if every map of every method could be scored, or what failed was to be skipped."""
     arguments = _arguments(argv)
     # Whatever can be known to be wrong is told before the work begins.
-    chosen = conventions(arguments.preset, **_changes(arguments.conventions))
+    chosen = make_conventions(arguments.preset, **_changes(arguments.conventions))
     jobs = _jobs(arguments)
     names = _names(arguments.metrics, jobs, arguments.sigma is not None)
     report = MetricReport(1, names=names, conventions=chosen)
@@ -308,7 +308,7 @@ def _remarks(results: List[Result]) -> List[str]:
         f"{result.report.images} images of {result.job.dataset} by {result.job.method}"
         for result in results
     )
-    about = [f"Conventions: {found.preset} ({found.in_words()}).", f"Scored: {counts}."]
+    about = [f"Conventions: {found.title} ({found.in_words()}).", f"Scored: {counts}."]
     return about + [remark + "." for result in results for remark in result.remarks()]
 
 

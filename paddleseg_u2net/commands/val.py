@@ -71,4 +71,4 @@ def run(argv: List[str]) -> int:
 def _conventions(used: Conventions) -> Dict[str, Any]:
     """All of them but ``mask_above``: here the data set says what a mask's values mean."""
     values = {key: value for key, value in asdict(used).items() if key != "mask_above"}
-    return {"preset": used.preset, **values}
+    return {"preset": used.title, **values}

@@ -26,7 +26,7 @@ from paddleseg_u2net.metrics import (
     Conventions,
     MetricReport,
     chosen,
-    conventions,
+    make_conventions,
 )
 from paddleseg_u2net.models import U2Net
 
@@ -225,7 +225,7 @@ class Config:
     def conventions(self) -> Conventions:
         """What toolboxes disagree about, as ``conventions`` has it."""
         changes = dict(self.tree.get("conventions", {}))
-        return conventions(changes.pop("preset", "paper"), **changes)
+        return make_conventions(changes.pop("preset", "paper"), **changes)
 
     def report(self, also: Iterable[str] = ()) -> MetricReport:
         """An empty report of the scores that ``metrics`` names, and of others."""

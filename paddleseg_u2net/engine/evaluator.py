@@ -121,10 +121,12 @@ def lines(report: MetricReport) -> List[str]:
         f"[EVAL] {key} is not defined for {count} images and is the mean of the others"
         for key, count in report.undefined().items()
     ]
+    if report.ignored:
+        found.append(f"[EVAL] {report.ignored} images have ignored pixels only and no score")
     if report.left_out:
         found.append(f"[EVAL] {report.left_out} images without an object are left out")
     if any(score.family != "segmentation" for score in report.scores):
-        found.append(f"[EVAL] Conventions: {report.conventions.preset}")
+        found.append(f"[EVAL] Conventions: {report.conventions.title}")
     return found
 
 

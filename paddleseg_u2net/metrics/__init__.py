@@ -5,7 +5,7 @@ Every metric has ``update``, ``compute``, ``merge``, ``reset``, ``state`` and ``
 """
 
 from .boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
-from .conventions import PRESETS, Conventions, conventions
+from .conventions import PRESETS, Conventions, make_conventions
 from .earth_mover import EarthMoversDistance
 from .enhanced import EMeasure, EMeasureScores
 from .fixated_map import FixatedMap
@@ -77,7 +77,7 @@ __all__ = [
     "Similarity",
     "WeightedFMeasure",
     "chosen",
-    "conventions",
     "json_ready",
+    "make_conventions",
     "map_statistics",
 ]

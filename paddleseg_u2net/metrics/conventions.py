@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Union
 
+from .enhanced import DIVISORS
 from .maps import STRETCHES, check_stretch
 
 EMPTY_MASKS = ("count", "leave_out")
-DIVISORS = ("n-1", "n")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Conventions:
         stretch: What is done to each map before the saliency scores; see `maps.stretched`. The
             segmentation, boundary and fixation scores always see the map as it is.
         mae_stretch: The same for MAE.
-        threshold: Where a map becomes a mask, for the segmentation and boundary scores.
+        threshold: Where a map becomes a mask, for the segmentation and boundary scores. A model of
+            two classes takes the more probable one for segmentation, whatever this says.
         beta2: Weight of precision in F and relaxed F, beta squared.
         weighted_beta2: The same in the weighted F.
         slack: Pixels by which a boundary may be off in relaxed F.
@@ -55,7 +56,7 @@ class Conventions:
             ("threshold", (int, float), 1e-6, 1.0),
             ("beta2", (int, float), 1e-6, 1e6),
             ("weighted_beta2", (int, float), 1e-6, 1e6),
-            ("slack", int, 0, 1000),
+            ("slack", int, 0, 100),
         ):
             value: Any = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
@@ -75,8 +76,8 @@ class Conventions:
         )
 
     @property
-    def preset(self) -> str:
-        """The name of the preset that this is, or the nearest one and what differs."""
+    def title(self) -> str:
+        """The name of the preset that this is, or of the nearest one and what differs."""
 
         def differences(name: str) -> list[str]:
             known = PRESETS[name]
@@ -86,8 +87,9 @@ class Conventions:
                 if getattr(self, field.name) != getattr(known, field.name)
             ]
 
-        name = min(PRESETS, key=lambda each: len(differences(each)))
-        return " with ".join([name, *filter(None, [", ".join(differences(name))])])
+        nearest = min(PRESETS, key=lambda each: len(differences(each)))
+        changed = ", ".join(differences(nearest))
+        return f"{nearest} with {changed}" if changed else nearest
 
 
 PRESETS: dict[str, Conventions] = {
@@ -102,7 +104,7 @@ PRESETS: dict[str, Conventions] = {
 }
 
 
-def conventions(preset: Union[str, Conventions] = "paper", **changes: Any) -> Conventions:
+def make_conventions(preset: Union[str, Conventions] = "paper", **changes: Any) -> Conventions:
     """Return a preset, with some of its values changed.
 
     Raises:

@@ -97,7 +97,8 @@ def _steps(values: np.ndarray, low_high: tuple[float, float], step: float) -> np
     if values.dtype == np.uint8:
         return _steps(np.arange(256.0), low_high, step)[values]
     low, high = low_high
-    stretched = (values.astype(np.float64) - low) / ((high - low) * step)
+    # One after the other, as the product of a tiny range and the step would be 0.
+    stretched = (values.astype(np.float64) - low) / (high - low) / step
     # A value that rounding has put a little below a threshold still reaches it. Ignored pixels, and
     # levels that no pixel has, may lie outside.
     return np.clip(np.floor(stretched + 1e-9), 0, 255).astype(np.uint8)

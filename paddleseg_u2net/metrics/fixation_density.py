@@ -96,7 +96,8 @@ class Similarity(FixationMetric):
         if mass is None:
             return 0.0
         if self.stretch == "minmax":
-            if fixated.constant or density.min() == density.max():
+            # Of the masses, since dividing by the sum may make equal what differs by a bit.
+            if mass.min() == mass.max() or density.min() == density.max():
                 return NAN
             mass, density = _from_zero(mass), _from_zero(density)
         return min(1.0, float(np.minimum(mass, density).sum()))

@@ -1,4 +1,4 @@
-"""The one pass over a saliency map that MAE and F-measure share."""
+"""The one pass over a saliency map that all scores of its levels share."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def map_statistics(
     """Count one saliency map against its mask.
 
     The level of a pixel is ``floor(255 p)``, as PySODMetrics has it, in the arithmetic of the
-    map's own dtype (float16 as float32): a map read from 8 bits as ``k / 255`` has the level k.
+    map's own dtype (float16 as float32): a map read from 8 bits as ``k / 255`` in float32 or
+    float64 has the level k. Whether a float64 pixel of exactly twice the mean is above the adaptive
+    threshold is up to rounding, as in PySODMetrics; bytes are counted in whole numbers.
 
     Args:
         prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.

@@ -27,7 +27,11 @@ def stretched(values: np.ndarray, by: np.ndarray, stretch: str) -> np.ndarray:
     if stretch == "none":
         return values
     low, high = by.min() if stretch == "minmax" else by.dtype.type(0), by.max()
-    return (values - low) / (high - low) if high > low else values
+    if not high > low:
+        return values
+    # An ignored pixel may be as far outside of a tiny range as floats do not go.
+    with np.errstate(over="ignore"):
+        return (values - low) / (high - low)
 
 
 def check_stretch(stretch: str) -> None:

@@ -240,12 +240,23 @@ class RocAuc(Metric):
         planes = probability[None] if self.num_classes == 1 else probability
         for number, (plane, inside) in enumerate(zip(planes, self._inside(label))):
             values = np.ascontiguousarray(plane).ravel() if everything else plane[kept]
-            name, level = _placed(values)
-            size = self._sums[name].shape[-1]
-            index = np.multiply(inside, size, dtype=np.uint16)
-            index += level
-            counts = np.bincount(index, minlength=2 * size)
-            self._sums[name][number] += counts.reshape(2, size)
+            self._count(number, values, inside)
+
+    def update_picture(self, picture: Picture) -> None:
+        """Count one map of one class, whose `Picture` may serve other metrics too."""
+        values, inside = picture.prediction, picture.mask
+        if picture.counted is not None:
+            values, inside = values[picture.counted], inside[picture.counted]
+        self._count(0, values.ravel(), inside.ravel())
+
+    def _count(self, number: int, values: np.ndarray, inside: np.ndarray) -> None:
+        """Count pixels (N,) of one class, and whether they are of it."""
+        name, level = _placed(values)
+        size = self._sums[name].shape[-1]
+        index = np.multiply(inside, size, dtype=np.uint16)
+        index += level
+        counts = np.bincount(index, minlength=2 * size)
+        self._sums[name][number] += counts.reshape(2, size)
 
     def _inside(self, label: np.ndarray) -> Iterator[np.ndarray]:
         """Yield by class which pixels are of it, as bool."""

@@ -26,6 +26,21 @@ Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 _PER_CLASS = ("iou", "precision", "recall", "specificity", "dice")
 
 
+class _Images(Metric):
+    """How many images a report has seen, and how many of them some scores have not."""
+
+    def _zeros(self) -> dict[str, np.ndarray]:
+        return {name: np.zeros(1, np.int64) for name in ("images", "left_out", "ignored")}
+
+    def count(self, name: str) -> None:
+        """Count one image."""
+        self._sums[name] += 1
+
+    def compute(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {name: int(value[0]) for name, value in self._sums.items()}
+
+
 class MetricReport:
     """Scores of one model on one set: any of those in `scores.SCORES`, in one pass.
 
@@ -37,8 +52,8 @@ class MetricReport:
 
     Pixels whose label is ``ignore_index`` count in no score; the metrics that need the whole
     picture say how they leave them out. An image of nothing but such pixels counts in ``images``
-    only. Mind that 255 means "ignore" by default: a mask stored as 0 / 255 must be divided by 255
-    first, or its foreground is ignored.
+    and ``ignored`` only. Mind that 255 means "ignore" by default: a mask stored as 0 / 255 must be
+    divided by 255 first, or its foreground is ignored.
 
     Args:
         num_classes: Output channels of the model, >= 1.
@@ -63,13 +78,12 @@ class MetricReport:
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.conventions = conventions
-        self.scores = chosen(names, num_classes)
+        self.scores = chosen([names] if isinstance(names, str) else names, num_classes)
         needed = dict.fromkeys(["confusion", *(score.metric for score in self.scores)])
         self._parts: dict[str, Metric] = {
             name: METRICS[name](conventions, num_classes, ignore_index) for name in needed
         }
-        self._images = np.zeros(1, np.int64)
-        self._left_out = np.zeros(1, np.int64)
+        self._seen = _Images()
 
     def fresh(self) -> MetricReport:
         """Return a report like this one that has seen no image."""
@@ -110,14 +124,28 @@ class MetricReport:
             if counted.any():
                 self._count(Picture(probability, label >= 0.5, counted), None, others)
         else:
-            # First, since these refuse wrong labels.
-            self._confusion.update(most_probable(probability), label)
-            if self._roc:
-                self._roc.update(probability, label)
-            if self.num_classes == 2 and counted.any():
-                picture = Picture(probability[1], label == 1, counted)
-                self._count_picture(picture, self._fixated(picture, None, others))
-        self._images += 1
+            self._update_classes(probability, label, counted, others)
+        self._seen.count("images")
+        if not counted.any():
+            self._seen.count("ignored")
+
+    def _update_classes(
+        self,
+        probability: np.ndarray,
+        label: np.ndarray,
+        counted: np.ndarray,
+        others: Optional[np.ndarray],
+    ) -> None:
+        picture = fixated = None
+        if self.num_classes == 2 and counted.any():
+            # Made first, since these may refuse what they are given.
+            picture = Picture(probability[1], label == 1, counted)
+            fixated = self._fixated(picture, None, others)
+        self._confusion.update(most_probable(probability), label)
+        if self._roc:
+            self._roc.update(probability, label)
+        if picture is not None:
+            self._count_picture(picture, fixated)
 
     def update_map(
         self,
@@ -147,7 +175,7 @@ class MetricReport:
             raise ValueError("expected a mask for scores other than those of fixations, got none")
         else:
             self._count_fixations(FixatedMap(prediction, fixations, others))
-        self._images += 1
+        self._seen.count("images")
 
     def _count(
         self, picture: Picture, fixations: Optional[Fixations], others: Optional[np.ndarray]
@@ -157,20 +185,17 @@ class MetricReport:
         fixated = self._fixated(picture, fixations, others)
         self._confusion.update_counts(_counts(picture, self.conventions.threshold))
         if self._roc:
-            label = picture.mask.view(np.uint8)
-            if picture.counted is not None:
-                label = np.where(picture.counted, label, self.ignore_index)
-            self._roc.update(picture.prediction, label)
+            self._roc.update_picture(picture)
         self._count_picture(picture, fixated)
 
     def _count_picture(self, picture: Picture, fixated: Optional[FixatedMap]) -> None:
         """Count a map in the parts that want one."""
-        if self.conventions.empty_masks == "leave_out" and not picture.foreground_pixels:
-            self._left_out += 1
-        else:
-            for part in self._parts.values():
-                if isinstance(part, PictureMetric):
-                    part.update_picture(picture)
+        of_maps = [part for part in self._parts.values() if isinstance(part, PictureMetric)]
+        if self.conventions.empty_masks == "count" or picture.foreground_pixels:
+            for part in of_maps:
+                part.update_picture(picture)
+        elif of_maps:
+            self._seen.count("left_out")
         if fixated is not None:
             self._count_fixations(fixated)
 
@@ -246,7 +271,7 @@ class MetricReport:
         return result
 
     def curves(self) -> Curves:
-        """Return the curves that stand behind the chosen scores.
+        """Return the curves of F, E and AUC, where these were chosen, for one and two classes.
 
         ``PR`` (mean recall, mean precision), ``F`` and ``E`` (threshold 0..1, mean score), ``ROC``
         (false positive rate, true positive rate, of all pixels), each float64.
@@ -259,20 +284,25 @@ class MetricReport:
         if "e" in self._parts:
             e = self._parts["e"].compute()
             found["E"] = (e.thresholds[::-1] / 255, e.e_curve[::-1])
-        if self._roc and self.num_classes == 1:
-            roc = self._roc.compute()
-            found["ROC"] = _corners(roc.false_positive_rate[0], roc.true_positive_rate[0])
+        if self._roc and self.num_classes <= 2:
+            roc = self._roc.compute()  # of the object, the last class
+            found["ROC"] = _corners(roc.false_positive_rate[-1], roc.true_positive_rate[-1])
         return found
 
     @property
     def images(self) -> int:
         """How many images were counted."""
-        return int(self._images[0])
+        return self._seen.compute()["images"]
 
     @property
     def left_out(self) -> int:
         """How many images without an object were left out, as ``empty_masks`` says."""
-        return int(self._left_out[0])
+        return self._seen.compute()["left_out"]
+
+    @property
+    def ignored(self) -> int:
+        """How many images have no pixel that counts, hence no score."""
+        return self._seen.compute()["ignored"]
 
     def undefined(self) -> dict[str, int]:
         """Return, by key, for how many images a score is not defined; without those of none."""
@@ -281,25 +311,29 @@ class MetricReport:
 
     def reset(self) -> None:
         """Forget every image."""
-        self._images, self._left_out = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        for part in self._parts.values():
+        for part in self._all().values():
             part.reset()
 
     def merge(self, other: MetricReport) -> None:
         """Add the images that ``other`` has seen; ``other`` is left as it is.
 
         Raises:
+            TypeError: ``other`` is no report.
             ValueError: ``other`` was built with other arguments.
         """
+        if not isinstance(other, MetricReport):
+            raise TypeError(f"expected a MetricReport to merge, got a {type(other).__name__}")
         if other._settings() != self._settings():
             raise ValueError(
                 f"reports built with different arguments cannot be merged: "
                 f"expected {self._settings()}, got {other._settings()}"
             )
-        for name, part in self._parts.items():
-            part.merge(other._parts[name])
-        self._images += other._images
-        self._left_out += other._left_out
+        others = other._all()
+        for name, part in self._all().items():
+            part.merge(others[name])
+
+    def _all(self) -> dict[str, Metric]:
+        return {"seen": self._seen, **self._parts}
 
     def _settings(self) -> dict[str, object]:
         return {
@@ -311,30 +345,31 @@ class MetricReport:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all sums as int64 and float64 arrays, named ``part.sum``; see `Metric`."""
-        state = {"images": self._images.copy(), "left_out": self._left_out.copy()}
-        for part_name, part in self._parts.items():
-            for name, value in part.state().items():
-                state[f"{part_name}.{name}"] = value
-        return state
+        return {
+            f"{part_name}.{name}": value
+            for part_name, part in self._all().items()
+            for name, value in part.state().items()
+        }
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Replace all sums by those of `state` of a report built with the same arguments.
 
         Raises:
-            ValueError: names, shapes or kinds are not those of this report.
+            ValueError: names, shapes or kinds are not those of this report. Nothing is replaced
+                then.
         """
         if set(state) != set(self.state()):
             raise ValueError(
                 f"expected a state with {sorted(self.state())}, got {sorted(state)}; "
                 f"was the report built with other arguments?"
             )
-        for part_name, part in self._parts.items():
+        loaded = self.fresh()
+        for part_name, part in loaded._all().items():
             prefix = f"{part_name}."
             part.load_state(
                 {key[len(prefix) :]: v for key, v in state.items() if key.startswith(prefix)}
             )
-        self._images = np.array(state["images"], np.int64).reshape(1)
-        self._left_out = np.array(state["left_out"], np.int64).reshape(1)
+        self._seen, self._parts = loaded._seen, loaded._parts
 
 
 def _corners(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

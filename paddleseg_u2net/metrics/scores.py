@@ -149,11 +149,13 @@ _ALL = (
     Score("AUC_Judd", "fixation", "auc_judd", "ROC area, against all other pixels", _itself),
     Score("AUC_Borji", "fixation", "auc_borji", "ROC area, against random pixels", _itself),
     Score("sAUC", "fixation", "auc_shuffled", "ROC area, against other images' points", _itself),
-    Score("NSS", "fixation", "nss", "normalised scanpath saliency", _itself),
+    Score("NSS", "fixation", "nss", "standardised map (over n-1) at the fixations", _itself),
     Score("CC", "fixation", "cc", "correlation with the density", _itself),
-    Score("SIM", "fixation", "sim", "overlap with the density", _itself),
+    Score("SIM", "fixation", "sim", "overlap with the density, both from 0", _itself),
     Score("KLD", "fixation", "kld", "divergence from the density, nats", _itself, False),
-    Score("EMD", "fixation", "emd", "earth mover's distance to the density", _itself, False),
+    Score(
+        "EMD", "fixation", "emd", "earth mover's distance to the density, 14 cells", _itself, False
+    ),
 )
 
 SCORES: dict[str, Score] = {score.key: score for score in _ALL}

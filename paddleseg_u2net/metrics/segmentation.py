@@ -134,7 +134,15 @@ class ConfusionMatrix(Metric):
         self._sums["counts"] += counts.reshape(self.num_classes, self.num_classes)
 
     def update_counts(self, counts: np.ndarray) -> None:
-        """Count pixels that were counted elsewhere: integers (num_classes, num_classes)."""
+        """Count pixels that were counted elsewhere: integers (num_classes, num_classes).
+
+        Raises:
+            ValueError: another shape.
+        """
+        if counts.shape != self._sums["counts"].shape:
+            raise ValueError(
+                f"expected counts of shape {self._sums['counts'].shape}, got {counts.shape}"
+            )
         self._sums["counts"] += counts
 
     def _check_range(self, name: str, array: np.ndarray, also: str) -> None:

@@ -60,7 +60,7 @@ def as_json(results: Sequence[Result]) -> Dict[str, Any]:
     conventions = results[0].report.conventions
     return {
         "paddleseg_u2net": __version__,
-        "conventions": {"preset": conventions.preset, **asdict(conventions)},
+        "conventions": {"preset": conventions.title, **asdict(conventions)},
         "definitions": {score.key: score.meaning for score in results[0].report.scores},
         "results": [
             {

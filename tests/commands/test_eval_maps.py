@@ -19,7 +19,7 @@ from PIL import Image
 
 from paddleseg_u2net import __version__
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, conventions
+from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, make_conventions
 from paddleseg_u2net.scoring.plan import DataSet, Job
 from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
 from paddleseg_u2net.scoring.run import Outcome
@@ -66,7 +66,7 @@ def data(tmp_path):
 
 
 def by_hand(folder, names, preset="pysodmetrics", seeds=range(4)):
-    chosen = conventions(preset)
+    chosen = make_conventions(preset)
     report = MetricReport(1, names=names, conventions=chosen)
     for seed in seeds:
         prediction = np.array(Image.open(folder / f"{seed}.png"))
@@ -482,7 +482,7 @@ def fixation_scores(data, *more):
 def test_points_as_pictures_and_as_lists(looks):
     found = fixation_scores(looks, "--points_dir", looks / "points")
     assert set(found) == {"images", "AUC_Judd", "AUC_Borji", "sAUC", "NSS"}
-    report = MetricReport(1, names=["NSS"], conventions=conventions("pysodmetrics"))
+    report = MetricReport(1, names=["NSS"], conventions=make_conventions("pysodmetrics"))
     for seed in range(4):
         report.update_map(grey(seed + 99), None, Fixations.from_picture(spots(seed)))
     assert found["NSS"] == pytest.approx(report.values()["NSS"], abs=1e-12)
@@ -496,7 +496,7 @@ def test_densities_and_points_that_are_spread(looks):
     assert len(both) == 9
     spread = fixation_scores(looks, "--points_dir", looks / "points", "--sigma", 2)
     assert len(spread) == 9 and spread["CC"] != both["CC"]
-    report = MetricReport(1, names=["CC"], conventions=conventions("pysodmetrics"))
+    report = MetricReport(1, names=["CC"], conventions=make_conventions("pysodmetrics"))
     for seed in range(4):
         report.update_map(grey(seed + 99), None, Fixations.from_picture(spots(seed), 2.0))
     assert spread["CC"] == pytest.approx(report.values()["CC"], abs=1e-12)
@@ -568,7 +568,7 @@ def test_changed_conventions_are_named(data, capsys):
         data, "--metrics=maxF", "--conventions", "beta2=1", "--conventions", "stretch=none"
     )
     assert tree["conventions"]["beta2"] == 1 and tree["conventions"]["stretch"] == "none"
-    chosen = conventions("pysodmetrics", beta2=1, stretch="none")
+    chosen = make_conventions("pysodmetrics", beta2=1, stretch="none")
     report = MetricReport(1, names=["maxF"], conventions=chosen)
     for seed in range(4):
         report.update_map(grey(seed + 99), blob(seed) > 128)

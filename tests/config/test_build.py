@@ -495,8 +495,8 @@ def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_pa
 
 
 def test_a_saliency_score_cannot_choose_among_models_of_many_classes():
-    refused("trainer.best_metric: maxF: this score is for one or two classes", "model.num_classes=3",
-            "trainer.best_metric=maxF")  # fmt: skip
+    refused("trainer.best_metric: maxF: this score is for one or two classes",
+            "model.num_classes=3", "trainer.best_metric=maxF")  # fmt: skip
 
 
 def test_metrics_and_conventions_are_checked_when_they_are_read():
@@ -520,7 +520,7 @@ def test_a_report_has_what_is_asked_for():
     assert one.report().conventions.mae_stretch == "minmax"
     families = {score.family for score in config().report().scores}
     assert families == {"segmentation", "saliency"}
-    assert config().report().conventions.preset == "paper"
+    assert config().report().conventions.title == "paper"
 
 
 def test_a_plateau_has_no_warm_up():

@@ -144,3 +144,12 @@ def test_refuses_other_arguments():
             KullbackLeiblerDivergence(eps)
     with pytest.raises(ValueError, match="different arguments"):
         Similarity().merge(Similarity("none"))
+
+
+def test_a_map_that_differs_by_one_bit_only_has_no_min_max_stretch():
+    density = np.zeros((4, 5))
+    density[1:3, 2] = 1
+    almost = np.where(density > 0, np.nextafter(1, 0), 1.0)
+    metric = Similarity()
+    metric.update(almost, Fixations.from_density(density))
+    assert metric.undefined == 1 or metric.compute() < 0.1

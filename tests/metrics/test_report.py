@@ -19,8 +19,8 @@ from paddleseg_u2net.metrics import (
     SMeasure,
     WeightedFMeasure,
     chosen,
-    conventions,
     json_ready,
+    make_conventions,
 )
 from paddleseg_u2net.metrics.report import most_probable
 
@@ -210,11 +210,12 @@ def test_image_without_a_pixel_that_counts():
     expected = reported(images, 1).compute()
     assert result.pop("images") == 4 and expected.pop("images") == 3
     assert_same(result, expected)
+    assert reported([*images, (images[0][0], blank)], 1).ignored == 1
 
 
 def test_conventions_stretch_saliency_only():
     images = [(0.2 + 0.4 * p, t) for p, t in binary_images(ignored=0)]
-    stretch = conventions("paper", stretch="minmax", mae_stretch="minmax")
+    stretch = make_conventions("paper", stretch="minmax", mae_stretch="minmax")
     plain, stretched = (
         reported(images, 1, conventions=each).compute() for each in (PRESETS["paper"], stretch)
     )
@@ -229,7 +230,7 @@ def test_conventions_stretch_saliency_only():
 def test_empty_masks_are_left_out_where_that_is_asked_for():
     images = list(binary_images(ignored=0))
     empty = images[0][0], np.zeros_like(images[0][1])
-    leave_out = conventions("paper", empty_masks="leave_out")
+    leave_out = make_conventions("paper", empty_masks="leave_out")
     report = reported([*images, empty], 1, names=["S", "relaxF", "mIoU"], conventions=leave_out)
     alone = reported(images, 1, names=["S", "relaxF", "mIoU"])
     assert report.left_out == 1 and report.values()["S"] == alone.values()["S"]
@@ -328,6 +329,51 @@ def test_refuses_and_counts_nothing(num_classes, probability, label, message):
     with pytest.raises(ValueError, match=message):
         report.update(probability, label)
     assert not any(value.any() for value in report.state().values())
+
+
+@pytest.mark.parametrize("num_classes", [1, 2])
+def test_refuses_others_of_another_size_and_counts_nothing(num_classes):
+    report = MetricReport(num_classes, names=["mIoU", "AUC", "sAUC"])
+    probability = GOOD if num_classes == 1 else np.stack([1 - GOOD, GOOD])
+    with pytest.raises(ValueError, match=r"\(3, 3\)"):
+        report.update(probability, LABEL.astype(int), np.ones((3, 3)))
+    assert not any(value.any() for value in report.state().values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seen.images", np.array([2.5])), ("mae.score", np.ones(2)), ("emd.images", np.ones(2, int))],
+)
+def test_a_state_that_does_not_fit_replaces_nothing(name, value):
+    report = MetricReport(1, names=["all"])
+    state = {**reported(binary_images(), 1, names=["all"]).state(), name: value}
+    with pytest.raises(ValueError, match=name.partition(".")[2]):
+        report.load_state(state)
+    assert not any(value.any() for value in report.state().values())
+
+
+def test_the_ignored_label_does_not_collide_with_masks():
+    (probability, label), *_ = binary_images(ignored=0)
+    expected = MetricReport(1, names=["all"])
+    expected.update_map(probability, label > 0)
+    for ignore_index in (0, 1, -1):
+        report = MetricReport(1, ignore_index, names=["all"])
+        report.update_map(probability, label > 0)
+        assert_same(report.values(), expected.values())
+
+
+def test_presets_are_what_they_are_documented_as():
+    keys = ("mask_above", "stretch", "mae_stretch", "e_divisor")
+    assert {name: tuple(getattr(p, key) for key in keys) for name, p in PRESETS.items()} == {
+        "paper": (127, "none", "none", "n"),
+        "pysodmetrics": (128, "minmax", "minmax", "n-1"),
+        "matlab": (25, "max", "minmax", "n-1"),
+    }
+    same = {"threshold": 0.5, "beta2": 0.3, "weighted_beta2": 1.0, "slack": 3}
+    for name, preset in PRESETS.items():
+        assert {key: getattr(preset, key) for key in same} == same
+        assert preset.empty_masks == "count" and preset.title == name
+    assert make_conventions("matlab", slack=2).title == "matlab with slack=2"
 
 
 def test_refuses_scores_that_are_not_there():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.metrics import MetricReport, conventions
+from paddleseg_u2net.metrics import MetricReport, make_conventions
 from paddleseg_u2net.scoring.pairing import pair
 from paddleseg_u2net.scoring.pictures import columns, galleries, groups
 from paddleseg_u2net.scoring.plan import DataSet, Job
@@ -17,7 +17,7 @@ from paddleseg_u2net.scoring.run import Outcome, Task, score
 
 
 def report(*names):
-    return MetricReport(1, names=names, conventions=conventions("paper"))
+    return MetricReport(1, names=names, conventions=make_conventions("paper"))
 
 
 def results_of(tmp_path, methods, names=("MAE",), image_dir=None):

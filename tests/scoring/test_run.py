@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap, conventions
+from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap, make_conventions
 from paddleseg_u2net.scoring import run
 from paddleseg_u2net.scoring.pairing import Item
 from paddleseg_u2net.scoring.run import CHUNK, DARK_MAPS, Task, fixated_by_all, score
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (10, 14)
-PAPER = conventions("paper")
+PAPER = make_conventions("paper")
 
 
 def task(*names, **settings):
@@ -248,7 +248,7 @@ def test_bad_maps_are_errors_by_name(tmp_path, array, part):
 def test_an_image_without_an_object_is_left_out_by_name(tmp_path):
     items = [item(tmp_path, 1), item(tmp_path, 2)]
     saved(items[0].mask, np.zeros(SHAPE, np.uint8))
-    leave_out = conventions("paper", empty_masks="leave_out")
+    leave_out = make_conventions("paper", empty_masks="leave_out")
     report = MetricReport(1, names=["MAE"], conventions=leave_out)
     outcome = score(items, Task(report))
     assert outcome.report.left_out == 1
