@@ -15,7 +15,6 @@ import yaml
 from tqdm import tqdm
 
 from paddleseg_u2net.files import write_text
-from paddleseg_u2net.images import find_images
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
 from paddleseg_u2net.render import curves, page, tables
@@ -114,8 +113,8 @@ def run(argv: List[str]) -> int:
     report = MetricReport(1, names=names, conventions=chosen)
     _check_outputs(arguments, report)
     pairings = [_paired(job, arguments.allow_missing) for job in jobs]
-    for folder in {job.truth.image_dir for job in jobs if job.truth.image_dir}:
-        find_images(folder)
+    for job, pairs in zip(jobs, pairings):
+        _check_photographs(job, pairs)
     results = [_scored(job, pairs, report, arguments) for job, pairs in zip(jobs, pairings)]
     if not _acceptable(results, arguments.skip_bad):
         return 1
@@ -253,6 +252,18 @@ def _paired(job: Job, allow_missing: bool) -> pairing.Pairing:
     return pairing.pair_all(job.map_dir, job.truth.truths(), endings, job.truth.list, allow_missing)
 
 
+def _check_photographs(job: Job, pairs: pairing.Pairing) -> None:
+    folder = job.truth.image_dir
+    if folder is None:
+        return
+    photographs = pictures.photographs(folder)
+    if not any(item.name in photographs for item in pairs.items):
+        raise ValueError(
+            f"{folder}: expected photographs named as the maps, such as {pairs.items[0].name}, got "
+            f"{', '.join(sorted(photographs)[:3]) or 'none'}"
+        )
+
+
 def _scored(
     job: Job, pairs: pairing.Pairing, report: MetricReport, arguments: argparse.Namespace
 ) -> Result:
@@ -297,7 +308,10 @@ def _acceptable(results: List[Result], skip_bad: bool) -> bool:
 
 def _show(results: List[Result], arguments: argparse.Namespace) -> None:
     columns = pictures.columns(results, arguments.digits)
-    print(tables.table(pictures.groups(results), columns), end="")
+    groups = pictures.groups(results)
+    print(tables.table(groups, columns), end="")
+    if any(len(rows) > 1 for _, rows in groups):
+        print("* the best of its set, as the numbers are printed")
     for line in _remarks(results):
         print(line)
 
@@ -320,8 +334,14 @@ def _write(
         "json": lambda: json.dumps(as_json(results), indent=1, allow_nan=False) + "\n",
         "csv": lambda: tables.table(groups, columns, "csv"),
         "per_image": lambda: per_image_csv(results),
-        "latex": lambda: tables.table(groups, columns, "latex"),
-        "markdown": lambda: tables.table(groups, columns, "markdown"),
+        "latex": lambda: (
+            tables.table(groups, columns, "latex")
+            + "".join(f"% {tables.one_line(line)}\n" for line in _remarks(results))
+        ),
+        "markdown": lambda: (
+            tables.table(groups, columns, "markdown")
+            + "".join(f"\n{tables.one_line(line)}\n" for line in _remarks(results))
+        ),
         "html": lambda: _page(results, pairings, arguments),
     }
     for key in _FILES:
@@ -348,6 +368,11 @@ def _panels(results: List[Result]) -> List[curves.Panel]:
     return make_panels({result.job.method: result.report.curves() for result in results})
 
 
+def _definitions(results: List[Result]) -> str:
+    scores = results[0].report.scores
+    return "; ".join(f"{score.key}: {score.meaning}" for score in scores) + "."
+
+
 def _page(
     results: List[Result], pairings: List[pairing.Pairing], arguments: argparse.Namespace
 ) -> str:
@@ -365,5 +390,5 @@ def _page(
         galleries=pictures.galleries(
             results, [pairs.items for pairs in pairings], arguments.gallery
         ),
-        notes=_remarks(results),
+        notes=[*_remarks(results), _definitions(results)],
     )

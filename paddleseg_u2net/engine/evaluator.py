@@ -125,6 +125,8 @@ def lines(report: MetricReport) -> List[str]:
         found.append(f"[EVAL] {report.ignored} images have ignored pixels only and no score")
     if report.left_out:
         found.append(f"[EVAL] {report.left_out} images without an object are left out")
+    if report.takes_objects_for_fixations:
+        found.append("[EVAL] The objects stand for fixations in AUC_Judd to EMD")
     if any(score.family != "segmentation" for score in report.scores):
         found.append(f"[EVAL] Conventions: {report.conventions.title}")
     return found

@@ -68,10 +68,11 @@ class Conventions:
         words = ("as they are", "stretched to 0..1", "divided by their maximum")
         stretch = dict(zip(STRETCHES, words))
         return (
-            f"object where the mask is above {self.mask_above}; maps {stretch[self.stretch]}, "
-            f"for MAE {stretch[self.mae_stretch]}, cut at {self.threshold:g} for segmentation and "
-            f"boundary; beta2 {self.beta2:g}, weighted F {self.weighted_beta2:g}; relaxed F slack "
-            f"{self.slack}; E over {self.e_divisor}; images without an object "
+            f"object where the mask is above {self.mask_above}; saliency scores of maps "
+            f"{stretch[self.stretch]}, MAE {stretch[self.mae_stretch]}, all others of maps as they "
+            f"are, cut at {self.threshold:g} for segmentation and boundary; beta2 {self.beta2:g}, "
+            f"weighted F {self.weighted_beta2:g}; relaxed F slack {self.slack}; E over "
+            f"{self.e_divisor}; images without an object "
             f"{'count' if self.empty_masks == 'count' else 'are left out'}"
         )
 

@@ -95,6 +95,11 @@ class MetricReport:
         """Whether a score wants to know where the fixations of the other images are."""
         return "auc_shuffled" in self._parts
 
+    @property
+    def takes_objects_for_fixations(self) -> bool:
+        """Whether the object stands for fixations where none are given, in scores of these."""
+        return any(score.family == "fixation" for score in self.scores)
+
     # -- one image ---------------------------------------------------------------------------
 
     def update(

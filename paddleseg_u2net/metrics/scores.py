@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -196,9 +197,24 @@ def chosen(names: Iterable[str], num_classes: int = 1) -> tuple[Score, ...]:
     return tuple(score for score in _ALL if score.key in keys)
 
 
+# What other toolboxes and papers call some of them, in small letters without signs.
+_ALSO_CALLED = {
+    **dict.fromkeys(("sm", "smeasure", "salpha"), "S"),
+    **dict.fromkeys(("f", "fmax", "fm", "fbetamax", "fmeasure", "maxfmeasure"), "maxF"),
+    **dict.fromkeys(("wfm", "fw", "weightedf", "wfmeasure", "weightedfmeasure", "fbw"), "wF"),
+    **dict.fromkeys(("e", "emax", "em", "emeasure", "maxemeasure"), "maxE"),
+    **dict.fromkeys(("relaxfb", "relaxedf", "boundaryf"), "relaxF"),
+    **dict.fromkeys(("iou", "jaccard"), "mIoU"),
+    **dict.fromkeys(("accuracy", "pixelaccuracy"), "Acc"),
+    "boundaryiou": "BIoU",
+    "sensitivity": "Recall",
+}
+
+
 def _unknown(name: str) -> str:
     known = [*SCORES, *FAMILIES, "all"]
-    by_lower = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(str(name).lower(), by_lower, 1)
-    hint = f"did you mean {by_lower[near[0]]}? " if near else ""
+    plain = {re.sub("[^a-z0-9]", "", each.lower()): each for each in known} | _ALSO_CALLED
+    asked = re.sub("[^a-z0-9]", "", str(name).lower())
+    near = [asked] if asked in plain else difflib.get_close_matches(asked, plain, 1)
+    hint = f"did you mean {plain[near[0]]}? " if near else ""
     return f"there is no score {name!r}; {hint}There are {', '.join(known)}"

@@ -13,7 +13,7 @@ _PANELS = {
     "PR": ("Precision and recall", "recall", "precision"),
     "F": ("F-measure", "threshold", "F"),
     "E": ("E-measure", "threshold", "E"),
-    "ROC": ("ROC", "false positive rate", "true positive rate"),
+    "ROC": ("ROC of all pixels", "false positive rate", "true positive rate"),
 }
 
 

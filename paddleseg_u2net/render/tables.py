@@ -338,7 +338,7 @@ def _foreign(text: str) -> bool:
 def _csv(groups: Sequence[Group], columns: Sequence[Column], label_titles: Sequence[str]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["data set", *label_titles, *(column.key for column in columns)])
+    writer.writerow(["dataset", *label_titles, *(column.key for column in columns)])
     for name, rows in groups:
         for row in rows:
             values = (exact(row.values.get(column.key)) for column in columns)

@@ -319,7 +319,7 @@ def _what_is_missing(
         where, repair = f"{subset}: expected names that are", "add the files or correct the list"
     else:
         where = "expected every name"
-        repair = "add or remove files, name those that count in a list, or allow missing ones"
+        repair = "add or remove files, name those that count with --list, or take --allow_missing"
     return f"{where} in every folder; {found}; {repair}"
 
 

@@ -56,10 +56,11 @@ def galleries(
         if not worst:
             continue
         column = tables.Column(key, key.replace("_", " "), SCORES[key].higher_is_better)
-        photographs = _photographs(result)
+        folder = result.job.truth.image_dir
+        images = {} if folder is None else photographs(folder)
         methods = maps[result.job.dataset]
         worst_samples, best_samples = (
-            [_sample(name, score, methods, photographs, result) for score, name in end]
+            [_sample(name, score, methods, images, result) for score, name in end]
             for end in (worst, best)
         )
         found.append(
@@ -90,10 +91,8 @@ def _ranking_score(result: Result) -> Optional[str]:
     return (preferred or keys)[0]
 
 
-def _photographs(result: Result) -> Dict[str, Path]:
-    folder = result.job.truth.image_dir
-    if folder is None:
-        return {}
+def photographs(folder: Path) -> Dict[str, Path]:
+    """Return the photographs of a folder and its subfolders by name, as maps have it."""
     return {
         path.relative_to(folder).with_suffix("").as_posix(): path for path in find_images(folder)
     }
@@ -103,7 +102,7 @@ def _sample(
     name: str,
     score: float,
     methods: Sequence[Tuple[str, Dict[str, Item]]],
-    photographs: Dict[str, Path],
+    images: Dict[str, Path],
     result: Result,
 ) -> page.Sample:
     """Return an image that the method of ``result`` was scored on, with the maps of all methods."""
@@ -116,9 +115,9 @@ def _sample(
         with suppress(ImageError):  # it stands in the errors of that method
             pictures[method] = _eight_bits(read_map(item.map))
     photograph = None
-    if name in photographs:
+    if name in images:
         with suppress(ImageError):  # the page is worth having without it
-            photograph = read_image(photographs[name])
+            photograph = read_image(images[name])
     return page.Sample(name, score, read_truth(mask, above).mask, pictures, photograph)
 
 

@@ -94,7 +94,7 @@ def _named(texts: Sequence[str], option: str) -> List[Tuple[str, Path]]:
         name, equals, path = text.partition("=")
         # A folder may have "=" in its name.
         if not equals or Path(text).is_dir():
-            name, path = Path(text).resolve().name, text
+            name, path = _last_name(text), text
         if not name.strip() or not path.strip():
             raise PlanError(f"{option}: expected PATH or NAME=PATH, got {text!r}")
         _check_name(option, name)
@@ -105,6 +105,12 @@ def _named(texts: Sequence[str], option: str) -> List[Tuple[str, Path]]:
             )
         named[name] = Path(path)
     return list(named.items())
+
+
+def _last_name(text: str) -> str:
+    """Return the name of a folder as it was typed, links and all; that of "." is its own."""
+    name = Path(text).name
+    return name if name not in ("", "..") else Path(text).resolve().name
 
 
 def _check_name(where: str, name: str) -> None:
@@ -124,7 +130,9 @@ def from_yaml(path: Path) -> List[Job]:
           SOD: {gt_dir: data/SOD/masks}
         methods:
           U2NetP: maps/u2netp/{dataset}
-          DSS: {maps: maps/dss/{dataset}, map_suffix: _DSS}
+          DSS: {maps: {SOD: maps/dss_on_sod}, map_suffix: _DSS}
+
+    A method need not have maps of every set.
 
     Raises:
         PlanError: the file cannot be read, or is not of this form.
@@ -132,21 +140,18 @@ def from_yaml(path: Path) -> List[Job]:
     tree = _read(path)
     _check_keys(path, tree, {"datasets", "methods"})
     sets = {str(name): _data_set(path, name, value) for name, value in tree["datasets"].items()}
-    methods = {str(name): _maps(path, name, value) for name, value in tree["methods"].items()}
+    methods = {
+        str(name): _maps(path, name, value, list(sets)) for name, value in tree["methods"].items()
+    }
     for key, names in (("datasets", sets), ("methods", methods)):
         for name in names:
             _check_name(f"{path}: {key}", name)
-    jobs = []
-    for name, truth in sets.items():
-        for method, (maps, suffix) in methods.items():
-            if len(sets) > 1 and "{dataset}" not in maps:
-                raise PlanError(
-                    f"{path}: methods.{method}: expected {{dataset}} in the path, as there are "
-                    f"several, got {maps!r}"
-                )
-            folder = Path(maps.replace("{dataset}", name))
-            jobs.append(Job(method, name, folder, truth, suffix))
-    return jobs
+    return [
+        Job(method, name, Path(folders[name]), truth, suffix)
+        for name, truth in sets.items()
+        for method, (folders, suffix) in methods.items()
+        if name in folders
+    ]
 
 
 def _read(path: Path) -> Dict[str, Any]:
@@ -190,15 +195,31 @@ def _data_set(path: Path, name: object, value: Any) -> DataSet:
     return DataSet(**arguments)
 
 
-def _maps(path: Path, name: object, value: Any) -> Tuple[str, str]:
-    """Return a method's folder, with ``{dataset}`` in it, and the suffix of its maps."""
+def _maps(path: Path, name: object, value: Any, sets: List[str]) -> Tuple[Dict[str, str], str]:
+    """Return a method's folders by set, and what the names of its maps end in."""
     where = f"{path}: methods.{name}"
-    value = {"maps": value} if isinstance(value, str) else value
-    if not isinstance(value, Mapping) or not isinstance(value.get("maps"), str):
-        raise PlanError(
-            f"{where}: expected a folder such as maps/{name}/{{dataset}}, got {value!r}"
-        )
+    value = value if isinstance(value, Mapping) and "maps" in value else {"maps": value}
     unknown = sorted(map(str, set(value) - {"maps", "map_suffix"}))
     if unknown:
         raise PlanError(f"{where}: there is no {', '.join(unknown)}; take maps, map_suffix")
-    return value["maps"], str(value.get("map_suffix") or "")
+    suffix = value.get("map_suffix")
+    if not isinstance(suffix, (str, type(None))):
+        raise PlanError(f"{where}.map_suffix: expected a text such as _DSS, got {suffix!r}")
+    return _folders(where, value["maps"], sets), suffix or ""
+
+
+def _folders(where: str, maps: Any, sets: List[str]) -> Dict[str, str]:
+    by_set = {str(key): folder for key, folder in maps.items()} if isinstance(maps, Mapping) else {}
+    if isinstance(maps, str) and maps.strip() and (len(sets) == 1 or "{dataset}" in maps):
+        by_set = {key: maps.replace("{dataset}", key) for key in sets}
+    unknown = sorted(set(by_set) - set(sets))
+    if unknown:
+        raise PlanError(
+            f"{where}: there is no data set {', '.join(unknown)}; there are {', '.join(sets)}"
+        )
+    if not by_set or not all(isinstance(item, str) and item.strip() for item in by_set.values()):
+        raise PlanError(
+            f"{where}: expected a folder such as maps/{{dataset}}, with several data sets "
+            f"{{dataset}} in it, or folders by data set such as {{{sets[0]}: maps}}, got {maps!r}"
+        )
+    return by_set

@@ -11,7 +11,7 @@ from paddleseg_u2net import __version__
 from paddleseg_u2net.metrics import MetricReport, json_ready
 from paddleseg_u2net.render.tables import exact, one_line
 from paddleseg_u2net.scoring.plan import Job
-from paddleseg_u2net.scoring.run import DARK_MAPS, Outcome
+from paddleseg_u2net.scoring.run import DARK_MAPS, SOFT_MASKS, Outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Result:
 
     def remarks(self) -> List[str]:
         """Return what a reader of the numbers has to know, a sentence each."""
-        images, scores = self.report.images, self.report.values()
+        images = self.report.images
         found = [
             _of_notes(what, names, images) for what, names in sorted(self.outcome.notes.items())
         ]
@@ -49,9 +49,11 @@ class Result:
                 f"{self.report.left_out} of {images} images have no object and are left out of the "
                 "saliency and boundary scores"
             )
-        for key, count in self.report.undefined().items():
-            rest = "the mean of the others" if scores[key] == scores[key] else "not known"
-            found.append(f"{key} is not defined for {count} of {images} images and is {rest}")
+        if self.report.takes_objects_for_fixations and not (
+            self.job.truth.points_dir or self.job.truth.density_dir
+        ):
+            found.append("no fixations are given; in their scores the objects stand for them")
+        found += _of_undefined(self.report)
         return [f"{self.job.method} on {self.job.dataset}: {text}" for text in found]
 
 
@@ -97,9 +99,23 @@ def per_image_csv(results: Sequence[Result]) -> str:
     return stream.getvalue()
 
 
+def _of_undefined(report: MetricReport) -> List[str]:
+    """Return a sentence for all scores that as many images do not have."""
+    by_count: Dict[int, List[str]] = {}
+    for key, count in report.undefined().items():
+        by_count.setdefault(count, []).append(key)
+    return [
+        f"not defined for {count} of {report.images} images: {', '.join(keys)}"
+        + ("; means are of the others" if count < report.images else "")
+        for count, keys in by_count.items()
+    ]
+
+
 def _of_notes(what: str, names: Sequence[str], images: int) -> str:
     if what == DARK_MAPS and len(names) == images:
         return f"all {images} {what}: if they were saved as 0 and 1, multiply them by 255"
+    if what == SOFT_MASKS and len(names) == images:
+        return f"all {images} {what}; did maps and masks change places?"
     return f"{len(names)} of {images} {what}: {_some(names)}"
 
 

@@ -32,6 +32,9 @@ CHUNK = 16
 # What is noted of a map that is black, or that was saved as 0 and 1 of 255.
 DARK_MAPS = "maps are never above 1 of 255"
 
+# What is noted of a mask that has values between object and background.
+SOFT_MASKS = "masks are soft and were cut"
+
 Shape = Tuple[int, int]
 
 
@@ -272,7 +275,7 @@ def _notes(prediction: np.ndarray, truth: Optional[Truth], task: Task) -> List[s
     if truth is not None and truth.soft:
         above = task.report.conventions.mask_above
         grey = f"masks are grey and have no pixel above {above}, so that no object is left"
-        notes.append("masks are soft and were cut" if truth.mask.any() else grey)
+        notes.append(SOFT_MASKS if truth.mask.any() else grey)
     return notes
 
 

@@ -130,7 +130,7 @@ def test_json_table_and_csv_are_the_report_fed_by_hand(data, capsys):
         assert f"{expected[key]:.5f}" in shown
     assert "Conventions: pysodmetrics (" in shown and "Scored: 4 images of S by A." in shown
     (cells,) = csv.DictReader(table.read_text().splitlines())
-    assert (cells["data set"], cells["method"]) == ("S", "A")
+    assert (cells["dataset"], cells["method"]) == ("S", "A")
     assert float(cells["MAE"]) == found["scores"]["MAE"]
     rows = list(csv.DictReader(one.read_text().splitlines()))
     assert [(row["dataset"], row["method"], row["name"]) for row in rows] == [
@@ -166,7 +166,7 @@ def test_json_without_numbers_is_strict_too(data, capsys):
     assert found["without_object_left_out"] == 4
     out = capsys.readouterr().out
     assert "4 of 4 images have no object and are left out of the saliency and boundary" in out
-    assert "NSS is not defined for 4 of 4 images and is not known." in out
+    assert "not defined for 4 of 4 images: " in out
 
 
 def test_default_scores_are_those_of_masks(data):
@@ -331,7 +331,7 @@ def test_names_without_a_counterpart(data, capsys, folder, kind):
     (data / folder / "1.png").unlink()
     (data / folder / "3.png").unlink()
     error = fails(capsys, words(data), f"has no {kind} for 2 of 4 names: 1, 3")
-    assert "allow missing" in error
+    assert "--allow_missing" in error
     tree = scored(data, "--allow_missing", "--metrics", "MAE")
     assert tree["results"][0]["missing"] == ["1", "3"]
     expected = by_hand(data / "A", ["MAE"], seeds=[0, 2]).values()["MAE"]
@@ -613,7 +613,7 @@ def test_scores_that_some_images_have_not(data, capsys):
     save(data / "gt/1.png", np.zeros(SHAPE, np.uint8))
     tree = scored(data, "--metrics=NSS")
     out = capsys.readouterr().out
-    assert "NSS is not defined for 1 of 4 images and is the mean of the others." in out
+    assert "not defined for 1 of 4 images: NSS; means are of the others." in out
     assert tree["results"][0]["undefined"] == {"NSS": 1}
 
 
@@ -705,3 +705,54 @@ def test_values_of_the_matlab_code(shared, tmp_path):
     }
     for key, value in expected.items():
         assert math.isclose(scores[key], value, rel_tol=0, abs_tol=1e-9), key
+
+
+# ---------------------------------------------------------------- what users stumble over
+
+
+def test_a_method_need_not_have_maps_of_every_set(data, capsys):
+    plan = data / "plan.yml"
+    plan.write_text(
+        f"datasets: {{One: {data / 'gt'}, Two: {data / 'gt'}}}\n"
+        f"methods:\n  A: {{One: {data / 'A'}}}\n"
+        f"  B: {{maps: {{Two: {data / 'B'}, One: {data / 'B'}}}}}\n"
+    )
+    path = data / "out.json"
+    assert main("eval_maps", ["--config", str(plan), "--workers=0", f"--json={path}"]) == 0
+    found = {(r["dataset"], r["method"]): r["scores"]["S"] for r in strict(path)["results"]}
+    assert list(found) == [("One", "A"), ("One", "B"), ("Two", "B")]
+    assert found["One", "B"] == found["Two", "B"] == by_hand(data / "B", ["S"]).values()["S"]
+    assert "* the best of its set" in capsys.readouterr().out
+
+
+def test_maps_and_masks_in_each_others_place_are_told(data, capsys):
+    assert main("eval_maps", words(data, maps=["gt"], truth="A")) == 0
+    assert "did maps and masks change places?" in capsys.readouterr().out
+
+
+def test_objects_that_stand_for_fixations_are_told(data, looks, capsys):
+    scored(data, "--metrics", "NSS", "MAE")
+    assert "no fixations are given; in their scores the objects stand" in capsys.readouterr().out
+    scored(data, "--metrics", "MAE")
+    assert "no fixations are given" not in capsys.readouterr().out
+
+
+def test_conventions_stand_under_tables(data):
+    latex, markdown = data / "t.tex", data / "t.md"
+    scored(data, f"--latex={latex}", f"--markdown={markdown}")
+    assert "\\end{tabular}\n% Conventions: pysodmetrics (object" in latex.read_text()
+    assert "|\n\nConventions: pysodmetrics (object" in markdown.read_text()
+
+
+def test_photographs_of_another_set_are_told_before_the_work(data, capsys):
+    save(data / "photos/other.png", grey(1))
+    arguments = words(data, f"--image_dir={data / 'photos'}", f"--html={data / 'page.html'}")
+    fails(capsys, arguments, "photographs named as the maps, such as 0, got other")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("S-measure", "S"), ("Sm", "S"), ("Emax", "maxE"), ("wFm", "wF"), ("mae", "MAE")],
+)
+def test_names_of_other_toolboxes_are_known(data, capsys, name, meant):
+    fails(capsys, words(data, "--metrics", name), f"did you mean {meant}?")

@@ -269,7 +269,7 @@ def test_latex_writes_minus_signs():
 def test_csv_has_full_precision():
     text = table(GROUPS, [F, MAE], "csv")
     lines = list(csv.reader(io.StringIO(text)))
-    assert lines[0] == ["data set", "method", "maxF", "MAE"]
+    assert lines[0] == ["dataset", "method", "maxF", "MAE"]
     assert lines[1] == ["DUTS-TE", "u2net", "0.87312345", "0.0441"]
     assert lines[5] == ["ECSSD", "u2netp", "", ""]
     assert len(lines) == 7
