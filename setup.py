@@ -39,6 +39,9 @@ setup(
         "gpu": [f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
         # Weights in ONNX and safetensors files.
         "formats": ["onnx", "safetensors"],
+        # Engines that are faster than Paddle on a CPU; --backend names one of them.
+        "onnxruntime": ["onnx", "onnxruntime"],
+        "openvino": ["onnx", "openvino"],
         "dev": [
             "hypothesis",
             "onnx",

@@ -12,4 +12,5 @@ PYSALIENCY = 0.2.22
 # The other side of conversions; tests that need it skip where it is missing.
 TORCH = 2.13.0
 ONNXRUNTIME = 1.31.1
+OPENVINO = 2026.4.1
 PYTHON = >=3.9,<3.13

@@ -32,11 +32,13 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.engine import trained
     from paddleseg_u2net.engine.journal import logger, start_logging
 
+    opts = [*arguments.opts, *inference_opts(arguments)]
     set_device(arguments.device)
     start_logging()
     jobs = files.collect(Path(arguments.image_path))
-    opts = [*arguments.opts, *inference_opts(arguments)]
-    weights, config, predictor = trained.load(arguments.model_path, arguments.config, opts)
+    weights, config, predictor = trained.load(
+        arguments.model_path, arguments.config, opts, arguments.backend
+    )
     logger.info(f"Predicting {len(jobs)} images with {weights}")
     save_dir = Path(arguments.save_dir)
     failures = files.predict_files(

@@ -43,15 +43,17 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.engine.ranks import Ranks
     from paddleseg_u2net.metrics import json_ready
 
+    opts = [*arguments.opts, *inference_opts(arguments)]
     set_device(arguments.device)
     ranks = Ranks()
     start_logging(ranks.is_first)
-    opts = [*arguments.opts, *inference_opts(arguments)]
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
         opts.append(f"conventions.preset={arguments.preset}")
-    weights, config, predictor = trained.load(arguments.model_path, arguments.config, opts)
+    weights, config, predictor = trained.load(
+        arguments.model_path, arguments.config, opts, arguments.backend
+    )
     dataset = config.dataset("val")
     logger.info(f"Validating {weights}; {dataset.describe()}")
     batch_size = arguments.batch_size or config.test_batch_size()

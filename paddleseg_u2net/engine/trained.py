@@ -11,7 +11,8 @@ from paddleseg_u2net.engine.checkpoint import CheckpointError
 from paddleseg_u2net.engine.journal import logger
 from paddleseg_u2net.engine.source import beside
 from paddleseg_u2net.inference import Predictor
-from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.inference.backends import ENGINES, eager
+from paddleseg_u2net.inference.predictor import Network
 from paddleseg_u2net.weights import (
     SUFFIXES,
     ZOO,
@@ -21,6 +22,7 @@ from paddleseg_u2net.weights import (
     locate,
     read_weights,
 )
+from paddleseg_u2net.weights.onnx_write import onnx_bytes
 
 
 def find(model_path: Optional[str], output: Path = Path("output")) -> Path:
@@ -100,26 +102,43 @@ def _usual_preprocess(weights: Path, model: Architecture) -> Dict[str, Any]:
     return {"type": "official" if official else "paddleseg", "size": [320, 320]}
 
 
-def predictor_of(weights: Path, config: Config) -> Predictor:
-    """The predictor of a trained model.
+def predictor_of(weights: Path, config: Config, backend: str = "paddle") -> Predictor:
+    """The predictor of a trained model, on one of ``inference.backends.BACKENDS``.
 
     Raises:
         WeightsError: the weights are not of the configuration's model.
+        BackendError: the backend is not installed.
     """
     # What the weights were trained from does not matter any more, nor need it still exist.
     model = config.model(pretrained=False)
     load_weights(model, weights)
     model.eval()
-    return Predictor(eager(model), config.preprocess(), config.augment(), config.window())
+    network = eager(model) if backend == "paddle" else _exported(model, config, backend)
+    return Predictor(network, config.preprocess(), config.augment(), config.window())
+
+
+def _exported(model: Any, config: Config, backend: str) -> Network:
+    """A model's network on an engine that takes ONNX, which nobody has to see as a file."""
+    state = {name: value.numpy() for name, value in model.state_dict().items()}
+    content = onnx_bytes(
+        state,
+        config.stages,
+        config.num_classes,
+        config.in_channels,
+        activation=False,
+        sides=False,
+        source=f"--backend {backend}",
+    )
+    return ENGINES[backend](content)
 
 
 def load(
-    model_path: Optional[str], config: Optional[str], opts: List[str]
+    model_path: Optional[str], config: Optional[str], opts: List[str], backend: str = "paddle"
 ) -> Tuple[Path, Config, Predictor]:
     """Weights file, configuration and predictor; see the functions above."""
     weights = find(model_path)
     settings = config_of(weights, config, opts)
-    logger.info(f"{weights}: {settings.preprocess()}")
+    logger.info(f"{weights}: {settings.preprocess()}; backend {backend}")
     if warning := published_otherwise(str(weights), settings):
         logger.warning(warning)
-    return weights, settings, predictor_of(weights, settings)
+    return weights, settings, predictor_of(weights, settings, backend)

@@ -25,35 +25,62 @@ def write_onnx(
     opset: int = _OLDEST,
     activation: bool = True,
 ) -> None:
-    """Write the network for evaluation, with every BatchNorm folded into its convolution.
+    """Write `onnx_bytes` to a file, which appears whole or not at all.
+
+    Args:
+        path: the file.
+        state, table, num_classes, in_channels, opset, activation: see `onnx_bytes`.
+
+    Raises:
+        ValueError: see `onnx_bytes`.
+    """
+    content = onnx_bytes(
+        state, table, num_classes, in_channels, opset, activation, source=str(path)
+    )
+    write_bytes(path, content)
+
+
+def onnx_bytes(
+    state: Mapping[str, np.ndarray],
+    table: StageTable,
+    num_classes: int = 1,
+    in_channels: int = 3,
+    opset: int = _OLDEST,
+    activation: bool = True,
+    sides: bool = True,
+    source: str = "ONNX",
+) -> bytes:
+    """Return the network for evaluation, with every BatchNorm folded into its convolution.
 
     The file's input is ``input``, float32 (N, in_channels, H, W), normalised as in training; any
     N, H and W of 1 or more. Its outputs are ``d0`` (fused), ``d1``, ... (side outputs from fine to
     coarse), float32 (N, num_classes, H, W). The tensors have the published names.
 
     Args:
-        path: the file; it appears whole or not at all.
         state: weights in the published layout, or of a model of this package.
         opset: version of the operators, 13 or more; 13 is read by ONNX Runtime 1.7 and later.
         activation: whether outputs are probabilities, by sigmoid for one class and softmax over
             classes else. Otherwise they are logits.
+        sides: whether the side outputs are there, or ``d0`` only.
+        source: what errors name.
 
     Raises:
         ValueError: the package ``onnx`` is missing or does not know this opset; or the weights
             are not those of this network, or not finite once folded.
     """
-    onnx = onnx_module(path)
+    onnx = onnx_module(source)
     newest = onnx.defs.onnx_opset_version()
     if not _OLDEST <= opset <= newest:
         raise ValueError(
-            f"{path}: opset {opset}: expected {_OLDEST} to {newest}, which onnx {onnx.__version__} "
-            "knows"
+            f"{source}: opset {opset}: expected {_OLDEST} to {newest}, which onnx "
+            f"{onnx.__version__} knows"
         )
     program = build(table, num_classes, in_channels)
-    weights = _folded(state, program, str(path))
-    graph = _Graph(onnx_module(path, "onnx.helper"), program, activation)
-    model = graph.model(onnx_module(path, "onnx.numpy_helper"), weights, opset)
-    write_bytes(path, model.SerializeToString())
+    weights = _folded(state, program, source)
+    graph = _Graph(onnx_module(source, "onnx.helper"), program, activation, sides)
+    model = graph.model(onnx_module(source, "onnx.numpy_helper"), weights, opset)
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _folded(
@@ -101,7 +128,7 @@ def _batchnorm(conv: Convolution, state: Mapping[str, np.ndarray]) -> Tuple[np.n
 class _Graph:
     """Turns the steps of a program into nodes; a step's result is named after its layer."""
 
-    def __init__(self, helper: Any, program: Program, activation: bool) -> None:
+    def __init__(self, helper: Any, program: Program, activation: bool, sides: bool) -> None:
         self.helper = helper
         self.nodes: List[Any] = []
         self.initializers: Dict[str, np.ndarray] = {
@@ -111,8 +138,9 @@ class _Graph:
         }
         self.in_channels = program.convolutions[0].in_channels
         self.classes = program.convolutions[-1].out_channels
-        self.outputs = [f"d{number}" for number in range(len(program.outputs))]
-        names = dict(zip(program.outputs, self.outputs))
+        steps = program.outputs if sides else program.outputs[:1]
+        self.outputs = [f"d{number}" for number in range(len(steps))]
+        names = dict(zip(steps, self.outputs))
         if activation:
             names = {step: f"{name}_logits" for step, name in names.items()}
         results: List[str] = []
@@ -131,7 +159,13 @@ class _Graph:
         if step.kind == "resize":
             return self._resize(inputs[0], inputs[1], name)
         if step.kind == "pool":
-            window: Dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}
+            # Padded at the end instead of ceil_mode, which is the same: OpenVINO refuses to pool a
+            # side of one pixel without.
+            window: Dict[str, Any] = {
+                "kernel_shape": [2, 2],
+                "strides": [2, 2],
+                "pads": [0, 0, 1, 1],
+            }
             return self._node("MaxPool", inputs, name, **window)
         if step.kind == "concat":
             return self._node("Concat", inputs, name, axis=1)
