@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.commands import main
+from paddleseg_u2net.images import read_image, write_png
 from paddleseg_u2net.inference.backends import BACKENDS, ENGINES, BackendError, eager
 from paddleseg_u2net.models import U2Net
-from paddleseg_u2net.weights import fold_biases
+from paddleseg_u2net.weights import fold_biases, write_weights
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from tests.weights import narrow
 
@@ -111,7 +112,6 @@ def test_official_maps_are_those_of_paddle(shared, name):
     pytest.importorskip("onnx")
     pytest.importorskip(name)
     from paddleseg_u2net.engine import trained
-    from paddleseg_u2net.images import read_image
     from paddleseg_u2net.render import saliency
 
     weights = str(shared / "weights/u2netp.pth")
@@ -125,3 +125,21 @@ def test_official_maps_are_those_of_paddle(shared, name):
 
 def test_names():
     assert BACKENDS == ("paddle", "onnxruntime", "openvino")
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_pictures_of_the_command_are_those_of_paddle(name, tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip(name)
+    write_weights(tmp_path / "model.pdparams", narrow.state())
+    rng = np.random.default_rng(0)
+    write_png(tmp_path / "in/one.png", rng.integers(0, 256, (50, 70, 3)).astype(np.uint8))
+    for backend in ("paddle", name):
+        arguments = ["--model_path", str(tmp_path / "model.pdparams"), "--backend", backend]
+        arguments += ["--image_path", str(tmp_path / "in"), "--save_dir", str(tmp_path / backend)]
+        assert main("predict", [*arguments, "--opts", "preprocess.size=[64,64]"]) == 0
+    ours, theirs = (
+        read_image(tmp_path / backend / "saliency/one.png", 1).astype(int)
+        for backend in ("paddle", name)
+    )
+    assert ours.std() > 1 and np.abs(ours - theirs).max() <= 1
