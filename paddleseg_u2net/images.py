@@ -16,7 +16,7 @@ import os
 import struct
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -27,6 +27,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "ImageError",
+    "files_below",
     "find_images",
     "image_size",
     "read_image",
@@ -159,21 +160,27 @@ def find_images(folder: PathLike) -> List[Path]:
     if not top.is_dir():
         found = "a file" if top.exists() else "nothing"
         raise ImageError(folder, f"expected a folder of pictures, found {found}; check the path")
-    found_files: List[Path] = []
+    return sorted(path for path in files_below(top) if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def files_below(folder: PathLike) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders, those of a folder sorted.
+
+    Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
+    once.
+
+    Raises:
+        ImageError: a folder cannot be listed.
+    """
     seen: Set[str] = set()
-    for root, subfolders, names in os.walk(top, followlinks=True, onerror=_raise_listing_error):
+    for root, subfolders, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
         place = str(Path(root).resolve())
         if place in seen:  # a link back up would never end
             subfolders.clear()
             continue
         seen.add(place)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        found_files += [Path(root, name) for name in names if _names_picture(name)]
-    return sorted(found_files)
-
-
-def _names_picture(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _raise_listing_error(error: OSError) -> None:

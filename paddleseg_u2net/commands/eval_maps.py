@@ -118,8 +118,14 @@ def run(argv: List[str]) -> int:
     results = [_scored(job, pairs, report, arguments) for job, pairs in zip(jobs, pairings)]
     if not _acceptable(results, arguments.skip_bad):
         return 1
-    _show(results, arguments)
-    _write(results, pairings, arguments)
+    try:
+        # First, so that whoever reads only the head of the table has the files all the same.
+        _write(results, pairings, arguments)
+    finally:
+        _show(results, arguments)
+    for key in (*_FILES, "curves"):
+        if getattr(arguments, key) is not None:
+            print(f"wrote {getattr(arguments, key)}")
     return 0
 
 
@@ -348,13 +354,11 @@ def _write(
         path = getattr(arguments, key)
         if path is not None:
             write_text(path, writers[key]())
-            print(f"wrote {path}")
     if arguments.curves is not None:
         for name, own in _by_set(results).items():
             figure = curves.draw(_panels(own))
             for suffix in (".png", ".pdf"):
                 curves.save(figure, arguments.curves / f"{name}{suffix}")
-                print(f"wrote {arguments.curves / name}{suffix}")
 
 
 def _by_set(results: List[Result]) -> Dict[str, List[Result]]:

@@ -6,14 +6,13 @@ and whatever is left out on demand is reported.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import AbstractSet, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
-from paddleseg_u2net.images import IMAGE_SUFFIXES, PathLike
+from paddleseg_u2net.images import IMAGE_SUFFIXES, PathLike, files_below
 
 __all__ = [
     "MAP_SUFFIXES",
@@ -152,6 +151,7 @@ def find_maps(
 
     Raises:
         PairingError: the folder is missing or has no such file, or two have one name.
+        ImageError: a folder cannot be listed.
     """
     top = Path(folder)
     if not top.is_dir():
@@ -159,7 +159,7 @@ def find_maps(
         raise PairingError(f"{top}: expected a folder, found {found}; check the path")
     by_name: Dict[str, Path] = {}
     others: Counter = Counter()
-    for path in _walk(top):
+    for path in files_below(top):
         if path.suffix.lower() not in suffixes:
             others[path.suffix or "no suffix"] += 1
             continue
@@ -179,24 +179,6 @@ def find_maps(
             "the path"
         )
     return by_name
-
-
-def _walk(top: Path) -> Iterator[Path]:
-    seen = set()
-    for root, folders, names in os.walk(top, followlinks=True, onerror=_raise_listing_error):
-        place = str(Path(root).resolve())
-        if place in seen:  # a link back up would never end
-            folders.clear()
-            continue
-        seen.add(place)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _raise_listing_error(error: OSError) -> None:
-    raise PairingError(
-        f"{error.filename}: expected a readable folder: {error.strerror}; check its rights"
-    ) from error
 
 
 def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) -> None:
