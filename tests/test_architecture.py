@@ -10,11 +10,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "paddleseg_u2net"
 # From the ground up; a room may import the rooms of earlier lines only.
 STOREYS = [
     {"architecture", "files", "runtime"},
-    {"download"},
+    {"download", "archives"},
     {"images", "registry", "metrics"},
-    {"weights"},
+    {"weights", "annotations"},
     {"datasets", "models", "losses", "inference", "render"},
-    {"components", "scoring"},
+    {"components", "scoring", "preparation", "inspection"},
     {"config"},
     {"engine"},
     {"commands"},
@@ -67,7 +67,20 @@ def _modules(path: Path):
 
 @pytest.mark.parametrize(
     "room",
-    ["files", "images", "metrics", "weights", "inference", "render", "architecture", "scoring"],
+    [
+        "files",
+        "images",
+        "metrics",
+        "weights",
+        "inference",
+        "render",
+        "architecture",
+        "scoring",
+        "archives",
+        "annotations",
+        "preparation",
+        "inspection",
+    ],
 )
 def test_these_rooms_do_without_paddle(room):
     for path in FILES:

@@ -13,6 +13,8 @@ COMMANDS = {
     "val": "score a trained model",
     "eval_maps": "score saliency maps of any method",
     "predict": "write pictures of a model's predictions",
+    "prepare": "fetch or unpack a known data set, checked and listed",
+    "dataset": "import, check, show and count your own data",
     "convert_weights": "convert weights between file formats",
     "model_info": "count parameters, multiply-adds and memory",
     "draw": "draw a data set of objects with exact masks",

@@ -1,0 +1,67 @@
+"""Which classes of a source become which numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+
+from paddleseg_u2net.annotations.record import AnnotationError
+
+BACKGROUND = "background"
+IGNORE = 255
+_MOST = 254
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A choice of classes.
+
+    Attributes:
+        chosen: New name -> names in the source that become it, the first new name number 1 and so
+            on. None: every class of the source under its own name, in the source's order.
+        ignored: Names in the source whose area counts nowhere (255 in masks).
+    """
+
+    chosen: Optional[Mapping[str, Tuple[str, ...]]] = None
+    ignored: Tuple[str, ...] = ()
+
+    def numbers(
+        self, found: Sequence[str], where: object
+    ) -> Tuple[Tuple[str, ...], Dict[str, int], List[str]]:
+        """Number the classes that a source has.
+
+        Args:
+            found: Names in the source, without its background.
+            where: The source, for messages.
+
+        Returns:
+            New names from the background on; source name -> number for each name that becomes
+            something; remarks on those that do not.
+
+        Raises:
+            AnnotationError: a chosen name is not in the source or stands twice, or there are no
+                classes or more than 254.
+        """
+        ignored = dict.fromkeys(self.ignored, IGNORE)
+        chosen = self.chosen
+        if chosen is None:
+            chosen = {name: (name,) for name in found if name not in ignored}
+        asked = [name for names in chosen.values() for name in names] + list(ignored)
+        missing = [name for name in asked if name not in found]
+        if missing or len(set(asked)) < len(asked):
+            wrong = f"has no class {missing[0]}" if missing else "was asked for a class twice"
+            raise AnnotationError(
+                f"{where}: {wrong}; its classes are {', '.join(found) or 'none'}; correct --classes "
+                "or --ignore"
+            )
+        if not 1 <= len(chosen) <= _MOST:
+            raise AnnotationError(
+                f"{where}: expected 1 to {_MOST} classes beside the background, got {len(chosen)}; "
+                "choose some with --classes"
+            )
+        numbers = dict(ignored)
+        for number, names in enumerate(chosen.values(), start=1):
+            numbers.update(dict.fromkeys(names, number))
+        left_out = [name for name in found if name not in numbers]
+        remarks = [f"left out as background: {', '.join(left_out)}"] if left_out else []
+        return (BACKGROUND, *chosen), numbers, remarks

@@ -1,0 +1,70 @@
+"""What every annotation format comes down to: an image, and something that makes its mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import List, Optional, Protocol, Tuple
+
+import numpy as np
+
+
+class AnnotationError(ValueError):
+    """Annotations cannot be used; the message names the file, the trouble and the repair."""
+
+
+class MaskSource(Protocol):
+    """Makes the mask of one image. Sources are immutable and can be pickled."""
+
+    @property
+    def file(self) -> Optional[Path]:
+        """A file that is this mask as it stands, and can be linked or copied; else None."""
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """The mask for an image of ``shape`` (height, width).
+
+        Returns:
+            uint8 (H, W) of class numbers, 255 where nothing counts; of soft sources uint8 or
+            uint16 with 0 for the background and the largest value for the foreground.
+
+        Raises:
+            AnnotationError: it is of another size, or its content cannot be understood.
+            ImageError: a file cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image and its annotation.
+
+    Attributes:
+        image: The file.
+        name: Path of the image in a new data set, ``/`` between folders, without a suffix.
+        mask: What makes the mask.
+        split: ``train``, ``val`` or ``test`` where the source says so, else empty.
+        group: Images of one group (a video, a patient) never part in a split; empty: alone.
+    """
+
+    image: Path
+    name: str
+    mask: MaskSource
+    split: str = ""
+    group: str = ""
+
+
+@dataclass
+class Collection:
+    """All that was read from one source.
+
+    Attributes:
+        classes: Names by class number; the first is the background.
+        records: In the order of their names, which differ from each other.
+        soft: Whether masks are probabilities of one class instead of class numbers.
+        remarks: What the user should know, a sentence each: unknown classes, images without
+            objects, objects partly outside their image.
+    """
+
+    classes: Tuple[str, ...]
+    records: List[Record]
+    soft: bool = False
+    remarks: List[str] = field(default_factory=list)
