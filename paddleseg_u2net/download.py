@@ -7,13 +7,11 @@ asks for the rest of that very version; where it cannot be sure of the version, 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
 import os
 import re
-import sys
 import time
 import uuid
 from contextlib import contextmanager, suppress
@@ -29,12 +27,7 @@ import requests
 from requests import exceptions
 from tqdm import tqdm
 
-from paddleseg_u2net.files import atomic_path, write_text
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from paddleseg_u2net.files import atomic_path, locked, write_text
 
 __all__ = ["Checksum", "DownloadError", "fetch", "verify"]
 
@@ -48,8 +41,6 @@ _LOCK_POLL = 0.1
 _BUSY = {429, 500, 502, 503, 504}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _DIGITS = {"sha256": 64, "md5": 32}
-# Some network file systems know no locks.
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 class DownloadError(OSError):
@@ -153,7 +144,7 @@ def fetch(
         return Path(target)
     if place.is_dir():
         raise DownloadError(f"{target}: expected a file or nothing, found a folder")
-    with _explained(place), _locked(place) as alone:
+    with _explained(place), locked(place, lambda: _tell_waiting(target), _LOCK_POLL) as alone:
         if not place.is_file():
             # Where files cannot be locked, two processes must not write to one part.
             part = _Part(place, "part" if alone else f"part-{uuid.uuid4().hex[:8]}")
@@ -565,6 +556,10 @@ def _difference(path: Path, size: Optional[int], checksum: Optional[Checksum]) -
     return "" if digest == checksum else f"expected {checksum}, got {digest}"
 
 
+def _tell_waiting(target: Union[str, Path]) -> None:
+    logger.warning(f"waiting for another process that fetches {target}")
+
+
 def _final_place(target: Path) -> Path:
     place = target.absolute()
     return place.resolve() if place.is_symlink() else place
@@ -581,59 +576,3 @@ def _explained(target: Path) -> Iterator[None]:
         # An error that leaves atomic_path has the repair in its message.
         with atomic_path(target):
             raise OSError(error.errno, error.strerror, str(target)) from error
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[bool]:
-    """One process at a time; False where the file system knows no locks."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    path = target.with_name(f".{target.name}.lock")
-    handle = _acquire(path, target)
-    try:
-        yield handle is not None
-    finally:
-        with suppress(OSError):  # on Windows an open file stays
-            path.unlink()
-        if handle is not None:
-            os.close(handle)
-
-
-def _acquire(path: Path, target: Path) -> Optional[int]:
-    told = False
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        taken = False
-        try:
-            taken = _try_lock(handle) and _still_there(handle, path)
-            if taken:
-                return handle
-        except OSError as error:
-            if error.errno in _NO_LOCKS:
-                return None
-            raise
-        finally:
-            if not taken:
-                os.close(handle)
-        if not told:
-            logger.warning(f"waiting for another process that fetches {target}")
-            told = True
-        time.sleep(_LOCK_POLL)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def _still_there(handle: int, path: Path) -> bool:
-    """Whether it is the lock that others would find: whoever had it has deleted it."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False

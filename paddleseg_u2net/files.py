@@ -12,12 +12,29 @@ import errno
 import os
 import re
 import shutil
+import sys
+import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
-__all__ = ["atomic_dir", "atomic_path", "recover_dir", "write_bytes", "write_text"]
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+__all__ = [
+    "atomic_dir",
+    "atomic_path",
+    "locked",
+    "new_dir",
+    "recover_dir",
+    "repair_of",
+    "sync_tree",
+    "write_bytes",
+    "write_text",
+]
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -33,6 +50,12 @@ _REPAIRS: Dict[int, str] = {
 }
 if hasattr(errno, "EDQUOT"):  # not on Windows
     _REPAIRS[errno.EDQUOT] = _FULL.replace("on the device", "in your disk quota")
+
+# More are not synced one by one.
+_MANY_FILES = 500
+
+# Some network file systems know no locks.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 # Some network and virtual file systems cannot sync a folder; the rename itself still holds.
 _FOLDER_SYNC_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}
@@ -104,14 +127,43 @@ def atomic_dir(path: PathLike) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.mkdir()
             yield temporary
-            _sync_tree(temporary)
+            sync_tree(temporary)
             _swap_in(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def new_dir(path: PathLike) -> Iterator[Path]:
+    """Write a folder that is not there yet, whole or not at all; nothing is ever replaced.
+
+    As `atomic_dir`, but `path` must be missing or an empty folder, at the beginning and at the
+    end: of two processes that make the same folder the first to finish has it.
+
+    Raises:
+        FileExistsError: `path` is a file, or a folder with something in it, which stays.
+        OSError: as `atomic_path`.
+    """
+    target = _final_place(path)
+    _refuse_taken(target)
+    temporary = _sibling(target, "tmp")
+    try:
+        with _explained_errors(target, temporary):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+            yield temporary
+            sync_tree(temporary)
+            _refuse_taken(target)
+            if os.name == "nt" and target.exists():
+                target.rmdir()  # there, a rename does not even replace an empty folder
+            temporary.rename(target)  # fails if something has come into it since
+            _sync_folder(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def recover_dir(path: PathLike) -> bool:
-    """Repair what a killed `atomic_dir(path)` left behind; do nothing if there is nothing.
+    """Repair what a killed `atomic_dir` or `new_dir` left behind; do nothing if there is nothing.
 
     If `path` is missing and a folder set aside for it exists, the newest such folder is renamed
     back. Then all other temporary and set-aside siblings of `path` are deleted. Folders of a
@@ -136,6 +188,40 @@ def recover_dir(path: PathLike) -> bool:
     return restored
 
 
+@contextmanager
+def locked(
+    path: PathLike, waiting: Callable[[], None] = lambda: None, poll: float = 0.1
+) -> Iterator[bool]:
+    """Let one process at a time work on `path`; the others wait.
+
+    The lock is a hidden file beside `path`, which the system frees when its process ends, in
+    whatever way, and which is deleted at the end.
+
+    Args:
+        waiting: is called once if another process is at work.
+        poll: seconds between two looks at the lock.
+
+    Yields:
+        Whether this process is alone; False where the file system knows no locks.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = target.with_name(f".{target.name}.lock")
+    handle = _acquire(lock, waiting, poll)
+    try:
+        yield handle is not None
+    finally:
+        with suppress(OSError):  # on Windows an open file stays
+            lock.unlink()
+        if handle is not None:
+            os.close(handle)
+
+
+def repair_of(error: OSError) -> str:
+    """How to mend a failed write (full disk, read-only, no rights); empty if it is another one."""
+    return _REPAIRS.get(error.errno or 0, "")
+
+
 def _final_place(path: PathLike) -> Path:
     # Absolute, so that a change of the working folder in between does no harm.
     place = Path(path).absolute()
@@ -144,6 +230,15 @@ def _final_place(path: PathLike) -> Path:
     if place.name in ("", ".."):
         raise ValueError(f"{place}: expected a path that ends in a name")
     return place
+
+
+def _refuse_taken(target: Path) -> None:
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        found = "a folder with something in it" if target.is_dir() else "a file"
+        raise FileExistsError(
+            f"{target}: expected nothing or an empty folder, found {found}: "
+            "move it away or choose another folder"
+        )
 
 
 def _unique() -> str:
@@ -203,13 +298,26 @@ def _swap_in(temporary: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Flush all files of a folder and its subfolders to the disk."""
+    if hasattr(os, "sync") and _has_many_files(folder):
+        os.sync()  # tens of thousands of images would take minutes one by one
+        return
     for root, _, names in os.walk(folder, topdown=False):
         for name in names:
             file = Path(root, name)
             if file.is_file() and not file.is_symlink():
                 _sync_file(file)
         _sync_folder(Path(root))
+
+
+def _has_many_files(folder: Path) -> bool:
+    count = 0
+    for _, _, names in os.walk(folder):
+        count += len(names)
+        if count > _MANY_FILES:
+            return True
+    return False
 
 
 def _sync_file(path: Path) -> None:
@@ -251,3 +359,44 @@ def _concerns(error: OSError, target: Path, temporary: Path) -> bool:
         return error.errno != errno.EACCES
     failed = Path(os.fsdecode(error.filename))
     return failed in (target, temporary, *target.parents) or temporary in failed.parents
+
+
+def _acquire(lock: Path, waiting: Callable[[], None], poll: float) -> Optional[int]:
+    told = False
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        taken = False
+        try:
+            taken = _try_lock(handle) and _still_there(handle, lock)
+            if taken:
+                return handle
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return None
+            raise
+        finally:
+            if not taken:
+                os.close(handle)
+        if not told:
+            waiting()
+            told = True
+        time.sleep(poll)
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _still_there(handle: int, lock: Path) -> bool:
+    """Whether it is the lock that others would find: whoever had it has deleted it."""
+    try:
+        return os.path.samestat(os.fstat(handle), lock.stat())
+    except FileNotFoundError:
+        return False

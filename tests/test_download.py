@@ -781,7 +781,7 @@ def test_file_system_without_locks(server, get, target, monkeypatch):
     def no_locks(*_args):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
-    monkeypatch.setattr(download.fcntl, "flock", no_locks)
+    monkeypatch.setattr("fcntl.flock", no_locks)
     mine = []
     get(server.script("/a", Reply(BODY)), check=lambda path: mine.append(path.name))
     assert_fetched(target)

@@ -177,6 +177,19 @@ class Config:
         Raises:
             ConfigError: the configuration has no such section.
         """
+        arguments = self.dataset_settings(part)
+        if part == "train" and "transforms" not in arguments and self.preprocess().size:
+            arguments["transforms"] = [
+                {"type": "Resize", "target_size": list(self.preprocess().size or ())}
+            ]
+        return _build(arguments)
+
+    def dataset_settings(self, part: str) -> Tree:
+        """The arguments of ``dataset(part)`` as they are written, with what model and loss add.
+
+        Raises:
+            ConfigError: as ``dataset``.
+        """
         key = f"{part}_dataset"
         if key not in self.tree:
             raise ConfigError(
@@ -186,11 +199,7 @@ class Config:
         arguments = {"mode": part, **self.tree[key]}
         for name, value in self._shared().items():
             arguments.setdefault(name, value)
-        if part == "train" and "transforms" not in arguments and self.preprocess().size:
-            arguments["transforms"] = [
-                {"type": "Resize", "target_size": list(self.preprocess().size or ())}
-            ]
-        return _build(arguments)
+        return arguments
 
     def preprocess(self) -> Preprocess:
         """What the network sees of a picture."""

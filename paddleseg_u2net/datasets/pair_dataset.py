@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+from functools import cache as memoised
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 
+from paddleseg_u2net.datasets.cache import PairCache, Settings, read_settings
+from paddleseg_u2net.datasets.cache_entry import Prepared, encode
+from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning, one_size
 from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, recognise
 from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
 from paddleseg_u2net.datasets.table import TABLE
-from paddleseg_u2net.images import read_image, read_mask
+from paddleseg_u2net.images import ImageError, image_size, read_image, read_mask
 
 # Masks that are looked at to recognise the coding; every one is checked against it when read.
 _LOOKED_AT = 64
@@ -36,9 +40,14 @@ class PairDataset:
         mismatched_masks: "error", or "resize": a mask of another size is fitted to its image.
         transforms: augmentation in training: callables on ``{"img", "label", "gt_fields",
             "trans_info"}`` as in PaddleSeg.
+        cache: keep pairs on disk, decoded and resized: ``8 GB``, the most that the cache's folder
+            may have, or ``{limit: 8 GB, folder: /fast/disk}``. The folder is else the environment
+            variable U2NET_CACHE, or ``~/.cache/paddleseg_u2net/pairs``. Nothing but the speed
+            changes; see ``paddleseg_u2net.datasets.cache``.
 
     Raises:
         PairingError, MaskError: see there.
+        ValueError: ``cache`` is no size.
     """
 
     # PaddleSeg's builder asks the class; instances know better.
@@ -62,6 +71,7 @@ class PairDataset:
         mask_values: Union[str, Dict[int, int]] = "auto",
         mismatched_masks: str = "error",
         transforms: Optional[Sequence[Callable[[Dict[str, Any]], Dict[str, Any]]]] = None,
+        cache: Union[str, float, Dict[str, Any], None] = None,
     ) -> None:
         if mode not in ("train", "val", "test"):
             raise PairingError(f"mode: expected train, val or test, got {mode!r}")
@@ -72,6 +82,7 @@ class PairDataset:
                 f"mismatched_masks: expected error or resize, got {mismatched_masks!r}"
             )
         check_coding(mask_values, num_classes, "mask_values", ignore_index)
+        settings = None if cache is None else read_settings(cache, f"{mode}_dataset.cache")
         self.mode, self.name = mode, name
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.img_channels, self.mismatched_masks = img_channels, mismatched_masks
@@ -87,6 +98,9 @@ class PairDataset:
             pairs = share(pairs, val_share)[0 if mode == "train" else 1]
         self.pairs: List[Pair] = pairs
         self.coding = mask_values if mask_values != "auto" else self._recognise()
+        # With a cache: the transforms that belong to the cached pair, and those drawn anew.
+        self._fixed: List[str] = fixed_beginning(self.transforms) if settings else []
+        self._cache = self._open_cache(settings) if settings else None
 
     def _root(self, name: Optional[str], dataset_root: Optional[str]) -> Path:
         if name is not None and name not in TABLE:
@@ -94,8 +108,8 @@ class PairDataset:
         root = Path(dataset_root or (f"data/{name}" if name else "."))
         if not root.is_dir():
             bring = (
-                f"; `python benchmark_data_prepare/prepare.py {name} --source FOLDER` puts it "
-                "there from an unpacked download"
+                f"; `python benchmark_data_prepare/prepare.py {name}` fetches and prepares it "
+                "(or with --archive FILES, or --source FOLDER for an unpacked copy)"
                 if name
                 else ""
             )
@@ -120,7 +134,11 @@ class PairDataset:
                     f"name: {self.name} has no {self.mode} part, only {', '.join(splits)}"
                 )
             split = splits[self.mode]
-            list_path, images, masks = split.list_file or None, split.images, split.masks
+            # A list says more than folders: it may leave pairs out. But not everyone has it.
+            if split.list_file and ((root / split.list_file).is_file() or not split.images):
+                list_path = split.list_file
+            else:
+                images, masks = split.images, split.masks
         if list_path:
             # As in PaddleSeg a list may also be given relative to the working folder.
             candidates = [root / list_path, Path(list_path)]
@@ -144,8 +162,14 @@ class PairDataset:
         return recognise(values, self.num_classes, self.ignore_index, where)
 
     def describe(self) -> str:
-        """One line for the log: how many pairs, and how masks are read."""
-        return f"{self.mode}: {len(self)} pairs, masks read as {self.coding} (key mask_values)"
+        """One line for the log: how many pairs, how masks are read, and what is cached."""
+        line = f"{self.mode}: {len(self)} pairs, masks read as {self.coding} (key mask_values)"
+        return line if self._cache is None else f"{line}; {self._cache.describe()}"
+
+    def tell(self) -> None:
+        """Warn of trouble with the cache that a worker process met."""
+        if self._cache is not None:
+            self._cache.tell()
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -160,6 +184,12 @@ class PairDataset:
         Raises:
             ImageError, MaskError: a file cannot be read, or the sizes differ.
         """
+        if self._cache is not None and not self._fixed:
+            prepared = self._cache.get(index, lambda i: Prepared(*self._decoded(i), []))
+            return prepared.image, prepared.label
+        return self._decoded(index)
+
+    def _decoded(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
         pair = self.pairs[index]
         image = self.image(index)
         raw = read_mask(pair.mask)
@@ -180,21 +210,88 @@ class PairDataset:
 
     def augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
         """As ``read``, with the transforms applied; the same ``seed`` gives the same result."""
-        image, label = self.read(index)
+        if self._cache is not None and self._fixed:
+            image, label, trans_info = self._cache.get(index, self._begun)
+        else:
+            image, label, trans_info = Prepared(*self.read(index), [])
         # PaddleSeg's transforms draw from the global generators.
         state = np.random.SeedSequence(list(seed)).generate_state(2)
         random.seed(int(state[0]))
         np.random.seed(state[1])
-        data: Dict[str, Any] = {"img": image, "label": label}
-        data.update(gt_fields=["label"], trans_info=[])
-        for transform in self.transforms:
-            data = transform(data)
+        data = _transformed(Prepared(image, label, trans_info), self.transforms[len(self._fixed) :])
         return _as_image(data["img"]), data["label"]
+
+    # -- the cache ---------------------------------------------------------------------------
+
+    def _begun(self, index: int) -> Prepared:
+        return self._begin(*self.read(index))
+
+    def _begin(self, image: np.ndarray, label: np.ndarray) -> Prepared:
+        fixed = self.transforms[: len(self._fixed)]
+        data = _transformed(Prepared(image, label, []), fixed)
+        return Prepared(data["img"], data["label"], data["trans_info"])
+
+    def _open_cache(self, settings: Settings) -> PairCache:
+        coding = self.coding if isinstance(self.coding, str) else sorted(self.coding.items())
+        recipe = {
+            "class": f"{type(self).__module__}.{type(self).__qualname__}",
+            "coding": coding,
+            "num_classes": self.num_classes,
+            "ignore_index": self.ignore_index,
+            "img_channels": self.img_channels,
+            "mismatched_masks": self.mismatched_masks,
+            "transforms": self._fixed,
+        }
+        key = f"{self.mode}_dataset.cache"
+        return PairCache(settings, key, self.pairs, recipe, self._cached_sizes())
+
+    def _cached_sizes(self) -> List[int]:
+        """The bytes that each pair takes in the cache, from the pictures' headers."""
+        value = self._typical_label()
+        same = one_size(self.transforms[: len(self._fixed)])
+
+        @memoised
+        def size(height: int, width: int) -> int:
+            image = np.zeros((height, width, self.img_channels), np.uint8)
+            try:
+                blank = self._begin(image, np.full((height, width), value))
+            except Exception:  # so will the pair itself, and say which one
+                return 0
+            return len(encode(blank, {}) or b"")
+
+        return [size(*((64, 64) if same else _size_of(pair.image))) for pair in self.pairs]
+
+    def _typical_label(self) -> np.generic:
+        """A value that takes as much room as those of the labels."""
+        if self.num_classes > 1:
+            return np.uint8(0)
+        if self.coding != "soft":
+            return np.float32(0)
+        if self.mismatched_masks == "resize":
+            return np.float32(0.1)  # fitted masks have any value, not only those of 8 or 16 bits
+        return np.float32(1) / np.float32(np.iinfo(read_mask(self.pairs[0].mask).dtype).max)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         """Image, label and name, as the files have them."""
         image, label = self.read(index)
         return {"img": image, "label": label, "name": self.pairs[index].name}
+
+
+def _transformed(
+    prepared: Prepared, transforms: Sequence[Callable[[Dict[str, Any]], Dict[str, Any]]]
+) -> Dict[str, Any]:
+    data: Dict[str, Any] = {"img": prepared.image, "label": prepared.label}
+    data.update(gt_fields=["label"], trans_info=prepared.trans_info)
+    for transform in transforms:
+        data = transform(data)
+    return data
+
+
+def _size_of(path: Path) -> Tuple[int, int]:
+    try:
+        return image_size(path)
+    except ImageError:  # said when it is read
+        return 0, 0
 
 
 def _as_image(array: np.ndarray) -> np.ndarray:

@@ -173,6 +173,7 @@ def _batches(samples: Any, groups: Any, num_workers: int) -> Iterator[Dict[str, 
         # Not paddle's loader here: it would read in a thread, see above.
         batches = (samples.collate([samples[item] for item in group]) for group in groups)
     for batch in batches:
+        samples.dataset.tell()
         if "error" in batch:
             raise DataError(bytes(np.asarray(batch["error"])).decode())
         yield batch

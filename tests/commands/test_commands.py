@@ -236,7 +236,7 @@ def test_prepare_links_a_whole_data_set_and_refuses_another(tmp_path, drawn):
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "data/duts/DUTS-TE/DUTS-TE-Mask/x.png").is_file()
     done = subprocess.run(
-        [*script, *words, str(drawn)], capture_output=True, text=True, check=False
+        [*script, *words, str(source / "DUTS-TR")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert "expected a folder of images" in done.stderr

@@ -12,12 +12,13 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.architecture import TABLES
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.config.reading import read_yaml
+from paddleseg_u2net.datasets import TABLE
 from paddleseg_u2net.inference import Augment, Window
 from paddleseg_u2net.losses import DeepSupervisionLoss
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 ALL = sorted((CONFIGS / "RGB" / "U2Net").glob("*.yaml"))
-SCORED = [path for path in ALL if "ecssd" in path.name]
+SCORED = [path for path in ALL if "train_dataset" not in read_yaml(path)]
 SHIPPED = [*(path for path in ALL if path not in SCORED), CONFIGS / "quickstart.yml"]
 
 TREE = {
@@ -579,7 +580,8 @@ def test_stages_of_ones_own():
 def test_a_shipped_configuration_for_scoring_only(path):
     shipped = Config(path, training=False)
     assert shipped.preprocess().type == "official"
-    assert shipped.tree["val_dataset"]["name"] == "ecssd"
+    name = shipped.tree["val_dataset"]["name"]
+    assert path.stem.endswith(f"_{name}") and set(TABLE[name].splits) == {"val"}
 
 
 def test_other_networks_are_not_this_projects():

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
-from paddleseg_u2net.datasets import MaskError, PairDataset, PairingError
+from paddleseg_u2net.datasets import TABLE, MaskError, PairDataset, PairingError, Row
+from paddleseg_u2net.datasets.table import Split
 from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.images import ImageError
 
@@ -75,6 +76,36 @@ def test_a_missing_root_is_an_error_that_names_the_key(tmp_path):
     with pytest.raises(PairingError, match=r"nowhere: .*val_dataset\.dataset_root") as caught:
         dataset(tmp_path / "nowhere", "val")
     assert "prepare.py" not in str(caught.value)
+
+
+def test_a_missing_root_of_a_known_data_set_is_an_error_that_says_how_to_get_it(tmp_path):
+    with pytest.raises(PairingError, match=r"nowhere: .*train_dataset\.dataset_root") as caught:
+        PairDataset("train", name="duts", dataset_root=str(tmp_path / "nowhere"))
+    message = str(caught.value)
+    assert "`python benchmark_data_prepare/prepare.py duts` fetches and prepares it" in message
+    assert "--archive FILES" in message and "--source FOLDER" in message
+
+
+@pytest.mark.parametrize(("has_list", "count"), [(True, 1), (False, 3)])
+def test_of_a_row_with_list_and_folders_the_list_counts_where_it_is(
+    tmp_path, monkeypatch, has_list, count
+):
+    split = Split(3, list_file="lists/train.txt", images="images", masks="masks")
+    monkeypatch.setitem(TABLE, "mine", Row("mine", {"train": split}))
+    for name in "abc":
+        pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8), name)
+    if has_list:
+        (tmp_path / "lists").mkdir()
+        (tmp_path / "lists/train.txt").write_text("images/b.png masks/b.png")
+    found = PairDataset("train", "mine", str(tmp_path))
+    assert len(found) == count and has_list == (found.pairs[0].name == "images/b.png")
+
+
+def test_of_a_row_with_a_list_alone_a_missing_one_is_an_error_that_names_it(tmp_path, monkeypatch):
+    row = Row("mine", {"train": Split(3, list_file="lists/train.txt")})
+    monkeypatch.setitem(TABLE, "mine", row)
+    with pytest.raises(PairingError, match=r"lists/train\.txt: expected a list"):
+        PairDataset("train", "mine", str(tmp_path))
 
 
 def test_shares_of_training_and_validation_are_disjoint_and_complete(tmp_path):

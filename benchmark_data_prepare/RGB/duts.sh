@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# DUTS into data/duts of this project; prepare.py --help tells what may be added.
+set -e
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+python="${PYTHON:-$(command -v python || command -v python3)}"
+exec "$python" "$here/prepare.py" duts --root "${here%/*}/data" "$@"

@@ -1,0 +1,66 @@
+"""What a reader met and could not use as it stands, counted for the remarks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Counter as CounterType
+from typing import List, Sequence, Tuple
+
+from paddleseg_u2net.annotations.shapes import Shape, outside
+
+
+class Tally:
+    """Counts objects that are left out, and those outside their image."""
+
+    def __init__(self) -> None:
+        self.unknown: CounterType[str] = Counter()  # by class
+        self.kinds: CounterType[str] = Counter()  # by kind of shape
+        self.without_area = 0
+        self.partly = 0
+        self.wholly = 0
+        self.without_objects = 0
+
+    def place(self, parts: Sequence[Shape], size: Tuple[int, int]) -> None:
+        """Count an object of some parts if it reaches outside an image of ``size`` (H, W)."""
+        places = {outside(part, size) for part in parts}
+        self.wholly += places == {"wholly"}
+        self.partly += bool(places - {""}) and places != {"wholly"}
+
+    def remarks(self) -> List[str]:
+        """A sentence for each kind of trouble that was met."""
+        found = []
+        if self.unknown:
+            found.append(
+                f"left out, of classes that the source does not list: {_named(self.unknown)}"
+            )
+        if self.kinds:
+            found.append(f"left out, no areas or of no known kind: {_named(self.kinds)}")
+        if self.without_area:
+            found.append(f"left out, without area: {count_objects(self.without_area)}")
+        if self.partly:
+            found.append(
+                f"partly outside their image, drawn as far as inside: {count_objects(self.partly)}"
+            )
+        if self.wholly:
+            found.append(
+                f"wholly outside their image, not to be seen: {count_objects(self.wholly)}"
+            )
+        if self.without_objects:
+            found.append(
+                f"without objects, so all background: {count_images(self.without_objects)}"
+            )
+        return found
+
+
+def _named(counts: CounterType[str]) -> str:
+    return ", ".join(f"{name} ({count_objects(count)})" for name, count in sorted(counts.items()))
+
+
+def count_objects(count: int) -> str:
+    """A number of objects, in words."""
+    return "1 object" if count == 1 else f"{count} objects"
+
+
+def count_images(count: int) -> str:
+    """A number of images, in words."""
+    return "1 image" if count == 1 else f"{count} images"

@@ -1,0 +1,368 @@
+"""``tools/dataset.py import``: images and labels of other tools into this project's layout."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Union
+
+from tqdm import tqdm
+
+from paddleseg_u2net.annotations.classes import Classes
+from paddleseg_u2net.annotations.record import Collection
+from paddleseg_u2net.preparation.imported import Imported, Options, check_output, write
+from paddleseg_u2net.preparation.parallel import MOST_WORKERS
+from paddleseg_u2net.preparation.splits import PARTS
+
+_CODINGS = ("auto", "index", "binary", "soft", "alpha", "instance")
+_CLASSES_SHOWN, _BAD_SHOWN = 40, 20
+
+
+# What argparse is told of an argument.
+_Settings = Dict[str, Any]
+
+
+def _folder(what: str, required: bool = True) -> _Settings:
+    return {"type": Path, "required": required, "metavar": "DIR", "help": what}
+
+
+def _file(what: str) -> _Settings:
+    return {"type": Path, "required": True, "metavar": "FILE", "help": what}
+
+
+_CLASSES: _Settings = {
+    "nargs": "+",
+    "action": "extend",
+    "metavar": "NEW=OLD,OLD",
+    "help": "which classes become numbers 1, 2 ... and under which name; default: all",
+}
+_IGNORE: _Settings = {
+    "nargs": "+",
+    "action": "extend",
+    "default": [],
+    "metavar": "NAME",
+    "help": "classes whose area counts nowhere",
+}
+_ALLOW_MISSING: _Settings = {
+    "action": "store_true",
+    "help": "leave out images without a mask and the reverse",
+}
+_CHOICE: Dict[str, _Settings] = {"classes": _CLASSES, "ignore": _IGNORE}
+
+
+class _Format(NamedTuple):
+    """What a format is, and its arguments by name."""
+
+    about: str
+    arguments: Mapping[str, _Settings]
+
+
+FORMATS = {
+    "folders": _Format(
+        "a folder of images and one of masks",
+        {
+            "images": _folder("images"),
+            "masks": _folder("masks"),
+            "mask_values": {
+                "nargs": "+",
+                "default": ["auto"],
+                "metavar": "CODING",
+                "help": f"{', '.join(_CODINGS)}, or value=class such as 0=0 128=1 255=255",
+            },
+            "classes": {
+                "nargs": "+",
+                "action": "extend",
+                "metavar": "NAME",
+                "help": "names of the classes 1, 2 ...",
+            },
+            "allow_missing": _ALLOW_MISSING,
+        },
+    ),
+    "coco": _Format(
+        "COCO JSON: polygons and RLE",
+        {
+            "annotations": _file("the JSON file"),
+            "images": _folder("images"),
+            **_CHOICE,
+            "crowd": {
+                "choices": ("object", "ignore"),
+                "default": "object",
+                "help": "whether crowds are objects or count nowhere; default: %(default)s",
+            },
+        },
+    ),
+    "labelme": _Format(
+        "labelme's JSON files",
+        {
+            "source": _folder("the JSON files"),
+            "images": _folder("images, if they are elsewhere", False),
+            **_CHOICE,
+        },
+    ),
+    "supervisely": _Format(
+        "a Supervisely project: bitmaps and polygons",
+        {"source": _folder("the folder with meta.json"), **_CHOICE},
+    ),
+    "voc": _Format(
+        "Pascal VOC",
+        {"source": _folder("the folder with JPEGImages and SegmentationClass"), **_CHOICE},
+    ),
+    "cvat": _Format(
+        "CVAT's XML or masks",
+        {
+            "source": _folder("the unpacked export"),
+            "images": _folder("images, if they are elsewhere", False),
+            **_CHOICE,
+        },
+    ),
+    "rgba": _Format(
+        "cut-outs: the alpha channel is the mask", {"source": _folder("the RGBA files")}
+    ),
+    "colours": _Format(
+        "a folder of images and one of masks in colours",
+        {
+            "images": _folder("images"),
+            "masks": _folder("masks"),
+            "table": _file("lines `name red green blue` or `name #rrggbb`"),
+            **_CHOICE,
+            "tolerance": {
+                "type": int,
+                "default": 0,
+                "metavar": "N",
+                "help": "take the nearest colour if no channel differs by more",
+            },
+            "allow_missing": _ALLOW_MISSING,
+        },
+    ),
+}
+
+
+def _arguments(argv: List[str]) -> argparse.Namespace:
+    result = argparse.ArgumentParser("dataset import", description=__doc__)
+    formats = result.add_subparsers(dest="format", required=True, metavar="FORMAT")
+    for name, item in FORMATS.items():
+        parser = formats.add_parser(name, help=item.about, description=item.about)
+        group = parser.add_argument_group("what to import")
+        for key, settings in item.arguments.items():
+            group.add_argument(f"--{key}", **settings)
+        _add_common(parser)
+    arguments = result.parse_args(argv)
+    if arguments.workers < 0:
+        result.error(f"--workers: expected 0 or more, got {arguments.workers}")
+    if getattr(arguments, "tolerance", 0) < 0:
+        result.error(f"--tolerance: expected 0 or more, got {arguments.tolerance}")
+    return arguments
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("what to make of it").add_argument
+    add("--output", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    add("--val_share", type=float, default=0.1, metavar="SHARE",
+        help="of the images, for validation; default: %(default)s")  # fmt: skip
+    add("--test_share", type=float, default=0.0, metavar="SHARE",
+        help="of the images, for testing; default: %(default)s")  # fmt: skip
+    add("--seed", type=int, default=0, help="another one divides otherwise")
+    add("--group_by", default="", metavar="REGEX",
+        help="its first group finds the image's group in its name")  # fmt: skip
+    add("--resplit", action="store_true", help="divide anew what the source has divided")
+    add("--copy", action="store_true", help="copy image files instead of linking them")
+    add("--skip_bad", action="store_true", help="leave out images that cannot be used")
+    add("--workers", type=int, default=min(os.cpu_count() or 1, MOST_WORKERS), metavar="N",
+        help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
+
+
+def run(argv: List[str]) -> int:
+    """Import; 0 if the data set is there."""
+    arguments = _arguments(argv)
+    options = Options(**{key: getattr(arguments, key) for key in Options.__dataclass_fields__})
+    about = _about(arguments)
+    sources = about["sources"].values()
+    check_output(arguments.output, [Path(path) for path in sources])
+    with _stopped_in_order():
+        collection = _read(arguments)
+        with tqdm(total=len(collection.records), unit="image", disable=None) as bar:
+            result = write(collection, arguments.output, about, options, bar.update)
+    print(_report(result))
+    return 0
+
+
+def _about(arguments: argparse.Namespace) -> Dict[str, Any]:
+    """What import.json says of the source: the files by argument, and the other arguments."""
+    own = {key: getattr(arguments, key) for key in FORMATS[arguments.format].arguments}
+    paths = {key: value for key, value in own.items() if isinstance(value, Path)}
+    return {
+        "format": arguments.format,
+        "sources": {key: str(path.resolve()) for key, path in paths.items()},
+        "reading": {key: value for key, value in own.items() if value and key not in paths},
+    }
+
+
+@contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """Let a signal to end be an exception, so that nothing half-written is left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), _end) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _read(arguments: argparse.Namespace) -> Collection:
+    # Imported here, so that a command loads the one that it needs.
+    if arguments.format in ("folders", "colours"):
+        return _read_folders(arguments)
+    if arguments.format == "coco":
+        from paddleseg_u2net.annotations import coco
+
+        chosen = _classes(arguments)
+        return coco.read(arguments.annotations, arguments.images, chosen, arguments.crowd)
+    if arguments.format == "rgba":
+        from paddleseg_u2net.annotations import rgba
+
+        return rgba.read(arguments.source)
+    return _read_one_folder(arguments)
+
+
+def _read_folders(arguments: argparse.Namespace) -> Collection:
+    from paddleseg_u2net.annotations import colours, folders
+
+    if arguments.format == "folders":
+        values = _mask_values(arguments.mask_values)
+        names = arguments.classes
+        missing = arguments.allow_missing
+        return folders.read(arguments.images, arguments.masks, values, names, missing)
+    return colours.read(
+        arguments.images,
+        arguments.masks,
+        colours.read_table(arguments.table),
+        classes=_classes(arguments),
+        tolerance=arguments.tolerance,
+        allow_missing=arguments.allow_missing,
+    )
+
+
+def _read_one_folder(arguments: argparse.Namespace) -> Collection:
+    chosen = _classes(arguments)
+    if arguments.format == "labelme":
+        from paddleseg_u2net.annotations import labelme
+
+        return labelme.read(arguments.source, chosen, arguments.images)
+    if arguments.format == "cvat":
+        from paddleseg_u2net.annotations import cvat
+
+        return cvat.read(arguments.source, chosen, arguments.images)
+    if arguments.format == "voc":
+        from paddleseg_u2net.annotations import voc
+
+        return voc.read(arguments.source, chosen)
+    from paddleseg_u2net.annotations import supervisely
+
+    return supervisely.read(arguments.source, chosen)
+
+
+def _classes(arguments: argparse.Namespace) -> Classes:
+    """``person=person_poly,person_bmp car`` as a choice of classes.
+
+    Raises:
+        ValueError: a new name stands twice, or one is empty.
+    """
+    ignored = tuple(arguments.ignore)
+    if arguments.classes is None:
+        return Classes(None, ignored)
+    chosen: Dict[str, Any] = {}
+    for word in arguments.classes:
+        new, equals, old = word.partition("=")
+        names = tuple(name.strip() for name in old.split(",")) if equals else (new.strip(),)
+        if not new.strip() or not all(names):
+            raise ValueError(f"--classes {word}: expected NEW=OLD,OLD or a name of the source")
+        if new.strip() in chosen:
+            raise ValueError(
+                f"--classes {word}: {new.strip()} stands twice; name all that becomes it at once, "
+                f"as {new.strip()}=one,other"
+            )
+        chosen[new.strip()] = names
+    return Classes(chosen, ignored)
+
+
+def _mask_values(words: List[str]) -> Union[str, Dict[int, int]]:
+    """A coding's name, or ``0=0 128=1`` as a table.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if len(words) == 1 and words[0] in _CODINGS:
+        return words[0]
+    table: Dict[int, int] = {}
+    for item in ",".join(words).split(","):
+        value, equals, number = item.partition("=")
+        try:
+            key, wanted = int(value), int(number)
+        except ValueError:
+            equals = ""
+        if not equals or key in table or not (0 <= key <= 65535 and 0 <= wanted <= 255):
+            raise ValueError(
+                f"--mask_values {' '.join(words)}: expected {', '.join(_CODINGS)}, or each value "
+                "of the masks once with its class number, such as 0=0 128=1 255=255"
+            )
+        table[key] = wanted
+    return table
+
+
+# ---------------------------------------------------------------- telling
+
+
+def _report(result: Imported) -> str:
+    images = sum(part.images for part in result.parts.values())
+    lines = [f"{images} images are in {result.root}", "", *_table(result)]
+    if result.bad:
+        lines += ["", f"{len(result.bad)} images could not be used and were left out:"]
+        lines += [f"  {item.why}" for item in result.bad[:_BAD_SHOWN]]
+        if len(result.bad) > _BAD_SHOWN:
+            lines.append(f"  ... all {len(result.bad)} are listed in import.json")
+    if result.remarks:
+        lines += ["", *(f"Note: {remark}." for remark in result.remarks)]
+    return "\n".join([*lines, "", "Next:", *(f"  {line}" for line in _next(result))])
+
+
+def _table(result: Imported) -> List[str]:
+    """Counts by part, a line for each class."""
+    parts = [result.parts[name] for name in PARTS if name in result.parts]
+    rows = [
+        ["", *(name for name in PARTS if name in result.parts)],
+        ["images", *(str(part.images) for part in parts)],
+        ["without foreground", *(str(part.empty) for part in parts)],
+        ["mean foreground", *(f"{part.foreground:.1%}" for part in parts)],
+    ]
+    for name in result.classes[1 : _CLASSES_SHOWN + 1]:
+        rows.append([f"with {name}", *(str(part.classes[name]) for part in parts)])
+    width = max(len(row[0]) for row in rows)
+    lines = [f"{row[0]:<{width}}" + "".join(f"{cell:>9}" for cell in row[1:]) for row in rows]
+    if len(result.classes) > _CLASSES_SHOWN + 1:
+        lines.append(f"... all {len(result.classes) - 1} classes are counted in import.json")
+    return lines
+
+
+def _next(result: Imported) -> List[str]:
+    config = shlex.quote(str(result.root / "train.yaml"))
+    lines = [f"python tools/dataset.py check --config {config}"]
+    if "train" in result.parts:
+        evaluation = " --do_eval" if "val" in result.parts else ""
+        lines.append(f"python tools/train.py --config {config}{evaluation}")
+    return lines

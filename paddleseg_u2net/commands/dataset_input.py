@@ -1,0 +1,140 @@
+"""Which data set ``dataset check`` and ``dataset stats`` look at, and for which network."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any, List, NamedTuple
+
+import yaml
+
+from paddleseg_u2net.datasets.masks import MaskError, check_coding
+from paddleseg_u2net.inspection import parts as of
+from paddleseg_u2net.inspection.check import Settings
+from paddleseg_u2net.inspection.parts import Part
+from paddleseg_u2net.inspection.processes import MOST_WORKERS
+
+_FOLDERS = ("images", "masks", "val_images", "val_masks")
+_SAID_BY_CONFIG = ("num_classes", "ignore_index", "mask_values", "size")
+
+
+class Input(NamedTuple):
+    """Parts of a data set with at least one pair in all, and what they are to be used for."""
+
+    parts: List[Part]
+    settings: Settings
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which data set."""
+    which = parser.add_argument_group("which data set").add_argument
+    which("--images", type=Path, metavar="DIR", help="images; masks of the same name in --masks")
+    which("--masks", type=Path, metavar="DIR", help="masks")
+    which("--val_images", type=Path, metavar="DIR", help="images to validate on, in a folder apart")
+    which("--val_masks", type=Path, metavar="DIR", help="their masks")
+    which("--root", type=Path, metavar="DIR", help="folder with train_list.txt, val_list.txt, ...")
+    which("--config", type=Path, metavar="YAML", help="its train_dataset and val_dataset")
+    which("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="override keys of the configuration")  # fmt: skip
+    what = parser.add_argument_group("what for; --config says it itself").add_argument
+    what("--num_classes", type=int, metavar="N", help="1: foreground or not; default: 1")
+    what("--ignore_index", type=int, metavar="N", help="label that counts nowhere; default: 255")
+    what("--mask_values", metavar="CODING", help="auto, index, binary, soft, or a table such as "
+        "'{0: 0, 255: 1}'; default: auto")  # fmt: skip
+    what("--size", type=int, nargs=2, metavar=("W", "H"), help="network's input; default: 320 320")
+    parser.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, MOST_WORKERS),
+        metavar="N", help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
+
+
+def check_input(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Leave with the exit code 2 if the arguments of `add_input` do not fit together."""
+    ways = [
+        bool(arguments.config),
+        bool(arguments.root),
+        any(getattr(arguments, key) for key in _FOLDERS),
+    ]
+    if sum(ways) != 1:
+        parser.error("expected one of --images with --masks, --root, --config")
+    if ways[2] and not (arguments.images and arguments.masks):
+        parser.error("expected both --images and --masks")
+    if bool(arguments.val_images) != bool(arguments.val_masks):
+        parser.error("expected both --val_images and --val_masks")
+    given = [f"--{key}" for key in _SAID_BY_CONFIG if getattr(arguments, key) is not None]
+    if arguments.config and given:
+        parser.error(f"{', '.join(given)}: with --config the configuration says it; use --opts")
+    if arguments.opts and not arguments.config:
+        parser.error("--opts: expected --config, whose keys it overrides")
+    if arguments.workers < 0 or (arguments.num_classes or 1) < 1 or min(arguments.size or [1]) < 1:
+        parser.error("--workers: expected 0 or more; --num_classes, --size: 1 or more")
+    if not 0 <= (arguments.ignore_index or 0) <= 255:
+        parser.error("--ignore_index: expected 0 to 255")
+
+
+def read_input(arguments: argparse.Namespace) -> Input:
+    """Find the files of the data set.
+
+    Raises:
+        PairingError, ConfigError, MaskError, ImageError: there is no such data set, or its lists
+            or folders cannot be used at all.
+    """
+    found = _of_config(arguments) if arguments.config else _of_files(arguments)
+    if not any(part.pairs or part.problems for part in found.parts):
+        raise ValueError("expected pairs of images and masks, found none; check the paths")
+    return found
+
+
+def _of_files(arguments: argparse.Namespace) -> Input:
+    settings = Settings(
+        num_classes=1 if arguments.num_classes is None else arguments.num_classes,
+        ignore_index=255 if arguments.ignore_index is None else arguments.ignore_index,
+        size=tuple(arguments.size) if arguments.size else (320, 320),
+    )
+    coding = _coding(arguments.mask_values, settings)
+    if arguments.root:
+        parts = of.of_root(arguments.root)
+    elif arguments.val_images:
+        parts = [
+            of.of_folders("train", arguments.images, arguments.masks),
+            of.of_folders("val", arguments.val_images, arguments.val_masks),
+        ]
+    else:
+        parts = [of.of_folders("all", arguments.images, arguments.masks)]
+    for part in parts:
+        part.mask_values = coding
+    return Input(parts, settings)
+
+
+def _coding(text: Any, settings: Settings) -> Any:
+    if text is None:
+        return "auto"
+    try:
+        coding = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise MaskError(f"--mask_values: this is not YAML: {error}") from error
+    check_coding(coding, settings.num_classes, "--mask_values", settings.ignore_index)
+    return coding
+
+
+def _of_config(arguments: argparse.Namespace) -> Input:
+    from paddleseg_u2net.runtime import load_paddle
+
+    load_paddle()
+    from paddleseg_u2net.config import Config, ConfigError
+
+    config = Config(arguments.config, arguments.opts, training=False)
+    parts, complaints = [], []
+    for mode in ("train", "val"):
+        try:
+            arguments_of_part = config.dataset_settings(mode)
+        except ConfigError as error:
+            complaints.append(error)
+            continue
+        parts.append(of.of_settings(mode, arguments_of_part))
+    if not parts:
+        raise complaints[0]
+    if len(parts) == 2 and parts[0].problems == parts[1].problems:
+        parts[1].problems = []  # of the same folders, of which each part has a share
+    size = config.preprocess().size or (320, 320)
+    settings = Settings(config.num_classes, config.ignore_index, config.in_channels, size)
+    return Input(parts, settings)

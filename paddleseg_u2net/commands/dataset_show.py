@@ -1,0 +1,277 @@
+"""``tools/dataset.py show``: a sheet of samples, with masks, and with what augmentation does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from tqdm import tqdm
+
+from paddleseg_u2net.datasets import PairDataset, PairingError
+from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, write_image
+from paddleseg_u2net.inspection import samples
+from paddleseg_u2net.render.samples import SMALLEST, Cell, sheet
+from paddleseg_u2net.runtime import load_paddle
+
+_AUGMENTED = 4
+_ERRORS_SHOWN = 20
+
+
+def _arguments(argv: List[str]) -> argparse.Namespace:
+    result = argparse.ArgumentParser(
+        "dataset show",
+        description="Draw samples of a data set with their masks, and, with a configuration, what "
+        "its augmentation makes of them in training.",
+    )
+    _add_input(result.add_argument_group("what to show (one of the three)"))
+    _add_manner(result.add_argument_group("how"))
+    arguments = result.parse_args(argv)
+    given = [
+        bool(arguments.config),
+        bool(arguments.images or arguments.masks),
+        bool(arguments.root),
+    ]
+    if sum(given) != 1 or bool(arguments.images) != bool(arguments.masks):
+        result.error("expected --config, or --images and --masks, or --root")
+    if arguments.count < 1 or (arguments.augmented or 0) < 0 or arguments.seed < 0:
+        result.error("--count: expected 1 or more, --augmented and --seed: 0 or more")
+    if arguments.num_classes is not None and arguments.num_classes < 1:
+        result.error("--num_classes: expected 1 or more")
+    if arguments.size < SMALLEST:
+        result.error(f"--size: expected {SMALLEST} pixels or more")
+    _refuse_without_effect(result, arguments)
+    if arguments.augmented is None:
+        augments = arguments.config and arguments.part == "train"
+        arguments.augmented = _AUGMENTED if augments else 0
+    return arguments
+
+
+def _refuse_without_effect(result: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.config:
+        own = ("num_classes", "mask_values", "mismatched_masks")
+        given = [f"--{key}" for key in own if getattr(arguments, key) is not None]
+        if given:
+            result.error(f"{', '.join(given)}: the configuration says it; change it with --opts")
+        if arguments.part == "val" and arguments.augmented:
+            result.error("--augmented: training augments --part train only")
+    else:
+        if arguments.opts or arguments.augmented:
+            result.error("--opts, --augmented: have an effect with --config only")
+        if arguments.images and arguments.part != "train":
+            result.error("--part: has an effect with --config and --root only")
+
+
+def _add_input(group: Any) -> None:
+    add = group.add_argument
+    add("--config", help="YAML file, e.g. configs/RGB/U2Net/u2netp_own_data.yaml")
+    add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="override its keys, e.g. train_dataset.dataset_root=data/own")  # fmt: skip
+    add("--images", type=Path, metavar="DIR", help="images, and in")
+    add("--masks", type=Path, metavar="DIR", help="their masks of the same names")
+    add("--root", type=Path, metavar="DIR",
+        help="a folder with train_list.txt, val_list.txt, or with images/, masks/")  # fmt: skip
+    add("--part", choices=("train", "val"), default="train", help="default: %(default)s")
+    add("--num_classes", type=int, help="without --config; default: as the masks look")
+    add("--mask_values", choices=("auto", "index", "binary", "soft"), help="the same")
+    add("--mismatched_masks", choices=("error", "resize"), help="the same; default: error")
+    add("--classes", nargs="+", metavar="NAME", help="names from the background on, for the legend")
+
+
+def _add_manner(group: Any) -> None:
+    add = group.add_argument
+    add("--count", type=int, default=8, help="samples; default: %(default)s")
+    add("--sort", choices=samples.ORDERS, default="random",
+        help="random: drawn by --seed; name: the first ones; foreground: from the least to the "
+        "most, in even steps; default: %(default)s")  # fmt: skip
+    add("--augmented", type=int, metavar="N", help="as in the first N epochs of training; "
+        f"default: {_AUGMENTED} for the train part of --config")  # fmt: skip
+    add("--seed", type=int, default=0, help="chooses, and augments as train.py with this --seed")
+    add("--size", type=int, default=192, metavar="PIXELS", help="of a cell; default: %(default)s")
+    add("--output", type=Path, default=Path("sheet.png"), help="default: %(default)s")
+
+
+def run(argv: List[str]) -> int:
+    """Write the sheet; 0 if nothing is wrong with what was looked at."""
+    arguments = _arguments(argv)
+    _check_output(arguments.output)
+    dataset, root = _dataset(arguments)
+    names = arguments.classes or dataset.classes or _names(root)
+    chosen, errors = _chosen(dataset, arguments)
+    rows, classes = _rows(dataset, chosen, arguments, names, errors)
+    headings = ["image", "mask over it"]
+    headings += [f"epoch {epoch}" for epoch in range(arguments.augmented)]
+    picture = sheet(
+        _title(dataset, rows, arguments),
+        samples.legend(classes, dataset, names),
+        headings,
+        rows,
+        arguments.size,
+    )
+    write_image(arguments.output, picture)
+    print(_printable(f"{len(rows)} of {len(dataset)} pairs: wrote {arguments.output}"))
+    return _tell([*getattr(dataset, "unpaired", []), *errors.values()])
+
+
+def _check_output(path: Path) -> None:
+    """Refuse an output that could not be written, before the work.
+
+    Raises:
+        ImageError: the suffix is of no picture.
+        OSError: a folder is in its place, or there is no right to write.
+    """
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise ImageError(path, f"expected one of the suffixes {' '.join(sorted(IMAGE_SUFFIXES))}")
+    if path.is_dir():
+        raise IsADirectoryError(f"--output {path}: expected a file or nothing, found a folder")
+    there = next(place for place in path.resolve().parents if place.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(f"--output {path}: expected a folder, {there} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"--output {path}: there is no right to write to {there}")
+
+
+# ---------------------------------------------------------------- the data set
+
+
+def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
+    """Return the data set and its folder, if it has one."""
+    if arguments.config:
+        return _configured(arguments)
+    how: Dict[str, Any] = {
+        "num_classes": arguments.num_classes or _number_of_classes(arguments.root),
+        "mask_values": arguments.mask_values or "auto",
+        "mismatched_masks": arguments.mismatched_masks or "error",
+    }
+    if arguments.images:
+        return samples.FolderDataset(arguments.images, arguments.masks, **how), None
+    root = arguments.root
+    list_file = root / f"{arguments.part}_list.txt"
+    if list_file.is_file():
+        lists = {f"{arguments.part}_path": list_file.name}
+        of_list = samples.ListDataset(arguments.part, dataset_root=str(root), **lists, **how)
+        return of_list, root
+    folders = (root / "images").is_dir() and (root / "masks").is_dir()
+    if folders and arguments.part == "train":
+        return samples.FolderDataset(root / "images", root / "masks", **how), root
+    raise PairingError(
+        f"{root}: expected {list_file.name}"
+        + (", or the folders images and masks" if arguments.part == "train" else "")
+        + f", found {_content(root)}; name two folders with --images and --masks"
+    )
+
+
+def _content(root: Path) -> str:
+    if not root.is_dir():
+        return "no such folder"
+    found = sorted(path.name for path in root.iterdir())
+    return ", ".join(found[:6]) + (" ..." if len(found) > 6 else "") or "an empty folder"
+
+
+def _names(root: Optional[Path]) -> Tuple[str, ...]:
+    """Return the classes that ``dataset import`` wrote down, from the background on."""
+    path = None if root is None else root / "classes.txt"
+    if path is None or not path.is_file():
+        return ()
+    return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
+
+
+def _number_of_classes(root: Optional[Path]) -> int:
+    names = _names(root)
+    return len(names) if len(names) > 2 else 1
+
+
+def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
+    load_paddle()
+    from paddleseg_u2net.config import Config
+
+    part, opts = arguments.part, list(arguments.opts)
+    settings = Config(arguments.config, opts, training=False).dataset_settings(part)
+    root = Path(settings["dataset_root"]) if settings.get("dataset_root") else None
+    if "cache" in settings:  # a look shall not fill a disk
+        opts.append(f"{part}_dataset.cache=null")
+    try:
+        return Config(arguments.config, opts, training=False).dataset(part), root
+    except ImageError:
+        # A mask that cannot be read is among those that show how masks are coded.
+        opts.append(f"{part}_dataset.mask_values=index")
+        dataset = Config(arguments.config, opts, training=False).dataset(part)
+        dataset.coding = samples.recognise_some(dataset)
+        return dataset, root
+
+
+# ---------------------------------------------------------------- the sheet
+
+
+def _chosen(
+    dataset: PairDataset, arguments: argparse.Namespace
+) -> Tuple[List[int], Dict[int, str]]:
+    with tqdm(desc="masks", unit="mask", leave=False, disable=None) as bar:
+        return samples.choose(dataset, arguments.count, arguments.sort, arguments.seed, bar.update)
+
+
+def _rows(
+    dataset: PairDataset,
+    chosen: Sequence[int],
+    arguments: argparse.Namespace,
+    names: Optional[Sequence[str]],
+    errors: Dict[int, str],
+) -> Tuple[List[List[Cell]], List[int]]:
+    """Return cells and classes of the samples, and add what is wrong to ``errors``."""
+    rows: List[List[Cell]] = []
+    classes: List[int] = []
+    for index in tqdm(chosen, desc="samples", unit="sample", leave=False, disable=None):
+        found = samples.row(
+            dataset, index, arguments.size, arguments.seed, arguments.augmented, names
+        )
+        rows.append(found.cells)
+        classes += found.classes
+        if found.error:
+            errors[index] = found.error
+    return rows, classes
+
+
+def _title(
+    dataset: PairDataset, rows: Sequence[Sequence[Cell]], arguments: argparse.Namespace
+) -> List[str]:
+    source = arguments.config or arguments.root or f"{arguments.images} and {arguments.masks}"
+    part = "" if arguments.images else f", {arguments.part}"
+    how = {
+        "random": f"drawn by seed {arguments.seed}",
+        "name": "the first by name",
+        "foreground": "from the least to the most foreground",
+    }[arguments.sort]
+    if len(rows) == len(dataset) and arguments.sort == "random":
+        how = "all of them"
+    lines = [
+        f"{source}{part}: {len(rows)} of {len(dataset)} pairs",
+        f"{how}; masks read as {dataset.coding}",
+    ]
+    broken = sum(any(cell.error for cell in row) for row in rows)
+    if arguments.config:
+        lines[1] += f"; below {_root(dataset)}"
+    if broken:
+        lines[1] += f"; {broken} of these cannot be used"
+    if arguments.augmented:
+        lines.append(f"Epochs: what training with --seed {arguments.seed} is shown")
+    return lines
+
+
+def _root(dataset: PairDataset) -> str:
+    return os.path.commonpath([str(pair.image.parent) for pair in dataset.pairs]) or "."
+
+
+def _tell(errors: List[str]) -> int:
+    for message in errors[:_ERRORS_SHOWN]:
+        print(_printable(message), file=sys.stderr)
+    if len(errors) > _ERRORS_SHOWN:
+        print(f"... and {len(errors) - _ERRORS_SHOWN} more", file=sys.stderr)
+    return 1 if errors else 0
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` with escapes for what the terminal has no letters for."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

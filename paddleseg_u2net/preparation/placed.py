@@ -1,0 +1,179 @@
+"""One image and its mask in their places in a data set, both looked at first."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from PIL import Image
+
+from paddleseg_u2net.annotations.classes import IGNORE
+from paddleseg_u2net.annotations.record import AnnotationError, Record
+from paddleseg_u2net.images import read_image
+from paddleseg_u2net.render.overlay import color_map
+
+# A copy would not help against these.
+_HOPELESS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An image of the new data set.
+
+    Attributes:
+        name: The record's.
+        image, mask: Paths below the root, with ``/``.
+        share: Of its pixels that are foreground; of soft masks the mean probability.
+        classes: Numbers of the classes that it shows, without background.
+        ignored: Whether some pixels count nowhere.
+    """
+
+    name: str
+    image: str
+    mask: str
+    share: float
+    classes: Tuple[int, ...]
+    ignored: bool
+
+
+@dataclass(frozen=True)
+class Bad:
+    """An image that cannot be used, and why."""
+
+    image: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class Placer:
+    """Puts records in their places; can be pickled.
+
+    Attributes:
+        root: The new data set's folder.
+        classes: Number of classes with the background.
+        soft: Whether masks are probabilities.
+        copy: Whether files are copied where they could be linked.
+    """
+
+    root: Path
+    classes: int
+    soft: bool
+    copy: bool
+
+    def __call__(self, record: Record) -> Union[Placed, Bad]:
+        """Decode image and mask, and write both.
+
+        Raises:
+            OSError: the data set cannot be written.
+        """
+        try:
+            height, width, _ = read_image(record.image).shape
+            mask = record.mask.read((height, width))
+            share, classes, ignored = self._content(record, mask, (height, width))
+            source = record.mask.file
+        except (ValueError, OSError) as error:  # of this image; the others go on
+            return Bad(record.image, str(error))
+        image = f"images/{record.name}{record.image.suffix}"
+        self._put(record.image, image)
+        path = f"masks/{record.name}{source.suffix if source else '.png'}"
+        if source:
+            self._put(source, path)
+        else:
+            _write_mask(self._place(path), mask, self.soft)
+        return Placed(record.name, image, path, share, classes, ignored)
+
+    def _content(
+        self, record: Record, mask: np.ndarray, shape: Tuple[int, int]
+    ) -> Tuple[float, Tuple[int, ...], bool]:
+        """The share of foreground, class numbers, and whether pixels are ignored."""
+        if mask.shape != shape or mask.dtype not in (np.uint8, np.uint16):
+            raise AnnotationError(
+                f"{record.image}: expected a mask of its size, {shape[1]}x{shape[0]}, got one of "
+                f"{'x'.join(map(str, mask.shape[::-1]))} ({mask.dtype}); export both anew"
+            )
+        if self.soft:
+            top = int(np.iinfo(mask.dtype).max)
+            classes = (1,) if mask.max() > top // 2 else ()
+            return int(mask.sum(dtype=np.int64)) / (top * mask.size), classes, False
+        counts = np.bincount(mask.ravel(), minlength=IGNORE + 1)
+        found = [int(value) for value in np.flatnonzero(counts) if value not in (0, IGNORE)]
+        if found and found[-1] >= self.classes:
+            raise AnnotationError(
+                f"{record.image}: expected class numbers below {self.classes} in its mask, got "
+                f"{found[-1]}; correct the mask"
+            )
+        return sum(int(counts[n]) for n in found) / mask.size, tuple(found), bool(counts[IGNORE])
+
+    def _place(self, path: str) -> Path:
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def _put(self, source: Path, path: str) -> None:
+        place = self._place(path)
+        # A hard link to a symbolic link would be one itself.
+        source = source.resolve()
+        if not self.copy:
+            try:
+                os.link(source, place)
+                return
+            except OSError as error:  # another device, or a file system or user without the right
+                if error.errno in _HOPELESS:
+                    raise
+        shutil.copyfile(source, place)
+
+
+def _write_mask(path: Path, mask: np.ndarray, soft: bool) -> None:
+    picture = Image.fromarray(np.ascontiguousarray(mask))
+    if not soft:
+        picture.putpalette([0, 0, 0, *color_map(255).ravel().tolist()])
+    # Through memory, for Pillow's own writing hides why a write failed (such as a full disk).
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    path.write_bytes(buffer.getvalue())
+
+
+# ---------------------------------------------------------------- names
+
+
+def usable(records: Sequence[Record]) -> Tuple[List[Record], List[Bad]]:
+    """Tell records whose names can be files of a data set on every system from those that cannot.
+
+    Of names that are equal but for letter case or the way accents are stored, the first is kept.
+    """
+    kept: List[Record] = []
+    bad: List[Bad] = []
+    first: Dict[str, Path] = {}
+    for record in records:
+        trouble = _trouble(record.name)
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", record.name).casefold())
+        if trouble is None and folded in first:
+            trouble = (
+                f"has the name of {first[folded]} (letter case and suffix do not tell files apart)"
+            )
+        if trouble is None:
+            first[folded] = record.image
+            kept.append(record)
+        else:
+            bad.append(Bad(record.image, f"{record.image}: {trouble}; rename it"))
+    return kept, bad
+
+
+def _trouble(name: str) -> Optional[str]:
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in name:
+        return f"expected a name inside the data set, got {name!r}"
+    if any(ord(letter) < 32 or letter in "\x7f\x85\u2028\u2029" for letter in name):
+        return f"its name has line breaks or control characters: {name!r}"
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return f"its name is not UTF-8: {name!r}"
+    return None

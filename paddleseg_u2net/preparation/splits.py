@@ -1,0 +1,262 @@
+"""Which images are for training, validation and testing: the same on every machine.
+
+Images that stay together (a group, or one image alone) are a unit. Units are put in one order by a
+hash of their names and the seed. Strata (no foreground; quantiles of the foreground's share among
+images with as many classes) are spread evenly over that order, so that any piece of it is a fair
+sample. Validation takes the first units, testing the next, training the rest; groups that would
+miss a part's size are passed over.
+
+What holds when more is wanted later: asking for a testing part changes nothing in validation.
+Adding a tenth of new images moves some old ones to another part, those whose place is where a part
+ends: 2 of 100, 3 of 300, 15 of 5000. Another ``seed`` draws anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import unicodedata
+from dataclasses import dataclass
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+
+PARTS = ("train", "val", "test")
+
+# More strata follow the area more closely, but move more images when some are added.
+_MOST_STRATA = 5
+_LEAST_UNITS = 10
+
+
+class SplitError(ValueError):
+    """Images cannot be divided as asked; the message says why, and the repair."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """What the split needs to know of an image.
+
+    Attributes:
+        name: Differs from all others.
+        share: Of its pixels that are foreground, 0 to 1.
+        classes: How many classes it shows beside the background.
+        group: Images of one group stay together; empty: alone.
+        split: The part that it has to be in; empty: any.
+    """
+
+    name: str
+    share: float
+    classes: int = 1
+    group: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class _Unit:
+    items: Tuple[Item, ...]
+    digest: bytes
+    share: float
+    classes: int
+    split: str
+
+
+def split(
+    items: Iterable[Item], val_share: float, test_share: float = 0.0, seed: int = 0
+) -> Dict[str, List[str]]:
+    """Divide images into parts.
+
+    Args:
+        items: The images, in any order.
+        val_share, test_share: Of all images, 0 or more, below 1 together; sizes are as near to
+            these as groups allow, and at least one image where a share is not 0.
+        seed: Another one gives another division.
+
+    Returns:
+        Sorted names for each of ``PARTS``; each image is in one of them.
+
+    Raises:
+        SplitError: a share is none, there are too few images or groups, or a group's images have to
+            be in different parts.
+    """
+    items = sorted(items, key=lambda item: item.name)
+    shares = {"val": val_share, "test": test_share}
+    _check(items, shares)
+    units = _units(items, seed)
+    parts: Dict[str, List[_Unit]] = {part: [] for part in PARTS}
+    for unit in units:
+        if unit.split:
+            parts[unit.split].append(unit)
+    free = _ordered([unit for unit in units if not unit.split])
+    asked = [part for part in ("val", "test") if shares[part] > 0]
+    if free:
+        _check_enough(free, items, [part for part in ("train", *asked) if not parts[part]])
+    for place, part in enumerate(asked if free else []):
+        later = sum(not parts[other] for other in ("train", *asked[place + 1 :]))
+        size = math.floor(shares[part] * len(items) + 0.5) - _size(parts[part])
+        taken = _take(free, size, least=0 if parts[part] else 1, most=len(free) - later)
+        parts[part] += [free[index] for index in taken]
+        free = [unit for index, unit in enumerate(free) if index not in taken]
+    parts["train"] += free
+    return {
+        part: sorted(item.name for unit in members for item in unit.items)
+        for part, members in parts.items()
+    }
+
+
+def _check(items: Sequence[Item], shares: Dict[str, float]) -> None:
+    for part, share in shares.items():
+        if not 0 <= share < 1:
+            raise SplitError(f"{part}_share: expected 0 or more and less than 1, got {share}")
+    if sum(shares.values()) >= 1:
+        raise SplitError(
+            f"val_share and test_share: {' + '.join(map(str, shares.values()))} leaves nothing to "
+            "train on; lower them"
+        )
+    if not items:
+        raise SplitError("there are no images to divide")
+    if len({item.name for item in items}) < len(items):
+        raise SplitError("expected names that differ, got one of them twice")
+    strange = [item for item in items if item.split not in ("", *PARTS)]
+    if strange:
+        raise SplitError(
+            f"{strange[0].name}: expected a part {', '.join(PARTS)} or none, got "
+            f"{strange[0].split!r}"
+        )
+
+
+def _check_enough(free: Sequence[_Unit], items: Sequence[Item], empty: Sequence[str]) -> None:
+    if len(free) >= len(empty):
+        return
+    grouped = any(item.group for item in items)
+    have = f"{len(items)} images in {len(free)} groups" if grouped else f"{len(items)} images"
+    raise SplitError(
+        f"{have} cannot be divided into {', '.join(empty)}: at least {len(empty)} "
+        + ("groups are needed, for a group stays together; choose smaller groups" if grouped
+           else "images are needed; add images")
+        + ", or ask for fewer parts (a share of 0)"
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- units and their order
+
+
+def _units(items: Sequence[Item], seed: int) -> List[_Unit]:
+    members: Dict[Tuple[str, str], List[Item]] = {}
+    for item in items:
+        # A group may have the name of an image that is not in it.
+        members.setdefault(
+            ("group", item.group) if item.group else ("image", item.name), []
+        ).append(item)
+    return [_unit(kind, name, found, seed) for (kind, name), found in members.items()]
+
+
+def _unit(kind: str, name: str, items: Sequence[Item], seed: int) -> _Unit:
+    own = sorted({item.split for item in items} - {""})
+    if len(own) > 1:
+        raise SplitError(
+            f"group {name}: its images have to stay together, but the source has them in "
+            f"{' and '.join(own)}; divide anew with --resplit, or choose other groups"
+        )
+    # Some operating systems hand out letters and their accents apart.
+    text = f"{seed}\0{kind}\0{unicodedata.normalize('NFC', name)}"
+    return _Unit(
+        tuple(items),
+        hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(),
+        math.fsum(item.share for item in items) / len(items),
+        max(item.classes for item in items),
+        own[0] if own else "",
+    )
+
+
+def _ordered(units: Sequence[_Unit]) -> List[_Unit]:
+    """Put units in an order of which every piece has its share of each stratum."""
+    places: Dict[bytes, float] = {}
+    for stratum in _strata(units):
+        before, total = 0.0, _size(stratum)
+        for unit in sorted(stratum, key=lambda unit: unit.digest):
+            # Anywhere in the room of its size, so that small strata are not always last.
+            within = int.from_bytes(unit.digest[-6:], "big") / 2**48
+            places[unit.digest] = (before + within * len(unit.items)) / total
+            before += len(unit.items)
+    return sorted(units, key=lambda unit: (places[unit.digest], unit.digest))
+
+
+def _strata(units: Sequence[_Unit]) -> List[List[_Unit]]:
+    alike: Dict[int, List[_Unit]] = {}
+    for unit in units:
+        alike.setdefault(unit.classes if unit.share > 0 else 0, []).append(unit)
+    strata = [alike.pop(0)] if 0 in alike else []
+    for same in alike.values():
+        same.sort(key=lambda unit: (unit.share, unit.digest))
+        count = max(1, min(_MOST_STRATA, len(same) // _LEAST_UNITS))
+        ends = [len(same) * k // count for k in range(count + 1)]
+        strata += [same[start:end] for start, end in zip(ends, ends[1:])]
+    return strata
+
+
+def _size(units: Sequence[_Unit]) -> int:
+    return sum(len(unit.items) for unit in units)
+
+
+# ---------------------------------------------------------------- as near to a size as groups allow
+
+
+def _take(units: Sequence[_Unit], size: int, least: int, most: int) -> Dict[int, None]:
+    """Choose units that together are as near to ``size`` as any, early ones first.
+
+    Args:
+        units: In their order.
+        size: Wanted number of images.
+        least, most: How many units, ``least`` 0 or 1.
+
+    Returns:
+        Indices, as keys.
+    """
+    if (size < 1 and not least) or most < 1:
+        return {}
+    sizes = [len(unit.items) for unit in units]
+    size = max(size, 1)
+    # Any sum above twice the size is farther off than none at all, or than the smallest unit.
+    limit = max(2 * size, min(sizes))
+    sums = _Sums(sizes, limit)
+    for total in sorted(range(least, limit + 1), key=lambda total: (abs(total - size), total)):
+        taken = sums.earliest(total)
+        if taken is not None and least <= len(taken) <= most:
+            return dict.fromkeys(taken)
+    raise AssertionError("the smallest unit alone is a sum")
+
+
+class _Sums:
+    """Which sums the last ones of some sizes can have.
+
+    Sizes above 1 are remembered as one bit for each sum; ones fill any gap up to their number.
+    """
+
+    def __init__(self, sizes: Sequence[int], limit: int) -> None:
+        self._sizes = sizes
+        self._ones = sum(size == 1 for size in sizes)
+        within = (1 << (limit + 1)) - 1
+        last_first = [1]
+        for size in reversed(sizes):
+            if size > 1:
+                # Sizes beyond the limit are in no sum; shifting by them would only take memory.
+                more = last_first[-1] << size & within if size <= limit else 0
+                last_first.append(last_first[-1] | more)
+        self._bits = last_first[::-1]
+
+    def _possible(self, total: int, group: int, ones: int) -> bool:
+        if total < 0 or ones < 0:
+            return False
+        low = max(0, total - ones)
+        return (self._bits[group] >> low) & ((1 << (total - low + 1)) - 1) != 0
+
+    def earliest(self, total: int) -> Optional[List[int]]:
+        """Indices of the earliest sizes with this sum; None if there are none."""
+        group, ones = 0, self._ones
+        if not self._possible(total, group, ones):
+            return None
+        taken = []
+        for index, size in enumerate(self._sizes):
+            group, ones = (group, ones - 1) if size == 1 else (group + 1, ones)
+            if self._possible(total - size, group, ones):
+                taken.append(index)
+                total -= size
+        return taken

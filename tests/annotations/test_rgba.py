@@ -1,0 +1,80 @@
+"""Cut-outs whose opacity is the mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.annotations import AnnotationError, rgba
+from paddleseg_u2net.images import ImageError
+
+
+def cut_out(path, alpha=(0, 128, 255), hidden=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    alpha = np.resize(np.array(alpha, np.uint8), (4, 6))
+    colours = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
+    if hidden is not None:
+        colours[alpha == 0] = hidden
+    Image.fromarray(np.dstack([colours, alpha]), "RGBA").save(path)
+
+
+def test_every_file_is_an_image_and_its_mask(tmp_path):
+    cut_out(tmp_path / "b.png")
+    cut_out(tmp_path / "sub/a.webp", alpha=(0, 255))
+    cut_out(tmp_path / "C.PNG", alpha=(0, 255))
+    collection = rgba.read(tmp_path)
+    assert collection.soft
+    assert collection.classes == ("background", "object")
+    assert [record.name for record in collection.records] == ["C", "b", "sub/a"]
+    record = collection.records[1]
+    assert record.image == tmp_path / "b.png"
+    assert record.mask.read((4, 6))[0].tolist() == [0, 128, 255, 0, 128, 255]
+    assert collection.remarks == []
+
+
+def test_files_without_transparency_are_named(tmp_path):
+    cut_out(tmp_path / "a.png")
+    cut_out(tmp_path / "b.png", alpha=(255,))
+    Image.new("RGB", (6, 4)).save(tmp_path / "c.jpg")
+    with pytest.raises(AnnotationError, match=r"in 2 nothing is transparent.*b\.png, c\.jpg;"):
+        rgba.read(tmp_path)
+
+
+def test_files_of_transparency_only_are_remarked(tmp_path):
+    cut_out(tmp_path / "a.png")
+    cut_out(tmp_path / "b.png", alpha=(0,))
+    collection = rgba.read(tmp_path)
+    assert len(collection.records) == 2
+    assert collection.remarks == ["1 pictures are transparent everywhere: b.png"]
+
+
+def test_images_that_show_their_mask_are_remarked(tmp_path):
+    cut_out(tmp_path / "a.png", hidden=(0, 0, 0))
+    cut_out(tmp_path / "b.png", hidden=(9, 8, 7))
+    cut_out(tmp_path / "c.png")
+    (remark,) = rgba.read(tmp_path).remarks
+    assert remark.startswith("in 2 pictures all hidden pixels have one colour")
+    assert "a.png, b.png;" in remark
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    with pytest.raises(AnnotationError, match="no pictures"):
+        rgba.read(tmp_path)
+    with pytest.raises(ImageError, match="found nothing"):
+        rgba.read(tmp_path / "none")
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    cut_out(tmp_path / "a.png")
+    cut_out(tmp_path / "a.webp")
+    with pytest.raises(AnnotationError, match=r"a\.png and a\.webp have the same name"):
+        rgba.read(tmp_path)
+
+
+def test_damaged_files_are_named(tmp_path):
+    cut_out(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ImageError, match=r"b\.png"):
+        rgba.read(tmp_path)

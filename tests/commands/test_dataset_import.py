@@ -1,0 +1,432 @@
+"""``tools/dataset.py import`` as users meet it: every format in, a data set that trains out."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.commands import dataset_import, main
+from paddleseg_u2net.images import read_mask
+
+ROOT = Path(__file__).resolve().parents[2]
+SHAPE = (24, 32)
+COUNT = 10
+# Where the object of every image is: a box from (4, 6) to (20, 18), without its end.
+BOX = (4, 6, 20, 18)
+
+
+def object_mask(value=1):
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[BOX[1] : BOX[3], BOX[0] : BOX[2]] = value
+    return mask
+
+
+def save(path, array, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(array)).save(path, **options)
+    return path
+
+
+def write_json(path, tree):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(tree))
+
+
+def photos(folder, count=COUNT):
+    for n in range(count):
+        noise = np.random.default_rng(n).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
+        save(folder / f"i{n}.jpg", noise)
+    return [f"i{n}" for n in range(count)]
+
+
+def make_folders(top):
+    for name in photos(top / "images"):
+        save(top / "masks" / f"{name}.png", object_mask(255))
+    return ["folders", "--images", f"{top}/images", "--masks", f"{top}/masks"]
+
+
+def make_coco(top):
+    x, y, right, bottom = BOX
+    names = photos(top / "images")
+    outline = [x, y, right, y, right, bottom, x, bottom]
+    write_json(
+        top / "labels.json",
+        {
+            "images": [
+                {"id": n, "file_name": f"{name}.jpg", "width": SHAPE[1], "height": SHAPE[0]}
+                for n, name in enumerate(names)
+            ],
+            "categories": [{"id": 3, "name": "person"}, {"id": 5, "name": "car"}],
+            "annotations": [
+                {"id": n, "image_id": n, "category_id": 3, "segmentation": [outline], "iscrowd": 0}
+                for n in range(len(names))
+            ],
+        },
+    )
+    return ["coco", "--annotations", f"{top}/labels.json", "--images", f"{top}/images",
+            "--classes", "object=person", "--crowd", "ignore"]  # fmt: skip
+
+
+def make_labelme(top):
+    x, y, right, bottom = BOX
+    for name in photos(top):
+        write_json(
+            top / f"{name}.json",
+            {
+                "version": "5.0.1",
+                "flags": {},
+                "shapes": [
+                    {"label": "disc", "shape_type": "polygon", "group_id": None,
+                     "points": [[x, y], [right, y], [right, bottom], [x, bottom]]}
+                ],
+                "imagePath": f"{name}.jpg", "imageData": None,
+                "imageHeight": SHAPE[0], "imageWidth": SHAPE[1],
+            },
+        )  # fmt: skip
+    return ["labelme", "--source", str(top), "--classes", "object=disc"]
+
+
+def make_supervisely(top):
+    write_json(
+        top / "meta.json",
+        {"classes": [{"title": "person_bmp", "shape": "bitmap", "color": "#FF0000"}], "tags": []},
+    )
+    buffer = io.BytesIO()
+    width, height = BOX[2] - BOX[0], BOX[3] - BOX[1]
+    Image.new("1", (width, height), 1).save(buffer, "PNG")
+    data = base64.b64encode(zlib.compress(buffer.getvalue())).decode()
+    for name in photos(top / "ds1/img"):
+        item = {"classTitle": "person_bmp", "geometryType": "bitmap",
+                "bitmap": {"data": data, "origin": list(BOX[:2])}}  # fmt: skip
+        size = {"height": SHAPE[0], "width": SHAPE[1]}
+        write_json(
+            top / f"ds1/ann/{name}.jpg.json",
+            {"description": "", "tags": [], "size": size, "objects": [item]},
+        )
+    return ["supervisely", "--source", str(top), "--classes", "object=person_bmp"]
+
+
+def make_voc(top):
+    names = photos(top / "JPEGImages")
+    for name in names:
+        save(top / f"SegmentationClass/{name}.png", object_mask(1))
+    lists = top / "ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("".join(f"{name}\n" for name in names[:9]))
+    (lists / "val.txt").write_text(f"{names[9]}\n")
+    (top / "class_names.txt").write_text("background\nobject\n")
+    return ["voc", "--source", str(top)]
+
+
+def make_cvat(top):
+    x, y, right, bottom = BOX
+    names = photos(top / "pictures")
+    images = "".join(
+        f'<image id="{n}" name="{name}.jpg" width="{SHAPE[1]}" height="{SHAPE[0]}">'
+        f'<polygon label="thing" occluded="0" z_order="0" source="manual" '
+        f'points="{x},{y};{right},{y};{right},{bottom};{x},{bottom}"/></image>'
+        for n, name in enumerate(names)
+    )
+    (top / "export").mkdir()
+    (top / "export/annotations.xml").write_text(
+        '<?xml version="1.0" encoding="utf-8"?><annotations><version>1.1</version><meta><task>'
+        "<labels><label><name>thing</name></label></labels></task></meta>"
+        f"{images}</annotations>"
+    )
+    return ["cvat", "--source", f"{top}/export", "--images", f"{top}/pictures",
+            "--classes", "object=thing"]  # fmt: skip
+
+
+def make_rgba(top):
+    for n in range(COUNT):
+        noise = np.random.default_rng(n).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
+        save(top / f"i{n}.png", np.dstack([noise, object_mask(255)]))
+    return ["rgba", "--source", str(top)]
+
+
+def make_colours(top):
+    for name in photos(top / "images"):
+        colours = np.zeros((*SHAPE, 3), np.uint8)
+        colours[object_mask() > 0] = (200, 30, 60)
+        save(top / "masks" / f"{name}.png", colours)
+    (top / "table.txt").write_text("background 0 0 0\nobject 200 30 60\n")
+    return ["colours", "--images", f"{top}/images", "--masks", f"{top}/masks",
+            "--table", f"{top}/table.txt"]  # fmt: skip
+
+
+MAKERS = {name[5:]: maker for name, maker in globals().items() if name.startswith("make_")}
+
+
+@pytest.fixture
+def source(tmp_path):
+    (tmp_path / "source").mkdir()
+    return tmp_path / "source"
+
+
+def run(capsys, *words):
+    """(exit code, printed, error) of the command in this process."""
+    code = main("dataset", ["import", *map(str, words), "--workers", "0"])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def names_below(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---------------------------------------------------------------- every format
+
+
+def test_every_format_has_a_test():
+    assert set(MAKERS) == set(dataset_import.FORMATS)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_format_gives_the_same_data_set(name, source, tmp_path, capsys):
+    out = tmp_path / "data set"
+    code, said, error = run(capsys, *MAKERS[name](source), "--output", out)
+    assert (code, error) == (0, "")
+    assert f"10 images are in {out}" in said
+    assert "train      val\n" in said and "images                    9        1\n" in said
+    assert f"check --config '{out}/train.yaml'\n" in said
+    assert f"python tools/train.py --config '{out}/train.yaml' --do_eval\n" in said
+    assert (out / "classes.txt").read_text().splitlines()[0] == "background"
+    masks = sorted((out / "masks").rglob("*.png"))
+    assert len(masks) == COUNT
+    for path in masks:
+        # Outlines are drawn by the rules of each tool, of which some count them in.
+        grown = np.pad(object_mask()[:-1, :-1], ((1, 0), (1, 0))) | object_mask()
+        stored = read_mask(path) > 0
+        assert stored[object_mask() > 0].all() and not stored[grown == 0].any()
+    made = json.loads((out / "import.json").read_text())
+    assert made["format"] == name and made["parts"]["train"]["images"] == 9
+    assert all(Path(path).exists() for path in made["sources"].values())
+
+    from paddleseg_u2net.config import Config
+
+    config = Config(str(out / "train.yaml"))
+    assert config.num_classes == 1
+    assert len(config.dataset("train")) == 9 and len(config.dataset("val")) == 1
+    assert config.dataset("val")[0]["label"].max() == 1
+
+
+def test_an_argument_of_another_format_is_refused(source, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(capsys, *make_folders(source), "--output", tmp_path / "x", "--table", "t.txt")
+    assert "--table" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(capsys, "yolo", "--output", tmp_path / "x")
+
+
+def test_help_names_all_formats(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main("dataset", ["import", "--help"])
+    said = capsys.readouterr().out
+    assert caught.value.code == 0 and all(name in said for name in dataset_import.FORMATS)
+
+
+def test_as_a_program(source, tmp_path):
+    command = [sys.executable, "tools/dataset.py", "import", *make_folders(source)]
+    command += ["--output", str(tmp_path / "mine"), "--workers", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "" and "10 images are in" in done.stdout  # no bar without a terminal
+
+
+# ---------------------------------------------------------------- classes and values
+
+
+def test_classes_are_chosen_merged_and_ignored(source, tmp_path, capsys):
+    words = make_colours(source)
+    (source / "table.txt").write_text("background 0 0 0\nred 200 30 60\nblue 0 0 255\nsky 9 9 9\n")
+    out = tmp_path / "a"
+    run(capsys, *words, "--output", out, "--classes", "warm=red", "cold=blue", "--ignore", "sky")
+    assert (out / "classes.txt").read_text() == "background\nwarm\ncold\n"
+    out = tmp_path / "b"
+    run(capsys, *words, "--output", out, "--classes", "any=red,blue", "--ignore", "sky")
+    assert (out / "classes.txt").read_text() == "background\nany\n"
+    assert np.array_equal(read_mask(out / "masks/i0.png"), object_mask())
+    out = tmp_path / "c"
+    _, said, _ = run(capsys, *words, "--output", out, "--classes", "blue", "sky", "--ignore", "red")
+    assert set(np.unique(read_mask(out / "masks/i0.png"))) == {0, 255}
+    assert "10 masks have pixels that count nowhere" in said and "nothing to learn" in said
+
+
+@pytest.mark.parametrize(
+    "words, error",
+    [
+        (["--classes", "nobody"], "has no class nobody; its classes are .*object"),
+        (["--classes", "a=object", "a=object"], "a stands twice; name all that becomes it at once"),
+        (["--classes", "a=object,"], "expected NEW=OLD,OLD"),
+        (["--classes", "=object"], "expected NEW=OLD,OLD"),
+    ],
+)
+def test_classes_that_are_none(source, tmp_path, capsys, words, error):
+    code, _, said = run(capsys, *make_colours(source), "--output", tmp_path / "x", *words)
+    assert code == 1
+    assert re.search(error, said), said
+    assert names_below(tmp_path) == ["source"]
+
+
+def test_mask_values_and_names(source, tmp_path, capsys):
+    words = make_folders(source)
+    out = tmp_path / "x"
+    run(capsys, *words, "--output", out, "--mask_values", "0=0", "255=2", "128=1",
+        "--classes", "cup", "disc")  # fmt: skip
+    assert np.array_equal(read_mask(out / "masks/i0.png"), object_mask(2))
+    assert (out / "classes.txt").read_text() == "background\ncup\ndisc\n"
+    for wrong in (["0"], ["0=x"], ["0=0", "0=1"], ["0=256"], ["black"], ["index", "soft"]):
+        code, _, said = run(capsys, *words, "--output", tmp_path / "y", "--mask_values", *wrong)
+        assert code == 1 and "expected auto, index" in said, wrong
+
+
+# ---------------------------------------------------------------- what can be wrong
+
+
+def test_bad_images_are_named_or_left_out(source, tmp_path, capsys):
+    words = make_folders(source)
+    (source / "images/i3.jpg").write_bytes(b"")
+    save(source / "masks/i4.png", np.zeros((3, 3), np.uint8))
+    out = tmp_path / "mine"
+    code, _, said = run(capsys, *words, "--output", out)
+    assert code == 1 and said.startswith("Error: 2 of 10 images cannot be used")
+    assert "i3.jpg" in said and "i4.png: expected a mask of 32 x 24, as its image" in said
+    assert names_below(tmp_path) == ["mine.bad.txt", "source"]
+    code, said, _ = run(capsys, *words, "--output", out, "--skip_bad")
+    assert code == 0 and "2 images could not be used and were left out:" in said
+    assert "8 images are in" in said and "i4.png" in said
+
+
+def test_places_and_sources_that_cannot_be(source, tmp_path, capsys):
+    words = make_folders(source)
+    empty = source / "empty"
+    empty.mkdir()
+    for out, others, error in (
+        (source / "images/x", words, "outside of the source"),
+        (source, words, "is inside this folder"),
+        (tmp_path / "x", [*words[:2], empty, *words[3:]], "empty: expected images"),
+        (tmp_path / "x", [*words[:2], tmp_path / "no", *words[3:]], "/no: expected"),
+        (tmp_path / "x", [*words, "--val_share", "1"], "val_share: expected 0 or more"),
+        (tmp_path / "x", [*words, "--group_by", "(i)"], "10 images in 1 groups cannot be divided"),
+    ):
+        code, _, said = run(capsys, *others, "--output", out)
+        assert code == 1 and error in said, (said, error)
+    assert names_below(tmp_path) == ["source"]
+    assert names_below(source) == ["empty", "images", "masks"]
+    code, said, _ = run(capsys, *words, "--output", tmp_path / "x", "--val_share", "0")
+    assert code == 0 and "--do_eval" not in said
+
+
+def test_arguments_that_are_no_numbers(source, tmp_path, capsys):
+    for words in (["--workers", "-1"], ["--seed", "x"], ["--val_share", "a"]):
+        with pytest.raises(SystemExit):
+            main("dataset", ["import", *make_folders(source), "--output", "x", *words])
+        assert words[0] in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize(
+    "number, code, workers", [("SIGTERM", 143, "0"), ("SIGTERM", 143, "2"), ("SIGINT", 130, "2")]
+)
+def test_a_signal_leaves_nothing(tmp_path, number, code, workers):
+    large = np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)
+    for n in range(120):
+        path = tmp_path / f"source/images/{n}.png"
+        if n:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.link(tmp_path / "source/images/0.png", path)
+        else:
+            save(path, large)
+        save(tmp_path / f"source/masks/{n}.png", large[..., 0] > 200)
+    command = [sys.executable, "tools/dataset.py", "import", "folders", "--mask_values", "binary"]
+    command += ["--images", f"{tmp_path}/source/images", "--masks", f"{tmp_path}/source/masks"]
+    command += ["--output", str(tmp_path / "out/mine"), "--workers", workers]
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    end = time.monotonic() + 60
+    while not list(tmp_path.glob("out/.mine*/masks/*")) and time.monotonic() < end:
+        time.sleep(0.01)
+    child.send_signal(getattr(signal, number))
+    _, error = child.communicate(timeout=60)
+    assert child.returncode == code
+    assert b"Traceback" not in error, error.decode()
+    assert names_below(tmp_path / "out") == []
+
+
+# ---------------------------------------------------------------- the reference data
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    "images, masks, count, foreground",
+    [
+        ("ecssd_300/images", "ecssd_300/ground_truth_mask", 300, 0.21),
+        ("optic_disc_seg/JPEGImages", "optic_disc_seg/Annotations", 50, 0.03),
+        ("optic_disc_seg/JPEGImages", "optic_disc_seg/SoftMaps", 50, 0.03),
+    ],
+)
+def test_reference_data(shared, tmp_path, capsys, images, masks, count, foreground):
+    words = ["folders", "--images", shared / "data" / images, "--masks", shared / "data" / masks]
+    code, _, error = run(capsys, *words, "--output", tmp_path / "x", "--test_share", "0.1")
+    assert code == 0, error
+    parts = json.loads((tmp_path / "x/import.json").read_text())["parts"]
+    assert sum(part["images"] for part in parts.values()) == count
+    for part, share in (("train", 0.8), ("val", 0.1), ("test", 0.1)):
+        assert parts[part]["images"] == share * count
+        assert parts[part]["foreground"] == pytest.approx(foreground, rel=0.15)
+
+
+@pytest.mark.realdata
+def test_masks_of_another_size_in_the_reference_data(shared, tmp_path, capsys):
+    data = shared / "data/person_290"
+    words = ["folders", "--images", data / "images", "--masks", data / "masks"]
+    code, _, said = run(capsys, *words, "--output", tmp_path / "x")
+    assert code == 1 and "198 of 290 images cannot be used" in said and "and 178 more" in said
+    assert "masks/100.png: expected a mask of 1280 x 1055, as its image, got 551 x 454" in said
+    assert len((tmp_path / "x.bad.txt").read_text().splitlines()) == 199
+    assert names_below(tmp_path) == ["x.bad.txt"]
+    code, said, _ = run(capsys, *words, "--output", tmp_path / "x", "--skip_bad")
+    assert code == 0 and "92 images are in" in said and "198 images could not be used" in said
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_u2netp_learns_from_an_import(shared, tmp_path, capsys):
+    data = shared / "data/optic_disc_seg"
+    words = ["--images", data / "JPEGImages", "--masks", data / "Annotations"]
+    assert run(capsys, "folders", *words, "--output", tmp_path / "x")[0] == 0
+    words = ["--config", f"{tmp_path}/x/train.yaml", "--save_dir", f"{tmp_path}/run", "--do_eval"]
+    words += ["--iters", "40", "--opts", "preprocess.size=[96, 96]"]
+    words += ["train_dataset.transforms.0.target_size=[96, 96]"]
+    words += ["train_dataset.transforms.1.crop_size=[88, 88]"]
+    assert main("train", words) == 0
+    said = capsys.readouterr().out
+    scores = [float(x) for x in re.findall(r"mIoU: ([\d.]+)", said)]
+    assert scores[-1] > 0.65  # nothing but background is 0.485
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rgba", "colours"])
+def test_a_few_iterations_of_every_kind_of_mask(name, source, tmp_path, capsys):
+    words = MAKERS[name](source)
+    if name == "colours":  # two classes: a softmax
+        (source / "table.txt").write_text("background 0 0 0\nobject 200 30 60\nrest 1 2 3\n")
+    assert run(capsys, *words, "--output", tmp_path / "x")[0] == 0
+    words = ["--config", f"{tmp_path}/x/train.yaml", "--save_dir", f"{tmp_path}/run", "--do_eval"]
+    words += ["--iters", "2", "--batch_size", "2", "--opts", "preprocess.size=[32, 32]"]
+    words += ["train_dataset.transforms.0.target_size=[32, 32]"]
+    words += ["train_dataset.transforms.1.crop_size=[32, 32]"]
+    assert main("train", words) == 0
+    assert "mIoU" in capsys.readouterr().out

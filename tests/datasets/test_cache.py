@@ -1,0 +1,894 @@
+"""The cache changes the speed and nothing else, whatever happens to it."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import hashlib
+import inspect
+import json
+import logging
+import os
+import pickle
+import random
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
+from paddleseg_u2net.datasets import PairDataset, cache, cache_folder, pair_dataset
+from paddleseg_u2net.datasets.cache import read_settings
+from paddleseg_u2net.datasets.cache_entry import Prepared, decode, encode
+from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning
+from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.images import ImageError
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = 4096
+
+
+def noise(*shape, seed=0, dtype=np.uint8):
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+
+
+def write(root, number, shape=(30, 40), kind="index", seed=0):
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    Image.fromarray(noise(*shape, 3, seed=number + seed)).save(root / f"images/{number}.png")
+    mask = noise(*shape, seed=number + 100 + seed, dtype=np.uint16 if kind == "16" else np.uint8)
+    mask = {"index": mask % 2, "3": mask % 3}.get(kind, mask)
+    mask.flat[:3] = (0, 1, np.iinfo(mask.dtype).max if kind in ("8", "16") else 1)
+    Image.fromarray(mask).save(root / f"masks/{number}.png")
+
+
+@pytest.fixture
+def data(tmp_path):
+    for number in range(6):
+        write(tmp_path / "data", number)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def log(caplog):
+    caplog.set_level(logging.INFO, logger="paddleseg_u2net")
+    return caplog
+
+
+def dataset(root, folder=None, limit="1 GB", mode="train", **arguments):
+    given = {"mask_values": "index", **arguments}
+    if folder is not None:
+        given["cache"] = {"limit": limit, "folder": str(folder)}
+    return PairDataset(mode, dataset_root=str(root), images="images", masks="masks", **given)
+
+
+def resize():
+    from paddleseg.transforms import Resize
+
+    return Resize([20, 16])
+
+
+def read_all(found, epoch=0):
+    return [found.augmented(index, (epoch, index)) for index in range(len(found))]
+
+
+def assert_same(first, second):
+    assert len(first) == len(second)
+    for one, other in zip(first, second):
+        for a, b in zip(one, other):
+            assert a.dtype == b.dtype and a.shape == b.shape
+            assert a.tobytes() == b.tobytes()
+
+
+def size_of(folder):
+    """What the folder takes, as a disk counts it; files may go while they are counted."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += -(-(Path(path) / name).stat().st_size // BLOCK) * BLOCK
+    return total
+
+
+def entries(folder):
+    return sorted(Path(folder).glob("*.set/[0-9]*.pair"))
+
+
+def nothing_is_decoded(monkeypatch):
+    def refuse(path, *_):
+        raise AssertionError(f"{path} was decoded")
+
+    monkeypatch.setattr(pair_dataset, "read_image", refuse)
+    monkeypatch.setattr(pair_dataset, "read_mask", refuse)
+
+
+# ---------------------------------------------------------------- the key
+
+
+@pytest.mark.parametrize(
+    ("value", "limit"),
+    [("8 GB", 8 * 10**9), ("500MB", 5 * 10**8), ("1.5 gb", 15 * 10**8), ("2 GiB", 2**31),
+     (12345, 12345), (8e9, 8 * 10**9), ("12345", 12345), ({"limit": "1 kB"}, 1000),
+     ("1 TB", 10**12), ("7 B", 7)],
+)  # fmt: skip
+def test_sizes_are_read_as_people_write_them(value, limit):
+    assert read_settings(value, "train_dataset.cache").limit == limit
+
+
+@pytest.mark.parametrize(
+    "value",
+    [True, 0, -1, "0 GB", "much", "8 XB", "-8 GB", float("inf"), float("nan"), [], {}, "",
+     {"folder": "/x"}, {"limit": "8 GB", "where": "/x"}, {"limit": "8 GB", "folder": 3}],
+)  # fmt: skip
+def test_what_is_no_size_is_an_error_that_names_the_key_and_shows_one(tmp_path, value):
+    with pytest.raises(ValueError, match=r"train_dataset\.cache: expected a size.*8 GB.*, got"):
+        PairDataset("train", dataset_root=str(tmp_path), cache=value)
+
+
+def test_the_folder_is_that_of_the_key_or_of_the_environment_or_the_usual(monkeypatch, tmp_path):
+    monkeypatch.delenv("U2NET_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    usual = tmp_path / ".cache/paddleseg_u2net/pairs"
+    assert read_settings("1 GB", "cache").folder == usual
+    monkeypatch.setenv("U2NET_CACHE", str(tmp_path / "mine"))
+    assert read_settings("1 GB", "cache").folder == tmp_path / "mine"
+    given = {"limit": "1 GB", "folder": "~/there"}
+    assert read_settings(given, "cache").folder == tmp_path / "there"
+
+
+def test_without_the_key_nothing_is_written(data, monkeypatch, tmp_path):
+    monkeypatch.setenv("U2NET_CACHE", str(tmp_path / "mine"))
+    found = dataset(data)
+    read_all(found)
+    assert not (tmp_path / "mine").exists() and "cache" not in found.describe()
+
+
+def test_the_log_says_how_many_pairs_fit_and_where(data, folder):
+    line = dataset(data, folder, "2 MB").describe()
+    assert (
+        "train: 6 pairs, masks read as index (key mask_values); cache: 6 of 6 pairs fit, " in line
+    )
+    assert f"34.9 kB of 2 MB in {folder}" in line and "no room" not in line
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+def beginnings():
+    import paddleseg.transforms as T
+
+    return {
+        "nothing": [],
+        "resize": [T.Resize([20, 16]), RandomCrop([9, 8]), T.RandomHorizontalFlip()],
+        "nearest": [T.Resize([20, 16], interp="NEAREST")],
+        "cubic, ratio kept": [T.Resize([20, 16], keep_ratio=True, interp="CUBIC"), flip()],
+        "random interpolation": [T.Resize([20, 16], interp="RANDOM"), flip()],
+        "long": [T.ResizeByLong(24), T.Padding([24, 24]), RandomCrop([9, 8])],
+        "short": [T.ResizeByShort([18, 20, 22]), RandomCrop([9, 8])],
+        "limit": [T.LimitLong(25), T.PaddingByAspectRatio(1), T.Resize([20, 16]), flip()],
+        "random first": [T.RandomHorizontalFlip(), T.Resize([20, 16])],
+        "distort": [T.Resize([20, 16]), T.RandomDistort(), T.RandomNoise(), T.RandomBlur(0.5)],
+    }
+
+
+def flip():
+    from paddleseg.transforms import RandomHorizontalFlip
+
+    return RandomHorizontalFlip(0.5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", beginnings())
+def test_samples_are_the_same_to_the_bit(data, folder, name, channels):
+    if name == "distort" and channels == 1:
+        pytest.skip("PaddleSeg's RandomNoise needs three channels")
+    how = {"transforms": beginnings()[name], "img_channels": channels}
+    plain = dataset(data, **how)
+    for _ in range(2):  # a second start reads what the first has left
+        cached = dataset(data, folder, **how)
+        for epoch in range(3):
+            assert_same(read_all(plain, epoch), read_all(cached, epoch))
+        assert_same([plain.read(1)], [cached.read(1)])
+    assert len(entries(folder)) == 6
+
+
+@pytest.mark.parametrize("resized", [False, True])
+@pytest.mark.parametrize("mismatched", ["error", "resize"])
+@pytest.mark.parametrize(
+    ("kind", "coding", "classes", "label_bytes"),
+    [("index", "index", 1, 1), ("3", "index", 3, 1), ("8", "soft", 1, 1), ("16", "soft", 1, 2),
+     ("3", {0: 0, 1: 1, 2: 255}, 1, 1)],
+)  # fmt: skip
+def test_labels_of_every_kind_are_the_same_and_small(
+    tmp_path, folder, kind, coding, classes, label_bytes, mismatched, resized
+):
+    for number in range(3):
+        write(tmp_path / "data", number, kind=kind)
+    how = {"mask_values": coding, "num_classes": classes, "mismatched_masks": mismatched}
+    how["transforms"] = [resize(), flip()] if resized else []
+    plain, cached = dataset(tmp_path / "data", **how), dataset(tmp_path / "data", folder, **how)
+    for epoch in range(2):
+        assert_same(read_all(plain, epoch), read_all(cached, epoch))
+    pixels = 16 * 20 if resized else 30 * 40
+    for file in entries(folder):
+        assert file.stat().st_size == 1024 + pixels * (3 + label_bytes)
+    assert len(entries(folder)) == 3
+
+
+def test_soft_masks_that_are_fitted_keep_all_their_bits(tmp_path, folder):
+    write(tmp_path, 0, kind="8")
+    Image.fromarray(noise(15, 23)).save(tmp_path / "masks/0.png")
+    how = {"mask_values": "soft", "mismatched_masks": "resize"}
+    plain, cached = dataset(tmp_path, **how), dataset(tmp_path, folder, **how)
+    for _ in range(2):
+        assert_same(read_all(plain), read_all(cached))
+    assert entries(folder)[0].stat().st_size == 1024 + 30 * 40 * (3 + 4)
+
+
+@pytest.mark.parametrize("with_resize", [False, True])
+def test_the_second_time_nothing_is_decoded(data, folder, monkeypatch, with_resize):
+    how = {"transforms": [resize(), flip()] if with_resize else []}
+    expected = read_all(dataset(data, folder, **how))
+    again = dataset(data, folder, **how)
+    nothing_is_decoded(monkeypatch)
+    assert_same(expected, read_all(again))
+
+
+def test_validation_reads_whole_pictures_from_the_cache(data, folder, monkeypatch):
+    expected = [dataset(data, mode="val").read(index) for index in range(6)]
+    cached = dataset(data, folder, mode="val")
+    assert_same(expected, [cached.read(index) for index in range(6)])
+    nothing_is_decoded(monkeypatch)
+    assert_same(expected, [cached.read(index) for index in range(6)])
+
+
+def test_a_sample_that_is_changed_in_place_changes_no_other(data, folder):
+    def darken(pair):
+        pair["img"] //= 2
+        pair["label"][:] = 1
+        return pair
+
+    how = {"transforms": [resize(), darken]}
+    expected = read_all(dataset(data, **how))
+    cached = dataset(data, folder, **how)
+    for _ in range(3):
+        assert_same(expected, read_all(cached))
+
+
+def test_later_transforms_see_what_the_first_noted(data, folder):
+    seen = []
+
+    def look(pair):
+        seen.append((copy.deepcopy(pair["trans_info"]), pair["gt_fields"], sorted(pair)))
+        pair["trans_info"].append("mine")
+        return pair
+
+    how = {"transforms": [resize(), look]}
+    read_all(dataset(data, **how))
+    cached = dataset(data, folder, **how)
+    read_all(cached)
+    read_all(cached)
+    assert seen[0][0] == [("resize", (30, 40))]
+    assert seen[:6] == seen[6:12] == seen[12:]
+
+
+def test_an_entry_that_would_not_come_back_the_same_is_not_made():
+    image, label = noise(2, 3, 3), np.zeros((2, 3), np.uint8)
+    assert encode(Prepared(image, label, [("resize", (2, 3))]), {}) is not None
+    assert encode(Prepared(image, label, [("resize", [2, 3])]), {}) is None
+
+
+@pytest.mark.parametrize("strange", [np.nan, -0.0, -1.0, 1e30, 0.1, 256.0, np.inf])
+def test_labels_that_are_not_compact_are_stored_as_they_are(tmp_path, strange):
+    label = np.array([[0, 1, strange]], np.float32)
+    (tmp_path / "a").write_bytes(encode(Prepared(noise(1, 3, 3), label, []), {"a": 1}))
+    found = decode(tmp_path / "a", {"a": 1})
+    assert found.label.tobytes() == label.tobytes() and found.label.dtype == np.float32
+
+
+# ---------------------------------------------------------------- which transforms are fixed
+
+
+def test_what_may_draw_ends_the_beginning():
+    import paddleseg.transforms as T
+
+    class Mine(T.Resize):
+        pass
+
+    fixed = T.Resize([20, 16])
+    for other in (
+        T.RandomHorizontalFlip(),
+        T.Resize([20, 16], interp="RANDOM"),
+        T.ResizeByShort(20),
+        T.ResizeByShort([18, 20]),
+        T.ResizeStepScaling(),
+        RandomCrop([9, 8]),
+        Mine([20, 16]),
+        lambda pair: pair,
+    ):
+        assert len(fixed_beginning([fixed, other, fixed])) == 1, other
+    odd = T.Resize([20, 16])
+    odd.target_size = random.Random  # who knows what this is
+    assert fixed_beginning([odd]) == []
+
+
+def test_the_fixed_transforms_of_this_paddleseg_draw_nothing_and_stay_as_they_are():
+    import paddleseg.transforms as T
+
+    made = [T.Resize([20, 16]), T.ResizeByLong(24), T.LimitLong(25), T.Padding([50, 50])]
+    made += [T.PaddingByAspectRatio(1)]
+    assert len(fixed_beginning(made)) == 5
+    for transform in made:
+        before, states = dict(vars(transform)), (random.getstate(), np.random.get_state()[1].sum())
+        transform({"img": noise(30, 40, 3), "label": noise(30, 40), "trans_info": []})
+        assert vars(transform) == before
+        assert (random.getstate(), np.random.get_state()[1].sum()) == states
+        code = inspect.getsource(type(transform)).replace("'RANDOM'", "").replace('"RANDOM"', "")
+        assert "random." not in code.replace("random.choice(list(self.interp_dict", "")
+
+
+def test_equal_texts_mean_equal_settings():
+    import paddleseg.transforms as T
+
+    texts = [
+        fixed_beginning([T.Resize(*how)])
+        for how in (([20, 16],), ([16, 20],), ([20, 16], True), ([20, 16], False, 8),
+                    ([20, 16], False, None, "AREA"))
+    ]  # fmt: skip
+    assert len({text[0] for text in texts}) == 5
+    assert fixed_beginning([T.Resize((20, 16))]) == texts[0]
+
+
+# ---------------------------------------------------------------- training
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_the_same_for_every_number_of_workers(data, folder, workers):
+    from paddleseg_u2net.engine.loader import Schedule, train_loader
+    from paddleseg_u2net.inference import Preprocess
+
+    def batches(found, number):
+        loader = train_loader(found, Preprocess(), Schedule(6, 2, 5, 0, 9), number)
+        return [(images.numpy(), labels.numpy()) for images, labels in loader]
+
+    how = {"transforms": [resize(), RandomCrop([9, 8]), flip()]}
+    expected = batches(dataset(data, **how), 0)
+    cached = dataset(data, folder, **how)
+    for _ in range(2):
+        assert_same(expected, batches(cached, workers))
+    assert len(entries(folder)) == 6
+
+
+def test_a_training_with_a_cache_and_a_resume_ends_as_one_without(tmp_path, tiny, folder):
+    from paddleseg_u2net.config import Config
+    from paddleseg_u2net.engine.trainer import RunOptions, Trainer
+    from paddleseg_u2net.weights import read_pickle
+
+    def train(name, **options):
+        Trainer(Config(tiny), RunOptions(str(tmp_path / name), do_eval=True, **options)).run()
+        return read_pickle(tmp_path / name / "iter_8/model.pdparams")
+
+    tiny["iters"] = 8
+    plain = train("plain", save_interval=5)
+    for part in ("train_dataset", "val_dataset"):
+        tiny[part]["cache"] = {"limit": "10 MB", "folder": str(folder)}
+    cached = train("cached", num_workers=2)
+    resumed = train("resumed", resume_model=str(tmp_path / "plain/iter_5"))
+    assert len(entries(folder)) == 8 + 4
+    for name, value in plain.items():
+        np.testing.assert_array_equal(value, cached[name])
+        np.testing.assert_array_equal(value, resumed[name])
+
+
+def test_a_wrong_size_in_a_configuration_is_an_error_that_names_the_key(tiny):
+    from paddleseg_u2net.config import Config
+
+    tiny["val_dataset"]["cache"] = "large"
+    with pytest.raises(ValueError, match=r"val_dataset\.cache: expected a size"):
+        Config(tiny).dataset("val")
+
+
+# ---------------------------------------------------------------- what changes
+
+
+def exchange_keeping_time_and_size(path, array):
+    """Another BMP of the same size and time, as unpacking an archive can give."""
+    before = path.stat()
+    Image.fromarray(array).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.parametrize("kind", ["images", "masks"])
+def test_a_changed_file_is_read_again_and_only_that(data, folder, kind, monkeypatch):
+    how = {"transforms": [resize()]}
+    cached = dataset(data, folder, **how)
+    old = read_all(cached)
+    write(data / "other", 2, seed=50)
+    shutil.copy(data / f"other/{kind}/2.png", data / f"{kind}/2.png")
+    expected = read_all(dataset(data, **how))
+    decoded = []
+    true_read = pair_dataset.read_image
+    monkeypatch.setattr(
+        pair_dataset, "read_image", lambda path, n: decoded.append(path.name) or true_read(path, n)
+    )
+    for _ in range(2):
+        found = read_all(cached)
+        assert_same(expected, found)
+    assert decoded == ["2.png"]
+    assert old[2][kind == "masks"].tobytes() != found[2][kind == "masks"].tobytes()
+
+
+def test_files_of_the_same_size_and_time_are_told_by_the_change(tmp_path, folder):
+    write(tmp_path, 0)
+    (tmp_path / "images/0.png").unlink()
+    path = tmp_path / "images/0.bmp"
+    Image.fromarray(noise(30, 40, 3)).save(path)
+    cached = dataset(tmp_path, folder)
+    first = read_all(cached)
+    time.sleep(0.02)  # some file systems count time in steps of 10 ms
+    exchange_keeping_time_and_size(path, noise(30, 40, 3, seed=9))
+    again = read_all(cached)
+    assert_same(read_all(dataset(tmp_path)), again)
+    assert first[0][0].tobytes() != again[0][0].tobytes()
+
+
+def test_a_picture_that_grew_is_read_but_takes_no_more_room(data, folder):
+    cached = dataset(data, folder)
+    read_all(cached)
+    before = size_of(folder)
+    write(data, 1, shape=(200, 300))
+    for _ in range(2):
+        assert_same(read_all(dataset(data)), read_all(cached))
+    assert size_of(folder) < before and len(entries(folder)) == 5
+    dataset(data, folder).read(1)  # a new start makes room for it
+    assert len(entries(folder)) == 6
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"num_classes": 2},
+        {"img_channels": 1},
+        {"mask_values": {0: 0, 1: 0}},
+        {"ignore_index": 1, "num_classes": 2},
+        {"mismatched_masks": "resize"},
+        {"transforms": [None]},
+    ],
+)
+def test_other_settings_have_a_set_of_their_own(data, folder, other):
+    if "transforms" in other:
+        other = {"transforms": [resize()]}
+    read_all(dataset(data, folder))
+    for _ in range(2):
+        assert_same(read_all(dataset(data, **other)), read_all(dataset(data, folder, **other)))
+    assert len(list(folder.glob("*.set"))) == 2
+
+
+def test_other_code_has_a_set_of_its_own(data, folder, monkeypatch, tmp_path):
+    assert all(file.is_file() for file in cache._CODE)
+    names = {dataset(data, folder)._cache._name}
+    changed = tmp_path / "masks.py"
+    changed.write_text("# decodes otherwise\n")
+    for name, value in (
+        ("_CODE", [*cache._CODE[:-1], changed]),
+        ("__version__", "0"),
+        ("version", lambda _: "3.0"),
+        ("PIL", type("PIL", (), {"__version__": "0"})),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(cache, name, value)
+            cache._circumstances.cache_clear()
+            names.add(dataset(data, folder)._cache._name)
+    cache._circumstances.cache_clear()
+    assert len(names) == 5
+
+
+def test_a_set_is_of_its_files_in_their_order(data, folder):
+    found = dataset(data, folder)
+    shutil.copytree(data, data.parent / "copy")
+    other = dataset(data.parent / "copy", folder)
+    assert other._cache._name != found._cache._name
+    for kind in ("images", "masks"):
+        (data / kind / "0.png").unlink()
+    fewer = dataset(data, folder)
+    assert fewer._cache._name != found._cache._name
+    assert_same(read_all(dataset(data)), read_all(fewer))
+
+
+# ---------------------------------------------------------------- damage
+
+
+def test_no_flipped_byte_comes_through(data, folder):
+    cached = dataset(data, folder, transforms=[resize()])
+    expected = [cached.augmented(0, (0,))]
+    (file,) = entries(folder)
+    good = file.read_bytes()
+    places = [*range(40), *range(40, len(good), 37), len(good) - 1]
+    for place in places:
+        damaged = bytearray(good)
+        damaged[place] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        assert_same(expected, [cached.augmented(0, (0,))])
+        assert file.read_bytes() == good, f"byte {place} was not noticed"
+
+
+@pytest.mark.parametrize("length", [0, 1, 11, 12, 15, 16, 700, 1024, 1500, -1])
+def test_no_truncated_or_longer_file_comes_through(data, folder, length):
+    cached = dataset(data, folder, transforms=[resize()])
+    expected = [cached.augmented(0, (0,))]
+    (file,) = entries(folder)
+    good = file.read_bytes()
+    for bad in (good[:length], good + good[:length]):
+        file.write_bytes(bad)
+        assert_same(expected, [cached.augmented(0, (0,))])
+        assert file.read_bytes() == good
+
+
+def test_files_that_changed_places_are_noticed(data, folder):
+    cached = dataset(data, folder)
+    expected = read_all(cached)
+    files = entries(folder)
+    files[0].rename(folder / "aside")
+    files[1].rename(files[0])
+    (folder / "aside").rename(files[1])
+    assert_same(expected, read_all(cached))
+    assert_same(expected, read_all(cached))
+
+
+def test_a_folder_in_the_place_of_a_file_stops_no_training(data, folder, log):
+    cached = dataset(data, folder)
+    cached._cache._place.file(2).mkdir()
+    for _ in range(2):
+        assert_same(read_all(dataset(data)), read_all(cached))
+    assert log.text.count("no more pairs are stored") == 1
+
+
+@pytest.mark.parametrize("kind", ["images", "masks"])
+@pytest.mark.parametrize("how", ["broken", "missing"])
+@pytest.mark.parametrize("before", [True, False])
+def test_originals_that_cannot_be_read_are_the_same_error(data, folder, kind, how, before):
+    cached = dataset(data, folder) if before else None
+    if cached:
+        read_all(cached)
+    path = data / kind / "3.png"
+    path.write_bytes(path.read_bytes()[:-300])
+    cached = cached or dataset(data, folder)
+    plain = dataset(data)
+    if how == "missing":
+        path.unlink()
+    for _ in range(2):
+        messages = []
+        for found in (plain, cached):
+            with pytest.raises(ImageError, match=rf"{kind}/3\.png: ") as caught:
+                found.augmented(3, (0,))
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
+    assert not cached._cache._place.file(3).exists() or how == "missing"
+
+
+def test_a_picture_without_a_header_leaves_the_others_their_room(data, folder):
+    (data / "images/3.png").write_bytes(b"no picture")
+    cached = dataset(data, folder)
+    with pytest.raises(ImageError, match=r"images/3\.png: expected a picture"):
+        cached.read(3)
+    for index in (0, 1, 2, 4, 5):
+        cached.read(index)
+    assert len(entries(folder)) == 5
+
+
+# ---------------------------------------------------------------- room
+
+
+ROW = 2 * BLOCK  # a pair of 30x40: 1024 + 4 * 1200 bytes
+OVERHEAD = 2 * BLOCK
+
+
+@pytest.mark.parametrize("fit", [0, 1, 4, 6])
+def test_the_folder_never_exceeds_the_limit(data, folder, fit):
+    limit = OVERHEAD + fit * ROW + (ROW - 1 if fit < 6 else 0)
+    for _ in range(2):
+        cached = dataset(data, folder, limit)
+        assert f"cache: {fit} of 6 pairs fit" in cached.describe()
+        assert ("no room for more" in cached.describe()) == (fit < 6)
+        for index in (5, 3, 1, 0, 2, 4, 5):  # in any order the first ones are kept
+            assert_same([dataset(data).read(index)], [cached.read(index)])
+            assert size_of(folder) <= limit
+    assert [int(file.stem) for file in entries(folder)] == list(range(fit))
+
+
+def test_a_lower_limit_removes_and_a_higher_one_adds(data, folder):
+    for fit in (6, 2, 4):
+        read_all(dataset(data, folder, OVERHEAD + fit * ROW))
+        assert [int(file.stem) for file in entries(folder)] == list(range(fit))
+
+
+def other_data(root, count=6):
+    for number in range(count):
+        write(root, number, seed=1000)
+    return root
+
+
+def test_two_runs_share_the_room_and_neither_removes_the_others_pairs(data, folder, tmp_path):
+    limit = 2 * OVERHEAD + 8 * ROW
+    first = dataset(data, folder, limit)
+    read_all(first)
+    second = dataset(other_data(tmp_path / "other"), folder, limit)
+    assert "cache: 2 of 6 pairs fit" in second.describe()
+    third = dataset(data, folder, limit, transforms=[resize()])
+    assert "cache: 0 of 6 pairs fit" in third.describe()
+    before = [(file, file.stat().st_mtime_ns) for file in entries(first._cache._place.path.parent)]
+    for epoch in range(2):
+        for found in (second, first, third):
+            read_all(found, epoch)
+            assert size_of(folder) <= limit
+    assert len(entries(folder)) == 8
+    assert {(file, file.stat().st_mtime_ns) for file in entries(folder)} >= set(before)
+
+
+def test_room_is_given_before_it_is_used(data, folder, tmp_path):
+    limit = 2 * OVERHEAD + 8 * ROW
+    first = dataset(data, folder, limit)  # has stored nothing yet
+    second = dataset(other_data(tmp_path / "other"), folder, limit)
+    read_all(second)
+    read_all(first)
+    assert len(entries(folder)) == 8 and size_of(folder) <= limit
+
+
+def test_sets_that_nobody_uses_go_when_room_is_needed_the_oldest_first(data, folder, tmp_path):
+    limit = 2 * (OVERHEAD + 6 * ROW)
+    roots = [data, other_data(tmp_path / "b"), other_data(tmp_path / "c")]
+    kept = []
+    for number, root in enumerate(roots[:2]):
+        read_all(dataset(root, folder, limit))
+        kept.append(max(folder.glob("*.set"), key=lambda path: path.stat().st_ctime_ns))
+        os.utime(kept[-1] / "set.json", (1000 - number, 1000 - number))  # the second is older
+    assert len(entries(folder)) == 12  # nothing went without need
+    read_all(dataset(roots[2], folder, limit))
+    assert kept[0].is_dir() and not kept[1].exists() and len(entries(folder)) == 12
+    assert size_of(folder) <= limit
+
+
+def test_only_our_files_are_removed(data, folder, tmp_path):
+    read_all(dataset(data, folder))
+    (old,) = folder.glob("*.set")
+    foreign = [old / "notes.txt", old / "1.pair", old / "sub" / "00000001.pair"]
+    foreign += [folder / "x.set" / "00000001.pair", folder / "set.json", folder / ("a" * 32)]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "00000001.pair").write_text("mine")
+    (folder / f"{'b' * 32}.set").symlink_to(elsewhere)
+    read_all(dataset(other_data(tmp_path / "other"), folder, OVERHEAD + 6 * ROW + BLOCK * 2))
+    assert all(path.read_text() == "mine" for path in foreign)
+    assert (elsewhere / "00000001.pair").read_text() == "mine"
+    assert not (old / "set.json").exists() and not list(old.glob("0000000?.pair"))
+
+
+def test_what_a_killed_writer_left_is_removed(data, folder):
+    cached = dataset(data, folder)
+    cached.read(0)
+    (path,) = folder.glob("*.set")
+    del cached
+    (path / ".00000002.tmp-123-abcd.pair").write_bytes(b"half")
+    (path / ".mine.tmp-123.txt").write_bytes(b"half")
+    dataset(data, folder)
+    assert sorted(p.name for p in path.iterdir() if p.name[0] == ".") == [".mine.tmp-123.txt"]
+    assert len(entries(folder)) == 1
+
+
+def test_a_second_run_of_the_same_set_takes_nothing_from_the_first(data, folder):
+    first = dataset(data, folder, OVERHEAD + 6 * ROW)
+    read_all(first)
+    half_written = first._cache._place.path / ".00000002.tmp-123-abcd.pair"
+    half_written.write_bytes(b"half")
+    second = dataset(data, folder, OVERHEAD + 2 * ROW)
+    assert "cache: 2 of 6" in second.describe() and len(entries(folder)) == 6
+    assert half_written.exists()
+    record = json.loads((first._cache._place.path / "set.json").read_text())
+    assert record["reserved"] == OVERHEAD + 6 * ROW and record["pairs"] == 6
+
+
+@pytest.mark.parametrize("text", [" ", "{", "[]", '{"reserved": "much"}', '{"reserved": null}'])
+def test_a_damaged_record_counts_as_what_is_stored(data, folder, tmp_path, text):
+    first = dataset(data, folder)
+    read_all(first)
+    (first._cache._place.path / "set.json").write_text(text)
+    second = dataset(other_data(tmp_path / "other"), folder, OVERHEAD + 8 * ROW)
+    assert "cache: 1 of 6" in second.describe()  # its record and ours have a block each
+
+
+WORKER = """
+import hashlib, sys
+from paddleseg_u2net.datasets import PairDataset
+found = PairDataset("train", dataset_root=sys.argv[1], images="images", masks="masks",
+                    mask_values="index", cache={"limit": int(sys.argv[3]), "folder": sys.argv[2]})
+print("ready", flush=True)
+sys.stdin.readline()
+for epoch in range(5):
+    total = hashlib.md5()
+    for index in range(len(found)):
+        if int(sys.argv[4]) and index % 7 == 3:  # one of them is careless
+            found._cache._place.file(index).unlink(missing_ok=True)
+        for array in found.read(index):
+            total.update(array.tobytes())
+    print(total.hexdigest(), flush=True)
+"""
+
+
+def start(*arguments):
+    command = [sys.executable, "-c", WORKER, *map(str, arguments)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+
+
+def test_processes_that_write_the_same_folder_at_once_read_the_truth(tmp_path, folder):
+    for number in range(60):
+        write(tmp_path / "data", number)
+    limit = OVERHEAD + 40 * ROW
+    processes = [start(tmp_path / "data", folder, limit, careless) for careless in (0, 0, 1)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    largest = 0
+    while any(process.poll() is None for process in processes):
+        largest = max(largest, size_of(folder))
+        time.sleep(0.002)
+    expected = hashlib.md5()
+    plain = dataset(tmp_path / "data")
+    for index in range(60):
+        for array in plain.read(index):
+            expected.update(array.tobytes())
+    for process in processes:
+        output, errors = process.communicate()
+        assert output.split() == [expected.hexdigest()] * 5, errors
+    assert OVERHEAD + 35 * ROW < largest <= limit
+    names = {p.name for p in next(folder.glob("*.set")).iterdir() if p.suffix != ".pair"}
+    assert names == {"set.json", "in_use", "writing"}
+
+
+def test_a_killed_process_holds_nothing(data, folder, tmp_path):
+    process = start(data, folder, OVERHEAD + 6 * ROW, 0)
+    assert process.stdout.readline() == "ready\n"
+    other, limit = other_data(tmp_path / "other"), OVERHEAD + 6 * ROW + BLOCK
+    assert "cache: 0 of 6" in dataset(other, folder, limit).describe()
+    process.kill()
+    process.communicate()
+    assert "cache: 6 of 6" in dataset(other, folder, limit).describe()
+
+
+def test_whoever_waits_too_long_for_the_folder_goes_on_without(data, folder, monkeypatch, log):
+    folder.mkdir()
+    monkeypatch.setattr(cache_folder, "_PATIENCE", 0.05)
+    with cache_folder._locked(folder / ".lock"):
+        cached = dataset(data, folder)
+    assert_same(read_all(dataset(data)), read_all(cached))
+    assert "another process has held this" in log.text and not entries(folder)
+
+
+# ---------------------------------------------------------------- no room on the disk
+
+
+def test_a_folder_that_cannot_be_made_is_one_warning(data, tmp_path, log):
+    (tmp_path / "file").write_text("")
+    cached = dataset(data, tmp_path / "file" / "cache")
+    assert cached.describe().endswith("; no cache")
+    for epoch in range(2):
+        assert_same(read_all(dataset(data), epoch), read_all(cached, epoch))
+    warnings = [record for record in log.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "train_dataset.cache: " in log.text and str(tmp_path / "file") in log.text
+
+
+def test_a_folder_that_became_read_only_is_still_read(data, folder, log, monkeypatch):
+    expected = read_all(dataset(data, folder))
+    entries(folder)[5].unlink()
+
+    def refuse(path):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(cache_folder, "_locked", refuse)
+    cached = dataset(data, folder)
+    assert "cache: only read, in " in cached.describe()
+    assert_same(expected, read_all(cached))
+    assert len(entries(folder)) == 5 and log.text.count("Read-only file system") == 1
+    decoded = []
+    monkeypatch.setattr(cached, "_decoded", lambda index: decoded.append(index) or expected[index])
+    read_all(cached)
+    assert decoded == [5]
+
+
+def test_a_full_disk_is_one_warning_and_nothing_half_written(data, folder, log, monkeypatch):
+    cached = dataset(data, folder)
+    cached.read(0)
+
+    def refuse(path, data):
+        path.open("wb").write(data[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    for epoch in range(2):
+        assert_same(read_all(dataset(data), epoch), read_all(cached, epoch))
+    assert log.text.count("no more pairs are stored, training goes on") == 1
+    assert "no space left on the device" in log.text and "00000001.pair" in log.text
+    assert len(entries(folder)) == 1 and not list(folder.glob("*.set/.*"))
+    monkeypatch.undo()
+    dataset(data, folder).read(1)  # a new start tries again
+    assert len(entries(folder)) == 2
+
+
+FULL = """
+import logging, resource, sys
+from paddleseg_u2net.runtime import load_paddle
+load_paddle()
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.engine.loader import Schedule, train_loader
+from paddleseg_u2net.inference import Preprocess
+logging.basicConfig(format="LOG %(process)d %(message)s", force=True)
+found = PairDataset("train", dataset_root=sys.argv[1], images="images", masks="masks",
+                    mask_values="index", cache={"limit": "1 GB", "folder": sys.argv[2]})
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))  # no pair can be stored
+print(len(list(train_loader(found, Preprocess(), Schedule(6, 1, 0, 0, 18), 2))))
+"""
+
+
+def test_workers_that_cannot_write_warn_once_together(data, folder):
+    pytest.importorskip("resource")
+    command = [sys.executable, "-c", FULL, str(data), str(folder)]
+    result = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+    assert result.stdout.split()[-1] == "18", result.stderr
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("LOG")]
+    assert len(warnings) == 1 and "no more pairs are stored" in warnings[0], warnings
+    assert not entries(folder)
+
+
+def test_free_space_is_left_to_others(data, folder, monkeypatch, log):
+    real = shutil.disk_usage
+    free = [cache_folder.SPARE + 4 * ROW]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=free[0]))
+    cached = dataset(data, folder)
+    assert "cache: 4 of 6" in cached.describe()
+    cached.read(0)
+    free[0] = cache_folder.SPARE + 1
+    assert_same(read_all(dataset(data)), read_all(cached))
+    assert len(entries(folder)) == 1 and log.text.count("less than 1 GB are free") == 1
+    del cached
+    again = dataset(data, folder)  # what is stored needs no more room, and stays
+    assert "cache: 1 of 6" in again.describe() and len(entries(folder)) == 1
+
+
+def test_a_cache_that_is_deleted_meanwhile_stays_deleted(data, folder, log):
+    cached = dataset(data, folder)
+    cached.read(0)
+    shutil.rmtree(folder)
+    for _ in range(2):
+        assert_same(read_all(dataset(data)), read_all(cached))
+    assert not folder.exists() and log.text.count("was removed meanwhile") == 1
+
+
+# ---------------------------------------------------------------- copies
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda item: pickle.loads(pickle.dumps(item))])
+def test_a_copy_reads_and_stores_as_well(data, folder, how):
+    cached = dataset(data, folder)
+    cached.read(0)
+    other = how(cached)
+    assert_same(read_all(dataset(data)), read_all(other))
+    assert len(entries(folder)) == 6

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import io
+import warnings
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.render import statistics
+
+
+def picture(data):
+    return np.array(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def blob(x, y):
+    """A mean mask (64, 64) with its middle at x and y, 0 to 1."""
+    rows, columns = np.mgrid[:64, :64]
+    return np.exp(-((columns / 64 - x) ** 2 + (rows / 64 - y) ** 2) / 0.02)
+
+
+@pytest.fixture
+def some():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers((200, 300), (700, 900), (50, 2))
+    return sizes, rng.uniform(0, 1, 50), blob(0.5, 0.5)
+
+
+def test_the_same_numbers_give_the_same_bytes(some):
+    before = dict(matplotlib.rcParams)
+    first = statistics.as_png(*some, "a title")
+    with matplotlib.rc_context({"font.size": 20.0, "axes.facecolor": "white"}):
+        assert statistics.as_png(*some, "a title") == first
+    assert dict(matplotlib.rcParams) == before
+    assert first.startswith(b"\x89PNG") and picture(first).shape == (880, 1056, 3)
+
+
+@pytest.mark.parametrize("argument", [0, 1, 2])
+def test_each_kind_of_number_is_drawn(some, argument):
+    sizes, foreground, centre = some
+    other = (sizes[:, ::-1], foreground / 3, centre[::-1] * 0.5)[argument]
+    numbers = [other if place == argument else kept for place, kept in enumerate(some)]
+    was, now = picture(statistics.as_png(*some, "")), picture(statistics.as_png(*numbers, ""))
+    changed = np.argwhere((was != now).any(axis=2))
+    upper, left = changed[:, 0] < 440, changed[:, 1] < 528
+    own = {0: upper, 1: ~upper & left, 2: ~upper & ~left}[argument]
+    assert own.all() and len(own) > 500
+
+
+@pytest.mark.parametrize(
+    ("sizes", "foreground", "centre"),
+    [
+        ([(480, 640)], [0.3], blob(0.2, 0.9)),
+        ([(480, 640)], [0.0], np.zeros((64, 64))),
+        ([(1, 1)], [1.0], np.ones((64, 64))),
+        ([(256, 256)] * 30, [0.25] * 30, np.full((64, 64), 0.25)),
+        ([(1, 60000), (60000, 1), (1, 1)], [0.0, 0.5, 1.0], blob(0.5, 0.5)),
+    ],
+    ids=["one", "one empty", "one pixel", "all equal", "extreme proportions"],
+)
+def test_unusual_sets_are_drawn_without_warnings(sizes, foreground, centre):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = statistics.as_png(np.array(sizes), np.array(foreground), centre, "set")
+    assert picture(data).std() > 1
+
+
+def test_twenty_thousand_images_of_many_sizes():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(100, 4000, (20000, 2))
+    data = statistics.as_png(sizes, rng.beta(1, 5, 20000), blob(0.5, 0.5), "many")
+    assert len(data) < 300_000
+
+
+def test_empty_and_full_masks_stand_beside_the_others(some):
+    sizes, _, centre = some
+
+    def orange(foreground):
+        image = picture(statistics.as_png(sizes, np.array(foreground), centre, ""))[440:, :528]
+        red, green, blue = np.moveaxis(image, 2, 0)
+        columns = np.flatnonzero(((red > 200) & (blue < 60) & (green > 120)).sum(axis=0) > 5)
+        return (columns < 264).any(), (columns > 264).any()
+
+    assert orange([0.001] * 25 + [0.999] * 25) == (False, False)
+    assert orange([0.0] * 25 + [0.999] * 25) == (True, False)
+    assert orange([0.001] * 25 + [1.0] * 25) == (False, True)
+
+
+def blue_columns(data, rows, columns):
+    """Where bars stand in a part of the picture, columns from its left."""
+    red, green, blue = np.moveaxis(picture(data)[rows, columns], 2, 0)
+    return np.flatnonzero(((red < 30) & (abs(green - 114) < 20) & (blue > 150)).sum(axis=0) > 3)
+
+
+def test_wide_images_stand_right_of_square_ones(some):
+    _, foreground, centre = some
+
+    def place(height, width):
+        data = statistics.as_png(np.tile([height, width], (50, 1)), foreground, centre, "")
+        return blue_columns(data, slice(0, 400), slice(570, None)).mean()
+
+    assert place(400, 300) < place(300, 300) < place(300, 400)
+
+
+def test_empty_and_full_masks_are_counted_once(some):
+    sizes, _, centre = some
+    data = statistics.as_png(sizes, np.repeat([0.0, 1.0, 0.5], (20, 20, 10)), centre, "")
+    columns = blue_columns(data, slice(480, None), slice(0, 528))
+    assert columns.max() - columns.min() < 30
+
+
+def test_middle_of_mass():
+    one = np.zeros((4, 10))
+    one[3, 0] = 0.5
+    assert statistics._middle_of_mass(one) == pytest.approx((5.0, 87.5))
+    assert statistics._middle_of_mass(np.ones((64, 64))) == pytest.approx((50.0, 50.0))
+
+
+@pytest.mark.parametrize("title", ["图像 $x_1$", "two\nlines", "", "ünï \N{GRINNING FACE}"])
+def test_any_title_can_be_written(some, title):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        statistics.as_png(*some, title)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "foreground", "centre", "text"),
+    [
+        ([], [], np.zeros((64, 64)), "N of 1 or more"),
+        ([(4, 4)], [0.5, 0.5], np.zeros((64, 64)), r"\(1, 2\), \(2,\)"),
+        ([(4, 4)], [0.5], np.zeros(64), r"\(64,\)"),
+        ([(4, 0)], [0.5], np.zeros((64, 64)), "sizes: expected 1 or more"),
+        ([(4, np.nan)], [0.5], np.zeros((64, 64)), "sizes: expected 1 or more"),
+        ([(4, 4)], [np.nan], np.zeros((64, 64)), "foreground: expected shares"),
+        ([(4, 4)], [1.5], np.zeros((64, 64)), "foreground: expected shares"),
+        ([(4, 4)], [0.5], np.full((64, 64), np.nan), "centre: expected shares"),
+    ],
+)
+def test_wrong_numbers(sizes, foreground, centre, text):
+    with pytest.raises(ValueError, match=text):
+        statistics.as_png(np.array(sizes), np.array(foreground), centre, "")
