@@ -8,6 +8,13 @@ import os
 import warnings
 
 
+def cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def load_paddle() -> None:
     """Import paddle with a thread for every core that this process may use.
 
@@ -15,12 +22,8 @@ def load_paddle() -> None:
     does; a value that the user has set is kept. Under ``paddle.distributed.launch`` the cores are
     shared among the processes.
     """
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
     processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // max(1, processes))))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // max(1, processes))))
     # OpenMP's threads spin for 0.2 s after each operator, in the way of whoever has work.
     os.environ.setdefault("KMP_BLOCKTIME", "0")
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():

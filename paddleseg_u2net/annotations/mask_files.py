@@ -253,8 +253,6 @@ def brightness(path: Path) -> np.ndarray:
         ImageError: the file cannot be read.
     """
     mode = kind(path).mode
-    if mode == "1":
-        return images.read_mask(path) * np.uint8(255)
     if mode in ("L", "LA") or mode.startswith("I"):
         return images.read_mask(path)
     picture = images.read_image(path, 3)

@@ -17,8 +17,10 @@ from tqdm import tqdm
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
+from paddleseg_u2net.processes import MOST_WORKERS
 from paddleseg_u2net.render import curves, page, tables
 from paddleseg_u2net.render.panels import panels as make_panels
+from paddleseg_u2net.runtime import cores
 from paddleseg_u2net.scoring import pairing, pictures
 from paddleseg_u2net.scoring.plan import Job, from_folders, from_yaml
 from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
@@ -26,7 +28,6 @@ from paddleseg_u2net.scoring.run import Task, fixated_by_all, score
 
 _FILES = ("json", "csv", "per_image", "latex", "markdown", "html")
 _ERRORS_SHOWN = 20  # of one method on one set
-_MOST_WORKERS = 61  # that Python can wait for on Windows
 _OF_POINTS = ("AUC_Judd", "AUC_Borji", "sAUC", "NSS")
 _OF_DENSITY = ("CC", "SIM", "KLD", "EMD")
 
@@ -83,7 +84,7 @@ def _add_manner(group: Any) -> None:
         help="change the preset, e.g. mask_above=127 stretch=none; keys: "
         + ", ".join(field.name for field in fields(Conventions)))  # fmt: skip
     add("--sigma", type=float, metavar="PIXELS", help="spread fixation points to a density")
-    add("--workers", type=int, default=min(os.cpu_count() or 1, _MOST_WORKERS), metavar="N",
+    add("--workers", type=int, default=min(cores(), MOST_WORKERS), metavar="N",
         help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
     add("--resize", action="store_true", help="resize maps to their mask's size, bilinear")
     add("--allow_missing", action="store_true", help="score the names that all folders have")

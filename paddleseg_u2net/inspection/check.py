@@ -137,29 +137,18 @@ def _of_image(facts: Facts, settings: Settings) -> Iterator[Tuple[str, str]]:
     assert facts.shape is not None
     (height, width), header = facts.shape, facts.image
     if 4 * height * width < settings.size[0] * settings.size[1]:
-        yield (
-            "small",
-            (
-                f"expected about the network's input, {settings.size[0]}x{settings.size[1]}, or more, "
-                f"got {width}x{height}; bring a larger version, or lower preprocess.size"
-            ),
-        )
+        text = f"expected about the network's input, {settings.size[0]}x{settings.size[1]}, or more"
+        yield "small", f"{text}, got {width}x{height}; bring a larger version"
     if max(height, width) > _LONG * min(height, width):
-        yield (
-            "long",
-            (f"{width}x{height} is squeezed into the network's input; cut it into several images"),
-        )
+        text = f"{width}x{height} is squeezed into the network's input"
+        yield "long", f"{text}; cut it into several images"
     if header.orientation != 1:
+        tag = f"an EXIF tag ({header.orientation}) turns it"
         if header.orientation == facts.mask.orientation or facts.shape != facts.mask_shape:
-            yield "exif", f"an EXIF tag ({header.orientation}) turns it; it is read upright"
+            yield "exif", f"{tag}; it is read upright"
         else:
-            yield (
-                "turned",
-                (
-                    f"an EXIF tag ({header.orientation}) turns the image and not its mask; see "
-                    "whether the mask was drawn on the upright image, else turn it too"
-                ),
-            )
+            text = f"{tag}, and not its mask; see whether the mask was drawn on the upright image"
+            yield "turned", f"{text}, else turn the mask too"
     if header.colours == "CMYK":
         yield "cmyk", "its printing colours are converted without a profile; save it as RGB"
     if header.bits > 8:
@@ -256,13 +245,8 @@ def _strange(part: Part, pair: Pair, facts: Facts, content: Content, reader: Rea
 def _of_content(content: Content, settings: Settings) -> Iterator[Tuple[str, str]]:
     """Kind and text of what is unusual about the classes of a mask."""
     if not content.pixels:
-        yield (
-            "ignored",
-            (
-                f"every pixel is {settings.ignore_index}, which counts nowhere; leave the pair out, "
-                "or correct ignore_index"
-            ),
-        )
+        text = f"every pixel is {settings.ignore_index}, which counts nowhere"
+        yield "ignored", f"{text}; leave the pair out, or correct ignore_index"
     elif list(content.pixels) == [0]:
         yield "empty", "no pixel is foreground; see whether the image shows no object"
     elif len(content.pixels) == 1:

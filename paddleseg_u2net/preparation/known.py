@@ -235,7 +235,8 @@ def _explained(root: Path) -> Iterator[None]:
     except OSError as error:
         repair = repair_of(error)
         below = error.filename is None or _is_below(Path(os.fsdecode(error.filename)), root)
-        if not repair or not below:
+        # What is not in the system's words has been explained already.
+        if not repair or not below or error.strerror != os.strerror(error.errno or 0):
             raise
         free = f" ({shutil.disk_usage(root).free:,} bytes are free)" if root.is_dir() else ""
         raise OSError(error.errno, f"{root}: could not be written{free}: {repair}") from error

@@ -157,7 +157,7 @@ def _ratio_marks(low: float, high: float) -> List[Tuple[int, int]]:
 def _draw_foreground(axes: Any, foreground: np.ndarray) -> None:
     edges = np.linspace(0, 1, _BINS + 1)
     empty, full = foreground == 0, foreground == 1
-    _draw_bars(axes, edges, np.histogram(foreground, edges)[0])
+    _draw_bars(axes, edges, np.histogram(foreground[~empty & ~full], edges)[0])
     width = 1 / _BINS
     # Beside the others, for a mask without foreground is another thing than one with little.
     for place, count, name in ((-1.5, empty.sum(), "empty"), (_BINS + 1.5, full.sum(), "full")):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError
 from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap
+from paddleseg_u2net.processes import in_chunks, mapped
 from paddleseg_u2net.scoring.pairing import Item
 from paddleseg_u2net.scoring.reading import (
     Truth,
@@ -107,7 +104,7 @@ def score(
         ChildProcessError: a process died, for instance for want of memory.
     """
     total = Outcome(task.report.fresh())
-    for outcome in _mapped(_score_chunk, _chunks(items), task, workers):
+    for outcome in mapped(partial(_score_chunk, task=task), in_chunks(items, CHUNK), workers):
         total.add(outcome)
         progress(outcome.report.images + len(outcome.errors))
     return total
@@ -123,49 +120,12 @@ def fixated_by_all(items: Sequence[Item], task: Task, workers: int = 0) -> Shuff
         ChildProcessError: as `score`.
     """
     total = ShuffleMap()
-    for part in _mapped(_collect_chunk, _chunks(items), task, workers):
+    for part in mapped(partial(_collect_chunk, task=task), in_chunks(items, CHUNK), workers):
         total.merge(part)
     return total
 
 
-# ---------------------------------------------------------------- processes
-
-
-def _chunks(items: Sequence[Item]) -> List[Sequence[Item]]:
-    return [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
-
-
-def _mapped(work: Callable, chunks: List, task: object, workers: int) -> Iterator:
-    """Yield ``work(chunk, task)`` in the order of the chunks."""
-    workers = min(workers, len(chunks))
-    if workers < 1 or len(chunks) == 1:  # one chunk is done before a process has started
-        for chunk in chunks:
-            yield work(chunk, task)
-        return
-    # Not forked: a fork of a process with threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
-        waiting: Deque[Future] = deque()
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(work, chunk, task))
-                if len(waiting) > 2 * workers:  # or the results of a slow reader would pile up
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise ChildProcessError(
-                f"one of {workers} worker processes died, most often for want of memory; take "
-                "fewer with --workers"
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    cv2.setNumThreads(1)
-    # Ctrl-C goes to all processes; a worker ends at once and leaves the word to its parent.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# ---------------------------------------------------------------- chunks
 
 
 def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:

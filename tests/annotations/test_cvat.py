@@ -103,6 +103,7 @@ def test_boxes_and_ellipses_may_be_turned(tmp_path):
 
 def test_a_turn_is_clockwise(tmp_path):
     found = mask(tmp_path, box("car", 5, 5, 15, 7, 'rotation="30"'))
+    assert abs(int(found.sum()) - 20) <= 3
     # The left end rises and the right end sinks, for y grows downwards.
     rows = np.arange(HEIGHT)[:, None]
     left, right = found[:, :9], found[:, 11:]

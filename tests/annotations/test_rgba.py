@@ -58,6 +58,11 @@ def test_images_that_show_their_mask_are_remarked(tmp_path):
     assert "a.png, b.png;" in remark
 
 
+def test_nothing_need_be_transparent_altogether(tmp_path):
+    cut_out(tmp_path / "a.png", alpha=(100, 255))
+    assert rgba.read(tmp_path).remarks == []
+
+
 def test_a_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(AnnotationError, match="no pictures"):
         rgba.read(tmp_path)

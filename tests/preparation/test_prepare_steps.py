@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -339,6 +340,16 @@ def test_a_full_disk_is_told_and_leaves_nothing(place, name, tmp_path, bodies, m
             prepare("ecssd", tmp_path / "data", files)
     assert list((tmp_path / "data").iterdir()) == []
     assert prepare("ecssd", tmp_path / "data", files).fresh
+
+
+def test_what_unpacking_says_of_a_full_disk_is_told(tmp_path, bodies, monkeypatch):
+    def usage(_):
+        return shutil._ntuple_diskusage(10, 10, 0)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(OSError, match=r"images\.zip: needs .* are free: free space"):
+        prepare("ecssd", tmp_path / "data", sorted((tmp_path / "downloads").iterdir())[::-1])
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 def test_where_files_cannot_be_linked_they_are_copied(tmp_path, bodies, monkeypatch):

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +9,6 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap, make_conventions
-from paddleseg_u2net.scoring import run
 from paddleseg_u2net.scoring.pairing import Item
 from paddleseg_u2net.scoring.run import CHUNK, DARK_MAPS, Task, fixated_by_all, score
 
@@ -394,60 +388,6 @@ def test_fixations_that_cannot_be_read_are_an_error_once(tmp_path):
     outcome = score(items, task("sAUC", others=others))
     assert [name for name, _ in outcome.errors] == ["001"]
     assert len(outcome.rows) == 2
-
-
-# ---------------------------------------------------------------- processes that end
-
-
-def _dies(chunk, _):
-    if chunk == 2:
-        os._exit(7)
-    return chunk
-
-
-def _sleeps(chunk, folder):
-    (Path(folder) / str(chunk)).touch()
-    time.sleep(60)
-
-
-def test_a_process_that_dies_is_reported_with_a_way_out():
-    with pytest.raises(ChildProcessError, match=r"one of 2 worker processes died.*--workers"):
-        list(run._mapped(_dies, [1, 2, 3], None, 2))
-
-
-def test_chunks_come_in_their_order():
-    assert list(run._mapped(_dies, [5, 4, 3], None, 0)) == [5, 4, 3]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals to a group of processes")
-def test_ctrl_c_ends_all_processes_at_once(tmp_path):
-    code = (
-        "from paddleseg_u2net.scoring.run import _mapped\n"
-        "from tests.scoring.test_run import _sleeps\n"
-        "try:\n"
-        f"    list(_mapped(_sleeps, [1, 2, 3, 4, 5, 6, 7, 8], {str(tmp_path)!r}, 2))\n"
-        "except KeyboardInterrupt:\n"
-        "    print('interrupted')\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    assert out == "interrupted\n"
-    assert "Traceback" not in err
 
 
 def test_rows_are_kept_only_where_they_are_wanted(tmp_path):
