@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -429,3 +431,60 @@ def test_process_killed_between_the_two_renames(tmp_path):
     assert recover_dir(target) is True
     assert (target / "a.txt").read_text() == "old"
     assert names(tmp_path) == ["out"]
+
+
+# ---------------------------------------------------------------- locks and whole trees
+
+
+def test_a_lock_lets_one_in_at_a_time_and_leaves_nothing(tmp_path):
+    place, order, inside = tmp_path / "new/data", [], threading.Event()
+
+    def second():
+        inside.wait(10)
+        with files.locked(place, lambda: order.append("waits"), poll=0.005):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with files.locked(place) as alone:
+        assert alone
+        inside.set()
+        end = time.monotonic() + 10
+        while "waits" not in order:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        order.append("first ends")
+    thread.join(10)
+    assert order == ["waits", "first ends", "second"]
+    assert list(place.parent.iterdir()) == []
+
+
+@posix_only
+def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with files.locked(tmp_path / "data") as alone:
+        assert not alone
+
+
+def test_files_of_a_tree_are_synced_one_by_one_or_many_at_once(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "fsync", lambda _: calls.append("fsync"))
+    monkeypatch.setattr(os, "sync", lambda: calls.append("sync"), raising=False)
+    monkeypatch.setattr(files, "_MANY_FILES", 3)
+    for number in range(3):
+        (tmp_path / f"{number % 2}").mkdir(exist_ok=True)
+        (tmp_path / f"{number % 2}" / f"{number}.txt").write_text("a")
+    files.sync_tree(tmp_path)
+    assert calls.count("fsync") >= 3 and "sync" not in calls
+    (tmp_path / "4.txt").write_text("a")
+    calls.clear()
+    files.sync_tree(tmp_path)
+    assert calls == ["sync"]
+
+
+def test_the_repair_of_a_failed_write():
+    assert "free space" in files.repair_of(OSError(errno.ENOSPC, "full"))
+    assert files.repair_of(OSError(errno.ENOENT, "gone")) == files.repair_of(OSError("?")) == ""

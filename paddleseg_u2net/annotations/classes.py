@@ -51,8 +51,8 @@ class Classes:
         if missing or len(set(asked)) < len(asked):
             wrong = f"has no class {missing[0]}" if missing else "was asked for a class twice"
             raise AnnotationError(
-                f"{where}: {wrong}; its classes are {', '.join(found) or 'none'}; correct --classes "
-                "or --ignore"
+                f"{where}: {wrong}; its classes are {', '.join(found) or 'none'}; correct "
+                "--classes or --ignore"
             )
         if not 1 <= len(chosen) <= _MOST:
             raise AnnotationError(

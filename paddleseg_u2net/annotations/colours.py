@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from paddleseg_u2net.annotations import folders
 from paddleseg_u2net.annotations.classes import Classes
 from paddleseg_u2net.annotations.mask_files import Colour, ColourFile, some
+from paddleseg_u2net.annotations.pairing import JPEG, pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 
 BACKGROUNDS = ("background", "_background_", "__background__")
@@ -168,12 +168,12 @@ def read(
     classes = classes or Classes()
     classes = replace(classes, ignored=tuple(dict.fromkeys([*classes.ignored, *ignored])))
     names, numbers, remarks = numbered(table, classes, "colour table")
-    pairing = folders.pair(images, masks, allow_missing)
+    pairing = pair(images, masks, allow_missing)
     records = [
-        Record(pair.image, pair.name, ColourFile(pair.mask, numbers, tolerance), pair.split)
-        for pair in pairing.pairs
+        Record(item.image, item.name, ColourFile(item.mask, numbers, tolerance), item.split)
+        for item in pairing.pairs
     ]
-    lossy = [pair.mask.name for pair in pairing.pairs if pair.mask.suffix.lower() in folders.JPEG]
+    lossy = [item.mask.name for item in pairing.pairs if item.mask.suffix.lower() in JPEG]
     if lossy:
         pairing.remarks.append(
             f"{len(lossy)} masks are JPEG files ({some(lossy, 3)}), whose colours are smeared; "

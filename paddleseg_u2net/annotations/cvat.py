@@ -20,13 +20,13 @@ import numpy as np
 from paddleseg_u2net.annotations import rle, voc
 from paddleseg_u2net.annotations.classes import Classes
 from paddleseg_u2net.annotations.colours import is_background
-from paddleseg_u2net.annotations.folders import SPLITS
 from paddleseg_u2net.annotations.image_index import (
     ImageIndex,
     listed,
     refuse_twice,
     unique_names,
 )
+from paddleseg_u2net.annotations.pairing import SPLITS
 from paddleseg_u2net.annotations.raster import has_area
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 from paddleseg_u2net.annotations.shapes import Drawn, Ellipse, Polygon, Runs, Shape, points

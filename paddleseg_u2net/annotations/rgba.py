@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleseg_u2net import images
 from paddleseg_u2net.annotations.classes import BACKGROUND
-from paddleseg_u2net.annotations.folders import look_at
+from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import AlphaFile, kind, some
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 

@@ -20,9 +20,10 @@ from paddleseg_u2net.annotations.colours import (
     read_table,
     voc_colour,
 )
-from paddleseg_u2net.annotations.folders import MASK_SUFFIXES, SPLITS, look_at
 from paddleseg_u2net.annotations.image_index import ImageIndex, refuse_twice, unique_names
+from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import Colour, ColourFile, IndexFile, Kind, kind, some
+from paddleseg_u2net.annotations.pairing import MASK_SUFFIXES, SPLITS
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
 from paddleseg_u2net.images import files_below
 

@@ -65,7 +65,8 @@ def check_input(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         parser.error(f"{', '.join(given)}: with --config the configuration says it; use --opts")
     if arguments.opts and not arguments.config:
         parser.error("--opts: expected --config, whose keys it overrides")
-    if arguments.workers < 0 or (arguments.num_classes or 1) < 1 or min(arguments.size or [1]) < 1:
+    counts = [1 if arguments.num_classes is None else arguments.num_classes]
+    if arguments.workers < 0 or min(counts + (arguments.size or [])) < 1:
         parser.error("--workers: expected 0 or more; --num_classes, --size: 1 or more")
     if not 0 <= (arguments.ignore_index or 0) <= 255:
         parser.error("--ignore_index: expected 0 to 255")

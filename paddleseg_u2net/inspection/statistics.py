@@ -186,7 +186,7 @@ def advice(numbers: Numbers, size: Tuple[int, int], num_classes: int) -> List[st
             f"foreground is {100 * share:.2g} % of the pixels: loss.types.0.iou: 1 adds a term "
             "that background cannot outweigh"
         )
-    if len(numbers.mean) == 3 and np.abs(np.array(numbers.mean) - _IMAGENET_MEAN).max() > 0.1:
+    if len(numbers.mean) == 3 and np.abs(np.array(numbers.mean) - _IMAGENET_MEAN).max() > 0.15:
         mean, std = (", ".join(f"{v:.3f}" for v in row) for row in (numbers.mean, numbers.std))
         found.append(
             f"colours are unlike ImageNet's: preprocess.mean: [{mean}] and std: [{std}], to train "

@@ -143,4 +143,4 @@ def _of_most(
             except MaskError:
                 votes[""] += 1
     coding = max(sorted(votes), key=lambda name: votes[name], default="")
-    return coding if votes[coding] * 2 > sum(votes.values()) else None
+    return coding if coding and votes[coding] * 2 > sum(votes.values()) else None

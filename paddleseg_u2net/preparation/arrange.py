@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -19,11 +21,10 @@ from paddleseg_u2net.annotations.classes import IGNORE, Classes
 from paddleseg_u2net.annotations.record import Record
 from paddleseg_u2net.datasets.pairs import Pair, read_lines, share
 from paddleseg_u2net.datasets.table import Row, Split
-from paddleseg_u2net.files import repair_of
 from paddleseg_u2net.images import image_size
 from paddleseg_u2net.preparation.coding import REMARKS, convert
 from paddleseg_u2net.preparation.error import PreparationError
-from paddleseg_u2net.preparation.layouts import Found, find_lists, find_part, find_project
+from paddleseg_u2net.preparation.layouts import find_lists, find_part, find_project
 from paddleseg_u2net.preparation.lists import write_list
 
 _SHOWN = 3
@@ -278,21 +279,18 @@ def _each(work: Callable[..., Outcome], things: Sequence[object], what: str) -> 
 
 
 def _write(array: np.ndarray, path: Path) -> None:
-    # The whole data set is synced and renamed at the end, not each file.
+    # The whole data set is synced and renamed at the end, not each file. Through memory, since
+    # Pillow's own writing hides why a write failed.
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path, "PNG")
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    path.write_bytes(buffer.getvalue())
 
 
 def _transfer(source: Path, target: Path, copy: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not copy:
-        try:
+        with suppress(OSError):  # some file systems know no links
             os.link(source, target)
             return
-        except OSError as error:
-            if repair_of(error):
-                raise
     shutil.copyfile(source, target)
-
-
-__all__ = ["Found", "Item", "Job", "Outcome", "arrange"]

@@ -86,57 +86,68 @@ def prepare(
     with _explained(root), locked(target, lambda: _tell_waiting(target)):
         done = _there(row, target, source)
         if done is None:
-            return _made(name, root, archives, mirror, source, allow_incomplete)
+            if source is None:
+                return _from_archives(name, root, archives, mirror, allow_incomplete)
+            return _from_folder(name, root, source, allow_incomplete)
         staging.discard()
         return done
 
 
-def _made(
-    name: str,
-    root: Path,
-    archives: Sequence[Path],
-    mirror: Optional[str],
-    source: Optional[Path],
-    incomplete: bool,
+def _from_archives(
+    name: str, root: Path, given: Sequence[Path], mirror: Optional[str], incomplete: bool
 ) -> Prepared:
     row, target = TABLE[name], root / name
-    if source is not None:
-        try:
-            return _linked(name, source, target)
-        except ValueError as error:
-            why = str(error)
-    files = list(archives)
-    if source is None and not files:
-        files = fetched(name, row, root, mirror)
+    files = list(given) or fetched(name, row, root, mirror)
+    try:
+        with _staged(target) as staging:
+            tree, where = staging.unpack(files), ", ".join(file.name for file in files)
+            job = Job(row, tree, staging.empty_ready(), where, incomplete=incomplete)
+            parts = _arranged(job, staging)
+    except ArchiveError as error:
+        again = "" if given else "; to fetch it again, delete it and repeat this command"
+        raise PreparationError(f"{error}{again}") from error
+    return Prepared(target, parts, job.remarks, True, [] if given else files)
+
+
+def _from_folder(name: str, root: Path, source: Path, incomplete: bool) -> Prepared:
+    row, target = TABLE[name], root / name
+    try:
+        return _linked(row, source, target)
+    except ValueError as error:
+        why = error
+    try:
+        with _staged(target) as staging:
+            job = Job(row, source, staging.empty_ready(), str(source), True, incomplete)
+            parts = _arranged(job, staging)
+    except PreparationError as error:
+        # What keeps it from being linked as it is may be less.
+        raise PreparationError(f"{error}\n{why}") from error
+    return Prepared(target, parts, job.remarks)
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Staging]:
+    """The hidden folder, which only an interruption leaves for the next run."""
     staging = Staging(target)
     staging.open()
     try:
-        tree = source if source is not None else staging.unpack(files)
-        where = str(source) if source is not None else ", ".join(file.name for file in files)
-        job = Job(row, tree, staging.empty_ready(), where, source is not None, incomplete)
-        parts = arrange(job)
-        origin = [str(source)] if source is not None else [file.name for file in files]
-        _write_note(job, parts, origin)
-        staging.finish()
-    except PreparationError as error:
-        staging.discard()
-        # How the folder would have been linked as it is may be the nearer way.
-        raise PreparationError(f"{error}\n{why}" if source is not None else str(error)) from error
-    except ArchiveError as error:
-        staging.discard()
-        again = "" if archives else "; to fetch it again, delete it and repeat this command"
-        raise PreparationError(f"{error}{again}") from error
-    except Exception:  # an interruption leaves what has been done for the next run
+        yield staging
+    except Exception:
         staging.discard()
         raise
     staging.discard()
-    kept = [file for file in files if file not in archives]
-    return Prepared(target, parts, job.remarks, True, kept)
 
 
-def _linked(name: str, source: Path, target: Path) -> Prepared:
+def _arranged(job: Job, staging: Staging) -> Dict[str, int]:
+    parts = arrange(job)
+    _write_note(job, parts)
+    staging.finish()
+    return parts
+
+
+def _linked(row: Row, source: Path, target: Path) -> Prepared:
     """Link a folder that has the layout of the row already."""
-    parts = _by_layout(TABLE[name], source)
+    parts = _by_layout(row, source)
     target.symlink_to(source.resolve(), target_is_directory=True)
     return Prepared(target, parts, [f"linked to {source.resolve()}, which was not changed"])
 
@@ -216,9 +227,9 @@ def _checked(row: Row, target: Path, note: Path) -> Tuple[Dict[str, int], List[s
     return parts, remarks
 
 
-def _write_note(job: Job, parts: Dict[str, int], origin: List[str]) -> None:
+def _write_note(job: Job, parts: Dict[str, int]) -> None:
     row = job.row
-    note = {"title": row.title, "parts": parts, "remarks": job.remarks, "from": origin}
+    note = {"title": row.title, "parts": parts, "remarks": job.remarks, "from": job.where}
     note.update(homepage=row.homepage, licence=row.licence or "none is stated", cite=row.cite)
     write_text(job.target / _NOTE, json.dumps(note, indent=1, ensure_ascii=False) + "\n")
 

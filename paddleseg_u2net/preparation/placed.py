@@ -120,14 +120,24 @@ class Placer:
         place = self._place(path)
         # A hard link to a symbolic link would be one itself.
         source = source.resolve()
-        if not self.copy:
-            try:
-                os.link(source, place)
-                return
-            except OSError as error:  # another device, or a file system or user without the right
-                if error.errno in _HOPELESS:
-                    raise
-        shutil.copyfile(source, place)
+        try:
+            if self.copy or not _linked(source, place):
+                shutil.copyfile(source, place)
+        except OSError as error:
+            if error.errno not in _HOPELESS:
+                raise
+            # The system names the source first, which is not what is full.
+            raise OSError(error.errno, error.strerror, str(place)) from error
+
+
+def _linked(source: Path, place: Path) -> bool:
+    try:
+        os.link(source, place)
+    except OSError as error:  # another device, or a file system or user without the right
+        if error.errno in _HOPELESS:
+            raise
+        return False
+    return True
 
 
 def _write_mask(path: Path, mask: np.ndarray, soft: bool) -> None:

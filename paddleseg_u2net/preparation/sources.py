@@ -59,7 +59,7 @@ def by_hand(name: str, row: Row, root: Path) -> str:
     lines.append(f"  page: {row.homepage}")
     names = [archive.filename for archive in row.archives] or ["FILE"]
     words = ["python", SCRIPT, name, "--root", str(root), "--archive", *names]
-    lines.append(f"Whatever the names of the files then are: {shlex.join(words)}")
+    lines.append(f"Then, whatever the files are called: {shlex.join(words)}")
     lines.append("or, with a folder that is unpacked already, --source FOLDER instead of --archive")
     return "\n".join(lines)
 

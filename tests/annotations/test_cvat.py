@@ -327,7 +327,7 @@ def test_many_images_take_little_memory_while_read(tmp_path):
         cvat.read(tmp_path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < len(text) / 2
+    assert peak < 2 * len(text)  # all at once take ten times as much
 
 
 # ---------------------------------------------------------------- masks in colours

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from paddleseg_u2net.annotations import AnnotationError, folders
 from paddleseg_u2net.annotations.mask_files import BinaryFile, IndexFile, InstanceFile, SoftFile
+from paddleseg_u2net.annotations.pairing import pair
+from paddleseg_u2net.datasets import masks
 from paddleseg_u2net.images import ImageError
 
 SHAPE = (4, 6)
@@ -29,14 +34,14 @@ def paired(root, images, masks, **options):
     """Names of images and masks that belong together, and the remarks."""
     names(root / "images", *images)
     names(root / "masks", *masks)
-    pairing = folders.pair(root / "images", root / "masks", **options)
+    found = pair(root / "images", root / "masks", **options)
     shown = {
-        pair.image.relative_to(root / "images").as_posix(): pair.mask.relative_to(
+        item.image.relative_to(root / "images").as_posix(): item.mask.relative_to(
             root / "masks"
         ).as_posix()
-        for pair in pairing.pairs
+        for item in found.pairs
     }
-    return shown, pairing.remarks
+    return shown, found.remarks
 
 
 def with_masks(root, *sets, suffix=".png", dtype=np.uint8):
@@ -115,9 +120,9 @@ def test_subfolders_belong_to_the_name(tmp_path):
 
 def test_masks_may_lie_below_the_images_and_the_other_way_round(tmp_path):
     names(tmp_path, "1.jpg", "2.jpg", "masks/1.png", "masks/2.png")
-    assert len(folders.pair(tmp_path, tmp_path / "masks").pairs) == 2
+    assert len(pair(tmp_path, tmp_path / "masks").pairs) == 2
     names(tmp_path / "other", "1.png", "2.png", "images/1.jpg", "images/2.jpg")
-    assert len(folders.pair(tmp_path / "other/images", tmp_path / "other").pairs) == 2
+    assert len(pair(tmp_path / "other/images", tmp_path / "other").pairs) == 2
 
 
 def test_hidden_and_other_files_are_no_matter(tmp_path):
@@ -170,12 +175,12 @@ def test_two_files_of_one_name_are_refused(tmp_path):
 def test_folders_must_be_there_and_hold_pictures(tmp_path):
     names(tmp_path / "images", "a.jpg")
     with pytest.raises(AnnotationError, match="folder of masks; there is none"):
-        folders.pair(tmp_path / "images", tmp_path / "masks")
+        pair(tmp_path / "images", tmp_path / "masks")
     names(tmp_path / "masks", "a.json", "b.json", "c.npy")
     with pytest.raises(AnnotationError, match=r"found files 2 of \.json, 1 of \.npy"):
-        folders.pair(tmp_path / "images", tmp_path / "masks")
+        pair(tmp_path / "images", tmp_path / "masks")
     with pytest.raises(AnnotationError, match="two folders"):
-        folders.pair(tmp_path / "images", tmp_path / "images")
+        pair(tmp_path / "images", tmp_path / "images")
 
 
 def test_folders_of_parts_are_splits(tmp_path):
@@ -380,3 +385,17 @@ def test_the_reference_data_is_understood(shared):
     salient = shared / "data/ecssd_300"
     collection = folders.read(salient / "images", salient / "ground_truth_mask")
     assert isinstance(collection.records[0].mask, BinaryFile)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_values_mean_what_they_mean_in_training(count):
+    """Both rules see the same values; what training takes, this takes for the same."""
+    for values in itertools.chain.from_iterable(
+        itertools.combinations([0, 1, 2, 3, 20, 33, 128, 254, 255], n) for n in range(1, 6)
+    ):
+        seen = folders._Seen(set(values), {frozenset(values): Path("mask.png")})
+        try:
+            trained = masks.recognise(values, 1 if count == 1 else count + 1, 255, "masks")
+        except masks.MaskError:
+            continue
+        assert folders.recognise(seen, count, "masks") == trained, values

@@ -892,3 +892,14 @@ def test_a_copy_reads_and_stores_as_well(data, folder, how):
     other = how(cached)
     assert_same(read_all(dataset(data)), read_all(other))
     assert len(entries(folder)) == 6
+
+
+def test_a_set_is_in_use_until_the_last_of_its_runs_ends(data, folder, tmp_path):
+    limit = OVERHEAD + 6 * ROW + BLOCK
+    runs = [dataset(data, folder, limit) for _ in range(2)]
+    read_all(runs[1])
+    other = other_data(tmp_path / "other")
+    del runs[0]
+    assert "cache: 0 of 6" in dataset(other, folder, limit).describe()
+    del runs[0]
+    assert "cache: 6 of 6" in dataset(other, folder, limit).describe()

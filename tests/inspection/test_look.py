@@ -133,8 +133,7 @@ def test_animated_pictures_coloured_masks_and_single_pixels(tmp_path):
     frames = [Image.fromarray(texture(n)) for n in range(2)]
     saved(tmp_path / "images/a.webp", frames[0], save_all=True, append_images=frames[1:])
     saved(tmp_path / "masks/a.png", texture(0))
-    add(tmp_path, "b", image=texture(0, (1, 1)), mask=blob(shape=(1, 1)) if False else None)
-    saved(tmp_path / "masks/b.png", np.array([[255]], np.uint8))
+    add(tmp_path, "b", image=texture(0, (1, 1)), mask=np.array([[255]], np.uint8))
     a, b = look(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).facts
     assert "2 frames" in a.image_error
     assert "found the colours" in a.mask_error
@@ -185,7 +184,7 @@ def test_a_process_that_dies_is_a_clear_error():
 
 def test_facts_are_small_whatever_the_size_of_the_pictures(tmp_path):
     pairs, sizes = [], []
-    for number, shape in enumerate([(40, 40), (1500, 1500)]):
+    for number, shape in enumerate([(40, 40), (600, 600)]):
         root = add(tmp_path / str(number), "a", texture(0, shape), blob(shape=shape))
         pairs += from_folders(root / "images", root / "masks")
     for facts in look(pairs, Task()).facts:
@@ -197,18 +196,18 @@ def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path):
     """Beyond 2 KB for each pair: its facts."""
     import tracemalloc
 
-    add(tmp_path, "a", texture(0, (300, 300)), blob(shape=(300, 300)))
+    add(tmp_path, "a", texture(0, (90, 90)), blob(shape=(90, 90)))
     image, mask = tmp_path / "images/a.png", tmp_path / "masks/a.png"
     look([Pair(image, mask, "a")], Task())
     peaks = []
-    for count in (50, 450):
+    for count in (32, 232):
         pairs = [Pair(image, mask, str(number)) for number in range(count)]
         tracemalloc.start()
         kept = look(pairs, Task())
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert len(kept.facts) == count
-    assert peaks[1] - peaks[0] < 400 * 2000
+    assert peaks[1] - peaks[0] < 200 * 2000
 
 
 def test_each_picture_is_decoded_once(tmp_path, monkeypatch):

@@ -550,8 +550,10 @@ def test_places_that_are_refused(tmp_path):
 
 @pytest.mark.parametrize("where", ["link", "masks", "copy"])
 def test_a_full_disk_leaves_nothing(drawings, root, monkeypatch, where):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(source, place):
+        if where == "masks":  # as the system tells it of an open file
+            raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(place))
 
     if where == "link":
         monkeypatch.setattr(os, "link", full)
@@ -598,7 +600,12 @@ if __name__ == "__main__":
 """
     script = tmp_path / "run.py"
     script.write_text(program)
-    child = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     pid = int(child.stdout.readline())
     child.send_signal(signal.SIGKILL)
     child.wait()

@@ -117,6 +117,15 @@ def test_another_number_than_published_is_refused_or_taken_on_demand(name, tmp_p
     assert any(f"expected {total} pairs as published" in remark for remark in done.remarks)
 
 
+def test_more_than_published_are_refused_too(tmp_path, table):
+    files = published.pairs("images", "ground_truth_mask", list("12345"))
+    archive = zipped(tmp_path / "a.zip", files)
+    refused("expected 4 pairs as published, found 5;", "ecssd", tmp_path, [archive])
+    files["images/5.jpg"] = b"no picture"
+    archive = zipped(tmp_path / "a.zip", files)
+    refused("found 4 and 1 that cannot be used", "ecssd", tmp_path, [archive])
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_an_unpacked_folder_is_linked_or_copied_and_never_changed(name, tmp_path, table):
     source = tmp_path / "source"
@@ -429,7 +438,7 @@ def test_what_is_not_a_file_or_a_folder_is_refused_before_anything_is_made(tmp_p
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may write everywhere")
 def test_a_root_without_rights(tmp_path, table):
     (tmp_path / "data").mkdir(mode=0o500)
     with pytest.raises(OSError, match="permission denied: choose a folder"):

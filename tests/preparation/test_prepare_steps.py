@@ -11,6 +11,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -326,12 +327,14 @@ def full(*_, **__):
 
 @pytest.mark.parametrize(
     "place, name",
-    [(archives_room, "unpack"), (arrange.os, "link"), (arrange.Image.Image, "save"),
+    [(archives_room, "unpack"), (arrange.shutil, "copyfile"), (arrange.Image.Image, "save"),
      (arrange, "write_list"), (staging, "sync_tree")],
-    ids=["unpack", "link", "mask", "list", "sync"],
+    ids=["unpack", "copy", "mask", "list", "sync"],
 )  # fmt: skip
 def test_a_full_disk_is_told_and_leaves_nothing(place, name, tmp_path, bodies, monkeypatch):
     files = sorted((tmp_path / "downloads").iterdir())
+    if name == "copyfile":
+        monkeypatch.setattr(arrange.os, "link", full)
     if name == "save":
         monkeypatch.setitem(TABLE, "ecssd", TABLE["ecssd"]._replace(coding="index"))
     with monkeypatch.context() as patched:
@@ -343,10 +346,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(place, name, tmp_path, bodies, m
 
 
 def test_what_unpacking_says_of_a_full_disk_is_told(tmp_path, bodies, monkeypatch):
-    def usage(_):
-        return shutil._ntuple_diskusage(10, 10, 0)
-
-    monkeypatch.setattr(shutil, "disk_usage", usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(OSError, match=r"images\.zip: needs .* are free: free space"):
         prepare("ecssd", tmp_path / "data", sorted((tmp_path / "downloads").iterdir())[::-1])
     assert list((tmp_path / "data").iterdir()) == []

@@ -1,0 +1,103 @@
+"""``dataset stats``: numbers printed and written, and the picture."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from paddleseg_u2net.commands import main
+from paddleseg_u2net.images import read_image
+from tests.inspection.making import add, blob, saved
+
+
+@pytest.fixture
+def data(tmp_path):
+    for name in ("a", "b", "c"):
+        add(tmp_path / "data", name)
+    return tmp_path / "data"
+
+
+def run(*argv):
+    return main("dataset", ["stats", "--workers", "0", *map(str, argv)])
+
+
+def folders(root):
+    return ["--images", root / "images", "--masks", root / "masks"]
+
+
+def test_numbers_are_printed_and_written_with_a_picture(data, tmp_path, capsys):
+    outputs = ["--json", tmp_path / "stats.json", "--output", tmp_path / "stats.png"]
+    assert run(*folders(data), *outputs) == 0
+    out = capsys.readouterr().out
+    assert "all: 3 pairs, masks read as binary" in out
+    assert "most frequent: 80x60 (3)" in out and "mean: [" in out
+    report = json.loads((tmp_path / "stats.json").read_text())
+    assert report["parts"]["all"] == report["together"]
+    assert report["together"]["width"]["median"] == 80
+    assert read_image(tmp_path / "stats.png").shape[2] == 3
+
+
+def test_parts_are_counted_apart_and_together(data, tmp_path, capsys):
+    (data / "train_list.txt").write_text("images/a.png masks/a.png\nimages/b.png masks/b.png\n")
+    (data / "val_list.txt").write_text("images/c.png masks/c.png\n")
+    assert run("--root", data, "--json", tmp_path / "stats.json") == 0
+    report = json.loads((tmp_path / "stats.json").read_text())
+    assert [report["parts"][name]["pairs"] for name in ("train", "val")] == [2, 1]
+    assert report["together"]["pairs"] == 3
+
+
+def test_the_report_is_the_same_on_any_number_of_processes(data, tmp_path):
+    for number in range(16):
+        add(data, f"more{number}")
+    texts = []
+    for workers in (0, 2):
+        path = tmp_path / f"{workers}.json"
+        assert run(*folders(data), "--json", path, "--workers", workers) == 0
+        texts.append(path.read_bytes())
+    assert texts[0] == texts[1]
+
+
+def test_classes_are_listed(data, capsys):
+    for number, name in enumerate("abc"):
+        saved(data / f"masks/{name}.png", blob(number, top=1 + number % 2))
+    assert run(*folders(data), "--num_classes", 3) == 0
+    out = capsys.readouterr().out
+    assert "class 1:" in out and "in 1 masks" in out
+
+
+def test_masks_without_a_meaning_are_an_error(data, capsys):
+    for name in "abc":
+        saved(data / f"masks/{name}.png", blob(top=7))
+    assert run(*folders(data)) == 1
+    assert "--mask_values" in capsys.readouterr().err
+    assert run(*folders(data), "--mask_values", "{0: 0, 7: 1}") == 0
+
+
+def test_nothing_readable_is_an_error(data, capsys):
+    for path in [*(data / "images").iterdir(), *(data / "masks").iterdir()]:
+        path.write_bytes(b"no picture")
+    assert run(*folders(data)) == 1
+    assert "none of 3 pairs can be read" in capsys.readouterr().err
+
+
+def test_a_picture_that_is_no_png_and_other_wrong_usage_is_2(data):
+    with pytest.raises(SystemExit) as caught:
+        run(*folders(data), "--output", "stats.jpg")
+    assert caught.value.code == 2
+
+
+def test_nothing_of_the_data_set_is_overwritten(data, capsys):
+    before = (data / "images/a.png").read_bytes()
+    assert run(*folders(data), "--output", data / "images/a.png") == 1
+    assert "expected a new file" in capsys.readouterr().err
+    assert (data / "images/a.png").read_bytes() == before
+
+
+@pytest.mark.realdata
+def test_the_optic_discs_lie_in_the_middle(shared, tmp_path):
+    path = tmp_path / "stats.json"
+    assert run("--root", shared / "data/optic_disc_seg", "--json", path) == 0
+    found = json.loads(path.read_text())["together"]
+    assert found["pairs"] == 50 and 0.02 < found["foreground"]["median"] < 0.04
+    assert found["width"]["min"] == found["width"]["max"] == 720
