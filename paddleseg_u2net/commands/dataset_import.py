@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import signal
 import threading
@@ -16,8 +15,9 @@ from tqdm import tqdm
 from paddleseg_u2net.annotations.classes import Classes
 from paddleseg_u2net.annotations.record import Collection
 from paddleseg_u2net.preparation.imported import Imported, Options, check_output, write
-from paddleseg_u2net.preparation.parallel import MOST_WORKERS
 from paddleseg_u2net.preparation.splits import PARTS
+from paddleseg_u2net.processes import MOST_WORKERS
+from paddleseg_u2net.runtime import cores
 
 _CODINGS = ("auto", "index", "binary", "soft", "alpha", "instance")
 _CLASSES_SHOWN, _BAD_SHOWN = 40, 20
@@ -172,7 +172,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--resplit", action="store_true", help="divide anew what the source has divided")
     add("--copy", action="store_true", help="copy image files instead of linking them")
     add("--skip_bad", action="store_true", help="leave out images that cannot be used")
-    add("--workers", type=int, default=min(os.cpu_count() or 1, MOST_WORKERS), metavar="N",
+    add("--workers", type=int, default=min(cores(), MOST_WORKERS), metavar="N",
         help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
 
 

@@ -17,18 +17,21 @@ import re
 from collections import Counter
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from paddleseg_u2net import __version__
 from paddleseg_u2net.annotations.record import Collection, Record
 from paddleseg_u2net.files import atomic_dir, recover_dir, write_text
-from paddleseg_u2net.preparation.parallel import mapped
 from paddleseg_u2net.preparation.placed import Bad, Placed, Placer, usable
 from paddleseg_u2net.preparation.splits import PARTS, Item, split
 from paddleseg_u2net.preparation.train_yaml import CONFIGS, train_yaml
+from paddleseg_u2net.processes import in_chunks, mapped
 
 _SHOWN = 20
+# Images that one process takes at a time: also what is still done after an interruption.
+_CHUNK = 8
 _BAD_LIST = "# Images that could not be imported, and why.\n"
 
 
@@ -285,14 +288,20 @@ def _placed(
     placed: List[Placed] = []
     bad: List[Bad] = []
     # Closed before the folder is deleted, whatever happens: or processes would go on writing there.
-    with closing(mapped(placer, records, workers)) as outcomes:
-        for outcome in outcomes:
-            if isinstance(outcome, Bad):
-                bad.append(outcome)
-            else:
-                placed.append(outcome)
-            progress(1)
+    work = partial(_place, placer)
+    with closing(mapped(work, in_chunks(records, _CHUNK), workers)) as answers:
+        for outcomes in answers:
+            for outcome in outcomes:
+                if isinstance(outcome, Bad):
+                    bad.append(outcome)
+                else:
+                    placed.append(outcome)
+            progress(len(outcomes))
     return placed, bad
+
+
+def _place(placer: Placer, records: Sequence[Record]) -> List[Union[Placed, Bad]]:
+    return [placer(record) for record in records]
 
 
 def _refuse(bad: Sequence[Bad], good: int, root: Path, skip_bad: bool) -> None:

@@ -18,8 +18,6 @@ from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, files_below, read
 from paddleseg_u2net.preparation.error import PreparationError
 
 _SAMPLES = 3
-# macOS puts a second tree into archives, of files that only look like pictures.
-_NOT_DATA = "__MACOSX"
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _JPEG = (".jpg", ".jpeg")
 
@@ -49,7 +47,7 @@ def find_part(tree: Path, split: Split, others: Sequence[Split], where: str) -> 
     Raises:
         PreparationError: they are not there, or there are several.
     """
-    pictures = [file for file in data_files(tree) if file.suffix.lower() in IMAGE_SUFFIXES]
+    pictures = [file for file in files_below(tree) if file.suffix.lower() in IMAGE_SUFFIXES]
     parts = _by_names(pictures, tree, split) or _by_content(pictures, split, others)
     if not parts:
         raise PreparationError(
@@ -76,7 +74,7 @@ def find_lists(tree: Path, row: Row, where: str) -> Dict[str, Path]:
     """
     wanted = {part: (split.list_file, *split.lists_as) for part, split in row.splits.items()}
     folders: Dict[Path, Dict[str, Path]] = {}
-    for file in data_files(tree):
+    for file in files_below(tree):
         for part, names in wanted.items():
             if file.name in names:
                 folders.setdefault(file.parent, {})[part] = file
@@ -95,7 +93,7 @@ def find_project(tree: Path, where: str) -> Path:
     Raises:
         PreparationError: there is none, or more than one.
     """
-    projects = [file.parent for file in data_files(tree) if file.name == "meta.json"]
+    projects = [file.parent for file in files_below(tree) if file.name == "meta.json"]
     projects = [folder for folder in projects if any(folder.glob("*/ann"))]
     if len(projects) == 1:
         return projects[0]
@@ -106,16 +104,11 @@ def find_project(tree: Path, where: str) -> Path:
     )
 
 
-def data_files(tree: Path) -> Iterable[Path]:
-    """The files of a tree, without hidden ones and those of macOS."""
-    return (file for file in files_below(tree) if _NOT_DATA not in file.relative_to(tree).parts)
-
-
 def describe(tree: Path) -> str:
     """Which folders hold how many files, in short."""
     counts: Dict[Path, int] = {}
     packed = []
-    for file in data_files(tree):
+    for file in files_below(tree):
         counts[file.parent] = counts.get(file.parent, 0) + 1
         if file.suffix.lower() in _ARCHIVES:
             packed.append(file.name)

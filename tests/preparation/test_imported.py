@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -584,42 +583,3 @@ def test_leftovers_of_a_killed_process_are_taken_away(drawings, root):
     (root.parent / f".mine.tmp-{child.pid}-abc").mkdir(parents=True)
     write(drawings, root, ABOUT)
     assert left(root.parent) == ["mine"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="asks for processes as POSIX has them")
-def test_a_killed_parent_takes_its_processes_along(tmp_path):
-    program = f"""
-import sys, time
-sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
-from paddleseg_u2net.preparation.parallel import mapped
-from test_imported import own_number
-if __name__ == "__main__":
-    for number in mapped(own_number, [0] * 16, 2):
-        print(number, flush=True)
-        time.sleep(60)
-"""
-    script = tmp_path / "run.py"
-    script.write_text(program)
-    child = subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    pid = int(child.stdout.readline())
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-            stat = Path(f"/proc/{pid}/stat")
-            if stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-                return  # ended, and nobody asked for its exit code
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    raise AssertionError("the worker process outlived its parent")
-
-
-def own_number(_):
-    return os.getpid()

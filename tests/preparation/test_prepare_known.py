@@ -232,6 +232,13 @@ def test_the_same_twice_is_refused(tmp_path, table):
             [zipped(tmp_path / "two.zip", files)])  # fmt: skip
 
 
+@pytest.mark.parametrize("sample", ["a sample", "z sample"])
+def test_of_a_copy_and_a_sample_of_it_the_copy_is_taken(sample, tmp_path, table):
+    files = published.pairs(f"{sample}/images", f"{sample}/ground_truth_mask", list("12"))
+    files.update(published.pairs("m/images", "m/ground_truth_mask", list("1234")))
+    assert made("ecssd", tmp_path, [zipped(tmp_path / "two.zip", files)]).parts == {"val": 4}
+
+
 # ---------------------------------------------------------------- masks
 
 
