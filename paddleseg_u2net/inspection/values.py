@@ -70,12 +70,13 @@ class Reader:
 
     def content(self, found: Values) -> Content:
         """What a mask with these values holds."""
-        values, counts = found.arrays()
-        labels = [self.label(int(value), found.sixteen_bit) for value in values]
-        shares = counts / counts.sum(dtype=np.int64)
+        values, counts = (array.tolist() for array in found.arrays())
+        labels = [self.label(value, found.sixteen_bit) for value in values]
+        total = sum(counts)
+        shares = [count / total for count in counts]
         pixels: Dict[int, float] = {}
         ignored = strange = 0.0
-        for label, share in zip(labels, shares.tolist()):
+        for label, share in zip(labels, shares):
             if label is None:
                 strange += share
             elif label == self.ignore_index and self.coding != "soft":
@@ -91,20 +92,23 @@ class Reader:
         return Content(
             {label: share / counted for label, share in sorted(pixels.items())},
             ignored,
-            [int(value) for value, label in zip(values, labels) if label is None],
+            [value for value, label in zip(values, labels) if label is None],
             strange,
             between if self.coding in ("soft", "binary") else 0.0,
             near,
         )
 
 
-def _between(values: np.ndarray, shares: np.ndarray, top: int) -> Tuple[float, float]:
+def _between(values: List[int], shares: List[float], top: int) -> Tuple[float, float]:
     """Share of pixels that are neither 0 nor top; which part of them is near to one of them."""
-    inside = (values > 0) & (values < top)
-    between = float(shares[inside].sum())
     margin = _NEAR * (257 if top == 65535 else 1)
-    near = inside & ((values <= margin) | (values >= top - margin))
-    return between, float(shares[near].sum()) / between if between else 0.0
+    between = near = 0.0
+    for value, share in zip(values, shares):
+        if 0 < value < top:
+            between += share
+            if value <= margin or value >= top - margin:
+                near += share
+    return between, near / between if between else 0.0
 
 
 def coding_of(
