@@ -67,7 +67,7 @@ def _listing() -> List[str]:
     lines = [f"{'NAME':<20}{'PAIRS':<26}{'DOWNLOAD':<12}{'FETCHED':<10}LICENCE"]
     for name, row in TABLE.items():
         parts = " ".join(f"{part} {split.pairs}" for part, split in row.splits.items())
-        size = f"{row.megabytes} MB" if row.megabytes else "unknown"
+        size = f"~{row.megabytes} MB" if row.megabytes else "unknown"
         how = "yes" if row.fetchable else "by hand"
         lines.append(f"{name:<20}{parts:<26}{size:<12}{how:<10}{row.licence or 'none is stated'}")
     return lines

@@ -50,7 +50,7 @@ class Row(NamedTuple):
         pool: Where the authors give no parts: all of it. The hash of a name decides its part.
         val_share: The share of the pool that is for validation.
         homepage, licence, cite, by_hand: for people. An empty licence: none is stated.
-        megabytes: Size of the archives, 0 if nobody states it.
+        megabytes: Size of the archives, about, 0 if nobody states it.
     """
 
     title: str
@@ -133,6 +133,7 @@ TABLE: Dict[str, Row] = {
         licence="all rights reserved by the authors; the images are from ImageNet and SUN",
         cite="Wang, Lu, Wang, Feng, Wang, Yin, Ruan. Learning to Detect Salient Objects with "
         "Image-level Supervision. CVPR 2017.",
+        megabytes=340,
     ),
     "ecssd": Row(
         "ECSSD (Yan et al. 2013)",
@@ -160,6 +161,7 @@ TABLE: Dict[str, Row] = {
         homepage=f"{_DUT}/dut-omron/",
         cite="Yang, Zhang, Lu, Ruan, Yang. Saliency Detection via Graph-Based Manifold Ranking. "
         "CVPR 2013.",
+        megabytes=110,
     ),
     "hku_is": Row(
         "HKU-IS (Li and Yu 2015)",
@@ -169,6 +171,7 @@ TABLE: Dict[str, Row] = {
         homepage="https://i.cs.hku.hk/~gbli/deep_saliency.html",
         cite="Li, Yu. Visual Saliency Based on Multiscale Deep Features. CVPR 2015.",
         by_hand="HKU-IS.rar, by the links of the page to Google Drive or Baidu",
+        megabytes=900,
     ),
     "pascal_s": Row(
         "PASCAL-S (Li et al. 2014)",
@@ -186,6 +189,7 @@ TABLE: Dict[str, Row] = {
         homepage="http://cbs.ic.gatech.edu/salobj/",
         licence="none is stated; the images are from PASCAL VOC 2010",
         cite="Li, Hou, Koch, Rehg, Yuille. The Secrets of Salient Object Segmentation. CVPR 2014.",
+        megabytes=175,
     ),
     "sod": Row(
         "SOD (Movahedi and Elder 2010)",

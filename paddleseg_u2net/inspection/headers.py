@@ -15,6 +15,7 @@ from PIL import Image
 # Markers of JPEG frames: all of SOF0 .. SOF15 but DHT, JPG and DAC.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
+_LONG_HEAD = 1 << 17
 _PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey", 6: "RGB"}
 _PILLOW_COLOURS = {"1": "grey", "L": "grey", "LA": "grey", "P": "palette", "PA": "palette"}
 _OF_SUFFIX = {
@@ -62,6 +63,9 @@ def read_header(head: bytes, stream: Any) -> Header:
         header = Header()
         if head.startswith(b"\xff\xd8"):
             header = _jpeg(head)
+            if not header.format:  # previews and profiles stand before the frame
+                stream.seek(0)
+                header = _jpeg(stream.read(_LONG_HEAD))
         elif head.startswith(b"\x89PNG\r\n\x1a\n"):
             header = _png(head)
         if header.format:

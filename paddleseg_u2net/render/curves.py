@@ -1,22 +1,19 @@
 """Curves of several methods in one figure, for papers: PNG, and PDF with letters as letters.
 
 Only Matplotlib's objects are used, never ``pyplot``: no display is needed and no figure is kept.
-Matplotlib reads its settings from one table of the whole process; a lock lets threads in one by
-one, and the table is as before afterwards.
 """
 
 from __future__ import annotations
 
 import io
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from paddleseg_u2net import files
+from paddleseg_u2net.render.house_style import house_settings, plain
 from paddleseg_u2net.render.tables import one_line
 
 if TYPE_CHECKING:
@@ -28,16 +25,6 @@ __all__ = ["Curve", "Panel", "as_png", "draw", "save"]
 # Universal Design"; their yellow is left out, for it is too pale for a line on white.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STROKES: Tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.5)), (0, (6, 2, 1.2, 2)))
-
-_SETTINGS: Dict[str, Any] = {
-    "font.family": ["DejaVu Sans"],  # the one that Matplotlib brings
-    "font.size": 9.0,
-    "axes.unicode_minus": True,
-    "pdf.fonttype": 42,  # TrueType; publishers refuse Matplotlib's own choice, Type 3
-    "pdf.use14corefonts": False,
-    "text.usetex": False,
-}
-_lock = threading.RLock()
 
 # Inches.
 _PLOT_WIDTH, _PLOT_HEIGHT = 2.9, 2.5
@@ -96,7 +83,7 @@ def draw(panels: Sequence[Panel]) -> Figure:
             _check(curve, panel)
     labels = list(dict.fromkeys(curve.label for panel in panels for curve in panel.curves))
     looks = {label: _look(number) for number, label in enumerate(labels)}
-    with _house_settings():
+    with house_settings():
         return _drawn(panels, looks)
 
 
@@ -128,28 +115,9 @@ def _encoded(
     figure: Figure, file_format: str, metadata: Dict[str, Optional[str]], dpi: int = 300
 ) -> bytes:
     stream = io.BytesIO()
-    with _house_settings():
+    with house_settings():
         figure.savefig(stream, format=file_format, dpi=dpi, metadata=metadata)
     return stream.getvalue()
-
-
-@contextmanager
-def _house_settings() -> Iterator[None]:
-    """Matplotlib's settings as ours, for one thread at a time.
-
-    Not its ``rc_context``, which puts the whole table back and with it undoes what another
-    thread has set meanwhile.
-    """
-    import matplotlib
-
-    table: Any = matplotlib.rcParams
-    with _lock:
-        before = {key: table[key] for key in _SETTINGS}
-        table.update(_SETTINGS)
-        try:
-            yield
-        finally:
-            table.update(before)
 
 
 def _check(curve: Curve, panel: Panel) -> None:
@@ -163,11 +131,6 @@ def _check(curve: Curve, panel: Panel) -> None:
 def _look(number: int) -> Dict[str, Any]:
     stroke = _STROKES[number // len(_COLORS) % len(_STROKES)]
     return {"color": _COLORS[number % len(_COLORS)], "linestyle": stroke, "linewidth": 1.4}
-
-
-def _plain(text: str) -> str:
-    """Return ``text`` so that Matplotlib draws its dollar signs and reads no formula."""
-    return one_line(text).replace("$", r"\$")
 
 
 # ---------------------------------------------------------------- layout
@@ -213,7 +176,7 @@ def _text_width(label: str) -> float:
 
     if not one_line(label).strip():
         return 0.0
-    return TextPath((0, 0), _plain(label), size=_LABEL_SIZE).get_extents().x1 / 72
+    return TextPath((0, 0), plain(label), size=_LABEL_SIZE).get_extents().x1 / 72
 
 
 def _draw_panel(axes: Any, panel: Panel, looks: Dict[str, Dict[str, Any]]) -> None:
@@ -222,9 +185,9 @@ def _draw_panel(axes: Any, panel: Panel, looks: Dict[str, Dict[str, Any]]) -> No
         # A line through one point is invisible.
         lonely = np.count_nonzero(np.isfinite(x) & np.isfinite(y)) == 1
         axes.plot(x, y, marker="o" if lonely else "", markersize=4, **looks[curve.label])
-    axes.set_title(_plain(panel.title), fontsize=10)
-    axes.set_xlabel(_plain(panel.x_label))
-    axes.set_ylabel(_plain(panel.y_label))
+    axes.set_title(plain(panel.title), fontsize=10)
+    axes.set_xlabel(plain(panel.x_label))
+    axes.set_ylabel(plain(panel.y_label))
     if panel.x_limits is not None:
         axes.set_xlim(*panel.x_limits)
     if panel.y_limits is not None:
@@ -250,4 +213,4 @@ def _add_legend(owner: Any, looks: Dict[str, Dict[str, Any]], **how: Any) -> Non
         **how,
     )
     for text, label in zip(legend.get_texts(), looks):
-        text.set_text(_plain(label))
+        text.set_text(plain(label))

@@ -11,6 +11,7 @@ from typing import Any, List, Tuple
 import numpy as np
 
 from paddleseg_u2net.render import curves
+from paddleseg_u2net.render.house_style import house_settings, plain
 
 __all__ = ["as_png"]
 
@@ -46,7 +47,7 @@ def as_png(sizes: np.ndarray, foreground: np.ndarray, centre: np.ndarray, title:
     _check(sizes, foreground, centre)
     from matplotlib.figure import Figure
 
-    with curves._house_settings():
+    with house_settings():
         figure = Figure(figsize=_INCHES, facecolor="white")
         figure.suptitle(_writable(title), x=0.065, y=0.975, ha="left", va="top", fontsize=12)
         axes = figure.subplots(2, 2)
@@ -83,7 +84,7 @@ def _writable(text: str) -> str:
     from matplotlib.font_manager import findfont, get_font
 
     known = get_font(findfont("DejaVu Sans")).get_charmap()
-    return curves._plain("".join(c if ord(c) in known or c.isspace() else "\u25a1" for c in text))
+    return plain("".join(c if ord(c) in known or c.isspace() else "\u25a1" for c in text))
 
 
 # ---------------------------------------------------------------- panels

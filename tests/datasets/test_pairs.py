@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
+from paddleseg_u2net.datasets.pairs import (
+    Pair,
+    PairingError,
+    from_folders,
+    from_list,
+    look_through_folders,
+    look_through_list,
+    share,
+)
 
 
 def files(root, *names):
@@ -266,3 +274,40 @@ def test_a_share_that_leaves_nothing_to_train_on_is_an_error():
     for count, part in ((1, 0.1), (2, 0.9), (0, 0.5)):
         with pytest.raises(PairingError, match=f"val_share: {part} of {count} pairs"):
             share(many(count), part)
+
+
+# ---------------------------------------------------------------- problems told, not raised
+
+
+def told(problems):
+    return [(problem.kind, [file.name for file in problem.files]) for problem in problems]
+
+
+def test_a_list_with_faults_gives_its_sound_pairs_and_the_faults(tmp_path):
+    files(tmp_path, "a.jpg", "b.jpg", "a.png", "b.png")
+    path = tmp_path / "list.txt"
+    path.write_text("a.jpg a.png\na.jpg\ngone.jpg a.png\na.jpg b.png\nb.jpg b.png\n")
+    pairs, problems = look_through_list(path, tmp_path)
+    assert [pair.name for pair in pairs] == ["a.jpg", "b.jpg"]
+    assert told(problems) == [("line", []), ("missing", ["gone.jpg"]), ("repeated", ["a.jpg"])]
+    for number, problem in zip((2, 3, 4), problems):
+        assert f"list.txt:{number}: " in problem.message
+
+
+def test_folders_with_faults_give_their_sound_pairs_and_the_faults(tmp_path):
+    files(tmp_path, "images/a.jpg", "images/b.jpg", "images/d.jpg", "images/d.png", "masks/d.png")
+    files(tmp_path, "masks/a.png", "masks/c.png")
+    pairs, problems = look_through_folders(tmp_path / "images", tmp_path / "masks")
+    assert [pair.name for pair in pairs] == ["a.jpg"]
+    assert told(problems) == [
+        ("same_name", ["d.jpg", "d.png"]),
+        ("no_mask", ["b.jpg"]),
+        ("no_image", ["c.png"]),
+    ]
+
+
+def test_sound_lists_and_folders_have_no_problems(tmp_path):
+    files(tmp_path, "images/a.jpg", "masks/a.png")
+    assert look_through_folders(tmp_path / "images", tmp_path / "masks")[1] == []
+    (tmp_path / "list.txt").write_text("images/a.jpg masks/a.png\n")
+    assert look_through_list(tmp_path / "list.txt", tmp_path)[1] == []

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.render.curves import Curve, Panel, _house_settings, _look, as_png, draw, save
+from paddleseg_u2net.render.curves import Curve, Panel, _look, as_png, draw, save
+from paddleseg_u2net.render.house_style import house_settings
 
 X = np.linspace(0, 1, 50)
 
@@ -263,7 +264,7 @@ def test_threads_do_not_disturb_each_other():
 
 
 def test_one_thread_at_a_time_has_the_settings():
-    with _house_settings():
+    with house_settings():
         thread = threading.Thread(target=draw, args=([panel("a")],))
         thread.start()
         thread.join(0.3)
