@@ -26,7 +26,8 @@ runtimes: $(STAMP)
 		"openvino==$(OPENVINO)" \
 		"numpy$(NUMPY)" numba
 	# Without its requirements: its metrics need none of them but Numba.
-	$(BIN)/python -m pip install --quiet --no-deps "pysaliency==$(PYSALIENCY)"
+	$(BIN)/python -m pip install --quiet --no-deps "pysaliency==$(PYSALIENCY)" \
+		"pycocotools==$(PYCOCOTOOLS)"
 
 quickstart: $(STAMP)
 	$(BIN)/python -m paddleseg_u2net quickstart

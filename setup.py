@@ -42,12 +42,16 @@ setup(
         # Engines that are faster than Paddle on a CPU; --backend names one of them.
         "onnxruntime": ["onnx", "onnxruntime"],
         "openvino": ["onnx", "openvino"],
+        # RAR archives of data sets; a tool such as unrar or 7z is needed too.
+        "rar": ["rarfile"],
         "dev": [
             "hypothesis",
             "onnx",
             "safetensors",
             f"mypy=={VERSIONS['MYPY']}; python_version >= '3.10'",
             "pytest",
+            "pytest-xdist",
+            "rarfile",
             f"ruff=={VERSIONS['RUFF']}",
             "scikit-image",  # PySODMetrics needs it
             "scipy",

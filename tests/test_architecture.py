@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "paddleseg_u2net"
 
 # From the ground up; a room may import the rooms of earlier lines only.
 STOREYS = [
-    {"architecture", "files", "processes", "runtime"},
-    {"download", "archives"},
+    {"architecture", "files", "runtime"},
+    {"download", "archives", "processes"},
     {"images", "registry", "metrics"},
     {"weights", "annotations"},
     {"datasets", "models", "losses", "inference", "render"},

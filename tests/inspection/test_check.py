@@ -122,6 +122,14 @@ def test_a_mask_of_classes_among_masks_of_255_is_found(sound):
     assert finding.kind == "values" and finding.files[0].endswith("c.png")
 
 
+def test_a_mask_of_255_among_masks_of_classes_is_found(sound):
+    """Where 255 counts nowhere, it could be read as a class mask without any foreground."""
+    for name in "abd":
+        saved(sound / f"masks/{name}.png", blob(top=1))
+    finding = only(checked(folder(sound)))
+    assert finding.kind == "values" and finding.files[0].endswith("c.png")
+
+
 def test_masks_without_a_meaning_are_one_error(sound):
     for name in "abcd":
         saved(sound / f"masks/{name}.png", blob(top=7))
