@@ -21,9 +21,9 @@ from PIL import Image
 from paddleseg_u2net.datasets.drawn import draw_pair
 from paddleseg_u2net.images import read_image, read_mask
 from paddleseg_u2net.inspection.check import Settings, check
-from paddleseg_u2net.inspection.look import Task, look
+from paddleseg_u2net.inspection.look import CHUNK, Task, look
 from paddleseg_u2net.inspection.parts import Part, of_folders
-from paddleseg_u2net.inspection.processes import mapped
+from paddleseg_u2net.processes import in_chunks, mapped
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = {
@@ -34,7 +34,7 @@ SETS = {
 LEAST_PAIRS = 250
 
 
-def _decode(pairs, _):
+def _decode(pairs):
     for pair in pairs:
         read_image(pair.image)
         read_mask(pair.mask)
@@ -42,7 +42,7 @@ def _decode(pairs, _):
 
 
 def _decoded(part, workers):
-    assert sum(mapped(_decode, part.pairs, None, workers)) == len(part.pairs)
+    assert sum(mapped(_decode, in_chunks(part.pairs, CHUNK), workers)) == len(part.pairs)
 
 
 def _checked(part, workers):

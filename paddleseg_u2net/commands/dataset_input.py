@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any, List, NamedTuple
 
@@ -13,7 +12,8 @@ from paddleseg_u2net.datasets.masks import MaskError, check_coding
 from paddleseg_u2net.inspection import parts as of
 from paddleseg_u2net.inspection.check import Settings
 from paddleseg_u2net.inspection.parts import Part
-from paddleseg_u2net.inspection.processes import MOST_WORKERS
+from paddleseg_u2net.processes import MOST_WORKERS
+from paddleseg_u2net.runtime import cores
 
 _FOLDERS = ("images", "masks", "val_images", "val_masks")
 _SAID_BY_CONFIG = ("num_classes", "ignore_index", "mask_values", "size")
@@ -43,7 +43,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     what("--mask_values", metavar="CODING", help="auto, index, binary, soft, or a table such as "
         "'{0: 0, 255: 1}'; default: auto")  # fmt: skip
     what("--size", type=int, nargs=2, metavar=("W", "H"), help="network's input; default: 320 320")
-    parser.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, MOST_WORKERS),
+    parser.add_argument("--workers", type=int, default=min(cores(), MOST_WORKERS),
         metavar="N", help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
 
 

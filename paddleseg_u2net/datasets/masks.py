@@ -16,7 +16,7 @@ With 2 classes or more: class numbers and ``ignore_index`` are *index*; nothing 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterable, Mapping, Set, Union
+from typing import Iterable, Mapping, Sequence, Set, TypeVar, Union
 
 import cv2
 import numpy as np
@@ -25,10 +25,18 @@ Coding = Union[str, Mapping[int, int]]
 CODINGS = ("index", "binary", "soft")
 # Class numbers in the wild stay below this; a soft edge has values above it.
 _HIGHEST_LIKELY_CLASS = 32
+_LOOKED_AT = 64
+
+Item = TypeVar("Item")
 
 
 class MaskError(ValueError):
     """A mask cannot be used; the message names the file or the key, and the repair."""
+
+
+def spread(items: Sequence[Item]) -> Sequence[Item]:
+    """Up to 64, evenly spread: those that are looked at to recognise the coding of all."""
+    return items[:: max(1, len(items) // _LOOKED_AT)][:_LOOKED_AT]
 
 
 def recognise(values: Iterable[int], num_classes: int, ignore_index: int, where: str) -> str:

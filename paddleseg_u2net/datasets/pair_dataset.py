@@ -13,13 +13,11 @@ import numpy as np
 from paddleseg_u2net.datasets.cache import PairCache, Settings, read_settings
 from paddleseg_u2net.datasets.cache_entry import Prepared, encode
 from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning, one_size
-from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, recognise
+from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, recognise, spread
 from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
+from paddleseg_u2net.datasets.place import Place, place_of
 from paddleseg_u2net.datasets.table import TABLE
 from paddleseg_u2net.images import ImageError, image_size, read_image, read_mask
-
-# Masks that are looked at to recognise the coding; every one is checked against it when read.
-_LOOKED_AT = 64
 
 
 class PairDataset:
@@ -90,8 +88,8 @@ class PairDataset:
         self.classes = TABLE[name].classes if name in TABLE else ()
 
         lists = {"train": train_path, "val": val_path, "test": test_path}
-        root = self._root(name, dataset_root)
-        pairs = self._pairs(root, lists[mode], images, masks, separator)
+        place = place_of(mode, name, dataset_root, lists[mode], images, masks)
+        pairs = self._find(place, separator)
         if val_share:
             if not 0 < val_share < 1:
                 raise PairingError(f"val_share: expected a share between 0 and 1, got {val_share}")
@@ -102,58 +100,13 @@ class PairDataset:
         self._fixed: List[str] = fixed_beginning(self.transforms) if settings else []
         self._cache = self._open_cache(settings) if settings else None
 
-    def _root(self, name: Optional[str], dataset_root: Optional[str]) -> Path:
-        if name is not None and name not in TABLE:
-            raise PairingError(f"name: expected one of {', '.join(TABLE)}, got {name!r}")
-        root = Path(dataset_root or (f"data/{name}" if name else "."))
-        if not root.is_dir():
-            bring = (
-                f"; `python benchmark_data_prepare/prepare.py {name}` fetches and prepares it "
-                "(or with --archive FILES, or --source FOLDER for an unpacked copy)"
-                if name
-                else ""
-            )
-            raise PairingError(
-                f"{root}: expected the data set's folder, found none{bring}; the key "
-                f"{self.mode}_dataset.dataset_root points elsewhere"
-            )
-        return root
-
-    def _pairs(
-        self,
-        root: Path,
-        list_path: Optional[str],
-        images: Optional[str],
-        masks: Optional[str],
-        separator: Optional[str],
-    ) -> List[Pair]:
-        if list_path is None and images is None and masks is None and self.name is not None:
-            splits = TABLE[self.name].splits
-            if self.mode not in splits:
-                raise PairingError(
-                    f"name: {self.name} has no {self.mode} part, only {', '.join(splits)}"
-                )
-            split = splits[self.mode]
-            # A list says more than folders: it may leave pairs out. But not everyone has it.
-            if split.list_file and ((root / split.list_file).is_file() or not split.images):
-                list_path = split.list_file
-            else:
-                images, masks = split.images, split.masks
-        if list_path:
-            # As in PaddleSeg a list may also be given relative to the working folder.
-            candidates = [root / list_path, Path(list_path)]
-            path = next((path for path in candidates if path.is_file()), candidates[0])
-            return from_list(path, root, separator)
-        if images and masks:
-            return from_folders(root / images, root / masks)
-        raise PairingError(
-            f"{self.mode}_dataset: expected name, or {self.mode}_path (a list file), or both "
-            "images and masks (folders); got none of these"
-        )
+    def _find(self, place: Place, separator: Optional[str]) -> List[Pair]:
+        if place.list_file is not None:
+            return from_list(place.list_file, place.root, separator)
+        return from_folders(place.images, place.masks)
 
     def _recognise(self) -> str:
-        step = max(1, len(self.pairs) // _LOOKED_AT)
-        looked_at = self.pairs[::step][:_LOOKED_AT]
+        looked_at = spread(self.pairs)
         values = {int(value) for pair in looked_at for value in np.unique(read_mask(pair.mask))}
         if values == {0}:  # all black: look on for one that is not
             rest = (np.unique(read_mask(pair.mask)) for pair in self.pairs)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -20,10 +21,13 @@ from paddleseg_u2net.datasets.pairs import Pair
 from paddleseg_u2net.images import read_image, read_mask
 from paddleseg_u2net.inspection.fingerprints import Fingerprint, fingerprint
 from paddleseg_u2net.inspection.headers import Header, read_header
-from paddleseg_u2net.inspection.processes import mapped
+from paddleseg_u2net.processes import in_chunks, mapped
 
 Shape = Tuple[int, int]  # height, width
 
+# Pairs that a process takes at a time: few enough that all end at nearly the same time, enough that
+# sending costs nothing beside decoding.
+CHUNK = 16
 PLACES = 64  # rows and columns of the map of places
 _SAMPLED = 4 * PLACES
 _HEAD = 4096
@@ -125,7 +129,8 @@ def look(
     """
     result = Look()
     known: Dict[Any, Any] = {}
-    for facts, places in mapped(look_at_chunk, pairs, task, workers):
+    work = partial(look_at_chunk, task=task)
+    for facts, places in mapped(work, in_chunks(pairs, CHUNK), workers):
         result.facts += [_shared(item, known) for item in facts]
         for value, added in places.items():
             if value in result.places:

@@ -14,7 +14,7 @@ from paddleseg_u2net.datasets.pairs import (
     look_through_list,
     share,
 )
-from paddleseg_u2net.datasets.table import TABLE
+from paddleseg_u2net.datasets.place import place_of
 
 _LIST = "_list.txt"
 _USUAL = ("train", "val", "test")
@@ -82,37 +82,13 @@ def of_settings(mode: str, settings: Mapping[str, Any]) -> Part:
     Raises:
         PairingError: the settings name no pairs, or lists or folders cannot be used at all.
     """
-    name = settings.get("name")
-    if name is not None and name not in TABLE:
-        raise PairingError(f"name: expected one of {', '.join(TABLE)}, got {name!r}")
-    root = Path(settings.get("dataset_root") or (f"data/{name}" if name else "."))
-    if not root.is_dir():
-        raise PairingError(
-            f"{root}: expected the data set's folder, found none; the key "
-            f"{mode}_dataset.dataset_root points elsewhere"
-        )
-    list_path, images, masks = (settings.get(key) for key in (f"{mode}_path", "images", "masks"))
-    if name is not None and not (list_path or images or masks):
-        split = TABLE[name].splits.get(mode)
-        if split is None:
-            raise PairingError(f"name: {name} has no {mode} part")
-        # As there: the list counts where it is there, else the folders.
-        if split.list_file and ((root / split.list_file).is_file() or not split.images):
-            list_path = split.list_file
-        else:
-            images, masks = split.images, split.masks
-    if list_path:
-        # As in PaddleSeg a list may also be given relative to the working folder.
-        candidates = [root / list_path, Path(list_path)]
-        path = next((path for path in candidates if path.is_file()), candidates[0])
-        part = Part(mode, *look_through_list(path, root, settings.get("separator")), root=root)
-    elif images and masks:
-        part = of_folders(mode, root / images, root / masks)
+    given = {key: settings.get(key) for key in ("name", "dataset_root", "images", "masks")}
+    place = place_of(mode, list_path=settings.get(f"{mode}_path"), **given)
+    if place.list_file is None:
+        part = of_folders(mode, place.images, place.masks)
     else:
-        raise PairingError(
-            f"{mode}_dataset: expected name, or {mode}_path (a list file), or both images and "
-            "masks (folders); got none of these"
-        )
+        found = look_through_list(place.list_file, place.root, settings.get("separator"))
+        part = Part(mode, *found, root=place.root)
     part.mask_values = settings.get("mask_values", "auto")
     part.resizes = settings.get("mismatched_masks") == "resize"
     if settings.get("val_share"):

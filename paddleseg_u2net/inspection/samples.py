@@ -10,8 +10,10 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 import numpy as np
 
 from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
-from paddleseg_u2net.datasets.masks import decode, recognise
-from paddleseg_u2net.images import ImageError, find_images, read_mask
+from paddleseg_u2net.datasets.masks import decode, recognise, spread
+from paddleseg_u2net.datasets.pairs import look_through_folders
+from paddleseg_u2net.datasets.place import Place
+from paddleseg_u2net.images import ImageError, read_mask
 from paddleseg_u2net.render.samples import Cell, class_colors, fitted, masked
 
 __all__ = [
@@ -29,8 +31,8 @@ __all__ = [
 
 ORDERS = ("random", "name", "foreground")
 
-# Masks that are looked at to recognise the coding, and to order by foreground: enough for both.
-_LOOKED_AT, _ORDERED = 64, 1000
+# Masks that are looked at to order by foreground.
+_ORDERED = 1000
 _THREADS = 4
 _MOST_CLASSES = 255
 
@@ -58,7 +60,7 @@ class FolderDataset(ListDataset):
         **arguments: As for ``PairDataset``.
 
     Attributes:
-        unpaired: Messages, one for each folder that has files without a partner.
+        unpaired: Messages on the files that are left out.
 
     Raises:
         PairingError: no image has a mask.
@@ -70,44 +72,15 @@ class FolderDataset(ListDataset):
     def __init__(self, images: Path, masks: Path, **arguments: Any) -> None:
         super().__init__(dataset_root=".", images=str(images), masks=str(masks), **arguments)
 
-    def _pairs(
-        self,
-        root: Path,
-        list_path: Optional[str],
-        images: Optional[str],
-        masks: Optional[str],
-        separator: Optional[str],
-    ) -> List[Pair]:
-        folders = Path(images or ""), Path(masks or "")
-        self.unpaired = []
-        found = [self._by_name(folder) for folder in folders]
-        for number, (what, partner) in enumerate((("image", "mask"), ("mask", "image"))):
-            alone = sorted(set(found[number]) - set(found[1 - number]))
-            if alone:
-                self.unpaired.append(
-                    f"{folders[number]}: {len(alone)} of {len(found[number])} {what}s have no "
-                    f"{partner}, such as {', '.join(found[number][n].name for n in alone[:3])}"
-                )
-        both = sorted(set(found[0]) & set(found[1]))
-        if not both:
+    def _find(self, place: Place, separator: Optional[str]) -> List[Pair]:
+        pairs, problems = look_through_folders(place.images, place.masks)
+        self.unpaired = [problem.message for problem in problems]
+        if not pairs:
             raise PairingError(
-                f"{folders[0]} and {folders[1]}: expected files of the same name but for the "
-                "suffix, found none; " + "; ".join(self.unpaired or ["both folders hold no images"])
+                f"{place.images} and {place.masks}: expected files of the same name but for the "
+                "suffix, found none"
             )
-        return [
-            Pair(found[0][n], found[1][n], found[0][n].relative_to(folders[0]).as_posix())
-            for n in both
-        ]
-
-    def _by_name(self, folder: Path) -> Dict[str, Path]:
-        found: Dict[str, Path] = {}
-        for path in find_images(folder):
-            first = found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
-            if first != path:
-                self.unpaired.append(
-                    f"{path}: {first.name} has the same name but for the suffix and was taken"
-                )
-        return found
+        return pairs
 
 
 def recognise_some(dataset: PairDataset) -> str:
@@ -118,8 +91,7 @@ def recognise_some(dataset: PairDataset) -> str:
     """
     values: Set[int] = set()
     pairs = dataset.pairs
-    step = max(1, len(pairs) // _LOOKED_AT)
-    looked_at = pairs[::step][:_LOOKED_AT]
+    looked_at = spread(pairs)
     for pair in looked_at:
         try:
             values.update(int(value) for value in np.unique(read_mask(pair.mask)))

@@ -8,11 +8,10 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.datasets.masks import Coding, MaskError, decode, recognise
+from paddleseg_u2net.datasets.masks import Coding, MaskError, decode, recognise, spread
 from paddleseg_u2net.inspection.look import Values
 
 # As many masks as `datasets.PairDataset` looks at to recognise the coding.
-_LOOKED_AT = 64
 # JPEG leaves values this near to those that were saved.
 _NEAR = 32
 
@@ -122,8 +121,7 @@ def coding_of(
         The coding, None where the masks have none; the complaint if they are ambiguous, else
         empty.
     """
-    step = max(1, len(masks) // _LOOKED_AT)
-    looked_at = masks[::step][:_LOOKED_AT]
+    looked_at = spread(masks)
     values = {value for _, found in looked_at for value in found.arrays()[0].tolist()}
     if values == {0}:
         rest = (set(found.arrays()[0].tolist()) for _, found in masks)

@@ -154,7 +154,7 @@ def test_broken_files_of_a_configuration(own, config, capsys):
 def test_files_without_a_partner(own, capsys):
     (own / "masks" / "1.png").unlink()
     assert show(own, *folders(own)) == 1
-    assert "1 of 3 images have no mask, such as 1.png" in capsys.readouterr().err
+    assert "images/1.png: expected its mask" in capsys.readouterr().err
     assert not is_broken(read_image(own / "sheet.png"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from PIL import Image
 from paddleseg_u2net.datasets.pairs import Pair, from_folders
 from paddleseg_u2net.images import read_image
 from paddleseg_u2net.inspection import look as module
-from paddleseg_u2net.inspection import processes
 from paddleseg_u2net.inspection.look import SOFT, Task, look
 from tests.inspection.making import add, blob, saved, texture
 
@@ -170,16 +168,6 @@ def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
     assert alone.places.keys() == together.places.keys()
     for key, shares in alone.places.items():
         np.testing.assert_array_equal(shares, together.places[key])
-
-
-def _die(chunk, task):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="processes are killed by a signal")
-def test_a_process_that_dies_is_a_clear_error():
-    with pytest.raises(ChildProcessError, match="worker processes died.*--workers"):
-        list(processes.mapped(_die, list(range(100)), None, 2))
 
 
 def test_facts_are_small_whatever_the_size_of_the_pictures(tmp_path):
