@@ -33,7 +33,7 @@ quickstart: $(STAMP)
 	$(BIN)/python -m paddleseg_u2net quickstart
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 $(TESTS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

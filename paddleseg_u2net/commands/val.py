@@ -58,7 +58,7 @@ def run(argv: List[str]) -> int:
     logger.info(f"Validating {weights}; {dataset.describe()}")
     batch_size = arguments.batch_size or config.test_batch_size()
     report = evaluate(predictor, dataset, config.report(), batch_size, arguments.num_workers, ranks)
-    for line in lines(report):
+    for line in lines(report, dataset.classes):
         logger.info(line)
     if arguments.json and ranks.is_first:
         content = {

@@ -193,8 +193,9 @@ class Config:
         key = f"{part}_dataset"
         if key not in self.tree:
             raise ConfigError(
-                f"{key}: this key is missing; it says which pairs to take. Name a configuration "
-                "that has it, such as --config configs/RGB/U2Net/u2netp_ecssd.yaml"
+                f"{key}: this key is missing; it says which pairs to take. Add it, name a "
+                "configuration that has it, such as --config configs/RGB/U2Net/u2netp_ecssd.yaml"
+                + (", or train without --do_eval" if part == "val" else "")
             )
         arguments = {"mode": part, **self.tree[key]}
         for name, value in self._shared().items():

@@ -38,6 +38,8 @@ class PairDataset:
         mismatched_masks: "error", or "resize": a mask of another size is fitted to its image.
         transforms: augmentation in training: callables on ``{"img", "label", "gt_fields",
             "trans_info"}`` as in PaddleSeg.
+        class_names: names by number, the background first, for the log and pictures; a row of the
+            table has its own.
         cache: keep pairs on disk, decoded and resized: ``8 GB``, the most that the cache's folder
             may have, or ``{limit: 8 GB, folder: /fast/disk}``. The folder is else the environment
             variable U2NET_CACHE, or ``~/.cache/paddleseg_u2net/pairs``. Nothing but the speed
@@ -69,6 +71,7 @@ class PairDataset:
         mask_values: Union[str, Dict[int, int]] = "auto",
         mismatched_masks: str = "error",
         transforms: Optional[Sequence[Callable[[Dict[str, Any]], Dict[str, Any]]]] = None,
+        class_names: Optional[Sequence[str]] = None,
         cache: Union[str, float, Dict[str, Any], None] = None,
     ) -> None:
         if mode not in ("train", "val", "test"):
@@ -85,7 +88,12 @@ class PairDataset:
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.img_channels, self.mismatched_masks = img_channels, mismatched_masks
         self.transforms = list(transforms or [])
-        self.classes = TABLE[name].classes if name in TABLE else ()
+        self.classes = tuple(class_names or (TABLE[name].classes if name in TABLE else ()))
+        if class_names is not None and len(self.classes) != max(num_classes, 2):
+            raise PairingError(
+                f"class_names: expected {max(num_classes, 2)} names, the background first, for "
+                f"num_classes {num_classes}, got {list(self.classes)}"
+            )
 
         lists = {"train": train_path, "val": val_path, "test": test_path}
         place = place_of(mode, name, dataset_root, lists[mode], images, masks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List, Optional, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -96,8 +96,11 @@ def _merged(report: MetricReport, ranks: Ranks) -> MetricReport:
     return total
 
 
-def lines(report: MetricReport) -> List[str]:
-    """The scores as PaddleSeg prints them, and those of the other families, a line each."""
+def lines(report: MetricReport, classes: Sequence[str] = ()) -> List[str]:
+    """The scores as PaddleSeg prints them, and those of the other families, a line each.
+
+    ``classes`` are names by number; of three and more they stand above the scores of classes.
+    """
     scores, values = report.compute(), report.values()
     found = []
     for family in FAMILIES:
@@ -108,6 +111,9 @@ def lines(report: MetricReport) -> List[str]:
         f"[EVAL] #Images: {scores['images']} {found[0]}",
         *(f"[EVAL] {line}" for line in found[1:]),
     ]
+    if len(classes) > 2 and "class_iou" in scores:
+        named = ", ".join(f"{number} {name}" for number, name in enumerate(classes))
+        found.append(f"[EVAL] Classes: {named}")
     found += [
         f"[EVAL] Class {name}: \n{_row(scores[key])}"
         for name, key in (

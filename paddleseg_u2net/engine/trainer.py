@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import paddle
@@ -115,8 +115,11 @@ class Trainer:
             self.save_dir / "vdl" / f"from_{self.iteration}" if self.options.use_vdl else None,
         )
         scores: Dict[str, Any] = {}
+        start = self.iteration
         try:
             for batches in self._steps(schedule, journal):
+                if self.iteration == start + 1:
+                    self._compare_size(batches[0][0].shape)
                 losses = self._step(batches)
                 journal.step(self.iteration, losses, self.optimizer.get_lr())
                 self._advance_rate(losses[0])
@@ -161,6 +164,15 @@ class Trainer:
             self.ranks.rank,
             self.ranks.size,
         )
+
+    def _compare_size(self, shape: Sequence[int]) -> None:
+        """Say so where training sees another size than validation and prediction."""
+        size = self.config.preprocess().size
+        if size is not None and tuple(shape[:1:-1]) != tuple(size):
+            logger.info(
+                f"Training sees {shape[3]}x{shape[2]} (train_dataset.transforms), validation and "
+                f"prediction {size[0]}x{size[1]} (preprocess.size)"
+            )
 
     def _steps(self, schedule: Schedule, journal: Journal) -> Iterator[List[Batch]]:
         """The batches of each step; ``self.iteration`` is its number, from 1."""
@@ -268,7 +280,7 @@ class Trainer:
             self.ranks,
         )
         scores = report.compute()
-        for line in lines(report):
+        for line in lines(report, self.val_set.classes):
             logger.info(line.replace("[EVAL]", "[EVAL] EMA") if kind else line)
         journal.evaluated(report, self.iteration, kind)
         best = self.best[kind]

@@ -474,3 +474,10 @@ def test_black_masks_do_not_decide_how_the_others_are_read(tmp_path):
     dataset = PairDataset("val", dataset_root=str(tmp_path), images="images", masks="masks")
     assert dataset.coding == "binary"
     assert (dataset.read(125)[1] == 1).all()
+
+
+def test_class_names_are_kept_and_counted(tmp_path):
+    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8))
+    assert dataset(tmp_path, class_names=["background", "cat"]).classes == ("background", "cat")
+    with pytest.raises(PairingError, match="class_names: expected 2 names.*got .'cat'"):
+        dataset(tmp_path, class_names=["cat"])

@@ -70,6 +70,25 @@ def test_log_lines_are_paddlesegs(tmp_path, tiny, log):
         assert re.search(pattern, log.text), pattern
 
 
+@pytest.mark.parametrize("size", [[32, 32], [48, 32]])
+def test_another_size_in_training_than_in_validation_is_told_once(tmp_path, tiny, log, size):
+    tiny["preprocess"]["size"] = size
+    _train(tiny, tmp_path)
+    said = "Training sees 32x32 (train_dataset.transforms), validation and prediction 48x32"
+    assert log.messages.count(f"{said} (preprocess.size)") == (size != [32, 32])
+    assert log.text.count("Training sees") == (size != [32, 32])
+
+
+def test_names_of_classes_stand_above_their_scores(tmp_path, tiny, log):
+    names = ["background", "cat", "dog"]
+    tiny["model"]["num_classes"] = 3
+    for part in ("train", "val"):
+        tiny[f"{part}_dataset"].update(class_names=names, mask_values={0: 0, 255: 1})
+    _train(tiny, tmp_path, do_eval=True)
+    place = log.messages.index("[EVAL] Classes: 0 background, 1 cat, 2 dog")
+    assert log.messages[place + 1].startswith("[EVAL] Class IoU")
+
+
 def test_the_folders_hold_what_a_resume_needs(tmp_path, tiny):
     _train(tiny, tmp_path, do_eval=True, use_ema=True, save_interval=1, keep_checkpoint_max=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
