@@ -9,7 +9,13 @@ from paddleseg_u2net.annotations.record import AnnotationError
 
 BACKGROUND = "background"
 IGNORE = 255
+_BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
 _MOST = 254
+
+
+def is_background(name: str) -> bool:
+    """Whether a name in a source means the background."""
+    return name.strip().lower() in _BACKGROUNDS
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,8 @@ class Classes:
 
     Attributes:
         chosen: New name -> names in the source that become it, the first new name number 1 and so
-            on. None: every class of the source under its own name, in the source's order.
+            on. None: every class of the source under its own name, in the source's order, but for
+            its background.
         ignored: Names in the source whose area counts nowhere (255 in masks).
     """
 
@@ -31,7 +38,7 @@ class Classes:
         """Number the classes that a source has.
 
         Args:
-            found: Names in the source, without its background.
+            found: Names in the source; those of a background are number 0 unless chosen.
             where: The source, for messages.
 
         Returns:
@@ -42,10 +49,11 @@ class Classes:
             AnnotationError: a chosen name is not in the source or stands twice, or there are no
                 classes or more than 254.
         """
+        background = {name: 0 for name in found if is_background(name)}
         ignored = dict.fromkeys(self.ignored, IGNORE)
         chosen = self.chosen
         if chosen is None:
-            chosen = {name: (name,) for name in found if name not in ignored}
+            chosen = {n: (n,) for n in found if n not in ignored and n not in background}
         asked = [name for names in chosen.values() for name in names] + list(ignored)
         missing = [name for name in asked if name not in found]
         if missing or len(set(asked)) < len(asked):
@@ -59,7 +67,7 @@ class Classes:
                 f"{where}: expected 1 to {_MOST} classes beside the background, got {len(chosen)}; "
                 "choose some with --classes"
             )
-        numbers = dict(ignored)
+        numbers = {**background, **ignored}
         for number, names in enumerate(chosen.values(), start=1):
             numbers.update(dict.fromkeys(names, number))
         left_out = [name for name in found if name not in numbers]

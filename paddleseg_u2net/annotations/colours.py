@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
-from paddleseg_u2net.annotations.classes import Classes
+from paddleseg_u2net.annotations.classes import Classes, is_background
 from paddleseg_u2net.annotations.mask_files import Colour, ColourFile, some
 from paddleseg_u2net.annotations.pairing import JPEG, pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 
-BACKGROUNDS = ("background", "_background_", "__background__")
 BLACK: Colour = (0, 0, 0)
 
 _RGB = r"(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)"
@@ -130,16 +128,10 @@ def numbered(
     return names, {BLACK: 0, **{c: numbers.get(name, 0) for c, name in table.items()}}, remarks
 
 
-def is_background(name: str) -> bool:
-    """Whether a name in a source means the background."""
-    return name.strip().lower() in BACKGROUNDS
-
-
 def read(
     images: Path,
     masks: Path,
     table: Mapping[Colour, str],
-    ignored: Sequence[str] = (),
     classes: Optional[Classes] = None,
     tolerance: int = 0,
     allow_missing: bool = False,
@@ -151,8 +143,7 @@ def read(
         masks: RGB or palette files of the images' sizes.
         table: (red, green, blue) -> name, such as ``read_table`` gives; several colours may have
             one name.
-        ignored: Names whose area counts nowhere, beside those of ``classes``.
-        classes: Which names become which classes.
+        classes: Which names become which classes, and whose area counts nowhere.
         tolerance: As ``ColourFile.tolerance``.
         allow_missing: As ``folders.read``.
 
@@ -165,9 +156,7 @@ def read(
             raise AnnotationError(
                 f"colour table: expected three numbers 0..255 for {table[colour]}, got {colour}"
             )
-    classes = classes or Classes()
-    classes = replace(classes, ignored=tuple(dict.fromkeys([*classes.ignored, *ignored])))
-    names, numbers, remarks = numbered(table, classes, "colour table")
+    names, numbers, remarks = numbered(table, classes or Classes(), "colour table")
     pairing = pair(images, masks, allow_missing)
     records = [
         Record(item.image, item.name, ColourFile(item.mask, numbers, tolerance), item.split)

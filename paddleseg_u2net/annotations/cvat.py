@@ -18,8 +18,7 @@ from xml.parsers import expat
 import numpy as np
 
 from paddleseg_u2net.annotations import rle, voc
-from paddleseg_u2net.annotations.classes import Classes
-from paddleseg_u2net.annotations.colours import is_background
+from paddleseg_u2net.annotations.classes import Classes, is_background
 from paddleseg_u2net.annotations.image_index import (
     ImageIndex,
     listed,
@@ -59,7 +58,7 @@ def read(
     Raises:
         AnnotationError: neither of these exports, a shape or colour cannot be understood, the
             XML has a document type (which could make it grow without end), images are missing.
-        ImageError: a folder cannot be listed, or a mask is no picture.
+        ImageError: a folder cannot be listed. Damaged masks show when they are read.
     """
     root, classes = Path(root), classes or Classes()
     xml = root if root.is_file() else root / "annotations.xml"

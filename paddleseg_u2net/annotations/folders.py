@@ -19,7 +19,7 @@ from typing import (
 
 import numpy as np
 
-from paddleseg_u2net.annotations.classes import BACKGROUND, IGNORE
+from paddleseg_u2net.annotations.classes import BACKGROUND, IGNORE, is_background
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import (
     AlphaFile,
@@ -34,7 +34,7 @@ from paddleseg_u2net.annotations.mask_files import (
 )
 from paddleseg_u2net.annotations.pairing import JPEG, pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
-from paddleseg_u2net.images import ImageError, read_mask
+from paddleseg_u2net.images import ImageError, read_image, read_mask
 
 Values = Union[str, Mapping[int, int]]
 # What "auto" may find out; a table of values is the other choice.
@@ -72,7 +72,7 @@ def read(
     Raises:
         AnnotationError: a folder is missing or empty, files have no partner, the masks' values
             do not tell their meaning, or there are more or less classes than names.
-        ImageError: a mask cannot be read.
+        ImageError: a folder cannot be listed. Damaged masks show when they are read.
     """
     if isinstance(values, str) and values not in VALUES:
         raise AnnotationError(
@@ -82,7 +82,7 @@ def read(
     pairing = pair(images, masks, allow_missing)
     paths = [item.mask for item in pairing.pairs]
     names = list(classes) if classes is not None else None
-    if names and names[0].strip().lower() in (BACKGROUND, "_background_"):
+    if names and is_background(names[0]):
         names = names[1:]
     if values == "auto":
         seen = _Seen.of(paths)
@@ -94,7 +94,7 @@ def read(
         seen = _Seen()
     if any(path.suffix.lower() in JPEG for path in paths):
         pairing.remarks.append(
-            "masks are JPEG files, whose values are smeared: as binary they are cut at half"
+            "masks are JPEG files, whose values are smeared; --mask_values binary cuts at half"
         )
     titles = _titles(values, names, seen, masks)
     make = _source(values, len(titles))
@@ -174,7 +174,7 @@ class _Seen:
         for path, found in zip(paths, look_at(paths, _values, "masks")):
             if found is None:
                 seen.cut_outs.append(path)
-            else:
+            elif found:
                 seen.values |= found
                 seen.sets.setdefault(found, path)
         return seen
@@ -187,22 +187,35 @@ class _Seen:
 
 
 def _values(path: Path) -> Optional[FrozenSet[int]]:
-    """The values of one mask; None if it is a cut-out, whose alpha is the mask."""
-    header = kind(path)
-    if header.alpha and opacity(path) is not None:
-        return None
+    """The values of one mask; None if it is a cut-out, whose alpha is the mask.
+
+    Of a damaged file no values: it is refused when it is read, together with all others.
+    """
     try:
+        header = kind(path)
+        if header.alpha and opacity(path) is not None:
+            return None
         stored = read_mask(path)
     except ImageError as error:
-        if header.mode in ("RGB", "RGBA", "CMYK", "YCbCr", "LAB"):
-            raise AnnotationError(f"{error}, or give a table of its colours") from error
-        raise
+        if _damaged(path):
+            return frozenset()
+        raise AnnotationError(
+            f"{error}, or give a table of its colours (dataset.py import colours)"
+        ) from error
     found = frozenset(np.flatnonzero(np.bincount(stored.reshape(-1))).tolist())
     if (header.mode == "P" and found <= {0, 1}) or header.mode == "1":
         # Of two colours the index does not say which is white.
         looks = frozenset(np.unique(brightness(path)).tolist())
         return looks if looks <= {0, 255} else found
     return found
+
+
+def _damaged(path: Path) -> bool:
+    try:
+        read_image(path)
+    except ImageError:
+        return True
+    return False
 
 
 def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
@@ -250,7 +263,7 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
         raise AnnotationError(
             f"{where}: in some masks the object is 1 ({seen.holding(1).name}), in others 255 "
             f"({seen.holding(255).name}); as binary both are the object, as index 255 counts "
-            "nowhere: say which"
+            "nowhere: say which with --mask_values"
         )
     if fits:
         return "index"
@@ -258,6 +271,6 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
     raise AnnotationError(
         f"{where}: cannot tell what the values {some(sorted(found))} of these masks mean"
         + (f" for {count} classes" if count else "")
-        + f" ({strange} is in {seen.holding(strange).name}); say index, binary or soft, name the "
-        "classes, or give a table of values such as {0: 0, 38: 1}"
+        + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary or "
+        "soft, name the --classes, or give a table of values such as --mask_values 0=0 38=1"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
@@ -12,6 +13,14 @@ from paddleseg_u2net.images import find_images
 _SHOWN = 3
 
 
+def folded(name: str) -> str:
+    """The same for names that differ in letter case or the way accents are stored alone.
+
+    macOS and some archives store a letter and its accent apart, where label files have them as one.
+    """
+    return unicodedata.normalize("NFC", name.casefold())
+
+
 class ImageIndex:
     """The images below a folder."""
 
@@ -20,14 +29,14 @@ class ImageIndex:
         self.files = find_images(folder)
         self._by_tail: Dict[str, List[Path]] = {}
         for path in self.files:
-            parts = path.relative_to(folder).as_posix().casefold().split("/")
+            parts = folded(path.relative_to(folder).as_posix()).split("/")
             for start in range(len(parts)):
                 self._by_tail.setdefault("/".join(parts[start:]), []).append(path)
 
     def at(self, name: str) -> Optional[Path]:
-        """The image at a path from the folder on, in any letter case if no other fits, or None."""
+        """The image at a path from the folder on, or the only one that is `folded` so, or None."""
         name = "/".join(_parts(name))
-        found = self._by_tail.get(name.casefold(), [])
+        found = self._by_tail.get(folded(name), [])
         found = [
             path for path in found if len(path.relative_to(self.folder).parts) == len(_parts(name))
         ]
@@ -39,7 +48,7 @@ class ImageIndex:
 
         The name is taken as a path from the folder on; then its leading folders are dropped one by
         one (they may be those of another computer), and images of that name in any subfolder
-        count. Backslashes part folders as slashes do; letter case counts only if it has to.
+        count. Backslashes part folders as slashes do; what `folded` drops counts only if it has to.
 
         Raises:
             AnnotationError: several images could be meant.
@@ -47,7 +56,7 @@ class ImageIndex:
         parts = _parts(name)
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
-            found = self._by_tail.get(tail.casefold(), [])
+            found = self._by_tail.get(folded(tail), [])
             found = [path for path in found if path.as_posix().endswith(f"/{tail}")] or found
             best = self.at(tail) or (found[0] if len(found) == 1 else None)
             if best is None and found:
@@ -68,22 +77,22 @@ class ImageIndex:
 def unique_names(records: Sequence[Record]) -> List[Record]:
     """The records in the order of their names, which are made to differ.
 
-    Images whose names differ only in the suffix (or in letter case, which some file systems do not
-    keep) get the suffix into the name: ``cat.jpg`` and ``cat.png`` become cat_jpg and cat_png; what
-    is the same even then is numbered.
+    Images whose names differ only in the suffix (or in what `folded` drops, which some file
+    systems do not keep) get the suffix into the name: ``cat.jpg`` and ``cat.png`` become cat_jpg
+    and cat_png; what is the same even then is numbered.
     """
     taken: Dict[str, int] = {}
     for record in records:
-        taken[record.name.casefold()] = taken.get(record.name.casefold(), 0) + 1
+        taken[folded(record.name)] = taken.get(folded(record.name), 0) + 1
     used = {name for name, times in taken.items() if times == 1}
     renamed = []
     for record in sorted(records, key=lambda record: (record.name, str(record.image))):
-        if taken[record.name.casefold()] > 1:
+        if taken[folded(record.name)] > 1:
             wanted = f"{record.name}_{record.image.suffix[1:]}"
             name, number = wanted, 2
-            while name.casefold() in used:
+            while folded(name) in used:
                 name, number = f"{wanted}_{number}", number + 1
-            used.add(name.casefold())
+            used.add(folded(name))
             record = replace(record, name=name)
         renamed.append(record)
     return sorted(renamed, key=lambda record: record.name)

@@ -24,7 +24,11 @@ _NEARLY_GREY = 24
 
 
 class MaskSizeError(AnnotationError):
-    """A mask is of another size than its image."""
+    """A mask is of another size than its image; ``shape`` is its own, (height, width)."""
+
+    def __init__(self, message: str, shape: Tuple[int, int]) -> None:
+        super().__init__(message)
+        self.shape = shape
 
 
 class Kind(NamedTuple):
@@ -364,11 +368,15 @@ def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray
     if (high, wide) == (width, height):
         hint = "one of them lies on its side, often because an editor dropped the camera's tag"
     elif abs(high * width - wide * height) <= max(height, width):
-        hint = "it was scaled: export it in the size of the image"
+        hint = (
+            "it was scaled: export it in the size of the image, or have it stretched with "
+            "--mismatched_masks resize"
+        )
     else:
         hint = "it belongs to another image, or was cropped"
     raise MaskSizeError(
-        f"{path}: expected a mask of {width} x {height}, as its image, got {wide} x {high}; {hint}"
+        f"{path}: expected a mask of {width} x {height}, as its image, got {wide} x {high}; {hint}",
+        (high, wide),
     )
 
 

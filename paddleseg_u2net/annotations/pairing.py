@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from paddleseg_u2net.annotations.image_index import folded
 from paddleseg_u2net.annotations.mask_files import some
 from paddleseg_u2net.annotations.record import AnnotationError
 from paddleseg_u2net.images import IMAGE_SUFFIXES, files_below
@@ -72,7 +73,7 @@ class _Rule:
     def _key(self, key: Key, around: Tuple[str, str]) -> Optional[Key]:
         folder, stem = key
         if self.any_case:
-            folder, stem = folder.casefold(), stem.casefold()
+            folder, stem = folded(folder), folded(stem)
         before, after = around
         if not (stem.startswith(before) and stem.endswith(after)):
             return None
@@ -83,12 +84,12 @@ class _Rule:
         if self.full_name:
             return "masks are named as images with their suffix (x.jpg.png)"
         said = [
-            f"{what} named {before}x{after}"
+            f"with {what} named {before}x{after}"
             for what, (before, after) in (("masks", self.mask), ("images", self.image))
             if before or after
         ]
-        said += ["in any letter case"] if self.any_case else []
-        return "paired with " + ", ".join(said)
+        said += ["in any letter case and form of accents"] if self.any_case else []
+        return "paired " + ", ".join(said)
 
 
 def pair(images: Path, masks: Path, allow_missing: bool = False) -> Pairing:
@@ -119,7 +120,7 @@ def pair(images: Path, masks: Path, allow_missing: bool = False) -> Pairing:
         raise AnnotationError(
             f"{images} and {masks}: expected a mask for each image, of the same name but for the "
             f"suffix and what all have in common; {'; '.join(problems)}; add or remove those "
-            "files, or allow missing ones"
+            "files, or leave them out with --allow_missing"
         )
     remarks += [f"left out {problem}" for problem in problems]
     splits, said = _splits(matched)
@@ -190,7 +191,7 @@ def _rules(images: List[Key], masks: List[Key]) -> Iterator[_Rule]:
     """Ways to pair, the plainest first."""
     yield _Rule(any_case=True)
     yield _Rule(full_name=True)
-    lower = [(folder.casefold(), stem.casefold()) for folder, stem in images]
+    lower = [(folded(folder), folded(stem)) for folder, stem in images]
     for names, any_case in ((set(images), False), (set(lower), True)):
         spread = masks[:: max(1, len(masks) // 3)][:3]
         affixes = Counter(chain.from_iterable(_around(m, names, any_case) for m in spread))
@@ -205,7 +206,7 @@ def _rules(images: List[Key], masks: List[Key]) -> Iterator[_Rule]:
 
 def _around(mask: Key, images: Set[Key], any_case: bool) -> Set[Tuple[str, str]]:
     """What stands before and after an image's name in a mask's name, for all that fit."""
-    folder, stem = (part.casefold() for part in mask) if any_case else mask
+    folder, stem = map(folded, mask) if any_case else mask
     ends = range(len(stem) + 1)
     return {
         (stem[:start], stem[end:])

@@ -14,7 +14,7 @@ from paddleseg_u2net.annotations.mask_files import AlphaFile, kind, some
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 
 # States of a file.
-_GOOD, _FLAT, _OPAQUE, _EMPTY = range(4)
+_GOOD, _FLAT, _OPAQUE, _EMPTY, _DAMAGED = range(5)
 
 
 def read(folder: Path) -> Collection:
@@ -30,13 +30,13 @@ def read(folder: Path) -> Collection:
     Raises:
         AnnotationError: no pictures, two of one name, or pictures in which nothing is
             transparent, which have no mask (they are named).
-        ImageError: a file cannot be read.
+        ImageError: the folder cannot be listed. Damaged files show when their masks are read.
     """
     paths = images.find_images(folder)
     if not paths:
         raise AnnotationError(f"{folder}: expected pictures with transparency, found no pictures")
     states = list(look_at(paths, _state, "cut-outs"))
-    of = {state: [p.name for p, s in zip(paths, states) if s == state] for state in range(4)}
+    of = {state: [p.name for p, s in zip(paths, states) if s == state] for state in range(5)}
     if of[_OPAQUE]:
         raise AnnotationError(
             f"{folder}: expected pictures with a transparent background; in {len(of[_OPAQUE])} "
@@ -71,9 +71,12 @@ def _records(folder: Path, paths: List[Path]) -> List[Record]:
 
 
 def _state(path: Path) -> int:
-    if not kind(path).alpha:
-        return _OPAQUE
-    picture = images.read_image(path, 4)
+    try:
+        if not kind(path).alpha:
+            return _OPAQUE
+        picture = images.read_image(path, 4)
+    except images.ImageError:
+        return _DAMAGED
     alpha = picture[..., 3]
     if alpha.min() == 255:
         return _OPAQUE

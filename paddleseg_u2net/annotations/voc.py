@@ -12,20 +12,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
-from paddleseg_u2net.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.annotations.classes import IGNORE, Classes, is_background
 from paddleseg_u2net.annotations.colours import (
-    is_background,
     lines_of,
     numbered,
     read_table,
     voc_colour,
 )
-from paddleseg_u2net.annotations.image_index import ImageIndex, refuse_twice, unique_names
+from paddleseg_u2net.annotations.image_index import ImageIndex, folded, refuse_twice, unique_names
 from paddleseg_u2net.annotations.look import look_at
-from paddleseg_u2net.annotations.mask_files import Colour, ColourFile, IndexFile, Kind, kind, some
+from paddleseg_u2net.annotations.mask_files import Colour, ColourFile, IndexFile, kind, some
 from paddleseg_u2net.annotations.pairing import MASK_SUFFIXES, SPLITS
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
-from paddleseg_u2net.images import files_below
+from paddleseg_u2net.images import ImageError, files_below
 
 VOC_CLASSES = (
     "aeroplane",
@@ -75,8 +74,9 @@ def read(root: Path, classes: Optional[Classes] = None) -> Collection:
 
     Raises:
         AnnotationError: no such layout; a mask without image or a listed image without mask; a
-            file of names or colours cannot be read. Unknown values show when masks are read.
-        ImageError: a mask is no picture.
+            file of names or colours cannot be read. Unknown values and damaged masks show when
+            masks are read.
+        ImageError: a folder cannot be listed.
     """
     root = Path(root)
     places = layouts(root)
@@ -137,8 +137,12 @@ class Meaning:
     by_colour: bool
     remarks: List[str] = field(default_factory=list)
 
-    def source(self, path: Path, header: Kind) -> MaskSource:
-        """What reads a mask with this header."""
+    def source(self, path: Path) -> MaskSource:
+        """What reads a mask; that of a damaged file says so when it is read."""
+        try:
+            header = kind(path)
+        except ImageError:
+            return IndexFile(path, self.numbers)
         if header.mode in ("1", "L", "LA") or header.mode.startswith("I"):
             return IndexFile(path, self.numbers)
         if header.mode == "P" and not self.by_colour:
@@ -220,8 +224,11 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Collec
     if not images.is_dir():
         raise AnnotationError(f"{images}: expected a folder with the images; there is none")
     index = ImageIndex(images)
-    by_name = {index.name_of(path).casefold(): path for path in index.files}
-    pairs = {name: by_name.get(name.casefold()) or _anywhere(index, name) for name in masks}
+    exact = {index.name_of(path): path for path in index.files}
+    alike = {folded(name): path for name, path in exact.items()}
+    pairs = {
+        name: exact.get(name) or alike.get(folded(name)) or _anywhere(index, name) for name in masks
+    }
     without = sorted(name for name, image in pairs.items() if image is None)
     if without:
         raise AnnotationError(
@@ -231,8 +238,7 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Collec
     found = {name: image for name, image in pairs.items() if image is not None}
     refuse_twice((image, str(masks[name])) for name, image in found.items())
     splits, remarks = _splits(place, list(masks), strict)
-    headers = look_at(list(masks.values()), kind, "headers of masks")
-    sources = {name: meaning.source(masks[name], header) for name, header in zip(masks, headers)}
+    sources = dict(zip(masks, look_at(list(masks.values()), meaning.source, "headers of masks")))
     records = [
         Record(image, name, sources[name], splits.get(name, "")) for name, image in found.items()
     ]
@@ -244,8 +250,8 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Collec
 
 def _anywhere(index: ImageIndex, name: str) -> Optional[Path]:
     """The image of a mask's last name in any subfolder, if there is just one."""
-    last = name.rsplit("/", 1)[-1].casefold()
-    found = [path for path in index.files if path.stem.casefold() == last]
+    last = folded(name.rsplit("/", 1)[-1])
+    found = [path for path in index.files if folded(path.stem) == last]
     return found[0] if len(found) == 1 else None
 
 

@@ -10,7 +10,13 @@ from typing import Any, Dict, List, Sequence, Set, Tuple
 
 from tqdm import tqdm
 
-from paddleseg_u2net.commands.dataset_input import Input, add_input, check_input, read_input
+from paddleseg_u2net.commands.dataset_input import (
+    Input,
+    add_input,
+    check_input,
+    read_input,
+    refuse_own_files,
+)
 from paddleseg_u2net.files import write_bytes, write_text
 from paddleseg_u2net.inspection.check import Checked, check, listable
 from paddleseg_u2net.inspection.findings import KINDS, by_kind, counts, dropped
@@ -60,12 +66,10 @@ def run(argv: List[str]) -> int:
 
 
 def _check_outputs(arguments: argparse.Namespace, parts: Sequence[Part]) -> None:
-    """Refuse what would be written over the data set, before hours of work."""
-    own = {path for part in parts for pair in part.pairs for path in (pair.image, pair.mask)}
+    own = [path for part in parts for path in part.files()]
+    own += [arguments.config] if arguments.config else []
     for key in ("json", "drop"):
-        path = getattr(arguments, key)
-        if path is not None and (path in own or path.is_dir()):
-            raise ValueError(f"--{key} {path}: expected a new file; name another one")
+        refuse_own_files(f"--{key}", getattr(arguments, key), own)
     if arguments.write_lists is not None:
         for part in parts:
             path = _list_path(arguments.write_lists, part)

@@ -21,6 +21,8 @@ from paddleseg_u2net.runtime import cores
 
 _CODINGS = ("auto", "index", "binary", "soft", "alpha", "instance")
 _CLASSES_SHOWN, _BAD_SHOWN = 40, 20
+# Arguments that are files or folders to read.
+_SOURCES = ("source", "annotations", "images", "masks", "table")
 
 
 # What argparse is told of an argument.
@@ -86,8 +88,16 @@ FORMATS = {
     "coco": _Format(
         "COCO JSON: polygons and RLE",
         {
-            "annotations": _file("the JSON file"),
-            "images": _folder("images"),
+            "source": _folder("a folder of parts, as Roboflow or COCO itself has them", False),
+            "annotations": {
+                "type": Path,
+                "nargs": "+",
+                "action": "extend",
+                "default": [],
+                "metavar": "FILE",
+                "help": "instead: JSON files; what their names or folders say is their part",
+            },
+            "images": _folder("images of --annotations; default: beside each", False),
             **_CHOICE,
             "crowd": {
                 "choices": ("object", "ignore"),
@@ -107,6 +117,10 @@ FORMATS = {
     "supervisely": _Format(
         "a Supervisely project: bitmaps and polygons",
         {"source": _folder("the folder with meta.json"), **_CHOICE},
+    ),
+    "yolo": _Format(
+        "polygons of Ultralytics and Roboflow",
+        {"source": _folder("the folder with data.yaml, or with images and labels"), **_CHOICE},
     ),
     "voc": _Format(
         "Pascal VOC",
@@ -154,6 +168,12 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     arguments = result.parse_args(argv)
     if arguments.workers < 0:
         result.error(f"--workers: expected 0 or more, got {arguments.workers}")
+    if arguments.format == "coco" and bool(arguments.source) == bool(arguments.annotations):
+        result.error("coco: expected --source, or --annotations with --images")
+    if arguments.format == "coco" and arguments.source and arguments.images:
+        result.error("coco: --images has an effect with --annotations only")
+    if min(arguments.size) < 1:
+        result.error(f"--size: expected 1 or more, got {' '.join(map(str, arguments.size))}")
     if getattr(arguments, "tolerance", 0) < 0:
         result.error(f"--tolerance: expected 0 or more, got {arguments.tolerance}")
     return arguments
@@ -168,9 +188,13 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="of the images, for testing; default: %(default)s")  # fmt: skip
     add("--seed", type=int, default=0, help="another one divides otherwise")
     add("--group_by", default="", metavar="REGEX",
-        help="its first group finds the image's group in its name")  # fmt: skip
+        help="its first group finds an image's group in its name, else in its path")  # fmt: skip
     add("--resplit", action="store_true", help="divide anew what the source has divided")
+    add("--size", type=int, nargs=2, default=[320, 320], metavar=("W", "H"),
+        help="that train.yaml lets the network see; default: 320 320")  # fmt: skip
     add("--copy", action="store_true", help="copy image files instead of linking them")
+    add("--mismatched_masks", choices=("error", "resize"), default="error",
+        help="mask files of another size than their image; default: %(default)s")  # fmt: skip
     add("--skip_bad", action="store_true", help="leave out images that cannot be used")
     add("--workers", type=int, default=min(cores(), MOST_WORKERS), metavar="N",
         help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
@@ -181,8 +205,7 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     options = Options(**{key: getattr(arguments, key) for key in Options.__dataclass_fields__})
     about = _about(arguments)
-    sources = about["sources"].values()
-    check_output(arguments.output, [Path(path) for path in sources])
+    check_output(arguments.output, _paths(arguments))
     with _stopped_in_order():
         collection = _read(arguments)
         with tqdm(total=len(collection.records), unit="image", disable=None) as bar:
@@ -194,12 +217,21 @@ def run(argv: List[str]) -> int:
 def _about(arguments: argparse.Namespace) -> Dict[str, Any]:
     """What import.json says of the source: the files by argument, and the other arguments."""
     own = {key: getattr(arguments, key) for key in FORMATS[arguments.format].arguments}
-    paths = {key: value for key, value in own.items() if isinstance(value, Path)}
-    return {
-        "format": arguments.format,
-        "sources": {key: str(path.resolve()) for key, path in paths.items()},
-        "reading": {key: value for key, value in own.items() if value and key not in paths},
-    }
+    own = {key: value for key, value in own.items() if value}
+    sources = {key: _absolute(own.pop(key)) for key in list(own) if key in _SOURCES}
+    return {"format": arguments.format, "sources": sources, "reading": own}
+
+
+def _absolute(given: Union[Path, List[Path]]) -> Union[str, List[str]]:
+    if isinstance(given, list):
+        return [str(path.resolve()) for path in given]
+    return str(given.resolve())
+
+
+def _paths(arguments: argparse.Namespace) -> List[Path]:
+    """The files and folders that are read."""
+    given = [getattr(arguments, key, None) for key in _SOURCES]
+    return [path for item in given if item for path in (item if isinstance(item, list) else [item])]
 
 
 @contextmanager
@@ -231,10 +263,7 @@ def _read(arguments: argparse.Namespace) -> Collection:
     if arguments.format in ("folders", "colours"):
         return _read_folders(arguments)
     if arguments.format == "coco":
-        from paddleseg_u2net.annotations import coco
-
-        chosen = _classes(arguments)
-        return coco.read(arguments.annotations, arguments.images, chosen, arguments.crowd)
+        return _read_coco(arguments)
     if arguments.format == "rgba":
         from paddleseg_u2net.annotations import rgba
 
@@ -260,6 +289,19 @@ def _read_folders(arguments: argparse.Namespace) -> Collection:
     )
 
 
+def _read_coco(arguments: argparse.Namespace) -> Collection:
+    from paddleseg_u2net.annotations import coco, coco_parts
+
+    if arguments.source:
+        files = coco_parts.find(arguments.source)
+    else:
+        files = [(path, arguments.images or path.parent) for path in arguments.annotations]
+    chosen = _classes(arguments)
+    if len(files) == 1:
+        return coco.read(*files[0], chosen, arguments.crowd)
+    return coco_parts.read(files, chosen, arguments.crowd)
+
+
 def _read_one_folder(arguments: argparse.Namespace) -> Collection:
     chosen = _classes(arguments)
     if arguments.format == "labelme":
@@ -270,6 +312,10 @@ def _read_one_folder(arguments: argparse.Namespace) -> Collection:
         from paddleseg_u2net.annotations import cvat
 
         return cvat.read(arguments.source, chosen, arguments.images)
+    if arguments.format == "yolo":
+        from paddleseg_u2net.annotations import yolo
+
+        return yolo.read(arguments.source, chosen)
     if arguments.format == "voc":
         from paddleseg_u2net.annotations import voc
 
@@ -304,15 +350,16 @@ def _classes(arguments: argparse.Namespace) -> Classes:
 
 
 def _mask_values(words: List[str]) -> Union[str, Dict[int, int]]:
-    """A coding's name, or ``0=0 128=1`` as a table.
+    """A coding's name, or ``0=0 128=1`` or ``{0: 0, 128: 1}`` as a table.
 
     Raises:
         ValueError: it is neither.
     """
     if len(words) == 1 and words[0] in _CODINGS:
         return words[0]
+    text = " ".join(words).strip("{} ").replace(",", " ").replace(": ", "=").replace(":", "=")
     table: Dict[int, int] = {}
-    for item in ",".join(words).split(","):
+    for item in text.split():
         value, equals, number = item.partition("=")
         try:
             key, wanted = int(value), int(number)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-from typing import Any, List, NamedTuple
+from typing import Any, Iterable, List, NamedTuple, Optional
 
 import yaml
 
@@ -33,12 +34,18 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     which("--masks", type=Path, metavar="DIR", help="masks")
     which("--val_images", type=Path, metavar="DIR", help="images to validate on, in a folder apart")
     which("--val_masks", type=Path, metavar="DIR", help="their masks")
-    which("--root", type=Path, metavar="DIR", help="folder with train_list.txt, val_list.txt, ...")
+    which(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="folder with train_list.txt, ..., or with images/ and masks/",
+    )
     which("--config", type=Path, metavar="YAML", help="its train_dataset and val_dataset")
     which("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="override keys of the configuration")  # fmt: skip
     what = parser.add_argument_group("what for; --config says it itself").add_argument
-    what("--num_classes", type=int, metavar="N", help="1: foreground or not; default: 1")
+    what("--num_classes", type=int, metavar="N", help="1: foreground or not; default: as many as "
+        "--root's classes.txt names, else 1")  # fmt: skip
     what("--ignore_index", type=int, metavar="N", help="label that counts nowhere; default: 255")
     what("--mask_values", metavar="CODING", help="auto, index, binary, soft, or a table such as "
         "'{0: 0, 255: 1}'; default: auto")  # fmt: skip
@@ -72,6 +79,30 @@ def check_input(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         parser.error("--ignore_index: expected 0 to 255")
 
 
+def refuse_own_files(flag: str, output: Optional[Path], own: Iterable[Path]) -> None:
+    """Refuse to write over the data set, under whatever name, before hours of work.
+
+    Args:
+        flag: Of the argument, for the message.
+        output: Where to write.
+        own: Files that must stay as they are.
+
+    Raises:
+        ValueError: ``output`` is a folder, or one of ``own``, which may be a link to it.
+    """
+    if output is None or not output.exists():
+        return
+    if output.is_dir() or any(_is_same(output, path) for path in own):
+        raise ValueError(f"{flag} {output}: expected a new file; name another one")
+
+
+def _is_same(output: Path, path: Path) -> bool:
+    try:
+        return os.path.samefile(output, path)  # noqa: PTH121 (a third of the time)
+    except OSError:  # one of them is not there
+        return False
+
+
 def read_input(arguments: argparse.Namespace) -> Input:
     """Find the files of the data set.
 
@@ -86,8 +117,9 @@ def read_input(arguments: argparse.Namespace) -> Input:
 
 
 def _of_files(arguments: argparse.Namespace) -> Input:
+    names = of.class_names(arguments.root)
     settings = Settings(
-        num_classes=1 if arguments.num_classes is None else arguments.num_classes,
+        num_classes=arguments.num_classes or (len(names) if len(names) > 2 else 1),
         ignore_index=255 if arguments.ignore_index is None else arguments.ignore_index,
         size=tuple(arguments.size) if arguments.size else (320, 320),
     )

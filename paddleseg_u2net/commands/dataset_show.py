@@ -10,9 +10,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from tqdm import tqdm
 
+from paddleseg_u2net.commands.dataset_input import refuse_own_files
 from paddleseg_u2net.datasets import PairDataset, PairingError
 from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.inspection import samples
+from paddleseg_u2net.inspection.parts import class_names
 from paddleseg_u2net.render.samples import SMALLEST, Cell, sheet
 from paddleseg_u2net.runtime import load_paddle
 
@@ -55,7 +57,9 @@ def _refuse_without_effect(result: argparse.ArgumentParser, arguments: argparse.
         given = [f"--{key}" for key in own if getattr(arguments, key) is not None]
         if given:
             result.error(f"{', '.join(given)}: the configuration says it; change it with --opts")
-        if arguments.part == "val" and arguments.augmented:
+        if arguments.part == "test":
+            result.error("--part test: a configuration has train and val only; take --root")
+        if arguments.part != "train" and arguments.augmented:
             result.error("--augmented: training augments --part train only")
     else:
         if arguments.opts or arguments.augmented:
@@ -73,7 +77,7 @@ def _add_input(group: Any) -> None:
     add("--masks", type=Path, metavar="DIR", help="their masks of the same names")
     add("--root", type=Path, metavar="DIR",
         help="a folder with train_list.txt, val_list.txt, or with images/, masks/")  # fmt: skip
-    add("--part", choices=("train", "val"), default="train", help="default: %(default)s")
+    add("--part", choices=("train", "val", "test"), default="train", help="default: %(default)s")
     add("--num_classes", type=int, help="without --config; default: as the masks look")
     add("--mask_values", choices=("auto", "index", "binary", "soft"), help="the same")
     add("--mismatched_masks", choices=("error", "resize"), help="the same; default: error")
@@ -98,7 +102,9 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     _check_output(arguments.output)
     dataset, root = _dataset(arguments)
-    names = arguments.classes or dataset.classes or _names(root)
+    own = (path for pair in dataset.pairs for path in (pair.image, pair.mask))
+    refuse_own_files("--output", arguments.output, own)
+    names = arguments.classes or dataset.classes or class_names(root)
     chosen, errors = _chosen(dataset, arguments)
     rows, classes = _rows(dataset, chosen, arguments, names, errors)
     headings = ["image", "mask over it"]
@@ -170,16 +176,8 @@ def _content(root: Path) -> str:
     return ", ".join(found[:6]) + (" ..." if len(found) > 6 else "") or "an empty folder"
 
 
-def _names(root: Optional[Path]) -> Tuple[str, ...]:
-    """Return the classes that ``dataset import`` wrote down, from the background on."""
-    path = None if root is None else root / "classes.txt"
-    if path is None or not path.is_file():
-        return ()
-    return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
-
-
 def _number_of_classes(root: Optional[Path]) -> int:
-    names = _names(root)
+    names = class_names(root)
     return len(names) if len(names) > 2 else 1
 
 

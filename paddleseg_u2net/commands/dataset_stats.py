@@ -10,10 +10,16 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy as np
 from tqdm import tqdm
 
-from paddleseg_u2net.commands.dataset_input import Input, add_input, check_input, read_input
+from paddleseg_u2net.commands.dataset_input import (
+    Input,
+    add_input,
+    check_input,
+    read_input,
+    refuse_own_files,
+)
 from paddleseg_u2net.datasets.masks import MaskError
 from paddleseg_u2net.files import write_bytes, write_text
-from paddleseg_u2net.inspection.look import Look, Task, look
+from paddleseg_u2net.inspection.look import Facts, Look, Task, look
 from paddleseg_u2net.inspection.parts import Part
 from paddleseg_u2net.inspection.statistics import Numbers, advice, quantiles, summed
 from paddleseg_u2net.inspection.values import Reader, coding_of
@@ -58,17 +64,16 @@ def run(argv: List[str]) -> int:
         write_text(arguments.json, json.dumps(report, indent=1) + "\n")
         print(f"wrote {arguments.json}")
     if arguments.output is not None:
-        write_bytes(arguments.output, _picture(together, _title(data.parts)))
+        write_bytes(arguments.output, _picture(looks, together, size, _title(data.parts)))
         print(f"wrote {arguments.output}")
     return 0
 
 
 def _check_outputs(arguments: argparse.Namespace, parts: Sequence[Part]) -> None:
-    own = {path for part in parts for pair in part.pairs for path in (pair.image, pair.mask)}
+    own = [path for part in parts for path in part.files()]
+    own += [arguments.config] if arguments.config else []
     for key in ("json", "output"):
-        path = getattr(arguments, key)
-        if path is not None and (path in own or path.is_dir()):
-            raise ValueError(f"--{key} {path}: expected a new file; name another one")
+        refuse_own_files(f"--{key}", getattr(arguments, key), own)
 
 
 def _looks(data: Input, workers: int) -> List[Tuple[Look, Reader]]:
@@ -166,7 +171,22 @@ def _title(parts: Sequence[Part]) -> str:
     return f"{name}: {counts}" if name else counts
 
 
-def _picture(numbers: Numbers, title: str) -> bytes:
+def _picture(
+    looks: Sequence[Tuple[Look, Reader]], together: Numbers, size: Tuple[int, int], title: str
+) -> bytes:
     from paddleseg_u2net.render import statistics
 
-    return statistics.as_png(numbers.sizes, numbers.foreground, numbers.centre.clip(0, 1), title)
+    # It shows sizes and foreground of the same images: those that can be used.
+    usable = summed([(Look(_usable(*one)), one[1]) for one in looks], size)
+    if not len(usable.sizes):
+        raise ValueError("--output: no pair has both files sound; `dataset check` tells why")
+    return statistics.as_png(usable.sizes, usable.foreground, together.centre.clip(0, 1), title)
+
+
+def _usable(look: Look, reader: Reader) -> List[Facts]:
+    """Facts about pairs of which both files can be read, and of whose mask something counts."""
+    return [
+        fact
+        for fact in look.facts
+        if fact.shape and fact.values and reader.content(fact.values).pixels
+    ]

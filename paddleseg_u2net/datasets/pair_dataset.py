@@ -20,6 +20,37 @@ from paddleseg_u2net.datasets.table import TABLE
 from paddleseg_u2net.images import ImageError, image_size, read_image, read_mask
 
 
+def check_arguments(
+    mode: str = "train",
+    num_classes: int = 1,
+    ignore_index: int = 255,
+    img_channels: int = 3,
+    mask_values: Union[str, Dict[int, int]] = "auto",
+    mismatched_masks: str = "error",
+    val_share: float = 0.0,
+    cache: Union[str, float, Dict[str, Any], None] = None,
+    **_others: Any,
+) -> Optional[Settings]:
+    """Refuse arguments of `PairDataset` that have no meaning, whatever the files are.
+
+    Returns:
+        What ``cache`` means.
+
+    Raises:
+        PairingError, MaskError, ValueError: as `PairDataset`.
+    """
+    if mode not in ("train", "val", "test"):
+        raise PairingError(f"mode: expected train, val or test, got {mode!r}")
+    if img_channels not in (1, 3, 4):
+        raise PairingError(f"img_channels: expected 1, 3 or 4, got {img_channels!r}")
+    if mismatched_masks not in ("error", "resize"):
+        raise PairingError(f"mismatched_masks: expected error or resize, got {mismatched_masks!r}")
+    if val_share and not 0 < val_share < 1:
+        raise PairingError(f"val_share: expected a share between 0 and 1, got {val_share}")
+    check_coding(mask_values, num_classes, "mask_values", ignore_index)
+    return None if cache is None else read_settings(cache, f"{mode}_dataset.cache")
+
+
 class PairDataset:
     """Images with masks, from a row of the table, list files, or two folders.
 
@@ -74,16 +105,10 @@ class PairDataset:
         class_names: Optional[Sequence[str]] = None,
         cache: Union[str, float, Dict[str, Any], None] = None,
     ) -> None:
-        if mode not in ("train", "val", "test"):
-            raise PairingError(f"mode: expected train, val or test, got {mode!r}")
-        if img_channels not in (1, 3, 4):
-            raise PairingError(f"img_channels: expected 1, 3 or 4, got {img_channels!r}")
-        if mismatched_masks not in ("error", "resize"):
-            raise PairingError(
-                f"mismatched_masks: expected error or resize, got {mismatched_masks!r}"
-            )
-        check_coding(mask_values, num_classes, "mask_values", ignore_index)
-        settings = None if cache is None else read_settings(cache, f"{mode}_dataset.cache")
+        settings = check_arguments(
+            mode, num_classes, ignore_index, img_channels, mask_values, mismatched_masks,
+            val_share, cache,
+        )  # fmt: skip
         self.mode, self.name = mode, name
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.img_channels, self.mismatched_masks = img_channels, mismatched_masks
@@ -99,8 +124,6 @@ class PairDataset:
         place = place_of(mode, name, dataset_root, lists[mode], images, masks)
         pairs = self._find(place, separator)
         if val_share:
-            if not 0 < val_share < 1:
-                raise PairingError(f"val_share: expected a share between 0 and 1, got {val_share}")
             pairs = share(pairs, val_share)[0 if mode == "train" else 1]
         self.pairs: List[Pair] = pairs
         self.coding = mask_values if mask_values != "auto" else self._recognise()

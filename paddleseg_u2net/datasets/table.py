@@ -69,11 +69,6 @@ class Row(NamedTuple):
     megabytes: int = 0
 
     @property
-    def pairs(self) -> int:
-        """All pairs of all parts."""
-        return sum(split.pairs for split in self.splits.values())
-
-    @property
     def fetchable(self) -> bool:
         """Whether all of it has an address."""
         return bool(self.archives) and all(archive.addresses for archive in self.archives)

@@ -21,6 +21,8 @@ from paddleseg_u2net.inspection.values import Content, Reader, coding_of
 _LOSSY = ("JPEG", "WEBP")
 # Between hard values, lossy compression leaves mostly values near to them; smooth edges do not.
 _MOSTLY_NEAR = 0.75
+# Of 1: nothing that anybody marks as foreground, but what class numbers look like among soft masks.
+_NEARLY_BLACK = 32 / 255
 _LONG = 4
 _SHOWN = 5
 # Most names; the others are looked at more closely.
@@ -272,6 +274,11 @@ def _soft(part: Part, masks: Masks, contents: Sequence[Content]) -> Iterator[Fin
             continue
         share = f"{100 * content.soft:.3g} % of its pixels are between background and foreground"
         files = (str(pair.mask),)
+        if content.highest <= _NEARLY_BLACK:
+            text = f"{pair.mask}: all of it is read as background, its highest value as "
+            text += f"{content.highest:.3g} of 1; if that is foreground, save it with 0 and 255"
+            yield Finding("empty", part.name, files, text)
+            continue
         if facts.mask.format == "JPEG" or content.near >= _MOSTLY_NEAR:
             text = f"{pair.mask}: {share}, most of them near to one of both, as lossy compression"
             text += " leaves them; take the original, or save it as PNG with 0 and 255 only"

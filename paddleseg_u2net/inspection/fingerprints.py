@@ -13,7 +13,8 @@ see, have to correlate too.
 
 from __future__ import annotations
 
-from typing import Iterator, List, NamedTuple, Optional
+from itertools import islice
+from typing import Iterator, List, NamedTuple
 
 import cv2
 import numpy as np
@@ -72,7 +73,11 @@ def fingerprint(image: np.ndarray) -> Fingerprint:
 
 
 def similar(prints: List[Fingerprint], starts: List[int], bits: int) -> Iterator[Similar]:
-    """Yield for each picture the nearest earlier one of each part, if it is nearly the same.
+    """Yield pictures that are nearly the same, each as ``second`` with earlier ones.
+
+    Of its own part that is the nearest one only: a series of shots shall not be told in squares.
+    Of every earlier part it is each one, as far as it is among the eight of the nearest hashes,
+    for all of them give ``second`` away.
 
     Args:
         prints: Of all pictures, part after part.
@@ -94,9 +99,11 @@ def similar(prints: List[Fingerprint], starts: List[int], bits: int) -> Iterator
             mirrored = (_BITS - (block * np.where(_MIRRORED, -1, 1)) @ others.T) / 2
             near = np.minimum(plain, mirrored).astype(np.float32)
             for row in np.flatnonzero((near <= bits).any(axis=1)):
-                best = _best(near[row], plain[row], mirrored[row], small, start, top + row, bits)
-                if best is not None:
-                    yield best
+                nearest = _nearest(
+                    near[row], plain[row], mirrored[row], small, start, top + row, bits
+                )
+                own_part = end > top + row
+                yield from islice(nearest, 1 if own_part else None)
 
 
 def _signs(prints: List[Fingerprint]) -> np.ndarray:
@@ -104,7 +111,7 @@ def _signs(prints: List[Fingerprint]) -> np.ndarray:
     return np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
 
 
-def _best(
+def _nearest(
     near: np.ndarray,
     plain: np.ndarray,
     mirrored: np.ndarray,
@@ -112,7 +119,7 @@ def _best(
     start: int,
     second: int,
     bits: int,
-) -> Optional[Similar]:
+) -> Iterator[Similar]:
     earlier = near[: second - start] if second > start else near[:0]
     candidates = np.flatnonzero(earlier <= bits)
     ordered = candidates[np.argsort(earlier[candidates], kind="stable")][:_LOOKED_AT]
@@ -120,8 +127,7 @@ def _best(
         turned = bool(mirrored[column] < plain[column])
         first = start + int(column)
         if same(small[first], small[second, :, ::-1] if turned else small[second]):
-            return Similar(first, second, int(near[column]), turned)
-    return None
+            yield Similar(first, second, int(near[column]), turned)
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -90,15 +90,20 @@ def recognise_some(dataset: PairDataset) -> str:
         MaskError: their values fit none or more than one coding.
     """
     values: Set[int] = set()
-    pairs = dataset.pairs
-    looked_at = spread(pairs)
+    looked_at = spread(dataset.pairs)
     for pair in looked_at:
-        try:
-            values.update(int(value) for value in np.unique(read_mask(pair.mask)))
-        except ImageError:
-            continue  # told when it is its turn to be shown or counted
+        values |= _values(pair)
+    if values == {0}:  # all black: as training, look on for one that is not
+        values |= next((found for found in map(_values, dataset.pairs) if found - {0}), set())
     where = f"{looked_at[0].mask} and {len(looked_at) - 1} more"
     return recognise(values, dataset.num_classes, dataset.ignore_index, where)
+
+
+def _values(pair: Pair) -> Set[int]:
+    try:
+        return {int(value) for value in np.unique(read_mask(pair.mask))}
+    except ImageError:
+        return set()  # told when it is its turn to be shown or counted
 
 
 # ---------------------------------------------------------------- which ones

@@ -11,7 +11,6 @@ import numpy as np
 from paddleseg_u2net.datasets.masks import Coding, MaskError, decode, recognise, spread
 from paddleseg_u2net.inspection.look import Values
 
-# As many masks as `datasets.PairDataset` looks at to recognise the coding.
 # JPEG leaves values this near to those that were saved.
 _NEAR = 32
 
@@ -27,6 +26,7 @@ class Content(NamedTuple):
         strange_share: Share of the pixels that have them.
         soft: Share of pixels between background and foreground (one class only).
         near: Share of the values between that are within 32 of the lowest or highest possible.
+        highest: The greatest label, of one class the highest probability of foreground.
     """
 
     pixels: Dict[int, float]
@@ -35,6 +35,7 @@ class Content(NamedTuple):
     strange_share: float
     soft: float
     near: float
+    highest: float
 
     @property
     def foreground(self) -> float:
@@ -95,6 +96,7 @@ class Reader:
             strange,
             between if self.coding in ("soft", "binary") else 0.0,
             near,
+            max((label for label in labels if label is not None), default=0.0),
         )
 
 

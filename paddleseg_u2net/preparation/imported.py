@@ -23,7 +23,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from paddleseg_u2net import __version__
 from paddleseg_u2net.annotations.record import Collection, Record
-from paddleseg_u2net.files import atomic_dir, recover_dir, write_text
+from paddleseg_u2net.files import new_dir, recover_dir, write_text
 from paddleseg_u2net.preparation.placed import Bad, Placed, Placer, usable
 from paddleseg_u2net.preparation.splits import PARTS, Item, split
 from paddleseg_u2net.preparation.train_yaml import CONFIGS, train_yaml
@@ -49,8 +49,10 @@ class Options:
             Empty: the groups of the source.
         resplit: Whether to divide anew what the source has divided.
         copy: Whether files are copied; else they are hard links where that is possible.
+        mismatched_masks: ``error``, or ``resize``: a mask of another size is fitted to its image.
         skip_bad: Whether images that cannot be used are left out; else they are an error.
         workers: Processes; 0: none beside this one.
+        size: Width and height that ``train.yaml`` lets the network see.
     """
 
     val_share: float = 0.1
@@ -59,8 +61,10 @@ class Options:
     group_by: str = ""
     resplit: bool = False
     copy: bool = False
+    mismatched_masks: str = "error"
     skip_bad: bool = False
     workers: int = 0
+    size: Tuple[int, int] = (320, 320)
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def write(
         ImportFailed: images cannot be used (all are named in a list beside ``root``), there are
             none, or groups cannot be told.
         SplitError: they cannot be divided as asked.
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written, or something was put there in the meantime.
     """
     check_output(root, [])
     recover_dir(root)  # of a process that was killed in the middle of this
@@ -130,8 +134,10 @@ def write(
     kept, unnamed = usable(collection.records)
     kept, remarks = _grouped(kept, options)
     _check_division(kept, options)
-    with atomic_dir(root) as temporary:
-        placer = Placer(temporary, len(collection.classes), collection.soft, options.copy)
+    with new_dir(root) as temporary:
+        stretch = options.mismatched_masks == "resize"
+        number = len(collection.classes)
+        placer = Placer(temporary, number, collection.soft, options.copy, stretch)
         placed, bad = _placed(placer, kept, options.workers, progress)
         bad = unnamed + bad
         if bad:
@@ -142,10 +148,9 @@ def write(
             collection.classes,
             {name: _part(items, collection.classes) for name, items in parts.items() if items},
             bad,
-            [*collection.remarks, *remarks, *_remarks(parts, placed, options)],
+            [*collection.remarks, *remarks, *_remarks(parts, placed, collection.classes, options)],
         )
         _write_texts(temporary, result, parts, collection.soft, about, options)
-        _make_room(root)
     return result
 
 
@@ -153,7 +158,8 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
     """Refuse a place for a data set in which something of the user's stands.
 
     Raises:
-        ImportFailed: ``root`` is a file, is not empty, is inside a source folder or holds one.
+        ImportFailed: ``root`` is a file or below one, is not empty, is the current folder, is
+            inside a source folder or holds one.
     """
     place = root.resolve()
     for source in (source.resolve() for source in sources):
@@ -166,25 +172,22 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
             raise ImportFailed(
                 f"{root}: the source {source} is inside this folder; choose another --output"
             )
-    if root.is_file():
-        raise ImportFailed(f"{root}: expected a new folder, found a file; choose another --output")
+    file = next((path for path in (place, *place.parents) if path.is_file()), None)
+    if file is not None:
+        raise ImportFailed(
+            f"{root}: expected a new folder, found the file {file}; choose another --output"
+        )
+    if place == Path.cwd():
+        # Its name would go to the new folder, and the user's shell would stay in the old one.
+        raise ImportFailed(
+            f"{root}: is the current folder, which cannot be replaced; choose a folder in it as "
+            "--output"
+        )
     if root.is_dir() and any(root.iterdir()):
         raise ImportFailed(
             f"{root}: expected a new or empty folder, found files in it, and nothing is ever "
             "overwritten; delete it yourself, or choose another --output"
         )
-
-
-def _make_room(root: Path) -> None:
-    """Take away the empty folder in whose place the new one comes; it has to be empty still."""
-    try:
-        if root.is_dir():
-            root.resolve().rmdir()
-    except OSError as error:
-        raise ImportFailed(
-            f"{root}: something was put there while the import ran ({error.strerror}); choose "
-            "another --output"
-        ) from error
 
 
 # ---------------------------------------------------------------- groups and parts
@@ -202,7 +205,11 @@ def _grouped(records: List[Record], options: Options) -> Tuple[List[Record], Lis
         raise ImportFailed(
             f"--group_by {options.group_by}: expected a group in parentheses, such as '(.*)_[0-9]+'"
         )
-    found = [pattern.search(record.name) for record in records]
+    # In the name of the file first, so that `^` means what one expects of it.
+    found = [
+        pattern.search(record.name.rpartition("/")[2]) or pattern.search(record.name)
+        for record in records
+    ]
     grouped = [
         replace(record, group=(match[1] or "") if match else "")
         for record, match in zip(records, found)
@@ -211,7 +218,7 @@ def _grouped(records: List[Record], options: Options) -> Tuple[List[Record], Lis
     if records and len(alone) == len(records):
         raise ImportFailed(
             f"--group_by {options.group_by}: found nothing in any name, such as {alone[0]}; it is "
-            "looked for in names without folder of the source and suffix"
+            "looked for in the names of files without suffix, then with the folders before them"
         )
     names = {record.group for record in grouped if record.group}
     remarks = [f"--group_by gives {len(names)} groups"]
@@ -263,15 +270,28 @@ def _part(items: Sequence[Placed], classes: Sequence[str]) -> Part:
 
 
 def _remarks(
-    parts: Mapping[str, Sequence[Placed]], placed: Sequence[Placed], options: Options
+    parts: Mapping[str, Sequence[Placed]],
+    placed: Sequence[Placed],
+    classes: Sequence[str],
+    options: Options,
 ) -> Iterator[str]:
     for part, share in (("val", options.val_share), ("test", options.test_share)):
         if share and not parts[part]:
             yield f"the source's own division has no {part} part; --resplit divides anew"
     if not parts["train"]:
         yield "the source's own division has no train part; --resplit divides anew"
+    shown = {number for item in placed for number in item.classes}
+    unseen = [name for number, name in enumerate(classes) if number and number not in shown]
+    if unseen and shown:
+        yield (
+            f"no image shows {', '.join(unseen)}, which the network would learn all the same; "
+            "leave classes out by naming the others with --classes"
+        )
     if not any(item.share for item in placed):
         yield "no image has any foreground: there is nothing to learn"
+    stretched = sum(item.stretched for item in placed)
+    if stretched:
+        yield f"{stretched} masks of another size were stretched to their images"
     ignored = sum(item.ignored for item in placed)
     if ignored:
         yield f"{ignored} masks have pixels that count nowhere (255)"
@@ -361,7 +381,8 @@ def _write_texts(
             lines = [f"{item.image}{between}{item.mask}\n" for item in items]
             write_text(folder / f"{part}_list.txt", "".join(lines))
     write_text(folder / "classes.txt", "".join(f"{_line(name)}\n" for name in result.classes))
-    used = train_yaml(result.root, len(result.classes), soft, list(result.parts))
+    width, height = options.size
+    used = train_yaml(result.root, result.classes, soft, list(result.parts), (width, height))
     write_text(folder / "train.yaml", used)
     text = json.dumps(_as_json(result, soft, about, options), indent=1, ensure_ascii=True)
     write_text(folder / "import.json", text + "\n")

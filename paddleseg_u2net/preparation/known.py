@@ -78,6 +78,8 @@ def prepare(
             raise PreparationError(f"--archive {file}: expected a file, found none")
     if source is not None and not source.is_dir():
         raise PreparationError(f"--source {source}: expected a folder, found none")
+    if root.exists() and not root.is_dir():
+        raise PreparationError(f"--root {root}: expected a folder or nothing, found a file")
     staging = Staging(target)
     # What is there is whole, and may be on a disk that cannot be written.
     done = None if staging.folder.exists() else _there(row, target, source)
@@ -112,9 +114,11 @@ def _from_archives(
 def _from_folder(name: str, root: Path, source: Path, incomplete: bool) -> Prepared:
     row, target = TABLE[name], root / name
     try:
-        return _linked(row, source, target)
+        found = _by_layout(row, source)
     except ValueError as error:
         why = error
+    else:
+        return _linked(row, source, target, found, incomplete)
     try:
         with _staged(target) as staging:
             job = Job(row, source, staging.empty_ready(), str(source), True, incomplete)
@@ -145,9 +149,15 @@ def _arranged(job: Job, staging: Staging) -> Dict[str, int]:
     return parts
 
 
-def _linked(row: Row, source: Path, target: Path) -> Prepared:
+def _linked(
+    row: Row, source: Path, target: Path, parts: Dict[str, int], incomplete: bool
+) -> Prepared:
     """Link a folder that has the layout of the row already."""
-    parts = _by_layout(row, source)
+    if not (incomplete or _is_whole(row, parts)):
+        raise PreparationError(
+            f"{source}: expected {row.title} with as many pairs as published, found {parts}; get a "
+            "whole copy, or take what there is with --allow_incomplete"
+        )
     target.symlink_to(source.resolve(), target_is_directory=True)
     return Prepared(target, parts, [f"linked to {source.resolve()}, which was not changed"])
 
@@ -165,6 +175,15 @@ def _by_layout(row: Row, folder: Path) -> Dict[str, int]:
             continue  # not every copy has its test list
         parts[part] = len(PairDataset(part, name, dataset_root=str(folder)).pairs)
     return parts
+
+
+def _is_whole(row: Row, parts: Dict[str, int]) -> bool:
+    """Whether there are as many pairs as published."""
+    if row.pool is not None:
+        return sum(parts.values()) == row.pool.pairs
+    # Not every copy has its test list.
+    wanted = {part: split.pairs for part, split in row.splits.items() if part != "test"}
+    return all(parts.get(part) == pairs for part, pairs in wanted.items())
 
 
 # ---------------------------------------------------------------- what is there already
@@ -224,6 +243,8 @@ def _checked(row: Row, target: Path, note: Path) -> Tuple[Dict[str, int], List[s
             f"{what if lost else 'the lists have been changed'}; move the folder away and prepare "
             "it again"
         )
+    if not _is_whole(row, parts):
+        remarks.append("not whole: for the rest, move the folder away and prepare it again")
     return parts, remarks
 
 

@@ -6,15 +6,17 @@ import errno
 import io
 import os
 import shutil
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from paddleseg_u2net.annotations.classes import IGNORE
+from paddleseg_u2net.annotations.image_index import folded
+from paddleseg_u2net.annotations.mask_files import MaskSizeError
 from paddleseg_u2net.annotations.record import AnnotationError, Record
 from paddleseg_u2net.images import read_image
 from paddleseg_u2net.render.overlay import color_map
@@ -33,6 +35,7 @@ class Placed:
         share: Of its pixels that are foreground; of soft masks the mean probability.
         classes: Numbers of the classes that it shows, without background.
         ignored: Whether some pixels count nowhere.
+        stretched: Whether the mask was of another size than the image.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Placed:
     share: float
     classes: Tuple[int, ...]
     ignored: bool
+    stretched: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,14 @@ class Placer:
         classes: Number of classes with the background.
         soft: Whether masks are probabilities.
         copy: Whether files are copied where they could be linked.
+        stretch: Whether a mask file of another size is fitted to its image, else it is bad.
     """
 
     root: Path
     classes: int
     soft: bool
     copy: bool
+    stretch: bool = False
 
     def __call__(self, record: Record) -> Union[Placed, Bad]:
         """Decode image and mask, and write both.
@@ -75,9 +81,9 @@ class Placer:
         """
         try:
             height, width, _ = read_image(record.image).shape
-            mask = record.mask.read((height, width))
+            mask, stretched = self._mask(record, (height, width))
             share, classes, ignored = self._content(record, mask, (height, width))
-            source = record.mask.file
+            source = None if stretched else record.mask.file
         except (ValueError, OSError) as error:  # of this image; the others go on
             return Bad(record.image, str(error))
         image = f"images/{record.name}{record.image.suffix}"
@@ -87,7 +93,19 @@ class Placer:
             self._put(source, path)
         else:
             _write_mask(self._place(path), mask, self.soft)
-        return Placed(record.name, image, path, share, classes, ignored)
+        return Placed(record.name, image, path, share, classes, ignored, stretched)
+
+    def _mask(self, record: Record, shape: Tuple[int, int]) -> Tuple[np.ndarray, bool]:
+        """The mask in the size of its image, and whether it had another."""
+        try:
+            return record.mask.read(shape), False
+        except MaskSizeError as error:
+            if not self.stretch:
+                raise
+            mask = record.mask.read(error.shape)
+        # As training fits masks: class numbers must not be mixed.
+        method = cv2.INTER_LINEAR if self.soft else cv2.INTER_NEAREST
+        return cv2.resize(mask, shape[::-1], interpolation=method), True
 
     def _content(
         self, record: Record, mask: np.ndarray, shape: Tuple[int, int]
@@ -163,13 +181,13 @@ def usable(records: Sequence[Record]) -> Tuple[List[Record], List[Bad]]:
     first: Dict[str, Path] = {}
     for record in records:
         trouble = _trouble(record.name)
-        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", record.name).casefold())
-        if trouble is None and folded in first:
+        key = folded(record.name)
+        if trouble is None and key in first:
             trouble = (
-                f"has the name of {first[folded]} (letter case and suffix do not tell files apart)"
+                f"has the name of {first[key]} (letter case and suffix do not tell files apart)"
             )
         if trouble is None:
-            first[folded] = record.image
+            first[key] = record.image
             kept.append(record)
         else:
             bad.append(Bad(record.image, f"{record.image}: {trouble}; rename it"))

@@ -61,7 +61,9 @@ class Staging:
         places = [self.unpacked / _key(file) for file in files]
         if self.unpacked.is_dir():
             for path in self.unpacked.iterdir():  # of other archives, or half unpacked
-                if path not in places:
+                if path.is_symlink() or not path.is_dir():
+                    path.unlink()
+                elif path not in places:
                     shutil.rmtree(path)
         for file, place in zip(files, places):
             if not place.is_dir():

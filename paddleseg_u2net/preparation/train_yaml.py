@@ -4,31 +4,48 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterable, List
+from typing import Any, Collection, Dict, Sequence, Tuple
 
 import yaml
 
 # Beside the package where the project was unpacked.
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
-_RECIPE = ("_base_/u2net.yml", "_base_/augment_288.yml")
+_BASE = "_base_/u2net.yml"
+# Of the size; the paper crops 288 of 320.
+_CROP = 0.9
+_MOVED = "# Trains on this folder. Moved it? Correct dataset_root and _base_."
+_NO_CONFIGS = "# _base_ is to point to the folder configs of paddleseg_u2net."
+_TEST = "# To score on the testing part: --opts val_dataset.val_path=test_list.txt"
+_FLIP = "- {type: RandomVerticalFlip, prob: 0.5}"
+_FLIP_ADVICE = "   # out with it where up is never down"
 
 
-def train_yaml(root: Path, classes: int, soft: bool, parts: Iterable[str]) -> str:
+def train_yaml(
+    root: Path,
+    classes: Sequence[str],
+    soft: bool,
+    parts: Collection[str],
+    size: Tuple[int, int] = (320, 320),
+) -> str:
     """The text of a configuration for the data set in ``root``.
 
-    Its bases are the recipe alone, without a data set whose keys would be merged into this one.
+    What people change first stands in it; the rest is in its base.
 
     Args:
         root: The data set's final folder.
-        classes: Number of classes with the background, 2 or more.
+        classes: Their names, the background first, 2 or more.
         soft: Whether masks are probabilities.
         parts: Those of train, val and test that have images.
+        size: Width and height that the network sees; training sees nine tenths of them.
     """
     root = root.resolve()
     tree: Dict[str, Any] = {
-        "_base_": _bases(root),
-        "model": {"type": "U2NetP", "num_classes": 1 if classes == 2 else classes},
+        "_base_": _base(root),
+        "model": {"type": "U2NetP", "num_classes": 1 if len(classes) == 2 else len(classes)},
+        "batch_size": 4,
+        "iters": 10000,
+        "preprocess": {"size": list(size)},
     }
     for part in ("train", "val"):
         if part in parts:
@@ -37,20 +54,32 @@ def train_yaml(root: Path, classes: int, soft: bool, parts: Iterable[str]) -> st
                 "dataset_root": str(root),
                 f"{part}_path": f"{part}_list.txt",
                 "mask_values": "soft" if soft else "index",
+                "class_names": list(classes),
             }
-    lines = ["# Trains on this folder. Moved it? Correct dataset_root and _base_."]
-    if not CONFIGS.is_dir():
-        lines.append("# _base_ is to point to the folder configs of paddleseg_u2net.")
-    if "test" in parts:
-        lines.append("# To score on the testing part: --opts val_dataset.val_path=test_list.txt")
-    return "\n".join(lines) + "\n" + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    if "train" in parts:
+        tree["train_dataset"]["transforms"] = _transforms(size)
+    lines = [_MOVED]
+    lines += [] if CONFIGS.is_dir() else [_NO_CONFIGS]
+    lines += [_TEST] if "test" in parts else []
+    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    return "\n".join(lines) + "\n" + text.replace(_FLIP, _FLIP + _FLIP_ADVICE)
 
 
-def _bases(root: Path) -> List[str]:
+def _transforms(size: Tuple[int, int]) -> Sequence[Dict[str, Any]]:
+    """The paper's recipe for any size: resize, a random crop, flips."""
+    return [
+        {"type": "Resize", "target_size": list(size)},
+        {"type": "RandomCrop", "crop_size": [max(1, round(side * _CROP)) for side in size]},
+        {"type": "RandomHorizontalFlip", "prob": 0.5},
+        {"type": "RandomVerticalFlip", "prob": 0.5},
+    ]
+
+
+def _base(root: Path) -> str:
     if not CONFIGS.is_dir():
-        return [f"configs/{name}" for name in _RECIPE]
-    files = [CONFIGS.resolve() / name for name in _RECIPE]
+        return f"configs/{_BASE}"
+    file = CONFIGS.resolve() / _BASE
     try:
-        return [Path(os.path.relpath(file, root)).as_posix() for file in files]
+        return Path(os.path.relpath(file, root)).as_posix()
     except ValueError:  # on Windows, another drive
-        return [str(file) for file in files]
+        return str(file)

@@ -111,6 +111,14 @@ def test_chosen_and_ignored_classes(source):
     assert found.records[0].mask.read(SIZE)[0].tolist() == [255, 0, 1, 0, 0, 0]
 
 
+def test_a_category_called_background_is_no_class(source):
+    cats = [{"id": 0, "name": "Background"}, *CATS]
+    found = source(_tree(_object([_box(0, 0, 6, 4)], category=0), categories=cats))
+    assert found.classes == ("background", "cat", "dog")
+    assert found.remarks == []
+    assert not found.records[0].mask.read(SIZE).any()
+
+
 def test_images_without_objects_and_images_without_entry(source):
     tree = _tree(_object([_box(0, 0, 1, 1)]), images=[_image(), _image(2, "b.jpg")])
     found = source(tree, names=("a.jpg", "b.jpg", "c.jpg"))
@@ -156,6 +164,12 @@ def test_one_polygon_without_the_list_around_it(source):
 )
 def test_file_names_of_other_computers(source, name):
     assert source(_tree(images=[_image(name=name)])).records[0].name == "a"
+
+
+def test_accents_may_be_stored_in_another_way(source):
+    tree = _tree(images=[_image(name="caf\u00e9/\u00fc.png")])
+    (record,) = source(tree, names=("cafe\u0301/u\u0308.png",)).records
+    assert record.name == "cafe\u0301/u\u0308"
 
 
 def test_images_in_folders(source):

@@ -133,14 +133,14 @@ def test_black_is_background_unless_the_table_says_else(tmp_path):
 def test_classes_may_be_ignored_chosen_and_left_out(tmp_path):
     folders = data(tmp_path, BLACK, RED, BLUE, WHITE)
     names = {RED: "car", BLUE: "bus", WHITE: "sky"}
-    collection, mask = read(folders, names, ignored=["sky"])
+    collection, mask = read(folders, names, classes=Classes(None, ("sky",)))
     assert (collection.classes, mask) == (("background", "car", "bus"), [0, 1, 2, 255])
     chosen = Classes({"vehicle": ("car", "bus")})
     collection, mask = read(folders, names, classes=chosen)
     assert (collection.classes, mask) == (("background", "vehicle"), [0, 1, 1, 0])
     assert "left out as background: sky" in collection.remarks
     with pytest.raises(AnnotationError, match="has no class tram"):
-        read(folders, names, ignored=["tram"])
+        read(folders, names, classes=Classes(None, ("tram",)))
 
 
 def test_unknown_colours_are_refused_or_taken_for_the_nearest(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,19 @@ def test_names_may_differ_in_case(tmp_path):
     assert len(found) == 2
 
 
+@pytest.mark.parametrize("mask", ["{}", "{}_mask"])
+def test_accents_may_be_stored_in_another_way(tmp_path, mask):
+    stems = ["caf\u00e9", "\u017elut\u00fd k\u016f\u0148", "na\u00efve", "plain"]
+    stored = [unicodedata.normalize("NFD", stem) for stem in stems]
+    found, remarks = paired(
+        tmp_path,
+        [f"{stem}.jpg" for stem in stored],
+        [f"{mask.format(stem)}.png" for stem in stems],
+    )
+    assert found == {f"{a}.jpg": f"{mask.format(b)}.png" for a, b in zip(stored, stems)}
+    assert remarks[0].startswith("paired ") and "form of accents" in remarks[0]
+
+
 def test_images_may_have_an_affix_of_their_own(tmp_path):
     found, remarks = paired(
         tmp_path,
@@ -104,7 +118,7 @@ def test_images_may_have_an_affix_of_their_own(tmp_path):
         ["mask_001.png", "mask_002.png", "mask_010.png"],
     )
     assert found["img_002.jpg"] == "mask_002.png"
-    assert "masks named mask_x, images named img_x" in remarks[0]
+    assert remarks[0] == "paired with masks named mask_x, with images named img_x"
     found, _ = paired(
         tmp_path / "drive",
         ["21_training.tif", "22_training.tif"],
@@ -351,8 +365,23 @@ def test_masks_in_colours_need_a_table(tmp_path):
 def test_damaged_masks_are_named(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1), (0, 1))
     (masks / "1.png").write_bytes(b"<html>not found</html>")
+    first, second = folders.read(images, masks).records
+    assert first.mask.read(SHAPE).max() == 1
     with pytest.raises(ImageError, match=r"1\.png.*HTML"):
-        folders.read(images, masks)
+        second.mask.read(SHAPE)
+
+
+def test_a_damaged_mask_does_not_hide_what_the_others_hold(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), (0, 1))
+    for number in range(2):
+        alpha = np.resize(np.array([0, 255], np.uint8), SHAPE)
+        Image.fromarray(np.dstack([alpha] * 4)).save(masks / f"{number}.png")
+    data = (masks / "1.png").read_bytes()
+    (masks / "1.png").write_bytes(data[: len(data) // 2])
+    collection = folders.read(images, masks)
+    assert collection.remarks == ["masks read as alpha (cut-outs)"]
+    with pytest.raises(ImageError, match=r"1\.png"):
+        collection.records[1].mask.read(SHAPE)
 
 
 def test_masks_of_another_size_show_when_read(tmp_path):

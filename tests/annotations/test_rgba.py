@@ -81,5 +81,7 @@ def test_damaged_files_are_named(tmp_path):
     cut_out(tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()
     (tmp_path / "b.png").write_bytes(data[: len(data) // 2])
+    good, damaged = rgba.read(tmp_path).records
+    assert good.mask.read((4, 6)).max() == 255
     with pytest.raises(ImageError, match=r"b\.png"):
-        rgba.read(tmp_path)
+        damaged.mask.read((4, 6))

@@ -9,6 +9,7 @@ from PIL import Image
 from paddleseg_u2net.annotations import AnnotationError, voc
 from paddleseg_u2net.annotations.classes import Classes
 from paddleseg_u2net.annotations.colours import voc_colour
+from paddleseg_u2net.images import ImageError
 
 SHAPE = (2, 6)
 VALUES = np.resize(np.array([0, 1, 15, 20, 255], np.uint8), SHAPE)
@@ -207,6 +208,20 @@ def test_images_may_have_other_suffixes_and_cases(tmp_path):
 # ---------------------------------------------------------------- what is missing
 
 
+def test_letter_case_tells_images_apart_if_it_has_to(tmp_path):
+    place = year(tmp_path, "cat", "Cat")
+    found = {record.mask.path.stem: record.image.stem for record in voc.read(place).records}
+    assert found == {"cat": "cat", "Cat": "Cat"}
+
+
+def test_accents_may_be_stored_in_another_way(tmp_path):
+    place = tmp_path / "VOC2012"
+    image(place, "cafe\u0301")
+    indexed(place, "caf\u00e9")
+    (record,) = voc.read(place).records
+    assert record.image.stem == "cafe\u0301"
+
+
 def test_masks_without_image_are_listed(tmp_path):
     place = year(tmp_path, "a")
     indexed(place, "b")
@@ -245,3 +260,12 @@ def test_two_masks_of_one_name_are_refused(tmp_path):
     Image.fromarray(VALUES).save(place / "SegmentationClass/a.bmp")
     with pytest.raises(AnnotationError, match=r"a\.bmp and a\.png have the same name"):
         voc.read(place)
+
+
+def test_damaged_masks_show_when_they_are_read(tmp_path):
+    place = year(tmp_path, "a", "b")
+    (place / "SegmentationClass/b.png").write_bytes(b"<html>not found</html>")
+    first, second = voc.read(place).records
+    assert first.mask.read(SHAPE).max() == 255
+    with pytest.raises(ImageError, match=r"b\.png.*HTML"):
+        second.mask.read(SHAPE)

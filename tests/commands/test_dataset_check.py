@@ -171,6 +171,35 @@ def test_empty_folders_and_unreadable_lists_are_named(data, capsys):
     assert "expected image files, found none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "output", ["images/a.png", "masks/../masks/b.png", "link.json", "train_list.txt"]
+)
+def test_nothing_of_the_data_set_is_overwritten(data, output, capsys, monkeypatch):
+    pairs = "".join(f"images/{name}.png masks/{name}.png\n" for name in "abcd")
+    (data / "train_list.txt").write_text(pairs)
+    (data / "link.json").symlink_to(data / "images/c.png")
+    before = state(data)
+    monkeypatch.chdir(data.parent)
+    for given, path in ((data, f"data/{output}"), ("data", data / output)):
+        for flag in ("--json", "--drop"):
+            assert run("--root", given, flag, path) == 1
+            assert "expected a new file" in capsys.readouterr().err
+    assert state(data) == before
+
+
+def test_a_configuration_is_not_overwritten(data, tmp_path, capsys):
+    config = tmp_path / "config.yml"
+    config.write_text(
+        "model: {type: U2NetP, num_classes: 1}\n"
+        f"train_dataset: {{type: PairDataset, dataset_root: {data}, "
+        "images: images, masks: masks}\n"
+    )
+    before = config.read_text()
+    assert run("--config", config, "--drop", config) == 1
+    assert "expected a new file" in capsys.readouterr().err
+    assert config.read_text() == before
+
+
 def test_a_configuration_says_what_to_check(data, tmp_path, capsys):
     saved(data / "masks/b.png", blob(shape=(30, 40)))
     config = tmp_path / "config.yml"

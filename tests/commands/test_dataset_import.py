@@ -20,6 +20,7 @@ from PIL import Image
 
 from paddleseg_u2net.commands import dataset_import, main
 from paddleseg_u2net.images import read_mask
+from paddleseg_u2net.preparation.splits import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (24, 32)
@@ -150,6 +151,17 @@ def make_cvat(top):
             "--classes", "object=thing"]  # fmt: skip
 
 
+def make_yolo(top):
+    x, y, right, bottom = BOX
+    corners = [(x, y), (right, y), (right, bottom), (x, bottom)]
+    line = " ".join(f"{a / SHAPE[1]} {b / SHAPE[0]}" for a, b in corners)
+    for name in photos(top / "images"):
+        (top / "labels").mkdir(exist_ok=True)
+        (top / "labels" / f"{name}.txt").write_text(f"0 {line}\n")
+    (top / "classes.txt").write_text("person\ncar\n")
+    return ["yolo", "--source", top, "--classes", "object=person"]
+
+
 def make_rgba(top):
     for n in range(COUNT):
         noise = np.random.default_rng(n).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
@@ -213,7 +225,8 @@ def test_every_format_gives_the_same_data_set(name, source, tmp_path, capsys):
         assert stored[object_mask() > 0].all() and not stored[grown == 0].any()
     made = json.loads((out / "import.json").read_text())
     assert made["format"] == name and made["parts"]["train"]["images"] == 9
-    assert all(Path(path).exists() for path in made["sources"].values())
+    for paths in made["sources"].values():
+        assert all(Path(p).exists() for p in (paths if isinstance(paths, list) else [paths]))
 
     from paddleseg_u2net.config import Config
 
@@ -281,10 +294,13 @@ def test_classes_that_are_none(source, tmp_path, capsys, words, error):
     assert names_below(tmp_path) == ["source"]
 
 
-def test_mask_values_and_names(source, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "table", [["0=0", "255=2", "128=1"], ["{0: 0, 255: 2, 128: 1}"], ["0=0,255=2,128=1"]]
+)
+def test_mask_values_and_names(source, tmp_path, capsys, table):
     words = make_folders(source)
     out = tmp_path / "x"
-    run(capsys, *words, "--output", out, "--mask_values", "0=0", "255=2", "128=1",
+    run(capsys, *words, "--output", out, "--mask_values", *table,
         "--classes", "cup", "disc")  # fmt: skip
     assert np.array_equal(read_mask(out / "masks/i0.png"), object_mask(2))
     assert (out / "classes.txt").read_text() == "background\ncup\ndisc\n"
@@ -386,6 +402,43 @@ def test_reference_data(shared, tmp_path, capsys, images, masks, count, foregrou
     for part, share in (("train", 0.8), ("val", 0.1), ("test", 0.1)):
         assert parts[part]["images"] == share * count
         assert parts[part]["foreground"] == pytest.approx(foreground, rel=0.15)
+
+
+def test_coco_in_parts(source, tmp_path, capsys):
+    for part, count in (("train", 6), ("valid", 3), ("test", 1)):
+        words = make_coco(source / part)
+        names = photos(source / part, count)  # beside the JSON, as Roboflow has them
+        tree = json.loads((source / part / "labels.json").read_text())
+        tree["images"] = tree["images"][:count]
+        tree["annotations"] = tree["annotations"][:count]
+        (source / part / "labels.json").unlink()
+        write_json(source / part / "_annotations.coco.json", tree)
+        for file in (source / part / "images").iterdir():
+            file.unlink()
+        assert len(names) == count and words
+    code, _, error = run(capsys, "coco", "--source", source, "--output", tmp_path / "x")
+    assert code == 0, error
+    counts = {p: len((tmp_path / f"x/{p}_list.txt").read_text().splitlines()) for p in PARTS}
+    assert counts == {"train": 6, "val": 3, "test": 1}
+    files = [source / part / "_annotations.coco.json" for part in ("train", "valid", "test")]
+    run(capsys, "coco", "--annotations", *files, "--output", tmp_path / "y")
+    for name in ("train_list.txt", "val_list.txt", "test_list.txt"):
+        assert (tmp_path / "x" / name).read_bytes() == (tmp_path / "y" / name).read_bytes()
+    about = json.loads((tmp_path / "y/import.json").read_text())
+    assert about["sources"]["annotations"] == [str(file.resolve()) for file in files]
+    for words in ([], ["--source", source, "--annotations", files[0]]):
+        with pytest.raises(SystemExit):
+            run(capsys, "coco", *words, "--output", tmp_path / "z")
+
+
+def test_masks_of_another_size_can_be_stretched(source, tmp_path, capsys):
+    words = make_folders(source)
+    save(source / "masks/i3.png", object_mask(255)[::2, ::2])
+    code, _, error = run(capsys, *words, "--output", tmp_path / "x")
+    assert code == 1 and "--mismatched_masks resize" in error
+    code, said, _ = run(capsys, *words, "--output", tmp_path / "x", "--mismatched_masks", "resize")
+    assert code == 0 and "1 masks of another size were stretched" in said
+    assert np.array_equal(read_mask(tmp_path / "x/masks/i3.png"), object_mask(1))
 
 
 @pytest.mark.realdata

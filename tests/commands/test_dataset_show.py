@@ -279,6 +279,16 @@ def test_outputs(own, capsys, tmp_path):
         assert text in capsys.readouterr().err
 
 
+def test_nothing_of_the_data_set_is_overwritten(own, capsys, monkeypatch):
+    mask = next((own / "masks").iterdir())
+    before = mask.read_bytes()
+    monkeypatch.chdir(own)
+    for path in (mask, mask.relative_to(own)):
+        assert main("dataset", ["show", *map(str, folders(own)), "--output", str(path)]) == 1
+        assert "expected a new file" in capsys.readouterr().err
+    assert mask.read_bytes() == before
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
 def test_an_output_without_rights(own, capsys):
     (own / "closed").mkdir(mode=0o500)

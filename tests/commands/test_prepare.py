@@ -95,6 +95,30 @@ def test_an_unpacked_folder_is_linked(tmp_path, table, capsys):
     assert "something else lies there" in capsys.readouterr().err
 
 
+def test_an_unpacked_folder_of_another_number_is_an_error_or_linked_on_demand(
+    tmp_path, table, capsys
+):
+    assert main("prepare", given("ecssd", tmp_path)) == 0
+    source = tmp_path / "data/ecssd"
+    lines = (source / "val_list.txt").read_text().splitlines(keepends=True)
+    (source / "val_list.txt").write_text("".join(lines[1:]))
+    words = ["ecssd", "--root", str(tmp_path / "other"), "--source", str(source)]
+    assert main("prepare", words) == 1
+    assert "--allow_incomplete" in capsys.readouterr().err
+    assert not (tmp_path / "other/ecssd").exists()
+    assert main("prepare", [*words, "--allow_incomplete"]) == 0
+    assert (tmp_path / "other/ecssd").is_symlink()
+    assert "val: 3 pairs (4 are published)" in capsys.readouterr().out
+
+
+def test_a_root_that_is_a_file(tmp_path, table, capsys):
+    (tmp_path / "file").write_text("mine")
+    words = given("ecssd", tmp_path)
+    words[words.index("--root") + 1] = str(tmp_path / "file")
+    assert main("prepare", words) == 1
+    assert "expected a folder or nothing, found a file" in capsys.readouterr().err
+
+
 def test_the_list_tells_of_every_data_set(capsys):
     assert main("prepare", ["--list"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -191,6 +191,16 @@ def test_soft_masks_are_strange_among_hard_ones_only(sound):
     assert kinds(checked(folder(sound))) == {}
 
 
+def test_a_mask_of_classes_among_soft_ones_is_called_empty(sound):
+    soft = np.repeat(np.linspace(0, 255, 80).astype(np.uint8)[None], 60, 0)
+    for name in "abc":
+        saved(sound / f"masks/{name}.png", soft)
+    saved(sound / "masks/d.png", blob(top=1))
+    result = checked(folder(sound))
+    assert result.codings == {"all": "soft"} and kinds(result) == {"empty": 1}
+    assert "its highest value as 0.00392 of 1" in only(result).message
+
+
 # ---------------------------------------------------------------- copies
 
 
@@ -210,6 +220,21 @@ def test_nearly_the_same_image_in_two_parts_is_a_warning(sound, tmp_path):
     result = checked(folder(sound, "train"), folder(val, "val"))
     assert kinds(result) == {"similar": 1}
     assert result.findings[0].drop == (("train", "b.png"),)
+
+
+def test_all_versions_of_an_image_of_another_part_are_dropped(sound, tmp_path):
+    for number in (1, 2, 3):
+        again = Image.open(sound / "images/b.png").resize((70 + number, 52), Image.BICUBIC)
+        add(sound, f"b{number}", image=again, mask=blob(shape=(52, 70 + number)))
+    val = tmp_path / "val"
+    add(val, "z", image=Image.open(sound / "images/b.png").resize((66, 50), Image.BICUBIC),
+        mask=blob(shape=(50, 66)))  # fmt: skip
+    train = folder(sound, "train")
+    result = checked(train, folder(val, "val"))
+    names = ["b.png", "b1.png", "b2.png", "b3.png"]
+    assert dropped(result.findings) == [("train", name) for name in names]
+    train.pairs = [pair for pair in train.pairs if pair.name not in names]
+    assert kinds(checked(train, folder(val, "val"))) == {}
 
 
 def test_copies_within_a_part(sound):
@@ -303,8 +328,37 @@ def test_the_parts_of_a_configuration(sound):
         of.of_settings("train", {"dataset_root": str(sound / "gone")})
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mask_values": "foo"}, "mask_values: expected auto"),
+        ({"mask_values": {0: 0, 255: 3}}, "mask_values: expected auto"),
+        ({"mismatched_masks": "foo"}, "mismatched_masks: expected error or resize"),
+        ({"cache": "foo"}, "train_dataset.cache: expected a size"),
+        ({"val_share": 5}, "val_share: expected a share"),
+        ({"mode": "foo"}, "mode: expected train"),
+    ],
+)
+def test_settings_that_training_refuses_are_refused(sound, change, message):
+    settings = {"dataset_root": str(sound), "images": "images", "masks": "masks", **change}
+    with pytest.raises(ValueError, match=message):
+        of.of_settings("train", settings)
+
+
 def test_a_folder_without_lists_says_what_is_missing(tmp_path):
     with pytest.raises(of.PairingError, match="expected lists such as train_list.txt"):
         of.of_root(tmp_path)
     with pytest.raises(of.PairingError, match="expected the data set's folder"):
         of.of_root(tmp_path / "gone")
+
+
+def test_a_root_without_lists_is_its_folders(tmp_path):
+    add(tmp_path, "a", texture(0), blob())
+    (part,) = of.of_root(tmp_path)
+    assert part.name == "all" and [pair.name for pair in part.pairs] == ["a.png"]
+
+
+def test_names_of_classes_as_import_wrote_them(tmp_path):
+    assert of.class_names(None) == of.class_names(tmp_path) == ()
+    (tmp_path / "classes.txt").write_text("background\nbig cat\n")
+    assert of.class_names(tmp_path) == ("background", "big cat")

@@ -72,11 +72,12 @@ def test_pictures_without_details_are_never_similar():
     assert found([*shades, slope, slope + 20], bits=64) == []
 
 
-def test_each_picture_is_named_once_for_each_part_with_its_nearest_earlier_one():
+def test_a_picture_is_named_with_the_nearest_of_its_part_and_with_all_of_earlier_parts():
     one, other = texture(1), texture(2)
     pictures = [one, other, one, other, one]
     pairs = [(item.first, item.second) for item in found(pictures, starts=(0, 3))]
-    assert sorted(pairs) == [(0, 2), (0, 4), (1, 3)]
+    assert sorted(pairs) == [(0, 2), (0, 4), (1, 3), (2, 4)]
+    assert [(item.first, item.second) for item in found([one] * 3)] == [(0, 1), (0, 2)]
     pairs = [(item.first, item.second) for item in found(pictures, starts=(0, 2))]
     assert sorted(pairs) == [(0, 2), (0, 4), (1, 3), (2, 4)]
 

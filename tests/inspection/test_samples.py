@@ -102,6 +102,14 @@ def test_broken_masks_do_not_hinder(folder):
     assert dataset_of(folder).coding == "binary"
 
 
+def test_black_masks_do_not_decide_how_the_others_are_read(tmp_path):
+    for number in range(130):  # every second one is looked at to tell how they are read
+        write(tmp_path, f"{number:03d}", square(5 * (number % 2), 255))
+    assert dataset_of(tmp_path).coding == "binary"
+    (tmp_path / "masks" / "001.png").write_bytes(b"nonsense")
+    assert dataset_of(tmp_path).coding == "binary"
+
+
 # ---------------------------------------------------------------- which ones
 
 

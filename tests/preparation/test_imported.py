@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net import __version__
+from paddleseg_u2net import __version__, files
 from paddleseg_u2net.annotations.mask_files import BinaryFile, IndexFile, SoftFile
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 from paddleseg_u2net.datasets.pairs import from_list
@@ -510,13 +510,14 @@ def test_nothing_of_the_users_is_overwritten(drawings, root, tmp_path):
     assert left(root) == [".hidden"]
     file = tmp_path / "file"
     file.write_text("mine")
-    with pytest.raises(ImportFailed, match="found a file"):
+    with pytest.raises(ImportFailed, match="found the file"):
         write(drawings, file, ABOUT)
     assert file.read_text() == "mine"
 
 
+@pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("existed", [False, True])
-def test_what_comes_there_meanwhile_stays(drawings, root, existed):
+def test_what_comes_there_meanwhile_stays(drawings, root, monkeypatch, existed, late):
     if existed:
         root.mkdir(parents=True)
 
@@ -524,9 +525,27 @@ def test_what_comes_there_meanwhile_stays(drawings, root, existed):
         root.mkdir(parents=True, exist_ok=True)
         (root / "precious").write_text("mine")
 
-    with pytest.raises(ImportFailed, match="was put there while the import ran"):
-        write(drawings, root, ABOUT, Options(), put)
+    if late:  # when all is written, but before the folder gets its name
+        monkeypatch.setattr(files, "sync_tree", put)
+    with pytest.raises(FileExistsError, match="found a folder with something in it: move it away"):
+        write(drawings, root, ABOUT, Options(), print if late else put)
     assert left(root) == ["precious"] and left(root.parent) == ["mine"]
+
+
+def test_the_current_folder_is_not_replaced_under_the_users_feet(drawings, root, monkeypatch):
+    root.mkdir(parents=True)
+    monkeypatch.chdir(root)
+    for output in (Path(), root, Path("../mine")):
+        with pytest.raises(ImportFailed, match="the current folder.*folder in it"):
+            write(drawings, output, ABOUT)
+    write(drawings, Path("new"), ABOUT)
+    assert left(root) == ["new"]
+
+
+def test_a_place_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ImportFailed, match="found the file .*file; choose another --output"):
+        check_output(tmp_path / "file/a/b", [])
 
 
 def test_places_that_are_refused(tmp_path):
@@ -583,3 +602,49 @@ def test_leftovers_of_a_killed_process_are_taken_away(drawings, root):
     (root.parent / f".mine.tmp-{child.pid}-abc").mkdir(parents=True)
     write(drawings, root, ABOUT)
     assert left(root.parent) == ["mine"]
+
+
+# ---------------------------------------------------------------- names and sizes
+
+
+def test_a_group_is_looked_for_in_the_files_own_name_first(tmp_path, root):
+    records = [
+        Record(photo(tmp_path / f"ds1/video{n}_{k}.jpg", n), f"ds1/video{n}_{k}", Square(n + 1))
+        for n in range(6)
+        for k in range(3)
+    ]
+    collection = Collection(("background", "object"), records)
+    result = write(collection, root, ABOUT, Options(val_share=0.3, group_by="^(video[0-9]+)_"))
+    assert "--group_by gives 6 groups" in result.remarks
+    assert result.parts["val"].images % 3 == 0
+
+
+def test_a_group_may_be_a_folder(tmp_path, root):
+    records = [
+        Record(photo(tmp_path / f"{n}/{k}.jpg", n), f"{n}/{k}", Square(n + 1))
+        for n in range(4)
+        for k in range(2)
+    ]
+    collection = Collection(("background", "object"), records)
+    assert (
+        "--group_by gives 4 groups"
+        in write(collection, root, ABOUT, Options(group_by="^([0-9]+)/")).remarks
+    )
+
+
+def test_classes_that_no_image_shows_are_told(drawings, root):
+    collection = replace(drawings, classes=("background", "object", "parks", "line"))
+    told = [text for text in write(collection, root, ABOUT).remarks if "parks" in text]
+    assert len(told) == 1 and told[0].startswith("no image shows parks, line, which")
+
+
+def test_train_yaml_says_what_people_change_first(drawings, root):
+    collection = replace(drawings, classes=("background", "a", "b: c"))
+    write(collection, root, ABOUT, Options(size=(128, 96)))
+    config = configured(str(root / "train.yaml"))
+    assert config.preprocess().size == (128, 96)
+    data = config.dataset("train")
+    assert data.classes == config.dataset("val").classes == ("background", "a", "b: c")
+    assert data.augmented(0, [0])[0].shape == (86, 115, 3)
+    text = (root / "train.yaml").read_text()
+    assert all(key in text for key in ("batch_size: 4", "iters: 10000", "never down"))

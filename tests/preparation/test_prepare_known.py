@@ -216,6 +216,8 @@ def test_one_of_two_archives_is_refused_with_what_is_missing(tmp_path, table):
     refused("DUTS-TE-Image", "duts", tmp_path, [train])
     done = made("duts", tmp_path, [train], allow_incomplete=True)
     assert done.parts == {"train": 5} and "val: not there" in done.remarks
+    again = made("duts", tmp_path)
+    assert not again.fresh and "move the folder away" in again.remarks[-1]
 
 
 def test_an_archive_in_an_archive_is_named(tmp_path, table):

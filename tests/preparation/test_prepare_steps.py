@@ -318,6 +318,21 @@ def test_other_archives_replace_those_of_an_interrupted_run(tmp_path, bodies, mo
         prepare("ecssd", tmp_path / "data", files[:1])
 
 
+def test_what_others_have_put_beside_unpacked_archives_is_no_trouble(tmp_path, bodies, monkeypatch):
+    files, own = sorted((tmp_path / "downloads").iterdir()), tmp_path / "own"
+    own.mkdir()
+    (own / "file").write_text("mine")
+    with monkeypatch.context() as patched:
+        patched.setattr(arrange, "write_list", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare("ecssd", tmp_path / "data", files)
+    unpacked = tmp_path / "data/.ecssd.part/unpacked"
+    (unpacked / ".DS_Store").write_text("")
+    (unpacked / "link").symlink_to(own)
+    assert prepare("ecssd", tmp_path / "data", files).parts == {"val": 4}
+    assert (own / "file").read_text() == "mine"
+
+
 # ---------------------------------------------------------------- a full disk
 
 

@@ -1,0 +1,293 @@
+"""Where a YOLO data set has its images, and what its classes are called.
+
+Written from https://docs.ultralytics.com/datasets/segment/. ``data.yaml`` names the classes
+and, for ``train``, ``val`` and ``test``, folders or lists of images. Its paths are seldom true
+where it lies: Roboflow writes ``../train/images`` for ``train/images``, others the folders of their
+own computer.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import yaml
+
+from paddleseg_u2net.annotations.colours import lines_of
+from paddleseg_u2net.annotations.image_index import ImageIndex, listed
+from paddleseg_u2net.annotations.pairing import SPLITS
+from paddleseg_u2net.annotations.parts import IMAGES, split_of
+from paddleseg_u2net.annotations.record import AnnotationError
+from paddleseg_u2net.images import find_images
+
+NAMES_FILE = "classes.txt"
+
+_DESCRIPTIONS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+_NOTHING = ("", "null", "~")
+
+
+class Place(NamedTuple):
+    """Images of one part.
+
+    Attributes:
+        title: What the source calls the part, or its folder.
+        split: ``train``, ``val``, ``test`` or empty.
+        folder: From where the images' names count.
+        images: Paths; sorted, or as listed.
+        whole: Whether these are all images of the folder.
+    """
+
+    title: str
+    split: str
+    folder: Path
+    images: List[Path]
+    whole: bool = True
+
+
+@dataclass
+class Layout:
+    """A YOLO data set.
+
+    Attributes:
+        source: ``data.yaml``, or the folder.
+        names: Names by class number; None: the source does not say.
+        places: Where the images are.
+        remarks: What the user should know.
+    """
+
+    source: Path
+    names: Optional[Tuple[str, ...]]
+    places: List[Place]
+    remarks: List[str] = field(default_factory=list)
+
+
+def find_layout(source: Path) -> Layout:
+    """Look at a folder, or at its ``data.yaml``.
+
+    Raises:
+        AnnotationError: it is no YOLO data set, the description is damaged, or images are missing.
+        ImageError: a folder cannot be listed.
+    """
+    if source.is_file():
+        return _described(source)
+    if not source.is_dir():
+        raise AnnotationError(f"{source}: expected a folder or its data.yaml; check the path")
+    for name in _DESCRIPTIONS:
+        if (source / name).is_file():
+            return _described(source / name)
+    files = sorted(path for path in source.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+    if len(files) > 1:
+        raise AnnotationError(
+            f"{source}: expected one data.yaml, found {listed(files)}; give the file itself"
+        )
+    return _described(files[0]) if files else _plain(source)
+
+
+# ---------------------------------------------------------------- without a description
+
+
+def _plain(source: Path) -> Layout:
+    """The folders images and labels, or such in train, val and test."""
+    children = sorted(path for path in source.iterdir() if path.is_dir())
+    tops = [path for path in children if path.name.lower() == IMAGES]
+    folders = [path for path in children if split_of(path.name)]
+    inside = [sub for folder in folders for sub in folder.iterdir() if sub.name.lower() == IMAGES]
+    for top in tops:
+        files = find_images(top)
+        below = {path.relative_to(top).parts[0] for path in files}
+        inside += [top / name for name in below] if all(map(split_of, below)) else [top]
+    places = []
+    for folder in sorted(inside):
+        title = folder.relative_to(source).as_posix()
+        split = next(filter(None, map(split_of, title.split("/"))), "")
+        places.append(Place(title, split, folder, find_images(folder)))
+    if not any(place.images for place in places):
+        raise AnnotationError(
+            f"{source}: expected a YOLO data set, which is data.yaml or the folders images and "
+            "labels (or these in train, valid and test), found no images there; give the folder "
+            "that holds them"
+        )
+    listing = (folder / NAMES_FILE for folder in (source, *(top.parent / "labels" for top in tops)))
+    file = next((path for path in listing if path.is_file()), None)
+    return Layout(source, _listed_names(file) if file else None, places)
+
+
+def _listed_names(path: Path) -> Tuple[str, ...]:
+    names = lines_of(path)
+    while names and not names[-1]:
+        names.pop()
+    return _named(list(names), path)
+
+
+# ---------------------------------------------------------------- data.yaml
+
+
+def _described(path: Path) -> Layout:
+    tree = _tree(path)
+    if "kpt_shape" in tree:
+        raise AnnotationError(
+            f"{path}: describes keypoints (kpt_shape), which are no masks; export segmentation"
+        )
+    names = tree.get("names")
+    if isinstance(names, dict):
+        names = _by_number(names, path)
+    if not isinstance(names, list) or not names:
+        raise AnnotationError(
+            f"{path}: expected names of classes under `names`, got {_said(names)}; add them, or "
+            "give the data.yaml of a YOLO data set"
+        )
+    count = tree.get("nc", str(len(names)))
+    if count != str(len(names)):
+        raise AnnotationError(
+            f"{path}: nc is {_said(count)}, but there are {len(names)} names; correct one of them"
+        )
+    layout = Layout(path, _named(names, path), [])
+    roots = _roots(tree.get("path", ""), path)
+    for key in dict.fromkeys(SPLITS):
+        _add(layout, key, tree.get(key, ""), roots)
+    if not layout.places:
+        missing = f"; {'; '.join(layout.remarks)}" if layout.remarks else ""
+        raise AnnotationError(
+            f"{path}: expected folders or lists of images under train, val or test, found none"
+            f"{missing}; correct them, they count from `path` or from this file's folder"
+        )
+    return layout
+
+
+def _tree(path: Path) -> Dict[str, Any]:
+    """The file's content. All values are texts, for ``no`` and ``1`` may be names of classes."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        tree = yaml.load(text, Loader=yaml.BaseLoader)  # makes nothing but texts, lists, dicts
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path}: expected text in UTF-8 ({error}); save it so") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or type(error).__name__
+        raise AnnotationError(f"{path}{line}: expected YAML, but {reason}; correct it") from error
+    if not isinstance(tree, dict):
+        raise AnnotationError(
+            f"{path}: expected names, train and val as in YOLO's data.yaml, got {_said(tree)}"
+        )
+    return tree
+
+
+def _by_number(names: Dict[str, Any], path: Path) -> List[Any]:
+    numbers = [str(number) for number in range(len(names))]
+    missing = [number for number in numbers if number not in names]
+    if missing:
+        raise AnnotationError(
+            f"{path}: expected names of the classes 0 to {len(names) - 1}, but {missing[0]} is "
+            "missing; number them without gaps"
+        )
+    return [names[number] for number in numbers]
+
+
+def _named(names: List[Any], path: Path) -> Tuple[str, ...]:
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise AnnotationError(
+                f"{path}: expected a name for class {number}, got {_said(name)}; correct it there"
+            )
+    if not names:
+        raise AnnotationError(f"{path}: expected names of classes, one a line, found none")
+    return tuple(name.strip() for name in names)
+
+
+def _roots(path: Any, file: Path) -> List[Path]:
+    """From where entries may count."""
+    folder = file.parent
+    root = folder / path if isinstance(path, str) and path not in _NOTHING else folder
+    return list(dict.fromkeys([root, folder])) if root.is_dir() else [folder]
+
+
+def _add(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
+    """The part that is called ``key``."""
+    entries = value if isinstance(value, list) else [value]
+    entries = [entry for entry in entries if entry not in _NOTHING]
+    strange = [entry for entry in entries if not isinstance(entry, str)]
+    if strange:
+        raise AnnotationError(
+            f"{layout.source}: expected a path or a list of paths under {key}, got "
+            f"{_said(strange[0])}; correct it there"
+        )
+    found = [_find(entry, roots) for entry in entries]
+    missing = [entry for entry, path in zip(entries, found) if path is None]
+    if missing and len(missing) == len(found):
+        # Roboflow names parts that were not exported.
+        layout.remarks.append(f"{key} is left out: {listed(missing)} is not there")
+        return
+    if missing:
+        raise AnnotationError(
+            f"{layout.source}: of {key}, {listed(missing)} is not there; correct or remove it"
+        )
+    seen: Dict[Path, None] = {}
+    for path in filter(None, found):
+        place = _place(key, path, roots)
+        images = [image for image in dict.fromkeys(place.images) if image not in seen]
+        seen.update(dict.fromkeys(images))
+        if images:
+            layout.places.append(place._replace(images=images))
+        else:
+            layout.remarks.append(f"{path}, named under {key}, holds no images of its own")
+
+
+def _find(entry: str, roots: List[Path]) -> Optional[Path]:
+    """The folder or list that an entry means: as it stands, or by the end of its path."""
+    entry = entry.replace("\\", "/")
+    as_it_stands = [root / entry for root in roots]
+    parts = [part for part in PurePosixPath(entry).parts if part not in ("..", "/")]
+    tails = [root.joinpath(*parts[at:]) for at in range(len(parts)) for root in roots]
+    if entry.startswith("../"):
+        # Beside a Roboflow export there may be another one.
+        places = [*tails[: len(roots)], *as_it_stands, *tails]
+    else:
+        places = [*as_it_stands, *tails]
+    return next((place for place in places if place.exists()), None)
+
+
+def _place(key: str, path: Path, roots: List[Path]) -> Place:
+    if path.is_dir():
+        return Place(key, SPLITS[key], path, find_images(path))
+    if path.suffix.lower() != ".txt":
+        raise AnnotationError(
+            f"{path}: expected a folder of images or a .txt file that lists them, for {key}"
+        )
+    images = _listed_images(path, roots)
+    if not images:
+        return Place(key, SPLITS[key], path.parent, [])
+    folder = Path(os.path.commonpath([image.parent for image in images]))
+    return Place(key, SPLITS[key], folder, images, whole=False)
+
+
+def _listed_images(path: Path, roots: List[Path]) -> List[Path]:
+    folders = dict.fromkeys([path.parent, *roots])
+    indices: List[ImageIndex] = []
+    images, missing = [], []
+    for line in filter(None, lines_of(path)):
+        places = (folder / line.replace("\\", "/") for folder in folders)
+        image = next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
+        if image is None:
+            # Listing folders takes time, so only where paths are another computer's.
+            indices = indices or [ImageIndex(root) for root in roots]
+            image = next(filter(None, (index.find(line) for index in indices)), None)
+        if image is None:
+            missing.append(line)
+        else:
+            images.append(Path(os.path.normpath(image.absolute())))
+    if missing:
+        raise AnnotationError(
+            f"{path}: {len(missing)} of {len(missing) + len(images)} images are not there: "
+            f"{listed(missing)}; they were looked for below {listed(list(folders))}: correct the "
+            "list, or put the images there"
+        )
+    return images
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return repr(value[:60]) if isinstance(value, str) else f"a {type(value).__name__}"
