@@ -2,5 +2,5 @@
 # Drishti-GS1 into data/drishti_gs of this project; prepare.py --help tells what may be added.
 set -e
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-python="${PYTHON:-$(command -v python || command -v python3)}"
+python="${PYTHON:-$(ls "${here%/*}/.venv/bin/python" 2>/dev/null || command -v python || command -v python3)}"
 exec "$python" "$here/prepare.py" drishti_gs --root "${here%/*}/data" "$@"

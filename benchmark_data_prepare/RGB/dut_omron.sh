@@ -2,5 +2,5 @@
 # DUT-OMRON into data/dut_omron of this project; prepare.py --help tells what may be added.
 set -e
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-python="${PYTHON:-$(command -v python || command -v python3)}"
+python="${PYTHON:-$(ls "${here%/*}/.venv/bin/python" 2>/dev/null || command -v python || command -v python3)}"
 exec "$python" "$here/prepare.py" dut_omron --root "${here%/*}/data" "$@"

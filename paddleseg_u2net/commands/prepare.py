@@ -78,7 +78,8 @@ def _story(name: str, row: Row, done: Prepared) -> List[str]:
     what = "prepared" if done.fresh else "is there already, checked quickly, nothing done"
     lines = [f"{row.title}: {what}: {done.folder}"]
     for part, count in done.parts.items():
-        lines.append(f"  {part}: {count} pairs{_compared(row, part, count)}")
+        told = any(remark.startswith(f"{part}: ") for remark in done.remarks)
+        lines.append(f"  {part}: {count} pairs{'' if told else _compared(row, part, count)}")
     lines += [f"  {remark}" for remark in done.remarks]
     if done.fresh:
         lines.append(f"Size on disk: {_megabytes(list(files_below(done.folder)))}")
@@ -87,7 +88,8 @@ def _story(name: str, row: Row, done: Prepared) -> List[str]:
         lines.append(f"Archives: {folder} ({_megabytes(done.archives)}), may be deleted now")
     lines.append(f"Licence: {row.licence or 'none is stated'}; {row.homepage}")
     lines.append(f"Cite: {row.cite}")
-    lines.append(f"Next: {_next(name, row, done.folder)}")
+    lines.append(f"Next: python tools/dataset.py check --root {shlex.quote(str(done.folder))}")
+    lines.append(f"      {_next(name, row, done.folder)}")
     return [one_line(line) for line in lines]
 
 

@@ -70,7 +70,8 @@ def test_from_the_projects_folder_no_address_is_needed(tmp_path, table, capsys, 
     monkeypatch.chdir(tmp_path)
     assert main("prepare", ["ecssd", "--archive", *given("ecssd", tmp_path)[4:]]) == 0
     said = capsys.readouterr().out
-    assert "Next: python tools/val.py --config configs/RGB/U2Net/u2netp_ecssd.yaml " in said
+    assert "Next: python tools/dataset.py check --root " in said
+    assert "\n      python tools/val.py --config configs/RGB/U2Net/u2netp_ecssd.yaml " in said
     assert "--opts" not in said
 
 
@@ -80,7 +81,8 @@ def test_another_number_is_an_error_and_on_demand_a_remark(tmp_path, capsys):
         "Error: SOD.zip: val: expected 300 pairs as published, found 4;" in capsys.readouterr().err
     )
     assert main("prepare", [*given("sod", tmp_path), "--allow_incomplete"]) == 0
-    assert "val: 4 pairs (300 are published)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "  val: 4 pairs\n  val: expected 300 pairs as published, found 4\n" in said
 
 
 def test_an_unpacked_folder_is_linked(tmp_path, table, capsys):
