@@ -121,16 +121,10 @@ def atomic_dir(path: PathLike) -> Iterator[Path]:
     target = _final_place(path)
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target}: expected a folder or nothing, found a file")
-    temporary = _sibling(target, "tmp")
-    try:
-        with _explained_errors(target, temporary):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.mkdir()
-            yield temporary
-            sync_tree(temporary)
-            _swap_in(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with _temporary_folder(target) as temporary:
+        yield temporary
+        sync_tree(temporary)
+        _swap_in(temporary, target)
 
 
 @contextmanager
@@ -146,18 +140,25 @@ def new_dir(path: PathLike) -> Iterator[Path]:
     """
     target = _final_place(path)
     _refuse_taken(target)
+    with _temporary_folder(target) as temporary:
+        yield temporary
+        sync_tree(temporary)
+        _refuse_taken(target)
+        if os.name == "nt" and target.exists():
+            target.rmdir()  # there, a rename does not even replace an empty folder
+        temporary.rename(target)  # fails if something has come into it since
+        _sync_folder(target.parent)
+
+
+@contextmanager
+def _temporary_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target`, which is gone at the end unless it was renamed."""
     temporary = _sibling(target, "tmp")
     try:
         with _explained_errors(target, temporary):
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.mkdir()
             yield temporary
-            sync_tree(temporary)
-            _refuse_taken(target)
-            if os.name == "nt" and target.exists():
-                target.rmdir()  # there, a rename does not even replace an empty folder
-            temporary.rename(target)  # fails if something has come into it since
-            _sync_folder(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -24,6 +24,7 @@ from PIL import Image, ImageFile
 from paddleseg_u2net import files
 
 __all__ = [
+    "FORMAT_OF_SUFFIX",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "ImageError",
@@ -38,14 +39,12 @@ __all__ = [
 
 PathLike = Union[str, "os.PathLike[str]"]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-
 MAX_PIXELS = 200_000_000
 _MAX_PIXELS_VARIABLE = "U2NET_MAX_PIXELS"
 
 # Pillow knows more formats, but some of them start other programs (EPS starts Ghostscript).
 _READABLE = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-_WRITTEN_AS = {
+FORMAT_OF_SUFFIX = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
     ".png": "PNG",
@@ -54,6 +53,7 @@ _WRITTEN_AS = {
     ".tiff": "TIFF",
     ".webp": "WEBP",
 }
+IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 _MULTIPLIED_BY_ALPHA = {"La": "LA", "RGBa": "RGBA"}
 _PILLOW_MODE = {1: "L", 3: "RGB", 4: "RGBA"}
 _ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG = 0x0112, 0x0100, 0x0101
@@ -540,7 +540,7 @@ def write_image(path: PathLike, array: np.ndarray, quality: int = 95) -> None:
             hold transparency.
         OSError: the file cannot be written (see `files.atomic_path`).
     """
-    format_name = _WRITTEN_AS.get(Path(path).suffix.lower())
+    format_name = FORMAT_OF_SUFFIX.get(Path(path).suffix.lower())
     if format_name is None:
         raise ImageError(path, f"expected one of the suffixes {' '.join(sorted(IMAGE_SUFFIXES))}")
     picture = _as_picture(path, array)

@@ -12,21 +12,14 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from paddleseg_u2net.images import FORMAT_OF_SUFFIX
+
 # Markers of JPEG frames: all of SOF0 .. SOF15 but DHT, JPG and DAC.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
 _LONG_HEAD = 1 << 17
 _PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey", 6: "RGB"}
 _PILLOW_COLOURS = {"1": "grey", "L": "grey", "LA": "grey", "P": "palette", "PA": "palette"}
-_OF_SUFFIX = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
 
 
 class Header(NamedTuple):
@@ -49,7 +42,7 @@ class Header(NamedTuple):
 
 def expected_format(suffix: str) -> str:
     """The format that a file of this suffix should have; empty for other suffixes."""
-    return _OF_SUFFIX.get(suffix.lower(), "")
+    return FORMAT_OF_SUFFIX.get(suffix.lower(), "")
 
 
 def read_header(head: bytes, stream: Any) -> Header:
