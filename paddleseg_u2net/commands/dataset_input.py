@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any, Iterable, List, NamedTuple, Optional
+from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
 
 import yaml
 
@@ -21,10 +21,14 @@ _SAID_BY_CONFIG = ("num_classes", "ignore_index", "mask_values", "size")
 
 
 class Input(NamedTuple):
-    """Parts of a data set with at least one pair in all, and what they are to be used for."""
+    """Parts of a data set with at least one pair in all, and what they are to be used for.
+
+    ``names`` are those of the classes by number, empty where nothing says them.
+    """
 
     parts: List[Part]
     settings: Settings
+    names: Tuple[str, ...] = ()
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +139,7 @@ def _of_files(arguments: argparse.Namespace) -> Input:
         parts = [of.of_folders("all", arguments.images, arguments.masks)]
     for part in parts:
         part.mask_values = coding
-    return Input(parts, settings)
+    return Input(parts, settings, names)
 
 
 def _coding(text: Any, settings: Settings) -> Any:
@@ -156,7 +160,7 @@ def _of_config(arguments: argparse.Namespace) -> Input:
     from paddleseg_u2net.config import Config, ConfigError
 
     config = Config(arguments.config, arguments.opts, training=False)
-    parts, complaints = [], []
+    parts, complaints, names = [], [], ()
     for mode in ("train", "val"):
         try:
             arguments_of_part = config.dataset_settings(mode)
@@ -164,10 +168,11 @@ def _of_config(arguments: argparse.Namespace) -> Input:
             complaints.append(error)
             continue
         parts.append(of.of_settings(mode, arguments_of_part))
+        names = tuple(arguments_of_part.get("class_names") or names)
     if not parts:
         raise complaints[0]
     if len(parts) == 2 and parts[0].problems == parts[1].problems:
         parts[1].problems = []  # of the same folders, of which each part has a share
     size = config.preprocess().size or (320, 320)
     settings = Settings(config.num_classes, config.ignore_index, config.in_channels, size)
-    return Input(parts, settings)
+    return Input(parts, settings, names)

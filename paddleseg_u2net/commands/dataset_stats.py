@@ -55,7 +55,7 @@ def run(argv: List[str]) -> int:
     if not len(together.sizes) or not len(together.foreground):
         raise ValueError(f"none of {together.pairs} pairs can be read; `dataset check` tells why")
     counsel = advice(together, size, classes)
-    for line in _lines(numbers, together, looks):
+    for line in _lines(numbers, together, looks, data.names):
         print(line)
     for line in counsel:
         print(f"advice: {line}")
@@ -107,7 +107,10 @@ def _looks(data: Input, workers: int) -> List[Tuple[Look, Reader]]:
 
 
 def _lines(
-    numbers: Dict[str, Numbers], together: Numbers, looks: Sequence[Tuple[Look, Reader]]
+    numbers: Dict[str, Numbers],
+    together: Numbers,
+    looks: Sequence[Tuple[Look, Reader]],
+    names: Sequence[str],
 ) -> List[str]:
     lines = []
     for (name, item), (_, reader) in zip(numbers.items(), looks):
@@ -128,7 +131,8 @@ def _lines(
     )
     if len(together.classes) > 2:
         for label, (part, masks) in together.classes.items():
-            lines.append(f"class {label}: {100 * part:.4g} % of pixels, in {masks} masks")
+            name = f" {names[int(label)]}" if int(label) < len(names) else ""
+            lines.append(f"class {label}{name}: {100 * part:.4g} % of pixels, in {masks} masks")
     if together.ignored:
         lines.append(f"ignored: {100 * together.ignored:.4g} % of pixels")
     row, column = _middle(together.centre)

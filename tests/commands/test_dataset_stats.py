@@ -66,6 +66,15 @@ def test_classes_are_listed(data, capsys):
     assert "class 1:" in out and "in 1 masks" in out
 
 
+def test_classes_are_named_where_their_names_are_known(data, capsys):
+    for number, name in enumerate("abc"):
+        saved(data / f"masks/{name}.png", blob(number, top=1 + number % 2))
+    (data / "classes.txt").write_text("background\ncat\nbig dog\n")
+    assert run("--root", data) == 0
+    out = capsys.readouterr().out
+    assert "class 1 cat: " in out and "class 2 big dog: " in out
+
+
 def test_masks_without_a_meaning_are_an_error(data, capsys):
     for name in "abc":
         saved(data / f"masks/{name}.png", blob(top=7))
