@@ -10,7 +10,7 @@ from paddleseg_u2net.annotations.record import AnnotationError
 BACKGROUND = "background"
 IGNORE = 255
 _BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
-_MOST = 254
+MOST_CLASSES = 254  # beside the background
 
 
 def is_background(name: str) -> bool:
@@ -62,10 +62,10 @@ class Classes:
                 f"{where}: {wrong}; its classes are {', '.join(found) or 'none'}; correct "
                 "--classes or --ignore"
             )
-        if not 1 <= len(chosen) <= _MOST:
+        if not 1 <= len(chosen) <= MOST_CLASSES:
             raise AnnotationError(
-                f"{where}: expected 1 to {_MOST} classes beside the background, got {len(chosen)}; "
-                "choose some with --classes"
+                f"{where}: expected 1 to {MOST_CLASSES} classes beside the background, got "
+                f"{len(chosen)}; choose some with --classes"
             )
         numbers = {**background, **ignored}
         for number, names in enumerate(chosen.values(), start=1):

@@ -19,7 +19,7 @@ from typing import (
 
 import numpy as np
 
-from paddleseg_u2net.annotations.classes import BACKGROUND, IGNORE, is_background
+from paddleseg_u2net.annotations.classes import BACKGROUND, IGNORE, MOST_CLASSES, is_background
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import (
     AlphaFile,
@@ -41,7 +41,6 @@ Values = Union[str, Mapping[int, int]]
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
 # Class numbers in the wild stay below this; a soft edge has values above it.
 _HIGHEST_LIKELY_CLASS = 32
-_MOST = 254
 
 
 def read(
@@ -109,10 +108,10 @@ def _titles(
     """The names of the classes 1, 2 ..., as many as the masks need."""
     if not isinstance(values, str):
         wrong = [n for n in chain(values, values.values()) if not 0 <= n <= 65535]
-        if wrong or any(_MOST < n < IGNORE or n > IGNORE for n in values.values()) or not values:
+        if wrong or any(MOST_CLASSES < n != IGNORE for n in values.values()) or not values:
             raise AnnotationError(
-                f"{where}: expected a table of values (0..65535) to class numbers (0..{_MOST}, "
-                f"{IGNORE} counts nowhere), got {dict(values)}"
+                f"{where}: expected a table of values (0..65535) to class numbers "
+                f"(0..{MOST_CLASSES}, {IGNORE} counts nowhere), got {dict(values)}"
             )
     if isinstance(values, str) and values != "index":
         needed = 1
@@ -120,10 +119,10 @@ def _titles(
         numbers = seen.values if isinstance(values, str) else set(values.values())
         needed = max([1, *(number for number in numbers if number != IGNORE)])
     if names is None:
-        if needed > _MOST:
+        if needed > MOST_CLASSES:
             raise AnnotationError(
-                f"{where}: expected class numbers up to {_MOST}, got {needed}; give a table of "
-                "values to class numbers"
+                f"{where}: expected class numbers up to {MOST_CLASSES}, got {needed}; give a table "
+                "of values to class numbers"
             )
         return ["object"] if needed == 1 else [f"class_{n}" for n in range(1, needed + 1)]
     single = isinstance(values, str) and values != "index"
@@ -161,7 +160,7 @@ class _Seen:
     Attributes:
         values: All of them.
         sets: Each set of values that a file has, with such a file.
-        cut_outs: A file with transparency, if there is one.
+        cut_outs: Files with transparency.
     """
 
     values: Set[int] = field(default_factory=set)

@@ -1,7 +1,7 @@
 """Mask files of every kind as mask sources: numbers, black and white, grey, alpha, colours.
 
 Files are read by ``images``, so orientation tags are applied to masks as to their images. The
-size must be the image's: a mask that is scaled here would have been wrong somewhere else.
+size must be the image's; `MaskSizeError` tells the other size to whoever may stretch the mask.
 """
 
 from __future__ import annotations

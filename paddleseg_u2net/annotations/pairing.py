@@ -93,7 +93,7 @@ class _Rule:
 
 
 def pair(images: Path, masks: Path, allow_missing: bool = False) -> Pairing:
-    """Pair the files of two folders by name, in the ways that `read` tells.
+    """Pair the files of two folders by name, in the ways that `folders.read` tells.
 
     Raises:
         AnnotationError: a folder is missing or empty, two files have the same name, or a file

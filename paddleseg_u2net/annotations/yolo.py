@@ -15,8 +15,8 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.annotations.classes import Classes
-from paddleseg_u2net.annotations.colours import is_background, lines_of
+from paddleseg_u2net.annotations.classes import Classes, is_background
+from paddleseg_u2net.annotations.colours import lines_of
 from paddleseg_u2net.annotations.image_index import listed
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.parts import IMAGES, Part, joined

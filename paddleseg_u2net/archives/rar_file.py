@@ -142,8 +142,8 @@ def _listed(archive: Path, package: Any, password: Optional[str]) -> Any:
         locked = file.needs_password()
         if locked and password is None:
             raise ArchiveError(
-                f"{archive}: is encrypted: give the password, which the publisher of the data set "
-                "names"
+                f"{archive}: is encrypted: give the password (--password), which the publisher "
+                "of the data set names"
             )
         if locked:
             file.setpassword(password)

@@ -74,8 +74,8 @@ class ZipSource:
                 )
             if self._password is None:
                 raise ArchiveError(
-                    f"{self._archive}: {_shown(info)} is encrypted: give the password, which the "
-                    "publisher of the data set names"
+                    f"{self._archive}: {_shown(info)} is encrypted: give the password "
+                    "(--password), which the publisher of the data set names"
                 )
         if info.compress_type not in _READS:
             method = _METHODS.get(info.compress_type, f"method {info.compress_type}")

@@ -17,6 +17,7 @@ from paddleseg_u2net.commands.dataset_input import (
     read_input,
     refuse_own_files,
 )
+from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.files import write_bytes, write_text
 from paddleseg_u2net.inspection.check import Checked, check, listable
 from paddleseg_u2net.inspection.findings import KINDS, by_kind, counts, dropped
@@ -103,7 +104,7 @@ def _show(parts: Sequence[Part], checked: Checked, every: bool) -> None:
     for kind, findings in grouped.items():
         print(f"\n{KINDS[kind].severity} {kind}" + ("" if every else ", such as"))
         for finding in findings if every else findings[:1]:
-            print(f"  {_printable(finding.message)}")
+            print(f"  {printable(one_line(finding.message))}")
     number = counts(checked.findings)
     print(f"\n{number['error']} errors, {number['warning']} warnings, {number['note']} notes")
 
@@ -118,10 +119,6 @@ def _aligned(rows: Sequence[Tuple[str, ...]]) -> List[str]:
         ]
         lines.append("  ".join(cells).rstrip())
     return lines
-
-
-def _printable(text: str) -> str:
-    return one_line(text).encode("utf-8", "replace").decode("utf-8")
 
 
 # ---------------------------------------------------------------- what is written

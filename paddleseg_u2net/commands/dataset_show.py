@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from tqdm import tqdm
 
 from paddleseg_u2net.commands.dataset_input import refuse_own_files
+from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.datasets import PairDataset, PairingError
 from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.inspection import samples
@@ -73,8 +74,8 @@ def _add_input(group: Any) -> None:
     add("--config", help="YAML file, e.g. configs/RGB/U2Net/u2netp_own_data.yaml")
     add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="override its keys, e.g. train_dataset.dataset_root=data/own")  # fmt: skip
-    add("--images", type=Path, metavar="DIR", help="images, and in")
-    add("--masks", type=Path, metavar="DIR", help="their masks of the same names")
+    add("--images", type=Path, metavar="DIR", help="images; their masks in --masks")
+    add("--masks", type=Path, metavar="DIR", help="masks, of the same names")
     add("--root", type=Path, metavar="DIR",
         help="a folder with train_list.txt, val_list.txt, or with images/, masks/")  # fmt: skip
     add("--part", choices=("train", "val", "test"), default="train", help="default: %(default)s")
@@ -117,7 +118,7 @@ def run(argv: List[str]) -> int:
         arguments.size,
     )
     write_image(arguments.output, picture)
-    print(_printable(f"{len(rows)} of {len(dataset)} pairs: wrote {arguments.output}"))
+    print(printable(f"{len(rows)} of {len(dataset)} pairs: wrote {arguments.output}"))
     return _tell([*getattr(dataset, "unpaired", []), *errors.values()])
 
 
@@ -263,13 +264,7 @@ def _root(dataset: PairDataset) -> str:
 
 def _tell(errors: List[str]) -> int:
     for message in errors[:_ERRORS_SHOWN]:
-        print(_printable(message), file=sys.stderr)
+        print(printable(message), file=sys.stderr)
     if len(errors) > _ERRORS_SHOWN:
         print(f"... and {len(errors) - _ERRORS_SHOWN} more", file=sys.stderr)
     return 1 if errors else 0
-
-
-def _printable(text: str) -> str:
-    """Return ``text`` with escapes for what the terminal has no letters for."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)

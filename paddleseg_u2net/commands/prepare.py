@@ -32,6 +32,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "published names, asked first")  # fmt: skip
     add("--source", type=Path, metavar="FOLDER", help="an unpacked folder: linked if it has the "
         "layout, else copied into it")  # fmt: skip
+    add("--password", help="of encrypted archives")
     add("--allow_incomplete", action="store_true", help="take another number than published")
     add("--list", action="store_true", help="show what there is, and end")
     arguments = result.parse_args(argv)
@@ -57,13 +58,14 @@ def run(argv: List[str]) -> int:
         arguments.mirror,
         arguments.source,
         arguments.allow_incomplete,
+        arguments.password,
     )
     print("\n".join(_story(arguments.name, TABLE[arguments.name], done)))
     return 0
 
 
 def _listing() -> List[str]:
-    """What there is: a line for each data set, then its licence and its page."""
+    """What there is: a heading, then a line for each data set."""
     lines = [f"{'NAME':<20}{'PAIRS':<26}{'DOWNLOAD':<12}{'FETCHED':<10}LICENCE"]
     for name, row in TABLE.items():
         parts = " ".join(f"{part} {split.pairs}" for part, split in row.splits.items())

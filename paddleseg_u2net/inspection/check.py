@@ -44,7 +44,7 @@ class Settings(NamedTuple):
     ignore_index: int = 255
     channels: int = 3
     size: Tuple[int, int] = (320, 320)
-    bits: int = 4
+    bits: int = 8
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Every image and mask of a data set is opened once; what `check` and `statistics` build on.
+"""Every image and mask of a data set is decoded once; what `check` and `statistics` build on.
 
 For each pair there is a small `Facts` object, about 2 KB whatever the size of the picture; arrays
 are gone when the next pair is read. Facts are handed out in the order of the pairs, so that the
@@ -129,7 +129,7 @@ def look(
     """
     result = Look()
     known: Dict[Any, Any] = {}
-    work = partial(look_at_chunk, task=task)
+    work = partial(_look_at_chunk, task=task)
     for facts, places in mapped(work, in_chunks(pairs, CHUNK), workers):
         result.facts += [_shared(item, known) for item in facts]
         for value, added in places.items():
@@ -159,7 +159,7 @@ def _shared(facts: Facts, known: Dict[Any, Any]) -> Facts:
     )
 
 
-def look_at_chunk(pairs: Sequence[Pair], task: Task) -> Tuple[List[Facts], Places]:
+def _look_at_chunk(pairs: Sequence[Pair], task: Task) -> Tuple[List[Facts], Places]:
     """Facts about some pairs, and their places added up."""
     places: Places = {}
     return [_look_at(pair, task, places) for pair in pairs], places

@@ -68,7 +68,7 @@ def class_names(root: Optional[Path]) -> Tuple[str, ...]:
     return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
-def of_root(root: Path, separator: Optional[str] = None) -> List[Part]:
+def of_root(root: Path) -> List[Part]:
     """The parts of a data set's folder: those of ``train_list.txt`` and so on, else all that is in
     ``images`` and ``masks``.
 
@@ -87,7 +87,7 @@ def of_root(root: Path, separator: Optional[str] = None) -> List[Part]:
         )
     lists.sort(key=lambda path: _USUAL.index(_name(path)) if _name(path) in _USUAL else 9)
     return [
-        Part(_name(path), *look_through_list(path, root, separator), root=root, list_file=path)
+        Part(_name(path), *look_through_list(path, root), root=root, list_file=path)
         for path in lists
     ]
 

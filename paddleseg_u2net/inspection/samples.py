@@ -224,7 +224,7 @@ def row(
         except Exception as error:  # transforms are anybody's code
             found = _broken(cells, pair, error)
             return found._replace(classes=classes)
-        cells.append(_augmented_cell(picture, image, label, epoch, before, dataset.ignore_index))
+        cells.append(_augmented_cell(picture, image, label, before, dataset.ignore_index))
         classes |= _classes(label, dataset.ignore_index)
     return Row(cells, classes)
 
@@ -276,7 +276,6 @@ def _augmented_cell(
     picture: np.ndarray,
     image: np.ndarray,
     label: np.ndarray,
-    epoch: int,
     before: float,
     ignore_index: int,
 ) -> Cell:

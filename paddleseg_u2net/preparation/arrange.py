@@ -29,7 +29,7 @@ from paddleseg_u2net.preparation.lists import write_list
 
 _SHOWN = 3
 # Supervisely's classes of people, who are drawn in two ways, and of regions that count nowhere.
-PEOPLE = Classes({"person": ("person_poly", "person_bmp")}, ("neutral",))
+_PEOPLE = Classes({"person": ("person_poly", "person_bmp")}, ("neutral",))
 
 
 class Item(NamedTuple):
@@ -55,11 +55,13 @@ class Job:
     """One arrangement.
 
     Attributes:
+        row: Which data set it is.
         tree: What was unpacked; only read.
         target: An empty folder for the data set, on the same device if files may be linked.
         where: What the tree came from, for messages.
         copy: Whether files must not be hard links, because they are the user's.
         incomplete: Whether another number of pairs than published will do.
+        remarks: What was changed or left out, a sentence each.
     """
 
     row: Row
@@ -182,7 +184,7 @@ def _pooled(job: Job) -> Dict[str, Pairs]:
 def _of_supervisely(job: Job, pool: Split) -> Pairs:
     from paddleseg_u2net.annotations import supervisely
 
-    collection = supervisely.read(find_project(job.tree, job.where), PEOPLE)
+    collection = supervisely.read(find_project(job.tree, job.where), _PEOPLE)
     job.remarks += collection.remarks
     draw = partial(_drawn, job, pool)
     outcomes = _each(draw, collection.records, "masks")

@@ -7,12 +7,12 @@ from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 
+from paddleseg_u2net.annotations.pairing import JPEG
 from paddleseg_u2net.images import read_mask
 from paddleseg_u2net.preparation.error import PreparationError
 
 # 38 is how grey shows the dark red of class 1 in a palette (0.299 of 128); some copies went so.
 _FOREGROUND = (1, 38, 255)
-_JPEG = (".jpg", ".jpeg")
 
 REMARKS = {
     "cut": "masks had values between 0 and 255: 128 and more became foreground, as the field's "
@@ -74,7 +74,7 @@ def _as_binary(
     if found == {0, 1} or found == {1}:
         return raw * np.uint8(255), "spread"
     array = np.where(raw >= 128, np.uint8(255), np.uint8(0))
-    if path.suffix.lower() in _JPEG:
+    if path.suffix.lower() in JPEG:
         return array, "jpeg"
     if coding == "votes":
         return array, "votes" if found - {0, 255} else ""

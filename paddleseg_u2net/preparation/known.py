@@ -53,6 +53,7 @@ def prepare(
     mirror: Optional[str] = None,
     source: Optional[Path] = None,
     allow_incomplete: bool = False,
+    password: Optional[str] = None,
 ) -> Prepared:
     """Make ``root/name``, unless it is there; it appears whole or not at all.
 
@@ -65,6 +66,7 @@ def prepare(
         source: an unpacked folder to take instead: linked if it has the layout of the row, else
             copied into it.
         allow_incomplete: take another number of pairs than published.
+        password: of encrypted archives.
 
     Raises:
         PreparationError: the files are not to be had or are not this data set, or something else
@@ -89,26 +91,28 @@ def prepare(
         done = _there(row, target, source)
         if done is None:
             if source is None:
-                return _from_archives(name, root, archives, mirror, allow_incomplete)
+                files = list(archives) or fetched(name, row, root, mirror)
+                return _from_archives(name, root, files, not archives, allow_incomplete, password)
             return _from_folder(name, root, source, allow_incomplete)
         staging.discard()
         return done
 
 
 def _from_archives(
-    name: str, root: Path, given: Sequence[Path], mirror: Optional[str], incomplete: bool
+    name: str, root: Path, files: List[Path], ours: bool, incomplete: bool, password: Optional[str]
 ) -> Prepared:
+    """``ours``: whether this program has fetched the files."""
     row, target = TABLE[name], root / name
-    files = list(given) or fetched(name, row, root, mirror)
+    where = ", ".join(file.name for file in files)
     try:
         with _staged(target) as staging:
-            tree, where = staging.unpack(files), ", ".join(file.name for file in files)
+            tree = staging.unpack(files, password)
             job = Job(row, tree, staging.empty_ready(), where, incomplete=incomplete)
             parts = _arranged(job, staging)
     except ArchiveError as error:
-        again = "" if given else "; to fetch it again, delete it and repeat this command"
+        again = "" if not ours else "; to fetch it again, delete it and repeat this command"
         raise PreparationError(f"{error}{again}") from error
-    return Prepared(target, parts, job.remarks, True, [] if given else files)
+    return Prepared(target, parts, job.remarks, True, files if ours else [])
 
 
 def _from_folder(name: str, root: Path, source: Path, incomplete: bool) -> Prepared:

@@ -13,13 +13,13 @@ from typing import Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 
+from paddleseg_u2net.annotations.pairing import JPEG
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, files_below, read_mask
 from paddleseg_u2net.preparation.error import PreparationError
 
 _SAMPLES = 3
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
-_JPEG = (".jpg", ".jpeg")
 
 
 class Found(NamedTuple):
@@ -202,7 +202,7 @@ def _groups(pictures: Sequence[Path]) -> Dict[Tuple[Path, bool], Group]:
     """The files of each folder, those in JPEG apart: masks may lie beside their images."""
     by_key: Dict[Tuple[Path, bool], List[Path]] = {}
     for file in pictures:
-        by_key.setdefault((file.parent, file.suffix.lower() in _JPEG), []).append(file)
+        by_key.setdefault((file.parent, file.suffix.lower() in JPEG), []).append(file)
     return {key: _group(files) for key, files in by_key.items()}
 
 

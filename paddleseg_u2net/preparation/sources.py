@@ -11,7 +11,7 @@ from paddleseg_u2net.datasets.table import Archive, Row
 from paddleseg_u2net.download import Checksum, DownloadError, fetch
 from paddleseg_u2net.preparation.error import PreparationError
 
-SCRIPT = "benchmark_data_prepare/prepare.py"
+_SCRIPT = "benchmark_data_prepare/prepare.py"
 
 
 def fetched(name: str, row: Row, root: Path, mirror: Optional[str]) -> List[Path]:
@@ -58,7 +58,7 @@ def by_hand(name: str, row: Row, root: Path) -> str:
         lines.append(f"  {row.by_hand}")
     lines.append(f"  page: {row.homepage}")
     names = [archive.filename for archive in row.archives] or ["FILE"]
-    words = ["python", SCRIPT, name, "--root", str(root), "--archive", *names]
+    words = ["python", _SCRIPT, name, "--root", str(root), "--archive", *names]
     lines.append(f"Then, whatever the files are called: {shlex.join(words)}")
     lines.append("or, with a folder that is unpacked already, --source FOLDER instead of --archive")
     return "\n".join(lines)

@@ -52,7 +52,7 @@ class Staging:
         names = [path.name for path in self.folder.iterdir()]
         return _NOTE in names or all(name.startswith(".made_by_prepare.tmp") for name in names)
 
-    def unpack(self, files: Sequence[Path]) -> Path:
+    def unpack(self, files: Sequence[Path], password: Optional[str] = None) -> Path:
         """Unpack each archive into a folder of its own, but for those that are; returns the tree.
 
         Raises:
@@ -72,7 +72,10 @@ class Staging:
                 with tqdm(desc=file.name, unit="B", unit_scale=True, leave=False,
                           disable=None) as bar:  # fmt: skip
                     archives.unpack(
-                        file, half / file.name.split(".")[0], progress=partial(_show, bar)
+                        file,
+                        half / file.name.split(".")[0],
+                        password=password,
+                        progress=partial(_show, bar),
                     )
                 half.rename(place)
         return self.unpacked

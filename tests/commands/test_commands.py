@@ -228,7 +228,7 @@ def test_prepare_links_a_whole_data_set_and_refuses_another(tmp_path, drawn):
             folder.mkdir(parents=True)
             Image.open(drawn / "masks/00000.png").save(folder / "x.png")
     script = [sys.executable, str(ROOT / "benchmark_data_prepare/prepare.py"), "duts"]
-    words = ["--root", str(tmp_path / "data"), "--source"]
+    words = ["--allow_incomplete", "--root", str(tmp_path / "data"), "--source"]
     for _ in range(2):
         done = subprocess.run(
             [*script, *words, str(source)], capture_output=True, text=True, check=False

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.datasets import TABLE
+from tests.archives.packing import make_locked_zip
 from tests.preparation.published import PARTS, archives, reduced
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,3 +183,21 @@ def test_the_first_script_that_people_know_prepares(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "here/optic_disc_seg/train_list.txt").is_file()
+
+
+def test_encrypted_archives_want_their_password(tmp_path, capsys):
+    packed = []
+    for folder, suffix in (("images", "jpg"), ("ground_truth_mask", "png")):
+        picture = Image.fromarray(np.eye(8, dtype=np.uint8) * 255)
+        picture.save(tmp_path / f"x.{suffix}")
+        content = (tmp_path / f"x.{suffix}").read_bytes()
+        name = f"{folder}/0001.{suffix}"
+        packed.append(make_locked_zip(tmp_path / f"{folder}.zip", name, content, b"open"))
+    words = ["ecssd", "--root", str(tmp_path / "data"), "--archive", *map(str, packed)]
+    words.append("--allow_incomplete")
+    assert main("prepare", words) == 1
+    assert "is encrypted: give the password (--password)" in capsys.readouterr().err
+    assert main("prepare", [*words, "--password", "shut"]) == 1
+    assert "the password is wrong" in capsys.readouterr().err
+    assert main("prepare", [*words, "--password", "open"]) == 0
+    assert (tmp_path / "data/ecssd/images/0001.jpg").is_file()
