@@ -22,7 +22,7 @@ from paddleseg_u2net.files import write_bytes, write_text
 from paddleseg_u2net.inspection.look import Facts, Look, Task, look
 from paddleseg_u2net.inspection.parts import Part
 from paddleseg_u2net.inspection.statistics import Numbers, advice, quantiles, summed
-from paddleseg_u2net.inspection.values import Reader, coding_of
+from paddleseg_u2net.inspection.values import SAYING, Reader, coding_of
 
 _SIZES_SHOWN = 3
 
@@ -98,7 +98,7 @@ def _looks(data: Input, workers: int) -> List[Tuple[Look, Reader]]:
                         masks, settings.num_classes, settings.ignore_index
                     )
                 if coding is None:
-                    raise MaskError(f"{complaint}; here with --mask_values or --num_classes")
+                    raise MaskError(f"{complaint}; here with {SAYING}")
             looks.append((found, Reader(coding, settings.num_classes, settings.ignore_index)))
     return looks
 

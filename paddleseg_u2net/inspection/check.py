@@ -15,7 +15,7 @@ from paddleseg_u2net.inspection.findings import Finding, in_order
 from paddleseg_u2net.inspection.headers import Header, expected_format
 from paddleseg_u2net.inspection.look import Facts, Shape, Values
 from paddleseg_u2net.inspection.parts import Part
-from paddleseg_u2net.inspection.values import Content, Reader, coding_of
+from paddleseg_u2net.inspection.values import SAYING, Content, Reader, coding_of
 
 # Formats that change the values of a mask.
 _LOSSY = ("JPEG", "WEBP")
@@ -207,7 +207,7 @@ def _of_values(
         coding, complaint = coding_of(named, settings.num_classes, settings.ignore_index)
     if coding is None:
         file = (str(masks[0][0].mask),)
-        hint = f"{complaint}; here with --mask_values or --num_classes"
+        hint = f"{complaint}; here with {SAYING}"
         return None, [Finding("coding", part.name, file, hint)]
     reader = Reader(coding, settings.num_classes, settings.ignore_index)
     contents = [reader.content(values) for _, _, values in masks]
@@ -240,7 +240,7 @@ def _strange(part: Part, pair: Pair, facts: Facts, content: Content, reader: Rea
     values = content.strange or facts.values.arrays()[0].tolist()
     some = ", ".join(map(str, values[:_SHOWN])) + (" ..." if len(values) > _SHOWN else "")
     share = f" in {100 * content.strange_share:.3g} % of its pixels" if content.strange else ""
-    repair = "correct the mask, or say with --num_classes or --mask_values what its values mean"
+    repair = f"correct the mask, or say with {SAYING} what its values mean"
     if content.strange and facts.mask.format in _LOSSY:
         repair = f"{facts.mask.format} changes values: save masks as PNG, from the original"
     message = (
@@ -294,4 +294,6 @@ def _unused(part: Part, contents: Sequence[Content], settings: Settings) -> Iter
         if label not in used:
             what = "foreground" if settings.num_classes == 1 else f"class {label}"
             text = f"{part.name}: expected masks with {what}, found none in {len(contents)}"
-            yield Finding("unused", part.name, (), f"{text}; add some, or correct --num_classes")
+            yield Finding(
+                "unused", part.name, (), f"{text}; add some, or say with {SAYING} what there is"
+            )

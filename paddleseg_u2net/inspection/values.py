@@ -11,6 +11,8 @@ import numpy as np
 from paddleseg_u2net.datasets.masks import Coding, MaskError, decode, recognise, spread
 from paddleseg_u2net.inspection.look import Values
 
+# How the meaning of masks is told to the commands: a repair in messages.
+SAYING = "--num_classes or --mask_values (of a configuration with --opts)"
 # JPEG leaves values this near to those that were saved.
 _NEAR = 32
 
