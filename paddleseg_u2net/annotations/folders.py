@@ -32,6 +32,7 @@ from paddleseg_u2net.annotations.mask_files import (
     opacity,
     some,
 )
+from paddleseg_u2net.annotations.one_class import of_one_class
 from paddleseg_u2net.annotations.pairing import JPEG, pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
 from paddleseg_u2net.images import ImageError, read_image, read_mask
@@ -39,8 +40,6 @@ from paddleseg_u2net.images import ImageError, read_image, read_mask
 Values = Union[str, Mapping[int, int]]
 # What "auto" may find out; a table of values is the other choice.
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
-# Class numbers in the wild stay below this; a soft edge has values above it.
-_HIGHEST_LIKELY_CLASS = 32
 
 
 def read(
@@ -228,8 +227,7 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
     Returns:
         ``index``, ``binary``, ``soft`` or ``alpha``.
 
-    With one class: within {0, 1} index, within {0, 255} binary; with values in between, of which
-    one is above 32, and a 255 among them, soft. Else class numbers and 255, without a gap if
+    With one class as `of_one_class` tells. Else class numbers and 255, without a gap if
     ``count`` is not known, are index.
 
     Raises:
@@ -243,15 +241,9 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
             f"({next(iter(seen.sets.values())).name}); keep one kind in a folder"
         )
     found = seen.values
-    top = 255 if max(found, default=0) <= 255 else 65535
-    between = found - {0, top}
-    if count in (None, 1):
-        if found <= {0, 1}:
-            return "index"
-        if not between:
-            return "binary"
-        if top in found and max(between) > _HIGHEST_LIKELY_CLASS:
-            return "soft"
+    single = of_one_class(found) if count in (None, 1) else ""
+    if single:
+        return single
     numbers = found - {IGNORE}
     if count is None:
         fits = numbers | {0} == {*range(len(numbers | {0}))} and len(numbers) <= 33
@@ -266,7 +258,7 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
         )
     if fits:
         return "index"
-    strange = max(between or found)
+    strange = max(found - {0, 255, 65535} or found)
     raise AnnotationError(
         f"{where}: cannot tell what the values {some(sorted(found))} of these masks mean"
         + (f" for {count} classes" if count else "")

@@ -21,10 +21,10 @@ from typing import Iterable, Mapping, Sequence, Set, TypeVar, Union
 import cv2
 import numpy as np
 
+from paddleseg_u2net.annotations.one_class import of_one_class
+
 Coding = Union[str, Mapping[int, int]]
 CODINGS = ("index", "binary", "soft")
-# Class numbers in the wild stay below this; a soft edge has values above it.
-_HIGHEST_LIKELY_CLASS = 32
 _LOOKED_AT = 64
 
 Item = TypeVar("Item")
@@ -46,17 +46,12 @@ def recognise(values: Iterable[int], num_classes: int, ignore_index: int, where:
         MaskError: the values fit none or more than one coding.
     """
     found: Set[int] = set(values)
-    top = 255 if max(found, default=0) <= 255 else 65535
-    between = found - {0, top}
     if num_classes == 1:
-        if found <= {0, 1}:
-            return "index"
-        if not between:
-            return "binary"
-        if top in found and max(between) > _HIGHEST_LIKELY_CLASS:
-            return "soft"
+        single = of_one_class(found)
+        if single:
+            return single
     else:
-        if top in found and not between and num_classes == 2:
+        if num_classes == 2 and of_one_class(found) == "binary":
             return "binary"
         if found <= {*range(num_classes), ignore_index} and found != {0, ignore_index}:
             return "index"
