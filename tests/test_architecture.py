@@ -14,7 +14,7 @@ STOREYS = [
     {"images", "registry", "metrics"},
     {"weights", "annotations"},
     {"datasets", "models", "losses", "inference", "render"},
-    {"components", "scoring", "preparation", "inspection"},
+    {"components", "scoring", "preparation", "inspection", "prediction", "quantization"},
     {"config"},
     {"engine"},
     {"commands"},
@@ -80,6 +80,8 @@ def _modules(path: Path):
         "annotations",
         "preparation",
         "inspection",
+        "prediction",
+        "quantization",
     ],
 )
 def test_these_rooms_do_without_paddle(room):

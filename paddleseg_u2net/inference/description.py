@@ -1,0 +1,190 @@
+"""What an exported model's folder says of itself, so that nobody needs its YAML file any more."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+from paddleseg_u2net.inference.preprocess import Preprocess
+
+NAME = "description.json"
+VERSION = 1
+FORMATS = ("paddle", "onnx", "openvino")
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+OUTPUTS = ("probability", "softmax", "argmax")
+
+Shape = Tuple[Optional[int], int, Optional[int], Optional[int]]
+
+
+class ExportError(ValueError):
+    """An exported folder that cannot be used, or a model that cannot be exported as asked."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that predicting needs beside the model's own files.
+
+    Args:
+        format: one of ``FORMATS``.
+        precision: one of ``PRECISIONS``; ``fp16`` is stored, computed in float32 on a CPU.
+        output: one of ``OUTPUTS``. ``probability`` is a sigmoid for one class and a softmax for
+            more, float32 (N, K, h, w); ``argmax`` is class numbers, int32 (N, h, w).
+        shape: of the input (N, C, H, W), float32; None where any number is taken.
+        num_classes: channels of the network's output.
+        classes: names, that of the background first; one more than channels where there is one
+            channel.
+        preprocess: the arguments of `Preprocess`, but for the size None as a list.
+        files: of each file of the model, the name and the sha256.
+        source: where the weights came from: ``file`` and ``sha256``.
+        versions: of the programs that made it, by name.
+        compared: what it gave beside the eager model: ``images``, ``largest``, ``mean``.
+        guard: what a search for a lower precision measured; empty for fp32 and fp16.
+    """
+
+    format: str
+    precision: str
+    output: str
+    shape: Shape
+    num_classes: int
+    classes: Tuple[str, ...]
+    preprocess: Mapping[str, Any]
+    files: Mapping[str, str]
+    source: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    compared: Mapping[str, Any] = field(default_factory=dict)
+    guard: Mapping[str, Any] = field(default_factory=dict)
+
+    def make_preprocess(self) -> Preprocess:
+        """What the network sees of a picture."""
+        return Preprocess(**self.preprocess)
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the images that it takes."""
+        return self.shape[1]
+
+
+def described_preprocess(preprocess: Preprocess) -> Dict[str, Any]:
+    """The ``preprocess`` of a description."""
+    return {
+        "type": preprocess.type,
+        "size": list(preprocess.size) if preprocess.size else None,
+        "mean": list(preprocess.mean),
+        "std": list(preprocess.std),
+        "channels": len(preprocess.mean),
+    }
+
+
+def checksum(path: Union[str, Path]) -> str:
+    """The sha256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def is_export(path: Union[str, Path]) -> bool:
+    """Whether ``path`` is an exported folder, or the description in one."""
+    path = Path(path)
+    return path.name == NAME and path.is_file() or (path / NAME).is_file()
+
+
+def write_description(folder: Path, description: Description) -> None:
+    """Write the description into a folder whose model files are there."""
+    content = {"description_version": VERSION, **asdict(description)}
+    (folder / NAME).write_text(
+        json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
+def read_description(folder: Union[str, Path]) -> Description:
+    """Read the description of an exported folder and check its files against it.
+
+    Raises:
+        ExportError: it is missing, damaged, of another version, or the model's files are missing
+            or not those that it was written with.
+    """
+    folder = Path(folder)
+    if folder.name == NAME:
+        folder = folder.parent
+    description = _parsed(folder / NAME)
+    for name, expected in description.files.items():
+        _check_file(folder, name, expected)
+    return description
+
+
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    if Path(name).name != name:
+        raise ExportError(f"{folder / NAME}: files: expected names in this folder, got {name!r}")
+    try:
+        found = checksum(folder / name)
+    except FileNotFoundError:
+        raise ExportError(
+            f"{folder / name}: the model's file is missing; copy the whole folder, or export again"
+        ) from None
+    if found != expected:
+        raise ExportError(
+            f"{folder / name}: it is not the file that {NAME} was written for (sha256 {found[:12]}…"
+            f", expected {expected[:12]}…); it is damaged or of another export: copy the whole "
+            "folder, or export again"
+        )
+
+
+def _parsed(path: Path) -> Description:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ExportError(
+            f"{path.parent}: expected an exported folder with a {NAME}, found none; "
+            "`python tools/export.py` makes one"
+        ) from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ExportError(f"{path}: expected JSON, but it is damaged: {error}") from error
+    if not isinstance(content, dict) or "description_version" not in content:
+        raise ExportError(f"{path}: expected the description of an exported model, got other JSON")
+    version = content.pop("description_version")
+    if version != VERSION:
+        raise ExportError(
+            f"{path}: it has version {version!r} of the description, this program reads {VERSION}; "
+            "export again with this program, or predict with the one that wrote it "
+            f"({content.get('versions', {}).get('paddleseg_u2net', 'unknown')})"
+        )
+    problems = _problems(content)
+    if problems:
+        raise ExportError(f"{path}: {'; '.join(problems)}; export again")
+    content["shape"] = tuple(content["shape"])
+    content["classes"] = tuple(content["classes"])
+    return Description(**content)
+
+
+def _problems(content: Dict[str, Any]) -> List[str]:
+    """What is wrong with the keys and values of a description."""
+    known = [item.name for item in fields(Description)]
+    problems = [f"{key}: missing" for key in known if key not in content]
+    problems += [f"{key}: not known" for key in content if key not in known]
+    if problems:
+        return problems
+    for key, allowed in (("format", FORMATS), ("precision", PRECISIONS), ("output", OUTPUTS)):
+        if content[key] not in allowed:
+            problems.append(f"{key}: expected one of {', '.join(allowed)}, got {content[key]!r}")
+    shape = content["shape"]
+    if not (isinstance(shape, list) and len(shape) == 4 and isinstance(shape[1], int)):
+        problems.append(f"shape: expected [N, C, H, W], got {shape!r}")
+    for key in ("preprocess", "files", "source", "versions", "compared", "guard"):
+        if not isinstance(content[key], dict):
+            problems.append(f"{key}: expected names and values, got {content[key]!r}")
+    if problems:
+        return problems
+    try:
+        Preprocess(**content["preprocess"])
+    except (TypeError, ValueError) as error:
+        problems.append(f"preprocess: {error}")
+    if not isinstance(content["num_classes"], int) or content["num_classes"] < 1:
+        problems.append(f"num_classes: expected 1 or more, got {content['num_classes']!r}")
+    if not content["files"]:
+        problems.append("files: expected the model's, got none")
+    return problems

@@ -1,0 +1,1 @@
+"""Networks in fewer bits, as far as the maps stay what they are."""
