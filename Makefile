@@ -23,7 +23,7 @@ install: $(STAMP)
 # else. Tests that need them skip without.
 runtimes: $(STAMP)
 	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" "onnxruntime==$(ONNXRUNTIME)" \
-		"openvino==$(OPENVINO)" \
+		"openvino==$(OPENVINO)" "ncnn==$(NCNN)" \
 		"numpy$(NUMPY)" numba
 	# Without its requirements: its metrics need none of them but Numba.
 	$(BIN)/python -m pip install --quiet --no-deps "pysaliency==$(PYSALIENCY)" \

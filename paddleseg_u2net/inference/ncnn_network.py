@@ -1,0 +1,81 @@
+"""ncnn as an engine: float32 by Winograd's algorithm, a quarter of the multiplications of a 3x3
+convolution; the fastest of all where the processor has no instructions for 8 or 16 bits.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from paddleseg_u2net.files import write_bytes
+from paddleseg_u2net.inference.network import BackendError, EngineNetwork
+from paddleseg_u2net.runtime import cores
+
+INPUT, OUTPUT = "input", "d0"
+
+
+def ncnn_network(
+    param: str, weights: Path, gives: str = "logits", threads: Optional[int] = None
+) -> EngineNetwork:
+    """A network of any input size.
+
+    Args:
+        param: the text of ``model.param``, see `weights.ncnn_write.ncnn_files`.
+        weights: ``model.bin``.
+        gives: what the blob ``d0`` is, "logits" or "probability".
+        threads: as many; None: all cores that this process may use.
+
+    Raises:
+        BackendError: ncnn is not installed or does not take the model.
+    """
+    ncnn = _module()
+    net = ncnn.Net()
+    net.opt.num_threads = threads or cores()
+    # On ARM it would compute in half precision otherwise, which moves maps by whole levels.
+    for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
+        setattr(net.opt, f"use_{option}", False)
+    if net.load_param_mem(param) != 0 or net.load_model(str(weights)) != 0:
+        raise BackendError(
+            f"backend ncnn does not load {weights}; it is damaged, or of a newer version of ncnn"
+        )
+
+    def one(image: np.ndarray) -> np.ndarray:
+        extractor = net.create_extractor()  # one a call: threads may overlap
+        extractor.input(INPUT, ncnn.Mat(image))
+        code, found = extractor.extract(OUTPUT)
+        if code != 0:
+            raise BackendError(
+                f"backend ncnn stops with code {code} at an input {image.shape}; it may lack "
+                "memory for this size: take --is_slide or a smaller preprocess.size"
+            )
+        return np.array(found)
+
+    # A batch gains nothing here: one image fills all cores.
+    return EngineNetwork(
+        lambda batch: np.stack([one(image) for image in batch]), "ncnn", gives=gives
+    )
+
+
+def ncnn_in_memory(
+    param: str, weights: bytes, gives: str = "logits", threads: Optional[int] = None
+) -> EngineNetwork:
+    """As `ncnn_network`, of weights that are in no file."""
+    _module()  # before anything is written
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.bin"
+        write_bytes(path, weights)  # ncnn's Python interface reads weights from files only
+        return ncnn_network(param, path, gives, threads)
+
+
+def _module() -> Any:
+    try:
+        return importlib.import_module("ncnn")
+    except ImportError as error:
+        raise BackendError(
+            f"--backend ncnn: it cannot be imported ({error}): pip install ncnn; "
+            "--backend auto takes what is installed"
+        ) from error

@@ -1,0 +1,111 @@
+"""What a network is to the rest of this room: a function of arrays that says what it gives."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional, Tuple
+
+import numpy as np
+
+# float32 (N, C, h, w) -> an array of what `gives_of` says
+Network = Callable[[np.ndarray], np.ndarray]
+# N, C, H, W; None where any number is taken
+InputShape = Tuple[Optional[int], Optional[int], Optional[int], Optional[int]]
+
+GIVES = ("logits", "probability", "argmax")
+"""What networks give: ``logits`` and ``probability`` are float32 (N, K, h, w), ``argmax`` is class
+numbers (N, h, w) of any whole dtype."""
+
+ANY: InputShape = (None, None, None, None)
+
+
+class BackendError(ValueError):
+    """A backend that was asked for cannot be used; the message says what to install or change."""
+
+
+def gives_of(network: Network) -> str:
+    """One of `GIVES`: the network's attribute ``gives``; a plain function gives logits."""
+    return getattr(network, "gives", "logits")
+
+
+def shape_of(network: Network) -> InputShape:
+    """The input that a network takes: its attribute ``shape``; a plain function takes any."""
+    return getattr(network, "shape", ANY)
+
+
+class EngineNetwork:
+    """A model in an engine: it checks what goes in and what comes out.
+
+    Args:
+        run: contiguous float32 (N, C, h, w) -> the model's output; threads may overlap in it.
+        backend: the engine's name, for errors.
+        gives: one of `GIVES`.
+        num_classes: channels of the output, for ``argmax`` the number of classes; None if the
+            engine does not say.
+        shape: what the model takes. With a fixed N, batches of other sizes go through in parts,
+            the last one filled up.
+    """
+
+    def __init__(
+        self,
+        run: Network,
+        backend: str,
+        gives: str = "logits",
+        num_classes: Optional[int] = None,
+        shape: InputShape = ANY,
+    ) -> None:
+        self._run, self.backend, self.gives = run, backend, gives
+        self.num_classes, self.shape = num_classes, shape
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """float32 (N, C, h, w) -> what ``gives`` says.
+
+        Raises:
+            BackendError: the model takes another shape, or gives something else.
+        """
+        self._check_input(batch.shape)
+        batch = np.ascontiguousarray(batch, np.float32)
+        size = self.shape[0]
+        if size is None or len(batch) == size:
+            return self._checked(batch)
+        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+        return np.concatenate([self._checked(_filled(part, size))[: len(part)] for part in parts])
+
+    def _checked(self, batch: np.ndarray) -> np.ndarray:
+        found = self._run(batch)
+        count, height, width = batch.shape[0], *batch.shape[2:]
+        if self.gives == "argmax":
+            fits, expected = found.shape == (count, height, width), (count, height, width)
+        else:
+            channels = found.shape[1] if found.ndim == 4 else 0
+            expected = (count, self.num_classes or max(channels, 1), height, width)
+            fits = found.shape == expected
+        if not fits:
+            raise BackendError(
+                f"backend {self.backend}: of an input {batch.shape} the model makes {found.shape}, "
+                f"expected {expected} ({self.gives}); it is not an export of this program, or its "
+                "description is of another model: export again"
+            )
+        return found
+
+    def _check_input(self, shape: Tuple[int, ...]) -> None:
+        wrong = [
+            axis
+            for axis, (own, came) in enumerate(zip(self.shape, shape))
+            if axis and own is not None and own != came
+        ]
+        if len(shape) != 4 or wrong:
+            expected = ["N", "C", "H", "W"]
+            expected = [name if own is None else str(own) for name, own in zip("NCHW", self.shape)]
+            raise BackendError(
+                f"backend {self.backend}: expected an input ({', '.join(expected)}), got {shape}; "
+                "the model was exported for that size only: change preprocess.size or crop_size to "
+                "it, or export again with another --input_shape"
+            )
+
+
+def _filled(part: np.ndarray, size: int) -> np.ndarray:
+    """``part`` with zeros behind it, ``size`` long."""
+    missing = size - len(part)
+    if not missing:
+        return part
+    return np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
