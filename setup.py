@@ -12,6 +12,7 @@ VERSIONS = dict(
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "paddleseg_u2net/__init__.py").read_text(encoding="utf-8")
 ).group(1)
+TRAIN = [f"paddleseg=={VERSIONS['PADDLESEG']}", "jinja2", "matplotlib", "visualdl"]
 
 setup(
     name="paddleseg_u2net",
@@ -21,27 +22,29 @@ setup(
     long_description_content_type="text/markdown",
     packages=find_packages(include=["paddleseg_u2net", "paddleseg_u2net.*"]),
     python_requires=VERSIONS["PYTHON"],
-    # Paddle itself is an extra: its CPU and GPU builds are two packages that overwrite each other.
+    # Enough to read weights and to predict with an engine of the extras.
     install_requires=[
-        f"paddleseg=={VERSIONS['PADDLESEG']}",
         f"numpy{VERSIONS['NUMPY']}",
         "opencv-python",
-        "jinja2",
-        "matplotlib",
         "pillow>=9.1",
         "pyyaml",
         "requests",
         "tqdm",
-        "visualdl",
     ],
     extras_require={
-        "cpu": [f"paddlepaddle>={VERSIONS['PADDLE_OLDEST']}"],
-        "gpu": [f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
+        # Configurations, training, reports; all but Paddle itself.
+        "train": TRAIN,
+        # Paddle's CPU and GPU builds are two packages that overwrite each other.
+        "cpu": [*TRAIN, f"paddlepaddle>={VERSIONS['PADDLE_OLDEST']}"],
+        "gpu": [*TRAIN, f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
+        # Prediction without Paddle: what was exported, and weights of every format but safetensors.
+        "deploy": ["onnx", "onnxruntime"],
         # Weights in ONNX and safetensors files.
         "formats": ["onnx", "safetensors"],
-        # Engines that are faster than Paddle on a CPU; --backend names one of them.
+        # Further engines that are faster than Paddle on a CPU; --backend names one of them.
         "onnxruntime": ["onnx", "onnxruntime"],
         "openvino": ["onnx", "openvino"],
+        "ncnn": ["ncnn"],
         # RAR archives of data sets; a tool such as unrar or 7z is needed too.
         "rar": ["rarfile"],
         "dev": [

@@ -13,9 +13,9 @@ load_paddle()
 import numpy as np
 
 from paddleseg_u2net import models
-from paddleseg_u2net.architecture import TABLES
-from paddleseg_u2net.inference.backends import ENGINES, BackendError, eager
-from paddleseg_u2net.weights.onnx_write import onnx_bytes
+from paddleseg_u2net.architecture import TABLES, Architecture
+from paddleseg_u2net.engine.without_config import network_of_state
+from paddleseg_u2net.inference.backends import BackendError, eager
 
 
 def main() -> None:
@@ -28,11 +28,11 @@ def main() -> None:
     model = getattr(models, arguments.model)()
     model.eval()
     state = {name: value.numpy() for name, value in model.state_dict().items()}
-    content = onnx_bytes(state, TABLES[arguments.model], activation=False, sides=False)
+    kind = Architecture(arguments.model, TABLES[arguments.model], 1, 3)
     networks = {"paddle": eager(model)}
-    for name, make in ENGINES.items():
+    for name in ("onnxruntime", "openvino", "ncnn"):
         try:
-            networks[name] = make(content)
+            networks[name] = network_of_state(state, kind, name)
         except BackendError as error:
             print(error)
     rng = np.random.default_rng(0)

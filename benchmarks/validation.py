@@ -15,7 +15,7 @@ load_paddle()
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.drawn import draw_dataset
 from paddleseg_u2net.engine.evaluator import evaluate
-from paddleseg_u2net.inference import Predictor, Preprocess
+from paddleseg_u2net.inference import Pipeline, Preprocess
 from paddleseg_u2net.inference.backends import eager
 from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.models import U2NetP
@@ -44,7 +44,7 @@ def main() -> None:
         dataset = PairDataset("val", dataset_root=str(folder), val_path="val_list.txt")
         model = U2NetP()
         model.eval()
-        predictor = Predictor(eager(model), Preprocess((320, 320)))
+        predictor = Pipeline(eager(model), Preprocess((320, 320)))
         evaluate(predictor, dataset, MetricReport(1))  # the first run allocates
         spent[0] = 0.0
         started = time.perf_counter()

@@ -1,6 +1,7 @@
 """U²-Net and U²-NetP for PaddleSeg: train, validate and predict from a YAML file.
 
-Importing this package is light: neither paddle nor paddleseg is loaded.
+Importing this package is light: neither paddle nor paddleseg is loaded. `Predictor` is the library
+call for prediction; it is loaded when it is first used.
 ``import paddleseg_u2net.components`` registers the models, the loss, the data sets and the
 transforms with PaddleSeg's component manager.
 """
@@ -8,5 +9,23 @@ transforms with PaddleSeg's component manager.
 # Paddle 2.6.2's shared library exports its own copy of zlib's symbols. Where Python's zlib module
 # is loaded after it, both mix and the process dies in `inflateReset2`; loaded before, they do not.
 import zlib  # noqa: F401
+from typing import TYPE_CHECKING, Any, List
+
+if TYPE_CHECKING:
+    from paddleseg_u2net.engine.api import Predictor
+
+__all__ = ["Predictor", "__version__"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Predictor":
+        from paddleseg_u2net.engine.api import Predictor
+
+        return Predictor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return sorted([*globals(), *__all__])

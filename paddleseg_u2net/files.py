@@ -29,6 +29,7 @@ __all__ = [
     "atomic_path",
     "locked",
     "new_dir",
+    "read_lines",
     "recover_dir",
     "repair_of",
     "sync_tree",
@@ -102,6 +103,21 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     """Write `data` whole or not at all (see `atomic_path` for the errors)."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def read_lines(path: PathLike) -> List[Tuple[int, str]]:
+    """(number, line) of a list file, stripped, without empty lines and comments (``#``).
+
+    Raises:
+        ValueError: it is not UTF-8.
+        OSError: it cannot be read.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected a list in UTF-8 ({error}); save it so") from error
+    stripped = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
+    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
 
 
 @contextmanager

@@ -28,6 +28,8 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "ImageError",
+    "convert_image",
+    "decode_image",
     "files_below",
     "find_images",
     "image_size",
@@ -58,6 +60,10 @@ _MULTIPLIED_BY_ALPHA = {"La": "LA", "RGBa": "RGBA"}
 _PILLOW_MODE = {1: "L", 3: "RGB", 4: "RGBA"}
 _ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG = 0x0112, 0x0100, 0x0101
 _SIDEWAYS = (5, 6, 7, 8)
+_FLOATS = (
+    "expected 8- or 16-bit values, found floating point values, whose black and white are not "
+    "known; scale them and save an 8- or 16-bit file"
+)
 
 
 class ImageError(ValueError):
@@ -95,9 +101,41 @@ def read_image(path: PathLike, channels: int = 3) -> np.ndarray:
             environment variable U2NET_MAX_PIXELS replaces that limit).
         ValueError: `channels` is not 1, 3 or 4.
     """
+    _check_channels(channels)
+    return decode_image(_content(path), channels, path)
+
+
+def decode_image(content: bytes, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
+    """As `read_image`, of a file's content; ``name`` is what errors begin with."""
+    _check_channels(channels)
+    return _array(*_decoded(content, name), channels, name)
+
+
+def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
+    """As `read_image`, of a Pillow picture; its orientation tag is applied if it still has one.
+
+    The picture itself is not changed. Of several frames it is the one that it stands at.
+    """
+    _check_channels(channels)
+    if picture.mode == "F":
+        raise ImageError(name, _FLOATS)
+    _check_pixel_count(picture.size, name)
+    with _our_pillow_rules:
+        _load(picture, name)
+    # Pillow itself has turned TIFF files upright.
+    orientation = 1 if picture.format == "TIFF" else _orientation(picture)
+    if picture.mode != _PILLOW_MODE[channels]:
+        picture = picture.copy()
+    return _array(_unmultiplied(picture), orientation, channels, name)
+
+
+def _check_channels(channels: int) -> None:
     if channels not in _PILLOW_MODE:
         raise ValueError(f"channels: expected 1, 3 or 4, got {channels!r}")
-    picture, orientation = _decode(path)
+
+
+def _array(picture: Any, orientation: int, channels: int, path: PathLike) -> np.ndarray:
+    """A decoded picture as `read_image` gives it."""
     if picture.mode.startswith("I"):
         array = _spread(_sixteen_to_eight_bit(_sixteen_bit(picture, path)), channels)
     else:
@@ -246,29 +284,46 @@ def _opened(path: PathLike) -> BinaryIO:
 
 def _decode(path: PathLike) -> Tuple[Any, int]:
     """Give the decoded Pillow picture and the orientation (1..8) still to be applied to it."""
-    with _opened(path) as file, _our_pillow_rules:
+    return _decoded(_content(path), path)
+
+
+def _content(path: PathLike) -> bytes:
+    with _opened(path) as file:
         try:
-            data = file.read()
+            return file.read()
         except OSError as error:
             raise ImageError(path, f"the file cannot be read: {error}; check the disk") from error
+
+
+def _decoded(content: bytes, path: PathLike) -> Tuple[Any, int]:
+    with _our_pillow_rules:
         # From memory, for Pillow's many small reads are slower from a file.
-        picture = _parsed(io.BytesIO(data), path)
+        picture = _parsed(io.BytesIO(content), path)
         orientation = _orientation(picture)
-        try:
-            picture.load()
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise ImageError(
-                path,
-                f"expected a whole picture, but the file is truncated or damaged ({error}); "
-                "fetch or export it again",
-            ) from error
+        _load(picture, path)
     if picture.format == "TIFF":  # Pillow itself turns these upright while it loads them
         orientation = 1
+    return _unmultiplied(picture), orientation
+
+
+def _load(picture: Any, path: PathLike) -> None:
+    try:
+        picture.load()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ImageError(
+            path,
+            f"expected a whole picture, but the file is truncated or damaged ({error}); "
+            "fetch or export it again",
+        ) from error
+
+
+def _unmultiplied(picture: Any) -> Any:
+    """Without alpha in the colours."""
     if picture.mode in _MULTIPLIED_BY_ALPHA:
-        picture = picture.convert(_MULTIPLIED_BY_ALPHA[picture.mode])
-    return picture, orientation
+        return picture.convert(_MULTIPLIED_BY_ALPHA[picture.mode])
+    return picture
 
 
 def _parsed(stream: BinaryIO, path: PathLike) -> Any:
@@ -295,11 +350,7 @@ def _parsed(stream: BinaryIO, path: PathLike) -> Any:
             "save each one as a file of its own",
         )
     if picture.mode == "F":
-        raise ImageError(
-            path,
-            "expected 8- or 16-bit values, found floating point values, whose black and white "
-            "are not known; scale them and save an 8- or 16-bit file",
-        )
+        raise ImageError(path, _FLOATS)
     if picture.format == "PNG" and "exif" not in picture.info:
         _add_late_exif(picture, stream)
     return picture
@@ -500,7 +551,9 @@ def _check_alpha_unused(alpha: np.ndarray, path: PathLike) -> None:
 # ---------------------------------------------------------------- writing
 
 
-def write_png(path: PathLike, array: np.ndarray, palette: Optional[Sequence[int]] = None) -> None:
+def write_png(
+    path: PathLike, array: np.ndarray, palette: Optional[Sequence[int]] = None, level: int = 6
+) -> None:
     """Write a PNG file, whole or not at all; missing folders are created.
 
     Args:
@@ -508,6 +561,8 @@ def write_png(path: PathLike, array: np.ndarray, palette: Optional[Sequence[int]
         array: `uint8` of shape (H, W) or (H, W, 1) = grey, (H, W, 3) = RGB, (H, W, 4) = RGBA.
         palette: 768 numbers 0..255 (red, green, blue of the values 0, 1, ...), for (H, W) only;
             `read_mask` then gives back the array and viewers show the colours.
+        level: 0 (fast, large) to 9 (slow, small); photographs are written at 1 in a fifth of
+            the time of 6 with 4 % more bytes, masks in half of it with 20 % more.
 
     Raises:
         ImageError: the array or the palette is not of that kind.
@@ -524,7 +579,7 @@ def write_png(path: PathLike, array: np.ndarray, palette: Optional[Sequence[int]
                 path, f"palette: expected 768 numbers 0..255, got {len(palette)} numbers"
             )
         picture.putpalette([int(value) for value in palette])
-    _save(path, picture, "PNG")
+    _save(path, picture, "PNG", compress_level=level)
 
 
 def write_image(path: PathLike, array: np.ndarray, quality: int = 95) -> None:

@@ -15,8 +15,8 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def load_paddle() -> None:
-    """Import paddle with a thread for every core that this process may use.
+def load_paddle(with_paddleseg: bool = True) -> None:
+    """Import paddle, and PaddleSeg unless told otherwise, with a thread for every core that this process may use.
 
     Paddle uses one thread unless ``OMP_NUM_THREADS`` says otherwise, and prints a warning where it
     does; a value that the user has set is kept. Under ``paddle.distributed.launch`` the cores are
@@ -29,6 +29,8 @@ def load_paddle() -> None:
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import paddle  # noqa: F401
-        import paddleseg  # noqa: F401
+
+        if with_paddleseg:
+            import paddleseg  # noqa: F401
     # Paddle 3 says this once a process, whatever one sets.
     warnings.filterwarnings("ignore", message="When training, we now always track")

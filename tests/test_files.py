@@ -488,3 +488,20 @@ def test_files_of_a_tree_are_synced_one_by_one_or_many_at_once(tmp_path, monkeyp
 def test_the_repair_of_a_failed_write():
     assert "free space" in files.repair_of(OSError(errno.ENOSPC, "full"))
     assert files.repair_of(OSError(errno.ENOENT, "gone")) == files.repair_of(OSError("?")) == ""
+
+
+# ---------------------------------------------------------------- lists
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_lines_of_a_list_have_their_numbers(tmp_path, encoding):
+    path = tmp_path / "list.txt"
+    path.write_text(" ü.jpg\n# no\n\n  # neither\nb c.jpg \t\nd#.jpg", encoding=encoding)
+    assert files.read_lines(path) == [(1, "ü.jpg"), (5, "b c.jpg"), (6, "d#.jpg")]
+
+
+def test_a_list_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes("ü.jpg".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"list\.txt: expected a list in UTF-8"):
+        files.read_lines(path)

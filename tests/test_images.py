@@ -731,6 +731,19 @@ def test_png_with_a_palette(tmp_path):
     assert np.array_equal(read_image(tmp_path / "x" / "a.png"), palette[index])
 
 
+@pytest.mark.parametrize("palette", [None, list(range(256)) * 3])
+def test_png_of_any_level_has_the_same_pixels(tmp_path, palette):
+    index = np.random.default_rng(0).integers(0, 4, (64, 256), dtype=np.uint8)
+    sizes = []
+    for level in (0, 1, 6):
+        write_png(tmp_path / "a.png", index, palette, level=level)
+        assert np.array_equal(read_mask(tmp_path / "a.png"), index)
+        sizes.append((tmp_path / "a.png").stat().st_size)
+    assert sizes[0] > 64 * 256 > sizes[1] > sizes[2]
+    write_png(tmp_path / "a.png", index, palette)
+    assert (tmp_path / "a.png").stat().st_size == sizes[2]
+
+
 def test_wrong_palette(tmp_path):
     path = tmp_path / "a.png"
     grey = colours()[..., 0]

@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "train a model from a configuration",
     "val": "score a trained model",
     "eval_maps": "score saliency maps of any method",
+    "export": "write a trained model for an engine, checked and described",
     "predict": "write pictures of a model's predictions",
     "prepare": "fetch or unpack a known data set, checked and listed",
     "dataset": "import, check, show and count your own data",
@@ -21,6 +22,15 @@ COMMANDS = {
     "quickstart": "draw, train, validate and predict in a few minutes",
 }
 
+# What is not part of a light install, and the extra that has it.
+EXTRAS = {
+    "paddle": "cpu",
+    "paddleseg": "cpu",
+    "jinja2": "train",
+    "matplotlib": "train",
+    "visualdl": "train",
+}
+
 
 def main(command: str, argv: Optional[List[str]] = None) -> int:
     """Run a command; errors of its input become a line on standard error and exit code 1.
@@ -28,8 +38,8 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
     ``U2NET_DEBUG=1`` shows where in the code they arose.
     """
     argv = sys.argv[1:] if argv is None else argv
-    module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
     try:
+        module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
         code = module.run(argv)
         sys.stdout.flush()
         return code
@@ -37,6 +47,16 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
         # Who reads our output, such as `head`, has seen enough; nothing is left to be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None or os.environ.get("U2NET_DEBUG"):
+            raise
+        print(
+            f"Error: {command} needs {error.name}, which is not installed: "
+            f"pip install 'paddleseg_u2net[{extra}]'",
+            file=sys.stderr,
+        )
+        return 1
     except (ValueError, OSError) as error:
         if os.environ.get("U2NET_DEBUG"):
             raise

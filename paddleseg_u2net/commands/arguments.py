@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, List
+from typing import List, Optional
 
-from paddleseg_u2net.inference.backends import BACKENDS
+from paddleseg_u2net.engine.device import set_device
+from paddleseg_u2net.inference import UPSAMPLINGS, Augment, Window
+from paddleseg_u2net.inference.backends import AUTO, BACKENDS
+
+__all__ = [
+    "add_inference",
+    "augment_of",
+    "inference_opts",
+    "parser",
+    "set_device",
+    "window_of",
+]
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -29,14 +40,22 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
 
 
 def add_inference(result: argparse.ArgumentParser) -> None:
-    """Add the backend, test-time augmentation and sliding windows, as far as in PaddleSeg by its
-    names.
+    """Add the backend, upsampling, test-time augmentation and sliding windows; the last two as far
+    as in PaddleSeg by its names.
     """
     result.add_argument(
         "--backend",
-        choices=BACKENDS,
-        default="paddle",
-        help="what runs the network; onnxruntime and openvino are several times as fast on a CPU",
+        choices=(AUTO, *BACKENDS),
+        default=AUTO,
+        help="what runs the network; auto: the fastest that is installed, fits the model and "
+        "computes on the device",
+    )
+    result.add_argument("--threads", type=_count, help="of the network on a CPU; else all cores")
+    result.add_argument(
+        "--upsampling",
+        choices=UPSAMPLINGS,
+        default=UPSAMPLINGS[0],
+        help="how maps come to the image's size; guided: along the edges of the image",
     )
     result.add_argument(
         "--aug_eval",
@@ -55,17 +74,11 @@ def add_inference(result: argparse.ArgumentParser) -> None:
 
 
 def inference_opts(arguments: argparse.Namespace) -> List[str]:
-    """What was given of ``add_inference``, in the form of ``--opts``, but for the backend.
+    """Test-time augmentation and windows, as far as given, in the form of ``--opts``.
 
     Raises:
-        ValueError: a setting is given without the flag that it belongs to, or the backend does not
-            compute on the device.
+        ValueError: a setting is given without the flag that it belongs to.
     """
-    if arguments.backend != "paddle" and arguments.device not in ("auto", "cpu"):
-        raise ValueError(
-            f"--device {arguments.device}: --backend {arguments.backend} computes on the CPU; "
-            "leave one of the two out"
-        )
     for flag, settings in (
         ("aug_eval", ("scales", "flip_horizontal", "flip_vertical")),
         ("is_slide", ("crop_size", "stride")),
@@ -81,30 +94,29 @@ def inference_opts(arguments: argparse.Namespace) -> List[str]:
     return [f"test_config.{key}={value}" for key, value in given.items() if value]
 
 
-def set_device(name: str) -> str:
-    """Set Paddle's device; the name of what was set.
+def augment_of(arguments: argparse.Namespace) -> Optional[Augment]:
+    """The augmentation that is asked for, for models without a configuration."""
+    if not arguments.aug_eval:
+        return None
+    scales = tuple(arguments.scales or (1.0,))
+    return Augment(scales, arguments.flip_horizontal, arguments.flip_vertical)
+
+
+def window_of(arguments: argparse.Namespace) -> Optional[Window]:
+    """The windows that are asked for, for models without a configuration.
 
     Raises:
-        ValueError: this machine or this build of Paddle has no such device.
+        ValueError: their size or stride is missing or does not fit.
     """
-    import paddle
-
-    available = _available(paddle)
-    if name == "auto":
-        name = "gpu" if "gpu" in available else "cpu"
-    if name not in available:
-        raise ValueError(
-            f"--device {name}: this Paddle ({paddle.__version__}) finds {', '.join(available)} "
-            "only; install the Paddle build for that device, or leave --device out"
-        )
-    paddle.set_device(name)
-    return name
+    if not arguments.is_slide:
+        return None
+    if not (arguments.crop_size and arguments.stride):
+        raise ValueError("--crop_size, --stride: --is_slide needs both, e.g. 256 256")
+    return Window(tuple(arguments.crop_size), tuple(arguments.stride))
 
 
-def _available(paddle: Any) -> List[str]:
-    found = ["cpu"]
-    if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0:
-        found.append("gpu")
-    if paddle.is_compiled_with_xpu():
-        found.append("xpu")
-    return [*found, *(paddle.device.get_all_custom_device_type() or [])]
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number

@@ -6,19 +6,28 @@ import argparse
 from pathlib import Path
 from typing import List
 
-from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser, set_device
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.commands.arguments import (
+    add_inference,
+    augment_of,
+    inference_opts,
+    parser,
+    window_of,
+)
+from paddleseg_u2net.prediction import PICTURES
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
     result = parser("predict", "Write overlays, class maps and saliency maps of images.")
     add = result.add_argument
     add("--image_path", required=True, help="an image, a list of images (.txt), or a folder")
-    add("--model_path", help="weights of any format, a folder with model.pdparams, or a name: "
-        "u2net, u2netp, ...; else the newest best_model below output/")  # fmt: skip
+    add("--model_path", help="weights of any format, a folder with model.pdparams, a folder of "
+        "tools/export.py, or a name: u2net, u2netp, ...; else the newest best_model below "
+        "output/")  # fmt: skip
     add("--config", help="YAML file; else the one saved beside the model, or "
         "what the weights say")  # fmt: skip
     add("--save_dir", default="output/result", help="folder for the pictures")
+    add("--pictures", nargs="+", choices=PICTURES, default=PICTURES, help="which are written, "
+        "else all: the image under its classes' colours, the classes, the map")  # fmt: skip
     add("--custom_color", nargs="+", type=int, help="R G B of class 0, of class 1, ...")
     add_inference(result)
     return result.parse_args(argv)
@@ -27,33 +36,39 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 def run(argv: List[str]) -> int:
     """Predict; 1 if an image failed, 0 otherwise."""
     arguments = _arguments(argv)
-    load_paddle()
-    from paddleseg_u2net.engine import predict_files as files
-    from paddleseg_u2net.engine import trained
-    from paddleseg_u2net.engine.journal import logger, start_logging
+    from paddleseg_u2net.engine.logs import logger, start_logging
+    from paddleseg_u2net.engine.opened import open_model
+    from paddleseg_u2net.prediction import collect, predict_files
 
-    opts = [*arguments.opts, *inference_opts(arguments)]
-    set_device(arguments.device)
     start_logging()
-    jobs = files.collect(Path(arguments.image_path))
-    weights, config, predictor = trained.load(
-        arguments.model_path, arguments.config, opts, arguments.backend
+    jobs = collect(Path(arguments.image_path))
+    opened = open_model(
+        arguments.model_path,
+        arguments.config,
+        arguments.opts,
+        inference_opts(arguments),
+        arguments.backend,
+        arguments.device,
+        arguments.threads,
+        augment_of(arguments),
+        window_of(arguments),
+        arguments.upsampling,
     )
-    logger.info(f"Predicting {len(jobs)} images with {weights}")
+    logger.info(f"Predicting {len(jobs)} images with {opened.source}")
     save_dir = Path(arguments.save_dir)
-    failures = files.predict_files(
-        predictor,
+    failures = predict_files(
+        opened.pipeline,
         jobs,
         save_dir,
-        config.in_channels,
+        opened.in_channels,
         arguments.custom_color,
         on_failure=lambda failure: logger.error(failure.reason),
+        pictures=arguments.pictures,
     )
     done = len(jobs) - len(failures)
-    logger.info(
-        f"{done} of {len(jobs)} images are in {save_dir / files.ADDED}, {save_dir / files.PSEUDO} "
-        f"and {save_dir / files.SALIENCY}"
-    )
+    folders = [str(save_dir / kind) for kind in arguments.pictures]
+    places = " and ".join([", ".join(folders[:-1]), folders[-1]] if folders[1:] else folders)
+    logger.info(f"{done} of {len(jobs)} images are in {places}")
     if failures:
         logger.error(f"{len(failures)} images could not be predicted; the lines above say why")
     return 1 if failures else 0

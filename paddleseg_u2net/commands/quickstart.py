@@ -59,8 +59,8 @@ def _list_held_out(data: Path, list_path: Path) -> None:
 
 
 def _sheet(data: Path, out: Path) -> Path:
-    from paddleseg_u2net.engine.predict_files import ADDED, SALIENCY
     from paddleseg_u2net.images import read_image, read_mask, write_png
+    from paddleseg_u2net.prediction import ADDED, SALIENCY
     from paddleseg_u2net.render import contact_sheet
 
     rows = []

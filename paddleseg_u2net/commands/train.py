@@ -47,7 +47,7 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     load_paddle()
     from paddleseg_u2net.config import Config
-    from paddleseg_u2net.engine.journal import logger, start_logging
+    from paddleseg_u2net.engine.logs import logger, start_logging
     from paddleseg_u2net.engine.ranks import Ranks
     from paddleseg_u2net.engine.trainer import RunOptions, Trainer
 

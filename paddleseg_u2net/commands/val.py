@@ -7,19 +7,19 @@ import json
 from dataclasses import asdict
 from typing import Any, Dict, List
 
-from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser, set_device
+from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import Conventions
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.runtime import cores, load_paddle
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
     result = parser("val", "Score a trained model on val_dataset, at the images' own sizes.")
     add = result.add_argument
     add("--model_path", required=True, help="weights of any format, a folder with "
-        "model.pdparams, or a name: u2net, u2netp, ...")  # fmt: skip
-    add("--config", help="YAML file; else the one saved beside the model, or "
-        "what the weights say")  # fmt: skip
+        "model.pdparams, a folder of tools/export.py, or a name: u2net, u2netp, ...")  # fmt: skip
+    add("--config", help="YAML file; else the one saved beside the model, or what the weights "
+        "say; for an exported model it names the data set only")  # fmt: skip
     add("--num_workers", type=int, default=0, help="processes that read ahead; 0: none")
     add("--batch_size", type=int, help="images per forward pass, where their sizes are the same")
     add("--metrics", nargs="+", metavar="NAME", help="scores or families (segmentation, saliency, "
@@ -39,30 +39,35 @@ def run(argv: List[str]) -> int:
     load_paddle()
     from paddleseg_u2net.engine import trained
     from paddleseg_u2net.engine.evaluator import evaluate, lines
-    from paddleseg_u2net.engine.journal import logger, start_logging
+    from paddleseg_u2net.engine.logs import logger, start_logging
     from paddleseg_u2net.engine.ranks import Ranks
     from paddleseg_u2net.metrics import json_ready
 
     opts = [*arguments.opts, *inference_opts(arguments)]
-    set_device(arguments.device)
     ranks = Ranks()
     start_logging(ranks.is_first)
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
         opts.append(f"conventions.preset={arguments.preset}")
-    weights, config, predictor = trained.load(
-        arguments.model_path, arguments.config, opts, arguments.backend
+    source, config, pipeline = trained.load(
+        arguments.model_path,
+        arguments.config,
+        opts,
+        arguments.backend,
+        arguments.device,
+        arguments.threads or max(1, cores() // ranks.size),
+        arguments.upsampling,
     )
     dataset = config.dataset("val")
-    logger.info(f"Validating {weights}; {dataset.describe()}")
+    logger.info(f"Validating {source}; {dataset.describe()}")
     batch_size = arguments.batch_size or config.test_batch_size()
-    report = evaluate(predictor, dataset, config.report(), batch_size, arguments.num_workers, ranks)
+    report = evaluate(pipeline, dataset, config.report(), batch_size, arguments.num_workers, ranks)
     for line in lines(report, dataset.classes):
         logger.info(line)
     if arguments.json and ranks.is_first:
         content = {
-            "model_path": str(weights),
+            "model_path": str(source),
             "conventions": _conventions(report.conventions),
             **json_ready(report.compute()),
         }

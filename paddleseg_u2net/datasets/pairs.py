@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
+from paddleseg_u2net import files
 from paddleseg_u2net.images import find_images
 
 _SHOWN = 5
@@ -101,17 +102,15 @@ def look_through_list(
 
 
 def read_lines(path: Path) -> List[Tuple[int, str]]:
-    """(number, line) of a list file, stripped, without empty lines and comments (``#``).
+    """As `files.read_lines`.
 
     Raises:
         PairingError: it is not UTF-8.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise PairingError(f"{path}: expected a list in UTF-8 ({error}); save it so") from error
-    stripped = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
-    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+        return files.read_lines(path)
+    except ValueError as error:
+        raise PairingError(str(error)) from error
 
 
 def _from_line(line: str, where: str, root: Path, separator: Optional[str]) -> Pair:

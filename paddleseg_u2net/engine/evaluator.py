@@ -1,4 +1,4 @@
-"""Scores of a predictor on a data set, at every picture's own size."""
+"""Scores of a pipeline on a data set, at every picture's own size."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tqdm import tqdm
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.engine.loader import DataError, validation_loader
 from paddleseg_u2net.engine.ranks import Ranks
-from paddleseg_u2net.inference import Predictor
+from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.metrics import FAMILIES, Fixations, MetricReport, ShuffleMap
 
 
 def evaluate(
-    predictor: Predictor,
+    pipeline: Pipeline,
     dataset: PairDataset,
     report: MetricReport,
     batch_size: int = 1,
@@ -32,14 +32,19 @@ def evaluate(
         raise DataError("val_dataset: expected pairs to validate on, it has none")
     fixated = _fixated(dataset) if report.needs_other_images else None
     indices = range(ranks.rank, len(dataset), ranks.size)
+    numbers = iter(indices)
     with tqdm(
         total=len(indices), desc="validating", unit="image", leave=False, disable=_bar(ranks)
     ) as bar:
         for inputs, labels in validation_loader(
-            dataset, predictor, indices, batch_size, num_workers
+            dataset, pipeline, indices, batch_size, num_workers
         ):
-            for probability, label in zip(_probabilities(predictor, inputs), labels):
-                restored = predictor.restore(probability, label.shape)
+            maps = _probabilities(pipeline, inputs)
+            for probability, label, index in zip(maps, labels, numbers):
+                # What was read is not handed on: processes that read ahead would send it twice.
+                guided = pipeline.upsampling != "bilinear"
+                picture = dataset.image(index) if guided else label.shape
+                restored = pipeline.restore(probability, picture)
                 one_channel = restored[0] if dataset.num_classes == 1 else restored
                 report.update(one_channel, label, _others(fixated, label, dataset))
             bar.update(len(inputs))
@@ -76,13 +81,13 @@ def _bar(ranks: Ranks) -> Optional[bool]:
     return None if ranks.is_first else True
 
 
-def _probabilities(predictor: Predictor, inputs: List[np.ndarray]) -> Iterator[np.ndarray]:
+def _probabilities(pipeline: Pipeline, inputs: List[np.ndarray]) -> Iterator[np.ndarray]:
     """Maps of the inputs, in their order; inputs of one size go through the network together."""
     if len({item.shape for item in inputs}) == 1:
-        yield from predictor.probabilities(np.stack(inputs))
+        yield from pipeline.probabilities(np.stack(inputs))
         return
     for item in inputs:
-        yield predictor.probabilities(item[None])[0]
+        yield pipeline.probabilities(item[None])[0]
 
 
 def _merged(report: MetricReport, ranks: Ranks) -> MetricReport:

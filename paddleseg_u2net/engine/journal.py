@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
-import sys
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -15,37 +13,11 @@ from tqdm import tqdm
 
 from paddleseg_u2net import render
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.inference import Predictor
+from paddleseg_u2net.engine.logs import logger
+from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.render import curves
 from paddleseg_u2net.render.panels import panels
-
-logger = logging.getLogger("paddleseg_u2net")
-
-
-class _BarAware(logging.StreamHandler):
-    """Lines that go above a progress bar instead of through it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with tqdm.external_write_mode(file=self.stream):
-            super().emit(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Whoever closed the output is answered by the command, not by a traceback a line."""
-        if isinstance(sys.exc_info()[1], BrokenPipeError):
-            raise
-        super().handleError(record)
-
-
-def start_logging(first: bool = True) -> None:
-    """Log to standard output in PaddleSeg's form; other processes than the first stay silent."""
-    handler = _BarAware(sys.stdout)
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s [%(levelname)s]\t%(message)s", "%Y-%m-%d %H:%M:%S")
-    )
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO if first else logging.CRITICAL)
-    logger.propagate = False
 
 
 class Journal:
@@ -132,7 +104,7 @@ class Journal:
             self.writer.add_image(f"Evaluate/{prefix}curves", picture, iteration)
 
     def pictures(
-        self, predictor: Predictor, dataset: PairDataset, count: int, iteration: int
+        self, pipeline: Pipeline, dataset: PairDataset, count: int, iteration: int
     ) -> None:
         """Write the first ``count`` validation images with their maps to VisualDL."""
         if self.writer is None:
@@ -140,7 +112,7 @@ class Journal:
         for index in range(min(count, len(dataset))):
             image = dataset.image(index)
             # the foreground, or the certainty that it is not class 0
-            probability = predictor(image)
+            probability = pipeline(image)
             shown = probability[0] if len(probability) == 1 else 1 - probability[0]
             grey = np.repeat(render.saliency(shown)[..., None], 3, axis=2)
             picture = np.concatenate([_rgb(image), grey], axis=1)

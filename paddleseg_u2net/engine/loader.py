@@ -9,7 +9,7 @@ import numpy as np
 import paddle
 
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.inference import Predictor, Preprocess
+from paddleseg_u2net.inference import Pipeline, Preprocess
 
 Item = Tuple[int, int]  # epoch (0, 1, ...), index into the data set
 
@@ -94,8 +94,8 @@ class _Train:
 class _Validation:
     """Network inputs with labels as the files have them."""
 
-    def __init__(self, dataset: PairDataset, predictor: Predictor) -> None:
-        self.dataset, self.predictor = dataset, predictor
+    def __init__(self, dataset: PairDataset, pipeline: Pipeline) -> None:
+        self.dataset, self.pipeline = dataset, pipeline
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -103,7 +103,7 @@ class _Validation:
     def __getitem__(self, index: int) -> Any:
         try:
             image, label = self.dataset.read(index)
-            return self.predictor.prepare(image), label
+            return self.pipeline.prepare(image), label
         except (ValueError, OSError) as error:
             return _message(error, self.dataset.pairs[index].image)
 
@@ -139,7 +139,7 @@ def train_loader(
 
 
 def validation_loader(
-    dataset: PairDataset, predictor: Predictor, indices: Sequence[int], batch: int, workers: int
+    dataset: PairDataset, pipeline: Pipeline, indices: Sequence[int], batch: int, workers: int
 ) -> Iterator[Tuple[List[np.ndarray], List[np.ndarray]]]:
     """Lists of inputs float32 (C, h, w) and labels (H, W), ``batch`` at a time.
 
@@ -147,7 +147,7 @@ def validation_loader(
         DataError: a file cannot be used.
     """
     groups = [list(indices[i : i + batch]) for i in range(0, len(indices), batch)]
-    for found in _batches(_Validation(dataset, predictor), groups, workers):
+    for found in _batches(_Validation(dataset, pipeline), groups, workers):
         yield (
             [np.asarray(item) for item in found["inputs"]],
             [np.asarray(item) for item in found["labels"]],

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from paddleseg_u2net import render
 from paddleseg_u2net.datasets.pairs import read_lines
 from paddleseg_u2net.images import IMAGE_SUFFIXES, find_images, read_image, write_image, write_png
-from paddleseg_u2net.inference import Predictor, classes_of
+from paddleseg_u2net.inference import Pipeline, classes_of
 
 ADDED, PSEUDO, SALIENCY = "added_prediction", "pseudo_color_prediction", "saliency"
 # Formats that pictures are written in under their own name; others become PNG.
@@ -97,7 +97,7 @@ def _free(name: Path, used: Set[str]) -> Path:
 
 
 def predict_files(
-    predictor: Predictor,
+    predictor: Pipeline,
     jobs: Sequence[Job],
     save_dir: Path,
     channels: int = 3,

@@ -1,58 +1,22 @@
-"""Trained models on disk, and predictors from them."""
+"""Trained models on disk with their configurations, and pipelines from them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.engine.checkpoint import CheckpointError
-from paddleseg_u2net.engine.journal import logger
+from paddleseg_u2net.engine.device import set_device
+from paddleseg_u2net.engine.logs import logger
+from paddleseg_u2net.engine.opened import find, open_exported
 from paddleseg_u2net.engine.source import beside
-from paddleseg_u2net.inference import Predictor
-from paddleseg_u2net.inference.backends import ENGINES, eager
-from paddleseg_u2net.inference.predictor import Network
-from paddleseg_u2net.weights import (
-    SUFFIXES,
-    ZOO,
-    architecture_of,
-    format_of,
-    load_weights,
-    locate,
-    read_weights,
-)
-from paddleseg_u2net.weights.onnx_write import onnx_bytes
-
-
-def find(model_path: Optional[str], output: Path = Path("output")) -> Path:
-    """The weights file of ``model_path``: a file, a folder with ``model.pdparams``, or a name of
-    the zoo.
-
-    Without a path: that of the ``best_model`` below ``output`` which was written last.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    if model_path is None:
-        found = list(output.glob("**/best_model/model.pdparams"))
-        if not found:
-            raise CheckpointError(
-                f"--model_path: none given, and no best_model lies below {output}. Name published "
-                "weights (--model_path u2netp), train with `python tools/train.py --config "
-                "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
-            )
-        return max(found, key=lambda path: path.stat().st_mtime)
-    try:
-        path = locate(model_path)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"--model_path {error}") from error
-    if path.is_file():
-        return path
-    raise CheckpointError(
-        f"--model_path {model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
-        f"checkpoint's folder such as output/best_model, or one of {', '.join(ZOO)}; there is none"
-    )
+from paddleseg_u2net.engine.without_config import network_of_state, preprocess_of, tell_guess
+from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.inference.backends import Choice, choose, eager
+from paddleseg_u2net.inference.description import is_export, read_description
+from paddleseg_u2net.inference.network import Network
+from paddleseg_u2net.weights import ZOO, architecture_of, load_weights, read_weights
 
 
 def config_of(
@@ -73,14 +37,9 @@ def config_of(
     if named is not None:
         return Config(named, opts, training=False)
     model = model or architecture_of(read_weights(weights), str(weights))
-    published = ZOO.get(weights.stem)
-    preprocess = published.preprocess if published else _usual_preprocess(weights, model)
-    tree = {"model": model.model_config(), "preprocess": dict(preprocess)}
+    tree = {"model": model.model_config(), "preprocess": preprocess_of(weights, model)}
     settings = Config(tree, opts, training=False)
-    logger.info(
-        f"{weights}: no configuration given, taken to be {model}; if it was trained in another "
-        "way, name that with --config"
-    )
+    tell_guess(weights, model)
     return settings
 
 
@@ -96,49 +55,91 @@ def published_otherwise(weights: str, config: Config) -> str:
     )
 
 
-def _usual_preprocess(weights: Path, model: Architecture) -> Dict[str, Any]:
-    """What those who published weights in this format and for so many classes did."""
-    official = model.num_classes == 1 and format_of(weights).name != "Paddle"
-    return {"type": "official" if official else "paddleseg", "size": [320, 320]}
+def network_of(
+    weights: Path, config: Config, choice: Choice, threads: Optional[int] = None
+) -> Network:
+    """The network of a configuration with the weights of a file; it gives logits.
 
-
-def predictor_of(weights: Path, config: Config, backend: str = "paddle") -> Predictor:
-    """The predictor of a trained model, on one of ``inference.backends.BACKENDS``.
+    Args:
+        threads: of the backend; None: all cores that this process may use.
 
     Raises:
         WeightsError: the weights are not of the configuration's model.
-        BackendError: the backend is not installed.
+        BackendError, ValueError: the backend or its device is not there.
     """
+    if choice.backend == "paddle":
+        set_device(choice.device)
     # What the weights were trained from does not matter any more, nor need it still exist.
     model = config.model(pretrained=False)
     load_weights(model, weights)
     model.eval()
-    network = eager(model) if backend == "paddle" else _exported(model, config, backend)
-    return Predictor(network, config.preprocess(), config.augment(), config.window())
-
-
-def _exported(model: Any, config: Config, backend: str) -> Network:
-    """A model's network on an engine that takes ONNX, which nobody has to see as a file."""
+    if choice.backend == "paddle":
+        return eager(model, threads=threads)
     state = {name: value.numpy() for name, value in model.state_dict().items()}
-    content = onnx_bytes(
-        state,
-        config.stages,
-        config.num_classes,
-        config.in_channels,
-        activation=False,
-        sides=False,
-        source=f"--backend {backend}",
-    )
-    return ENGINES[backend](content)
+    kind = Architecture("U2Net", config.stages, config.num_classes, config.in_channels)
+    return network_of_state(state, kind, choice.backend, threads)
 
 
 def load(
-    model_path: Optional[str], config: Optional[str], opts: List[str], backend: str = "paddle"
-) -> Tuple[Path, Config, Predictor]:
-    """Weights file, configuration and predictor; see the functions above."""
-    weights = find(model_path)
-    settings = config_of(weights, config, opts)
-    logger.info(f"{weights}: {settings.preprocess()}; backend {backend}")
-    if warning := published_otherwise(str(weights), settings):
+    model_path: Optional[str],
+    config: Optional[str],
+    opts: List[str],
+    backend: str = "paddle",
+    device: str = "auto",
+    threads: Optional[int] = None,
+    upsampling: str = "bilinear",
+) -> Tuple[Path, Config, Pipeline]:
+    """A model with its configuration: weights file or exported folder, settings, pipeline.
+
+    An exported model has its own preprocessing; its settings are then for data sets and scores.
+
+    Raises:
+        ValueError: see ``find``, ``config_of`` and ``open_model``; or an exported model has no
+            configuration, or one of another number of classes or channels.
+    """
+    source = find(model_path)
+    if is_export(source):
+        settings = _settings_for(source, config, opts)
+        averages = settings.augment(), settings.window()
+        opened = open_exported(source, backend, device, threads, *averages, upsampling)
+        return source, settings, opened.pipeline
+    choice = choose(backend, device)
+    settings = config_of(source, config, opts)
+    warn_if_published_otherwise(source, settings)
+    network = network_of(source, settings, choice, threads)
+    pipeline = Pipeline(
+        network, settings.preprocess(), settings.augment(), settings.window(), upsampling
+    )
+    logger.info(f"{source}: {settings.preprocess()}; {choice}")
+    return source, settings, pipeline
+
+
+def _settings_for(folder: Path, config: Optional[str], opts: List[str]) -> Config:
+    """The configuration that says what an exported model is validated on."""
+    if config is None:
+        raise ValueError(
+            f"--config: expected a configuration with val_dataset, got none; {folder} is an "
+            "exported model, which knows no data sets"
+        )
+    settings, description = Config(config, opts, training=False), read_description(folder)
+    for key, own, came in (
+        ("num_classes", description.num_classes, settings.num_classes),
+        ("in_channels", description.in_channels, settings.in_channels),
+    ):
+        if own != came:
+            raise ValueError(
+                f"{config}: model.{key} is {came}, but the exported model {folder} has {own}; name "
+                f"a configuration for it, or add --opts model.{key}={own}"
+            )
+    sees, said = str(description.make_preprocess()), str(settings.preprocess())
+    if sees != said:
+        logger.warning(
+            f"{config} says {said}; {folder} was exported with {sees}, which is what counts"
+        )
+    return settings
+
+
+def warn_if_published_otherwise(weights: Path, config: Config) -> None:
+    """Log ``published_otherwise``."""
+    if warning := published_otherwise(str(weights), config):
         logger.warning(warning)
-    return weights, settings, predictor_of(weights, settings, backend)

@@ -20,7 +20,7 @@ from paddleseg_u2net.engine.loader import Schedule, train_loader
 from paddleseg_u2net.engine.precision import Precision
 from paddleseg_u2net.engine.ranks import Ranks
 from paddleseg_u2net.engine.trained import published_otherwise
-from paddleseg_u2net.inference import Predictor
+from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends import eager
 from paddleseg_u2net.weights import fit_state, load_weights, read_pickle
 
@@ -265,14 +265,14 @@ class Trainer:
         """Validate the model as it is; save it as the best of its ``kind`` if it is."""
         assert self.val_set is not None
         self.model.eval()
-        predictor = Predictor(
+        pipeline = Pipeline(
             eager(self.model, self.precision.autocast),
             self.config.preprocess(),
             self.config.augment(),
             self.config.window(),
         )
         report = evaluate(
-            predictor,
+            pipeline,
             self.val_set,
             self.config.report([self.settings["best_metric"]]),
             self.config.test_batch_size(),
@@ -297,7 +297,7 @@ class Trainer:
             f"saved at iter {best.iteration}."
         )
         if not kind and self.ranks.is_first:
-            journal.pictures(predictor, self.val_set, self.settings["vdl_images"], self.iteration)
+            journal.pictures(pipeline, self.val_set, self.settings["vdl_images"], self.iteration)
         return scores
 
     # -- keeping and finding again -----------------------------------------------------------

@@ -16,6 +16,13 @@ FORMATS = ("paddle", "onnx", "openvino")
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 OUTPUTS = ("probability", "softmax", "argmax")
 
+MODEL_FILES: Dict[str, Tuple[Tuple[str, ...], ...]] = {
+    "paddle": (("model.json", "model.pdiparams"), ("model.pdmodel", "model.pdiparams")),
+    "onnx": (("model.onnx",),),
+    "openvino": (("model.bin", "model.xml"),),
+}
+"""By format, the names of a model's files; Paddle 3 writes the first and Paddle 2 the second."""
+
 Shape = Tuple[Optional[int], int, Optional[int], Optional[int]]
 
 
@@ -90,7 +97,7 @@ def checksum(path: Union[str, Path]) -> str:
 def is_export(path: Union[str, Path]) -> bool:
     """Whether ``path`` is an exported folder, or the description in one."""
     path = Path(path)
-    return path.name == NAME and path.is_file() or (path / NAME).is_file()
+    return (path.name == NAME and path.is_file()) or (path / NAME).is_file()
 
 
 def write_description(folder: Path, description: Description) -> None:
@@ -148,10 +155,11 @@ def _parsed(path: Path) -> Description:
         raise ExportError(f"{path}: expected the description of an exported model, got other JSON")
     version = content.pop("description_version")
     if version != VERSION:
+        versions = content.get("versions")
+        by = versions.get("paddleseg_u2net") if isinstance(versions, dict) else None
         raise ExportError(
             f"{path}: it has version {version!r} of the description, this program reads {VERSION}; "
-            "export again with this program, or predict with the one that wrote it "
-            f"({content.get('versions', {}).get('paddleseg_u2net', 'unknown')})"
+            f"export again with this program, or predict with the one that wrote it ({by})"
         )
     problems = _problems(content)
     if problems:
@@ -171,20 +179,50 @@ def _problems(content: Dict[str, Any]) -> List[str]:
     for key, allowed in (("format", FORMATS), ("precision", PRECISIONS), ("output", OUTPUTS)):
         if content[key] not in allowed:
             problems.append(f"{key}: expected one of {', '.join(allowed)}, got {content[key]!r}")
-    shape = content["shape"]
-    if not (isinstance(shape, list) and len(shape) == 4 and isinstance(shape[1], int)):
-        problems.append(f"shape: expected [N, C, H, W], got {shape!r}")
     for key in ("preprocess", "files", "source", "versions", "compared", "guard"):
         if not isinstance(content[key], dict):
             problems.append(f"{key}: expected names and values, got {content[key]!r}")
-    if problems:
-        return problems
-    try:
-        Preprocess(**content["preprocess"])
-    except (TypeError, ValueError) as error:
-        problems.append(f"preprocess: {error}")
-    if not isinstance(content["num_classes"], int) or content["num_classes"] < 1:
+    if not (isinstance(content["shape"], list) and _is_shape(content["shape"])):
+        problems.append(f"shape: expected [N, C, H, W] or null, got {content['shape']!r}")
+    if not _is_count(content["num_classes"]):
         problems.append(f"num_classes: expected 1 or more, got {content['num_classes']!r}")
-    if not content["files"]:
-        problems.append("files: expected the model's, got none")
-    return problems
+    return problems or [*_odd_files(content), *_odd_classes(content), *_odd_preprocess(content)]
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_shape(values: List[Any]) -> bool:
+    return len(values) == 4 and all(
+        _is_count(value) or (value is None and axis != 1) for axis, value in enumerate(values)
+    )
+
+
+def _odd_files(content: Dict[str, Any]) -> List[str]:
+    """Whether the files are those of the format, with a text each."""
+    files, known = content["files"], MODEL_FILES[content["format"]]
+    if any(set(files) == set(names) for names in known) and all(
+        isinstance(text, str) for text in files.values()
+    ):
+        return []
+    expected = " or ".join(" and ".join(names) for names in known)
+    return [f"files: expected {expected} with a sha256 each, got {files!r}"]
+
+
+def _odd_classes(content: Dict[str, Any]) -> List[str]:
+    classes, count = content["classes"], max(content["num_classes"], 2)
+    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    if named and len(classes) == count:
+        return []
+    return [f"classes: expected {count} names, the background first, got {classes!r}"]
+
+
+def _odd_preprocess(content: Dict[str, Any]) -> List[str]:
+    try:
+        channels = len(Preprocess(**content["preprocess"]).mean)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return [f"preprocess: {error}"]
+    if channels == content["shape"][1]:
+        return []
+    return [f"preprocess: expected {content['shape'][1]} channels as in shape, got {channels}"]

@@ -22,6 +22,10 @@ class BackendError(ValueError):
     """A backend that was asked for cannot be used; the message says what to install or change."""
 
 
+class LoadError(BackendError):
+    """An engine does not take a model: it is damaged, or has what the engine does not know."""
+
+
 def gives_of(network: Network) -> str:
     """One of `GIVES`: the network's attribute ``gives``; a plain function gives logits."""
     return getattr(network, "gives", "logits")
@@ -43,6 +47,8 @@ class EngineNetwork:
             engine does not say.
         shape: what the model takes. With a fixed N, batches of other sizes go through in parts,
             the last one filled up.
+
+    ``note`` is what the log should say of it, besides the backend.
     """
 
     def __init__(
@@ -54,13 +60,13 @@ class EngineNetwork:
         shape: InputShape = ANY,
     ) -> None:
         self._run, self.backend, self.gives = run, backend, gives
-        self.num_classes, self.shape = num_classes, shape
+        self.num_classes, self.shape, self.note = num_classes, shape, ""
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """float32 (N, C, h, w) -> what ``gives`` says.
 
         Raises:
-            BackendError: the model takes another shape, or gives something else.
+            BackendError: the model takes another shape, gives something else, or stops.
         """
         self._check_input(batch.shape)
         batch = np.ascontiguousarray(batch, np.float32)
@@ -71,15 +77,21 @@ class EngineNetwork:
         return np.concatenate([self._checked(_filled(part, size))[: len(part)] for part in parts])
 
     def _checked(self, batch: np.ndarray) -> np.ndarray:
-        found = self._run(batch)
+        try:
+            found = self._run(batch)
+        except (BackendError, MemoryError):
+            raise
+        except Exception as error:  # engines have errors of their own
+            raise BackendError(
+                f"backend {self.backend} stops at an input {batch.shape}: {error}; it may lack "
+                "memory for this size: take --is_slide or a smaller preprocess.size"
+            ) from error
         count, height, width = batch.shape[0], *batch.shape[2:]
-        if self.gives == "argmax":
-            fits, expected = found.shape == (count, height, width), (count, height, width)
-        else:
-            channels = found.shape[1] if found.ndim == 4 else 0
-            expected = (count, self.num_classes or max(channels, 1), height, width)
-            fits = found.shape == expected
-        if not fits:
+        expected: Tuple[int, ...] = (count, height, width)
+        if self.gives != "argmax":
+            channels = found.shape[1] if found.ndim == 4 else 1
+            expected = (count, self.num_classes or channels, height, width)
+        if found.shape != expected:
             raise BackendError(
                 f"backend {self.backend}: of an input {batch.shape} the model makes {found.shape}, "
                 f"expected {expected} ({self.gives}); it is not an export of this program, or its "
@@ -94,7 +106,6 @@ class EngineNetwork:
             if axis and own is not None and own != came
         ]
         if len(shape) != 4 or wrong:
-            expected = ["N", "C", "H", "W"]
             expected = [name if own is None else str(own) for name, own in zip("NCHW", self.shape)]
             raise BackendError(
                 f"backend {self.backend}: expected an input ({', '.join(expected)}), got {shape}; "

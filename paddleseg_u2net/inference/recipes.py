@@ -22,6 +22,9 @@ from PIL import Image
 Size = Tuple[int, int]  # width, height
 Shape = Tuple[int, ...]  # height, width
 
+# What the values of 8 bits are in [0, 1].
+_SHARES = np.arange(256, dtype=np.float32) / 255
+
 
 class Recipe(NamedTuple):
     """``resize``: uint8 (H, W, C) and (width, height) -> values in [0, 255], uint8 or float32.
@@ -40,8 +43,10 @@ def resize_planes(planes: np.ndarray, shape: Shape) -> np.ndarray:
     if planes.shape[1:] == tuple(shape):
         return planes
     size = (shape[1], shape[0])
-    resized = [cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes]
-    return np.stack(resized)
+    resized = np.empty((len(planes), *shape), planes.dtype)
+    for plane, target in zip(planes, resized):
+        cv2.resize(plane, size, target, interpolation=cv2.INTER_LINEAR)
+    return resized
 
 
 def stretch(probability: np.ndarray) -> np.ndarray:
@@ -65,14 +70,32 @@ def _fading(image: np.ndarray, size: Size) -> np.ndarray:
     around the picture all is black, so that the border of an enlarged one fades, down to the
     picture's darkest value at most.
     """
-    resized = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    resized = cv2.resize(_in_float(image, size[1]), size, interpolation=cv2.INTER_LINEAR)
     resized = resized.reshape(size[1], size[0], -1)
     for axis, (old, new) in enumerate(zip(image.shape, resized.shape[:2])):
         at = (np.arange(new) + 0.5) * (old / new) - 0.5
         inside = np.minimum(1 + np.minimum(at, 0), 1 - np.maximum(at - (old - 1), 0))
-        if inside.min() < 1:
-            resized *= inside.astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-    return np.maximum(resized, float(image.min()))
+        border = np.flatnonzero(inside < 1)
+        weights = inside[border].astype(np.float32)
+        if axis == 0:
+            resized[border] *= weights[:, None, None]
+        else:
+            resized[:, border] *= weights[:, None]
+    return np.maximum(resized, float(image.min()), out=resized)
+
+
+def _in_float(image: np.ndarray, height: int) -> np.ndarray:
+    """The picture in float32, with those rows only that a resize to ``height`` looks at.
+
+    A large picture would take four times its memory otherwise; rows that nobody touches take none.
+    """
+    if len(image) < 8 * height:
+        return image.astype(np.float32)
+    first = np.floor((np.arange(height) + 0.5) * (len(image) / height) - 0.5).astype(int)
+    rows = np.unique((first[:, None] + np.arange(-1, 3)).clip(0, len(image) - 1))
+    values = np.zeros(image.shape, np.float32)
+    values[rows] = image[rows]
+    return values
 
 
 def _restore_plain(probability: np.ndarray, shape: Shape) -> np.ndarray:
@@ -86,8 +109,11 @@ def _restore_stretched(probability: np.ndarray, shape: Shape) -> np.ndarray:
 def _restore_published(probability: np.ndarray, shape: Shape) -> np.ndarray:
     grey = (stretch(probability) * 255).astype(np.uint8)
     size = (shape[1], shape[0])
-    planes = [Image.fromarray(plane).resize(size, Image.BILINEAR) for plane in grey]
-    return np.stack([np.asarray(plane) for plane in planes]).astype(np.float32) / 255
+    restored = np.empty((len(grey), *shape), np.float32)
+    for plane, target in zip(grey, restored):
+        resized = Image.fromarray(plane).resize(size, Image.BILINEAR)
+        cv2.LUT(np.asarray(resized), _SHARES, target)
+    return restored
 
 
 RECIPES: Dict[str, Recipe] = {

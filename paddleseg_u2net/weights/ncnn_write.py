@@ -9,7 +9,7 @@ from typing import Dict, List, Mapping, NamedTuple, Set
 import numpy as np
 
 from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
-from paddleseg_u2net.weights.onnx_write import _folded as folded
+from paddleseg_u2net.weights.onnx_write import folded_weights
 
 _MAGIC = 7767517
 # Before a convolution's kernel stands a tag; 0 says that float32 follows.
@@ -43,7 +43,7 @@ def ncnn_files(
         ValueError: the weights are not those of this network, or not finite once folded.
     """
     program = build(table, num_classes, in_channels)
-    weights = folded(state, program, source)
+    weights = folded_weights(state, program, source)
     graph = _Graph(program, activation)
     parts: List[bytes] = []
     for conv in graph.convolutions:

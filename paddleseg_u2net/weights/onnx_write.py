@@ -76,17 +76,26 @@ def onnx_bytes(
             f"{onnx.__version__} knows"
         )
     program = build(table, num_classes, in_channels)
-    weights = _folded(state, program, source)
+    weights = folded_weights(state, program, source)
     graph = _Graph(onnx_module(source, "onnx.helper"), program, activation, sides)
     model = graph.model(onnx_module(source, "onnx.numpy_helper"), weights, opset)
     content: bytes = model.SerializeToString()
     return content
 
 
-def _folded(
+def folded_weights(
     state: Mapping[str, np.ndarray], program: Program, source: str
 ) -> Dict[str, np.ndarray]:
-    """Kernels and biases with BatchNorm in them, float32, rounded once."""
+    """Kernels and biases with BatchNorm in them, by layer, float32, rounded once.
+
+    Args:
+        state: weights in the published layout, or of a model of this package.
+        program: the network that they belong to.
+        source: what errors name.
+
+    Raises:
+        ValueError: the weights are not those of this network, or not finite once folded.
+    """
     state = restore_biases(state)
     for name, shape in program.shapes().items():
         if name not in state or np.shape(state[name]) != shape:

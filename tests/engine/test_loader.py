@@ -14,7 +14,7 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.engine.loader import DataError, Schedule, train_loader, validation_loader
-from paddleseg_u2net.inference import Predictor, Preprocess, Window
+from paddleseg_u2net.inference import Pipeline, Preprocess, Window
 
 WORKERS = [0, 2]
 
@@ -256,7 +256,7 @@ def test_samples_of_different_sizes_are_an_error_that_names_the_key(tmp_path, wo
 
 
 def validated(data, indices, batch, workers, size=(8, 6), **more):
-    predictor = Predictor(lambda x: x, Preprocess(size), **more)
+    predictor = Pipeline(lambda x: x, Preprocess(size), **more)
     return list(validation_loader(data, predictor, indices, batch, workers))
 
 

@@ -22,7 +22,7 @@ from paddleseg_u2net.engine.predict_files import (
     output_names,
     predict_files,
 )
-from paddleseg_u2net.inference import Predictor, Preprocess
+from paddleseg_u2net.inference import Pipeline, Preprocess
 
 KINDS = (ADDED, PSEUDO, SALIENCY)
 
@@ -48,7 +48,7 @@ def brightest_channel(batch):
 
 def predictor(network=red, channels=3, size=None):
     plain = {"mean": (0,) * channels, "std": (1,) * channels}
-    return Predictor(network, Preprocess(size, channels=channels, **plain))
+    return Pipeline(network, Preprocess(size, channels=channels, **plain))
 
 
 def found(path):

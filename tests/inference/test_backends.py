@@ -1,4 +1,6 @@
-"""Every engine gives the maps of Paddle's layers, whatever the size, or says what is missing."""
+"""Every engine gives the maps of Paddle's layers, whatever the size, or says what is missing; one
+is chosen among them, and never another than was asked for.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ import pytest
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.images import read_image, write_png
-from paddleseg_u2net.inference.backends import BACKENDS, ENGINES, BackendError, eager
+from paddleseg_u2net.inference.backends import (
+    BACKENDS,
+    ENGINES,
+    BackendError,
+    choice,
+    choose,
+    eager,
+    openvino,
+)
+from paddleseg_u2net.inference.network import EngineNetwork
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.weights import fold_biases, write_weights
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
@@ -95,14 +106,195 @@ def test_a_broken_model_is_an_error_of_the_backend(engine):
 @pytest.mark.parametrize("name", sorted(ENGINES))
 def test_a_backend_that_is_missing_says_what_to_install(monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(BackendError, match=f"--backend {name}.*pip install {name} onnx"):
+    with pytest.raises(BackendError, match=rf"--backend {name}.*pip install 'paddleseg_u2net\["):
         ENGINES[name](b"")
 
 
-def test_engines_compute_on_the_cpu_only(capsys, tmp_path):
-    arguments = ["--image_path", str(tmp_path), "--backend", "openvino", "--device", "gpu"]
-    assert main("predict", arguments) == 1
-    assert "--device gpu: --backend openvino computes on the CPU" in capsys.readouterr().err
+def test_threads_and_a_file_instead_of_its_content(engine, tmp_path):
+    content = onnx_bytes(narrow.state(), narrow.table(), activation=False, sides=False)
+    (tmp_path / "model.onnx").write_bytes(content)
+    batch = images(1, 3, 32, 40)
+    for source in (tmp_path / "model.onnx", str(tmp_path / "model.onnx")):
+        np.testing.assert_allclose(
+            engine(source, threads=1)(batch), engine(content)(batch), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_engines_know_the_shapes_of_their_model(engine):
+    pytest.importorskip("onnx")
+    network = engine(onnx_bytes(narrow.state(2, 4), narrow.table(), 2, 4, sides=False))
+    assert (network.num_classes, network.shape) == (2, (None, 4, None, None))
+    with pytest.raises(BackendError, match=r"expected an input \(N, 4, H, W\), got \(1, 3, 8, 8\)"):
+        network(images(1, 3, 8, 8))
+
+
+def test_bfloat16_without_a_processor_for_it_is_said():
+    pytest.importorskip("onnx")
+    core = pytest.importorskip("openvino").Core()
+    able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    network = openvino(onnx_bytes(narrow.state(), narrow.table(), sides=False), precision="bf16")
+    assert able or "in float32" in network.note
+    assert openvino(onnx_bytes(narrow.state(), narrow.table(), sides=False)).note == ""
+
+
+# ---------------------------------------------------------------- networks of one shape
+
+
+def fixed(seen, shape=(2, 3, 4, 4), **more):
+    def run(batch):
+        seen.append(batch.shape)
+        return batch[:, :1] * 2
+
+    return EngineNetwork(run, "fake", num_classes=1, shape=shape, **more)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_batches_of_other_sizes_go_through_in_parts(count):
+    seen = []
+    batch = images(count, 3, 4, 4)
+    np.testing.assert_array_equal(fixed(seen)(batch), batch[:, :1] * 2)
+    assert seen == [(2, 3, 4, 4)] * -(-count // 2)
+
+
+def test_another_height_or_width_is_refused():
+    with pytest.raises(BackendError, match=r"expected an input \(2, 3, 4, 4\), got \(1, 3, 4, 5\)"):
+        fixed([])(images(1, 3, 4, 5))
+
+
+def test_an_output_of_another_shape_is_refused():
+    for gives, found in (
+        ("logits", (1, 2, 4, 4)),
+        ("probability", (1, 1, 4, 5)),
+        ("argmax", (1, 1, 4, 4)),
+    ):
+        network = EngineNetwork(
+            lambda batch, found=found: np.zeros(found, np.float32), "fake", gives, 1
+        )
+        with pytest.raises(BackendError, match=r"the model makes \(1, "):
+            network(images(1, 3, 4, 4))
+
+
+def test_an_engine_that_stops_is_named():
+    def stops(batch):
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(BackendError, match="backend fake stops at an input .*out of luck"):
+        EngineNetwork(stops, "fake")(images(1, 3, 4, 4))
+
+
+# ---------------------------------------------------------------- the choice
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """What is installed, and what the processor has, as the test says."""
+
+    def say(*packages, instructions=(), gpu=False):
+        monkeypatch.setattr(choice, "_is_installed", lambda name: name in packages)
+        monkeypatch.setattr(choice, "_processor", lambda: frozenset(instructions))
+        monkeypatch.setattr(choice, "_has_gpu", lambda: gpu)
+
+    return say
+
+
+EVERYTHING = ("paddle", "paddleseg", "onnx", "onnxruntime", "openvino", "ncnn")
+
+
+@pytest.mark.parametrize(
+    ("kind", "packages", "expected"),
+    [
+        ("weights", ("paddle", "paddleseg"), "paddle"),
+        ("weights", ("paddle", "paddleseg", "onnx", "onnxruntime"), "onnxruntime"),
+        ("weights", ("paddle", "paddleseg", "onnxruntime"), "paddle"),  # onnx makes its model
+        ("weights", ("onnx", "openvino"), "openvino"),
+        ("onnx", EVERYTHING, "onnxruntime"),
+        ("onnx", ("openvino",), "openvino"),
+        ("openvino", EVERYTHING, "openvino"),
+        ("paddle", EVERYTHING, "paddle-inference"),
+    ],
+)
+def test_auto_takes_the_fastest_that_is_there(installed, kind, packages, expected):
+    installed(*packages)
+    found = choose("auto", "auto", kind)
+    assert (found.backend, found.device) == (expected, "cpu")
+    assert str(found).startswith(f"backend {expected} (auto: ")
+
+
+@pytest.mark.parametrize("kind", ["weights", "onnx", "openvino", "paddle"])
+def test_auto_without_anything_says_what_to_install(installed, kind):
+    installed()
+    with pytest.raises(BackendError, match=r"no backend .*pip install 'paddleseg_u2net\["):
+        choose("auto", "auto", kind)
+
+
+@pytest.mark.parametrize("kind", ["weights", "paddle"])
+def test_auto_takes_a_gpu(installed, kind):
+    installed(*EVERYTHING, gpu=True)
+    assert choose("auto", "auto", kind)[:2] == (
+        "paddle" if kind == "weights" else "paddle-inference",
+        "gpu",
+    )
+    assert choose("auto", "cpu", kind).device == "cpu"
+    assert choose("auto", "auto", "onnx").device == "cpu"
+
+
+def test_a_device_leads_to_paddle(installed):
+    installed(*EVERYTHING)
+    assert choose("auto", "gpu")[:2] == ("paddle", "gpu")
+    assert choose("auto", "xpu")[:2] == ("paddle", "xpu")
+    assert choose("auto", "gpu", "paddle")[:2] == ("paddle-inference", "gpu")
+
+
+def test_what_is_named_is_taken_or_refused(installed):
+    installed(*EVERYTHING)
+    for name in ("paddle", "onnxruntime", "openvino", "ncnn"):
+        assert str(choose(name)) == f"backend {name}"
+    installed("paddle", "paddleseg")
+    for name in ("onnxruntime", "openvino", "ncnn"):
+        with pytest.raises(BackendError, match=f"--backend {name}: {name} is not installed"):
+            choose(name)
+    with pytest.raises(BackendError, match="expected auto, paddle"):
+        choose("onnx")
+
+
+@pytest.mark.parametrize(
+    ("backend", "kind"),
+    [
+        ("paddle-inference", "weights"),
+        ("paddle", "onnx"),
+        ("paddle", "paddle"),
+        ("onnxruntime", "openvino"),
+        ("openvino", "paddle"),
+    ],
+)
+def test_a_backend_that_does_not_fit_the_file_is_refused(installed, backend, kind):
+    installed(*EVERYTHING)
+    with pytest.raises(BackendError, match=f"--backend {backend}: it runs .*, not "):
+        choose(backend, "auto", kind)
+
+
+def test_a_device_that_a_backend_does_not_serve_is_refused(installed):
+    installed(*EVERYTHING)
+    for backend in ("onnxruntime", "openvino", "ncnn"):
+        with pytest.raises(BackendError, match=f"--device gpu: --backend {backend} computes on"):
+            choose(backend, "gpu")
+    for kind in ("onnx", "openvino"):
+        with pytest.raises(BackendError, match=f"--device gpu: no backend .* exported as {kind}"):
+            choose("auto", "gpu", kind)
+
+
+def test_a_folder_of_a_packages_name_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "nobody_has_this").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not choice._is_installed("nobody_has_this")
+    assert choice._is_installed("numpy")
+
+
+def test_the_command_refuses_another_device(capsys, tmp_path, drawn):
+    write_weights(tmp_path / "model.pth", narrow.state())
+    arguments = ["--image_path", str(drawn / "images"), "--model_path", str(tmp_path / "model.pth")]
+    assert main("predict", [*arguments, "--backend", "ncnn", "--device", "gpu"]) == 1
+    assert "--device gpu: --backend ncnn computes on the CPU" in capsys.readouterr().err
 
 
 @pytest.mark.realdata
@@ -124,7 +316,7 @@ def test_official_maps_are_those_of_paddle(shared, name):
 
 
 def test_names():
-    assert BACKENDS == ("paddle", "onnxruntime", "openvino")
+    assert BACKENDS == ("paddle", "paddle-inference", "onnxruntime", "openvino", "ncnn")
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))

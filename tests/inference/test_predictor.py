@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
-from paddleseg_u2net.inference import Augment, Predictor, Preprocess, Window, classes_of
-from paddleseg_u2net.inference.predictor import _resized
+from paddleseg_u2net.inference import Augment, Pipeline, Preprocess, Window, classes_of
+from paddleseg_u2net.inference.predictor import _resized, activate, logits_of
+from paddleseg_u2net.inference.recipes import stretch
+from paddleseg_u2net.inference.upsampling import guided
 
 
 def noise(*shape, seed=0):
@@ -52,7 +54,7 @@ def sigmoid(x):
 
 
 def predictor(network, size=None, **more):
-    return Predictor(network, Preprocess(size), **more)
+    return Pipeline(network, Preprocess(size), **more)
 
 
 # ---------------------------------------------------------------- sizes and activations
@@ -402,3 +404,105 @@ def test_the_eager_backend_predicts_as_the_function_it_runs():
     paddles = predictor(eager(model), (8, 6), augment=Augment((1.0,), True))(image)
     np.testing.assert_allclose(paddles, predictor(pointwise, (8, 6))(image), atol=1e-6)
     assert paddle.is_grad_enabled()
+
+
+# ---------------------------------------------------------------- what networks give
+
+
+def giving(gives, function, **more):
+    """A network that says what it gives."""
+
+    def network(batch):
+        return function(batch)
+
+    network.gives = gives
+    for name, value in more.items():
+        setattr(network, name, value)
+    return network
+
+
+def probability_of(network):
+    return giving("probability", lambda batch: activate(network(batch)))
+
+
+@pytest.mark.parametrize("logits", [pointwise, three_classes])
+def test_probabilities_are_used_as_they_are(logits):
+    batch = inputs(2, 3, 5, 7)
+    found = predictor(probability_of(logits)).probabilities(batch)
+    np.testing.assert_array_equal(found, activate(logits(batch)))
+
+
+@pytest.mark.parametrize("logits", [shift, three_classes])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"augment": Augment((0.5, 1.0), True, True)},
+        {"window": Window((4, 3), (2, 2))},
+        {"augment": Augment((1.0,), True), "window": Window((4, 3), (2, 2))},
+    ],
+)
+def test_averages_of_probabilities_are_those_of_their_logits(logits, more):
+    batch = inputs(2, 3, 6, 7)
+    expected = predictor(logits, **more).probabilities(batch)
+    found = predictor(probability_of(logits), **more).probabilities(batch)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    plain = predictor(logits).probabilities(batch)
+    assert np.abs(plain - expected).max() > 1e-3 or logits is three_classes
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("channels", [1, 2])
+def test_logits_of_certain_probabilities_are_finite(channels):
+    probability = np.zeros((1, channels, 1, 3), np.float32)
+    probability[0, 0] = [0, 1, 0.25]
+    probability[0, 1:] = 1 - probability[0, :1]
+    logits = logits_of(probability)
+    assert np.isfinite(logits).all() and logits.dtype == np.float32
+    np.testing.assert_allclose(activate(logits), probability, atol=2e-7)
+
+
+def test_class_numbers_become_planes_and_are_not_averaged():
+    numbers = np.array([[[0, 1, 2, 1]]], np.int64)
+    three = giving("argmax", lambda batch: numbers, num_classes=3)
+    found = predictor(three).probabilities(inputs(1, 3, 1, 4))
+    np.testing.assert_array_equal(found[0, :, 0], np.eye(3, dtype=np.float32)[:, [0, 1, 2, 1]])
+    one = giving("argmax", lambda batch: numbers % 2, num_classes=1)
+    np.testing.assert_array_equal(
+        predictor(one).probabilities(inputs(1, 3, 1, 4))[0], [[[0, 1, 0, 1]]]
+    )
+    for more in ({"augment": Augment((1.0,), True)}, {"window": Window((2, 1), (1, 1))}):
+        with pytest.raises(ValueError, match="class numbers"):
+            predictor(three, **more)
+    predictor(three, augment=Augment())  # nothing is averaged
+
+
+# ---------------------------------------------------------------- guided upsampling
+
+
+def test_guided_upsampling_follows_the_picture():
+    image = noise(40, 50, 3)
+    bilinear = Pipeline(pointwise, Preprocess((10, 8)))
+    guiding = Pipeline(pointwise, Preprocess((10, 8)), upsampling="guided")
+    probability = guiding.probabilities(guiding.prepare(image)[None])[0]
+    found = guiding.restore(probability, image)
+    np.testing.assert_array_equal(found, guided(probability, image))
+    np.testing.assert_array_equal(found, guiding(image))
+    assert np.abs(found - bilinear(image)).max() > 1e-3
+    same = guiding.restore(probability, image[:8, :10])
+    np.testing.assert_array_equal(same, probability)
+
+
+def test_guided_upsampling_of_stretched_maps():
+    image = noise(40, 50, 3)
+    guiding = Pipeline(pointwise, Preprocess((10, 8), type="official"), upsampling="guided")
+    probability = guiding.probabilities(guiding.prepare(image)[None])[0]
+    expected = guided(stretch(probability).astype(np.float32), image)
+    np.testing.assert_array_equal(guiding.restore(probability, image), expected)
+
+
+def test_guided_upsampling_needs_the_picture():
+    guiding = Pipeline(pointwise, Preprocess((10, 8)), upsampling="guided")
+    with pytest.raises(TypeError, match="expected a picture"):
+        guiding.restore(np.zeros((1, 8, 10), np.float32), (40, 50))
+    with pytest.raises(ValueError, match="upsampling: expected one of bilinear, guided"):
+        Pipeline(pointwise, Preprocess(), upsampling="nearest")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.inference import RECIPES, Predictor, Preprocess
+from paddleseg_u2net.inference import RECIPES, Pipeline, Preprocess
 from paddleseg_u2net.inference.recipes import stretch
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -67,6 +67,18 @@ def test_official_maps_are_those_of_the_authors_script(shape):
     np.testing.assert_array_equal(found[0] * 255, authors_map(probability, shape))
 
 
+@pytest.mark.parametrize("height", [511, 512, 513, 640, 1000, 4321])
+@pytest.mark.parametrize("size", [(64, 64), (9, 64), (30, 7)])
+@pytest.mark.parametrize("low", [0, 100])
+def test_official_input_of_a_tall_picture_is_that_of_all_its_rows(height, size, low):
+    image = noise(height, 11, 3, high=156) + np.uint8(low)
+    small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    inside = 1 + np.minimum((np.arange(size[0]) + 0.5) * 11 / size[0] - 0.5, 0)
+    small *= np.minimum(inside, inside[::-1]).astype(np.float32)[:, None]
+    found = RECIPES["official"].resize(image, size)
+    np.testing.assert_allclose(found, np.maximum(small, image.min()), rtol=1e-6)
+
+
 # -- the others ----------------------------------------------------------------------------------
 
 
@@ -122,7 +134,7 @@ def test_a_predictor_restores_as_its_preprocessing_says(kind):
         return batch[:, :1] * 0.1
 
     image = noise(20, 30, 3)
-    predictor = Predictor(network, Preprocess((16, 16), type=kind))
+    predictor = Pipeline(network, Preprocess((16, 16), type=kind))
     probability = predictor.probabilities(predictor.prepare(image)[None])[0]
     expected = RECIPES[kind].restore(probability, (20, 30))
     np.testing.assert_array_equal(predictor(image), expected)

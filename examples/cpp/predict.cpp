@@ -1,0 +1,195 @@
+// Predict the mask of a picture with an exported model: no Python, no Paddle.
+//
+//     predict EXPORTED_FOLDER picture.ppm mask.pgm [threads]
+//
+// The folder is one that `tools/export.py --format openvino` or `--format onnx` wrote. The mask has
+// the picture's size: with one class, its probability in 256 levels of grey, otherwise the numbers
+// of the classes.
+
+#include <openvino/openvino.hpp>
+
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+
+#include "image.h"
+#include "json.h"
+#include "recipes.h"
+
+namespace fs = std::filesystem;
+
+// What of description.json predicting needs.
+struct Description {
+    std::string model, precision, output;
+    int channels = 0, classes = 0;
+    int width = 0, height = 0;  // that the network sees; 0: the picture's own
+    Recipe recipe;
+};
+
+static std::vector<float> numbers(const Json& array) {
+    std::vector<float> result;
+    for (const Json& value : array.array) result.push_back(float(value.number));
+    return result;
+}
+
+static Description described(const Json& json) {
+    using Kind = Json::Kind;
+    if (json.at("description_version", Kind::number).number != 1)
+        throw std::runtime_error("it is of another version; export again");
+    Description result;
+    for (const auto& file : json.at("files", Kind::object).object) {
+        const std::string suffix = fs::path(file.first).extension().string();
+        if (suffix == ".xml" || suffix == ".onnx") result.model = file.first;
+    }
+    if (result.model.empty())
+        throw std::runtime_error("this program runs the formats openvino and onnx, the model's is " +
+                                 json.at("format", Kind::string).string +
+                                 "; export with `--format openvino`");
+    result.precision = json.at("precision", Kind::string).string;
+    result.output = json.at("output", Kind::string).string;
+    result.classes = int(json.at("num_classes", Kind::number).number);
+    const Json& preprocess = json.at("preprocess", Kind::object);
+    result.recipe.type = preprocess.at("type", Kind::string).string;
+    if (result.recipe.type != "paddleseg" && result.recipe.type != "official")
+        throw std::runtime_error("this program knows the recipes paddleseg and official, not " +
+                                 result.recipe.type);
+    result.recipe.mean = numbers(preprocess.at("mean", Kind::array));
+    result.recipe.deviation = numbers(preprocess.at("std", Kind::array));
+    result.channels = int(preprocess.at("channels", Kind::number).number);
+    if (int(result.recipe.mean.size()) != result.channels ||
+        int(result.recipe.deviation.size()) != result.channels)
+        throw std::runtime_error("mean and std do not have a number for each channel");
+    if (!preprocess.at("size").is_null()) {
+        const std::vector<float> size = numbers(preprocess.at("size", Kind::array));
+        if (size.size() != 2) throw std::runtime_error("expected a size of [width, height]");
+        result.width = int(size[0]);
+        result.height = int(size[1]);
+    }
+    return result;
+}
+
+static Description read_description(const fs::path& folder) {
+    const fs::path path = folder / "description.json";
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        throw std::runtime_error(path.string() + ": expected the folder of an exported model; "
+                                 "`python tools/export.py` makes one");
+    std::stringstream text;
+    text << file.rdbuf();
+    const std::string content = text.str();
+    try {
+        return described(JsonReader(content).read());
+    } catch (const std::exception& error) {
+        throw std::runtime_error(path.string() + ": " + error.what());
+    }
+}
+
+// A model that is ready to run. Reading and compiling take longer than one picture: keep it.
+class Predictor {
+public:
+    Predictor(const fs::path& folder, int threads)
+        : description_(read_description(folder)),
+          model_(core_.read_model((folder / description_.model).string())) {
+        // Left alone, OpenVINO computes in bfloat16 where the processor can, which changes maps.
+        const bool bf16 = description_.precision == "bf16";
+        core_.set_property("CPU", ov::hint::inference_precision(bf16 ? ov::element::bf16
+                                                                     : ov::element::f32));
+        if (threads > 0) core_.set_property("CPU", ov::inference_num_threads(threads));
+    }
+
+    // The mask of a picture, at its size.
+    Image operator()(const Image& image) {
+        if (image.channels != description_.channels)
+            throw std::runtime_error("the model takes pictures of " +
+                                     std::to_string(description_.channels) + " channels, this has " +
+                                     std::to_string(image.channels));
+        const int width = description_.width ? description_.width : image.width;
+        const int height = description_.height ? description_.height : image.height;
+        compile(width, height);
+        const auto planes = description_.recipe.input(image, width, height);
+        ov::Tensor input(ov::element::f32, shape_);
+        float* to = input.data<float>();
+        for (const Plane& plane : planes)
+            to = std::copy(plane.values.begin(), plane.values.end(), to);
+        ov::InferRequest request = compiled_.create_infer_request();
+        request.set_input_tensor(input);
+        request.infer();
+        return finished(request.get_output_tensor(0), image);
+    }
+
+private:
+    ov::Core core_;
+    Description description_;
+    std::shared_ptr<ov::Model> model_;
+    ov::CompiledModel compiled_;
+    ov::Shape shape_;
+
+    // A fixed size is faster than one that may change.
+    void compile(int width, int height) {
+        const ov::Shape shape{1, std::size_t(description_.channels), std::size_t(height),
+                              std::size_t(width)};
+        if (shape == shape_) return;
+        model_->reshape(ov::PartialShape(shape));
+        compiled_ = core_.compile_model(model_, "CPU");
+        shape_ = shape;
+    }
+
+    // One class: its grey levels. More: the number of the most probable one.
+    Image finished(const ov::Tensor& output, const Image& image) const {
+        Image mask{image.width, image.height, 1, {}};
+        mask.pixels.resize(std::size_t(image.width) * image.height);
+        std::vector<float> largest(mask.pixels.size(), -1);
+        for (int k = 0; k < description_.classes; ++k) {
+            const Plane map = description_.recipe.restore(plane(output, k), mask.width, mask.height);
+            for (std::size_t i = 0; i < largest.size(); ++i) {
+                const float value = map.values[i];
+                if (description_.classes == 1)
+                    mask.pixels[i] = std::uint8_t(std::clamp(value, 0.0f, 1.0f) * 255 + 0.5f);
+                else if (value > largest[i])
+                    largest[i] = value, mask.pixels[i] = std::uint8_t(k);
+            }
+        }
+        return mask;
+    }
+
+    // The probability of class `k`: a plane of (1, K, h, w), or 0 and 1 from class numbers
+    // (1, h, w), where a single class has the number 1.
+    Plane plane(const ov::Tensor& output, int k) const {
+        Plane map{int(shape_[3]), int(shape_[2])};
+        const std::size_t size = map.values.size();
+        if (description_.output != "argmax") {
+            if (output.get_size() != size * description_.classes)
+                throw std::runtime_error("the model gives other maps than its description says");
+            const float* from = output.data<float>() + k * size;
+            std::copy(from, from + size, map.values.begin());
+            return map;
+        }
+        if (output.get_size() != size)
+            throw std::runtime_error("the model gives other maps than its description says");
+        const int* classes = output.data<int>();
+        const int wanted = description_.classes == 1 ? 1 : k;
+        for (std::size_t i = 0; i < size; ++i) map.values[i] = classes[i] == wanted ? 1.0f : 0.0f;
+        return map;
+    }
+};
+
+int main(int count, char** arguments) {
+    if (count != 4 && count != 5) {
+        std::cerr << "usage: predict EXPORTED_FOLDER picture.ppm mask.pgm [threads]\n";
+        return 2;
+    }
+    const int threads = count == 5 ? std::atoi(arguments[4]) : 0;
+    if (count == 5 && threads < 1) {
+        std::cerr << "threads: expected 1 or more, got " << arguments[4] << "\n";
+        return 2;
+    }
+    try {
+        const Image image = read_image(arguments[2]);
+        Predictor predict(arguments[1], threads);
+        write_pgm(arguments[3], predict(image));
+    } catch (const std::exception& error) {
+        std::cerr << "predict: " << error.what() << "\n";
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,90 @@
+"""``tools/export.py``: a trained model in, files of an engine out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+from paddleseg_u2net.inference.description import FORMATS, OUTPUTS, PRECISIONS
+from paddleseg_u2net.runtime import load_paddle
+
+
+def _arguments(argv: List[str]) -> argparse.Namespace:
+    result = argparse.ArgumentParser(
+        prog="export",
+        description="Write a trained model as files that an engine runs without its YAML: "
+        "BatchNorm folded, one output, described in description.json. They are read again, run "
+        "and compared with the model before the folder appears.",
+    )
+    add = result.add_argument
+    add("--model_path", required=True, help="weights of any format, a folder with "
+        "model.pdparams, or a name: u2net, u2netp, ...")  # fmt: skip
+    add("--config", help="YAML file; else the one saved beside the model, or "
+        "what the weights say")  # fmt: skip
+    add("--save_dir", default="output/inference_model", help="folder that is to appear; an "
+        "earlier export is replaced, nothing else is")  # fmt: skip
+    add("--format", choices=FORMATS, default="paddle", help="paddle: Paddle Inference; onnx: ONNX "
+        "Runtime and many more; openvino: fastest on most x86 processors")  # fmt: skip
+    add("--precision", choices=PRECISIONS, default="fp32", help="fp16 halves the file; int8, and "
+        "bf16 for processors that have it, are faster, and guarded by maps of the calibration "
+        "images")  # fmt: skip
+    add("--input_shape", nargs=4, type=int, metavar=("N", "C", "H", "W"), help="what the network "
+        "takes, -1: any number; else any but for the channels")  # fmt: skip
+    add("--output_op", choices=OUTPUTS, default="probability", help="probability: sigmoid of one "
+        "class, softmax of more; argmax: class numbers")  # fmt: skip
+    add("--calibration", metavar="DIR", help="images like those that will be predicted, 16 or "
+        "more, for int8 and bf16; not those that scores are reported of")  # fmt: skip
+    add("--calibration_masks", metavar="DIR", help="their masks, by which errors are measured; "
+        "else by the maps of the model as it is")  # fmt: skip
+    add("--max_mae_increase", type=float, default=0.001, help="how much the mean absolute error "
+        "of the maps may grow in int8 and bf16")  # fmt: skip
+    add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="override keys of the configuration, e.g. preprocess.type=zoo")  # fmt: skip
+    arguments = result.parse_args(argv)
+    if arguments.input_shape and not all(n == -1 or n > 0 for n in arguments.input_shape):
+        result.error("--input_shape: expected numbers of 1 or more, or -1 for any")
+    return arguments
+
+
+def run(argv: List[str]) -> int:
+    """Export; 0 if the folder is there and gives what the model gives."""
+    arguments = _arguments(argv)
+    load_paddle()
+    from paddleseg_u2net.commands.arguments import set_device
+    from paddleseg_u2net.engine import trained
+    from paddleseg_u2net.engine.export import Order, export, refuse_exported
+    from paddleseg_u2net.engine.logs import logger, start_logging
+
+    refuse_exported(arguments.model_path)
+    order = Order(
+        Path(arguments.save_dir),
+        arguments.format,
+        arguments.precision,
+        arguments.output_op,
+        _shape(arguments.input_shape),
+        _path(arguments.calibration),
+        _path(arguments.calibration_masks),
+        arguments.max_mae_increase,
+    )
+    set_device("cpu")  # a GPU rounds to TF32, and its maps are not what is compared with
+    start_logging()
+    weights = trained.find(arguments.model_path)
+    config = trained.config_of(weights, arguments.config, arguments.opts)
+    if warning := trained.published_otherwise(str(weights), config):
+        logger.warning(warning)
+    logger.info(f"Exporting {weights}; {config.preprocess()}")
+    made = export(weights, config, order)
+    for name in made.files:
+        size = (order.save_dir / name).stat().st_size
+        logger.info(f"{order.save_dir / name}: {size / 1e6:.2f} MB")
+    logger.info(f"{order.save_dir} holds {made.precision} for {made.format}, and its description")
+    return 0
+
+
+def _shape(numbers: Optional[List[int]]) -> Optional[Tuple[Optional[int], ...]]:
+    return None if numbers is None else tuple(None if n == -1 else n for n in numbers)
+
+
+def _path(text: Optional[str]) -> Optional[Path]:
+    return None if text is None else Path(text)

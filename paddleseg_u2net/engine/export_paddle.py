@@ -1,0 +1,107 @@
+"""A U²-Net as a saved program of Paddle, for Paddle Inference.
+
+Paddle has a translator from layers to programs; the program of ``paddleseg_u2net.architecture`` is
+written out here instead: it takes a second and not fifteen, BatchNorm is not in it, and sizes are
+constants where they are known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+
+from paddleseg_u2net.architecture import Operation, Program
+from paddleseg_u2net.inference.description import Shape
+
+
+def write_paddle(
+    folder: Path,
+    weights: Mapping[str, np.ndarray],
+    program: Program,
+    output: str,
+    shape: Shape,
+) -> None:
+    """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams`` into ``folder``.
+
+    Args:
+        weights: kernels and biases by layer, float32, BatchNorm folded into them.
+        program: the network.
+        output: one of ``inference.description.OUTPUTS``.
+        shape: of the input (N, C, H, W), None where any number is to be taken.
+    """
+    with _static(), paddle.static.program_guard(paddle.static.Program(), paddle.static.Program()):
+        x = paddle.static.data("input", [-1 if n is None else n for n in shape], "float32")
+        y = _outputs(_logits(program, weights, x), output)
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        paddle.static.save_inference_model(
+            str(folder / "model"), [x], [y], executor, program=paddle.static.default_main_program()
+        )
+
+
+@contextlib.contextmanager
+def _static() -> Iterator[None]:
+    """Paddle writes down what is computed, into a scope of its own."""
+    dynamic = paddle.in_dynamic_mode()
+    paddle.enable_static()
+    try:
+        with paddle.static.scope_guard(paddle.static.Scope()):
+            yield
+    finally:
+        if dynamic:
+            paddle.disable_static()
+
+
+def _logits(program: Program, weights: Mapping[str, np.ndarray], x: Any) -> Any:
+    """The fused map, before its activation."""
+
+    def convolve(step: Operation, x: Any) -> Any:
+        conv = step.conv
+        assert conv is not None
+        kernel, bias = (_stored(f"{conv.layer}.{part}", weights) for part in ("weight", "bias"))
+        padding = conv.dilation * (conv.kernel // 2)
+        x = F.conv2d(x, kernel, bias, padding=padding, dilation=conv.dilation)
+        return F.relu(x) if conv.normalised else x
+
+    steps: Dict[str, Callable[..., Any]] = {
+        "input": lambda step: x,
+        "conv": convolve,
+        "pool": lambda step, a: F.max_pool2d(a, 2, 2, ceil_mode=True),
+        "resize": lambda step, a, like: F.interpolate(a, size=_size(like), mode="bilinear"),
+        "concat": lambda step, *parts: paddle.concat(list(parts), 1),
+        # Paddle 3 warns of each `a + b` in a program.
+        "add": lambda step, a, b: paddle.add_n([a, b]),
+    }
+    values: List[Any] = []
+    for step in program.operations:
+        values.append(steps[step.kind](step, *(values[number] for number in step.inputs)))
+    return values[program.outputs[0]]
+
+
+def _stored(name: str, weights: Mapping[str, np.ndarray]) -> Any:
+    """A parameter of the program, with its value in the scope that the program is saved from."""
+    value, name = weights[name], name.replace(".", "_")
+    attributes = paddle.ParamAttr(name=name, initializer=paddle.nn.initializer.Uniform())
+    parameter = paddle.create_parameter(list(value.shape), "float32", attr=attributes)
+    paddle.static.global_scope().var(name).get_tensor().set(value, paddle.CPUPlace())
+    return parameter
+
+
+def _size(like: Any) -> Any:
+    """Height and width, as numbers where they are known."""
+    size = [int(extent) for extent in like.shape[2:]]
+    return size if min(size) > 0 else paddle.shape(like)[2:]
+
+
+def _outputs(logits: Any, output: str) -> Any:
+    single = logits.shape[1] == 1
+    probability = F.sigmoid(logits) if single else F.softmax(logits, 1)
+    if output != "argmax":
+        return probability
+    if single:
+        return (probability >= 0.5).astype("int32").squeeze(1)
+    return probability.argmax(1).astype("int32")

@@ -1,0 +1,38 @@
+"""Where the lines of a run go."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+logger = logging.getLogger("paddleseg_u2net")
+
+
+class _BarAware(logging.StreamHandler):
+    """Lines that go above a progress bar instead of through it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "tqdm" not in sys.modules:  # nobody has a bar
+            super().emit(record)
+            return
+        from tqdm import tqdm
+
+        with tqdm.external_write_mode(file=self.stream):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Whoever closed the output is answered by the command, not by a traceback a line."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            raise
+        super().handleError(record)
+
+
+def start_logging(first: bool = True) -> None:
+    """Log to standard output in PaddleSeg's form; other processes than the first stay silent."""
+    handler = _BarAware(sys.stdout)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s [%(levelname)s]\t%(message)s", "%Y-%m-%d %H:%M:%S")
+    )
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO if first else logging.CRITICAL)
+    logger.propagate = False

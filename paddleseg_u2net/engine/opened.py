@@ -1,0 +1,181 @@
+"""A model from its name or path, ready to predict; Paddle is loaded only where nothing else will
+do: for its own layers, and for configurations, which PaddleSeg's managers read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Optional, Sequence, Union
+
+from paddleseg_u2net.engine.logs import logger
+from paddleseg_u2net.inference.backends import AUTO, BackendError, Choice, choose
+from paddleseg_u2net.inference.description import NAME, is_export
+from paddleseg_u2net.inference.exported import load_exported
+from paddleseg_u2net.inference.predictor import Augment, Pipeline, Window
+from paddleseg_u2net.runtime import load_paddle
+
+
+class ModelPathError(ValueError):
+    """A model's name or path that leads to none; the message says what may be named."""
+
+
+class Opened(NamedTuple):
+    """A model that predicts.
+
+    ``source``: the file of weights, or the exported folder. ``choice``: the backend, and why it
+    was taken.
+    """
+
+    source: Path
+    pipeline: Pipeline
+    choice: Choice
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the images that it takes."""
+        return len(self.pipeline.preprocess.mean)
+
+
+def find(model_path: Union[str, Path, None], output: Path = Path("output")) -> Path:
+    """The weights file or the exported folder of ``model_path``: one of these, a folder with
+    ``model.pdparams``, or a name of the zoo.
+
+    Without a path: that of the ``best_model`` below ``output`` which was written last.
+
+    Raises:
+        ModelPathError: there is none.
+    """
+    if model_path is None:
+        return _newest(output)
+    if is_export(model_path):
+        path = Path(model_path)
+        return path.parent if path.name == NAME else path
+    from paddleseg_u2net.weights import SUFFIXES, ZOO, locate  # an exported model needs none
+
+    try:
+        path = locate(model_path)
+    except FileNotFoundError as error:
+        if Path(model_path).is_dir():
+            raise ModelPathError(
+                f"{model_path}: expected a checkpoint's folder (with model.pdparams), such as "
+                f"output/best_model, or one of `tools/export.py` (with {NAME}); it has neither"
+            ) from error
+        raise ModelPathError(str(error)) from error
+    if path.is_file():
+        return path
+    raise ModelPathError(
+        f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
+        "checkpoint's folder such as output/best_model, an exported folder, or one of "
+        f"{', '.join(ZOO)}; there is none"
+    )
+
+
+def _newest(output: Path) -> Path:
+    found = list(output.glob("**/best_model/model.pdparams"))
+    if not found:
+        raise ModelPathError(
+            f"--model_path: none given, and no best_model lies below {output}. Name published "
+            "weights (--model_path u2netp), train with `python tools/train.py --config "
+            "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def open_model(
+    model_path: Union[str, Path, None],
+    config: Optional[str] = None,
+    opts: Sequence[str] = (),
+    test_opts: Sequence[str] = (),
+    backend: str = AUTO,
+    device: str = AUTO,
+    threads: Optional[int] = None,
+    augment: Optional[Augment] = None,
+    window: Optional[Window] = None,
+    upsampling: str = "bilinear",
+) -> Opened:
+    """Load a model.
+
+    Args:
+        model_path: see ``find``.
+        config: a YAML file; else the one that training or conversion wrote beside the weights.
+        opts: ``key=value`` items that override it.
+        test_opts: such items for ``test_config``, in place of ``augment`` and ``window`` where
+            there is a configuration.
+        backend, device: see `choose`.
+        threads: of the backend; None: all cores that this process may use.
+        augment, window, upsampling: see `Pipeline`.
+
+    Raises:
+        ModelPathError: there is no such model.
+        ExportError, BackendError, ConfigError, ValueError: it cannot be used as asked.
+    """
+    source = find(model_path)
+    if is_export(source):
+        _refuse_settings(source, config, opts)
+        return open_exported(source, backend, device, threads, augment, window, upsampling)
+    from paddleseg_u2net.engine.source import beside
+
+    choice = choose(backend, device)
+    if config or opts or beside(source) or choice.backend == "paddle":
+        _load_paddle(source, choice)
+        from paddleseg_u2net.engine import trained
+
+        settings = trained.config_of(source, config, [*opts, *test_opts])
+        trained.warn_if_published_otherwise(source, settings)
+        network = trained.network_of(source, settings, choice, threads)
+        preprocess = settings.preprocess()
+        augment = settings.augment() if test_opts else augment or settings.augment()
+        window = settings.window() if test_opts else window or settings.window()
+    else:
+        from paddleseg_u2net.engine.without_config import network_and_preprocess
+
+        network, preprocess = network_and_preprocess(source, choice.backend, threads)
+    pipeline = Pipeline(network, preprocess, augment, window, upsampling)
+    return _told(Opened(source, pipeline, choice))
+
+
+def open_exported(
+    folder: Path,
+    backend: str = AUTO,
+    device: str = AUTO,
+    threads: Optional[int] = None,
+    augment: Optional[Augment] = None,
+    window: Optional[Window] = None,
+    upsampling: str = "bilinear",
+) -> Opened:
+    """Load an exported folder; see ``open_model``."""
+    exported = load_exported(folder, backend, threads, device)
+    return _told(Opened(folder, exported.pipeline(augment, window, upsampling), exported.choice))
+
+
+def _told(opened: Opened) -> Opened:
+    note = getattr(opened.pipeline.network, "note", "")
+    logger.info(
+        f"{opened.source}: {opened.pipeline.preprocess}; {opened.choice}"
+        + (f", {note}" if note else "")
+    )
+    return opened
+
+
+def _refuse_settings(source: Path, config: Optional[str], opts: Sequence[str]) -> None:
+    if config or opts:
+        raise ValueError(
+            f"--config, --opts: {source} is an exported model, whose settings are in its {NAME}; "
+            "leave them out, or export it again with them"
+        )
+
+
+def _load_paddle(source: Path, choice: Choice) -> None:
+    try:
+        load_paddle()
+    except ImportError as error:
+        why = (
+            f"backend {choice.backend} is Paddle's"
+            if choice.backend == "paddle"
+            else "a configuration is read by PaddleSeg"
+        )
+        raise BackendError(
+            f"{source}: {why}, which is not there ({error}): pip install 'paddleseg_u2net[cpu]' "
+            "(or [gpu]); or export the model where that is installed (`python tools/export.py "
+            f"--model_path {source} --format onnx`) and predict with the exported folder"
+        ) from error

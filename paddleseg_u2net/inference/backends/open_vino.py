@@ -1,0 +1,90 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple, Union
+
+import numpy as np
+
+from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.network import EngineNetwork, InputShape, LoadError
+from paddleseg_u2net.runtime import cores
+
+# It plans for one shape of input, and keeps the plans of so many.
+_PLANS = 4
+
+
+def openvino(
+    model: Union[bytes, str, Path],
+    gives: str = "logits",
+    threads: Optional[int] = None,
+    precision: str = "fp32",
+) -> EngineNetwork:
+    """A network in OpenVINO; threads may share it. Each size of input is planned for when it first
+    comes.
+
+    Args:
+        model: an ONNX file or its content, or an ``.xml`` with its ``.bin`` beside it; its first
+            output is taken.
+        gives, threads: as for `onnxruntime`.
+        precision: ``bf16`` to compute in bfloat16 where the processor can; all else is computed in
+            float32, but for what the file itself has in 8 bits.
+
+    Raises:
+        BackendError: OpenVINO is not installed.
+        LoadError: it does not take the model.
+    """
+    core = engine_module("openvino", "openvino").Core()
+    low = precision == "bf16" and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    settings = {
+        # Left alone it computes in bfloat16 where it can, which moves maps by whole levels.
+        "INFERENCE_PRECISION_HINT": "bf16" if low else "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads or cores(),
+    }
+    try:
+        read = core.read_model(model if isinstance(model, bytes) else str(model))
+    except Exception as error:  # it has errors of its own
+        raise LoadError(f"backend openvino does not load the model: {error}") from error
+    plans = _Plans(core, read, settings)
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        request = plans.of(batch.shape).create_infer_request()  # one a call: threads may overlap
+        return np.array(request.infer([batch])[0])
+
+    channels = None if gives == "argmax" else _numbers(read.output(0).partial_shape)[1]
+    network = EngineNetwork(run, "openvino", gives, channels, _numbers(read.input(0).partial_shape))
+    if precision == "bf16" and not low:
+        network.note = "in float32, because this processor does not compute in bfloat16"
+    return network
+
+
+class _Plans:
+    """Compiled models of the sizes of input that came last."""
+
+    def __init__(self, core: Any, model: Any, settings: Dict[str, Any]) -> None:
+        self._core, self._model, self._settings = core, model, settings
+        self._plans: OrderedDict[Tuple[int, ...], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, shape: Tuple[int, ...]) -> Any:
+        with self._lock:
+            if shape not in self._plans:
+                model = self._model
+                if model.is_dynamic():
+                    model = model.clone()  # without it every size would be set on the same model
+                    model.reshape(list(shape))
+                self._plans[shape] = self._core.compile_model(model, "CPU", self._settings)
+                if len(self._plans) > _PLANS:
+                    self._plans.popitem(last=False)
+            self._plans.move_to_end(shape)
+            return self._plans[shape]
+
+
+def _numbers(shape: Any) -> InputShape:
+    """A shape in a model, whose free sides are -1."""
+    n, c, h, w = (side.get_length() if side.is_static else None for side in shape)
+    return n, c, h, w

@@ -1,0 +1,92 @@
+"""Which images are predicted, and the names that their pictures get."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence, Set
+
+from paddleseg_u2net.files import read_lines
+from paddleseg_u2net.images import IMAGE_SUFFIXES, find_images
+
+ADDED, PSEUDO, SALIENCY = "added_prediction", "pseudo_color_prediction", "saliency"
+PICTURES = (ADDED, PSEUDO, SALIENCY)
+"""The kinds of picture that an image can get, which are also the names of their folders."""
+
+# Formats that pictures are written in under their own name; others become PNG.
+_WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
+
+
+class Job(NamedTuple):
+    """An image, and the path below the output folders that its pictures get."""
+
+    image: Path
+    name: Path
+
+
+def collect(image_path: Path) -> List[Job]:
+    """The images of a file, a list (one path a line, relative to the list) or a folder.
+
+    Of a folder that is being written to, those that are there now.
+
+    Raises:
+        ValueError: there is nothing of the kind, or no image in it.
+    """
+    if image_path.is_dir():
+        found = [Job(path, path.relative_to(image_path)) for path in find_images(image_path)]
+    elif image_path.is_file() and image_path.suffix.lower() in IMAGE_SUFFIXES:
+        return [Job(image_path, Path(image_path.name))]
+    elif image_path.is_file() and image_path.suffix.lower() in (".txt", ".lst", ".list"):
+        found = [_listed(line, image_path) for _, line in read_lines(image_path)]
+    else:
+        raise ValueError(
+            f"--image_path {image_path}: expected an image ({', '.join(sorted(IMAGE_SUFFIXES))}), "
+            "a list of images (.txt) or a folder; "
+            + ("this is none of them" if image_path.exists() else "there is no such file")
+        )
+    if not found:
+        raise ValueError(f"--image_path {image_path}: expected images, found none")
+    return found
+
+
+def _listed(line: str, list_path: Path) -> Job:
+    """A line names an image; behind a tab or space it may name a mask, as in training lists."""
+    words = line.split("\t")[0].split(" ")
+    folder = list_path.parent
+    heads = [" ".join(words[:count]) for count in range(len(words), 0, -1)]
+    path = Path(next((head for head in heads if (folder / head).is_file()), words[0]))
+    # Paths that lead out of the list's folder keep their last part only.
+    outside = path.is_absolute() or ".." in path.parts
+    return Job(folder / path, Path(path.name) if outside else path)
+
+
+def output_names(jobs: Sequence[Job]) -> List[Dict[str, Path]]:
+    """Where each image's pictures go below the save folder; no two share a name.
+
+    ``a.jpg`` gives ``a.png``; where there is an ``a.png`` too, they give ``a.jpg.png`` and
+    ``a.png.png``.
+
+    Returns:
+        For each job the path of each of `PICTURES` below that kind's folder.
+    """
+    stems = Counter(str(job.name.with_suffix("")).lower() for job in jobs)
+    maps: Set[str] = set()
+    overlays: Set[str] = set()
+    names = []
+    for job in jobs:
+        alone = stems[str(job.name.with_suffix("")).lower()] == 1
+        png = _free(job.name.with_suffix(".png") if alone else Path(f"{job.name}.png"), maps)
+        writable = job.name.suffix.lower() in _WRITABLE
+        added = _free(job.name if writable else png, overlays)
+        names.append({ADDED: added, PSEUDO: png, SALIENCY: png})
+    return names
+
+
+def _free(name: Path, used: Set[str]) -> Path:
+    """``name``, or ``name_2`` and so on if it is in ``used``; it is added there."""
+    candidate, number = name, 1
+    while str(candidate).lower() in used:
+        number += 1
+        candidate = name.with_name(f"{name.stem}_{number}{name.suffix}")
+    used.add(str(candidate).lower())
+    return candidate

@@ -1,0 +1,179 @@
+"""Predictions of many images, written as pictures, at the full speed of the machine."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from paddleseg_u2net import render
+from paddleseg_u2net.images import image_size, read_image
+from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.prediction.jobs import ADDED, PICTURES, Job, output_names
+from paddleseg_u2net.prediction.overlapped import Outcomes, one_by_one, overlapped
+from paddleseg_u2net.prediction.pictures import write_pictures
+
+# Pixels of all images that are in memory at a time; a larger image is alone. Each takes about 12
+# bytes until its pictures are written, and four times that where the network sees it whole.
+_MOST_PIXELS = 48_000_000
+_SEEN_WHOLE = 4
+
+# After these no further picture can be written either.
+_DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+Picture = Union[np.ndarray, Tuple[int, ...]]  # an image, or its shape where that will do
+
+
+class Failure(NamedTuple):
+    """An image that gave no picture, and why."""
+
+    image: Path
+    reason: str
+
+
+class DiskError(OSError):
+    """No more pictures can be written; the message says why, and how many images were done."""
+
+
+def predict_files(
+    predictor: Pipeline,
+    jobs: Sequence[Job],
+    save_dir: Path,
+    channels: int = 3,
+    custom_color: Optional[Sequence[int]] = None,
+    on_failure: Callable[[Failure], None] = lambda failure: None,
+    pictures: Sequence[str] = PICTURES,
+) -> List[Failure]:
+    """Write pictures of each image; the images that failed are returned, the rest is done.
+
+    While the network computes one image, the next ones are decoded and the pictures of the last
+    ones written. The pictures are those of images predicted one by one, at the image's own size.
+
+    Args:
+        channels: of the images that the network takes: 1, 3 or 4.
+        custom_color: R, G, B of class 0, of class 1, ...
+        on_failure: is told of each failure, in the order of the jobs, while others go on.
+        pictures: which are written, of `PICTURES`: ``added_prediction`` the image under its
+            classes' colours, ``pseudo_color_prediction`` the classes as a palette PNG,
+            ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey; each
+            kind in a folder of its name below ``save_dir``.
+
+    Raises:
+        ValueError: a kind of picture is not known, or none is given.
+        DiskError: the disk is full or read-only; no more images are begun then.
+    """
+    _check_kinds(pictures)
+    steps = _Prediction(predictor, channels, render.color_map(256, custom_color))
+    works = [
+        _Work(job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
+        for job, name in zip(jobs, output_names(jobs))
+    ]
+    failures: List[Failure] = []
+    done = 0
+    with closing(_outcomes(works, steps)) as outcomes:
+        for work, error in _shown(outcomes, len(works)):
+            if error is None:
+                done += 1
+            elif not isinstance(error, _DiskFull):
+                failures.append(Failure(work.image, _reason(work.image, error)))
+                on_failure(failures[-1])
+    if steps.disk_error is not None:
+        raise _with_counts(steps.disk_error, done, len(failures), len(works))
+    return failures
+
+
+class _Work(NamedTuple):
+    image: Path
+    paths: Dict[str, Path]
+
+
+class _DiskFull(Exception):
+    """This image was not written, or not even begun, for want of a disk."""
+
+
+class _Prediction:
+    """The steps of one image, for `overlapped`."""
+
+    def __init__(self, predictor: Pipeline, channels: int, colors: np.ndarray) -> None:
+        self._predictor, self._channels, self._colors = predictor, channels, colors
+        whole = predictor.window is not None or predictor.preprocess.size is None
+        self._weight = _SEEN_WHOLE if whole else 1
+        self.disk_error: Optional[OSError] = None
+
+    def weight(self, work: _Work) -> int:
+        if self.disk_error is not None:
+            return 0
+        try:
+            height, width = image_size(work.image)
+        except Exception:  # reading it says what is wrong
+            return 0
+        return height * width * self._weight
+
+    def read(self, work: _Work) -> Tuple[Picture, np.ndarray]:
+        self._go_on()
+        image = read_image(work.image, self._channels)
+        needed = ADDED in work.paths or self._predictor.upsampling != "bilinear"
+        return image if needed else image.shape[:2], self._predictor.prepare(image)
+
+    def compute(self, read: Tuple[Picture, np.ndarray]) -> Tuple[Picture, np.ndarray]:
+        self._go_on()
+        picture, prepared = read
+        return picture, self._predictor.probabilities(prepared[None])[0]
+
+    def write(self, work: _Work, computed: Tuple[Picture, np.ndarray]) -> None:
+        self._go_on()
+        picture, probability = computed
+        restored = self._predictor.restore(probability, picture)
+        image = picture if isinstance(picture, np.ndarray) else None
+        try:
+            write_pictures(work.paths, image, restored, self._colors)
+        except OSError as error:
+            if error.errno in _DISK_ERRORS:
+                self.disk_error = self.disk_error or error
+                raise _DiskFull from error
+            raise
+
+    def _go_on(self) -> None:
+        if self.disk_error is not None:
+            raise _DiskFull
+
+
+def _check_kinds(pictures: Sequence[str]) -> None:
+    unknown = [kind for kind in pictures if kind not in PICTURES]
+    if unknown or not pictures:
+        raise ValueError(
+            f"pictures: expected some of {', '.join(PICTURES)}, got {', '.join(unknown) or 'none'}"
+        )
+
+
+def _outcomes(works: Sequence[_Work], steps: _Prediction) -> Outcomes[_Work]:
+    if len(works) == 1:
+        return one_by_one(works, steps)  # threads would only cost their start
+    return overlapped(works, steps, _MOST_PIXELS)
+
+
+def _shown(outcomes: Outcomes[_Work], count: int) -> Outcomes[_Work]:
+    """With a bar of progress where somebody can see it."""
+    if count == 1 or sys.stderr is None or not sys.stderr.isatty():
+        return outcomes
+    from tqdm import tqdm  # takes as long to import as an image to be predicted
+
+    return tqdm(outcomes, total=count, desc="predicting", unit="image", leave=False)
+
+
+def _reason(image: Path, error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text if str(image) in text else f"{image}: {text}"
+
+
+def _with_counts(error: OSError, done: int, failed: int, count: int) -> DiskError:
+    left = count - done - failed
+    return DiskError(
+        error.errno,
+        f"{error.strerror}; {done} of {count} images are done, {failed} failed, and {left} are "
+        "left: predict them again",
+    )

@@ -1,0 +1,191 @@
+"""An ONNX file of a U²-Net as the rewriting to a lower precision sees it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Set, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.weights.onnx_tensors import onnx_module
+
+# What moves values about; none of it makes a value larger than those that come in.
+_CARRYING = ("MaxPool", "Resize", "Concat")
+_IMAGE_AXES = 4
+
+
+class QuantizationError(ValueError):
+    """No model of a lower precision can be had: what is missing, or how far it is off."""
+
+
+class Layer(NamedTuple):
+    """A convolution and the ReLU behind it, if there is one.
+
+    ``name`` is that of its weights without ``.weight`` and ``.conv_s1``: ``stage1.rebnconvin``,
+    ``side1``. ``node`` is the convolution, ``value`` what the layer gives.
+    """
+
+    name: str
+    node: Any
+    value: str
+    rectified: bool
+
+    @property
+    def block(self) -> str:
+        """The stage that it belongs to, such as ``stage2d``; ``sides`` for what fuses them."""
+        stage, dot, _ = self.name.partition(".")
+        return stage if dot else "sides"
+
+
+class Network:
+    """The nodes of an ONNX file in their order, and who makes and takes each value.
+
+    Args:
+        content: a file whose convolutions have constant float32 kernels and biases, such as
+            `weights.onnx_write.onnx_bytes` gives.
+
+    Raises:
+        QuantizationError: it is not.
+        ValueError: the package ``onnx`` is not installed.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.model = onnx_module("quantization").load_model_from_string(content)
+        to_array = onnx_module("quantization", "onnx.numpy_helper").to_array
+        self.nodes: List[Any] = list(self.model.graph.node)
+        self.arrays: Dict[str, np.ndarray] = {
+            tensor.name: to_array(tensor) for tensor in self.model.graph.initializer
+        }
+        self.maker = {name: node for node in self.nodes for name in node.output}
+        self.takers: Dict[str, List[Any]] = {}
+        for node in self.nodes:
+            for name in filter(None, node.input):
+                self.takers.setdefault(name, []).append(node)
+        self.input: str = self.model.graph.input[0].name
+        self.layers = {
+            layer.node.name: layer for layer in map(self._layer, self.nodes) if layer is not None
+        }
+
+    def _layer(self, node: Any) -> Any:
+        if node.op_type != "Conv":
+            return None
+        kernel = node.input[1]
+        if len(node.input) != 3 or not all(self._is_float(name) for name in node.input[1:]):
+            raise QuantizationError(
+                f"{node.name or node.output[0]}: expected a convolution with a constant float32 "
+                "kernel and bias; export the network in fp32 and quantize that"
+            )
+        name = kernel[: -len(".weight")] if kernel.endswith(".weight") else node.name
+        name = name[: -len(".conv_s1")] if name.endswith(".conv_s1") else name
+        behind = self.takers.get(node.output[0], [])
+        if len(behind) == 1 and behind[0].op_type == "Relu":
+            return Layer(name, node, behind[0].output[0], True)
+        return Layer(name, node, node.output[0], False)
+
+    def _is_float(self, name: str) -> bool:
+        return name in self.arrays and self.arrays[name].dtype == np.float32
+
+    def carries(self, node: Any) -> bool:
+        """Whether it hands on values of feature maps: pooling, resizing, joining of channels."""
+        if node.op_type == "Concat":  # those of sizes join along axis 0
+            return any(entry.name == "axis" and entry.i == 1 for entry in node.attribute)
+        return node.op_type in _CARRYING
+
+    def carried(self, node: Any) -> List[int]:
+        """Which inputs of a node that carries are feature maps."""
+        return list(range(len(node.input))) if node.op_type == "Concat" else [0]
+
+    def rewritten(self, nodes: List[Any], arrays: Dict[str, np.ndarray]) -> bytes:
+        """The file with other nodes and constants."""
+        from_array = onnx_module("quantization", "onnx.numpy_helper").from_array
+        model = type(self.model)()
+        model.CopyFrom(self.model)
+        del model.graph.node[:], model.graph.initializer[:]
+        model.graph.node.extend(nodes)
+        model.graph.initializer.extend(
+            from_array(np.asarray(array), name) for name, array in arrays.items()
+        )
+        content: bytes = model.SerializeToString()
+        return content
+
+    def plan(self, low: Iterable[str]) -> Plan:
+        """What else is in the lower precision if the layers of these names are."""
+        return Plan(self, frozenset(low))
+
+
+class Plan:
+    """Which nodes work in the lower precision, and which values are kept in it.
+
+    A layer of the lower precision takes and gives such values. What carries values to such
+    layers alone works in it, too, and so does a sum of two such values. A layer of float32 takes
+    values as they come: in float32 from a layer of float32.
+    """
+
+    def __init__(self, network: Network, low: FrozenSet[str]) -> None:
+        self.network, self.low = network, low
+        self.convolutions: Set[str] = {
+            node for node, layer in network.layers.items() if layer.name in low
+        }
+        self.carriers: Set[str] = set()
+        for node in reversed(network.nodes):
+            if network.carries(node) and self._only_low(node.output[0]):
+                self.carriers.add(node.name)
+        self.stored = self._stored()
+
+    def _only_low(self, value: str) -> bool:
+        takers = [node for node in self.network.takers.get(value, []) if node.op_type != "Shape"]
+        return bool(takers) and all(
+            node.name in self.convolutions or node.name in self.carriers for node in takers
+        )
+
+    def _stored(self) -> Set[str]:
+        """Values that exist in the lower precision only."""
+        network = self.network
+        stored = {network.layers[node].value for node in self.convolutions}
+        for node in network.nodes:
+            whole = node.op_type == "Add" and stored.issuperset(node.input)
+            if whole or node.name in self.carriers:
+                stored.update(node.output)
+        return stored
+
+    def float_nodes(self) -> List[str]:
+        """Names of the nodes of feature maps that work in float32."""
+        shapes = ("Shape", "Slice", "Concat")
+        return [
+            node.name
+            for node in self.network.nodes
+            if node.name not in self.carriers | self.convolutions
+            and not self.stored.intersection(node.output)
+            and not (node.op_type in shapes and not self.network.carries(node))
+        ]
+
+    def takes_low(self, node: Any, index: int) -> bool:
+        """Whether this input of a node is a feature map that it takes in the lower precision."""
+        if node.name in self.carriers:
+            return index in self.network.carried(node)
+        return node.name in self.convolutions and index == 0
+
+    def groups(self) -> Dict[str, str]:
+        """The values that share one scale, by a name common to them: those that are carried
+        together, so that carrying changes no number.
+        """
+        parent: Dict[str, str] = {}
+
+        def root(value: str) -> str:
+            while parent.setdefault(value, value) != value:
+                value = parent[value]
+            return value
+
+        for node in self.network.nodes:
+            if node.name in self.carriers:
+                for index in self.network.carried(node):
+                    parent[root(node.input[index])] = root(node.output[0])
+        return {value: root(value) for value in list(parent)}
+
+
+def multiply_adds(network: Network, shapes: Dict[str, Tuple[int, ...]]) -> Dict[str, int]:
+    """Those of each layer by name, given the shapes of what layers give."""
+    counts = {}
+    for layer in network.layers.values():
+        kernel = network.arrays[layer.node.input[1]]
+        counts[layer.name] = int(np.prod(shapes[layer.value])) * int(np.prod(kernel.shape[1:]))
+    return counts

@@ -1,0 +1,100 @@
+"""How far a network's maps are from those of float32, or from masks, on calibration images."""
+
+from __future__ import annotations
+
+import time
+from typing import List, NamedTuple, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.metrics.picture import Picture
+from paddleseg_u2net.quantization.calibration import IGNORED, Calibration
+from paddleseg_u2net.quantization.graph import QuantizationError
+from paddleseg_u2net.quantization.observe import Run, session
+
+OUTPUT = "d0"
+_FEW = 8
+_ROUNDS = 5
+
+
+class Measured(NamedTuple):
+    """Mean absolute error on so many images, and by how much it is above that of float32."""
+
+    images: int
+    error: float
+    increase: float
+
+
+class Guard:
+    """Measures networks on the images of a calibration that check.
+
+    With masks the error is the metric MAE: the mean absolute error of maps in their image's size,
+    pixels of the mask from 0.5 upwards being the object. Without, it is the mean absolute
+    difference from the maps of float32, and all of it counts as increase. That is never below the
+    increase against a mask: |q - m| <= |q - f| + |f - m| at every pixel of maps q, f and a mask m.
+
+    Args:
+        model: the network in float32, an ONNX file whose output ``d0`` is probabilities.
+        calibration: the images.
+
+    Raises:
+        QuantizationError: there are masks, and more than one class; or the file cannot be run.
+    """
+
+    def __init__(self, model: bytes, calibration: Calibration) -> None:
+        self.calibration = calibration
+        self.run = session(model, [OUTPUT])
+        self.expected = [self.run(sample.batch)[0][0] for sample in calibration.checking]
+        classes = len(self.expected[0])
+        if classes > 1 and calibration.has_masks:
+            raise QuantizationError(
+                f"masks are for a network of one class, this one has {classes}; leave them out: "
+                "its maps are compared with those of float32 then"
+            )
+        self.errors = [self._error(number, found) for number, found in enumerate(self.expected)]
+
+    @property
+    def error(self) -> float:
+        """That of float32 on all images; 0 without masks."""
+        return float(np.mean(self.errors))
+
+    def measure(self, content: bytes, few: bool) -> Measured:
+        """Run a network on all images, or on eight of them, evenly spread."""
+        total = len(self.expected)
+        count = min(_FEW, total) if few else total
+        chosen = [number * total // count for number in range(count)]
+        run = session(content, [OUTPUT])
+        errors = [
+            self._error(number, run(self.calibration.checking[number].batch)[0][0])
+            for number in chosen
+        ]
+        error = float(np.mean(errors))
+        return Measured(count, error, error - float(np.mean([self.errors[n] for n in chosen])))
+
+    def _error(self, number: int, probability: np.ndarray) -> float:
+        """Of one map (K, h, w)."""
+        sample = self.calibration.checking[number]
+        restore = self.calibration.preprocess.recipe.restore
+        found = restore(probability, sample.shape)
+        if sample.mask is None:
+            expected = restore(self.expected[number], sample.shape)
+            return float(np.abs(found - expected).mean(dtype=np.float64))
+        counted = sample.mask != IGNORED
+        if not counted.any():
+            return 0.0
+        picture = Picture(found[0], sample.mask == 1, counted)
+        return picture.statistics().mean_absolute_error
+
+    def milliseconds(self, content: bytes) -> Tuple[float, float]:
+        """The shortest time of float32 and of this network for one image, taken in turn."""
+        batch = self.calibration.checking[0].batch
+        runs = (self.run, session(content, [OUTPUT]))
+        times: List[List[float]] = [[_seconds(run, batch) for run in runs] for _ in range(_ROUNDS)]
+        first, second = (1000 * min(column) for column in zip(*times))
+        return first, second
+
+
+def _seconds(run: Run, batch: np.ndarray) -> float:
+    started = time.perf_counter()
+    run(batch)
+    return time.perf_counter() - started

@@ -1,0 +1,79 @@
+"""What docs/deployment.md tells people to type is understood by the programs that it names."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.M | re.S)
+
+
+def _lines():
+    for language, block in BLOCKS:
+        if language == "":
+            yield from block.replace("\\\n", " ").splitlines()
+
+
+COMMANDS = [line for line in _lines() if line.startswith("python ")]
+
+
+def test_there_are_commands():
+    assert len([line for line in COMMANDS if "tools/" in line]) > 8
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_are_understood(line):
+    _, script, *arguments = shlex.split(line, comments=True)
+    assert (ROOT / script).is_file()
+    if script.startswith("tools/"):
+        command = importlib.import_module(f"paddleseg_u2net.commands.{Path(script).stem}")
+        command._arguments(arguments)
+        return
+    source = "".join(path.read_text() for path in (ROOT / "benchmarks").glob("*.py"))
+    for flag in (word for word in arguments if word.startswith("--")):
+        assert f'"{flag}"' in source
+
+
+def test_configurations_and_pages_that_are_named_exist():
+    named = re.findall(r"configs/[\w/.]+\.yaml", TEXT)
+    named += [f"docs/{link}" for link in re.findall(r"\]\((\w+\.md)", TEXT)]
+    assert named
+    for path in named:
+        assert (ROOT / path).is_file(), path
+
+
+def test_python_is_python():
+    blocks = [block for language, block in BLOCKS if language == "python"]
+    assert blocks
+    for block in blocks:
+        ast.parse(block)
+
+
+def test_keys_of_the_description_are_all_explained():
+    from dataclasses import fields
+
+    from paddleseg_u2net.inference.description import Description
+
+    table = TEXT.split("### description.json")[1].split("\n## ")[0]
+    for item in fields(Description):
+        assert f"`{item.name}`" in table
+
+
+def test_the_tables_of_formats_and_backends_are_complete():
+    from paddleseg_u2net.engine.export import OFFERED
+    from paddleseg_u2net.inference.backends import BACKENDS
+
+    for name, precisions in OFFERED.items():
+        row = next(
+            line for line in TEXT.splitlines() if re.match(rf"\| `{name}`.*\|.*model\.", line)
+        )
+        assert row.split("|")[2].strip() == ", ".join(precisions)
+    for name in BACKENDS:
+        assert re.search(rf"^\| `{name}`", TEXT, re.M), name

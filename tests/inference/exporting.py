@@ -1,0 +1,119 @@
+"""Exported folders, written out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from paddleseg_u2net.inference.description import (
+    MODEL_FILES,
+    Description,
+    checksum,
+    write_description,
+)
+from paddleseg_u2net.weights.onnx_write import onnx_bytes
+from tests.weights import narrow
+
+
+def describe(folder: Path, **changes) -> Path:
+    """Write the description for the model's files in ``folder``."""
+    format = changes.get("format", "onnx")
+    names = next(n for n in MODEL_FILES[format] if (folder / n[0]).is_file())
+    content = {
+        "format": format,
+        "precision": "fp32",
+        "output": "probability",
+        "shape": (None, 3, None, None),
+        "num_classes": 1,
+        "classes": ("background", "object"),
+        "preprocess": {
+            "type": "paddleseg",
+            "size": [48, 40],
+            "mean": [0.5] * 3,
+            "std": [0.5] * 3,
+            "channels": 3,
+        },
+        "files": {name: checksum(folder / name) for name in names},
+        **changes,
+    }
+    write_description(folder, Description(**content))
+    return folder
+
+
+def content(num_classes=1, shape=None, argmax=False) -> bytes:
+    """An ONNX model of probabilities or class numbers; for one shape, if one is given."""
+    model = onnx_bytes(narrow.state(num_classes), narrow.table(), num_classes, sides=False)
+    if shape is None and not argmax:
+        return model
+    import onnx
+
+    proto = onnx.load_from_string(model)
+    graph = proto.graph
+    if argmax:
+        output = graph.output[0]
+        graph.node.append(
+            onnx.helper.make_node("ArgMax", [output.name], ["numbers"], axis=1, keepdims=0)
+        )
+        graph.output.insert(0, onnx.helper.make_tensor_value_info("numbers", 7, ["n", "h", "w"]))
+    if shape is not None:
+        for value, channels in ((graph.input[0], shape[1]), (graph.output[0], num_classes)):
+            sides = value.type.tensor_type.shape.dim
+            for side, number in zip(sides, (shape[0], channels, *shape[2:])):
+                side.dim_value = number
+    return proto.SerializeToString()
+
+
+def onnx_folder(folder: Path, num_classes=1, shape=None, argmax=False, **changes) -> Path:
+    """An export to ONNX."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(content(num_classes, shape, argmax))
+    said = {"num_classes": num_classes, **changes}
+    if num_classes > 1:
+        said.setdefault("classes", tuple(f"class {n}" for n in range(num_classes)))
+    if shape is not None:
+        said.setdefault("shape", shape)
+    if argmax:
+        said.setdefault("output", "argmax")
+    return describe(folder, **said)
+
+
+def openvino_folder(folder: Path, **changes) -> Path:
+    """An export to OpenVINO's own format."""
+    import openvino
+
+    folder.mkdir(parents=True, exist_ok=True)
+    model = openvino.Core().read_model(content())
+    openvino.save_model(model, str(folder / "model.xml"), compress_to_fp16=False)
+    return describe(folder, format="openvino", **changes)
+
+
+def paddle_folder(folder: Path, **changes) -> Path:
+    """An export to Paddle's format, of the Paddle that is installed."""
+    import paddle
+
+    from paddleseg_u2net.models import U2Net
+    from paddleseg_u2net.weights import fold_biases
+
+    class Fused(paddle.nn.Layer):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            return paddle.nn.functional.sigmoid(self.model(x)[0])
+
+    model = U2Net(1, 3, narrow.table())
+    model.set_state_dict(fold_biases(narrow.state()))
+    model.eval()
+    fused = Fused(model)
+    fused.eval()
+    spec = [paddle.static.InputSpec([None, 3, None, None], "float32", name="x")]
+    paddle.jit.save(fused, str(folder / "model"), input_spec=spec)
+    return describe(folder, format="paddle", **changes)
+
+
+def picture(height=30, width=50, channels=3, seed=0) -> np.ndarray:
+    """Noise, uint8 (H, W, C)."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, channels)).astype(np.uint8)

@@ -1,0 +1,199 @@
+"""What an exported folder says of itself, and what is refused of a damaged one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from paddleseg_u2net import __version__
+from paddleseg_u2net.inference import Preprocess
+from paddleseg_u2net.inference.description import (
+    MODEL_FILES,
+    NAME,
+    VERSION,
+    Description,
+    ExportError,
+    checksum,
+    described_preprocess,
+    is_export,
+    read_description,
+    write_description,
+)
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+# head -c 3000000 /dev/zero | tr '\0' a | sha256sum
+SUM_OF_MANY = "2a152c894398719c0570f83fac34ac03a0f6e8e474b995c2403aa5434f7b9dd4"
+
+
+@pytest.fixture
+def described():
+    return Description(
+        format="onnx",
+        precision="int8",
+        output="argmax",
+        shape=(None, 4, 320, 256),
+        num_classes=3,
+        classes=("nothing", "café", "猫"),
+        preprocess=described_preprocess(Preprocess([256, 320], channels=4, type="zoo")),
+        files={"model.onnx": EMPTY},
+        source={"file": "u2netp.pth", "sha256": "12" * 32},
+        versions={"paddleseg_u2net": __version__},
+        compared={"images": 4, "largest": 0.001},
+        guard={"tolerance": 0.001, "kept": ["side1"]},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, described):
+    (tmp_path / "model.onnx").write_bytes(b"")
+    write_description(tmp_path, described)
+    return tmp_path
+
+
+def changed(folder, **changes):
+    """Write the description with other values by key; `...` takes a key away."""
+    content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    content.update(changes)
+    content = {key: value for key, value in content.items() if value is not ...}
+    (folder / NAME).write_text(json.dumps(content), encoding="utf-8")
+
+
+def refusal(folder):
+    with pytest.raises(ExportError) as error:
+        read_description(folder)
+    assert str(folder) in str(error.value)
+    return str(error.value)
+
+
+def test_what_is_written_is_read(folder, described):
+    for path in (folder, str(folder), folder / NAME):
+        assert read_description(path) == described
+        assert is_export(path)
+    assert described.in_channels == 4
+    assert described_preprocess(described.make_preprocess()) == described.preprocess
+    assert "café" in (folder / NAME).read_text(encoding="utf-8")  # for people, too
+
+
+def test_a_picture_keeps_its_size_where_no_size_is_named(folder, described):
+    preprocess = described_preprocess(Preprocess(channels=4))
+    write_description(folder, replace(described, preprocess=preprocess))
+    assert read_description(folder).make_preprocess().size is None
+
+
+def test_other_folders_are_no_exports(tmp_path):
+    assert not is_export(tmp_path) and not is_export(tmp_path / "nowhere")
+    (tmp_path / "other.json").write_text("{}")
+    assert not is_export(tmp_path / "other.json")
+    says = refusal(tmp_path)
+    assert NAME in says and "tools/export.py" in says
+
+
+def test_checksum_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    assert checksum(tmp_path / "empty") == EMPTY
+    (tmp_path / "large").write_bytes(b"a" * 3_000_000)
+    assert checksum(tmp_path / "large") == SUM_OF_MANY
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1", b"nothing"])
+def test_damaged_text(folder, content):
+    (folder / NAME).write_bytes(content)
+    assert "damaged" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '"text"', "null", '{"format": "onnx"}'])
+def test_other_json(folder, content):
+    (folder / NAME).write_text(content)
+    assert "other JSON" in refusal(folder)
+
+
+def test_a_cut_description(folder):
+    text = (folder / NAME).read_bytes()
+    for length in range(0, len(text) - 2, 37):
+        (folder / NAME).write_bytes(text[:length])
+        assert "damaged" in refusal(folder)
+
+
+@pytest.mark.parametrize("versions", [{"paddleseg_u2net": "9.9"}, {}, None, ["x"]])
+def test_another_version(folder, versions):
+    changed(folder, description_version=VERSION + 1, versions=versions)
+    says = refusal(folder)
+    assert f"version {VERSION + 1}" in says and f"reads {VERSION}" in says
+    assert ("9.9" in says) == (versions == {"paddleseg_u2net": "9.9"})
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_file_that_is_not_the_described_one(folder, length):
+    (folder / "model.onnx").write_bytes(b"x" * (length + 1))
+    says = refusal(folder)
+    assert f"{folder / 'model.onnx'}: it is not the file" in says and EMPTY[:12] in says
+
+
+def test_a_missing_file(folder):
+    (folder / "model.onnx").unlink()
+    assert "the model's file is missing" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "sub/model.onnx", "", ".", ".."])
+def test_files_outside_of_the_folder(folder, name):
+    changed(folder, files={name: EMPTY})
+    assert "files: expected model.onnx" in refusal(folder)
+
+
+@pytest.mark.parametrize("format", MODEL_FILES)
+def test_the_files_are_those_of_the_format(folder, described, format):
+    for names in MODEL_FILES[format]:
+        for name in names:
+            (folder / name).write_bytes(b"")
+        files = dict.fromkeys(names, EMPTY)
+        write_description(folder, replace(described, format=format, files=files))
+        assert read_description(folder).files == files
+        changed(folder, files=dict.fromkeys([*names, "more"], EMPTY))
+        assert f"files: expected {' and '.join(MODEL_FILES[format][0])}" in refusal(folder)
+
+
+KEYS = list(Description.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_is_there(folder, key):
+    changed(folder, **{key: ...})
+    assert f"{key}: missing" in refusal(folder)
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("value", [None, "text", 0, -1, [], [None], 1.5, True])
+def test_values_of_a_wrong_kind(folder, key, value):
+    changed(folder, **{key: value})
+    assert f"{key}: " in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"more": 1}, "more: not known"),
+        ({"format": "caffe"}, "format: expected one of paddle"),
+        ({"precision": "int4"}, "precision: expected one of fp32"),
+        ({"output": "logits"}, "output: expected one of probability"),
+        ({"shape": [1, 4, 320]}, "shape: expected"),
+        ({"shape": [1, None, 320, 320]}, "shape: expected"),
+        ({"shape": [1, 4, 0, 320]}, "shape: expected"),
+        ({"shape": [1, 4, "320", 320]}, "shape: expected"),
+        ({"shape": [1, 3, 320, 320]}, "preprocess: expected 3 channels as in shape, got 4"),
+        ({"num_classes": 2}, "classes: expected 2 names"),
+        ({"num_classes": 1}, "classes: expected 2 names"),
+        ({"classes": ["a", "b", 3]}, "classes: expected 3 names"),
+        ({"preprocess": {}}, "preprocess: expected 4 channels"),
+        ({"preprocess": {"type": "other"}}, "there is no 'other'"),
+        ({"preprocess": {"colour": 1}}, "colour"),
+        ({"preprocess": {"channels": 4, "size": [1]}}, "preprocess: "),
+        ({"preprocess": {"channels": 4, "size": ["a", "b"]}}, "preprocess: "),
+        ({"preprocess": {"channels": 4, "mean": [0.5]}}, "expected 4 numbers"),
+        ({"preprocess": {"channels": 4, "std": 3}}, "preprocess: "),
+    ],
+)
+def test_values_that_cannot_be(folder, changes, says):
+    changed(folder, **changes)
+    assert says in refusal(folder)

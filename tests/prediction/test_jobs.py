@@ -1,0 +1,184 @@
+"""Which images are predicted, and where their pictures go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from paddleseg_u2net.prediction import ADDED, PICTURES, PSEUDO, SALIENCY, Job, collect, output_names
+from tests.prediction.making import picture
+
+
+def found(path):
+    return [(job.image.relative_to(path.parent), job.name.as_posix()) for job in collect(path)]
+
+
+# ---------------------------------------------------------------- collecting
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "A.PNG", "my picture ü.jpeg", "a.webp", "a.tif"])
+def test_a_file_is_one_job_under_its_own_name(tmp_path, name):
+    path = tmp_path / name
+    path.touch()
+    assert collect(path) == [Job(path, Path(name))]
+
+
+def test_a_folder_is_its_tree_of_images(tmp_path):
+    for name in ("b.jpg", "x/a.PNG", "x/y/c.tif", "x/readme.txt", ".hidden.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    names = ["b.jpg", "x/a.PNG", "x/y/c.tif"]
+    assert collect(tmp_path) == [Job(tmp_path / name, Path(name)) for name in names]
+
+
+@pytest.mark.parametrize("suffix", ["txt", "lst", "list", "TXT"])
+def test_a_list_is_known_by_its_suffix(tmp_path, suffix):
+    path = tmp_path / f"my list.{suffix}"
+    path.write_text("a.jpg")
+    assert collect(path) == [Job(tmp_path / "a.jpg", Path("a.jpg"))]
+
+
+@pytest.mark.parametrize(
+    ("line", "image"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("x/a.jpg", "x/a.jpg"),
+        ("a.jpg a.png", "a.jpg"),
+        ("a.jpg\ta.png", "a.jpg"),
+        ("my picture.jpg", "my picture.jpg"),
+        ("my picture.jpg\tmy mask.png", "my picture.jpg"),
+        ("my picture.jpg my mask.png", "my picture.jpg"),
+        ("my picture.jpg a.png", "my picture.jpg"),
+        ("\ufeffa.jpg", "a.jpg"),
+        ("# comment\n\n  \na.jpg", "a.jpg"),
+        ("  # indented comment\na.jpg", "a.jpg"),
+    ],
+)
+def test_a_list_names_images_with_or_without_masks_behind(tmp_path, line, image):
+    for name in ("a.jpg", "x/a.jpg", "a.png", "my picture.jpg", "my mask.png"):
+        picture(tmp_path / name)
+    path = tmp_path / "list.txt"
+    path.write_text(line, encoding="utf-8")
+    assert collect(path) == [Job(tmp_path / image, Path(image))]
+
+
+def test_the_order_of_a_list_is_kept(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("b.jpg\na.jpg\nx/c.jpg\n")
+    assert [name for _, name in found(path)] == ["b.jpg", "a.jpg", "x/c.jpg"]
+
+
+def test_images_outside_of_the_lists_folder_keep_their_last_name_only(tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    picture(tmp_path / "out" / "a.jpg")
+    (inside / "list.txt").write_text(f"../out/a.jpg\n{tmp_path}/out/a.jpg\nx/../../out/a.jpg\n")
+    jobs = collect(inside / "list.txt")
+    assert [job.name for job in jobs] == [Path("a.jpg")] * 3
+    assert jobs[0].image.resolve() == jobs[1].image == tmp_path / "out" / "a.jpg"
+
+
+@pytest.mark.parametrize("kind", ["folder", "list", "comments"])
+def test_nothing_to_predict_is_an_error_that_names_it(tmp_path, kind):
+    path = tmp_path / "empty" if kind == "folder" else tmp_path / "empty.txt"
+    path.mkdir() if kind == "folder" else path.write_text("# only this\n" * (kind == "comments"))
+    with pytest.raises(ValueError, match="--image_path .*empty.*: expected images, found none"):
+        collect(path)
+
+
+def test_a_folder_without_pictures_is_empty(tmp_path):
+    (tmp_path / "readme.md").touch()
+    with pytest.raises(ValueError, match="expected images, found none"):
+        collect(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a", "a.jpg.zip"])
+def test_a_file_of_another_kind_is_an_error_that_says_what_is_expected(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(
+        ValueError, match=rf"--image_path .*{name}: expected an image .*\.jpg.*none"
+    ):
+        collect(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.txt", "folder"])
+def test_what_is_not_there_is_an_error_that_says_so(tmp_path, name):
+    with pytest.raises(ValueError, match=f"{name}: expected .*there is no such file"):
+        collect(tmp_path / name)
+
+
+def test_a_list_in_another_encoding_is_an_error_that_names_it(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes("ü.jpg\n".encode("cp1252"))
+    with pytest.raises(ValueError) as caught:
+        collect(path)
+    assert str(path) in str(caught.value)
+
+
+# ---------------------------------------------------------------- names of pictures
+
+
+def named(*names):
+    return output_names([Job(Path(name), Path(name)) for name in names])
+
+
+def distinct(names):
+    for kind in PICTURES:
+        of_kind = [str(name[kind]).lower() for name in names]
+        assert len(set(of_kind)) == len(of_kind), of_kind
+
+
+def test_pictures_are_png_and_overlays_keep_the_pictures_name():
+    assert named("a.jpg", "x/b.PNG", "c.tif", "d.e.webp") == [
+        {ADDED: Path("a.jpg"), PSEUDO: Path("a.png"), SALIENCY: Path("a.png")},
+        {ADDED: Path("x/b.PNG"), PSEUDO: Path("x/b.png"), SALIENCY: Path("x/b.png")},
+        {ADDED: Path("c.png"), PSEUDO: Path("c.png"), SALIENCY: Path("c.png")},
+        {ADDED: Path("d.e.png"), PSEUDO: Path("d.e.png"), SALIENCY: Path("d.e.png")},
+    ]
+
+
+def test_names_that_would_collide_keep_their_suffix():
+    names = [name[PSEUDO].as_posix() for name in named("a.jpg", "a.png", "b.jpg", "x/a.jpg")]
+    assert names == ["a.jpg.png", "a.png.png", "b.png", "x/a.png"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a.jpg", "a.png"],
+        ["a.jpg", "a.png", "a.jpg.png", "A.png"],
+        ["A.png", "a.jpg.png", "a.png", "a.jpg"],
+        ["a.jpg", "A.JPG"],
+        ["a.jpg", "a.jpg", "a.jpg"],
+        ["a.tif", "a.tif.png", "a.png", "a.tif_2.png"],
+        ["x", "x.png"],
+        ["a.jpg_2.png", "a.jpg_2.jpg", "a.jpg", "a.jpg"],
+    ],
+)
+def test_no_two_pictures_share_a_name(names):
+    for order in (names, names[::-1]):
+        distinct(named(*order))
+
+
+SUFFIXES = ["", ".jpg", ".png", ".PNG", ".JPG", ".tif", ".webp", ".jpeg", ".bmp"]
+NAMES = st.builds(
+    lambda folder, stem, middle, suffix: f"{folder}{stem}{middle}{suffix}",
+    st.sampled_from(["", "", "x/", "X/"]),
+    st.sampled_from(["a", "A", "a_2", "a_3"]),
+    st.sampled_from(["", "", ".jpg", ".png", ".jpg_2", "_2"]),
+    st.sampled_from(SUFFIXES),
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=12))
+@example(["x", "x.png"])
+def test_no_two_pictures_share_a_name_whatever_the_names(names):
+    found = named(*names)
+    assert len(found) == len(names)
+    distinct(found)
+    for name, pictures in zip(names, found):
+        assert {path.parent for path in pictures.values()} == {Path(name).parent}
+        assert pictures[PSEUDO].suffix == pictures[SALIENCY].suffix == ".png"

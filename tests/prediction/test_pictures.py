@@ -1,0 +1,83 @@
+"""What the pictures of one image show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net import render
+from paddleseg_u2net.inference import classes_of
+from paddleseg_u2net.prediction import ADDED, PICTURES, PSEUDO, SALIENCY, pictures
+from paddleseg_u2net.prediction.pictures import write_pictures
+from tests.prediction.making import noise, saved
+
+COLORS = render.color_map(256)
+
+
+def paths(folder, kinds=PICTURES, suffix=".png"):
+    return {kind: folder / f"{kind}{suffix if kind == ADDED else '.png'}" for kind in kinds}
+
+
+def probability(classes, *shape):
+    values = np.random.default_rng(1).random((classes, *shape)).astype(np.float32)
+    return values if classes == 1 else values / values.sum(0)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+@pytest.mark.parametrize("at_once", [1, 50, 10**6])
+def test_the_pictures_are_those_of_the_whole_image_however_it_is_cut(
+    tmp_path, monkeypatch, classes, at_once
+):
+    monkeypatch.setattr(pictures, "_AT_ONCE", at_once)
+    image, found = noise(23, 17, 3), probability(classes, 23, 17)
+    write_pictures(paths(tmp_path), image, found, COLORS)
+    numbers = classes_of(found)
+    foreground = found[0] if classes == 1 else 1 - found[0]
+    np.testing.assert_array_equal(saved(tmp_path, f"{PSEUDO}.png"), numbers)
+    np.testing.assert_array_equal(saved(tmp_path, f"{SALIENCY}.png"), np.rint(foreground * 255))
+    overlay = render.added(image, numbers, COLORS)
+    np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), overlay)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
+def test_the_smallest_images_have_pictures(tmp_path, shape):
+    write_pictures(paths(tmp_path), noise(*shape, 3), probability(1, *shape), COLORS)
+    assert {saved(tmp_path, f"{kind}.png").shape[:2] for kind in PICTURES} == {shape}
+
+
+@pytest.mark.parametrize("kinds", [(ADDED,), (PSEUDO,), (SALIENCY,), (SALIENCY, ADDED), PICTURES])
+def test_only_what_is_wanted_is_written(tmp_path, kinds):
+    write_pictures(paths(tmp_path, kinds), noise(4, 5, 3), probability(1, 4, 5), COLORS)
+    assert {path.stem for path in tmp_path.iterdir()} == set(kinds)
+
+
+@pytest.mark.parametrize("kind", [PSEUDO, SALIENCY])
+def test_maps_do_without_the_image(tmp_path, kind):
+    write_pictures(paths(tmp_path, [kind]), None, probability(1, 4, 5), COLORS)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{kind}.png"]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_overlays_are_in_colour_whatever_the_image_has(tmp_path, channels):
+    image, found = noise(6, 7, channels), probability(1, 6, 7)
+    write_pictures(paths(tmp_path, [ADDED]), image, found, COLORS)
+    rgb = image[..., [0, 0, 0] if channels == 1 else [0, 1, 2]]
+    expected = render.added(np.ascontiguousarray(rgb), classes_of(found), COLORS)
+    np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), expected)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [(".jpg", "JPEG"), (".JPEG", "JPEG"), (".bmp", "BMP"), (".PNG", "PNG")]
+)
+def test_overlays_are_of_the_format_of_their_name(tmp_path, suffix, kind):
+    write_pictures(paths(tmp_path, [ADDED], suffix), noise(6, 7, 3), probability(1, 6, 7), COLORS)
+    assert Image.open(tmp_path / f"{ADDED}{suffix}").format == kind
+
+
+def test_values_beyond_probabilities_are_cut_off_and_no_number_refused(tmp_path):
+    found = np.array([[[-0.5, 0.5, 1.5]]], np.float32)
+    write_pictures(paths(tmp_path, [SALIENCY]), None, found, COLORS)
+    assert saved(tmp_path, f"{SALIENCY}.png").tolist() == [[0, 128, 255]]
+    with pytest.raises(ValueError, match="nan"):
+        write_pictures(paths(tmp_path, [SALIENCY]), None, found * np.nan, COLORS)

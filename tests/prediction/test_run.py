@@ -1,0 +1,540 @@
+"""Folders of images predicted: the same pictures as one by one, whatever is wrong with some."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net import render
+from paddleseg_u2net.inference import Window
+from paddleseg_u2net.prediction import (
+    ADDED,
+    PICTURES,
+    PSEUDO,
+    SALIENCY,
+    DiskError,
+    Failure,
+    Job,
+    collect,
+    predict_files,
+    run,
+)
+from tests.prediction.making import brightest_channel, noise, picture, predictor, red, saved, tree
+
+SOON = 20  # seconds after which a test fails that would wait for ever
+
+
+# ---------------------------------------------------------------- what is written
+
+
+@pytest.mark.parametrize("size", [None, (6, 6)])
+def test_three_pictures_of_the_images_own_size_are_written(tmp_path, size):
+    image = np.zeros((8, 11, 3), np.uint8)
+    image[:, 6:, 0] = 255
+    path = picture(tmp_path / "a.png", image)
+    out = tmp_path / "out"
+    assert predict_files(predictor(size=size), collect(path), out) == []
+    assert sorted(tree(out)) == [f"{kind}/a.png" for kind in sorted(PICTURES)]
+    modes = {kind: Image.open(out / kind / "a.png").mode for kind in PICTURES}
+    assert modes == {ADDED: "RGB", PSEUDO: "P", SALIENCY: "L"}
+    for kind in PICTURES:
+        assert Image.open(out / kind / "a.png").size == (11, 8)
+
+
+def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[:, 3:, 0] = 255
+    image[0, 0] = 128, 7, 9
+    path = picture(tmp_path / "a.png", image)
+    out = tmp_path / "out"
+    predict_files(predictor(), collect(path), out)
+    probability = 1 / (1 + np.exp(-(image[..., 0] / 255 - 0.5) * 8))
+    classes = (probability >= 0.5).astype(np.uint8)
+    np.testing.assert_array_equal(saved(out, f"{SALIENCY}/a.png"), np.rint(probability * 255))
+    np.testing.assert_array_equal(saved(out, f"{PSEUDO}/a.png"), classes)
+    colors = render.color_map(256)
+    overlay = render.added(image, classes, colors)
+    np.testing.assert_array_equal(saved(out, f"{ADDED}/a.png"), overlay)
+    palette = np.array(Image.open(out / PSEUDO / "a.png").getpalette()).reshape(-1, 3)
+    np.testing.assert_array_equal(palette[:2], colors[:2])
+
+
+def test_the_pictures_of_more_classes_show_the_most_probable_and_all_but_the_first(tmp_path):
+    image = noise(6, 7, 3)
+    path = picture(tmp_path / "a.png", image)
+    out = tmp_path / "out"
+    predict_files(predictor(brightest_channel), collect(path), out)
+    powers = np.exp(image / 255 * 4)
+    probability = powers / powers.sum(2, keepdims=True)
+    np.testing.assert_array_equal(saved(out, f"{PSEUDO}/a.png"), image.argmax(2))
+    np.testing.assert_allclose(
+        saved(out, f"{SALIENCY}/a.png").astype(int), (1 - probability[..., 0]) * 255, atol=0.51
+    )
+
+
+def test_custom_colours_are_used(tmp_path):
+    path = picture(tmp_path / "a.png", np.full((4, 5, 3), 255, np.uint8))
+    out = tmp_path / "out"
+    predict_files(predictor(), collect(path), out, custom_color=[1, 2, 3, 40, 50, 60])
+    assert Image.open(out / PSEUDO / "a.png").getpalette()[:6] == [1, 2, 3, 40, 50, 60]
+    assert saved(out, f"{ADDED}/a.png")[0, 0].tolist() == [169, 173, 177]  # 0.6 * 255 + 0.4 * c
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_grey_and_rgba_networks_get_their_pictures_and_colour_overlays(tmp_path, channels):
+    path = picture(tmp_path / "a.png", noise(4, 5, 4))
+    out = tmp_path / "out"
+    assert predict_files(predictor(channels=channels), collect(path), out, channels) == []
+    assert Image.open(out / ADDED / "a.png").mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("name", "overlay", "kind"),
+    [
+        ("a.jpg", "a.jpg", "JPEG"),
+        ("a.JPEG", "a.JPEG", "JPEG"),
+        ("a.bmp", "a.bmp", "BMP"),
+        ("a.tif", "a.png", "PNG"),
+        ("a.webp", "a.png", "PNG"),
+    ],
+)
+def test_overlays_are_of_the_pictures_format_where_it_can_be(tmp_path, name, overlay, kind):
+    path = picture(tmp_path / name)
+    out = tmp_path / "out"
+    assert predict_files(predictor(), collect(path), out) == []
+    assert Image.open(out / ADDED / overlay).format == kind
+    assert Image.open(out / SALIENCY / "a.png").size == (5, 4)
+
+
+def test_the_tree_of_a_folder_is_mirrored(tmp_path):
+    names = ["a.png", "x/a.png", "x/y z/b.jpg"]
+    for name in names:
+        picture(tmp_path / "in" / name)
+    out = tmp_path / "out"
+    predict_files(predictor(), collect(tmp_path / "in"), out)
+    for kind in PICTURES:
+        written = {p.relative_to(out / kind).with_suffix("") for p in (out / kind).rglob("*.*")}
+        assert written == {Path(name).with_suffix("") for name in names}
+
+
+def test_a_turned_picture_is_predicted_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = picture(tmp_path / "a.png", noise(4, 9, 3), exif=exif)
+    out = tmp_path / "out"
+    predict_files(predictor(size=(6, 6)), collect(path), out)
+    for kind in PICTURES:
+        written = Image.open(out / kind / "a.png")
+        assert written.size == (4, 9) and not written.getexif()
+
+
+@pytest.mark.parametrize("kinds", [[SALIENCY], [PSEUDO, ADDED], list(PICTURES)])
+def test_pictures_of_the_wanted_kinds_are_the_same_as_among_all(tmp_path, kinds):
+    for name in ("a.jpg", "b.png", "a.png"):
+        picture(tmp_path / "in" / name)
+    jobs = collect(tmp_path / "in")
+    predict_files(predictor(), jobs, tmp_path / "all")
+    assert predict_files(predictor(), jobs, tmp_path / "some", pictures=kinds) == []
+    every = tree(tmp_path / "all")
+    assert tree(tmp_path / "some") == {
+        name: content for name, content in every.items() if name.split("/")[0] in kinds
+    }
+
+
+@pytest.mark.parametrize(("kinds", "named"), [([], "none"), (["added", SALIENCY], "added")])
+def test_pictures_that_cannot_be_are_refused_before_anything_is_done(tmp_path, kinds, named):
+    path = picture(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=f"pictures: expected some of .*saliency, got {named}"):
+        predict_files(predictor(), collect(path), tmp_path / "out", pictures=kinds)
+    assert not (tmp_path / "out").exists()
+
+
+# ---------------------------------------------------------------- the same as one by one
+
+
+def mixed(folder):
+    """Images of many sizes, kinds and extents; some of them broken."""
+    shapes = [(1, 1), (1, 10000), (10000, 1), (2, 3), (40, 30), (31, 57), (300, 400), (333, 2)]
+    for number, shape in enumerate(shapes * 2):
+        suffix = (".png", ".jpg", ".bmp")[number % 3]
+        picture(folder / f"{number:02}{suffix}", noise(*shape, 3, seed=number))
+    picture(folder / "grey.png", noise(20, 30))
+    picture(folder / "alpha.png", noise(20, 30, 4))
+    (folder / "empty.png").touch()
+    (folder / "text.jpg").write_text("no picture")
+    return collect(folder)
+
+
+@pytest.mark.parametrize("kind", ["paddleseg", "official", "zoo"])
+@pytest.mark.parametrize("network", [red, brightest_channel])
+def test_a_folder_gives_what_its_images_give_one_by_one(tmp_path, kind, network):
+    jobs = mixed(tmp_path / "in")
+    found = predict_files(predictor(network, 3, (16, 12), kind), jobs, tmp_path / "all")
+    single = []
+    for job in jobs:
+        single += predict_files(predictor(network, 3, (16, 12), kind), [job], tmp_path / "single")
+    assert [failure.image.name for failure in found] == ["empty.png", "text.jpg"]
+    assert found == single
+    assert tree(tmp_path / "all") == tree(tmp_path / "single")
+    assert len(tree(tmp_path / "all")) == 3 * 18
+
+
+@pytest.mark.parametrize("how", [{"window": Window((8, 8), (5, 5))}, {"upsampling": "guided"}])
+def test_so_it_does_with_windows_and_with_upsampling_along_edges(tmp_path, how):
+    for number in range(6):
+        picture(tmp_path / "in" / f"{number}.png", noise(20 + number, 30, 3, seed=number))
+    jobs = collect(tmp_path / "in")
+    one = predictor(size=None if "window" in how else (16, 12), **how)
+    assert predict_files(one, jobs, tmp_path / "all", pictures=[SALIENCY]) == []
+    for job in jobs:
+        predict_files(one, [job], tmp_path / "single", pictures=[SALIENCY])
+    assert tree(tmp_path / "all") == tree(tmp_path / "single")
+
+
+def test_an_image_is_let_go_of_where_its_shape_will_do(tmp_path):
+    path = picture(tmp_path / "a.png", noise(4, 5, 3))
+    one = predictor(size=(2, 2))
+    given = []
+    restore = one.restore
+    one.restore = lambda found, image: given.append(image) or restore(found, image)
+    predict_files(one, collect(path), tmp_path / "out", pictures=[SALIENCY, PSEUDO])
+    predict_files(one, collect(path), tmp_path / "out", pictures=[ADDED])
+    assert given[0] == (4, 5)
+    np.testing.assert_array_equal(given[1], noise(4, 5, 3))
+
+
+# ---------------------------------------------------------------- at once
+
+
+def test_while_the_network_is_at_work_images_are_read_and_pictures_written(tmp_path, monkeypatch):
+    """The network waits for the next image to be read and the last picture to be written."""
+    names = [f"{number}.png" for number in range(6)]
+    for name in names:
+        picture(tmp_path / "in" / name)
+    was_read = {name: threading.Event() for name in names}
+    was_written = {name: threading.Event() for name in names}
+    read, write = run.read_image, run.write_pictures
+
+    def reading(path, channels):
+        was_read[path.name].set()
+        return read(path, channels)
+
+    def writing(paths, *what):
+        write(paths, *what)
+        was_written[paths[SALIENCY].name].set()
+
+    monkeypatch.setattr(run, "read_image", reading)
+    monkeypatch.setattr(run, "write_pictures", writing)
+    turn = iter(range(len(names)))
+
+    def network(batch):
+        number = next(turn)
+        if number + 1 < len(names):
+            assert was_read[names[number + 1]].wait(SOON)
+        if number:
+            assert was_written[names[number - 1]].wait(SOON)
+        return red(batch)
+
+    assert predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out") == []
+    assert len(tree(tmp_path / "out")) == 18
+
+
+@pytest.mark.parametrize(("how", "at_once"), [({"size": (4, 4)}, 4), ({"size": None}, 1)])
+def test_images_are_in_memory_up_to_a_number_of_pixels(tmp_path, monkeypatch, how, at_once):
+    """Those that the network sees whole count more."""
+    for number in range(12):
+        picture(tmp_path / "in" / f"{number:02}.png", noise(10, 10, 3))
+    monkeypatch.setattr(run, "_MOST_PIXELS", 450)
+    lock, open_ones, most = threading.Lock(), set(), []
+    read, write = run.read_image, run.write_pictures
+
+    def reading(path, channels):
+        with lock:
+            open_ones.add(path.name)
+            most.append(len(open_ones))
+        return read(path, channels)
+
+    def writing(paths, *what):
+        write(paths, *what)
+        with lock:
+            open_ones.remove(paths[SALIENCY].name)
+
+    monkeypatch.setattr(run, "read_image", reading)
+    monkeypatch.setattr(run, "write_pictures", writing)
+    assert predict_files(predictor(**how), collect(tmp_path / "in"), tmp_path / "out") == []
+    assert max(most) <= at_once
+    assert len(most) == 12
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+def test_an_image_that_cannot_be_read_is_reported_and_the_rest_done(tmp_path):
+    folder = tmp_path / "in"
+    picture(folder / "a.png")
+    (folder / "b.png").write_bytes(b"no picture")
+    picture(folder / "c.png")
+    out = tmp_path / "out"
+    told = []
+    jobs = [*collect(folder), Job(folder / "gone.png", Path("gone.png"))]
+    failures = predict_files(predictor(), jobs, out, on_failure=told.append)
+    assert failures == told
+    assert all(isinstance(failure, Failure) for failure in failures)
+    assert [failure.image.name for failure in failures] == ["b.png", "gone.png"]
+    assert "b.png" in failures[0].reason and "gone.png" in failures[1].reason
+    for kind in PICTURES:
+        assert sorted(p.name for p in (out / kind).iterdir()) == ["a.png", "c.png"]
+
+
+@pytest.mark.parametrize("name", ["b.jpg", "b.png"])
+def test_a_file_that_is_still_being_written_or_vanishes_is_named_and_the_rest_done(tmp_path, name):
+    folder = tmp_path / "in"
+    for other in ("a.png", "c.png", "d.png"):
+        picture(folder / other, noise(30, 40, 3))
+    whole = picture(folder / name, noise(100, 100, 3)).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    jobs = collect(folder)
+    (folder / "c.png").unlink()
+    failures = predict_files(predictor(), jobs, tmp_path / "out")
+    assert [failure.image.name for failure in failures] == [name, "c.png"]
+    assert "truncated" in failures[0].reason and "found nothing" in failures[1].reason
+    assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["a.png", "d.png"]
+
+
+def test_an_image_above_the_limit_says_which_limit_and_the_rest_is_done(tmp_path, monkeypatch):
+    picture(tmp_path / "in" / "a.png", noise(10, 11, 3))
+    picture(tmp_path / "in" / "b.png", noise(10, 10, 3))
+    monkeypatch.setenv("U2NET_MAX_PIXELS", "100")
+    (failure,) = predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out")
+    assert "a.png: expected at most 100 pixels, found 110" in failure.reason
+    assert "U2NET_MAX_PIXELS" in failure.reason
+    assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["b.png"]
+
+
+def test_a_network_that_fails_for_an_image_does_not_stop_the_rest(tmp_path):
+    for number in range(5):
+        picture(tmp_path / "in" / f"{number}.png", noise(4, 4 + number, 3))
+
+    def network(batch):
+        if batch.shape[3] in (5, 7):
+            raise RuntimeError("no such width" if batch.shape[3] == 5 else "")
+        return red(batch)
+
+    jobs = collect(tmp_path / "in")
+    failures = predict_files(predictor(network), jobs, tmp_path / "out")
+    assert [failure.reason for failure in failures] == [
+        f"{jobs[1].image}: no such width",
+        f"{jobs[3].image}: RuntimeError",
+    ]
+    assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["0.png", "2.png", "4.png"]
+
+
+def test_a_picture_that_cannot_be_written_does_not_stop_the_rest(tmp_path):
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path / "in" / name)
+    out = tmp_path / "out"
+    (out / SALIENCY / "b.png").mkdir(parents=True)
+    (failure,) = predict_files(predictor(), collect(tmp_path / "in"), out)
+    assert failure.image.name == "b.png" and str(out / SALIENCY / "b.png") in failure.reason
+    assert sorted(tree(out / SALIENCY)) == ["a.png", "c.png"]
+
+
+def test_a_folder_with_the_name_of_a_picture_does_not_stop_the_rest(tmp_path):
+    folder = tmp_path / "in"
+    picture(folder / "a.jpg")
+    picture(folder / "a.png" / "b.jpg")
+    picture(folder / "c.jpg")
+    out = tmp_path / "out"
+    failures = predict_files(predictor(), collect(folder), out)
+    done = {p.relative_to(out / SALIENCY) for p in (out / SALIENCY).rglob("*") if p.is_file()}
+    assert len(done) + len(failures) == 3
+    assert Path("c.png") in done
+
+
+def test_failures_are_told_in_order_while_the_rest_goes_on(tmp_path):
+    for number in range(40):
+        path = picture(tmp_path / "in" / f"{number:02}.png", noise(30, 30, 3))
+        if number % 3 == 1:
+            path.write_bytes(path.read_bytes()[:500])
+    seen, told = [], []
+
+    def network(batch):
+        seen.append(1)
+        return red(batch)
+
+    failures = predict_files(
+        predictor(network),
+        collect(tmp_path / "in"),
+        tmp_path / "out",
+        on_failure=lambda failure: told.append((failure, len(seen))),
+    )
+    assert [failure.image.name for failure in failures] == [f"{n:02}.png" for n in range(1, 40, 3)]
+    assert [failure for failure, _ in told] == failures
+    assert told[0][1] < 27 == len(seen)
+
+
+def full_after(monkeypatch, count, number=errno.ENOSPC, only=""):
+    """Let the disk be full after so many files; the next one is half there by then."""
+    write, left, lock = Path.write_bytes, [count], threading.Lock()
+
+    def writing(path, data):
+        with lock:
+            left[0] -= only in str(path)
+            fits = left[0] >= 0 or only not in str(path)
+        if fits:
+            return write(path, data)
+        write(path, data[: len(data) // 2])
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", writing)
+
+
+@pytest.mark.parametrize("images", [1, 60])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_full_disk_stops_early_and_says_what_is_done(tmp_path, monkeypatch, images, number):
+    for name in range(images):
+        picture(tmp_path / "in" / f"{name:02}.png", noise(30, 30, 3))
+    (tmp_path / "in" / "00b.png").touch()
+    jobs = collect(tmp_path / "in")[: max(1, images)]
+    after = 7 if images > 1 else 0
+    full_after(monkeypatch, after, number)
+    seen, told = [], []
+
+    def network(batch):
+        seen.append(1)
+        return red(batch)
+
+    out = tmp_path / "out"
+    with pytest.raises(DiskError) as caught:
+        predict_files(predictor(network), jobs, out, on_failure=told.append, pictures=[SALIENCY])
+    failed = 1 if images > 1 else 0
+    assert caught.value.errno == number and isinstance(caught.value, OSError)
+    text = str(caught.value)
+    assert "could not be written" in text and "choose another folder" in text
+    assert f"{after} of {len(jobs)} images are done, {failed} failed, and " in text
+    assert f"and {len(jobs) - after - failed} are left" in text
+    assert [failure.image.name for failure in told] == ["00b.png"] * failed
+    assert len(seen) < 7 + 40 and len(tree(out)) == after
+    assert all(Image.open(io.BytesIO(content)).size == (30, 30) for content in tree(out).values())
+
+
+def test_the_network_is_spared_what_cannot_be_written(tmp_path, monkeypatch):
+    for number in range(20):
+        picture(tmp_path / "in" / f"{number:02}.png")
+    full_after(monkeypatch, 0)
+    begun, seen = [], []
+
+    class Watched(run._Prediction):
+        def __init__(self, *what):
+            super().__init__(*what)
+            begun.append(self)
+
+    def network(batch):
+        seen.append(1)
+        until = time.monotonic() + SOON
+        while len(seen) == 2 and begun[0].disk_error is None:
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        return red(batch)
+
+    monkeypatch.setattr(run, "_Prediction", Watched)
+    with pytest.raises(DiskError, match="and 20 are left"):
+        predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out")
+    assert len(seen) in (1, 2)  # one if the first picture failed before the second image
+
+
+def test_an_image_whose_last_picture_finds_no_room_is_not_done(tmp_path, monkeypatch):
+    for number in range(5):
+        picture(tmp_path / "in" / f"{number}.png")
+    full_after(monkeypatch, 0, only=f"{os.sep}{SALIENCY}{os.sep}")
+    out = tmp_path / "out"
+    with pytest.raises(DiskError, match="0 of 5 images are done, 0 failed, and 5 are left"):
+        predict_files(predictor(), collect(tmp_path / "in"), out)
+    assert not tree(out / SALIENCY)
+    for content in tree(out).values():
+        assert Image.open(io.BytesIO(content)).size == (5, 4)
+
+
+def test_another_error_of_the_system_is_of_its_image_only(tmp_path, monkeypatch):
+    for number in range(5):
+        picture(tmp_path / "in" / f"{number}.png")
+    full_after(monkeypatch, 0, errno.EIO, only=f"{SALIENCY}{os.sep}.2.")
+    (failure,) = predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out")
+    assert failure.image.name == "2.png"
+    assert len(tree(tmp_path / "out" / SALIENCY)) == 4
+
+
+def test_a_network_that_is_short_of_disk_itself_is_an_error_of_its_image(tmp_path):
+    for number in range(3):
+        picture(tmp_path / "in" / f"{number}.png")
+
+    def network(batch):
+        raise OSError(errno.ENOSPC, "no room for its cache")
+
+    failures = predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out")
+    assert len(failures) == 3 and "no room for its cache" in failures[0].reason
+
+
+@pytest.mark.parametrize("images", [1, 200])
+def test_an_interrupt_ends_it_soon_and_leaves_whole_files_only(tmp_path, images):
+    path = picture(tmp_path / "in" / "000.png", noise(30, 30, 3))
+    for number in range(1, images):
+        shutil.copyfile(path, tmp_path / "in" / f"{number:03}.png")
+    seen = []
+
+    def network(batch):
+        seen.append(1)
+        if len(seen) == min(20, images):
+            signal.raise_signal(signal.SIGINT)
+        return red(batch)
+
+    threads = threading.active_count()
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        predict_files(predictor(network), collect(tmp_path / "in"), out)
+    assert threading.active_count() == threads
+    assert len(seen) == min(20, images)
+    written = tree(out) if out.exists() else {}
+    assert len(written) < 3 * 20
+    assert len({name.split("/")[1] for name in written}) * 3 == len(written)
+    assert all(Image.open(io.BytesIO(content)).size == (30, 30) for content in written.values())
+
+
+def test_what_on_failure_raises_ends_it(tmp_path):
+    for number in range(50):
+        picture(tmp_path / "in" / f"{number:02}.png").write_bytes(b"x" * (number != 40))
+    threads = threading.active_count()
+
+    def enough(failure):
+        raise RuntimeError(failure.image.name)
+
+    with pytest.raises(RuntimeError, match=r"00\.png"):
+        predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out", on_failure=enough)
+    assert threading.active_count() == threads
+
+
+def test_no_jobs_are_done_at_once(tmp_path):
+    assert predict_files(predictor(), [], tmp_path / "out") == []
+
+
+def test_progress_is_shown_to_people_only(tmp_path, monkeypatch, capsys):
+    for number in range(3):
+        picture(tmp_path / "in" / f"{number}.png")
+    jobs = collect(tmp_path / "in")
+    predict_files(predictor(), jobs, tmp_path / "out")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    predict_files(predictor(), jobs[:1], tmp_path / "out")
+    assert capsys.readouterr().err == ""
+    predict_files(predictor(), jobs, tmp_path / "out")
+    assert "predicting" in capsys.readouterr().err

@@ -1,0 +1,11 @@
+"""See `python tools/export.py --help`; the same as `python -m paddleseg_u2net export`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from paddleseg_u2net.commands import main
+
+if __name__ == "__main__":
+    sys.exit(main("export"))
