@@ -28,6 +28,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, build
 from paddleseg_u2net.architecture.counts import count
+from paddleseg_u2net.engine.opened import open_model
 from paddleseg_u2net.images import read_image, read_mask
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.exported import load_exported
@@ -73,6 +74,16 @@ def _engines(folders: List[Path], threads: Optional[int]) -> Dict[str, Engine]:
     return found
 
 
+def _of_weights(weights: Path, threads: Optional[int]) -> Dict[str, Engine]:
+    """The weights themselves on ncnn, for which nothing is exported."""
+    try:
+        opened = open_model(weights, backend="ncnn", threads=threads)
+    except ValueError as error:
+        print(f"left out: {weights.name} on ncnn: {error}")
+        return {}
+    return {f"{weights.name} on ncnn": Engine(opened.pipeline.network, "fp32")}
+
+
 def _print_times(
     engines: Dict[str, Engine], times: Dict[str, List[float]], multiply_adds: int, rates: Dict
 ) -> None:
@@ -89,10 +100,12 @@ def _print_times(
         )
 
 
-def _time(arguments: argparse.Namespace, folders: List[Path], content: bytes) -> None:
+def _time(arguments: argparse.Namespace, folders: List[Path], weights: Path) -> None:
     size, threads = arguments.size, arguments.threads
+    content = exports.onnx_of(weights, arguments.model)
     rates = limits.measured(threads, rounds=arguments.rounds)
     engines = {RIVAL: _rival(content, size, threads), **_engines(folders, threads)}
+    engines.update(_of_weights(weights, threads))
     rng = np.random.default_rng(0)
     batch = rng.normal(size=(1, 3, size, size)).astype(np.float32)
     times = machine.in_turn(
@@ -117,19 +130,23 @@ def _scores(pipeline: Pipeline, images: List[Path], masks: Path) -> Dict[str, fl
     return {"MAE": float(mae.compute()), "S": float(structure.compute())}
 
 
-def _accuracy(folders: List[Path], data: Path, number: int, threads: Optional[int]) -> None:
-    """MAE and S of each folder on its own backend, beside those of the first, in float32."""
+def _accuracy(
+    folders: List[Path], weights: Path, data: Path, number: int, threads: Optional[int]
+) -> None:
+    """MAE and S of each folder on the backend that ``auto`` takes, and of the weights, beside those
+    of the first, in float32.
+    """
     images = sorted((data / "images").glob("*.jpg"))[:number]
     first: Dict[str, float] = {}
-    print(f"{len(images)} images of {data.name}")
-    for folder in folders:
-        exported = load_exported(folder, "auto", threads)
-        found = _scores(exported.pipeline(), images, data / "ground_truth_mask")
+    print(f"\n{len(images)} images of {data.name}")
+    for path in [*folders, weights]:
+        opened = open_model(path, threads=threads)
+        found = _scores(opened.pipeline, images, data / "ground_truth_mask")
         first = first or found
         shown = "   ".join(
             f"{name} {value:.5f} ({value - first[name]:+.5f})" for name, value in found.items()
         )
-        print(f"{folder.name + ' on ' + exported.backend:34} {shown}")
+        print(f"{path.name + ' on ' + opened.choice.backend:34} {shown}", flush=True)
 
 
 def _again_without(arguments: List[str], folders: List[Path]) -> None:
@@ -172,11 +189,11 @@ def main() -> None:
     print(machine.describe(), flush=True)
     weights = exports.weights_of(arguments.model, arguments.weights, arguments.work)
     folders = arguments.exported or exports.export_all(arguments, weights)
-    _time(arguments, folders, exports.onnx_of(weights, arguments.model))
+    _time(arguments, folders, weights)
     if arguments.only_times:
         return
     if arguments.accuracy:
-        _accuracy(folders, arguments.data, arguments.accuracy, arguments.threads)
+        _accuracy(folders, weights, arguments.data, arguments.accuracy, arguments.threads)
     _again_without([item for item in sys.argv[1:] if "--exported" not in sys.argv], folders)
 
 

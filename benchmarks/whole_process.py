@@ -1,7 +1,7 @@
 """Pictures to mask files, whole processes, against ``rembg``, in turn.
 
     python3.11 -m venv /tmp/rembg && /tmp/rembg/bin/pip install "rembg[cpu,cli]"
-    python benchmarks/whole_process.py --rembg /tmp/rembg/bin/rembg [--exported FOLDER]
+    python benchmarks/whole_process.py --rembg /tmp/rembg/bin/rembg [--model_path MODEL]
 
 Both sides have the same weights: rembg's model file is made of them by
 ``tools/convert_weights.py``, it fetches nothing. Compared are one picture (``rembg i -om``) and a
@@ -9,8 +9,10 @@ folder of --images pictures (``rembg p -om``), each a process from its start to 
 peak memory (the sum over its processes, where it has several); and the masks, with each other and
 with the true ones. Then what share of a picture's time goes into all but the network.
 
---exported is the folder that ``tools/predict.py`` gets; else an int8 one for OpenVINO is made in
---work as `engines.py` does. Without --rembg only this project's side is measured.
+--model_path is what ``tools/predict.py`` gets: an exported folder or weights. By default it is
+what docs/deployment.md advises: where the processor multiplies 8-bit numbers an int8 folder for
+OpenVINO, made in --work as `engines.py` does, else the weights, which ``auto`` runs on the fastest
+engine. Without --rembg only this project's side is measured.
 """
 
 import argparse
@@ -27,8 +29,8 @@ import exports
 import machine
 import numpy as np
 
+from paddleseg_u2net.engine.opened import open_model
 from paddleseg_u2net.images import read_image, read_mask, write_png
-from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.metrics import MAE, SMeasure
 from paddleseg_u2net.render import saliency
 
@@ -54,8 +56,8 @@ def _environment(threads: Optional[int]) -> Dict[str, str]:
     return env
 
 
-def _ours(exported: Path, pictures: Path, scratch: Path, threads: Optional[int]) -> Side:
-    program = [sys.executable, exports.ROOT / "tools" / "predict.py", "--model_path", exported]
+def _ours(model_path: Path, pictures: Path, scratch: Path, threads: Optional[int]) -> Side:
+    program = [sys.executable, exports.ROOT / "tools" / "predict.py", "--model_path", model_path]
     program += ["--threads", threads] if threads else []
     program += ["--pictures", "saliency", "--save_dir", scratch / "ours", "--image_path"]
     first = sorted(pictures.iterdir())[0]
@@ -133,10 +135,10 @@ def _compare_masks(sides: Dict[str, Side], pictures: Path, true_masks: Path) -> 
         print(f"they differ by {np.mean(apart) / 255:.5f} in the mean, {np.mean(apart):.2f} of 255")
 
 
-def _shares(exported: Path, pictures: Path, scratch: Path, threads: Optional[int]) -> None:
+def _shares(model_path: Path, pictures: Path, scratch: Path, threads: Optional[int]) -> None:
     """Each step of a picture by itself, one after the other, in one thread but for the network."""
-    loaded = load_exported(exported, "auto", threads)
-    pipeline = loaded.pipeline()
+    opened = open_model(model_path, threads=threads)
+    pipeline = opened.pipeline
     steps: Dict[str, List[float]] = {
         step: [] for step in ("decode", "prepare", "network", "restore", "write")
     }
@@ -155,7 +157,9 @@ def _shares(exported: Path, pictures: Path, scratch: Path, threads: Optional[int
         maps = timed("network", lambda batch=batch: pipeline.probabilities(batch)[0])
         mask = timed("restore", lambda maps=maps, image=image: pipeline.restore(maps, image)[0])
         timed("write", lambda mask=mask: write_png(scratch / "share.png", saliency(mask)))
-    _print_shares(loaded.backend, {step: machine.median(times) for step, times in steps.items()})
+    _print_shares(
+        opened.choice.backend, {step: machine.median(times) for step, times in steps.items()}
+    )
 
 
 def _print_shares(backend: str, medians: Dict[str, float]) -> None:
@@ -174,7 +178,7 @@ def _arguments() -> Any:
     )
     add = parser.add_argument
     add("--rembg", type=Path, help="the program; else only this project is measured")
-    add("--exported", type=Path, help="an exported folder of --weights")
+    add("--model_path", type=Path, help="of --weights; see above")
     add("--data", type=Path, default=exports.SHARED / "data" / "ecssd_300")
     add("--images", type=int, default=100)
     add("--rounds", type=int, default=3, help="of the folder")
@@ -185,13 +189,17 @@ def _arguments() -> Any:
     return parser.parse_args()
 
 
+def _advised(arguments: argparse.Namespace, weights: Path) -> Path:
+    if not machine.has_newer_than_avx2():
+        return weights
+    return exports.export(arguments, weights, "openvino", "int8") or weights
+
+
 def main() -> None:
     arguments = _arguments()
     print(machine.describe(), flush=True)
     weights = exports.weights_of("U2NetP", arguments.weights, arguments.work)
-    exported = arguments.exported or exports.export(arguments, weights, "openvino", "int8")
-    if exported is None:
-        sys.exit("there is no exported folder to predict with; name one with --exported")
+    model_path = arguments.model_path or _advised(arguments, weights)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         pictures = scratch / "pictures"
@@ -202,12 +210,12 @@ def main() -> None:
         if arguments.rembg:
             rembg = arguments.rembg.absolute()
             sides[THEIRS] = _theirs(rembg, weights, pictures, scratch, arguments.threads)
-        sides[OURS] = _ours(exported, pictures, scratch, arguments.threads)
-        print(f"{exported}, threads: {arguments.threads or 'all cores'}")
+        sides[OURS] = _ours(model_path, pictures, scratch, arguments.threads)
+        print(f"{model_path}, threads: {arguments.threads or 'all cores'}")
         _compare("one picture to one mask file", sides, "single", arguments.single_rounds)
         _compare(f"{arguments.images} pictures to mask files", sides, "folder", arguments.rounds)
         _compare_masks(sides, pictures, arguments.data / "ground_truth_mask")
-        _shares(exported, pictures, scratch, arguments.threads)
+        _shares(model_path, pictures, scratch, arguments.threads)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--save_dir", default="output/inference_model", help="folder that is to appear; an "
         "earlier export is replaced, nothing else is")  # fmt: skip
     add("--format", choices=FORMATS, default="paddle", help="paddle: Paddle Inference; onnx: ONNX "
-        "Runtime and many more; openvino: fastest on most x86 processors")  # fmt: skip
+        "Runtime and many more; openvino: OpenVINO; ncnn: the fastest in fp32 on processors "
+        "without instructions for 8 and 16 bits")  # fmt: skip
     add("--precision", choices=PRECISIONS, default="fp32", help="fp16 halves the file; int8, and "
         "bf16 for processors that have it, are faster, and guarded by maps of the calibration "
         "images")  # fmt: skip

@@ -6,6 +6,7 @@ gives.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +40,7 @@ from paddleseg_u2net.quantization.calibration import Calibration
 from paddleseg_u2net.quantization.search import Found, search
 from paddleseg_u2net.weights import load_weights
 from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.ncnn_write import ncnn_files
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes
 
@@ -46,8 +48,11 @@ OFFERED: Dict[str, Tuple[str, ...]] = {
     "paddle": ("fp32",),
     "onnx": ("fp32", "fp16", "int8"),
     "openvino": ("fp32", "fp16", "bf16", "int8"),
+    "ncnn": ("fp32",),
 }
 """Precisions by format."""
+
+_BY_ONNX = ("onnx", "openvino")
 
 SEARCHED = ("bf16", "int8")
 """Precisions for which layers that must stay in float32 are searched for."""
@@ -127,7 +132,7 @@ def export(weights: Path, config: Config, order: Order) -> Description:
         OSError: the folder cannot be written.
     """
     _refuse_folder(order.save_dir, weights)
-    _refuse_output(order.output, config.num_classes)
+    _refuse_output(order, config.num_classes)
     shape = _shape(order.shape, config.in_channels)
     preprocess = _preprocess(config, shape)
     _refuse_missing(order)
@@ -193,8 +198,13 @@ def _refuse_folder(folder: Path, weights: Path) -> None:
         )
 
 
-def _refuse_output(output: str, num_classes: int) -> None:
-    if output == "softmax" and num_classes == 1:
+def _refuse_output(order: Order, num_classes: int) -> None:
+    if order.format == "ncnn" and order.output == "argmax":
+        raise ExportError(
+            "--format ncnn: expected --output_op probability, since ncnn's blobs hold no class "
+            "numbers; take the largest probability, or another format"
+        )
+    if order.output == "softmax" and num_classes == 1:
         raise ExportError(
             "--output_op softmax: expected a model of 2 classes or more, this one has 1, whose "
             "probability is a sigmoid; take --output_op probability"
@@ -203,7 +213,7 @@ def _refuse_output(output: str, num_classes: int) -> None:
 
 def _refuse_missing(order: Order) -> None:
     """Whether what the format needs, and what is to run it, is installed."""
-    if order.format != "paddle":
+    if order.format in _BY_ONNX:
         onnx_module(f"--format {order.format}")
     if order.format == "openvino":
         openvino_module()
@@ -271,10 +281,12 @@ def _versions(format: str) -> Dict[str, str]:
     import paddle
 
     found = {"paddleseg_u2net": __version__, "paddle": paddle.__version__}
-    if format != "paddle":
+    if format in _BY_ONNX:
         found["onnx"] = onnx_module(f"--format {format}").__version__
     if format == "openvino":
         found["openvino"] = openvino_module().__version__
+    if format == "ncnn":
+        found["ncnn"] = importlib.metadata.version("ncnn")
     return found
 
 
@@ -304,6 +316,12 @@ def _write(
         program = build(config.stages, config.num_classes, config.in_channels)
         weights = folded_weights(state, program, where)
         write_paddle(folder, weights, program, order.output, made.shape)
+        return {}
+    if order.format == "ncnn":
+        classes, channels = config.num_classes, config.in_channels
+        files = ncnn_files(state, config.stages, classes, channels, source=where)
+        (folder / "model.param").write_text(files.param, encoding="utf-8")
+        (folder / "model.bin").write_bytes(files.weights)
         return {}
     content = onnx_bytes(
         state,

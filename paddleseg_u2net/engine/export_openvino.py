@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any, Iterable, Set
@@ -59,9 +60,8 @@ def openvino_module() -> Any:
         BackendError: it is not installed.
     """
     try:
-        import openvino
+        return importlib.import_module("openvino")
     except ImportError as error:
         raise BackendError(
             "--format openvino: the package openvino is not installed: pip install openvino onnx"
         ) from error
-    return openvino

@@ -41,6 +41,21 @@ def write_paddle(
         paddle.static.save_inference_model(
             str(folder / "model"), [x], [y], executor, program=paddle.static.default_main_program()
         )
+    if (folder / "model.pdmodel").exists():
+        _forget_code(folder / "model.pdmodel")
+
+
+def _forget_code(path: Path) -> None:
+    """Take out of a program of Paddle 2 where, on this machine, the code is that wrote it."""
+    from paddle.base.proto import framework_pb2
+
+    program = framework_pb2.ProgramDesc.FromString(path.read_bytes())
+    for block in program.blocks:
+        for operation in block.ops:
+            kept = [item for item in operation.attrs if item.name != "op_callstack"]
+            del operation.attrs[:]
+            operation.attrs.extend(kept)
+    path.write_bytes(program.SerializeToString())
 
 
 @contextlib.contextmanager
@@ -49,7 +64,7 @@ def _static() -> Iterator[None]:
     dynamic = paddle.in_dynamic_mode()
     paddle.enable_static()
     try:
-        with paddle.static.scope_guard(paddle.static.Scope()):
+        with paddle.static.scope_guard(paddle.static.Scope()), paddle.utils.unique_name.guard():
             yield
     finally:
         if dynamic:

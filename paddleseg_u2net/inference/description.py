@@ -12,7 +12,7 @@ from paddleseg_u2net.inference.preprocess import Preprocess
 
 NAME = "description.json"
 VERSION = 1
-FORMATS = ("paddle", "onnx", "openvino")
+FORMATS = ("paddle", "onnx", "openvino", "ncnn")
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 OUTPUTS = ("probability", "softmax", "argmax")
 
@@ -20,6 +20,7 @@ MODEL_FILES: Dict[str, Tuple[Tuple[str, ...], ...]] = {
     "paddle": (("model.json", "model.pdiparams"), ("model.pdmodel", "model.pdiparams")),
     "onnx": (("model.onnx",),),
     "openvino": (("model.bin", "model.xml"),),
+    "ncnn": (("model.bin", "model.param"),),
 }
 """By format, the names of a model's files; Paddle 3 writes the first and Paddle 2 the second."""
 

@@ -14,6 +14,7 @@ from paddleseg_u2net.inference.backends import (
     paddle_inference,
 )
 from paddleseg_u2net.inference.description import NAME, Description, ExportError, read_description
+from paddleseg_u2net.inference.ncnn_network import ncnn_network
 from paddleseg_u2net.inference.network import ANY, EngineNetwork, InputShape, LoadError
 from paddleseg_u2net.inference.predictor import Augment, Pipeline, Window
 
@@ -94,6 +95,10 @@ def _network(
         shape, classes = description.shape, description.num_classes
         classes_out = None if gives == "argmax" else classes
         return paddle_inference(program, weights, gives, threads, choice.device, classes_out, shape)
+    if choice.backend == "ncnn":
+        param = _file(folder, description, ".param").read_text(encoding="utf-8")
+        weights = _file(folder, description, ".bin")
+        return ncnn_network(param, weights, gives, threads, description.shape)
     if choice.backend == "onnxruntime":
         network = onnxruntime(_file(folder, description, ".onnx"), gives, threads)
         if description.precision == "bf16":

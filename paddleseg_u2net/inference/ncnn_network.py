@@ -12,25 +12,37 @@ from typing import Any, Optional
 import numpy as np
 
 from paddleseg_u2net.files import write_bytes
-from paddleseg_u2net.inference.network import BackendError, EngineNetwork
+from paddleseg_u2net.inference.network import (
+    ANY,
+    BackendError,
+    EngineNetwork,
+    InputShape,
+    LoadError,
+)
 from paddleseg_u2net.runtime import cores
 
 INPUT, OUTPUT = "input", "d0"
 
 
 def ncnn_network(
-    param: str, weights: Path, gives: str = "logits", threads: Optional[int] = None
+    param: str,
+    weights: Path,
+    gives: str = "logits",
+    threads: Optional[int] = None,
+    shape: InputShape = ANY,
 ) -> EngineNetwork:
-    """A network of any input size.
+    """A network in ncnn; threads may share it.
 
     Args:
         param: the text of ``model.param``, see `weights.ncnn_write.ncnn_files`.
         weights: ``model.bin``.
         gives: what the blob ``d0`` is, "logits" or "probability".
         threads: as many; None: all cores that this process may use.
+        shape: of the inputs that are let in; ncnn itself takes any.
 
     Raises:
-        BackendError: ncnn is not installed or does not take the model.
+        BackendError: ncnn is not installed.
+        LoadError: it does not take the model.
     """
     ncnn = _module()
     net = ncnn.Net()
@@ -39,7 +51,7 @@ def ncnn_network(
     for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
         setattr(net.opt, f"use_{option}", False)
     if net.load_param_mem(param) != 0 or net.load_model(str(weights)) != 0:
-        raise BackendError(
+        raise LoadError(
             f"backend ncnn does not load {weights}; it is damaged, or of a newer version of ncnn"
         )
 
@@ -56,7 +68,7 @@ def ncnn_network(
 
     # A batch gains nothing here: one image fills all cores.
     return EngineNetwork(
-        lambda batch: np.stack([one(image) for image in batch]), "ncnn", gives=gives
+        lambda batch: np.stack([one(image) for image in batch]), "ncnn", gives=gives, shape=shape
     )
 
 

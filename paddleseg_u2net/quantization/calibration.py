@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -114,7 +114,8 @@ class _Masks:
     """The coding of all masks is recognised by all values in them."""
 
     def __init__(self, folder: Optional[Path]) -> None:
-        self.folder, self.values = folder, set()
+        self.folder = folder
+        self.values: Set[int] = set()
 
     def read(self, path: Path, shape: Tuple[int, ...]) -> np.ndarray:
         raw = read_mask(path)

@@ -134,7 +134,8 @@ class _Writer:
         """The name of ``value`` after it has been 8 bits."""
         if value not in self.dequantized:
             scale, zero = self.scales[self.groups.get(value, value)]
-            self.arrays[f"{value}.scale"], self.arrays[f"{value}.zero"] = scale, zero
+            self.arrays[f"{value}.scale"] = np.asarray(scale)
+            self.arrays[f"{value}.zero"] = np.asarray(zero)
             self._node("QuantizeLinear", value, value, f"{value}.bytes")
             self._dequantize(value, {})
             self.dequantized[value] = f"{value}.dequantized"
@@ -160,9 +161,7 @@ class _Writer:
         self._dequantize(name, {"axis": 0})
 
     def _dequantize(self, name: str, attributes: Mapping[str, int]) -> None:
-        self._node(
-            "DequantizeLinear", f"{name}.bytes", name, f"{name}.dequantized", **attributes
-        )
+        self._node("DequantizeLinear", f"{name}.bytes", name, f"{name}.dequantized", **attributes)
 
     def _node(self, kind: str, taken: str, scaled_as: str, given: str, **attributes: int) -> None:
         inputs = [taken, f"{scaled_as}.scale", f"{scaled_as}.zero"]

@@ -69,9 +69,7 @@ class _Trial:
         self._round(layer.value, result, f"{own}.0.rounded")
         self._compare(layer.value, f"{own}.0.rounded")
         self._round(taken, taken, f"{own}.taken")
-        self._compare(
-            layer.value, self._layer(layer, [f"{own}.taken", kernel, bias], f"{own}.1")
-        )
+        self._compare(layer.value, self._layer(layer, [f"{own}.taken", kernel, bias], f"{own}.1"))
         self._power(layer.value, f"{own}.signal")
 
     def _round(self, value: str, taken: str, given: str) -> None:

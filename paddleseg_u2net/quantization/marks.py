@@ -44,8 +44,8 @@ def mark_precise(xml: str, nodes: Iterable[str]) -> str:
     missing = sorted(wanted - marked)
     if missing:
         raise QuantizationError(
-            f"OpenVINO's file has no layer {', '.join(missing[:5])}: expected the names of the ONNX "
-            "file that it was made from; another release of openvino may name them differently"
+            f"OpenVINO's file has no layer {', '.join(missing[:5])}: expected the names of the "
+            "ONNX file that it was made from; another release of openvino may name them otherwise"
         )
     return "".join([*parts, xml[at:]])
 

@@ -45,9 +45,7 @@ def session(content: bytes, outputs: Sequence[str] = (), optimised: bool = True)
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        engine = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
-        )
+        engine = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # it has many errors of its own
         raise QuantizationError(f"ONNX Runtime does not load the network: {error}") from error
     name, wanted = engine.get_inputs()[0].name, list(outputs) or None
@@ -96,13 +94,16 @@ def _node(kind: str, inputs: List[str], output: str, **attributes: Any) -> Any:
 
 
 def with_outputs(
-    network: Network, nodes: Sequence[Any], arrays: Mapping[str, np.ndarray] = {}  # noqa: B006
+    network: Network,
+    nodes: Sequence[Any],
+    arrays: Mapping[str, np.ndarray] = {},
 ) -> Tuple[bytes, List[str]]:
     """The file with further nodes and arrays; those of their results that nobody takes are its
     outputs. And the names of these.
     """
     onnx = onnx_module("quantization")
-    model = onnx.load_model_from_string(network.rewritten([*network.nodes, *nodes], {**network.arrays, **arrays}))
+    content = network.rewritten([*network.nodes, *nodes], {**network.arrays, **arrays})
+    model = onnx.load_model_from_string(content)
     taken = {name for node in nodes for name in node.input}
     results = {
         node.output[0]: _INT64 if node.op_type == "Shape" else _FLOAT

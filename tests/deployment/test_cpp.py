@@ -11,17 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddleseg_u2net.engine.export_onnx import finished
 from paddleseg_u2net.inference import Preprocess, classes_of
-from paddleseg_u2net.inference.backends import onnxruntime
-from paddleseg_u2net.inference.description import (
-    Description,
-    checksum,
-    described_preprocess,
-    write_description,
-)
-from paddleseg_u2net.weights.onnx_write import onnx_bytes
-from tests.weights import narrow
+from paddleseg_u2net.inference.exported import load_exported
+from tests.deployment.folders import export
 
 SOURCE = Path(__file__).resolve().parents[2] / "examples" / "cpp"
 
@@ -56,34 +48,6 @@ def call(program, *arguments):
     return done.returncode, done.stderr
 
 
-def export(folder, preprocess, num_classes=1, form="onnx", in_channels=3, output="probability"):
-    """An exported folder with random weights."""
-    folder.mkdir()
-    state, table = narrow.state(num_classes, in_channels), narrow.table()
-    content = onnx_bytes(state, table, num_classes, in_channels, sides=False)
-    shape = (None, in_channels, None, None)
-    content = finished(content, shape, numbers=output == "argmax")
-    if form == "onnx":
-        (folder / "model.onnx").write_bytes(content)
-    else:
-        openvino = pytest.importorskip("openvino")
-        openvino.save_model(
-            openvino.Core().read_model(content), folder / "model.xml", compress_to_fp16=False
-        )
-    description = Description(
-        format=form,
-        precision="fp32",
-        output=output,
-        shape=shape,
-        num_classes=num_classes,
-        classes=tuple(f'class "{number}"' for number in range(max(num_classes, 2))),
-        preprocess=described_preprocess(preprocess),
-        files={path.name: checksum(path) for path in sorted(folder.iterdir())},
-    )
-    write_description(folder, description)
-    return folder
-
-
 def picture(height, width, channels=3, seed=0):
     """A smooth, dim picture with a sharp square, so that each recipe gives another map."""
     rows, columns = np.mgrid[:height, :width].astype(np.float64)
@@ -108,11 +72,10 @@ def read_pgm(path):
     return np.frombuffer(pixels, np.uint8).reshape(height, width)
 
 
-def expected(folder, preprocess, image):
-    """Probabilities (K, H, W) of the same file in Python."""
+def expected(folder, image):
+    """Probabilities (K, H, W) of the same folder in Python."""
     pytest.importorskip("onnxruntime")
-    network = onnxruntime((folder / "model.onnx").read_bytes())
-    return preprocess.recipe.restore(network(preprocess(image)[None])[0], image.shape[:2])
+    return load_exported(folder, "onnxruntime").pipeline()(image)
 
 
 @pytest.mark.parametrize("recipe", ["paddleseg", "official"])
@@ -125,7 +88,7 @@ def test_maps_are_those_of_the_package(program, tmp_path, recipe, shape):
         program, folder, write_pnm(tmp_path / "in.ppm", image, "# 1 2 3\n"), tmp_path / "out.pgm"
     )
     assert (code, said) == (0, "")
-    ours = expected(folder, preprocess, image)[0] * 255
+    ours = expected(folder, image)[0] * 255
     theirs = read_pgm(tmp_path / "out.pgm")
     assert theirs.shape == shape
     assert np.abs(theirs - ours).max() <= 1.05  # of 255; half a level is lost in writing
@@ -150,7 +113,7 @@ def test_classes_grey_pictures_and_their_own_size(program, tmp_path):
     image = picture(50, 70, 1)
     source = write_pnm(tmp_path / "in.pgm", image)
     assert call(program, folder, source, tmp_path / "out.pgm") == (0, "")
-    ours, theirs = classes_of(expected(folder, preprocess, image)), read_pgm(tmp_path / "out.pgm")
+    ours, theirs = classes_of(expected(folder, image)), read_pgm(tmp_path / "out.pgm")
     assert len(np.unique(ours)) > 1
     assert np.mean(ours != theirs) < 0.002
 

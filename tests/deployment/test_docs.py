@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from paddleseg_u2net.images import write_image
+from paddleseg_u2net.inference import Preprocess
+from tests.deployment.folders import export
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
@@ -49,11 +53,19 @@ def test_configurations_and_pages_that_are_named_exist():
         assert (ROOT / path).is_file(), path
 
 
-def test_python_is_python():
-    blocks = [block for language, block in BLOCKS if language == "python"]
-    assert blocks
-    for block in blocks:
-        ast.parse(block)
+def test_python_runs(tmp_path, monkeypatch):
+    """In a folder with the pictures and the model that the lines name."""
+    pytest.importorskip("onnxruntime")
+    pictures = {"photo.jpg": (30, 40), "one.jpg": (20, 50), "another.png": (64, 33)}
+    for name, shape in pictures.items():
+        write_image(tmp_path / name, np.full((*shape, 3), 90, np.uint8))
+    export(tmp_path / "exported" / "int8", Preprocess((64, 48)))
+    monkeypatch.chdir(tmp_path)
+    for block in [block for language, block in BLOCKS if language == "python"]:
+        found = {}
+        exec(compile(block, "docs/deployment.md", "exec"), found)
+        assert found["predict"]("photo.jpg").shape == (30, 40)
+        assert [mask.shape for mask in found["masks"]] == [(20, 50), (64, 33)]
 
 
 def test_keys_of_the_description_are_all_explained():

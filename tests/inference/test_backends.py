@@ -187,11 +187,10 @@ def test_an_engine_that_stops_is_named():
 
 @pytest.fixture
 def installed(monkeypatch):
-    """What is installed, and what the processor has, as the test says."""
+    """What is installed, and whether Paddle finds a GPU, as the test says."""
 
-    def say(*packages, instructions=(), gpu=False):
+    def say(*packages, gpu=False):
         monkeypatch.setattr(choice, "_is_installed", lambda name: name in packages)
-        monkeypatch.setattr(choice, "_processor", lambda: frozenset(instructions))
         monkeypatch.setattr(choice, "_has_gpu", lambda: gpu)
 
     return say
@@ -207,6 +206,7 @@ EVERYTHING = ("paddle", "paddleseg", "onnx", "onnxruntime", "openvino", "ncnn")
         ("weights", ("paddle", "paddleseg", "onnx", "onnxruntime"), "onnxruntime"),
         ("weights", ("paddle", "paddleseg", "onnxruntime"), "paddle"),  # onnx makes its model
         ("weights", ("onnx", "openvino"), "openvino"),
+        ("weights", EVERYTHING, "ncnn"),
         ("onnx", EVERYTHING, "onnxruntime"),
         ("onnx", ("openvino",), "openvino"),
         ("openvino", EVERYTHING, "openvino"),
@@ -218,6 +218,14 @@ def test_auto_takes_the_fastest_that_is_there(installed, kind, packages, expecte
     found = choose("auto", "auto", kind)
     assert (found.backend, found.device) == (expected, "cpu")
     assert str(found).startswith(f"backend {expected} (auto: ")
+
+
+def test_fewer_bits_are_openvinos(installed):
+    installed(*EVERYTHING)
+    for precision in ("int8", "bf16"):
+        assert choose("auto", "auto", "onnx", precision).backend == "openvino"
+        assert precision in str(choose("auto", "auto", "onnx", precision))
+    assert choose("auto", "auto", "onnx", "fp16").backend == "onnxruntime"
 
 
 @pytest.mark.parametrize("kind", ["weights", "onnx", "openvino", "paddle"])

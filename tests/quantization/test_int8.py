@@ -80,9 +80,11 @@ def test_nothing_lowered_is_nothing_changed(network, observed):
 
 
 def test_kernels_in_bytes_are_those_asked_for(network, observed):
-    model = onnx.load_from_string(in_int8(network, ["stage2.rebnconv3", "stage1.rebnconv2"], observed))
-    bytes_ = {t.name for t in model.graph.initializer if t.data_type == onnx.TensorProto.INT8}
-    numbers = {name for name in bytes_ if name.endswith(".weight.bytes")}
+    model = onnx.load_from_string(
+        in_int8(network, ["stage2.rebnconv3", "stage1.rebnconv2"], observed)
+    )
+    stored = {t.name for t in model.graph.initializer if t.data_type == onnx.TensorProto.INT8}
+    numbers = {name for name in stored if name.endswith(".weight.bytes")}
     assert numbers == {
         "stage2.rebnconv3.conv_s1.weight.bytes",
         "stage1.rebnconv2.conv_s1.weight.bytes",

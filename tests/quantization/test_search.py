@@ -42,14 +42,11 @@ def test_a_network_that_stands_it_is_lowered_whole(images):
 def test_only_the_layers_that_collapse_are_kept(images):
     pair = ("stage2.rebnconv2d", "stage2.rebnconv1d")
     content = small.model(small.collapsing(*pair))
-    found = search(content, images, 0.02, report=lambda line: None)
-    assert found.steps[0].measured.increase > 0.02
-    kept = set(found.kept) - ALWAYS
-    assert pair[1] in kept
-    assert len(kept) <= 3
-    assert all(name.startswith("stage2.") for name in kept)
+    found = search(content, images, 0.003, report=lambda line: None)
+    assert found.steps[0].measured.increase > 0.01
+    assert set(found.kept) - ALWAYS == set(pair)
     measured = Guard(content, images).measure(found.content, few=False)
-    assert measured.increase == found.increase <= 0.02
+    assert measured.increase == found.increase <= 0.003
 
 
 def test_none_outside_is_given(images):
@@ -59,7 +56,7 @@ def test_none_outside_is_given(images):
 
 def test_the_same_images_give_the_same_file(images):
     content = small.model(small.collapsing("stage2.rebnconv2d", "stage2.rebnconv1d"))
-    first, again = (search(content, images, 0.02, report=lambda line: None) for _ in range(2))
+    first, again = (search(content, images, 0.003, report=lambda line: None) for _ in range(2))
     assert first.content == again.content
     assert first.steps == again.steps
 
@@ -142,13 +139,9 @@ def test_the_published_weights(shared):
     from paddleseg_u2net.weights.onnx_write import onnx_bytes
 
     preprocess = Preprocess(size=(320, 320), type="official")
-    content = onnx_bytes(
-        read_weights(shared / "weights/u2netp.pth"), TABLES["U2NetP"], sides=False
-    )
+    content = onnx_bytes(read_weights(shared / "weights/u2netp.pth"), TABLES["U2NetP"], sides=False)
     people = shared / "data/person_290"
-    calibration = Calibration.read(
-        people / "images", people / "masks", preprocess, limit=32
-    )
+    calibration = Calibration.read(people / "images", people / "masks", preprocess, limit=32)
     found = search(content, calibration, 0.001)
     assert found.share > 0.5
     ecssd = shared / "data/ecssd_300"
