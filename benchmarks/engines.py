@@ -74,16 +74,6 @@ def _engines(folders: List[Path], threads: Optional[int]) -> Dict[str, Engine]:
     return found
 
 
-def _of_weights(weights: Path, threads: Optional[int]) -> Dict[str, Engine]:
-    """The weights themselves on ncnn, for which nothing is exported."""
-    try:
-        opened = open_model(weights, backend="ncnn", threads=threads)
-    except ValueError as error:
-        print(f"left out: {weights.name} on ncnn: {error}")
-        return {}
-    return {f"{weights.name} on ncnn": Engine(opened.pipeline.network, "fp32")}
-
-
 def _print_times(
     engines: Dict[str, Engine], times: Dict[str, List[float]], multiply_adds: int, rates: Dict
 ) -> None:
@@ -105,7 +95,6 @@ def _time(arguments: argparse.Namespace, folders: List[Path], weights: Path) -> 
     content = exports.onnx_of(weights, arguments.model)
     rates = limits.measured(threads, rounds=arguments.rounds)
     engines = {RIVAL: _rival(content, size, threads), **_engines(folders, threads)}
-    engines.update(_of_weights(weights, threads))
     rng = np.random.default_rng(0)
     batch = rng.normal(size=(1, 3, size, size)).astype(np.float32)
     times = machine.in_turn(
@@ -130,16 +119,14 @@ def _scores(pipeline: Pipeline, images: List[Path], masks: Path) -> Dict[str, fl
     return {"MAE": float(mae.compute()), "S": float(structure.compute())}
 
 
-def _accuracy(
-    folders: List[Path], weights: Path, data: Path, number: int, threads: Optional[int]
-) -> None:
-    """MAE and S of each folder on the backend that ``auto`` takes, and of the weights, beside those
-    of the first, in float32.
+def _accuracy(folders: List[Path], data: Path, number: int, threads: Optional[int]) -> None:
+    """MAE and S of each folder on the backend that ``auto`` takes, beside those of the first, in
+    float32.
     """
     images = sorted((data / "images").glob("*.jpg"))[:number]
     first: Dict[str, float] = {}
     print(f"\n{len(images)} images of {data.name}")
-    for path in [*folders, weights]:
+    for path in folders:
         opened = open_model(path, threads=threads)
         found = _scores(opened.pipeline, images, data / "ground_truth_mask")
         first = first or found
@@ -193,9 +180,12 @@ def main() -> None:
     if arguments.only_times:
         return
     if arguments.accuracy:
-        _accuracy(folders, weights, arguments.data, arguments.accuracy, arguments.threads)
+        _accuracy(folders, arguments.data, arguments.accuracy, arguments.threads)
     _again_without([item for item in sys.argv[1:] if "--exported" not in sys.argv], folders)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f"Error: {error}")

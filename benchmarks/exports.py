@@ -24,11 +24,13 @@ _KINDS = (
     ("openvino", "bf16"),
     ("onnx", "int8"),
     ("openvino", "int8"),
+    ("ncnn", "fp32"),
     ("paddle", "fp32"),
 )
 _BACKENDS = {
     "onnx": ("onnxruntime", "openvino"),
     "openvino": ("openvino",),
+    "ncnn": ("ncnn",),
     "paddle": ("paddle-inference",),
 }
 

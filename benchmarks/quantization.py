@@ -104,7 +104,7 @@ def u2net():
     fp32 = onnx_bytes(state, table, sides=False)
     network = Network(fp32)
     observed = observe(network, [rng.normal(size=(1, 3, SIZE, SIZE)).astype(np.float32)])
-    low = [layer.name for layer in network.layers.values() if layer.rectified][1:]
+    low = [layer.name for layer in network.layers.values()][1:-1]
     return {"fp32": fp32, "int8": in_int8(network, low, observed)}
 
 

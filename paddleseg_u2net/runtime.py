@@ -16,7 +16,8 @@ def cores() -> int:
 
 
 def load_paddle(with_paddleseg: bool = True) -> None:
-    """Import paddle, and PaddleSeg unless told otherwise, with a thread for every core that this process may use.
+    """Import paddle with a thread for every core that this process may use, and PaddleSeg unless
+    told otherwise.
 
     Paddle uses one thread unless ``OMP_NUM_THREADS`` says otherwise, and prints a warning where it
     does; a value that the user has set is kept. Under ``paddle.distributed.launch`` the cores are

@@ -54,7 +54,8 @@ def run(argv: List[str]) -> int:
     load_paddle()
     from paddleseg_u2net.commands.arguments import set_device
     from paddleseg_u2net.engine import trained
-    from paddleseg_u2net.engine.export import Order, export, refuse_exported
+    from paddleseg_u2net.engine.export import export
+    from paddleseg_u2net.engine.export_order import Order, refuse_exported
     from paddleseg_u2net.engine.logs import logger, start_logging
 
     refuse_exported(arguments.model_path)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any, Iterable, Set
 
-from paddleseg_u2net.inference.backends import BackendError
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 _NOT_BF16 = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic:bf16"}
 
@@ -59,9 +58,4 @@ def openvino_module() -> Any:
     Raises:
         BackendError: it is not installed.
     """
-    try:
-        return importlib.import_module("openvino")
-    except ImportError as error:
-        raise BackendError(
-            "--format openvino: the package openvino is not installed: pip install openvino onnx"
-        ) from error
+    return engine_module("openvino", "openvino", "--format openvino")

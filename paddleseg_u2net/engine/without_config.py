@@ -10,8 +10,7 @@ import numpy as np
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.engine.logs import logger
 from paddleseg_u2net.engine.source import complete, read_source
-from paddleseg_u2net.inference.backends import ENGINES
-from paddleseg_u2net.inference.ncnn_network import ncnn_in_memory
+from paddleseg_u2net.inference.backends import ENGINES, ncnn_in_memory
 from paddleseg_u2net.inference.network import Network
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.weights import ZOO, fold_biases, format_of

@@ -9,12 +9,12 @@ from paddleseg_u2net.inference.backends import (
     AUTO,
     Choice,
     choose,
+    ncnn_network,
     onnxruntime,
     openvino,
     paddle_inference,
 )
 from paddleseg_u2net.inference.description import NAME, Description, ExportError, read_description
-from paddleseg_u2net.inference.ncnn_network import ncnn_network
 from paddleseg_u2net.inference.network import ANY, EngineNetwork, InputShape, LoadError
 from paddleseg_u2net.inference.predictor import Augment, Pipeline, Window
 

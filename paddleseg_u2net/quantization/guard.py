@@ -18,20 +18,24 @@ _ROUNDS = 5
 
 
 class Measured(NamedTuple):
-    """Mean absolute error on so many images, and by how much it is above that of float32."""
+    """Mean absolute error on so many images, by how much it is above that of float32, and the
+    mean absolute difference from the maps of float32.
+    """
 
     images: int
     error: float
     increase: float
+    difference: float
 
 
 class Guard:
     """Measures networks on the images of a calibration that check.
 
-    With masks the error is the metric MAE: the mean absolute error of maps in their image's size,
-    pixels of the mask from 0.5 upwards being the object. Without, it is the mean absolute
-    difference from the maps of float32, and all of it counts as increase. That is never below the
-    increase against a mask: |q - m| <= |q - f| + |f - m| at every pixel of maps q, f and a mask m.
+    The error is the metric MAE: the mean absolute error of maps in their image's size, pixels of
+    the mask from 0.5 upwards being the object. Without masks the object is where float32 sees it:
+    its map from 0.5 upwards, of more classes the most probable one. That estimates the increase;
+    a bound for every mask is the mean absolute difference from the maps of float32, for |q - m| <=
+    |q - f| + |f - m| at every pixel of maps q, f and a mask m.
 
     Args:
         model: the network in float32, an ONNX file whose output ``d0`` is probabilities.
@@ -51,11 +55,11 @@ class Guard:
                 f"masks are for a network of one class, this one has {classes}; leave them out: "
                 "its maps are compared with those of float32 then"
             )
-        self.errors = [self._error(number, found) for number, found in enumerate(self.expected)]
+        self.errors = [self._errors(number, found)[0] for number, found in enumerate(self.expected)]
 
     @property
     def error(self) -> float:
-        """That of float32 on all images; 0 without masks."""
+        """That of float32 on all images."""
         return float(np.mean(self.errors))
 
     def measure(self, content: bytes, few: bool) -> Measured:
@@ -64,26 +68,28 @@ class Guard:
         count = min(_FEW, total) if few else total
         chosen = [number * total // count for number in range(count)]
         run = session(content, [OUTPUT])
-        errors = [
-            self._error(number, run(self.calibration.checking[number].batch)[0][0])
+        found = [
+            self._errors(number, run(self.calibration.checking[number].batch)[0][0])
             for number in chosen
         ]
-        error = float(np.mean(errors))
-        return Measured(count, error, error - float(np.mean([self.errors[n] for n in chosen])))
+        error, difference = (float(np.mean(column)) for column in zip(*found))
+        before = float(np.mean([self.errors[number] for number in chosen]))
+        return Measured(count, error, error - before, difference)
 
-    def _error(self, number: int, probability: np.ndarray) -> float:
-        """Of one map (K, h, w)."""
+    def _errors(self, number: int, probability: np.ndarray) -> Tuple[float, float]:
+        """Of one map (K, h, w): the error and the difference from float32."""
         sample = self.calibration.checking[number]
         restore = self.calibration.preprocess.recipe.restore
         found = restore(probability, sample.shape)
+        expected = restore(self.expected[number], sample.shape)
+        difference = _mean_difference(found, expected)
         if sample.mask is None:
-            expected = restore(self.expected[number], sample.shape)
-            return float(np.abs(found - expected).mean(dtype=np.float64))
+            return _mean_difference(found, _object(expected)), difference
         counted = sample.mask != IGNORED
         if not counted.any():
-            return 0.0
+            return 0.0, difference
         picture = Picture(found[0], sample.mask == 1, counted)
-        return picture.statistics().mean_absolute_error
+        return picture.statistics().mean_absolute_error, difference
 
     def milliseconds(self, content: bytes) -> Tuple[float, float]:
         """The shortest time of float32 and of this network for one image, taken in turn."""
@@ -92,6 +98,18 @@ class Guard:
         times: List[List[float]] = [[_seconds(run, batch) for run in runs] for _ in range(_ROUNDS)]
         first, second = (1000 * min(column) for column in zip(*times))
         return first, second
+
+
+def _mean_difference(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).mean(dtype=np.float64))
+
+
+def _object(probability: np.ndarray) -> np.ndarray:
+    """0 and 1, float32 (K, H, W)."""
+    if len(probability) == 1:
+        return (probability >= 0.5).astype(np.float32)
+    classes = np.arange(len(probability))[:, None, None]
+    return (probability.argmax(0) == classes).astype(np.float32)
 
 
 def _seconds(run: Run, batch: np.ndarray) -> float:

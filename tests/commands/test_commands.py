@@ -270,3 +270,56 @@ def test_a_closed_reader_of_log_lines_is_no_traceback(tmp_path, drawn):
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 141
+
+
+def _validating(tmp_path, drawn):
+    """A configuration that validates what `exporting` exports."""
+    from tests.weights import narrow
+
+    path = tmp_path / "val.yaml"
+    path.write_text(
+        f"model: {{type: U2Net, stages: {json.dumps(narrow.table().as_dict())}}}\n"
+        "preprocess: {size: [32, 32]}\n"
+        f"val_dataset: {{type: PairDataset, dataset_root: {drawn}, val_path: val_list.txt}}\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
+def test_an_exported_model_is_scored_on_any_backend(drawn, tmp_path, capsys, upsampling):
+    pytest.importorskip("onnx")
+    from tests.inference import exporting
+
+    folder = exporting.onnx_folder(tmp_path / "model")
+    words = ["--model_path", str(folder), "--upsampling", upsampling, "--batch_size", "2"]
+    assert main("val", words) == 1
+    assert "knows no data sets" in capsys.readouterr().err
+    words += ["--config", str(_validating(tmp_path, drawn))]
+    scores = []
+    for backend in ("onnxruntime", "openvino"):
+        pytest.importorskip(backend)
+        more = ["--backend", backend, "--json", str(tmp_path / "s.json")]
+        assert main("val", [*words, *more]) == 0
+        printed = capsys.readouterr().out
+        assert f"backend {backend}" in printed
+        assert "was exported with preprocess paddleseg at 48x40" in printed
+        scores.append(json.loads((tmp_path / "s.json").read_text())["MAE"])
+    assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+    assert main("val", [*words, "--opts", "model.num_classes=2"]) == 1
+    assert "model.num_classes is 2, but the exported model" in capsys.readouterr().err
+
+
+def test_settings_of_an_exported_model_are_its_own(drawn, tmp_path, capsys):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from tests.inference import exporting
+
+    folder = exporting.onnx_folder(tmp_path / "model")
+    words = ["--model_path", str(folder), "--image_path", str(drawn / "images")]
+    words += ["--save_dir", str(tmp_path / "out"), "--pictures", "saliency"]
+    assert main("predict", [*words, "--opts", "preprocess.size=[64,64]"]) == 1
+    assert "is an exported model, whose settings are in" in capsys.readouterr().err
+    assert main("predict", [*words, "--backend", "paddle"]) == 1
+    assert "--backend paddle: it runs weights, not a model exported" in capsys.readouterr().err
+    assert main("predict", [*words, "--aug_pred", "--flip_horizontal"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["saliency"]

@@ -79,7 +79,7 @@ def test_keys_of_the_description_are_all_explained():
 
 
 def test_the_tables_of_formats_and_backends_are_complete():
-    from paddleseg_u2net.engine.export import OFFERED
+    from paddleseg_u2net.engine.export_order import OFFERED
     from paddleseg_u2net.inference.backends import BACKENDS
 
     for name, precisions in OFFERED.items():

@@ -17,10 +17,12 @@ from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.datasets.drawn import draw_dataset
 from paddleseg_u2net.engine import export as exporting
-from paddleseg_u2net.engine import export_check
-from paddleseg_u2net.engine.export import OFFERED, TOLERANCES, Order, export
+from paddleseg_u2net.engine import export_check, export_limits, export_notes, export_order
+from paddleseg_u2net.engine.export import export
 from paddleseg_u2net.engine.export_check import compare
+from paddleseg_u2net.engine.export_limits import TOLERANCES
 from paddleseg_u2net.engine.export_openvino import write_openvino
+from paddleseg_u2net.engine.export_order import OFFERED, Order
 from paddleseg_u2net.inference import BackendError, Preprocess
 from paddleseg_u2net.inference.description import NAME, ExportError, checksum, read_description
 from paddleseg_u2net.inference.exported import load_exported
@@ -232,14 +234,14 @@ def test_the_same_weights_give_the_same_files(weights, tmp_path):
 def test_names_of_classes(drawn, count):
     data = {"type": "PairDataset", "dataset_root": str(drawn), "val_path": "val_list.txt"}
     plain = ("background", "foreground") if count < 3 else ("class 0", "class 1", "class 2")
-    assert exporting.class_names(config_of(count)) == plain
-    assert exporting.class_names(config_of(count, val_dataset=data)) == plain
+    assert export_notes.class_names(config_of(count)) == plain
+    assert export_notes.class_names(config_of(count, val_dataset=data)) == plain
     named = ["nothing", *"ab"][: max(count, 2)]
     config = config_of(count, val_dataset={**data, "class_names": named})
-    assert exporting.class_names(config) == tuple(named)
+    assert export_notes.class_names(config) == tuple(named)
     config = config_of(count, val_dataset={"type": "PairDataset", "name": "ecssd"})
     expected = ("background", "salient object") if count < 3 else plain
-    assert exporting.class_names(config) == expected
+    assert export_notes.class_names(config) == expected
 
 
 # -- what is refused -----------------------------------------------------------------------------
@@ -283,10 +285,10 @@ def test_a_fixed_shape_becomes_the_size_of_preprocessing(caplog):
     caplog.set_level("INFO")
     for own in ((48, 64), None):
         config = config_of(size=own)
-        assert exporting._preprocess(config, (1, 3, 32, 40)).size == (40, 32)
+        assert export_order.preprocess_of_order(config, (1, 3, 32, 40)).size == (40, 32)
     assert "preprocess.size: 40x32 by --input_shape, instead of 48x64" in caplog.text
-    assert exporting._preprocess(config_of(), (1, 3, None, 40)).size == (40, 64)
-    assert exporting._preprocess(config_of(size=None), (1, 3, None, None)).size is None
+    assert export_order.preprocess_of_order(config_of(), (1, 3, None, 40)).size == (40, 64)
+    assert export_order.preprocess_of_order(config_of(size=None), (1, 3, None, None)).size is None
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
@@ -489,7 +491,7 @@ def test_pictures_are_no_noise():
 def test_a_precision_has_its_tolerance_or_its_search():
     for offered in OFFERED.values():
         for precision in offered:
-            assert (precision in TOLERANCES) != (precision in exporting.SEARCHED)
+            assert (precision in TOLERANCES) != (precision in export_order.SEARCHED)
 
 
 # -- lower precisions, which are searched for ----------------------------------------------------
@@ -562,11 +564,11 @@ def test_bf16_is_inside_the_tolerance(weights, target, pictures):
 def test_layers_that_stay_in_float_are_seen_to_do_so(weights, target, note):
     made = export(weights, config_of(), Order(target))
     kept = replace(made, precision="bf16", guard={"kept": ["side1"]})
-    exporting._refuse_unmeasured(replace(kept, guard={"kept": []}), note, target)
-    exporting._refuse_unmeasured(kept, "", target)
+    export_limits.refuse_unmeasured(replace(kept, guard={"kept": []}), note, target)
+    export_limits.refuse_unmeasured(kept, "", target)
     if note:
         with pytest.raises(ExportError, match="not written: 1 layers have to stay in float32"):
-            exporting._refuse_unmeasured(kept, note, target)
+            export_limits.refuse_unmeasured(kept, note, target)
 
 
 def test_openvino_reads_which_layers_stay_in_float(tmp_path):

@@ -4,6 +4,8 @@ is chosen among them, and never another than was asked for.
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +23,7 @@ from paddleseg_u2net.inference.backends import (
     eager,
     openvino,
 )
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.inference.network import EngineNetwork
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.weights import fold_biases, write_weights
@@ -343,3 +346,20 @@ def test_pictures_of_the_command_are_those_of_paddle(name, tmp_path):
         for backend in ("paddle", name)
     )
     assert ours.std() > 1 and np.abs(ours - theirs).max() <= 1
+
+
+def test_openvino_tells_nobody_of_its_start():
+    pytest.importorskip("openvino_telemetry")
+    code = (
+        "import sys; from paddleseg_u2net.inference.backends.engine_module import engine_module; "
+        "engine_module('openvino', 'openvino').Core(); "
+        "assert 'openvino_telemetry' not in sys.modules, sys.modules['openvino_telemetry']"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_environment_stays_as_it_was(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    before = dict(os.environ), sys.modules.get("openvino_telemetry", "absent")
+    engine_module("json", "ncnn")
+    assert (dict(os.environ), sys.modules.get("openvino_telemetry", "absent")) == before

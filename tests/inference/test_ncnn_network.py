@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from paddleseg_u2net.inference.ncnn_network import ncnn_in_memory, ncnn_network
+from paddleseg_u2net.inference.backends.ncnn_network import ncnn_in_memory, ncnn_network
 from paddleseg_u2net.inference.network import BackendError
 from paddleseg_u2net.weights.ncnn_write import ncnn_files
 from tests.weights import narrow
@@ -35,7 +35,7 @@ def test_the_number_of_threads_changes_no_bit():
 
 def test_missing_ncnn_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ncnn", None)
-    with pytest.raises(BackendError, match="pip install ncnn"):
+    with pytest.raises(BackendError, match="paddleseg_u2net.ncnn."):
         ncnn_in_memory("", b"")
 
 

@@ -172,7 +172,27 @@ def test_heavy_items_are_begun_as_far_as_the_limit_goes():
     assert 60 < steps.most_weight <= 100
 
 
-def test_the_limit_may_be_reached_again_and_again():
+def writing_at_once(monkeypatch, steps, ended=None):
+    """Let items be written where they are computed, so that each is told before the next one."""
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, step, *what):
+            if step != steps.write:
+                return super().submit(step, *what)
+            written = Future()
+            written.set_result(step(*what))
+            return written
+
+        def shutdown(self, wait, cancel_futures):
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            if ended is not None:
+                ended.set()
+            super().shutdown(wait=wait)
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Pool)
+
+
+def test_the_limit_may_be_reached_again_and_again(monkeypatch):
     class Steps(Counted):
         def compute(self, item):
             if item < 39:
@@ -180,6 +200,7 @@ def test_the_limit_may_be_reached_again_and_again():
             return super().compute(item)
 
     steps = Steps(dict.fromkeys(range(40), 50))
+    writing_at_once(monkeypatch, steps)
     assert len(ends(overlapped(range(40), steps, 100, 2))) == 40
     assert steps.most_weight == 100
 
@@ -248,27 +269,14 @@ def test_no_step_begins_after_an_early_end():
 def test_what_waits_for_a_thread_is_not_begun_any_more(monkeypatch):
     ended = threading.Event()
 
-    class Pool(ThreadPoolExecutor):
-        def submit(self, step, *what):
-            if step != steps.write:
-                return super().submit(step, *what)
-            written = Future()  # at once, so that the first outcome comes before the second item
-            written.set_result(step(*what))
-            return written
-
-        def shutdown(self, wait, cancel_futures):
-            super().shutdown(wait=False, cancel_futures=cancel_futures)
-            ended.set()
-            super().shutdown(wait=wait)
-
     class Steps(Recorder):
         def read(self, item):
             super().read(item)
             assert item != 1 or ended.wait(SOON)
+            return item
 
-    monkeypatch.setattr(module, "ThreadPoolExecutor", Pool)
     steps = Steps()
-    steps.write = lambda item, computed: None
+    writing_at_once(monkeypatch, steps, ended)
     with closing(overlapped(range(100), steps, 100, 1)) as outcomes:
         assert next(outcomes) == (0, None)
         steps.wait_for("read", 1)

@@ -291,7 +291,7 @@ def test_an_image_that_cannot_be_read_is_reported_and_the_rest_done(tmp_path):
     assert failures == told
     assert all(isinstance(failure, Failure) for failure in failures)
     assert [failure.image.name for failure in failures] == ["b.png", "gone.png"]
-    assert "b.png" in failures[0].reason and "gone.png" in failures[1].reason
+    assert all(failure.reason.count(str(failure.image)) == 1 for failure in failures)
     for kind in PICTURES:
         assert sorted(p.name for p in (out / kind).iterdir()) == ["a.png", "c.png"]
 

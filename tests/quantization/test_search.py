@@ -12,7 +12,7 @@ from tests.quantization import small
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-ALWAYS = {"stage1.rebnconvin", "side1", "side2", "side3", "side4", "side5", "side6", "outconv"}
+ALWAYS = {"stage1.rebnconvin", "outconv"}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def test_a_network_that_stands_it_is_lowered_whole(images):
     found = search(small.model(), images, 0.05, report=lines.append)
     assert set(found.kept) == ALWAYS
     assert found.increase <= 0.05 and found.share > 0.9
-    assert (found.against, found.images, found.error) == ("fp32", 10, 0)
+    assert (found.against, found.images) == ("fp32", 10)
+    assert found.error > 0 and abs(found.increase) <= found.difference < 0.02
     assert len(found.steps) == 2
     assert "all layers" in lines[0] and "inside 0.05" in lines[0]
     assert "ms" in lines[-1]
@@ -42,11 +43,11 @@ def test_a_network_that_stands_it_is_lowered_whole(images):
 def test_only_the_layers_that_collapse_are_kept(images):
     pair = ("stage2.rebnconv2d", "stage2.rebnconv1d")
     content = small.model(small.collapsing(*pair))
-    found = search(content, images, 0.003, report=lambda line: None)
-    assert found.steps[0].measured.increase > 0.01
+    found = search(content, images, 0.002, report=lambda line: None)
+    assert found.steps[0].measured.difference > 0.01
     assert set(found.kept) - ALWAYS == set(pair)
     measured = Guard(content, images).measure(found.content, few=False)
-    assert measured.increase == found.increase <= 0.003
+    assert measured.increase == found.increase <= 0.002
 
 
 def test_none_outside_is_given(images):
@@ -56,7 +57,7 @@ def test_none_outside_is_given(images):
 
 def test_the_same_images_give_the_same_file(images):
     content = small.model(small.collapsing("stage2.rebnconv2d", "stage2.rebnconv1d"))
-    first, again = (search(content, images, 0.003, report=lambda line: None) for _ in range(2))
+    first, again = (search(content, images, 0.002, report=lambda line: None) for _ in range(2))
     assert first.content == again.content
     assert first.steps == again.steps
 
@@ -64,9 +65,11 @@ def test_the_same_images_give_the_same_file(images):
 def test_the_difference_is_never_below_the_increase(images, masked):
     content = small.model()
     lowered = search(content, images, 0.05, report=lambda line: None).content
-    difference = Guard(content, images).measure(lowered, few=False).increase
-    increase = Guard(content, masked).measure(lowered, few=False).increase
-    assert abs(increase) <= difference + 1e-9
+    found = [Guard(content, kind).measure(lowered, few=False) for kind in (images, masked)]
+    for measured in found:
+        assert abs(measured.increase) <= measured.difference + 1e-9
+    # The masks do not matter for it: these are the same pictures.
+    assert found[0].difference == found[1].difference
 
 
 def test_with_masks_it_is_the_metric(masked):
@@ -97,15 +100,15 @@ def test_bf16_is_emulated(images):
     found = search(small.model(), images, 0.02, "bf16", report=lambda line: None)
     assert found.content == small.model()
     assert found.milliseconds is None
-    assert found.kept == () and 0 < found.increase <= 0.02
+    assert found.kept == () and 0 < found.difference <= 0.002
 
 
 def test_bf16_keeps_what_it_must(images):
     content = small.model(small.collapsing("stage2.rebnconv2d", "stage2.rebnconv1d"))
-    found = search(content, images, 0.002, "bf16", report=lambda line: None)
+    found = search(content, images, 0.001, "bf16", report=lambda line: None)
     assert "stage2.rebnconv1d" in found.kept
     assert "stage2.rebnconv1d.conv_s1" in found.float_nodes
-    assert found.increase <= 0.002 < found.steps[0].measured.increase
+    assert found.increase <= 0.001 < found.steps[0].measured.increase
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherw
 import paddle
 
 from paddleseg_u2net.architecture import build
-from paddleseg_u2net.inference.ncnn_network import ncnn_in_memory
+from paddleseg_u2net.inference.backends.ncnn_network import ncnn_in_memory
 from paddleseg_u2net.weights.ncnn_write import ncnn_files
 from tests.oracles.program_literal import run
 from tests.weights import narrow

@@ -2,6 +2,7 @@
 
 from paddleseg_u2net.inference.backends.choice import AUTO, BACKENDS, Choice, choose
 from paddleseg_u2net.inference.backends.eager import eager
+from paddleseg_u2net.inference.backends.ncnn_network import ncnn_in_memory, ncnn_network
 from paddleseg_u2net.inference.backends.onnx_runtime import onnxruntime
 from paddleseg_u2net.inference.backends.open_vino import openvino
 from paddleseg_u2net.inference.backends.paddle_inference import paddle_inference
@@ -18,6 +19,8 @@ __all__ = [
     "Choice",
     "choose",
     "eager",
+    "ncnn_in_memory",
+    "ncnn_network",
     "onnxruntime",
     "openvino",
     "paddle_inference",

@@ -4,14 +4,14 @@ convolution; the fastest of all where the processor has no instructions for 8 or
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 
 from paddleseg_u2net.files import write_bytes
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.inference.network import (
     ANY,
     BackendError,
@@ -44,7 +44,7 @@ def ncnn_network(
         BackendError: ncnn is not installed.
         LoadError: it does not take the model.
     """
-    ncnn = _module()
+    ncnn = engine_module("ncnn", "ncnn")
     net = ncnn.Net()
     net.opt.num_threads = threads or cores()
     # On ARM it would compute in half precision otherwise, which moves maps by whole levels.
@@ -76,18 +76,8 @@ def ncnn_in_memory(
     param: str, weights: bytes, gives: str = "logits", threads: Optional[int] = None
 ) -> EngineNetwork:
     """As `ncnn_network`, of weights that are in no file."""
-    _module()  # before anything is written
+    engine_module("ncnn", "ncnn")  # before anything is written
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.bin"
         write_bytes(path, weights)  # ncnn's Python interface reads weights from files only
         return ncnn_network(param, path, gives, threads)
-
-
-def _module() -> Any:
-    try:
-        return importlib.import_module("ncnn")
-    except ImportError as error:
-        raise BackendError(
-            f"--backend ncnn: it cannot be imported ({error}): pip install ncnn; "
-            "--backend auto takes what is installed"
-        ) from error

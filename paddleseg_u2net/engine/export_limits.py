@@ -1,0 +1,60 @@
+"""How far exported files may be from the model that they were made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Mapping
+
+from paddleseg_u2net.engine.export_check import Compared
+from paddleseg_u2net.engine.journal import logger
+from paddleseg_u2net.inference.description import Description, ExportError
+
+# Differences of probabilities, the largest and the mean one. In float32 they come from sums in
+# another order: 7e-5 and 3e-7 on the published U2NetP. Weights rounded to float16 make 0.17 and
+# 1.2e-3 (26 pictures; its weights with the bits drawn that the published file has lost).
+TOLERANCES = {"fp32": (1e-3, 1e-4), "fp16": (0.5, 5e-3)}
+
+
+_AGAIN = {
+    "fp32": "this is a defect of the program or of the disk: try again, and report it",
+    "fp16": "take --precision fp32",
+}
+
+
+def refuse_unmeasured(made: Description, note: str, target: Path) -> None:
+    """Raise ExportError if nobody saw that layers which must stay in float32 do."""
+    kept = len(made.guard.get("kept", ()))
+    if made.precision == "bf16" and kept and note:
+        raise ExportError(
+            f"{target}: not written: {kept} layers have to stay in float32, and whether the engine "
+            "keeps them there shows on a processor with bfloat16 only, which this one is not; "
+            "export there, allow a larger --max_mae_increase, or take --precision int8"
+        )
+
+
+def refuse_increase(guard: Mapping[str, Any], backend: str, target: Path) -> None:
+    """Raise ExportError if the files are off by more than was allowed in the search."""
+    if "written" not in guard:
+        return
+    logger.info(
+        f"Run by {backend} on the images that the search was measured by: "
+        f"{guard['written']:+.5f} against {guard['against']}, allowed is {guard['tolerance']:g}"
+    )
+    if not guard["written"] <= guard["tolerance"]:
+        raise ExportError(
+            f"{target}: not written: run by {backend}, maps are off by {guard['written']:+.5f}, "
+            f"more than the {guard['tolerance']:g} of --max_mae_increase, though the search "
+            f"measured {guard['increase']:+.5f}; allow more, or take --precision fp32"
+        )
+
+
+def refuse_differences(found: Compared, precision: str, target: Path) -> None:
+    """Raise ExportError unless the differences are those of the precision."""
+    limits = TOLERANCES.get(precision)
+    # NaN is no agreement
+    if limits and not (found.largest <= limits[0] and found.mean <= limits[1]):
+        raise ExportError(
+            f"{target}: not written: its probabilities differ from the model's by "
+            f"{found.largest:.3g} at most and {found.mean:.3g} on average, {precision} accounts "
+            f"for {limits[0]:g} and {limits[1]:g}; {_AGAIN[precision]}"
+        )
