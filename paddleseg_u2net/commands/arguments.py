@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import List, Optional
+import contextlib
+from typing import Iterator, List, Optional
 
 from paddleseg_u2net.engine.device import set_device
 from paddleseg_u2net.inference import UPSAMPLINGS, Augment, Window
@@ -13,10 +14,22 @@ __all__ = [
     "add_inference",
     "augment_of",
     "inference_opts",
+    "named",
     "parser",
     "set_device",
     "window_of",
 ]
+
+
+@contextlib.contextmanager
+def named(flag: str) -> Iterator[None]:
+    """Let errors about a model's path begin with the flag that it was given by."""
+    from paddleseg_u2net.engine.opened import ModelPathError
+
+    try:
+        yield
+    except ModelPathError as error:
+        raise ModelPathError(f"{flag} {error}") from error
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:

@@ -52,7 +52,7 @@ def run(argv: List[str]) -> int:
     """Export; 0 if the folder is there and gives what the model gives."""
     arguments = _arguments(argv)
     load_paddle()
-    from paddleseg_u2net.commands.arguments import set_device
+    from paddleseg_u2net.commands.arguments import named, set_device
     from paddleseg_u2net.engine import trained
     from paddleseg_u2net.engine.export import export
     from paddleseg_u2net.engine.export_order import Order, refuse_exported
@@ -71,7 +71,8 @@ def run(argv: List[str]) -> int:
     )
     set_device("cpu")  # a GPU rounds to TF32, and its maps are not what is compared with
     start_logging()
-    weights = trained.find(arguments.model_path)
+    with named("--model_path"):
+        weights = trained.find(arguments.model_path)
     config = trained.config_of(weights, arguments.config, arguments.opts)
     if warning := trained.published_otherwise(str(weights), config):
         logger.warning(warning)

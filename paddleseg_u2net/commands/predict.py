@@ -10,6 +10,7 @@ from paddleseg_u2net.commands.arguments import (
     add_inference,
     augment_of,
     inference_opts,
+    named,
     parser,
     window_of,
 )
@@ -42,18 +43,19 @@ def run(argv: List[str]) -> int:
 
     start_logging()
     jobs = collect(Path(arguments.image_path))
-    opened = open_model(
-        arguments.model_path,
-        arguments.config,
-        arguments.opts,
-        inference_opts(arguments),
-        arguments.backend,
-        arguments.device,
-        arguments.threads,
-        augment_of(arguments),
-        window_of(arguments),
-        arguments.upsampling,
-    )
+    with named("--model_path"):
+        opened = open_model(
+            arguments.model_path,
+            arguments.config,
+            arguments.opts,
+            inference_opts(arguments),
+            arguments.backend,
+            arguments.device,
+            arguments.threads,
+            augment_of(arguments),
+            window_of(arguments),
+            arguments.upsampling,
+        )
     logger.info(f"Predicting {len(jobs)} images with {opened.source}")
     save_dir = Path(arguments.save_dir)
     failures = predict_files(

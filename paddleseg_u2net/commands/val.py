@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Dict, List
 
-from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
+from paddleseg_u2net.commands.arguments import add_inference, inference_opts, named, parser
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import Conventions
 from paddleseg_u2net.runtime import cores, load_paddle
@@ -50,15 +50,16 @@ def run(argv: List[str]) -> int:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
         opts.append(f"conventions.preset={arguments.preset}")
-    source, config, pipeline = trained.load(
-        arguments.model_path,
-        arguments.config,
-        opts,
-        arguments.backend,
-        arguments.device,
-        arguments.threads or max(1, cores() // ranks.size),
-        arguments.upsampling,
-    )
+    with named("--model_path"):
+        source, config, pipeline = trained.load(
+            arguments.model_path,
+            arguments.config,
+            opts,
+            arguments.backend,
+            arguments.device,
+            arguments.threads or max(1, cores() // ranks.size),
+            arguments.upsampling,
+        )
     dataset = config.dataset("val")
     logger.info(f"Validating {source}; {dataset.describe()}")
     batch_size = arguments.batch_size or config.test_batch_size()

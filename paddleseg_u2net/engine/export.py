@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Optional
 
 from paddleseg_u2net.architecture import build
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.engine.export_check import compare, increase
+from paddleseg_u2net.engine.export_check import compare
 from paddleseg_u2net.engine.export_limits import (
     refuse_differences,
     refuse_increase,
@@ -43,7 +43,7 @@ from paddleseg_u2net.inference.description import (
 )
 from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.quantization.calibration import Calibration
-from paddleseg_u2net.quantization.search import search
+from paddleseg_u2net.quantization.search import Found, search
 from paddleseg_u2net.weights import load_weights
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.ncnn_write import ncnn_files
@@ -91,12 +91,12 @@ def export(weights: Path, config: Config, order: Order) -> Description:
             source={"file": weights.name, "sha256": checksum(weights)},
             versions=versions(order.format),
         )
-        made = replace(made, guard=_write(folder, state, config, order, made, calibration))
+        found = _write(folder, state, config, order, made, calibration)
+        made = replace(made, guard=described_guard(found, order) if found else {})
         files = {path.name: checksum(path) for path in sorted(folder.iterdir())}
         made = replace(made, files=files)
         write_description(folder, made)
-        compared, guard = _checked(folder, model, made, calibration, order.save_dir)
-        made = replace(made, compared=compared, guard=guard)
+        made = _checked(folder, model, made, found, order)
         write_description(folder, made)
     return made
 
@@ -124,78 +124,62 @@ def _write(
     order: Order,
     made: Description,
     calibration: Optional[Calibration],
-) -> Mapping[str, Any]:
-    """Write the model's files; what a search for a lower precision measured."""
+) -> Optional[Found]:
+    """Write the model's files; what a search for a lower precision found."""
     where = f"--format {order.format}"
+    what = (state, config.stages, config.num_classes, config.in_channels)
     if order.format == "paddle":
-        program = build(config.stages, config.num_classes, config.in_channels)
+        program = build(*what[1:])
         weights = folded_weights(state, program, where)
         write_paddle(folder, weights, program, order.output, made.shape)
-        return {}
+        return None
     if order.format == "ncnn":
-        classes, channels = config.num_classes, config.in_channels
-        files = ncnn_files(state, config.stages, classes, channels, source=where)
+        files = ncnn_files(*what, source=where)
         (folder / "model.param").write_text(files.param, encoding="utf-8")
         (folder / "model.bin").write_bytes(files.weights)
-        return {}
-    content = onnx_bytes(
-        state,
-        config.stages,
-        config.num_classes,
-        config.in_channels,
-        sides=False,
-        source=where,
-    )
-    in_float: Tuple[str, ...] = ()
+        return None
+    content = onnx_bytes(*what, sides=False, source=where)
+    found = None
     if calibration is not None:
         found = search(content, calibration, order.max_mae_increase, order.precision, logger.info)
-        content, in_float = found.content, found.float_nodes
-        guard = described_guard(found, order)
-    else:
-        guard = {}
-    content = finished(
-        content,
-        made.shape,
-        order.output == "argmax",
-        order.format == "onnx" and order.precision == "fp16",
-        notes(made),
-    )
-    if order.format == "onnx":
+        content = found.content
+    half = order.precision == "fp16"
+    argmax, is_onnx = order.output == "argmax", order.format == "onnx"
+    content = finished(content, made.shape, argmax, half and is_onnx, notes(made))
+    if is_onnx:
         (folder / "model.onnx").write_bytes(content)
     else:
-        half = order.precision == "fp16"
-        write_openvino(folder, content, half, in_float if order.precision == "bf16" else ())
-    return guard
+        in_float = found.float_nodes if found and order.precision == "bf16" else ()
+        write_openvino(folder, content, half, in_float)
+    return found
 
 
 def _checked(
-    folder: Path,
-    model: Any,
-    made: Description,
-    calibration: Optional[Calibration],
-    target: Path,
-) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    folder: Path, model: Any, made: Description, found: Optional[Found], order: Order
+) -> Description:
     """Read the files again, run them beside the model and log how far they are from it.
 
     Returns:
-        What the description says of it: ``compared`` and ``guard``.
+        The description with what was measured.
 
     Raises:
         ExportError: further than is due to the precision or is allowed; or they cannot be read or
             run.
     """
-    network = eager(model)
+    target, guard, measured = order.save_dir, dict(made.guard), None
     try:
         exported = load_exported(folder, AUTO, device="cpu")
-        found = compare(network, exported.network, made.make_preprocess(), made.shape)
-        guard = dict(made.guard)
-        if calibration is not None and made.output != "argmax":
-            guard["written"] = increase(network, exported.network, calibration)
+        compared = compare(eager(model), exported.network, made.make_preprocess(), made.shape)
+        if found is not None and made.output != "argmax":
+            measured = found.guard.measured(exported.network)
     except (ExportError, BackendError) as error:
         text = str(error).replace(str(folder), str(target))
         raise ExportError(f"not written, because it does not run: {text}") from error
-    logger.info(f"Read again and run by {exported.backend}, beside the model: {found}")
-    refuse_differences(found, made.precision, target)
+    backend = exported.backend
+    logger.info(f"Read again and run by {backend}, beside the model: {compared}")
+    refuse_differences(compared, made.precision, target)
     refuse_unmeasured(made, getattr(exported.network, "note", ""), target)
-    refuse_increase(guard, exported.backend, target)
-    return {**found.described(), "backend": exported.backend}, guard
+    if found is not None and measured is not None:
+        refuse_increase(found, measured, order.max_mae_increase, backend, target)
+        guard.update(written=measured.increase, written_difference=measured.difference)
+    return replace(made, compared={**compared.described(), "backend": backend}, guard=guard)

@@ -11,7 +11,6 @@ from paddleseg_u2net.inference.description import Shape
 from paddleseg_u2net.inference.network import Network, gives_of
 from paddleseg_u2net.inference.predictor import activate
 from paddleseg_u2net.inference.preprocess import Preprocess
-from paddleseg_u2net.quantization.calibration import Calibration
 
 # Of a picture, as cameras have them; the preprocessing brings it to the network's size.
 _PICTURE = (192, 256)
@@ -80,28 +79,6 @@ def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Sh
     others = [other for _, other in found if other is not None]
     share = sum(others) / pixels if others else None
     return Compared(sum(size[0] for size in sizes), tuple(sizes), largest, mean, share)
-
-
-def increase(model: Network, exported: Network, calibration: Calibration) -> float:
-    """By how much the mean absolute error of maps grows, on the images that a search is checked by.
-
-    Against their masks; without masks it is the mean absolute difference from the model's maps.
-
-    Args:
-        model: gives logits. exported: gives probabilities.
-    """
-    grown = []
-    for sample in calibration.checking:
-        restore = calibration.preprocess.recipe.restore
-        before = restore(activate(model(sample.batch))[0], sample.shape)
-        after = restore(exported(sample.batch)[0], sample.shape)
-        if sample.mask is None:
-            grown.append(float(np.abs(after - before).mean()))
-            continue
-        counts = sample.mask <= 1
-        off = np.abs(after[0] - sample.mask) - np.abs(before[0] - sample.mask)
-        grown.append(float(off[counts].mean()) if counts.any() else 0.0)
-    return float(np.mean(grown))
 
 
 def _differences(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Mapping
 
 from paddleseg_u2net.engine.export_check import Compared
 from paddleseg_u2net.engine.journal import logger
 from paddleseg_u2net.inference.description import Description, ExportError
+from paddleseg_u2net.quantization.guard import Measured
+from paddleseg_u2net.quantization.search import Found
 
 # Differences of probabilities, the largest and the mean one. In float32 they come from sums in
 # another order: 7e-5 and 3e-7 on the published U2NetP. Weights rounded to float16 make 0.17 and
@@ -32,19 +33,21 @@ def refuse_unmeasured(made: Description, note: str, target: Path) -> None:
         )
 
 
-def refuse_increase(guard: Mapping[str, Any], backend: str, target: Path) -> None:
-    """Raise ExportError if the files are off by more than was allowed in the search."""
-    if "written" not in guard:
-        return
+def refuse_increase(
+    found: Found, measured: Measured, tolerance: float, backend: str, target: Path
+) -> None:
+    """Raise ExportError if the written files are off by more than was allowed in the search."""
     logger.info(
-        f"Run by {backend} on the images that the search was measured by: "
-        f"{guard['written']:+.5f} against {guard['against']}, allowed is {guard['tolerance']:g}"
+        f"Run by {backend} on the {measured.images} images that the search was checked by: "
+        f"MAE {measured.increase:+.5f} against {found.against}, allowed is {tolerance:g}; "
+        f"difference from fp32 {measured.difference:.5f}"
     )
-    if not guard["written"] <= guard["tolerance"]:
+    if not found.guard.inside(measured, tolerance):
         raise ExportError(
-            f"{target}: not written: run by {backend}, maps are off by {guard['written']:+.5f}, "
-            f"more than the {guard['tolerance']:g} of --max_mae_increase, though the search "
-            f"measured {guard['increase']:+.5f}; allow more, or take --precision fp32"
+            f"{target}: not written: run by {backend}, maps are off by {measured.increase:+.5f} "
+            f"and differ from fp32 by {measured.difference:.5f}, more than --max_mae_increase "
+            f"{tolerance:g} allows, though the search measured {found.increase:+.5f} and "
+            f"{found.difference:.5f}; allow more, or take --precision fp32"
         )
 
 

@@ -63,6 +63,7 @@ def described_guard(found: Found, order: Order) -> Dict[str, Any]:
     return {
         "tolerance": order.max_mae_increase,
         "increase": found.increase,
+        "difference": found.difference,
         "against": found.against,
         "error": found.error,
         "images": found.images,

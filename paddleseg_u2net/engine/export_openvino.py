@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any, Iterable, Set
+from typing import Any, Iterable
 
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-
-_NOT_BF16 = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic:bf16"}
+from paddleseg_u2net.quantization.marks import mark_precise
 
 
 def write_openvino(
@@ -33,23 +31,10 @@ def write_openvino(
         openvino.save_model(model, str(path), compress_to_fp16=half)
     except RuntimeError as error:
         raise OSError(f"{path}: OpenVINO cannot write it ({error}); is the disk full?") from error
-    names = set(in_float)
-    if names:
-        _keep_in_float(path, names)
-
-
-def _keep_in_float(path: Path, names: Set[str]) -> None:
-    """Mark layers as OpenVINO marks those that lose too much in bfloat16."""
-    tree = ElementTree.parse(path)
-    for layer in tree.iter("layer"):
-        # A convolution and its bias are two layers there.
-        name = layer.get("name", "").partition("/")[0]
-        if name in names and layer.get("type") != "Const":
-            notes = layer.find("rt_info")
-            if notes is None:
-                notes = ElementTree.SubElement(layer, "rt_info")
-            ElementTree.SubElement(notes, "attribute", _NOT_BF16)
-    tree.write(path, encoding="utf-8", xml_declaration=True)
+    nodes = list(in_float)
+    if nodes:
+        text = mark_precise(path.read_text(encoding="utf-8"), nodes)
+        path.write_text(text, encoding="utf-8")
 
 
 def openvino_module() -> Any:

@@ -74,7 +74,7 @@ def _newest(output: Path) -> Path:
     found = list(output.glob("**/best_model/model.pdparams"))
     if not found:
         raise ModelPathError(
-            f"--model_path: none given, and no best_model lies below {output}. Name published "
+            f"(none given): no best_model lies below {output}. Name published "
             "weights (--model_path u2netp), train with `python tools/train.py --config "
             "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
         )

@@ -21,10 +21,6 @@ from paddleseg_u2net.quantization.observe import observe
 TOLERANCE = 0.001
 PRECISIONS = ("int8", "bf16")
 
-# Without masks the increase is an estimate, in which what moves maps to and fro cancels out. So
-# their difference may not be more than so many times the tolerance, either.
-LOOSE = 5
-
 _LOSS_IMAGES = 4
 # Of all multiply-adds: what a border between two precisions costs beside those of the layer.
 _BORDER = 0.01
@@ -59,6 +55,7 @@ class Found:
             any mask exceeds.
         against: "masks" or "fp32".
         share: of the multiply-adds that are in the lower precision, in [0, 1].
+        guard: what measured it, for whoever writes it in another format.
         milliseconds: of float32 and of this network with ONNX Runtime on this machine; None where
             the precision was emulated.
     """
@@ -74,6 +71,7 @@ class Found:
     difference: float
     against: str
     share: float
+    guard: Guard = field(repr=False)
     milliseconds: Optional[Tuple[float, float]]
 
 
@@ -156,9 +154,7 @@ class _Search:
 
     def _inside(self, kept: FrozenSet[str], few: bool) -> bool:
         measured = self.guard.measure(self._lowered(kept), few)
-        inside = measured.increase <= self.tolerance and (
-            self.calibration.has_masks or measured.difference <= LOOSE * self.tolerance
-        )
+        inside = self.guard.inside(measured, self.tolerance)
         self.steps.append(Step(self._in_order(kept), measured))
         self.report(
             f"{self.precision}, {_but(self._in_order(kept))}: "
@@ -206,8 +202,9 @@ class _Search:
         raise QuantizationError(
             f"no network in {self.precision} is within {self.tolerance:g}: the nearest, with "
             f"{len(best.kept)} of {len(order)} layers in fp32, is off by "
-            f"{best.measured.increase:+.5f}, its maps by {best.measured.difference:.5f}; allow a larger increase, give calibration images like "
-            "those that the network is for, with masks if there are any, or export in fp32"
+            f"{best.measured.increase:+.5f}, its maps by {best.measured.difference:.5f}; allow a "
+            "larger increase, give calibration images like those that the network is for, with "
+            "masks if there are any, or export in fp32"
         )
 
     def _lower_again(self, kept: FrozenSet[str]) -> FrozenSet[str]:
@@ -243,6 +240,7 @@ class _Search:
             difference=measured.difference,
             against="masks" if self.calibration.has_masks else "fp32",
             share=sum(self.costs[name] for name in low) / sum(self.costs.values()),
+            guard=self.guard,
             milliseconds=times,
         )
         self.report(_summary(found))

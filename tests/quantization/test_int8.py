@@ -106,39 +106,55 @@ def test_kernels_in_whole_numbers_are_what_the_engine_computes(network, observed
         assert np.abs(exact(batch)[0] - fast(batch)[0]).mean() < 0.01
 
 
-def test_the_largest_sums_do_not_overflow():
-    """All inputs 255 and all kernels 64: pairs of products are just below 2**15."""
+def two_layers(kernel):
+    """Layers ``first``, which sums the channels into 32, and ``second`` with this kernel."""
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
-    kernel = np.full((8, 32, 3, 3), 1, np.float32)
     arrays = {
         "first.weight": np.full((32, 3, 1, 1), 1, np.float32),
         "first.bias": np.zeros(32, np.float32),
-        "second.weight": kernel,
-        "second.bias": np.zeros(8, np.float32),
+        "second.weight": kernel.astype(np.float32),
+        "second.bias": np.full(len(kernel), 0.5, np.float32),
     }
     nodes = [
         helper.make_node("Conv", ["input", "first.weight", "first.bias"], ["a"], name="a"),
         helper.make_node("Relu", ["a"], ["b"], name="b"),
         helper.make_node(
-            "Conv", ["b", "second.weight", "second.bias"], ["c"], name="c", pads=[1] * 4
+            "Conv", ["b", "second.weight", "second.bias"], ["d0"], name="c", pads=[1] * 4
         ),
-        helper.make_node("Relu", ["c"], ["d0"], name="d0"),
     ]
     graph = helper.make_graph(
         nodes,
-        "sums",
+        "two",
         [helper.make_tensor_value_info("input", 1, ["n", 3, "h", "w"])],
-        [helper.make_tensor_value_info("d0", 1, ["n", 8, "h", "w"])],
+        [helper.make_tensor_value_info("d0", 1, ["n", len(kernel), "h", "w"])],
         [numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     versions = [helper.make_opsetid("", 13)]
-    model = helper.make_model(graph, opset_imports=versions, ir_version=8)
-    network = Network(model.SerializeToString())
+    return helper.make_model(graph, opset_imports=versions, ir_version=8).SerializeToString()
+
+
+def both(content, batch):
+    """What float32 and the file with ``second`` in 8 bits give."""
+    network = Network(content)
+    lowered = in_int8(network, ["second"], observe(network, [batch]))
+    return [session(file, ["d0"])(batch)[0] for file in (content, lowered)]
+
+
+def test_the_largest_sums_do_not_overflow():
+    """All values 255 and all kernels 64: pairs of products are just below 2**15."""
     batch = np.ones((1, 3, 16, 16), np.float32)
-    content = in_int8(network, ["second"], observe(network, [batch]))
-    expected = session(model.SerializeToString(), ["d0"])(batch)[0]
-    found = session(content, ["d0"])(batch)[0]
+    expected, found = both(two_layers(np.ones((8, 32, 3, 3))), batch)
     np.testing.assert_allclose(found, expected, rtol=0.01)
+
+
+def test_what_a_rounded_kernel_adds_on_average_is_taken_from_the_bias():
+    rng = np.random.default_rng(0)
+    kernel = rng.uniform(0.36, 0.44, (8, 32, 3, 3))
+    kernel[:, 0, 0, 0] = 64 * 0.6  # so that all others are rounded up to 0.6
+    batch = np.full((1, 3, 64, 64), 4, np.float32)
+    expected, found = both(two_layers(kernel), batch)
+    inside = np.s_[..., 1:-1, 1:-1]  # at the border values are 0 more often than on average
+    np.testing.assert_allclose(found[inside].mean(), expected[inside].mean(), rtol=0.02)
 
 
 def test_openvino_computes_the_same(network, observed):

@@ -45,7 +45,8 @@ def test_only_the_layers_that_collapse_are_kept(images):
     content = small.model(small.collapsing(*pair))
     found = search(content, images, 0.002, report=lambda line: None)
     assert found.steps[0].measured.difference > 0.01
-    assert set(found.kept) - ALWAYS == set(pair)
+    kept = set(found.kept) - ALWAYS
+    assert kept and kept <= set(pair)
     measured = Guard(content, images).measure(found.content, few=False)
     assert measured.increase == found.increase <= 0.002
 
