@@ -5,6 +5,8 @@ import os
 
 # Two test processes of many threads each would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests import engines themselves, too; these tell their makers of it otherwise.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from pathlib import Path
 

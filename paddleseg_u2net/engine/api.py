@@ -147,6 +147,8 @@ def as_image(picture: Any, channels: int = 3, name: str = "picture") -> np.ndarr
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return decode_image(bytes(picture), channels, name)
     if isinstance(picture, Image.Image):
+        if 0 in picture.size:
+            raise ImageError(name, f"expected a picture of 1x1 or more, got {picture.size}")
         return convert_image(picture, channels, name)
     if isinstance(picture, np.ndarray):
         return _of_array(picture, channels, name)

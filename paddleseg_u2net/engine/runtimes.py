@@ -10,6 +10,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Operation, Program, build
 from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.weights import fold_biases, names, restore_biases
 from paddleseg_u2net.weights.biases import State
@@ -193,8 +194,8 @@ def _onnx_file(path: Path, model: Architecture) -> Runtime:
     if importlib.util.find_spec("onnxruntime") is None:
         raise NotRun("ONNX Runtime", "onnxruntime is not installed")
     import onnx
-    import onnxruntime
 
+    onnxruntime = engine_module("onnxruntime", "onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
@@ -150,7 +151,7 @@ def _parsed(path: Path) -> Description:
             f"{path.parent}: expected an exported folder with a {NAME}, found none; "
             "`python tools/export.py` makes one"
         ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not only of the syntax: also of what it holds
         raise ExportError(f"{path}: expected JSON, but it is damaged: {error}") from error
     if not isinstance(content, dict) or "description_version" not in content:
         raise ExportError(f"{path}: expected the description of an exported model, got other JSON")
@@ -224,6 +225,19 @@ def _odd_preprocess(content: Dict[str, Any]) -> List[str]:
         channels = len(Preprocess(**content["preprocess"]).mean)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         return [f"preprocess: {error}"]
-    if channels == content["shape"][1]:
-        return []
-    return [f"preprocess: expected {content['shape'][1]} channels as in shape, got {channels}"]
+    if channels != content["shape"][1]:
+        return [f"preprocess: expected {content['shape'][1]} channels as in shape, got {channels}"]
+    return _odd_numbers(content["preprocess"])
+
+
+def _odd_numbers(preprocess: Dict[str, Any]) -> List[str]:
+    """Numbers that `Preprocess` takes, but of which no picture comes."""
+    size, mean, std = (preprocess.get(key) for key in ("size", "mean", "std"))
+    problems = []
+    if size and not (len(size) == 2 and all(map(_is_count, size))):
+        problems.append(f"preprocess.size: expected [width, height] of 1 or more, got {size!r}")
+    if not all(map(math.isfinite, mean or ())):
+        problems.append(f"preprocess.mean: expected finite numbers, got {mean!r}")
+    if not all(math.isfinite(value) and value > 0 for value in std or ()):
+        problems.append(f"preprocess.std: expected finite numbers above 0, got {std!r}")
+    return problems

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Sized, Tuple
 
 import numpy as np
 
@@ -34,6 +34,21 @@ def gives_of(network: Network) -> str:
 def shape_of(network: Network) -> InputShape:
     """The input that a network takes: its attribute ``shape``; a plain function takes any."""
     return getattr(network, "shape", ANY)
+
+
+def check_sides(backend: str, gives: str, taken: Sized, given: Sized) -> None:
+    """Raise LoadError unless a model's input and output have as many sides as a network's.
+
+    Args:
+        gives: what its output is said to be. taken, given: shapes of its input and output.
+    """
+    expected = 4, 3 if gives == "argmax" else 4
+    if (len(taken), len(given)) != expected:
+        raise LoadError(
+            f"backend {backend}: expected a model with an input of {expected[0]} sides and an "
+            f"output ({gives}) of {expected[1]}, got {len(taken)} and {len(given)}: what it is "
+            "said to be is of another model"
+        )
 
 
 class EngineNetwork:

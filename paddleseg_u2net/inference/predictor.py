@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import List, Optional, Tuple, Union
 
@@ -25,6 +26,10 @@ class Augment:
     scales: Tuple[float, ...] = (1.0,)
     flip_horizontal: bool = False
     flip_vertical: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
+            raise ValueError(f"scales: expected one or more numbers above 0, got {self.scales}")
 
     def flips(self) -> List[Tuple[int, ...]]:
         """Axes of (N, C, H, W) to turn round, one tuple for each variant."""

@@ -36,10 +36,11 @@ class Guard:
     """Measures networks on the images of a calibration that check.
 
     The error is the metric MAE: the mean absolute error of maps in their image's size, pixels of
-    the mask from 0.5 upwards being the object. Without masks the object is where float32 sees it:
-    its map from 0.5 upwards, of more classes the most probable one. That estimates the increase;
-    a bound for every mask is the mean absolute difference from the maps of float32, for |q - m| <=
-    |q - f| + |f - m| at every pixel of maps q, f and a mask m.
+    the mask from 0.5 upwards being the object. Without masks it is the error that is expected of
+    a map q if the object is drawn by the probabilities f of float32, q (1 - f) + (1 - q) f at
+    every pixel: what moves where float32 is unsure counts little, for no mask is known there.
+    That estimates the increase; a bound for every mask m is the mean absolute difference from the
+    maps of float32, for |q - m| <= |q - f| + |f - m|.
 
     Args:
         model: the network in float32, an ONNX file whose output ``d0`` is probabilities.
@@ -99,7 +100,7 @@ class Guard:
         expected = restore(self.expected[number], sample.shape)
         difference = _mean_difference(found, expected)
         if sample.mask is None:
-            return _mean_difference(found, _object(expected)), difference
+            return _expected_error(found, expected), difference
         counted = sample.mask != IGNORED
         if not counted.any():
             return 0.0, difference
@@ -119,12 +120,10 @@ def _mean_difference(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(found - expected).mean(dtype=np.float64))
 
 
-def _object(probability: np.ndarray) -> np.ndarray:
-    """0 and 1, float32 (K, H, W)."""
-    if len(probability) == 1:
-        return (probability >= 0.5).astype(np.float32)
-    classes = np.arange(len(probability))[:, None, None]
-    return (probability.argmax(0) == classes).astype(np.float32)
+def _expected_error(found: np.ndarray, probability: np.ndarray) -> float:
+    """The mean of |found - mask| over masks of which each pixel is 1 with ``probability``."""
+    error = found + probability - 2 * found * probability
+    return float(error.mean(dtype=np.float64))
 
 
 def _seconds(run: Run, batch: np.ndarray) -> float:

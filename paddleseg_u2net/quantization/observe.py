@@ -6,6 +6,8 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Seq
 
 import numpy as np
 
+from paddleseg_u2net.inference.backends import BackendError
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.quantization.graph import Network, QuantizationError, multiply_adds
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
@@ -34,12 +36,9 @@ def session(content: bytes, outputs: Sequence[str] = (), optimised: bool = True)
         QuantizationError: ONNX Runtime is missing or does not run the file.
     """
     try:
-        import onnxruntime
-    except ImportError as error:
-        raise QuantizationError(
-            f"lower precision is measured with onnxruntime, which cannot be imported ({error}): "
-            "pip install onnxruntime onnx"
-        ) from error
+        onnxruntime = engine_module("onnxruntime", "onnxruntime", "lower precision is measured")
+    except BackendError as error:
+        raise QuantizationError(str(error)) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if not optimised:

@@ -86,6 +86,12 @@ def test_channels_of_arrays_are_those_of_files(tmp_path, channels, shape):
     np.testing.assert_array_equal(array, kept)
 
 
+def test_a_pillow_picture_without_pixels_is_refused():
+    for size in ((0, 3), (3, 0)):
+        with pytest.raises(ImageError, match="picture: expected a picture of 1x1 or more"):
+            as_image(Image.new("RGB", size))
+
+
 def test_pillow_pictures_of_other_modes_are_read_and_left_alone():
     rgb = Image.fromarray(picture())
     for mode in ("1", "L", "P", "RGBA", "CMYK", "LA", "I;16"):

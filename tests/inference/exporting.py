@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.inference.description import (
     MODEL_FILES,
     Description,
@@ -80,7 +81,7 @@ def onnx_folder(folder: Path, num_classes=1, shape=None, argmax=False, **changes
 
 def openvino_folder(folder: Path, **changes) -> Path:
     """An export to OpenVINO's own format."""
-    import openvino
+    openvino = engine_module("openvino", "openvino")
 
     folder.mkdir(parents=True, exist_ok=True)
     model = openvino.Core().read_model(content())

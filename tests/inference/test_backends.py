@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -358,8 +359,41 @@ def test_openvino_tells_nobody_of_its_start():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_onnxruntime_tells_nobody_of_its_start(tmp_path):
+    pytest.importorskip("onnxruntime")
+    code = (
+        "import sys; from paddleseg_u2net.inference.backends import onnxruntime; "
+        "onnxruntime(sys.stdin.buffer.read())"
+    )
+    model = onnx_bytes(narrow.state(), narrow.table(), sides=False)
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], check=True, input=model, env=environment)
+    assert list(tmp_path.iterdir()) == []  # it keeps what it is going to tell in the home folder
+
+
 def test_the_environment_stays_as_it_was(monkeypatch):
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     before = dict(os.environ), sys.modules.get("openvino_telemetry", "absent")
     engine_module("json", "ncnn")
     assert (dict(os.environ), sys.modules.get("openvino_telemetry", "absent")) == before
+
+
+def test_imports_that_overlap_tell_nobody_and_leave_the_environment(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "openvino_telemetry.py").write_text("")
+    (tmp_path / "first_engine.py").write_text("import time; time.sleep(0.2)")
+    (tmp_path / "second_engine.py").write_text(
+        "import os, time\ntime.sleep(0.4)\npolicy = os.environ.get('OMP_WAIT_POLICY')\n"
+        "try:\n    import openvino_telemetry\nexcept ImportError:\n    told = False\n"
+        "else:\n    told = True\n"
+    )
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engine_module, "first_engine", "openvino")
+        time.sleep(0.1)
+        second = pool.submit(engine_module, "second_engine", "openvino").result()
+        first.result()
+    assert (second.policy, second.told) == ("PASSIVE", False)
+    assert "OMP_WAIT_POLICY" not in os.environ and "openvino_telemetry" not in sys.modules

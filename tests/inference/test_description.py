@@ -97,7 +97,7 @@ def test_checksum_is_that_of_the_bytes(tmp_path):
     assert checksum(tmp_path / "large") == SUM_OF_MANY
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1", b"nothing"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1", b"nothing", b"[" * 100_000])
 def test_damaged_text(folder, content):
     (folder / NAME).write_bytes(content)
     assert "damaged" in refusal(folder)
@@ -192,8 +192,20 @@ def test_values_of_a_wrong_kind(folder, key, value):
         ({"preprocess": {"channels": 4, "size": ["a", "b"]}}, "preprocess: "),
         ({"preprocess": {"channels": 4, "mean": [0.5]}}, "expected 4 numbers"),
         ({"preprocess": {"channels": 4, "std": 3}}, "preprocess: "),
+        ({"preprocess": {"channels": 4, "std": [0, 1, 1, 1]}}, "preprocess.std: "),
+        ({"preprocess": {"channels": 4, "std": [float("nan")] * 4}}, "preprocess.std: "),
+        ({"preprocess": {"channels": 4, "mean": [float("inf")] * 4}}, "preprocess.mean: "),
+        ({"preprocess": {"channels": 4, "size": [0, 5]}}, "preprocess.size: "),
+        ({"preprocess": {"channels": 4, "size": [-5, 5]}}, "preprocess.size: "),
+        ({"preprocess": {"channels": 4, "size": [5, 5.5]}}, "preprocess.size: "),
+        ({"preprocess": {"channels": 4, "size": [5, 5, 5]}}, "preprocess.size: "),
     ],
 )
 def test_values_that_cannot_be(folder, changes, says):
     changed(folder, **changes)
     assert says in refusal(folder)
+
+
+def test_a_number_too_long_to_be_read(folder):
+    (folder / NAME).write_text('{"description_version": ' + "1" * 5000 + "}")
+    assert NAME in refusal(folder)

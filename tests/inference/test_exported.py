@@ -129,6 +129,15 @@ def test_a_description_of_another_model_is_refused(tmp_path, said, words, backen
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(("argmax", "said"), [(True, "probability"), (False, "argmax")])
+def test_an_output_that_is_described_wrongly_is_refused(tmp_path, backend, argmax, said):
+    backend = runtime(backend)
+    folder = exporting.onnx_folder(tmp_path / "model", argmax=argmax, output=said)
+    with pytest.raises(ExportError, match=rf"output \({said}\) of [34], got 4 and [34]"):
+        load_exported(folder, backend)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("keep", [0, 40, 20000])
 def test_a_damaged_model_with_a_fitting_checksum_is_refused(tmp_path, backend, keep):
     backend = runtime(backend)

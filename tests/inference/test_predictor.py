@@ -506,3 +506,9 @@ def test_guided_upsampling_needs_the_picture():
         guiding.restore(np.zeros((1, 8, 10), np.float32), (40, 50))
     with pytest.raises(ValueError, match="upsampling: expected one of bilinear, guided"):
         Pipeline(pointwise, Preprocess(), upsampling="nearest")
+
+
+@pytest.mark.parametrize("scales", [(), (0,), (-1.0,), (1.0, math.nan), (math.inf,)])
+def test_scales_that_cannot_be(scales):
+    with pytest.raises(ValueError, match="scales: expected one or more numbers above 0"):
+        Augment(scales)

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import sys
+import threading
 from typing import Any, Iterator
 
 from paddleseg_u2net.inference.network import BackendError
@@ -18,6 +19,11 @@ EXTRAS = {
     "ncnn": "ncnn",
 }
 """The extra of this package that installs each backend."""
+
+
+# What is set for an import belongs to the whole process: a thread that ends its own import would
+# take it from another one's.
+_importing = threading.RLock()
 
 
 def install(backend: str) -> str:
@@ -35,7 +41,7 @@ def engine_module(name: str, backend: str, asked: str = "") -> Any:
         BackendError: it is not installed, or broken.
     """
     try:
-        with _threads_that_wait(), _nothing_told():
+        with _importing, _settings(), _nothing_told():
             return importlib.import_module(name)
     except ImportError as error:
         asked, other = asked or f"--backend {backend}", "; --backend auto takes what is installed"
@@ -45,20 +51,25 @@ def engine_module(name: str, backend: str, asked: str = "") -> Any:
         ) from error
 
 
+# What engines read of the environment, once, when they are loaded; what the user has set is kept.
+_SETTINGS = {
+    # GNU's OpenMP lets threads turn where they have nothing to do. Beside other programs a network
+    # then takes twice as long.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # ONNX Runtime, of some builds also on Linux, tells its makers of its use.
+    "ORT_DISABLE_TELEMETRY": "1",
+}
+
+
 @contextlib.contextmanager
-def _threads_that_wait() -> Iterator[None]:
-    """GNU's OpenMP lets threads turn where they have nothing to do. Beside other programs a network
-    then takes twice as long. It reads its settings once, when it is loaded.
-    """
-    policy = "OMP_WAIT_POLICY"
-    if policy in os.environ:
-        yield
-        return
-    os.environ[policy] = "PASSIVE"
+def _settings() -> Iterator[None]:
+    added = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
+    os.environ.update(added)
     try:
         yield
     finally:
-        del os.environ[policy]
+        for name in added:
+            del os.environ[name]
 
 
 @contextlib.contextmanager

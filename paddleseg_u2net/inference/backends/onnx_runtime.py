@@ -8,7 +8,12 @@ from typing import Any, Optional, Sequence, Union
 import numpy as np
 
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.network import EngineNetwork, InputShape, LoadError
+from paddleseg_u2net.inference.network import (
+    EngineNetwork,
+    InputShape,
+    LoadError,
+    check_sides,
+)
 from paddleseg_u2net.runtime import cores
 
 
@@ -36,6 +41,7 @@ def onnxruntime(
     except Exception as error:  # it has many errors of its own
         raise LoadError(f"backend onnxruntime does not load the model: {error}") from error
     taken, given = session.get_inputs()[0], session.get_outputs()[0]
+    check_sides("onnxruntime", gives, taken.shape, given.shape)
 
     def run(batch: np.ndarray) -> np.ndarray:
         return session.run([given.name], {taken.name: batch})[0]

@@ -10,7 +10,12 @@ from typing import Any, Dict, Optional, Tuple, Union
 import numpy as np
 
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.network import EngineNetwork, InputShape, LoadError
+from paddleseg_u2net.inference.network import (
+    EngineNetwork,
+    InputShape,
+    LoadError,
+    check_sides,
+)
 from paddleseg_u2net.runtime import cores
 
 # It plans for one shape of input, and keeps the plans of so many.
@@ -49,14 +54,16 @@ def openvino(
         read = core.read_model(model if isinstance(model, bytes) else str(model))
     except Exception as error:  # it has errors of its own
         raise LoadError(f"backend openvino does not load the model: {error}") from error
+    taken, given = read.input(0).partial_shape, read.output(0).partial_shape
+    check_sides("openvino", gives, taken, given)
     plans = _Plans(core, read, settings)
 
     def run(batch: np.ndarray) -> np.ndarray:
         request = plans.of(batch.shape).create_infer_request()  # one a call: threads may overlap
         return np.array(request.infer([batch])[0])
 
-    channels = None if gives == "argmax" else _numbers(read.output(0).partial_shape)[1]
-    network = EngineNetwork(run, "openvino", gives, channels, _numbers(read.input(0).partial_shape))
+    channels = None if gives == "argmax" else _numbers(given)[1]
+    network = EngineNetwork(run, "openvino", gives, channels, _numbers(taken))
     if precision == "bf16" and not low:
         network.note = "in float32, because this processor does not compute in bfloat16"
     return network
