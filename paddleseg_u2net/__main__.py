@@ -8,7 +8,7 @@ from paddleseg_u2net.commands import COMMANDS, main
 
 
 def _usage() -> str:
-    lines = [f"  {name:<12}{what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name:<17}{what}" for name, what in COMMANDS.items()]
     return "usage: python -m paddleseg_u2net COMMAND ...\n\n" + "\n".join(lines)
 
 

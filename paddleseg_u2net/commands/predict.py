@@ -56,7 +56,7 @@ def run(argv: List[str]) -> int:
             window_of(arguments),
             arguments.upsampling,
         )
-    logger.info(f"Predicting {len(jobs)} images with {opened.source}")
+    logger.info(f"Predicting {_images(len(jobs))} with {opened.source}")
     save_dir = Path(arguments.save_dir)
     failures = predict_files(
         opened.pipeline,
@@ -70,7 +70,11 @@ def run(argv: List[str]) -> int:
     done = len(jobs) - len(failures)
     folders = [str(save_dir / kind) for kind in arguments.pictures]
     places = " and ".join([", ".join(folders[:-1]), folders[-1]] if folders[1:] else folders)
-    logger.info(f"{done} of {len(jobs)} images are in {places}")
+    logger.info(f"Done: {done} of {_images(len(jobs))}, in {places}")
     if failures:
-        logger.error(f"{len(failures)} images could not be predicted; the lines above say why")
+        logger.error(f"{_images(len(failures))} could not be predicted; the lines above say why")
     return 1 if failures else 0
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

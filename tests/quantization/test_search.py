@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.quantization.graph import QuantizationError
-from paddleseg_u2net.quantization.guard import Guard
+from paddleseg_u2net.quantization.guard import Guard, Measured, _expected_error
 from paddleseg_u2net.quantization.observe import session
 from paddleseg_u2net.quantization.search import search
 from tests.quantization import small
@@ -109,7 +109,16 @@ def test_bf16_keeps_what_it_must(images):
     found = search(content, images, 0.001, "bf16", report=lambda line: None)
     assert "stage2.rebnconv1d" in found.kept
     assert "stage2.rebnconv1d.conv_s1" in found.float_nodes
-    assert found.increase <= 0.001 < found.steps[0].measured.increase
+    assert found.guard.inside(Measured(8, 0, found.increase, found.difference), 0.001)
+    assert not found.guard.inside(found.steps[0].measured, 0.001)
+
+
+def test_the_error_without_masks_is_the_mean_over_drawn_ones():
+    rng = np.random.default_rng(0)
+    found, probability = rng.random((2, 1, 6, 7))
+    masks = rng.random((20000, 1, 6, 7)) < probability
+    drawn = np.abs(found - masks).mean()
+    assert _expected_error(found, probability) == pytest.approx(drawn, abs=2e-3)
 
 
 @pytest.mark.parametrize(
