@@ -17,7 +17,6 @@ OUTPUT = "d0"
 # Without masks the increase is an estimate, in which what moves maps to and fro cancels out. So
 # their difference may not be more than so many times the tolerance, either.
 LOOSE = 5
-_FEW = 8
 _ROUNDS = 5
 
 
@@ -45,13 +44,14 @@ class Guard:
     Args:
         model: the network in float32, an ONNX file whose output ``d0`` is probabilities.
         calibration: the images.
+        few: how many of them are a first look.
 
     Raises:
         QuantizationError: there are masks, and more than one class; or the file cannot be run.
     """
 
-    def __init__(self, model: bytes, calibration: Calibration) -> None:
-        self.calibration = calibration
+    def __init__(self, model: bytes, calibration: Calibration, few: int = 8) -> None:
+        self.calibration, self.few = calibration, few
         self.run = session(model, [OUTPUT])
         self.expected = [self.run(sample.batch)[0][0] for sample in calibration.checking]
         classes = len(self.expected[0])
@@ -68,14 +68,14 @@ class Guard:
         return float(np.mean(self.errors))
 
     def measure(self, content: bytes, few: bool) -> Measured:
-        """Run an ONNX file on all images, or on eight of them, evenly spread."""
+        """Run an ONNX file on all images, or on the few of the first look, evenly spread."""
         run = session(content, [OUTPUT])
         return self.measured(lambda batch: run(batch)[0], few)
 
     def measured(self, network: Callable[[np.ndarray], np.ndarray], few: bool = False) -> Measured:
         """The same of what makes probabilities (1, K, h, w) of an input (1, C, h, w)."""
         total = len(self.expected)
-        count = min(_FEW, total) if few else total
+        count = min(self.few, total) if few else total
         chosen = [number * total // count for number in range(count)]
         found = [
             self._errors(number, network(self.calibration.checking[number].batch)[0])

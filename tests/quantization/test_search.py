@@ -33,7 +33,7 @@ def test_a_network_that_stands_it_is_lowered_whole(images):
     assert found.increase <= 0.05 and found.share > 0.9
     assert (found.against, found.images) == ("fp32", 10)
     assert found.error > 0 and abs(found.increase) <= found.difference < 0.02
-    assert len(found.steps) == 2
+    assert len(found.steps) == 1
     assert "all layers" in lines[0] and "inside 0.05" in lines[0]
     assert "ms" in lines[-1]
     run = session(found.content, ["d0"])
