@@ -53,9 +53,9 @@ def engine_module(name: str, backend: str, asked: str = "") -> Any:
 
 # What engines read of the environment, once, when they are loaded; what the user has set is kept.
 _SETTINGS = {
-    # GNU's OpenMP lets threads turn where they have nothing to do. Beside other programs a network
+    # GNU's OpenMP lets threads turn for long where they wait. Beside other programs a network
     # then takes twice as long.
-    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "20000",
     # ONNX Runtime, of some builds also on Linux, tells its makers of its use.
     "ORT_DISABLE_TELEMETRY": "1",
 }
