@@ -2,11 +2,14 @@
 
 import logging
 import os
+import sys
 
 # Two test processes of many threads each would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Tests import engines themselves, too; these tell their makers of it otherwise.
+# Tests import engines themselves, too; these tell their makers of it otherwise, OpenVINO in forks of
+# this process, which keep the pipes of pytest's workers open.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules["openvino_telemetry"] = None
 
 from pathlib import Path
 

@@ -350,7 +350,7 @@ def test_pictures_of_the_command_are_those_of_paddle(name, tmp_path):
 
 
 def test_openvino_tells_nobody_of_its_start():
-    pytest.importorskip("openvino_telemetry")
+    pytest.importorskip("openvino")
     code = (
         "import sys; from paddleseg_u2net.inference.backends.engine_module import engine_module; "
         "engine_module('openvino', 'openvino').Core(); "
