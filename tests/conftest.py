@@ -6,11 +6,6 @@ import sys
 
 # Two test processes of many threads each would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Tests import engines themselves, too; these tell their makers of it otherwise, OpenVINO in forks of
-# this process, which keep the pipes of pytest's workers open.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-sys.modules["openvino_telemetry"] = None
-
 from pathlib import Path
 
 import pytest
@@ -19,6 +14,11 @@ from paddleseg_u2net.datasets.drawn import draw_dataset
 from paddleseg_u2net.runtime import load_paddle
 
 load_paddle()
+
+# Tests import engines themselves, too; these tell their makers of it otherwise, OpenVINO in forks
+# of this process, which keep the pipes of pytest's workers open.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules["openvino_telemetry"] = None
 
 ROOT = Path(__file__).resolve().parents[1]
 
