@@ -53,7 +53,6 @@ class Compared(NamedTuple):
         content: Dict[str, Any] = {"images": self.images}
         content["sizes"] = [list(size) for size in self.sizes]
         content.update(largest=self.largest, mean=self.mean)
-        content.update(largest_grey_levels=self.largest * 255, mean_grey_levels=self.mean * 255)
         if self.pixels is not None:
             content["pixels"] = self.pixels
         return content

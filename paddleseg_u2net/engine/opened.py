@@ -136,12 +136,12 @@ def open_model(
 
 def open_exported(
     folder: Path,
-    backend: str = AUTO,
-    device: str = AUTO,
-    threads: Optional[int] = None,
-    augment: Optional[Augment] = None,
-    window: Optional[Window] = None,
-    upsampling: str = "bilinear",
+    backend: str,
+    device: str,
+    threads: Optional[int],
+    augment: Optional[Augment],
+    window: Optional[Window],
+    upsampling: str,
 ) -> Opened:
     """Load an exported folder; see ``open_model``."""
     exported = load_exported(folder, backend, threads, device)

@@ -10,7 +10,6 @@ from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
 # What moves values about; none of it makes a value larger than those that come in.
 _CARRYING = ("MaxPool", "Resize", "Concat")
-_IMAGE_AXES = 4
 
 
 class QuantizationError(ValueError):
