@@ -13,7 +13,7 @@ from typing import Callable, Deque, Generator, List, Sequence, TypeVar
 
 import cv2
 
-__all__ = ["MOST_WORKERS", "in_chunks", "mapped"]
+__all__ = ["MOST_WORKERS", "end_with_parent", "in_chunks", "mapped"]
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -66,16 +66,22 @@ def mapped(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin() -> None:
-    cv2.setNumThreads(1)
-    # Ctrl-C goes to all processes; a worker ends at once and leaves the word to its parent.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # A parent that was killed can stop nobody.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does: a parent that was killed can stop
+    nobody.
+    """
+    threading.Thread(target=_wait_for_the_parents_end, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _wait_for_the_parents_end() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _begin() -> None:
+    cv2.setNumThreads(1)
+    # Ctrl-C goes to all processes; a worker ends at once and leaves the word to its parent.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_parent()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+import contextlib
+from typing import Any, Dict, Generator, Iterator, List, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import paddle
 
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline, Preprocess
+from paddleseg_u2net.processes import end_with_parent
 
 Item = Tuple[int, int]  # epoch (0, 1, ...), index into the data set
 
@@ -156,24 +158,42 @@ def validation_loader(
 
 def _batches(samples: Any, groups: Any, num_workers: int) -> Iterator[Dict[str, Any]]:
     """The collated samples of each group, read by ``num_workers`` processes, or by this one."""
-    if num_workers:
-        # Workers are forked. What another thread has locked at that moment stays locked in them
-        # for ever, so OpenCV gets no threads, and data comes back through pipes: Paddle's shared
-        # memory has locks (and /dev/shm is often small).
-        cv2.setNumThreads(0)
-        batches = paddle.io.DataLoader(
+    # Without workers not by paddle's loader: it would read in a thread, see below.
+    read = _read_by_workers(samples, groups, num_workers) if num_workers else _read(samples, groups)
+    with contextlib.closing(read) as batches:
+        for batch in batches:
+            samples.dataset.tell()
+            if "error" in batch:
+                raise DataError(bytes(np.asarray(batch["error"])).decode())
+            yield batch
+
+
+def _read(samples: Any, groups: Any) -> Generator[Dict[str, Any], None, None]:
+    for group in groups:
+        yield samples.collate([samples[item] for item in group])
+
+
+def _read_by_workers(
+    samples: Any, groups: Any, num_workers: int
+) -> Generator[Dict[str, Any], None, None]:
+    # Workers are forked. What another thread has locked at that moment stays locked in them for
+    # ever, so OpenCV gets no threads, and data comes back through pipes: Paddle's shared memory has
+    # locks (and /dev/shm is often small).
+    cv2.setNumThreads(0)
+    batches = iter(
+        paddle.io.DataLoader(
             samples,
             batch_sampler=groups,
             collate_fn=samples.collate,
             num_workers=num_workers,
+            worker_init_fn=lambda _: end_with_parent(),
             return_list=True,
             use_shared_memory=False,
         )
-    else:
-        # Not paddle's loader here: it would read in a thread, see above.
-        batches = (samples.collate([samples[item] for item in group]) for group in groups)
-    for batch in batches:
-        samples.dataset.tell()
-        if "error" in batch:
-            raise DataError(bytes(np.asarray(batch["error"])).decode())
-        yield batch
+    )
+    try:
+        yield from batches
+    finally:
+        # A thread of Paddle's holds what would end them, so that they would stay until this
+        # process ends; there is no public way.
+        batches._try_shutdown_all(timeout=5)

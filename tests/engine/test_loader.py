@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -250,6 +254,35 @@ def test_samples_of_different_sizes_are_an_error_that_names_the_key(tmp_path, wo
     message = str(caught.value)
     assert "train_dataset.transforms: samples of a batch differ in size" in message
     assert "(9, 11)" in message and "(9, 12)" in message and "Resize" in message
+
+
+def test_workers_end_with_an_error_and_with_a_reader_who_stops_early(tmp_path):
+    data = dataset(make_pairs(tmp_path, 6))
+    loader = train_loader(data, Preprocess(), Schedule(6, 2, 0, 0, 30), 2)
+    next(loader)
+    assert len(multiprocessing.active_children()) == 2
+    loader.close()
+    assert multiprocessing.active_children() == []
+    (tmp_path / "images/2.png").write_bytes(b"no picture")
+    with pytest.raises(DataError):
+        batches(data, Schedule(6, 2, 0, 0, 3), 2)
+    assert multiprocessing.active_children() == []
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    make_pairs(tmp_path, 6)
+    code = f"""
+import multiprocessing, os, signal
+from tests.engine.test_loader import Preprocess, Schedule, dataset, train_loader
+loader = train_loader(dataset({str(tmp_path)!r}), Preprocess(), Schedule(6, 2, 0, 0, 30), 2)
+next(loader)
+print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    # Workers hold the pipe, too: its end comes when all have ended.
+    said, _ = done.communicate(timeout=60)
+    assert done.returncode == -signal.SIGKILL and len(said.split()) == 2
 
 
 # ---------------------------------------------------------------- validation
