@@ -53,6 +53,7 @@ setup(
             "safetensors",
             f"mypy=={VERSIONS['MYPY']}; python_version >= '3.10'",
             "pytest",
+            "pytest-timeout",
             "pytest-xdist",
             "rarfile",
             f"ruff=={VERSIONS['RUFF']}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paddleseg_u2net.engine.export_onnx import finished
+from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import (
     Description,
     checksum,
@@ -27,7 +28,7 @@ def export(folder, preprocess, num_classes=1, form="onnx", in_channels=3, output
     else:
         openvino = pytest.importorskip("openvino")
         openvino.save_model(
-            openvino.Core().read_model(content), folder / "model.xml", compress_to_fp16=False
+            openvino_core().read_model(content), folder / "model.xml", compress_to_fp16=False
         )
     description = Description(
         format=form,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import (
     MODEL_FILES,
     Description,
@@ -84,7 +85,7 @@ def openvino_folder(folder: Path, **changes) -> Path:
     openvino = engine_module("openvino", "openvino")
 
     folder.mkdir(parents=True, exist_ok=True)
-    model = openvino.Core().read_model(content())
+    model = openvino_core().read_model(content())
     openvino.save_model(model, str(folder / "model.xml"), compress_to_fp16=False)
     return describe(folder, format="openvino", **changes)
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.quantization.bf16 import in_bf16, rounded_to_bf16
 from paddleseg_u2net.quantization.graph import Network, QuantizationError
 from paddleseg_u2net.quantization.marks import mark_precise
@@ -59,7 +60,7 @@ def test_maps_differ_a_little():
 
 def test_openvino_reads_the_marks_back(tmp_path):
     openvino = pytest.importorskip("openvino")
-    core = openvino.Core()
+    core = openvino_core()
     network = Network(small.model())
     low = [layer.name for layer in network.layers.values()]
     low.remove("stage2.rebnconv1d")

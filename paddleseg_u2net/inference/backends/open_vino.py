@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -20,6 +20,26 @@ from paddleseg_u2net.runtime import cores
 
 # It plans for one shape of input, and keeps the plans of so many.
 _PLANS = 4
+
+
+_cores: List[Any] = []
+_making = threading.Lock()
+
+
+def openvino_core() -> Any:
+    """The ``openvino.Core`` of this process, which keeps it until it ends.
+
+    OpenVINO's part for CPUs gives the thread that loads it a larger stack for signals. With the
+    last ``Core`` that memory goes, but the thread keeps its address: the next signal, be it of a
+    process that has ended, would end this one without a word.
+
+    Raises:
+        BackendError: OpenVINO is not installed.
+    """
+    with _making:
+        if not _cores:
+            _cores.append(engine_module("openvino", "openvino").Core())
+        return _cores[0]
 
 
 def openvino(
@@ -42,7 +62,7 @@ def openvino(
         BackendError: OpenVINO is not installed.
         LoadError: it does not take the model.
     """
-    core = engine_module("openvino", "openvino").Core()
+    core = openvino_core()
     low = precision == "bf16" and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     settings = {
         # Left alone it computes in bfloat16 where it can, which moves maps by whole levels.
