@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Optional, Union
 
@@ -68,13 +69,14 @@ class Predictor:
         augment: Optional[Augment] = None,
         window: Optional[Window] = None,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads: expected 1 or more, or None for all cores, got {threads}")
+        if threads is not None and (not isinstance(threads, Integral) or threads < 1):
+            expected = "expected a whole number of 1 or more, or None for all cores"
+            raise ValueError(f"threads: {expected}, got {threads!r}")
         opened = open_model(
             os.fspath(model),
             backend=backend,
             device=device,
-            threads=threads,
+            threads=threads if threads is None else int(threads),
             augment=augment,
             window=window,
             upsampling=upsampling,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import Optional, Sequence, Tuple
 
 import cv2
@@ -11,6 +13,9 @@ from paddleseg_u2net.inference.recipes import RECIPES
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_LONGEST_SIDE = 2**15 - 2
+"""OpenCV's resizing counts pixels of a side in 16 bits."""
 
 
 class Preprocess:
@@ -24,7 +29,8 @@ class Preprocess:
         channels: 1, 3 or 4.
 
     Raises:
-        ValueError: there is no such type, or mean or std have another length than ``channels``.
+        ValueError: there is no such type; size is not two whole numbers that OpenCV can resize to;
+            mean or std are not ``channels`` finite numbers, those of std above 0.
     """
 
     def __init__(
@@ -38,7 +44,7 @@ class Preprocess:
         if type not in RECIPES:
             raise ValueError(f"preprocess.type: there is no {type!r}; known: {', '.join(RECIPES)}")
         self.type, self.recipe = type, RECIPES[type]
-        self.size: Optional[Tuple[int, int]] = (int(size[0]), int(size[1])) if size else None
+        self.size = _checked_size(size) if size else None
         self.mean = tuple(mean or (IMAGENET_MEAN if channels == 3 else (0.5,) * channels))
         self.std = tuple(std or (IMAGENET_STD if channels == 3 else (0.5,) * channels))
         for key, values in (("mean", self.mean), ("std", self.std)):
@@ -46,6 +52,11 @@ class Preprocess:
                 raise ValueError(
                     f"preprocess.{key}: expected {channels} numbers, one per input channel, "
                     f"got {len(values)}"
+                )
+            if not all(math.isfinite(value) and (value > 0 or key == "mean") for value in values):
+                above = " above 0" if key == "std" else ""
+                raise ValueError(
+                    f"preprocess.{key}: expected finite numbers{above}, got {list(values)}"
                 )
         self._table_255 = self._table(255)
 
@@ -92,3 +103,15 @@ class Preprocess:
             np.multiply(image[..., number], scale[number], out=target)
             target -= shift[number]
         return planes
+
+
+def _checked_size(size: Sequence[int]) -> Tuple[int, int]:
+    try:
+        width, height = map(operator.index, size)
+    except (TypeError, ValueError):
+        width = height = 0
+    if not (1 <= width <= _LONGEST_SIDE and 1 <= height <= _LONGEST_SIDE):
+        raise ValueError(
+            f"preprocess.size: expected [width, height] of 1 to {_LONGEST_SIDE}, got {size!r}"
+        )
+    return width, height

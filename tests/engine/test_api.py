@@ -219,7 +219,8 @@ def test_augmentation_and_upsampling_have_an_effect(weights, predictor):
         ({"backend": "tensorrt"}, "backend: expected auto, paddle"),
         ({"backend": "paddle-inference"}, "it runs a model exported as paddle"),
         ({"backend": "ncnn", "device": "gpu"}, "computes on the CPU"),
-        ({"threads": 0}, "threads: expected 1 or more"),
+        ({"threads": 0}, "threads: expected a whole number of 1 or more"),
+        ({"threads": 1.5}, r"threads: expected .*, got 1\.5"),
         ({"upsampling": "magic"}, "upsampling: expected one of bilinear, guided"),
     ],
 )

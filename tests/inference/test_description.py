@@ -188,8 +188,8 @@ def test_values_of_a_wrong_kind(folder, key, value):
         ({"preprocess": {}}, "preprocess: expected 4 channels"),
         ({"preprocess": {"type": "other"}}, "there is no 'other'"),
         ({"preprocess": {"colour": 1}}, "colour"),
-        ({"preprocess": {"channels": 4, "size": [1]}}, "preprocess: "),
-        ({"preprocess": {"channels": 4, "size": ["a", "b"]}}, "preprocess: "),
+        ({"preprocess": {"channels": 4, "size": [1]}}, "preprocess.size: "),
+        ({"preprocess": {"channels": 4, "size": ["a", "b"]}}, "preprocess.size: "),
         ({"preprocess": {"channels": 4, "mean": [0.5]}}, "expected 4 numbers"),
         ({"preprocess": {"channels": 4, "std": 3}}, "preprocess: "),
         ({"preprocess": {"channels": 4, "std": [0, 1, 1, 1]}}, "preprocess.std: "),
@@ -199,6 +199,7 @@ def test_values_of_a_wrong_kind(folder, key, value):
         ({"preprocess": {"channels": 4, "size": [-5, 5]}}, "preprocess.size: "),
         ({"preprocess": {"channels": 4, "size": [5, 5.5]}}, "preprocess.size: "),
         ({"preprocess": {"channels": 4, "size": [5, 5, 5]}}, "preprocess.size: "),
+        ({"preprocess": {"channels": 4, "size": [10**6, 5]}}, "preprocess.size: "),
     ],
 )
 def test_values_that_cannot_be(folder, changes, says):

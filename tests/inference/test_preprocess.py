@@ -133,3 +133,24 @@ def test_a_wrong_number_of_means_is_an_error_that_names_the_key(key, channels):
 def test_what_is_no_picture_of_the_channels_is_an_error(image):
     with pytest.raises(ValueError, match=r"expected a uint8 image \(H, W, 3\), got "):
         Preprocess()(image)
+
+
+@pytest.mark.parametrize("size", [(1, 32766), (32766, 1)])
+def test_the_longest_side(size):
+    assert Preprocess(size)(np.zeros((2, 3, 3), np.uint8)).shape == (3, *size[::-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"size": (32767, 1)}, r"preprocess\.size: expected .*, got \(32767, 1\)"),
+        ({"size": (5, 0)}, r"preprocess\.size: "),
+        ({"size": (5.5, 5)}, r"preprocess\.size: "),
+        ({"size": (5, 5, 5)}, r"preprocess\.size: "),
+        ({"std": (1, 0, 1)}, r"preprocess\.std: expected finite numbers above 0, got \[1, 0, 1\]"),
+        ({"mean": (0, float("nan"), 0)}, r"preprocess\.mean: expected finite numbers, got"),
+    ],
+)
+def test_values_of_which_no_picture_comes(arguments, says):
+    with pytest.raises(ValueError, match=says):
+        Preprocess(**arguments)
