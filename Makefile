@@ -25,9 +25,9 @@ runtimes: $(STAMP)
 	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" "onnxruntime==$(ONNXRUNTIME)" \
 		"openvino==$(OPENVINO)" "ncnn==$(NCNN)" \
 		"numpy$(NUMPY)" numba
-	# Without its requirements: its metrics need none of them but Numba.
+	# Without their requirements: what is compared needs none of them but Numba and SciPy.
 	$(BIN)/python -m pip install --quiet --no-deps "pysaliency==$(PYSALIENCY)" \
-		"pycocotools==$(PYCOCOTOOLS)"
+		"pycocotools==$(PYCOCOTOOLS)" "pymatting==$(PYMATTING)"
 
 quickstart: $(STAMP)
 	$(BIN)/python -m paddleseg_u2net quickstart

@@ -10,6 +10,7 @@ MYPY = 2.4.1
 PYSODMETRICS = 1.6.2
 PYSALIENCY = 0.2.22
 PYCOCOTOOLS = 2.0.11
+PYMATTING = 1.1.16
 # The other side of conversions; tests that need it skip where it is missing.
 TORCH = 2.13.0
 ONNXRUNTIME = 1.31.1

@@ -14,7 +14,7 @@ from paddleseg_u2net.commands.arguments import (
     parser,
     window_of,
 )
-from paddleseg_u2net.prediction import PICTURES
+from paddleseg_u2net.prediction import PICTURES, USUAL
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -27,8 +27,9 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--config", help="YAML file; else the one saved beside the model, or "
         "what the weights say")  # fmt: skip
     add("--save_dir", default="output/result", help="folder for the pictures")
-    add("--pictures", nargs="+", choices=PICTURES, default=PICTURES, help="which are written, "
-        "else all: the image under its classes' colours, the classes, the map")  # fmt: skip
+    add("--pictures", nargs="+", choices=PICTURES, default=USUAL, help="which are written, "
+        "else the first three: the image under its classes' colours, the classes, the map, the "
+        "foreground cut out")  # fmt: skip
     add("--custom_color", nargs="+", type=int, help="R G B of class 0, of class 1, ...")
     add_inference(result)
     return result.parse_args(argv)

@@ -2,9 +2,11 @@
 
 from paddleseg_u2net.prediction.jobs import (
     ADDED,
+    CUTOUT,
     PICTURES,
     PSEUDO,
     SALIENCY,
+    USUAL,
     Job,
     collect,
     output_names,
@@ -13,9 +15,11 @@ from paddleseg_u2net.prediction.run import DiskError, Failure, predict_files
 
 __all__ = [
     "ADDED",
+    "CUTOUT",
     "PICTURES",
     "PSEUDO",
     "SALIENCY",
+    "USUAL",
     "DiskError",
     "Failure",
     "Job",

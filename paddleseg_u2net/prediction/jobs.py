@@ -10,8 +10,11 @@ from paddleseg_u2net.files import read_lines
 from paddleseg_u2net.images import IMAGE_SUFFIXES, find_images
 
 ADDED, PSEUDO, SALIENCY = "added_prediction", "pseudo_color_prediction", "saliency"
-PICTURES = (ADDED, PSEUDO, SALIENCY)
-"""The kinds of picture that an image can get, which are also the names of their folders."""
+CUTOUT = "cutout"
+USUAL = (ADDED, PSEUDO, SALIENCY)
+PICTURES = (*USUAL, CUTOUT)
+"""The kinds of picture that an image can get, which are also the names of their folders; `USUAL`
+are those that it gets if nobody asks for others."""
 
 # Formats that pictures are written in under their own name; others become PNG.
 _WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
@@ -78,7 +81,7 @@ def output_names(jobs: Sequence[Job]) -> List[Dict[str, Path]]:
         png = _free(job.name.with_suffix(".png") if alone else Path(f"{job.name}.png"), maps)
         writable = job.name.suffix.lower() in _WRITABLE
         added = _free(job.name if writable else png, overlays)
-        names.append({ADDED: added, PSEUDO: png, SALIENCY: png})
+        names.append({ADDED: added, PSEUDO: png, SALIENCY: png, CUTOUT: png})
     return names
 
 

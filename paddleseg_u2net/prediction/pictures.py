@@ -10,7 +10,7 @@ import numpy as np
 from paddleseg_u2net import render
 from paddleseg_u2net.images import write_image, write_png
 from paddleseg_u2net.inference import classes_of
-from paddleseg_u2net.prediction.jobs import ADDED, PSEUDO, SALIENCY
+from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PSEUDO, SALIENCY
 
 # Pixels that are coloured at a time: what is needed for them stays in the processor's cache, and
 # a large picture takes little more memory than its result.
@@ -30,8 +30,9 @@ def write_pictures(
     Args:
         paths: where to, for each kind that is wanted: of ``added_prediction`` the image under its
             classes' colours, of ``pseudo_color_prediction`` the classes as a palette PNG, of
-            ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey.
-        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` needs it.
+            ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey, of
+            ``cutout`` the foreground with that probability as its opacity, see `render.cutout`.
+        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` and ``cutout`` need it.
         probability: float32 (K, H, W).
         colors: uint8 (256, 3), RGB.
 
@@ -45,8 +46,12 @@ def write_pictures(
         _write_overlay(paths[ADDED], _overlay(image, classes, colors))
     if PSEUDO in paths:
         write_png(paths[PSEUDO], classes, colors.reshape(-1).tolist(), level=_PNG_LEVEL)
+    grey = _grey(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
     if SALIENCY in paths:
-        write_png(paths[SALIENCY], _grey(probability), level=_PNG_LEVEL)
+        write_png(paths[SALIENCY], grey, level=_PNG_LEVEL)
+    if CUTOUT in paths:
+        assert image is not None
+        write_png(paths[CUTOUT], render.cutout(_rgb(image), grey), level=_PNG_LEVEL)
 
 
 def _write_overlay(path: Path, overlay: np.ndarray) -> None:
@@ -82,7 +87,9 @@ def _grey(probability: np.ndarray) -> np.ndarray:
 def _overlay(image: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
     overlay = np.empty((*classes.shape, 3), np.uint8)
     for rows in _strips(classes.shape):
-        part = image[rows]
-        rgb = part[..., :3] if part.shape[2] >= 3 else np.repeat(part, 3, axis=2)
-        overlay[rows] = render.added(rgb, classes[rows], colors)
+        overlay[rows] = render.added(_rgb(image[rows]), classes[rows], colors)
     return overlay
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)

@@ -13,7 +13,7 @@ import numpy as np
 from paddleseg_u2net import render
 from paddleseg_u2net.images import image_size, read_image
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.prediction.jobs import ADDED, PICTURES, Job, output_names
+from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PICTURES, USUAL, Job, output_names
 from paddleseg_u2net.prediction.overlapped import Outcomes, one_by_one, overlapped
 from paddleseg_u2net.prediction.pictures import write_pictures
 
@@ -46,7 +46,7 @@ def predict_files(
     channels: int = 3,
     custom_color: Optional[Sequence[int]] = None,
     on_failure: Callable[[Failure], None] = lambda failure: None,
-    pictures: Sequence[str] = PICTURES,
+    pictures: Sequence[str] = USUAL,
 ) -> List[Failure]:
     """Write pictures of each image; the images that failed are returned, the rest is done.
 
@@ -59,8 +59,9 @@ def predict_files(
         on_failure: is told of each failure, in the order of the jobs, while others go on.
         pictures: which are written, of `PICTURES`: ``added_prediction`` the image under its
             classes' colours, ``pseudo_color_prediction`` the classes as a palette PNG,
-            ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey; each
-            kind in a folder of its name below ``save_dir``.
+            ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey,
+            ``cutout`` the foreground in its own colours, the rest transparent; each kind in a
+            folder of its name below ``save_dir``.
 
     Raises:
         ValueError: a kind of picture is not known, or none is given.
@@ -116,7 +117,7 @@ class _Prediction:
     def read(self, work: _Work) -> Tuple[Picture, np.ndarray]:
         self._go_on()
         image = read_image(work.image, self._channels)
-        needed = ADDED in work.paths or self._predictor.upsampling != "bilinear"
+        needed = {ADDED, CUTOUT} & set(work.paths) or self._predictor.upsampling != "bilinear"
         return image if needed else image.shape[:2], self._predictor.prepare(image)
 
     def compute(self, read: Tuple[Picture, np.ndarray]) -> Tuple[Picture, np.ndarray]:

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paddleseg_u2net.prediction import ADDED, PICTURES, PSEUDO, SALIENCY, Job, collect, output_names
+from paddleseg_u2net.prediction import (
+    ADDED,
+    CUTOUT,
+    PICTURES,
+    PSEUDO,
+    SALIENCY,
+    Job,
+    collect,
+    output_names,
+)
 from tests.prediction.making import picture
 
 
@@ -132,12 +141,15 @@ def distinct(names):
 
 
 def test_pictures_are_png_and_overlays_keep_the_pictures_name():
-    assert named("a.jpg", "x/b.PNG", "c.tif", "d.e.webp") == [
-        {ADDED: Path("a.jpg"), PSEUDO: Path("a.png"), SALIENCY: Path("a.png")},
-        {ADDED: Path("x/b.PNG"), PSEUDO: Path("x/b.png"), SALIENCY: Path("x/b.png")},
-        {ADDED: Path("c.png"), PSEUDO: Path("c.png"), SALIENCY: Path("c.png")},
-        {ADDED: Path("d.e.png"), PSEUDO: Path("d.e.png"), SALIENCY: Path("d.e.png")},
-    ]
+    for image, overlay, others in (
+        ("a.jpg", "a.jpg", "a.png"),
+        ("x/b.PNG", "x/b.PNG", "x/b.png"),
+        ("c.tif", "c.png", "c.png"),
+        ("d.e.webp", "d.e.png", "d.e.png"),
+    ):
+        (names,) = named(image)
+        assert names.pop(ADDED) == Path(overlay)
+        assert names == dict.fromkeys((PSEUDO, SALIENCY, CUTOUT), Path(others))
 
 
 def test_names_that_would_collide_keep_their_suffix():

@@ -8,7 +8,7 @@ from PIL import Image
 
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import classes_of
-from paddleseg_u2net.prediction import ADDED, PICTURES, PSEUDO, SALIENCY, pictures
+from paddleseg_u2net.prediction import ADDED, CUTOUT, PICTURES, PSEUDO, SALIENCY, pictures
 from paddleseg_u2net.prediction.pictures import write_pictures
 from tests.prediction.making import noise, saved
 
@@ -38,6 +38,8 @@ def test_the_pictures_are_those_of_the_whole_image_however_it_is_cut(
     np.testing.assert_array_equal(saved(tmp_path, f"{SALIENCY}.png"), np.rint(foreground * 255))
     overlay = render.added(image, numbers, COLORS)
     np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), overlay)
+    cut = render.cutout(image, np.rint(foreground * 255).astype(np.uint8))
+    np.testing.assert_array_equal(saved(tmp_path, f"{CUTOUT}.png"), cut)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
@@ -65,6 +67,12 @@ def test_overlays_are_in_colour_whatever_the_image_has(tmp_path, channels):
     rgb = image[..., [0, 0, 0] if channels == 1 else [0, 1, 2]]
     expected = render.added(np.ascontiguousarray(rgb), classes_of(found), COLORS)
     np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_cut_outs_are_in_colour_whatever_the_image_has(tmp_path, channels):
+    write_pictures(paths(tmp_path, [CUTOUT]), noise(6, 7, channels), probability(1, 6, 7), COLORS)
+    assert saved(tmp_path, f"{CUTOUT}.png").shape == (6, 7, 4)
 
 
 @pytest.mark.parametrize(

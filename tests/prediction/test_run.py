@@ -19,9 +19,11 @@ from paddleseg_u2net import render
 from paddleseg_u2net.inference import Window
 from paddleseg_u2net.prediction import (
     ADDED,
+    CUTOUT,
     PICTURES,
     PSEUDO,
     SALIENCY,
+    USUAL,
     DiskError,
     Failure,
     Job,
@@ -38,16 +40,18 @@ SOON = 20  # seconds after which a test fails that would wait for ever
 
 
 @pytest.mark.parametrize("size", [None, (6, 6)])
-def test_three_pictures_of_the_images_own_size_are_written(tmp_path, size):
+@pytest.mark.parametrize("kinds", [USUAL, PICTURES])
+def test_pictures_of_the_images_own_size_are_written(tmp_path, size, kinds):
     image = np.zeros((8, 11, 3), np.uint8)
     image[:, 6:, 0] = 255
     path = picture(tmp_path / "a.png", image)
     out = tmp_path / "out"
-    assert predict_files(predictor(size=size), collect(path), out) == []
-    assert sorted(tree(out)) == [f"{kind}/a.png" for kind in sorted(PICTURES)]
-    modes = {kind: Image.open(out / kind / "a.png").mode for kind in PICTURES}
-    assert modes == {ADDED: "RGB", PSEUDO: "P", SALIENCY: "L"}
-    for kind in PICTURES:
+    assert predict_files(predictor(size=size), collect(path), out, pictures=kinds) == []
+    assert sorted(tree(out)) == [f"{kind}/a.png" for kind in sorted(kinds)]
+    modes = {kind: Image.open(out / kind / "a.png").mode for kind in kinds}
+    of_all = {ADDED: "RGB", PSEUDO: "P", SALIENCY: "L", CUTOUT: "RGBA"}
+    assert modes == {kind: of_all[kind] for kind in kinds}
+    for kind in kinds:
         assert Image.open(out / kind / "a.png").size == (11, 8)
 
 
@@ -121,7 +125,7 @@ def test_the_tree_of_a_folder_is_mirrored(tmp_path):
     for name in names:
         picture(tmp_path / "in" / name)
     out = tmp_path / "out"
-    predict_files(predictor(), collect(tmp_path / "in"), out)
+    predict_files(predictor(), collect(tmp_path / "in"), out, pictures=PICTURES)
     for kind in PICTURES:
         written = {p.relative_to(out / kind).with_suffix("") for p in (out / kind).rglob("*.*")}
         assert written == {Path(name).with_suffix("") for name in names}
@@ -132,18 +136,18 @@ def test_a_turned_picture_is_predicted_upright(tmp_path):
     exif[0x0112] = 6
     path = picture(tmp_path / "a.png", noise(4, 9, 3), exif=exif)
     out = tmp_path / "out"
-    predict_files(predictor(size=(6, 6)), collect(path), out)
+    predict_files(predictor(size=(6, 6)), collect(path), out, pictures=PICTURES)
     for kind in PICTURES:
         written = Image.open(out / kind / "a.png")
         assert written.size == (4, 9) and not written.getexif()
 
 
-@pytest.mark.parametrize("kinds", [[SALIENCY], [PSEUDO, ADDED], list(PICTURES)])
+@pytest.mark.parametrize("kinds", [[SALIENCY], [PSEUDO, ADDED], [CUTOUT], list(USUAL)])
 def test_pictures_of_the_wanted_kinds_are_the_same_as_among_all(tmp_path, kinds):
     for name in ("a.jpg", "b.png", "a.png"):
         picture(tmp_path / "in" / name)
     jobs = collect(tmp_path / "in")
-    predict_files(predictor(), jobs, tmp_path / "all")
+    predict_files(predictor(), jobs, tmp_path / "all", pictures=PICTURES)
     assert predict_files(predictor(), jobs, tmp_path / "some", pictures=kinds) == []
     every = tree(tmp_path / "all")
     assert tree(tmp_path / "some") == {
@@ -154,7 +158,7 @@ def test_pictures_of_the_wanted_kinds_are_the_same_as_among_all(tmp_path, kinds)
 @pytest.mark.parametrize(("kinds", "named"), [([], "none"), (["added", SALIENCY], "added")])
 def test_pictures_that_cannot_be_are_refused_before_anything_is_done(tmp_path, kinds, named):
     path = picture(tmp_path / "a.png")
-    with pytest.raises(ValueError, match=f"pictures: expected some of .*saliency, got {named}"):
+    with pytest.raises(ValueError, match=f"pictures: expected some of .*cutout, got {named}"):
         predict_files(predictor(), collect(path), tmp_path / "out", pictures=kinds)
     assert not (tmp_path / "out").exists()
 
@@ -292,7 +296,7 @@ def test_an_image_that_cannot_be_read_is_reported_and_the_rest_done(tmp_path):
     assert all(isinstance(failure, Failure) for failure in failures)
     assert [failure.image.name for failure in failures] == ["b.png", "gone.png"]
     assert all(failure.reason.count(str(failure.image)) == 1 for failure in failures)
-    for kind in PICTURES:
+    for kind in USUAL:
         assert sorted(p.name for p in (out / kind).iterdir()) == ["a.png", "c.png"]
 
 

@@ -1,0 +1,111 @@
+"""A cut-out shows the foreground's own colours, also where the background shines through."""
+
+from __future__ import annotations
+
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from paddleseg_u2net.render import cutout
+
+module = sys.modules[cutout.__module__]
+
+
+def scene(height=90, width=120, soft=9):
+    """(image, foreground's colours, opacity) of a disc with a soft edge on another pattern."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    own = np.stack([200 + 0.2 * rows, 120 - 0.3 * columns, 40 + 0.4 * rows], axis=2)
+    other = np.stack([20 + 0.1 * columns, 200 - 0.5 * rows, 180 + 0.2 * columns], axis=2)
+    opacity = (np.hypot(rows - height / 2, columns - width / 2) < height / 3).astype(np.float32)
+    opacity = np.rint(cv2.GaussianBlur(opacity, (0, 0), soft / 3) * 255)
+    share = opacity[..., None] / 255
+    return (
+        np.rint(share * own + (1 - share) * other).astype(np.uint8),
+        own,
+        opacity.astype(np.uint8),
+    )
+
+
+def error(colours, own, opacity):
+    """The mean over mixed pixels, as seen: weighted by their opacity."""
+    mixed = (opacity > 0) & (opacity < 255)
+    difference = np.abs(colours.astype(np.float64) - own).mean(2)
+    return np.average(difference[mixed], weights=opacity[mixed])
+
+
+@pytest.mark.parametrize("soft", [3, 9, 30])
+def test_the_old_background_leaves_no_rim(soft):
+    image, own, opacity = scene(soft=soft)
+    found = cutout(image, opacity)
+    assert error(found[..., :3], own, opacity) < 0.2 * error(image, own, opacity)
+
+
+@pytest.mark.parametrize("soft", [3, 9, 30])
+def test_colours_are_as_good_as_pymattings(soft):
+    estimate = pytest.importorskip("pymatting").estimate_foreground_ml
+    image, own, opacity = scene(soft=soft)
+    theirs = estimate(image / 255.0, opacity / 255.0) * 255
+    ours = cutout(image, opacity)[..., :3]
+    assert error(ours, own, opacity) <= error(theirs, own, opacity) + 1  # of 26 to 48 unchanged
+
+
+def test_opacity_is_the_map_and_what_is_all_foreground_keeps_its_bits():
+    image, _, opacity = scene()
+    found = cutout(image, opacity)
+    np.testing.assert_array_equal(found[..., 3], opacity)
+    np.testing.assert_array_equal(found[opacity == 255][:, :3], image[opacity == 255])
+    assert not found[opacity == 0].any()
+
+
+@pytest.mark.parametrize("size", [(600, 700), (900, 2000)])
+def test_large_pictures_have_nearly_the_colours_of_small_ones(size):
+    image, own, opacity = scene(soft=9)
+    large = [cv2.resize(part, size[::-1]) for part in (image, own, opacity)]
+    found = cutout(large[0], large[2])
+    np.testing.assert_array_equal(found[..., 3], large[2])
+    assert error(found[..., :3], *large[1:]) < 0.2 * error(large[0], *large[1:])
+
+
+def test_squares_leave_no_seam(monkeypatch):
+    image, _, opacity = (cv2.resize(part, (900, 700)) for part in scene(soft=30))
+    whole = cutout(image, opacity)
+    monkeypatch.setattr(module, "_TILE", 61)
+    np.testing.assert_array_equal(cutout(image, opacity), whole)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 600), (600, 1), (3, 2)])
+def test_the_smallest_images(shape):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    opacity = rng.integers(0, 256, shape, dtype=np.uint8)
+    found = cutout(image, opacity)
+    assert found.shape == (*shape, 4) and found.dtype == np.uint8
+    np.testing.assert_array_equal(found[..., 3], opacity)
+
+
+def test_the_arrays_are_not_changed():
+    image, _, opacity = scene()
+    before = image.copy(), opacity.copy()
+    cutout(image, opacity)
+    np.testing.assert_array_equal(image, before[0])
+    np.testing.assert_array_equal(opacity, before[1])
+
+
+@pytest.mark.parametrize(
+    ("image", "foreground", "says"),
+    [
+        (
+            np.zeros((4, 5), np.uint8),
+            np.zeros((4, 5), np.uint8),
+            r"image must be .*not uint8 \(4, 5\)",
+        ),
+        (np.zeros((4, 5, 3)), np.zeros((4, 5), np.uint8), "image must be .*not float64"),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 6), np.uint8), r"foreground .*\(4, 6\)"),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5)), "foreground must be uint8 .*not float64"),
+    ],
+)
+def test_other_arrays_are_errors(image, foreground, says):
+    with pytest.raises(ValueError, match=says):
+        cutout(image, foreground)
