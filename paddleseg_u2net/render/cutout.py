@@ -12,16 +12,18 @@ __all__ = ["cutout"]
 
 # Pixels that colours are estimated at; a larger picture's are smooth enough to be brought to its
 # size, since its opacity has the detail.
-_ESTIMATED = 2**18
-# Side of the squares that a larger picture is worked on in: memory stays small, and those without
-# an edge are passed over.
-_TILE = 512
+_ESTIMATED = 2**16
+# Side of the squares that a picture is worked on in: memory stays small, and those without an edge
+# are passed over.
+_TILE = 128
 # The paper's: rounds at sizes up to 32 pixels and at larger ones, how much neighbours are alike
 # everywhere, and how much more where the opacity changes.
 _ROUNDS_SMALL, _ROUNDS_LARGE, _SMALL = 10, 2, 32
 _ALIKE, _ALIKE_AT_EDGES = 1e-5, 1.0
 
-Colours = Tuple[np.ndarray, np.ndarray]  # foreground's and background's, float32 (h, w, 3), 0 to 1
+# Foreground's and background's, float32 (2, 3, h, w), 0 to 1: numpy is several times as fast with
+# planes as with three values that lie together.
+Colours = np.ndarray
 
 
 def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
@@ -43,8 +45,8 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
         ValueError: the arrays are not as above, or not of one size.
 
     Source: T. Germer, T. Uelwer, S. Conrad, S. Harmeling, "Fast Multi-Level Foreground Estimation",
-    ICPR 2020, at up to 512x512 pixels; beyond, its colours are enlarged and get what the mixture
-    lacks, as in M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
+    ICPR 2020, at up to 256x256 pixels; its colours are enlarged and get what their mixture lacks
+    of the image's, as in M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
     """
     _check(image, foreground)
     result = np.dstack([image, foreground])
@@ -52,11 +54,8 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     mixed = (foreground > 0) & (foreground < 255)
     if not mixed.any():
         return result
-    small = _at_most(_ESTIMATED, image, foreground)
-    colours = _estimated(*small)
-    if small[1].shape == foreground.shape:
-        result[..., :3][mixed] = _in_8_bits(colours[0])[mixed]
-        return result
+    small, share = _at_most(_ESTIMATED, image, foreground)
+    colours = _estimated(small, share)
     for tile in _tiles(foreground.shape):
         if mixed[tile].any():
             found = _enlarged(colours, image[tile], foreground[tile], tile, foreground.shape)
@@ -78,21 +77,19 @@ def _check(image: np.ndarray, foreground: np.ndarray) -> None:
 
 
 def _estimated(image: np.ndarray, share: np.ndarray) -> Colours:
-    """The colours of both in all pixels, of an image (h, w, 3) and shares (h, w), 0 to 1.
+    """The colours of both in all pixels, of an image (3, h, w) and shares (h, w), 0 to 1.
 
     From one pixel up to the whole size, each size starting from the one before.
     """
-    whole = share[..., None]
-    own = np.sum(image * whole, (0, 1), keepdims=True) / max(np.sum(share), 1e-5)
-    other = np.sum(image * (1 - whole), (0, 1), keepdims=True) / max(np.sum(1 - share), 1e-5)
-    colours = own.astype(np.float32), other.astype(np.float32)
+    shares = np.stack([share, 1 - share])
+    weights = np.maximum(np.sum(shares, (1, 2)), 1e-5)
+    colours = (np.einsum("kyx,cyx->kc", shares, image) / weights[:, None])[..., None, None]
     for height, width in _sizes(*share.shape):
         rounds = _ROUNDS_SMALL if max(height, width) <= _SMALL else _ROUNDS_LARGE
-        begun = tuple(_resized(part, height, width, cv2.INTER_LINEAR) for part in colours)
         colours = _refined(
             _resized(image, height, width, cv2.INTER_AREA),
             _resized(share, height, width, cv2.INTER_AREA),
-            (begun[0], begun[1]),
+            _resized(colours, height, width, cv2.INTER_LINEAR),
             rounds,
         )
     return colours
@@ -110,54 +107,58 @@ def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int
     What is made small is the difference of the mixture from the image, and of each colour from the
     four around it, the more the share changes there.
     """
-    neighbours = [np.s_[:-2, 1:-1], np.s_[2:, 1:-1], np.s_[1:-1, :-2], np.s_[1:-1, 2:]]
+    inner = slice(1, -1)
+    around = [(..., rows, inner) for rows in (slice(-2), slice(2, None))]
+    around += [(..., inner, columns) for columns in (slice(-2), slice(2, None))]
     framed = _framed(share)
-    alike = [
-        (_ALIKE + _ALIKE_AT_EDGES * np.abs(share - framed[place]))[..., None]
-        for place in neighbours
-    ]
-    share = share[..., None]
-    total = np.sum(alike, axis=0)
+    alike = [_ALIKE + _ALIKE_AT_EDGES * np.abs(share - framed[place]) for place in around]
+    total = sum(alike[1:], alike[0])
     # The inverse of the matrix [[first, cross], [cross, second]] of each pixel.
     first, second, cross = share**2 + total, (1 - share) ** 2 + total, share * (1 - share)
     scale = 1 / (first * second - cross**2)
     first, second, cross = first * scale, second * scale, cross * scale
-    seen = share * image, (1 - share) * image
-    own, other = colours
+    seen = np.stack([share * image, (1 - share) * image])
+    found, part = np.empty_like(seen), np.empty_like(seen)
     for _ in range(rounds):
-        framed_own, framed_other = _framed(own), _framed(other)
-        for_own, for_other = seen[0].copy(), seen[1].copy()
-        for weight, place in zip(alike, neighbours):
-            for_own += weight * framed_own[place]
-            for_other += weight * framed_other[place]
-        own = np.clip(second * for_own - cross * for_other, 0, 1)
-        other = np.clip(first * for_other - cross * for_own, 0, 1)
-    return own, other
+        framed = _framed(colours)
+        found[...] = seen
+        for weight, place in zip(alike, around):
+            found += np.multiply(weight, framed[place], out=part)
+        np.multiply(found, np.stack([second, first])[:, None], out=part)
+        part -= cross * found[::-1]
+        colours = np.clip(part, 0, 1)
+    return colours
 
 
-def _framed(values: np.ndarray) -> np.ndarray:
-    return cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+def _framed(planes: np.ndarray) -> np.ndarray:
+    """With a pixel more at each side, of the colour beside it."""
+    beside = [(0, 0)] * (planes.ndim - 2) + [(1, 1), (1, 1)]
+    return np.pad(planes, beside, mode="edge")
 
 
 # ---------------------------------------------------------------- sizes
 
 
-def _at_most(pixels: int, image: np.ndarray, foreground: np.ndarray) -> Colours:
-    """The image and the shares as float32, 0 to 1, made smaller if they have more pixels."""
+def _at_most(
+    pixels: int, image: np.ndarray, foreground: np.ndarray
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Image (3, h, w) and shares (h, w), float32, 0 to 1; smaller if they have more pixels."""
     height, width = foreground.shape
     factor = min(1.0, math.sqrt(pixels / (height * width)))
     size = max(1, round(height * factor)), max(1, round(width * factor))
     # 8 bits are resized: the floats of a large picture take gigabytes.
-    smaller = (_resized(part, *size, cv2.INTER_AREA) for part in (image, foreground))
-    image_small, share = (part.astype(np.float32) / 255 for part in smaller)
-    return image_small, share
+    planes = np.stack([_resized(plane, *size, cv2.INTER_AREA) for plane in cv2.split(image)])
+    share = _resized(foreground, *size, cv2.INTER_AREA)
+    return planes.astype(np.float32) / 255, share.astype(np.float32) / 255
 
 
-def _resized(values: np.ndarray, height: int, width: int, interpolation: int) -> np.ndarray:
-    if values.shape[:2] == (height, width):
-        return values
-    found = cv2.resize(values, (width, height), interpolation=interpolation)
-    return found.reshape(height, width, *values.shape[2:])
+def _resized(planes: np.ndarray, height: int, width: int, interpolation: int) -> np.ndarray:
+    """Planes (..., h, w) at another size."""
+    if planes.shape[-2:] == (height, width):
+        return planes
+    flat = planes.reshape(-1, *planes.shape[-2:])
+    found = [cv2.resize(plane, (width, height), interpolation=interpolation) for plane in flat]
+    return np.stack(found).reshape(*planes.shape[:-2], height, width)
 
 
 def _tiles(shape: Tuple[int, ...]) -> Iterator[Tuple[slice, slice]]:
@@ -178,21 +179,25 @@ def _enlarged(
     shape: Tuple[int, ...],
 ) -> np.ndarray:
     """The foreground's colours in a tile of the whole picture, uint8."""
-    small = colours[0].shape
     rows, columns = (
         # Where the middle of each pixel lies among the middles of the small picture's.
-        (np.arange(part.start, part.stop, dtype=np.float32) + 0.5) * (few / many) - 0.5
-        for part, few, many in zip(tile, small, shape)
+        (np.arange(part.start, part.stop, dtype=np.float32) + 0.5) * np.float32(few / many) - 0.5
+        for part, few, many in zip(tile, colours.shape[2:], shape)
     )
     across, down = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
     own, other = (
-        cv2.remap(part, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        for part in colours
+        np.stack([_seen_at(plane, across, down) for plane in planes]) for planes in colours
     )
-    share = foreground[..., None].astype(np.float32) / 255
-    lacking = image.astype(np.float32) / 255 - share * own - (1 - share) * other
+    share = foreground.astype(np.float32) / 255
+    mixture = image.transpose(2, 0, 1).astype(np.float32) / 255
+    lacking = mixture - share * own - (1 - share) * other
     return _in_8_bits(np.clip(own + share * lacking, 0, 1))
 
 
-def _in_8_bits(values: np.ndarray) -> np.ndarray:
-    return np.rint(values * 255).astype(np.uint8)
+def _seen_at(plane: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    return cv2.remap(plane, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _in_8_bits(planes: np.ndarray) -> np.ndarray:
+    """(3, h, w), 0 to 1, as uint8 (h, w, 3)."""
+    return np.rint(planes * 255).astype(np.uint8).transpose(1, 2, 0)
