@@ -12,7 +12,9 @@ with the true ones. Then what share of a picture's time goes into all but the ne
 --model_path is what ``tools/predict.py`` gets: an exported folder or weights. By default it is
 what docs/deployment.md advises: where the processor multiplies 8-bit numbers an int8 folder for
 OpenVINO, made in --work as `engines.py` does, else the weights, which ``auto`` runs on the fastest
-engine. Without --rembg only this project's side is measured.
+engine. Without --rembg only this project's side is measured. With --cutouts both write cut-outs,
+rembg those of its own way, which leaves the background's colours in the edges; masks are not
+compared then.
 """
 
 import argparse
@@ -32,6 +34,7 @@ import numpy as np
 from paddleseg_u2net.engine.opened import open_model
 from paddleseg_u2net.images import read_image, read_mask, write_png
 from paddleseg_u2net.metrics import MAE, SMeasure
+from paddleseg_u2net.prediction import CUTOUT, SALIENCY
 from paddleseg_u2net.render import saliency
 
 _MIB = 2**20
@@ -56,16 +59,20 @@ def _environment(threads: Optional[int]) -> Dict[str, str]:
     return env
 
 
-def _ours(model_path: Path, pictures: Path, scratch: Path, threads: Optional[int]) -> Side:
+def _ours(
+    model_path: Path, pictures: Path, scratch: Path, threads: Optional[int], kind: str
+) -> Side:
     program = [sys.executable, exports.ROOT / "tools" / "predict.py", "--model_path", model_path]
     program += ["--threads", threads] if threads else []
-    program += ["--pictures", "saliency", "--save_dir", scratch / "ours", "--image_path"]
+    program += ["--pictures", kind, "--save_dir", scratch / "ours", "--image_path"]
     first = sorted(pictures.iterdir())[0]
     env = _environment(threads)
-    return Side([*program, pictures], [*program, first], env, scratch / "ours" / "saliency")
+    return Side([*program, pictures], [*program, first], env, scratch / "ours" / kind)
 
 
-def _theirs(rembg: Path, weights: Path, pictures: Path, scratch: Path, threads) -> Side:
+def _theirs(
+    rembg: Path, weights: Path, pictures: Path, scratch: Path, threads: Optional[int], kind: str
+) -> Side:
     home = scratch / "home"
     home.mkdir()
     command = [sys.executable, exports.ROOT / "tools" / "convert_weights.py"]
@@ -77,9 +84,10 @@ def _theirs(rembg: Path, weights: Path, pictures: Path, scratch: Path, threads) 
     env = {**env, "U2NET_HOME": str(home), "MODEL_CHECKSUM_DISABLED": "1"}
     masks = scratch / "theirs"
     first = sorted(pictures.iterdir())[0]
+    words = ["-m", "u2netp", *(["-om"] if kind == SALIENCY else [])]
     return Side(
-        [rembg, "p", "-m", "u2netp", "-om", pictures, masks],
-        [rembg, "i", "-m", "u2netp", "-om", first, scratch / "theirs.png"],
+        [rembg, "p", *words, pictures, masks],
+        [rembg, "i", *words, first, scratch / "theirs.png"],
         env,
         masks,
     )
@@ -183,6 +191,7 @@ def _arguments() -> Any:
     add("--images", type=int, default=100)
     add("--rounds", type=int, default=3, help="of the folder")
     add("--single_rounds", type=int, default=5, help="of the single picture")
+    add("--cutouts", action="store_true", help="cut-outs instead of masks")
     add("--threads", type=int, help="for both sides; else each takes all cores")
     exports.add_arguments(parser)
     parser.set_defaults(size=320)
@@ -206,15 +215,19 @@ def main() -> None:
         pictures.mkdir()
         for path in sorted((arguments.data / "images").iterdir())[: arguments.images]:
             shutil.copy(path, pictures)
+        kind = CUTOUT if arguments.cutouts else SALIENCY
         sides = {}
         if arguments.rembg:
             rembg = arguments.rembg.absolute()
-            sides[THEIRS] = _theirs(rembg, weights, pictures, scratch, arguments.threads)
-        sides[OURS] = _ours(model_path, pictures, scratch, arguments.threads)
+            sides[THEIRS] = _theirs(rembg, weights, pictures, scratch, arguments.threads, kind)
+        sides[OURS] = _ours(model_path, pictures, scratch, arguments.threads, kind)
         print(f"{model_path}, threads: {arguments.threads or 'all cores'}")
-        _compare("one picture to one mask file", sides, "single", arguments.single_rounds)
-        _compare(f"{arguments.images} pictures to mask files", sides, "folder", arguments.rounds)
-        _compare_masks(sides, pictures, arguments.data / "ground_truth_mask")
+        _compare(f"one picture to one file ({kind})", sides, "single", arguments.single_rounds)
+        _compare(
+            f"{arguments.images} pictures to files ({kind})", sides, "folder", arguments.rounds
+        )
+        if kind == SALIENCY:
+            _compare_masks(sides, pictures, arguments.data / "ground_truth_mask")
         _shares(model_path, pictures, scratch, arguments.threads)
 
 
