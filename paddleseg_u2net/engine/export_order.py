@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Optional, Tuple
 
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine.journal import logger
@@ -12,19 +12,11 @@ from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.inference.description import (
     MODEL_FILES,
     NAME,
+    OFFERED,
     ExportError,
     Shape,
     is_export,
 )
-
-OFFERED: Dict[str, Tuple[str, ...]] = {
-    "paddle": ("fp32",),
-    "onnx": ("fp32", "fp16", "int8"),
-    "openvino": ("fp32", "fp16", "bf16", "int8"),
-    "ncnn": ("fp32",),
-}
-"""Precisions by format."""
-
 
 BY_ONNX = ("onnx", "openvino")
 """Formats that are made of an ONNX model."""

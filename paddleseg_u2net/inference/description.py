@@ -12,8 +12,15 @@ from paddleseg_u2net.inference.preprocess import Preprocess
 
 NAME = "description.json"
 VERSION = 1
-FORMATS = ("paddle", "onnx", "openvino", "ncnn")
-PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+OFFERED: Dict[str, Tuple[str, ...]] = {
+    "paddle": ("fp32",),
+    "onnx": ("fp32", "fp16", "int8"),
+    "openvino": ("fp32", "fp16", "bf16", "int8"),
+    "ncnn": ("fp32",),
+}
+"""Precisions by format."""
+FORMATS = tuple(OFFERED)
+PRECISIONS = tuple(dict.fromkeys(name for offered in OFFERED.values() for name in offered))
 OUTPUTS = ("probability", "softmax", "argmax")
 
 MODEL_FILES: Dict[str, Tuple[Tuple[str, ...], ...]] = {
@@ -36,8 +43,8 @@ class Description:
     """All that predicting needs beside the model's own files.
 
     Args:
-        format: one of ``FORMATS``.
-        precision: one of ``PRECISIONS``; ``fp16`` is stored, computed in float32 on a CPU.
+        format: a key of ``OFFERED``.
+        precision: one that it has there; ``fp16`` is stored, computed in float32 on a CPU.
         output: one of ``OUTPUTS``. ``probability`` is a sigmoid for one class and a softmax for
             more, float32 (N, K, h, w); ``argmax`` is class numbers, int32 (N, h, w).
         shape: of the input (N, C, H, W), float32; None where any number is taken.
@@ -177,7 +184,8 @@ def _problems(content: Dict[str, Any]) -> List[str]:
     problems += [f"{key}: not known" for key in content if key not in known]
     if problems:
         return problems
-    for key, allowed in (("format", FORMATS), ("precision", PRECISIONS), ("output", OUTPUTS)):
+    precisions = OFFERED.get(str(content["format"]), PRECISIONS)
+    for key, allowed in (("format", FORMATS), ("precision", precisions), ("output", OUTPUTS)):
         if content[key] not in allowed:
             problems.append(f"{key}: expected one of {', '.join(allowed)}, got {content[key]!r}")
     for key in ("preprocess", "files", "source", "versions", "compared", "guard"):

@@ -100,10 +100,7 @@ def _network(
         weights = _file(folder, description, ".bin")
         return ncnn_network(param, weights, gives, threads, description.shape)
     if choice.backend == "onnxruntime":
-        network = onnxruntime(_file(folder, description, ".onnx"), gives, threads)
-        if description.precision == "bf16":
-            network.note = "in float32, because this backend does not compute in bfloat16"
-        return network
+        return onnxruntime(_file(folder, description, ".onnx"), gives, threads)
     return openvino(
         _file(folder, description, ".xml", ".onnx"), gives, threads, description.precision
     )

@@ -22,10 +22,16 @@ from paddleseg_u2net.engine.export import export
 from paddleseg_u2net.engine.export_check import compare
 from paddleseg_u2net.engine.export_limits import TOLERANCES
 from paddleseg_u2net.engine.export_openvino import write_openvino
-from paddleseg_u2net.engine.export_order import OFFERED, Order
+from paddleseg_u2net.engine.export_order import Order
 from paddleseg_u2net.inference import BackendError, Preprocess
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
-from paddleseg_u2net.inference.description import NAME, ExportError, checksum, read_description
+from paddleseg_u2net.inference.description import (
+    NAME,
+    OFFERED,
+    ExportError,
+    checksum,
+    read_description,
+)
 from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.inference.network import EngineNetwork
 from paddleseg_u2net.inference.predictor import activate

@@ -148,7 +148,7 @@ def test_the_files_are_those_of_the_format(folder, described, format):
         for name in names:
             (folder / name).write_bytes(b"")
         files = dict.fromkeys(names, EMPTY)
-        write_description(folder, replace(described, format=format, files=files))
+        write_description(folder, replace(described, format=format, precision="fp32", files=files))
         assert read_description(folder).files == files
         changed(folder, files=dict.fromkeys([*names, "more"], EMPTY))
         assert f"files: expected {' and '.join(MODEL_FILES[format][0])}" in refusal(folder)
@@ -176,6 +176,10 @@ def test_values_of_a_wrong_kind(folder, key, value):
         ({"more": 1}, "more: not known"),
         ({"format": "caffe"}, "format: expected one of paddle"),
         ({"precision": "int4"}, "precision: expected one of fp32"),
+        (
+            {"format": "onnx", "precision": "bf16"},
+            "precision: expected one of fp32, fp16, int8, got",
+        ),
         ({"output": "logits"}, "output: expected one of probability"),
         ({"shape": [1, 4, 320]}, "shape: expected"),
         ({"shape": [1, None, 320, 320]}, "shape: expected"),

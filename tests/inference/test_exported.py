@@ -169,9 +169,3 @@ def test_damage_and_missing_files_are_refused(tmp_path):
         load_exported(folder)
     with pytest.raises(ExportError, match="expected an exported folder"):
         load_exported(tmp_path)
-
-
-def test_precisions_that_a_backend_does_not_have_are_said(tmp_path):
-    runtime("onnxruntime")
-    folder = exporting.onnx_folder(tmp_path / "model", precision="bf16")
-    assert "in float32" in load_exported(folder, "onnxruntime").network.note
