@@ -872,3 +872,22 @@ def test_find_images_in_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(ImageError, match=r"locked: .*Permission denied"):
         find_images(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "kept"),
+    [
+        ("RGB", "jpg", True),
+        ("RGB", "webp", True),
+        ("RGBA", "png", True),
+        ("P", "png", True),
+        ("L", "png", False),
+        ("CMYK", "jpg", False),
+    ],
+)
+def test_profiles_of_colours_that_are_not_converted(tmp_path, mode, suffix, kept):
+    path = tmp_path / f"a.{suffix}"
+    Image.new(mode, (4, 3)).save(path, icc_profile=b"a profile")
+    assert images.color_profile(path) == (b"a profile" if kept else None)
+    Image.new(mode, (4, 3)).save(path)
+    assert images.color_profile(path) is None

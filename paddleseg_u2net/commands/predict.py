@@ -18,7 +18,7 @@ from paddleseg_u2net.prediction import PICTURES, USUAL
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = parser("predict", "Write overlays, class maps and saliency maps of images.")
+    result = parser("predict", "Write overlays, class maps, saliency maps and cut-outs of images.")
     add = result.add_argument
     add("--image_path", required=True, help="an image, a list of images (.txt), or a folder")
     add("--model_path", help="weights of any format, a folder with model.pdparams, a folder of "
@@ -26,7 +26,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "output/")  # fmt: skip
     add("--config", help="YAML file; else the one saved beside the model, or "
         "what the weights say")  # fmt: skip
-    add("--save_dir", default="output/result", help="folder for the pictures")
+    add("--save_dir", default="output/result", help="folder for the pictures, with one "
+        "for each kind; else output/result")  # fmt: skip
     add("--pictures", nargs="+", choices=PICTURES, default=USUAL, help="which are written, "
         "else the first three: the image under its classes' colours, the classes, the map, the "
         "foreground cut out")  # fmt: skip
@@ -43,7 +44,8 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.prediction import collect, predict_files
 
     start_logging()
-    jobs = collect(Path(arguments.image_path))
+    save_dir = Path(arguments.save_dir)
+    jobs = collect(Path(arguments.image_path), save_dir, logger.info)
     with named("--model_path"):
         opened = open_model(
             arguments.model_path,
@@ -58,7 +60,6 @@ def run(argv: List[str]) -> int:
             arguments.upsampling,
         )
     logger.info(f"Predicting {_images(len(jobs))} with {opened.source}")
-    save_dir = Path(arguments.save_dir)
     failures = predict_files(
         opened.pipeline,
         jobs,

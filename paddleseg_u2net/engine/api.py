@@ -14,6 +14,8 @@ from paddleseg_u2net.engine.opened import open_model
 from paddleseg_u2net.images import ImageError, convert_image, decode_image, read_image
 from paddleseg_u2net.inference import Augment, Window
 from paddleseg_u2net.inference.backends import AUTO
+from paddleseg_u2net.prediction.pictures import foreground
+from paddleseg_u2net.render import cutout
 
 Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, np.ndarray]
 """What `Predictor` takes for a picture: the path of a file, the content of one, a Pillow picture,
@@ -103,6 +105,23 @@ class Predictor:
             BackendError: the network stops, say for want of memory; a ValueError.
         """
         return self._predicted(picture, "picture")
+
+    def cutout(self, picture: Picture) -> np.ndarray:
+        """The foreground of one picture, without its background.
+
+        >>> Image.fromarray(Predictor("u2netp").cutout("photograph.jpg")).save("cutout.png")
+
+        Returns:
+            A uint8 array (H, W, 4), RGBA, upright; its opacity is the map, of K classes 1 - that of
+            class 0, and no more than the picture's own. See `render.cutout` for its colours.
+
+        Raises:
+            ImageError, BackendError: as ``__call__``.
+        """
+        image = as_image(picture, 4)
+        # decoded once: of 3 channels it is the same without its opacity
+        seen = image[..., :3] if self._channels == 3 else as_image(picture, self._channels)
+        return cutout(image, foreground(self._pipeline(np.ascontiguousarray(seen))))
 
     def batch(self, pictures: Iterable[Picture]) -> List[np.ndarray]:
         """Predict several pictures, whose sizes and kinds may differ.

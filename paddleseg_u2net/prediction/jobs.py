@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence, Set
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from paddleseg_u2net.files import read_lines
-from paddleseg_u2net.images import IMAGE_SUFFIXES, find_images
+from paddleseg_u2net.images import IMAGE_SUFFIXES, files_below
 
 ADDED, PSEUDO, SALIENCY = "added_prediction", "pseudo_color_prediction", "saliency"
 CUTOUT = "cutout"
@@ -27,16 +27,27 @@ class Job(NamedTuple):
     name: Path
 
 
-def collect(image_path: Path) -> List[Job]:
+def collect(
+    image_path: Path,
+    save_dir: Optional[Path] = None,
+    on_left_out: Callable[[str], None] = lambda words: None,
+) -> List[Job]:
     """The images of a file, a list (one path a line, relative to the list) or a folder.
 
     Of a folder that is being written to, those that are there now.
+
+    Args:
+        save_dir: where pictures go; those that are there already are no images, if it is in the
+            folder.
+        on_left_out: is told which files of the folder are left out.
 
     Raises:
         ValueError: there is nothing of the kind, or no image in it.
     """
     if image_path.is_dir():
-        found = [Job(path, path.relative_to(image_path)) for path in find_images(image_path)]
+        own = [save_dir / kind for kind in PICTURES] if save_dir else []
+        files = _in_folder(image_path, own, on_left_out)
+        found = [Job(path, path.relative_to(image_path)) for path in files]
     elif image_path.is_file() and image_path.suffix.lower() in IMAGE_SUFFIXES:
         return [Job(image_path, Path(image_path.name))]
     elif image_path.is_file() and image_path.suffix.lower() in (".txt", ".lst", ".list"):
@@ -50,6 +61,28 @@ def collect(image_path: Path) -> List[Job]:
     if not found:
         raise ValueError(f"--image_path {image_path}: expected images, found none")
     return found
+
+
+def _in_folder(folder: Path, own: Sequence[Path], on_left_out: Callable[[str], None]) -> List[Path]:
+    """The images of a folder without those below ``own``, where earlier pictures are."""
+    top = folder.resolve()
+    written = [path.resolve() for path in own if top in path.resolve().parents]
+    images: List[Path] = []
+    before, others = 0, Counter[str]()
+    for path in sorted(files_below(folder)):
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            others[path.suffix.lower() or "no suffix"] += 1
+        elif written and set(written) & set(path.resolve().parents):
+            before += 1
+        else:
+            images.append(path)
+    if before:
+        on_left_out(f"Left out {before} below --save_dir that an earlier prediction wrote")
+    if others:
+        kinds = ", ".join(f"{suffix} ({count})" for suffix, count in sorted(others.items()))
+        count = sum(others.values())
+        on_left_out(f"Left out {count} whose suffix is none of a picture that is read: {kinds}")
+    return images
 
 
 def _listed(line: str, list_path: Path) -> Job:

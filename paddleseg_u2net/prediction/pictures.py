@@ -24,6 +24,7 @@ def write_pictures(
     image: Optional[np.ndarray],
     probability: np.ndarray,
     colors: np.ndarray,
+    profile: Optional[bytes] = None,
 ) -> None:
     """Write the pictures of one image, each whole or not at all.
 
@@ -32,9 +33,11 @@ def write_pictures(
             classes' colours, of ``pseudo_color_prediction`` the classes as a palette PNG, of
             ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey, of
             ``cutout`` the foreground with that probability as its opacity, see `render.cutout`.
-        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` and ``cutout`` need it.
+        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` and ``cutout`` need it. What is
+            transparent there is so in ``cutout``.
         probability: float32 (K, H, W).
         colors: uint8 (256, 3), RGB.
+        profile: of the image's colours, see `images.color_profile`; goes into ``cutout``.
 
     Raises:
         ValueError: a picture cannot be made or its format cannot hold it.
@@ -46,12 +49,13 @@ def write_pictures(
         _write_overlay(paths[ADDED], _overlay(image, classes, colors))
     if PSEUDO in paths:
         write_png(paths[PSEUDO], classes, colors.reshape(-1).tolist(), level=_PNG_LEVEL)
-    grey = _grey(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
+    grey = foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
     if SALIENCY in paths:
         write_png(paths[SALIENCY], grey, level=_PNG_LEVEL)
     if CUTOUT in paths:
         assert image is not None
-        write_png(paths[CUTOUT], render.cutout(_rgb(image), grey), level=_PNG_LEVEL)
+        cut = render.cutout(_colour(image), grey)
+        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, profile=profile)
 
 
 def _write_overlay(path: Path, overlay: np.ndarray) -> None:
@@ -75,21 +79,22 @@ def _classes(probability: np.ndarray) -> np.ndarray:
     return classes
 
 
-def _grey(probability: np.ndarray) -> np.ndarray:
+def foreground(probability: np.ndarray) -> np.ndarray:
+    """How much of each pixel is foreground, of probabilities (K, H, W): uint8 (H, W), 0 to 255."""
     grey = np.empty(probability.shape[1:], np.uint8)
     for rows in _strips(grey.shape):
         first = probability[0, rows]
-        foreground = first if len(probability) == 1 else 1 - first
-        grey[rows] = render.saliency(np.clip(foreground, 0, 1))
+        shares = first if len(probability) == 1 else 1 - first
+        grey[rows] = render.saliency(np.clip(shares, 0, 1))
     return grey
 
 
 def _overlay(image: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
     overlay = np.empty((*classes.shape, 3), np.uint8)
     for rows in _strips(classes.shape):
-        overlay[rows] = render.added(_rgb(image[rows]), classes[rows], colors)
+        overlay[rows] = render.added(_colour(image[rows])[..., :3], classes[rows], colors)
     return overlay
 
 
-def _rgb(image: np.ndarray) -> np.ndarray:
-    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)
+def _colour(image: np.ndarray) -> np.ndarray:
+    return image if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)

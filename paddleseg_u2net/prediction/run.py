@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, 
 import numpy as np
 
 from paddleseg_u2net import render
-from paddleseg_u2net.images import image_size, read_image
+from paddleseg_u2net.images import color_profile, image_size, read_image
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PICTURES, USUAL, Job, output_names
 from paddleseg_u2net.prediction.overlapped import Outcomes, one_by_one, overlapped
@@ -25,7 +26,13 @@ _SEEN_WHOLE = 4
 # After these no further picture can be written either.
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-Picture = Union[np.ndarray, Tuple[int, ...]]  # an image, or its shape where that will do
+
+class _Image(NamedTuple):
+    """What the last step needs of an image."""
+
+    seen: Union[np.ndarray, Tuple[int, ...]]  # by the network; its shape where that will do
+    shown: Optional[np.ndarray]  # in its pictures, if one of them needs it
+    profile: Optional[bytes]
 
 
 class Failure(NamedTuple):
@@ -64,7 +71,8 @@ def predict_files(
             folder of its name below ``save_dir``.
 
     Raises:
-        ValueError: a kind of picture is not known, or none is given.
+        ValueError: a kind of picture is not known, or none is given; an image would be overwritten.
+        OSError: the folder cannot be made or written to; nothing has been predicted.
         DiskError: the disk is full or read-only; no more images are begun then.
     """
     _check_kinds(pictures)
@@ -73,6 +81,7 @@ def predict_files(
         _Work(job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
         for job, name in zip(jobs, output_names(jobs))
     ]
+    _check_places(save_dir, works)
     failures: List[Failure] = []
     done = 0
     with closing(_outcomes(works, steps)) as outcomes:
@@ -114,24 +123,33 @@ class _Prediction:
             return 0
         return height * width * self._weight
 
-    def read(self, work: _Work) -> Tuple[Picture, np.ndarray]:
+    def read(self, work: _Work) -> Tuple[_Image, np.ndarray]:
         self._go_on()
-        image = read_image(work.image, self._channels)
-        needed = {ADDED, CUTOUT} & set(work.paths) or self._predictor.upsampling != "bilinear"
-        return image if needed else image.shape[:2], self._predictor.prepare(image)
+        shown, profile = None, None
+        if CUTOUT in work.paths:
+            # its transparency, and its colours where the network sees grey
+            shown, profile = read_image(work.image, 4), color_profile(work.image)
+        if shown is not None and self._channels == 3:
+            seen = np.ascontiguousarray(shown[..., :3])
+        else:
+            seen = read_image(work.image, self._channels)
+        if shown is None and ADDED in work.paths:
+            shown = seen
+        follows_edges = self._predictor.upsampling != "bilinear"
+        image = _Image(seen if follows_edges else seen.shape[:2], shown, profile)
+        return image, self._predictor.prepare(seen)
 
-    def compute(self, read: Tuple[Picture, np.ndarray]) -> Tuple[Picture, np.ndarray]:
+    def compute(self, read: Tuple[_Image, np.ndarray]) -> Tuple[_Image, np.ndarray]:
         self._go_on()
-        picture, prepared = read
-        return picture, self._predictor.probabilities(prepared[None])[0]
+        image, prepared = read
+        return image, self._predictor.probabilities(prepared[None])[0]
 
-    def write(self, work: _Work, computed: Tuple[Picture, np.ndarray]) -> None:
+    def write(self, work: _Work, computed: Tuple[_Image, np.ndarray]) -> None:
         self._go_on()
-        picture, probability = computed
-        restored = self._predictor.restore(probability, picture)
-        image = picture if isinstance(picture, np.ndarray) else None
+        image, probability = computed
+        restored = self._predictor.restore(probability, image.seen)
         try:
-            write_pictures(work.paths, image, restored, self._colors)
+            write_pictures(work.paths, image.shown, restored, self._colors, image.profile)
         except OSError as error:
             if error.errno in _DISK_ERRORS:
                 self.disk_error = self.disk_error or error
@@ -149,6 +167,27 @@ def _check_kinds(pictures: Sequence[str]) -> None:
         raise ValueError(
             f"pictures: expected some of {', '.join(PICTURES)}, got {', '.join(unknown) or 'none'}"
         )
+
+
+def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
+    """Refuse what would fail for every image, or cost one, before the first is read."""
+    images = {work.image.resolve() for work in works}
+    for work in works:
+        for path in work.paths.values():
+            if path.resolve() in images:
+                raise ValueError(
+                    f"{path} is one of the images and would be overwritten; "
+                    "choose another --save_dir"
+                )
+    try:
+        save_dir.mkdir(parents=True, exist_ok=True)
+        if not os.access(save_dir, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OSError(
+            f"--save_dir {save_dir}: expected a folder that may be written to, "
+            f"found: {error.strerror}; choose another"
+        ) from error
 
 
 def _outcomes(works: Sequence[_Work], steps: _Prediction) -> Outcomes[_Work]:

@@ -34,7 +34,7 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     around it; its opacity says how much of it is seen.
 
     Args:
-        image: uint8 (H, W, 3), RGB.
+        image: uint8 (H, W, 3), RGB, or (H, W, 4), RGBA: what is transparent there stays so.
         foreground: how much of each pixel is foreground, uint8 (H, W) of 0 to 255.
 
     Returns:
@@ -49,23 +49,32 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     of the image's, as in M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
     """
     _check(image, foreground)
-    result = np.dstack([image, foreground])
-    result[foreground == 0] = 0
+    result = np.dstack([image[..., :3], foreground])
     mixed = (foreground > 0) & (foreground < 255)
-    if not mixed.any():
-        return result
-    small, share = _at_most(_ESTIMATED, image, foreground)
-    colours = _estimated(small, share)
+    if mixed.any():
+        _without_background(result, mixed)
+    if image.shape[2] == 4:
+        result[..., 3] = np.rint(image[..., 3] * (foreground / np.float32(255)))
+    result[result[..., 3] == 0] = 0
+    return result
+
+
+def _without_background(result: np.ndarray, mixed: np.ndarray) -> None:
+    """Give the pixels that are ``mixed`` the foreground's own colours, in place."""
+    # No copy: each tile is read before it is written, and the estimate is made before.
+    image, foreground = result[..., :3], result[..., 3]
+    colours = _estimated(*_at_most(_ESTIMATED, image, foreground))
     for tile in _tiles(foreground.shape):
         if mixed[tile].any():
             found = _enlarged(colours, image[tile], foreground[tile], tile, foreground.shape)
             result[tile][..., :3][mixed[tile]] = found[mixed[tile]]
-    return result
 
 
 def _check(image: np.ndarray, foreground: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (3, 4):
+        raise ValueError(
+            f"image must be uint8 (H, W, 3) or (H, W, 4), not {image.dtype} {image.shape}"
+        )
     if foreground.dtype != np.uint8 or foreground.shape != image.shape[:2]:
         raise ValueError(
             f"foreground must be uint8 {image.shape[:2]} as the image, "

@@ -211,6 +211,24 @@ def test_augmentation_and_upsampling_have_an_effect(weights, predictor):
         assert found.shape == (400, 500) and not np.array_equal(found, plain)
 
 
+def test_cut_outs_are_upright_and_keep_transparency(predictor):
+    image = np.dstack([picture(60, 80), np.full((60, 80), 128, np.uint8)])
+    found = predictor.cutout(image)
+    share = np.rint(np.clip(predictor(image), 0, 1) * 255)
+    assert found.dtype == np.uint8
+    np.testing.assert_allclose(found[..., 3], share * 128 / 255, atol=1)
+    turned = Image.fromarray(image[..., :3])
+    turned.getexif()[0x0112] = 6
+    assert predictor.cutout(turned).shape == (80, 60, 4)
+
+
+def test_cut_outs_of_classes(tmp_path):
+    write_weights(tmp_path / "three.pdparams", narrow.state(num_classes=3))
+    with_classes = Predictor(tmp_path / "three.pdparams", threads=1)
+    found = with_classes.cutout(picture())
+    np.testing.assert_allclose(found[..., 3] / 255, 1 - with_classes(picture())[0], atol=3e-3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

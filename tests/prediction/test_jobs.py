@@ -127,6 +127,28 @@ def test_a_list_in_another_encoding_is_an_error_that_names_it(tmp_path):
     assert str(path) in str(caught.value)
 
 
+def test_pictures_of_an_earlier_prediction_are_no_images(tmp_path):
+    for name in ("a.png", "saliency/b.png", "out/saliency/a.png", "out/cutout/a.png", "out/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    told = []
+    jobs = collect(tmp_path, tmp_path / "out", told.append)
+    assert [job.name.as_posix() for job in jobs] == ["a.png", "out/c.png", "saliency/b.png"]
+    assert told == ["Left out 2 below --save_dir that an earlier prediction wrote"]
+    # They are, if they are asked for.
+    assert len(collect(tmp_path / "out/cutout", tmp_path / "out")) == 1
+
+
+def test_files_that_are_left_out_are_told(tmp_path):
+    for name in ("a.png", "b.gif", "c.GIF", "sub/notes.txt", "README"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    told = []
+    assert len(collect(tmp_path, None, told.append)) == 1
+    (words,) = told
+    assert words.endswith("is read: .gif (2), .txt (1), no suffix (1)") and "Left out 4" in words
+
+
 # ---------------------------------------------------------------- names of pictures
 
 

@@ -212,9 +212,47 @@ def test_an_image_is_let_go_of_where_its_shape_will_do(tmp_path):
     restore = one.restore
     one.restore = lambda found, image: given.append(image) or restore(found, image)
     predict_files(one, collect(path), tmp_path / "out", pictures=[SALIENCY, PSEUDO])
-    predict_files(one, collect(path), tmp_path / "out", pictures=[ADDED])
-    assert given[0] == (4, 5)
-    np.testing.assert_array_equal(given[1], noise(4, 5, 3))
+    predict_files(one, collect(path), tmp_path / "out", pictures=[ADDED, CUTOUT])
+    assert given == [(4, 5)] * 2
+    one.upsampling = "guided"
+    predict_files(one, collect(path), tmp_path / "out", pictures=[SALIENCY])
+    np.testing.assert_array_equal(given[2], noise(4, 5, 3))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_cut_outs_have_the_pictures_own_colours_transparency_and_profile(tmp_path, channels):
+    image = noise(40, 50, 4)
+    path = picture(tmp_path / "a.png", image, icc_profile=b"a profile")
+
+    def everything(batch):
+        return np.full((len(batch), 1, *batch.shape[2:]), 50, np.float32)
+
+    one = predictor(everything, channels=channels)
+    out = tmp_path / "out"
+    assert predict_files(one, collect(path), out, channels, pictures=[CUTOUT, SALIENCY]) == []
+    expected = np.where(image[..., 3:] == 0, 0, image)
+    np.testing.assert_array_equal(saved(out, "cutout/a.png"), expected)
+    assert Image.open(out / "cutout/a.png").info["icc_profile"] == b"a profile"
+
+
+def test_folders_that_cannot_be_written_to_are_refused_before_anything_is_done(tmp_path):
+    path = picture(tmp_path / "a.png")
+    (tmp_path / "file").write_text("no folder")
+    for place in (tmp_path / "file", tmp_path / "file/deeper", Path("/proc/none")):
+        with pytest.raises(OSError, match=r"expected a folder that may be written to, found: "):
+            predict_files(predictor(unused), collect(path), place)
+
+
+def test_no_image_is_overwritten(tmp_path):
+    path = picture(tmp_path / "saliency/a.png")
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match="is one of the images and would be overwritten"):
+        predict_files(predictor(unused), collect(path), tmp_path)
+    assert path.read_bytes() == content
+
+
+def unused(batch):
+    raise AssertionError("nothing is to be computed")
 
 
 # ---------------------------------------------------------------- at once

@@ -59,6 +59,17 @@ def test_opacity_is_the_map_and_what_is_all_foreground_keeps_its_bits():
     assert not found[opacity == 0].any()
 
 
+def test_what_is_transparent_stays_so():
+    image, _, opacity = scene()
+    own = np.random.default_rng(0).integers(0, 256, opacity.shape, dtype=np.uint8)
+    own[:, :40] = 0
+    found = cutout(np.dstack([image, own]), opacity)
+    np.testing.assert_array_equal(found[..., 3], np.rint(own / 255.0 * opacity))
+    seen = found[..., 3] > 0
+    np.testing.assert_array_equal(found[seen][:, :3], cutout(image, opacity)[seen][:, :3])
+    assert not found[~seen].any()
+
+
 @pytest.mark.parametrize("size", [(600, 700), (900, 2000)])
 def test_large_pictures_have_nearly_the_colours_of_small_ones(size):
     image, own, opacity = scene(soft=9)
@@ -101,6 +112,7 @@ def test_the_arrays_are_not_changed():
             np.zeros((4, 5), np.uint8),
             r"image must be .*not uint8 \(4, 5\)",
         ),
+        (np.zeros((4, 5, 2), np.uint8), np.zeros((4, 5), np.uint8), r"not uint8 \(4, 5, 2\)"),
         (np.zeros((4, 5, 3)), np.zeros((4, 5), np.uint8), "image must be .*not float64"),
         (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 6), np.uint8), r"foreground .*\(4, 6\)"),
         (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5)), "foreground must be uint8 .*not float64"),
