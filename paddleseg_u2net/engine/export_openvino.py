@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.quantization.marks import mark_precise
 
 
@@ -26,7 +25,7 @@ def write_openvino(
     """
     openvino = openvino_module()
     # convert_model would say the same to OpenVINO's authors over the network.
-    model = openvino_core().read_model(content)
+    model = openvino.Core().read_model(content)
     path = folder / "model.xml"
     try:
         openvino.save_model(model, str(path), compress_to_fp16=half)

@@ -180,20 +180,28 @@ def _read_by_workers(
     # ever, so OpenCV gets no threads, and data comes back through pipes: Paddle's shared memory has
     # locks (and /dev/shm is often small).
     cv2.setNumThreads(0)
-    batches = iter(
-        paddle.io.DataLoader(
-            samples,
-            batch_sampler=groups,
-            collate_fn=samples.collate,
-            num_workers=num_workers,
-            worker_init_fn=lambda _: end_with_parent(),
-            return_list=True,
-            use_shared_memory=False,
-        )
+    loader = paddle.io.DataLoader(
+        samples,
+        batch_sampler=groups,
+        collate_fn=samples.collate,
+        num_workers=num_workers,
+        worker_init_fn=_begin_worker,
+        return_list=True,
+        use_shared_memory=False,
     )
+    if not loader.num_workers:  # Paddle has none on macOS and Windows, and has said so
+        yield from _read(samples, groups)
+        return
+    batches = iter(loader)
     try:
         yield from batches
     finally:
         # A thread of Paddle's holds what would end them, so that they would stay until this
         # process ends; there is no public way.
-        batches._try_shutdown_all(timeout=5)
+        batches._try_shutdown_all(timeout=1)
+        for worker in batches._workers:
+            worker.terminate()  # one that is still reading
+
+
+def _begin_worker(_: int) -> None:
+    end_with_parent()

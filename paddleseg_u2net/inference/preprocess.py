@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from numbers import Real
 from typing import Optional, Sequence, Tuple
 
 import cv2
@@ -48,17 +49,14 @@ class Preprocess:
         self.mean = tuple(mean or (IMAGENET_MEAN if channels == 3 else (0.5,) * channels))
         self.std = tuple(std or (IMAGENET_STD if channels == 3 else (0.5,) * channels))
         for key, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != channels:
-                raise ValueError(
-                    f"preprocess.{key}: expected {channels} numbers, one per input channel, "
-                    f"got {len(values)}"
-                )
-            if not all(math.isfinite(value) and (value > 0 or key == "mean") for value in values):
-                above = " above 0" if key == "std" else ""
-                raise ValueError(
-                    f"preprocess.{key}: expected finite numbers{above}, got {list(values)}"
-                )
-        self._table_255 = self._table(255)
+            _check_numbers(key, values, channels)
+        with np.errstate(over="ignore", divide="ignore"):
+            self._table_255 = self._table(255)
+        if not np.isfinite(self._table_255).all():
+            raise ValueError(
+                "preprocess: expected mean and std that give numbers of 32 bits, got mean "
+                f"{list(self.mean)}, std {list(self.std)}"
+            )
 
     def __str__(self) -> str:
         size = "x".join(map(str, self.size)) if self.size else "the picture's own size"
@@ -103,6 +101,18 @@ class Preprocess:
             np.multiply(image[..., number], scale[number], out=target)
             target -= shift[number]
         return planes
+
+
+def _check_numbers(key: str, values: Sequence[float], channels: int) -> None:
+    if len(values) != channels:
+        raise ValueError(
+            f"preprocess.{key}: expected {channels} numbers, one per input channel, "
+            f"got {len(values)}"
+        )
+    low = 0 if key == "std" else -math.inf
+    if not all(isinstance(value, Real) and low < value < math.inf for value in values):
+        above = " above 0" if key == "std" else ""
+        raise ValueError(f"preprocess.{key}: expected finite numbers{above}, got {list(values)}")
 
 
 def _checked_size(size: Sequence[int]) -> Tuple[int, int]:

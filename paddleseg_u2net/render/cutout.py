@@ -16,6 +16,8 @@ _ESTIMATED = 2**16
 # Side of the squares that a picture is worked on in: memory stays small, and those without an edge
 # are passed over.
 _TILE = 128
+# OpenCV's `remap` takes no longer side.
+_LONGEST_SIDE = 2**15 - 2
 # The paper's: rounds at sizes up to 32 pixels and at larger ones, how much neighbours are alike
 # everywhere, and how much more where the opacity changes.
 _ROUNDS_SMALL, _ROUNDS_LARGE, _SMALL = 10, 2, 32
@@ -153,7 +155,7 @@ def _at_most(
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Image (3, h, w) and shares (h, w), float32, 0 to 1; smaller if they have more pixels."""
     height, width = foreground.shape
-    factor = min(1.0, math.sqrt(pixels / (height * width)))
+    factor = min(1.0, math.sqrt(pixels / (height * width)), _LONGEST_SIDE / max(height, width))
     size = max(1, round(height * factor)), max(1, round(width * factor))
     # 8 bits are resized: the floats of a large picture take gigabytes.
     planes = np.stack([_resized(plane, *size, cv2.INTER_AREA) for plane in cv2.split(image)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -267,6 +269,50 @@ def test_workers_end_with_an_error_and_with_a_reader_who_stops_early(tmp_path):
     with pytest.raises(DataError):
         batches(data, Schedule(6, 2, 0, 0, 3), 2)
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.filterwarnings("ignore:DataLoader with multi-process")
+def test_systems_on_which_paddle_has_no_workers(tmp_path, monkeypatch):
+    data = dataset(make_pairs(tmp_path, 6))
+    expected = batches(data, Schedule(6, 2, 0, 0, 6), 0)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for ours, theirs in zip(batches(data, Schedule(6, 2, 0, 0, 6), 2), expected):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+
+
+def test_a_worker_that_reads_for_long_is_ended(tmp_path):
+    class Slow(PairDataset):
+        def read(self, index):
+            time.sleep(60)
+            return super().read(index)
+
+    folders = {"images": "images", "masks": "masks"}
+    data = Slow("train", dataset_root=str(make_pairs(tmp_path, 4)), **folders)
+    loader = train_loader(data, Preprocess(), Schedule(4, 2, 0, 0, 4), 2)
+    with pytest.raises(TimeoutError), _alarm(3):
+        next(loader)
+    loader.close()
+    assert all(worker.exitcode is not None for worker in _ended(multiprocessing.active_children()))
+
+
+@contextlib.contextmanager
+def _alarm(seconds):
+    def late(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ended(workers):
+    for worker in workers:
+        worker.join(10)
+    return workers
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):

@@ -145,10 +145,17 @@ def test_the_longest_side(size):
     [
         ({"size": (32767, 1)}, r"preprocess\.size: expected .*, got \(32767, 1\)"),
         ({"size": (5, 0)}, r"preprocess\.size: "),
+        ({"size": (1, 32767)}, r"preprocess\.size: "),
         ({"size": (5.5, 5)}, r"preprocess\.size: "),
         ({"size": (5, 5, 5)}, r"preprocess\.size: "),
         ({"std": (1, 0, 1)}, r"preprocess\.std: expected finite numbers above 0, got \[1, 0, 1\]"),
+        ({"std": (1, -1, 1)}, r"preprocess\.std: expected finite numbers above 0"),
+        ({"std": (1, "1", 1)}, r"preprocess\.std: expected finite numbers above 0"),
+        ({"std": (1, 1e-320, 1)}, r"preprocess: .* numbers of 32 bits, got .*1e-320"),
+        ({"mean": (1e300, 0, 0)}, r"preprocess: .* numbers of 32 bits, got .*1e\+300"),
         ({"mean": (0, float("nan"), 0)}, r"preprocess\.mean: expected finite numbers, got"),
+        ({"mean": (0, float("-inf"), 0)}, r"preprocess\.mean: expected finite numbers, got"),
+        ({"mean": (None, 0, 0)}, r"preprocess\.mean: expected finite numbers, got"),
     ],
 )
 def test_values_of_which_no_picture_comes(arguments, says):

@@ -86,8 +86,8 @@ def test_squares_leave_no_seam(monkeypatch):
     np.testing.assert_array_equal(cutout(image, opacity), whole)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 600), (600, 1), (3, 2)])
-def test_the_smallest_images(shape):
+@pytest.mark.parametrize("shape", [(1, 1), (1, 600), (600, 1), (3, 2), (1, 50000), (50000, 2)])
+def test_the_smallest_and_the_thinnest_images(shape):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
     opacity = rng.integers(0, 256, shape, dtype=np.uint8)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import sys
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, Optional, Tuple, Union
 
 import numpy as np
 
@@ -22,24 +25,42 @@ from paddleseg_u2net.runtime import cores
 _PLANS = 4
 
 
-_cores: List[Any] = []
-_making = threading.Lock()
-
-
 def openvino_core() -> Any:
-    """The ``openvino.Core`` of this process, which keeps it until it ends.
-
-    OpenVINO's part for CPUs gives the thread that loads it a larger stack for signals. With the
-    last ``Core`` that memory goes, but the thread keeps its address: the next signal, be it of a
-    process that has ended, would end this one without a word.
+    """An ``openvino.Core`` that has loaded its part for CPUs.
 
     Raises:
         BackendError: OpenVINO is not installed.
     """
-    with _making:
-        if not _cores:
-            _cores.append(engine_module("openvino", "openvino").Core())
-        return _cores[0]
+    core = engine_module("openvino", "openvino").Core()
+    with _signal_stack_kept():
+        core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return core
+
+
+class _SignalStack(ctypes.Structure):
+    """stack_t of <signal.h> on Linux."""
+
+    _fields_ = [("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+
+@contextlib.contextmanager
+def _signal_stack_kept() -> Iterator[None]:
+    """Leave this thread the stack for signals that it has.
+
+    OpenVINO's part for CPUs gives the thread that loads it another one, whose memory goes with it,
+    while the thread mostly keeps the address: the next signal, be it of a child that has ended,
+    would end this process without a word. Python's own stack is large enough for all registers.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    library, before = ctypes.CDLL(None), _SignalStack()
+    known = library.sigaltstack(None, ctypes.byref(before)) == 0
+    try:
+        yield
+    finally:
+        if known:
+            library.sigaltstack(ctypes.byref(before), None)
 
 
 def openvino(
