@@ -374,6 +374,26 @@ os.kill(os.getpid(), signal.SIGUSR1)
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_may_use_openvino_after_its_parent_did(tmp_path):
+    pytest.importorskip("openvino")
+    (tmp_path / "model.onnx").write_bytes(onnx_bytes(narrow.state(), narrow.table(), sides=False))
+    code = """
+import os, sys
+import numpy as np
+from paddleseg_u2net.inference.backends import openvino
+def use():
+    return openvino(sys.argv[1], threads=1)(np.zeros((1, 3, 16, 16), np.float32)).shape
+assert use() == (1, 1, 16, 16)
+child = os.fork()
+if child == 0:
+    os._exit(0 if use() == (1, 1, 16, 16) else 1)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+    words = [sys.executable, "-c", code, str(tmp_path / "model.onnx")]
+    subprocess.run(words, check=True, timeout=60)
+
+
 def test_openvino_tells_nobody_of_its_start():
     pytest.importorskip("openvino")
     code = (
