@@ -57,7 +57,8 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     if mixed.any():
         _without_background(result, mixed)
     if image.shape[2] == 4:
-        result[..., 3] = np.rint(image[..., 3] * (foreground / np.float32(255)))
+        own = np.ascontiguousarray(image[..., 3])
+        result[..., 3] = cv2.multiply(own, np.ascontiguousarray(foreground), scale=1 / 255)
     result[result[..., 3] == 0] = 0
     return result
 
