@@ -14,6 +14,7 @@ from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.weights import fold_biases, names, restore_biases
 from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.checkpoints import network_weights
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -121,16 +122,8 @@ def _torch() -> Any:
 
 def _published(content: Any) -> Dict[str, Any]:
     """A checkpoint's tensors by their published names, without what wrappers put before them."""
-    content = names.unwrapped(content)
-    last = "outconv.weight"
-    prefix = next(name for name in content if str(name).endswith(last))[: -len(last)]
-    tensors = {
-        name[len(prefix) :].replace("_orig_mod.", ""): value
-        for name, value in content.items()
-        if isinstance(name, str) and name.startswith(prefix) and hasattr(value, "shape")
-    }
-    renamed: Dict[str, Any] = names.from_torch(tensors)
-    return renamed
+    weights = network_weights(content).weights
+    return names.from_torch({k: v for k, v in weights.items() if hasattr(v, "shape")})
 
 
 def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:
