@@ -9,9 +9,8 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Operation, Program, build
-from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.weights import fold_biases, names, restore_biases
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.checkpoints import network_weights
@@ -62,13 +61,17 @@ def runtime_of(format_name: str, path: Path, model: Architecture) -> Runtime:
 
 
 def ours(state: State, model: Architecture, name: str = "this project") -> Runtime:
-    """This project's layers."""
+    """This project's layers; needs Paddle."""
+    from paddleseg_u2net.models import U2Net
+
     network = U2Net(model.num_classes, model.in_channels, model.stages)
     return Runtime(name, _paddle(network, fold_biases(state)))
 
 
 def _stock(path: Path, model: Architecture) -> Runtime:
     """PaddleSeg's model, or this project's where PaddleSeg has none, of what Paddle loads."""
+    if not (is_installed("paddle") and is_installed("paddleseg")):
+        raise NotRun("Paddle", "Paddle and PaddleSeg are not installed")
     import paddle
     from paddleseg.models import u2net as stock
 
@@ -87,6 +90,8 @@ def _stock(path: Path, model: Architecture) -> Runtime:
 
 
 def _paddle(network: Any, state: Mapping[str, np.ndarray]) -> Run:
+    from paddleseg_u2net.inference.backends import eager
+
     network.set_state_dict({key: np.asarray(value, np.float32) for key, value in state.items()})
     network.eval()
     return eager(network)
