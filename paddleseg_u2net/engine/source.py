@@ -9,6 +9,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Program, build
 from paddleseg_u2net.config import read_prediction_config
+from paddleseg_u2net.runtime import load_paddle
 from paddleseg_u2net.weights import (
     WeightsError,
     architecture_of,
@@ -68,7 +69,7 @@ def read_source(
     """
     format_name = format_of(path).name
     config = config or beside(path)
-    named = model or (None if config is None else _configured(Path(config)))
+    named = model or (None if config is None else configured(Path(config)))
     config = None if config is None else Path(config)
     if format_name == "ONNX":  # its graph shows all of the network
         model, state = read_onnx_network(path)
@@ -128,11 +129,12 @@ def complete(source: Source) -> State:
     return {name: published[name] for name in program.shapes()}
 
 
-def _configured(path: Path) -> Architecture:
-    """The network of a configuration."""
+def configured(path: Path) -> Architecture:
+    """The network of a configuration file; Paddle is loaded only if its class is not one of ours."""
     settings = read_prediction_config(path)
     if settings is None:
-        from paddleseg_u2net.config import Config  # needs paddle, which reading alone does not
+        load_paddle()
+        from paddleseg_u2net.config import Config
 
         settings = Config(path, training=False)
     return settings.architecture()
