@@ -130,7 +130,7 @@ def complete(source: Source) -> State:
 
 
 def configured(path: Path) -> Architecture:
-    """The network of a configuration file; Paddle is loaded only if its class is not one of ours."""
+    """The network of a configuration file; Paddle is loaded only for classes that are not ours."""
     settings = read_prediction_config(path)
     if settings is None:
         load_paddle()
