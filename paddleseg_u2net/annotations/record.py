@@ -52,6 +52,21 @@ class Record:
     group: str = ""
 
 
+@dataclass(frozen=True)
+class Bad:
+    """An image that cannot be used, and why.
+
+    Attributes:
+        image: The file, or the path under which the source names it.
+        why: A sentence that names the file, the trouble and the repair.
+        missing: Whether it is that the image, or its label, is not there.
+    """
+
+    image: Path
+    why: str
+    missing: bool = False
+
+
 @dataclass
 class Collection:
     """All that was read from one source.
@@ -62,9 +77,12 @@ class Collection:
         soft: Whether masks are probabilities of one class instead of class numbers.
         remarks: What the user should know, a sentence each: unknown classes, images without
             objects, objects partly outside their image.
+        bad: Images that the source names and that are not in ``records``, such as those that are
+            not there. `preparation.imported.write` refuses them or says that they are left out.
     """
 
     classes: Tuple[str, ...]
     records: List[Record]
     soft: bool = False
     remarks: List[str] = field(default_factory=list)
+    bad: List[Bad] = field(default_factory=list)

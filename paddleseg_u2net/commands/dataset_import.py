@@ -50,10 +50,6 @@ _IGNORE: _Settings = {
     "metavar": "NAME",
     "help": "classes whose area counts nowhere",
 }
-_ALLOW_MISSING: _Settings = {
-    "action": "store_true",
-    "help": "leave out images without a mask and the reverse",
-}
 _CHOICE: Dict[str, _Settings] = {"classes": _CLASSES, "ignore": _IGNORE}
 
 
@@ -82,7 +78,6 @@ FORMATS = {
                 "metavar": "NAME",
                 "help": "names of the classes 1, 2 ...",
             },
-            "allow_missing": _ALLOW_MISSING,
         },
     ),
     "coco": _Format(
@@ -150,7 +145,6 @@ FORMATS = {
                 "metavar": "N",
                 "help": "take the nearest colour if no channel differs by more",
             },
-            "allow_missing": _ALLOW_MISSING,
         },
     ),
 }
@@ -195,7 +189,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--copy", action="store_true", help="copy image files instead of linking them")
     add("--mismatched_masks", choices=("error", "resize"), default="error",
         help="mask files of another size than their image; default: %(default)s")  # fmt: skip
-    add("--skip_bad", action="store_true", help="leave out images that cannot be used")
+    add("--allow_missing", action="store_true",
+        help="leave out images that are not there or have no mask, and the reverse")  # fmt: skip
+    add("--skip_bad", action="store_true",
+        help="leave out images that cannot be used, those of --allow_missing too")  # fmt: skip
+    add("--allow_empty", action="store_true",
+        help="write the data set even if no image has any foreground")  # fmt: skip
     add("--workers", type=int, default=min(cores(), MOST_WORKERS), metavar="N",
         help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
 
@@ -274,10 +273,10 @@ def _read(arguments: argparse.Namespace) -> Collection:
 def _read_folders(arguments: argparse.Namespace) -> Collection:
     from paddleseg_u2net.annotations import colours, folders
 
+    missing = arguments.allow_missing or arguments.skip_bad
     if arguments.format == "folders":
         values = _mask_values(arguments.mask_values)
         names = arguments.classes
-        missing = arguments.allow_missing
         return folders.read(arguments.images, arguments.masks, values, names, missing)
     return colours.read(
         arguments.images,
@@ -285,7 +284,7 @@ def _read_folders(arguments: argparse.Namespace) -> Collection:
         colours.read_table(arguments.table),
         classes=_classes(arguments),
         tolerance=arguments.tolerance,
-        allow_missing=arguments.allow_missing,
+        allow_missing=missing,
     )
 
 

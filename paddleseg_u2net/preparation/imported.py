@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from paddleseg_u2net import __version__
-from paddleseg_u2net.annotations.record import Collection, Record
+from paddleseg_u2net.annotations.record import Bad, Collection, Record
 from paddleseg_u2net.files import new_dir, recover_dir, write_text
-from paddleseg_u2net.preparation.placed import Bad, Placed, Placer, usable
+from paddleseg_u2net.preparation.placed import Placed, Placer, usable
 from paddleseg_u2net.preparation.splits import PARTS, Item, split
 from paddleseg_u2net.preparation.train_yaml import CONFIGS, train_yaml
 from paddleseg_u2net.processes import in_chunks, mapped
@@ -50,7 +50,10 @@ class Options:
         resplit: Whether to divide anew what the source has divided.
         copy: Whether files are copied; else they are hard links where that is possible.
         mismatched_masks: ``error``, or ``resize``: a mask of another size is fitted to its image.
-        skip_bad: Whether images that cannot be used are left out; else they are an error.
+        skip_bad: Whether images that cannot be used, missing ones too, are left out; else they are
+            an error.
+        allow_missing: Whether images that are not there are left out.
+        allow_empty: Whether a data set without any foreground is written; else it is an error.
         workers: Processes; 0: none beside this one.
         size: Width and height that ``train.yaml`` lets the network see.
     """
@@ -63,6 +66,8 @@ class Options:
     copy: bool = False
     mismatched_masks: str = "error"
     skip_bad: bool = False
+    allow_missing: bool = False
+    allow_empty: bool = False
     workers: int = 0
     size: Tuple[int, int] = (320, 320)
 
@@ -123,13 +128,13 @@ def write(
 
     Raises:
         ImportFailed: images cannot be used (all are named in a list beside ``root``), there are
-            none, or groups cannot be told.
+            none, none has any foreground, or groups cannot be told.
         SplitError: they cannot be divided as asked.
         OSError: the folder cannot be written, or something was put there in the meantime.
     """
     check_output(root, [])
     recover_dir(root)  # of a process that was killed in the middle of this
-    if not collection.records:
+    if not collection.records and not collection.bad:
         raise ImportFailed(_with("no images were found in the source", collection.remarks))
     kept, unnamed = usable(collection.records)
     kept, remarks = _grouped(kept, options)
@@ -139,9 +144,11 @@ def write(
         number = len(collection.classes)
         placer = Placer(temporary, number, collection.soft, options.copy, stretch)
         placed, bad = _placed(placer, kept, options.workers, progress)
-        bad = unnamed + bad
+        bad = [*collection.bad, *unnamed, *bad]
         if bad:
-            _refuse(bad, len(placed), root, options.skip_bad)
+            _refuse(bad, len(placed), root, options)
+        if not options.allow_empty and not any(item.share for item in placed):
+            _refuse_empty(placed, collection.remarks)
         parts = _divided(kept, placed, options)
         result = Imported(
             root,
@@ -324,19 +331,31 @@ def _place(placer: Placer, records: Sequence[Record]) -> List[Union[Placed, Bad]
     return [placer(record) for record in records]
 
 
-def _refuse(bad: Sequence[Bad], good: int, root: Path, skip_bad: bool) -> None:
+def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None:
     """Raise if bad images are not to be left out, or if nothing else is left."""
-    if skip_bad and good:
+    only_missing = all(item.missing for item in bad)
+    if good and (options.skip_bad or (options.allow_missing and only_missing)):
         return
     place = _write_bad_list(bad, root)
     lines = [f"  {item.why}" for item in bad[:_SHOWN]]
     if len(bad) > _SHOWN:
         lines.append(f"  ... and {len(bad) - _SHOWN} more")
-    repair = "mend them, or leave them out with --skip_bad" if good else "mend them"
+    repair = "add them" if only_missing else "mend them"
+    if good:
+        repair += f", or leave them out with --{'allow_missing' if only_missing else 'skip_bad'}"
     raise ImportFailed(
         f"{len(bad)} of {len(bad) + good} images cannot be used, so nothing was imported:\n"
         + "\n".join(lines)
         + f"\nAll are listed in {place}; {repair}"
+    )
+
+
+def _refuse_empty(placed: Sequence[Placed], remarks: Sequence[str]) -> None:
+    why = f" ({'; '.join(remarks)})" if remarks else ""
+    raise ImportFailed(
+        f"none of {len(placed)} images has any foreground, so there is nothing to learn{why}; "
+        "export areas (masks or polygons), look at --classes, or take the data set as it is with "
+        "--allow_empty"
     )
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from paddleseg_u2net.annotations.classes import IGNORE
 from paddleseg_u2net.annotations.image_index import folded
 from paddleseg_u2net.annotations.mask_files import MaskSizeError
-from paddleseg_u2net.annotations.record import AnnotationError, Record
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
 from paddleseg_u2net.images import read_image
 from paddleseg_u2net.render.overlay import color_map
 
@@ -45,14 +45,6 @@ class Placed:
     classes: Tuple[int, ...]
     ignored: bool
     stretched: bool = False
-
-
-@dataclass(frozen=True)
-class Bad:
-    """An image that cannot be used, and why."""
-
-    image: Path
-    why: str
 
 
 @dataclass(frozen=True)

@@ -273,7 +273,11 @@ def test_classes_are_chosen_merged_and_ignored(source, tmp_path, capsys):
     assert (out / "classes.txt").read_text() == "background\nany\n"
     assert np.array_equal(read_mask(out / "masks/i0.png"), object_mask())
     out = tmp_path / "c"
-    _, said, _ = run(capsys, *words, "--output", out, "--classes", "blue", "sky", "--ignore", "red")
+    words += ["--output", out, "--classes", "blue", "sky", "--ignore", "red"]
+    code, _, said = run(capsys, *words)
+    assert code == 1 and "has any foreground" in said and not out.exists()
+    code, said, _ = run(capsys, *words, "--allow_empty")
+    assert code == 0
     assert set(np.unique(read_mask(out / "masks/i0.png"))) == {0, 255}
     assert "10 masks have pixels that count nowhere" in said and "nothing to learn" in said
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from paddleseg_u2net import __version__, files
 from paddleseg_u2net.annotations.mask_files import BinaryFile, IndexFile, SoftFile
-from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Collection, Record
 from paddleseg_u2net.datasets.pairs import from_list
 from paddleseg_u2net.images import read_mask
 from paddleseg_u2net.preparation import imported, placed, train_yaml
@@ -447,6 +447,37 @@ def test_nothing_left_is_an_error(tmp_path, root):
     collection.records[:] = [replace(record, mask=Wrong()) for record in collection.records]
     with pytest.raises(ImportFailed, match=r"(?s)3 of 3 images cannot be used.*mend them$"):
         write(collection, root, ABOUT, Options(skip_bad=True))
+
+
+def test_images_that_are_not_there_can_be_left_out(tmp_path, root):
+    collection = squares(tmp_path / "source", 4)
+    collection.bad = [Bad(Path("gone.jpg"), "gone.jpg: is not there", missing=True)]
+    with pytest.raises(ImportFailed, match=r"(?s)1 of 5 .*gone.*, or leave .* --allow_missing$"):
+        write(collection, root, ABOUT)
+    result = write(collection, root, ABOUT, Options(allow_missing=True))
+    assert [str(item.image) for item in result.bad] == ["gone.jpg"]
+    shutil.rmtree(root)
+    assert write(collection, root, ABOUT, Options(skip_bad=True)).bad == result.bad
+    shutil.rmtree(root)
+    # What is there and broken is another matter.
+    collection.records[0] = replace(collection.records[0], mask=Wrong())
+    with pytest.raises(ImportFailed, match=r"(?s)2 of 5 .*--skip_bad$"):
+        write(collection, root, ABOUT, Options(allow_missing=True))
+    assert len(write(collection, root, ABOUT, Options(skip_bad=True)).bad) == 2
+
+
+@pytest.mark.parametrize("number", [0, 255])
+def test_no_foreground_at_all_is_an_error_unless_asked_for(tmp_path, root, number):
+    collection = squares(tmp_path / "source", 4)
+    collection.records[:] = [
+        replace(record, mask=Square(9, number)) for record in collection.records
+    ]
+    collection.remarks.append("left out: 9 boxes")
+    with pytest.raises(ImportFailed, match=r"none of 4 images .*left out: 9 boxes.*--allow_empty"):
+        write(collection, root, ABOUT)
+    assert left(root.parent) == []
+    result = write(collection, root, ABOUT, Options(allow_empty=True))
+    assert "no image has any foreground: there is nothing to learn" in result.remarks
 
 
 def test_a_mask_of_another_size_is_found_if_the_source_does_not(tmp_path, root):
