@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
-from paddleseg_u2net.annotations.record import AnnotationError, Record
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
 from paddleseg_u2net.images import find_images
 
 _SHOWN = 3
@@ -118,6 +119,24 @@ def refuse_twice(pairs: Iterable[Tuple[Path, str]]) -> None:
 
 def _parts(name: str) -> List[str]:
     return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+def absent(name: str, where: object, folder: Path) -> Bad:
+    """What is said of an image that a label file names and that is not there."""
+    why = f"{where}: the image {name} is not there; it was looked for below {folder}"
+    return Bad(Path(name), why, missing=True)
+
+
+def unlabelled(images: Iterable[Path], records: Iterable[Record], why: str) -> List[str]:
+    """A remark on the images that no record has, if there are any."""
+    used = {record.image.resolve() for record in records}
+    rest = [path for path in dict.fromkeys(images) if path.resolve() not in used]
+    if not rest:
+        return []
+    top = Path(os.path.commonpath([path.parent for path in rest]))
+    names = listed([path.relative_to(top).as_posix() for path in rest])
+    count = "1 image" if len(rest) == 1 else f"{len(rest)} images"
+    return [f"left out, {why}: {count} below {top} ({names})"]
 
 
 def listed(things: Sequence[object], most: int = _SHOWN) -> str:
