@@ -6,7 +6,7 @@ import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
 from paddleseg_u2net.images import find_images
@@ -44,12 +44,13 @@ class ImageIndex:
         exact = [path for path in found if self.name_of(path, True) == name]
         return exact[0] if exact else found[0] if len(found) == 1 else None
 
-    def find(self, name: str) -> Optional[Path]:
+    def find(self, name: str, fits: Callable[[Path], bool] = lambda path: True) -> Optional[Path]:
         """The image that a label file calls so, or None.
 
         The name is taken as a path from the folder on; then its leading folders are dropped one by
         one (they may be those of another computer), and images of that name in any subfolder
         count. Backslashes part folders as slashes do; what `folded` drops counts only if it has to.
+        Only images that fit are taken.
 
         Raises:
             AnnotationError: several images could be meant.
@@ -57,9 +58,10 @@ class ImageIndex:
         parts = _parts(name)
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
-            found = self._by_tail.get(folded(tail), [])
+            found = [path for path in self._by_tail.get(folded(tail), []) if fits(path)]
             found = [path for path in found if path.as_posix().endswith(f"/{tail}")] or found
-            best = self.at(tail) or (found[0] if len(found) == 1 else None)
+            at_top = self.at(tail)
+            best = at_top if at_top in found else found[0] if len(found) == 1 else None
             if best is None and found:
                 raise AnnotationError(
                     f"{self.folder}: {name} could be {listed(found)}; give the folder from which "

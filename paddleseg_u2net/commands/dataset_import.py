@@ -309,7 +309,7 @@ def _read_one_folder(arguments: argparse.Namespace) -> Collection:
     if arguments.format == "cvat":
         from paddleseg_u2net.annotations import cvat
 
-        return cvat.read(arguments.source, chosen, arguments.images)
+        return cvat.read(arguments.source, chosen, arguments.images, arguments.resplit)
     if arguments.format == "yolo":
         from paddleseg_u2net.annotations import yolo
 
@@ -317,7 +317,7 @@ def _read_one_folder(arguments: argparse.Namespace) -> Collection:
     if arguments.format == "voc":
         from paddleseg_u2net.annotations import voc
 
-        return voc.read(arguments.source, chosen)
+        return voc.read(arguments.source, chosen, arguments.resplit)
     from paddleseg_u2net.annotations import supervisely
 
     return supervisely.read(arguments.source, chosen)
