@@ -313,7 +313,7 @@ def _read_one_folder(arguments: argparse.Namespace) -> Collection:
     if arguments.format == "yolo":
         from paddleseg_u2net.annotations import yolo
 
-        return yolo.read(arguments.source, chosen)
+        return yolo.read(arguments.source, chosen, arguments.resplit)
     if arguments.format == "voc":
         from paddleseg_u2net.annotations import voc
 
