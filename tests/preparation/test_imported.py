@@ -701,7 +701,9 @@ def test_pictures_that_other_files_hold_become_files(root, drawings):
     assert (root / "images" / "03.jpg").read_bytes() == content
     assert len(list((root / "masks").iterdir())) == len(drawings.records)
     drawings.records[3] = replace(drawings.records[3], picture=Inside(content[:-50]))
-    with pytest.raises(ImportFailed, match=r"1 of 20 images.*\n.*03\.json: expected a whole picture"):
+    with pytest.raises(
+        ImportFailed, match=r"1 of 20 images.*\n.*03\.json: expected a whole picture"
+    ):
         write(drawings, root.with_name("other"), ABOUT)
 
 
