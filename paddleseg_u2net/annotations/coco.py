@@ -79,6 +79,7 @@ def read(
     index = ImageIndex(Path(images))
     found = file.collect(index, classes or Classes(), crowd)
     refuse_boxes([file])
+    found.remarks += index.remarks()
     rest = len(index.files) - len(found.records)
     if rest:
         found.remarks.append(f"left out, not in {file.path.name}: {count_images(rest)}")

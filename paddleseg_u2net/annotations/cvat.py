@@ -161,6 +161,7 @@ def _read_files(
     found = read_all(sources, classes, resplit)
     below = [path for index in indices.values() for path in index.files]
     what = files[0].name if len(files) == 1 else "any of the XML files"
+    found.remarks += [said for index in indices.values() for said in index.remarks()]
     found.remarks += unlabelled(below, found.records, f"not in {what}")
     return found
 
@@ -204,7 +205,7 @@ def _find(image: _Image, index: ImageIndex, subsets: Set[str]) -> Optional[Path]
         above = {folded(name) for name in path.relative_to(index.folder).parts[:-1]}
         return own in above or not above & others
 
-    return index.find(image.title, of_this_subset)
+    return index.find(image.title, fits=of_this_subset)
 
 
 def _drawn(image: _Image, numbers: Dict[str, int], where: str, tally: Tally) -> Drawn:

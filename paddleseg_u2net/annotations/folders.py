@@ -22,6 +22,7 @@ import numpy as np
 from paddleseg_u2net.annotations.classes import BACKGROUND, IGNORE, MOST_CLASSES, is_background
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import (
+    JPEG,
     AlphaFile,
     BinaryFile,
     IndexFile,
@@ -32,8 +33,9 @@ from paddleseg_u2net.annotations.mask_files import (
     opacity,
     some,
 )
+from paddleseg_u2net.annotations.merged import merge
 from paddleseg_u2net.annotations.one_class import of_one_class
-from paddleseg_u2net.annotations.pairing import JPEG, pair
+from paddleseg_u2net.annotations.pairing import pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
 from paddleseg_u2net.images import ImageError, read_image, read_mask
 
@@ -55,7 +57,9 @@ def read(
         images: Searched with its subfolders.
         masks: The same, with subfolders of the same names. Names may have something before or
             after the image's name, the same for all (``x_mask.png``, ``gt_x.png``,
-            ``x.jpg.png``), or differ in letter case.
+            ``x.jpg.png``), or differ in letter case. Several masks of one image are merged, if
+            numbers tell them apart (``x_mask_1.png``). The folder may be that of the images, if
+            words (``x_mask.png``) or suffixes (``x.jpg`` and ``x.png``) tell which is which.
         values: What the masks hold: ``index`` (class numbers, 255 counts nowhere), ``binary``
             (black and white), ``soft`` (probability of one class), ``alpha`` (the opacity of
             cut-outs), ``instance`` (anything but 0 is the object), a table of values to class
@@ -78,7 +82,7 @@ def read(
             f"{values!r}"
         )
     pairing = pair(images, masks, allow_missing)
-    paths = [item.mask for item in pairing.pairs]
+    paths = [mask for item in pairing.pairs for mask in item.masks]
     names = list(classes) if classes is not None else None
     if names and is_background(names[0]):
         names = names[1:]
@@ -96,8 +100,11 @@ def read(
         )
     titles = _titles(values, names, seen, masks)
     make = _source(values, len(titles))
-    records = [Record(p.image, p.name, make(p.mask), p.split) for p in pairing.pairs]
     soft = values in ("soft", "alpha")
+    records = [
+        Record(item.image, item.name, merge([make(path) for path in item.masks], soft), item.split)
+        for item in pairing.pairs
+    ]
     return Collection((BACKGROUND, *titles), records, soft, pairing.remarks)
 
 

@@ -9,9 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
-from paddleseg_u2net.images import find_images
+from paddleseg_u2net.annotations.tally import count_images
+from paddleseg_u2net.images import IMAGE_SUFFIXES, find_images
 
 _SHOWN = 3
+_SUFFIXES = IMAGE_SUFFIXES | {".json"}
 
 
 def folded(name: str) -> str:
@@ -28,40 +30,76 @@ class ImageIndex:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files = find_images(folder)
-        self._by_tail: Dict[str, List[Path]] = {}
+        self._by_tail: Dict[Tuple[str, bool], List[Path]] = {}  # whether with suffix
+        self._renamed: Dict[str, Path] = {}
         for path in self.files:
-            parts = folded(path.relative_to(folder).as_posix()).split("/")
-            for start in range(len(parts)):
-                self._by_tail.setdefault("/".join(parts[start:]), []).append(path)
+            for with_suffix in (True, False):
+                parts = folded(self.name_of(path, with_suffix)).split("/")
+                for start in range(len(parts)):
+                    tail = "/".join(parts[start:]), with_suffix
+                    self._by_tail.setdefault(tail, []).append(path)
 
-    def at(self, name: str) -> Optional[Path]:
-        """The image at a path from the folder on, or the only one that is `folded` so, or None."""
-        name = "/".join(_parts(name))
-        found = self._by_tail.get(folded(name), [])
-        found = [
-            path for path in found if len(path.relative_to(self.folder).parts) == len(_parts(name))
-        ]
-        exact = [path for path in found if self.name_of(path, True) == name]
-        return exact[0] if exact else found[0] if len(found) == 1 else None
+    def at(self, name: str, any_suffix: bool = False) -> Optional[Path]:
+        """The image at a path from the folder on, or the only one that is `folded` so, or None.
 
-    def find(self, name: str, fits: Callable[[Path], bool] = lambda path: True) -> Optional[Path]:
+        ``any_suffix`` as in `find`.
+        """
+        return self._at(_parts(name), True) or (
+            self._noted(name, self._at(_parts(_bare(name)), False)) if any_suffix else None
+        )
+
+    def find(
+        self,
+        name: str,
+        any_suffix: bool = True,
+        fits: Callable[[Path], bool] = lambda path: True,
+    ) -> Optional[Path]:
         """The image that a label file calls so, or None.
 
         The name is taken as a path from the folder on; then its leading folders are dropped one by
         one (they may be those of another computer), and images of that name in any subfolder
         count. Backslashes part folders as slashes do; what `folded` drops counts only if it has to.
-        Only images that fit are taken.
+        If there is none, the same is tried without the suffix, which converters change; `remarks`
+        says so.
+
+        Args:
+            name: What the label file says.
+            any_suffix: Whether ``a.jpg`` will do for ``a.png``.
+            fits: Which images may be taken.
 
         Raises:
             AnnotationError: several images could be meant.
         """
-        parts = _parts(name)
+        found = self._find(name, _parts(name), True, fits)
+        if found is None and any_suffix:
+            return self._noted(name, self._find(name, _parts(_bare(name)), False, fits))
+        return found
+
+    def remarks(self) -> List[str]:
+        """A sentence if `find` took images of another suffix."""
+        if not self._renamed:
+            return []
+        name, path = next(iter(self._renamed.items()))
+        return [
+            "taken under another suffix than the label file says: "
+            f"{count_images(len(self._renamed))}, such as {path.name} for {_parts(name)[-1]}"
+        ]
+
+    def _noted(self, name: str, found: Optional[Path]) -> Optional[Path]:
+        if found is not None:
+            self._renamed[name] = found
+        return found
+
+    def _find(
+        self, name: str, parts: List[str], with_suffix: bool, fits: Callable[[Path], bool]
+    ) -> Optional[Path]:
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
-            found = [path for path in self._by_tail.get(folded(tail), []) if fits(path)]
-            found = [path for path in found if path.as_posix().endswith(f"/{tail}")] or found
-            at_top = self.at(tail)
-            best = at_top if at_top in found else found[0] if len(found) == 1 else None
+            found = [p for p in self._by_tail.get((folded(tail), with_suffix), []) if fits(p)]
+            exact = [p for p in found if f"/{self.name_of(p, with_suffix)}".endswith(f"/{tail}")]
+            found = exact or found
+            at_top = self._at(parts[start:], with_suffix)
+            best = at_top if at_top in found else _only(found)
             if best is None and found:
                 raise AnnotationError(
                     f"{self.folder}: {name} could be {listed(found)}; give the folder from which "
@@ -70,6 +108,15 @@ class ImageIndex:
             if best is not None:
                 return best
         return None
+
+    def _at(self, parts: List[str], with_suffix: bool) -> Optional[Path]:
+        name = "/".join(parts)
+        found = [
+            path
+            for path in self._by_tail.get((folded(name), with_suffix), [])
+            if len(path.relative_to(self.folder).parts) == len(parts)
+        ]
+        return _only([p for p in found if self.name_of(p, with_suffix) == name]) or _only(found)
 
     def name_of(self, path: Path, with_suffix: bool = False) -> str:
         """The path of an image from the folder on, ``/`` between folders, without its suffix."""
@@ -91,7 +138,7 @@ def unique_names(records: Sequence[Record]) -> List[Record]:
     renamed = []
     for record in sorted(records, key=lambda record: (record.name, str(record.image))):
         if taken[folded(record.name)] > 1:
-            wanted = f"{record.name}_{record.image.suffix[1:]}"
+            wanted = f"{record.name}_{record.suffix[1:]}"
             name, number = wanted, 2
             while folded(name) in used:
                 name, number = f"{wanted}_{number}", number + 1
@@ -117,6 +164,16 @@ def refuse_twice(pairs: Iterable[Tuple[Path, str]]) -> None:
                 f"{image}: has two labels, {seen[image]} and {where}; keep one of them"
             )
         seen[image] = where
+
+
+def _only(paths: List[Path]) -> Optional[Path]:
+    return paths[0] if len(paths) == 1 else None
+
+
+def _bare(name: str) -> str:
+    """Without the suffix of a picture, or of the label file that labelme's own examples name."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if f"{dot}{suffix}".lower() in _SUFFIXES else name
 
 
 def _parts(name: str) -> List[str]:

@@ -33,16 +33,32 @@ class MaskSource(Protocol):
         """
 
 
+class PictureSource(Protocol):
+    """A picture that is not a file of its own. Sources are immutable and can be pickled."""
+
+    @property
+    def suffix(self) -> str:
+        """Of a file with this content, such as ``.jpg``."""
+
+    def read(self) -> bytes:
+        """The content of such a file.
+
+        Raises:
+            AnnotationError: it cannot be understood.
+        """
+
+
 @dataclass(frozen=True)
 class Record:
     """One image and its annotation.
 
     Attributes:
-        image: The file.
+        image: The file; with a ``picture`` that which holds it.
         name: Path of the image in a new data set, ``/`` between folders, without a suffix.
         mask: What makes the mask.
         split: ``train``, ``val`` or ``test`` where the source says so, else empty.
         group: Images of one group (a video, a patient) never part in a split; empty: alone.
+        picture: The image, if it is not a file of its own.
     """
 
     image: Path
@@ -50,6 +66,12 @@ class Record:
     mask: MaskSource
     split: str = ""
     group: str = ""
+    picture: Optional[PictureSource] = None
+
+    @property
+    def suffix(self) -> str:
+        """What the image's name ends with in a new data set."""
+        return self.picture.suffix if self.picture else self.image.suffix
 
 
 @dataclass(frozen=True)

@@ -265,7 +265,7 @@ def _add(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
         )
     seen: Dict[Path, None] = {}
     for path in filter(None, found):
-        place = _place(key, path, roots, layout.bad)
+        place = _place(key, path, roots, layout)
         images = [image for image in dict.fromkeys(place.images) if image not in seen]
         seen.update(dict.fromkeys(images))
         if images:
@@ -288,21 +288,21 @@ def _find(entry: str, roots: List[Path]) -> Optional[Path]:
     return next((place for place in places if place.exists()), None)
 
 
-def _place(key: str, path: Path, roots: List[Path], bad: List[Bad]) -> Place:
+def _place(key: str, path: Path, roots: List[Path], layout: Layout) -> Place:
     if path.is_dir():
         return Place(key, SPLITS[key], path, find_images(path))
     if path.suffix.lower() != ".txt":
         raise AnnotationError(
             f"{path}: expected a folder of images or a .txt file that lists them, for {key}"
         )
-    images = _listed_images(path, roots, bad)
+    images = _listed_images(path, roots, layout)
     if not images:
         return Place(key, SPLITS[key], path.parent, [])
     folder = Path(os.path.commonpath([image.parent for image in images]))
     return Place(key, SPLITS[key], folder, images, whole=False)
 
 
-def _listed_images(path: Path, roots: List[Path], bad: List[Bad]) -> List[Path]:
+def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:
     folders = dict.fromkeys([path.parent, *roots])
     indices: List[ImageIndex] = []
     images, missing = [], []
@@ -323,7 +323,8 @@ def _listed_images(path: Path, roots: List[Path], bad: List[Bad]) -> List[Path]:
             f"{listed(missing)}; they were looked for below {listed(list(folders))}: correct the "
             "list, or put the images there"
         )
-    bad += [absent(line, path, roots[0]) for line in missing]
+    layout.bad += [absent(line, path, roots[0]) for line in missing]
+    layout.remarks += [said for index in indices for said in index.remarks()]
     return images
 
 

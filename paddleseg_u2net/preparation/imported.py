@@ -138,7 +138,8 @@ def write(
         raise ImportFailed(_with("no images were found in the source", collection.remarks))
     kept, unnamed = usable(collection.records)
     kept, remarks = _grouped(kept, options)
-    _check_division(kept, options)
+    if options.skip_bad or not (collection.bad or unnamed):  # else those are what is to be told
+        _check_division(kept, options)
     with new_dir(root) as temporary:
         stretch = options.mismatched_masks == "resize"
         number = len(collection.classes)

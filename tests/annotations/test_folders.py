@@ -37,9 +37,9 @@ def paired(root, images, masks, **options):
     names(root / "masks", *masks)
     found = pair(root / "images", root / "masks", **options)
     shown = {
-        item.image.relative_to(root / "images").as_posix(): item.mask.relative_to(
-            root / "masks"
-        ).as_posix()
+        item.image.relative_to(root / "images").as_posix(): ", ".join(
+            mask.relative_to(root / "masks").as_posix() for mask in item.masks
+        )
         for item in found.pairs
     }
     return shown, found.remarks
@@ -186,6 +186,104 @@ def test_two_files_of_one_name_are_refused(tmp_path):
         paired(tmp_path, ["a.jpg", "a.png"], ["a.png"])
 
 
+# ---------------------------------------------------------------- several masks, one folder
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("benign ({})_mask", "benign (2)_mask_1"),  # BUSI
+        ("benign ({})_mask", "benign (2)_mask (1)"),
+        ("benign ({})_mask_0", "benign (2)_mask_1"),
+        ("mask_of_benign ({})-gt", "mask_of_benign (2)-gt7"),
+    ],
+)
+def test_an_image_may_have_several_masks(tmp_path, name, extra):
+    images = [f"benign ({n}).png" for n in (1, 2, 12)]
+    masks = [f"{name.format(n)}.png" for n in (1, 2, 12)]
+    found, remarks = paired(tmp_path, images, [*masks, f"{extra}.png"])
+    both = found.pop(images[1])
+    assert set(both.split(", ")) == {masks[1], f"{extra}.png"}
+    assert found == {images[0]: masks[0], images[2]: masks[2]}
+    assert any("1 image with several masks, which are merged, such as" in r for r in remarks)
+
+
+def test_numbers_that_tell_images_apart_are_no_numbers_of_masks(tmp_path):
+    images = ["a_1.jpg", "a_2.jpg", "a.jpg"]
+    found, _ = paired(tmp_path, images, ["a_1_gt2.png", "a_2_gt2.png", "a_gt2.png"])
+    assert found == {"a_1.jpg": "a_1_gt2.png", "a_2.jpg": "a_2_gt2.png", "a.jpg": "a_gt2.png"}
+    with pytest.raises(AnnotationError, match=r"masks without an image: a_2\.png"):
+        paired(tmp_path / "bare", ["a.jpg"], ["a_1.png", "a_2.png"])
+
+
+@pytest.mark.parametrize(
+    ("stored", "values", "wanted"),
+    [
+        (((0, 1), (0, 0, 2)), "index", [0, 1, 2, 1, 0, 2]),
+        (((0, 1, 255), (0, 255, 255, 2)), "index", [0, 1, 255, 2, 1, 255]),
+        (((0, 255), (255, 0, 0)), "binary", [1, 1, 0, 1, 0, 1]),
+        (((0, 100, 255), (90, 90)), "soft", [90, 100, 255, 90, 100, 255]),
+    ],
+)
+def test_masks_of_one_image_are_merged(tmp_path, stored, values, wanted):
+    picture(tmp_path / "images/a.jpg", 5)
+    for number, one in enumerate(stored):
+        picture(tmp_path / f"masks/a_mask_{number}.png", *one)
+    found = folders.read(tmp_path / "images", tmp_path / "masks", values=values)
+    (record,) = found.records
+    assert record.mask.file is None
+    assert record.mask.read(SHAPE)[0].tolist() == wanted
+
+
+def test_soft_masks_of_8_and_16_bits_are_merged(tmp_path):
+    picture(tmp_path / "images/a.jpg", 5)
+    picture(tmp_path / "masks/a_mask.png", 0, 1, 255)
+    picture(tmp_path / "masks/a_mask_1.png", 300, 0, dtype=np.uint16)
+    (record,) = folders.read(tmp_path / "images", tmp_path / "masks", values="soft").records
+    assert record.mask.read(SHAPE)[0].tolist() == [300, 257, 65535, 0, 300, 65535]
+
+
+@pytest.mark.parametrize(
+    ("files", "masks"),
+    [
+        (["a.jpg", "a.png", "b.JPEG", "b.png"], ["a.png", "b.png"]),  # MSRA10K
+        (["a.png", "a_mask.png", "b.png", "b_mask.png", "b_mask_1.png"],
+         ["a_mask.png", "b_mask.png", "b_mask_1.png"]),  # BUSI
+        (["1_sat.jpg", "1_mask.png", "22_sat.jpg", "22_mask.png"], ["1_mask.png", "22_mask.png"]),
+        (["GT-a.bmp", "a.bmp", "x/GT-b.bmp", "x/b.bmp"], ["GT-a.bmp", "x/GT-b.bmp"]),
+        (["label_1.jpg", "label_1.png", "label_2.jpg", "label_2.png"],
+         ["label_1.png", "label_2.png"]),
+        (["unmasked.jpg", "unmasked.png", "goldfish.jpg", "goldfish.png"],
+         ["goldfish.png", "unmasked.png"]),
+        (["a.jpg", "a_segmentation.jpg", "b.jpg", "b_segmentation.jpg"],
+         ["a_segmentation.jpg", "b_segmentation.jpg"]),
+    ],
+)  # fmt: skip
+def test_images_and_masks_in_one_folder(tmp_path, files, masks):
+    names(tmp_path, *files)
+    found = pair(tmp_path, tmp_path)
+    used = [path.relative_to(tmp_path).as_posix() for p in found.pairs for path in p.masks]
+    assert sorted(used) == masks
+    assert {item.image for item in found.pairs}.isdisjoint(tmp_path / name for name in masks)
+    assert len({item.image for item in found.pairs}) + len(masks) == len(files)
+
+
+@pytest.mark.parametrize(
+    "files", [["a.png", "b.png"], ["a.png", "a.bmp"], ["x1.jpg", "y1_mask.png"], ["a_mask.png"]]
+)
+def test_one_folder_that_does_not_tell(tmp_path, files):
+    names(tmp_path, *files)
+    with pytest.raises(AnnotationError, match="in one folder and cannot be told apart"):
+        pair(tmp_path, tmp_path)
+
+
+def test_images_without_a_mask_in_one_folder(tmp_path):
+    names(tmp_path, "a.jpg", "a.png", "b.jpg", "c.png")
+    with pytest.raises(AnnotationError, match=r"without a mask: b\.jpg.*without an image: c\.png"):
+        pair(tmp_path, tmp_path)
+    assert len(pair(tmp_path, tmp_path, allow_missing=True).pairs) == 1
+
+
 def test_folders_must_be_there_and_hold_pictures(tmp_path):
     names(tmp_path / "images", "a.jpg")
     with pytest.raises(AnnotationError, match="folder of masks; there is none"):
@@ -193,8 +291,6 @@ def test_folders_must_be_there_and_hold_pictures(tmp_path):
     names(tmp_path / "masks", "a.json", "b.json", "c.npy")
     with pytest.raises(AnnotationError, match=r"found files 2 of \.json, 1 of \.npy"):
         pair(tmp_path / "images", tmp_path / "masks")
-    with pytest.raises(AnnotationError, match="two folders"):
-        pair(tmp_path / "images", tmp_path / "images")
 
 
 def test_folders_of_parts_are_splits(tmp_path):

@@ -76,6 +76,17 @@ def squares(folder, count=20, classes=("background", "object")):
     return Collection(classes, records)
 
 
+@dataclass(frozen=True)
+class Inside:
+    """A picture inside another file."""
+
+    content: bytes
+    suffix: str = ".jpg"
+
+    def read(self):
+        return self.content
+
+
 @pytest.fixture
 def drawings(tmp_path):
     return squares(tmp_path / "source")
@@ -679,3 +690,27 @@ def test_train_yaml_says_what_people_change_first(drawings, root):
     assert data.augmented(0, [0])[0].shape == (86, 115, 3)
     text = (root / "train.yaml").read_text()
     assert all(key in text for key in ("batch_size: 4", "iters: 10000", "never down"))
+
+
+def test_pictures_that_other_files_hold_become_files(root, drawings):
+    content = drawings.records[3].image.read_bytes()
+    holder = root.parents[1] / "03.json"
+    holder.write_text("{}")
+    drawings.records[3] = replace(drawings.records[3], image=holder, picture=Inside(content))
+    write(drawings, root, ABOUT)
+    assert (root / "images" / "03.jpg").read_bytes() == content
+    assert len(list((root / "masks").iterdir())) == len(drawings.records)
+    drawings.records[3] = replace(drawings.records[3], picture=Inside(content[:-50]))
+    with pytest.raises(
+        ImportFailed, match=r"1 of 20 images.*\n.*03\.json: expected a whole picture"
+    ):
+        write(drawings, root.with_name("other"), ABOUT)
+
+
+def test_images_that_cannot_be_used_come_before_a_division_that_cannot_be(root, drawings):
+    drawings.records[1:] = []
+    drawings.bad = [Bad(Path("cut.json"), "cut.json: expected JSON")]
+    with pytest.raises(ImportFailed, match=r"cut\.json: expected JSON"):
+        write(drawings, root, ABOUT)
+    with pytest.raises(SplitError):
+        write(drawings, root, ABOUT, Options(skip_bad=True))
