@@ -118,6 +118,7 @@ class _Shape:
     label: str
     layer: int
     make: Callable[[int], Shape]
+    box: bool
 
 
 @dataclass
@@ -216,7 +217,7 @@ def _drawn(image: _Image, numbers: Dict[str, int], where: str, tally: Tally) -> 
         # A shape named background takes away what lies below it.
         if waiting.label in numbers or is_background(waiting.label):
             shape = waiting.make(numbers.get(waiting.label, 0))
-            tally.place([shape], image.size)
+            tally.place([shape], image.size, waiting.box)
             shapes.append(shape)
     return Drawn(tuple(shapes), image.size, where)
 
@@ -319,7 +320,8 @@ def _image(element: ElementTree.Element, path: Path, tally: Tally) -> _Image:
             tally.without_area += 1
             continue
         layer = int(_number(item, "z_order", place, default=0))
-        image.shapes.append(_Shape(_text(item, "label", place), layer, make))
+        label = _text(item, "label", place)
+        image.shapes.append(_Shape(label, layer, make, item.tag == "box"))
     return image
 
 

@@ -25,10 +25,15 @@ class Tally:
         self.wholly = 0
         self.without_objects = 0
         self.drawn = 0
+        self.boxes = 0
         self.four_cornered = 0
 
-    def place(self, parts: Sequence[Shape], size: Tuple[int, int]) -> None:
-        """Count an object of some parts, and whether it is outside an image of ``size`` (H, W)."""
+    def place(self, parts: Sequence[Shape], size: Tuple[int, int], box: bool = False) -> None:
+        """Count an object of some parts, and whether it is outside an image of ``size`` (H, W).
+
+        ``box``: it was drawn as a rectangle, which may be meant for detection.
+        """
+        self.boxes += box
         outlines = [part.exterior for part in parts if isinstance(part, Polygon)]
         self.corners(outlines[0] if len(outlines) == len(parts) == 1 else np.empty((0, 2)))
         places = {outside(part, size) for part in parts}
@@ -64,7 +69,12 @@ class Tally:
             found.append(
                 f"without objects, so all background: {count_images(self.without_objects)}"
             )
-        if self.drawn >= _TELLING and self.four_cornered == self.drawn:
+        if self.drawn and self.boxes == self.drawn:
+            found.append(
+                f"all {count_objects(self.drawn)} are rectangles and filled as such: look whether "
+                "they are masks, or boxes for detection"
+            )
+        elif self.drawn >= _TELLING and self.four_cornered == self.drawn:
             found.append(
                 f"all {self.drawn} objects have four corners: look whether they are masks, or "
                 "boxes, which may be turned (OBB)"

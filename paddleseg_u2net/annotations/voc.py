@@ -65,6 +65,7 @@ VOC_CLASSES = (
 # labelme puts pictures here and arrays into the folder of the official name.
 MASK_FOLDERS = ("SegmentationClassPNG", "SegmentationClass")
 IMAGES = "JPEGImages"
+_BOXES = "Annotations"
 COLOUR_LIST = "labelmap.txt"
 NAME_LISTS = ("class_names.txt", "labels.txt")
 _VOID = ("__ignore__", "ignored")
@@ -97,9 +98,11 @@ def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -
     root = Path(root)
     places = layouts(root)
     if not places:
+        found = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+        boxes = "; Annotations has boxes, for detection: export masks" if _BOXES in found else ""
         raise AnnotationError(
             f"{root}: expected the folders JPEGImages and SegmentationClass as in VOC2012, found "
-            f"{some(sorted(p.name for p in root.iterdir())) if root.is_dir() else 'no folder'}"
+            f"{some(found) if root.is_dir() else 'no folder'}{boxes}"
         )
 
     def collected(place: Path, chosen: Classes) -> Collection:
@@ -124,19 +127,24 @@ def read_places(
         )
         for place in places
     ]
-    return read_all(sources, classes, resplit)
+    found = read_all(sources, classes, resplit)
+    rest = [place for place in _folders_with((IMAGES,), root) if place not in places]
+    if rest:
+        names = some(place.relative_to(root).as_posix() for place in rest)
+        found.remarks.append(f"left out, with {IMAGES} but without {MASK_FOLDERS[-1]}: {names}")
+    return found
 
 
 def layouts(root: Path) -> List[Path]:
     """Folders of this layout: ``root`` and all below it."""
-    if not root.is_dir():
-        return []
+    return _folders_with(MASK_FOLDERS, root) if root.is_dir() else []
+
+
+def _folders_with(names: Sequence[str], root: Path) -> List[Path]:
     folders = {root}
-    for path in files_below(root):
-        folders.update(upwards(path.parent, root))
-    return sorted(
-        folder for folder in folders if any((folder / name).is_dir() for name in MASK_FOLDERS)
-    )
+    for folder in {path.parent for path in files_below(root)}:
+        folders.update(upwards(folder, root))
+    return sorted(folder for folder in folders if any((folder / name).is_dir() for name in names))
 
 
 def upwards(folder: Path, root: Path) -> List[Path]:

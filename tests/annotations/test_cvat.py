@@ -272,8 +272,13 @@ def test_tasks_exported_one_by_one_are_all_read(tmp_path):
 
 
 def test_boxes_alone_are_noticed(tmp_path):
-    shapes = [box("car", 0, 0, 5, 5)] * 20
-    assert "all 20 objects have four corners" in read(tmp_path, xml(entry(*shapes))).remarks[-1]
+    boxes = [box("car", 0, 0, 5, 5)] * 2
+    assert "all 2 objects are rectangles" in read(tmp_path, xml(entry(*boxes))).remarks[-1]
+    triangle = '<polygon label="car" points="0,0;5,0;5,5"/>'
+    assert read(tmp_path, xml(entry(*boxes, triangle))).remarks == []
+    square = '<polygon label="car" points="0,0;5,0;5,5;0,5"/>'
+    remarks = read(tmp_path, xml(entry(*[square] * 20))).remarks
+    assert remarks[0].startswith("all 20 objects have four corners")
 
 
 def test_names_lead_to_no_file_outside(tmp_path):

@@ -262,6 +262,16 @@ def test_exports_in_any_depth_are_all_read(tmp_path):
     }
 
 
+def test_a_folder_without_masks_beside_others_is_named(tmp_path):
+    year(tmp_path, "a")
+    image(tmp_path / "boxes", "b")
+    said = "left out, with JPEGImages but without SegmentationClass: boxes"
+    assert said in voc.read(tmp_path).remarks
+    (tmp_path / "boxes/Annotations").mkdir()
+    with pytest.raises(AnnotationError, match="Annotations has boxes, for detection"):
+        voc.read(tmp_path / "boxes")
+
+
 def test_another_layout_is_refused(tmp_path):
     (tmp_path / "images").mkdir()
     with pytest.raises(AnnotationError, match="JPEGImages and SegmentationClass.*found images"):
