@@ -353,7 +353,7 @@ def _is_true(value: Any) -> bool:
 def _parts(item: Dict[str, Any], number: int, size: Size, where: str, tally: Tally) -> List[Part]:
     outlines = item.get("segmentation")
     if isinstance(outlines, list):
-        outlines = [outline for outline in outlines if np.size(outline)]
+        outlines = [part for part in outlines if not hasattr(part, "__len__") or len(part)]
     if not outlines:
         tally.kinds[_BOXES] += 1
         return []

@@ -422,3 +422,8 @@ def test_a_supercategory_that_no_object_has_is_no_class(source):
 def test_a_crowd_that_is_none(source, flag):
     item = _object([_box(0, 0, 1, 1)], iscrowd=flag)
     assert _rows(source(_tree(item), crowd="ignore").records[0])[0] == "1....."
+
+
+def test_an_outline_that_is_ragged_is_named(source):
+    with pytest.raises(AnnotationError, match=r"instances\.json, annotation 1: expected points"):
+        source(_tree(_object([[[1, 1], [2]], _box(0, 0, 1, 1)])))
