@@ -70,15 +70,15 @@ def read(
         there.
 
     Raises:
-        AnnotationError: the file is no such file, an object cannot be understood, there are only
-            boxes, no image is there, or one is named twice.
+        AnnotationError: the file is no such file, an object cannot be understood, no image is
+            there, or one is named twice.
         ImageError: the folder cannot be listed, or an image whose size the file lacks is damaged.
         ValueError: ``crowd`` is something else.
     """
     file = CocoFile(annotations)
     index = ImageIndex(Path(images))
     found = file.collect(index, classes or Classes(), crowd)
-    refuse_boxes([file])
+    found.empty = only_boxes([file])
     found.remarks += index.remarks()
     rest = len(index.files) - len(found.records)
     if rest:
@@ -155,19 +155,15 @@ class CocoFile:
         return parents if parents < names else set()
 
 
-def refuse_boxes(files: Sequence[CocoFile]) -> None:
-    """Refuse files whose objects, of which there are some, all have a box only.
-
-    Raises:
-        AnnotationError: they are for detection.
-    """
+def only_boxes(files: Sequence[CocoFile]) -> str:
+    """What is wrong with files whose objects, of which there are some, all have a box only."""
     boxes = sum(file.boxes for file in files)
-    if boxes and not any(file.areas for file in files):
-        raise AnnotationError(
-            f"{listed([file.path for file in files])}: expected polygons or run lengths, found "
-            f"only boxes ({count_objects(boxes)}), as for detection; export the data set for "
-            "segmentation"
-        )
+    if not boxes or any(file.areas for file in files):
+        return ""
+    return (
+        f"{listed([file.path for file in files])}: expected polygons or run lengths, found only "
+        f"boxes ({count_objects(boxes)}), as for detection; export the data set for segmentation"
+    )
 
 
 def _slimmed(tree: Dict[str, Any]) -> Dict[str, Any]:

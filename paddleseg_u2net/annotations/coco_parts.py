@@ -71,7 +71,7 @@ def read(
 
     sources = [source(t, file, Path(f[1])) for t, file, f in zip(titles, parsed, files)]
     found = read_all(sources, classes or Classes(), resplit)
-    coco.refuse_boxes(parsed)
+    found.empty = coco.only_boxes(parsed)
     images = [path for index in indices.values() for path in index.files]
     images = find_images(within) if within else images
     found.remarks += [said for index in indices.values() for said in index.remarks()]

@@ -73,7 +73,8 @@ def read_all(sources: Sequence[Source], classes: Classes, resplit: bool = False)
     ]
     records, said = joined(parts, resplit)
     bad = [item for one in found for item in one.bad]
-    return Collection(found[0].classes, records, remarks=remarks + said, bad=bad)
+    empty = found[0].empty if all(one.empty for one in found) else ""
+    return Collection(found[0].classes, records, remarks=remarks + said, bad=bad, empty=empty)
 
 
 def _require_same(first: str, names: Sequence[str], other: str, others: Sequence[str]) -> None:

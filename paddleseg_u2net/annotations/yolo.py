@@ -57,7 +57,7 @@ def read(source: Path, classes: Optional[Classes] = None, resplit: bool = False)
 
     Raises:
         AnnotationError: it is no such data set, a line cannot be understood, a class number has
-            no name, coordinates are pixels, there are only boxes, or no listed image is there.
+            no name, coordinates are pixels, or no listed image is there.
         ImageError: a folder cannot be listed.
     """
     source, classes = Path(source), classes or Classes()
@@ -95,7 +95,8 @@ def _read_one(source: Path, resplit: bool, classes: Classes) -> Collection:
     records, renamed = joined(parts, resplit)
     remarks += said + met.remarks() + _without_labels(labelled)
     bad = layout.bad + _strays(labelled)
-    return Collection(names, records, remarks=remarks + renamed, bad=bad)
+    remarks += renamed
+    return Collection(names, records, remarks=remarks, bad=bad, empty=met.only_boxes(layout))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,19 +171,22 @@ class _Met:
         return True
 
     def check(self, layout: Layout, labelled: bool) -> None:
-        """Refuse a data set without labels or without polygons."""
+        """Refuse a data set without labels."""
         if not labelled:
             image = next(image for place in layout.places for image in place.images)
             raise AnnotationError(
                 f"{layout.source}: no image has a label file; of {image} it was expected as "
                 f"{_label_places(image)[0]}; put the labels there"
             )
-        if self.boxes and not self.polygons:
-            raise AnnotationError(
-                f"{layout.source}: expected polygons, found only boxes (class, x, y, width, "
-                f"height; {count_objects(self.boxes)}), as for detection; export the data set for "
-                "segmentation"
-            )
+
+    def only_boxes(self, layout: Layout) -> str:
+        """What is wrong with a data set that has boxes and no polygons."""
+        if not self.boxes or self.polygons:
+            return ""
+        return (
+            f"{layout.source}: expected polygons, found only boxes (class, x, y, width, height; "
+            f"{count_objects(self.boxes)}), as for detection; export the data set for segmentation"
+        )
 
     def remarks(self) -> List[str]:
         if self.boxes:

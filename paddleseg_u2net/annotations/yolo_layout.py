@@ -159,8 +159,10 @@ def _described(path: Path) -> Layout:
         )
     layout = Layout(path, _named(names, path), [])
     roots = _roots(tree.get("path", ""), path)
-    for key in dict.fromkeys(SPLITS):
-        _add(layout, key, tree.get(key, ""), roots)
+    for key in tree:
+        if key.lower() in SPLITS:
+            _add(layout, key, tree[key], roots)
+    layout.places.sort(key=lambda place: list(SPLITS).index(place.title.lower()))
     _leave_out_doubles(layout)
     _name_the_rest(layout)
     if not layout.places:
@@ -290,16 +292,16 @@ def _find(entry: str, roots: List[Path]) -> Optional[Path]:
 
 def _place(key: str, path: Path, roots: List[Path], layout: Layout) -> Place:
     if path.is_dir():
-        return Place(key, SPLITS[key], path, find_images(path))
+        return Place(key, SPLITS[key.lower()], path, find_images(path))
     if path.suffix.lower() != ".txt":
         raise AnnotationError(
             f"{path}: expected a folder of images or a .txt file that lists them, for {key}"
         )
     images = _listed_images(path, roots, layout)
     if not images:
-        return Place(key, SPLITS[key], path.parent, [])
+        return Place(key, SPLITS[key.lower()], path.parent, [])
     folder = Path(os.path.commonpath([image.parent for image in images]))
-    return Place(key, SPLITS[key], folder, images, whole=False)
+    return Place(key, SPLITS[key.lower()], folder, images, whole=False)
 
 
 def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:

@@ -375,15 +375,16 @@ def test_a_background_cuts_holes_into_larger_objects(source):
     assert _rows(found.records[0]) == ["......", ".1.11.", ".1.11.", "......"]
 
 
-@pytest.mark.parametrize("empty", [[], None, [[]], {}, ""])
-def test_only_boxes(source, empty):
-    box = _object(empty, bbox=[0, 0, 2, 2])
-    with pytest.raises(AnnotationError, match="only boxes .1 object.*export .* for segmentation"):
-        source(_tree(box))
+@pytest.mark.parametrize("outlines", [[], None, [[]], {}, ""])
+def test_only_boxes(source, outlines):
+    box = _object(outlines, bbox=[0, 0, 2, 2])
+    empty = source(_tree(box)).empty
+    assert "found only boxes (1 object), as for detection; export" in empty
     found = source(_tree(box, _object([_box(0, 0, 1, 1)])))
     assert found.remarks == [
         "left out, no areas or of no known kind: objects with a box only (1 object)"
     ]
+    assert not found.empty and not source(_tree()).empty
 
 
 def test_boxes_drawn_as_polygons_are_noticed(source):

@@ -355,8 +355,10 @@ def test_class_numbers_with_a_point_are_whole(tmp_path):
 
 
 def test_only_boxes(tmp_path):
-    with pytest.raises(AnnotationError, match=r"found only boxes .*2 objects\), as for detection"):
-        _one(tmp_path, "0 0.5 0.5 0.1 0.1", "1 0.5 0.5 0.1 0.1")
+    boxes = ["0 0.5 0.5 0.1 0.1", "1 0.5 0.5 0.1 0.1"]
+    found = _one(tmp_path, *boxes)
+    assert "found only boxes (class, x, y, width, height; 2 objects), as for d" in found.empty
+    assert not _one(tmp_path, *boxes, CAT).empty
 
 
 BAD_DESCRIPTIONS = {
@@ -417,6 +419,14 @@ def test_train_and_val_in_one_folder(tmp_path, parts):
     names = ["a", "b", "c"] if "more" in parts else ["a", "b"]
     assert [record.name for record in found.records] == names
     assert found.remarks[-1] == "2 images are in several parts, and taken once"
+
+
+def test_parts_in_any_letter_case(tmp_path):
+    for part in ("Train", "Validation"):
+        _put(tmp_path, f"images/{part}/{part[0]}.jpg", CAT)
+    text = f"Validation: images/Validation\nTRAIN: images/Train\n{NAMES}"
+    (tmp_path / "data.yaml").write_text(text)
+    assert _places(yolo.read(tmp_path)) == [("T", "train"), ("V", "val")]
 
 
 def test_a_test_part_that_is_val(tmp_path):

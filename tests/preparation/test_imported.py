@@ -493,6 +493,13 @@ def test_no_foreground_at_all_is_an_error_unless_asked_for(tmp_path, root, numbe
     assert "no image has any foreground: there is nothing to learn" in result.remarks
 
 
+def test_a_reader_may_know_that_there_is_no_foreground(tmp_path, root):
+    collection = replace(squares(tmp_path / "source", 4), empty="x.json: only boxes; export masks")
+    with pytest.raises(ImportFailed, match="^x.json: only boxes; export masks, or .*--allow_empty"):
+        write(collection, root, ABOUT)
+    write(collection, root, ABOUT, Options(allow_empty=True))
+
+
 @pytest.mark.parametrize("empty", ["train", "val"])
 def test_a_part_without_foreground(tmp_path, root, empty):
     """To train on it would be in vain; to measure on it is another matter."""
