@@ -31,13 +31,15 @@ from paddleseg_u2net.annotations.image_index import (
     ImageIndex,
     absent,
     listed,
+    refuse_absent,
     refuse_twice,
     unique_names,
+    unlabelled,
 )
 from paddleseg_u2net.annotations.raster import has_area
 from paddleseg_u2net.annotations.record import AnnotationError, Bad, Collection, Record
 from paddleseg_u2net.annotations.shapes import Drawn, Polygon, Runs, Shape, points
-from paddleseg_u2net.annotations.tally import Tally, count_images, count_objects
+from paddleseg_u2net.annotations.tally import Tally, count_objects
 from paddleseg_u2net.images import image_size
 
 CROWDS = ("object", "ignore")
@@ -78,11 +80,12 @@ def read(
     file = CocoFile(annotations)
     index = ImageIndex(Path(images))
     found = file.collect(index, classes or Classes(), crowd)
+    refuse_absent(found.records, found.bad)
+    if not found.records:
+        raise AnnotationError(f"{file.path}: lists no images; give a COCO file that does")
     found.empty = only_boxes([file])
     found.remarks += index.remarks()
-    rest = len(index.files) - len(found.records)
-    if rest:
-        found.remarks.append(f"left out, not in {file.path.name}: {count_images(rest)}")
+    found.remarks += unlabelled(index.files, found.records, f"not in {file.path.name}")
     return found
 
 
@@ -133,6 +136,8 @@ class CocoFile:
             records.append(Record(path, index.name_of(path), Drawn(shapes, size, where)))
         self.boxes, self.areas = tally.kinds[_BOXES], tally.drawn
         remarks = numbered.remarks + tally.remarks()
+        if not entries:
+            remarks.append("lists no images")
         if strays:
             remarks.append(
                 f"left out, of images that the file does not list: {count_objects(strays)}"
@@ -292,28 +297,18 @@ def _by_image(
 
 
 def _find_images(images: List[Any], index: ImageIndex, path: Path) -> Tuple[List[Entry], List[Bad]]:
-    entries: List[Entry] = []
-    bad: List[Bad] = []
-    seen = set()
+    ids: Dict[Any, Dict[str, Any]] = {}
     for place, entry in enumerate(images):
         where = f"{path}, images[{place}]"
         number = json_file.member(entry, "id", _ID, where)
-        if number in seen:
+        if number in ids:
             raise AnnotationError(f"{where}: the id {number} was given before; make ids differ")
-        seen.add(number)
-        name = json_file.member(entry, "file_name", str, where)
-        file = index.find(name)
-        entries.append((number, entry, file))
-        if file is None:
-            bad.append(absent(name, path, index.folder))
-    if not entries or len(bad) == len(entries):
-        what = f"{len(bad)} of {len(entries)} images are not there: "
-        what += listed([item.image for item in bad])
-        raise AnnotationError(
-            f"{path}: {what if bad else 'lists no images'}; they were looked for below "
-            f"{index.folder}: give the folder with the images of this file"
-        )
+        json_file.member(entry, "file_name", str, where)
+        ids[number] = entry
+    files = index.find_all([entry["file_name"] for entry in ids.values()])
+    entries = [(number, entry, file) for (number, entry), file in zip(ids.items(), files)]
     refuse_twice((file, f"image {number}") for number, _, file in entries if file)
+    bad = [absent(entry["file_name"], path, index.folder) for _, entry, file in entries if not file]
     return entries, bad
 
 

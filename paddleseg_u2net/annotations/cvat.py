@@ -22,6 +22,7 @@ import numpy as np
 from paddleseg_u2net.annotations import rle, voc
 from paddleseg_u2net.annotations.classes import Classes, is_background
 from paddleseg_u2net.annotations.image_index import (
+    Fits,
     ImageIndex,
     absent,
     folded,
@@ -174,14 +175,9 @@ def _read_xml(path: Path, index: ImageIndex, classes: Classes) -> Collection:
     found = [n for n in dict.fromkeys([*labels, *drawn]) if not is_background(n)]
     names, numbers, remarks = classes.numbers(found, path)
     subsets = {image.subset for image in entries}
-    files = [_find(image, index, subsets) for image in entries]
+    fits = [_of_its_subset(image, index, subsets) for image in entries]
+    files = index.find_all([image.title for image in entries], fits)
     bad = [absent(im.title, path, index.folder) for im, file in zip(entries, files) if not file]
-    if len(bad) == len(entries):
-        raise AnnotationError(
-            f"{path}: {len(bad)} of {len(entries)} images are not there: "
-            f"{listed([item.image for item in bad])}; they were looked for below {index.folder}: "
-            "export with images, or give their folder with --images"
-        )
     records = []
     for image, file in zip(entries, files):
         if file is not None:
@@ -195,8 +191,8 @@ def _read_xml(path: Path, index: ImageIndex, classes: Classes) -> Collection:
     return Collection(names, unique_names(records), remarks=remarks, bad=bad)
 
 
-def _find(image: _Image, index: ImageIndex, subsets: Set[str]) -> Optional[Path]:
-    """The file of an image: of equal names, that in the folder of its subset."""
+def _of_its_subset(image: _Image, index: ImageIndex, subsets: Set[str]) -> Fits:
+    """Whether a file is in no folder of another subset, where there are images of equal names."""
     own = folded(image.subset)
     others = {folded(name) for name in subsets} - {own}
     if split_of(own):
@@ -206,7 +202,7 @@ def _find(image: _Image, index: ImageIndex, subsets: Set[str]) -> Optional[Path]
         above = {folded(name) for name in path.relative_to(index.folder).parts[:-1]}
         return own in above or not above & others
 
-    return index.find(image.title, fits=of_this_subset)
+    return of_this_subset
 
 
 def _drawn(image: _Image, numbers: Dict[str, int], where: str, tally: Tally) -> Drawn:

@@ -6,11 +6,13 @@ import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import AbstractSet, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
 from paddleseg_u2net.annotations.tally import count_images
 from paddleseg_u2net.images import IMAGE_SUFFIXES, find_images
+
+Fits = Callable[[Path], bool]
 
 _SHOWN = 3
 _SUFFIXES = IMAGE_SUFFIXES | {".json"}
@@ -52,7 +54,7 @@ class ImageIndex:
         self,
         name: str,
         any_suffix: bool = True,
-        fits: Callable[[Path], bool] = lambda path: True,
+        fits: Fits = lambda path: True,
     ) -> Optional[Path]:
         """The image that a label file calls so, or None.
 
@@ -75,6 +77,23 @@ class ImageIndex:
             return self._noted(name, self._find(name, _parts(_bare(name)), False, fits))
         return found
 
+    def find_all(self, names: Sequence[str], fits: Sequence[Fits] = ()) -> List[Optional[Path]]:
+        """The images of one label file, as `find`.
+
+        An image of another suffix is taken only if no other name means it.
+
+        Args:
+            names: What the label file says.
+            fits: Which images may be taken, for each name; empty: any.
+        """
+        fits = fits or [lambda path: True] * len(names)
+        exact = [self.find(n, any_suffix=False, fits=f) for n, f in zip(names, fits)]
+        used = set(exact)
+        return [
+            path or self.find(name, fits=_unless(used, fit))
+            for path, name, fit in zip(exact, names, fits)
+        ]
+
     def remarks(self) -> List[str]:
         """A sentence if `find` took images of another suffix."""
         if not self._renamed:
@@ -90,9 +109,7 @@ class ImageIndex:
             self._renamed[name] = found
         return found
 
-    def _find(
-        self, name: str, parts: List[str], with_suffix: bool, fits: Callable[[Path], bool]
-    ) -> Optional[Path]:
+    def _find(self, name: str, parts: List[str], with_suffix: bool, fits: Fits) -> Optional[Path]:
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
             found = [p for p in self._by_tail.get((folded(tail), with_suffix), []) if fits(p)]
@@ -166,6 +183,10 @@ def refuse_twice(pairs: Iterable[Tuple[Path, str]]) -> None:
         seen[image] = where
 
 
+def _unless(used: AbstractSet[Optional[Path]], fits: Fits) -> Fits:
+    return lambda path: path not in used and fits(path)
+
+
 def _only(paths: List[Path]) -> Optional[Path]:
     return paths[0] if len(paths) == 1 else None
 
@@ -184,6 +205,20 @@ def absent(name: str, where: object, folder: Path) -> Bad:
     """What is said of an image that a label file names and that is not there."""
     why = f"{where}: the image {name} is not there; it was looked for below {folder}"
     return Bad(Path(name), why, missing=True)
+
+
+def refuse_absent(records: Sequence[Record], bad: Sequence[Bad]) -> None:
+    """Refuse label files of which no image is there.
+
+    Raises:
+        AnnotationError: ``bad`` are some, ``records`` none.
+    """
+    if bad and not records:
+        raise AnnotationError(
+            f"{len(bad)} of {len(bad)} images are not there: "
+            f"{listed([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
+            "with the images of these labels"
+        )
 
 
 def unlabelled(images: Iterable[Path], records: Iterable[Record], why: str) -> List[str]:

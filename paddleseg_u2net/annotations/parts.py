@@ -11,7 +11,7 @@ from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from paddleseg_u2net.annotations.classes import Classes
-from paddleseg_u2net.annotations.image_index import folded, unique_names
+from paddleseg_u2net.annotations.image_index import folded, refuse_absent, unique_names
 from paddleseg_u2net.annotations.pairing import SPLITS
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 from paddleseg_u2net.images import image_size
@@ -46,7 +46,7 @@ def read_all(sources: Sequence[Source], classes: Classes, resplit: bool = False)
         of those that they are about.
 
     Raises:
-        AnnotationError: their classes differ, or as `joined`.
+        AnnotationError: their classes differ, no image is there, or as `joined`.
     """
     found: List[Collection] = []
     for source in sources:
@@ -73,6 +73,7 @@ def read_all(sources: Sequence[Source], classes: Classes, resplit: bool = False)
     ]
     records, said = joined(parts, resplit)
     bad = [item for one in found for item in one.bad]
+    refuse_absent(records, bad)
     empty = found[0].empty if all(one.empty for one in found) else ""
     return Collection(found[0].classes, records, remarks=remarks + said, bad=bad, empty=empty)
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -123,10 +124,10 @@ def test_images_without_objects_and_images_without_entry(source):
     tree = _tree(_object([_box(0, 0, 1, 1)]), images=[_image(), _image(2, "b.jpg")])
     found = source(tree, names=("a.jpg", "b.jpg", "c.jpg"))
     assert _rows(found.records[1]) == ["......"] * 4
-    assert found.remarks == [
-        "without objects, so all background: 1 image",
-        "left out, not in instances.json: 1 image",
-    ]
+    assert found.remarks[0] == "without objects, so all background: 1 image"
+    assert re.fullmatch(
+        r"left out, not in instances\.json: 1 image below .*images \(c\.jpg\)", found.remarks[1]
+    )
 
 
 def test_what_is_counted(source):
@@ -401,6 +402,14 @@ def test_images_that_are_not_there_are_kept_apart(source):
     assert [item.image.as_posix() for item in found.bad] == ["b.jpg", "x/c.jpg"]
     assert all(item.missing and "instances.json" in item.why for item in found.bad)
     assert found.remarks == []
+
+
+def test_another_suffix_is_taken_of_images_that_are_not_named(source):
+    entries = [_image(1, "a.jpg"), _image(2, "a.png"), _image(3, "b.png")]
+    found = source(_tree(images=entries), names=("a.jpg", "b.jpg"))
+    assert [record.image.name for record in found.records] == ["a.jpg", "b.jpg"]
+    assert [item.image.name for item in found.bad] == ["a.png"]
+    assert "1 image, such as b.jpg for b.png" in found.remarks[-1]
 
 
 def test_a_supercategory_that_no_object_has_is_no_class(source):

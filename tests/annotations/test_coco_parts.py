@@ -278,6 +278,21 @@ def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
     assert coco_parts.read(files[:1]).classes == ("background", "dog")
 
 
+def test_a_part_may_be_empty_or_without_its_images(tmp_path):
+    _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    _roboflow(tmp_path, "test", [])
+    _roboflow(tmp_path, "valid", ["b.jpg", "c.jpg"])
+    for name in "bc":
+        (tmp_path / f"valid/{name}.jpg").unlink()
+    found = coco_parts.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [("a", "train")]
+    assert [str(item.image) for item in found.bad] == ["b.jpg", "c.jpg"]
+    assert found.remarks == ["test/_annotations.coco.json: lists no images"]
+    (tmp_path / "train/a.jpg").unlink()
+    with pytest.raises(AnnotationError, match=r"3 of 3 images are not there: a\.jpg, b\.jpg, c"):
+        coco_parts.read_folder(tmp_path)
+
+
 def test_one_part_may_have_boxes_only(tmp_path):
     files = [
         _roboflow(tmp_path, part, [f"{part}.jpg"], (0, "cat", 0, 0, 1, 1))
