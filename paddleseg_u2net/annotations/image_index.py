@@ -207,7 +207,7 @@ def absent(name: str, where: object, folder: Path) -> Bad:
     return Bad(Path(name), why, missing=True)
 
 
-def refuse_absent(records: Sequence[Record], bad: Sequence[Bad]) -> None:
+def refuse_absent(records: Sequence[object], bad: Sequence[Bad]) -> None:
     """Refuse label files of which no image is there.
 
     Raises:

@@ -268,11 +268,6 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Collec
         name: exact.get(name) or alike.get(folded(name)) or _anywhere(index, name) for name in masks
     }
     without = sorted(name for name, image in pairs.items() if image is None)
-    if len(without) == len(pairs):
-        raise AnnotationError(
-            f"{place}: {len(without)} masks have no image below {images}: {some(without, 5)}; "
-            "unpack all images, or give their folder"
-        )
     bad = [absent(name, masks[name], images) for name in without]
     found = {name: image for name, image in pairs.items() if image is not None}
     refuse_twice((image, str(masks[name])) for name, image in found.items())

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import yaml
 
 from paddleseg_u2net.annotations.colours import lines_of
-from paddleseg_u2net.annotations.image_index import ImageIndex, absent, listed
+from paddleseg_u2net.annotations.image_index import ImageIndex, absent, listed, refuse_absent
 from paddleseg_u2net.annotations.pairing import SPLITS
 from paddleseg_u2net.annotations.parts import IMAGES, split_of
 from paddleseg_u2net.annotations.record import AnnotationError, Bad
@@ -165,6 +165,7 @@ def _described(path: Path) -> Layout:
     layout.places.sort(key=lambda place: list(SPLITS).index(place.title.lower()))
     _leave_out_doubles(layout)
     _name_the_rest(layout)
+    refuse_absent(layout.places, layout.bad)
     if not layout.places:
         missing = f"; {'; '.join(layout.remarks)}" if layout.remarks else ""
         raise AnnotationError(
@@ -319,12 +320,6 @@ def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:
             missing.append(line)
         else:
             images.append(Path(os.path.normpath(image.absolute())))
-    if missing and not images:
-        raise AnnotationError(
-            f"{path}: {len(missing)} of {len(missing)} images are not there: "
-            f"{listed(missing)}; they were looked for below {listed(list(folders))}: correct the "
-            "list, or put the images there"
-        )
     layout.bad += [absent(line, path, roots[0]) for line in missing]
     layout.remarks += [said for index in indices for said in index.remarks()]
     return images

@@ -229,7 +229,7 @@ def test_masks_without_image_are_kept_apart(tmp_path):
     assert [record.name for record in collection.records] == ["a"]
     assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
     (place / "JPEGImages/a.jpg").unlink()
-    with pytest.raises(AnnotationError, match="2 masks have no image.*: a, b;"):
+    with pytest.raises(AnnotationError, match="2 of 2 images are not there: a, b;"):
         voc.read(place)
 
 

@@ -401,8 +401,19 @@ def test_listed_images_that_are_not_there(tmp_path):
     assert _places(found) == [("a", "train")]
     assert [(item.image.as_posix(), item.missing) for item in found.bad] == [("images/b.jpg", True)]
     (tmp_path / "train.txt").write_text("images/b.jpg\n")
-    with pytest.raises(AnnotationError, match=r"train\.txt: 1 of 1 images .*: images/b\.jpg;"):
+    with pytest.raises(
+        AnnotationError, match=r"1 of 1 images are not there: images/b\.jpg; .*train"
+    ):
         yolo.read(tmp_path)
+
+
+def test_a_list_without_its_images_beside_another(tmp_path):
+    _put(tmp_path, "images/a.jpg", CAT)
+    for part, name in (("train", "a"), ("val", "b")):
+        (tmp_path / f"{part}.txt").write_text(f"./images/{name}.jpg\n")
+    (tmp_path / "data.yaml").write_text(f"train: train.txt\nval: val.txt\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train")] and len(found.bad) == 1
 
 
 @pytest.mark.parametrize("parts", ["train: {0}\nval: {0}", "train: [{0}, more]\nval: {0}"])
