@@ -61,7 +61,7 @@ def read(
     titles = _titles([Path(file) for file, _ in files])
     parsed = [coco.CocoFile(file) for file, _ in files]
     used = set().union(*(file.used for file in parsed))
-    indices = {folder: ImageIndex(folder) for folder in {Path(images) for _, images in files}}
+    indices = {folder: _index(folder, within) for folder in {Path(images) for _, images in files}}
 
     def source(title: str, file: coco.CocoFile, images: Path) -> Source:
         def collect(chosen: Classes) -> Collection:
@@ -77,6 +77,11 @@ def read(
     found.remarks += [said for index in indices.values() for said in index.remarks()]
     found.remarks += unlabelled(images, found.records, "in none of these files")
     return found
+
+
+def _index(folder: Path, within: Optional[Path]) -> ImageIndex:
+    """The images of a folder; none of one that was only looked for."""
+    return ImageIndex(folder, [] if within and not folder.is_dir() else None)
 
 
 def read_folder(
@@ -109,10 +114,10 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
     its folder ``annotations``; NAME may be written otherwise (``val`` and ``valid``).
 
     Returns:
-        JSON file and folder of its images, sorted, for `read`.
+        JSON file and folder of its images, which may be missing, sorted, for `read`.
 
     Raises:
-        AnnotationError: there are no such files, or a folder of images is missing.
+        AnnotationError: there are no such files.
         ImageError: a folder cannot be listed.
     """
     source = Path(source)
@@ -152,11 +157,8 @@ def _images_of(path: Path) -> Path:
                     return same[0]
     if (base / IMAGES).is_dir():
         return base / IMAGES
-    wanted = [str(top / name) for name in names for top in tops] + [str(base / IMAGES)]
-    raise AnnotationError(
-        f"{path}: expected its images in {' or '.join(wanted)}, found none of these folders; put "
-        "the images there, or move the file away if this part is not wanted"
-    )
+    # There is none: `read` says which images are missing.
+    return base / names[0] if names else base / IMAGES
 
 
 def _folders(top: Path) -> List[Path]:

@@ -27,11 +27,11 @@ def folded(name: str) -> str:
 
 
 class ImageIndex:
-    """The images below a folder."""
+    """The images below a folder, all or only some ``files``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: Optional[List[Path]] = None) -> None:
         self.folder = folder
-        self.files = find_images(folder)
+        self.files = find_images(folder) if files is None else files
         self._by_tail: Dict[Tuple[str, bool], List[Path]] = {}  # whether with suffix
         self._renamed: Dict[str, Path] = {}
         for path in self.files:

@@ -200,8 +200,12 @@ def test_nothing_to_read(tmp_path):
     with pytest.raises(AnnotationError, match="expected a folder with COCO files"):
         coco_parts.find(tmp_path / "none")
     _write(tmp_path / "annotations" / "instances_train2017.json", tmp_path / "other", ["a.jpg"])
-    with pytest.raises(AnnotationError, match=r"train2017\.json: expected its images in .*, found"):
-        coco_parts.find(tmp_path)
+    with pytest.raises(AnnotationError, match=r"1 of 1 images .* below .*/train2017;"):
+        coco_parts.read_folder(tmp_path)
+    _write(tmp_path / "annotations" / "instances_val2017.json", tmp_path / "val2017", ["b.jpg"])
+    found = coco_parts.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [("b", "val")]
+    assert [(str(item.image), item.missing) for item in found.bad] == [("a.jpg", True)]
 
 
 def test_images_in_two_parts_are_taken_once_if_all_is_divided_anew(tmp_path):
