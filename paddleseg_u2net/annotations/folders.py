@@ -34,7 +34,7 @@ from paddleseg_u2net.annotations.mask_files import (
     some,
 )
 from paddleseg_u2net.annotations.merged import merge
-from paddleseg_u2net.annotations.one_class import of_one_class
+from paddleseg_u2net.annotations.one_class import INSTANCES, of_one_class, seem_instances
 from paddleseg_u2net.annotations.pairing import pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
 from paddleseg_u2net.images import ImageError, read_image, read_mask
@@ -42,6 +42,10 @@ from paddleseg_u2net.images import ImageError, read_image, read_mask
 Values = Union[str, Mapping[int, int]]
 # What "auto" may find out; a table of values is the other choice.
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
+_INSTANCES = (
+    f"look at the values of the masks: {INSTANCES} instead of classes; --mask_values instance "
+    "makes one class of them; if they are classes, name them with --classes"
+)
 
 
 def read(
@@ -98,6 +102,8 @@ def read(
         pairing.remarks.append(
             "masks are JPEG files, whose values are smeared; --mask_values binary cuts at half"
         )
+    if values == "index" and not names and seem_instances(seen.sets):
+        pairing.remarks.append(_INSTANCES)
     titles = _titles(values, names, seen, masks)
     make = _source(values, len(titles))
     soft = values in ("soft", "alpha")
@@ -205,7 +211,8 @@ def _values(path: Path) -> Optional[FrozenSet[int]]:
         if _damaged(path):
             return frozenset()
         raise AnnotationError(
-            f"{error}, or give a table of its colours (dataset.py import colours)"
+            f"{error}, or give a table of its colours (dataset.py import colours), or say "
+            "--mask_values instance if each object has a colour of its own"
         ) from error
     found = frozenset(np.flatnonzero(np.bincount(stored.reshape(-1))).tolist())
     if (header.mode == "P" and found <= {0, 1}) or header.mode == "1":
@@ -269,6 +276,7 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
     raise AnnotationError(
         f"{where}: cannot tell what the values {some(sorted(found))} of these masks mean"
         + (f" for {count} classes" if count else "")
-        + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary or "
-        "soft, name the --classes, or give a table of values such as --mask_values 0=0 38=1"
+        + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary, "
+        "soft or instance (numbers of objects), name the --classes, or give a table of values "
+        "such as --mask_values 0=0 38=1" + (f"; {_INSTANCES}" if seem_instances(seen.sets) else "")
     )
