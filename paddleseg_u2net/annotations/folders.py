@@ -19,6 +19,7 @@ from typing import (
 
 import numpy as np
 
+from paddleseg_u2net.annotations import pixel_classes
 from paddleseg_u2net.annotations.classes import BACKGROUND, IGNORE, MOST_CLASSES, is_background
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import (
@@ -68,8 +69,9 @@ def read(
             (black and white), ``soft`` (probability of one class), ``alpha`` (the opacity of
             cut-outs), ``instance`` (anything but 0 is the object), a table of values to class
             numbers, or ``auto``: every mask is looked at, and `recognise` tells.
-        classes: Names of the classes 1, 2 ...; a background may stand before them. None: object,
-            or class_1, class_2 ... up to the highest number.
+        classes: Names of the classes 1, 2 ...; a background may stand before them. None: those
+            that Roboflow's ``_classes.csv`` gives to the values, else object, or class_1,
+            class_2 ... up to the highest number. Names that are in such a file choose from it.
         allow_missing: Leave out images without a mask and masks without an image, with a remark.
 
     Returns:
@@ -85,11 +87,16 @@ def read(
             f"values: expected {', '.join(VALUES)} or a table of values to class numbers, got "
             f"{values!r}"
         )
+    masks = Path(masks)
     pairing = pair(images, masks, allow_missing)
     paths = [mask for item in pairing.pairs for mask in item.masks]
     names = list(classes) if classes is not None else None
     if names and is_background(names[0]):
         names = names[1:]
+    listed = pixel_classes.find(masks) if values in ("auto", "index") else {}
+    if listed and (names is None or set(names) <= set(listed.values())):
+        names, values, said = pixel_classes.meaning(listed, names, masks)
+        pairing.remarks += said
     if values == "auto":
         seen = _Seen.of(paths)
         values = recognise(seen, len(names) if names else None, masks)

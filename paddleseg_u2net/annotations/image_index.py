@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from paddleseg_u2net.annotations.record import AnnotationError, Record
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
 from paddleseg_u2net.annotations.tally import count_images
 from paddleseg_u2net.images import IMAGE_SUFFIXES, find_images
 
@@ -47,7 +48,12 @@ class ImageIndex:
             self._noted(name, self._at(_parts(_bare(name)), False)) if any_suffix else None
         )
 
-    def find(self, name: str, any_suffix: bool = True) -> Optional[Path]:
+    def find(
+        self,
+        name: str,
+        any_suffix: bool = True,
+        fits: Callable[[Path], bool] = lambda path: True,
+    ) -> Optional[Path]:
         """The image that a label file calls so, or None.
 
         The name is taken as a path from the folder on; then its leading folders are dropped one by
@@ -59,13 +65,15 @@ class ImageIndex:
         Args:
             name: What the label file says.
             any_suffix: Whether ``a.jpg`` will do for ``a.png``.
+            fits: Which images may be taken.
 
         Raises:
             AnnotationError: several images could be meant.
         """
-        return self._find(name, _parts(name), True) or (
-            self._noted(name, self._find(name, _parts(_bare(name)), False)) if any_suffix else None
-        )
+        found = self._find(name, _parts(name), True, fits)
+        if found is None and any_suffix:
+            return self._noted(name, self._find(name, _parts(_bare(name)), False, fits))
+        return found
 
     def remarks(self) -> List[str]:
         """A sentence if `find` took images of another suffix."""
@@ -82,13 +90,16 @@ class ImageIndex:
             self._renamed[name] = found
         return found
 
-    def _find(self, name: str, parts: List[str], with_suffix: bool) -> Optional[Path]:
+    def _find(
+        self, name: str, parts: List[str], with_suffix: bool, fits: Callable[[Path], bool]
+    ) -> Optional[Path]:
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
-            found = self._by_tail.get((folded(tail), with_suffix), [])
+            found = [p for p in self._by_tail.get((folded(tail), with_suffix), []) if fits(p)]
             exact = [p for p in found if f"/{self.name_of(p, with_suffix)}".endswith(f"/{tail}")]
             found = exact or found
-            best = self._at(parts[start:], with_suffix) or _only(found)
+            at_top = self._at(parts[start:], with_suffix)
+            best = at_top if at_top in found else _only(found)
             if best is None and found:
                 raise AnnotationError(
                     f"{self.folder}: {name} could be {listed(found)}; give the folder from which "
@@ -167,6 +178,24 @@ def _bare(name: str) -> str:
 
 def _parts(name: str) -> List[str]:
     return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+def absent(name: str, where: object, folder: Path) -> Bad:
+    """What is said of an image that a label file names and that is not there."""
+    why = f"{where}: the image {name} is not there; it was looked for below {folder}"
+    return Bad(Path(name), why, missing=True)
+
+
+def unlabelled(images: Iterable[Path], records: Iterable[Record], why: str) -> List[str]:
+    """A remark on the images that no record has, if there are any."""
+    used = {record.image.resolve() for record in records}
+    rest = [path for path in dict.fromkeys(images) if path.resolve() not in used]
+    if not rest:
+        return []
+    top = Path(os.path.commonpath([path.parent for path in rest]))
+    names = listed([path.relative_to(top).as_posix() for path in rest])
+    count = "1 image" if len(rest) == 1 else f"{len(rest)} images"
+    return [f"left out, {why}: {count} below {top} ({names})"]
 
 
 def listed(things: Sequence[object], most: int = _SHOWN) -> str:

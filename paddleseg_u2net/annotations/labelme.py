@@ -237,7 +237,7 @@ def _shapes(page: _Page, numbers: Dict[str, int], tally: Tally) -> Tuple[Shape, 
         if shape is None:
             tally.without_area += 1
         else:
-            tally.place([shape], page.size)
+            tally.place([shape], page.size, box=kind == "rectangle")
             drawn.append(shape)
     return tuple(drawn)
 

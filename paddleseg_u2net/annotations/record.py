@@ -101,6 +101,7 @@ class Collection:
             objects, objects partly outside their image.
         bad: Images that the source names and that are not in ``records``, such as those that are
             not there. `preparation.imported.write` refuses them or says that they are left out.
+        empty: Why no image has any foreground, with the repair, where the reader knows it.
     """
 
     classes: Tuple[str, ...]
@@ -108,3 +109,4 @@ class Collection:
     soft: bool = False
     remarks: List[str] = field(default_factory=list)
     bad: List[Bad] = field(default_factory=list)
+    empty: str = ""

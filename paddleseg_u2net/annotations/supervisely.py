@@ -167,7 +167,7 @@ def _mask(label: Path, titles: Dict[str, str], numbers: Dict[str, int], tally: T
         if shape is None:
             tally.without_area += 1
         else:
-            tally.place([shape], size)
+            tally.place([shape], size, box=kind == "rectangle")
             shapes.append(shape)
     return Drawn(tuple(shapes), size, str(label))
 

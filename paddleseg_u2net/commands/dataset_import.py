@@ -291,14 +291,13 @@ def _read_folders(arguments: argparse.Namespace) -> Collection:
 def _read_coco(arguments: argparse.Namespace) -> Collection:
     from paddleseg_u2net.annotations import coco, coco_parts
 
+    chosen, crowd, resplit = _classes(arguments), arguments.crowd, arguments.resplit
     if arguments.source:
-        files = coco_parts.find(arguments.source)
-    else:
-        files = [(path, arguments.images or path.parent) for path in arguments.annotations]
-    chosen = _classes(arguments)
+        return coco_parts.read_folder(arguments.source, chosen, crowd, resplit)
+    files = [(path, arguments.images or path.parent) for path in arguments.annotations]
     if len(files) == 1:
-        return coco.read(*files[0], chosen, arguments.crowd)
-    return coco_parts.read(files, chosen, arguments.crowd)
+        return coco.read(*files[0], chosen, crowd)
+    return coco_parts.read(files, chosen, crowd, resplit)
 
 
 def _read_one_folder(arguments: argparse.Namespace) -> Collection:
@@ -310,15 +309,15 @@ def _read_one_folder(arguments: argparse.Namespace) -> Collection:
     if arguments.format == "cvat":
         from paddleseg_u2net.annotations import cvat
 
-        return cvat.read(arguments.source, chosen, arguments.images)
+        return cvat.read(arguments.source, chosen, arguments.images, arguments.resplit)
     if arguments.format == "yolo":
         from paddleseg_u2net.annotations import yolo
 
-        return yolo.read(arguments.source, chosen)
+        return yolo.read(arguments.source, chosen, arguments.resplit)
     if arguments.format == "voc":
         from paddleseg_u2net.annotations import voc
 
-        return voc.read(arguments.source, chosen)
+        return voc.read(arguments.source, chosen, arguments.resplit)
     from paddleseg_u2net.annotations import supervisely
 
     return supervisely.read(arguments.source, chosen)

@@ -136,6 +136,8 @@ def write(
     recover_dir(root)  # of a process that was killed in the middle of this
     if not collection.records and not collection.bad:
         raise ImportFailed(_with("no images were found in the source", collection.remarks))
+    if collection.empty and not options.allow_empty:
+        raise ImportFailed(f"{collection.empty}, or take it as it is with --allow_empty")
     kept, unnamed = usable(collection.records)
     kept, remarks = _grouped(kept, options)
     if options.skip_bad or not (collection.bad or unnamed):  # else those are what is to be told
@@ -148,9 +150,11 @@ def write(
         bad = [*collection.bad, *unnamed, *bad]
         if bad:
             _refuse(bad, len(placed), root, options)
-        if not options.allow_empty and not any(item.share for item in placed):
-            _refuse_empty(placed, collection.remarks)
         parts = _divided(kept, placed, options)
+        own = not options.resplit and any(record.split for record in kept)
+        if not options.allow_empty:
+            _refuse_empty(placed, "", collection.remarks)
+            _refuse_empty(parts["train"] if own else [], " of train", collection.remarks)
         result = Imported(
             root,
             collection.classes,
@@ -297,6 +301,9 @@ def _remarks(
         )
     if not any(item.share for item in placed):
         yield "no image has any foreground: there is nothing to learn"
+    else:
+        empty = [part for part in PARTS if parts[part] and not any(i.share for i in parts[part])]
+        yield from (f"no image of {part} has any foreground" for part in empty)
     stretched = sum(item.stretched for item in placed)
     if stretched:
         yield f"{stretched} masks of another size were stretched to their images"
@@ -351,10 +358,14 @@ def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None
     )
 
 
-def _refuse_empty(placed: Sequence[Placed], remarks: Sequence[str]) -> None:
+def _refuse_empty(placed: Sequence[Placed], part: str, remarks: Sequence[str]) -> None:
+    """Raise if there are images and none has any foreground."""
+    if not placed or any(item.share for item in placed):
+        return
     why = f" ({'; '.join(remarks)})" if remarks else ""
     raise ImportFailed(
-        f"none of {len(placed)} images has any foreground, so there is nothing to learn{why}; "
+        f"none of the {len(placed)} images{part} has any foreground, so there is nothing to learn"
+        f"{why}; "
         "export areas (masks or polygons), look at --classes, or take the data set as it is with "
         "--allow_empty"
     )

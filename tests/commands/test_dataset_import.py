@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -234,6 +235,22 @@ def test_every_format_gives_the_same_data_set(name, source, tmp_path, capsys):
     assert config.num_classes == 1
     assert len(config.dataset("train")) == 9 and len(config.dataset("val")) == 1
     assert config.dataset("val")[0]["label"].max() == 1
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != "rgba"])
+def test_images_that_are_not_there_in_every_format(name, source, tmp_path, capsys):
+    words = [*MAKERS[name](source), "--output", tmp_path / "mine"]
+    for path in source.rglob("i[37].jpg"):
+        path.unlink()
+    code, _, error = run(capsys, *words)
+    assert code == 1 and "i3" in error and "i7" in error and "--allow_missing" in error
+    assert not (tmp_path / "mine").exists()
+    for option in ("--allow_missing", "--skip_bad"):
+        code, said, _ = run(capsys, *words, option)
+        assert code == 0 and "8 images are in" in said and "i3" in said and "i7" in said
+        assert len(list((tmp_path / "mine/masks").rglob("*.png"))) == 8
+        assert "i3" in (tmp_path / "mine/import.json").read_text()
+        shutil.rmtree(tmp_path / "mine")
 
 
 def test_an_argument_of_another_format_is_refused(source, tmp_path, capsys):

@@ -484,11 +484,39 @@ def test_no_foreground_at_all_is_an_error_unless_asked_for(tmp_path, root, numbe
         replace(record, mask=Square(9, number)) for record in collection.records
     ]
     collection.remarks.append("left out: 9 boxes")
-    with pytest.raises(ImportFailed, match=r"none of 4 images .*left out: 9 boxes.*--allow_empty"):
+    with pytest.raises(
+        ImportFailed, match=r"none of the 4 images .*left out: 9 boxes.*--allow_empty"
+    ):
         write(collection, root, ABOUT)
     assert left(root.parent) == []
     result = write(collection, root, ABOUT, Options(allow_empty=True))
     assert "no image has any foreground: there is nothing to learn" in result.remarks
+
+
+def test_a_reader_may_know_that_there_is_no_foreground(tmp_path, root):
+    collection = replace(squares(tmp_path / "source", 4), empty="x.json: only boxes; export masks")
+    with pytest.raises(ImportFailed, match="^x.json: only boxes; export masks, or .*--allow_empty"):
+        write(collection, root, ABOUT)
+    write(collection, root, ABOUT, Options(allow_empty=True))
+
+
+@pytest.mark.parametrize("empty", ["train", "val"])
+def test_a_part_without_foreground(tmp_path, root, empty):
+    """To train on it would be in vain; to measure on it is another matter."""
+    collection = squares(tmp_path / "source", 4)
+    collection.records[:] = [
+        replace(record, split=part, mask=Square(0 if part == empty else 5))
+        for record, part in zip(collection.records, ("train", "train", "train", "val"))
+    ]
+    if empty == "train":
+        with pytest.raises(ImportFailed, match="none of the 3 images of train has any foreground"):
+            write(collection, root, ABOUT)
+    said = f"no image of {empty} has any foreground"
+    options = Options(allow_empty=empty == "train")
+    assert said in write(collection, root, ABOUT, options).remarks
+    shutil.rmtree(root)
+    # What is divided here is a matter of the seed.
+    write(collection, root, ABOUT, Options(resplit=True))
 
 
 def test_a_mask_of_another_size_is_found_if_the_source_does_not(tmp_path, root):
