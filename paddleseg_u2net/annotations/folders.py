@@ -188,13 +188,25 @@ class _Seen:
 
     @classmethod
     def of(cls, paths: Sequence[Path]) -> _Seen:
-        seen = cls()
+        """Look at all masks.
+
+        Raises:
+            AnnotationError: most of them are in colours.
+        """
+        seen, coloured = cls(), []
         for path, found in zip(paths, look_at(paths, _values, "masks")):
             if found is None:
                 seen.cut_outs.append(path)
+            elif isinstance(found, ImageError):
+                coloured.append(found)
             elif found:
                 seen.values |= found
                 seen.sets.setdefault(found, path)
+        if 2 * len(coloured) > len(paths):
+            raise AnnotationError(
+                f"{coloured[0]}, or give a table of its colours (dataset.py import colours), or "
+                "say --mask_values instance if each object has a colour of its own"
+            )
         return seen
 
     def text(self) -> str:
@@ -204,10 +216,11 @@ class _Seen:
         return next(path for found, path in self.sets.items() if value in found)
 
 
-def _values(path: Path) -> Optional[FrozenSet[int]]:
+def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
     """The values of one mask; None if it is a cut-out, whose alpha is the mask.
 
-    Of a damaged file no values: it is refused when it is read, together with all others.
+    Of a damaged file no values, of one in colours the error with which it is refused when it is
+    read, together with all others.
     """
     try:
         header = kind(path)
@@ -215,12 +228,7 @@ def _values(path: Path) -> Optional[FrozenSet[int]]:
             return None
         stored = read_mask(path)
     except ImageError as error:
-        if _damaged(path):
-            return frozenset()
-        raise AnnotationError(
-            f"{error}, or give a table of its colours (dataset.py import colours), or say "
-            "--mask_values instance if each object has a colour of its own"
-        ) from error
+        return frozenset() if _damaged(path) else error
     found = frozenset(np.flatnonzero(np.bincount(stored.reshape(-1))).tolist())
     if (header.mode == "P" and found <= {0, 1}) or header.mode == "1":
         # Of two colours the index does not say which is white.

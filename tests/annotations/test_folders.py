@@ -483,6 +483,17 @@ def test_masks_in_colours_need_a_table(tmp_path):
         folders.read(images, masks)
 
 
+def test_one_mask_in_colours_is_a_matter_of_its_own(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), (0, 1), (0, 1))
+    colours = np.zeros((*SHAPE, 3), np.uint8)
+    colours[0] = 128, 0, 0
+    Image.fromarray(colours).save(masks / "1.png")
+    first, second, _ = folders.read(images, masks).records
+    assert first.mask.read(SHAPE).max() == 1
+    with pytest.raises((AnnotationError, ImageError), match=r"1\.png.*\(128, 0, 0\)"):
+        second.mask.read(SHAPE)
+
+
 def test_damaged_masks_are_named(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1), (0, 1))
     (masks / "1.png").write_bytes(b"<html>not found</html>")
