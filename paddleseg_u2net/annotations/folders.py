@@ -44,8 +44,8 @@ Values = Union[str, Mapping[int, int]]
 # What "auto" may find out; a table of values is the other choice.
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
 _INSTANCES = (
-    f"look at the values of the masks: {INSTANCES} instead of classes; --mask_values instance "
-    "makes one class of them; if they are classes, name them with --classes"
+    f"{INSTANCES} instead of classes: --mask_values instance makes one class of them; if they are "
+    "classes, name them with --classes"
 )
 
 

@@ -9,8 +9,8 @@ HIGHEST_LIKELY_CLASS = 32
 _IGNORE = 255
 # What `seem_instances` finds of values.
 INSTANCES = (
-    "in every mask they run from 1 on without a gap, to different ends, so they seem to number "
-    "objects (instances)"
+    "in every mask the values run from 1 on without a gap, and how far differs, so they seem to "
+    "number objects (instances)"
 )
 
 

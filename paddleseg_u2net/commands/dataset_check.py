@@ -125,8 +125,8 @@ def _told(parts: Sequence[Part], checked: Checked, every: bool) -> Iterator[str]
 def _others(findings: Sequence[Finding]) -> str:
     files = [finding.files[0] for finding in findings if finding.files]
     names = [one_line(os.path.basename(name)) for name in files[:_SHOWN]]  # noqa: PTH119 (as given)
-    more = len(findings) - len(names)
-    return f"and {', '.join(names)}" + (f" and {more} more" if more else "")
+    more = [f"{len(findings) - len(names)} more"] if len(findings) > len(names) else []
+    return "and " + " and ".join([*filter(None, [", ".join(names)]), *more])
 
 
 def _aligned(rows: Sequence[Tuple[str, ...]]) -> List[str]:

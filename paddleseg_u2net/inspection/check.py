@@ -293,7 +293,7 @@ def _instances(part: Part, masks: Masks) -> Iterator[Finding]:
     """Class numbers that look like those of objects, where nobody has named the classes."""
     values = [values.distinct for _, _, values in masks]
     if seem_instances(values):
-        text = f"{part.name}: expected class numbers, got values of which {INSTANCES}; make one "
+        text = f"{part.name}: expected class numbers, but {INSTANCES}; make one "
         text += "class of them with mask_values: instance and num_classes: 1, or import the set "
         text += "anew with --mask_values instance; if they are classes, name them (class_names)"
         most = max(range(len(masks)), key=lambda place: len(values[place]))

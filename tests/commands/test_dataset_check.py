@@ -67,6 +67,12 @@ def test_many_of_a_kind_are_a_few_names_and_a_file_has_them_all(data, tmp_path, 
     assert capsys.readouterr().out == report
 
 
+def test_findings_about_no_file_are_counted(data, capsys):
+    assert run(*folders(data), "--num_classes", 5, "--mask_values", "{0: 0, 255: 1}") == 0
+    out = capsys.readouterr().out
+    assert "expected masks with class 2, found none" in out and "\n  and 2 more\n" in out
+
+
 def test_warnings_are_0_unless_strict(data):
     saved(data / "masks/a.png", np.zeros((60, 80), np.uint8))
     assert run(*folders(data)) == 0
