@@ -35,7 +35,7 @@ from paddleseg_u2net.annotations.mask_files import (
     some,
 )
 from paddleseg_u2net.annotations.merged import merge
-from paddleseg_u2net.annotations.one_class import of_one_class
+from paddleseg_u2net.annotations.one_class import INSTANCES, of_one_class, seem_instances
 from paddleseg_u2net.annotations.pairing import pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
 from paddleseg_u2net.images import ImageError, read_image, read_mask
@@ -43,6 +43,10 @@ from paddleseg_u2net.images import ImageError, read_image, read_mask
 Values = Union[str, Mapping[int, int]]
 # What "auto" may find out; a table of values is the other choice.
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
+_INSTANCES = (
+    f"{INSTANCES} instead of classes: --mask_values instance makes one class of them; if they are "
+    "classes, name them with --classes"
+)
 
 
 def read(
@@ -105,6 +109,8 @@ def read(
         pairing.remarks.append(
             "masks are JPEG files, whose values are smeared; --mask_values binary cuts at half"
         )
+    if values == "index" and not names and seem_instances(seen.sets):
+        pairing.remarks.append(_INSTANCES)
     titles = _titles(values, names, seen, masks)
     make = _source(values, len(titles))
     soft = values in ("soft", "alpha")
@@ -182,13 +188,25 @@ class _Seen:
 
     @classmethod
     def of(cls, paths: Sequence[Path]) -> _Seen:
-        seen = cls()
+        """Look at all masks.
+
+        Raises:
+            AnnotationError: most of them are in colours.
+        """
+        seen, coloured = cls(), []
         for path, found in zip(paths, look_at(paths, _values, "masks")):
             if found is None:
                 seen.cut_outs.append(path)
+            elif isinstance(found, ImageError):
+                coloured.append(found)
             elif found:
                 seen.values |= found
                 seen.sets.setdefault(found, path)
+        if 2 * len(coloured) > len(paths):
+            raise AnnotationError(
+                f"{coloured[0]}, or give a table of its colours (dataset.py import colours), or "
+                "say --mask_values instance if each object has a colour of its own"
+            )
         return seen
 
     def text(self) -> str:
@@ -198,10 +216,11 @@ class _Seen:
         return next(path for found, path in self.sets.items() if value in found)
 
 
-def _values(path: Path) -> Optional[FrozenSet[int]]:
+def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
     """The values of one mask; None if it is a cut-out, whose alpha is the mask.
 
-    Of a damaged file no values: it is refused when it is read, together with all others.
+    Of a damaged file no values, of one in colours the error with which it is refused when it is
+    read, together with all others.
     """
     try:
         header = kind(path)
@@ -209,11 +228,7 @@ def _values(path: Path) -> Optional[FrozenSet[int]]:
             return None
         stored = read_mask(path)
     except ImageError as error:
-        if _damaged(path):
-            return frozenset()
-        raise AnnotationError(
-            f"{error}, or give a table of its colours (dataset.py import colours)"
-        ) from error
+        return frozenset() if _damaged(path) else error
     found = frozenset(np.flatnonzero(np.bincount(stored.reshape(-1))).tolist())
     if (header.mode == "P" and found <= {0, 1}) or header.mode == "1":
         # Of two colours the index does not say which is white.
@@ -276,6 +291,7 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
     raise AnnotationError(
         f"{where}: cannot tell what the values {some(sorted(found))} of these masks mean"
         + (f" for {count} classes" if count else "")
-        + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary or "
-        "soft, name the --classes, or give a table of values such as --mask_values 0=0 38=1"
+        + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary, "
+        "soft or instance (numbers of objects), name the --classes, or give a table of values "
+        "such as --mask_values 0=0 38=1" + (f"; {_INSTANCES}" if seem_instances(seen.sets) else "")
     )

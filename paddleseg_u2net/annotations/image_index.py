@@ -47,8 +47,12 @@ class ImageIndex:
         ``any_suffix`` as in `find`.
         """
         return self._at(_parts(name), True) or (
-            self._noted(name, self._at(_parts(_bare(name)), False)) if any_suffix else None
+            self._noted(name, self.named(name)) if any_suffix else None
         )
+
+    def named(self, name: str) -> Optional[Path]:
+        """The only image at a path from the folder on, whatever its suffix, or None."""
+        return self._at(_parts(_bare(name)), False)
 
     def find(
         self,

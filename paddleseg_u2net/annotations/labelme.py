@@ -39,7 +39,8 @@ BACKGROUND_LABEL = "_background_"
 _KEYS = {"shapes", "imagePath"}
 
 _FAR = 1e9  # larger than any picture
-_OUTLINES = ("polygon", "oriented_rectangle", "rotation")
+# The last two are X-AnyLabeling's.
+_OUTLINES = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
 
 
 def read(
@@ -57,7 +58,8 @@ def read(
         images: The folder of the images, if they are not where the files say: ``imagePath``
             counts from the file on, else an image of that name beside the file is taken, then one
             of that name below this folder (else below ``folder``), then the picture inside the
-            file (``imageData``), at last an image that has the name with another suffix.
+            file (``imageData``), an image that has the name with another suffix, at last one that
+            has the name of the file itself.
 
     Returns:
         One record for each file, with the file's name, without splits and groups. Files that
@@ -117,6 +119,7 @@ class _Source:
         self._folder = folder
         self._index = index
         self._others: Dict[str, str] = {}  # name of another program's file -> what it is
+        self._renamed: Dict[Path, str] = {}  # image that has its file's name -> what the file says
         self.bad: List[Bad] = []
 
     def pages(self, files: Sequence[Path]) -> List[_Page]:
@@ -157,11 +160,18 @@ class _Source:
         raise AnnotationError(f"{self.bad[0].why}{more}")
 
     def remarks(self) -> List[str]:
-        """What was left alone."""
-        if not self._others:
-            return []
-        named = [f"{name} ({kind})" for name, kind in self._others.items()]
-        return [f"left out, no labelme files: {listed(named)}"]
+        """What was left alone, and what was guessed."""
+        said = []
+        if self._others:
+            named = [f"{name} ({kind})" for name, kind in self._others.items()]
+            said.append(f"left out, no labelme files: {listed(named)}")
+        if self._renamed:
+            image, name = next(iter(self._renamed.items()))
+            said.append(
+                "taken by the label file's own name, as the image that it says is not there: "
+                f"{count_images(len(self._renamed))}, such as {image.name} for {name}"
+            )
+        return said
 
     def _page(self, path: Path, tree: Dict[str, Any]) -> Optional[_Page]:
         """What a file says; None: its image is not there."""
@@ -198,7 +208,11 @@ class _Source:
             )
             if found is not None:
                 return found, None
-        return None, None
+        # Renamed together with its file, which does not know it.
+        own = self._index.named(f"{place}/{path.name}")
+        if own is not None:
+            self._renamed[own] = last
+        return own, None
 
 
 def _size(

@@ -20,7 +20,7 @@ from paddleseg_u2net.processes import MOST_WORKERS
 from paddleseg_u2net.runtime import cores
 
 _CODINGS = ("auto", "index", "binary", "soft", "alpha", "instance")
-_CLASSES_SHOWN, _BAD_SHOWN = 40, 20
+_CLASSES_SHOWN, _BAD_SHOWN = 40, 5
 # Arguments that are files or folders to read.
 _SOURCES = ("source", "annotations", "images", "masks", "table")
 

@@ -29,7 +29,7 @@ from paddleseg_u2net.preparation.splits import PARTS, Item, split
 from paddleseg_u2net.preparation.train_yaml import CONFIGS, train_yaml
 from paddleseg_u2net.processes import in_chunks, mapped
 
-_SHOWN = 20
+_SHOWN = 5
 # Images that one process takes at a time: also what is still done after an interruption.
 _CHUNK = 8
 _BAD_LIST = "# Images that could not be imported, and why.\n"

@@ -231,6 +231,18 @@ def test_images_of_another_suffix(tmp_path):
     assert "b.v2.bmp could be" in labelme.read(tmp_path).bad[0].why
 
 
+def test_images_that_were_renamed_with_their_files(tmp_path):
+    for name in ("a", "b"):
+        _picture(tmp_path / "images" / "sub" / f"{name}.JPG")
+        _put(tmp_path / "labels" / "sub" / f"{name}.json", _page(_shape(), image="DSC_1.jpg"))
+    found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
+    assert [record.image.name for record in found.records] == ["a.JPG", "b.JPG"]
+    assert found.remarks == [
+        "taken by the label file's own name, as the image that it says is not there: 2 images, "
+        "such as a.JPG for DSC_1.jpg"
+    ]
+
+
 def test_a_file_that_names_itself(source):
     found = source(_shape(), image="a.json")
     assert found.records[0].image.name == "a.jpg"
