@@ -120,7 +120,8 @@ def _plain(source: Path) -> Layout:
 
 def _image_folders(source: Path) -> List[Path]:
     """``images`` or, if these are all of its folders, its train, val and test; ``NAME/images``."""
-    children = sorted(path for path in source.iterdir() if path.is_dir())
+    folders = (path for path in source.iterdir() if path.is_dir())
+    children = sorted(path for path in folders if not path.name.startswith("."))
     found = [sub for folder in children for sub in folder.iterdir() if sub.name.lower() == IMAGES]
     for top in (path for path in children if path.name.lower() == IMAGES):
         below = {path.relative_to(top).parts[0] for path in find_images(top)}

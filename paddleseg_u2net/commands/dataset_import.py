@@ -83,7 +83,9 @@ FORMATS = {
     "coco": _Format(
         "COCO JSON: polygons and RLE",
         {
-            "source": _folder("a folder of parts, as Roboflow or COCO itself has them", False),
+            "source": _folder(
+                "a folder of files and images, as of Roboflow, CVAT or COCO itself", False
+            ),
             "annotations": {
                 "type": Path,
                 "nargs": "+",
@@ -115,16 +117,24 @@ FORMATS = {
     ),
     "yolo": _Format(
         "polygons of Ultralytics and Roboflow",
-        {"source": _folder("the folder with data.yaml, or with images and labels"), **_CHOICE},
+        {
+            "source": _folder(
+                "the folder with data.yaml, or with images and labels; or above several"
+            ),
+            **_CHOICE,
+        },
     ),
     "voc": _Format(
         "Pascal VOC",
-        {"source": _folder("the folder with JPEGImages and SegmentationClass"), **_CHOICE},
+        {
+            "source": _folder("the folder with JPEGImages and SegmentationClass, or above several"),
+            **_CHOICE,
+        },
     ),
     "cvat": _Format(
         "CVAT's XML or masks",
         {
-            "source": _folder("the unpacked export"),
+            "source": _folder("the unpacked export, or a folder above several"),
             "images": _folder("images, if they are elsewhere", False),
             **_CHOICE,
         },
