@@ -155,7 +155,7 @@ def _read_files(
         Source(
             os.path.relpath(path, os.path.commonpath([file.parent for file in files])),
             folder,
-            partial(_read_xml, path, indices[folder]),
+            partial(_read_xml, path, indices[folder], len(files) > 1),
             "" if len(files) == 1 else split_of(path.stem) or split_of(path.parent.name),
         )
         for path, folder in folders.items()
@@ -168,9 +168,12 @@ def _read_files(
     return found
 
 
-def _read_xml(path: Path, index: ImageIndex, classes: Classes) -> Collection:
+def _read_xml(path: Path, index: ImageIndex, one_of_several: bool, classes: Classes) -> Collection:
     tally = Tally()
-    labels, entries = _parse(path, tally)
+    labels, entries, of_task = _parse(path, tally)
+    if one_of_several:  # alone, it is to be divided
+        for image in entries:
+            image.subset = image.subset or of_task
     drawn = [shape.label for image in entries for shape in image.shapes]
     found = [n for n in dict.fromkeys([*labels, *drawn]) if not is_background(n)]
     names, numbers, remarks = classes.numbers(found, path)
@@ -218,11 +221,12 @@ def _drawn(image: _Image, numbers: Dict[str, int], where: str, tally: Tally) -> 
     return Drawn(tuple(shapes), image.size, where)
 
 
-def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image]]:
-    """Labels and images of the file."""
+def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image], str]:
+    """Labels and images of the file, and the subset of its only task."""
     _refuse_document_type(path)
     labels: List[str] = []
     entries: List[_Image] = []
+    subsets: Set[str] = set()
     try:
         with path.open("rb") as stream:
             for element in _elements(stream, path):
@@ -230,6 +234,8 @@ def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image]]:
                     name = (element.findtext("name") or "").strip()
                     if name and (element.findtext("type") or "") not in _NO_AREAS:
                         labels.append(name)
+                elif element.tag == "subset":
+                    subsets.add((element.text or "").strip())
                 else:
                     entries.append(_image(element, path, tally))
     except ElementTree.ParseError as error:
@@ -238,7 +244,7 @@ def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image]]:
         ) from error
     if not entries:
         raise AnnotationError(f"{path}: expected images with shapes, found none; export it again")
-    return labels, entries
+    return labels, entries, subsets.pop() if len(subsets) == 1 else ""
 
 
 def _refuse_document_type(path: Path) -> None:
@@ -268,7 +274,7 @@ def _refuse_document_type(path: Path) -> None:
 
 
 def _elements(stream: BinaryIO, path: Path) -> Iterator[ElementTree.Element]:
-    """The elements label and image; an image is forgotten when the next is asked for."""
+    """The elements label, subset and image; an image is forgotten when the next is asked for."""
     root: Optional[ElementTree.Element] = None
     for event, element in ElementTree.iterparse(stream, events=("start", "end")):
         if root is None:
@@ -285,6 +291,8 @@ def _elements(stream: BinaryIO, path: Path) -> Iterator[ElementTree.Element]:
             )
         # Parts of skeletons are labels with a parent, which are no labels of their own.
         if event == "end" and element.tag == "label" and element.find("parent") is None:
+            yield element
+        if event == "end" and element.tag == "subset":
             yield element
         if event == "end" and element.tag == "image":
             yield element

@@ -271,6 +271,19 @@ def test_tasks_exported_one_by_one_are_all_read(tmp_path):
         cvat.read(tmp_path, images=tmp_path / "task_0/images")
 
 
+def test_a_task_among_others_has_the_split_of_its_subset(tmp_path):
+    for task in ("Train", "Validation"):
+        text = xml(entry(box("car", 0, 0, 5, 5)))
+        text = text.replace("<id>1</id>", f"<id>1</id><subset>{task}</subset>")
+        alone = read(tmp_path / task.lower()[:3], text, images=(f"{task}/a.png",))
+        assert [(record.name, record.split) for record in alone.records] == [(f"{task}/a", "")]
+    collection = cvat.read(tmp_path)
+    assert [(record.name, record.split) for record in collection.records] == [
+        ("Train/a", "train"),
+        ("Validation/a", "val"),
+    ]
+
+
 def test_boxes_alone_are_noticed(tmp_path):
     boxes = [box("car", 0, 0, 5, 5)] * 2
     assert "all 2 objects are rectangles" in read(tmp_path, xml(entry(*boxes))).remarks[-1]
