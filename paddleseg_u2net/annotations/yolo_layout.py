@@ -122,8 +122,10 @@ def _image_folders(source: Path) -> List[Path]:
     """``images`` or, if these are all of its folders, its train, val and test; ``NAME/images``."""
     folders = (path for path in source.iterdir() if path.is_dir())
     children = sorted(path for path in folders if not path.name.startswith("."))
-    found = [sub for folder in children for sub in folder.iterdir() if sub.name.lower() == IMAGES]
-    for top in (path for path in children if path.name.lower() == IMAGES):
+    tops = [path for path in children if path.name.lower() == IMAGES]
+    inner = (sub for path in children if path not in tops for sub in path.iterdir())
+    found = [path for path in inner if path.name.lower() == IMAGES and path.is_dir()]
+    for top in tops:
         below = {path.relative_to(top).parts[0] for path in find_images(top)}
         found += [top / name for name in below] if all(map(split_of, below)) else [top]
     return sorted(found)
