@@ -63,8 +63,9 @@ def read(
         masks: The same, with subfolders of the same names. Names may have something before or
             after the image's name, the same for all (``x_mask.png``, ``gt_x.png``,
             ``x.jpg.png``), or differ in letter case. Several masks of one image are merged, if
-            numbers tell them apart (``x_mask_1.png``). The folder may be that of the images, if
-            words (``x_mask.png``) or suffixes (``x.jpg`` and ``x.png``) tell which is which.
+            they are numbered (``x_mask_1.png``) or in a folder of its name (``x/1.png``). The
+            folder may be that of the images, if words (``x_mask.png``) or suffixes (``x.jpg`` and
+            ``x.png``) tell which is which.
         values: What the masks hold: ``index`` (class numbers, 255 counts nowhere), ``binary``
             (black and white), ``soft`` (probability of one class), ``alpha`` (the opacity of
             cut-outs), ``instance`` (anything but 0 is the object), a table of values to class

@@ -78,11 +78,15 @@ class _Rule:
     any_case: bool = False
     full_name: bool = False
     numbered: bool = False  # masks of one image, with numbers behind what stands after its name
+    by_folder: bool = False  # masks of one image, in a folder of its name
 
     def mask_key(self, key: Key) -> Optional[Key]:
         if self.full_name:
             stem, _, suffix = key[1].rpartition(".")
             return (key[0], stem) if stem and f".{suffix}".lower() in IMAGE_SUFFIXES else None
+        if self.by_folder:
+            folder, _, stem = key[0].rpartition("/")
+            return (folder, stem) if stem else None
         return self._key((key[0], _unnumbered(key[1])) if self.numbered else key, self.mask)
 
     def image_key(self, key: Key) -> Optional[Key]:
@@ -101,6 +105,8 @@ class _Rule:
     def text(self) -> str:
         if self.full_name:
             return "masks are named as images with their suffix (x.jpg.png)"
+        if self.by_folder:
+            return "masks are in folders of their images' names (x/1.png)"
         said = [
             f"with {what} named {before}x{after}"
             for what, (before, after) in (("masks", self.mask), ("images", self.image))
@@ -252,12 +258,11 @@ def _match(rule: _Rule, images: List[Key], masks: List[Key]) -> _Match:
             if shared is not None:
                 side[shared].append(key)
     of_images, of_masks = sides
+    several = rule.numbered or rule.by_folder
     return {
-        found[0]: tuple(sorted(of_masks[shared]))
-        for shared, found in of_images.items()
-        if len(found) == 1
-        and (len(of_masks.get(shared, ())) == 1 or rule.numbered)
-        and shared in of_masks
+        of_images[shared][0]: tuple(sorted(found))
+        for shared, found in of_masks.items()
+        if len(of_images.get(shared, ())) == 1 and (len(found) == 1 or several)
     }
 
 
@@ -265,6 +270,7 @@ def _rules(images: List[Key], masks: List[Key]) -> Iterator[_Rule]:
     """Ways to pair, the plainest first."""
     yield _Rule(any_case=True)
     yield _Rule(full_name=True)
+    yield _Rule(by_folder=True)
     lower = [(folded(folder), folded(stem)) for folder, stem in images]
     for names, any_case in ((set(images), False), (set(lower), True)):
         spread = masks[:: max(1, len(masks) // 3)][:3]

@@ -123,12 +123,13 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _opacity(picture: Any) -> np.ndarray:
-    """uint8 (H, W). Supervisely writes grades as grey, and calls black transparent."""
-    if picture.mode in ("RGBA", "LA", "PA") or (
-        picture.mode == "P" and "transparency" in picture.info
-    ):
-        return np.asarray(picture.convert("RGBA"))[..., 3]
-    return np.asarray(picture.convert("L"))
+    """uint8 (H, W). Supervisely writes grades as grey, of which it calls black transparent."""
+    grey = np.asarray(picture.convert("L"))
+    indexed = picture.mode == "P" and "transparency" in picture.info
+    if not indexed and picture.mode not in ("RGBA", "LA", "PA"):
+        return grey
+    alpha = np.asarray(picture.convert("RGBA"))[..., 3]
+    return grey if alpha.min() == 255 and grey.min() < grey.max() else alpha
 
 
 def _covered(picture: Any) -> np.ndarray:

@@ -208,6 +208,13 @@ def test_an_image_may_have_several_masks(tmp_path, name, extra):
     assert any("1 image with several masks, which are merged, such as" in r for r in remarks)
 
 
+def test_masks_may_be_in_folders_named_as_images(tmp_path):
+    masks = ["a/1.png", "a/2.png", "sub/b/left.png"]
+    found, remarks = paired(tmp_path, ["a.jpg", "sub/b.jpg"], masks)
+    assert found == {"a.jpg": "a/1.png, a/2.png", "sub/b.jpg": "sub/b/left.png"}
+    assert remarks[0] == "masks are in folders of their images' names (x/1.png)"
+
+
 def test_numbers_that_tell_images_apart_are_no_numbers_of_masks(tmp_path):
     images = ["a_1.jpg", "a_2.jpg", "a.jpg"]
     found, _ = paired(tmp_path, images, ["a_1_gt2.png", "a_2_gt2.png", "a_gt2.png"])

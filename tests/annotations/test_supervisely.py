@@ -40,6 +40,8 @@ def _packed(pixels, kind="palette"):
         picture = Image.merge("RGBA", [Image.new("L", picture.size, 255)] * 3 + [alpha])
     elif kind == "grades":  # as AlphaMask.data_2_base64 of the SDK 6.74 saves them
         options = {"transparency": 0, "optimize": 0}
+    elif kind == "opaque":  # grades as colours
+        picture = picture.convert("RGBA")
     elif kind == "black":  # as the case of its web page: colours are 0, opacity is in alpha
         picture = Image.merge("RGBA", [Image.new("L", picture.size, 0)] * 3 + [picture])
     stream = io.BytesIO()
@@ -127,7 +129,7 @@ def test_bitmaps_that_are_not_packed(source):
     assert _rows(source(item).records[0])[1:3] == [".11...", "..1..."]
 
 
-@pytest.mark.parametrize("kind", ["grades", "black"])
+@pytest.mark.parametrize("kind", ["grades", "black", "opaque"])
 @pytest.mark.parametrize("said", ["geometryType", "meta"])
 def test_alpha_masks_count_where_they_are_half_opaque(source, tmp_path, kind, said):
     item = _bitmap([[0, 1, 127], [128, 129, 255]], 2, 1, "neutral", kind)
