@@ -63,9 +63,7 @@ class _Open:
 def _refuse_endless(text: Union[str, bytes], loader: Any) -> None:
     """Refuse what would take for ever, or too many calls, before anything is built of it."""
     begun: List[_Open] = []
-    named: Dict[
-        Optional[str], Tuple[int, int]
-    ] = {}  # values and levels of what an anchor stands before
+    named: Dict[Optional[str], Tuple[int, int]] = {}  # what an anchor names: its values, levels
     copied = 0
     for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.CollectionStartEvent):
