@@ -21,6 +21,7 @@ from paddleseg_u2net.config.schema import (
     Faults,
     check_arguments,
     check_tree,
+    is_number,
     nearest,
 )
 from paddleseg_u2net.config.steps import check_optimizer, check_schedule, optimizer_settings
@@ -285,6 +286,7 @@ class Config:
             _check_loss(self.tree["loss"], faults)
         self.tree = faults.without(self.tree)
         self.tree.setdefault("model", {})
+        self._check_heads(faults)
         self._check_preprocess(faults)
         for check in (self.augment, self.window):
             with faults.caught():
@@ -297,6 +299,22 @@ class Config:
         for part in ("train", "val"):
             if f"{part}_dataset" in self.tree:
                 self._check_dataset(part, faults, training)
+
+    def _check_heads(self, faults: Faults) -> None:
+        if faults.under("model", "loss") or "loss" not in self.tree:
+            return
+        loss, heads = self.tree["loss"], len(self.stages.encoder) + 1
+        for key, weights in (
+            ("coef", loss.get("coef", [1])),
+            ("types.0.weights", loss["types"][0].get("weights")),
+        ):
+            of_each = isinstance(weights, (list, tuple)) and all(map(is_number, weights))
+            if not (weights is None or weights == [1] or of_each and len(weights) == heads):
+                faults.add(
+                    f"loss.{key}",
+                    f"expected {heads} numbers, one for each head of the model, the fused map "
+                    f"first, got {weights!r}",
+                )
 
     def _check_preprocess(self, faults: Faults) -> None:
         if faults.under("model.in_channels"):
@@ -408,8 +426,6 @@ def _check_loss(loss: Tree, faults: Faults) -> None:
         )
     if "weights" in first and len(coef) > 1:
         faults.add("loss.coef", "heads are weighted by types.0.weights already; keep one")
-    if len(coef) == 1 and coef[0] != 1:
-        faults.add("loss.coef", f"expected a number for each head, got {coef!r} only")
 
 
 def _check_groups(groups: List[Tree], model: Any) -> None:

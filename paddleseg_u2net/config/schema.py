@@ -123,7 +123,10 @@ TEST: Dict[str, Rule] = {
     "stride": _optional(_size()),
 }
 MODEL: Dict[str, Rule] = {
-    "num_classes": _integer(1),
+    "num_classes": (
+        "a whole number from 1 to 256, as many as masks can hold",
+        lambda value: type(value) is int and 1 <= value <= 256,
+    ),
     "in_channels": ("1, 3 or 4", lambda value: type(value) is int and value in (1, 3, 4)),
     "pretrained": _optional(_TEXT),
     "new_heads": _FLAG,

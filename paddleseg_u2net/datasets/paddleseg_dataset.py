@@ -37,8 +37,8 @@ class PaddleSegPairDataset(PairDataset):
             missing.append("a Normalize among its transforms, with preprocess.mean and std")
         if missing:
             raise PairingError(
-                f"PaddleSeg's builder needs {' and '.join(missing)} in a PairDataset's section, for "
-                "it reads neither the section's name nor preprocess; or train with "
+                f"PaddleSeg's builder needs {' and '.join(missing)} in a PairDataset's section, "
+                "for it reads neither the section's name nor preprocess; or train with "
                 "paddleseg_u2net train, which reads the file as it is"
             )
         super().__init__(str(mode), transforms=transforms, **arguments)

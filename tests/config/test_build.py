@@ -315,9 +315,9 @@ def test_coefficients_become_the_weights_of_the_heads():
 
 def test_weights_of_the_loss_itself_work_without_coefficients():
     changed = config(
-        "loss={types: [{type: DeepSupervisionLoss, weights: [1, 2]}]}",
+        "loss={types: [{type: DeepSupervisionLoss, weights: [1, 2, 3, 4, 5, 6, 7]}]}",
     )
-    assert changed.criterion().weights == [1, 2]
+    assert changed.criterion().weights == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_weights_and_coefficients_together_are_refused():
