@@ -309,7 +309,7 @@ class Config:
             ("types.0.weights", loss["types"][0].get("weights")),
         ):
             of_each = isinstance(weights, (list, tuple)) and all(map(is_number, weights))
-            if not (weights is None or weights == [1] or of_each and len(weights) == heads):
+            if not (weights is None or weights == [1] or (of_each and len(weights) == heads)):
                 faults.add(
                     f"loss.{key}",
                     f"expected {heads} numbers, one for each head of the model, the fused map "

@@ -29,13 +29,18 @@ def build(arguments: Tree) -> Any:
     try:
         return SegBuilder(None).build_component(arguments)
     except RuntimeError as error:
-        cause: BaseException = error
-        while isinstance(cause, RuntimeError) and cause.__context__ is not None:
-            cause = cause.__context__
-        raise cause from None
+        raise _cause(error) from None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What PaddleSeg has wrapped into ``error``."""
+    while isinstance(error, RuntimeError) and error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def said(error: BaseException) -> str:
     """What an error of Paddle's or PaddleSeg's says, on one line."""
+    error = _cause(error)
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
-import math
+import sys
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Tuple
@@ -35,7 +35,7 @@ def _number(low: float, high: float) -> Rule:
 def is_number(value: Any) -> bool:
     """Whether it is a finite number, which true and false are not."""
     real = isinstance(value, (int, float, Real)) and not isinstance(value, bool)
-    return real and abs(value) < math.inf
+    return real and abs(value) <= sys.float_info.max
 
 
 def _numbers(low: float = float("-inf")) -> Rule:

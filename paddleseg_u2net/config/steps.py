@@ -135,7 +135,7 @@ def _check_rates(config: Any, kind: str, faults: Faults) -> None:
             for step in np.unique(np.linspace(0, config.iters, _LOOKED_AT, dtype=int)).tolist():
                 if kind != "ReduceOnPlateau":  # which follows the loss
                     schedule.step(step)
-                rate = schedule.get_lr()
+                rate = schedule()
                 if not is_number(rate) or rate < 0:
                     faults.add("lr_scheduler", f"{kind} gives the rate {rate} at iteration {step}")
                     return
