@@ -1,4 +1,4 @@
-"""Transforms of PaddleSeg's and others: nothing wrong reaches a loss, nothing of a pair the next."""
+"""Transforms of PaddleSeg and others: nothing wrong reaches a loss, nothing of a pair the next."""
 
 from __future__ import annotations
 
