@@ -155,6 +155,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
 
 
+# As much of a value that is wrong as is worth reading.
+_LINE = 1000
+
+
 class Faults:
     """What is wrong with a configuration, collected so that all of it is said at once."""
 
@@ -201,7 +205,7 @@ class Faults:
 
     def refuse(self) -> None:
         """Raise ConfigError if there are any: one on a line, several on a line each."""
-        lines = list(dict.fromkeys(f"{where}: {what}" for where, what in self._found))
+        lines = list(dict.fromkeys(f"{where}: {what}"[:_LINE] for where, what in self._found))
         if len(lines) == 1:
             raise ConfigError(lines[0])
         if lines:

@@ -125,6 +125,11 @@ def test_two_faults_are_two_lines_and_no_third(tiny, first):
 DATA = {key for key in WRONG if key.startswith(("train_dataset.", "val_dataset."))}
 
 
+def test_of_a_long_value_only_the_beginning_is_shown(tiny):
+    (line,) = faults({**tiny, "batch_size": [1] * 10_000})
+    assert line.startswith("batch_size: expected a whole number") and len(line) <= 1000
+
+
 def test_what_depends_on_a_faulty_key_is_not_held_against_others(tiny):
     tree = copy.deepcopy(tiny)
     tree["model"]["num_classes"] = "three"

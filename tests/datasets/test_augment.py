@@ -315,7 +315,7 @@ def broken(data):
         (paddlesegs.Resize((None, 5)), "Resize: "),
         (paddlesegs.RandomHorizontalFlip(None), "RandomHorizontalFlip: TypeError"),
     ],
-    ids=str,
+    ids=lambda item: getattr(item, "__name__", None),
 )
 def test_a_transform_that_fails_is_named(pairs, transform, match):
     found = dataset(pairs, transform)
