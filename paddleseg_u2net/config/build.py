@@ -169,8 +169,9 @@ class Config:
             ConfigError: a group of ``optimizer.custom_cfg`` is left without parameters.
         """
         settings = optimizer_settings(self.tree["optimizer"])
-        if settings["type"] != self.tree["optimizer"]["type"]:
-            logger.info(f"optimizer.type {self.tree['optimizer']['type']} is {settings['type']}")
+        written = self.tree["optimizer"]["type"]
+        if settings["type"] != written:
+            logger.info(f"optimizer.type {written} is read as {settings['type']}, as in PaddleSeg")
         groups = settings.get("custom_cfg") or []
         if not groups:
             return build(settings)(model, learning_rate)
@@ -283,7 +284,7 @@ class Config:
             _check_model(self.tree["model"], faults)
         self.tree.setdefault("model", {})
         if "loss" in self.tree:
-            _check_loss(self.tree["loss"], faults)
+            _check_loss(self.tree["loss"], faults, training)
         self.tree = faults.without(self.tree)
         self.tree.setdefault("model", {})
         self._check_heads(faults)
@@ -373,8 +374,6 @@ class Config:
         if not faults.under(key, *origins):
             with faults.caught(section=key):
                 check_values(**{"mode": part, **self._shared(), **arguments})
-        if arguments.get("mode", part) != part:
-            faults.add(f"{key}.mode", f"expected {part}, got {arguments['mode']!r}; delete it")
         transforms = arguments.get("transforms") or []
         if part == "train":
             check_transforms(transforms, self, faults, training)
@@ -403,7 +402,7 @@ def _check_model(model: Tree, faults: Faults) -> None:
             StageTable.parse(rest["stages"])
 
 
-def _check_loss(loss: Tree, faults: Faults) -> None:
+def _check_loss(loss: Tree, faults: Faults, training: bool) -> None:
     types, coef = loss.get("types"), loss.get("coef", [1])
     if types is None:
         return
@@ -419,7 +418,7 @@ def _check_loss(loss: Tree, faults: Faults) -> None:
         return
     check_component("loss.types.0", first, manager.LOSSES, faults)
     ignored = first.get("ignore_index", 255)
-    if type(ignored) is not int or not 0 <= ignored <= 255:
+    if training and (type(ignored) is not int or not 0 <= ignored <= 255):
         faults.add(
             "loss.types.0.ignore_index",
             f"expected a whole number from 0 to 255, which masks can hold, got {ignored!r}",

@@ -48,11 +48,17 @@ def _check(where: str, item: Any, config: Any, faults: Faults, training: bool) -
     if isinstance(item, Mapping) and item.get("type") in ("Normalize", "Compose"):
         faults.add(where, f"{item['type']} is done by preprocess; delete it here")
         return
-    if not check_component(where, item, manager.TRANSFORMS, faults):
+    # Without training nothing is transformed, and models of older runs shall open.
+    if not check_component(where, item, manager.TRANSFORMS, faults) or not training:
         return
+    if item["type"] == "RandomDistort" and config.in_channels != 3:
+        faults.add(
+            where,
+            f"RandomDistort is for RGB, model.in_channels is {config.in_channels}; delete it here",
+        )
     if not faults.under("model.num_classes", "loss"):
         _check_padding(where, item, config, faults)
-    if not training or faults.under(where):
+    if faults.under(where):
         return
     state = random.getstate(), np.random.get_state()
     try:

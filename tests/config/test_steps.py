@@ -217,4 +217,4 @@ def test_a_run_with_paddlesegs_block_says_what_it_is(tmp_path, tiny, capsys):
     path.write_text(yaml.safe_dump({**tiny, "iters": 1, "optimizer": block}))
     assert main("train", ["--config", str(path), "--save_dir", str(tmp_path / "out")]) == 0
     out = capsys.readouterr()
-    assert "optimizer.type SGD is Momentum" in out.out + out.err
+    assert "optimizer.type SGD is read as Momentum" in out.out + out.err

@@ -124,6 +124,16 @@ def test_an_ignored_label_that_masks_cannot_hold_is_refused(tiny, pairs, value):
     refused("ignore_index: expected a whole number", tiny, pairs, ignore_index=value)
 
 
+def test_a_model_of_an_older_run_opens_all_the_same(tiny):
+    old = {
+        **tiny,
+        "train_dataset": {**tiny["train_dataset"], "transforms": [{"type": "ScalePadding"}]},
+        "loss": {"types": [{"type": "DeepSupervisionLoss", "ignore_index": -100}]},
+        "optimizer": {"type": "AdamW", "weight_decay": None},
+    }
+    assert Config(old, training=False).num_classes == 1
+
+
 # ---------------------------------------------------------------- labels that are none
 
 
@@ -201,6 +211,14 @@ def test_transforms_that_would_spoil_a_run_are_refused(tiny, pairs, item, match)
     state = random.getstate()
     refused(rf"train_dataset\.transforms\.0: .*{match}", tiny, pairs, item)
     assert random.getstate() == state
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_distorted_colours_are_for_pictures_that_have_them(tiny, channels):
+    tree = {**tiny, "model": {**tiny["model"], "in_channels": channels}}
+    data = {**tiny["train_dataset"], "transforms": [{"type": "RandomDistort"}]}
+    with pytest.raises(ConfigError, match=r"transforms\.0: RandomDistort is for RGB"):
+        Config({**tree, "train_dataset": data})
 
 
 class Locked:
