@@ -305,12 +305,13 @@ class Config:
         if faults.under("model", "loss") or "loss" not in self.tree:
             return
         loss, heads = self.tree["loss"], len(self.stages.encoder) + 1
+        coef = loss.get("coef", [1])
         for key, weights in (
-            ("coef", loss.get("coef", [1])),
+            ("coef", None if coef == [1] else coef),  # PaddleSeg's way to say: all alike
             ("types.0.weights", loss["types"][0].get("weights")),
         ):
-            of_each = isinstance(weights, (list, tuple)) and all(map(is_number, weights))
-            if not (weights is None or weights == [1] or (of_each and len(weights) == heads)):
+            numbers = isinstance(weights, (list, tuple)) and all(map(is_number, weights))
+            if weights is not None and not (numbers and len(weights) == heads):
                 faults.add(
                     f"loss.{key}",
                     f"expected {heads} numbers, one for each head of the model, the fused map "

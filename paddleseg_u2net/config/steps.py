@@ -51,7 +51,8 @@ def check_optimizer(block: Tree, faults: Faults, training: bool) -> None:
     _check_clip(settings.get("grad_clip_cfg"), faults)
     if fits and training and not faults.under("optimizer"):
         try:
-            _try_step({**settings, "custom_cfg": None})
+            # without groups, which are of the model's layers
+            _try_step({key: value for key, value in settings.items() if key != "custom_cfg"})
         except Exception as error:
             faults.add("optimizer", f"{settings['type']} cannot be used like this: {said(error)}")
 

@@ -320,6 +320,12 @@ def test_weights_of_the_loss_itself_work_without_coefficients():
     assert changed.criterion().weights == [1, 2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.parametrize("value", ["[1]", "[1, 2]", "5", "x", "[1, 1, 1, 1, 1, 1, x]"])
+def test_weights_that_are_not_one_for_each_head_are_refused(value):
+    match = r"loss\.types\.0\.weights: expected 7 numbers, one for each head of the model"
+    refused(match, f"loss={{types: [{{type: DeepSupervisionLoss, weights: {value}}}]}}")
+
+
 def test_weights_and_coefficients_together_are_refused():
     refused("loss.coef: heads are weighted by types.0.weights already", "loss.types.0.weights=1,2")
 
