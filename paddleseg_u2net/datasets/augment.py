@@ -105,10 +105,9 @@ def strange_labels(label: np.ndarray, num_classes: int, ignore_index: int) -> Li
 
     One class knows numbers in [0, 1], several know the whole numbers below theirs.
     """
-    if num_classes == 1:
-        known = (label >= 0) & (label <= 1)
-    else:
-        known = (label >= 0) & (label < num_classes) & (np.floor(label) == label)
+    known = (label >= 0) & (label <= max(num_classes - 1, 1))
+    if num_classes > 1 and label.dtype.kind == "f":
+        known &= np.floor(label) == label
     known |= label == ignore_index
     return [] if known.all() else np.unique(label[~known])[:10].tolist()
 
