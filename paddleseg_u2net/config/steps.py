@@ -133,9 +133,10 @@ def _check_rates(config: Any, kind: str, faults: Faults) -> None:
         # Some say how they are doing at every step.
         with contextlib.redirect_stdout(io.StringIO()):
             schedule = SegBuilder(config).lr_scheduler
+            first = schedule.last_epoch
             for step in np.unique(np.linspace(0, config.iters, _LOOKED_AT, dtype=int)).tolist():
-                if kind != "ReduceOnPlateau":  # which follows the loss
-                    schedule.step(step)
+                # The one that follows the loss is given one that does not fall.
+                schedule.step(1.0 if kind == "ReduceOnPlateau" else first + step)
                 rate = schedule()
                 if not is_number(rate) or rate < 0:
                     faults.add("lr_scheduler", f"{kind} gives the rate {rate} at iteration {step}")

@@ -130,7 +130,7 @@ def test_of_a_long_value_only_the_beginning_is_shown(tiny):
     assert line.startswith("batch_size: expected a whole number") and len(line) <= 1000
 
 
-def test_what_depends_on_a_faulty_key_is_not_held_against_others(tiny):
+def test_what_depends_on_a_faulty_key_is_left_out(tiny):
     tree = copy.deepcopy(tiny)
     tree["model"]["num_classes"] = "three"
     tree["train_dataset"]["num_classes"] = 3
@@ -139,7 +139,7 @@ def test_what_depends_on_a_faulty_key_is_not_held_against_others(tiny):
     assert [line.split(":")[0] for line in faults(tree)] == ["model.num_classes"]
 
 
-def test_sections_that_are_missing_or_no_dictionaries_are_told_together(tiny):
+def test_sections_that_cannot_be_read_are_told_together(tiny):
     tree = {**tiny, "loss": 5, "optimizer": None, "val_dataset": []}
     del tree["model"], tree["lr_scheduler"]
     keys = sorted(line.split(":")[0] for line in faults(tree))

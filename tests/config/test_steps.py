@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+
 import numpy as np
 import pytest
 import yaml
@@ -10,7 +13,7 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 
 # isort: split
 import paddle
-from paddleseg.cvlibs import SegBuilder
+from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.config import Config, ConfigError
@@ -155,6 +158,14 @@ def test_trying_an_optimizer_draws_nothing_and_names_nothing(tiny):
             "lr_scheduler: OneCycleLR cannot be used like this at iteration 3",
         ),
         (
+            {"type": "OneCycleLR", "max_learning_rate": 1, "total_steps": 4, "last_epoch": 1},
+            "lr_scheduler: OneCycleLR cannot be used like this at iteration 3",
+        ),
+        (
+            {"type": "ReduceOnPlateau", "learning_rate": 0.1, "patience": None},
+            "lr_scheduler: ReduceOnPlateau cannot be used like this",
+        ),
+        (
             {"type": "ExponentialDecay", "learning_rate": 0.1, "gamma": "x"},
             "lr_scheduler: ExponentialDecay cannot be used like this",
         ),
@@ -218,3 +229,50 @@ def test_a_run_with_paddlesegs_block_says_what_it_is(tmp_path, tiny, capsys):
     assert main("train", ["--config", str(path), "--save_dir", str(tmp_path / "out")]) == 0
     out = capsys.readouterr()
     assert "optimizer.type SGD is read as Momentum" in out.out + out.err
+
+
+# ---------------------------------------------------------------- whatever passes goes on
+
+ODD = [0, 1, -1, 0.5, "x", None, [], [1], [0.1, 0.2], True, float("nan"), 1e30, {"a": 1}]
+NEEDED = {
+    "learning_rate": 0.1, "boundaries": [1, 2], "values": [0.1, 0.2, 0.3], "gamma": 0.5,
+    "milestones": [1, 2], "step_size": 2, "T_max": 3, "T_0": 2, "d_model": 4, "warmup_steps": 2,
+    "decay_steps": 3, "total_steps": 10, "max_learning_rate": 0.5, "base_learning_rate": 0.1,
+    "step_size_up": 2, "start_lr": 0.0, "end_lr": 0.1,
+}  # fmt: skip
+SCHEDULES = sorted(
+    name
+    for name, item in vars(paddle.optimizer.lr).items()
+    if inspect.isclass(item) and issubclass(item, paddle.optimizer.lr.LRScheduler)
+)
+
+
+def taken(tree):
+    """The configuration of ``tree``, if it is not refused, which is fine too."""
+    with contextlib.suppress(ConfigError):
+        return Config(tree)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(manager.OPTIMIZERS.components_dict))
+def test_an_optimizer_that_is_taken_makes_steps(tiny, kind):
+    for key in inspect.signature(manager.OPTIMIZERS[kind]).parameters:
+        for value in ODD:
+            config = taken({**tiny, "optimizer": {"type": kind, key: value}})
+            if config and key != "custom_cfg":
+                weights_after(lambda layer, config=config: config.optimizer(layer, 0.1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_a_schedule_that_is_taken_lasts(tiny, kind):
+    arguments = inspect.signature(getattr(paddle.optimizer.lr, kind)).parameters
+    needed = {key: NEEDED[key] for key in arguments if key in NEEDED}
+    for key in arguments:
+        for value in ODD:
+            config = taken({**tiny, "lr_scheduler": {"type": kind, **needed, key: value}})
+            if config:
+                schedule = config.lr_schedule()
+                for _ in range(config.iters):
+                    schedule.step(1.0) if kind == "ReduceOnPlateau" else schedule.step()
+                assert float(schedule()) >= 0

@@ -83,7 +83,7 @@ def test_masks_are_padded_with_what_the_loss_ignores(tiny, pairs, item, num_clas
     assert (label == ignore_index).sum() > (whole == ignore_index).sum()
 
 
-def test_every_transform_of_paddlesegs_that_pads_masks_is_among_these():
+def test_every_transform_that_pads_masks_is_among_these():
     padding = {
         name
         for name, item in manager.TRANSFORMS.components_dict.items()

@@ -93,7 +93,7 @@ def test_paddles_loader_makes_batches_of_them(pairs, workers):
 
 @pytest.mark.parametrize("part", ["train_dataset", "val_dataset"])
 @pytest.mark.parametrize("name", ["u2netp_own_data.yaml", "u2netp_duts.yaml", "u2netp.yaml"])
-def test_a_file_of_this_project_is_refused_at_once_with_the_reason(part, name):
+def test_a_file_of_this_project_is_refused_with_the_reason(part, name):
     made = SegBuilder(Config(str(CONFIGS / name)))
     with pytest.raises(RuntimeError) as caught:
         getattr(made, part)
