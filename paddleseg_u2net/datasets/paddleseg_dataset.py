@@ -32,14 +32,14 @@ class PaddleSegPairDataset(PairDataset):
         transforms: Optional[Sequence[Transform]] = None,
         **arguments: Any,
     ) -> None:
-        missing = [] if mode else ["mode (train or val)"]
+        missing = [] if mode else ["mode: train (or val)"]
         if "Normalize" not in map(name_of, transforms or ()):
-            missing.append("a Normalize among its transforms, with preprocess.mean and std")
+            missing.append("{type: Normalize, mean: [...], std: [...]} in transforms")
         if missing:
             raise PairingError(
-                f"PaddleSeg's builder needs {' and '.join(missing)} in a PairDataset's section, "
-                "for it reads neither the section's name nor preprocess; or train with "
-                "paddleseg_u2net train, which reads the file as it is"
+                "PaddleSeg's builder reads neither preprocess nor which section a PairDataset "
+                f"stands in; add {' and '.join(missing)} there, or train with `paddleseg_u2net "
+                "train`, which reads the file as it is"
             )
         super().__init__(str(mode), transforms=transforms, **arguments)
 

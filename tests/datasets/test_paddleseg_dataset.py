@@ -98,11 +98,13 @@ def test_a_file_of_this_project_is_refused_with_the_reason(part, name):
     with pytest.raises(RuntimeError) as caught:
         getattr(made, part)
     said = " ".join(str(caught.value).split())
-    assert "PaddleSeg's builder needs mode (train or val) and a Normalize among its" in said
-    assert "or train with paddleseg_u2net train" in said
+    assert "PaddleSeg's builder reads neither preprocess nor which section" in said
+    assert "add mode: train (or val) and {type: Normalize, mean: [...], std: [...]} in" in said
 
 
-@pytest.mark.parametrize("missing, words", [("mode", "needs mode"), ("transforms", "needs a Norm")])
+@pytest.mark.parametrize(
+    "missing, words", [("mode", "add mode: train"), ("transforms", "add {type: Norm")]
+)
 def test_what_is_missing_is_named(pairs, missing, words):
     made = builder(pairs, "PairDataset")
     del made.config.dic["train_dataset"][missing]
