@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 import yaml
 from tqdm import tqdm
@@ -17,16 +17,18 @@ from tqdm import tqdm
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
+from paddleseg_u2net.metrics.report import Curves
 from paddleseg_u2net.processes import MOST_WORKERS
 from paddleseg_u2net.render import curves, page, tables
 from paddleseg_u2net.render.panels import panels as make_panels
+from paddleseg_u2net.render.panels import precision_recall
 from paddleseg_u2net.runtime import cores
 from paddleseg_u2net.scoring import pairing, pictures
 from paddleseg_u2net.scoring.plan import Job, from_folders, from_yaml
 from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
 from paddleseg_u2net.scoring.run import Task, fixated_by_all, score
 
-_FILES = ("json", "csv", "per_image", "latex", "markdown", "html")
+_FILES = ("json", "csv", "per_image", "latex", "markdown", "html", "pr")
 _ERRORS_SHOWN = 20  # of one method on one set
 _OF_POINTS = ("AUC_Judd", "AUC_Borji", "sAUC", "NSS")
 _OF_DENSITY = ("CC", "SIM", "KLD", "EMD")
@@ -44,6 +46,11 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     arguments = result.parse_args(argv)
     if arguments.workers < 0 or not 0 <= arguments.digits <= 12 or arguments.gallery < 1:
         result.error("--workers: expected 0 or more, --digits: 0 to 12, --gallery: 1 or more")
+    limits = arguments.pr_limits or [0, 1, 0, 1]
+    if not (0 <= limits[0] < limits[1] <= 1 and 0 <= limits[2] < limits[3] <= 1):
+        result.error("--pr_limits: expected two pairs of rising numbers from 0 to 1")
+    if arguments.pr_limits and not arguments.pr:
+        result.error("--pr_limits: expected --pr beside it")
     if arguments.sigma is not None and not (0 < arguments.sigma < math.inf):
         result.error("--sigma: expected more than 0")
     truths = ("gt_dir", "points_dir", "density_dir")
@@ -100,6 +107,11 @@ def _add_output(group: Any) -> None:
     add("--latex", type=Path, metavar="FILE", help="the table, best marked")
     add("--markdown", type=Path, metavar="FILE", help="the table, best marked")
     add("--curves", type=Path, metavar="DIR", help="PR, F, E and ROC curves: PNG and PDF")
+    add("--pr", type=Path, metavar="FILE", help="curves of precision and recall alone, a diagram "
+        "for each set; .pdf or .png")  # fmt: skip
+    add("--pr_limits", type=float, nargs=4, metavar=("R0", "R1", "P0", "P1"),
+        help="ends of its axes; default: recall from 0 to 1, precision from below the "
+        "curves to 1")  # fmt: skip
     add("--html", type=Path, metavar="FILE", help="table, curves, worst and best images")
     add("--gallery", type=int, default=5, metavar="N", help="worst and best images in --html")
 
@@ -250,6 +262,8 @@ def _check_outputs(arguments: argparse.Namespace, report: MetricReport) -> None:
             raise NotADirectoryError(f"--{key} {path}: expected a folder, {there} is a file")
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(f"--{key} {path}: there is no right to write to {there}")
+    if arguments.pr is not None and "PR" not in report.curves():
+        raise ValueError("--pr: none of the scores has this curve; add maxF")
     if arguments.curves is not None and not report.curves():
         raise ValueError("--curves: none of the scores has a curve; add maxF, maxE or AUC")
 
@@ -313,12 +327,22 @@ def _acceptable(results: List[Result], skip_bad: bool) -> bool:
     return False
 
 
+def _columns(
+    results: List[Result], arguments: argparse.Namespace, usual: Sequence[str] = ()
+) -> List[tables.Column]:
+    """Return the columns of a table: what was asked for, else the ``usual`` ones or all."""
+    return pictures.columns(results, arguments.digits, () if arguments.metrics else usual)
+
+
 def _show(results: List[Result], arguments: argparse.Namespace) -> None:
-    columns = pictures.columns(results, arguments.digits)
+    columns = _columns(results, arguments, pictures.TERMINAL)
     groups = pictures.groups(results)
     print(tables.table(groups, columns), end="")
     if any(len(rows) > 1 for _, rows in groups):
         print("* the best of its set, as the numbers are printed")
+    more = len(results[0].report.scores) - len(columns)
+    if more:
+        print(f"{more} more scores: --metrics all shows them here; --html, --csv, --json have them")
     for line in _remarks(results):
         print(line)
 
@@ -336,28 +360,35 @@ def _remarks(results: List[Result]) -> List[str]:
 def _write(
     results: List[Result], pairings: List[pairing.Pairing], arguments: argparse.Namespace
 ) -> None:
-    columns, groups = pictures.columns(results, arguments.digits), pictures.groups(results)
+    groups, paper = pictures.groups(results), _columns(results, arguments, pictures.PAPER)
     writers: Dict[str, Callable[[], str]] = {
         "json": lambda: json.dumps(as_json(results), indent=1, allow_nan=False) + "\n",
-        "csv": lambda: tables.table(groups, columns, "csv"),
+        "csv": lambda: tables.table(groups, _columns(results, arguments), "csv"),
         "per_image": lambda: per_image_csv(results),
         "latex": lambda: (
-            tables.table(groups, columns, "latex")
+            tables.table(groups, paper, "latex")
             + "".join(f"% {tables.one_line(line)}\n" for line in _remarks(results))
         ),
         "markdown": lambda: (
-            tables.table(groups, columns, "markdown")
+            tables.table(groups, paper, "markdown")
             + "".join(f"\n{tables.one_line(line)}\n" for line in _remarks(results))
         ),
         "html": lambda: _page(results, pairings, arguments),
     }
-    for key in _FILES:
+    for key, text in writers.items():
         path = getattr(arguments, key)
         if path is not None:
-            write_text(path, writers[key]())
+            write_text(path, text())
+    if arguments.pr is not None:
+        limits = arguments.pr_limits and (
+            tuple(arguments.pr_limits[:2]),
+            tuple(arguments.pr_limits[2:]),
+        )
+        by_set = {name: _curves(own) for name, own in _by_set(results).items()}
+        curves.save(curves.draw(precision_recall(by_set, *(limits or ()))), arguments.pr)
     if arguments.curves is not None:
         for name, own in _by_set(results).items():
-            figure = curves.draw(_panels(own))
+            figure = curves.draw(make_panels(_curves(own)))
             for suffix in (".png", ".pdf"):
                 curves.save(figure, arguments.curves / f"{name}{suffix}")
 
@@ -369,8 +400,8 @@ def _by_set(results: List[Result]) -> Dict[str, List[Result]]:
     return found
 
 
-def _panels(results: List[Result]) -> List[curves.Panel]:
-    return make_panels({result.job.method: result.report.curves() for result in results})
+def _curves(results: List[Result]) -> Dict[str, Curves]:
+    return {result.job.method: result.report.curves() for result in results}
 
 
 def _definitions(results: List[Result]) -> str:
@@ -383,14 +414,15 @@ def _page(
 ) -> str:
     figures = []
     for name, own in _by_set(results).items():
-        panels = _panels(own)
+        panels = make_panels(_curves(own))
         if panels:
             png = curves.as_png(curves.draw(panels), 150)
             figures.append(page.Figure(f"Curves on {name}", png))
     return page.page(
         "Scores of saliency maps",
         pictures.groups(results),
-        pictures.columns(results, arguments.digits),
+        _columns(results, arguments),
+        compared=_columns(results, arguments, pictures.PAPER),
         figures=figures,
         galleries=pictures.galleries(
             results, [pairs.items for pairs in pairings], arguments.gallery

@@ -129,7 +129,8 @@ def _check(curve: Curve, panel: Panel) -> None:
 
 
 def _look(number: int) -> Dict[str, Any]:
-    stroke = _STROKES[number // len(_COLORS) % len(_STROKES)]
+    # Colour and stroke change with every label, so that print without colours tells them apart too.
+    stroke = _STROKES[number % len(_STROKES)]
     return {"color": _COLORS[number % len(_COLORS)], "linestyle": stroke, "linewidth": 1.4}
 
 

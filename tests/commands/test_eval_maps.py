@@ -20,6 +20,7 @@ from PIL import Image
 from paddleseg_u2net import __version__
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, make_conventions
+from paddleseg_u2net.render import curves
 from paddleseg_u2net.scoring.plan import DataSet, Job
 from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
 from paddleseg_u2net.scoring.run import Outcome
@@ -200,7 +201,7 @@ def test_several_methods_and_sets_by_folders_and_by_yaml(data, capsys):
         assert result["scores"]["S"] == pytest.approx(expected["S"], abs=1e-12)
     assert (data / "1.json").read_text() == (data / "2.json").read_text()
     out = capsys.readouterr().out
-    assert re.search(r"^S\nmethod", out, re.M) and re.search(r"^T\nmethod", out, re.M)
+    assert re.search(r"^ +S +T\n", out) and re.search(r"^method( +MAE ↓ +S ↑){2}\n", out, re.M)
 
 
 def test_one_list_of_names(data, capsys):
@@ -240,6 +241,60 @@ def test_curves_as_png_and_pdf(data, capsys):
         assert min(picture.size) > 500 and len(np.unique(np.array(picture.convert("L")))) > 20
     assert (data / "curves/S.pdf").read_bytes().startswith(b"%PDF-")
     assert f"wrote {data / 'curves'}" in capsys.readouterr().out
+
+
+def test_each_output_has_the_columns_that_it_has_room_for(data, capsys):
+    outputs = {kind: data / f"t.{kind}" for kind in ("csv", "html", "tex", "md")}
+    flags = ["--csv", outputs["csv"], "--html", outputs["html"], "--latex", outputs["tex"]]
+    scored(data, *flags, "--markdown", outputs["md"], maps=("A", "B"))
+    computed = [key for key, score in SCORES.items() if score.family != "fixation"]
+    with outputs["csv"].open() as file:
+        assert next(csv.reader(file)) == ["dataset", "method", *computed]
+    page = outputs["html"].read_text()
+    assert all(f"<button>{SCORES[key].key.replace('_', ' ')} " in page for key in computed)
+    head = r"method & MAE $\downarrow$ & maxF $\uparrow$ & wF $\uparrow$ & S $\uparrow$ & meanE $"
+    assert head in outputs["tex"].read_text()
+    assert "| method | MAE ↓ | maxF ↑ | wF ↑ | S ↑ | meanE ↑ |" in outputs["md"].read_text()
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines()[:7])) <= 80
+    assert "16 more scores: --metrics all" in out and out.count("method") == 1
+
+
+def test_scores_asked_for_by_name_are_in_every_output(data):
+    latex = data / "t.tex"
+    scored(data, "--metrics", "mIoU", "BER", "--latex", latex)
+    assert "mIoU $" in latex.read_text() and "BER $" in latex.read_text()
+
+
+def test_one_figure_of_precision_and_recall(data, capsys, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(curves, "save", lambda figure, path: drawn.append((figure, path)))
+    arguments = words(data, "--metrics=maxF", f"--pr={data / 'pr.pdf'}", maps=("A", "B"))
+    assert main("eval_maps", arguments) == 0
+    assert main("eval_maps", [*arguments, "--pr_limits", "0.1", "0.9", "0.5", "1"]) == 0
+    ((first, path), (second, _)) = drawn
+    (axes,) = first.axes
+    assert path == data / "pr.pdf" and axes.get_title() == "S"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("recall", "precision")
+    recall, precision = by_hand(data / "A", ["maxF"]).curves()["PR"]
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), np.stack([recall, precision], axis=1))
+    lowest = min(line.get_ydata().min() for line in axes.lines)
+    assert axes.get_xlim() == (0, 1) and lowest - 0.1 <= axes.get_ylim()[0] <= lowest
+    assert axes.lines[0].get_linestyle() != axes.lines[1].get_linestyle()
+    assert second.axes[0].get_xlim() == (0.1, 0.9) and second.axes[0].get_ylim() == (0.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        (["--pr", "pr.png", "--metrics", "MAE"], "--pr: none of the scores has this curve"),
+        (["--pr_limits", "0", "1", "0", "1"], "expected --pr"),
+        (["--pr", "pr.png", "--pr_limits", "0.5", "0.5", "0", "1"], "--pr_limits: expected two"),
+        (["--pr", "pr.png", "--pr_limits", "0", "nan", "0", "1"], "--pr_limits: expected two"),
+    ],
+)
+def test_wrong_requests_for_that_figure(data, capsys, flags, part):
+    fails(capsys, words(data, *flags), part)
 
 
 def test_page_with_the_worst_and_best_images_and_escaped_names(data):
