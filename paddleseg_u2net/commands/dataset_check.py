@@ -8,8 +8,6 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Set, Tuple
 
-from tqdm import tqdm
-
 from paddleseg_u2net.commands.dataset_input import (
     Input,
     add_input,
@@ -23,6 +21,7 @@ from paddleseg_u2net.inspection.check import Checked, check, listable
 from paddleseg_u2net.inspection.findings import KINDS, by_kind, counts, dropped
 from paddleseg_u2net.inspection.look import Facts, Task, look
 from paddleseg_u2net.inspection.parts import Part
+from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render.tables import one_line
 
 
@@ -81,8 +80,8 @@ def _check_outputs(arguments: argparse.Namespace, parts: Sequence[Part]) -> None
 def _facts(data: Input, workers: int) -> List[List[Facts]]:
     task = Task(data.settings.channels, data.settings.size)
     total = sum(len(part.pairs) for part in data.parts)
-    with tqdm(total=total, desc="check", unit="pair", leave=False, disable=None) as bar:
-        return [look(part.pairs, task, workers, bar.update).facts for part in data.parts]
+    with Progress(total, "checking", "pairs") as progress:
+        return [look(part.pairs, task, workers, progress.update).facts for part in data.parts]
 
 
 # ---------------------------------------------------------------- what is shown

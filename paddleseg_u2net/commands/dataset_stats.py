@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
-from tqdm import tqdm
 
 from paddleseg_u2net.commands.dataset_input import (
     Input,
@@ -23,6 +22,7 @@ from paddleseg_u2net.inspection.look import Facts, Look, Task, look
 from paddleseg_u2net.inspection.parts import Part
 from paddleseg_u2net.inspection.statistics import Numbers, advice, quantiles, summed
 from paddleseg_u2net.inspection.values import SAYING, Reader, coding_of
+from paddleseg_u2net.progress import Progress
 
 _SIZES_SHOWN = 3
 
@@ -86,9 +86,9 @@ def _looks(data: Input, workers: int) -> List[Tuple[Look, Reader]]:
     task = Task(settings.channels, settings.size, copies=False, statistics=True)
     total = sum(len(part.pairs) for part in data.parts)
     looks = []
-    with tqdm(total=total, desc="stats", unit="pair", leave=False, disable=None) as bar:
+    with Progress(total, "counting", "pairs") as progress:
         for part in data.parts:
-            found = look(part.pairs, task, workers, bar.update)
+            found = look(part.pairs, task, workers, progress.update)
             coding = part.mask_values
             masks = [(p.mask, f.values) for p, f in zip(part.pairs, found.facts) if f.values]
             if coding == "auto":

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 import yaml
-from tqdm import tqdm
 
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
 from paddleseg_u2net.metrics.report import Curves
 from paddleseg_u2net.processes import MOST_WORKERS
+from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves, page, tables
 from paddleseg_u2net.render.panels import panels as make_panels
 from paddleseg_u2net.render.panels import precision_recall
@@ -293,14 +293,8 @@ def _scored(
     if report.needs_other_images:
         others = fixated_by_all(pairs.items, task, arguments.workers)
         task = replace(task, others=others)
-    with tqdm(
-        total=len(pairs.items),
-        desc=f"{job.method} on {job.dataset}",
-        unit="image",
-        leave=False,
-        disable=None,
-    ) as bar:
-        outcome = score(pairs.items, task, arguments.workers, bar.update)
+    with Progress(len(pairs.items), f"{job.method} on {job.dataset}") as progress:
+        outcome = score(pairs.items, task, arguments.workers, progress.update)
     missing = sorted({name for names in pairs.left_out.values() for name in names})
     return Result(job, outcome, missing)
 

@@ -9,13 +9,13 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from paddleseg_u2net import render
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.engine.logs import logger
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.metrics import MetricReport
+from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves
 from paddleseg_u2net.render.panels import panels
 
@@ -47,13 +47,7 @@ class Journal:
             from visualdl import LogWriter
 
             self.writer = LogWriter(str(log_dir))
-        self.bar = tqdm(
-            total=iters,
-            initial=start,
-            desc="training",
-            unit="iter",
-            disable=None if first else True,
-        )
+        self.bar = Progress(iters, "training", "iters", start, shown=first, lines=False)
         self._clear()
 
     def _clear(self) -> None:
