@@ -15,6 +15,7 @@ from paddleseg_u2net.commands.dataset_input import (
     read_input,
     refuse_own_files,
 )
+from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.files import write_bytes, write_text
 from paddleseg_u2net.inspection.check import Checked, check, listable
@@ -26,7 +27,7 @@ from paddleseg_u2net.render.tables import one_line
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "dataset check",
         description="Open every image and mask, and tell what is wrong. Exit code 0: no errors, "
         "1: errors, 2: wrong usage. No file of the data set is changed.",
@@ -38,7 +39,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     how("--strict", action="store_true", help="warnings count as errors")
     out = result.add_argument_group("what to write").add_argument
     out("--files", action="store_true", help="show every finding, not one of each kind")
-    out("--json", type=Path, metavar="FILE", help="every finding")
+    out("--json", type=file_of(".json"), metavar="FILE", help="every finding")
     out("--drop", type=Path, metavar="FILE", help="names of the images that are better left out")
     out("--write_lists", type=Path, metavar="DIR",
         help="train_list.txt and so on without them, for dataset_root and train_path")  # fmt: skip

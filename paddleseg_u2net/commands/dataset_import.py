@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Union
 
 from paddleseg_u2net.annotations.classes import Classes
 from paddleseg_u2net.annotations.record import Collection
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.preparation.imported import Imported, Options, check_output, write
 from paddleseg_u2net.preparation.splits import PARTS
 from paddleseg_u2net.processes import MOST_WORKERS
@@ -156,7 +157,7 @@ FORMATS = {
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser("dataset import", description=__doc__)
+    result = Parser("dataset import", description=__doc__)
     formats = result.add_subparsers(dest="format", required=True, metavar="FORMAT")
     for name, item in FORMATS.items():
         parser = formats.add_parser(name, help=item.about, description=item.about)

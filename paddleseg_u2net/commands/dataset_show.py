@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.commands.dataset_input import refuse_own_files
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.datasets import PairDataset, PairingError
 from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, write_image
@@ -23,7 +24,7 @@ _ERRORS_SHOWN = 20
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "dataset show",
         description="Draw samples of a data set with their masks, and, with a configuration, what "
         "its augmentation makes of them in training.",

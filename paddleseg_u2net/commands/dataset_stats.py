@@ -16,6 +16,7 @@ from paddleseg_u2net.commands.dataset_input import (
     read_input,
     refuse_own_files,
 )
+from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.datasets.masks import MaskError
 from paddleseg_u2net.files import write_bytes, write_text
 from paddleseg_u2net.inspection.look import Facts, Look, Task, look
@@ -28,13 +29,13 @@ _SIZES_SHOWN = 3
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "dataset stats",
         description="Sizes, foreground, classes, places and colours of a data set.",
     )
     add_input(result)
     out = result.add_argument_group("what to write").add_argument
-    out("--json", type=Path, metavar="FILE", help="all numbers, per part and together")
+    out("--json", type=file_of(".json"), metavar="FILE", help="all numbers, per part and together")
     out("--output", type=Path, metavar="PNG", help="one picture of all")
     arguments = result.parse_args(argv)
     check_input(result, arguments)

@@ -13,10 +13,12 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 import yaml
 
+from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
 from paddleseg_u2net.metrics.report import Curves
+from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.processes import MOST_WORKERS
 from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves, page, tables
@@ -35,7 +37,7 @@ _OF_DENSITY = ("CC", "SIM", "KLD", "EMD")
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "eval_maps",
         description="Score saliency maps of any method against masks, fixations or both.",
         epilog="scores: " + ", ".join(SCORES),
@@ -98,21 +100,31 @@ def _add_manner(group: Any) -> None:
     add("--skip_bad", action="store_true", help="leave out images whose files cannot be used")
 
 
+def _figure(text: str) -> Path:
+    if not Path(text).suffix:
+        raise argparse.ArgumentTypeError(f"expected a name that ends in .pdf or .png, got {text}")
+    return file_of(".pdf", ".png")(text)
+
+
 def _add_output(group: Any) -> None:
     add = group.add_argument
     add("--digits", type=int, default=3, metavar="N", help="behind the point, in tables")
-    add("--json", type=Path, metavar="FILE", help="everything, in full precision")
-    add("--csv", type=Path, metavar="FILE", help="the table, in full precision")
-    add("--per_image", type=Path, metavar="FILE", help="CSV with a line for every image")
-    add("--latex", type=Path, metavar="FILE", help="the table, best marked")
-    add("--markdown", type=Path, metavar="FILE", help="the table, best marked")
+    table = {"csv": (".csv", ".txt"), "md": (".md", ".markdown", ".txt"), "tex": (".tex", ".txt")}
+    add("--json", type=file_of(".json"), metavar="FILE", help="everything, in full precision")
+    add("--csv", type=file_of(*table["csv"]), metavar="FILE",
+        help="the table, all scores in full precision")  # fmt: skip
+    add("--per_image", type=file_of(*table["csv"]), metavar="FILE",
+        help="CSV with a line for every image")  # fmt: skip
+    add("--latex", type=file_of(*table["tex"]), metavar="FILE", help="the table, best marked")
+    add("--markdown", type=file_of(*table["md"]), metavar="FILE", help="the table, best marked")
     add("--curves", type=Path, metavar="DIR", help="PR, F, E and ROC curves: PNG and PDF")
-    add("--pr", type=Path, metavar="FILE", help="curves of precision and recall alone, a diagram "
-        "for each set; .pdf or .png")  # fmt: skip
+    add("--pr", type=_figure, metavar="FILE", help="curves of precision and recall alone, a "
+        "diagram for each set; .pdf or .png")  # fmt: skip
     add("--pr_limits", type=float, nargs=4, metavar=("R0", "R1", "P0", "P1"),
         help="ends of its axes; default: recall from 0 to 1, precision from below the "
         "curves to 1")  # fmt: skip
-    add("--html", type=Path, metavar="FILE", help="table, curves, worst and best images")
+    add("--html", type=file_of(".html", ".htm"), metavar="FILE",
+        help="tables, curves, worst and best images")  # fmt: skip
     add("--gallery", type=int, default=5, metavar="N", help="worst and best images in --html")
 
 
@@ -192,11 +204,11 @@ def _names(metrics: Optional[List[str]], jobs: List[Job], spread: bool) -> List[
         metrics = ["segmentation", "saliency", "boundary"] if "mask" in kinds else []
         metrics = metrics + (["fixation"] if kinds - {"mask"} else [])
     wanted = []
-    for name in metrics:
+    for name in map(resolve, metrics):
         if name in FAMILIES or name == "all":
             group = [k for k, item in SCORES.items() if name in ("all", item.family)]
             wanted += [key for key in group if key in possible]
-        elif name in possible or name not in SCORES:
+        elif name in possible:
             wanted.append(name)
         else:
             raise ValueError(f"--metrics {name}: {_what_it_needs(name, kinds)}")

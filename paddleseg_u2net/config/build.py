@@ -28,6 +28,7 @@ from paddleseg_u2net.metrics import (
     chosen,
     make_conventions,
 )
+from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.models import U2Net
 
 logger = logging.getLogger("paddleseg_u2net")
@@ -122,7 +123,10 @@ class Config:
     @property
     def trainer(self) -> Dict[str, Any]:
         """best_metric, early_stop, accumulate, ema_decay, vdl_images, freeze."""
-        return {**_TRAINER, **self.tree.get("trainer", {})}
+        given = {**_TRAINER, **self.tree.get("trainer", {})}
+        with contextlib.suppress(ValueError):  # it is refused where all is checked
+            given["best_metric"] = resolve(given["best_metric"])
+        return given
 
     @property
     def lr_scheduler_cfg(self) -> Tree:

@@ -648,7 +648,7 @@ def test_wrong_conventions(data, capsys, change, parts):
 
 
 def test_wrong_names(data, capsys):
-    fails(capsys, words(data, "--metrics", "Fmax"), "there is no score 'Fmax'", "maxF, maxF_paper")
+    fails(capsys, words(data, "--metrics", "Gmax"), "there is no score 'Gmax'", "maxF, maxF_paper")
     fails(capsys, words(data, "--preset", "official"), "paper", "pysodmetrics", "matlab")
 
 
@@ -805,12 +805,40 @@ def test_photographs_of_another_set_are_told_before_the_work(data, capsys):
     fails(capsys, arguments, "photographs named as the maps, such as 0, got other")
 
 
+def test_scores_by_names_of_any_case_and_other_toolboxes(data):
+    names = ["mae", "Sm", "Emax", "wFm", "RELAXF", "F-mean", "kappa"]
+    found = scored(data, "--metrics", *names)["definitions"]
+    assert set(found) == {"MAE", "S", "maxE", "wF", "relaxF", "meanF", "Kappa"}
+    assert set(scored(data, "--metrics", "Boundary")["definitions"]) == {"relaxF", "BIoU", "mBA"}
+
+
+def test_a_name_that_may_be_any_of_several_scores(data, capsys):
+    error = fails(capsys, words(data, "--metrics", "Fm"), "'Fm' may be any one of these scores")
+    assert "maxF (max over thresholds" in error and "adpF (F at twice" in error
+
+
 @pytest.mark.parametrize(
-    ("name", "meant"),
-    [("S-measure", "S"), ("Sm", "S"), ("Emax", "maxE"), ("wFm", "wF"), ("mae", "MAE")],
+    ("flag", "name", "ends"),
+    [
+        ("--csv", "t.xlsx", ".csv"),
+        ("--per_image", "t.json", ".csv"),
+        ("--json", "t.csv", ".json"),
+        ("--html", "t.pdf", ".html"),
+        ("--latex", "t.pdf", ".tex"),
+        ("--markdown", "t.docx", ".md"),
+        ("--pr", "t.svg", ".pdf or .png"),
+        ("--pr", "curve", ".pdf or .png"),
+    ],
 )
-def test_names_of_other_toolboxes_are_known(data, capsys, name, meant):
-    fails(capsys, words(data, "--metrics", name), f"did you mean {meant}?")
+def test_a_file_of_another_kind_is_refused(data, capsys, flag, name, ends):
+    error = fails(capsys, words(data, flag, data / name), f"argument {flag}", ends, data / name)
+    assert len(error.splitlines()) == 1 and not (data / name).exists()
+
+
+def test_a_file_without_a_suffix_is_written(data):
+    scored(data, "--metrics=MAE", "--csv", data / "table", "--html", data / "PAGE.HTM")
+    assert (data / "table").read_text().startswith("dataset,method,MAE")
+    assert (data / "PAGE.HTM").is_file()
 
 
 def test_a_reader_who_leaves_early_loses_no_file(data):

@@ -377,8 +377,8 @@ def test_presets_are_what_they_are_documented_as():
 
 
 def test_refuses_scores_that_are_not_there():
-    with pytest.raises(ValueError, match=r"no score 'maxf'; did you mean maxF\?"):
-        MetricReport(1, names=["maxf"])
+    with pytest.raises(ValueError, match=r"no score 'maxg'; did you mean maxF\?"):
+        MetricReport(1, names=["maxg"])
     with pytest.raises(ValueError, match="MAE: this score is for one or two classes; with 3.*mIoU"):
         MetricReport(3, names=["MAE"])
     with pytest.raises(ValueError, match="expected scores for 3 classes, got saliency"):
