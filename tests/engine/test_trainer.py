@@ -1,5 +1,6 @@
 """Training: what is saved when, what is logged, what is refused."""
 
+import io
 import json
 import logging
 import math
@@ -9,6 +10,7 @@ import shutil
 import numpy as np
 import paddle
 import pytest
+from PIL import Image
 
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine import checkpoint
@@ -385,7 +387,14 @@ def test_visualdl_gets_losses_scores_and_pictures(tmp_path, tiny):
         tags["scalar"]
     )
     assert {"Evaluate/mIoU", "Evaluate/MAE", "Evaluate/maxE"} <= set(tags["scalar"])
-    assert len(tags["image"]) == 3 and "Evaluate/curves" in tags["image"]
+    curves = ["Precision and recall", "F-measure", "E-measure", "ROC of all pixels"]
+    assert set(tags["image"]) == {*(f"Curves/{name}" for name in curves), "Images/1", "Images/2"}
+    picture = reader.get_data("image", "Images/1")[-1].image.encoded_image_string
+    dataset = Config(tiny).dataset("val")
+    expected = Image.fromarray(dataset.read(0)[1].astype(np.uint8) * 255).resize((160, 160))
+    # Beside the image and before the map, below the headings.
+    found = Image.open(io.BytesIO(picture)).convert("L").crop((182, 34, 342, 194))
+    assert np.abs(np.asarray(found, float) - np.asarray(expected, float)).mean() < 3
     losses = reader.get_data("scalar", "Train/loss")
     assert [record.id for record in losses] == [1, 2, 3, 4]
 
