@@ -11,8 +11,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from paddleseg_u2net import __version__
+from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import COMMANDS, main
+from tests.test_progress import on_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -388,3 +389,53 @@ def test_settings_of_an_exported_model_are_its_own(drawn, tmp_path, capsys):
     assert "--backend paddle: it runs weights, not a model exported" in capsys.readouterr().err
     assert main("predict", [*words, "--aug_pred", "--flip_horizontal"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["saliency"]
+
+
+# ---------------------------------------------------------------- progress
+
+
+def _worked(command, trained, drawn, tmp_path):
+    """The words of a command that works on four images, and on one in 25 windows."""
+    model = ["--model_path", str(trained[0] / "best_model")]
+    out = ["--save_dir", str(tmp_path / "out")]
+    windows = ["--is_slide", "--crop_size", "16", "16", "--stride", "12", "12"]
+    if command == "val":
+        return ["val", *model]
+    images = tmp_path / "images"
+    images.mkdir(exist_ok=True)
+    for path in sorted((drawn / "images").iterdir())[:4]:
+        (images / path.name).write_bytes(path.read_bytes())
+    if command == "predict":
+        return ["predict", *model, *out, "--image_path", str(images)]
+    return ["predict", *model, *out, "--image_path", str(next(images.iterdir())), *windows]
+
+
+@pytest.mark.parametrize(("command", "what"), [("val", "validating"), ("predict", "predicting")])
+def test_work_shows_a_bar_on_a_terminal(trained, drawn, tmp_path, command, what):
+    words = _worked(command, trained, drawn, tmp_path)
+    call = f"assert main({words[0]!r}, {words[1:]!r}) == 0"
+    shown = on_a_terminal(f"from paddleseg_u2net.commands import main\n{call}", columns=0)
+    assert re.search(what + r": +\d+%\|.*\| \d/4 \[.*images/s\]", shown), shown
+    lines = [part for part in re.split(r"[\r\n]+", shown) if "[INFO]" in part]
+    assert lines and all(re.match(r"\d{4}-\d\d-\d\d [\d:]{8} \[INFO\]\t", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("val", "validating: 4 of 4 images (100%), "),
+        ("predict", "predicting: 4 of 4 images (100%), "),
+        ("windows", ".png: 25 of 25 windows (100%), "),
+    ],
+)
+def test_work_says_how_far_it_is_in_files(
+    trained, drawn, tmp_path, command, said, capsys, monkeypatch
+):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    words = _worked(command, trained, drawn, tmp_path)
+    assert main(words[0], words[1:]) == 0
+    out, err = capsys.readouterr()
+    assert said in out and err == "" and "\r" not in out
+    monkeypatch.undo()
+    assert main(words[0], words[1:]) == 0
+    assert said not in capsys.readouterr().out  # it was soon done
