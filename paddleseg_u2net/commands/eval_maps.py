@@ -303,7 +303,8 @@ def _scored(
     keep_rows = arguments.per_image is not None or arguments.html is not None
     task = Task(report.fresh(), arguments.resize, arguments.sigma, keep_rows=keep_rows)
     if report.needs_other_images:
-        others = fixated_by_all(pairs.items, task, arguments.workers)
+        with Progress(len(pairs.items), f"fixations of {job.dataset}") as progress:
+            others = fixated_by_all(pairs.items, task, arguments.workers, progress.update)
         task = replace(task, others=others)
     with Progress(len(pairs.items), f"{job.method} on {job.dataset}") as progress:
         outcome = score(pairs.items, task, arguments.workers, progress.update)

@@ -11,7 +11,7 @@ from paddleseg_u2net.engine.loader import DataError, validation_loader
 from paddleseg_u2net.engine.ranks import Ranks
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.metrics import FAMILIES, Fixations, MetricReport, ShuffleMap
-from paddleseg_u2net.progress import Progress
+from paddleseg_u2net.progress import Progress, tracked
 
 
 def evaluate(
@@ -30,7 +30,7 @@ def evaluate(
     ranks = ranks or Ranks()
     if len(dataset) == 0:
         raise DataError("val_dataset: expected pairs to validate on, it has none")
-    fixated = _fixated(dataset) if report.needs_other_images else None
+    fixated = _fixated(dataset, ranks.is_first) if report.needs_other_images else None
     indices = range(ranks.rank, len(dataset), ranks.size)
     numbers = iter(indices)
     with Progress(len(indices), "validating", shown=ranks.is_first) as progress:
@@ -49,10 +49,10 @@ def evaluate(
     return _merged(report, ranks)
 
 
-def _fixated(dataset: PairDataset) -> ShuffleMap:
+def _fixated(dataset: PairDataset, first: bool) -> ShuffleMap:
     """Where the objects of all images are, for the shuffled AUC."""
     found = ShuffleMap()
-    for index in range(len(dataset)):
+    for index in tracked(range(len(dataset)), "reading masks", shown=first):
         found.add(_as_fixations(dataset.read(index)[1], dataset))
     return found
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net import __version__
+from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, make_conventions
 from paddleseg_u2net.render import curves
@@ -839,6 +839,15 @@ def test_a_file_without_a_suffix_is_written(data):
     scored(data, "--metrics=MAE", "--csv", data / "table", "--html", data / "PAGE.HTM")
     assert (data / "table").read_text().startswith("dataset,method,MAE")
     assert (data / "PAGE.HTM").is_file()
+
+
+def test_progress_of_both_passes_goes_to_standard_error(data, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    scored(data, "--metrics", "sAUC")
+    out, err = capsys.readouterr()
+    first, second = err.splitlines()
+    assert first.startswith("fixations of S: 4 of 4 images (100%), ")
+    assert second.startswith("A on S: 4 of 4 images (100%), ") and "4 of 4" not in out
 
 
 def test_a_reader_who_leaves_early_loses_no_file(data):
