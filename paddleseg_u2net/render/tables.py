@@ -373,13 +373,16 @@ _LATEX_ROOM = 345.0
 _LATEX_LONGEST = 90.0  # name of a method on one line
 _LATEX_BREAKS = r"(?<=[\s_/.-])"  # where longer ones may go on in the next
 _LATEX_WIDTHS = (  # of cmr10, and of the digits of cmbx10, rounded up
-    ("ijl.,:;'", 2.9),
-    (" -frstI()", 4.0),
+    ("ijl.,:;' -", 3.4),
+    ("frstI()", 4.0),
     ("cez", 4.5),
     ("agkoqvxy↑↓", 5.3),
     ("bdhnpu0123456789", 5.8),
     ("SEFLJPZ", 6.9),
+    ("w", 7.3),
     ("ABCDGHKNOQRTUVXY_", 7.9),
+    ("m", 8.4),
+    ("M", 9.2),
 )
 _LATEX_WIDEST = 10.3
 _LATEX_SIZES = (

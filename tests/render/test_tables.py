@@ -318,7 +318,7 @@ def test_latex_fits_the_page(tmp_path):
 
 def test_latex_has_two_sets_of_five_scores_side_by_side():
     columns = [Column(key, key, True) for key in ("MAE", "maxF", "wF", "S", "meanE")]
-    rows = [row("U2-Net", **{column.key: 0.888 for column in columns})]
+    rows = [row("U2-NetP", **{column.key: 0.888 for column in columns})]
     text = table([("DUTS-TE", rows), ("DUT-OMRON", rows)], columns, "latex")
     assert text.count("tabular}{l" + "r" * 10) == 1
     six = table([(f"S{number}", rows) for number in range(6)], columns, "latex")
