@@ -39,15 +39,15 @@ def pack(
         gap: of the room around a column, what a heading over several does not cover.
         width_of: how wide a heading is.
     """
-    wide = widened(headings, [width - gap for width in widths], gap, width_of)
-    wide = [width + gap for width in wide]
     tables: List[List[int]] = []
 
     def total(numbers: Sequence[int]) -> float:
-        return sum(wide[number] for number in numbers)
+        above = [headings[number] for number in numbers]
+        own = widened(above, [widths[number] - gap for number in numbers], gap, width_of)
+        return sum(own) + gap * len(own)
 
     def place(numbers: List[int], level: int) -> None:
-        if tables and total(tables[-1]) + total(numbers) <= room:
+        if tables and total([*tables[-1], *numbers]) <= room:
             tables[-1].extend(numbers)
         elif total(numbers) <= room or len(numbers) == 1:
             tables.append(numbers)

@@ -309,7 +309,8 @@ def test_latex_fits_the_page(tmp_path):
             Row((name,), {column.key: value for column in columns})
             for name, value in ((method, 0.888), ("u2netp", -100.777))
         ]
-        groups = [(f"DUT-OMRON {number}", rows) for number in range(sets)]
+        names = ("DUT-OMRON", "ECSSD", "S", "A data set with a name of very many words", "SOD")
+        groups = [(names[-1 - number], rows) for number in range(sets)]
         tables.append(table(groups, columns, "latex"))
     said = _compiled(tmp_path, tables)
     # Too high is no matter: nobody has 60 columns on one page.
