@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from paddleseg_u2net import progress
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.datasets.pairs import from_list
 from tests.inspection.making import add, blob, saved, texture
@@ -99,6 +100,12 @@ def test_lists_that_would_be_empty_are_refused(data, tmp_path, capsys):
     assert run(*folders(data), "--write_lists", tmp_path / "lists") == 1
     assert "expected sound pairs to list, found none" in capsys.readouterr().err
     assert not (tmp_path / "lists").exists()
+
+
+def test_progress_of_long_checks(data, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    run(*folders(data))
+    assert "checking: 4 of 4 pairs (100%), " in capsys.readouterr().err
 
 
 def test_folders_of_train_and_val_are_compared(data, tmp_path, capsys):
