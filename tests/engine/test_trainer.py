@@ -244,10 +244,16 @@ def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric):
 
 
 def test_an_unknown_metric_is_refused_before_training(tmp_path, tiny):
-    tiny["trainer"] = {"best_metric": "mIou"}
-    expected = "trainer.best_metric: there is no score 'mIou'; did you mean mIoU"
+    tiny["trainer"] = {"best_metric": "mIoo"}
+    expected = "trainer.best_metric: there is no score 'mIoo'; did you mean mIoU"
     with pytest.raises(ValueError, match=expected):
         Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+
+
+def test_a_metric_by_another_name_is_the_metric(tmp_path, tiny):
+    tiny["trainer"] = {"best_metric": "Sm"}
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+    assert trainer.settings["best_metric"] == trainer.best[""].metric == "S"
 
 
 def test_early_stopping(tmp_path, tiny, log):
