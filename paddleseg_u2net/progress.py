@@ -144,5 +144,5 @@ def _columns() -> int:
 def _say(line: str) -> None:
     if _logger.handlers:
         _logger.info(line)
-    else:
+    elif sys.stderr is not None:  # as it is in a process without a console
         print(line, file=sys.stderr, flush=True)
