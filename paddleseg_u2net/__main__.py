@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from paddleseg_u2net import __version__
 from paddleseg_u2net.commands import COMMANDS, main
+from paddleseg_u2net.commands.parsing import unknown
 
 
 def _usage() -> str:
@@ -14,11 +16,20 @@ def _usage() -> str:
 
 def cli() -> None:
     """Run the command that the arguments name."""
-    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        wants_help = sys.argv[1:2] in (["-h"], ["--help"])
-        print(_usage(), file=sys.stdout if wants_help else sys.stderr)
-        sys.exit(0 if wants_help else 2)
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    given = sys.argv[1] if sys.argv[1:] else None
+    if given in COMMANDS:
+        sys.exit(main(sys.argv[1], sys.argv[2:]))
+    if given == "--version":
+        print(f"paddleseg_u2net {__version__}")
+        sys.exit(0)
+    if given in ("-h", "--help"):
+        print(_usage())
+        sys.exit(0)
+    print(
+        _usage() if given is None else unknown("command", given, COMMANDS, "paddleseg_u2net"),
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ from urllib.request import url2pathname
 
 import requests
 from requests import exceptions
-from tqdm import tqdm
 
 from paddleseg_u2net.files import atomic_path, locked, write_text
+from paddleseg_u2net.progress import Progress
 
 __all__ = ["Checksum", "DownloadError", "fetch", "verify"]
 
@@ -408,15 +408,7 @@ class _Transfer:
         """Append to a part of ``have`` bytes; how many it has then."""
         limit = _LARGEST if total is None else total
         with (
-            tqdm(
-                total=total,
-                initial=have,
-                desc=self.wanted.target.name,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-                disable=None,  # shown on a terminal only
-            ) as bar,
+            Progress(total, self.wanted.target.name, "B", have) as progress,
             self.part.path.open("ab") as file,
         ):
             for block in blocks:
@@ -424,7 +416,7 @@ class _Transfer:
                 if have > limit:
                     break
                 file.write(block)
-                bar.update(len(block))
+                progress.update(len(block))
             file.flush()
             # Syncing takes long; a kill while the file is being renamed would lose the part.
             os.fsync(file.fileno())

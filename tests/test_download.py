@@ -153,12 +153,12 @@ def test_folder_in_the_place_of_the_target_is_refused(server, get, target):
 def test_bar_on_a_terminal_shows_where_it_goes_on(server, get, monkeypatch, capsys):
     bars = []
 
-    class Bar(download.tqdm):
-        def __init__(self, **options):
-            bars.append(options)
-            super().__init__(**options)
+    class Bar(download.Progress):
+        def __init__(self, total, what, unit, initial):
+            bars.append({"total": total, "initial": initial})
+            super().__init__(total, what, unit, initial)
 
-    monkeypatch.setattr(download, "tqdm", Bar)
+    monkeypatch.setattr(download, "Progress", Bar)
     get(server.script("/a", Reply(BODY, etag='"1"', cut=CUT), Reply(BODY, etag='"1"')))
     assert [bar["total"] for bar in bars] == [SIZE, SIZE]
     assert bars[0]["initial"] == 0

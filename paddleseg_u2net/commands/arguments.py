@@ -6,6 +6,7 @@ import argparse
 import contextlib
 from typing import Iterator, List, Optional
 
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.engine.device import set_device
 from paddleseg_u2net.inference import UPSAMPLINGS, Augment, Window
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
@@ -34,7 +35,7 @@ def named(flag: str) -> Iterator[None]:
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
     """An argument parser with ``--opts`` and ``--device``."""
-    result = argparse.ArgumentParser(prog=command, description=description)
+    result = Parser(prog=command, description=description)
     result.add_argument(
         "--opts",
         nargs="+",

@@ -6,13 +6,14 @@ import argparse
 import contextlib
 from typing import List
 
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.runtime import load_paddle
 from paddleseg_u2net.weights.formats import FORMATS
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
     formats = ", ".join(f"{'/'.join(item.suffixes)} ({name})" for name, item in FORMATS.items())
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="convert_weights",
         description=f"Convert weights of a U²-Net between {formats}. No code in a file is run.",
     )

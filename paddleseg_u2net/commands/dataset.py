@@ -6,6 +6,9 @@ import importlib
 import sys
 from typing import List
 
+from paddleseg_u2net import __version__
+from paddleseg_u2net.commands.parsing import unknown
+
 # Part and what it does; the modules `dataset_PART` have `run(argv) -> exit code`.
 PARTS = {
     "import": "images and labels of other tools into this project's layout, split",
@@ -20,6 +23,12 @@ def run(argv: List[str]) -> int:
     if argv and argv[0] in PARTS:
         module = importlib.import_module(f"paddleseg_u2net.commands.dataset_{argv[0]}")
         return module.run(argv[1:])
+    if argv[:1] == ["--version"]:
+        print(f"paddleseg_u2net {__version__}")
+        return 0
+    if argv and argv[0] not in ("-h", "--help"):
+        print(unknown("part", argv[0], PARTS, "dataset"), file=sys.stderr)
+        return 2
     lines = ["usage: dataset PART ... (PART --help tells more)", ""]
     lines += [f"  {name:<8}{what}" for name, what in PARTS.items()]
     wants_help = argv[:1] in (["-h"], ["--help"])

@@ -8,8 +8,6 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence, Set, Tuple
 
-from tqdm import tqdm
-
 from paddleseg_u2net.commands.dataset_input import (
     Input,
     add_input,
@@ -17,12 +15,14 @@ from paddleseg_u2net.commands.dataset_input import (
     read_input,
     refuse_own_files,
 )
+from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.files import write_bytes, write_text
 from paddleseg_u2net.inspection.check import Checked, check, listable
 from paddleseg_u2net.inspection.findings import KINDS, Finding, by_kind, counts, dropped
 from paddleseg_u2net.inspection.look import Facts, Task, look
 from paddleseg_u2net.inspection.parts import Part
+from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render.tables import one_line
 
 _FILES = ("report", "json", "drop")
@@ -31,7 +31,7 @@ _SHOWN = 3
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "dataset check",
         description="Open every image and mask, and tell what is wrong. Exit code 0: no errors, "
         "1: errors, 2: wrong usage. No file of the data set is changed.",
@@ -44,7 +44,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     out = result.add_argument_group("what to write").add_argument
     out("--files", action="store_true", help="show every finding, not one of each kind")
     out("--report", type=Path, metavar="FILE", help="every finding as text, as --files shows them")
-    out("--json", type=Path, metavar="FILE", help="every finding for programs")
+    out("--json", type=file_of(".json"), metavar="FILE", help="every finding for programs")
     out("--drop", type=Path, metavar="FILE", help="names of the images that are better left out")
     out("--write_lists", type=Path, metavar="DIR",
         help="train_list.txt and so on without them, for dataset_root and train_path")  # fmt: skip
@@ -88,8 +88,8 @@ def _check_outputs(arguments: argparse.Namespace, parts: Sequence[Part]) -> None
 def _facts(data: Input, workers: int) -> List[List[Facts]]:
     task = Task(data.settings.channels, data.settings.size)
     total = sum(len(part.pairs) for part in data.parts)
-    with tqdm(total=total, desc="check", unit="pair", leave=False, disable=None) as bar:
-        return [look(part.pairs, task, workers, bar.update).facts for part in data.parts]
+    with Progress(total, "checking", "pairs") as progress:
+        return [look(part.pairs, task, workers, progress.update).facts for part in data.parts]
 
 
 # ---------------------------------------------------------------- what is shown

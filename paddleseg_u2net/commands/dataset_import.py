@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Union
 
-from tqdm import tqdm
-
 from paddleseg_u2net.annotations.classes import Classes
 from paddleseg_u2net.annotations.record import Collection
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.preparation.imported import Imported, Options, check_output, write
 from paddleseg_u2net.preparation.splits import PARTS
 from paddleseg_u2net.processes import MOST_WORKERS
+from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.runtime import cores
 
 _CODINGS = ("auto", "index", "binary", "soft", "alpha", "instance")
@@ -161,7 +161,7 @@ FORMATS = {
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser("dataset import", description=__doc__)
+    result = Parser("dataset import", description=__doc__)
     formats = result.add_subparsers(dest="format", required=True, metavar="FORMAT")
     for name, item in FORMATS.items():
         parser = formats.add_parser(name, help=item.about, description=item.about)
@@ -217,8 +217,8 @@ def run(argv: List[str]) -> int:
     check_output(arguments.output, _paths(arguments))
     with _stopped_in_order():
         collection = _read(arguments)
-        with tqdm(total=len(collection.records), unit="image", disable=None) as bar:
-            result = write(collection, arguments.output, about, options, bar.update)
+        with Progress(len(collection.records), "importing") as progress:
+            result = write(collection, arguments.output, about, options, progress.update)
     print(_report(result))
     return 0
 

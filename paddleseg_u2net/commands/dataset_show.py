@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from tqdm import tqdm
-
 from paddleseg_u2net.commands.dataset_input import refuse_own_files
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.datasets import PairDataset, PairingError
 from paddleseg_u2net.datasets.masks import CODINGS
 from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.inspection import samples
 from paddleseg_u2net.inspection.parts import class_names
+from paddleseg_u2net.progress import Progress, tracked
 from paddleseg_u2net.render.samples import SMALLEST, Cell, sheet
 from paddleseg_u2net.runtime import load_paddle
 
@@ -25,7 +25,7 @@ _ERRORS_SHOWN = 20
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "dataset show",
         description="Draw samples of a data set with their masks, and, with a configuration, what "
         "its augmentation makes of them in training.",
@@ -208,8 +208,9 @@ def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Pa
 def _chosen(
     dataset: PairDataset, arguments: argparse.Namespace
 ) -> Tuple[List[int], Dict[int, str]]:
-    with tqdm(desc="masks", unit="mask", leave=False, disable=None) as bar:
-        return samples.choose(dataset, arguments.count, arguments.sort, arguments.seed, bar.update)
+    with Progress(None, "looking at masks", "masks") as progress:
+        update = progress.update
+        return samples.choose(dataset, arguments.count, arguments.sort, arguments.seed, update)
 
 
 def _rows(
@@ -222,7 +223,7 @@ def _rows(
     """Return cells and classes of the samples, and add what is wrong to ``errors``."""
     rows: List[List[Cell]] = []
     classes: List[int] = []
-    for index in tqdm(chosen, desc="samples", unit="sample", leave=False, disable=None):
+    for index in tracked(chosen, "drawing", "samples"):
         found = samples.row(
             dataset, index, arguments.size, arguments.seed, arguments.augmented, names
         )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
-from tqdm import tqdm
 
 from paddleseg_u2net.commands.dataset_input import (
     Input,
@@ -17,24 +16,26 @@ from paddleseg_u2net.commands.dataset_input import (
     read_input,
     refuse_own_files,
 )
+from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.datasets.masks import MaskError
 from paddleseg_u2net.files import write_bytes, write_text
 from paddleseg_u2net.inspection.look import Facts, Look, Task, look
 from paddleseg_u2net.inspection.parts import Part
 from paddleseg_u2net.inspection.statistics import Numbers, advice, quantiles, summed
 from paddleseg_u2net.inspection.values import SAYING, Reader, coding_of
+from paddleseg_u2net.progress import Progress
 
 _SIZES_SHOWN = 3
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "dataset stats",
         description="Sizes, foreground, classes, places and colours of a data set.",
     )
     add_input(result)
     out = result.add_argument_group("what to write").add_argument
-    out("--json", type=Path, metavar="FILE", help="all numbers, per part and together")
+    out("--json", type=file_of(".json"), metavar="FILE", help="all numbers, per part and together")
     out("--output", type=Path, metavar="PNG", help="one picture of all")
     arguments = result.parse_args(argv)
     check_input(result, arguments)
@@ -86,9 +87,9 @@ def _looks(data: Input, workers: int) -> List[Tuple[Look, Reader]]:
     task = Task(settings.channels, settings.size, copies=False, statistics=True)
     total = sum(len(part.pairs) for part in data.parts)
     looks = []
-    with tqdm(total=total, desc="stats", unit="pair", leave=False, disable=None) as bar:
+    with Progress(total, "counting", "pairs") as progress:
         for part in data.parts:
-            found = look(part.pairs, task, workers, bar.update)
+            found = look(part.pairs, task, workers, progress.update)
             coding: Any = part.mask_values
             masks = [(p.mask, f.values) for p, f in zip(part.pairs, found.facts) if f.values]
             if coding == "auto":

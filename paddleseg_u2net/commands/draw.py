@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import List
+
+from paddleseg_u2net.commands.parsing import Parser
 
 
 def run(argv: List[str]) -> int:
     """Draw; 0 if the folder holds the data set."""
-    result = argparse.ArgumentParser(prog="draw", description=__doc__)
+    result = Parser(prog="draw", description=__doc__)
     result.add_argument("--save_dir", default="data/drawn", help="folder that is made")
     result.add_argument("--train", type=int, default=160, help="pictures to train on")
     result.add_argument("--val", type=int, default=40, help="held-out pictures")

@@ -9,16 +9,19 @@ import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
-from tqdm import tqdm
-
+from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
+from paddleseg_u2net.metrics.report import Curves
+from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.processes import MOST_WORKERS
+from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves, page, tables
 from paddleseg_u2net.render.panels import panels as make_panels
+from paddleseg_u2net.render.panels import precision_recall
 from paddleseg_u2net.runtime import cores
 from paddleseg_u2net.scoring import pairing, pictures
 from paddleseg_u2net.scoring.plan import Job, from_folders, from_yaml
@@ -26,14 +29,14 @@ from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
 from paddleseg_u2net.scoring.run import Task, fixated_by_all, score
 from paddleseg_u2net.yaml_text import YamlError, load_yaml
 
-_FILES = ("json", "csv", "per_image", "latex", "markdown", "html")
+_FILES = ("json", "csv", "per_image", "latex", "markdown", "html", "pr")
 _ERRORS_SHOWN = 20  # of one method on one set
 _OF_POINTS = ("AUC_Judd", "AUC_Borji", "sAUC", "NSS")
 _OF_DENSITY = ("CC", "SIM", "KLD", "EMD")
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "eval_maps",
         description="Score saliency maps of any method against masks, fixations or both.",
         epilog="scores: " + ", ".join(SCORES),
@@ -44,6 +47,11 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     arguments = result.parse_args(argv)
     if arguments.workers < 0 or not 0 <= arguments.digits <= 12 or arguments.gallery < 1:
         result.error("--workers: expected 0 or more, --digits: 0 to 12, --gallery: 1 or more")
+    limits = arguments.pr_limits or [0, 1, 0, 1]
+    if not (0 <= limits[0] < limits[1] <= 1 and 0 <= limits[2] < limits[3] <= 1):
+        result.error("--pr_limits: expected two pairs of rising numbers from 0 to 1")
+    if arguments.pr_limits and not arguments.pr:
+        result.error("--pr_limits: expected --pr beside it")
     if arguments.sigma is not None and not (0 < arguments.sigma < math.inf):
         result.error("--sigma: expected more than 0")
     truths = ("gt_dir", "points_dir", "density_dir")
@@ -91,16 +99,31 @@ def _add_manner(group: Any) -> None:
     add("--skip_bad", action="store_true", help="leave out images whose files cannot be used")
 
 
+def _figure(text: str) -> Path:
+    if not Path(text).suffix:
+        raise argparse.ArgumentTypeError(f"expected a name that ends in .pdf or .png, got {text}")
+    return file_of(".pdf", ".png")(text)
+
+
 def _add_output(group: Any) -> None:
     add = group.add_argument
     add("--digits", type=int, default=3, metavar="N", help="behind the point, in tables")
-    add("--json", type=Path, metavar="FILE", help="everything, in full precision")
-    add("--csv", type=Path, metavar="FILE", help="the table, in full precision")
-    add("--per_image", type=Path, metavar="FILE", help="CSV with a line for every image")
-    add("--latex", type=Path, metavar="FILE", help="the table, best marked")
-    add("--markdown", type=Path, metavar="FILE", help="the table, best marked")
+    table = {"csv": (".csv", ".txt"), "md": (".md", ".markdown", ".txt"), "tex": (".tex", ".txt")}
+    add("--json", type=file_of(".json"), metavar="FILE", help="everything, in full precision")
+    add("--csv", type=file_of(*table["csv"]), metavar="FILE",
+        help="the table, all scores in full precision")  # fmt: skip
+    add("--per_image", type=file_of(*table["csv"]), metavar="FILE",
+        help="CSV with a line for every image")  # fmt: skip
+    add("--latex", type=file_of(*table["tex"]), metavar="FILE", help="the table, best marked")
+    add("--markdown", type=file_of(*table["md"]), metavar="FILE", help="the table, best marked")
     add("--curves", type=Path, metavar="DIR", help="PR, F, E and ROC curves: PNG and PDF")
-    add("--html", type=Path, metavar="FILE", help="table, curves, worst and best images")
+    add("--pr", type=_figure, metavar="FILE", help="curves of precision and recall alone, a "
+        "diagram for each set; .pdf or .png")  # fmt: skip
+    add("--pr_limits", type=float, nargs=4, metavar=("R0", "R1", "P0", "P1"),
+        help="ends of its axes; default: recall from 0 to 1, precision from below the "
+        "curves to 1")  # fmt: skip
+    add("--html", type=file_of(".html", ".htm"), metavar="FILE",
+        help="tables, curves, worst and best images")  # fmt: skip
     add("--gallery", type=int, default=5, metavar="N", help="worst and best images in --html")
 
 
@@ -180,11 +203,11 @@ def _names(metrics: Optional[List[str]], jobs: List[Job], spread: bool) -> List[
         metrics = ["segmentation", "saliency", "boundary"] if "mask" in kinds else []
         metrics = metrics + (["fixation"] if kinds - {"mask"} else [])
     wanted = []
-    for name in metrics:
+    for name in map(resolve, metrics):
         if name in FAMILIES or name == "all":
             group = [k for k, item in SCORES.items() if name in ("all", item.family)]
             wanted += [key for key in group if key in possible]
-        elif name in possible or name not in SCORES:
+        elif name in possible:
             wanted.append(name)
         else:
             raise ValueError(f"--metrics {name}: {_what_it_needs(name, kinds)}")
@@ -250,6 +273,8 @@ def _check_outputs(arguments: argparse.Namespace, report: MetricReport) -> None:
             raise NotADirectoryError(f"--{key} {path}: expected a folder, {there} is a file")
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(f"--{key} {path}: there is no right to write to {there}")
+    if arguments.pr is not None and "PR" not in report.curves():
+        raise ValueError("--pr: none of the scores has this curve; add maxF")
     if arguments.curves is not None and not report.curves():
         raise ValueError("--curves: none of the scores has a curve; add maxF, maxE or AUC")
 
@@ -277,16 +302,11 @@ def _scored(
     keep_rows = arguments.per_image is not None or arguments.html is not None
     task = Task(report.fresh(), arguments.resize, arguments.sigma, keep_rows=keep_rows)
     if report.needs_other_images:
-        others = fixated_by_all(pairs.items, task, arguments.workers)
+        with Progress(len(pairs.items), f"fixations of {job.dataset}") as progress:
+            others = fixated_by_all(pairs.items, task, arguments.workers, progress.update)
         task = replace(task, others=others)
-    with tqdm(
-        total=len(pairs.items),
-        desc=f"{job.method} on {job.dataset}",
-        unit="image",
-        leave=False,
-        disable=None,
-    ) as bar:
-        outcome = score(pairs.items, task, arguments.workers, bar.update)
+    with Progress(len(pairs.items), f"{job.method} on {job.dataset}") as progress:
+        outcome = score(pairs.items, task, arguments.workers, progress.update)
     missing = sorted({name for names in pairs.left_out.values() for name in names})
     return Result(job, outcome, missing)
 
@@ -313,12 +333,22 @@ def _acceptable(results: List[Result], skip_bad: bool) -> bool:
     return False
 
 
+def _columns(
+    results: List[Result], arguments: argparse.Namespace, usual: Sequence[str] = ()
+) -> List[tables.Column]:
+    """Return the columns of a table: what was asked for, else the ``usual`` ones or all."""
+    return pictures.columns(results, arguments.digits, () if arguments.metrics else usual)
+
+
 def _show(results: List[Result], arguments: argparse.Namespace) -> None:
-    columns = pictures.columns(results, arguments.digits)
+    columns = _columns(results, arguments, pictures.TERMINAL)
     groups = pictures.groups(results)
     print(tables.table(groups, columns), end="")
     if any(len(rows) > 1 for _, rows in groups):
         print("* the best of its set, as the numbers are printed")
+    more = len(results[0].report.scores) - len(columns)
+    if more:
+        print(f"{more} more scores: --metrics all shows them here; --html, --csv, --json have them")
     for line in _remarks(results):
         print(line)
 
@@ -336,28 +366,35 @@ def _remarks(results: List[Result]) -> List[str]:
 def _write(
     results: List[Result], pairings: List[pairing.Pairing], arguments: argparse.Namespace
 ) -> None:
-    columns, groups = pictures.columns(results, arguments.digits), pictures.groups(results)
+    groups, paper = pictures.groups(results), _columns(results, arguments, pictures.PAPER)
     writers: Dict[str, Callable[[], str]] = {
         "json": lambda: json.dumps(as_json(results), indent=1, allow_nan=False) + "\n",
-        "csv": lambda: tables.table(groups, columns, "csv"),
+        "csv": lambda: tables.table(groups, _columns(results, arguments), "csv"),
         "per_image": lambda: per_image_csv(results),
         "latex": lambda: (
-            tables.table(groups, columns, "latex")
+            tables.table(groups, paper, "latex")
             + "".join(f"% {tables.one_line(line)}\n" for line in _remarks(results))
         ),
         "markdown": lambda: (
-            tables.table(groups, columns, "markdown")
+            tables.table(groups, paper, "markdown")
             + "".join(f"\n{tables.one_line(line)}\n" for line in _remarks(results))
         ),
         "html": lambda: _page(results, pairings, arguments),
     }
-    for key in _FILES:
+    for key, text in writers.items():
         path = getattr(arguments, key)
         if path is not None:
-            write_text(path, writers[key]())
+            write_text(path, text())
+    if arguments.pr is not None:
+        limits = arguments.pr_limits and (
+            tuple(arguments.pr_limits[:2]),
+            tuple(arguments.pr_limits[2:]),
+        )
+        by_set = {name: _curves(own) for name, own in _by_set(results).items()}
+        curves.save(curves.draw(precision_recall(by_set, *(limits or ()))), arguments.pr)
     if arguments.curves is not None:
         for name, own in _by_set(results).items():
-            figure = curves.draw(_panels(own))
+            figure = curves.draw(make_panels(_curves(own)))
             for suffix in (".png", ".pdf"):
                 curves.save(figure, arguments.curves / f"{name}{suffix}")
 
@@ -369,8 +406,8 @@ def _by_set(results: List[Result]) -> Dict[str, List[Result]]:
     return found
 
 
-def _panels(results: List[Result]) -> List[curves.Panel]:
-    return make_panels({result.job.method: result.report.curves() for result in results})
+def _curves(results: List[Result]) -> Dict[str, Curves]:
+    return {result.job.method: result.report.curves() for result in results}
 
 
 def _definitions(results: List[Result]) -> str:
@@ -383,14 +420,15 @@ def _page(
 ) -> str:
     figures = []
     for name, own in _by_set(results).items():
-        panels = _panels(own)
+        panels = make_panels(_curves(own))
         if panels:
             png = curves.as_png(curves.draw(panels), 150)
             figures.append(page.Figure(f"Curves on {name}", png))
     return page.page(
         "Scores of saliency maps",
         pictures.groups(results),
-        pictures.columns(results, arguments.digits),
+        _columns(results, arguments),
+        compared=_columns(results, arguments, pictures.PAPER),
         figures=figures,
         galleries=pictures.galleries(
             results, [pairs.items for pairs in pairings], arguments.gallery

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import List, Optional, Tuple
 
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.inference.description import FORMATS, OUTPUTS, PRECISIONS
 from paddleseg_u2net.runtime import load_paddle
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="export",
         description="Write a trained model as files that an engine runs without its YAML: "
         "BatchNorm folded, one output, described in description.json. They are read again, run "

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 
 from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
 from paddleseg_u2net.architecture.counts import Counts, StageCounts, count, count_stages
+from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.files import write_text
 
 Named = Tuple[str, StageTable, int, int]
@@ -58,7 +59,7 @@ class _Card(NamedTuple):
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="model_info", description="Count the parameters, arithmetic and memory of models."
     )
     add = result.add_argument
@@ -74,7 +75,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--in_channels", type=int, default=3, help="of U2Net and U2NetP (others have their own)")
     add("--num_classes", type=int, default=1, help="of U2Net and U2NetP (others have their own)")
     add("--stages", action="store_true", help="show a row for each stage, too")
-    add("--json", metavar="FILE", help="write the numbers there too")
+    add("--json", type=file_of(".json"), metavar="FILE", help="write the numbers there too")
     add("--markdown", action="store_true", help="print tables in Markdown")
     arguments = result.parse_args(argv)
     if min(*arguments.size, arguments.in_channels, arguments.num_classes) < 1:

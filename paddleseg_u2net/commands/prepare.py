@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import List
 
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.datasets.table import TABLE, Row
 from paddleseg_u2net.images import files_below
 from paddleseg_u2net.preparation.known import Prepared, prepare
@@ -16,7 +17,7 @@ _PROJECT = Path(__file__).resolve().parents[2]
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
-    result = argparse.ArgumentParser(
+    result = Parser(
         "prepare",
         description="Fetch or unpack a known data set, check it and put it where the "
         "configurations look for it. A second run does nothing, an interrupted one goes on.",

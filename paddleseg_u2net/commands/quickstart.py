@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands import draw, predict, train, val
+from paddleseg_u2net.commands.parsing import Parser
 
 _SHOWN = 8
 
 
 def run(argv: List[str]) -> int:
     """Run the whole chain; 0 if every link held."""
-    result = argparse.ArgumentParser(prog="quickstart", description=__doc__)
+    result = Parser(prog="quickstart", description=__doc__)
     result.add_argument("--config", default="configs/quickstart.yml")
     result.add_argument("--save_dir", default="output/quickstart", help="folder for all of it")
     result.add_argument("--iters", type=int, help="overrides the configuration")

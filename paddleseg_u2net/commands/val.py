@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Dict, List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, named, parser
+from paddleseg_u2net.commands.parsing import file_of
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import Conventions
 from paddleseg_u2net.runtime import cores, load_paddle
@@ -25,7 +26,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--metrics", nargs="+", metavar="NAME", help="scores or families (segmentation, saliency, "
         "boundary, fixation, all); else those of the configuration")  # fmt: skip
     add("--preset", help="conventions: paper, pysodmetrics or matlab; else the configuration's")
-    add("--json", metavar="FILE", help="write the scores there too")
+    add("--json", type=file_of(".json"), metavar="FILE", help="write the scores there too")
     add_inference(result)
     arguments = result.parse_args(argv)
     if arguments.num_workers < 0 or (arguments.batch_size or 1) < 1:

@@ -38,6 +38,7 @@ from paddleseg_u2net.metrics import (
     chosen,
     make_conventions,
 )
+from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.models import U2Net
 
 logger = logging.getLogger("paddleseg_u2net")
@@ -117,7 +118,10 @@ class Config(PredictionConfig):
     @property
     def trainer(self) -> Dict[str, Any]:
         """best_metric, early_stop, accumulate, ema_decay, vdl_images, freeze."""
-        return {**_TRAINER, **self.tree.get("trainer", {})}
+        given = {**_TRAINER, **self.tree.get("trainer", {})}
+        with contextlib.suppress(ValueError):  # it is refused where all is checked
+            given["best_metric"] = resolve(given["best_metric"])
+        return given
 
     @property
     def lr_scheduler_cfg(self) -> Tree:

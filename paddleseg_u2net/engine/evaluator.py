@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, Iterator, List, Optional, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.engine.loader import DataError, validation_loader
 from paddleseg_u2net.engine.ranks import Ranks
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.metrics import FAMILIES, Fixations, MetricReport, ShuffleMap
+from paddleseg_u2net.progress import Progress, tracked
 
 
 def evaluate(
@@ -30,12 +30,10 @@ def evaluate(
     ranks = ranks or Ranks()
     if len(dataset) == 0:
         raise DataError("val_dataset: expected pairs to validate on, it has none")
-    fixated = _fixated(dataset) if report.needs_other_images else None
+    fixated = _fixated(dataset, ranks.is_first) if report.needs_other_images else None
     indices = range(ranks.rank, len(dataset), ranks.size)
     numbers = iter(indices)
-    with tqdm(
-        total=len(indices), desc="validating", unit="image", leave=False, disable=_bar(ranks)
-    ) as bar:
+    with Progress(len(indices), "validating", shown=ranks.is_first) as progress:
         for inputs, labels in validation_loader(
             dataset, pipeline, indices, batch_size, num_workers
         ):
@@ -47,14 +45,14 @@ def evaluate(
                 restored = pipeline.restore(probability, picture)
                 one_channel = restored[0] if dataset.num_classes == 1 else restored
                 report.update(one_channel, label, _others(fixated, label, dataset))
-            bar.update(len(inputs))
+            progress.update(len(inputs))
     return _merged(report, ranks)
 
 
-def _fixated(dataset: PairDataset) -> ShuffleMap:
+def _fixated(dataset: PairDataset, first: bool) -> ShuffleMap:
     """Where the objects of all images are, for the shuffled AUC."""
     found = ShuffleMap()
-    for index in range(len(dataset)):
+    for index in tracked(range(len(dataset)), "reading masks", shown=first):
         found.add(_as_fixations(dataset.read(index)[1], dataset))
     return found
 
@@ -76,18 +74,13 @@ def _as_fixations(label: np.ndarray, dataset: PairDataset) -> Fixations:
     return Fixations.from_mask(counted & (label >= 0.5), counted)
 
 
-def _bar(ranks: Ranks) -> Optional[bool]:
-    # None: tqdm shows a bar on a terminal only
-    return None if ranks.is_first else True
-
-
 def _probabilities(pipeline: Pipeline, inputs: List[np.ndarray]) -> Iterator[np.ndarray]:
     """Maps of the inputs, in their order; inputs of one size go through the network together."""
     if len({item.shape for item in inputs}) == 1:
-        yield from pipeline.probabilities(np.stack(inputs))
+        yield from pipeline.shown(np.stack(inputs), "image" if len(inputs) == 1 else "batch")
         return
     for item in inputs:
-        yield pipeline.probabilities(item[None])[0]
+        yield pipeline.shown(item[None], "image")[0]
 
 
 def _merged(report: MetricReport, ranks: Ranks) -> MetricReport:

@@ -9,15 +9,19 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from paddleseg_u2net import render
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.engine.logs import logger
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.metrics import MetricReport
+from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves
 from paddleseg_u2net.render.panels import panels
+
+# VisualDL shows pictures 360 pixels wide and 240 high: letters have to be large in them.
+_CURVE, _CURVE_DPI = (2.6, 1.5), 200
+_CELL = 160  # pixels of each picture beside the others
 
 
 class Journal:
@@ -47,13 +51,7 @@ class Journal:
             from visualdl import LogWriter
 
             self.writer = LogWriter(str(log_dir))
-        self.bar = tqdm(
-            total=iters,
-            initial=start,
-            desc="training",
-            unit="iter",
-            disable=None if first else True,
-        )
+        self.bar = Progress(iters, "training", "iters", start, shown=first, lines=False)
         self._clear()
 
     def _clear(self) -> None:
@@ -97,16 +95,15 @@ class Journal:
             return
         scores = {prefix + name: value for name, value in report.values().items()}
         self._scalars("Evaluate", scores, iteration)
-        drawn_panels = panels({prefix + "model": report.curves()})
-        if drawn_panels:
-            png = curves.as_png(curves.draw(drawn_panels), 100)
+        for panel in panels({prefix + "model": report.curves()}):
+            png = curves.as_png(curves.draw([panel], _CURVE), _CURVE_DPI)
             picture = np.array(Image.open(io.BytesIO(png)).convert("RGB"))
-            self.writer.add_image(f"Evaluate/{prefix}curves", picture, iteration)
+            self.writer.add_image(f"Curves/{prefix}{panel.title}", picture, iteration)
 
     def pictures(
         self, pipeline: Pipeline, dataset: PairDataset, count: int, iteration: int
     ) -> None:
-        """Write the first ``count`` validation images with their maps to VisualDL."""
+        """Write the first ``count`` validation images, their masks and their maps to VisualDL."""
         if self.writer is None:
             return
         for index in range(min(count, len(dataset))):
@@ -114,9 +111,12 @@ class Journal:
             # the foreground, or the certainty that it is not class 0
             probability = pipeline(image)
             shown = probability[0] if len(probability) == 1 else 1 - probability[0]
-            grey = np.repeat(render.saliency(shown)[..., None], 3, axis=2)
-            picture = np.concatenate([_rgb(image), grey], axis=1)
-            self.writer.add_image(f"Evaluate/{dataset.pairs[index].name}", picture, iteration)
+            name = dataset.pairs[index].name
+            pictures = [_rgb(image), _foreground(dataset, index), render.saliency(shown)]
+            # Tags are cut after some 25 letters, so the name stands in the picture.
+            headings = ["image", "ground truth", "map"]
+            sheet = render.contact_sheet([(name, pictures)], headings, _CELL)
+            self.writer.add_image(f"Images/{index + 1}", sheet, iteration)
 
     def go_on(self) -> None:
         """Training continues; what was done since the last step is not counted to the next."""
@@ -132,6 +132,14 @@ class Journal:
         self.bar.close()
         if self.writer is not None:
             self.writer.close()
+
+
+def _foreground(dataset: PairDataset, index: int) -> np.ndarray:
+    """Return what of the mask is foreground as uint8 (H, W), 255 on it; ignored pixels are grey."""
+    label = dataset.read(index)[1]
+    ignored = label == dataset.ignore_index
+    drawn = np.clip(np.where(ignored, 0, label), 0, 1) * 255
+    return np.where(ignored, 128, drawn).astype(np.uint8)
 
 
 def _rgb(image: np.ndarray) -> np.ndarray:

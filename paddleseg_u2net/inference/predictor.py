@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import List, Optional, Tuple, Union
+from typing import Callable, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from paddleseg_u2net.inference.network import BackendError, Network, gives_of, s
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.inference.recipes import resize_planes, stretch
 from paddleseg_u2net.inference.upsampling import guided
+from paddleseg_u2net.progress import Progress
 
 UPSAMPLINGS = ("bilinear", "guided")
 # Between the last float32 below 1 and 1: logits stay within +-17.
@@ -124,10 +125,13 @@ class Pipeline:
         """uint8 (H, W, C) -> the network's input, float32 (C, h, w)."""
         return self.preprocess(image, resize=self.window is None)
 
-    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+    def probabilities(
+        self, batch: np.ndarray, progress: Callable[[], object] = lambda: None
+    ) -> np.ndarray:
         """Inputs (N, C, h, w) -> probabilities float32 (N, K, h, w).
 
-        Of a network that gives class numbers they are 0 and 1.
+        Of a network that gives class numbers they are 0 and 1. ``progress`` is called after each of
+        several runs of the network.
         """
         if not self._averages:
             return self._activated(self.network(np.ascontiguousarray(batch)))
@@ -136,11 +140,29 @@ class Pipeline:
         variants = list(itertools.product(self.augment.scales, self.augment.flips()))
         for scale, flip in variants:
             size = _scaled((height, width), scale)
-            logits = np.flip(self._logits(np.flip(_resized(batch, size), flip)), flip)
+            logits = np.flip(self._logits(np.flip(_resized(batch, size), flip), progress), flip)
             logits = _resized(logits, (height, width))
             total = logits if total is None else total + logits
         assert total is not None
         return activate(total / np.float32(len(variants)))
+
+    def shown(self, batch: np.ndarray, what: str) -> np.ndarray:
+        """`probabilities`, with progress where an image takes several runs of the network.
+
+        Args:
+            batch: As for `probabilities`.
+            what: Is predicted, such as a file's name.
+        """
+        runs = self._runs(batch.shape[2:])
+        unit = "windows" if self.window else "variants"
+        with Progress(runs, what, unit, shown=runs > 1, delay=1.0) as progress:
+            return self.probabilities(batch, progress.update)
+
+    def _runs(self, shape: Tuple[int, ...]) -> int:
+        """Return how often the network runs for an input of this (h, w)."""
+        sizes = [_scaled(shape, scale) for scale in self.augment.scales]
+        windows = (sum(1 for _ in self.window.boxes(*size)) if self.window else 1 for size in sizes)
+        return sum(windows) * len(self.augment.flips())
 
     def _activated(self, found: np.ndarray) -> np.ndarray:
         """Probabilities from what the network gives."""
@@ -152,14 +174,19 @@ class Pipeline:
         found = self.network(np.ascontiguousarray(batch))
         return logits_of(found) if self.gives == "probability" else found
 
-    def _logits(self, batch: np.ndarray) -> np.ndarray:
+    def _logits(
+        self, batch: np.ndarray, progress: Callable[[], object] = lambda: None
+    ) -> np.ndarray:
         if self.window is None:
-            return self._as_logits(batch)
+            logits = self._as_logits(batch)
+            progress()
+            return logits
         height, width = batch.shape[2:]
         total: Optional[np.ndarray] = None
         count = np.zeros((height, width), np.float32)
         for rows, columns in self.window.boxes(height, width):
             logits = self._as_logits(batch[:, :, rows, columns])
+            progress()
             if total is None:
                 total = np.zeros((*logits.shape[:2], height, width), np.float32)
             total[:, :, rows, columns] += logits

@@ -278,13 +278,17 @@ class MetricReport:
     def curves(self) -> Curves:
         """Return the curves of F, E and AUC, where these were chosen, for one and two classes.
 
-        ``PR`` (mean recall, mean precision), ``F`` and ``E`` (threshold 0..1, mean score), ``ROC``
-        (false positive rate, true positive rate, of all pixels), each float64.
+        ``PR`` (mean recall; mean precision of the images in which something is found, at the
+        thresholds where that is any image, since without it there is no precision), ``F`` and
+        ``E`` (threshold 0..1, mean score), ``ROC`` (false positive rate, true positive rate, of
+        all pixels), each float64.
         """
         found: Curves = {}
         if "f" in self._parts:
             f = self._parts["f"].compute()
-            found["PR"] = (f.recall_curve, f.precision_curve)
+            seen = f.found_curve != 0  # also where there is no image at all, which is NaN
+            precision = f.precision_curve[seen] / f.found_curve[seen]
+            found["PR"] = (f.recall_curve[seen], precision)
             found["F"] = (f.thresholds[::-1] / 255, f.f_curve[::-1])
         if "e" in self._parts:
             e = self._parts["e"].compute()

@@ -38,6 +38,8 @@ class FMeasureScores:
         f_curve: float64 (256,), mean over images of F by threshold.
         precision_curve: The same of precision.
         recall_curve: The same of recall.
+        found_curve: float64 (256,), the share of the images that have a positive pixel, and with
+            it a precision that is not 0 by definition.
     """
 
     max_f: float
@@ -48,6 +50,7 @@ class FMeasureScores:
     f_curve: np.ndarray
     precision_curve: np.ndarray
     recall_curve: np.ndarray
+    found_curve: np.ndarray
 
 
 class FMeasure(CurveMetric):
@@ -88,6 +91,7 @@ class FMeasure(CurveMetric):
             "precision": np.zeros(LEVELS),
             "recall": np.zeros(LEVELS),
             "f": np.zeros(LEVELS),
+            "found": np.zeros(LEVELS),
             "adaptive_f": np.zeros(1),
             "images": np.zeros(1, np.int64),
         }
@@ -110,6 +114,7 @@ class FMeasure(CurveMetric):
             "precision": precision,
             "recall": recall,
             "f": self._f(precision, recall),
+            "found": (positives > 0).astype(np.float64),
             "adaptive_f": float(adaptive),
         }
 
@@ -129,4 +134,5 @@ class FMeasure(CurveMetric):
             f_curve=f,
             precision_curve=precision,
             recall_curve=recall,
+            found_curve=self._mean("found"),
         )

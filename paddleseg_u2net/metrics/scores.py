@@ -174,7 +174,7 @@ def chosen(names: Iterable[str], num_classes: int = 1) -> tuple[Score, ...]:
     Raises:
         ValueError: there is no such score, or not for so many classes; nothing was named.
     """
-    names = list(names)
+    names = [resolve(name) for name in names]
     keys: set[str] = set()
     for name in names:
         group = [s for s in _ALL if name in ("all", s.family) and (num_classes <= 2 or s.classes)]
@@ -186,8 +186,6 @@ def chosen(names: Iterable[str], num_classes: int = 1) -> tuple[Score, ...]:
                     f"{name}: this score is for one or two classes; with {num_classes} there are "
                     f"{there_are}"
                 )
-        elif name not in FAMILIES and name != "all":
-            raise ValueError(_unknown(name))
         keys.update(score.key for score in group)
     if not keys:
         raise ValueError(
@@ -197,24 +195,52 @@ def chosen(names: Iterable[str], num_classes: int = 1) -> tuple[Score, ...]:
     return tuple(score for score in _ALL if score.key in keys)
 
 
-# What other toolboxes and papers call some of them, in small letters without signs.
+# What other toolboxes and papers call them, in small letters without signs.
 _ALSO_CALLED = {
-    **dict.fromkeys(("sm", "smeasure", "salpha"), "S"),
-    **dict.fromkeys(("f", "fmax", "fm", "fbetamax", "fmeasure", "maxfmeasure"), "maxF"),
+    **dict.fromkeys(("m", "meanabsoluteerror"), "MAE"),
+    **dict.fromkeys(("sm", "smeasure", "salpha", "structuremeasure"), "S"),
+    **dict.fromkeys(("fmax", "maxfm", "fmmax", "maxfmeasure", "fbetamax", "maxfbeta"), "maxF"),
+    **dict.fromkeys(("fmean", "meanfm", "fmmean", "meanfmeasure", "fbetamean", "avgf"), "meanF"),
+    **dict.fromkeys(("fadp", "adpfm", "fmadp", "adaptivef", "adpfmeasure", "fbetaadp"), "adpF"),
     **dict.fromkeys(("wfm", "fw", "weightedf", "wfmeasure", "weightedfmeasure", "fbw"), "wF"),
-    **dict.fromkeys(("e", "emax", "em", "emeasure", "maxemeasure"), "maxE"),
+    **dict.fromkeys(("fbetaw", "wfbeta"), "wF"),
+    **dict.fromkeys(("emax", "maxem", "emmax", "maxemeasure"), "maxE"),
+    **dict.fromkeys(("emean", "meanem", "emmean", "meanemeasure", "avge"), "meanE"),
+    **dict.fromkeys(("eadp", "adpem", "emadp", "adaptivee", "adpemeasure"), "adpE"),
+    **dict.fromkeys(("averageprecision",), "AP"),
     **dict.fromkeys(("relaxfb", "relaxedf", "boundaryf"), "relaxF"),
-    **dict.fromkeys(("iou", "jaccard"), "mIoU"),
     **dict.fromkeys(("accuracy", "pixelaccuracy"), "Acc"),
+    **dict.fromkeys(("meaniou",), "mIoU"),
     "boundaryiou": "BIoU",
     "sensitivity": "Recall",
 }
+_GREEK = str.maketrans({"\u03b1": "alpha", "\u03b2": "beta", "\u03be": "xi"})
+# What may be any one of several.
+_AMBIGUOUS = {
+    **dict.fromkeys(
+        ("f", "fm", "fmeasure", "fbeta", "fscore"), ("maxF", "maxF_paper", "meanF", "adpF", "wF")
+    ),
+    **dict.fromkeys(("e", "em", "emeasure", "exi"), ("maxE", "meanE", "adpE")),
+    **dict.fromkeys(("iou", "jaccard"), ("mIoU", "BIoU")),
+}
 
 
-def _unknown(name: str) -> str:
+def resolve(name: object) -> str:
+    """Return the key of a score, a family or "all", by its name in any case or another toolbox.
+
+    Raises:
+        ValueError: there is no such score, or the name may be any one of several.
+    """
     known = [*SCORES, *FAMILIES, "all"]
+    if name in known:
+        return str(name)
     plain = {re.sub("[^a-z0-9]", "", each.lower()): each for each in known} | _ALSO_CALLED
-    asked = re.sub("[^a-z0-9]", "", str(name).lower())
-    near = [asked] if asked in plain else difflib.get_close_matches(asked, plain, 1)
+    asked = re.sub("[^a-z0-9]", "", str(name).lower().translate(_GREEK))
+    if asked in plain:
+        return plain[asked]
+    if asked in _AMBIGUOUS:
+        meanings = (f"{key} ({SCORES[key].meaning})" for key in _AMBIGUOUS[asked])
+        raise ValueError(f"{name!r} may be any one of these scores: {', '.join(meanings)}")
+    near = difflib.get_close_matches(asked, plain, 1)
     hint = f"did you mean {plain[near[0]]}? " if near else ""
-    return f"there is no score {name!r}; {hint}There are {', '.join(known)}"
+    raise ValueError(f"there is no score {name!r}; {hint}There are {', '.join(known)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -17,6 +16,7 @@ from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PICTURES, USUAL, Job, output_names
 from paddleseg_u2net.prediction.overlapped import Outcomes, one_by_one, overlapped
 from paddleseg_u2net.prediction.pictures import write_pictures
+from paddleseg_u2net.progress import tracked
 
 # Pixels of all images that are in memory at a time; a larger image is alone. Each takes about 12
 # bytes until its pictures are written, and four times that where the network sees it whole.
@@ -30,6 +30,7 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC
 class _Image(NamedTuple):
     """What the last step needs of an image."""
 
+    name: str
     seen: Union[np.ndarray, Tuple[int, ...]]  # by the network; its shape where that will do
     shown: Optional[np.ndarray]  # in its pictures, if one of them needs it
     profile: Optional[bytes]
@@ -85,7 +86,8 @@ def predict_files(
     failures: List[Failure] = []
     done = 0
     with closing(_outcomes(works, steps)) as outcomes:
-        for work, error in _shown(outcomes, len(works)):
+        several = len(works) > 1
+        for work, error in tracked(outcomes, "predicting", total=len(works), shown=several):
             if error is None:
                 done += 1
             elif not isinstance(error, _DiskFull):
@@ -136,13 +138,13 @@ class _Prediction:
         if shown is None and ADDED in work.paths:
             shown = seen
         follows_edges = self._predictor.upsampling != "bilinear"
-        image = _Image(seen if follows_edges else seen.shape[:2], shown, profile)
+        image = _Image(work.image.name, seen if follows_edges else seen.shape[:2], shown, profile)
         return image, self._predictor.prepare(seen)
 
     def compute(self, read: Tuple[_Image, np.ndarray]) -> Tuple[_Image, np.ndarray]:
         self._go_on()
         image, prepared = read
-        return image, self._predictor.probabilities(prepared[None])[0]
+        return image, self._predictor.shown(prepared[None], image.name)[0]
 
     def write(self, work: _Work, computed: Tuple[_Image, np.ndarray]) -> None:
         self._go_on()
@@ -194,15 +196,6 @@ def _outcomes(works: Sequence[_Work], steps: _Prediction) -> Outcomes[_Work]:
     if len(works) == 1:
         return one_by_one(works, steps)  # threads would only cost their start
     return overlapped(works, steps, _MOST_PIXELS)
-
-
-def _shown(outcomes: Outcomes[_Work], count: int) -> Outcomes[_Work]:
-    """With a bar of progress where somebody can see it."""
-    if count == 1 or sys.stderr is None or not sys.stderr.isatty():
-        return outcomes
-    from tqdm import tqdm  # takes as long to import as an image to be predicted
-
-    return tqdm(outcomes, total=count, desc="predicting", unit="image", leave=False)
 
 
 def _reason(image: Path, error: BaseException) -> str:

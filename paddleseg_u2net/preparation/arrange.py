@@ -15,7 +15,6 @@ from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from paddleseg_u2net.annotations.classes import IGNORE, Classes
 from paddleseg_u2net.annotations.record import Record
@@ -26,6 +25,7 @@ from paddleseg_u2net.preparation.coding import REMARKS, convert
 from paddleseg_u2net.preparation.error import PreparationError
 from paddleseg_u2net.preparation.layouts import find_lists, find_part, find_project
 from paddleseg_u2net.preparation.lists import write_list
+from paddleseg_u2net.progress import tracked
 
 _SHOWN = 3
 # Supervisely's classes of people, who are drawn in two ways, and of regions that count nowhere.
@@ -276,7 +276,7 @@ def _each(work: Callable[..., Outcome], things: Sequence[object], what: str) -> 
     pool = ThreadPoolExecutor(min(16, os.cpu_count() or 1))
     try:
         results = pool.map(work, things)
-        return list(tqdm(results, what, len(things), unit="pair", leave=False, disable=None))
+        return list(tracked(results, what, "pairs", len(things)))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

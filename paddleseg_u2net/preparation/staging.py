@@ -12,11 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from tqdm import tqdm
-
 from paddleseg_u2net import archives
 from paddleseg_u2net.files import sync_tree, write_text
 from paddleseg_u2net.preparation.error import PreparationError
+from paddleseg_u2net.progress import Progress
 
 _NOTE = "made_by_prepare.txt"
 _TEXT = "A data set is being made here. Once prepare.py has ended, this folder may be deleted.\n"
@@ -69,8 +68,7 @@ class Staging:
             if not place.is_dir():
                 half = place.with_name(f"{place.name}.half")
                 # Layouts look at names, and some archives hold files without a folder.
-                with tqdm(desc=file.name, unit="B", unit_scale=True, leave=False,
-                          disable=None) as bar:  # fmt: skip
+                with Progress(None, f"unpacking {file.name}", "B") as bar:
                     archives.unpack(
                         file,
                         half / file.name.split(".")[0],
@@ -104,9 +102,9 @@ class Staging:
         return [path for path in self.folder.iterdir() if path.is_dir()]
 
 
-def _show(bar: tqdm[None], done: int, total: Optional[int]) -> None:
+def _show(bar: Progress, done: int, total: Optional[int]) -> None:
     bar.total = total
-    bar.update(done - bar.n)
+    bar.update(done - bar.done)
 
 
 def _key(file: Path) -> str:

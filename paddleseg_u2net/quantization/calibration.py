@@ -12,6 +12,7 @@ import numpy as np
 from paddleseg_u2net.datasets.masks import decode, recognise_all
 from paddleseg_u2net.images import ImageError, find_images, read_image, read_mask
 from paddleseg_u2net.inference.preprocess import Preprocess
+from paddleseg_u2net.progress import tracked
 from paddleseg_u2net.quantization.graph import QuantizationError
 
 LIMIT = 64
@@ -89,7 +90,8 @@ class Calibration:
         samples: List[Sample] = []
         broken: List[str] = []
         readings = _Masks(masks)
-        for name in _evenly_first(names, limit):
+        total = min(limit, len(names))
+        for name in tracked(_evenly_first(names, limit), "reading", total=total):
             try:
                 samples.append(_sample(name, paired.get(name), preprocess, channels, readings))
             except (ImageError, QuantizationError) as error:

@@ -8,6 +8,7 @@ from typing import Callable, List, NamedTuple, Tuple
 import numpy as np
 
 from paddleseg_u2net.metrics.picture import Picture
+from paddleseg_u2net.progress import tracked
 from paddleseg_u2net.quantization.calibration import IGNORED, Calibration
 from paddleseg_u2net.quantization.graph import QuantizationError
 from paddleseg_u2net.quantization.observe import Run, session
@@ -53,7 +54,9 @@ class Guard:
     def __init__(self, model: bytes, calibration: Calibration, few: int = 8) -> None:
         self.calibration, self.few = calibration, few
         self.run = session(model, [OUTPUT])
-        self.expected = [self.run(sample.batch)[0][0] for sample in calibration.checking]
+        self.expected = [
+            self.run(sample.batch)[0][0] for sample in tracked(calibration.checking, "running fp32")
+        ]
         classes = len(self.expected[0])
         if classes > 1 and calibration.has_masks:
             raise QuantizationError(
@@ -79,7 +82,7 @@ class Guard:
         chosen = [number * total // count for number in range(count)]
         found = [
             self._errors(number, network(self.calibration.checking[number].batch)[0])
-            for number in chosen
+            for number in tracked(chosen, "measuring")
         ]
         error, difference = (float(np.mean(column)) for column in zip(*found))
         before = float(np.mean([self.errors[number] for number in chosen]))

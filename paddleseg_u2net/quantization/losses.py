@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Sequence, Se
 
 import numpy as np
 
+from paddleseg_u2net.progress import tracked
 from paddleseg_u2net.quantization.graph import Layer, Network
 from paddleseg_u2net.quantization.observe import session, with_outputs
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
@@ -98,7 +99,7 @@ class _Trial:
     def noise(self, inputs: Iterable[np.ndarray]) -> Dict[str, List[float]]:
         content, outputs = with_outputs(self.network, self.nodes, self.arrays)
         run = session(content, outputs)
-        total = [sum(parts) for parts in zip(*map(run, inputs))]
+        total = [sum(parts) for parts in zip(*map(run, tracked(inputs, "weighing layers")))]
         found = {}
         for at, name in enumerate(self.names):
             *off, signal = (np.ravel(part) for part in total[3 * at : 3 * at + 3])

@@ -8,6 +8,7 @@ import numpy as np
 
 from paddleseg_u2net.inference.backends import BackendError
 from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.progress import tracked
 from paddleseg_u2net.quantization.graph import Network, QuantizationError, multiply_adds
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
@@ -64,7 +65,7 @@ def observe(network: Network, inputs: Iterable[np.ndarray]) -> Observed:
     kinds = ("ReduceMin", "ReduceMax", "GlobalAveragePool", "Shape")
     nodes = [_node(kind, [value], f"{value}.{kind}") for value in values for kind in kinds]
     run = session(*with_outputs(network, nodes))
-    found: List[List[np.ndarray]] = [run(batch) for batch in inputs]
+    found = [run(batch) for batch in tracked(inputs, "looking at feature maps")]
     ranges, means, shapes = {}, {}, {}
     for at, value in enumerate(values):
         low, high, mean, shape = zip(*(row[4 * at : 4 * at + 4] for row in found))

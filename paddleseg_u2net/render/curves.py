@@ -65,13 +65,20 @@ class Panel:
     y_limits: Optional[Tuple[float, float]] = None
 
 
-def draw(panels: Sequence[Panel]) -> Figure:
+def draw(
+    panels: Sequence[Panel], size: Tuple[float, float] = (_PLOT_WIDTH, _PLOT_HEIGHT)
+) -> Figure:
     """Return a figure with the panels in rows of up to three (four: two rows of two).
 
     28 labels are told apart by colour and stroke; with more the looks begin again. The legend
     has the labels in the order of their first appearance. It stands in the panel if there is only
     one and has up to 6 curves, else below all panels. Texts are plain: a dollar sign is itself.
     Letters that the font DejaVu Sans does not have, such as Chinese ones, become boxes.
+
+    Args:
+        panels: one or more.
+        size: of each, without what stands around it: width and height in inches. Letters have 8
+            to 10 points, so that they are the larger for whoever sees the figure small.
 
     Raises:
         ValueError: without panels, or for a curve whose ``x`` and ``y`` are not (n,) of one n.
@@ -84,7 +91,7 @@ def draw(panels: Sequence[Panel]) -> Figure:
     labels = list(dict.fromkeys(curve.label for panel in panels for curve in panel.curves))
     looks = {label: _look(number) for number, label in enumerate(labels)}
     with house_settings():
-        return _drawn(panels, looks)
+        return _drawn(panels, looks, size)
 
 
 def save(figure: Figure, path: files.PathLike) -> None:
@@ -129,21 +136,24 @@ def _check(curve: Curve, panel: Panel) -> None:
 
 
 def _look(number: int) -> Dict[str, Any]:
-    stroke = _STROKES[number // len(_COLORS) % len(_STROKES)]
+    # Colour and stroke change with every label, so that print without colours tells them apart too.
+    stroke = _STROKES[number % len(_STROKES)]
     return {"color": _COLORS[number % len(_COLORS)], "linestyle": stroke, "linewidth": 1.4}
 
 
 # ---------------------------------------------------------------- layout
 
 
-def _drawn(panels: Sequence[Panel], looks: Dict[str, Dict[str, Any]]) -> Figure:
+def _drawn(
+    panels: Sequence[Panel], looks: Dict[str, Dict[str, Any]], size: Tuple[float, float]
+) -> Figure:
     from matplotlib.figure import Figure
 
     across = 2 if len(panels) == 4 else min(len(panels), _PANELS_IN_A_ROW)
     down = -(-len(panels) // across)
-    pitch_x, pitch_y = _LEFT + _PLOT_WIDTH + _RIGHT, _BOTTOM + _PLOT_HEIGHT + _TOP
+    pitch_x, pitch_y = _LEFT + size[0] + _RIGHT, _BOTTOM + size[1] + _TOP
     widest = max(map(_text_width, looks), default=0.0) + _HANDLE
-    inside = len(panels) == 1 and len(looks) <= _MOST_INSIDE and widest < _PLOT_WIDTH
+    inside = len(panels) == 1 and len(looks) <= _MOST_INSIDE and widest < size[0]
     width = across * pitch_x if inside else max(across * pitch_x, widest + 0.2)
     places, legend_height = (0, 0.0) if inside else _legend_size(len(looks), widest, width)
     height = down * pitch_y + legend_height
@@ -152,7 +162,7 @@ def _drawn(panels: Sequence[Panel], looks: Dict[str, Dict[str, Any]]) -> Figure:
     for number, panel in enumerate(panels):
         left = margin + number % across * pitch_x + _LEFT
         low = legend_height + (down - 1 - number // across) * pitch_y + _BOTTOM
-        frame = (left / width, low / height, _PLOT_WIDTH / width, _PLOT_HEIGHT / height)
+        frame = (left / width, low / height, size[0] / width, size[1] / height)
         _draw_panel(figure.add_axes(frame), panel, looks)
     if inside and looks:
         _add_legend(figure.axes[0], looks, loc="best", framealpha=0.85)

@@ -15,12 +15,25 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.render.tables import BEST, SECOND, Column, Group, Row, exact, one_line, ranks
+from paddleseg_u2net.render.layout import pack, spans
+from paddleseg_u2net.render.tables import (
+    BEST,
+    SECOND,
+    Column,
+    Grid,
+    Group,
+    exact,
+    one_line,
+    side_by_side,
+)
 
 __all__ = ["Figure", "Gallery", "Sample", "page"]
 
 _SIDE = 240
 _QUALITY = 85
+# Pixels: of all scores of one table, of a letter of theirs, and of the room around them. With
+# methods of any name they take a window of 1400 pixels.
+_ROOM, _LETTER, _PADDING = 1040, 9, 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +86,7 @@ def page(
     groups: Sequence[Group],
     columns: Sequence[Column],
     label_titles: Sequence[str] = ("method",),
+    compared: Sequence[Column] = (),
     figures: Sequence[Figure] = (),
     galleries: Sequence[Gallery] = (),
     notes: Sequence[str] = (),
@@ -80,7 +94,9 @@ def page(
 ) -> str:
     """Return a report as one HTML page; the same arguments give the same text.
 
-    Scores are shown and marked as in `tables.table`. The pictures of a gallery are scaled down
+    Scores are shown and marked as in `tables.table`: of several data sets those ``compared``, side
+    by side, then all of them, family by family. The names of the methods stay in sight where a
+    table is wider than the window. The pictures of a gallery are scaled down
     to a longer side of 240 pixels, never up, and embedded as JPEG of quality 85, grey ones as
     PNG where that is shorter: some 15 kB for a photograph, 3 to 5 kB for a mask or map, and
     60 kB for pure noise, however large the pictures were. The page grows with the number of
@@ -91,9 +107,10 @@ def page(
         groups: data sets with their rows.
         columns: scores in order.
         label_titles: headings of `Row.labels`.
+        compared: scores that data sets are compared by; none takes all ``columns``.
         figures: curves and the like.
         galleries: usually one per method and data set.
-        notes: a paragraph each, such as how maps were scaled.
+        notes: a paragraph each below the tables, such as how maps were scaled.
         date: shown as given; "" leaves it out.
 
     Raises:
@@ -109,8 +126,7 @@ def page(
             date=date,
             notes=notes,
             label_titles=label_titles,
-            columns=columns,
-            tables=[(name, _body(rows, columns)) for name, rows in groups if rows],
+            sections=_sections(groups, columns, compared or columns, label_titles),
             figures=[(figure.caption, _uri("png", figure.png)) for figure in figures],
             galleries=[_gallery(gallery) for gallery in galleries],
             style=_STYLE,
@@ -121,20 +137,56 @@ def page(
     )
 
 
-def _body(
-    rows: Sequence[Row], columns: Sequence[Column]
-) -> List[Tuple[Tuple[str, ...], List[Dict[str, str]]]]:
-    """Return per row its labels and its cells."""
-    ranked = [ranks(rows, column) for column in columns]
-    body = []
-    for number, row in enumerate(rows):
-        cells = []
-        for column, rank in zip(columns, ranked):
-            value = row.values.get(column.key)
-            mark = {BEST: "best", SECOND: "second"}.get(rank[number], "")
-            cells.append({"text": column.shown(value), "mark": mark, "number": exact(value)})
-        body.append((row.labels, cells))
-    return body
+def _sections(
+    groups: Sequence[Group],
+    columns: Sequence[Column],
+    compared: Sequence[Column],
+    label_titles: Sequence[str],
+) -> List[Tuple[str, List[Dict[str, Any]]]]:
+    """Return headings and the tables below each; no heading for what all sets have in common."""
+    groups = [group for group in groups if group[1]]
+    if not groups or not columns:
+        return []
+    sections = [("", _tables(side_by_side(groups, compared, label_titles)))]
+    if len(groups) == 1:
+        sections = [("", _tables(side_by_side(groups, columns, label_titles)))]
+    elif list(compared) != list(columns):
+        for group in groups:
+            heading = f"All scores on {group[0]}" if group[0] else "All scores"
+            grid = side_by_side([("", group[1])], columns, label_titles)
+            sections.append((heading, _tables(grid)))
+    return sections
+
+
+def _tables(grid: Grid) -> List[Dict[str, Any]]:
+    """Return tables that fit a window, each with its rows of headings and of cells."""
+    headings = [place.headings for place in grid.places]
+    widths = [
+        _PADDING + _LETTER * max(map(len, [p.title, *map(p.column.shown, p.values)]))
+        for p in grid.places
+    ]
+    tables = []
+    for block in pack(headings, widths, _ROOM):
+        places = [grid.places[number] for number in block]
+        above = [place.headings for place in places]
+        levels = [spans(above, level) for level in range(len(above[0]))]
+        # Where columns under a heading begin, and with them a line between them and the others.
+        starts = {first for level in levels for _, first, _ in level}
+        rows = []
+        for number, labels in enumerate(grid.labels):
+            cells = []
+            for column, place in enumerate(places):
+                mark = {BEST: "best", SECOND: "second"}.get(place.ranks[number], "")
+                cells.append(
+                    {
+                        "text": place.column.shown(place.values[number]),
+                        "mark": f"{mark} start".strip() if column in starts else mark,
+                        "number": exact(place.values[number]),
+                    }
+                )
+            rows.append((labels, cells))
+        tables.append({"levels": levels, "places": places, "starts": starts, "rows": rows})
+    return tables
 
 
 def _gallery(gallery: Gallery) -> Dict[str, Any]:
@@ -210,16 +262,21 @@ _STYLE = """
   :root { --paper: #15181b; --ink: #e4e7ea; --faint: #9aa4ae; --rule: #383f46; --best: #1f3b28; }
 }
 body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif;
-  margin: 0 auto; max-width: 78rem; padding: 1rem; overflow-wrap: anywhere; }
+  margin: 0 auto; max-width: 90rem; padding: 1rem; overflow-wrap: anywhere; }
 h1, h2, h3 { line-height: 1.25; }
 .date, figcaption, .note { color: var(--faint); }
+.note { max-width: 70rem; }
 .wide { overflow-x: auto; margin-bottom: 1.5rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
-caption { text-align: left; font-weight: bold; padding: .3rem 0; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--rule); text-align: right; }
-th.label { text-align: left; font-weight: normal; }
-th.label:first-child { position: sticky; left: 0; background: var(--paper); max-width: 45vw;
-  white-space: normal; }
+/* Borders of cells of their own: shared ones do not move with a cell that stays in sight. */
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums;
+  white-space: nowrap; }
+th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--rule); text-align: right; }
+th.span { text-align: left; }
+.start { border-left: 1px solid var(--rule); }
+th.label { text-align: left; font-weight: normal; vertical-align: bottom; }
+th.label:first-child { position: sticky; left: 0; background: var(--paper); z-index: 1; }
+th.label > div { width: max-content; max-width: min(18rem, 40vw); white-space: normal;
+  overflow-wrap: break-word; }
 thead th, thead th.label { font-weight: bold; }
 thead button { all: unset; cursor: pointer; }
 thead button:focus-visible { outline: 2px solid; }
@@ -244,7 +301,7 @@ _SCRIPT = """
 for (const button of document.querySelectorAll("thead button")) {
   button.addEventListener("click", () => {
     const head = button.closest("th"), body = head.closest("table").tBodies[0];
-    const place = head.cellIndex, first = head.dataset.first;
+    const place = Number(head.dataset.place), first = head.dataset.first;
     const other = first === "ascending" ? "descending" : "ascending";
     const order = head.getAttribute("aria-sort") === first ? other : first;
     const sign = order === "ascending" ? 1 : -1;
@@ -256,7 +313,9 @@ for (const button of document.querySelectorAll("thead button")) {
       const y = Number(b.dataset.number.replace("inf", "Infinity"));
       return x === y ? 0 : sign * (x < y ? -1 : 1);
     };
-    for (const cell of head.parentNode.cells) cell.removeAttribute("aria-sort");
+    for (const cell of head.closest("thead").querySelectorAll("th")) {
+      cell.removeAttribute("aria-sort");
+    }
     head.setAttribute("aria-sort", order);
     body.append(...[...body.rows].sort(compare));
   });
@@ -264,6 +323,10 @@ for (const button of document.querySelectorAll("thead button")) {
 """
 
 _PAGE = """\
+{% macro label_head(label, rows, place) %}
+<th class="label" scope="col" rowspan="{{ rows }}" data-first="ascending" \
+data-place="{{ place }}"><div><button>{{ label|line }}</button></div></th>
+{%- endmacro %}
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -279,33 +342,47 @@ style-src 'unsafe-inline'; script-src 'sha256-{{ script_hash }}'">
 {% if date %}
 <p class="date">{{ date|line }}</p>
 {% endif %}
-{% for note in notes %}
-<p class="note">{{ note|line }}</p>
-{% endfor %}
-{% if tables %}
+{% if sections %}
 <h2>Scores</h2>
 {% endif %}
-{% for name, body in tables %}
+{% for heading, tables in sections %}
+{% if heading %}
+<h3>{{ heading|line }}</h3>
+{% endif %}
+{% for table in tables %}
 <div class="wide" tabindex="0">
 <table>
-{% if name %}
-<caption>{{ name|line }}</caption>
-{% endif %}
-<thead><tr>
+<thead>
+{% for level in table.levels %}
+<tr>
+{% if loop.first %}
 {% for label in label_titles %}
-<th class="label" scope="col" data-first="ascending"><button>{{ label|line }}</button></th>
+{{ label_head(label, table.levels|length + 1, loop.index0) }}
 {% endfor %}
-{% for column in columns %}
-{% set first = 'ascending' if column.higher_is_better == false else 'descending' %}
-<th scope="col" data-first="{{ first }}">
-<button>{{ column.title|line }} {{ column.arrow }}</button></th>
+{% endif %}
+{% for title, first, end in level %}
+<th class="span start" scope="colgroup" colspan="{{ end - first }}">{{ title|line }}</th>
 {% endfor %}
-</tr></thead>
+</tr>
+{% endfor %}
+<tr>
+{% if not table.levels %}
+{% for label in label_titles %}
+{{ label_head(label, 1, loop.index0) }}
+{% endfor %}
+{% endif %}
+{% for place in table.places %}
+{% set first = 'ascending' if place.column.higher_is_better == false else 'descending' %}
+<th scope="col" class="{{ 'start' if loop.index0 in table.starts }}" data-first="{{ first }}" \
+data-place="{{ loop.index0 + label_titles|length }}"><button>{{ place.title|line }}</button></th>
+{% endfor %}
+</tr>
+</thead>
 <tbody>
-{% for labels, cells in body %}
+{% for labels, cells in table.rows %}
 <tr>
 {% for label in labels %}
-<th class="label" scope="row">{{ label|line }}</th>
+<th class="label" scope="row"><div>{{ label|line }}</div></th>
 {% endfor %}
 {% for cell in cells %}
 <td class="{{ cell.mark }}" data-number="{{ cell.number }}">{{ cell.text }}</td>
@@ -315,6 +392,10 @@ style-src 'unsafe-inline'; script-src 'sha256-{{ script_hash }}'">
 </tbody>
 </table>
 </div>
+{% endfor %}
+{% endfor %}
+{% for note in notes %}
+<p class="note">{{ note|line }}</p>
 {% endfor %}
 {% if figures %}
 <h2>Curves</h2>

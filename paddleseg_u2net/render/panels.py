@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -17,12 +17,16 @@ _PANELS = {
 }
 
 
-def panels(curves: Mapping[str, Mapping[str, Tuple[np.ndarray, np.ndarray]]]) -> List[Panel]:
+Limits = Tuple[float, float]
+Curves = Mapping[str, Mapping[str, Tuple[np.ndarray, np.ndarray]]]
+"""By method and kind ("PR", "F", "E", "ROC"), x and y of shape (n,)."""
+
+
+def panels(curves: Curves) -> List[Panel]:
     """Return a diagram for each kind of curve, with a line for each method; sides from 0 to 1.
 
     Args:
-        curves: By method and kind ("PR", "F", "E", "ROC"), x and y of shape (n,); as
-            ``MetricReport.curves`` gives them.
+        curves: As ``MetricReport.curves`` gives them.
     """
     found: Dict[str, List[Curve]] = {}
     for method, kinds in curves.items():
@@ -30,3 +34,29 @@ def panels(curves: Mapping[str, Mapping[str, Tuple[np.ndarray, np.ndarray]]]) ->
             found.setdefault(kind, []).append(Curve(method, x, y))
     unit = (0.0, 1.0)
     return [Panel(*_PANELS[kind], lines, unit, unit) for kind, lines in found.items()]
+
+
+def precision_recall(
+    data_sets: Mapping[str, Curves],
+    recall: Limits = (0.0, 1.0),
+    precision: Optional[Limits] = None,
+) -> List[Panel]:
+    """Return one diagram of precision and recall for each data set, with one pair of axes for all.
+
+    Args:
+        data_sets: Curves by the data set's name, which is the diagram's title.
+        recall: Limits of x.
+        precision: Limits of y; by default from the last tenth below all curves to 1.
+    """
+    found = {
+        name: [Curve(method, *kinds["PR"]) for method, kinds in curves.items() if "PR" in kinds]
+        for name, curves in data_sets.items()
+    }
+    if precision is None:
+        # Where recall is 0 nothing was found, and there is no precision to be seen.
+        seen = [curve.y[curve.x > 0] for lines in found.values() for curve in lines]
+        lowest = np.concatenate([np.ones(1), *(y[np.isfinite(y)] for y in seen)]).min()
+        precision = (min(np.floor(lowest * 10) / 10, 0.9), 1.0)
+    return [
+        Panel(name, *_PANELS["PR"][1:], lines, recall, precision) for name, lines in found.items()
+    ]

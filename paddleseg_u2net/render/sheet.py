@@ -29,8 +29,8 @@ def contact_sheet(
 ) -> np.ndarray:
     """Return pictures side by side, one row each, as one picture.
 
-    Each picture is scaled to fit a square cell, keeping its proportions. A row's name stands
-    under its first cell, and a text too long for its cell is cut in the middle.
+    Each picture is scaled to fit a square cell, keeping its proportions. A row's name stands under
+    it, on several lines where it is long; a heading too long for its cell is cut in the middle.
 
     Args:
         rows: per row a name and as many images as there are headings: uint8 or bool, (H, W),
@@ -50,21 +50,25 @@ def contact_sheet(
     if cell < _SMALLEST_CELL:
         raise ValueError(f"cell must be {_SMALLEST_CELL} or more, not {cell}")
     width = 2 * _MARGIN + len(headings) * (cell + _GAP) - _GAP
-    pitch = cell + _LINE + _GAP
-    height = 2 * _MARGIN + _LINE + len(rows) * pitch - _GAP
+    font = _font()
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    names = [_lines(ruler, name, width - 2 * _MARGIN, font) for name, _ in rows]
+    height = 2 * _MARGIN + _LINE + sum(cell + _LINE * len(lines) + _GAP for lines in names) - _GAP
     sheet = Image.new("RGB", (width, height), _PAPER)
-    draw, font = ImageDraw.Draw(sheet), _font()
+    draw = ImageDraw.Draw(sheet)
+    top = _MARGIN + _LINE
     for column, heading in enumerate(headings):
         left = _MARGIN + column * (cell + _GAP)
         _write(draw, (left, _MARGIN), heading, cell, font, _INK)
-    for number, (name, images) in enumerate(rows):
+    for (name, images), lines in zip(rows, names):
         if len(images) != len(headings):
             raise ValueError(f"{name}: {len(images)} images for {len(headings)} headings")
-        top = _MARGIN + _LINE + number * pitch
         for column, image in enumerate(images):
             left = _MARGIN + column * (cell + _GAP)
             sheet.paste(Image.fromarray(_letterboxed(_as_rgb(image, name), cell)), (left, top))
-        _write(draw, (_MARGIN, top + cell + 2), name, cell, font, _FAINT_INK)
+        for number, line in enumerate(lines):
+            draw.text((_MARGIN, top + cell + 2 + number * _LINE), line, fill=_FAINT_INK, font=font)
+        top += cell + _LINE * len(lines) + _GAP
     return np.array(sheet)
 
 
@@ -110,10 +114,23 @@ def _write(
     draw: Any, place: tuple[int, int], text: str, room: int, font: Any, ink: tuple[int, int, int]
 ) -> None:
     """Write one line of `text` at `place`, cut to `room` pixels."""
+    draw.text(place, _cut(draw, _drawable(text), room, font), fill=ink, font=font)
+
+
+def _drawable(text: str) -> str:
     # The default font has Latin letters only; older ones raise on others.
     text = "".join(letter if letter.isprintable() else " " for letter in text)
-    text = text.encode("latin-1", "replace").decode("latin-1")
-    draw.text(place, _cut(draw, text, room, font), fill=ink, font=font)
+    return text.encode("latin-1", "replace").decode("latin-1")
+
+
+def _lines(draw: Any, text: str, room: int, font: Any) -> list[str]:
+    """Return `text` in lines of at most `room` pixels, broken anywhere; one line at least."""
+    lines = [""]
+    for letter in _drawable(text):
+        if lines[-1] and draw.textlength(lines[-1] + letter, font=font) > room:
+            lines.append("")
+        lines[-1] += letter
+    return lines
 
 
 def _cut(draw: Any, text: str, room: int, font: Any) -> str:

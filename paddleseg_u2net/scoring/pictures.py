@@ -9,19 +9,31 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from paddleseg_u2net.images import ImageError, find_images, read_image
-from paddleseg_u2net.metrics import SCORES
+from paddleseg_u2net.metrics import SCORES, Score
 from paddleseg_u2net.render import page, tables
 from paddleseg_u2net.scoring.pairing import Item
 from paddleseg_u2net.scoring.reading import read_map, read_truth
 from paddleseg_u2net.scoring.results import Result
 
+_OF_FIXATIONS = ("AUC_Judd", "sAUC", "NSS", "CC", "SIM", "KLD")
+PAPER = ("MAE", "maxF", "wF", "S", "meanE", *_OF_FIXATIONS)
+"""What papers compare methods by, in as few columns as print side by side."""
+TERMINAL = ("mIoU", *PAPER[:5], "relaxF", "BIoU", *_OF_FIXATIONS)
+"""What fits a line of 80 letters."""
 
-def columns(results: Sequence[Result], digits: int) -> List[tables.Column]:
-    """Return the columns of a table of all scores."""
-    return [
-        tables.Column(score.key, score.key.replace("_", " "), score.higher_is_better, digits)
-        for score in results[0].report.scores
-    ]
+
+def columns(
+    results: Sequence[Result], digits: int, usual: Sequence[str] = ()
+) -> List[tables.Column]:
+    """Return the columns of a table of the ``usual`` scores that there are, else of all."""
+    scores = results[0].report.scores
+    chosen = [score for score in scores if score.key in usual] or scores
+    return [_column(score, digits) for score in chosen]
+
+
+def _column(score: Score, digits: int) -> tables.Column:
+    title = score.key.replace("_", " ")
+    return tables.Column(score.key, title, score.higher_is_better, digits, score.family)
 
 
 def groups(results: Sequence[Result]) -> List[tables.Group]:
@@ -55,7 +67,7 @@ def galleries(
         worst, best = _ends(result, key, count)
         if not worst:
             continue
-        column = tables.Column(key, key.replace("_", " "), SCORES[key].higher_is_better)
+        column = _column(SCORES[key], 3)
         folder = result.job.truth.image_dir
         images = {} if folder is None else photographs(folder)
         methods = maps[result.job.dataset]

@@ -110,18 +110,22 @@ def score(
     return total
 
 
-def fixated_by_all(items: Sequence[Item], task: Task, workers: int = 0) -> ShuffleMap:
+def fixated_by_all(
+    items: Sequence[Item],
+    task: Task,
+    workers: int = 0,
+    progress: Callable[[int], object] = lambda images: None,
+) -> ShuffleMap:
     """Return where the images of a set were fixated, or where their objects are without fixations.
 
     Maps are not looked at, so all methods meet the same fixations. Files that cannot be read are
-    left to `score`.
-
-    Raises:
-        ChildProcessError: as `score`.
+    left to `score`. ``progress`` and what is raised are those of `score`.
     """
     total = ShuffleMap()
-    for part in mapped(partial(_collect_chunk, task=task), in_chunks(items, CHUNK), workers):
+    chunks = in_chunks(items, CHUNK)
+    for part, chunk in zip(mapped(partial(_collect_chunk, task=task), chunks, workers), chunks):
         total.merge(part)
+        progress(len(chunk))
     return total
 
 

@@ -11,7 +11,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import COMMANDS, main
+from tests.test_progress import on_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,6 +67,70 @@ def test_the_package_runs_as_a_module():
     )  # fmt: skip
     assert done.returncode == 2
     assert all(name in done.stderr for name in COMMANDS)
+
+
+def _module(*words):
+    command = [sys.executable, "-m", "paddleseg_u2net", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["pred"], "there is no command 'pred'; did you mean predict? See"),
+        (["evalmaps"], "there is no command 'evalmaps'; did you mean eval_maps? See"),
+        (["xyz"], "there is no command 'xyz'; there are train, val, "),
+        (["--verbose"], "expected a command, got --verbose; see"),
+        (["dataset", "chek"], "there is no part 'chek'; did you mean check? See"),
+    ],
+)
+def test_unknown_commands_are_called_unknown(words, said):
+    done = _module(*words)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"Error: {said}") and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_every_command_tells_its_version(name):
+    done = _module(*([name] if name else []), "--version")
+    assert (done.returncode, done.stdout) == (0, f"paddleseg_u2net {__version__}\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        # Part of a flag is not the flag.
+        ("predict", ["--image_path", "x", "--crop", "3", "4"], "--crop: there is no such flag; did "
+         "you mean --crop_size?"),
+        # Named before what is missing for want of it.
+        ("predict", ["--image_pth", "x"], "--image_pth: there is no such flag; did you mean "
+         "--image_path?"),
+        ("train", ["--confg=x"], "--confg: there is no such flag; did you mean --config?"),
+        ("val", ["--qqq"], "--qqq: there is no such flag; see"),
+        ("export", ["--format", "onx"], "argument --format: expected one of paddle, onnx, "
+         "openvino, ncnn, got 'onx'; did you mean onnx?"),
+        ("dataset", ["import", "coco", "--sourc", "x"], "--sourc: there is no such flag; did you "
+         "mean --source?"),
+        ("dataset", ["import", "koko"], "argument FORMAT: expected one of folders, coco,"),
+        ("model_info", ["--json", "x.txt"], "argument --json: expected a name that ends in .json"),
+        ("val", [], "the following arguments are required: --model_path"),
+    ],
+)  # fmt: skip
+def test_wrong_flags_are_one_line(command, words, said, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(command, words)
+    out, err = capsys.readouterr()
+    assert error.value.code == 2 and out == "" and len(err.splitlines()) == 1
+    assert err.startswith(f"Error: {said}") and err.endswith("--help\n")
+
+
+def test_what_follows_two_dashes_or_has_blanks_is_no_flag(capsys):
+    from paddleseg_u2net.commands.parsing import Parser
+
+    parser = Parser("x")
+    parser.add_argument("words", nargs="*")
+    assert parser.parse_args(["--", "--crop"]).words == ["--crop"]
+    assert parser.parse_args(["--crop it"]).words == ["--crop it"]
 
 
 def test_all_of_paddlesegs_train_flags_exist(capsys):
@@ -323,3 +389,53 @@ def test_settings_of_an_exported_model_are_its_own(drawn, tmp_path, capsys):
     assert "--backend paddle: it runs weights, not a model exported" in capsys.readouterr().err
     assert main("predict", [*words, "--aug_pred", "--flip_horizontal"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["saliency"]
+
+
+# ---------------------------------------------------------------- progress
+
+
+def _worked(command, trained, drawn, tmp_path):
+    """The words of a command that works on four images, and on one in 25 windows."""
+    model = ["--model_path", str(trained[0] / "best_model")]
+    out = ["--save_dir", str(tmp_path / "out")]
+    windows = ["--is_slide", "--crop_size", "16", "16", "--stride", "12", "12"]
+    if command == "val":
+        return ["val", *model]
+    images = tmp_path / "images"
+    images.mkdir(exist_ok=True)
+    for path in sorted((drawn / "images").iterdir())[:4]:
+        (images / path.name).write_bytes(path.read_bytes())
+    if command == "predict":
+        return ["predict", *model, *out, "--image_path", str(images)]
+    return ["predict", *model, *out, "--image_path", str(next(images.iterdir())), *windows]
+
+
+@pytest.mark.parametrize(("command", "what"), [("val", "validating"), ("predict", "predicting")])
+def test_work_shows_a_bar_on_a_terminal(trained, drawn, tmp_path, command, what):
+    words = _worked(command, trained, drawn, tmp_path)
+    call = f"assert main({words[0]!r}, {words[1:]!r}) == 0"
+    shown = on_a_terminal(f"from paddleseg_u2net.commands import main\n{call}", columns=0)
+    assert re.search(what + r": +\d+%\|.*\| \d/4 \[.*images/s\]", shown), shown
+    lines = [part for part in re.split(r"[\r\n]+", shown) if "[INFO]" in part]
+    assert lines and all(re.match(r"\d{4}-\d\d-\d\d [\d:]{8} \[INFO\]\t", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("val", "validating: 4 of 4 images (100%), "),
+        ("predict", "predicting: 4 of 4 images (100%), "),
+        ("windows", ".png: 25 of 25 windows (100%), "),
+    ],
+)
+def test_work_says_how_far_it_is_in_files(
+    trained, drawn, tmp_path, command, said, capsys, monkeypatch
+):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    words = _worked(command, trained, drawn, tmp_path)
+    assert main(words[0], words[1:]) == 0
+    out, err = capsys.readouterr()
+    assert said in out and err == "" and "\r" not in out
+    monkeypatch.undo()
+    assert main(words[0], words[1:]) == 0
+    assert said not in capsys.readouterr().out  # it was soon done

@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from paddleseg_u2net import progress
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.datasets.pairs import from_list
 from tests.inspection.making import add, blob, saved, texture
@@ -123,6 +124,12 @@ def test_lists_that_would_be_empty_are_refused(data, tmp_path, capsys):
     assert not (tmp_path / "lists").exists()
 
 
+def test_progress_of_long_checks(data, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    run(*folders(data))
+    assert "checking: 4 of 4 pairs (100%), " in capsys.readouterr().err
+
+
 def test_folders_of_train_and_val_are_compared(data, tmp_path, capsys):
     add(tmp_path / "val", "x", image=texture(5))
     saved(data / "images/a.png", texture(5))
@@ -175,7 +182,7 @@ def test_wrong_usage_is_2(wrong, capsys):
         (lambda data: ["--root", data / "gone"], "expected the data set's folder"),
         (lambda data: folders(data / "gone"), "expected a folder of images"),
         (lambda data: [*folders(data), "--mask_values", "{0: 9}"], "--mask_values"),
-        (lambda data: [*folders(data), "--json", data / "images/a.png"], "expected a new file"),
+        (lambda data: [*folders(data), "--drop", data / "images/a.png"], "expected a new file"),
     ],
 )
 def test_input_that_cannot_be_used_is_one_line_and_1(data, change, message, capsys):
@@ -206,7 +213,9 @@ def test_nothing_of_the_data_set_is_overwritten(data, output, capsys, monkeypatc
     before = state(data)
     monkeypatch.chdir(data.parent)
     for given, path in ((data, f"data/{output}"), ("data", data / output)):
-        for flag in ("--json", "--drop", "--report"):
+        flags = ("--drop", "--report")
+        # The suffix of another kind of file is refused anyway.
+        for flag in ("--json", *flags) if output.endswith(".json") else flags:
             assert run("--root", given, flag, path) == 1
             assert "expected a new file" in capsys.readouterr().err
     assert state(data) == before

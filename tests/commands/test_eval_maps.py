@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net import __version__
+from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, make_conventions
+from paddleseg_u2net.render import curves
 from paddleseg_u2net.scoring.plan import DataSet, Job
 from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
 from paddleseg_u2net.scoring.run import Outcome
@@ -200,7 +201,7 @@ def test_several_methods_and_sets_by_folders_and_by_yaml(data, capsys):
         assert result["scores"]["S"] == pytest.approx(expected["S"], abs=1e-12)
     assert (data / "1.json").read_text() == (data / "2.json").read_text()
     out = capsys.readouterr().out
-    assert re.search(r"^S\nmethod", out, re.M) and re.search(r"^T\nmethod", out, re.M)
+    assert re.search(r"^ +S +T\n", out) and re.search(r"^method( +MAE ↓ +S ↑){2}\n", out, re.M)
 
 
 def test_one_list_of_names(data, capsys):
@@ -240,6 +241,60 @@ def test_curves_as_png_and_pdf(data, capsys):
         assert min(picture.size) > 500 and len(np.unique(np.array(picture.convert("L")))) > 20
     assert (data / "curves/S.pdf").read_bytes().startswith(b"%PDF-")
     assert f"wrote {data / 'curves'}" in capsys.readouterr().out
+
+
+def test_each_output_has_the_columns_that_it_has_room_for(data, capsys):
+    outputs = {kind: data / f"t.{kind}" for kind in ("csv", "html", "tex", "md")}
+    flags = ["--csv", outputs["csv"], "--html", outputs["html"], "--latex", outputs["tex"]]
+    scored(data, *flags, "--markdown", outputs["md"], maps=("A", "B"))
+    computed = [key for key, score in SCORES.items() if score.family != "fixation"]
+    with outputs["csv"].open() as file:
+        assert next(csv.reader(file)) == ["dataset", "method", *computed]
+    page = outputs["html"].read_text()
+    assert all(f"<button>{SCORES[key].key.replace('_', ' ')} " in page for key in computed)
+    head = r"method & MAE $\downarrow$ & maxF $\uparrow$ & wF $\uparrow$ & S $\uparrow$ & meanE $"
+    assert head in outputs["tex"].read_text()
+    assert "| method | MAE ↓ | maxF ↑ | wF ↑ | S ↑ | meanE ↑ |" in outputs["md"].read_text()
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines()[:7])) <= 80
+    assert "16 more scores: --metrics all" in out and out.count("method") == 1
+
+
+def test_scores_asked_for_by_name_are_in_every_output(data):
+    latex = data / "t.tex"
+    scored(data, "--metrics", "mIoU", "BER", "--latex", latex)
+    assert "mIoU $" in latex.read_text() and "BER $" in latex.read_text()
+
+
+def test_one_figure_of_precision_and_recall(data, capsys, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(curves, "save", lambda figure, path: drawn.append((figure, path)))
+    arguments = words(data, "--metrics=maxF", f"--pr={data / 'pr.pdf'}", maps=("A", "B"))
+    assert main("eval_maps", arguments) == 0
+    assert main("eval_maps", [*arguments, "--pr_limits", "0.1", "0.9", "0.5", "1"]) == 0
+    ((first, path), (second, _)) = drawn
+    (axes,) = first.axes
+    assert path == data / "pr.pdf" and axes.get_title() == "S"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("recall", "precision")
+    recall, precision = by_hand(data / "A", ["maxF"]).curves()["PR"]
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), np.stack([recall, precision], axis=1))
+    lowest = min(line.get_ydata().min() for line in axes.lines)
+    assert axes.get_xlim() == (0, 1) and lowest - 0.1 <= axes.get_ylim()[0] <= lowest
+    assert axes.lines[0].get_linestyle() != axes.lines[1].get_linestyle()
+    assert second.axes[0].get_xlim() == (0.1, 0.9) and second.axes[0].get_ylim() == (0.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        (["--pr", "pr.png", "--metrics", "MAE"], "--pr: none of the scores has this curve"),
+        (["--pr_limits", "0", "1", "0", "1"], "expected --pr"),
+        (["--pr", "pr.png", "--pr_limits", "0.5", "0.5", "0", "1"], "--pr_limits: expected two"),
+        (["--pr", "pr.png", "--pr_limits", "0", "nan", "0", "1"], "--pr_limits: expected two"),
+    ],
+)
+def test_wrong_requests_for_that_figure(data, capsys, flags, part):
+    fails(capsys, words(data, *flags), part)
 
 
 def test_page_with_the_worst_and_best_images_and_escaped_names(data):
@@ -593,7 +648,7 @@ def test_wrong_conventions(data, capsys, change, parts):
 
 
 def test_wrong_names(data, capsys):
-    fails(capsys, words(data, "--metrics", "Fmax"), "there is no score 'Fmax'", "maxF, maxF_paper")
+    fails(capsys, words(data, "--metrics", "Gmax"), "there is no score 'Gmax'", "maxF, maxF_paper")
     fails(capsys, words(data, "--preset", "official"), "paper", "pysodmetrics", "matlab")
 
 
@@ -750,12 +805,49 @@ def test_photographs_of_another_set_are_told_before_the_work(data, capsys):
     fails(capsys, arguments, "photographs named as the maps, such as 0, got other")
 
 
+def test_scores_by_names_of_any_case_and_other_toolboxes(data):
+    names = ["mae", "Sm", "Emax", "wFm", "RELAXF", "F-mean", "kappa"]
+    found = scored(data, "--metrics", *names)["definitions"]
+    assert set(found) == {"MAE", "S", "maxE", "wF", "relaxF", "meanF", "Kappa"}
+    assert set(scored(data, "--metrics", "Boundary")["definitions"]) == {"relaxF", "BIoU", "mBA"}
+
+
+def test_a_name_that_may_be_any_of_several_scores(data, capsys):
+    error = fails(capsys, words(data, "--metrics", "Fm"), "'Fm' may be any one of these scores")
+    assert "maxF (max over thresholds" in error and "adpF (F at twice" in error
+
+
 @pytest.mark.parametrize(
-    ("name", "meant"),
-    [("S-measure", "S"), ("Sm", "S"), ("Emax", "maxE"), ("wFm", "wF"), ("mae", "MAE")],
+    ("flag", "name", "ends"),
+    [
+        ("--csv", "t.xlsx", ".csv"),
+        ("--per_image", "t.json", ".csv"),
+        ("--json", "t.csv", ".json"),
+        ("--html", "t.pdf", ".html"),
+        ("--latex", "t.pdf", ".tex"),
+        ("--markdown", "t.docx", ".md"),
+        ("--pr", "t.svg", ".pdf or .png"),
+        ("--pr", "curve", ".pdf or .png"),
+    ],
 )
-def test_names_of_other_toolboxes_are_known(data, capsys, name, meant):
-    fails(capsys, words(data, "--metrics", name), f"did you mean {meant}?")
+def test_a_file_of_another_kind_is_refused(data, capsys, flag, name, ends):
+    error = fails(capsys, words(data, flag, data / name), f"argument {flag}", ends, data / name)
+    assert len(error.splitlines()) == 1 and not (data / name).exists()
+
+
+def test_a_file_without_a_suffix_is_written(data):
+    scored(data, "--metrics=MAE", "--csv", data / "table", "--html", data / "PAGE.HTM")
+    assert (data / "table").read_text().startswith("dataset,method,MAE")
+    assert (data / "PAGE.HTM").is_file()
+
+
+def test_progress_of_both_passes_goes_to_standard_error(data, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    scored(data, "--metrics", "sAUC")
+    out, err = capsys.readouterr()
+    first, second = err.splitlines()
+    assert first.startswith("fixations of S: 4 of 4 images (100%), ")
+    assert second.startswith("A on S: 4 of 4 images (100%), ") and "4 of 4" not in out
 
 
 def test_a_reader_who_leaves_early_loses_no_file(data):

@@ -139,7 +139,7 @@ def test_the_list_tells_of_every_data_set(capsys):
     ("words", "message"),
     [
         ([], "expected NAME, or --list"),
-        (["dust"], "invalid choice: 'dust'"),
+        (["dust"], "got 'dust'; did you mean duts?"),
         (["duts", "--source", "x", "--archive", "y"], "expected no --archive"),
         (["duts", "--source", "x", "--mirror", "y"], "expected no --archive"),
         (["duts", "--archive", "x", "--mirror", "y"], "expected no --mirror"),

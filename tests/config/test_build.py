@@ -507,7 +507,7 @@ def test_a_saliency_score_cannot_choose_among_models_of_many_classes():
 
 
 def test_metrics_and_conventions_are_checked_when_they_are_read():
-    refused("metrics: there is no score 'maxf'; did you mean maxF", "metrics=[maxf]")
+    refused("metrics: there is no score 'maxg'; did you mean maxF", "metrics=[maxg]")
     refused("metrics: expected a list of names, got 'mIoU'", "metrics=mIoU")
     refused("metrics: MAE: this score is for one or two classes", "model.num_classes=3",
             "metrics=[MAE]")  # fmt: skip

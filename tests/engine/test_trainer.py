@@ -1,5 +1,6 @@
 """Training: what is saved when, what is logged, what is refused."""
 
+import io
 import json
 import logging
 import math
@@ -9,6 +10,7 @@ import shutil
 import numpy as np
 import paddle
 import pytest
+from PIL import Image
 
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine import checkpoint
@@ -242,10 +244,16 @@ def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric):
 
 
 def test_an_unknown_metric_is_refused_before_training(tmp_path, tiny):
-    tiny["trainer"] = {"best_metric": "mIou"}
-    expected = "trainer.best_metric: there is no score 'mIou'; did you mean mIoU"
+    tiny["trainer"] = {"best_metric": "mIoo"}
+    expected = "trainer.best_metric: there is no score 'mIoo'; did you mean mIoU"
     with pytest.raises(ValueError, match=expected):
         Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+
+
+def test_a_metric_by_another_name_is_the_metric(tmp_path, tiny):
+    tiny["trainer"] = {"best_metric": "Sm"}
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+    assert trainer.settings["best_metric"] == trainer.best[""].metric == "S"
 
 
 def test_early_stopping(tmp_path, tiny, log):
@@ -385,7 +393,14 @@ def test_visualdl_gets_losses_scores_and_pictures(tmp_path, tiny):
         tags["scalar"]
     )
     assert {"Evaluate/mIoU", "Evaluate/MAE", "Evaluate/maxE"} <= set(tags["scalar"])
-    assert len(tags["image"]) == 3 and "Evaluate/curves" in tags["image"]
+    curves = ["Precision and recall", "F-measure", "E-measure", "ROC of all pixels"]
+    assert set(tags["image"]) == {*(f"Curves/{name}" for name in curves), "Images/1", "Images/2"}
+    picture = reader.get_data("image", "Images/1")[-1].image.encoded_image_string
+    dataset = Config(tiny).dataset("val")
+    expected = Image.fromarray(dataset.read(0)[1].astype(np.uint8) * 255).resize((160, 160))
+    # Beside the image and before the map, below the headings.
+    found = Image.open(io.BytesIO(picture)).convert("L").crop((182, 34, 342, 194))
+    assert np.abs(np.asarray(found, float) - np.asarray(expected, float)).mean() < 3
     losses = reader.get_data("scalar", "Train/loss")
     assert [record.id for record in losses] == [1, 2, 3, 4]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
+from paddleseg_u2net import progress
 from paddleseg_u2net.inference import Augment, Pipeline, Preprocess, Window, classes_of
 from paddleseg_u2net.inference.predictor import _resized, activate, logits_of
 from paddleseg_u2net.inference.recipes import stretch
@@ -512,3 +513,23 @@ def test_guided_upsampling_needs_the_picture():
 def test_scales_that_cannot_be(scales):
     with pytest.raises(ValueError, match="scales: expected one or more numbers above 0"):
         Augment(scales)
+
+
+@pytest.mark.parametrize("window", [None, Window((4, 3), (2, 2))])
+@pytest.mark.parametrize("augment", [None, Augment((0.5, 1.0, 1.5), True, True)])
+def test_progress_counts_the_runs_of_the_network(window, augment, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    runs = []
+
+    def network(batch):
+        runs.append(batch.shape)
+        return batch[:, :1]
+
+    pipeline = predictor(network, augment=augment, window=window)
+    batch = np.zeros((1, 3, 9, 7), np.float32)
+    np.testing.assert_array_equal(pipeline.shown(batch, "a.png"), pipeline.probabilities(batch))
+    lines = capsys.readouterr().err.splitlines()
+    count = len(runs) // 2
+    assert len(lines) == (count if count > 1 else 0)
+    unit = "windows" if window else "variants"
+    assert not lines or lines[-1].startswith(f"a.png: {count} of {count} {unit} (100%), ")

@@ -377,8 +377,8 @@ def test_presets_are_what_they_are_documented_as():
 
 
 def test_refuses_scores_that_are_not_there():
-    with pytest.raises(ValueError, match=r"no score 'maxf'; did you mean maxF\?"):
-        MetricReport(1, names=["maxf"])
+    with pytest.raises(ValueError, match=r"no score 'maxg'; did you mean maxF\?"):
+        MetricReport(1, names=["maxg"])
     with pytest.raises(ValueError, match="MAE: this score is for one or two classes; with 3.*mIoU"):
         MetricReport(3, names=["MAE"])
     with pytest.raises(ValueError, match="expected scores for 3 classes, got saliency"):
@@ -408,3 +408,26 @@ def test_refuses_to_merge_or_load_what_does_not_fit():
         report.load_state(MetricReport(1, names=["mIoU"]).state())
     with pytest.raises(ValueError, match=">= 1"):
         MetricReport(0)
+
+
+def test_precision_is_that_of_the_images_in_which_something_is_found():
+    """One map is sure and right, one never above .4: the curve does not sink to 0 beyond that."""
+    mask = np.zeros((8, 8), bool)
+    mask[:4] = True
+    report = MetricReport(1, names=["maxF"], conventions=PRESETS["paper"])
+    for height in (0.9, 0.4):
+        report.update_map(np.where(mask, height, 0.0), mask)
+    recall, precision = report.curves()["PR"]
+    expected = [(0.5, 1.0), (1.0, 1.0), (1.0, 0.5)]  # above .4, above 0, everything
+    assert sorted(set(zip(recall.tolist(), precision.tolist())), key=lambda p: (p[0], -p[1])) == (
+        expected
+    )
+    assert report.values()["maxF"] == 1.0
+
+
+def test_curves_where_nothing_is_ever_found():
+    report = MetricReport(1, names=["maxF"], conventions=PRESETS["paper"])
+    assert np.isnan(report.curves()["PR"]).all()
+    report.update_map(np.zeros((4, 4)), np.ones((4, 4), bool))
+    # At 0 all of it is found.
+    np.testing.assert_array_equal(report.curves()["PR"], [[1.0], [1.0]])

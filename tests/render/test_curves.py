@@ -87,7 +87,9 @@ def test_looks_differ_for_28_methods():
     assert len({look["color"] for look in looks[:7]}) == 7
     lines = draw([panel(*methods(28))]).axes[0].lines
     assert [line.get_color() for line in lines] == [look["color"] for look in looks]
-    assert [line.get_linestyle() == "-" for line in lines] == [True] * 7 + [False] * 21
+    # Neighbours are told apart without colours, too.
+    assert all(one["linestyle"] != other["linestyle"] for one, other in zip(looks, looks[1:]))
+    assert [line.get_linestyle() == "-" for line in lines] == [True, False, False, False] * 7
 
 
 def test_gaps_single_points_and_nothing():

@@ -88,16 +88,22 @@ def test_texts_are_written_where_they_belong(images, any_pillow):
     assert name.size > 20 and name.min() >= _MARGIN and name.max() < second
 
 
-def test_long_names_are_cut_to_the_cell_and_keep_their_ends(any_pillow):
+def test_long_names_take_several_lines_and_are_whole(any_pillow):
     image = np.zeros((64, 64), np.uint8)
 
-    def caption(name):
-        return caption_of(contact_sheet([(name, [image, image])], ["", ""], 64), 0, 64)
+    def sheet(name):
+        return contact_sheet([(name, [image, image]), ("next.png", [image, image])], ["", ""], 64)
 
-    name = "ILSVRC2012_test_{}" + "0" * 40 + "{}.png"
-    assert ink(caption(name.format(1, 1))).max() < _MARGIN + 64 + 1
-    assert (caption(name.format(1, 1)) != caption(name.format(1, 1)[:-1] + "X")).any()
-    assert (caption("A" + name) != caption("B" + name)).any()
+    name = "ILSVRC2012_test_{}" + "0" * 40 + "{}" + "0" * 40 + "{}.png"
+    short, long = sheet("a.png"), sheet(name.format(1, 1, 1))
+    more, rest = divmod(len(long) - len(short), _LINE)
+    assert more >= 2 and rest == 0
+    room = 2 * 64 + _GAP
+    assert ink(long[_MARGIN + _LINE + 64 : -64]).max() < _MARGIN + room
+    # Every letter is there, and what follows stands below.
+    for changed in ((2, 1, 1), (1, 2, 1), (1, 1, 2)):
+        assert (sheet(name.format(*changed)) != long).any()
+    np.testing.assert_array_equal(long[-64 - _LINE - _MARGIN :], short[-64 - _LINE - _MARGIN :])
 
 
 @pytest.mark.parametrize("name", ["图像.png", "two\nlines", "tab\there", "ünï.png"])

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -110,20 +113,52 @@ def test_one_line():
 
 def test_text():
     assert table(GROUPS, [F, MAE, COUNT], width=80) == (
-        "DUTS-TE\n"
-        "method    Fβ ↑   MAE ↓  images\n"
-        "------  ------  ------  ------\n"
-        "u2net   0.873*  0.044*    5019\n"
-        "u2netp  0.852   0.054     5019\n"
-        "basnet  0.860   0.054     5019\n"
-        "\n"
-        "ECSSD\n"
-        "method    Fβ ↑   MAE ↓  images\n"
-        "------  ------  ------  ------\n"
-        "u2net   0.950   0.030        -\n"
-        "u2netp      -       -        -\n"
-        "basnet      -       -        -\n"
+        "        DUTS-TE                 ECSSD\n"
+        "        ----------------------  --------------------\n"
+        "method    Fβ ↑   MAE ↓  images   Fβ ↑  MAE ↓  images\n"
+        "------  ------  ------  ------  -----  -----  ------\n"
+        "u2net   0.873*  0.044*    5019  0.950  0.030       -\n"
+        "u2netp  0.852   0.054     5019      -      -       -\n"
+        "basnet  0.860   0.054     5019      -      -       -\n"
     )
+
+
+def test_text_of_sets_that_do_not_fit_side_by_side():
+    assert table(GROUPS, [F, MAE], width=24) == (
+        "        DUTS-TE\n"
+        "        --------------\n"
+        "method    Fβ ↑   MAE ↓\n"
+        "------  ------  ------\n"
+        "u2net   0.873*  0.044*\n"
+        "u2netp  0.852   0.054\n"
+        "basnet  0.860   0.054\n"
+        "\n"
+        "        ECSSD\n"
+        "        ------------\n"
+        "method   Fβ ↑  MAE ↓\n"
+        "------  -----  -----\n"
+        "u2net   0.950  0.030\n"
+        "u2netp      -      -\n"
+        "basnet      -      -\n"
+    )
+
+
+def test_families_stand_above_their_columns():
+    columns = [Column("a", "a", True, 1, "one"), Column("b", "b", True, 1, "two with a long name")]
+    columns.append(Column("c", "c", True, 1, "two with a long name"))
+    assert table([("", [row("m", a=0.1, b=0.2, c=0.3)])], columns, width=80) == (
+        "        one  two with a long name\n"
+        "        ---  --------------------\n"
+        "method  a ↑              b ↑  c ↑\n"
+        "------  ---  ---------------  ---\n"
+        "m       0.1              0.2  0.3\n"
+    )
+
+
+def test_a_method_that_has_no_maps_of_a_set_keeps_its_row():
+    groups = [("A", [row("x", MAE=0.5)]), ("B", [row("y", MAE=0.25), row("x", MAE=0.75)])]
+    lines = table(groups, [MAE], width=80).splitlines()
+    assert lines[-2:] == ["x       0.500  0.750", "y           -  0.250*"]
 
 
 def test_one_method_and_no_group_name():
@@ -143,12 +178,13 @@ def test_wide_text_goes_on_below(width):
     ]
     text = table([("A", rows)], WIDE, width=width)
     assert max(map(len, text.splitlines())) <= width
-    blocks = text[len("A\n") :].split("\n\n")
-    heads = [block.splitlines()[0] for block in blocks]
+    blocks = text.split("\n\n")
+    heads = [block.splitlines()[2] for block in blocks]
     titles = [title for head in heads for title in re.findall(r"score \d+", head)]
     assert titles == [column.title for column in WIDE]
     for block in blocks:
-        _, _, first, second = block.splitlines()
+        name, _, _, _, first, second = block.splitlines()
+        assert name.split() == ["A"]
         assert first.startswith("u2net ") and second.startswith("u2netp ")
         assert first.count("0.250*") == second.count("0.125") == block.count("score")
     # No block could have taken the first column of the next one.
@@ -158,7 +194,9 @@ def test_wide_text_goes_on_below(width):
 
 def test_columns_wider_than_the_terminal_stand_alone():
     text = table(GROUPS[:1], [F, MAE], width=3)
-    assert text.count("method") == 2 and "0.873*" in text and "0.044*" in text
+    assert (
+        text.count("method") == text.count("DUTS-TE") == 2 and "0.873*" in text and "0.044*" in text
+    )
 
 
 def test_the_width_is_the_terminals(monkeypatch):
@@ -194,6 +232,18 @@ def test_markdown():
     )
 
 
+def test_markdown_of_several_sets():
+    assert table(GROUPS, [F, MAE], "markdown") == (
+        "| method | DUTS-TE<br>Fβ ↑ | DUTS-TE<br>MAE ↓ | ECSSD<br>Fβ ↑ | ECSSD<br>MAE ↓ |\n"
+        "| --- | ---: | ---: | ---: | ---: |\n"
+        "| u2net | **0.873** | **0.044** | 0.950 | 0.030 |\n"
+        "| u2netp | 0.852 | <u>0.054</u> | - | - |\n"
+        "| basnet | <u>0.860</u> | <u>0.054</u> | - | - |\n"
+    )
+    wide = table(GROUPS, WIDE[:8], "markdown")
+    assert wide.count("| method |") == 2 and wide.count("score") == 16
+
+
 def test_markdown_escapes():
     name = r"a|b*c_d`e<script>\x#~&$[1]" + "\nz"
     text = table([(name, [row(name, maxF=NAN)])], [Column("maxF", "|F|", True)], "markdown")
@@ -209,24 +259,71 @@ def test_markdown_escapes():
 def test_latex():
     assert table(GROUPS, [F, MAE], "latex") == (
         "% needs \\usepackage{booktabs}\n"
-        "\\begin{tabular}{lrr}\n"
+        "\\noindent\n"
+        "\\begin{tabular}{lrrrr}\n"
         "\\toprule\n"
-        "method & F$\\beta$ $\\uparrow$ & MAE $\\downarrow$ \\\\\n"
+        "& \\multicolumn{2}{c}{DUTS-TE} & \\multicolumn{2}{c}{ECSSD} \\\\\n"
+        "\\cmidrule(lr){2-3}\\cmidrule(lr){4-5}\n"
+        "method & F$\\beta$ $\\uparrow$ & MAE $\\downarrow$"
+        " & F$\\beta$ $\\uparrow$ & MAE $\\downarrow$ \\\\\n"
         "\\midrule\n"
-        "\\multicolumn{3}{l}{DUTS-TE} \\\\\n"
-        "\\midrule\n"
-        "u2net & \\textbf{0.873} & \\textbf{0.044} \\\\\n"
-        "u2netp & 0.852 & \\underline{0.054} \\\\\n"
-        "basnet & \\underline{0.860} & \\underline{0.054} \\\\\n"
-        "\\midrule\n"
-        "\\multicolumn{3}{l}{ECSSD} \\\\\n"
-        "\\midrule\n"
-        "u2net & 0.950 & 0.030 \\\\\n"
-        "u2netp & - & - \\\\\n"
-        "basnet & - & - \\\\\n"
+        "u2net & \\textbf{0.873} & \\textbf{0.044} & 0.950 & 0.030 \\\\\n"
+        "u2netp & 0.852 & \\underline{0.054} & - & - \\\\\n"
+        "basnet & \\underline{0.860} & \\underline{0.054} & - & - \\\\\n"
         "\\bottomrule\n"
         "\\end{tabular}\n"
     )
+
+
+def _compiled(tmp_path, tables):
+    """What pdflatex says of tables in the text and in floats."""
+    pdflatex = shutil.which("pdflatex")
+    if pdflatex is None:
+        pytest.skip("pdflatex is not installed")
+    for number, text in enumerate(tables):
+        (tmp_path / f"{number}.tex").write_text(text)
+    uses = "".join(
+        f"\n\n\\input{{{number}}}\n\n\\begin{{table}}\\centering\\input{{{number}}}\\end{{table}}\\clearpage"
+        for number in range(len(tables))
+    )
+    (tmp_path / "page.tex").write_text(
+        "\\documentclass{article}\\usepackage{booktabs,array}"
+        f"\\begin{{document}}{uses}\\end{{document}}"
+    )
+    command = [pdflatex, "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_latex_fits_the_page(tmp_path):
+    titles = ("Specificity", "wF", "mIoU", "S", "AUC Borji")
+    methods = ("u2net", "MMMMMMMM WWWWWWWW", "a name " * 9, "w" * 30, "u2net_320x320-run/lr.1e" * 2)
+    tables = []
+    for sets, count, method in itertools.product((1, 2, 5), (1, 5, 9, 30), methods):
+        columns = [
+            Column(str(number), titles[number % 5], True, 3, f"family {number // 9}")
+            for number in range(count)
+        ]
+        rows = [
+            Row((name,), {column.key: value for column in columns})
+            for name, value in ((method, 0.888), ("u2netp", -100.777))
+        ]
+        names = ("DUT-OMRON", "ECSSD", "S", "A data set with a name of very many words", "SOD")
+        groups = [(names[-1 - number], rows) for number in range(sets)]
+        tables.append(table(groups, columns, "latex"))
+    said = _compiled(tmp_path, tables)
+    # Too high is no matter: nobody has 60 columns on one page.
+    assert "Overfull \\hbox" not in said
+
+
+def test_latex_has_two_sets_of_five_scores_side_by_side():
+    columns = [Column(key, key, True) for key in ("MAE", "maxF", "wF", "S", "meanE")]
+    rows = [row("U2-NetP", **{column.key: 0.888 for column in columns})]
+    text = table([("DUTS-TE", rows), ("DUT-OMRON", rows)], columns, "latex")
+    assert text.count("tabular}{l" + "r" * 10) == 1
+    six = table([(f"S{number}", rows) for number in range(6)], columns, "latex")
+    assert six.count("tabular}{l" + "r" * 10) == 3
 
 
 @pytest.mark.parametrize(
@@ -249,13 +346,14 @@ def test_latex():
 )
 def test_latex_escapes(name, written):
     text = table([(name, [row(name, maxF=0.5)])], [F], "latex")
-    assert f"{{{written}}} \\\\\n" in text
+    assert f"{{{written}}} \\\\\n\\cmidrule" in text
     assert f"\n{written} & 0.500 \\\\\n" in text
     assert "XeLaTeX" not in text
 
 
 def test_latex_says_what_foreign_letters_need():
     assert "XeLaTeX" in table([("", [row("图像", maxF=0.5)])], [F], "latex").splitlines()[1]
+    assert "array" in table([("", [row("a name " * 9, maxF=0.5)])], [F], "latex").splitlines()[0]
 
 
 def test_latex_writes_minus_signs():

@@ -1,0 +1,85 @@
+"""Command lines: wrong ones are answered in one line, with what was probably meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterable, NoReturn, Optional, Sequence
+
+from paddleseg_u2net import __version__
+
+__all__ = ["Parser", "did_you_mean", "file_of"]
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that takes no part of a flag for the flag, and knows ``--version``."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"allow_abbrev": False, **options})
+        version = f"paddleseg_u2net {__version__}"
+        self.add_argument("--version", action="version", version=version)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; an unknown flag is named before what is missing for want of it."""
+        args = sys.argv[1:] if args is None else list(args)
+        # Of what follows the name of a part its own parser knows the flags.
+        if self._subparsers is None:
+            flags = [text.partition("=")[0] for text in _before_dashes(args)]
+            known = self._option_string_actions
+            for flag in flags:
+                if flag.startswith("--") and " " not in flag and flag not in known:
+                    self.error(f"{flag}: there is no such flag{did_you_mean(flag, known)}")
+        return super().parse_known_args(args, namespace)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = list(map(str, action.choices))
+            raise argparse.ArgumentError(
+                action,
+                f"expected one of {', '.join(names)}, got {value!r}{did_you_mean(value, names)}",
+            )
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2 and one line."""
+        self.exit(2, f"Error: {_with_help(message, self.prog)}\n")
+
+
+def _before_dashes(args: Sequence[str]) -> Sequence[str]:
+    return args[: args.index("--")] if "--" in args else args
+
+
+def did_you_mean(given: Any, known: Iterable[str]) -> str:
+    """Return a hint at what was probably meant, or nothing."""
+    asked, names = str(given).lower(), list(known)
+    begin = [name for name in names if name.lower().startswith(asked.rstrip("-")) and asked]
+    near = begin[:3] or difflib.get_close_matches(asked, names, 1)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def file_of(*suffixes: str) -> Callable[[str], Path]:
+    """Return the type of an argument: a file to write, of these suffixes or of none."""
+
+    def checked(text: str) -> Path:
+        path = Path(text)
+        if path.suffix and path.suffix.lower() not in suffixes:
+            raise argparse.ArgumentTypeError(
+                f"expected a name that ends in {' or '.join(suffixes)}, got {text}"
+            )
+        return path
+
+    return checked
+
+
+def unknown(what: str, given: Optional[str], known: Iterable[str], command: str) -> str:
+    """Return the line that answers an unknown command or part of one."""
+    names = list(known)
+    if given is None or given.startswith("-"):
+        return _with_help(f"Error: expected a {what}, got {given or 'nothing'}", command)
+    hint = did_you_mean(given, names) or f"; there are {', '.join(names)}"
+    return _with_help(f"Error: there is no {what} {given!r}{hint}", command)
+
+
+def _with_help(message: str, command: str) -> str:
+    return f"{message}{' See' if message.endswith('?') else '; see'} {command} --help"

@@ -1,0 +1,148 @@
+"""How far long work has come: a bar on a terminal, a line now and then in files and pipes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from typing import Any, Iterable, Iterator, Optional, Sized, TypeVar
+
+__all__ = ["Progress", "tracked"]
+
+Thing = TypeVar("Thing")
+
+SECONDS = 30.0  # between two lines
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{rate}]"
+_WIDTH = 80  # of a terminal that does not say how wide it is
+
+_logger = logging.getLogger("paddleseg_u2net")
+
+
+class Progress:
+    """Counts what is done and shows it, with the rate and the time that is left.
+
+    Where standard error is a terminal it is a bar, which is gone in the end; lines of the log go
+    above it. Elsewhere it is a line at most every 30 seconds, in the log if a command has begun
+    one, else on standard error; work that is done sooner leaves no trace.
+
+    Args:
+        total: How much there is to do; None where nobody knows.
+        what: Is being done, such as "predicting".
+        unit: Of what is counted, in the plural; "B" for bytes.
+        initial: How much was done before.
+        shown: False says nothing.
+        lines: Whether lines are written where there is no terminal.
+        delay: Seconds before a bar is drawn.
+    """
+
+    def __init__(
+        self,
+        total: Optional[int],
+        what: str,
+        unit: str = "images",
+        initial: int = 0,
+        shown: bool = True,
+        lines: bool = True,
+        delay: float = 0.0,
+    ) -> None:
+        self.total, self._what, self._unit = total, what, unit
+        self.done = self._initial = initial
+        self._started = self._last = time.monotonic()
+        terminal = shown and _is_terminal()
+        self._lines = shown and lines and not terminal
+        self._bar: Any = self._opened(delay) if terminal else None
+
+    def _opened(self, delay: float) -> Any:
+        from tqdm import tqdm  # takes as long to import as an image to be predicted
+
+        scale = {"unit_scale": True, "unit_divisor": 1024} if self._unit == "B" else {}
+        rate = ", {rate_noinv_fmt}" if self._unit != "B" else ", {rate_fmt}"
+        return tqdm(
+            total=self.total,
+            desc=self._what,
+            unit=self._unit if self._unit == "B" else f" {self._unit}",
+            initial=self._initial,
+            leave=False,
+            delay=delay,
+            bar_format=_BAR.replace("{rate}", rate) if self.total else None,
+            # tqdm shows nothing on a terminal of no columns, which many in containers claim to be.
+            **({"dynamic_ncols": True} if _columns() else {"ncols": _WIDTH, "nrows": 20}),
+            **scale,
+        )
+
+    def update(self, done: int = 1) -> None:
+        """Count ``done`` more."""
+        self.done += done
+        if self._bar is not None:
+            if self._bar.total != self.total:
+                self._bar.total = self.total
+            self._bar.update(done)
+        elif self._lines and time.monotonic() - self._last >= SECONDS:
+            self._last = time.monotonic()
+            _say(self._line(self._last - self._started))
+
+    def _line(self, seconds: float) -> str:
+        scale, unit = (1e6, "MB") if self._unit == "B" else (1, self._unit)
+        rate = (self.done - self._initial) / max(seconds, 1e-9)
+        shown = f"{self.done / scale:.0f}"
+        if not self.total:
+            return f"{self._what}: {shown} {unit}, {rate / scale:.2f} {unit}/s"
+        left = int(max(self.total - self.done, 0) / rate + 0.5) if rate else 0
+        return (
+            f"{self._what}: {shown} of {self.total / scale:.0f} {unit} "
+            f"({self.done / self.total:.0%}), {rate / scale:.2f} {unit}/s | "
+            f"ETA {left // 3600:02d}:{left // 60 % 60:02d}:{left % 60:02d}"
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def tracked(
+    things: Iterable[Thing],
+    what: str,
+    unit: str = "images",
+    total: Optional[int] = None,
+    shown: bool = True,
+) -> Iterator[Thing]:
+    """Yield the things, and show how many are done.
+
+    Args:
+        things: A thing counts as done when the next one is asked for.
+        what, unit, shown: As of `Progress`.
+        total: How many there are; by default as many as a sequence says.
+    """
+    if total is None and isinstance(things, Sized):
+        total = len(things)
+    with Progress(total, what, unit, shown=shown) as progress:
+        for thing in things:
+            yield thing
+            progress.update()
+
+
+def _is_terminal() -> bool:
+    stream = sys.stderr
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
+def _say(line: str) -> None:
+    if _logger.handlers:
+        _logger.info(line)
+    elif sys.stderr is not None:  # as it is in a process without a console
+        print(line, file=sys.stderr, flush=True)
