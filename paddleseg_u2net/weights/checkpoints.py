@@ -14,15 +14,28 @@ _WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "params_ema", "pa
 _WRAPPED = 2  # dictionaries deep
 _DEEPEST = 4
 ADVICE = f"weights may stand under one of {', '.join(_WRAPPERS)}, at most {_WRAPPED} deep"
-# What DataParallel and torch.compile put before the names; the latter also further inside.
-_PREFIXES = re.compile(r"^(module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
+# What DataParallel, torch.compile, FSDP and activation checkpointing put before the names; all but
+# the first also further inside.
+_INNER = r"(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_module)\."
+_PREFIXES = re.compile(rf"^(module\.|{_INNER})+|(?<=\.)({_INNER})+")
 # A name of a U²-Net, behind the name that a program of the user's gave the network.
 _OWN = re.compile(r"((?:.*?\.)?)((?:stage\d+d?\.rebnconv|side\d+\.|outconv\.).*)")
-_AVERAGE = re.compile(r"(^|[^a-z])(ema|swa|avg|averaged?|shadow|teacher)([^a-z]|$)")
+# Words of keys: averages, what is averaged, and what an optimizer keeps for each weight.
+_AVERAGE = r"ema|swa|avg|averaged?|averaging|polyak|shadow|teacher"
+_RAW = r"online|student|raw|current|original"
+_OPTIMIZER = (
+    r"optim|optimi[sz]ers?|(max_)?exp_avg(_sq)?|(square|grad)_avg|momentum_buffer|moment[12]|"
+)
+_OPTIMIZER += r"velocity|grads?|gradients?"
 # Tensors that are known to be no part of a network: AveragedModel's counter, buffers of losses.
 _STRANGERS = re.compile(r"n_averaged$|([^.]*(loss|criterion|metric)[^.]*)\.", re.IGNORECASE)
 _COUNTER = "num_batches_tracked"  # which an average may leave out
 _SHOWN = 3
+_MANY = 10  # tensors, of which a network has at least so many
+
+
+class CheckpointError(ValueError):
+    """A file is whole, but what it holds cannot be taken for one network's weights."""
 
 
 class NetworkWeights(NamedTuple):
@@ -45,29 +58,48 @@ class _Network(NamedTuple):
 
     @property
     def is_average(self) -> bool:
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(self)).lower()
-        return bool(_AVERAGE.search(words))
+        words = _words(rf"({_AVERAGE})|{_RAW}", str(self))
+        return bool(words and words[-1][1])  # an average may keep what it is of below itself
+
+    @property
+    def is_of_optimizer(self) -> bool:
+        return bool(_words(_OPTIMIZER, str(self)))
+
+
+def _words(pattern: str, name: str) -> List[re.Match[str]]:
+    """The matches of ``pattern`` that are whole words of a name."""
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return list(re.finditer(rf"(?<![a-z])(?:{pattern})(?![a-z])", split))
 
 
 def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
     """The weights in the dictionary that a file holds.
 
     A U²-Net's weights are found up to four dictionaries deep, behind any prefix. Of several, an
-    average (EMA, SWA) that is as complete as the rest is taken, else the first under a usual key.
-    Other dictionaries of tensors are returned from under the usual keys, up to two deep.
+    average (EMA, SWA) that is as complete as the rest is taken, else the first under a usual key;
+    never what an optimizer keeps for each weight. Other dictionaries of tensors are returned from under the usual keys, up to two deep.
 
     Raises:
-        ValueError: two weights have one name.
+        CheckpointError: two weights have one name, or all are what an optimizer keeps for them.
     """
-    found = list(_networks(content, ()))
+    named = list(_networks(content, ()))
+    found = [network for network in named if not network.is_of_optimizer]
+    if named and not found:
+        raise CheckpointError(
+            f"{named[0]} has the names of the network, but belongs to an optimizer; expected the "
+            "network's weights"
+        )
     if not found:
         return NetworkWeights(_without_prefixes(_unwrapped(content)), "")
-    taken, why = _choice(found)
+    taken, why = _choice(found, _is_of_mmengine(content))
     weights, strangers = _weights_of(taken, found)
     notes = []
     if len(found) > 1:
         others = ", ".join(str(network) for network in found if network is not taken)
         notes.append(f"the weights of {taken} are taken, {why}; not those of {others}")
+    if not taken.is_average:
+        notes += [f"{place}, by its name an average, is not read: its weights lack the network's names"
+                  for place in _nameless_averages(content, ())]  # fmt: skip
     if strangers:
         more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
         names = ", ".join(strangers[:_SHOWN])
@@ -91,7 +123,37 @@ def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_N
                 yield from _networks(value, (*place, str(key)))
 
 
-def _choice(found: List[_Network]) -> Tuple[_Network, str]:
+def _nameless_averages(content: Mapping[Any, Any], place: Tuple[str, ...]) -> List[str]:
+    """Where averages are whose tensors are listed without names, or by names without dots."""
+    found: List[str] = []
+    flat = [key for key, value in content.items() if hasattr(value, "shape") and _is_flat(key)]
+    if len(flat) >= _MANY:
+        found.append(f"{'.'.join((*place, flat[0]))} and {len(flat) - 1} more")
+    for key, value in content.items():
+        here = (*place, str(key))
+        if isinstance(value, dict) and len(place) < _DEEPEST:
+            found += _nameless_averages(value, here)
+        elif isinstance(value, (list, tuple)) and _words(_AVERAGE, ".".join(here)):
+            tensors = [item for item in value if hasattr(item, "shape")]
+            if len(tensors) >= _MANY and not _words(_OPTIMIZER, ".".join(here)):
+                found.append(".".join(here))
+    return found
+
+
+def _is_flat(key: Any) -> bool:
+    """Whether this names a weight of an average, with its dots left out or replaced."""
+    text = str(key)
+    return bool(_words(_AVERAGE, text) and re.search(r"stage\d+d?[._]?rebnconv", text)) and not (
+        _OWN.fullmatch(text)
+    )
+
+
+def _is_of_mmengine(content: Mapping[Any, Any]) -> bool:
+    meta = content.get("meta")
+    return "message_hub" in content or (isinstance(meta, dict) and "mmengine_version" in meta)
+
+
+def _choice(found: List[_Network], is_of_mmengine: bool) -> Tuple[_Network, str]:
     """The network to take, and why that one."""
     averages = [network for network in found if network.is_average]
     others = [network for network in found if not network.is_average]
@@ -99,6 +161,9 @@ def _choice(found: List[_Network]) -> Tuple[_Network, str]:
     if not others:
         return averages[0], "the first average"
     plain = (usual or others)[0]
+    if is_of_mmengine and averages and averages[0].place == ("ema_state_dict",):
+        # Its EMAHook swaps the two when it saves.
+        return plain, "where MMEngine saves the average"
     needed = {name for name in plain.own if not name.endswith(_COUNTER)}
     for average in averages:
         if set(average.own) >= needed:
@@ -142,6 +207,8 @@ def _without_prefixes(state: Mapping[Any, Any]) -> Dict[Any, Any]:
     for key, value in state.items():
         name = _PREFIXES.sub("", key) if isinstance(key, str) else key
         if name in renamed:
-            raise ValueError(f"two weights are named {str(name)[:80]!a}, one of them with a prefix")
+            raise CheckpointError(
+                f"two weights are named {str(name)[:80]!a}, one of them with a prefix"
+            )
         renamed[name] = value
     return renamed

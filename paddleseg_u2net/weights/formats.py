@@ -11,7 +11,7 @@ import numpy as np
 from paddleseg_u2net.architecture import Architecture, recognise
 from paddleseg_u2net.weights import names
 from paddleseg_u2net.weights.biases import State, restore_biases
-from paddleseg_u2net.weights.checkpoints import ADVICE, network_weights
+from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
 from paddleseg_u2net.weights.disguise import refuse_disguised
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
@@ -54,7 +54,7 @@ def _network(path: Path, content: Mapping[Any, Any]) -> State:
     """What is the network's of a file's content."""
     try:
         weights, note = network_weights(content)
-    except ValueError as error:
+    except CheckpointError as error:
         raise ValueError(f"{path}: {error}") from error
     if note:
         logging.getLogger("paddleseg_u2net").warning(f"{path}: {note}")

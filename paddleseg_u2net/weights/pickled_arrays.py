@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Union
 
 import numpy as np
 
+from paddleseg_u2net.weights.pickled_settings import Setting
+
 _NUMBERS = re.compile(r"[biufc]\d{1,2}")
+_TEXTS_AND_TIMES = re.compile(r"[US]\d{1,6}|[Mm]8")
 _MOST_DIMENSIONS = 32
 _LARGEST_KEY = 2**32
 
@@ -22,10 +25,10 @@ class ForeignError(ValueError):
 
 
 def checked_key(key: Any) -> Any:
-    """``key`` if a dictionary may have it: others can be made so that hashing takes for ever."""
+    """``key``, or what stands for it: some can be made so that hashing takes for ever."""
     if isinstance(key, str) or (isinstance(key, int) and abs(key) < _LARGEST_KEY):
         return key
-    raise ForeignError(f"a dictionary has a key of the kind {type(key).__name__}")
+    return Setting(type(key).__name__)
 
 
 def dimensions(value: Any) -> List[int]:
@@ -48,6 +51,9 @@ def set_array(array: np.ndarray, state: Any) -> None:
     if not isinstance(state, tuple) or len(state) != 5:
         raise ValueError("the state of an array should have 5 parts")
     version, shape, dtype, fortran, data = state
+    if isinstance(dtype, Setting):  # texts or times: of no use, and left empty
+        array.dtype = np.dtype("S1")
+        return
     if isinstance(data, str):  # bytes of Python 2
         data = data.encode("latin1")
     size = math.prod(dimensions(shape)) * _number_dtype(dtype).itemsize
@@ -71,11 +77,13 @@ def _number_dtype(dtype: Any) -> np.dtype:
     return dtype
 
 
-def _dtype(name: Any, align: Any = False, copy: Any = True) -> np.dtype:
+def _dtype(name: Any, align: Any = False, copy: Any = True) -> Union[np.dtype, Setting]:
     # A copy, since setting the byte order of numpy's own would change it for everybody.
+    if isinstance(name, str) and _TEXTS_AND_TIMES.fullmatch(name):
+        return Setting("numpy.dtype")
     if not isinstance(name, str) or not _NUMBERS.fullmatch(name):
         shown = f"{name[:20]!a}" if isinstance(name, str) else type(name).__name__
-        raise ValueError(f"a dtype of numbers was expected, got {shown}")
+        raise ForeignError(f"a dtype of numbers was expected, got {shown}")
     return np.dtype(name, align=False, copy=True)
 
 
@@ -89,6 +97,13 @@ def _empty_array(kind: Any, shape: Any, dtype: Any) -> np.ndarray:
     return np.ndarray((0,), np.uint8)
 
 
+def _array_of_bytes(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+    """As protocol 5 has arrays."""
+    array = np.ndarray((0,), np.uint8)
+    set_array(array, (1, shape, dtype, order == "F", data))
+    return array
+
+
 def _tensor(pair: Any) -> np.ndarray:
     """The array of a tensor that stands beside other things: a tuple of its name and the array."""
     if not isinstance(pair, tuple) or [type(part) for part in pair] != [str, np.ndarray]:
@@ -96,7 +111,9 @@ def _tensor(pair: Any) -> np.ndarray:
     return pair[1]
 
 
-def _scalar(dtype: Any, data: Any) -> np.generic:
+def _scalar(dtype: Any, data: Any) -> Union[np.generic, Setting]:
+    if isinstance(dtype, Setting):
+        return Setting("numpy.generic")
     if isinstance(data, str):
         data = data.encode("latin1")
     if not isinstance(data, bytes) or len(data) != _number_dtype(dtype).itemsize:
@@ -135,4 +152,6 @@ ARRAYS: Dict[str, Any] = {
     **dict.fromkeys(("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"), _scalar),
     "numpy.core.multiarray._reconstruct": _empty_array,
     "numpy._core.multiarray._reconstruct": _empty_array,
+    "numpy.core.numeric._frombuffer": _array_of_bytes,
+    "numpy._core.numeric._frombuffer": _array_of_bytes,
 }

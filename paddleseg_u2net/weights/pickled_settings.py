@@ -6,7 +6,8 @@ of theirs is called; each known class stands for a function of this file.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+import re
+from typing import Any, Callable, Dict, List, Optional
 
 
 class Setting:
@@ -50,6 +51,9 @@ _OBJECTS = [
     *_names(_BUILTIN, "complex slice range xrange long bytearray object"),
     *_names(_BUILTIN, "bool int float str unicode bytes list tuple dict"),  # as types
     *_names("typing", "Any"),
+    *_names("functools", "partial"),
+    *_names("torch.torch_version", "TorchVersion"),
+    *_names("numpy", "float16 float32 float64 int8 int16 int32 int64 uint8 bool bool_"),  # as types
     *_names("omegaconf.dictconfig", "DictConfig"),
     *_names("omegaconf.listconfig", "ListConfig"),
     *_names("omegaconf.base", "ContainerMetadata Metadata"),
@@ -75,3 +79,15 @@ SETTINGS: Dict[str, Callable[..., Any]] = {
     **dict.fromkeys(_DICTIONARIES, _dictionary),
     **dict.fromkeys(_LISTS, _list),
 }
+
+# What users save beside the weights, where its state alone was meant: the object itself.
+_OF_TRAINING = re.compile(
+    r"torch\.(optim|amp|cuda\.amp)\.[a-z_.]+\.[A-Za-z_]\w*|torch\.nn\.modules\.loss\.[A-Z]\w*Loss"
+)
+
+
+def setting(name: str) -> Optional[Callable[..., Any]]:
+    """What ``module.name`` in a pickle stands for, if it is known to be a setting."""
+    if _OF_TRAINING.fullmatch(name):
+        return _setting(name)
+    return SETTINGS.get(name)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Dict, List, Mapping, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.weights.checkpoints import ADVICE, network_weights
+from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
 from paddleseg_u2net.weights.disguise import PICKLE, ZIP, refuse_disguised
 from paddleseg_u2net.weights.pickled_arrays import ForeignError
 from paddleseg_u2net.weights.pickled_settings import Setting
@@ -61,6 +61,8 @@ def read_torch(path: Union[str, Path]) -> Dict[str, np.ndarray]:
             f"(torch.save(model)) and not its weights ({error}); load it where it was made, and "
             f"only if you trust it, and write the weights with {_SAVE}"
         ) from error
+    except CheckpointError as error:
+        raise ValueError(f"{path}: {error}") from error
     except ForeignError as error:
         raise ValueError(
             f"{path}: expected weights and plain settings, but it cannot be read safely: {error}; "
@@ -94,7 +96,10 @@ def _read(file: BinaryIO) -> Tuple[Dict[str, np.ndarray], str]:
             raise _WholeModelError(str(error)) from error
         raise
     if not isinstance(content, dict):
-        raise ValueError(f"a dictionary of tensors was expected, got {type(content).__name__}")
+        raise CheckpointError(
+            f"a dictionary of tensors was expected, got {type(content).__name__}; write the "
+            f"weights with {_SAVE}"
+        )
     weights, note = network_weights(content)
     return _arrays(_checked(weights), container), note
 
@@ -103,7 +108,8 @@ def _checked(state: Dict[Any, Any]) -> Dict[str, Any]:
     """``state``, if it holds nothing but tensors by name."""
     for key, value in state.items():
         if not isinstance(key, str):
-            raise ForeignError(f"a weight's name was expected, got {key}")
+            got = f"a key of the kind {key.kind}" if isinstance(key, Setting) else key
+            raise ForeignError(f"a weight's name was expected, got {got}")
         if not isinstance(value, (Tensor, np.ndarray)):
             kind = value.kind if isinstance(value, Setting) else type(value).__name__
             raise ForeignError(f"{key[:80]!a} is of the kind {kind}, not a tensor; {ADVICE}")

@@ -21,7 +21,7 @@ from paddleseg_u2net.weights.pickled_arrays import (
     set_array,
     set_byte_order,
 )
-from paddleseg_u2net.weights.pickled_settings import SETTINGS, Setting
+from paddleseg_u2net.weights.pickled_settings import Setting, setting
 
 # The largest public checkpoints with an optimizer's state have some 10**5 instructions.
 _MOST_STEPS = 2_000_000
@@ -53,11 +53,12 @@ def load_pickle(
 
     Returns:
         None, bool, int, float, str, bytes, list, tuple, dict, what ``known`` makes, and for what
-        ``SETTINGS`` names a ``Setting`` or a plain container. Keys of dictionaries are str or int.
+        ``setting`` knows a ``Setting`` or a plain container. Keys of dictionaries are str or int;
+        those of inner ones may be a ``Setting`` in the place of something else.
         No part refers back to its whole.
 
     Raises:
-        UnknownGlobalError: it names something that is not in ``known`` or ``SETTINGS``.
+        UnknownGlobalError: it names something that is not in ``known`` or known to ``setting``.
         ForeignError: it holds something else that files of arrays have no use for.
         ValueError: it is cut or broken, or too large. Functions of ``known`` raise their own.
     """
@@ -89,7 +90,7 @@ class _Machine:
     """Runs the instructions; see the module's text for what is different from Python's."""
 
     def __init__(self, known: Mapping[str, Any], persistent: Optional[Persistent]) -> None:
-        self.known = {**SETTINGS, **known}
+        self.known = known
         self.persistent = persistent
         self.stack: List[Any] = []
         self.marks: List[int] = []
@@ -105,7 +106,7 @@ class _Machine:
             if number >= _MOST_STEPS:
                 raise ValueError(f"it has more than {_MOST_STEPS} instructions")
             if instruction.name == "STOP":
-                return _without_blowup(self.pop(), _SHARED * number + _FEW)
+                return _named(_without_blowup(self.pop(), _SHARED * number + _FEW))
             if instruction.name == "FRAME" and argument > source.left:
                 raise ValueError(f"it is cut: a frame of {argument} bytes, {source.left} are left")
             self.step(instruction.name, argument)
@@ -114,6 +115,8 @@ class _Machine:
     def step(self, name: str, argument: Any) -> None:
         if name in _CONSTANTS:
             self.stack.append(_CONSTANTS[name])
+        elif name == "BYTEARRAY8":
+            self.stack.append(bytes(argument))
         elif name in _ARGUMENTS:
             self.stack.append(_bounded(argument))
         elif name in _STEPS:
@@ -160,10 +163,11 @@ class _Machine:
 
     def push_known(self, module: str, name: str) -> None:
         full = f"{module}.{name}"
-        if "." in name or full not in self.known:
+        value = self.known.get(full) or setting(full)
+        if "." in name or value is None:
             shown = full[:200].encode("ascii", "backslashreplace").decode()
             raise UnknownGlobalError(f"it names {shown}, which a file of arrays has not")
-        self.stack.append(self.known[full])
+        self.stack.append(value)
 
     def call(self, _: None) -> None:
         arguments, function = self.pop(), self.pop()
@@ -297,6 +301,14 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise ValueError(f"it holds a whole number of more than {_MOST_BITS} bits")
     return value
+
+
+def _named(result: Any) -> Any:
+    """``result``, unless it is a dictionary with keys that are no names."""
+    for key in result if isinstance(result, dict) else ():
+        if isinstance(key, Setting):
+            raise ForeignError(f"a dictionary has a key of the kind {key.kind}")
+    return result
 
 
 def _without_blowup(result: Any, most: int) -> Any:

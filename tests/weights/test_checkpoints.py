@@ -7,6 +7,7 @@ import collections
 import datetime
 import decimal
 import fractions
+import functools
 import logging
 import pathlib
 import sys
@@ -61,6 +62,11 @@ def strangers(*beside):
         lambda raw, average: {"state_dict": raw, "callbacks": {"EMA": {"w": {"ema": average}}}},
         lambda raw, average: {"params": raw, "params_ema": average},
         lambda raw, average: {"model": raw, "swa_state": {**average, **strangers("n_averaged")}},
+        lambda raw, average: {  # the package ema-pytorch
+            "model": raw,
+            "ema": {**prefixed("online_model.", raw), **prefixed("ema_model.", average)},
+        },
+        lambda raw, average: {"averaging": {"current_model": raw, "module": average}},
     ],
 )
 def test_an_average_beside_the_weights_is_taken(state, wrap):
@@ -82,6 +88,50 @@ def test_of_two_networks_the_usual_key_is_taken_and_said(state):
     found = network_weights(content)
     assert all((found.weights[name] == value).all() for name, value in state.items())
     assert found.note == "the weights of state_dict are taken, the first; not those of other"
+
+
+def test_mmengine_has_the_average_where_the_weights_are_usually(state):
+    content = {"state_dict": prefixed("backbone.", half(state)), "message_hub": {}, "meta": {}}
+    content["ema_state_dict"] = prefixed("module.backbone.", state)
+    found = network_weights(content)
+    assert all((found.weights[name] == value).all() for name, value in half(state).items())
+    assert "where MMEngine saves the average; not those of ema_state_dict" in found.note
+
+
+KEPT = ["exp_avg", "exp_avg_sq", "momentum_buffer", "square_avg", "moment1", "grads"]
+
+
+@pytest.mark.parametrize("key", KEPT)
+@pytest.mark.parametrize("weights", ["net", "weights", "state_dict"])
+def test_what_an_optimizer_keeps_is_never_taken(state, key, weights):
+    for kept in (
+        {"optimizer": {"state": {key: half(state)}}},
+        {key: half(state)},
+        {"optim": prefixed(f"{key}.", half(state))},
+    ):
+        assert network_weights({**kept, weights: state}) == (state, "")
+        with pytest.raises(ValueError, match=f"{key} has the names .* belongs to an optimizer"):
+            network_weights(kept)
+
+
+def test_averages_without_the_names_are_told_of(state):
+    listed = {"model": state, "ema": {"decay": 0.9, "shadow_params": list(half(state).values())}}
+    assert "ema.shadow_params, by its name an average, is not read" in network_weights(listed).note
+    flat = {f"model_ema.{name.replace('.', '')}": value for name, value in half(state).items()}
+    found = network_weights({"state_dict": {**prefixed("model.", state), **flat}})
+    assert found.weights.keys() == state.keys()
+    assert "state_dict.model_ema.stage" in found.note and "is not read" in found.note
+    moments = {"optimizer": {"exp_avg": list(state.values())}, "model": state}
+    assert network_weights(moments).note == ""
+
+
+@pytest.mark.parametrize("wrapper", ["_fsdp_wrapped_module", "_checkpoint_wrapped_module"])
+def test_wrappers_inside_of_names_are_taken_off(state, wrapper):
+    wrapped = {
+        f"{wrapper}.{name}".replace("rebnconvin.", f"_orig_mod.rebnconvin.{wrapper}."): value
+        for name, value in state.items()
+    }
+    assert network_weights({"model": wrapped}).weights.keys() == state.keys()
 
 
 @pytest.mark.parametrize("key", ["network", "netG", "generator", "weights", "module", "u2net"])
@@ -153,6 +203,14 @@ SETTINGS = {
     "uuid": uuid.UUID(int=7),
     "numbers": [decimal.Decimal("0.1"), fractions.Fraction(1, 3), 1 + 2j, range(3), slice(1, 2)],
     "SimpleNamespace": types.SimpleNamespace(a=1, b=types.SimpleNamespace(c=2)),
+    "keys": {(1, 2): 3, 0.5: 0.8, None: 1, (): {1.5: 2}},
+    "names": np.array(["cat", "dog"]),
+    "name": np.str_("cat"),
+    "bytes": [np.array([b"cat"]), bytearray(b"ab")],
+    "times": [np.datetime64("2026-01-02"), np.array(["2026-01-02"], "datetime64[s]")],
+    "time span": np.timedelta64(3, "h"),
+    "array": np.arange(6.0).reshape(2, 3).T,
+    "type": np.float32,
 }
 
 
@@ -161,7 +219,7 @@ def torch():
     return pytest.importorskip("torch", reason="PyTorch writes these files")
 
 
-@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("protocol", [2, 4, 5])
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_settings_beside_the_weights_do_no_harm(torch, tmp_path, state, kind, protocol):
     tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
@@ -169,6 +227,35 @@ def test_settings_beside_the_weights_do_no_harm(torch, tmp_path, state, kind, pr
     torch.save(content, tmp_path / "w.pth", pickle_protocol=protocol)
     again = read_weights(tmp_path / "w.pth")
     assert again.keys() == names.from_torch(state).keys()
+
+
+OF_TRAINING = {
+    "optimizer": lambda torch, one: torch.optim.AdamW([one]),
+    "schedule": lambda torch, one: torch.optim.lr_scheduler.StepLR(torch.optim.SGD([one], 1), 3),
+    "scaler": lambda torch, one: torch.amp.GradScaler("cpu"),
+    "loss": lambda torch, one: torch.nn.BCEWithLogitsLoss(pos_weight=one.detach()),
+    "class": lambda torch, one: [torch.nn.BCELoss, torch.optim.Adam],
+    "partial": lambda torch, one: functools.partial(torch.optim.Adam, lr=0.1),
+    "version": lambda torch, one: torch.__version__,
+}
+
+
+@pytest.mark.parametrize("kind", OF_TRAINING)
+def test_objects_of_training_beside_the_weights_do_no_harm(torch, tmp_path, state, kind):
+    tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
+    beside = OF_TRAINING[kind](torch, torch.ones(1, requires_grad=True))
+    torch.save({"model": tensors, "beside": beside}, tmp_path / "w.pth")
+    assert read_weights(tmp_path / "w.pth").keys() == names.from_torch(state).keys()
+    torch.save({"model": beside}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"w\.pth: expected weights"):
+        read_weights(tmp_path / "w.pth")
+
+
+def test_arrays_of_protocol_5_are_read(torch, tmp_path, state):
+    state["outconv.weight"] = np.asfortranarray(state["outconv.weight"])
+    torch.save(state, tmp_path / "w.pth", pickle_protocol=5)
+    again = read_weights(tmp_path / "w.pth")
+    assert all((again[name] == value).all() for name, value in names.from_torch(state).items())
 
 
 @pytest.mark.parametrize(
@@ -194,16 +281,28 @@ class OwnSettings:
         self.lr = 1.0
 
 
-@pytest.mark.parametrize("own", [OwnSettings(), {0.5: 1}, {(1, 2): 3}], ids=["class", "0.5", "2"])
-def test_unknown_objects_are_named_and_not_called_damage(torch, tmp_path, state, own):
+def test_unknown_objects_are_named_and_not_called_damage(torch, tmp_path, state):
     tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
-    torch.save({"cfg": own, "state_dict": tensors}, tmp_path / "w.pth")
+    torch.save({"cfg": OwnSettings(), "state_dict": tensors}, tmp_path / "w.pth")
     with pytest.raises(ValueError) as raised:
         read_weights(tmp_path / "w.pth")
     message = str(raised.value)
     assert "w.pth: expected weights and plain settings" in message and "cut" not in message
-    assert "torch.save(model.state_dict(), path)" in message
-    assert "OwnSettings" in message if isinstance(own, OwnSettings) else "a key of" in message
+    assert "torch.save(model.state_dict(), path)" in message and "OwnSettings" in message
+
+
+@pytest.mark.parametrize("content", ["list", "optimizer", "twice"])
+def test_whole_files_are_not_called_damage(torch, tmp_path, state, content):
+    tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
+    made = {
+        "list": [tensors],
+        "optimizer": {"exp_avg": tensors},
+        "twice": {**tensors, **prefixed("module.", tensors)},
+    }
+    torch.save(made[content], tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"^\S*w\.pth: ") as raised:
+        read_weights(tmp_path / "w.pth")
+    assert "cut" not in str(raised.value)
 
 
 def test_settings_in_the_place_of_weights_are_named(torch, tmp_path):
