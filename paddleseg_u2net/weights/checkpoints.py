@@ -77,7 +77,8 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
 
     A U²-Net's weights are found up to four dictionaries deep, behind any prefix. Of several, an
     average (EMA, SWA) that is as complete as the rest is taken, else the first under a usual key;
-    never what an optimizer keeps for each weight. Other dictionaries of tensors are returned from under the usual keys, up to two deep.
+    never what an optimizer keeps for each weight. Other dictionaries of tensors are returned from
+    under the usual keys, up to two deep.
 
     Raises:
         CheckpointError: two weights have one name, or all are what an optimizer keeps for them.
@@ -98,8 +99,10 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
         others = ", ".join(str(network) for network in found if network is not taken)
         notes.append(f"the weights of {taken} are taken, {why}; not those of {others}")
     if not taken.is_average:
-        notes += [f"{place}, by its name an average, is not read: its weights lack the network's names"
-                  for place in _nameless_averages(content, ())]  # fmt: skip
+        for place in _nameless_averages(content, ()):
+            notes.append(
+                f"{place}, by its name an average, is not read: it lacks the weights' names"
+            )
     if strangers:
         more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
         names = ", ".join(strangers[:_SHOWN])

@@ -47,7 +47,10 @@ def _read_paddle(path: Path) -> State:
     if inner is not None:
         shown = f"{str(inner)[:80]!a}"
         raise ValueError(f"{path}: {shown} is a dictionary, not a tensor; {ADVICE}")
-    return state
+    nameless = {key: value for key, value in state.items() if not isinstance(key, str)}
+    named = {key: value for key, value in state.items() if isinstance(key, str)}
+    # Tools without Paddle pickle numpy arrays, by the names that PyTorch has.
+    return {**names.from_torch(named), **nameless}
 
 
 def _network(path: Path, content: Mapping[Any, Any]) -> State:

@@ -51,9 +51,8 @@ def set_array(array: np.ndarray, state: Any) -> None:
     if not isinstance(state, tuple) or len(state) != 5:
         raise ValueError("the state of an array should have 5 parts")
     version, shape, dtype, fortran, data = state
-    if isinstance(dtype, Setting):  # texts or times: of no use, and left empty
-        array.dtype = np.dtype("S1")
-        return
+    if isinstance(dtype, Setting):
+        return  # texts or times are of no use: it stays empty
     if isinstance(data, str):  # bytes of Python 2
         data = data.encode("latin1")
     size = math.prod(dimensions(shape)) * _number_dtype(dtype).itemsize
@@ -99,7 +98,7 @@ def _empty_array(kind: Any, shape: Any, dtype: Any) -> np.ndarray:
 
 def _array_of_bytes(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     """As protocol 5 has arrays."""
-    array = np.ndarray((0,), np.uint8)
+    array = _empty_array(_ndarray, (0,), None)
     set_array(array, (1, shape, dtype, order == "F", data))
     return array
 

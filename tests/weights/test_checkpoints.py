@@ -10,6 +10,7 @@ import fractions
 import functools
 import logging
 import pathlib
+import pickle
 import sys
 import types
 import uuid
@@ -186,6 +187,12 @@ def test_what_was_taken_is_logged_for_every_format(tmp_path, state, caplog):
         again = read_weights(tmp_path / "w.pdparams")
     assert all((again[name] == value).all() for name, value in half(paddle).items())
     assert "w.pdparams: the weights of ema are taken, an average; not those of model" in caplog.text
+
+
+def test_arrays_pickled_by_pytorchs_names_are_read(tmp_path, state):
+    (tmp_path / "w.pkl").write_bytes(pickle.dumps(state))
+    again = read_weights(tmp_path / "w.pkl")
+    assert all((again[name] == value).all() for name, value in names.from_torch(state).items())
 
 
 # -- settings ----------------------------------------------------------------------------------
