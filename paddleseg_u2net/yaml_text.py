@@ -112,4 +112,5 @@ def _reason(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.reader.ReaderError):
         return f"position {error.position} is no text in UTF-8 or UTF-16; save the file as UTF-8"
     parts = [getattr(error, "context", None), getattr(error, "problem", None)]
-    return ", ".join(part for part in parts if part) or " ".join(str(error).split())
+    said = ", ".join(part for part in parts if part) or " ".join(str(error).split())
+    return f"{said}; indent with spaces" if r"'\t'" in said else said

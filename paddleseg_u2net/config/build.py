@@ -364,10 +364,11 @@ def _check_loss(loss: Tree, faults: Faults, training: bool) -> None:
         )
         return
     check_component("loss.types.0", first, manager.LOSSES, faults)
-    ignored = first.get("ignore_index", 255)
-    if training and (type(ignored) is not int or not 0 <= ignored <= 255):
+    where, ignored = "loss.types.0.ignore_index", first.get("ignore_index", 255)
+    wrong = type(ignored) is not int or not 0 <= ignored <= 255
+    if training and wrong and not faults.under(where):
         faults.add(
-            "loss.types.0.ignore_index",
+            where,
             f"expected a whole number from 0 to 255, which masks can hold, got {ignored!r}",
         )
     if "weights" in first and len(coef) > 1:

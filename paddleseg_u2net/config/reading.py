@@ -21,7 +21,26 @@ class ConfigError(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose numbers are those of YAML 1.2: PyYAML takes ``1e-3`` for text."""
+    """YAML whose numbers are those of YAML 1.2: PyYAML takes ``1e-3`` for text. A key that stands
+    twice is an error, as there: PyYAML takes the last one.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        """Refuse what has a key twice; keys that ``<<`` brings come later."""
+        node = super().compose_mapping_node(anchor)
+        lines: Dict[Any, int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in lines:
+                raise yaml.composer.ComposerError(
+                    None,
+                    None,
+                    f"the key {key.value} stands in line {lines[key.tag, key.value]} already; keep "
+                    "one of the two",
+                    key.start_mark,
+                )
+            if isinstance(key, yaml.ScalarNode):
+                lines[key.tag, key.value] = key.start_mark.line + 1
+        return node
 
 
 class _Dumper(yaml.SafeDumper):

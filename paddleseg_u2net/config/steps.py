@@ -105,8 +105,9 @@ def check_schedule(config: Any, faults: Faults, training: bool) -> None:
             faults.add(f"{where}.{key}", f"expected a number, got {block[key]!r}")
     if kind == "PolynomialDecay":
         block.setdefault("decay_steps", config.tree.get("iters", 1))
-    own = {key: value for key, value in block.items() if not key.startswith("warmup_")}
-    warm_up = {key: value for key, value in block.items() if key.startswith("warmup_")}
+    arguments = inspect.signature(known[kind]).parameters  # NoamDecay has its own warmup_steps
+    warm_up = [key for key in block if key.startswith("warmup_") and key not in arguments]
+    own = {key: value for key, value in block.items() if key not in warm_up}
     check_arguments(where, known[kind], own, faults)
     if warm_up:
         _check_warm_up(known[kind], block, faults)

@@ -88,7 +88,7 @@ WRONG = {
     "loss.coef": ([1, 1], "loss.coef: expected 3 numbers, one for each head of the model"),
     "trainer.freeze": (1, "trainer.freeze: expected a list of layers' names"),
     "test_config.scales": (0, "test_config.scales: expected a positive number"),
-    "metrics": (["maxf"], "metrics: there is no score 'maxf'; did you mean maxF"),
+    "metrics": (["maxFF"], "metrics: there is no score 'maxFF'; did you mean maxF"),
     "conventions.slack": (1.5, "conventions.slack: expected a whole number"),
 }
 # What is looked at with the number of classes in mind, and so not where that is wrong itself.

@@ -141,6 +141,28 @@ def test_bytes_that_are_not_utf8_are_refused_with_the_file(tmp_path):
         read_yaml(tmp_path / "top.yml")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("iters: 1\nmodel: {}\niters: 2\n", "line 3: the key iters stands in line 1 already"),
+        ("model:\n  type: A\n  type: B\n", "line 3: the key type stands in line 2 already"),
+        ("a: [{b: 1, 'b': 2}]\n", "line 1: the key b stands in line 1 already"),
+        ("model:\n\ttype: A\n", r"line 2: .*'\\t'.*; indent with spaces"),
+    ],
+)
+def test_a_key_that_stands_twice_and_a_tab_are_refused(tmp_path, text, words):
+    (tmp_path / "a.yml").write_text(text)
+    with pytest.raises(ConfigError, match=rf"a\.yml: this is not YAML: {words}"):
+        read_yaml(tmp_path / "a.yml")
+
+
+def test_a_key_over_one_that_is_merged_in_is_none_twice(tmp_path):
+    (tmp_path / "a.yml").write_text(
+        "a: &a {b: 1, c: 1}\nd: {<<: *a, b: 2}\ne: [*a, {<<: *a}]\n1: x\n'1': y\n"
+    )
+    assert read_yaml(tmp_path / "a.yml")["d"] == {"b": 2, "c": 1}
+
+
 @pytest.mark.parametrize(("text", "kind"), [("", "NoneType"), ("- 1", "list"), ("word", "str")])
 def test_what_is_not_a_dictionary_is_refused(tmp_path, text, kind):
     with pytest.raises(ConfigError, match=rf"top\.yml: expected `key: value` lines, got {kind}"):

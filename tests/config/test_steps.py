@@ -211,10 +211,18 @@ def test_a_schedule_that_would_fail_later_is_refused(tiny, block, match):
         {"type": "PiecewiseDecay", "boundaries": [1, 3], "values": [0.1, 0.2, 0.3]},
         {"type": "OneCycleLR", "max_learning_rate": 0.1, "total_steps": 4},
         {"type": "ReduceOnPlateau", "learning_rate": 0.1},
+        {"type": "NoamDecay", "d_model": 4, "warmup_steps": 2},
+        {
+            "type": "LinearWarmup",
+            "learning_rate": 0.1,
+            "warmup_steps": 2,
+            "start_lr": 0,
+            "end_lr": 0.1,
+        },
         {"type": "CosineAnnealingWarmRestarts", "learning_rate": 0.1, "T_0": 2},
         {"type": "CyclicLR", "base_learning_rate": 0.1, "max_learning_rate": 1, "step_size_up": 2},
         {"type": "MultiStepDecay", "learning_rate": 0.1, "milestones": [1, 2], "verbose": True},
-    ],
+    ],  # fmt: skip
     ids=str,
 )
 def test_a_schedule_of_paddles_is_taken_without_a_word(tiny, block, capsys):
