@@ -222,7 +222,7 @@ def test_a_schedule_that_would_fail_later_is_refused(tiny, block, match):
         {"type": "CosineAnnealingWarmRestarts", "learning_rate": 0.1, "T_0": 2},
         {"type": "CyclicLR", "base_learning_rate": 0.1, "max_learning_rate": 1, "step_size_up": 2},
         {"type": "MultiStepDecay", "learning_rate": 0.1, "milestones": [1, 2], "verbose": True},
-    ],  # fmt: skip
+    ],
     ids=str,
 )
 def test_a_schedule_of_paddles_is_taken_without_a_word(tiny, block, capsys):
