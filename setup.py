@@ -43,8 +43,8 @@ setup(
         # Paddle's CPU and GPU builds are two packages that overwrite each other.
         "cpu": [*TRAIN, f"paddlepaddle>={VERSIONS['PADDLE_OLDEST']}"],
         "gpu": [*TRAIN, f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
-        # Prediction without Paddle: what was exported, and weights of every format but safetensors.
-        "deploy": ["onnx", "onnxruntime"],
+        # Prediction without Paddle: what was exported, and weights of every format.
+        "deploy": ["onnx", "onnxruntime", "safetensors"],
         # Weights in ONNX and safetensors files.
         "formats": ["onnx", "safetensors"],
         # Further engines that are faster than Paddle on a CPU; --backend names one of them.

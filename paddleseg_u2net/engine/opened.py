@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional, Sequence, Union
 
 from paddleseg_u2net.engine.logs import logger
 from paddleseg_u2net.inference.backends import AUTO, BackendError, Choice, choose
-from paddleseg_u2net.inference.description import NAME, is_export
+from paddleseg_u2net.inference.description import NAME, exported_folder, is_export
 from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.inference.predictor import Augment, Pipeline, Window
 from paddleseg_u2net.runtime import load_paddle
@@ -37,8 +37,8 @@ class Opened(NamedTuple):
 
 
 def find(model_path: Union[str, Path, None], output: Path = Path("output")) -> Path:
-    """The weights file or the exported folder of ``model_path``: one of these, a folder with
-    ``model.pdparams``, or a name of the zoo.
+    """The weights file or the exported folder of ``model_path``: one of these, a file of such a
+    folder, a folder with ``model.pdparams``, or a name of the zoo.
 
     Without a path: that of the ``best_model`` below ``output`` which was written last.
 
@@ -47,9 +47,9 @@ def find(model_path: Union[str, Path, None], output: Path = Path("output")) -> P
     """
     if model_path is None:
         return _newest(output)
-    if is_export(model_path):
-        path = Path(model_path)
-        return path.parent if path.name == NAME else path
+    exported = exported_folder(model_path)
+    if exported is not None:
+        return exported
     from paddleseg_u2net.weights import SUFFIXES, ZOO, locate  # an exported model needs none
 
     try:
@@ -124,7 +124,11 @@ def open_model(
     settings = None if choice.backend == "paddle" else read_prediction_config(found, every)
     if settings is not None:
         network = without_config.network_of_file(
-            source, settings.architecture(), choice.backend, threads
+            source,
+            settings.architecture(),
+            choice.backend,
+            threads,
+            None if isinstance(found, dict) else found,
         )
     else:
         _load_paddle(source, choice)

@@ -61,23 +61,24 @@ def read_source(
     Args:
         path: a file of any format of ``FORMATS``.
         config: a configuration that names the model; see ``beside`` for what is taken without.
-        model: the network, where it is known already.
+        model: the network, where it is known already, from ``config`` if that is given.
 
     Raises:
         FileNotFoundError, ValueError: see ``read_weights``, ``recognise`` and ``Config``.
         WeightsError: the network in an ONNX file is not that of the configuration.
     """
     format_name = format_of(path).name
-    config = config or beside(path)
+    if model is None:
+        config = config or beside(path)
     named = model or (None if config is None else configured(Path(config)))
     config = None if config is None else Path(config)
     if format_name == "ONNX":  # its graph shows all of the network
         model, state = read_onnx_network(path)
         if named and _program(named) != _program(model):
             raise WeightsError(
-                f"{path}: it holds {model} ({model.stages.as_dict()}), but {config or 'its name'} "
-                f"names {named} ({named.stages.as_dict()}); leave out the configuration, or name "
-                "the file's own"
+                f"{path}: it holds {model} ({model.stages.as_dict()}), but "
+                f"{config or 'the configuration'} names {named} "
+                f"({named.stages.as_dict()}); leave out the configuration, or name the file's own"
             )
         return Source(path, format_name, state, named or model, config, guessed=False)
     state = read_weights(path)

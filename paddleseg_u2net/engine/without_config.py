@@ -38,19 +38,24 @@ def settings_of(
 
 
 def network_of_file(
-    weights: Path, model: Architecture, backend: str, threads: Optional[int] = None
+    weights: Path,
+    model: Architecture,
+    backend: str,
+    threads: Optional[int] = None,
+    config: Union[str, Path, None] = None,
 ) -> Network:
     """The network of a file; it gives logits.
 
     Args:
         backend: of `choose`, but for those of Paddle.
         threads: of the backend; None: all cores that this process may use.
+        config: the file that says ``model``, for messages.
 
     Raises:
         ValueError: the file cannot be read.
         WeightsError: its weights are not those of the network.
     """
-    source = read_source(weights, model=model)
+    source = read_source(weights, config, model)
     # Folded as in a model of Paddle, so that the bits are the same.
     return network_of_state(fold_biases(complete(source)), source.model, backend, threads)
 

@@ -108,6 +108,17 @@ def is_export(path: Union[str, Path]) -> bool:
     return (path.name == NAME and path.is_file()) or (path / NAME).is_file()
 
 
+def exported_folder(path: Union[str, Path]) -> Optional[Path]:
+    """The exported folder that ``path`` names, also by its description or one of the model's files;
+    None if it is of no export.
+    """
+    path = Path(path)
+    names = [name for files in MODEL_FILES.values() for each in files for name in each]
+    if path.name == NAME or path.name in names:
+        path = path.parent
+    return path if (path / NAME).is_file() else None
+
+
 def write_description(folder: Path, description: Description) -> None:
     """Write the description into a folder whose model files are there."""
     content = {"description_version": VERSION, **asdict(description)}

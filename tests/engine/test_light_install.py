@@ -94,6 +94,17 @@ def test_a_converted_file_keeps_its_settings(tmp_path, checkpoint, suffix):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_the_configuration_that_does_not_fit_is_the_one_named(tmp_path, checkpoint):
+    words = ["--input", str(checkpoint), "--output", str(tmp_path / "a.onnx")]
+    assert main("convert_weights", words) == 0
+    Image.fromarray(picture()).save(tmp_path / "a.png")
+    (tmp_path / "other.yml").write_text("model: {type: U2NetP}\n")
+    wrong = ["--image_path", tmp_path / "a.png", "--config", tmp_path / "other.yml"]
+    done = light("predict", "--model_path", tmp_path / "a.onnx", *wrong)
+    assert done.returncode == 1 and "other.yml names U2NetP" in done.stderr
+    assert "a.yaml" not in done.stderr
+
+
 def test_settings_stand_for_their_own_files_only(tmp_path, checkpoint):
     for suffix in (".onnx", ".safetensors"):
         words = ["--input", str(checkpoint), "--output", str(tmp_path / f"u2netp{suffix}")]

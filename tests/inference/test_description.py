@@ -17,6 +17,7 @@ from paddleseg_u2net.inference.description import (
     ExportError,
     checksum,
     described_preprocess,
+    exported_folder,
     is_export,
     read_description,
     write_description,
@@ -80,6 +81,13 @@ def test_a_picture_keeps_its_size_where_no_size_is_named(folder, described):
     preprocess = described_preprocess(Preprocess(channels=4))
     write_description(folder, replace(described, preprocess=preprocess))
     assert read_description(folder).make_preprocess().size is None
+
+
+def test_an_export_is_found_by_any_of_its_files(folder, tmp_path):
+    for name in ("", NAME, "model.onnx", "model.xml", "model.pdmodel"):
+        assert exported_folder(folder / name) == folder
+    for other in (tmp_path / "nowhere", tmp_path / "nowhere/model.onnx", folder / "u2netp.onnx"):
+        assert exported_folder(other) is None
 
 
 def test_other_folders_are_no_exports(tmp_path):
