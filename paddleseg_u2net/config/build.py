@@ -313,10 +313,12 @@ class Config(PredictionConfig):
         origins = ("model.num_classes", "model.in_channels", "loss")
         for (name, value), origin in zip(self._shared().items(), origins):
             if arguments.get(name, value) != value and not faults.under(origin):
+                repair = "delete it here or make them agree"
+                if name == "num_classes" and name not in self.tree["model"]:
+                    repair = f"add model.num_classes: {arguments[name]}; without it there is one"
                 faults.add(
                     f"{key}.{name}",
-                    f"model and loss say {value}, this says {arguments[name]}; delete it here or "
-                    "make them agree",
+                    f"model and loss say {value}, this says {arguments[name]}; {repair}",
                 )
         if not faults.under(key, *origins):
             with faults.caught(section=key):

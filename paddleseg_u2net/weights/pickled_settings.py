@@ -82,7 +82,7 @@ SETTINGS: Dict[str, Callable[..., Any]] = {
 
 # What users save beside the weights, where its state alone was meant: the object itself.
 _OF_TRAINING = re.compile(
-    r"torch\.(optim|amp|cuda\.amp)\.[a-z_.]+\.[A-Za-z_]\w*|torch\.nn\.modules\.loss\.[A-Z]\w*Loss"
+    r"torch\.(optim|amp|cuda\.amp)\.[a-z_]+\.[A-Za-z_]\w*|torch\.nn\.modules\.loss\.[A-Z]\w*Loss"
 )
 
 

@@ -144,3 +144,13 @@ def test_sections_that_cannot_be_read_are_told_together(tiny):
     del tree["model"], tree["lr_scheduler"]
     keys = sorted(line.split(":")[0] for line in faults(tree))
     assert keys == ["loss", "lr_scheduler", "model", "optimizer", "val_dataset"]
+
+
+def test_classes_of_the_data_alone_are_missed_in_the_model(tiny):
+    tree = copy.deepcopy(tiny)
+    del tree["model"]["num_classes"]
+    tree["train_dataset"]["num_classes"] = 4
+    assert (
+        "train_dataset.num_classes: model and loss say 1, this says 4; add model.num_classes: 4"
+        in (faults(tree)[0])
+    )
