@@ -69,6 +69,9 @@ def _engines(folders: List[Path], threads: Optional[int]) -> Dict[str, Engine]:
             except ValueError as error:
                 print(f"left out: {folder.name} on {backend}: {error}")
                 continue
+            if exported.network.note:  # its times would stand under a precision that is not its own
+                print(f"left out: {folder.name} on {backend}: {exported.network.note}")
+                continue
             precision = exported.description.precision
             found[f"{folder.name} on {backend}"] = Engine(exported.network, precision)
     return found

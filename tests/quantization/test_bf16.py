@@ -1,15 +1,40 @@
 import numpy as np
 import pytest
 
-from paddleseg_u2net.inference.backends.open_vino import openvino_core
+from paddleseg_u2net.architecture import TABLES
+from paddleseg_u2net.engine.export_openvino import write_openvino
+from paddleseg_u2net.images import find_images, read_image
+from paddleseg_u2net.inference.backends.open_vino import computes_in_bf16, openvino_core
+from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.quantization.bf16 import in_bf16, rounded_to_bf16
 from paddleseg_u2net.quantization.graph import Network, QuantizationError
 from paddleseg_u2net.quantization.marks import mark_precise
 from paddleseg_u2net.quantization.observe import session
+from paddleseg_u2net.weights import read_weights
+from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from tests.quantization import small
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def bf16():
+    """OpenVINO's core, where it computes in bfloat16."""
+    core = openvino_core()
+    if not computes_in_bf16(core):
+        pytest.skip("this processor does not compute in bfloat16")
+    return core
+
+
+def all_but(network, *kept):
+    return [layer.name for layer in network.layers.values() if layer.name not in kept]
+
+
+def written(folder, content, in_float):
+    pytest.importorskip("openvino")
+    write_openvino(folder, content, in_float=in_float)
+    return str(folder / "model.xml")
 
 
 def test_rounding_is_that_of_the_cast():
@@ -59,28 +84,88 @@ def test_maps_differ_a_little():
 
 
 def test_openvino_reads_the_marks_back(tmp_path):
-    openvino = pytest.importorskip("openvino")
     core = openvino_core()
     network = Network(small.model())
-    low = [layer.name for layer in network.layers.values()]
-    low.remove("stage2.rebnconv1d")
-    nodes = network.plan(low).float_nodes()
-    path = tmp_path / "model.xml"
-    openvino.save_model(core.read_model(small.model()), str(path), compress_to_fp16=False)
-    path.write_text(mark_precise(path.read_text(encoding="utf-8"), nodes), encoding="utf-8")
+    nodes = network.plan(all_but(network, "stage2.rebnconv1d")).float_nodes()
+    path = written(tmp_path, small.model(), nodes)
     marked = {
         node.get_friendly_name()
-        for node in core.read_model(str(path)).get_ops()
+        for node in core.read_model(path).get_ops()
         if any("recis" in str(key) for key in node.get_rt_info())
     }
     assert "stage2.rebnconv1d.conv_s1/WithoutBiases" in marked
     assert "stage2.rebnconv1d" in marked
     assert "stage2.rebnconv2d.conv_s1/WithoutBiases" not in marked
-    # The mark changes nothing where all is float32.
-    (batch,) = small.batches(1)
-    compiled = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+@pytest.mark.parametrize("size", [32, 45])
+def test_marks_change_nothing_where_all_is_float32(tmp_path, size):
+    path = written(tmp_path, small.model(), Network(small.model()).plan([]).float_nodes())
+    batch = np.random.default_rng(0).normal(size=(2, 3, size, size + 7)).astype(np.float32)
+    compiled = openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = next(iter(compiled([batch]).values()))
     np.testing.assert_allclose(found, session(small.model(), ["d0"])(batch)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+@pytest.mark.parametrize("first, step", [(200, 1), (0, 2), (1, 2), (0, 1)])
+def test_marked_layers_are_computed_in_float32(bf16, tmp_path, classes, first, step):
+    content = small.model(num_classes=classes)
+    network = Network(content)
+    low = all_but(network)[first::step]
+    nodes = set(network.plan(low).float_nodes())
+    model = bf16.read_model(written(tmp_path, content, nodes))
+    model.reshape([1, 3, small.SIZE, small.SIZE])
+    compiled = bf16.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    wrong, lowered, seen = [], 0, set()
+    for node in compiled.get_runtime_model().get_ops():
+        said = {key: value.astype(str) for key, value in node.get_rt_info().items()}
+        first, *fused = said["originalLayersNames"].replace("/WithoutBiases", "").split(",")
+        lowered += said["layerType"] == "Convolution" and said["runtimePrecision"] == "bf16"
+        seen.update({first, *fused} & nodes)
+        # What is fused into a convolution works on its sums, which are float32.
+        key = "runtimePrecision" if first in nodes else "outputPrecisions"
+        if {first, *fused} & nodes and said[key] != "f32":
+            wrong.append((node.get_friendly_name(), said))
+    assert not wrong
+    assert lowered == len(low)
+    assert seen == nodes
+
+
+def differences(core, folder, content, kept, batches):
+    """Mean differences from float32 with all but these layers in bfloat16: emulated, computed."""
+    network = Network(content)
+    low = all_but(network, *kept)
+    path = written(folder, content, network.plan(low).float_nodes())
+    compiled = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    expected, emulated = (session(c, ["d0"]) for c in (content, in_bf16(network, low)))
+    runs = (lambda x: emulated(x)[0], lambda x: next(iter(compiled([x]).values())))
+    found = [[np.abs(run(x) - expected(x)[0]).mean() for run in runs] for x in batches]
+    return np.mean(found, axis=0)
+
+
+def test_a_file_in_bf16_does_what_was_emulated(bf16, tmp_path):
+    kept = ("stage2.rebnconv2d", "stage2.rebnconv1d")
+    content = small.model(small.collapsing(*kept))
+    emulated, computed = differences(bf16, tmp_path, content, kept, small.batches(4))
+    _, collapsed = differences(bf16, tmp_path, content, (), small.batches(4))
+    assert computed < 1.2 * emulated
+    assert computed < 0.1 * collapsed
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_the_published_weights_in_bf16(bf16, shared, tmp_path):
+    weights = read_weights(shared / "weights/u2netp.pth")
+    content = onnx_bytes(weights, TABLES["U2NetP"], sides=False)
+    preprocess = Preprocess(size=(320, 320), type="official")
+    images = find_images(shared / "data/ecssd_300/images")[::30]
+    batches = [preprocess(read_image(path))[None] for path in images]
+    kept = ("stage2d.rebnconv2d", "stage2d.rebnconv1d")
+    emulated, computed = differences(bf16, tmp_path, content, kept, batches)
+    print(emulated, computed)
+    assert computed < 2 * emulated
+    assert computed < 0.002
 
 
 def test_a_name_that_openvino_does_not_know():
