@@ -32,7 +32,9 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     load_paddle()
     from paddleseg_u2net.engine.convert import convert
+    from paddleseg_u2net.engine.logs import start_logging
 
+    start_logging()
     done = convert(arguments.input, arguments.output, arguments.config)
     source = done.source
     print(f"{source.path}: {source.format_name}, {source.model}, {len(source.state)} tensors")
