@@ -23,7 +23,7 @@ def bf16():
     """OpenVINO's core, where it computes in bfloat16."""
     core = openvino_core()
     if not computes_in_bf16(core):
-        pytest.skip("this processor does not compute in bfloat16")
+        pytest.skip("OpenVINO does not compute in bfloat16 on this processor")
     return core
 
 
