@@ -15,6 +15,7 @@ from typing import Any, Iterable, List, Set, Tuple
 
 import numpy as np
 
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.quantization.graph import QuantizationError
 
 _MARK = '<rt_info><attribute name="precise" version="0" /></rt_info>'
@@ -30,9 +31,8 @@ def make_markable(model: Any, nodes: Iterable[str]) -> None:
         model: an ``openvino.Model``, read from an ONNX file of a U²-Net; it is changed.
         nodes: names of ONNX nodes.
     """
-    from openvino import opset4
-    from openvino.utils.node_factory import NodeFactory
-
+    constant = engine_module("openvino.opset4", "openvino").constant
+    factory = engine_module("openvino.utils.node_factory", "openvino").NodeFactory
     wanted = set(nodes)
     for node in model.get_ordered_ops():
         name, info = node.get_friendly_name(), node.get_type_info()
@@ -42,10 +42,10 @@ def make_markable(model: Any, nodes: Iterable[str]) -> None:
         if (info.name, info.version_id) == ("Interpolate", "opset11"):
             # Its sizes are of all four axes, with which ONNX's Resize comes.
             scales, axes = np.ones(4, np.float32), np.arange(4)
-            taken += [node.input_value(1), *(opset4.constant(x).output(0) for x in (scales, axes))]
-            older = NodeFactory("opset4").create("Interpolate", taken, kept)
-        elif (info.name, info.version_id) == ("MaxPool", "opset8"):
-            older = NodeFactory("opset1").create("MaxPool", taken, kept)
+            taken += [node.input_value(1), *(constant(x).output(0) for x in (scales, axes))]
+            older = factory("opset4").create("Interpolate", taken, kept)
+        elif info.name == "MaxPool" and info.version_id != "opset1":
+            older = factory("opset1").create("MaxPool", taken, kept)
         else:
             continue
         older.set_friendly_name(name)

@@ -44,12 +44,11 @@ def computes_in_bf16(core: Any) -> bool:
     """
     if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return False
-    from openvino import Model
-    from openvino import opset1 as ops
-
+    module = engine_module("openvino", "openvino")
+    ops = module.opset1
     x = ops.parameter([1, 1, 2, 2], np.float32)
     kernel = np.ones((1, 1, 1, 1), np.float32)
-    model = Model([ops.convolution(x, kernel, [1, 1], [0, 0], [0, 0], [1, 1])], [x])
+    model = module.Model([ops.convolution(x, kernel, [1, 1], [0, 0], [0, 0], [1, 1])], [x])
     try:
         core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
     except RuntimeError:
