@@ -21,9 +21,11 @@ pytest.importorskip("onnxruntime")
 @pytest.fixture
 def bf16():
     """OpenVINO's core, where it computes in bfloat16."""
-    core = openvino_core()
+    openvino, core = pytest.importorskip("openvino"), openvino_core()
     if not computes_in_bf16(core):
         pytest.skip("OpenVINO does not compute in bfloat16 on this processor")
+    if int(openvino.__version__.split(".")[0]) < 2026:  # seen with 2025.3
+        pytest.skip("this release of OpenVINO computes sums in bfloat16 that are marked")
     return core
 
 
