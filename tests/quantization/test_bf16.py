@@ -87,18 +87,25 @@ def test_maps_differ_a_little():
 
 
 def test_openvino_reads_the_marks_back(tmp_path):
-    core = openvino_core()
     network = Network(small.model())
     nodes = network.plan(all_but(network, "stage2.rebnconv1d")).float_nodes()
     path = written(tmp_path, small.model(), nodes)
     marked = {
         node.get_friendly_name()
-        for node in core.read_model(path).get_ops()
+        for node in openvino_core().read_model(path).get_ops()
         if any("recis" in str(key) for key in node.get_rt_info())
     }
     assert "stage2.rebnconv1d.conv_s1/WithoutBiases" in marked
     assert "stage2.rebnconv1d" in marked
     assert "stage2.rebnconv2d.conv_s1/WithoutBiases" not in marked
+
+
+def test_marked_layers_are_of_versions_that_keep_their_marks(tmp_path):
+    path = written(tmp_path, small.model(), Network(small.model()).plan([]).float_nodes())
+    model = openvino_core().read_model(path)
+    versions = {(op.get_type_name(), op.get_type_info().version_id) for op in model.get_ops()}
+    assert {("Interpolate", "opset4"), ("MaxPool", "opset1")} <= versions
+    assert not {("Interpolate", "opset11"), ("MaxPool", "opset8")} & versions
 
 
 @pytest.mark.parametrize("size", [32, 45])
