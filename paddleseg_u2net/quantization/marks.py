@@ -40,7 +40,7 @@ def make_markable(model: Any, nodes: Iterable[str]) -> None:
             continue
         taken, kept = [node.input_value(0)], node.get_attributes()
         if (info.name, info.version_id) == ("Interpolate", "opset11"):
-            # Its sizes are of all four axes, with which ONNX's Resize comes.
+            # Without axes its sizes are of all four, and so they come from ONNX's Resize.
             scales, axes = np.ones(4, np.float32), np.arange(4)
             taken += [node.input_value(1), *(constant(x).output(0) for x in (scales, axes))]
             older = factory("opset4").create("Interpolate", taken, kept)
