@@ -184,7 +184,7 @@ def main() -> None:
         return
     if arguments.accuracy:
         _accuracy(folders, arguments.data, arguments.accuracy, arguments.threads)
-    _again_without([item for item in sys.argv[1:] if "--exported" not in sys.argv], folders)
+    _again_without(sys.argv[1:], folders)  # of two --exported the last one counts
 
 
 if __name__ == "__main__":
