@@ -7,7 +7,7 @@ import importlib.util
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from paddleseg_u2net.download import Checksum, DownloadError, fetch, verify
 from paddleseg_u2net.weights.disguise import refuse_disguised
@@ -235,14 +235,14 @@ def _checked_home() -> Path:
 
 def _fetched(name: str) -> Path:
     problems: List[str] = []
-    for source in ZOO[name].sources:
+    for source, addresses in _places(name):
         if source.filename.endswith(".onnx") and importlib.util.find_spec("onnx") is None:
             problems.append(f"{source.filename}: reading it needs onnx; pip install onnx")
             continue
         folder = _checked_home()
         try:
             return fetch(
-                [*_mirror(source), *source.addresses],
+                addresses,
                 folder / source.filename,
                 None if _is_unchecked() else source.size,
                 None if _is_unchecked() else _checksum(source),
@@ -251,15 +251,23 @@ def _fetched(name: str) -> Path:
         except DownloadError as error:
             problems.append(str(error))
     names = " or ".join(source.filename for source in ZOO[name].sources)
+    other = "" if _is_unchecked() else " MODEL_CHECKSUM_DISABLED=1 takes another file, too."
     raise DownloadError(
         f"{name} could not be fetched. Without internet: put {names} into {home()}, name the file "
-        "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md). What was tried:\n"
-        + "\n".join(problems)
+        "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md)."
+        f"{other} What was tried:\n" + "\n".join(problems)
     )
 
 
 def _is_unchecked() -> bool:
     return bool(os.environ.get("MODEL_CHECKSUM_DISABLED"))
+
+
+def _places(name: str) -> List[Tuple[Source, Sequence[str]]]:
+    """The files of a row and where each is asked for, all in the mirror first."""
+    mirrored = [(source, _mirror(source)) for source in ZOO[name].sources]
+    known = [(source, source.addresses) for source in ZOO[name].sources]
+    return [place for place in [*mirrored, *known] if place[1]]
 
 
 def _mirror(source: Source) -> List[str]:
