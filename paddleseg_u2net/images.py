@@ -197,8 +197,8 @@ def memory_named(name: PathLike) -> Iterator[None]:
     except MemoryError as error:
         raise ImageError(
             name,
-            "it needs more memory than there is, or than Pillow takes for a picture of this width; "
-            "make it smaller, or work on fewer pictures at a time",
+            "it needs more memory than there is; make it smaller, or work on fewer pictures at a "
+            "time",
         ) from error
 
 
@@ -358,23 +358,29 @@ def find_images(folder: PathLike) -> List[Path]:
     return sorted(path for path in files_below(top) if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def files_below(folder: PathLike) -> Iterator[Path]:
+def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Iterator[Path]:
     """Yield the files of a folder and its subfolders, those of a folder sorted.
 
     Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
-    once.
+    once. What is neither (a pipe, a device, a link to nothing) is there too, for whoever opens it
+    to name it.
+
+    Args:
+        subfolders: gets the folders below ``folder`` added.
 
     Raises:
         ImageError: a folder cannot be listed.
     """
     seen: Set[str] = set()
-    for root, subfolders, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
+    for root, below, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
         place = str(Path(root).resolve())
         if place in seen:  # a link back up would never end
-            subfolders.clear()
+            below.clear()
             continue
         seen.add(place)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if subfolders is not None:
+            subfolders += [Path(root, name) for name in below]
         yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
 
 
@@ -467,8 +473,12 @@ def _decoded(content: bytes, path: PathLike, still: bool = False) -> _Decoded:
 def _load(picture: Any, path: PathLike) -> None:
     try:
         picture.load()
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise ImageError(
+            path,
+            f"there is not enough memory for its {picture.width} x {picture.height} pixels, or the "
+            "rows are longer than Pillow takes; make it smaller, if its header tells the truth",
+        ) from error
     except Exception as error:
         raise ImageError(
             path,

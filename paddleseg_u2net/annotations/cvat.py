@@ -17,6 +17,7 @@ from xml.parsers import expat
 
 import numpy as np
 
+from paddleseg_u2net import files
 from paddleseg_u2net.annotations import rle, voc
 from paddleseg_u2net.annotations.classes import Classes, is_background
 from paddleseg_u2net.annotations.image_index import (
@@ -145,7 +146,7 @@ def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image]]:
     labels: List[str] = []
     entries: List[_Image] = []
     try:
-        with path.open("rb") as stream:
+        with files.open_file(path) as stream:
             for element in _elements(stream, path):
                 if element.tag == "label":
                     name = (element.findtext("name") or "").strip()
@@ -176,7 +177,7 @@ def _refuse_document_type(path: Path) -> None:
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = lambda *_: begun.append(True)
     try:
-        with path.open("rb") as stream:
+        with files.open_file(path) as stream:
             while not begun:  # a document type stands before the first element or nowhere
                 portion = stream.read(_PORTION)
                 parser.Parse(portion, not portion)

@@ -39,12 +39,14 @@ class Kind(NamedTuple):
         mode: Pillow's name: ``1``, ``L``, ``P``, ``RGB``, ``RGBA``, ``I;16`` ...
         alpha: Whether pixels may be transparent.
         upright: Whether no orientation tag turns the picture.
+        deep: Whether it has colours, or grey and alpha, of 16 bits.
     """
 
     format: str
     mode: str
     alpha: bool
     upright: bool
+    deep: bool = False
 
     @property
     def lossy(self) -> bool:
@@ -64,7 +66,8 @@ def kind(path: Path) -> Kind:
             mode = picture.mode
             alpha = mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
             upright = Image.Image.getexif(picture).get(_ORIENTATION_TAG, 1) == 1
-            return Kind(picture.format or "", mode, alpha, upright)
+            deep = images.has_deep_colours(picture)
+            return Kind(picture.format or "", mode, alpha, upright, deep)
     except Image.DecompressionBombError as error:
         raise images.ImageError(path, f"expected a smaller picture: {error}") from error
 
@@ -256,8 +259,9 @@ def brightness(path: Path) -> np.ndarray:
         AnnotationError: it has colours.
         ImageError: the file cannot be read.
     """
-    mode = kind(path).mode
-    if mode in ("L", "LA") or mode.startswith("I"):
+    found = kind(path)
+    mode = found.mode
+    if mode in ("L", "LA") or mode.startswith("I") or found.deep:
         return images.read_mask(path)
     picture = images.read_image(path, 3)
     spread = picture.max(axis=2) - picture.min(axis=2)

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import yaml
 
+from paddleseg_u2net import files
 from paddleseg_u2net.annotations.colours import lines_of
 from paddleseg_u2net.annotations.image_index import ImageIndex, listed
 from paddleseg_u2net.annotations.pairing import SPLITS
@@ -159,7 +160,7 @@ def _described(path: Path) -> Layout:
 def _tree(path: Path) -> Dict[str, Any]:
     """The file's content. All values are texts, for ``no`` and ``1`` may be names of classes."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = files.read_text(path)
         tree = yaml.load(text, Loader=yaml.BaseLoader)  # makes nothing but texts, lists, dicts
     except UnicodeDecodeError as error:
         raise AnnotationError(f"{path}: expected text in UTF-8 ({error}); save it so") from error

@@ -17,7 +17,7 @@ from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, reco
 from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
 from paddleseg_u2net.datasets.place import Place, place_of
 from paddleseg_u2net.datasets.table import TABLE
-from paddleseg_u2net.images import ImageError, image_size, read_image, read_mask
+from paddleseg_u2net.images import ImageError, image_size, memory_named, read_image, read_mask
 
 
 def check_arguments(
@@ -194,6 +194,10 @@ class PairDataset:
 
     def augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
         """As ``read``, with the transforms applied; the same ``seed`` gives the same result."""
+        with memory_named(self.pairs[index].image):
+            return self._augmented(index, seed)
+
+    def _augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
         if self._cache is not None and self._fixed:
             image, label, trans_info = self._cache.get(index, self._begun)
         else:

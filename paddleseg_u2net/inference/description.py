@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
+from paddleseg_u2net import files
 from paddleseg_u2net.inference.preprocess import Preprocess
 
 NAME = "description.json"
@@ -96,7 +97,7 @@ def described_preprocess(preprocess: Preprocess) -> Dict[str, Any]:
 def checksum(path: Union[str, Path]) -> str:
     """The sha256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
+    with files.open_file(path) as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()

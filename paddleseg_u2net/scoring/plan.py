@@ -8,6 +8,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import yaml
 
+from paddleseg_u2net import files
+
 
 class PlanError(ValueError):
     """A plan that cannot be carried out; the message says what to change."""
@@ -156,7 +158,7 @@ def from_yaml(path: Path) -> List[Job]:
 
 def _read(path: Path) -> Dict[str, Any]:
     try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        tree = yaml.safe_load(files.read_text(path))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PlanError(f"{path}: expected a YAML file of data sets and methods: {error}") from None
     if not isinstance(tree, dict):
