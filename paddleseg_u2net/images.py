@@ -542,14 +542,16 @@ def open_header(stream: BinaryIO) -> Any:
     """
     head = stream.read(12)
     stream.seek(0)
-    if head[4:8] != b"ftyp":
-        return Image.open(stream, formats=_READABLE)
-    Image.init()
-    with contextlib.suppress(ImportError):
-        from pillow_heif import register_heif_opener  # type: ignore[import-untyped]
+    formats: Sequence[str] = _READABLE
+    if head[4:8] == b"ftyp":
+        Image.init()
+        with contextlib.suppress(ImportError):
+            from pillow_heif import register_heif_opener  # type: ignore[import-untyped]
 
-        register_heif_opener()
-    return Image.open(stream, formats=[name for name in _CONTAINED if name in Image.OPEN])
+            register_heif_opener()
+        formats = [name for name in _CONTAINED if name in Image.OPEN]
+    with _our_pillow_rules:
+        return Image.open(stream, formats=formats)
 
 
 def _check_pixel_count(size: Tuple[int, int], path: PathLike) -> None:
