@@ -167,6 +167,17 @@ def test_a_disk_that_becomes_full(tmp_path, refused, monkeypatch, mode, need):
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_the_docs_state_the_limits():
+    text = " ".join((ROOT / "docs" / "data.md").read_text(encoding="utf-8").split())
+    limits = Limits()
+    assert limits.harmless % (1 << 30) == limits.total % (1 << 30) == 0
+    assert (
+        f"unpack to more than {limits.harmless >> 30} GiB and more than {limits.ratio:.0f} times "
+        f"their size, to more than {limits.total >> 30} GiB, or to more than {limits.members:,} "
+        "entries"
+    ) in text
+
+
 def test_limits_stop(tmp_path, refused, make):
     files = {f"{number}": bytes(50_000) for number in range(10)}
     archive = make(tmp_path / "a.bin", files)
