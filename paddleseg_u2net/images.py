@@ -99,6 +99,7 @@ _WRITTEN = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 WRITABLE_SUFFIXES = frozenset(s for s, name in FORMAT_OF_SUFFIX.items() if name in _WRITTEN)
 # Of these, further frames are an animation or a burst; the pages of a TIFF are other pictures.
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
+_AT_ONCE = 2**22  # pixels
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MULTIPLIED_BY_ALPHA = {"La": "LA", "RGBa": "RGBA"}
 _PILLOW_MODE = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -237,7 +238,7 @@ def _array(decoded: _Decoded, channels: int, path: PathLike) -> np.ndarray:
         if channels == 4 and isinstance(key, tuple):
             array[..., 3][(deep == key).all(axis=2)] = 0
     else:
-        array = np.array(_in_mode(picture, _PILLOW_MODE[channels], path))
+        array = _pixels(picture, _PILLOW_MODE[channels], path)
     return _upright(array.reshape(array.shape[0], array.shape[1], channels), orientation)
 
 
@@ -339,7 +340,7 @@ def _values(decoded: _Decoded, path: PathLike) -> np.ndarray:
             "save the class number of each pixel in a grey or palette PNG",
         )
     mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-    return _single_channel(np.array(_in_mode(picture, mode, path)), path)
+    return _single_channel(_pixels(picture, mode, path), path)
 
 
 def find_images(folder: PathLike) -> List[Path]:
@@ -673,6 +674,22 @@ def _add_late_exif(picture: Any, stream: BinaryIO) -> None:
 
 
 # ---------------------------------------------------------------- values and channels
+
+
+def _pixels(picture: Any, mode: str, path: PathLike) -> np.ndarray:
+    """The pixels of a decoded picture in mode L, RGB or RGBA, uint8 (H, W) or (H, W, bands).
+
+    Converting takes several copies, so of large pictures some rows are converted at a time.
+    """
+    width, height = picture.size
+    rows = max(1, _AT_ONCE // width)
+    if height <= rows:
+        return np.array(_in_mode(picture, mode, path))
+    array = np.empty((height, width, len(mode)), np.uint8)
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        array[top : top + rows] = _pixels(strip, mode, path).reshape(-1, width, len(mode))
+    return array
 
 
 def _in_mode(picture: Any, mode: str, path: PathLike) -> Any:

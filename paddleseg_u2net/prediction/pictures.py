@@ -44,12 +44,13 @@ def write_pictures(
         OSError: a file cannot be written.
     """
     classes = _classes(probability) if {ADDED, PSEUDO} & set(paths) else np.empty(0)
+    grey = foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
+    del probability  # of a large picture the most memory
     if ADDED in paths:
         assert image is not None
         _write_overlay(paths[ADDED], _overlay(image, classes, colors))
     if PSEUDO in paths:
         write_png(paths[PSEUDO], classes, colors.reshape(-1).tolist(), level=_PNG_LEVEL)
-    grey = foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
     if SALIENCY in paths:
         write_png(paths[SALIENCY], grey, level=_PNG_LEVEL)
     if CUTOUT in paths:

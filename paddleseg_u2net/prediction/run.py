@@ -147,9 +147,14 @@ class _Prediction:
     def write(self, work: _Work, computed: Tuple[_Image, np.ndarray]) -> None:
         self._go_on()
         image, probability = computed
-        restored = self._predictor.restore(probability, image.seen)
         try:
-            write_pictures(work.paths, image.shown, restored, self._colors, image.tags)
+            write_pictures(
+                work.paths,
+                image.shown,
+                self._predictor.restore(probability, image.seen),
+                self._colors,
+                image.tags,
+            )
         except OSError as error:
             if error.errno in _DISK_ERRORS:
                 self.disk_error = self.disk_error or error

@@ -200,7 +200,7 @@ def resealed(**keys):
         (lambda content: content.pop("description_sha256"), '"description_sha256" is missing'),
         (lambda content: content["preprocess"].update(std=[0.4, 0.5, 0.5]), "not that of its text"),
         (changed(files={"model.json": "", "model.pdiparams": ""}), "--format openvino"),
-        (changed(files={"other.onnx": ""}), "other.onnx"),
+        (resealed(files={"other.onnx": ""}), "other.onnx: the model's file is missing"),
         (lambda content: content["preprocess"].update(type="zoo"), "not zoo"),
         (lambda content: content["preprocess"].update(mean=[0.5]), "mean and std"),
         (lambda content: content["preprocess"].update(size=[1]), "[width, height]"),
