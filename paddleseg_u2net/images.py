@@ -547,7 +547,7 @@ def open_header(stream: BinaryIO) -> Any:
     if head[4:8] == b"ftyp":
         Image.init()
         with contextlib.suppress(ImportError):
-            from pillow_heif import register_heif_opener  # type: ignore[import-untyped]
+            from pillow_heif import register_heif_opener
 
             register_heif_opener()
         formats = [name for name in _CONTAINED if name in Image.OPEN]

@@ -7,7 +7,7 @@ import sys
 import tarfile
 import threading
 import zipfile
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -18,6 +18,7 @@ from paddleseg_u2net.files import recover_dir
 from .conftest import FILES, files_in, tree
 from .packing import make_locked_zip, make_rar4, make_rar5, make_raw_zip, make_tar, make_zip
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 MODULE = sys.modules[unpack.__module__]
 
 
@@ -166,9 +167,8 @@ def test_a_disk_that_becomes_full(tmp_path, refused, monkeypatch, mode, need):
 # ---------------------------------------------------------------- limits
 
 
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_the_docs_state_the_limits():
-    text = " ".join((ROOT / "docs" / "data.md").read_text(encoding="utf-8").split())
+    text = " ".join((DOCS / "data.md").read_text(encoding="utf-8").split())
     limits = Limits()
     assert limits.harmless % (1 << 30) == limits.total % (1 << 30) == 0
     assert (
@@ -178,6 +178,7 @@ def test_the_docs_state_the_limits():
     ) in text
 
 
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_limits_stop(tmp_path, refused, make):
     files = {f"{number}": bytes(50_000) for number in range(10)}
     archive = make(tmp_path / "a.bin", files)

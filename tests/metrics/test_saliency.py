@@ -78,7 +78,7 @@ def test_twice_the_mean_counts_where_floating_point_loses_it():
     """PySODMetrics 1.6.2 gives 0: 234 is twice the mean of the stretched map, but for rounding."""
     levels = np.array([[234, 0, 240], [234, 61, 33], [126, 118, 7]], np.uint8)
     mask = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 1]], bool)
-    assert 9 * 234 == 2 * int(levels.sum())
+    assert 2 * int(levels.sum()) == 9 * 234
     above = levels >= 234
     precision, recall = (above & mask).sum() / above.sum(), (above & mask).sum() / mask.sum()
     expected = 1.3 * precision * recall / (0.3 * precision + recall)
