@@ -60,6 +60,7 @@ __all__ = [
     "image_size",
     "memory_named",
     "open_header",
+    "read_colours",
     "read_image",
     "read_mask",
     "read_tags",
@@ -296,6 +297,25 @@ def _resolution(picture: Any) -> Optional[Tuple[float, float]]:
         return None
     sensible = all(math.isfinite(value) and 1 <= value <= 1e6 for value in (across, down))
     return (across, down) if sensible else None
+
+
+def read_colours(path: PathLike) -> np.ndarray:
+    """As `read_image` of 3 channels, for colours that stand for something.
+
+    Raises:
+        ImageError: as `read_image`; or its colours of 16 bits are not those of 8 bits times 257, so
+            that rounding would change them.
+    """
+    with memory_named(path):
+        decoded = _decoded(_content(path), path, still=True)
+        deep = decoded.deep
+        if not decoded.exact or (deep is not None and (deep[..., :3] % 257).any()):
+            raise ImageError(
+                path,
+                "expected colours of 8 bits, found such of 16 bits that 8 do not hold; save them "
+                "with 8 bits, or class numbers as a grey PNG",
+            )
+        return _array(decoded, 3, path)
 
 
 def read_mask(path: PathLike) -> np.ndarray:

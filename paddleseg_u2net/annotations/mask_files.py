@@ -146,7 +146,7 @@ class InstanceFile:
                 f"{self.path}: expected a PNG, got {header.format}, where black is not exactly 0, "
                 "so that objects cannot be told from noise; export the masks as PNG"
             )
-        if header.mode in ("RGB", "RGBA"):
+        if header.mode in ("RGB", "RGBA") and not header.deep:
             stored = images.read_image(self.path, 3).any(axis=2)
         else:
             stored = images.read_mask(self.path) > 0
@@ -211,7 +211,7 @@ class SoftFile:
 class AlphaFile:
     """The opacity of a cut-out is its mask: RGBA, grey with alpha, palettes with transparency.
 
-    Files of 16 bits a channel keep the upper 8 bits.
+    Values of 16 bits are rounded to 8.
     """
 
     path: Path
@@ -308,7 +308,7 @@ class ColourFile:
             ImageError: the file cannot be read.
         """
         alpha = opacity(self.path)
-        codes = _fitting(_packed(images.read_image(self.path, 3)), shape, self.path)
+        codes = _fitting(_packed(images.read_colours(self.path)), shape, self.path)
         keys = np.array(
             sorted(red << 16 | green << 8 | blue for red, green, blue in self.table), np.int32
         )

@@ -392,17 +392,19 @@ def _truth_of_integers(values: np.ndarray, mask_above: int, path: PathLike) -> T
     threshold = mask_above * (white // 255)
     if top == 1:
         return Truth(values == 1, labels01=True)
-    if 0 < top <= min(_HIGHEST_LIKELY_LABEL, threshold):
-        raise ImageError(
-            path,
-            f"expected a mask whose object is above {threshold}, got only {_some(found)}, which "
-            "look like class numbers; save the class of the object as 255 and all others as 0",
-        )
-    if 0 < top <= min(255, threshold) and white == 65535:
+    few = len(found) <= _HIGHEST_LIKELY_LABEL
+    in_8_bits = white == 65535 and _HIGHEST_LIKELY_LABEL < top <= 255
+    if 0 < top <= threshold and in_8_bits:
         raise ImageError(
             path,
             f"expected 16-bit values up to 65535, got {_some(found)}, which look like 8-bit values "
             "in a 16-bit file; save it as an 8-bit file",
+        )
+    if 0 < top <= threshold and (top <= _HIGHEST_LIKELY_LABEL or (white == 65535 and few)):
+        raise ImageError(
+            path,
+            f"expected a mask whose object is above {threshold}, got only {_some(found)}, which "
+            "look like class numbers; save the class of the object as 255 and all others as 0",
         )
     if found.tolist() in ([0, 1, 255], [1, 255]):
         raise ImageError(
