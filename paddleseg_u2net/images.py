@@ -108,7 +108,8 @@ _ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG, _BITS_TAG = 0x0112, 0x0100, 0x0101, 0
 _PLANES_TAG = 0x011C
 _RESOLUTION_TAGS, _UNIT_TAG, _CENTIMETRE = (0x011A, 0x011B), 0x0128, 3
 _SIDEWAYS = (5, 6, 7, 8)
-_WIDENED = {"L;2": 85, "L;4": 17}  # Pillow widens pixels, and leaves the transparent value
+# Pillow widens pixels of few bits to 8, but not the transparent value: the levels, and the factor.
+_WIDENED = {"1": (2, 255), "L;2": (4, 85), "L;4": (16, 17)}
 _DEEP = re.compile(";16[BLN]$")
 _FLOATS = (
     "expected 8- or 16-bit values, found floating point values, whose black and white are not "
@@ -549,9 +550,10 @@ def _parsed(stream: BinaryIO, path: PathLike, still: bool = False) -> Any:
     if picture.format == "PNG":
         if "exif" not in picture.info:
             _add_late_exif(picture, stream)
-        key, widened = picture.info.get("transparency"), _raw_mode(picture.tile[0])
-        if isinstance(key, int) and widened in _WIDENED:
-            picture.info["transparency"] = key * _WIDENED[widened]
+        key = picture.info.get("transparency")
+        levels, factor = _WIDENED.get(_raw_mode(picture.tile[0]), (0, 1))
+        if isinstance(key, int) and key < levels:
+            picture.info["transparency"] = key * factor
     return picture
 
 

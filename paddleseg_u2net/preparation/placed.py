@@ -18,7 +18,7 @@ from paddleseg_u2net.annotations.classes import IGNORE
 from paddleseg_u2net.annotations.image_index import folded
 from paddleseg_u2net.annotations.mask_files import MaskSizeError
 from paddleseg_u2net.annotations.record import AnnotationError, Record
-from paddleseg_u2net.images import read_image
+from paddleseg_u2net.images import memory_named, read_image
 from paddleseg_u2net.render.overlay import color_map
 
 # A copy would not help against these.
@@ -80,9 +80,10 @@ class Placer:
             OSError: the data set cannot be written.
         """
         try:
-            height, width, _ = read_image(record.image).shape
-            mask, stretched = self._mask(record, (height, width))
-            share, classes, ignored = self._content(record, mask, (height, width))
+            with memory_named(record.image):
+                height, width, _ = read_image(record.image).shape
+                mask, stretched = self._mask(record, (height, width))
+                share, classes, ignored = self._content(record, mask, (height, width))
             source = None if stretched else record.mask.file
         except (ValueError, OSError) as error:  # of this image; the others go on
             return Bad(record.image, str(error))

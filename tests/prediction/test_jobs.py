@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from paddleseg_u2net.images import read_image
 from paddleseg_u2net.prediction import (
     ADDED,
     CUTOUT,
@@ -138,6 +139,14 @@ def test_a_list_from_windows(tmp_path, encoding):
     assert collect(path) == [Job(tmp_path / name, Path(name)) for name in expected]
 
 
+def test_an_address_in_a_list_is_called_one(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("https://a.example/b.jpg\n")
+    (job,) = collect(path)
+    with pytest.raises(ValueError, match="found an address"):
+        read_image(job.image)
+
+
 # ---------------------------------------------------------------- several inputs, patterns
 
 
@@ -189,7 +198,15 @@ def test_patterns(tmp_path):
     assert names_of(collect(str(tmp_path / "a*"), None, told.append)) == ["a1.jpg", "a2.png"]
     assert told == [f"Left out 1 that fit {tmp_path}/a* and are no images"]
     assert names_of(collect(str(tmp_path / "?.jpg"))) == ["b.jpg"]
-    assert names_of(collect(str(tmp_path / "**/a?.jpg"))) == ["a1.jpg", "a3.jpg"]
+    assert names_of(collect(str(tmp_path / "**/a?.jpg"))) == ["a1.jpg", "x/a3.jpg"]
+    assert names_of(collect(str(tmp_path / "x" / "*"))) == ["a3.jpg"]
+    assert names_of(collect(str(tmp_path / "[x]"))) == ["x/a3.jpg"]
+    both = [str(tmp_path / "?.jpg"), str(tmp_path / "x")]
+    assert names_of(collect(both)) == ["b.jpg", "x/a3.jpg"]
+    picture(tmp_path / "out" / "saliency" / "b.png")
+    told.clear()
+    every = collect(str(tmp_path / "**/b.*"), tmp_path / "out", told.append)
+    assert names_of(every) == ["b.jpg"] and "an earlier prediction wrote" in told[0]
     assert names_of(collect(str(tmp_path / "[c].jpg"))) == ["[c].jpg"]  # a file of that name
     with pytest.raises(ValueError, match=r"z\*: expected images that fit it, found none"):
         collect(str(tmp_path / "z*"))
