@@ -29,7 +29,7 @@ def found(path):
 # ---------------------------------------------------------------- collecting
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "A.PNG", "my picture ü.jpeg", "a.webp", "a.tif"])
+@pytest.mark.parametrize("name", ["a.jpg", "A.PNG", "ü ü.jpeg", "a.webp", "a.jfif", "a.GIF"])
 def test_a_file_is_one_job_under_its_own_name(tmp_path, name):
     path = tmp_path / name
     path.touch()
