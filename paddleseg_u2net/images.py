@@ -63,6 +63,7 @@ __all__ = [
     "read_colours",
     "read_image",
     "read_mask",
+    "read_still",
     "read_tags",
     "write_image",
     "write_png",
@@ -133,7 +134,7 @@ class ImageError(ValueError):
 # ---------------------------------------------------------------- reading
 
 
-def read_image(path: PathLike, channels: int = 3, still: bool = False) -> np.ndarray:
+def read_image(path: PathLike, channels: int = 3) -> np.ndarray:
     """Read a picture as it is meant to be seen.
 
     Orientation tags (EXIF) are applied. Values of 16 bits, grey or colour, are divided by 257 and
@@ -146,7 +147,6 @@ def read_image(path: PathLike, channels: int = 3, still: bool = False) -> np.nda
         path: a JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file, AVIF where Pillow reads it (11.3 and
             newer), HEIC with pillow-heif (the extra ``heif``); its content counts, not its suffix.
         channels: 1 = luma grey, 3 = RGB, 4 = RGBA (opaque where the file has no transparency).
-        still: whether an animation is an error.
 
     Returns:
         A writable, contiguous `uint8` array of shape (height, width, channels), 0..255.
@@ -160,16 +160,21 @@ def read_image(path: PathLike, channels: int = 3, still: bool = False) -> np.nda
     """
     _check_channels(channels)
     with memory_named(path):
-        return decode_image(_content(path), channels, path, still)
+        return decode_image(_content(path), channels, path)
 
 
-def decode_image(
-    content: bytes, channels: int = 3, name: PathLike = "picture", still: bool = False
-) -> np.ndarray:
+def read_still(path: PathLike, channels: int = 3) -> np.ndarray:
+    """As `read_image`, but an animation is an error: no mask belongs to all of its frames."""
+    _check_channels(channels)
+    with memory_named(path):
+        return _array(_decoded(_content(path), path, still=True), channels, path)
+
+
+def decode_image(content: bytes, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
     """As `read_image`, of a file's content; ``name`` is what errors begin with."""
     _check_channels(channels)
     with memory_named(name):
-        return _array(_decoded(content, name, still), channels, name)
+        return _array(_decoded(content, name), channels, name)
 
 
 def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -> np.ndarray:

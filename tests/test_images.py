@@ -25,6 +25,7 @@ from paddleseg_u2net.images import (
     image_size,
     read_image,
     read_mask,
+    read_still,
     write_image,
     write_png,
 )
@@ -457,10 +458,6 @@ def frames():
     return [Image.fromarray(colours(seed=i)) for i in range(3)]
 
 
-def read_still_image(path):
-    return read_image(path, 3, still=True)
-
-
 def save_frames(path):
     if path.suffix in (".webp", ".avif") and not features.check(path.suffix[1:]):
         pytest.skip(f"Pillow without {path.suffix[1:]}")
@@ -473,7 +470,7 @@ def save_frames(path):
     ("function", "name"),
     [
         *((read_mask, name) for name in ("a.gif", "a.png", "a.tif", "a.webp", "a.avif")),
-        *((read_still_image, name) for name in ("a.gif", "a.png", "a.tif", "a.webp")),
+        *((read_still, name) for name in ("a.gif", "a.png", "a.tif", "a.webp")),
         *((function, "a.tif") for function in (read_image, image_size)),
     ],
 )

@@ -17,7 +17,8 @@ from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, reco
 from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
 from paddleseg_u2net.datasets.place import Place, place_of
 from paddleseg_u2net.datasets.table import TABLE
-from paddleseg_u2net.images import ImageError, image_size, memory_named, read_image, read_mask
+from paddleseg_u2net.images import ImageError, image_size, memory_named, read_mask
+from paddleseg_u2net.images import read_still as read_image
 
 
 def check_arguments(

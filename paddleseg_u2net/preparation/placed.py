@@ -18,7 +18,7 @@ from paddleseg_u2net.annotations.classes import IGNORE
 from paddleseg_u2net.annotations.image_index import folded
 from paddleseg_u2net.annotations.mask_files import MaskSizeError
 from paddleseg_u2net.annotations.record import AnnotationError, Record
-from paddleseg_u2net.images import memory_named, read_image
+from paddleseg_u2net.images import memory_named, read_still
 from paddleseg_u2net.render.overlay import color_map
 
 # A copy would not help against these.
@@ -81,7 +81,7 @@ class Placer:
         """
         try:
             with memory_named(record.image):
-                height, width, _ = read_image(record.image).shape
+                height, width, _ = read_still(record.image).shape
                 mask, stretched = self._mask(record, (height, width))
                 share, classes, ignored = self._content(record, mask, (height, width))
             source = None if stretched else record.mask.file

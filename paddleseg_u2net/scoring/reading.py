@@ -327,13 +327,13 @@ def _picture(path: PathLike) -> np.ndarray:
             "known (32-bit or signed); scale them to 0..255 and save an 8-bit file",
         )
     if header.has_key_colour and (header.mode.startswith("I") or header.deep_colours):
-        _check_opaque(images.read_image(path, 4, still=True)[..., 3], path)
+        _check_opaque(images.read_still(path, 4)[..., 3], path)
         return images.read_mask(path)
     if header.mode.startswith("I") or header.deep_colours:
         return images.read_mask(path)
     if header.mode == "L" and not header.has_key_colour:
         return images.read_mask(path)
-    return _grey_of_colours(images.read_image(path, 4, still=True), path)
+    return _grey_of_colours(images.read_still(path, 4), path)
 
 
 def _float_picture(path: PathLike) -> np.ndarray:
