@@ -12,12 +12,13 @@ import errno
 import os
 import re
 import shutil
+import stat
 import sys
 import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 if sys.platform == "win32":
     import msvcrt
@@ -25,14 +26,20 @@ else:
     import fcntl
 
 __all__ = [
+    "NotAFileError",
     "atomic_dir",
     "atomic_path",
+    "is_address",
     "locked",
     "new_dir",
+    "open_file",
     "read_lines",
+    "read_text",
     "recover_dir",
     "repair_of",
     "sync_tree",
+    "what_is",
+    "with_slashes",
     "write_bytes",
     "write_text",
 ]
@@ -54,6 +61,17 @@ if hasattr(errno, "EDQUOT"):  # not on Windows
 
 # More are not synced one by one.
 _MANY_FILES = 500
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
+# A single letter is a drive of Windows; of two slashes, paths keep one.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.I)
 
 # Some network file systems know no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -105,6 +123,48 @@ def write_bytes(path: PathLike, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+class NotAFileError(OSError):
+    """A path that leads to something else than a file's bytes; the message says to what."""
+
+
+def what_is(path: PathLike) -> str:
+    """What stands at a path, in words: ``a file``, ``a folder``, ``a named pipe``, ``nothing``."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return "a link to nothing" if Path(path).is_symlink() else "nothing"
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "a file")
+
+
+def is_address(path: PathLike) -> bool:
+    """Whether a path begins as an address does (``https://``, ``s3://``)."""
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def open_file(path: PathLike) -> BinaryIO:
+    """Open a file to read its bytes, never a pipe or a device, which would wait or never end.
+
+    Raises:
+        NotAFileError: it is no regular file.
+        OSError: as ``open``.
+    """
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise NotAFileError(f"{path}: expected a file, found {what_is(path)}")
+    return Path(path).open("rb")
+
+
+def read_text(path: PathLike) -> str:
+    """Read a text in UTF-8, or in UTF-16 where it begins with that mark, as PowerShell writes it.
+
+    Raises:
+        ValueError: it is neither.
+        OSError: as ``open_file``.
+    """
+    with open_file(path) as file:
+        data = file.read()
+    return data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+
+
 def read_lines(path: PathLike) -> List[Tuple[int, str]]:
     """(number, line) of a list file, stripped, without empty lines and comments (``#``).
 
@@ -113,11 +173,21 @@ def read_lines(path: PathLike) -> List[Tuple[int, str]]:
         OSError: it cannot be read.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected a list in UTF-8 ({error}); save it so") from error
     stripped = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
     return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+
+
+def with_slashes(name: str, folder: PathLike) -> str:
+    r"""A path of a list that was written on Windows, with ``/`` for ``\``.
+
+    It stays as it is where ``folder`` has a file of that very name.
+    """
+    if "\\" not in name or Path(folder, name).exists():
+        return name
+    return name.replace("\\", "/")
 
 
 @contextmanager

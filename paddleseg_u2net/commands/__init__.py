@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 # Module name and what it does; the modules have `run(argv) -> exit code`.
 COMMANDS = {
@@ -32,6 +33,23 @@ EXTRAS = {
 }
 
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.I)
+_TAKE_ADDRESSES = ("--mirror",)
+
+
+def _refuse_addresses(argv: Sequence[str]) -> None:
+    """Say that an address is none of the paths that commands take, before one searches for it."""
+    flag = ""
+    for word in argv:
+        if word.startswith("-"):
+            flag, _, word = word.partition("=")
+        if _ADDRESS.match(word) and flag not in _TAKE_ADDRESSES:
+            raise ValueError(
+                f"{flag or 'argument'} {word}: expected a path, got an address; fetch it first "
+                "(curl -LO ADDRESS) and give the path of the file"
+            )
+
+
 def main(command: str, argv: Optional[List[str]] = None) -> int:
     """Run a command; errors of its input become a line on standard error and exit code 1.
 
@@ -39,6 +57,7 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
+        _refuse_addresses(argv)
         module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
         code = module.run(argv)
         sys.stdout.flush()

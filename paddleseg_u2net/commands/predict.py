@@ -20,7 +20,8 @@ from paddleseg_u2net.prediction import PICTURES, USUAL
 def _arguments(argv: List[str]) -> argparse.Namespace:
     result = parser("predict", "Write overlays, class maps, saliency maps and cut-outs of images.")
     add = result.add_argument
-    add("--image_path", required=True, help="an image, a list of images (.txt), or a folder")
+    add("--image_path", required=True, nargs="+", metavar="PATH", help="images, lists of images "
+        "(.txt), folders, or patterns such as 'photos/**/*.jpg'")  # fmt: skip
     add("--model_path", help="weights of any format, a folder with model.pdparams, a folder of "
         "tools/export.py, or a name: u2net, u2netp, ...; else the newest best_model below "
         "output/")  # fmt: skip
@@ -45,7 +46,7 @@ def run(argv: List[str]) -> int:
 
     start_logging()
     save_dir = Path(arguments.save_dir)
-    jobs = collect(Path(arguments.image_path), save_dir, logger.info)
+    jobs = collect(arguments.image_path, save_dir, logger.info)
     with named("--model_path"):
         opened = open_model(
             arguments.model_path,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Sequence, Union
 
 from paddleseg_u2net.engine.logs import logger
+from paddleseg_u2net.files import what_is
 from paddleseg_u2net.inference.backends import AUTO, BackendError, Choice, choose
 from paddleseg_u2net.inference.description import NAME, is_export
 from paddleseg_u2net.inference.exported import load_exported
@@ -63,10 +64,11 @@ def find(model_path: Union[str, Path, None], output: Path = Path("output")) -> P
         raise ModelPathError(str(error)) from error
     if path.is_file():
         return path
+    found = what_is(path)
     raise ModelPathError(
         f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
         "checkpoint's folder such as output/best_model, an exported folder, or one of "
-        f"{', '.join(ZOO)}; there is none"
+        f"{', '.join(ZOO)}; " + ("there is none" if found == "nothing" else f"found {found}")
     )
 
 

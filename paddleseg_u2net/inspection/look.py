@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from paddleseg_u2net.datasets.pairs import Pair
-from paddleseg_u2net.images import read_image, read_mask
+from paddleseg_u2net.images import read_mask
+from paddleseg_u2net.images import read_still as read_image
 from paddleseg_u2net.inspection.fingerprints import Fingerprint, fingerprint
 from paddleseg_u2net.inspection.headers import Header, read_header
 from paddleseg_u2net.processes import in_chunks, mapped

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
+from paddleseg_u2net import files
 from paddleseg_u2net.images import IMAGE_SUFFIXES, PathLike, files_below
 
 __all__ = [
@@ -249,7 +250,7 @@ def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str
         PairingError: the file cannot be read, is empty or repeats a name.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = files.read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise PairingError(f"{path}: expected a list of names in UTF-8 ({error})") from error
     first: Dict[str, int] = {}

@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError
+from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, memory_named
 from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap
 from paddleseg_u2net.processes import in_chunks, mapped
 from paddleseg_u2net.scoring.pairing import Item
@@ -137,7 +137,8 @@ def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
     for item in items:
         single.reset()
         try:
-            notes = _score_item(item, task, single)
+            with memory_named(item.map):
+                notes = _score_item(item, task, single)
         except (ValueError, OSError) as error:  # of this image; the others go on
             outcome.errors.append((item.name, str(error)))
             continue
@@ -153,8 +154,9 @@ def _collect_chunk(items: Sequence[Item], task: Task) -> ShuffleMap:
     found = ShuffleMap()
     for item in items:
         try:
-            truth = _read_truth(item, task)
-            found.add(_looked_at(truth, _read_fixations(item, truth, sigma=None)))
+            with memory_named(item.map):
+                truth = _read_truth(item, task)
+                found.add(_looked_at(truth, _read_fixations(item, truth, sigma=None)))
         except (ValueError, OSError):
             continue  # it is reported, and fails, when it is scored
     return found

@@ -17,6 +17,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Convolution, Program, build
 from paddleseg_u2net.architecture.stages import Stage, StageTable
+from paddleseg_u2net.files import what_is
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.disguise import ONNX, refuse_disguised
 from paddleseg_u2net.weights.onnx_graph import EPSILON, Graph, Kernel
@@ -60,7 +61,7 @@ def read_onnx_network(path: Union[str, Path]) -> Tuple[Architecture, State]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a file of ONNX, found none")
+        raise FileNotFoundError(f"{path}: expected a file of ONNX, found {what_is(path)}")
     refuse_disguised(path, (ONNX,))
     onnx = onnx_module(path)
     try:

@@ -49,6 +49,29 @@ def _script(name, *words, **kwargs):
     return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "predict --image_path a.jpg https://a.example/b.jpg",
+        "predict --model_path=HTTPS://a.example/u2net.pth --image_path a.jpg",
+        "eval_maps --pred_dir s3://bucket/maps --gt_dir masks",
+        "eval_maps --pred_dir maps --gt_dir ftp://a.example/masks",
+        "train --config https://a.example/c.yaml",
+        "dataset import coco --annotations https://a.example/a.json --images images --output out",
+        "prepare duts --archive https://a.example/DUTS.zip",
+        "export --model_path https://a.example/u2net.pth --save_dir out",
+        "convert_weights --input file:///a/u2net.pth --output u2net.pdparams",
+    ],
+)
+def test_an_address_is_called_one(words, capsys):
+    command, *argv = words.split()
+    assert main(command, argv) == 1
+    said = capsys.readouterr().err
+    address = next(word for word in words.replace("=", " ").split() if "://" in word)
+    assert f"{address}: expected a path, got an address; fetch it first" in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["train", "val", "predict", "convert_weights", "model_info"])
 def test_the_scripts_explain_themselves_without_paddle(name, tmp_path):
     code = f"import sys, runpy; sys.argv = ['{name}', '--help']\n"
