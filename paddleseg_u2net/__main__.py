@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from paddleseg_u2net.commands import COMMANDS, main
+from paddleseg_u2net.commands import COMMANDS, end_by
 
 
 def _usage() -> str:
@@ -18,7 +18,7 @@ def cli() -> None:
         wants_help = sys.argv[1:2] in (["-h"], ["--help"])
         print(_usage(), file=sys.stdout if wants_help else sys.stderr)
         sys.exit(0 if wants_help else 2)
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    end_by(sys.argv[1], sys.argv[2:])
 
 
 if __name__ == "__main__":
