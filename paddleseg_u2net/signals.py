@@ -42,20 +42,24 @@ class Terminated(SystemExit):
 
 
 class _Heard:
-    """What has been heard. `note` and `watch` run in a thread of their own."""
+    """What has been heard; `watch` runs in a thread of its own."""
 
     def __init__(self) -> None:
         self.number = self.holds = self.patience = 0
+        self.is_raised = False
         self.since = self.leave_since = time.monotonic()
         self.inbox, self.outbox = socket.socketpair()
         self.outbox.setblocking(False)
 
     def handle(self, number: int, _: Any) -> None:
         """In the main thread, between two bytecodes; raises the first time only."""
-        if self.note(number) and not self.holds:
-            raise exception(number)
+        self.note(number)
+        if not self.is_raised and not self.holds:
+            self.is_raised = True
+            raise exception(self.number)
 
     def note(self, number: int) -> bool:
+        """Whether it is the first. In either thread: both hear of each signal."""
         if self.number:
             return False
         self.since = self.leave_since = time.monotonic()
@@ -77,7 +81,6 @@ class _Heard:
                 self.end()
 
     def answer(self, number: int) -> None:
-        # The main thread may have noted it before, in its handler.
         if not self.note(number) and time.monotonic() - self.since > _SECONDS_OF_ONE_SIGNAL:
             self.end()
 
@@ -152,6 +155,7 @@ def held() -> Iterator[None]:
     finally:
         now.holds -= 1
     if now.number and not now.holds:
+        now.is_raised = True
         raise exception(now.number)
 
 
@@ -176,11 +180,14 @@ def waiting() -> Iterator[None]:
 
     Threads and processes that are started in it never get them.
     """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    is_main = threading.current_thread() is threading.main_thread()
+    # Other threads may still get one, and Python then calls the handler in the main thread.
+    with held() if is_main else contextlib.nullcontext():
+        if not hasattr(signal, "pthread_sigmask"):
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
