@@ -86,7 +86,9 @@ def test_what_does_not_end_is_ended(work):
 
 
 def test_held_until_the_work_is_done():
-    child = started("with signals.patient(), signals.held():\n    time.sleep(1)\n    print('saved')")
+    child = started(
+        "with signals.patient(), signals.held():\n    time.sleep(1)\n    print('saved')"
+    )
     child.send_signal(signal.SIGTERM)
     assert ended(child) == (143, "saved\n", "Terminated by SIGTERM.\n")
 
