@@ -210,9 +210,11 @@ class Trial:
 
     def _compare(self, run: int) -> None:
         self.counts["runs"] += 1
-        if _outcome(self._folder(run)) != _outcome(self.place / f"whole_{self.cell.workers}"):
+        found = _outcome(self._folder(run))
+        expected = _outcome(self.place / f"whole_{self.cell.workers}")
+        if found != expected:
             self.counts["other bits"] += 1
-            self.faults.append(f"{self._folder(run)}: other bits")
+            self.faults.append(f"{self.cell}: other bits: {found}, expected {expected}")
 
     def _fault(self, process: Process, what: str) -> None:
         self.faults.append(f"{self.cell}: {what}; it said last:\n{process.text()[-6000:]}")

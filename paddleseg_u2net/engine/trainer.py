@@ -95,7 +95,7 @@ class Trainer:
             self.best["ema_"] = Best(self.settings["best_metric"])
         self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
-        self.is_validated = True
+        self.is_validated, self.best_before = True, self.best
         if options.resume_model:
             self._resume(checkpoint.latest(options.resume_model))
         self._refuse_other_runs()
@@ -148,6 +148,7 @@ class Trainer:
                     journal.step(self.iteration, losses, self.optimizer.get_lr())
                     self._advance_rate(losses[0])
                     self.is_validated = self.val_set is None or not self._is_due()
+                    self.best_before = deepcopy(self.best)
                 self._agree()
                 if self._is_due():
                     scores = self._validate_and_save(journal)
@@ -184,15 +185,10 @@ class Trainer:
         logger.info(f"Saved {folder}; go on with --resume_model {self.save_dir}")
 
     def _validate_and_save(self, journal: Journal) -> Dict[str, Any]:
-        before = deepcopy(self.best)
         try:
             scores = self._validate(journal)
         except Exception:
-            self.best = before
             self._save()  # what was trained is not lost with the validation
-            raise
-        except (KeyboardInterrupt, signals.Terminated):
-            self.best = before  # a resumed run validates again
             raise
         self.is_validated = True
         with self._whole():
@@ -308,10 +304,12 @@ class Trainer:
         if self.ema:
             kept = {name: value.clone() for name, value in weights.items()}
             try:
-                self._set_weights(self.ema.average)
+                with self._whole():
+                    self._set_weights(self.ema.average)
                 self._score("ema_", journal)
             finally:
-                self._set_weights(kept)
+                with self._whole():
+                    self._set_weights(kept)
         return scores
 
     def _set_weights(self, weights: Dict[str, Any]) -> None:
@@ -369,9 +367,11 @@ class Trainer:
 
     def _save(self) -> None:
         if self.ranks.is_first:
+            # a validation that was cut is made again, as if it had not begun
+            known = self.best if self.is_validated else self.best_before
             state = {
                 "iteration": self.iteration,
-                "best": {kind: asdict(best) for kind, best in self.best.items()},
+                "best": {kind: asdict(best) for kind, best in known.items()},
                 "scaler": self.precision.state(),
                 "must_agree": self._must_agree(),
                 "validated": self.is_validated,
@@ -434,6 +434,7 @@ class Trainer:
             path = folder / "ema.pdparams"
             self.ema.load_state(fit_state(read_pickle(path), shapes, str(path)))
         self.best = {kind: Best(**best) for kind, best in state["best"].items()}
+        self.best_before = deepcopy(self.best)
         self.precision.load_state(state["scaler"])
         self.iteration = state["iteration"]
         self.is_validated = state.get("validated", True) or self.val_set is None

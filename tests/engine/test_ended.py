@@ -64,6 +64,9 @@ def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
         (EMA, "update", 4, 4),  # a validation is due then
         (trainer, "evaluate", 1, 2),
         (trainer, "evaluate", 4, 4),  # of the average, whose weights are in the model
+        (trainer.Trainer, "_set_weights", 3, 4),
+        (trainer.Trainer, "_set_weights", 4, 4),  # back from the average
+        (trainer.Trainer, "_has_waited_enough", 1, 2),
         (checkpoint, "save", 1, 2),  # the best model
         (checkpoint, "save", 3, 2),  # iter_2
         (checkpoint, "tidy", 2, 4),
