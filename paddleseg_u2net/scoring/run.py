@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -104,9 +105,11 @@ def score(
         ChildProcessError: a process died, for instance for want of memory.
     """
     total = Outcome(task.report.fresh())
-    for outcome in mapped(partial(_score_chunk, task=task), in_chunks(items, CHUNK), workers):
-        total.add(outcome)
-        progress(outcome.report.images + len(outcome.errors))
+    work = partial(_score_chunk, task=task)
+    with closing(mapped(work, in_chunks(items, CHUNK), workers)) as outcomes:
+        for outcome in outcomes:
+            total.add(outcome)
+            progress(outcome.report.images + len(outcome.errors))
     return total
 
 
@@ -120,8 +123,10 @@ def fixated_by_all(items: Sequence[Item], task: Task, workers: int = 0) -> Shuff
         ChildProcessError: as `score`.
     """
     total = ShuffleMap()
-    for part in mapped(partial(_collect_chunk, task=task), in_chunks(items, CHUNK), workers):
-        total.merge(part)
+    work = partial(_collect_chunk, task=task)
+    with closing(mapped(work, in_chunks(items, CHUNK), workers)) as parts:
+        for part in parts:
+            total.merge(part)
     return total
 
 
