@@ -45,8 +45,7 @@ def load_paddle(with_paddleseg: bool = True) -> None:
     shared among the processes. On AMD's processors ``MKL_DEBUG_CPU_TYPE`` is set, unless the user
     has. Signals stay with whom they were; where paddle has been imported before, all is as it is.
     """
-    if "paddle" not in sys.modules:
-        _set_environment()
+    chosen = "paddle" not in sys.modules and _set_environment()
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _handlers_kept() if "paddle" not in sys.modules else contextlib.nullcontext():
@@ -54,21 +53,25 @@ def load_paddle(with_paddleseg: bool = True) -> None:
 
         if with_paddleseg:
             import paddleseg  # noqa: F401
-    # Paddle 3 says this once a process, whatever one sets.
-    warnings.filterwarnings("ignore", message="When training, we now always track")
-
-
-def _set_environment() -> None:
-    processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // max(1, processes))))
-    # OpenMP's threads spin for 0.2 s after each operator, in the way of whoever has work.
-    os.environ.setdefault("KMP_BLOCKTIME", "0")
-    if _MKL not in os.environ and _is_amd_with_avx2():
-        os.environ[_MKL] = "5"
+    if chosen:
         logging.getLogger("paddleseg_u2net").info(
             f"{_MKL}=5 is set: without, Paddle's MKL takes its slowest kernels on processors of "
             "AMD's. It changes the last bits of results; set it to 0 to keep them"
         )
+    # Paddle 3 says this once a process, whatever one sets.
+    warnings.filterwarnings("ignore", message="When training, we now always track")
+
+
+def _set_environment() -> bool:
+    """Whether MKL's kernels were chosen."""
+    processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // max(1, processes))))
+    # OpenMP's threads spin for 0.2 s after each operator, in the way of whoever has work.
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
+    if _MKL in os.environ or not _is_amd_with_avx2():
+        return False
+    os.environ[_MKL] = "5"
+    return True
 
 
 def _is_amd_with_avx2() -> bool:

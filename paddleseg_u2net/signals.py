@@ -135,8 +135,9 @@ def heard() -> Iterator[None]:
             raise exception(now.number) from error
         raise
     finally:
+        now.patience += 1  # forks keep the outbox open, so the thread may see its end late
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         signal.set_wakeup_fd(wakeup)
         now.outbox.close()
         _heard = None
