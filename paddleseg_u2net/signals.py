@@ -18,6 +18,7 @@ from typing import Any, Iterator, Optional, Union
 __all__ = [
     "ENDING",
     "Terminated",
+    "at_most",
     "exception",
     "heard",
     "held",
@@ -85,7 +86,8 @@ class _Heard:
             self.end()
 
     def end(self) -> None:
-        os.write(2, (message(exception(self.number)) + "\n").encode())
+        with at_most(1, 128 + self.number), contextlib.suppress(OSError):
+            os.write(2, (message(exception(self.number)) + "\n").encode())
         os._exit(128 + self.number)
 
 
@@ -107,6 +109,18 @@ def message(error: BaseException) -> str:
 def exception(number: int) -> Union[KeyboardInterrupt, Terminated]:
     """What a signal is raised as."""
     return KeyboardInterrupt() if number == signal.SIGINT else Terminated(128 + number)
+
+
+@contextlib.contextmanager
+def at_most(seconds: float, code: int) -> Iterator[None]:
+    """End the process if the block takes longer: last words, which nobody may be reading."""
+    timer = threading.Timer(seconds, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextlib.contextmanager

@@ -35,8 +35,8 @@ def started(work, **more):
     """The program, when it works."""
     code = COMMAND.replace("WORK", work.replace("\n", "\n        "))
     command = [sys.executable, "-c", code]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    child = subprocess.Popen(command, cwd=ROOT, **pipes, **more)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **more}
+    child = subprocess.Popen(command, cwd=ROOT, **pipes)
     assert child.stdout.readline() == "runs\n"
     time.sleep(0.1)
     return child
@@ -83,6 +83,16 @@ def test_what_does_not_end_is_ended(work):
     child = started(work)
     child.send_signal(signal.SIGTERM)
     assert ended(child) == (143, "", "Terminated by SIGTERM.\n")
+
+
+def test_output_that_nobody_reads():
+    child = started("while True: print('x' * 7)", stderr=subprocess.STDOUT)
+    time.sleep(0.5)  # the pipe is full
+    child.send_signal(signal.SIGTERM)
+    try:
+        assert child.wait(30) == 143
+    finally:
+        child.kill()
 
 
 def test_held_until_the_work_is_done():

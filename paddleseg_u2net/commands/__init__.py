@@ -39,7 +39,7 @@ def end_by(command: str, argv: Optional[List[str]] = None) -> NoReturn:
     """Run a command as all of this process."""
     code = main(command, argv)
     if code > 128:  # told to end: without waiting for threads, or for what libraries do at an exit
-        with contextlib.suppress(OSError):
+        with signals.at_most(1, code), contextlib.suppress(OSError):
             sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
@@ -78,5 +78,7 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, signals.Terminated) as error:
-        print(signals.message(error), file=sys.stderr)
-        return error.code if isinstance(error, signals.Terminated) else 130
+        code = error.code if isinstance(error, signals.Terminated) else 130
+        with signals.at_most(1, code):
+            print(signals.message(error), file=sys.stderr)
+        return code
