@@ -200,12 +200,11 @@ def _read_by_workers(
         yield from batches
     finally:
         if batches is not None:
-            with signals.waiting():  # Paddle catches all that is raised in it
-                # A thread of Paddle's holds what would end them, so that they would stay until this
-                # process ends; there is no public way.
-                batches._try_shutdown_all(timeout=1 / num_workers)
-                for worker in batches._workers:
-                    worker.kill()  # one that is still reading
+            # A thread of Paddle's holds what would end them, so that they would stay until this
+            # process ends; there is no public way.
+            batches._try_shutdown_all(timeout=1 / num_workers)
+            for worker in batches._workers:
+                worker.kill()  # one that is still reading
 
 
 def _begin_worker(_: int) -> None:
