@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "paddleseg_u2net"
 
 # From the ground up; a room may import the rooms of earlier lines only.
 STOREYS = [
-    {"architecture", "files", "progress", "runtime"},
+    {"architecture", "files", "progress", "runtime", "signals"},
     {"download", "archives", "processes", "yaml_text"},
     {"images", "registry", "metrics"},
     {"weights", "annotations"},

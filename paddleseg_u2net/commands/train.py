@@ -7,7 +7,8 @@ from dataclasses import fields
 from typing import List
 
 from paddleseg_u2net.commands.arguments import parser, set_device
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.engine.logs import logger, start_logging
+from paddleseg_u2net.runtime import is_first_process, load_paddle
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -26,6 +27,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--save_interval", type=int, default=1000, help="iterations between checkpoints")
     add("--log_iters", type=int, default=10, help="iterations between log lines")
     add("--keep_checkpoint_max", type=int, default=5, help="iter_N folders to keep; 0: all")
+    add("--save_on_term", action="store_true", help="let SIGTERM, SIGHUP and Ctrl-C finish the "
+        "running step and save iter_N, from which --resume_model goes on; a second signal, 2 s or "
+        "more after the first, ends at once. Exit code 143 (129, 130). Without: they end at once, "
+        "and the last checkpoint counts")  # fmt: skip
     add("--seed", type=int, default=0, help="the same seed gives the same run on a CPU")
     add("--precision", choices=("fp32", "fp16", "bf16"), default="fp32")
     add("--amp_level", choices=("O1", "O2"), default="O1")
@@ -45,14 +50,12 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 def run(argv: List[str]) -> int:
     """Train; 0 if all went well."""
     arguments = _arguments(argv)
+    start_logging(is_first_process())
     load_paddle()
     from paddleseg_u2net.config import Config
-    from paddleseg_u2net.engine.logs import logger, start_logging
-    from paddleseg_u2net.engine.ranks import Ranks
     from paddleseg_u2net.engine.trainer import RunOptions, Trainer
 
     device = set_device(arguments.device)
-    start_logging(Ranks().is_first)
     config = Config(
         arguments.config,
         arguments.opts,

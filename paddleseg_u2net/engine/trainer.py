@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import paddle
 
+from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine import batchnorm, checkpoint
 from paddleseg_u2net.engine.best import Best
@@ -22,6 +25,7 @@ from paddleseg_u2net.engine.ranks import Ranks
 from paddleseg_u2net.engine.without_config import published_otherwise
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.runtime import arithmetic
 from paddleseg_u2net.weights import fit_state, load_weights, read_pickle
 
 Batch = Tuple[paddle.Tensor, paddle.Tensor]
@@ -49,6 +53,7 @@ class RunOptions:
     seed: int = 0
     precision: str = "fp32"
     amp_level: str = "O1"
+    save_on_term: bool = False
 
 
 class Trainer:
@@ -90,6 +95,7 @@ class Trainer:
             self.best["ema_"] = Best(self.settings["best_metric"])
         self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
+        self.is_validated, self.best_before = True, self.best
         if options.resume_model:
             self._resume(checkpoint.latest(options.resume_model))
         self._refuse_other_runs()
@@ -97,7 +103,19 @@ class Trainer:
         self.parallel = self.ranks.parallel(self.model)
 
     def run(self) -> Dict[str, Any]:
-        """Train to the end; the scores of the last validation are returned."""
+        """Train to the end; the scores of the last validation are returned.
+
+        With ``save_on_term`` a signal to end (see `signals.heard`) is raised when what has been
+        trained is saved.
+        """
+        if not self.options.save_on_term:
+            return self._run()
+        # several processes end after the same step, see `_agree`
+        alone = self.ranks.size == 1
+        with signals.heard(), signals.patient(), self._whole(not alone):
+            return self._run()
+
+    def _run(self) -> Dict[str, Any]:
         for dataset in (self.train_set, self.val_set):
             if dataset is not None:
                 logger.info(dataset.describe())
@@ -117,25 +135,64 @@ class Trainer:
         scores: Dict[str, Any] = {}
         start = self.iteration
         try:
+            if not self.is_validated:
+                scores = self._validate_and_save(journal)
+                if self._has_waited_enough():
+                    return scores
             for batches in self._steps(schedule, journal):
-                if self.iteration == start + 1:
-                    self._compare_size(batches[0][0].shape)
-                losses = self._step(batches)
-                journal.step(self.iteration, losses, self.optimizer.get_lr())
-                self._advance_rate(losses[0])
+                with self._whole():
+                    self.iteration += 1
+                    if self.iteration == start + 1:
+                        self._compare_size(batches[0][0].shape)
+                    losses = self._step(batches)
+                    journal.step(self.iteration, losses, self.optimizer.get_lr())
+                    self._advance_rate(losses[0])
+                    self.is_validated = self.val_set is None or not self._is_due()
+                    self.best_before = deepcopy(self.best)
+                self._agree()
                 if self._is_due():
-                    try:
-                        scores = self._validate(journal)
-                    except Exception:
-                        self._save()  # what was trained is not lost with the validation
-                        raise
-                    self._save()
+                    scores = self._validate_and_save(journal)
                     self.ranks.wait()
+                    self._agree()
                     if self._has_waited_enough():
                         break
                     journal.go_on()
+        except (KeyboardInterrupt, signals.Terminated):
+            if self.options.save_on_term and self.iteration > start:
+                with self._whole():
+                    self._save_last()
+            raise
         finally:
             journal.close()
+        return scores
+
+    def _whole(self, whole: bool = True) -> ContextManager[None]:
+        """Around what a signal must not cut, where what was trained is to be saved after it."""
+        return signals.held() if whole and self.options.save_on_term else contextlib.nullcontext()
+
+    def _agree(self) -> None:
+        """Let several processes end after the same step, whichever of them got the signal."""
+        if self.options.save_on_term and self.ranks.size > 1:
+            every = self.ranks.gather({"signal": np.asarray([signals.number()])})
+            if number := max(int(state["signal"][0]) for state in every):
+                raise signals.exception(number)
+
+    def _save_last(self) -> None:
+        folder = self.save_dir / f"iter_{self.iteration}"
+        if not folder.is_dir():
+            self._save()
+        self.ranks.wait()
+        logger.info(f"Saved {folder}; go on with --resume_model {self.save_dir}")
+
+    def _validate_and_save(self, journal: Journal) -> Dict[str, Any]:
+        try:
+            scores = self._validate(journal)
+        except Exception:
+            self._save()  # what was trained is not lost with the validation
+            raise
+        self.is_validated = True
+        with self._whole():
+            self._save()
         return scores
 
     def _measure_batchnorms(self, model: paddle.nn.Layer) -> None:
@@ -175,14 +232,13 @@ class Trainer:
             )
 
     def _steps(self, schedule: Schedule, journal: Journal) -> Iterator[List[Batch]]:
-        """The batches of each step; ``self.iteration`` is its number, from 1."""
+        """The batches of each step."""
         loader = train_loader(
             self.train_set, self.config.preprocess(), schedule, self.options.num_workers
         )
         while self.iteration < self.config.iters:
             batches = [next(loader) for _ in range(self.settings["accumulate"])]
             journal.data_read()
-            self.iteration += 1
             yield batches
 
     def _step(self, batches: List[Batch]) -> np.ndarray:
@@ -247,11 +303,13 @@ class Trainer:
         scores = self._score("", journal)
         if self.ema:
             kept = {name: value.clone() for name, value in weights.items()}
-            self._set_weights(self.ema.average)
             try:
+                with self._whole():
+                    self._set_weights(self.ema.average)
                 self._score("ema_", journal)
             finally:
-                self._set_weights(kept)
+                with self._whole():
+                    self._set_weights(kept)
         return scores
 
     def _set_weights(self, weights: Dict[str, Any]) -> None:
@@ -309,11 +367,15 @@ class Trainer:
 
     def _save(self) -> None:
         if self.ranks.is_first:
+            # a validation that was cut is made again, as if it had not begun
+            known = self.best if self.is_validated else self.best_before
             state = {
                 "iteration": self.iteration,
-                "best": {kind: asdict(best) for kind, best in self.best.items()},
+                "best": {kind: asdict(best) for kind, best in known.items()},
                 "scaler": self.precision.state(),
                 "must_agree": self._must_agree(),
+                "validated": self.is_validated,
+                "arithmetic": arithmetic(),
             }
             checkpoint.save(
                 self.save_dir / f"iter_{self.iteration}",
@@ -372,10 +434,25 @@ class Trainer:
             path = folder / "ema.pdparams"
             self.ema.load_state(fit_state(read_pickle(path), shapes, str(path)))
         self.best = {kind: Best(**best) for kind, best in state["best"].items()}
+        self.best_before = deepcopy(self.best)
         self.precision.load_state(state["scaler"])
         self.iteration = state["iteration"]
+        self.is_validated = state.get("validated", True) or self.val_set is None
         if isinstance(self.rate, paddle.optimizer.lr.CosineAnnealingWarmRestarts):
             self.rate.step(epoch=self.iteration)  # its saved state leaves out where it stood
         for kind in self.best if self.ranks.is_first else ():
             checkpoint.bring(folder.parent / f"{kind}best_model", self.save_dir)
         logger.info(f"Resumed from {folder}, iter {self.iteration}")
+        self._warn_of_other_bits(folder, state.get("arithmetic", {}))
+
+    def _warn_of_other_bits(self, folder: Path, then: Dict[str, str]) -> None:
+        changed = [
+            f"{key} was {then[key] or 'not set'}, is {value or 'not set'}"
+            for key, value in arithmetic().items()
+            if then.get(key, value) != value
+        ]
+        if changed:
+            logger.warning(
+                f"{folder}: {'; '.join(changed)}: the last bits of this run will not be those of "
+                "one that was never stopped"
+            )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -136,14 +137,15 @@ def look(
     result = Look()
     known: Dict[Any, Any] = {}
     work = partial(_look_at_chunk, task=task)
-    for facts, places in mapped(work, in_chunks(pairs, CHUNK), workers):
-        result.facts += [_shared(item, known) for item in facts]
-        for value, added in places.items():
-            if value in result.places:
-                result.places[value] += added
-            else:
-                result.places[value] = added
-        progress(len(facts))
+    with closing(mapped(work, in_chunks(pairs, CHUNK), workers)) as answers:
+        for facts, places in answers:
+            result.facts += [_shared(item, known) for item in facts]
+            for value, added in places.items():
+                if value in result.places:
+                    result.places[value] += added
+                else:
+                    result.places[value] = added
+            progress(len(facts))
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -104,9 +105,11 @@ def score(
         ChildProcessError: a process died, for instance for want of memory.
     """
     total = Outcome(task.report.fresh())
-    for outcome in mapped(partial(_score_chunk, task=task), in_chunks(items, CHUNK), workers):
-        total.add(outcome)
-        progress(outcome.report.images + len(outcome.errors))
+    work = partial(_score_chunk, task=task)
+    with closing(mapped(work, in_chunks(items, CHUNK), workers)) as outcomes:
+        for outcome in outcomes:
+            total.add(outcome)
+            progress(outcome.report.images + len(outcome.errors))
     return total
 
 
@@ -122,10 +125,11 @@ def fixated_by_all(
     left to `score`. ``progress`` and what is raised are those of `score`.
     """
     total = ShuffleMap()
-    chunks = in_chunks(items, CHUNK)
-    for part, chunk in zip(mapped(partial(_collect_chunk, task=task), chunks, workers), chunks):
-        total.merge(part)
-        progress(len(chunk))
+    work, chunks = partial(_collect_chunk, task=task), in_chunks(items, CHUNK)
+    with closing(mapped(work, chunks, workers)) as parts:
+        for part, chunk in zip(parts, chunks):
+            total.merge(part)
+            progress(len(chunk))
     return total
 
 
