@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands.arguments import parser, set_device
@@ -49,10 +50,12 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.config import Config
     from paddleseg_u2net.engine.logs import logger, start_logging
     from paddleseg_u2net.engine.ranks import Ranks
+    from paddleseg_u2net.engine.run_folder import reserved
     from paddleseg_u2net.engine.trainer import RunOptions, Trainer
 
     device = set_device(arguments.device)
-    start_logging(Ranks().is_first)
+    ranks = Ranks()
+    start_logging(ranks.is_first)
     config = Config(
         arguments.config,
         arguments.opts,
@@ -62,7 +65,8 @@ def run(argv: List[str]) -> int:
     )
     logger.info(f"Configuration {arguments.config} on {device}:\n{config}")
     options = {field.name: getattr(arguments, field.name) for field in fields(RunOptions)}
-    trainer = Trainer(config, RunOptions(**options))
-    trainer.run()
+    with reserved(Path(arguments.save_dir), ranks):
+        trainer = Trainer(config, RunOptions(**options))
+        trainer.run()
     logger.info(f"Trained to iter {trainer.iteration}; checkpoints are in {trainer.save_dir}")
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 import paddle
@@ -42,6 +42,34 @@ class Ranks:
         gathered: List[Dict[str, np.ndarray]] = []
         paddle.distributed.all_gather_object(gathered, state)
         return gathered
+
+    def mean(self, state: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        """The mean over all processes of each array, in its dtype; the same bits on all of them."""
+        if self.size == 1:
+            return state
+        every = self.gather(state)
+        return {
+            name: np.mean([other[name] for other in every], axis=0, dtype=np.float64).astype(
+                value.dtype
+            )
+            for name, value in state.items()
+        }
+
+    def first(self, work: Callable[[], Any]) -> None:
+        """Let the first process do ``work`` while the others wait; if it fails, they fail too.
+
+        Raises:
+            ValueError, OSError: of ``work``; in other processes a ValueError of the same words.
+        """
+        failure: Optional[Exception] = None
+        if self.is_first:
+            try:
+                work()
+            except (ValueError, OSError) as error:
+                failure = error
+        words = self.gather({"words": np.array(str(failure or ""))})[0]["words"].item()
+        if failure or words:
+            raise failure or ValueError(words)
 
     def wait(self) -> None:
         """Until all processes are here."""
