@@ -15,6 +15,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def processes() -> int:
+    """The number of processes that ``paddle.distributed.launch`` started, this one among them."""
+    return max(1, int(os.environ.get("PADDLE_TRAINERS_NUM", "1")))
+
+
 def load_paddle(with_paddleseg: bool = True) -> None:
     """Import paddle with a thread for every core that this process may use, and PaddleSeg unless
     told otherwise.
@@ -23,8 +28,7 @@ def load_paddle(with_paddleseg: bool = True) -> None:
     does; a value that the user has set is kept. Under ``paddle.distributed.launch`` the cores are
     shared among the processes.
     """
-    processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // max(1, processes))))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // processes())))
     # OpenMP's threads spin for 0.2 s after each operator, in the way of whoever has work.
     os.environ.setdefault("KMP_BLOCKTIME", "0")
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
-import paddle
+
+from paddleseg_u2net.runtime import load_paddle, processes
 
 
 class Ranks:
     """This process among those that ``python -m paddle.distributed.launch`` started.
 
-    With one process every method is a no-op.
+    With one process every method is a no-op, and Paddle is not loaded.
     """
 
     def __init__(self) -> None:
-        self.size = paddle.distributed.get_world_size()
-        self.rank = paddle.distributed.get_rank()
+        self.size = processes()
+        self.rank = int(os.environ.get("PADDLE_TRAINER_ID", "0"))
         if self.size > 1:
+            load_paddle()
+            import paddle
+
+            self._paddle = paddle
             paddle.distributed.init_parallel_env()
 
     @property
@@ -27,20 +33,20 @@ class Ranks:
 
     def parallel(self, model: Any) -> Any:
         """``model``, with gradients averaged over the processes in its backward pass."""
-        return paddle.DataParallel(model) if self.size > 1 else model
+        return self._paddle.DataParallel(model) if self.size > 1 else model
 
     def synchronise_batchnorm(self, model: Any) -> Any:
         """``model`` with BatchNorm statistics over all processes; on GPUs, where Paddle can."""
-        if self.size > 1 and paddle.device.get_device().startswith("gpu"):
-            return paddle.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        if self.size > 1 and self._paddle.device.get_device().startswith("gpu"):
+            return self._paddle.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         return model
 
-    def gather(self, state: Dict[str, np.ndarray]) -> List[Dict[str, np.ndarray]]:
+    def gather(self, state: Dict[str, Any]) -> List[Dict[str, Any]]:
         """The states of all processes, in the order of their ranks."""
         if self.size == 1:
             return [state]
-        gathered: List[Dict[str, np.ndarray]] = []
-        paddle.distributed.all_gather_object(gathered, state)
+        gathered: List[Dict[str, Any]] = []
+        self._paddle.distributed.all_gather_object(gathered, state)
         return gathered
 
     def mean(self, state: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
@@ -67,11 +73,11 @@ class Ranks:
                 work()
             except (ValueError, OSError) as error:
                 failure = error
-        words = self.gather({"words": np.array(str(failure or ""))})[0]["words"].item()
+        words = self.gather({"words": str(failure or "")})[0]["words"]
         if failure or words:
             raise failure or ValueError(words)
 
     def wait(self) -> None:
         """Until all processes are here."""
         if self.size > 1:
-            paddle.distributed.barrier()
+            self._paddle.distributed.barrier()
