@@ -37,9 +37,8 @@ def reserved(save_dir: Path, ranks: Ranks) -> Iterator[None]:
 
 @contextmanager
 def _locked(save_dir: Path) -> Iterator[None]:
-    owner = (
-        f"host {platform.node()}, process {os.getpid()}, started "
-        + time.strftime("%Y-%m-%d %H:%M:%S")
+    owner = f"host {platform.node()}, process {os.getpid()}, started " + time.strftime(
+        "%Y-%m-%d %H:%M:%S"
     )
     with ExitStack() as until_the_end:
         try:

@@ -29,6 +29,8 @@ Batch = Tuple[paddle.Tensor, paddle.Tensor]
 _MEASURED = 32
 # Arrays that an optimizer keeps for each weight; Adam's and most others' are two.
 _MOMENTS = {"SGD": 0, "Momentum": 1}
+# Bytes of configuration, state, names and the like.
+_SMALL_FILES = 1_000_000
 
 
 class Diverged(ValueError):
@@ -322,11 +324,12 @@ class Trainer:
         run_folder.try_writing(self.save_dir, self._size_of_a_save())
 
     def _size_of_a_save(self) -> int:
-        """Bytes of ``iter_N`` and of the best models beside it, without their small files."""
+        """Bytes of ``iter_N`` and of the best models beside it."""
         weights = sum(int(np.prod(value.shape)) for value in self.model.state_dict().values())
         models = 2 if self.ema else 1
         moments = _MOMENTS.get(type(self.optimizer).__name__, 2)
-        return 4 * weights * (models + moments + (models if self.val_set else 0))
+        best = models if self.val_set else 0
+        return 4 * weights * (models + moments + best) + _SMALL_FILES
 
     def _weights(self) -> Dict[str, np.ndarray]:
         return {
