@@ -214,11 +214,10 @@ def set_aside(path: PathLike) -> Optional[Path]:
     Returns:
         The newest such folder, to be read; None if there is none, or `path` is there.
     """
-    target = _final_place(path)
-    found = [folder for folder, kind, _ in _siblings(target) if kind == "old"]
-    if target.exists() or not found:
+    if Path(path).exists():
         return None
-    return max(found, key=lambda folder: folder.stat().st_mtime_ns)
+    found = [folder for folder, kind, _ in _siblings(_final_place(path)) if kind == "old"]
+    return max(found, key=lambda folder: folder.stat().st_mtime_ns, default=None)
 
 
 def remove_dir(path: PathLike) -> None:
