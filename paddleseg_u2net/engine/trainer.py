@@ -29,6 +29,8 @@ Batch = Tuple[paddle.Tensor, paddle.Tensor]
 _MEASURED = 32
 # Arrays that an optimizer keeps for each weight; Adam's and most others' are two.
 _MOMENTS = {"SGD": 0, "Momentum": 1}
+# Adam's.
+_FINE_TUNING_RATE = 1e-4
 # Bytes of configuration, state, names and the like.
 _SMALL_FILES = 1_000_000
 
@@ -77,8 +79,10 @@ class Trainer:
         self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings["freeze"])
-        if config.pretrained and (other := published_otherwise(config.pretrained, config)):
-            logger.info(other)
+        if config.pretrained and not options.resume_model:
+            for advice in (published_otherwise(config.pretrained, config), _too_fast(config)):
+                if advice:
+                    logger.info(advice)
         if config.pretrained and not options.resume_model and batchnorm.folded(model):
             self._measure_batchnorms(model)
         self.model = self.ranks.synchronise_batchnorm(model)
@@ -117,7 +121,7 @@ class Trainer:
         start = self.iteration
         try:
             if self.config.pretrained and start == 0:
-                scores = self._validate(journal)  # what training has to beat
+                scores = self._validate(journal)  # what training has to beat, or it stays the best
                 journal.go_on()
             for batches in self._steps(schedule, journal):
                 if self.iteration == start + 1:
@@ -126,7 +130,6 @@ class Trainer:
                 journal.step(self.iteration, losses, self.optimizer.get_lr())
                 self._advance_rate(losses[0])
                 if self._is_due():
-                    self._agree_on_statistics()
                     try:
                         scores = self._validate(journal)
                     except Exception:
@@ -257,6 +260,7 @@ class Trainer:
                 value.set_value(mean[name])
 
     def _validate(self, journal: Journal) -> Dict[str, Any]:
+        self._agree_on_statistics()
         if self.val_set is None:
             return {}
         weights = self.model.state_dict()
@@ -408,3 +412,15 @@ class Trainer:
         for kind in self.best if self.ranks.is_first else ():
             checkpoint.bring(folder.parent / f"{kind}best_model", self.save_dir)
         logger.info(f"Resumed from {folder}, iter {self.iteration}")
+
+
+def _too_fast(config: Config) -> str:
+    """That the learning rate is one for random weights, or an empty text."""
+    rate = config.lr_scheduler_cfg.get("learning_rate", 0)
+    if not config.tree["optimizer"]["type"].startswith("Adam") or rate <= _FINE_TUNING_RATE * 2:
+        return ""
+    return (
+        f"{config.pretrained}: a learning rate of {rate:g} is one for random weights, and first "
+        f"makes trained ones worse; take {_FINE_TUNING_RATE:g} with a warm-up, as "
+        "configs/_base_/fine_tuning.yml has them (docs/weights.md)"
+    )
