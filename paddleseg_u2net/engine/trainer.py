@@ -415,9 +415,10 @@ class Trainer:
 
 
 def _too_fast(config: Config) -> str:
-    """That the learning rate is one for random weights, or an empty text."""
+    """That the learning rate is one for random weights, which new heads are, or an empty text."""
     rate = config.lr_scheduler_cfg.get("learning_rate", 0)
-    if not config.tree["optimizer"]["type"].startswith("Adam") or rate <= _FINE_TUNING_RATE * 2:
+    is_adam = config.tree["optimizer"]["type"].startswith("Adam")
+    if config.tree["model"].get("new_heads") or not is_adam or rate <= 2 * _FINE_TUNING_RATE:
         return ""
     return (
         f"{config.pretrained}: a learning rate of {rate:g} is one for random weights, and first "
