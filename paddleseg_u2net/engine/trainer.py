@@ -29,8 +29,6 @@ Batch = Tuple[paddle.Tensor, paddle.Tensor]
 _MEASURED = 32
 # Arrays that an optimizer keeps for each weight; Adam's and most others' are two.
 _MOMENTS = {"SGD": 0, "Momentum": 1}
-# Adam's.
-_FINE_TUNING_RATE = 1e-4
 # Bytes of configuration, state, names and the like.
 _SMALL_FILES = 1_000_000
 
@@ -80,9 +78,9 @@ class Trainer:
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings["freeze"])
         if config.pretrained and not options.resume_model:
-            for advice in (published_otherwise(config.pretrained, config), _too_fast(config)):
-                if advice:
-                    logger.info(advice)
+            for words in (published_otherwise(config.pretrained, config), config.too_fast()):
+                if words:
+                    logger.info(words)
         if config.pretrained and not options.resume_model and batchnorm.folded(model):
             self._measure_batchnorms(model)
         self.model = self.ranks.synchronise_batchnorm(model)
@@ -412,16 +410,3 @@ class Trainer:
         for kind in self.best if self.ranks.is_first else ():
             checkpoint.bring(folder.parent / f"{kind}best_model", self.save_dir)
         logger.info(f"Resumed from {folder}, iter {self.iteration}")
-
-
-def _too_fast(config: Config) -> str:
-    """That the learning rate is one for random weights, which new heads are, or an empty text."""
-    rate = config.lr_scheduler_cfg.get("learning_rate", 0)
-    is_adam = config.tree["optimizer"]["type"].startswith("Adam")
-    if config.tree["model"].get("new_heads") or not is_adam or rate <= 2 * _FINE_TUNING_RATE:
-        return ""
-    return (
-        f"{config.pretrained}: a learning rate of {rate:g} is one for random weights, and first "
-        f"makes trained ones worse; take {_FINE_TUNING_RATE:g} with a warm-up, as "
-        "configs/_base_/fine_tuning.yml has them (docs/weights.md)"
-    )

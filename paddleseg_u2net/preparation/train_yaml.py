@@ -22,8 +22,8 @@ _OTHER_FLIP = """\
   # - {type: RandomVerticalFlip, prob: 0.5}   # for data without an up: microscopy, satellites
 """
 _FINE_TUNING = """\
-# From published weights: `pretrained: u2netp` into model, and this, or the first steps undo what they
-# know; for another task than salient objects `new_heads: true` into model instead of this.
+# From published weights: `pretrained: u2netp` into model, and this, or the first steps undo what
+# they know; for another task than salient objects `new_heads: true` into model instead of this.
 # lr_scheduler: {learning_rate: 1.0e-4, warmup_iters: 200, warmup_start_lr: 1.0e-6}
 """
 

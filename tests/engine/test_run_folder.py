@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from paddleseg_u2net import files
+from paddleseg_u2net.commands import quickstart
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine import checkpoint, run_folder
 from paddleseg_u2net.engine.ranks import Ranks
@@ -60,6 +61,16 @@ def test_the_second_run_in_a_folder_is_refused_until_the_first_is_gone(tmp_path,
     assert "Resumed from" in resumed.communicate()[0]
     assert resumed.returncode == 0
     assert not list(run.glob(".*"))
+
+
+def test_quickstart_deletes_no_run_that_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_folder, "_PATIENCE", 0.0)
+    (tmp_path / "run/iter_1").mkdir(parents=True)
+    said = r"another run is training there \(host here, process 7\)"
+    running = files.locked(tmp_path / "run/run", owner="host here, process 7")
+    with running, pytest.raises(ValueError, match=said):
+        quickstart.run(["--save_dir", str(tmp_path)])
+    assert (tmp_path / "run/iter_1").is_dir()
 
 
 def test_a_file_system_without_locks_is_told_and_used(tmp_path, monkeypatch, caplog):
