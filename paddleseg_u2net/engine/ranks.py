@@ -18,7 +18,7 @@ class Ranks:
 
     def __init__(self) -> None:
         self.size = processes()
-        self.rank = int(os.environ.get("PADDLE_TRAINER_ID", "0"))
+        self.rank = int(os.environ.get("PADDLE_TRAINER_ID", "0")) if self.size > 1 else 0
         if self.size > 1:
             load_paddle()
             import paddle

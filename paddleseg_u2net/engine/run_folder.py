@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Iterator
 
@@ -37,17 +37,18 @@ def reserved(save_dir: Path, ranks: Ranks) -> Iterator[None]:
 
 @contextmanager
 def _locked(save_dir: Path) -> Iterator[None]:
-    owner = f"host {platform.node()}, process {os.getpid()}, started " + time.strftime(
-        "%Y-%m-%d %H:%M:%S"
-    )
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    owner = f"host {platform.node()}, process {os.getpid()}, started {now}"
     with ExitStack() as until_the_end:
+        if not save_dir.exists():  # and nothing will come into it, say for want of data
+            until_the_end.callback(_remove_empty, save_dir)
         try:
             lock = locked(save_dir / "run", patience=_PATIENCE, owner=owner)
             alone = until_the_end.enter_context(lock)
         except TimeoutError as error:
             raise ValueError(
-                f"--save_dir {save_dir}: another run is training there ({error}); let it end, stop "
-                "it, or name another --save_dir"
+                f"--save_dir {save_dir}: another run is training there "
+                f"({str(error) or 'just begun'}); let it end, stop it, or name another --save_dir"
             ) from error
         except OSError as error:
             raise OSError(
@@ -60,6 +61,11 @@ def _locked(save_dir: Path) -> Iterator[None]:
                 "run uses the folder"
             )
         yield
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def check(save_dir: Path) -> None:

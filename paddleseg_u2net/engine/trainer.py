@@ -126,7 +126,7 @@ class Trainer:
                     self._compare_size(batches[0][0].shape)
                 losses = self.ranks.mean({"losses": self._step(batches)})["losses"]
                 journal.step(self.iteration, losses, self.optimizer.get_lr())
-                self._advance_rate(losses[0])
+                self._advance_rate(float(losses[0]))
                 if self._is_due():
                     try:
                         scores = self._validate(journal)
