@@ -53,7 +53,7 @@ def run(argv: List[str]) -> int:
     save_dir = Path(arguments.save_dir)
     jobs = collect(Path(arguments.image_path), save_dir, logger.info)
     # of a folder that changes at this moment, all share out what the first one saw
-    jobs = ranks.gather({"jobs": jobs})[0]["jobs"]
+    jobs = ranks.gather({"jobs": jobs if ranks.is_first else []})[0]["jobs"]
     with named("--model_path"):
         opened = open_model(
             arguments.model_path,
