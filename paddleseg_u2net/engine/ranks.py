@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 
 from paddleseg_u2net.runtime import load_paddle, processes
+
+_MEETINGS = "paddleseg_u2net/meetings"
 
 
 class Ranks:
@@ -15,6 +18,8 @@ class Ranks:
 
     With one process every method is a no-op, and Paddle is not loaded.
     """
+
+    _meetings = 0  # of the process: there may be several of these objects
 
     def __init__(self) -> None:
         self.size = processes()
@@ -25,6 +30,7 @@ class Ranks:
 
             self._paddle = paddle
             paddle.distributed.init_parallel_env()
+            self._store = paddle.base.core.create_or_get_global_tcp_store()
 
     @property
     def is_first(self) -> bool:
@@ -33,7 +39,10 @@ class Ranks:
 
     def parallel(self, model: Any) -> Any:
         """``model``, with gradients averaged over the processes in its backward pass."""
-        return self._paddle.DataParallel(model) if self.size > 1 else model
+        if self.size == 1:
+            return model
+        self._meet()
+        return self._paddle.DataParallel(model)
 
     def synchronise_batchnorm(self, model: Any) -> Any:
         """``model`` with BatchNorm statistics over all processes; on GPUs, where Paddle can."""
@@ -45,6 +54,7 @@ class Ranks:
         """The states of all processes, in the order of their ranks."""
         if self.size == 1:
             return [state]
+        self._meet()
         gathered: List[Dict[str, Any]] = []
         self._paddle.distributed.all_gather_object(gathered, state)
         return gathered
@@ -78,6 +88,19 @@ class Ranks:
             raise failure or ValueError(words)
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Until all processes are here, however long that takes."""
         if self.size > 1:
+            self._meet()
             self._paddle.distributed.barrier()
+
+    def _meet(self) -> None:
+        """Count who is here until all are.
+
+        Gloo, which joins processes on a CPU, gives up after 30 seconds, whatever one sets; what
+        follows a meeting finds all of them ready.
+        """
+        Ranks._meetings += 1
+        here, pause = self._store.add(_MEETINGS, 1), 0.001
+        while here < Ranks._meetings * self.size:
+            time.sleep(pause)
+            here, pause = self._store.add(_MEETINGS, 0), min(2 * pause, 0.1)

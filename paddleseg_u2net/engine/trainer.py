@@ -191,6 +191,7 @@ class Trainer:
 
     def _step(self, batches: List[Batch]) -> np.ndarray:
         """Forward, backward, update; the mean total loss and each head's."""
+        self.ranks.wait()  # for whoever reads slowly: the backward pass has little patience
         self.model.train()
         self.frozen.hold()
         # Drawn anew for each step, so that a resumed run draws the same.

@@ -82,6 +82,19 @@ def test_the_loss_logged_is_the_mean_over_the_processes(trained, tmp_path, tiny)
     assert abs(losses[0] - losses[1]) > 1e-3
 
 
+def test_a_process_that_comes_late_is_waited_for(tmp_path):
+    script = tmp_path / "late.py"
+    script.write_text(
+        "import time\nfrom paddleseg_u2net.engine.ranks import Ranks\nranks = Ranks()\n"
+        "time.sleep(35 * ranks.rank)\n"  # gloo's patience is 30 s
+        "print([item['rank'] for item in ranks.gather({'rank': ranks.rank})])\n"
+    )
+    command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2"]
+    words = [*command, "--log_dir", str(tmp_path), str(script)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0 and "[0, 1]" in done.stdout + done.stderr
+
+
 def test_a_folder_that_another_run_has_is_refused_to_all(tmp_path, tiny):
     config = tmp_path / "config.yml"
     config.write_text(yaml.safe_dump(tiny))
