@@ -12,7 +12,13 @@ VERSIONS = dict(
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "paddleseg_u2net/__init__.py").read_text(encoding="utf-8")
 ).group(1)
-TRAIN = [f"paddleseg=={VERSIONS['PADDLESEG']}", "jinja2", "matplotlib", "visualdl"]
+TRAIN = [
+    f"paddleseg=={VERSIONS['PADDLESEG']}",
+    "jinja2",
+    "matplotlib",
+    "setuptools",  # Paddle 2.6.2 imports it, and Python 3.12 has none in new environments
+    "visualdl",
+]
 
 setup(
     name="paddleseg_u2net",

@@ -57,6 +57,7 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.engine.export import export
     from paddleseg_u2net.engine.export_order import Order, refuse_exported
     from paddleseg_u2net.engine.logs import logger, start_logging
+    from paddleseg_u2net.engine.without_config import warn_if_published_otherwise
 
     refuse_exported(arguments.model_path)
     order = Order(
@@ -74,8 +75,7 @@ def run(argv: List[str]) -> int:
     with named("--model_path"):
         weights = trained.find(arguments.model_path)
     config = trained.config_of(weights, arguments.config, arguments.opts)
-    if warning := trained.published_otherwise(str(weights), config):
-        logger.warning(warning)
+    warn_if_published_otherwise(weights, config)
     logger.info(f"Exporting {weights}; {config.preprocess()}")
     made = export(weights, config, order)
     for name in made.files:

@@ -10,7 +10,6 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
 from paddleseg_u2net.architecture.counts import Counts, StageCounts, count, count_stages
 from paddleseg_u2net.files import write_text
-from paddleseg_u2net.runtime import load_paddle
 
 Named = Tuple[str, StageTable, int, int]
 
@@ -112,11 +111,10 @@ def run(argv: List[str]) -> int:
 
 def _from_config(path: str) -> Named:
     """The model of a configuration file."""
-    load_paddle()
-    from paddleseg_u2net.config import Config
+    from paddleseg_u2net.engine.source import configured
 
-    config = Config(path, training=False)
-    return Path(path).stem, config.stages, config.num_classes, config.in_channels
+    found = configured(Path(path))
+    return Path(path).stem, found.stages, found.num_classes, found.in_channels
 
 
 def _from_weights(path: str, config: Optional[str] = None) -> Tuple[Named, str]:

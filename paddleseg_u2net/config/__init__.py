@@ -1,6 +1,22 @@
-"""From a YAML file to checked settings to objects; nobody else reads configuration keys."""
+"""From a YAML file to checked settings to objects; nobody else reads configuration keys.
 
-from paddleseg_u2net.config.build import Config
+``Config`` needs Paddle and PaddleSeg, which are loaded when it is first asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from paddleseg_u2net.config.prediction import PredictionConfig, read_prediction_config
 from paddleseg_u2net.config.schema import ConfigError
 
-__all__ = ["Config", "ConfigError"]
+if TYPE_CHECKING:
+    from paddleseg_u2net.config.build import Config
+
+__all__ = ["Config", "ConfigError", "PredictionConfig", "read_prediction_config"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Config":
+        from paddleseg_u2net.config.build import Config
+
+        return Config
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,10 +15,10 @@ from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
+from paddleseg_u2net.config.prediction import PredictionConfig
 from paddleseg_u2net.config.reading import Tree, apply_opts, dump, read_yaml
 from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tree, nearest
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.inference import Augment, Preprocess, Window
 from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.metrics import (
     DEFAULT,
@@ -44,7 +44,7 @@ _TRAINER = {
 }
 
 
-class Config:
+class Config(PredictionConfig):
     """A configuration, checked as a whole when it is read.
 
     Args:
@@ -94,16 +94,6 @@ class Config:
         return self.tree["batch_size"]
 
     @property
-    def num_classes(self) -> int:
-        """Output channels of the model."""
-        return self.tree["model"].get("num_classes", 1)
-
-    @property
-    def in_channels(self) -> int:
-        """Input channels of the model."""
-        return self.tree["model"].get("in_channels", 3)
-
-    @property
     def stages(self) -> StageTable:
         """The model's stages."""
         model = self.tree["model"]
@@ -133,12 +123,6 @@ class Config:
 
     def __str__(self) -> str:
         return dump(self.tree)
-
-    def to_predict(self) -> str:
-        """The part that prediction needs, as YAML: the model and the preprocessing."""
-        left_out = ("pretrained", "new_heads")
-        model = {key: value for key, value in self.tree["model"].items() if key not in left_out}
-        return dump({"model": model, "preprocess": self.tree.get("preprocess", {})})
 
     # -- objects ---------------------------------------------------------------------------
 
@@ -219,36 +203,6 @@ class Config:
             arguments.setdefault(name, value)
         return arguments
 
-    def preprocess(self) -> Preprocess:
-        """What the network sees of a picture."""
-        return Preprocess(**self.tree.get("preprocess", {}), channels=self.in_channels)
-
-    def augment(self) -> Optional[Augment]:
-        """Test-time augmentation, if ``test_config.aug_eval`` is set."""
-        test = self.tree.get("test_config", {})
-        if not test.get("aug_eval"):
-            return None
-        scales = test.get("scales", 1.0)
-        return Augment(
-            tuple(float(s) for s in (scales if isinstance(scales, (list, tuple)) else [scales])),
-            test.get("flip_horizontal", False),
-            test.get("flip_vertical", False),
-        )
-
-    def window(self) -> Optional[Window]:
-        """Sliding windows, if ``test_config.is_slide`` is set."""
-        test = self.tree.get("test_config", {})
-        if not test.get("is_slide"):
-            return None
-        sizes = {}
-        for key in ("crop_size", "stride"):
-            if not test.get(key):
-                raise ConfigError(
-                    f"test_config.{key}: is_slide needs it, two numbers, e.g. 256 256"
-                )
-            sizes[key] = (int(test[key][0]), int(test[key][1]))
-        return Window(**sizes)
-
     def conventions(self) -> Conventions:
         """What toolboxes disagree about, as ``conventions`` has it."""
         changes = dict(self.tree.get("conventions", {}))
@@ -325,14 +279,6 @@ class Config:
             self.conventions()
         except (TypeError, ValueError) as error:
             raise ConfigError(f"conventions.{error}") from None
-
-    def _check_preprocess(self) -> None:
-        preprocess = self.preprocess()
-        if preprocess.recipe.stretches and self.num_classes > 1:
-            raise ConfigError(
-                f"preprocess.type: {preprocess.type} stretches the map of one class to [0, 1]; "
-                f"with {self.num_classes} classes take paddleseg"
-            )
 
     def _check_loss(self) -> None:
         loss = self.tree["loss"]

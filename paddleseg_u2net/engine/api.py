@@ -39,8 +39,8 @@ class Predictor:
     Args:
         model: a name of published weights (``u2net``, ``u2netp``, ``u2net_human_seg``, ...), a file
             of weights (``.pdparams``, ``.pth``, ``.safetensors``, ``.onnx``), a checkpoint's folder
-            such as ``output/best_model``, or a folder that ``tools/export.py`` wrote. Only
-            checkpoints with a configuration beside them need Paddle and PaddleSeg.
+            such as ``output/best_model``, or a folder that ``tools/export.py`` wrote. None of
+            these needs Paddle or PaddleSeg.
         backend: what runs the network: ``paddle``, ``paddle-inference``, ``onnxruntime``,
             ``openvino`` or ``ncnn``; ``auto`` takes the fastest that is installed and fits, and
             never another than one that was named. See the attribute ``backend``.

@@ -10,14 +10,18 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
+from paddleseg_u2net.architecture import Architecture
+from paddleseg_u2net.config import PredictionConfig, read_prediction_config
 from paddleseg_u2net.datasets.drawn import draw_pair
 from paddleseg_u2net.engine.runtimes import NotRun, Runtime, ours, runtime_of
-from paddleseg_u2net.engine.source import CONVERTED, Source, complete, read_source
-from paddleseg_u2net.engine.trained import config_of
+from paddleseg_u2net.engine.source import CONVERTED, Source, complete, read_source, stands_for
+from paddleseg_u2net.engine.without_config import network_of_state, settings_of
 from paddleseg_u2net.files import atomic_path, write_text
+from paddleseg_u2net.inference.backends import choose
+from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.predictor import activate
 from paddleseg_u2net.inference.preprocess import IMAGENET_MEAN, IMAGENET_STD
-from paddleseg_u2net.weights import WeightsError, format_to_write, locate, read_weights
+from paddleseg_u2net.weights import WeightsError, fold_biases, format_to_write, locate, read_weights
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.onnx_write import write_onnx
 
@@ -97,10 +101,10 @@ def convert(
         again = read_weights(temporary)
         if written_by.name != "ONNX":  # there BatchNorm is folded
             _refuse_changed(again, state, target)
-        check = _Check(ours(state, model), model.in_channels)
+        check = _Check(_reference(state, model), model.in_channels)
         comparisons = [
             check(path, lambda: runtime_of(read.format_name, path, model)),
-            check(target, lambda: ours(again, model, "read back"), new=True),
+            check(target, lambda: _reference(again, model, "read back"), new=True),
             check(target, lambda: runtime_of(written_by.name, temporary, model), new=True),
         ]
     write_text(target.with_suffix(".yaml"), description)
@@ -113,18 +117,31 @@ def _description(read: Source, target: Path) -> str:
     Raises:
         FileExistsError: another text is where it has to be.
     """
-    config = config_of(read.path, None if read.config is None else str(read.config), [], read.model)
-    text = f"{CONVERTED}: {read.path.name}\n{config.to_predict()}"
+    found = settings_of(read.path, read.config, read.model)
+    settings: Optional[PredictionConfig] = read_prediction_config(found)
+    if settings is None:
+        from paddleseg_u2net.config import Config
+
+        settings = Config(found, training=False)
     place = target.with_suffix(".yaml")
-    if (
-        place.exists()
-        and place.read_text(encoding="utf-8").partition("\n")[2] != text.partition("\n")[2]
+    said, text = stands_for(place, target.name), settings.to_predict()
+    if place.exists() and (
+        not said or place.read_text(encoding="utf-8").partition("\n")[2].strip() != text.strip()
     ):
         raise FileExistsError(
             f"{place}: this file says otherwise than what goes beside {target.name}; move it away, "
             "or give the output another name"
         )
-    return text
+    return f"{CONVERTED}{', '.join(dict.fromkeys([*said, target.name]))}\n{text}"
+
+
+def _reference(state: State, model: Architecture, name: str = "this project") -> Runtime:
+    """This project's layers; where Paddle is not installed, the network on an engine."""
+    if is_installed("paddle") and is_installed("paddleseg"):
+        return ours(state, model, name)
+    choice = choose(device="cpu")
+    network = network_of_state(fold_biases(state), model, choice.backend)
+    return Runtime(f"{name} on {choice.backend}", network)
 
 
 # -- what is refused before anything is read ----------------------------------------------------
@@ -197,7 +214,10 @@ def _final_name(temporary: Path, target: Path) -> Iterator[None]:
 
 @contextmanager
 def _on_cpu() -> Iterator[None]:
-    """Paddle on the CPU, where float32 is not rounded to TF32."""
+    """Paddle, where it is, on the CPU, where float32 is not rounded to TF32."""
+    if not is_installed("paddle"):
+        yield
+        return
     import paddle
 
     device = paddle.get_device()

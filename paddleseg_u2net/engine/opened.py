@@ -1,5 +1,5 @@
 """A model from its name or path, ready to predict; Paddle is loaded only where nothing else will
-do: for its own layers, and for configurations, which PaddleSeg's managers read.
+do: for its own layers, and for networks that PaddleSeg's managers find.
 """
 
 from __future__ import annotations
@@ -124,24 +124,30 @@ def open_model(
     if is_export(source):
         _refuse_settings(source, config, opts)
         return open_exported(source, backend, device, threads, augment, window, upsampling)
-    from paddleseg_u2net.engine.source import beside
+    # an exported model needs neither
+    from paddleseg_u2net.config import PredictionConfig, read_prediction_config
+    from paddleseg_u2net.engine import without_config
 
     choice = choose(backend, device)
-    if config or opts or beside(source) or choice.backend == "paddle":
-        _load_paddle(source, choice)
-        from paddleseg_u2net.engine import trained
-
-        settings = trained.config_of(source, config, [*opts, *test_opts])
-        trained.warn_if_published_otherwise(source, settings)
-        network = trained.network_of(source, settings, choice, threads)
-        preprocess = settings.preprocess()
-        augment = settings.augment() if test_opts else augment or settings.augment()
-        window = settings.window() if test_opts else window or settings.window()
+    found = without_config.settings_of(source, config)
+    every = [*opts, *test_opts]
+    settings: Optional[PredictionConfig]
+    settings = None if choice.backend == "paddle" else read_prediction_config(found, every)
+    if settings is not None:
+        network = without_config.network_of_file(
+            source, settings.architecture(), choice.backend, threads
+        )
     else:
-        from paddleseg_u2net.engine.without_config import network_and_preprocess
+        _load_paddle(source, choice)
+        from paddleseg_u2net.config import Config
+        from paddleseg_u2net.engine.trained import network_of
 
-        network, preprocess = network_and_preprocess(source, choice.backend, threads)
-    pipeline = Pipeline(network, preprocess, augment, window, upsampling)
+        settings = Config(found, every, training=False)
+        network = network_of(source, settings, choice, threads)
+    without_config.warn_if_published_otherwise(source, settings)
+    augment = settings.augment() if test_opts else augment or settings.augment()
+    window = settings.window() if test_opts else window or settings.window()
+    pipeline = Pipeline(network, settings.preprocess(), augment, window, upsampling)
     return _told(Opened(source, pipeline, choice))
 
 
@@ -183,7 +189,7 @@ def _load_paddle(source: Path, choice: Choice) -> None:
         why = (
             f"backend {choice.backend} is Paddle's"
             if choice.backend == "paddle"
-            else "a configuration is read by PaddleSeg"
+            else "its model.type is found by PaddleSeg"
         )
         raise BackendError(
             f"{source}: {why}, which is not there ({error}): pip install 'paddleseg_u2net[cpu]' "

@@ -9,11 +9,11 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Operation, Program, build
-from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.weights import fold_biases, names, restore_biases
 from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.checkpoints import network_weights
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -61,13 +61,17 @@ def runtime_of(format_name: str, path: Path, model: Architecture) -> Runtime:
 
 
 def ours(state: State, model: Architecture, name: str = "this project") -> Runtime:
-    """This project's layers."""
+    """This project's layers; needs Paddle."""
+    from paddleseg_u2net.models import U2Net
+
     network = U2Net(model.num_classes, model.in_channels, model.stages)
     return Runtime(name, _paddle(network, fold_biases(state)))
 
 
 def _stock(path: Path, model: Architecture) -> Runtime:
     """PaddleSeg's model, or this project's where PaddleSeg has none, of what Paddle loads."""
+    if not (is_installed("paddle") and is_installed("paddleseg")):
+        raise NotRun("Paddle", "Paddle and PaddleSeg are not installed")
     import paddle
     from paddleseg.models import u2net as stock
 
@@ -86,6 +90,8 @@ def _stock(path: Path, model: Architecture) -> Runtime:
 
 
 def _paddle(network: Any, state: Mapping[str, np.ndarray]) -> Run:
+    from paddleseg_u2net.inference.backends import eager
+
     network.set_state_dict({key: np.asarray(value, np.float32) for key, value in state.items()})
     network.eval()
     return eager(network)
@@ -121,16 +127,8 @@ def _torch() -> Any:
 
 def _published(content: Any) -> Dict[str, Any]:
     """A checkpoint's tensors by their published names, without what wrappers put before them."""
-    content = names.unwrapped(content)
-    last = "outconv.weight"
-    prefix = next(name for name in content if str(name).endswith(last))[: -len(last)]
-    tensors = {
-        name[len(prefix) :].replace("_orig_mod.", ""): value
-        for name, value in content.items()
-        if isinstance(name, str) and name.startswith(prefix) and hasattr(value, "shape")
-    }
-    renamed: Dict[str, Any] = names.from_torch(tensors)
-    return renamed
+    weights = network_weights(content).weights
+    return names.from_torch({k: v for k, v in weights.items() if hasattr(v, "shape")})
 
 
 def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import List, NamedTuple, Optional, Union
 
 import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Program, build
+from paddleseg_u2net.config import read_prediction_config
+from paddleseg_u2net.runtime import load_paddle
 from paddleseg_u2net.weights import (
     WeightsError,
     architecture_of,
@@ -19,8 +21,10 @@ from paddleseg_u2net.weights import (
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.onnx_read import read_onnx_network
 
-# How a configuration begins that conversion wrote.
-CONVERTED = "# Written beside converted weights"
+# How a configuration begins that conversion wrote; the files that it stands for follow.
+CONVERTED = "# Settings of converted weights: "
+# How it began in the past, with the file that the weights came from.
+_CONVERTED_FROM = "# Written beside converted weights: "
 
 
 class Source(NamedTuple):
@@ -47,12 +51,17 @@ class Source(NamedTuple):
         )
 
 
-def read_source(path: Path, config: Union[str, Path, None] = None) -> Source:
+def read_source(
+    path: Path,
+    config: Union[str, Path, None] = None,
+    model: Optional[Architecture] = None,
+) -> Source:
     """The weights of a file, and the network that they belong to.
 
     Args:
         path: a file of any format of ``FORMATS``.
         config: a configuration that names the model; see ``beside`` for what is taken without.
+        model: the network, where it is known already.
 
     Raises:
         FileNotFoundError, ValueError: see ``read_weights``, ``recognise`` and ``Config``.
@@ -60,14 +69,15 @@ def read_source(path: Path, config: Union[str, Path, None] = None) -> Source:
     """
     format_name = format_of(path).name
     config = config or beside(path)
-    named = None if config is None else _configured(Path(config))
+    named = model or (None if config is None else configured(Path(config)))
     config = None if config is None else Path(config)
     if format_name == "ONNX":  # its graph shows all of the network
         model, state = read_onnx_network(path)
         if named and _program(named) != _program(model):
             raise WeightsError(
-                f"{path}: it holds {model} ({model.stages.as_dict()}), but {config} names {named} "
-                f"({named.stages.as_dict()}); leave out the configuration, or name the file's own"
+                f"{path}: it holds {model} ({model.stages.as_dict()}), but {config or 'its name'} "
+                f"names {named} ({named.stages.as_dict()}); leave out the configuration, or name "
+                "the file's own"
             )
         return Source(path, format_name, state, named or model, config, guessed=False)
     state = read_weights(path)
@@ -79,13 +89,28 @@ def read_source(path: Path, config: Union[str, Path, None] = None) -> Source:
 
 
 def beside(weights: Path) -> Optional[Path]:
-    """The configuration that training or conversion wrote beside a file; others are strangers'."""
+    """The configuration that training or conversion wrote for a file; others are strangers'."""
     trained, converted = weights.parent / "config.yaml", weights.with_suffix(".yaml")
     if weights.name in ("model.pdparams", "ema.pdparams") and trained.is_file():
         return trained
-    if converted.is_file() and converted.read_text(encoding="utf-8").startswith(CONVERTED):
-        return converted
-    return None
+    return converted if weights.name in stands_for(converted, weights.name) else None
+
+
+def stands_for(page: Path, name: str = "") -> List[str]:
+    """The names of the files beside ``page`` whose settings it has, if conversion wrote it.
+
+    Args:
+        name: a file of which to tell, where a page of the past does not say it.
+    """
+    if not page.is_file():
+        return []
+    with page.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline().strip()
+    if first.startswith(CONVERTED):
+        return first[len(CONVERTED) :].split(", ")
+    if first.startswith(_CONVERTED_FROM) and first[len(_CONVERTED_FROM) :] != name:
+        return [name]
+    return []
 
 
 def complete(source: Source) -> State:
@@ -104,17 +129,15 @@ def complete(source: Source) -> State:
     return {name: published[name] for name in program.shapes()}
 
 
-def _configured(path: Path) -> Architecture:
-    """The model of a configuration, "U2Net" or "U2NetP" where its stages are theirs."""
-    from paddleseg_u2net.config import Config  # needs paddle, which reading alone does not
+def configured(path: Path) -> Architecture:
+    """The network of a configuration file; Paddle is loaded only for classes that are not ours."""
+    settings = read_prediction_config(path)
+    if settings is None:
+        load_paddle()
+        from paddleseg_u2net.config import Config
 
-    settings = Config(path, training=False)
-    stages = settings.stages
-    # 7 and "7" are the same height.
-    equal = [name for name, table in TABLES.items() if build(table) == build(stages)]
-    kind = equal[0] if equal else "U2Net"
-    stages = TABLES[kind] if equal else stages
-    return Architecture(kind, stages, settings.num_classes, settings.in_channels)
+        settings = Config(path, training=False)
+    return settings.architecture()
 
 
 def _program(model: Architecture) -> Program:

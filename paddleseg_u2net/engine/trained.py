@@ -10,13 +10,16 @@ from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine.device import set_device
 from paddleseg_u2net.engine.logs import logger
 from paddleseg_u2net.engine.opened import find, open_exported
-from paddleseg_u2net.engine.source import beside
-from paddleseg_u2net.engine.without_config import network_of_state, preprocess_of, tell_guess
+from paddleseg_u2net.engine.without_config import (
+    network_of_state,
+    settings_of,
+    warn_if_published_otherwise,
+)
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends import Choice, choose, eager
 from paddleseg_u2net.inference.description import is_export, read_description
 from paddleseg_u2net.inference.network import Network
-from paddleseg_u2net.weights import ZOO, architecture_of, load_weights, read_weights
+from paddleseg_u2net.weights import load_weights
 
 
 def config_of(
@@ -25,34 +28,13 @@ def config_of(
     opts: List[str],
     model: Optional[Architecture] = None,
 ) -> Config:
-    """``config`` if given, else the one that was saved beside ``weights`` by training or by
-    conversion, else what the weights (or ``model``) and, for a file of a published name, the zoo
-    say, with ``opts`` applied.
+    """The configuration of ``settings_of``, with ``opts`` applied.
 
     Raises:
         ConfigError: see ``Config``.
         ValueError: there is no configuration, and the weights do not say what they are of.
     """
-    named = config or beside(weights)
-    if named is not None:
-        return Config(named, opts, training=False)
-    model = model or architecture_of(read_weights(weights), str(weights))
-    tree = {"model": model.model_config(), "preprocess": preprocess_of(weights, model)}
-    settings = Config(tree, opts, training=False)
-    tell_guess(weights, model)
-    return settings
-
-
-def published_otherwise(weights: str, config: Config) -> str:
-    """That published weights, by name or file, are for another preprocessing, or an empty text."""
-    published = ZOO.get(Path(weights).stem)
-    meant = published.preprocess["type"] if published else config.preprocess().type
-    if meant == config.preprocess().type:
-        return ""
-    return (
-        f"{weights} was published for preprocess.type {meant}, this configuration has "
-        f"{config.preprocess().type}; --opts preprocess.type={meant} takes that of the weights"
-    )
+    return Config(settings_of(weights, config, model), opts, training=False)
 
 
 def network_of(
@@ -137,9 +119,3 @@ def _settings_for(folder: Path, config: Optional[str], opts: List[str]) -> Confi
             f"{config} says {said}; {folder} was exported with {sees}, which is what counts"
         )
     return settings
-
-
-def warn_if_published_otherwise(weights: Path, config: Config) -> None:
-    """Log ``published_otherwise``."""
-    if warning := published_otherwise(str(weights), config):
-        logger.warning(warning)

@@ -19,7 +19,7 @@ from paddleseg_u2net.engine.journal import Journal, logger
 from paddleseg_u2net.engine.loader import Schedule, train_loader
 from paddleseg_u2net.engine.precision import Precision
 from paddleseg_u2net.engine.ranks import Ranks
-from paddleseg_u2net.engine.trained import published_otherwise
+from paddleseg_u2net.engine.without_config import published_otherwise
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends import eager
 from paddleseg_u2net.weights import fit_state, load_weights, read_pickle

@@ -1,41 +1,58 @@
-"""Networks of weights that no configuration lies beside, without Paddle."""
+"""Networks of weights on engines, with their configuration or with what the file shows, without
+Paddle.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Union
 
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture
+from paddleseg_u2net.config import PredictionConfig
+from paddleseg_u2net.config.reading import Tree
 from paddleseg_u2net.engine.logs import logger
-from paddleseg_u2net.engine.source import complete, read_source
+from paddleseg_u2net.engine.source import beside, complete, read_source
 from paddleseg_u2net.inference.backends import ENGINES, ncnn_in_memory
 from paddleseg_u2net.inference.network import Network
-from paddleseg_u2net.inference.preprocess import Preprocess
-from paddleseg_u2net.weights import ZOO, fold_biases, format_of
+from paddleseg_u2net.weights import ZOO, architecture_of, fold_biases, format_of, read_weights
 
 
-def network_and_preprocess(
-    weights: Path, backend: str, threads: Optional[int] = None
-) -> Tuple[Network, Preprocess]:
-    """The network of a file, and what it should see of pictures.
+def settings_of(
+    weights: Path, config: Union[str, Path, None], model: Optional[Architecture] = None
+) -> Union[str, Path, Tree]:
+    """``config`` if given, else the one that was saved beside ``weights`` by training or by
+    conversion, else one of what the weights (or ``model``) and, for a file of a published name, the
+    zoo say.
+
+    Raises:
+        ValueError: there is no configuration, and the weights do not say what they are of.
+    """
+    named = config or beside(weights)
+    if named is not None:
+        return named
+    model = model or architecture_of(read_weights(weights), str(weights))
+    tell_guess(weights, model)
+    return {"model": model.model_config(), "preprocess": preprocess_of(weights, model)}
+
+
+def network_of_file(
+    weights: Path, model: Architecture, backend: str, threads: Optional[int] = None
+) -> Network:
+    """The network of a file; it gives logits.
 
     Args:
         backend: of `choose`, but for those of Paddle.
         threads: of the backend; None: all cores that this process may use.
 
     Raises:
-        ValueError: the file cannot be read, or does not say what it is of.
-        WeightsError: its weights are not those of the network that it looks like.
+        ValueError: the file cannot be read.
+        WeightsError: its weights are not those of the network.
     """
-    source = read_source(weights)
-    tell_guess(weights, source.model)
-    # Folded as in a model of Paddle, so that a configuration beside the file changes no bit.
-    state = fold_biases(complete(source))
-    network = network_of_state(state, source.model, backend, threads)
-    arguments = preprocess_of(weights, source.model)
-    return network, Preprocess(**arguments, channels=source.model.in_channels)
+    source = read_source(weights, model=model)
+    # Folded as in a model of Paddle, so that the bits are the same.
+    return network_of_state(fold_biases(complete(source)), source.model, backend, threads)
 
 
 def network_of_state(
@@ -67,6 +84,24 @@ def preprocess_of(weights: Path, model: Architecture) -> Dict[str, Any]:
         return dict(published.preprocess)
     official = model.num_classes == 1 and format_of(weights).name != "Paddle"
     return {"type": "official" if official else "paddleseg", "size": [320, 320]}
+
+
+def published_otherwise(weights: str, config: PredictionConfig) -> str:
+    """That published weights, by name or file, are for another preprocessing, or an empty text."""
+    published = ZOO.get(Path(weights).stem)
+    meant = published.preprocess["type"] if published else config.preprocess().type
+    if meant == config.preprocess().type:
+        return ""
+    return (
+        f"{weights} was published for preprocess.type {meant}, this configuration has "
+        f"{config.preprocess().type}; --opts preprocess.type={meant} takes that of the weights"
+    )
+
+
+def warn_if_published_otherwise(weights: Path, config: PredictionConfig) -> None:
+    """Log ``published_otherwise``."""
+    if warning := published_otherwise(str(weights), config):
+        logger.warning(warning)
 
 
 def tell_guess(weights: Path, model: Architecture) -> None:

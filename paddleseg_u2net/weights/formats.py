@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import Callable, Dict, NamedTuple, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple, Union
 
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
 from paddleseg_u2net.weights import names
 from paddleseg_u2net.weights.biases import State, restore_biases
+from paddleseg_u2net.weights.checkpoints import ADVICE, network_weights
 from paddleseg_u2net.weights.disguise import refuse_disguised
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
@@ -38,20 +40,25 @@ def _is_safetensors(start: bytes) -> bool:
 
 
 def _read_paddle(path: Path) -> State:
-    content = names.unwrapped(read_pickle(path))
-    content.pop(NAME_TABLE, None)
-    inner = next((key for key, value in content.items() if isinstance(value, dict)), None)
+    content = read_pickle(path)
+    state = _network(path, content)
+    state.pop(NAME_TABLE, None)
+    inner = next((key for key, value in state.items() if isinstance(value, dict)), None)
     if inner is not None:
         shown = f"{str(inner)[:80]!a}"
-        raise ValueError(f"{path}: {shown} is a dictionary, not a tensor; {names.WRAPPED}")
-    return _unprefixed(path, content)
+        raise ValueError(f"{path}: {shown} is a dictionary, not a tensor; {ADVICE}")
+    return state
 
 
-def _unprefixed(path: Path, state: State) -> State:
+def _network(path: Path, content: Mapping[Any, Any]) -> State:
+    """What is the network's of a file's content."""
     try:
-        return names.unprefixed(state)
+        weights, note = network_weights(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    if note:
+        logging.getLogger("paddleseg_u2net").warning(f"{path}: {note}")
+    return weights
 
 
 def _write_onnx(path: Path, state: State) -> None:
@@ -80,7 +87,7 @@ FORMATS: Dict[str, Format] = {
             "safetensors",
             (".safetensors",),
             _is_safetensors,
-            lambda path: names.from_torch(_unprefixed(path, read_safetensors(path))),
+            lambda path: names.from_torch(_network(path, read_safetensors(path))),
             lambda path, state: write_safetensors(path, names.to_torch(state)),
         ),
         Format("ONNX", (".onnx",), lambda start: start.startswith(b"\x08"), read_onnx, _write_onnx),

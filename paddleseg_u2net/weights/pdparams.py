@@ -10,7 +10,7 @@ import numpy as np
 
 from paddleseg_u2net.files import atomic_path
 from paddleseg_u2net.weights.disguise import PICKLE, refuse_disguised
-from paddleseg_u2net.weights.pickled_arrays import ARRAYS
+from paddleseg_u2net.weights.pickled_arrays import ARRAYS, ForeignError
 from paddleseg_u2net.weights.unpickle import load_pickle
 
 NAME_TABLE = "StructuredToParameterName@@"  # what paddle.save puts beside the weights
@@ -33,6 +33,12 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
     try:
         with path.open("rb") as file:
             content = load_pickle(file, ARRAYS)
+    except ForeignError as error:
+        raise ValueError(
+            f"{path}: expected arrays and plain settings, but it cannot be read safely: {error}; "
+            "load it where it was made, if you trust it, and write the weights alone with "
+            "paddle.save(model.state_dict(), path)"
+        ) from error
     except Exception as error:  # a broken pickle can raise anything
         raise ValueError(
             f"{path}: expected a file written by paddle.save, but it cannot be read "

@@ -17,11 +17,15 @@ _MOST_DIMENSIONS = 32
 _LARGEST_KEY = 2**32
 
 
+class ForeignError(ValueError):
+    """A pickle is whole, but holds what no file of arrays needs and nobody reads for its sake."""
+
+
 def checked_key(key: Any) -> Any:
     """``key`` if a dictionary may have it: others can be made so that hashing takes for ever."""
     if isinstance(key, str) or (isinstance(key, int) and abs(key) < _LARGEST_KEY):
         return key
-    raise ValueError(f"a dictionary has a key of the kind {type(key).__name__}")
+    raise ForeignError(f"a dictionary has a key of the kind {type(key).__name__}")
 
 
 def dimensions(value: Any) -> List[int]:

@@ -5,13 +5,16 @@ Nothing that a file holds is run: see ``unpickle``.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, List, Mapping, Union
+from typing import Any, BinaryIO, Dict, List, Mapping, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.weights import names
+from paddleseg_u2net.weights.checkpoints import ADVICE, network_weights
 from paddleseg_u2net.weights.disguise import PICKLE, ZIP, refuse_disguised
+from paddleseg_u2net.weights.pickled_arrays import ForeignError
+from paddleseg_u2net.weights.pickled_settings import Setting
 from paddleseg_u2net.weights.pytorch_containers import (
     SPARE,
     LegacyContainer,
@@ -30,11 +33,10 @@ _SAVE = "torch.save(model.state_dict(), path)"
 def read_torch(path: Union[str, Path]) -> Dict[str, np.ndarray]:
     """The weights in a file of ``torch.save``, in the order of the file.
 
-    Read are both of PyTorch's formats, with a dictionary of tensors that stands alone or, up to
-    two dictionaries deep, under ``state_dict``, ``model``, ``net``, ``model_state_dict``,
-    ``params_ema`` or ``params``; what stands beside it is ignored. Prefixes of wrapped models are
-    taken off the names, see ``names.unprefixed``. bfloat16 becomes float32, which is exact; other
-    dtypes are kept. Every array has its own memory, also where tensors shared theirs.
+    Read are both of PyTorch's formats; see ``network_weights`` for what is taken of a training
+    program's file, and a line of the log says what else was there. bfloat16 becomes float32,
+    which is exact; other dtypes are kept. Every array has its own memory, also where tensors
+    shared theirs.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -47,7 +49,7 @@ def read_torch(path: Union[str, Path]) -> Dict[str, np.ndarray]:
     refuse_disguised(path, reads=(ZIP, PICKLE))
     try:
         with path.open("rb") as file:
-            return _read(file)
+            arrays, note = _read(file)
     except TorchScriptError as error:
         raise ValueError(
             f"{path}: it is an archive of TorchScript, a program; expected weights alone: load it "
@@ -59,19 +61,27 @@ def read_torch(path: Union[str, Path]) -> Dict[str, np.ndarray]:
             f"(torch.save(model)) and not its weights ({error}); load it where it was made, and "
             f"only if you trust it, and write the weights with {_SAVE}"
         ) from error
+    except ForeignError as error:
+        raise ValueError(
+            f"{path}: expected weights and plain settings, but it cannot be read safely: {error}; "
+            f"load it where it was made, if you trust it, and write the weights with {_SAVE}"
+        ) from error
     except Exception as error:  # a broken file can raise anything
         raise ValueError(
             f"{path}: expected a file written by torch.save, but it cannot be read "
             f"({str(error) or type(error).__name__}); it may be cut or of another format: fetch it "
             f"again, or write it with {_SAVE}"
         ) from error
+    if note:
+        logging.getLogger("paddleseg_u2net").warning(f"{path}: {note}")
+    return arrays
 
 
 class _WholeModelError(ValueError):
     """The file names classes of a model."""
 
 
-def _read(file: BinaryIO) -> Dict[str, np.ndarray]:
+def _read(file: BinaryIO) -> Tuple[Dict[str, np.ndarray], str]:
     is_zip = file.read(2) == b"PK"
     file.seek(0)
     container: Container = ZipContainer(file) if is_zip else LegacyContainer(file)
@@ -85,18 +95,18 @@ def _read(file: BinaryIO) -> Dict[str, np.ndarray]:
         raise
     if not isinstance(content, dict):
         raise ValueError(f"a dictionary of tensors was expected, got {type(content).__name__}")
-    return _arrays(names.unprefixed(_checked(names.unwrapped(content))), container)
+    weights, note = network_weights(content)
+    return _arrays(_checked(weights), container), note
 
 
 def _checked(state: Dict[Any, Any]) -> Dict[str, Any]:
     """``state``, if it holds nothing but tensors by name."""
     for key, value in state.items():
         if not isinstance(key, str):
-            raise ValueError(f"a weight's name was expected, got {key}")
+            raise ForeignError(f"a weight's name was expected, got {key}")
         if not isinstance(value, (Tensor, np.ndarray)):
-            raise ValueError(
-                f"{key[:80]!a} is of the kind {type(value).__name__}, not a tensor; {names.WRAPPED}"
-            )
+            kind = value.kind if isinstance(value, Setting) else type(value).__name__
+            raise ForeignError(f"{key[:80]!a} is of the kind {kind}, not a tensor; {ADVICE}")
     return state
 
 

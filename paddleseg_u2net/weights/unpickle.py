@@ -15,7 +15,13 @@ from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional
 
 import numpy as np
 
-from paddleseg_u2net.weights.pickled_arrays import checked_key, set_array, set_byte_order
+from paddleseg_u2net.weights.pickled_arrays import (
+    ForeignError,
+    checked_key,
+    set_array,
+    set_byte_order,
+)
+from paddleseg_u2net.weights.pickled_settings import SETTINGS, Setting
 
 # The largest public checkpoints with an optimizer's state have some 10**5 instructions.
 _MOST_STEPS = 2_000_000
@@ -30,7 +36,7 @@ _SPARE = 2**20  # bytes that calls may take beyond twice the file's size
 Persistent = Callable[[Any], Any]
 
 
-class UnknownGlobalError(ValueError):
+class UnknownGlobalError(ForeignError):
     """A pickle names something that a file of arrays has no use for."""
 
 
@@ -46,11 +52,13 @@ def load_pickle(
         persistent: gives the object of a persistent id; without it such ids are refused.
 
     Returns:
-        None, bool, int, float, str, bytes, list, tuple, dict and what ``known`` makes. Keys of
-        dictionaries are str or int. No part refers back to its whole.
+        None, bool, int, float, str, bytes, list, tuple, dict, what ``known`` makes, and for what
+        ``SETTINGS`` names a ``Setting`` or a plain container. Keys of dictionaries are str or int.
+        No part refers back to its whole.
 
     Raises:
-        UnknownGlobalError: it names something that is not in ``known``.
+        UnknownGlobalError: it names something that is not in ``known`` or ``SETTINGS``.
+        ForeignError: it holds something else that files of arrays have no use for.
         ValueError: it is cut or broken, or too large. Functions of ``known`` raise their own.
     """
     return _Machine(known, persistent).run(_Remaining(file))
@@ -81,7 +89,7 @@ class _Machine:
     """Runs the instructions; see the module's text for what is different from Python's."""
 
     def __init__(self, known: Mapping[str, Any], persistent: Optional[Persistent]) -> None:
-        self.known = known
+        self.known = {**SETTINGS, **known}
         self.persistent = persistent
         self.stack: List[Any] = []
         self.marks: List[int] = []
@@ -111,7 +119,7 @@ class _Machine:
         elif name in _STEPS:
             _STEPS[name](self, argument)
         else:
-            raise ValueError(f"it uses the instruction {name}, which a file of arrays has not")
+            raise ForeignError(f"it uses the instruction {name}, which a file of arrays has not")
 
     def pop(self) -> Any:
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
@@ -183,7 +191,7 @@ class _Machine:
             set_byte_order(target, state)
         elif isinstance(target, np.ndarray):
             set_array(target, state)
-        elif not isinstance(target, dict):  # attributes of a dictionary are of no use to us
+        elif not isinstance(target, (dict, list, Setting)):  # whose attributes are of no use to us
             raise ValueError(f"it sets the state of a {type(target).__name__}")
 
     def persistent_object(self, _: None) -> None:
@@ -272,7 +280,9 @@ _STEPS: Dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE1": lambda machine, _: machine.tuple_of(1),
     "TUPLE2": lambda machine, _: machine.tuple_of(2),
     "TUPLE3": lambda machine, _: machine.tuple_of(3),
-    "LIST": _Machine.list_to_mark,
+    **dict.fromkeys(("LIST", "FROZENSET"), _Machine.list_to_mark),
+    "EMPTY_SET": _Machine.new_list,
+    "ADDITEMS": _Machine.extend,
     "APPEND": _Machine.append,
     "APPENDS": _Machine.extend,
     "DICT": _Machine.dict_to_mark,

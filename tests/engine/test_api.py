@@ -280,7 +280,7 @@ def test_weights_and_exports_are_predicted_without_paddle(weights, tmp_path):
 
 def test_a_configuration_without_paddle_says_what_to_do(weights, tmp_path):
     pytest.importorskip("onnxruntime")
-    (tmp_path / "c.yaml").write_text("model: {type: U2Net}\n")
+    (tmp_path / "c.yaml").write_text("model: {type: OwnNetwork}\n")
     (tmp_path / "a.png").write_bytes(png(picture()))
     code = "from paddleseg_u2net.commands import main; sys.exit(main('predict', sys.argv[1:]))"
     words = ["--model_path", weights, "--image_path", tmp_path / "a.png"]

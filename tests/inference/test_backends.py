@@ -195,7 +195,7 @@ def installed(monkeypatch):
     """What is installed, and whether Paddle finds a GPU, as the test says."""
 
     def say(*packages, gpu=False):
-        monkeypatch.setattr(choice, "_is_installed", lambda name: name in packages)
+        monkeypatch.setattr(choice, "is_installed", lambda name: name in packages)
         monkeypatch.setattr(choice, "_has_gpu", lambda: gpu)
 
     return say
@@ -298,8 +298,8 @@ def test_a_device_that_a_backend_does_not_serve_is_refused(installed):
 def test_a_folder_of_a_packages_name_is_no_package(tmp_path, monkeypatch):
     (tmp_path / "nobody_has_this").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert not choice._is_installed("nobody_has_this")
-    assert choice._is_installed("numpy")
+    assert not choice.is_installed("nobody_has_this")
+    assert choice.is_installed("numpy")
 
 
 def test_the_command_refuses_another_device(capsys, tmp_path, drawn):

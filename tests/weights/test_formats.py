@@ -14,7 +14,7 @@ from paddleseg_u2net.weights import (
     read_weights,
     write_weights,
 )
-from paddleseg_u2net.weights.names import from_torch, to_torch, unprefixed
+from paddleseg_u2net.weights.names import from_torch, to_torch
 from tests.weights import narrow
 
 NEEDS = {".onnx": "onnx", ".safetensors": "safetensors"}
@@ -160,21 +160,6 @@ def test_a_prefix_of_all_names_is_taken_off(tmp_path, state, suffix, prefix):
     path = tmp_path / f"w{suffix}"
     format_to_write(path).write(path, {f"{prefix}{name}": v for name, v in state.items()})
     assert set(read_weights(path)) == set(state)
-
-
-def test_a_prefix_is_kept_where_it_is_not_of_all_or_not_of_a_u2net(state):
-    mixed = {**{f"model.{name}": value for name, value in state.items()}, "other": 1}
-    assert set(unprefixed(mixed)) == set(mixed)
-    strange = {"model.layer1.weight": 1, "model.layer2.weight": 2, "model.side1.weight": 3}
-    assert unprefixed(strange) == strange
-    assert unprefixed({"net.a": 1, 5: 2}) == {"net.a": 1, 5: 2}
-    assert unprefixed({}) == {}
-
-
-def test_a_misspelt_name_under_a_prefix_keeps_the_rest(state):
-    wrong = {f"model.{name}": value for name, value in state.items()}
-    wrong["model.outcnv.weight"] = wrong.pop("model.outconv.weight")
-    assert set(unprefixed(wrong)) == set(state) - {"outconv.weight"} | {"outcnv.weight"}
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "net", "params_ema"])

@@ -151,10 +151,11 @@ def _missing(backend: str, kind: str) -> str:
     needed = _PACKAGES[backend]
     if kind == WEIGHTS and backend in _BY_ONNX:
         needed = (*needed, "onnx")
-    return next((name for name in needed if not _is_installed(name)), "")
+    return next((name for name in needed if not is_installed(name)), "")
 
 
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported; it is not."""
     spec = importlib.util.find_spec(package)
     # A folder of that name where the program runs looks like a package, but has no file of its own.
     return spec is not None and spec.origin is not None
@@ -163,7 +164,7 @@ def _is_installed(package: str) -> bool:
 @lru_cache(maxsize=1)
 def _has_gpu() -> bool:
     """Whether Paddle finds a GPU. Its build for CPUs is not even imported, which takes a second."""
-    if not _is_installed("paddle"):
+    if not is_installed("paddle"):
         return False
     from importlib import metadata
 

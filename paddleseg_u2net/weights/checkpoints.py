@@ -1,0 +1,147 @@
+"""Where the network's weights are in what a training program saved, under which names.
+
+Programs wrap the weights in dictionaries, put prefixes before the names, and save an average, an
+optimizer and buffers of the loss beside them. A U²-Net is found by its own names, wherever it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
+
+# Where weights of unknown networks are looked for; of two the first is taken.
+_WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "params_ema", "params")
+_WRAPPED = 2  # dictionaries deep
+_DEEPEST = 4
+ADVICE = f"weights may stand under one of {', '.join(_WRAPPERS)}, at most {_WRAPPED} deep"
+# What DataParallel and torch.compile put before the names; the latter also further inside.
+_PREFIXES = re.compile(r"^(module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
+# A name of a U²-Net, behind the name that a program of the user's gave the network.
+_OWN = re.compile(r"((?:.*?\.)?)((?:stage\d+d?\.rebnconv|side\d+\.|outconv\.).*)")
+_AVERAGE = re.compile(r"(^|[^a-z])(ema|swa|avg|averaged?|shadow|teacher)([^a-z]|$)")
+# Tensors that are known to be no part of a network: AveragedModel's counter, buffers of losses.
+_STRANGERS = re.compile(r"n_averaged$|([^.]*(loss|criterion|metric)[^.]*)\.", re.IGNORECASE)
+_COUNTER = "num_batches_tracked"  # which an average may leave out
+_SHOWN = 3
+
+
+class NetworkWeights(NamedTuple):
+    """``weights`` by the network's own names; ``note`` says what was passed over, if anything."""
+
+    weights: Dict[Any, Any]
+    note: str
+
+
+class _Network(NamedTuple):
+    """A U²-Net in a checkpoint: the keys to its dictionary, and the prefix of its names there."""
+
+    place: Tuple[str, ...]
+    prefix: str
+    state: Mapping[Any, Any]
+    own: List[str]
+
+    def __str__(self) -> str:
+        return ".".join((*self.place, self.prefix.rstrip("."))).strip(".") or "the file itself"
+
+    @property
+    def is_average(self) -> bool:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(self)).lower()
+        return bool(_AVERAGE.search(words))
+
+
+def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
+    """The weights in the dictionary that a file holds.
+
+    A U²-Net's weights are found up to four dictionaries deep, behind any prefix. Of several, an
+    average (EMA, SWA) that is as complete as the rest is taken, else the first under a usual key.
+    Other dictionaries of tensors are returned from under the usual keys, up to two deep.
+
+    Raises:
+        ValueError: two weights have one name.
+    """
+    found = list(_networks(content, ()))
+    if not found:
+        return NetworkWeights(_without_prefixes(_unwrapped(content)), "")
+    taken, why = _choice(found)
+    weights, strangers = _weights_of(taken, found)
+    notes = []
+    if len(found) > 1:
+        others = ", ".join(str(network) for network in found if network is not taken)
+        notes.append(f"the weights of {taken} are taken, {why}; not those of {others}")
+    if strangers:
+        more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
+        names = ", ".join(strangers[:_SHOWN])
+        notes.append(f"left out, since no part of the network: {names}{more}")
+    return NetworkWeights(weights, "; ".join(notes))
+
+
+def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_Network]:
+    groups: Dict[str, List[str]] = {}
+    for key, value in content.items():
+        if isinstance(key, str) and hasattr(value, "shape"):
+            match = _OWN.fullmatch(_PREFIXES.sub("", key))
+            if match:
+                groups.setdefault(match[1], []).append(match[2])
+    for prefix, own in groups.items():
+        if any(name.startswith("stage") for name in own):
+            yield _Network(place, prefix, content, own)
+    if len(place) < _DEEPEST:
+        for key, value in content.items():
+            if isinstance(value, dict):
+                yield from _networks(value, (*place, str(key)))
+
+
+def _choice(found: List[_Network]) -> Tuple[_Network, str]:
+    """The network to take, and why that one."""
+    averages = [network for network in found if network.is_average]
+    others = [network for network in found if not network.is_average]
+    usual = [network for network in others if all(key in _WRAPPERS for key in network.place)]
+    if not others:
+        return averages[0], "the first average"
+    plain = (usual or others)[0]
+    needed = {name for name in plain.own if not name.endswith(_COUNTER)}
+    for average in averages:
+        if set(average.own) >= needed:
+            return average, "an average"
+    if averages:
+        return plain, f"since {averages[0]} lacks some ({len(averages[0].own)} of {len(plain.own)})"
+    return plain, "the first"
+
+
+def _weights_of(taken: _Network, found: List[_Network]) -> Tuple[Dict[Any, Any], List[str]]:
+    """The weights of a network by their own names, and the names beside it."""
+    inner = [
+        network.prefix
+        for network in found
+        if network.state is taken.state and len(network.prefix) > len(taken.prefix)
+    ]
+    mine: Dict[Any, Any] = {}
+    strangers: List[str] = []
+    for key, value in _without_prefixes(taken.state).items():
+        text = key if isinstance(key, str) else ""
+        if text.startswith(tuple(inner)):
+            continue  # of another network
+        own = text[len(taken.prefix) :]
+        is_setting = not hasattr(value, "shape") and not _OWN.fullmatch(own)
+        if not text.startswith(taken.prefix) or _STRANGERS.match(own) or is_setting:
+            strangers.append(text or repr(key)[:40])
+        else:
+            mine[own if text else key] = value
+    return mine, strangers
+
+
+def _unwrapped(content: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    for _ in range(_WRAPPED):
+        inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)]
+        content = inner[0] if inner else content
+    return content
+
+
+def _without_prefixes(state: Mapping[Any, Any]) -> Dict[Any, Any]:
+    renamed: Dict[Any, Any] = {}
+    for key, value in state.items():
+        name = _PREFIXES.sub("", key) if isinstance(key, str) else key
+        if name in renamed:
+            raise ValueError(f"two weights are named {str(name)[:80]!a}, one of them with a prefix")
+        renamed[name] = value
+    return renamed
