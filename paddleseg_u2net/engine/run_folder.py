@@ -85,11 +85,11 @@ def try_writing(save_dir: Path, size: int) -> None:
     save_dir.mkdir(parents=True, exist_ok=True)
     for left in save_dir.glob(".probe*"):
         shutil.rmtree(left)
-    free = shutil.disk_usage(save_dir).free
-    if free < size:
+    disk = shutil.disk_usage(save_dir)
+    if disk.free < size and disk.total > 0:  # some virtual file systems do not count
         raise OSError(
-            f"--save_dir {save_dir}: a checkpoint needs {_megabytes(size)}, and {_megabytes(free)} "
-            "are free: free space, or name a folder on another disk"
+            f"--save_dir {save_dir}: a checkpoint needs {_megabytes(size)}, and "
+            f"{_megabytes(disk.free)} are free: free space, or name a folder on another disk"
         )
     probe = save_dir / ".probe"
     with atomic_dir(probe) as temporary, (temporary / "model.pdparams").open("wb") as file:
