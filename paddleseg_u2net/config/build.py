@@ -154,7 +154,7 @@ class Config(PredictionConfig):
             return ""
         return (
             f"{self.pretrained}: a learning rate of {rate:g} is one for random weights, and first "
-            f"makes trained ones worse; take {_FINE_TUNING_RATE:g} with a warm-up, as "
+            f"undoes part of what trained ones know; take {_FINE_TUNING_RATE:g} with a warm-up, as "
             "configs/_base_/fine_tuning.yml has them (docs/weights.md)"
         )
 
