@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from paddleseg_u2net.annotations.record import AnnotationError
 
@@ -31,6 +31,12 @@ class Classes:
 
     chosen: Optional[Mapping[str, Tuple[str, ...]]] = None
     ignored: Tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> FrozenSet[str]:
+        """The names in the source that are chosen or ignored."""
+        chosen = (self.chosen or {}).values()
+        return frozenset(self.ignored).union(*chosen)
 
     def numbers(
         self, found: Sequence[str], where: object

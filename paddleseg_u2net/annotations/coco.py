@@ -7,8 +7,21 @@ are drawn first, so that small ones stay to be seen, for the file knows no order
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import (
+    AbstractSet,
+    Any,
+    Dict,
+    Generic,
+    List,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 import numpy as np
 
@@ -16,14 +29,17 @@ from paddleseg_u2net.annotations import json_file, rle
 from paddleseg_u2net.annotations.classes import IGNORE, Classes
 from paddleseg_u2net.annotations.image_index import (
     ImageIndex,
+    absent,
     listed,
+    refuse_absent,
     refuse_twice,
     unique_names,
+    unlabelled,
 )
 from paddleseg_u2net.annotations.raster import has_area
-from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Collection, Record
 from paddleseg_u2net.annotations.shapes import Drawn, Polygon, Runs, Shape, points
-from paddleseg_u2net.annotations.tally import Tally, count_images, count_objects
+from paddleseg_u2net.annotations.tally import Tally, count_objects
 from paddleseg_u2net.images import image_size
 
 CROWDS = ("object", "ignore")
@@ -31,6 +47,9 @@ CROWDS = ("object", "ignore")
 Size = Tuple[int, int]
 Part = Union[Polygon, Runs]
 
+_ID = (int, str, float)
+_WHOLE = re.compile(r"(-?)0*([0-9]+?)(?:\.0*)?")
+_BOXES = "objects with a box only"
 _NEEDED = ("id", "image_id", "category_id", "iscrowd", "segmentation")
 
 
@@ -43,46 +62,113 @@ def read(
         annotations: The JSON file.
         images: The folder from which its ``file_name`` counts; `ImageIndex.find` says what else
             is tried.
-        classes: Which categories become which numbers.
+        classes: Which categories become which numbers. Without a choice all but those that are
+            only the ``supercategory`` of others, as Roboflow writes one.
         crowd: ``object``: crowds are objects of their class; ``ignore``: they count nowhere.
 
     Returns:
         All images of the file, without splits and groups; those without objects have empty masks.
-        Remarks count what was left out or lies outside its image.
+        Remarks count what was left out or lies outside its image; ``bad`` are images that are not
+        there.
 
     Raises:
-        AnnotationError: the file is no such file, an object cannot be understood, images are not
+        AnnotationError: the file is no such file, an object cannot be understood, no image is
             there, or one is named twice.
         ImageError: the folder cannot be listed, or an image whose size the file lacks is damaged.
         ValueError: ``crowd`` is something else.
     """
-    if crowd not in CROWDS:
-        raise ValueError(f"crowd: expected one of {', '.join(CROWDS)}, got {crowd!r}")
-    annotations, images = Path(annotations), Path(images)
-    tree = json_file.read_json(annotations, _slimmed)
-    keys = ("images", "annotations", "categories")
-    tree = json_file.require(tree, keys, annotations, "a COCO file")
-    for key in keys:
-        json_file.member(tree, key, list, annotations)
-    numbered = _Categories(tree["categories"], annotations, classes or Classes())
-    tally = Tally()
-    objects, strays = _by_image(tree, annotations)
-    index = ImageIndex(images)
-    found = _find_images(tree["images"], index, annotations)
-    records = []
-    for image_id, (entry, path) in found.items():
-        where = f"{annotations}, image {image_id}"
-        size = _size(entry, path, where)
-        shapes = _shapes(objects.get(image_id, []), numbered, size, annotations, crowd, tally)
-        tally.without_objects += not objects.get(image_id)
-        records.append(Record(path, index.name_of(path), Drawn(shapes, size, where)))
-    remarks = numbered.remarks + tally.remarks()
-    if strays:
-        remarks.append(f"left out, of images that the file does not list: {count_objects(strays)}")
-    rest = len(index.files) - len(records)
-    if rest:
-        remarks.append(f"left out, not in {annotations.name}: {count_images(rest)}")
-    return Collection(numbered.names, unique_names(records), remarks=remarks)
+    file = CocoFile(annotations)
+    index = ImageIndex(Path(images))
+    found = file.collect(index, classes or Classes(), crowd)
+    refuse_absent(found.records, found.bad)
+    if not found.records:
+        raise AnnotationError(f"{file.path}: lists no images; give a COCO file that does")
+    found.empty = only_boxes([file])
+    found.remarks += index.remarks()
+    found.remarks += unlabelled(index.files, found.records, f"not in {file.path.name}")
+    return found
+
+
+class CocoFile:
+    """A COCO file, parsed.
+
+    Attributes:
+        path: The file.
+        used: Names of the categories that objects have.
+        boxes, areas: How many objects `collect` met that have a box only, and others.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        keys = ("images", "annotations", "categories")
+        tree = json_file.read_json(self.path, _slimmed)
+        self._tree = json_file.require(tree, keys, self.path, "a COCO file")
+        for key in keys:
+            json_file.member(self._tree, key, list, self.path)
+        self._titles = _titles(self._tree["categories"], self.path)
+        self.used = set(filter(None, map(self._title_of, self._tree["annotations"])))
+        self.boxes = self.areas = 0
+
+    def collect(
+        self, index: ImageIndex, classes: Classes, crowd: str, used: AbstractSet[str] = frozenset()
+    ) -> Collection:
+        """Its images, as `read`.
+
+        Args:
+            index: The images.
+            classes, crowd: As for `read`.
+            used: Categories that objects have in other files of the same data set.
+        """
+        if crowd not in CROWDS:
+            raise ValueError(f"crowd: expected one of {', '.join(CROWDS)}, got {crowd!r}")
+        numbered = _Categories(self._titles, self._parents(self.used | used), self.path, classes)
+        tally = Tally()
+        entries, bad = _find_images(self._tree["images"], index, self.path)
+        objects, strays = _by_image(self._tree["annotations"], entries, self.path)
+        records = []
+        for (number, entry, path), items in zip(entries, objects):
+            if path is None:
+                continue
+            where = f"{self.path}, image {number}"
+            size = _size(entry, path, where)
+            shapes = _shapes(items, numbered, size, self.path, crowd, tally)
+            tally.without_objects += not items
+            records.append(Record(path, index.name_of(path), Drawn(shapes, size, where)))
+        self.boxes, self.areas = tally.kinds[_BOXES], tally.drawn
+        remarks = numbered.remarks + tally.remarks()
+        if not entries:
+            remarks.append("lists no images")
+        if strays:
+            remarks.append(
+                f"left out, of images that the file does not list: {count_objects(strays)}"
+            )
+        return Collection(numbered.names, unique_names(records), remarks=remarks, bad=bad)
+
+    def _title_of(self, item: Any) -> Optional[str]:
+        number = item.get("category_id") if isinstance(item, dict) else None
+        return self._titles.get(number) if isinstance(number, _ID) else None
+
+    def _parents(self, used: AbstractSet[str]) -> Set[str]:
+        """Categories that are nothing but the supercategory of others."""
+        names = set(self._titles.values())
+        above = {
+            str(category.get("supercategory"))
+            for category in self._tree["categories"]
+            if category.get("supercategory") != category["name"]
+        }
+        parents = (names & above) - used
+        return parents if parents < names else set()
+
+
+def only_boxes(files: Sequence[CocoFile]) -> str:
+    """What is wrong with files whose objects, of which there are some, all have a box only."""
+    boxes = sum(file.boxes for file in files)
+    if not boxes or any(file.areas for file in files):
+        return ""
+    return (
+        f"{listed([file.path for file in files])}: expected polygons or run lengths, found only "
+        f"boxes ({count_objects(boxes)}), as for detection; export the data set for segmentation"
+    )
 
 
 def _slimmed(tree: Dict[str, Any]) -> Dict[str, Any]:
@@ -106,70 +192,124 @@ def _slim(value: Any, dtype: Any) -> Any:
         return value  # refused later, with its place
 
 
+# ---------------------------------------------------------------- ids
+
+Item = TypeVar("Item")
+
+
+class _ById(Generic[Item]):
+    """Things by their id, which one file writes as 1, "1", "0001" and 1.0."""
+
+    def __init__(self) -> None:
+        self._exact: Dict[Any, Item] = {}
+        self._loose: Dict[str, List[Item]] = {}
+
+    def setdefault(self, number: Any, item: Item) -> Item:
+        """What has exactly this id; ``item`` if nothing has."""
+        if number not in self._exact:
+            self._exact[number] = item
+            self._loose.setdefault(_plain(number), []).append(item)
+        return self._exact[number]
+
+    def get(self, number: Any) -> Optional[Item]:
+        """What has this id, or the only one whose id is the same written otherwise."""
+        if number in self._exact:
+            return self._exact[number]
+        alike = self._loose.get(_plain(number), [])
+        return alike[0] if len(alike) == 1 else None
+
+    def values(self) -> List[Item]:
+        """All of them, in their order."""
+        return list(self._exact.values())
+
+
+def _plain(number: Any) -> str:
+    text = str(number).strip()
+    match = _WHOLE.fullmatch(text)
+    return match[1] + match[2] if match else text
+
+
+# ---------------------------------------------------------------- categories
+
+
+def _titles(categories: List[Any], path: Path) -> _ById[str]:
+    """Names by category id."""
+    titles: _ById[str] = _ById()
+    for place, category in enumerate(categories):
+        where = f"{path}, categories[{place}]"
+        number = json_file.member(category, "id", _ID, where)
+        name = json_file.member(category, "name", str, where)
+        if titles.setdefault(number, name) != name:
+            raise AnnotationError(
+                f"{where}: the id {number} stands for {titles.get(number)} and for {name}; "
+                "give each category an id of its own"
+            )
+    return titles
+
+
 class _Categories:
     """Class numbers by category id."""
 
-    def __init__(self, categories: List[Any], path: Path, classes: Classes) -> None:
-        self._titles: Dict[Any, str] = {}
-        for place, category in enumerate(categories):
-            where = f"{path}, categories[{place}]"
-            number = json_file.member(category, "id", (int, str), where)
-            name = json_file.member(category, "name", str, where)
-            if self._titles.setdefault(number, name) != name:
-                raise AnnotationError(
-                    f"{where}: the id {number} stands for {self._titles[number]} and for {name}; "
-                    "give each category an id of its own"
-                )
-        found = list(dict.fromkeys(self._titles.values()))
+    def __init__(
+        self, titles: _ById[str], parents: AbstractSet[str], path: Path, classes: Classes
+    ) -> None:
+        self._titles = titles
+        parents = parents - classes.asked
+        found = [name for name in dict.fromkeys(titles.values()) if name not in parents]
         self.names, self._numbers, self.remarks = classes.numbers(found, path)
+        if parents:
+            self.remarks.append(
+                f"left out, only the supercategory of others: {', '.join(sorted(parents))}"
+            )
 
-    def number(self, category: Any, tally: Tally) -> int:
-        """The class number; 0 for what is left out."""
+    def number(self, category: Any, tally: Tally) -> Optional[int]:
+        """The class number; None for what is left out."""
         title = self._titles.get(category)
         if title is None:
             tally.unknown[f"category {category}"] += 1
-            return 0
-        return self._numbers.get(title, 0)
+            return None
+        return self._numbers.get(title)
 
 
-def _by_image(tree: Dict[str, Any], path: Path) -> Tuple[Dict[Any, List[Any]], int]:
-    """Annotations by image id, and how many belong to no image of the file."""
-    listed_ids = {image.get("id") for image in tree["images"] if isinstance(image, dict)}
-    objects: Dict[Any, List[Any]] = {}
+# ---------------------------------------------------------------- images
+
+# Id, entry, and the file if it is there.
+Entry = Tuple[Any, Dict[str, Any], Optional[Path]]
+
+
+def _by_image(
+    annotations: List[Any], entries: List[Entry], path: Path
+) -> Tuple[List[List[Any]], int]:
+    """Annotations of each image, and how many belong to no image of the file."""
+    objects: List[List[Any]] = [[] for _ in entries]
+    by_id: _ById[List[Any]] = _ById()
+    for (number, _, _), items in zip(entries, objects):
+        by_id.setdefault(number, items)
     strays = 0
-    for place, item in enumerate(tree["annotations"]):
-        image = json_file.member(item, "image_id", (int, str), f"{path}, annotations[{place}]")
-        if image in listed_ids:
-            objects.setdefault(image, []).append(item)
-        else:
+    for place, item in enumerate(annotations):
+        image = json_file.member(item, "image_id", _ID, f"{path}, annotations[{place}]")
+        found = by_id.get(image)
+        if found is None:
             strays += 1
+        else:
+            found.append(item)
     return objects, strays
 
 
-def _find_images(
-    entries: List[Any], index: ImageIndex, path: Path
-) -> Dict[Any, Tuple[Dict[str, Any], Path]]:
-    found: Dict[Any, Tuple[Dict[str, Any], Path]] = {}
-    missing = []
-    for place, entry in enumerate(entries):
+def _find_images(images: List[Any], index: ImageIndex, path: Path) -> Tuple[List[Entry], List[Bad]]:
+    ids: Dict[Any, Dict[str, Any]] = {}
+    for place, entry in enumerate(images):
         where = f"{path}, images[{place}]"
-        number = json_file.member(entry, "id", (int, str), where)
-        if number in found:
+        number = json_file.member(entry, "id", _ID, where)
+        if number in ids:
             raise AnnotationError(f"{where}: the id {number} was given before; make ids differ")
-        name = json_file.member(entry, "file_name", str, where)
-        image = index.find(name)
-        if image is None:
-            missing.append(name)
-        else:
-            found[number] = entry, image
-    if missing or not found:
-        what = f"{len(missing)} of {len(entries)} images are not there: {listed(missing)}"
-        raise AnnotationError(
-            f"{path}: {what if missing else 'lists no images'}; they were looked for below "
-            f"{index.folder}: give the folder with the images of this file"
-        )
-    refuse_twice((image, f"image {number}") for number, (_, image) in found.items())
-    return found
+        json_file.member(entry, "file_name", str, where)
+        ids[number] = entry
+    files = index.find_all([entry["file_name"] for entry in ids.values()])
+    entries = [(number, entry, file) for (number, entry), file in zip(ids.items(), files)]
+    refuse_twice((file, f"image {number}") for number, _, file in entries if file)
+    bad = [absent(entry["file_name"], path, index.folder) for _, entry, file in entries if not file]
+    return entries, bad
 
 
 def _size(entry: Dict[str, Any], image: Path, where: str) -> Size:
@@ -181,15 +321,14 @@ def _size(entry: Dict[str, Any], image: Path, where: str) -> Size:
 def _shapes(
     items: List[Any], numbered: _Categories, size: Size, path: Path, crowd: str, tally: Tally
 ) -> Tuple[Shape, ...]:
-    """The objects of one image, larger ones first."""
+    """The objects of one image, larger ones first; a background is a hole in larger ones."""
     drawn: List[Tuple[float, List[Part]]] = []
     for item in items:
         where = f"{path}, annotation {item.get('id', '(without id)')}"
-        category = json_file.member(item, "category_id", (int, str), where)
-        number = numbered.number(category, tally)
-        if number == 0:
+        number = numbered.number(json_file.member(item, "category_id", _ID, where), tally)
+        if number is None:
             continue
-        number = IGNORE if crowd == "ignore" and item.get("iscrowd") else number
+        number = IGNORE if crowd == "ignore" and _is_true(item.get("iscrowd")) else number
         parts = _parts(item, number, size, where, tally)
         if parts:
             tally.place(parts, size)
@@ -198,19 +337,25 @@ def _shapes(
     return tuple(part for _, parts in drawn for part in parts)
 
 
+def _is_true(value: Any) -> bool:
+    return str(value).strip().lower() in ("1", "1.0", "true")
+
+
 def _parts(item: Dict[str, Any], number: int, size: Size, where: str, tally: Tally) -> List[Part]:
     outlines = item.get("segmentation")
+    if isinstance(outlines, list):
+        outlines = [part for part in outlines if not hasattr(part, "__len__") or len(part)]
+    if not outlines:
+        tally.kinds[_BOXES] += 1
+        return []
     if isinstance(outlines, dict):
         parts: List[Part] = [_runs(outlines, number, size, where)]
         parts = [part for part in parts if part.area]
-    elif isinstance(outlines, list) and outlines:
+    elif isinstance(outlines, list):
         if not isinstance(outlines[0], (list, np.ndarray)):
             outlines = [outlines]  # one polygon without the list around it
         corners = [points(outline, where) for outline in outlines]
         parts = [Polygon(number, outline) for outline in corners if has_area(outline)]
-    elif outlines is None or outlines == []:
-        tally.kinds["objects with a box only"] += 1
-        return []
     else:
         raise AnnotationError(
             f"{where}: expected polygons or run lengths as segmentation, got "

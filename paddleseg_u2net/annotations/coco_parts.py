@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.annotations import coco
 from paddleseg_u2net.annotations.classes import Classes
+from paddleseg_u2net.annotations.image_index import ImageIndex, folded, listed, unlabelled
 from paddleseg_u2net.annotations.pairing import SPLITS
-from paddleseg_u2net.annotations.parts import IMAGES, Part, joined, split_of
-from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
-from paddleseg_u2net.images import files_below
+from paddleseg_u2net.annotations.parts import IMAGES, Source, read_all, split_of
+from paddleseg_u2net.annotations.record import AnnotationError, Collection
+from paddleseg_u2net.images import files_below, find_images
 
-_BESIDE = "_annotations.coco*.json"
-_INSTANCES = "instances_*.json"
+_BESIDE = "*_annotations.coco*.json"
+_INSTANCES = "*instances*.json"
 _ANNOTATIONS = "annotations"
 
 
@@ -29,6 +31,8 @@ def read(
     files: Sequence[Tuple[Path, Path]],
     classes: Optional[Classes] = None,
     crowd: str = "object",
+    resplit: bool = False,
+    within: Optional[Path] = None,
 ) -> Collection:
     """Read COCO files as parts of one data set.
 
@@ -37,6 +41,9 @@ def read(
         classes: As for `coco.read`. Without a choice, all files must name the same classes; their
             order in the first file counts. A choice must be in every file.
         crowd: As for `coco.read`.
+        resplit: As for `parts.joined`.
+        within: A remark counts the images below this folder (else below those of ``files``) that
+            are in no file.
 
     Returns:
         All images. A part's split is what its JSON file's folder says (``train``, ``valid``), else
@@ -49,75 +56,113 @@ def read(
             in two parts.
         ImageError, ValueError: as `coco.read`.
     """
-    files = [(Path(file), Path(images)) for file, images in files]
     if not files:
         raise AnnotationError("expected at least one COCO file with its images, got none")
-    titles = _titles([file for file, _ in files])
-    names: Tuple[str, ...] = ()
-    parts = []
-    remarks: Dict[str, List[str]] = {}
-    for title, (file, images) in zip(titles, files):
-        found = coco.read(file, images, classes, crowd)
-        if names and found.classes != names:
-            _require_same(files[0][0], names, file, found.classes)
-            # The same in another order.
-            chosen = Classes({name: (name,) for name in names[1:]}, (classes or Classes()).ignored)
-            found = coco.read(file, images, chosen, crowd)
-        names = found.classes
-        split = _split(file, images)
-        records = [
-            Record(record.image, record.name, record.mask, split) for record in found.records
-        ]
-        parts.append(Part(title, images, records))
-        for remark in found.remarks:
-            remarks.setdefault(remark, []).append(title)
-    merged = [f"{', '.join(about)}: {remark}" for remark, about in remarks.items()]
-    all_records, said = joined(parts)
-    return Collection(names, all_records, remarks=merged + said)
+    titles = _titles([Path(file) for file, _ in files])
+    parsed = [coco.CocoFile(file) for file, _ in files]
+    used = set().union(*(file.used for file in parsed))
+    indices = {folder: _index(folder, within) for folder in {Path(images) for _, images in files}}
+
+    def source(title: str, file: coco.CocoFile, images: Path) -> Source:
+        def collect(chosen: Classes) -> Collection:
+            return file.collect(indices[images], chosen, crowd, used)
+
+        return Source(title, images, collect, _split(file.path, images))
+
+    sources = [source(t, file, Path(f[1])) for t, file, f in zip(titles, parsed, files)]
+    found = read_all(sources, classes or Classes(), resplit)
+    found.empty = coco.only_boxes(parsed)
+    images = [path for index in indices.values() for path in index.files]
+    images = find_images(within) if within else images
+    found.remarks += [said for index in indices.values() for said in index.remarks()]
+    found.remarks += unlabelled(images, found.records, "in none of these files")
+    return found
+
+
+def _index(folder: Path, within: Optional[Path]) -> ImageIndex:
+    """The images of a folder; none of one that was only looked for."""
+    return ImageIndex(folder, [] if within and not folder.is_dir() else None)
+
+
+def read_folder(
+    source: Path,
+    classes: Optional[Classes] = None,
+    crowd: str = "object",
+    resplit: bool = False,
+) -> Collection:
+    """Read the COCO files below a folder, as `find` and `read`; a single one without its split.
+
+    Remarks name images and JSON files below the folder that were not read.
+    """
+    files = find(source)
+    found = read(files, classes, crowd, resplit, source)
+    if len(files) == 1:
+        found.records = [replace(record, split="") for record in found.records]
+    known = {file for file, _ in files}
+    others = [path for path in _json_files(source) if path not in known]
+    if others:
+        names = listed([path.relative_to(source).as_posix() for path in others])
+        found.remarks.append(f"not read, for their names are not those of COCO files: {names}")
+    return found
 
 
 def find(source: Path) -> List[Tuple[Path, Path]]:
     """Find the COCO files below a folder and the folders of their images.
 
-    Files ``_annotations.coco.json`` have their images beside them. Of ``instances_NAME.json`` they
-    are in ``NAME``, ``images/NAME`` or ``images``, beside the file or its folder ``annotations``.
+    Files ``_annotations.coco.json`` have their images beside them. Of ``instances_NAME.json``, or
+    ``NAME_instances.json``, they are in ``NAME``, ``images/NAME`` or ``images``, beside the file or
+    its folder ``annotations``; NAME may be written otherwise (``val`` and ``valid``).
 
     Returns:
-        JSON file and folder of its images, sorted, for `read`.
+        JSON file and folder of its images, which may be missing, sorted, for `read`.
 
     Raises:
-        AnnotationError: there are no such files, or a folder of images is missing.
+        AnnotationError: there are no such files.
         ImageError: a folder cannot be listed.
     """
     source = Path(source)
     if not source.is_dir():
         raise AnnotationError(f"{source}: expected a folder with COCO files; check the path")
     found = []
-    for path in files_below(source):
+    there = _json_files(source)
+    for path in there:
         if fnmatch(path.name, _BESIDE):
             found.append((path, path.parent))
         elif fnmatch(path.name, _INSTANCES):
             found.append((path, _images_of(path)))
     if not found:
+        names = listed([path.relative_to(source).as_posix() for path in there])
         raise AnnotationError(
             f"{source}: expected _annotations.coco.json (Roboflow) or instances_NAME.json (COCO, "
-            "CVAT) in it or below, found neither; give the JSON file and the folder of its images "
-            "themselves"
+            f"CVAT) in it or below, found {names or 'no JSON file'}; give the JSON files with "
+            "--annotations and the folder of their images with --images"
         )
     return sorted(found)
 
 
+def _json_files(source: Path) -> List[Path]:
+    return [path for path in files_below(source) if path.suffix.lower() == ".json"]
+
+
 def _images_of(path: Path) -> Path:
     base = path.parent.parent if path.parent.name.lower() == _ANNOTATIONS else path.parent
-    name = path.stem.split("_", 1)[1]
-    for folder in (base / name, base / IMAGES / name, base / IMAGES):
-        if folder.is_dir():
-            return folder
-    raise AnnotationError(
-        f"{path}: expected its images in {base / name}, {base / IMAGES / name} or {base / IMAGES}, "
-        "found none of these folders; put the images there, or move the file away if this part is "
-        "not wanted"
-    )
+    before, _, after = path.stem.partition("instances")
+    names = [name.strip("_-. ") for name in (after, before) if name.strip("_-. ")]
+    tops = (base, base / IMAGES)
+    for alike in (str, folded, split_of):
+        for name in names:
+            for top in filter(Path.is_dir, tops):
+                same = [f for f in _folders(top) if alike(name) and alike(f.name) == alike(name)]
+                if len(same) == 1:
+                    return same[0]
+    if (base / IMAGES).is_dir():
+        return base / IMAGES
+    # There is none: `read` says which images are missing.
+    return base / names[0] if names else base / IMAGES
+
+
+def _folders(top: Path) -> List[Path]:
+    return sorted(path for path in top.iterdir() if path.is_dir())
 
 
 def _split(file: Path, images: Path) -> str:
@@ -128,15 +173,6 @@ def _split(file: Path, images: Path) -> str:
         or (in_name.pop() if len(in_name) == 1 else "")
         or split_of(images.absolute().name)
     )
-
-
-def _require_same(first: Path, names: Sequence[str], other: Path, others: Sequence[str]) -> None:
-    if sorted(names) != sorted(others):
-        raise AnnotationError(
-            f"{other}: its classes are {', '.join(others[1:])}, but those of {first} are "
-            f"{', '.join(names[1:])}; choose some that all files have with --classes, or make the "
-            "lists of categories the same"
-        )
 
 
 def _titles(paths: Sequence[Path]) -> List[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from paddleseg_u2net.annotations.classes import Classes, is_background
-from paddleseg_u2net.annotations.mask_files import Colour, ColourFile, some
-from paddleseg_u2net.annotations.pairing import JPEG, pair
+from paddleseg_u2net.annotations.mask_files import JPEG, Colour, ColourFile, some
+from paddleseg_u2net.annotations.merged import merge
+from paddleseg_u2net.annotations.pairing import pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 
 BLACK: Colour = (0, 0, 0)
@@ -159,10 +160,16 @@ def read(
     names, numbers, remarks = numbered(table, classes or Classes(), "colour table")
     pairing = pair(images, masks, allow_missing)
     records = [
-        Record(item.image, item.name, ColourFile(item.mask, numbers, tolerance), item.split)
+        Record(
+            item.image,
+            item.name,
+            merge([ColourFile(mask, numbers, tolerance) for mask in item.masks], False),
+            item.split,
+        )
         for item in pairing.pairs
     ]
-    lossy = [item.mask.name for item in pairing.pairs if item.mask.suffix.lower() in JPEG]
+    paths = [mask for item in pairing.pairs for mask in item.masks]
+    lossy = [path.name for path in paths if path.suffix.lower() in JPEG]
     if lossy:
         pairing.remarks.append(
             f"{len(lossy)} masks are JPEG files ({some(lossy, 3)}), whose colours are smeared; "

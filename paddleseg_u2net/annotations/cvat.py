@@ -8,11 +8,13 @@ the first pixel reaches from 0 to 1; masks are run lengths along the rows of a b
 from __future__ import annotations
 
 import math
+import os
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from xml.parsers import expat
 
 import numpy as np
@@ -20,61 +22,85 @@ import numpy as np
 from paddleseg_u2net.annotations import rle, voc
 from paddleseg_u2net.annotations.classes import Classes, is_background
 from paddleseg_u2net.annotations.image_index import (
+    Fits,
     ImageIndex,
+    absent,
+    folded,
     listed,
     refuse_twice,
     unique_names,
+    unlabelled,
 )
 from paddleseg_u2net.annotations.pairing import SPLITS
+from paddleseg_u2net.annotations.parts import Source, read_all, split_of
 from paddleseg_u2net.annotations.raster import has_area
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
 from paddleseg_u2net.annotations.shapes import Drawn, Ellipse, Polygon, Runs, Shape, points
 from paddleseg_u2net.annotations.tally import Tally
+from paddleseg_u2net.images import files_below
 
 # A turned ellipse becomes a polygon of this many corners: off by 1/2000 of its radius.
 _CORNERS = 128
 # Labels of these kinds are no areas.
 _NO_AREAS = ("tag", "points", "polyline", "skeleton", "cuboid")
 _PORTION = 1 << 16
+# The root element of a file is found in so many bytes.
+_BEGINNING = 4096
 
 
 def read(
-    root: Path, classes: Optional[Classes] = None, images: Optional[Path] = None
+    root: Path,
+    classes: Optional[Classes] = None,
+    images: Optional[Path] = None,
+    resplit: bool = False,
 ) -> Collection:
-    """Read an unpacked export of CVAT.
+    """Read unpacked exports of CVAT.
 
     Args:
-        root: Its folder, or the annotations.xml.
+        root: The folder of one, or a folder above several of the same format (tasks that were
+            exported one by one); or the annotations.xml.
         classes: Which labels become which numbers.
         images: The folder of the images, if they were not saved with the export.
+        resplit: As for `parts.joined`.
 
     Polygons, boxes, ellipses and masks are drawn in the order of their ``z_order``. Lines, points,
     cuboids, skeletons and tags are no areas and are counted in a remark.
 
     Returns:
-        All images of the XML file, those without shapes with empty masks; or one record for each
-        mask. Splits are the export's subsets.
+        All images of the XML files, those without shapes with empty masks; or one record for each
+        mask. Splits are the exports' subsets; `parts.read_all` says what becomes of several
+        exports. ``bad`` are images that are not there.
 
     Raises:
         AnnotationError: neither of these exports, a shape or colour cannot be understood, the
-            XML has a document type (which could make it grow without end), images are missing.
+            XML has a document type (which could make it grow without end), no image is there.
         ImageError: a folder cannot be listed. Damaged masks show when they are read.
     """
     root, classes = Path(root), classes or Classes()
-    xml = root if root.is_file() else root / "annotations.xml"
-    if xml.is_file():
-        return _read_xml(xml, classes, _image_folder(xml.parent, images))
-    places = voc.layouts(root)
-    for place in places[:1]:
-        for labels in (place / voc.COLOUR_LIST, root / voc.COLOUR_LIST):
-            if labels.is_file():
-                meaning = voc.labelmap_meaning(labels, classes)
-                return voc.collect(place, images or place / "JPEGImages", meaning, strict=False)
-    missing = voc.COLOUR_LIST if places else "SegmentationClass with labelmap.txt"
-    raise AnnotationError(
-        f"{root}: expected annotations.xml (CVAT for images 1.1) or {missing} (Segmentation mask "
-        "1.1), found neither; unpack the export and give its folder"
-    )
+    files = [root] if root.is_file() else _xml_files(root)
+    places = [] if root.is_file() else voc.layouts(root)
+    if files and places:
+        raise AnnotationError(
+            f"{root}: expected one format, found XML ({listed(files)}) and masks "
+            f"({listed(places)}); give the folder of one of them"
+        )
+    if files:
+        return _read_files(files, classes, images, resplit)
+    labels = {place: voc.first_file(voc.COLOUR_LIST, place, root) for place in places}
+    without = [place for place, file in labels.items() if file is None]
+    if not places or without:
+        missing = voc.COLOUR_LIST if places else "SegmentationClass with labelmap.txt"
+        raise AnnotationError(
+            f"{without[0] if without else root}: expected annotations.xml (CVAT for images 1.1) or "
+            f"{missing} (Segmentation mask 1.1), found neither; unpack the export and give its "
+            "folder"
+        )
+
+    def collected(place: Path, chosen: Classes) -> Collection:
+        meaning = voc.labelmap_meaning(labels[place] or place, chosen)
+        return voc.collect(place, images or place / voc.IMAGES, meaning, strict=False)
+
+    return voc.read_places(root, places, collected, classes, resplit)
 
 
 def _image_folder(folder: Path, images: Optional[Path]) -> Path:
@@ -93,37 +119,93 @@ class _Shape:
     label: str
     layer: int
     make: Callable[[int], Shape]
+    box: bool
 
 
 @dataclass
 class _Image:
     name: str
     size: Tuple[int, int]
-    split: str
+    subset: str
     shapes: List[_Shape] = field(default_factory=list)
 
+    @property
+    def title(self) -> str:
+        """Its path in a project's export."""
+        return f"{self.subset}/{self.name}" if self.subset else self.name
 
-def _read_xml(path: Path, classes: Classes, folder: Path) -> Collection:
+
+def _xml_files(root: Path) -> List[Path]:
+    """The XML files of CVAT in a folder and below it."""
+    found = [path for path in files_below(root) if path.suffix.lower() == ".xml" and path.is_file()]
+    return [path for path in found if path.name == "annotations.xml" or _begins_as_cvat(path)]
+
+
+def _begins_as_cvat(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return b"<annotations>" in stream.read(_BEGINNING)
+
+
+def _read_files(
+    files: List[Path], classes: Classes, images: Optional[Path], resplit: bool
+) -> Collection:
+    folders = {path: _image_folder(path.parent, images) for path in files}
+    indices = {folder: ImageIndex(folder) for folder in folders.values()}
+    sources = [
+        Source(
+            os.path.relpath(path, os.path.commonpath([file.parent for file in files])),
+            folder,
+            partial(_read_xml, path, indices[folder], len(files) > 1),
+            "" if len(files) == 1 else split_of(path.stem) or split_of(path.parent.name),
+        )
+        for path, folder in folders.items()
+    ]
+    found = read_all(sources, classes, resplit)
+    below = [path for index in indices.values() for path in index.files]
+    what = files[0].name if len(files) == 1 else "any of the XML files"
+    found.remarks += [said for index in indices.values() for said in index.remarks()]
+    found.remarks += unlabelled(below, found.records, f"not in {what}")
+    return found
+
+
+def _read_xml(path: Path, index: ImageIndex, one_of_several: bool, classes: Classes) -> Collection:
     tally = Tally()
-    labels, entries = _parse(path, tally)
+    labels, entries, of_task = _parse(path, tally)
+    if one_of_several:  # alone, it is to be divided
+        for image in entries:
+            image.subset = image.subset or of_task
     drawn = [shape.label for image in entries for shape in image.shapes]
     found = [n for n in dict.fromkeys([*labels, *drawn]) if not is_background(n)]
     names, numbers, remarks = classes.numbers(found, path)
-    index = ImageIndex(folder)
-    files = [index.find(image.name) for image in entries]
-    missing = [image.name for image, file in zip(entries, files) if file is None]
-    if missing:
-        raise AnnotationError(
-            f"{path}: {len(missing)} of {len(entries)} images are not there: {listed(missing)}; "
-            f"they were looked for below {folder}: export with images, or give their folder"
-        )
+    subsets = {image.subset for image in entries}
+    fits = [_of_its_subset(image, index, subsets) for image in entries]
+    files = index.find_all([image.title for image in entries], fits)
+    bad = [absent(im.title, path, index.folder) for im, file in zip(entries, files) if not file]
     records = []
     for image, file in zip(entries, files):
         if file is not None:
-            mask = _drawn(image, numbers, f"{path}, image {image.name}", tally)
-            records.append(Record(file, index.name_of(file), mask, image.split))
-    refuse_twice((r.image, f"image {image.name}") for r, image in zip(records, entries))
-    return Collection(names, unique_names(records), remarks=remarks + tally.remarks())
+            mask = _drawn(image, numbers, f"{path}, image {image.title}", tally)
+            split = SPLITS.get(image.subset.lower(), "")
+            records.append(Record(file, index.name_of(file), mask, split))
+    refuse_twice(
+        (file, f"image {image.title}") for image, file in zip(entries, files) if file is not None
+    )
+    remarks += tally.remarks()
+    return Collection(names, unique_names(records), remarks=remarks, bad=bad)
+
+
+def _of_its_subset(image: _Image, index: ImageIndex, subsets: Set[str]) -> Fits:
+    """Whether a file is in no folder of another subset, where there are images of equal names."""
+    own = folded(image.subset)
+    others = {folded(name) for name in subsets} - {own}
+    if split_of(own):
+        others |= {name for name in SPLITS if split_of(name) != split_of(own)}
+
+    def of_this_subset(path: Path) -> bool:
+        above = {folded(name) for name in path.relative_to(index.folder).parts[:-1]}
+        return own in above or not above & others
+
+    return of_this_subset
 
 
 def _drawn(image: _Image, numbers: Dict[str, int], where: str, tally: Tally) -> Drawn:
@@ -134,16 +216,17 @@ def _drawn(image: _Image, numbers: Dict[str, int], where: str, tally: Tally) -> 
         # A shape named background takes away what lies below it.
         if waiting.label in numbers or is_background(waiting.label):
             shape = waiting.make(numbers.get(waiting.label, 0))
-            tally.place([shape], image.size)
+            tally.place([shape], image.size, waiting.box)
             shapes.append(shape)
     return Drawn(tuple(shapes), image.size, where)
 
 
-def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image]]:
-    """Labels and images of the file."""
+def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image], str]:
+    """Labels and images of the file, and the subset of its only task."""
     _refuse_document_type(path)
     labels: List[str] = []
     entries: List[_Image] = []
+    subsets: Set[str] = set()
     try:
         with path.open("rb") as stream:
             for element in _elements(stream, path):
@@ -151,6 +234,8 @@ def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image]]:
                     name = (element.findtext("name") or "").strip()
                     if name and (element.findtext("type") or "") not in _NO_AREAS:
                         labels.append(name)
+                elif element.tag == "subset":
+                    subsets.add((element.text or "").strip())
                 else:
                     entries.append(_image(element, path, tally))
     except ElementTree.ParseError as error:
@@ -159,7 +244,7 @@ def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image]]:
         ) from error
     if not entries:
         raise AnnotationError(f"{path}: expected images with shapes, found none; export it again")
-    return labels, entries
+    return labels, entries, subsets.pop() if len(subsets) == 1 else ""
 
 
 def _refuse_document_type(path: Path) -> None:
@@ -189,7 +274,7 @@ def _refuse_document_type(path: Path) -> None:
 
 
 def _elements(stream: BinaryIO, path: Path) -> Iterator[ElementTree.Element]:
-    """The elements label and image; an image is forgotten when the next is asked for."""
+    """The elements label, subset and image; an image is forgotten when the next is asked for."""
     root: Optional[ElementTree.Element] = None
     for event, element in ElementTree.iterparse(stream, events=("start", "end")):
         if root is None:
@@ -207,6 +292,8 @@ def _elements(stream: BinaryIO, path: Path) -> Iterator[ElementTree.Element]:
         # Parts of skeletons are labels with a parent, which are no labels of their own.
         if event == "end" and element.tag == "label" and element.find("parent") is None:
             yield element
+        if event == "end" and element.tag == "subset":
+            yield element
         if event == "end" and element.tag == "image":
             yield element
             root.clear()
@@ -221,7 +308,7 @@ def _image(element: ElementTree.Element, path: Path, tally: Tally) -> _Image:
     if not name:
         raise AnnotationError(f"{where}: expected a name; export it again")
     width, height = (int(_number(element, key, where, lowest=1)) for key in ("width", "height"))
-    image = _Image(name, (height, width), SPLITS.get(element.get("subset", "").lower(), ""))
+    image = _Image(name, (height, width), element.get("subset", ""))
     kinds: Counter[str] = Counter()
     for item in element:
         kinds[item.tag] += 1
@@ -237,7 +324,8 @@ def _image(element: ElementTree.Element, path: Path, tally: Tally) -> _Image:
             tally.without_area += 1
             continue
         layer = int(_number(item, "z_order", place, default=0))
-        image.shapes.append(_Shape(_text(item, "label", place), layer, make))
+        label = _text(item, "label", place)
+        image.shapes.append(_Shape(label, layer, make, item.tag == "box"))
     return image
 
 

@@ -19,9 +19,11 @@ from typing import (
 
 import numpy as np
 
+from paddleseg_u2net.annotations import pixel_classes
 from paddleseg_u2net.annotations.classes import BACKGROUND, IGNORE, MOST_CLASSES, is_background
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import (
+    JPEG,
     AlphaFile,
     BinaryFile,
     IndexFile,
@@ -32,14 +34,19 @@ from paddleseg_u2net.annotations.mask_files import (
     opacity,
     some,
 )
-from paddleseg_u2net.annotations.one_class import of_one_class
-from paddleseg_u2net.annotations.pairing import JPEG, pair
+from paddleseg_u2net.annotations.merged import merge
+from paddleseg_u2net.annotations.one_class import INSTANCES, of_one_class, seem_instances
+from paddleseg_u2net.annotations.pairing import pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
 from paddleseg_u2net.images import ImageError, read_image, read_mask
 
 Values = Union[str, Mapping[int, int]]
 # What "auto" may find out; a table of values is the other choice.
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
+_INSTANCES = (
+    f"{INSTANCES} instead of classes: --mask_values instance makes one class of them; if they are "
+    "classes, name them with --classes"
+)
 
 
 def read(
@@ -55,13 +62,17 @@ def read(
         images: Searched with its subfolders.
         masks: The same, with subfolders of the same names. Names may have something before or
             after the image's name, the same for all (``x_mask.png``, ``gt_x.png``,
-            ``x.jpg.png``), or differ in letter case.
+            ``x.jpg.png``), or differ in letter case. Several masks of one image are merged, if
+            they are numbered (``x_mask_1.png``) or in a folder of its name (``x/1.png``). The
+            folder may be that of the images, if words (``x_mask.png``) or suffixes (``x.jpg`` and
+            ``x.png``) tell which is which.
         values: What the masks hold: ``index`` (class numbers, 255 counts nowhere), ``binary``
             (black and white), ``soft`` (probability of one class), ``alpha`` (the opacity of
             cut-outs), ``instance`` (anything but 0 is the object), a table of values to class
             numbers, or ``auto``: every mask is looked at, and `recognise` tells.
-        classes: Names of the classes 1, 2 ...; a background may stand before them. None: object,
-            or class_1, class_2 ... up to the highest number.
+        classes: Names of the classes 1, 2 ...; a background may stand before them. None: those
+            that Roboflow's ``_classes.csv`` gives to the values, else object, or class_1,
+            class_2 ... up to the highest number. Names that are in such a file choose from it.
         allow_missing: Leave out images without a mask and masks without an image, with a remark.
 
     Returns:
@@ -77,11 +88,16 @@ def read(
             f"values: expected {', '.join(VALUES)} or a table of values to class numbers, got "
             f"{values!r}"
         )
+    masks = Path(masks)
     pairing = pair(images, masks, allow_missing)
-    paths = [item.mask for item in pairing.pairs]
+    paths = [mask for item in pairing.pairs for mask in item.masks]
     names = list(classes) if classes is not None else None
     if names and is_background(names[0]):
         names = names[1:]
+    listed = pixel_classes.find(masks) if values in ("auto", "index") else {}
+    if listed and (names is None or set(names) <= set(listed.values())):
+        names, values, said = pixel_classes.meaning(listed, names, masks)
+        pairing.remarks += said
     if values == "auto":
         seen = _Seen.of(paths)
         values = recognise(seen, len(names) if names else None, masks)
@@ -94,10 +110,15 @@ def read(
         pairing.remarks.append(
             "masks are JPEG files, whose values are smeared; --mask_values binary cuts at half"
         )
+    if values == "index" and not names and seem_instances(seen.sets):
+        pairing.remarks.append(_INSTANCES)
     titles = _titles(values, names, seen, masks)
     make = _source(values, len(titles))
-    records = [Record(p.image, p.name, make(p.mask), p.split) for p in pairing.pairs]
     soft = values in ("soft", "alpha")
+    records = [
+        Record(item.image, item.name, merge([make(path) for path in item.masks], soft), item.split)
+        for item in pairing.pairs
+    ]
     return Collection((BACKGROUND, *titles), records, soft, pairing.remarks)
 
 
@@ -168,13 +189,25 @@ class _Seen:
 
     @classmethod
     def of(cls, paths: Sequence[Path]) -> _Seen:
-        seen = cls()
+        """Look at all masks.
+
+        Raises:
+            AnnotationError: most of them are in colours.
+        """
+        seen, coloured = cls(), []
         for path, found in zip(paths, look_at(paths, _values, "masks")):
             if found is None:
                 seen.cut_outs.append(path)
+            elif isinstance(found, ImageError):
+                coloured.append(found)
             elif found:
                 seen.values |= found
                 seen.sets.setdefault(found, path)
+        if 2 * len(coloured) > len(paths):
+            raise AnnotationError(
+                f"{coloured[0]}, or give a table of its colours (dataset.py import colours), or "
+                "say --mask_values instance if each object has a colour of its own"
+            )
         return seen
 
     def text(self) -> str:
@@ -184,10 +217,11 @@ class _Seen:
         return next(path for found, path in self.sets.items() if value in found)
 
 
-def _values(path: Path) -> Optional[FrozenSet[int]]:
+def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
     """The values of one mask; None if it is a cut-out, whose alpha is the mask.
 
-    Of a damaged file no values: it is refused when it is read, together with all others.
+    Of a damaged file no values, of one in colours the error with which it is refused when it is
+    read, together with all others.
     """
     try:
         header = kind(path)
@@ -195,11 +229,7 @@ def _values(path: Path) -> Optional[FrozenSet[int]]:
             return None
         stored = read_mask(path)
     except ImageError as error:
-        if _damaged(path):
-            return frozenset()
-        raise AnnotationError(
-            f"{error}, or give a table of its colours (dataset.py import colours)"
-        ) from error
+        return frozenset() if _damaged(path) else error
     found = frozenset(np.flatnonzero(np.bincount(stored.reshape(-1))).tolist())
     if (header.mode == "P" and found <= {0, 1}) or header.mode == "1":
         # Of two colours the index does not say which is white.
@@ -262,6 +292,7 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
     raise AnnotationError(
         f"{where}: cannot tell what the values {some(sorted(found))} of these masks mean"
         + (f" for {count} classes" if count else "")
-        + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary or "
-        "soft, name the --classes, or give a table of values such as --mask_values 0=0 38=1"
+        + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary, "
+        "soft or instance (numbers of objects), name the --classes, or give a table of values "
+        "such as --mask_values 0=0 38=1" + (f"; {_INSTANCES}" if seem_instances(seen.sets) else "")
     )

@@ -17,6 +17,7 @@ from paddleseg_u2net import images
 from paddleseg_u2net.annotations.record import AnnotationError
 
 Colour = Tuple[int, int, int]
+JPEG = (".jpg", ".jpeg")
 
 _ORIENTATION_TAG = 0x0112
 # Grey that went through JPEG or a scanner keeps its channels this close together.
@@ -401,6 +402,7 @@ def some(items: Iterable[object], shown: int = 8) -> str:
 
 
 __all__ = [
+    "JPEG",
     "AlphaFile",
     "BinaryFile",
     "Colour",

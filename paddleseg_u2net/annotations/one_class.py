@@ -1,11 +1,17 @@
-"""What the values of masks mean where there is one class beside the background."""
+"""What the values of masks mean where there is, or seems to be, one class."""
 
 from __future__ import annotations
 
-from typing import AbstractSet
+from typing import AbstractSet, Iterable
 
 # Class numbers in the wild stay below this; a soft edge has values above it.
-_HIGHEST_LIKELY_CLASS = 32
+HIGHEST_LIKELY_CLASS = 32
+_IGNORE = 255
+# What `seem_instances` finds of values.
+INSTANCES = (
+    "in every mask the values run from 1 on without a gap, and how far differs, so they seem to "
+    "number objects (instances)"
+)
 
 
 def of_one_class(found: AbstractSet[int]) -> str:
@@ -20,4 +26,20 @@ def of_one_class(found: AbstractSet[int]) -> str:
         return "index"
     if not between:
         return "binary"
-    return "soft" if top in found and max(between) > _HIGHEST_LIKELY_CLASS else ""
+    return "soft" if top in found and max(between) > HIGHEST_LIKELY_CLASS else ""
+
+
+def seem_instances(masks: Iterable[AbstractSet[int]]) -> bool:
+    """Tell numbers of objects from class numbers by the values that each mask holds.
+
+    Objects are counted from 1 in every image, so no mask has a gap below its highest number, and
+    how many there are differs from image to image. Classes that need not be in every image leave
+    gaps, unless each stands only where the ones before it do (as a tumour in its organ).
+    """
+    counts = set()
+    for values in masks:
+        numbers = set(values) - {0, _IGNORE}
+        if numbers != {*range(1, len(numbers) + 1)}:
+            return False
+        counts.add(len(numbers))
+    return len(counts - {0}) > 1

@@ -19,6 +19,7 @@ from paddleseg_u2net.images import MAX_PIXELS
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A PNG of one colour is 1000 times smaller than its pixels; more must be a trap.
 _MOST_BYTES = 64 << 20
+_HALF = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +29,12 @@ class PngBitmap:
     Attributes:
         number: Class number, 0..255.
         png: The content of the file.
-        shape: Its height and width.
+        shape: Height and width of what is drawn of it, from its first row and column on.
         top: Row of its first row in the image; may be negative, as ``left``.
         left: Column of its first column in the image.
         where: The file and the place in it, for messages.
+        graded: Whether opacity (brightness, where it has none) is in grades, of which half and
+            more count.
     """
 
     number: int
@@ -40,6 +43,7 @@ class PngBitmap:
     top: int
     left: int
     where: str
+    graded: bool = False
 
     @property
     def bounds(self) -> Bounds:
@@ -52,12 +56,14 @@ class PngBitmap:
         Raises:
             AnnotationError: the PNG is damaged.
         """
-        Bitmap(self.number, self._pixels(), self.top, self.left).paint(mask)
+        height, width = self.shape
+        pixels = self._pixels()[:height, :width]
+        Bitmap(self.number, pixels, self.top, self.left).paint(mask)
 
     def _pixels(self) -> np.ndarray:
         try:
             with Image.open(io.BytesIO(self.png), formats=["PNG"]) as picture:
-                return _covered(picture)
+                return _opacity(picture) >= _HALF if self.graded else _covered(picture)
         except (
             OSError,
             ValueError,
@@ -81,14 +87,14 @@ def from_base64(
         top: Row of its first row in the image.
         left: Column of its first column in the image.
         where: For messages.
-        packed: Whether the PNG is packed again with zlib.
+        packed: Whether the PNG may be packed again with zlib.
 
     Raises:
         AnnotationError: it is no such text, or the PNG is larger than any image may be.
     """
     try:
         data = base64.b64decode(text, validate=False)
-        data = _unpacked(data) if packed else data
+        data = _unpacked(data) if packed and data[:8] != _PNG else data
     except (TypeError, ValueError, binascii.Error, zlib.error) as error:
         raise AnnotationError(
             f"{where}: the bitmap is no base64 text of a{' packed' if packed else ''} PNG "
@@ -114,6 +120,16 @@ def _unpacked(data: bytes) -> bytes:
     if not reader.eof:
         raise ValueError("it is cut off" if len(content) < _MOST_BYTES else "it is far too large")
     return content
+
+
+def _opacity(picture: Any) -> np.ndarray:
+    """uint8 (H, W). Supervisely writes grades as grey, of which it calls black transparent."""
+    grey = np.asarray(picture.convert("L"))
+    indexed = picture.mode == "P" and "transparency" in picture.info
+    if not indexed and picture.mode not in ("RGBA", "LA", "PA"):
+        return grey
+    alpha = np.asarray(picture.convert("RGBA"))[..., 3]
+    return grey if alpha.min() == 255 and grey.min() < grey.max() else alpha
 
 
 def _covered(picture: Any) -> np.ndarray:

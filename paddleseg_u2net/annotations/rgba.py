@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Tuple
 
 import numpy as np
 
 from paddleseg_u2net import images
 from paddleseg_u2net.annotations.classes import BACKGROUND
+from paddleseg_u2net.annotations.image_index import unique_names
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import AlphaFile, kind, some
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
@@ -28,20 +29,19 @@ def read(folder: Path) -> Collection:
         whose hidden pixels all have one colour: there a network sees the mask in the image.
 
     Raises:
-        AnnotationError: no pictures, two of one name, or pictures in which nothing is
-            transparent, which have no mask (they are named).
-        ImageError: the folder cannot be listed. Damaged files show when their masks are read.
+        AnnotationError: no pictures, or none in which anything is transparent.
+        ImageError: the folder cannot be listed. Damaged and opaque files show when their masks are
+            read.
     """
     paths = images.find_images(folder)
     if not paths:
         raise AnnotationError(f"{folder}: expected pictures with transparency, found no pictures")
     states = list(look_at(paths, _state, "cut-outs"))
     of = {state: [p.name for p, s in zip(paths, states) if s == state] for state in range(5)}
-    if of[_OPAQUE]:
+    if len(of[_OPAQUE]) == len(paths):
         raise AnnotationError(
-            f"{folder}: expected pictures with a transparent background; in {len(of[_OPAQUE])} "
-            f"nothing is transparent, so they hold no mask: {some(of[_OPAQUE], 5)}; take them out "
-            "or export them with alpha"
+            f"{folder}: expected pictures with a transparent background, but in none anything is "
+            f"transparent, so they hold no masks: {some(of[_OPAQUE], 5)}; export them with alpha"
         )
     remarks = []
     if of[_EMPTY]:
@@ -54,20 +54,11 @@ def read(folder: Path) -> Collection:
             f"where the mask is and a network would only learn that colour: {some(of[_FLAT], 5)}; "
             "use the original images with these masks"
         )
-    return Collection((BACKGROUND, "object"), _records(folder, paths), True, remarks)
-
-
-def _records(folder: Path, paths: List[Path]) -> List[Record]:
-    records: Dict[str, Record] = {}
-    for path in paths:
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in records:
-            raise AnnotationError(
-                f"{folder}: {records[name].image.name} and {path.name} have the same name but for "
-                "the suffix; rename one"
-            )
-        records[name] = Record(path, name, AlphaFile(path))
-    return [records[name] for name in sorted(records)]
+    records = [
+        Record(path, path.relative_to(folder).with_suffix("").as_posix(), AlphaFile(path))
+        for path in paths
+    ]
+    return Collection((BACKGROUND, "object"), unique_names(records), True, remarks)
 
 
 def _state(path: Path) -> int:

@@ -9,6 +9,7 @@ own object. That is how Supervisely itself draws them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -16,9 +17,9 @@ import numpy as np
 
 from paddleseg_u2net.annotations import json_file
 from paddleseg_u2net.annotations.classes import Classes
-from paddleseg_u2net.annotations.image_index import ImageIndex, listed, unique_names
+from paddleseg_u2net.annotations.image_index import ImageIndex, unique_names
 from paddleseg_u2net.annotations.png_bitmap import from_base64
-from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Collection, Record
 from paddleseg_u2net.annotations.shapes import Drawn, Polygon, Shape, points
 from paddleseg_u2net.annotations.tally import Tally
 from paddleseg_u2net.images import files_below
@@ -26,14 +27,15 @@ from paddleseg_u2net.images import files_below
 SPLITS = ("train", "val", "test")
 
 _META = "meta.json"
-_AREAS = ("bitmap", "polygon", "rectangle")
+_BITMAPS = ("bitmap", "alpha_mask")
+_AREAS = (*_BITMAPS, "polygon", "rectangle")
 
 
 def read(project: Path, classes: Optional[Classes] = None) -> Collection:
     """Read a project.
 
-    Bitmaps, polygons and rectangles are drawn; other objects, and those of classes that meta.json
-    does not list, are counted in the remarks.
+    Bitmaps, alpha masks (where they are opaque by half or more), polygons and rectangles are drawn;
+    other objects, and those of classes that meta.json does not list, are counted in the remarks.
 
     Args:
         project: The folder with meta.json.
@@ -42,11 +44,11 @@ def read(project: Path, classes: Optional[Classes] = None) -> Collection:
 
     Returns:
         One record for each image, called ``NAME/a``. Splits are given if all data sets are called
-        train, val or test; there are no groups.
+        train, val or test; there are no groups. Images without a label, labels without an image
+        and labels that cannot be understood are ``bad``.
 
     Raises:
-        AnnotationError: it is no project, an image has no label or a label no image, or an object
-            cannot be understood.
+        AnnotationError: it is no project, or two images share a label.
         ImageError: a folder cannot be listed.
     """
     project = Path(project)
@@ -56,17 +58,24 @@ def read(project: Path, classes: Optional[Classes] = None) -> Collection:
     parted = all(folder.name.lower() in SPLITS for folder in folders)
     tally = Tally()
     records = []
+    bad: List[Bad] = []
     for folder in folders:
         split = folder.name.lower() if parted else ""
         place = folder.relative_to(project).as_posix()
         place = "" if place == "." else f"{place}/"
         index = ImageIndex(folder / "img")
-        for image, label in _pairs(index, folder / "ann"):
-            mask = _mask(label, titles, numbers, tally)
+        pairs, alone = _pairs(index, folder / "ann")
+        bad += alone
+        for image, label in pairs:
+            try:
+                mask = _mask(label, titles, numbers, tally)
+            except AnnotationError as error:
+                bad.append(Bad(image, str(error)))
+                continue
             records.append(Record(image, f"{place}{index.name_of(image)}", mask, split))
-    if not records:
+    if not records and not bad:
         raise AnnotationError(f"{project}: its data sets have no images")
-    return Collection(names, unique_names(records), remarks=remarks + tally.remarks())
+    return Collection(names, unique_names(records), remarks=remarks + tally.remarks(), bad=bad)
 
 
 def _titles(project: Path) -> Dict[str, str]:
@@ -102,8 +111,8 @@ def _data_sets(project: Path) -> List[Path]:
     return found
 
 
-def _pairs(index: ImageIndex, folder: Path) -> List[Tuple[Path, Path]]:
-    """Each image of a data set with its label file."""
+def _pairs(index: ImageIndex, folder: Path) -> Tuple[List[Tuple[Path, Path]], List[Bad]]:
+    """Each image of a data set with its label file; images and label files that are alone."""
     labels = {
         path.relative_to(folder).as_posix()[: -len(".json")]: path
         for path in files_below(folder)
@@ -111,33 +120,27 @@ def _pairs(index: ImageIndex, folder: Path) -> List[Tuple[Path, Path]]:
     }
     folded = {name.casefold(): path for name, path in labels.items()}
     pairs = []
-    without = []
+    alone = []
     for image in index.files:
         full, short = index.name_of(image, True), index.name_of(image)
         label = labels.get(full) or labels.get(short)
         label = label or folded.get(full.casefold()) or folded.get(short.casefold())
         if label is None:
-            without.append(full)
+            why = f"{image}: expected its label {folder / full}.json, found none"
+            alone.append(Bad(image, why, missing=True))
         else:
             pairs.append((image, label))
-    if without:
-        raise AnnotationError(
-            f"{folder}: {len(without)} images have no label file: {listed(without)} (looked for "
-            f"{without[0]}.json); export the project again or take these images out of it"
-        )
     used = {label for _, label in pairs}
-    unused = [path.name for name, path in sorted(labels.items()) if path not in used]
-    if unused:
-        raise AnnotationError(
-            f"{folder}: {len(unused)} label files have no image: {listed(unused)}; export the "
-            "project with its images"
-        )
+    for name, label in sorted(labels.items()):
+        if label not in used:
+            why = f"{label}: expected its image {index.folder / name}, found none"
+            alone.append(Bad(label, why, missing=True))
     if len(used) < len(pairs):
         raise AnnotationError(
             f"{folder}: two images whose names differ in the suffix share one label file; name "
             "the label files after the whole name of the image (a.jpg.json)"
         )
-    return pairs
+    return pairs, alone
 
 
 def _mask(label: Path, titles: Dict[str, str], numbers: Dict[str, int], tally: Tally) -> Drawn:
@@ -164,7 +167,7 @@ def _mask(label: Path, titles: Dict[str, str], numbers: Dict[str, int], tally: T
         if shape is None:
             tally.without_area += 1
         else:
-            tally.place([shape], size)
+            tally.place([shape], size, box=kind == "rectangle")
             shapes.append(shape)
     return Drawn(tuple(shapes), size, str(label))
 
@@ -175,13 +178,13 @@ def _kind(item: Dict[str, Any], of_class: str) -> str:
     if kind:
         return str(kind)
     if item.get("bitmap"):
-        return "bitmap"
-    return of_class if of_class not in ("", "any", "bitmap") else "polygon"
+        return of_class if of_class in _BITMAPS else "bitmap"
+    return of_class if of_class not in ("", "any", *_BITMAPS) else "polygon"
 
 
 def _shape(kind: str, item: Dict[str, Any], number: int, where: str) -> Optional[Shape]:
     """An object's shape; None: it has too few points."""
-    if kind == "bitmap":
+    if kind in _BITMAPS:
         tree = json_file.member(item, "bitmap", dict, where)
         origin = points(json_file.member(tree, "origin", list, where), where)
         if len(origin) != 1:
@@ -190,10 +193,11 @@ def _shape(kind: str, item: Dict[str, Any], number: int, where: str) -> Optional
             )
         left, top = np.floor(np.clip(origin[0], -1e9, 1e9)).astype(int).tolist()
         text = json_file.member(tree, "data", str, where)
-        return from_base64(number, text, top, left, where, packed=True)
+        bitmap = from_base64(number, text, top, left, where, packed=True)
+        return replace(bitmap, graded=kind == "alpha_mask")
     tree = json_file.member(item, "points", dict, where)
     outline = points(json_file.member(tree, "exterior", list, where), where)
-    if kind == "rectangle":
+    if kind == "rectangle" and len(outline) > 1:
         if len(outline) != 2:
             raise AnnotationError(
                 f"{where}: expected 2 points of a rectangle, got {len(outline)}; correct it there"

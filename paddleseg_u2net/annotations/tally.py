@@ -6,7 +6,12 @@ from collections import Counter
 from typing import Counter as CounterType
 from typing import List, Sequence, Tuple
 
-from paddleseg_u2net.annotations.shapes import Shape, outside
+import numpy as np
+
+from paddleseg_u2net.annotations.shapes import Polygon, Shape, outside
+
+# So many objects that have four corners each are no chance.
+_TELLING = 20
 
 
 class Tally:
@@ -19,12 +24,27 @@ class Tally:
         self.partly = 0
         self.wholly = 0
         self.without_objects = 0
+        self.drawn = 0
+        self.boxes = 0
+        self.four_cornered = 0
 
-    def place(self, parts: Sequence[Shape], size: Tuple[int, int]) -> None:
-        """Count an object of some parts if it reaches outside an image of ``size`` (H, W)."""
+    def place(self, parts: Sequence[Shape], size: Tuple[int, int], box: bool = False) -> None:
+        """Count an object of some parts, and whether it is outside an image of ``size`` (H, W).
+
+        ``box``: it was drawn as a rectangle, which may be meant for detection.
+        """
+        self.boxes += box
+        outlines = [part.exterior for part in parts if isinstance(part, Polygon)]
+        self.corners(outlines[0] if len(outlines) == len(parts) == 1 else np.empty((0, 2)))
         places = {outside(part, size) for part in parts}
         self.wholly += places == {"wholly"}
         self.partly += bool(places - {""}) and places != {"wholly"}
+
+    def corners(self, outline: np.ndarray) -> None:
+        """Count an object by its outline (N, 2); of one that has several, or none, (0, 2)."""
+        self.drawn += 1
+        closed = len(outline) > 1 and bool((outline[0] == outline[-1]).all())
+        self.four_cornered += len(outline) - closed == 4
 
     def remarks(self) -> List[str]:
         """A sentence for each kind of trouble that was met."""
@@ -48,6 +68,16 @@ class Tally:
         if self.without_objects:
             found.append(
                 f"without objects, so all background: {count_images(self.without_objects)}"
+            )
+        if self.drawn and self.boxes == self.drawn:
+            found.append(
+                f"all {count_objects(self.drawn)} are rectangles and filled as such: look whether "
+                "they are masks, or boxes for detection"
+            )
+        elif self.drawn >= _TELLING and self.four_cornered == self.drawn:
+            found.append(
+                f"all {self.drawn} objects have four corners: look whether they are masks, or "
+                "boxes, which may be turned (OBB)"
             )
         return found
 

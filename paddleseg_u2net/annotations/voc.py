@@ -8,9 +8,10 @@ without a palette hold the colours of that palette.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.annotations.classes import IGNORE, Classes, is_background
 from paddleseg_u2net.annotations.colours import (
@@ -19,11 +20,24 @@ from paddleseg_u2net.annotations.colours import (
     read_table,
     voc_colour,
 )
-from paddleseg_u2net.annotations.image_index import ImageIndex, folded, refuse_twice, unique_names
+from paddleseg_u2net.annotations.image_index import (
+    ImageIndex,
+    absent,
+    folded,
+    refuse_twice,
+    unique_names,
+)
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import Colour, ColourFile, IndexFile, kind, some
 from paddleseg_u2net.annotations.pairing import MASK_SUFFIXES, SPLITS
-from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
+from paddleseg_u2net.annotations.parts import Source, read_all
+from paddleseg_u2net.annotations.record import (
+    AnnotationError,
+    Bad,
+    Collection,
+    MaskSource,
+    Record,
+)
 from paddleseg_u2net.images import ImageError, files_below
 
 VOC_CLASSES = (
@@ -50,6 +64,8 @@ VOC_CLASSES = (
 )
 # labelme puts pictures here and arrays into the folder of the official name.
 MASK_FOLDERS = ("SegmentationClassPNG", "SegmentationClass")
+IMAGES = "JPEGImages"
+_BOXES = "Annotations"
 COLOUR_LIST = "labelmap.txt"
 NAME_LISTS = ("class_names.txt", "labels.txt")
 _VOID = ("__ignore__", "ignored")
@@ -57,63 +73,83 @@ _VOID = ("__ignore__", "ignored")
 _STRONGER = ("", "train", "val", "test")
 
 
-def read(root: Path, classes: Optional[Classes] = None) -> Collection:
+def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -> Collection:
     """Read a VOCdevkit, one year of it (VOC2012), or a folder of that layout.
 
     Args:
-        root: The folder, or one or two folders above it. Of several years all are read, each
-            under its name.
+        root: The folder, or any above it. Of several years or exports all are read.
         classes: Which classes become which numbers.
+        resplit: As for `parts.joined`.
 
     Names come from labelmap.txt (``name:r,g,b:parts:actions``: then colours count), else from
     class_names.txt or labels.txt (one a line, from the background on if it is the first, after an
     optional ``__ignore__``), else they are VOC's. SegmentationObject is not read.
 
     Returns:
-        One record for each mask, with the split of train.txt, val.txt, test.txt.
+        One record for each mask, with the split of train.txt, val.txt, test.txt; `parts.read_all`
+        says what becomes of several folders. ``bad`` are masks without image, and images in
+        train.txt or val.txt without mask.
 
     Raises:
-        AnnotationError: no such layout; a mask without image or a listed image without mask; a
-            file of names or colours cannot be read. Unknown values and damaged masks show when
-            masks are read.
+        AnnotationError: no such layout; no mask has an image; a file of names or colours cannot be
+            read. Unknown values and damaged masks show when masks are read.
         ImageError: a folder cannot be listed.
     """
     root = Path(root)
     places = layouts(root)
     if not places:
+        found = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+        boxes = "; Annotations has boxes, for detection: export masks" if _BOXES in found else ""
         raise AnnotationError(
             f"{root}: expected the folders JPEGImages and SegmentationClass as in VOC2012, found "
-            f"{some(sorted(p.name for p in root.iterdir())) if root.is_dir() else 'no folder'}"
+            f"{some(found) if root.is_dir() else 'no folder'}{boxes}"
         )
-    parts = []
-    for place in places:
-        meaning = _meaning(place, root, classes or Classes())
-        part = collect(place, place / "JPEGImages", meaning, strict=True)
-        if len(places) > 1:
-            part.remarks = [f"{place.name}: {remark}" for remark in part.remarks]
-            part.records = [replace(r, name=f"{place.name}/{r.name}") for r in part.records]
-        parts.append(part)
-    if len({part.classes for part in parts}) > 1:
-        raise AnnotationError(
-            f"{root}: the classes of {', '.join(p.name for p in places)} differ; read one alone"
+
+    def collected(place: Path, chosen: Classes) -> Collection:
+        return collect(place, place / IMAGES, _meaning(place, root, chosen), strict=True)
+
+    return read_places(root, places, collected, classes or Classes(), resplit)
+
+
+def read_places(
+    root: Path,
+    places: Sequence[Path],
+    read_one: Callable[[Path, Classes], Collection],
+    classes: Classes,
+    resplit: bool,
+) -> Collection:
+    """Read folders of this layout below ``root`` as one data set."""
+    sources = [
+        Source(
+            place.relative_to(root).as_posix() if place != root else root.name,
+            place,
+            partial(read_one, place),
         )
-    records = unique_names([record for part in parts for record in part.records])
-    remarks = [remark for part in parts for remark in part.remarks]
-    return Collection(parts[0].classes, records, remarks=list(dict.fromkeys(remarks)))
+        for place in places
+    ]
+    found = read_all(sources, classes, resplit)
+    rest = [place for place in _folders_with((IMAGES,), root) if place not in places]
+    if rest:
+        names = some(place.relative_to(root).as_posix() for place in rest)
+        found.remarks.append(f"left out, with {IMAGES} but without {MASK_FOLDERS[-1]}: {names}")
+    return found
 
 
 def layouts(root: Path) -> List[Path]:
-    """Folders of this layout at ``root`` or up to two folders below it."""
-    for pattern in ("", "*/", "*/*/"):
-        found = {
-            path.parent
-            for name in MASK_FOLDERS
-            for path in root.glob(pattern + name)
-            if path.is_dir()
-        }
-        if found:
-            return sorted(found)
-    return []
+    """Folders of this layout: ``root`` and all below it."""
+    return _folders_with(MASK_FOLDERS, root) if root.is_dir() else []
+
+
+def _folders_with(names: Sequence[str], root: Path) -> List[Path]:
+    folders = {root}
+    for folder in {path.parent for path in files_below(root)}:
+        folders.update(upwards(folder, root))
+    return sorted(folder for folder in folders if any((folder / name).is_dir() for name in names))
+
+
+def upwards(folder: Path, root: Path) -> List[Path]:
+    """A folder at or below ``root``, and those above it up to ``root``."""
+    return [folder, *(above for above in folder.parents if above == root or root in above.parents)]
 
 
 # ---------------------------------------------------------------- what values and colours mean
@@ -171,10 +207,10 @@ def labelmap_meaning(path: Path, classes: Classes) -> Meaning:
 
 
 def _meaning(place: Path, root: Path, classes: Classes) -> Meaning:
-    lists = _first(COLOUR_LIST, place, root)
+    lists = first_file(COLOUR_LIST, place, root)
     if lists is not None:
         return labelmap_meaning(lists, classes)
-    names_file = next(filter(None, (_first(name, place, root) for name in NAME_LISTS)), None)
+    names_file = next(filter(None, (first_file(name, place, root) for name in NAME_LISTS)), None)
     where, found, remarks = names_file or place, list(VOC_CLASSES), []
     if names_file is not None:
         found = _listed_names(names_file)
@@ -190,8 +226,10 @@ def _meaning(place: Path, root: Path, classes: Classes) -> Meaning:
     return Meaning(names, values, table, False, remarks + more)
 
 
-def _first(name: str, *folders: Path) -> Optional[Path]:
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+def first_file(name: str, place: Path, root: Path) -> Optional[Path]:
+    """A file of this name at ``place``, or else the nearest one above it up to ``root``."""
+    found = (folder / name for folder in upwards(place, root))
+    return next((path for path in found if path.is_file()), None)
 
 
 def _listed_names(path: Path) -> List[str]:
@@ -230,14 +268,10 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Collec
         name: exact.get(name) or alike.get(folded(name)) or _anywhere(index, name) for name in masks
     }
     without = sorted(name for name, image in pairs.items() if image is None)
-    if without:
-        raise AnnotationError(
-            f"{place}: {len(without)} masks have no image below {images}: {some(without, 5)}; "
-            "unpack all images, or give their folder"
-        )
+    bad = [absent(name, masks[name], images) for name in without]
     found = {name: image for name, image in pairs.items() if image is not None}
     refuse_twice((image, str(masks[name])) for name, image in found.items())
-    splits, remarks = _splits(place, list(masks), strict)
+    splits, remarks, unmasked = _splits(place, list(masks), strict)
     sources = dict(zip(masks, look_at(list(masks.values()), meaning.source, "headers of masks")))
     records = [
         Record(image, name, sources[name], splits.get(name, "")) for name, image in found.items()
@@ -245,7 +279,8 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Collec
     rest = len(index.files) - len(records)
     if rest:
         remarks.append(f"left out, without a mask: {rest} images")
-    return Collection(meaning.names, unique_names(records), remarks=meaning.remarks + remarks)
+    remarks = meaning.remarks + remarks
+    return Collection(meaning.names, unique_names(records), remarks=remarks, bad=bad + unmasked)
 
 
 def _anywhere(index: ImageIndex, name: str) -> Optional[Path]:
@@ -273,29 +308,31 @@ def _masks(place: Path) -> Dict[str, Path]:
     return found
 
 
-def _splits(place: Path, masks: List[str], strict: bool) -> Tuple[Dict[str, str], List[str]]:
-    """Mask -> split from the lists, and remarks."""
+def _splits(
+    place: Path, masks: List[str], strict: bool
+) -> Tuple[Dict[str, str], List[str], List[Bad]]:
+    """Mask -> split from the lists, remarks, and listed images whose mask is not there."""
     known, remarks = set(masks), []
+    bad: Dict[str, Bad] = {}
     splits: Dict[str, str] = {}
     twice = set()
     for path in sorted((place / "ImageSets" / "Segmentation").glob("*.txt")):
         split = SPLITS.get(path.stem.lower(), "")
-        absent = []
+        unmasked = []
         for line in filter(None, lines_of(path)):
             name = _name_of(line, known)
             if name is None:
-                absent.append(line)
+                unmasked.append(line)
                 continue
             if split and splits.get(name, "") not in ("", split):
                 twice.add(name)
             splits[name] = max(splits.get(name, ""), split, key=_STRONGER.index)
-        if absent and strict and split in ("train", "val"):
-            raise AnnotationError(
-                f"{path}: {len(absent)} of its images have no mask: {some(absent, 5)}; unpack all "
-                "masks, or correct the list"
-            )
-        if absent and split:
-            remarks.append(f"left out, in {path.name} but without a mask: {len(absent)} images")
+        if strict and split in ("train", "val"):
+            why = f"{path}: %s has no mask below {place}"
+            bad.update((line, Bad(Path(line), why % line, missing=True)) for line in unmasked)
+            continue
+        if unmasked and split:
+            remarks.append(f"left out, in {path.name} but without a mask: {len(unmasked)} images")
     if twice:
         remarks.append(
             f"in several lists, counted for test before val before train: {some(sorted(twice))}"
@@ -303,7 +340,7 @@ def _splits(place: Path, masks: List[str], strict: bool) -> Tuple[Dict[str, str]
     if any(splits.values()) and not all(splits.get(name) for name in masks):
         rest = sum(not splits.get(name) for name in masks)
         remarks.append(f"in no list of train, val or test: {rest} images")
-    return splits, remarks
+    return splits, remarks, list(bad.values())
 
 
 def _name_of(line: str, known: set[str]) -> Optional[str]:

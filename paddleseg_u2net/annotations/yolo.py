@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
@@ -17,44 +18,61 @@ import numpy as np
 
 from paddleseg_u2net.annotations.classes import Classes, is_background
 from paddleseg_u2net.annotations.colours import lines_of
-from paddleseg_u2net.annotations.image_index import listed
 from paddleseg_u2net.annotations.look import look_at
-from paddleseg_u2net.annotations.parts import IMAGES, Part, joined
+from paddleseg_u2net.annotations.parts import IMAGES, Part, Source, joined, read_all
 from paddleseg_u2net.annotations.raster import has_area
-from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Collection, Record
 from paddleseg_u2net.annotations.shapes import Polygon
 from paddleseg_u2net.annotations.tally import Tally, count_images, count_objects
-from paddleseg_u2net.annotations.yolo_layout import NAMES_FILE, Layout, Place, find_layout
+from paddleseg_u2net.annotations.yolo_layout import (
+    NAMES_FILE,
+    Layout,
+    Place,
+    exports_below,
+    find_layout,
+)
 
 # Further outside than a rounding error: less than a pixel of most images.
 _OUTSIDE = 1e-3
 # Nobody draws an object that far outside of its image.
 _FAR = 1.0
-# So many objects that have four corners each are no chance.
-_TELLING = 20
 
 
-def read(source: Path, classes: Optional[Classes] = None) -> Collection:
-    """Read a YOLO data set with polygons.
+def read(source: Path, classes: Optional[Classes] = None, resplit: bool = False) -> Collection:
+    """Read a YOLO data set with polygons, or several below one folder.
 
     Args:
         source: The folder with ``data.yaml``, or that file; or a folder with ``images`` and
             ``labels`` (or ``train``, ``valid`` ... with these), whose class names are in
-            ``classes.txt``, if anywhere.
+            ``classes.txt``, if anywhere; or a folder above several with ``data.yaml``.
         classes: Which classes become which numbers.
+        resplit: As for `parts.joined`.
 
     Returns:
         All images; those with an empty label file, or without one, have empty masks. Splits are
         what the source calls ``train``, ``val`` and ``test``. Names count from the part's folder;
         `parts.joined` says what happens to equal ones. Remarks count what was left out: boxes
         (lines of five numbers), which say nothing about a mask, and parts without any label file.
+        ``bad`` are images that are listed, or have objects in a label file, and are not there.
 
     Raises:
         AnnotationError: it is no such data set, a line cannot be understood, a class number has
-            no name, coordinates are pixels, there are only boxes, or listed images are missing.
+            no name, coordinates are pixels, or no listed image is there.
         ImageError: a folder cannot be listed.
     """
-    layout = find_layout(Path(source))
+    source, classes = Path(source), classes or Classes()
+    exports = exports_below(source)
+    if not exports:
+        return _read_one(source, resplit, classes)
+    sources = [
+        Source(path.relative_to(source).as_posix(), path.parent, partial(_read_one, path, resplit))
+        for path in exports
+    ]
+    return read_all(sources, classes, resplit)
+
+
+def _read_one(source: Path, resplit: bool, classes: Classes) -> Collection:
+    layout = find_layout(source)
     met = _Met()
     read_places = [(place, _pages(place, layout, met)) for place in layout.places]
     labelled = [(place, pages) for place, pages in read_places if _any_labels(pages)]
@@ -65,7 +83,7 @@ def read(source: Path, classes: Optional[Classes] = None) -> Collection:
     ]
     met.check(layout, bool(labelled))
     met.tally.without_objects = sum(page.empty for page in _all_pages(labelled))
-    names, numbers, said = _numbers(layout, labelled, classes or Classes())
+    names, numbers, said = _numbers(layout, labelled, classes)
     parts = [
         Part(
             f"{place.title} of {layout.source}",
@@ -74,9 +92,11 @@ def read(source: Path, classes: Optional[Classes] = None) -> Collection:
         )
         for place, pages in labelled
     ]
-    records, renamed = joined(parts)
-    remarks += said + met.remarks() + _without_labels(labelled) + _strays(labelled)
-    return Collection(names, records, remarks=remarks + renamed)
+    records, renamed = joined(parts, resplit)
+    remarks += said + met.remarks() + _without_labels(labelled)
+    bad = layout.bad + _strays(labelled)
+    remarks += renamed
+    return Collection(names, records, remarks=remarks, bad=bad, empty=met.only_boxes(layout))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,13 +155,11 @@ class _Met:
     tally: Tally = field(default_factory=Tally)
     boxes: int = 0
     polygons: int = 0
-    four_cornered: int = 0
 
     def count(self, corners: np.ndarray) -> bool:
         """Count a polygon; whether it can be drawn."""
         self.polygons += 1
-        closed = len(corners) > 1 and bool((corners[0] == corners[-1]).all())
-        self.four_cornered += len(corners) - closed == 4
+        self.tally.corners(corners)
         if not has_area(corners):
             self.tally.without_area += 1
             return False
@@ -153,30 +171,27 @@ class _Met:
         return True
 
     def check(self, layout: Layout, labelled: bool) -> None:
-        """Refuse a data set without labels or without polygons."""
+        """Refuse a data set without labels."""
         if not labelled:
             image = next(image for place in layout.places for image in place.images)
             raise AnnotationError(
                 f"{layout.source}: no image has a label file; of {image} it was expected as "
                 f"{_label_places(image)[0]}; put the labels there"
             )
-        if self.boxes and not self.polygons:
-            raise AnnotationError(
-                f"{layout.source}: expected polygons, found only boxes (class, x, y, width, "
-                f"height; {count_objects(self.boxes)}), as for detection; export the data set for "
-                "segmentation"
-            )
+
+    def only_boxes(self, layout: Layout) -> str:
+        """What is wrong with a data set that has boxes and no polygons."""
+        if not self.boxes or self.polygons:
+            return ""
+        return (
+            f"{layout.source}: expected polygons, found only boxes (class, x, y, width, height; "
+            f"{count_objects(self.boxes)}), as for detection; export the data set for segmentation"
+        )
 
     def remarks(self) -> List[str]:
         if self.boxes:
             self.tally.kinds["boxes"] = self.boxes
-        found = self.tally.remarks()
-        if self.polygons >= _TELLING and self.four_cornered == self.polygons:
-            found.append(
-                f"all {self.polygons} objects have four corners: look whether they are masks, or "
-                "boxes that are turned (OBB)"
-            )
-        return found
+        return self.tally.remarks()
 
 
 # ---------------------------------------------------------------- label files
@@ -315,8 +330,8 @@ def _without_labels(labelled: Labelled) -> List[str]:
     return [f"without a label file, so without objects: {count_images(count)}"] if count else []
 
 
-def _strays(labelled: Labelled) -> List[str]:
-    """A remark on label files that have no image."""
+def _strays(labelled: Labelled) -> List[Bad]:
+    """Images whose label files have objects, and that are not there."""
     used = {page.label for page in _all_pages(labelled)}
     folders: Set[Path] = {
         page.label.parent
@@ -325,14 +340,19 @@ def _strays(labelled: Labelled) -> List[str]:
         for page in pages
         if page.label
     }
-    strays = sorted(
-        path.name
-        for folder in folders
+    return [
+        Bad(path, f"{path}: its image is not there", missing=True)
+        for folder in sorted(folders)
         if "labels" in (part.lower() for part in folder.parts)
-        for path in folder.glob("*.txt")
-        if path not in used and path.name != NAMES_FILE
-    )
-    if not strays:
-        return []
-    files = "1 file" if len(strays) == 1 else f"{len(strays)} files"
-    return [f"left out, labels without their image: {files} ({listed(strays)})"]
+        for path in sorted(folder.glob("*.txt"))
+        if path not in used and _has_objects(path)
+    ]
+
+
+def _has_objects(path: Path) -> bool:
+    """Whether the first line of a text file is an object; other files may lie among labels."""
+    fields = next(filter(None, lines_of(path)), "").split()
+    try:
+        return len([float(text) for text in fields]) >= 5
+    except ValueError:
+        return False

@@ -16,11 +16,11 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import yaml
 
 from paddleseg_u2net.annotations.colours import lines_of
-from paddleseg_u2net.annotations.image_index import ImageIndex, listed
+from paddleseg_u2net.annotations.image_index import ImageIndex, absent, listed, refuse_absent
 from paddleseg_u2net.annotations.pairing import SPLITS
 from paddleseg_u2net.annotations.parts import IMAGES, split_of
-from paddleseg_u2net.annotations.record import AnnotationError
-from paddleseg_u2net.images import find_images
+from paddleseg_u2net.annotations.record import AnnotationError, Bad
+from paddleseg_u2net.images import files_below, find_images
 
 NAMES_FILE = "classes.txt"
 
@@ -55,34 +55,45 @@ class Layout:
         names: Names by class number; None: the source does not say.
         places: Where the images are.
         remarks: What the user should know.
+        bad: Images in lists that are not there.
     """
 
     source: Path
     names: Optional[Tuple[str, ...]]
     places: List[Place]
     remarks: List[str] = field(default_factory=list)
+    bad: List[Bad] = field(default_factory=list)
 
 
 def find_layout(source: Path) -> Layout:
     """Look at a folder, or at its ``data.yaml``.
 
     Raises:
-        AnnotationError: it is no YOLO data set, the description is damaged, or images are missing.
+        AnnotationError: it is no YOLO data set, the description is damaged, or no image is there.
         ImageError: a folder cannot be listed.
     """
     if source.is_file():
         return _described(source)
     if not source.is_dir():
         raise AnnotationError(f"{source}: expected a folder or its data.yaml; check the path")
-    for name in _DESCRIPTIONS:
-        if (source / name).is_file():
-            return _described(source / name)
-    files = sorted(path for path in source.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
-    if len(files) > 1:
+    files = _yaml_files(source)
+    known = [path for path in files if path.name in _DESCRIPTIONS] or files
+    if len(known) > 1:
         raise AnnotationError(
-            f"{source}: expected one data.yaml, found {listed(files)}; give the file itself"
+            f"{source}: expected one data.yaml, found {listed(known)}; give the file itself"
         )
-    return _described(files[0]) if files else _plain(source)
+    return _described(known[0]) if known else _plain(source)
+
+
+def exports_below(source: Path) -> List[Path]:
+    """The files ``data.yaml`` below a folder which is no YOLO data set itself, else none."""
+    if not source.is_dir() or _yaml_files(source) or _image_folders(source):
+        return []
+    return [path for path in files_below(source) if path.name in _DESCRIPTIONS]
+
+
+def _yaml_files(folder: Path) -> List[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
 
 
 # ---------------------------------------------------------------- without a description
@@ -90,16 +101,8 @@ def find_layout(source: Path) -> Layout:
 
 def _plain(source: Path) -> Layout:
     """The folders images and labels, or such in train, val and test."""
-    children = sorted(path for path in source.iterdir() if path.is_dir())
-    tops = [path for path in children if path.name.lower() == IMAGES]
-    folders = [path for path in children if split_of(path.name)]
-    inside = [sub for folder in folders for sub in folder.iterdir() if sub.name.lower() == IMAGES]
-    for top in tops:
-        files = find_images(top)
-        below = {path.relative_to(top).parts[0] for path in files}
-        inside += [top / name for name in below] if all(map(split_of, below)) else [top]
     places = []
-    for folder in sorted(inside):
+    for folder in _image_folders(source):
         title = folder.relative_to(source).as_posix()
         split = next(filter(None, map(split_of, title.split("/"))), "")
         places.append(Place(title, split, folder, find_images(folder)))
@@ -109,9 +112,23 @@ def _plain(source: Path) -> Layout:
             "labels (or these in train, valid and test), found no images there; give the folder "
             "that holds them"
         )
-    listing = (folder / NAMES_FILE for folder in (source, *(top.parent / "labels" for top in tops)))
+    folders = (source, *(place.folder.parent / "labels" for place in places))
+    listing = (folder / NAMES_FILE for folder in folders)
     file = next((path for path in listing if path.is_file()), None)
     return Layout(source, _listed_names(file) if file else None, places)
+
+
+def _image_folders(source: Path) -> List[Path]:
+    """``images`` or, if these are all of its folders, its train, val and test; ``NAME/images``."""
+    folders = (path for path in source.iterdir() if path.is_dir())
+    children = sorted(path for path in folders if not path.name.startswith("."))
+    tops = [path for path in children if path.name.lower() == IMAGES]
+    inner = (sub for path in children if path not in tops for sub in path.iterdir())
+    found = [path for path in inner if path.name.lower() == IMAGES and path.is_dir()]
+    for top in tops:
+        below = {path.relative_to(top).parts[0] for path in find_images(top)}
+        found += [top / name for name in below] if all(map(split_of, below)) else [top]
+    return sorted(found)
 
 
 def _listed_names(path: Path) -> Tuple[str, ...]:
@@ -145,8 +162,13 @@ def _described(path: Path) -> Layout:
         )
     layout = Layout(path, _named(names, path), [])
     roots = _roots(tree.get("path", ""), path)
-    for key in dict.fromkeys(SPLITS):
-        _add(layout, key, tree.get(key, ""), roots)
+    for key in tree:
+        if key.lower() in SPLITS:
+            _add(layout, key, tree[key], roots)
+    layout.places.sort(key=lambda place: list(SPLITS).index(place.title.lower()))
+    _leave_out_doubles(layout)
+    _name_the_rest(layout)
+    refuse_absent(layout.places, layout.bad)
     if not layout.places:
         missing = f"; {'; '.join(layout.remarks)}" if layout.remarks else ""
         raise AnnotationError(
@@ -154,6 +176,29 @@ def _described(path: Path) -> Layout:
             f"{missing}; correct them, they count from `path` or from this file's folder"
         )
     return layout
+
+
+def _leave_out_doubles(layout: Layout) -> None:
+    """Leave out a test part whose images are those of val, which some write for want of one."""
+    images = [(place.split, frozenset(place.images)) for place in layout.places]
+    for place in list(layout.places):
+        if place.split == "test" and ("val", frozenset(place.images)) in images:
+            layout.places.remove(place)
+            layout.remarks.append(f"{place.title} is left out: its images are those of val")
+
+
+def _name_the_rest(layout: Layout) -> None:
+    """A remark on the images beside ``data.yaml`` that it does not name."""
+    used = {image.resolve() for place in layout.places for image in place.images}
+    top = layout.source.parent
+    here = any(top.resolve() in image.parents for image in used)
+    for folder in _image_folders(top) if here else []:
+        rest = [path for path in find_images(folder) if path.resolve() not in used]
+        if rest:
+            layout.remarks.append(
+                f"left out, in {folder} but not named in {layout.source.name}: "
+                f"{len(rest)} images ({listed([path.name for path in rest])})"
+            )
 
 
 def _tree(path: Path) -> Dict[str, Any]:
@@ -226,7 +271,7 @@ def _add(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
         )
     seen: Dict[Path, None] = {}
     for path in filter(None, found):
-        place = _place(key, path, roots)
+        place = _place(key, path, roots, layout)
         images = [image for image in dict.fromkeys(place.images) if image not in seen]
         seen.update(dict.fromkeys(images))
         if images:
@@ -249,21 +294,21 @@ def _find(entry: str, roots: List[Path]) -> Optional[Path]:
     return next((place for place in places if place.exists()), None)
 
 
-def _place(key: str, path: Path, roots: List[Path]) -> Place:
+def _place(key: str, path: Path, roots: List[Path], layout: Layout) -> Place:
     if path.is_dir():
-        return Place(key, SPLITS[key], path, find_images(path))
+        return Place(key, SPLITS[key.lower()], path, find_images(path))
     if path.suffix.lower() != ".txt":
         raise AnnotationError(
             f"{path}: expected a folder of images or a .txt file that lists them, for {key}"
         )
-    images = _listed_images(path, roots)
+    images = _listed_images(path, roots, layout)
     if not images:
-        return Place(key, SPLITS[key], path.parent, [])
+        return Place(key, SPLITS[key.lower()], path.parent, [])
     folder = Path(os.path.commonpath([image.parent for image in images]))
-    return Place(key, SPLITS[key], folder, images, whole=False)
+    return Place(key, SPLITS[key.lower()], folder, images, whole=False)
 
 
-def _listed_images(path: Path, roots: List[Path]) -> List[Path]:
+def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:
     folders = dict.fromkeys([path.parent, *roots])
     indices: List[ImageIndex] = []
     images, missing = [], []
@@ -278,12 +323,8 @@ def _listed_images(path: Path, roots: List[Path]) -> List[Path]:
             missing.append(line)
         else:
             images.append(Path(os.path.normpath(image.absolute())))
-    if missing:
-        raise AnnotationError(
-            f"{path}: {len(missing)} of {len(missing) + len(images)} images are not there: "
-            f"{listed(missing)}; they were looked for below {listed(list(folders))}: correct the "
-            "list, or put the images there"
-        )
+    layout.bad += [absent(line, path, roots[0]) for line in missing]
+    layout.remarks += [said for index in indices for said in index.remarks()]
     return images
 
 

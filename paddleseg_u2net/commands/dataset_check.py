@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Set, Tuple
 
 from tqdm import tqdm
 
@@ -20,10 +20,14 @@ from paddleseg_u2net.commands.dataset_input import (
 from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.files import write_bytes, write_text
 from paddleseg_u2net.inspection.check import Checked, check, listable
-from paddleseg_u2net.inspection.findings import KINDS, by_kind, counts, dropped
+from paddleseg_u2net.inspection.findings import KINDS, Finding, by_kind, counts, dropped
 from paddleseg_u2net.inspection.look import Facts, Task, look
 from paddleseg_u2net.inspection.parts import Part
 from paddleseg_u2net.render.tables import one_line
+
+_FILES = ("report", "json", "drop")
+# Other files of a kind that are named behind the first finding.
+_SHOWN = 3
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -39,7 +43,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     how("--strict", action="store_true", help="warnings count as errors")
     out = result.add_argument_group("what to write").add_argument
     out("--files", action="store_true", help="show every finding, not one of each kind")
-    out("--json", type=Path, metavar="FILE", help="every finding")
+    out("--report", type=Path, metavar="FILE", help="every finding as text, as --files shows them")
+    out("--json", type=Path, metavar="FILE", help="every finding for programs")
     out("--drop", type=Path, metavar="FILE", help="names of the images that are better left out")
     out("--write_lists", type=Path, metavar="DIR",
         help="train_list.txt and so on without them, for dataset_root and train_path")  # fmt: skip
@@ -47,8 +52,9 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     check_input(result, arguments)
     if not 0 <= arguments.similar <= 64:
         result.error("--similar: expected 0 to 64")
-    if arguments.json and arguments.drop and arguments.json.resolve() == arguments.drop.resolve():
-        result.error("expected different files for --json and --drop")
+    files = [getattr(arguments, key).resolve() for key in _FILES if getattr(arguments, key)]
+    if len(set(files)) < len(files):
+        result.error("expected different files for --report, --json and --drop")
     return arguments
 
 
@@ -61,7 +67,8 @@ def run(argv: List[str]) -> int:
     facts = _facts(data, arguments.workers)
     checked = check(data.parts, facts, data.settings)
     _write(data, checked, arguments)
-    _show(data.parts, checked, arguments.files)
+    for line in _told(data.parts, checked, arguments.files):
+        print(printable(line))
     number = counts(checked.findings)
     return int(number["error"] > 0 or (arguments.strict and number["warning"] > 0))
 
@@ -69,7 +76,7 @@ def run(argv: List[str]) -> int:
 def _check_outputs(arguments: argparse.Namespace, parts: Sequence[Part]) -> None:
     own = [path for part in parts for path in part.files()]
     own += [arguments.config] if arguments.config else []
-    for key in ("json", "drop"):
+    for key in _FILES:
         refuse_own_files(f"--{key}", getattr(arguments, key), own)
     if arguments.write_lists is not None:
         for part in parts:
@@ -88,25 +95,38 @@ def _facts(data: Input, workers: int) -> List[List[Facts]]:
 # ---------------------------------------------------------------- what is shown
 
 
-def _show(parts: Sequence[Part], checked: Checked, every: bool) -> None:
+def _told(parts: Sequence[Part], checked: Checked, every: bool) -> Iterator[str]:
+    """What was found, in lines; of each kind all or one and the names of a few more."""
     for part in parts:
         coding = checked.codings[part.name]
         read = f", masks read as {coding}" if coding is not None else ""
-        print(f"{part.name}: {len(part.pairs)} pairs{read}")
+        yield f"{part.name}: {len(part.pairs)} pairs{read}"
     grouped = by_kind(checked.findings)
     rows = [("", "kind", "count", "what")]
     for kind, findings in grouped.items():
         rows.append((KINDS[kind].severity, kind, str(len(findings)), KINDS[kind].what))
     if grouped:
-        print()
-        for line in _aligned(rows):
-            print(line)
+        yield ""
+        yield from _aligned(rows)
     for kind, findings in grouped.items():
-        print(f"\n{KINDS[kind].severity} {kind}" + ("" if every else ", such as"))
+        yield ""
+        yield f"{KINDS[kind].severity} {kind}" + ("" if every else ", such as")
         for finding in findings if every else findings[:1]:
-            print(f"  {printable(one_line(finding.message))}")
+            yield f"  {one_line(finding.message)}"
+        if len(findings) > 1 and not every:
+            yield f"  {_others(findings[1:])}"
     number = counts(checked.findings)
-    print(f"\n{number['error']} errors, {number['warning']} warnings, {number['note']} notes")
+    yield ""
+    yield f"{number['error']} errors, {number['warning']} warnings, {number['note']} notes"
+    if not every and any(len(findings) > 1 for findings in grouped.values()):
+        yield "every finding: --report FILE, or --files to see them here"
+
+
+def _others(findings: Sequence[Finding]) -> str:
+    files = [finding.files[0] for finding in findings if finding.files]
+    names = [one_line(os.path.basename(name)) for name in files[:_SHOWN]]  # noqa: PTH119 (as given)
+    more = [f"{len(findings) - len(names)} more"] if len(findings) > len(names) else []
+    return "and " + " and ".join([*filter(None, [", ".join(names)]), *more])
 
 
 def _aligned(rows: Sequence[Tuple[str, ...]]) -> List[str]:
@@ -126,6 +146,10 @@ def _aligned(rows: Sequence[Tuple[str, ...]]) -> List[str]:
 
 def _write(data: Input, checked: Checked, arguments: argparse.Namespace) -> None:
     left_out = dropped(checked.findings)
+    if arguments.report is not None:
+        lines = "".join(f"{line}\n" for line in _told(data.parts, checked, True))
+        write_bytes(arguments.report, lines.encode("utf-8", "backslashreplace"))
+        print(f"wrote {arguments.report}: {len(checked.findings)} findings")
     if arguments.json is not None:
         write_text(arguments.json, json.dumps(_report(data, checked), indent=1) + "\n")
         print(f"wrote {arguments.json}")

@@ -20,7 +20,7 @@ from paddleseg_u2net.processes import MOST_WORKERS
 from paddleseg_u2net.runtime import cores
 
 _CODINGS = ("auto", "index", "binary", "soft", "alpha", "instance")
-_CLASSES_SHOWN, _BAD_SHOWN = 40, 20
+_CLASSES_SHOWN, _BAD_SHOWN = 40, 5
 # Arguments that are files or folders to read.
 _SOURCES = ("source", "annotations", "images", "masks", "table")
 
@@ -50,10 +50,6 @@ _IGNORE: _Settings = {
     "metavar": "NAME",
     "help": "classes whose area counts nowhere",
 }
-_ALLOW_MISSING: _Settings = {
-    "action": "store_true",
-    "help": "leave out images without a mask and the reverse",
-}
 _CHOICE: Dict[str, _Settings] = {"classes": _CLASSES, "ignore": _IGNORE}
 
 
@@ -82,13 +78,14 @@ FORMATS = {
                 "metavar": "NAME",
                 "help": "names of the classes 1, 2 ...",
             },
-            "allow_missing": _ALLOW_MISSING,
         },
     ),
     "coco": _Format(
         "COCO JSON: polygons and RLE",
         {
-            "source": _folder("a folder of parts, as Roboflow or COCO itself has them", False),
+            "source": _folder(
+                "a folder of files and images, as of Roboflow, CVAT or COCO itself", False
+            ),
             "annotations": {
                 "type": Path,
                 "nargs": "+",
@@ -120,16 +117,24 @@ FORMATS = {
     ),
     "yolo": _Format(
         "polygons of Ultralytics and Roboflow",
-        {"source": _folder("the folder with data.yaml, or with images and labels"), **_CHOICE},
+        {
+            "source": _folder(
+                "the folder with data.yaml, or with images and labels; or above several"
+            ),
+            **_CHOICE,
+        },
     ),
     "voc": _Format(
         "Pascal VOC",
-        {"source": _folder("the folder with JPEGImages and SegmentationClass"), **_CHOICE},
+        {
+            "source": _folder("the folder with JPEGImages and SegmentationClass, or above several"),
+            **_CHOICE,
+        },
     ),
     "cvat": _Format(
         "CVAT's XML or masks",
         {
-            "source": _folder("the unpacked export"),
+            "source": _folder("the unpacked export, or a folder above several"),
             "images": _folder("images, if they are elsewhere", False),
             **_CHOICE,
         },
@@ -150,7 +155,6 @@ FORMATS = {
                 "metavar": "N",
                 "help": "take the nearest colour if no channel differs by more",
             },
-            "allow_missing": _ALLOW_MISSING,
         },
     ),
 }
@@ -195,7 +199,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--copy", action="store_true", help="copy image files instead of linking them")
     add("--mismatched_masks", choices=("error", "resize"), default="error",
         help="mask files of another size than their image; default: %(default)s")  # fmt: skip
-    add("--skip_bad", action="store_true", help="leave out images that cannot be used")
+    add("--allow_missing", action="store_true",
+        help="leave out images that are not there or have no mask, and the reverse")  # fmt: skip
+    add("--skip_bad", action="store_true",
+        help="leave out images that cannot be used, those of --allow_missing too")  # fmt: skip
+    add("--allow_empty", action="store_true",
+        help="write the data set even if no image has any foreground")  # fmt: skip
     add("--workers", type=int, default=min(cores(), MOST_WORKERS), metavar="N",
         help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
 
@@ -274,10 +283,10 @@ def _read(arguments: argparse.Namespace) -> Collection:
 def _read_folders(arguments: argparse.Namespace) -> Collection:
     from paddleseg_u2net.annotations import colours, folders
 
+    missing = arguments.allow_missing or arguments.skip_bad
     if arguments.format == "folders":
         values = _mask_values(arguments.mask_values)
         names = arguments.classes
-        missing = arguments.allow_missing
         return folders.read(arguments.images, arguments.masks, values, names, missing)
     return colours.read(
         arguments.images,
@@ -285,21 +294,20 @@ def _read_folders(arguments: argparse.Namespace) -> Collection:
         colours.read_table(arguments.table),
         classes=_classes(arguments),
         tolerance=arguments.tolerance,
-        allow_missing=arguments.allow_missing,
+        allow_missing=missing,
     )
 
 
 def _read_coco(arguments: argparse.Namespace) -> Collection:
     from paddleseg_u2net.annotations import coco, coco_parts
 
+    chosen, crowd, resplit = _classes(arguments), arguments.crowd, arguments.resplit
     if arguments.source:
-        files = coco_parts.find(arguments.source)
-    else:
-        files = [(path, arguments.images or path.parent) for path in arguments.annotations]
-    chosen = _classes(arguments)
+        return coco_parts.read_folder(arguments.source, chosen, crowd, resplit)
+    files = [(path, arguments.images or path.parent) for path in arguments.annotations]
     if len(files) == 1:
-        return coco.read(*files[0], chosen, arguments.crowd)
-    return coco_parts.read(files, chosen, arguments.crowd)
+        return coco.read(*files[0], chosen, crowd)
+    return coco_parts.read(files, chosen, crowd, resplit)
 
 
 def _read_one_folder(arguments: argparse.Namespace) -> Collection:
@@ -311,15 +319,15 @@ def _read_one_folder(arguments: argparse.Namespace) -> Collection:
     if arguments.format == "cvat":
         from paddleseg_u2net.annotations import cvat
 
-        return cvat.read(arguments.source, chosen, arguments.images)
+        return cvat.read(arguments.source, chosen, arguments.images, arguments.resplit)
     if arguments.format == "yolo":
         from paddleseg_u2net.annotations import yolo
 
-        return yolo.read(arguments.source, chosen)
+        return yolo.read(arguments.source, chosen, arguments.resplit)
     if arguments.format == "voc":
         from paddleseg_u2net.annotations import voc
 
-        return voc.read(arguments.source, chosen)
+        return voc.read(arguments.source, chosen, arguments.resplit)
     from paddleseg_u2net.annotations import supervisely
 
     return supervisely.read(arguments.source, chosen)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
-from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
@@ -17,6 +18,8 @@ from paddleseg_u2net.processes import MOST_WORKERS
 from paddleseg_u2net.runtime import cores
 
 _FOLDERS = ("images", "masks", "val_images", "val_masks")
+# As imports name classes that nobody has named.
+_UNNAMED = re.compile(r"class_\d+|object")
 _SAID_BY_CONFIG = ("num_classes", "ignore_index", "mask_values", "size")
 
 
@@ -51,8 +54,8 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     what("--num_classes", type=int, metavar="N", help="1: foreground or not; default: as many as "
         "--root's classes.txt names, else 1")  # fmt: skip
     what("--ignore_index", type=int, metavar="N", help="label that counts nowhere; default: 255")
-    what("--mask_values", metavar="CODING", help="auto, index, binary, soft, or a table such as "
-        "'{0: 0, 255: 1}'; default: auto")  # fmt: skip
+    what("--mask_values", metavar="CODING", help="auto, index, binary, soft, instance, or a table "
+        "such as '{0: 0, 255: 1}'; default: auto")  # fmt: skip
     what("--size", type=int, nargs=2, metavar=("W", "H"), help="network's input; default: 320 320")
     parser.add_argument("--workers", type=int, default=min(cores(), MOST_WORKERS),
         metavar="N", help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
@@ -126,6 +129,7 @@ def _of_files(arguments: argparse.Namespace) -> Input:
         num_classes=arguments.num_classes or (len(names) if len(names) > 2 else 1),
         ignore_index=255 if arguments.ignore_index is None else arguments.ignore_index,
         size=tuple(arguments.size) if arguments.size else (320, 320),
+        named=_named(names),
     )
     coding = _coding(arguments.mask_values, settings)
     if arguments.root:
@@ -140,6 +144,10 @@ def _of_files(arguments: argparse.Namespace) -> Input:
     for part in parts:
         part.mask_values = coding
     return Input(parts, settings, names)
+
+
+def _named(names: Sequence[str]) -> bool:
+    return not all(map(_UNNAMED.fullmatch, names[1:]))
 
 
 def _coding(text: Any, settings: Settings) -> Any:
@@ -174,5 +182,7 @@ def _of_config(arguments: argparse.Namespace) -> Input:
     if len(parts) == 2 and parts[0].problems == parts[1].problems:
         parts[1].problems = []  # of the same folders, of which each part has a share
     size = config.preprocess().size or (320, 320)
-    settings = Settings(config.num_classes, config.ignore_index, config.in_channels, size)
+    settings = Settings(
+        config.num_classes, config.ignore_index, config.in_channels, size, named=_named(names)
+    )
     return Input(parts, settings, names)

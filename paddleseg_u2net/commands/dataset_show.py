@@ -13,6 +13,7 @@ from tqdm import tqdm
 from paddleseg_u2net.commands.dataset_input import refuse_own_files
 from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.datasets import PairDataset, PairingError
+from paddleseg_u2net.datasets.masks import CODINGS
 from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.inspection import samples
 from paddleseg_u2net.inspection.parts import class_names
@@ -80,7 +81,7 @@ def _add_input(group: Any) -> None:
         help="a folder with train_list.txt, val_list.txt, or with images/, masks/")  # fmt: skip
     add("--part", choices=("train", "val", "test"), default="train", help="default: %(default)s")
     add("--num_classes", type=int, help="without --config; default: as the masks look")
-    add("--mask_values", choices=("auto", "index", "binary", "soft"), help="the same")
+    add("--mask_values", choices=("auto", *CODINGS), help="the same")
     add("--mismatched_masks", choices=("error", "resize"), help="the same; default: error")
     add("--classes", nargs="+", metavar="NAME", help="names from the background on, for the legend")
 

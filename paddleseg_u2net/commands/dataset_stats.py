@@ -89,16 +89,14 @@ def _looks(data: Input, workers: int) -> List[Tuple[Look, Reader]]:
     with tqdm(total=total, desc="stats", unit="pair", leave=False, disable=None) as bar:
         for part in data.parts:
             found = look(part.pairs, task, workers, bar.update)
-            coding = part.mask_values
+            coding: Any = part.mask_values
             masks = [(p.mask, f.values) for p, f in zip(part.pairs, found.facts) if f.values]
             if coding == "auto":
-                coding, complaint = "index", ""
+                coding, why = "index", None
                 if masks:
-                    coding, complaint = coding_of(
-                        masks, settings.num_classes, settings.ignore_index
-                    )
+                    coding, why = coding_of(masks, settings.num_classes, settings.ignore_index)
                 if coding is None:
-                    raise MaskError(f"{complaint}; here with {SAYING}")
+                    raise MaskError(f"{why}; here with {SAYING}")
             looks.append((found, Reader(coding, settings.num_classes, settings.ignore_index)))
     return looks
 

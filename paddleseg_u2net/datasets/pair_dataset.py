@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from functools import cache as memoised
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from paddleseg_u2net.datasets.cache import PairCache, Settings, read_settings
 from paddleseg_u2net.datasets.cache_entry import Prepared, encode
 from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning, one_size
-from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, recognise, spread
+from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, recognise_all, telling
 from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
 from paddleseg_u2net.datasets.place import Place, place_of
 from paddleseg_u2net.datasets.table import TABLE
@@ -65,7 +65,8 @@ class PairDataset:
         num_classes: 1 (foreground or not) or more.
         ignore_index: a class number that counts nowhere.
         img_channels: 1, 3 or 4: images are read as grey, RGB or RGBA.
-        mask_values: auto, index, binary, soft, or a table; see ``paddleseg_u2net.datasets.masks``.
+        mask_values: auto, index, binary, soft, instance, or a table; see
+            ``paddleseg_u2net.datasets.masks``.
         mismatched_masks: "error", or "resize": a mask of another size is fitted to its image.
         transforms: augmentation in training: callables on ``{"img", "label", "gt_fields",
             "trans_info"}`` as in PaddleSeg.
@@ -137,13 +138,8 @@ class PairDataset:
         return from_folders(place.images, place.masks)
 
     def _recognise(self) -> str:
-        looked_at = spread(self.pairs)
-        values = {int(value) for pair in looked_at for value in np.unique(read_mask(pair.mask))}
-        if values == {0}:  # all black: look on for one that is not
-            rest = (np.unique(read_mask(pair.mask)) for pair in self.pairs)
-            values |= {int(value) for value in next((v for v in rest if v.any()), ())}
-        where = f"{looked_at[0].mask} and {len(looked_at) - 1} more"
-        return recognise(values, self.num_classes, self.ignore_index, where)
+        masks = telling([pair.mask for pair in self.pairs], _values)
+        return recognise_all(masks, self.num_classes, self.ignore_index)
 
     def describe(self) -> str:
         """One line for the log: how many pairs, how masks are read, and what is cached."""
@@ -269,6 +265,10 @@ def _transformed(
     for transform in transforms:
         data = transform(data)
     return data
+
+
+def _values(mask: Path) -> Set[int]:
+    return set(np.unique(read_mask(mask)).tolist())
 
 
 def _size_of(path: Path) -> Tuple[int, int]:

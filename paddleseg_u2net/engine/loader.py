@@ -10,6 +10,7 @@ import numpy as np
 import paddle
 
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.pairs import Pair
 from paddleseg_u2net.inference import Pipeline, Preprocess
 from paddleseg_u2net.processes import end_with_parent
 
@@ -76,7 +77,7 @@ class _Train:
             image, label = self.dataset.augmented(index, (self.seed, epoch, index))
             return self.preprocess(image, resize=False), label
         except (ValueError, OSError) as error:
-            return _message(error, self.dataset.pairs[index].image)
+            return _message(error, self.dataset.pairs[index])
 
     @staticmethod
     def collate(samples: Sequence[Any]) -> Dict[str, Any]:
@@ -107,7 +108,7 @@ class _Validation:
             image, label = self.dataset.read(index)
             return self.pipeline.prepare(image), label
         except (ValueError, OSError) as error:
-            return _message(error, self.dataset.pairs[index].image)
+            return _message(error, self.dataset.pairs[index])
 
     @staticmethod
     def collate(samples: Sequence[Any]) -> Dict[str, Any]:
@@ -118,9 +119,9 @@ class _Validation:
         return {"inputs": list(inputs), "labels": list(labels)}
 
 
-def _message(error: Exception, image: Any) -> str:
+def _message(error: Exception, pair: Pair) -> str:
     text = str(error)
-    return text if str(image) in text else f"{image}: {text}"
+    return text if str(pair.image) in text or str(pair.mask) in text else f"{pair.image}: {text}"
 
 
 def _error(message: str) -> Dict[str, Any]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
-from paddleseg_u2net.datasets.masks import MaskError, recognise
+from paddleseg_u2net.annotations.one_class import INSTANCES, seem_instances
+from paddleseg_u2net.datasets.masks import recognise
 from paddleseg_u2net.datasets.pairs import Pair
 from paddleseg_u2net.inspection import copies
 from paddleseg_u2net.inspection.findings import Finding, in_order
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
         channels: Of images: 1, 3 or 4.
         size: (width, height) of the network's input.
         bits: That fingerprints of nearly the same images differ in at most.
+        named: Whether somebody has named the classes.
     """
 
     num_classes: int = 1
@@ -45,6 +47,7 @@ class Settings(NamedTuple):
     channels: int = 3
     size: Tuple[int, int] = (320, 320)
     bits: int = 8
+    named: bool = False
 
 
 @dataclass
@@ -201,12 +204,12 @@ def _of_values(
     masks = [(pair, fact, fact.values) for pair, fact in zip(part.pairs, facts) if fact.values]
     if not masks:
         return None, []
-    coding, complaint = part.mask_values, ""
+    coding, complaint = part.mask_values, None
     if coding == "auto":
         named = [(pair.mask, values) for pair, _, values in masks]
         coding, complaint = coding_of(named, settings.num_classes, settings.ignore_index)
     if coding is None:
-        file = (str(masks[0][0].mask),)
+        file = (str(complaint.file),) if complaint else ()
         hint = f"{complaint}; here with {SAYING}"
         return None, [Finding("coding", part.name, file, hint)]
     reader = Reader(coding, settings.num_classes, settings.ignore_index)
@@ -221,18 +224,16 @@ def _of_values(
             findings.append(Finding(kind, part.name, (str(pair.mask),), f"{pair.mask}: {text}"))
     findings += _soft(part, masks, contents)
     findings += _unused(part, contents, settings)
+    if coding == "index" and not settings.named:
+        findings += _instances(part, masks)
     return coding, findings
 
 
 def _own(values: Values, settings: Settings) -> str:
     """The coding of one mask alone; empty if it fits every one."""
-    found = values.arrays()[0].tolist()
-    if found == [0]:
+    if values.distinct == {0}:
         return ""
-    try:
-        return recognise(found, settings.num_classes, settings.ignore_index, "")
-    except MaskError:
-        return "none"
+    return recognise(values.distinct, settings.num_classes, settings.ignore_index) or "none"
 
 
 def _strange(part: Part, pair: Pair, facts: Facts, content: Content, reader: Reader) -> Finding:
@@ -286,6 +287,17 @@ def _soft(part: Part, masks: Masks, contents: Sequence[Content]) -> Iterator[Fin
         elif rare:
             text = f"{pair.mask}: {share}; most masks have hard edges: save it with 0 and 255 only"
             yield Finding("soft", part.name, files, text)
+
+
+def _instances(part: Part, masks: Masks) -> Iterator[Finding]:
+    """Class numbers that look like those of objects, where nobody has named the classes."""
+    values = [values.distinct for _, _, values in masks]
+    if seem_instances(values):
+        text = f"{part.name}: expected class numbers, but {INSTANCES}; make one "
+        text += "class of them with mask_values: instance and num_classes: 1, or import the set "
+        text += "anew with --mask_values instance; if they are classes, name them (class_names)"
+        most = max(range(len(masks)), key=lambda place: len(values[place]))
+        yield Finding("instances", part.name, (str(masks[most][0].mask),), text)
 
 
 def _unused(part: Part, contents: Sequence[Content], settings: Settings) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ KINDS: Dict[str, Kind] = {
     "ignored": Kind(WARNING, "masks of which nothing counts"),
     "soft": Kind(WARNING, "masks with values between background and foreground, unlike most"),
     "jpeg": Kind(WARNING, "masks that were damaged by lossy compression"),
+    "instances": Kind(WARNING, "parts whose masks seem to number objects instead of classes"),
     "unused": Kind(WARNING, "classes that no mask of a part has"),
     "small": Kind(WARNING, "images much smaller than the network's input"),
     "turned": Kind(WARNING, "images that are turned by an EXIF tag, unlike their mask"),

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import cv2
 import numpy as np
@@ -64,6 +64,11 @@ class Values(NamedTuple):
     def arrays(self) -> Tuple[np.ndarray, np.ndarray]:
         """Values, ascending, and counts: uint16 and uint32 (N,)."""
         return np.frombuffer(self.values, "<u2"), np.frombuffer(self.counts, "<u4")
+
+    @property
+    def distinct(self) -> Set[int]:
+        """The values alone."""
+        return set(self.arrays()[0].tolist())
 
 
 class Facts(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 import numpy as np
 
 from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
-from paddleseg_u2net.datasets.masks import decode, recognise, spread
+from paddleseg_u2net.datasets.masks import decode, recognise_all, telling
 from paddleseg_u2net.datasets.pairs import look_through_folders
 from paddleseg_u2net.datasets.place import Place
 from paddleseg_u2net.images import ImageError, read_mask
@@ -89,19 +89,13 @@ def recognise_some(dataset: PairDataset) -> str:
     Raises:
         MaskError: their values fit none or more than one coding.
     """
-    values: Set[int] = set()
-    looked_at = spread(dataset.pairs)
-    for pair in looked_at:
-        values |= _values(pair)
-    if values == {0}:  # all black: as training, look on for one that is not
-        values |= next((found for found in map(_values, dataset.pairs) if found - {0}), set())
-    where = f"{looked_at[0].mask} and {len(looked_at) - 1} more"
-    return recognise(values, dataset.num_classes, dataset.ignore_index, where)
+    masks = telling([pair.mask for pair in dataset.pairs], _values)
+    return recognise_all(masks, dataset.num_classes, dataset.ignore_index)
 
 
-def _values(pair: Pair) -> Set[int]:
+def _values(mask: Path) -> Set[int]:
     try:
-        return {int(value) for value in np.unique(read_mask(pair.mask))}
+        return {int(value) for value in np.unique(read_mask(mask))}
     except ImageError:
         return set()  # told when it is its turn to be shown or counted
 

@@ -8,7 +8,14 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.datasets.masks import Coding, MaskError, decode, recognise, spread
+from paddleseg_u2net.datasets.masks import (
+    Coding,
+    MaskError,
+    decode,
+    recognise,
+    recognise_all,
+    telling,
+)
 from paddleseg_u2net.inspection.look import Values
 
 # How the meaning of masks is told to the commands: a repair in messages.
@@ -116,37 +123,27 @@ def _between(values: List[int], shares: List[float], top: int) -> Tuple[float, f
 
 def coding_of(
     masks: Sequence[Tuple[Path, Values]], num_classes: int, ignore_index: int
-) -> Tuple[Optional[str], str]:
+) -> Tuple[Optional[str], Optional[MaskError]]:
     """The coding that training recognises in the masks of a part.
 
     Where training would give up, the coding of most of the masks is taken.
 
     Returns:
-        The coding, None where the masks have none; the complaint if they are ambiguous, else
-        empty.
+        The coding, None where the masks have none; the complaint if they are ambiguous, else None.
     """
-    looked_at = spread(masks)
-    values = {value for _, found in looked_at for value in found.arrays()[0].tolist()}
-    if values == {0}:
-        rest = (set(found.arrays()[0].tolist()) for _, found in masks)
-        values |= next((some for some in rest if some != {0}), set())
-    where = f"{looked_at[0][0]} and {len(looked_at) - 1} more"
+    looked_at = [(path, held) for (path, _), held in telling(masks, lambda mask: mask[1].distinct)]
     try:
-        return recognise(values, num_classes, ignore_index, where), ""
+        return recognise_all(looked_at, num_classes, ignore_index), None
     except MaskError as error:
-        return _of_most(masks, num_classes, ignore_index), str(error)
+        return _of_most(masks, num_classes, ignore_index), error
 
 
 def _of_most(
     masks: Sequence[Tuple[Path, Values]], num_classes: int, ignore_index: int
 ) -> Optional[str]:
     votes: Counter = Counter()
-    for path, found in masks:
-        values = found.arrays()[0].tolist()
-        if values != [0]:
-            try:
-                votes[recognise(values, num_classes, ignore_index, str(path))] += 1
-            except MaskError:
-                votes[""] += 1
+    for _, found in masks:
+        if found.distinct != {0}:
+            votes[recognise(found.distinct, num_classes, ignore_index)] += 1
     coding = max(sorted(votes), key=lambda name: votes[name], default="")
     return coding if coding and votes[coding] * 2 > sum(votes.values()) else None

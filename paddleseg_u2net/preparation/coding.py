@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.annotations.pairing import JPEG
+from paddleseg_u2net.annotations.mask_files import JPEG
 from paddleseg_u2net.images import read_mask
 from paddleseg_u2net.preparation.error import PreparationError
 

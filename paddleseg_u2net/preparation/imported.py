@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from paddleseg_u2net import __version__
-from paddleseg_u2net.annotations.record import Collection, Record
+from paddleseg_u2net.annotations.record import Bad, Collection, Record
 from paddleseg_u2net.files import new_dir, recover_dir, write_text
-from paddleseg_u2net.preparation.placed import Bad, Placed, Placer, usable
+from paddleseg_u2net.preparation.placed import Placed, Placer, usable
 from paddleseg_u2net.preparation.splits import PARTS, Item, split
 from paddleseg_u2net.preparation.train_yaml import CONFIGS, train_yaml
 from paddleseg_u2net.processes import in_chunks, mapped
 
-_SHOWN = 20
+_SHOWN = 5
 # Images that one process takes at a time: also what is still done after an interruption.
 _CHUNK = 8
 _BAD_LIST = "# Images that could not be imported, and why.\n"
@@ -50,7 +50,10 @@ class Options:
         resplit: Whether to divide anew what the source has divided.
         copy: Whether files are copied; else they are hard links where that is possible.
         mismatched_masks: ``error``, or ``resize``: a mask of another size is fitted to its image.
-        skip_bad: Whether images that cannot be used are left out; else they are an error.
+        skip_bad: Whether images that cannot be used, missing ones too, are left out; else they are
+            an error.
+        allow_missing: Whether images that are not there are left out.
+        allow_empty: Whether a data set without any foreground is written; else it is an error.
         workers: Processes; 0: none beside this one.
         size: Width and height that ``train.yaml`` lets the network see.
     """
@@ -63,6 +66,8 @@ class Options:
     copy: bool = False
     mismatched_masks: str = "error"
     skip_bad: bool = False
+    allow_missing: bool = False
+    allow_empty: bool = False
     workers: int = 0
     size: Tuple[int, int] = (320, 320)
 
@@ -123,26 +128,33 @@ def write(
 
     Raises:
         ImportFailed: images cannot be used (all are named in a list beside ``root``), there are
-            none, or groups cannot be told.
+            none, none has any foreground, or groups cannot be told.
         SplitError: they cannot be divided as asked.
         OSError: the folder cannot be written, or something was put there in the meantime.
     """
     check_output(root, [])
     recover_dir(root)  # of a process that was killed in the middle of this
-    if not collection.records:
+    if not collection.records and not collection.bad:
         raise ImportFailed(_with("no images were found in the source", collection.remarks))
+    if collection.empty and not options.allow_empty:
+        raise ImportFailed(f"{collection.empty}, or take it as it is with --allow_empty")
     kept, unnamed = usable(collection.records)
     kept, remarks = _grouped(kept, options)
-    _check_division(kept, options)
+    if options.skip_bad or not (collection.bad or unnamed):  # else those are what is to be told
+        _check_division(kept, options)
     with new_dir(root) as temporary:
         stretch = options.mismatched_masks == "resize"
         number = len(collection.classes)
         placer = Placer(temporary, number, collection.soft, options.copy, stretch)
         placed, bad = _placed(placer, kept, options.workers, progress)
-        bad = unnamed + bad
+        bad = [*collection.bad, *unnamed, *bad]
         if bad:
-            _refuse(bad, len(placed), root, options.skip_bad)
+            _refuse(bad, len(placed), root, options)
         parts = _divided(kept, placed, options)
+        own = not options.resplit and any(record.split for record in kept)
+        if not options.allow_empty:
+            _refuse_empty(placed, "", collection.remarks)
+            _refuse_empty(parts["train"] if own else [], " of train", collection.remarks)
         result = Imported(
             root,
             collection.classes,
@@ -289,6 +301,9 @@ def _remarks(
         )
     if not any(item.share for item in placed):
         yield "no image has any foreground: there is nothing to learn"
+    else:
+        empty = [part for part in PARTS if parts[part] and not any(i.share for i in parts[part])]
+        yield from (f"no image of {part} has any foreground" for part in empty)
     stretched = sum(item.stretched for item in placed)
     if stretched:
         yield f"{stretched} masks of another size were stretched to their images"
@@ -324,19 +339,35 @@ def _place(placer: Placer, records: Sequence[Record]) -> List[Union[Placed, Bad]
     return [placer(record) for record in records]
 
 
-def _refuse(bad: Sequence[Bad], good: int, root: Path, skip_bad: bool) -> None:
+def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None:
     """Raise if bad images are not to be left out, or if nothing else is left."""
-    if skip_bad and good:
+    only_missing = all(item.missing for item in bad)
+    if good and (options.skip_bad or (options.allow_missing and only_missing)):
         return
     place = _write_bad_list(bad, root)
     lines = [f"  {item.why}" for item in bad[:_SHOWN]]
     if len(bad) > _SHOWN:
         lines.append(f"  ... and {len(bad) - _SHOWN} more")
-    repair = "mend them, or leave them out with --skip_bad" if good else "mend them"
+    repair = "add them" if only_missing else "mend them"
+    if good:
+        repair += f", or leave them out with --{'allow_missing' if only_missing else 'skip_bad'}"
     raise ImportFailed(
         f"{len(bad)} of {len(bad) + good} images cannot be used, so nothing was imported:\n"
         + "\n".join(lines)
         + f"\nAll are listed in {place}; {repair}"
+    )
+
+
+def _refuse_empty(placed: Sequence[Placed], part: str, remarks: Sequence[str]) -> None:
+    """Raise if there are images and none has any foreground."""
+    if not placed or any(item.share for item in placed):
+        return
+    why = f" ({'; '.join(remarks)})" if remarks else ""
+    raise ImportFailed(
+        f"none of the {len(placed)} images{part} has any foreground, so there is nothing to learn"
+        f"{why}; "
+        "export areas (masks or polygons), look at --classes, or take the data set as it is with "
+        "--allow_empty"
     )
 
 

@@ -13,7 +13,7 @@ from typing import Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.annotations.pairing import JPEG
+from paddleseg_u2net.annotations.mask_files import JPEG
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, files_below, read_mask
 from paddleseg_u2net.preparation.error import PreparationError

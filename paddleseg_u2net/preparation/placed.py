@@ -17,8 +17,8 @@ from PIL import Image
 from paddleseg_u2net.annotations.classes import IGNORE
 from paddleseg_u2net.annotations.image_index import folded
 from paddleseg_u2net.annotations.mask_files import MaskSizeError
-from paddleseg_u2net.annotations.record import AnnotationError, Record
-from paddleseg_u2net.images import read_image
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
+from paddleseg_u2net.images import decode_image, read_image
 from paddleseg_u2net.render.overlay import color_map
 
 # A copy would not help against these.
@@ -48,14 +48,6 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Bad:
-    """An image that cannot be used, and why."""
-
-    image: Path
-    why: str
-
-
-@dataclass(frozen=True)
 class Placer:
     """Puts records in their places; can be pickled.
 
@@ -80,14 +72,23 @@ class Placer:
             OSError: the data set cannot be written.
         """
         try:
-            height, width, _ = read_image(record.image).shape
+            inside = record.picture.read() if record.picture else None
+            picture = (
+                read_image(record.image)
+                if inside is None
+                else decode_image(inside, name=record.image)
+            )
+            height, width, _ = picture.shape
             mask, stretched = self._mask(record, (height, width))
             share, classes, ignored = self._content(record, mask, (height, width))
             source = None if stretched else record.mask.file
         except (ValueError, OSError) as error:  # of this image; the others go on
             return Bad(record.image, str(error))
-        image = f"images/{record.name}{record.image.suffix}"
-        self._put(record.image, image)
+        image = f"images/{record.name}{record.suffix}"
+        if inside is None:
+            self._put(record.image, image)
+        else:
+            self._place(image).write_bytes(inside)
         path = f"masks/{record.name}{source.suffix if source else '.png'}"
         if source:
             self._put(source, path)

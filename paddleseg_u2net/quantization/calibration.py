@@ -9,7 +9,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tu
 
 import numpy as np
 
-from paddleseg_u2net.datasets.masks import decode, recognise
+from paddleseg_u2net.datasets.masks import decode, recognise_all
 from paddleseg_u2net.images import ImageError, find_images, read_image, read_mask
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.quantization.graph import QuantizationError
@@ -115,7 +115,7 @@ class _Masks:
 
     def __init__(self, folder: Optional[Path]) -> None:
         self.folder = folder
-        self.values: Set[int] = set()
+        self.values: List[Tuple[Path, Set[int]]] = []
 
     def read(self, path: Path, shape: Tuple[int, ...]) -> np.ndarray:
         raw = read_mask(path)
@@ -124,13 +124,13 @@ class _Masks:
                 f"{path}: expected a mask of its image's {shape[1]}x{shape[0]} pixels, got "
                 f"{raw.shape[1]}x{raw.shape[0]}"
             )
-        self.values.update(np.unique(raw).tolist())
+        self.values.append((path, set(np.unique(raw).tolist())))
         return raw
 
     def decoded(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         if self.folder is None:
             return samples
-        coding = recognise(self.values, 1, IGNORED, str(self.folder))
+        coding = recognise_all(self.values, 1, IGNORED)
         return [
             sample._replace(mask=_object(decode(sample.mask, coding, 1, IGNORED, self.folder)))
             for sample in samples

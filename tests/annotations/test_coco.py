@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -123,10 +124,10 @@ def test_images_without_objects_and_images_without_entry(source):
     tree = _tree(_object([_box(0, 0, 1, 1)]), images=[_image(), _image(2, "b.jpg")])
     found = source(tree, names=("a.jpg", "b.jpg", "c.jpg"))
     assert _rows(found.records[1]) == ["......"] * 4
-    assert found.remarks == [
-        "without objects, so all background: 1 image",
-        "left out, not in instances.json: 1 image",
-    ]
+    assert found.remarks[0] == "without objects, so all background: 1 image"
+    assert re.fullmatch(
+        r"left out, not in instances\.json: 1 image below .*images \(c\.jpg\)", found.remarks[1]
+    )
 
 
 def test_what_is_counted(source):
@@ -318,3 +319,121 @@ def test_masks_agree_with_the_coco_tools(source, tmp_path):
         expected = tool.annToMask(tool.loadAnns(tool.getAnnIds())[0])
         differences.append(np.mean(found.records[0].mask.read(size) != expected))
     assert max(differences) < 0.01
+
+
+# ---------------------------------------------------------------- what other tools write
+
+
+@pytest.mark.parametrize("as_read", [str, float, "{:012}".format, "{}.0".format, " {} ".format])
+@pytest.mark.parametrize("turned", [False, True])
+def test_ids_of_other_json_types_are_the_same_ids(source, as_read, turned):
+    """Links are followed whichever side is the number."""
+    image, category = _image(1), {"id": 17, "name": "dog"}
+    item = _object([_box(0, 0, 2, 1)], image=1, category=17)
+    for tree, key in (
+        ((image, "id"), (category, "id"))
+        if turned
+        else (
+            (item, "image_id"),
+            (item, "category_id"),
+        )
+    ):
+        tree[key] = as_read(tree[key])
+    found = source(_tree(item, images=[image], categories=[category]))
+    assert _rows(found.records[0])[0] == "11...." and found.remarks == []
+
+
+def test_ids_that_differ_in_their_type_alone_stay_apart(source):
+    cats = [{"id": 1, "name": "cat"}, {"id": "1", "name": "dog"}]
+    items = [_object([_box(n, 0, n + 1, 1)], category=c) for n, c in enumerate((1, "1", "01"))]
+    found = source(_tree(*items, categories=cats))
+    assert _rows(found.records[0])[0] == "12...."
+    assert "category 01 (1 object)" in found.remarks[0]
+
+
+@pytest.mark.parametrize("link", ["image_id", "category_id"])
+@pytest.mark.parametrize("value", [None, [1], True])
+def test_links_that_are_none_are_named(source, link, value):
+    with pytest.raises(AnnotationError, match=rf"annotation.* as {link}, got"):
+        source(_tree(_object([_box(0, 0, 1, 1)], **{link: value})))
+
+
+def test_a_background_cuts_holes_into_larger_objects(source):
+    cats = [*CATS, {"id": 5, "name": "background"}]
+    hole = {"size": [4, 6], "counts": [5, 2, 17]}  # column 1, rows 1 and 2
+    items = [
+        _object(hole, category=5),
+        _object([_box(3, 1, 5, 3)], category=5),
+        _object([_box(0, 0, 6, 4)]),
+        _object([_box(4, 1, 5, 2)], category=17),
+    ]
+    for classes in (None, Classes({"cat": ("cat",), "dog": ("dog",)})):
+        found = source(_tree(*items, categories=cats), classes)
+        assert found.classes == ("background", "cat", "dog")
+        assert _rows(found.records[0]) == ["111111", "1.1.21", "1.1..1", "111111"]
+    # Somebody may want it as a class.
+    found = source(_tree(*items, categories=cats), Classes({"none": ("background",)}))
+    assert _rows(found.records[0]) == ["......", ".1.11.", ".1.11.", "......"]
+
+
+@pytest.mark.parametrize("outlines", [[], None, [[]], {}, ""])
+def test_only_boxes(source, outlines):
+    box = _object(outlines, bbox=[0, 0, 2, 2])
+    empty = source(_tree(box)).empty
+    assert "found only boxes (1 object), as for detection; export" in empty
+    found = source(_tree(box, _object([_box(0, 0, 1, 1)])))
+    assert found.remarks == [
+        "left out, no areas or of no known kind: objects with a box only (1 object)"
+    ]
+    assert not found.empty and not source(_tree()).empty
+
+
+def test_boxes_drawn_as_polygons_are_noticed(source):
+    boxes = [_object([_box(0, 0, 2, 1)]) for _ in range(20)]
+    assert "all 20 objects have four corners" in source(_tree(*boxes)).remarks[-1]
+    assert source(_tree(*boxes[1:], _object([_box(0, 0, 1, 1), _box(2, 2, 3, 3)]))).remarks == []
+
+
+def test_images_that_are_not_there_are_kept_apart(source):
+    entries = [_image(1), _image(2, "b.jpg"), _image(3, "x/c.jpg")]
+    items = [_object([_box(0, 0, 1, 1)], image=n) for n in (1, 2, 3)]
+    found = source(_tree(*items, images=entries))
+    assert [record.name for record in found.records] == ["a"]
+    assert [item.image.as_posix() for item in found.bad] == ["b.jpg", "x/c.jpg"]
+    assert all(item.missing and "instances.json" in item.why for item in found.bad)
+    assert found.remarks == []
+
+
+def test_another_suffix_is_taken_of_images_that_are_not_named(source):
+    entries = [_image(1, "a.jpg"), _image(2, "a.png"), _image(3, "b.png")]
+    found = source(_tree(images=entries), names=("a.jpg", "b.jpg"))
+    assert [record.image.name for record in found.records] == ["a.jpg", "b.jpg"]
+    assert [item.image.name for item in found.bad] == ["a.png"]
+    assert "1 image, such as b.jpg for b.png" in found.remarks[-1]
+
+
+def test_a_supercategory_that_no_object_has_is_no_class(source):
+    """As Roboflow writes it."""
+    cats = [
+        {"id": 0, "name": "kites", "supercategory": "none"},
+        {"id": 1, "name": "kite", "supercategory": "kites"},
+        {"id": 2, "name": "person", "supercategory": "person"},
+    ]
+    found = source(_tree(_object([_box(0, 0, 1, 1)]), categories=cats))
+    assert found.classes == ("background", "kite", "person")
+    assert found.remarks == ["left out, only the supercategory of others: kites"]
+    used = source(_tree(_object([_box(0, 0, 1, 1)], category=0), categories=cats))
+    assert used.classes == ("background", "kites", "kite", "person") and not used.remarks
+    asked = source(_tree(_object([_box(0, 0, 1, 1)]), categories=cats), Classes({"a": ("kites",)}))
+    assert asked.classes == ("background", "a")
+
+
+@pytest.mark.parametrize("flag", ["0", 0.0, None, False, "false"])
+def test_a_crowd_that_is_none(source, flag):
+    item = _object([_box(0, 0, 1, 1)], iscrowd=flag)
+    assert _rows(source(_tree(item), crowd="ignore").records[0])[0] == "1....."
+
+
+def test_an_outline_that_is_ragged_is_named(source):
+    with pytest.raises(AnnotationError, match=r"instances\.json, annotation 1: expected points"):
+        source(_tree(_object([[[1, 1], [2]], _box(0, 0, 1, 1)])))

@@ -195,10 +195,118 @@ def test_one_file_reads_as_ever(tmp_path):
 def test_nothing_to_read(tmp_path):
     with pytest.raises(AnnotationError, match="at least one COCO file"):
         coco_parts.read([])
-    with pytest.raises(AnnotationError, match="found neither"):
+    with pytest.raises(AnnotationError, match="found no JSON file"):
         coco_parts.find(tmp_path)
     with pytest.raises(AnnotationError, match="expected a folder with COCO files"):
         coco_parts.find(tmp_path / "none")
     _write(tmp_path / "annotations" / "instances_train2017.json", tmp_path / "other", ["a.jpg"])
-    with pytest.raises(AnnotationError, match=r"train2017\.json: expected its images in .*, found"):
-        coco_parts.find(tmp_path)
+    with pytest.raises(AnnotationError, match=r"1 of 1 images .* below .*/train2017;"):
+        coco_parts.read_folder(tmp_path)
+    _write(tmp_path / "annotations" / "instances_val2017.json", tmp_path / "val2017", ["b.jpg"])
+    found = coco_parts.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [("b", "val")]
+    assert [(str(item.image), item.missing) for item in found.bad] == [("a.jpg", True)]
+
+
+def test_images_in_two_parts_are_taken_once_if_all_is_divided_anew(tmp_path):
+    pictures = tmp_path / "images"
+    cat, dog = (0, "cat", 0, 0, 1, 1), (0, "dog", 0, 0, 1, 1)
+    files = [
+        _write(tmp_path / f"{part}.json", pictures, ["a.jpg", "b.jpg"][:count], cat)
+        for part, count in (("train", 2), ("val", 1))
+    ]
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in train\.json .*--resplit"):
+        coco_parts.read(files)
+    found = coco_parts.read(files, resplit=True)
+    assert [record.name for record in found.records] == ["a", "b"]
+    assert "1 image is in several parts, and taken once" in found.remarks
+    _write(tmp_path / "val.json", pictures, ["a.jpg"], dog)
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in .* with different masks"):
+        coco_parts.read(files, resplit=True)
+
+
+@pytest.mark.parametrize(
+    "file, images",
+    [
+        ("val_instances_default.json", "images"),
+        ("instances_val.json", "images/valid"),
+        ("instances_val.json", "VAL"),
+        ("instances_validation.json", "val2017"),
+        ("instances-val.json", "images/val"),
+        ("val_annotations.coco.json", "annotations"),
+    ],
+)
+def test_other_names_of_files_and_folders(tmp_path, file, images):
+    pair = _write(tmp_path / "annotations" / file, tmp_path / images, ["b.jpg"])
+    _write(tmp_path / "annotations/instances_train.json", tmp_path / "images", ["a.jpg"])
+    assert pair in coco_parts.find(tmp_path)
+    found = coco_parts.read_folder(tmp_path)
+    assert {record.name: record.split for record in found.records} == {"a": "train", "b": "val"}
+
+
+def test_what_is_not_read_below_a_folder_is_said(tmp_path):
+    _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    write_image(tmp_path / "train/extra.jpg", np.zeros((*SIZE, 3), np.uint8))
+    (tmp_path / "captions_train.json").write_text("{}")
+    found = coco_parts.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [("a", "")]
+    assert found.remarks == [
+        f"left out, in none of these files: 1 image below {tmp_path}/train (extra.jpg)",
+        "not read, for their names are not those of COCO files: captions_train.json",
+    ]
+    _roboflow(tmp_path, "valid", ["b.jpg"])
+    write_image(tmp_path / "test/c.jpg", np.zeros((*SIZE, 3), np.uint8))
+    found = coco_parts.read_folder(tmp_path)
+    assert any("2 images below" in said and "test/c.jpg" in said for said in found.remarks)
+
+
+def test_parts_that_share_their_images_miss_none(tmp_path):
+    for part in ("train", "val"):
+        _write(tmp_path / f"instances_{part}.json", tmp_path / "images", [f"{part}.jpg"])
+    assert not any("left out" in remark for remark in coco_parts.read_folder(tmp_path).remarks)
+
+
+def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
+    def with_parent(path, images):
+        tree = json.loads(path.read_text())
+        tree["categories"][1]["supercategory"] = "cat"
+        path.write_text(json.dumps(tree))
+        return path, images
+
+    names = {"train": (0, "dog", 0, 0, 1, 1), "valid": (0, "cat", 0, 0, 1, 1)}
+    files = [
+        with_parent(*_roboflow(tmp_path, part, [f"{part}.jpg"], item))
+        for part, item in names.items()
+    ]
+    assert coco_parts.read(files).classes == ("background", "cat", "dog")
+    assert coco_parts.read(files[:1]).classes == ("background", "dog")
+
+
+def test_a_part_may_be_empty_or_without_its_images(tmp_path):
+    _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    _roboflow(tmp_path, "test", [])
+    _roboflow(tmp_path, "valid", ["b.jpg", "c.jpg"])
+    for name in "bc":
+        (tmp_path / f"valid/{name}.jpg").unlink()
+    found = coco_parts.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [("a", "train")]
+    assert [str(item.image) for item in found.bad] == ["b.jpg", "c.jpg"]
+    assert found.remarks == ["test/_annotations.coco.json: lists no images"]
+    (tmp_path / "train/a.jpg").unlink()
+    with pytest.raises(AnnotationError, match=r"3 of 3 images are not there: a\.jpg, b\.jpg, c"):
+        coco_parts.read_folder(tmp_path)
+
+
+def test_one_part_may_have_boxes_only(tmp_path):
+    files = [
+        _roboflow(tmp_path, part, [f"{part}.jpg"], (0, "cat", 0, 0, 1, 1))
+        for part in ("train", "test")
+    ]
+    for path, _ in files[1], files[0]:
+        tree = json.loads(path.read_text())
+        tree["annotations"][0]["segmentation"] = []
+        path.write_text(json.dumps(tree))
+        if path == files[1][0]:
+            found = coco_parts.read(files)
+            assert any("box only" in remark for remark in found.remarks) and not found.empty
+    assert "only boxes (2 objects)" in coco_parts.read(files).empty

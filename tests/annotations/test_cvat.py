@@ -202,10 +202,96 @@ def test_images_are_found_in_subfolders_and_elsewhere(tmp_path):
         assert collection.records[0].image == tmp_path / "elsewhere/a.png"
 
 
-def test_missing_images_are_listed(tmp_path):
-    entries = [entry(name=f"{letter}.png") for letter in "abcdef"]
-    with pytest.raises(AnnotationError, match=r"5 of 6 images are not there: b\.png, c\.png"):
-        read(tmp_path, xml(*entries))
+def test_missing_images_are_kept_apart(tmp_path):
+    entries = [entry(name=f"{letter}.png", more='subset="Train"') for letter in "abc"]
+    collection = read(tmp_path, xml(*entries))
+    assert [record.name for record in collection.records] == ["a"]
+    assert [str(item.image) for item in collection.bad] == ["Train/b.png", "Train/c.png"]
+    assert all(item.missing and "annotations.xml" in item.why for item in collection.bad)
+    with pytest.raises(AnnotationError, match=r"2 of 2 images are not there: Train/b\.png"):
+        read(tmp_path, xml(*entries[1:]))
+
+
+def test_images_without_an_entry_are_named(tmp_path):
+    collection = read(tmp_path, xml(entry()), images=("a.png", "deep/b.png"))
+    assert collection.remarks == [
+        "without objects, so all background: 1 image",
+        f"left out, not in annotations.xml: 1 image below {tmp_path}/images/deep (b.png)",
+    ]
+
+
+SUBSETS = {"Train": 1, "Validation": 2, "default": 3}
+
+
+def project(root, subsets=SUBSETS, top="images"):
+    """A project whose images have equal names; those of each subset show one class."""
+    labels = ("car", "road", "sky")
+    entries = []
+    for subset in SUBSETS:
+        shape = box(labels[SUBSETS[subset] - 1], 0, 0, 5, 5)
+        entries.append(entry(shape, name="cam/i.png", more=f'subset="{subset}"'))
+        if subset in subsets:
+            image(root / top / subset / "cam/i.png")
+    (root / "annotations.xml").write_text(xml(*entries, labels=labels))
+    return cvat.read(root)
+
+
+@pytest.mark.parametrize("top", ["images", "", "pictures"])
+def test_equal_names_in_subsets_stay_with_their_labels(tmp_path, top):
+    collection = project(tmp_path, top=top)
+    assert [(record.name.split("/")[-3], record.split) for record in collection.records] == [
+        ("Train", "train"),
+        ("Validation", "val"),
+        ("default", ""),
+    ]
+    for record, number in zip(collection.records, SUBSETS.values()):
+        assert set(np.unique(record.mask.read(SHAPE))) == {0, number}
+
+
+@pytest.mark.parametrize("there", SUBSETS)
+def test_an_image_of_another_subset_is_none_of_this(tmp_path, there):
+    collection = project(tmp_path, [there])
+    assert [record.name for record in collection.records] == [f"{there}/cam/i"]
+    assert set(np.unique(collection.records[0].mask.read(SHAPE))) == {0, SUBSETS[there]}
+    assert len(collection.bad) == 2
+
+
+def test_tasks_exported_one_by_one_are_all_read(tmp_path):
+    for task, label in (("task_0", "car"), ("task_1", "road"), ("more/train", "road")):
+        read(tmp_path / task, xml(entry(box(label, 0, 0, 5, 5)), labels=("car", "road")))
+    collection = cvat.read(tmp_path)
+    assert collection.classes == ("background", "car", "road")
+    shown = {r.name: (int(r.mask.read(SHAPE).max()), r.split) for r in collection.records}
+    assert shown == {"task_0/a": (1, ""), "task_1/a": (2, ""), "more/train/a": (2, "train")}
+    # By another name, and with other labels.
+    (tmp_path / "task_2.xml").write_text(xml(entry(box("cat", 0, 0, 5, 5)), labels=("cat",)))
+    with pytest.raises(
+        AnnotationError, match=r"classes are car, road, but .* task_2\.xml are cat;"
+    ):
+        cvat.read(tmp_path, images=tmp_path / "task_0/images")
+
+
+def test_a_task_among_others_has_the_split_of_its_subset(tmp_path):
+    for task in ("Train", "Validation"):
+        text = xml(entry(box("car", 0, 0, 5, 5)))
+        text = text.replace("<id>1</id>", f"<id>1</id><subset>{task}</subset>")
+        alone = read(tmp_path / task.lower()[:3], text, images=(f"{task}/a.png",))
+        assert [(record.name, record.split) for record in alone.records] == [(f"{task}/a", "")]
+    collection = cvat.read(tmp_path)
+    assert [(record.name, record.split) for record in collection.records] == [
+        ("Train/a", "train"),
+        ("Validation/a", "val"),
+    ]
+
+
+def test_boxes_alone_are_noticed(tmp_path):
+    boxes = [box("car", 0, 0, 5, 5)] * 2
+    assert "all 2 objects are rectangles" in read(tmp_path, xml(entry(*boxes))).remarks[-1]
+    triangle = '<polygon label="car" points="0,0;5,0;5,5"/>'
+    assert read(tmp_path, xml(entry(*boxes, triangle))).remarks == []
+    square = '<polygon label="car" points="0,0;5,0;5,5;0,5"/>'
+    remarks = read(tmp_path, xml(entry(*[square] * 20))).remarks
+    assert remarks[0].startswith("all 20 objects have four corners")
 
 
 def test_names_lead_to_no_file_outside(tmp_path):
@@ -372,6 +458,37 @@ def test_colour_masks_are_read_with_images_from_elsewhere(tmp_path):
     assert collection.classes == ("background", "car")
     with pytest.raises(AnnotationError, match="JPEGImages: expected a folder with the images"):
         cvat.read(tmp_path / "export")
+
+
+def test_mask_exports_below_one_folder_are_all_read(tmp_path):
+    for task, names in (("task_0", "ab"), ("deep/er/task_1", "ac")):
+        colour_masks(tmp_path / task, *names)
+        for name in names:
+            image(tmp_path / task / f"JPEGImages/{name}.png")
+    collection = cvat.read(tmp_path)
+    assert [(record.name, record.split) for record in collection.records] == [
+        ("deep/er/task_1/a", "train"),
+        ("deep/er/task_1/c", "val"),
+        ("task_0/a", "train"),
+        ("task_0/b", "val"),
+    ]
+    # The same labels in another order keep their names.
+    lines = LABELMAP.splitlines(keepends=True)
+    (tmp_path / "task_0/labelmap.txt").write_text("".join([*lines[:2], lines[3], lines[2]]))
+    again = cvat.read(tmp_path)
+    assert again.classes == collection.classes == ("background", "car", "road")
+    for one, other in zip(again.records, collection.records):
+        assert np.array_equal(one.mask.read(SHAPE), other.mask.read(SHAPE))
+    (tmp_path / "task_0/labelmap.txt").write_text(LABELMAP.replace("road", "path"))
+    with pytest.raises(AnnotationError, match=r"task_0: its classes .* those of deep/er/task_1 "):
+        cvat.read(tmp_path)
+
+
+def test_two_formats_below_one_folder_are_told_apart(tmp_path):
+    colour_masks(tmp_path / "masks", "a")
+    read(tmp_path / "shapes", xml(entry()))
+    with pytest.raises(AnnotationError, match=r"shapes/annotations\.xml\) and masks \(.*/masks\)"):
+        cvat.read(tmp_path)
 
 
 def test_other_folders_are_refused(tmp_path):

@@ -37,9 +37,9 @@ def paired(root, images, masks, **options):
     names(root / "masks", *masks)
     found = pair(root / "images", root / "masks", **options)
     shown = {
-        item.image.relative_to(root / "images").as_posix(): item.mask.relative_to(
-            root / "masks"
-        ).as_posix()
+        item.image.relative_to(root / "images").as_posix(): ", ".join(
+            mask.relative_to(root / "masks").as_posix() for mask in item.masks
+        )
         for item in found.pairs
     }
     return shown, found.remarks
@@ -186,6 +186,111 @@ def test_two_files_of_one_name_are_refused(tmp_path):
         paired(tmp_path, ["a.jpg", "a.png"], ["a.png"])
 
 
+# ---------------------------------------------------------------- several masks, one folder
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("benign ({})_mask", "benign (2)_mask_1"),  # BUSI
+        ("benign ({})_mask", "benign (2)_mask (1)"),
+        ("benign ({})_mask_0", "benign (2)_mask_1"),
+        ("mask_of_benign ({})-gt", "mask_of_benign (2)-gt7"),
+    ],
+)
+def test_an_image_may_have_several_masks(tmp_path, name, extra):
+    images = [f"benign ({n}).png" for n in (1, 2, 12)]
+    masks = [f"{name.format(n)}.png" for n in (1, 2, 12)]
+    found, remarks = paired(tmp_path, images, [*masks, f"{extra}.png"])
+    both = found.pop(images[1])
+    assert set(both.split(", ")) == {masks[1], f"{extra}.png"}
+    assert found == {images[0]: masks[0], images[2]: masks[2]}
+    assert any("1 image with several masks, which are merged, such as" in r for r in remarks)
+
+
+def test_masks_may_be_in_folders_named_as_images(tmp_path):
+    masks = ["a/1.png", "a/2.png", "sub/b/left.png"]
+    found, remarks = paired(tmp_path, ["a.jpg", "sub/b.jpg"], masks)
+    assert found == {"a.jpg": "a/1.png, a/2.png", "sub/b.jpg": "sub/b/left.png"}
+    assert remarks[0] == "masks are in folders of their images' names (x/1.png)"
+
+
+def test_numbers_that_tell_images_apart_are_no_numbers_of_masks(tmp_path):
+    images = ["a_1.jpg", "a_2.jpg", "a.jpg"]
+    found, _ = paired(tmp_path, images, ["a_1_gt2.png", "a_2_gt2.png", "a_gt2.png"])
+    assert found == {"a_1.jpg": "a_1_gt2.png", "a_2.jpg": "a_2_gt2.png", "a.jpg": "a_gt2.png"}
+    with pytest.raises(AnnotationError, match=r"masks without an image: a_2\.png"):
+        paired(tmp_path / "bare", ["a.jpg"], ["a_1.png", "a_2.png"])
+
+
+@pytest.mark.parametrize(
+    ("stored", "values", "wanted"),
+    [
+        (((0, 1), (0, 0, 2)), "index", [0, 1, 2, 1, 0, 2]),
+        (((0, 1, 255), (0, 255, 255, 2)), "index", [0, 1, 255, 2, 1, 255]),
+        (((0, 255), (255, 0, 0)), "binary", [1, 1, 0, 1, 0, 1]),
+        (((0, 100, 255), (90, 90)), "soft", [90, 100, 255, 90, 100, 255]),
+    ],
+)
+def test_masks_of_one_image_are_merged(tmp_path, stored, values, wanted):
+    picture(tmp_path / "images/a.jpg", 5)
+    for number, one in enumerate(stored):
+        picture(tmp_path / f"masks/a_mask_{number}.png", *one)
+    found = folders.read(tmp_path / "images", tmp_path / "masks", values=values)
+    (record,) = found.records
+    assert record.mask.file is None
+    assert record.mask.read(SHAPE)[0].tolist() == wanted
+
+
+def test_soft_masks_of_8_and_16_bits_are_merged(tmp_path):
+    picture(tmp_path / "images/a.jpg", 5)
+    picture(tmp_path / "masks/a_mask.png", 0, 1, 255)
+    picture(tmp_path / "masks/a_mask_1.png", 300, 0, dtype=np.uint16)
+    (record,) = folders.read(tmp_path / "images", tmp_path / "masks", values="soft").records
+    assert record.mask.read(SHAPE)[0].tolist() == [300, 257, 65535, 0, 300, 65535]
+
+
+@pytest.mark.parametrize(
+    ("files", "masks"),
+    [
+        (["a.jpg", "a.png", "b.JPEG", "b.png"], ["a.png", "b.png"]),  # MSRA10K
+        (["a.png", "a_mask.png", "b.png", "b_mask.png", "b_mask_1.png"],
+         ["a_mask.png", "b_mask.png", "b_mask_1.png"]),  # BUSI
+        (["1_sat.jpg", "1_mask.png", "22_sat.jpg", "22_mask.png"], ["1_mask.png", "22_mask.png"]),
+        (["GT-a.bmp", "a.bmp", "x/GT-b.bmp", "x/b.bmp"], ["GT-a.bmp", "x/GT-b.bmp"]),
+        (["label_1.jpg", "label_1.png", "label_2.jpg", "label_2.png"],
+         ["label_1.png", "label_2.png"]),
+        (["unmasked.jpg", "unmasked.png", "goldfish.jpg", "goldfish.png"],
+         ["goldfish.png", "unmasked.png"]),
+        (["a.jpg", "a_segmentation.jpg", "b.jpg", "b_segmentation.jpg"],
+         ["a_segmentation.jpg", "b_segmentation.jpg"]),
+    ],
+)  # fmt: skip
+def test_images_and_masks_in_one_folder(tmp_path, files, masks):
+    names(tmp_path, *files)
+    found = pair(tmp_path, tmp_path)
+    used = [path.relative_to(tmp_path).as_posix() for p in found.pairs for path in p.masks]
+    assert sorted(used) == masks
+    assert {item.image for item in found.pairs}.isdisjoint(tmp_path / name for name in masks)
+    assert len({item.image for item in found.pairs}) + len(masks) == len(files)
+
+
+@pytest.mark.parametrize(
+    "files", [["a.png", "b.png"], ["a.png", "a.bmp"], ["x1.jpg", "y1_mask.png"], ["a_mask.png"]]
+)
+def test_one_folder_that_does_not_tell(tmp_path, files):
+    names(tmp_path, *files)
+    with pytest.raises(AnnotationError, match="in one folder and cannot be told apart"):
+        pair(tmp_path, tmp_path)
+
+
+def test_images_without_a_mask_in_one_folder(tmp_path):
+    names(tmp_path, "a.jpg", "a.png", "b.jpg", "c.png")
+    with pytest.raises(AnnotationError, match=r"without a mask: b\.jpg.*without an image: c\.png"):
+        pair(tmp_path, tmp_path)
+    assert len(pair(tmp_path, tmp_path, allow_missing=True).pairs) == 1
+
+
 def test_folders_must_be_there_and_hold_pictures(tmp_path):
     names(tmp_path / "images", "a.jpg")
     with pytest.raises(AnnotationError, match="folder of masks; there is none"):
@@ -193,8 +298,6 @@ def test_folders_must_be_there_and_hold_pictures(tmp_path):
     names(tmp_path / "masks", "a.json", "b.json", "c.npy")
     with pytest.raises(AnnotationError, match=r"found files 2 of \.json, 1 of \.npy"):
         pair(tmp_path / "images", tmp_path / "masks")
-    with pytest.raises(AnnotationError, match="two folders"):
-        pair(tmp_path / "images", tmp_path / "images")
 
 
 def test_folders_of_parts_are_splits(tmp_path):
@@ -247,6 +350,31 @@ def test_every_mask_is_looked_at(tmp_path):
 def test_ambiguous_values_are_refused_and_an_example_named(tmp_path, sets):
     images, masks = with_masks(tmp_path, (0,), *sets)
     with pytest.raises(AnnotationError, match=rf"cannot tell .*{len(sets)}\.png"):
+        folders.read(images, masks)
+
+
+def test_numbers_of_objects_are_told(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1, 2), (0, 1), (0, 1, 2, 3), (0,))
+    found = folders.read(images, masks)
+    assert len(found.classes) == 4  # as before, but not without a word
+    told = [remark for remark in found.remarks if "--mask_values instance" in remark]
+    assert len(told) == 1 and "seem to number objects" in told[0] and "--classes" in told[0]
+    assert folders.read(images, masks, values="index").remarks == told
+    said = folders.read(images, masks, classes=["person", "hair", "shirt"]).remarks
+    assert not any("instance" in remark for remark in said)
+    # Classes need not be in every image: then one is not where a lower one is not.
+    images, masks = with_masks(tmp_path / "classes", (0, 1, 2), (0, 1, 3), (0, 1), (0, 1, 2, 3))
+    assert not any("instance" in remark for remark in folders.read(images, masks).remarks)
+
+
+def test_more_objects_than_classes_may_be_are_told_in_the_error(tmp_path):
+    images, masks = with_masks(tmp_path, range(20))
+    picture(masks / "0.png", *range(24))
+    for number in range(1, 3):
+        picture(images / f"{number}.jpg", 5, 9)
+        many = np.arange(20 * (number + 1), dtype=np.uint8).reshape(4, -1)
+        Image.fromarray(many).save(masks / f"{number}.png")
+    with pytest.raises(AnnotationError, match=r"cannot tell.*seem to number objects.*instance"):
         folders.read(images, masks)
 
 
@@ -362,6 +490,17 @@ def test_masks_in_colours_need_a_table(tmp_path):
         folders.read(images, masks)
 
 
+def test_one_mask_in_colours_is_a_matter_of_its_own(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), (0, 1), (0, 1))
+    colours = np.zeros((*SHAPE, 3), np.uint8)
+    colours[0] = 128, 0, 0
+    Image.fromarray(colours).save(masks / "1.png")
+    first, second, _ = folders.read(images, masks).records
+    assert first.mask.read(SHAPE).max() == 1
+    with pytest.raises((AnnotationError, ImageError), match=r"1\.png.*\(128, 0, 0\)"):
+        second.mask.read(SHAPE)
+
+
 def test_damaged_masks_are_named(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1), (0, 1))
     (masks / "1.png").write_bytes(b"<html>not found</html>")
@@ -423,8 +562,5 @@ def test_values_mean_what_they_mean_in_training(count):
         itertools.combinations([0, 1, 2, 3, 20, 33, 128, 254, 255], n) for n in range(1, 6)
     ):
         seen = folders._Seen(set(values), {frozenset(values): Path("mask.png")})
-        try:
-            trained = masks.recognise(values, 1 if count == 1 else count + 1, 255, "masks")
-        except masks.MaskError:
-            continue
-        assert folders.recognise(seen, count, "masks") == trained, values
+        trained = masks.recognise(values, 1 if count == 1 else count + 1, 255)
+        assert not trained or folders.recognise(seen, count, "masks") == trained, values

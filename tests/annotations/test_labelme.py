@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -88,6 +89,35 @@ def test_masks(source, mode):
     assert _rows(found.records[0]) == ["......", "..1.1.", "...11.", "......"]
 
 
+# What labelme 7.9.1 makes of the mask [[1, 0, 1], [0, 1, 1]] (labelme._utils.shapes_to_label).
+PLACED_MASKS = {
+    "halves go to even numbers": ([[1.5, 0.5], [3.5, 1.5]], ["..1.1.", "...11.", "......"]),
+    "also upwards": ([[1.4, 1.6], [3.4, 2.6]], ["......", "......", ".1.1.."]),
+    "one fraction is enough": ([[1.5, 1], [3, 2]], ["......", "..1.1.", "...11."]),
+    "outside": ([[-1.5, 0.5], [1.5, 1.5]], ["1.....", "1.....", "......"]),
+    "halves below 0": ([[-0.5, -0.5], [1.5, 0.5]], ["1.1...", ".11...", "......"]),
+    "whole bounds cut": ([[1, 1], [2, 2]], ["......", ".1....", "..1..."]),
+    "whole bounds cut rows": ([[1, 1.0], [3, 1]], ["......", ".1.1..", "......"]),
+    "whole bounds cut outside": ([[-2, 0], [0, 1]], ["1.....", "1.....", "......"]),
+}
+
+
+@pytest.mark.parametrize("corners, rows", PLACED_MASKS.values(), ids=PLACED_MASKS)
+def test_masks_lie_where_labelme_puts_them(source, corners, rows):
+    mask = _png([[1, 0, 1], [0, 1, 1]])
+    found = source(_shape(points=corners, kind="mask", mask=mask))
+    assert _rows(found.records[0])[:3] == rows
+
+
+def test_masks_with_odd_bounds(source):
+    mask = _png([[1, 0, 1], [0, 1, 1]])
+    # labelme cannot open this; larger bounds take nothing away.
+    found = source(_shape(points=[[1, 1], [9, 9]], kind="mask", mask=mask))
+    assert _rows(found.records[0]) == ["......", ".1.1..", "..11..", "......"]
+    found = source(_shape(points=[[3, 2], [1, 1]], kind="mask", mask=mask))
+    assert found.remarks == ["left out, without area: 1 object"]
+
+
 def test_names_with_a_meaning(source):
     found = source(
         _shape("dog", [[0, 0], [6, 0], [6, 4], [0, 4]]),
@@ -121,13 +151,18 @@ def test_what_is_counted(source, tmp_path):
         _shape(points=[[0, 0], [1, 1], [2, 3]], kind="linestrip"),
         _shape(points=[[0, 0], [1, 1]], kind="line"),
         _shape(points=[[0, 0], [1, 1]]),
+        _shape(points=[]),
+        _shape(points=[], kind="rectangle"),
+        _shape(points=[[0, 0], [0, 3]], kind="rectangle"),
+        _shape(points=[[3, 3]], kind="circle"),
+        _shape(points=[[3, 3], [3, 3]], kind="circle"),
         _shape(points=[[-4, 0], [1, 0], [1, 1]]),
         _shape(points=[[-4, 0], [-1, 0], [-1, 1]]),
     )
     assert found.remarks == [
         "left out, no areas or of no known kind: line (2 objects), linestrip (1 object), "
         "point (1 object)",
-        "left out, without area: 1 object",
+        "left out, without area: 6 objects",
         "partly outside their image, drawn as far as inside: 1 object",
         "wholly outside their image, not to be seen: 1 object",
         "without objects, so all background: 1 image",
@@ -175,19 +210,85 @@ def test_deeper_folders_count_from_the_file_on(tmp_path):
     assert found.records[0].image == tmp_path / "images" / "sub" / "deep" / "a.jpg"
 
 
+def test_images_of_another_suffix(tmp_path):
+    # Converted after they were labelled; folders still tell equal names apart.
+    for folder in ("in", "other"):
+        _picture(tmp_path / folder / "a.JPEG")
+        _put(tmp_path / folder / "a.json", _page(_shape(), image="C:\\me\\a.png"))
+    _picture(tmp_path / "b.v2.jpg")
+    _put(tmp_path / "b.json", _page(_shape(), image="b.v2.bmp"))
+    found = labelme.read(tmp_path)
+    assert [record.image.relative_to(tmp_path).as_posix() for record in found.records] == [
+        "b.v2.jpg",
+        "in/a.JPEG",
+        "other/a.JPEG",
+    ]
+    assert found.remarks == [
+        "taken under another suffix than the label file says: 3 images, such as b.v2.jpg for "
+        "b.v2.bmp"
+    ]
+    _picture(tmp_path / "b.v2.tif")
+    assert "b.v2.bmp could be" in labelme.read(tmp_path).bad[0].why
+
+
+def test_images_that_were_renamed_with_their_files(tmp_path):
+    for name in ("a", "b"):
+        _picture(tmp_path / "images" / "sub" / f"{name}.JPG")
+        _put(tmp_path / "labels" / "sub" / f"{name}.json", _page(_shape(), image="DSC_1.jpg"))
+    found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
+    assert [record.image.name for record in found.records] == ["a.JPG", "b.JPG"]
+    assert found.remarks == [
+        "taken by the label file's own name, as the image that it says is not there: 2 images, "
+        "such as a.JPG for DSC_1.jpg"
+    ]
+
+
+def test_a_file_that_names_itself(source):
+    found = source(_shape(), image="a.json")
+    assert found.records[0].image.name == "a.jpg"
+    assert _rows(found.records[0])[1] == ".11..."
+
+
+@pytest.mark.parametrize("size", [{}, {"imageHeight": None}])
+def test_pictures_inside_the_files(tmp_path, size):
+    _picture(tmp_path / "elsewhere.jpg")
+    picture = (tmp_path / "elsewhere.jpg").read_bytes()
+    text = base64.b64encode(picture).decode()
+    (tmp_path / "elsewhere.jpg").unlink()
+    _put(tmp_path / "a.json", _page(_shape(), image="a.png", imageData=text, **size))
+    url = f"data:image/png;base64,{_png(np.zeros(SIZE))}"
+    _put(tmp_path / "b.json", _page(_shape(), image="b.json", imageData=url, **size))
+    # As labelme's example has it: the picture is in the file and beside it.
+    (tmp_path / "b.jpg").write_bytes(picture)
+    first, second = (found := labelme.read(tmp_path)).records
+    assert (first.name, first.suffix, first.picture.read()) == ("a", ".jpg", picture)
+    assert second.suffix == ".png" and second.picture.read().startswith(b"\x89PNG")
+    assert _rows(first) == _rows(second) == ["......", ".11...", ".11...", "......"]
+    assert found.remarks == []
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [("QUJD", "expected a picture as imageData, got b'ABC'"), (3, "a text as imageData, got a wh"),
+     ("A", "expected base64 text of a picture")],
+)  # fmt: skip
+def test_what_is_no_picture_inside(tmp_path, text, said):
+    _put(tmp_path / "a.json", _page(_shape(), imageData=text))
+    with pytest.raises(AnnotationError, match=said):
+        labelme.read(tmp_path)
+
+
 def test_missing_images_are_named(tmp_path):
     for number in range(5):
         _put(tmp_path / f"{number}.json", _page(_shape(), image=f"{number}.jpg"))
-    with pytest.raises(
-        AnnotationError, match=r"5 images are not there: 0\.jpg of .* and 2 more; g"
-    ):
-        labelme.read(tmp_path)
-    _put(tmp_path / "0.json", _page(_shape(), image="0.jpg", imageData="iVBORw0KGgo="))
-    with pytest.raises(AnnotationError, match=r"1 of these files hold.*labelme_export_json"):
+    with pytest.raises(AnnotationError, match=r"0\.json: its image 0\.jpg .*first of 5 such files"):
         labelme.read(tmp_path)
     _put(tmp_path / "0.json", _page(_shape(), image="x" * 5000 + "\0"))
-    with pytest.raises(AnnotationError, match="5 images are not there"):
-        labelme.read(tmp_path)
+    _picture(tmp_path / "4.jpg")
+    found = labelme.read(tmp_path)
+    assert [record.name for record in found.records] == ["4"]
+    assert [item.missing for item in found.bad] == [True] * 4
+    assert "1.json: its image 1.jpg is not there, nor inside of it" in found.bad[1].why
 
 
 def test_another_size_is_refused(source):
@@ -198,8 +299,6 @@ def test_another_size_is_refused(source):
 
 BAD_PAGES = {
     "cut": ('{"shapes": [', r"a\.json, line 1, column 13: expected JSON"),
-    "COCO": ({"images": [], "annotations": []}, "it looks like a COCO file"),
-    "a text": ('"cat"', "it looks like a text"),
     "no path": ({"shapes": []}, "imagePath is missing"),
     "path of no kind": (_page(image=3), "expected a text as imagePath, got a whole number 3"),
     "shapes of no kind": ({**_page(), "shapes": {}}, "expected a list as shapes"),
@@ -221,17 +320,34 @@ BAD_PAGES = {
     ),
     "no PNG": (_page(_shape(points=SQUARE[:2], kind="mask", mask="QUJD")), "expected a PNG as the"),
     "height": (_page(imageHeight=-4), "expected a number of pixels as imageHeight, got -4"),
-    "no labels": (_page(), "expected 1 to 254 classes beside the background, got 0"),
 }
 
 
 @pytest.mark.parametrize("tree, said", BAD_PAGES.values(), ids=BAD_PAGES)
-def test_bad_files(tmp_path, tree, said):
-    _picture(tmp_path / "a.jpg")
+def test_a_bad_file_is_named_and_the_others_are_read(tmp_path, tree, said):
+    for name in "ab":
+        _picture(tmp_path / f"{name}.jpg")
+        _put(tmp_path / f"{name}.json", _page(_shape(), image=f"{name}.jpg"))
     _put(tmp_path / "a.json", tree)
-    with pytest.raises(AnnotationError, match=said) as caught:
+    found = labelme.read(tmp_path)
+    assert [record.name for record in found.records] == ["b"]
+    assert found.remarks == []
+    (bad,) = found.bad
+    assert re.search(said, bad.why) and not bad.missing
+    assert str(tmp_path / "a.json") in bad.why and len(bad.why) < 500
+
+
+def test_json_files_of_other_programs(source, tmp_path):
+    _put(tmp_path / "annotations.json", {"images": [], "annotations": []})
+    with pytest.raises(AnnotationError, match=r"annotations\.json: .*it looks like a COCO file"):
         labelme.read(tmp_path)
-    assert str(tmp_path) in str(caught.value) and len(str(caught.value)) < 500
+    _put(tmp_path / "sub" / "classes.json", '["cat"]')
+    found = source(_shape())
+    assert found.remarks == [
+        "left out, no labelme files: annotations.json (a COCO file), sub/classes.json (a list)"
+    ]
+    with pytest.raises(AnnotationError, match="1 to 254 classes beside the background, got 0"):
+        source()
 
 
 def test_a_damaged_mask_shows_when_it_is_drawn(source):

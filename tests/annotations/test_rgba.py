@@ -34,11 +34,16 @@ def test_every_file_is_an_image_and_its_mask(tmp_path):
 
 
 def test_files_without_transparency_are_named(tmp_path):
-    cut_out(tmp_path / "a.png")
     cut_out(tmp_path / "b.png", alpha=(255,))
     Image.new("RGB", (6, 4)).save(tmp_path / "c.jpg")
-    with pytest.raises(AnnotationError, match=r"in 2 nothing is transparent.*b\.png, c\.jpg;"):
+    with pytest.raises(AnnotationError, match=r"in none anything is transp.*b\.png, c\.jpg;"):
         rgba.read(tmp_path)
+    cut_out(tmp_path / "a.png")
+    first, *opaque = rgba.read(tmp_path).records
+    assert first.mask.read((4, 6)).max() == 255
+    for record in opaque:
+        with pytest.raises(AnnotationError, match=rf"{record.image.name}: .*nothing in it is tr"):
+            record.mask.read((4, 6))
 
 
 def test_files_of_transparency_only_are_remarked(tmp_path):
@@ -70,11 +75,10 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         rgba.read(tmp_path / "none")
 
 
-def test_two_files_of_one_name_are_refused(tmp_path):
+def test_two_files_of_one_name_are_told_apart(tmp_path):
     cut_out(tmp_path / "a.png")
     cut_out(tmp_path / "a.webp")
-    with pytest.raises(AnnotationError, match=r"a\.png and a\.webp have the same name"):
-        rgba.read(tmp_path)
+    assert [record.name for record in rgba.read(tmp_path).records] == ["a_png", "a_webp"]
 
 
 def test_damaged_files_are_named(tmp_path):

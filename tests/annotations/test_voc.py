@@ -222,19 +222,54 @@ def test_accents_may_be_stored_in_another_way(tmp_path):
     assert record.image.stem == "cafe\u0301"
 
 
-def test_masks_without_image_are_listed(tmp_path):
+def test_masks_without_image_are_kept_apart(tmp_path):
     place = year(tmp_path, "a")
     indexed(place, "b")
-    with pytest.raises(AnnotationError, match="1 masks have no image.*: b;"):
+    collection = voc.read(place)
+    assert [record.name for record in collection.records] == ["a"]
+    assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
+    (place / "JPEGImages/a.jpg").unlink()
+    with pytest.raises(AnnotationError, match="2 of 2 images are not there: a, b;"):
         voc.read(place)
 
 
 @pytest.mark.parametrize("name", ["train", "val"])
-def test_listed_images_without_mask_are_refused(tmp_path, name):
+def test_listed_images_without_mask_are_kept_apart(tmp_path, name):
     place = year(tmp_path, "a")
     lists(place, **{name: ["a", "b"]})
-    with pytest.raises(AnnotationError, match=rf"{name}\.txt: 1 of its images have no mask: b;"):
-        voc.read(place)
+    collection = voc.read(place)
+    assert [record.name for record in collection.records] == ["a"]
+    assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
+    assert f"{name}.txt: b has no mask" in collection.bad[0].why
+
+
+def test_exports_in_any_depth_are_all_read(tmp_path):
+    for place in ("a", "b/c", "b/d/e/f"):
+        image(tmp_path / place, "x")
+        indexed(tmp_path / place, "x", np.full(SHAPE, 1, np.uint8))
+    (tmp_path / "class_names.txt").write_text("cat\n")
+    (tmp_path / "b/d/class_names.txt").write_text("dog\ncat\n")
+    with pytest.raises(AnnotationError, match=r"b/d/e/f: its classes are dog, cat, but .* cat;"):
+        voc.read(tmp_path)
+    (tmp_path / "class_names.txt").write_text("cat\ndog\n")
+    found = voc.read(tmp_path)
+    assert found.classes == ("background", "cat", "dog")
+    # Numbers are those of the first export, whatever they are in the others.
+    assert {name: int(mask.max()) for name, mask in masks(found).items()} == {
+        "a/x": 1,
+        "b/c/x": 1,
+        "b/d/e/f/x": 2,
+    }
+
+
+def test_a_folder_without_masks_beside_others_is_named(tmp_path):
+    year(tmp_path, "a")
+    image(tmp_path / "boxes", "b")
+    said = "left out, with JPEGImages but without SegmentationClass: boxes"
+    assert said in voc.read(tmp_path).remarks
+    (tmp_path / "boxes/Annotations").mkdir()
+    with pytest.raises(AnnotationError, match="Annotations has boxes, for detection"):
+        voc.read(tmp_path / "boxes")
 
 
 def test_another_layout_is_refused(tmp_path):

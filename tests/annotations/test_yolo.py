@@ -9,6 +9,7 @@ from PIL import Image
 
 from paddleseg_u2net.annotations import AnnotationError, coco, labelme, yolo
 from paddleseg_u2net.annotations.classes import Classes
+from paddleseg_u2net.annotations.record import Bad
 from paddleseg_u2net.images import image_size, write_image
 
 # Images are 8 x 4: width, height.
@@ -292,10 +293,9 @@ def test_a_part_without_labels_and_labels_without_images(tmp_path):
     (tmp_path / "data.yaml").write_text(f"train: images/train\ntest: images/test\n{NAMES}")
     found = yolo.read(tmp_path)
     assert _places(found) == [("a", "train")]
-    assert found.remarks == [
-        "test is left out, as no image has a label file: 2 images",
-        "left out, labels without their image: 1 file (gone.txt)",
-    ]
+    assert found.remarks == ["test is left out, as no image has a label file: 2 images"]
+    gone = tmp_path / "labels/train/gone.txt"
+    assert found.bad == [Bad(gone, f"{gone}: its image is not there", missing=True)]
 
 
 def test_objects_that_are_no_masks_or_outside(tmp_path):
@@ -355,8 +355,10 @@ def test_class_numbers_with_a_point_are_whole(tmp_path):
 
 
 def test_only_boxes(tmp_path):
-    with pytest.raises(AnnotationError, match=r"found only boxes .*2 objects\), as for detection"):
-        _one(tmp_path, "0 0.5 0.5 0.1 0.1", "1 0.5 0.5 0.1 0.1")
+    boxes = ["0 0.5 0.5 0.1 0.1", "1 0.5 0.5 0.1 0.1"]
+    found = _one(tmp_path, *boxes)
+    assert "found only boxes (class, x, y, width, height; 2 objects), as for d" in found.empty
+    assert not _one(tmp_path, *boxes, CAT).empty
 
 
 BAD_DESCRIPTIONS = {
@@ -395,7 +397,93 @@ def test_listed_images_that_are_not_there(tmp_path):
     _put(tmp_path, "images/a.jpg", CAT)
     (tmp_path / "train.txt").write_text("images/a.jpg\nimages/b.jpg\n")
     (tmp_path / "data.yaml").write_text(f"train: train.txt\n{NAMES}")
-    with pytest.raises(AnnotationError, match=r"train\.txt: 1 of 2 images .*: images/b\.jpg;"):
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train")]
+    assert [(item.image.as_posix(), item.missing) for item in found.bad] == [("images/b.jpg", True)]
+    (tmp_path / "train.txt").write_text("images/b.jpg\n")
+    with pytest.raises(
+        AnnotationError, match=r"1 of 1 images are not there: images/b\.jpg; .*train"
+    ):
+        yolo.read(tmp_path)
+
+
+def test_a_list_without_its_images_beside_another(tmp_path):
+    _put(tmp_path, "images/a.jpg", CAT)
+    for part, name in (("train", "a"), ("val", "b")):
+        (tmp_path / f"{part}.txt").write_text(f"./images/{name}.jpg\n")
+    (tmp_path / "data.yaml").write_text(f"train: train.txt\nval: val.txt\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train")] and len(found.bad) == 1
+
+
+@pytest.mark.parametrize("parts", ["train: {0}\nval: {0}", "train: [{0}, more]\nval: {0}"])
+def test_train_and_val_in_one_folder(tmp_path, parts):
+    """As COCO128-seg has them."""
+    for name in "ab":
+        _put(tmp_path, f"images/all/{name}.jpg", CAT)
+    _put(tmp_path, "more/c.jpg", None)
+    (tmp_path / "more/c.txt").write_text(CAT)
+    (tmp_path / "data.yaml").write_text(f"{parts.format('images/all')}\n{NAMES}")
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in train of .* in val .*--resplit"):
+        yolo.read(tmp_path)
+    found = yolo.read(tmp_path, resplit=True)
+    names = ["a", "b", "c"] if "more" in parts else ["a", "b"]
+    assert [record.name for record in found.records] == names
+    assert found.remarks[-1] == "2 images are in several parts, and taken once"
+
+
+def test_parts_in_any_letter_case(tmp_path):
+    for part in ("Train", "Validation"):
+        _put(tmp_path, f"images/{part}/{part[0]}.jpg", CAT)
+    text = f"Validation: images/Validation\nTRAIN: images/Train\n{NAMES}"
+    (tmp_path / "data.yaml").write_text(text)
+    assert _places(yolo.read(tmp_path)) == [("T", "train"), ("V", "val")]
+
+
+def test_a_test_part_that_is_val(tmp_path):
+    for part in ("train", "val"):
+        _put(tmp_path, f"images/{part}/{part}.jpg", CAT)
+    text = f"train: images/train\nval: images/val\ntest: images/val\n{NAMES}"
+    (tmp_path / "data.yaml").write_text(text)
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("train", "train"), ("val", "val")]
+    assert found.remarks == ["test is left out: its images are those of val"]
+
+
+def test_images_that_the_description_does_not_name(tmp_path):
+    for path in ("train/images/a.jpg", "valid/images/b.jpg", "extra/images/c.jpg"):
+        _put(tmp_path, path, CAT)
+    (tmp_path / "data.yaml").write_text(f"train: train/images\n{NAMES}")
+    remarks = yolo.read(tmp_path).remarks
+    assert remarks == [
+        f"left out, in {tmp_path}/{part}/images but not named in data.yaml: 1 images ({name}.jpg)"
+        for part, name in (("extra", "c"), ("valid", "b"))
+    ]
+    # Without a description all are read.
+    (tmp_path / "data.yaml").unlink()
+    assert _places(yolo.read(tmp_path)) == [("a", "train"), ("b", "val"), ("c", "")]
+
+
+def test_exports_below_one_folder_are_all_read(tmp_path):
+    for export, label in (("one", CAT), ("two", DOG), ("deep/er", CAT)):
+        _put(tmp_path / export, "train/images/a.jpg", label)
+        (tmp_path / export / "data.yaml").write_text(f"train: train/images\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert _places(found) == [(f"{name}/a", "train") for name in ("deep/er", "one", "two")]
+    assert [int(record.mask.read(SIZE).max()) for record in found.records] == [1, 1, 2]
+    # The same classes in another order keep their names.
+    (tmp_path / "two/data.yaml").write_text("train: train/images\nnames: [dog, cat]\n")
+    assert [int(r.mask.read(SIZE).max()) for r in yolo.read(tmp_path).records] == [1, 1, 1]
+    (tmp_path / "two/data.yaml").write_text("train: train/images\nnames: [cow, cat]\n")
+    with pytest.raises(AnnotationError, match="two/data.yaml: its classes are cow, cat, but those"):
+        yolo.read(tmp_path)
+
+
+def test_two_descriptions_in_a_folder(tmp_path):
+    _put(tmp_path, "images/a.jpg", CAT)
+    for name in ("data.yaml", "dataset.yml"):
+        (tmp_path / name).write_text(f"train: images\n{NAMES}")
+    with pytest.raises(AnnotationError, match=r"expected one data\.yaml, found .*dataset\.yml"):
         yolo.read(tmp_path)
 
 

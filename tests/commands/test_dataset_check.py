@@ -47,8 +47,30 @@ def test_errors_are_1_and_told_in_a_table_with_an_example(data, capsys):
     assert "error  size      2  masks of another size than their image" in out
     assert out.count("expected the size of its image") == 1
     assert "2 errors, 0 warnings, 0 notes" in out
+    assert "\n  and b.png\n" in out and "every finding: --report FILE" in out
     assert run(*folders(data), "--files") == 1
-    assert capsys.readouterr().out.count("expected the size of its image") == 2
+    out = capsys.readouterr().out
+    assert out.count("expected the size of its image") == 2 and "--report" not in out
+
+
+def test_many_of_a_kind_are_a_few_names_and_a_file_has_them_all(data, tmp_path, capsys):
+    for number in range(9):
+        add(data, f"n{number}", mask=blob(shape=(30, 40)))
+    assert run(*folders(data), "--report", tmp_path / "report.txt") == 1
+    out = capsys.readouterr().out
+    assert f"wrote {tmp_path / 'report.txt'}: 9 findings" in out
+    assert "\n  and n1.png, n2.png, n3.png and 5 more\n" in out
+    report = (tmp_path / "report.txt").read_text(encoding="utf-8")
+    assert report.count("expected the size of its image") == 9
+    assert "9 errors, 0 warnings, 0 notes" in report
+    assert run(*folders(data), "--files") == 1
+    assert capsys.readouterr().out == report
+
+
+def test_findings_about_no_file_are_counted(data, capsys):
+    assert run(*folders(data), "--num_classes", 5, "--mask_values", "{0: 0, 255: 1}") == 0
+    out = capsys.readouterr().out
+    assert "expected masks with class 2, found none" in out and "\n  and 2 more\n" in out
 
 
 def test_warnings_are_0_unless_strict(data):
@@ -115,8 +137,10 @@ def test_odd_names_are_shown_and_written(data, tmp_path, capsys):
     for name in names:
         add(data, name, mask=blob(shape=(30, 40)))
     outputs = ["--drop", tmp_path / "drop.txt", "--json", tmp_path / "report.json"]
+    outputs += ["--report", tmp_path / "report.txt"]
     assert run(*folders(data), *outputs, "--files", "--write_lists", tmp_path / "lists") == 1
     assert "größe" in capsys.readouterr().out
+    assert b"masks/latin\\udce9.png" in (tmp_path / "report.txt").read_bytes()
     assert "größe.png\n".encode() in (tmp_path / "drop.txt").read_bytes()
     assert b"latin\xe9.png\n" in (tmp_path / "drop.txt").read_bytes()
     assert json.loads((tmp_path / "report.json").read_text())["kinds"]["size"] == 4
@@ -135,6 +159,7 @@ def test_odd_names_are_shown_and_written(data, tmp_path, capsys):
         ["--root", "x", "--workers", "-1"],
         ["--root", "x", "--num_classes", "0"],
         ["--root", "x", "--json", "same", "--drop", "same"],
+        ["--root", "x", "--report", "same", "--drop", "same"],
         ["--unknown"],
     ],
 )
@@ -181,7 +206,7 @@ def test_nothing_of_the_data_set_is_overwritten(data, output, capsys, monkeypatc
     before = state(data)
     monkeypatch.chdir(data.parent)
     for given, path in ((data, f"data/{output}"), ("data", data / output)):
-        for flag in ("--json", "--drop"):
+        for flag in ("--json", "--drop", "--report"):
             assert run("--root", given, flag, path) == 1
             assert "expected a new file" in capsys.readouterr().err
     assert state(data) == before

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -236,6 +237,22 @@ def test_every_format_gives_the_same_data_set(name, source, tmp_path, capsys):
     assert config.dataset("val")[0]["label"].max() == 1
 
 
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != "rgba"])
+def test_images_that_are_not_there_in_every_format(name, source, tmp_path, capsys):
+    words = [*MAKERS[name](source), "--output", tmp_path / "mine"]
+    for path in source.rglob("i[37].jpg"):
+        path.unlink()
+    code, _, error = run(capsys, *words)
+    assert code == 1 and "i3" in error and "i7" in error and "--allow_missing" in error
+    assert not (tmp_path / "mine").exists()
+    for option in ("--allow_missing", "--skip_bad"):
+        code, said, _ = run(capsys, *words, option)
+        assert code == 0 and "8 images are in" in said and "i3" in said and "i7" in said
+        assert len(list((tmp_path / "mine/masks").rglob("*.png"))) == 8
+        assert "i3" in (tmp_path / "mine/import.json").read_text()
+        shutil.rmtree(tmp_path / "mine")
+
+
 def test_an_argument_of_another_format_is_refused(source, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(capsys, *make_folders(source), "--output", tmp_path / "x", "--table", "t.txt")
@@ -273,7 +290,11 @@ def test_classes_are_chosen_merged_and_ignored(source, tmp_path, capsys):
     assert (out / "classes.txt").read_text() == "background\nany\n"
     assert np.array_equal(read_mask(out / "masks/i0.png"), object_mask())
     out = tmp_path / "c"
-    _, said, _ = run(capsys, *words, "--output", out, "--classes", "blue", "sky", "--ignore", "red")
+    words += ["--output", out, "--classes", "blue", "sky", "--ignore", "red"]
+    code, _, said = run(capsys, *words)
+    assert code == 1 and "has any foreground" in said and not out.exists()
+    code, said, _ = run(capsys, *words, "--allow_empty")
+    assert code == 0
     assert set(np.unique(read_mask(out / "masks/i0.png"))) == {0, 255}
     assert "10 masks have pixels that count nowhere" in said and "nothing to learn" in said
 
@@ -446,7 +467,7 @@ def test_masks_of_another_size_in_the_reference_data(shared, tmp_path, capsys):
     data = shared / "data/person_290"
     words = ["folders", "--images", data / "images", "--masks", data / "masks"]
     code, _, said = run(capsys, *words, "--output", tmp_path / "x")
-    assert code == 1 and "198 of 290 images cannot be used" in said and "and 178 more" in said
+    assert code == 1 and "198 of 290 images cannot be used" in said and "and 193 more" in said
     assert "masks/100.png: expected a mask of 1280 x 1055, as its image, got 551 x 454" in said
     assert len((tmp_path / "x.bad.txt").read_text().splitlines()) == 199
     assert names_below(tmp_path) == ["x.bad.txt"]

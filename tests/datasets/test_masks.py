@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, recognise
+from paddleseg_u2net.annotations.one_class import seem_instances
+from paddleseg_u2net.datasets.masks import (
+    MaskError,
+    check_coding,
+    decode,
+    recognise,
+    recognise_all,
+)
 
 PATH = Path("masks/a.png")
 AMBIGUOUS = "ambiguous"
@@ -64,22 +71,70 @@ AMBIGUOUS = "ambiguous"
     ],
 )
 def test_the_rule(values, num_classes, ignore_index, expected):
-    if expected != AMBIGUOUS:
-        assert recognise(values, num_classes, ignore_index, "m") == expected
+    wanted = "" if expected == AMBIGUOUS else expected
+    assert recognise(values, num_classes, ignore_index) == wanted
+    files = [(Path(f"masks/{n}.png"), {value}) for n, value in enumerate(sorted(values))]
+    if wanted:
+        assert recognise_all(files, num_classes, ignore_index) == wanted
         return
     with pytest.raises(MaskError) as caught:
-        recognise(values, num_classes, ignore_index, "masks/a.png and 3 more")
+        recognise_all(files, num_classes, ignore_index)
     message = str(caught.value)
-    assert message.startswith("masks/a.png and 3 more: cannot tell what the values ")
+    assert message.startswith(f"{caught.value.file}: cannot tell what the values ")
     assert ", ".join(str(value) for value in sorted(values)) in message
     assert "mask_values" in message and f"num_classes {num_classes}" in message
 
 
+@pytest.mark.parametrize(
+    ("masks", "num_classes", "wrong", "said"),
+    [
+        ([{0, 1}, {0, 1}, {0, 2}], 2, 2, "2 is no class, and is in 1 of 3 {}; set num_classes: 3"),
+        ([{0, 5}, {0, 1}, {0, 5}], 3, 0, "5 is no class, and is in 2 of 3 {}; set num_classes: 6"),
+        ([{0, 1, 255}, {0, 1, 30}], 2, 1, "{}; set num_classes: 31 if 30 is a class, correct"),
+        # No classes, but edges, or one class in a colour of its own.
+        ([{0, 255}, {0, 128, 255}], 2, 1, "128 is no class, and is in 1 of 2 {}; correct the"),
+        ([{0}, {0, 38}], 1, 1, "38 is no class, and is in 1 of 2 {}; correct the mask"),
+        ([{0, 254}], 200, 0, "{}; correct the mask"),
+        ([{0, 255}, {0, 1}], 1, 1, "1 is in 1 of 2 {}; correct the mask"),
+        ([{0}, {0, 255}], 3, 1, "255 is in 1 of 2 {}; correct the mask"),
+        ([{0, 1, 2}, {0, 1}, {0}], 2, 0, "objects (instances): mask_values: instance makes one"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_the_reason_is_named(masks, num_classes, wrong, said):
+    files = [(Path(f"{number}.png"), values) for number, values in enumerate(masks)]
+    with pytest.raises(MaskError) as caught:
+        recognise_all(files, num_classes, 255)
+    assert str(caught.value).startswith(f"{wrong}.png: ") and said.format("masks looked at") in str(
+        caught.value
+    )
+    assert caught.value.file == Path(f"{wrong}.png")
+
+
+@pytest.mark.parametrize(
+    ("masks", "instances"),
+    [
+        ([{0, 1, 2}, {0, 1}, {0, 1, 2, 3}], True),
+        ([{0, 1, 2}, {1}, {0}, {0, 1, 255}], True),
+        ([{0, *range(1, 90)}, {0, 1}], True),
+        # Classes: one is not where a lower one is not either, or all have the same.
+        ([{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 3}], False),
+        ([{0, 1}, {0, 2}, {0, 1, 2}], False),
+        ([{0, 1, 2}] * 9, False),
+        ([{0, 1, 2}, {0}], False),
+        ([{0, 1}, {0}], False),
+        ([{0, 1, 255}, {0, 1}], False),
+        ([{0, 38}, {0, 38, 75}], False),
+        ([], False),
+    ],
+)
+def test_numbers_of_objects_are_told_from_classes(masks, instances):
+    assert seem_instances(masks) is instances
+
+
 @given(st.sets(st.integers(0, 255), min_size=1), st.integers(1, 4), st.sampled_from([255, 9]))
 def test_masks_that_are_recognised_are_decoded(values, num_classes, ignore_index):
-    try:
-        coding = recognise(values, num_classes, ignore_index, "m")
-    except MaskError:
+    coding = recognise(values, num_classes, ignore_index)
+    if not coding:
         return
     raw = np.array([sorted(values)], np.uint8)
     label = decode(raw, coding, num_classes, ignore_index, PATH)
@@ -106,6 +161,9 @@ def decoded(values, coding, num_classes=1, ignore_index=255, dtype=np.uint8):
         ([0, 65535], np.uint16, "binary", 1, [0, 1]),
         ([0, 51, 255], np.uint8, "soft", 1, [0, 0.2, 1]),
         ([0, 13107, 65535], np.uint16, "soft", 1, [0, 0.2, 1]),
+        ([0, 1, 7, 255], np.uint8, "instance", 1, [0, 1, 1, 1]),
+        ([0, 1, 7], np.uint8, "instance", 2, [0, 1, 1]),
+        ([0, 1, 300], np.uint16, "instance", 1, [0, 1, 1]),
         ([0, 38, 7], np.uint8, {0: 0, 38: 1, 7: 255}, 1, [0, 1, 255]),
         ([0, 38, 7], np.uint8, {0: 0, 38: 1, 7: 2}, 3, [0, 1, 2]),
         ([0, 3000], np.uint16, {0: 0, 3000: 1}, 1, [0, 1]),

@@ -155,9 +155,28 @@ def test_the_coding_is_recognised_over_all_masks_and_told(tmp_path, values, num_
 
 def test_masks_that_cannot_be_told_are_an_error_that_names_them(tmp_path):
     pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * 38)
-    with pytest.raises(MaskError, match=r"a\.png and 0 more: cannot tell what the values 0, 38"):
+    with pytest.raises(MaskError, match=r"masks/a\.png: cannot tell what the values 0, 38"):
         dataset(tmp_path)
     label = dataset(tmp_path, mask_values={0: 0, 38: 1}).read(0)[1]
+    np.testing.assert_array_equal(label, np.eye(4, 5))
+
+
+def test_the_mask_with_a_label_out_of_range_is_named(tmp_path):
+    for name in "abcd":
+        pair(
+            tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * (2 if name == "c" else 1), name
+        )
+    with pytest.raises(MaskError) as caught:
+        dataset(tmp_path, num_classes=2)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}/masks/c.png: ") and message.count(".png") == 1
+    assert "2 is no class, and is in 1 of 4 masks looked at; set num_classes: 3 if" in message
+
+
+def test_numbers_of_objects_as_one_class(tmp_path):
+    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * 7)
+    label = dataset(tmp_path, mask_values="instance").read(0)[1]
+    assert label.dtype == np.float32
     np.testing.assert_array_equal(label, np.eye(4, 5))
 
 

@@ -271,6 +271,22 @@ def test_workers_end_with_an_error_and_with_a_reader_who_stops_early(tmp_path):
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.parametrize("mode", ["train", "val"])
+def test_a_wrong_mask_is_named_and_not_its_image(tmp_path, mode):
+    make_pairs(tmp_path, 130)  # of which every second one is looked at
+    Image.fromarray(np.full((9, 11), 2, np.uint8)).save(tmp_path / "masks" / "99.png")
+    data = dataset(tmp_path, mode)
+    assert data.pairs[129].mask.name == "99.png"
+    with pytest.raises(DataError) as caught:
+        if mode == "train":
+            batches(data, Schedule(130, 10, 0, 0, 13), 0)
+        else:
+            validated(data, range(120, 130), 2, 0)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}/masks/99.png: ") and "images" not in message
+    assert "got also 2 in 99 pixels; set num_classes: 3 if 2 is a class" in message
+
+
 @pytest.mark.filterwarnings("ignore:DataLoader with multi-process")
 def test_systems_on_which_paddle_has_no_workers(tmp_path, monkeypatch):
     data = dataset(make_pairs(tmp_path, 6))

@@ -141,6 +141,29 @@ def test_masks_without_a_meaning_are_one_error(sound):
     assert table.findings == []
 
 
+def test_numbers_of_objects_are_told_from_classes(tmp_path):
+    for name, count in zip("abc", (1, 3, 2)):
+        mask = np.zeros((60, 80), np.uint8)
+        for number in range(1, count + 1):
+            mask[20:40, 20 * number - 10 : 20 * number] = number
+        add(tmp_path, name, None, mask)
+    settings = SMALL._replace(num_classes=4)
+    found = only(checked(folder(tmp_path), settings=settings))
+    assert found.kind == "instances" and found.severity == "warning"
+    assert found.files == (str(tmp_path / "masks/b.png"),)
+    for part in ("all: ", "seem to number objects", "mask_values: instance", "class_names"):
+        assert part in found.message
+    # Where somebody has named them, they are classes; read as objects, they are one class.
+    assert checked(folder(tmp_path), settings=settings._replace(named=True)).findings == []
+    read = checked(folder(tmp_path, mask_values="instance"))
+    assert read.findings == [] and read.codings == {"all": "instance"}
+    # With one class asked for, there is no telling, and the reason is the same.
+    assert "seem to number objects" in only(checked(folder(tmp_path))).message
+    mask[mask == 1] = 0  # as classes do
+    add(tmp_path, "d", None, mask)
+    assert checked(folder(tmp_path), settings=settings).findings == []
+
+
 def test_several_classes_and_the_ignored_one(tmp_path):
     settings = SMALL._replace(num_classes=3)
     for name, top in (("a", 1), ("b", 2), ("c", 2)):

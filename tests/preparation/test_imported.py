@@ -19,7 +19,7 @@ from PIL import Image
 
 from paddleseg_u2net import __version__, files
 from paddleseg_u2net.annotations.mask_files import BinaryFile, IndexFile, SoftFile
-from paddleseg_u2net.annotations.record import AnnotationError, Collection, Record
+from paddleseg_u2net.annotations.record import AnnotationError, Bad, Collection, Record
 from paddleseg_u2net.datasets.pairs import from_list
 from paddleseg_u2net.images import read_mask
 from paddleseg_u2net.preparation import imported, placed, train_yaml
@@ -74,6 +74,17 @@ def squares(folder, count=20, classes=("background", "object")):
         Record(photo(folder / f"{n:02}.jpg", n), f"{n:02}", Square(n % 12)) for n in range(count)
     ]
     return Collection(classes, records)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A picture inside another file."""
+
+    content: bytes
+    suffix: str = ".jpg"
+
+    def read(self):
+        return self.content
 
 
 @pytest.fixture
@@ -411,12 +422,12 @@ def test_all_of_them_are_named_and_nothing_is_written(tmp_path, root, workers):
     ]
 
 
-def test_twenty_are_shown_and_all_are_in_the_list(tmp_path, root):
+def test_a_few_are_shown_and_all_are_in_the_list(tmp_path, root):
     collection = squares(tmp_path / "source", 30)
     collection.records[5:] = [replace(record, mask=Wrong()) for record in collection.records[5:]]
-    with pytest.raises(ImportFailed, match="and 5 more") as caught:
+    with pytest.raises(ImportFailed, match="and 20 more") as caught:
         write(collection, root, ABOUT)
-    assert str(caught.value).count("expected 32 x 24") == 20
+    assert str(caught.value).count("expected 32 x 24") == 5
     assert len(lines(root.with_name("mine.bad.txt"))) == 26
 
 
@@ -447,6 +458,65 @@ def test_nothing_left_is_an_error(tmp_path, root):
     collection.records[:] = [replace(record, mask=Wrong()) for record in collection.records]
     with pytest.raises(ImportFailed, match=r"(?s)3 of 3 images cannot be used.*mend them$"):
         write(collection, root, ABOUT, Options(skip_bad=True))
+
+
+def test_images_that_are_not_there_can_be_left_out(tmp_path, root):
+    collection = squares(tmp_path / "source", 4)
+    collection.bad = [Bad(Path("gone.jpg"), "gone.jpg: is not there", missing=True)]
+    with pytest.raises(ImportFailed, match=r"(?s)1 of 5 .*gone.*, or leave .* --allow_missing$"):
+        write(collection, root, ABOUT)
+    result = write(collection, root, ABOUT, Options(allow_missing=True))
+    assert [str(item.image) for item in result.bad] == ["gone.jpg"]
+    shutil.rmtree(root)
+    assert write(collection, root, ABOUT, Options(skip_bad=True)).bad == result.bad
+    shutil.rmtree(root)
+    # What is there and broken is another matter.
+    collection.records[0] = replace(collection.records[0], mask=Wrong())
+    with pytest.raises(ImportFailed, match=r"(?s)2 of 5 .*--skip_bad$"):
+        write(collection, root, ABOUT, Options(allow_missing=True))
+    assert len(write(collection, root, ABOUT, Options(skip_bad=True)).bad) == 2
+
+
+@pytest.mark.parametrize("number", [0, 255])
+def test_no_foreground_at_all_is_an_error_unless_asked_for(tmp_path, root, number):
+    collection = squares(tmp_path / "source", 4)
+    collection.records[:] = [
+        replace(record, mask=Square(9, number)) for record in collection.records
+    ]
+    collection.remarks.append("left out: 9 boxes")
+    with pytest.raises(
+        ImportFailed, match=r"none of the 4 images .*left out: 9 boxes.*--allow_empty"
+    ):
+        write(collection, root, ABOUT)
+    assert left(root.parent) == []
+    result = write(collection, root, ABOUT, Options(allow_empty=True))
+    assert "no image has any foreground: there is nothing to learn" in result.remarks
+
+
+def test_a_reader_may_know_that_there_is_no_foreground(tmp_path, root):
+    collection = replace(squares(tmp_path / "source", 4), empty="x.json: only boxes; export masks")
+    with pytest.raises(ImportFailed, match="^x.json: only boxes; export masks, or .*--allow_empty"):
+        write(collection, root, ABOUT)
+    write(collection, root, ABOUT, Options(allow_empty=True))
+
+
+@pytest.mark.parametrize("empty", ["train", "val"])
+def test_a_part_without_foreground(tmp_path, root, empty):
+    """To train on it would be in vain; to measure on it is another matter."""
+    collection = squares(tmp_path / "source", 4)
+    collection.records[:] = [
+        replace(record, split=part, mask=Square(0 if part == empty else 5))
+        for record, part in zip(collection.records, ("train", "train", "train", "val"))
+    ]
+    if empty == "train":
+        with pytest.raises(ImportFailed, match="none of the 3 images of train has any foreground"):
+            write(collection, root, ABOUT)
+    said = f"no image of {empty} has any foreground"
+    options = Options(allow_empty=empty == "train")
+    assert said in write(collection, root, ABOUT, options).remarks
+    shutil.rmtree(root)
+    # What is divided here is a matter of the seed.
+    write(collection, root, ABOUT, Options(resplit=True))
 
 
 def test_a_mask_of_another_size_is_found_if_the_source_does_not(tmp_path, root):
@@ -670,3 +740,27 @@ def test_train_yaml_tells_how_to_fine_tune(drawings, root):
     assert config.pretrained == "u2netp"
     schedule = {"learning_rate": 1e-4, "warmup_iters": 200, "warmup_start_lr": 1e-6}
     assert schedule.items() <= config.lr_scheduler_cfg.items()
+
+
+def test_pictures_that_other_files_hold_become_files(root, drawings):
+    content = drawings.records[3].image.read_bytes()
+    holder = root.parents[1] / "03.json"
+    holder.write_text("{}")
+    drawings.records[3] = replace(drawings.records[3], image=holder, picture=Inside(content))
+    write(drawings, root, ABOUT)
+    assert (root / "images" / "03.jpg").read_bytes() == content
+    assert len(list((root / "masks").iterdir())) == len(drawings.records)
+    drawings.records[3] = replace(drawings.records[3], picture=Inside(content[:-50]))
+    with pytest.raises(
+        ImportFailed, match=r"1 of 20 images.*\n.*03\.json: expected a whole picture"
+    ):
+        write(drawings, root.with_name("other"), ABOUT)
+
+
+def test_images_that_cannot_be_used_come_before_a_division_that_cannot_be(root, drawings):
+    drawings.records[1:] = []
+    drawings.bad = [Bad(Path("cut.json"), "cut.json: expected JSON")]
+    with pytest.raises(ImportFailed, match=r"cut\.json: expected JSON"):
+        write(drawings, root, ABOUT)
+    with pytest.raises(SplitError):
+        write(drawings, root, ABOUT, Options(skip_bad=True))
