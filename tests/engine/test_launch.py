@@ -49,7 +49,16 @@ def trained(tmp_path_factory, drawn):
 def test_the_score_recorded_is_that_of_the_model_saved(trained, tmp_path):
     for name in ("best_model", "ema_best_model"):
         scores = tmp_path / f"{name}.json"
-        words = ["--model_path", trained[0] / name, "--json", scores, "--backend", "paddle"]
+        words = [
+            "--model_path",
+            trained[0] / name,
+            "--json",
+            scores,
+            "--backend",
+            "paddle",
+            "--threads",
+            1,
+        ]
         command = [sys.executable, ROOT / "tools/val.py", *words, "--device", "cpu"]
         subprocess.run([str(word) for word in command], check=True, capture_output=True)
         recorded = json.loads((trained[0] / name / "state.json").read_text())["scores"]
