@@ -6,7 +6,7 @@ afterwards, ``U2Netp`` to ``U2NetP``.
 
 from paddleseg.cvlibs import manager
 
-from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.paddleseg_dataset import PaddleSegPairDataset
 from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.models import U2Net, U2NetP
@@ -18,5 +18,5 @@ register(manager.MODELS, U2Net, replaces=_STOCK)
 register(manager.MODELS, U2NetP)
 register(manager.MODELS, U2NetP, name="U2Netp", replaces=_STOCK)
 register(manager.LOSSES, DeepSupervisionLoss)
-register(manager.DATASETS, PairDataset)
+register(manager.DATASETS, PaddleSegPairDataset, name="PairDataset")
 register(manager.TRANSFORMS, RandomCrop)

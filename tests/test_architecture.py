@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "paddleseg_u2net"
 
 # From the ground up; a room may import the rooms of earlier lines only.
 STOREYS = [
-    {"architecture", "files", "runtime"},
+    {"architecture", "files", "runtime", "yaml_text"},
     {"download", "archives", "processes"},
     {"images", "registry", "metrics"},
     {"weights", "annotations"},
@@ -94,3 +94,10 @@ def test_only_config_reads_configuration_keys():
     for path in FILES:
         if _room(path) != "config":
             assert ".tree[" not in path.read_text(encoding="utf-8"), path
+
+
+def test_only_one_room_reads_yaml():
+    for path in FILES:
+        if _room(path) != "yaml_text":
+            text = path.read_text(encoding="utf-8")
+            assert "yaml.load(" not in text and "safe_load(" not in text, path

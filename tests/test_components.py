@@ -70,7 +70,7 @@ def test_the_components_stand_in_paddlesegs_managers():
     assert manager.MODELS["U2Net"] is U2Net
     assert manager.MODELS["U2NetP"] is manager.MODELS["U2Netp"] is U2NetP
     assert manager.LOSSES["DeepSupervisionLoss"] is components.DeepSupervisionLoss
-    assert manager.DATASETS["PairDataset"] is components.PairDataset
+    assert manager.DATASETS["PairDataset"] is components.PaddleSegPairDataset
 
 
 # -- PaddleSeg's own way from YAML to a model --------------------------------------------------

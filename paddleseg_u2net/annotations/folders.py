@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -110,7 +111,7 @@ def read(
         pairing.remarks.append(
             "masks are JPEG files, whose values are smeared; --mask_values binary cuts at half"
         )
-    if values == "index" and not names and seem_instances(seen.sets):
+    if values == "index" and not names and seem_instances(seen.times.elements()):
         pairing.remarks.append(_INSTANCES)
     titles = _titles(values, names, seen, masks)
     make = _source(values, len(titles))
@@ -180,11 +181,13 @@ class _Seen:
     Attributes:
         values: All of them.
         sets: Each set of values that a file has, with such a file.
+        times: How many files have it.
         cut_outs: Files with transparency.
     """
 
     values: Set[int] = field(default_factory=set)
     sets: Dict[FrozenSet[int], Path] = field(default_factory=dict)
+    times: Counter[FrozenSet[int]] = field(default_factory=Counter)
     cut_outs: List[Path] = field(default_factory=list)
 
     @classmethod
@@ -203,6 +206,7 @@ class _Seen:
             elif found:
                 seen.values |= found
                 seen.sets.setdefault(found, path)
+                seen.times[found] += 1
         if 2 * len(coloured) > len(paths):
             raise AnnotationError(
                 f"{coloured[0]}, or give a table of its colours (dataset.py import colours), or "
@@ -294,5 +298,6 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
         + (f" for {count} classes" if count else "")
         + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary, "
         "soft or instance (numbers of objects), name the --classes, or give a table of values "
-        "such as --mask_values 0=0 38=1" + (f"; {_INSTANCES}" if seem_instances(seen.sets) else "")
+        "such as --mask_values 0=0 38=1"
+        + (f"; {_INSTANCES}" if seem_instances(seen.times.elements()) else "")
     )

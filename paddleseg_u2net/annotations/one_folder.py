@@ -9,7 +9,7 @@ from typing import Iterator, List, Sequence, Tuple
 from paddleseg_u2net.annotations.mask_files import JPEG
 
 # Words that begin or end a mask's name, as in x_mask.png, x_mask_1.png, x-gt.png, GT_x.png.
-_WORDS = "mask|label|gt|seg|segmentation|annotation|matte|alpha|groundtruth"
+_WORDS = "mask|label|lbl|gt|seg|segm|segmentation|anno|annotation|matte|alpha|groundtruth|truth"
 _MASK = re.compile(rf"(?i)(?:{_WORDS})s?(?:[^a-z].*)?$|.*[^a-z](?:{_WORDS})s?[^a-z]*$")
 
 

@@ -21,6 +21,7 @@ from paddleseg_u2net.annotations.pairing import SPLITS
 from paddleseg_u2net.annotations.parts import IMAGES, split_of
 from paddleseg_u2net.annotations.record import AnnotationError, Bad
 from paddleseg_u2net.images import files_below, find_images
+from paddleseg_u2net.yaml_text import YamlError, read_yaml_file
 
 NAMES_FILE = "classes.txt"
 
@@ -204,15 +205,9 @@ def _name_the_rest(layout: Layout) -> None:
 def _tree(path: Path) -> Dict[str, Any]:
     """The file's content. All values are texts, for ``no`` and ``1`` may be names of classes."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        tree = yaml.load(text, Loader=yaml.BaseLoader)  # makes nothing but texts, lists, dicts
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: expected text in UTF-8 ({error}); save it so") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or type(error).__name__
-        raise AnnotationError(f"{path}{line}: expected YAML, but {reason}; correct it") from error
+        tree = read_yaml_file(path, yaml.BaseLoader)  # makes nothing but texts, lists, dicts
+    except YamlError as error:
+        raise AnnotationError(f"{path}: expected YAML, but {error}; correct it") from error
     if not isinstance(tree, dict):
         raise AnnotationError(
             f"{path}: expected names, train and val as in YOLO's data.yaml, got {_said(tree)}"

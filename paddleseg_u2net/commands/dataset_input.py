@@ -8,14 +8,13 @@ import re
 from pathlib import Path
 from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-import yaml
-
 from paddleseg_u2net.datasets.masks import MaskError, check_coding
 from paddleseg_u2net.inspection import parts as of
 from paddleseg_u2net.inspection.check import Settings
 from paddleseg_u2net.inspection.parts import Part
 from paddleseg_u2net.processes import MOST_WORKERS
 from paddleseg_u2net.runtime import cores
+from paddleseg_u2net.yaml_text import YamlError, load_yaml
 
 _FOLDERS = ("images", "masks", "val_images", "val_masks")
 # As imports name classes that nobody has named.
@@ -154,8 +153,8 @@ def _coding(text: Any, settings: Settings) -> Any:
     if text is None:
         return "auto"
     try:
-        coding = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        coding = load_yaml(text)
+    except YamlError as error:
         raise MaskError(f"--mask_values: this is not YAML: {error}") from error
     check_coding(coding, settings.num_classes, "--mask_values", settings.ignore_index)
     return coding

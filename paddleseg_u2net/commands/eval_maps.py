@@ -11,7 +11,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Set
 
-import yaml
 from tqdm import tqdm
 
 from paddleseg_u2net.files import write_text
@@ -25,6 +24,7 @@ from paddleseg_u2net.scoring import pairing, pictures
 from paddleseg_u2net.scoring.plan import Job, from_folders, from_yaml
 from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
 from paddleseg_u2net.scoring.run import Task, fixated_by_all, score
+from paddleseg_u2net.yaml_text import YamlError, load_yaml
 
 _FILES = ("json", "csv", "per_image", "latex", "markdown", "html")
 _ERRORS_SHOWN = 20  # of one method on one set
@@ -141,8 +141,8 @@ def _changes(texts: List[str]) -> Dict[str, Any]:
                 + ("; choose it with --preset" if key == "preset" else "")
             )
         try:
-            changes[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            changes[key] = load_yaml(value)
+        except YamlError:
             changes[key] = value  # which is refused as what it is
     return changes
 

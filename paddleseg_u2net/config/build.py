@@ -10,15 +10,25 @@ import logging
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
-import paddle
 from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
+from paddleseg_u2net.config.component import build, check_component
 from paddleseg_u2net.config.prediction import PredictionConfig
 from paddleseg_u2net.config.reading import Tree, apply_opts, dump, read_yaml
-from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tree, nearest
+from paddleseg_u2net.config.schema import (
+    ConfigError,
+    Faults,
+    check_arguments,
+    check_tree,
+    is_number,
+    nearest,
+)
+from paddleseg_u2net.config.steps import check_optimizer, check_schedule, optimizer_settings
+from paddleseg_u2net.config.transforms import check_transforms, with_ignore_index
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.pair_dataset import check_arguments as check_values
 from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.metrics import (
     DEFAULT,
@@ -45,7 +55,7 @@ _TRAINER = {
 
 
 class Config(PredictionConfig):
-    """A configuration, checked as a whole when it is read.
+    """A configuration, checked as a whole when it is read: all that is wrong is one error.
 
     Args:
         source: a YAML file, or a dictionary of its form.
@@ -71,15 +81,10 @@ class Config(PredictionConfig):
         for key, value in (("batch_size", batch_size), ("iters", iters)):
             if value is not None:
                 tree[key] = value
-        try:
-            if learning_rate is not None and isinstance(tree.get("lr_scheduler"), dict):
-                tree["lr_scheduler"]["learning_rate"] = learning_rate
-            check_tree(tree, training)
-            self.tree = tree
-            self._check_components()
-        except ValueError as error:
-            where = "configuration" if isinstance(source, dict) else source
-            raise ConfigError(f"{where}: {error}") from None
+        if learning_rate is not None and isinstance(tree.get("lr_scheduler"), dict):
+            tree["lr_scheduler"]["learning_rate"] = learning_rate
+        self._refuse_faults(tree, training, "configuration" if isinstance(source, dict) else source)
+        self.tree = tree
 
     # -- what the configuration says ---------------------------------------------------------
 
@@ -129,7 +134,7 @@ class Config(PredictionConfig):
     def model(self, pretrained: bool = True) -> Any:
         """The network, a ``paddle.nn.Layer``; without ``pretrained`` its weights are random."""
         left_out = () if pretrained else ("pretrained", "new_heads")
-        return _build({k: v for k, v in self.tree["model"].items() if k not in left_out})
+        return build({k: v for k, v in self.tree["model"].items() if k not in left_out})
 
     def criterion(self) -> DeepSupervisionLoss:
         """The loss over all heads."""
@@ -137,7 +142,7 @@ class Config(PredictionConfig):
         arguments = dict(loss["types"][0])
         if len(loss.get("coef", [1])) > 1:
             arguments["weights"] = loss["coef"]
-        return _build(arguments)
+        return build(arguments)
 
     def lr_schedule(self) -> Any:
         """The learning rate's schedule over optimizer steps."""
@@ -164,13 +169,17 @@ class Config(PredictionConfig):
         Raises:
             ConfigError: a group of ``optimizer.custom_cfg`` is left without parameters.
         """
-        groups = self.tree["optimizer"].get("custom_cfg") or []
+        settings = optimizer_settings(self.tree["optimizer"])
+        written = self.tree["optimizer"]["type"]
+        if settings["type"] != written:
+            logger.info(f"optimizer.type {written} is read as {settings['type']}, as in PaddleSeg")
+        groups = settings.get("custom_cfg") or []
         if not groups:
-            return _build(self.tree["optimizer"])(model, learning_rate)
+            return build(settings)(model, learning_rate)
         _check_groups(groups, model)
         # PaddleSeg prints the number of every single tensor.
         with contextlib.redirect_stdout(io.StringIO()):
-            return _build(self.tree["optimizer"])(model, learning_rate)
+            return build(settings)(model, learning_rate)
 
     def dataset(self, part: str) -> PairDataset:
         """The data set of ``train_dataset`` or ``val_dataset``; ``part`` is "train" or "val".
@@ -183,7 +192,10 @@ class Config(PredictionConfig):
             arguments["transforms"] = [
                 {"type": "Resize", "target_size": list(self.preprocess().size or ())}
             ]
-        return _build(arguments)
+        transforms = with_ignore_index(arguments.get("transforms"), self.ignore_index)
+        arguments["transforms"] = [build(item) for item in transforms]
+        del arguments["type"]
+        return PairDataset(**arguments)
 
     def dataset_settings(self, part: str) -> Tree:
         """The arguments of ``dataset(part)`` as they are written, with what model and loss add.
@@ -227,130 +239,152 @@ class Config(PredictionConfig):
             "ignore_index": self.ignore_index,
         }
 
-    def _check_components(self) -> None:
-        self._check_model()
-        if "optimizer" in self.tree:
-            _check_component("optimizer", self.tree["optimizer"], [manager.OPTIMIZERS])
+    def _refuse_faults(self, tree: Tree, training: bool, source: Any) -> None:
+        faults = Faults()
+        check_tree(tree, faults, training)
+        # What is right is looked at by itself: one run tells all.
+        self.tree = faults.without(tree)
+        self._check_components(faults, training)
+        try:
+            faults.refuse()
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error}") from None
+
+    def _check_components(self, faults: Faults, training: bool) -> None:
+        if "model" in self.tree:
+            _check_model(self.tree["model"], faults)
+        self.tree.setdefault("model", {})
         if "loss" in self.tree:
-            self._check_loss()
+            _check_loss(self.tree["loss"], faults, training)
+        self.tree = faults.without(self.tree)
+        self.tree.setdefault("model", {})
+        self._check_heads(faults)
+        self.check_preprocess(faults)
+        for check in (self.augment, self.window):
+            with faults.caught():
+                check()
+        self._check_metrics(faults)
+        if "optimizer" in self.tree:
+            check_optimizer(self.tree["optimizer"], faults, training)
         if "lr_scheduler" in self.tree:
-            self._check_schedule()
-        self._check_preprocess()
-        self.augment()
-        self.window()
-        self._check_metrics()
-        for key in ("train_dataset", "val_dataset"):
-            if key in self.tree:
-                self._check_dataset(key, self.tree[key])
+            check_schedule(self, faults, training)
+        for part in ("train", "val"):
+            if f"{part}_dataset" in self.tree:
+                self._check_dataset(part, faults, training)
 
-    def _check_model(self) -> None:
-        known = {
-            name: item
-            for name, item in manager.MODELS.components_dict.items()
-            if inspect.isclass(item) and issubclass(item, U2Net)
-        }
-        model = self.tree["model"]
-        kind = model.get("type")
-        if not isinstance(kind, str) or kind not in known:
-            raise ConfigError(f"model.type: there is no {kind!r} here; {nearest(str(kind), known)}")
-        rest = {key: value for key, value in model.items() if key != "type"}
-        check_arguments("model", known[kind], rest)
+    def _check_heads(self, faults: Faults) -> None:
+        if faults.under("model", "loss") or "loss" not in self.tree:
+            return
+        loss, heads = self.tree["loss"], len(self.stages.encoder) + 1
+        coef = loss.get("coef", [1])
+        for key, weights in (
+            ("coef", None if coef == [1] else coef),  # PaddleSeg's way to say: all alike
+            ("types.0.weights", loss["types"][0].get("weights")),
+        ):
+            numbers = isinstance(weights, (list, tuple)) and all(map(is_number, weights))
+            if weights is not None and not (numbers and len(weights) == heads):
+                faults.add(
+                    f"loss.{key}",
+                    f"expected {heads} numbers, one for each head of the model, the fused map "
+                    f"first, got {weights!r}",
+                )
 
-    def _check_metrics(self) -> None:
+    def _check_metrics(self, faults: Faults) -> None:
+        best = self.trainer["best_metric"]
         for where, names in (
-            ("trainer.best_metric", [self.trainer["best_metric"]]),
+            ("trainer.best_metric", [best]),
             ("metrics", self.tree.get("metrics") or DEFAULT),
         ):
-            try:
-                chosen(names, self.num_classes)
-            except ValueError as error:
-                raise ConfigError(f"{where}: {error}") from None
-        if self.trainer["best_metric"] not in SCORES:
-            raise ConfigError(
-                f"trainer.best_metric: {self.trainer['best_metric']} stands for several scores; "
-                f"take one of {', '.join(SCORES)}"
+            if not faults.under("model.num_classes"):
+                with faults.caught(where):
+                    chosen(names, self.num_classes)
+        if best not in SCORES and not faults.under("trainer.best_metric"):
+            faults.add(
+                "trainer.best_metric",
+                f"{best} stands for several scores; take one of {', '.join(SCORES)}",
             )
         if "mask_above" in self.tree.get("conventions", {}):
-            raise ConfigError(
-                "conventions.mask_above: what a mask's values mean is said by the data set; delete "
-                "it here"
+            faults.add(
+                "conventions.mask_above",
+                "what a mask's values mean is said by the data set; delete it here",
             )
-        try:
+            return
+        with faults.caught(section="conventions"):
             self.conventions()
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"conventions.{error}") from None
 
-    def _check_loss(self) -> None:
-        loss = self.tree["loss"]
-        first, coef = loss["types"][0], loss.get("coef", [1])
-        kind = first.get("type") if isinstance(first, Mapping) else None
-        if kind != "DeepSupervisionLoss" or any(item != first for item in loss["types"]):
-            raise ConfigError(
-                "loss.types: expected one entry {type: DeepSupervisionLoss} for all heads (its "
-                f"keys iou and ssim add terms, coef weights the heads), got {loss['types']!r}; "
-                + nearest(str(kind), ["DeepSupervisionLoss"])
-            )
-        _check_component("loss.types.0", first, [manager.LOSSES])
-        if "weights" in first and len(coef) > 1:
-            raise ConfigError("loss.coef: heads are weighted by types.0.weights already; keep one")
-        if len(coef) == 1 and coef[0] != 1:
-            raise ConfigError(f"loss.coef: expected a number for each head, got {coef!r} only")
-
-    def _check_schedule(self) -> None:
-        schedule = self.lr_scheduler_cfg
-        known = {
-            name: item
-            for name, item in vars(paddle.optimizer.lr).items()
-            if inspect.isclass(item) and issubclass(item, paddle.optimizer.lr.LRScheduler)
-        }
-        kind = schedule.pop("type", None)
-        if not isinstance(kind, str) or kind not in known:
-            raise ConfigError(
-                f"lr_scheduler.type: there is no {kind!r}; {nearest(str(kind), known)}"
-            )
-        for key in ("learning_rate", "warmup_iters", "warmup_start_lr"):
-            value = schedule.get(key, 0)
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise ConfigError(f"lr_scheduler.{key}: expected a number, got {value!r}")
-        if "warmup_iters" in schedule and "warmup_start_lr" not in schedule:
-            raise ConfigError(
-                "lr_scheduler.warmup_start_lr: this key is missing; warmup_iters needs it"
-            )
-        schedule.pop("warmup_iters", None)
-        schedule.pop("warmup_start_lr", None)
-        if kind == "ReduceOnPlateau" and "warmup_iters" in self.lr_scheduler_cfg:
-            raise ConfigError("lr_scheduler.warmup_iters: ReduceOnPlateau has none; delete it")
-        if kind == "PolynomialDecay":
-            schedule.setdefault("decay_steps", self.tree.get("iters", 1))
-        check_arguments("lr_scheduler", known[kind], schedule)
-
-    def _check_dataset(self, key: str, arguments: Tree) -> None:
-        kind = arguments.get("type")
+    def _check_dataset(self, part: str, faults: Faults, training: bool) -> None:
+        key = f"{part}_dataset"
+        arguments = {name: value for name, value in self.tree[key].items() if name != "type"}
+        kind = self.tree[key].get("type")
         if kind != "PairDataset":
-            raise ConfigError(
-                f"{key}.type: expected PairDataset, got {kind!r}; "
-                + nearest(str(kind), ["PairDataset"])
+            faults.add(
+                f"{key}.type",
+                "expected PairDataset, which reads images with masks from folders or lists, got "
+                f"{kind!r}; {nearest(str(kind), ['PairDataset'])}",
             )
-        _check_component(key, {"mode": "", **arguments}, [manager.DATASETS])
-        for name, value in self._shared().items():
-            if arguments.get(name, value) != value:
-                raise ConfigError(
-                    f"{key}.{name}: model and loss say {value}, this says {arguments[name]}; "
-                    "delete it here or make them agree"
+        check_arguments(key, PairDataset, arguments, faults)
+        origins = ("model.num_classes", "model.in_channels", "loss")
+        for (name, value), origin in zip(self._shared().items(), origins):
+            if arguments.get(name, value) != value and not faults.under(origin):
+                faults.add(
+                    f"{key}.{name}",
+                    f"model and loss say {value}, this says {arguments[name]}; delete it here or "
+                    "make them agree",
                 )
+        if not faults.under(key, *origins):
+            with faults.caught(section=key):
+                check_values(**{"mode": part, **self._shared(), **arguments})
         transforms = arguments.get("transforms") or []
-        if not isinstance(transforms, list):
-            raise ConfigError(f"{key}.transforms: expected a list, got {transforms!r}")
-        if transforms and key == "val_dataset":
-            raise ConfigError(
-                "val_dataset.transforms: validation sees pictures as prediction does; set "
-                "preprocess.size, mean and std instead and delete this key"
+        if part == "train":
+            check_transforms(transforms, self, faults, training)
+        elif transforms:
+            faults.add(
+                f"{key}.transforms",
+                "validation sees pictures as prediction does; set preprocess.size, mean and std "
+                "instead and delete this key",
             )
-        for number, item in enumerate(transforms):
-            where = f"{key}.transforms.{number}"
-            if isinstance(item, Mapping) and item.get("type") in ("Normalize", "Compose"):
-                raise ConfigError(f"{where}: {item['type']} is done by preprocess; delete it here")
-            _check_component(where, item, [manager.TRANSFORMS])
+
+
+def _check_model(model: Tree, faults: Faults) -> None:
+    known = {
+        name: item
+        for name, item in manager.MODELS.components_dict.items()
+        if inspect.isclass(item) and issubclass(item, U2Net)
+    }
+    kind = model.get("type")
+    if not isinstance(kind, str) or kind not in known:
+        faults.add("model.type", f"there is no {kind!r} here; {nearest(str(kind), known)}")
+        return
+    rest = {key: value for key, value in model.items() if key != "type"}
+    check_arguments("model", known[kind], rest, faults)
+    if rest.get("stages"):
+        with faults.caught(section="model"):
+            StageTable.parse(rest["stages"])
+
+
+def _check_loss(loss: Tree, faults: Faults, training: bool) -> None:
+    types, coef = loss.get("types"), loss.get("coef", [1])
+    if types is None:
+        return
+    first = types[0]
+    kind = first.get("type") if isinstance(first, Mapping) else None
+    if kind != "DeepSupervisionLoss" or any(item != first for item in types):
+        faults.add(
+            "loss.types",
+            "expected one entry {type: DeepSupervisionLoss} for all heads (its keys iou and ssim "
+            f"add terms, coef weights the heads), got {types!r}; "
+            + nearest(str(kind), ["DeepSupervisionLoss"]),
+        )
+        return
+    check_component("loss.types.0", first, manager.LOSSES, faults)
+    ignored = first.get("ignore_index", 255)
+    if training and (type(ignored) is not int or not 0 <= ignored <= 255):
+        faults.add(
+            "loss.types.0.ignore_index",
+            f"expected a whole number from 0 to 255, which masks can hold, got {ignored!r}",
+        )
+    if "weights" in first and len(coef) > 1:
+        faults.add("loss.coef", "heads are weighted by types.0.weights already; keep one")
 
 
 def _check_groups(groups: List[Tree], model: Any) -> None:
@@ -367,25 +401,3 @@ def _check_groups(groups: List[Tree], model: Any) -> None:
             raise ConfigError(f"optimizer.custom_cfg.{number}.name: {group['name']!r} is {why}")
         taken += own
         logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")
-
-
-def _check_component(where: str, arguments: Any, managers: List[Any]) -> None:
-    if not isinstance(arguments, Mapping) or "type" not in arguments:
-        raise ConfigError(f"{where}: expected a dictionary with a type, got {arguments!r}")
-    known = {name: item for one in managers for name, item in one.components_dict.items()}
-    kind = arguments["type"]
-    if not isinstance(kind, str) or kind not in known:
-        raise ConfigError(f"{where}.type: there is no {kind!r}; {nearest(str(kind), known)}")
-    rest = {key: value for key, value in arguments.items() if key != "type"}
-    check_arguments(where, known[kind], rest)
-
-
-def _build(arguments: Tree) -> Any:
-    """PaddleSeg's builder, with its wrapper around errors taken off."""
-    try:
-        return SegBuilder(None).build_component(arguments)
-    except RuntimeError as error:
-        cause: BaseException = error
-        while isinstance(cause, RuntimeError) and cause.__context__ is not None:
-            cause = cause.__context__
-        raise cause from None

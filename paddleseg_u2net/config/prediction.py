@@ -11,7 +11,7 @@ from typing import Iterable, Optional, Union
 
 from paddleseg_u2net.architecture import TABLES, Architecture, StageTable, build
 from paddleseg_u2net.config.reading import Tree, apply_opts, dump, read_yaml
-from paddleseg_u2net.config.schema import MODEL, ConfigError, check_tree, nearest
+from paddleseg_u2net.config.schema import MODEL, ConfigError, Faults, check_tree, nearest
 from paddleseg_u2net.inference import Augment, Preprocess, Window
 
 # PaddleSeg's own name of the small network stands for this project's, too.
@@ -85,13 +85,18 @@ class PredictionConfig:
         model = {key: value for key, value in self.tree["model"].items() if key not in left_out}
         return dump({"model": model, "preprocess": self.tree.get("preprocess", {})})
 
-    def _check_preprocess(self) -> None:
-        preprocess = self.preprocess()
-        if preprocess.recipe.stretches and self.num_classes > 1:
-            raise ConfigError(
-                f"preprocess.type: {preprocess.type} stretches the map of one class to [0, 1]; "
-                f"with {self.num_classes} classes take paddleseg"
-            )
+    def check_preprocess(self, faults: Faults) -> None:
+        """Check ``preprocess``, against the model too."""
+        if faults.under("model.in_channels"):
+            return
+        with faults.caught():
+            preprocess = self.preprocess()
+            if preprocess.recipe.stretches and self.num_classes > 1:
+                faults.add(
+                    "preprocess.type",
+                    f"{preprocess.type} stretches the map of one class to [0, 1]; "
+                    f"with {self.num_classes} classes take paddleseg",
+                )
 
 
 def read_prediction_config(
@@ -110,19 +115,28 @@ def read_prediction_config(
     """
     tree = copy.deepcopy(source) if isinstance(source, dict) else read_yaml(source)
     tree = apply_opts(tree, opts or ())
+    kind = tree["model"].get("type") if isinstance(tree.get("model"), dict) else None
+    if isinstance(kind, str) and kind not in _NETWORKS:
+        return None
+    faults = Faults()
+    check_tree(tree, faults, training=False)
+    for key in tree["model"] if kind else ():
+        if key not in MODEL and key not in ("type", "stages"):
+            faults.add(f"model.{key}", f"there is no such key; {nearest(key, [*MODEL, 'stages'])}")
+    config = PredictionConfig(faults.without(tree))
+    config.tree.setdefault("model", {})
+    if kind:
+        with faults.caught(section="model"):
+            config.architecture()
+    else:
+        faults.add("model.type", f"expected a network's name; {nearest('', _NETWORKS)}")
+    config.check_preprocess(faults)
+    for check in (config.augment, config.window):
+        with faults.caught():
+            check()
     try:
-        check_tree(tree, training=False)
-        model = tree["model"]
-        if model.get("type") not in _NETWORKS:
-            return None
-        for key in model:
-            if key not in MODEL and key not in ("type", "stages"):
-                known = [*MODEL, "stages"]
-                raise ConfigError(f"model.{key}: there is no such key; {nearest(key, known)}")
-        config = PredictionConfig(tree)
-        config.architecture(), config.augment(), config.window()
-        config._check_preprocess()
-    except ValueError as error:
+        faults.refuse()
+    except ConfigError as error:
         where = "configuration" if isinstance(source, dict) else source
         raise ConfigError(f"{where}: {error}") from None
-    return config
+    return PredictionConfig(tree)

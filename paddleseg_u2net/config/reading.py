@@ -10,7 +10,10 @@ from typing import Any, Dict, Iterable, Tuple, Union
 
 import yaml
 
+from paddleseg_u2net.yaml_text import YamlError, load_yaml, read_yaml_file
+
 Tree = Dict[str, Any]
+_BASES = 64
 
 
 class ConfigError(ValueError):
@@ -52,20 +55,25 @@ def read_yaml(path: Union[str, Path]) -> Tree:
     one type mean nothing to another. Lists are replaced.
 
     Raises:
-        ConfigError: a file is missing, is not YAML or not a dictionary, or bases form a circle.
+        ConfigError: a file is missing, is not YAML or not a dictionary, or bases form a circle or
+            a chain of more than 64 files.
     """
-    return _read(Path(path), ())
+    return _read(Path(path), (), {})
 
 
-def _read(path: Path, above: Tuple[Path, ...]) -> Tree:
+def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
+    if path.resolve() in known:  # the base of several files
+        return known[path.resolve()]
     asked_by = f" (the _base_ of {above[-1]})" if above else ""
     if not path.is_file():
         raise ConfigError(f"{path}{asked_by}: there is no such configuration file; check the path")
     if path.resolve() in [file.resolve() for file in above]:
         raise ConfigError(f"{path}{asked_by}: _base_ files form a circle; take one of them out")
+    if len(above) == _BASES:
+        raise ConfigError(f"{path}{asked_by}: more than {_BASES} _base_ files below one another")
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
-    except (yaml.YAMLError, ValueError) as error:
+        tree = read_yaml_file(path, _Loader)
+    except YamlError as error:
         raise ConfigError(f"{path}: this is not YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected `key: value` lines, got {type(tree).__name__}")
@@ -74,8 +82,9 @@ def _read(path: Path, above: Tuple[Path, ...]) -> Tree:
         raise ConfigError(f"{path}: _base_: expected a file or a list of files, got {bases!r}")
     merged: Tree = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        merged = merge(_read(path.parent / base, (*above, path)), merged)
-    return merge(tree, merged)
+        merged = merge(_read(path.parent / base, (*above, path), known), merged)
+    known[path.resolve()] = merge(tree, merged)
+    return known[path.resolve()]
 
 
 def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
@@ -117,11 +126,11 @@ def _value(text: str) -> Any:
     try:
         value = literal_eval(text)
         return list(value) if isinstance(value, tuple) else value
-    except (ValueError, SyntaxError):
-        pass
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        pass  # all that Python's manual names
     try:
-        return yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError):  # a date that is none is a ValueError
+        return load_yaml(text, _Loader)
+    except YamlError:
         return text
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import random
 from functools import cache as memoised
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 import cv2
 import numpy as np
 
+from paddleseg_u2net.datasets.augment import (
+    Data,
+    Transform,
+    check_transform,
+    name_of,
+    strange_labels,
+    transformed,
+)
 from paddleseg_u2net.datasets.cache import PairCache, Settings, read_settings
 from paddleseg_u2net.datasets.cache_entry import Prepared, encode
 from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning, one_size
@@ -69,7 +77,8 @@ class PairDataset:
             ``paddleseg_u2net.datasets.masks``.
         mismatched_masks: "error", or "resize": a mask of another size is fitted to its image.
         transforms: augmentation in training: callables on ``{"img", "label", "gt_fields",
-            "trans_info"}`` as in PaddleSeg.
+            "trans_info"}`` as in PaddleSeg. A copy of each is made for each pair, so that nothing
+            that it keeps reaches the next.
         class_names: names by number, the background first, for the log and pictures; a row of the
             table has its own.
         cache: keep pairs on disk, decoded and resized: ``8 GB``, the most that the cache's folder
@@ -79,7 +88,8 @@ class PairDataset:
 
     Raises:
         PairingError, MaskError: see there.
-        ValueError: ``cache`` is no size.
+        ValueError: ``cache`` is no size; a transform cannot be used, see
+            ``augment.check_transform``.
     """
 
     # PaddleSeg's builder asks the class; instances know better.
@@ -102,7 +112,7 @@ class PairDataset:
         img_channels: int = 3,
         mask_values: Union[str, Dict[int, int]] = "auto",
         mismatched_masks: str = "error",
-        transforms: Optional[Sequence[Callable[[Dict[str, Any]], Dict[str, Any]]]] = None,
+        transforms: Optional[Sequence[Transform]] = None,
         class_names: Optional[Sequence[str]] = None,
         cache: Union[str, float, Dict[str, Any], None] = None,
     ) -> None:
@@ -114,6 +124,8 @@ class PairDataset:
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.img_channels, self.mismatched_masks = img_channels, mismatched_masks
         self.transforms = list(transforms or [])
+        for transform in self.transforms:
+            check_transform(transform)
         self.classes = tuple(class_names or (TABLE[name].classes if name in TABLE else ()))
         if class_names is not None and len(self.classes) != max(num_classes, 2):
             raise PairingError(
@@ -189,17 +201,43 @@ class PairDataset:
         return cv2.resize(label, (shape[1], shape[0]), interpolation=method)
 
     def augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
-        """As ``read``, with the transforms applied; the same ``seed`` gives the same result."""
+        """As ``read``, with the transforms applied; the same ``seed`` gives the same result.
+
+        Raises:
+            ImageError, MaskError: as ``read``; or a transform made labels that are no classes.
+            TransformError: a transform failed.
+        """
         if self._cache is not None and self._fixed:
-            image, label, trans_info = self._cache.get(index, self._begun)
+            prepared = self._cache.get(index, self._begun)
         else:
-            image, label, trans_info = Prepared(*self.read(index), [])
-        # PaddleSeg's transforms draw from the global generators.
-        state = np.random.SeedSequence(list(seed)).generate_state(2)
-        random.seed(int(state[0]))
-        np.random.seed(state[1])
-        data = _transformed(Prepared(image, label, trans_info), self.transforms[len(self._fixed) :])
+            prepared = Prepared(*self.read(index), [])
+        _seed(seed)
+        data = transformed(_data(prepared), self.transforms[len(self._fixed) :])
+        self.check_label(data["label"], index, seed)
         return _as_image(data["img"]), data["label"]
+
+    def check_label(self, label: np.ndarray, index: int, seed: Sequence[int] = (0,)) -> None:
+        """Refuse the label that the transforms made of pair ``index`` if a loss cannot take it.
+
+        Raises:
+            MaskError: it names the values and the transform that made them.
+        """
+        strange = strange_labels(label, self.num_classes, self.ignore_index)
+        if not strange:
+            return
+        data, name = _data(Prepared(*self.read(index), [])), "transforms"
+        _seed(seed)
+        for transform in self.transforms:
+            data = transformed(data, [transform])
+            if strange_labels(data["label"], self.num_classes, self.ignore_index):
+                name = name_of(transform)
+                break
+        expected = "0 to 1" if self.num_classes == 1 else f"0 to {self.num_classes - 1}"
+        raise MaskError(
+            f"{name}: made the labels {', '.join(f'{value:g}' for value in strange)}, expected "
+            f"{expected} or ignore_index, {self.ignore_index}; set its label_padding_value to "
+            "that, or leave it out"
+        )
 
     # -- the cache ---------------------------------------------------------------------------
 
@@ -208,7 +246,7 @@ class PairDataset:
 
     def _begin(self, image: np.ndarray, label: np.ndarray) -> Prepared:
         fixed = self.transforms[: len(self._fixed)]
-        data = _transformed(Prepared(image, label, []), fixed)
+        data = transformed(_data(Prepared(image, label, [])), fixed)
         return Prepared(data["img"], data["label"], data["trans_info"])
 
     def _open_cache(self, settings: Settings) -> PairCache:
@@ -257,14 +295,16 @@ class PairDataset:
         return {"img": image, "label": label, "name": self.pairs[index].name}
 
 
-def _transformed(
-    prepared: Prepared, transforms: Sequence[Callable[[Dict[str, Any]], Dict[str, Any]]]
-) -> Dict[str, Any]:
-    data: Dict[str, Any] = {"img": prepared.image, "label": prepared.label}
-    data.update(gt_fields=["label"], trans_info=prepared.trans_info)
-    for transform in transforms:
-        data = transform(data)
-    return data
+def _data(prepared: Prepared) -> Data:
+    data: Data = {"img": prepared.image, "label": prepared.label}
+    return {**data, "gt_fields": ["label"], "trans_info": prepared.trans_info}
+
+
+def _seed(seed: Sequence[int]) -> None:
+    """Seed the global generators, which PaddleSeg's transforms draw from."""
+    state = np.random.SeedSequence(list(seed)).generate_state(2)
+    random.seed(int(state[0]))
+    np.random.seed(state[1])
 
 
 def _values(mask: Path) -> Set[int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-import yaml
+from paddleseg_u2net.yaml_text import YamlError, read_yaml_file
 
 
 class PlanError(ValueError):
@@ -156,8 +156,8 @@ def from_yaml(path: Path) -> List[Job]:
 
 def _read(path: Path) -> Dict[str, Any]:
     try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        tree = read_yaml_file(path)
+    except (OSError, YamlError) as error:
         raise PlanError(f"{path}: expected a YAML file of data sets and methods: {error}") from None
     if not isinstance(tree, dict):
         raise PlanError(f"{path}: expected the keys datasets and methods, got {tree!r}")

@@ -362,7 +362,7 @@ def test_only_boxes(tmp_path):
 
 
 BAD_DESCRIPTIONS = {
-    "no YAML": (f"train: [images/train\n{NAMES}", r"data\.yaml, line \d: expected YAML"),
+    "no YAML": (f"train: [images/train\n{NAMES}", r"data\.yaml: expected YAML, but line \d"),
     "a list": ("- 1\n", "expected names, train and val as in YOLO's data.yaml, got a list"),
     "no names": ("train: images/train\n", "names of classes under `names`, got nothing"),
     "names are a text": ("train: images/train\nnames: obj.names\n", "got 'obj.names'"),
@@ -380,7 +380,7 @@ BAD_DESCRIPTIONS = {
     ),
     "no images": (f"train: labels\n{NAMES}", "labels, named under train, holds no images"),
     "twice": (f"train: images/train\nval: images/train\n{NAMES}", "is in train of .* and in val o"),
-    "another code": ("names: [größe]".encode("latin-1"), "expected text in UTF-8"),
+    "another code": ("names: [größe]".encode("latin-1"), "is no text in UTF-8"),
 }
 
 

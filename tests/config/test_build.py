@@ -110,7 +110,7 @@ def test_a_misspelt_key_is_named_with_the_nearest(misspelt, where, meant):
     [
         ("model.type", "U2Nett", "U2Net"),
         ("model.type", "u2net", "U2Net"),
-        ("optimizer.type", "adam", "Adam"),
+        ("optimizer.type", "adamw", "AdamW"),
         ("lr_scheduler.type", "PolynomialDecy", "PolynomialDecay"),
         ("train_dataset.type", "PairDatset", "PairDataset"),
         ("val_dataset.type", "PairDatset", "PairDataset"),
@@ -182,7 +182,7 @@ def test_an_argument_that_a_component_needs_is_named(items, match):
     ],
 )
 def test_text_where_a_number_belongs_is_refused_with_the_key(key):
-    refused(rf"^configuration: {key}: expected a .*number.*got .*'1e-3x'", f"{key}=1e-3x")
+    refused(rf"\b{key}: expected a .*number.*got .*'1e-3x'", f"{key}=1e-3x")
 
 
 @pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
@@ -315,9 +315,15 @@ def test_coefficients_become_the_weights_of_the_heads():
 
 def test_weights_of_the_loss_itself_work_without_coefficients():
     changed = config(
-        "loss={types: [{type: DeepSupervisionLoss, weights: [1, 2]}]}",
+        "loss={types: [{type: DeepSupervisionLoss, weights: [1, 2, 3, 4, 5, 6, 7]}]}",
     )
-    assert changed.criterion().weights == [1, 2]
+    assert changed.criterion().weights == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("value", ["[1]", "[1, 2]", "5", "x", "[1, 1, 1, 1, 1, 1, x]"])
+def test_weights_that_are_not_one_for_each_head_are_refused(value):
+    match = r"loss\.types\.0\.weights: expected 7 numbers, one for each head of the model"
+    refused(match, f"loss={{types: [{{type: DeepSupervisionLoss, weights: {value}}}]}}")
 
 
 def test_weights_and_coefficients_together_are_refused():

@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from paddleseg_u2net.config import schema
-from paddleseg_u2net.config.schema import ConfigError, check_arguments, check_tree, nearest
+from paddleseg_u2net.config.schema import ConfigError, Faults, nearest
 
 TREE = {
     "batch_size": 1,
@@ -70,6 +70,18 @@ RULES = [
     ("test_config", "stride", POSITIVE_PAIRS | {"null"}),
     ("loss", "coef", NUMBER_LISTS | OR_ZERO_OR_LESS),
 ]
+
+
+def check_tree(tree):
+    faults = Faults()
+    schema.check_tree(tree, faults)
+    faults.refuse()
+
+
+def check_arguments(*arguments):
+    faults = Faults()
+    schema.check_arguments(*arguments, faults)
+    faults.refuse()
 
 
 def tree_with(section, key, value):

@@ -89,6 +89,7 @@ def test_the_rule(values, num_classes, ignore_index, expected):
     ("masks", "num_classes", "wrong", "said"),
     [
         ([{0, 1}, {0, 1}, {0, 2}], 2, 2, "2 is no class, and is in 1 of 3 {}; set num_classes: 3"),
+        ([{0, 1}] * 5 + [{0, 1, 2}], 2, 5, "2 is no class, and is in 1 of 6 {}; set num_class"),
         ([{0, 5}, {0, 1}, {0, 5}], 3, 0, "5 is no class, and is in 2 of 3 {}; set num_classes: 6"),
         ([{0, 1, 255}, {0, 1, 30}], 2, 1, "{}; set num_classes: 31 if 30 is a class, correct"),
         # No classes, but edges, or one class in a colour of its own.
@@ -116,6 +117,9 @@ def test_a_file_that_is_the_reason_is_named(masks, num_classes, wrong, said):
         ([{0, 1, 2}, {0, 1}, {0, 1, 2, 3}], True),
         ([{0, 1, 2}, {1}, {0}, {0, 1, 255}], True),
         ([{0, *range(1, 90)}, {0, 1}], True),
+        ([{0, 1}] * 9 + [{0, 1, 2, 3}], True),
+        ([{0, 1}] * 3 + [{0, 1, 2}], True),
+        ([{0, 1}] * 5 + [{0, 1, 2}], False),  # a stray label
         # Classes: one is not where a lower one is not either, or all have the same.
         ([{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 3}], False),
         ([{0, 1}, {0, 2}, {0, 1, 2}], False),

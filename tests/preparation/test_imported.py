@@ -757,7 +757,7 @@ def test_pictures_that_other_files_hold_become_files(root, drawings):
         write(drawings, root.with_name("other"), ABOUT)
 
 
-def test_images_that_cannot_be_used_come_before_a_division_that_cannot_be(root, drawings):
+def test_bad_images_are_told_before_an_impossible_division(root, drawings):
     drawings.records[1:] = []
     drawings.bad = [Bad(Path("cut.json"), "cut.json: expected JSON")]
     with pytest.raises(ImportFailed, match=r"cut\.json: expected JSON"):

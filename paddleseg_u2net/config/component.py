@@ -1,0 +1,46 @@
+"""One component of PaddleSeg's managers: checked by name and arguments, then built."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from paddleseg.cvlibs import SegBuilder
+
+from paddleseg_u2net.config.reading import Tree
+from paddleseg_u2net.config.schema import Faults, check_arguments, nearest
+
+
+def check_component(where: str, arguments: Any, manager: Any, faults: Faults) -> bool:
+    """Whether ``manager`` has the type that ``arguments`` name, with such arguments."""
+    if not isinstance(arguments, Mapping) or "type" not in arguments:
+        faults.add(where, f"expected a dictionary with a type, got {arguments!r}")
+        return False
+    known, kind = manager.components_dict, arguments["type"]
+    if not isinstance(kind, str) or kind not in known:
+        faults.add(f"{where}.type", f"there is no {kind!r}; {nearest(str(kind), known)}")
+        return False
+    rest = {key: value for key, value in arguments.items() if key != "type"}
+    check_arguments(where, known[kind], rest, faults)
+    return not faults.under(where)
+
+
+def build(arguments: Tree) -> Any:
+    """PaddleSeg's builder, with its wrapper around errors taken off."""
+    try:
+        return SegBuilder(None).build_component(arguments)
+    except RuntimeError as error:
+        raise _cause(error) from None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What PaddleSeg has wrapped into ``error``."""
+    while isinstance(error, RuntimeError) and error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+def said(error: BaseException) -> str:
+    """What an error of Paddle's or PaddleSeg's says, on one line."""
+    error = _cause(error)
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

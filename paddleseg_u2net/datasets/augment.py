@@ -1,0 +1,119 @@
+"""Transforms of a pair: what comes out can be learned from, and depends on nothing before it."""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any, Callable, Dict, List, Sequence
+
+import cv2
+import numpy as np
+
+Data = Dict[str, Any]
+Transform = Callable[[Data], Data]
+
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
+# Of PaddleSeg's own transforms, those whose masks are wrong or of no use here.
+_REFUSED = {
+    "ScalePadding": "it resizes masks with cubic interpolation, which makes other classes of their "
+    "numbers; take PaddingByAspectRatio and then Resize",
+    "GenerateInstanceTargets": "it makes the labels of MaskFormer, which nothing here reads; "
+    "delete it",
+}
+
+
+class TransformError(ValueError):
+    """A transform cannot be used; the message names it, and the repair."""
+
+
+def name_of(transform: Any) -> str:
+    """The name of a transform's class, or of a function."""
+    return getattr(transform, "__name__", type(transform).__name__)
+
+
+def check_transform(transform: Transform) -> None:
+    """Refuse a transform that would spoil pairs without a word.
+
+    Raises:
+        TransformError: see the messages.
+    """
+    if type(transform).__module__.startswith("paddleseg.") and name_of(transform) in _REFUSED:
+        raise TransformError(f"{name_of(transform)}: {_REFUSED[name_of(transform)]}")
+    if getattr(transform, "category_max_ratio", 1) < 1:
+        raise TransformError(
+            f"{name_of(transform)}: with category_max_ratio below 1 PaddleSeg 2.8.0 puts the crop "
+            "of the mask in the image's place, or crops the mask alone; delete category_max_ratio"
+        )
+    copied: Dict[int, Any] = {}
+    try:
+        copy.deepcopy(transform, copied)
+    except Exception as error:
+        raise TransformError(
+            f"{name_of(transform)}: cannot be copied for each image ({_said(error)}), so that what "
+            "it keeps of one would reach the next; make in __call__ what cannot be copied"
+        ) from error
+    if any(isinstance(part, _GENERATORS) for part in copied.values()):
+        raise TransformError(
+            f"{name_of(transform)}: it has a random generator of its own, which would draw the "
+            "same for each image; draw from random or np.random, which are seeded for each"
+        )
+
+
+def transformed(data: Data, transforms: Sequence[Transform]) -> Data:
+    """Apply ``transforms`` in order, to a copy of each: some of PaddleSeg's change themselves.
+
+    Args:
+        data: ``img`` (H, W, C), ``label`` (H, W), ``gt_fields``, ``trans_info`` as in PaddleSeg.
+        transforms: each checked by ``check_transform``.
+
+    Raises:
+        TransformError: a transform failed, or image and label do not fit together behind it.
+    """
+    for transform in transforms:
+        before = data
+        try:
+            data = copy.deepcopy(transform)(dict(data))
+            _compare(before, data)
+        except Exception as error:
+            name, said = name_of(transform), _said(error)
+            raise TransformError(said if said.startswith(name) else f"{name}: {said}") from error
+    return data
+
+
+def _compare(before: Data, after: Data) -> None:
+    if not isinstance(after, dict):
+        raise TransformError(f"expected to get the dictionary back, got {type(after).__name__}")
+    image, label, was = after["img"], after["label"], before["label"]
+    if _channels(image) != _channels(before["img"]):
+        raise TransformError(
+            f"made {_channels(image)} channels of an image of {_channels(before['img'])}"
+        )
+    if "label" not in after.get("gt_fields", ()):
+        return
+    if label.ndim != 2 or label.shape != image.shape[:2]:
+        raise TransformError(f"made an image of shape {image.shape} and a mask of {label.shape}")
+    if was.dtype.kind == "f" and label.dtype.kind != "f" and np.any(was % 1):
+        raise TransformError("makes whole numbers of the soft mask; leave it out")
+
+
+def _channels(image: np.ndarray) -> int:
+    return 1 if image.ndim == 2 else image.shape[2]
+
+
+def strange_labels(label: np.ndarray, num_classes: int, ignore_index: int) -> List[float]:
+    """The values of ``label`` that a loss of ``num_classes`` does not know, up to ten.
+
+    One class knows numbers in [0, 1], several know the whole numbers below theirs.
+    """
+    known = (label >= 0) & (label <= max(num_classes - 1, 1))
+    if num_classes > 1 and label.dtype.kind == "f":
+        known &= np.floor(label) == label
+    known |= label == ignore_index
+    return [] if known.all() else np.unique(label[~known])[:10].tolist()
+
+
+def _said(error: Exception) -> str:
+    """The message on one line, with what Python calls it where that is not clear."""
+    text = " ".join(str(error).split())
+    plain = isinstance(error, (ValueError, cv2.error))
+    return text if plain and text else f"{type(error).__name__}: {text}"
