@@ -40,7 +40,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 def run(argv: List[str]) -> int:
     """Predict; 1 if an image failed, 0 otherwise.
 
-    Of the processes of ``paddle.distributed.launch`` each does its share, and all give one answer.
+    Of the processes of ``paddle.distributed.launch`` each does its share, and the first one answers
+    for all.
     """
     arguments = _arguments(argv)
     from paddleseg_u2net.engine.logs import logger, start_logging
@@ -79,7 +80,7 @@ def run(argv: List[str]) -> int:
         pictures=arguments.pictures,
         share=slice(ranks.rank, None, ranks.size),
     )
-    # Also a barrier: an exit code of 1 ends the other processes.
+    # Also a barrier: an exit code of 1 ends the other processes, even while they end with theirs.
     own, *others = ranks.gather({"failures": failures})
     failures = own["failures"]
     for failure in (failure for other in others for failure in other["failures"]):
@@ -91,7 +92,7 @@ def run(argv: List[str]) -> int:
     logger.info(f"Done: {done} of {_images(len(jobs))}, in {places}")
     if failures:
         logger.error(f"{_images(len(failures))} could not be predicted; the lines above say why")
-    return 1 if failures else 0
+    return 1 if failures and ranks.is_first else 0
 
 
 def _images(count: int) -> str:

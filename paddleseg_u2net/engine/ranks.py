@@ -11,6 +11,9 @@ import numpy as np
 from paddleseg_u2net.runtime import load_paddle, processes
 
 _MEETINGS = "paddleseg_u2net/meetings"
+# Seconds by which others fail after the first: launch ends all when one has failed, and its exit code
+# is that of the first.
+_LATER = 5
 
 
 class Ranks:
@@ -84,6 +87,8 @@ class Ranks:
             except (ValueError, OSError) as error:
                 failure = error
         words = self.gather({"words": str(failure or "")})[0]["words"]
+        if words and not failure:
+            time.sleep(_LATER)
         if failure or words:
             raise failure or ValueError(words)
 
