@@ -11,8 +11,8 @@ import numpy as np
 from paddleseg_u2net.runtime import load_paddle, processes
 
 _MEETINGS = "paddleseg_u2net/meetings"
-# Seconds by which others fail after the first: launch ends all when one has failed, and its exit code
-# is that of the first.
+# Seconds by which others fail after the first: launch ends all when one has failed, and its exit
+# code is the first one's.
 _LATER = 5
 
 
