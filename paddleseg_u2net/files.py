@@ -9,6 +9,7 @@ a full disk, a killed process, or a power cut.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Set, Tuple, Union
 
 if sys.platform == "win32":
     import msvcrt
@@ -36,7 +37,9 @@ __all__ = [
     "read_lines",
     "read_text",
     "recover_dir",
+    "remove_dir",
     "repair_of",
+    "set_aside",
     "sync_tree",
     "what_is",
     "with_slashes",
@@ -275,33 +278,83 @@ def recover_dir(path: PathLike) -> bool:
     return restored
 
 
+def set_aside(path: PathLike) -> Optional[Path]:
+    """What `atomic_dir` has set aside of the folder `path`, if it was killed between its renames.
+
+    Returns:
+        The newest such folder, to be read; None if there is none, or `path` is there.
+    """
+    if Path(path).exists():
+        return None
+    found = [folder for folder, kind, _ in _siblings(_final_place(path)) if kind == "old"]
+    return max(found, key=lambda folder: folder.stat().st_mtime_ns, default=None)
+
+
+def remove_dir(path: PathLike) -> None:
+    """Delete a folder so that no half of it is ever found under its name.
+
+    What a kill leaves of it is deleted by `recover_dir`.
+    """
+    doomed = _sibling(Path(path), "tmp")
+    Path(path).rename(doomed)
+    shutil.rmtree(doomed)
+
+
 @contextmanager
 def locked(
-    path: PathLike, waiting: Callable[[], None] = lambda: None, poll: float = 0.1
+    path: PathLike,
+    waiting: Callable[[], None] = lambda: None,
+    poll: float = 0.1,
+    patience: float = math.inf,
+    owner: str = "",
 ) -> Iterator[bool]:
     """Let one process at a time work on `path`; the others wait.
 
     The lock is a hidden file beside `path`, which the system frees when its process ends, in
-    whatever way, and which is deleted at the end.
+    whatever way, and which is deleted at the end. Forked children do not have it.
 
     Args:
         waiting: is called once if another process is at work.
         poll: seconds between two looks at the lock.
+        patience: seconds to wait for another process.
+        owner: what others are told of this process.
 
     Yields:
         Whether this process is alone; False where the file system knows no locks.
+
+    Raises:
+        TimeoutError: another process is still at work; the message is its `owner`.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = target.with_name(f".{target.name}.lock")
-    handle = _acquire(lock, waiting, poll)
+    handle = _acquire(lock, waiting, poll, patience)
     try:
+        if handle is not None:
+            _HELD.add(handle)
+            with suppress(OSError):  # a full disk
+                os.ftruncate(handle, 0)  # what a killed owner wrote
+                os.write(handle, owner.encode())
         yield handle is not None
     finally:
         with suppress(OSError):  # on Windows an open file stays
             lock.unlink()
         if handle is not None:
+            _HELD.discard(handle)
             os.close(handle)
+
+
+_HELD: Set[int] = set()
+
+
+def _close_in_a_child() -> None:
+    """A lock is its process's: a child that outlives it would keep it."""
+    while _HELD:
+        os.close(_HELD.pop())
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_close_in_a_child)
 
 
 def repair_of(error: OSError) -> str:
@@ -448,8 +501,10 @@ def _concerns(error: OSError, target: Path, temporary: Path) -> bool:
     return failed in (target, temporary, *target.parents) or temporary in failed.parents
 
 
-def _acquire(lock: Path, waiting: Callable[[], None], poll: float) -> Optional[int]:
-    told = False
+def _acquire(
+    lock: Path, waiting: Callable[[], None], poll: float, patience: float
+) -> Optional[int]:
+    told, until = False, time.monotonic() + patience
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         taken = False
@@ -467,7 +522,16 @@ def _acquire(lock: Path, waiting: Callable[[], None], poll: float) -> Optional[i
         if not told:
             waiting()
             told = True
+        if time.monotonic() >= until:
+            raise TimeoutError(_owner(lock))
         time.sleep(poll)
+
+
+def _owner(lock: Path) -> str:
+    try:
+        return lock.read_text(encoding="utf-8")
+    except OSError:  # just deleted, or on Windows, where a locked file cannot be read
+        return ""
 
 
 def _try_lock(handle: int) -> bool:

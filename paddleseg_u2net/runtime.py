@@ -36,6 +36,11 @@ def is_first_process() -> bool:
     return os.environ.get("PADDLE_TRAINER_ID", "0") == "0"
 
 
+def processes() -> int:
+    """The number of processes that ``paddle.distributed.launch`` started, this one among them."""
+    return max(1, int(os.environ.get("PADDLE_TRAINERS_NUM", "1")))
+
+
 def load_paddle(with_paddleseg: bool = True) -> None:
     """Import paddle with a thread for every core that this process may use, and PaddleSeg unless
     told otherwise.
@@ -64,8 +69,7 @@ def load_paddle(with_paddleseg: bool = True) -> None:
 
 def _set_environment() -> bool:
     """Whether MKL's kernels were chosen."""
-    processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // max(1, processes))))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // processes())))
     # OpenMP's threads spin for 0.2 s after each operator, in the way of whoever has work.
     os.environ.setdefault("KMP_BLOCKTIME", "0")
     if _MKL in os.environ or not _is_amd_with_avx2():

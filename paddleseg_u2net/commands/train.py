@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands.arguments import parser, set_device
@@ -53,9 +54,12 @@ def run(argv: List[str]) -> int:
     start_logging(is_first_process())
     load_paddle()
     from paddleseg_u2net.config import Config
+    from paddleseg_u2net.engine.ranks import Ranks
+    from paddleseg_u2net.engine.run_folder import reserved
     from paddleseg_u2net.engine.trainer import RunOptions, Trainer
 
     device = set_device(arguments.device)
+    ranks = Ranks()
     config = Config(
         arguments.config,
         arguments.opts,
@@ -65,7 +69,8 @@ def run(argv: List[str]) -> int:
     )
     logger.info(f"Configuration {arguments.config} on {device}:\n{config}")
     options = {field.name: getattr(arguments, field.name) for field in fields(RunOptions)}
-    trainer = Trainer(config, RunOptions(**options))
-    trainer.run()
+    with reserved(Path(arguments.save_dir), ranks):
+        trainer = Trainer(config, RunOptions(**options))
+        trainer.run()
     logger.info(f"Trained to iter {trainer.iteration}; checkpoints are in {trainer.save_dir}")
     return 0

@@ -13,7 +13,7 @@ import paddle
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.engine import batchnorm, checkpoint
+from paddleseg_u2net.engine import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.engine.best import Best
 from paddleseg_u2net.engine.ema import EMA
 from paddleseg_u2net.engine.evaluator import evaluate, lines
@@ -31,6 +31,10 @@ from paddleseg_u2net.weights import fit_state, load_weights, read_pickle
 Batch = Tuple[paddle.Tensor, paddle.Tensor]
 # Images that folded BatchNorms are measured on before training.
 _MEASURED = 32
+# Arrays that an optimizer keeps for each weight; Adam's and most others' are two.
+_MOMENTS = {"SGD": 0, "Momentum": 1}
+# Bytes of configuration, state, names and the like.
+_SMALL_FILES = 1_000_000
 
 
 class Diverged(ValueError):
@@ -71,19 +75,17 @@ class Trainer:
     def __init__(self, config: Config, options: RunOptions) -> None:
         self.config, self.options, self.settings = config, options, config.trainer
         self.save_dir = Path(options.save_dir)
-        if self.save_dir.exists() and not self.save_dir.is_dir():
-            raise ValueError(f"--save_dir {self.save_dir}: this is a file; name a folder")
-        for above in self.save_dir.parents:
-            if above.is_file():
-                raise ValueError(f"--save_dir {self.save_dir}: {above} is a file; name a folder")
+        run_folder.check(self.save_dir)
         self.ranks = Ranks()
         self.precision = Precision(options.precision, options.amp_level)
         paddle.seed(options.seed)
         self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings["freeze"])
-        if config.pretrained and (other := published_otherwise(config.pretrained, config)):
-            logger.info(other)
+        if config.pretrained and not options.resume_model:
+            for words in (published_otherwise(config.pretrained, config), config.too_fast()):
+                if words:
+                    logger.info(words)
         if config.pretrained and not options.resume_model and batchnorm.folded(model):
             self._measure_batchnorms(model)
         self.model = self.ranks.synchronise_batchnorm(model)
@@ -120,8 +122,7 @@ class Trainer:
             if dataset is not None:
                 logger.info(dataset.describe())
         schedule = self._schedule()
-        if self.ranks.is_first:
-            checkpoint.recover(self.save_dir)
+        self.ranks.first(self._prepare_folder)
         journal = Journal(
             self.config.iters,
             self.config.batch_size * self.settings["accumulate"],
@@ -135,6 +136,9 @@ class Trainer:
         scores: Dict[str, Any] = {}
         start = self.iteration
         try:
+            if self.config.pretrained and start == 0:
+                scores = self._validate(journal)  # what training has to beat, or it stays the best
+                journal.go_on()
             if not self.is_validated:
                 scores = self._validate_and_save(journal)
                 if self._has_waited_enough():
@@ -144,9 +148,9 @@ class Trainer:
                     self.iteration += 1
                     if self.iteration == start + 1:
                         self._compare_size(batches[0][0].shape)
-                    losses = self._step(batches)
+                    losses = self.ranks.mean({"losses": self._step(batches)})["losses"]
                     journal.step(self.iteration, losses, self.optimizer.get_lr())
-                    self._advance_rate(losses[0])
+                    self._advance_rate(float(losses[0]))
                     self.is_validated = self.val_set is None or not self._is_due()
                     self.best_before = deepcopy(self.best)
                 self._agree()
@@ -180,6 +184,7 @@ class Trainer:
     def _save_last(self) -> None:
         folder = self.save_dir / f"iter_{self.iteration}"
         if not folder.is_dir():
+            self._agree_on_statistics()
             self._save()
         self.ranks.wait()
         logger.info(f"Saved {folder}; go on with --resume_model {self.save_dir}")
@@ -243,6 +248,7 @@ class Trainer:
 
     def _step(self, batches: List[Batch]) -> np.ndarray:
         """Forward, backward, update; the mean total loss and each head's."""
+        self.ranks.wait()  # for whoever reads slowly: the backward pass has little patience
         self.model.train()
         self.frozen.hold()
         # Drawn anew for each step, so that a resumed run draws the same.
@@ -273,10 +279,9 @@ class Trainer:
             )
 
     def _advance_rate(self, loss: float) -> None:
+        """``loss`` is the mean over all processes, or their weights would part."""
         if isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau):
-            # the same on all processes, or their weights would part
-            every = self.ranks.gather({"loss": np.asarray([loss], np.float64)})
-            self.rate.step(float(np.mean([state["loss"] for state in every])))
+            self.rate.step(loss)
         else:
             self.rate.step()
 
@@ -296,7 +301,22 @@ class Trainer:
         )
         return True
 
+    def _agree_on_statistics(self) -> None:
+        """Give all processes the mean of their BatchNorm statistics.
+
+        On a CPU each process normalises by its own batches and so has statistics of its own. What
+        is validated, saved and resumed is one model; its gradients do not depend on them.
+        """
+        if self.ranks.size == 1:
+            return
+        for weights in (self.model.state_dict(), self.ema.average if self.ema else {}):
+            own = batchnorm.statistics(weights)
+            mean = self.ranks.mean({name: value.numpy() for name, value in own.items()})
+            for name, value in own.items():
+                value.set_value(mean[name])
+
     def _validate(self, journal: Journal) -> Dict[str, Any]:
+        self._agree_on_statistics()
         if self.val_set is None:
             return {}
         weights = self.model.state_dict()
@@ -359,6 +379,19 @@ class Trainer:
         return scores
 
     # -- keeping and finding again -----------------------------------------------------------
+
+    def _prepare_folder(self) -> None:
+        checkpoint.recover(self.save_dir)
+        checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
+        run_folder.try_writing(self.save_dir, self._size_of_a_save())
+
+    def _size_of_a_save(self) -> int:
+        """Bytes of ``iter_N`` and of the best models beside it."""
+        weights = sum(int(np.prod(value.shape)) for value in self.model.state_dict().values())
+        models = 2 if self.ema else 1
+        moments = _MOMENTS.get(type(self.optimizer).__name__, 2)
+        best = models if self.val_set else 0
+        return 4 * weights * (models + moments + best) + _SMALL_FILES
 
     def _weights(self) -> Dict[str, np.ndarray]:
         return {

@@ -55,6 +55,7 @@ def predict_files(
     custom_color: Optional[Sequence[int]] = None,
     on_failure: Callable[[Failure], None] = lambda failure: None,
     pictures: Sequence[str] = USUAL,
+    share: slice = slice(None),
 ) -> List[Failure]:
     """Write pictures of each image; the images that failed are returned, the rest is done.
 
@@ -70,6 +71,7 @@ def predict_files(
             ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey,
             ``cutout`` the foreground in its own colours, the rest transparent; each kind in a
             folder of its name below ``save_dir``.
+        share: which of the jobs this process does; names of pictures are those of all jobs.
 
     Raises:
         ValueError: a kind of picture is not known, or none is given; an image would be overwritten.
@@ -83,6 +85,7 @@ def predict_files(
         for job, name in zip(jobs, output_names(jobs))
     ]
     _check_places(save_dir, works)
+    works = works[share]
     failures: List[Failure] = []
     done = 0
     with closing(_outcomes(works, steps)) as outcomes:

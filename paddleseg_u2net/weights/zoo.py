@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from paddleseg_u2net.download import Checksum, DownloadError, fetch, verify
+from paddleseg_u2net.files import set_aside
 from paddleseg_u2net.weights.disguise import refuse_disguised
 from paddleseg_u2net.weights.formats import SUFFIXES
 
@@ -173,10 +174,13 @@ def _expanded(source: Union[str, Path]) -> Path:
 def _there(source: Union[str, Path]) -> Optional[Path]:
     """The file on this machine that ``source`` names itself, if there is one."""
     path = _expanded(source)
-    checkpoint = path / "model.pdparams"
-    if checkpoint.is_file():
-        return checkpoint
-    return path if path.is_file() else None
+    for file in (path / "model.pdparams", path):
+        if file.is_file():
+            return file
+        # the best model of a run that was killed while it replaced it
+        if (aside := set_aside(file.parent)) and (aside / file.name).is_file():
+            return aside / file.name
+    return None
 
 
 def _refuse(source: str) -> None:
