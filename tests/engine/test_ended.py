@@ -69,7 +69,7 @@ def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
         (trainer.Trainer, "_has_waited_enough", 1, 2),
         (checkpoint, "save", 1, 2),  # the best model
         (checkpoint, "save", 3, 2),  # iter_2
-        (checkpoint, "tidy", 2, 4),
+        (checkpoint, "tidy", 3, 4),  # the first is before the first step
         (trainer.Journal, "data_read", 4, 3),  # no step has begun
     ],
 )
