@@ -107,8 +107,8 @@ class CocoFile:
             json_file.member(self._tree, key, list, self.path)
         if any(isinstance(item, dict) and _SEGMENTS in item for item in self._tree["annotations"]):
             raise AnnotationError(
-                f"{self.path}: expected polygons or run lengths, found a panoptic file ({_SEGMENTS}), "
-                "whose masks are pictures; give the file with the instances of this data set"
+                f"{self.path}: expected polygons or run lengths, found a panoptic file "
+                f"({_SEGMENTS}), whose masks are pictures; give the file with the instances"
             )
         self._titles = _titles(self._tree["categories"], self.path)
         self.used = set(filter(None, map(self._title_of, self._tree["annotations"])))

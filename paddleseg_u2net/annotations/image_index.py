@@ -210,7 +210,7 @@ def _bare(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A path that was written as a part of an address; Label Studio's local files follow ``?d=``."""
+    """A path written as a part of an address; Label Studio's local files follow ``?d=``."""
     return unquote(name).replace("?d=", "/")
 
 
