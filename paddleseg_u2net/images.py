@@ -377,6 +377,8 @@ def _by_colour(indices: np.ndarray, picture: Any) -> np.ndarray:
     white = (palette == 255).all(axis=1)
     if not white[:1].any() or not (white | (palette == 0).all(axis=1)).all():
         return indices
+    if indices.max(initial=0) >= len(palette):  # some files have fewer colours than numbers
+        return indices
     return white.astype(np.uint8)[indices]
 
 

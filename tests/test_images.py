@@ -365,6 +365,21 @@ def test_a_white_background_of_classes_stays_0(tmp_path):
     assert np.array_equal(read_mask(tmp_path / "a.png"), index)
 
 
+def test_a_palette_with_fewer_colours_than_numbers(tmp_path):
+    index = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
+    picture = Image.fromarray(index)
+    picture.putpalette([255] * 768)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    content = buffer.getvalue()
+    start = content.index(b"PLTE") - 4
+    length = struct.unpack_from(">I", content, start)[0]
+    body = b"PLTE" + bytes([*WHITE, *BLACK])
+    short = struct.pack(">I", 6) + body + struct.pack(">I", zlib.crc32(body))
+    (tmp_path / "a.png").write_bytes(content[:start] + short + content[start + 12 + length :])
+    assert np.array_equal(read_mask(tmp_path / "a.png"), index)
+
+
 @pytest.mark.parametrize("transparency", [3, bytes([255, 128, 0, 7])])
 def test_palette_with_transparency(tmp_path, transparency):
     path = tmp_path / "a.png"
