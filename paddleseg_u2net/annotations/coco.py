@@ -86,7 +86,9 @@ def read(
         raise AnnotationError(f"{file.path}: lists no images; give a COCO file that does")
     found.empty = only_boxes([file])
     found.remarks += index.remarks()
-    found.remarks += unlabelled(index.files, found.records, f"not in {file.path.name}")
+    found.remarks += unlabelled(
+        index.files, [*found.records, *found.bad], f"not in {file.path.name}"
+    )
     return found
 
 

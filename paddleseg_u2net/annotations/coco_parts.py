@@ -75,7 +75,7 @@ def read(
     images = [path for index in indices.values() for path in index.files]
     images = find_images(within) if within else images
     found.remarks += [said for index in indices.values() for said in index.remarks()]
-    found.remarks += unlabelled(images, found.records, "in none of these files")
+    found.remarks += unlabelled(images, [*found.records, *found.bad], "in none of these files")
     return found
 
 

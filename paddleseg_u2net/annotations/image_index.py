@@ -6,7 +6,7 @@ import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import AbstractSet, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import AbstractSet, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 from urllib.parse import unquote
 
 from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
@@ -242,7 +242,9 @@ def refuse_absent(records: Sequence[object], bad: Sequence[Bad]) -> None:
         )
 
 
-def unlabelled(images: Iterable[Path], records: Iterable[Record], why: str) -> List[str]:
+def unlabelled(
+    images: Iterable[Path], records: Iterable[Union[Record, Bad]], why: str
+) -> List[str]:
     """A remark on the images that no record has, if there are any."""
     used = {record.image.resolve() for record in records}
     rest = [path for path in dict.fromkeys(images) if path.resolve() not in used]

@@ -465,6 +465,7 @@ def test_an_object_that_is_broken_is_a_matter_of_its_image(source):
         _tree(_object([_box(0, 0, 1, 1)]), broken, images=images), names=("a.jpg", "b.jpg")
     )
     assert [record.name for record in found.records] == ["a"]
+    assert found.remarks == []
     (bad,) = found.bad
     assert bad.image.name == "b.jpg" and not bad.missing
     assert re.search(r"instances\.json, annotation 7: .*no finite number", bad.why)
