@@ -327,7 +327,8 @@ def read_colours(path: PathLike) -> np.ndarray:
 def read_mask(path: PathLike) -> np.ndarray:
     """Read a mask: one value per pixel, as stored in the file.
 
-    1-bit files give 0 and 1, palette files their indices (not their colours), 8-bit grey
+    1-bit files give 0 and 1, palette files their indices (not their colours; but 0 for black and
+    1 for white, if there is nothing else in a palette that begins with white), 8-bit grey
     0..255 and 16-bit grey 0..65535. (Pillow widens 2- and 4-bit grey to 0..255.) Colour files
     of 8 or 16 bits whose three channels are equal everywhere give that channel. Transparency must
     be the same everywhere, for then it cannot be the mask. Orientation tags are applied as in
@@ -350,7 +351,8 @@ def _values(decoded: _Decoded, path: PathLike) -> np.ndarray:
     """The values of a mask, (H, W)."""
     picture = decoded.picture
     if picture.mode in ("1", "L", "P"):
-        return np.array(picture).astype(np.uint8, copy=False)
+        values = np.array(picture).astype(np.uint8, copy=False)
+        return _by_colour(values, picture) if picture.mode == "P" else values
     if picture.mode.startswith("I"):
         return _sixteen_bit(picture, path)
     if picture.mode in ("LA", "PA"):
@@ -367,6 +369,17 @@ def _values(decoded: _Decoded, path: PathLike) -> np.ndarray:
         )
     mode = "RGBA" if picture.mode == "RGBA" else "RGB"
     return _single_channel(_pixels(picture, mode, path), path)
+
+
+def _by_colour(indices: np.ndarray, picture: Any) -> np.ndarray:
+    """Indices; 0 for black and 1 for white where these are in an order that tools chose freely."""
+    palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    white = (palette == 255).all(axis=1)
+    if not white[:1].any() or not (white | (palette == 0).all(axis=1)).all():
+        return indices
+    if indices.max(initial=0) >= len(palette):  # some files have fewer colours than numbers
+        return indices
+    return white.astype(np.uint8)[indices]
 
 
 def find_images(folder: PathLike) -> List[Path]:
@@ -552,6 +565,12 @@ def _parsed(stream: BinaryIO, path: PathLike, still: bool = False) -> Any:
             "found 16-bit colours in uncompressed planes, which Pillow cannot read; save it with "
             "the colours of a pixel together (PLANARCONFIG contiguous), or as PNG",
         )
+    if picture.format == "BMP" and _is_of_another_depth(picture, head):
+        raise ImageError(
+            path,
+            "found a BMP of more bits than its few grey colours need, which Pillow reads wrongly; "
+            "save it as PNG",
+        )
     if picture.format == "PNG":
         if "exif" not in picture.info:
             _add_late_exif(picture, stream)
@@ -560,6 +579,12 @@ def _parsed(stream: BinaryIO, path: PathLike, still: bool = False) -> Any:
         if isinstance(key, int) and key < levels:
             picture.info["transparency"] = key * factor
     return picture
+
+
+def _is_of_another_depth(picture: Any, head: bytes) -> bool:
+    """Whether Pillow takes a BMP for one of 1 or 8 bits because its palette is of as many greys."""
+    bits = struct.unpack_from("<H", head, 24 if head[14] == 12 else 28)[0]
+    return bits != {"1": 1, "L": 8}.get(picture.mode, bits)
 
 
 def open_header(stream: BinaryIO) -> Any:

@@ -313,6 +313,9 @@ def test_one_bit(tmp_path):
         assert np.array_equal(read_mask(tmp_path / name), bits.astype(np.uint8))
 
 
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+
+
 def save_palette(path, **options):
     index = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) % 7
     palette = colours(1, 256, seed=5)[0]
@@ -331,6 +334,50 @@ def test_palette(tmp_path, name):
     if name != "a.gif":  # Pillow's GIF writer sorts the palette
         check_form(read_mask(tmp_path / name), index.shape)
         assert np.array_equal(read_mask(tmp_path / name), index)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.bmp", "a.gif"])
+@pytest.mark.parametrize("entries", [[WHITE, BLACK], [BLACK, WHITE], [WHITE, BLACK, BLACK, WHITE]])
+@pytest.mark.parametrize("shown", ["both", "white", "black"])
+def test_black_and_white_palettes_in_any_order(tmp_path, name, entries, shown):
+    # Programs that shrink files put the more frequent colour first.
+    white = np.full((HEIGHT, WIDTH), shown == "white")
+    if shown == "both":
+        white[1:3, 2:5] = True
+    picture = Image.fromarray(
+        np.where(white, entries.index(WHITE), entries.index(BLACK)).astype("u1")
+    )
+    picture.putpalette([channel for colour in entries for channel in colour])
+    picture.save(tmp_path / name)
+    if name == "a.bmp" and entries == [BLACK, WHITE]:  # of 8 bits, which Pillow takes for 1
+        refused(read_mask, tmp_path / name, "which Pillow reads wrongly; save it as PNG")
+        return
+    assert np.array_equal(read_image(tmp_path / name, 1)[..., 0] > 127, white)
+    check_form(read_mask(tmp_path / name), white.shape)
+    assert np.array_equal(read_mask(tmp_path / name), white.astype(np.uint8))
+
+
+def test_a_white_background_of_classes_stays_0(tmp_path):
+    index = np.zeros((HEIGHT, WIDTH), np.uint8)
+    picture = Image.fromarray(index)
+    picture.putpalette([*WHITE, *BLACK, 128, 0, 0])
+    picture.save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png"), index)
+
+
+def test_a_palette_with_fewer_colours_than_numbers(tmp_path):
+    index = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
+    picture = Image.fromarray(index)
+    picture.putpalette([255] * 768)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    content = buffer.getvalue()
+    start = content.index(b"PLTE") - 4
+    length = struct.unpack_from(">I", content, start)[0]
+    body = b"PLTE" + bytes([*WHITE, *BLACK])
+    short = struct.pack(">I", 6) + body + struct.pack(">I", zlib.crc32(body))
+    (tmp_path / "a.png").write_bytes(content[:start] + short + content[start + 12 + length :])
+    assert np.array_equal(read_mask(tmp_path / "a.png"), index)
 
 
 @pytest.mark.parametrize("transparency", [3, bytes([255, 128, 0, 7])])

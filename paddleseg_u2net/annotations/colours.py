@@ -20,7 +20,7 @@ _HEX = r"#(?P<hex>[0-9a-fA-F]{6})"
 _NAME = r"(?P<name>[^\s,;](?:.*?[^\s,;])?)"
 _LINES = [
     # CVAT: label:r,g,b:parts:actions, the colour may be empty
-    re.compile(r"(?P<name>[^:]+):(?:(?P<r>\d+),(?P<g>\d+),(?P<b>\d+))?(?::.*)?"),
+    re.compile(r"(?P<name>[^:]+):\s*(?:(?P<r>\d+)\s*,\s*(?P<g>\d+)\s*,\s*(?P<b>\d+))?\s*(?::.*)?"),
     *(re.compile(rf"{_NAME}[\s,;]+{colour}[\s,;]*") for colour in (_RGB, _HEX)),
     *(re.compile(rf"{colour}[\s,;]+{_NAME}[\s,;]*") for colour in (_RGB, _HEX)),
 ]

@@ -31,6 +31,8 @@ POINT_SUFFIXES = MAP_SUFFIXES | {".csv", ".txt", ".mat"}
 _SUFFIXES = {"points": POINT_SUFFIXES}
 _KINDS = ("mask", "points", "density")
 # Options of tools/eval_maps.py that name an ending.
+# What tells several masks of an image apart.
+_NUMBER = re.compile(r"[ _.-]*(?:\d+|\(\d+\))$")
 _OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
 _SHOWN = 5
 # "_DSS" and "-sal" are endings; the last digits of numbers are none.
@@ -221,7 +223,24 @@ def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
             f"{folder}: expected names that end in {ending}, got {_some(sorted(found))}; correct "
             f"{option}"
         )
+    if kind == "mask":
+        _refuse_further(folder, found, by_name, ending)
     return by_name
+
+
+def _refuse_further(
+    folder: Path, found: Mapping[str, Path], by_name: Mapping[str, Path], ending: str
+) -> None:
+    """Refuse masks with a number behind the ending: they are parts of a mask that has it."""
+    for full, path in found.items():
+        unnumbered = _NUMBER.sub("", full)
+        name = unnumbered[: -len(ending)]
+        if unnumbered != full and _ends(unnumbered, ending) and name in by_name:
+            raise PairingError(
+                f"{folder}: {path.name} is a further mask of the image that has "
+                f"{by_name[name].name}, and a map is scored against one; merge them first, as "
+                "dataset.py import folders does"
+            )
 
 
 def _ends(name: str, ending: str) -> bool:
