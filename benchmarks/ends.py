@@ -157,7 +157,9 @@ class Trial:
         return self.place / f"{self.cell.signal}_{self.cell.workers}_{self.cell.saves}_{run}"
 
     def _is_through(self, run: int) -> bool:
-        return (self._folder(run) / f"iter_{ITERS}").is_dir()
+        """Whether the last checkpoint is there, and its validation is not owed any more."""
+        state = self._folder(run) / f"iter_{ITERS}" / "state.json"
+        return state.is_file() and json.loads(state.read_text("utf-8"))["validated"]
 
     def _once(self, run: int) -> None:
         folder, number = self._folder(run), getattr(signal, self.cell.signal)
@@ -181,6 +183,8 @@ class Trial:
         took = time.monotonic() - sent
         if code == 0 and self._is_through(run):
             return  # the signal came too late
+        if "init_import_site" in process.text():
+            return  # too early: Python itself was not there, and answers with an error of its own
         self.counts["ends"] += 1
         if code is None:
             self.counts["hung"] += 1

@@ -64,6 +64,7 @@ def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
         (EMA, "update", 4, 4),  # a validation is due then
         (trainer, "evaluate", 1, 2),
         (trainer, "evaluate", 4, 4),  # of the average, whose weights are in the model
+        (trainer, "evaluate", 5, 6),  # the last iteration's
         (trainer.Trainer, "_set_weights", 3, 4),
         (trainer.Trainer, "_set_weights", 4, 4),  # back from the average
         (trainer.Trainer, "_has_waited_enough", 1, 2),
