@@ -51,6 +51,8 @@ setup(
         "onnxruntime": ["onnx", "onnxruntime"],
         "openvino": ["onnx", "openvino"],
         "ncnn": ["ncnn"],
+        # HEIC pictures, of telephones.
+        "heif": ["pillow-heif"],
         # RAR archives of data sets; a tool such as unrar or 7z is needed too.
         "rar": ["rarfile"],
         "dev": [
@@ -58,6 +60,7 @@ setup(
             "onnx",
             "safetensors",
             f"mypy=={VERSIONS['MYPY']}; python_version >= '3.10'",
+            "pillow-heif",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",

@@ -10,6 +10,7 @@ from paddleseg_u2net.runtime import load_paddle
 
 load_paddle()
 
+import machine
 import numpy as np
 
 from paddleseg_u2net import models
@@ -47,7 +48,8 @@ def main() -> None:
                 times[name].append(time.perf_counter() - started)
             difference = np.abs(found - expected).max() / np.abs(expected).max()
             assert difference < 5e-4, (name, difference)
-    print(f"{arguments.model}, {arguments.size}x{arguments.size}, medians of {arguments.rounds}")
+    print(f"{arguments.model}, {arguments.size}x{arguments.size}, medians of {arguments.rounds}, "
+          f"{machine.arithmetic()}")  # fmt: skip
     slowest = np.median(times["paddle"])
     for name, seconds in times.items():
         median = np.median(seconds)

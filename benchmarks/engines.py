@@ -69,6 +69,9 @@ def _engines(folders: List[Path], threads: Optional[int]) -> Dict[str, Engine]:
             except ValueError as error:
                 print(f"left out: {folder.name} on {backend}: {error}")
                 continue
+            if exported.network.note:  # its times would stand under a precision that is not its own
+                print(f"left out: {folder.name} on {backend}: {exported.network.note}")
+                continue
             precision = exported.description.precision
             found[f"{folder.name} on {backend}"] = Engine(exported.network, precision)
     return found
@@ -181,7 +184,7 @@ def main() -> None:
         return
     if arguments.accuracy:
         _accuracy(folders, arguments.data, arguments.accuracy, arguments.threads)
-    _again_without([item for item in sys.argv[1:] if "--exported" not in sys.argv], folders)
+    _again_without(sys.argv[1:], folders)  # of two --exported the last one counts
 
 
 if __name__ == "__main__":

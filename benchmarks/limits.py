@@ -15,16 +15,18 @@ from typing import Dict, List, Optional
 import machine
 import numpy as np
 
+from paddleseg_u2net.inference.backends.open_vino import computes_in_bf16, openvino_core
+
 _CHANNELS, _HEIGHT, _WIDTH, _LAYERS = 1024, 64, 64, 4
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 
 
 def precisions() -> List[str]:
     """Those that OpenVINO computes in on this processor."""
-    import openvino
-
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return [name for name in ("fp32", "bf16", "int8") if name.upper() in able or name == "fp32"]
+    core = openvino_core()
+    able = {"fp32": True, "bf16": computes_in_bf16(core)}
+    able["int8"] = "INT8" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return [name for name, here in able.items() if here]
 
 
 def multiply_adds_per_second(

@@ -50,6 +50,13 @@ def describe() -> str:
     )
 
 
+def arithmetic() -> str:
+    """What changes the speed and the last bits of Paddle, which is loaded."""
+    names = ("OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")
+    settings = ", ".join(f"{name}={os.environ.get(name, 'not set')}" for name in names)
+    return f"{settings}, the same for all that is compared"
+
+
 def in_turn(calls: Dict[str, Callable[[], object]], rounds: int) -> Dict[str, List[float]]:
     """Seconds of each call, in turn for ``rounds`` rounds; a first one is not counted, in which
     engines plan and allocate.

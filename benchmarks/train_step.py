@@ -11,12 +11,12 @@ ReLUs the other way, which a deep network's gradients show.
 import argparse
 import json
 import multiprocessing
-import os
 import resource
 import tempfile
 import time
 from pathlib import Path
 
+import machine
 import numpy as np
 
 from paddleseg_u2net.runtime import load_paddle
@@ -102,6 +102,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
+    load_paddle()  # sets the environment, which both sides inherit
     context = multiprocessing.get_context("spawn")
     best = {side: {"time": np.inf, "peak": 0.0, "step_peak": 0.0} for side in SIDES}
     with tempfile.TemporaryDirectory() as temporary:
@@ -120,7 +121,7 @@ def main() -> None:
                     for key in numbers
                 }
     print(f"{arguments.model} {arguments.size}x{arguments.size}, batch {arguments.batch}, "
-          f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'all cores')}")  # fmt: skip
+          f"{machine.arithmetic()}")  # fmt: skip
     for side in SIDES:
         print(
             f"{side:14} {best[side]['time']:6.2f} s a step, peak memory {best[side]['peak']:5.0f} "

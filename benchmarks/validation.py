@@ -12,6 +12,8 @@ from paddleseg_u2net.runtime import load_paddle
 
 load_paddle()
 
+import machine
+
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.drawn import draw_dataset
 from paddleseg_u2net.engine.evaluator import evaluate
@@ -50,6 +52,7 @@ def main() -> None:
         started = time.perf_counter()
         evaluate(predictor, dataset, MetricReport(1))
         whole = time.perf_counter() - started
+    print(machine.arithmetic())
     print(f"{arguments.images} images: {whole:.2f} s, of which metrics {spent[0]:.3f} s")
     print(f"ratio: metrics / whole {spent[0] / whole:.4f}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from paddleseg_u2net import __version__
-from paddleseg_u2net.commands import COMMANDS, main
+from paddleseg_u2net.commands import COMMANDS, end_by
 from paddleseg_u2net.commands.parsing import unknown
 
 
@@ -18,7 +18,7 @@ def cli() -> None:
     """Run the command that the arguments name."""
     given = sys.argv[1] if sys.argv[1:] else None
     if given in COMMANDS:
-        sys.exit(main(sys.argv[1], sys.argv[2:]))
+        end_by(given, sys.argv[2:])
     if given == "--version":
         print(f"paddleseg_u2net {__version__}")
         sys.exit(0)

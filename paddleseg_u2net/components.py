@@ -4,6 +4,10 @@
 afterwards, ``U2Netp`` to ``U2NetP``.
 """
 
+from paddleseg_u2net.runtime import load_paddle
+
+load_paddle()
+
 from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.datasets.paddleseg_dataset import PaddleSegPairDataset

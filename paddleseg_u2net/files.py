@@ -9,15 +9,17 @@ a full disk, a killed process, or a power cut.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
+import stat
 import sys
 import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Set, Tuple, Union
 
 if sys.platform == "win32":
     import msvcrt
@@ -25,14 +27,22 @@ else:
     import fcntl
 
 __all__ = [
+    "NotAFileError",
     "atomic_dir",
     "atomic_path",
+    "is_address",
     "locked",
     "new_dir",
+    "open_file",
     "read_lines",
+    "read_text",
     "recover_dir",
+    "remove_dir",
     "repair_of",
+    "set_aside",
     "sync_tree",
+    "what_is",
+    "with_slashes",
     "write_bytes",
     "write_text",
 ]
@@ -54,6 +64,17 @@ if hasattr(errno, "EDQUOT"):  # not on Windows
 
 # More are not synced one by one.
 _MANY_FILES = 500
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
+# A single letter is a drive of Windows; of two slashes, paths keep one.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.I)
 
 # Some network file systems know no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -105,6 +126,48 @@ def write_bytes(path: PathLike, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+class NotAFileError(OSError):
+    """A path that leads to something else than a file's bytes; the message says to what."""
+
+
+def what_is(path: PathLike) -> str:
+    """What stands at a path, in words: ``a file``, ``a folder``, ``a named pipe``, ``nothing``."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return "a link to nothing" if Path(path).is_symlink() else "nothing"
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "a file")
+
+
+def is_address(path: PathLike) -> bool:
+    """Whether a path begins as an address does (``https://``, ``s3://``)."""
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def open_file(path: PathLike) -> BinaryIO:
+    """Open a file to read its bytes, never a pipe or a device, which would wait or never end.
+
+    Raises:
+        NotAFileError: it is no regular file.
+        OSError: as ``open``.
+    """
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise NotAFileError(f"{path}: expected a file, found {what_is(path)}")
+    return Path(path).open("rb")
+
+
+def read_text(path: PathLike) -> str:
+    """Read a text in UTF-8, or in UTF-16 where it begins with that mark, as PowerShell writes it.
+
+    Raises:
+        ValueError: it is neither.
+        OSError: as ``open_file``.
+    """
+    with open_file(path) as file:
+        data = file.read()
+    return data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+
+
 def read_lines(path: PathLike) -> List[Tuple[int, str]]:
     """(number, line) of a list file, stripped, without empty lines and comments (``#``).
 
@@ -113,11 +176,21 @@ def read_lines(path: PathLike) -> List[Tuple[int, str]]:
         OSError: it cannot be read.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected a list in UTF-8 ({error}); save it so") from error
     stripped = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
     return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+
+
+def with_slashes(name: str, folder: PathLike) -> str:
+    r"""A path of a list that was written on Windows, with ``/`` for ``\``.
+
+    It stays as it is where ``folder`` has a file of that very name.
+    """
+    if "\\" not in name or Path(folder, name).exists():
+        return name
+    return name.replace("\\", "/")
 
 
 @contextmanager
@@ -205,33 +278,83 @@ def recover_dir(path: PathLike) -> bool:
     return restored
 
 
+def set_aside(path: PathLike) -> Optional[Path]:
+    """What `atomic_dir` has set aside of the folder `path`, if it was killed between its renames.
+
+    Returns:
+        The newest such folder, to be read; None if there is none, or `path` is there.
+    """
+    if Path(path).exists():
+        return None
+    found = [folder for folder, kind, _ in _siblings(_final_place(path)) if kind == "old"]
+    return max(found, key=lambda folder: folder.stat().st_mtime_ns, default=None)
+
+
+def remove_dir(path: PathLike) -> None:
+    """Delete a folder so that no half of it is ever found under its name.
+
+    What a kill leaves of it is deleted by `recover_dir`.
+    """
+    doomed = _sibling(Path(path), "tmp")
+    Path(path).rename(doomed)
+    shutil.rmtree(doomed)
+
+
 @contextmanager
 def locked(
-    path: PathLike, waiting: Callable[[], None] = lambda: None, poll: float = 0.1
+    path: PathLike,
+    waiting: Callable[[], None] = lambda: None,
+    poll: float = 0.1,
+    patience: float = math.inf,
+    owner: str = "",
 ) -> Iterator[bool]:
     """Let one process at a time work on `path`; the others wait.
 
     The lock is a hidden file beside `path`, which the system frees when its process ends, in
-    whatever way, and which is deleted at the end.
+    whatever way, and which is deleted at the end. Forked children do not have it.
 
     Args:
         waiting: is called once if another process is at work.
         poll: seconds between two looks at the lock.
+        patience: seconds to wait for another process.
+        owner: what others are told of this process.
 
     Yields:
         Whether this process is alone; False where the file system knows no locks.
+
+    Raises:
+        TimeoutError: another process is still at work; the message is its `owner`.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = target.with_name(f".{target.name}.lock")
-    handle = _acquire(lock, waiting, poll)
+    handle = _acquire(lock, waiting, poll, patience)
     try:
+        if handle is not None:
+            _HELD.add(handle)
+            with suppress(OSError):  # a full disk
+                os.ftruncate(handle, 0)  # what a killed owner wrote
+                os.write(handle, owner.encode())
         yield handle is not None
     finally:
         with suppress(OSError):  # on Windows an open file stays
             lock.unlink()
         if handle is not None:
+            _HELD.discard(handle)
             os.close(handle)
+
+
+_HELD: Set[int] = set()
+
+
+def _close_in_a_child() -> None:
+    """A lock is its process's: a child that outlives it would keep it."""
+    while _HELD:
+        os.close(_HELD.pop())
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_close_in_a_child)
 
 
 def repair_of(error: OSError) -> str:
@@ -378,8 +501,10 @@ def _concerns(error: OSError, target: Path, temporary: Path) -> bool:
     return failed in (target, temporary, *target.parents) or temporary in failed.parents
 
 
-def _acquire(lock: Path, waiting: Callable[[], None], poll: float) -> Optional[int]:
-    told = False
+def _acquire(
+    lock: Path, waiting: Callable[[], None], poll: float, patience: float
+) -> Optional[int]:
+    told, until = False, time.monotonic() + patience
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         taken = False
@@ -397,7 +522,16 @@ def _acquire(lock: Path, waiting: Callable[[], None], poll: float) -> Optional[i
         if not told:
             waiting()
             told = True
+        if time.monotonic() >= until:
+            raise TimeoutError(_owner(lock))
         time.sleep(poll)
+
+
+def _owner(lock: Path) -> str:
+    try:
+        return lock.read_text(encoding="utf-8")
+    except OSError:  # just deleted, or on Windows, where a locked file cannot be read
+        return ""
 
 
 def _try_lock(handle: int) -> bool:

@@ -3,7 +3,12 @@
 Every way in which a picture can be read wrongly is settled here, once: orientation tags, 16-bit
 values, palettes, transparency, colour spaces, several frames in one file, damaged files and
 files that are no pictures. Arrays are always upright, RGB (never BGR) and `uint8`, except that
-masks keep the values of the file. Every error is an `ImageError` that begins with the path.
+masks keep the values of the file. Every error is an `ImageError` that begins with the path; so is
+a want of memory.
+
+Values of 16 bits become 8 bits by one rule, round(value / 257), which is libpng's
+`png_set_scale_16`. Pillow decodes colours of 16 bits to their high bytes only; they are decoded a
+second time to their low bytes.
 
 Decoding is left to Pillow alone. OpenCV gives the same pixels, but it is slower on JPEG and
 turns a truncated JPEG into grey areas without a word.
@@ -11,12 +16,28 @@ turns a truncated JPEG into grey areas without a word.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
+import math
 import os
+import re
 import struct
+import sys
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import (
+    Any,
+    BinaryIO,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -27,15 +48,23 @@ __all__ = [
     "FORMAT_OF_SUFFIX",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "NO_TAGS",
+    "WRITABLE_SUFFIXES",
     "ImageError",
-    "color_profile",
+    "Tags",
     "convert_image",
     "decode_image",
     "files_below",
     "find_images",
+    "has_deep_colours",
     "image_size",
+    "memory_named",
+    "open_header",
+    "read_colours",
     "read_image",
     "read_mask",
+    "read_still",
+    "read_tags",
     "write_image",
     "write_png",
 ]
@@ -47,24 +76,49 @@ _MAX_PIXELS_VARIABLE = "U2NET_MAX_PIXELS"
 
 # Pillow knows more formats, but some of them start other programs (EPS starts Ghostscript).
 _READABLE = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+_CONTAINED = ("AVIF", "HEIF")  # in a container of ISO's; not every Pillow reads them
 FORMAT_OF_SUFFIX = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".png": "PNG",
     ".bmp": "BMP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".webp": "WEBP",
+    ".gif": "GIF",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pbm": "PPM",
+    ".pnm": "PPM",
+    ".avif": "AVIF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
 }
 IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
+_WRITTEN = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+WRITABLE_SUFFIXES = frozenset(s for s, name in FORMAT_OF_SUFFIX.items() if name in _WRITTEN)
+# Of these, further frames are an animation or a burst; the pages of a TIFF are other pictures.
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
+_AT_ONCE = 2**22  # pixels
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MULTIPLIED_BY_ALPHA = {"La": "LA", "RGBa": "RGBA"}
 _PILLOW_MODE = {1: "L", 3: "RGB", 4: "RGBA"}
-_ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG = 0x0112, 0x0100, 0x0101
+_ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG, _BITS_TAG = 0x0112, 0x0100, 0x0101, 0x0102
+_PLANES_TAG = 0x011C
+_RESOLUTION_TAGS, _UNIT_TAG, _CENTIMETRE = (0x011A, 0x011B), 0x0128, 3
 _SIDEWAYS = (5, 6, 7, 8)
+# Pillow widens pixels of few bits to 8, but not the transparent value: the levels, and the factor.
+_WIDENED = {"1": (2, 255), "L;2": (4, 85), "L;4": (16, 17)}
+_DEEP = re.compile(";16[BLN]$")
 _FLOATS = (
     "expected 8- or 16-bit values, found floating point values, whose black and white are not "
     "known; scale them and save an 8- or 16-bit file"
 )
+
+
+_log = logging.getLogger("paddleseg_u2net")
 
 
 class ImageError(ValueError):
@@ -83,51 +137,77 @@ class ImageError(ValueError):
 def read_image(path: PathLike, channels: int = 3) -> np.ndarray:
     """Read a picture as it is meant to be seen.
 
-    Orientation tags (EXIF) are applied. 16-bit grey is divided by 257 and rounded. Palettes,
-    CMYK, YCbCr, LAB and 1-bit pictures are converted. For 1 and 3 channels transparency is
-    dropped, not blended with a background, as OpenCV and Pillow's `convert` do. Colour profiles
-    are not applied. Of a camera's multi-picture JPEG (MPO) the main picture is read.
+    Orientation tags (EXIF) are applied. Values of 16 bits, grey or colour, are divided by 257 and
+    rounded. Palettes, CMYK, YCbCr, LAB and 1-bit pictures are converted. For 1 and 3 channels
+    transparency is dropped, not blended with a background, as OpenCV and Pillow's `convert` do.
+    Colour profiles are not applied. Of a camera's multi-picture JPEG (MPO) the main picture is
+    read, of an animation the first frame, which the log says.
 
     Args:
-        path: a JPEG, PNG, BMP, TIFF, WebP, still GIF or PNM file; its content counts, not its
-            suffix.
+        path: a JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file, AVIF where Pillow reads it (11.3 and
+            newer), HEIC with pillow-heif (the extra ``heif``); its content counts, not its suffix.
         channels: 1 = luma grey, 3 = RGB, 4 = RGBA (opaque where the file has no transparency).
 
     Returns:
         A writable, contiguous `uint8` array of shape (height, width, channels), 0..255.
 
     Raises:
-        ImageError: the file is missing, a folder, empty, truncated, no picture, of floating
-            point values, of several frames, or of more than `MAX_PIXELS` pixels (the
-            environment variable U2NET_MAX_PIXELS replaces that limit).
+        ImageError: the file is missing, no regular file (a folder, a pipe, a device), empty,
+            truncated, no picture, of floating point values, of several pages, of more than
+            `MAX_PIXELS` pixels (the environment variable U2NET_MAX_PIXELS replaces that limit),
+            or larger than memory allows.
         ValueError: `channels` is not 1, 3 or 4.
     """
     _check_channels(channels)
-    return decode_image(_content(path), channels, path)
+    with memory_named(path):
+        return decode_image(_content(path), channels, path)
+
+
+def read_still(path: PathLike, channels: int = 3) -> np.ndarray:
+    """As `read_image`, but an animation is an error: no mask belongs to all of its frames."""
+    _check_channels(channels)
+    with memory_named(path):
+        return _array(_decoded(_content(path), path, still=True), channels, path)
 
 
 def decode_image(content: bytes, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
     """As `read_image`, of a file's content; ``name`` is what errors begin with."""
     _check_channels(channels)
-    return _array(*_decoded(content, name), channels, name)
+    with memory_named(name):
+        return _array(_decoded(content, name), channels, name)
 
 
 def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
     """As `read_image`, of a Pillow picture; its orientation tag is applied if it still has one.
 
-    The picture itself is not changed. Of several frames it is the one that it stands at.
+    The picture itself is not changed. Of several frames it is the one that it stands at. Of 16-bit
+    colours Pillow has kept the high bytes.
     """
     _check_channels(channels)
     if picture.mode == "F":
         raise ImageError(name, _FLOATS)
     _check_pixel_count(picture.size, name)
-    with _our_pillow_rules:
-        _load(picture, name)
-    # Pillow itself has turned TIFF files upright.
-    orientation = 1 if picture.format == "TIFF" else _orientation(picture)
-    if picture.mode != _PILLOW_MODE[channels]:
-        picture = picture.copy()
-    return _array(_unmultiplied(picture), orientation, channels, name)
+    with memory_named(name):
+        with _our_pillow_rules:
+            _load(picture, name)
+        # Pillow itself has turned TIFF files upright.
+        orientation = 1 if picture.format == "TIFF" else _orientation(picture)
+        if picture.mode != _PILLOW_MODE[channels]:
+            picture = picture.copy()
+        return _array(_Decoded(_unmultiplied(picture), orientation), channels, name)
+
+
+@contextlib.contextmanager
+def memory_named(name: PathLike) -> Iterator[None]:
+    """Let a want of memory be an `ImageError` of the picture that is worked on."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ImageError(
+            name,
+            "it needs more memory than there is; make it smaller, or work on fewer pictures at a "
+            "time",
+        ) from error
 
 
 def _check_channels(channels: int) -> None:
@@ -135,12 +215,37 @@ def _check_channels(channels: int) -> None:
         raise ValueError(f"channels: expected 1, 3 or 4, got {channels!r}")
 
 
-def _array(picture: Any, orientation: int, channels: int, path: PathLike) -> np.ndarray:
+class _Decoded(NamedTuple):
+    """A decoded Pillow picture, and what is still to be done with it.
+
+    ``orientation``: 1 to 8, still to be applied. ``deep``: the values of colours of 16 bits,
+    uint16 (H, W, bands), of which the picture has the high bytes. ``exact``: whether ``picture``,
+    or ``deep``, has the very values of the file.
+    """
+
+    picture: Any
+    orientation: int
+    deep: Optional[np.ndarray] = None
+    exact: bool = True
+
+
+def _array(decoded: _Decoded, channels: int, path: PathLike) -> np.ndarray:
     """A decoded picture as `read_image` gives it."""
+    picture, orientation, deep, _ = decoded
+    key = picture.info.get("transparency")
     if picture.mode.startswith("I"):
-        array = _spread(_sixteen_to_eight_bit(_sixteen_bit(picture, path)), channels)
-    else:
+        grey = _sixteen_bit(picture, path)
+        array = _spread(_sixteen_to_eight_bit(grey), channels)
+        if channels == 4 and isinstance(key, int):
+            array[..., 3][grey == key] = 0
+    elif deep is not None:
+        bands = _sixteen_to_eight_bit(deep)
+        picture = Image.frombytes(picture.mode, picture.size, bands.tobytes())
         array = np.array(_in_mode(picture, _PILLOW_MODE[channels], path))
+        if channels == 4 and isinstance(key, tuple):
+            array[..., 3][(deep == key).all(axis=2)] = 0
+    else:
+        array = _pixels(picture, _PILLOW_MODE[channels], path)
     return _upright(array.reshape(array.shape[0], array.shape[1], channels), orientation)
 
 
@@ -156,11 +261,23 @@ def image_size(path: PathLike) -> Tuple[int, int]:
         return (width, height) if _orientation(picture) in _SIDEWAYS else (height, width)
 
 
-def color_profile(path: PathLike) -> Optional[bytes]:
-    """The ICC profile of a picture's colours, for a file of the colours that `read_image` gives.
+class Tags(NamedTuple):
+    """What a picture file says of its pixels.
 
-    None where there is none, or where reading converts the colours (CMYK, LAB, grey), so that it
-    says nothing of what is returned.
+    ``profile``: the ICC profile of the colours that `read_image` gives; None where there is none,
+    or where reading converts the colours (CMYK, LAB, grey), so that it says nothing of them.
+    ``dpi``: pixels per inch across and down, as the picture is seen; None where it is not said.
+    """
+
+    profile: Optional[bytes] = None
+    dpi: Optional[Tuple[float, float]] = None
+
+
+NO_TAGS = Tags()
+
+
+def read_tags(path: PathLike) -> Tags:
+    """Read what a file of the pixels that `read_image` gives should say of them.
 
     Raises:
         ImageError: as `image_size`.
@@ -168,16 +285,53 @@ def color_profile(path: PathLike) -> Optional[bytes]:
     with _opened(path) as stream, _our_pillow_rules:
         picture = _parsed(stream, path)
         profile = picture.info.get("icc_profile")
-        return profile if profile and picture.mode in ("RGB", "RGBA", "P") else None
+        kept = profile if profile and picture.mode in ("RGB", "RGBA", "P") else None
+        dpi = _resolution(picture)
+        return Tags(kept, dpi[::-1] if dpi and _orientation(picture) in _SIDEWAYS else dpi)
+
+
+def _resolution(picture: Any) -> Optional[Tuple[float, float]]:
+    """Pixels per inch of a picture as it is stored, if it says them."""
+    try:
+        found = picture.info.get("dpi")
+        if found is None:  # formats without a field of their own have it in EXIF
+            exif = Image.Image.getexif(picture)
+            per_inch = 2.54 if exif.get(_UNIT_TAG) == _CENTIMETRE else 1.0
+            found = [float(exif[tag]) * per_inch for tag in _RESOLUTION_TAGS]
+        across, down = (float(value) for value in found)
+    except Exception:  # missing, damaged, or a fraction of 0
+        return None
+    sensible = all(math.isfinite(value) and 1 <= value <= 1e6 for value in (across, down))
+    return (across, down) if sensible else None
+
+
+def read_colours(path: PathLike) -> np.ndarray:
+    """As `read_image` of 3 channels, for colours that stand for something.
+
+    Raises:
+        ImageError: as `read_image`; or its colours of 16 bits are not those of 8 bits times 257, so
+            that rounding would change them.
+    """
+    with memory_named(path):
+        decoded = _decoded(_content(path), path, still=True)
+        deep = decoded.deep
+        if not decoded.exact or (deep is not None and (deep[..., :3] % 257).any()):
+            raise ImageError(
+                path,
+                "expected colours of 8 bits, found such of 16 bits that 8 do not hold; save them "
+                "with 8 bits, or class numbers as a grey PNG",
+            )
+        return _array(decoded, 3, path)
 
 
 def read_mask(path: PathLike) -> np.ndarray:
     """Read a mask: one value per pixel, as stored in the file.
 
-    1-bit files give 0 and 1, palette files their indices (not their colours), 8-bit grey
+    1-bit files give 0 and 1, palette files their indices (not their colours; but 0 for black and
+    1 for white, if there is nothing else in a palette that begins with white), 8-bit grey
     0..255 and 16-bit grey 0..65535. (Pillow widens 2- and 4-bit grey to 0..255.) Colour files
-    whose three channels are equal everywhere give that channel. Transparency must be the same
-    everywhere, for then it cannot be the mask. Orientation tags are applied as in
+    of 8 or 16 bits whose three channels are equal everywhere give that channel. Transparency must
+    be the same everywhere, for then it cannot be the mask. Orientation tags are applied as in
     `read_image`, so that picture and mask fit. JPEG is read, though its values are not exact.
 
     Returns:
@@ -185,20 +339,47 @@ def read_mask(path: PathLike) -> np.ndarray:
         `uint8`.
 
     Raises:
-        ImageError: as `read_image`; or the mask is coloured or has varying transparency.
+        ImageError: as `read_image`; or the mask is coloured, has varying transparency or several
+            frames.
     """
-    picture, orientation = _decode(path)
+    with memory_named(path):
+        decoded = _decoded(_content(path), path, still=True)
+        return _upright(_values(decoded, path), decoded.orientation)
+
+
+def _values(decoded: _Decoded, path: PathLike) -> np.ndarray:
+    """The values of a mask, (H, W)."""
+    picture = decoded.picture
     if picture.mode in ("1", "L", "P"):
-        array = np.array(picture).astype(np.uint8, copy=False)
-    elif picture.mode.startswith("I"):
-        array = _sixteen_bit(picture, path)
-    elif picture.mode in ("LA", "PA"):
+        values = np.array(picture).astype(np.uint8, copy=False)
+        return _by_colour(values, picture) if picture.mode == "P" else values
+    if picture.mode.startswith("I"):
+        return _sixteen_bit(picture, path)
+    if picture.mode in ("LA", "PA"):
         bands = np.array(picture)
         _check_alpha_unused(bands[..., 1], path)
-        array = bands[..., 0]
-    else:
-        array = _single_channel(picture, path)
-    return _upright(array, orientation)
+        return bands[..., 0]
+    if decoded.deep is not None and picture.mode in ("RGB", "RGBA"):
+        return _single_channel(decoded.deep, path)
+    if not decoded.exact:
+        raise ImageError(
+            path,
+            "expected a mask of one channel, found 16-bit colours that cannot be read exactly; "
+            "save the class number of each pixel in a grey or palette PNG",
+        )
+    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    return _single_channel(_pixels(picture, mode, path), path)
+
+
+def _by_colour(indices: np.ndarray, picture: Any) -> np.ndarray:
+    """Indices; 0 for black and 1 for white where these are in an order that tools chose freely."""
+    palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    white = (palette == 255).all(axis=1)
+    if not white[:1].any() or not (white | (palette == 0).all(axis=1)).all():
+        return indices
+    if indices.max(initial=0) >= len(palette):  # some files have fewer colours than numbers
+        return indices
+    return white.astype(np.uint8)[indices]
 
 
 def find_images(folder: PathLike) -> List[Path]:
@@ -217,23 +398,29 @@ def find_images(folder: PathLike) -> List[Path]:
     return sorted(path for path in files_below(top) if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def files_below(folder: PathLike) -> Iterator[Path]:
+def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Iterator[Path]:
     """Yield the files of a folder and its subfolders, those of a folder sorted.
 
     Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
-    once.
+    once. What is neither (a pipe, a device, a link to nothing) is there too, for whoever opens it
+    to name it.
+
+    Args:
+        subfolders: gets the folders below ``folder`` added.
 
     Raises:
         ImageError: a folder cannot be listed.
     """
     seen: Set[str] = set()
-    for root, subfolders, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
+    for root, below, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
         place = str(Path(root).resolve())
         if place in seen:  # a link back up would never end
-            subfolders.clear()
+            below.clear()
             continue
         seen.add(place)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if subfolders is not None:
+            subfolders += [Path(root, name) for name in below]
         yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
 
 
@@ -286,21 +473,18 @@ if hasattr(os, "register_at_fork"):
 
 def _opened(path: PathLike) -> BinaryIO:
     try:
-        return Path(path).open("rb")
-    except FileNotFoundError:
-        raise ImageError(path, "expected a picture file, found nothing; check the path") from None
+        return files.open_file(path)
+    except (FileNotFoundError, files.NotAFileError):
+        if files.is_address(path):
+            found = "an address; fetch the picture first and give its path"
+        else:
+            found = files.what_is(path)
+            found += "; name a file in it" if found == "a folder" else "; check the path"
+        raise ImageError(path, f"expected a picture file, found {found}") from None
     except (OSError, ValueError) as error:
-        if Path(path).is_dir():
-            found = "found a folder; name a file in it"
-            raise ImageError(path, f"expected a picture file, {found}") from None
         raise ImageError(
             path, f"expected a readable picture file: {error}; check the path and its rights"
         ) from error
-
-
-def _decode(path: PathLike) -> Tuple[Any, int]:
-    """Give the decoded Pillow picture and the orientation (1..8) still to be applied to it."""
-    return _decoded(_content(path), path)
 
 
 def _content(path: PathLike) -> bytes:
@@ -311,22 +495,30 @@ def _content(path: PathLike) -> bytes:
             raise ImageError(path, f"the file cannot be read: {error}; check the disk") from error
 
 
-def _decoded(content: bytes, path: PathLike) -> Tuple[Any, int]:
+def _decoded(content: bytes, path: PathLike, still: bool = False) -> _Decoded:
+    """Decode a file's content; ``still``: an animation is an error."""
     with _our_pillow_rules:
         # From memory, for Pillow's many small reads are slower from a file.
-        picture = _parsed(io.BytesIO(content), path)
-        orientation = _orientation(picture)
+        picture = _parsed(io.BytesIO(content), path, still)
+        if getattr(picture, "n_frames", 1) > 1 and picture.format in _ANIMATED:
+            _log.warning(f"{path}: {picture.n_frames} frames; the first is read")
+        orientation, is_deep = _orientation(picture), has_deep_colours(picture)
         _load(picture, path)
+        deep = _deep_colours(content, picture, path) if is_deep else None
     if picture.format == "TIFF":  # Pillow itself turns these upright while it loads them
         orientation = 1
-    return _unmultiplied(picture), orientation
+    return _Decoded(_unmultiplied(picture), orientation, deep, not is_deep or deep is not None)
 
 
 def _load(picture: Any, path: PathLike) -> None:
     try:
         picture.load()
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise ImageError(
+            path,
+            f"there is not enough memory for its {picture.width} x {picture.height} pixels, or the "
+            "rows are longer than Pillow takes; make it smaller, if its header tells the truth",
+        ) from error
     except Exception as error:
         raise ImageError(
             path,
@@ -342,7 +534,7 @@ def _unmultiplied(picture: Any) -> Any:
     return picture
 
 
-def _parsed(stream: BinaryIO, path: PathLike) -> Any:
+def _parsed(stream: BinaryIO, path: PathLike, still: bool = False) -> Any:
     """Read the header of a picture and refuse what must not be decoded."""
     head = stream.read(512)
     if not head:
@@ -351,7 +543,7 @@ def _parsed(stream: BinaryIO, path: PathLike) -> Any:
         )
     stream.seek(0)
     try:
-        picture = Image.open(stream, formats=_READABLE)
+        picture = open_header(stream)
         frames = getattr(picture, "n_frames", 1)
     except MemoryError:
         raise
@@ -359,7 +551,7 @@ def _parsed(stream: BinaryIO, path: PathLike) -> Any:
         raise ImageError(path, _what_it_is(head, error)) from error
     _check_pixel_count(picture.size, path)
     # The further pictures of an MPO file are previews or depth maps of the first.
-    if frames > 1 and picture.format != "MPO":
+    if frames > 1 and (still or picture.format not in _ANIMATED) and picture.format != "MPO":
         raise ImageError(
             path,
             f"expected a single picture, found {frames} frames or pages; "
@@ -367,9 +559,52 @@ def _parsed(stream: BinaryIO, path: PathLike) -> Any:
         )
     if picture.mode == "F":
         raise ImageError(path, _FLOATS)
-    if picture.format == "PNG" and "exif" not in picture.info:
-        _add_late_exif(picture, stream)
+    if picture.format == "TIFF" and _is_misread(picture):
+        raise ImageError(
+            path,
+            "found 16-bit colours in uncompressed planes, which Pillow cannot read; save it with "
+            "the colours of a pixel together (PLANARCONFIG contiguous), or as PNG",
+        )
+    if picture.format == "BMP" and _is_of_another_depth(picture, head):
+        raise ImageError(
+            path,
+            "found a BMP of more bits than its few grey colours need, which Pillow reads wrongly; "
+            "save it as PNG",
+        )
+    if picture.format == "PNG":
+        if "exif" not in picture.info:
+            _add_late_exif(picture, stream)
+        key = picture.info.get("transparency")
+        levels, factor = _WIDENED.get(_raw_mode(picture.tile[0]), (0, 1))
+        if isinstance(key, int) and key < levels:
+            picture.info["transparency"] = key * factor
     return picture
+
+
+def _is_of_another_depth(picture: Any, head: bytes) -> bool:
+    """Whether Pillow takes a BMP for one of 1 or 8 bits because its palette is of as many greys."""
+    bits = struct.unpack_from("<H", head, 24 if head[14] == 12 else 28)[0]
+    return bits != {"1": 1, "L": 8}.get(picture.mode, bits)
+
+
+def open_header(stream: BinaryIO) -> Any:
+    """Open a picture of a format that is read, by its content, as Pillow does: decoded later.
+
+    Raises:
+        Exception: Pillow does not know it, or it is damaged.
+    """
+    head = stream.read(12)
+    stream.seek(0)
+    formats: Sequence[str] = _READABLE
+    if head[4:8] == b"ftyp":
+        Image.init()
+        with contextlib.suppress(ImportError):
+            from pillow_heif import register_heif_opener
+
+            register_heif_opener()
+        formats = [name for name in _CONTAINED if name in Image.OPEN]
+    with _our_pillow_rules:
+        return Image.open(stream, formats=formats)
 
 
 def _check_pixel_count(size: Tuple[int, int], path: PathLike) -> None:
@@ -413,7 +648,7 @@ def _what_it_is(head: bytes, error: Exception) -> str:
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         return "expected a picture, found a packed archive; unpack it first"
     if head[4:8] == b"ftyp":
-        return "expected a picture, found HEIC, AVIF or a video; save it as JPEG or PNG"
+        return _what_is_contained(head[8:12], error)
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"BM", b"II*", b"MM\0*", b"RIFF", b"GIF8")):
         return (
             f"the header of the picture is truncated, damaged or of a kind that Pillow cannot "
@@ -423,6 +658,20 @@ def _what_it_is(head: bytes, error: Exception) -> str:
         f"expected a picture, found something else that begins with {head[:16]!r}; "
         "give a JPEG, PNG, BMP, TIFF or WebP file"
     )
+
+
+def _what_is_contained(brand: bytes, error: Exception) -> str:
+    avif = brand in (b"avif", b"avis")
+    if not avif and brand not in _HEIC_BRANDS:
+        return "expected a picture, found a video; save the frames of it that you need as PNG"
+    if ("AVIF" if avif else "HEIF") in Image.OPEN:
+        return (
+            f"expected a whole picture, but the file is truncated or damaged ({error}); fetch or "
+            "export it again"
+        )
+    if avif:
+        return "expected a picture that Pillow reads, found AVIF: pip install 'pillow>=11.3'"
+    return "found a HEIC picture, which needs pillow-heif: pip install 'paddleseg_u2net[heif]'"
 
 
 # ---------------------------------------------------------------- orientation
@@ -479,6 +728,22 @@ def _add_late_exif(picture: Any, stream: BinaryIO) -> None:
 # ---------------------------------------------------------------- values and channels
 
 
+def _pixels(picture: Any, mode: str, path: PathLike) -> np.ndarray:
+    """The pixels of a decoded picture in mode L, RGB or RGBA, uint8 (H, W) or (H, W, bands).
+
+    Converting takes several copies, so of large pictures some rows are converted at a time.
+    """
+    width, height = picture.size
+    rows = max(1, _AT_ONCE // width)
+    if height <= rows:
+        return np.array(_in_mode(picture, mode, path))
+    array = np.empty((height, width, len(mode)), np.uint8)
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        array[top : top + rows] = _pixels(strip, mode, path).reshape(-1, width, len(mode))
+    return array
+
+
 def _in_mode(picture: Any, mode: str, path: PathLike) -> Any:
     """Convert a decoded picture to mode L, RGB or RGBA."""
     if picture.mode == mode:
@@ -528,28 +793,90 @@ def _spread(grey: np.ndarray, channels: int) -> np.ndarray:
     return array
 
 
-def _single_channel(picture: Any, path: PathLike) -> np.ndarray:
-    """Give the one channel of a colour picture that is grey everywhere."""
-    if picture.mode == "RGBA":
-        array = np.array(picture)
-        _check_alpha_unused(array[..., 3], path)
-    else:
-        array = np.array(_in_mode(picture, "RGB", path))
-    red, green, blue = (array[..., index] for index in range(3))
+# ---------------------------------------------------------------- colours of 16 bits
+
+
+def has_deep_colours(picture: Any) -> bool:
+    """Whether a Pillow picture, not yet decoded, has colours (or grey and alpha) of 16 bits."""
+    if picture.mode.startswith("I"):
+        return False
+    if picture.format == "PPM":
+        return any(isinstance(tile[3], tuple) and tile[3][1] > 255 for tile in picture.tile)
+    return any(_DEEP.search(_raw_mode(tile)) for tile in picture.tile)
+
+
+def _is_misread(tiff: Any) -> bool:
+    """Whether Pillow would take planes of 16 bits for those of 8."""
+    planes = [tile for tile in tiff.tile if tile[0] == "raw" and len(_raw_mode(tile)) == 1]
+    return tiff.mode != "L" and bool(planes) and max(tiff.tag_v2.get(_BITS_TAG, (8,))) > 8
+
+
+def _raw_mode(tile: Any) -> str:
+    return str(tile[3][0] if isinstance(tile[3], tuple) else tile[3])
+
+
+def _with_raw_mode(tile: Any, mode: str) -> Any:
+    arguments = (mode, *tile[3][1:]) if isinstance(tile[3], tuple) else mode
+    changed = (*tile[:3], arguments)
+    return tile._make(changed) if hasattr(tile, "_make") else changed
+
+
+def _deep_colours(content: bytes, high: Any, path: PathLike) -> Optional[np.ndarray]:
+    """The values of 16-bit colours, uint16 (H, W, bands).
+
+    None where only the high bytes can be had: colours multiplied by alpha, compressed planes of a
+    TIFF, and PPM files in text or of less white.
+
+    Args:
+        high: the same picture, decoded to the high bytes.
+    """
+    low = open_header(io.BytesIO(content))
+    if low.format == "PPM":
+        if low.tile[0][0] != "ppm" or low.tile[0][3][1] != 65535:
+            return None
+        values = np.frombuffer(content, ">u2", 3 * low.width * low.height, low.tile[0][2])
+        return values.reshape(low.height, low.width, 3).astype(np.uint16)
+    modes = {_raw_mode(tile) for tile in low.tile}
+    if modes == {"LA;16B"}:  # four bytes a pixel: grey, then alpha
+        low.tile = [_with_raw_mode(tile, "RGBA") for tile in low.tile]
+        _load(low, path)
+        bytes_ = np.array(low).astype(np.uint16)
+        pairs = bytes_[..., 0::2] << 8 | bytes_[..., 1::2]
+        return pairs[..., [0, 0, 0, 1]]
+    planes = low.format == "TIFF" and low.tag_v2.get(_PLANES_TAG, 1) == 2
+    if planes or any(mode.startswith("RGBa") for mode in modes):
+        return None
+    # In the other order of bytes the low one is taken for the high one.
+    low.tile = [_with_raw_mode(tile, _swapped(_raw_mode(tile))) for tile in low.tile]
+    _load(low, path)
+    return np.array(high).astype(np.uint16) << 8 | np.array(low)
+
+
+def _swapped(mode: str) -> str:
+    native = "L" if sys.byteorder == "little" else "B"
+    order = mode[-1].replace("N", native)
+    return mode[:-1] + ("B" if order == "L" else "L")
+
+
+def _single_channel(bands: np.ndarray, path: PathLike) -> np.ndarray:
+    """The one channel of colours (H, W, 3 or 4) that are grey everywhere."""
+    if bands.shape[2] == 4:
+        _check_alpha_unused(bands[..., 3], path)
+    red, green, blue = (bands[..., index] for index in range(3))
     if not (np.array_equal(red, green) and np.array_equal(red, blue)):
         raise ImageError(
             path,
             f"expected a single-channel or palette PNG as a mask, found the colours "
-            f"{_some_colours(array[..., :3])}; save the class number of each pixel instead of "
+            f"{_some_colours(bands[..., :3])}; save the class number of each pixel instead of "
             "a colour",
         )
     return red
 
 
 def _some_colours(array: np.ndarray) -> str:
-    packed = array.astype(np.uint32) @ np.array([65536, 256, 1], dtype=np.uint32)
+    packed = array.astype(np.uint64) @ np.array([1 << 32, 1 << 16, 1], dtype=np.uint64)
     colours = np.unique(packed)
-    names = [str((int(c) >> 16, int(c) >> 8 & 255, int(c) & 255)) for c in colours[:5]]
+    names = [str(tuple(int(c) >> shift & 65535 for shift in (32, 16, 0))) for c in colours[:5]]
     more = f" and {len(colours) - 5} more" if len(colours) > 5 else ""
     return ", ".join(names) + more
 
@@ -572,7 +899,7 @@ def write_png(
     array: np.ndarray,
     palette: Optional[Sequence[int]] = None,
     level: int = 6,
-    profile: Optional[bytes] = None,
+    tags: Tags = NO_TAGS,
 ) -> None:
     """Write a PNG file, whole or not at all; missing folders are created.
 
@@ -583,7 +910,7 @@ def write_png(
             `read_mask` then gives back the array and viewers show the colours.
         level: 0 (fast, large) to 9 (slow, small); photographs are written at 1 in a fifth of
             the time of 6 with 4 % more bytes, masks in half of it with 20 % more.
-        profile: the ICC profile of the array's colours, see `color_profile`.
+        tags: the ICC profile of the array's colours and its resolution, see `read_tags`.
 
     Raises:
         ImageError: the array or the palette is not of that kind.
@@ -600,14 +927,15 @@ def write_png(
                 path, f"palette: expected 768 numbers 0..255, got {len(palette)} numbers"
             )
         picture.putpalette([int(value) for value in palette])
-    _save(path, picture, "PNG", compress_level=level, icc_profile=profile)
+    dpi = {"dpi": tags.dpi} if tags.dpi else {}
+    _save(path, picture, "PNG", compress_level=level, icc_profile=tags.profile, **dpi)
 
 
 def write_image(path: PathLike, array: np.ndarray, quality: int = 95) -> None:
     """Write a picture in the format of the suffix, whole or not at all.
 
     Args:
-        path: ends in one of `IMAGE_SUFFIXES`, in any letter case; missing folders are created.
+        path: ends in one of `WRITABLE_SUFFIXES`, in any letter case; missing folders are created.
         array: `uint8` of shape (H, W) or (H, W, 1) = grey, (H, W, 3) = RGB, (H, W, 4) = RGBA.
         quality: 1..100, for JPEG and WebP only; both lose detail.
 
@@ -616,9 +944,11 @@ def write_image(path: PathLike, array: np.ndarray, quality: int = 95) -> None:
             hold transparency.
         OSError: the file cannot be written (see `files.atomic_path`).
     """
-    format_name = FORMAT_OF_SUFFIX.get(Path(path).suffix.lower())
-    if format_name is None:
-        raise ImageError(path, f"expected one of the suffixes {' '.join(sorted(IMAGE_SUFFIXES))}")
+    suffix = Path(path).suffix.lower()
+    if suffix not in WRITABLE_SUFFIXES:
+        expected = " ".join(sorted(WRITABLE_SUFFIXES))
+        raise ImageError(path, f"expected one of the suffixes {expected}")
+    format_name = FORMAT_OF_SUFFIX[suffix]
     picture = _as_picture(path, array)
     if format_name == "JPEG" and picture.mode == "RGBA":
         raise ImageError(path, "JPEG has no transparency; write a PNG or give 3 channels")

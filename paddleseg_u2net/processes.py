@@ -9,11 +9,13 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Callable, Deque, Generator, List, Sequence, TypeVar
+from typing import Callable, Deque, Generator, List, Optional, Sequence, TypeVar
 
 import cv2
 
-__all__ = ["MOST_WORKERS", "end_with_parent", "in_chunks", "mapped"]
+from paddleseg_u2net import signals
+
+__all__ = ["MOST_WORKERS", "follow_parent", "in_chunks", "mapped"]
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -32,7 +34,7 @@ def mapped(
     """Yield ``work(thing)`` in the order of the things.
 
     When the caller stops early, no process works on after this generator is closed. Processes end
-    when their parent was killed. OpenCV has one thread in each.
+    when their parent was killed, and at once when it is told to end. OpenCV has one thread in each.
 
     Args:
         work: A function that other processes can import, or a `functools.partial` of one.
@@ -52,7 +54,8 @@ def mapped(
         waiting: Deque[Future] = deque()
         try:
             for thing in things:
-                waiting.append(pool.submit(work, thing))
+                with signals.waiting():  # a process may be started here, see `follow_parent`
+                    waiting.append(pool.submit(work, thing))
                 if len(waiting) > 2 * workers:  # or the results of a slow reader would pile up
                     yield waiting.popleft().result()
             while waiting:
@@ -62,26 +65,51 @@ def mapped(
                 f"one of {workers} worker processes died, most often for want of memory; take "
                 "fewer with --workers"
             ) from error
+        except (KeyboardInterrupt, SystemExit):
+            _end(pool)
+            raise
         finally:
+            if signals.number():  # and the caller, not this generator, was interrupted
+                _end(pool)
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def end_with_parent() -> None:
-    """Let this process end when the one that started it does: a parent that was killed can stop
-    nobody.
+def _end(pool: ProcessPoolExecutor) -> None:
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+
+
+def follow_parent() -> None:
+    """Let this process end when the one that started it does, or tells it to; not before.
+
+    Ctrl-C, and many a scheduler's SIGTERM, go to a whole group of processes. What becomes of the
+    work is for the first of them to say: it may have a checkpoint to write.
+
+    A parent that was killed tells nobody, so its end is watched. It starts this process inside of
+    `signals.waiting`, or a signal may come before this is called.
     """
-    threading.Thread(target=_wait_for_the_parents_end, daemon=True).start()
-
-
-def _wait_for_the_parents_end() -> None:
+    signal.set_wakeup_fd(-1)  # a fork's is its parent's
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    if parent is None:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
+        threading.Thread(target=_wait_for_the_parents_word, args=(parent.pid,), daemon=True).start()
+    threading.Thread(target=_wait_for_the_parents_end, args=(parent,), daemon=True).start()
+
+
+def _wait_for_the_parents_word(parent: Optional[int]) -> None:
+    while signal.sigwaitinfo(signals.ENDING).si_pid != parent:
+        pass
+    os._exit(1)
+
+
+def _wait_for_the_parents_end(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _begin() -> None:
     cv2.setNumThreads(1)
-    # Ctrl-C goes to all processes; a worker ends at once and leaves the word to its parent.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    end_with_parent()
+    follow_parent()

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
+import logging
 import os
+import platform
+import signal
+import sys
 import warnings
+from pathlib import Path
+from typing import Dict, Iterator
+
+_MKL = "MKL_DEBUG_CPU_TYPE"
+# Signals that Paddle takes, where they are, and more than C's description of a handler needs.
+_TAKEN = [
+    getattr(signal, name)
+    for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGTERM")
+    if hasattr(signal, name)
+]
+_STRUCT_SIGACTION = 1024
 
 
 def cores() -> int:
@@ -15,23 +31,100 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def is_first_process() -> bool:
+    """Whether this is the one that logs, of those that ``paddle.distributed.launch`` started."""
+    return os.environ.get("PADDLE_TRAINER_ID", "0") == "0"
+
+
+def processes() -> int:
+    """The number of processes that ``paddle.distributed.launch`` started, this one among them."""
+    return max(1, int(os.environ.get("PADDLE_TRAINERS_NUM", "1")))
+
+
 def load_paddle(with_paddleseg: bool = True) -> None:
     """Import paddle with a thread for every core that this process may use, and PaddleSeg unless
     told otherwise.
 
     Paddle uses one thread unless ``OMP_NUM_THREADS`` says otherwise, and prints a warning where it
     does; a value that the user has set is kept. Under ``paddle.distributed.launch`` the cores are
-    shared among the processes.
+    shared among the processes. On AMD's processors ``MKL_DEBUG_CPU_TYPE`` is set, unless the user
+    has. Signals stay with whom they were; where paddle has been imported before, all is as it is.
     """
-    processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // max(1, processes))))
-    # OpenMP's threads spin for 0.2 s after each operator, in the way of whoever has work.
-    os.environ.setdefault("KMP_BLOCKTIME", "0")
+    chosen = "paddle" not in sys.modules and _set_environment()
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import paddle  # noqa: F401
+        with _handlers_kept() if "paddle" not in sys.modules else contextlib.nullcontext():
+            import paddle  # noqa: F401
 
         if with_paddleseg:
             import paddleseg  # noqa: F401
+    if chosen:
+        logging.getLogger("paddleseg_u2net").info(
+            f"{_MKL}=5 is set: without, Paddle's MKL takes its slowest kernels on processors of "
+            "AMD's. It changes the last bits of results; set it to 0 to keep them"
+        )
     # Paddle 3 says this once a process, whatever one sets.
     warnings.filterwarnings("ignore", message="When training, we now always track")
+
+
+def _set_environment() -> bool:
+    """Whether MKL's kernels were chosen."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // processes())))
+    # OpenMP's threads spin for 0.2 s after each operator, in the way of whoever has work.
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
+    if _MKL in os.environ or not _is_amd_with_avx2():
+        return False
+    os.environ[_MKL] = "5"
+    return True
+
+
+def _is_amd_with_avx2() -> bool:
+    return _cpuinfo("vendor_id") == "AuthenticAMD" and "avx2" in _cpuinfo("flags").split()
+
+
+def _cpuinfo(key: str) -> str:
+    """What Linux says of the first core; empty where it does not."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n"):
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return ""
+
+
+@contextlib.contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Leave all signals to those who had them.
+
+    Paddle takes these as it is imported, and allocates memory in its handler: a SIGTERM in the
+    middle of an allocation then waits for its own lock for ever. It takes SIGTERM from a program
+    that handles it, too. C's own call is asked, since a Predictor may be made in any thread, and
+    handlers such as faulthandler's are not Python's.
+    """
+    if os.name != "posix":
+        yield
+        return
+    sigaction = ctypes.CDLL(None).sigaction
+    before = {number: ctypes.create_string_buffer(_STRUCT_SIGACTION) for number in _TAKEN}
+    for number, action in before.items():
+        sigaction(int(number), None, action)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            sigaction(int(number), action, None)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def arithmetic() -> Dict[str, str]:
+    """What decides about the last bits of results, besides the program; paddle is loaded."""
+    import paddle
+
+    return {
+        "paddle": paddle.__version__,
+        "device": paddle.device.get_device().partition(":")[0],
+        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
+        "threads": os.environ.get("OMP_NUM_THREADS", ""),
+        _MKL: os.environ.get(_MKL, ""),
+    }

@@ -7,6 +7,8 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 import yaml
 
+from paddleseg_u2net.files import open_file
+
 # Far more than a configuration has. PyYAML, copying and writing take a few calls for each level,
 # of Python's thousand; 100,000 values take a second.
 _BYTES, _LEVELS, _COPIED = 2**20, 64, 100_000
@@ -25,7 +27,7 @@ def read_yaml_file(path: Union[str, Path], loader: Any = yaml.SafeLoader) -> Any
         OSError: the file cannot be read.
         YamlError: as ``load_yaml``, or the file is larger than 1 MiB.
     """
-    with Path(path).open("rb") as file:
+    with open_file(path) as file:
         return load_yaml(file.read(_BYTES + 1), loader)
 
 

@@ -53,6 +53,11 @@ def drawn(tmp_path_factory) -> Path:
 @pytest.fixture
 def tiny(drawn) -> dict:
     """A configuration that trains a very small U²-Net on ``drawn``."""
+    return tiny_config(drawn)
+
+
+def tiny_config(drawn: Path) -> dict:
+    """What ``tiny`` is, for fixtures that live longer."""
     data = {"type": "PairDataset", "dataset_root": str(drawn)}
     return {
         "batch_size": 2,

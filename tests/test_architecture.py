@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "paddleseg_u2net"
 
 # From the ground up; a room may import the rooms of earlier lines only.
 STOREYS = [
-    {"architecture", "files", "progress", "runtime", "yaml_text"},
-    {"download", "archives", "processes"},
+    {"architecture", "files", "progress", "runtime", "signals"},
+    {"download", "archives", "processes", "yaml_text"},
     {"images", "registry", "metrics"},
     {"weights", "annotations"},
     {"datasets", "models", "losses", "inference", "render"},

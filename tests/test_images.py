@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import struct
 import threading
@@ -18,12 +19,13 @@ from PIL import Image, ImageFile, UnidentifiedImageError, features
 
 from paddleseg_u2net import images
 from paddleseg_u2net.images import (
-    IMAGE_SUFFIXES,
+    WRITABLE_SUFFIXES,
     ImageError,
     find_images,
     image_size,
     read_image,
     read_mask,
+    read_still,
     write_image,
     write_png,
 )
@@ -311,6 +313,9 @@ def test_one_bit(tmp_path):
         assert np.array_equal(read_mask(tmp_path / name), bits.astype(np.uint8))
 
 
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+
+
 def save_palette(path, **options):
     index = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) % 7
     palette = colours(1, 256, seed=5)[0]
@@ -329,6 +334,50 @@ def test_palette(tmp_path, name):
     if name != "a.gif":  # Pillow's GIF writer sorts the palette
         check_form(read_mask(tmp_path / name), index.shape)
         assert np.array_equal(read_mask(tmp_path / name), index)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.bmp", "a.gif"])
+@pytest.mark.parametrize("entries", [[WHITE, BLACK], [BLACK, WHITE], [WHITE, BLACK, BLACK, WHITE]])
+@pytest.mark.parametrize("shown", ["both", "white", "black"])
+def test_black_and_white_palettes_in_any_order(tmp_path, name, entries, shown):
+    # Programs that shrink files put the more frequent colour first.
+    white = np.full((HEIGHT, WIDTH), shown == "white")
+    if shown == "both":
+        white[1:3, 2:5] = True
+    picture = Image.fromarray(
+        np.where(white, entries.index(WHITE), entries.index(BLACK)).astype("u1")
+    )
+    picture.putpalette([channel for colour in entries for channel in colour])
+    picture.save(tmp_path / name)
+    if name == "a.bmp" and entries == [BLACK, WHITE]:  # of 8 bits, which Pillow takes for 1
+        refused(read_mask, tmp_path / name, "which Pillow reads wrongly; save it as PNG")
+        return
+    assert np.array_equal(read_image(tmp_path / name, 1)[..., 0] > 127, white)
+    check_form(read_mask(tmp_path / name), white.shape)
+    assert np.array_equal(read_mask(tmp_path / name), white.astype(np.uint8))
+
+
+def test_a_white_background_of_classes_stays_0(tmp_path):
+    index = np.zeros((HEIGHT, WIDTH), np.uint8)
+    picture = Image.fromarray(index)
+    picture.putpalette([*WHITE, *BLACK, 128, 0, 0])
+    picture.save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png"), index)
+
+
+def test_a_palette_with_fewer_colours_than_numbers(tmp_path):
+    index = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
+    picture = Image.fromarray(index)
+    picture.putpalette([255] * 768)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    content = buffer.getvalue()
+    start = content.index(b"PLTE") - 4
+    length = struct.unpack_from(">I", content, start)[0]
+    body = b"PLTE" + bytes([*WHITE, *BLACK])
+    short = struct.pack(">I", 6) + body + struct.pack(">I", zlib.crc32(body))
+    (tmp_path / "a.png").write_bytes(content[:start] + short + content[start + 12 + length :])
+    assert np.array_equal(read_mask(tmp_path / "a.png"), index)
 
 
 @pytest.mark.parametrize("transparency", [3, bytes([255, 128, 0, 7])])
@@ -456,14 +505,37 @@ def frames():
     return [Image.fromarray(colours(seed=i)) for i in range(3)]
 
 
-@pytest.mark.parametrize("function", [read_image, read_mask, image_size])
-@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.tif", "a.webp"])
-def test_several_frames_are_refused(tmp_path, function, name):
-    if name == "a.webp" and not features.check("webp"):
-        pytest.skip("Pillow without WebP")
+def save_frames(path):
+    if path.suffix in (".webp", ".avif") and not features.check(path.suffix[1:]):
+        pytest.skip(f"Pillow without {path.suffix[1:]}")
     first, *others = frames()
-    first.save(tmp_path / name, save_all=True, append_images=others)
-    refused(function, tmp_path / name, "3 frames", "save each one")
+    first.save(path, save_all=True, append_images=others)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        *((read_mask, name) for name in ("a.gif", "a.png", "a.tif", "a.webp", "a.avif")),
+        *((read_still, name) for name in ("a.gif", "a.png", "a.tif", "a.webp")),
+        *((function, "a.tif") for function in (read_image, image_size)),
+    ],
+)
+def test_several_frames_are_refused(tmp_path, function, name):
+    refused(function, save_frames(tmp_path / name), "3 frames", "save each one")
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.avif"])
+def test_an_animation_is_its_first_frame_and_the_log_says_so(tmp_path, caplog, name):
+    path = save_frames(tmp_path / name)
+    with Image.open(path) as picture:
+        first = np.array(picture.convert("RGB"))
+    with caplog.at_level(logging.WARNING, "paddleseg_u2net"):
+        assert np.array_equal(read_image(path), first)
+        assert image_size(path) == first.shape[:2]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: 3 frames; the first is read"
+    ]
 
 
 def test_main_picture_of_a_camera_multi_picture_file(tmp_path):
@@ -491,7 +563,7 @@ def test_each_kind_of_wrong_file_has_its_own_message(tmp_path, function):
         "drawing.png": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         "document.tif": (b"%PDF-1.7\n", "PDF"),
         "archive.png": (b"PK\x03\x04" + b"\0" * 40, "archive"),
-        "phone.jpg": (b"\0\0\0\x18ftypheic" + b"\0" * 40, "HEIC"),
+        "film.jpg": (b"\0\0\0\x18ftypisom" + b"\0" * 40, "a video"),
         "noise.png": (b"\x01\x02\x03\x04 nothing", "begins with b'\\x01\\x02"),
         "figure.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "%!PS"),
     }
@@ -776,16 +848,15 @@ def test_wrong_array(tmp_path, write, array):
     assert not (tmp_path / "a.png").exists()
 
 
-@pytest.mark.parametrize("suffix", [*sorted(IMAGE_SUFFIXES), ".JPG", ".Png"])
+@pytest.mark.parametrize("suffix", [*sorted(WRITABLE_SUFFIXES), ".JPG", ".Png"])
 def test_format_follows_the_suffix(tmp_path, suffix):
     if suffix == ".webp" and not features.check("webp"):
         pytest.skip("Pillow without WebP")
     path = tmp_path / f"a{suffix}"
     flat = np.full((16, 16, 3), (200, 100, 50), np.uint8)
     write_image(path, flat)
-    kind = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}.get(
-        suffix[1:].lower(), suffix[1:].upper()
-    )
+    jpeg = dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), "JPEG")
+    kind = {**jpeg, "tif": "TIFF"}.get(suffix[1:].lower(), suffix[1:].upper())
     assert Image.open(path).format == kind
     assert np.abs(read_image(path).astype(int) - flat).max() <= 4
     write_image(path, flat[..., 0])
@@ -838,7 +909,7 @@ def test_find_images(tmp_path):
     wanted = [
         touch(tmp_path / name) for name in ("b.JPG", "a.png", "sub/deep/c.TiFf", "sub/d.webp")
     ]
-    for name in (".hidden.png", ".cache/e.png", "notes.txt", "png", "sub/f.png.part", "g.gif"):
+    for name in (".hidden.png", ".cache/e.png", "notes.txt", "png", "sub/f.png.part", "g.svg"):
         touch(tmp_path / name)
     (tmp_path / "folder.png").mkdir()
     assert find_images(tmp_path) == sorted(wanted)
@@ -888,6 +959,39 @@ def test_find_images_in_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
 def test_profiles_of_colours_that_are_not_converted(tmp_path, mode, suffix, kept):
     path = tmp_path / f"a.{suffix}"
     Image.new(mode, (4, 3)).save(path, icc_profile=b"a profile")
-    assert images.color_profile(path) == (b"a profile" if kept else None)
+    assert images.read_tags(path).profile == (b"a profile" if kept else None)
     Image.new(mode, (4, 3)).save(path)
-    assert images.color_profile(path) is None
+    assert images.read_tags(path) == images.NO_TAGS
+
+
+def resolution_exif(across, down, unit, orientation=1):
+    data = exif(orientation)
+    data[0x011A], data[0x011B], data[0x0128] = across, down, unit
+    return data
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("a.jpg", {"dpi": (300, 200)}, (300, 200)),
+        ("a.png", {"dpi": (300, 200)}, (300, 200)),
+        ("a.tif", {"dpi": (300, 200)}, (300, 200)),
+        ("a.bmp", {"dpi": (300, 200)}, (300, 200)),
+        ("a.webp", {"exif": resolution_exif(300, 200, 2)}, (300, 200)),
+        ("a.webp", {"exif": resolution_exif(100, 50, 3)}, (254, 127)),
+        ("a.webp", {"exif": resolution_exif(300, 200, 2, 6)}, (200, 300)),
+        ("a.png", {"dpi": (300, 200), "exif": exif(8)}, (200, 300)),
+        ("a.webp", {"exif": resolution_exif(0, 0, 2)}, None),
+        ("a.jpg", {}, None),
+    ],
+)
+def test_resolution_goes_from_file_to_file(tmp_path, name, options, expected):
+    if name == "a.webp" and not features.check("webp"):
+        pytest.skip("Pillow without WebP")
+    Image.fromarray(colours()).save(tmp_path / name, **options)
+    tags = images.read_tags(tmp_path / name)
+    write_png(tmp_path / "out.png", colours(), tags=tags)
+    written = Image.open(tmp_path / "out.png").info.get("dpi")
+    for dpi in (tags.dpi, written):
+        assert (dpi is None) == (expected is None)
+        assert dpi is None or np.allclose(dpi, expected, atol=0.05)

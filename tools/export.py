@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddleseg_u2net.commands import main
+from paddleseg_u2net.commands import end_by
 
 if __name__ == "__main__":
-    sys.exit(main("export"))
+    end_by("export")

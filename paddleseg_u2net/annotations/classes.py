@@ -44,7 +44,8 @@ class Classes:
         """Number the classes that a source has.
 
         Args:
-            found: Names in the source; those of a background are number 0 unless chosen.
+            found: Names in the source; those of a background are number 0 unless chosen. Spaces
+                around a name do not count, which people type without seeing them.
             where: The source, for messages.
 
         Returns:
@@ -52,14 +53,19 @@ class Classes:
             something; remarks on those that do not.
 
         Raises:
-            AnnotationError: a chosen name is not in the source or stands twice, or there are no
-                classes or more than 254.
+            AnnotationError: a chosen name is not in the source or stands twice, a class has no
+                name, or there are no classes or more than 254.
         """
+        written, found = found, list(dict.fromkeys(name.strip() for name in found))
+        if "" in found:
+            raise AnnotationError(f"{where}: a class has no name; give it one there")
         background = {name: 0 for name in found if is_background(name)}
-        ignored = dict.fromkeys(self.ignored, IGNORE)
-        chosen = self.chosen
-        if chosen is None:
+        ignored = dict.fromkeys((name.strip() for name in self.ignored), IGNORE)
+        chosen: Dict[str, Tuple[str, ...]]
+        if self.chosen is None:
             chosen = {n: (n,) for n in found if n not in ignored and n not in background}
+        else:
+            chosen = {new: tuple(n.strip() for n in names) for new, names in self.chosen.items()}
         asked = [name for names in chosen.values() for name in names] + list(ignored)
         missing = [name for name in asked if name not in found]
         if missing or len(set(asked)) < len(asked):
@@ -78,4 +84,5 @@ class Classes:
             numbers.update(dict.fromkeys(names, number))
         left_out = [name for name in found if name not in numbers]
         remarks = [f"left out as background: {', '.join(left_out)}"] if left_out else []
-        return (BACKGROUND, *chosen), numbers, remarks
+        by_written = {n: numbers[n.strip()] for n in written if n.strip() in numbers}
+        return (BACKGROUND, *chosen), by_written, remarks

@@ -42,6 +42,7 @@ from paddleseg_u2net.annotations.shapes import Drawn, Polygon, Runs, Shape, poin
 from paddleseg_u2net.annotations.tally import Tally, count_objects
 from paddleseg_u2net.images import image_size
 
+KEYS = ("images", "annotations", "categories")
 CROWDS = ("object", "ignore")
 
 Size = Tuple[int, int]
@@ -50,6 +51,7 @@ Part = Union[Polygon, Runs]
 _ID = (int, str, float)
 _WHOLE = re.compile(r"(-?)0*([0-9]+?)(?:\.0*)?")
 _BOXES = "objects with a box only"
+_SEGMENTS = "segments_info"
 _NEEDED = ("id", "image_id", "category_id", "iscrowd", "segmentation")
 
 
@@ -69,11 +71,10 @@ def read(
     Returns:
         All images of the file, without splits and groups; those without objects have empty masks.
         Remarks count what was left out or lies outside its image; ``bad`` are images that are not
-        there.
+        there, and those with an object that cannot be understood.
 
     Raises:
-        AnnotationError: the file is no such file, an object cannot be understood, no image is
-            there, or one is named twice.
+        AnnotationError: the file is no such file, no image can be used, or one is named twice.
         ImageError: the folder cannot be listed, or an image whose size the file lacks is damaged.
         ValueError: ``crowd`` is something else.
     """
@@ -85,7 +86,9 @@ def read(
         raise AnnotationError(f"{file.path}: lists no images; give a COCO file that does")
     found.empty = only_boxes([file])
     found.remarks += index.remarks()
-    found.remarks += unlabelled(index.files, found.records, f"not in {file.path.name}")
+    found.remarks += unlabelled(
+        index.files, [*found.records, *found.bad], f"not in {file.path.name}"
+    )
     return found
 
 
@@ -100,11 +103,15 @@ class CocoFile:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        keys = ("images", "annotations", "categories")
         tree = json_file.read_json(self.path, _slimmed)
-        self._tree = json_file.require(tree, keys, self.path, "a COCO file")
-        for key in keys:
+        self._tree = json_file.require(tree, KEYS, self.path, "a COCO file")
+        for key in KEYS:
             json_file.member(self._tree, key, list, self.path)
+        if any(isinstance(item, dict) and _SEGMENTS in item for item in self._tree["annotations"]):
+            raise AnnotationError(
+                f"{self.path}: expected polygons or run lengths, found a panoptic file "
+                f"({_SEGMENTS}), whose masks are pictures; give the file with the instances"
+            )
         self._titles = _titles(self._tree["categories"], self.path)
         self.used = set(filter(None, map(self._title_of, self._tree["annotations"])))
         self.boxes = self.areas = 0
@@ -130,8 +137,12 @@ class CocoFile:
             if path is None:
                 continue
             where = f"{self.path}, image {number}"
-            size = _size(entry, path, where)
-            shapes = _shapes(items, numbered, size, self.path, crowd, tally)
+            try:
+                size = _size(entry, path, where)
+                shapes = _shapes(items, numbered, size, self.path, crowd, tally)
+            except AnnotationError as error:
+                bad.append(Bad(path, str(error)))
+                continue
             tally.without_objects += not items
             records.append(Record(path, index.name_of(path), Drawn(shapes, size, where)))
         self.boxes, self.areas = tally.kinds[_BOXES], tally.drawn
@@ -298,17 +309,20 @@ def _by_image(
 
 def _find_images(images: List[Any], index: ImageIndex, path: Path) -> Tuple[List[Entry], List[Bad]]:
     ids: Dict[Any, Dict[str, Any]] = {}
+    names: List[str] = []
     for place, entry in enumerate(images):
         where = f"{path}, images[{place}]"
         number = json_file.member(entry, "id", _ID, where)
         if number in ids:
             raise AnnotationError(f"{where}: the id {number} was given before; make ids differ")
-        json_file.member(entry, "file_name", str, where)
+        # LVIS has the address alone.
+        key = "coco_url" if entry.get("file_name") is None and "coco_url" in entry else "file_name"
+        names.append(json_file.member(entry, key, str, where))
         ids[number] = entry
-    files = index.find_all([entry["file_name"] for entry in ids.values()])
+    files = index.find_all(names)
     entries = [(number, entry, file) for (number, entry), file in zip(ids.items(), files)]
     refuse_twice((file, f"image {number}") for number, _, file in entries if file)
-    bad = [absent(entry["file_name"], path, index.folder) for _, entry, file in entries if not file]
+    bad = [absent(name, path, index.folder) for name, file in zip(names, files) if not file]
     return entries, bad
 
 
@@ -349,10 +363,12 @@ def _parts(item: Dict[str, Any], number: int, size: Size, where: str, tally: Tal
         tally.kinds[_BOXES] += 1
         return []
     if isinstance(outlines, dict):
-        parts: List[Part] = [_runs(outlines, number, size, where)]
+        outlines = [outlines]
+    if isinstance(outlines, list) and isinstance(outlines[0], dict):
+        parts: List[Part] = [_runs(runs, number, size, where) for runs in outlines]
         parts = [part for part in parts if part.area]
     elif isinstance(outlines, list):
-        if not isinstance(outlines[0], (list, np.ndarray)):
+        if not isinstance(outlines[0], (list, np.ndarray)) or _are_corners(outlines):
             outlines = [outlines]  # one polygon without the list around it
         corners = [points(outline, where) for outline in outlines]
         parts = [Polygon(number, outline) for outline in corners if has_area(outline)]
@@ -363,6 +379,11 @@ def _parts(item: Dict[str, Any], number: int, size: Size, where: str, tally: Tal
         )
     tally.without_area += not parts
     return parts
+
+
+def _are_corners(outlines: List[Any]) -> bool:
+    """Whether they are the corners of one polygon, as pairs, instead of polygons."""
+    return len(outlines) > 2 and all(np.shape(corner) == (2,) for corner in outlines)
 
 
 def _runs(tree: Dict[str, Any], number: int, size: Size, where: str) -> Runs:

@@ -75,7 +75,7 @@ def read(
     images = [path for index in indices.values() for path in index.files]
     images = find_images(within) if within else images
     found.remarks += [said for index in indices.values() for said in index.remarks()]
-    found.remarks += unlabelled(images, found.records, "in none of these files")
+    found.remarks += unlabelled(images, [*found.records, *found.bad], "in none of these files")
     return found
 
 
@@ -111,7 +111,9 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
 
     Files ``_annotations.coco.json`` have their images beside them. Of ``instances_NAME.json``, or
     ``NAME_instances.json``, they are in ``NAME``, ``images/NAME`` or ``images``, beside the file or
-    its folder ``annotations``; NAME may be written otherwise (``val`` and ``valid``).
+    its folder ``annotations``; NAME may be written otherwise (``val`` and ``valid``). If there are
+    none of these, files of any NAME count that have a COCO file's keys; their images may be
+    anywhere below.
 
     Returns:
         JSON file and folder of its images, which may be missing, sorted, for `read`.
@@ -131,6 +133,10 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
         elif fnmatch(path.name, _INSTANCES):
             found.append((path, _images_of(path)))
     if not found:
+        for path in filter(_has_keys, there):
+            folder = _images_of(path)
+            found.append((path, folder if folder.is_dir() else _above(path)))
+    if not found:
         names = listed([path.relative_to(source).as_posix() for path in there])
         raise AnnotationError(
             f"{source}: expected _annotations.coco.json (Roboflow) or instances_NAME.json (COCO, "
@@ -140,12 +146,22 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
     return sorted(found)
 
 
+def _has_keys(path: Path) -> bool:
+    content = path.read_bytes()
+    return all(f'"{key}"'.encode() in content for key in coco.KEYS)
+
+
 def _json_files(source: Path) -> List[Path]:
     return [path for path in files_below(source) if path.suffix.lower() == ".json"]
 
 
+def _above(path: Path) -> Path:
+    """The folder that holds a file, or its folder ``annotations``."""
+    return path.parent.parent if path.parent.name.lower() == _ANNOTATIONS else path.parent
+
+
 def _images_of(path: Path) -> Path:
-    base = path.parent.parent if path.parent.name.lower() == _ANNOTATIONS else path.parent
+    base = _above(path)
     before, _, after = path.stem.partition("instances")
     names = [name.strip("_-. ") for name in (after, before) if name.strip("_-. ")]
     tops = (base, base / IMAGES)

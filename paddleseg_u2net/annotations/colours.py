@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
+from paddleseg_u2net import files
 from paddleseg_u2net.annotations.classes import Classes, is_background
 from paddleseg_u2net.annotations.mask_files import JPEG, Colour, ColourFile, some
 from paddleseg_u2net.annotations.merged import merge
@@ -19,7 +20,7 @@ _HEX = r"#(?P<hex>[0-9a-fA-F]{6})"
 _NAME = r"(?P<name>[^\s,;](?:.*?[^\s,;])?)"
 _LINES = [
     # CVAT: label:r,g,b:parts:actions, the colour may be empty
-    re.compile(r"(?P<name>[^:]+):(?:(?P<r>\d+),(?P<g>\d+),(?P<b>\d+))?(?::.*)?"),
+    re.compile(r"(?P<name>[^:]+):\s*(?:(?P<r>\d+)\s*,\s*(?P<g>\d+)\s*,\s*(?P<b>\d+))?\s*(?::.*)?"),
     *(re.compile(rf"{_NAME}[\s,;]+{colour}[\s,;]*") for colour in (_RGB, _HEX)),
     *(re.compile(rf"{colour}[\s,;]+{_NAME}[\s,;]*") for colour in (_RGB, _HEX)),
 ]
@@ -102,12 +103,12 @@ def lines_of(path: Path) -> List[str]:
         AnnotationError: there is no such file, or it is not UTF-8.
     """
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        return [line.strip() for line in files.read_text(path).splitlines()]
     except UnicodeDecodeError as error:
         raise AnnotationError(f"{path}: expected text in UTF-8 ({error}); save it so") from error
     except OSError as error:
         raise AnnotationError(
-            f"{path}: expected a text file ({error.strerror}); check the path"
+            f"{path}: expected a text file ({error.strerror or error}); check the path"
         ) from error
 
 

@@ -19,6 +19,7 @@ from xml.parsers import expat
 
 import numpy as np
 
+from paddleseg_u2net import files
 from paddleseg_u2net.annotations import rle, voc
 from paddleseg_u2net.annotations.classes import Classes, is_background
 from paddleseg_u2net.annotations.image_index import (
@@ -228,7 +229,7 @@ def _parse(path: Path, tally: Tally) -> Tuple[List[str], List[_Image], str]:
     entries: List[_Image] = []
     subsets: Set[str] = set()
     try:
-        with path.open("rb") as stream:
+        with files.open_file(path) as stream:
             for element in _elements(stream, path):
                 if element.tag == "label":
                     name = (element.findtext("name") or "").strip()
@@ -261,7 +262,7 @@ def _refuse_document_type(path: Path) -> None:
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = lambda *_: begun.append(True)
     try:
-        with path.open("rb") as stream:
+        with files.open_file(path) as stream:
             while not begun:  # a document type stands before the first element or nowhere
                 portion = stream.read(_PORTION)
                 parser.Parse(portion, not portion)

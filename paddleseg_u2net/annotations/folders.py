@@ -29,6 +29,7 @@ from paddleseg_u2net.annotations.mask_files import (
     BinaryFile,
     IndexFile,
     InstanceFile,
+    Kind,
     SoftFile,
     brightness,
     kind,
@@ -36,7 +37,12 @@ from paddleseg_u2net.annotations.mask_files import (
     some,
 )
 from paddleseg_u2net.annotations.merged import merge
-from paddleseg_u2net.annotations.one_class import INSTANCES, of_one_class, seem_instances
+from paddleseg_u2net.annotations.one_class import (
+    HIGHEST_LIKELY_CLASS,
+    INSTANCES,
+    of_one_class,
+    seem_instances,
+)
 from paddleseg_u2net.annotations.pairing import pair
 from paddleseg_u2net.annotations.record import AnnotationError, Collection, MaskSource, Record
 from paddleseg_u2net.images import ImageError, read_image, read_mask
@@ -44,6 +50,7 @@ from paddleseg_u2net.images import ImageError, read_image, read_mask
 Values = Union[str, Mapping[int, int]]
 # What "auto" may find out; a table of values is the other choice.
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
+_WITHOUT_ALPHA = ("1", "L", "P", "I", "I;16")
 _INSTANCES = (
     f"{INSTANCES} instead of classes: --mask_values instance makes one class of them; if they are "
     "classes, name them with --classes"
@@ -229,7 +236,7 @@ def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
     """
     try:
         header = kind(path)
-        if header.alpha and opacity(path) is not None:
+        if _is_cut_out(path, header):
             return None
         stored = read_mask(path)
     except ImageError as error:
@@ -240,6 +247,30 @@ def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
         looks = frozenset(np.unique(brightness(path)).tolist())
         return looks if looks <= {0, 255} else found
     return found
+
+
+def _is_cut_out(path: Path, header: Kind) -> bool:
+    """Whether transparency is the mask, and not only how a mask of classes is shown.
+
+    Raises:
+        ImageError: it has a channel of alpha, and below it what look like class numbers.
+    """
+    alpha = opacity(path) if header.alpha else None
+    if alpha is None:
+        return False
+    if header.mode in _WITHOUT_ALPHA:  # one value is named to be transparent
+        return len(np.unique(read_mask(path))) > HIGHEST_LIKELY_CLASS
+    shown = read_image(path)[alpha > 0]
+    values = np.unique(shown)
+    grey = bool((shown == shown[:, :1]).all())
+    if grey and len(values) > 1 and values[-1] <= HIGHEST_LIKELY_CLASS:
+        raise ImageError(
+            path,
+            f"expected a mask without transparency, found the values {some(values)} below varying "
+            "alpha, which look like class numbers; remove the alpha channel, or say --mask_values "
+            "alpha if it is the mask",
+        )
+    return True
 
 
 def _damaged(path: Path) -> bool:

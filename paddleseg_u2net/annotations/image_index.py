@@ -6,7 +6,8 @@ import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import AbstractSet, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import AbstractSet, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from urllib.parse import unquote
 
 from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
 from paddleseg_u2net.annotations.tally import count_images
@@ -66,7 +67,7 @@ class ImageIndex:
         one (they may be those of another computer), and images of that name in any subfolder
         count. Backslashes part folders as slashes do; what `folded` drops counts only if it has to.
         If there is none, the same is tried without the suffix, which converters change; `remarks`
-        says so.
+        says so. Names may be written as in addresses (``my%20cat.jpg``), as Label Studio does.
 
         Args:
             name: What the label file says.
@@ -76,10 +77,17 @@ class ImageIndex:
         Raises:
             AnnotationError: several images could be meant.
         """
-        found = self._find(name, _parts(name), True, fits)
-        if found is None and any_suffix:
-            return self._noted(name, self._find(name, _parts(_bare(name)), False, fits))
-        return found
+        readings = list(dict.fromkeys((name, _plain(name))))
+        for reading in readings:
+            found = self._find(name, _parts(reading), True, fits)
+            if found is not None:
+                return found
+        if any_suffix:
+            for reading in readings:
+                found = self._find(name, _parts(_bare(reading)), False, fits)
+                if found is not None:
+                    return self._noted(name, found)
+        return None
 
     def find_all(self, names: Sequence[str], fits: Sequence[Fits] = ()) -> List[Optional[Path]]:
         """The images of one label file, as `find`.
@@ -201,6 +209,11 @@ def _bare(name: str) -> str:
     return stem if f"{dot}{suffix}".lower() in _SUFFIXES else name
 
 
+def _plain(name: str) -> str:
+    """A path written as a part of an address; Label Studio's local files follow ``?d=``."""
+    return unquote(name).replace("?d=", "/")
+
+
 def _parts(name: str) -> List[str]:
     return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
 
@@ -212,11 +225,15 @@ def absent(name: str, where: object, folder: Path) -> Bad:
 
 
 def refuse_absent(records: Sequence[object], bad: Sequence[Bad]) -> None:
-    """Refuse label files of which no image is there.
+    """Refuse label files of which no image is there, or none can be used.
 
     Raises:
         AnnotationError: ``bad`` are some, ``records`` none.
     """
+    broken = [item.why for item in bad if not item.missing]
+    if broken and not records:
+        more = f" (the first of {len(broken)} such images)" if len(broken) > 1 else ""
+        raise AnnotationError(f"{broken[0]}{more}")
     if bad and not records:
         raise AnnotationError(
             f"{len(bad)} of {len(bad)} images are not there: "
@@ -225,7 +242,9 @@ def refuse_absent(records: Sequence[object], bad: Sequence[Bad]) -> None:
         )
 
 
-def unlabelled(images: Iterable[Path], records: Iterable[Record], why: str) -> List[str]:
+def unlabelled(
+    images: Iterable[Path], records: Iterable[Union[Record, Bad]], why: str
+) -> List[str]:
     """A remark on the images that no record has, if there are any."""
     used = {record.image.resolve() for record in records}
     rest = [path for path in dict.fromkeys(images) if path.resolve() not in used]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple, Type, Union
 
+from paddleseg_u2net import files
 from paddleseg_u2net.annotations.record import AnnotationError
 
 # Keys that tell what wrote a file.
@@ -42,7 +43,8 @@ def read_json(path: Path, hook: Optional[Callable[[Dict[str, Any]], Any]] = None
             column. Errors of the hook pass.
     """
     try:
-        data = path.read_bytes()
+        with files.open_file(path) as file:
+            data = file.read()
     except OSError as error:
         raise AnnotationError(
             f"{path}: expected a JSON file, but it cannot be read ({error.strerror or error}); "

@@ -40,12 +40,14 @@ class Kind(NamedTuple):
         mode: Pillow's name: ``1``, ``L``, ``P``, ``RGB``, ``RGBA``, ``I;16`` ...
         alpha: Whether pixels may be transparent.
         upright: Whether no orientation tag turns the picture.
+        deep: Whether it has colours, or grey and alpha, of 16 bits.
     """
 
     format: str
     mode: str
     alpha: bool
     upright: bool
+    deep: bool = False
 
     @property
     def lossy(self) -> bool:
@@ -65,7 +67,8 @@ def kind(path: Path) -> Kind:
             mode = picture.mode
             alpha = mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
             upright = Image.Image.getexif(picture).get(_ORIENTATION_TAG, 1) == 1
-            return Kind(picture.format or "", mode, alpha, upright)
+            deep = images.has_deep_colours(picture)
+            return Kind(picture.format or "", mode, alpha, upright, deep)
     except Image.DecompressionBombError as error:
         raise images.ImageError(path, f"expected a smaller picture: {error}") from error
 
@@ -144,7 +147,7 @@ class InstanceFile:
                 f"{self.path}: expected a PNG, got {header.format}, where black is not exactly 0, "
                 "so that objects cannot be told from noise; export the masks as PNG"
             )
-        if header.mode in ("RGB", "RGBA"):
+        if header.mode in ("RGB", "RGBA") and not header.deep:
             stored = images.read_image(self.path, 3).any(axis=2)
         else:
             stored = images.read_mask(self.path) > 0
@@ -209,7 +212,7 @@ class SoftFile:
 class AlphaFile:
     """The opacity of a cut-out is its mask: RGBA, grey with alpha, palettes with transparency.
 
-    Files of 16 bits a channel keep the upper 8 bits.
+    Values of 16 bits are rounded to 8.
     """
 
     path: Path
@@ -257,8 +260,9 @@ def brightness(path: Path) -> np.ndarray:
         AnnotationError: it has colours.
         ImageError: the file cannot be read.
     """
-    mode = kind(path).mode
-    if mode in ("L", "LA") or mode.startswith("I"):
+    found = kind(path)
+    mode = found.mode
+    if mode in ("L", "LA") or mode.startswith("I") or found.deep:
         return images.read_mask(path)
     picture = images.read_image(path, 3)
     spread = picture.max(axis=2) - picture.min(axis=2)
@@ -305,7 +309,7 @@ class ColourFile:
             ImageError: the file cannot be read.
         """
         alpha = opacity(self.path)
-        codes = _fitting(_packed(images.read_image(self.path, 3)), shape, self.path)
+        codes = _fitting(_packed(images.read_colours(self.path)), shape, self.path)
         keys = np.array(
             sorted(red << 16 | green << 8 | blue for red, green, blue in self.table), np.int32
         )

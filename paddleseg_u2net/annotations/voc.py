@@ -64,6 +64,9 @@ VOC_CLASSES = (
 )
 # labelme puts pictures here and arrays into the folder of the official name.
 MASK_FOLDERS = ("SegmentationClassPNG", "SegmentationClass")
+# The masks of SBD, which make the training set of VOC 2012 seven times as large, and its lists.
+_AUGMENTED = "SegmentationClassAug"
+_LISTS = {**SPLITS, "trainaug": "train", "train_aug": "train", "aug": "train"}
 IMAGES = "JPEGImages"
 _BOXES = "Annotations"
 COLOUR_LIST = "labelmap.txt"
@@ -83,7 +86,8 @@ def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -
 
     Names come from labelmap.txt (``name:r,g,b:parts:actions``: then colours count), else from
     class_names.txt or labels.txt (one a line, from the background on if it is the first, after an
-    optional ``__ignore__``), else they are VOC's. SegmentationObject is not read.
+    optional ``__ignore__``), else they are VOC's. SegmentationObject is not read;
+    SegmentationClassAug (SBD's masks, trainaug.txt) is added.
 
     Returns:
         One record for each mask, with the split of train.txt, val.txt, test.txt; `parts.read_all`
@@ -291,8 +295,15 @@ def _anywhere(index: ImageIndex, name: str) -> Optional[Path]:
 
 
 def _masks(place: Path) -> Dict[str, Path]:
-    """Masks by their path below their folder, without a suffix."""
+    """Masks by their path below their folder, without a suffix; those of an augmented set too."""
     folder = next(place / name for name in MASK_FOLDERS if (place / name).is_dir())
+    found = _masks_below(folder)
+    if (place / _AUGMENTED).is_dir():
+        found = {**_masks_below(place / _AUGMENTED), **found}
+    return found
+
+
+def _masks_below(folder: Path) -> Dict[str, Path]:
     found: Dict[str, Path] = {}
     for path in files_below(folder):
         if path.suffix.lower() in MASK_SUFFIXES:
@@ -317,7 +328,7 @@ def _splits(
     splits: Dict[str, str] = {}
     twice = set()
     for path in sorted((place / "ImageSets" / "Segmentation").glob("*.txt")):
-        split = SPLITS.get(path.stem.lower(), "")
+        split = _LISTS.get(path.stem.lower(), "")
         unmasked = []
         for line in filter(None, lines_of(path)):
             name = _name_of(line, known)

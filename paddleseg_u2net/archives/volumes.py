@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, List, Optional
 
 from paddleseg_u2net.archives.source import ArchiveError
+from paddleseg_u2net.files import what_is
 
 _SPLIT = re.compile(r"(.+)\.(\d{3,})")
 _ZIP_PART = re.compile(r"(.+)\.z(\d{2,})", re.IGNORECASE)
@@ -73,7 +74,7 @@ def pieces(path: Path) -> List[Path]:
         ArchiveError: a part is missing between others, or ``path`` is not the first one.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected an archive, found no such file")
+        raise FileNotFoundError(f"{path}: expected an archive, found {what_is(path)}")
     match = _SPLIT.fullmatch(path.name)
     if match is None:
         return [path]

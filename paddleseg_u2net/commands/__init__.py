@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import re
 import sys
-from typing import List, Optional
+from typing import List, NoReturn, Optional, Sequence
+
+from paddleseg_u2net import signals
 
 # Module name and what it does; the modules have `run(argv) -> exit code`.
 COMMANDS = {
@@ -32,17 +36,47 @@ EXTRAS = {
 }
 
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.I)
+_TAKE_ADDRESSES = ("--mirror",)
+
+
+def _refuse_addresses(argv: Sequence[str]) -> None:
+    """Say that an address is none of the paths that commands take, before one searches for it."""
+    flag = ""
+    for word in argv:
+        if word.startswith("-"):
+            flag, _, word = word.partition("=")
+        if _ADDRESS.match(word) and flag not in _TAKE_ADDRESSES:
+            raise ValueError(
+                f"{flag or 'argument'} {word}: expected a path, got an address; fetch it first "
+                "(curl -LO ADDRESS) and give the path of the file"
+            )
+
+
+def end_by(command: str, argv: Optional[List[str]] = None) -> NoReturn:
+    """Run a command as all of this process."""
+    code = main(command, argv)
+    if code > 128:  # told to end: without waiting for threads, or for what libraries do at an exit
+        with signals.at_most(1, code), contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def main(command: str, argv: Optional[List[str]] = None) -> int:
     """Run a command; errors of its input become a line on standard error and exit code 1.
 
-    ``U2NET_DEBUG=1`` shows where in the code they arose.
+    ``U2NET_DEBUG=1`` shows where in the code they arose. Ctrl-C gives 130, SIGTERM 143.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
-        module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
-        code = module.run(argv)
-        sys.stdout.flush()
-        return code
+        _refuse_addresses(argv)
+        with signals.heard():
+            with signals.waiting():  # threads that libraries start as they are loaded get none
+                module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
+            code = module.run(argv)
+            sys.stdout.flush()
+            return code
     except BrokenPipeError:
         # Who reads our output, such as `head`, has seen enough; nothing is left to be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,6 +96,8 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
             raise
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, signals.Terminated) as error:
+        code = error.code if isinstance(error, signals.Terminated) else 130
+        with signals.at_most(1, code):
+            print(signals.message(error), file=sys.stderr)
+        return code

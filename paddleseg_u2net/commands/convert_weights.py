@@ -35,7 +35,9 @@ def run(argv: List[str]) -> int:
     with contextlib.suppress(ImportError):  # then an engine makes the maps that are compared
         load_paddle()
     from paddleseg_u2net.engine.convert import convert
+    from paddleseg_u2net.engine.logs import start_logging
 
+    start_logging()
     done = convert(arguments.input, arguments.output, arguments.config)
     source = done.source
     print(f"{source.path}: {source.format_name}, {source.model}, {len(source.state)} tensors")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
-import threading
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Union
 
 from paddleseg_u2net.annotations.classes import Classes
 from paddleseg_u2net.annotations.record import Collection
@@ -215,10 +212,9 @@ def run(argv: List[str]) -> int:
     options = Options(**{key: getattr(arguments, key) for key in Options.__dataclass_fields__})
     about = _about(arguments)
     check_output(arguments.output, _paths(arguments))
-    with _stopped_in_order():
-        collection = _read(arguments)
-        with Progress(len(collection.records), "importing") as progress:
-            result = write(collection, arguments.output, about, options, progress.update)
+    collection = _read(arguments)
+    with Progress(len(collection.records), "importing") as progress:
+        result = write(collection, arguments.output, about, options, progress.update)
     print(_report(result))
     return 0
 
@@ -241,27 +237,6 @@ def _paths(arguments: argparse.Namespace) -> List[Path]:
     """The files and folders that are read."""
     given = [getattr(arguments, key, None) for key in _SOURCES]
     return [path for item in given if item for path in (item if isinstance(item, list) else [item])]
-
-
-@contextmanager
-def _stopped_in_order() -> Iterator[None]:
-    """Let a signal to end be an exception, so that nothing half-written is left."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # What is ignored stays so: nohup has asked for it.
-    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _end) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _end(number: int, frame: object) -> None:
-    raise SystemExit(128 + number)
 
 
 # ---------------------------------------------------------------- reading

@@ -13,7 +13,7 @@ from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.datasets import PairDataset, PairingError
 from paddleseg_u2net.datasets.masks import CODINGS
-from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, write_image
+from paddleseg_u2net.images import WRITABLE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.inspection import samples
 from paddleseg_u2net.inspection.parts import class_names
 from paddleseg_u2net.progress import Progress, tracked
@@ -130,8 +130,10 @@ def _check_output(path: Path) -> None:
         ImageError: the suffix is of no picture.
         OSError: a folder is in its place, or there is no right to write.
     """
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise ImageError(path, f"expected one of the suffixes {' '.join(sorted(IMAGE_SUFFIXES))}")
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise ImageError(
+            path, f"expected one of the suffixes {' '.join(sorted(WRITABLE_SUFFIXES))}"
+        )
     if path.is_dir():
         raise IsADirectoryError(f"--output {path}: expected a file or nothing, found a folder")
     there = next(place for place in path.resolve().parents if place.exists())

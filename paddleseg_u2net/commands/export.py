@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 from paddleseg_u2net.commands.parsing import Parser
+from paddleseg_u2net.engine.logs import logger, start_logging
 from paddleseg_u2net.inference.description import FORMATS, OUTPUTS, PRECISIONS
 from paddleseg_u2net.runtime import load_paddle
 
@@ -52,12 +53,12 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 def run(argv: List[str]) -> int:
     """Export; 0 if the folder is there and gives what the model gives."""
     arguments = _arguments(argv)
+    start_logging()
     load_paddle()
     from paddleseg_u2net.commands.arguments import named, set_device
     from paddleseg_u2net.engine import trained
     from paddleseg_u2net.engine.export import export
     from paddleseg_u2net.engine.export_order import Order, refuse_exported
-    from paddleseg_u2net.engine.logs import logger, start_logging
     from paddleseg_u2net.engine.without_config import warn_if_published_otherwise
 
     refuse_exported(arguments.model_path)
@@ -72,7 +73,6 @@ def run(argv: List[str]) -> int:
         arguments.max_mae_increase,
     )
     set_device("cpu")  # a GPU rounds to TF32, and its maps are not what is compared with
-    start_logging()
     with named("--model_path"):
         weights = trained.find(arguments.model_path)
     config = trained.config_of(weights, arguments.config, arguments.opts)

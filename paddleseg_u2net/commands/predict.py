@@ -15,12 +15,14 @@ from paddleseg_u2net.commands.arguments import (
     window_of,
 )
 from paddleseg_u2net.prediction import PICTURES, USUAL
+from paddleseg_u2net.runtime import cores
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
     result = parser("predict", "Write overlays, class maps, saliency maps and cut-outs of images.")
     add = result.add_argument
-    add("--image_path", required=True, help="an image, a list of images (.txt), or a folder")
+    add("--image_path", required=True, nargs="+", metavar="PATH", help="images, lists of images "
+        "(.txt), folders, or patterns such as 'photos/**/*.jpg'")  # fmt: skip
     add("--model_path", help="weights of any format, a folder with model.pdparams, a folder of "
         "tools/export.py, or a name: u2net, u2netp, ...; else the newest best_model below "
         "output/")  # fmt: skip
@@ -37,15 +39,23 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 
 
 def run(argv: List[str]) -> int:
-    """Predict; 1 if an image failed, 0 otherwise."""
+    """Predict; 1 if an image failed, 0 otherwise.
+
+    Of the processes of ``paddle.distributed.launch`` each does its share, and the first one answers
+    for all.
+    """
     arguments = _arguments(argv)
     from paddleseg_u2net.engine.logs import logger, start_logging
     from paddleseg_u2net.engine.opened import open_model
+    from paddleseg_u2net.engine.ranks import Ranks
     from paddleseg_u2net.prediction import collect, predict_files
 
-    start_logging()
+    ranks = Ranks()
+    start_logging(ranks.is_first)
     save_dir = Path(arguments.save_dir)
-    jobs = collect(Path(arguments.image_path), save_dir, logger.info)
+    jobs = collect(arguments.image_path, save_dir, logger.info)
+    # of a folder that changes at this moment, all share out what the first one saw
+    jobs = ranks.gather({"jobs": jobs if ranks.is_first else []})[0]["jobs"]
     with named("--model_path"):
         opened = open_model(
             arguments.model_path,
@@ -54,12 +64,13 @@ def run(argv: List[str]) -> int:
             inference_opts(arguments),
             arguments.backend,
             arguments.device,
-            arguments.threads,
+            arguments.threads or (max(1, cores() // ranks.size) if ranks.size > 1 else None),
             augment_of(arguments),
             window_of(arguments),
             arguments.upsampling,
         )
-    logger.info(f"Predicting {_images(len(jobs))} with {opened.source}")
+    shared = f", shared out to {ranks.size} processes" if ranks.size > 1 else ""
+    logger.info(f"Predicting {_images(len(jobs))} with {opened.source}{shared}")
     failures = predict_files(
         opened.pipeline,
         jobs,
@@ -68,14 +79,21 @@ def run(argv: List[str]) -> int:
         arguments.custom_color,
         on_failure=lambda failure: logger.error(failure.reason),
         pictures=arguments.pictures,
+        share=slice(ranks.rank, None, ranks.size),
     )
+    # Also a barrier: an exit code of 1 ends the other processes, even while they end with theirs.
+    own, *others = ranks.gather({"failures": failures})
+    failures = own["failures"]
+    for failure in (failure for other in others for failure in other["failures"]):
+        logger.error(failure.reason)
+        failures.append(failure)
     done = len(jobs) - len(failures)
     folders = [str(save_dir / kind) for kind in arguments.pictures]
     places = " and ".join([", ".join(folders[:-1]), folders[-1]] if folders[1:] else folders)
     logger.info(f"Done: {done} of {_images(len(jobs))}, in {places}")
     if failures:
         logger.error(f"{_images(len(failures))} could not be predicted; the lines above say why")
-    return 1 if failures else 0
+    return 1 if failures and ranks.is_first else 0
 
 
 def _images(count: int) -> str:

@@ -8,6 +8,8 @@ from typing import List
 
 from paddleseg_u2net.commands import draw, predict, train, val
 from paddleseg_u2net.commands.parsing import Parser
+from paddleseg_u2net.engine.ranks import Ranks
+from paddleseg_u2net.engine.run_folder import reserved
 
 _SHOWN = 8
 
@@ -33,8 +35,9 @@ def run(argv: List[str]) -> int:
         (val, ["--model_path", str(model), "--json", str(out / "scores.json")]),
         (predict, ["--model_path", str(model), *pictures]),
     )
-    # An earlier quickstart's model; two runs do not share a folder.
-    shutil.rmtree(out / "run", ignore_errors=True)
+    # An earlier quickstart's model, unless it is being trained; two runs do not share a folder.
+    with reserved(out / "run", Ranks()):
+        shutil.rmtree(out / "run", ignore_errors=True)
     for module, words in steps:
         if module is predict:
             _list_held_out(data, _held_out(out))

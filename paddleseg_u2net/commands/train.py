@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands.arguments import parser, set_device
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.engine.logs import logger, start_logging
+from paddleseg_u2net.runtime import is_first_process, load_paddle
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -26,6 +28,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--save_interval", type=int, default=1000, help="iterations between checkpoints")
     add("--log_iters", type=int, default=10, help="iterations between log lines")
     add("--keep_checkpoint_max", type=int, default=5, help="iter_N folders to keep; 0: all")
+    add("--save_on_term", action="store_true", help="let SIGTERM, SIGHUP and Ctrl-C finish the "
+        "running step and save iter_N, from which --resume_model goes on; a second signal, 2 s or "
+        "more after the first, ends at once. Exit code 143 (129, 130). Without: they end at once, "
+        "and the last checkpoint counts")  # fmt: skip
     add("--seed", type=int, default=0, help="the same seed gives the same run on a CPU")
     add("--precision", choices=("fp32", "fp16", "bf16"), default="fp32")
     add("--amp_level", choices=("O1", "O2"), default="O1")
@@ -45,14 +51,15 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 def run(argv: List[str]) -> int:
     """Train; 0 if all went well."""
     arguments = _arguments(argv)
+    start_logging(is_first_process())
     load_paddle()
     from paddleseg_u2net.config import Config
-    from paddleseg_u2net.engine.logs import logger, start_logging
     from paddleseg_u2net.engine.ranks import Ranks
+    from paddleseg_u2net.engine.run_folder import reserved
     from paddleseg_u2net.engine.trainer import RunOptions, Trainer
 
     device = set_device(arguments.device)
-    start_logging(Ranks().is_first)
+    ranks = Ranks()
     config = Config(
         arguments.config,
         arguments.opts,
@@ -62,7 +69,8 @@ def run(argv: List[str]) -> int:
     )
     logger.info(f"Configuration {arguments.config} on {device}:\n{config}")
     options = {field.name: getattr(arguments, field.name) for field in fields(RunOptions)}
-    trainer = Trainer(config, RunOptions(**options))
-    trainer.run()
+    with reserved(Path(arguments.save_dir), ranks):
+        trainer = Trainer(config, RunOptions(**options))
+        trainer.run()
     logger.info(f"Trained to iter {trainer.iteration}; checkpoints are in {trainer.save_dir}")
     return 0

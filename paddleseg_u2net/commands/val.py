@@ -9,9 +9,10 @@ from typing import Any, Dict, List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, named, parser
 from paddleseg_u2net.commands.parsing import file_of
+from paddleseg_u2net.engine.logs import logger, start_logging
 from paddleseg_u2net.files import write_text
 from paddleseg_u2net.metrics import Conventions
-from paddleseg_u2net.runtime import cores, load_paddle
+from paddleseg_u2net.runtime import cores, is_first_process, load_paddle
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -37,16 +38,15 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 def run(argv: List[str]) -> int:
     """Validate; 0 if every image could be scored."""
     arguments = _arguments(argv)
+    start_logging(is_first_process())
     load_paddle()
     from paddleseg_u2net.engine import trained
     from paddleseg_u2net.engine.evaluator import evaluate, lines
-    from paddleseg_u2net.engine.logs import logger, start_logging
     from paddleseg_u2net.engine.ranks import Ranks
     from paddleseg_u2net.metrics import json_ready
 
     opts = [*arguments.opts, *inference_opts(arguments)]
     ranks = Ranks()
-    start_logging(ranks.is_first)
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:

@@ -43,6 +43,8 @@ from paddleseg_u2net.models import U2Net
 
 logger = logging.getLogger("paddleseg_u2net")
 
+# Adam's.
+_FINE_TUNING_RATE = 1e-4
 _TRAINER = {
     "best_metric": "mIoU",
     "early_stop": 0,
@@ -149,6 +151,21 @@ class Config(PredictionConfig):
     def lr_schedule(self) -> Any:
         """The learning rate's schedule over optimizer steps."""
         return SegBuilder(self).lr_scheduler
+
+    def too_fast(self) -> str:
+        """That ``pretrained`` is to learn at a rate for random weights, which new heads are, or an
+        empty text.
+        """
+        rate = self.lr_scheduler_cfg.get("learning_rate", 0)
+        is_adam = self.tree["optimizer"]["type"].startswith("Adam")
+        is_trained = self.pretrained and not self.tree["model"].get("new_heads")
+        if not is_trained or not is_adam or rate <= 2 * _FINE_TUNING_RATE:
+            return ""
+        return (
+            f"{self.pretrained}: a learning rate of {rate:g} is one for random weights, and first "
+            f"undoes part of what trained ones know; take {_FINE_TUNING_RATE:g} with a warm-up, as "
+            "configs/_base_/fine_tuning.yml has them (docs/weights.md)"
+        )
 
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
         """The optimizer of ``model``'s parameters.

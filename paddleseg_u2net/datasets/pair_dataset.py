@@ -25,7 +25,8 @@ from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, reco
 from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
 from paddleseg_u2net.datasets.place import Place, place_of
 from paddleseg_u2net.datasets.table import TABLE
-from paddleseg_u2net.images import ImageError, image_size, read_image, read_mask
+from paddleseg_u2net.images import ImageError, image_size, memory_named, read_mask
+from paddleseg_u2net.images import read_still as read_image
 
 
 def check_arguments(
@@ -207,6 +208,10 @@ class PairDataset:
             ImageError, MaskError: as ``read``; or a transform made labels that are no classes.
             TransformError: a transform failed.
         """
+        with memory_named(self.pairs[index].image):
+            return self._augmented(index, seed)
+
+    def _augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
         if self._cache is not None and self._fixed:
             prepared = self._cache.get(index, self._begun)
         else:

@@ -117,21 +117,20 @@ def _from_line(line: str, where: str, root: Path, separator: Optional[str]) -> P
     if separator is None and "\t" in line:
         separator = "\t"
     if separator is not None:
-        splits = [tuple(line.split(separator))]
+        splits = [line.split(separator)]
     else:
         words = line.split(" ")
-        splits = [
-            (" ".join(words[:k]).strip(), " ".join(words[k:]).strip()) for k in range(1, len(words))
-        ]
-        if len(splits) > 1:
-            splits = [s for s in set(splits) if all((root / part).is_file() for part in s)]
-    splits = [split for split in set(splits) if len(split) == 2 and all(split)]
-    if len(splits) != 1:
+        splits = [[" ".join(words[:k]), " ".join(words[k:])] for k in range(1, len(words))]
+    named = {tuple(files.with_slashes(part.strip(), root) for part in split) for split in splits}
+    if separator is None and len(named) > 1:
+        named = {split for split in named if all((root / part).is_file() for part in split)}
+    fitting = [split for split in named if len(split) == 2 and all(split)]
+    if len(fitting) != 1:
         raise PairingError(
             f"{where}: expected `image mask`, two existing files below {root}, got {line!r}; with "
             "spaces in names put a tab between them"
         )
-    image, mask = (part.strip() for part in splits[0])
+    image, mask = fitting[0]
     return Pair(root / image, root / mask, image)
 
 

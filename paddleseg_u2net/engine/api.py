@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from paddleseg_u2net.engine.opened import open_model
-from paddleseg_u2net.images import ImageError, convert_image, decode_image, read_image
+from paddleseg_u2net.images import ImageError, convert_image, decode_image, memory_named, read_image
 from paddleseg_u2net.inference import Augment, Window
 from paddleseg_u2net.inference.backends import AUTO
 from paddleseg_u2net.prediction.pictures import foreground
@@ -118,10 +118,11 @@ class Predictor:
         Raises:
             ImageError, BackendError: as ``__call__``.
         """
-        image = as_image(picture, 4)
-        # decoded once: of 3 channels it is the same without its opacity
-        seen = image[..., :3] if self._channels == 3 else as_image(picture, self._channels)
-        return cutout(image, foreground(self._pipeline(np.ascontiguousarray(seen))))
+        with memory_named(_name_of(picture, "picture")):
+            image = as_image(picture, 4)
+            # decoded once: of 3 channels it is the same without its opacity
+            seen = image[..., :3] if self._channels == 3 else as_image(picture, self._channels)
+            return cutout(image, foreground(self._pipeline(np.ascontiguousarray(seen))))
 
     def batch(self, pictures: Iterable[Picture]) -> List[np.ndarray]:
         """Predict several pictures, whose sizes and kinds may differ.
@@ -150,8 +151,13 @@ class Predictor:
         return f"<Predictor of {self.source} on {self.backend}>"
 
     def _predicted(self, picture: Any, name: str) -> np.ndarray:
-        probability = self._pipeline(as_image(picture, self._channels, name))
+        with memory_named(_name_of(picture, name)):
+            probability = self._pipeline(as_image(picture, self._channels, name))
         return probability[0] if len(probability) == 1 else probability
+
+
+def _name_of(picture: Any, name: str) -> Union[str, os.PathLike[str]]:
+    return picture if isinstance(picture, (str, os.PathLike)) else name
 
 
 def as_image(picture: Any, channels: int = 3, name: str = "picture") -> np.ndarray:

@@ -53,6 +53,12 @@ def measure(model: nn.Layer, batches: Iterable[Tensor]) -> None:
         _set_statistics(layer, *_mean_and_variance(sums[name]))
 
 
+def statistics(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """The running means and variances among a model's weights."""
+    ends = ("._mean", "._variance")
+    return {name: value for name, value in weights.items() if name.endswith(ends)}
+
+
 def _layers(model: nn.Layer) -> List[Tuple[str, nn.BatchNorm2D]]:
     found = model.named_sublayers()
     return [(name, layer) for name, layer in found if isinstance(layer, nn.BatchNorm2D)]

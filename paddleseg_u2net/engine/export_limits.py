@@ -28,8 +28,9 @@ def refuse_unmeasured(made: Description, note: str, target: Path) -> None:
     if made.precision == "bf16" and kept and note:
         raise ExportError(
             f"{target}: not written: {kept} layers have to stay in float32, and whether the engine "
-            "keeps them there shows on a processor with bfloat16 only, which this one is not; "
-            "export there, allow a larger --max_mae_increase, or take --precision int8"
+            "keeps them there shows only where OpenVINO computes in bfloat16, which it does not "
+            "here; export on a processor with AVX512-BF16 or AMX, allow a larger "
+            "--max_mae_increase, or take --precision int8"
         )
 
 

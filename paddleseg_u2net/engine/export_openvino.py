@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.quantization.marks import mark_precise
+from paddleseg_u2net.quantization.marks import make_markable, mark_precise
 
 
 def write_openvino(
@@ -26,12 +26,13 @@ def write_openvino(
     openvino = openvino_module()
     # convert_model would say the same to OpenVINO's authors over the network.
     model = openvino.Core().read_model(content)
+    nodes = list(in_float)
+    make_markable(model, nodes)
     path = folder / "model.xml"
     try:
         openvino.save_model(model, str(path), compress_to_fp16=half)
     except RuntimeError as error:
         raise OSError(f"{path}: OpenVINO cannot write it ({error}); is the disk full?") from error
-    nodes = list(in_float)
     if nodes:
         text = mark_precise(path.read_text(encoding="utf-8"), nodes)
         path.write_text(text, encoding="utf-8")

@@ -15,6 +15,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
+from paddleseg_u2net import signals
 from paddleseg_u2net.architecture import Operation, Program
 from paddleseg_u2net.inference.description import Shape
 
@@ -34,7 +35,12 @@ def write_paddle(
         output: one of ``inference.description.OUTPUTS``.
         shape: of the input (N, C, H, W), None where any number is to be taken.
     """
-    with _static(), paddle.static.program_guard(paddle.static.Program(), paddle.static.Program()):
+    # Paddle asks Python where each operator was called; an exception then is a crash in its C++.
+    with (
+        signals.held(),
+        _static(),
+        paddle.static.program_guard(paddle.static.Program(), paddle.static.Program()),
+    ):
         x = paddle.static.data("input", [-1 if n is None else n for n in shape], "float32")
         y = _outputs(_logits(program, weights, x), output)
         executor = paddle.static.Executor(paddle.CPUPlace())

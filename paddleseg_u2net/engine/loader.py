@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import paddle
 
+from paddleseg_u2net import signals
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.pairs import Pair
 from paddleseg_u2net.inference import Pipeline, Preprocess
-from paddleseg_u2net.processes import end_with_parent
+from paddleseg_u2net.processes import follow_parent
 
 Item = Tuple[int, int]  # epoch (0, 1, ...), index into the data set
 
@@ -193,16 +194,19 @@ def _read_by_workers(
     if not loader.num_workers:  # Paddle has none on macOS and Windows, and has said so
         yield from _read(samples, groups)
         return
-    batches = iter(loader)
+    batches = None
     try:
+        with signals.waiting():  # see `follow_parent`
+            batches = iter(loader)
         yield from batches
     finally:
-        # A thread of Paddle's holds what would end them, so that they would stay until this
-        # process ends; there is no public way.
-        batches._try_shutdown_all(timeout=1)
-        for worker in batches._workers:
-            worker.terminate()  # one that is still reading
+        if batches is not None:
+            # A thread of Paddle's holds what would end them, so that they would stay until this
+            # process ends; there is no public way.
+            batches._try_shutdown_all(timeout=1 / num_workers)
+            for worker in batches._workers:
+                worker.kill()  # one that is still reading
 
 
 def _begin_worker(_: int) -> None:
-    end_with_parent()
+    follow_parent()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Sequence, Union
 
 from paddleseg_u2net.engine.logs import logger
+from paddleseg_u2net.files import set_aside, what_is
 from paddleseg_u2net.inference.backends import AUTO, BackendError, Choice, choose
 from paddleseg_u2net.inference.description import NAME, exported_folder, is_export
 from paddleseg_u2net.inference.exported import load_exported
@@ -62,23 +63,34 @@ def find(model_path: Union[str, Path, None], output: Path = Path("output")) -> P
             ) from error
         raise ModelPathError(str(error)) from error
     if path.is_file():
-        return path
+        return _told_aside(path)
+    found = what_is(path)
     raise ModelPathError(
         f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
         "checkpoint's folder such as output/best_model, an exported folder, or one of "
-        f"{', '.join(ZOO)}; there is none"
+        f"{', '.join(ZOO)}; " + ("there is none" if found == "nothing" else f"found {found}")
     )
 
 
 def _newest(output: Path) -> Path:
-    found = list(output.glob("**/best_model/model.pdparams"))
+    folders = [*output.glob("**/best_model"), *output.glob("**/.best_model.old-*")]
+    best = {folder.with_name("best_model") for folder in folders}
+    places = [folder if folder.is_dir() else set_aside(folder) for folder in best]
+    found = [place / "model.pdparams" for place in places if place]
+    found = [path for path in found if path.is_file()]
     if not found:
         raise ModelPathError(
             f"(none given): no best_model lies below {output}. Name published "
             "weights (--model_path u2netp), train with `python tools/train.py --config "
             "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
         )
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return _told_aside(max(found, key=lambda path: path.stat().st_mtime))
+
+
+def _told_aside(path: Path) -> Path:
+    if path.parent.name.startswith(".") and ".old-" in path.parent.name:
+        logger.info(f"{path}: training was killed while it replaced this folder; it is taken")
+    return path
 
 
 def open_model(

@@ -14,6 +14,7 @@ from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.weights import fold_biases, names, restore_biases
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.checkpoints import network_weights
+from paddleseg_u2net.weights.onnx_tensors import resizes_otherwise
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -197,7 +198,7 @@ def _onnx_file(path: Path, model: Architecture) -> Runtime:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        graph = onnx.load(str(path), load_external_data=False).graph
+        content = onnx.load(str(path), load_external_data=False)
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
@@ -217,8 +218,8 @@ def _onnx_file(path: Path, model: Architecture) -> Runtime:
                 "ONNX Runtime", f"it does not run the file ({_line(error)})", True
             ) from error
 
-    tolerance, why = _precision(graph)
-    return Runtime("ONNX Runtime", run, (height, width), _activated(graph), tolerance, why)
+    activated = _activated(content.graph)
+    return Runtime("ONNX Runtime", run, (height, width), activated, *_agreement(content))
 
 
 def _extents(shape: Any, free: Tuple[int, ...]) -> Tuple[int, ...]:
@@ -228,8 +229,11 @@ def _extents(shape: Any, free: Tuple[int, ...]) -> Tuple[int, ...]:
     return tuple(own if isinstance(own, int) else any_ for own, any_ in zip(shape, free))
 
 
-def _precision(graph: Any) -> Tuple[Optional[float], str]:
-    """``Runtime.tolerance`` and ``Runtime.why`` of an ONNX graph."""
+def _agreement(model: Any) -> Tuple[Optional[float], str]:
+    """``Runtime.tolerance`` and ``Runtime.why`` of an ONNX file."""
+    graph, otherwise = model.graph, resizes_otherwise(model)
+    if otherwise:
+        return None, otherwise
     if {"DynamicQuantizeLinear", "QuantizeLinear"} & {node.op_type for node in graph.node}:
         return None, "the file rounds its activations to 8 bits, which float32 weights do not do"
     types = {tensor.data_type for tensor in graph.initializer}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import paddle
 
+from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.engine import batchnorm, checkpoint
+from paddleseg_u2net.engine import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.engine.best import Best
 from paddleseg_u2net.engine.ema import EMA
 from paddleseg_u2net.engine.evaluator import evaluate, lines
@@ -22,11 +25,16 @@ from paddleseg_u2net.engine.ranks import Ranks
 from paddleseg_u2net.engine.without_config import published_otherwise
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.runtime import arithmetic
 from paddleseg_u2net.weights import fit_state, load_weights, read_pickle
 
 Batch = Tuple[paddle.Tensor, paddle.Tensor]
 # Images that folded BatchNorms are measured on before training.
 _MEASURED = 32
+# Arrays that an optimizer keeps for each weight; Adam's and most others' are two.
+_MOMENTS = {"SGD": 0, "Momentum": 1}
+# Bytes of configuration, state, names and the like.
+_SMALL_FILES = 1_000_000
 
 
 class Diverged(ValueError):
@@ -49,6 +57,7 @@ class RunOptions:
     seed: int = 0
     precision: str = "fp32"
     amp_level: str = "O1"
+    save_on_term: bool = False
 
 
 class Trainer:
@@ -66,19 +75,17 @@ class Trainer:
     def __init__(self, config: Config, options: RunOptions) -> None:
         self.config, self.options, self.settings = config, options, config.trainer
         self.save_dir = Path(options.save_dir)
-        if self.save_dir.exists() and not self.save_dir.is_dir():
-            raise ValueError(f"--save_dir {self.save_dir}: this is a file; name a folder")
-        for above in self.save_dir.parents:
-            if above.is_file():
-                raise ValueError(f"--save_dir {self.save_dir}: {above} is a file; name a folder")
+        run_folder.check(self.save_dir)
         self.ranks = Ranks()
         self.precision = Precision(options.precision, options.amp_level)
         paddle.seed(options.seed)
         self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings["freeze"])
-        if config.pretrained and (other := published_otherwise(config.pretrained, config)):
-            logger.info(other)
+        if config.pretrained and not options.resume_model:
+            for words in (published_otherwise(config.pretrained, config), config.too_fast()):
+                if words:
+                    logger.info(words)
         if config.pretrained and not options.resume_model and batchnorm.folded(model):
             self._measure_batchnorms(model)
         self.model = self.ranks.synchronise_batchnorm(model)
@@ -90,6 +97,7 @@ class Trainer:
             self.best["ema_"] = Best(self.settings["best_metric"])
         self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
+        self.is_validated, self.best_before = True, self.best
         if options.resume_model:
             self._resume(checkpoint.latest(options.resume_model))
         self._refuse_other_runs()
@@ -97,13 +105,24 @@ class Trainer:
         self.parallel = self.ranks.parallel(self.model)
 
     def run(self) -> Dict[str, Any]:
-        """Train to the end; the scores of the last validation are returned."""
+        """Train to the end; the scores of the last validation are returned.
+
+        With ``save_on_term`` a signal to end (see `signals.heard`) is raised when what has been
+        trained is saved.
+        """
+        if not self.options.save_on_term:
+            return self._run()
+        # several processes end after the same step, see `_agree`
+        alone = self.ranks.size == 1
+        with signals.heard(), signals.patient(), self._whole(not alone):
+            return self._run()
+
+    def _run(self) -> Dict[str, Any]:
         for dataset in (self.train_set, self.val_set):
             if dataset is not None:
                 logger.info(dataset.describe())
         schedule = self._schedule()
-        if self.ranks.is_first:
-            checkpoint.recover(self.save_dir)
+        self.ranks.first(self._prepare_folder)
         journal = Journal(
             self.config.iters,
             self.config.batch_size * self.settings["accumulate"],
@@ -117,25 +136,68 @@ class Trainer:
         scores: Dict[str, Any] = {}
         start = self.iteration
         try:
+            if self.config.pretrained and start == 0:
+                scores = self._validate(journal)  # what training has to beat, or it stays the best
+                journal.go_on()
+            if not self.is_validated:
+                scores = self._validate_and_save(journal)
+                if self._has_waited_enough():
+                    return scores
             for batches in self._steps(schedule, journal):
-                if self.iteration == start + 1:
-                    self._compare_size(batches[0][0].shape)
-                losses = self._step(batches)
-                journal.step(self.iteration, losses, self.optimizer.get_lr())
-                self._advance_rate(losses[0])
+                with self._whole():
+                    self.iteration += 1
+                    if self.iteration == start + 1:
+                        self._compare_size(batches[0][0].shape)
+                    losses = self.ranks.mean({"losses": self._step(batches)})["losses"]
+                    journal.step(self.iteration, losses, self.optimizer.get_lr())
+                    self._advance_rate(float(losses[0]))
+                    self.is_validated = self.val_set is None or not self._is_due()
+                    self.best_before = deepcopy(self.best)
+                self._agree()
                 if self._is_due():
-                    try:
-                        scores = self._validate(journal)
-                    except Exception:
-                        self._save()  # what was trained is not lost with the validation
-                        raise
-                    self._save()
+                    scores = self._validate_and_save(journal)
                     self.ranks.wait()
+                    self._agree()
                     if self._has_waited_enough():
                         break
                     journal.go_on()
+        except (KeyboardInterrupt, signals.Terminated):
+            if self.options.save_on_term and self.iteration > start:
+                with self._whole():
+                    self._save_last()
+            raise
         finally:
             journal.close()
+        return scores
+
+    def _whole(self, whole: bool = True) -> ContextManager[None]:
+        """Around what a signal must not cut, where what was trained is to be saved after it."""
+        return signals.held() if whole and self.options.save_on_term else contextlib.nullcontext()
+
+    def _agree(self) -> None:
+        """Let several processes end after the same step, whichever of them got the signal."""
+        if self.options.save_on_term and self.ranks.size > 1:
+            every = self.ranks.gather({"signal": np.asarray([signals.number()])})
+            if number := max(int(state["signal"][0]) for state in every):
+                raise signals.exception(number)
+
+    def _save_last(self) -> None:
+        folder = self.save_dir / f"iter_{self.iteration}"
+        if not folder.is_dir():
+            self._agree_on_statistics()
+            self._save()
+        self.ranks.wait()
+        logger.info(f"Saved {folder}; go on with --resume_model {self.save_dir}")
+
+    def _validate_and_save(self, journal: Journal) -> Dict[str, Any]:
+        try:
+            scores = self._validate(journal)
+        except Exception:
+            self._save()  # what was trained is not lost with the validation
+            raise
+        self.is_validated = True
+        with self._whole():
+            self._save()
         return scores
 
     def _measure_batchnorms(self, model: paddle.nn.Layer) -> None:
@@ -175,18 +237,18 @@ class Trainer:
             )
 
     def _steps(self, schedule: Schedule, journal: Journal) -> Iterator[List[Batch]]:
-        """The batches of each step; ``self.iteration`` is its number, from 1."""
+        """The batches of each step."""
         loader = train_loader(
             self.train_set, self.config.preprocess(), schedule, self.options.num_workers
         )
         while self.iteration < self.config.iters:
             batches = [next(loader) for _ in range(self.settings["accumulate"])]
             journal.data_read()
-            self.iteration += 1
             yield batches
 
     def _step(self, batches: List[Batch]) -> np.ndarray:
         """Forward, backward, update; the mean total loss and each head's."""
+        self.ranks.wait()  # for whoever reads slowly: the backward pass has little patience
         self.model.train()
         self.frozen.hold()
         # Drawn anew for each step, so that a resumed run draws the same.
@@ -217,10 +279,9 @@ class Trainer:
             )
 
     def _advance_rate(self, loss: float) -> None:
+        """``loss`` is the mean over all processes, or their weights would part."""
         if isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau):
-            # the same on all processes, or their weights would part
-            every = self.ranks.gather({"loss": np.asarray([loss], np.float64)})
-            self.rate.step(float(np.mean([state["loss"] for state in every])))
+            self.rate.step(loss)
         else:
             self.rate.step()
 
@@ -240,18 +301,35 @@ class Trainer:
         )
         return True
 
+    def _agree_on_statistics(self) -> None:
+        """Give all processes the mean of their BatchNorm statistics.
+
+        On a CPU each process normalises by its own batches and so has statistics of its own. What
+        is validated, saved and resumed is one model; its gradients do not depend on them.
+        """
+        if self.ranks.size == 1:
+            return
+        for weights in (self.model.state_dict(), self.ema.average if self.ema else {}):
+            own = batchnorm.statistics(weights)
+            mean = self.ranks.mean({name: value.numpy() for name, value in own.items()})
+            for name, value in own.items():
+                value.set_value(mean[name])
+
     def _validate(self, journal: Journal) -> Dict[str, Any]:
+        self._agree_on_statistics()
         if self.val_set is None:
             return {}
         weights = self.model.state_dict()
         scores = self._score("", journal)
         if self.ema:
             kept = {name: value.clone() for name, value in weights.items()}
-            self._set_weights(self.ema.average)
             try:
+                with self._whole():
+                    self._set_weights(self.ema.average)
                 self._score("ema_", journal)
             finally:
-                self._set_weights(kept)
+                with self._whole():
+                    self._set_weights(kept)
         return scores
 
     def _set_weights(self, weights: Dict[str, Any]) -> None:
@@ -302,6 +380,19 @@ class Trainer:
 
     # -- keeping and finding again -----------------------------------------------------------
 
+    def _prepare_folder(self) -> None:
+        checkpoint.recover(self.save_dir)
+        checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
+        run_folder.try_writing(self.save_dir, self._size_of_a_save())
+
+    def _size_of_a_save(self) -> int:
+        """Bytes of ``iter_N`` and of the best models beside it."""
+        weights = sum(int(np.prod(value.shape)) for value in self.model.state_dict().values())
+        models = 2 if self.ema else 1
+        moments = _MOMENTS.get(type(self.optimizer).__name__, 2)
+        best = models if self.val_set else 0
+        return 4 * weights * (models + moments + best) + _SMALL_FILES
+
     def _weights(self) -> Dict[str, np.ndarray]:
         return {
             name: value.astype("float32").numpy() for name, value in self.model.state_dict().items()
@@ -309,11 +400,15 @@ class Trainer:
 
     def _save(self) -> None:
         if self.ranks.is_first:
+            # a validation that was cut is made again, as if it had not begun
+            known = self.best if self.is_validated else self.best_before
             state = {
                 "iteration": self.iteration,
-                "best": {kind: asdict(best) for kind, best in self.best.items()},
+                "best": {kind: asdict(best) for kind, best in known.items()},
                 "scaler": self.precision.state(),
                 "must_agree": self._must_agree(),
+                "validated": self.is_validated,
+                "arithmetic": arithmetic(),
             }
             checkpoint.save(
                 self.save_dir / f"iter_{self.iteration}",
@@ -372,10 +467,25 @@ class Trainer:
             path = folder / "ema.pdparams"
             self.ema.load_state(fit_state(read_pickle(path), shapes, str(path)))
         self.best = {kind: Best(**best) for kind, best in state["best"].items()}
+        self.best_before = deepcopy(self.best)
         self.precision.load_state(state["scaler"])
         self.iteration = state["iteration"]
+        self.is_validated = state.get("validated", True) or self.val_set is None
         if isinstance(self.rate, paddle.optimizer.lr.CosineAnnealingWarmRestarts):
             self.rate.step(epoch=self.iteration)  # its saved state leaves out where it stood
         for kind in self.best if self.ranks.is_first else ():
             checkpoint.bring(folder.parent / f"{kind}best_model", self.save_dir)
         logger.info(f"Resumed from {folder}, iter {self.iteration}")
+        self._warn_of_other_bits(folder, state.get("arithmetic", {}))
+
+    def _warn_of_other_bits(self, folder: Path, then: Dict[str, str]) -> None:
+        changed = [
+            f"{key} was {then[key] or 'not set'}, is {value or 'not set'}"
+            for key, value in arithmetic().items()
+            if then.get(key, value) != value
+        ]
+        if changed:
+            logger.warning(
+                f"{folder}: {'; '.join(changed)}: the last bits of this run will not be those of "
+                "one that was never stopped"
+            )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
+from paddleseg_u2net import files
 from paddleseg_u2net.inference.preprocess import Preprocess
 
 NAME = "description.json"
-VERSION = 1
+VERSION = 2
+UNSEALED = 1
+"""The version of descriptions that had no checksum of themselves."""
+SEAL = "description_sha256"
 OFFERED: Dict[str, Tuple[str, ...]] = {
     "paddle": ("fp32",),
     "onnx": ("fp32", "fp16", "int8"),
@@ -30,6 +36,10 @@ MODEL_FILES: Dict[str, Tuple[Tuple[str, ...], ...]] = {
     "ncnn": (("model.bin", "model.param"),),
 }
 """By format, the names of a model's files; Paddle 3 writes the first and Paddle 2 the second."""
+
+# The seal is the last key, so that all before it is what it is the checksum of.
+_SEALED = re.compile(rb'"%b"\s*:\s*"([0-9a-f]{64})"\s*\}\s*\Z' % SEAL.encode())
+_log = logging.getLogger("paddleseg_u2net")
 
 Shape = Tuple[Optional[int], int, Optional[int], Optional[int]]
 
@@ -96,7 +106,7 @@ def described_preprocess(preprocess: Preprocess) -> Dict[str, Any]:
 def checksum(path: Union[str, Path]) -> str:
     """The sha256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
+    with files.open_file(path) as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
@@ -121,14 +131,23 @@ def exported_folder(path: Union[str, Path]) -> Optional[Path]:
 
 def write_description(folder: Path, description: Description) -> None:
     """Write the description into a folder whose model files are there."""
-    content = {"description_version": VERSION, **asdict(description)}
-    (folder / NAME).write_text(
-        json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    (folder / NAME).write_bytes(sealed({"description_version": VERSION, **asdict(description)}))
+
+
+def sealed(content: Mapping[str, Any]) -> bytes:
+    """A description as it stands in its file: JSON, the sha256 of itself as its last key."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)[: -len("\n}")] + ",\n  "
+    data = text.encode("utf-8")
+    return data + f'"{SEAL}": "{_checksum_of(data)}"\n}}\n'.encode()
+
+
+def _checksum_of(data: bytes) -> str:
+    """Of a text, whatever its line ends: version control changes them on Windows."""
+    return hashlib.sha256(data.replace(b"\r", b"")).hexdigest()
 
 
 def read_description(folder: Union[str, Path]) -> Description:
-    """Read the description of an exported folder and check its files against it.
+    """Read the description of an exported folder; check it, and the files against it.
 
     Raises:
         ExportError: it is missing, damaged, of another version, or the model's files are missing
@@ -162,7 +181,9 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
 
 def _parsed(path: Path) -> Description:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with files.open_file(path) as file:
+            data = file.read()
+        content = json.loads(data.decode("utf-8"))
     except FileNotFoundError:
         raise ExportError(
             f"{path.parent}: expected an exported folder with a {NAME}, found none; "
@@ -173,19 +194,44 @@ def _parsed(path: Path) -> Description:
     if not isinstance(content, dict) or "description_version" not in content:
         raise ExportError(f"{path}: expected the description of an exported model, got other JSON")
     version = content.pop("description_version")
-    if version != VERSION:
+    if version not in (VERSION, UNSEALED):
         versions = content.get("versions")
         by = versions.get("paddleseg_u2net") if isinstance(versions, dict) else None
         raise ExportError(
             f"{path}: it has version {version!r} of the description, this program reads {VERSION}; "
             f"export again with this program, or predict with the one that wrote it ({by})"
         )
+    if version == VERSION:
+        content.pop(SEAL, None)
     problems = _problems(content)
     if problems:
         raise ExportError(f"{path}: {'; '.join(problems)}; export again")
+    if version == VERSION:
+        _check_seal(path, data)
+    else:
+        _log.warning(
+            f"{path}: of version {UNSEALED}, without a checksum of its own, so that not all damage "
+            "to it is seen; export again"
+        )
     content["shape"] = tuple(content["shape"])
     content["classes"] = tuple(content["classes"])
     return Description(**content)
+
+
+def _check_seal(path: Path, data: bytes) -> None:
+    """Refuse a description that is not as it was written."""
+    found = _SEALED.search(data)
+    if found is None:
+        raise ExportError(
+            f"{path}: {SEAL}: expected the sha256 of all before it as the last key, found none; "
+            "export again"
+        )
+    expected = _checksum_of(data[: found.start()])
+    if found[1].decode() != expected:
+        raise ExportError(
+            f"{path}: {SEAL}: it is not that of this text, which is damaged or was changed; copy "
+            f"the folder or export again, or, if you changed it on purpose, write {expected}"
+        )
 
 
 def _problems(content: Dict[str, Any]) -> List[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from paddleseg_u2net.images import FORMAT_OF_SUFFIX
+from paddleseg_u2net.images import FORMAT_OF_SUFFIX, has_deep_colours
 
 # Markers of JPEG frames: all of SOF0 .. SOF15 but DHT, JPG and DAC.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -110,7 +110,8 @@ def _by_pillow(stream: Any) -> Header:
         colours = _PILLOW_COLOURS.get(mode, mode.rstrip("AaX"))
         if mode.startswith("I"):
             colours = "grey"
-        bits = 16 if mode.startswith("I") else 1 if mode == "1" else 8
+        deep = mode.startswith("I") or has_deep_colours(picture)
+        bits = 16 if deep else 1 if mode == "1" else 8
         alpha = mode[-1:] in ("A", "a") or "transparency" in picture.info
         # Not picture.getexif(): for PNG that decodes the whole picture.
         orientation = _sensible(Image.Image.getexif(picture).get(_ORIENTATION, 1))

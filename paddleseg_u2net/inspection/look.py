@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ import cv2
 import numpy as np
 
 from paddleseg_u2net.datasets.pairs import Pair
-from paddleseg_u2net.images import read_image, read_mask
+from paddleseg_u2net.images import read_mask
+from paddleseg_u2net.images import read_still as read_image
 from paddleseg_u2net.inspection.fingerprints import Fingerprint, fingerprint
 from paddleseg_u2net.inspection.headers import Header, read_header
 from paddleseg_u2net.processes import in_chunks, mapped
@@ -135,14 +137,15 @@ def look(
     result = Look()
     known: Dict[Any, Any] = {}
     work = partial(_look_at_chunk, task=task)
-    for facts, places in mapped(work, in_chunks(pairs, CHUNK), workers):
-        result.facts += [_shared(item, known) for item in facts]
-        for value, added in places.items():
-            if value in result.places:
-                result.places[value] += added
-            else:
-                result.places[value] = added
-        progress(len(facts))
+    with closing(mapped(work, in_chunks(pairs, CHUNK), workers)) as answers:
+        for facts, places in answers:
+            result.facts += [_shared(item, known) for item in facts]
+            for value, added in places.items():
+                if value in result.places:
+                    result.places[value] += added
+                else:
+                    result.places[value] = added
+            progress(len(facts))
     return result
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
+import os
 from collections import Counter
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
-from paddleseg_u2net.files import read_lines
+from paddleseg_u2net.files import is_address, read_lines, what_is, with_slashes
 from paddleseg_u2net.images import IMAGE_SUFFIXES, files_below
 
 ADDED, PSEUDO, SALIENCY = "added_prediction", "pseudo_color_prediction", "saliency"
@@ -20,6 +23,9 @@ are those that it gets if nobody asks for others."""
 _WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 
 
+_NEITHER = {"nothing": "there is no such file", "a file": "this is none of them"}
+
+
 class Job(NamedTuple):
     """An image, and the path below the output folders that its pictures get."""
 
@@ -28,56 +34,118 @@ class Job(NamedTuple):
 
 
 def collect(
-    image_path: Path,
+    image_paths: Union[Path, str, Sequence[Union[Path, str]]],
     save_dir: Optional[Path] = None,
     on_left_out: Callable[[str], None] = lambda words: None,
 ) -> List[Job]:
-    """The images of a file, a list (one path a line, relative to the list) or a folder.
+    """The images of files, lists (one path a line, relative to the list), folders and patterns.
 
-    Of a folder that is being written to, those that are there now.
+    Of a folder that is being written to, those that are there now. Where several are given, a
+    folder's name stands before its images' paths. What fits a pattern has its path below the
+    folder before the first sign of a pattern. An image that is given twice is one.
 
     Args:
+        image_paths: one or several; what is no path but has ``*``, ``?`` or ``[`` stands for the
+            files and folders that fit it, ``**`` for folders at any depth.
         save_dir: where pictures go; those that are there already are no images, if it is in the
             folder.
-        on_left_out: is told which files of the folder are left out.
+        on_left_out: is told which files are left out.
 
     Raises:
         ValueError: there is nothing of the kind, or no image in it.
     """
-    if image_path.is_dir():
-        own = [save_dir / kind for kind in PICTURES] if save_dir else []
-        files = _in_folder(image_path, own, on_left_out)
-        found = [Job(path, path.relative_to(image_path)) for path in files]
-    elif image_path.is_file() and image_path.suffix.lower() in IMAGE_SUFFIXES:
-        return [Job(image_path, Path(image_path.name))]
-    elif image_path.is_file() and image_path.suffix.lower() in (".txt", ".lst", ".list"):
-        found = [_listed(line, image_path) for _, line in read_lines(image_path)]
+    given = [image_paths] if isinstance(image_paths, (str, Path)) else list(image_paths)
+    places: Dict[Path, Optional[Path]] = {}
+    for path in given:
+        places.update(_places(str(path), save_dir, on_left_out))
+    if len(given) == len(places) == 1 and None in places.values():
+        return _images_of(next(iter(places)), save_dir, on_left_out)
+    single = [place for place in places if _is_image(place) and not place.is_dir()]
+    apart = _names_apart([place for place in single if places[place] is None])
+    jobs: List[Job] = []
+    seen: Set[Path] = set()
+    for place, name in places.items():
+        if place in single:  # whatever it is: of many images, one that fails stops no other
+            found = [Job(place, name or apart[place])]
+        else:
+            found = _images_of(place, save_dir, on_left_out)
+        if place.is_dir():
+            folder = name or Path(place.resolve().name)
+            found = [Job(job.image, folder / job.name) for job in found]
+        own = [job.image.resolve() for job in found]
+        jobs += [job for job, path in zip(found, own) if path not in seen]
+        seen.update(own)
+    return jobs
+
+
+def _names_apart(images: Sequence[Path]) -> Dict[Path, Path]:
+    """The names of single images; with their folders' names where two would have the same."""
+    if len({image.name.lower() for image in images}) == len(set(images)):
+        return {image: Path(image.name) for image in images}
+    places = {image: os.path.abspath(image) for image in images}  # noqa: PTH100 (links stay)
+    common = os.path.commonpath([os.path.dirname(place) for place in places.values()])  # noqa: PTH120
+    return {image: Path(place).relative_to(common) for image, place in places.items()}
+
+
+def _places(
+    path: str, save_dir: Optional[Path], on_left_out: Callable[[str], None]
+) -> Iterable[Tuple[Path, Optional[Path]]]:
+    """The files and folders of one of the paths that are given, and the names that they have."""
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return [(Path(path), None)]
+    fitting = sorted(Path(name) for name in glob.glob(path, recursive=True))  # noqa: PTH207
+    usable = [place for place in fitting if place.is_dir() or _is_image(place)]
+    if len(usable) < len(fitting):
+        on_left_out(f"Left out {len(fitting) - len(usable)} that fit {path} and are no images")
+    fixed = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), Path(path).parts))
+    usable = _new(usable, fixed, save_dir, on_left_out)
+    if not usable:
+        raise ValueError(f"--image_path {path}: expected images that fit it, found none")
+    if "**" in path:  # which gives the folders, and what is in them too
+        usable = [place for place in usable if not place.is_dir()] or usable
+    return [(place, place.relative_to(fixed)) for place in usable]
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _images_of(
+    path: Path, save_dir: Optional[Path], on_left_out: Callable[[str], None]
+) -> List[Job]:
+    if path.is_dir():
+        files = _in_folder(path, save_dir, on_left_out)
+        found = [Job(file, file.relative_to(path)) for file in files]
+    elif path.is_file() and _is_image(path):
+        return [Job(path, Path(path.name))]
+    elif path.is_file() and path.suffix.lower() in (".txt", ".lst", ".list"):
+        found = [_listed(line, path) for _, line in read_lines(path)]
     else:
+        found_is = what_is(path)
         raise ValueError(
-            f"--image_path {image_path}: expected an image ({', '.join(sorted(IMAGE_SUFFIXES))}), "
-            "a list of images (.txt) or a folder; "
-            + ("this is none of them" if image_path.exists() else "there is no such file")
+            f"--image_path {path}: expected an image ({', '.join(sorted(IMAGE_SUFFIXES))}), "
+            f"a list of images (.txt) or a folder; {_NEITHER.get(found_is, f'this is {found_is}')}"
         )
     if not found:
-        raise ValueError(f"--image_path {image_path}: expected images, found none")
+        raise ValueError(f"--image_path {path}: expected images, found none")
     return found
 
 
-def _in_folder(folder: Path, own: Sequence[Path], on_left_out: Callable[[str], None]) -> List[Path]:
-    """The images of a folder without those below ``own``, where earlier pictures are."""
-    top = folder.resolve()
-    written = [path.resolve() for path in own if top in path.resolve().parents]
+def _in_folder(
+    folder: Path, save_dir: Optional[Path], on_left_out: Callable[[str], None]
+) -> List[Path]:
+    """The images of a folder without earlier pictures."""
     images: List[Path] = []
-    before, others = 0, Counter[str]()
-    for path in sorted(files_below(folder)):
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
+    others = Counter[str]()
+    subfolders: List[Path] = []
+    for path in sorted(files_below(folder, subfolders)):
+        if not _is_image(path):
             others[path.suffix.lower() or "no suffix"] += 1
-        elif written and set(written) & set(path.resolve().parents):
-            before += 1
         else:
             images.append(path)
-    if before:
-        on_left_out(f"Left out {before} below --save_dir that an earlier prediction wrote")
+    for path in filter(_is_image, subfolders):
+        on_left_out(f"{path} is a folder and no picture; what is in it counts")
+    images = _new(images, folder, save_dir, on_left_out)
     if others:
         kinds = ", ".join(f"{suffix} ({count})" for suffix, count in sorted(others.items()))
         count = sum(others.values())
@@ -85,12 +153,34 @@ def _in_folder(folder: Path, own: Sequence[Path], on_left_out: Callable[[str], N
     return images
 
 
+def _new(
+    paths: List[Path],
+    folder: Path,
+    save_dir: Optional[Path],
+    on_left_out: Callable[[str], None],
+) -> List[Path]:
+    """Those paths below a folder that no earlier prediction wrote to ``save_dir`` in it."""
+    top = folder.resolve()
+    written = {(save_dir / kind).resolve() for kind in PICTURES} if save_dir else set()
+    written = {path for path in written if top in path.parents}
+    if not written:
+        return paths
+    new = [path for path in paths if not written & {path.resolve(), *path.resolve().parents}]
+    if len(new) < len(paths):
+        before = len(paths) - len(new)
+        on_left_out(f"Left out {before} below --save_dir that an earlier prediction wrote")
+    return new
+
+
 def _listed(line: str, list_path: Path) -> Job:
     """A line names an image; behind a tab or space it may name a mask, as in training lists."""
+    if is_address(line):
+        return Job(Path(line), Path(Path(line).name))  # whose reading says what is wrong
     words = line.split("\t")[0].split(" ")
     folder = list_path.parent
     heads = [" ".join(words[:count]) for count in range(len(words), 0, -1)]
-    path = Path(next((head for head in heads if (folder / head).is_file()), words[0]))
+    heads = [with_slashes(head.rstrip(), folder) for head in heads]
+    path = Path(next((head for head in heads if (folder / head).is_file()), heads[-1]))
     # Paths that lead out of the list's folder keep their last part only.
     outside = path.is_absolute() or ".." in path.parts
     return Job(folder / path, Path(path.name) if outside else path)

@@ -8,7 +8,7 @@ from typing import Iterator, Mapping, Optional, Sequence
 import numpy as np
 
 from paddleseg_u2net import render
-from paddleseg_u2net.images import write_image, write_png
+from paddleseg_u2net.images import NO_TAGS, Tags, write_image, write_png
 from paddleseg_u2net.inference import classes_of
 from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PSEUDO, SALIENCY
 
@@ -24,7 +24,7 @@ def write_pictures(
     image: Optional[np.ndarray],
     probability: np.ndarray,
     colors: np.ndarray,
-    profile: Optional[bytes] = None,
+    tags: Tags = NO_TAGS,
 ) -> None:
     """Write the pictures of one image, each whole or not at all.
 
@@ -37,25 +37,26 @@ def write_pictures(
             transparent there is so in ``cutout``.
         probability: float32 (K, H, W).
         colors: uint8 (256, 3), RGB.
-        profile: of the image's colours, see `images.color_profile`; goes into ``cutout``.
+        tags: of the image, see `images.read_tags`; they go into ``cutout``.
 
     Raises:
         ValueError: a picture cannot be made or its format cannot hold it.
         OSError: a file cannot be written.
     """
     classes = _classes(probability) if {ADDED, PSEUDO} & set(paths) else np.empty(0)
+    grey = foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
+    del probability  # of a large picture the most memory
     if ADDED in paths:
         assert image is not None
         _write_overlay(paths[ADDED], _overlay(image, classes, colors))
     if PSEUDO in paths:
         write_png(paths[PSEUDO], classes, colors.reshape(-1).tolist(), level=_PNG_LEVEL)
-    grey = foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
     if SALIENCY in paths:
         write_png(paths[SALIENCY], grey, level=_PNG_LEVEL)
     if CUTOUT in paths:
         assert image is not None
         cut = render.cutout(_colour(image), grey)
-        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, profile=profile)
+        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, tags=tags)
 
 
 def _write_overlay(path: Path, overlay: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, 
 import numpy as np
 
 from paddleseg_u2net import render
-from paddleseg_u2net.images import color_profile, image_size, read_image
+from paddleseg_u2net.images import NO_TAGS, Tags, image_size, read_image, read_tags
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PICTURES, USUAL, Job, output_names
 from paddleseg_u2net.prediction.overlapped import Outcomes, one_by_one, overlapped
@@ -33,7 +33,7 @@ class _Image(NamedTuple):
     name: str
     seen: Union[np.ndarray, Tuple[int, ...]]  # by the network; its shape where that will do
     shown: Optional[np.ndarray]  # in its pictures, if one of them needs it
-    profile: Optional[bytes]
+    tags: Tags
 
 
 class Failure(NamedTuple):
@@ -55,6 +55,7 @@ def predict_files(
     custom_color: Optional[Sequence[int]] = None,
     on_failure: Callable[[Failure], None] = lambda failure: None,
     pictures: Sequence[str] = USUAL,
+    share: slice = slice(None),
 ) -> List[Failure]:
     """Write pictures of each image; the images that failed are returned, the rest is done.
 
@@ -70,6 +71,7 @@ def predict_files(
             ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey,
             ``cutout`` the foreground in its own colours, the rest transparent; each kind in a
             folder of its name below ``save_dir``.
+        share: which of the jobs this process does; names of pictures are those of all jobs.
 
     Raises:
         ValueError: a kind of picture is not known, or none is given; an image would be overwritten.
@@ -83,6 +85,7 @@ def predict_files(
         for job, name in zip(jobs, output_names(jobs))
     ]
     _check_places(save_dir, works)
+    works = works[share]
     failures: List[Failure] = []
     done = 0
     with closing(_outcomes(works, steps)) as outcomes:
@@ -127,10 +130,10 @@ class _Prediction:
 
     def read(self, work: _Work) -> Tuple[_Image, np.ndarray]:
         self._go_on()
-        shown, profile = None, None
+        shown, tags = None, NO_TAGS
         if CUTOUT in work.paths:
             # its transparency, and its colours where the network sees grey
-            shown, profile = read_image(work.image, 4), color_profile(work.image)
+            shown, tags = read_image(work.image, 4), read_tags(work.image)
         if shown is not None and self._channels == 3:
             seen = np.ascontiguousarray(shown[..., :3])
         else:
@@ -138,7 +141,7 @@ class _Prediction:
         if shown is None and ADDED in work.paths:
             shown = seen
         follows_edges = self._predictor.upsampling != "bilinear"
-        image = _Image(work.image.name, seen if follows_edges else seen.shape[:2], shown, profile)
+        image = _Image(work.image.name, seen if follows_edges else seen.shape[:2], shown, tags)
         return image, self._predictor.prepare(seen)
 
     def compute(self, read: Tuple[_Image, np.ndarray]) -> Tuple[_Image, np.ndarray]:
@@ -149,9 +152,14 @@ class _Prediction:
     def write(self, work: _Work, computed: Tuple[_Image, np.ndarray]) -> None:
         self._go_on()
         image, probability = computed
-        restored = self._predictor.restore(probability, image.seen)
         try:
-            write_pictures(work.paths, image.shown, restored, self._colors, image.profile)
+            write_pictures(
+                work.paths,
+                image.shown,
+                self._predictor.restore(probability, image.seen),
+                self._colors,
+                image.tags,
+            )
         except OSError as error:
             if error.errno in _DISK_ERRORS:
                 self.disk_error = self.disk_error or error

@@ -20,6 +20,7 @@ from paddleseg_u2net.annotations.classes import IGNORE, Classes
 from paddleseg_u2net.annotations.record import Record
 from paddleseg_u2net.datasets.pairs import Pair, read_lines, share
 from paddleseg_u2net.datasets.table import Row, Split
+from paddleseg_u2net.files import with_slashes
 from paddleseg_u2net.images import image_size
 from paddleseg_u2net.preparation.coding import REMARKS, convert
 from paddleseg_u2net.preparation.error import PreparationError
@@ -152,6 +153,7 @@ def _listed(job: Job) -> Dict[str, Pairs]:
 def _of_line(text: str, path: Path, number: int) -> Item:
     """A line of a list, whose files must lie below the list's folder."""
     words = [word.strip() for word in text.split("\t" if "\t" in text else None)]
+    words = [with_slashes(word, path.parent) for word in words]
     places = [PurePosixPath(word) for word in words]
     if len(words) != 2 or any(place.is_absolute() or ".." in place.parts for place in places):
         raise PreparationError(

@@ -18,7 +18,7 @@ from paddleseg_u2net.annotations.classes import IGNORE
 from paddleseg_u2net.annotations.image_index import folded
 from paddleseg_u2net.annotations.mask_files import MaskSizeError
 from paddleseg_u2net.annotations.record import AnnotationError, Bad, Record
-from paddleseg_u2net.images import decode_image, read_image
+from paddleseg_u2net.images import decode_image, memory_named, read_still
 from paddleseg_u2net.render.overlay import color_map
 
 # A copy would not help against these.
@@ -73,14 +73,15 @@ class Placer:
         """
         try:
             inside = record.picture.read() if record.picture else None
-            picture = (
-                read_image(record.image)
-                if inside is None
-                else decode_image(inside, name=record.image)
-            )
-            height, width, _ = picture.shape
-            mask, stretched = self._mask(record, (height, width))
-            share, classes, ignored = self._content(record, mask, (height, width))
+            with memory_named(record.image):
+                picture = (
+                    read_still(record.image)
+                    if inside is None
+                    else decode_image(inside, name=record.image)
+                )
+                height, width, _ = picture.shape
+                mask, stretched = self._mask(record, (height, width))
+                share, classes, ignored = self._content(record, mask, (height, width))
             source = None if stretched else record.mask.file
         except (ValueError, OSError) as error:  # of this image; the others go on
             return Bad(record.image, str(error))

@@ -17,8 +17,15 @@ _CROP = 0.9
 _MOVED = "# Trains on this folder. Moved it? Correct dataset_root and _base_."
 _NO_CONFIGS = "# _base_ is to point to the folder configs of paddleseg_u2net."
 _TEST = "# To score on the testing part: --opts val_dataset.val_path=test_list.txt"
-_FLIP = "- {type: RandomVerticalFlip, prob: 0.5}"
-_FLIP_ADVICE = "   # out with it where up is never down"
+_FLIP = "  - {type: RandomHorizontalFlip, prob: 0.5}\n"
+_OTHER_FLIP = """\
+  # - {type: RandomVerticalFlip, prob: 0.5}   # for data without an up: microscopy, satellites
+"""
+_FINE_TUNING = """\
+# From published weights: `pretrained: u2netp` into model, and this, or the first steps undo what
+# they know; for another task than salient objects `new_heads: true` into model instead of this.
+# lr_scheduler: {learning_rate: 1.0e-4, warmup_iters: 200, warmup_start_lr: 1.0e-6}
+"""
 
 
 def train_yaml(
@@ -62,16 +69,16 @@ def train_yaml(
     lines += [] if CONFIGS.is_dir() else [_NO_CONFIGS]
     lines += [_TEST] if "test" in parts else []
     text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None)
-    return "\n".join(lines) + "\n" + text.replace(_FLIP, _FLIP + _FLIP_ADVICE)
+    text = text.replace(_FLIP, _FLIP + _OTHER_FLIP)
+    return "\n".join(lines) + "\n" + text + (_FINE_TUNING if "train" in parts else "")
 
 
 def _transforms(size: Tuple[int, int]) -> Sequence[Dict[str, Any]]:
-    """The paper's recipe for any size: resize, a random crop, flips."""
+    """The paper's recipe for any size, but for its vertical flip: resize, a random crop, a flip."""
     return [
         {"type": "Resize", "target_size": list(size)},
         {"type": "RandomCrop", "crop_size": [max(1, round(side * _CROP)) for side in size]},
         {"type": "RandomHorizontalFlip", "prob": 0.5},
-        {"type": "RandomVerticalFlip", "prob": 0.5},
     ]
 
 

@@ -1,7 +1,8 @@
 """A network that computes as one in bfloat16 does, on any processor.
 
 Processors with bfloat16 (AVX512_BF16, AMX) round the values and kernels that go into a
-convolution, multiply exactly and add in float32; feature maps in between are stored in bfloat16.
+convolution, multiply exactly and add in float32; OpenVINO rounds its bias, too. Feature maps in
+between are stored in bfloat16.
 An ONNX file with casts to bfloat16 and back gives the same up to the order of sums.
 """
 
@@ -38,7 +39,8 @@ def in_bf16(network: Network, low: Iterable[str]) -> bytes:
             if node.op_type != "Shape" and (name in plan.stored or plan.takes_low(node, index)):
                 copy.input[index] = through_bf16(name)
         if node.name in plan.convolutions:
-            arrays[node.input[1]] = rounded_to_bf16(arrays[node.input[1]])
+            for name in node.input[1:]:
+                arrays[name] = rounded_to_bf16(arrays[name])
         nodes.append(copy)
     return network.rewritten(nodes, arrays)
 

@@ -3,22 +3,53 @@
 A layer of OpenVINO's XML file may have the run-time attribute ``precise``. Its reader makes it
 known to the CPU plugin, which passes such layers over when it lowers a network to
 INFERENCE_PRECISION_HINT (openvino, src/plugins/intel_cpu/src/node.cpp: keepOriginalPrecision, and
-graph.cpp: EnforceInferencePrecision; releases from 2024.0, read in the source up to 2026). Reading
-the mark back is tested. NOT RUN: what the plugin does with it needs a processor with bfloat16.
-Poolings and resizes may be replaced on the way and lose the mark; convolutions are not.
+graph.cpp: EnforceInferencePrecision). But the plugin first rewrites newer versions of some
+operators as older ones, and the mark is lost on the way: so they are written as the older ones.
+Tests read the marks back and, where the processor has bfloat16, what each layer is computed in.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Iterable, List, Set, Tuple
+from typing import Any, Iterable, List, Set, Tuple
 
+import numpy as np
+
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.quantization.graph import QuantizationError
 
 _MARK = '<rt_info><attribute name="precise" version="0" /></rt_info>'
 # What the ONNX reader calls the convolution in front of its bias.
 _BIASED = "/WithoutBiases"
 _LAYER = re.compile(r'<layer id="[^"]*" name="([^"]*)" type="([^"]*)"[^>]*>')
+
+
+def make_markable(model: Any, nodes: Iterable[str]) -> None:
+    """Rewrite those of these layers that would lose a mark, to the same effect.
+
+    Args:
+        model: an ``openvino.Model``, read from an ONNX file of a U²-Net; it is changed.
+        nodes: names of ONNX nodes.
+    """
+    constant = engine_module("openvino.opset4", "openvino").constant
+    factory = engine_module("openvino.utils.node_factory", "openvino").NodeFactory
+    wanted = set(nodes)
+    for node in model.get_ordered_ops():
+        name, info = node.get_friendly_name(), node.get_type_info()
+        if name not in wanted:
+            continue
+        taken, kept = [node.input_value(0)], node.get_attributes()
+        if (info.name, info.version_id) == ("Interpolate", "opset11"):
+            # Without axes its sizes are of all four, and so they come from ONNX's Resize.
+            scales, axes = np.ones(4, np.float32), np.arange(4)
+            taken += [node.input_value(1), *(constant(x).output(0) for x in (scales, axes))]
+            older = factory("opset4").create("Interpolate", taken, kept)
+        elif info.name == "MaxPool" and info.version_id != "opset1":
+            older = factory("opset1").create("MaxPool", taken, kept)
+        else:
+            continue
+        older.set_friendly_name(name)
+        node.output(0).replace(older.output(0))
 
 
 def mark_precise(xml: str, nodes: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
+from paddleseg_u2net import files
 from paddleseg_u2net.images import IMAGE_SUFFIXES, PathLike, files_below
 
 __all__ = [
@@ -30,6 +31,8 @@ POINT_SUFFIXES = MAP_SUFFIXES | {".csv", ".txt", ".mat"}
 _SUFFIXES = {"points": POINT_SUFFIXES}
 _KINDS = ("mask", "points", "density")
 # Options of tools/eval_maps.py that name an ending.
+# What tells several masks of an image apart.
+_NUMBER = re.compile(r"[ _.-]*(?:\d+|\(\d+\))$")
 _OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
 _SHOWN = 5
 # "_DSS" and "-sal" are endings; the last digits of numbers are none.
@@ -220,7 +223,24 @@ def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
             f"{folder}: expected names that end in {ending}, got {_some(sorted(found))}; correct "
             f"{option}"
         )
+    if kind == "mask":
+        _refuse_further(folder, found, by_name, ending)
     return by_name
+
+
+def _refuse_further(
+    folder: Path, found: Mapping[str, Path], by_name: Mapping[str, Path], ending: str
+) -> None:
+    """Refuse masks with a number behind the ending: they are parts of a mask that has it."""
+    for full, path in found.items():
+        unnumbered = _NUMBER.sub("", full)
+        name = unnumbered[: -len(ending)]
+        if unnumbered != full and _ends(unnumbered, ending) and name in by_name:
+            raise PairingError(
+                f"{folder}: {path.name} is a further mask of the image that has "
+                f"{by_name[name].name}, and a map is scored against one; merge them first, as "
+                "dataset.py import folders does"
+            )
 
 
 def _ends(name: str, ending: str) -> bool:
@@ -249,7 +269,7 @@ def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str
         PairingError: the file cannot be read, is empty or repeats a name.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = files.read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise PairingError(f"{path}: expected a list of names in UTF-8 ({error})") from error
     first: Dict[str, int] = {}

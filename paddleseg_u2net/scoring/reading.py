@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 import numpy as np
-from PIL import Image
 
-from paddleseg_u2net import images
+from paddleseg_u2net import files, images
 from paddleseg_u2net.images import ImageError, PathLike
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
 
 Shape = Tuple[int, int]
 
-_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 # Class numbers stay below, the edges of a soft mask go above.
 _HIGHEST_LIKELY_LABEL = 20
 # A picture of fixations has 0 and one value, or counts; a blurred or lossy one has many values.
@@ -215,6 +213,7 @@ def _stored(path: PathLike) -> np.ndarray:
 def _load_array(path: PathLike) -> np.ndarray:
     """An array of real numbers, in the byte order of this machine."""
     try:
+        files.open_file(path).close()  # or a pipe would be waited for
         # Mapped, so that a header that promises too much takes no memory.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
@@ -284,17 +283,19 @@ class _Header(NamedTuple):
     mode: str = ""
     format: str = ""
     has_key_colour: bool = False
+    deep_colours: bool = False
     coloured_palette: bool = False
 
 
 def _header(path: PathLike) -> _Header:
     try:
-        with Image.open(path, formats=_FORMATS) as picture:
+        with files.open_file(path) as file, images.open_header(file) as picture:
             palette: Any = picture.getpalette() if picture.mode in ("P", "PA") else None
             return _Header(
                 picture.mode,
                 picture.format,
                 "transparency" in picture.info,
+                images.has_deep_colours(picture),
                 bool(palette) and not palette[0::3] == palette[1::3] == palette[2::3],
             )
     except Exception:  # reading it as a whole says what is wrong with it
@@ -325,14 +326,19 @@ def _picture(path: PathLike) -> np.ndarray:
             "expected 8-bit, 16-bit or floating point values, got integers of which white is not "
             "known (32-bit or signed); scale them to 0..255 and save an 8-bit file",
         )
-    if header.mode.startswith("I") or (header.mode == "L" and not header.has_key_colour):
+    if header.has_key_colour and (header.mode.startswith("I") or header.deep_colours):
+        _check_opaque(images.read_still(path, 4)[..., 3], path)
         return images.read_mask(path)
-    return _grey_of_colours(images.read_image(path, channels=4), path)
+    if header.mode.startswith("I") or header.deep_colours:
+        return images.read_mask(path)
+    if header.mode == "L" and not header.has_key_colour:
+        return images.read_mask(path)
+    return _grey_of_colours(images.read_still(path, 4), path)
 
 
 def _float_picture(path: PathLike) -> np.ndarray:
     try:
-        with Image.open(path, formats=_FORMATS) as picture:
+        with files.open_file(path) as file, images.open_header(file) as picture:
             frames = getattr(picture, "n_frames", 1)
             values = np.array(picture)
     except Exception as error:
@@ -349,8 +355,7 @@ def _float_picture(path: PathLike) -> np.ndarray:
     return values
 
 
-def _grey_of_colours(rgba: np.ndarray, path: PathLike) -> np.ndarray:
-    alpha = rgba[..., 3]
+def _check_opaque(alpha: np.ndarray, path: PathLike) -> None:
     if alpha.min() != alpha.max():
         raise ImageError(
             path,
@@ -358,6 +363,10 @@ def _grey_of_colours(rgba: np.ndarray, path: PathLike) -> np.ndarray:
             "the alpha channel as a grey PNG if it is the map "
             "(Pillow: image.getchannel('A').save(...)), else remove it",
         )
+
+
+def _grey_of_colours(rgba: np.ndarray, path: PathLike) -> np.ndarray:
+    _check_opaque(rgba[..., 3], path)
     red, green, blue = (rgba[..., index] for index in range(3))
     if not (np.array_equal(red, green) and np.array_equal(red, blue)):
         colours = rgba[..., :3].astype(np.int16)
@@ -383,17 +392,19 @@ def _truth_of_integers(values: np.ndarray, mask_above: int, path: PathLike) -> T
     threshold = mask_above * (white // 255)
     if top == 1:
         return Truth(values == 1, labels01=True)
-    if 0 < top <= min(_HIGHEST_LIKELY_LABEL, threshold):
-        raise ImageError(
-            path,
-            f"expected a mask whose object is above {threshold}, got only {_some(found)}, which "
-            "look like class numbers; save the class of the object as 255 and all others as 0",
-        )
-    if 0 < top <= min(255, threshold) and white == 65535:
+    few = len(found) <= _HIGHEST_LIKELY_LABEL
+    in_8_bits = white == 65535 and _HIGHEST_LIKELY_LABEL < top <= 255
+    if 0 < top <= threshold and in_8_bits:
         raise ImageError(
             path,
             f"expected 16-bit values up to 65535, got {_some(found)}, which look like 8-bit values "
             "in a 16-bit file; save it as an 8-bit file",
+        )
+    if 0 < top <= threshold and (top <= _HIGHEST_LIKELY_LABEL or (white == 65535 and few)):
+        raise ImageError(
+            path,
+            f"expected a mask whose object is above {threshold}, got only {_some(found)}, which "
+            "look like class numbers; save the class of the object as 255 and all others as 0",
         )
     if found.tolist() in ([0, 1, 255], [1, 255]):
         raise ImageError(
@@ -519,7 +530,7 @@ def _listed_points(path: PathLike) -> np.ndarray:
 def _text_lines(path: PathLike) -> List[Tuple[int, str]]:
     """(number, line) of a text file, without empty lines."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = files.read_text(path)
     except FileNotFoundError:
         raise ImageError(path, "expected a list of points, found nothing; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -537,7 +548,8 @@ def _matlab_array(path: PathLike, shape: Optional[Shape]) -> np.ndarray:
     except ImportError as error:
         raise ImageError(path, "MATLAB files need SciPy: pip install scipy") from error
     try:
-        found = {name: np.asarray(value) for name, value in loadmat(str(path)).items()}
+        with files.open_file(path) as file:
+            found = {name: np.asarray(value) for name, value in loadmat(file).items()}
     except Exception as error:
         raise ImageError(
             path,

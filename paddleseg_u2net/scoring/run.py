@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError
+from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, memory_named
 from paddleseg_u2net.metrics import Fixations, MetricReport, ShuffleMap
 from paddleseg_u2net.processes import in_chunks, mapped
 from paddleseg_u2net.scoring.pairing import Item
@@ -104,9 +105,11 @@ def score(
         ChildProcessError: a process died, for instance for want of memory.
     """
     total = Outcome(task.report.fresh())
-    for outcome in mapped(partial(_score_chunk, task=task), in_chunks(items, CHUNK), workers):
-        total.add(outcome)
-        progress(outcome.report.images + len(outcome.errors))
+    work = partial(_score_chunk, task=task)
+    with closing(mapped(work, in_chunks(items, CHUNK), workers)) as outcomes:
+        for outcome in outcomes:
+            total.add(outcome)
+            progress(outcome.report.images + len(outcome.errors))
     return total
 
 
@@ -122,10 +125,11 @@ def fixated_by_all(
     left to `score`. ``progress`` and what is raised are those of `score`.
     """
     total = ShuffleMap()
-    chunks = in_chunks(items, CHUNK)
-    for part, chunk in zip(mapped(partial(_collect_chunk, task=task), chunks, workers), chunks):
-        total.merge(part)
-        progress(len(chunk))
+    work, chunks = partial(_collect_chunk, task=task), in_chunks(items, CHUNK)
+    with closing(mapped(work, chunks, workers)) as parts:
+        for part, chunk in zip(parts, chunks):
+            total.merge(part)
+            progress(len(chunk))
     return total
 
 
@@ -137,7 +141,8 @@ def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
     for item in items:
         single.reset()
         try:
-            notes = _score_item(item, task, single)
+            with memory_named(item.map):
+                notes = _score_item(item, task, single)
         except (ValueError, OSError) as error:  # of this image; the others go on
             outcome.errors.append((item.name, str(error)))
             continue
@@ -153,8 +158,9 @@ def _collect_chunk(items: Sequence[Item], task: Task) -> ShuffleMap:
     found = ShuffleMap()
     for item in items:
         try:
-            truth = _read_truth(item, task)
-            found.add(_looked_at(truth, _read_fixations(item, truth, sigma=None)))
+            with memory_named(item.map):
+                truth = _read_truth(item, task)
+                found.add(_looked_at(truth, _read_fixations(item, truth, sigma=None)))
         except (ValueError, OSError):
             continue  # it is reported, and fails, when it is scored
     return found

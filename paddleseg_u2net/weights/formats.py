@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple, Union
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
+from paddleseg_u2net.files import what_is
 from paddleseg_u2net.weights import names
 from paddleseg_u2net.weights.biases import State, restore_biases
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
@@ -109,7 +110,7 @@ def format_of(path: Union[str, Path]) -> Format:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: expected a file of weights ({', '.join(SUFFIXES)}), found none"
+            f"{path}: expected a file of weights ({', '.join(SUFFIXES)}), found {what_is(path)}"
         )
     with path.open("rb") as file:
         start = file.read(64)

@@ -9,6 +9,7 @@ is run.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
@@ -16,10 +17,20 @@ import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Convolution, Program, build
 from paddleseg_u2net.architecture.stages import Stage, StageTable
+from paddleseg_u2net.files import what_is
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.disguise import ONNX, refuse_disguised
 from paddleseg_u2net.weights.onnx_graph import EPSILON, Graph, Kernel
-from paddleseg_u2net.weights.onnx_tensors import AGAIN, Tensors, Unfit, onnx_module, refuse_large
+from paddleseg_u2net.weights.onnx_tensors import (
+    AGAIN,
+    Tensors,
+    Unfit,
+    onnx_module,
+    refuse_large,
+    resizes_otherwise,
+)
+
+logger = logging.getLogger("paddleseg_u2net")
 
 _Height = Union[int, str]
 
@@ -45,23 +56,27 @@ def read_onnx(path: Union[str, Path]) -> State:
 def read_onnx_network(path: Union[str, Path]) -> Tuple[Architecture, State]:
     """Which U²-Net an ONNX file holds, stages of its own included, and its weights.
 
-    Unlike weights alone, the graph also shows dilations; see ``read_onnx`` for all else.
+    Unlike weights alone, the graph also shows dilations; see ``read_onnx`` for all else. A warning
+    says where engines that run the file make other maps of it, see ``resizes_otherwise``.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a file of ONNX, found none")
+        raise FileNotFoundError(f"{path}: expected a file of ONNX, found {what_is(path)}")
     refuse_disguised(path, (ONNX,))
     onnx = onnx_module(path)
     try:
         model = _load(path, onnx)
         tensors = Tensors(model.graph, path.parent)
         graph = Graph(model.graph, tensors)
-        return _Reader(graph, tensors).read()
+        found = _Reader(graph, tensors).read()
     except Unfit as error:
         raise ValueError(f"{path}: {error}") from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # A node with too few inputs, or an attribute of another type than the operator's.
         raise ValueError(f"{path}: it holds a node that cannot be ({error!r}); {AGAIN}") from error
+    if resizes_otherwise(model):
+        logger.warning(f"{path}: read as a U²-Net of half pixels; {resizes_otherwise(model)}")
+    return found
 
 
 def _load(path: Path, onnx: Any) -> Any:

@@ -32,6 +32,23 @@ def onnx_module(path: Union[str, Path], name: str = "onnx") -> Any:
         ) from error
 
 
+def resizes_otherwise(model: Any) -> str:
+    """Why engines make other maps of a ModelProto than its weights were trained for, if they do.
+
+    PyTorch writes its half-pixel resizing into files of opsets 9 and 10 as well, with a warning;
+    their Resize and Upsample have asymmetric coordinates only.
+    """
+    opset = max((o.version for o in model.opset_import if o.domain in OWN_DOMAINS), default=0)
+    kinds = {"Resize", "Upsample"} & {node.op_type for node in model.graph.node}
+    if opset > 10 or not kinds:
+        return ""
+    return (
+        f"in its opset {opset} {kinds.pop()} has asymmetric coordinates, not the half-pixel ones "
+        "that U²-Nets are trained with; export it with opset 11 or later for engines that run the "
+        "file itself"
+    )
+
+
 def refuse_large(path: Path) -> None:
     """Raise ``Unfit`` for a file of more than 1 GiB."""
     size = path.stat().st_size

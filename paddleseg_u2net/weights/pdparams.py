@@ -8,7 +8,7 @@ from typing import Any, Dict, Union
 
 import numpy as np
 
-from paddleseg_u2net.files import atomic_path
+from paddleseg_u2net.files import atomic_path, what_is
 from paddleseg_u2net.weights.disguise import PICKLE, refuse_disguised
 from paddleseg_u2net.weights.pickled_arrays import ARRAYS, ForeignError
 from paddleseg_u2net.weights.unpickle import load_pickle
@@ -28,7 +28,9 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a file of weights (.pdparams), found none")
+        raise FileNotFoundError(
+            f"{path}: expected a file of weights (.pdparams), found {what_is(path)}"
+        )
     refuse_disguised(path, reads=(PICKLE,))
     try:
         with path.open("rb") as file:

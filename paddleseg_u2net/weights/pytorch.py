@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Dict, List, Mapping, Tuple, Union
 
 import numpy as np
 
+from paddleseg_u2net.files import what_is
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
 from paddleseg_u2net.weights.disguise import PICKLE, ZIP, refuse_disguised
 from paddleseg_u2net.weights.pickled_arrays import ForeignError
@@ -45,7 +46,9 @@ def read_torch(path: Union[str, Path]) -> Dict[str, np.ndarray]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a file of weights (.pth, .pt), found none")
+        raise FileNotFoundError(
+            f"{path}: expected a file of weights (.pth, .pt), found {what_is(path)}"
+        )
     refuse_disguised(path, reads=(ZIP, PICKLE))
     try:
         with path.open("rb") as file:

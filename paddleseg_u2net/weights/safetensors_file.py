@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Union
 
 import numpy as np
 
-from paddleseg_u2net.files import write_bytes
+from paddleseg_u2net.files import what_is, write_bytes
 from paddleseg_u2net.weights.disguise import SAFETENSORS, refuse_disguised
 
 PathLike = Union[str, Path]
@@ -43,7 +43,9 @@ def read_safetensors(path: PathLike) -> Dict[str, np.ndarray]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a file of weights (.safetensors), found none")
+        raise FileNotFoundError(
+            f"{path}: expected a file of weights (.safetensors), found {what_is(path)}"
+        )
     refuse_disguised(path, reads=(SAFETENSORS,))
     package = _package(path)
     try:

@@ -7,9 +7,10 @@ import importlib.util
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from paddleseg_u2net.download import Checksum, DownloadError, fetch, verify
+from paddleseg_u2net.files import set_aside
 from paddleseg_u2net.weights.disguise import refuse_disguised
 from paddleseg_u2net.weights.formats import SUFFIXES
 
@@ -173,10 +174,13 @@ def _expanded(source: Union[str, Path]) -> Path:
 def _there(source: Union[str, Path]) -> Optional[Path]:
     """The file on this machine that ``source`` names itself, if there is one."""
     path = _expanded(source)
-    checkpoint = path / "model.pdparams"
-    if checkpoint.is_file():
-        return checkpoint
-    return path if path.is_file() else None
+    for file in (path / "model.pdparams", path):
+        if file.is_file():
+            return file
+        # the best model of a run that was killed while it replaced it
+        if (aside := set_aside(file.parent)) and (aside / file.name).is_file():
+            return aside / file.name
+    return None
 
 
 def _refuse(source: str) -> None:
@@ -235,14 +239,14 @@ def _checked_home() -> Path:
 
 def _fetched(name: str) -> Path:
     problems: List[str] = []
-    for source in ZOO[name].sources:
+    for source, addresses in _places(name):
         if source.filename.endswith(".onnx") and importlib.util.find_spec("onnx") is None:
             problems.append(f"{source.filename}: reading it needs onnx; pip install onnx")
             continue
         folder = _checked_home()
         try:
             return fetch(
-                [*_mirror(source), *source.addresses],
+                addresses,
                 folder / source.filename,
                 None if _is_unchecked() else source.size,
                 None if _is_unchecked() else _checksum(source),
@@ -251,15 +255,23 @@ def _fetched(name: str) -> Path:
         except DownloadError as error:
             problems.append(str(error))
     names = " or ".join(source.filename for source in ZOO[name].sources)
+    other = "" if _is_unchecked() else " MODEL_CHECKSUM_DISABLED=1 takes another file, too."
     raise DownloadError(
         f"{name} could not be fetched. Without internet: put {names} into {home()}, name the file "
-        "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md). What was tried:\n"
-        + "\n".join(problems)
+        "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md)."
+        f"{other} What was tried:\n" + "\n".join(problems)
     )
 
 
 def _is_unchecked() -> bool:
     return bool(os.environ.get("MODEL_CHECKSUM_DISABLED"))
+
+
+def _places(name: str) -> List[Tuple[Source, Sequence[str]]]:
+    """The files of a row and where each is asked for, all in the mirror first."""
+    mirrored = [(source, _mirror(source)) for source in ZOO[name].sources]
+    known = [(source, source.addresses) for source in ZOO[name].sources]
+    return [place for place in [*mirrored, *known] if place[1]]
 
 
 def _mirror(source: Source) -> List[str]:

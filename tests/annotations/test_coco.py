@@ -437,3 +437,47 @@ def test_a_crowd_that_is_none(source, flag):
 def test_an_outline_that_is_ragged_is_named(source):
     with pytest.raises(AnnotationError, match=r"instances\.json, annotation 1: expected points"):
         source(_tree(_object([[[1, 1], [2]], _box(0, 0, 1, 1)])))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_corners_in_pairs(source, nested):
+    corners = [[1, 2], [3, 2], [3, 4], [1, 4]]
+    found = source(_tree(_object([corners] if nested else corners)))
+    assert _rows(found.records[0]) == ["......", "......", ".11...", ".11..."]
+    assert found.remarks == []
+
+
+def test_several_run_lengths_of_one_object(source):
+    # As pycocotools' frPyObjects takes them.
+    runs = [{"size": [4, 6], "counts": [5, 2, 17]}, {"size": [4, 6], "counts": [12, 4, 8]}]
+    assert _rows(source(_tree(_object(runs))).records[0]) == [
+        "...1..",
+        ".1.1..",
+        ".1.1..",
+        "...1..",
+    ]
+
+
+def test_an_object_that_is_broken_is_a_matter_of_its_image(source):
+    images = [_image(), _image(2, "b.jpg")]
+    broken = _object([[float("nan"), 2, 3, 4, 5, 6]], image=2, number=7)
+    found = source(
+        _tree(_object([_box(0, 0, 1, 1)]), broken, images=images), names=("a.jpg", "b.jpg")
+    )
+    assert [record.name for record in found.records] == ["a"]
+    assert found.remarks == []
+    (bad,) = found.bad
+    assert bad.image.name == "b.jpg" and not bad.missing
+    assert re.search(r"instances\.json, annotation 7: .*no finite number", bad.why)
+
+
+def test_images_named_by_their_address_alone(source):
+    # As LVIS has them.
+    entry = {**_without(_image(), "file_name"), "coco_url": "http://images.org/train2017/a.jpg"}
+    assert [record.name for record in source(_tree(images=[entry])).records] == ["a"]
+
+
+def test_a_panoptic_file_is_called_so(source):
+    item = {"image_id": 1, "file_name": "a.png", "segments_info": [{"id": 1, "category_id": 1}]}
+    with pytest.raises(AnnotationError, match=r"instances\.json: .*panoptic"):
+        source(_tree(item))

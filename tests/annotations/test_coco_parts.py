@@ -310,3 +310,36 @@ def test_one_part_may_have_boxes_only(tmp_path):
             found = coco_parts.read(files)
             assert any("box only" in remark for remark in found.remarks) and not found.empty
     assert "only boxes (2 objects)" in coco_parts.read(files).empty
+
+
+@pytest.mark.parametrize(
+    "file, images",
+    [
+        ("result.json", "images"),  # Label Studio
+        ("labels.json", "data"),  # FiftyOne
+        ("annotations/train.json", "images"),  # PaddleX, MMDetection
+        ("annotations/train.json", "train"),
+    ],
+)
+def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
+    _write(tmp_path / file, tmp_path / images, ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    (tmp_path / "notes.json").write_text('{"categories": []}')
+    found = coco_parts.read_folder(tmp_path)
+    assert [record.image for record in found.records] == [tmp_path / images / "a.jpg"]
+    assert _rows(found.records[0])[0] == "1....."
+    assert any("not read" in said and "notes.json" in said for said in found.remarks)
+
+
+def test_files_of_any_name_have_their_parts(tmp_path):
+    for part in ("train", "val"):
+        _write(
+            tmp_path / f"annotations/{part}.json",
+            tmp_path / part,
+            ["a.jpg"],
+            (0, "cat", 0, 0, 1, 1),
+        )
+    found = coco_parts.read_folder(tmp_path)
+    assert {record.name: record.split for record in found.records} == {
+        "train/a": "train",
+        "val/a": "val",
+    }

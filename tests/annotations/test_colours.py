@@ -54,6 +54,11 @@ def test_the_order_of_the_lines_is_kept(tmp_path):
     assert list(table(tmp_path, "z 0 0 9\na 0 0 1\nm 0 0 5").values()) == ["z", "a", "m"]
 
 
+def test_a_labelmap_may_have_spaces(tmp_path):
+    lines = "background: 0, 0, 0::\nred car : 250, 50, 83 ::\n"
+    assert table(tmp_path, lines) == {(0, 0, 0): "background", (250, 50, 83): "red car"}
+
+
 def test_colours_left_out_are_those_of_voc(tmp_path):
     assert table(tmp_path, "background:::\ncar:::\nsky:1,2,3::") == {
         BLACK: "background",

@@ -564,3 +564,54 @@ def test_values_mean_what_they_mean_in_training(count):
         seen = folders._Seen(set(values), {frozenset(values): Path("mask.png")})
         trained = masks.recognise(values, 1 if count == 1 else count + 1, 255)
         assert not trained or folders.recognise(seen, count, "masks") == trained, values
+
+
+CLASSES = np.resize(np.array([0, 1, 2, 1], np.uint8), SHAPE)
+
+
+def _of_classes(kind):
+    """A mask of classes whose background is shown as transparent, and what to save it with."""
+    if kind == "palette":
+        mask = Image.fromarray(CLASSES)
+        mask.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+        return mask, {"transparency": 0}
+    if kind == "grey":
+        return Image.fromarray(CLASSES), {"transparency": 0}
+    shown = np.where(CLASSES > 0, np.uint8(255), np.uint8(0))
+    bands = [CLASSES] * (1 if kind == "grey and alpha" else 3)
+    return Image.fromarray(np.dstack([*bands, shown])), {}
+
+
+@pytest.mark.parametrize("kind", ["palette", "grey"])
+def test_classes_with_a_transparent_background(tmp_path, kind):
+    # As QGIS and GIMP save them. The values are the classes, transparency is how they are shown.
+    with_masks(tmp_path, [0], [0])
+    mask, options = _of_classes(kind)
+    for number in range(2):
+        mask.save(tmp_path / f"masks/{number}.png", **options)
+    collection = folders.read(tmp_path / "images", tmp_path / "masks")
+    assert collection.classes == ("background", "class_1", "class_2") and not collection.soft
+    for record in collection.records:
+        assert np.array_equal(record.mask.read(SHAPE), CLASSES)
+
+
+@pytest.mark.parametrize("kind", ["grey and alpha", "colours and alpha"])
+def test_classes_below_alpha_are_not_one_object(tmp_path, kind):
+    with_masks(tmp_path, [0], [0])
+    mask, options = _of_classes(kind)
+    for number in range(2):
+        mask.save(tmp_path / f"masks/{number}.png", **options)
+    with pytest.raises(AnnotationError, match=r"masks/0\.png: .*values 1, 2 .*--mask_values alpha"):
+        folders.read(tmp_path / "images", tmp_path / "masks")
+    asked = folders.read(tmp_path / "images", tmp_path / "masks", "alpha")
+    assert asked.classes == ("background", "object")
+
+
+def test_photographs_with_a_transparent_colour_are_cut_outs(tmp_path):
+    with_masks(tmp_path, [0])
+    index = np.arange(64 * 2, dtype=np.uint8).reshape(8, 16)
+    photo = Image.fromarray(index)
+    photo.putpalette([channel for grey in range(128) for channel in (grey, 2 * grey, 9)])
+    photo.save(tmp_path / "masks/0.png", transparency=0)
+    collection = folders.read(tmp_path / "images", tmp_path / "masks")
+    assert collection.remarks == ["masks read as alpha (cut-outs)"]

@@ -77,3 +77,15 @@ def test_coco_takes_them_and_says_so(tmp_path):
     found = coco.read(tmp_path / "coco.json", tmp_path)
     assert [record.image.name for record in found.records] == ["a.jpg"]
     assert any("another suffix" in remark for remark in found.remarks)
+
+
+def test_names_written_as_in_addresses(index, tmp_path):
+    # As Label Studio writes them; a file that has the percent sign in its name is preferred.
+    images = index("my photo é.png", "100%25.png", "100%.png")
+    for name in ("my%20photo%20%C3%A9.png", "http://host/upload/1/my%20photo%20%C3%A9.png"):
+        assert images.find(name) == tmp_path / "my photo é.png"
+    assert (
+        images.find("/data/local-files/?d=up%5Cmy%20photo%20é.png") == tmp_path / "my photo é.png"
+    )
+    assert images.find("100%25.png") == tmp_path / "100%25.png"
+    assert images.find("http://host/100%.png") == tmp_path / "100%.png"

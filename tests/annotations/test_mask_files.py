@@ -291,12 +291,12 @@ def test_transparency_of_a_palette_is_the_mask(tmp_path):
     assert np.array_equal(AlphaFile(path).read(SHAPE), ramp(0, 90, 255))
 
 
-def test_sixteen_bit_alpha_keeps_its_upper_half(tmp_path):
+def test_sixteen_bit_alpha_is_rounded(tmp_path):
     pixels = np.zeros((*SHAPE, 4), ">u2")
     pixels[..., 3] = ramp(0, 0x4FFF, 0xFFFF, dtype=np.uint16)
     path = tmp_path / "m.png"
     path.write_bytes(sixteen_bit_rgba(pixels))
-    assert np.array_equal(AlphaFile(path).read(SHAPE), ramp(0, 0x4F, 0xFF))
+    assert np.array_equal(AlphaFile(path).read(SHAPE), ramp(0, 0x50, 0xFF))
 
 
 def sixteen_bit_rgba(pixels) -> bytes:
@@ -401,8 +401,8 @@ def test_sides_of_a_colour_are_not_mixed_up(tmp_path):
 
 
 def test_the_header_tells_the_kind(tmp_path):
-    assert kind(grey(tmp_path / "a.png", ramp(0, 1))) == ("PNG", "L", False, True)
-    assert kind(cut_out(tmp_path / "b.png", ramp(0, 1))) == ("PNG", "RGBA", True, True)
-    assert kind(sideways(tmp_path / "c.png", ramp(0, 1))) == ("PNG", "L", False, False)
+    assert kind(grey(tmp_path / "a.png", ramp(0, 1))) == ("PNG", "L", False, True, False)
+    assert kind(cut_out(tmp_path / "b.png", ramp(0, 1))) == ("PNG", "RGBA", True, True, False)
+    assert kind(sideways(tmp_path / "c.png", ramp(0, 1))) == ("PNG", "L", False, False, False)
     assert kind(grey(tmp_path / "d.jpg", ramp(0, 1))).lossy
     assert not kind(tmp_path / "a.png").lossy

@@ -86,6 +86,19 @@ def test_official_data_is_read_as_published(tmp_path):
         assert not any("named as in PASCAL" in remark for remark in collection.remarks)
 
 
+def test_masks_of_the_augmented_set_are_added(tmp_path):
+    place = year(tmp_path, "a", "b")
+    image(place, "c")
+    other = np.where(VALUES == 255, np.uint8(0), VALUES)
+    for name in "bc":  # those of the official data are kept where both have one
+        indexed(place, name, other, folder="SegmentationClassAug")
+    lists(place, train=["a"], val=["b"], trainaug=["a", "c"])
+    collection = voc.read(tmp_path)
+    assert {r.name: r.split for r in collection.records} == {"a": "train", "b": "val", "c": "train"}
+    found = masks(collection)
+    assert np.array_equal(found["b"], VALUES) and np.array_equal(found["c"], other)
+
+
 def test_several_years_are_kept_apart(tmp_path):
     year(tmp_path, "000032", number=2007)
     year(tmp_path, "000032", number=2012)

@@ -7,7 +7,7 @@ import sys
 import tarfile
 import threading
 import zipfile
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -18,6 +18,7 @@ from paddleseg_u2net.files import recover_dir
 from .conftest import FILES, files_in, tree
 from .packing import make_locked_zip, make_rar4, make_rar5, make_raw_zip, make_tar, make_zip
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 MODULE = sys.modules[unpack.__module__]
 
 
@@ -164,6 +165,17 @@ def test_a_disk_that_becomes_full(tmp_path, refused, monkeypatch, mode, need):
 
 
 # ---------------------------------------------------------------- limits
+
+
+def test_the_docs_state_the_limits():
+    text = " ".join((DOCS / "data.md").read_text(encoding="utf-8").split())
+    limits = Limits()
+    assert limits.harmless % (1 << 30) == limits.total % (1 << 30) == 0
+    assert (
+        f"unpack to more than {limits.harmless >> 30} GiB and more than {limits.ratio:.0f} times "
+        f"their size, to more than {limits.total >> 30} GiB, or to more than {limits.members:,} "
+        "entries"
+    ) in text
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)

@@ -1,7 +1,10 @@
 """The documented commands, typed as users type them."""
 
 import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +16,7 @@ from PIL import Image
 
 from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import COMMANDS, main
+from paddleseg_u2net.files import atomic_dir
 from tests.test_progress import on_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +51,29 @@ def trained(tmp_path_factory, drawn):
 def _script(name, *words, **kwargs):
     command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "predict --image_path a.jpg https://a.example/b.jpg",
+        "predict --model_path=HTTPS://a.example/u2net.pth --image_path a.jpg",
+        "eval_maps --pred_dir s3://bucket/maps --gt_dir masks",
+        "eval_maps --pred_dir maps --gt_dir ftp://a.example/masks",
+        "train --config https://a.example/c.yaml",
+        "dataset import coco --annotations https://a.example/a.json --images images --output out",
+        "prepare duts --archive https://a.example/DUTS.zip",
+        "export --model_path https://a.example/u2net.pth --save_dir out",
+        "convert_weights --input file:///a/u2net.pth --output u2net.pdparams",
+    ],
+)
+def test_an_address_is_called_one(words, capsys):
+    command, *argv = words.split()
+    assert main(command, argv) == 1
+    said = capsys.readouterr().err
+    address = next(word for word in words.replace("=", " ").split() if "://" in word)
+    assert f"{address}: expected a path, got an address; fetch it first" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["train", "val", "predict", "convert_weights", "model_info"])
@@ -227,6 +254,54 @@ def test_predict_finds_the_newest_best_model(trained, drawn, tmp_path, monkeypat
     assert main("predict", [*image, "--save_dir", "result"]) == 0
     assert "best_model/model.pdparams" in capsys.readouterr().out
     assert (tmp_path / "result/saliency/00000.png").is_file()
+
+
+def _kill_while_replacing(folder):
+    """Let a process die between the two renames that replace ``folder``."""
+    pid = os.fork()
+    if pid == 0:
+        rename = Path.rename
+
+        def dying(path, target):
+            if ".tmp-" in path.name:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return rename(path, target)
+
+        Path.rename = dying
+        with atomic_dir(folder) as temporary:
+            (temporary / "model.pdparams").write_bytes(b"cut")
+    os.waitpid(pid, 0)
+    assert not folder.exists()
+
+
+def test_a_best_model_that_was_being_replaced_is_found(trained, drawn, tmp_path, monkeypatch):
+    run = tmp_path / "output/run"
+    shutil.copytree(trained[0], run)
+    _kill_while_replacing(run / "best_model")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(run.rglob("*"))
+    model = ["--model_path", "output/run/best_model"]
+    assert main("val", [*model, "--json", "scores.json"]) == 0
+    saved = json.loads((trained[0] / "best_model/state.json").read_text())["scores"]
+    scores = json.loads(Path("scores.json").read_text())
+    assert scores["mIoU"] == pytest.approx(saved["mIoU"], abs=1e-4)
+    image = ["--image_path", str(drawn / "images/00000.png")]
+    assert main("predict", [*image, "--save_dir", "newest"]) == 0
+    assert main("predict", [*image, "--save_dir", "named", *model]) == 0
+    words = ["--format", "paddle", "--save_dir", "exported"]
+    assert main("export", [*model, *words]) == 0
+    assert main("model_info", model) == 0
+    file = f"{model[1]}/model.pdparams"
+    assert main("convert_weights", ["--input", file, "--output", "weights.pth"]) == 0
+    assert sorted(run.rglob("*")) == before  # readers change nothing
+    config = ["--config", str(trained[1]), "--opts", f"model.pretrained={model[1]}"]
+    assert main("train", [*config, "--save_dir", "tuned"]) == 0
+    config = ["--config", str(trained[1]), "--iters", "3", "--do_eval", "--resume_model", str(run)]
+    assert main("train", [*config, "--save_dir", "elsewhere"]) == 0
+    assert (tmp_path / "elsewhere/best_model/model.pdparams").is_file()
+    assert main("train", [*config, "--save_dir", str(run)]) == 0
+    assert (run / "best_model/model.pdparams").is_file()
+    assert not list(run.glob(".*"))
 
 
 def test_multi_class_through_train_val_and_predict(trained, drawn, tmp_path):

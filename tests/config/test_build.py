@@ -490,7 +490,9 @@ def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_pa
     assert size and min(size) >= 32
     heads = len(shipped.tree["model"].get("stages", {}).get("encoder", range(6))) + 1
     assert len(shipped.criterion().weights) == heads
-    assert shipped.lr_schedule().get_lr() == shipped.tree["lr_scheduler"]["learning_rate"]
+    rates = shipped.tree["lr_scheduler"]
+    first = rates.get("warmup_start_lr", rates["learning_rate"])
+    assert shipped.lr_schedule().get_lr() == first
     assert shipped.augment() is None and shipped.window() is None
     # A batch of training is of one size, as large as what validation sees or a crop of it.
     transforms = shipped.tree["train_dataset"]["transforms"]

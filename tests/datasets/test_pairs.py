@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -78,11 +79,28 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     assert listed(tmp_path, "a.jpg a.png\n", encoding="utf-8-sig") == [("a.jpg", "a.png")]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
-def test_a_list_in_another_encoding_is_an_error_that_names_it(tmp_path, encoding):
+def test_a_list_in_another_encoding_is_an_error_that_names_it(tmp_path):
     files(tmp_path, "ü.jpg", "ü.png")
     with pytest.raises(PairingError, match=r"list\.txt"):
-        listed(tmp_path, "ü.jpg ü.png\n", encoding=encoding)
+        listed(tmp_path, "ü.jpg ü.png\n", encoding="cp1252")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [" ", "\t"])
+def test_a_list_from_windows(tmp_path, encoding, separator):
+    files(tmp_path, "images/my a.jpg", "masks/my a.png", "images/ü.jpg", "masks/ü.png")
+    text = f"images\\my a.jpg{separator}masks\\my a.png\r\n"
+    text += f".\\images\\ü.jpg{separator}.\\masks\\ü.png\r\n"
+    assert listed(tmp_path, text, encoding=encoding) == [
+        ("images/my a.jpg", "masks/my a.png"),
+        ("images/ü.jpg", "masks/ü.png"),
+    ]
+
+
+@pytest.mark.skipif(os.sep != "/", reason="no name has a backslash there")
+def test_a_name_with_a_backslash_is_a_name(tmp_path):
+    files(tmp_path, "a\\b.jpg", "a\\b.png", "a/b.jpg", "a/b.png")
+    assert listed(tmp_path, "a\\b.jpg a\\b.png\n") == [("a\\b.jpg", "a\\b.png")]
 
 
 def test_absolute_paths_are_taken_as_they_are(tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.inference import Preprocess, classes_of
+from paddleseg_u2net.inference.description import sealed
 from paddleseg_u2net.inference.exported import load_exported
 from tests.deployment.folders import export
 
@@ -180,27 +181,42 @@ def changed(**keys):
     return change
 
 
+def resealed(**keys):
+    """As somebody writes it who changes it on purpose."""
+
+    def change(content):
+        content.update(keys)
+        del content["description_sha256"]
+        return sealed(content)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (changed(description_version=2), "another version"),
+        (changed(description_version=3), "another version"),
+        (changed(precision="fp16"), "not that of its text"),
+        (lambda content: content.pop("description_sha256"), '"description_sha256" is missing'),
+        (lambda content: content["preprocess"].update(std=[0.4, 0.5, 0.5]), "not that of its text"),
         (changed(files={"model.json": "", "model.pdiparams": ""}), "--format openvino"),
-        (changed(files={"other.onnx": ""}), "other.onnx"),
+        (resealed(files={"other.onnx": ""}), "other.onnx: the model's file is missing"),
         (lambda content: content["preprocess"].update(type="zoo"), "not zoo"),
         (lambda content: content["preprocess"].update(mean=[0.5]), "mean and std"),
         (lambda content: content["preprocess"].update(size=[1]), "[width, height]"),
         (lambda content: content.pop("precision"), '"precision" is missing'),
         (changed(num_classes="one"), '"num_classes" is of a wrong kind'),
-        (changed(num_classes=2), "other maps"),
-        (changed(output="argmax"), "predict: "),
+        (resealed(num_classes=2), "other maps"),
+        (resealed(output="argmax"), "predict: "),
     ],
 )
 def test_descriptions_that_do_not_fit(program, tmp_path, change, says):
     folder = export(tmp_path / "model", Preprocess((64, 48)))
     path = folder / "description.json"
     content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
+    changed_text = change(content)
+    is_text = isinstance(changed_text, bytes)
+    path.write_bytes(changed_text if is_text else json.dumps(content).encode())
     source = write_pnm(tmp_path / "in.ppm", picture(20, 20))
     code, said = call(program, folder, source, tmp_path / "out.pgm")
     assert code == 1 and says in said
@@ -225,8 +241,65 @@ def test_folders_that_are_no_exports(program, tmp_path):
 
 def test_models_that_are_damaged(program, tmp_path):
     folder = export(tmp_path / "model", Preprocess((64, 48)))
-    (folder / "model.onnx").write_bytes(b"\x08\x07 broken")
+    model = folder / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1] + b"\1")
     source = write_pnm(tmp_path / "in.ppm", picture(20, 20))
     code, said = call(program, folder, source, tmp_path / "out.pgm")
-    assert code == 1 and "predict: " in said
+    assert (
+        code == 1 and f"{model}: it is not the file that description.json was written for" in said
+    )
+    model.unlink()
+    code, said = call(program, folder, source, tmp_path / "out.pgm")
+    assert code == 1 and f"{model}: the model's file is missing" in said
     assert not (tmp_path / "out.pgm").exists()
+
+
+def test_line_ends_of_windows_and_older_descriptions(program, tmp_path):
+    folder = export(tmp_path / "model", Preprocess((64, 48)))
+    path, source = folder / "description.json", write_pnm(tmp_path / "in.ppm", picture(20, 20))
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"\n", b"\r\n"))
+    assert call(program, folder, source, tmp_path / "out.pgm") == (0, "")
+    old = {**json.loads(whole), "description_version": 1}
+    del old["description_sha256"]
+    path.write_text(json.dumps(old))
+    assert call(program, folder, source, tmp_path / "out.pgm") == (0, "")
+
+
+FLIPS = """
+#include <fstream>
+#include <iostream>
+
+#include "description.h"
+
+int main(int, char** arguments) {
+    const std::string text = read_all(arguments[1], "missing");
+    parsed_description(text);
+    for (std::size_t bit = 0; bit < 8 * text.size(); ++bit) {
+        std::string flipped = text;
+        flipped[bit / 8] = char(flipped[bit / 8] ^ 1 << bit % 8);
+        try {
+            parsed_description(flipped);
+        } catch (const std::exception&) {
+            continue;
+        }
+        std::cout << bit << " ";
+    }
+}
+"""
+
+
+def test_no_flipped_bit_of_a_description_is_taken(tmp_path):
+    if shutil.which("c++") is None:
+        pytest.skip("there is no c++ to build the C++ sample with")
+    folder = export(tmp_path / "model", Preprocess((64, 48)))
+    (tmp_path / "flips.cpp").write_text(FLIPS)
+    command = ["c++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-I", SOURCE]
+    program = tmp_path / "flips"
+    subprocess.run([*command, tmp_path / "flips.cpp", "-o", program], check=True)
+    path = folder / "description.json"
+    done = subprocess.run([program, path], capture_output=True, text=True, check=True)
+    # The space before the checksum's digits may be another one; nothing is read of it.
+    text = path.read_bytes()
+    assert all(text[int(bit) // 8] in b" \n" for bit in done.stdout.split())
+    assert len(done.stdout.split()) <= 2

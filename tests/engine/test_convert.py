@@ -19,7 +19,9 @@ from paddleseg_u2net.engine.convert import convert
 from paddleseg_u2net.engine.runtimes import HALF, ROUNDING
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.weights import SUFFIXES, WeightsError, formats, read_weights, write_weights
+from paddleseg_u2net.weights.onnx_write import write_onnx
 from tests.weights import narrow
+from tests.weights.old_opset import with_scales
 
 HAVE = {name: importlib.util.find_spec(name) is not None for name in ("torch", "onnxruntime")}
 NEEDS = {".onnx": "onnx", ".safetensors": "safetensors"}
@@ -377,6 +379,22 @@ def test_quantized_activations_are_reported_and_not_refused(tmp_path, graph):
     )
     average, largest = map(float, re.search(text, str(found)).groups())
     assert 0 < average < largest < 0.1
+
+
+def test_an_old_opset_without_half_pixels_is_reported_and_not_refused(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    stages = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})
+    state = narrow.state(stages=stages)
+    write_onnx(tmp_path / "new.onnx", state, stages)
+    onnx.save(with_scales(onnx.load(tmp_path / "new.onnx"), 10), tmp_path / "old.onnx")
+    found = convert(tmp_path / "old.onnx", tmp_path / "out.pth").comparisons[0]
+    assert found.difference is None
+    text = r"old\.onnx: ONNX Runtime: .* by .*, (\S+) at most; in its opset 10 Resize"
+    assert float(re.search(text, str(found)).group(1)) > 1e-3
+    assert np.array_equal(
+        read_weights(tmp_path / "out.pth")["outconv.weight"], state["outconv.weight"]
+    )
 
 
 @pytest.mark.slow

@@ -5,9 +5,11 @@ import pytest
 
 from paddleseg_u2net.engine import trained
 from paddleseg_u2net.engine.convert import convert
+from paddleseg_u2net.engine.opened import open_model
 from paddleseg_u2net.images import read_image, read_mask
 from paddleseg_u2net.metrics import PRESETS, MetricReport
 from paddleseg_u2net.render import saliency
+from paddleseg_u2net.weights import read_weights
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
@@ -30,13 +32,42 @@ def compared(predictor, images, maps):
     return np.array(differences), np.array(overlaps)
 
 
-def test_the_maps_that_the_authors_published(predictor, shared):
+def published_maps(predictor, shared):
     folder = shared / "oracles/u2netp_official"
     images = sorted((folder / "test_images").iterdir())
     assert len(images) == 18
     differences, overlaps = compared(predictor, images, folder / "u2netp_results")
-    assert differences.mean() < 0.6
-    assert overlaps.min() > 0.97
+    return differences.mean(), overlaps.min()
+
+
+def test_the_maps_that_the_authors_published(predictor, shared):
+    difference, overlap = published_maps(predictor, shared)
+    assert difference < 0.6 and overlap > 0.97
+
+
+def test_the_file_that_rembg_distributes_gives_the_authors_maps(shared):
+    """Its weights are not rounded, and so it comes nearer."""
+    pytest.importorskip("onnxruntime")
+    path = shared / "weights/u2netp_rembg.onnx"
+    opened = open_model(path, backend="onnxruntime")
+    assert opened.pipeline.preprocess.type == "official"
+    difference, overlap = published_maps(opened.pipeline, shared)
+    assert difference < 0.1 and overlap > 0.99
+
+
+def test_the_file_that_rembg_distributes_holds_the_weights_before_rounding(shared):
+    rounded = read_weights(shared / "weights/u2netp.pth")
+    for name, value in read_weights(shared / "weights/u2netp_rembg.onnx").items():
+        np.testing.assert_allclose(value, rounded[name], rtol=2**-11, atol=2**-24, err_msg=name)
+
+
+def test_the_file_that_rembg_distributes_converts(shared, tmp_path):
+    """ONNX Runtime runs the file as it is beside this project's layers."""
+    pytest.importorskip("onnxruntime")
+    done = convert(shared / "weights/u2netp_rembg.onnx", tmp_path / "u2netp.pdparams")
+    runtimes = {item.runtime: item.difference for item in done.comparisons}
+    assert done.source.model.type == "U2NetP"
+    assert 0 < runtimes["ONNX Runtime"] < 2e-4
 
 
 def test_maps_of_the_authors_pipeline(predictor, shared):

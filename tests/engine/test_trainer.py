@@ -185,6 +185,49 @@ def test_resuming_does_not_need_the_weights_that_training_began_with(tmp_path, t
     assert trainer.iteration == 5
 
 
+def test_weights_that_training_makes_worse_stay_the_best_model(tmp_path, tiny, log):
+    _train({**tiny, "iters": 60}, tmp_path / "first", do_eval=True, save_interval=20)
+    start = tmp_path / "first/best_model"
+    tiny["model"]["pretrained"] = str(start)
+    tiny["lr_scheduler"]["learning_rate"] = 1.0  # undoes them
+    tiny["trainer"] = {"early_stop": 2}
+    log.clear()
+    options = {"do_eval": True, "use_ema": True, "save_interval": 1, "log_iters": 1}
+    trainer, _ = _train(tiny, tmp_path / "tuned", **options)
+    assert "learning rate of 1 is one for random weights" in log.text
+    assert log.text.index("saved at iter 0") < log.text.index("[TRAIN]")
+    for kind in ("best_model", "ema_best_model"):
+        state = checkpoint.load_state(tmp_path / "tuned" / kind)
+        assert state["iteration"] == 0
+        # the score that the first run gave these very weights
+        assert state["scores"] == checkpoint.load_state(start)["scores"]
+        best = _weights(tmp_path / "tuned" / kind)
+        for name, value in _weights(start).items():
+            np.testing.assert_array_equal(best[name], value)
+    assert trainer.iteration == 2  # patience is counted from iteration 0
+    resumed = {**options, "resume_model": str(tmp_path / "tuned")}
+    again, _ = _train(tiny, tmp_path / "tuned", **resumed)
+    assert again.best[""].iteration == 0
+    assert checkpoint.load_state(tmp_path / "tuned/best_model")["iteration"] == 0
+
+
+def test_validating_before_the_first_step_changes_no_bit_of_training(tmp_path, tiny):
+    _train({**tiny, "iters": 1}, tmp_path / "first")
+    tiny["model"]["pretrained"] = str(tmp_path / "first/iter_1")
+    _train(tiny, tmp_path / "scored", do_eval=True)
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "not"), do_eval=True))
+    trainer._validate = lambda _: {}
+    trainer.run()
+    scored, not_scored = (_weights(tmp_path / name / "iter_4") for name in ("scored", "not"))
+    for name, value in scored.items():
+        np.testing.assert_array_equal(value, not_scored[name])
+
+
+def test_random_weights_are_not_scored_before_training(tmp_path, tiny, log):
+    _train(tiny, tmp_path, do_eval=True)
+    assert "iter 0" not in log.text and "random weights" not in log.text
+
+
 def test_an_error_in_validation_does_not_lose_what_was_trained(tmp_path, tiny):
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), do_eval=True))
     trainer.val_set.pairs[1] = trainer.val_set.pairs[1]._replace(image=tmp_path / "gone.png")

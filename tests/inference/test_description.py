@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
+import random
 from dataclasses import replace
 
 import pytest
@@ -20,6 +23,7 @@ from paddleseg_u2net.inference.description import (
     exported_folder,
     is_export,
     read_description,
+    sealed,
     write_description,
 )
 
@@ -57,8 +61,9 @@ def changed(folder, **changes):
     """Write the description with other values by key; `...` takes a key away."""
     content = json.loads((folder / NAME).read_text(encoding="utf-8"))
     content.update(changes)
+    del content["description_sha256"]
     content = {key: value for key, value in content.items() if value is not ...}
-    (folder / NAME).write_text(json.dumps(content), encoding="utf-8")
+    (folder / NAME).write_bytes(sealed(content))
 
 
 def refusal(folder):
@@ -75,6 +80,63 @@ def test_what_is_written_is_read(folder, described):
     assert described.in_channels == 4
     assert described_preprocess(described.make_preprocess()) == described.preprocess
     assert "café" in (folder / NAME).read_text(encoding="utf-8")  # for people, too
+
+
+def test_the_checksum_is_of_all_text_before_it(folder):
+    text = (folder / NAME).read_text(encoding="utf-8")
+    before, key, after = text.partition('"description_sha256"')
+    assert key and after == f': "{hashlib.sha256(before.encode()).hexdigest()}"\n}}\n'
+
+
+def test_no_flipped_bit_gives_other_settings(folder, described):
+    whole = (folder / NAME).read_bytes()
+    taken, bits = [], range(8 * len(whole))
+    version_and_seal = [*bits[: 8 * 40], *bits[-8 * 100 :]]
+    for bit in {*random.Random(0).sample(bits, 3000), *version_and_seal}:
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        (folder / NAME).write_bytes(flipped)
+        try:
+            assert read_description(folder) == described
+            taken.append(bit)
+        except ExportError as error:
+            assert str(folder) in str(error)
+    assert len(taken) <= 2  # white space behind the checksum's key
+
+
+def test_a_change_on_purpose_is_told_its_checksum(folder, described):
+    path = folder / NAME
+    path.write_bytes(path.read_bytes().replace(b"nothing", b"beach"))
+    says = refusal(folder)
+    assert "description_sha256" in says and "if you changed it on purpose, write " in says
+    old = json.loads(path.read_bytes())["description_sha256"]
+    path.write_bytes(path.read_bytes().replace(old.encode(), says[-64:].encode()))
+    assert read_description(folder) == replace(described, classes=("beach", "café", "猫"))
+
+
+def test_line_ends_of_windows_change_nothing(folder, described):
+    path = folder / NAME
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_description(folder) == described
+
+
+@pytest.mark.parametrize("key", ["description_sha256", "description_sha25"])
+def test_without_its_checksum(folder, key):
+    content = json.loads((folder / NAME).read_bytes())
+    content[key] = content.pop("description_sha256") if key[-1] == "5" else None
+    (folder / NAME).write_text(json.dumps(content))
+    assert "description_sha25" in refusal(folder)
+
+
+def test_older_descriptions_have_none_and_the_log_says_so(folder, described, caplog):
+    content = {**json.loads((folder / NAME).read_bytes()), "description_version": 1}
+    (folder / NAME).write_text(json.dumps(content))
+    assert "description_sha256: not known" in refusal(folder)
+    del content["description_sha256"]
+    (folder / NAME).write_text(json.dumps(content))
+    with caplog.at_level(logging.WARNING, "paddleseg_u2net"):
+        assert read_description(folder) == described
+    assert "without a checksum of its own" in caplog.text
 
 
 def test_a_picture_keeps_its_size_where_no_size_is_named(folder, described):

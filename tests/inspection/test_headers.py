@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -82,6 +83,14 @@ def test_damaged_exif_data_is_passed_over():
     assert found.orientation == 1
 
 
+def test_colours_of_16_bits_in_a_tiff(tmp_path):
+    path = tmp_path / "a.tif"
+    assert cv2.imwrite(str(path), np.zeros((4, 5, 3), np.uint16))
+    found = read_header(path.read_bytes(), io.BytesIO(path.read_bytes()))
+    assert (found.format, found.colours, found.bits) == ("TIFF", "RGB", 16)
+
+
 def test_the_format_of_a_suffix():
     assert expected_format(".JPG") == "JPEG"
-    assert expected_format(".gif") == ""
+    assert expected_format(".gif") == "GIF"
+    assert expected_format(".svg") == ""

@@ -74,6 +74,20 @@ def test_a_map_read_from_bytes_keeps_its_levels_in_every_float_type():
         np.testing.assert_array_equal(histogram, np.ones(256))
 
 
+def test_twice_the_mean_counts_where_floating_point_loses_it():
+    """PySODMetrics 1.6.2 gives 0: 234 is twice the mean of the stretched map, but for rounding."""
+    levels = np.array([[234, 0, 240], [234, 61, 33], [126, 118, 7]], np.uint8)
+    mask = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 1]], bool)
+    assert 2 * int(levels.sum()) == 9 * 234
+    above = levels >= 234
+    precision, recall = (above & mask).sum() / above.sum(), (above & mask).sum() / mask.sum()
+    expected = 1.3 * precision * recall / (0.3 * precision + recall)
+    assert expected == pytest.approx(0.5777777777777778, abs=1e-15)
+    for stretch in ("none", "minmax"):
+        found = all_scores([(levels, mask)], stretch)["adaptive_f"]
+        assert found == pytest.approx(expected, abs=1e-15)
+
+
 def test_twice_the_mean_is_reached_exactly():
     # Mean 30 of levels 0 and 60: the threshold is the level 60 itself, a tie in any rounding.
     levels = np.tile(np.array([[0, 60]], np.uint8), (3, 5))

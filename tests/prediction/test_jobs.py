@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from paddleseg_u2net.images import read_image
 from paddleseg_u2net.prediction import (
     ADDED,
     CUTOUT,
@@ -28,7 +29,7 @@ def found(path):
 # ---------------------------------------------------------------- collecting
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "A.PNG", "my picture ü.jpeg", "a.webp", "a.tif"])
+@pytest.mark.parametrize("name", ["a.jpg", "A.PNG", "ü ü.jpeg", "a.webp", "a.jfif", "a.GIF"])
 def test_a_file_is_one_job_under_its_own_name(tmp_path, name):
     path = tmp_path / name
     path.touch()
@@ -127,6 +128,90 @@ def test_a_list_in_another_encoding_is_an_error_that_names_it(tmp_path):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_from_windows(tmp_path, encoding):
+    for name in ("x/my weed (0).jpg", "x/ü.jpg", "y/ü.png"):
+        picture(tmp_path / name)
+    path = tmp_path / "list.txt"
+    lines = ["x\\my weed (0).jpg", "x\\ü.jpg y\\ü.png", ".\\x\\missing.jpg"]
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    expected = ["x/my weed (0).jpg", "x/ü.jpg", "x/missing.jpg"]
+    assert collect(path) == [Job(tmp_path / name, Path(name)) for name in expected]
+
+
+def test_an_address_in_a_list_is_called_one(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("https://a.example/b.jpg\n")
+    (job,) = collect(path)
+    with pytest.raises(ValueError, match="found an address"):
+        read_image(job.image)
+
+
+# ---------------------------------------------------------------- several inputs, patterns
+
+
+def names_of(jobs):
+    return [job.name.as_posix() for job in jobs]
+
+
+def test_several_inputs_of_all_kinds(tmp_path):
+    for name in ("a.jpg", "one/b.jpg", "one/x/c.png", "two/b.jpg", "d.png"):
+        picture(tmp_path / name)
+    (tmp_path / "list.txt").write_text("d.png\na.jpg\n")
+    given = [tmp_path / name for name in ("a.jpg", "one", "two", "list.txt")]
+    jobs = collect(given)
+    assert names_of(jobs) == ["a.jpg", "one/b.jpg", "one/x/c.png", "two/b.jpg", "d.png"]
+    assert [job.image for job in jobs] == [tmp_path / name for name in names_of(jobs)]
+    assert collect([given[0]]) == collect(given[0]) == collect(str(given[0]))
+
+
+def test_an_image_that_is_given_twice_is_one(tmp_path):
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "link.jpg").symlink_to("a.jpg")
+    given = [tmp_path / "a.jpg", tmp_path, tmp_path / "." / "a.jpg", tmp_path / "link.jpg"]
+    assert names_of(collect(given)) == ["a.jpg"]
+
+
+def test_equal_names_of_several_folders_stay_apart(tmp_path):
+    for name in ("x/a.jpg", "x/deep/a.jpg", "y/a.jpg", "y/b.jpg"):
+        picture(tmp_path / name)
+    given = [tmp_path / name for name in ("x/a.jpg", "y/a.jpg", "y/b.jpg")]
+    assert names_of(collect(given)) == ["x/a.jpg", "y/a.jpg", "y/b.jpg"]
+    assert names_of(collect([str(tmp_path / "**/a.jpg")])) == ["x/a.jpg", "x/deep/a.jpg", "y/a.jpg"]
+
+
+def test_an_input_of_another_kind_among_several_is_an_error(tmp_path):
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "notes.md").touch()
+    with pytest.raises(ValueError, match="notes.md: expected an image"):
+        collect([tmp_path / "a.jpg", tmp_path / "notes.md"])
+    # one that is called an image fails as it does in a folder: alone
+    missing = tmp_path / "b.jpg"
+    assert [job.image for job in collect([tmp_path / "a.jpg", missing])][1] == missing
+
+
+def test_patterns(tmp_path):
+    for name in ("a1.jpg", "a2.png", "b.jpg", "x/a3.jpg", "[c].jpg"):
+        picture(tmp_path / name)
+    (tmp_path / "a.md").touch()
+    told = []
+    assert names_of(collect(str(tmp_path / "a*"), None, told.append)) == ["a1.jpg", "a2.png"]
+    assert told == [f"Left out 1 that fit {tmp_path}/a* and are no images"]
+    assert names_of(collect(str(tmp_path / "?.jpg"))) == ["b.jpg"]
+    assert names_of(collect(str(tmp_path / "**/a?.jpg"))) == ["a1.jpg", "x/a3.jpg"]
+    assert names_of(collect(str(tmp_path / "x" / "*"))) == ["a3.jpg"]
+    assert names_of(collect(str(tmp_path / "[x]"))) == ["x/a3.jpg"]
+    both = [str(tmp_path / "?.jpg"), str(tmp_path / "x")]
+    assert names_of(collect(both)) == ["b.jpg", "x/a3.jpg"]
+    picture(tmp_path / "out" / "saliency" / "b.png")
+    told.clear()
+    every = collect(str(tmp_path / "**/b.*"), tmp_path / "out", told.append)
+    assert names_of(every) == ["b.jpg"] and "an earlier prediction wrote" in told[0]
+    assert names_of(collect(str(tmp_path / "[c].jpg"))) == ["[c].jpg"]  # a file of that name
+    with pytest.raises(ValueError, match=r"z\*: expected images that fit it, found none"):
+        collect(str(tmp_path / "z*"))
+
+
 def test_pictures_of_an_earlier_prediction_are_no_images(tmp_path):
     for name in ("a.png", "saliency/b.png", "out/saliency/a.png", "out/cutout/a.png", "out/c.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -140,13 +225,13 @@ def test_pictures_of_an_earlier_prediction_are_no_images(tmp_path):
 
 
 def test_files_that_are_left_out_are_told(tmp_path):
-    for name in ("a.png", "b.gif", "c.GIF", "sub/notes.txt", "README"):
+    for name in ("a.png", "b.svg", "c.SVG", "sub/notes.txt", "README"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     told = []
     assert len(collect(tmp_path, None, told.append)) == 1
     (words,) = told
-    assert words.endswith("is read: .gif (2), .txt (1), no suffix (1)") and "Left out 4" in words
+    assert words.endswith("is read: .svg (2), .txt (1), no suffix (1)") and "Left out 4" in words
 
 
 # ---------------------------------------------------------------- names of pictures

@@ -222,7 +222,7 @@ def test_an_image_is_let_go_of_where_its_shape_will_do(tmp_path):
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_cut_outs_have_the_pictures_own_colours_transparency_and_profile(tmp_path, channels):
     image = noise(40, 50, 4)
-    path = picture(tmp_path / "a.png", image, icc_profile=b"a profile")
+    path = picture(tmp_path / "a.png", image, icc_profile=b"a profile", dpi=(300, 150))
 
     def everything(batch):
         return np.full((len(batch), 1, *batch.shape[2:]), 50, np.float32)
@@ -232,7 +232,9 @@ def test_cut_outs_have_the_pictures_own_colours_transparency_and_profile(tmp_pat
     assert predict_files(one, collect(path), out, channels, pictures=[CUTOUT, SALIENCY]) == []
     expected = np.where(image[..., 3:] == 0, 0, image)
     np.testing.assert_array_equal(saved(out, "cutout/a.png"), expected)
-    assert Image.open(out / "cutout/a.png").info["icc_profile"] == b"a profile"
+    info = Image.open(out / "cutout/a.png").info
+    assert info["icc_profile"] == b"a profile"
+    assert info["dpi"] == pytest.approx((300, 150), abs=0.02)  # whole pixels a metre
 
 
 def test_folders_that_cannot_be_written_to_are_refused_before_anything_is_done(tmp_path):

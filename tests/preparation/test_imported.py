@@ -717,7 +717,29 @@ def test_train_yaml_says_what_people_change_first(drawings, root):
     assert data.classes == config.dataset("val").classes == ("background", "a", "b: c")
     assert data.augmented(0, [0])[0].shape == (86, 115, 3)
     text = (root / "train.yaml").read_text()
-    assert all(key in text for key in ("batch_size: 4", "iters: 10000", "never down"))
+    assert all(key in text for key in ("batch_size: 4", "iters: 10000"))
+
+
+def test_train_yaml_turns_nobody_upside_down_unless_asked(drawings, root):
+    write(drawings, root, ABOUT)
+    path = root / "train.yaml"
+    text = path.read_text()
+    for asked in (False, True):
+        path.write_text(text.replace("# - {", "- {") if asked else text)
+        kinds = [type(item).__name__ for item in configured(str(path)).dataset("train").transforms]
+        assert "RandomHorizontalFlip" in kinds
+        assert ("RandomVerticalFlip" in kinds) is asked
+
+
+def test_train_yaml_tells_how_to_fine_tune(drawings, root):
+    write(drawings, root, ABOUT)
+    path = root / "train.yaml"
+    text = path.read_text().replace("# lr_scheduler", "lr_scheduler")
+    path.write_text(text.replace("num_classes: 1", "num_classes: 1, pretrained: u2netp"))
+    config = configured(str(path))
+    assert config.pretrained == "u2netp"
+    schedule = {"learning_rate": 1e-4, "warmup_iters": 200, "warmup_start_lr": 1e-6}
+    assert schedule.items() <= config.lr_scheduler_cfg.items()
 
 
 def test_pictures_that_other_files_hold_become_files(root, drawings):

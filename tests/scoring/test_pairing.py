@@ -113,6 +113,18 @@ def test_an_ending_may_have_a_suffix(maps, masks):
     ]
 
 
+@pytest.mark.parametrize("more", ["a_mask_1.png", "a_mask1.png", "a_mask (2).png", "a_MASK-2.png"])
+def test_further_masks_of_an_image_are_not_passed_over(maps, masks, more):
+    files(maps, "a.png", "b.png")
+    files(masks, "a_mask.png", "b_mask.png", "b_other_1.png", "c_mask_1.png")
+    assert names_of(pair(maps, masks, truth_suffix="_mask")) == ["a", "b"]
+    files(masks, more)
+    with pytest.raises(PairingError) as caught:
+        pair(maps, masks, truth_suffix="_mask")
+    for part in (str(masks), more, "a_mask.png", "dataset.py import folders"):
+        assert part in str(caught.value)
+
+
 def test_endings_that_no_file_has_or_that_make_names_equal(maps, masks):
     files(maps, "a_DSS.png", "a_dss.png")
     files(masks, "a.png")

@@ -15,6 +15,7 @@ from paddleseg_u2net.architecture import TABLES, StageTable, build
 from paddleseg_u2net.weights.onnx_read import read_onnx, read_onnx_network
 from paddleseg_u2net.weights.onnx_write import write_onnx
 from tests.oracles.program_literal import run
+from tests.weights.old_opset import with_scales
 
 onnx = pytest.importorskip("onnx")
 helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -411,6 +412,21 @@ def test_casts_and_identities_are_passed_through(path, model, state):
     insert_behind(model, "stage1.rebnconv1", "Dropout")
     insert_behind(model, "side1.weight", "Cast", to=onnx.TensorProto.FLOAT)
     assert_same(reread(path, model), folded(state))
+
+
+@pytest.mark.parametrize("opset, operator", [(9, "Upsample"), (10, "Resize")])
+def test_asymmetric_resizing_of_old_opsets_is_said(path, model, state, opset, operator, caplog):
+    assert_same(reread(path, with_scales(model, opset, operator)), folded(state))
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert (
+        f"{path}: read as a U²-Net of half pixels; in its opset {opset} {operator}" in caplog.text
+    )
+
+
+def test_other_files_are_read_without_a_word(path, model, caplog):
+    reread(path, model)
+    assert not caplog.records
 
 
 # -- arrays in another file --------------------------------------------------------------------

@@ -4,6 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from paddleseg_u2net.commands import main
@@ -140,6 +141,29 @@ def test_a_mirror_without_the_file_is_no_end(home, entry, tmp_path, monkeypatch)
     assert locate("tiny").is_file()
 
 
+def test_a_mirror_with_another_file_names_how_to_take_it(home, entry, tmp_path, monkeypatch):
+    replace_source(monkeypatch, entry, addresses=(str(tmp_path / "gone.pth"),))
+    write_weights(tmp_path / "mirror" / "tiny.pth", {**narrow.state(), "more": np.zeros(9)})
+    monkeypatch.setenv("U2NET_MIRROR", str(tmp_path / "mirror"))
+    with pytest.raises(DownloadError) as error:
+        locate("tiny")
+    assert re.search(r"mirror/tiny\.pth: expected \d+ bytes, the file has \d+", str(error.value))
+    assert "MODEL_CHECKSUM_DISABLED=1" in str(error.value)
+    monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")
+    assert locate("tiny").read_bytes() == (tmp_path / "mirror" / "tiny.pth").read_bytes()
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("variable", ["U2NET_HOME", "U2NET_MIRROR"])
+def test_the_file_that_rembg_distributes_is_the_tables(
+    home, shared, tmp_path, variable, monkeypatch
+):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "u2netp.onnx").symlink_to(shared / "weights/u2netp_rembg.onnx")
+    monkeypatch.setenv(variable, str(tmp_path / "there"))
+    assert locate("u2netp").name == "u2netp.onnx"
+
+
 def test_a_mirror_may_be_an_address(monkeypatch):
     monkeypatch.setenv("U2NET_MIRROR", "http://127.0.0.1:1/weights/")
     assert zoo._mirror(ZOO["u2netp"].sources[0]) == ["http://127.0.0.1:1/weights/u2netp.pth"]
@@ -255,6 +279,16 @@ def test_a_download_that_is_cut_goes_on_where_it_stopped(home, published, server
     assert first is None and 0 < second <= len(body) // 2
     locate("tiny")
     assert len(server.asked("/tiny.pth")) == 2
+
+
+def test_a_mirror_is_asked_for_every_file_first(home, published, server, monkeypatch):
+    """One that has the second file only needs no address of the first."""
+    (second,) = ZOO["tiny"].sources
+    first = second._replace(filename="other.pth", addresses=(server.address("/other.pth"),))
+    monkeypatch.setitem(ZOO, "tiny", ZOO["tiny"]._replace(sources=(first, second)))
+    monkeypatch.setenv("U2NET_MIRROR", str(published))
+    assert locate("tiny") == home / "tiny.pth"
+    assert not server.asked("/other.pth") and not server.asked("/tiny.pth")
 
 
 def test_a_server_with_another_file_is_found_out(home, published, server):
