@@ -12,10 +12,10 @@ VERSIONS = dict(
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "paddleseg_u2net/__init__.py").read_text(encoding="utf-8")
 ).group(1)
+REPORT = ["jinja2", "matplotlib"]
 TRAIN = [
     f"paddleseg=={VERSIONS['PADDLESEG']}",
-    "jinja2",
-    "matplotlib",
+    *REPORT,
     "setuptools",  # Paddle 2.6.2 imports it, and Python 3.12 has none in new environments
     "visualdl",
 ]
@@ -38,6 +38,8 @@ setup(
         "tqdm",
     ],
     extras_require={
+        # Curves and pages of eval_maps.
+        "report": REPORT,
         # Configurations, training, reports; all but Paddle itself.
         "train": TRAIN,
         # Paddle's CPU and GPU builds are two packages that overwrite each other.

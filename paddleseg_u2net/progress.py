@@ -53,6 +53,11 @@ class Progress:
         self._lines = shown and lines and not terminal
         self._bar: Any = self._opened(delay) if terminal else None
 
+    @property
+    def is_bar(self) -> bool:
+        """Whether it is shown as a bar."""
+        return self._bar is not None
+
     def _opened(self, delay: float) -> Any:
         from tqdm import tqdm  # takes as long to import as an image to be predicted
 

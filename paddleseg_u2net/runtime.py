@@ -60,8 +60,8 @@ def load_paddle(with_paddleseg: bool = True) -> None:
             import paddleseg  # noqa: F401
     if chosen:
         logging.getLogger("paddleseg_u2net").info(
-            f"{_MKL}=5 is set: without, Paddle's MKL takes its slowest kernels on processors of "
-            "AMD's. It changes the last bits of results; set it to 0 to keep them"
+            f"{_MKL}=5 is set: without, Paddle's MKL takes its slowest kernels on AMD "
+            "processors. It changes the last bits of results; set it to 0 to keep them"
         )
     # Paddle 3 says this once a process, whatever one sets.
     warnings.filterwarnings("ignore", message="When training, we now always track")

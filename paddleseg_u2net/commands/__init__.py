@@ -30,10 +30,12 @@ COMMANDS = {
 EXTRAS = {
     "paddle": "cpu",
     "paddleseg": "cpu",
-    "jinja2": "train",
-    "matplotlib": "train",
+    "jinja2": "report",
+    "matplotlib": "report",
     "visualdl": "train",
 }
+# What every install has; where one is missing, another Python runs than was installed into.
+_REQUIRED = ("cv2", "numpy", "PIL", "requests", "tqdm", "yaml")
 
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.I)
@@ -82,14 +84,18 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None or os.environ.get("U2NET_DEBUG"):
+        package = (error.name or "").partition(".")[0]
+        if os.environ.get("U2NET_DEBUG") or package not in {*EXTRAS, *_REQUIRED}:
             raise
-        print(
-            f"Error: {command} needs {error.name}, which is not installed: "
-            f"pip install 'paddleseg_u2net[{extra}]'",
-            file=sys.stderr,
-        )
+        if package in _REQUIRED:
+            repair = (
+                f"which {sys.executable} does not have; activate the environment that this project "
+                "was installed into (source .venv/bin/activate), or install it: pip install -e "
+                "'.[cpu]'"
+            )
+        else:
+            repair = f"which is not installed: pip install 'paddleseg_u2net[{EXTRAS[package]}]'"
+        print(f"Error: {command} needs {error.name}, {repair}", file=sys.stderr)
         return 1
     except (ValueError, OSError) as error:
         if os.environ.get("U2NET_DEBUG"):

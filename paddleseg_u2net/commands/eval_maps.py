@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
@@ -127,9 +128,18 @@ def _add_output(group: Any) -> None:
     add("--gallery", type=int, default=5, metavar="N", help="worst and best images in --html")
 
 
+def _need_packages(arguments: argparse.Namespace) -> None:
+    """Raise ModuleNotFoundError at once for what is needed when all is scored."""
+    if arguments.html or arguments.pr or arguments.curves:
+        importlib.import_module("matplotlib")
+    if arguments.html:
+        importlib.import_module("jinja2")
+
+
 def run(argv: List[str]) -> int:
     """Score; 0 if every map of every method could be scored, or what failed was to be skipped."""
     arguments = _arguments(argv)
+    _need_packages(arguments)
     # Whatever can be known to be wrong is told before the work begins.
     chosen = make_conventions(arguments.preset, **_changes(arguments.conventions))
     jobs = _jobs(arguments)

@@ -54,7 +54,9 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
     """Return a hint at what was probably meant, or nothing."""
     asked, names = str(given).lower(), list(known)
     begin = [name for name in names if name.lower().startswith(asked.rstrip("-")) and asked]
-    near = begin[:3] or difflib.get_close_matches(asked, names, 1)
+    # Without the dashes, by which all flags are alike.
+    bare = {name.lstrip("-"): name for name in names}
+    near = begin[:3] or [bare[n] for n in difflib.get_close_matches(asked.lstrip("-"), bare, 1)]
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 

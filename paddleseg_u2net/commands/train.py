@@ -25,8 +25,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--iters", type=int, help="overrides the configuration")
     add("--batch_size", type=int, help="overrides the configuration; per device")
     add("--learning_rate", type=float, help="overrides the configuration")
-    add("--save_interval", type=int, default=1000, help="iterations between checkpoints")
-    add("--log_iters", type=int, default=10, help="iterations between log lines")
+    add("--save_interval", type=int, default=1000, help="iterations between "
+        "checkpoints; default: %(default)s")  # fmt: skip
+    add("--log_iters", type=int, default=10, help="iterations between log lines; default: "
+        "%(default)s")  # fmt: skip
     add("--keep_checkpoint_max", type=int, default=5, help="iter_N folders to keep; 0: all")
     add("--save_on_term", action="store_true", help="let SIGTERM, SIGHUP and Ctrl-C finish the "
         "running step and save iter_N, from which --resume_model goes on; a second signal, 2 s or "

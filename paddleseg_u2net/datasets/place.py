@@ -72,7 +72,7 @@ def _root(mode: str, name: Optional[str], dataset_root: Optional[str]) -> Path:
             else ""
         )
         raise PairingError(
-            f"{root}: expected the data set's folder, found none{bring}; the key "
-            f"{mode}_dataset.dataset_root points elsewhere"
+            f"{root}: expected the data set's folder, found none{bring}; or name "
+            f"another: --opts {mode}_dataset.dataset_root=FOLDER"
         )
     return root

@@ -21,6 +21,8 @@ from paddleseg_u2net.render.panels import panels
 
 # VisualDL shows pictures 360 pixels wide and 240 high: letters have to be large in them.
 _CURVE, _CURVE_DPI = (2.6, 1.5), 200
+# Without a bar, whoever looks on is told at least so often, in seconds.
+_SILENCE = 30
 _CELL = 160  # pixels of each picture beside the others
 
 
@@ -55,6 +57,7 @@ class Journal:
         self._clear()
 
     def _clear(self) -> None:
+        self._said = time.perf_counter()
         self._reader = self._batch = 0.0
         self._losses: List[np.ndarray] = []
         self._since = time.perf_counter()
@@ -68,7 +71,8 @@ class Journal:
         self._batch += time.perf_counter() - self._since
         self._losses.append(losses)
         self.bar.update()
-        if iteration % self.log_iters == 0 or iteration == self.iters:
+        silent = time.perf_counter() - self._said > _SILENCE and not self.bar.is_bar
+        if iteration % self.log_iters == 0 or iteration == self.iters or silent:
             self._write(iteration, rate)
             self._clear()
         self._since = time.perf_counter()

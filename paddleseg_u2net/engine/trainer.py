@@ -165,6 +165,8 @@ class Trainer:
             if self.options.save_on_term and self.iteration > start:
                 with self._whole():
                     self._save_last()
+            else:
+                logger.info(self._kept())
             raise
         finally:
             journal.close()
@@ -180,6 +182,19 @@ class Trainer:
             every = self.ranks.gather({"signal": np.asarray([signals.number()])})
             if number := max(int(state["signal"][0]) for state in every):
                 raise signals.exception(number)
+
+    def _kept(self) -> str:
+        """What is left of a run that ends here."""
+        saved = checkpoint.iterations(self.save_dir)
+        if not saved:
+            return (
+                f"Ended at iter {self.iteration}; nothing is saved (--save_interval "
+                f"{self.options.save_interval}). With --save_on_term it would be"
+            )
+        return (
+            f"Ended at iter {self.iteration}; {saved[-1]} is saved: go on with --resume_model "
+            f"{self.save_dir}"
+        )
 
     def _save_last(self) -> None:
         folder = self.save_dir / f"iter_{self.iteration}"

@@ -349,6 +349,8 @@ def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None
     if len(bad) > _SHOWN:
         lines.append(f"  ... and {len(bad) - _SHOWN} more")
     repair = "add them" if only_missing else "mend them"
+    if any("--mismatched_masks" in item.why for item in bad):
+        repair += ", fit masks to their images with --mismatched_masks resize"
     if good:
         repair += f", or leave them out with --{'allow_missing' if only_missing else 'skip_bad'}"
     raise ImportFailed(

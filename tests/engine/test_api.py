@@ -296,3 +296,26 @@ def test_commands_that_need_paddle_say_so(command):
     done = _python(code, *words)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "pip install 'paddleseg_u2net[cpu]'" in done.stderr
+
+
+@pytest.mark.parametrize("package", ["cv2", "yaml"])
+def test_a_python_without_the_requirements_is_named(package):
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from paddleseg_u2net.commands import main; sys.exit(main('train', ['--config', 'c.yaml']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert package in done.stderr and sys.executable in done.stderr
+    assert "activate the environment" in done.stderr
+
+
+def test_a_page_without_its_packages_is_refused_before_scoring(tmp_path):
+    code = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "from paddleseg_u2net.commands import main; sys.exit(main('eval_maps', sys.argv[1:]))"
+    )
+    # the folders are not there, and would be looked for next
+    words = ["--pred_dir", "none", "--gt_dir", "none", "--html", str(tmp_path / "page.html")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 1 and "pip install 'paddleseg_u2net[report]'" in done.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from paddleseg_u2net import runtime
+from paddleseg_u2net import runtime, signals
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine import checkpoint, trainer
 from paddleseg_u2net.engine.ema import EMA
@@ -95,6 +95,14 @@ def test_ctrl_c_saves_too(monkeypatch, tmp_path, tiny, log):
         train(tiny, tmp_path, save_on_term=True)
     assert checkpoint.latest(tmp_path).name == "iter_3"
     assert f"Saved {tmp_path / 'iter_3'}; go on with --resume_model {tmp_path}" in log.text
+
+
+@pytest.mark.parametrize("number, words", [(1, "nothing is saved"), (3, "iter_2 is saved: go on")])
+def test_a_run_that_ends_unsaved_says_what_is_kept(monkeypatch, tmp_path, tiny, log, number, words):
+    signal_at(monkeypatch, EMA, "update", number, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), signals.heard():
+        train(tiny, tmp_path)
+    assert f"Ended at iter {number}" in log.text and words in log.text
 
 
 def test_a_validation_that_fails_is_made_up_for(monkeypatch, tmp_path, tiny):
