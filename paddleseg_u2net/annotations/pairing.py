@@ -28,7 +28,6 @@ from paddleseg_u2net.annotations.record import AnnotationError
 from paddleseg_u2net.annotations.tally import count_images
 from paddleseg_u2net.images import IMAGE_SUFFIXES, files_below
 
-MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif", ".pgm", ".pbm"}
 SPLITS = {
     "train": "train",
     "training": "train",
@@ -172,9 +171,9 @@ def _sides(images: Path, masks: Path) -> Tuple[Dict[Key, Path], Dict[Key, Path]]
     if images.resolve() != masks.resolve():
         return (
             _by_key(images, _listed(images, IMAGE_SUFFIXES, "images", besides=masks)),
-            _by_key(masks, _listed(masks, MASK_SUFFIXES, "masks", besides=images)),
+            _by_key(masks, _listed(masks, IMAGE_SUFFIXES, "masks", besides=images)),
         )
-    files = _listed(images, MASK_SUFFIXES, "images and masks", besides=None)
+    files = _listed(images, IMAGE_SUFFIXES, "images and masks", besides=None)
     told = []
     for of_images, of_masks in one_folder.sides(files):
         try:

@@ -29,7 +29,7 @@ from paddleseg_u2net.annotations.image_index import (
 )
 from paddleseg_u2net.annotations.look import look_at
 from paddleseg_u2net.annotations.mask_files import Colour, ColourFile, IndexFile, kind, some
-from paddleseg_u2net.annotations.pairing import MASK_SUFFIXES, SPLITS
+from paddleseg_u2net.annotations.pairing import SPLITS
 from paddleseg_u2net.annotations.parts import Source, read_all
 from paddleseg_u2net.annotations.record import (
     AnnotationError,
@@ -38,7 +38,7 @@ from paddleseg_u2net.annotations.record import (
     MaskSource,
     Record,
 )
-from paddleseg_u2net.images import ImageError, files_below
+from paddleseg_u2net.images import IMAGE_SUFFIXES, ImageError, files_below
 
 VOC_CLASSES = (
     "aeroplane",
@@ -306,7 +306,7 @@ def _masks(place: Path) -> Dict[str, Path]:
 def _masks_below(folder: Path) -> Dict[str, Path]:
     found: Dict[str, Path] = {}
     for path in files_below(folder):
-        if path.suffix.lower() in MASK_SUFFIXES:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
             name = path.relative_to(folder).with_suffix("").as_posix()
             if name in found:
                 raise AnnotationError(
