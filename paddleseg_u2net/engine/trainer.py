@@ -98,6 +98,8 @@ class Trainer:
         self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
         self.is_validated, self.best_before = True, self.best
+        # as it was read, until a step is made: Paddle 2.6.2 gives no state out before
+        self.read_optimizer: Optional[Dict[str, Any]] = None
         if options.resume_model:
             self._resume(checkpoint.latest(options.resume_model))
         self._refuse_other_runs()
@@ -149,6 +151,7 @@ class Trainer:
                     if self.iteration == start + 1:
                         self._compare_size(batches[0][0].shape)
                     losses = self.ranks.mean({"losses": self._step(batches)})["losses"]
+                    self.read_optimizer = None
                     journal.step(self.iteration, losses, self.optimizer.get_lr())
                     self._advance_rate(float(losses[0]))
                     self.is_validated = self.val_set is None or not self._is_due()
@@ -430,7 +433,7 @@ class Trainer:
                 self._weights(),
                 str(self.config),
                 state,
-                checkpoint.optimizer_state(self.optimizer, self.model),
+                self.read_optimizer or checkpoint.optimizer_state(self.optimizer, self.model),
                 self.ema.state() if self.ema else None,
             )
             checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
@@ -477,6 +480,7 @@ class Trainer:
             )
         load_weights(self.model, folder)
         checkpoint.set_optimizer_state(self.optimizer, self.model, optimizer)
+        self.read_optimizer = optimizer
         if self.ema:
             shapes = {name: value.shape for name, value in self.model.state_dict().items()}
             path = folder / "ema.pdparams"
