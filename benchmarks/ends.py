@@ -82,7 +82,8 @@ class Process:
             start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         )
-        self.began, self.trains, self.said = time.monotonic(), threading.Event(), []  # type: ignore
+        self.began, self.trains = time.monotonic(), threading.Event()
+        self.said: List[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -1,7 +1,6 @@
 """A run that is ended by a signal: what it saves, and that it goes on as if nobody had."""
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -16,20 +15,11 @@ from paddleseg_u2net import runtime, signals
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine import checkpoint, trainer
 from paddleseg_u2net.engine.ema import EMA
-from paddleseg_u2net.engine.journal import logger
 from paddleseg_u2net.engine.trainer import RunOptions, Trainer
 from paddleseg_u2net.signals import Terminated
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals")
-
-
-@pytest.fixture
-def log(caplog):
-    logger.handlers[:] = []
-    logger.propagate = True
-    caplog.set_level(logging.INFO, logger="paddleseg_u2net")
-    return caplog
 
 
 def train(tiny, folder, **options):

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import math
 import re
 import shutil
@@ -16,18 +15,9 @@ from paddleseg_u2net.config import Config
 from paddleseg_u2net.engine import checkpoint
 from paddleseg_u2net.engine.best import Best
 from paddleseg_u2net.engine.checkpoint import CheckpointError
-from paddleseg_u2net.engine.journal import logger
 from paddleseg_u2net.engine.trainer import Diverged, RunOptions, Trainer
 from paddleseg_u2net.metrics import SCORES
 from paddleseg_u2net.weights import read_pickle
-
-
-@pytest.fixture
-def log(caplog):
-    logger.handlers[:] = []
-    logger.propagate = True
-    caplog.set_level(logging.INFO, logger="paddleseg_u2net")
-    return caplog
 
 
 def _train(tiny, folder, **options):
