@@ -10,7 +10,7 @@ VERSIONS = dict(
     re.findall(r"^(\w+) = (.+)$", (HERE / "versions.mk").read_text(encoding="utf-8"), re.M)
 )
 VERSION = re.search(
-    r'__version__ = "(.+)"', (HERE / "paddleseg_u2net/__init__.py").read_text(encoding="utf-8")
+    r'__version__ = "(.+)"', (HERE / "paddleseg_u2net/_version.py").read_text(encoding="utf-8")
 ).group(1)
 REPORT = ["jinja2", "matplotlib"]
 TRAIN = [

@@ -6,7 +6,7 @@ python benchmarks/backends.py [--model U2NetP] [--size 320] [--rounds 5]
 import argparse
 import time
 
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 
 load_paddle()
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from paddleseg_u2net import models
 from paddleseg_u2net.architecture import TABLES, Architecture
-from paddleseg_u2net.engine.without_config import network_of_state
 from paddleseg_u2net.inference.backends import BackendError, eager
+from paddleseg_u2net.predictor.without_config import network_of_state
 
 
 def main() -> None:

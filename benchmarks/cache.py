@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 
 load_paddle()
 
@@ -25,7 +25,7 @@ import paddleseg.transforms as T
 from PIL import Image
 
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.drawn import draw_pair
+from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.inference import Preprocess
 

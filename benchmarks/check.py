@@ -2,7 +2,7 @@
 
     python benchmarks/check.py [--shared ../shared] [--drawn 64] [--rounds 5] [--workers N]
 
-Both sides decode every image and mask with ``paddleseg_u2net.images`` in freshly started processes;
+Both sides decode every image and mask with ``paddleseg_u2net.io.images`` in new processes;
 checking also looks at what they hold and searches for copies. Data sets: those of the reference
 data where it is there, and photograph-like drawings as 2000x1700 JPEGs. A small set is read several
 times over, so that the start of the processes is not what is measured. Each figure is that of the
@@ -18,12 +18,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from paddleseg_u2net.datasets.drawn import draw_pair
-from paddleseg_u2net.images import read_image, read_mask
-from paddleseg_u2net.inspection.check import Settings, check
-from paddleseg_u2net.inspection.look import CHUNK, Task, look
-from paddleseg_u2net.inspection.parts import Part, of_folders
-from paddleseg_u2net.processes import in_chunks, mapped
+from paddleseg_u2net.data_tools.inspection.check import Settings, check
+from paddleseg_u2net.data_tools.inspection.parts import Part, of_folders
+from paddleseg_u2net.data_tools.inspection.scan import CHUNK, Task, look
+from paddleseg_u2net.datasets.synthetic import draw_pair
+from paddleseg_u2net.io.images import read_image, read_mask
+from paddleseg_u2net.parallel import in_chunks, parallel_map
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = {
@@ -42,7 +42,7 @@ def _decode(pairs):
 
 
 def _decoded(part, workers):
-    assert sum(mapped(_decode, in_chunks(part.pairs, CHUNK), workers)) == len(part.pairs)
+    assert sum(parallel_map(_decode, in_chunks(part.pairs, CHUNK), workers)) == len(part.pairs)
 
 
 def _checked(part, workers):

@@ -27,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-from paddleseg_u2net.datasets.drawn import draw_dataset
+from paddleseg_u2net.datasets.synthetic import draw_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 ITERS, SAVE_INTERVAL = 60, 6

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Sequence
 
-from paddleseg_u2net.runtime import cores
+from paddleseg_u2net.env import cores
 
 # What engines for this network make use of, as Linux names it.
 _INSTRUCTIONS = ["sse4_1", "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16"]

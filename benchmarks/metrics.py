@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import py_sod_metrics
 
-from paddleseg_u2net.datasets.drawn import draw_pair
+from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.metrics import (
     MAE,
     EarthMoversDistance,

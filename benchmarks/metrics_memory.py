@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from paddleseg_u2net.datasets.drawn import draw_pair
+from paddleseg_u2net.datasets.synthetic import draw_pair
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "eval_maps.py"
 

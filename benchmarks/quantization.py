@@ -19,15 +19,15 @@ from pathlib import Path
 import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, build
-from paddleseg_u2net.images import find_images, read_image, read_mask
+from paddleseg_u2net.export.quantization.calibration import Calibration
+from paddleseg_u2net.export.quantization.graph import Network
+from paddleseg_u2net.export.quantization.int8 import in_int8
+from paddleseg_u2net.export.quantization.observe import observe
+from paddleseg_u2net.export.quantization.search import search
 from paddleseg_u2net.inference.preprocess import Preprocess
+from paddleseg_u2net.io.images import find_images, read_image, read_mask
 from paddleseg_u2net.metrics import MAE, SMeasure
-from paddleseg_u2net.metrics.picture import Picture
-from paddleseg_u2net.quantization.calibration import Calibration
-from paddleseg_u2net.quantization.graph import Network
-from paddleseg_u2net.quantization.int8 import in_int8
-from paddleseg_u2net.quantization.observe import observe
-from paddleseg_u2net.quantization.search import search
+from paddleseg_u2net.metrics.map_mask_pair import Picture
 from paddleseg_u2net.weights import read_weights
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 
 load_paddle()
 
@@ -22,11 +22,11 @@ from paddleseg.datasets import Dataset
 from PIL import Image
 
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.drawn import draw_pair
+from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.datasets.transforms import RandomCrop
-from paddleseg_u2net.engine.loader import _Train
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.inference.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from paddleseg_u2net.training.loader import _Train
 
 
 def _drawings(folder: Path, count: int) -> None:

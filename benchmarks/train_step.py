@@ -19,7 +19,7 @@ from pathlib import Path
 import machine
 import numpy as np
 
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 
 SIDES = ("PaddleSeg", "this project")
 

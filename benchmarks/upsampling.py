@@ -23,11 +23,11 @@ import cv2
 import numpy as np
 
 from paddleseg_u2net.architecture import TABLES
-from paddleseg_u2net.datasets.drawn import draw_pair
-from paddleseg_u2net.images import image_size, read_image, read_mask
+from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.inference import Preprocess, backends
-from paddleseg_u2net.inference.recipes import resize_planes, stretch
+from paddleseg_u2net.inference.presets import resize_planes, stretch
 from paddleseg_u2net.inference.upsampling import guided
+from paddleseg_u2net.io.images import image_size, read_image, read_mask
 from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.weights import read_weights
 from paddleseg_u2net.weights.onnx_write import onnx_bytes

@@ -8,19 +8,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 
 load_paddle()
 
 import machine
 
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.drawn import draw_dataset
-from paddleseg_u2net.engine.evaluator import evaluate
+from paddleseg_u2net.datasets.synthetic import draw_dataset
 from paddleseg_u2net.inference import Pipeline, Preprocess
 from paddleseg_u2net.inference.backends import eager
 from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.models import U2NetP
+from paddleseg_u2net.training.validation import evaluate
 
 
 def main() -> None:

@@ -31,10 +31,10 @@ import exports
 import machine
 import numpy as np
 
-from paddleseg_u2net.engine.opened import open_model
-from paddleseg_u2net.images import read_image, read_mask, write_png
+from paddleseg_u2net.io.images import read_image, read_mask, write_png
 from paddleseg_u2net.metrics import MAE, SMeasure
 from paddleseg_u2net.prediction import CUTOUT, SALIENCY
+from paddleseg_u2net.predictor.opened import open_model
 from paddleseg_u2net.render import saliency
 
 _MIB = 2**20

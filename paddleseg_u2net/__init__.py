@@ -11,17 +11,17 @@ transforms with PaddleSeg's component manager.
 import zlib  # noqa: F401
 from typing import TYPE_CHECKING, Any, List
 
+from paddleseg_u2net._version import __version__
+
 if TYPE_CHECKING:
-    from paddleseg_u2net.engine.api import Predictor
+    from paddleseg_u2net.predictor.predictor import Predictor
 
 __all__ = ["Predictor", "__version__"]
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name == "Predictor":
-        from paddleseg_u2net.engine.api import Predictor
+        from paddleseg_u2net.predictor.predictor import Predictor
 
         return Predictor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from paddleseg_u2net import __version__
+from paddleseg_u2net._version import __version__
 from paddleseg_u2net.commands import COMMANDS, end_by
 from paddleseg_u2net.commands.parsing import unknown
 

@@ -4,7 +4,7 @@
 afterwards, ``U2Netp`` to ``U2NetP``.
 """
 
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 
 load_paddle()
 

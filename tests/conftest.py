@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from paddleseg_u2net.datasets.drawn import draw_dataset
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.datasets.synthetic import draw_dataset
+from paddleseg_u2net.env import load_paddle
 
 load_paddle()
 

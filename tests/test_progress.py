@@ -67,7 +67,7 @@ def test_a_terminal_that_cannot_go_back_gets_no_bar():
 def test_lines_of_the_log_go_above_the_bar():
     code = """
         import time
-        from paddleseg_u2net.engine.logs import logger, start_logging
+        from paddleseg_u2net.log import logger, start_logging
         from paddleseg_u2net.progress import tracked
         start_logging()
         for number in tracked(range(4), "predicting"):
@@ -125,7 +125,7 @@ def test_what_was_done_before_does_not_count_for_the_rate(capsys, monkeypatch):
 
 
 def test_lines_go_to_the_log_of_a_command(capsys, monkeypatch):
-    from paddleseg_u2net.engine.logs import start_logging
+    from paddleseg_u2net.log import start_logging
 
     monkeypatch.setattr(progress, "SECONDS", 0.0)
     start_logging()

@@ -142,7 +142,7 @@ def caught():  # as bits, of the signals that have names
     return next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt")) % 2**31
 signal.signal(signal.SIGTERM, mine)
 before = caught()
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 thread = threading.Thread(target=load_paddle)
 thread.start()
 thread.join()

@@ -7,7 +7,7 @@ import contextlib
 from typing import Iterator, List, Optional
 
 from paddleseg_u2net.commands.parsing import Parser
-from paddleseg_u2net.engine.device import set_device
+from paddleseg_u2net.device import set_device
 from paddleseg_u2net.inference import UPSAMPLINGS, Augment, Window
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
 
@@ -25,7 +25,7 @@ __all__ = [
 @contextlib.contextmanager
 def named(flag: str) -> Iterator[None]:
     """Let errors about a model's path begin with the flag that it was given by."""
-    from paddleseg_u2net.engine.opened import ModelPathError
+    from paddleseg_u2net.predictor.opened import ModelPathError
 
     try:
         yield

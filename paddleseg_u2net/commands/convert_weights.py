@@ -7,7 +7,7 @@ import contextlib
 from typing import List
 
 from paddleseg_u2net.commands.parsing import Parser
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.weights.formats import FORMATS
 
 
@@ -34,8 +34,8 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     with contextlib.suppress(ImportError):  # then an engine makes the maps that are compared
         load_paddle()
-    from paddleseg_u2net.engine.convert import convert
-    from paddleseg_u2net.engine.logs import start_logging
+    from paddleseg_u2net.export.convert import convert
+    from paddleseg_u2net.log import start_logging
 
     start_logging()
     done = convert(arguments.input, arguments.output, arguments.config)

@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import List
 
-from paddleseg_u2net import __version__
+from paddleseg_u2net._version import __version__
 from paddleseg_u2net.commands.parsing import unknown
 
 # Part and what it does; the modules `dataset_PART` have `run(argv) -> exit code`.

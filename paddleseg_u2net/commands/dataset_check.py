@@ -17,13 +17,13 @@ from paddleseg_u2net.commands.dataset_input import (
 )
 from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.commands.terminal import printable
-from paddleseg_u2net.files import write_bytes, write_text
-from paddleseg_u2net.inspection.check import Checked, check, listable
-from paddleseg_u2net.inspection.findings import KINDS, Finding, by_kind, counts, dropped
-from paddleseg_u2net.inspection.look import Facts, Task, look
-from paddleseg_u2net.inspection.parts import Part
+from paddleseg_u2net.data_tools.inspection.check import Checked, check, listable
+from paddleseg_u2net.data_tools.inspection.findings import KINDS, Finding, by_kind, counts, dropped
+from paddleseg_u2net.data_tools.inspection.parts import Part
+from paddleseg_u2net.data_tools.inspection.scan import PairStats, Task, look
+from paddleseg_u2net.evaluation.tables import one_line
+from paddleseg_u2net.io.files import write_bytes, write_text
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.render.tables import one_line
 
 _FILES = ("report", "json", "drop")
 # Other files of a kind that are named behind the first finding.
@@ -85,7 +85,7 @@ def _check_outputs(arguments: argparse.Namespace, parts: Sequence[Part]) -> None
                 raise FileExistsError(f"{path}: expected none yet; name another --write_lists")
 
 
-def _facts(data: Input, workers: int) -> List[List[Facts]]:
+def _facts(data: Input, workers: int) -> List[List[PairStats]]:
     task = Task(data.settings.channels, data.settings.size)
     total = sum(len(part.pairs) for part in data.parts)
     with Progress(total, "checking", "pairs") as progress:

@@ -7,14 +7,14 @@ import shlex
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Union
 
-from paddleseg_u2net.annotations.classes import Classes
-from paddleseg_u2net.annotations.record import Collection
 from paddleseg_u2net.commands.parsing import Parser
-from paddleseg_u2net.preparation.imported import Imported, Options, check_output, write
-from paddleseg_u2net.preparation.splits import PARTS
-from paddleseg_u2net.processes import MOST_WORKERS
+from paddleseg_u2net.data_tools.convert import Imported, Options, check_output, write
+from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset
+from paddleseg_u2net.data_tools.splits import PARTS
+from paddleseg_u2net.env import cores
+from paddleseg_u2net.parallel import MOST_WORKERS
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.runtime import cores
 
 _CODINGS = ("auto", "index", "binary", "soft", "alpha", "instance")
 _CLASSES_SHOWN, _BAD_SHOWN = 40, 5
@@ -242,21 +242,21 @@ def _paths(arguments: argparse.Namespace) -> List[Path]:
 # ---------------------------------------------------------------- reading
 
 
-def _read(arguments: argparse.Namespace) -> Collection:
+def _read(arguments: argparse.Namespace) -> AnnotatedDataset:
     # Imported here, so that a command loads the one that it needs.
     if arguments.format in ("folders", "colours"):
         return _read_folders(arguments)
     if arguments.format == "coco":
         return _read_coco(arguments)
     if arguments.format == "rgba":
-        from paddleseg_u2net.annotations import rgba
+        from paddleseg_u2net.data_tools.formats import rgba
 
         return rgba.read(arguments.source)
     return _read_one_folder(arguments)
 
 
-def _read_folders(arguments: argparse.Namespace) -> Collection:
-    from paddleseg_u2net.annotations import colours, folders
+def _read_folders(arguments: argparse.Namespace) -> AnnotatedDataset:
+    from paddleseg_u2net.data_tools.formats import colours, folders
 
     missing = arguments.allow_missing or arguments.skip_bad
     if arguments.format == "folders":
@@ -273,8 +273,8 @@ def _read_folders(arguments: argparse.Namespace) -> Collection:
     )
 
 
-def _read_coco(arguments: argparse.Namespace) -> Collection:
-    from paddleseg_u2net.annotations import coco, coco_parts
+def _read_coco(arguments: argparse.Namespace) -> AnnotatedDataset:
+    from paddleseg_u2net.data_tools.formats import coco, coco_parts
 
     chosen, crowd, resplit = _classes(arguments), arguments.crowd, arguments.resplit
     if arguments.source:
@@ -285,25 +285,25 @@ def _read_coco(arguments: argparse.Namespace) -> Collection:
     return coco_parts.read(files, chosen, crowd, resplit)
 
 
-def _read_one_folder(arguments: argparse.Namespace) -> Collection:
+def _read_one_folder(arguments: argparse.Namespace) -> AnnotatedDataset:
     chosen = _classes(arguments)
     if arguments.format == "labelme":
-        from paddleseg_u2net.annotations import labelme
+        from paddleseg_u2net.data_tools.formats import labelme
 
         return labelme.read(arguments.source, chosen, arguments.images)
     if arguments.format == "cvat":
-        from paddleseg_u2net.annotations import cvat
+        from paddleseg_u2net.data_tools.formats import cvat
 
         return cvat.read(arguments.source, chosen, arguments.images, arguments.resplit)
     if arguments.format == "yolo":
-        from paddleseg_u2net.annotations import yolo
+        from paddleseg_u2net.data_tools.formats import yolo
 
         return yolo.read(arguments.source, chosen, arguments.resplit)
     if arguments.format == "voc":
-        from paddleseg_u2net.annotations import voc
+        from paddleseg_u2net.data_tools.formats import voc
 
         return voc.read(arguments.source, chosen, arguments.resplit)
-    from paddleseg_u2net.annotations import supervisely
+    from paddleseg_u2net.data_tools.formats import supervisely
 
     return supervisely.read(arguments.source, chosen)
 

@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from paddleseg_u2net.datasets.masks import MaskError, check_coding
-from paddleseg_u2net.inspection import parts as of
-from paddleseg_u2net.inspection.check import Settings
-from paddleseg_u2net.inspection.parts import Part
-from paddleseg_u2net.processes import MOST_WORKERS
-from paddleseg_u2net.runtime import cores
-from paddleseg_u2net.yaml_text import YamlError, load_yaml
+from paddleseg_u2net.data_tools.inspection import parts as of
+from paddleseg_u2net.data_tools.inspection.check import Settings
+from paddleseg_u2net.data_tools.inspection.parts import Part
+from paddleseg_u2net.datasets.mask_encoding import MaskError, check_coding
+from paddleseg_u2net.env import cores
+from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
+from paddleseg_u2net.parallel import MOST_WORKERS
 
 _FOLDERS = ("images", "masks", "val_images", "val_masks")
 # As imports name classes that nobody has named.
@@ -161,7 +161,7 @@ def _coding(text: Any, settings: Settings) -> Any:
 
 
 def _of_config(arguments: argparse.Namespace) -> Input:
-    from paddleseg_u2net.runtime import load_paddle
+    from paddleseg_u2net.env import load_paddle
 
     load_paddle()
     from paddleseg_u2net.config import Config, ConfigError

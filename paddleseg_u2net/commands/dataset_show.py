@@ -11,14 +11,14 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from paddleseg_u2net.commands.dataset_input import refuse_own_files
 from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.commands.terminal import printable
+from paddleseg_u2net.data_tools.inspection import samples
+from paddleseg_u2net.data_tools.inspection.parts import class_names
 from paddleseg_u2net.datasets import PairDataset, PairingError
-from paddleseg_u2net.datasets.masks import CODINGS
-from paddleseg_u2net.images import WRITABLE_SUFFIXES, ImageError, write_image
-from paddleseg_u2net.inspection import samples
-from paddleseg_u2net.inspection.parts import class_names
+from paddleseg_u2net.datasets.mask_encoding import CODINGS
+from paddleseg_u2net.env import load_paddle
+from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.progress import Progress, tracked
 from paddleseg_u2net.render.samples import SMALLEST, Cell, sheet
-from paddleseg_u2net.runtime import load_paddle
 
 _AUGMENTED = 4
 _ERRORS_SHOWN = 20

@@ -17,12 +17,12 @@ from paddleseg_u2net.commands.dataset_input import (
     refuse_own_files,
 )
 from paddleseg_u2net.commands.parsing import Parser, file_of
-from paddleseg_u2net.datasets.masks import MaskError
-from paddleseg_u2net.files import write_bytes, write_text
-from paddleseg_u2net.inspection.look import Facts, Look, Task, look
-from paddleseg_u2net.inspection.parts import Part
-from paddleseg_u2net.inspection.statistics import Numbers, advice, quantiles, summed
-from paddleseg_u2net.inspection.values import SAYING, Reader, coding_of
+from paddleseg_u2net.data_tools.inspection.parts import Part
+from paddleseg_u2net.data_tools.inspection.scan import Look, PairStats, Task, look
+from paddleseg_u2net.data_tools.inspection.statistics import Numbers, advice, quantiles, summed
+from paddleseg_u2net.data_tools.inspection.values import SAYING, Reader, coding_of
+from paddleseg_u2net.datasets.mask_encoding import MaskError
+from paddleseg_u2net.io.files import write_bytes, write_text
 from paddleseg_u2net.progress import Progress
 
 _SIZES_SHOWN = 3
@@ -78,7 +78,7 @@ def _check_outputs(arguments: argparse.Namespace, parts: Sequence[Part]) -> None
 
 
 def _looks(data: Input, workers: int) -> List[Tuple[Look, Reader]]:
-    """Facts about each part, and how its masks are read.
+    """PairStats about each part, and how its masks are read.
 
     Raises:
         MaskError: it is not clear what the values of masks mean.
@@ -186,8 +186,8 @@ def _picture(
     return statistics.as_png(usable.sizes, usable.foreground, together.centre.clip(0, 1), title)
 
 
-def _usable(look: Look, reader: Reader) -> List[Facts]:
-    """Facts about pairs of which both files can be read, and of whose mask something counts."""
+def _usable(look: Look, reader: Reader) -> List[PairStats]:
+    """PairStats about pairs of which both files can be read, and of whose mask something counts."""
     return [
         fact
         for fact in look.facts

@@ -18,7 +18,7 @@ def run(argv: List[str]) -> int:
     result.add_argument("--seed", type=int, default=0)
     arguments = result.parse_args(argv)
 
-    from paddleseg_u2net.datasets.drawn import draw_dataset
+    from paddleseg_u2net.datasets.synthetic import draw_dataset
 
     width, height = arguments.size
     folder = Path(arguments.save_dir)

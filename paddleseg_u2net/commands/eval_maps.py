@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 from paddleseg_u2net.commands.parsing import Parser, file_of
-from paddleseg_u2net.files import write_text
+from paddleseg_u2net.env import cores
+from paddleseg_u2net.evaluation import page, pairing, pictures, tables
+from paddleseg_u2net.evaluation.plan import Job, from_folders, from_yaml
+from paddleseg_u2net.evaluation.results import Result, as_json, per_image_csv
+from paddleseg_u2net.evaluation.run import Task, fixated_by_all, score
+from paddleseg_u2net.io.files import write_text
+from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
 from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
 from paddleseg_u2net.metrics.report import Curves
 from paddleseg_u2net.metrics.scores import resolve
-from paddleseg_u2net.processes import MOST_WORKERS
+from paddleseg_u2net.parallel import MOST_WORKERS
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.render import curves, page, tables
+from paddleseg_u2net.render import curves
 from paddleseg_u2net.render.panels import panels as make_panels
 from paddleseg_u2net.render.panels import precision_recall
-from paddleseg_u2net.runtime import cores
-from paddleseg_u2net.scoring import pairing, pictures
-from paddleseg_u2net.scoring.plan import Job, from_folders, from_yaml
-from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
-from paddleseg_u2net.scoring.run import Task, fixated_by_all, score
-from paddleseg_u2net.yaml_text import YamlError, load_yaml
 
 _FILES = ("json", "csv", "per_image", "latex", "markdown", "html", "pr")
 _ERRORS_SHOWN = 20  # of one method on one set

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 from paddleseg_u2net.commands.parsing import Parser
-from paddleseg_u2net.engine.logs import logger, start_logging
+from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.inference.description import FORMATS, OUTPUTS, PRECISIONS
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.log import logger, start_logging
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -56,13 +56,13 @@ def run(argv: List[str]) -> int:
     start_logging()
     load_paddle()
     from paddleseg_u2net.commands.arguments import named, set_device
-    from paddleseg_u2net.engine import trained
-    from paddleseg_u2net.engine.export import export
-    from paddleseg_u2net.engine.export_order import Order, refuse_exported
-    from paddleseg_u2net.engine.without_config import warn_if_published_otherwise
+    from paddleseg_u2net.export.export import export
+    from paddleseg_u2net.export.options import ExportOptions, refuse_exported
+    from paddleseg_u2net.predictor import trained
+    from paddleseg_u2net.predictor.without_config import warn_if_published_otherwise
 
     refuse_exported(arguments.model_path)
-    order = Order(
+    order = ExportOptions(
         Path(arguments.save_dir),
         arguments.format,
         arguments.precision,

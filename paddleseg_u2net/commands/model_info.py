@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
 from paddleseg_u2net.architecture.counts import Counts, StageCounts, count, count_stages
 from paddleseg_u2net.commands.parsing import Parser, file_of
-from paddleseg_u2net.files import write_text
+from paddleseg_u2net.io.files import write_text
 
 Named = Tuple[str, StageTable, int, int]
 
@@ -112,7 +112,7 @@ def run(argv: List[str]) -> int:
 
 def _from_config(path: str) -> Named:
     """The model of a configuration file."""
-    from paddleseg_u2net.engine.source import configured
+    from paddleseg_u2net.predictor.source import configured
 
     found = configured(Path(path))
     return Path(path).stem, found.stages, found.num_classes, found.in_channels
@@ -120,7 +120,7 @@ def _from_config(path: str) -> Named:
 
 def _from_weights(path: str, config: Optional[str] = None) -> Tuple[Named, str]:
     """The model that a file of weights, or a name of the zoo, belongs to; and what is not known."""
-    from paddleseg_u2net.engine.source import complete, read_source
+    from paddleseg_u2net.predictor.source import complete, read_source
     from paddleseg_u2net.weights import locate
 
     source = read_source(locate(path), config)

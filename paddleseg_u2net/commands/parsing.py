@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Iterable, NoReturn, Optional, Sequence
 
-from paddleseg_u2net import __version__
+from paddleseg_u2net._version import __version__
 
 __all__ = ["Parser", "did_you_mean", "file_of"]
 

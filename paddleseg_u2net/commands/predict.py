@@ -14,8 +14,8 @@ from paddleseg_u2net.commands.arguments import (
     parser,
     window_of,
 )
+from paddleseg_u2net.env import cores
 from paddleseg_u2net.prediction import PICTURES, USUAL
-from paddleseg_u2net.runtime import cores
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -45,12 +45,12 @@ def run(argv: List[str]) -> int:
     for all.
     """
     arguments = _arguments(argv)
-    from paddleseg_u2net.engine.logs import logger, start_logging
-    from paddleseg_u2net.engine.opened import open_model
-    from paddleseg_u2net.engine.ranks import Ranks
+    from paddleseg_u2net.log import logger, start_logging
     from paddleseg_u2net.prediction import collect, predict_files
+    from paddleseg_u2net.predictor.opened import open_model
+    from paddleseg_u2net.training.distributed import Distributed
 
-    ranks = Ranks()
+    ranks = Distributed()
     start_logging(ranks.is_first)
     save_dir = Path(arguments.save_dir)
     jobs = collect(arguments.image_path, save_dir, logger.info)

@@ -8,8 +8,8 @@ from typing import List
 
 from paddleseg_u2net.commands import draw, predict, train, val
 from paddleseg_u2net.commands.parsing import Parser
-from paddleseg_u2net.engine.ranks import Ranks
-from paddleseg_u2net.engine.run_folder import reserved
+from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training.run_folder import reserved
 
 _SHOWN = 8
 
@@ -36,7 +36,7 @@ def run(argv: List[str]) -> int:
         (predict, ["--model_path", str(model), *pictures]),
     )
     # An earlier quickstart's model, unless it is being trained; two runs do not share a folder.
-    with reserved(out / "run", Ranks()):
+    with reserved(out / "run", Distributed()):
         shutil.rmtree(out / "run", ignore_errors=True)
     for module, words in steps:
         if module is predict:
@@ -54,7 +54,7 @@ def _held_out(out: Path) -> Path:
 
 def _list_held_out(data: Path, list_path: Path) -> None:
     """The first few pictures that the model was not trained on, as a list for predict."""
-    from paddleseg_u2net.files import write_text
+    from paddleseg_u2net.io.files import write_text
 
     pairs = (data / "val_list.txt").read_text(encoding="utf-8").splitlines()[:_SHOWN]
     images = [(data / pair.split()[0]).resolve() for pair in pairs]
@@ -62,7 +62,7 @@ def _list_held_out(data: Path, list_path: Path) -> None:
 
 
 def _sheet(data: Path, out: Path) -> Path:
-    from paddleseg_u2net.images import read_image, read_mask, write_png
+    from paddleseg_u2net.io.images import read_image, read_mask, write_png
     from paddleseg_u2net.prediction import ADDED, SALIENCY
     from paddleseg_u2net.render import contact_sheet
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands.arguments import parser, set_device
-from paddleseg_u2net.engine.logs import logger, start_logging
-from paddleseg_u2net.runtime import is_first_process, load_paddle
+from paddleseg_u2net.env import is_first_process, load_paddle
+from paddleseg_u2net.log import logger, start_logging
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -56,12 +56,12 @@ def run(argv: List[str]) -> int:
     start_logging(is_first_process())
     load_paddle()
     from paddleseg_u2net.config import Config
-    from paddleseg_u2net.engine.ranks import Ranks
-    from paddleseg_u2net.engine.run_folder import reserved
-    from paddleseg_u2net.engine.trainer import RunOptions, Trainer
+    from paddleseg_u2net.training.distributed import Distributed
+    from paddleseg_u2net.training.run_folder import reserved
+    from paddleseg_u2net.training.trainer import RunOptions, Trainer
 
     device = set_device(arguments.device)
-    ranks = Ranks()
+    ranks = Distributed()
     config = Config(
         arguments.config,
         arguments.opts,

@@ -9,10 +9,10 @@ from typing import Any, Dict, List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, named, parser
 from paddleseg_u2net.commands.parsing import file_of
-from paddleseg_u2net.engine.logs import logger, start_logging
-from paddleseg_u2net.files import write_text
+from paddleseg_u2net.env import cores, is_first_process, load_paddle
+from paddleseg_u2net.io.files import write_text
+from paddleseg_u2net.log import logger, start_logging
 from paddleseg_u2net.metrics import Conventions
-from paddleseg_u2net.runtime import cores, is_first_process, load_paddle
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -40,13 +40,13 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging(is_first_process())
     load_paddle()
-    from paddleseg_u2net.engine import trained
-    from paddleseg_u2net.engine.evaluator import evaluate, lines
-    from paddleseg_u2net.engine.ranks import Ranks
     from paddleseg_u2net.metrics import json_ready
+    from paddleseg_u2net.predictor import trained
+    from paddleseg_u2net.training.distributed import Distributed
+    from paddleseg_u2net.training.validation import evaluate, lines
 
     opts = [*arguments.opts, *inference_opts(arguments)]
-    ranks = Ranks()
+    ranks = Distributed()
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, Tuple, Union
 
 import yaml
 
-from paddleseg_u2net.yaml_text import YamlError, load_yaml, read_yaml_file
+from paddleseg_u2net.io.yaml_text import YamlError, load_yaml, read_yaml_file
 
 Tree = Dict[str, Any]
 _BASES = 64

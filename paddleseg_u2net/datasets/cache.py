@@ -1,4 +1,4 @@
-"""Pairs kept on disk as they are before their random transforms: read once, then only mapped.
+"""Pairs kept on disk as they are before their random transforms: read once, then only parallel_map.
 
 The key ``cache`` of a data set says how large the cache's folder may become:
 
@@ -37,10 +37,11 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 import cv2
 import PIL
 
-from paddleseg_u2net import __version__, images
+from paddleseg_u2net._version import __version__
 from paddleseg_u2net.datasets.cache_entry import Prepared, decode, encode
 from paddleseg_u2net.datasets.cache_folder import SetFolder
-from paddleseg_u2net.datasets.pairs import Pair
+from paddleseg_u2net.datasets.pairing import Pair
+from paddleseg_u2net.io import images
 
 logger = logging.getLogger("paddleseg_u2net")
 

@@ -32,7 +32,7 @@ try:
 except ImportError:  # Windows: no set can be known to be unused there, and none goes
     fcntl = None  # type: ignore[assignment]
 
-from paddleseg_u2net.files import atomic_path, write_text
+from paddleseg_u2net.io.files import atomic_path, write_text
 
 # Left free on the disk, for checkpoints and for everybody else.
 SPARE = 1_000_000_000

@@ -8,7 +8,7 @@ import numpy as np
 
 from paddleseg_u2net.datasets.augment import Transform, name_of, transformed
 from paddleseg_u2net.datasets.pair_dataset import PairDataset
-from paddleseg_u2net.datasets.pairs import PairingError
+from paddleseg_u2net.datasets.pairing import PairingError
 
 
 class PaddleSegPairDataset(PairDataset):

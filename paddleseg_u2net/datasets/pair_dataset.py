@@ -21,12 +21,18 @@ from paddleseg_u2net.datasets.augment import (
 from paddleseg_u2net.datasets.cache import PairCache, Settings, read_settings
 from paddleseg_u2net.datasets.cache_entry import Prepared, encode
 from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning, one_size
-from paddleseg_u2net.datasets.masks import MaskError, check_coding, decode, recognise_all, telling
-from paddleseg_u2net.datasets.pairs import Pair, PairingError, from_folders, from_list, share
-from paddleseg_u2net.datasets.place import Place, place_of
+from paddleseg_u2net.datasets.mask_encoding import (
+    MaskError,
+    check_coding,
+    decode,
+    recognise_all,
+    telling,
+)
+from paddleseg_u2net.datasets.pairing import Pair, PairingError, from_folders, from_list, share
+from paddleseg_u2net.datasets.resolve_paths import Place, place_of
 from paddleseg_u2net.datasets.table import TABLE
-from paddleseg_u2net.images import ImageError, image_size, memory_named, read_mask
-from paddleseg_u2net.images import read_still as read_image
+from paddleseg_u2net.io.images import ImageError, image_size, memory_named, read_mask
+from paddleseg_u2net.io.images import read_still as read_image
 
 
 def check_arguments(
@@ -75,7 +81,7 @@ class PairDataset:
         ignore_index: a class number that counts nowhere.
         img_channels: 1, 3 or 4: images are read as grey, RGB or RGBA.
         mask_values: auto, index, binary, soft, instance, or a table; see
-            ``paddleseg_u2net.datasets.masks``.
+            ``paddleseg_u2net.datasets.mask_encoding``.
         mismatched_masks: "error", or "resize": a mask of another size is fitted to its image.
         transforms: augmentation in training: callables on ``{"img", "label", "gt_fields",
             "trans_info"}`` as in PaddleSeg. A copy of each is made for each pair, so that nothing

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
-from paddleseg_u2net import files
 from paddleseg_u2net.inference.preprocess import Preprocess
+from paddleseg_u2net.io import files
 
 NAME = "description.json"
 VERSION = 2

@@ -16,7 +16,7 @@ from paddleseg_u2net.inference.backends import (
 )
 from paddleseg_u2net.inference.description import NAME, Description, ExportError, read_description
 from paddleseg_u2net.inference.network import ANY, EngineNetwork, InputShape, LoadError
-from paddleseg_u2net.inference.predictor import Augment, Pipeline, Window
+from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
 
 # What the engines give, by the description's word for it.
 _GIVES = {"probability": "probability", "softmax": "probability", "argmax": "argmax"}

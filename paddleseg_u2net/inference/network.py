@@ -6,12 +6,12 @@ from typing import Callable, Optional, Sized, Tuple
 
 import numpy as np
 
-# float32 (N, C, h, w) -> an array of what `gives_of` says
+# float32 (N, C, h, w) -> an array of what `output_type_of` says
 Network = Callable[[np.ndarray], np.ndarray]
 # N, C, H, W; None where any number is taken
 InputShape = Tuple[Optional[int], Optional[int], Optional[int], Optional[int]]
 
-GIVES = ("logits", "probability", "argmax")
+OUTPUT_TYPES = ("logits", "probability", "argmax")
 """What networks give: ``logits`` and ``probability`` are float32 (N, K, h, w), ``argmax`` is class
 numbers (N, h, w) of any whole dtype."""
 
@@ -26,8 +26,8 @@ class LoadError(BackendError):
     """An engine does not take a model: it is damaged, or has what the engine does not know."""
 
 
-def gives_of(network: Network) -> str:
-    """One of `GIVES`: the network's attribute ``gives``; a plain function gives logits."""
+def output_type_of(network: Network) -> str:
+    """One of `OUTPUT_TYPES`: the network's attribute ``gives``; a plain function gives logits."""
     return getattr(network, "gives", "logits")
 
 
@@ -57,7 +57,7 @@ class EngineNetwork:
     Args:
         run: contiguous float32 (N, C, h, w) -> the model's output; threads may overlap in it.
         backend: the engine's name, for errors.
-        gives: one of `GIVES`.
+        gives: one of `OUTPUT_TYPES`.
         num_classes: channels of the output, for ``argmax`` the number of classes; None if the
             engine does not say.
         shape: what the model takes. With a fixed N, batches of other sizes go through in parts,

@@ -10,7 +10,7 @@ from typing import Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.inference.recipes import RECIPES
+from paddleseg_u2net.inference.presets import PRESETS
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -23,7 +23,7 @@ class Preprocess:
     """Resize, divide into [0, 1], then (x - mean) / std.
 
     Args:
-        type: how it is resized and what it is divided by; a name of ``RECIPES``, which also says
+        type: how it is resized and what it is divided by; a name of ``PRESETS``, which also says
             how maps come back to the picture's size.
         size: (width, height) that the network sees; None: the picture's own.
         mean, std: per channel, of values in [0, 1]; ImageNet's for RGB, 0.5 for others if None.
@@ -42,9 +42,9 @@ class Preprocess:
         channels: int = 3,
         type: str = "paddleseg",
     ) -> None:
-        if type not in RECIPES:
-            raise ValueError(f"preprocess.type: there is no {type!r}; known: {', '.join(RECIPES)}")
-        self.type, self.recipe = type, RECIPES[type]
+        if type not in PRESETS:
+            raise ValueError(f"preprocess.type: there is no {type!r}; known: {', '.join(PRESETS)}")
+        self.type, self.recipe = type, PRESETS[type]
         self.size = _checked_size(size) if size else None
         self.mean = tuple(mean or (IMAGENET_MEAN if channels == 3 else (0.5,) * channels))
         self.std = tuple(std or (IMAGENET_STD if channels == 3 else (0.5,) * channels))

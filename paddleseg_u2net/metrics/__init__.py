@@ -4,32 +4,44 @@ Every metric has ``update``, ``compute``, ``merge``, ``reset``, ``state`` and ``
 `MetricReport` computes any choice of them in one pass.
 """
 
-from .boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
-from .conventions import PRESETS, Conventions, make_conventions
-from .earth_mover import EarthMoversDistance
-from .enhanced import EMeasure, EMeasureScores
-from .fixated_map import FixatedMap
-from .fixation_auc import AucBorji, AucJudd, ShuffledAuc
-from .fixation_density import (
+from paddleseg_u2net.metrics.boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
+from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, make_conventions
+from paddleseg_u2net.metrics.enhanced import EMeasure, EMeasureScores
+from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
+from paddleseg_u2net.metrics.fixation.density import (
     CorrelationCoefficient,
     KullbackLeiblerDivergence,
     NormalisedScanpathSaliency,
     Similarity,
 )
-from .fixation_metric import FixationMetric
-from .fixations import Fixations
-from .map_statistics import MapStatistics, map_statistics
-from .maps import STRETCHES
-from .metric import CurveMetric, MeanMetric, MeanOfImages, Metric, PictureMetric
-from .picture import Picture
-from .ranking import AveragePrecision, MeanRoc, MeanRocScores, RocAuc, RocAucScores
-from .report import MetricReport, json_ready
-from .saliency import MAE, FMeasure, FMeasureScores
-from .scores import DEFAULT, FAMILIES, SCORES, Score, chosen
-from .segmentation import ConfusionMatrix, SegmentationScores
-from .shuffle_map import ShuffleMap
-from .structure import SMeasure
-from .weighted_f import WeightedFMeasure
+from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
+from paddleseg_u2net.metrics.fixation.fixation_pair import FixationPair
+from paddleseg_u2net.metrics.fixation.fixations import Fixations
+from paddleseg_u2net.metrics.fixation.metric import FixationMetric
+from paddleseg_u2net.metrics.fixation.other_fixations import OtherFixations
+from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_statistics import MapStatistics, map_statistics
+from paddleseg_u2net.metrics.metric import (
+    CurveMetric,
+    MeanMetric,
+    MeanOfImages,
+    Metric,
+    PictureMetric,
+)
+from paddleseg_u2net.metrics.normalise import STRETCHES
+from paddleseg_u2net.metrics.ranking import (
+    AveragePrecision,
+    MeanRoc,
+    MeanRocScores,
+    RocAuc,
+    RocAucScores,
+)
+from paddleseg_u2net.metrics.report import MetricReport, json_ready
+from paddleseg_u2net.metrics.saliency import MAE, FMeasure, FMeasureScores
+from paddleseg_u2net.metrics.scores import DEFAULT, FAMILIES, SCORES, Score, chosen
+from paddleseg_u2net.metrics.segmentation import ConfusionMatrix, SegmentationScores
+from paddleseg_u2net.metrics.structure import SMeasure
+from paddleseg_u2net.metrics.weighted_f import WeightedFMeasure
 
 __all__ = [
     "DEFAULT",
@@ -51,8 +63,8 @@ __all__ = [
     "EarthMoversDistance",
     "FMeasure",
     "FMeasureScores",
-    "FixatedMap",
     "FixationMetric",
+    "FixationPair",
     "Fixations",
     "KullbackLeiblerDivergence",
     "MapStatistics",
@@ -64,6 +76,7 @@ __all__ = [
     "Metric",
     "MetricReport",
     "NormalisedScanpathSaliency",
+    "OtherFixations",
     "Picture",
     "PictureMetric",
     "RelaxedBoundaryF",
@@ -72,7 +85,6 @@ __all__ = [
     "SMeasure",
     "Score",
     "SegmentationScores",
-    "ShuffleMap",
     "ShuffledAuc",
     "Similarity",
     "WeightedFMeasure",

@@ -9,9 +9,9 @@ from typing import Optional
 import cv2
 import numpy as np
 
-from .boxes import box
-from .metric import MeanMetric
-from .picture import Picture
+from paddleseg_u2net.metrics.bounding_box import box
+from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.metric import MeanMetric
 
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _RADII = 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Union
 
-from .enhanced import DIVISORS
-from .maps import STRETCHES, check_stretch
+from paddleseg_u2net.metrics.enhanced import DIVISORS
+from paddleseg_u2net.metrics.normalise import STRETCHES, check_stretch
 
 EMPTY_MASKS = ("count", "leave_out")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .maps import check_pair, check_stretch, check_unit_range, stretched
+from paddleseg_u2net.metrics.normalise import check_pair, check_stretch, check_unit_range, stretched
 
 LEVELS = 256
 

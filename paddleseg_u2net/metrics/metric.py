@@ -8,8 +8,8 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from .maps import check_stretch
-from .picture import Picture
+from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.normalise import check_stretch
 
 
 class Metric(ABC):

@@ -8,10 +8,10 @@ from typing import Optional, Union
 
 import numpy as np
 
-from .map_statistics import LEVELS
-from .maps import check_unit_range
-from .metric import CurveMetric, MeanMetric, Metric
-from .picture import Picture
+from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_statistics import LEVELS
+from paddleseg_u2net.metrics.metric import CurveMetric, MeanMetric, Metric
+from paddleseg_u2net.metrics.normalise import check_unit_range
 
 _MANTISSA = 7  # bits of the mantissa that a bin keeps: 128 bins to an octave
 _OCTAVES = 32  # distances from 0 or from 1 below 2^-32 fall into one bin

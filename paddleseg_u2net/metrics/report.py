@@ -7,16 +7,16 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from .conventions import PRESETS, Conventions
-from .fixated_map import FixatedMap
-from .fixation_metric import FixationMetric
-from .fixations import Fixations
-from .maps import check_unit_range
-from .metric import Metric, PictureMetric
-from .picture import Picture
-from .ranking import RocAuc
-from .scores import DEFAULT, METRICS, chosen
-from .segmentation import ConfusionMatrix
+from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
+from paddleseg_u2net.metrics.fixation.fixation_pair import FixationPair
+from paddleseg_u2net.metrics.fixation.fixations import Fixations
+from paddleseg_u2net.metrics.fixation.metric import FixationMetric
+from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.metric import Metric, PictureMetric
+from paddleseg_u2net.metrics.normalise import check_unit_range
+from paddleseg_u2net.metrics.ranking import RocAuc
+from paddleseg_u2net.metrics.scores import DEFAULT, METRICS, chosen
+from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
 
 ReportValue = Union[float, list]
 
@@ -114,7 +114,7 @@ class MetricReport:
                 ``ignore_index``; soft labels are cut at 0.5. Else of an integer dtype, in
                 [0, num_classes) or ``ignore_index``.
             others: float64 (H, W), for the shuffled AUC only: how often other images were fixated
-                here; see `ShuffleMap`.
+                here; see `OtherFixations`.
 
         Raises:
             ValueError: a shape, dtype or value is another, NaN included. Nothing is counted then.
@@ -179,7 +179,7 @@ class MetricReport:
         elif fixations is None or any(score.family != "fixation" for score in self.scores):
             raise ValueError("expected a mask for scores other than those of fixations, got none")
         else:
-            self._count_fixations(FixatedMap(prediction, fixations, others))
+            self._count_fixations(FixationPair(prediction, fixations, others))
         self._seen.count("images")
 
     def _count(
@@ -193,7 +193,7 @@ class MetricReport:
             self._roc.update_picture(picture)
         self._count_picture(picture, fixated)
 
-    def _count_picture(self, picture: Picture, fixated: Optional[FixatedMap]) -> None:
+    def _count_picture(self, picture: Picture, fixated: Optional[FixationPair]) -> None:
         """Count a map in the parts that want one."""
         of_maps = [part for part in self._parts.values() if isinstance(part, PictureMetric)]
         if self.conventions.empty_masks == "count" or picture.foreground_pixels:
@@ -204,19 +204,19 @@ class MetricReport:
         if fixated is not None:
             self._count_fixations(fixated)
 
-    def _count_fixations(self, fixated: FixatedMap) -> None:
+    def _count_fixations(self, fixated: FixationPair) -> None:
         for part in self._parts.values():
             if isinstance(part, FixationMetric):
                 part.update_fixated(fixated)
 
     def _fixated(
         self, picture: Picture, fixations: Optional[Fixations], others: Optional[np.ndarray]
-    ) -> Optional[FixatedMap]:
+    ) -> Optional[FixationPair]:
         if not any(isinstance(part, FixationMetric) for part in self._parts.values()):
             return None
         if fixations is None:
             fixations = Fixations.from_mask(picture.mask, picture.counted)
-        return FixatedMap(picture.prediction, fixations, others)
+        return FixationPair(picture.prediction, fixations, others)
 
     @property
     def _confusion(self) -> ConfusionMatrix:

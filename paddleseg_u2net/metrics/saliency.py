@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .map_statistics import LEVELS
-from .metric import CurveMetric, MeanMetric
-from .picture import Picture
+from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_statistics import LEVELS
+from paddleseg_u2net.metrics.metric import CurveMetric, MeanMetric
 
 
 class MAE(MeanMetric):

@@ -10,23 +10,23 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from .boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
-from .conventions import Conventions
-from .earth_mover import EarthMoversDistance
-from .enhanced import EMeasure
-from .fixation_auc import AucBorji, AucJudd, ShuffledAuc
-from .fixation_density import (
+from paddleseg_u2net.metrics.boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
+from paddleseg_u2net.metrics.conventions import Conventions
+from paddleseg_u2net.metrics.enhanced import EMeasure
+from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
+from paddleseg_u2net.metrics.fixation.density import (
     CorrelationCoefficient,
     KullbackLeiblerDivergence,
     NormalisedScanpathSaliency,
     Similarity,
 )
-from .metric import Metric
-from .ranking import AveragePrecision, MeanRoc, RocAuc
-from .saliency import MAE, FMeasure
-from .segmentation import ConfusionMatrix
-from .structure import SMeasure
-from .weighted_f import WeightedFMeasure
+from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
+from paddleseg_u2net.metrics.metric import Metric
+from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc, RocAuc
+from paddleseg_u2net.metrics.saliency import MAE, FMeasure
+from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
+from paddleseg_u2net.metrics.structure import SMeasure
+from paddleseg_u2net.metrics.weighted_f import WeightedFMeasure
 
 FAMILIES = ("segmentation", "saliency", "boundary", "fixation")
 

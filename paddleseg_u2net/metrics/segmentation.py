@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .metric import Metric
+from paddleseg_u2net.metrics.metric import Metric
 
 
 @dataclass(frozen=True, eq=False)

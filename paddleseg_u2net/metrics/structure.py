@@ -7,9 +7,9 @@ from typing import NamedTuple, Tuple
 import cv2
 import numpy as np
 
-from .map_statistics import LEVELS
-from .metric import MeanMetric
-from .picture import Picture
+from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_statistics import LEVELS
+from paddleseg_u2net.metrics.metric import MeanMetric
 
 _EPS = float(np.finfo(np.float64).eps)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .boxes import box
-from .metric import MeanMetric
-from .picture import Picture
+from paddleseg_u2net.metrics.bounding_box import box
+from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.metric import MeanMetric
 
 _EPS = float(np.finfo(np.float64).eps)
 _RADIUS = 3  # of the 7 x 7 Gaussian

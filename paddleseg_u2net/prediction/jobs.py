@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
-from paddleseg_u2net.files import is_address, read_lines, what_is, with_slashes
-from paddleseg_u2net.images import IMAGE_SUFFIXES, files_below
+from paddleseg_u2net.io.files import is_address, read_lines, what_is, with_slashes
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES, files_below
 
 ADDED, PSEUDO, SALIENCY = "added_prediction", "pseudo_color_prediction", "saliency"
 CUTOUT = "cutout"

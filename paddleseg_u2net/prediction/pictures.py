@@ -8,8 +8,8 @@ from typing import Iterator, Mapping, Optional, Sequence
 import numpy as np
 
 from paddleseg_u2net import render
-from paddleseg_u2net.images import NO_TAGS, Tags, write_image, write_png
 from paddleseg_u2net.inference import classes_of
+from paddleseg_u2net.io.images import NO_TAGS, Tags, write_image, write_png
 from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PSEUDO, SALIENCY
 
 # Pixels that are coloured at a time: what is needed for them stays in the processor's cache, and

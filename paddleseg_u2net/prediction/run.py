@@ -11,11 +11,11 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, 
 import numpy as np
 
 from paddleseg_u2net import render
-from paddleseg_u2net.images import NO_TAGS, Tags, image_size, read_image, read_tags
 from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.io.images import NO_TAGS, Tags, image_size, read_image, read_tags
 from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PICTURES, USUAL, Job, output_names
-from paddleseg_u2net.prediction.overlapped import Outcomes, one_by_one, overlapped
 from paddleseg_u2net.prediction.pictures import write_pictures
+from paddleseg_u2net.prediction.pipelined import Outcomes, one_by_one, pipelined
 from paddleseg_u2net.progress import tracked
 
 # Pixels of all images that are in memory at a time; a larger image is alone. Each takes about 12
@@ -111,7 +111,7 @@ class _DiskFull(Exception):
 
 
 class _Prediction:
-    """The steps of one image, for `overlapped`."""
+    """The steps of one image, for `pipelined`."""
 
     def __init__(self, predictor: Pipeline, channels: int, colors: np.ndarray) -> None:
         self._predictor, self._channels, self._colors = predictor, channels, colors
@@ -203,7 +203,7 @@ def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
 def _outcomes(works: Sequence[_Work], steps: _Prediction) -> Outcomes[_Work]:
     if len(works) == 1:
         return one_by_one(works, steps)  # threads would only cost their start
-    return overlapped(works, steps, _MOST_PIXELS)
+    return pipelined(works, steps, _MOST_PIXELS)
 
 
 def _reason(image: Path, error: BaseException) -> str:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from paddleseg_u2net.images import MAX_PIXELS
+from paddleseg_u2net.io.images import MAX_PIXELS
 
 __all__ = ["SMALLEST", "Cell", "class_colors", "fitted", "masked", "sheet"]
 

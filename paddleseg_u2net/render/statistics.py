@@ -11,7 +11,7 @@ from typing import Any, List, Tuple
 import numpy as np
 
 from paddleseg_u2net.render import curves
-from paddleseg_u2net.render.house_style import house_settings, plain
+from paddleseg_u2net.render.mpl_style import house_settings, plain
 
 __all__ = ["as_png"]
 

@@ -1,7 +1,7 @@
 """Weights: files of them, where published ones come from, and how they fit into a model."""
 
 from paddleseg_u2net.weights.biases import fold_biases, published_count, restore_biases
-from paddleseg_u2net.weights.fit import WeightsError, fit_state, load_weights
+from paddleseg_u2net.weights.fit_state_dict import WeightsError, fit_state, load_weights
 from paddleseg_u2net.weights.formats import (
     FORMATS,
     SUFFIXES,

@@ -9,11 +9,11 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple, Union
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
-from paddleseg_u2net.files import what_is
+from paddleseg_u2net.io.files import what_is
 from paddleseg_u2net.weights import names
 from paddleseg_u2net.weights.biases import State, restore_biases
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
-from paddleseg_u2net.weights.disguise import refuse_disguised
+from paddleseg_u2net.weights.file_type import refuse_disguised
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
 from paddleseg_u2net.weights.pdparams import NAME_TABLE, read_pickle, write_pickle

@@ -8,8 +8,8 @@ from typing import Any, Dict, Union
 
 import numpy as np
 
-from paddleseg_u2net.files import atomic_path, what_is
-from paddleseg_u2net.weights.disguise import PICKLE, refuse_disguised
+from paddleseg_u2net.io.files import atomic_path, what_is
+from paddleseg_u2net.weights.file_type import PICKLE, refuse_disguised
 from paddleseg_u2net.weights.pickled_arrays import ARRAYS, ForeignError
 from paddleseg_u2net.weights.unpickle import load_pickle
 

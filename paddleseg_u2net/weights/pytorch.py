@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, Dict, List, Mapping, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.files import what_is
+from paddleseg_u2net.io.files import what_is
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
-from paddleseg_u2net.weights.disguise import PICKLE, ZIP, refuse_disguised
+from paddleseg_u2net.weights.file_type import PICKLE, ZIP, refuse_disguised
 from paddleseg_u2net.weights.pickled_arrays import ForeignError
 from paddleseg_u2net.weights.pickled_settings import Setting
 from paddleseg_u2net.weights.pytorch_containers import (

@@ -9,14 +9,14 @@ from typing import Dict, Iterable, List, Mapping, Union
 
 import numpy as np
 
-from paddleseg_u2net.files import atomic_path
+from paddleseg_u2net.io.files import atomic_path
 from paddleseg_u2net.weights.pytorch_tensors import STORAGES
 
 # numpy alone has no bfloat16.
 _KINDS = {kind: name for kind, name in STORAGES.items() if kind != "bfloat16"}
 _ROOT = "archive"
 _VERSION = b"3\n"  # of the format; what torch.save writes since 1.6
-_ALIGNMENT = 64  # so that a file that is mapped into memory gives aligned tensors
+_ALIGNMENT = 64  # so that a file that is parallel_map into memory gives aligned tensors
 _PADDING = b"FB"  # the field of a zip member that PyTorch pads with
 
 

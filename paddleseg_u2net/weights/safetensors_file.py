@@ -8,8 +8,8 @@ from typing import Any, Dict, Mapping, Union
 
 import numpy as np
 
-from paddleseg_u2net.files import what_is, write_bytes
-from paddleseg_u2net.weights.disguise import SAFETENSORS, refuse_disguised
+from paddleseg_u2net.io.files import what_is, write_bytes
+from paddleseg_u2net.weights.file_type import SAFETENSORS, refuse_disguised
 
 PathLike = Union[str, Path]
 

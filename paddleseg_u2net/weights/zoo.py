@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
-from paddleseg_u2net.download import Checksum, DownloadError, fetch, verify
-from paddleseg_u2net.files import set_aside
-from paddleseg_u2net.weights.disguise import refuse_disguised
+from paddleseg_u2net.io.download import Checksum, DownloadError, fetch, verify
+from paddleseg_u2net.io.files import set_aside
+from paddleseg_u2net.weights.file_type import refuse_disguised
 from paddleseg_u2net.weights.formats import SUFFIXES
 
 _REMBG = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"

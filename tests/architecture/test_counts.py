@@ -8,12 +8,7 @@ import pytest
 from paddle import nn
 
 from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
-from paddleseg_u2net.architecture.counts import (
-    count,
-    count_stages,
-    receptive_fields,
-    tensor_shapes,
-)
+from paddleseg_u2net.architecture.counts import count, count_stages, receptive_fields, tensor_shapes
 from paddleseg_u2net.models import U2Net, U2NetP
 from paddleseg_u2net.models.conv import SameConv
 from tests.models.stock import SMALL, VARIANTS

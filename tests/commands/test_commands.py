@@ -16,7 +16,7 @@ from PIL import Image
 
 from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import COMMANDS, main
-from paddleseg_u2net.files import atomic_dir
+from paddleseg_u2net.io.files import atomic_dir
 from tests.test_progress import on_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ import pytest
 
 from paddleseg_u2net import progress
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.datasets.pairs import from_list
-from tests.inspection.making import add, blob, saved, texture
+from paddleseg_u2net.datasets.pairing import from_list
+from tests.data_tools.inspection.making import add, blob, saved, texture
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.commands import dataset_import, main
-from paddleseg_u2net.images import read_mask
-from paddleseg_u2net.preparation.splits import PARTS
+from paddleseg_u2net.data_tools.splits import PARTS
+from paddleseg_u2net.io.images import read_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (24, 32)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.images import read_image, write_image, write_png
+from paddleseg_u2net.io.images import read_image, write_image, write_png
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = str(ROOT / "configs" / "RGB" / "U2Net" / "u2netp_own_data.yaml")
@@ -93,8 +93,8 @@ def test_folders_do_without_paddle(own, words):
 def test_a_configuration_shows_what_training_does(config, tmp_path, monkeypatch):
     from paddleseg_u2net.config import Config
     from paddleseg_u2net.datasets import PairDataset
-    from paddleseg_u2net.engine.loader import Schedule, train_loader
     from paddleseg_u2net.inference import Preprocess
+    from paddleseg_u2net.training.loader import Schedule, train_loader
 
     seen, real = {}, PairDataset.augmented
 

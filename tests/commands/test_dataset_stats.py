@@ -7,8 +7,8 @@ import json
 import pytest
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.images import read_image
-from tests.inspection.making import add, blob, saved
+from paddleseg_u2net.io.images import read_image
+from tests.data_tools.inspection.making import add, blob, saved
 
 
 @pytest.fixture

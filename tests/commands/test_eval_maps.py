@@ -19,11 +19,11 @@ from PIL import Image
 
 from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import main
+from paddleseg_u2net.evaluation.plan import DataSet, Job
+from paddleseg_u2net.evaluation.results import Result, as_json, per_image_csv
+from paddleseg_u2net.evaluation.run import Outcome
 from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, make_conventions
 from paddleseg_u2net.render import curves
-from paddleseg_u2net.scoring.plan import DataSet, Job
-from paddleseg_u2net.scoring.results import Result, as_json, per_image_csv
-from paddleseg_u2net.scoring.run import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (10, 14)

@@ -13,8 +13,8 @@ from PIL import Image
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.datasets import TABLE
-from tests.archives.packing import make_locked_zip
-from tests.preparation.published import PARTS, archives, reduced
+from tests.data_tools.published import PARTS, archives, reduced
+from tests.io.archives.packing import make_locked_zip
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "benchmark_data_prepare/RGB").rglob("*.sh"))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.engine import trained
-from paddleseg_u2net.images import read_mask
+from paddleseg_u2net.io.images import read_mask
+from paddleseg_u2net.predictor import trained
 from paddleseg_u2net.weights import ZOO, read_weights, write_weights, zoo
 from tests.weights import narrow
 

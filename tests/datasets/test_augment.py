@@ -20,8 +20,8 @@ from paddleseg.transforms import transforms as paddlesegs
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.datasets import MaskError, PairDataset
 from paddleseg_u2net.datasets.augment import TransformError, strange_labels
-from paddleseg_u2net.engine.loader import DataError, Schedule, train_loader
 from paddleseg_u2net.inference import Preprocess
+from paddleseg_u2net.training.loader import DataError, Schedule, train_loader
 
 SIZES = [(20, 30), (60, 20), (24, 24), (16, 40), (50, 22), (18, 18)]
 

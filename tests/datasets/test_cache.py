@@ -28,7 +28,7 @@ from paddleseg_u2net.datasets.cache import read_settings
 from paddleseg_u2net.datasets.cache_entry import Prepared, decode, encode
 from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning
 from paddleseg_u2net.datasets.transforms import RandomCrop
-from paddleseg_u2net.images import ImageError
+from paddleseg_u2net.io.images import ImageError
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = 4096
@@ -355,8 +355,8 @@ def test_equal_texts_mean_equal_settings():
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_are_the_same_for_every_number_of_workers(data, folder, workers):
-    from paddleseg_u2net.engine.loader import Schedule, train_loader
     from paddleseg_u2net.inference import Preprocess
+    from paddleseg_u2net.training.loader import Schedule, train_loader
 
     def batches(found, number):
         loader = train_loader(found, Preprocess(), Schedule(6, 2, 5, 0, 9), number)
@@ -372,7 +372,7 @@ def test_batches_are_the_same_for_every_number_of_workers(data, folder, workers)
 
 def test_a_training_with_a_cache_and_a_resume_ends_as_one_without(tmp_path, tiny, folder):
     from paddleseg_u2net.config import Config
-    from paddleseg_u2net.engine.trainer import RunOptions, Trainer
+    from paddleseg_u2net.training.trainer import RunOptions, Trainer
     from paddleseg_u2net.weights import read_pickle
 
     def train(name, **options):
@@ -835,10 +835,10 @@ def test_a_full_disk_is_one_warning_and_nothing_half_written(data, folder, log, 
 
 FULL = """
 import logging, resource, sys
-from paddleseg_u2net.runtime import load_paddle
+from paddleseg_u2net.env import load_paddle
 load_paddle()
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.engine.loader import Schedule, train_loader
+from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.inference import Preprocess
 logging.basicConfig(format="LOG %(process)d %(message)s", force=True)
 found = PairDataset("train", dataset_root=sys.argv[1], images="images", masks="masks",

@@ -12,7 +12,7 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.datasets import TABLE, MaskError, PairDataset, PairingError, Row
 from paddleseg_u2net.datasets.table import Split
 from paddleseg_u2net.datasets.transforms import RandomCrop
-from paddleseg_u2net.images import ImageError
+from paddleseg_u2net.io.images import ImageError
 
 ORIENTATION = 0x0112
 

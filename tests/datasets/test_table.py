@@ -11,8 +11,8 @@ from PIL import Image
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.config.reading import read_yaml
 from paddleseg_u2net.datasets import TABLE, Pair, PairDataset, PairingError
-from paddleseg_u2net.datasets.pairs import share
-from paddleseg_u2net.download import Checksum
+from paddleseg_u2net.datasets.pairing import share
+from paddleseg_u2net.io.download import Checksum
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/RGB/U2Net"
 

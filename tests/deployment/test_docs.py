@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddleseg_u2net.images import write_image
 from paddleseg_u2net.inference import Preprocess
+from paddleseg_u2net.io.images import write_image
 from tests.deployment.folders import export
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +79,7 @@ def test_keys_of_the_description_are_all_explained():
 
 
 def test_the_tables_of_formats_and_backends_are_complete():
-    from paddleseg_u2net.engine.export_order import OFFERED
+    from paddleseg_u2net.export.options import OFFERED
     from paddleseg_u2net.inference.backends import BACKENDS
 
     for name, precisions in OFFERED.items():

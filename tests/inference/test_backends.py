@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.images import read_image, write_png
 from paddleseg_u2net.inference.backends import (
     BACKENDS,
     ENGINES,
@@ -27,6 +26,7 @@ from paddleseg_u2net.inference.backends import (
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.inference.backends.open_vino import computes_in_bf16, openvino_core
 from paddleseg_u2net.inference.network import EngineNetwork
+from paddleseg_u2net.io.images import read_image, write_png
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.weights import fold_biases, write_weights
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
@@ -333,7 +333,7 @@ def test_the_command_refuses_another_device(capsys, tmp_path, drawn):
 def test_official_maps_are_those_of_paddle(shared, name):
     pytest.importorskip("onnx")
     pytest.importorskip(name)
-    from paddleseg_u2net.engine import trained
+    from paddleseg_u2net.predictor import trained
     from paddleseg_u2net.render import saliency
 
     weights = str(shared / "weights/u2netp.pth")

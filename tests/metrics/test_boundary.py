@@ -13,11 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddleseg_u2net.metrics import Picture
-from paddleseg_u2net.metrics.boundary import (
-    BoundaryIoU,
-    MeanBoundaryAccuracy,
-    RelaxedBoundaryF,
-)
+from paddleseg_u2net.metrics.boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
 
 from .test_structure import GOOD, MASK, blob_picture, random_picture, scored, shared_maps
 

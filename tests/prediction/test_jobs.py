@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paddleseg_u2net.images import read_image
+from paddleseg_u2net.io.images import read_image
 from paddleseg_u2net.prediction import (
     ADDED,
     CUTOUT,

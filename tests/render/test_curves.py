@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.render.curves import Curve, Panel, _look, as_png, draw, save
-from paddleseg_u2net.render.house_style import house_settings
+from paddleseg_u2net.render.mpl_style import house_settings
 
 X = np.linspace(0, 1, 50)
 

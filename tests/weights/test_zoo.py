@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.download import DownloadError
 from paddleseg_u2net.inference import Preprocess
+from paddleseg_u2net.io.download import DownloadError
 from paddleseg_u2net.weights import ZOO, locate, read_weights, write_weights, zoo
 from tests.http_server import Reply, Server
 from tests.weights import narrow

@@ -172,7 +172,7 @@ def _has_gpu() -> bool:
         metadata.distribution("paddlepaddle-gpu")
     except metadata.PackageNotFoundError:
         return False
-    from paddleseg_u2net.runtime import load_paddle
+    from paddleseg_u2net.env import load_paddle
 
     load_paddle()
     import paddle

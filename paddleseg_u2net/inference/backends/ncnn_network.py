@@ -10,7 +10,7 @@ from typing import Optional
 
 import numpy as np
 
-from paddleseg_u2net.files import write_bytes
+from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.inference.network import (
     ANY,
@@ -19,7 +19,7 @@ from paddleseg_u2net.inference.network import (
     InputShape,
     LoadError,
 )
-from paddleseg_u2net.runtime import cores
+from paddleseg_u2net.io.files import write_bytes
 
 INPUT, OUTPUT = "input", "d0"
 

@@ -7,14 +7,9 @@ from typing import Any, Optional, Sequence, Union
 
 import numpy as np
 
+from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.network import (
-    EngineNetwork,
-    InputShape,
-    LoadError,
-    check_sides,
-)
-from paddleseg_u2net.runtime import cores
+from paddleseg_u2net.inference.network import EngineNetwork, InputShape, LoadError, check_sides
 
 
 def onnxruntime(
@@ -24,7 +19,7 @@ def onnxruntime(
 
     Args:
         model: an ONNX file, or its content; its first output is taken.
-        gives: what that is, see `GIVES`.
+        gives: what that is, see `OUTPUT_TYPES`.
         threads: as many; None: all cores that this process may use.
 
     Raises:

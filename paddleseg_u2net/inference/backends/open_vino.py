@@ -12,14 +12,9 @@ from typing import Any, Dict, Iterator, Optional, Tuple, Union
 
 import numpy as np
 
+from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.network import (
-    EngineNetwork,
-    InputShape,
-    LoadError,
-    check_sides,
-)
-from paddleseg_u2net.runtime import cores
+from paddleseg_u2net.inference.network import EngineNetwork, InputShape, LoadError, check_sides
 
 # It plans for one shape of input, and keeps the plans of so many.
 _PLANS = 4

@@ -9,6 +9,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
+from paddleseg_u2net.env import cores, load_paddle
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.inference.network import (
     ANY,
@@ -17,7 +18,6 @@ from paddleseg_u2net.inference.network import (
     InputShape,
     LoadError,
 )
-from paddleseg_u2net.runtime import cores, load_paddle
 
 # Megabytes of a GPU that are taken at the start; more are taken when they are needed.
 _GPU_POOL = 100

@@ -1,8 +1,0 @@
-"""Archives from elsewhere: told by their content, unpacked safely, whole or not at all."""
-
-from paddleseg_u2net.archives.kinds import kind
-from paddleseg_u2net.archives.limits import Limits
-from paddleseg_u2net.archives.source import ArchiveError
-from paddleseg_u2net.archives.unpack import unpack
-
-__all__ = ["ArchiveError", "Limits", "kind", "unpack"]

@@ -1,0 +1,1 @@
+"""Data sets made, checked and looked at."""

@@ -1,0 +1,442 @@
+"""Annotations of any format become a data set of this project: a folder, whole or not at all.
+
+::
+
+    images/NAME.jpg  masks/NAME.png          as they were, and class numbers (or grey, if soft)
+    train_list.txt  val_list.txt  test_list.txt
+    classes.txt                              names, the first line is number 0
+    train.yaml                               trains on all this
+    import.json                              what was made of what, and how
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+from paddleseg_u2net._version import __version__
+from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, Bad, Sample
+from paddleseg_u2net.data_tools.sample_writer import Placed, SampleWriter, usable
+from paddleseg_u2net.data_tools.splits import PARTS, Item, split
+from paddleseg_u2net.data_tools.train_yaml import CONFIGS, train_yaml
+from paddleseg_u2net.io.files import new_dir, recover_dir, write_text
+from paddleseg_u2net.parallel import in_chunks, parallel_map
+
+_SHOWN = 5
+# Images that one process takes at a time: also what is still done after an interruption.
+_CHUNK = 8
+_BAD_LIST = "# Images that could not be imported, and why.\n"
+
+
+class ImportFailed(ValueError):
+    """Nothing was imported; the message says why, and the repair."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a source is imported.
+
+    Attributes:
+        val_share, test_share, seed: See `splits.split`.
+        group_by: A regular expression; what its first group finds in a name is the image's group.
+            Empty: the groups of the source.
+        resplit: Whether to divide anew what the source has divided.
+        copy: Whether files are copied; else they are hard links where that is possible.
+        mismatched_masks: ``error``, or ``resize``: a mask of another size is fitted to its image.
+        skip_bad: Whether images that cannot be used, missing ones too, are left out; else they are
+            an error.
+        allow_missing: Whether images that are not there are left out.
+        allow_empty: Whether a data set without any foreground is written; else it is an error.
+        workers: Processes; 0: none beside this one.
+        size: Width and height that ``train.yaml`` lets the network see.
+    """
+
+    val_share: float = 0.1
+    test_share: float = 0.0
+    seed: int = 0
+    group_by: str = ""
+    resplit: bool = False
+    copy: bool = False
+    mismatched_masks: str = "error"
+    skip_bad: bool = False
+    allow_missing: bool = False
+    allow_empty: bool = False
+    workers: int = 0
+    size: Tuple[int, int] = (320, 320)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part holds.
+
+    Attributes:
+        images: How many.
+        empty: How many without any foreground.
+        foreground: Mean share of foreground over its images, 0 to 1.
+        classes: Class name -> number of images that show it.
+    """
+
+    images: int
+    empty: int
+    foreground: float
+    classes: Dict[str, int]
+
+
+@dataclass
+class Imported:
+    """What came of an import.
+
+    Attributes:
+        root: The data set.
+        classes: Names by number.
+        parts: Those of train, val and test that have images.
+        bad: Images that were left out.
+        remarks: What the user should know, a sentence each.
+    """
+
+    root: Path
+    classes: Tuple[str, ...]
+    parts: Dict[str, Part]
+    bad: List[Bad] = field(default_factory=list)
+    remarks: List[str] = field(default_factory=list)
+
+
+def write(
+    collection: AnnotatedDataset,
+    root: Path,
+    about: Mapping[str, Any],
+    options: Options = Options(),
+    progress: Callable[[int], object] = lambda images: None,
+) -> Imported:
+    """Write a collection as a data set.
+
+    The result is the same to the last byte for any number of workers.
+
+    Args:
+        collection: What was read from the source.
+        root: A folder that does not exist or is empty; see `check_output`.
+        about: What else is noted in ``import.json``, such as the format and its files.
+        options: How.
+        progress: Called with the number of images that are done since the last call.
+
+    Raises:
+        ImportFailed: images cannot be used (all are named in a list beside ``root``), there are
+            none, none has any foreground, or groups cannot be told.
+        SplitError: they cannot be divided as asked.
+        OSError: the folder cannot be written, or something was put there in the meantime.
+    """
+    check_output(root, [])
+    recover_dir(root)  # of a process that was killed in the middle of this
+    if not collection.records and not collection.bad:
+        raise ImportFailed(_with("no images were found in the source", collection.remarks))
+    if collection.empty and not options.allow_empty:
+        raise ImportFailed(f"{collection.empty}, or take it as it is with --allow_empty")
+    kept, unnamed = usable(collection.records)
+    kept, remarks = _grouped(kept, options)
+    if options.skip_bad or not (collection.bad or unnamed):  # else those are what is to be told
+        _check_division(kept, options)
+    with new_dir(root) as temporary:
+        stretch = options.mismatched_masks == "resize"
+        number = len(collection.classes)
+        placer = SampleWriter(temporary, number, collection.soft, options.copy, stretch)
+        placed, bad = _placed(placer, kept, options.workers, progress)
+        bad = [*collection.bad, *unnamed, *bad]
+        if bad:
+            _refuse(bad, len(placed), root, options)
+        parts = _divided(kept, placed, options)
+        own = not options.resplit and any(record.split for record in kept)
+        if not options.allow_empty:
+            _refuse_empty(placed, "", collection.remarks)
+            _refuse_empty(parts["train"] if own else [], " of train", collection.remarks)
+        result = Imported(
+            root,
+            collection.classes,
+            {name: _part(items, collection.classes) for name, items in parts.items() if items},
+            bad,
+            [*collection.remarks, *remarks, *_remarks(parts, placed, collection.classes, options)],
+        )
+        _write_texts(temporary, result, parts, collection.soft, about, options)
+    return result
+
+
+def check_output(root: Path, sources: Sequence[Path]) -> None:
+    """Refuse a place for a data set in which something of the user's stands.
+
+    Raises:
+        ImportFailed: ``root`` is a file or below one, is not empty, is the current folder, is
+            inside a source folder or holds one.
+    """
+    place = root.resolve()
+    for source in (source.resolve() for source in sources):
+        if source.is_dir() and source in (place, *place.parents):
+            raise ImportFailed(
+                f"{root}: expected a folder outside of the source {source}, whose files are left "
+                "alone; choose another --output"
+            )
+        if place in source.parents:
+            raise ImportFailed(
+                f"{root}: the source {source} is inside this folder; choose another --output"
+            )
+    file = next((path for path in (place, *place.parents) if path.is_file()), None)
+    if file is not None:
+        raise ImportFailed(
+            f"{root}: expected a new folder, found the file {file}; choose another --output"
+        )
+    if place == Path.cwd():
+        # Its name would go to the new folder, and the user's shell would stay in the old one.
+        raise ImportFailed(
+            f"{root}: is the current folder, which cannot be replaced; choose a folder in it as "
+            "--output"
+        )
+    if root.is_dir() and any(root.iterdir()):
+        raise ImportFailed(
+            f"{root}: expected a new or empty folder, found files in it, and nothing is ever "
+            "overwritten; delete it yourself, or choose another --output"
+        )
+
+
+# ---------------------------------------------------------------- groups and parts
+
+
+def _grouped(records: List[Sample], options: Options) -> Tuple[List[Sample], List[str]]:
+    """Records with the groups that ``group_by`` gives, and remarks."""
+    if not options.group_by:
+        return records, []
+    try:
+        pattern = re.compile(options.group_by)
+    except re.error as error:
+        raise ImportFailed(f"--group_by {options.group_by}: {error}; correct it") from error
+    if not pattern.groups:
+        raise ImportFailed(
+            f"--group_by {options.group_by}: expected a group in parentheses, such as '(.*)_[0-9]+'"
+        )
+    # In the name of the file first, so that `^` means what one expects of it.
+    found = [
+        pattern.search(record.name.rpartition("/")[2]) or pattern.search(record.name)
+        for record in records
+    ]
+    grouped = [
+        replace(record, group=(match[1] or "") if match else "")
+        for record, match in zip(records, found)
+    ]
+    alone = [record.name for record in grouped if not record.group]
+    if records and len(alone) == len(records):
+        raise ImportFailed(
+            f"--group_by {options.group_by}: found nothing in any name, such as {alone[0]}; it is "
+            "looked for in the names of files without suffix, then with the folders before them"
+        )
+    names = {record.group for record in grouped if record.group}
+    remarks = [f"--group_by gives {len(names)} groups"]
+    if alone:
+        remarks[0] += f"; {len(alone)} images, such as {alone[0]}, are in none"
+    return grouped, remarks
+
+
+def _check_division(records: Sequence[Sample], options: Options) -> None:
+    """Find out before the work whether it can be divided."""
+    if records:
+        _split(records, {}, options)
+
+
+def _split(
+    records: Sequence[Sample], placed: Mapping[str, Placed], options: Options
+) -> Dict[str, List[str]]:
+    items = []
+    for record in records:
+        content = placed.get(record.name)
+        items.append(
+            Item(
+                record.name,
+                content.share if content else 0.0,
+                len(content.classes) if content else 0,
+                record.group,
+                "" if options.resplit else record.split,
+            )
+        )
+    return split(items, options.val_share, options.test_share, options.seed)
+
+
+def _divided(
+    records: Sequence[Sample], placed: Sequence[Placed], options: Options
+) -> Dict[str, List[Placed]]:
+    by_name = {item.name: item for item in placed}
+    names = _split([record for record in records if record.name in by_name], by_name, options)
+    return {part: [by_name[name] for name in names[part]] for part in PARTS}
+
+
+def _part(items: Sequence[Placed], classes: Sequence[str]) -> Part:
+    shows = Counter(number for item in items for number in item.classes)
+    return Part(
+        len(items),
+        sum(not item.share for item in items),
+        math.fsum(item.share for item in items) / len(items),
+        {name: shows[number] for number, name in enumerate(classes) if number},
+    )
+
+
+def _remarks(
+    parts: Mapping[str, Sequence[Placed]],
+    placed: Sequence[Placed],
+    classes: Sequence[str],
+    options: Options,
+) -> Iterator[str]:
+    for part, share in (("val", options.val_share), ("test", options.test_share)):
+        if share and not parts[part]:
+            yield f"the source's own division has no {part} part; --resplit divides anew"
+    if not parts["train"]:
+        yield "the source's own division has no train part; --resplit divides anew"
+    shown = {number for item in placed for number in item.classes}
+    unseen = [name for number, name in enumerate(classes) if number and number not in shown]
+    if unseen and shown:
+        yield (
+            f"no image shows {', '.join(unseen)}, which the network would learn all the same; "
+            "leave classes out by naming the others with --classes"
+        )
+    if not any(item.share for item in placed):
+        yield "no image has any foreground: there is nothing to learn"
+    else:
+        empty = [part for part in PARTS if parts[part] and not any(i.share for i in parts[part])]
+        yield from (f"no image of {part} has any foreground" for part in empty)
+    stretched = sum(item.stretched for item in placed)
+    if stretched:
+        yield f"{stretched} masks of another size were stretched to their images"
+    ignored = sum(item.ignored for item in placed)
+    if ignored:
+        yield f"{ignored} masks have pixels that count nowhere (255)"
+    if not CONFIGS.is_dir():
+        yield "the folder configs of this project is not here: correct _base_ in train.yaml"
+
+
+# ---------------------------------------------------------------- images that cannot be used
+
+
+def _placed(
+    placer: SampleWriter, records: Sequence[Sample], workers: int, progress: Callable[[int], object]
+) -> Tuple[List[Placed], List[Bad]]:
+    placed: List[Placed] = []
+    bad: List[Bad] = []
+    # Closed before the folder is deleted, whatever happens: or processes would go on writing there.
+    work = partial(_place, placer)
+    with closing(parallel_map(work, in_chunks(records, _CHUNK), workers)) as answers:
+        for outcomes in answers:
+            for outcome in outcomes:
+                if isinstance(outcome, Bad):
+                    bad.append(outcome)
+                else:
+                    placed.append(outcome)
+            progress(len(outcomes))
+    return placed, bad
+
+
+def _place(placer: SampleWriter, records: Sequence[Sample]) -> List[Union[Placed, Bad]]:
+    return [placer(record) for record in records]
+
+
+def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None:
+    """Raise if bad images are not to be left out, or if nothing else is left."""
+    only_missing = all(item.missing for item in bad)
+    if good and (options.skip_bad or (options.allow_missing and only_missing)):
+        return
+    place = _write_bad_list(bad, root)
+    lines = [f"  {item.why}" for item in bad[:_SHOWN]]
+    if len(bad) > _SHOWN:
+        lines.append(f"  ... and {len(bad) - _SHOWN} more")
+    repair = "add them" if only_missing else "mend them"
+    if any("--mismatched_masks" in item.why for item in bad):
+        repair += ", fit masks to their images with --mismatched_masks resize"
+    if good:
+        repair += f", or leave them out with --{'allow_missing' if only_missing else 'skip_bad'}"
+    raise ImportFailed(
+        f"{len(bad)} of {len(bad) + good} images cannot be used, so nothing was imported:\n"
+        + "\n".join(lines)
+        + f"\nAll are listed in {place}; {repair}"
+    )
+
+
+def _refuse_empty(placed: Sequence[Placed], part: str, remarks: Sequence[str]) -> None:
+    """Raise if there are images and none has any foreground."""
+    if not placed or any(item.share for item in placed):
+        return
+    why = f" ({'; '.join(remarks)})" if remarks else ""
+    raise ImportFailed(
+        f"none of the {len(placed)} images{part} has any foreground, so there is nothing to learn"
+        f"{why}; "
+        "export areas (masks or polygons), look at --classes, or take the data set as it is with "
+        "--allow_empty"
+    )
+
+
+def _write_bad_list(bad: Sequence[Bad], root: Path) -> Path:
+    """Write all of them beside the data set, over an older list but over nothing else."""
+    root, number = root.resolve(), 1
+    place = root.with_name(f"{root.name}.bad.txt")
+    while place.exists() and not _is_bad_list(place):
+        number += 1
+        place = root.with_name(f"{root.name}.bad{number}.txt")
+    lines = [f"{item.image}\t{item.why}".replace("\n", " ") for item in bad]
+    text = _BAD_LIST + "".join(f"{line}\n" for line in lines)
+    write_text(place, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    return place
+
+
+def _is_bad_list(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_BAD_LIST)) == _BAD_LIST.encode()
+
+
+def _with(message: str, remarks: Sequence[str]) -> str:
+    return message + (f" ({'; '.join(remarks[:5])})" if remarks else "; check its path")
+
+
+# ---------------------------------------------------------------- texts
+
+
+def _write_texts(
+    folder: Path,
+    result: Imported,
+    parts: Mapping[str, Sequence[Placed]],
+    soft: bool,
+    about: Mapping[str, Any],
+    options: Options,
+) -> None:
+    paths = [path for items in parts.values() for item in items for path in (item.image, item.mask)]
+    # One space is what PaddleSeg expects by default.
+    between = "\t" if any(re.search(r"\s", path) for path in paths) else " "
+    for part, items in parts.items():
+        if items:
+            lines = [f"{item.image}{between}{item.mask}\n" for item in items]
+            write_text(folder / f"{part}_list.txt", "".join(lines))
+    write_text(folder / "classes.txt", "".join(f"{_line(name)}\n" for name in result.classes))
+    width, height = options.size
+    used = train_yaml(result.root, result.classes, soft, list(result.parts), (width, height))
+    write_text(folder / "train.yaml", used)
+    text = json.dumps(_as_json(result, soft, about, options), indent=1, ensure_ascii=True)
+    write_text(folder / "import.json", text + "\n")
+
+
+def _line(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _as_json(
+    result: Imported, soft: bool, about: Mapping[str, Any], options: Options
+) -> Dict[str, Any]:
+    how: Dict[str, Optional[Any]] = asdict(options)
+    del how["workers"]  # changes nothing
+    return {
+        "version": __version__,
+        **about,
+        "options": how,
+        "classes": list(result.classes),
+        "soft": soft,
+        "parts": {name: asdict(part) for name, part in result.parts.items()},
+        "remarks": result.remarks,
+        "left_out": [{"image": str(item.image), "why": item.why} for item in result.bad],
+    }

@@ -1,0 +1,329 @@
+"""Where a YOLO data set has its images, and what its classes are called.
+
+Written from https://docs.ultralytics.com/datasets/segment/. ``data.yaml`` names the classes
+and, for ``train``, ``val`` and ``test``, folders or lists of images. Its paths are seldom true
+where it lies: Roboflow writes ``../train/images`` for ``train/images``, others the folders of their
+own computer.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import yaml
+
+from paddleseg_u2net.data_tools.formats.colours import lines_of
+from paddleseg_u2net.data_tools.formats.image_index import ImageIndex, absent, listed, refuse_absent
+from paddleseg_u2net.data_tools.formats.pairing import SPLITS
+from paddleseg_u2net.data_tools.formats.sample import AnnotationError, Bad
+from paddleseg_u2net.data_tools.formats.splits import IMAGES, split_of
+from paddleseg_u2net.io.images import files_below, find_images
+from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
+
+NAMES_FILE = "classes.txt"
+
+_DESCRIPTIONS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+_NOTHING = ("", "null", "~")
+
+
+class Place(NamedTuple):
+    """Images of one part.
+
+    Attributes:
+        title: What the source calls the part, or its folder.
+        split: ``train``, ``val``, ``test`` or empty.
+        folder: From where the images' names count.
+        images: Paths; sorted, or as listed.
+        whole: Whether these are all images of the folder.
+    """
+
+    title: str
+    split: str
+    folder: Path
+    images: List[Path]
+    whole: bool = True
+
+
+@dataclass
+class Layout:
+    """A YOLO data set.
+
+    Attributes:
+        source: ``data.yaml``, or the folder.
+        names: Names by class number; None: the source does not say.
+        places: Where the images are.
+        remarks: What the user should know.
+        bad: Images in lists that are not there.
+    """
+
+    source: Path
+    names: Optional[Tuple[str, ...]]
+    places: List[Place]
+    remarks: List[str] = field(default_factory=list)
+    bad: List[Bad] = field(default_factory=list)
+
+
+def find_layout(source: Path) -> Layout:
+    """Look at a folder, or at its ``data.yaml``.
+
+    Raises:
+        AnnotationError: it is no YOLO data set, the description is damaged, or no image is there.
+        ImageError: a folder cannot be listed.
+    """
+    if source.is_file():
+        return _described(source)
+    if not source.is_dir():
+        raise AnnotationError(f"{source}: expected a folder or its data.yaml; check the path")
+    files = _yaml_files(source)
+    known = [path for path in files if path.name in _DESCRIPTIONS] or files
+    if len(known) > 1:
+        raise AnnotationError(
+            f"{source}: expected one data.yaml, found {listed(known)}; give the file itself"
+        )
+    return _described(known[0]) if known else _plain(source)
+
+
+def exports_below(source: Path) -> List[Path]:
+    """The files ``data.yaml`` below a folder which is no YOLO data set itself, else none."""
+    if not source.is_dir() or _yaml_files(source) or _image_folders(source):
+        return []
+    return [path for path in files_below(source) if path.name in _DESCRIPTIONS]
+
+
+def _yaml_files(folder: Path) -> List[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+
+
+# ---------------------------------------------------------------- without a description
+
+
+def _plain(source: Path) -> Layout:
+    """The folders images and labels, or such in train, val and test."""
+    places = []
+    for folder in _image_folders(source):
+        title = folder.relative_to(source).as_posix()
+        split = next(filter(None, map(split_of, title.split("/"))), "")
+        places.append(Place(title, split, folder, find_images(folder)))
+    if not any(place.images for place in places):
+        raise AnnotationError(
+            f"{source}: expected a YOLO data set, which is data.yaml or the folders images and "
+            "labels (or these in train, valid and test), found no images there; give the folder "
+            "that holds them"
+        )
+    folders = (source, *(place.folder.parent / "labels" for place in places))
+    listing = (folder / NAMES_FILE for folder in folders)
+    file = next((path for path in listing if path.is_file()), None)
+    return Layout(source, _listed_names(file) if file else None, places)
+
+
+def _image_folders(source: Path) -> List[Path]:
+    """``images`` or, if these are all of its folders, its train, val and test; ``NAME/images``."""
+    folders = (path for path in source.iterdir() if path.is_dir())
+    children = sorted(path for path in folders if not path.name.startswith("."))
+    tops = [path for path in children if path.name.lower() == IMAGES]
+    inner = (sub for path in children if path not in tops for sub in path.iterdir())
+    found = [path for path in inner if path.name.lower() == IMAGES and path.is_dir()]
+    for top in tops:
+        below = {path.relative_to(top).parts[0] for path in find_images(top)}
+        found += [top / name for name in below] if all(map(split_of, below)) else [top]
+    return sorted(found)
+
+
+def _listed_names(path: Path) -> Tuple[str, ...]:
+    names = lines_of(path)
+    while names and not names[-1]:
+        names.pop()
+    return _named(list(names), path)
+
+
+# ---------------------------------------------------------------- data.yaml
+
+
+def _described(path: Path) -> Layout:
+    tree = _tree(path)
+    if "kpt_shape" in tree:
+        raise AnnotationError(
+            f"{path}: describes keypoints (kpt_shape), which are no masks; export segmentation"
+        )
+    names = tree.get("names")
+    if isinstance(names, dict):
+        names = _by_number(names, path)
+    if not isinstance(names, list) or not names:
+        raise AnnotationError(
+            f"{path}: expected names of classes under `names`, got {_said(names)}; add them, or "
+            "give the data.yaml of a YOLO data set"
+        )
+    count = tree.get("nc", str(len(names)))
+    if count != str(len(names)):
+        raise AnnotationError(
+            f"{path}: nc is {_said(count)}, but there are {len(names)} names; correct one of them"
+        )
+    layout = Layout(path, _named(names, path), [])
+    roots = _roots(tree.get("path", ""), path)
+    for key in tree:
+        if key.lower() in SPLITS:
+            _add(layout, key, tree[key], roots)
+    layout.places.sort(key=lambda place: list(SPLITS).index(place.title.lower()))
+    _leave_out_doubles(layout)
+    _name_the_rest(layout)
+    refuse_absent(layout.places, layout.bad)
+    if not layout.places:
+        missing = f"; {'; '.join(layout.remarks)}" if layout.remarks else ""
+        raise AnnotationError(
+            f"{path}: expected folders or lists of images under train, val or test, found none"
+            f"{missing}; correct them, they count from `path` or from this file's folder"
+        )
+    return layout
+
+
+def _leave_out_doubles(layout: Layout) -> None:
+    """Leave out a test part whose images are those of val, which some write for want of one."""
+    images = [(place.split, frozenset(place.images)) for place in layout.places]
+    for place in list(layout.places):
+        if place.split == "test" and ("val", frozenset(place.images)) in images:
+            layout.places.remove(place)
+            layout.remarks.append(f"{place.title} is left out: its images are those of val")
+
+
+def _name_the_rest(layout: Layout) -> None:
+    """A remark on the images beside ``data.yaml`` that it does not name."""
+    used = {image.resolve() for place in layout.places for image in place.images}
+    top = layout.source.parent
+    here = any(top.resolve() in image.parents for image in used)
+    for folder in _image_folders(top) if here else []:
+        rest = [path for path in find_images(folder) if path.resolve() not in used]
+        if rest:
+            layout.remarks.append(
+                f"left out, in {folder} but not named in {layout.source.name}: "
+                f"{len(rest)} images ({listed([path.name for path in rest])})"
+            )
+
+
+def _tree(path: Path) -> Dict[str, Any]:
+    """The file's content. All values are texts, for ``no`` and ``1`` may be names of classes."""
+    try:
+        tree = read_yaml_file(path, yaml.BaseLoader)  # makes nothing but texts, lists, dicts
+    except YamlError as error:
+        raise AnnotationError(f"{path}: expected YAML, but {error}; correct it") from error
+    if not isinstance(tree, dict):
+        raise AnnotationError(
+            f"{path}: expected names, train and val as in YOLO's data.yaml, got {_said(tree)}"
+        )
+    return tree
+
+
+def _by_number(names: Dict[str, Any], path: Path) -> List[Any]:
+    numbers = [str(number) for number in range(len(names))]
+    missing = [number for number in numbers if number not in names]
+    if missing:
+        raise AnnotationError(
+            f"{path}: expected names of the classes 0 to {len(names) - 1}, but {missing[0]} is "
+            "missing; number them without gaps"
+        )
+    return [names[number] for number in numbers]
+
+
+def _named(names: List[Any], path: Path) -> Tuple[str, ...]:
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise AnnotationError(
+                f"{path}: expected a name for class {number}, got {_said(name)}; correct it there"
+            )
+    if not names:
+        raise AnnotationError(f"{path}: expected names of classes, one a line, found none")
+    return tuple(name.strip() for name in names)
+
+
+def _roots(path: Any, file: Path) -> List[Path]:
+    """From where entries may count."""
+    folder = file.parent
+    root = folder / path if isinstance(path, str) and path not in _NOTHING else folder
+    return list(dict.fromkeys([root, folder])) if root.is_dir() else [folder]
+
+
+def _add(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
+    """The part that is called ``key``."""
+    entries = value if isinstance(value, list) else [value]
+    entries = [entry for entry in entries if entry not in _NOTHING]
+    strange = [entry for entry in entries if not isinstance(entry, str)]
+    if strange:
+        raise AnnotationError(
+            f"{layout.source}: expected a path or a list of paths under {key}, got "
+            f"{_said(strange[0])}; correct it there"
+        )
+    found = [_find(entry, roots) for entry in entries]
+    missing = [entry for entry, path in zip(entries, found) if path is None]
+    if missing and len(missing) == len(found):
+        # Roboflow names parts that were not exported.
+        layout.remarks.append(f"{key} is left out: {listed(missing)} is not there")
+        return
+    if missing:
+        raise AnnotationError(
+            f"{layout.source}: of {key}, {listed(missing)} is not there; correct or remove it"
+        )
+    seen: Dict[Path, None] = {}
+    for path in filter(None, found):
+        place = _place(key, path, roots, layout)
+        images = [image for image in dict.fromkeys(place.images) if image not in seen]
+        seen.update(dict.fromkeys(images))
+        if images:
+            layout.places.append(place._replace(images=images))
+        else:
+            layout.remarks.append(f"{path}, named under {key}, holds no images of its own")
+
+
+def _find(entry: str, roots: List[Path]) -> Optional[Path]:
+    """The folder or list that an entry means: as it stands, or by the end of its path."""
+    entry = entry.replace("\\", "/")
+    as_it_stands = [root / entry for root in roots]
+    parts = [part for part in PurePosixPath(entry).parts if part not in ("..", "/")]
+    tails = [root.joinpath(*parts[at:]) for at in range(len(parts)) for root in roots]
+    if entry.startswith("../"):
+        # Beside a Roboflow export there may be another one.
+        places = [*tails[: len(roots)], *as_it_stands, *tails]
+    else:
+        places = [*as_it_stands, *tails]
+    return next((place for place in places if place.exists()), None)
+
+
+def _place(key: str, path: Path, roots: List[Path], layout: Layout) -> Place:
+    if path.is_dir():
+        return Place(key, SPLITS[key.lower()], path, find_images(path))
+    if path.suffix.lower() != ".txt":
+        raise AnnotationError(
+            f"{path}: expected a folder of images or a .txt file that lists them, for {key}"
+        )
+    images = _listed_images(path, roots, layout)
+    if not images:
+        return Place(key, SPLITS[key.lower()], path.parent, [])
+    folder = Path(os.path.commonpath([image.parent for image in images]))
+    return Place(key, SPLITS[key.lower()], folder, images, whole=False)
+
+
+def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:
+    folders = dict.fromkeys([path.parent, *roots])
+    indices: List[ImageIndex] = []
+    images, missing = [], []
+    for line in filter(None, lines_of(path)):
+        places = (folder / line.replace("\\", "/") for folder in folders)
+        image = next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
+        if image is None:
+            # Listing folders takes time, so only where paths are another computer's.
+            indices = indices or [ImageIndex(root) for root in roots]
+            image = next(filter(None, (index.find(line) for index in indices)), None)
+        if image is None:
+            missing.append(line)
+        else:
+            images.append(Path(os.path.normpath(image.absolute())))
+    layout.bad += [absent(line, path, roots[0]) for line in missing]
+    layout.remarks += [said for index in indices for said in index.remarks()]
+    return images
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return repr(value[:60]) if isinstance(value, str) else f"a {type(value).__name__}"

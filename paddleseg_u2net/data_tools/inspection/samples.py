@@ -1,0 +1,314 @@
+"""Samples of a data set as cells of a sheet: which ones, and what is shown of each."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
+from paddleseg_u2net.datasets.mask_encoding import decode, recognise_all, telling
+from paddleseg_u2net.datasets.pairing import look_through_folders
+from paddleseg_u2net.datasets.resolve_paths import Place
+from paddleseg_u2net.io.images import ImageError, read_mask
+from paddleseg_u2net.render.samples import Cell, class_colors, fitted, masked
+
+__all__ = [
+    "ORDERS",
+    "FolderDataset",
+    "ListDataset",
+    "Row",
+    "choose",
+    "foreground",
+    "legend",
+    "percent",
+    "recognise_some",
+    "row",
+]
+
+ORDERS = ("random", "name", "foreground")
+
+# Masks that are looked at to order by foreground.
+_ORDERED = 1000
+_THREADS = 4
+_MOST_CLASSES = 255
+
+
+class ListDataset(PairDataset):
+    """Pairs whose broken files are met when they are read, not before.
+
+    Masks that fit no coding are read as class numbers; with ``num_classes`` 1 as any of them.
+    """
+
+    def _recognise(self) -> str:
+        try:
+            return recognise_some(self)
+        except MaskError:
+            if self.num_classes == 1:
+                self.num_classes = _MOST_CLASSES
+            return "index"
+
+
+class FolderDataset(ListDataset):
+    """Two folders as they are: files without a partner are told and left out.
+
+    Args:
+        images, masks: Folders; files of the same path but for the suffix belong together.
+        **arguments: As for ``PairDataset``.
+
+    Attributes:
+        unpaired: Messages on the files that are left out.
+
+    Raises:
+        PairingError: no image has a mask.
+        ImageError: a folder is missing.
+    """
+
+    unpaired: List[str]
+
+    def __init__(self, images: Path, masks: Path, **arguments: Any) -> None:
+        super().__init__(dataset_root=".", images=str(images), masks=str(masks), **arguments)
+
+    def _find(self, place: Place, separator: Optional[str]) -> List[Pair]:
+        pairs, problems = look_through_folders(place.images, place.masks)
+        self.unpaired = [problem.message for problem in problems]
+        if not pairs:
+            raise PairingError(
+                f"{place.images} and {place.masks}: expected files of the same name but for the "
+                "suffix, found none"
+            )
+        return pairs
+
+
+def recognise_some(dataset: PairDataset) -> str:
+    """Return the coding of those masks that can be read, see ``datasets.masks.recognise``.
+
+    Raises:
+        MaskError: their values fit none or more than one coding.
+    """
+    masks = telling([pair.mask for pair in dataset.pairs], _values)
+    return recognise_all(masks, dataset.num_classes, dataset.ignore_index)
+
+
+def _values(mask: Path) -> Set[int]:
+    try:
+        return {int(value) for value in np.unique(read_mask(mask))}
+    except ImageError:
+        return set()  # told when it is its turn to be shown or counted
+
+
+# ---------------------------------------------------------------- which ones
+
+
+def choose(
+    dataset: PairDataset,
+    count: int,
+    order: str,
+    seed: int,
+    read_one: Callable[[int], object] = lambda number: None,
+) -> Tuple[List[int], Dict[int, str]]:
+    """Return which samples to show, and the errors of masks that were met on the way.
+
+    Args:
+        dataset: Pairs.
+        count: How many; all, if there are fewer.
+        order: "random": drawn by ``seed``, in the data set's order. "name": the first ones.
+            "foreground": from the least to the most foreground in even steps; of larger sets a
+            thousand are looked at, drawn by ``seed``. Masks that cannot be read come first.
+        seed: Of what is drawn.
+        read_one: Called with 1 for each mask that was read.
+    """
+    generator = np.random.default_rng(seed)
+    total = len(dataset)
+    if order == "name":
+        return sorted(range(total), key=lambda i: dataset.pairs[i].name)[:count], {}
+    if order == "random":
+        return sorted(generator.permutation(total)[:count].tolist()), {}
+    looked_at = sorted(generator.permutation(total)[:_ORDERED].tolist())
+    shares, errors = {}, {}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for index, found in zip(looked_at, pool.map(lambda i: _share(dataset, i), looked_at)):
+            read_one(1)
+            if isinstance(found, str):
+                errors[index] = found
+            shares[index] = -1.0 if isinstance(found, str) else found
+    ordered = sorted(looked_at, key=lambda index: shares[index])
+    steps = np.linspace(0, len(ordered) - 1, min(count, len(ordered)))
+    return [ordered[int(place)] for place in np.rint(steps)], errors
+
+
+def _share(dataset: PairDataset, index: int) -> Any:
+    pair = dataset.pairs[index]
+    try:
+        raw = read_mask(pair.mask)
+        label = decode(raw, dataset.coding, dataset.num_classes, dataset.ignore_index, pair.mask)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return foreground(label, dataset.ignore_index)
+
+
+def foreground(label: np.ndarray, ignore_index: int) -> float:
+    """Return the share of foreground, 0 to 1, in what counts of a label (H, W).
+
+    Floats are probabilities, of integers all but 0 are foreground; see ``datasets.masks.decode``.
+    """
+    counted = label != ignore_index
+    values = label if label.dtype.kind == "f" else label != 0
+    total = int(counted.sum())
+    return float(values[counted].sum(dtype=np.float64)) / total if total else 0.0
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+class Row(NamedTuple):
+    """What is shown of a sample.
+
+    Attributes:
+        cells: The image, the image under its mask, then the augmented ones.
+        classes: Numbers that appear in any of them but the background; ``ignore_index`` if so.
+        error: What is wrong with it, or an empty text.
+    """
+
+    cells: List[Cell]
+    classes: Set[int]
+    error: str = ""
+
+
+def row(
+    dataset: PairDataset,
+    index: int,
+    size: int,
+    seed: int = 0,
+    epochs: int = 0,
+    names: Optional[Sequence[str]] = None,
+) -> Row:
+    """Read one sample and draw its cells; whatever is wrong with it becomes a cell too.
+
+    Args:
+        dataset: Pairs, of ``config.dataset("train")`` for the augmentation of training.
+        index: Which one.
+        size: Of the longer side of pictures, in pixels.
+        seed: As ``--seed`` of training.
+        epochs: Augmented as in training's first epochs, so many.
+        names: Of the classes from 0 on.
+    """
+    pair = dataset.pairs[index]
+    cells: List[Cell] = []
+    try:
+        image, label = dataset.read(index)
+    except (ValueError, OSError) as error:
+        with suppress(ValueError, OSError):
+            cells.append(_image_cell(dataset.image(index), pair, size))
+        return _broken(cells, pair, error)
+    cells.append(_image_cell(image, pair, size))
+    colors = class_colors(max(dataset.num_classes, 2))
+    told = _told(label, dataset, names)
+    picture = masked(image, label, size, colors, dataset.ignore_index)
+    cells.append(Cell(picture, told[:2], warning=told[2]))
+    classes, before = _classes(label, dataset.ignore_index), foreground(label, dataset.ignore_index)
+    del image, label  # large ones shall not wait for the next
+    for epoch in range(epochs):
+        try:
+            image, label = dataset.augmented(index, (seed, epoch, index))
+            picture = masked(image, label, size, colors, dataset.ignore_index)
+        except Exception as error:  # transforms are anybody's code
+            found = _broken(cells, pair, error)
+            return found._replace(classes=classes)
+        cells.append(_augmented_cell(picture, image, label, before, dataset.ignore_index))
+        classes |= _classes(label, dataset.ignore_index)
+    return Row(cells, classes)
+
+
+def _image_cell(image: np.ndarray, pair: Pair, size: int) -> Cell:
+    return Cell(fitted(image, size), (pair.name, f"{image.shape[1]} x {image.shape[0]}"))
+
+
+def _broken(cells: List[Cell], pair: Pair, error: Exception) -> Row:
+    kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
+    text = f"{kind}{error}"
+    short = text.replace(str(pair.mask), pair.mask.name).replace(str(pair.image), pair.image.name)
+    lines = (pair.name, "cannot be used") if not cells else ("cannot be used", "")
+    told = text if str(pair.image) in text or str(pair.mask) in text else f"{pair.image}: {text}"
+    return Row([*cells, Cell(None, lines, error=short)], set(), told)
+
+
+def _classes(label: np.ndarray, ignore_index: int) -> Set[int]:
+    """Return the numbers in a label but that of the background."""
+    if label.dtype.kind != "f":
+        return {int(value) for value in np.unique(label)} - {0}
+    ignored = label == ignore_index
+    found = {1} if (label[~ignored] > 0).any() else set()
+    return found | {ignore_index} if ignored.any() else found
+
+
+def _told(
+    label: np.ndarray, dataset: PairDataset, names: Optional[Sequence[str]]
+) -> Tuple[str, str, bool]:
+    """Return two lines on a mask, and whether the second is a warning."""
+    ignore, share = dataset.ignore_index, foreground(label, dataset.ignore_index)
+    first = f"{percent(share)} foreground"
+    present = sorted(_classes(label, ignore) - {ignore})
+    ignored = float((label == ignore).mean())
+    if ignored == 1:
+        return first, "nothing of it counts", True
+    if dataset.num_classes > 1 and present:
+        shares = [f"{_name(n, names)} {percent(float((label == n).mean()))}" for n in present]
+        return first, ", ".join(shares), False
+    if share in (0, 1):
+        return first, "empty mask" if share == 0 else "full mask", True
+    if ignored:
+        return first, f"{percent(ignored)} counts nowhere", False
+    soft = float(((label > 0) & (label < 1)).mean())
+    return first, f"soft in {percent(soft)}" if soft else "", False
+
+
+def _augmented_cell(
+    picture: np.ndarray,
+    image: np.ndarray,
+    label: np.ndarray,
+    before: float,
+    ignore_index: int,
+) -> Cell:
+    share = foreground(label, ignore_index)
+    lost = before > 0 and share == 0
+    text = f"{image.shape[1]} x {image.shape[0]}, {percent(share)}"
+    return Cell(picture, (text, "nothing of it is left" if lost else ""), warning=lost)
+
+
+def _name(number: int, names: Optional[Sequence[str]]) -> str:
+    return names[number] if names and number < len(names) else f"class {number}"
+
+
+def percent(share: float) -> str:
+    """Return a share as text: two digits below ten per cent, and 0 and 100 % only if exact."""
+    value = 100 * share
+    if value in (0, 100):
+        return f"{value:.0f} %"
+    if value < 0.01:
+        return "< 0.01 %"
+    return f"{value:.2g} %" if value < 9.95 else f"{min(value, 99.9):.3g} %"
+
+
+def legend(
+    classes: Iterable[int], dataset: PairDataset, names: Optional[Sequence[str]]
+) -> List[Tuple[Any, str]]:
+    """Return colour and name of each class number, None for those that count nowhere."""
+    colors = class_colors(max(dataset.num_classes, 2))
+    entries: List[Tuple[Any, str]] = []
+    for number in sorted(set(classes)):
+        if number == dataset.ignore_index:
+            entries.append((None, f"counts nowhere ({number})"))
+        elif dataset.num_classes == 1:
+            entries.append(
+                (tuple(colors[1]), names[1] if names and len(names) == 2 else "foreground")
+            )
+        else:
+            name = (
+                f"{number} {names[number]}" if names and number < len(names) else f"class {number}"
+            )
+            entries.append((tuple(int(v) for v in colors[number]), name))
+    return entries

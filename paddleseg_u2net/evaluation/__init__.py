@@ -1,0 +1,1 @@
+"""Folders of saliency maps against masks: tables, curves and a page."""

@@ -1,0 +1,417 @@
+"""Which saliency map belongs to which ground truth: files of one name in several folders.
+
+A file that is left out without a word changes a score. So every file must have its counterparts,
+and whatever is left out on demand is reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+
+from paddleseg_u2net.io import files
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES, PathLike, files_below
+
+__all__ = [
+    "MAP_SUFFIXES",
+    "POINT_SUFFIXES",
+    "Item",
+    "Pairing",
+    "PairingError",
+    "find_maps",
+    "pair",
+    "pair_all",
+]
+
+MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
+POINT_SUFFIXES = MAP_SUFFIXES | {".csv", ".txt", ".mat"}
+_SUFFIXES = {"points": POINT_SUFFIXES}
+_KINDS = ("mask", "points", "density")
+# Options of tools/eval_maps.py that name an ending.
+# What tells several masks of an image apart.
+_NUMBER = re.compile(r"[ _.-]*(?:\d+|\(\d+\))$")
+_OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
+_SHOWN = 5
+# "_DSS" and "-sal" are endings; the last digits of numbers are none.
+_ENDING = re.compile(r"[^0-9A-Za-z/]|[A-Za-z]")
+_LONGEST_ENDING = 24
+_IMAGE_THEN_MASK = re.compile(
+    rf"(?:{'|'.join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))})[\t ,]+(\S.*)$", re.I
+)
+
+
+class PairingError(ValueError):
+    """Maps and ground truth cannot be paired; the message names the files and the repair."""
+
+
+class Item(NamedTuple):
+    """A saliency map and its ground truth; ``name`` is their common name without suffix."""
+
+    name: str
+    map: Path
+    mask: Optional[Path] = None
+    points: Optional[Path] = None
+    density: Optional[Path] = None
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What belongs together.
+
+    Attributes:
+        items: Sorted by name.
+        left_out: Names that have no file, by where it is missing: ``map``, ``mask``, ``points``,
+            ``density``. Empty unless this was allowed.
+    """
+
+    items: List[Item]
+    left_out: Dict[str, List[str]] = field(default_factory=dict)
+
+
+def pair(
+    map_folder: PathLike,
+    truth_folder: PathLike,
+    map_suffix: str = "",
+    truth_suffix: str = "",
+    subset: Optional[PathLike] = None,
+    allow_missing: bool = False,
+) -> Pairing:
+    """Pair a folder of maps with a folder of masks; see `pair_all`."""
+    return pair_all(
+        map_folder,
+        {"mask": truth_folder},
+        {"map": map_suffix, "mask": truth_suffix},
+        subset,
+        allow_missing,
+    )
+
+
+def pair_all(
+    map_folder: PathLike,
+    truths: Mapping[str, PathLike],
+    endings: Optional[Mapping[str, str]] = None,
+    subset: Optional[PathLike] = None,
+    allow_missing: bool = False,
+) -> Pairing:
+    """Pair maps with ground truth of several kinds.
+
+    Args:
+        map_folder: Folder of saliency maps; subfolders are part of the names.
+        truths: Folders by kind: ``mask``, ``points``, ``density``.
+        endings: What names have behind the common part, by ``map`` or kind: ``_DSS``, or with the
+            suffix of the file ``_DSS.png``. Files with another ending are not looked at. Letter
+            case does not matter.
+        subset: A list file of the names that count, one a line, with or without suffix; or of
+            lines ``image mask`` as PaddleSeg has them, of which the mask's name counts. ``#``
+            starts a comment.
+        allow_missing: Whether a name that is not in every folder is left out, instead of being an
+            error.
+
+    Raises:
+        PairingError: a folder is missing or has no such files, two files have one name, a name is
+            not in every folder, no name is, or the list is not of its form.
+    """
+    if not truths or not set(truths) <= set(_KINDS):
+        raise ValueError(f"truths: expected some of {', '.join(_KINDS)}, got {sorted(truths)}")
+    folders = {"map": Path(map_folder), **{kind: Path(path) for kind, path in truths.items()}}
+    endings = {kind: (endings or {}).get(kind, "") for kind in folders}
+    _refuse_same_files(folders, endings)
+    files = {kind: _files(folder, kind, endings[kind]) for kind, folder in folders.items()}
+    names = set().union(*files.values())
+    common = names.intersection(*files.values())
+    if not common:
+        raise PairingError(_nothing_in_common(folders, files))
+    if subset is not None:
+        names = set(_listed_names(Path(subset), names, endings))
+    left_out = {
+        kind: missing for kind in files if (missing := sorted(names.difference(files[kind])))
+    }
+    items = [
+        Item(name, **{kind: files[kind][name] for kind in files}) for name in sorted(names & common)
+    ]
+    if left_out and not (allow_missing and items):
+        raise PairingError(_what_is_missing(folders, left_out, len(names), subset))
+    return Pairing(items, left_out)
+
+
+def find_maps(
+    folder: PathLike, suffixes: AbstractSet[str] = MAP_SUFFIXES, option: str = "--map_suffix"
+) -> Dict[str, Path]:
+    """Find the files of a folder and its subfolders by name.
+
+    Hidden files and folders are skipped. Links to folders are followed, each folder once.
+
+    Args:
+        folder: The folder.
+        suffixes: Suffixes in lower case, such as ``.png``; files may have them in any letter case.
+        option: What the command calls its option for an ending, for the message.
+
+    Returns:
+        Paths by name: the path below the folder without suffix, with ``/`` between folders.
+
+    Raises:
+        PairingError: the folder is missing or has no such file, or two have one name.
+        ImageError: a folder cannot be listed.
+    """
+    top = Path(folder)
+    if not top.is_dir():
+        found = "a file" if top.exists() else "nothing"
+        raise PairingError(f"{top}: expected a folder, found {found}; check the path")
+    by_name: Dict[str, Path] = {}
+    others: Counter = Counter()
+    for path in files_below(top):
+        if path.suffix.lower() not in suffixes:
+            others[path.suffix or "no suffix"] += 1
+            continue
+        name = path.relative_to(top).with_suffix("").as_posix()
+        if name in by_name:
+            first, second = sorted((by_name[name], path))
+            raise PairingError(
+                f"{top}: {first.relative_to(top)} and {second.relative_to(top)} have one name but "
+                f"for the suffix; remove one, or choose with {option} {first.suffix} or "
+                f"{second.suffix}"
+            )
+        by_name[name] = path
+    if not by_name:
+        got = ", ".join(f"{count} of {suffix}" for suffix, count in others.most_common(_SHOWN))
+        raise PairingError(
+            f"{top}: expected files of {', '.join(sorted(suffixes))}, found {got or 'none'}; check "
+            "the path"
+        )
+    return by_name
+
+
+def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) -> None:
+    seen: Dict[Tuple[Path, str], str] = {}
+    for kind, folder in folders.items():
+        place = folder.resolve(), endings[kind].lower()
+        if place in seen:
+            raise PairingError(
+                f"{folder}: this folder is given for {seen[place]} and for {kind}, so files would "
+                "be compared with themselves; give the folder of each, or their endings"
+            )
+        seen[place] = kind
+
+
+# ---------------------------------------------------------------- endings
+
+
+def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
+    """Paths by name without ``ending``, of the files that have it."""
+    suffixes: AbstractSet[str] = _SUFFIXES.get(kind, MAP_SUFFIXES)
+    ending, suffix = _without_suffix(ending, suffixes)
+    option = _OPTIONS.get(kind, "a suffix")
+    found = find_maps(folder, {suffix} if suffix else suffixes, option)
+    if not ending:
+        return found
+    by_name: Dict[str, Path] = {}
+    for full, path in found.items():
+        if not _ends(full, ending):
+            continue
+        name = full[: -len(ending)]
+        if name in by_name:
+            raise PairingError(
+                f"{folder}: {by_name[name].name} and {path.name} have one name but for the letter "
+                f"case of {ending}; remove one"
+            )
+        by_name[name] = path
+    if not by_name:
+        raise PairingError(
+            f"{folder}: expected names that end in {ending}, got {_some(sorted(found))}; correct "
+            f"{option}"
+        )
+    if kind == "mask":
+        _refuse_further(folder, found, by_name, ending)
+    return by_name
+
+
+def _refuse_further(
+    folder: Path, found: Mapping[str, Path], by_name: Mapping[str, Path], ending: str
+) -> None:
+    """Refuse masks with a number behind the ending: they are parts of a mask that has it."""
+    for full, path in found.items():
+        unnumbered = _NUMBER.sub("", full)
+        name = unnumbered[: -len(ending)]
+        if unnumbered != full and _ends(unnumbered, ending) and name in by_name:
+            raise PairingError(
+                f"{folder}: {path.name} is a further mask of the image that has "
+                f"{by_name[name].name}, and a map is scored against one; merge them first, as "
+                "dataset.py import folders does"
+            )
+
+
+def _ends(name: str, ending: str) -> bool:
+    """Whether something, of the same folder, stands before the ending."""
+    rest = name[: -len(ending)]
+    return name.lower().endswith(ending.lower()) and bool(rest) and not rest.endswith("/")
+
+
+def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
+    """A name and its suffix in lower case, empty where it has none of these."""
+    for suffix in suffixes:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)], suffix
+    return name, ""
+
+
+# ---------------------------------------------------------------- lists
+
+
+def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str]) -> List[str]:
+    """Names of a list file, as `pair_all` describes it.
+
+    A name that is not ``known`` is returned as it is listed.
+
+    Raises:
+        PairingError: the file cannot be read, is empty or repeats a name.
+    """
+    try:
+        lines = files.read_text(path).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PairingError(f"{path}: expected a list of names in UTF-8 ({error})") from error
+    first: Dict[str, int] = {}
+    for number, line in enumerate((line.strip() for line in lines), start=1):
+        if not line or line.startswith("#"):
+            continue
+        name = _name_of_line(line, known, endings)
+        if name in first:
+            raise PairingError(
+                f"{path}: lines {first[name]} and {number} both name {name}; delete one"
+            )
+        first[name] = number
+    if not first:
+        raise PairingError(f"{path}: expected names, one a line, the file has none")
+    return list(first)
+
+
+def _name_of_line(line: str, known: AbstractSet[str], endings: Mapping[str, str]) -> str:
+    both = _IMAGE_THEN_MASK.search(line)
+    listed = (both.group(1) if both else line).replace("\\", "/")
+    name, _ = _without_suffix(listed, POINT_SUFFIXES)
+    if name.startswith("./"):
+        name = name[2:]
+    shorter = [name]
+    for ending in endings.values():
+        ending, _ = _without_suffix(ending, POINT_SUFFIXES)
+        if ending and _ends(name, ending):
+            shorter.append(name[: -len(ending)])
+    folders = name.count("/")
+    # The longest path first: the folders of a list may be folders of the names, or lead to them.
+    tails = [full.split("/", depth)[-1] for depth in range(folders + 1) for full in shorter]
+    return next((tail for tail in tails if tail in known), name)
+
+
+# ---------------------------------------------------------------- what is wrong
+
+
+def _what_is_missing(
+    folders: Mapping[str, Path],
+    missing: Mapping[str, List[str]],
+    total: int,
+    subset: Optional[PathLike],
+) -> str:
+    found = "; ".join(
+        f"{folders[kind]} has no {kind} for {len(names)} of {total} names: {_some(names)}"
+        for kind, names in missing.items()
+    )
+    if subset is not None:
+        where, repair = f"{subset}: expected names that are", "add the files or correct the list"
+    else:
+        where = "expected every name"
+        repair = "add or remove files, name those that count with --list, or take --allow_missing"
+    return f"{where} in every folder; {found}; {repair}"
+
+
+def _nothing_in_common(folders: Mapping[str, Path], files: Mapping[str, Dict[str, Path]]) -> str:
+    """Say that no name is in every folder, with examples and the likely repair."""
+    kinds = [kind for kind in folders if kind != "map"]
+    # One kind is to blame if maps and that kind share nothing; else all of them together.
+    kind = next((kind for kind in kinds if not files["map"].keys() & files[kind].keys()), kinds[0])
+    examples = "; ".join(
+        f"{folders[side]} ({side}): {_some(sorted(files[side]))}" for side in ("map", kind)
+    )
+    repair = _repair(folders, files, kind) or (
+        "give folders of the same images, or what the names of one have behind the common part, "
+        f"as with {_OPTIONS['map']} _DSS"
+    )
+    return f"expected the same names in these folders but for the suffix, got {examples}; {repair}"
+
+
+def _repair(
+    folders: Mapping[str, Path], files: Mapping[str, Dict[str, Path]], kind: str
+) -> Optional[str]:
+    """Say what would give maps and ground truth of a kind common names, None if unknown."""
+    maps, truths = files["map"], files[kind]
+    endings = _fitting_endings(set(maps), set(truths))
+    if endings:
+        parts = [
+            _option(side, ending, folders[side], files[side])
+            for side, ending in zip(("map", kind), endings)
+            if ending
+        ]
+        pairs = len(_cut(set(maps), endings[0]) & _cut(set(truths), endings[1]))
+        return f"{' and '.join(parts)} would pair {pairs} of {len(maps)} maps"
+    for side, other in (("map", kind), (kind, "map")):
+        start = _common_start(files[side])
+        for length in range(len(start), 0, -1):
+            if {name[length:] for name in files[side]} & set(files[other]):
+                if start[length - 1] == "/":
+                    return f"give the folder {folders[side] / start[:length]}"
+                return f"remove {start[:length]!r} from the beginning of the names of {side}s"
+    if {name.lower() for name in maps} & {name.lower() for name in truths}:
+        return "the names differ in the case of their letters; rename one side"
+    return None
+
+
+def _common_start(names: Iterable[str]) -> str:
+    first, last = min(names), max(names)
+    same = (i for i, (one, two) in enumerate(zip(first, last)) if one != two)
+    return first[: next(same, min(len(first), len(last)))]
+
+
+def _option(kind: str, ending: str, folder: Path, files: Mapping[str, Path]) -> str:
+    # An ending that looks like a suffix would be taken for one.
+    if _without_suffix(ending, POINT_SUFFIXES)[1]:
+        ending += next(path.suffix for name, path in files.items() if _ends(name, ending))
+    if kind not in _OPTIONS:
+        return f"removing {ending} from the names in {folder}"
+    # A value that begins with a dash must stand behind "=".
+    equals = "=" if ending.startswith("-") else " "
+    return _OPTIONS[kind] + equals + (f"'{ending}'" if " " in ending else ending)
+
+
+def _fitting_endings(maps: AbstractSet[str], truths: AbstractSet[str]) -> Optional[Tuple[str, str]]:
+    """The endings of maps and truths without which most names are common, if half of them are."""
+    cut_maps = {ending: _cut(maps, ending) for ending in _endings(maps)}
+    cut_truths = {ending: _cut(truths, ending) for ending in _endings(truths)}
+    best, most = None, 0
+    for both in sorted(
+        ((one, two) for one in cut_maps for two in cut_truths),
+        # "_DSS" and "_mask" come before "DSS" and "mask", which would leave "0001_".
+        key=lambda both: (sum(e[:1].isalpha() for e in both), len(both[0] + both[1]), both),
+    ):
+        count = len(cut_maps[both[0]] & cut_truths[both[1]])
+        if count > most:
+            best, most = both, count
+    return best if 2 * most >= min(len(maps), len(truths)) else None
+
+
+def _endings(names: AbstractSet[str]) -> List[str]:
+    """What at least half of the names end in, and nothing."""
+    counts: Counter = Counter()
+    for name in names:
+        file = name.rsplit("/", 1)[-1]
+        counts.update(file[-length:] for length in range(1, min(len(file), _LONGEST_ENDING + 1)))
+    return ["", *(e for e, count in counts.items() if _ENDING.match(e) and 2 * count >= len(names))]
+
+
+def _cut(names: AbstractSet[str], ending: str) -> AbstractSet[str]:
+    return {name[: -len(ending)] for name in names if _ends(name, ending)} if ending else names
+
+
+def _some(items: Iterable[object]) -> str:
+    items = list(items)
+    return ", ".join(str(item) for item in items[:_SHOWN]) + (" ..." if len(items) > _SHOWN else "")

@@ -1,0 +1,268 @@
+"""One method's maps on one data set: every image scored, in several processes, added up exactly."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from paddleseg_u2net.evaluation.loaders import (
+    GroundTruth,
+    read_density,
+    read_fixation_map,
+    read_map,
+    read_truth,
+)
+from paddleseg_u2net.evaluation.pairing import Item
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, memory_named
+from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations
+from paddleseg_u2net.parallel import in_chunks, parallel_map
+
+# Images that one process adds up before it answers. Sums are added in this grouping whatever the
+# number of processes, so that it changes no digit of a result.
+CHUNK = 16
+
+# What is noted of a map that is black, or that was saved as 0 and 1 of 255.
+DARK_MAPS = "maps are never above 1 of 255"
+
+# What is noted of a mask that has values between object and background.
+SOFT_MASKS = "masks are soft and were cut"
+
+Shape = Tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is done to every image.
+
+    Attributes:
+        report: An empty report: which scores, by which conventions.
+        resize: Whether a map of another size than its mask is resized to it (bilinear), instead of
+            being an error.
+        sigma: In pixels; makes a density of fixation points where there is none.
+        others: Fixations of the whole set, for the shuffled AUC; see `fixated_by_all`.
+        keep_rows: Whether the scores of every image are kept, which takes memory for each.
+    """
+
+    report: MetricReport
+    resize: bool = False
+    sigma: Optional[float] = None
+    others: Optional[OtherFixations] = None
+    keep_rows: bool = True
+
+
+@dataclass
+class Outcome:
+    """What came of some images; outcomes add up.
+
+    Attributes:
+        report: The scores of all of them.
+        rows: (name, scores of this image alone), in the order of the images, where they are kept.
+        notes: Names of images by what was unusual about them, such as "masks are soft and were
+            cut".
+        errors: (name, message) of images that could not be scored. They are in no score; only
+            their fixations, where these could be read, are among the others of the shuffled AUC.
+    """
+
+    report: MetricReport
+    rows: List[Tuple[str, Dict[str, float]]] = field(default_factory=list)
+    notes: Dict[str, List[str]] = field(default_factory=dict)
+    errors: List[Tuple[str, str]] = field(default_factory=list)
+
+    def add(self, other: Outcome) -> None:
+        """Add the images of ``other`` behind those that are here."""
+        self.report.merge(other.report)
+        self.rows += other.rows
+        self.errors += other.errors
+        for note, names in other.notes.items():
+            self.notes.setdefault(note, []).extend(names)
+
+    def note(self, what: str, name: str) -> None:
+        """Remember that something was unusual about an image."""
+        self.notes.setdefault(what, []).append(name)
+
+
+def score(
+    items: Sequence[Item],
+    task: Task,
+    workers: int = 0,
+    progress: Callable[[int], object] = lambda images: None,
+) -> Outcome:
+    """Score all images.
+
+    Args:
+        items: Names and files, in the order of the result.
+        task: What is done to each.
+        workers: Processes; 0 works in this one. The result is the same to the last bit.
+        progress: Called with the number of images that are done since the last call.
+
+    Raises:
+        ChildProcessError: a process died, for instance for want of memory.
+    """
+    total = Outcome(task.report.fresh())
+    work = partial(_score_chunk, task=task)
+    with closing(parallel_map(work, in_chunks(items, CHUNK), workers)) as outcomes:
+        for outcome in outcomes:
+            total.add(outcome)
+            progress(outcome.report.images + len(outcome.errors))
+    return total
+
+
+def fixated_by_all(
+    items: Sequence[Item],
+    task: Task,
+    workers: int = 0,
+    progress: Callable[[int], object] = lambda images: None,
+) -> OtherFixations:
+    """Return where the images of a set were fixated, or where their objects are without fixations.
+
+    Maps are not looked at, so all methods meet the same fixations. Files that cannot be read are
+    left to `score`. ``progress`` and what is raised are those of `score`.
+    """
+    total = OtherFixations()
+    work, chunks = partial(_collect_chunk, task=task), in_chunks(items, CHUNK)
+    with closing(parallel_map(work, chunks, workers)) as parts:
+        for part, chunk in zip(parts, chunks):
+            total.merge(part)
+            progress(len(chunk))
+    return total
+
+
+# ---------------------------------------------------------------- chunks
+
+
+def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
+    outcome, single = Outcome(task.report.fresh()), task.report.fresh()
+    for item in items:
+        single.reset()
+        try:
+            with memory_named(item.map):
+                notes = _score_item(item, task, single)
+        except (ValueError, OSError) as error:  # of this image; the others go on
+            outcome.errors.append((item.name, str(error)))
+            continue
+        outcome.report.merge(single)
+        if task.keep_rows:
+            outcome.rows.append((item.name, single.values()))
+        for note in notes:
+            outcome.note(note, item.name)
+    return outcome
+
+
+def _collect_chunk(items: Sequence[Item], task: Task) -> OtherFixations:
+    found = OtherFixations()
+    for item in items:
+        try:
+            with memory_named(item.map):
+                truth = _read_truth(item, task)
+                found.add(_looked_at(truth, _read_fixations(item, truth, sigma=None)))
+        except (ValueError, OSError):
+            continue  # it is reported, and fails, when it is scored
+    return found
+
+
+# ---------------------------------------------------------------- one image
+
+
+def _score_item(item: Item, task: Task, report: MetricReport) -> List[str]:
+    """Count an image in a report; what was unusual about it."""
+    prediction = read_map(item.map)
+    truth = _read_truth(item, task)
+    fixations = _read_fixations(item, truth, task.sigma)
+    shape = _looked_at(truth, fixations).shape if truth is None else _shape(truth.mask)
+    notes = _notes(prediction, truth, task)
+    if prediction.shape != shape:
+        prediction = _resized(prediction, shape, item, task)
+        notes.append("maps were resized")
+    others = None
+    if task.others is not None:
+        others = task.others.weights(shape, _looked_at(truth, fixations))
+    report.update_map(prediction, None if truth is None else truth.mask, fixations, others)
+    return notes
+
+
+def _read_truth(item: Item, task: Task) -> Optional[GroundTruth]:
+    if item.mask is None:
+        return None
+    return read_truth(item.mask, task.report.conventions.mask_above)
+
+
+def _looked_at(truth: Optional[GroundTruth], fixations: Optional[Fixations]) -> Fixations:
+    """Return the fixations; without any the object, as `MetricReport` takes it for them."""
+    if fixations is not None:
+        return fixations
+    assert truth is not None  # an item has one or the other
+    return Fixations.from_mask(truth.mask)
+
+
+def _read_fixations(
+    item: Item, truth: Optional[GroundTruth], sigma: Optional[float]
+) -> Optional[Fixations]:
+    """Return the fixations of an item, None where it has a mask only."""
+    density = read_density(item.density) if item.density else None
+    shape = None if truth is None else _shape(truth.mask)
+    if density is not None:
+        if shape is not None and density.shape != shape:
+            raise ValueError(
+                f"{item.density}: expected the size of the mask, {_size(shape)}, got "
+                f"{_size(density.shape)}"
+            )
+        shape = _shape(density)
+    if item.points is None:
+        return None if density is None else Fixations.from_density(density)
+    grid = _fixation_map(item.points, shape, item.map)
+    points = np.argwhere(grid)
+    if density is None:
+        return Fixations.from_points(points, _shape(grid), sigma)
+    return Fixations.from_density(density, points)
+
+
+def _fixation_map(path: Path, shape: Optional[Shape], map_path: Path) -> np.ndarray:
+    # A picture knows its size.
+    if shape is not None or path.suffix.lower() in IMAGE_SUFFIXES:
+        return read_fixation_map(path, shape)
+    try:
+        return read_fixation_map(path)
+    except ImageError:
+        # A list of points does not say how large the image is, and of several arrays the size
+        # tells which one is meant.
+        return read_fixation_map(path, _shape(read_map(map_path)))
+
+
+def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> List[str]:
+    notes = []
+    # One 255th as the file's precision has it.
+    one = prediction.dtype.type(1 if prediction.dtype == np.uint8 else 1 / 255)
+    if prediction.max() <= one:
+        notes.append(DARK_MAPS)
+    if truth is not None and truth.labels01:
+        notes.append("masks hold 0 and 1, read as labels")
+    if truth is not None and truth.soft:
+        above = task.report.conventions.mask_above
+        grey = f"masks are grey and have no pixel above {above}, so that no object is left"
+        notes.append(SOFT_MASKS if truth.mask.any() else grey)
+    return notes
+
+
+def _resized(prediction: np.ndarray, shape: Shape, item: Item, task: Task) -> np.ndarray:
+    if not task.resize:
+        raise ValueError(
+            f"{item.map}: expected the size of its ground truth, {_size(shape)}, got "
+            f"{_size(prediction.shape)}; make maps of that size, or resize them with --resize"
+        )
+    return cv2.resize(prediction, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def _shape(array: np.ndarray) -> Shape:
+    height, width = array.shape
+    return height, width
+
+
+def _size(shape: Tuple[int, ...]) -> str:
+    """Return a size as users say it: width x height."""
+    return f"{shape[1]}x{shape[0]}"

@@ -1,0 +1,1 @@
+"""Trained models as files of an engine, and weights in other formats."""

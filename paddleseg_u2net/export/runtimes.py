@@ -1,0 +1,276 @@
+"""What the runtime that a weights file was made for makes of it: the other side of a conversion."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.architecture import TABLES, Architecture, Operation, Program, build
+from paddleseg_u2net.inference.backends.choice import is_installed
+from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.weights import fold_biases, names, restore_biases
+from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.checkpoints import network_weights
+from paddleseg_u2net.weights.onnx_tensors import resizes_otherwise
+
+Run = Callable[[np.ndarray], np.ndarray]
+
+# Sums in another order differ by 9e-5 of the largest logit on the published U2NetP, whose numbers
+# grow large inside, and by 3e-6 on random weights; half precision differs by 1.2e-2.
+ROUNDING = 5e-4
+HALF = 5e-2
+# The deepest of six stages is 9 pixels high then, so that its dilations of 8 meet more than zeros.
+SIZE = (288, 320)
+
+
+class Runtime(NamedTuple):
+    """``run``: float32 (1, C, H, W) -> the fused map, float32 (1, K, H, W), of logits or of
+    ``probabilities``, for the ``size`` (H, W). ``tolerance``: how far the map may be from this
+    project's, in parts of the largest logit; None: ``why`` says what makes it differ.
+    """
+
+    name: str
+    run: Run
+    size: Tuple[int, int] = SIZE
+    probabilities: bool = False
+    tolerance: Optional[float] = ROUNDING
+    why: str = ""
+
+
+class RuntimeUnavailable(Exception):
+    """A file cannot be run; ``installed``: though what should run it is there."""
+
+    def __init__(self, runtime: str, reason: str, installed: bool = False) -> None:
+        super().__init__(reason)
+        self.runtime, self.installed = runtime, installed
+
+
+def runtime_of(format_name: str, path: Path, model: Architecture) -> Runtime:
+    """The runtime that a file is made for, which reads the file by itself.
+
+    Args:
+        format_name: a key of ``weights.formats.FORMATS``.
+        path: the file; ``read_weights`` has found no code in it. model: its kind.
+
+    Raises:
+        RuntimeUnavailable: it is not installed, or does not read the file.
+    """
+    return _MAKERS[format_name](path, model)
+
+
+def ours(state: State, model: Architecture, name: str = "this project") -> Runtime:
+    """This project's layers; needs Paddle."""
+    from paddleseg_u2net.models import U2Net
+
+    network = U2Net(model.num_classes, model.in_channels, model.stages)
+    return Runtime(name, _paddle(network, fold_biases(state)))
+
+
+def _stock(path: Path, model: Architecture) -> Runtime:
+    """PaddleSeg's model, or this project's where PaddleSeg has none, of what Paddle loads."""
+    if not (is_installed("paddle") and is_installed("paddleseg")):
+        raise RuntimeUnavailable("Paddle", "Paddle and PaddleSeg are not installed")
+    import paddle
+    from paddleseg.models import u2net as stock
+
+    try:
+        arrays = {
+            name: (value.astype("float32").numpy() if paddle.is_tensor(value) else value)
+            for name, value in _published(paddle.load(str(path))).items()
+        }
+    except Exception as error:  # each version raises its own
+        raise RuntimeUnavailable(
+            "Paddle", f"paddle.load does not read it ({_line(error)})", True
+        ) from error
+    if model.stages != TABLES[model.type]:
+        return ours(arrays, model, "paddle.load (PaddleSeg has no model with these stages)")
+    kind = {"U2Net": stock.U2Net, "U2NetP": stock.U2Netp}[model.type]
+    network = kind(model.num_classes, model.in_channels)
+    return Runtime("PaddleSeg's model", _paddle(network, restore_biases(arrays)))
+
+
+def _paddle(network: Any, state: Mapping[str, np.ndarray]) -> Run:
+    from paddleseg_u2net.inference.backends import eager
+
+    network.set_state_dict({key: np.asarray(value, np.float32) for key, value in state.items()})
+    network.eval()
+    return eager(network)
+
+
+def _torch_file(path: Path, model: Architecture) -> Runtime:
+    torch = _torch()
+    try:
+        state = _published(torch.load(str(path), map_location="cpu", weights_only=True))
+    except Exception as error:
+        reason = f"torch.load does not read it safely ({_line(error)})"
+        raise RuntimeUnavailable("PyTorch", reason, installed=True) from error
+    return _interpreted(state, model)
+
+
+def _safetensors_file(path: Path, model: Architecture) -> Runtime:
+    _torch()
+    from safetensors.torch import load_file
+
+    try:
+        return _interpreted(_published(load_file(str(path))), model)
+    except Exception as error:  # the package has an error of its own
+        raise RuntimeUnavailable(
+            "PyTorch", f"safetensors does not read it ({_line(error)})", True
+        ) from error
+
+
+def _torch() -> Any:
+    if importlib.util.find_spec("torch") is None:
+        raise RuntimeUnavailable("PyTorch", "PyTorch is not installed")
+    import torch
+
+    return torch
+
+
+def _published(content: Any) -> Dict[str, Any]:
+    """A checkpoint's tensors by their published names, without what wrappers put before them."""
+    weights = network_weights(content).weights
+    return names.from_torch({k: v for k, v in weights.items() if hasattr(v, "shape")})
+
+
+def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:
+    """PyTorch's functions on its own tensors."""
+    import torch
+
+    tensors = {name: value.float() for name, value in state.items()}
+    program = build(model.stages, model.num_classes, model.in_channels)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        try:
+            with torch.no_grad():
+                return _interpret(program, tensors, torch.from_numpy(images)).numpy()
+        except (LookupError, RuntimeError) as error:  # it read other names or shapes than we did
+            raise RuntimeUnavailable(
+                "PyTorch", f"it does not run ({_line(error)})", installed=True
+            ) from error
+
+    return Runtime("PyTorch", run)
+
+
+def _interpret(program: Program, tensors: Dict[str, Any], x: Any) -> Any:
+    """The program run with PyTorch's functions; tensors in, the fused logits out."""
+    import torch
+    import torch.nn.functional as F
+
+    def convolve(step: Operation, x: Any) -> Any:
+        conv = step.conv
+        assert conv is not None
+        padding = conv.dilation * (conv.kernel // 2)
+        weight, bias = tensors[f"{conv.layer}.weight"], tensors.get(f"{conv.layer}.bias")
+        x = F.conv2d(x, weight, bias, padding=padding, dilation=conv.dilation)
+        if not conv.normalised:
+            return x
+        parts = (tensors[f"{conv.batchnorm}.{p}"] for p in ("_mean", "_variance", "weight", "bias"))
+        return F.relu(F.batch_norm(x, *parts))
+
+    steps: Dict[str, Callable[..., Any]] = {
+        "input": lambda step: x,
+        "conv": convolve,
+        "pool": lambda step, a: F.max_pool2d(a, 2, 2, ceil_mode=True),
+        "resize": lambda step, a, like: F.interpolate(a, like.shape[2:], mode="bilinear"),
+        "concat": lambda step, *parts: torch.cat(parts, 1),
+        "add": lambda step, a, b: a + b,
+    }
+    values: List[Any] = []
+    for step in program.operations:
+        values.append(steps[step.kind](step, *(values[number] for number in step.inputs)))
+    return values[program.outputs[0]]
+
+
+_NUMBERS = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+}
+_ACTIVATIONS = {"Sigmoid", "Softmax", "QLinearSigmoid", "QLinearSoftmax", "Div"}
+_PASSING = {"Cast", "Identity", "QuantizeLinear", "DequantizeLinear"}
+_HALVES = (10, 16)  # FLOAT16 and BFLOAT16 in onnx's TensorProto
+
+
+def _onnx_file(path: Path, model: Architecture) -> Runtime:
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise RuntimeUnavailable("ONNX Runtime", "onnxruntime is not installed")
+    import onnx
+
+    onnxruntime = engine_module("onnxruntime", "onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        content = onnx.load(str(path), load_external_data=False)
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # it has many errors of its own
+        raise RuntimeUnavailable(
+            "ONNX Runtime", f"it does not load the file ({_line(error)})", True
+        ) from error
+    given = session.get_inputs()[0]
+    if given.type not in _NUMBERS:
+        raise RuntimeUnavailable(
+            "ONNX Runtime", f"numpy cannot make its input, a {given.type}", True
+        )
+    batch, _, height, width = _extents(given.shape, (1, model.in_channels, *SIZE))
+
+    def run(images: np.ndarray) -> np.ndarray:
+        repeated = np.repeat(images.astype(_NUMBERS[given.type]), batch, axis=0)
+        try:
+            return session.run(None, {given.name: repeated})[0][:1].astype(np.float32)
+        except Exception as error:
+            raise RuntimeUnavailable(
+                "ONNX Runtime", f"it does not run the file ({_line(error)})", True
+            ) from error
+
+    activated = _activated(content.graph)
+    return Runtime("ONNX Runtime", run, (height, width), activated, *_agreement(content))
+
+
+def _extents(shape: Any, free: Tuple[int, ...]) -> Tuple[int, ...]:
+    """An input's shape, with those of ``free`` where the file leaves them open."""
+    if len(shape) != len(free):
+        raise RuntimeUnavailable(
+            "ONNX Runtime", f"its input has the shape {shape}, not one of images", True
+        )
+    return tuple(own if isinstance(own, int) else any_ for own, any_ in zip(shape, free))
+
+
+def _agreement(model: Any) -> Tuple[Optional[float], str]:
+    """``Runtime.tolerance`` and ``Runtime.why`` of an ONNX file."""
+    graph, otherwise = model.graph, resizes_otherwise(model)
+    if otherwise:
+        return None, otherwise
+    if {"DynamicQuantizeLinear", "QuantizeLinear"} & {node.op_type for node in graph.node}:
+        return None, "the file rounds its activations to 8 bits, which float32 weights do not do"
+    types = {tensor.data_type for tensor in graph.initializer}
+    types |= {value.type.tensor_type.elem_type for value in graph.input}
+    return (HALF, "the file computes in half precision") if types & set(_HALVES) else (ROUNDING, "")
+
+
+def _activated(graph: Any) -> bool:
+    """Whether a sigmoid or softmax makes the first output."""
+    makers = {output: node for node in graph.node for output in node.output}
+    node = makers.get(graph.output[0].name)
+    while node is not None and node.op_type in _PASSING:
+        node = makers.get(node.input[0])
+    return node is not None and node.op_type in _ACTIVATIONS
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error's message, not too long for a terminal."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+_MAKERS: Dict[str, Callable[[Path, Architecture], Runtime]] = {
+    "PyTorch": _torch_file,
+    "safetensors": _safetensors_file,
+    "Paddle": _stock,
+    "ONNX": _onnx_file,
+}

@@ -1,0 +1,125 @@
+"""An exported network beside the model that it was made from, on the same pictures."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.datasets.synthetic import draw_pair
+from paddleseg_u2net.inference.description import Shape
+from paddleseg_u2net.inference.network import Network, output_type_of
+from paddleseg_u2net.inference.pipeline import activate
+from paddleseg_u2net.inference.preprocess import Preprocess
+
+# Of a picture, as cameras have them; the preprocessing brings it to the network's size.
+_PICTURE = (192, 256)
+# What a network sees that takes pictures of any size, when the preprocessing names none.
+_USUAL = (320, 320)
+
+
+class Compared(NamedTuple):
+    """How far an exported network is from the model's probabilities.
+
+    ``images``: how many were compared, in the ``sizes`` (N, h, w). ``largest`` and ``mean`` are of
+    the probabilities' differences; where the network gives class numbers, of how much a
+    probability differs at least for another class to be the largest one. ``pixels``: the share of
+    those with another class, None for probabilities.
+    """
+
+    images: int
+    sizes: Tuple[Tuple[int, int, int], ...]
+    largest: float
+    mean: float
+    pixels: Optional[float] = None
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{n} of {width}x{height}" for n, height, width in self.sizes)
+        if self.pixels == 0:
+            return f"{self.images} images ({sizes}): the same classes everywhere"
+        if self.pixels is not None:
+            return (
+                f"{self.images} images ({sizes}): another class at {self.pixels:.2g} of the "
+                f"pixels, for which probabilities differ by {self.largest:.2g} at least"
+            )
+        return (
+            f"{self.images} images ({sizes}): probabilities differ by {self.largest:.2g} at most "
+            f"({self.largest * 255:.3g} grey levels), by {self.mean:.2g} on average "
+            f"({self.mean * 255:.2g} grey levels)"
+        )
+
+    def described(self) -> Dict[str, Any]:
+        """What the description of an export says of it."""
+        content: Dict[str, Any] = {"images": self.images}
+        content["sizes"] = [list(size) for size in self.sizes]
+        content.update(largest=self.largest, mean=self.mean)
+        if self.pixels is not None:
+            content["pixels"] = self.pixels
+        return content
+
+
+def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Shape) -> Compared:
+    """Run both on drawings, in several numbers and sizes as far as ``shape`` leaves them open.
+
+    On noise, what a network makes of neighbouring pixels averages out; drawings have areas, edges
+    and objects as photographs have them.
+
+    Args:
+        model: gives logits. exported: gives probabilities, or class numbers.
+        preprocess: makes the inputs. shape: of the input (N, C, H, W), None where any number.
+    """
+    sizes, found = [], []
+    for batch in _batches(preprocess, shape):
+        sizes.append((len(batch), batch.shape[2], batch.shape[3]))
+        found.append(
+            _differences(activate(model(batch)), exported(batch), output_type_of(exported))
+        )
+    largest = float(np.max([item.max() for item, _ in found]))  # NaN stays NaN
+    pixels = sum(item.size for item, _ in found)
+    mean = sum(float(item.sum(dtype=np.float64)) for item, _ in found) / pixels
+    others = [other for _, other in found if other is not None]
+    share = sum(others) / pixels if others else None
+    return Compared(sum(size[0] for size in sizes), tuple(sizes), largest, mean, share)
+
+
+def _differences(
+    probability: np.ndarray, found: np.ndarray, gives: str
+) -> Tuple[np.ndarray, Optional[int]]:
+    """Differences of all probabilities, and of class numbers how many are others."""
+    if gives != "argmax":
+        if found.shape != probability.shape:
+            raise ValueError(f"expected probabilities {probability.shape}, got {found.shape}")
+        return np.abs(found - probability), None
+    if probability.shape[1] == 1:
+        probability = np.concatenate([1 - probability, probability], 1)
+    if found.shape != (probability.shape[0], *probability.shape[2:]):
+        raise ValueError(f"expected class numbers of {probability.shape}, got {found.shape}")
+    if found.min() < 0 or found.max() >= probability.shape[1]:
+        raise ValueError(f"expected class numbers below {probability.shape[1]}, got {found.max()}")
+    chosen = np.take_along_axis(probability, found[:, None].astype(np.int64), 1)[:, 0]
+    # Two probabilities are this far from being equal, each has to move by half of it.
+    short = (probability.max(1) - chosen) / 2
+    return short, int((short > 0).sum())
+
+
+def _batches(preprocess: Preprocess, shape: Shape) -> Iterator[np.ndarray]:
+    """Inputs float32 (N, C, h, w) that the exported network has to take."""
+    count, channels, height, width = shape
+    usual = preprocess.size or _USUAL
+    base = (width or usual[0], height or usual[1])
+    # Odd sizes make windows of pooling that are cut off.
+    other = (width or base[0] // 2 + 1 | 1, height or base[1] * 3 // 4 | 1)
+    drawn = 0
+    for number, size in ((count or 1, base), (count or 3, other)):
+        made = Preprocess(size, preprocess.mean, preprocess.std, channels, preprocess.type)
+        pictures = [made(_picture(drawn + index, channels)) for index in range(number)]
+        drawn += number
+        yield np.stack(pictures)
+
+
+def _picture(index: int, channels: int) -> np.ndarray:
+    """A drawing, uint8 (H, W, channels)."""
+    image, mask = draw_pair(index, size=_PICTURE)
+    planes: List[np.ndarray] = [image[..., 1]] if channels == 1 else [*image.transpose(2, 0, 1)]
+    planes += [mask] if channels == 4 else []
+    return np.stack(planes, axis=-1)

@@ -1,0 +1,285 @@
+"""A network and all that stands around it: pre-processing, flips and scales, windows, restoring."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Callable, List, Optional, Tuple, Union
+
+import numpy as np
+
+from paddleseg_u2net.inference.network import BackendError, Network, output_type_of, shape_of
+from paddleseg_u2net.inference.preprocess import Preprocess
+from paddleseg_u2net.inference.presets import resize_planes, stretch
+from paddleseg_u2net.inference.upsampling import guided
+from paddleseg_u2net.progress import Progress
+
+UPSAMPLINGS = ("bilinear", "guided")
+# Between the last float32 below 1 and 1: logits stay within +-17.
+_LEAST = np.float32(2**-24)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Test-time augmentation: logits are averaged over scales times flips, as in PaddleSeg."""
+
+    scales: Tuple[float, ...] = (1.0,)
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
+            raise ValueError(f"scales: expected one or more numbers above 0, got {self.scales}")
+
+    def flips(self) -> List[Tuple[int, ...]]:
+        """Axes of (N, C, H, W) to turn round, one tuple for each variant."""
+        across = [(), (3,)] if self.flip_horizontal else [()]
+        down = [(), (2,)] if self.flip_vertical else [()]
+        return [(*a, *b) for a, b in itertools.product(across, down)]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Sliding windows of ``crop_size`` every ``stride`` pixels, both (width, height).
+
+    The picture keeps its own size then, and logits are averaged where windows overlap.
+    """
+
+    crop_size: Tuple[int, int]
+    stride: Tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if min(*self.crop_size, *self.stride) < 1:
+            raise ValueError(
+                f"crop_size and stride: expected 1 or more, got {self.crop_size}, {self.stride}"
+            )
+        if any(s > c for s, c in zip(self.stride, self.crop_size)):
+            raise ValueError(
+                f"stride: expected at most crop_size {self.crop_size}, got {self.stride}; "
+                "larger strides leave pixels without a prediction"
+            )
+
+    def boxes(self, height: int, width: int) -> List[Tuple[slice, slice]]:
+        """(rows, columns) of every window; the last ones end at the border."""
+        rows = _spans(height, self.crop_size[1], self.stride[1])
+        columns = _spans(width, self.crop_size[0], self.stride[0])
+        return list(itertools.product(rows, columns))
+
+
+def _spans(length: int, crop: int, stride: int) -> List[slice]:
+    last = max(length - crop, 0)
+    starts = [*range(0, last, stride), last]
+    return [slice(start, min(start + crop, length)) for start in starts]
+
+
+class Pipeline:
+    """Probability maps of pictures.
+
+    Args:
+        network: makes a batch's logits, or what its attribute ``gives`` says; see `OUTPUT_TYPES`.
+            Probabilities of a network are used as they are where nothing is averaged; otherwise
+            they are turned back into logits.
+        preprocess: what the network sees.
+        augment: test-time augmentation, or None.
+        window: sliding windows, or None.
+        upsampling: how maps come to the picture's size, one of `UPSAMPLINGS`: as the
+            preprocessing's type says, or along the picture's edges.
+
+    Raises:
+        ValueError: the network gives class numbers, which cannot be averaged; or it takes one size
+            only, which is not that of the preprocessing or the windows.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        preprocess: Preprocess,
+        augment: Optional[Augment] = None,
+        window: Optional[Window] = None,
+        upsampling: str = "bilinear",
+    ) -> None:
+        if upsampling not in UPSAMPLINGS:
+            raise ValueError(
+                f"upsampling: expected one of {', '.join(UPSAMPLINGS)}, got {upsampling!r}"
+            )
+        self.network, self.preprocess = network, preprocess
+        self.augment, self.window = augment or Augment(), window
+        self.upsampling, self.gives = upsampling, output_type_of(network)
+        self._averages = window is not None or self.augment != Augment()
+        if self.gives == "argmax" and self._averages:
+            raise ValueError(
+                "--aug_eval, --is_slide: they average logits, but this model gives class numbers; "
+                "leave them out, or export it again with --output_op probability"
+            )
+        self._check_size()
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """uint8 (H, W, C) -> probabilities float32 (K, H, W) at the picture's own size.
+
+        K = 1: the foreground's; K >= 2: of each class, summing to 1. See ``restore``.
+        """
+        return self.restore(self.probabilities(self.prepare(image)[None])[0], image)
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """uint8 (H, W, C) -> the network's input, float32 (C, h, w)."""
+        return self.preprocess(image, resize=self.window is None)
+
+    def probabilities(
+        self, batch: np.ndarray, progress: Callable[[], object] = lambda: None
+    ) -> np.ndarray:
+        """Inputs (N, C, h, w) -> probabilities float32 (N, K, h, w).
+
+        Of a network that gives class numbers they are 0 and 1. ``progress`` is called after each of
+        several runs of the network.
+        """
+        if not self._averages:
+            return self._activated(self.network(np.ascontiguousarray(batch)))
+        height, width = batch.shape[2:]
+        total: Optional[np.ndarray] = None
+        variants = list(itertools.product(self.augment.scales, self.augment.flips()))
+        for scale, flip in variants:
+            size = _scaled((height, width), scale)
+            logits = np.flip(self._logits(np.flip(_resized(batch, size), flip), progress), flip)
+            logits = _resized(logits, (height, width))
+            total = logits if total is None else total + logits
+        assert total is not None
+        return activate(total / np.float32(len(variants)))
+
+    def shown(self, batch: np.ndarray, what: str) -> np.ndarray:
+        """`probabilities`, with progress where an image takes several runs of the network.
+
+        Args:
+            batch: As for `probabilities`.
+            what: Is predicted, such as a file's name.
+        """
+        runs = self._runs(batch.shape[2:])
+        unit = "windows" if self.window else "variants"
+        with Progress(runs, what, unit, shown=runs > 1, delay=1.0) as progress:
+            return self.probabilities(batch, progress.update)
+
+    def _runs(self, shape: Tuple[int, ...]) -> int:
+        """Return how often the network runs for an input of this (h, w)."""
+        sizes = [_scaled(shape, scale) for scale in self.augment.scales]
+        windows = (sum(1 for _ in self.window.boxes(*size)) if self.window else 1 for size in sizes)
+        return sum(windows) * len(self.augment.flips())
+
+    def _activated(self, found: np.ndarray) -> np.ndarray:
+        """Probabilities from what the network gives."""
+        if self.gives == "argmax":
+            return _one_hot(found, getattr(self.network, "num_classes", None) or 1)
+        return found if self.gives == "probability" else activate(found)
+
+    def _as_logits(self, batch: np.ndarray) -> np.ndarray:
+        found = self.network(np.ascontiguousarray(batch))
+        return logits_of(found) if self.gives == "probability" else found
+
+    def _logits(
+        self, batch: np.ndarray, progress: Callable[[], object] = lambda: None
+    ) -> np.ndarray:
+        if self.window is None:
+            logits = self._as_logits(batch)
+            progress()
+            return logits
+        height, width = batch.shape[2:]
+        total: Optional[np.ndarray] = None
+        count = np.zeros((height, width), np.float32)
+        for rows, columns in self.window.boxes(height, width):
+            logits = self._as_logits(batch[:, :, rows, columns])
+            progress()
+            if total is None:
+                total = np.zeros((*logits.shape[:2], height, width), np.float32)
+            total[:, :, rows, columns] += logits
+            count[rows, columns] += 1
+        assert total is not None
+        return total / count
+
+    def restore(
+        self, probability: np.ndarray, picture: Union[np.ndarray, Tuple[int, ...]]
+    ) -> np.ndarray:
+        """Probabilities (K, h, w) -> float32 (K, H, W) at the picture's size.
+
+        Where the preprocessing's type stretches maps, they are no probabilities any more.
+
+        Args:
+            picture: uint8 (H, W, C), whose edges guided upsampling follows; for bilinear
+                upsampling its (H, W) will do.
+        """
+        shape = picture.shape[:2] if isinstance(picture, np.ndarray) else tuple(picture)
+        recipe = self.preprocess.recipe
+        if self.upsampling == "bilinear" or probability.shape[1:] == shape:
+            return recipe.restore(probability, shape)
+        if not isinstance(picture, np.ndarray):
+            raise TypeError(f"guided upsampling: expected a picture (H, W, C), got {picture!r}")
+        stretched = stretch(probability).astype(np.float32) if recipe.stretches else probability
+        return guided(stretched, picture)
+
+    def _check_size(self) -> None:
+        """Refuse now what a network of one size would refuse at the first picture."""
+        only = shape_of(self.network)[2:]
+        if only == (None, None):
+            return
+        key, size = (
+            ("crop_size", self.window.crop_size)
+            if self.window
+            else ("preprocess.size", self.preprocess.size)
+        )
+        scales = (1.0,) if self.window else self.augment.scales
+        seen = [_scaled(size[::-1], scale) for scale in scales] if size else [()]
+        if all(_fits(shape, only) for shape in seen):
+            return
+        shown = " and ".join("x".join(map(str, shape[::-1])) for shape in seen if shape)
+        expected = "x".join("any" if side is None else str(side) for side in only[::-1])
+        raise BackendError(
+            f"{key}: the model was exported for {expected} (width x height) only, got "
+            f"{shown or 'the size of each picture'}; take that size and no scales, or export it "
+            "again with another --input_shape"
+        )
+
+
+def classes_of(probability: np.ndarray) -> np.ndarray:
+    """Probabilities (K, H, W) -> class numbers uint8 (H, W); K = 1: foreground from 0.5 upwards."""
+    if probability.shape[0] == 1:
+        return (probability[0] >= 0.5).astype(np.uint8)
+    return probability.argmax(0).astype(np.uint8)
+
+
+def _resized(batch: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
+    """(N, C, h, w) -> (N, C, H, W), as ``resize_planes``."""
+    planes = resize_planes(batch.reshape(-1, *batch.shape[2:]), shape)
+    return planes.reshape(*batch.shape[:2], *shape)
+
+
+def activate(logits: np.ndarray) -> np.ndarray:
+    """Sigmoid of one channel, softmax of more."""
+    if logits.shape[1] == 1:
+        # exp of a negative number only: no overflow at any logit
+        small = np.exp(-np.abs(logits))
+        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
+    exponential = np.exp(logits - logits.max(1, keepdims=True))
+    return (exponential / exponential.sum(1, keepdims=True)).astype(np.float32)
+
+
+def logits_of(probability: np.ndarray) -> np.ndarray:
+    """Probabilities (N, K, h, w) -> logits that `activate` turns back into them, but for those
+    nearer to 0 or 1 than 2**-24.
+    """
+    if probability.shape[1] == 1:
+        clipped = np.clip(probability, _LEAST, 1 - _LEAST)
+        return (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)
+    return np.log(np.maximum(probability, _LEAST)).astype(np.float32)
+
+
+def _one_hot(classes: np.ndarray, num_classes: int) -> np.ndarray:
+    """Class numbers (N, h, w) -> float32 (N, K, h, w); of one class, the foreground's plane."""
+    if num_classes == 1:
+        return (classes[:, None] == 1).astype(np.float32)
+    return (classes[:, None] == np.arange(num_classes).reshape(1, -1, 1, 1)).astype(np.float32)
+
+
+def _scaled(shape: Tuple[int, ...], scale: float) -> Tuple[int, ...]:
+    return tuple(max(1, int(side * scale + 0.5)) for side in shape)
+
+
+def _fits(shape: Tuple[int, ...], only: Tuple[Optional[int], ...]) -> bool:
+    return bool(shape) and all(own in (None, side) for side, own in zip(shape, only))

@@ -1,0 +1,1 @@
+"""Images, archives, downloads and files that appear whole or not at all."""

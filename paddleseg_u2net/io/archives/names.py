@@ -1,0 +1,93 @@
+"""Names in archives: made readable, and refused where they would lead out of the target.
+
+An entry name is read folder by folder. A backslash separates like a slash, as Windows writes and
+reads it. Each part that is UTF-8 is read so, any other one as code page 437, which the zip
+standard sets: every byte has a printable character there, so no two names become one, and the
+same bytes give the same name in every archive, folder and format. An image and its mask whose
+names are in GBK or Shift-JIS come out strange but alike.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import Sequence
+
+from paddleseg_u2net.io.archives.source import ArchiveError
+
+# What macOS and Windows put beside the files; lower case.
+_LITTER = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini"}
+_DRIVE = re.compile(r"[A-Za-z]:")
+_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)", re.IGNORECASE)
+_WINDOWS_SIGNS = set('<>:"|?*')
+_HAND = "it was made by mistake or to do harm; do not unpack it"
+
+
+def readable(name: bytes) -> str:
+    """The text of a name; see the module for how other encodings than UTF-8 are read."""
+    return "/".join(_part(part) for part in name.replace(b"\\", b"/").split(b"/"))
+
+
+def safe_path(archive: Path, name: bytes, windows: bool = os.name == "nt") -> PurePosixPath:
+    """Where an entry goes below the target; ``.`` for the target itself.
+
+    Args:
+        archive: Named in errors.
+        name: As it stands in the archive.
+        windows: Also refuse what Windows reads as something else: device names (``aux.png``),
+            dots or spaces at the end, the signs ``<>:"|?*``. Elsewhere these are common names.
+
+    Raises:
+        ArchiveError: the name leads elsewhere or cannot be a file name.
+    """
+    text = readable(name)
+    if not text:
+        raise ArchiveError(f"{archive}: an entry has no name; {_HAND}")
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    reason = _trouble(text, parts) or (windows and _trouble_on_windows(parts))
+    if reason:
+        raise ArchiveError(f"{archive}: the entry {shown(text)} {reason}")
+    return PurePosixPath(*parts)
+
+
+def litter(path: PurePosixPath) -> bool:
+    """Whether an entry is only what macOS or Windows keeps for itself."""
+    return any(part.lower() in _LITTER or part.startswith("._") for part in path.parts)
+
+
+def identity(path: PurePosixPath, folds: bool) -> PurePosixPath:
+    """The same for paths that are one file; ``folds``: on a system that ignores case."""
+    if not folds:
+        return path
+    return PurePosixPath(unicodedata.normalize("NFC", str(path)).lower())
+
+
+def shown(text: str) -> str:
+    """A name for an error message, on one line and not endless."""
+    return repr(text if len(text) <= 200 else f"{text[:200]}...")
+
+
+def _part(part: bytes) -> str:
+    try:
+        return part.decode("utf-8")
+    except UnicodeDecodeError:
+        return part.decode("cp437")
+
+
+def _trouble(text: str, parts: Sequence[str]) -> str:
+    if text.startswith("/") or _DRIVE.match(text):
+        return f"has an absolute name; {_HAND}"
+    if ".." in parts:
+        return f"leads out of the archive's own folder; {_HAND}"
+    if any(unicodedata.category(sign) == "Cc" for sign in text):
+        return f"has a control character in its name; {_HAND}"
+    return ""
+
+
+def _trouble_on_windows(parts: Sequence[str]) -> str:
+    for part in parts:
+        if part[-1] in ". " or _DEVICES.match(part) or _WINDOWS_SIGNS & set(part):
+            return "has a name that Windows does not allow: unpack it on another system"
+    return ""

@@ -1,0 +1,115 @@
+"""Work on many things in several processes: answers in order, few of them waiting."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Callable, Deque, Generator, List, Optional, Sequence, TypeVar
+
+import cv2
+
+from paddleseg_u2net import signals
+
+__all__ = ["MOST_WORKERS", "follow_parent", "in_chunks", "parallel_map"]
+
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
+
+MOST_WORKERS = 61  # that Python can wait for on Windows
+
+
+def in_chunks(things: Sequence[Thing], size: int) -> List[Sequence[Thing]]:
+    """Cut a sequence into pieces of ``size``, the last one smaller."""
+    return [things[start : start + size] for start in range(0, len(things), size)]
+
+
+def parallel_map(
+    work: Callable[[Thing], Result], things: Sequence[Thing], workers: int
+) -> Generator[Result, None, None]:
+    """Yield ``work(thing)`` in the order of the things.
+
+    When the caller stops early, no process works on after this generator is closed. Processes end
+    when their parent was killed, and at once when it is told to end. OpenCV has one thread in each.
+
+    Args:
+        work: A function that other processes can import, or a `functools.partial` of one.
+        things: Can be pickled. A thing should be worth sending, such as a chunk of files.
+        workers: Processes; 0 works in this one.
+
+    Raises:
+        ChildProcessError: a process died, for instance for want of memory.
+    """
+    workers = min(workers, len(things), MOST_WORKERS)
+    if workers < 1 or len(things) == 1:  # a single thing is done before a process has started
+        yield from map(work, things)
+        return
+    # Not forked: a fork of a process with threads may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_begin) as pool:
+        waiting: Deque[Future] = deque()
+        try:
+            for thing in things:
+                with signals.waiting():  # a process may be started here, see `follow_parent`
+                    waiting.append(pool.submit(work, thing))
+                if len(waiting) > 2 * workers:  # or the results of a slow reader would pile up
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                f"one of {workers} worker processes died, most often for want of memory; take "
+                "fewer with --workers"
+            ) from error
+        except (KeyboardInterrupt, SystemExit):
+            _end(pool)
+            raise
+        finally:
+            if signals.number():  # and the caller, not this generator, was interrupted
+                _end(pool)
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+
+
+def follow_parent() -> None:
+    """Let this process end when the one that started it does, or tells it to; not before.
+
+    Ctrl-C, and many a scheduler's SIGTERM, go to a whole group of processes. What becomes of the
+    work is for the first of them to say: it may have a checkpoint to write.
+
+    A parent that was killed tells nobody, so its end is watched. It starts this process inside of
+    `signals.waiting`, or a signal may come before this is called.
+    """
+    signal.set_wakeup_fd(-1)  # a fork's is its parent's
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
+        threading.Thread(target=_wait_for_the_parents_word, args=(parent.pid,), daemon=True).start()
+    threading.Thread(target=_wait_for_the_parents_end, args=(parent,), daemon=True).start()
+
+
+def _wait_for_the_parents_word(parent: Optional[int]) -> None:
+    while signal.sigwaitinfo(signals.ENDING).si_pid != parent:
+        pass
+    os._exit(1)
+
+
+def _wait_for_the_parents_end(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _begin() -> None:
+    cv2.setNumThreads(1)
+    follow_parent()

@@ -1,1 +1,0 @@
-"""Folders of saliency maps, of any method, scored against ground truth."""

@@ -1,0 +1,212 @@
+"""Batches: the same data in the same order whatever the number of workers, from any iteration."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Dict, Generator, Iterator, List, Sequence, Tuple
+
+import cv2
+import numpy as np
+import paddle
+
+from paddleseg_u2net import signals
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.pairing import Pair
+from paddleseg_u2net.inference import Pipeline, Preprocess
+from paddleseg_u2net.parallel import follow_parent
+
+Item = Tuple[int, int]  # epoch (0, 1, ...), index into the data set
+
+
+class DataError(ValueError):
+    """A file of a data set cannot be used; the message names it."""
+
+
+class Schedule:
+    """Batches of (epoch, index) from batch number ``start`` to ``stop``.
+
+    Epoch e is the permutation drawn from (seed, e); what does not fill a batch of all ranks is
+    left out. Nothing is remembered between batches, so a resumed run needs only its number.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        start: int,
+        stop: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        if length < batch_size * ranks:
+            raise DataError(
+                f"train_dataset: {length} pairs do not fill one batch of {batch_size}"
+                + (f" on each of {ranks} processes" if ranks > 1 else "")
+                + "; add images"
+                + (f", or set batch_size to {length // ranks} or less" if length >= ranks else "")
+            )
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.start, self.stop, self.rank, self.ranks = start, stop, rank, ranks
+        self.per_epoch = length // (batch_size * ranks)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[List[Item]]:
+        epoch, order = -1, np.zeros(0, np.int64)
+        for number in range(self.start, self.stop):
+            if number // self.per_epoch != epoch:
+                epoch = number // self.per_epoch
+                order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
+            first = ((number % self.per_epoch) * self.ranks + self.rank) * self.batch_size
+            yield [(epoch, int(i)) for i in order[first : first + self.batch_size]]
+
+
+class _Train:
+    """Augmented, normalised samples; an error comes back as its message, for the main process."""
+
+    def __init__(self, dataset: PairDataset, preprocess: Preprocess, seed: int) -> None:
+        self.dataset, self.preprocess, self.seed = dataset, preprocess, seed
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, item: Item) -> Any:
+        epoch, index = item
+        try:
+            image, label = self.dataset.augmented(index, (self.seed, epoch, index))
+            return self.preprocess(image, resize=False), label
+        except (ValueError, OSError) as error:
+            return _message(error, self.dataset.pairs[index])
+
+    @staticmethod
+    def collate(samples: Sequence[Any]) -> Dict[str, Any]:
+        """Samples to arrays (N, C, H, W) and (N, H, W), or the first error."""
+        if errors := [sample for sample in samples if isinstance(sample, str)]:
+            return _error(errors[0])
+        sizes = {sample[0].shape[1:] for sample in samples}
+        if len(sizes) > 1:
+            return _error(
+                f"train_dataset.transforms: samples of a batch differ in size, {sorted(sizes)}; "
+                "end with a Resize or RandomCrop to one size"
+            )
+        images, labels = zip(*samples)
+        return {"img": np.stack(images), "label": np.stack(labels)}
+
+
+class _Validation:
+    """Network inputs with labels as the files have them."""
+
+    def __init__(self, dataset: PairDataset, pipeline: Pipeline) -> None:
+        self.dataset, self.pipeline = dataset, pipeline
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            image, label = self.dataset.read(index)
+            return self.pipeline.prepare(image), label
+        except (ValueError, OSError) as error:
+            return _message(error, self.dataset.pairs[index])
+
+    @staticmethod
+    def collate(samples: Sequence[Any]) -> Dict[str, Any]:
+        """Lists, since pictures have their own sizes; or the first error."""
+        if errors := [sample for sample in samples if isinstance(sample, str)]:
+            return _error(errors[0])
+        inputs, labels = zip(*samples)
+        return {"inputs": list(inputs), "labels": list(labels)}
+
+
+def _message(error: Exception, pair: Pair) -> str:
+    text = str(error)
+    return text if str(pair.image) in text or str(pair.mask) in text else f"{pair.image}: {text}"
+
+
+def _error(message: str) -> Dict[str, Any]:
+    """A batch that carries a message: paddle's loader ends in silence on one without an array."""
+    return {"error": np.frombuffer(message.encode(), np.uint8)}
+
+
+def train_loader(
+    dataset: PairDataset, preprocess: Preprocess, schedule: Schedule, num_workers: int
+) -> Iterator[Tuple[paddle.Tensor, paddle.Tensor]]:
+    """Images float32 (N, C, H, W) and labels (N, H, W), for every batch of ``schedule``.
+
+    Raises:
+        DataError: a file cannot be used.
+    """
+    for batch in _batches(_Train(dataset, preprocess, schedule.seed), schedule, num_workers):
+        yield paddle.to_tensor(batch["img"]), paddle.to_tensor(batch["label"])
+
+
+def validation_loader(
+    dataset: PairDataset, pipeline: Pipeline, indices: Sequence[int], batch: int, workers: int
+) -> Iterator[Tuple[List[np.ndarray], List[np.ndarray]]]:
+    """Lists of inputs float32 (C, h, w) and labels (H, W), ``batch`` at a time.
+
+    Raises:
+        DataError: a file cannot be used.
+    """
+    groups = [list(indices[i : i + batch]) for i in range(0, len(indices), batch)]
+    for found in _batches(_Validation(dataset, pipeline), groups, workers):
+        yield (
+            [np.asarray(item) for item in found["inputs"]],
+            [np.asarray(item) for item in found["labels"]],
+        )
+
+
+def _batches(samples: Any, groups: Any, num_workers: int) -> Iterator[Dict[str, Any]]:
+    """The collated samples of each group, read by ``num_workers`` processes, or by this one."""
+    # Without workers not by paddle's loader: it would read in a thread, see below.
+    read = _read_by_workers(samples, groups, num_workers) if num_workers else _read(samples, groups)
+    with contextlib.closing(read) as batches:
+        for batch in batches:
+            samples.dataset.tell()
+            if "error" in batch:
+                raise DataError(bytes(np.asarray(batch["error"])).decode())
+            yield batch
+
+
+def _read(samples: Any, groups: Any) -> Generator[Dict[str, Any], None, None]:
+    for group in groups:
+        yield samples.collate([samples[item] for item in group])
+
+
+def _read_by_workers(
+    samples: Any, groups: Any, num_workers: int
+) -> Generator[Dict[str, Any], None, None]:
+    # Workers are forked. What another thread has locked at that moment stays locked in them for
+    # ever, so OpenCV gets no threads, and data comes back through pipes: Paddle's shared memory has
+    # locks (and /dev/shm is often small).
+    cv2.setNumThreads(0)
+    loader = paddle.io.DataLoader(
+        samples,
+        batch_sampler=groups,
+        collate_fn=samples.collate,
+        num_workers=num_workers,
+        worker_init_fn=_begin_worker,
+        return_list=True,
+        use_shared_memory=False,
+    )
+    if not loader.num_workers:  # Paddle has none on macOS and Windows, and has said so
+        yield from _read(samples, groups)
+        return
+    batches = None
+    try:
+        with signals.waiting():  # see `follow_parent`
+            batches = iter(loader)
+        yield from batches
+    finally:
+        if batches is not None:
+            # A thread of Paddle's holds what would end them, so that they would stay until this
+            # process ends; there is no public way.
+            batches._try_shutdown_all(timeout=1 / num_workers)
+            for worker in batches._workers:
+                worker.kill()  # one that is still reading
+
+
+def _begin_worker(_: int) -> None:
+    follow_parent()

@@ -1,0 +1,150 @@
+"""What a run says while it goes: log lines, a progress bar, VisualDL."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+from PIL import Image
+
+from paddleseg_u2net import render
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.metrics import MetricReport
+from paddleseg_u2net.progress import Progress
+from paddleseg_u2net.render import curves
+from paddleseg_u2net.render.panels import panels
+
+# VisualDL shows pictures 360 pixels wide and 240 high: letters have to be large in them.
+_CURVE, _CURVE_DPI = (2.6, 1.5), 200
+# Without a bar, whoever looks on is told at least so often, in seconds.
+_SILENCE = 30
+_CELL = 160  # pixels of each picture beside the others
+
+
+class TrainingLogger:
+    """Costs and losses between two log lines, and where they are written.
+
+    Args:
+        iters, batch_size, per_epoch: steps of the run, samples per step of this process, steps per
+            epoch.
+        log_iters: steps between two lines.
+        log_dir: where VisualDL's record goes; None for none.
+    """
+
+    def __init__(
+        self,
+        iters: int,
+        batch_size: int,
+        per_epoch: float,
+        log_iters: int,
+        first: bool,
+        start: int,
+        log_dir: Optional[Path] = None,
+    ) -> None:
+        self.iters, self.batch_size, self.per_epoch = iters, batch_size, per_epoch
+        self.log_iters = log_iters
+        self.writer: Any = None
+        if log_dir is not None and first:
+            from visualdl import LogWriter
+
+            self.writer = LogWriter(str(log_dir))
+        self.bar = Progress(iters, "training", "iters", start, shown=first, lines=False)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._said = time.perf_counter()
+        self._reader = self._batch = 0.0
+        self._losses: List[np.ndarray] = []
+        self._since = time.perf_counter()
+
+    def data_read(self) -> None:
+        """A batch has come from the loader."""
+        self._reader += time.perf_counter() - self._since
+
+    def step(self, iteration: int, losses: np.ndarray, rate: float) -> None:
+        """A step has ended; ``losses`` are the total and each head's."""
+        self._batch += time.perf_counter() - self._since
+        self._losses.append(losses)
+        self.bar.update()
+        silent = time.perf_counter() - self._said > _SILENCE and not self.bar.is_bar
+        if iteration % self.log_iters == 0 or iteration == self.iters or silent:
+            self._write(iteration, rate)
+            self._clear()
+        self._since = time.perf_counter()
+
+    def _write(self, iteration: int, rate: float) -> None:
+        steps = len(self._losses)
+        losses = np.mean(self._losses, axis=0)
+        batch, reader = self._batch / steps, self._reader / steps
+        seconds = int((self.iters - iteration) * batch + 0.5)
+        eta = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        logger.info(
+            f"[TRAIN] epoch: {int((iteration - 1) / self.per_epoch) + 1}, "
+            f"iter: {iteration}/{self.iters}, loss: {losses[0]:.4f}, lr: {rate:.6f}, "
+            f"batch_cost: {batch:.4f}, reader_cost: {reader:.5f}, "
+            f"ips: {self.batch_size / batch:.4f} samples/sec | ETA {eta}"
+        )
+        scalars = {"loss": losses[0], "lr": rate, "batch_cost": batch, "reader_cost": reader}
+        scalars.update({f"loss_{head}": value for head, value in enumerate(losses[1:])})
+        self._scalars("Train", scalars, iteration)
+
+    def evaluated(self, report: MetricReport, iteration: int, prefix: str = "") -> None:
+        """Write the scores of a validation and their curves to VisualDL."""
+        if self.writer is None:
+            return
+        scores = {prefix + name: value for name, value in report.values().items()}
+        self._scalars("Evaluate", scores, iteration)
+        for panel in panels({prefix + "model": report.curves()}):
+            png = curves.as_png(curves.draw([panel], _CURVE), _CURVE_DPI)
+            picture = np.array(Image.open(io.BytesIO(png)).convert("RGB"))
+            self.writer.add_image(f"Curves/{prefix}{panel.title}", picture, iteration)
+
+    def pictures(
+        self, pipeline: Pipeline, dataset: PairDataset, count: int, iteration: int
+    ) -> None:
+        """Write the first ``count`` validation images, their masks and their maps to VisualDL."""
+        if self.writer is None:
+            return
+        for index in range(min(count, len(dataset))):
+            image = dataset.image(index)
+            # the foreground, or the certainty that it is not class 0
+            probability = pipeline(image)
+            shown = probability[0] if len(probability) == 1 else 1 - probability[0]
+            name = dataset.pairs[index].name
+            pictures = [_rgb(image), _foreground(dataset, index), render.saliency(shown)]
+            # Tags are cut after some 25 letters, so the name stands in the picture.
+            headings = ["image", "ground truth", "map"]
+            sheet = render.contact_sheet([(name, pictures)], headings, _CELL)
+            self.writer.add_image(f"Images/{index + 1}", sheet, iteration)
+
+    def go_on(self) -> None:
+        """Training continues; what was done since the last step is not counted to the next."""
+        self._since = time.perf_counter()
+
+    def _scalars(self, group: str, scalars: Dict[str, Any], iteration: int) -> None:
+        if self.writer is not None:
+            for name, value in scalars.items():
+                self.writer.add_scalar(f"{group}/{name}", float(value), iteration)
+
+    def close(self) -> None:
+        """The run has ended, well or not."""
+        self.bar.close()
+        if self.writer is not None:
+            self.writer.close()
+
+
+def _foreground(dataset: PairDataset, index: int) -> np.ndarray:
+    """Return what of the mask is foreground as uint8 (H, W), 255 on it; ignored pixels are grey."""
+    label = dataset.read(index)[1]
+    ignored = label == dataset.ignore_index
+    drawn = np.clip(np.where(ignored, 0, label), 0, 1) * 255
+    return np.where(ignored, 128, drawn).astype(np.uint8)
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)

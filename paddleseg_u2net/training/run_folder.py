@@ -1,0 +1,112 @@
+"""The folder of a run: nobody else's while it lasts, and known to take what will be saved."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import shutil
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Iterator
+
+from paddleseg_u2net.io.files import atomic_dir, locked, repair_of
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.training.distributed import Distributed
+
+# A run that was killed a moment ago may still be ending.
+_PATIENCE = 3.0
+# Some network and virtual file systems cannot.
+_CANNOT_SET_ASIDE = {errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+
+@contextmanager
+def reserved(save_dir: Path, ranks: Distributed) -> Iterator[None]:
+    """Keep ``save_dir`` for one run. The system gives it free when the run ends, in whatever way.
+
+    Raises:
+        ValueError: another run has it (named in the message), or it is a file.
+        OSError: it cannot be made or written to.
+    """
+    check(save_dir)
+    with ExitStack() as until_the_end:
+        ranks.first(lambda: until_the_end.enter_context(_locked(save_dir)))
+        yield
+
+
+@contextmanager
+def _locked(save_dir: Path) -> Iterator[None]:
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    owner = f"host {platform.node()}, process {os.getpid()}, started {now}"
+    with ExitStack() as until_the_end:
+        if not save_dir.exists():  # and nothing will come into it, say for want of data
+            until_the_end.callback(_remove_empty, save_dir)
+        try:
+            lock = locked(save_dir / "run", patience=_PATIENCE, owner=owner)
+            alone = until_the_end.enter_context(lock)
+        except TimeoutError as error:
+            raise ValueError(
+                f"--save_dir {save_dir}: another run is training there "
+                f"({str(error) or 'just begun'}); let it end, stop it, or name another --save_dir"
+            ) from error
+        except OSError as error:
+            raise OSError(
+                f"--save_dir {save_dir}: expected a folder that may be written to, found: "
+                f"{error.strerror}; {repair_of(error) or 'choose another'}"
+            ) from error
+        if not alone:
+            logger.warning(
+                f"--save_dir {save_dir}: this file system knows no locks; see to it that no other "
+                "run uses the folder"
+            )
+        yield
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def check(save_dir: Path) -> None:
+    """Raise a ValueError if a file is in the way of ``save_dir``."""
+    for path in (save_dir, *save_dir.parents):
+        if path.exists() and not path.is_dir():
+            what = "this" if path == save_dir else path
+            raise ValueError(f"--save_dir {save_dir}: {what} is a file; name a folder")
+
+
+def try_writing(save_dir: Path, size: int) -> None:
+    """Do what saving a checkpoint of ``size`` bytes does, and leave nothing of it.
+
+    Raises:
+        OSError: there is no room for it, or no right to write.
+    """
+    save_dir.mkdir(parents=True, exist_ok=True)
+    for left in save_dir.glob(".probe*"):
+        shutil.rmtree(left)
+    disk = shutil.disk_usage(save_dir)
+    if disk.free < size and disk.total > 0:  # some virtual file systems do not count
+        raise OSError(
+            f"--save_dir {save_dir}: a checkpoint needs {_megabytes(size)}, and "
+            f"{_megabytes(disk.free)} are free: free space, or name a folder on another disk"
+        )
+    probe = save_dir / ".probe"
+    with atomic_dir(probe) as temporary, (temporary / "model.pdparams").open("wb") as file:
+        _take_room(file.fileno(), size)
+    shutil.rmtree(probe)
+
+
+def _take_room(handle: int, size: int) -> None:
+    """Have ``size`` bytes set aside for a file, which a quota may refuse where a disk has them."""
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except AttributeError:  # not on Windows and macOS
+        pass
+    except OSError as error:
+        if error.errno not in _CANNOT_SET_ASIDE:
+            raise
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,140 @@
+"""Scores of a pipeline on a data set, at every picture's own size."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List, Optional, Sequence
+
+import numpy as np
+
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.metrics import FAMILIES, Fixations, MetricReport, OtherFixations
+from paddleseg_u2net.progress import Progress, tracked
+from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training.loader import DataError, validation_loader
+
+
+def evaluate(
+    pipeline: Pipeline,
+    dataset: PairDataset,
+    report: MetricReport,
+    batch_size: int = 1,
+    num_workers: int = 0,
+    ranks: Optional[Distributed] = None,
+) -> MetricReport:
+    """The scores of an empty ``report`` over all pairs; each process takes its share of them.
+
+    Raises:
+        DataError: a file cannot be used, or the data set is empty.
+    """
+    ranks = ranks or Distributed()
+    if len(dataset) == 0:
+        raise DataError("val_dataset: expected pairs to validate on, it has none")
+    fixated = _fixated(dataset, ranks.is_first) if report.needs_other_images else None
+    indices = range(ranks.rank, len(dataset), ranks.size)
+    numbers = iter(indices)
+    with Progress(len(indices), "validating", shown=ranks.is_first) as progress:
+        for inputs, labels in validation_loader(
+            dataset, pipeline, indices, batch_size, num_workers
+        ):
+            maps = _probabilities(pipeline, inputs)
+            for probability, label, index in zip(maps, labels, numbers):
+                # What was read is not handed on: processes that read ahead would send it twice.
+                guided = pipeline.upsampling != "bilinear"
+                picture = dataset.image(index) if guided else label.shape
+                restored = pipeline.restore(probability, picture)
+                one_channel = restored[0] if dataset.num_classes == 1 else restored
+                report.update(one_channel, label, _others(fixated, label, dataset))
+            progress.update(len(inputs))
+    return _merged(report, ranks)
+
+
+def _fixated(dataset: PairDataset, first: bool) -> OtherFixations:
+    """Where the objects of all images are, for the shuffled AUC."""
+    found = OtherFixations()
+    for index in tracked(range(len(dataset)), "reading masks", shown=first):
+        found.add(_as_fixations(dataset.read(index)[1], dataset))
+    return found
+
+
+def _others(
+    fixated: Optional[OtherFixations], label: np.ndarray, dataset: PairDataset
+) -> Optional[np.ndarray]:
+    """Where the objects of the other images are."""
+    if fixated is None:
+        return None
+    own = _as_fixations(label, dataset)
+    return fixated.weights(own.shape, own)
+
+
+def _as_fixations(label: np.ndarray, dataset: PairDataset) -> Fixations:
+    counted = label != dataset.ignore_index
+    if not counted.any():
+        return Fixations.from_mask(np.zeros(label.shape, np.bool_))
+    return Fixations.from_mask(counted & (label >= 0.5), counted)
+
+
+def _probabilities(pipeline: Pipeline, inputs: List[np.ndarray]) -> Iterator[np.ndarray]:
+    """Maps of the inputs, in their order; inputs of one size go through the network together."""
+    if len({item.shape for item in inputs}) == 1:
+        yield from pipeline.shown(np.stack(inputs), "image" if len(inputs) == 1 else "batch")
+        return
+    for item in inputs:
+        yield pipeline.shown(item[None], "image")[0]
+
+
+def _merged(report: MetricReport, ranks: Distributed) -> MetricReport:
+    if ranks.size == 1:
+        return report
+    total = report.fresh()
+    for state in ranks.gather(report.state()):
+        part = report.fresh()
+        part.load_state(state)
+        total.merge(part)
+    return total
+
+
+def lines(report: MetricReport, classes: Sequence[str] = ()) -> List[str]:
+    """The scores as PaddleSeg prints them, and those of the other families, a line each.
+
+    ``classes`` are names by number; of three and more they stand above the scores of classes.
+    """
+    scores, values = report.compute(), report.values()
+    found = []
+    for family in FAMILIES:
+        keys = [score.key for score in report.scores if score.family == family]
+        if keys:
+            found.append(" ".join(f"{key}: {values[key]:.4f}" for key in keys))
+    found = [
+        f"[EVAL] #Images: {scores['images']} {found[0]}",
+        *(f"[EVAL] {line}" for line in found[1:]),
+    ]
+    if len(classes) > 2 and "class_iou" in scores:
+        named = ", ".join(f"{number} {name}" for number, name in enumerate(classes))
+        found.append(f"[EVAL] Classes: {named}")
+    found += [
+        f"[EVAL] Class {name}: \n{_row(scores[key])}"
+        for name, key in (
+            ("IoU", "class_iou"),
+            ("Precision", "class_precision"),
+            ("Recall", "class_recall"),
+        )
+        if key in scores
+    ]
+    found += [
+        f"[EVAL] {key} is not defined for {count} images and is the mean of the others"
+        for key, count in report.undefined().items()
+    ]
+    if report.ignored:
+        found.append(f"[EVAL] {report.ignored} images have ignored pixels only and no score")
+    if report.left_out:
+        found.append(f"[EVAL] {report.left_out} images without an object are left out")
+    if report.takes_objects_for_fixations:
+        found.append("[EVAL] The objects stand for fixations in AUC_Judd to EMD")
+    if any(score.family != "segmentation" for score in report.scores):
+        found.append(f"[EVAL] Conventions: {report.conventions.title}")
+    return found
+
+
+def _row(values: Any) -> str:
+    return str(np.round(np.asarray(values, dtype=float), 4))

@@ -1,0 +1,483 @@
+"""COCO files: masks computed by hand, and everything that such files get wrong."""
+
+import json
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+from paddleseg_u2net.data_tools.formats import coco
+from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.formats.sample import AnnotationError
+from paddleseg_u2net.io.images import ImageError, write_image
+
+# Images are 6 x 4: width, height.
+SIZE = (4, 6)
+
+
+def _box(left, top, right, bottom):
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+def _image(number=1, name="a.jpg", **more):
+    return {"id": number, "file_name": name, "width": 6, "height": 4, **more}
+
+
+def _object(segmentation, image=1, category=1, number=1, **more):
+    keys = {"id": number, "image_id": image, "category_id": category, "iscrowd": 0, "area": 1}
+    return {**keys, "bbox": [0, 0, 1, 1], "segmentation": segmentation, **more}
+
+
+CATS = [{"id": 1, "name": "cat"}, {"id": 17, "name": "dog", "supercategory": "animal"}]
+
+
+def _tree(*objects, images=None, categories=CATS):
+    images = [_image()] if images is None else images
+    return {"images": images, "annotations": list(objects), "categories": categories}
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Writes a file and its images, and reads them."""
+
+    def read(tree, *args, names=("a.jpg",), **options):
+        for name in names:
+            write_image(tmp_path / "images" / name, np.zeros((*SIZE, 3), np.uint8))
+        text = tree if isinstance(tree, (bytes, str)) else json.dumps(tree)
+        path = tmp_path / "instances.json"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return coco.read(path, tmp_path / "images", *args, **options)
+
+    return read
+
+
+def _rows(record, size=SIZE):
+    mask = record.mask.read(size)
+    return ["".join("." if value == 0 else str(value) for value in row) for row in mask]
+
+
+def test_polygons_in_gapped_categories(source):
+    dog = [_box(0, 0, 2, 1), _box(4, 0, 6, 1)]  # one object of two parts
+    found = source(_tree(_object([_box(1, 2, 3, 4)]), _object(dog, category=17, number=2)))
+    assert found.classes == ("background", "cat", "dog")
+    assert [record.name for record in found.records] == ["a"]
+    assert _rows(found.records[0]) == ["22..22", "......", ".11...", ".11..."]
+    assert found.remarks == [] and not found.soft
+    assert found.records[0].split == found.records[0].group == ""
+
+
+def test_run_lengths_packed_or_not(source):
+    # Down the columns: rows 1 and 2 of column 1, then all of column 3.
+    counts = [5, 2, 5, 4, 8]
+    plain = _object({"size": [4, 6], "counts": counts})
+    # 5, 2, 5, then 4 - 2 = 2, then 8 - 5 = 3.
+    packed = _object({"size": [4, 6], "counts": "52523"})
+    for item in (plain, packed):
+        assert _rows(source(_tree(item)).records[0]) == ["...1..", ".1.1..", ".1.1..", "...1.."]
+
+
+def test_small_objects_stay_to_be_seen(source):
+    large, small = _object([_box(0, 0, 6, 4)]), _object([_box(1, 1, 2, 2)], category=17)
+    runs = _object({"size": [4, 6], "counts": [20, 4]}, category=17)
+    for items in ((large, small, runs), (small, runs, large)):
+        rows = _rows(source(_tree(*items)).records[0])
+        assert rows == ["111112", "121112", "111112", "111112"]
+
+
+def test_a_crowd_is_an_object_or_ignored(source):
+    tree = _tree(
+        _object({"size": [4, 6], "counts": [0, 8, 16]}, iscrowd=1),
+        _object([_box(1, 0, 2, 1)], category=17),
+    )
+    assert _rows(source(tree).records[0])[:2] == ["12....", "11...."]
+    ignored = source(tree, crowd="ignore").records[0].mask.read(SIZE)
+    assert ignored[:2, :2].tolist() == [[255, 2], [255, 255]]
+    with pytest.raises(ValueError, match="crowd: expected one of object, ignore, got 'drop'"):
+        source(tree, crowd="drop")
+
+
+def test_chosen_and_ignored_classes(source):
+    tree = _tree(
+        _object([_box(0, 0, 1, 1)]),
+        _object([_box(2, 0, 3, 1)], category=17),
+        _object([_box(4, 0, 5, 1)], category=5),
+        categories=[*CATS, {"id": 5, "name": "cow"}],
+    )
+    found = source(tree, Classes({"pet": ("dog", "cat")}, ignored=()))
+    assert found.classes == ("background", "pet")
+    assert _rows(found.records[0])[0] == "1.1..."
+    assert found.remarks == ["left out as background: cow"]
+    found = source(tree, Classes({"dog": ("dog",)}, ignored=("cat",)))
+    assert found.records[0].mask.read(SIZE)[0].tolist() == [255, 0, 1, 0, 0, 0]
+
+
+def test_a_category_called_background_is_no_class(source):
+    cats = [{"id": 0, "name": "Background"}, *CATS]
+    found = source(_tree(_object([_box(0, 0, 6, 4)], category=0), categories=cats))
+    assert found.classes == ("background", "cat", "dog")
+    assert found.remarks == []
+    assert not found.records[0].mask.read(SIZE).any()
+
+
+def test_images_without_objects_and_images_without_entry(source):
+    tree = _tree(_object([_box(0, 0, 1, 1)]), images=[_image(), _image(2, "b.jpg")])
+    found = source(tree, names=("a.jpg", "b.jpg", "c.jpg"))
+    assert _rows(found.records[1]) == ["......"] * 4
+    assert found.remarks[0] == "without objects, so all background: 1 image"
+    assert re.fullmatch(
+        r"left out, not in instances\.json: 1 image below .*images \(c\.jpg\)", found.remarks[1]
+    )
+
+
+def test_what_is_counted(source):
+    found = source(
+        _tree(
+            _object([_box(-3, 0, 2, 1)]),
+            _object([_box(9, 9, 12, 12)]),
+            _object([_box(-2, -2, 0, 0), _box(5, 3, 6, 4)]),
+            _object([[1, 1, 2, 2]]),
+            _object([[1, 1, 2, 2, 3, 3]]),
+            _object({"size": [4, 6], "counts": [24]}),
+            _object([]),
+            _object([_box(0, 0, 1, 1)], category=99),
+            _object([_box(0, 0, 1, 1)], image=99),
+        )
+    )
+    assert _rows(found.records[0]) == ["11....", "......", "......", ".....1"]
+    assert found.remarks == [
+        "left out, of classes that the source does not list: category 99 (1 object)",
+        "left out, no areas or of no known kind: objects with a box only (1 object)",
+        "left out, without area: 3 objects",
+        "partly outside their image, drawn as far as inside: 2 objects",
+        "wholly outside their image, not to be seen: 1 object",
+        "left out, of images that the file does not list: 1 object",
+    ]
+
+
+def test_one_polygon_without_the_list_around_it(source):
+    assert _rows(source(_tree(_object(_box(0, 0, 2, 1)))).records[0])[0] == "11...."
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["A.JPG", "./a.jpg", "images/a.jpg", "C:\\data\\images\\a.jpg", "/home/me/a.jpg", "../a.jpg"],
+)
+def test_file_names_of_other_computers(source, name):
+    assert source(_tree(images=[_image(name=name)])).records[0].name == "a"
+
+
+def test_accents_may_be_stored_in_another_way(source):
+    tree = _tree(images=[_image(name="caf\u00e9/\u00fc.png")])
+    (record,) = source(tree, names=("cafe\u0301/u\u0308.png",)).records
+    assert record.name == "cafe\u0301/u\u0308"
+
+
+def test_images_in_folders(source):
+    names = ("train/cat/1.jpg", "train/dog/1.jpg", "train/dog/2.JPG", "1.jpg")
+    entries = ["cat/1.jpg", "train\\dog\\1.jpg", "2.jpg", "1.jpg"]
+    tree = _tree(images=[_image(number, name) for number, name in enumerate(entries)])
+    found = source(tree, names=names)
+    assert [record.name for record in found.records] == [
+        "1",
+        "train/cat/1",
+        "train/dog/1",
+        "train/dog/2",
+    ]
+    assert all(record.image.is_file() for record in found.records)
+
+
+def test_a_name_that_could_be_several_images(source):
+    with pytest.raises(AnnotationError, match=r"could be .*cat/1\.jpg, .*dog/1\.jpg"):
+        source(_tree(images=[_image(name="1.jpg")]), names=("cat/1.jpg", "dog/1.jpg"))
+
+
+def test_names_that_differ_in_the_suffix(source):
+    entries = ["a.jpg", "a.png", "A_png.jpg"]
+    tree = _tree(images=[_image(number, name) for number, name in enumerate(entries)])
+    found = source(tree, names=entries)
+    assert [(record.name, record.image.name) for record in found.records] == [
+        ("A_png", "A_png.jpg"),
+        ("a_jpg", "a.jpg"),
+        ("a_png_2", "a.png"),
+    ]
+
+
+def test_a_file_without_sizes(source):
+    entry = {"id": "one", "file_name": "a.jpg", "width": None}
+    found = source(_tree(_object([_box(0, 0, 1, 1)], image="one"), images=[entry]))
+    assert _rows(found.records[0])[0] == "1....."
+
+
+def test_records_can_be_pickled_and_name_their_place(source):
+    record = source(_tree(images=[_image(7)])).records[0]
+    again = pickle.loads(pickle.dumps(record))
+    with pytest.raises(AnnotationError, match=r"instances\.json, image 7: made for .*6 x 4"):
+        again.mask.read((5, 5))
+
+
+def _without(tree, key):
+    return {name: value for name, value in tree.items() if name != key}
+
+
+BAD = {
+    "nothing": ("", "expected JSON, found an empty file"),
+    "cut": ('{"images": [\n{"id": 1,', r"line 2, column 10: expected JSON, but .*may be cut"),
+    "a page": ("<!DOCTYPE html><html>", "HTML page"),
+    "XML": ("<annotation></annotation>", "it is XML: choose the reader for VOC or CVAT"),
+    "a pointer": ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "UTF-16": ("{}".encode("utf-16"), "UTF-16: save it as UTF-8"),
+    "Latin-1": (b'{"images":\n"\xe9"}', "expected UTF-8, found the byte 0xe9 in line 2; save it"),
+    "a zip": (b"PK\x03\x04\xff", "packed archive"),
+    "too deep": ("[" * 100_000, "far deeper than label files"),
+    "a long number": ('{"images": ' + "1" * 5000 + ', "annotations": [], "categories": []}', "."),
+    "a list": ([], "looks like a list"),
+    "results": ([_object([])], r"results \(predictions\)"),
+    "labelme": ({"shapes": [], "imagePath": "a.jpg"}, "looks like a labelme file"),
+    "Supervisely": ({"objects": [], "size": {}}, "looks like Supervisely's label of one image"),
+    "other": ({"x": 1, "y": 2}, "looks like an object with the keys x, y"),
+    "no annotations": (_without(_tree(), "annotations"), "annotations is missing"),
+    "no categories": (_without(_tree(), "categories"), "categories is missing"),
+    "images no list": ({**_tree(), "images": {}}, r"expected a list as images, got an object"),
+    "no images": (_tree(images=[]), "lists no images"),
+    "image of no kind": (_tree(images=[3]), r"images\[0\]: expected an object"),
+    "image without id": (_tree(images=[{"file_name": "a.jpg"}]), r"images\[0\]: id is missing"),
+    "image without name": (_tree(images=[{"id": 1}]), r"images\[0\]: file_name is missing"),
+    "ids twice": (_tree(images=[_image(), _image(name="b.jpg")]), "id 1 was given before"),
+    "names twice": (_tree(images=[_image(1), _image(2)]), "two labels, image 1 and image 2"),
+    "size as text": (_tree(images=[_image(width="6")]), "expected a whole number or a number as w"),
+    "size of 0": (_tree(images=[_image(height=0)]), "number of pixels as height, got 0"),
+    "category without name": (_tree(categories=[{"id": 1}]), r"categories\[0\]: name is missing"),
+    "categories of one id": (
+        _tree(categories=[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]),
+        "the id 1 stands for a and for b",
+    ),
+    "no classes": (_tree(categories=[]), "expected 1 to 254 classes"),
+    "object of no kind": (_tree("x"), r"annotations\[0\]: expected an object"),
+    "object without image": (_tree({"id": 4}), r"annotations\[0\]: image_id is missing"),
+    "object without category": (_tree({"id": 4, "image_id": 1}), "annotation 4: category_id is m"),
+    "odd polygon": (_tree(_object([[1, 2, 3]])), "annotation 1: expected points"),
+    "NaN": (_tree(_object([[float("nan"), 2, 3, 4, 5, 6]])), "annotation 1: .*no finite number"),
+    "words": (_tree(_object([["a", "b"]])), "annotation 1: expected points"),
+    "segmentation of no kind": (_tree(_object("abc")), "annotation 1: expected polygons or run"),
+    "runs without size": (_tree(_object({"counts": [24]})), "annotation 1: size is missing"),
+    "runs of another size": (
+        _tree(_object({"size": [6, 4], "counts": [24]})),
+        r"run lengths for \[6, 4\] \(height, width\), but the image has \[4, 6\]",
+    ),
+    "runs too short": (_tree(_object({"size": [4, 6], "counts": [3, 4]})), "= 24 pixels, got 7"),
+    "negative runs": (_tree(_object({"size": [4, 6], "counts": [30, -6]})), "expected run lengths"),
+    "cut runs": (_tree(_object({"size": [4, 6], "counts": "5T"})), "cut off"),
+    "runs in a list": (_tree(_object({"size": [4, 6], "counts": ["5"]})), "expected run lengths"),
+}
+
+
+@pytest.mark.parametrize("tree, said", BAD.values(), ids=BAD)
+def test_bad_files(source, tmp_path, tree, said):
+    with pytest.raises(AnnotationError, match=said) as caught:
+        source(tree, names=("a.jpg", "b.jpg"))
+    assert str(tmp_path / "instances.json") in str(caught.value) or "two labels" in said
+    assert len(str(caught.value)) < 500
+
+
+def test_missing_images_are_named(source):
+    entries = [_image(number, f"{number}.jpg") for number in range(5)]
+    with pytest.raises(AnnotationError, match=r"5 of 5 images .*: 0\.jpg, 1\.jpg, 2\.jpg and 2 m"):
+        source(_tree(images=entries))
+
+
+def test_missing_places(tmp_path):
+    with pytest.raises(AnnotationError, match=r"none\.json: expected a JSON file"):
+        coco.read(tmp_path / "none.json", tmp_path)
+    (tmp_path / "a.json").write_text(json.dumps(_tree()))
+    with pytest.raises(ImageError, match="expected a folder of pictures"):
+        coco.read(tmp_path / "a.json", tmp_path / "none")
+
+
+def test_a_byte_order_mark_is_no_trouble(source):
+    assert source(b"\xef\xbb\xbf" + json.dumps(_tree()).encode()).records
+
+
+def test_masks_agree_with_the_coco_tools(source, tmp_path):
+    """COCO's own reader on the same file; 99 % of the pixels of polygons are the same."""
+    tools = pytest.importorskip("pycocotools.coco")
+    random = np.random.default_rng(0)
+    size = (80, 100)
+    write_image(tmp_path / "images" / "large.png", np.zeros((*size, 3), np.uint8))
+    angles = np.sort(random.uniform(0, 2 * np.pi, (30, 12)))
+    reach = random.uniform(5, 40, (30, 1, 1))
+    outlines = reach * np.stack([np.cos(angles), np.sin(angles)], -1) + [50, 40]
+    objects = [
+        _object([outline.ravel().tolist()], number=number + 1)
+        for number, outline in enumerate(outlines)
+    ]
+    entry = {"id": 1, "file_name": "large.png", "height": 80, "width": 100}
+    differences = []
+    for item in objects:
+        found = source(_tree(item, images=[entry]))
+        tool = tools.COCO(str(tmp_path / "instances.json"))
+        expected = tool.annToMask(tool.loadAnns(tool.getAnnIds())[0])
+        differences.append(np.mean(found.records[0].mask.read(size) != expected))
+    assert max(differences) < 0.01
+
+
+# ---------------------------------------------------------------- what other tools write
+
+
+@pytest.mark.parametrize("as_read", [str, float, "{:012}".format, "{}.0".format, " {} ".format])
+@pytest.mark.parametrize("turned", [False, True])
+def test_ids_of_other_json_types_are_the_same_ids(source, as_read, turned):
+    """Links are followed whichever side is the number."""
+    image, category = _image(1), {"id": 17, "name": "dog"}
+    item = _object([_box(0, 0, 2, 1)], image=1, category=17)
+    for tree, key in (
+        ((image, "id"), (category, "id"))
+        if turned
+        else (
+            (item, "image_id"),
+            (item, "category_id"),
+        )
+    ):
+        tree[key] = as_read(tree[key])
+    found = source(_tree(item, images=[image], categories=[category]))
+    assert _rows(found.records[0])[0] == "11...." and found.remarks == []
+
+
+def test_ids_that_differ_in_their_type_alone_stay_apart(source):
+    cats = [{"id": 1, "name": "cat"}, {"id": "1", "name": "dog"}]
+    items = [_object([_box(n, 0, n + 1, 1)], category=c) for n, c in enumerate((1, "1", "01"))]
+    found = source(_tree(*items, categories=cats))
+    assert _rows(found.records[0])[0] == "12...."
+    assert "category 01 (1 object)" in found.remarks[0]
+
+
+@pytest.mark.parametrize("link", ["image_id", "category_id"])
+@pytest.mark.parametrize("value", [None, [1], True])
+def test_links_that_are_none_are_named(source, link, value):
+    with pytest.raises(AnnotationError, match=rf"annotation.* as {link}, got"):
+        source(_tree(_object([_box(0, 0, 1, 1)], **{link: value})))
+
+
+def test_a_background_cuts_holes_into_larger_objects(source):
+    cats = [*CATS, {"id": 5, "name": "background"}]
+    hole = {"size": [4, 6], "counts": [5, 2, 17]}  # column 1, rows 1 and 2
+    items = [
+        _object(hole, category=5),
+        _object([_box(3, 1, 5, 3)], category=5),
+        _object([_box(0, 0, 6, 4)]),
+        _object([_box(4, 1, 5, 2)], category=17),
+    ]
+    for classes in (None, Classes({"cat": ("cat",), "dog": ("dog",)})):
+        found = source(_tree(*items, categories=cats), classes)
+        assert found.classes == ("background", "cat", "dog")
+        assert _rows(found.records[0]) == ["111111", "1.1.21", "1.1..1", "111111"]
+    # Somebody may want it as a class.
+    found = source(_tree(*items, categories=cats), Classes({"none": ("background",)}))
+    assert _rows(found.records[0]) == ["......", ".1.11.", ".1.11.", "......"]
+
+
+@pytest.mark.parametrize("outlines", [[], None, [[]], {}, ""])
+def test_only_boxes(source, outlines):
+    box = _object(outlines, bbox=[0, 0, 2, 2])
+    empty = source(_tree(box)).empty
+    assert "found only boxes (1 object), as for detection; export" in empty
+    found = source(_tree(box, _object([_box(0, 0, 1, 1)])))
+    assert found.remarks == [
+        "left out, no areas or of no known kind: objects with a box only (1 object)"
+    ]
+    assert not found.empty and not source(_tree()).empty
+
+
+def test_boxes_drawn_as_polygons_are_noticed(source):
+    boxes = [_object([_box(0, 0, 2, 1)]) for _ in range(20)]
+    assert "all 20 objects have four corners" in source(_tree(*boxes)).remarks[-1]
+    assert source(_tree(*boxes[1:], _object([_box(0, 0, 1, 1), _box(2, 2, 3, 3)]))).remarks == []
+
+
+def test_images_that_are_not_there_are_kept_apart(source):
+    entries = [_image(1), _image(2, "b.jpg"), _image(3, "x/c.jpg")]
+    items = [_object([_box(0, 0, 1, 1)], image=n) for n in (1, 2, 3)]
+    found = source(_tree(*items, images=entries))
+    assert [record.name for record in found.records] == ["a"]
+    assert [item.image.as_posix() for item in found.bad] == ["b.jpg", "x/c.jpg"]
+    assert all(item.missing and "instances.json" in item.why for item in found.bad)
+    assert found.remarks == []
+
+
+def test_another_suffix_is_taken_of_images_that_are_not_named(source):
+    entries = [_image(1, "a.jpg"), _image(2, "a.png"), _image(3, "b.png")]
+    found = source(_tree(images=entries), names=("a.jpg", "b.jpg"))
+    assert [record.image.name for record in found.records] == ["a.jpg", "b.jpg"]
+    assert [item.image.name for item in found.bad] == ["a.png"]
+    assert "1 image, such as b.jpg for b.png" in found.remarks[-1]
+
+
+def test_a_supercategory_that_no_object_has_is_no_class(source):
+    """As Roboflow writes it."""
+    cats = [
+        {"id": 0, "name": "kites", "supercategory": "none"},
+        {"id": 1, "name": "kite", "supercategory": "kites"},
+        {"id": 2, "name": "person", "supercategory": "person"},
+    ]
+    found = source(_tree(_object([_box(0, 0, 1, 1)]), categories=cats))
+    assert found.classes == ("background", "kite", "person")
+    assert found.remarks == ["left out, only the supercategory of others: kites"]
+    used = source(_tree(_object([_box(0, 0, 1, 1)], category=0), categories=cats))
+    assert used.classes == ("background", "kites", "kite", "person") and not used.remarks
+    asked = source(_tree(_object([_box(0, 0, 1, 1)]), categories=cats), Classes({"a": ("kites",)}))
+    assert asked.classes == ("background", "a")
+
+
+@pytest.mark.parametrize("flag", ["0", 0.0, None, False, "false"])
+def test_a_crowd_that_is_none(source, flag):
+    item = _object([_box(0, 0, 1, 1)], iscrowd=flag)
+    assert _rows(source(_tree(item), crowd="ignore").records[0])[0] == "1....."
+
+
+def test_an_outline_that_is_ragged_is_named(source):
+    with pytest.raises(AnnotationError, match=r"instances\.json, annotation 1: expected points"):
+        source(_tree(_object([[[1, 1], [2]], _box(0, 0, 1, 1)])))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_corners_in_pairs(source, nested):
+    corners = [[1, 2], [3, 2], [3, 4], [1, 4]]
+    found = source(_tree(_object([corners] if nested else corners)))
+    assert _rows(found.records[0]) == ["......", "......", ".11...", ".11..."]
+    assert found.remarks == []
+
+
+def test_several_run_lengths_of_one_object(source):
+    # As pycocotools' frPyObjects takes them.
+    runs = [{"size": [4, 6], "counts": [5, 2, 17]}, {"size": [4, 6], "counts": [12, 4, 8]}]
+    assert _rows(source(_tree(_object(runs))).records[0]) == [
+        "...1..",
+        ".1.1..",
+        ".1.1..",
+        "...1..",
+    ]
+
+
+def test_an_object_that_is_broken_is_a_matter_of_its_image(source):
+    images = [_image(), _image(2, "b.jpg")]
+    broken = _object([[float("nan"), 2, 3, 4, 5, 6]], image=2, number=7)
+    found = source(
+        _tree(_object([_box(0, 0, 1, 1)]), broken, images=images), names=("a.jpg", "b.jpg")
+    )
+    assert [record.name for record in found.records] == ["a"]
+    assert found.remarks == []
+    (bad,) = found.bad
+    assert bad.image.name == "b.jpg" and not bad.missing
+    assert re.search(r"instances\.json, annotation 7: .*no finite number", bad.why)
+
+
+def test_images_named_by_their_address_alone(source):
+    # As LVIS has them.
+    entry = {**_without(_image(), "file_name"), "coco_url": "http://images.org/train2017/a.jpg"}
+    assert [record.name for record in source(_tree(images=[entry])).records] == ["a"]
+
+
+def test_a_panoptic_file_is_called_so(source):
+    item = {"image_id": 1, "file_name": "a.png", "segments_info": [{"id": 1, "category_id": 1}]}
+    with pytest.raises(AnnotationError, match=r"instances\.json: .*panoptic"):
+        source(_tree(item))

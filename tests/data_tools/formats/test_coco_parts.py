@@ -1,0 +1,345 @@
+"""Several COCO files as one data set."""
+
+import json
+
+import numpy as np
+import pytest
+
+from paddleseg_u2net.data_tools.formats import AnnotationError, coco, coco_parts
+from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.io.images import write_image
+
+SIZE = (4, 6)
+CATS = ("cat", "dog")
+
+
+def _tree(names, objects=(), categories=CATS):
+    """A COCO file; objects are (image, category, left, top, right, bottom)."""
+    return {
+        "images": [
+            {"id": number, "file_name": name, "width": 6, "height": 4}
+            for number, name in enumerate(names)
+        ],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(categories)],
+        "annotations": [
+            {
+                "id": number,
+                "image_id": image,
+                "category_id": categories.index(category),
+                "iscrowd": 0,
+                "segmentation": [[left, top, right, top, right, bottom, left, bottom]],
+            }
+            for number, (image, category, left, top, right, bottom) in enumerate(objects)
+        ],
+    }
+
+
+def _write(path, images, names, *objects, categories=CATS):
+    """A COCO file and its images."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_tree(names, objects, categories)))
+    for name in names:
+        write_image(images / name, np.zeros((*SIZE, 3), np.uint8))
+    return path, images
+
+
+def _roboflow(root, part, names, *objects, categories=CATS):
+    path = root / part / "_annotations.coco.json"
+    return _write(path, path.parent, names, *objects, categories=categories)
+
+
+def _rows(record):
+    mask = record.mask.read(SIZE)
+    return ["".join("." if value == 0 else str(value) for value in row) for row in mask]
+
+
+def test_an_export_of_roboflow(tmp_path):
+    _roboflow(tmp_path, "train", ["a.jpg", "b.jpg"], (0, "dog", 1, 1, 3, 4))
+    _roboflow(tmp_path, "valid", ["c.jpg"], (0, "cat", 0, 0, 6, 1))
+    _roboflow(tmp_path, "test", ["d.jpg"], (0, "cat", 0, 0, 6, 1))
+    files = coco_parts.find(tmp_path)
+    assert files == [
+        (tmp_path / part / "_annotations.coco.json", tmp_path / part)
+        for part in ("test", "train", "valid")
+    ]
+    found = coco_parts.read(files)
+    assert found.classes == ("background", "cat", "dog")
+    assert [(record.name, record.split) for record in found.records] == [
+        ("a", "train"),
+        ("b", "train"),
+        ("c", "val"),
+        ("d", "test"),
+    ]
+    assert _rows(found.records[0]) == ["......", ".22...", ".22...", ".22..."]
+    assert _rows(found.records[2]) == ["111111", "......", "......", "......"]
+    remark = "train/_annotations.coco.json: without objects, so all background: 1 image"
+    assert found.remarks == [remark]
+
+
+@pytest.mark.parametrize("folder", ["", "images/"])
+def test_the_layout_of_coco_and_that_of_cvat(tmp_path, folder):
+    for part, split in (("train2017", "train"), ("val2017", "val"), ("default", "")):
+        images = tmp_path / f"{folder}{part}"
+        _write(tmp_path / "annotations" / f"instances_{part}.json", images, [f"{part}.jpg"])
+        files = coco_parts.find(tmp_path)
+        assert (tmp_path / "annotations" / f"instances_{part}.json", images) in files
+        records = coco_parts.read(files).records
+        assert {record.name: record.split for record in records}[part] == split
+    assert len(files) == 3
+
+
+def test_all_images_in_one_folder(tmp_path):
+    for part in ("train", "val"):
+        path = tmp_path / f"instances_{part}.json"
+        _write(path, tmp_path / "images", [f"{part}.jpg"])
+    files = coco_parts.find(tmp_path)
+    assert [images for _, images in files] == [tmp_path / "images"] * 2
+    found = coco_parts.read(files)
+    assert [(record.name, record.split) for record in found.records] == [
+        ("train", "train"),
+        ("val", "val"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "file, images, split",
+    [
+        ("valid/labels.json", "pictures", "val"),
+        ("test/instances_train2017.json", "train", "test"),
+        ("annotations/my_val_set.json", "pictures", "val"),
+        ("annotations/train_and_val.json", "pictures", ""),
+        ("annotations/trained.json", "pictures", ""),
+        ("labels.json", "Train2014", "train"),
+        ("labels.json", "pictures", ""),
+    ],
+)
+def test_what_says_the_split(tmp_path, file, images, split):
+    pair = _write(tmp_path / file, tmp_path / images, ["a.jpg"])
+    assert [record.split for record in coco_parts.read([pair]).records] == [split]
+
+
+def test_equal_names_get_their_folders(tmp_path):
+    files = [
+        _write(tmp_path / part / "labels.json", tmp_path / part / "images", names)
+        for part, names in (("train", ["a.jpg", "x/b.jpg"]), ("valid", ["a.jpg"]))
+    ]
+    found = coco_parts.read(files)
+    assert [record.name for record in found.records] == ["train/a", "train/x/b", "valid/a"]
+    assert found.remarks[-1] == "named after their folders too, as 1 name is in several"
+    both = "train/labels.json, valid/labels.json: without objects, so all background: "
+    assert not any(remark.startswith(both) for remark in found.remarks)
+    assert "valid/labels.json: without objects, so all background: 1 image" in found.remarks
+
+
+def test_equal_remarks_are_said_once(tmp_path):
+    files = [_roboflow(tmp_path, part, [f"{part}.jpg"]) for part in ("train", "test")]
+    assert coco_parts.read(files).remarks == [
+        "train/_annotations.coco.json, test/_annotations.coco.json: "
+        "without objects, so all background: 1 image"
+    ]
+
+
+def test_classes_in_another_order_keep_their_names(tmp_path):
+    square = (0, "dog", 0, 0, 1, 1)
+    files = [
+        _roboflow(tmp_path, "train", ["a.jpg"], square, categories=("cat", "dog", "cow")),
+        _roboflow(tmp_path, "valid", ["b.jpg"], square, categories=("cow", "dog", "cat")),
+    ]
+    found = coco_parts.read(files)
+    assert found.classes == ("background", "cat", "dog", "cow")
+    assert [_rows(record)[0] for record in found.records] == ["2.....", "2....."]
+    # What is ignored stays so.
+    found = coco_parts.read(files, Classes(ignored=("dog",)))
+    assert found.classes == ("background", "cat", "cow")
+    assert [record.mask.read(SIZE)[0, 0] for record in found.records] == [255, 255]
+
+
+def test_classes_that_differ(tmp_path):
+    files = [
+        _roboflow(tmp_path, "train", ["a.jpg"]),
+        _roboflow(tmp_path, "valid", ["b.jpg"], (0, "dog", 0, 0, 1, 1), categories=("dog", "cow")),
+    ]
+    with pytest.raises(AnnotationError, match=r"valid/.*are dog, cow, but .*train/.* cat, dog; ch"):
+        coco_parts.read(files)
+    found = coco_parts.read(files, Classes({"hound": ("dog",)}))
+    assert found.classes == ("background", "hound")
+    assert _rows(found.records[1])[0] == "1....."
+    with pytest.raises(AnnotationError, match=r"valid/.*has no class cat"):
+        coco_parts.read(files, Classes({"cat": ("cat",)}))
+
+
+def test_crowds(tmp_path):
+    path, images = _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    path.write_text(path.read_text().replace('"iscrowd": 0', '"iscrowd": 1'))
+    for crowd, value in (("object", 1), ("ignore", 255)):
+        found = coco_parts.read([(path, images)], crowd=crowd)
+        assert found.records[0].mask.read(SIZE)[0, 0] == value
+
+
+def test_an_image_in_two_parts(tmp_path):
+    pictures = tmp_path / "images"
+    files = [_write(tmp_path / f"{part}.json", pictures, ["a.jpg"]) for part in ("train", "val")]
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in train\.json and in val\.json"):
+        coco_parts.read(files)
+
+
+def test_one_file_reads_as_ever(tmp_path):
+    pair = _roboflow(tmp_path, "all", ["a.jpg", "b.jpg"], (1, "dog", 2, 0, 5, 3))
+    alone, parts = coco.read(*pair), coco_parts.read([pair])
+    assert parts.classes == alone.classes
+    for one, other in zip(alone.records, parts.records):
+        assert one.name == other.name and other.split == ""
+        assert np.array_equal(one.mask.read(SIZE), other.mask.read(SIZE))
+
+
+def test_nothing_to_read(tmp_path):
+    with pytest.raises(AnnotationError, match="at least one COCO file"):
+        coco_parts.read([])
+    with pytest.raises(AnnotationError, match="found no JSON file"):
+        coco_parts.find(tmp_path)
+    with pytest.raises(AnnotationError, match="expected a folder with COCO files"):
+        coco_parts.find(tmp_path / "none")
+    _write(tmp_path / "annotations" / "instances_train2017.json", tmp_path / "other", ["a.jpg"])
+    with pytest.raises(AnnotationError, match=r"1 of 1 images .* below .*/train2017;"):
+        coco_parts.read_folder(tmp_path)
+    _write(tmp_path / "annotations" / "instances_val2017.json", tmp_path / "val2017", ["b.jpg"])
+    found = coco_parts.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [("b", "val")]
+    assert [(str(item.image), item.missing) for item in found.bad] == [("a.jpg", True)]
+
+
+def test_images_in_two_parts_are_taken_once_if_all_is_divided_anew(tmp_path):
+    pictures = tmp_path / "images"
+    cat, dog = (0, "cat", 0, 0, 1, 1), (0, "dog", 0, 0, 1, 1)
+    files = [
+        _write(tmp_path / f"{part}.json", pictures, ["a.jpg", "b.jpg"][:count], cat)
+        for part, count in (("train", 2), ("val", 1))
+    ]
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in train\.json .*--resplit"):
+        coco_parts.read(files)
+    found = coco_parts.read(files, resplit=True)
+    assert [record.name for record in found.records] == ["a", "b"]
+    assert "1 image is in several parts, and taken once" in found.remarks
+    _write(tmp_path / "val.json", pictures, ["a.jpg"], dog)
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in .* with different masks"):
+        coco_parts.read(files, resplit=True)
+
+
+@pytest.mark.parametrize(
+    "file, images",
+    [
+        ("val_instances_default.json", "images"),
+        ("instances_val.json", "images/valid"),
+        ("instances_val.json", "VAL"),
+        ("instances_validation.json", "val2017"),
+        ("instances-val.json", "images/val"),
+        ("val_annotations.coco.json", "annotations"),
+    ],
+)
+def test_other_names_of_files_and_folders(tmp_path, file, images):
+    pair = _write(tmp_path / "annotations" / file, tmp_path / images, ["b.jpg"])
+    _write(tmp_path / "annotations/instances_train.json", tmp_path / "images", ["a.jpg"])
+    assert pair in coco_parts.find(tmp_path)
+    found = coco_parts.read_folder(tmp_path)
+    assert {record.name: record.split for record in found.records} == {"a": "train", "b": "val"}
+
+
+def test_what_is_not_read_below_a_folder_is_said(tmp_path):
+    _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    write_image(tmp_path / "train/extra.jpg", np.zeros((*SIZE, 3), np.uint8))
+    (tmp_path / "captions_train.json").write_text("{}")
+    found = coco_parts.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [("a", "")]
+    assert found.remarks == [
+        f"left out, in none of these files: 1 image below {tmp_path}/train (extra.jpg)",
+        "not read, for their names are not those of COCO files: captions_train.json",
+    ]
+    _roboflow(tmp_path, "valid", ["b.jpg"])
+    write_image(tmp_path / "test/c.jpg", np.zeros((*SIZE, 3), np.uint8))
+    found = coco_parts.read_folder(tmp_path)
+    assert any("2 images below" in said and "test/c.jpg" in said for said in found.remarks)
+
+
+def test_parts_that_share_their_images_miss_none(tmp_path):
+    for part in ("train", "val"):
+        _write(tmp_path / f"instances_{part}.json", tmp_path / "images", [f"{part}.jpg"])
+    assert not any("left out" in remark for remark in coco_parts.read_folder(tmp_path).remarks)
+
+
+def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
+    def with_parent(path, images):
+        tree = json.loads(path.read_text())
+        tree["categories"][1]["supercategory"] = "cat"
+        path.write_text(json.dumps(tree))
+        return path, images
+
+    names = {"train": (0, "dog", 0, 0, 1, 1), "valid": (0, "cat", 0, 0, 1, 1)}
+    files = [
+        with_parent(*_roboflow(tmp_path, part, [f"{part}.jpg"], item))
+        for part, item in names.items()
+    ]
+    assert coco_parts.read(files).classes == ("background", "cat", "dog")
+    assert coco_parts.read(files[:1]).classes == ("background", "dog")
+
+
+def test_a_part_may_be_empty_or_without_its_images(tmp_path):
+    _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    _roboflow(tmp_path, "test", [])
+    _roboflow(tmp_path, "valid", ["b.jpg", "c.jpg"])
+    for name in "bc":
+        (tmp_path / f"valid/{name}.jpg").unlink()
+    found = coco_parts.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [("a", "train")]
+    assert [str(item.image) for item in found.bad] == ["b.jpg", "c.jpg"]
+    assert found.remarks == ["test/_annotations.coco.json: lists no images"]
+    (tmp_path / "train/a.jpg").unlink()
+    with pytest.raises(AnnotationError, match=r"3 of 3 images are not there: a\.jpg, b\.jpg, c"):
+        coco_parts.read_folder(tmp_path)
+
+
+def test_one_part_may_have_boxes_only(tmp_path):
+    files = [
+        _roboflow(tmp_path, part, [f"{part}.jpg"], (0, "cat", 0, 0, 1, 1))
+        for part in ("train", "test")
+    ]
+    for path, _ in files[1], files[0]:
+        tree = json.loads(path.read_text())
+        tree["annotations"][0]["segmentation"] = []
+        path.write_text(json.dumps(tree))
+        if path == files[1][0]:
+            found = coco_parts.read(files)
+            assert any("box only" in remark for remark in found.remarks) and not found.empty
+    assert "only boxes (2 objects)" in coco_parts.read(files).empty
+
+
+@pytest.mark.parametrize(
+    "file, images",
+    [
+        ("result.json", "images"),  # Label Studio
+        ("labels.json", "data"),  # FiftyOne
+        ("annotations/train.json", "images"),  # PaddleX, MMDetection
+        ("annotations/train.json", "train"),
+    ],
+)
+def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
+    _write(tmp_path / file, tmp_path / images, ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    (tmp_path / "notes.json").write_text('{"categories": []}')
+    found = coco_parts.read_folder(tmp_path)
+    assert [record.image for record in found.records] == [tmp_path / images / "a.jpg"]
+    assert _rows(found.records[0])[0] == "1....."
+    assert any("not read" in said and "notes.json" in said for said in found.remarks)
+
+
+def test_files_of_any_name_have_their_parts(tmp_path):
+    for part in ("train", "val"):
+        _write(
+            tmp_path / f"annotations/{part}.json",
+            tmp_path / part,
+            ["a.jpg"],
+            (0, "cat", 0, 0, 1, 1),
+        )
+    found = coco_parts.read_folder(tmp_path)
+    assert {record.name: record.split for record in found.records} == {
+        "train/a": "train",
+        "val/a": "val",
+    }

@@ -1,0 +1,174 @@
+"""Colour tables, and masks in their colours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.formats import AnnotationError, colours
+from paddleseg_u2net.data_tools.formats.classes import Classes
+
+RED, BLUE, BLACK, WHITE = (255, 0, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)
+
+
+def table(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "colours.txt"
+    path.write_bytes(text.encode(encoding))
+    return colours.read_table(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "red car 255 0 0",
+        "red car\t255\t0\t0",
+        "red car,255,0,0",
+        "red car; 255; 0; 0",
+        '"red car",255,0,0',
+        "255 0 0 red car",
+        "255,0,0,red car",
+        "255 0 0\t\tred car",
+        "red car,#FF0000",
+        "red car #ff0000",
+        "#FF0000 red car",
+        "#FF0000,red car",
+        "red car:255,0,0::",
+        "red car:255,0,0:wheel,door:drive",
+    ],
+)
+def test_a_line_may_have_many_forms(tmp_path, line):
+    assert table(tmp_path, f"{line}\nsky 1 2 3\n") == {RED: "red car", (1, 2, 3): "sky"}
+
+
+def test_headings_comments_and_empty_lines_are_skipped(tmp_path):
+    text = "\ufeffname,r,g,b\r\n# a comment\r\n\r\nünder,255,0,0\r\n"
+    assert table(tmp_path, text) == {RED: "ünder"}
+    assert table(tmp_path, "# label:color_rgb:parts:actions\nbackground:0,0,0::\na:0,0,255::") == {
+        BLACK: "background",
+        BLUE: "a",
+    }
+
+
+def test_the_order_of_the_lines_is_kept(tmp_path):
+    assert list(table(tmp_path, "z 0 0 9\na 0 0 1\nm 0 0 5").values()) == ["z", "a", "m"]
+
+
+def test_a_labelmap_may_have_spaces(tmp_path):
+    lines = "background: 0, 0, 0::\nred car : 250, 50, 83 ::\n"
+    assert table(tmp_path, lines) == {(0, 0, 0): "background", (250, 50, 83): "red car"}
+
+
+def test_colours_left_out_are_those_of_voc(tmp_path):
+    assert table(tmp_path, "background:::\ncar:::\nsky:1,2,3::") == {
+        BLACK: "background",
+        (128, 0, 0): "car",
+        (1, 2, 3): "sky",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a 0 0 0\nb 0 0", r"colours\.txt:2: expected `name r g b`.*'b 0 0'"),
+        ("a 0 0 0\nb 0 0 256", r":2: expected a colour of 0..255"),
+        ("a 1 2 3\nb,#010203", r":2: b has the colour \(1, 2, 3\) of a"),
+        ("# nothing\n", "the file has none"),
+    ],
+)
+def test_lines_that_cannot_be_are_named(tmp_path, text, message):
+    with pytest.raises(AnnotationError, match=message):
+        table(tmp_path, text)
+
+
+def test_a_table_must_be_a_text_file(tmp_path):
+    with pytest.raises(AnnotationError, match="UTF-8"):
+        table(tmp_path, "größe 1 2 3", encoding="latin-1")
+    with pytest.raises(AnnotationError, match="No such file"):
+        colours.read_table(tmp_path / "none.txt")
+
+
+def test_voc_colours():
+    assert colours.voc_colour(0) == (0, 0, 0)
+    assert colours.voc_colour(1) == (128, 0, 0)
+    assert colours.voc_colour(15) == (192, 128, 128)
+    assert colours.voc_colour(20) == (0, 64, 128)
+    assert colours.voc_colour(255) == (224, 224, 192)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def data(root, *pixels, suffix=".png"):
+    """One image whose mask has these colours."""
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    picture = Image.fromarray(np.array([pixels], np.uint8))
+    picture.save(root / "images/a.jpg")
+    picture.save(root / "masks" / f"a_color{suffix}")
+    return root / "images", root / "masks"
+
+
+def read(folders, *args, **options):
+    collection = colours.read(*folders, *args, **options)
+    record = collection.records[0]
+    width = Image.open(record.image).size[0]
+    return collection, record.mask.read((1, width))[0].tolist()
+
+
+def test_colours_become_numbers_in_the_order_of_the_table(tmp_path):
+    collection, mask = read(
+        data(tmp_path, BLACK, BLUE, RED, WHITE),
+        {WHITE: "sky", BLACK: "background", RED: "car", BLUE: "car"},
+    )
+    assert collection.classes == ("background", "sky", "car")
+    assert mask == [0, 2, 2, 1]
+    assert collection.records[0].name == "a"
+    assert not collection.soft
+
+
+def test_black_is_background_unless_the_table_says_else(tmp_path):
+    folders = data(tmp_path, BLACK, RED)
+    assert read(folders, {RED: "car"})[1] == [0, 1]
+    collection, mask = read(folders, {BLACK: "road", RED: "car"})
+    assert collection.classes == ("background", "road", "car")
+    assert mask == [1, 2]
+
+
+def test_classes_may_be_ignored_chosen_and_left_out(tmp_path):
+    folders = data(tmp_path, BLACK, RED, BLUE, WHITE)
+    names = {RED: "car", BLUE: "bus", WHITE: "sky"}
+    collection, mask = read(folders, names, classes=Classes(None, ("sky",)))
+    assert (collection.classes, mask) == (("background", "car", "bus"), [0, 1, 2, 255])
+    chosen = Classes({"vehicle": ("car", "bus")})
+    collection, mask = read(folders, names, classes=chosen)
+    assert (collection.classes, mask) == (("background", "vehicle"), [0, 1, 1, 0])
+    assert "left out as background: sky" in collection.remarks
+    with pytest.raises(AnnotationError, match="has no class tram"):
+        read(folders, names, classes=Classes(None, ("tram",)))
+
+
+def test_unknown_colours_are_refused_or_taken_for_the_nearest(tmp_path):
+    folders = data(tmp_path, BLACK, (250, 3, 0))
+    with pytest.raises(AnnotationError, match=r"a_color\.png.*\(250, 3, 0\) in 1 pixels"):
+        read(folders, {RED: "car"})
+    assert read(folders, {RED: "car"}, tolerance=5)[1] == [0, 1]
+
+
+def test_jpeg_masks_are_remarked(tmp_path):
+    folders = data(tmp_path, BLACK, BLACK, suffix=".JPG")
+    collection, _ = read(folders, {RED: "car"}, tolerance=9)
+    assert any("JPEG" in remark for remark in collection.remarks)
+
+
+def test_missing_masks_are_as_in_folders(tmp_path):
+    images, masks = data(tmp_path, BLACK, RED)
+    Image.new("RGB", (2, 1)).save(images / "b.jpg")
+    with pytest.raises(AnnotationError, match=r"b\.jpg"):
+        colours.read(images, masks, {RED: "car"})
+    assert len(colours.read(images, masks, {RED: "car"}, allow_missing=True).records) == 1
+
+
+def test_a_table_of_no_colours_is_refused(tmp_path):
+    with pytest.raises(AnnotationError, match="three numbers 0..255 for car"):
+        colours.read(*data(tmp_path, BLACK), {(0, 0, 256): "car"})

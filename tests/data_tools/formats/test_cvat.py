@@ -1,0 +1,499 @@
+"""CVAT's exports: masks in colours, and shapes in XML."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.formats import AnnotationError, cvat
+from paddleseg_u2net.data_tools.formats.classes import Classes
+
+WIDTH, HEIGHT = 20, 12
+SHAPE = (HEIGHT, WIDTH)
+
+
+def image(path, size=(WIDTH, HEIGHT)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size).save(path)
+
+
+def xml(*images, labels=("car", "road"), head='<?xml version="1.0" encoding="utf-8"?>'):
+    names = "".join(
+        f"<label><name>{label}</name><color>#c06060</color><type>any</type><attributes/></label>"
+        for label in labels
+    )
+    return (
+        f"{head}<annotations><version>1.1</version><meta><task><id>1</id><labels>{names}</labels>"
+        f"</task><dumped>now</dumped></meta>{''.join(images)}</annotations>"
+    )
+
+
+def entry(*shapes, name="a.png", more=""):
+    return (
+        f'<image id="0" name="{name}" width="{WIDTH}" height="{HEIGHT}" {more}>'
+        + "".join(shapes)
+        + "</image>"
+    )
+
+
+def box(label, left, top, right, bottom, more=""):
+    return (
+        f'<box label="{label}" source="manual" occluded="0" xtl="{left}" ytl="{top}" '
+        f'xbr="{right}" ybr="{bottom}" {more}><attribute name="n">1</attribute></box>'
+    )
+
+
+def read(root, text, classes=None, images=("a.png",)):
+    """What the export of this text says."""
+    for name in images:
+        image(root / "images" / name)
+    (root / "annotations.xml").write_text(text, encoding="utf-8")
+    return cvat.read(root, classes)
+
+
+def mask(root, *shapes):
+    """The mask of one image with these shapes, of the class car."""
+    collection = read(root, xml(entry(*shapes)))
+    return collection.records[0].mask.read(SHAPE)
+
+
+def rectangle(left, top, right, bottom, number=1):
+    expected = np.zeros(SHAPE, np.uint8)
+    expected[top:bottom, left:right] = number
+    return expected
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def test_a_box_covers_its_pixels(tmp_path):
+    assert np.array_equal(mask(tmp_path, box("car", 2, 3, 9, 8)), rectangle(2, 3, 9, 8))
+
+
+def test_a_polygon_covers_its_pixels(tmp_path):
+    shape = '<polygon label="car" z_order="0" points="2.0,3.0;9.0,3.0;9.0,8.0;2.0,8.0"></polygon>'
+    assert np.array_equal(mask(tmp_path, shape), rectangle(2, 3, 9, 8))
+
+
+def test_a_mask_runs_along_the_rows_of_its_box(tmp_path):
+    shape = '<mask label="car" rle="1, 2, 4, 1, 1" left="5" top="2" width="3" height="3"></mask>'
+    expected = np.zeros(SHAPE, np.uint8)
+    expected[2:5, 5:8] = [[0, 1, 1], [0, 0, 0], [0, 1, 0]]
+    assert np.array_equal(mask(tmp_path, shape), expected)
+
+
+def test_an_ellipse_covers_its_pixels(tmp_path):
+    found = mask(tmp_path, '<ellipse label="car" cx="10" cy="6" rx="5" ry="3"></ellipse>')
+    assert np.array_equal(found, found[:, ::-1])
+    assert abs(int(found.sum()) - np.pi * 15) < 4
+    assert found[6, 5:15].all() and not found[6, :5].any()
+    assert found[3:9, 10].all() and not found[:3, 10].any()
+
+
+def test_boxes_and_ellipses_may_be_turned(tmp_path):
+    turned = mask(tmp_path, box("car", 6, 4, 14, 8, 'rotation="90.0"'))
+    assert np.array_equal(turned, rectangle(8, 2, 12, 10))
+    round_one = '<ellipse label="car" cx="10" cy="6" rx="5" ry="2" rotation="90"></ellipse>'
+    found = mask(tmp_path, round_one)
+    assert found[1:11, 9:11].all() and not found[:, :8].any() and not found[:, 12:].any()
+
+
+def test_a_turn_is_clockwise(tmp_path):
+    found = mask(tmp_path, box("car", 5, 5, 15, 7, 'rotation="30"'))
+    assert abs(int(found.sum()) - 20) <= 3
+    # The left end rises and the right end sinks, for y grows downwards.
+    rows = np.arange(HEIGHT)[:, None]
+    left, right = found[:, :9], found[:, 11:]
+    assert (left * rows).sum() / left.sum() < 5.5 < 6 < (right * rows).sum() / right.sum()
+
+
+def test_shapes_are_drawn_by_their_layer_then_in_order(tmp_path):
+    found = mask(
+        tmp_path,
+        box("road", 0, 0, 4, 4, 'z_order="1"'),
+        box("car", 0, 0, 8, 4, 'z_order="0"'),
+        box("road", 6, 0, 8, 4, 'z_order="0"'),
+        box("car", 3, 0, 4, 4, 'z_order="10"'),
+    )
+    assert found[0, :9].tolist() == [2, 2, 2, 1, 1, 1, 2, 2, 0]
+
+
+def test_a_background_shape_takes_away(tmp_path):
+    collection = read(
+        tmp_path,
+        xml(entry(box("car", 0, 0, 8, 8), box("background", 2, 2, 4, 4)), labels=("car",)),
+    )
+    assert collection.classes == ("background", "car")
+    assert collection.records[0].mask.read(SHAPE)[3, :9].tolist() == [1, 1, 0, 0, 1, 1, 1, 1, 0]
+
+
+def test_shapes_outside_and_without_area_are_counted(tmp_path):
+    collection = read(
+        tmp_path,
+        xml(
+            entry(
+                box("car", -5, -5, 3, 3),
+                box("car", 30, 3, 40, 9),
+                '<polygon label="car" points="1,1;2,2"></polygon>',
+                '<polyline label="car" points="1,1;2,2"></polyline>',
+                '<points label="car" points="1,1"></points>',
+                '<tag label="car"></tag>',
+            ),
+            entry(name="b.png"),
+        ),
+        images=("a.png", "b.png"),
+    )
+    assert np.array_equal(collection.records[0].mask.read(SHAPE), rectangle(0, 0, 3, 3))
+    assert not collection.records[1].mask.read(SHAPE).any()
+    text = "\n".join(collection.remarks)
+    assert "partly outside their image, drawn as far as inside: 1 object" in text
+    assert "wholly outside their image, not to be seen: 1 object" in text
+    assert "without area: 1 object" in text
+    assert "points (1 object), polyline (1 object), tag (1 object)" in text
+    assert "without objects, so all background: 1 image" in text
+
+
+# ---------------------------------------------------------------- classes, splits, images
+
+
+def test_labels_are_classes_in_the_order_of_the_file(tmp_path):
+    text = xml(entry(box("sky", 0, 0, 2, 2), box("car", 4, 0, 6, 2)), labels=("road", "car"))
+    collection = read(tmp_path, text)
+    assert collection.classes == ("background", "road", "car", "sky")
+    assert collection.records[0].mask.read(SHAPE)[0, :6].tolist() == [3, 3, 0, 0, 2, 2]
+    chosen = read(tmp_path, text, Classes({"thing": ("sky",)}, ignored=("car",)))
+    assert chosen.classes == ("background", "thing")
+    assert chosen.records[0].mask.read(SHAPE)[0, :6].tolist() == [1, 1, 0, 0, 255, 255]
+    with pytest.raises(AnnotationError, match="has no class tram; its classes are road, car, sky"):
+        read(tmp_path, text, Classes({"tram": ("tram",)}))
+
+
+def test_labels_without_area_are_no_classes(tmp_path):
+    text = xml(entry(box("car", 0, 0, 2, 2))).replace(
+        "</labels>",
+        "<label><name>weather</name><type>tag</type></label>"
+        "<label><name>hand</name><type>any</type><parent>body</parent></label></labels>",
+    )
+    assert read(tmp_path, text).classes == ("background", "car", "road")
+
+
+def test_subsets_are_splits(tmp_path):
+    images = ("a.png", "b.png", "c.png", "d.png")
+    subsets = ('subset="Train"', 'subset="Validation"', 'subset="Test"', 'subset="default"')
+    entries = [entry(name=name, more=subset) for name, subset in zip(images, subsets)]
+    records = read(tmp_path, xml(*entries), images=images).records
+    assert [record.split for record in records] == ["train", "val", "test", ""]
+
+
+def test_images_are_found_in_subfolders_and_elsewhere(tmp_path):
+    text = xml(entry(name="cam/a.png"))
+    collection = read(tmp_path / "x", text, images=("cam/a.png",))
+    assert collection.records[0].name == "cam/a"
+    collection = read(tmp_path / "y", text, images=("Train/cam/A.PNG",))
+    assert collection.records[0].image.name == "A.PNG"
+    image(tmp_path / "elsewhere/a.png")
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z/annotations.xml").write_text(text)
+    for root in (tmp_path / "z", tmp_path / "z/annotations.xml"):
+        collection = cvat.read(root, images=tmp_path / "elsewhere")
+        assert collection.records[0].image == tmp_path / "elsewhere/a.png"
+
+
+def test_missing_images_are_kept_apart(tmp_path):
+    entries = [entry(name=f"{letter}.png", more='subset="Train"') for letter in "abc"]
+    collection = read(tmp_path, xml(*entries))
+    assert [record.name for record in collection.records] == ["a"]
+    assert [str(item.image) for item in collection.bad] == ["Train/b.png", "Train/c.png"]
+    assert all(item.missing and "annotations.xml" in item.why for item in collection.bad)
+    with pytest.raises(AnnotationError, match=r"2 of 2 images are not there: Train/b\.png"):
+        read(tmp_path, xml(*entries[1:]))
+
+
+def test_images_without_an_entry_are_named(tmp_path):
+    collection = read(tmp_path, xml(entry()), images=("a.png", "deep/b.png"))
+    assert collection.remarks == [
+        "without objects, so all background: 1 image",
+        f"left out, not in annotations.xml: 1 image below {tmp_path}/images/deep (b.png)",
+    ]
+
+
+SUBSETS = {"Train": 1, "Validation": 2, "default": 3}
+
+
+def project(root, subsets=SUBSETS, top="images"):
+    """A project whose images have equal names; those of each subset show one class."""
+    labels = ("car", "road", "sky")
+    entries = []
+    for subset in SUBSETS:
+        shape = box(labels[SUBSETS[subset] - 1], 0, 0, 5, 5)
+        entries.append(entry(shape, name="cam/i.png", more=f'subset="{subset}"'))
+        if subset in subsets:
+            image(root / top / subset / "cam/i.png")
+    (root / "annotations.xml").write_text(xml(*entries, labels=labels))
+    return cvat.read(root)
+
+
+@pytest.mark.parametrize("top", ["images", "", "pictures"])
+def test_equal_names_in_subsets_stay_with_their_labels(tmp_path, top):
+    collection = project(tmp_path, top=top)
+    assert [(record.name.split("/")[-3], record.split) for record in collection.records] == [
+        ("Train", "train"),
+        ("Validation", "val"),
+        ("default", ""),
+    ]
+    for record, number in zip(collection.records, SUBSETS.values()):
+        assert set(np.unique(record.mask.read(SHAPE))) == {0, number}
+
+
+@pytest.mark.parametrize("there", SUBSETS)
+def test_an_image_of_another_subset_is_none_of_this(tmp_path, there):
+    collection = project(tmp_path, [there])
+    assert [record.name for record in collection.records] == [f"{there}/cam/i"]
+    assert set(np.unique(collection.records[0].mask.read(SHAPE))) == {0, SUBSETS[there]}
+    assert len(collection.bad) == 2
+
+
+def test_tasks_exported_one_by_one_are_all_read(tmp_path):
+    for task, label in (("task_0", "car"), ("task_1", "road"), ("more/train", "road")):
+        read(tmp_path / task, xml(entry(box(label, 0, 0, 5, 5)), labels=("car", "road")))
+    collection = cvat.read(tmp_path)
+    assert collection.classes == ("background", "car", "road")
+    shown = {r.name: (int(r.mask.read(SHAPE).max()), r.split) for r in collection.records}
+    assert shown == {"task_0/a": (1, ""), "task_1/a": (2, ""), "more/train/a": (2, "train")}
+    # By another name, and with other labels.
+    (tmp_path / "task_2.xml").write_text(xml(entry(box("cat", 0, 0, 5, 5)), labels=("cat",)))
+    with pytest.raises(
+        AnnotationError, match=r"classes are car, road, but .* task_2\.xml are cat;"
+    ):
+        cvat.read(tmp_path, images=tmp_path / "task_0/images")
+
+
+def test_a_task_among_others_has_the_split_of_its_subset(tmp_path):
+    for task in ("Train", "Validation"):
+        text = xml(entry(box("car", 0, 0, 5, 5)))
+        text = text.replace("<id>1</id>", f"<id>1</id><subset>{task}</subset>")
+        alone = read(tmp_path / task.lower()[:3], text, images=(f"{task}/a.png",))
+        assert [(record.name, record.split) for record in alone.records] == [(f"{task}/a", "")]
+    collection = cvat.read(tmp_path)
+    assert [(record.name, record.split) for record in collection.records] == [
+        ("Train/a", "train"),
+        ("Validation/a", "val"),
+    ]
+
+
+def test_boxes_alone_are_noticed(tmp_path):
+    boxes = [box("car", 0, 0, 5, 5)] * 2
+    assert "all 2 objects are rectangles" in read(tmp_path, xml(entry(*boxes))).remarks[-1]
+    triangle = '<polygon label="car" points="0,0;5,0;5,5"/>'
+    assert read(tmp_path, xml(entry(*boxes, triangle))).remarks == []
+    square = '<polygon label="car" points="0,0;5,0;5,5;0,5"/>'
+    remarks = read(tmp_path, xml(entry(*[square] * 20))).remarks
+    assert remarks[0].startswith("all 20 objects have four corners")
+
+
+def test_names_lead_to_no_file_outside(tmp_path):
+    image(tmp_path / "secret.png")
+    with pytest.raises(AnnotationError, match="not there"):
+        read(tmp_path / "export", xml(entry(name="../../secret.png")))
+
+
+def test_an_image_that_is_named_twice_is_refused(tmp_path):
+    with pytest.raises(AnnotationError, match=r"a\.png: has two labels"):
+        read(tmp_path, xml(entry(), entry(name="A.png")))
+
+
+def test_an_image_of_another_size_is_refused(tmp_path):
+    record = read(tmp_path, xml(entry(box("car", 0, 0, 2, 2)))).records[0]
+    with pytest.raises(AnnotationError, match=r"annotations\.xml, image a\.png.*20 x 12"):
+        record.mask.read((24, 40))
+
+
+def test_masks_travel_to_other_processes(tmp_path):
+    shapes = (
+        box("car", 0, 0, 2, 2),
+        '<mask label="car" rle="0, 1" left="5" top="2" width="1" height="1"></mask>',
+        '<ellipse label="car" cx="10" cy="6" rx="5" ry="3"></ellipse>',
+    )
+    record = read(tmp_path, xml(entry(*shapes))).records[0]
+    again = pickle.loads(pickle.dumps(record))
+    assert np.array_equal(again.mask.read(SHAPE), record.mask.read(SHAPE))
+
+
+# ---------------------------------------------------------------- bad XML
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<!DOCTYPE annotations [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<?xml version="1.0"?>\n<!-- x --><!DOCTYPE annotations SYSTEM "http://127.0.0.1:9/x">',
+        "<!--" + "x" * 200_000 + "--><!DOCTYPE annotations>",
+    ],
+)
+def test_document_types_are_refused(tmp_path, head):
+    with pytest.raises(AnnotationError, match="DOCTYPE"):
+        read(tmp_path, xml(entry(), head=head))
+
+
+def test_document_types_in_other_encodings_are_refused(tmp_path):
+    path = tmp_path / "annotations.xml"
+    text = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE annotations [<!ENTITY a "x">]>'
+    path.write_bytes(xml(entry(), head=text).encode("utf-16"))
+    with pytest.raises(AnnotationError, match="DOCTYPE"):
+        cvat.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected XML, found something else or it is damaged"),
+        ('{"images": []}', "expected XML, found something else"),
+        ("<annotations><image", "damaged or cut off|found something else or it is damaged"),
+        (xml(entry())[:-20], "damaged or cut off"),
+        ("<html></html>", "expected <annotations> of CVAT, found <html>"),
+        (xml(), "expected images with shapes, found none"),
+        (xml('<track id="0" label="car"><box frame="0"/></track>'), "CVAT for images 1.1"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, text, message):
+    with pytest.raises(AnnotationError, match=message):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ('<polygon label="car" points="1,1;2;3,3"/>', "polygon 1: expected points"),
+        ('<polygon label="car" points="1,1;2,x;3,3"/>', "polygon 1: expected points"),
+        ('<polygon label="car" points="1,1;2,nan;3,3"/>', "polygon 1: a coordinate is no finite"),
+        ('<polygon label="car"/>', "polygon 1: expected the attribute points"),
+        ('<polygon points="1,1;2,5;3,3"/>', "polygon 1: expected the attribute label"),
+        ('<box label="car" xtl="1" ytl="1" xbr="3"/>', "box 1: expected a number as ybr, got None"),
+        (box("car", 1, 1, "1e400", 3), "box 1: expected a number as xbr, got '1e400'"),
+        (box("car", 1, 1, 3, 3, 'z_order="top"'), "expected a number as z_order"),
+        ('<ellipse label="car" cx="1" cy="1" rx="-1" ry="2"/>', "expected a number as rx"),
+    ],
+)
+def test_shapes_that_cannot_be_are_named(tmp_path, shape, message):
+    with pytest.raises(AnnotationError, match=rf"annotations\.xml, image a\.png, .*{message}"):
+        read(tmp_path, xml(entry(shape)))
+
+
+@pytest.mark.parametrize(
+    ("rle", "width", "height", "message"),
+    [
+        ("1, 2", 2, 2, "run lengths for 2 x 2 = 4 pixels, got 3"),
+        ("1, -2, 5", 2, 2, "run lengths"),
+        ("1, x", 2, 2, "expected run lengths such as 3, 5, 7, got '1, x'"),
+        ("0, " + "9" * 30, 2, 2, "run lengths"),
+        ("0, 3600000000", 60000, 60000, "within its image of 20 x 12, got 60000 x 60000"),
+        ("0, 0", 0, 2, "expected a number as width"),
+    ],
+)
+def test_masks_that_cannot_be_are_named(tmp_path, rle, width, height, message):
+    shape = (
+        f'<mask label="car" rle="{rle}" left="0" top="0" width="{width}" height="{height}"></mask>'
+    )
+    with pytest.raises(AnnotationError, match=rf"image a\.png, mask 1: .*{message}"):
+        read(tmp_path, xml(entry(shape)))
+
+
+def test_many_images_take_little_memory_while_read(tmp_path):
+    import tracemalloc
+
+    # Attributes of CVAT that no mask needs must not pile up.
+    tags = '<tag label="car"><attribute name="n">text</attribute></tag>' * 200
+    text = xml(*[entry(tags, name=f"{n}.png") for n in range(60)])
+    (tmp_path / "annotations.xml").write_text(text)
+    tracemalloc.start()
+    with pytest.raises(AnnotationError, match="60 of 60 images are not there"):
+        cvat.read(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * len(text)  # all at once take ten times as much
+
+
+# ---------------------------------------------------------------- masks in colours
+
+LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:9,0,0::\nroad:0,9,0::\n"
+COLOURS = [(0, 0, 0), (9, 0, 0), (0, 9, 0)]
+
+
+def colour_masks(root, *names, labelmap=LABELMAP):
+    pixels = np.array([COLOURS[n % 3] for n in range(HEIGHT * WIDTH)], np.uint8)
+    for name in names:
+        path = root / "SegmentationClass" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.reshape(*SHAPE, 3)).save(path)
+    if labelmap:
+        (root / "labelmap.txt").write_text(labelmap)
+    lists = root / "ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "Train.txt").write_text("\n".join(names[:1]) + "\n")
+    (lists / "Validation.txt").write_text("\n".join(names[1:]) + "\nempty\n")
+
+
+def test_colour_masks_are_read_with_the_images_beside_them(tmp_path):
+    colour_masks(tmp_path, "a", "sub/b")
+    image(tmp_path / "JPEGImages/a.jpg")
+    image(tmp_path / "JPEGImages/sub/b.png")
+    image(tmp_path / "JPEGImages/empty.png")
+    collection = cvat.read(tmp_path)
+    assert collection.classes == ("background", "car", "road")
+    assert [(r.name, r.split) for r in collection.records] == [("a", "train"), ("sub/b", "val")]
+    found = collection.records[1].mask.read(SHAPE)
+    assert np.array_equal(found, np.resize(np.array([0, 1, 2]), SHAPE))
+    assert "left out, in Validation.txt but without a mask: 1 images" in collection.remarks
+    assert "left out, without a mask: 1 images" in collection.remarks
+
+
+def test_colour_masks_are_read_with_images_from_elsewhere(tmp_path):
+    colour_masks(tmp_path / "export", "a")
+    image(tmp_path / "mine/deep/a.JPG")
+    collection = cvat.read(tmp_path / "export", Classes({"car": ("car",)}), tmp_path / "mine")
+    assert collection.records[0].image == tmp_path / "mine/deep/a.JPG"
+    assert collection.classes == ("background", "car")
+    with pytest.raises(AnnotationError, match="JPEGImages: expected a folder with the images"):
+        cvat.read(tmp_path / "export")
+
+
+def test_mask_exports_below_one_folder_are_all_read(tmp_path):
+    for task, names in (("task_0", "ab"), ("deep/er/task_1", "ac")):
+        colour_masks(tmp_path / task, *names)
+        for name in names:
+            image(tmp_path / task / f"JPEGImages/{name}.png")
+    collection = cvat.read(tmp_path)
+    assert [(record.name, record.split) for record in collection.records] == [
+        ("deep/er/task_1/a", "train"),
+        ("deep/er/task_1/c", "val"),
+        ("task_0/a", "train"),
+        ("task_0/b", "val"),
+    ]
+    # The same labels in another order keep their names.
+    lines = LABELMAP.splitlines(keepends=True)
+    (tmp_path / "task_0/labelmap.txt").write_text("".join([*lines[:2], lines[3], lines[2]]))
+    again = cvat.read(tmp_path)
+    assert again.classes == collection.classes == ("background", "car", "road")
+    for one, other in zip(again.records, collection.records):
+        assert np.array_equal(one.mask.read(SHAPE), other.mask.read(SHAPE))
+    (tmp_path / "task_0/labelmap.txt").write_text(LABELMAP.replace("road", "path"))
+    with pytest.raises(AnnotationError, match=r"task_0: its classes .* those of deep/er/task_1 "):
+        cvat.read(tmp_path)
+
+
+def test_two_formats_below_one_folder_are_told_apart(tmp_path):
+    colour_masks(tmp_path / "masks", "a")
+    read(tmp_path / "shapes", xml(entry()))
+    with pytest.raises(AnnotationError, match=r"shapes/annotations\.xml\) and masks \(.*/masks\)"):
+        cvat.read(tmp_path)
+
+
+def test_other_folders_are_refused(tmp_path):
+    with pytest.raises(AnnotationError, match=r"annotations\.xml.*found neither"):
+        cvat.read(tmp_path)
+    colour_masks(tmp_path, "a", labelmap="")
+    with pytest.raises(AnnotationError, match=r"labelmap\.txt.*found neither"):
+        cvat.read(tmp_path)

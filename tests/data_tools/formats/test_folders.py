@@ -1,0 +1,622 @@
+"""Two folders: which mask belongs to which image, and what masks hold."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.formats import AnnotationError, folders
+from paddleseg_u2net.data_tools.formats.mask_files import (
+    BinaryFile,
+    IndexFile,
+    InstanceFile,
+    SoftFile,
+)
+from paddleseg_u2net.data_tools.formats.pairing import pair
+from paddleseg_u2net.datasets import mask_encoding
+from paddleseg_u2net.io.images import ImageError
+
+SHAPE = (4, 6)
+
+
+def picture(path, *values, dtype=np.uint8):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.resize(np.array(values or (0, 1), dtype), SHAPE)).save(path)
+    return path
+
+
+def names(folder, *files):
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def paired(root, images, masks, **options):
+    """Names of images and masks that belong together, and the remarks."""
+    names(root / "images", *images)
+    names(root / "masks", *masks)
+    found = pair(root / "images", root / "masks", **options)
+    shown = {
+        item.image.relative_to(root / "images").as_posix(): ", ".join(
+            mask.relative_to(root / "masks").as_posix() for mask in item.masks
+        )
+        for item in found.pairs
+    }
+    return shown, found.remarks
+
+
+def with_masks(root, *sets, suffix=".png", dtype=np.uint8):
+    """A data set whose masks have these values."""
+    for number, values in enumerate(sets):
+        picture(root / "images" / f"{number}.jpg", 5, 9)
+        picture(root / "masks" / f"{number}{suffix}", *values, dtype=dtype)
+    return root / "images", root / "masks"
+
+
+# ---------------------------------------------------------------- names
+
+
+def test_suffixes_may_differ_in_kind_and_case(tmp_path):
+    found, remarks = paired(tmp_path, ["a.JPG", "b.png", "c.x.jpeg"], ["a.png", "b.PNG", "c.x.gif"])
+    assert found == {"a.JPG": "a.png", "b.png": "b.PNG", "c.x.jpeg": "c.x.gif"}
+    assert remarks == []
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        ("{}_mask.png", "masks named x_mask"),
+        ("{}_gt.PNG", "masks named x_gt"),
+        ("mask_{}.png", "masks named mask_x"),
+        ("{}_segmentation.png", "masks named x_segmentation"),
+        ("{}-removebg-preview.png", "masks named x-removebg-preview"),
+        ("gt_{}_v2.png", "masks named gt_x_v2"),
+        ("{}.jpg.png", "masks named x.jpg"),
+    ],
+)
+def test_one_affix_may_stand_around_the_names(tmp_path, mask, said):
+    images = ["1.jpg", "2.jpg", "11.jpg", "1_1.jpg"]
+    masks = [mask.format(name[:-4]) for name in images]
+    found, remarks = paired(tmp_path, images, masks)
+    assert found == dict(zip(images, masks))
+    assert len(remarks) == 1
+    assert said in remarks[0] or "with their suffix" in remarks[0]
+
+
+def test_masks_may_be_named_as_images_of_several_suffixes(tmp_path):
+    found, remarks = paired(tmp_path, ["a.jpg", "b.PNG"], ["a.jpg.png", "b.PNG.png"])
+    assert found == {"a.jpg": "a.jpg.png", "b.PNG": "b.PNG.png"}
+    assert "with their suffix" in remarks[0]
+
+
+def test_names_may_differ_in_case(tmp_path):
+    found, remarks = paired(tmp_path, ["IMG_1.JPG", "IMG_2.JPG"], ["img_1.png", "img_2.png"])
+    assert found == {"IMG_1.JPG": "img_1.png", "IMG_2.JPG": "img_2.png"}
+    assert "letter case" in remarks[0]
+    other = tmp_path / "both"
+    found, remarks = paired(other, ["IMG_1.JPG", "IMG_2.JPG"], ["img_1_Mask.png", "img_2_mask.png"])
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("mask", ["{}", "{}_mask"])
+def test_accents_may_be_stored_in_another_way(tmp_path, mask):
+    stems = ["caf\u00e9", "\u017elut\u00fd k\u016f\u0148", "na\u00efve", "plain"]
+    stored = [unicodedata.normalize("NFD", stem) for stem in stems]
+    found, remarks = paired(
+        tmp_path,
+        [f"{stem}.jpg" for stem in stored],
+        [f"{mask.format(stem)}.png" for stem in stems],
+    )
+    assert found == {f"{a}.jpg": f"{mask.format(b)}.png" for a, b in zip(stored, stems)}
+    assert remarks[0].startswith("paired ") and "form of accents" in remarks[0]
+
+
+def test_images_may_have_an_affix_of_their_own(tmp_path):
+    found, remarks = paired(
+        tmp_path,
+        ["img_001.jpg", "img_002.jpg", "img_010.jpg"],
+        ["mask_001.png", "mask_002.png", "mask_010.png"],
+    )
+    assert found["img_002.jpg"] == "mask_002.png"
+    assert remarks[0] == "paired with masks named mask_x, with images named img_x"
+    found, _ = paired(
+        tmp_path / "drive",
+        ["21_training.tif", "22_training.tif"],
+        ["21_manual1.gif", "22_manual1.gif"],
+    )
+    assert found == {"21_training.tif": "21_manual1.gif", "22_training.tif": "22_manual1.gif"}
+
+
+def test_subfolders_belong_to_the_name(tmp_path):
+    found, _ = paired(tmp_path, ["a/1.jpg", "b/1.jpg"], ["b/1_gt.png", "a/1_gt.png"])
+    assert found == {"a/1.jpg": "a/1_gt.png", "b/1.jpg": "b/1_gt.png"}
+
+
+def test_masks_may_lie_below_the_images_and_the_other_way_round(tmp_path):
+    names(tmp_path, "1.jpg", "2.jpg", "masks/1.png", "masks/2.png")
+    assert len(pair(tmp_path, tmp_path / "masks").pairs) == 2
+    names(tmp_path / "other", "1.png", "2.png", "images/1.jpg", "images/2.jpg")
+    assert len(pair(tmp_path / "other/images", tmp_path / "other").pairs) == 2
+
+
+def test_hidden_and_other_files_are_no_matter(tmp_path):
+    found, _ = paired(tmp_path, ["a.jpg", "._a.jpg", "Thumbs.db"], ["a.png", ".a.png", "a.json"])
+    assert found == {"a.jpg": "a.png"}
+
+
+def test_missing_partners_are_listed(tmp_path):
+    images = [f"{n}.jpg" for n in range(20)]
+    masks = [f"{n}_gt.png" for n in range(8, 21)]
+    with pytest.raises(AnnotationError) as caught:
+        paired(tmp_path, images, masks)
+    message = str(caught.value)
+    assert "8 images without a mask: 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg ... (8 in all)" in message
+    assert "1 masks without an image: 20_gt.png" in message
+    found, remarks = paired(tmp_path, images, masks, allow_missing=True)
+    assert sorted(found) == sorted(f"{n}.jpg" for n in range(8, 20))
+    assert found["8.jpg"] == "8_gt.png"
+    assert any("left out 8 images without a mask: 0.jpg" in remark for remark in remarks)
+    assert any("left out 1 masks without an image: 20_gt.png" in remark for remark in remarks)
+
+
+def test_nothing_in_common_is_an_error_even_if_some_may_miss(tmp_path):
+    with pytest.raises(AnnotationError, match=r"a\.jpg.*zzz\.png"):
+        paired(tmp_path, ["a.jpg", "b.jpg"], ["zzz.png", "qqq.png"], allow_missing=True)
+
+
+def test_names_that_fit_twice_do_not_fit(tmp_path):
+    with pytest.raises(AnnotationError, match=r"1 images without a mask: b\.jpg"):
+        paired(tmp_path, ["a.jpg", "b.jpg"], ["a.png", "a_gt.png"])
+
+
+def test_two_masks_for_one_image_are_told_apart(tmp_path):
+    with pytest.raises(AnnotationError, match=r"masks without an image: a\.jpeg\.png"):
+        paired(tmp_path, ["a.jpg"], ["a.jpeg.png", "a.jpg.png"])
+
+
+def test_the_plainest_way_is_taken(tmp_path):
+    found, remarks = paired(tmp_path, ["a.jpg", "c.jpg"], ["a.png", "b.png"], allow_missing=True)
+    assert found == {"a.jpg": "a.png"}
+    assert len(remarks) == 2
+    assert all(remark.startswith("left out") for remark in remarks)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    with pytest.raises(AnnotationError, match=r"a\.jpg and a\.png have the same name"):
+        paired(tmp_path, ["a.jpg", "a.png"], ["a.png"])
+
+
+# ---------------------------------------------------------------- several masks, one folder
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("benign ({})_mask", "benign (2)_mask_1"),  # BUSI
+        ("benign ({})_mask", "benign (2)_mask (1)"),
+        ("benign ({})_mask_0", "benign (2)_mask_1"),
+        ("mask_of_benign ({})-gt", "mask_of_benign (2)-gt7"),
+    ],
+)
+def test_an_image_may_have_several_masks(tmp_path, name, extra):
+    images = [f"benign ({n}).png" for n in (1, 2, 12)]
+    masks = [f"{name.format(n)}.png" for n in (1, 2, 12)]
+    found, remarks = paired(tmp_path, images, [*masks, f"{extra}.png"])
+    both = found.pop(images[1])
+    assert set(both.split(", ")) == {masks[1], f"{extra}.png"}
+    assert found == {images[0]: masks[0], images[2]: masks[2]}
+    assert any("1 image with several masks, which are merged, such as" in r for r in remarks)
+
+
+def test_masks_may_be_in_folders_named_as_images(tmp_path):
+    masks = ["a/1.png", "a/2.png", "sub/b/left.png"]
+    found, remarks = paired(tmp_path, ["a.jpg", "sub/b.jpg"], masks)
+    assert found == {"a.jpg": "a/1.png, a/2.png", "sub/b.jpg": "sub/b/left.png"}
+    assert remarks[0] == "masks are in folders of their images' names (x/1.png)"
+
+
+def test_numbers_that_tell_images_apart_are_no_numbers_of_masks(tmp_path):
+    images = ["a_1.jpg", "a_2.jpg", "a.jpg"]
+    found, _ = paired(tmp_path, images, ["a_1_gt2.png", "a_2_gt2.png", "a_gt2.png"])
+    assert found == {"a_1.jpg": "a_1_gt2.png", "a_2.jpg": "a_2_gt2.png", "a.jpg": "a_gt2.png"}
+    with pytest.raises(AnnotationError, match=r"masks without an image: a_2\.png"):
+        paired(tmp_path / "bare", ["a.jpg"], ["a_1.png", "a_2.png"])
+
+
+@pytest.mark.parametrize(
+    ("stored", "values", "wanted"),
+    [
+        (((0, 1), (0, 0, 2)), "index", [0, 1, 2, 1, 0, 2]),
+        (((0, 1, 255), (0, 255, 255, 2)), "index", [0, 1, 255, 2, 1, 255]),
+        (((0, 255), (255, 0, 0)), "binary", [1, 1, 0, 1, 0, 1]),
+        (((0, 100, 255), (90, 90)), "soft", [90, 100, 255, 90, 100, 255]),
+    ],
+)
+def test_masks_of_one_image_are_merged(tmp_path, stored, values, wanted):
+    picture(tmp_path / "images/a.jpg", 5)
+    for number, one in enumerate(stored):
+        picture(tmp_path / f"masks/a_mask_{number}.png", *one)
+    found = folders.read(tmp_path / "images", tmp_path / "masks", values=values)
+    (record,) = found.records
+    assert record.mask.file is None
+    assert record.mask.read(SHAPE)[0].tolist() == wanted
+
+
+def test_soft_masks_of_8_and_16_bits_are_merged(tmp_path):
+    picture(tmp_path / "images/a.jpg", 5)
+    picture(tmp_path / "masks/a_mask.png", 0, 1, 255)
+    picture(tmp_path / "masks/a_mask_1.png", 300, 0, dtype=np.uint16)
+    (record,) = folders.read(tmp_path / "images", tmp_path / "masks", values="soft").records
+    assert record.mask.read(SHAPE)[0].tolist() == [300, 257, 65535, 0, 300, 65535]
+
+
+@pytest.mark.parametrize(
+    ("files", "masks"),
+    [
+        (["a.jpg", "a.png", "b.JPEG", "b.png"], ["a.png", "b.png"]),  # MSRA10K
+        (["a.png", "a_mask.png", "b.png", "b_mask.png", "b_mask_1.png"],
+         ["a_mask.png", "b_mask.png", "b_mask_1.png"]),  # BUSI
+        (["1_sat.jpg", "1_mask.png", "22_sat.jpg", "22_mask.png"], ["1_mask.png", "22_mask.png"]),
+        (["GT-a.bmp", "a.bmp", "x/GT-b.bmp", "x/b.bmp"], ["GT-a.bmp", "x/GT-b.bmp"]),
+        (["label_1.jpg", "label_1.png", "label_2.jpg", "label_2.png"],
+         ["label_1.png", "label_2.png"]),
+        (["unmasked.jpg", "unmasked.png", "goldfish.jpg", "goldfish.png"],
+         ["goldfish.png", "unmasked.png"]),
+        (["a.jpg", "a_segmentation.jpg", "b.jpg", "b_segmentation.jpg"],
+         ["a_segmentation.jpg", "b_segmentation.jpg"]),
+    ],
+)  # fmt: skip
+def test_images_and_masks_in_one_folder(tmp_path, files, masks):
+    names(tmp_path, *files)
+    found = pair(tmp_path, tmp_path)
+    used = [path.relative_to(tmp_path).as_posix() for p in found.pairs for path in p.masks]
+    assert sorted(used) == masks
+    assert {item.image for item in found.pairs}.isdisjoint(tmp_path / name for name in masks)
+    assert len({item.image for item in found.pairs}) + len(masks) == len(files)
+
+
+@pytest.mark.parametrize(
+    "files", [["a.png", "b.png"], ["a.png", "a.bmp"], ["x1.jpg", "y1_mask.png"], ["a_mask.png"]]
+)
+def test_one_folder_that_does_not_tell(tmp_path, files):
+    names(tmp_path, *files)
+    with pytest.raises(AnnotationError, match="in one folder and cannot be told apart"):
+        pair(tmp_path, tmp_path)
+
+
+def test_images_without_a_mask_in_one_folder(tmp_path):
+    names(tmp_path, "a.jpg", "a.png", "b.jpg", "c.png")
+    with pytest.raises(AnnotationError, match=r"without a mask: b\.jpg.*without an image: c\.png"):
+        pair(tmp_path, tmp_path)
+    assert len(pair(tmp_path, tmp_path, allow_missing=True).pairs) == 1
+
+
+def test_folders_must_be_there_and_hold_pictures(tmp_path):
+    names(tmp_path / "images", "a.jpg")
+    with pytest.raises(AnnotationError, match="folder of masks; there is none"):
+        pair(tmp_path / "images", tmp_path / "masks")
+    names(tmp_path / "masks", "a.json", "b.json", "c.npy")
+    with pytest.raises(AnnotationError, match=r"found files 2 of \.json, 1 of \.npy"):
+        pair(tmp_path / "images", tmp_path / "masks")
+
+
+def test_folders_of_parts_are_splits(tmp_path):
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    for part in ("Train", "val"):
+        picture(images / part / "a.png")
+        picture(masks / part / "a.png")
+    collection = folders.read(images, masks)
+    assert [(r.name, r.split) for r in collection.records] == [
+        ("Train/a", "train"),
+        ("val/a", "val"),
+    ]
+    assert any("split as the folders" in remark for remark in collection.remarks)
+    picture(images / "b.png")
+    picture(masks / "b.png")
+    assert [r.split for r in folders.read(images, masks).records] == ["", "", ""]
+
+
+# ---------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    ("sets", "kind", "classes"),
+    [
+        ([(0, 1), (0,)], IndexFile, ("background", "object")),
+        ([(0, 255), (0,), (255,)], BinaryFile, ("background", "object")),
+        ([(0, 64, 128, 255), (0, 255)], SoftFile, ("background", "object")),
+        ([(0, 1, 2), (3, 255)], IndexFile, ("background", "class_1", "class_2", "class_3")),
+        ([(0, 1, 255), (0, 1), (0, 255)], IndexFile, ("background", "object")),
+    ],
+)
+def test_what_values_mean_is_recognised(tmp_path, sets, kind, classes):
+    collection = folders.read(*with_masks(tmp_path, *sets))
+    assert {type(record.mask) for record in collection.records} == {kind}
+    assert collection.classes == classes
+    assert collection.soft == (kind is SoftFile)
+    assert [record.name for record in collection.records] == [str(n) for n in range(len(sets))]
+    assert any("masks read as" in remark for remark in collection.remarks)
+
+
+def test_every_mask_is_looked_at(tmp_path):
+    sets = [(0, 1)] * 99 + [(0, 2)] + [(0, 1)] * 180  # 99 is the last name
+    collection = folders.read(*with_masks(tmp_path, *sets))
+    assert collection.classes == ("background", "class_1", "class_2")
+
+
+@pytest.mark.parametrize(
+    "sets", [[(0, 38)], [(0, 254)], [(0, 2)], [(0, 1, 40)], [range(20)] * 3 + [(0, 99)]]
+)
+def test_ambiguous_values_are_refused_and_an_example_named(tmp_path, sets):
+    images, masks = with_masks(tmp_path, (0,), *sets)
+    with pytest.raises(AnnotationError, match=rf"cannot tell .*{len(sets)}\.png"):
+        folders.read(images, masks)
+
+
+def test_numbers_of_objects_are_told(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1, 2), (0, 1), (0, 1, 2, 3), (0,))
+    found = folders.read(images, masks)
+    assert len(found.classes) == 4  # as before, but not without a word
+    told = [remark for remark in found.remarks if "--mask_values instance" in remark]
+    assert len(told) == 1 and "seem to number objects" in told[0] and "--classes" in told[0]
+    assert folders.read(images, masks, values="index").remarks == told
+    said = folders.read(images, masks, classes=["person", "hair", "shirt"]).remarks
+    assert not any("instance" in remark for remark in said)
+    # Classes need not be in every image: then one is not where a lower one is not.
+    images, masks = with_masks(tmp_path / "classes", (0, 1, 2), (0, 1, 3), (0, 1), (0, 1, 2, 3))
+    assert not any("instance" in remark for remark in folders.read(images, masks).remarks)
+
+
+def test_more_objects_than_classes_may_be_are_told_in_the_error(tmp_path):
+    images, masks = with_masks(tmp_path, range(20))
+    picture(masks / "0.png", *range(24))
+    for number in range(1, 3):
+        picture(images / f"{number}.jpg", 5, 9)
+        many = np.arange(20 * (number + 1), dtype=np.uint8).reshape(4, -1)
+        Image.fromarray(many).save(masks / f"{number}.png")
+    with pytest.raises(AnnotationError, match=r"cannot tell.*seem to number objects.*instance"):
+        folders.read(images, masks)
+
+
+def test_names_of_classes_make_values_clear(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 2), (0, 255))
+    collection = folders.read(images, masks, classes=["cat", "dog"])
+    assert collection.classes == ("background", "cat", "dog")
+    assert np.unique(collection.records[0].mask.read(SHAPE)).tolist() == [0, 2]
+    same = folders.read(images, masks, classes=["background", "cat", "dog"])
+    assert same.classes == collection.classes
+    with pytest.raises(AnnotationError, match="cannot tell"):
+        folders.read(images, masks, classes=["cat"])
+
+
+def test_black_and_white_are_not_two_classes(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 255), (0,))
+    with pytest.raises(AnnotationError, match="cannot tell what the values 0, 255"):
+        folders.read(images, masks, classes=["cat", "dog"])
+
+
+def test_two_ways_to_say_object_are_not_taken_for_ignore(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), (0, 255))
+    with pytest.raises(AnnotationError, match=r"1 \(0\.png\), in others 255 \(1\.png\)"):
+        folders.read(images, masks)
+    records = folders.read(images, masks, values="binary").records
+    assert [record.mask.read(SHAPE).max() for record in records] == [1, 1]
+
+
+def test_one_bit_files_are_black_and_white(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), dtype=bool)
+    record = folders.read(images, masks).records[0]
+    assert isinstance(record.mask, BinaryFile)
+    assert np.unique(record.mask.read(SHAPE)).tolist() == [0, 1]
+
+
+def test_sixteen_bit_files_are_recognised(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 65535), (0,), dtype=np.uint16)
+    assert isinstance(folders.read(images, masks).records[0].mask, BinaryFile)
+    images, masks = with_masks(tmp_path / "soft", (0, 300, 65535), dtype=np.uint16)
+    assert folders.read(images, masks).soft
+
+
+def test_a_palette_that_begins_with_white_is_not_inverted(tmp_path):
+    images, masks = with_masks(tmp_path, (0,))
+    mask = Image.fromarray(np.resize(np.array([0, 1], np.uint8), SHAPE), "L")
+    mask.putpalette([255, 255, 255, 0, 0, 0])
+    mask.save(masks / "0.png")
+    record = folders.read(images, masks).records[0]
+    assert record.mask.read(SHAPE)[0, :2].tolist() == [1, 0]
+
+
+def test_cut_outs_are_recognised(tmp_path):
+    images, masks = with_masks(tmp_path, (0,), (0,))
+    cut_out = np.zeros((*SHAPE, 4), np.uint8)
+    cut_out[1:3, 1:3] = 9, 9, 9, 255
+    Image.fromarray(cut_out).save(masks / "0.png")
+    with pytest.raises(AnnotationError, match=r"cut-outs \(0\.png\).*\(1\.png\)"):
+        folders.read(images, masks)
+    Image.fromarray(cut_out).save(masks / "1.png")
+    collection = folders.read(images, masks)
+    assert collection.soft
+    assert collection.records[0].mask.read(SHAPE).sum() == 4 * 255
+
+
+def test_the_meaning_can_be_said(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1, 2))
+    assert folders.read(images, masks, values="index").classes == (
+        "background",
+        "class_1",
+        "class_2",
+    )
+    instances = folders.read(images, masks, values="instance")
+    assert isinstance(instances.records[0].mask, InstanceFile)
+    assert instances.classes == ("background", "object")
+    assert folders.read(images, masks, values="soft").soft
+    with pytest.raises(AnnotationError, match="expected auto, index.*got 'colour'"):
+        folders.read(images, masks, values="colour")
+    with pytest.raises(AnnotationError, match="names for 1 classes.*got 2"):
+        folders.read(images, masks, values="binary", classes=["a", "b"])
+    with pytest.raises(AnnotationError, match=r"names for 2 classes.*got 1 \(a\)"):
+        folders.read(images, masks, values={0: 0, 1: 1, 2: 2}, classes=["a"])
+
+
+def test_a_table_of_values_is_followed(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 38, 75, 9), (0, 1))
+    collection = folders.read(images, masks, values={0: 0, 38: 1, 75: 2, 9: 255})
+    assert collection.classes == ("background", "class_1", "class_2")
+    assert np.unique(collection.records[0].mask.read(SHAPE)).tolist() == [0, 1, 2, 255]
+    with pytest.raises(AnnotationError, match=r"1\.png.*got also 1 "):
+        collection.records[1].mask.read(SHAPE)
+
+
+@pytest.mark.parametrize("table", [{}, {0: 0, 1: 256}, {-1: 0}, {70000: 1}])
+def test_tables_that_cannot_be_are_refused(tmp_path, table):
+    with pytest.raises(AnnotationError, match="table of values"):
+        folders.read(*with_masks(tmp_path, (0, 1)), values=table)
+
+
+def test_plain_files_of_class_numbers_can_be_linked(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1))
+    assert folders.read(images, masks).records[0].mask.file == masks / "0.png"
+
+
+# ---------------------------------------------------------------- bad files
+
+
+def test_masks_in_colours_need_a_table(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1))
+    colours = np.zeros((*SHAPE, 3), np.uint8)
+    colours[0] = 128, 0, 0
+    Image.fromarray(colours).save(masks / "0.png")
+    with pytest.raises(AnnotationError, match=r"0\.png.*\(128, 0, 0\).*table of its colours"):
+        folders.read(images, masks)
+
+
+def test_one_mask_in_colours_is_a_matter_of_its_own(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), (0, 1), (0, 1))
+    colours = np.zeros((*SHAPE, 3), np.uint8)
+    colours[0] = 128, 0, 0
+    Image.fromarray(colours).save(masks / "1.png")
+    first, second, _ = folders.read(images, masks).records
+    assert first.mask.read(SHAPE).max() == 1
+    with pytest.raises((AnnotationError, ImageError), match=r"1\.png.*\(128, 0, 0\)"):
+        second.mask.read(SHAPE)
+
+
+def test_damaged_masks_are_named(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), (0, 1))
+    (masks / "1.png").write_bytes(b"<html>not found</html>")
+    first, second = folders.read(images, masks).records
+    assert first.mask.read(SHAPE).max() == 1
+    with pytest.raises(ImageError, match=r"1\.png.*HTML"):
+        second.mask.read(SHAPE)
+
+
+def test_a_damaged_mask_does_not_hide_what_the_others_hold(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), (0, 1))
+    for number in range(2):
+        alpha = np.resize(np.array([0, 255], np.uint8), SHAPE)
+        Image.fromarray(np.dstack([alpha] * 4)).save(masks / f"{number}.png")
+    data = (masks / "1.png").read_bytes()
+    (masks / "1.png").write_bytes(data[: len(data) // 2])
+    collection = folders.read(images, masks)
+    assert collection.remarks == ["masks read as alpha (cut-outs)"]
+    with pytest.raises(ImageError, match=r"1\.png"):
+        collection.records[1].mask.read(SHAPE)
+
+
+def test_masks_of_another_size_show_when_read(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1))
+    with pytest.raises(AnnotationError, match=r"0\.png.*5 x 4.*got 6 x 4"):
+        folders.read(images, masks).records[0].mask.read((4, 5))
+
+
+def test_jpeg_masks_are_remarked(tmp_path):
+    collection = folders.read(*with_masks(tmp_path, (0, 255), suffix=".jpg"))
+    assert any("JPEG" in remark for remark in collection.remarks)
+
+
+# ---------------------------------------------------------------- reference data
+
+
+@pytest.mark.realdata
+def test_the_reference_data_is_understood(shared):
+    people = folders.read(shared / "data/person_290/images", shared / "data/person_290/masks")
+    assert len(people.records) == 290
+    discs = shared / "data/optic_disc_seg"
+    labels = folders.read(discs / "JPEGImages", discs / "Annotations")
+    assert (labels.classes, labels.soft, len(labels.records)) == (
+        ("background", "object"),
+        False,
+        50,
+    )
+    assert all(record.mask.file for record in labels.records)
+    assert folders.read(discs / "JPEGImages", discs / "SoftMaps").soft
+    salient = shared / "data/ecssd_300"
+    collection = folders.read(salient / "images", salient / "ground_truth_mask")
+    assert isinstance(collection.records[0].mask, BinaryFile)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_values_mean_what_they_mean_in_training(count):
+    """Both rules see the same values; what training takes, this takes for the same."""
+    for values in itertools.chain.from_iterable(
+        itertools.combinations([0, 1, 2, 3, 20, 33, 128, 254, 255], n) for n in range(1, 6)
+    ):
+        seen = folders._Seen(set(values), {frozenset(values): Path("mask.png")})
+        trained = mask_encoding.recognise(values, 1 if count == 1 else count + 1, 255)
+        assert not trained or folders.recognise(seen, count, "masks") == trained, values
+
+
+CLASSES = np.resize(np.array([0, 1, 2, 1], np.uint8), SHAPE)
+
+
+def _of_classes(kind):
+    """A mask of classes whose background is shown as transparent, and what to save it with."""
+    if kind == "palette":
+        mask = Image.fromarray(CLASSES)
+        mask.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+        return mask, {"transparency": 0}
+    if kind == "grey":
+        return Image.fromarray(CLASSES), {"transparency": 0}
+    shown = np.where(CLASSES > 0, np.uint8(255), np.uint8(0))
+    bands = [CLASSES] * (1 if kind == "grey and alpha" else 3)
+    return Image.fromarray(np.dstack([*bands, shown])), {}
+
+
+@pytest.mark.parametrize("kind", ["palette", "grey"])
+def test_classes_with_a_transparent_background(tmp_path, kind):
+    # As QGIS and GIMP save them. The values are the classes, transparency is how they are shown.
+    with_masks(tmp_path, [0], [0])
+    mask, options = _of_classes(kind)
+    for number in range(2):
+        mask.save(tmp_path / f"masks/{number}.png", **options)
+    collection = folders.read(tmp_path / "images", tmp_path / "masks")
+    assert collection.classes == ("background", "class_1", "class_2") and not collection.soft
+    for record in collection.records:
+        assert np.array_equal(record.mask.read(SHAPE), CLASSES)
+
+
+@pytest.mark.parametrize("kind", ["grey and alpha", "colours and alpha"])
+def test_classes_below_alpha_are_not_one_object(tmp_path, kind):
+    with_masks(tmp_path, [0], [0])
+    mask, options = _of_classes(kind)
+    for number in range(2):
+        mask.save(tmp_path / f"masks/{number}.png", **options)
+    with pytest.raises(AnnotationError, match=r"masks/0\.png: .*values 1, 2 .*--mask_values alpha"):
+        folders.read(tmp_path / "images", tmp_path / "masks")
+    asked = folders.read(tmp_path / "images", tmp_path / "masks", "alpha")
+    assert asked.classes == ("background", "object")
+
+
+def test_photographs_with_a_transparent_colour_are_cut_outs(tmp_path):
+    with_masks(tmp_path, [0])
+    index = np.arange(64 * 2, dtype=np.uint8).reshape(8, 16)
+    photo = Image.fromarray(index)
+    photo.putpalette([channel for grey in range(128) for channel in (grey, 2 * grey, 9)])
+    photo.save(tmp_path / "masks/0.png", transparency=0)
+    collection = folders.read(tmp_path / "images", tmp_path / "masks")
+    assert collection.remarks == ["masks read as alpha (cut-outs)"]

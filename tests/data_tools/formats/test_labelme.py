@@ -1,0 +1,370 @@
+"""labelme files: masks computed by hand, and everything that such files get wrong."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.formats import labelme
+from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.formats.sample import AnnotationError
+from paddleseg_u2net.io.images import ImageError, write_image
+
+SIZE = (4, 6)
+SQUARE = [[1, 1], [3, 1], [3, 3], [1, 3]]
+
+
+def _shape(label="cat", points=SQUARE, kind="polygon", **more):
+    keys = {"label": label, "points": points, "group_id": None, "flags": {}}
+    return {**keys, "shape_type": kind, **more}
+
+
+def _page(*shapes, image="a.jpg", **more):
+    keys = {"version": "5.4.1", "flags": {}, "shapes": list(shapes), "imagePath": image}
+    return {**keys, "imageData": None, "imageHeight": 4, "imageWidth": 6, **more}
+
+
+def _png(pixels, mode="L"):
+    stream = io.BytesIO()
+    Image.fromarray(np.array(pixels, np.uint8) * 255).convert(mode).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def _put(path, tree):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(tree if isinstance(tree, str) else json.dumps(tree), encoding="utf-8")
+
+
+def _picture(path, size=SIZE):
+    write_image(path, np.zeros((*size, 3), np.uint8))
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Writes one image with a file and reads the folder."""
+
+    def read(*shapes, classes=None, **more):
+        _picture(tmp_path / "a.jpg")
+        _put(tmp_path / "a.json", _page(*shapes, **more))
+        return labelme.read(tmp_path, classes or Classes())
+
+    return read
+
+
+def _rows(record, size=SIZE):
+    mask = record.mask.read(size)
+    digits = {0: ".", 255: "x"}
+    return ["".join(digits.get(value, str(value)) for value in row) for row in mask.tolist()]
+
+
+def test_polygons_in_the_order_of_the_file(source):
+    dog = _shape("dog", [[2, 2], [6, 2], [6, 4], [2, 4]])
+    found = source(dog, _shape(group_id=3, flags={"blurred": True}))
+    assert found.classes == ("background", "cat", "dog")
+    assert _rows(found.records[0]) == ["......", ".11...", ".11222", "..2222"]
+    assert found.remarks == [] and found.records[0].name == "a"
+    assert _rows(source(_shape(), dog).records[0])[2] == ".12222"
+
+
+def test_rectangles_and_circles(source):
+    # The second corner may come first; the circle's second point lies on its line.
+    found = source(
+        _shape(points=[[3, 2], [1, 0]], kind="rectangle"),
+        _shape("dog", [[4.5, 2.5], [4.5, 3.5]], "circle"),
+    )
+    assert _rows(found.records[0]) == [".11...", ".11.2.", "...222", "....2."]
+    four = _shape(points=[[0, 0], [2, 0], [2, 1], [0, 1]], kind="rectangle")
+    turned = _shape(points=[[0, 3], [2, 3], [2, 4], [0, 4]], kind="oriented_rectangle")
+    assert _rows(source(four, turned).records[0]) == ["11....", "......", "......", "11...."]
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGB"])
+def test_masks(source, mode):
+    mask = _png([[1, 0, 1], [0, 1, 1]], mode)
+    found = source(_shape(points=[[2.0, 1.0], [4.0, 2.0]], kind="mask", mask=mask))
+    assert _rows(found.records[0]) == ["......", "..1.1.", "...11.", "......"]
+
+
+# What labelme 7.9.1 makes of the mask [[1, 0, 1], [0, 1, 1]] (labelme._utils.shapes_to_label).
+PLACED_MASKS = {
+    "halves go to even numbers": ([[1.5, 0.5], [3.5, 1.5]], ["..1.1.", "...11.", "......"]),
+    "also upwards": ([[1.4, 1.6], [3.4, 2.6]], ["......", "......", ".1.1.."]),
+    "one fraction is enough": ([[1.5, 1], [3, 2]], ["......", "..1.1.", "...11."]),
+    "outside": ([[-1.5, 0.5], [1.5, 1.5]], ["1.....", "1.....", "......"]),
+    "halves below 0": ([[-0.5, -0.5], [1.5, 0.5]], ["1.1...", ".11...", "......"]),
+    "whole bounds cut": ([[1, 1], [2, 2]], ["......", ".1....", "..1..."]),
+    "whole bounds cut rows": ([[1, 1.0], [3, 1]], ["......", ".1.1..", "......"]),
+    "whole bounds cut outside": ([[-2, 0], [0, 1]], ["1.....", "1.....", "......"]),
+}
+
+
+@pytest.mark.parametrize("corners, rows", PLACED_MASKS.values(), ids=PLACED_MASKS)
+def test_masks_lie_where_labelme_puts_them(source, corners, rows):
+    mask = _png([[1, 0, 1], [0, 1, 1]])
+    found = source(_shape(points=corners, kind="mask", mask=mask))
+    assert _rows(found.records[0])[:3] == rows
+
+
+def test_masks_with_odd_bounds(source):
+    mask = _png([[1, 0, 1], [0, 1, 1]])
+    # labelme cannot open this; larger bounds take nothing away.
+    found = source(_shape(points=[[1, 1], [9, 9]], kind="mask", mask=mask))
+    assert _rows(found.records[0]) == ["......", ".1.1..", "..11..", "......"]
+    found = source(_shape(points=[[3, 2], [1, 1]], kind="mask", mask=mask))
+    assert found.remarks == ["left out, without area: 1 object"]
+
+
+def test_names_with_a_meaning(source):
+    found = source(
+        _shape("dog", [[0, 0], [6, 0], [6, 4], [0, 4]]),
+        _shape("_background_", [[0, 0], [2, 0], [2, 1], [0, 1]]),
+        _shape("__ignore__", [[4, 0], [6, 0], [6, 1], [4, 1]]),
+    )
+    assert found.classes == ("background", "dog")
+    assert _rows(found.records[0])[:2] == ["..11xx", "111111"]
+    asked = source(_shape("dog"), _shape("__ignore__"), classes=Classes(ignored=("__ignore__",)))
+    assert _rows(asked.records[0])[1] == ".xx..."
+
+
+def test_chosen_classes(source):
+    shapes = [_shape("cat"), _shape("dog", [[0, 0], [1, 0], [1, 1], [0, 1]]), _shape("cow")]
+    found = source(*shapes, classes=Classes({"pet": ("dog",)}, ("cow",)))
+    assert found.classes == ("background", "pet")
+    assert _rows(found.records[0])[:2] == ["1.....", ".xx..."]
+    assert found.remarks == ["left out as background: cat"]
+    with pytest.raises(AnnotationError, match="has no class bird; its classes are cat, cow, dog"):
+        source(*shapes, classes=Classes({"bird": ("bird",)}))
+
+
+def test_what_is_counted(source, tmp_path):
+    _picture(tmp_path / "alone.png")
+    _picture(tmp_path / "b.jpg")
+    _put(tmp_path / "b.json", _page(image="b.jpg"))
+    found = source(
+        _shape(),
+        _shape(points=[[0, 0], [2, 2]], kind="line"),
+        _shape(points=[[0, 0]], kind="point"),
+        _shape(points=[[0, 0], [1, 1], [2, 3]], kind="linestrip"),
+        _shape(points=[[0, 0], [1, 1]], kind="line"),
+        _shape(points=[[0, 0], [1, 1]]),
+        _shape(points=[]),
+        _shape(points=[], kind="rectangle"),
+        _shape(points=[[0, 0], [0, 3]], kind="rectangle"),
+        _shape(points=[[3, 3]], kind="circle"),
+        _shape(points=[[3, 3], [3, 3]], kind="circle"),
+        _shape(points=[[-4, 0], [1, 0], [1, 1]]),
+        _shape(points=[[-4, 0], [-1, 0], [-1, 1]]),
+    )
+    assert found.remarks == [
+        "left out, no areas or of no known kind: line (2 objects), linestrip (1 object), "
+        "point (1 object)",
+        "left out, without area: 6 objects",
+        "partly outside their image, drawn as far as inside: 1 object",
+        "wholly outside their image, not to be seen: 1 object",
+        "without objects, so all background: 1 image",
+        "left out, without a labelme file: 1 image",
+    ]
+
+
+def test_old_files_say_less(source):
+    shape = {"label": "cat", "points": SQUARE, "line_color": None}
+    found = source(shape, imageHeight=None)
+    assert _rows(found.records[0])[1] == ".11..."
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.jpg", "..\\in\\a.jpg", "../in/a.jpg", "A.JPG", "C:\\Users\\me\\a.jpg", "/home/me/a.jpg"],
+)
+def test_paths_of_other_computers(tmp_path, name):
+    for folder in ("in", "other"):
+        _picture(tmp_path / folder / "a.jpg")
+        _put(
+            tmp_path / folder / "a.JSON", _page(_shape(), image=name if folder == "in" else "a.jpg")
+        )
+    found = labelme.read(tmp_path)
+    assert [record.name for record in found.records] == ["in/a", "other/a"]
+    assert found.records[0].image.resolve() == (tmp_path / "in" / "a.jpg").resolve()
+    assert found.remarks == []
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "../images/sub/a.jpg", "elsewhere\\a.jpg"])
+def test_images_in_a_folder_of_their_own(tmp_path, name):
+    _put(tmp_path / "labels" / "sub" / "a.json", _page(_shape(), image=name))
+    for folder in ("sub", "other"):
+        _picture(tmp_path / "images" / folder / "a.jpg")
+    found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
+    assert found.records[0].image == tmp_path / "images" / "sub" / "a.jpg"
+    assert found.records[0].name == "sub/a"
+
+
+def test_deeper_folders_count_from_the_file_on(tmp_path):
+    _put(tmp_path / "labels" / "sub" / "a.json", _page(_shape(), image="deep\\a.jpg"))
+    for folder in ("sub", "other"):
+        _picture(tmp_path / "images" / folder / "deep" / "a.jpg")
+    found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
+    assert found.records[0].image == tmp_path / "images" / "sub" / "deep" / "a.jpg"
+
+
+def test_images_of_another_suffix(tmp_path):
+    # Converted after they were labelled; folders still tell equal names apart.
+    for folder in ("in", "other"):
+        _picture(tmp_path / folder / "a.JPEG")
+        _put(tmp_path / folder / "a.json", _page(_shape(), image="C:\\me\\a.png"))
+    _picture(tmp_path / "b.v2.jpg")
+    _put(tmp_path / "b.json", _page(_shape(), image="b.v2.bmp"))
+    found = labelme.read(tmp_path)
+    assert [record.image.relative_to(tmp_path).as_posix() for record in found.records] == [
+        "b.v2.jpg",
+        "in/a.JPEG",
+        "other/a.JPEG",
+    ]
+    assert found.remarks == [
+        "taken under another suffix than the label file says: 3 images, such as b.v2.jpg for "
+        "b.v2.bmp"
+    ]
+    _picture(tmp_path / "b.v2.tif")
+    assert "b.v2.bmp could be" in labelme.read(tmp_path).bad[0].why
+
+
+def test_images_that_were_renamed_with_their_files(tmp_path):
+    for name in ("a", "b"):
+        _picture(tmp_path / "images" / "sub" / f"{name}.JPG")
+        _put(tmp_path / "labels" / "sub" / f"{name}.json", _page(_shape(), image="DSC_1.jpg"))
+    found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
+    assert [record.image.name for record in found.records] == ["a.JPG", "b.JPG"]
+    assert found.remarks == [
+        "taken by the label file's own name, as the image that it says is not there: 2 images, "
+        "such as a.JPG for DSC_1.jpg"
+    ]
+
+
+def test_a_file_that_names_itself(source):
+    found = source(_shape(), image="a.json")
+    assert found.records[0].image.name == "a.jpg"
+    assert _rows(found.records[0])[1] == ".11..."
+
+
+@pytest.mark.parametrize("size", [{}, {"imageHeight": None}])
+def test_pictures_inside_the_files(tmp_path, size):
+    _picture(tmp_path / "elsewhere.jpg")
+    picture = (tmp_path / "elsewhere.jpg").read_bytes()
+    text = base64.b64encode(picture).decode()
+    (tmp_path / "elsewhere.jpg").unlink()
+    _put(tmp_path / "a.json", _page(_shape(), image="a.png", imageData=text, **size))
+    url = f"data:image/png;base64,{_png(np.zeros(SIZE))}"
+    _put(tmp_path / "b.json", _page(_shape(), image="b.json", imageData=url, **size))
+    # As labelme's example has it: the picture is in the file and beside it.
+    (tmp_path / "b.jpg").write_bytes(picture)
+    first, second = (found := labelme.read(tmp_path)).records
+    assert (first.name, first.suffix, first.picture.read()) == ("a", ".jpg", picture)
+    assert second.suffix == ".png" and second.picture.read().startswith(b"\x89PNG")
+    assert _rows(first) == _rows(second) == ["......", ".11...", ".11...", "......"]
+    assert found.remarks == []
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [("QUJD", "expected a picture as imageData, got b'ABC'"), (3, "a text as imageData, got a wh"),
+     ("A", "expected base64 text of a picture")],
+)  # fmt: skip
+def test_what_is_no_picture_inside(tmp_path, text, said):
+    _put(tmp_path / "a.json", _page(_shape(), imageData=text))
+    with pytest.raises(AnnotationError, match=said):
+        labelme.read(tmp_path)
+
+
+def test_missing_images_are_named(tmp_path):
+    for number in range(5):
+        _put(tmp_path / f"{number}.json", _page(_shape(), image=f"{number}.jpg"))
+    with pytest.raises(AnnotationError, match=r"0\.json: its image 0\.jpg .*first of 5 such files"):
+        labelme.read(tmp_path)
+    _put(tmp_path / "0.json", _page(_shape(), image="x" * 5000 + "\0"))
+    _picture(tmp_path / "4.jpg")
+    found = labelme.read(tmp_path)
+    assert [record.name for record in found.records] == ["4"]
+    assert [item.missing for item in found.bad] == [True] * 4
+    assert "1.json: its image 1.jpg is not there, nor inside of it" in found.bad[1].why
+
+
+def test_another_size_is_refused(source):
+    record = source(_shape(), imageHeight=8).records[0]
+    with pytest.raises(AnnotationError, match=r"a\.json: made for an image of 6 x 8"):
+        record.mask.read(SIZE)
+
+
+BAD_PAGES = {
+    "cut": ('{"shapes": [', r"a\.json, line 1, column 13: expected JSON"),
+    "no path": ({"shapes": []}, "imagePath is missing"),
+    "path of no kind": (_page(image=3), "expected a text as imagePath, got a whole number 3"),
+    "shapes of no kind": ({**_page(), "shapes": {}}, "expected a list as shapes"),
+    "shape of no kind": (_page("x"), r"shapes\[0\]: expected an object"),
+    "no label": (_page({"points": SQUARE}), r"shapes\[0\]: label is missing"),
+    "label of no kind": (_page(_shape(None)), r"shapes\[0\]: expected a text as label, got null"),
+    "no points": (_page({"label": "cat"}), r"shapes\[0\]: points is missing"),
+    "points in threes": (_page(_shape(points=[[1, 2, 3]])), r"shapes\[0\]: expected points"),
+    "NaN": (_page(_shape(points=[[1, float("nan")]] * 3)), r"shapes\[0\]: .*no finite number"),
+    "corners": (
+        _page(_shape(points=SQUARE[:3], kind="rectangle")),
+        "2 points of a rectangle, got 3",
+    ),
+    "radius": (_page(_shape(kind="circle")), "2 points of a circle, got 4"),
+    "no mask": (_page(_shape(points=SQUARE[:2], kind="mask")), "mask is missing"),
+    "no base64": (
+        _page(_shape(points=SQUARE[:2], kind="mask", mask="~~é")),
+        "the bitmap is no base",
+    ),
+    "no PNG": (_page(_shape(points=SQUARE[:2], kind="mask", mask="QUJD")), "expected a PNG as the"),
+    "height": (_page(imageHeight=-4), "expected a number of pixels as imageHeight, got -4"),
+}
+
+
+@pytest.mark.parametrize("tree, said", BAD_PAGES.values(), ids=BAD_PAGES)
+def test_a_bad_file_is_named_and_the_others_are_read(tmp_path, tree, said):
+    for name in "ab":
+        _picture(tmp_path / f"{name}.jpg")
+        _put(tmp_path / f"{name}.json", _page(_shape(), image=f"{name}.jpg"))
+    _put(tmp_path / "a.json", tree)
+    found = labelme.read(tmp_path)
+    assert [record.name for record in found.records] == ["b"]
+    assert found.remarks == []
+    (bad,) = found.bad
+    assert re.search(said, bad.why) and not bad.missing
+    assert str(tmp_path / "a.json") in bad.why and len(bad.why) < 500
+
+
+def test_json_files_of_other_programs(source, tmp_path):
+    _put(tmp_path / "annotations.json", {"images": [], "annotations": []})
+    with pytest.raises(AnnotationError, match=r"annotations\.json: .*it looks like a COCO file"):
+        labelme.read(tmp_path)
+    _put(tmp_path / "sub" / "classes.json", '["cat"]')
+    found = source(_shape())
+    assert found.remarks == [
+        "left out, no labelme files: annotations.json (a COCO file), sub/classes.json (a list)"
+    ]
+    with pytest.raises(AnnotationError, match="1 to 254 classes beside the background, got 0"):
+        source()
+
+
+def test_a_damaged_mask_shows_when_it_is_drawn(source):
+    text = base64.b64encode(base64.b64decode(_png(np.ones((50, 50))))[:60]).decode()
+    record = source(_shape(points=SQUARE[:2], kind="mask", mask=text)).records[0]
+    with pytest.raises(AnnotationError, match=r"a\.json, shapes\[0\]: the bitmap is damaged"):
+        record.mask.read(SIZE)
+
+
+def test_two_files_for_one_image(source, tmp_path):
+    _put(tmp_path / "b.json", _page(_shape(), image="./a.jpg"))
+    with pytest.raises(AnnotationError, match=r"a\.jpg: has two labels, .*a\.json and .*b\.json"):
+        source(_shape())
+
+
+def test_folders_without_files(tmp_path):
+    with pytest.raises(AnnotationError, match=r"expected labelme files \(\.json\), found none"):
+        labelme.read(tmp_path)
+    with pytest.raises(ImageError, match="expected a folder"):
+        labelme.read(tmp_path / "none")

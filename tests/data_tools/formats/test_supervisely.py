@@ -1,0 +1,323 @@
+"""Supervisely projects: masks computed by hand, and everything that they get wrong."""
+
+import base64
+import io
+import json
+import re
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.formats import supervisely
+from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.formats.sample import AnnotationError
+from paddleseg_u2net.io.images import ImageError, write_image
+
+SIZE = (4, 6)
+PERSON = Classes({"person": ("person_poly", "person_bmp")}, ignored=("neutral",))
+META = {
+    "tags": [],
+    "classes": [
+        {"title": "person_poly", "shape": "polygon", "color": "#0F8A20"},
+        {"title": "person_bmp", "shape": "bitmap", "color": "#0F8A20"},
+        {"title": "neutral", "shape": "bitmap", "color": "#8B572A"},
+        {"title": "box", "shape": "rectangle", "color": "#8B572A"},
+    ],
+}
+
+
+def _packed(pixels, kind="palette"):
+    """A bitmap as Supervisely writes it: a palette PNG whose first colour is transparent."""
+    picture = Image.fromarray(np.array(pixels, np.uint8))
+    options = {}
+    if kind == "palette":
+        picture.putpalette([0, 0, 0, 255, 255, 255])
+        options = {"transparency": 0, "optimize": 0}
+    elif kind == "alpha":
+        alpha = Image.fromarray(np.array(pixels, np.uint8) * 255)
+        picture = Image.merge("RGBA", [Image.new("L", picture.size, 255)] * 3 + [alpha])
+    elif kind == "grades":  # as AlphaMask.data_2_base64 of the SDK 6.74 saves them
+        options = {"transparency": 0, "optimize": 0}
+    elif kind == "opaque":  # grades as colours
+        picture = picture.convert("RGBA")
+    elif kind == "black":  # as the case of its web page: colours are 0, opacity is in alpha
+        picture = Image.merge("RGBA", [Image.new("L", picture.size, 0)] * 3 + [picture])
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", **options)
+    return base64.b64encode(zlib.compress(stream.getvalue())).decode()
+
+
+def _bitmap(pixels, left, top, title="person_bmp", kind="palette", **more):
+    return {
+        "classTitle": title,
+        "geometryType": "bitmap",
+        "bitmap": {"data": _packed(pixels, kind), "origin": [left, top]},
+        **more,
+    }
+
+
+def _polygon(exterior, interior=(), title="person_poly", kind="polygon", **more):
+    points = {"exterior": exterior, "interior": list(interior)}
+    return {"classTitle": title, "geometryType": kind, "points": points, **more}
+
+
+def _label(*objects, height=4, width=6):
+    size = {"height": height, "width": width}
+    return {"description": "", "tags": [], "size": size, "objects": list(objects)}
+
+
+def _put(path, tree):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(tree if isinstance(tree, str) else json.dumps(tree), encoding="utf-8")
+
+
+def _picture(path):
+    write_image(path, np.zeros((*SIZE, 3), np.uint8))
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Writes a project of one image and reads it."""
+
+    def read(*objects, classes=PERSON, label=None):
+        _put(tmp_path / "meta.json", META)
+        _picture(tmp_path / "ds1" / "img" / "a.png")
+        _put(tmp_path / "ds1" / "ann" / "a.png.json", label or _label(*objects))
+        return supervisely.read(tmp_path, classes)
+
+    return read
+
+
+def _rows(record, size=SIZE):
+    mask = record.mask.read(size)
+    digits = {0: ".", 255: "x"}
+    return ["".join(digits.get(value, str(value)) for value in row) for row in mask.tolist()]
+
+
+SQUARE = [[1, 1], [3, 1], [3, 3], [1, 3]]
+
+
+def test_polygons_have_their_outline_and_holes_theirs(source):
+    whole = [[0, 0], [5, 0], [5, 3], [0, 3]]
+    found = source(_polygon(whole, [[[2, 1], [3, 1], [3, 2], [2, 2]]]))
+    assert found.classes == ("background", "person")
+    assert _rows(found.records[0]) == ["111111", "11..11", "11..11", "111111"]
+    assert found.records[0].name == "ds1/a"
+    assert found.records[0].split == found.records[0].group == ""
+    assert found.remarks == ["left out as background: box"]
+
+
+def test_a_hole_cuts_only_its_own_object(source):
+    under = _bitmap([[1, 1, 1]], 2, 1, "neutral")
+    ring = _polygon([[0, 0], [5, 0], [5, 2], [0, 2]], [[[2, 1], [3, 1], [3, 1]]])
+    assert _rows(source(under, ring).records[0])[:3] == ["111111", "11xx11", "111111"]
+
+
+@pytest.mark.parametrize("kind", ["palette", "alpha", "grey"])
+def test_bitmaps(source, kind):
+    found = source(_bitmap([[1, 0, 1], [0, 1, 1]], 2, 1, kind=kind))
+    assert _rows(found.records[0]) == ["......", "..1.1.", "...11.", "......"]
+
+
+def test_bitmaps_that_are_not_packed(source):
+    item = _bitmap([[1]], 1, 1)
+    item["bitmap"]["data"] = base64.b64encode(
+        zlib.decompress(base64.b64decode(_packed([[1, 1], [0, 1]], "alpha")))
+    ).decode()
+    assert _rows(source(item).records[0])[1:3] == [".11...", "..1..."]
+
+
+@pytest.mark.parametrize("kind", ["grades", "black", "opaque"])
+@pytest.mark.parametrize("said", ["geometryType", "meta"])
+def test_alpha_masks_count_where_they_are_half_opaque(source, tmp_path, kind, said):
+    item = _bitmap([[0, 1, 127], [128, 129, 255]], 2, 1, "neutral", kind)
+    item["geometryType"] = "alpha_mask"
+    classes = Classes({"hair": ("neutral",)})
+    if said == "meta":  # older files name the kind in meta.json only
+        del item["geometryType"]
+        meta = [{**entry, "shape": "alpha_mask"} for entry in META["classes"]]
+        source(item)
+        _put(tmp_path / "meta.json", {"tags": [], "classes": meta})
+        found = supervisely.read(tmp_path, classes)
+    else:
+        found = source(item, classes=classes)
+    assert _rows(found.records[0]) == ["......", "......", "..111.", "......"]
+    assert found.bad == []
+
+
+def test_later_objects_cover_earlier_ones(source):
+    first, second = _polygon(SQUARE), _bitmap([[1, 1]], 1, 2, "neutral")
+    assert _rows(source(first, second).records[0])[2] == ".xx1.."
+    assert _rows(source(second, first).records[0])[2] == ".111.."
+
+
+def test_rectangles(source):
+    item = _polygon([[4, 3], [2, 2]], title="box", kind="rectangle")
+    found = source(item, classes=Classes({"thing": ("box",)}))
+    assert _rows(found.records[0]) == ["......", "......", "..111.", "..111."]
+
+
+def test_older_files_do_not_say_what_an_object_is(tmp_path):
+    _put(tmp_path / "meta.json", META)
+    _picture(tmp_path / "ds" / "img" / "a.jpg")
+    empty = {"exterior": [], "interior": []}
+    bitmap = {**_bitmap([[1, 1]], 0, 0), "points": empty}
+    polygon = {**_polygon(SQUARE), "bitmap": None}
+    box = {**_polygon([[4, 0], [5, 0]], title="box"), "bitmap": None}
+    for item in (bitmap, polygon, box):
+        del item["geometryType"]
+    _put(tmp_path / "ds" / "ann" / "a.json", _label(bitmap, polygon, box))
+    found = supervisely.read(tmp_path)
+    assert found.classes == ("background", "person_poly", "person_bmp", "neutral", "box")
+    assert _rows(found.records[0]) == ["22..44", ".111..", ".111..", ".111.."]
+
+
+def test_data_sets_inside_of_each_other_and_names(tmp_path):
+    _put(tmp_path / "meta.json", META)
+    for folder in ("ds1", "ds1/datasets/inner", "ds2"):
+        _picture(tmp_path / folder / "img" / "1.JPG")
+        _put(tmp_path / folder / "ann" / "1.jpg.json", _label(_polygon(SQUARE)))
+    _picture(tmp_path / "ds2" / "img" / "1.png")
+    _put(tmp_path / "ds2" / "ann" / "1.png.JSON", _label())
+    found = supervisely.read(tmp_path, PERSON)
+    assert [record.name for record in found.records] == [
+        "ds1/1",
+        "ds1/datasets/inner/1",
+        "ds2/1_JPG",
+        "ds2/1_png",
+    ]
+    assert {record.split for record in found.records} == {""}
+    assert _rows(found.records[3]) == ["......"] * 4
+    assert "without objects, so all background: 1 image" in found.remarks
+
+
+def test_data_sets_that_are_splits(tmp_path):
+    _put(tmp_path / "meta.json", META)
+    for folder in ("train", "val"):
+        _picture(tmp_path / folder / "img" / "a.jpg")
+        _put(tmp_path / folder / "ann" / "a.jpg.json", _label(_polygon(SQUARE)))
+    found = supervisely.read(tmp_path)
+    assert [(record.name, record.split) for record in found.records] == [
+        ("train/a", "train"),
+        ("val/a", "val"),
+    ]
+
+
+def test_what_is_counted(source):
+    found = source(
+        _polygon([[4, 1], [9, 1], [9, 2]]),
+        _bitmap([[1]], -5, 0),
+        _polygon([[1, 1]]),
+        _polygon(SQUARE, kind="line"),
+        _polygon(SQUARE, title="ghost"),
+        _polygon([], kind="rectangle"),
+        {"classTitle": "neutral", "geometryType": "graph"},
+    )
+    assert _rows(found.records[0])[:2] == ["......", "....11"]
+    assert found.remarks == [
+        "left out as background: box",
+        "left out, of classes that the source does not list: ghost (1 object)",
+        "left out, no areas or of no known kind: graph (1 object), line (1 object)",
+        "left out, without area: 2 objects",
+        "partly outside their image, drawn as far as inside: 1 object",
+        "wholly outside their image, not to be seen: 1 object",
+    ]
+
+
+def test_another_size_is_refused(source):
+    record = source(label=_label(_polygon(SQUARE), height=8)).records[0]
+    with pytest.raises(AnnotationError, match=r"ann/a\.png\.json: made for an image of 6 x 8"):
+        record.mask.read(SIZE)
+
+
+def _bitmap_of(data, origin=(0, 0)):
+    item = _bitmap([[1]], 0, 0)
+    item["bitmap"] = {"data": data, "origin": list(origin)}
+    return item
+
+
+def _bomb():
+    return base64.b64encode(zlib.compress(bytes(100 << 20), 1)).decode()
+
+
+def _huge_png():
+    head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (100_000).to_bytes(4, "big") * 2 + bytes(9)
+    return base64.b64encode(zlib.compress(head)).decode()
+
+
+BAD_LABELS = {
+    "cut": ('{"size": {', "line 1, column 11: expected JSON"),
+    "labelme": ({"shapes": [], "imagePath": ""}, "it looks like a labelme file"),
+    "no objects": ({"size": {"height": 4, "width": 6}}, "objects is missing"),
+    "no size": ({"size": {"height": 4}, "objects": []}, "size: width is missing"),
+    "size of no kind": ({"size": [4, 6], "objects": []}, "size: expected an object"),
+    "object of no kind": (_label(3), r"objects\[0\]: expected an object"),
+    "no title": (_label({"points": {}}), r"objects\[0\]: classTitle is missing"),
+    "no points": (_label({"classTitle": "person_poly"}), r"objects\[0\]: points is missing"),
+    "odd points": (_label(_polygon([[1, 2], [3]])), r"objects\[0\]: expected points"),
+    "NaN": (_label(_polygon([[1, float("inf")]] * 3)), r"objects\[0\]: .*no finite number"),
+    "odd hole": (_label(_polygon(SQUARE, [[["a", 1]]])), r"objects\[0\]: expected points"),
+    "three corners": (
+        _label(_polygon(SQUARE[:3], kind="rectangle")),
+        "2 points of a rectangle, got 3",
+    ),
+    "bitmap of no kind": (
+        _label({"classTitle": "neutral", "geometryType": "bitmap", "bitmap": "x"}),
+        r"objects\[0\]: expected an object \{...\} as bitmap",
+    ),
+    "no base64": (_label(_bitmap_of("~é")), r"objects\[0\]: the bitmap is no base64"),
+    "not packed": (_label(_bitmap_of("QUJD")), r"objects\[0\]: .* of a packed PNG"),
+    "cut bitmap": (_label(_bitmap_of(_packed([[1]])[:40])), r"objects\[0\]: .*cut off"),
+    "bomb": (_label(_bitmap_of(_bomb())), r"objects\[0\]: .*far too large"),
+    "huge": (_label(_bitmap_of(_huge_png())), r"100000 x 100000 pixels is larger than images"),
+    "two origins": (_label(_bitmap_of(_packed([[1]]), [1, 2, 3, 4])), "one point as origin, got 2"),
+}
+
+
+@pytest.mark.parametrize("label, said", BAD_LABELS.values(), ids=BAD_LABELS)
+def test_a_bad_label_is_named_and_the_others_are_read(source, tmp_path, label, said):
+    _picture(tmp_path / "ds1" / "img" / "b.png")
+    _put(tmp_path / "ds1" / "ann" / "b.png.json", _label(_polygon(SQUARE)))
+    found = source(label=label)
+    assert [record.name for record in found.records] == ["ds1/b"]
+    (bad,) = found.bad
+    assert re.search(said, bad.why) and not bad.missing
+    assert str(tmp_path / "ds1" / "ann" / "a.png.json") in bad.why and len(bad.why) < 500
+
+
+def test_images_without_label_and_labels_without_image(source, tmp_path):
+    _put(tmp_path / "ds1" / "ann" / "b.png.json", _label())
+    _picture(tmp_path / "ds1" / "img" / "c.jpg")
+    found = source(_polygon(SQUARE))
+    assert [record.name for record in found.records] == ["ds1/a"]
+    first, second = found.bad
+    assert first.missing and "img/c.jpg: expected its label" in first.why
+    assert second.missing and "ann/b.png.json: expected its image" in second.why
+
+
+def test_two_images_share_a_label(source, tmp_path):
+    source()
+    (tmp_path / "ds1" / "ann" / "a.png.json").rename(tmp_path / "ds1" / "ann" / "a.json")
+    _picture(tmp_path / "ds1" / "img" / "a.jpg")
+    with pytest.raises(AnnotationError, match="share one label file"):
+        supervisely.read(tmp_path)
+
+
+def test_bad_projects(tmp_path):
+    with pytest.raises(AnnotationError, match=r"meta\.json: expected Supervisely's meta.json, fou"):
+        supervisely.read(tmp_path)
+    _put(tmp_path / "inner" / "meta.json", META)
+    with pytest.raises(AnnotationError, match=rf"give {tmp_path / 'inner'}$"):
+        supervisely.read(tmp_path)
+    with pytest.raises(AnnotationError, match="expected data sets, .* found none"):
+        supervisely.read(tmp_path / "inner")
+    _picture(tmp_path / "inner" / "ds" / "img" / "a.jpg")
+    with pytest.raises(AnnotationError, match="ds has only one of them"):
+        supervisely.read(tmp_path / "inner")
+    _put(tmp_path / "inner" / "meta.json", {"images": [], "annotations": []})
+    with pytest.raises(AnnotationError, match="it looks like a COCO file"):
+        supervisely.read(tmp_path / "inner")
+    with pytest.raises((AnnotationError, ImageError), match="none"):
+        supervisely.read(tmp_path / "none")

@@ -1,0 +1,319 @@
+"""PASCAL VOC's layout, as published and as other tools export it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.formats import AnnotationError, voc
+from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.formats.colours import voc_colour
+from paddleseg_u2net.io.images import ImageError
+
+SHAPE = (2, 6)
+VALUES = np.resize(np.array([0, 1, 15, 20, 255], np.uint8), SHAPE)
+PALETTE = [channel for number in range(256) for channel in voc_colour(number)]
+
+
+def image(place, name, suffix=".jpg"):
+    path = place / "JPEGImages" / f"{name}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (6, 2)).save(path)
+    return path
+
+
+def indexed(place, name, values=VALUES, folder="SegmentationClass"):
+    path = place / folder / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(values, "L")
+    picture.putpalette(PALETTE)
+    picture.save(path)
+    return path
+
+
+def lists(place, **names):
+    folder = place / "ImageSets/Segmentation"
+    folder.mkdir(parents=True, exist_ok=True)
+    for list_name, lines in names.items():
+        (folder / f"{list_name}.txt").write_text("\n".join(lines) + "\n")
+
+
+def year(root, *names, number=2012):
+    """A year of VOC: these images with masks, and one without."""
+    place = root / f"VOC{number}"
+    for name in names:
+        image(place, name)
+        indexed(place, name)
+    image(place, f"{number}_999999")
+    (place / "SegmentationObject").mkdir()
+    return place
+
+
+def masks(collection):
+    return {record.name: record.mask.read(SHAPE) for record in collection.records}
+
+
+# ---------------------------------------------------------------- the official data
+
+
+def test_official_data_is_read_as_published(tmp_path):
+    place = year(tmp_path / "VOCdevkit", "2007_000032", "2007_000039", "2007_000063")
+    lists(
+        place,
+        train=["2007_000032"],
+        val=["2007_000039"],
+        trainval=["2007_000032", "2007_000039", "2007_000063"],
+        test=["2008_000001"],
+    )
+    for root in (tmp_path, tmp_path / "VOCdevkit", place):
+        collection = voc.read(root)
+        assert collection.classes == ("background", *voc.VOC_CLASSES)
+        assert len(collection.classes) == 21
+        assert [(r.name, r.split) for r in collection.records] == [
+            ("2007_000032", "train"),
+            ("2007_000039", "val"),
+            ("2007_000063", ""),
+        ]
+        record = collection.records[0]
+        assert record.image == place / "JPEGImages/2007_000032.jpg"
+        assert np.array_equal(record.mask.read(SHAPE), VALUES)
+        assert record.mask.file == place / "SegmentationClass/2007_000032.png"
+        assert not collection.soft
+        assert "left out, without a mask: 1 images" in collection.remarks
+        assert "left out, in test.txt but without a mask: 1 images" in collection.remarks
+        assert "in no list of train, val or test: 1 images" in collection.remarks
+        assert not any("named as in PASCAL" in remark for remark in collection.remarks)
+
+
+def test_masks_of_the_augmented_set_are_added(tmp_path):
+    place = year(tmp_path, "a", "b")
+    image(place, "c")
+    other = np.where(VALUES == 255, np.uint8(0), VALUES)
+    for name in "bc":  # those of the official data are kept where both have one
+        indexed(place, name, other, folder="SegmentationClassAug")
+    lists(place, train=["a"], val=["b"], trainaug=["a", "c"])
+    collection = voc.read(tmp_path)
+    assert {r.name: r.split for r in collection.records} == {"a": "train", "b": "val", "c": "train"}
+    found = masks(collection)
+    assert np.array_equal(found["b"], VALUES) and np.array_equal(found["c"], other)
+
+
+def test_several_years_are_kept_apart(tmp_path):
+    year(tmp_path, "000032", number=2007)
+    year(tmp_path, "000032", number=2012)
+    collection = voc.read(tmp_path)
+    assert [record.name for record in collection.records] == ["VOC2007/000032", "VOC2012/000032"]
+
+
+def test_masks_in_colours_are_read_by_the_palette_of_voc(tmp_path):
+    place = year(tmp_path, "a")
+    colours = np.array([voc_colour(value) for value in VALUES.flat], np.uint8)
+    Image.fromarray(colours.reshape(*SHAPE, 3)).save(place / "SegmentationClass/a.png")
+    record = voc.read(place).records[0]
+    assert np.array_equal(record.mask.read(SHAPE), VALUES)
+    assert record.mask.file is None
+
+
+def test_classes_may_be_chosen_in_indices_and_colours(tmp_path):
+    place = year(tmp_path, "a", "b")
+    colours = np.array([voc_colour(value) for value in VALUES.flat], np.uint8)
+    Image.fromarray(colours.reshape(*SHAPE, 3)).save(place / "SegmentationClass/b.png")
+    collection = voc.read(place, Classes({"human": ("person",)}, ignored=("tvmonitor",)))
+    assert collection.classes == ("background", "human")
+    wanted = np.array([0, 0, 1, 255, 255])
+    for mask in masks(collection).values():
+        assert np.array_equal(mask, np.resize(wanted, SHAPE))
+    assert collection.records[0].mask.file is None
+
+
+def test_unknown_values_are_listed_when_read(tmp_path):
+    place = year(tmp_path, "a")
+    indexed(place, "a", VALUES + np.uint8(20))
+    with pytest.raises(AnnotationError, match=r"a\.png.*got also 21, 35, 40 in"):
+        voc.read(place).records[0].mask.read(SHAPE)
+
+
+# ---------------------------------------------------------------- exports of other tools
+
+
+def test_names_in_a_list_replace_those_of_voc(tmp_path):
+    place = year(tmp_path, "a")
+    indexed(place, "a", np.resize(np.array([0, 1, 2], np.uint8), SHAPE))
+    (place / "class_names.txt").write_text("__ignore__\n_background_\ncat\nbig dog\n")
+    collection = voc.read(place)
+    assert collection.classes == ("background", "cat", "big dog")
+    assert np.unique(masks(collection)["a"]).tolist() == [0, 1, 2]
+    (place / "class_names.txt").rename(place / "labels.txt")
+    (place / "labels.txt").write_text("cat\ndog\n")
+    assert voc.read(place).classes == ("background", "cat", "dog")
+    (place / "labels.txt").write_text("cat\ncat\n")
+    with pytest.raises(AnnotationError, match=r"labels\.txt.*name of its own"):
+        voc.read(place)
+
+
+def test_a_layout_of_another_name_is_told_where_names_come_from(tmp_path):
+    place = year(tmp_path, "a").rename(tmp_path / "mine")
+    assert any("named as in PASCAL VOC" in remark for remark in voc.read(place).remarks)
+
+
+def test_pictures_of_labelme_are_preferred_to_its_arrays(tmp_path):
+    place = tmp_path / "export"
+    image(place, "a")
+    indexed(place, "a", folder="SegmentationClassPNG")
+    (place / "SegmentationClass").mkdir()
+    (place / "SegmentationClass/a.npy").touch()
+    assert len(voc.read(place).records) == 1
+
+
+def test_a_labelmap_gives_colours_and_the_numbers_of_lines(tmp_path):
+    place = tmp_path / "export"
+    (place / "SegmentationClass").mkdir(parents=True)
+    (place / "labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nbird:9,0,0::\nbackground:0,0,0::\ncat:0,9,0::\n"
+    )
+    colours = [(0, 0, 0), (9, 0, 0), (0, 9, 0), (224, 224, 192)]
+    pixels = np.array([colours[n % 4] for n in range(12)], np.uint8).reshape(*SHAPE, 3)
+    for name in ("rgb", "palette", "grey"):
+        image(place, name)
+    Image.fromarray(pixels).save(place / "SegmentationClass/rgb.png")
+    picture = Image.fromarray(np.resize(np.array([2, 1, 0, 3], np.uint8), SHAPE), "L")
+    picture.putpalette([0, 9, 0, 9, 0, 0, 0, 0, 0, 224, 224, 192])
+    picture.save(place / "SegmentationClass/palette.png")
+    lines = np.resize(np.array([1, 0, 2, 255], np.uint8), SHAPE)
+    Image.fromarray(lines).save(place / "SegmentationClass/grey.png")
+    collection = voc.read(place)
+    assert collection.classes == ("background", "bird", "cat")
+    for name, mask in masks(collection).items():
+        assert np.array_equal(mask, np.resize(np.array([0, 1, 2, 255]), SHAPE)), name
+
+
+@pytest.mark.parametrize(
+    "line", ["a b", "a b.jpg", "JPEGImages/a b.jpg", '"a b"', "  a b  ", "\ufeffa b"]
+)
+def test_lists_may_name_images_in_many_ways(tmp_path, line):
+    place = year(tmp_path, "a b", "c")
+    lists(place, val=[line])
+    assert [r.split for r in voc.read(place).records] == ["val", ""]
+
+
+def test_lists_of_image_and_mask_are_understood(tmp_path):
+    place = year(tmp_path, "a.x", "b")
+    lists(place, train=["JPEGImages/a.x.jpg SegmentationClass/a.x.png"], Validation=["b"])
+    assert [r.split for r in voc.read(place).records] == ["train", "val"]
+
+
+def test_what_stands_in_two_lists_is_not_trained_on(tmp_path):
+    place = year(tmp_path, "a", "b", "c")
+    lists(place, train=["a", "b", "c"], val=["b"], test=["a"])
+    collection = voc.read(place)
+    assert [r.split for r in collection.records] == ["test", "val", "train"]
+    assert any("in several lists" in r and r.endswith("a, b") for r in collection.remarks)
+
+
+def test_images_may_have_other_suffixes_and_cases(tmp_path):
+    place = tmp_path / "export"
+    image(place, "A_1", ".PNG")
+    indexed(place, "a_1")
+    assert voc.read(place).records[0].image.name == "A_1.PNG"
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+def test_letter_case_tells_images_apart_if_it_has_to(tmp_path):
+    place = year(tmp_path, "cat", "Cat")
+    found = {record.mask.path.stem: record.image.stem for record in voc.read(place).records}
+    assert found == {"cat": "cat", "Cat": "Cat"}
+
+
+def test_accents_may_be_stored_in_another_way(tmp_path):
+    place = tmp_path / "VOC2012"
+    image(place, "cafe\u0301")
+    indexed(place, "caf\u00e9")
+    (record,) = voc.read(place).records
+    assert record.image.stem == "cafe\u0301"
+
+
+def test_masks_without_image_are_kept_apart(tmp_path):
+    place = year(tmp_path, "a")
+    indexed(place, "b")
+    collection = voc.read(place)
+    assert [record.name for record in collection.records] == ["a"]
+    assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
+    (place / "JPEGImages/a.jpg").unlink()
+    with pytest.raises(AnnotationError, match="2 of 2 images are not there: a, b;"):
+        voc.read(place)
+
+
+@pytest.mark.parametrize("name", ["train", "val"])
+def test_listed_images_without_mask_are_kept_apart(tmp_path, name):
+    place = year(tmp_path, "a")
+    lists(place, **{name: ["a", "b"]})
+    collection = voc.read(place)
+    assert [record.name for record in collection.records] == ["a"]
+    assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
+    assert f"{name}.txt: b has no mask" in collection.bad[0].why
+
+
+def test_exports_in_any_depth_are_all_read(tmp_path):
+    for place in ("a", "b/c", "b/d/e/f"):
+        image(tmp_path / place, "x")
+        indexed(tmp_path / place, "x", np.full(SHAPE, 1, np.uint8))
+    (tmp_path / "class_names.txt").write_text("cat\n")
+    (tmp_path / "b/d/class_names.txt").write_text("dog\ncat\n")
+    with pytest.raises(AnnotationError, match=r"b/d/e/f: its classes are dog, cat, but .* cat;"):
+        voc.read(tmp_path)
+    (tmp_path / "class_names.txt").write_text("cat\ndog\n")
+    found = voc.read(tmp_path)
+    assert found.classes == ("background", "cat", "dog")
+    # Numbers are those of the first export, whatever they are in the others.
+    assert {name: int(mask.max()) for name, mask in masks(found).items()} == {
+        "a/x": 1,
+        "b/c/x": 1,
+        "b/d/e/f/x": 2,
+    }
+
+
+def test_a_folder_without_masks_beside_others_is_named(tmp_path):
+    year(tmp_path, "a")
+    image(tmp_path / "boxes", "b")
+    said = "left out, with JPEGImages but without SegmentationClass: boxes"
+    assert said in voc.read(tmp_path).remarks
+    (tmp_path / "boxes/Annotations").mkdir()
+    with pytest.raises(AnnotationError, match="Annotations has boxes, for detection"):
+        voc.read(tmp_path / "boxes")
+
+
+def test_another_layout_is_refused(tmp_path):
+    (tmp_path / "images").mkdir()
+    with pytest.raises(AnnotationError, match="JPEGImages and SegmentationClass.*found images"):
+        voc.read(tmp_path)
+    with pytest.raises(AnnotationError, match="no folder"):
+        voc.read(tmp_path / "none")
+
+
+def test_empty_parts_are_refused(tmp_path):
+    place = tmp_path / "VOC2012"
+    (place / "SegmentationClass").mkdir(parents=True)
+    with pytest.raises(AnnotationError, match="expected masks"):
+        voc.read(place)
+    indexed(place, "a")
+    with pytest.raises(AnnotationError, match="JPEGImages: expected a folder"):
+        voc.read(place)
+
+
+def test_two_masks_of_one_name_are_refused(tmp_path):
+    place = year(tmp_path, "a")
+    Image.fromarray(VALUES).save(place / "SegmentationClass/a.bmp")
+    with pytest.raises(AnnotationError, match=r"a\.bmp and a\.png have the same name"):
+        voc.read(place)
+
+
+def test_damaged_masks_show_when_they_are_read(tmp_path):
+    place = year(tmp_path, "a", "b")
+    (place / "SegmentationClass/b.png").write_bytes(b"<html>not found</html>")
+    first, second = voc.read(place).records
+    assert first.mask.read(SHAPE).max() == 255
+    with pytest.raises(ImageError, match=r"b\.png.*HTML"):
+        second.mask.read(SHAPE)

@@ -1,0 +1,501 @@
+"""YOLO data sets: masks drawn by hand, layouts of several tools, and everything they get wrong."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.formats import AnnotationError, coco, labelme, yolo
+from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.formats.sample import Bad
+from paddleseg_u2net.io.images import image_size, write_image
+
+# Images are 8 x 4: width, height.
+SIZE = (4, 8)
+NAMES = "names: [cat, dog]\n"
+ROBOFLOW = (
+    "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n\nnc: 2\n"
+    "names: ['cat', 'dog']\n\nroboflow:\n  workspace: me\n  version: 1\n"
+)
+
+
+def _box(number, left, top, right, bottom):
+    """A line with a rectangle, given in pixels."""
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    return " ".join([str(number), *(f"{x / 8} {y / 4}" for x, y in corners)])
+
+
+CAT, DOG = _box(0, 0, 0, 2, 1), _box(1, 4, 1, 8, 3)
+
+
+def _put(root, image, *lines):
+    """An image, and the label file that belongs to it; ``None`` for none."""
+    path = root / image
+    write_image(path, np.zeros((*SIZE, 3), np.uint8))
+    if None not in lines:
+        label = root / f"/{image}".replace("/images/", "/labels/").lstrip("/")
+        label = label.with_suffix(".txt")
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _one(root, *lines, names=NAMES):
+    """A data set of one image with these lines."""
+    _put(root, "images/train/a.jpg", *lines)
+    (root / "data.yaml").write_text(f"path: .\ntrain: images/train\n{names}", encoding="utf-8")
+    return yolo.read(root)
+
+
+def _rows(record, size=SIZE):
+    mask = record.mask.read(size)
+    return ["".join("." if value == 0 else str(value) for value in row) for row in mask]
+
+
+def _places(found):
+    return [(record.name, record.split) for record in found.records]
+
+
+# ---------------------------------------------------------------- masks
+
+
+def test_polygons_cover_their_pixels(tmp_path):
+    found = _one(tmp_path, CAT, DOG)
+    assert found.classes == ("background", "cat", "dog")
+    assert _places(found) == [("a", "train")]
+    assert _rows(found.records[0]) == ["11......", "....2222", "....2222", "........"]
+    assert found.remarks == [] and not found.soft
+    assert found.records[0].mask.file is None and found.records[0].group == ""
+
+
+def test_masks_scale_with_the_image(tmp_path):
+    mask = pickle.loads(pickle.dumps(_one(tmp_path, CAT).records[0])).mask
+    assert mask.read((2, 4)).tolist() == [[1, 0, 0, 0], [0, 0, 0, 0]]
+    large = mask.read((400, 800))
+    assert large[:100, :200].all() and large.sum() == 100 * 200
+
+
+def test_masks_are_those_of_coco_and_labelme(tmp_path):
+    size = (60, 100)
+    corners = np.array([[3, 5], [90, 11], [71, 48], [40.5, 20.25], [7, 55]])
+    write_image(tmp_path / "a.png", np.zeros((*size, 3), np.uint8))
+    fields = " ".join(f"{value:.17g}" for value in (corners / [100, 60]).ravel())
+    (tmp_path / "a.txt").write_text(f"0 {fields}")
+    (tmp_path / "data.yaml").write_text("train: .\nnames: [thing]\n")
+    tree = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 60, "width": 100}],
+        "categories": [{"id": 1, "name": "thing"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [corners.ravel().tolist()]}
+        ],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(tree))
+    shape = {"label": "thing", "points": corners.tolist(), "shape_type": "polygon"}
+    page = {"imagePath": "../a.png", "imageHeight": 60, "imageWidth": 100, "shapes": [shape]}
+    (tmp_path / "labelme").mkdir()
+    (tmp_path / "labelme" / "a.json").write_text(json.dumps(page))
+    masks = [
+        found.records[0].mask.read(size)
+        for found in (
+            yolo.read(tmp_path),
+            coco.read(tmp_path / "coco.json", tmp_path),
+            labelme.read(tmp_path / "labelme", images=tmp_path),
+        )
+    ]
+    assert masks[1].sum() > 1000
+    assert np.array_equal(masks[0], masks[1]) and np.array_equal(masks[0], masks[2])
+
+
+def test_an_image_that_its_tag_turns(tmp_path):
+    _one(tmp_path, _box(0, 0, 0, 8, 1))  # the upper quarter, as it is seen
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    Image.new("RGB", (8, 4)).save(tmp_path / "images/train/a.jpg", exif=tag)
+    record = yolo.read(tmp_path).records[0]
+    size = image_size(record.image)
+    assert size == (8, 4)
+    assert _rows(record, size) == ["1111"] * 2 + ["...."] * 6
+
+
+def test_small_objects_stay_to_be_seen(tmp_path):
+    small, large = _box(0, 1, 1, 2, 2), _box(1, 0, 0, 8, 4)
+    for lines in ((small, large), (large, small)):
+        rows = _rows(_one(tmp_path, *lines).records[0])
+        assert rows == ["22222222", "21222222", "22222222", "22222222"]
+
+
+def test_chosen_ignored_and_background_classes(tmp_path):
+    names = "names: {0: cat, 1: dog, 2: background}\n"
+    hole = _box(2, 5, 1, 6, 2)
+    assert _rows(_one(tmp_path, CAT, DOG, hole, names=names).records[0])[1] == "....2.22"
+    found = yolo.read(tmp_path, Classes({"pet": ("dog",)}))
+    assert found.classes == ("background", "pet")
+    assert _rows(found.records[0])[:2] == ["........", "....1.11"]
+    assert found.remarks == ["left out as background: cat"]
+    found = yolo.read(tmp_path, Classes(ignored=("cat",)))
+    assert found.records[0].mask.read(SIZE)[0, 0] == 255
+    with pytest.raises(AnnotationError, match="has no class cow; its classes are cat, dog"):
+        yolo.read(tmp_path, Classes({"cow": ("cow",)}))
+
+
+def test_names_stay_the_texts_they_are(tmp_path):
+    found = _one(tmp_path, _box(1, 0, 0, 1, 1), names="nc: 3\nnames: [no, 007, Größe]\n")
+    assert found.classes == ("background", "no", "007", "Größe")
+
+
+# ---------------------------------------------------------------- where images are
+
+
+def test_an_export_of_roboflow(tmp_path):
+    root = tmp_path / "mine"
+    (root / "x").mkdir(parents=True)
+    (root / "data.yaml").write_text(ROBOFLOW)
+    _put(root, "train/images/a_jpg.rf.01.jpg", CAT)
+    _put(root, "train/images/b_jpg.rf.02.jpg", DOG)
+    _put(root, "valid/images/c_jpg.rf.03.jpg", DOG)
+    # Another export, unpacked beside this one.
+    _put(tmp_path, "train/images/other.jpg", CAT)
+    found = yolo.read(root)
+    assert _places(found) == [
+        ("a_jpg.rf.01", "train"),
+        ("b_jpg.rf.02", "train"),
+        ("c_jpg.rf.03", "val"),
+    ]
+    assert _rows(found.records[0])[0] == "11......"
+    assert found.remarks == ["test is left out: ../test/images is not there"]
+    assert _places(yolo.read(root / "data.yaml")) == _places(found)
+
+
+def test_a_description_in_a_folder_of_its_own(tmp_path):
+    _put(tmp_path, "train/images/a.jpg", CAT)
+    (tmp_path / "config").mkdir()
+    path = tmp_path / "config" / "mine.yaml"
+    for text in ("train: ../train/images\n", f"path: {tmp_path}\ntrain: train/images\n"):
+        path.write_text(text + NAMES)
+        assert _places(yolo.read(path)) == [("a", "train")]
+
+
+@pytest.mark.parametrize("root", ["coco8-seg", "../datasets/coco8-seg", "/content/coco8-seg", ""])
+def test_paths_of_another_computer(tmp_path, root):
+    _put(tmp_path, "images/train/a.jpg", CAT)
+    _put(tmp_path, "images/val/b.jpg", DOG)
+    (tmp_path / "coco8-seg.yaml").write_text(
+        f"path: {root} # dataset root\ntrain: images/train\nval: /content/x/images/val\n"
+        f"test: # optional\n{NAMES}"
+    )
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train"), ("b", "val")]
+    assert found.remarks == []
+
+
+def test_lists_of_images_and_of_folders(tmp_path):
+    for name in ("images/one/a.jpg", "images/two/b.jpg", "images/two/c.jpg", "images/three/d.jpg"):
+        _put(tmp_path, name, CAT)
+    (tmp_path / "val.txt").write_text(
+        "./images/two/b.jpg\n\n/content/mine/images/two/c.jpg\nimages/two/b.jpg\n"
+    )
+    (tmp_path / "data.yaml").write_text(
+        f"train:\n  - images/one\n  - images/three/\n  - images/one\nval: val.txt\n{NAMES}"
+    )
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train"), ("b", "val"), ("c", "val"), ("d", "train")]
+    assert all(_rows(record)[0] == "11......" for record in found.records)
+
+
+def test_labels_of_folders_called_images_twice(tmp_path):
+    # The last folder `images` is the one; what lies above is not the data set's.
+    _put(tmp_path / "images" / "mine", "images/x/a.jpg", CAT)
+    (tmp_path / "images" / "mine" / "data.yaml").write_text(f"train: images\n{NAMES}")
+    found = yolo.read(tmp_path / "images" / "mine")
+    assert _places(found) == [("x/a", "train")] and _rows(found.records[0])[0] == "11......"
+
+
+def test_labels_beside_their_images(tmp_path):
+    root = tmp_path / "images" / "mine"
+    _put(root, "a/a.jpg", CAT)
+    (root / "data.yaml").write_text(f"train: a\n{NAMES}")
+    assert _rows(yolo.read(root).records[0])[0] == "11......"
+
+
+def test_a_list_of_another_computer(tmp_path):
+    _put(tmp_path, "images/a.jpg", CAT)
+    (tmp_path / "train.txt").write_text("C:\\data\\mine\\images\\a.jpg\n")
+    (tmp_path / "data.yaml").write_text(f"path: C:\\data\\mine\ntrain: train.txt\n{NAMES}")
+    assert _places(yolo.read(tmp_path)) == [("a", "train")]
+
+
+def test_a_part_that_holds_images_and_labels(tmp_path):
+    _put(tmp_path, "train/images/a.jpg", CAT)
+    (tmp_path / "data.yaml").write_text(f"train: train\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train")] and _rows(found.records[0])[0] == "11......"
+
+
+def test_equal_names_get_their_parts_folder(tmp_path):
+    for part in ("train", "valid"):
+        _put(tmp_path, f"{part}/images/a.jpg", CAT)
+    _put(tmp_path, "valid/images/b.jpg", CAT)
+    (tmp_path / "data.yaml").write_text(ROBOFLOW)
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("train/a", "train"), ("valid/a", "val"), ("valid/b", "val")]
+    assert found.remarks[-1] == "named after their folders too, as 1 name is in several"
+
+
+def test_without_a_description(tmp_path):
+    _put(tmp_path, "images/a.jpg", CAT)
+    _put(tmp_path, "images/x/b.jpg", DOG)
+    found = yolo.read(tmp_path)
+    assert found.classes == ("background", "0", "1")
+    assert _places(found) == [("a", ""), ("x/b", "")]
+    assert found.remarks == [
+        "there are no names of classes (in classes.txt or data.yaml), so they are called by their "
+        "numbers: 0, 1"
+    ]
+    for place in ("classes.txt", "labels/classes.txt"):
+        (tmp_path / place).write_text("cat\ndog\ncow\n\n")
+        found = yolo.read(tmp_path)
+        assert found.classes == ("background", "cat", "dog", "cow") and found.remarks == []
+        (tmp_path / place).unlink()
+
+
+@pytest.mark.parametrize("path", ["images/{}/{}.jpg", "{}/images/{}.jpg"])
+def test_parts_without_a_description(tmp_path, path):
+    for number, part in enumerate(("train", "valid", "test")):
+        _put(tmp_path, path.format(part, number), CAT)
+    (tmp_path / "classes.txt").write_text("cat")
+    assert _places(yolo.read(tmp_path)) == [("0", "train"), ("1", "val"), ("2", "test")]
+
+
+# ---------------------------------------------------------------- what is counted
+
+
+def test_images_without_objects_and_without_label_files(tmp_path):
+    for name, lines in (("a", [CAT]), ("b", []), ("c", [None]), ("d", ["", "  "])):
+        _put(tmp_path, f"images/train/{name}.jpg", *lines)
+    (tmp_path / "data.yaml").write_text(f"train: images/train\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert len(found.records) == 4
+    assert [record.mask.read(SIZE).any() for record in found.records] == [True, False, False, False]
+    assert found.remarks == [
+        "without objects, so all background: 3 images",
+        "without a label file, so without objects: 1 image",
+    ]
+
+
+def test_a_part_without_labels_and_labels_without_images(tmp_path):
+    _put(tmp_path, "images/train/a.jpg", CAT)
+    _put(tmp_path, "images/train/gone.jpg", DOG)
+    (tmp_path / "images/train/gone.jpg").unlink()
+    (tmp_path / "labels/train/classes.txt").write_text("cat\n")
+    for name in "bc":
+        _put(tmp_path, f"images/test/{name}.jpg", None)
+    (tmp_path / "data.yaml").write_text(f"train: images/train\ntest: images/test\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train")]
+    assert found.remarks == ["test is left out, as no image has a label file: 2 images"]
+    gone = tmp_path / "labels/train/gone.txt"
+    assert found.bad == [Bad(gone, f"{gone}: its image is not there", missing=True)]
+
+
+def test_objects_that_are_no_masks_or_outside(tmp_path):
+    found = _one(
+        tmp_path,
+        CAT,
+        "1 0.5 0.5 0.25 0.25",
+        "1 0.1 0.1 0.2 0.2 0.3 0.3",
+        "1 0.75 -0.5 1.5 -0.5 1.5 0.25 0.75 0.25",
+        "1 1.25 0 1.5 0 1.5 1",
+        "1 -0.0000001 0.75 0.125 0.75 0.125 1.0000001 -0.0000001 1.0000001",
+    )
+    assert _rows(found.records[0]) == ["11....22", "........", "........", "2......."]
+    assert found.remarks == [
+        "left out, no areas or of no known kind: boxes (1 object)",
+        "left out, without area: 1 object",
+        "partly outside their image, drawn as far as inside: 1 object",
+        "wholly outside their image, not to be seen: 1 object",
+    ]
+
+
+def test_turned_boxes_are_noticed(tmp_path):
+    said = "all 20 objects have four corners: look whether they are masks, or boxes"
+    closed = CAT + " 0 0"
+    assert _one(tmp_path, *[CAT] * 19, closed).remarks[0].startswith(said)
+    assert _one(tmp_path, *[CAT] * 19, "0 0 0 1 0 1 1").remarks == []
+
+
+# ---------------------------------------------------------------- what is refused
+
+BAD_LINES = {
+    "a word": ("cat 0 0 1 0 1 1", "expected a class number, .* got 'cat 0 0"),
+    "commas": ("0,0,0,1,0,1,1", "parted by spaces"),
+    "two corners and a half": ("0 0 0 1 0 1", r"got 6 numbers \(predictions"),
+    "a confidence": ("0 0 0 1 0 1 1 0.9", r"got 8 numbers \(predictions have one more"),
+    "two numbers": ("0 1", "got 2 numbers;"),
+    "half a class": ("0.5 0 0 1 0 1 1", "class number, 0 or more, got 0.5"),
+    "a negative class": ("-1 0 0 1 0 1 1", "class number, 0 or more, got -1"),
+    "an endless class": ("inf 0 0 1 0 1 1", "class number, 0 or more, got inf"),
+    "an unknown class": ("2 0 0 1 0 1 1", r"class 2 has no name, for .*data\.yaml names 0 to 1"),
+    "NaN": ("0 0 nan 1 0 1 1", "no finite number"),
+    "pixels": ("0 10 12 410.5 12 300 200", "from 0 to 1, .* got 410.5; these seem to be pixels"),
+    "far left": ("0 -1.5 0 1 0 1 1", "got -1.5; these seem"),
+    "a box in pixels": ("0 100 100 20 20", "these seem to be pixels"),
+}
+
+
+@pytest.mark.parametrize("line, said", BAD_LINES.values(), ids=BAD_LINES)
+def test_bad_lines(tmp_path, line, said):
+    with pytest.raises(AnnotationError, match=said) as caught:
+        _one(tmp_path, CAT, "", line)
+    assert str(tmp_path / "labels/train/a.txt") + ", line 3: " in str(caught.value)
+
+
+def test_class_numbers_with_a_point_are_whole(tmp_path):
+    assert _rows(_one(tmp_path, "1.0" + DOG[1:]).records[0])[1] == "....2222"
+
+
+def test_only_boxes(tmp_path):
+    boxes = ["0 0.5 0.5 0.1 0.1", "1 0.5 0.5 0.1 0.1"]
+    found = _one(tmp_path, *boxes)
+    assert "found only boxes (class, x, y, width, height; 2 objects), as for d" in found.empty
+    assert not _one(tmp_path, *boxes, CAT).empty
+
+
+BAD_DESCRIPTIONS = {
+    "no YAML": (f"train: [images/train\n{NAMES}", r"data\.yaml: expected YAML, but line \d"),
+    "a list": ("- 1\n", "expected names, train and val as in YOLO's data.yaml, got a list"),
+    "no names": ("train: images/train\n", "names of classes under `names`, got nothing"),
+    "names are a text": ("train: images/train\nnames: obj.names\n", "got 'obj.names'"),
+    "no name": ("train: images/train\nnames: [cat, '']\n", "expected a name for class 1, got ''"),
+    "a gap": ("train: images/train\nnames: {0: a, 2: b}\n", "but 1 is missing"),
+    "another count": (f"train: images/train\nnc: 3\n{NAMES}", "nc is '3', but there are 2 names"),
+    "keypoints": (f"train: images/train\nkpt_shape: [17, 3]\n{NAMES}", "keypoints"),
+    "no parts": (NAMES, "expected folders or lists of images under train, val or test, found none"),
+    "parts elsewhere": (f"train: pictures\n{NAMES}", "train is left out: pictures is not there"),
+    "half a part": (f"train: [images/train, more]\n{NAMES}", "of train, more is not there"),
+    "a part of no kind": (f"train: {{a: b}}\n{NAMES}", "list of paths under train, got a dict"),
+    "an image for a part": (
+        f"train: images/train/a.jpg\n{NAMES}",
+        "expected a folder of images or",
+    ),
+    "no images": (f"train: labels\n{NAMES}", "labels, named under train, holds no images"),
+    "twice": (f"train: images/train\nval: images/train\n{NAMES}", "is in train of .* and in val o"),
+    "another code": ("names: [größe]".encode("latin-1"), "is no text in UTF-8"),
+}
+
+
+@pytest.mark.parametrize("text, said", BAD_DESCRIPTIONS.values(), ids=BAD_DESCRIPTIONS)
+def test_bad_descriptions(tmp_path, text, said):
+    _put(tmp_path, "images/train/a.jpg", CAT)
+    (tmp_path / "data.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(AnnotationError, match=said) as caught:
+        yolo.read(tmp_path)
+    assert str(tmp_path) in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_listed_images_that_are_not_there(tmp_path):
+    _put(tmp_path, "images/a.jpg", CAT)
+    (tmp_path / "train.txt").write_text("images/a.jpg\nimages/b.jpg\n")
+    (tmp_path / "data.yaml").write_text(f"train: train.txt\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train")]
+    assert [(item.image.as_posix(), item.missing) for item in found.bad] == [("images/b.jpg", True)]
+    (tmp_path / "train.txt").write_text("images/b.jpg\n")
+    with pytest.raises(
+        AnnotationError, match=r"1 of 1 images are not there: images/b\.jpg; .*train"
+    ):
+        yolo.read(tmp_path)
+
+
+def test_a_list_without_its_images_beside_another(tmp_path):
+    _put(tmp_path, "images/a.jpg", CAT)
+    for part, name in (("train", "a"), ("val", "b")):
+        (tmp_path / f"{part}.txt").write_text(f"./images/{name}.jpg\n")
+    (tmp_path / "data.yaml").write_text(f"train: train.txt\nval: val.txt\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("a", "train")] and len(found.bad) == 1
+
+
+@pytest.mark.parametrize("parts", ["train: {0}\nval: {0}", "train: [{0}, more]\nval: {0}"])
+def test_train_and_val_in_one_folder(tmp_path, parts):
+    """As COCO128-seg has them."""
+    for name in "ab":
+        _put(tmp_path, f"images/all/{name}.jpg", CAT)
+    _put(tmp_path, "more/c.jpg", None)
+    (tmp_path / "more/c.txt").write_text(CAT)
+    (tmp_path / "data.yaml").write_text(f"{parts.format('images/all')}\n{NAMES}")
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in train of .* in val .*--resplit"):
+        yolo.read(tmp_path)
+    found = yolo.read(tmp_path, resplit=True)
+    names = ["a", "b", "c"] if "more" in parts else ["a", "b"]
+    assert [record.name for record in found.records] == names
+    assert found.remarks[-1] == "2 images are in several parts, and taken once"
+
+
+def test_parts_in_any_letter_case(tmp_path):
+    for part in ("Train", "Validation"):
+        _put(tmp_path, f"images/{part}/{part[0]}.jpg", CAT)
+    text = f"Validation: images/Validation\nTRAIN: images/Train\n{NAMES}"
+    (tmp_path / "data.yaml").write_text(text)
+    assert _places(yolo.read(tmp_path)) == [("T", "train"), ("V", "val")]
+
+
+def test_a_test_part_that_is_val(tmp_path):
+    for part in ("train", "val"):
+        _put(tmp_path, f"images/{part}/{part}.jpg", CAT)
+    text = f"train: images/train\nval: images/val\ntest: images/val\n{NAMES}"
+    (tmp_path / "data.yaml").write_text(text)
+    found = yolo.read(tmp_path)
+    assert _places(found) == [("train", "train"), ("val", "val")]
+    assert found.remarks == ["test is left out: its images are those of val"]
+
+
+def test_images_that_the_description_does_not_name(tmp_path):
+    for path in ("train/images/a.jpg", "valid/images/b.jpg", "extra/images/c.jpg"):
+        _put(tmp_path, path, CAT)
+    (tmp_path / "data.yaml").write_text(f"train: train/images\n{NAMES}")
+    remarks = yolo.read(tmp_path).remarks
+    assert remarks == [
+        f"left out, in {tmp_path}/{part}/images but not named in data.yaml: 1 images ({name}.jpg)"
+        for part, name in (("extra", "c"), ("valid", "b"))
+    ]
+    # Without a description all are read.
+    (tmp_path / "data.yaml").unlink()
+    assert _places(yolo.read(tmp_path)) == [("a", "train"), ("b", "val"), ("c", "")]
+
+
+def test_exports_below_one_folder_are_all_read(tmp_path):
+    for export, label in (("one", CAT), ("two", DOG), ("deep/er", CAT)):
+        _put(tmp_path / export, "train/images/a.jpg", label)
+        (tmp_path / export / "data.yaml").write_text(f"train: train/images\n{NAMES}")
+    found = yolo.read(tmp_path)
+    assert _places(found) == [(f"{name}/a", "train") for name in ("deep/er", "one", "two")]
+    assert [int(record.mask.read(SIZE).max()) for record in found.records] == [1, 1, 2]
+    # The same classes in another order keep their names.
+    (tmp_path / "two/data.yaml").write_text("train: train/images\nnames: [dog, cat]\n")
+    assert [int(r.mask.read(SIZE).max()) for r in yolo.read(tmp_path).records] == [1, 1, 1]
+    (tmp_path / "two/data.yaml").write_text("train: train/images\nnames: [cow, cat]\n")
+    with pytest.raises(AnnotationError, match="two/data.yaml: its classes are cow, cat, but those"):
+        yolo.read(tmp_path)
+
+
+def test_two_descriptions_in_a_folder(tmp_path):
+    _put(tmp_path, "images/a.jpg", CAT)
+    for name in ("data.yaml", "dataset.yml"):
+        (tmp_path / name).write_text(f"train: images\n{NAMES}")
+    with pytest.raises(AnnotationError, match=r"expected one data\.yaml, found .*dataset\.yml"):
+        yolo.read(tmp_path)
+
+
+def test_sources_that_are_none(tmp_path):
+    with pytest.raises(AnnotationError, match="expected a folder or its data.yaml"):
+        yolo.read(tmp_path / "none")
+    with pytest.raises(AnnotationError, match="found no images there"):
+        yolo.read(tmp_path)
+    _put(tmp_path, "images/a.jpg", None)
+    with pytest.raises(AnnotationError, match=r"no image has a label file; .*labels/a\.txt"):
+        yolo.read(tmp_path)
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text(NAMES)
+    with pytest.raises(AnnotationError, match=r"expected one data\.yaml, found .*a\.yaml"):
+        yolo.read(tmp_path)

@@ -1,0 +1,129 @@
+"""Which pictures are nearly the same, and which only have the same hash."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.inspection.fingerprints import (
+    Fingerprint,
+    fingerprint,
+    same,
+    similar,
+)
+from paddleseg_u2net.io.images import find_images, read_image
+from tests.data_tools.inspection.making import texture
+
+
+def jpeg(picture, quality):
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=quality)
+    return np.array(Image.open(stream))
+
+
+def found(pictures, bits=8, starts=(0,)):
+    return list(similar([fingerprint(picture) for picture in pictures], list(starts), bits))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: jpeg(a, 40),
+        lambda a: cv2.resize(a, (100, 75), interpolation=cv2.INTER_AREA),
+        lambda a: cv2.resize(a, (400, 300), interpolation=cv2.INTER_CUBIC),
+        lambda a: (a * 0.8).astype(np.uint8),
+        lambda a: np.repeat(cv2.cvtColor(a, cv2.COLOR_RGB2GRAY)[..., None], 3, 2),
+        lambda a: np.dstack([a, np.full(a.shape[:2], 9, np.uint8)]),
+    ],
+    ids=["jpeg", "half", "twice", "darker", "grey", "alpha"],
+)
+def test_a_picture_is_known_again(change):
+    for seed in range(5):
+        picture = texture(seed, (150, 200))
+        (one,) = found([picture, texture(99), change(picture)])
+        assert (one.first, one.second, one.mirrored) == (0, 2, False)
+
+
+def test_a_mirrored_picture_is_known_again_and_called_so():
+    for seed in range(5):
+        picture = texture(seed, (150, 200))
+        (one,) = found([picture, jpeg(np.ascontiguousarray(picture[:, ::-1]), 60)])
+        assert one.mirrored
+
+
+def test_different_pictures_are_not_similar():
+    assert found([texture(seed) for seed in range(60)], bits=12) == []
+
+
+def test_pictures_with_the_same_hash_and_other_details_are_not_similar():
+    rng = np.random.default_rng(0)
+    shade = np.linspace(20, 220, 200)[None, :, None] + np.linspace(0, 30, 150)[:, None, None]
+    pictures = [
+        np.clip(shade + 6 * cv2.resize(rng.normal(size=(40, 40, 3)), (200, 150)), 0, 255)
+        for _ in range(8)
+    ]
+    prints = [fingerprint(picture.astype(np.uint8)) for picture in pictures]
+    prints = [item._replace(hash=prints[0].hash) for item in prints]
+    assert list(similar(prints, [0], 4)) == []
+
+
+def test_pictures_without_details_are_never_similar():
+    shades = [np.full((50, 50, 3), level, np.uint8) for level in (0, 0, 100, 100, 255)]
+    slope = np.repeat(np.arange(200, dtype=np.uint8)[None, :, None], 150, 0).repeat(3, 2)
+    assert found([*shades, slope, slope + 20], bits=64) == []
+
+
+def test_a_picture_is_named_with_the_nearest_of_its_part_and_with_all_of_earlier_parts():
+    one, other = texture(1), texture(2)
+    pictures = [one, other, one, other, one]
+    pairs = [(item.first, item.second) for item in found(pictures, starts=(0, 3))]
+    assert sorted(pairs) == [(0, 2), (0, 4), (1, 3), (2, 4)]
+    assert [(item.first, item.second) for item in found([one] * 3)] == [(0, 1), (0, 2)]
+    pairs = [(item.first, item.second) for item in found(pictures, starts=(0, 2))]
+    assert sorted(pairs) == [(0, 2), (0, 4), (1, 3), (2, 4)]
+
+
+def test_the_number_of_bits_is_a_limit():
+    picture = texture(0)
+    print_ = fingerprint(picture)
+    bits = np.unpackbits(np.frombuffer(print_.hash, np.uint8))
+    bits[:5] ^= 1
+    other = Fingerprint(np.packbits(bits).tobytes(), print_.small)
+    assert list(similar([print_, other], [0], 4)) == []
+    assert [item.bits for item in similar([print_, other], [0], 5)] == [5]
+
+
+def test_pictures_of_several_blocks_are_compared_with_each_other(monkeypatch):
+    monkeypatch.setattr("paddleseg_u2net.data_tools.inspection.fingerprints._BLOCK", 4)
+    pictures = [texture(seed) for seed in range(11)] + [texture(2), texture(10)]
+    pairs = [(item.first, item.second) for item in found(pictures)]
+    assert pairs == [(2, 11), (10, 12)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 3)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_pictures_of_any_size_and_channels_have_a_fingerprint(shape, channels):
+    item = fingerprint(np.full((*shape, channels), 7, np.uint8))
+    assert (len(item.hash), len(item.small)) == (8, 256)
+
+
+def test_no_pictures_are_no_trouble():
+    assert found([]) == []
+
+
+def test_details_are_compared_whatever_the_brightness():
+    small = cv2.resize(cv2.cvtColor(texture(3), cv2.COLOR_RGB2GRAY), (16, 16))
+    assert same(small, (small // 2 + 60).astype(np.uint8))
+    assert not same(small, small[:, ::-1])
+
+
+@pytest.mark.realdata
+def test_no_two_different_retinas_are_called_the_same(shared):
+    """They all look alike: of these 1225 pairs many have nearly the same hash."""
+    folder = shared / "data/optic_disc_seg/JPEGImages"
+    prints = [fingerprint(read_image(path)) for path in find_images(folder)]
+    assert list(similar(prints, [0], 16)) == []

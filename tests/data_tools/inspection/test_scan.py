@@ -1,0 +1,211 @@
+"""Every file opened once: facts of any picture, the same for any number of processes."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.inspection import scan as module
+from paddleseg_u2net.data_tools.inspection.scan import SOFT, Task, look
+from paddleseg_u2net.datasets.pairing import Pair, from_folders
+from paddleseg_u2net.io.images import read_image
+from tests.data_tools.inspection.making import add, blob, saved, texture
+
+BOTH = Task(statistics=True)
+
+
+def one(root, task=BOTH):
+    (facts,) = look(from_folders(root / "images", root / "masks"), task).facts
+    return facts
+
+
+def histogram(facts):
+    values, counts = facts.values.arrays()
+    return dict(zip(values.tolist(), counts.tolist()))
+
+
+def test_facts_of_a_plain_pair(tmp_path):
+    mask = blob()
+    facts = one(add(tmp_path, "a", mask=mask))
+    assert facts.shape == facts.mask_shape == (60, 80)
+    assert not facts.image_error and not facts.mask_error
+    assert (facts.image.format, facts.mask.colours) == ("PNG", "grey")
+    assert histogram(facts) == {0: int((mask == 0).sum()), 255: int((mask == 255).sum())}
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.zeros((5, 7), np.uint8),
+        np.full((5, 7), 1, np.uint8),
+        np.full((5, 7), 255, np.uint8),
+        np.arange(35, dtype=np.uint8).reshape(5, 7),
+        np.array([[0, 1, 2, 3]], np.uint8),
+        np.array([[0, 2, 2, 4]], np.uint8),  # whose sum is that of three 2s and another 2
+        np.array([[65535, 0, 300]], np.uint16),
+    ],
+)
+def test_values_of_masks_are_counted(tmp_path, mask):
+    facts = one(add(tmp_path, "a", mask=mask, image=texture(0, mask.shape)))
+    values, counts = np.unique(mask, return_counts=True)
+    assert histogram(facts) == dict(zip(values.tolist(), counts.tolist()))
+
+
+def test_soft_16_bit_masks_are_counted_in_255_steps_with_exact_ends(tmp_path):
+    mask = np.linspace(0, 65535, 6000).astype(np.uint16).reshape(60, 100)
+    facts = one(add(tmp_path, "a", mask=mask, image=texture(0, mask.shape)))
+    found = histogram(facts)
+    assert len(found) == 256 and sum(found.values()) == mask.size
+    assert (found[0], found[65535]) == ((mask == 0).sum(), (mask == 65535).sum())
+
+
+def test_colours_are_those_of_the_picture_as_the_network_sees_it(tmp_path):
+    picture = texture(5)
+    facts = one(add(tmp_path, "a", image=picture), Task(size=(80, 60), statistics=True))
+    sums, squares = np.frombuffer(facts.colours).reshape(2, 3)
+    values = picture.reshape(-1, 3) / 255
+    np.testing.assert_allclose(sums, values.sum(axis=0))
+    np.testing.assert_allclose(squares, (values**2).sum(axis=0))
+
+
+def test_places_say_which_part_of_the_image_holds_a_value(tmp_path):
+    mask = np.zeros((128, 256), np.uint8)
+    mask[:64, :64] = 3
+    add(tmp_path, "a", mask=mask)
+    add(tmp_path, "b", mask=mask)
+    places = look(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).places
+    expected = np.zeros((64, 64))
+    expected[:32, :16] = 2 * 255
+    np.testing.assert_array_equal(places[3, False], expected)
+    np.testing.assert_array_equal(places[0, False], 2 * 255 - expected)
+
+
+def test_places_of_soft_masks_are_added_up_as_shares(tmp_path):
+    mask = np.repeat(np.arange(256, dtype=np.uint8)[None], 256, 0)
+    add(tmp_path, "a", mask=mask)
+    add(tmp_path, "b", mask=mask.astype(np.uint16) * 257)
+    (key, shares), *more = look(
+        from_folders(tmp_path / "images", tmp_path / "masks"), BOTH
+    ).places.items()
+    assert key == SOFT and not more
+    np.testing.assert_allclose(shares[0], 2 * (np.arange(64) * 4 + 1.5), atol=1)
+
+
+def test_equal_files_have_equal_digests_and_others_not(tmp_path):
+    add(tmp_path, "a", image=texture(1))
+    add(tmp_path, "b", image=texture(1))
+    changed = texture(1)
+    changed[30, 40, 1] ^= 1
+    add(tmp_path, "c", image=changed)
+    a, b, c = look(from_folders(tmp_path / "images", tmp_path / "masks"), Task()).facts
+    assert a.digest == b.digest != c.digest
+    assert a.print == b.print
+
+
+def test_what_is_not_asked_for_is_not_done(tmp_path):
+    add(tmp_path, "a")
+    plain = one(tmp_path, Task(copies=False))
+    assert (plain.digest, plain.print, plain.colours) == (b"", None, b"")
+
+
+def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
+    for name in "abc":
+        add(tmp_path, name)
+    (tmp_path / "images/a.png").write_bytes(b"\x89PNG broken")
+    (tmp_path / "masks/b.png").write_bytes(b"")
+    pairs = from_folders(tmp_path / "images", tmp_path / "masks")
+    (tmp_path / "images/c.png").unlink()  # it vanishes while others are read
+    a, b, c = look(pairs, BOTH).facts
+    assert "a.png: the header of the picture is truncated" in a.image_error
+    assert a.values is not None
+    assert "b.png: expected a picture, found an empty file" in b.mask_error
+    assert b.shape == (60, 80) and b.values is None
+    assert "c.png: expected a picture file, found nothing" in c.image_error
+
+
+def test_animated_pictures_coloured_masks_and_single_pixels(tmp_path):
+    frames = [Image.fromarray(texture(n)) for n in range(2)]
+    saved(tmp_path / "images/a.webp", frames[0], save_all=True, append_images=frames[1:])
+    saved(tmp_path / "masks/a.png", texture(0))
+    add(tmp_path, "b", image=texture(0, (1, 1)), mask=np.array([[255]], np.uint8))
+    a, b = look(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).facts
+    assert "2 frames" in a.image_error
+    assert "found the colours" in a.mask_error
+    assert b.shape == b.mask_shape == (1, 1) and histogram(b) == {255: 1}
+
+
+def test_want_of_memory_is_told_of_the_picture(tmp_path, monkeypatch):
+    def fails(path, channels=3):
+        raise MemoryError
+
+    monkeypatch.setattr(module, "read_image", fails)
+    monkeypatch.setattr(module, "read_mask", fails)
+    facts = one(add(tmp_path, "a"))
+    assert "a.png: there is not enough memory" in facts.image_error
+    assert "--workers" in facts.mask_error
+
+
+def test_names_of_any_kind_are_opened(tmp_path):
+    for name in ("with space", "zwei\nZeilen", "größe 图", os.fsdecode(b"latin \xe9")):
+        add(tmp_path, name, seed=1)
+    for facts in look(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).facts:
+        assert facts.shape and facts.values
+
+
+def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
+    for number in range(40):
+        add(tmp_path, f"{number:02}")
+    (tmp_path / "images/07.png").write_bytes(b"broken")
+    pairs = from_folders(tmp_path / "images", tmp_path / "masks")
+    alone, done = look(pairs, BOTH), []
+    together = look(pairs, BOTH, 2, done.append)
+    assert alone.facts == together.facts
+    assert sum(done) == len(pairs) == len(alone.facts)
+    assert alone.places.keys() == together.places.keys()
+    for key, shares in alone.places.items():
+        np.testing.assert_array_equal(shares, together.places[key])
+
+
+def test_facts_are_small_whatever_the_size_of_the_pictures(tmp_path):
+    pairs, sizes = [], []
+    for number, shape in enumerate([(40, 40), (600, 600)]):
+        root = add(tmp_path / str(number), "a", texture(0, shape), blob(shape=shape))
+        pairs += from_folders(root / "images", root / "masks")
+    for facts in look(pairs, Task()).facts:
+        sizes.append(len(pickle.dumps(facts)))
+    assert max(sizes) < 1200
+
+
+def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path):
+    """Beyond 2 KB for each pair: its facts."""
+    import tracemalloc
+
+    add(tmp_path, "a", texture(0, (90, 90)), blob(shape=(90, 90)))
+    image, mask = tmp_path / "images/a.png", tmp_path / "masks/a.png"
+    look([Pair(image, mask, "a")], Task())
+    peaks = []
+    for count in (32, 232):
+        pairs = [Pair(image, mask, str(number)) for number in range(count)]
+        tracemalloc.start()
+        kept = look(pairs, Task())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(kept.facts) == count
+    assert peaks[1] - peaks[0] < 200 * 2000
+
+
+def test_each_picture_is_decoded_once(tmp_path, monkeypatch):
+    read = []
+
+    def counting(path, channels=3):
+        read.append(path)
+        return read_image(path, channels)
+
+    monkeypatch.setattr(module, "read_image", counting)
+    add(tmp_path, "a")
+    one(tmp_path)
+    assert read == [tmp_path / "images/a.png"]

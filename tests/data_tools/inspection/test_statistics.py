@@ -1,0 +1,129 @@
+"""PairStats to numbers, held against numbers counted by hand from the pixels."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from paddleseg_u2net.data_tools.inspection.scan import Task, look
+from paddleseg_u2net.data_tools.inspection.statistics import advice, quantiles, summed
+from paddleseg_u2net.data_tools.inspection.values import Reader
+from paddleseg_u2net.datasets.pairing import from_folders
+from tests.data_tools.inspection.making import add, blob, texture
+
+SIZE = (80, 60)
+
+
+def numbers(root, reader=None, parts=("",)):
+    looks = []
+    for part in parts:
+        pairs = from_folders(root / part / "images", root / part / "masks")
+        found = look(pairs, Task(size=SIZE, copies=False, statistics=True))
+        looks.append((found, reader or Reader("binary", 1, 255)))
+    return summed(looks, SIZE)
+
+
+def test_sizes_foreground_and_colours(tmp_path):
+    pictures = [texture(seed) for seed in range(3)]
+    masks = [blob(0), np.zeros((60, 80), np.uint8), np.full((60, 80), 255, np.uint8)]
+    for number, (picture, mask) in enumerate(zip(pictures, masks)):
+        add(tmp_path, str(number), picture, mask)
+    found = numbers(tmp_path)
+    report = found.as_json()
+    assert (found.pairs, found.unreadable, report["different_sizes"]) == (3, 0, 1)
+    assert report["sizes"] == [{"width": 80, "height": 60, "images": 3}]
+    share = (masks[0] == 255).mean()
+    np.testing.assert_allclose(sorted(found.foreground), [0, share, 1])
+    assert (report["foreground"]["empty"], report["foreground"]["full"]) == (1, 1)
+    assert report["foreground"]["mean"] == pytest.approx((share + 1) / 3)
+    values = np.stack(pictures).reshape(-1, 3) / 255
+    np.testing.assert_allclose(found.mean, values.mean(axis=0))
+    np.testing.assert_allclose(found.std, values.std(axis=0))
+    assert found.formats == {"PNG RGB 8 bit": 3}
+    json.dumps(report, allow_nan=False)
+
+
+def test_classes_and_what_is_ignored(tmp_path):
+    one, two = np.zeros((60, 80), np.uint8), np.zeros((60, 80), np.uint8)
+    one[:30] = 1
+    two[:15], two[15:30] = 2, 255
+    add(tmp_path, "a", mask=one)
+    add(tmp_path, "b", mask=two)
+    found = numbers(tmp_path, Reader("index", 3, 255))
+    assert found.classes[1] == (pytest.approx(0.25), 1)
+    assert found.classes[2] == (pytest.approx(1 / 6), 1)
+    assert found.classes[0] == (pytest.approx((1 / 2 + 2 / 3) / 2), 2)
+    assert found.ignored == pytest.approx(1 / 8)
+    np.testing.assert_allclose(found.foreground, [1 / 2, 1 / 3])
+    assert found.centre[0, 0] == 1 and found.centre[24, 0] == 0.5 and found.centre[40, 0] == 0
+
+
+@pytest.mark.parametrize("sixteen_bit", [False, True])
+def test_soft_masks_count_as_shares(tmp_path, sixteen_bit):
+    mask = np.repeat(np.arange(256, dtype=np.uint8)[None], 64, 0)
+    if sixteen_bit:
+        mask = mask.astype(np.uint16) * 257
+    add(tmp_path, "a", mask=mask)
+    found = numbers(tmp_path, Reader("soft", 1, 255))
+    np.testing.assert_allclose(found.foreground, [0.5])
+    np.testing.assert_allclose(found.centre[3], (np.arange(64) * 4 + 1.5) / 255, atol=0.01)
+
+
+def test_hard_16_bit_masks_have_their_place(tmp_path):
+    mask = blob().astype(np.uint16) * 257
+    add(tmp_path, "a", mask=mask)
+    found = numbers(tmp_path)
+    assert found.centre.max() == 1
+    assert found.centre.mean() == pytest.approx(found.foreground[0], abs=0.02)
+
+
+def test_parts_together_are_all_their_pairs(tmp_path):
+    add(tmp_path / "one", "a", mask=blob(1))
+    add(tmp_path / "two", "a", mask=blob(2))
+    add(tmp_path / "two", "b", mask=blob(3))
+    one, two = numbers(tmp_path, parts=["one"]), numbers(tmp_path, parts=["two"])
+    both = numbers(tmp_path, parts=["one", "two"])
+    assert both.pairs == 3
+    np.testing.assert_allclose(both.centre, (one.centre + 2 * two.centre) / 3)
+    np.testing.assert_allclose(both.mean, (np.array(one.mean) + 2 * np.array(two.mean)) / 3)
+
+
+def test_unreadable_pairs_are_counted_and_left_out(tmp_path):
+    add(tmp_path, "a")
+    add(tmp_path, "b")
+    (tmp_path / "images/b.png").write_bytes(b"no picture")
+    found = numbers(tmp_path)
+    assert (found.pairs, found.unreadable, len(found.sizes)) == (2, 1, 1)
+
+
+def test_no_readable_pair_leaves_empty_numbers(tmp_path):
+    add(tmp_path, "a")
+    (tmp_path / "images/a.png").write_bytes(b"no picture")
+    (tmp_path / "masks/a.png").write_bytes(b"no picture")
+    report = numbers(tmp_path).as_json()
+    assert report["width"] == {} and report["mean"] == []
+
+
+def test_advice_is_given_where_the_usual_does_not_fit(tmp_path):
+    wide = np.full((100, 300, 3), 5, np.uint8)
+    tiny = np.zeros((100, 300), np.uint8)
+    tiny[50, 50:56] = 255
+    add(tmp_path, "a", wide, tiny)
+    size, share, colours, *rest = advice(numbers(tmp_path), (100, 100), 1)
+    assert "preprocess.size: [160, 64]" in size
+    assert "2 pixels or fewer" in share
+    assert "iou" in colours
+    assert "preprocess.mean: [0.020, 0.020, 0.020]" in rest[0]
+
+
+def test_there_is_no_advice_where_the_usual_fits(tmp_path):
+    for seed in range(4):
+        add(tmp_path, str(seed), texture(seed), blob(seed))
+    assert advice(numbers(tmp_path), (320, 320), 1) == []
+
+
+def test_quantiles():
+    assert quantiles(np.array([])) == {}
+    assert quantiles(np.arange(101.0))["q05"] == 5

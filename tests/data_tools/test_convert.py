@@ -1,0 +1,769 @@
+"""An imported data set: whole or not at all, the same however it was made, ready to train on."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net import __version__
+from paddleseg_u2net.data_tools import convert, sample_writer, train_yaml
+from paddleseg_u2net.data_tools.convert import ImportFailed, Options, check_output, write
+from paddleseg_u2net.data_tools.formats.mask_files import BinaryFile, IndexFile, SoftFile
+from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
+from paddleseg_u2net.data_tools.splits import SplitError
+from paddleseg_u2net.datasets.pairing import from_list
+from paddleseg_u2net.io import files
+from paddleseg_u2net.io.images import read_mask
+
+ROOT = Path(__file__).resolve().parents[2]
+ABOUT = {"format": "drawn", "sources": {"images": "somewhere"}}
+SHAPE = (24, 32)
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square of class ``number`` whose side is ``side`` pixels."""
+
+    side: int
+    number: int = 1
+    file: Optional[Path] = None
+
+    def read(self, shape):
+        mask = np.zeros(shape, np.uint8)
+        mask[: self.side, : self.side] = self.number
+        return mask
+
+
+class Careless(Square):
+    """A mask of another size, without a word about it."""
+
+    def read(self, shape):
+        return super().read((shape[0], shape[1] + 1))
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A mask that does not fit."""
+
+    file: Optional[Path] = None
+
+    def read(self, shape):
+        raise AnnotationError("b.png: expected 32 x 24, got 3 x 3")
+
+
+def photo(path, seed=0, shape=SHAPE, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def squares(folder, count=20, classes=("background", "object")):
+    records = [
+        Sample(photo(folder / f"{n:02}.jpg", n), f"{n:02}", Square(n % 12)) for n in range(count)
+    ]
+    return AnnotatedDataset(classes, records)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A picture inside another file."""
+
+    content: bytes
+    suffix: str = ".jpg"
+
+    def read(self):
+        return self.content
+
+
+@pytest.fixture
+def drawings(tmp_path):
+    return squares(tmp_path / "source")
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "data" / "mine"
+
+
+def configured(path):
+    # Processes that unpickle a mask of this file need not load paddle.
+    from paddleseg_u2net.config import Config
+
+    return Config(path)
+
+
+def lines(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def tree(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def left(folder):
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+# ---------------------------------------------------------------- what is there afterwards
+
+
+def test_the_layout(drawings, root):
+    result = write(drawings, root, ABOUT, Options(test_share=0.2))
+    assert left(root.parent) == ["mine"]
+    names = ["classes.txt", "images", "import.json", "masks", "test_list.txt", "train.yaml"]
+    assert left(root) == [*names, "train_list.txt", "val_list.txt"]
+    assert lines(root / "classes.txt") == ["background", "object"]
+    counts = {"train": 14, "val": 2, "test": 4}
+    assert {part: item.images for part, item in result.parts.items()} == counts
+    seen = []
+    for part, count in counts.items():
+        pairs = from_list(root / f"{part}_list.txt", root)
+        assert len(pairs) == count
+        assert lines(root / f"{part}_list.txt") == [
+            f"{pair.name} masks/{Path(pair.name).stem}.png" for pair in pairs
+        ]
+        seen += [pair.name for pair in pairs]
+    assert sorted(seen) == [f"images/{n:02}.jpg" for n in range(20)]
+
+
+def test_masks_hold_class_numbers_and_show_colours(drawings, root):
+    records = [replace(drawings.records[0], mask=Square(5, 2)), *drawings.records[1:]]
+    records[1] = replace(records[1], mask=Square(5, 255))
+    write(replace(drawings, classes=("background", "a", "b"), records=records), root, ABOUT)
+    for record in records:
+        assert np.array_equal(read_mask(root / f"masks/{record.name}.png"), record.mask.read(SHAPE))
+    with Image.open(root / "masks/00.png") as picture:
+        colours = picture.convert("RGB")
+        assert colours.getpixel((0, 0)) == (0, 128, 0) and colours.getpixel((9, 9)) == (0, 0, 0)
+
+
+def test_import_json_says_what_was_made_of_what(drawings, root):
+    options = Options(seed=3, workers=2)
+    result = write(replace(drawings, remarks=["3 points left out"]), root, ABOUT, options)
+    said = json.loads((root / "import.json").read_text())
+    assert said["format"] == "drawn" and said["sources"] == ABOUT["sources"]
+    assert said["version"] == __version__ and said["options"]["seed"] == 3
+    assert "workers" not in said["options"]
+    assert said["remarks"] == ["3 points left out"] and said["left_out"] == []
+    assert said["classes"] == ["background", "object"] and said["soft"] is False
+    content = [record.mask.side**2 / (24 * 32) for record in drawings.records]
+    total = sum(part.foreground * part.images for part in result.parts.values())
+    assert total == pytest.approx(sum(content))
+    # Squares of no side are two of the twenty.
+    assert sum(part["empty"] for part in said["parts"].values()) == 2
+    assert sum(part["classes"]["object"] for part in said["parts"].values()) == 18
+
+
+def test_images_are_hard_links_or_copies(drawings, root, tmp_path):
+    write(drawings, root, ABOUT)
+    write(drawings, tmp_path / "copied", ABOUT, Options(copy=True))
+    source = drawings.records[0].image
+    assert (root / "images/00.jpg").samefile(source)
+    assert not (tmp_path / "copied/images/00.jpg").samefile(source)
+    assert (tmp_path / "copied/images/00.jpg").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP])
+def test_where_links_fail_files_are_copied(drawings, root, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    write(drawings, root, ABOUT)
+    assert (root / "images/00.jpg").read_bytes() == drawings.records[0].image.read_bytes()
+    assert not (root / "images/00.jpg").samefile(drawings.records[0].image)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second device at hand")
+def test_from_another_device(root):
+    folder = Path("/dev/shm") / f"u2net_test_{os.getpid()}"
+    try:
+        write(squares(folder, 4), root, ABOUT)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert len(left(root / "images")) == 4
+
+
+def test_what_a_symbolic_link_points_to_is_taken(drawings, root, tmp_path):
+    link = tmp_path / "link.jpg"
+    link.symlink_to(drawings.records[0].image)
+    records = [replace(drawings.records[0], image=link), *drawings.records[1:]]
+    write(replace(drawings, records=records), root, ABOUT)
+    assert not (root / "images/00.jpg").is_symlink()
+    assert (root / "images/00.jpg").samefile(drawings.records[0].image)
+
+
+def test_mask_files_that_can_stay_are_linked(tmp_path, root):
+    records = []
+    for number, kind in enumerate((IndexFile, BinaryFile)):
+        path = tmp_path / f"m{number}.png"
+        Image.fromarray(Square(5, (1, 255)[number]).read(SHAPE)).save(path)
+        mask = kind(path, {0: 0, 1: 1}) if kind is IndexFile else kind(path)
+        records.append(Sample(photo(tmp_path / f"{number}.jpg"), f"{number}", mask))
+    write(AnnotatedDataset(("background", "object"), records), root, ABOUT, Options(val_share=0.5))
+    assert (root / "masks/0.png").samefile(tmp_path / "m0.png")
+    assert not (root / "masks/1.png").samefile(tmp_path / "m1.png")
+    for name in ("0", "1"):
+        assert np.array_equal(read_mask(root / f"masks/{name}.png"), Square(5).read(SHAPE))
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Grey from black to white."""
+
+    dtype: str
+    file: Optional[Path] = None
+
+    def read(self, shape):
+        top = np.iinfo(self.dtype).max
+        return np.tile(np.linspace(0, top, shape[1]).astype(self.dtype), (shape[0], 1))
+
+
+def test_soft_masks_stay_soft(tmp_path, root):
+    grey = tmp_path / "grey.png"
+    Image.fromarray(Slope("uint8").read(SHAPE)).save(grey)
+    sources = [Slope("uint8"), Slope("uint16"), SoftFile(grey)]
+    records = [Sample(photo(tmp_path / f"{n}.jpg"), str(n), mask) for n, mask in enumerate(sources)]
+    soft = AnnotatedDataset(("background", "object"), records, soft=True)
+    result = write(soft, root, ABOUT, Options(val_share=0.3))
+    for n, mask in enumerate(sources):
+        stored = read_mask(root / f"masks/{n}.png")
+        assert stored.dtype == mask.read(SHAPE).dtype
+        assert np.array_equal(stored, mask.read(SHAPE))
+    assert (root / "masks/2.png").samefile(grey)
+    assert result.parts["train"].foreground == pytest.approx(0.5, abs=0.01)
+    assert result.parts["train"].classes == {"object": 2}
+    config = configured(str(root / "train.yaml"))
+    label = config.dataset("val")[0]["label"]
+    assert 0.4 < float(np.mean(label)) < 0.6 and float(np.max(label)) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_workers_changes_no_byte(tmp_path, workers):
+    source = squares(tmp_path / "source", 40)
+    broken = tmp_path / "source/07.jpg"
+    broken.write_bytes(broken.read_bytes()[:100])
+    found = []
+    for number in (0, workers):
+        done = []
+        root = tmp_path / f"w{number}" / "mine"
+        write(source, root, ABOUT, Options(skip_bad=True, workers=number), done.append)
+        assert sum(done) == 40
+        found.append({name: data for name, data in tree(root).items() if name != "train.yaml"})
+    assert len(found[0]) == 2 * 39 + 4
+    assert found[0] == found[1]
+
+
+def test_orientation_tags_are_respected_and_kept(tmp_path, root):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = photo(tmp_path / "turned.jpg", shape=(32, 24), exif=exif)  # upright it is 24 x 32
+    mask = tmp_path / "mask.png"
+    Image.fromarray(Square(7).read(SHAPE)).save(mask)
+    records = [Sample(image, "turned", IndexFile(mask, {0: 0, 1: 1}))]
+    write(
+        AnnotatedDataset(("background", "x"), records), root, ABOUT, Options(val_share=0, copy=True)
+    )
+    assert (root / "images/turned.jpg").read_bytes() == image.read_bytes()
+
+
+def test_folders_in_names_and_names_with_spaces(tmp_path, root):
+    names = ["a/holiday 1", "a/b/#x", "ä ö", "b"]
+    records = [
+        Sample(photo(tmp_path / f"{n}.PNG"), name, Square(3)) for n, name in enumerate(names)
+    ]
+    write(AnnotatedDataset(("background", "x"), records), root, ABOUT, Options(val_share=0.25))
+    pairs = [p for part in ("train", "val") for p in from_list(root / f"{part}_list.txt", root)]
+    assert sorted(pair.name for pair in pairs) == sorted(f"images/{name}.PNG" for name in names)
+    assert all("\t" in line for line in lines(root / "train_list.txt"))
+
+
+# ---------------------------------------------------------------- the configuration
+
+
+def test_train_yaml_is_ready(drawings, root):
+    write(drawings, root, ABOUT)
+    config = configured(str(root / "train.yaml"))
+    assert config.num_classes == 1
+    train, val = config.dataset("train"), config.dataset("val")
+    assert (len(train), len(val)) == (18, 2)
+    assert train.coding == val.coding == "index"
+    assert train.transforms and not val.transforms  # the recipe's own
+    text = (root / "train.yaml").read_text()
+    assert "../" in text and "val_share" not in text
+
+
+def test_train_yaml_of_several_classes_and_of_no_validation(drawings, root):
+    collection = replace(drawings, classes=("background", "a", "b"))
+    result = write(collection, root, ABOUT, Options(val_share=0))
+    config = configured(str(root / "train.yaml"))
+    assert config.num_classes == 3 and len(config.dataset("train")) == 20
+    assert list(result.parts) == ["train"]
+    assert not (root / "val_list.txt").exists() and "val_dataset" not in config.tree
+
+
+@pytest.mark.parametrize("name", ["with space", "a: b #c", "[list]", "ünï", "'q'"])
+def test_train_yaml_in_a_folder_of_any_name(tmp_path, name):
+    root = tmp_path / name / "mine"
+    write(squares(tmp_path / "source", 4), root, ABOUT)
+    assert len(configured(str(root / "train.yaml")).dataset("train")) == 3
+
+
+def test_train_yaml_behind_a_link(tmp_path):
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep/er", target_is_directory=True)
+    root = tmp_path / "link/mine"
+    write(squares(tmp_path / "source", 4), root, ABOUT)
+    assert len(configured(str(root / "train.yaml")).dataset("train")) == 3
+
+
+def test_without_the_folder_configs_it_says_so(drawings, root, monkeypatch, tmp_path):
+    for module in (train_yaml, convert):
+        monkeypatch.setattr(module, "CONFIGS", tmp_path / "nowhere")
+    result = write(drawings, root, ABOUT)
+    assert any("_base_" in remark for remark in result.remarks)
+    assert "# _base_ is to point to" in (root / "train.yaml").read_text()
+
+
+# ---------------------------------------------------------------- parts
+
+
+def test_own_parts_and_dividing_anew(drawings, root, tmp_path):
+    own = [
+        replace(record, split="test" if n < 15 else "train")
+        for n, record in enumerate(drawings.records)
+    ]
+    drawings = replace(drawings, records=own)
+    result = write(drawings, root, ABOUT)
+    assert {part: item.images for part, item in result.parts.items()} == {"train": 5, "test": 15}
+    assert any("no val part; --resplit" in remark for remark in result.remarks)
+    assert "val_dataset.val_path=test_list.txt" in (root / "train.yaml").read_text()
+    anew = write(drawings, tmp_path / "anew", ABOUT, Options(resplit=True))
+    assert {part: item.images for part, item in anew.parts.items()} == {"train": 18, "val": 2}
+
+
+def test_groups_from_names(tmp_path, root):
+    names = [f"patient{n // 4}_{n % 4}" for n in range(40)] + ["other"]
+    records = [Sample(photo(tmp_path / f"{n}.jpg"), n, Square(3)) for n in names]
+    collection = AnnotatedDataset(("background", "x"), records)
+    result = write(collection, root, ABOUT, Options(val_share=0.2, group_by=r"(patient\d+)_"))
+    val = lines(root / "val_list.txt")
+    assert len(val) == 8
+    assert {line.split("_")[0] for line in val}.isdisjoint(
+        line.split("_")[0] for line in lines(root / "train_list.txt")
+    )
+    assert "--group_by gives 10 groups; 1 images, such as other, are in none" in result.remarks
+
+
+@pytest.mark.parametrize(
+    "pattern, error",
+    [("(", "correct it"), ("[0-9]+", "in parentheses"), ("(nothing)", "found nothing in any name")],
+)
+def test_groups_that_are_none(drawings, root, pattern, error):
+    with pytest.raises(ImportFailed, match=error):
+        write(drawings, root, ABOUT, Options(group_by=pattern))
+
+
+def test_what_cannot_be_divided_is_told_before_the_work(drawings, root, monkeypatch):
+    monkeypatch.setattr(convert, "_placed", None)
+    with pytest.raises(SplitError, match="val_share"):
+        write(drawings, root, ABOUT, Options(val_share=1))
+    few = replace(drawings, records=drawings.records[:10])  # all begin with 0
+    with pytest.raises(SplitError, match="10 images in 1 groups"):
+        write(few, root, ABOUT, Options(group_by="^(.)"))
+
+
+# ---------------------------------------------------------------- images that cannot be used
+
+
+def spoiled(folder, count=30):
+    """A broken image, one that is none, a mask of another size, numbers above the classes."""
+    good = squares(folder, count).records
+    data = good[1].image.read_bytes()
+    good[1].image.write_bytes(data[:-100])
+    good[2].image.write_text("<html>")
+    good[3] = replace(good[3], mask=Wrong())
+    good[4] = replace(good[4], mask=Square(5, 9))
+    return AnnotatedDataset(("background", "object"), good)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_all_of_them_are_named_and_nothing_is_written(tmp_path, root, workers):
+    with pytest.raises(ImportFailed) as caught:
+        write(spoiled(tmp_path / "source"), root, ABOUT, Options(workers=workers))
+    said = str(caught.value)
+    for part in (
+        "4 of 30 images cannot be used, so nothing was imported",
+        "01.jpg: expected a whole picture, but the file is truncated",
+        "02.jpg: expected a picture, found an HTML page",
+        "b.png: expected 32 x 24",
+        "04.jpg: expected class numbers below 2 in its mask, got 9",
+        "--skip_bad",
+    ):
+        assert part in said
+    assert left(root.parent) == ["mine.bad.txt"]
+    listed = lines(root.with_name("mine.bad.txt"))
+    assert [line.split("\t")[0] for line in listed[1:]] == [
+        str(tmp_path / f"source/{n:02}.jpg") for n in (1, 2, 3, 4)
+    ]
+
+
+def test_a_few_are_shown_and_all_are_in_the_list(tmp_path, root):
+    collection = squares(tmp_path / "source", 30)
+    collection.records[5:] = [replace(record, mask=Wrong()) for record in collection.records[5:]]
+    with pytest.raises(ImportFailed, match="and 20 more") as caught:
+        write(collection, root, ABOUT)
+    assert str(caught.value).count("expected 32 x 24") == 5
+    assert len(lines(root.with_name("mine.bad.txt"))) == 26
+
+
+def test_a_list_replaces_an_older_list_and_nothing_else(tmp_path, root):
+    root.parent.mkdir()
+    users = root.with_name("mine.bad.txt")
+    users.write_text("my own notes")
+    for _ in range(2):
+        with pytest.raises(ImportFailed, match=r"mine\.bad2\.txt"):
+            write(spoiled(tmp_path / "source"), root, ABOUT)
+    assert users.read_text() == "my own notes"
+    assert left(root.parent) == ["mine.bad.txt", "mine.bad2.txt"]
+
+
+def test_they_can_be_left_out(tmp_path, root):
+    result = write(spoiled(tmp_path / "source"), root, ABOUT, Options(skip_bad=True))
+    assert [item.image.name for item in result.bad] == ["01.jpg", "02.jpg", "03.jpg", "04.jpg"]
+    said = json.loads((root / "import.json").read_text())
+    assert [Path(item["image"]).name for item in said["left_out"]] == [
+        "01.jpg", "02.jpg", "03.jpg", "04.jpg"]  # fmt: skip
+    assert sum(part.images for part in result.parts.values()) == 26
+    assert len(left(root / "images")) == len(left(root / "masks")) == 26
+    assert left(root.parent) == ["mine"]
+
+
+def test_nothing_left_is_an_error(tmp_path, root):
+    collection = squares(tmp_path / "source", 3)
+    collection.records[:] = [replace(record, mask=Wrong()) for record in collection.records]
+    with pytest.raises(ImportFailed, match=r"(?s)3 of 3 images cannot be used.*mend them$"):
+        write(collection, root, ABOUT, Options(skip_bad=True))
+
+
+def test_images_that_are_not_there_can_be_left_out(tmp_path, root):
+    collection = squares(tmp_path / "source", 4)
+    collection.bad = [Bad(Path("gone.jpg"), "gone.jpg: is not there", missing=True)]
+    with pytest.raises(ImportFailed, match=r"(?s)1 of 5 .*gone.*, or leave .* --allow_missing$"):
+        write(collection, root, ABOUT)
+    result = write(collection, root, ABOUT, Options(allow_missing=True))
+    assert [str(item.image) for item in result.bad] == ["gone.jpg"]
+    shutil.rmtree(root)
+    assert write(collection, root, ABOUT, Options(skip_bad=True)).bad == result.bad
+    shutil.rmtree(root)
+    # What is there and broken is another matter.
+    collection.records[0] = replace(collection.records[0], mask=Wrong())
+    with pytest.raises(ImportFailed, match=r"(?s)2 of 5 .*--skip_bad$"):
+        write(collection, root, ABOUT, Options(allow_missing=True))
+    assert len(write(collection, root, ABOUT, Options(skip_bad=True)).bad) == 2
+
+
+@pytest.mark.parametrize("number", [0, 255])
+def test_no_foreground_at_all_is_an_error_unless_asked_for(tmp_path, root, number):
+    collection = squares(tmp_path / "source", 4)
+    collection.records[:] = [
+        replace(record, mask=Square(9, number)) for record in collection.records
+    ]
+    collection.remarks.append("left out: 9 boxes")
+    with pytest.raises(
+        ImportFailed, match=r"none of the 4 images .*left out: 9 boxes.*--allow_empty"
+    ):
+        write(collection, root, ABOUT)
+    assert left(root.parent) == []
+    result = write(collection, root, ABOUT, Options(allow_empty=True))
+    assert "no image has any foreground: there is nothing to learn" in result.remarks
+
+
+def test_a_reader_may_know_that_there_is_no_foreground(tmp_path, root):
+    collection = replace(squares(tmp_path / "source", 4), empty="x.json: only boxes; export masks")
+    with pytest.raises(ImportFailed, match="^x.json: only boxes; export masks, or .*--allow_empty"):
+        write(collection, root, ABOUT)
+    write(collection, root, ABOUT, Options(allow_empty=True))
+
+
+@pytest.mark.parametrize("empty", ["train", "val"])
+def test_a_part_without_foreground(tmp_path, root, empty):
+    """To train on it would be in vain; to measure on it is another matter."""
+    collection = squares(tmp_path / "source", 4)
+    collection.records[:] = [
+        replace(record, split=part, mask=Square(0 if part == empty else 5))
+        for record, part in zip(collection.records, ("train", "train", "train", "val"))
+    ]
+    if empty == "train":
+        with pytest.raises(ImportFailed, match="none of the 3 images of train has any foreground"):
+            write(collection, root, ABOUT)
+    said = f"no image of {empty} has any foreground"
+    options = Options(allow_empty=empty == "train")
+    assert said in write(collection, root, ABOUT, options).remarks
+    shutil.rmtree(root)
+    # What is divided here is a matter of the seed.
+    write(collection, root, ABOUT, Options(resplit=True))
+
+
+def test_a_mask_of_another_size_is_found_if_the_source_does_not(tmp_path, root):
+    collection = squares(tmp_path / "source", 4)
+    collection.records[2] = replace(collection.records[2], mask=Careless(3))
+    with pytest.raises(
+        ImportFailed, match="02.jpg: expected a mask of its size, 32x24, got .* 33x24"
+    ):
+        write(collection, root, ABOUT)
+
+
+def test_an_empty_source(root):
+    empty = AnnotatedDataset(("background", "object"), [], remarks=["7 files without an image"])
+    with pytest.raises(ImportFailed, match=r"no images .*7 files without an image"):
+        write(empty, root, ABOUT)
+    assert left(root.parent) == []
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "A"), ("a/x", "A/X"), ("B\u00e4r", "Ba\u0308r"), ("stra\u00dfe", "STRASSE")]
+)
+def test_names_that_one_file_system_takes_for_one(tmp_path, root, names):
+    records = [
+        Sample(photo(tmp_path / f"{n}.jpg"), name, Square(3))
+        for n, name in enumerate([*names, "b", "c"])
+    ]
+    collection = AnnotatedDataset(("background", "x"), records)
+    with pytest.raises(ImportFailed, match=r"1\.jpg: has the name of .*0\.jpg .*; rename it"):
+        write(collection, root, ABOUT)
+    assert len(write(collection, root, ABOUT, Options(skip_bad=True)).bad) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "/x", "a/../../x", "a//b", "", ".", "a\\b", "a\nb", "a\u2028b", "a\x00b", "\udcff"],
+)
+def test_names_that_lead_elsewhere_or_break_lists(tmp_path, root, name):
+    collection = squares(tmp_path / "source", 4)
+    collection.records[2] = replace(collection.records[2], name=name)
+    with pytest.raises(ImportFailed, match=r"02\.jpg: .*name.*rename it"):
+        write(collection, root, ABOUT)
+    write(collection, root, ABOUT, Options(skip_bad=True))
+    assert len(left(root / "images")) == 3
+    assert left(tmp_path) == ["data", "source"] and left(root.parent) == ["mine", "mine.bad.txt"]
+
+
+# ---------------------------------------------------------------- the place
+
+
+def test_an_empty_folder_is_taken(drawings, root):
+    root.mkdir(parents=True)
+    write(drawings, root, ABOUT)
+    assert len(left(root / "images")) == 20 and left(root.parent) == ["mine"]
+
+
+def test_nothing_of_the_users_is_overwritten(drawings, root, tmp_path):
+    root.mkdir(parents=True)
+    (root / ".hidden").write_text("mine")
+    with pytest.raises(ImportFailed, match="new or empty folder, found files"):
+        write(drawings, root, ABOUT)
+    assert left(root) == [".hidden"]
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(ImportFailed, match="found the file"):
+        write(drawings, file, ABOUT)
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("existed", [False, True])
+def test_what_comes_there_meanwhile_stays(drawings, root, monkeypatch, existed, late):
+    if existed:
+        root.mkdir(parents=True)
+
+    def put(_):
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "precious").write_text("mine")
+
+    if late:  # when all is written, but before the folder gets its name
+        monkeypatch.setattr(files, "sync_tree", put)
+    with pytest.raises(FileExistsError, match="found a folder with something in it: move it away"):
+        write(drawings, root, ABOUT, Options(), print if late else put)
+    assert left(root) == ["precious"] and left(root.parent) == ["mine"]
+
+
+def test_the_current_folder_is_not_replaced_under_the_users_feet(drawings, root, monkeypatch):
+    root.mkdir(parents=True)
+    monkeypatch.chdir(root)
+    for output in (Path(), root, Path("../mine")):
+        with pytest.raises(ImportFailed, match="the current folder.*folder in it"):
+            write(drawings, output, ABOUT)
+    write(drawings, Path("new"), ABOUT)
+    assert left(root) == ["new"]
+
+
+def test_a_place_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ImportFailed, match="found the file .*file; choose another --output"):
+        check_output(tmp_path / "file/a/b", [])
+
+
+def test_places_that_are_refused(tmp_path):
+    source = tmp_path / "source"
+    (source / "images").mkdir(parents=True)
+    for output in (source, source / "out", source / "a/b", tmp_path / "x/../source/out"):
+        with pytest.raises(ImportFailed, match="outside of the source"):
+            check_output(output, [tmp_path / "other", source])
+    with pytest.raises(ImportFailed, match="is inside this folder"):
+        check_output(source, [source / "images"])
+    (tmp_path / "link").symlink_to(source, target_is_directory=True)
+    with pytest.raises(ImportFailed, match="outside of the source"):
+        check_output(tmp_path / "link/out", [source])
+    check_output(tmp_path / "source2", [source])
+    check_output(source / "out", [source / "images"])
+
+
+# ---------------------------------------------------------------- when it is cut short
+
+
+@pytest.mark.parametrize("where", ["link", "masks", "copy"])
+def test_a_full_disk_leaves_nothing(drawings, root, monkeypatch, where):
+    def full(source, place):
+        if where == "masks":  # as the system tells it of an open file
+            raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(place))
+
+    if where == "link":
+        monkeypatch.setattr(os, "link", full)
+    elif where == "copy":
+        monkeypatch.setattr(sample_writer.shutil, "copyfile", full)
+    else:
+        monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"mine could not be written: no space left .* free space"):
+        write(drawings, root, ABOUT, Options(copy=where == "copy", skip_bad=True))
+    assert left(root.parent) == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_interruption_leaves_nothing(tmp_path, root, workers):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(squares(tmp_path / "source", 60), root, ABOUT, Options(workers=workers), stop)
+    assert left(root.parent) == []
+    time.sleep(0.3)  # a process that still wrote would make the folder again
+    assert left(root.parent) == []
+
+
+def test_leftovers_of_a_killed_process_are_taken_away(drawings, root):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    (root.parent / f".mine.tmp-{child.pid}-abc").mkdir(parents=True)
+    write(drawings, root, ABOUT)
+    assert left(root.parent) == ["mine"]
+
+
+# ---------------------------------------------------------------- names and sizes
+
+
+def test_a_group_is_looked_for_in_the_files_own_name_first(tmp_path, root):
+    records = [
+        Sample(photo(tmp_path / f"ds1/video{n}_{k}.jpg", n), f"ds1/video{n}_{k}", Square(n + 1))
+        for n in range(6)
+        for k in range(3)
+    ]
+    collection = AnnotatedDataset(("background", "object"), records)
+    result = write(collection, root, ABOUT, Options(val_share=0.3, group_by="^(video[0-9]+)_"))
+    assert "--group_by gives 6 groups" in result.remarks
+    assert result.parts["val"].images % 3 == 0
+
+
+def test_a_group_may_be_a_folder(tmp_path, root):
+    records = [
+        Sample(photo(tmp_path / f"{n}/{k}.jpg", n), f"{n}/{k}", Square(n + 1))
+        for n in range(4)
+        for k in range(2)
+    ]
+    collection = AnnotatedDataset(("background", "object"), records)
+    assert (
+        "--group_by gives 4 groups"
+        in write(collection, root, ABOUT, Options(group_by="^([0-9]+)/")).remarks
+    )
+
+
+def test_classes_that_no_image_shows_are_told(drawings, root):
+    collection = replace(drawings, classes=("background", "object", "parks", "line"))
+    told = [text for text in write(collection, root, ABOUT).remarks if "parks" in text]
+    assert len(told) == 1 and told[0].startswith("no image shows parks, line, which")
+
+
+def test_train_yaml_says_what_people_change_first(drawings, root):
+    collection = replace(drawings, classes=("background", "a", "b: c"))
+    write(collection, root, ABOUT, Options(size=(128, 96)))
+    config = configured(str(root / "train.yaml"))
+    assert config.preprocess().size == (128, 96)
+    data = config.dataset("train")
+    assert data.classes == config.dataset("val").classes == ("background", "a", "b: c")
+    assert data.augmented(0, [0])[0].shape == (86, 115, 3)
+    text = (root / "train.yaml").read_text()
+    assert all(key in text for key in ("batch_size: 4", "iters: 10000"))
+
+
+def test_train_yaml_turns_nobody_upside_down_unless_asked(drawings, root):
+    write(drawings, root, ABOUT)
+    path = root / "train.yaml"
+    text = path.read_text()
+    for asked in (False, True):
+        path.write_text(text.replace("# - {", "- {") if asked else text)
+        kinds = [type(item).__name__ for item in configured(str(path)).dataset("train").transforms]
+        assert "RandomHorizontalFlip" in kinds
+        assert ("RandomVerticalFlip" in kinds) is asked
+
+
+def test_train_yaml_tells_how_to_fine_tune(drawings, root):
+    write(drawings, root, ABOUT)
+    path = root / "train.yaml"
+    text = path.read_text().replace("# lr_scheduler", "lr_scheduler")
+    path.write_text(text.replace("num_classes: 1", "num_classes: 1, pretrained: u2netp"))
+    config = configured(str(path))
+    assert config.pretrained == "u2netp"
+    schedule = {"learning_rate": 1e-4, "warmup_iters": 200, "warmup_start_lr": 1e-6}
+    assert schedule.items() <= config.lr_scheduler_cfg.items()
+
+
+def test_pictures_that_other_files_hold_become_files(root, drawings):
+    content = drawings.records[3].image.read_bytes()
+    holder = root.parents[1] / "03.json"
+    holder.write_text("{}")
+    drawings.records[3] = replace(drawings.records[3], image=holder, picture=Inside(content))
+    write(drawings, root, ABOUT)
+    assert (root / "images" / "03.jpg").read_bytes() == content
+    assert len(list((root / "masks").iterdir())) == len(drawings.records)
+    drawings.records[3] = replace(drawings.records[3], picture=Inside(content[:-50]))
+    with pytest.raises(
+        ImportFailed, match=r"1 of 20 images.*\n.*03\.json: expected a whole picture"
+    ):
+        write(drawings, root.with_name("other"), ABOUT)
+
+
+def test_bad_images_are_told_before_an_impossible_division(root, drawings):
+    drawings.records[1:] = []
+    drawings.bad = [Bad(Path("cut.json"), "cut.json: expected JSON")]
+    with pytest.raises(ImportFailed, match=r"cut\.json: expected JSON"):
+        write(drawings, root, ABOUT)
+    with pytest.raises(SplitError):
+        write(drawings, root, ABOUT, Options(skip_bad=True))

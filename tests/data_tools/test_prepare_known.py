@@ -1,0 +1,470 @@
+"""Every data set of the table, from archives as they are published to a data set that is read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.data_tools.error import PreparationError
+from paddleseg_u2net.data_tools.known import prepare
+from paddleseg_u2net.datasets import TABLE, PairDataset
+from paddleseg_u2net.io.images import read_mask
+from tests.data_tools import published
+from tests.data_tools.published import PARTS, TWICE, archives, reduced, shape, zipped
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Files are not flushed to the disk one by one."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def table(monkeypatch):
+    """The table with the numbers of pairs that are drawn."""
+    for name in TABLE:
+        monkeypatch.setitem(TABLE, name, reduced(name))
+
+
+def made(name, tmp_path, files=None, **options):
+    files = archives(name, tmp_path / "downloads") if files is None else files
+    return prepare(name, tmp_path / "data", files, **options)
+
+
+def dataset(done, name, part):
+    return PairDataset(part, name, dataset_root=str(done.folder), mask_values=coding_of(name))
+
+
+def coding_of(name):
+    return "binary" if TABLE[name].coding in ("binary", "votes") else "index"
+
+
+def refused(match, *arguments, **options):
+    with pytest.raises(PreparationError, match=match):
+        made(*arguments, **options)
+
+
+def snapshot(folder):
+    """Every path with its bytes and times."""
+    return {
+        str(path.relative_to(folder)): (
+            path.is_file() and path.read_bytes(), path.lstat().st_mtime_ns, path.is_symlink(),
+        )
+        for path in sorted(folder.rglob("*"))
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------- every row
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_archives_become_a_data_set(name, tmp_path, table):
+    done = made(name, tmp_path)
+    assert done.fresh and done.parts == PARTS[name] and done.archives == []
+    assert done.folder == tmp_path / "data" / name
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [name]
+    for part, count in PARTS[name].items():
+        lines = (done.folder / f"{part}_list.txt").read_text().splitlines()
+        assert len(lines) == count
+        read = dataset(done, name, part)
+        assert len(read) == count
+        for index in range(count):
+            image, label = read.read(index)
+            assert image.shape == (published.HEIGHT, published.WIDTH, 3)
+            assert label.shape == image.shape[:2] and set(np.unique(label)) <= {0, 1, 255}
+            assert (label == 1).any()
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_second_run_does_nothing_and_needs_nothing(name, tmp_path, table):
+    first = made(name, tmp_path)
+    shutil.rmtree(tmp_path / "downloads")
+    before = snapshot(tmp_path)
+    again = prepare(name, tmp_path / "data")
+    assert not again.fresh
+    assert (again.parts, again.remarks) == (first.parts, first.remarks)
+    assert snapshot(tmp_path) == before
+
+
+FOLDERS = [name for name, row in TABLE.items() for split in row.splits.values() if split.images]
+
+
+@pytest.mark.parametrize("name", sorted(set(FOLDERS)))
+def test_without_its_lists_it_is_read_by_its_folders(name, tmp_path, table):
+    done = made(name, tmp_path)
+    for part, count in PARTS[name].items():
+        by_list = [pair.image for pair in dataset(done, name, part).pairs]
+        (done.folder / f"{part}_list.txt").unlink()
+        assert [pair.image for pair in dataset(done, name, part).pairs] == by_list
+        assert len(by_list) == count
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_another_number_than_published_is_refused_or_taken_on_demand(name, tmp_path):
+    total = TABLE[name].pool.pairs if TABLE[name].pool else next(
+        iter(TABLE[name].splits.values())).pairs  # fmt: skip
+    refused(f"expected {total} pairs as published, found .*--allow_incomplete", name, tmp_path)
+    assert list((tmp_path / "data").iterdir()) == []
+    done = made(name, tmp_path, allow_incomplete=True)
+    assert done.parts == PARTS[name]
+    assert any(f"expected {total} pairs as published" in remark for remark in done.remarks)
+
+
+def test_more_than_published_are_refused_too(tmp_path, table):
+    files = published.pairs("images", "ground_truth_mask", list("12345"))
+    archive = zipped(tmp_path / "a.zip", files)
+    refused("expected 4 pairs as published, found 5;", "ecssd", tmp_path, [archive])
+    files["images/5.jpg"] = b"no picture"
+    archive = zipped(tmp_path / "a.zip", files)
+    refused("found 4 and 1 that cannot be used", "ecssd", tmp_path, [archive])
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_an_unpacked_folder_is_linked_or_copied_and_never_changed(name, tmp_path, table):
+    source = tmp_path / "source"
+    for file in archives(name, tmp_path / "downloads"):
+        opens = tarfile.open if tarfile.is_tarfile(file) else zipfile.ZipFile
+        with opens(file) as archive:
+            archive.extractall(source)
+    before = snapshot(source)
+    done = prepare(name, tmp_path / "data", source=source)
+    assert done.parts == PARTS[name]
+    assert snapshot(source) == before
+    for path in source.rglob("*"):
+        assert path.is_dir() or path.stat().st_nlink == 1
+    assert not prepare(name, tmp_path / "data", source=source).fresh
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_an_archive_of_something_else_is_refused_with_what_it_holds(name, tmp_path, table):
+    other = zipped(tmp_path / "other.zip", {"cats/a.txt": b"a", "cats/b.txt": b"b"})
+    refused(r"other.zip: expected .*found .*cats \(2 files\)", name, tmp_path, [other])
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+# ---------------------------------------------------------------- layouts of copies
+
+
+def repacked(tmp_path, name, rename, into="copy.zip"):
+    """One archive of all files of a data set, under other names."""
+    files = {}
+    for file in archives(name, tmp_path / "originals"):
+        with zipfile.ZipFile(file) as archive:
+            files.update({rename(entry): archive.read(entry) for entry in archive.namelist()})
+    return [zipped(tmp_path / into, files)]
+
+
+@pytest.mark.parametrize("name", ["duts", "ecssd", "dut_omron", "hku_is", "penn_fudan",
+                                  "drishti_gs", "optic_disc_seg", "pp_humanseg14k"])  # fmt: skip
+def test_a_copy_in_one_archive_wrapped_in_folders(name, tmp_path, table):
+    files = repacked(tmp_path, name, lambda entry: f"my copy/data/{entry}")
+    assert made(name, tmp_path, files).parts == PARTS[name]
+
+
+def test_a_copy_with_each_folder_in_one_of_its_name(tmp_path, table):
+    def rename(entry):
+        top, _, rest = entry.partition("/")
+        return f"{top}/{top}/{rest}" if "image" in top else f"gt-pixelwise.zip/{top}/{rest}"
+
+    assert made("dut_omron", tmp_path, repacked(tmp_path, "dut_omron", rename)).parts["val"] == 4
+
+
+@pytest.mark.parametrize("images, masks", [("Imgs", "GT"), ("a", "b"), ("all", "all"),
+                                           ("b/photographs", "a/binary")])  # fmt: skip
+@pytest.mark.parametrize("name", ["ecssd", "sod", "hku_is"])
+def test_a_copy_with_other_names_is_known_by_its_content(name, images, masks, tmp_path, table):
+    if name == "hku_is" and images == masks:
+        pytest.skip("images and masks are both PNG files, of the same names")
+
+    def rename(entry):
+        is_mask = entry.split("/")[-2] in ("ground_truth_mask", "Mask", "gt")
+        return f"x/{masks if is_mask else images}/{entry.split('/')[-1]}"
+
+    done = made(name, tmp_path, repacked(tmp_path, name, rename))
+    assert done.parts == PARTS[name]
+    np.testing.assert_array_equal(dataset(done, name, "val").read(0)[1], shape(0))
+
+
+def test_archives_of_any_names_in_any_order(tmp_path, table):
+    images, masks = archives("ecssd", tmp_path / "downloads")
+    first = images.rename(tmp_path / "download (1)")
+    second = masks.rename(tmp_path / "b.bin")
+    assert made("ecssd", tmp_path, [second, first]).parts == {"val": 4}
+
+
+def test_an_archive_of_files_without_a_folder(tmp_path, table):
+    files = []
+    for file in archives("ecssd", tmp_path / "downloads"):
+        with zipfile.ZipFile(file) as archive:
+            flat = {entry.split("/")[-1]: archive.read(entry) for entry in archive.namelist()}
+        files.append(zipped(tmp_path / "flat" / file.name, flat))
+    assert made("ecssd", tmp_path, files).parts == {"val": 4}
+
+
+def test_one_of_two_archives_is_refused_with_what_is_missing(tmp_path, table):
+    images, _ = archives("ecssd", tmp_path / "downloads")
+    refused("expected folders images and ground_truth_mask with 4 images", "ecssd", tmp_path,
+            [images])  # fmt: skip
+    train, _ = archives("duts", tmp_path / "downloads")
+    refused("DUTS-TE-Image", "duts", tmp_path, [train])
+    done = made("duts", tmp_path, [train], allow_incomplete=True)
+    assert done.parts == {"train": 5} and "val: not there" in done.remarks
+    again = made("duts", tmp_path)
+    assert not again.fresh and "move the folder away" in again.remarks[-1]
+
+
+def test_an_archive_in_an_archive_is_named(tmp_path, table):
+    inner = archives("ecssd", tmp_path / "downloads")
+    outer = zipped(tmp_path / "outer.zip", {file.name: file.read_bytes() for file in inner})
+    refused(r"further archives in it: ground_truth_mask.zip, images.zip", "ecssd", tmp_path,
+            [outer])  # fmt: skip
+
+
+def test_the_same_twice_is_refused(tmp_path, table):
+    files = published.pairs("a/images", "a/ground_truth_mask", ["1", "2"])
+    files.update(published.pairs("b/images", "b/ground_truth_mask", ["1", "2"]))
+    refused("found .* times .*a/images.*b/images", "ecssd", tmp_path,
+            [zipped(tmp_path / "two.zip", files)])  # fmt: skip
+
+
+@pytest.mark.parametrize("sample", ["a sample", "z sample"])
+def test_of_a_copy_and_a_sample_of_it_the_copy_is_taken(sample, tmp_path, table):
+    files = published.pairs(f"{sample}/images", f"{sample}/ground_truth_mask", list("12"))
+    files.update(published.pairs("m/images", "m/ground_truth_mask", list("1234")))
+    assert made("ecssd", tmp_path, [zipped(tmp_path / "two.zip", files)]).parts == {"val": 4}
+
+
+# ---------------------------------------------------------------- masks
+
+
+def test_of_two_masks_of_one_image_the_one_of_its_size_is_taken_as_a_clean_png(tmp_path, table):
+    done = made("duts", tmp_path)
+    masks = done.folder / "DUTS-TR/DUTS-TR-Mask"
+    assert not (masks / f"{TWICE}.jpg").exists()
+    np.testing.assert_array_equal(read_mask(masks / f"{TWICE}.png"), shape(4) * 255)
+    assert any("1 masks were JPEG files" in remark for remark in done.remarks)
+    assert any("sun_bcogaqperiljqupq.jpg" in remark for remark in done.remarks)
+
+
+def test_a_png_is_taken_where_both_masks_fit(tmp_path, table):
+    files = published.pairs("images", "ground_truth_mask", ["1", "2", "3", "4"])
+    files["ground_truth_mask/1.jpg"] = published.mask(5, kind="JPEG")
+    done = made("ecssd", tmp_path, [zipped(tmp_path / "a.zip", files)])
+    np.testing.assert_array_equal(dataset(done, "ecssd", "val").read(0)[1], shape(0))
+    assert done.remarks == []
+
+
+def test_pascal_s_is_cut_at_half_of_the_votes(tmp_path, table):
+    done = made("pascal_s", tmp_path)
+    mask = read_mask(done.folder / "masks/1.png")
+    np.testing.assert_array_equal(mask, np.where(shape(0) * 128 + shape(3) * 64 >= 128, 255, 0))
+    assert any("val: 1 masks were shares" in remark for remark in done.remarks)
+    assert sorted(path.name for path in (done.folder / "images").iterdir()) == [
+        "1.jpg", "2.jpg", "3.jpg", "4.jpg"]  # fmt: skip
+
+
+def test_drishti_is_cut_where_half_of_the_experts_agree(tmp_path, table):
+    done = made("drishti_gs", tmp_path)
+    mask = read_mask(done.folder / "Training/Masks/drishtiGS_004.png")
+    np.testing.assert_array_equal(mask, shape(4) * 255)
+    assert (done.folder / "val_list.txt").read_text().splitlines()[0] == (
+        "Test/Images/drishtiGS_001.png Test/Masks/drishtiGS_001.png"
+    )
+
+
+@pytest.mark.realdata
+def test_the_cut_of_drishti_is_the_one_of_the_reference_data(shared):
+    from paddleseg_u2net.data_tools.mask_encoding import convert
+
+    data = shared / "data/optic_disc_seg"
+    for soft in sorted((data / "SoftMaps").iterdir())[:10]:
+        disc = read_mask(data / "Annotations" / soft.name)
+        np.testing.assert_array_equal(convert(soft, "votes").array, disc * 255)
+
+
+def test_soft_masks_are_cut_in_the_middle_and_counted(tmp_path, table):
+    files = published.pairs("images", "ground_truth_mask", ["1", "2", "3", "4"])
+    soft = np.arange(18 * 24, dtype=np.uint16).reshape(18, 24) % 256
+    files["ground_truth_mask/2.png"] = published.encoded(soft.astype(np.uint8))
+    files["ground_truth_mask/3.png"] = published.mask(2, 1)
+    done = made("ecssd", tmp_path, [zipped(tmp_path / "a.zip", files)])
+    np.testing.assert_array_equal(
+        read_mask(done.folder / "ground_truth_mask/2.png"), np.where(soft >= 128, 255, 0)
+    )
+    np.testing.assert_array_equal(
+        read_mask(done.folder / "ground_truth_mask/3.png"), shape(2) * 255
+    )
+    assert [remark.split(":")[1][:9] for remark in done.remarks] == [" 1 masks ", " 1 masks "]
+
+
+def test_objects_and_other_numbers_become_one(tmp_path, table):
+    people = made("penn_fudan", tmp_path / "a")
+    mask = read_mask(people.folder / "PedMasks/FudanPed00001.png")
+    np.testing.assert_array_equal(mask, shape(0) | np.roll(shape(0), 10, axis=1))
+    done = made("pp_humanseg14k", tmp_path / "b")
+    np.testing.assert_array_equal(read_mask(done.folder / "annotations/video_000.png"), shape(1))
+    assert "train: 2 masks had another number than 1" in "\n".join(done.remarks)
+
+
+def test_people_of_supervisely_are_drawn_and_neutral_regions_count_nowhere(tmp_path, table):
+    done = made("supervisely_person", tmp_path)
+    mask = read_mask(done.folder / "masks/ds1/bodybuilder-0.png")
+    bitmap, neutral = np.zeros((18, 24), bool), np.zeros((18, 24), bool)
+    bitmap[4:6, 3:6] = neutral[11:13, 16:19] = True
+    assert (mask[bitmap] == 1).all() and (mask[3:6, 11:14] == 1).all()
+    np.testing.assert_array_equal(mask == 255, neutral)
+    mask[2:7, 10:15] = 0  # the polygon, up to its outline
+    np.testing.assert_array_equal(mask == 1, bitmap)
+    lists = [(done.folder / f"{part}_list.txt").read_text().split() for part in ("train", "val")]
+    assert not set(lists[0]) & set(lists[1])
+
+
+def test_a_mask_of_another_size_or_value_is_named(tmp_path, table):
+    files = published.pairs("images", "ground_truth_mask", ["1", "2", "3", "4"])
+    files["ground_truth_mask/2.png"] = published.encoded(np.zeros((4, 4), np.uint8))
+    archive = zipped(tmp_path / "a.zip", files)
+    refused("1 that cannot be used, such as .*2.png: is of another size", "ecssd", tmp_path,
+            [archive])  # fmt: skip
+    assert made("ecssd", tmp_path, [archive], allow_incomplete=True).parts == {"val": 3}
+    discs = {"train_list.txt": b"a.jpg a.png", "a.jpg": published.photograph(0),
+             "a.png": published.mask(0, 7)}  # fmt: skip
+    refused("expected a mask of 0 and 1, got the values 0, 7", "optic_disc_seg", tmp_path,
+            [zipped(tmp_path / "b.zip", discs)], allow_incomplete=True)  # fmt: skip
+
+
+# ---------------------------------------------------------------- names and lists
+
+
+def test_names_with_spaces_and_other_letters(tmp_path, table):
+    files = published.pairs("images", "ground_truth_mask", ["a b", "ü", "c  d e", "plain"])
+    done = made("ecssd", tmp_path, [zipped(tmp_path / "a.zip", files)])
+    lines = (done.folder / "val_list.txt").read_text(encoding="utf-8").splitlines()
+    assert sorted("\t" in line for line in lines) == [False, False, True, True]
+    assert [pair.image.stem for pair in dataset(done, "ecssd", "val").pairs] == [
+        "a b", "c  d e", "plain", "ü"]  # fmt: skip
+    assert not made("ecssd", tmp_path, []).fresh
+
+
+@pytest.mark.parametrize("line", ["../../secret.jpg a.png", "/etc/hostname a.png", "a.jpg", "a b c",
+                                  "x/../../y.jpg a.png"])  # fmt: skip
+def test_a_list_that_leads_elsewhere_or_nowhere_is_refused(line, tmp_path, table):
+    files = {"d/train_list.txt": line.encode(), "d/a.jpg": published.photograph(0),
+             "d/a.png": published.mask(0, 1)}  # fmt: skip
+    refused("line 1: expected `image mask`, two paths below d", "optic_disc_seg", tmp_path,
+            [zipped(tmp_path / "a.zip", files)], allow_incomplete=True)  # fmt: skip
+
+
+def test_a_list_that_names_a_file_twice_or_one_that_is_not_there(tmp_path, table):
+    files = {"train_list.txt": b"a.jpg a.png\nA.jpg a.png", "a.jpg": published.photograph(0),
+             "a.png": published.mask(0, 1)}  # fmt: skip
+    refused("found 1 twice, such as a", "optic_disc_seg", tmp_path,
+            [zipped(tmp_path / "a.zip", files)], allow_incomplete=True)  # fmt: skip
+    files["train_list.txt"] = b"a.jpg a.png\nb.jpg b.png"
+    refused("1 that cannot be used, such as .*b.jpg: expected a picture", "optic_disc_seg",
+            tmp_path, [zipped(tmp_path / "b.zip", {**files, "val_list.txt": b"a.jpg a.png",
+                                                   "test_list.txt": b"a.jpg a.png"})])  # fmt: skip
+
+
+# ---------------------------------------------------------------- what lies there already
+
+
+@pytest.mark.parametrize("content", ["file", "folder", "empty", "dangling", "link"])
+def test_something_else_in_its_place_is_refused_and_not_touched(content, tmp_path, table):
+    place = tmp_path / "data/ecssd"
+    place.parent.mkdir()
+    if content == "file":
+        place.write_text("mine")
+    elif content == "folder":
+        (place / "images").mkdir(parents=True)
+        (place / "images/1.txt").write_text("mine")
+    elif content == "empty":
+        place.mkdir()
+    elif content == "dangling":
+        place.symlink_to(tmp_path / "nowhere")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        place.symlink_to(tmp_path / "elsewhere")
+    files = archives("ecssd", tmp_path / "downloads")
+    before = snapshot(tmp_path)
+    refused("something else lies there", "ecssd", tmp_path, files)
+    after = snapshot(tmp_path)
+    before.pop("data"), after.pop("data")  # the lock came and went
+    assert after == before
+
+
+def test_a_layout_made_by_hand_is_taken_as_it_is(tmp_path, table):
+    place = tmp_path / "data/ecssd"
+    for name, data in published.pairs("images", "ground_truth_mask", ["1", "2"]).items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(data)
+    before = snapshot(place)
+    done = prepare("ecssd", tmp_path / "data")
+    assert not done.fresh and done.parts == {"val": 2}
+    assert snapshot(place) == before
+
+
+def test_lost_files_and_a_changed_list_are_found_on_the_second_run(tmp_path, table):
+    done = made("ecssd", tmp_path)
+    (done.folder / "images/0002.jpg").unlink()
+    refused("1 files are missing, such as images/0002.jpg; move the folder away", "ecssd",
+            tmp_path, [])  # fmt: skip
+    (done.folder / "val_list.txt").write_text("images/0001.jpg ground_truth_mask/0001.png\n")
+    refused("the lists have been changed", "ecssd", tmp_path, [])
+    (done.folder / "prepared.json").write_text("{}")
+    refused("cannot be read", "ecssd", tmp_path, [])
+
+
+@pytest.mark.parametrize("content", ["file", "link", "foreign"])
+def test_something_else_in_the_place_of_the_hidden_folder(content, tmp_path, table):
+    place = tmp_path / "data/.ecssd.part"
+    place.parent.mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/photograph.jpg").write_text("mine")
+    if content == "file":
+        place.write_text("mine")
+    elif content == "link":
+        place.symlink_to(tmp_path / "mine")
+    else:
+        shutil.copytree(tmp_path / "mine", place)
+    refused("something else lies there: move it away", "ecssd", tmp_path)
+    assert (tmp_path / "mine/photograph.jpg").read_text() == "mine"
+    assert content == "link" or "mine" in (place / "photograph.jpg" if place.is_dir() else place
+                                           ).read_text()  # fmt: skip
+
+
+def test_what_is_not_a_file_or_a_folder_is_refused_before_anything_is_made(tmp_path):
+    refused("--archive .*nowhere.zip: expected a file", "ecssd", tmp_path,
+            [tmp_path / "nowhere.zip"])  # fmt: skip
+    refused("--source .*nowhere: expected a folder", "ecssd", tmp_path, [],
+            source=tmp_path / "nowhere")  # fmt: skip
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may write everywhere")
+def test_a_root_without_rights(tmp_path, table):
+    (tmp_path / "data").mkdir(mode=0o500)
+    with pytest.raises(OSError, match="permission denied: choose a folder"):
+        made("ecssd", tmp_path)
+
+
+def test_nothing_is_written_outside_the_root(tmp_path, table):
+    evil = published.zipped(tmp_path / "evil.zip", {"../../outside.jpg": b"x"})
+    before = snapshot(tmp_path)
+    refused("outside", "ecssd", tmp_path, [evil])
+    after = {name: state for name, state in snapshot(tmp_path).items() if name != "data"}
+    assert after == before
+
+
+def test_masks_do_not_share_their_bytes_with_what_was_given(tmp_path, table):
+    done = made("ecssd", tmp_path)
+    for path in done.folder.rglob("*.png"):
+        assert path.stat().st_nlink == 1
+        assert Image.open(path).size == (24, 18)
+    assert not (Path(done.folder) / "unpacked").exists()

@@ -1,0 +1,275 @@
+"""The rule by which the numbers in masks are understood, as a table, and the decoding of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paddleseg_u2net.data_tools.formats.one_class import seem_instances
+from paddleseg_u2net.datasets.mask_encoding import (
+    MaskError,
+    check_coding,
+    decode,
+    recognise,
+    recognise_all,
+)
+
+PATH = Path("masks/a.png")
+AMBIGUOUS = "ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("values", "num_classes", "ignore_index", "expected"),
+    [
+        # one class: foreground or not
+        ({0}, 1, 255, "index"),
+        ({1}, 1, 255, "index"),
+        ({0, 1}, 1, 255, "index"),
+        ({255}, 1, 255, "binary"),
+        ({0, 255}, 1, 255, "binary"),
+        ({0, 255}, 1, 9, "binary"),
+        ({0, 128, 255}, 1, 255, "soft"),
+        ({0, 33, 255}, 1, 255, "soft"),
+        (set(range(256)), 1, 255, "soft"),
+        ({0, 1, 255}, 1, 255, AMBIGUOUS),
+        ({0, 15, 255}, 1, 255, AMBIGUOUS),
+        ({0, 32, 255}, 1, 255, AMBIGUOUS),
+        ({0, 38}, 1, 255, AMBIGUOUS),
+        ({0, 128, 254}, 1, 255, AMBIGUOUS),
+        ({0, 1, 2}, 1, 255, AMBIGUOUS),
+        # one class, 16 bit
+        ({0, 65535}, 1, 255, "binary"),
+        ({0, 30000, 65535}, 1, 255, "soft"),
+        ({0, 256}, 1, 255, AMBIGUOUS),
+        ({0, 30000}, 1, 255, AMBIGUOUS),
+        # two classes
+        ({0}, 2, 255, "index"),
+        ({0, 1}, 2, 255, "index"),
+        ({0, 1, 255}, 2, 255, "index"),
+        ({1, 255}, 2, 255, "index"),
+        ({0, 255}, 2, 255, "binary"),
+        ({0, 255}, 2, 9, "binary"),
+        ({255}, 2, 255, "binary"),
+        ({0, 65535}, 2, 255, "binary"),
+        ({0, 2}, 2, 255, AMBIGUOUS),
+        ({0, 38}, 2, 255, AMBIGUOUS),
+        ({0, 128, 255}, 2, 255, AMBIGUOUS),
+        ({0, 9}, 2, 9, AMBIGUOUS),
+        # more classes
+        ({0, 1, 2}, 3, 255, "index"),
+        ({0, 1, 2, 255}, 3, 255, "index"),
+        ({0, 2, 255}, 3, 255, "index"),
+        ({0, 1, 9}, 3, 9, "index"),
+        ({0, 255}, 3, 255, AMBIGUOUS),
+        ({0, 255}, 3, 9, AMBIGUOUS),
+        ({0, 3}, 3, 255, AMBIGUOUS),
+        ({0, 65535}, 3, 255, AMBIGUOUS),
+    ],
+)
+def test_the_rule(values, num_classes, ignore_index, expected):
+    wanted = "" if expected == AMBIGUOUS else expected
+    assert recognise(values, num_classes, ignore_index) == wanted
+    files = [(Path(f"masks/{n}.png"), {value}) for n, value in enumerate(sorted(values))]
+    if wanted:
+        assert recognise_all(files, num_classes, ignore_index) == wanted
+        return
+    with pytest.raises(MaskError) as caught:
+        recognise_all(files, num_classes, ignore_index)
+    message = str(caught.value)
+    assert message.startswith(f"{caught.value.file}: cannot tell what the values ")
+    assert ", ".join(str(value) for value in sorted(values)) in message
+    assert "mask_values" in message and f"num_classes {num_classes}" in message
+
+
+@pytest.mark.parametrize(
+    ("masks", "num_classes", "wrong", "said"),
+    [
+        ([{0, 1}, {0, 1}, {0, 2}], 2, 2, "2 is no class, and is in 1 of 3 {}; set num_classes: 3"),
+        ([{0, 1}] * 5 + [{0, 1, 2}], 2, 5, "2 is no class, and is in 1 of 6 {}; set num_class"),
+        ([{0, 5}, {0, 1}, {0, 5}], 3, 0, "5 is no class, and is in 2 of 3 {}; set num_classes: 6"),
+        ([{0, 1, 255}, {0, 1, 30}], 2, 1, "{}; set num_classes: 31 if 30 is a class, correct"),
+        # No classes, but edges, or one class in a colour of its own.
+        ([{0, 255}, {0, 128, 255}], 2, 1, "128 is no class, and is in 1 of 2 {}; correct the"),
+        ([{0}, {0, 38}], 1, 1, "38 is no class, and is in 1 of 2 {}; correct the mask"),
+        ([{0, 254}], 200, 0, "{}; correct the mask"),
+        ([{0, 255}, {0, 1}], 1, 1, "1 is in 1 of 2 {}; correct the mask"),
+        ([{0}, {0, 255}], 3, 1, "255 is in 1 of 2 {}; correct the mask"),
+        ([{0, 1, 2}, {0, 1}, {0}], 2, 0, "objects (instances): mask_values: instance makes one"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_the_reason_is_named(masks, num_classes, wrong, said):
+    files = [(Path(f"{number}.png"), values) for number, values in enumerate(masks)]
+    with pytest.raises(MaskError) as caught:
+        recognise_all(files, num_classes, 255)
+    assert str(caught.value).startswith(f"{wrong}.png: ") and said.format("masks looked at") in str(
+        caught.value
+    )
+    assert caught.value.file == Path(f"{wrong}.png")
+
+
+@pytest.mark.parametrize(
+    ("masks", "instances"),
+    [
+        ([{0, 1, 2}, {0, 1}, {0, 1, 2, 3}], True),
+        ([{0, 1, 2}, {1}, {0}, {0, 1, 255}], True),
+        ([{0, *range(1, 90)}, {0, 1}], True),
+        ([{0, 1}] * 9 + [{0, 1, 2, 3}], True),
+        ([{0, 1}] * 3 + [{0, 1, 2}], True),
+        ([{0, 1}] * 5 + [{0, 1, 2}], False),  # a stray label
+        # Classes: one is not where a lower one is not either, or all have the same.
+        ([{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 3}], False),
+        ([{0, 1}, {0, 2}, {0, 1, 2}], False),
+        ([{0, 1, 2}] * 9, False),
+        ([{0, 1, 2}, {0}], False),
+        ([{0, 1}, {0}], False),
+        ([{0, 1, 255}, {0, 1}], False),
+        ([{0, 38}, {0, 38, 75}], False),
+        ([], False),
+    ],
+)
+def test_numbers_of_objects_are_told_from_classes(masks, instances):
+    assert seem_instances(masks) is instances
+
+
+@given(st.sets(st.integers(0, 255), min_size=1), st.integers(1, 4), st.sampled_from([255, 9]))
+def test_masks_that_are_recognised_are_decoded(values, num_classes, ignore_index):
+    coding = recognise(values, num_classes, ignore_index)
+    if not coding:
+        return
+    raw = np.array([sorted(values)], np.uint8)
+    label = decode(raw, coding, num_classes, ignore_index, PATH)
+    highest = max(num_classes, 2) - 1
+    assert np.all((label <= highest) | (label == ignore_index)) and np.all(label >= 0)
+
+
+# ---------------------------------------------------------------- decoding
+
+
+def decoded(values, coding, num_classes=1, ignore_index=255, dtype=np.uint8):
+    return decode(np.array([values], dtype), coding, num_classes, ignore_index, PATH)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "coding", "num_classes", "expected"),
+    [
+        ([0, 1, 255], np.uint8, "index", 1, [0, 1, 255]),
+        ([0, 1, 255], np.uint8, "index", 2, [0, 1, 255]),
+        ([0, 1, 2, 255], np.uint8, "index", 3, [0, 1, 2, 255]),
+        ([0, 1, 2], np.uint16, "index", 3, [0, 1, 2]),
+        ([0, 255], np.uint8, "binary", 1, [0, 1]),
+        ([0, 255], np.uint8, "binary", 2, [0, 1]),
+        ([0, 65535], np.uint16, "binary", 1, [0, 1]),
+        ([0, 51, 255], np.uint8, "soft", 1, [0, 0.2, 1]),
+        ([0, 13107, 65535], np.uint16, "soft", 1, [0, 0.2, 1]),
+        ([0, 1, 7, 255], np.uint8, "instance", 1, [0, 1, 1, 1]),
+        ([0, 1, 7], np.uint8, "instance", 2, [0, 1, 1]),
+        ([0, 1, 300], np.uint16, "instance", 1, [0, 1, 1]),
+        ([0, 38, 7], np.uint8, {0: 0, 38: 1, 7: 255}, 1, [0, 1, 255]),
+        ([0, 38, 7], np.uint8, {0: 0, 38: 1, 7: 2}, 3, [0, 1, 2]),
+        ([0, 3000], np.uint16, {0: 0, 3000: 1}, 1, [0, 1]),
+        ([0, 38], np.uint8, {0: 0, 38: 1, 3000: 1}, 1, [0, 1]),
+    ],
+)
+def test_labels_of_each_coding(values, dtype, coding, num_classes, expected):
+    label = decoded(values, coding, num_classes, dtype=dtype)
+    assert label.dtype == (np.float32 if num_classes == 1 else np.uint8)
+    assert label.shape == (1, len(values))
+    np.testing.assert_array_equal(label[0], np.array(expected, np.float32))
+
+
+def test_all_256_soft_values_are_exact():
+    label = decoded(range(256), "soft")
+    np.testing.assert_allclose(label[0], np.arange(256) / 255, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "coding", "num_classes", "strange"),
+    [
+        ([0, 1, 2], np.uint8, "index", 1, "2 in 1 pixels"),
+        ([0, 1, 2, 2], np.uint8, "index", 2, "2 in 2 pixels"),
+        ([3, 0, 4], np.uint8, "index", 3, "3, 4 in 2 pixels"),
+        ([0, 254, 255], np.uint8, "binary", 1, "254 in 1 pixels"),
+        ([0, 255], np.uint16, "binary", 1, "255 in 1 pixels"),
+        ([0, 38, 39], np.uint8, {0: 0, 38: 1}, 1, "39 in 1 pixels"),
+        ([0, 294], np.uint16, {0: 0, 38: 1}, 1, "294 in 1 pixels"),
+    ],
+)
+def test_values_that_a_coding_does_not_know_are_an_error_that_names_them(
+    values, dtype, coding, num_classes, strange
+):
+    with pytest.raises(MaskError) as caught:
+        decoded(values, coding, num_classes, dtype=dtype)
+    message = str(caught.value)
+    assert message.startswith("masks/a.png: expected the values 0")
+    assert f"got also {strange}" in message
+    assert "mask_values" in message and "num_classes" in message
+
+
+def test_many_strange_values_are_shortened():
+    with pytest.raises(MaskError, match=r"got also 2, 3, .* 11 \.\.\. 254 \(253 values\)"):
+        decoded(range(256), "index")
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 5])
+def test_the_ignored_label_stays_and_another_255_does_not(num_classes):
+    assert decoded([0, 1, 9], "index", num_classes, ignore_index=9).tolist() == [[0, 1, 9]]
+    with pytest.raises(MaskError, match="got also 255"):
+        decoded([0, 1, 255], "index", num_classes, ignore_index=9)
+
+
+def test_an_ignored_label_of_more_than_8_bits_is_kept_or_refused_but_not_changed():
+    try:
+        label = decoded([0, 1, 1000], "index", 2, ignore_index=1000, dtype=np.uint16)
+    except MaskError:
+        return
+    assert label.tolist() == [[0, 1, 1000]]
+
+
+def test_decoding_does_not_change_the_mask_read():
+    raw = np.array([[0, 255]], np.uint8)
+    decode(raw, "binary", 1, 255, PATH)
+    assert raw.tolist() == [[0, 255]]
+
+
+# ---------------------------------------------------------------- what a user may say
+
+
+@pytest.mark.parametrize(
+    ("coding", "num_classes"),
+    [
+        ("auto", 1),
+        ("auto", 5),
+        ("index", 5),
+        ("binary", 2),
+        ("soft", 1),
+        ({0: 0, 38: 1}, 1),
+        ({0: 0, 1: 255}, 2),
+    ],
+)
+def test_codings_that_may_be_given(coding, num_classes):
+    check_coding(coding, num_classes, "mask_values")
+
+
+@pytest.mark.parametrize(
+    ("coding", "num_classes"),
+    [
+        ("soft", 2),
+        ("Binary", 1),
+        ("", 1),
+        (None, 1),
+        (255, 1),
+        ({}, 1),
+        ({0: "background"}, 1),
+        ({"0": 0}, 1),
+        ({0: -1}, 1),
+        ({0: 0.5}, 1),
+        ([0, 1], 1),
+    ],
+)
+def test_codings_that_may_not_be_given(coding, num_classes):
+    with pytest.raises(MaskError, match="^mask_values: expected auto, index, binary, soft"):
+        check_coding(coding, num_classes, "mask_values")

@@ -1,0 +1,331 @@
+"""Which mask belongs to which image: list files, folders, and the shares of both."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from paddleseg_u2net.datasets.pairing import (
+    Pair,
+    PairingError,
+    from_folders,
+    from_list,
+    look_through_folders,
+    look_through_list,
+    share,
+)
+
+
+def files(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def listed(root, text, separator=None, encoding="utf-8"):
+    path = root / "list.txt"
+    path.write_bytes(text.encode(encoding))
+    return [
+        (pair.image.relative_to(root).as_posix(), pair.mask.relative_to(root).as_posix())
+        for pair in from_list(path, root, separator)
+    ]
+
+
+# ---------------------------------------------------------------- list files
+
+
+@pytest.mark.parametrize(
+    ("line", "separator", "image", "mask"),
+    [
+        ("a.jpg a.png", None, "a.jpg", "a.png"),
+        ("a.jpg\ta.png", None, "a.jpg", "a.png"),
+        ("  a.jpg a.png  ", None, "a.jpg", "a.png"),
+        ("a.jpg  a.png", None, "a.jpg", "a.png"),
+        ("img/a.jpg mask/a.png", None, "img/a.jpg", "mask/a.png"),
+        ("my a.jpg my a.png", None, "my a.jpg", "my a.png"),
+        ("my a.jpg\tmy a.png", None, "my a.jpg", "my a.png"),
+        ("a.jpg my a.png", None, "a.jpg", "my a.png"),
+        ("my folder/one two three.jpg m/x.png", None, "my folder/one two three.jpg", "m/x.png"),
+        ("a.jpg,a.png", ",", "a.jpg", "a.png"),
+        ("my a.jpg , my a.png", ",", "my a.jpg", "my a.png"),
+        ("a.jpg a.png", " ", "a.jpg", "a.png"),
+        ("bild ü.jpg maske ü.png", None, "bild ü.jpg", "maske ü.png"),
+        ("a.jpg\ta.png\r", None, "a.jpg", "a.png"),
+    ],
+)
+def test_a_line_names_an_image_and_its_mask(tmp_path, line, separator, image, mask):
+    files(tmp_path, image, mask)
+    assert listed(tmp_path, line, separator) == [(image, mask)]
+
+
+def test_the_order_of_a_list_is_kept_and_names_are_as_listed(tmp_path):
+    files(tmp_path, "b/1.jpg", "a.jpg", "m.png")
+    path = tmp_path / "list.txt"
+    path.write_text("b/1.jpg m.png\na.jpg m.png\n")
+    assert [pair.name for pair in from_list(path, tmp_path)] == ["b/1.jpg", "a.jpg"]
+
+
+def test_comments_and_empty_lines_are_left_out(tmp_path):
+    files(tmp_path, "a.jpg", "a.png")
+    text = "# image mask\n\n   \n  # indented\na.jpg a.png\n"
+    assert listed(tmp_path, text) == [("a.jpg", "a.png")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    files(tmp_path, "a.jpg", "a.png")
+    assert listed(tmp_path, "a.jpg a.png\n", encoding="utf-8-sig") == [("a.jpg", "a.png")]
+
+
+def test_a_list_in_another_encoding_is_an_error_that_names_it(tmp_path):
+    files(tmp_path, "ü.jpg", "ü.png")
+    with pytest.raises(PairingError, match=r"list\.txt"):
+        listed(tmp_path, "ü.jpg ü.png\n", encoding="cp1252")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [" ", "\t"])
+def test_a_list_from_windows(tmp_path, encoding, separator):
+    files(tmp_path, "images/my a.jpg", "masks/my a.png", "images/ü.jpg", "masks/ü.png")
+    text = f"images\\my a.jpg{separator}masks\\my a.png\r\n"
+    text += f".\\images\\ü.jpg{separator}.\\masks\\ü.png\r\n"
+    assert listed(tmp_path, text, encoding=encoding) == [
+        ("images/my a.jpg", "masks/my a.png"),
+        ("images/ü.jpg", "masks/ü.png"),
+    ]
+
+
+@pytest.mark.skipif(os.sep != "/", reason="no name has a backslash there")
+def test_a_name_with_a_backslash_is_a_name(tmp_path):
+    files(tmp_path, "a\\b.jpg", "a\\b.png", "a/b.jpg", "a/b.png")
+    assert listed(tmp_path, "a\\b.jpg a\\b.png\n") == [("a\\b.jpg", "a\\b.png")]
+
+
+def test_absolute_paths_are_taken_as_they_are(tmp_path):
+    files(tmp_path, "x/a.jpg", "x/a.png")
+    path = tmp_path / "list.txt"
+    path.write_text(f"{tmp_path}/x/a.jpg {tmp_path}/x/a.png")
+    (pair,) = from_list(path, tmp_path / "elsewhere")
+    assert (pair.image, pair.mask) == (tmp_path / "x/a.jpg", tmp_path / "x/a.png")
+
+
+def test_a_missing_list_is_named(tmp_path):
+    with pytest.raises(PairingError, match=r"nowhere\.txt.*there is no such file"):
+        from_list(tmp_path / "nowhere.txt", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
+def test_an_empty_list_is_an_error(tmp_path, text):
+    with pytest.raises(PairingError, match=r"list\.txt.*the file has none"):
+        listed(tmp_path, text)
+
+
+def test_missing_files_are_counted_and_the_first_named(tmp_path):
+    files(tmp_path, "a.jpg", "a.png")
+    lines = ["a.jpg a.png"] + [f"{n}.jpg {n}.png" for n in range(4)]
+    with pytest.raises(PairingError) as caught:
+        listed(tmp_path, "\n".join(lines))
+    message = str(caught.value)
+    assert "list.txt: 8 files of this list do not exist" in message
+    assert "0.jpg" in message and "2.jpg ..." in message and "3.jpg" not in message
+    assert "a.jpg" not in message and "dataset_root" in message
+
+
+def test_repeated_images_are_counted_and_named(tmp_path):
+    files(tmp_path, "a.jpg", "b.jpg", "a.png", "b.png")
+    with pytest.raises(PairingError, match=r"list\.txt: 2 images stand here more than once.*b\.jp"):
+        listed(tmp_path, "a.jpg a.png\nb.jpg b.png\nb.jpg a.png\n./a.jpg b.png")
+
+
+def test_a_mask_may_belong_to_several_images(tmp_path):
+    files(tmp_path, "a.jpg", "b.jpg", "m.png")
+    assert len(listed(tmp_path, "a.jpg m.png\nb.jpg m.png")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "separator"),
+    [
+        ("a.jpg a.png\na.jpg", 2, None),
+        ("a.jpg", 1, None),
+        ("a.jpg\ta.png\tmore", 1, None),
+        ("a.jpg\t", 1, None),
+        ("a.jpg;a.png", 1, ","),
+        ("a.jpg,a.png,b.png", 1, ","),
+        ("a.jpg,", 1, ","),
+        ("a.jpg is not there", 1, None),
+    ],
+)
+def test_a_line_that_is_not_two_files_is_an_error_with_its_number(
+    tmp_path, text, number, separator
+):
+    files(tmp_path, "a.jpg", "a.png")
+    with pytest.raises(PairingError, match=rf"list\.txt:{number}: expected `image mask`"):
+        listed(tmp_path, text, separator)
+
+
+def test_a_line_that_can_be_split_in_two_ways_is_an_error(tmp_path):
+    files(tmp_path, "a", "b c", "a b", "c")
+    with pytest.raises(PairingError, match=r"list\.txt:1: .*put a tab between them"):
+        listed(tmp_path, "a b c")
+    assert listed(tmp_path, "a\tb c") == [("a", "b c")]
+
+
+# ---------------------------------------------------------------- folders
+
+
+def paired(root):
+    return [
+        (
+            pair.image.relative_to(root / "images").as_posix(),
+            pair.mask.relative_to(root / "masks").as_posix(),
+        )
+        for pair in from_folders(root / "images", root / "masks")
+    ]
+
+
+def test_folders_are_paired_by_name_whatever_the_suffix_and_its_case(tmp_path):
+    files(tmp_path, "images/b.jpg", "images/a.JPG", "images/c.d.Jpeg", "images/e.png")
+    files(tmp_path, "masks/a.png", "masks/b.PNG", "masks/c.d.bmp", "masks/e.png")
+    assert paired(tmp_path) == [
+        ("a.JPG", "a.png"),
+        ("b.jpg", "b.PNG"),
+        ("c.d.Jpeg", "c.d.bmp"),
+        ("e.png", "e.png"),
+    ]
+
+
+def test_subfolders_are_part_of_the_name(tmp_path):
+    files(tmp_path, "images/x/a.jpg", "images/y/a.jpg", "masks/x/a.png", "masks/y/a.png")
+    assert paired(tmp_path) == [("x/a.jpg", "x/a.png"), ("y/a.jpg", "y/a.png")]
+    pairs = from_folders(tmp_path / "images", tmp_path / "masks")
+    assert [pair.name for pair in pairs] == ["x/a.jpg", "y/a.jpg"]
+
+
+def test_files_that_are_no_pictures_are_passed_over(tmp_path):
+    files(tmp_path, "images/a.jpg", "images/Thumbs.db", "images/.hidden.jpg", "masks/a.png")
+    files(tmp_path, "masks/readme.txt")
+    assert paired(tmp_path) == [("a.jpg", "a.png")]
+
+
+def test_what_has_no_partner_is_counted_and_named_on_either_side(tmp_path):
+    files(tmp_path, "images/a.jpg", "images/b.jpg", "images/d.jpg", "masks/a.png", "masks/c.png")
+    with pytest.raises(PairingError) as caught:
+        paired(tmp_path)
+    assert "2 images without a mask, such as b, d" in str(caught.value)
+    assert "1 masks without an image, such as c" in str(caught.value)
+
+
+def test_only_the_side_that_lacks_something_is_named(tmp_path):
+    files(tmp_path, "images/a.jpg", "masks/a.png", "masks/c.png")
+    with pytest.raises(PairingError) as caught:
+        paired(tmp_path)
+    assert "without a mask" not in str(caught.value)
+    assert "masks without an image" in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["images", "masks"])
+def test_two_files_of_the_same_name_are_an_error_that_names_both(tmp_path, folder):
+    files(tmp_path, "images/a.jpg", "masks/a.jpg", f"{folder}/a.png")
+    with pytest.raises(PairingError, match=rf"{folder}: a\.jpg and a\.png have the same name"):
+        paired(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["images", "masks"])
+def test_a_missing_folder_is_named_with_what_it_should_hold(tmp_path, missing):
+    files(tmp_path, "images/a.jpg", "masks/a.png")
+    (tmp_path / missing).rename(tmp_path / "gone")
+    with pytest.raises(PairingError, match=rf"{missing}: expected a folder of {missing}"):
+        paired(tmp_path)
+
+
+@pytest.mark.parametrize("empty", ["images", "masks"])
+def test_an_empty_folder_is_named(tmp_path, empty):
+    files(tmp_path, "images/a.jpg", "masks/a.png")
+    next((tmp_path / empty).iterdir()).unlink()
+    with pytest.raises(PairingError, match=rf"{empty}: expected image files, found none"):
+        paired(tmp_path)
+
+
+# ---------------------------------------------------------------- shares
+
+
+def many(count, root="r"):
+    names = [f"picture {n}.jpg" for n in range(count)]
+    return [Pair(Path(root, name), Path(root, name + ".png"), name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("count", "part", "expected"),
+    [(10, 0.1, 1), (10, 0.25, 2), (10, 0.5, 5), (100, 0.2, 20), (3, 0.01, 1), (2, 0.5, 1)],
+)
+def test_a_share_is_of_the_size_asked_for_and_never_empty(count, part, expected):
+    train, val = share(many(count), part)
+    assert (len(train), len(val)) == (count - expected, expected)
+
+
+def test_the_parts_are_disjoint_and_complete():
+    pairs = many(57)
+    train, val = share(pairs, 0.3)
+    assert not set(train) & set(val)
+    assert set(train) | set(val) == set(pairs)
+
+
+def test_the_parts_do_not_depend_on_the_order_or_on_where_the_files_lie():
+    pairs = many(40)
+    shuffled = pairs[:]
+    random.Random(0).shuffle(shuffled)
+    assert share(pairs, 0.25) == share(shuffled, 0.25) == share(iter(shuffled), 0.25)
+    moved = share(many(40, "elsewhere"), 0.25)
+    for here, there in zip(share(pairs, 0.25), moved):
+        assert [pair.name for pair in here] == [pair.name for pair in there]
+
+
+def test_the_parts_are_those_of_every_machine():
+    # Written down once: another choice would mix training and validation data of old runs.
+    expected = ["picture 1.jpg", "picture 3.jpg", "picture 6.jpg"]
+    assert [pair.name for pair in share(many(10), 0.3)[1]] == expected
+
+
+def test_a_share_that_leaves_nothing_to_train_on_is_an_error():
+    for count, part in ((1, 0.1), (2, 0.9), (0, 0.5)):
+        with pytest.raises(PairingError, match=f"val_share: {part} of {count} pairs"):
+            share(many(count), part)
+
+
+# ---------------------------------------------------------------- problems told, not raised
+
+
+def told(problems):
+    return [(problem.kind, [file.name for file in problem.files]) for problem in problems]
+
+
+def test_a_list_with_faults_gives_its_sound_pairs_and_the_faults(tmp_path):
+    files(tmp_path, "a.jpg", "b.jpg", "a.png", "b.png")
+    path = tmp_path / "list.txt"
+    path.write_text("a.jpg a.png\na.jpg\ngone.jpg a.png\na.jpg b.png\nb.jpg b.png\n")
+    pairs, problems = look_through_list(path, tmp_path)
+    assert [pair.name for pair in pairs] == ["a.jpg", "b.jpg"]
+    assert told(problems) == [("line", []), ("missing", ["gone.jpg"]), ("repeated", ["a.jpg"])]
+    for number, problem in zip((2, 3, 4), problems):
+        assert f"list.txt:{number}: " in problem.message
+
+
+def test_folders_with_faults_give_their_sound_pairs_and_the_faults(tmp_path):
+    files(tmp_path, "images/a.jpg", "images/b.jpg", "images/d.jpg", "images/d.png", "masks/d.png")
+    files(tmp_path, "masks/a.png", "masks/c.png")
+    pairs, problems = look_through_folders(tmp_path / "images", tmp_path / "masks")
+    assert [pair.name for pair in pairs] == ["a.jpg"]
+    assert told(problems) == [
+        ("same_name", ["d.jpg", "d.png"]),
+        ("no_mask", ["b.jpg"]),
+        ("no_image", ["c.png"]),
+    ]
+
+
+def test_sound_lists_and_folders_have_no_problems(tmp_path):
+    files(tmp_path, "images/a.jpg", "masks/a.png")
+    assert look_through_folders(tmp_path / "images", tmp_path / "masks")[1] == []
+    (tmp_path / "list.txt").write_text("images/a.jpg masks/a.png\n")
+    assert look_through_list(tmp_path / "list.txt", tmp_path)[1] == []

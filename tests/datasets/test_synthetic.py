@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.datasets import synthetic
+from paddleseg_u2net.datasets.synthetic import draw_dataset, draw_pair
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return [draw_pair(index) for index in range(60)]
+
+
+# Other code of OpenCV for the same calls, as on a plainer processor.
+PLAINER = {
+    "OPENCV_IPP": "disabled",
+    "OPENCV_CPU_DISABLE": "AVX2,AVX,FP16,FMA3,SSE4.2,SSE4.1",
+}
+DIGEST = """
+import hashlib
+from paddleseg_u2net.datasets.synthetic import draw_pair
+digest = hashlib.sha256()
+for index in range(40):
+    for array in draw_pair(index):
+        digest.update(array.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_same_bytes_on_another_processor(pairs):
+    digest = hashlib.sha256()
+    for pair in pairs[:40]:
+        for array in pair:
+            digest.update(array.tobytes())
+    output = subprocess.run(
+        [sys.executable, "-c", DIGEST],
+        env={**os.environ, **PLAINER, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    assert output.decode().split()[-1] == digest.hexdigest()
+
+
+def max_f(scores, masks):
+    """The largest F (beta² = 0.3) of precision and recall averaged per threshold."""
+    precision, recall = np.zeros(255), np.zeros(255)
+    for score, mask in zip(scores, masks):
+        levels = np.floor(score / score.max() * 255).astype(int)
+        inside = np.bincount(levels[mask], minlength=256)[::-1].cumsum()[::-1][1:]
+        outside = np.bincount(levels[~mask], minlength=256)[::-1].cumsum()[::-1][1:]
+        precision += inside / np.maximum(inside + outside, 1)
+        recall += inside / mask.sum()
+    precision, recall = precision / len(masks), recall / len(masks)
+    return (1.3 * precision * recall / np.maximum(0.3 * precision + recall, 1e-9)).max()
+
+
+def border(image):
+    edges = image[:8], image[-8:], image[:, :8], image[:, -8:]
+    return np.concatenate([edge.reshape(-1, 3) for edge in edges])
+
+
+def border_distance(image):
+    return np.sqrt(((image - border(image).mean(axis=0)) ** 2).sum(axis=2))
+
+
+def whitened_border_distance(image):
+    colors = border(image)
+    inverse = np.linalg.inv(np.cov(colors.T) + 1e-4 * np.eye(3))
+    away = image - colors.mean(axis=0)
+    return np.sqrt(np.einsum("hwi,ij,hwj->hw", away, inverse, away))
+
+
+def detail(image):
+    grey = image.mean(axis=2)
+    return np.sqrt(cv2.GaussianBlur((grey - cv2.GaussianBlur(grey, (0, 0), 3)) ** 2, (0, 0), 4))
+
+
+def centre(image):
+    y, x = np.mgrid[-1 : 1 : image.shape[0] * 1j, -1 : 1 : image.shape[1] * 1j]
+    return np.exp(-(x**2 + y**2) / 0.8)
+
+
+def test_shapes_types_and_values(pairs):
+    for image, mask in pairs:
+        assert image.shape == (160, 160, 3) and image.dtype == np.uint8
+        assert mask.shape == (160, 160) and mask.dtype == np.uint8
+        assert set(np.unique(mask)) == {0, 255}
+        assert image.flags.c_contiguous and mask.flags.c_contiguous
+        assert image.std() > 4
+
+
+def test_size_is_height_and_width():
+    image, mask = draw_pair(3, size=(64, 150))
+    assert image.shape == (64, 150, 3)
+    assert mask.shape == (64, 150)
+
+
+@pytest.mark.parametrize("size", [(160, 160), (32, 32), (40, 200), (230, 97)])
+def test_objects_cover_3_to_45_percent(size):
+    shares = [(draw_pair(index, seed=1, size=size)[1] > 0).mean() for index in range(25)]
+    assert min(shares) >= 0.03
+    assert max(shares) <= 0.45
+    assert max(shares) > 2 * min(shares)
+
+
+def test_some_objects_touch_the_border_and_some_do_not(pairs):
+    edges = [np.r_[m[0], m[-1], m[:, 0], m[:, -1]].any() for _, m in pairs]
+    assert 0.1 < np.mean(edges) < 0.6
+
+
+def test_some_objects_have_holes_and_some_pictures_two_objects(pairs):
+    holes = parts = 0
+    for _, mask in pairs:
+        parts += cv2.connectedComponents(mask)[0] > 2
+        _, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[-2:]
+        holes += (tree[0, :, 3] >= 0).any()
+    assert holes >= 3
+    assert parts >= 3
+
+
+def test_mask_lies_on_the_edges_of_the_image(pairs):
+    """A mask moved by two pixels in any direction meets the image's edges less well."""
+    strength = {}
+    moves = [(0, 0), (0, 2), (0, -2), (2, 0), (-2, 0)]
+    for move in moves:
+        total = []
+        for image, mask in pairs:
+            smooth = cv2.GaussianBlur(image.astype(float), (0, 0), 0.8)
+            edge = sum(np.abs(np.gradient(smooth, axis=a)).sum(axis=2) for a in (0, 1))
+            moved = np.roll(mask, move, axis=(0, 1))
+            outline = cv2.morphologyEx(moved, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
+            outline[:4] = outline[-4:] = outline[:, :4] = outline[:, -4:] = False
+            total.append(edge[outline].mean() / edge.mean())
+        strength[move] = np.mean(total)
+    assert all(strength[0, 0] > 1.25 * strength[move] for move in moves[1:]), strength
+
+
+def test_contrast_varies(pairs):
+    """The colours in and around an object are at times far apart and at times close."""
+    contrasts = []
+    for image, mask in pairs:
+        around = cv2.dilate(mask, np.ones((15, 15))) & ~mask
+        inside = image[mask > 0].mean(axis=0) - image[around > 0].mean(axis=0)
+        contrasts.append(np.sqrt((inside**2).sum()))
+    low, high = np.percentile(contrasts, [10, 90])
+    assert high > 1.8 * low
+    assert low > 15
+
+
+def test_trivial_baselines_stay_below(pairs):
+    images = [image / 255 for image, _ in pairs]
+    masks = [mask > 0 for _, mask in pairs]
+    scores = {
+        baseline.__name__: max_f([baseline(image) for image in images], masks)
+        for baseline in (border_distance, whitened_border_distance, detail, centre)
+    }
+    scores["border_distance and centre"] = max_f(
+        [border_distance(image) * centre(image) for image in images], masks
+    )
+    assert max(scores.values()) < 0.85, scores
+    assert max_f([mask.astype(float) for mask in masks], masks) > 0.999  # the score itself works
+
+
+def test_same_bytes_in_any_order_and_state():
+    first = draw_pair(7, seed=5)
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        draw_pair(8, seed=5)
+        second = draw_pair(7, seed=5)
+    finally:
+        cv2.setNumThreads(threads)
+    assert first[0].tobytes() == second[0].tobytes()
+    assert first[1].tobytes() == second[1].tobytes()
+    assert (np.random.get_state()[1] == before).all()
+
+
+def test_index_and_seed_change_the_drawing():
+    drawings = {draw_pair(i, seed=s)[0].tobytes() for i in range(4) for s in range(3)}
+    assert len(drawings) == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"index": -1}, "index"),
+        ({"index": 0, "seed": -1}, "seed"),
+        ({"index": 0, "size": (160, 31)}, "160 x 31"),
+    ],
+)
+def test_wrong_arguments(arguments, text):
+    with pytest.raises(ValueError, match=text):
+        draw_pair(**arguments)
+
+
+def test_dataset_holds_the_drawings(tmp_path):
+    draw_dataset(tmp_path / "a" / "b", train=3, val=2, seed=4, size=(40, 48))
+    folder = tmp_path / "a" / "b"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "drawn.json",
+        "images",
+        "masks",
+        "train_list.txt",
+        "val_list.txt",
+    ]
+    train = (folder / "train_list.txt").read_bytes().decode()
+    val = (folder / "val_list.txt").read_bytes().decode()
+    assert train == "".join(f"images/0000{i}.png masks/0000{i}.png\n" for i in range(3))
+    assert val == "".join(f"images/0000{i}.png masks/0000{i}.png\n" for i in (3, 4))
+    for index, line in enumerate((train + val).splitlines()):
+        image, mask = (np.array(Image.open(folder / name)) for name in line.split())
+        expected = draw_pair(index, seed=4, size=(40, 48))
+        np.testing.assert_array_equal(image, expected[0])
+        np.testing.assert_array_equal(mask, expected[1])
+
+
+def test_second_call_draws_nothing(tmp_path):
+    draw_dataset(tmp_path, train=2, val=1, size=(32, 32))
+    (tmp_path / "images" / "00001.png").write_bytes(b"as it was")
+    draw_dataset(tmp_path, train=2, val=1, size=[32, 32])  # a list, as a YAML file gives it
+    assert (tmp_path / "images" / "00001.png").read_bytes() == b"as it was"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"train": 3}, {"val": 2}, {"seed": 1}, {"size": (32, 40)}],
+    ids=lambda o: next(iter(o)),
+)
+def test_other_arguments_are_refused(tmp_path, other):
+    arguments = {"train": 2, "val": 1, "seed": 0, "size": (32, 32)}
+    draw_dataset(tmp_path, **arguments)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match=r"other drawings.*choose another folder, or delete"):
+        draw_dataset(tmp_path, **{**arguments, **other})
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_cut_off_call_is_made_good(tmp_path, monkeypatch):
+    def stop_at_second(path, array):
+        if path.name == "00001.png":
+            raise KeyboardInterrupt
+        write(path, array)
+
+    write = synthetic.write_png
+    monkeypatch.setattr(synthetic, "write_png", stop_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        draw_dataset(tmp_path, train=2, val=1, size=(32, 32))
+    assert not (tmp_path / "drawn.json").exists()
+    monkeypatch.undo()
+    draw_dataset(tmp_path, train=2, val=1, size=(32, 32))
+    assert json.loads((tmp_path / "drawn.json").read_text())["train"] == 2
+    assert len(list(tmp_path.glob("masks/*.png"))) == 3
+    assert not (tmp_path / "drawn.unfinished.json").exists()
+
+
+@pytest.mark.parametrize("name", ["train_list.txt", "val_list.txt", "images", "masks"])
+def test_foreign_files_are_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("somebody's")
+    with pytest.raises(ValueError, match=f"has {name}"):
+        draw_dataset(tmp_path, train=1, val=1, size=(32, 32))
+    assert (tmp_path / name).read_text() == "somebody's"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_broken_record_is_refused(tmp_path):
+    (tmp_path / "drawn.json").write_text("{")
+    with pytest.raises(ValueError, match="cannot be read"):
+        draw_dataset(tmp_path, train=1, val=1, size=(32, 32))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"train": -1}, {"val": -1}, {"train": 0, "val": 0}, {"seed": -1}, {"size": (8, 8)}],
+)
+def test_wrong_dataset_arguments_write_nothing(tmp_path, arguments):
+    with pytest.raises(ValueError, match="must be"):
+        draw_dataset(tmp_path / "new", **arguments)
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,496 @@
+"""Files of saliency maps, masks and fixations: what is read, and what is refused and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.evaluation.loaders import (
+    read_density,
+    read_fixation_map,
+    read_fixation_points,
+    read_map,
+    read_truth,
+)
+from paddleseg_u2net.io.images import ImageError
+
+GREY = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)
+UNIT = GREY / 255.0
+READERS = [read_map, read_truth, read_density, lambda path: read_fixation_points(path, (2, 3))]
+
+
+def saved(path, array, **options):
+    """An array as a file of the suffix."""
+    array = np.asarray(array)
+    if path.suffix == ".npy":
+        np.save(path, array)
+    else:
+        Image.fromarray(array).save(path, **options)
+    return path
+
+
+def palette_file(path, indices, colours):
+    picture = Image.fromarray(np.asarray(indices, np.uint8))
+    picture.putpalette(np.asarray(colours, np.uint8).ravel().tolist())
+    picture.save(path)
+    return path
+
+
+def refused(reader, path, *parts):
+    with pytest.raises(ImageError) as error:
+        reader(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: ")
+    for part in parts:
+        assert part in message
+
+
+# ---------------------------------------------------------------- maps
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.bmp", "a.tif", "a.webp", "a.pgm", "a.npy"])
+def test_eight_bit_maps_stay_as_stored(tmp_path, name):
+    options = {"lossless": True} if name.endswith("webp") else {}
+    values = read_map(saved(tmp_path / name, GREY, **options))
+    assert values.dtype == np.uint8
+    assert values.tolist() == GREY.tolist()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.npy"])
+def test_sixteen_bit_maps_are_scaled(tmp_path, name):
+    stored = np.array([[0, 1, 257], [32768, 65534, 65535]], np.uint16)
+    values = read_map(saved(tmp_path / name, stored))
+    assert values.dtype == np.float64
+    assert values.tolist() == (stored / 65535).tolist()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_float_maps_are_values(tmp_path, kind):
+    values = read_map(saved(tmp_path / "a.npy", UNIT.astype(kind)))
+    assert values.dtype == kind
+    assert values.tolist() == UNIT.astype(kind).tolist()
+
+
+def test_other_byte_orders_and_half_precision(tmp_path):
+    values = read_map(saved(tmp_path / "a.npy", UNIT.astype(">f8")))
+    assert values.dtype == np.float64 and values.dtype.isnative
+    assert values.tolist() == UNIT.tolist()
+    assert read_map(saved(tmp_path / "b.npy", UNIT.astype(np.float16))).dtype == np.float32
+
+
+def test_float_tiff(tmp_path):
+    stored = UNIT.astype(np.float32)
+    values = read_map(saved(tmp_path / "a.tiff", stored))
+    assert values.dtype == np.float32
+    assert values.tolist() == stored.tolist()
+
+
+def test_one_bit_maps_are_black_and_white(tmp_path):
+    expected = [[0, 255], [255, 0]]
+    bits = np.array([[0, 1], [1, 0]], bool)
+    assert read_map(saved(tmp_path / "a.png", bits)).tolist() == expected
+    assert read_map(saved(tmp_path / "a.npy", bits)).tolist() == expected
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_colour_files_without_colour_are_grey(tmp_path, mode):
+    Image.fromarray(GREY).convert(mode).save(tmp_path / "a.png")
+    assert read_map(tmp_path / "a.png").tolist() == GREY.tolist()
+
+
+def test_lossy_webp_is_grey_though_its_channels_differ_by_one(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96)).astype(np.uint8)
+    Image.fromarray(noise).convert("RGB").save(tmp_path / "a.webp", quality=80)
+    channels = np.array(Image.open(tmp_path / "a.webp")).astype(int)
+    assert np.ptp(channels, axis=2).max() == 1
+    assert read_map(tmp_path / "a.webp").tolist() == channels[..., 0].tolist()
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 1), (1, 2, 3), (1, 1, 2, 3), (1, 2, 3, 1)], ids=lambda shape: str(shape)
+)
+def test_axes_of_length_one_are_dropped(tmp_path, shape):
+    path = saved(tmp_path / "a.npy", GREY.reshape(shape))
+    assert read_map(path).tolist() == GREY.tolist()
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 3), (2, 3, 3), (6,), (0, 3), ()])
+def test_other_shapes_are_refused(tmp_path, shape):
+    refused(read_map, saved(tmp_path / "a.npy", np.zeros(shape, np.uint8)), str(shape), "(H, W)")
+
+
+def test_grey_palettes_are_brightness(tmp_path):
+    path = palette_file(tmp_path / "a.png", [[0, 1], [2, 1]], [[9] * 3, [255] * 3, [70] * 3])
+    assert read_map(path).tolist() == [[9, 255], [70, 255]]
+
+
+def test_coloured_palettes_are_refused_even_where_only_grey_is_used(tmp_path):
+    path = palette_file(tmp_path / "a.png", [[0, 2]], [[0, 0, 0], [128, 0, 0], [128] * 3])
+    refused(read_map, path, "palette", "8-bit grey PNG")
+
+
+def test_colours_are_refused(tmp_path):
+    colours = np.zeros((2, 3, 3), np.uint8)
+    colours[1, 2] = 10, 200, 30
+    refused(read_map, saved(tmp_path / "a.png", colours), "1 of 6 pixels", "(10, 200, 30)")
+
+
+def test_varying_transparency_is_refused(tmp_path):
+    rgba = np.zeros((2, 3, 4), np.uint8)
+    rgba[0, 0, 3] = 255
+    refused(read_map, saved(tmp_path / "a.png", rgba), "alpha", "getchannel")
+    refused(read_map, saved(tmp_path / "b.png", GREY, transparency=0), "alpha")
+
+
+@pytest.mark.parametrize("suffix", ["npy", "tif"])
+@pytest.mark.parametrize(
+    ("low", "high", "repair"),
+    [
+        (0, 255, "divide them by 255"),
+        (0, 1000, "highest possible"),
+        (-7.5, 4, "sigmoid"),
+        (0, 1.02, "clip"),
+        (-0.01, 1, "clip"),
+    ],
+)
+def test_values_outside_the_range_are_refused_with_a_repair(tmp_path, suffix, low, high, repair):
+    path = saved(tmp_path / f"a.{suffix}", np.array([[low, high]], np.float32))
+    refused(read_map, path, f"{low:g}..{high:g}", repair)
+    refused(read_truth, path, f"{low:g}..{high:g}", repair)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("suffix", ["npy", "tif"])
+def test_no_nan_and_no_infinity(tmp_path, bad, suffix):
+    path = saved(tmp_path / f"a.{suffix}", np.array([[0, bad, 1], [1, 1, 1]], np.float32))
+    for reader in READERS[:3]:
+        refused(reader, path, "NaN or infinity in 1 of 6")
+    refused(lambda path: read_fixation_map(path), path, "NaN or infinity")
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint32, np.complex64, "U3"])
+def test_other_types_of_arrays_are_refused(tmp_path, kind):
+    refused(read_map, saved(tmp_path / "a.npy", np.zeros((2, 3), kind)), "save it")
+
+
+@pytest.mark.parametrize("kind", [np.complex64, "U3", "M8[s]"])
+@pytest.mark.parametrize("reader", READERS)
+def test_no_reader_takes_what_is_no_real_number(tmp_path, reader, kind):
+    refused(reader, saved(tmp_path / "a.npy", np.zeros((2, 3), kind)), "real numbers")
+
+
+def test_integers_of_unknown_white_are_refused(tmp_path):
+    path = saved(tmp_path / "a.tif", np.array([[0, 200]], np.int32))
+    refused(read_map, path, "white is not known", "8-bit")
+
+
+# ---------------------------------------------------------------- damaged files, for all readers
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("suffix", ["png", "tif", "npy"])
+def test_missing_empty_and_damaged_files(tmp_path, reader, suffix):
+    path = tmp_path / f"a.{suffix}"
+    refused(reader, path, "found nothing")
+    noise = np.random.default_rng(0).random((50, 50)).astype(np.float32)
+    saved(path, noise if suffix != "png" else (noise * 255).astype(np.uint8))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    refused(reader, path)
+    path.write_bytes(b"")
+    refused(reader, path)
+    path.write_bytes(b"<html>not found</html>")
+    refused(reader, path)
+    path.unlink()
+    path.mkdir()
+    refused(reader, path)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_arrays_of_objects_and_archives_are_refused(tmp_path, reader):
+    path = tmp_path / "a.npy"
+    np.save(path, np.array([{}, 1], object), allow_pickle=True)
+    refused(reader, path, "np.save")
+    with path.open("wb") as file:
+        np.savez(file, GREY)
+    refused(reader, path, "archive")
+
+
+def test_several_pages_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    page = Image.fromarray(UNIT.astype(np.float32))
+    page.save(path, save_all=True, append_images=[page])
+    refused(read_map, path, "2 pages")
+
+
+# ---------------------------------------------------------------- masks
+
+
+@pytest.mark.parametrize("mask_above", [0, 126, 127, 128, 253, 254])
+def test_all_kinds_of_files_give_one_mask(tmp_path, mask_above):
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    expected = grey > mask_above
+    for name, stored in {
+        "a.png": grey,
+        "b.png": grey.astype(np.uint16) * 257,
+        "a.npy": grey,
+        "b.npy": grey.astype(np.uint16) * 257,
+        "c.npy": grey / 255,
+        "d.npy": (grey / 255).astype(np.float32),
+        "a.tif": (grey / 255).astype(np.float32),
+    }.items():
+        truth = read_truth(saved(tmp_path / name, stored), mask_above)
+        assert np.array_equal(truth.mask, expected), name
+        assert truth.mask.dtype == np.bool_
+        assert truth.soft and not truth.labels01
+
+
+def test_sixteen_bits_just_above_the_threshold(tmp_path):
+    stored = np.array([[127 * 257, 127 * 257 + 1, 65535]], np.uint16)
+    assert read_truth(saved(tmp_path / "a.png", stored)).mask.tolist() == [[False, True, True]]
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("a.png", np.array([[0, 255]], np.uint8)),
+        ("a.png", np.array([[0, 65535]], np.uint16)),
+        ("a.png", np.array([[False, True]])),
+        ("a.npy", np.array([[False, True]])),
+        ("a.npy", np.array([[0.0, 1.0]])),
+        ("a.tif", np.array([[0, 1]], np.float32)),
+    ],
+)
+def test_black_and_white_is_neither_soft_nor_labels(tmp_path, name, stored):
+    truth = read_truth(saved(tmp_path / name, stored))
+    assert truth.mask.tolist() == [[False, True]]
+    assert not truth.soft and not truth.labels01
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("mask_above", [0, 127])
+def test_zero_and_one_are_labels(tmp_path, kind, mask_above):
+    for stored in ([[0, 1]], [[1, 1]]):
+        truth = read_truth(saved(tmp_path / "a.png", np.array(stored, kind)), mask_above)
+        assert truth.mask.tolist() == np.array(stored, bool).tolist()
+        assert truth.labels01 and not truth.soft
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_masks_of_one_value(tmp_path, value):
+    truth = read_truth(saved(tmp_path / "a.png", np.full((2, 3), value, np.uint8)))
+    assert truth.mask.tolist() == [[value == 255] * 3] * 2
+    assert not truth.soft and not truth.labels01
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("found", [[0, 1, 2], [2], [0, 20]])
+def test_class_numbers_are_refused(tmp_path, kind, found):
+    path = saved(tmp_path / "a.png", np.array([found], kind))
+    refused(read_truth, path, ", ".join(map(str, found)), "class numbers", "255")
+
+
+def test_faint_values_are_a_mask_where_the_threshold_is_below(tmp_path):
+    path = saved(tmp_path / "a.png", np.array([[0, 2, 3]], np.uint8))
+    truth = read_truth(path, mask_above=2)
+    assert truth.mask.tolist() == [[False, False, True]] and truth.soft
+    path = saved(tmp_path / "b.png", np.array([[0, 21]], np.uint8))
+    assert not read_truth(path).mask.any() and read_truth(path).soft
+
+
+def test_eight_bit_values_in_sixteen_bits_are_refused(tmp_path):
+    refused(read_truth, saved(tmp_path / "a.png", np.array([[0, 255]], np.uint16)), "0, 255")
+
+
+@pytest.mark.parametrize("found", [[0, 1, 255], [1, 255]])
+def test_labels_with_ignored_pixels_are_refused(tmp_path, found):
+    path = saved(tmp_path / "a.png", np.array([found], np.uint8))
+    refused(read_truth, path, ", ".join(map(str, found)), "ignore")
+
+
+def test_coloured_masks_are_refused(tmp_path):
+    colours = np.zeros((2, 3, 3), np.uint8)
+    colours[..., 0] = 128
+    refused(read_truth, saved(tmp_path / "a.png", colours), "(128, 0, 0)")
+
+
+def test_coloured_palettes_are_labels(tmp_path):
+    colours = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+    truth = read_truth(palette_file(tmp_path / "a.png", [[0, 1]], colours))
+    assert truth.mask.tolist() == [[False, True]] and truth.labels01 and not truth.soft
+    empty = read_truth(palette_file(tmp_path / "b.png", [[0, 0]], colours))
+    assert not empty.mask.any() and not empty.labels01
+    refused(read_truth, palette_file(tmp_path / "c.png", [[0, 1, 2]], colours), "0, 1, 2")
+
+
+def test_a_palette_of_black_and_white_is_brightness(tmp_path):
+    path = palette_file(tmp_path / "a.png", [[0, 1]], [[255] * 3, [0] * 3])
+    truth = read_truth(path)
+    assert truth.mask.tolist() == [[True, False]] and not truth.labels01
+
+
+@pytest.mark.parametrize("mask_above", [-1, 255, 1000])
+def test_thresholds_out_of_range(tmp_path, mask_above):
+    with pytest.raises(ValueError, match="0..254"):
+        read_truth(tmp_path / "a.png", mask_above)
+
+
+# ---------------------------------------------------------------- fixations
+
+POINTS = [[0, 4], [2, 1], [2, 3]]
+SHAPE = (3, 5)
+
+
+def fixation_picture(value=255, kind=np.uint8):
+    grid = np.zeros(SHAPE, kind)
+    grid[tuple(np.transpose(POINTS))] = value
+    return grid
+
+
+def lines(path, *text):
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    return path
+
+
+def test_all_kinds_of_files_give_the_same_fixations(tmp_path):
+    from scipy.io import savemat
+
+    savemat(tmp_path / "a.mat", {"fixLocs": fixation_picture(1), "size": [[3.0, 5.0, 1.0]]})
+    for path in [
+        saved(tmp_path / "a.png", fixation_picture()),
+        saved(tmp_path / "b.png", fixation_picture(2)),
+        saved(tmp_path / "a.npy", fixation_picture(1, bool)),
+        saved(tmp_path / "b.npy", fixation_picture(0.5, np.float64)),
+        saved(tmp_path / "c.npy", np.array([[2, 3], [0, 4], [2, 1], [2, 1]])),
+        lines(tmp_path / "a.csv", "x,y", "3,2", "1,2", "4,0", "4,0"),
+        lines(tmp_path / "b.CSV", "Y;t;X", "2.9;7;3.1", "", "2;8;1", "0;9;4.5"),
+        lines(tmp_path / "a.txt", "\ufeffx y", "3   2", "1 2", "4 0"),
+        lines(tmp_path / "b.txt", '"x"\t"y"', "3\t2", "1\t2", "4\t0"),
+        tmp_path / "a.mat",
+    ]:
+        points = read_fixation_points(path, SHAPE)
+        assert points.tolist() == POINTS, path
+        assert points.dtype == np.int64
+        assert np.array_equal(read_fixation_map(path, SHAPE), fixation_picture() > 0)
+
+
+def test_pictures_of_fixations_know_their_shape_and_lists_do_not(tmp_path):
+    path = saved(tmp_path / "a.png", fixation_picture())
+    assert read_fixation_map(path).shape == SHAPE
+    listed = lines(tmp_path / "a.csv", "x,y", "1,1")
+    refused(read_fixation_map, listed, "how large the image is")
+
+
+def test_an_array_of_the_image_s_shape_is_a_map_even_if_it_is_two_wide(tmp_path):
+    path = saved(tmp_path / "a.npy", np.array([[0, 1], [0, 0], [0, 0]]))
+    assert read_fixation_points(path, (3, 2)).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("points", "hint"),
+    [
+        ([[3, 5], [1, 1]], "subtract 1"),
+        ([[4, 0], [1, 1]], "exchanged"),
+        ([[-1, 0], [1, 1]], "remove"),
+        ([[0, 70], [1, 1]], "remove"),
+    ],
+)
+def test_points_outside_the_image_are_refused(tmp_path, points, hint):
+    path = saved(tmp_path / "a.npy", np.array(points))
+    outside = f"row {points[0][0]}, column {points[0][1]}"
+    refused(lambda path: read_fixation_points(path, SHAPE), path, "1 of 2", outside, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (["1,2", "3,2"], "x and y, got '1,2'"),
+        (["a,b", "3,2"], "x and y"),
+        (["x,x,y", "3,2,2"], "x and y"),
+        ([""], "x and y, got ''"),
+        (["x,y"], "at least one fixation"),
+        (["x,y", "", "1,one"], "line 3"),
+        (["x,y", "1"], "line 2"),
+        (["x,y", "nan,1"], "NaN"),
+        (["x,y", "5,0"], "column 5"),
+    ],
+)
+def test_lists_that_are_none(tmp_path, text, part):
+    path = lines(tmp_path / "a.csv", *text)
+    refused(lambda path: read_fixation_points(path, SHAPE), path, part)
+
+
+def test_missing_and_binary_lists(tmp_path):
+    refused(lambda path: read_fixation_points(path, SHAPE), tmp_path / "a.csv", "found nothing")
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
+    refused(lambda path: read_fixation_points(path, SHAPE), tmp_path / "a.csv", "UTF-8")
+
+
+def test_pictures_that_hold_no_fixations(tmp_path):
+    def reader(path):
+        return read_fixation_points(path, (40, 50))
+
+    blurred = np.arange(2000, dtype=np.uint8).reshape(40, 50)
+    refused(reader, saved(tmp_path / "a.png", blurred), "different values", "density")
+    mask = np.zeros((40, 50), np.uint8)
+    refused(reader, saved(tmp_path / "b.png", mask), "at least one fixation")
+    mask[:5] = 255
+    refused(reader, saved(tmp_path / "c.png", mask), "250 of 2000", "mask")
+    refused(reader, saved(tmp_path / "d.png", mask[:20]), "(40, 50)", "(20, 50)")
+
+
+def test_matlab_files_that_do_not_say_what_they_mean(tmp_path):
+    from scipy.io import savemat
+
+    def reader(path):
+        return read_fixation_points(path, SHAPE)
+
+    grid = fixation_picture()
+    savemat(tmp_path / "a.mat", {"one": grid, "two": grid})
+    refused(reader, tmp_path / "a.mat", "one (3, 5)", "two (3, 5)")
+    savemat(tmp_path / "b.mat", {"one": grid[:2]})
+    refused(reader, tmp_path / "b.mat", "one (2, 5)", "(3, 5)")
+    (tmp_path / "c.mat").write_bytes(b"nothing")
+    refused(reader, tmp_path / "c.mat", "MATLAB")
+
+
+# ---------------------------------------------------------------- densities
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("a.png", GREY),
+        ("b.png", GREY.astype(np.uint16) * 3),
+        ("a.tif", GREY.astype(np.float32) / 100),
+        ("a.npy", GREY.astype(np.float64) * 1e-9),
+        ("b.npy", GREY.astype(np.int32)),
+        ("c.npy", GREY.astype(np.float32)[None]),
+    ],
+)
+def test_densities_are_the_values_of_the_file(tmp_path, name, stored):
+    density = read_density(saved(tmp_path / name, stored))
+    assert density.dtype == np.float64
+    assert density.tolist() == stored.reshape(GREY.shape).astype(np.float64).tolist()
+
+
+@pytest.mark.parametrize("values", [[[0.0, 0.0]], [[-1.0, 5.0]], [[-3.0, -2.0]]])
+def test_densities_are_not_negative_and_not_all_zero(tmp_path, values):
+    path = saved(tmp_path / "a.npy", np.array(values))
+    refused(read_density, path, f"{min(values[0]):g}..{max(values[0]):g}")
+
+
+# ---------------------------------------------------------------- real files
+
+
+@pytest.mark.realdata
+def test_maps_and_masks_of_published_data_are_read(shared):
+    for folder, reader in [("masks", read_truth), ("maps", read_map)]:
+        files = sorted((shared / "oracles/sod_matlab_dss" / folder).iterdir())[:20]
+        assert files
+        for path in files:
+            reader(path)
+    truth = read_truth(sorted((shared / "data/optic_disc_seg/Annotations").iterdir())[0])
+    assert truth.labels01 and truth.mask.any()
+    assert read_truth(sorted((shared / "data/optic_disc_seg/SoftMaps").iterdir())[0]).soft

@@ -1,0 +1,417 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.evaluation.page import Figure, Gallery, Sample, page
+from paddleseg_u2net.evaluation.tables import Column, Row
+
+F = Column("maxF", "Fβ", True)
+MAE = Column("MAE", "MAE", False)
+COUNT = Column("images", "images", None, 0)
+NASTY = '<script>alert("1")</script>&\'"'
+VOID = {"meta", "img", "link", "br", "input"}
+
+
+class Parsed(HTMLParser):
+    """The elements of a page: tag, attributes and the text directly and deeper in it."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements = []
+        self.open = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"left open: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        element = {"tag": tag, "text": "", **dict(attrs)}
+        assert len(dict(attrs)) == len(attrs)
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()["tag"] == tag
+
+    def handle_data(self, data):
+        for element in self.open:
+            element["text"] += data
+
+    def all(self, tag, **attributes):
+        return [
+            element
+            for element in self.elements
+            if element["tag"] == tag
+            and all(element.get(key.rstrip("_")) == value for key, value in attributes.items())
+        ]
+
+    def texts(self, tag, **attributes):
+        return [" ".join(element["text"].split()) for element in self.all(tag, **attributes)]
+
+
+def row(name, **values):
+    return Row((name,), values)
+
+
+GROUPS = [
+    (
+        "DUTS-TE",
+        [
+            row("u2net", maxF=0.87312345, MAE=0.0441, images=5019),
+            row("u2netp", maxF=0.8522, MAE=0.0539, images=5019),
+            row("basnet", maxF=float("nan"), MAE=None),
+            row("same", maxF=0.8731, MAE=0.1),
+        ],
+    ),
+    ("图像", [row("u2net", maxF=0.95)]),
+]
+
+
+def soft(height=60, width=80):
+    return np.linspace(0, 255, height * width).reshape(height, width).astype(np.uint8)
+
+
+def sample(name="bird.png", **changes):
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[:, :40] = 250, 20, 10
+    values = {
+        "score": 0.25,
+        "mask": soft() > 127,
+        "maps": {"u2net": soft(), "u2netp": 255 - soft()},
+        "image": image,
+        **changes,
+    }
+    return Sample(name, **values)
+
+
+def gallery(*worst, best=()):
+    return Gallery("DUTS-TE", "u2net", MAE, worst, best)
+
+
+def picture(element):
+    kind, data = re.fullmatch(r"data:image/(\w+);base64,([\w+/=]+)", element["src"]).groups()
+    with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as image:
+        assert image.format.lower() == kind
+        return np.asarray(image)
+
+
+# ---------------------------------------------------------------- the frame
+
+
+def test_title_date_and_notes():
+    parsed = Parsed(page("Scores", GROUPS, [F], notes=["one", "two"], date="2024-05-06"))
+    assert parsed.texts("title") == parsed.texts("h1") == ["Scores"]
+    assert parsed.texts("p", class_="date") == ["2024-05-06"]
+    assert parsed.texts("p", class_="note") == ["one", "two"]
+    assert parsed.all("html", lang="en") and parsed.all("meta", charset="utf-8")
+    assert parsed.all("meta", name="viewport")[0]["content"].startswith("width=device-width")
+
+
+def test_nothing_that_was_not_given():
+    text = page("Scores", GROUPS, [F])
+    parsed = Parsed(text)
+    assert parsed.texts("h2") == ["Scores"]
+    assert not parsed.all("p") and not parsed.all("img")
+    assert not re.search(r"\b20\d\d\b", text)
+    assert Parsed(page("Nothing", [], [])).texts("h2") == []
+
+
+def test_same_arguments_same_text():
+    def once():
+        return page("x", GROUPS, [F, MAE], galleries=[gallery(sample(), best=[sample()])])
+
+    assert once() == once()
+
+
+def test_nothing_comes_from_outside_and_only_our_script_runs():
+    text = page("x", GROUPS, [F], figures=[Figure("c", b"1")], galleries=[gallery(sample())])
+    parsed = Parsed(text)
+    for element in parsed.elements:
+        assert element["tag"] not in ("link", "iframe", "object", "base")
+        assert "href" not in element
+        assert element.get("src", "data:image/").startswith("data:image/")
+        assert not any(key.startswith("on") for key in element)
+    assert not re.search(r"https?:|url\(|@import", text)
+    (script,) = parsed.all("script")
+    assert "src" not in script
+    digest = base64.b64encode(hashlib.sha256(script["text"].encode()).digest()).decode()
+    (policy,) = parsed.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert policy["content"].split("; ") == [
+        "default-src 'none'",
+        "img-src data:",
+        "style-src 'unsafe-inline'",
+        f"script-src 'sha256-{digest}'",
+    ]
+
+
+def test_light_and_dark():
+    (style,) = Parsed(page("x", GROUPS, [F])).texts("style")
+    assert "color-scheme: light dark" in style and "prefers-color-scheme: dark" in style
+    used = set(re.findall(r"var\((--\w+)\)", style))
+    light, dark = style.split("@media", 1)
+    for part in (light, dark):
+        assert used <= set(re.findall(r"(--\w+):", part))
+
+
+# ---------------------------------------------------------------- scores
+
+
+def test_scores_and_marks():
+    parsed = Parsed(page("x", GROUPS, [F, MAE, COUNT]))
+    assert parsed.texts("th", scope="colgroup") == ["DUTS-TE", "图像"]
+    titles = ["Fβ ↑", "MAE ↓", "images"]
+    assert parsed.texts("th", scope="col") == ["method", *titles, *titles]
+    assert parsed.texts("th", scope="row") == ["u2net", "u2netp", "basnet", "same"]
+    assert parsed.texts("td") == [
+        *("0.873", "0.044", "5019", "0.950", "-", "-"),
+        *("0.852", "0.054", "5019", "-", "-", "-"),
+        *("-", "-", "-", "-", "-", "-"),
+        *("0.873", "0.100", "-", "-", "-", "-"),
+    ]
+    # Both that round to 0.873; nothing in the set of one method.
+    best, second = (
+        [element["text"] for element in parsed.all("td") if mark in element["class"].split()]
+        for mark in ("best", "second")
+    )
+    assert best == ["0.873", "0.044", "0.873"] and second == ["0.852", "0.054"]
+
+
+def test_compared_scores_of_all_sets_then_all_scores_of_each():
+    parsed = Parsed(page("x", GROUPS, [F, MAE, COUNT], compared=[MAE]))
+    assert parsed.texts("h3") == ["All scores on DUTS-TE", "All scores on 图像"]
+    assert parsed.texts("th", scope="col")[:3] == ["method", "MAE ↓", "MAE ↓"]
+    assert parsed.texts("th", scope="col")[3:] == ["method", "Fβ ↑", "MAE ↓", "images"] * 2
+    assert not Parsed(page("x", GROUPS[:1], [F, MAE], compared=[MAE])).texts("h3")
+
+
+FAMILIES = [
+    Column(f"{family}{number}", f"{family} {number}", True, 3, family)
+    for family, count in (("segmentation", 9), ("saliency", 12), ("boundary", 3))
+    for number in range(count)
+]
+
+
+def test_families_are_column_groups():
+    values = {column.key: 0.5 for column in FAMILIES}
+    parsed = Parsed(page("x", [("", [Row(("a",), values), Row(("b",), values)])], FAMILIES))
+    spans = [(head["text"].strip(), head["colspan"]) for head in parsed.all("th", scope="colgroup")]
+    assert sum(int(count) for _, count in spans) == len(FAMILIES)
+    assert list(dict(spans)) == ["segmentation", "saliency", "boundary"]
+    # Sorting finds the column under its heading.
+    for table in page("x", [("", [Row(("a",), values)])], FAMILIES).split("<table>")[1:]:
+        places = [
+            int(head["data-place"])
+            for head in Parsed(table[: table.index("</table>")]).all("th", scope="col")
+        ]
+        assert sorted(places) == list(range(len(places)))
+
+
+def _screenshot(tmp_path, text, width, height=900):
+    """The page as Chromium draws it, uint8 (H, W, 3)."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    flags = """headless no-sandbox disable-gpu disable-quic no-first-run hide-scrollbars
+        disable-background-networking disable-component-update disable-sync"""
+    options = [f"--{flag}" for flag in flags.split()]
+    options += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},{height}"]
+    picture = tmp_path / f"{width}.png"
+    address = (tmp_path / "page.html").as_uri()
+    command = [chromium, *options, "--virtual-time-budget=2000", f"--screenshot={picture}", address]
+    subprocess.run(command, capture_output=True, check=False, timeout=120)
+    with Image.open(picture) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.parametrize(("width", "all_of_it"), [(1500, True), (800, False)])
+def test_a_wide_table_in_a_browser(tmp_path, width, all_of_it):
+    """Measured by the page itself, which paints a band as tall as what it found."""
+    values = {column.key: 0.123 for column in FAMILIES}
+    name = "A method with a name of several words"
+    groups = [("", [Row((name,), values), Row(("u2net",), values)])]
+    text = page("x", groups, FAMILIES)
+    probe = """<script>
+const wide = [...document.querySelectorAll(".wide")];
+for (const box of wide) box.scrollLeft = 9999;
+const hidden = Math.max(...wide.map(box => box.scrollWidth - box.clientWidth));
+const name = document.querySelector("tbody th").getBoundingClientRect();
+const color = [hidden > 0 ? 255 : 0, Math.min(255, name.width / 2), name.left + 1];
+document.body.innerHTML = "";
+document.documentElement.style.background = document.body.style.background =
+  `rgb(${color.map(Math.round).join()})`;
+</script></body>"""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy".*?>', "", text, flags=re.S)
+    hidden, half, left = _screenshot(tmp_path, text.replace("</body>", probe), width)[5, 5]
+    assert hidden == (0 if all_of_it else 255)
+    assert 60 < 2 * half < 0.45 * width  # the name's column: words, and not all of the window
+    assert left < 60  # it is in sight though the table was scrolled to its end
+
+
+def test_columns_can_be_sorted():
+    parsed = Parsed(page("x", GROUPS[:1], [F, MAE, COUNT]))
+    numbers = [cell["data-number"] for cell in parsed.all("td")]
+    assert numbers[:3] == ["0.87312345", "0.0441", "5019.0"]
+    assert numbers[6:9] == ["", "", ""]
+    heads = parsed.all("th", scope="col")
+    first = [head["data-first"] for head in heads]
+    assert first == ["ascending", "descending", "ascending", "descending"]
+    assert len(parsed.all("button")) == len(heads)
+
+
+def test_several_labels():
+    rows = [Row(("u2net", "fp16"), {"maxF": 0.9})]
+    parsed = Parsed(page("x", [("", rows)], [F], label_titles=("method", "precision")))
+    assert parsed.texts("th") == ["method", "precision", "Fβ ↑", "u2net", "fp16"]
+
+
+# ---------------------------------------------------------------- escaping
+
+
+def test_no_name_becomes_code():
+    text = page(
+        NASTY,
+        [(NASTY, [Row((NASTY,), {"maxF": 0.5})])],
+        [Column("maxF", NASTY, True)],
+        label_titles=(NASTY,),
+        figures=[Figure(NASTY, b"1")],
+        galleries=[
+            Gallery(
+                NASTY, NASTY, Column("x", NASTY, None), [sample(NASTY, maps={NASTY: soft()})], ()
+            )
+        ],
+        notes=[NASTY],
+        date=NASTY,
+    )
+    assert "<script>alert" not in text
+    parsed = Parsed(text)
+    assert len(parsed.all("script")) == 1
+    for tag in ("title", "h1", "p", "th", "figcaption", "summary"):
+        assert all(NASTY in shown for shown in parsed.texts(tag) if shown not in ("image", "mask"))
+        assert parsed.texts(tag)
+    alts = [element["alt"] for element in parsed.all("img")]
+    assert alts == [
+        NASTY,
+        f"image of {NASTY}",
+        f"mask of {NASTY}",
+        f"map by {NASTY} of {NASTY}",
+    ]
+    assert all(
+        set(element) <= {"tag", "text", "src", "alt", "width", "height"}
+        for element in parsed.all("img")
+    )
+
+
+def test_templates_in_names_are_text():
+    parsed = Parsed(page("{{ 7 * 7 }}", [("{% if %}", [row("{# x #}", maxF=1)])], [F]))
+    assert parsed.texts("h1") == ["{{ 7 * 7 }}"]
+    assert parsed.texts("th", scope="colgroup") == ["{% if %}"]
+    assert "{# x #}" in parsed.texts("th")
+
+
+def test_any_letters_can_be_written():
+    text = page("图像\udc80", [("a\nb", [row("ü\x00", maxF=1)])], [F], notes=["\ud800"])
+    assert "图像" in text.encode("utf-8").decode("utf-8")
+    assert "\x00" not in text
+    assert "a b" in Parsed(text).texts("th", scope="colgroup")
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_figures_are_embedded_as_they_are():
+    data = b"\x89PNG any bytes"
+    (image,) = Parsed(page("x", GROUPS, [F], figures=[Figure("PR curves", data)])).all("img")
+    assert image["alt"] == "PR curves"
+    assert image["src"] == "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def test_galleries():
+    galleries = [
+        gallery(sample("w1.png"), sample("w2.png", score=None), best=[sample("b.png")]),
+        Gallery("SOD", "u2netp", F, [sample("only.png", image=None)], ()),
+    ]
+    parsed = Parsed(page("x", GROUPS, [F], galleries=galleries))
+    assert parsed.texts("summary") == ["DUTS-TE: u2net, by MAE ↓", "SOD: u2netp, by Fβ ↑"]
+    assert parsed.texts("h3") == ["Worst", "Best", "Worst"]
+    assert parsed.texts("p", class_="sample") == [
+        "w1.png: MAE 0.250",
+        "w2.png: MAE -",
+        "b.png: MAE 0.250",
+        "only.png: Fβ 0.250",
+    ]
+    captions = parsed.texts("figcaption")
+    assert captions == ["image", "mask", "u2net", "u2netp"] * 3 + ["mask", "u2net", "u2netp"]
+    alts = [image["alt"] for image in parsed.all("img")]
+    assert alts[:3] == ["image of w1.png", "mask of w1.png", "map by u2net of w1.png"]
+    assert ["open" in details for details in parsed.all("details")] == [True, False]
+
+
+def test_small_pictures_keep_their_pixels():
+    given = sample()
+    image, mask, first, second = Parsed(page("x", [], [], galleries=[gallery(given)])).all("img")
+    assert (image["width"], image["height"]) == ("80", "60")
+    assert abs(picture(image)[30, 10].astype(int) - (250, 20, 10)).max() < 12
+    assert picture(image)[30, 70].max() < 12
+    np.testing.assert_array_equal(picture(mask), given.mask * np.uint8(255))
+    for element, wanted in ((first, soft()), (second, 255 - soft())):
+        assert abs(picture(element).astype(int) - wanted).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((600, 1200), (240, 120)),
+        ((1000, 250), (60, 240)),
+        ((240, 240), (240, 240)),
+        ((3, 2000), (240, 1)),
+        ((7, 5), (5, 7)),
+    ],
+)
+def test_large_pictures_are_scaled_down(shape, size):
+    mask = np.zeros(shape, np.uint8)
+    mask[:, : shape[1] // 2] = 255
+    given = sample(mask=mask, maps={}, image=None)
+    (image,) = Parsed(page("x", [], [], galleries=[gallery(given)])).all("img")
+    assert (int(image["width"]), int(image["height"])) == size
+    shown = picture(image)
+    assert shown.shape == size[::-1]
+    assert shown[0, 0] > 250 and shown[-1, -1] < 5
+
+
+def test_the_size_of_the_page_is_bounded():
+    noise = np.random.default_rng(0).integers(0, 256, (240, 240, 3), dtype=np.uint8)
+    given = sample(image=noise, mask=noise[..., 0], maps={"m": noise[..., 1], "c": noise})
+    empty = len(page("x", [], [], galleries=[gallery()]))
+    assert len(page("x", [], [], galleries=[gallery(given)])) < empty + 4 * 62_000
+    plain = sample(image=np.zeros((4000, 4000, 3), np.uint8), mask=np.ones((4000, 4000), bool))
+    assert len(page("x", [], [], galleries=[gallery(plain)])) < empty + 20_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mask": np.zeros((4, 4))}, "mask of bird.png: .*float64"),
+        ({"image": np.zeros((4, 4, 4), np.uint8)}, r"image of bird.png: .*\(4, 4, 4\)"),
+        ({"maps": {"u2net": np.zeros((0, 4), np.uint8)}}, "map by u2net of bird.png: .*0, 4"),
+    ],
+)
+def test_wrong_pictures(changes, message):
+    with pytest.raises(ValueError, match=message):
+        page("x", [], [], galleries=[gallery(sample(**changes))])
+
+
+def test_the_template_engine_is_loaded_late():
+    program = "import sys, paddleseg_u2net.evaluation.page; assert 'jinja2' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)

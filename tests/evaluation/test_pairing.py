@@ -1,0 +1,297 @@
+"""Which map belongs to which mask: names, endings, lists, and what is missing."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from paddleseg_u2net.evaluation.pairing import (
+    POINT_SUFFIXES,
+    Item,
+    PairingError,
+    find_maps,
+    pair,
+    pair_all,
+)
+
+
+@pytest.fixture
+def maps(tmp_path):
+    return tmp_path / "maps"
+
+
+@pytest.fixture
+def masks(tmp_path):
+    return tmp_path / "masks"
+
+
+def files(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    folder.mkdir(exist_ok=True)
+
+
+def names_of(pairing):
+    return [item.name for item in pairing.items]
+
+
+def refused(what, *parts):
+    with pytest.raises(PairingError) as error:
+        what()
+    for part in parts:
+        assert str(part) in str(error.value)
+
+
+# ---------------------------------------------------------------- finding
+
+
+def test_names_are_paths_below_the_folder_without_suffix(maps):
+    files(maps, "b.png", "a.JPG", "sub/a.npy", "v1.0.tif", ".hidden.png", ".git/x.png", "x.txt")
+    found = find_maps(maps)
+    assert {name: path.relative_to(maps).as_posix() for name, path in found.items()} == {
+        "b": "b.png",
+        "a": "a.JPG",
+        "sub/a": "sub/a.npy",
+        "v1.0": "v1.0.tif",
+    }
+    assert set(find_maps(maps, POINT_SUFFIXES)) == {*found, "x"}
+
+
+def test_links_to_folders_are_followed_once(maps, tmp_path):
+    files(tmp_path / "elsewhere", "a.png")
+    files(maps, "b.png")
+    (maps / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/back").symlink_to(maps)
+    assert set(find_maps(maps)) == {"b", "link/a"}
+
+
+def test_two_files_of_one_name_are_refused(maps):
+    files(maps, "a.png", "a.npy", "b.png")
+    refused(lambda: find_maps(maps), maps, "a.npy", "a.png", "--map_suffix .npy or .png")
+
+
+def test_folders_without_such_files_are_refused(maps):
+    refused(lambda: find_maps(maps), maps, "found nothing")
+    files(maps)
+    refused(lambda: find_maps(maps), "found none")
+    files(maps, "a.mat", "b.mat", "c")
+    refused(lambda: find_maps(maps), "2 of .mat", "1 of no suffix")
+    refused(lambda: find_maps(maps / "a.mat"), "found a file")
+
+
+# ---------------------------------------------------------------- pairing
+
+
+def test_files_of_one_name_are_a_pair(maps, masks):
+    files(maps, "b.png", "a.npy", "sub/a.JPG")
+    files(masks, "a.png", "b.bmp", "sub/a.png")
+    pairing = pair(maps, masks)
+    assert pairing.items == [
+        Item("a", maps / "a.npy", masks / "a.png"),
+        Item("b", maps / "b.png", masks / "b.bmp"),
+        Item("sub/a", maps / "sub/a.JPG", masks / "sub/a.png"),
+    ]
+    assert pairing.left_out == {}
+    assert pickle.loads(pickle.dumps(pairing.items)) == pairing.items
+
+
+def test_endings_are_cut_in_any_letter_case(maps, masks):
+    files(maps, "a_DSS.png", "b_dss.PNG", "sub/c_DSS.png", "a_other.png")
+    files(masks, "a_mask.png", "b_mask.png", "sub/c_mask.png", "_mask.png")
+    pairing = pair(maps, masks, "_DSS", "_mask")
+    assert names_of(pairing) == ["a", "b", "sub/c"]
+    assert pairing.items[1].map == maps / "b_dss.PNG"
+
+
+def test_an_ending_may_have_a_suffix(maps, masks):
+    files(maps, "a.jpg.png", "a.jpg.jpg")
+    files(masks, "a.jpg", "a.png")
+    assert pair(maps, masks, ".jpg.png", ".PNG").items == [
+        Item("a", maps / "a.jpg.png", masks / "a.png")
+    ]
+
+
+@pytest.mark.parametrize("more", ["a_mask_1.png", "a_mask1.png", "a_mask (2).png", "a_MASK-2.png"])
+def test_further_masks_of_an_image_are_not_passed_over(maps, masks, more):
+    files(maps, "a.png", "b.png")
+    files(masks, "a_mask.png", "b_mask.png", "b_other_1.png", "c_mask_1.png")
+    assert names_of(pair(maps, masks, truth_suffix="_mask")) == ["a", "b"]
+    files(masks, more)
+    with pytest.raises(PairingError) as caught:
+        pair(maps, masks, truth_suffix="_mask")
+    for part in (str(masks), more, "a_mask.png", "dataset.py import folders"):
+        assert part in str(caught.value)
+
+
+def test_endings_that_no_file_has_or_that_make_names_equal(maps, masks):
+    files(maps, "a_DSS.png", "a_dss.png")
+    files(masks, "a.png")
+    refused(lambda: pair(maps, masks, "_sal"), "end in _sal", "a_DSS", "--map_suffix")
+    refused(lambda: pair(maps, masks, "", "_gt"), "end in _gt", "--mask_suffix")
+    refused(lambda: pair(maps, masks, "_DSS"), "a_DSS.png", "a_dss.png", "letter case")
+
+
+def test_missing_counterparts_are_counted_and_named_on_both_sides(maps, masks):
+    files(maps, "a.png", *(f"m{k}.png" for k in range(7)))
+    files(masks, "a.png", "t.png")
+    refused(
+        lambda: pair(maps, masks),
+        f"{masks} has no mask for 7 of 9 names: m0, m1, m2, m3, m4 ...",
+        f"{maps} has no map for 1 of 9 names: t",
+    )
+
+
+def test_missing_counterparts_are_left_out_and_reported_where_that_is_allowed(maps, masks):
+    files(maps, "a.png", "m.png", "l.png")
+    files(masks, "a.png", "t.png")
+    pairing = pair(maps, masks, allow_missing=True)
+    assert names_of(pairing) == ["a"]
+    assert pairing.left_out == {"map": ["t"], "mask": ["l", "m"]}
+
+
+def test_a_folder_is_not_compared_with_itself(maps):
+    files(maps, "a_sal.png", "a_gt.png")
+    refused(lambda: pair(maps, maps / ".." / "maps"), "themselves")
+    refused(lambda: pair(maps, maps, "_sal", "_SAL"), "themselves")
+    assert names_of(pair(maps, maps, "_sal", "_gt")) == ["a"]
+
+
+# ---------------------------------------------------------------- nothing in common
+
+
+@pytest.mark.parametrize(
+    ("map_names", "mask_names", "repair"),
+    [
+        ("0001_DSS 0002_DSS 0011_DSS", "0001 0002 0011", "--map_suffix _DSS would pair 3 of 3"),
+        ("0001-sal 0002-sal", "0001 0002", "--map_suffix=-sal would pair 2 of 2"),
+        ("0001sal 0002sal 0003", "0001 0002 0004", "--map_suffix sal would pair 2 of 3"),
+        ("0001 0002", "0001_mask 0002_mask", "--mask_suffix _mask would"),
+        ("1_DSS 2_DSS", "1_mask 2_mask", "--map_suffix _DSS and --mask_suffix _mask would"),
+        ("0001_x", "0001_gt", "--map_suffix _x and --mask_suffix _gt would"),
+        ("1_a b 2_a b", "1 2", "--map_suffix '_a b'"),
+        ("a/1_D a/2_D", "a/1 a/2", "--map_suffix _D would"),
+        ("1.jpg 2.jpg", "1 2", "--map_suffix .jpg.png would"),
+        ("DUTS/1 DUTS/2", "1 2", "give the folder {maps}/DUTS"),
+        ("1 2", "DUTS/gt/1 DUTS/gt/2", "give the folder {masks}/DUTS/gt"),
+        ("sal_1 sal_2", "1 2", "remove 'sal_' from the beginning of the names of maps"),
+        ("ab cd", "AB CD", "case of their letters"),
+        ("11 12 13", "21 22 23", "give folders of the same images"),
+        ("1_a 2_a 3_a 4_a", "1 20 30 40 50", "give folders of the same images"),
+        ("cat cow", "dog pig", "give folders of the same images"),
+    ],
+)
+def test_the_likely_repair_is_proposed(maps, masks, map_names, mask_names, repair):
+    map_names = ["1_a b", "2_a b"] if "a b" in map_names else map_names.split()
+    mask_names = mask_names.split()
+    files(maps, *(f"{name}.png" for name in map_names))
+    files(masks, *(f"{name}.png" for name in mask_names))
+    repair = repair.format(maps=maps, masks=masks)
+    refused(lambda: pair(maps, masks), maps, masks, map_names[0], mask_names[0], repair)
+
+
+def test_a_proposed_option_works(maps, masks):
+    files(maps, "1.jpg.PNG", "2.jpg.PNG")
+    files(masks, "1_mask.png", "2_mask.png")
+    refused(lambda: pair(maps, masks), "--map_suffix .jpg.PNG and --mask_suffix _mask ")
+    assert names_of(pair(maps, masks, ".jpg.PNG", "_mask")) == ["1", "2"]
+
+
+# ---------------------------------------------------------------- several kinds
+
+
+def test_every_item_has_a_file_of_every_kind(maps, masks, tmp_path):
+    points = tmp_path / "points"
+    files(maps, "a.png", "b.png")
+    files(masks, "a.png", "b.png")
+    files(points, "a_fix.csv", "b_fix.MAT")
+    truths = {"mask": masks, "points": points}
+    items = pair_all(maps, truths, {"points": "_fix"}).items
+    assert items[1] == Item("b", maps / "b.png", masks / "b.png", points / "b_fix.MAT", None)
+    assert pair_all(maps, {"density": masks}).items[0].density == masks / "a.png"
+    refused(lambda: pair_all(maps, truths), f"{points} (points)", "removing _fix from the names")
+
+
+def test_what_is_missing_is_told_by_kind(maps, masks, tmp_path):
+    points = tmp_path / "points"
+    files(maps, "a.png", "b.png")
+    files(masks, "a.png", "b.png")
+    files(points, "a.csv", "c.csv")
+    truths = {"mask": masks, "points": points}
+    refused(lambda: pair_all(maps, truths), "no points for 1 of 3 names: b", "no map for 1", "mask")
+    pairing = pair_all(maps, truths, allow_missing=True)
+    assert names_of(pairing) == ["a"]
+    assert pairing.left_out == {"map": ["c"], "mask": ["c"], "points": ["b"]}
+
+
+@pytest.mark.parametrize("truths", [{}, {"depth": "x"}])
+def test_unknown_kinds(maps, truths):
+    with pytest.raises(ValueError, match="mask, points, density"):
+        pair_all(maps, truths)
+
+
+# ---------------------------------------------------------------- lists
+
+
+def listed(tmp_path, *lines):
+    path = tmp_path / "test.txt"
+    path.write_text("\ufeff# names\n\n" + "\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sub/a b",
+        "sub/a b.png",
+        "./sub/a b.JPG",
+        "sub\\a b.png",
+        "data/masks/sub/a b.png",
+        "sub/a b_gt.png",
+        "images/sub/a b.jpg masks/sub/a b.png",
+        "images/sub/a b.jpg masks/sub/a b_gt.png",
+        "images/sub/a b.JPG\tmasks/sub/a b_gt.png",
+        "images/x.jpg,masks/sub/a b.png",
+    ],
+)
+def test_a_list_chooses_names(maps, masks, tmp_path, line):
+    files(maps, "sub/a b.png", "a b.png", "b.png", "x.png", "y.png")
+    files(masks, "sub/a b_gt.png", "a b_gt.png", "b_gt.png", "x_gt.png", "z_gt.png")
+    pairing = pair(maps, masks, truth_suffix="_gt", subset=listed(tmp_path, "x", line))
+    assert names_of(pairing) == ["sub/a b", "x"]
+    assert pairing.left_out == {}
+
+
+@pytest.mark.parametrize("line", ["x.jpg y z.png", "my x.jpg  y z.png", "x.jpg\ty z.png"])
+def test_of_a_line_of_two_files_the_mask_counts(maps, masks, tmp_path, line):
+    for folder in (maps, masks):
+        files(folder, "x.png", "y z.png", "z.png")
+    assert names_of(pair(maps, masks, subset=listed(tmp_path, line))) == ["y z"]
+
+
+def test_listed_names_must_exist_on_both_sides(maps, masks, tmp_path):
+    files(maps, "a.png", "m.png")
+    files(masks, "a.png", "t.png")
+    subset = listed(tmp_path, "a", "m", "t", "my a")
+    refused(
+        lambda: pair(maps, masks, subset=subset),
+        subset,
+        "no map for 2 of 4 names: my a, t",
+        "no mask for 2 of 4 names: m, my a",
+    )
+    pairing = pair(maps, masks, subset=subset, allow_missing=True)
+    assert names_of(pairing) == ["a"]
+    assert pairing.left_out == {"map": ["my a", "t"], "mask": ["m", "my a"]}
+    refused(lambda: pair(maps, masks, subset=listed(tmp_path, "q"), allow_missing=True), "q")
+
+
+def test_lists_that_are_none(maps, masks, tmp_path):
+    files(maps, "a.png")
+    files(masks, "a.png")
+    refused(lambda: pair(maps, masks, subset=tmp_path / "no.txt"), "no.txt", "list of names")
+    refused(lambda: pair(maps, masks, subset=listed(tmp_path)), "has none")
+    twice = listed(tmp_path, "a", "", "masks/a.png")
+    refused(lambda: pair(maps, masks, subset=twice), "lines 3 and 5", "name a;")
+    (tmp_path / "latin.txt").write_bytes(b"\xe4")
+    refused(lambda: pair(maps, masks, subset=tmp_path / "latin.txt"), "UTF-8")

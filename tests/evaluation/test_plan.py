@@ -1,0 +1,163 @@
+"""Methods and sets from folders and from YAML files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paddleseg_u2net.evaluation.plan import DataSet, PlanError, from_folders, from_yaml
+
+
+def refused(call, *parts):
+    with pytest.raises(PlanError) as error:
+        call()
+    for part in parts:
+        assert part in str(error.value)
+
+
+# ---------------------------------------------------------------- folders
+
+
+def test_a_folder_gives_its_name():
+    (job,) = from_folders(["maps/u2net"], ["data/masks"], "_sal", mask_suffix="_gt")
+    assert (job.method, job.dataset) == ("u2net", "masks")
+    assert job.map_dir == Path("maps/u2net") and job.map_suffix == "_sal"
+    assert job.truth == DataSet(gt_dir=Path("data/masks"), mask_suffix="_gt")
+
+
+def test_here_has_the_name_of_this_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    assert from_folders(["."], ["SOD=gt"])[0].method == "mine"
+
+
+def test_names_before_the_equals_sign():
+    (job,) = from_folders(["A=maps/x=y"], ["SOD=gt"])
+    assert (job.method, job.dataset, job.map_dir) == ("A", "SOD", Path("maps/x=y"))
+
+
+def test_a_folder_that_has_an_equals_sign(tmp_path):
+    folder = tmp_path / "lr=0.1"
+    folder.mkdir()
+    (job,) = from_folders([str(folder)], ["SOD=gt"])
+    assert (job.method, job.map_dir) == ("lr=0.1", folder)
+
+
+def test_several_methods_on_several_sets_by_subfolders():
+    jobs = from_folders(["A=a", "B=b"], ["S=s", "T=t"])
+    assert [(j.dataset, j.method, str(j.map_dir), str(j.truth.gt_dir)) for j in jobs] == [
+        ("S", "A", "a/S", "s"),
+        ("S", "B", "b/S", "s"),
+        ("T", "A", "a/T", "t"),
+        ("T", "B", "b/T", "t"),
+    ]
+
+
+def test_fixations_alone():
+    (job,) = from_folders(["A=a"], [], points_dir=Path("p"))
+    assert job.truth.truths() == {"points": Path("p")}
+    assert job.map_dir == Path("a")
+
+
+@pytest.mark.parametrize("option", ["list", "points_dir", "density_dir", "image_dir"])
+def test_with_several_sets_a_folder_of_one_of_them_is_refused(option):
+    refused(
+        lambda: from_folders(["A=a"], ["S=s", "T=t"], **{option: Path("x")}),
+        f"--{option}: with several --gt_dir",
+        "--config",
+    )
+    assert len(from_folders(["A=a"], ["S=s", "T=t"], mask_suffix="_gt")) == 2
+
+
+def test_one_name_for_two():
+    refused(
+        lambda: from_folders(["x/maps", "y/maps"], ["gt"]),
+        "--pred_dir: x/maps and y/maps would both be called maps",
+        "--pred_dir first=x/maps second=y/maps",
+    )
+    refused(lambda: from_folders(["maps"], ["x/gt", "y/gt"]), "--gt_dir: x/gt and y/gt")
+
+
+@pytest.mark.parametrize("text", ["", "A=", "=maps", " "])
+def test_an_empty_path_is_not_this_folder(text):
+    """As when a variable of the shell is not set."""
+    refused(lambda: from_folders([text], ["gt"]), "--pred_dir: expected PATH or NAME=PATH", text)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a\\b"])
+def test_names_become_files_so_they_have_no_slashes(name):
+    refused(lambda: from_folders(["A=a"], [f"{name}=gt"]), "--gt_dir: expected a name without")
+
+
+# ---------------------------------------------------------------- YAML
+
+
+def plan(tmp_path, text):
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    return lambda: from_yaml(path)
+
+
+def test_yaml(tmp_path):
+    jobs = plan(
+        tmp_path,
+        "datasets:\n"
+        "  ECSSD: {gt_dir: e/masks, image_dir: e/images, list: e/list.txt, mask_suffix: _gt}\n"
+        "  2019: {points_dir: p, density_dir: d}\n"
+        "  SOD: s/masks\n"
+        "methods:\n"
+        "  U2NetP: maps/u2netp/{dataset}\n"
+        "  DSS: {maps: 'maps/{dataset}/dss', map_suffix: _DSS}\n",
+    )()
+    assert [(j.dataset, j.method, str(j.map_dir), j.map_suffix) for j in jobs] == [
+        ("ECSSD", "U2NetP", "maps/u2netp/ECSSD", ""),
+        ("ECSSD", "DSS", "maps/ECSSD/dss", "_DSS"),
+        ("2019", "U2NetP", "maps/u2netp/2019", ""),
+        ("2019", "DSS", "maps/2019/dss", "_DSS"),
+        ("SOD", "U2NetP", "maps/u2netp/SOD", ""),
+        ("SOD", "DSS", "maps/SOD/dss", "_DSS"),
+    ]
+    assert jobs[0].truth == DataSet(
+        gt_dir=Path("e/masks"),
+        image_dir=Path("e/images"),
+        list=Path("e/list.txt"),
+        mask_suffix="_gt",
+    )
+    assert jobs[2].truth.truths() == {"points": Path("p"), "density": Path("d")}
+    assert jobs[4].truth == DataSet(gt_dir=Path("s/masks"))
+
+
+def test_one_set_needs_no_placeholder(tmp_path):
+    (job,) = plan(tmp_path, "datasets: {S: gt}\nmethods: {A: maps}\n")()
+    assert job.map_dir == Path("maps")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[", ["expected a YAML file"]),
+        ("7", ["expected the keys datasets and methods, got 7"]),
+        ("datasets: {S: gt}", ["expected the keys datasets, methods, got datasets"]),
+        ("datasets: {S: gt}\nmethods: {A: a}\nmore: 1", ["got datasets, methods, more"]),
+        ("datasets: [gt]\nmethods: {A: a}", ["datasets: expected names and folders, got ['gt']"]),
+        ("datasets: {S: gt}\nmethods: {}", ["methods: expected names and folders"]),
+        ("datasets: {S: 7}\nmethods: {A: a}", ["datasets.S: expected a folder of masks", "7"]),
+        ("datasets: {S: {mask: gt}}\nmethods: {A: a}", ["datasets.S", "gt_dir", "'mask'"]),
+        ("datasets: {S: {image_dir: i}}\nmethods: {A: a}", ["expected gt_dir, points_dir or"]),
+        ("datasets: {S: {gt_dir: null}}\nmethods: {A: a}", ["expected gt_dir, points_dir or"]),
+        ("datasets: {S: {gt_dir: [a]}}\nmethods: {A: a}", ["datasets.S.gt_dir: expected a text"]),
+        ("datasets: {S: {gt_dir: ''}}\nmethods: {A: a}", ["datasets.S.gt_dir: expected a text"]),
+        ("datasets: {S: gt}\nmethods: {A: [a]}", ["methods.A: expected a folder such as maps/"]),
+        ("datasets: {S: gt}\nmethods: {A: {maps: a, end: b}}", ["methods.A: there is no end"]),
+        ("datasets: {S: gt, T: gt}\nmethods: {A: a}", ["{dataset} in it", "'a'"]),
+        ("datasets: {S/T: gt}\nmethods: {A: a}", ["datasets: expected a name without slashes"]),
+        ("datasets: {S: gt}\nmethods: {../A: a}", ["methods: expected a name without slashes"]),
+    ],
+)
+def test_yaml_of_another_form(tmp_path, text, parts):
+    refused(plan(tmp_path, text), str(tmp_path / "plan.yaml"), *parts)
+
+
+def test_no_such_yaml(tmp_path):
+    refused(lambda: from_yaml(tmp_path / "no.yaml"), "no.yaml: expected a YAML file")

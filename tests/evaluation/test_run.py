@@ -1,0 +1,397 @@
+"""Many images in several processes: sums that do not depend on who adds them, errors by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.evaluation.pairing import Item
+from paddleseg_u2net.evaluation.run import CHUNK, DARK_MAPS, Task, fixated_by_all, score
+from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations, make_conventions
+
+ROOT = Path(__file__).resolve().parents[2]
+SHAPE = (10, 14)
+PAPER = make_conventions("paper")
+
+
+def task(*names, **settings):
+    return Task(MetricReport(1, names=names or ("MAE",), conventions=PAPER), **settings)
+
+
+def saved(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".npy":
+        np.save(path, array)
+    else:
+        Image.fromarray(np.asarray(array)).save(path)
+    return path
+
+
+def grey(seed, shape=SHAPE):
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+
+
+def blob(seed, shape=SHAPE):
+    """A rectangle of 255, another one for each seed."""
+    rng = np.random.default_rng(seed)
+    top, left = rng.integers(1, 4, 2)
+    mask = np.zeros(shape, np.uint8)
+    mask[top : top + rng.integers(2, 5), left : left + rng.integers(2, 8)] = 255
+    return mask
+
+
+def spots(seed, shape=SHAPE):
+    """Five fixated pixels."""
+    places = np.random.default_rng(seed).choice(shape[0] * shape[1], 5, replace=False)
+    grid = np.zeros(shape[0] * shape[1], np.uint8)
+    grid[places] = 255
+    return grid.reshape(shape)
+
+
+def item(folder, seed, kinds=("mask",), map_shape=SHAPE):
+    name = f"{seed:03}"
+    draw = {"mask": blob, "points": spots, "density": grey}
+    truths = {kind: saved(folder / kind / f"{name}.png", draw[kind](seed)) for kind in kinds}
+    return Item(name, saved(folder / "map" / f"{name}.png", grey(seed + 999, map_shape)), **truths)
+
+
+def only_error(outcome):
+    ((_, message),) = outcome.errors
+    assert not outcome.rows and outcome.report.compute()["images"] == 0
+    assert not outcome.notes
+    return message
+
+
+def state_of(outcome):
+    return {key: value.tobytes() for key, value in outcome.report.state().items()}
+
+
+# ---------------------------------------------------------------- sums
+
+
+def test_a_folder_is_the_report_fed_by_hand(tmp_path):
+    items = [item(tmp_path, seed) for seed in range(3)]
+    outcome = score(items, task("all"))
+    expected = MetricReport(1, names=["all"], conventions=PAPER)
+    for seed in range(3):
+        expected.update_map(grey(seed + 999), blob(seed) > 127)
+    assert outcome.report.values() == pytest.approx(expected.values(), abs=1e-12, nan_ok=True)
+    assert [name for name, _ in outcome.rows] == ["000", "001", "002"]
+    alone = MetricReport(1, names=["all"], conventions=PAPER)
+    alone.update_map(grey(1000), blob(1) > 127)
+    assert outcome.rows[1][1] == pytest.approx(alone.values(), nan_ok=True)
+    assert not outcome.notes and not outcome.errors
+
+
+@pytest.mark.parametrize("cuts", [[1], [5], [3, 3], [2, 4, 7], list(range(1, 9))])
+def test_reports_of_shards_merge_to_that_of_one_pass(cuts):
+    def over(seeds):
+        report = MetricReport(1, names=["all"], conventions=PAPER)
+        for seed in seeds:
+            others = np.random.default_rng(seed).integers(0, 3, SHAPE).astype(float)
+            # An object in all but one.
+            report.update_map(grey(seed), blob(seed) > 127 * (1 + (seed == 4)), None, others)
+        return report
+
+    seeds, total = list(range(9)), over([])
+    for start, end in zip([0, *cuts], [*cuts, 9]):
+        total.merge(over(seeds[start:end]))
+    merged, whole = total.state(), over(seeds).state()
+    assert merged.keys() == whole.keys()
+    counted = 0
+    for key, value in whole.items():
+        if value.dtype.kind == "i":
+            counted += 1
+            assert merged[key].tolist() == value.tolist(), key
+        else:
+            np.testing.assert_allclose(merged[key], value, rtol=1e-12, atol=1e-12, err_msg=key)
+    assert counted > 3
+    assert total.values() == pytest.approx(over(seeds).values(), abs=1e-12, nan_ok=True)
+
+
+def test_processes_change_no_bit(tmp_path):
+    items = [item(tmp_path, seed, ("mask", "points")) for seed in range(2 * CHUNK + 3)]
+    names = ("MAE", "wF", "S", "maxE", "sAUC", "mIoU")
+    states, rows, counts = [], [], []
+    for workers in (0, 2):
+        shuffle = fixated_by_all(items, task(*names), workers)
+        done = []
+        outcome = score(items, task(*names, others=shuffle), workers, done.append)
+        assert done == [CHUNK, CHUNK, 3]
+        states.append(state_of(outcome))
+        rows.append(outcome.rows)
+        counts.append(shuffle.counts.tolist())
+    assert states[0] == states[1]
+    assert rows[0] == rows[1]
+    assert counts[0] == counts[1]
+
+
+def test_errors_and_notes_come_in_the_order_of_the_images(tmp_path):
+    items = [item(tmp_path, seed) for seed in range(2 * CHUNK)]
+    for bad in (3, 20, 21):
+        items[bad].map.write_bytes(b"")
+    for soft in (2, 17, 30):
+        saved(items[soft].mask, blob(soft) // 255 * np.uint8(200))
+    outcome = score(items, task())
+    assert [name for name, _ in outcome.errors] == ["003", "020", "021"]
+    assert outcome.notes == {"masks are soft and were cut": ["002", "017", "030"]}
+    assert len(outcome.rows) == outcome.report.images == 2 * CHUNK - 3
+
+
+def test_nothing_is_scored_as_nothing():
+    outcome = score([], task(), workers=3)
+    assert outcome.rows == [] and outcome.report.compute()["images"] == 0
+
+
+# ---------------------------------------------------------------- one image
+
+
+def test_a_map_of_another_size_is_refused_or_resized(tmp_path):
+    one = item(tmp_path, 1, map_shape=(5, 7))
+    message = only_error(score([one], task()))
+    assert message.startswith(f"{one.map}: expected the size of its ground truth, 14x10, got 7x5")
+    assert "--resize" in message
+    outcome = score([one], task(resize=True))
+    assert outcome.notes == {"maps were resized": ["001"]}
+    import cv2
+
+    larger = cv2.resize(grey(1000, (5, 7)), (14, 10), interpolation=cv2.INTER_LINEAR)
+    expected = np.abs(larger / 255 - (blob(1) > 127)).mean()
+    assert outcome.rows[0][1]["MAE"] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_white_map_stays_within_one_when_resized(tmp_path, kind):
+    one = item(tmp_path, 1)._replace(map=saved(tmp_path / "w.npy", np.ones((7, 9), kind)))
+    assert not score([one], task(resize=True)).errors
+
+
+def test_the_kind_of_file_is_no_matter(tmp_path):
+    items = [item(tmp_path, seed) for seed in range(3)]
+    values = [grey(seed + 999) for seed in range(3)]
+    expected = score(items, task("MAE", "maxF", "S", "wF", "mIoU")).report.values()
+    for suffix, stored in {
+        "16.png": [v.astype(np.uint16) * 257 for v in values],
+        "f.tif": [(v / 255).astype(np.float32) for v in values],
+        "f.npy": [v / 255 for v in values],
+        "8.npy": values,
+    }.items():
+        others = [
+            one._replace(map=saved(tmp_path / f"{one.name}{suffix}", array))
+            for one, array in zip(items, stored)
+        ]
+        found = score(others, task("MAE", "maxF", "S", "wF", "mIoU")).report.values()
+        assert found == pytest.approx(expected, abs=1e-6), suffix
+
+
+def test_masks_of_zero_and_one(tmp_path):
+    one = item(tmp_path, 1)
+    expected = score([one], task("MAE", "S")).rows
+    saved(one.mask, blob(1) // 255)
+    outcome = score([one], task("MAE", "S"))
+    assert outcome.rows == expected
+    assert outcome.notes == {"masks hold 0 and 1, read as labels": ["001"]}
+
+
+def test_a_grey_mask_below_the_threshold_is_told_from_a_soft_one(tmp_path):
+    dim, soft = item(tmp_path, 1), item(tmp_path, 2)
+    saved(dim.mask, blob(1) // 255 * np.uint8(100))
+    saved(soft.mask, np.maximum(blob(2), 100))
+    assert score([dim, soft], task()).notes == {
+        "masks are grey and have no pixel above 127, so that no object is left": ["001"],
+        "masks are soft and were cut": ["002"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "dark"),
+    [
+        ("a.png", np.uint8(1), True),
+        ("a.png", np.uint8(0), True),
+        ("a.png", np.uint8(2), False),
+        ("a.npy", np.float32(1 / 255), True),
+        ("a.npy", np.float64(0.004), False),
+        ("b.png", np.uint16(257), True),
+        ("b.png", np.uint16(258), False),
+    ],
+)
+def test_dark_maps_are_noted(tmp_path, name, value, dark):
+    array = np.zeros(SHAPE, value.dtype)
+    array[3, 4] = value
+    one = item(tmp_path, 1)._replace(map=saved(tmp_path / name, array))
+    assert score([one], task()).notes == ({DARK_MAPS: ["001"]} if dark else {})
+
+
+@pytest.mark.parametrize(
+    ("array", "part"),
+    [
+        (np.full(SHAPE, np.nan, np.float32), "NaN"),
+        (np.full(SHAPE, 7.5, np.float32), "0..1"),
+        (np.zeros((3, *SHAPE), np.uint8), "one value per pixel"),
+    ],
+)
+def test_bad_maps_are_errors_by_name(tmp_path, array, part):
+    one = item(tmp_path, 1)._replace(map=saved(tmp_path / "bad.npy", array))
+    message = only_error(score([one], task()))
+    assert message.startswith(f"{tmp_path / 'bad.npy'}: ") and part in message
+
+
+def test_an_image_without_an_object_is_left_out_by_name(tmp_path):
+    items = [item(tmp_path, 1), item(tmp_path, 2)]
+    saved(items[0].mask, np.zeros(SHAPE, np.uint8))
+    leave_out = make_conventions("paper", empty_masks="leave_out")
+    report = MetricReport(1, names=["MAE"], conventions=leave_out)
+    outcome = score(items, Task(report))
+    assert outcome.report.left_out == 1
+    assert outcome.report.values()["MAE"] == outcome.rows[1][1]["MAE"]
+    assert np.isnan(outcome.rows[0][1]["MAE"])
+
+
+# ---------------------------------------------------------------- fixations
+
+
+def by_hand(names, prediction, fixations, others=None):
+    report = MetricReport(1, names=names, conventions=PAPER)
+    report.update_map(prediction, None, fixations, others)
+    return report.values()
+
+
+POINTS = ("AUC_Judd", "AUC_Borji", "NSS")
+DENSITY = ("CC", "SIM", "KLD", "EMD")
+
+
+def test_points_alone(tmp_path):
+    outcome = score([item(tmp_path, 1, ("points",))], task(*POINTS))
+    expected = by_hand(POINTS, grey(1000), Fixations.from_picture(spots(1)))
+    assert outcome.rows == [("001", expected)]
+
+
+def test_a_density_alone_and_of_points(tmp_path):
+    outcome = score([item(tmp_path, 1, ("density",))], task(*DENSITY))
+    assert outcome.rows[0][1] == by_hand(DENSITY, grey(1000), Fixations.from_density(grey(1)))
+    outcome = score([item(tmp_path, 1, ("points",))], task(*DENSITY, sigma=2.0))
+    spread = Fixations.from_picture(spots(1), 2.0)
+    assert outcome.rows[0][1] == by_hand(DENSITY, grey(1000), spread)
+    assert outcome.rows[0][1]["CC"] == outcome.rows[0][1]["CC"]
+
+
+def test_a_density_that_is_given_goes_before_sigma(tmp_path):
+    both = item(tmp_path, 1, ("points", "density"))
+    names = (*POINTS, *DENSITY)
+    expected = Fixations.from_density(grey(1), np.argwhere(spots(1)))
+    assert score([both], task(*names, sigma=3.0)).rows[0][1] == by_hand(names, grey(1000), expected)
+
+
+def test_lists_of_points_are_those_of_the_picture(tmp_path):
+    one = item(tmp_path, 1, ("points",))
+    expected = score([one], task(*POINTS)).rows
+    places = np.argwhere(spots(1))
+    text = "x,y\n" + "".join(f"{x},{y}\n" for y, x in places)
+    (tmp_path / "a.csv").write_text(text)
+    saved(tmp_path / "a.npy", places)
+    saved(tmp_path / "grid.npy", spots(1))
+    for name in ("a.csv", "a.npy", "grid.npy"):
+        assert score([one._replace(points=tmp_path / name)], task(*POINTS)).rows == expected, name
+
+
+def test_of_several_matlab_arrays_the_one_of_the_maps_size(tmp_path):
+    savemat = pytest.importorskip("scipy.io").savemat
+    one = item(tmp_path, 1, ("points",))
+    expected = score([one], task(*POINTS)).rows
+    savemat(tmp_path / "a.mat", {"fix": spots(1), "resolution": np.array([[768, 1024]])})
+    assert score([one._replace(points=tmp_path / "a.mat")], task(*POINTS)).rows == expected
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.npy"])
+def test_a_picture_of_points_says_how_large_the_image_is(tmp_path, name):
+    one = item(tmp_path, 1, map_shape=(5, 7))._replace(mask=None)
+    one = one._replace(points=saved(tmp_path / name, spots(1)))
+    message = only_error(score([one], task(*POINTS)))
+    assert "expected the size of its ground truth, 14x10, got 7x5" in message
+    outcome = score([one], task(*POINTS, resize=True))
+    assert outcome.notes == {"maps were resized": ["001"]} and len(outcome.rows) == 1
+
+
+def test_a_bad_picture_of_points_is_not_said_to_be_of_a_wrong_size(tmp_path):
+    one = item(tmp_path, 1, ("points",), map_shape=(5, 7))
+    saved(one.points, grey(1))
+    assert "as in a density map" in only_error(score([one], task(*POINTS, resize=True)))
+
+
+def test_a_density_of_another_size_than_its_mask(tmp_path):
+    one = item(tmp_path, 1, ("mask", "density"))
+    saved(one.density, grey(1, (4, 5)))
+    message = only_error(score([one], task("CC")))
+    assert f"{one.density}: expected the size of the mask, 14x10, got 5x4" in message
+
+
+def test_masks_and_points_together(tmp_path):
+    outcome = score([item(tmp_path, 1, ("mask", "points"))], task("S", "NSS"))
+    report = MetricReport(1, names=["S", "NSS"], conventions=PAPER)
+    report.update_map(grey(1000), blob(1) > 127, Fixations.from_picture(spots(1)))
+    assert outcome.rows[0][1] == report.values()
+
+
+def shuffled_by_hand(pairs):
+    shuffle = OtherFixations()
+    for _, fixations in pairs:
+        shuffle.add(fixations)
+    report = MetricReport(1, names=["sAUC"], conventions=PAPER)
+    for prediction, fixations in pairs:
+        others = shuffle.weights(fixations.shape, fixations)
+        report.update_map(prediction, None, fixations, others)
+    return report.values()["sAUC"]
+
+
+def shuffled(items, **settings):
+    others = fixated_by_all(items, task("sAUC", **settings))
+    outcome = score(items, task("sAUC", others=others, **settings))
+    assert not outcome.errors
+    return outcome.report.values()["sAUC"]
+
+
+def test_shuffled_auc_over_a_set(tmp_path):
+    items = [item(tmp_path, seed, ("points",)) for seed in range(20)]
+    pairs = [(grey(seed + 999), Fixations.from_picture(spots(seed))) for seed in range(20)]
+    assert shuffled(items) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
+
+
+def test_shuffled_auc_of_objects(tmp_path):
+    items = [item(tmp_path, seed) for seed in range(5)]
+    pairs = [(grey(seed + 999), Fixations.from_mask(blob(seed) > 127)) for seed in range(5)]
+    assert shuffled(items) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
+
+
+def test_lists_of_points_with_masks_and_maps_of_another_size(tmp_path):
+    """The points are those of the mask's size in both passes, whatever the size of the map."""
+    items, pairs = [], []
+    for seed in range(4):
+        one = item(tmp_path, seed, map_shape=(5, 7))
+        text = "".join(f"{x},{y}\n" for y, x in np.argwhere(spots(seed)))
+        (tmp_path / f"{seed}.csv").write_text("x,y\n" + text)
+        items.append(one._replace(points=tmp_path / f"{seed}.csv"))
+        import cv2
+
+        prediction = cv2.resize(grey(seed + 999, (5, 7)), (14, 10))
+        pairs.append((prediction, Fixations.from_picture(spots(seed))))
+    assert shuffled(items, resize=True) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
+
+
+def test_fixations_that_cannot_be_read_are_an_error_once(tmp_path):
+    items = [item(tmp_path, seed, ("points",)) for seed in range(3)]
+    items[1].points.write_bytes(b"")
+    others = fixated_by_all(items, task("sAUC"))
+    assert others.counts.sum() == 10
+    outcome = score(items, task("sAUC", others=others))
+    assert [name for name, _ in outcome.errors] == ["001"]
+    assert len(outcome.rows) == 2
+
+
+def test_rows_are_kept_only_where_they_are_wanted(tmp_path):
+    items = [item(tmp_path, seed) for seed in range(3)]
+    kept, left = (score(items, task("MAE", keep_rows=flag)) for flag in (True, False))
+    assert [len(kept.rows), len(left.rows)] == [3, 0]
+    assert left.report.values() == kept.report.values() and left.report.images == 3

@@ -1,0 +1,185 @@
+import numpy as np
+import pytest
+
+from paddleseg_u2net.architecture import build
+from paddleseg_u2net.architecture.counts import count
+from paddleseg_u2net.export.quantization.graph import Network, QuantizationError
+from paddleseg_u2net.export.quantization.int8 import in_int8, kernel_numbers
+from paddleseg_u2net.export.quantization.observe import observe, session
+from paddleseg_u2net.inference.backends.open_vino import openvino_core
+from tests.export.quantization import small
+from tests.weights import narrow
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def network():
+    return Network(small.model())
+
+
+@pytest.fixture(scope="module")
+def observed(network):
+    return observe(network, small.batches())
+
+
+def inner(network):
+    return [layer.name for layer in network.layers.values()][1:-1]
+
+
+def test_names_of_layers(network):
+    names = [layer.name for layer in network.layers.values()]
+    assert names[0] == "stage1.rebnconvin"
+    assert names[-1] == "outconv"
+    assert "side1" in names and len(names) == 119
+
+
+def test_kernels_use_seven_bits():
+    kernel = np.random.default_rng(0).normal(size=(5, 4, 3, 3)).astype(np.float32)
+    kernel[2] = 0
+    numbers, scale = kernel_numbers(kernel)
+    assert numbers.dtype == np.int8
+    # The largest of each channel is used whole, a silent channel stays silent.
+    np.testing.assert_array_equal(np.abs(numbers).max((1, 2, 3)), [64, 64, 0, 64, 64])
+    off = np.abs(numbers * scale[:, None, None, None] - kernel)
+    assert (off <= scale[:, None, None, None] * 0.5001).all()
+
+
+def test_observed_is_what_float32_gives(network, observed):
+    onnx_model = onnx.load_from_string(small.model())
+    for name in ("stage2.rebnconv1", "stage3d.rebnconv1d"):
+        onnx_model.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
+    names = ["stage2.rebnconv1", "stage3d.rebnconv1d"]
+    run = session(onnx_model.SerializeToString(), names)
+    found = [run(batch) for batch in small.batches()]
+    for at, name in enumerate(names):
+        values = np.stack([row[at] for row in found])
+        assert observed.ranges[name] == (values.min(), values.max())
+    taken = network.layers["stage2.rebnconv2.conv_s1"].node.input[0]
+    assert taken in observed.means
+
+
+def test_multiply_adds_are_those_of_the_architecture(observed):
+    expected = count(build(narrow.table(32)), small.SIZE, small.SIZE).multiply_adds
+    assert sum(observed.multiply_adds.values()) == expected
+
+
+def test_maps_stay_close(network, observed):
+    content = in_int8(network, inner(network), observed)
+    onnx.checker.check_model(onnx.load_from_string(content))
+    before, after = session(small.model(), ["d0"]), session(content, ["d0"])
+    for batch in small.batches(3, seed=9):
+        assert np.abs(before(batch)[0] - after(batch)[0]).mean() < 0.02
+
+
+def test_nothing_lowered_is_nothing_changed(network, observed):
+    run = session(in_int8(network, [], observed), ["d0"])
+    for batch in small.batches(1):
+        expected = session(small.model(), ["d0"])(batch)[0]
+        np.testing.assert_array_equal(run(batch)[0], expected)
+
+
+def test_kernels_in_bytes_are_those_asked_for(network, observed):
+    model = onnx.load_from_string(
+        in_int8(network, ["stage2.rebnconv3", "stage1.rebnconv2"], observed)
+    )
+    stored = {t.name for t in model.graph.initializer if t.data_type == onnx.TensorProto.INT8}
+    numbers = {name for name in stored if name.endswith(".weight.bytes")}
+    assert numbers == {
+        "stage2.rebnconv3.conv_s1.weight.bytes",
+        "stage1.rebnconv2.conv_s1.weight.bytes",
+    }
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 32, 32), (2, 3, 40, 24), (1, 3, 33, 17), (1, 3, 1, 1)])
+def test_other_sizes_and_batches(network, observed, shape):
+    run = session(in_int8(network, inner(network), observed), ["d0"])
+    batch = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    assert run(batch)[0].shape == (shape[0], 1, *shape[2:])
+
+
+def test_kernels_in_whole_numbers_are_what_the_engine_computes(network, observed):
+    """Dequantized and in float32 against 8 bits: on processors that add in 16 bits, too."""
+    content = in_int8(network, inner(network), observed)
+    exact, fast = session(content, ["d0"], optimised=False), session(content, ["d0"])
+    for batch in small.batches(2, seed=3):
+        assert np.abs(exact(batch)[0] - fast(batch)[0]).mean() < 0.01
+
+
+def two_layers(kernel):
+    """Layers ``first``, which sums the channels into 32, and ``second`` with this kernel."""
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    arrays = {
+        "first.weight": np.full((32, 3, 1, 1), 1, np.float32),
+        "first.bias": np.zeros(32, np.float32),
+        "second.weight": kernel.astype(np.float32),
+        "second.bias": np.full(len(kernel), 0.5, np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["input", "first.weight", "first.bias"], ["a"], name="a"),
+        helper.make_node("Relu", ["a"], ["b"], name="b"),
+        helper.make_node(
+            "Conv", ["b", "second.weight", "second.bias"], ["d0"], name="c", pads=[1] * 4
+        ),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        [helper.make_tensor_value_info("input", 1, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("d0", 1, ["n", len(kernel), "h", "w"])],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    versions = [helper.make_opsetid("", 13)]
+    return helper.make_model(graph, opset_imports=versions, ir_version=8).SerializeToString()
+
+
+def both(content, batch):
+    """What float32 and the file with ``second`` in 8 bits give."""
+    network = Network(content)
+    lowered = in_int8(network, ["second"], observe(network, [batch]))
+    return [session(file, ["d0"])(batch)[0] for file in (content, lowered)]
+
+
+def test_the_largest_sums_do_not_overflow():
+    """All values 255 and all kernels 64: pairs of products are just below 2**15."""
+    batch = np.ones((1, 3, 16, 16), np.float32)
+    expected, found = both(two_layers(np.ones((8, 32, 3, 3))), batch)
+    np.testing.assert_allclose(found, expected, rtol=0.01)
+
+
+def test_what_a_rounded_kernel_adds_on_average_is_taken_from_the_bias():
+    rng = np.random.default_rng(0)
+    kernel = rng.uniform(0.36, 0.44, (8, 32, 3, 3))
+    kernel[:, 0, 0, 0] = 64 * 0.6  # so that all others are rounded up to 0.6
+    batch = np.full((1, 3, 64, 64), 4, np.float32)
+    expected, found = both(two_layers(kernel), batch)
+    inside = np.s_[..., 1:-1, 1:-1]  # at the border values are 0 more often than on average
+    np.testing.assert_allclose(found[inside].mean(), expected[inside].mean(), rtol=0.02)
+
+
+def test_openvino_computes_the_same(network, observed):
+    pytest.importorskip("openvino")
+    core = openvino_core()
+    content = in_int8(network, inner(network), observed)
+    compiled = core.compile_model(
+        core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+    for batch in small.batches(2, seed=3):
+        exact = session(content, ["d0"], optimised=False)(batch)[0]
+        found = next(iter(compiled([batch]).values()))
+        assert np.abs(found - exact).mean() < 0.01
+
+
+def test_a_network_that_is_quantized_already(network, observed):
+    content = in_int8(network, inner(network), observed)
+    with pytest.raises(QuantizationError, match="constant float32 kernel"):
+        Network(content)
+
+
+def test_a_feature_map_of_infinity():
+    state = small.weights()
+    state["stage2.rebnconv1.bn_s1.bias"][:] = 1e38
+    state["stage2.rebnconv2.conv_s1.weight"][:] = 1e5
+    with pytest.raises(QuantizationError, match="NaN or infinity"):
+        observe(Network(small.model(state)), small.batches(1))

@@ -1,0 +1,616 @@
+"""Exported files give what the model gives, in their own engines, or do not appear."""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleseg_u2net.architecture import StageTable
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.datasets.synthetic import draw_dataset
+from paddleseg_u2net.export import export as exporting
+from paddleseg_u2net.export import metadata, options, tolerances, verify
+from paddleseg_u2net.export.export import export
+from paddleseg_u2net.export.openvino import write_openvino
+from paddleseg_u2net.export.options import ExportOptions
+from paddleseg_u2net.export.quantization.guard import Guard
+from paddleseg_u2net.export.tolerances import TOLERANCES
+from paddleseg_u2net.export.verify import compare
+from paddleseg_u2net.inference import BackendError, Preprocess
+from paddleseg_u2net.inference.backends.open_vino import openvino_core
+from paddleseg_u2net.inference.description import (
+    NAME,
+    OFFERED,
+    ExportError,
+    checksum,
+    read_description,
+)
+from paddleseg_u2net.inference.exported import load_exported
+from paddleseg_u2net.inference.network import EngineNetwork
+from paddleseg_u2net.inference.pipeline import activate
+from paddleseg_u2net.models import U2Net
+from paddleseg_u2net.weights import fold_biases, read_weights, write_weights
+from paddleseg_u2net.weights.onnx_write import onnx_bytes
+from tests.weights import narrow
+
+TINY = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})
+ENGINES = {
+    "paddle": (),
+    "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("onnx", "openvino"),
+    "ncnn": ("ncnn",),
+}
+ROUNDING = 2e-5
+
+
+def need(format):
+    for name in ENGINES[format]:
+        pytest.importorskip(name)
+
+
+def config_of(num_classes=1, in_channels=3, size=(48, 64), **tree):
+    model = {"type": "U2Net", "num_classes": num_classes, "in_channels": in_channels}
+    model["stages"] = TINY.as_dict()
+    return Config({"model": model, "preprocess": {"size": size}, **tree}, training=False)
+
+
+@cache
+def _state_of(num_classes, in_channels):
+    state = narrow.state(num_classes, in_channels, stages=TINY)
+    state["outconv.weight"] *= 3
+    found = logits_of(state, images(1, in_channels, 64, 64))
+    state["outconv.bias"] -= np.median(found, (0, 2, 3))
+    return state
+
+
+def state_of(num_classes=1, in_channels=3):
+    """Weights of a small network whose maps of noise have all classes."""
+    return dict(_state_of(num_classes, in_channels))
+
+
+def weights_of(folder, num_classes=1, in_channels=3):
+    path = folder / "weights.pdparams"
+    write_weights(path, state_of(num_classes, in_channels))
+    return path
+
+
+@pytest.fixture
+def weights(tmp_path):
+    return weights_of(tmp_path)
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "exported"
+
+
+def images(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@paddle.no_grad()
+def logits_of(state, batch):
+    """Of this project's layers, in Paddle."""
+    model = U2Net(len(state["outconv.bias"]), batch.shape[1], TINY)
+    model.set_state_dict(fold_biases(state))
+    model.eval()
+    return model(paddle.to_tensor(batch))[0].numpy()
+
+
+def probabilities(batch, num_classes=1):
+    return activate(logits_of(state_of(num_classes, batch.shape[1]), batch))
+
+
+def assert_gives(network, output, batch, num_classes=1, tolerance=ROUNDING):
+    expected = probabilities(batch, num_classes)
+    assert expected.std() > 0.05
+    found = network(batch)
+    if output != "argmax":
+        assert found.dtype == np.float32 and found.shape == expected.shape
+        assert np.abs(found - expected).max() < tolerance
+        return
+    classes = expected.argmax(1) if num_classes > 1 else expected[:, 0] >= 0.5
+    assert found.dtype == np.int32 and found.shape == classes.shape
+    assert len(np.unique(classes)) == max(num_classes, 2)
+    assert (found != classes).mean() < 1e-3
+
+
+# -- what is written -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", OFFERED)
+@pytest.mark.parametrize(
+    ("output", "num_classes", "in_channels"),
+    [("probability", 1, 3), ("argmax", 1, 4), ("softmax", 3, 3), ("argmax", 3, 1)],
+)
+def test_any_size_and_batch(tmp_path, target, format, output, num_classes, in_channels):
+    need(format)
+    path = weights_of(tmp_path, num_classes, in_channels)
+    config = config_of(num_classes, in_channels)
+    if format == "ncnn" and output == "argmax":
+        with pytest.raises(ExportError, match="hold no class numbers"):
+            export(path, config, ExportOptions(target, format, output=output))
+        return
+    made = export(path, config, ExportOptions(target, format, output=output))
+    assert read_description(target) == made
+    assert made.shape == (None, in_channels, None, None)
+    assert made.source == {"file": path.name, "sha256": checksum(path)}
+    assert made.compared["images"] == 4 and made.compared["largest"] < ROUNDING
+    assert {path.name for path in target.iterdir()} == {NAME, *made.files}
+    network = load_exported(target, device="cpu").network
+    for shape in ((1, 64, 96), (2, 33, 47)):
+        batch = images(shape[0], in_channels, *shape[1:])
+        assert_gives(network, output, batch, num_classes)
+
+
+@pytest.mark.parametrize("format", OFFERED)
+@pytest.mark.parametrize("shape", [(2, 3, 37, 45), (None, 3, 64, 48), (1, None, None, None)])
+def test_fixed_shapes(weights, target, format, shape):
+    need(format)
+    made = export(weights, config_of(), ExportOptions(target, format, shape=shape))
+    assert made.shape == (shape[0], 3, *shape[2:])
+    size = made.make_preprocess().size
+    assert size == ((shape[3], shape[2]) if shape[2] else (48, 64))
+    network = load_exported(target, device="cpu").network
+    assert network.shape == made.shape
+    height, width = shape[2] or 50, shape[3] or 30
+    assert_gives(network, "probability", images(shape[0] or 3, 3, height, width))
+    if shape[2]:
+        with pytest.raises(BackendError, match="expected an input"):
+            network(images(1, 3, height, width + 1))
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_half_the_size(weights, target, format):
+    need(format)
+    sizes = []
+    for precision in ("fp32", "fp16"):
+        made = export(weights, config_of(), ExportOptions(target, format, precision))
+        name = "model.onnx" if format == "onnx" else "model.bin"
+        sizes.append((target / name).stat().st_size)
+    assert made.precision == "fp16" and sizes[1] < 0.8 * sizes[0]
+    batch = images(1, 3, 64, 64)
+    found = load_exported(target).network(batch)
+    gap = np.abs(found - probabilities(batch))
+    assert 1e-6 < gap.max() < 2e-2 and gap.mean() < 1e-3
+
+
+def test_simple_runtimes_read_a_fixed_shape(weights, target):
+    """OpenCV knows no sizes that are worked out while a network runs."""
+    need("onnx")
+    cv2 = pytest.importorskip("cv2")
+    export(weights, config_of(), ExportOptions(target, "onnx", shape=(1, 3, 37, 45)))
+    network = cv2.dnn.readNetFromONNX(str(target / "model.onnx"))
+    batch = images(1, 3, 37, 45)
+    network.setInput(batch)
+    assert np.abs(network.forward() - probabilities(batch)).max() < ROUNDING
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 48), (None, 3, 64, 48)])
+def test_fixed_sizes_are_constants(weights, target, shape):
+    onnx = pytest.importorskip("onnx")
+    need("onnx")
+    export(weights, config_of(), ExportOptions(target, "onnx", shape=shape))
+    model = onnx.load(str(target / "model.onnx"))
+    onnx.checker.check_model(model, full_check=True)
+    kinds = {node.op_type for node in model.graph.node}
+    assert ("Shape" in kinds) == (shape[0] is None)
+    assert [entry.name for entry in model.graph.output] == ["d0"]
+    assert not kinds & {"BatchNormalization"}
+
+
+def test_an_onnx_file_says_what_it_is_and_can_be_converted_back(weights, target):
+    onnx = pytest.importorskip("onnx")
+    need("onnx")
+    made = export(weights, config_of(), ExportOptions(target, "onnx", "fp16", shape=(1, 3, 64, 48)))
+    model = onnx.load(str(target / "model.onnx"))
+    notes = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(notes["preprocess"]) == made.preprocess
+    assert json.loads(notes["classes"]) == list(made.classes)
+    state, again = state_of(), read_weights(target / "model.onnx")
+    assert np.abs(again["side1.weight"] - state["side1.weight"]).max() < 1e-3
+
+
+def test_a_saved_program_has_no_batchnorm(weights, target):
+    made = export(weights, config_of(), ExportOptions(target))
+    names = {"model.json", "model.pdiparams"}
+    if paddle.__version__.startswith("2"):
+        names = {"model.pdmodel", "model.pdiparams"}
+    assert set(made.files) == names
+    for name in names - {"model.pdiparams"}:
+        content = (target / name).read_bytes()
+        assert b"conv2d" in content and b"sigmoid" in content
+        assert b"batch_norm" not in content
+        assert str(Path(exporting.__file__).parent).encode() not in content
+    assert paddle.in_dynamic_mode()
+
+
+def test_the_same_weights_give_the_same_files(weights, tmp_path):
+    first, second = (export(weights, config_of(), ExportOptions(tmp_path / name)) for name in "ab")
+    assert first.files == second.files
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_names_of_classes(drawn, count):
+    data = {"type": "PairDataset", "dataset_root": str(drawn), "val_path": "val_list.txt"}
+    plain = ("background", "foreground") if count < 3 else ("class 0", "class 1", "class 2")
+    assert metadata.class_names(config_of(count)) == plain
+    assert metadata.class_names(config_of(count, val_dataset=data)) == plain
+    named = ["nothing", *"ab"][: max(count, 2)]
+    config = config_of(count, val_dataset={**data, "class_names": named})
+    assert metadata.class_names(config) == tuple(named)
+    config = config_of(count, val_dataset={"type": "PairDataset", "name": "ecssd"})
+    expected = ("background", "salient object") if count < 3 else plain
+    assert metadata.class_names(config) == expected
+
+
+# -- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"precision": "int8"}, "--format paddle: .*--format onnx or openvino has it"),
+        ({"precision": "bf16"}, "--format paddle: .*--format openvino has it"),
+        ({"precision": "fp16"}, "--format paddle: .*--format onnx or openvino has it"),
+        ({"format": "onnx", "precision": "bf16"}, "--format onnx: .*--format openvino has it"),
+        ({"format": "onnx", "precision": "int8"}, "--precision int8: expected --calibration"),
+        ({"format": "openvino", "precision": "bf16"}, "--precision bf16: expected --calibration"),
+        ({"calibration": Path("x")}, "--calibration: has an effect with"),
+        ({"calibration_masks": Path("x")}, "--calibration: has an effect with"),
+        ({"max_mae_increase": -0.1}, "--max_mae_increase: expected 0 or more"),
+        ({"max_mae_increase": float("nan")}, "--max_mae_increase: expected 0 or more"),
+    ],
+)
+def test_orders_that_cannot_be_carried_out(target, changes, says):
+    with pytest.raises(ExportError, match=says):
+        ExportOptions(target, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "size", "says"),
+    [
+        ({"output": "softmax"}, (48, 64), "--output_op softmax: expected a model of 2 classes"),
+        ({"shape": (1, 4, 64, 64)}, (48, 64), "--input_shape: the model takes 3 channels, got 4"),
+        ({"shape": (1, 3, 64, None)}, None, "--input_shape: pictures keep their own sizes"),
+    ],
+)
+def test_orders_that_do_not_suit_the_model(weights, target, changes, size, says):
+    with pytest.raises(ExportError, match=says):
+        export(weights, config_of(size=size), ExportOptions(target, **changes))
+    assert not target.exists()
+
+
+def test_a_fixed_shape_becomes_the_size_of_preprocessing(caplog):
+    caplog.set_level("INFO")
+    for own in ((48, 64), None):
+        config = config_of(size=own)
+        assert options.preprocess_of_order(config, (1, 3, 32, 40)).size == (40, 32)
+    assert "preprocess.size: 40x32 by --input_shape, instead of 48x64" in caplog.text
+    assert options.preprocess_of_order(config_of(), (1, 3, None, 40)).size == (40, 64)
+    assert options.preprocess_of_order(config_of(size=None), (1, 3, None, None)).size is None
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_a_missing_engine_is_named_before_anything_is_done(weights, target, format, monkeypatch):
+    need(format)
+
+    def missing(*arguments):
+        raise BackendError("no backend is installed")
+
+    monkeypatch.setattr(exporting, "choose", missing)
+    monkeypatch.setattr(exporting, "load_weights", None)
+    with pytest.raises(BackendError, match="no backend"):
+        export(weights, config_of(), ExportOptions(target, format))
+    assert not target.exists()
+
+
+def test_weights_too_large_for_half_precision(weights, target):
+    need("onnx")
+    state = state_of()
+    state["outconv.weight"] = state["outconv.weight"] + np.float32(7e4)
+    write_weights(weights, state)
+    with pytest.raises(ExportError, match=r"outconv\.weight: .*above 65504"):
+        export(weights, config_of(), ExportOptions(target, "onnx", "fp16"))
+    assert list(target.parent.iterdir()) == [weights]
+
+
+# -- the folder ----------------------------------------------------------------------------------
+
+
+def test_an_earlier_export_is_replaced_as_a_whole(weights, target):
+    target.mkdir()
+    export(weights, config_of(), ExportOptions(target))
+    names = {path.name for path in target.iterdir()}
+    (target / "model.onnx").write_bytes(b"of another format")
+    export(weights, config_of(), ExportOptions(target))
+    assert {path.name for path in target.iterdir()} == names
+    assert len(list(target.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "notes.txt", "sub/model.onnx"])
+def test_a_folder_with_anything_else_stays(weights, target, name):
+    (target / name).parent.mkdir(parents=True)
+    (target / name).write_text("mine")
+    if name == "notes.txt":
+        (target / NAME).write_text("{}")
+    with pytest.raises(ExportError, match=f"found a folder with (no {NAME}|notes.txt|sub)"):
+        export(weights, config_of(), ExportOptions(target))
+    assert (target / name).read_text() == "mine"
+
+
+def test_a_file_in_its_place_stays(weights, target):
+    target.write_text("mine")
+    with pytest.raises(ExportError, match="expected a folder or nothing, found a file"):
+        export(weights, config_of(), ExportOptions(target))
+    assert target.read_text() == "mine"
+
+
+def test_the_weights_are_not_replaced(weights, target):
+    target.mkdir()
+    (target / NAME).write_text("{}")
+    path = target / "model.onnx"
+    path.write_bytes(weights.read_bytes())
+    with pytest.raises(ExportError, match="is in it; name another --save_dir"):
+        export(path, config_of(), ExportOptions(target))
+    assert path.exists()
+
+
+def unequal(factor):
+    """A comparison in which the exported network gives something else."""
+
+    def changed(model, exported, preprocess, shape):
+        def other(batch):
+            return exported(batch) * np.float32(factor)
+
+        return compare(model, other_gives(other, exported.gives), preprocess, shape)
+
+    return changed
+
+
+def other_gives(network, gives):
+    network.gives = gives
+    return network
+
+
+@pytest.mark.parametrize("factor", [1.01, float("nan")])
+@pytest.mark.parametrize("there", [False, True])
+def test_files_that_give_something_else_do_not_appear(weights, target, factor, there, monkeypatch):
+    if there:
+        before = export(weights, config_of(), ExportOptions(target))
+    monkeypatch.setattr(exporting, "compare", unequal(factor))
+    with pytest.raises(ExportError, match="not written: its probabilities differ"):
+        export(weights, config_of(), ExportOptions(target))
+    assert len(list(target.parent.iterdir())) == 1 + there
+    if there:
+        assert read_description(target) == before
+
+
+def test_files_that_are_written_wrongly_do_not_appear(weights, target, monkeypatch):
+    need("onnx")
+    monkeypatch.setattr(exporting, "finished", lambda *arguments: b"\x08\x07 no model")
+    with pytest.raises(ExportError, match=f"not written, because .*{target.name}"):
+        export(weights, config_of(), ExportOptions(target, "onnx"))
+    assert list(target.parent.iterdir()) == [weights]
+
+
+def test_a_full_disk_leaves_nothing(weights, target, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    need("onnx")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=f"{target.name} could not be written: no space left"):
+        export(weights, config_of(), ExportOptions(target, "onnx"))
+    assert list(target.parent.iterdir()) == [weights]
+
+
+@pytest.mark.parametrize("format", OFFERED)
+def test_files_that_may_not_grow_leave_nothing(weights, target, format):
+    """As on a full disk, also where an engine writes the files by itself."""
+    need(format)
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+        with pytest.raises((ExportError, OSError)):
+            export(weights, config_of(), ExportOptions(target, format))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(target.parent.iterdir()) == [weights]
+
+
+# -- the comparison ------------------------------------------------------------------------------
+
+
+def constant(value, gives, channels=1):
+    def network(batch):
+        shape = (len(batch), *batch.shape[2:])
+        if gives == "argmax":
+            return np.full(shape, value, np.int32)
+        return np.full((shape[0], channels, *shape[1:]), value, np.float32)
+
+    return other_gives(network, gives)
+
+
+def logits(*values):
+    def network(batch):
+        plane = np.ones((len(batch), 1, *batch.shape[2:]), np.float32)
+        return np.concatenate([plane * np.float32(value) for value in values], 1)
+
+    return network
+
+
+def test_differences_of_probabilities():
+    preprocess = Preprocess([48, 64])
+    found = compare(logits(0), constant(0.75, "probability"), preprocess, (None, 3, None, None))
+    assert (found.images, found.largest, found.mean, found.pixels) == (4, 0.25, 0.25, None)
+    assert found.sizes[0] == (1, 64, 48) and found.sizes[1][0] == 3
+    assert all(side % 2 for side in found.sizes[1][1:])
+    assert "by 0.25 at most (63.8 grey levels)" in str(found)
+    found = compare(logits(0), constant(0.5, "probability"), preprocess, (2, 3, 32, None))
+    assert found.largest == 0 and [size[:2] for size in found.sizes] == [(2, 32), (2, 32)]
+
+
+@pytest.mark.parametrize(
+    ("values", "number", "largest"),
+    [
+        ([0], 1, 0),  # 0.5 is foreground
+        ([0], 0, 0),
+        ([np.log(4)], 1, 0),
+        ([np.log(4)], 0, 0.3),  # 0.8: it lacks 0.3 to 0.5
+        ([0, np.log(2), 0], 1, 0),
+        ([0, np.log(2), 0], 2, 0.125),
+    ],
+)
+def test_differences_of_classes(values, number, largest):
+    shape = (1, 3, 32, 32)
+    found = compare(logits(*values), constant(number, "argmax"), Preprocess([32, 32]), shape)
+    assert found.largest == pytest.approx(largest, abs=1e-6)
+    assert found.mean == pytest.approx(largest, abs=1e-6)
+    assert found.pixels == (1 if largest else 0)
+    assert ("the same classes everywhere" in str(found)) == (not largest)
+
+
+@pytest.mark.parametrize("network", [constant(3, "argmax"), constant(-1, "argmax")])
+def test_classes_that_are_not_there(network):
+    with pytest.raises(ValueError, match="class numbers"):
+        compare(logits(0, 1, 2), network, Preprocess([32, 32]), (1, 3, 32, 32))
+
+
+def test_pictures_are_no_noise():
+    for channels in (1, 3, 4):
+        picture = verify._picture(0, channels)
+        assert picture.shape == (192, 256, channels) and picture.dtype == np.uint8
+        plane = picture[..., 0]
+        assert np.corrcoef(plane[:, 1:].ravel(), plane[:, :-1].ravel())[0, 1] > 0.8
+
+
+def test_a_precision_has_its_tolerance_or_its_search():
+    for offered in OFFERED.values():
+        for precision in offered:
+            assert (precision in TOLERANCES) != (precision in options.SEARCHED)
+
+
+# -- lower precisions, which are searched for ----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Sixteen drawings and their masks."""
+    folder = tmp_path_factory.mktemp("calibration")
+    draw_dataset(folder, train=16, val=0, size=(64, 64))
+    return folder
+
+
+def searched(format, precision, target, pictures, **changes):
+    need(format)
+    pytest.importorskip("onnxruntime")
+    given = {"calibration": pictures / "images", "max_mae_increase": 0.02, **changes}
+    return ExportOptions(target, format, precision, **given)
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+@pytest.mark.parametrize("shape", [None, (1, 3, 64, 64)])
+def test_int8_is_inside_the_tolerance(weights, target, pictures, format, shape):
+    order = searched(format, "int8", target, pictures, shape=shape)
+    made = export(weights, config_of(size=(64, 64)), order)
+    assert read_description(target) == made
+    guard = made.guard
+    assert guard["tolerance"] == 0.02 and guard["against"] == "fp32" and guard["images"] == 8
+    assert 0 < guard["increase"] <= 0.02 and 0 < guard["written"] <= 0.02
+    batch = images(1, 3, 64, 64)
+    gap = np.abs(load_exported(target).network(batch) - probabilities(batch))
+    assert 1e-4 < gap.mean() < 0.05
+
+
+def test_int8_is_computed_in_openvino(weights, target, pictures):
+    order = searched("openvino", "int8", target, pictures, shape=(1, 3, 64, 64))
+    made = export(weights, config_of(size=(64, 64)), order)
+    compiled = openvino_core().compile_model(str(target / "model.xml"), "CPU")
+    notes = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    kinds = [
+        note["runtimePrecision"].astype(str)
+        for note in notes
+        if note["layerType"].astype(str) == "Convolution"
+    ]
+    low = sum(kind in ("u8", "i8") for kind in kinds)
+    assert len(kinds) - low == len(made.guard["kept"]) and low > len(kinds) / 2
+
+
+def test_int8_class_numbers_and_masks(weights, target, pictures):
+    order = searched(
+        "onnx", "int8", target, pictures, output="argmax", calibration_masks=pictures / "masks"
+    )
+    made = export(weights, config_of(size=(64, 64)), order)
+    assert made.guard["against"] == "masks" and "written" not in made.guard
+    batch = images(1, 3, 64, 64)
+    found = load_exported(target).network(batch)
+    assert found.dtype == np.int32
+    assert (found != (probabilities(batch)[:, 0] >= 0.5)).mean() < 0.2
+
+
+def test_bf16_is_inside_the_tolerance(weights, target, pictures):
+    order = searched("openvino", "bf16", target, pictures)
+    made = export(weights, config_of(size=(64, 64)), order)
+    assert made.precision == "bf16" and made.guard["kept"] == []
+    assert made.guard["increase"] <= 0.02 and 0 < made.guard["difference"] < 0.01
+
+
+@pytest.mark.parametrize("note", ["", "in float32"])
+def test_layers_that_stay_in_float_are_seen_to_do_so(weights, target, note):
+    made = export(weights, config_of(), ExportOptions(target))
+    kept = replace(made, precision="bf16", guard={"kept": ["side1"]})
+    tolerances.refuse_unmeasured(replace(kept, guard={"kept": []}), note, target)
+    tolerances.refuse_unmeasured(kept, "", target)
+    if note:
+        with pytest.raises(ExportError, match="not written: 1 layers have to stay in float32"):
+            tolerances.refuse_unmeasured(kept, note, target)
+
+
+def test_openvino_reads_which_layers_stay_in_float(tmp_path):
+    pytest.importorskip("openvino")
+    pytest.importorskip("onnx")
+    content = onnx_bytes(state_of(), TINY, sides=False)
+    write_openvino(tmp_path, content, in_float=["stage1.rebnconvin.conv_s1", "d0_logits"])
+    model = openvino_core().read_model(str(tmp_path / "model.xml"))
+    marked = {
+        (node.get_friendly_name().partition("/")[0], node.get_type_name())
+        for node in model.get_ops()
+        if any("recis" in str(key) for key in node.get_rt_info())
+    }
+    names = ("stage1.rebnconvin.conv_s1", "d0_logits")
+    assert marked == {(name, kind) for name in names for kind in ("Convolution", "Add")}
+
+
+def test_files_that_are_outside_of_the_tolerance_do_not_appear(
+    weights, target, pictures, monkeypatch
+):
+    order = searched("onnx", "int8", target, pictures)
+    measured = Guard.measured
+
+    def worse(self, network, few=False):
+        found = measured(self, network, few)
+        return found._replace(increase=0.0201) if isinstance(network, EngineNetwork) else found
+
+    monkeypatch.setattr(Guard, "measured", worse)
+    with pytest.raises(ExportError, match="not written: .* maps are off by"):
+        export(weights, config_of(size=(64, 64)), order)
+    assert list(target.parent.iterdir()) == [weights]
+
+
+def test_a_search_that_finds_nothing_leaves_nothing(weights, target, pictures):
+    order = searched("onnx", "int8", target, pictures, max_mae_increase=0)
+    with pytest.raises(ValueError, match="no network in int8 is within 0"):
+        export(weights, config_of(size=(64, 64)), order)
+    assert list(target.parent.iterdir()) == [weights]

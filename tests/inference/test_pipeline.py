@@ -1,0 +1,535 @@
+"""The predictor around networks that are written out: each variant against a slow literal one."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
+from paddleseg_u2net import progress
+from paddleseg_u2net.inference import Augment, Pipeline, Preprocess, Window, classes_of
+from paddleseg_u2net.inference.pipeline import _resized, activate, logits_of
+from paddleseg_u2net.inference.presets import stretch
+from paddleseg_u2net.inference.upsampling import guided
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def inputs(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def pointwise(batch):
+    """One logit a pixel, of that pixel's channels only."""
+    return 2 * batch[:, :1] - batch[:, 1:2] + 0.5
+
+
+def three_classes(batch):
+    return np.concatenate([batch[:, :1], -batch[:, 1:2], batch[:, 2:3] * 2], axis=1)
+
+
+def blur(batch):
+    """A network that knows neither left from right nor up from down: a 3x3 mean."""
+    padded = np.pad(batch[:, :1], ((0, 0), (0, 0), (1, 1), (1, 1)))
+    h, w = batch.shape[2:]
+    return sum(padded[:, :, r : r + h, c : c + w] for r in range(3) for c in range(3)) / 9
+
+
+def shift(batch):
+    """A network that tells left from right and up from down: its neighbours, weighted."""
+    padded = np.pad(batch[:, :1], ((0, 0), (0, 0), (1, 1), (1, 1)))
+    h, w = batch.shape[2:]
+    weights = np.arange(9, dtype=np.float32).reshape(3, 3) / 9
+    return sum(
+        weights[r, c] * padded[:, :, r : r + h, c : c + w] for r in range(3) for c in range(3)
+    )
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x.astype(np.float64)))
+
+
+def predictor(network, size=None, **more):
+    return Pipeline(network, Preprocess(size), **more)
+
+
+# ---------------------------------------------------------------- sizes and activations
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (16, 16), (33, 3)])
+@pytest.mark.parametrize("size", [None, (8, 6), (1, 1)])
+@pytest.mark.parametrize(("network", "classes"), [(pointwise, 1), (three_classes, 3)])
+def test_a_picture_of_any_size_gives_probabilities_of_its_size(shape, size, network, classes):
+    found = predictor(network, size)(noise(*shape, 3))
+    assert found.shape == (classes, *shape) and found.dtype == np.float32
+    assert found.min() >= 0 and found.max() <= 1 + 1e-6
+    if classes > 1:
+        np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
+
+
+def test_the_network_sees_what_preprocess_makes_contiguous_and_float32():
+    seen = []
+
+    def network(batch):
+        seen.append(batch)
+        return batch[:, :1]
+
+    image = noise(5, 7, 3)
+    predictor(network, (8, 6), augment=Augment((1.0, 0.5), True, True))(image)
+    assert [batch.shape[2:] for batch in seen] == [(6, 8)] * 4 + [(3, 4)] * 4
+    assert all(batch.flags.c_contiguous and batch.dtype == np.float32 for batch in seen)
+    np.testing.assert_array_equal(seen[0][0], Preprocess((8, 6))(image))
+
+
+def test_one_channel_is_a_sigmoid_and_more_are_a_softmax():
+    batch = inputs(2, 3, 4, 5)
+    found = predictor(pointwise).probabilities(batch)
+    np.testing.assert_allclose(found, sigmoid(pointwise(batch)), atol=1e-6)
+    found = predictor(three_classes).probabilities(batch)
+    powers = np.exp(three_classes(batch).astype(np.float64))
+    np.testing.assert_allclose(found, powers / powers.sum(1, keepdims=True), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("logit", [1000, -1000, 88.9, -104, 0])
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_large_logits_give_finite_probabilities(logit, classes):
+    def network(batch):
+        logits = np.zeros((len(batch), classes, *batch.shape[2:]), np.float32)
+        logits[:, 0] = logit
+        return logits
+
+    found = predictor(network).probabilities(inputs(1, 3, 2, 2))
+    assert np.isfinite(found).all()
+    rest = 1 if classes == 1 else classes - 1
+    expected = 0 if logit < -700 else 1 / (1 + rest * math.exp(-logit))
+    np.testing.assert_allclose(found[:, 0], expected, atol=1e-6)
+
+
+def test_a_batch_gives_what_its_pictures_give_alone():
+    batch = inputs(3, 3, 6, 7)
+    augment = Augment((0.5, 1.0), True, True)
+    for window in (None, Window((4, 3), (2, 2))):
+        whole = predictor(shift, augment=augment, window=window).probabilities(batch)
+        for number in range(3):
+            alone = predictor(shift, augment=augment, window=window).probabilities(
+                batch[number : number + 1]
+            )
+            np.testing.assert_allclose(whole[number], alone[0], atol=1e-6)
+
+
+# ---------------------------------------------------------------- flips
+
+
+@pytest.mark.parametrize("network", [pointwise, blur])
+@pytest.mark.parametrize("flips", [(True, False), (False, True), (True, True)])
+def test_flips_change_nothing_for_a_network_that_does_not_tell_sides(network, flips):
+    batch = inputs(2, 3, 5, 7)
+    plain = predictor(network).probabilities(batch)
+    flipped = predictor(network, augment=Augment((1.0,), *flips)).probabilities(batch)
+    np.testing.assert_allclose(flipped, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("flips", "axes"),
+    [
+        ((False, False), [()]),
+        ((True, False), [(), (3,)]),
+        ((False, True), [(), (2,)]),
+        ((True, True), [(), (3,), (2,), (2, 3)]),
+    ],
+)
+def test_flips_give_the_mean_of_the_logits_of_all_variants(flips, axes):
+    batch = inputs(1, 3, 5, 7)
+    logits = []
+    for turned in axes:
+        there = batch
+        for axis in turned:
+            there = np.take(there, np.arange(there.shape[axis])[::-1], axis)
+        back = shift(there)
+        for axis in turned:
+            back = np.take(back, np.arange(back.shape[axis])[::-1], axis)
+        logits.append(back)
+    found = predictor(shift, augment=Augment((1.0,), *flips)).probabilities(batch)
+    np.testing.assert_allclose(found, sigmoid(np.mean(logits, axis=0)), atol=1e-6)
+    if len(axes) > 1:
+        assert not np.allclose(found, sigmoid(shift(batch)), atol=1e-3)
+
+
+# ---------------------------------------------------------------- scales
+
+
+def interpolated(array, shape):
+    """Bilinear with half-pixel centres, along one axis after the other."""
+    for axis, length in ((2, shape[0]), (3, shape[1])):
+        old = array.shape[axis]
+        at = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
+        low = np.floor(at).astype(int)
+        high = np.minimum(low + 1, old - 1)
+        part = (at - low).reshape([-1 if a == axis else 1 for a in range(4)])
+        array = array.take(low, axis) * (1 - part) + array.take(high, axis) * part
+    return array.astype(np.float32)
+
+
+SHAPES = [(9, 14), (3, 4), (6, 8), (5, 15), (12, 16), (3, 16), (2, 2)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_resizing_is_paddles_bilinear_interpolation(shape):
+    import paddle
+    import paddle.nn.functional as F
+
+    batch = inputs(2, 3, 6, 8)
+    theirs = F.interpolate(
+        paddle.to_tensor(batch), list(shape), mode="bilinear", align_corners=False
+    )
+    np.testing.assert_allclose(_resized(batch, shape), theirs.numpy(), atol=2e-6)
+
+
+# Paddle takes the first pixel where one is asked for, not the middle.
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 1), (1, 9), (40, 1)])
+def test_resizing_is_bilinear_with_half_pixel_centres(shape):
+    batch = inputs(2, 3, 6, 8)
+    np.testing.assert_allclose(_resized(batch, shape), interpolated(batch, shape), atol=2e-6)
+
+
+def test_resizing_reads_flipped_arrays_as_they_look():
+    batch = inputs(2, 3, 6, 8)
+    flipped = np.flip(batch, (2, 3))
+    np.testing.assert_array_equal(_resized(flipped, (5, 9)), _resized(flipped.copy(), (5, 9)))
+
+
+@pytest.mark.parametrize("scales", [(0.5,), (0.75, 1.0, 1.25), (2.0,), (0.01,)])
+@pytest.mark.parametrize("flip", [False, True])
+def test_scales_give_the_mean_of_the_logits_of_all_scales(scales, flip):
+    batch = inputs(1, 3, 6, 9)
+    logits = []
+    for scale in scales:
+        size = [max(1, int(side * scale + 0.5)) for side in (6, 9)]
+        scaled = interpolated(batch, size)
+        logits.append(interpolated(shift(scaled), (6, 9)))
+        if flip:
+            logits.append(interpolated(shift(scaled[..., ::-1])[..., ::-1], (6, 9)))
+    found = predictor(shift, augment=Augment(scales, flip)).probabilities(batch)
+    np.testing.assert_allclose(found, sigmoid(np.mean(logits, axis=0)), atol=5e-6)
+
+
+# ---------------------------------------------------------------- windows
+
+
+@pytest.mark.parametrize("shape", [(10, 13), (4, 5), (3, 20), (20, 3), (1, 1), (9, 9)])
+@pytest.mark.parametrize("stride", [(1, 1), (3, 2), (5, 4)])
+def test_windows_cover_every_pixel_stay_inside_and_are_of_one_size(shape, stride):
+    covered = np.zeros(shape, int)
+    boxes = Window((5, 4), stride).boxes(*shape)
+    for rows, columns in boxes:
+        covered[rows, columns] += 1
+        assert 0 <= rows.start < rows.stop <= shape[0]
+        assert 0 <= columns.start < columns.stop <= shape[1]
+        assert rows.stop - rows.start == min(4, shape[0])
+        assert columns.stop - columns.start == min(5, shape[1])
+    assert covered.min() >= 1
+    assert len(boxes) == len({(r.start, c.start) for r, c in boxes})
+
+
+@pytest.mark.parametrize("window", [Window((5, 4), (3, 2)), Window((50, 40), (50, 40))])
+def test_windows_change_nothing_for_a_pointwise_network(window):
+    batch = inputs(2, 3, 11, 13)
+    for network in (pointwise, three_classes):
+        np.testing.assert_allclose(
+            predictor(network, window=window).probabilities(batch),
+            predictor(network).probabilities(batch),
+            atol=1e-6,
+        )
+
+
+def test_a_picture_keeps_its_size_under_windows():
+    seen = []
+
+    def network(batch):
+        seen.append(batch.shape)
+        return batch[:, :1]
+
+    found = predictor(network, (8, 6), window=Window((5, 4), (5, 4)))(noise(9, 11, 3))
+    assert found.shape == (1, 9, 11)
+    assert seen == [(1, 3, 4, 5)] * 9
+
+
+@pytest.mark.parametrize("shape", [(11, 13), (4, 5), (3, 20), (9, 5)])
+@pytest.mark.parametrize("stride", [(3, 2), (5, 4), (1, 3)])
+def test_windows_give_the_mean_of_overlapping_logits(shape, stride):
+    batch = inputs(1, 3, *shape)
+    found = predictor(shift, window=Window((5, 4), stride)).probabilities(batch)
+    np.testing.assert_allclose(found, sigmoid(slid(batch, shape, stride)), atol=1e-6)
+
+
+def slid(batch, shape, stride, crop=(5, 4)):
+    """Every window in turn, moved back inside where it would reach over the border."""
+    total, count = np.zeros((1, 1, *shape)), np.zeros(shape)
+    top = 0
+    while True:
+        y = max(min(top, shape[0] - crop[1]), 0)
+        left = 0
+        while True:
+            x = max(min(left, shape[1] - crop[0]), 0)
+            part = batch[:, :, y : y + crop[1], x : x + crop[0]]
+            total[:, :, y : y + crop[1], x : x + crop[0]] += shift(part)
+            count[y : y + crop[1], x : x + crop[0]] += 1
+            if left + crop[0] >= shape[1]:
+                break
+            left += stride[0]
+        if top + crop[1] >= shape[0]:
+            break
+        top += stride[1]
+    return total / count
+
+
+@pytest.mark.parametrize("network", [pointwise, shift, three_classes])
+@pytest.mark.parametrize("shape", [(11, 13), (4, 5), (3, 20), (12, 10)])
+@pytest.mark.parametrize("stride", [(3, 2), (5, 4)])
+def test_windows_are_those_of_paddleseg(network, shape, stride):
+    import paddle
+    from paddleseg.core.infer import slide_inference
+
+    batch = inputs(1, 3, *shape)
+
+    def model(tensor):
+        return [paddle.to_tensor(network(tensor.numpy()))]
+
+    theirs = slide_inference(model, paddle.to_tensor(batch), crop_size=(5, 4), stride=stride)
+    window = Window((5, 4), stride)
+    np.testing.assert_allclose(
+        predictor(network, window=window)._logits(batch), theirs.numpy(), atol=1e-5
+    )
+
+
+def test_windows_flips_and_scales_go_together():
+    batch = inputs(1, 3, 11, 13)
+    augment = Augment((0.5, 1.0), True, True)
+    window = Window((5, 4), (3, 2))
+    np.testing.assert_allclose(
+        predictor(pointwise, augment=augment, window=window).probabilities(batch),
+        predictor(pointwise, augment=augment).probabilities(batch),
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("stride", [(6, 4), (5, 5), (60, 40)])
+def test_a_stride_larger_than_the_window_is_an_error(stride):
+    with pytest.raises(ValueError, match=r"stride: expected at most crop_size \(5, 4\), got"):
+        Window((5, 4), stride)
+
+
+@pytest.mark.parametrize("stride", [(0, 4), (5, 0), (-1, 4)])
+def test_a_stride_of_nought_or_less_is_an_error_when_the_window_is_made(stride):
+    with pytest.raises(ValueError, match="stride"):
+        Window((5, 4), stride)
+
+
+# ---------------------------------------------------------------- restoring and classes
+
+
+@pytest.mark.parametrize("shape", [(17, 31), (1, 1), (3, 100), (6, 8)])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_restoring_is_bilinear_at_odd_sizes_too(shape, classes):
+    probability = np.random.default_rng(0).random((classes, 6, 8)).astype(np.float32)
+    found = predictor(pointwise, None).restore(probability, shape)
+    assert found.shape == (classes, *shape) and found.dtype == np.float32
+    np.testing.assert_allclose(found, interpolated(probability[None], shape)[0], atol=2e-6)
+
+
+def test_a_picture_goes_through_preparing_predicting_and_restoring():
+    image = noise(9, 11, 3)
+    small = cv2.resize(image, (8, 6), interpolation=cv2.INTER_LINEAR)
+    expected = sigmoid(pointwise(Preprocess()(small)[None]))
+    expected = interpolated(expected.astype(np.float32), (9, 11))[0]
+    np.testing.assert_allclose(predictor(pointwise, (8, 6))(image), expected, atol=2e-6)
+
+
+def test_classes_of_one_probability_are_foreground_at_one_half_and_above():
+    probability = np.array([[[0.0, 0.4999, 0.5, 0.5001, 1.0]]], np.float32)
+    found = classes_of(probability)
+    assert found.dtype == np.uint8 and found.tolist() == [[0, 0, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("count", [2, 3, 200])
+def test_classes_of_more_are_the_most_probable(count):
+    winner = np.random.default_rng(0).integers(0, count, (4, 5))
+    probability = np.full((count, 4, 5), 0.001, np.float32)
+    np.put_along_axis(probability, winner[None], 0.5, axis=0)
+    found = classes_of(probability)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, winner)
+
+
+# ---------------------------------------------------------------- the eager backend
+
+
+def test_the_eager_backend_gives_the_first_output_as_float32_without_gradients():
+    import paddle
+
+    from paddleseg_u2net.inference.backends import eager
+
+    class Model(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.weight = self.create_parameter([1])
+
+        def forward(self, x):
+            self.kept = (x * self.weight).astype("float64")
+            return [self.kept[:, :1], x]
+
+    model = Model()
+    model.weight.set_value(np.array([3.0], np.float32))
+    batch = inputs(2, 3, 4, 5)
+    found = eager(model)(batch)
+    assert isinstance(found, np.ndarray) and found.dtype == np.float32
+    assert model.kept.stop_gradient
+    np.testing.assert_allclose(found, 3 * batch[:, :1], atol=1e-6)
+
+
+def test_the_eager_backend_predicts_as_the_function_it_runs():
+    import paddle
+
+    from paddleseg_u2net.inference.backends import eager
+
+    def model(tensor):
+        return [2 * tensor[:, :1] - tensor[:, 1:2] + 0.5]
+
+    image = noise(9, 11, 3)
+    paddles = predictor(eager(model), (8, 6), augment=Augment((1.0,), True))(image)
+    np.testing.assert_allclose(paddles, predictor(pointwise, (8, 6))(image), atol=1e-6)
+    assert paddle.is_grad_enabled()
+
+
+# ---------------------------------------------------------------- what networks give
+
+
+def giving(gives, function, **more):
+    """A network that says what it gives."""
+
+    def network(batch):
+        return function(batch)
+
+    network.gives = gives
+    for name, value in more.items():
+        setattr(network, name, value)
+    return network
+
+
+def probability_of(network):
+    return giving("probability", lambda batch: activate(network(batch)))
+
+
+@pytest.mark.parametrize("logits", [pointwise, three_classes])
+def test_probabilities_are_used_as_they_are(logits):
+    batch = inputs(2, 3, 5, 7)
+    found = predictor(probability_of(logits)).probabilities(batch)
+    np.testing.assert_array_equal(found, activate(logits(batch)))
+
+
+@pytest.mark.parametrize("logits", [shift, three_classes])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"augment": Augment((0.5, 1.0), True, True)},
+        {"window": Window((4, 3), (2, 2))},
+        {"augment": Augment((1.0,), True), "window": Window((4, 3), (2, 2))},
+    ],
+)
+def test_averages_of_probabilities_are_those_of_their_logits(logits, more):
+    batch = inputs(2, 3, 6, 7)
+    expected = predictor(logits, **more).probabilities(batch)
+    found = predictor(probability_of(logits), **more).probabilities(batch)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    plain = predictor(logits).probabilities(batch)
+    assert np.abs(plain - expected).max() > 1e-3 or logits is three_classes
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("channels", [1, 2])
+def test_logits_of_certain_probabilities_are_finite(channels):
+    probability = np.zeros((1, channels, 1, 3), np.float32)
+    probability[0, 0] = [0, 1, 0.25]
+    probability[0, 1:] = 1 - probability[0, :1]
+    logits = logits_of(probability)
+    assert np.isfinite(logits).all() and logits.dtype == np.float32
+    np.testing.assert_allclose(activate(logits), probability, atol=2e-7)
+
+
+def test_class_numbers_become_planes_and_are_not_averaged():
+    numbers = np.array([[[0, 1, 2, 1]]], np.int64)
+    three = giving("argmax", lambda batch: numbers, num_classes=3)
+    found = predictor(three).probabilities(inputs(1, 3, 1, 4))
+    np.testing.assert_array_equal(found[0, :, 0], np.eye(3, dtype=np.float32)[:, [0, 1, 2, 1]])
+    one = giving("argmax", lambda batch: numbers % 2, num_classes=1)
+    np.testing.assert_array_equal(
+        predictor(one).probabilities(inputs(1, 3, 1, 4))[0], [[[0, 1, 0, 1]]]
+    )
+    for more in ({"augment": Augment((1.0,), True)}, {"window": Window((2, 1), (1, 1))}):
+        with pytest.raises(ValueError, match="class numbers"):
+            predictor(three, **more)
+    predictor(three, augment=Augment())  # nothing is averaged
+
+
+# ---------------------------------------------------------------- guided upsampling
+
+
+def test_guided_upsampling_follows_the_picture():
+    image = noise(40, 50, 3)
+    bilinear = Pipeline(pointwise, Preprocess((10, 8)))
+    guiding = Pipeline(pointwise, Preprocess((10, 8)), upsampling="guided")
+    probability = guiding.probabilities(guiding.prepare(image)[None])[0]
+    found = guiding.restore(probability, image)
+    np.testing.assert_array_equal(found, guided(probability, image))
+    np.testing.assert_array_equal(found, guiding(image))
+    assert np.abs(found - bilinear(image)).max() > 1e-3
+    same = guiding.restore(probability, image[:8, :10])
+    np.testing.assert_array_equal(same, probability)
+
+
+def test_guided_upsampling_of_stretched_maps():
+    image = noise(40, 50, 3)
+    guiding = Pipeline(pointwise, Preprocess((10, 8), type="official"), upsampling="guided")
+    probability = guiding.probabilities(guiding.prepare(image)[None])[0]
+    expected = guided(stretch(probability).astype(np.float32), image)
+    np.testing.assert_array_equal(guiding.restore(probability, image), expected)
+
+
+def test_guided_upsampling_needs_the_picture():
+    guiding = Pipeline(pointwise, Preprocess((10, 8)), upsampling="guided")
+    with pytest.raises(TypeError, match="expected a picture"):
+        guiding.restore(np.zeros((1, 8, 10), np.float32), (40, 50))
+    with pytest.raises(ValueError, match="upsampling: expected one of bilinear, guided"):
+        Pipeline(pointwise, Preprocess(), upsampling="nearest")
+
+
+@pytest.mark.parametrize("scales", [(), (0,), (-1.0,), (1.0, math.nan), (math.inf,)])
+def test_scales_that_cannot_be(scales):
+    with pytest.raises(ValueError, match="scales: expected one or more numbers above 0"):
+        Augment(scales)
+
+
+@pytest.mark.parametrize("window", [None, Window((4, 3), (2, 2))])
+@pytest.mark.parametrize("augment", [None, Augment((0.5, 1.0, 1.5), True, True)])
+def test_progress_counts_the_runs_of_the_network(window, augment, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    runs = []
+
+    def network(batch):
+        runs.append(batch.shape)
+        return batch[:, :1]
+
+    pipeline = predictor(network, augment=augment, window=window)
+    batch = np.zeros((1, 3, 9, 7), np.float32)
+    np.testing.assert_array_equal(pipeline.shown(batch, "a.png"), pipeline.probabilities(batch))
+    lines = capsys.readouterr().err.splitlines()
+    count = len(runs) // 2
+    assert len(lines) == (count if count > 1 else 0)
+    unit = "windows" if window else "variants"
+    assert not lines or lines[-1].startswith(f"a.png: {count} of {count} {unit} (100%), ")

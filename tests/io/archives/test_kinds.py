@@ -1,0 +1,76 @@
+"""Archives are told by their content; what is none is named."""
+
+import bz2
+import gzip
+import lzma
+
+import pytest
+
+from paddleseg_u2net.io.archives import ArchiveError, kind
+
+from .conftest import FILES
+from .packing import make_rar4, make_rar5, make_tar, make_zip
+
+
+def test_kinds_whatever_the_suffix(tmp_path):
+    assert kind(make_zip(tmp_path / "a.rar", FILES)) == "zip"
+    assert kind(make_zip(tmp_path / "empty.bin", {})) == "zip"
+    assert kind(make_rar4(tmp_path / "a.zip", FILES)) == "rar"
+    assert kind(make_rar5(tmp_path / "b.zip", FILES)) == "rar"
+    for mode in ("w", "w:gz", "w:bz2", "w:xz"):
+        assert kind(make_tar(tmp_path / "a.zip", FILES, mode)) == "tar"
+
+
+def test_a_tar_from_before_ustar_is_a_tar(tmp_path):
+    path = make_tar(tmp_path / "a", FILES)
+    block = bytearray(path.read_bytes())
+    block[257:265] = bytes(8)
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block[:512])
+    path.write_bytes(block)
+    assert kind(path) == "tar"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", ["empty", "fetch it again"]),
+        (b"\n  <!DOCTYPE html><html>", ["web page", "browser"]),
+        (b"\xef\xbb\xbf<HTML>", ["web page"]),
+        (b'{"error": "quota"}', ["JSON"]),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(26), ["7-Zip", "7z x data.zip"]),
+        (b"\x28\xb5\x2f\xfd" + bytes(26), ["unzstd data.zip"]),
+        (b"MZ" + bytes(100), ["program", "7z x"]),
+        (b"\x89PNG\r\n\x1a\n", ["PNG"]),
+        (bytes(2048), ["zeros"]),
+        (b"version https://git-lfs.github.com/spec/v1\n", ["git lfs pull"]),
+        (b"something else", ["b'somethin'", "14 bytes"]),
+    ],
+)
+def test_what_is_none_is_named(tmp_path, content, words):
+    path = tmp_path / "data.zip"
+    path.write_bytes(content)
+    with pytest.raises(ArchiveError) as caught:
+        kind(path)
+    for word in [str(path), *words]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_one_packed_file_is_no_archive(tmp_path, pack):
+    path = tmp_path / "mask.png.gz"
+    path.write_bytes(pack(b"\x89PNG..." * 100))
+    with pytest.raises(ArchiveError, match="one single file"):
+        kind(path)
+    path.write_bytes(pack(b""))
+    with pytest.raises(ArchiveError, match="nothing"):
+        kind(path)
+    path.write_bytes(pack(b"abc" * 100)[:12])
+    with pytest.raises(ArchiveError, match="fetch it again|nothing"):
+        kind(path)
+
+
+def test_missing_file_and_folder(tmp_path):
+    for path in (tmp_path / "none.zip", tmp_path):
+        with pytest.raises(FileNotFoundError, match="expected an archive"):
+            kind(path)

@@ -1,0 +1,153 @@
+"""Names in archives lead into the target or are refused; other encodings lose nothing."""
+
+import struct
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.io.archives import ArchiveError, unpack
+from paddleseg_u2net.io.archives.names import identity, litter, readable, safe_path
+
+from .conftest import files_in
+from .packing import make_rar4, make_raw_zip, make_tar
+
+ARCHIVE = Path("a.zip")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (b"../evil", "leads out"),
+        (b"a/../../evil", "leads out"),
+        (b"a/..", "leads out"),
+        (b"..\\evil", "leads out"),
+        (b"a\\..\\b", "leads out"),
+        (b"/etc/passwd", "absolute"),
+        (b"\\\\server\\share\\x", "absolute"),
+        (b"\\x", "absolute"),
+        (b"C:\\x", "absolute"),
+        (b"c:x", "absolute"),
+        (b"a\0.png", "control"),
+        (b"a\nb", "control"),
+        (b"a\x7f", "control"),
+        ("a\x85b".encode(), "control"),
+        (b"", "no name"),
+    ],
+)
+def test_dangerous_names_are_refused(name, reason):
+    with pytest.raises(ArchiveError, match=reason) as caught:
+        safe_path(ARCHIVE, name)
+    assert "a.zip" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        (b"a/b.png", "a/b.png"),
+        (b"./a//b.png", "a/b.png"),
+        (b"a\\b.png", "a/b.png"),
+        (b"a/", "a"),
+        (b"./", "."),
+        (b"...", "..."),
+        (b"..a/b..", "..a/b.."),
+        (b"-rf", "-rf"),
+        (b"~/a", "~/a"),
+        ("Größe/猫.png".encode(), "Größe/猫.png"),
+    ],
+)
+def test_plain_names_stay(name, path):
+    assert safe_path(ARCHIVE, name, windows=False) == PurePosixPath(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["aux.png", "a/CON", "com1", "LPT9.txt", "a./b", "a /b", "xx:y", "a?", "a*", "x\\nul"]
+)
+def test_windows_names_are_refused_there_only(name):
+    safe_path(ARCHIVE, name.encode(), windows=False)
+    with pytest.raises(ArchiveError, match="Windows"):
+        safe_path(ARCHIVE, name.encode(), windows=True)
+
+
+@pytest.mark.parametrize("name", ["auxiliary.png", "console", "com10", "a.b", "a b", "lpt"])
+def test_names_like_windows_devices_are_no_devices(name):
+    assert str(safe_path(ARCHIVE, name.encode(), windows=True)) == name
+
+
+def test_litter():
+    for name in ("__MACOSX/a", "a/.DS_Store", "Thumbs.db", "a/._b.png", "a/Desktop.ini"):
+        assert litter(PurePosixPath(name))
+    for name in ("a/b.png", ".hidden", "_x", "MACOSX/a"):
+        assert not litter(PurePosixPath(name))
+
+
+def test_every_byte_has_a_character_of_its_own():
+    names = [bytes([0xFF, byte]) for byte in range(1, 256) if byte not in b"/\\"]
+    assert len({readable(name) for name in names}) == len(names)
+
+
+@given(st.binary(min_size=1, max_size=20))
+@settings(max_examples=200, deadline=None)
+def test_same_bytes_give_the_same_stem_under_every_folder_and_suffix(stem):
+    stem = stem.replace(b"/", b"").replace(b"\\", b"")
+    image, mask = readable("图".encode("gbk") + b"/" + stem + b".jpg"), readable(stem + b".png")
+    assert image.split("/")[-1][: -len(".jpg")] == mask[: -len(".png")]
+
+
+@given(st.binary(max_size=30), st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_a_name_that_is_taken_stays_below_the_target(name, windows):
+    try:
+        path = safe_path(ARCHIVE, name, windows=windows)
+    except ArchiveError:
+        return
+    assert not path.is_absolute()
+    assert ".." not in path.parts
+    assert not any(sign in str(path) for sign in "\0\n\\")
+
+
+def test_identity_where_case_is_ignored():
+    first, second = PurePosixPath("A/é.PNG"), PurePosixPath("a/e\u0301.png")
+    assert identity(first, folds=True) == identity(second, folds=True)
+    assert identity(first, folds=False) != identity(second, folds=False)
+
+
+# ---------------------------------------------------------------- through archives
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "shift-jis", "latin-1", "utf-8"])
+def test_images_and_masks_pair_in_every_format(tmp_path, encoding):
+    stem = {"latin-1": "Größe", "shift-jis": "ねこ"}.get(encoding, "猫咪图像")
+    image, mask = f"i/{stem}.jpg".encode(encoding), f"m/{stem}.png".encode(encoding)
+    make_raw_zip(tmp_path / "zip", [(image, b"1"), (mask, b"2")])
+    make_rar4(tmp_path / "rar", [(image, b"1"), (mask, b"2")])
+    tar_names = [name.decode("utf-8", "surrogateescape") for name in (image, mask)]
+    options = {"format": 1, "encoding": "utf-8", "errors": "surrogateescape"}
+    make_tar(tmp_path / "tar", zip(tar_names, (b"1", b"2")), **options)
+    found = {}
+    for kind in ("zip", "tar", "rar"):
+        names = unpack(tmp_path / kind, tmp_path / f"out-{kind}")
+        assert names[0].stem == names[1].stem
+        assert [path.parts[0] for path in names] == ["i", "m"]
+        assert sorted(files_in(tmp_path / f"out-{kind}").values()) == [b"1", b"2"]
+        found[kind] = names
+    assert found["zip"] == found["tar"] == found["rar"]
+    if encoding == "utf-8":
+        assert found["zip"][0].stem == stem
+
+
+def test_zip_name_with_the_flag_is_utf8(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("Größe/猫.png", b"1")
+    assert unpack(tmp_path / "a.zip", tmp_path / "out") == [PurePosixPath("Größe/猫.png")]
+
+
+def test_zip_name_in_the_unicode_field(tmp_path):
+    raw, true = "猫.png".encode("gbk"), "猫.png".encode()
+    for crc, expected in ((zlib.crc32(raw), "猫.png"), (1, readable(raw))):
+        field = struct.pack("<HHBL", 0x7075, 5 + len(true), 1, crc) + true
+        path = make_raw_zip(tmp_path / f"{crc}.zip", [(raw, b"1")], extra=field)
+        assert unpack(path, tmp_path / f"out{crc}") == [PurePosixPath(expected)]

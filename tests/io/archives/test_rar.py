@@ -1,0 +1,148 @@
+"""RAR: stored files need no program, all others come from one that prints them."""
+
+import shutil
+import stat
+import sys
+import textwrap
+
+import pytest
+
+from paddleseg_u2net.io.archives import rar_file, rar_tools, unpack
+from paddleseg_u2net.io.archives.rar_file import RarSource
+
+from .conftest import FILES, files_in, tree
+from .packing import make_rar4, make_rar5
+
+MAKERS = pytest.mark.parametrize("make", [make_rar4, make_rar5])
+
+
+@pytest.fixture
+def through_a_program(monkeypatch):
+    monkeypatch.setattr(rar_file, "_stored", lambda info, package: False)
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Puts a program called unrar first; it runs Python code with ``args`` and ``out``."""
+
+    def install(code, banner="UNRAR 7, Alexander Roshal"):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "unrar"
+        program.write_text(
+            f"#!{sys.executable}\n"
+            "import sys\n"
+            "args, out = sys.argv[1:], sys.stdout.buffer\n"
+            f"if not args:\n    print({banner!r}); sys.exit()\n" + textwrap.dedent(code)
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(folder))
+
+    if sys.platform == "win32":
+        pytest.skip("the fake program is a script")
+    return install
+
+
+@pytest.mark.parametrize("program", ["unrar", "unar", "7zz", "7z", "bsdtar"])
+@MAKERS
+def test_real_programs(tmp_path, monkeypatch, through_a_program, program, make):
+    tools = [tool for tool in rar_tools._TOOLS if tool.program == program]
+    path = shutil.which(program)
+    if not path or not rar_tools._answers(tools[0], path):
+        if program in ("7z", "7zz") and path:
+            tools[0] = tools[0]._replace(mark="Rar")  # stored files it can print all the same
+        else:
+            pytest.skip(f"{program} is not there, or cannot print RAR")
+    monkeypatch.setattr(rar_tools, "_TOOLS", tools)
+    files = {**FILES, "Thumbs.db": b"left out" * 9, "z/last.png": bytes(3_000_000)}
+    if program == "bsdtar":  # some releases print an empty file of RAR 5 without end
+        files = {name: data or b"1" for name, data in files.items()}
+    # Numbers at the end of names, which unar takes for volumes.
+    archives = [make(tmp_path / f"set{number}.rar", files) for number in (1, 2)]
+    for archive in archives:
+        out = tmp_path / f"out-{archive.stem}"
+        unpack(archive, out)
+        del files["Thumbs.db"]
+        assert files_in(out) == files
+        files["Thumbs.db"] = b""
+
+
+def test_stored_files_need_no_program(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    unpack(make_rar5(tmp_path / "a.rar", FILES), tmp_path / "out")
+    assert files_in(tmp_path / "out") == FILES
+
+
+def test_no_program(tmp_path, refused, monkeypatch):
+    archive = make_rar5(tmp_path / "a.rar", FILES, method=3)
+    monkeypatch.setenv("PATH", "")
+    refused(archive, "no program", "unrar", "apt-get install unar")
+
+
+def test_a_program_of_that_name_that_cannot(tmp_path, refused, fake):
+    archive = make_rar5(tmp_path / "a.rar", FILES, method=3)
+    fake("", banner="unrar-free")
+    refused(archive, "no program")
+
+
+def test_no_package(tmp_path, refused, monkeypatch):
+    archive = make_rar5(tmp_path / "a.rar", FILES)
+    monkeypatch.setitem(sys.modules, "rarfile", None)
+    refused(archive, "pip install rarfile")
+
+
+def test_what_the_program_prints_is_cut_by_size(tmp_path, fake):
+    archive = make_rar5(
+        tmp_path / "a.rar", [("a", b"one"), ("._a", b"xx"), ("b", b"three")], method=3
+    )
+    fake("out.write(b'onexxthree')")
+    unpack(archive, tmp_path / "out")
+    assert files_in(tmp_path / "out") == {"a": b"one", "b": b"three"}
+
+
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        (b"onexxthr", ["'b'", "ends early"]),
+        (b"", ["'a'", "ends early"]),
+        (b"onexxThree", ["'b'", "checksum"]),
+        (b"onxxxthree", ["'a'", "checksum"]),
+    ],
+)
+def test_a_program_that_prints_something_else(tmp_path, refused, fake, printed, words):
+    archive = make_rar5(
+        tmp_path / "a.rar", [("a", b"one"), ("._a", b"xx"), ("b", b"three")], method=3
+    )
+    fake(f"out.write({printed!r})")
+    refused(archive, *words, "fetch it again", "install unrar")
+
+
+def test_a_program_that_never_ends_is_ended(tmp_path, fake):
+    archive = make_rar5(tmp_path / "a.rar", [("a", b"one")], method=3)
+    fake("out.write(b'one'); out.flush()\nimport time; time.sleep(1000)")
+    unpack(archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == {"a": b"one"}
+
+
+def test_the_password_is_given_to_the_program(tmp_path, fake, refused, monkeypatch):
+    archive = make_rar5(tmp_path / "a.rar", [("a", b"one")], method=3)
+    fake("out.write(b'one' if '-pright' in args else b'')")
+    rarfile = pytest.importorskip("rarfile")
+    monkeypatch.setattr(rarfile.RarFile, "needs_password", lambda self: True)
+    refused(archive, "encrypted", "give the password")
+    refused(archive, "the password is wrong", password="wrong")
+    unpack(archive, tmp_path / "out", password="right")
+    assert files_in(tmp_path / "out") == {"a": b"one"}
+
+
+def test_names_that_rarfile_takes_for_one(tmp_path, refused):
+    refused(make_rar5(tmp_path / "a.rar", [(b"\xff", b"1"), (b"\xfe", b"2")]), "twice")
+
+
+def test_the_source_ends_its_program(tmp_path, fake):
+    archive = make_rar5(tmp_path / "a.rar", [("a", b"one"), ("b", b"two")], method=3)
+    fake("out.write(b'one'); out.flush()\nimport time; time.sleep(1000)")
+    with rar_file.open_rar(archive, None) as source:
+        assert isinstance(source, RarSource)
+        first = next(source.members())
+        assert b"".join(first.chunks()) == b"one"

@@ -1,0 +1,869 @@
+"""A file from a server of any kind must come whole, or not at all and with a reason."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
+from typing import List
+
+import pytest
+import requests
+
+from paddleseg_u2net.io import download
+from paddleseg_u2net.io.download import Checksum, DownloadError, fetch, verify
+from tests.http_server import OLD, Reply, Server
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes")
+
+BODY = random.Random(1).randbytes(300_000)
+OTHER = random.Random(2).randbytes(300_000)
+SIZE = len(BODY)
+SHA = Checksum("sha256", hashlib.sha256(BODY).hexdigest())
+# Of a block that is not whole at the cut, nothing may be kept.
+CUT = 6 * download._BLOCK
+# Seconds that a good answer may take on a busy computer, and that tests of a stall wait.
+STALL = 0.5
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server():
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def target(tmp_path) -> Path:
+    return tmp_path / "cache" / "model.pth"
+
+
+@pytest.fixture
+def pauses() -> List[float]:
+    return []
+
+
+@pytest.fixture
+def get(target, pauses):
+    """``fetch`` without pauses, to ``target``."""
+
+    def call(*addresses, **options):
+        options = {"timeout": 10, "sleep": pauses.append, **options}
+        return fetch(addresses, target, options.pop("size", None), **options)
+
+    return call
+
+
+def names(folder: Path) -> list:
+    return sorted(item.name for item in folder.iterdir())
+
+
+def part_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
+
+
+def assert_fetched(target: Path, body: bytes = BODY) -> None:
+    assert target.read_bytes() == body
+    assert names(target.parent) == [target.name]
+
+
+def assert_resumed(server: Server, path: str = "/a") -> None:
+    """The first request was for all, the second one for what was missing, and there is no third."""
+    assert server.starts(path) == [None, CUT]
+
+
+def part_answer(start, total=SIZE, **options) -> Reply:
+    """A 206 to whatever was asked."""
+    headers = {"Content-Range": f"bytes {start}-{SIZE - 1}/{total}"}
+    return Reply(BODY[start:], status=206, headers=headers, ranges=False, **options)
+
+
+# ---------------------------------------------------------------- the plain way
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"chunked": True},
+        {"chunked": True, "headers": {"Content-Length": "9"}},
+        {"bare": True},
+        {"packed": True},
+    ],
+)
+@pytest.mark.parametrize("known", [{}, {"size": SIZE}, {"checksum": SHA}])
+def test_file_comes_whole_and_leaves_nothing_else(server, get, target, options, known):
+    assert get(server.script("/a", Reply(BODY, **options)), **known) == target
+    assert_fetched(target)
+    assert server.asked("/a")[0].headers["accept-encoding"] == "identity"
+
+
+def test_empty_file(server, get, target):
+    get(server.script("/a", Reply(b"")), size=0)
+    assert_fetched(target, b"")
+
+
+def test_present_file_is_returned_at_once(server, get, target):
+    target.parent.mkdir()
+    target.write_bytes(b"mine")
+    assert get(server.script("/a", Reply(BODY)), size=SIZE) == target
+    assert target.read_bytes() == b"mine"
+    assert server.requests == []
+
+
+def test_relative_target_is_returned_as_given(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert fetch([server.script("/a", Reply(BODY))], Path("a.pth")) == Path("a.pth")
+    assert_fetched(tmp_path / "a.pth")
+
+
+@posix_only
+def test_dangling_link_stays_and_its_file_is_written(server, get, target, tmp_path):
+    target.parent.mkdir()
+    target.symlink_to(tmp_path / "elsewhere" / "real.pth")
+    places = []
+    get(server.script("/a", Reply(BODY)), check=lambda path: places.append(path.parent))
+    assert target.is_symlink()
+    assert places == [tmp_path / "elsewhere"]  # it may be another disk
+    assert_fetched(tmp_path / "elsewhere" / "real.pth")
+
+
+def test_folder_in_the_place_of_the_target_is_refused(server, get, target):
+    target.mkdir(parents=True)
+    with pytest.raises(DownloadError, match=r"model\.pth: expected a file or nothing"):
+        get(server.script("/a", Reply(BODY)))
+
+
+def test_bar_on_a_terminal_shows_where_it_goes_on(server, get, monkeypatch, capsys):
+    bars = []
+
+    class Bar(download.Progress):
+        def __init__(self, total, what, unit, initial):
+            bars.append({"total": total, "initial": initial})
+            super().__init__(total, what, unit, initial)
+
+    monkeypatch.setattr(download, "Progress", Bar)
+    get(server.script("/a", Reply(BODY, etag='"1"', cut=CUT), Reply(BODY, etag='"1"')))
+    assert [bar["total"] for bar in bars] == [SIZE, SIZE]
+    assert bars[0]["initial"] == 0
+    assert bars[1]["initial"] == server.starts("/a")[1]
+    assert "model.pth" not in capsys.readouterr().err  # which is no terminal
+
+
+# ---------------------------------------------------------------- cut and resumed
+
+
+@pytest.mark.parametrize("version", [{"etag": '"1"'}, {"modified": OLD}])
+@pytest.mark.parametrize("how", [{"cut": CUT}, {"stall": CUT}, {"cut": CUT, "chunked": True}])
+def test_rest_is_asked_for_after_a_cut(server, get, target, pauses, version, how):
+    timeout = STALL if "stall" in how else 10
+    get(server.script("/a", Reply(BODY, **version, **how), Reply(BODY, **version)), timeout=timeout)
+    assert_fetched(target)
+    assert_resumed(server)
+    assert server.asked("/a")[1].headers["if-range"] == next(iter(version.values()))
+    assert pauses == [1.0]
+
+
+def test_reset_connection_is_a_cut(server, get, target):
+    address = server.script(
+        "/a", Reply(BODY, etag='"1"', cut=CUT, reset=True), Reply(BODY, etag='"1"')
+    )
+    get(address)
+    assert_fetched(target)
+    assert len(server.requests) == 2
+
+
+def test_cut_before_any_answer_is_tried_again(server, get, target):
+    address = server.script("/a", Reply(BODY, cut=0), Reply(BODY, silent=True), Reply(BODY))
+    get(address, timeout=STALL)
+    assert_fetched(target)
+    assert server.starts("/a") == [None, None, None]
+
+
+def test_cut_each_time_goes_on_each_time(server, get, target, pauses):
+    address = server.script("/a", Reply(BODY, etag='"1"', cut=70_000))
+    get(address, retries=9)
+    assert_fetched(target)
+    starts = [start or 0 for start in server.starts("/a")]
+    assert starts == sorted(set(starts))
+    assert len(starts) == len(pauses) + 1 <= 9
+
+
+def test_tries_are_counted_and_the_part_survives(server, get, target, pauses):
+    address = server.script("/a", Reply(BODY, etag='"1"', cut=70_000))
+    with pytest.raises(DownloadError, match=r"after \d+( bytes)? \(tried 3 times\)"):
+        get(address, retries=2)
+    assert pauses == [1.0, 2.0]
+    assert not target.exists()
+    have = part_of(target).stat().st_size
+    assert part_of(target).read_bytes() == BODY[:have]
+    server.script("/a", Reply(BODY, etag='"1"'))
+    get(address)
+    assert server.starts("/a")[3] == have
+    assert_fetched(target)
+
+
+def test_short_body_with_no_end_is_continued(server, get, target):
+    whole = Reply(BODY, etag='"1"')
+    get(server.script("/a", Reply(BODY, etag='"1"', bare=True, cut=CUT), whole), size=SIZE)
+    assert_fetched(target)
+    assert_resumed(server)
+
+
+def test_length_may_become_known_with_the_rest(server, get, target):
+    whole = Reply(BODY, etag='"1"')
+    get(
+        server.script(
+            "/a",
+            Reply(BODY, etag='"1"', chunked=True, cut=CUT),
+            part_answer(CUT, etag='"1"', bare=True, cut=9),
+            whole,
+        )
+    )
+    assert server.starts("/a") == [None, CUT, CUT + 9]
+    assert_fetched(target)
+
+
+def test_whole_part_is_not_asked_for_again(server, get, target):
+    address = server.script("/a", Reply(BODY, etag='"1"', cut=CUT))
+    with pytest.raises(DownloadError):
+        get(address, retries=0)
+    part_of(target).write_bytes(BODY)  # as after a kill just before the renaming
+    get(address)
+    assert len(server.requests) == 1
+    assert_fetched(target)
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"address": "x"}', "[1]"])
+def test_unreadable_note_means_starting_over(server, get, target, damage):
+    address = server.script("/a", Reply(OTHER, etag='"1"', cut=CUT), Reply(BODY, etag='"1"'))
+    with pytest.raises(DownloadError):
+        get(address, retries=0)
+    note = part_of(target).with_name(part_of(target).name + ".json")
+    note.write_text(damage)
+    get(address)
+    assert server.starts("/a") == [None, None]
+    assert_fetched(target)
+
+
+# ---------------------------------------------------------------- never two files in one
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"etag": '"1"'}, {"etag": '"2"'}),
+        ({"modified": OLD}, {"modified": "Thu, 02 Jan 2020 00:00:00 GMT"}),
+        ({"etag": '"1"'}, {"etag": '"1"', "ranges": False}),
+    ],
+)
+def test_answer_with_the_whole_file_replaces_the_part(server, get, target, before, after):
+    get(server.script("/a", Reply(OTHER, **before, cut=CUT), Reply(BODY, **after)))
+    assert_fetched(target)
+    assert_resumed(server)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        part_answer(CUT - 1, etag='"1"'),
+        part_answer(0, etag='"1"'),
+        part_answer(CUT, total=SIZE + 1, etag='"1"'),
+        part_answer(CUT, etag='"2"'),
+        part_answer(CUT, packed=True),
+        Reply(BODY[CUT:], status=206, ranges=False),
+        Reply(b"", status=416),
+        Reply(b"", status=412),
+    ],
+    ids=["start", "none", "total", "etag", "packed", "bare", "416", "412"],
+)
+def test_wrong_answer_to_a_range_means_starting_over(server, get, target, pauses, answer):
+    address = server.script("/a", Reply(OTHER, etag='"1"', cut=CUT), answer, Reply(BODY))
+    get(address)
+    assert server.starts("/a") == [None, CUT, None]
+    assert_fetched(target)
+    assert pauses == [1.0]  # only for the cut
+
+
+def test_right_answer_to_a_range_is_taken(server, get, target):
+    """The other side of the test above: such answers are refused for a reason."""
+    get(server.script("/a", Reply(BODY, etag='"1"', cut=CUT), part_answer(CUT, total="*")))
+    assert server.starts("/a") == [None, CUT]
+    assert_fetched(target)
+
+
+def test_part_of_another_address_is_not_continued(server, get, target):
+    first = server.script("/a", Reply(OTHER, etag='"1"', cut=CUT))
+    get(first, server.script("/b", Reply(BODY, etag='"1"')), retries=0)
+    assert server.starts("/b") == [None]
+    assert_fetched(target)
+
+
+def test_refusing_mirror_leaves_the_part_of_the_first_address(server, get, target):
+    addresses = server.script("/a", Reply(BODY, etag='"1"', cut=CUT)), server.address("/none")
+    with pytest.raises(DownloadError):
+        get(*addresses, retries=0)
+    server.script("/a", Reply(BODY, etag='"1"'))
+    get(*addresses)
+    assert_resumed(server)
+
+
+@pytest.mark.parametrize("how", [{}, {"chunked": True}])
+def test_part_that_does_not_fit_the_size_is_not_continued(server, get, target, how):
+    """The server forgot to change its ETag."""
+    size = CUT + 9 if not how else CUT - 9
+    first = Reply(OTHER, etag='"1"', cut=CUT, **how)
+    address = server.script("/a", first, Reply(BODY[:size], etag='"1"'))
+    with pytest.raises(DownloadError):
+        get(address, retries=0)
+    get(address, size=size)
+    assert server.starts("/a") == [None, None]
+    assert_fetched(target, BODY[:size])
+
+
+NOW = "now"
+
+
+def date(age: float) -> str:
+    return format_datetime(datetime.now(timezone.utc) - timedelta(seconds=age), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    "version",
+    [{}, {"etag": 'W/"1"'}, {"modified": NOW}, {"modified": "yesterday"}],
+    ids=["none", "weak", "new", "text"],
+)
+def test_without_a_sure_version_only_a_checksum_allows_to_resume(server, get, target, version):
+    # The hour of the test, not of its collection, which can be minutes before.
+    version = {key: date(5) if value is NOW else value for key, value in version.items()}
+    address = server.script("/a", Reply(BODY, **version, cut=CUT), Reply(BODY, **version))
+    get(address)
+    assert server.starts("/a") == [None, None]
+    assert_fetched(target)
+
+    target.unlink()
+    server.script("/b", Reply(BODY, **version, cut=CUT), Reply(BODY, **version))
+    get(server.address("/b"), checksum=SHA)
+    assert_resumed(server, "/b")
+    assert "if-range" not in server.asked("/b")[1].headers
+    assert_fetched(target)
+
+
+def test_mixed_file_is_noticed_and_fetched_afresh(server, get, target):
+    address = server.script("/a", Reply(OTHER, cut=CUT), Reply(BODY))
+    get(address, checksum=SHA)
+    assert server.starts("/a") == [None, CUT, None]
+    assert_fetched(target)
+
+
+def test_cut_packed_answer_is_never_continued(server, get, target):
+    address = server.script("/a", Reply(BODY, etag='"1"', packed=True, cut=CUT), Reply(BODY))
+    get(address, checksum=SHA)
+    assert server.starts("/a") == [None, None]
+    assert_fetched(target)
+
+
+# ---------------------------------------------------------------- wrong files
+
+
+def test_wrong_checksum_names_address_and_both_digests(server, get, target):
+    address = server.script("/a", Reply(OTHER))
+    got = hashlib.sha256(OTHER).hexdigest()
+    text = rf"{re.escape(address)}: expected {SHA}, got sha256:{got}"
+    with pytest.raises(DownloadError, match=text):
+        get(address, checksum=SHA)
+    assert len(server.requests) == 1
+    assert names(target.parent) == []
+
+
+def test_wrong_checksum_is_tried_afresh_only_once(server, get, target):
+    address = server.script("/a", Reply(OTHER, etag='"1"', cut=CUT), Reply(OTHER, etag='"1"'))
+    with pytest.raises(DownloadError, match="got sha256"):
+        get(address, checksum=SHA)
+    assert server.starts("/a") == [None, CUT, None]
+    assert names(target.parent) == []
+
+
+def test_fresh_try_that_is_cut_too_is_the_last(server, get, target):
+    pieces = [Reply(OTHER, etag='"1"', cut=CUT), Reply(OTHER, etag='"1"')]
+    with pytest.raises(DownloadError, match="got sha256"):
+        get(server.script("/a", *pieces, *pieces, *pieces), checksum=SHA)
+    assert server.starts("/a") == [None, CUT, None, CUT]
+
+
+def test_mirror_helps_after_a_wrong_checksum(server, get, target):
+    get(server.script("/a", Reply(OTHER)), server.script("/b", Reply(BODY)), checksum=SHA)
+    assert_fetched(target)
+
+
+def test_declared_length_other_than_the_size_is_refused_before_the_body(server, get, target):
+    address = server.script("/a", Reply(BODY, stall=0, headers={"Content-Type": "text/html"}))
+    with pytest.raises(DownloadError, match=rf"expected 99 bytes, .*text/html.* has {SIZE}"):
+        get(address, size=99)
+    assert len(server.requests) == 1
+
+
+def test_declared_length_that_is_too_long_is_a_cut(server, get, target, pauses):
+    address = server.script("/a", Reply(BODY, etag='"1"', declared=SIZE + 9))
+    with pytest.raises(DownloadError, match="tried 4 times"):
+        get(address)
+    assert pauses == [1.0, 2.0, 4.0]
+    assert not target.exists()
+
+
+def test_declared_length_that_is_too_short_is_a_wrong_file(server, get, target):
+    address = server.script("/a", Reply(BODY, declared=SIZE - 9))
+    with pytest.raises(DownloadError, match=f"expected {SIZE} bytes"):
+        get(address, size=SIZE)
+    with pytest.raises(DownloadError, match="got sha256"):
+        get(address, checksum=SHA)
+
+
+@pytest.mark.parametrize("how", [{"chunked": True}, {"packed": True}])
+def test_whole_answer_that_is_too_short_is_not_asked_for_again(server, get, target, how):
+    address = server.script("/a", Reply(BODY[:-9], **how))
+    with pytest.raises(DownloadError, match=f"expected {SIZE} bytes, .* ended after {SIZE - 9}"):
+        get(address, size=SIZE)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("how", [{"chunked": True}, {"bare": True}, {"packed": True}])
+@pytest.mark.parametrize("known", [True, False])
+def test_endless_body_is_stopped(server, get, target, monkeypatch, how, known):
+    """It stalls behind the limit: whoever reads on fails in another way."""
+    monkeypatch.setattr(download, "_LARGEST", 100_000)
+    body = bytes(SIZE) if "packed" in how else BODY  # which is much longer than what is sent
+    address = server.script("/a", Reply(body, **how, stall=CUT))
+    with pytest.raises(DownloadError, match="expected at most 100000 bytes, more came"):
+        get(address, size=100_000 if known else None)
+    assert len(server.requests) == 1
+    assert names(target.parent) == []
+
+
+def test_declared_length_over_the_cap_is_refused(server, get, monkeypatch):
+    monkeypatch.setattr(download, "_LARGEST", SIZE - 1)
+    with pytest.raises(DownloadError, match=f"at most {SIZE - 1} bytes, .* has {SIZE}"):
+        get(server.script("/a", Reply(BODY)))
+
+
+def test_page_is_refused_by_the_check(server, get, target):
+    def check(path: Path) -> None:
+        assert path.is_file()
+        if path.read_bytes().startswith(b"<html"):
+            raise ValueError(f"{path}: this is a page")
+
+    page = server.script("/a", Reply(b"<html>Log in</html>"))
+    with pytest.raises(DownloadError) as caught:
+        get(page, check=check)
+    assert f"{page}: {target}: this is a page" in str(caught.value)
+    assert names(target.parent) == []
+    get(page, server.script("/b", Reply(BODY)), check=check)
+    assert_fetched(target)
+
+
+def test_corrupt_gzip_is_refused(server, get):
+    address = server.script("/a", Reply(BODY, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(DownloadError, match="cannot be unpacked"):
+        get(address)
+    assert len(server.requests) == 1
+
+
+# ---------------------------------------------------------------- other answers
+
+
+def test_redirect_is_followed_with_the_range(server, get, target):
+    server.script("/real", Reply(BODY, etag='"1"', cut=CUT), Reply(BODY, etag='"1"'))
+    get(server.script("/a", Reply.redirect(server.address("/real")), Reply.redirect("/real")))
+    assert_fetched(target)
+    assert_resumed(server, "/real")
+
+
+def test_redirect_loop_ends(server, get):
+    address = server.script("/a", Reply.redirect("/b"))
+    server.script("/b", Reply.redirect("/a"))
+    with pytest.raises(DownloadError, match="redirects"):
+        get(address)
+    assert len(server.requests) < 20
+
+
+def test_redirect_to_another_scheme_is_refused(server, get, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    with pytest.raises(DownloadError, match="file://"):
+        get(server.script("/a", Reply.redirect((tmp_path / "secret").as_uri())))
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 204, 206])
+def test_refusal_leads_to_the_next_address_at_once(server, get, target, pauses, status):
+    get(server.script("/a", Reply(b"x", status=status)), server.script("/b", Reply(BODY)))
+    assert_fetched(target)
+    assert (len(server.asked("/a")), pauses) == (1, [])
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_busy_server_is_asked_again(server, get, target, pauses, status):
+    get(server.script("/a", Reply(status=status), Reply(status=status), Reply(BODY)))
+    assert_fetched(target)
+    assert pauses == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "pause"), [("7", 7), ("0", 0), ("9999", 30), ("soon", 1), ("-5", 1), (OLD, 0)]
+)
+def test_retry_after_is_honoured_up_to_half_a_minute(server, get, pauses, text, pause):
+    get(server.script("/a", Reply(status=429, headers={"Retry-After": text}), Reply(BODY)))
+    assert pauses == [pause]
+
+
+def test_retry_after_may_be_a_date(server, get, pauses):
+    later = {"Retry-After": date(-20)}
+    get(server.script("/a", Reply(status=503, headers=later), Reply(BODY)))
+    assert 15 < pauses[0] <= 20
+
+
+def test_busy_server_between_keeps_the_part(server, get, target):
+    whole = Reply(BODY, etag='"1"')
+    get(server.script("/a", Reply(BODY, etag='"1"', cut=CUT), Reply(status=503), whole))
+    assert server.starts("/a") == [None, CUT, CUT]
+    assert_fetched(target)
+
+
+# ---------------------------------------------------------------- no way to a server
+
+
+def dead_address() -> str:
+    with Server() as gone:
+        return gone.address("/a")
+
+
+def test_each_address_is_listed_with_its_reason_and_the_place_for_the_file(server, get, target):
+    dead, absent = dead_address(), server.address("/none")
+    with pytest.raises(DownloadError) as caught:
+        get(dead, absent, str(target.parent / "no.pth"), size=SIZE, checksum=SHA)
+    text = str(caught.value)
+    assert re.search(rf"^  {re.escape(dead)}: .*refused", text, re.M)
+    assert f"  {absent}: the server answers 404 Not Found\n" in text
+    assert f"  {target.parent / 'no.pth'}: there is no such file\n" in text
+    assert f"put the file at {target} ({SIZE} bytes, {SHA})" in text
+    assert "object at 0x" not in text
+
+
+@pytest.mark.parametrize("environment", [{}, {"http_proxy": ""}])
+def test_missing_network_is_not_waited_for(get, pauses, monkeypatch, environment):
+    dead = dead_address()
+    for name in environment:
+        monkeypatch.setenv(name, dead)
+        monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(DownloadError, match="refused"):
+        get("http://127.0.0.1:1/a" if environment else dead)
+    assert pauses == []
+
+
+def test_unknown_name_is_a_reason(get, monkeypatch):
+    def unknown(*_args, **_kwargs):
+        raise download.requests.ConnectionError("Failed to resolve 'nowhere.invalid'")
+
+    monkeypatch.setattr(requests.Session, "get", unknown)
+    with pytest.raises(DownloadError, match=r"nowhere\.invalid/a: Failed to resolve"):
+        get("http://nowhere.invalid/a", retries=0)
+
+
+def test_server_that_goes_away_in_between_is_waited_for(server, get, target, pauses):
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        server.close()
+
+    with pytest.raises(DownloadError, match=r"refused.*tried 4 times"):
+        get(server.script("/a", Reply(BODY, etag='"1"', cut=CUT)), sleep=pause)
+    assert pauses == [1.0, 2.0, 4.0]
+    assert part_of(target).stat().st_size == CUT
+
+
+def test_password_is_not_shown_nor_written(server, get, target, caplog):
+    address = server.script("/a", Reply(BODY, etag='"1"', cut=CUT))
+    with pytest.raises(DownloadError) as caught:
+        get(address.replace("http://", "http://me:secret@"), retries=0)
+    note = part_of(target).with_name(part_of(target).name + ".json").read_text()
+    assert address in note
+    assert "secret" not in str(caught.value) + caplog.text + note
+
+
+# ---------------------------------------------------------------- addresses
+
+
+def test_local_addresses_are_copied_and_compared(get, target, tmp_path):
+    source = tmp_path / "a file%20.pth"
+    source.write_bytes(BODY)
+    for address in (str(source), source.as_uri()):
+        get(address, size=SIZE, checksum=SHA)
+        assert_fetched(target)
+        target.unlink()
+    with pytest.raises(DownloadError, match="got md5"):
+        get(str(source), checksum=Checksum("md5", "0" * 32))
+    with pytest.raises(DownloadError, match=f"expected 9 bytes, the file has {SIZE}"):
+        get(str(source), size=9)
+    with pytest.raises(DownloadError, match="there is no such file"):
+        get(str(tmp_path))
+    assert names(target.parent) == []
+    assert source.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://a/b", "file://host/b", "s3://a/b", "javascript:alert(1)", "http://[a/b"]
+)
+def test_other_schemes_are_refused_before_anything_is_asked(server, get, target, address):
+    with pytest.raises(ValueError, match=re.escape(address) + ".*expected an address"):
+        get(server.script("/a", Reply(BODY)), address)
+    assert not target.parent.exists()
+    assert server.requests == []
+
+
+def test_drive_is_no_scheme():
+    assert download._local("C:\\a.pth") == Path("C:\\a.pth")
+
+
+def test_no_address_is_refused(target):
+    with pytest.raises(ValueError, match="at least one address"):
+        fetch([], target)
+
+
+def test_single_text_is_one_address(server, target):
+    fetch(server.script("/a", Reply(BODY)), target)
+    assert_fetched(target)
+
+
+def test_checksums_are_parsed():
+    assert Checksum.parse(f"SHA256: {SHA.digest.upper()}") == SHA
+    assert str(SHA) == f"sha256:{SHA.digest}"
+    for wrong in ("", "sha256:", SHA.digest, "sha1:" + "0" * 40, "md5:" + "g" * 32, "md5:0"):
+        with pytest.raises(ValueError, match="expected sha256"):
+            Checksum.parse(wrong)
+
+
+def test_verify(tmp_path):
+    path = tmp_path / "a"
+    with pytest.raises(FileNotFoundError, match="expected a file, found none"):
+        verify(path, 1, None)
+    path.write_bytes(BODY)
+    verify(path)
+    verify(path, SIZE, SHA)
+    verify(path, None, Checksum("md5", hashlib.md5(BODY).hexdigest()))
+    with pytest.raises(DownloadError, match=rf"{re.escape(str(path))}: expected 1 bytes, got"):
+        verify(path, 1, SHA)
+    path.write_bytes(OTHER)
+    with pytest.raises(DownloadError, match=f"expected {SHA}, got sha256:[0-9a-f]{{64}}; delete"):
+        verify(path, SIZE, SHA)
+
+
+# ---------------------------------------------------------------- more than one, killed, no room
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from paddleseg_u2net.io.download import fetch
+fetch([sys.argv[1]], Path(sys.argv[2]), timeout=20)
+"""
+
+
+def in_process(address: str, target: Path) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, address, str(target)])
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+class Thread(threading.Thread):
+    """A thread that looks like a process."""
+
+    def __init__(self, address: str, target: Path) -> None:
+        super().__init__(target=fetch, args=([address], target), daemon=True)
+        self.start()
+
+    def wait(self, timeout: float) -> int:
+        self.join(timeout)
+        return int(self.is_alive())
+
+
+@pytest.mark.parametrize("kind", [Thread, in_process])
+def test_second_one_waits_for_the_first_and_uses_its_file(server, get, target, caplog, kind):
+    gate = threading.Event()
+    address = server.script("/a", Reply(BODY, stall=CUT, gate=gate))
+    first = kind(address, target)
+    wait_until(lambda: server.requests)
+    second = Thread(address, target)
+    wait_until(lambda: "waiting" in caplog.text)
+    time.sleep(3 * download._LOCK_POLL)
+    gate.set()
+    assert second.wait(10) == 0
+    assert first.wait(10) == 0
+    assert len(server.requests) == 1
+    assert caplog.text.count("waiting for another process") == 1
+    assert_fetched(target)
+
+
+def test_never_two_at_work_while_locks_come_and_go(tmp_path, target, monkeypatch):
+    monkeypatch.setattr(download, "_LOCK_POLL", 0.0005)
+    source = tmp_path / "a"
+    source.write_bytes(b"x")
+    at_work, most, done = [], [], []
+
+    def check(_path: Path) -> None:
+        at_work.append(1)
+        most.append(len(at_work))
+        time.sleep(0.001)
+        at_work.pop()
+        raise ValueError("no")
+
+    def work() -> None:
+        for _ in range(20):
+            with pytest.raises(DownloadError, match=": no"):
+                fetch([str(source)], target, check=check)
+        done.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (len(done), len(most), max(most)) == (5, 100, 1)
+
+
+@posix_only
+def test_killed_process_leaves_no_lock_and_is_continued(server, get, target, caplog):
+    address = server.script("/a", Reply(BODY, etag='"1"', stall=CUT), Reply(BODY, etag='"1"'))
+    child = in_process(address, target)
+    part = part_of(target)
+    wait_until(lambda: part.is_file() and part.stat().st_size >= CUT)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not target.exists()
+    get(address)
+    assert server.starts("/a") == [None, CUT]
+    assert_fetched(target)
+    assert "waiting" not in caplog.text
+
+
+def test_interrupt_keeps_the_part(server, get, target):
+    address = server.script("/a", Reply(BODY, etag='"1"', cut=CUT), Reply(BODY, etag='"1"'))
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        get(address, sleep=interrupt)
+    assert ".model.pth.lock" not in names(target.parent)
+    get(address)
+    assert_resumed(server)
+
+
+@posix_only
+def test_file_system_without_locks(server, get, target, monkeypatch):
+    def no_locks(*_args):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    mine = []
+    get(server.script("/a", Reply(BODY)), check=lambda path: mine.append(path.name))
+    assert_fetched(target)
+    assert re.fullmatch(r"\.model\.pth\.part-[0-9a-f]{8}", mine[0])
+    target.unlink()
+    with pytest.raises(DownloadError):
+        get(server.script("/b", Reply(BODY, etag='"1"', cut=CUT)), retries=0)
+    assert names(target.parent) == []
+
+
+class FullDisk:
+    """A file that takes some bytes and then no more."""
+
+    def __init__(self, file, room: int) -> None:
+        self.file, self.room = file, room
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.file.close()
+
+    def write(self, data: bytes) -> int:
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(data)
+
+    def __getattr__(self, name: str):
+        return getattr(self.file, name)
+
+
+def test_full_disk_names_the_target_and_keeps_the_part(server, get, target, monkeypatch):
+    address = server.script("/a", Reply(BODY, etag='"1"'))
+    mirror = server.script("/b", Reply(BODY))
+    original = Path.open
+
+    def full(path, mode="r", *args, **kwargs):
+        file = original(path, mode, *args, **kwargs)
+        return FullDisk(file, CUT) if mode == "ab" else file
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match=r"model\.pth could not be written: no space left") as caught:
+        get(address, mirror)
+    assert caught.value.errno == errno.ENOSPC
+    monkeypatch.undo()
+    get(address)
+    assert server.starts("/a") == [None, CUT]
+    assert server.asked("/b") == []  # another address gives no room
+    assert_fetched(target)
+
+
+@pytest.mark.parametrize("kind", [".lock", ".part"])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EACCES, "permission denied: choose"), (errno.EROFS, "the file system is read-only")],
+)
+def test_folder_that_cannot_be_written(server, get, target, monkeypatch, kind, number, words):
+    """Tests may run as root, who may write everywhere: the refusal is played."""
+    opens, path_opens = os.open, Path.open
+
+    def refuse(name) -> None:
+        if str(name).endswith(kind):
+            raise OSError(number, os.strerror(number), str(name))
+
+    def open_number(path, *args, **kwargs):
+        refuse(path)
+        return opens(path, *args, **kwargs)
+
+    def open_path(path, *args, **kwargs):
+        refuse(path)
+        return path_opens(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", open_number)
+    monkeypatch.setattr(Path, "open", open_path)
+    with pytest.raises(OSError, match=rf"{re.escape(str(target))} could not be written: {words}"):
+        get(server.script("/a", Reply(BODY)))
+    assert not target.exists()
+
+
+def test_file_in_the_place_of_the_folder(server, get, target):
+    target.parent.write_text("a file")
+    with pytest.raises(OSError, match="cache"):
+        get(server.script("/a", Reply(BODY)))
+    assert target.parent.read_text() == "a file"

@@ -1,0 +1,507 @@
+"""Files and folders must appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from paddleseg_u2net.io import files
+from paddleseg_u2net.io.files import atomic_dir, atomic_path, recover_dir, write_bytes, write_text
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes")
+
+
+def names(folder: Path) -> list:
+    return sorted(item.name for item in folder.iterdir())
+
+
+def dead_pid() -> int:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def make_folder(place: Path, content: str) -> Path:
+    place.mkdir(parents=True)
+    (place / "a.txt").write_text(content)
+    return place
+
+
+def full_disk(*_args, **_kwargs):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_written_file_has_the_content_and_leaves_nothing_else(tmp_path):
+    write_bytes(tmp_path / "a.bin", b"\x00\xff")
+    write_text(tmp_path / "b.txt", "grün\r\n漢字\n")
+    assert (tmp_path / "a.bin").read_bytes() == b"\x00\xff"
+    assert (tmp_path / "b.txt").read_bytes() == "grün\r\n漢字\n".encode()
+    assert names(tmp_path) == ["a.bin", "b.txt"]
+
+
+def test_temporary_is_hidden_beside_the_target_with_its_suffix(tmp_path):
+    target = tmp_path / "mask.PNG"
+    with atomic_path(target) as first, atomic_path(target) as second:
+        assert first.parent == tmp_path
+        assert first.name.startswith(".")
+        assert first.suffix == ".PNG"
+        assert str(os.getpid()) in first.name
+        assert first != second
+        first.write_text("1")
+        second.write_text("2")
+        assert not target.exists()
+    assert target.read_text() == "1"  # the outer one is renamed last
+
+
+def test_parent_folders_are_made(tmp_path):
+    write_text(tmp_path / "x" / "y" / "a.txt", "new")
+    assert (tmp_path / "x" / "y" / "a.txt").read_text() == "new"
+
+
+def test_old_file_is_replaced(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("a much longer old content")
+    write_text(target, "new")
+    assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_exception_keeps_the_old_file_and_removes_the_temporary(tmp_path, error):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(type(error)), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_file_is_synced_before_the_rename_and_the_folder_after(tmp_path, monkeypatch):
+    target = tmp_path / "a.txt"
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append((os.fstat(handle).st_ino, target.exists()))
+    )
+    write_text(target, "new")
+    assert synced == [(target.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
+def test_full_disk_while_syncing_keeps_the_old_file(tmp_path, monkeypatch):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(
+        OSError, match=r"no space left .* free space or choose another folder"
+    ) as caught:
+        write_text(target, "new")
+    assert str(target) in str(caught.value)
+    assert caught.value.errno == errno.ENOSPC
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_full_disk_in_the_middle_of_writing_keeps_the_old_file(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(OSError, match="no space left") as caught, atomic_path(target) as temporary:
+        temporary.write_text("ha")
+        full_disk()
+    assert str(target) in str(caught.value)
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_read_only_file_system_is_named(tmp_path, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OSError, match="read-only: choose another folder") as caught:
+        write_text(tmp_path / "x" / "a.txt", "new")
+    assert str(tmp_path / "x" / "a.txt") in str(caught.value)
+
+
+def test_missing_rights_in_the_folder_are_explained(tmp_path, monkeypatch):
+    def refuse(self, *_args, **_kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(PermissionError, match="folder you may write to") as caught:
+        write_text(tmp_path / "a.txt", "new")
+    assert ".tmp-" not in str(caught.value)
+
+
+def test_error_about_another_file_keeps_its_own_message(tmp_path):
+    other = PermissionError(errno.EACCES, "Permission denied", "/elsewhere/input.bin")
+    with pytest.raises(PermissionError) as caught, atomic_path(tmp_path / "a.txt"):
+        raise other
+    assert caught.value is other
+
+
+def test_nothing_written_is_an_error(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match=r"a\.txt: nothing was written"),
+        atomic_path(tmp_path / "a.txt"),
+    ):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_folder_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch):
+    real = os.fsync
+
+    def picky(handle):
+        if os.fstat(handle).st_ino == tmp_path.stat().st_ino:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", picky)
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+@posix_only
+def test_link_stays_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real" / "a.txt")
+    write_text(tmp_path / "link.txt", "new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real" / "a.txt").read_text() == "new"
+
+
+def test_longest_allowed_name_can_be_written(tmp_path):
+    target = tmp_path / ("ä" * 125 + ".txt")  # 254 bytes of 255
+    write_text(target, "new")
+    assert target.read_text() == "new"
+
+
+def test_relative_path_survives_a_change_of_folder(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with atomic_path("a.txt") as temporary:
+        temporary.write_text("new")
+        os.chdir("other")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_path_without_a_name_is_refused():
+    with pytest.raises(ValueError, match="ends in a name"):
+        write_text("/", "new")
+
+
+# ---------------------------------------------------------------- folders
+
+
+def test_new_folder_appears_only_at_the_end(tmp_path):
+    target = tmp_path / "x" / "out"
+    with atomic_dir(target) as temporary:
+        assert temporary.parent == target.parent
+        assert temporary.name.startswith(f".out.tmp-{os.getpid()}-")
+        (temporary / "sub").mkdir()
+        (temporary / "sub" / "a.txt").write_text("new")
+        assert not target.exists()
+    assert (target / "sub" / "a.txt").read_text() == "new"
+    assert names(target.parent) == ["out"]
+
+
+def test_old_folder_is_replaced_as_a_whole(tmp_path):
+    target = make_folder(tmp_path / "out", "old")
+    with atomic_dir(target) as temporary:
+        (temporary / "b.txt").write_text("new")
+        assert names(target) == ["a.txt"]
+    assert names(target) == ["b.txt"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_exception_keeps_the_old_folder(tmp_path):
+    target = make_folder(tmp_path / "out", "old")
+    with pytest.raises(ZeroDivisionError), atomic_dir(target) as temporary:
+        (temporary / "b.txt").write_text("half")
+        1 / 0  # noqa: B018
+    assert names(target) == ["a.txt"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_every_file_of_the_folder_is_synced_before_the_rename(tmp_path, monkeypatch):
+    target = tmp_path / "out"
+    synced = {}
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.setdefault(os.fstat(handle).st_ino, target.exists())
+    )
+    with atomic_dir(target) as temporary:
+        (temporary / "sub").mkdir()
+        (temporary / "sub" / "a.txt").write_text("a")
+        (temporary / "b.txt").write_text("b")
+    inside = [target, target / "sub", target / "sub" / "a.txt", target / "b.txt"]
+    assert {item.stat().st_ino: False for item in inside}.items() <= synced.items()
+    assert synced[tmp_path.stat().st_ino] is True
+
+
+def test_full_disk_keeps_the_old_folder(tmp_path, monkeypatch):
+    target = make_folder(tmp_path / "out", "old")
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="no space left") as caught, atomic_dir(target) as temporary:
+        (temporary / "b.txt").write_text("new")
+    assert str(target) in str(caught.value)
+    assert names(target) == ["a.txt"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_failing_second_rename_brings_the_old_folder_back(tmp_path, monkeypatch):
+    target = make_folder(tmp_path / "out", "old")
+    real = Path.rename
+
+    def failing(self, to):
+        if ".tmp-" in self.name:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(self, to)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="Input/output"), atomic_dir(target) as temporary:
+        (temporary / "b.txt").write_text("new")
+    assert names(target) == ["a.txt"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_file_in_the_place_of_the_folder_is_refused_and_kept(tmp_path):
+    (tmp_path / "out").write_text("old")
+    with (
+        pytest.raises(NotADirectoryError, match="out: expected a folder"),
+        atomic_dir(tmp_path / "out"),
+    ):
+        pytest.fail("the body must not run")
+    assert (tmp_path / "out").read_text() == "old"
+
+
+# ---------------------------------------------------------------- recovery
+
+
+def test_nothing_to_recover(tmp_path):
+    target = make_folder(tmp_path / "out", "good")
+    assert recover_dir(target) is False
+    assert recover_dir(tmp_path / "missing") is False
+    assert recover_dir(tmp_path / "no" / "parent") is False
+    assert names(tmp_path) == ["out"]
+
+
+@posix_only
+def test_missing_folder_is_brought_back_and_the_half_one_deleted(tmp_path):
+    pid = dead_pid()
+    make_folder(tmp_path / f".out.old-{pid}-abc", "old")
+    make_folder(tmp_path / f".out.tmp-{pid}-def", "half")
+    assert recover_dir(tmp_path / "out") is True
+    assert (tmp_path / "out" / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+@posix_only
+def test_newest_of_several_is_brought_back(tmp_path):
+    pid = dead_pid()
+    for age, name in ((300, "a"), (100, "b"), (200, "c")):
+        folder = make_folder(tmp_path / f".out.old-{pid}-{name}", name)
+        os.utime(folder, (10**9 - age, 10**9 - age))
+    assert recover_dir(tmp_path / "out") is True
+    assert (tmp_path / "out" / "a.txt").read_text() == "b"
+    assert names(tmp_path) == ["out"]
+
+
+@posix_only
+def test_leftovers_are_deleted_and_the_present_folder_kept(tmp_path):
+    pid = dead_pid()
+    make_folder(tmp_path / "out", "good")
+    make_folder(tmp_path / f".out.old-{pid}-abc", "old")
+    make_folder(tmp_path / f".out.tmp-{pid}-def", "half")
+    assert recover_dir(tmp_path / "out") is False
+    assert (tmp_path / "out" / "a.txt").read_text() == "good"
+    assert names(tmp_path) == ["out"]
+
+
+@posix_only
+def test_half_written_first_folder_is_deleted_not_used(tmp_path):
+    make_folder(tmp_path / f".out.tmp-{dead_pid()}-def", "half")
+    assert recover_dir(tmp_path / "out") is False
+    assert names(tmp_path) == []
+
+
+@posix_only
+def test_other_names_are_left_alone(tmp_path):
+    pid = dead_pid()
+    others = [
+        f".out2.tmp-{pid}-a",
+        f".xout.tmp-{pid}-a",
+        ".out.tmp-x-a",
+        ".out.old",
+        f"out.old-{pid}-a",
+    ]
+    for name in others:
+        make_folder(tmp_path / name, "other")
+    assert recover_dir(tmp_path / "out") is False
+    assert names(tmp_path) == sorted(others)
+
+
+@posix_only
+def test_folders_of_a_living_process_are_left_alone_until_it_dies(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        theirs = [f".out.old-{child.pid}-abc", f".out.tmp-{child.pid}-def"]
+        for name in theirs:
+            make_folder(tmp_path / name, "theirs")
+        assert recover_dir(tmp_path / "out") is False
+        assert names(tmp_path) == theirs
+    finally:
+        child.kill()
+        child.wait()
+    assert recover_dir(tmp_path / "out") is True
+    assert names(tmp_path) == ["out"]
+
+
+@posix_only
+def test_process_of_another_user_counts_as_living(tmp_path, monkeypatch):
+    def refuse(*_args):
+        raise PermissionError
+
+    make_folder(tmp_path / f".out.tmp-{dead_pid()}-abc", "theirs")
+    monkeypatch.setattr(os, "kill", refuse)
+    recover_dir(tmp_path / "out")
+    assert len(names(tmp_path)) == 1
+
+
+def test_what_this_process_is_writing_is_left_alone(tmp_path):
+    with atomic_dir(tmp_path / "out") as temporary:
+        (temporary / "a.txt").write_text("new")
+        assert recover_dir(tmp_path / "out") is False
+    assert (tmp_path / "out" / "a.txt").read_text() == "new"
+
+
+def test_dead_predecessor_with_our_process_number_is_recognised(tmp_path):
+    make_folder(tmp_path / f".out.old-{os.getpid()}-0123456789abcdef", "old")
+    assert recover_dir(tmp_path / "out") is True
+    assert names(tmp_path) == ["out"]
+
+
+@posix_only
+@pytest.mark.parametrize("pid", ["0", "99999999999999999999"])
+def test_impossible_process_numbers_count_as_dead(tmp_path, pid):
+    make_folder(tmp_path / f".out.tmp-{pid}-abc", "half")
+    recover_dir(tmp_path / "out")
+    assert names(tmp_path) == []
+
+
+@posix_only
+def test_process_killed_between_the_two_renames(tmp_path):
+    target = make_folder(tmp_path / "out", "old")
+    program = textwrap.dedent(
+        """
+        import os, signal, sys
+        from pathlib import Path
+        from paddleseg_u2net.io.files import atomic_dir
+
+        real = Path.rename
+
+        def rename(self, to):
+            if ".tmp-" in self.name:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(self, to)
+
+        Path.rename = rename
+        with atomic_dir(sys.argv[1]) as temporary:
+            (temporary / "a.txt").write_text("new")
+        """
+    )
+    root = str(Path(files.__file__).parents[2])
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(target)], env={**os.environ, "PYTHONPATH": root}
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not target.exists()
+    assert len(names(tmp_path)) == 2
+    assert recover_dir(target) is True
+    assert (target / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+# ---------------------------------------------------------------- locks and whole trees
+
+
+def test_a_lock_lets_one_in_at_a_time_and_leaves_nothing(tmp_path):
+    place, order, inside = tmp_path / "new/data", [], threading.Event()
+
+    def second():
+        inside.wait(10)
+        with files.locked(place, lambda: order.append("waits"), poll=0.005):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with files.locked(place) as alone:
+        assert alone
+        inside.set()
+        end = time.monotonic() + 10
+        while "waits" not in order:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        order.append("first ends")
+    thread.join(10)
+    assert order == ["waits", "first ends", "second"]
+    assert list(place.parent.iterdir()) == []
+
+
+@posix_only
+def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with files.locked(tmp_path / "data") as alone:
+        assert not alone
+
+
+def test_files_of_a_tree_are_synced_one_by_one_or_many_at_once(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "fsync", lambda _: calls.append("fsync"))
+    monkeypatch.setattr(os, "sync", lambda: calls.append("sync"), raising=False)
+    monkeypatch.setattr(files, "_MANY_FILES", 3)
+    for number in range(3):
+        (tmp_path / f"{number % 2}").mkdir(exist_ok=True)
+        (tmp_path / f"{number % 2}" / f"{number}.txt").write_text("a")
+    files.sync_tree(tmp_path)
+    assert calls.count("fsync") >= 3 and "sync" not in calls
+    (tmp_path / "4.txt").write_text("a")
+    calls.clear()
+    files.sync_tree(tmp_path)
+    assert calls == ["sync"]
+
+
+def test_the_repair_of_a_failed_write():
+    assert "free space" in files.repair_of(OSError(errno.ENOSPC, "full"))
+    assert files.repair_of(OSError(errno.ENOENT, "gone")) == files.repair_of(OSError("?")) == ""
+
+
+# ---------------------------------------------------------------- lists
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_lines_of_a_list_have_their_numbers(tmp_path, encoding):
+    path = tmp_path / "list.txt"
+    path.write_text(" ü.jpg\n# no\n\n  # neither\nb c.jpg \t\nd#.jpg", encoding=encoding)
+    assert files.read_lines(path) == [(1, "ü.jpg"), (5, "b c.jpg"), (6, "d#.jpg")]
+
+
+def test_a_list_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes("ü.jpg".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"list\.txt: expected a list in UTF-8"):
+        files.read_lines(path)

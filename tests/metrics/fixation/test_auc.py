@@ -1,0 +1,191 @@
+"""The three AUC of fixations."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.metrics.dense_rank import ranks
+from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
+from paddleseg_u2net.metrics.fixation.fixations import Fixations
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from oracles import fixation_literal as literal
+
+
+def scored(metric, *image):
+    metric.update(*image)
+    return metric.compute()
+
+
+def random_image(rng, size=None, points=None, levels=None):
+    """A map, with ties where it has few levels, and points that may repeat."""
+    size = tuple(rng.integers(1, 9, 2).tolist()) if size is None else size
+    levels = rng.choice([2, 4, 1000]) if levels is None else levels
+    values = rng.integers(0, levels, size) / (levels - 1)
+    number = rng.integers(1, 12) if points is None else points
+    return values, Fixations.from_points(rng.integers(0, size, (number, 2)), size)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["unfixated", "all"]))
+def test_judd_equals_all_pairs(seed, negatives):
+    rng = np.random.default_rng(seed)
+    values, fixations = random_image(rng)
+    expected = literal.auc_judd(values, fixations.points, negatives == "all")
+    got = scored(AucJudd(negatives), values, fixations)
+    assert got == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.25, 0.5, 1.0]))
+def test_borji_is_the_mean_over_all_draws(seed, step):
+    rng = np.random.default_rng(seed)
+    values, fixations = random_image(rng, (3, 4), points=rng.integers(1, 3), levels=9974)
+    values[2] = values[1]  # some ties
+    expected = literal.auc_borji_over_all_draws(values, fixations.points, step)
+    assert scored(AucBorji(step), values, fixations) == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.3, 1.0]))
+def test_shuffled_is_the_mean_over_all_draws(seed, step):
+    rng = np.random.default_rng(seed)
+    values, fixations = random_image(rng, (4, 5), points=rng.integers(1, 4), levels=9974)
+    others = (rng.random(values.shape) < 0.4).astype(float)
+    others.flat[rng.integers(others.size)] = 1
+    expected = literal.auc_shuffled_over_all_draws(values, fixations.points, others, step)
+    got = scored(ShuffledAuc(step), values, fixations, others)
+    assert got == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_shuffled_counts_pairs_by_weight(seed):
+    rng = np.random.default_rng(seed)
+    values, fixations = random_image(rng)
+    others = rng.integers(0, 3, values.shape) * rng.choice([1, 0.3])
+    others.flat[0] += 1
+    positives = [values[tuple(point)] for point in fixations.points]
+    expected = literal.area(positives, values.ravel(), others.ravel())
+    got = scored(ShuffledAuc(), values, fixations, others)
+    assert got == pytest.approx(expected, abs=1e-12)
+
+
+def test_mit_draws_lie_around_the_expectation():
+    rng = np.random.default_rng(3)
+    values, fixations = random_image(rng, (30, 40), points=25, levels=1000)
+    stretched = literal.minmax(values)
+    positives = stretched[tuple(fixations.points.T)]
+    draws = rng.choice(stretched.ravel(), (200, 25))
+    areas = [literal.curve(positives, draw, np.arange(11) / 10) for draw in draws]
+    error = np.std(areas) / np.sqrt(len(areas))
+    assert abs(scored(AucBorji(), values, fixations) - np.mean(areas)) < 4 * error
+
+
+def test_mit_judd_curve_lies_above_by_half_a_point():
+    """What the docstring says of MIT's thresholds, which are at the fixated values only."""
+    rng = np.random.default_rng(4)
+    values = rng.permutation(600).reshape(20, 30) / 599
+    fixations = Fixations.from_points(rng.integers(0, (20, 30), (15, 2)), (20, 30)).distinct()
+    points = tuple(fixations.points.T)
+    positives, negatives = values[points], np.delete(values.ravel(), points[0] * 30 + points[1])
+    theirs = literal.curve(positives, negatives, positives)
+    ours = scored(AucJudd(), values, fixations)
+    above = np.mean(negatives >= positives.min()) / (2 * len(positives))
+    assert theirs - ours == pytest.approx(above, abs=1e-12)
+    # And jitter does to ties what one half does, on average.
+    flat = np.floor(values * 8) / 8
+    jittered = []
+    for _ in range(200):
+        shaken = flat + rng.random(values.shape) / 1e7
+        jittered.append(literal.area(shaken[points], shaken.ravel()))
+    error = np.std(jittered) / np.sqrt(200)
+    assert abs(scored(AucJudd("all"), flat, fixations) - np.mean(jittered)) < 4 * error + 0.01 / 15
+
+
+def test_a_map_that_knows_scores_one_and_its_negative_none():
+    mask = np.zeros((12, 15), bool)
+    mask[3:7, 4:9] = True
+    fixations, others = Fixations.from_mask(mask), (~mask).astype(float)
+    for metric in (AucJudd, ShuffledAuc):
+        assert scored(metric(), mask.astype(float), fixations, others) == 1
+        assert scored(metric(), 1.0 - mask, fixations, others) == 0
+    share = mask.mean()  # random pixels may be on the object
+    assert scored(AucBorji(), mask.astype(float), fixations) == pytest.approx(1 - share / 2)
+    assert scored(AucBorji(), 1.0 - mask, fixations) == pytest.approx(share / 2)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.7, 1.0])
+def test_a_constant_map_is_chance(value):
+    values, fixations = np.full((5, 6), value), Fixations.from_points([[1, 2], [4, 5]], (5, 6))
+    for metric in (AucJudd(), AucJudd("all"), AucBorji(), ShuffledAuc(), ShuffledAuc(0.1)):
+        with np.errstate(all="raise"):
+            assert scored(metric, values, fixations, np.ones((5, 6))) == 0.5
+
+
+def test_only_the_order_of_the_values_matters():
+    rng = np.random.default_rng(5)
+    values, fixations = random_image(rng, (20, 30), points=40, levels=50)
+    others = rng.random(values.shape)
+    for kind in (AucJudd, ShuffledAuc):
+        expected = scored(kind(), values, fixations, others)
+        assert scored(kind(), values**3 / 7, fixations, others) == expected
+        assert scored(kind(), 1 - values, fixations, others) == pytest.approx(1 - expected)
+        assert scored(kind(), 0.1 + 0.4 * values, fixations, others) == expected
+    expected = scored(AucBorji(), values, fixations)
+    assert scored(AucBorji(), 0.1 + 0.4 * values, fixations) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_value_on_a_threshold_reaches_it():
+    for low, high in ((0.0, 1.0), (0.1, 0.7), (0.3, 0.9)):
+        values = np.array([[low + (high - low) * k / 10 for k in range(11)]])
+        for k in range(11):
+            fixations = Fixations.from_points([[0, k]], (1, 11))
+            got = scored(AucBorji(), values, fixations)
+            assert got == pytest.approx((k + 0.5) / 11, abs=1e-12)
+
+
+def test_undefined_is_counted():
+    values = np.random.default_rng(6).random((3, 4))
+    some = Fixations.from_points([[1, 1]], (3, 4))
+    empty, density = Fixations.from_points([], (3, 4)), Fixations.from_density(np.ones((3, 4)))
+    full = Fixations.from_mask(np.ones((3, 4), bool))
+    for metric, images in (
+        (AucJudd(), [(empty,), (density,), (full,), (some,)]),
+        (AucBorji(), [(empty,), (density,), (some,)]),
+        (ShuffledAuc(), [(empty, np.ones((3, 4))), (density, np.ones((3, 4))), (some,)]),
+        (ShuffledAuc(), [(some, np.zeros((3, 4))), (some, np.eye(3, 4))]),
+    ):
+        defined = 0 if isinstance(metric, ShuffledAuc) and len(images) == 3 else 1
+        for image in images:
+            metric.update(values, *image)
+        assert (metric.images, metric.undefined) == (len(images), len(images) - defined)
+        assert np.isnan(metric.compute()) == (not defined)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64]))
+def test_ranks_have_the_order_of_the_values(seed, dtype):
+    rng = np.random.default_rng(seed)
+    values = rng.choice([rng.random(5), rng.random(5) ** 200, [0, 1e-320, -0.0, 1, 0.5]], axis=0)
+    picture = rng.choice(values, (6, 7)).astype(dtype)
+    expected = np.searchsorted(np.unique(picture), picture)
+    np.testing.assert_array_equal(ranks(picture), expected)
+
+
+def test_refuses_other_arguments():
+    with pytest.raises(ValueError, match="unfixated or all, got 'none'"):
+        AucJudd("none")
+    for step in (0.0, 1.5, -0.1, float("nan")):
+        with pytest.raises(ValueError, match="step"):
+            AucBorji(step)
+    with pytest.raises(ValueError, match="AucJudd"):
+        AucBorji(None)
+    with pytest.raises(ValueError, match="different arguments"):
+        ShuffledAuc().merge(ShuffledAuc(0.1))

@@ -1,0 +1,155 @@
+"""NSS, CC, SIM and KLD."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.metrics.fixation.density import (
+    CorrelationCoefficient,
+    KullbackLeiblerDivergence,
+    NormalisedScanpathSaliency,
+    Similarity,
+)
+from paddleseg_u2net.metrics.fixation.fixations import Fixations
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from oracles import fixation_literal as literal
+
+
+def scored(metric, *image):
+    metric.update(*image)
+    return metric.compute()
+
+
+def random_image(rng):
+    """A map and a density, not constant, with zeros in both, and points."""
+    size = (rng.integers(1, 9), rng.integers(2, 9))
+    values = rng.random(size) * (rng.random(size) < 0.8)
+    density = rng.random(size) * (rng.random(size) < 0.8) * rng.choice([1e-3, 1, 1e6])
+    values[0, :2], density[0, :2] = (0.2, 0.7), (density.max() + 1, 0.1)
+    points = rng.integers(0, size, (rng.integers(1, 9), 2))
+    return values, Fixations(size, points, density)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_equals_the_literal_definition(seed):
+    values, truth = random_image(np.random.default_rng(seed))
+    for metric, expected in (
+        (NormalisedScanpathSaliency(), literal.nss(values, truth.points)),
+        (NormalisedScanpathSaliency(0), literal.nss(values, truth.points, 0)),
+        (CorrelationCoefficient(), literal.cc(values, truth.density)),
+        (Similarity(), literal.sim(values, truth.density)),
+        (Similarity("none"), literal.sim(values, truth.density, "none")),
+        (KullbackLeiblerDivergence(), literal.kld(values, truth.density)),
+        (KullbackLeiblerDivergence(1e-3), literal.kld(values, truth.density, 1e-3)),
+    ):
+        assert scored(metric, values, truth) == pytest.approx(expected, abs=1e-11), metric
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_bounds(seed):
+    rng = np.random.default_rng(seed)
+    values, truth = random_image(rng)
+    for other in (values, truth.density / truth.density.max()):
+        assert -1 <= scored(CorrelationCoefficient(), other, truth) <= 1
+        assert 0 <= scored(Similarity(), other, truth) <= 1
+        assert 0 <= scored(Similarity("none"), other, truth) <= 1
+        assert -1e-12 <= scored(KullbackLeiblerDivergence(), other, truth) < 37
+
+
+def test_the_density_itself_is_perfect():
+    _, truth = random_image(np.random.default_rng(1))
+    density = truth.density / truth.density.max()
+    assert scored(CorrelationCoefficient(), density, truth) == pytest.approx(1)
+    assert scored(CorrelationCoefficient(), 1 - density, truth) == pytest.approx(-1)
+    assert scored(Similarity(), density, truth) == pytest.approx(1)
+    assert scored(KullbackLeiblerDivergence(), density, truth) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_mask_is_a_uniform_density():
+    mask = np.zeros((10, 20), bool)
+    mask[2:4, 5:10] = True  # 10 of 200
+    truth = Fixations.from_mask(mask)
+    for values, sim, kld, nss in (
+        (mask.astype(float), 1, 0, 19 / math.sqrt(19 * 200 / 199)),
+        (1.0 - mask, 0, math.log(0.1 / 2.2204e-16), -1 / math.sqrt(19 * 200 / 199) * 19),
+    ):
+        assert scored(Similarity(), values, truth) == pytest.approx(sim, abs=1e-12)
+        assert scored(KullbackLeiblerDivergence(), values, truth) == pytest.approx(kld, abs=1e-9)
+        assert scored(NormalisedScanpathSaliency(), values, truth) == pytest.approx(nss)
+    assert scored(KullbackLeiblerDivergence(), np.ones(mask.shape), truth) == pytest.approx(
+        math.log(20)
+    )
+
+
+def test_what_scale_and_offset_do():
+    values, truth = random_image(np.random.default_rng(2))
+    for metric, ignores_offset in (
+        (NormalisedScanpathSaliency, True),
+        (CorrelationCoefficient, True),
+        (Similarity, True),
+        (KullbackLeiblerDivergence, False),
+    ):
+        expected = scored(metric(), values, truth)
+        assert scored(metric(), values / 3, truth) == pytest.approx(expected, abs=1e-9)
+        assert scored(metric(), values * 1e-300, truth) == pytest.approx(expected, abs=1e-9)
+        lifted = scored(metric(), values / 2 + 0.3, truth)
+        assert (lifted == pytest.approx(expected, abs=1e-9)) == ignores_offset
+        if metric is not NormalisedScanpathSaliency:
+            scaled = Fixations.from_density(truth.density * 1e300)
+            assert scored(metric(), values, scaled) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0])
+def test_constant_maps_and_densities(value):
+    constant, some = np.full((7, 9), value), np.random.default_rng(3).random((7, 9))
+    truth = Fixations((7, 9), np.array([[1, 2]]), some)
+    flat = Fixations.from_density(np.full((7, 9), 0.1))
+    nothing = Fixations.from_density(np.zeros((7, 9)))
+    for metric in (NormalisedScanpathSaliency, CorrelationCoefficient):
+        assert np.isnan(scored(metric(), constant, truth))
+    assert np.isnan(scored(CorrelationCoefficient(), some, flat))
+    assert np.isnan(scored(Similarity(), some, flat))
+    assert scored(Similarity("none"), np.full((7, 9), 0.3), flat) == pytest.approx(1)
+    for metric in (CorrelationCoefficient, Similarity, KullbackLeiblerDivergence):
+        assert np.isnan(scored(metric(), some, nothing))
+        assert np.isnan(scored(metric(), some, Fixations.from_points([[0, 0]], (7, 9))))
+    assert np.isnan(scored(NormalisedScanpathSaliency(), some, flat))
+    assert np.isnan(scored(NormalisedScanpathSaliency(), some, Fixations.from_points([], (7, 9))))
+    if value:
+        assert np.isnan(scored(Similarity(), constant, truth))
+    else:  # a black map is the worst there is
+        assert scored(Similarity(), constant, truth) == 0
+        assert scored(Similarity("none"), constant, truth) == 0
+    kld = literal.kld(constant, some)
+    assert scored(KullbackLeiblerDivergence(), constant, truth) == pytest.approx(kld)
+
+
+def test_refuses_other_arguments():
+    with pytest.raises(ValueError, match="minmax or none, got 'max'"):
+        Similarity("max")
+    with pytest.raises(ValueError, match="ddof 0 or 1"):
+        NormalisedScanpathSaliency(2)
+    for eps in (0, -1e-9, 1, math.nan):
+        with pytest.raises(ValueError, match="eps"):
+            KullbackLeiblerDivergence(eps)
+    with pytest.raises(ValueError, match="different arguments"):
+        Similarity().merge(Similarity("none"))
+
+
+def test_a_map_that_differs_by_one_bit_only_has_no_min_max_stretch():
+    density = np.zeros((4, 5))
+    density[1:3, 2] = 1
+    almost = np.where(density > 0, np.nextafter(1, 0), 1.0)
+    metric = Similarity()
+    metric.update(almost, Fixations.from_density(density))
+    assert metric.undefined == 1 or metric.compute() < 0.1

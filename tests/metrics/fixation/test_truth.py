@@ -1,0 +1,152 @@
+"""Fixations as ground truth, and the map of where people look anyway."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.metrics.fixation.fixations import Fixations
+from paddleseg_u2net.metrics.fixation.other_fixations import OtherFixations
+
+
+def test_points_stand_as_given():
+    points = [[2, 3], [0, 0], [2, 3]]
+    fixations = Fixations.from_points(points, (3, 4))
+    assert fixations.shape == (3, 4)
+    assert fixations.points.dtype == np.int64 and fixations.points.tolist() == points
+    assert fixations.density is None and fixations.counted is None
+    assert fixations.distinct().points.tolist() == [[0, 0], [2, 3]]
+    assert Fixations.from_points([], (3, 4)).points.shape == (0, 2)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        fixations.points = None
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8])
+def test_a_points_picture_has_one_fixation_per_pixel(dtype):
+    picture = np.zeros((3, 4), dtype)
+    picture[2, 3] = 255
+    picture[0, 1] = 1
+    assert Fixations.from_picture(picture).points.tolist() == [[0, 1], [2, 3]]
+    assert Fixations.from_picture(picture[:, ::-1]).points.tolist() == [[0, 2], [2, 0]]
+    assert Fixations.from_picture(picture, sigma=1.0).density.sum() > 0
+
+
+def test_a_density_spreads_each_point_by_a_gaussian():
+    points, shape, sigma = [[5, 6], [5, 6], [0, 0]], (12, 14), 1.5
+    density = Fixations.from_points(points, shape, sigma).density
+    bell = [math.exp(-(k**2) / (2 * sigma**2)) for k in range(-6, 7)]  # 4 sigma
+    for row, column in np.ndindex(shape):
+        expected = sum(
+            bell[6 + row - y] * bell[6 + column - x] / sum(bell) ** 2
+            for y, x in points
+            if abs(row - y) <= 6 and abs(column - x) <= 6
+        )
+        assert density[row, column] == pytest.approx(expected, abs=1e-12)
+    assert density[3, 3] > 0 and density[11, 13] == 0
+
+
+def test_a_very_wide_gaussian_ends_at_the_picture():
+    density = Fixations.from_points([[1, 1]], (3, 4), sigma=1e6).density
+    assert density.shape == (3, 4) and np.ptp(density) < 1e-9 * density.max()
+
+
+def test_a_mask_is_one_fixation_per_pixel_of_the_object():
+    mask = np.zeros((3, 4), bool)
+    mask[1, 1:3] = True
+    fixations = Fixations.from_mask((mask * np.uint8(255)).view(bool))  # as Pillow has it
+    assert fixations.points.tolist() == [[1, 1], [1, 2]]
+    np.testing.assert_array_equal(fixations.density, mask.astype(float))
+    counted = np.ones_like(mask)
+    counted[1, 1] = False
+    fixations = Fixations.from_mask(mask, counted)
+    assert fixations.points.tolist() == [[1, 2]] and fixations.density.sum() == 1
+    assert len(Fixations.from_mask(np.zeros_like(mask)).points) == 0
+
+
+def test_the_density_of_ignored_pixels_is_nothing():
+    counted = np.array([[True, False]])
+    assert Fixations((1, 2), density=np.ones((1, 2)), counted=counted).density.tolist() == [[1, 0]]
+    levels = np.array([[0, 200]], np.uint8)
+    assert Fixations.from_density(levels).density.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Fixations((2, 3)), "points or a density, got neither"),
+        (lambda: Fixations((2, 3, 4), np.zeros((0, 2))), r"\(H, W\)"),
+        (lambda: Fixations((0, 3), np.zeros((0, 2))), r"\(H, W\)"),
+        (lambda: Fixations.from_points([[0, 3]], (2, 3)), "row 0, column 3.*rows first"),
+        (lambda: Fixations.from_points([[-1, 0]], (2, 3)), "1 outside, the first at row -1"),
+        (lambda: Fixations.from_points([[0, 0, 0]], (2, 3)), r"\(N, 2\).*\(1, 3\)"),
+        (lambda: Fixations.from_points([[0.5, 1.0]], (2, 3)), "whole pixels.*floor"),
+        (lambda: Fixations.from_points([[0, 0]], (2, 3), sigma=0), "sigma.*above 0, got 0"),
+        (lambda: Fixations.from_points([[0, 0]], (2, 3), sigma=math.nan), "sigma"),
+        (lambda: Fixations.from_picture(np.zeros((2, 3))), "float64.*from_density"),
+        (lambda: Fixations.from_picture(np.zeros((2, 3, 1), bool)), r"\(H, W\)"),
+        (lambda: Fixations.from_density(-np.ones((2, 3))), "0 or more.*-1.0"),
+        (lambda: Fixations.from_density(np.full((2, 3), np.nan)), "NaN"),
+        (lambda: Fixations.from_density(np.full((2, 3), np.inf)), "finite"),
+        (lambda: Fixations.from_density(np.zeros((2, 3), complex)), "numbers"),
+        (lambda: Fixations.from_density(np.zeros(3)), r"\(H, W\)"),
+        (lambda: Fixations((2, 3), density=np.zeros((3, 2))), r"\(2, 3\).*\(3, 2\)"),
+        (lambda: Fixations.from_mask(np.zeros((2, 3), np.uint8)), "bool mask.*uint8"),
+        (lambda: Fixations.from_mask(np.ones((1, 2), bool), np.zeros((1, 2), bool)), "one pixel"),
+        (lambda: Fixations((1, 2), [[0, 1]], None, np.array([[True, False]])), "ignored"),
+    ],
+)
+def test_refuses_what_makes_no_sense(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_the_shuffle_map_of_one_size_is_exact():
+    rng = np.random.default_rng(1)
+    shape = (20, 31)
+    everyone = [Fixations.from_points(rng.integers(0, shape, (9, 2)), shape) for _ in range(5)]
+    shuffle, first, second = OtherFixations(shape), OtherFixations(shape), OtherFixations(shape)
+    for i, fixations in enumerate(everyone):
+        shuffle.add(fixations)
+        (first, second)[i % 2].add(fixations)
+    first.merge(second)
+    np.testing.assert_array_equal(first.counts, shuffle.counts)
+    expected = np.zeros(shape)
+    for fixations in everyone[1:]:
+        for row, column in fixations.points:
+            expected[row, column] += 1
+    np.testing.assert_array_equal(shuffle.weights(shape, everyone[0]), expected)
+    assert shuffle.weights(shape).sum() == 45
+    assert shuffle.weights((5, 4)).sum() == 45
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_the_shuffle_map_keeps_places(seed):
+    rng = np.random.default_rng(seed)
+    grid, here, there = (tuple(rng.integers(1, 40, 2).tolist()) for _ in range(3))
+    point = rng.integers(0, here)
+    shuffle = OtherFixations(grid)
+    shuffle.add(Fixations.from_points(point[None], here))
+    weights = shuffle.weights(there)
+    assert weights.sum() == 1
+    place = np.argwhere(weights)[0]
+    for axis in (0, 1):
+        off = (place[axis] + 0.5) / there[axis] - (point[axis] + 0.5) / here[axis]
+        assert abs(off) <= 0.5 / there[axis] + 0.5 / grid[axis] + 1e-12
+
+
+def test_the_shuffle_map_refuses():
+    shuffle = OtherFixations((4, 4))
+    with pytest.raises(ValueError, match="added before"):
+        shuffle.weights((4, 4), Fixations.from_points([[0, 0]], (4, 4)))
+    with pytest.raises(ValueError, match=r"\(4, 4\).*\(128, 128\)"):
+        shuffle.merge(OtherFixations())
+    with pytest.raises(ValueError, match="grid"):
+        OtherFixations((0, 4))
+    shuffle.add(Fixations.from_density(np.ones((4, 4))))
+    assert not shuffle.counts.any()

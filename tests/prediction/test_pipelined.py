@@ -1,0 +1,322 @@
+"""Steps of many items at once: order, look-ahead, errors, an early end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from paddleseg_u2net.prediction import pipelined as module
+from paddleseg_u2net.prediction.pipelined import one_by_one, pipelined
+
+SOON = 20  # seconds after which a test fails that would wait for ever
+
+
+class Recorder:
+    """Steps that write down what is done, and can be made to wait or fail."""
+
+    def __init__(self, weights=None):
+        self.weights = weights or {}
+        self.lock = threading.Lock()
+        self.events = []
+        self.happened = {}
+
+    def note(self, step, item):
+        with self.lock:
+            self.events.append((step, item))
+            self.happened.setdefault((step, item), threading.Event()).set()
+
+    def wait_for(self, step, item):
+        with self.lock:
+            event = self.happened.setdefault((step, item), threading.Event())
+        assert event.wait(SOON), f"{step} of {item} did not happen meanwhile"
+
+    def weight(self, item):
+        return self.weights.get(item, 1)
+
+    def read(self, item):
+        self.note("read", item)
+        return item
+
+    def compute(self, item):
+        self.note("compute", item)
+        return item
+
+    def write(self, item, computed):
+        assert computed == item
+        self.note("write", item)
+
+    def of(self, step):
+        return [item for name, item in self.events if name == step]
+
+
+def ends(outcomes):
+    with closing(outcomes):
+        return [(item, repr(error) if error else None) for item, error in outcomes]
+
+
+def both(items, steps_of, **how):
+    """What the two ways give, which must be the same."""
+    single, overlap = steps_of(), steps_of()
+    found = ends(pipelined(items, overlap, how.pop("most", 100), **how))
+    assert found == ends(one_by_one(items, single))
+    assert sorted(overlap.events) == sorted(single.events)
+    return found, overlap
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 100])
+@pytest.mark.parametrize("threads", [None, 1, 2, 5])
+def test_every_item_is_read_computed_and_written_once_and_told_in_order(count, threads):
+    items = list(range(count))
+    found, steps = both(items, Recorder, threads=threads)
+    assert found == [(item, None) for item in items]
+    assert steps.of("compute") == items
+    assert sorted(steps.of("read")) == sorted(steps.of("write")) == items
+
+
+def test_computing_is_left_to_the_callers_thread():
+    class Steps(Recorder):
+        def compute(self, item):
+            assert threading.current_thread() is threading.main_thread()
+            return super().compute(item)
+
+        def read(self, item):
+            assert threading.current_thread() is not threading.main_thread()
+            return super().read(item)
+
+    assert ends(pipelined(range(9), Steps(), 100)) == [(item, None) for item in range(9)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_next_item_is_read_and_the_last_one_written_while_one_is_computed(threads):
+    class Steps(Recorder):
+        def compute(self, item):
+            if item < 9:
+                self.wait_for("read", item + 1)
+            if item > 0:
+                self.wait_for("write", item - 1)
+            return super().compute(item)
+
+    found = ends(pipelined(range(10), Steps(), 100, threads))
+    assert found == [(item, None) for item in range(10)]
+
+
+def test_several_items_are_read_and_several_written_at_once():
+    together = {"read": threading.Barrier(3), "write": threading.Barrier(3)}
+
+    class Steps(Recorder):
+        def note(self, step, item):
+            super().note(step, item)
+            if step in together:
+                together[step].wait(SOON)
+
+    found = ends(pipelined(range(6), Steps(), 100, 3))
+    assert found == [(item, None) for item in range(6)]
+
+
+class Counted(Recorder):
+    """Weighs what is begun and not yet told."""
+
+    def __init__(self, weights=None):
+        super().__init__(weights)
+        self.most_items = self.most_weight = 0
+        self.open = {}
+
+    def read(self, item):
+        with self.lock:
+            self.open[item] = self.weight(item)
+            self.most_items = max(self.most_items, len(self.open))
+            self.most_weight = max(self.most_weight, sum(self.open.values()))
+        return super().read(item)
+
+    def write(self, item, computed):
+        super().write(item, computed)
+        with self.lock:
+            del self.open[item]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_only_so_many_items_are_begun_while_the_first_is_computed(threads):
+    class Slow(Counted):
+        def compute(self, item):
+            if item == 0:
+                self.wait_for("read", 4 * threads - 1)
+            return super().compute(item)
+
+    steps = Slow()
+    ends(pipelined(range(50), steps, 10**9, threads))
+    assert steps.most_items == 4 * threads
+
+
+def test_only_so_many_items_wait_for_a_slow_writer():
+    class Slow(Counted):
+        def write(self, item, computed):
+            if item == 0:
+                self.wait_for("read", 3)
+                # Nothing more is read before this one is told; all others have been written.
+                assert len(self.of("read")) == 4
+            super().write(item, computed)
+
+    steps = Slow()
+    assert ends(pipelined(range(50), steps, 10**9, 1))[0] == (0, None)
+    assert steps.most_items <= 4
+
+
+def test_heavy_items_are_begun_as_far_as_the_limit_goes():
+    weights = {item: [60, 30, 10, 45, 100, 1][item % 6] for item in range(60)}
+    steps = Counted(weights)
+    assert len(ends(pipelined(range(60), steps, 100, 4))) == 60
+    assert 60 < steps.most_weight <= 100
+
+
+def writing_at_once(monkeypatch, steps, ended=None):
+    """Let items be written where they are computed, so that each is told before the next one."""
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, step, *what):
+            if step != steps.write:
+                return super().submit(step, *what)
+            written = Future()
+            written.set_result(step(*what))
+            return written
+
+        def shutdown(self, wait, cancel_futures):
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            if ended is not None:
+                ended.set()
+            super().shutdown(wait=wait)
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Pool)
+
+
+def test_the_limit_may_be_reached_again_and_again(monkeypatch):
+    class Steps(Counted):
+        def compute(self, item):
+            if item < 39:
+                self.wait_for("read", item + 1)
+            return super().compute(item)
+
+    steps = Steps(dict.fromkeys(range(40), 50))
+    writing_at_once(monkeypatch, steps)
+    assert len(ends(pipelined(range(40), steps, 100, 2))) == 40
+    assert steps.most_weight == 100
+
+
+def test_an_item_above_the_limit_is_alone():
+    alone = []
+
+    class Steps(Counted):
+        def compute(self, item):
+            alone.append((item, len(self.open)))
+            return super().compute(item)
+
+    steps = Steps({5: 101})
+    assert len(ends(pipelined(range(20), steps, 100, 2))) == 20
+    assert (5, 1) in alone
+    before = steps.events.index(("read", 5))
+    assert {item for step, item in steps.events[:before] if step == "write"} == set(range(5))
+
+
+@pytest.mark.parametrize("step", ["read", "compute", "write"])
+def test_an_error_ends_its_item_only_and_is_told_in_its_place(step):
+    class Steps(Recorder):
+        def note(self, name, item):
+            super().note(name, item)
+            if name == step and item % 7 == 3:
+                raise ArithmeticError(item)
+
+    found, _ = both(range(40), Steps)
+    expected = "ArithmeticError({})"
+    assert found == [(i, expected.format(i) if i % 7 == 3 else None) for i in range(40)]
+
+
+def test_errors_come_in_order_however_long_their_items_take():
+    class Steps(Recorder):
+        def write(self, item, computed):
+            if item == 0:
+                self.wait_for("write", 1)
+            super().write(item, computed)
+            raise ValueError(item)
+
+    found = ends(pipelined(range(8), Steps(), 100, 2))
+    assert found == [(item, f"ValueError({item})") for item in range(8)]
+
+
+def test_outcomes_are_told_while_others_go_on():
+    steps = Recorder()
+    with closing(pipelined(range(100), steps, 100, 1)) as outcomes:
+        assert next(outcomes) == (0, None)
+        assert 99 not in steps.of("read")
+
+
+def test_no_step_begins_after_an_early_end():
+    steps = Recorder()
+    threads = threading.active_count()
+    with closing(pipelined(range(100), steps, 100, 2)) as outcomes:
+        for item, _ in outcomes:
+            if item == 10:
+                break
+    assert threading.active_count() == threads
+    events = list(steps.events)
+    assert set(range(11)) <= set(steps.of("write"))
+    assert len(steps.of("read")) <= 11 + 8
+    assert steps.events == events
+
+
+def test_what_waits_for_a_thread_is_not_begun_any_more(monkeypatch):
+    ended = threading.Event()
+
+    class Steps(Recorder):
+        def read(self, item):
+            super().read(item)
+            assert item != 1 or ended.wait(SOON)
+            return item
+
+    steps = Steps()
+    writing_at_once(monkeypatch, steps, ended)
+    with closing(pipelined(range(100), steps, 100, 1)) as outcomes:
+        assert next(outcomes) == (0, None)
+        steps.wait_for("read", 1)
+    assert steps.of("read") == [0, 1]
+
+
+def test_what_has_begun_is_ended_before_an_interrupt_goes_on():
+    class Steps(Recorder):
+        def __init__(self):
+            super().__init__()
+            self.ended = []
+
+        def compute(self, item):
+            if item == 5:
+                self.wait_for("write", 4)
+                signal.raise_signal(signal.SIGINT)
+            return super().compute(item)
+
+        def write(self, item, computed):
+            super().write(item, computed)
+            if item == 4:
+                self.wait_for("compute", 3)
+            self.ended.append(item)
+
+    steps = Steps()
+    threads = threading.active_count()
+    with pytest.raises(KeyboardInterrupt), closing(pipelined(range(1000), steps, 10**9)) as found:
+        for _ in found:
+            pass
+    assert threading.active_count() == threads
+    assert sorted(steps.ended) == sorted(steps.of("write"))
+    assert len(steps.of("read")) < 100
+    assert steps.of("compute") == [0, 1, 2, 3, 4]
+
+
+def test_weights_are_asked_for_right_before_an_item_is_begun():
+    class Steps(Counted):
+        def weight(self, item):
+            if item == 20 and not self.of("write"):
+                raise AssertionError("asked too early")
+            return super().weight(item)
+
+    assert len(ends(pipelined(range(30), Steps(), 100, 1))) == 30

@@ -1,0 +1,164 @@
+"""BatchNorms measured anew: nothing changes in evaluation, and training begins there."""
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.models import U2Net
+from paddleseg_u2net.training import batchnorm
+from paddleseg_u2net.training.trainer import RunOptions, Trainer
+from paddleseg_u2net.weights import write_weights
+from tests.models.stock import SMALL, as_numpy, difference, images, random_state
+from tests.weights import narrow
+
+
+@pytest.fixture
+def folded():
+    """A model whose BatchNorms do nothing, as after folding."""
+    model = U2Net(stages=SMALL)
+    state = random_state(model)
+    for name in state:
+        if name.endswith("bn_s1._variance"):
+            state[name] = np.ones_like(state[name])
+        if name.endswith("bn_s1.weight"):
+            state[name] = np.full_like(state[name], np.sqrt(1 + 1e-5))
+    model.set_state_dict(state)
+    model.eval()
+    return model
+
+
+def test_folded_batchnorms_are_told_from_trained_ones(folded):
+    assert len(batchnorm.folded(folded)) == len([n for n in as_numpy(folded) if "_mean" in n])
+    trained = U2Net(stages=SMALL)
+    trained.set_state_dict(random_state(trained))
+    assert batchnorm.folded(trained) == []
+
+
+@pytest.mark.parametrize("variance, weight", [(1, 1), (1 - 1e-5, 1), (4, np.sqrt(4 + 1e-5))])
+def test_a_batchnorm_without_effect_is_folded_whatever_its_numbers(folded, variance, weight):
+    layer = folded.stage2.rebnconv1.bn_s1
+    layer._variance.set_value(np.full(8, variance, "float32"))
+    layer.weight.set_value(np.full(8, weight, "float32"))
+    assert "stage2.rebnconv1.bn_s1" in batchnorm.folded(folded)
+
+
+def test_only_folded_ones_are_measured(folded):
+    layer = folded.stage2.rebnconv1.bn_s1
+    layer._variance.set_value(np.full(8, 1.5, "float32"))
+    batch = images((32, 32))
+    before = folded(batch)[0].numpy()
+    batchnorm.measure(folded, [batch])
+    assert (layer._variance.numpy() == 1.5).all()
+    assert difference(folded(batch)[0], before) < 1e-4
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_maps_stay_and_training_sees_the_same_network(folded, training):
+    batch = images((32, 32), batch=4)
+    before = folded(batch)[0].numpy()
+    folded.train() if training else folded.eval()
+    batchnorm.measure(folded, [batch])
+    assert folded.training == training
+    folded.eval()
+    assert difference(folded(batch)[0], before) < 1e-4
+    assert not batchnorm.folded(folded)
+    # The batch that was measured has the statistics that training takes from it.
+    folded.train()
+    assert difference(folded(batch)[0], before) < 1e-3
+
+
+def test_without_measuring_training_sees_another_network(folded):
+    batch = images((32, 32), batch=4)
+    before = folded(batch)[0].numpy()
+    folded.train()
+    assert difference(folded(batch)[0], before) > 0.1
+
+
+def test_statistics_are_those_of_all_batches_together(folded):
+    batches = [images((32, 32), batch=2, seed=seed) for seed in (1, 2, 3)]
+    batchnorm.measure(folded, batches)
+    layer = folded.stage1.rebnconvin
+    with paddle.no_grad():
+        inputs = np.concatenate([layer.conv_s1(batch).numpy() for batch in batches])
+    np.testing.assert_allclose(layer.bn_s1._mean.numpy(), inputs.mean((0, 2, 3)), atol=1e-5)
+    np.testing.assert_allclose(layer.bn_s1._variance.numpy(), inputs.var((0, 2, 3)), rtol=1e-4)
+
+
+def test_a_dead_channel_stays_finite(folded):
+    layer = folded.stage1.rebnconvin
+    weight = layer.conv_s1.weight.numpy().copy()
+    weight[0] = 0
+    layer.conv_s1.weight.set_value(weight)
+    batch = images((32, 32))
+    before = folded(batch)[0].numpy()
+    batchnorm.measure(folded, [batch])
+    assert layer.bn_s1._variance.numpy()[0] == 0
+    assert difference(folded(batch)[0], before) < 1e-4
+
+
+def folded_file(path):
+    state = narrow.state()
+    for name in state:
+        if name.endswith("bn_s1._variance"):
+            state[name] = np.ones_like(state[name])
+            state[name.replace("_variance", "weight")] = np.ones_like(state[name])
+    write_weights(path, state)
+    return str(path)
+
+
+def start(tiny, tmp_path, **options):
+    options = {"save_dir": str(tmp_path / "run"), **options}
+    return Trainer(Config(tiny), RunOptions(**options))
+
+
+@pytest.fixture
+def from_folded(tiny, tmp_path):
+    tiny["model"] = {
+        "type": "U2Net",
+        "stages": narrow.table().as_dict(),
+        "pretrained": folded_file(tmp_path / "folded.pth"),
+    }
+    tiny["loss"]["coef"] = [1] * 7
+    return tiny
+
+
+def test_training_from_a_folded_file_begins_with_its_maps(from_folded, tmp_path, caplog):
+    with caplog.at_level("INFO", logger="paddleseg_u2net"):
+        trainer = start(from_folded, tmp_path)
+    assert "folded into the convolutions; measuring them anew on 8 training" in caplog.text
+    assert "stage1.rebnconvin.bn_s1" not in batchnorm.folded(trainer.model)
+    source = U2Net(stages=narrow.table(), pretrained=from_folded["model"]["pretrained"])
+    source.eval(), trainer.model.eval()
+    batch = images((48, 48))
+    assert difference(trainer.model(batch)[0], source(batch)[0].numpy()) < 1e-4
+
+
+def test_the_measured_start_is_the_same_whatever_the_workers(from_folded, tmp_path):
+    states = [
+        as_numpy(start(from_folded, tmp_path, num_workers=workers).model) for workers in (0, 2)
+    ]
+    for name, value in states[0].items():
+        np.testing.assert_array_equal(value, states[1][name], err_msg=name)
+
+
+def test_a_run_from_a_folded_file_resumes_to_the_same_bits(from_folded, tmp_path):
+    from_folded["lr_scheduler"] = {"type": "StepDecay", "learning_rate": 1e-3, "step_size": 99}
+    whole = start(from_folded, tmp_path / "whole")
+    whole.run()
+    start({**from_folded, "iters": 2}, tmp_path / "half").run()
+    (tmp_path / "folded.pth").unlink()  # it is not needed any more
+    half = start(from_folded, tmp_path / "half", resume_model=str(tmp_path / "half/run"))
+    half.run()
+    for name, value in as_numpy(whole.model).items():
+        np.testing.assert_array_equal(value, as_numpy(half.model)[name], err_msg=name)
+
+
+def test_trained_batchnorms_are_left_alone(from_folded, tmp_path, caplog):
+    write_weights(tmp_path / "trained.pth", narrow.state())
+    from_folded["model"]["pretrained"] = str(tmp_path / "trained.pth")
+    with caplog.at_level("INFO", logger="paddleseg_u2net"):
+        trainer = start(from_folded, tmp_path)
+    assert "measuring" not in caplog.text
+    name = "stage1.rebnconv1.bn_s1._variance"
+    np.testing.assert_array_equal(as_numpy(trainer.model)[name], narrow.state()[name])

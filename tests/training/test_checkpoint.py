@@ -1,0 +1,191 @@
+"""Checkpoints appear whole or not at all, and say when they are not what was saved."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleseg_u2net.training import checkpoint
+from paddleseg_u2net.training.checkpoint import CheckpointError
+from paddleseg_u2net.weights import read_pickle
+
+
+def _weights(value: float) -> dict:
+    return {"a.conv_s1.weight": np.full([2, 1, 3, 3], value, np.float32)}
+
+
+def _save(folder, value: float) -> None:
+    checkpoint.save(
+        folder, _weights(value), "iters: 1\n", {"iteration": int(value)}, {"m": np.ones(2)}
+    )
+
+
+def _value(folder) -> float:
+    return float(read_pickle(folder / "model.pdparams")["a.conv_s1.weight"].flat[0])
+
+
+def test_what_was_saved_is_read_back(tmp_path):
+    _save(tmp_path / "iter_3", 3)
+    state = checkpoint.load_state(tmp_path / "iter_3")
+    assert state == {"iteration": 3}
+    assert _value(tmp_path / "iter_3") == 3
+    assert checkpoint.load_optimizer(tmp_path / "iter_3")["m"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    folder = tmp_path / "iter_3"
+    _save(folder, 3)
+    path = folder / "model.pdparams"
+    content = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(content[:-1])
+    elif damage == "changed":
+        path.write_bytes(content[:-5] + b"\0" + content[-4:])
+    else:
+        path.unlink()
+    with pytest.raises(CheckpointError, match="model.pdparams: this file is missing, cut"):
+        checkpoint.load_state(folder)
+
+
+def test_the_latest_is_the_highest_iteration_not_the_last_name(tmp_path):
+    for number in (9, 10, 100):
+        _save(tmp_path / f"iter_{number}", number)
+    (tmp_path / "iter_best").mkdir()
+    (tmp_path / ".iter_200.tmp-1-x").mkdir()
+    assert checkpoint.latest(tmp_path).name == "iter_100"
+    assert checkpoint.latest(tmp_path / "iter_9").name == "iter_9"
+
+
+def test_without_a_checkpoint_the_error_says_what_to_give(tmp_path):
+    with pytest.raises(CheckpointError, match="expected a checkpoint or a folder of them"):
+        checkpoint.latest(tmp_path)
+
+
+def test_old_checkpoints_are_deleted(tmp_path):
+    for number in (1, 2, 3):
+        _save(tmp_path / f"iter_{number}", number)
+    checkpoint.tidy(tmp_path, keep=0)
+    assert len(checkpoint.iterations(tmp_path)) == 3
+    checkpoint.tidy(tmp_path, keep=2)
+    assert [path.name for path in checkpoint.iterations(tmp_path)] == ["iter_2", "iter_3"]
+
+
+# The calls by which files come into being or vanish; a process is killed at each in turn.
+_CALLS = ("fsync", "rename", "replace", "unlink", "rmdir")
+
+
+def _die_at(call_number: int) -> None:
+    count = 0
+
+    def dying(original):
+        def call(*args, **kwargs):
+            nonlocal count
+            count += 1
+            if count == call_number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*args, **kwargs)
+
+        return call
+
+    for name in _CALLS:
+        setattr(os, name, dying(getattr(os, name)))
+
+
+def _in_a_child(action, call_number: int) -> bool:
+    """Whether ``action`` was killed at that call."""
+    pid = os.fork()
+    if pid == 0:
+        _die_at(call_number)
+        action()
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_killed_at_any_call_the_old_or_the_new_checkpoint_is_there_whole(tmp_path):
+    killed = 0
+    for call_number in range(1, 60):
+        folder = tmp_path / str(call_number) / "best_model"
+        _save(folder, 1)
+        died = _in_a_child(lambda folder=folder: _save(folder, 2), call_number)
+        checkpoint.recover(folder.parent)
+        assert checkpoint.load_state(folder)["iteration"] == _value(folder)
+        assert _value(folder) in ((1, 2) if died else (2,))
+        assert [path.name for path in folder.parent.iterdir()] == ["best_model"]
+        killed += died
+        if not died:
+            break
+    assert killed > 5
+
+
+def test_killed_while_saving_an_iteration_nothing_half_done_is_picked_up(tmp_path):
+    for call_number in range(1, 60):
+        run = tmp_path / str(call_number)
+        _save(run / "iter_1", 1)
+        died = _in_a_child(lambda run=run: _save(run / "iter_2", 2), call_number)
+        newest = checkpoint.latest(run)
+        assert checkpoint.load_state(newest)["iteration"] == _value(newest)
+        checkpoint.recover(run)
+        assert {path.name for path in run.iterdir()} <= {"iter_1", "iter_2"}
+        if not died:
+            break
+
+
+def test_no_space_left_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    _save(tmp_path / "best_model", 1)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="space"):
+        _save(tmp_path / "best_model", 2)
+    monkeypatch.undo()
+    assert checkpoint.load_state(tmp_path / "best_model") == {"iteration": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["best_model"]
+
+
+def _trained_pair():
+    """A model and optimizer with state, numbered otherwise than any other's."""
+    model = paddle.nn.Sequential(paddle.nn.Conv2D(1, 2, 3), paddle.nn.BatchNorm2D(2))
+    rate = paddle.optimizer.lr.StepDecay(0.1, 2)
+    clip = paddle.nn.ClipGradByGlobalNorm(1.0)
+    return model, paddle.optimizer.Adam(rate, parameters=model.parameters(), grad_clip=clip), rate
+
+
+def _train(model, optimizer, rate, steps):
+    for step in range(steps):
+        paddle.seed(step)
+        model(paddle.randn([2, 1, 5, 5])).square().mean().backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        rate.step()
+
+
+def test_optimizer_state_fits_a_model_whose_tensors_have_other_names(tmp_path):
+    model, optimizer, rate = _trained_pair()
+    _train(model, optimizer, rate, 3)
+    weights = {name: value.numpy() for name, value in model.state_dict().items()}
+    state = checkpoint.optimizer_state(optimizer, model)
+    assert "0.weight:_moment1_0" in state
+    checkpoint.save(tmp_path / "iter_3", weights, "", {}, state)
+
+    again, its_optimizer, its_rate = _trained_pair()
+    again.set_state_dict(weights)
+    loaded = checkpoint.load_optimizer(tmp_path / "iter_3")
+    checkpoint.set_optimizer_state(its_optimizer, again, loaded)
+    for pair in ((model, optimizer, rate), (again, its_optimizer, its_rate)):
+        _train(*pair, 2)
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), again.state_dict()[name].numpy())
+    assert rate.last_lr == its_rate.last_lr
+
+
+def test_state_is_json(tmp_path):
+    _save(tmp_path / "iter_3", 3)
+    content = json.loads((tmp_path / "iter_3" / "state.json").read_text())
+    assert set(content["files"]) == {"model.pdparams", "model.pdopt", "config.yaml"}

@@ -1,0 +1,223 @@
+"""A run that is ended by a signal: what it saves, and that it goes on as if nobody had."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paddleseg_u2net import env, signals
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.signals import Terminated
+from paddleseg_u2net.training import checkpoint, trainer
+from paddleseg_u2net.training.ema import EMA
+from paddleseg_u2net.training.trainer import RunOptions, Trainer
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals")
+
+
+def train(tiny, folder, **options):
+    options = {"save_interval": 2, "do_eval": True, "use_ema": True, **options}
+    Trainer(Config(tiny), RunOptions(save_dir=str(folder), **options)).run()
+
+
+def outcome(folder, last=6):
+    """States of the last checkpoint and the best models, with the SHA-256 of their files."""
+    names = (f"iter_{last}", "best_model", "ema_best_model")
+    return [json.loads((folder / name / "state.json").read_text()) for name in names]
+
+
+def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
+    """Send a signal within the ``number``-th call of a function."""
+    function, calls = getattr(owner, name), []
+
+    def called(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == number:
+            signal.raise_signal(sent)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, called)
+
+
+# Each validation calls `evaluate` and, for a better model, `checkpoint.save` twice: itself, EMA.
+@pytest.mark.parametrize(
+    "owner, name, number, saved",
+    [
+        (EMA, "update", 1, 1),
+        (EMA, "update", 4, 4),  # a validation is due then
+        (trainer, "evaluate", 1, 2),
+        (trainer, "evaluate", 4, 4),  # of the average, whose weights are in the model
+        (trainer, "evaluate", 5, 6),  # the last iteration's
+        (trainer.Trainer, "_set_weights", 3, 4),
+        (trainer.Trainer, "_set_weights", 4, 4),  # back from the average
+        (trainer.Trainer, "_has_waited_enough", 1, 2),
+        (checkpoint, "save", 1, 2),  # the best model
+        (checkpoint, "save", 3, 2),  # iter_2
+        (checkpoint, "tidy", 3, 4),  # the first is before the first step
+        (trainer.TrainingLogger, "data_read", 4, 3),  # no step has begun
+    ],
+)
+def test_saved_and_resumed_is_bit_identical(
+    monkeypatch, tmp_path, tiny, owner, name, number, saved
+):
+    tiny["iters"] = 6
+    train(tiny, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(Terminated) as error:
+        signal_at(patch, owner, name, number)
+        train(tiny, tmp_path / "ended", save_on_term=True)
+    assert error.value.code == 143
+    assert checkpoint.latest(tmp_path / "ended").name == f"iter_{saved}"
+    assert not list((tmp_path / "ended").glob(".*"))
+    train(tiny, tmp_path / "ended", resume_model=str(tmp_path / "ended"))
+    assert outcome(tmp_path / "ended") == outcome(tmp_path / "whole")
+
+
+def test_ctrl_c_saves_too(monkeypatch, tmp_path, tiny, log):
+    signal_at(monkeypatch, EMA, "update", 3, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny, tmp_path, save_on_term=True)
+    assert checkpoint.latest(tmp_path).name == "iter_3"
+    assert f"Saved {tmp_path / 'iter_3'}; go on with --resume_model {tmp_path}" in log.text
+
+
+@pytest.mark.parametrize("number, words", [(1, "nothing is saved"), (3, "iter_2 is saved: go on")])
+def test_a_run_that_ends_unsaved_says_what_is_kept(monkeypatch, tmp_path, tiny, log, number, words):
+    signal_at(monkeypatch, EMA, "update", number, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), signals.heard():
+        train(tiny, tmp_path)
+    assert f"Ended at iter {number}" in log.text and words in log.text
+
+
+def test_a_validation_that_fails_is_made_up_for(monkeypatch, tmp_path, tiny):
+    def fails(*_):
+        raise ValueError("a broken picture")
+
+    tiny["iters"] = 6
+    train(tiny, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match="a broken picture"):
+        patch.setattr(trainer, "evaluate", fails)
+        train(tiny, tmp_path / "failed")
+    train(tiny, tmp_path / "failed", resume_model=str(tmp_path / "failed"))
+    assert outcome(tmp_path / "failed") == outcome(tmp_path / "whole")
+
+
+def test_asked_for_nothing_a_run_sets_no_handler(monkeypatch, tmp_path, tiny):
+    got = []
+    before = signal.signal(signal.SIGTERM, lambda *_: got.append("mine"))
+    try:
+        signal_at(monkeypatch, EMA, "update", 3)
+        train(tiny, tmp_path)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert got == ["mine"] and checkpoint.latest(tmp_path).name == "iter_4"
+
+
+def test_trains_in_any_thread(tmp_path, tiny):
+    thread = threading.Thread(target=train, args=(tiny, tmp_path), kwargs={"save_on_term": True})
+    thread.start()
+    thread.join()
+    assert checkpoint.latest(tmp_path).name == "iter_4"
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize("saves, name, code", [(True, "SIGTERM", 143), (False, "SIGINT", 130)])
+def test_the_command_and_its_workers_end(tmp_path, tiny, saves, name, code):
+    tiny["iters"] = 100000
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(tiny))
+    command = [sys.executable, "tools/train.py", "--config", str(tmp_path / "config.yml")]
+    command += ["--save_dir", str(tmp_path / "run"), "--num_workers", "2", "--log_iters", "1"]
+    command += ["--device", "cpu", *(["--save_on_term"] if saves else [])]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    child = subprocess.Popen(command, cwd=ROOT, **pipes, start_new_session=True)
+    try:
+        line = next(line for line in child.stdout if "iter: 5/" in line)
+        os.killpg(child.pid, getattr(signal, name))
+        # Workers hold the pipes, too: their end comes when all have ended.
+        said, error = child.communicate(timeout=60)
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+    assert child.returncode == code, error
+    assert error.splitlines()[-1] in ("Terminated by SIGTERM.", "Interrupted.")
+    assert "Traceback" not in error
+    if saves:
+        steps = [line, *(other for other in said.splitlines() if "[TRAIN]" in other)]
+        last = steps[-1].partition("iter: ")[2].partition("/")[0]
+        assert checkpoint.latest(tmp_path / "run").name == f"iter_{last}"
+    else:
+        assert not checkpoint.iterations(tmp_path / "run")
+
+
+# ---------------------------------------------------------------- what else changes the bits
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE"])
+def test_another_arithmetic_is_told_on_resuming(monkeypatch, tmp_path, tiny, log, name):
+    monkeypatch.setenv(name, "3")
+    train(tiny, tmp_path)
+    tiny["iters"] = 6
+    train(tiny, tmp_path, resume_model=str(tmp_path))
+    assert "last bits" not in log.text
+    monkeypatch.setenv(name, "7")
+    tiny["iters"] = 8
+    train(tiny, tmp_path, resume_model=str(tmp_path))
+    warned = [record for record in log.records if record.levelname == "WARNING"]
+    assert len(warned) == 1 and "was 3, is 7: the last bits" in warned[0].getMessage()
+
+
+def test_checkpoints_without_it_are_resumed(tmp_path, tiny, log):
+    train(tiny, tmp_path)
+    path = tmp_path / "iter_4/state.json"
+    state = json.loads(path.read_text())
+    del state["arithmetic"], state["validated"]
+    path.write_text(json.dumps(state))
+    tiny["iters"] = 6
+    train(tiny, tmp_path, resume_model=str(tmp_path))
+    assert "last bits" not in log.text
+
+
+@pytest.mark.parametrize(
+    "vendor, flags, given, expected",
+    [
+        ("AuthenticAMD", "sse avx2 fma", None, "5"),
+        ("AuthenticAMD", "sse avx2 fma", "0", "0"),
+        ("AuthenticAMD", "sse avx2 fma", "", ""),
+        ("AuthenticAMD", "sse avx", None, None),
+        ("GenuineIntel", "sse avx2 fma", None, None),
+        ("", "", None, None),
+    ],
+)
+def test_mkl_is_told_about_amd(monkeypatch, log, vendor, flags, given, expected):
+    monkeypatch.setattr(env, "_cpuinfo", {"vendor_id": vendor, "flags": flags}.get)
+    monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", given or "")  # restored afterwards, whatever it is
+    if given is None:
+        del os.environ["MKL_DEBUG_CPU_TYPE"]
+    env.load_paddle()  # too late, it is loaded: nothing is claimed
+    assert os.environ.get("MKL_DEBUG_CPU_TYPE") == given and not log.text
+    monkeypatch.delitem(sys.modules, "paddle")
+    said = env._set_environment()
+    assert os.environ.get("MKL_DEBUG_CPU_TYPE") == expected
+    assert said == (given is None and expected == "5")
+
+
+def test_mkls_kernels_are_said_once():
+    code = (
+        "from paddleseg_u2net.env import load_paddle\n"
+        "from paddleseg_u2net.log import start_logging; start_logging()\n"
+        "for _ in range(2): load_paddle(with_paddleseg=False)\n"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "MKL_DEBUG_CPU_TYPE"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, env=env, capture_output=True
+    )
+    said = done.stdout.count(b"MKL_DEBUG_CPU_TYPE=5 is set")
+    assert done.returncode == 0 and said == env._is_amd_with_avx2()

@@ -1,0 +1,155 @@
+"""Two processes of paddle.distributed.launch are one run: one model, one score, one loss."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.io.files import locked
+from paddleseg_u2net.training.loader import Schedule, train_loader
+from paddleseg_u2net.training.trainer import RunOptions, Trainer
+from paddleseg_u2net.weights import read_pickle
+from tests.conftest import tiny_config
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _launch(folder: Path, tool: str, *words: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2"]
+    command += ["--log_dir", str(folder / "log"), str(ROOT / f"tools/{tool}.py")]
+    return subprocess.run(
+        [*command, *map(str, words), "--device", "cpu"], capture_output=True, text=True, timeout=200
+    )
+
+
+def _train(folder: Path, tiny: dict, *words: object) -> str:
+    config = folder / "config.yml"
+    config.write_text(yaml.safe_dump(tiny))
+    words = ("--config", config, "--do_eval", "--use_ema", "--save_interval", 2, *words)
+    done = _launch(folder, "train", "--log_iters", 1, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, drawn):
+    """The folder of a run, and what it said."""
+    folder = tmp_path_factory.mktemp("trained")
+    return folder / "run", _train(folder, tiny_config(drawn), "--save_dir", folder / "run")
+
+
+def test_the_score_recorded_is_that_of_the_model_saved(trained, tmp_path):
+    for name in ("best_model", "ema_best_model"):
+        scores = tmp_path / f"{name}.json"
+        words = [
+            "--model_path",
+            trained[0] / name,
+            "--json",
+            scores,
+            "--backend",
+            "paddle",
+            "--threads",
+            1,
+        ]
+        command = [sys.executable, ROOT / "tools/val.py", *words, "--device", "cpu"]
+        subprocess.run([str(word) for word in command], check=True, capture_output=True)
+        recorded = json.loads((trained[0] / name / "state.json").read_text())["scores"]
+        again = json.loads(scores.read_text())
+        for key, value in recorded.items():
+            assert np.allclose(value, again[key], rtol=1e-12, atol=0, equal_nan=True), key
+
+
+def test_a_resumed_run_has_the_scores_of_one_that_was_not(trained, tmp_path, tiny):
+    _train(tmp_path, tiny, "--save_dir", tmp_path / "b", "--resume_model", trained[0] / "iter_2")
+    for file in ("model.pdparams", "model.pdopt", "ema.pdparams"):
+        left, right = (read_pickle(run / "iter_4" / file) for run in (trained[0], tmp_path / "b"))
+        for name in left:
+            np.testing.assert_equal(left[name], right[name])
+    states = [(run / "iter_4/state.json").read_text() for run in (trained[0], tmp_path / "b")]
+    assert states[0] == states[1]
+
+
+def test_the_loss_logged_is_the_mean_over_the_processes(trained, tmp_path, tiny):
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "alone")))
+    trainer.model.train()
+    losses = []
+    for rank in (0, 1):
+        schedule = Schedule(8, 2, 0, 0, 1, rank, 2)
+        preprocess = trainer.config.preprocess()
+        [(images, labels)] = train_loader(trainer.train_set, preprocess, schedule, 0)
+        losses.append(float(trainer.criterion(trainer.model(images), labels)))
+    logged = float(re.search(r"iter: 1/4, loss: ([\d.]+)", trained[1])[1])
+    assert logged == pytest.approx(np.mean(losses), abs=1e-4)
+    assert abs(losses[0] - losses[1]) > 1e-3
+
+
+def test_a_process_that_comes_late_is_waited_for(tmp_path):
+    script = tmp_path / "late.py"
+    script.write_text(
+        "import time\nfrom paddleseg_u2net.training.distributed import Distributed\n"
+        "ranks = Distributed()\n"
+        "time.sleep(35 * ranks.rank)\n"  # gloo's patience is 30 s
+        "print([item['rank'] for item in ranks.gather({'rank': ranks.rank})])\n"
+    )
+    command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2"]
+    words = [*command, "--log_dir", str(tmp_path), str(script)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0 and "[0, 1]" in done.stdout + done.stderr
+
+
+def test_a_folder_that_another_run_has_is_refused_to_all(tmp_path, tiny):
+    config = tmp_path / "config.yml"
+    config.write_text(yaml.safe_dump(tiny))
+    run = tmp_path / "run"
+    with locked(run / "run", owner="host far, process 7, started yesterday"):
+        done = _launch(tmp_path, "train", "--config", config, "--save_dir", run)
+    assert done.returncode == 1
+    said = "another run is training there (host far, process 7, started yesterday)"
+    assert said in (tmp_path / "log/workerlog.0").read_text()
+    assert list(run.iterdir()) == []
+
+
+@pytest.mark.parametrize("images", [1, 5])
+def test_predict_shares_the_images_out(trained, tmp_path, drawn, images):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in sorted(drawn.glob("images/*"))[:images]:
+        shutil.copy(path, pictures)
+    shutil.copy(path, pictures / "twin.jpg")
+    shutil.copy(path, pictures / "twin.png")
+    (pictures / "aa_broken.png").write_text("none")
+    (pictures / "ab_broken.png").write_text("none")
+    words = ["--image_path", pictures, "--model_path", trained[0] / "best_model"]
+    done = _launch(tmp_path, "predict", *words, "--save_dir", tmp_path / "shared")
+    assert done.returncode == 1
+    assert f"Done: {images + 2} of {images + 4} images" in done.stdout + done.stderr
+    for name in ("aa_broken", "ab_broken"):
+        assert f"{name}.png: expected a picture" in done.stdout + done.stderr
+    command = [sys.executable, ROOT / "tools/predict.py", *words, "--save_dir", tmp_path / "alone"]
+    subprocess.run([str(word) for word in command], capture_output=True)
+    found = [
+        {path.relative_to(tmp_path / kind): path.read_bytes() for path in _files(tmp_path / kind)}
+        for kind in ("shared", "alone")
+    ]
+    assert len(found[0]) == 3 * (images + 2)
+    assert found[0] == found[1]
+
+
+def test_fewer_images_than_processes(trained, tmp_path, drawn):
+    image = sorted(drawn.glob("images/*"))[0]
+    words = ["--image_path", image, "--model_path", trained[0] / "best_model"]
+    done = _launch(tmp_path, "predict", *words, "--save_dir", tmp_path / "result")
+    assert done.returncode == 0
+    assert len(_files(tmp_path / "result")) == 3
+
+
+def _files(folder: Path) -> list:
+    return [path for path in folder.rglob("*") if path.is_file()]

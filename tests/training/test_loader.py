@@ -1,0 +1,403 @@
+"""Batches: complete, the same whatever the number of workers, and from any iteration on."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.inference import Pipeline, Preprocess, Window
+from paddleseg_u2net.training.loader import DataError, Schedule, train_loader, validation_loader
+
+WORKERS = [0, 2]
+
+
+# ---------------------------------------------------------------- Schedule
+
+
+@given(
+    length=st.integers(1, 40),
+    batch_size=st.integers(1, 5),
+    ranks=st.integers(1, 4),
+    seed=st.integers(0, 3),
+)
+@settings(max_examples=60)
+def test_the_ranks_together_see_an_epoch_without_repetition(length, batch_size, ranks, seed):
+    if length < batch_size * ranks:
+        return
+    per_epoch = length // (batch_size * ranks)
+    for epoch in range(3):
+        seen = []
+        for rank in range(ranks):
+            part = Schedule(
+                length, batch_size, seed, epoch * per_epoch, (epoch + 1) * per_epoch, rank, ranks
+            )
+            batches = list(part)
+            assert len(batches) == len(part) == per_epoch
+            assert all(len(batch) == batch_size for batch in batches)
+            seen += [item for batch in batches for item in batch]
+        assert {item[0] for item in seen} == {epoch}
+        indices = [item[1] for item in seen]
+        assert len(set(indices)) == len(indices) == per_epoch * batch_size * ranks
+        assert set(indices) <= set(range(length))
+
+
+@given(start=st.integers(0, 20), rank=st.integers(0, 1))
+@settings(max_examples=30)
+def test_a_resumed_run_sees_exactly_the_tail(start, rank):
+    whole = list(Schedule(11, 2, 7, 0, 20, rank, 2))
+    assert list(Schedule(11, 2, 7, start, 20, rank, 2)) == whole[start:]
+
+
+def test_an_epoch_that_batches_fill_is_complete():
+    indices = [index for batch in Schedule(12, 3, 0, 0, 4) for _, index in batch]
+    assert sorted(indices) == list(range(12))
+
+
+def test_epochs_and_seeds_have_orders_of_their_own():
+    first, second = ([i for b in Schedule(20, 4, 0, s, s + 5) for _, i in b] for s in (0, 5))
+    other = [i for b in Schedule(20, 4, 1, 0, 5) for _, i in b]
+    assert first != second and first != other and first != sorted(first)
+
+
+def test_a_schedule_can_be_read_twice():
+    schedule = Schedule(10, 3, 0, 2, 9)
+    assert list(schedule) == list(schedule)
+
+
+def test_more_ranks_see_the_same_samples_as_one_with_larger_batches():
+    whole = list(Schedule(17, 4, 0, 0, 6))
+    parts = [list(Schedule(17, 2, 0, 0, 6, rank, 2)) for rank in range(2)]
+    assert [[*a, *b] for a, b in zip(*parts)] == whole
+
+
+@pytest.mark.parametrize(("length", "batch", "ranks", "repair"), [(3, 4, 1, 3), (7, 4, 2, 3)])
+def test_a_data_set_smaller_than_a_batch_is_an_error_that_says_what_to_set(
+    length, batch, ranks, repair
+):
+    with pytest.raises(DataError) as caught:
+        Schedule(length, batch, 0, 0, 1, 0, ranks)
+    message = str(caught.value)
+    assert f"train_dataset: {length} pairs do not fill one batch of {batch}" in message
+    assert f"set batch_size to {repair} or less" in message
+    assert (f"each of {ranks} processes" in message) == (ranks > 1)
+    Schedule(length, repair, 0, 0, 1, 0, ranks)
+
+
+def test_a_data_set_smaller_than_the_ranks_is_an_error_that_does_not_advise_the_impossible():
+    with pytest.raises(DataError) as caught:
+        Schedule(1, 1, 0, 0, 1, 0, 2)
+    assert "set batch_size to 1" not in str(caught.value)
+
+
+# ---------------------------------------------------------------- training
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def make_pairs(root, count, shape=(9, 11), masks=2):
+    for kind in ("images", "masks"):
+        (root / kind).mkdir(parents=True)
+    for number in range(count):
+        Image.fromarray(noise(*shape, 3, seed=number)).save(root / "images" / f"{number}.png")
+        mask = noise(*shape, seed=number + 100) % masks
+        mask[0, :masks] = range(masks)
+        Image.fromarray(mask).save(root / "masks" / f"{number}.png")
+    return root
+
+
+def dataset(root, mode="train", **arguments):
+    return PairDataset(mode, dataset_root=str(root), images="images", masks="masks", **arguments)
+
+
+def augmentation():
+    from paddleseg.transforms import RandomHorizontalFlip, RandomVerticalFlip
+
+    return [RandomCrop([7, 5]), RandomHorizontalFlip(0.5), RandomVerticalFlip(0.5)]
+
+
+def batches(data, schedule, workers, preprocess=None):
+    loader = train_loader(data, preprocess or Preprocess(), schedule, workers)
+    return [(images.numpy(), labels.numpy()) for images, labels in loader]
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_batches_are_the_same_for_every_number_of_workers(tmp_path, num_classes):
+    root = make_pairs(tmp_path, 7, masks=max(2, num_classes))
+    data = dataset(root, transforms=augmentation(), num_classes=num_classes)
+    schedule = Schedule(7, 2, 5, 1, 7)
+    two, alone = (batches(data, schedule, workers) for workers in (2, 0))
+    assert len(alone) == len(two) == 6
+    for first, second in zip(alone, two):
+        assert first[0].shape == (2, 3, 5, 7) and first[1].shape == (2, 5, 7)
+        assert first[0].dtype == np.float32
+        assert first[1].dtype == (np.float32 if num_classes == 1 else np.uint8)
+        np.testing.assert_array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_batches_are_the_augmented_pairs_of_the_schedule(tmp_path):
+    data = dataset(make_pairs(tmp_path, 5), transforms=augmentation())
+    schedule = Schedule(5, 2, 3, 0, 4)
+    for items, (images, labels) in zip(schedule, batches(data, schedule, 0)):
+        for (epoch, index), image, label in zip(items, images, labels):
+            expected_image, expected_label = data.augmented(index, (3, epoch, index))
+            np.testing.assert_array_equal(image, Preprocess()(expected_image))
+            np.testing.assert_array_equal(label, expected_label)
+
+
+def test_an_image_is_augmented_otherwise_in_each_epoch(tmp_path):
+    data = dataset(make_pairs(tmp_path, 1), transforms=augmentation())
+    seen = {images.tobytes() for images, _ in batches(data, Schedule(1, 1, 0, 0, 8), 0)}
+    assert len(seen) >= 5
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_a_resumed_loader_gives_exactly_the_tail(tmp_path, workers):
+    data = dataset(make_pairs(tmp_path, 5), transforms=augmentation())
+    tail = batches(data, Schedule(5, 2, 3, 3, 5), workers)
+    whole = batches(data, Schedule(5, 2, 3, 0, 5), 0)
+    assert len(tail) == 2
+    for first, second in zip(whole[3:], tail):
+        np.testing.assert_array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
+
+
+# OpenCV takes a lock while a thread that used it ends, and a worker that is forked just then waits
+# for that lock for ever: whoever has no workers must not read in a thread of its own.
+@pytest.mark.parametrize("kind", ["training", "validation"])
+def test_without_workers_no_thread_reads(tmp_path, kind):
+    before = set(threading.enumerate())
+    reading = []
+
+    class Watched(PairDataset):
+        def read(self, index):
+            reading.append(threading.current_thread())
+            return super().read(index)
+
+    folders = {"images": "images", "masks": "masks"}
+    data = Watched("train", dataset_root=str(make_pairs(tmp_path, 4)), **folders)
+    if kind == "training":
+        batches(data, Schedule(4, 2, 0, 0, 2), 0)
+    else:
+        validated(data, [0, 1, 2, 3], 2, 0)
+    assert len(reading) == 4
+    assert set(reading) <= before
+
+
+def test_training_pictures_are_not_resized_by_preprocess(tmp_path):
+    data = dataset(make_pairs(tmp_path, 2), transforms=[RandomCrop([7, 5])])
+    ((images, _),) = batches(data, Schedule(2, 2, 0, 0, 1), 0, Preprocess((32, 32)))
+    assert images.shape == (2, 3, 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("item", "channels"),
+    [
+        ({"type": "RandomDistort"}, 3),
+        ({"type": "Resize", "target_size": [8, 6]}, 3),
+        ({"type": "Resize", "target_size": [8, 6]}, 1),
+        ({"type": "RandomHorizontalFlip"}, 1),
+    ],
+)
+def test_paddlesegs_transforms_can_be_trained_on(tmp_path, item, channels):
+    from paddleseg.cvlibs import SegBuilder
+
+    from paddleseg_u2net import components  # noqa: F401
+
+    chain = [SegBuilder(None).build_component(item)]
+    data = dataset(make_pairs(tmp_path, 2), transforms=chain, img_channels=channels)
+    preprocess = Preprocess(channels=channels)
+    ((images, labels),) = batches(data, Schedule(2, 2, 0, 0, 1), 0, preprocess)
+    height, width = (6, 8) if item["type"] == "Resize" else (9, 11)
+    assert images.shape == (2, channels, height, width)
+    assert labels.shape == (2, height, width)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("kind", ["images", "masks"])
+def test_a_broken_file_is_an_error_that_names_it(tmp_path, workers, kind):
+    data = dataset(make_pairs(tmp_path, 4), mask_values="index")
+    (tmp_path / kind / "2.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=rf"{kind}/2\.png: expected a picture"):
+        batches(data, Schedule(4, 2, 0, 0, 2), workers)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_a_transform_that_fails_is_an_error_that_names_the_image(tmp_path, workers):
+    data = dataset(make_pairs(tmp_path, 2), transforms=[RandomCrop([20, 20])])
+    with pytest.raises(DataError, match=r"images/[01]\.png: RandomCrop: expected an image of at"):
+        batches(data, Schedule(2, 1, 0, 0, 1), workers)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_samples_of_different_sizes_are_an_error_that_names_the_key(tmp_path, workers):
+    make_pairs(tmp_path / "wide", 1, (9, 12))
+    root = make_pairs(tmp_path / "all", 1)
+    for kind in ("images", "masks"):
+        (tmp_path / "wide" / kind / "0.png").rename(root / kind / "1.png")
+    with pytest.raises(DataError) as caught:
+        batches(dataset(root), Schedule(2, 2, 0, 0, 1), workers)
+    message = str(caught.value)
+    assert "train_dataset.transforms: samples of a batch differ in size" in message
+    assert "(9, 11)" in message and "(9, 12)" in message and "Resize" in message
+
+
+def test_workers_end_with_an_error_and_with_a_reader_who_stops_early(tmp_path):
+    data = dataset(make_pairs(tmp_path, 6))
+    loader = train_loader(data, Preprocess(), Schedule(6, 2, 0, 0, 30), 2)
+    next(loader)
+    assert len(multiprocessing.active_children()) == 2
+    loader.close()
+    assert multiprocessing.active_children() == []
+    (tmp_path / "images/2.png").write_bytes(b"no picture")
+    with pytest.raises(DataError):
+        batches(data, Schedule(6, 2, 0, 0, 3), 2)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("mode", ["train", "val"])
+def test_a_wrong_mask_is_named_and_not_its_image(tmp_path, mode):
+    make_pairs(tmp_path, 130)  # of which every second one is looked at
+    Image.fromarray(np.full((9, 11), 2, np.uint8)).save(tmp_path / "masks" / "99.png")
+    data = dataset(tmp_path, mode)
+    assert data.pairs[129].mask.name == "99.png"
+    with pytest.raises(DataError) as caught:
+        if mode == "train":
+            batches(data, Schedule(130, 10, 0, 0, 13), 0)
+        else:
+            validated(data, range(120, 130), 2, 0)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}/masks/99.png: ") and "images" not in message
+    assert "got also 2 in 99 pixels; set num_classes: 3 if 2 is a class" in message
+
+
+@pytest.mark.filterwarnings("ignore:DataLoader with multi-process")
+def test_systems_on_which_paddle_has_no_workers(tmp_path, monkeypatch):
+    data = dataset(make_pairs(tmp_path, 6))
+    expected = batches(data, Schedule(6, 2, 0, 0, 6), 0)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for ours, theirs in zip(batches(data, Schedule(6, 2, 0, 0, 6), 2), expected):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+
+
+def test_a_worker_that_reads_for_long_is_ended(tmp_path):
+    class Slow(PairDataset):
+        def read(self, index):
+            time.sleep(60)
+            return super().read(index)
+
+    folders = {"images": "images", "masks": "masks"}
+    data = Slow("train", dataset_root=str(make_pairs(tmp_path, 4)), **folders)
+    loader = train_loader(data, Preprocess(), Schedule(4, 2, 0, 0, 4), 2)
+    with pytest.raises(TimeoutError), _alarm(3):
+        next(loader)
+    loader.close()
+    assert all(worker.exitcode is not None for worker in _ended(multiprocessing.active_children()))
+
+
+@contextlib.contextmanager
+def _alarm(seconds):
+    def late(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ended(workers):
+    for worker in workers:
+        worker.join(10)
+    return workers
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    make_pairs(tmp_path, 6)
+    code = f"""
+import multiprocessing, os, signal
+from tests.training.test_loader import Preprocess, Schedule, dataset, train_loader
+loader = train_loader(dataset({str(tmp_path)!r}), Preprocess(), Schedule(6, 2, 0, 0, 30), 2)
+next(loader)
+print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    # Workers hold the pipe, too: its end comes when all have ended.
+    said, _ = done.communicate(timeout=60)
+    assert done.returncode == -signal.SIGKILL and len(said.split()) == 2
+
+
+# ---------------------------------------------------------------- validation
+
+
+def validated(data, indices, batch, workers, size=(8, 6), **more):
+    predictor = Pipeline(lambda x: x, Preprocess(size), **more)
+    return list(validation_loader(data, predictor, indices, batch, workers))
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("batch", [1, 2, 5, 9])
+def test_validation_keeps_the_order_and_labels_their_size(tmp_path, workers, batch):
+    data = dataset(make_pairs(tmp_path, 5), "val")
+    indices = [3, 0, 4, 1, 2]
+    found = validated(data, indices, batch, workers)
+    assert [len(inputs) for inputs, _ in found][:-1] == [batch] * (len(found) - 1)
+    pairs = [pair for inputs, labels in found for pair in zip(inputs, labels)]
+    assert len(pairs) == 5
+    for index, (image, label) in zip(indices, pairs):
+        expected_image, expected_label = data.read(index)
+        assert isinstance(image, np.ndarray) and isinstance(label, np.ndarray)
+        np.testing.assert_array_equal(image, Preprocess((8, 6))(expected_image))
+        np.testing.assert_array_equal(label, expected_label)
+        assert label.dtype == expected_label.dtype
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_validation_takes_pictures_of_different_sizes(tmp_path, workers):
+    make_pairs(tmp_path / "wide", 1, (9, 12))
+    root = make_pairs(tmp_path / "all", 1)
+    for kind in ("images", "masks"):
+        (tmp_path / "wide" / kind / "0.png").rename(root / kind / "1.png")
+    data = dataset(root, "val")
+    ((inputs, labels),) = validated(data, [0, 1], 2, workers)
+    assert [item.shape for item in inputs] == [(3, 6, 8)] * 2
+    assert [item.shape for item in labels] == [(9, 11), (9, 12)]
+    ((inputs, _),) = validated(data, [0, 1], 2, workers, window=Window((4, 4), (4, 4)))
+    assert [item.shape for item in inputs] == [(3, 9, 11), (3, 9, 12)]
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_validation_leaves_out_what_it_is_not_asked_for(tmp_path, workers):
+    data = dataset(make_pairs(tmp_path, 5), "val")
+    ((inputs, labels),) = validated(data, [4, 2], 2, workers)
+    assert len(inputs) == len(labels) == 2
+    np.testing.assert_array_equal(labels[0], data.read(4)[1])
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("kind", ["images", "masks"])
+def test_a_broken_file_in_validation_is_an_error_that_names_it(tmp_path, workers, kind):
+    data = dataset(make_pairs(tmp_path, 3), "val", mask_values="index")
+    (tmp_path / kind / "1.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=rf"{kind}/1\.png: expected a picture"):
+        validated(data, [0, 1, 2], 2, workers)

@@ -1,0 +1,111 @@
+"""The official U²-NetP weights: the authors' maps, the field's numbers, and the way back."""
+
+import numpy as np
+import pytest
+
+from paddleseg_u2net.export.convert import convert
+from paddleseg_u2net.io.images import read_image, read_mask
+from paddleseg_u2net.metrics import PRESETS, MetricReport
+from paddleseg_u2net.predictor import trained
+from paddleseg_u2net.predictor.opened import open_model
+from paddleseg_u2net.render import saliency
+from paddleseg_u2net.weights import read_weights
+
+pytestmark = [pytest.mark.realdata, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def predictor(shared):
+    """Of the weights alone: architecture and pre-processing are recognised."""
+    return trained.load(str(shared / "weights/u2netp.pth"), None, [])[2]
+
+
+def compared(predictor, images, maps):
+    """Mean difference in grey levels and IoU at 127 of each image's map with the one at hand."""
+    differences, overlaps = [], []
+    for path in images:
+        found = saliency(predictor(read_image(path))[0]).astype(int)
+        expected = read_image(maps / f"{path.stem}.png", 1)[..., 0].astype(int)
+        differences.append(np.abs(found - expected).mean())
+        ours, theirs = found >= 127, expected >= 127
+        overlaps.append((ours & theirs).sum() / max(1, (ours | theirs).sum()))
+    return np.array(differences), np.array(overlaps)
+
+
+def published_maps(predictor, shared):
+    folder = shared / "oracles/u2netp_official"
+    images = sorted((folder / "test_images").iterdir())
+    assert len(images) == 18
+    differences, overlaps = compared(predictor, images, folder / "u2netp_results")
+    return differences.mean(), overlaps.min()
+
+
+def test_the_maps_that_the_authors_published(predictor, shared):
+    difference, overlap = published_maps(predictor, shared)
+    assert difference < 0.6 and overlap > 0.97
+
+
+def test_the_file_that_rembg_distributes_gives_the_authors_maps(shared):
+    """Its weights are not rounded, and so it comes nearer."""
+    pytest.importorskip("onnxruntime")
+    path = shared / "weights/u2netp_rembg.onnx"
+    opened = open_model(path, backend="onnxruntime")
+    assert opened.pipeline.preprocess.type == "official"
+    difference, overlap = published_maps(opened.pipeline, shared)
+    assert difference < 0.1 and overlap > 0.99
+
+
+def test_the_file_that_rembg_distributes_holds_the_weights_before_rounding(shared):
+    rounded = read_weights(shared / "weights/u2netp.pth")
+    for name, value in read_weights(shared / "weights/u2netp_rembg.onnx").items():
+        np.testing.assert_allclose(value, rounded[name], rtol=2**-11, atol=2**-24, err_msg=name)
+
+
+def test_the_file_that_rembg_distributes_converts(shared, tmp_path):
+    """ONNX Runtime runs the file as it is beside this project's layers."""
+    pytest.importorskip("onnxruntime")
+    done = convert(shared / "weights/u2netp_rembg.onnx", tmp_path / "u2netp.pdparams")
+    runtimes = {item.runtime: item.difference for item in done.comparisons}
+    assert done.source.model.type == "U2NetP"
+    assert 0 < runtimes["ONNX Runtime"] < 2e-4
+
+
+def test_maps_of_the_authors_pipeline(predictor, shared):
+    images = sorted((shared / "data/ecssd_300/images").iterdir())[::25]
+    differences, _ = compared(predictor, images, shared / "oracles/ecssd_u2netp_maps")
+    assert differences.mean() < 0.01  # in grey levels: one in a few thousand pixels rounds apart
+
+
+def test_the_fields_numbers_on_the_authors_maps(shared):
+    """PySODMetrics' numbers for these maps, stretched as it does."""
+    report = MetricReport(1, conventions=PRESETS["pysodmetrics"])
+    maps = sorted((shared / "oracles/ecssd_u2netp_maps").iterdir())
+    for path in maps:
+        mask = read_mask(shared / "data/ecssd_300/ground_truth_mask" / path.name)
+        report.update(
+            read_image(path, 1)[..., 0].astype(np.float32) / 255, (mask > 128).astype(np.uint8)
+        )
+    scores = report.compute()
+    expected = {
+        "MAE": 0.03189, "maxF": 0.94194, "meanF": 0.91499, "adpF": 0.88476, "wF": 0.90005,
+        "S": 0.93025, "maxF_paper": 0.95298,
+    }  # fmt: skip
+    assert len(maps) == 300
+    assert {name: pytest.approx(scores[name], abs=6e-6) for name in expected} == expected
+
+
+def test_there_and_back_gives_the_same_maps_in_pytorch(shared, tmp_path):
+    torch = pytest.importorskip("torch")
+    from tests.oracles import torch_u2net
+
+    source = shared / "weights/u2netp.pth"
+    convert(source, tmp_path / "paddle.pdparams")
+    convert(tmp_path / "paddle.pdparams", tmp_path / "back.pth")
+    maps = []
+    image = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, 320, 320))).float()
+    for path in (source, tmp_path / "back.pth"):
+        network = torch_u2net.TorchU2Net(torch_u2net.U2NETP)
+        network.load_state_dict(torch.load(path, weights_only=True))
+        with torch.no_grad():
+            maps.append(network.eval()(image)[0].numpy())
+    assert np.abs(maps[0] - maps[1]).max() <= 1e-5

@@ -1,0 +1,471 @@
+"""Training: what is saved when, what is logged, what is refused."""
+
+import io
+import json
+import math
+import re
+import shutil
+
+import numpy as np
+import paddle
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.metrics import SCORES
+from paddleseg_u2net.training import checkpoint
+from paddleseg_u2net.training.best_score import BestScore
+from paddleseg_u2net.training.checkpoint import CheckpointError
+from paddleseg_u2net.training.trainer import Diverged, RunOptions, Trainer
+from paddleseg_u2net.weights import read_pickle
+
+
+def _train(tiny, folder, **options):
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(folder), **options))
+    return trainer, trainer.run()
+
+
+def _weights(folder):
+    return read_pickle(folder / "model.pdparams")
+
+
+def test_training_lowers_the_loss_and_raises_the_score(tmp_path, tiny, log):
+    tiny["iters"] = 60
+    _train(tiny, tmp_path, do_eval=True, save_interval=20)
+    losses = [float(x) for x in re.findall(r"loss: ([\d.]+)", log.text)]
+    scores = [float(x) for x in re.findall(r"mIoU: ([\d.]+)", log.text)]
+    assert losses[-1] < 0.8 * losses[0]
+    assert scores[-1] > scores[0] + 0.05
+
+
+def test_log_lines_are_paddlesegs(tmp_path, tiny, log):
+    _train(tiny, tmp_path, do_eval=True, save_interval=2, log_iters=2)
+    number = r"-?\d+\.\d+"
+    train = (
+        rf"\[TRAIN\] epoch: 1, iter: 2/4, loss: {number}, lr: {number}, batch_cost: {number}, "
+        rf"reader_cost: {number}, ips: {number} samples/sec \| ETA \d\d:\d\d:\d\d"
+    )
+    evaluation = (
+        rf"\[EVAL\] #Images: 4 mIoU: {number} Acc: {number} Kappa: {number} Dice: {number} "
+        rf"Precision: {number}"
+    )
+    saliency = rf"\[EVAL\] MAE: {number} maxF: {number}"
+    best = rf"\[EVAL\] The model with the best validation mIoU \({number}\) was saved at iter \d\."
+    for pattern in (
+        train,
+        evaluation,
+        saliency,
+        best,
+        r"\[EVAL\] Class IoU: \n\[",
+        r"Class Recall: \n\[",
+    ):
+        assert re.search(pattern, log.text), pattern
+
+
+@pytest.mark.parametrize("size", [[32, 32], [48, 32]])
+def test_another_size_in_training_than_in_validation_is_told_once(tmp_path, tiny, log, size):
+    tiny["preprocess"]["size"] = size
+    _train(tiny, tmp_path)
+    said = "Training sees 32x32 (train_dataset.transforms), validation and prediction 48x32"
+    assert log.messages.count(f"{said} (preprocess.size)") == (size != [32, 32])
+    assert log.text.count("Training sees") == (size != [32, 32])
+
+
+def test_names_of_classes_stand_above_their_scores(tmp_path, tiny, log):
+    names = ["background", "cat", "dog"]
+    tiny["model"]["num_classes"] = 3
+    for part in ("train", "val"):
+        tiny[f"{part}_dataset"].update(class_names=names, mask_values={0: 0, 255: 1})
+    _train(tiny, tmp_path, do_eval=True)
+    place = log.messages.index("[EVAL] Classes: 0 background, 1 cat, 2 dog")
+    assert log.messages[place + 1].startswith("[EVAL] Class IoU")
+
+
+def test_the_folders_hold_what_a_resume_needs(tmp_path, tiny):
+    _train(tiny, tmp_path, do_eval=True, use_ema=True, save_interval=1, keep_checkpoint_max=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best_model", "ema_best_model", "iter_3", "iter_4",
+    ]  # fmt: skip
+    assert {path.name for path in (tmp_path / "iter_4").iterdir()} == {
+        "model.pdparams", "model.pdopt", "ema.pdparams", "config.yaml", "state.json",
+    }  # fmt: skip
+    assert Config(tmp_path / "iter_4/config.yaml").tree == Config(tiny).tree
+
+
+def test_saved_weights_have_the_published_names(tmp_path, tiny):
+    _train(tiny, tmp_path)
+    weights = _weights(tmp_path / "iter_4")
+    assert not weights["stage1.rebnconvin.conv_s1.bias"].any()
+
+
+@pytest.mark.parametrize("ema", [False, True])
+def test_resumed_in_the_same_process_it_ends_alike(tmp_path, tiny, ema):
+    tiny["iters"] = 6
+    options = {"do_eval": True, "save_interval": 2, "use_ema": ema}
+    _train(tiny, tmp_path / "whole", **options)
+    _train(tiny, tmp_path / "part", resume_model=str(tmp_path / "whole/iter_2"), **options)
+    for run in ("model.pdparams", "model.pdopt") + (("ema.pdparams",) if ema else ()):
+        left, right = (read_pickle(tmp_path / part / "iter_6" / run) for part in ("whole", "part"))
+        for name in left:
+            np.testing.assert_equal(left[name], right[name])
+    states = [checkpoint.load_state(tmp_path / part / "iter_6") for part in ("whole", "part")]
+    assert states[0] == states[1]
+
+
+def test_a_worse_model_does_not_replace_the_best_after_a_resume(tmp_path, tiny):
+    options = {"do_eval": True, "save_interval": 2}
+    _train(tiny, tmp_path, **options)
+    path = tmp_path / "iter_2" / "state.json"
+    content = json.loads(path.read_text())
+    content["best"][""].update(value=1.0, iteration=1)
+    path.write_text(json.dumps(content))
+    before = (tmp_path / "best_model" / "state.json").read_text()
+    shutil.rmtree(tmp_path / "iter_4")
+    trainer, _ = _train(tiny, tmp_path, resume_model=str(tmp_path / "iter_2"), **options)
+    assert trainer.best[""].iteration == 1
+    assert (tmp_path / "best_model" / "state.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"seed": 1}, "seed was 0, is 1"), ({"use_ema": True}, "use_ema was False, is True")],
+)
+def test_resuming_with_other_settings_is_refused(tmp_path, tiny, options, words):
+    _train(tiny, tmp_path)
+    with pytest.raises(CheckpointError, match=words):
+        _train(tiny, tmp_path, resume_model=str(tmp_path), **options)
+
+
+def test_a_folder_with_another_run_is_refused(tmp_path, tiny):
+    _train(tiny, tmp_path, save_interval=2)
+    for options in ({}, {"resume_model": str(tmp_path / "iter_2")}):
+        with pytest.raises(
+            CheckpointError, match="iter_4 lies there, .*go on from it with --resume_model"
+        ):
+            _train(tiny, tmp_path, **options)
+    assert [path.name for path in checkpoint.iterations(tmp_path)] == ["iter_2", "iter_4"]
+
+
+def test_resuming_into_a_folder_with_an_older_run_is_refused(tmp_path, tiny):
+    _train(tiny, tmp_path / "a", save_interval=2)
+    tiny["iters"] = 2
+    _train(tiny, tmp_path / "b")
+    tiny["iters"] = 6
+    with pytest.raises(CheckpointError, match="iter_2 lies there"):
+        _train(tiny, tmp_path / "b", resume_model=str(tmp_path / "a"))
+    assert (tmp_path / "b" / "iter_2").is_dir()
+
+
+def test_resuming_elsewhere_takes_the_best_model_along(tmp_path, tiny):
+    _train(tiny, tmp_path / "a", do_eval=True)
+    tiny["iters"] = 5
+    options = {"do_eval": True, "resume_model": str(tmp_path / "a")}
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "b"), **options))
+    assert checkpoint.load_state(tmp_path / "b/best_model")["iteration"] == 4
+    assert trainer.best[""].iteration == 4
+
+
+def test_resuming_does_not_need_the_weights_that_training_began_with(tmp_path, tiny):
+    _train(tiny, tmp_path / "first")
+    tiny["model"]["pretrained"] = str(tmp_path / "first/iter_4/model.pdparams")
+    _train(tiny, tmp_path / "second")
+    shutil.rmtree(tmp_path / "first")
+    tiny["iters"] = 5
+    trainer, _ = _train(tiny, tmp_path / "second", resume_model=str(tmp_path / "second"))
+    assert trainer.iteration == 5
+
+
+def test_weights_that_training_makes_worse_stay_the_best_model(tmp_path, tiny, log):
+    _train({**tiny, "iters": 60}, tmp_path / "first", do_eval=True, save_interval=20)
+    start = tmp_path / "first/best_model"
+    tiny["model"]["pretrained"] = str(start)
+    tiny["lr_scheduler"]["learning_rate"] = 1.0  # undoes them
+    tiny["trainer"] = {"early_stop": 2}
+    log.clear()
+    options = {"do_eval": True, "use_ema": True, "save_interval": 1, "log_iters": 1}
+    trainer, _ = _train(tiny, tmp_path / "tuned", **options)
+    assert "learning rate of 1 is one for random weights" in log.text
+    assert log.text.index("saved at iter 0") < log.text.index("[TRAIN]")
+    for kind in ("best_model", "ema_best_model"):
+        state = checkpoint.load_state(tmp_path / "tuned" / kind)
+        assert state["iteration"] == 0
+        # the score that the first run gave these very weights
+        assert state["scores"] == checkpoint.load_state(start)["scores"]
+        best = _weights(tmp_path / "tuned" / kind)
+        for name, value in _weights(start).items():
+            np.testing.assert_array_equal(best[name], value)
+    assert trainer.iteration == 2  # patience is counted from iteration 0
+    resumed = {**options, "resume_model": str(tmp_path / "tuned")}
+    again, _ = _train(tiny, tmp_path / "tuned", **resumed)
+    assert again.best[""].iteration == 0
+    assert checkpoint.load_state(tmp_path / "tuned/best_model")["iteration"] == 0
+
+
+def test_validating_before_the_first_step_changes_no_bit_of_training(tmp_path, tiny):
+    _train({**tiny, "iters": 1}, tmp_path / "first")
+    tiny["model"]["pretrained"] = str(tmp_path / "first/iter_1")
+    _train(tiny, tmp_path / "scored", do_eval=True)
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "not"), do_eval=True))
+    trainer._validate = lambda _: {}
+    trainer.run()
+    scored, not_scored = (_weights(tmp_path / name / "iter_4") for name in ("scored", "not"))
+    for name, value in scored.items():
+        np.testing.assert_array_equal(value, not_scored[name])
+
+
+def test_random_weights_are_not_scored_before_training(tmp_path, tiny, log):
+    _train(tiny, tmp_path, do_eval=True)
+    assert "iter 0" not in log.text and "random weights" not in log.text
+
+
+def test_an_error_in_validation_does_not_lose_what_was_trained(tmp_path, tiny):
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), do_eval=True))
+    trainer.val_set.pairs[1] = trainer.val_set.pairs[1]._replace(image=tmp_path / "gone.png")
+    with pytest.raises(ValueError, match="gone.png"):
+        trainer.run()
+    assert checkpoint.load_state(tmp_path / "iter_4")["iteration"] == 4
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"type": "CosineAnnealingWarmRestarts", "learning_rate": 0.01, "T_0": 3},
+        {"type": "ReduceOnPlateau", "learning_rate": 0.01, "patience": 1},
+        {
+            "type": "PolynomialDecay",
+            "learning_rate": 0.01,
+            "warmup_iters": 3,
+            "warmup_start_lr": 0.001,
+        },
+    ],
+    ids=lambda schedule: schedule["type"],
+)
+def test_schedules_resume_where_they_stood(tmp_path, tiny, schedule):
+    tiny.update(iters=6, lr_scheduler=schedule)
+    _train(tiny, tmp_path / "whole", save_interval=2)
+    _train(tiny, tmp_path / "part", save_interval=2, resume_model=str(tmp_path / "whole/iter_2"))
+    whole, part = (_weights(tmp_path / name / "iter_6") for name in ("whole", "part"))
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], part[name], err_msg=name)
+
+
+def test_weights_alone_cannot_be_resumed_from(tmp_path, tiny):
+    _train(tiny, tmp_path, do_eval=True)
+    with pytest.raises(CheckpointError, match="weights only.*model.pretrained"):
+        _train(tiny, tmp_path, resume_model=str(tmp_path / "best_model"))
+
+
+@pytest.mark.parametrize("metric", ["mIoU", "MAE", "maxF", "relaxF", "KLD"])
+def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric):
+    tiny["metrics"] = ["Dice", "S"]  # the best metric need not be among them
+    tiny["trainer"] = {"best_metric": metric}
+    tiny["iters"] = 8
+    seen = []
+    trainer = Trainer(
+        Config(tiny), RunOptions(save_dir=str(tmp_path), do_eval=True, save_interval=2)
+    )
+    offer = trainer.best[""].offer
+
+    def spy(scores, iteration):
+        seen.append((scores[metric], iteration))
+        return offer(scores, iteration)
+
+    trainer.best[""].offer = spy
+    trainer.run()
+    expected = (max if SCORES[metric].higher_is_better else min)(seen, key=lambda pair: pair[0])
+    assert checkpoint.load_state(tmp_path / "best_model")["iteration"] == expected[1]
+
+
+def test_an_unknown_metric_is_refused_before_training(tmp_path, tiny):
+    tiny["trainer"] = {"best_metric": "mIoo"}
+    expected = "trainer.best_metric: there is no score 'mIoo'; did you mean mIoU"
+    with pytest.raises(ValueError, match=expected):
+        Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+
+
+def test_a_metric_by_another_name_is_the_metric(tmp_path, tiny):
+    tiny["trainer"] = {"best_metric": "Sm"}
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+    assert trainer.settings["best_metric"] == trainer.best[""].metric == "S"
+
+
+def test_early_stopping(tmp_path, tiny, log):
+    tiny.update(iters=20, trainer={"early_stop": 2})
+    tiny["lr_scheduler"]["learning_rate"] = 0.0  # the first validation stays the best
+    tiny["optimizer"] = {"type": "SGD"}
+    trainer, _ = _train(tiny, tmp_path, do_eval=True, save_interval=1)
+    # BatchNorm's statistics move all the same, so count from the best one
+    assert trainer.iteration == trainer.best[""].iteration + 2 < 20
+    assert "Stopped at iter" in log.text
+
+
+def test_best_ignores_nan_and_ties():
+    best = BestScore("MAE")
+    assert not best.update({"MAE": math.nan}, 1)
+    assert best.update({"MAE": 0.5}, 2)
+    assert not best.update({"MAE": 0.5}, 3)
+    assert best.update({"MAE": 0.4}, 4)
+    assert (best.iteration, best.waited) == (4, 0)
+
+
+def test_accumulated_gradients_are_the_mean_over_the_batches(tmp_path, tiny):
+    tiny.update(iters=1, trainer={"accumulate": 3}, optimizer={"type": "SGD"})
+    tiny["batch_size"] = 2
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+    rate = trainer.optimizer.get_lr()
+    before = trainer.model.outconv.weight.numpy()
+    gradients = []
+    step = trainer.precision.step
+
+    def spy(optimizer):
+        gradients.append(trainer.model.outconv.weight.grad.numpy().copy())
+        step(optimizer)
+
+    trainer.precision.step = spy
+    trainer.run()
+    assert len(gradients) == 1
+    np.testing.assert_allclose(
+        trainer.model.outconv.weight.numpy(), before - rate * gradients[0], rtol=1e-5, atol=1e-7
+    )
+    # the same three batches, one by one, from the same weights
+    again = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "again")))
+    batches = next(again._steps(again._schedule(), _Silent()))
+    assert len(batches) == 3
+    singles = []
+    again.model.train()
+    for images, labels in batches:
+        again.criterion(again.model(images), labels).backward()
+        singles.append(again.model.outconv.weight.grad.numpy().copy())
+        again.optimizer.clear_grad()
+    np.testing.assert_allclose(gradients[0], np.mean(singles, axis=0), rtol=1e-4, atol=1e-6)
+
+
+class _Silent:
+    def data_read(self):
+        pass
+
+
+def test_gradient_clipping(tmp_path, tiny):
+    tiny.update(iters=1)
+    clip = {"name": "ClipGradByGlobalNorm", "clip_norm": 1.0e-3}
+    tiny["optimizer"] = {"type": "SGD", "grad_clip_cfg": clip}
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+    # BatchNorm's statistics are parameters to Paddle, but no optimizer moves them.
+    moving = {n: p for n, p in trainer.model.named_parameters() if not p.stop_gradient}
+    before = {n: p.numpy() for n, p in moving.items()}
+    rate = trainer.optimizer.get_lr()
+    trainer.run()
+    moved = sum(float(((p.numpy() - before[n]) ** 2).sum()) for n, p in moving.items())
+    assert math.sqrt(moved) == pytest.approx(rate * 1e-3, rel=0.02)
+
+
+def test_nan_stops_with_iteration_and_heads_and_keeps_the_last_checkpoint(tmp_path, tiny):
+    tiny["iters"] = 10
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), save_interval=2))
+    parts = trainer.criterion.parts
+
+    def failing(heads, labels):
+        total, each = parts(heads, labels)
+        return (total * float("nan"), each) if trainer.iteration == 5 else (total, each)
+
+    trainer.criterion.parts = failing
+    said = r"iteration 5: the loss is nan \(heads: [\d., ]+\)"
+    with pytest.raises(Diverged, match=said) as error:
+        trainer.run()
+    assert str(tmp_path / "iter_4") in str(error.value)
+    assert checkpoint.latest(tmp_path).name == "iter_4"
+    weights = _weights(tmp_path / "iter_4").values()
+    assert all(np.isfinite(value).all() for value in weights)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, tiny, monkeypatch):
+    import os
+
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), save_interval=2))
+    fsync = os.fsync
+
+    def full(descriptor):
+        if trainer.iteration == 4:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="space"):
+        trainer.run()
+    assert [path.name for path in tmp_path.iterdir()] == ["iter_2"]
+    assert checkpoint.load_state(tmp_path / "iter_2")["iteration"] == 2
+
+
+def test_save_dir_that_is_a_file_is_refused_and_kept(tmp_path, tiny):
+    path = tmp_path / "output"
+    path.write_text("precious")
+    with pytest.raises(ValueError, match="this is a file; name a folder"):
+        Trainer(Config(tiny), RunOptions(save_dir=str(path)))
+    assert path.read_text() == "precious"
+
+
+def test_a_data_set_smaller_than_the_batch_is_an_error(tmp_path, tiny):
+    tiny["batch_size"] = 9
+    with pytest.raises(ValueError, match="8 pairs do not fill one batch of 9.*batch_size to 8"):
+        _train(tiny, tmp_path)
+
+
+def test_half_precision_on_a_cpu_is_refused(tmp_path, tiny):
+    with pytest.raises(ValueError, match="--precision bf16: .* GPUs only"):
+        Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), precision="bf16"))
+
+
+def test_visualdl_gets_losses_scores_and_pictures(tmp_path, tiny):
+    from visualdl import LogReader
+
+    tiny["trainer"] = {"vdl_images": 2}
+    _train(tiny, tmp_path, do_eval=True, use_vdl=True, log_iters=1)
+    reader = LogReader(file_path=str(next(tmp_path.glob("vdl/from_0/vdlrecords.*"))))
+    tags = reader.get_tags()
+    assert {"Train/loss", "Train/loss_0", "Train/loss_2", "Train/lr", "Train/reader_cost"} <= set(
+        tags["scalar"]
+    )
+    assert {"Evaluate/mIoU", "Evaluate/MAE", "Evaluate/maxE"} <= set(tags["scalar"])
+    curves = ["Precision and recall", "F-measure", "E-measure", "ROC of all pixels"]
+    assert set(tags["image"]) == {*(f"Curves/{name}" for name in curves), "Images/1", "Images/2"}
+    picture = reader.get_data("image", "Images/1")[-1].image.encoded_image_string
+    dataset = Config(tiny).dataset("val")
+    expected = Image.fromarray(dataset.read(0)[1].astype(np.uint8) * 255).resize((160, 160))
+    # Beside the image and before the map, below the headings.
+    found = Image.open(io.BytesIO(picture)).convert("L").crop((182, 34, 342, 194))
+    assert np.abs(np.asarray(found, float) - np.asarray(expected, float)).mean() < 3
+    losses = reader.get_data("scalar", "Train/loss")
+    assert [record.id for record in losses] == [1, 2, 3, 4]
+
+
+def test_two_classes_train_too(tmp_path, tiny, log):
+    tiny["model"]["num_classes"] = 2
+    tiny["iters"] = 2
+    _, scores = _train(tiny, tmp_path, do_eval=True)
+    assert len(scores["class_iou"]) == 2
+    assert 0 <= scores["MAE"] <= 1
+
+
+def test_seed_decides_the_run(tmp_path, tiny):
+    tiny["iters"] = 2
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        _train(tiny, tmp_path / name, seed=seed)
+    a, b, c = (_weights(tmp_path / name / "iter_2")["outconv.weight"] for name in "abc")
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).any()
+
+
+def test_ema_is_paddlesegs():
+    from paddleseg.utils.ema import init_ema_params, update_ema_model
+
+    from paddleseg_u2net.training.ema import EMA
+
+    model = paddle.nn.Linear(2, 2)
+    theirs = paddle.nn.Linear(2, 2)
+    init_ema_params(theirs, model)
+    ours = EMA(model, 0.9)
+    for step in range(1, 30):
+        model.weight.set_value(model.weight + step)
+        update_ema_model(theirs, model, step, decay=0.9)
+        ours.update(model, step)
+    np.testing.assert_allclose(ours.average["weight"].numpy(), theirs.weight.numpy(), rtol=1e-6)
