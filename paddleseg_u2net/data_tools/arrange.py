@@ -191,7 +191,7 @@ def _of_supervisely(job: Job, pool: Split) -> Pairs:
     collection = supervisely.read(find_project(job.tree, job.where), _PEOPLE)
     job.remarks += collection.remarks
     draw = partial(_drawn, job, pool)
-    outcomes = _each(draw, collection.records, "masks")
+    outcomes = _each(draw, collection.samples, "masks")
     outcomes += [Outcome(str(item.image), "", problem=item.why) for item in collection.bad]
     job.remarks.append(f"masks: 1 is {collection.classes[1]}, {IGNORE} counts nowhere (neutral)")
     return _accepted(job, outcomes, "all", pool.pairs)
