@@ -22,7 +22,7 @@ from paddleseg_u2net.io.files import atomic_path, write_text
 from paddleseg_u2net.predictor.source import CONVERTED, Source, complete, read_source, stands_for
 from paddleseg_u2net.predictor.without_config import network_of_state, settings_of
 from paddleseg_u2net.weights import WeightsError, fold_biases, format_to_write, locate, read_weights
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_write import write_onnx
 
 # Below this probability a float32 says too little of its logit.

@@ -41,7 +41,7 @@ from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.io.files import atomic_dir, recover_dir
 from paddleseg_u2net.training.logger import logger
 from paddleseg_u2net.weights import load_weights
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.ncnn_write import ncnn_files
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes

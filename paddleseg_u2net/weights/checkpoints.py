@@ -6,6 +6,7 @@ optimizer and buffers of the loss beside them. A U²-Net is found by its own nam
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
@@ -70,6 +71,21 @@ def _words(pattern: str, name: str) -> List[re.Match[str]]:
     """The matches of ``pattern`` that are whole words of a name."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     return list(re.finditer(rf"(?<![a-z])(?:{pattern})(?![a-z])", split))
+
+
+def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
+    """``network_weights``, with what was passed over in the log and ``source`` in errors.
+
+    Raises:
+        ValueError: see ``network_weights``.
+    """
+    try:
+        weights, note = network_weights(content)
+    except CheckpointError as error:
+        raise ValueError(f"{source}: {error}") from error
+    if note:
+        logging.getLogger("paddleseg_u2net").warning(f"{source}: {note}")
+    return weights
 
 
 def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:

@@ -10,8 +10,8 @@ from typing import Any, List, Mapping, Union
 
 import numpy as np
 
-from paddleseg_u2net.weights.biases import State, fold_biases
 from paddleseg_u2net.weights.formats import architecture_of, read_weights
+from paddleseg_u2net.weights.layout import State, fold_biases
 from paddleseg_u2net.weights.zoo import locate
 
 _SHOWN = 8
