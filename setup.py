@@ -27,6 +27,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     packages=find_packages(include=["paddleseg_u2net", "paddleseg_u2net.*"]),
+    package_data={"paddleseg_u2net.datasets": ["known.yaml"]},
     python_requires=VERSIONS["PYTHON"],
     # Enough to read weights and to predict with an engine of the extras.
     install_requires=[
