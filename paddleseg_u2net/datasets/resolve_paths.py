@@ -9,7 +9,7 @@ from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.datasets.table import find_row
 
 
-class Place(NamedTuple):
+class PairPaths(NamedTuple):
     """A list file whose paths are below ``root``, or two folders."""
 
     root: Path
@@ -18,14 +18,14 @@ class Place(NamedTuple):
     masks: Path = Path()
 
 
-def place_of(
+def resolve_paths(
     mode: str,
     name: Optional[str] = None,
     dataset_root: Optional[str] = None,
     list_path: Optional[str] = None,
     images: Optional[str] = None,
     masks: Optional[str] = None,
-) -> Place:
+) -> PairPaths:
     """Tell where a part's pairs are by what a configuration says of them.
 
     Args:
@@ -51,9 +51,9 @@ def place_of(
     if list_path:
         # As in PaddleSeg a list may also be given relative to the working folder.
         candidates = [root / list_path, Path(list_path)]
-        return Place(root, next((path for path in candidates if path.is_file()), candidates[0]))
+        return PairPaths(root, next((path for path in candidates if path.is_file()), candidates[0]))
     if images and masks:
-        return Place(root, None, root / images, root / masks)
+        return PairPaths(root, None, root / images, root / masks)
     raise PairingError(
         f"{mode}_dataset: expected name, or {mode}_path (a list file), or both images and masks "
         "(folders); got none of these"
