@@ -40,8 +40,8 @@ from paddleseg_u2net.inference.description import (
 from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.inference.network import Network
 from paddleseg_u2net.io.files import atomic_dir, recover_dir
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.load import LoadedModel
-from paddleseg_u2net.training.logger import logger
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.ncnn_write import ncnn_files
 from paddleseg_u2net.weights.onnx_tensors import onnx_module

@@ -20,9 +20,8 @@ from paddleseg_u2net.io.images import (
     read_image,
 )
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.prediction.pictures import foreground
 from paddleseg_u2net.predictor.load import load_model
-from paddleseg_u2net.render import cutout
+from paddleseg_u2net.render import cutout, foreground
 
 Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, np.ndarray]
 """What `Predictor` takes for a picture: the path of a file, the content of one, a Pillow picture,
