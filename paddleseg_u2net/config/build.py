@@ -36,8 +36,8 @@ from paddleseg_u2net.metrics import (
     MetricReport,
     chosen,
     make_conventions,
+    resolve,
 )
-from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.plugins import PluginError, is_relative, load_plugins
 from paddleseg_u2net.registry import custom
