@@ -125,6 +125,8 @@ def load_model(
     if type(settings) is PredictionConfig:  # read without Paddle
         network = _network_of_file(source, settings, choice, threads, config)
     else:
+        if choice.why and not settings.is_u2net:
+            choice = choose("paddle", device)  # the other backends know U²-Nets only
         network, layer = _network_by_paddle(source, settings, choice, threads)
     pipeline = _pipeline(network, settings.preprocess(), settings, *averages)
     return LoadedModel(source, pipeline, choice, settings, layer)
@@ -259,7 +261,8 @@ def _settings(
     opts: Sequence[str],
     choice: Choice,
     with_datasets: bool,
-) -> PredictionConfig:
+) -> Any:
+    """The ``PredictionConfig``, or the ``Config`` where Paddle is needed."""
     from paddleseg_u2net.predictor.source import find_config, read_config
 
     whole = with_datasets or choice.backend == "paddle"
