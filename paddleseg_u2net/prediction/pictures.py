@@ -74,7 +74,7 @@ def _classes(probability: np.ndarray) -> np.ndarray:
 def _overlay(image: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
     overlay = np.empty((*classes.shape, 3), np.uint8)
     for rows in strips(classes.shape):
-        overlay[rows] = render.added(_colour(image[rows])[..., :3], classes[rows], colors)
+        overlay[rows] = render.blend(_colour(image[rows])[..., :3], classes[rows], colors)
     return overlay
 
 

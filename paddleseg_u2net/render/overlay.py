@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-__all__ = ["added", "color_map", "foreground", "heat", "pseudo_color", "saliency", "strips"]
+__all__ = ["blend", "color_map", "foreground", "heat", "pseudo_color", "saliency", "strips"]
 
 # How far a probability may lie outside [0, 1] and be taken for a rounding error.
 _SLACK = 1e-4
@@ -84,7 +84,7 @@ def pseudo_color(classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
     return colors[classes.astype(np.intp)]
 
 
-def added(
+def blend(
     image: np.ndarray, classes: np.ndarray, colors: np.ndarray, weight: float = 0.6
 ) -> np.ndarray:
     """Return `image` with the classes' colours over it, as PaddleSeg's `visualize` adds them.
