@@ -42,6 +42,7 @@ from paddleseg_u2net.data_tools.formats.one_class import (
     of_one_class,
     seem_instances,
 )
+from paddleseg_u2net.text import short_values
 
 Coding = Union[str, Mapping[int, int]]
 CODINGS = ("index", "binary", "soft", "instance")
@@ -123,7 +124,7 @@ def recognise_all(
         repair = f"{INSTANCES}: mask_values: instance makes one class of them. If they are "
         repair += f"classes, set num_classes: {worst + 1}"
     raise MaskError(
-        f"{files[0]}: cannot tell what the values {_some(found)} of these masks mean for "
+        f"{files[0]}: cannot tell what the values {short_values(found)} of these masks mean for "
         f"num_classes {num_classes}: {worst} {what} in {len(files)} of {len(masks)} masks looked "
         f"at; {repair}",
         files[0],
@@ -148,7 +149,8 @@ def check_coding(coding: object, num_classes: int, where: str, ignore_index: int
         return
     raise MaskError(
         f"{where}: expected auto, index, binary, soft (one class only), instance (one or two), or "
-        f"a table of values to classes ({_some(classes)}) such as {{0: 0, 255: 1}}, got {coding!r}"
+        f"a table of values to classes ({short_values(classes)}) such as {{0: 0, 255: 1}}, got "
+        f"{coding!r}"
     )
 
 
@@ -185,9 +187,9 @@ def decode(
         strange = np.unique(raw[labels < 0])
         offer = _offer(int(strange[-1]), num_classes) if coding == "index" else ""
         raise MaskError(
-            f"{path}: expected the values {_some(table)} ({_name(coding)} masks, num_classes "
-            f"{num_classes}), got also {_some(strange)} in {int((labels < 0).sum())} pixels; "
-            f"{offer}correct the mask, or the key mask_values",
+            f"{path}: expected the values {short_values(table)} ({_name(coding)} masks, "
+            f"num_classes {num_classes}), got also {short_values(strange)} in "
+            f"{int((labels < 0).sum())} pixels; {offer}correct the mask, or the key mask_values",
             path,
         )
     return labels if num_classes == 1 else labels.astype(np.uint8)
@@ -195,10 +197,3 @@ def decode(
 
 def _name(coding: Coding) -> str:
     return coding if isinstance(coding, str) else "mask_values"
-
-
-def _some(values: Iterable[int]) -> str:
-    ordered = sorted(int(value) for value in values)
-    return ", ".join(map(str, ordered[:10])) + (
-        f" ... {ordered[-1]} ({len(ordered)} values)" if len(ordered) > 10 else ""
-    )

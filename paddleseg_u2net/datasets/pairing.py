@@ -8,8 +8,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import find_images
-
-_SHOWN = 5
+from paddleseg_u2net.text import short_list
 
 
 class PairingError(ValueError):
@@ -50,13 +49,13 @@ def from_list(path: Path, root: Path, separator: Optional[str] = None) -> List[P
         absent = [file for problem in by_kind["missing"] for file in problem.files]
         raise PairingError(
             f"{path}: {len(absent)} files of this list do not exist below {root}, such as "
-            f"{_some(absent)}; correct the list or the key dataset_root"
+            f"{short_list(absent)}; correct the list or the key dataset_root"
         )
     if "repeated" in by_kind:
         repeated = [problem.files[0] for problem in by_kind["repeated"]]
         raise PairingError(
             f"{path}: {len(repeated)} images stand here more than once, such as "
-            f"{_some(repeated)}; delete the extra lines"
+            f"{short_list(repeated)}; delete the extra lines"
         )
     return pairs
 
@@ -151,7 +150,7 @@ def from_folders(images: Path, masks: Path) -> List[Pair]:
     ):
         if kind in by_kind:
             names = [_bare(problem.files[0], folder) for problem in by_kind[kind]]
-            texts.append(f"{len(names)} {what}, such as {_some(names)}")
+            texts.append(f"{len(names)} {what}, such as {short_list(names)}")
     if texts:
         raise PairingError(
             f"{images} and {masks}: expected files of the same name but for the suffix; "
@@ -233,8 +232,3 @@ def share(pairs: Iterable[Pair], val_share: float) -> Tuple[List[Pair], List[Pai
             "or lower it"
         )
     return sorted(ordered[count:]), sorted(ordered[:count])
-
-
-def _some(items: Iterable[object]) -> str:
-    items = list(items)
-    return ", ".join(str(item) for item in items[:_SHOWN]) + (" ..." if len(items) > _SHOWN else "")
