@@ -213,7 +213,7 @@ def run(argv: List[str]) -> int:
     about = _about(arguments)
     check_output(arguments.output, _paths(arguments))
     collection = _read(arguments)
-    with Progress(len(collection.records), "importing") as progress:
+    with Progress(len(collection.samples), "importing") as progress:
         result = write(collection, arguments.output, about, options, progress.update)
     print(_report(result))
     return 0

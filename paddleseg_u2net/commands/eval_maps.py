@@ -19,10 +19,16 @@ from paddleseg_u2net.evaluation.results import Result, as_json, per_image_csv
 from paddleseg_u2net.evaluation.run import Task, fixated_by_all, score
 from paddleseg_u2net.io.files import check_writable, write_text
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
-from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
-from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
-from paddleseg_u2net.metrics.report import Curves
-from paddleseg_u2net.metrics.scores import resolve
+from paddleseg_u2net.metrics import (
+    FAMILIES,
+    PRESETS,
+    SCORES,
+    Conventions,
+    Curves,
+    MetricReport,
+    make_conventions,
+    resolve,
+)
 from paddleseg_u2net.parallel import MOST_WORKERS
 from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves

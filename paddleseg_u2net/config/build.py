@@ -37,8 +37,8 @@ from paddleseg_u2net.metrics import (
     MetricReport,
     chosen,
     make_conventions,
+    resolve,
 )
-from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.models import U2Net
 
 logger = logging.getLogger("paddleseg_u2net")

@@ -135,11 +135,11 @@ def write(
     """
     check_output(root, [])
     recover_dir(root)  # of a process that was killed in the middle of this
-    if not collection.records and not collection.bad:
+    if not collection.samples and not collection.bad:
         raise ImportFailed(_with("no images were found in the source", collection.remarks))
     if collection.empty and not options.allow_empty:
         raise ImportFailed(f"{collection.empty}, or take it as it is with --allow_empty")
-    kept, unnamed = usable(collection.records)
+    kept, unnamed = usable(collection.samples)
     kept, remarks = _grouped(kept, options)
     if options.skip_bad or not (collection.bad or unnamed):  # else those are what is to be told
         _check_division(kept, options)

@@ -144,9 +144,9 @@ def test_the_layout(drawings, root):
 
 
 def test_masks_hold_class_numbers_and_show_colours(drawings, root):
-    records = [replace(drawings.records[0], mask=Square(5, 2)), *drawings.records[1:]]
+    records = [replace(drawings.samples[0], mask=Square(5, 2)), *drawings.samples[1:]]
     records[1] = replace(records[1], mask=Square(5, 255))
-    write(replace(drawings, classes=("background", "a", "b"), records=records), root, ABOUT)
+    write(replace(drawings, classes=("background", "a", "b"), samples=records), root, ABOUT)
     for record in records:
         assert np.array_equal(read_mask(root / f"masks/{record.name}.png"), record.mask.read(SHAPE))
     with Image.open(root / "masks/00.png") as picture:
@@ -163,7 +163,7 @@ def test_import_json_says_what_was_made_of_what(drawings, root):
     assert "workers" not in said["options"]
     assert said["remarks"] == ["3 points left out"] and said["left_out"] == []
     assert said["classes"] == ["background", "object"] and said["soft"] is False
-    content = [record.mask.side**2 / (24 * 32) for record in drawings.records]
+    content = [record.mask.side**2 / (24 * 32) for record in drawings.samples]
     total = sum(part.foreground * part.images for part in result.parts.values())
     assert total == pytest.approx(sum(content))
     # Squares of no side are two of the twenty.
@@ -174,7 +174,7 @@ def test_import_json_says_what_was_made_of_what(drawings, root):
 def test_images_are_hard_links_or_copies(drawings, root, tmp_path):
     write(drawings, root, ABOUT)
     write(drawings, tmp_path / "copied", ABOUT, Options(copy=True))
-    source = drawings.records[0].image
+    source = drawings.samples[0].image
     assert (root / "images/00.jpg").samefile(source)
     assert not (tmp_path / "copied/images/00.jpg").samefile(source)
     assert (tmp_path / "copied/images/00.jpg").read_bytes() == source.read_bytes()
@@ -187,8 +187,8 @@ def test_where_links_fail_files_are_copied(drawings, root, monkeypatch, number):
 
     monkeypatch.setattr(os, "link", refuse)
     write(drawings, root, ABOUT)
-    assert (root / "images/00.jpg").read_bytes() == drawings.records[0].image.read_bytes()
-    assert not (root / "images/00.jpg").samefile(drawings.records[0].image)
+    assert (root / "images/00.jpg").read_bytes() == drawings.samples[0].image.read_bytes()
+    assert not (root / "images/00.jpg").samefile(drawings.samples[0].image)
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second device at hand")
@@ -203,11 +203,11 @@ def test_from_another_device(root):
 
 def test_what_a_symbolic_link_points_to_is_taken(drawings, root, tmp_path):
     link = tmp_path / "link.jpg"
-    link.symlink_to(drawings.records[0].image)
-    records = [replace(drawings.records[0], image=link), *drawings.records[1:]]
-    write(replace(drawings, records=records), root, ABOUT)
+    link.symlink_to(drawings.samples[0].image)
+    records = [replace(drawings.samples[0], image=link), *drawings.samples[1:]]
+    write(replace(drawings, samples=records), root, ABOUT)
     assert not (root / "images/00.jpg").is_symlink()
-    assert (root / "images/00.jpg").samefile(drawings.records[0].image)
+    assert (root / "images/00.jpg").samefile(drawings.samples[0].image)
 
 
 def test_mask_files_that_can_stay_are_linked(tmp_path, root):
@@ -304,7 +304,7 @@ def test_train_yaml_is_ready(drawings, root):
     assert config.num_classes == 1
     train, val = config.dataset("train"), config.dataset("val")
     assert (len(train), len(val)) == (18, 2)
-    assert train.coding == val.coding == "index"
+    assert train.mask_encoding == val.mask_encoding == "index"
     assert train.transforms and not val.transforms  # the recipe's own
     text = (root / "train.yaml").read_text()
     assert "../" in text and "val_share" not in text
@@ -348,9 +348,9 @@ def test_without_the_folder_configs_it_says_so(drawings, root, monkeypatch, tmp_
 def test_own_parts_and_dividing_anew(drawings, root, tmp_path):
     own = [
         replace(record, split="test" if n < 15 else "train")
-        for n, record in enumerate(drawings.records)
+        for n, record in enumerate(drawings.samples)
     ]
-    drawings = replace(drawings, records=own)
+    drawings = replace(drawings, samples=own)
     result = write(drawings, root, ABOUT)
     assert {part: item.images for part, item in result.parts.items()} == {"train": 5, "test": 15}
     assert any("no val part; --resplit" in remark for remark in result.remarks)
@@ -385,7 +385,7 @@ def test_what_cannot_be_divided_is_told_before_the_work(drawings, root, monkeypa
     monkeypatch.setattr(convert, "_placed", None)
     with pytest.raises(SplitError, match="val_share"):
         write(drawings, root, ABOUT, Options(val_share=1))
-    few = replace(drawings, records=drawings.records[:10])  # all begin with 0
+    few = replace(drawings, samples=drawings.samples[:10])  # all begin with 0
     with pytest.raises(SplitError, match="10 images in 1 groups"):
         write(few, root, ABOUT, Options(group_by="^(.)"))
 
@@ -395,7 +395,7 @@ def test_what_cannot_be_divided_is_told_before_the_work(drawings, root, monkeypa
 
 def spoiled(folder, count=30):
     """A broken image, one that is none, a mask of another size, numbers above the classes."""
-    good = squares(folder, count).records
+    good = squares(folder, count).samples
     data = good[1].image.read_bytes()
     good[1].image.write_bytes(data[:-100])
     good[2].image.write_text("<html>")
@@ -427,7 +427,7 @@ def test_all_of_them_are_named_and_nothing_is_written(tmp_path, root, workers):
 
 def test_a_few_are_shown_and_all_are_in_the_list(tmp_path, root):
     collection = squares(tmp_path / "source", 30)
-    collection.records[5:] = [replace(record, mask=Wrong()) for record in collection.records[5:]]
+    collection.samples[5:] = [replace(record, mask=Wrong()) for record in collection.samples[5:]]
     with pytest.raises(ImportFailed, match="and 20 more") as caught:
         write(collection, root, ABOUT)
     assert str(caught.value).count("expected 32 x 24") == 5
@@ -458,7 +458,7 @@ def test_they_can_be_left_out(tmp_path, root):
 
 def test_nothing_left_is_an_error(tmp_path, root):
     collection = squares(tmp_path / "source", 3)
-    collection.records[:] = [replace(record, mask=Wrong()) for record in collection.records]
+    collection.samples[:] = [replace(record, mask=Wrong()) for record in collection.samples]
     with pytest.raises(ImportFailed, match=r"(?s)3 of 3 images cannot be used.*mend them$"):
         write(collection, root, ABOUT, Options(skip_bad=True))
 
@@ -474,7 +474,7 @@ def test_images_that_are_not_there_can_be_left_out(tmp_path, root):
     assert write(collection, root, ABOUT, Options(skip_bad=True)).bad == result.bad
     shutil.rmtree(root)
     # What is there and broken is another matter.
-    collection.records[0] = replace(collection.records[0], mask=Wrong())
+    collection.samples[0] = replace(collection.samples[0], mask=Wrong())
     with pytest.raises(ImportFailed, match=r"(?s)2 of 5 .*--skip_bad$"):
         write(collection, root, ABOUT, Options(allow_missing=True))
     assert len(write(collection, root, ABOUT, Options(skip_bad=True)).bad) == 2
@@ -483,8 +483,8 @@ def test_images_that_are_not_there_can_be_left_out(tmp_path, root):
 @pytest.mark.parametrize("number", [0, 255])
 def test_no_foreground_at_all_is_an_error_unless_asked_for(tmp_path, root, number):
     collection = squares(tmp_path / "source", 4)
-    collection.records[:] = [
-        replace(record, mask=Square(9, number)) for record in collection.records
+    collection.samples[:] = [
+        replace(record, mask=Square(9, number)) for record in collection.samples
     ]
     collection.remarks.append("left out: 9 boxes")
     with pytest.raises(
@@ -507,9 +507,9 @@ def test_a_reader_may_know_that_there_is_no_foreground(tmp_path, root):
 def test_a_part_without_foreground(tmp_path, root, empty):
     """To train on it would be in vain; to measure on it is another matter."""
     collection = squares(tmp_path / "source", 4)
-    collection.records[:] = [
+    collection.samples[:] = [
         replace(record, split=part, mask=Square(0 if part == empty else 5))
-        for record, part in zip(collection.records, ("train", "train", "train", "val"))
+        for record, part in zip(collection.samples, ("train", "train", "train", "val"))
     ]
     if empty == "train":
         with pytest.raises(ImportFailed, match="none of the 3 images of train has any foreground"):
@@ -524,7 +524,7 @@ def test_a_part_without_foreground(tmp_path, root, empty):
 
 def test_a_mask_of_another_size_is_found_if_the_source_does_not(tmp_path, root):
     collection = squares(tmp_path / "source", 4)
-    collection.records[2] = replace(collection.records[2], mask=Careless(3))
+    collection.samples[2] = replace(collection.samples[2], mask=Careless(3))
     with pytest.raises(
         ImportFailed, match="02.jpg: expected a mask of its size, 32x24, got .* 33x24"
     ):
@@ -558,7 +558,7 @@ def test_names_that_one_file_system_takes_for_one(tmp_path, root, names):
 )
 def test_names_that_lead_elsewhere_or_break_lists(tmp_path, root, name):
     collection = squares(tmp_path / "source", 4)
-    collection.records[2] = replace(collection.records[2], name=name)
+    collection.samples[2] = replace(collection.samples[2], name=name)
     with pytest.raises(ImportFailed, match=r"02\.jpg: .*name.*rename it"):
         write(collection, root, ABOUT)
     write(collection, root, ABOUT, Options(skip_bad=True))
@@ -746,14 +746,14 @@ def test_train_yaml_tells_how_to_fine_tune(drawings, root):
 
 
 def test_pictures_that_other_files_hold_become_files(root, drawings):
-    content = drawings.records[3].image.read_bytes()
+    content = drawings.samples[3].image.read_bytes()
     holder = root.parents[1] / "03.json"
     holder.write_text("{}")
-    drawings.records[3] = replace(drawings.records[3], image=holder, picture=Inside(content))
+    drawings.samples[3] = replace(drawings.samples[3], image=holder, picture=Inside(content))
     write(drawings, root, ABOUT)
     assert (root / "images" / "03.jpg").read_bytes() == content
-    assert len(list((root / "masks").iterdir())) == len(drawings.records)
-    drawings.records[3] = replace(drawings.records[3], picture=Inside(content[:-50]))
+    assert len(list((root / "masks").iterdir())) == len(drawings.samples)
+    drawings.samples[3] = replace(drawings.samples[3], picture=Inside(content[:-50]))
     with pytest.raises(
         ImportFailed, match=r"1 of 20 images.*\n.*03\.json: expected a whole picture"
     ):
@@ -761,7 +761,7 @@ def test_pictures_that_other_files_hold_become_files(root, drawings):
 
 
 def test_bad_images_are_told_before_an_impossible_division(root, drawings):
-    drawings.records[1:] = []
+    drawings.samples[1:] = []
     drawings.bad = [Bad(Path("cut.json"), "cut.json: expected JSON")]
     with pytest.raises(ImportFailed, match=r"cut\.json: expected JSON"):
         write(drawings, root, ABOUT)

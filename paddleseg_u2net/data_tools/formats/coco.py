@@ -81,13 +81,13 @@ def read(
     file = CocoFile(annotations)
     index = ImageIndex(Path(images))
     found = file.collect(index, classes or Classes(), crowd)
-    refuse_absent(found.records, found.bad)
-    if not found.records:
+    refuse_absent(found.samples, found.bad)
+    if not found.samples:
         raise AnnotationError(f"{file.path}: lists no images; give a COCO file that does")
     found.empty = only_boxes([file])
     found.remarks += index.remarks()
     found.remarks += unlabelled(
-        index.files, [*found.records, *found.bad], f"not in {file.path.name}"
+        index.files, [*found.samples, *found.bad], f"not in {file.path.name}"
     )
     return found
 

@@ -76,7 +76,7 @@ def read(
     images = [path for index in indices.values() for path in index.files]
     images = find_images(within) if within else images
     found.remarks += [said for index in indices.values() for said in index.remarks()]
-    found.remarks += unlabelled(images, [*found.records, *found.bad], "in none of these files")
+    found.remarks += unlabelled(images, [*found.samples, *found.bad], "in none of these files")
     return found
 
 
@@ -98,7 +98,7 @@ def read_folder(
     files = find(source)
     found = read(files, classes, crowd, resplit, source)
     if len(files) == 1:
-        found.records = [replace(record, split="") for record in found.records]
+        found.samples = [replace(record, split="") for record in found.samples]
     known = {file for file, _ in files}
     others = [path for path in _json_files(source) if path not in known]
     if others:

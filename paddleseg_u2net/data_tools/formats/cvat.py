@@ -165,7 +165,7 @@ def _read_files(
     below = [path for index in indices.values() for path in index.files]
     what = files[0].name if len(files) == 1 else "any of the XML files"
     found.remarks += [said for index in indices.values() for said in index.remarks()]
-    found.remarks += unlabelled(below, found.records, f"not in {what}")
+    found.remarks += unlabelled(below, found.samples, f"not in {what}")
     return found
 
 

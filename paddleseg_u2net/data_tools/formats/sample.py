@@ -95,17 +95,17 @@ class AnnotatedDataset:
 
     Attributes:
         classes: Names by class number; the first is the background.
-        records: In the order of their names, which differ from each other.
+        samples: In the order of their names, which differ from each other.
         soft: Whether masks are probabilities of one class instead of class numbers.
         remarks: What the user should know, a sentence each: unknown classes, images without
             objects, objects partly outside their image.
-        bad: Images that the source names and that are not in ``records``, such as those that are
+        bad: Images that the source names and that are not in ``samples``, such as those that are
             not there. `preparation.imported.write` refuses them or says that they are left out.
         empty: Why no image has any foreground, with the repair, where the reader knows it.
     """
 
     classes: Tuple[str, ...]
-    records: List[Sample]
+    samples: List[Sample]
     soft: bool = False
     remarks: List[str] = field(default_factory=list)
     bad: List[Bad] = field(default_factory=list)

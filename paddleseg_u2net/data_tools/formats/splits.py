@@ -69,7 +69,7 @@ def read_all(
         Part(
             source.title,
             source.folder,
-            [replace(record, split=record.split or source.split) for record in one.records],
+            [replace(record, split=record.split or source.split) for record in one.samples],
         )
         for source, one in zip(sources, found)
     ]

@@ -102,4 +102,4 @@ def test_a_background_is_a_hole(tmp_path, read, name):
     for (left, top, right, bottom), number in ((OUTER, 1), (INNER, 0)):
         expected[top:bottom, left:right] = number
     assert found.classes == ("background", "ring")
-    assert np.array_equal(found.records[0].mask.read(expected.shape), expected)
+    assert np.array_equal(found.samples[0].mask.read(expected.shape), expected)

@@ -43,4 +43,4 @@ def test_labels_with_a_space_behind_them_are_drawn(tmp_path):
         (tmp_path / f"{name}.json").write_text(json.dumps(tree))
     found = labelme.read(tmp_path)
     assert found.classes == ("background", "cat")
-    assert [int((record.mask.read((4, 6)) == 1).sum()) for record in found.records] == [4, 4]
+    assert [int((record.mask.read((4, 6)) == 1).sum()) for record in found.samples] == [4, 4]

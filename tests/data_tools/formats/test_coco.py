@@ -61,10 +61,10 @@ def test_polygons_in_gapped_categories(source):
     dog = [_box(0, 0, 2, 1), _box(4, 0, 6, 1)]  # one object of two parts
     found = source(_tree(_object([_box(1, 2, 3, 4)]), _object(dog, category=17, number=2)))
     assert found.classes == ("background", "cat", "dog")
-    assert [record.name for record in found.records] == ["a"]
-    assert _rows(found.records[0]) == ["22..22", "......", ".11...", ".11..."]
+    assert [record.name for record in found.samples] == ["a"]
+    assert _rows(found.samples[0]) == ["22..22", "......", ".11...", ".11..."]
     assert found.remarks == [] and not found.soft
-    assert found.records[0].split == found.records[0].group == ""
+    assert found.samples[0].split == found.samples[0].group == ""
 
 
 def test_run_lengths_packed_or_not(source):
@@ -74,14 +74,14 @@ def test_run_lengths_packed_or_not(source):
     # 5, 2, 5, then 4 - 2 = 2, then 8 - 5 = 3.
     packed = _object({"size": [4, 6], "counts": "52523"})
     for item in (plain, packed):
-        assert _rows(source(_tree(item)).records[0]) == ["...1..", ".1.1..", ".1.1..", "...1.."]
+        assert _rows(source(_tree(item)).samples[0]) == ["...1..", ".1.1..", ".1.1..", "...1.."]
 
 
 def test_small_objects_stay_to_be_seen(source):
     large, small = _object([_box(0, 0, 6, 4)]), _object([_box(1, 1, 2, 2)], category=17)
     runs = _object({"size": [4, 6], "counts": [20, 4]}, category=17)
     for items in ((large, small, runs), (small, runs, large)):
-        rows = _rows(source(_tree(*items)).records[0])
+        rows = _rows(source(_tree(*items)).samples[0])
         assert rows == ["111112", "121112", "111112", "111112"]
 
 
@@ -90,8 +90,8 @@ def test_a_crowd_is_an_object_or_ignored(source):
         _object({"size": [4, 6], "counts": [0, 8, 16]}, iscrowd=1),
         _object([_box(1, 0, 2, 1)], category=17),
     )
-    assert _rows(source(tree).records[0])[:2] == ["12....", "11...."]
-    ignored = source(tree, crowd="ignore").records[0].mask.read(SIZE)
+    assert _rows(source(tree).samples[0])[:2] == ["12....", "11...."]
+    ignored = source(tree, crowd="ignore").samples[0].mask.read(SIZE)
     assert ignored[:2, :2].tolist() == [[255, 2], [255, 255]]
     with pytest.raises(ValueError, match="crowd: expected one of object, ignore, got 'drop'"):
         source(tree, crowd="drop")
@@ -106,10 +106,10 @@ def test_chosen_and_ignored_classes(source):
     )
     found = source(tree, Classes({"pet": ("dog", "cat")}, ignored=()))
     assert found.classes == ("background", "pet")
-    assert _rows(found.records[0])[0] == "1.1..."
+    assert _rows(found.samples[0])[0] == "1.1..."
     assert found.remarks == ["left out as background: cow"]
     found = source(tree, Classes({"dog": ("dog",)}, ignored=("cat",)))
-    assert found.records[0].mask.read(SIZE)[0].tolist() == [255, 0, 1, 0, 0, 0]
+    assert found.samples[0].mask.read(SIZE)[0].tolist() == [255, 0, 1, 0, 0, 0]
 
 
 def test_a_category_called_background_is_no_class(source):
@@ -117,13 +117,13 @@ def test_a_category_called_background_is_no_class(source):
     found = source(_tree(_object([_box(0, 0, 6, 4)], category=0), categories=cats))
     assert found.classes == ("background", "cat", "dog")
     assert found.remarks == []
-    assert not found.records[0].mask.read(SIZE).any()
+    assert not found.samples[0].mask.read(SIZE).any()
 
 
 def test_images_without_objects_and_images_without_entry(source):
     tree = _tree(_object([_box(0, 0, 1, 1)]), images=[_image(), _image(2, "b.jpg")])
     found = source(tree, names=("a.jpg", "b.jpg", "c.jpg"))
-    assert _rows(found.records[1]) == ["......"] * 4
+    assert _rows(found.samples[1]) == ["......"] * 4
     assert found.remarks[0] == "without objects, so all background: 1 image"
     assert re.fullmatch(
         r"left out, not in instances\.json: 1 image below .*images \(c\.jpg\)", found.remarks[1]
@@ -144,7 +144,7 @@ def test_what_is_counted(source):
             _object([_box(0, 0, 1, 1)], image=99),
         )
     )
-    assert _rows(found.records[0]) == ["11....", "......", "......", ".....1"]
+    assert _rows(found.samples[0]) == ["11....", "......", "......", ".....1"]
     assert found.remarks == [
         "left out, of classes that the source does not list: category 99 (1 object)",
         "left out, no areas or of no known kind: objects with a box only (1 object)",
@@ -156,7 +156,7 @@ def test_what_is_counted(source):
 
 
 def test_one_polygon_without_the_list_around_it(source):
-    assert _rows(source(_tree(_object(_box(0, 0, 2, 1)))).records[0])[0] == "11...."
+    assert _rows(source(_tree(_object(_box(0, 0, 2, 1)))).samples[0])[0] == "11...."
 
 
 @pytest.mark.parametrize(
@@ -164,12 +164,12 @@ def test_one_polygon_without_the_list_around_it(source):
     ["A.JPG", "./a.jpg", "images/a.jpg", "C:\\data\\images\\a.jpg", "/home/me/a.jpg", "../a.jpg"],
 )
 def test_file_names_of_other_computers(source, name):
-    assert source(_tree(images=[_image(name=name)])).records[0].name == "a"
+    assert source(_tree(images=[_image(name=name)])).samples[0].name == "a"
 
 
 def test_accents_may_be_stored_in_another_way(source):
     tree = _tree(images=[_image(name="caf\u00e9/\u00fc.png")])
-    (record,) = source(tree, names=("cafe\u0301/u\u0308.png",)).records
+    (record,) = source(tree, names=("cafe\u0301/u\u0308.png",)).samples
     assert record.name == "cafe\u0301/u\u0308"
 
 
@@ -178,13 +178,13 @@ def test_images_in_folders(source):
     entries = ["cat/1.jpg", "train\\dog\\1.jpg", "2.jpg", "1.jpg"]
     tree = _tree(images=[_image(number, name) for number, name in enumerate(entries)])
     found = source(tree, names=names)
-    assert [record.name for record in found.records] == [
+    assert [record.name for record in found.samples] == [
         "1",
         "train/cat/1",
         "train/dog/1",
         "train/dog/2",
     ]
-    assert all(record.image.is_file() for record in found.records)
+    assert all(record.image.is_file() for record in found.samples)
 
 
 def test_a_name_that_could_be_several_images(source):
@@ -196,7 +196,7 @@ def test_names_that_differ_in_the_suffix(source):
     entries = ["a.jpg", "a.png", "A_png.jpg"]
     tree = _tree(images=[_image(number, name) for number, name in enumerate(entries)])
     found = source(tree, names=entries)
-    assert [(record.name, record.image.name) for record in found.records] == [
+    assert [(record.name, record.image.name) for record in found.samples] == [
         ("A_png", "A_png.jpg"),
         ("a_jpg", "a.jpg"),
         ("a_png_2", "a.png"),
@@ -206,11 +206,11 @@ def test_names_that_differ_in_the_suffix(source):
 def test_a_file_without_sizes(source):
     entry = {"id": "one", "file_name": "a.jpg", "width": None}
     found = source(_tree(_object([_box(0, 0, 1, 1)], image="one"), images=[entry]))
-    assert _rows(found.records[0])[0] == "1....."
+    assert _rows(found.samples[0])[0] == "1....."
 
 
 def test_records_can_be_pickled_and_name_their_place(source):
-    record = source(_tree(images=[_image(7)])).records[0]
+    record = source(_tree(images=[_image(7)])).samples[0]
     again = pickle.loads(pickle.dumps(record))
     with pytest.raises(AnnotationError, match=r"instances\.json, image 7: made for .*6 x 4"):
         again.mask.read((5, 5))
@@ -295,7 +295,7 @@ def test_missing_places(tmp_path):
 
 
 def test_a_byte_order_mark_is_no_trouble(source):
-    assert source(b"\xef\xbb\xbf" + json.dumps(_tree()).encode()).records
+    assert source(b"\xef\xbb\xbf" + json.dumps(_tree()).encode()).samples
 
 
 def test_masks_agree_with_the_coco_tools(source, tmp_path):
@@ -317,7 +317,7 @@ def test_masks_agree_with_the_coco_tools(source, tmp_path):
         found = source(_tree(item, images=[entry]))
         tool = tools.COCO(str(tmp_path / "instances.json"))
         expected = tool.annToMask(tool.loadAnns(tool.getAnnIds())[0])
-        differences.append(np.mean(found.records[0].mask.read(size) != expected))
+        differences.append(np.mean(found.samples[0].mask.read(size) != expected))
     assert max(differences) < 0.01
 
 
@@ -340,14 +340,14 @@ def test_ids_of_other_json_types_are_the_same_ids(source, as_read, turned):
     ):
         tree[key] = as_read(tree[key])
     found = source(_tree(item, images=[image], categories=[category]))
-    assert _rows(found.records[0])[0] == "11...." and found.remarks == []
+    assert _rows(found.samples[0])[0] == "11...." and found.remarks == []
 
 
 def test_ids_that_differ_in_their_type_alone_stay_apart(source):
     cats = [{"id": 1, "name": "cat"}, {"id": "1", "name": "dog"}]
     items = [_object([_box(n, 0, n + 1, 1)], category=c) for n, c in enumerate((1, "1", "01"))]
     found = source(_tree(*items, categories=cats))
-    assert _rows(found.records[0])[0] == "12...."
+    assert _rows(found.samples[0])[0] == "12...."
     assert "category 01 (1 object)" in found.remarks[0]
 
 
@@ -370,10 +370,10 @@ def test_a_background_cuts_holes_into_larger_objects(source):
     for classes in (None, Classes({"cat": ("cat",), "dog": ("dog",)})):
         found = source(_tree(*items, categories=cats), classes)
         assert found.classes == ("background", "cat", "dog")
-        assert _rows(found.records[0]) == ["111111", "1.1.21", "1.1..1", "111111"]
+        assert _rows(found.samples[0]) == ["111111", "1.1.21", "1.1..1", "111111"]
     # Somebody may want it as a class.
     found = source(_tree(*items, categories=cats), Classes({"none": ("background",)}))
-    assert _rows(found.records[0]) == ["......", ".1.11.", ".1.11.", "......"]
+    assert _rows(found.samples[0]) == ["......", ".1.11.", ".1.11.", "......"]
 
 
 @pytest.mark.parametrize("outlines", [[], None, [[]], {}, ""])
@@ -398,7 +398,7 @@ def test_images_that_are_not_there_are_kept_apart(source):
     entries = [_image(1), _image(2, "b.jpg"), _image(3, "x/c.jpg")]
     items = [_object([_box(0, 0, 1, 1)], image=n) for n in (1, 2, 3)]
     found = source(_tree(*items, images=entries))
-    assert [record.name for record in found.records] == ["a"]
+    assert [record.name for record in found.samples] == ["a"]
     assert [item.image.as_posix() for item in found.bad] == ["b.jpg", "x/c.jpg"]
     assert all(item.missing and "instances.json" in item.why for item in found.bad)
     assert found.remarks == []
@@ -407,7 +407,7 @@ def test_images_that_are_not_there_are_kept_apart(source):
 def test_another_suffix_is_taken_of_images_that_are_not_named(source):
     entries = [_image(1, "a.jpg"), _image(2, "a.png"), _image(3, "b.png")]
     found = source(_tree(images=entries), names=("a.jpg", "b.jpg"))
-    assert [record.image.name for record in found.records] == ["a.jpg", "b.jpg"]
+    assert [record.image.name for record in found.samples] == ["a.jpg", "b.jpg"]
     assert [item.image.name for item in found.bad] == ["a.png"]
     assert "1 image, such as b.jpg for b.png" in found.remarks[-1]
 
@@ -431,7 +431,7 @@ def test_a_supercategory_that_no_object_has_is_no_class(source):
 @pytest.mark.parametrize("flag", ["0", 0.0, None, False, "false"])
 def test_a_crowd_that_is_none(source, flag):
     item = _object([_box(0, 0, 1, 1)], iscrowd=flag)
-    assert _rows(source(_tree(item), crowd="ignore").records[0])[0] == "1....."
+    assert _rows(source(_tree(item), crowd="ignore").samples[0])[0] == "1....."
 
 
 def test_an_outline_that_is_ragged_is_named(source):
@@ -443,14 +443,14 @@ def test_an_outline_that_is_ragged_is_named(source):
 def test_corners_in_pairs(source, nested):
     corners = [[1, 2], [3, 2], [3, 4], [1, 4]]
     found = source(_tree(_object([corners] if nested else corners)))
-    assert _rows(found.records[0]) == ["......", "......", ".11...", ".11..."]
+    assert _rows(found.samples[0]) == ["......", "......", ".11...", ".11..."]
     assert found.remarks == []
 
 
 def test_several_run_lengths_of_one_object(source):
     # As pycocotools' frPyObjects takes them.
     runs = [{"size": [4, 6], "counts": [5, 2, 17]}, {"size": [4, 6], "counts": [12, 4, 8]}]
-    assert _rows(source(_tree(_object(runs))).records[0]) == [
+    assert _rows(source(_tree(_object(runs))).samples[0]) == [
         "...1..",
         ".1.1..",
         ".1.1..",
@@ -464,7 +464,7 @@ def test_an_object_that_is_broken_is_a_matter_of_its_image(source):
     found = source(
         _tree(_object([_box(0, 0, 1, 1)]), broken, images=images), names=("a.jpg", "b.jpg")
     )
-    assert [record.name for record in found.records] == ["a"]
+    assert [record.name for record in found.samples] == ["a"]
     assert found.remarks == []
     (bad,) = found.bad
     assert bad.image.name == "b.jpg" and not bad.missing
@@ -474,7 +474,7 @@ def test_an_object_that_is_broken_is_a_matter_of_its_image(source):
 def test_images_named_by_their_address_alone(source):
     # As LVIS has them.
     entry = {**_without(_image(), "file_name"), "coco_url": "http://images.org/train2017/a.jpg"}
-    assert [record.name for record in source(_tree(images=[entry])).records] == ["a"]
+    assert [record.name for record in source(_tree(images=[entry])).samples] == ["a"]
 
 
 def test_a_panoptic_file_is_called_so(source):

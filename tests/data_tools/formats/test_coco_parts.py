@@ -64,14 +64,14 @@ def test_an_export_of_roboflow(tmp_path):
     ]
     found = coco_parts.read(files)
     assert found.classes == ("background", "cat", "dog")
-    assert [(record.name, record.split) for record in found.records] == [
+    assert [(record.name, record.split) for record in found.samples] == [
         ("a", "train"),
         ("b", "train"),
         ("c", "val"),
         ("d", "test"),
     ]
-    assert _rows(found.records[0]) == ["......", ".22...", ".22...", ".22..."]
-    assert _rows(found.records[2]) == ["111111", "......", "......", "......"]
+    assert _rows(found.samples[0]) == ["......", ".22...", ".22...", ".22..."]
+    assert _rows(found.samples[2]) == ["111111", "......", "......", "......"]
     remark = "train/_annotations.coco.json: without objects, so all background: 1 image"
     assert found.remarks == [remark]
 
@@ -83,7 +83,7 @@ def test_the_layout_of_coco_and_that_of_cvat(tmp_path, folder):
         _write(tmp_path / "annotations" / f"instances_{part}.json", images, [f"{part}.jpg"])
         files = coco_parts.find(tmp_path)
         assert (tmp_path / "annotations" / f"instances_{part}.json", images) in files
-        records = coco_parts.read(files).records
+        records = coco_parts.read(files).samples
         assert {record.name: record.split for record in records}[part] == split
     assert len(files) == 3
 
@@ -95,7 +95,7 @@ def test_all_images_in_one_folder(tmp_path):
     files = coco_parts.find(tmp_path)
     assert [images for _, images in files] == [tmp_path / "images"] * 2
     found = coco_parts.read(files)
-    assert [(record.name, record.split) for record in found.records] == [
+    assert [(record.name, record.split) for record in found.samples] == [
         ("train", "train"),
         ("val", "val"),
     ]
@@ -115,7 +115,7 @@ def test_all_images_in_one_folder(tmp_path):
 )
 def test_what_says_the_split(tmp_path, file, images, split):
     pair = _write(tmp_path / file, tmp_path / images, ["a.jpg"])
-    assert [record.split for record in coco_parts.read([pair]).records] == [split]
+    assert [record.split for record in coco_parts.read([pair]).samples] == [split]
 
 
 def test_equal_names_get_their_folders(tmp_path):
@@ -124,7 +124,7 @@ def test_equal_names_get_their_folders(tmp_path):
         for part, names in (("train", ["a.jpg", "x/b.jpg"]), ("valid", ["a.jpg"]))
     ]
     found = coco_parts.read(files)
-    assert [record.name for record in found.records] == ["train/a", "train/x/b", "valid/a"]
+    assert [record.name for record in found.samples] == ["train/a", "train/x/b", "valid/a"]
     assert found.remarks[-1] == "named after their folders too, as 1 name is in several"
     both = "train/labels.json, valid/labels.json: without objects, so all background: "
     assert not any(remark.startswith(both) for remark in found.remarks)
@@ -147,11 +147,11 @@ def test_classes_in_another_order_keep_their_names(tmp_path):
     ]
     found = coco_parts.read(files)
     assert found.classes == ("background", "cat", "dog", "cow")
-    assert [_rows(record)[0] for record in found.records] == ["2.....", "2....."]
+    assert [_rows(record)[0] for record in found.samples] == ["2.....", "2....."]
     # What is ignored stays so.
     found = coco_parts.read(files, Classes(ignored=("dog",)))
     assert found.classes == ("background", "cat", "cow")
-    assert [record.mask.read(SIZE)[0, 0] for record in found.records] == [255, 255]
+    assert [record.mask.read(SIZE)[0, 0] for record in found.samples] == [255, 255]
 
 
 def test_classes_that_differ(tmp_path):
@@ -163,7 +163,7 @@ def test_classes_that_differ(tmp_path):
         coco_parts.read(files)
     found = coco_parts.read(files, Classes({"hound": ("dog",)}))
     assert found.classes == ("background", "hound")
-    assert _rows(found.records[1])[0] == "1....."
+    assert _rows(found.samples[1])[0] == "1....."
     with pytest.raises(AnnotationError, match=r"valid/.*has no class cat"):
         coco_parts.read(files, Classes({"cat": ("cat",)}))
 
@@ -173,7 +173,7 @@ def test_crowds(tmp_path):
     path.write_text(path.read_text().replace('"iscrowd": 0', '"iscrowd": 1'))
     for crowd, value in (("object", 1), ("ignore", 255)):
         found = coco_parts.read([(path, images)], crowd=crowd)
-        assert found.records[0].mask.read(SIZE)[0, 0] == value
+        assert found.samples[0].mask.read(SIZE)[0, 0] == value
 
 
 def test_an_image_in_two_parts(tmp_path):
@@ -187,7 +187,7 @@ def test_one_file_reads_as_ever(tmp_path):
     pair = _roboflow(tmp_path, "all", ["a.jpg", "b.jpg"], (1, "dog", 2, 0, 5, 3))
     alone, parts = coco.read(*pair), coco_parts.read([pair])
     assert parts.classes == alone.classes
-    for one, other in zip(alone.records, parts.records):
+    for one, other in zip(alone.samples, parts.samples):
         assert one.name == other.name and other.split == ""
         assert np.array_equal(one.mask.read(SIZE), other.mask.read(SIZE))
 
@@ -204,7 +204,7 @@ def test_nothing_to_read(tmp_path):
         coco_parts.read_folder(tmp_path)
     _write(tmp_path / "annotations" / "instances_val2017.json", tmp_path / "val2017", ["b.jpg"])
     found = coco_parts.read_folder(tmp_path)
-    assert [(record.name, record.split) for record in found.records] == [("b", "val")]
+    assert [(record.name, record.split) for record in found.samples] == [("b", "val")]
     assert [(str(item.image), item.missing) for item in found.bad] == [("a.jpg", True)]
 
 
@@ -218,7 +218,7 @@ def test_images_in_two_parts_are_taken_once_if_all_is_divided_anew(tmp_path):
     with pytest.raises(AnnotationError, match=r"a\.jpg: is in train\.json .*--resplit"):
         coco_parts.read(files)
     found = coco_parts.read(files, resplit=True)
-    assert [record.name for record in found.records] == ["a", "b"]
+    assert [record.name for record in found.samples] == ["a", "b"]
     assert "1 image is in several parts, and taken once" in found.remarks
     _write(tmp_path / "val.json", pictures, ["a.jpg"], dog)
     with pytest.raises(AnnotationError, match=r"a\.jpg: is in .* with different masks"):
@@ -241,7 +241,7 @@ def test_other_names_of_files_and_folders(tmp_path, file, images):
     _write(tmp_path / "annotations/instances_train.json", tmp_path / "images", ["a.jpg"])
     assert pair in coco_parts.find(tmp_path)
     found = coco_parts.read_folder(tmp_path)
-    assert {record.name: record.split for record in found.records} == {"a": "train", "b": "val"}
+    assert {record.name: record.split for record in found.samples} == {"a": "train", "b": "val"}
 
 
 def test_what_is_not_read_below_a_folder_is_said(tmp_path):
@@ -249,7 +249,7 @@ def test_what_is_not_read_below_a_folder_is_said(tmp_path):
     write_image(tmp_path / "train/extra.jpg", np.zeros((*SIZE, 3), np.uint8))
     (tmp_path / "captions_train.json").write_text("{}")
     found = coco_parts.read_folder(tmp_path)
-    assert [(record.name, record.split) for record in found.records] == [("a", "")]
+    assert [(record.name, record.split) for record in found.samples] == [("a", "")]
     assert found.remarks == [
         f"left out, in none of these files: 1 image below {tmp_path}/train (extra.jpg)",
         "not read, for their names are not those of COCO files: captions_train.json",
@@ -289,7 +289,7 @@ def test_a_part_may_be_empty_or_without_its_images(tmp_path):
     for name in "bc":
         (tmp_path / f"valid/{name}.jpg").unlink()
     found = coco_parts.read_folder(tmp_path)
-    assert [(record.name, record.split) for record in found.records] == [("a", "train")]
+    assert [(record.name, record.split) for record in found.samples] == [("a", "train")]
     assert [str(item.image) for item in found.bad] == ["b.jpg", "c.jpg"]
     assert found.remarks == ["test/_annotations.coco.json: lists no images"]
     (tmp_path / "train/a.jpg").unlink()
@@ -325,8 +325,8 @@ def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
     _write(tmp_path / file, tmp_path / images, ["a.jpg"], (0, "cat", 0, 0, 1, 1))
     (tmp_path / "notes.json").write_text('{"categories": []}')
     found = coco_parts.read_folder(tmp_path)
-    assert [record.image for record in found.records] == [tmp_path / images / "a.jpg"]
-    assert _rows(found.records[0])[0] == "1....."
+    assert [record.image for record in found.samples] == [tmp_path / images / "a.jpg"]
+    assert _rows(found.samples[0])[0] == "1....."
     assert any("not read" in said and "notes.json" in said for said in found.remarks)
 
 
@@ -339,7 +339,7 @@ def test_files_of_any_name_have_their_parts(tmp_path):
             (0, "cat", 0, 0, 1, 1),
         )
     found = coco_parts.read_folder(tmp_path)
-    assert {record.name: record.split for record in found.records} == {
+    assert {record.name: record.split for record in found.samples} == {
         "train/a": "train",
         "val/a": "val",
     }

@@ -111,7 +111,7 @@ def data(root, *pixels, suffix=".png"):
 
 def read(folders, *args, **options):
     collection = colours.read(*folders, *args, **options)
-    record = collection.records[0]
+    record = collection.samples[0]
     width = Image.open(record.image).size[0]
     return collection, record.mask.read((1, width))[0].tolist()
 
@@ -123,7 +123,7 @@ def test_colours_become_numbers_in_the_order_of_the_table(tmp_path):
     )
     assert collection.classes == ("background", "sky", "car")
     assert mask == [0, 2, 2, 1]
-    assert collection.records[0].name == "a"
+    assert collection.samples[0].name == "a"
     assert not collection.soft
 
 
@@ -166,7 +166,7 @@ def test_missing_masks_are_as_in_folders(tmp_path):
     Image.new("RGB", (2, 1)).save(images / "b.jpg")
     with pytest.raises(AnnotationError, match=r"b\.jpg"):
         colours.read(images, masks, {RED: "car"})
-    assert len(colours.read(images, masks, {RED: "car"}, allow_missing=True).records) == 1
+    assert len(colours.read(images, masks, {RED: "car"}, allow_missing=True).samples) == 1
 
 
 def test_a_table_of_no_colours_is_refused(tmp_path):

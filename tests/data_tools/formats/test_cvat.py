@@ -57,7 +57,7 @@ def read(root, text, classes=None, images=("a.png",)):
 def mask(root, *shapes):
     """The mask of one image with these shapes, of the class car."""
     collection = read(root, xml(entry(*shapes)))
-    return collection.records[0].mask.read(SHAPE)
+    return collection.samples[0].mask.read(SHAPE)
 
 
 def rectangle(left, top, right, bottom, number=1):
@@ -127,7 +127,7 @@ def test_a_background_shape_takes_away(tmp_path):
         xml(entry(box("car", 0, 0, 8, 8), box("background", 2, 2, 4, 4)), labels=("car",)),
     )
     assert collection.classes == ("background", "car")
-    assert collection.records[0].mask.read(SHAPE)[3, :9].tolist() == [1, 1, 0, 0, 1, 1, 1, 1, 0]
+    assert collection.samples[0].mask.read(SHAPE)[3, :9].tolist() == [1, 1, 0, 0, 1, 1, 1, 1, 0]
 
 
 def test_shapes_outside_and_without_area_are_counted(tmp_path):
@@ -146,8 +146,8 @@ def test_shapes_outside_and_without_area_are_counted(tmp_path):
         ),
         images=("a.png", "b.png"),
     )
-    assert np.array_equal(collection.records[0].mask.read(SHAPE), rectangle(0, 0, 3, 3))
-    assert not collection.records[1].mask.read(SHAPE).any()
+    assert np.array_equal(collection.samples[0].mask.read(SHAPE), rectangle(0, 0, 3, 3))
+    assert not collection.samples[1].mask.read(SHAPE).any()
     text = "\n".join(collection.remarks)
     assert "partly outside their image, drawn as far as inside: 1 object" in text
     assert "wholly outside their image, not to be seen: 1 object" in text
@@ -163,10 +163,10 @@ def test_labels_are_classes_in_the_order_of_the_file(tmp_path):
     text = xml(entry(box("sky", 0, 0, 2, 2), box("car", 4, 0, 6, 2)), labels=("road", "car"))
     collection = read(tmp_path, text)
     assert collection.classes == ("background", "road", "car", "sky")
-    assert collection.records[0].mask.read(SHAPE)[0, :6].tolist() == [3, 3, 0, 0, 2, 2]
+    assert collection.samples[0].mask.read(SHAPE)[0, :6].tolist() == [3, 3, 0, 0, 2, 2]
     chosen = read(tmp_path, text, Classes({"thing": ("sky",)}, ignored=("car",)))
     assert chosen.classes == ("background", "thing")
-    assert chosen.records[0].mask.read(SHAPE)[0, :6].tolist() == [1, 1, 0, 0, 255, 255]
+    assert chosen.samples[0].mask.read(SHAPE)[0, :6].tolist() == [1, 1, 0, 0, 255, 255]
     with pytest.raises(AnnotationError, match="has no class tram; its classes are road, car, sky"):
         read(tmp_path, text, Classes({"tram": ("tram",)}))
 
@@ -184,28 +184,28 @@ def test_subsets_are_splits(tmp_path):
     images = ("a.png", "b.png", "c.png", "d.png")
     subsets = ('subset="Train"', 'subset="Validation"', 'subset="Test"', 'subset="default"')
     entries = [entry(name=name, more=subset) for name, subset in zip(images, subsets)]
-    records = read(tmp_path, xml(*entries), images=images).records
+    records = read(tmp_path, xml(*entries), images=images).samples
     assert [record.split for record in records] == ["train", "val", "test", ""]
 
 
 def test_images_are_found_in_subfolders_and_elsewhere(tmp_path):
     text = xml(entry(name="cam/a.png"))
     collection = read(tmp_path / "x", text, images=("cam/a.png",))
-    assert collection.records[0].name == "cam/a"
+    assert collection.samples[0].name == "cam/a"
     collection = read(tmp_path / "y", text, images=("Train/cam/A.PNG",))
-    assert collection.records[0].image.name == "A.PNG"
+    assert collection.samples[0].image.name == "A.PNG"
     image(tmp_path / "elsewhere/a.png")
     (tmp_path / "z").mkdir()
     (tmp_path / "z/annotations.xml").write_text(text)
     for root in (tmp_path / "z", tmp_path / "z/annotations.xml"):
         collection = cvat.read(root, images=tmp_path / "elsewhere")
-        assert collection.records[0].image == tmp_path / "elsewhere/a.png"
+        assert collection.samples[0].image == tmp_path / "elsewhere/a.png"
 
 
 def test_missing_images_are_kept_apart(tmp_path):
     entries = [entry(name=f"{letter}.png", more='subset="Train"') for letter in "abc"]
     collection = read(tmp_path, xml(*entries))
-    assert [record.name for record in collection.records] == ["a"]
+    assert [record.name for record in collection.samples] == ["a"]
     assert [str(item.image) for item in collection.bad] == ["Train/b.png", "Train/c.png"]
     assert all(item.missing and "annotations.xml" in item.why for item in collection.bad)
     with pytest.raises(AnnotationError, match=r"2 of 2 images are not there: Train/b\.png"):
@@ -239,20 +239,20 @@ def project(root, subsets=SUBSETS, top="images"):
 @pytest.mark.parametrize("top", ["images", "", "pictures"])
 def test_equal_names_in_subsets_stay_with_their_labels(tmp_path, top):
     collection = project(tmp_path, top=top)
-    assert [(record.name.split("/")[-3], record.split) for record in collection.records] == [
+    assert [(record.name.split("/")[-3], record.split) for record in collection.samples] == [
         ("Train", "train"),
         ("Validation", "val"),
         ("default", ""),
     ]
-    for record, number in zip(collection.records, SUBSETS.values()):
+    for record, number in zip(collection.samples, SUBSETS.values()):
         assert set(np.unique(record.mask.read(SHAPE))) == {0, number}
 
 
 @pytest.mark.parametrize("there", SUBSETS)
 def test_an_image_of_another_subset_is_none_of_this(tmp_path, there):
     collection = project(tmp_path, [there])
-    assert [record.name for record in collection.records] == [f"{there}/cam/i"]
-    assert set(np.unique(collection.records[0].mask.read(SHAPE))) == {0, SUBSETS[there]}
+    assert [record.name for record in collection.samples] == [f"{there}/cam/i"]
+    assert set(np.unique(collection.samples[0].mask.read(SHAPE))) == {0, SUBSETS[there]}
     assert len(collection.bad) == 2
 
 
@@ -261,7 +261,7 @@ def test_tasks_exported_one_by_one_are_all_read(tmp_path):
         read(tmp_path / task, xml(entry(box(label, 0, 0, 5, 5)), labels=("car", "road")))
     collection = cvat.read(tmp_path)
     assert collection.classes == ("background", "car", "road")
-    shown = {r.name: (int(r.mask.read(SHAPE).max()), r.split) for r in collection.records}
+    shown = {r.name: (int(r.mask.read(SHAPE).max()), r.split) for r in collection.samples}
     assert shown == {"task_0/a": (1, ""), "task_1/a": (2, ""), "more/train/a": (2, "train")}
     # By another name, and with other labels.
     (tmp_path / "task_2.xml").write_text(xml(entry(box("cat", 0, 0, 5, 5)), labels=("cat",)))
@@ -276,9 +276,9 @@ def test_a_task_among_others_has_the_split_of_its_subset(tmp_path):
         text = xml(entry(box("car", 0, 0, 5, 5)))
         text = text.replace("<id>1</id>", f"<id>1</id><subset>{task}</subset>")
         alone = read(tmp_path / task.lower()[:3], text, images=(f"{task}/a.png",))
-        assert [(record.name, record.split) for record in alone.records] == [(f"{task}/a", "")]
+        assert [(record.name, record.split) for record in alone.samples] == [(f"{task}/a", "")]
     collection = cvat.read(tmp_path)
-    assert [(record.name, record.split) for record in collection.records] == [
+    assert [(record.name, record.split) for record in collection.samples] == [
         ("Train/a", "train"),
         ("Validation/a", "val"),
     ]
@@ -306,7 +306,7 @@ def test_an_image_that_is_named_twice_is_refused(tmp_path):
 
 
 def test_an_image_of_another_size_is_refused(tmp_path):
-    record = read(tmp_path, xml(entry(box("car", 0, 0, 2, 2)))).records[0]
+    record = read(tmp_path, xml(entry(box("car", 0, 0, 2, 2)))).samples[0]
     with pytest.raises(AnnotationError, match=r"annotations\.xml, image a\.png.*20 x 12"):
         record.mask.read((24, 40))
 
@@ -317,7 +317,7 @@ def test_masks_travel_to_other_processes(tmp_path):
         '<mask label="car" rle="0, 1" left="5" top="2" width="1" height="1"></mask>',
         '<ellipse label="car" cx="10" cy="6" rx="5" ry="3"></ellipse>',
     )
-    record = read(tmp_path, xml(entry(*shapes))).records[0]
+    record = read(tmp_path, xml(entry(*shapes))).samples[0]
     again = pickle.loads(pickle.dumps(record))
     assert np.array_equal(again.mask.read(SHAPE), record.mask.read(SHAPE))
 
@@ -443,8 +443,8 @@ def test_colour_masks_are_read_with_the_images_beside_them(tmp_path):
     image(tmp_path / "JPEGImages/empty.png")
     collection = cvat.read(tmp_path)
     assert collection.classes == ("background", "car", "road")
-    assert [(r.name, r.split) for r in collection.records] == [("a", "train"), ("sub/b", "val")]
-    found = collection.records[1].mask.read(SHAPE)
+    assert [(r.name, r.split) for r in collection.samples] == [("a", "train"), ("sub/b", "val")]
+    found = collection.samples[1].mask.read(SHAPE)
     assert np.array_equal(found, np.resize(np.array([0, 1, 2]), SHAPE))
     assert "left out, in Validation.txt but without a mask: 1 images" in collection.remarks
     assert "left out, without a mask: 1 images" in collection.remarks
@@ -454,7 +454,7 @@ def test_colour_masks_are_read_with_images_from_elsewhere(tmp_path):
     colour_masks(tmp_path / "export", "a")
     image(tmp_path / "mine/deep/a.JPG")
     collection = cvat.read(tmp_path / "export", Classes({"car": ("car",)}), tmp_path / "mine")
-    assert collection.records[0].image == tmp_path / "mine/deep/a.JPG"
+    assert collection.samples[0].image == tmp_path / "mine/deep/a.JPG"
     assert collection.classes == ("background", "car")
     with pytest.raises(AnnotationError, match="JPEGImages: expected a folder with the images"):
         cvat.read(tmp_path / "export")
@@ -466,7 +466,7 @@ def test_mask_exports_below_one_folder_are_all_read(tmp_path):
         for name in names:
             image(tmp_path / task / f"JPEGImages/{name}.png")
     collection = cvat.read(tmp_path)
-    assert [(record.name, record.split) for record in collection.records] == [
+    assert [(record.name, record.split) for record in collection.samples] == [
         ("deep/er/task_1/a", "train"),
         ("deep/er/task_1/c", "val"),
         ("task_0/a", "train"),
@@ -477,7 +477,7 @@ def test_mask_exports_below_one_folder_are_all_read(tmp_path):
     (tmp_path / "task_0/labelmap.txt").write_text("".join([*lines[:2], lines[3], lines[2]]))
     again = cvat.read(tmp_path)
     assert again.classes == collection.classes == ("background", "car", "road")
-    for one, other in zip(again.records, collection.records):
+    for one, other in zip(again.samples, collection.samples):
         assert np.array_equal(one.mask.read(SHAPE), other.mask.read(SHAPE))
     (tmp_path / "task_0/labelmap.txt").write_text(LABELMAP.replace("road", "path"))
     with pytest.raises(AnnotationError, match=r"task_0: its classes .* those of deep/er/task_1 "):

@@ -242,7 +242,7 @@ def test_masks_of_one_image_are_merged(tmp_path, stored, values, wanted):
     for number, one in enumerate(stored):
         picture(tmp_path / f"masks/a_mask_{number}.png", *one)
     found = folders.read(tmp_path / "images", tmp_path / "masks", values=values)
-    (record,) = found.records
+    (record,) = found.samples
     assert record.mask.file is None
     assert record.mask.read(SHAPE)[0].tolist() == wanted
 
@@ -251,7 +251,7 @@ def test_soft_masks_of_8_and_16_bits_are_merged(tmp_path):
     picture(tmp_path / "images/a.jpg", 5)
     picture(tmp_path / "masks/a_mask.png", 0, 1, 255)
     picture(tmp_path / "masks/a_mask_1.png", 300, 0, dtype=np.uint16)
-    (record,) = folders.read(tmp_path / "images", tmp_path / "masks", values="soft").records
+    (record,) = folders.read(tmp_path / "images", tmp_path / "masks", values="soft").samples
     assert record.mask.read(SHAPE)[0].tolist() == [300, 257, 65535, 0, 300, 65535]
 
 
@@ -311,14 +311,14 @@ def test_folders_of_parts_are_splits(tmp_path):
         picture(images / part / "a.png")
         picture(masks / part / "a.png")
     collection = folders.read(images, masks)
-    assert [(r.name, r.split) for r in collection.records] == [
+    assert [(r.name, r.split) for r in collection.samples] == [
         ("Train/a", "train"),
         ("val/a", "val"),
     ]
     assert any("split as the folders" in remark for remark in collection.remarks)
     picture(images / "b.png")
     picture(masks / "b.png")
-    assert [r.split for r in folders.read(images, masks).records] == ["", "", ""]
+    assert [r.split for r in folders.read(images, masks).samples] == ["", "", ""]
 
 
 # ---------------------------------------------------------------- values
@@ -336,10 +336,10 @@ def test_folders_of_parts_are_splits(tmp_path):
 )
 def test_what_values_mean_is_recognised(tmp_path, sets, kind, classes):
     collection = folders.read(*with_masks(tmp_path, *sets))
-    assert {type(record.mask) for record in collection.records} == {kind}
+    assert {type(record.mask) for record in collection.samples} == {kind}
     assert collection.classes == classes
     assert collection.soft == (kind is SoftFile)
-    assert [record.name for record in collection.records] == [str(n) for n in range(len(sets))]
+    assert [record.name for record in collection.samples] == [str(n) for n in range(len(sets))]
     assert any("masks read as" in remark for remark in collection.remarks)
 
 
@@ -387,7 +387,7 @@ def test_names_of_classes_make_values_clear(tmp_path):
     images, masks = with_masks(tmp_path, (0, 2), (0, 255))
     collection = folders.read(images, masks, classes=["cat", "dog"])
     assert collection.classes == ("background", "cat", "dog")
-    assert np.unique(collection.records[0].mask.read(SHAPE)).tolist() == [0, 2]
+    assert np.unique(collection.samples[0].mask.read(SHAPE)).tolist() == [0, 2]
     same = folders.read(images, masks, classes=["background", "cat", "dog"])
     assert same.classes == collection.classes
     with pytest.raises(AnnotationError, match="cannot tell"):
@@ -404,20 +404,20 @@ def test_two_ways_to_say_object_are_not_taken_for_ignore(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1), (0, 255))
     with pytest.raises(AnnotationError, match=r"1 \(0\.png\), in others 255 \(1\.png\)"):
         folders.read(images, masks)
-    records = folders.read(images, masks, values="binary").records
+    records = folders.read(images, masks, values="binary").samples
     assert [record.mask.read(SHAPE).max() for record in records] == [1, 1]
 
 
 def test_one_bit_files_are_black_and_white(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1), dtype=bool)
-    record = folders.read(images, masks).records[0]
+    record = folders.read(images, masks).samples[0]
     assert isinstance(record.mask, BinaryFile)
     assert np.unique(record.mask.read(SHAPE)).tolist() == [0, 1]
 
 
 def test_sixteen_bit_files_are_recognised(tmp_path):
     images, masks = with_masks(tmp_path, (0, 65535), (0,), dtype=np.uint16)
-    assert isinstance(folders.read(images, masks).records[0].mask, BinaryFile)
+    assert isinstance(folders.read(images, masks).samples[0].mask, BinaryFile)
     images, masks = with_masks(tmp_path / "soft", (0, 300, 65535), dtype=np.uint16)
     assert folders.read(images, masks).soft
 
@@ -427,7 +427,7 @@ def test_a_palette_that_begins_with_white_is_not_inverted(tmp_path):
     mask = Image.fromarray(np.resize(np.array([0, 1], np.uint8), SHAPE), "L")
     mask.putpalette([255, 255, 255, 0, 0, 0])
     mask.save(masks / "0.png")
-    record = folders.read(images, masks).records[0]
+    record = folders.read(images, masks).samples[0]
     assert record.mask.read(SHAPE)[0, :2].tolist() == [1, 0]
 
 
@@ -441,7 +441,7 @@ def test_cut_outs_are_recognised(tmp_path):
     Image.fromarray(cut_out).save(masks / "1.png")
     collection = folders.read(images, masks)
     assert collection.soft
-    assert collection.records[0].mask.read(SHAPE).sum() == 4 * 255
+    assert collection.samples[0].mask.read(SHAPE).sum() == 4 * 255
 
 
 def test_the_meaning_can_be_said(tmp_path):
@@ -452,7 +452,7 @@ def test_the_meaning_can_be_said(tmp_path):
         "class_2",
     )
     instances = folders.read(images, masks, values="instance")
-    assert isinstance(instances.records[0].mask, InstanceFile)
+    assert isinstance(instances.samples[0].mask, InstanceFile)
     assert instances.classes == ("background", "object")
     assert folders.read(images, masks, values="soft").soft
     with pytest.raises(AnnotationError, match="expected auto, index.*got 'colour'"):
@@ -467,9 +467,9 @@ def test_a_table_of_values_is_followed(tmp_path):
     images, masks = with_masks(tmp_path, (0, 38, 75, 9), (0, 1))
     collection = folders.read(images, masks, values={0: 0, 38: 1, 75: 2, 9: 255})
     assert collection.classes == ("background", "class_1", "class_2")
-    assert np.unique(collection.records[0].mask.read(SHAPE)).tolist() == [0, 1, 2, 255]
+    assert np.unique(collection.samples[0].mask.read(SHAPE)).tolist() == [0, 1, 2, 255]
     with pytest.raises(AnnotationError, match=r"1\.png.*got also 1 "):
-        collection.records[1].mask.read(SHAPE)
+        collection.samples[1].mask.read(SHAPE)
 
 
 @pytest.mark.parametrize("table", [{}, {0: 0, 1: 256}, {-1: 0}, {70000: 1}])
@@ -480,7 +480,7 @@ def test_tables_that_cannot_be_are_refused(tmp_path, table):
 
 def test_plain_files_of_class_numbers_can_be_linked(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1))
-    assert folders.read(images, masks).records[0].mask.file == masks / "0.png"
+    assert folders.read(images, masks).samples[0].mask.file == masks / "0.png"
 
 
 # ---------------------------------------------------------------- bad files
@@ -500,7 +500,7 @@ def test_one_mask_in_colours_is_a_matter_of_its_own(tmp_path):
     colours = np.zeros((*SHAPE, 3), np.uint8)
     colours[0] = 128, 0, 0
     Image.fromarray(colours).save(masks / "1.png")
-    first, second, _ = folders.read(images, masks).records
+    first, second, _ = folders.read(images, masks).samples
     assert first.mask.read(SHAPE).max() == 1
     with pytest.raises((AnnotationError, ImageError), match=r"1\.png.*\(128, 0, 0\)"):
         second.mask.read(SHAPE)
@@ -509,7 +509,7 @@ def test_one_mask_in_colours_is_a_matter_of_its_own(tmp_path):
 def test_damaged_masks_are_named(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1), (0, 1))
     (masks / "1.png").write_bytes(b"<html>not found</html>")
-    first, second = folders.read(images, masks).records
+    first, second = folders.read(images, masks).samples
     assert first.mask.read(SHAPE).max() == 1
     with pytest.raises(ImageError, match=r"1\.png.*HTML"):
         second.mask.read(SHAPE)
@@ -525,13 +525,13 @@ def test_a_damaged_mask_does_not_hide_what_the_others_hold(tmp_path):
     collection = folders.read(images, masks)
     assert collection.remarks == ["masks read as alpha (cut-outs)"]
     with pytest.raises(ImageError, match=r"1\.png"):
-        collection.records[1].mask.read(SHAPE)
+        collection.samples[1].mask.read(SHAPE)
 
 
 def test_masks_of_another_size_show_when_read(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1))
     with pytest.raises(AnnotationError, match=r"0\.png.*5 x 4.*got 6 x 4"):
-        folders.read(images, masks).records[0].mask.read((4, 5))
+        folders.read(images, masks).samples[0].mask.read((4, 5))
 
 
 def test_jpeg_masks_are_remarked(tmp_path):
@@ -545,19 +545,19 @@ def test_jpeg_masks_are_remarked(tmp_path):
 @pytest.mark.realdata
 def test_the_reference_data_is_understood(shared):
     people = folders.read(shared / "data/person_290/images", shared / "data/person_290/masks")
-    assert len(people.records) == 290
+    assert len(people.samples) == 290
     discs = shared / "data/optic_disc_seg"
     labels = folders.read(discs / "JPEGImages", discs / "Annotations")
-    assert (labels.classes, labels.soft, len(labels.records)) == (
+    assert (labels.classes, labels.soft, len(labels.samples)) == (
         ("background", "object"),
         False,
         50,
     )
-    assert all(record.mask.file for record in labels.records)
+    assert all(record.mask.file for record in labels.samples)
     assert folders.read(discs / "JPEGImages", discs / "SoftMaps").soft
     salient = shared / "data/ecssd_300"
     collection = folders.read(salient / "images", salient / "ground_truth_mask")
-    assert isinstance(collection.records[0].mask, BinaryFile)
+    assert isinstance(collection.samples[0].mask, BinaryFile)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -567,7 +567,9 @@ def test_values_mean_what_they_mean_in_training(count):
         itertools.combinations([0, 1, 2, 3, 20, 33, 128, 254, 255], n) for n in range(1, 6)
     ):
         seen = folders._Seen(set(values), {frozenset(values): Path("mask.png")})
-        trained = mask_encoding.recognise(values, 1 if count == 1 else count + 1, 255)
+        trained = mask_encoding.infer_mask_encoding(
+            set(values), 1 if count == 1 else count + 1, 255
+        )
         assert not trained or folders.recognise(seen, count, "masks") == trained, values
 
 
@@ -596,7 +598,7 @@ def test_classes_with_a_transparent_background(tmp_path, kind):
         mask.save(tmp_path / f"masks/{number}.png", **options)
     collection = folders.read(tmp_path / "images", tmp_path / "masks")
     assert collection.classes == ("background", "class_1", "class_2") and not collection.soft
-    for record in collection.records:
+    for record in collection.samples:
         assert np.array_equal(record.mask.read(SHAPE), CLASSES)
 
 

@@ -75,7 +75,7 @@ def test_coco_takes_them_and_says_so(tmp_path):
     }
     (tmp_path / "coco.json").write_text(json.dumps(tree))
     found = coco.read(tmp_path / "coco.json", tmp_path)
-    assert [record.image.name for record in found.records] == ["a.jpg"]
+    assert [record.image.name for record in found.samples] == ["a.jpg"]
     assert any("another suffix" in remark for remark in found.remarks)
 
 

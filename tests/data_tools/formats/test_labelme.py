@@ -65,9 +65,9 @@ def test_polygons_in_the_order_of_the_file(source):
     dog = _shape("dog", [[2, 2], [6, 2], [6, 4], [2, 4]])
     found = source(dog, _shape(group_id=3, flags={"blurred": True}))
     assert found.classes == ("background", "cat", "dog")
-    assert _rows(found.records[0]) == ["......", ".11...", ".11222", "..2222"]
-    assert found.remarks == [] and found.records[0].name == "a"
-    assert _rows(source(_shape(), dog).records[0])[2] == ".12222"
+    assert _rows(found.samples[0]) == ["......", ".11...", ".11222", "..2222"]
+    assert found.remarks == [] and found.samples[0].name == "a"
+    assert _rows(source(_shape(), dog).samples[0])[2] == ".12222"
 
 
 def test_rectangles_and_circles(source):
@@ -76,17 +76,17 @@ def test_rectangles_and_circles(source):
         _shape(points=[[3, 2], [1, 0]], kind="rectangle"),
         _shape("dog", [[4.5, 2.5], [4.5, 3.5]], "circle"),
     )
-    assert _rows(found.records[0]) == [".11...", ".11.2.", "...222", "....2."]
+    assert _rows(found.samples[0]) == [".11...", ".11.2.", "...222", "....2."]
     four = _shape(points=[[0, 0], [2, 0], [2, 1], [0, 1]], kind="rectangle")
     turned = _shape(points=[[0, 3], [2, 3], [2, 4], [0, 4]], kind="oriented_rectangle")
-    assert _rows(source(four, turned).records[0]) == ["11....", "......", "......", "11...."]
+    assert _rows(source(four, turned).samples[0]) == ["11....", "......", "......", "11...."]
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGB"])
 def test_masks(source, mode):
     mask = _png([[1, 0, 1], [0, 1, 1]], mode)
     found = source(_shape(points=[[2.0, 1.0], [4.0, 2.0]], kind="mask", mask=mask))
-    assert _rows(found.records[0]) == ["......", "..1.1.", "...11.", "......"]
+    assert _rows(found.samples[0]) == ["......", "..1.1.", "...11.", "......"]
 
 
 # What labelme 7.9.1 makes of the mask [[1, 0, 1], [0, 1, 1]] (labelme._utils.shapes_to_label).
@@ -106,14 +106,14 @@ PLACED_MASKS = {
 def test_masks_lie_where_labelme_puts_them(source, corners, rows):
     mask = _png([[1, 0, 1], [0, 1, 1]])
     found = source(_shape(points=corners, kind="mask", mask=mask))
-    assert _rows(found.records[0])[:3] == rows
+    assert _rows(found.samples[0])[:3] == rows
 
 
 def test_masks_with_odd_bounds(source):
     mask = _png([[1, 0, 1], [0, 1, 1]])
     # labelme cannot open this; larger bounds take nothing away.
     found = source(_shape(points=[[1, 1], [9, 9]], kind="mask", mask=mask))
-    assert _rows(found.records[0]) == ["......", ".1.1..", "..11..", "......"]
+    assert _rows(found.samples[0]) == ["......", ".1.1..", "..11..", "......"]
     found = source(_shape(points=[[3, 2], [1, 1]], kind="mask", mask=mask))
     assert found.remarks == ["left out, without area: 1 object"]
 
@@ -125,16 +125,16 @@ def test_names_with_a_meaning(source):
         _shape("__ignore__", [[4, 0], [6, 0], [6, 1], [4, 1]]),
     )
     assert found.classes == ("background", "dog")
-    assert _rows(found.records[0])[:2] == ["..11xx", "111111"]
+    assert _rows(found.samples[0])[:2] == ["..11xx", "111111"]
     asked = source(_shape("dog"), _shape("__ignore__"), classes=Classes(ignored=("__ignore__",)))
-    assert _rows(asked.records[0])[1] == ".xx..."
+    assert _rows(asked.samples[0])[1] == ".xx..."
 
 
 def test_chosen_classes(source):
     shapes = [_shape("cat"), _shape("dog", [[0, 0], [1, 0], [1, 1], [0, 1]]), _shape("cow")]
     found = source(*shapes, classes=Classes({"pet": ("dog",)}, ("cow",)))
     assert found.classes == ("background", "pet")
-    assert _rows(found.records[0])[:2] == ["1.....", ".xx..."]
+    assert _rows(found.samples[0])[:2] == ["1.....", ".xx..."]
     assert found.remarks == ["left out as background: cat"]
     with pytest.raises(AnnotationError, match="has no class bird; its classes are cat, cow, dog"):
         source(*shapes, classes=Classes({"bird": ("bird",)}))
@@ -173,7 +173,7 @@ def test_what_is_counted(source, tmp_path):
 def test_old_files_say_less(source):
     shape = {"label": "cat", "points": SQUARE, "line_color": None}
     found = source(shape, imageHeight=None)
-    assert _rows(found.records[0])[1] == ".11..."
+    assert _rows(found.samples[0])[1] == ".11..."
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_paths_of_other_computers(tmp_path, name):
             tmp_path / folder / "a.JSON", _page(_shape(), image=name if folder == "in" else "a.jpg")
         )
     found = labelme.read(tmp_path)
-    assert [record.name for record in found.records] == ["in/a", "other/a"]
-    assert found.records[0].image.resolve() == (tmp_path / "in" / "a.jpg").resolve()
+    assert [record.name for record in found.samples] == ["in/a", "other/a"]
+    assert found.samples[0].image.resolve() == (tmp_path / "in" / "a.jpg").resolve()
     assert found.remarks == []
 
 
@@ -198,8 +198,8 @@ def test_images_in_a_folder_of_their_own(tmp_path, name):
     for folder in ("sub", "other"):
         _picture(tmp_path / "images" / folder / "a.jpg")
     found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
-    assert found.records[0].image == tmp_path / "images" / "sub" / "a.jpg"
-    assert found.records[0].name == "sub/a"
+    assert found.samples[0].image == tmp_path / "images" / "sub" / "a.jpg"
+    assert found.samples[0].name == "sub/a"
 
 
 def test_deeper_folders_count_from_the_file_on(tmp_path):
@@ -207,7 +207,7 @@ def test_deeper_folders_count_from_the_file_on(tmp_path):
     for folder in ("sub", "other"):
         _picture(tmp_path / "images" / folder / "deep" / "a.jpg")
     found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
-    assert found.records[0].image == tmp_path / "images" / "sub" / "deep" / "a.jpg"
+    assert found.samples[0].image == tmp_path / "images" / "sub" / "deep" / "a.jpg"
 
 
 def test_images_of_another_suffix(tmp_path):
@@ -218,7 +218,7 @@ def test_images_of_another_suffix(tmp_path):
     _picture(tmp_path / "b.v2.jpg")
     _put(tmp_path / "b.json", _page(_shape(), image="b.v2.bmp"))
     found = labelme.read(tmp_path)
-    assert [record.image.relative_to(tmp_path).as_posix() for record in found.records] == [
+    assert [record.image.relative_to(tmp_path).as_posix() for record in found.samples] == [
         "b.v2.jpg",
         "in/a.JPEG",
         "other/a.JPEG",
@@ -236,7 +236,7 @@ def test_images_that_were_renamed_with_their_files(tmp_path):
         _picture(tmp_path / "images" / "sub" / f"{name}.JPG")
         _put(tmp_path / "labels" / "sub" / f"{name}.json", _page(_shape(), image="DSC_1.jpg"))
     found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
-    assert [record.image.name for record in found.records] == ["a.JPG", "b.JPG"]
+    assert [record.image.name for record in found.samples] == ["a.JPG", "b.JPG"]
     assert found.remarks == [
         "taken by the label file's own name, as the image that it says is not there: 2 images, "
         "such as a.JPG for DSC_1.jpg"
@@ -245,8 +245,8 @@ def test_images_that_were_renamed_with_their_files(tmp_path):
 
 def test_a_file_that_names_itself(source):
     found = source(_shape(), image="a.json")
-    assert found.records[0].image.name == "a.jpg"
-    assert _rows(found.records[0])[1] == ".11..."
+    assert found.samples[0].image.name == "a.jpg"
+    assert _rows(found.samples[0])[1] == ".11..."
 
 
 @pytest.mark.parametrize("size", [{}, {"imageHeight": None}])
@@ -260,7 +260,7 @@ def test_pictures_inside_the_files(tmp_path, size):
     _put(tmp_path / "b.json", _page(_shape(), image="b.json", imageData=url, **size))
     # As labelme's example has it: the picture is in the file and beside it.
     (tmp_path / "b.jpg").write_bytes(picture)
-    first, second = (found := labelme.read(tmp_path)).records
+    first, second = (found := labelme.read(tmp_path)).samples
     assert (first.name, first.suffix, first.picture.read()) == ("a", ".jpg", picture)
     assert second.suffix == ".png" and second.picture.read().startswith(b"\x89PNG")
     assert _rows(first) == _rows(second) == ["......", ".11...", ".11...", "......"]
@@ -286,13 +286,13 @@ def test_missing_images_are_named(tmp_path):
     _put(tmp_path / "0.json", _page(_shape(), image="x" * 5000 + "\0"))
     _picture(tmp_path / "4.jpg")
     found = labelme.read(tmp_path)
-    assert [record.name for record in found.records] == ["4"]
+    assert [record.name for record in found.samples] == ["4"]
     assert [item.missing for item in found.bad] == [True] * 4
     assert "1.json: its image 1.jpg is not there, nor inside of it" in found.bad[1].why
 
 
 def test_another_size_is_refused(source):
-    record = source(_shape(), imageHeight=8).records[0]
+    record = source(_shape(), imageHeight=8).samples[0]
     with pytest.raises(AnnotationError, match=r"a\.json: made for an image of 6 x 8"):
         record.mask.read(SIZE)
 
@@ -330,7 +330,7 @@ def test_a_bad_file_is_named_and_the_others_are_read(tmp_path, tree, said):
         _put(tmp_path / f"{name}.json", _page(_shape(), image=f"{name}.jpg"))
     _put(tmp_path / "a.json", tree)
     found = labelme.read(tmp_path)
-    assert [record.name for record in found.records] == ["b"]
+    assert [record.name for record in found.samples] == ["b"]
     assert found.remarks == []
     (bad,) = found.bad
     assert re.search(said, bad.why) and not bad.missing
@@ -352,7 +352,7 @@ def test_json_files_of_other_programs(source, tmp_path):
 
 def test_a_damaged_mask_shows_when_it_is_drawn(source):
     text = base64.b64encode(base64.b64decode(_png(np.ones((50, 50))))[:60]).decode()
-    record = source(_shape(points=SQUARE[:2], kind="mask", mask=text)).records[0]
+    record = source(_shape(points=SQUARE[:2], kind="mask", mask=text)).samples[0]
     with pytest.raises(AnnotationError, match=r"a\.json, shapes\[0\]: the bitmap is damaged"):
         record.mask.read(SIZE)
 

@@ -22,7 +22,7 @@ def part(root, name, values, text=CSV):
 
 
 def shown(collection):
-    return [sorted(set(record.mask.read(SHAPE).flat)) for record in collection.records]
+    return [sorted(set(record.mask.read(SHAPE).flat)) for record in collection.samples]
 
 
 def test_an_export_of_roboflow(tmp_path):
@@ -31,7 +31,7 @@ def test_an_export_of_roboflow(tmp_path):
     found = folders.read(tmp_path, tmp_path)
     # A class of its own is one even if the masks do not show it.
     assert found.classes == ("background", "cabinet", "door")
-    assert [record.split for record in found.records] == ["train", "val"]
+    assert [record.split for record in found.samples] == ["train", "val"]
     assert shown(found) == [[0, 2], [0, 1]]
     assert "classes named as _classes.csv says: 0 background, 1 cabinet, 2 door" in found.remarks
 
@@ -53,20 +53,20 @@ def test_values_and_names(tmp_path, text, values, classes, numbers):
     assert " ".join(name.replace(" ", "_") for name in found.classes[1:]) == classes
     assert shown(found) == [numbers]
     if text.startswith("Pixel Value, Class\n0, cat"):
-        assert found.records[0].mask.read(SHAPE)[0].tolist() == [1, 0, 1, 0]
+        assert found.samples[0].mask.read(SHAPE)[0].tolist() == [1, 0, 1, 0]
 
 
 def test_values_that_are_not_named_are_refused(tmp_path):
     part(tmp_path, "train", [0, 1, 4])
     with pytest.raises(AnnotationError, match="got also 4"):
-        folders.read(tmp_path, tmp_path).records[0].mask.read(SHAPE)
+        folders.read(tmp_path, tmp_path).samples[0].mask.read(SHAPE)
 
 
 def test_names_may_be_chosen_or_given(tmp_path):
     part(tmp_path, "train", [0, 1, 2])
     found = folders.read(tmp_path, tmp_path, classes=["door"])
     assert found.classes == ("background", "door") and shown(found) == [[0, 1]]
-    assert found.records[0].mask.read(SHAPE)[0].tolist() == [0, 0, 1, 0]
+    assert found.samples[0].mask.read(SHAPE)[0].tolist() == [0, 0, 1, 0]
     assert "left out as background: cabinet" in found.remarks
     found = folders.read(tmp_path, tmp_path, classes=["cup", "plate"])
     assert found.classes == ("background", "cup", "plate") and shown(found) == [[0, 1, 2]]

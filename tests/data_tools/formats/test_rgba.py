@@ -26,8 +26,8 @@ def test_every_file_is_an_image_and_its_mask(tmp_path):
     collection = rgba.read(tmp_path)
     assert collection.soft
     assert collection.classes == ("background", "object")
-    assert [record.name for record in collection.records] == ["C", "b", "sub/a"]
-    record = collection.records[1]
+    assert [record.name for record in collection.samples] == ["C", "b", "sub/a"]
+    record = collection.samples[1]
     assert record.image == tmp_path / "b.png"
     assert record.mask.read((4, 6))[0].tolist() == [0, 128, 255, 0, 128, 255]
     assert collection.remarks == []
@@ -39,7 +39,7 @@ def test_files_without_transparency_are_named(tmp_path):
     with pytest.raises(AnnotationError, match=r"in none anything is transp.*b\.png, c\.jpg;"):
         rgba.read(tmp_path)
     cut_out(tmp_path / "a.png")
-    first, *opaque = rgba.read(tmp_path).records
+    first, *opaque = rgba.read(tmp_path).samples
     assert first.mask.read((4, 6)).max() == 255
     for record in opaque:
         with pytest.raises(AnnotationError, match=rf"{record.image.name}: .*nothing in it is tr"):
@@ -50,7 +50,7 @@ def test_files_of_transparency_only_are_remarked(tmp_path):
     cut_out(tmp_path / "a.png")
     cut_out(tmp_path / "b.png", alpha=(0,))
     collection = rgba.read(tmp_path)
-    assert len(collection.records) == 2
+    assert len(collection.samples) == 2
     assert collection.remarks == ["1 pictures are transparent everywhere: b.png"]
 
 
@@ -78,14 +78,14 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
 def test_two_files_of_one_name_are_told_apart(tmp_path):
     cut_out(tmp_path / "a.png")
     cut_out(tmp_path / "a.webp")
-    assert [record.name for record in rgba.read(tmp_path).records] == ["a_png", "a_webp"]
+    assert [record.name for record in rgba.read(tmp_path).samples] == ["a_png", "a_webp"]
 
 
 def test_damaged_files_are_named(tmp_path):
     cut_out(tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()
     (tmp_path / "b.png").write_bytes(data[: len(data) // 2])
-    good, damaged = rgba.read(tmp_path).records
+    good, damaged = rgba.read(tmp_path).samples
     assert good.mask.read((4, 6)).max() == 255
     with pytest.raises(ImageError, match=r"b\.png"):
         damaged.mask.read((4, 6))

@@ -103,22 +103,22 @@ def test_polygons_have_their_outline_and_holes_theirs(source):
     whole = [[0, 0], [5, 0], [5, 3], [0, 3]]
     found = source(_polygon(whole, [[[2, 1], [3, 1], [3, 2], [2, 2]]]))
     assert found.classes == ("background", "person")
-    assert _rows(found.records[0]) == ["111111", "11..11", "11..11", "111111"]
-    assert found.records[0].name == "ds1/a"
-    assert found.records[0].split == found.records[0].group == ""
+    assert _rows(found.samples[0]) == ["111111", "11..11", "11..11", "111111"]
+    assert found.samples[0].name == "ds1/a"
+    assert found.samples[0].split == found.samples[0].group == ""
     assert found.remarks == ["left out as background: box"]
 
 
 def test_a_hole_cuts_only_its_own_object(source):
     under = _bitmap([[1, 1, 1]], 2, 1, "neutral")
     ring = _polygon([[0, 0], [5, 0], [5, 2], [0, 2]], [[[2, 1], [3, 1], [3, 1]]])
-    assert _rows(source(under, ring).records[0])[:3] == ["111111", "11xx11", "111111"]
+    assert _rows(source(under, ring).samples[0])[:3] == ["111111", "11xx11", "111111"]
 
 
 @pytest.mark.parametrize("kind", ["palette", "alpha", "grey"])
 def test_bitmaps(source, kind):
     found = source(_bitmap([[1, 0, 1], [0, 1, 1]], 2, 1, kind=kind))
-    assert _rows(found.records[0]) == ["......", "..1.1.", "...11.", "......"]
+    assert _rows(found.samples[0]) == ["......", "..1.1.", "...11.", "......"]
 
 
 def test_bitmaps_that_are_not_packed(source):
@@ -126,7 +126,7 @@ def test_bitmaps_that_are_not_packed(source):
     item["bitmap"]["data"] = base64.b64encode(
         zlib.decompress(base64.b64decode(_packed([[1, 1], [0, 1]], "alpha")))
     ).decode()
-    assert _rows(source(item).records[0])[1:3] == [".11...", "..1..."]
+    assert _rows(source(item).samples[0])[1:3] == [".11...", "..1..."]
 
 
 @pytest.mark.parametrize("kind", ["grades", "black", "opaque"])
@@ -143,20 +143,20 @@ def test_alpha_masks_count_where_they_are_half_opaque(source, tmp_path, kind, sa
         found = supervisely.read(tmp_path, classes)
     else:
         found = source(item, classes=classes)
-    assert _rows(found.records[0]) == ["......", "......", "..111.", "......"]
+    assert _rows(found.samples[0]) == ["......", "......", "..111.", "......"]
     assert found.bad == []
 
 
 def test_later_objects_cover_earlier_ones(source):
     first, second = _polygon(SQUARE), _bitmap([[1, 1]], 1, 2, "neutral")
-    assert _rows(source(first, second).records[0])[2] == ".xx1.."
-    assert _rows(source(second, first).records[0])[2] == ".111.."
+    assert _rows(source(first, second).samples[0])[2] == ".xx1.."
+    assert _rows(source(second, first).samples[0])[2] == ".111.."
 
 
 def test_rectangles(source):
     item = _polygon([[4, 3], [2, 2]], title="box", kind="rectangle")
     found = source(item, classes=Classes({"thing": ("box",)}))
-    assert _rows(found.records[0]) == ["......", "......", "..111.", "..111."]
+    assert _rows(found.samples[0]) == ["......", "......", "..111.", "..111."]
 
 
 def test_older_files_do_not_say_what_an_object_is(tmp_path):
@@ -171,7 +171,7 @@ def test_older_files_do_not_say_what_an_object_is(tmp_path):
     _put(tmp_path / "ds" / "ann" / "a.json", _label(bitmap, polygon, box))
     found = supervisely.read(tmp_path)
     assert found.classes == ("background", "person_poly", "person_bmp", "neutral", "box")
-    assert _rows(found.records[0]) == ["22..44", ".111..", ".111..", ".111.."]
+    assert _rows(found.samples[0]) == ["22..44", ".111..", ".111..", ".111.."]
 
 
 def test_data_sets_inside_of_each_other_and_names(tmp_path):
@@ -182,14 +182,14 @@ def test_data_sets_inside_of_each_other_and_names(tmp_path):
     _picture(tmp_path / "ds2" / "img" / "1.png")
     _put(tmp_path / "ds2" / "ann" / "1.png.JSON", _label())
     found = supervisely.read(tmp_path, PERSON)
-    assert [record.name for record in found.records] == [
+    assert [record.name for record in found.samples] == [
         "ds1/1",
         "ds1/datasets/inner/1",
         "ds2/1_JPG",
         "ds2/1_png",
     ]
-    assert {record.split for record in found.records} == {""}
-    assert _rows(found.records[3]) == ["......"] * 4
+    assert {record.split for record in found.samples} == {""}
+    assert _rows(found.samples[3]) == ["......"] * 4
     assert "without objects, so all background: 1 image" in found.remarks
 
 
@@ -199,7 +199,7 @@ def test_data_sets_that_are_splits(tmp_path):
         _picture(tmp_path / folder / "img" / "a.jpg")
         _put(tmp_path / folder / "ann" / "a.jpg.json", _label(_polygon(SQUARE)))
     found = supervisely.read(tmp_path)
-    assert [(record.name, record.split) for record in found.records] == [
+    assert [(record.name, record.split) for record in found.samples] == [
         ("train/a", "train"),
         ("val/a", "val"),
     ]
@@ -215,7 +215,7 @@ def test_what_is_counted(source):
         _polygon([], kind="rectangle"),
         {"classTitle": "neutral", "geometryType": "graph"},
     )
-    assert _rows(found.records[0])[:2] == ["......", "....11"]
+    assert _rows(found.samples[0])[:2] == ["......", "....11"]
     assert found.remarks == [
         "left out as background: box",
         "left out, of classes that the source does not list: ghost (1 object)",
@@ -227,7 +227,7 @@ def test_what_is_counted(source):
 
 
 def test_another_size_is_refused(source):
-    record = source(label=_label(_polygon(SQUARE), height=8)).records[0]
+    record = source(label=_label(_polygon(SQUARE), height=8)).samples[0]
     with pytest.raises(AnnotationError, match=r"ann/a\.png\.json: made for an image of 6 x 8"):
         record.mask.read(SIZE)
 
@@ -281,7 +281,7 @@ def test_a_bad_label_is_named_and_the_others_are_read(source, tmp_path, label, s
     _picture(tmp_path / "ds1" / "img" / "b.png")
     _put(tmp_path / "ds1" / "ann" / "b.png.json", _label(_polygon(SQUARE)))
     found = source(label=label)
-    assert [record.name for record in found.records] == ["ds1/b"]
+    assert [record.name for record in found.samples] == ["ds1/b"]
     (bad,) = found.bad
     assert re.search(said, bad.why) and not bad.missing
     assert str(tmp_path / "ds1" / "ann" / "a.png.json") in bad.why and len(bad.why) < 500
@@ -291,7 +291,7 @@ def test_images_without_label_and_labels_without_image(source, tmp_path):
     _put(tmp_path / "ds1" / "ann" / "b.png.json", _label())
     _picture(tmp_path / "ds1" / "img" / "c.jpg")
     found = source(_polygon(SQUARE))
-    assert [record.name for record in found.records] == ["ds1/a"]
+    assert [record.name for record in found.samples] == ["ds1/a"]
     first, second = found.bad
     assert first.missing and "img/c.jpg: expected its label" in first.why
     assert second.missing and "ann/b.png.json: expected its image" in second.why

@@ -51,7 +51,7 @@ def year(root, *names, number=2012):
 
 
 def masks(collection):
-    return {record.name: record.mask.read(SHAPE) for record in collection.records}
+    return {record.name: record.mask.read(SHAPE) for record in collection.samples}
 
 
 # ---------------------------------------------------------------- the official data
@@ -70,12 +70,12 @@ def test_official_data_is_read_as_published(tmp_path):
         collection = voc.read(root)
         assert collection.classes == ("background", *voc.VOC_CLASSES)
         assert len(collection.classes) == 21
-        assert [(r.name, r.split) for r in collection.records] == [
+        assert [(r.name, r.split) for r in collection.samples] == [
             ("2007_000032", "train"),
             ("2007_000039", "val"),
             ("2007_000063", ""),
         ]
-        record = collection.records[0]
+        record = collection.samples[0]
         assert record.image == place / "JPEGImages/2007_000032.jpg"
         assert np.array_equal(record.mask.read(SHAPE), VALUES)
         assert record.mask.file == place / "SegmentationClass/2007_000032.png"
@@ -94,7 +94,7 @@ def test_masks_of_the_augmented_set_are_added(tmp_path):
         indexed(place, name, other, folder="SegmentationClassAug")
     lists(place, train=["a"], val=["b"], trainaug=["a", "c"])
     collection = voc.read(tmp_path)
-    assert {r.name: r.split for r in collection.records} == {"a": "train", "b": "val", "c": "train"}
+    assert {r.name: r.split for r in collection.samples} == {"a": "train", "b": "val", "c": "train"}
     found = masks(collection)
     assert np.array_equal(found["b"], VALUES) and np.array_equal(found["c"], other)
 
@@ -103,14 +103,14 @@ def test_several_years_are_kept_apart(tmp_path):
     year(tmp_path, "000032", number=2007)
     year(tmp_path, "000032", number=2012)
     collection = voc.read(tmp_path)
-    assert [record.name for record in collection.records] == ["VOC2007/000032", "VOC2012/000032"]
+    assert [record.name for record in collection.samples] == ["VOC2007/000032", "VOC2012/000032"]
 
 
 def test_masks_in_colours_are_read_by_the_palette_of_voc(tmp_path):
     place = year(tmp_path, "a")
     colours = np.array([voc_colour(value) for value in VALUES.flat], np.uint8)
     Image.fromarray(colours.reshape(*SHAPE, 3)).save(place / "SegmentationClass/a.png")
-    record = voc.read(place).records[0]
+    record = voc.read(place).samples[0]
     assert np.array_equal(record.mask.read(SHAPE), VALUES)
     assert record.mask.file is None
 
@@ -124,14 +124,14 @@ def test_classes_may_be_chosen_in_indices_and_colours(tmp_path):
     wanted = np.array([0, 0, 1, 255, 255])
     for mask in masks(collection).values():
         assert np.array_equal(mask, np.resize(wanted, SHAPE))
-    assert collection.records[0].mask.file is None
+    assert collection.samples[0].mask.file is None
 
 
 def test_unknown_values_are_listed_when_read(tmp_path):
     place = year(tmp_path, "a")
     indexed(place, "a", VALUES + np.uint8(20))
     with pytest.raises(AnnotationError, match=r"a\.png.*got also 21, 35, 40 in"):
-        voc.read(place).records[0].mask.read(SHAPE)
+        voc.read(place).samples[0].mask.read(SHAPE)
 
 
 # ---------------------------------------------------------------- exports of other tools
@@ -163,7 +163,7 @@ def test_pictures_of_labelme_are_preferred_to_its_arrays(tmp_path):
     indexed(place, "a", folder="SegmentationClassPNG")
     (place / "SegmentationClass").mkdir()
     (place / "SegmentationClass/a.npy").touch()
-    assert len(voc.read(place).records) == 1
+    assert len(voc.read(place).samples) == 1
 
 
 def test_a_labelmap_gives_colours_and_the_numbers_of_lines(tmp_path):
@@ -194,20 +194,20 @@ def test_a_labelmap_gives_colours_and_the_numbers_of_lines(tmp_path):
 def test_lists_may_name_images_in_many_ways(tmp_path, line):
     place = year(tmp_path, "a b", "c")
     lists(place, val=[line])
-    assert [r.split for r in voc.read(place).records] == ["val", ""]
+    assert [r.split for r in voc.read(place).samples] == ["val", ""]
 
 
 def test_lists_of_image_and_mask_are_understood(tmp_path):
     place = year(tmp_path, "a.x", "b")
     lists(place, train=["JPEGImages/a.x.jpg SegmentationClass/a.x.png"], Validation=["b"])
-    assert [r.split for r in voc.read(place).records] == ["train", "val"]
+    assert [r.split for r in voc.read(place).samples] == ["train", "val"]
 
 
 def test_what_stands_in_two_lists_is_not_trained_on(tmp_path):
     place = year(tmp_path, "a", "b", "c")
     lists(place, train=["a", "b", "c"], val=["b"], test=["a"])
     collection = voc.read(place)
-    assert [r.split for r in collection.records] == ["test", "val", "train"]
+    assert [r.split for r in collection.samples] == ["test", "val", "train"]
     assert any("in several lists" in r and r.endswith("a, b") for r in collection.remarks)
 
 
@@ -215,7 +215,7 @@ def test_images_may_have_other_suffixes_and_cases(tmp_path):
     place = tmp_path / "export"
     image(place, "A_1", ".PNG")
     indexed(place, "a_1")
-    assert voc.read(place).records[0].image.name == "A_1.PNG"
+    assert voc.read(place).samples[0].image.name == "A_1.PNG"
 
 
 # ---------------------------------------------------------------- what is missing
@@ -223,7 +223,7 @@ def test_images_may_have_other_suffixes_and_cases(tmp_path):
 
 def test_letter_case_tells_images_apart_if_it_has_to(tmp_path):
     place = year(tmp_path, "cat", "Cat")
-    found = {record.mask.path.stem: record.image.stem for record in voc.read(place).records}
+    found = {record.mask.path.stem: record.image.stem for record in voc.read(place).samples}
     assert found == {"cat": "cat", "Cat": "Cat"}
 
 
@@ -231,7 +231,7 @@ def test_accents_may_be_stored_in_another_way(tmp_path):
     place = tmp_path / "VOC2012"
     image(place, "cafe\u0301")
     indexed(place, "caf\u00e9")
-    (record,) = voc.read(place).records
+    (record,) = voc.read(place).samples
     assert record.image.stem == "cafe\u0301"
 
 
@@ -239,7 +239,7 @@ def test_masks_without_image_are_kept_apart(tmp_path):
     place = year(tmp_path, "a")
     indexed(place, "b")
     collection = voc.read(place)
-    assert [record.name for record in collection.records] == ["a"]
+    assert [record.name for record in collection.samples] == ["a"]
     assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
     (place / "JPEGImages/a.jpg").unlink()
     with pytest.raises(AnnotationError, match="2 of 2 images are not there: a, b;"):
@@ -251,7 +251,7 @@ def test_listed_images_without_mask_are_kept_apart(tmp_path, name):
     place = year(tmp_path, "a")
     lists(place, **{name: ["a", "b"]})
     collection = voc.read(place)
-    assert [record.name for record in collection.records] == ["a"]
+    assert [record.name for record in collection.samples] == ["a"]
     assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
     assert f"{name}.txt: b has no mask" in collection.bad[0].why
 
@@ -313,7 +313,7 @@ def test_two_masks_of_one_name_are_refused(tmp_path):
 def test_damaged_masks_show_when_they_are_read(tmp_path):
     place = year(tmp_path, "a", "b")
     (place / "SegmentationClass/b.png").write_bytes(b"<html>not found</html>")
-    first, second = voc.read(place).records
+    first, second = voc.read(place).samples
     assert first.mask.read(SHAPE).max() == 255
     with pytest.raises(ImageError, match=r"b\.png.*HTML"):
         second.mask.read(SHAPE)

@@ -54,7 +54,7 @@ def _rows(record, size=SIZE):
 
 
 def _places(found):
-    return [(record.name, record.split) for record in found.records]
+    return [(record.name, record.split) for record in found.samples]
 
 
 # ---------------------------------------------------------------- masks
@@ -64,13 +64,13 @@ def test_polygons_cover_their_pixels(tmp_path):
     found = _one(tmp_path, CAT, DOG)
     assert found.classes == ("background", "cat", "dog")
     assert _places(found) == [("a", "train")]
-    assert _rows(found.records[0]) == ["11......", "....2222", "....2222", "........"]
+    assert _rows(found.samples[0]) == ["11......", "....2222", "....2222", "........"]
     assert found.remarks == [] and not found.soft
-    assert found.records[0].mask.file is None and found.records[0].group == ""
+    assert found.samples[0].mask.file is None and found.samples[0].group == ""
 
 
 def test_masks_scale_with_the_image(tmp_path):
-    mask = pickle.loads(pickle.dumps(_one(tmp_path, CAT).records[0])).mask
+    mask = pickle.loads(pickle.dumps(_one(tmp_path, CAT).samples[0])).mask
     assert mask.read((2, 4)).tolist() == [[1, 0, 0, 0], [0, 0, 0, 0]]
     large = mask.read((400, 800))
     assert large[:100, :200].all() and large.sum() == 100 * 200
@@ -96,7 +96,7 @@ def test_masks_are_those_of_coco_and_labelme(tmp_path):
     (tmp_path / "labelme").mkdir()
     (tmp_path / "labelme" / "a.json").write_text(json.dumps(page))
     masks = [
-        found.records[0].mask.read(size)
+        found.samples[0].mask.read(size)
         for found in (
             yolo.read(tmp_path),
             coco.read(tmp_path / "coco.json", tmp_path),
@@ -112,7 +112,7 @@ def test_an_image_that_its_tag_turns(tmp_path):
     tag = Image.Exif()
     tag[0x0112] = 6
     Image.new("RGB", (8, 4)).save(tmp_path / "images/train/a.jpg", exif=tag)
-    record = yolo.read(tmp_path).records[0]
+    record = yolo.read(tmp_path).samples[0]
     size = image_size(record.image)
     assert size == (8, 4)
     assert _rows(record, size) == ["1111"] * 2 + ["...."] * 6
@@ -121,20 +121,20 @@ def test_an_image_that_its_tag_turns(tmp_path):
 def test_small_objects_stay_to_be_seen(tmp_path):
     small, large = _box(0, 1, 1, 2, 2), _box(1, 0, 0, 8, 4)
     for lines in ((small, large), (large, small)):
-        rows = _rows(_one(tmp_path, *lines).records[0])
+        rows = _rows(_one(tmp_path, *lines).samples[0])
         assert rows == ["22222222", "21222222", "22222222", "22222222"]
 
 
 def test_chosen_ignored_and_background_classes(tmp_path):
     names = "names: {0: cat, 1: dog, 2: background}\n"
     hole = _box(2, 5, 1, 6, 2)
-    assert _rows(_one(tmp_path, CAT, DOG, hole, names=names).records[0])[1] == "....2.22"
+    assert _rows(_one(tmp_path, CAT, DOG, hole, names=names).samples[0])[1] == "....2.22"
     found = yolo.read(tmp_path, Classes({"pet": ("dog",)}))
     assert found.classes == ("background", "pet")
-    assert _rows(found.records[0])[:2] == ["........", "....1.11"]
+    assert _rows(found.samples[0])[:2] == ["........", "....1.11"]
     assert found.remarks == ["left out as background: cat"]
     found = yolo.read(tmp_path, Classes(ignored=("cat",)))
-    assert found.records[0].mask.read(SIZE)[0, 0] == 255
+    assert found.samples[0].mask.read(SIZE)[0, 0] == 255
     with pytest.raises(AnnotationError, match="has no class cow; its classes are cat, dog"):
         yolo.read(tmp_path, Classes({"cow": ("cow",)}))
 
@@ -162,7 +162,7 @@ def test_an_export_of_roboflow(tmp_path):
         ("b_jpg.rf.02", "train"),
         ("c_jpg.rf.03", "val"),
     ]
-    assert _rows(found.records[0])[0] == "11......"
+    assert _rows(found.samples[0])[0] == "11......"
     assert found.remarks == ["test is left out: ../test/images is not there"]
     assert _places(yolo.read(root / "data.yaml")) == _places(found)
 
@@ -200,7 +200,7 @@ def test_lists_of_images_and_of_folders(tmp_path):
     )
     found = yolo.read(tmp_path)
     assert _places(found) == [("a", "train"), ("b", "val"), ("c", "val"), ("d", "train")]
-    assert all(_rows(record)[0] == "11......" for record in found.records)
+    assert all(_rows(record)[0] == "11......" for record in found.samples)
 
 
 def test_labels_of_folders_called_images_twice(tmp_path):
@@ -208,14 +208,14 @@ def test_labels_of_folders_called_images_twice(tmp_path):
     _put(tmp_path / "images" / "mine", "images/x/a.jpg", CAT)
     (tmp_path / "images" / "mine" / "data.yaml").write_text(f"train: images\n{NAMES}")
     found = yolo.read(tmp_path / "images" / "mine")
-    assert _places(found) == [("x/a", "train")] and _rows(found.records[0])[0] == "11......"
+    assert _places(found) == [("x/a", "train")] and _rows(found.samples[0])[0] == "11......"
 
 
 def test_labels_beside_their_images(tmp_path):
     root = tmp_path / "images" / "mine"
     _put(root, "a/a.jpg", CAT)
     (root / "data.yaml").write_text(f"train: a\n{NAMES}")
-    assert _rows(yolo.read(root).records[0])[0] == "11......"
+    assert _rows(yolo.read(root).samples[0])[0] == "11......"
 
 
 def test_a_list_of_another_computer(tmp_path):
@@ -229,7 +229,7 @@ def test_a_part_that_holds_images_and_labels(tmp_path):
     _put(tmp_path, "train/images/a.jpg", CAT)
     (tmp_path / "data.yaml").write_text(f"train: train\n{NAMES}")
     found = yolo.read(tmp_path)
-    assert _places(found) == [("a", "train")] and _rows(found.records[0])[0] == "11......"
+    assert _places(found) == [("a", "train")] and _rows(found.samples[0])[0] == "11......"
 
 
 def test_equal_names_get_their_parts_folder(tmp_path):
@@ -275,8 +275,8 @@ def test_images_without_objects_and_without_label_files(tmp_path):
         _put(tmp_path, f"images/train/{name}.jpg", *lines)
     (tmp_path / "data.yaml").write_text(f"train: images/train\n{NAMES}")
     found = yolo.read(tmp_path)
-    assert len(found.records) == 4
-    assert [record.mask.read(SIZE).any() for record in found.records] == [True, False, False, False]
+    assert len(found.samples) == 4
+    assert [record.mask.read(SIZE).any() for record in found.samples] == [True, False, False, False]
     assert found.remarks == [
         "without objects, so all background: 3 images",
         "without a label file, so without objects: 1 image",
@@ -308,7 +308,7 @@ def test_objects_that_are_no_masks_or_outside(tmp_path):
         "1 1.25 0 1.5 0 1.5 1",
         "1 -0.0000001 0.75 0.125 0.75 0.125 1.0000001 -0.0000001 1.0000001",
     )
-    assert _rows(found.records[0]) == ["11....22", "........", "........", "2......."]
+    assert _rows(found.samples[0]) == ["11....22", "........", "........", "2......."]
     assert found.remarks == [
         "left out, no areas or of no known kind: boxes (1 object)",
         "left out, without area: 1 object",
@@ -351,7 +351,7 @@ def test_bad_lines(tmp_path, line, said):
 
 
 def test_class_numbers_with_a_point_are_whole(tmp_path):
-    assert _rows(_one(tmp_path, "1.0" + DOG[1:]).records[0])[1] == "....2222"
+    assert _rows(_one(tmp_path, "1.0" + DOG[1:]).samples[0])[1] == "....2222"
 
 
 def test_only_boxes(tmp_path):
@@ -428,7 +428,7 @@ def test_train_and_val_in_one_folder(tmp_path, parts):
         yolo.read(tmp_path)
     found = yolo.read(tmp_path, resplit=True)
     names = ["a", "b", "c"] if "more" in parts else ["a", "b"]
-    assert [record.name for record in found.records] == names
+    assert [record.name for record in found.samples] == names
     assert found.remarks[-1] == "2 images are in several parts, and taken once"
 
 
@@ -470,10 +470,10 @@ def test_exports_below_one_folder_are_all_read(tmp_path):
         (tmp_path / export / "data.yaml").write_text(f"train: train/images\n{NAMES}")
     found = yolo.read(tmp_path)
     assert _places(found) == [(f"{name}/a", "train") for name in ("deep/er", "one", "two")]
-    assert [int(record.mask.read(SIZE).max()) for record in found.records] == [1, 1, 2]
+    assert [int(record.mask.read(SIZE).max()) for record in found.samples] == [1, 1, 2]
     # The same classes in another order keep their names.
     (tmp_path / "two/data.yaml").write_text("train: train/images\nnames: [dog, cat]\n")
-    assert [int(r.mask.read(SIZE).max()) for r in yolo.read(tmp_path).records] == [1, 1, 1]
+    assert [int(r.mask.read(SIZE).max()) for r in yolo.read(tmp_path).samples] == [1, 1, 1]
     (tmp_path / "two/data.yaml").write_text("train: train/images\nnames: [cow, cat]\n")
     with pytest.raises(AnnotationError, match="two/data.yaml: its classes are cow, cat, but those"):
         yolo.read(tmp_path)
