@@ -13,6 +13,7 @@ from paddleseg_u2net.inference.backends import AUTO, BACKENDS
 
 __all__ = [
     "add_inference",
+    "add_plugins",
     "augment_of",
     "inference_opts",
     "named",
@@ -51,6 +52,19 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
         help="where to compute; auto: a GPU if there is one",
     )
     return result
+
+
+def add_plugins(result: argparse.ArgumentParser) -> None:
+    """Add ``--plugins``, for commands that read no configuration; `commands.main` imports them."""
+    result.add_argument(
+        "--plugins",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MODULE",
+        help="modules of your own, by name or as .py files, which register what this command is "
+        "to know: docs/configuration.md",
+    )
 
 
 def add_inference(result: argparse.ArgumentParser) -> None:

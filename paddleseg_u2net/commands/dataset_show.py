@@ -19,7 +19,7 @@ from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.progress import Progress, tracked
-from paddleseg_u2net.render.samples import SMALLEST, Cell, sheet
+from paddleseg_u2net.render.contact_sheet import SMALLEST, Cell, contact_sheet
 from paddleseg_u2net.text import short_lines, short_list
 
 _AUGMENTED = 4
@@ -113,12 +113,12 @@ def run(argv: List[str]) -> int:
     rows, classes = _rows(dataset, chosen, arguments, names, errors)
     headings = ["image", "mask over it"]
     headings += [f"epoch {epoch}" for epoch in range(arguments.augmented)]
-    picture = sheet(
+    picture = contact_sheet(
+        rows,
+        headings,
+        arguments.size,
         _title(dataset, rows, arguments),
         samples.legend(classes, dataset, names),
-        headings,
-        rows,
-        arguments.size,
     )
     write_image(arguments.output, picture)
     print(printable(f"{len(rows)} of {len(dataset)} pairs: wrote {arguments.output}"))

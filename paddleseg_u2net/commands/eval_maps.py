@@ -31,9 +31,7 @@ from paddleseg_u2net.metrics import (
 )
 from paddleseg_u2net.parallel import MOST_WORKERS
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.render import curves
-from paddleseg_u2net.render.panels import panels as make_panels
-from paddleseg_u2net.render.panels import precision_recall
+from paddleseg_u2net.render import curves, mpl_style
 from paddleseg_u2net.text import short_lines
 
 _FILES = ("json", "csv", "per_image", "latex", "markdown", "html", "pr")
@@ -398,12 +396,12 @@ def _write(
             tuple(arguments.pr_limits[2:]),
         )
         by_set = {name: _curves(own) for name, own in _by_set(results).items()}
-        curves.save(curves.draw(precision_recall(by_set, *(limits or ()))), arguments.pr)
+        mpl_style.save(curves.draw(curves.precision_recall(by_set, *(limits or ()))), arguments.pr)
     if arguments.curves is not None:
         for name, own in _by_set(results).items():
-            figure = curves.draw(make_panels(_curves(own)))
+            figure = curves.draw(curves.panels(_curves(own)))
             for suffix in (".png", ".pdf"):
-                curves.save(figure, arguments.curves / f"{name}{suffix}")
+                mpl_style.save(figure, arguments.curves / f"{name}{suffix}")
 
 
 def _by_set(results: List[Result]) -> Dict[str, List[Result]]:
@@ -427,9 +425,9 @@ def _page(
 ) -> str:
     figures = []
     for name, own in _by_set(results).items():
-        panels = make_panels(_curves(own))
+        panels = curves.panels(_curves(own))
         if panels:
-            png = curves.as_png(curves.draw(panels), 150)
+            png = mpl_style.as_png(curves.draw(panels), 150)
             figures.append(page.Figure(f"Curves on {name}", png))
     return page.page(
         "Scores of saliency maps",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 from contextlib import contextmanager
@@ -20,8 +19,7 @@ from paddleseg_u2net.datasets.pair_dataset import PairDataset
 from paddleseg_u2net.datasets.table import TABLE, Row
 from paddleseg_u2net.io.archives.source import ArchiveError
 from paddleseg_u2net.io.files import check_writable, locked, repair_of, write_text
-
-logger = logging.getLogger("paddleseg_u2net")
+from paddleseg_u2net.log import logger
 
 _NOTE = "prepared.json"
 _SHOWN = 3

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import time
@@ -27,11 +26,11 @@ import requests
 from requests import exceptions
 
 from paddleseg_u2net.io.files import atomic_path, check_writable, locked, write_text
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import Progress
 
 __all__ = ["Checksum", "DownloadError", "fetch", "verify"]
 
-logger = logging.getLogger("paddleseg_u2net")
 
 _BLOCK = 1 << 15
 # No file of weights and no usual data set is larger; a server that never ends is stopped here.

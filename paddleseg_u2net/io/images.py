@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import math
 import os
 import re
@@ -44,6 +43,7 @@ from PIL import Image, ImageFile
 
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.file_types import HEAD, file_type, found
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.text import short_list
 
 __all__ = [
@@ -117,9 +117,6 @@ _FLOATS = (
     "expected 8- or 16-bit values, found floating point values, whose black and white are not "
     "known; scale them and save an 8- or 16-bit file"
 )
-
-
-_log = logging.getLogger("paddleseg_u2net")
 
 
 class ImageError(ValueError):
@@ -502,7 +499,7 @@ def _decoded(content: bytes, path: PathLike, still: bool = False) -> _Decoded:
         # From memory, for Pillow's many small reads are slower from a file.
         picture = _parsed(io.BytesIO(content), path, still)
         if getattr(picture, "n_frames", 1) > 1 and picture.format in _ANIMATED:
-            _log.warning(f"{path}: {picture.n_frames} frames; the first is read")
+            logger.warning(f"{path}: {picture.n_frames} frames; the first is read")
         orientation, is_deep = _orientation(picture), has_deep_colours(picture)
         _load(picture, path)
         deep = _deep_colours(content, picture, path) if is_deep else None

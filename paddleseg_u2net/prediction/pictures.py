@@ -93,7 +93,7 @@ def foreground(probability: np.ndarray) -> np.ndarray:
 def _overlay(image: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
     overlay = np.empty((*classes.shape, 3), np.uint8)
     for rows in _strips(classes.shape):
-        overlay[rows] = render.added(_colour(image[rows])[..., :3], classes[rows], colors)
+        overlay[rows] = render.blend(_colour(image[rows])[..., :3], classes[rows], colors)
     return overlay
 
 

@@ -148,6 +148,8 @@ def open_model(
         from paddleseg_u2net.predictor.trained import network_of
 
         settings = Config(found, every, training=False)
+        if choice.why and not settings.is_u2net:
+            choice = choose("paddle", device)  # the other backends know U²-Nets only
         network = network_of(source, settings, choice, threads)
     without_config.warn_if_published_otherwise(source, settings)
     augment = settings.augment() if test_opts else augment or settings.augment()

@@ -87,6 +87,8 @@ def load(
         return source, settings, opened.pipeline
     choice = choose(backend, device)
     settings = config_of(source, config, opts)
+    if choice.why and not settings.is_u2net:
+        choice = choose("paddle", device)  # the other backends know U²-Nets only
     warn_if_published_otherwise(source, settings)
     network = network_of(source, settings, choice, threads)
     pipeline = Pipeline(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-__all__ = ["added", "color_map", "heat", "pseudo_color", "saliency"]
+__all__ = ["blend", "color_map", "heat", "pseudo_color", "saliency"]
 
 # How far a probability may lie outside [0, 1] and be taken for a rounding error.
 _SLACK = 1e-4
@@ -81,7 +81,7 @@ def pseudo_color(classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
     return colors[classes.astype(np.intp)]
 
 
-def added(
+def blend(
     image: np.ndarray, classes: np.ndarray, colors: np.ndarray, weight: float = 0.6
 ) -> np.ndarray:
     """Return `image` with the classes' colours over it, as PaddleSeg's `visualize` adds them.

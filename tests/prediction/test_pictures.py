@@ -36,7 +36,7 @@ def test_the_pictures_are_those_of_the_whole_image_however_it_is_cut(
     foreground = found[0] if classes == 1 else 1 - found[0]
     np.testing.assert_array_equal(saved(tmp_path, f"{PSEUDO}.png"), numbers)
     np.testing.assert_array_equal(saved(tmp_path, f"{SALIENCY}.png"), np.rint(foreground * 255))
-    overlay = render.added(image, numbers, COLORS)
+    overlay = render.blend(image, numbers, COLORS)
     np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), overlay)
     cut = render.cutout(image, np.rint(foreground * 255).astype(np.uint8))
     np.testing.assert_array_equal(saved(tmp_path, f"{CUTOUT}.png"), cut)
@@ -65,7 +65,7 @@ def test_overlays_are_in_colour_whatever_the_image_has(tmp_path, channels):
     image, found = noise(6, 7, channels), probability(1, 6, 7)
     write_pictures(paths(tmp_path, [ADDED]), image, found, COLORS)
     rgb = image[..., [0, 0, 0] if channels == 1 else [0, 1, 2]]
-    expected = render.added(np.ascontiguousarray(rgb), classes_of(found), COLORS)
+    expected = render.blend(np.ascontiguousarray(rgb), classes_of(found), COLORS)
     np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), expected)
 
 

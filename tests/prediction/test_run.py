@@ -67,7 +67,7 @@ def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
     np.testing.assert_array_equal(saved(out, f"{SALIENCY}/a.png"), np.rint(probability * 255))
     np.testing.assert_array_equal(saved(out, f"{PSEUDO}/a.png"), classes)
     colors = render.color_map(256)
-    overlay = render.added(image, classes, colors)
+    overlay = render.blend(image, classes, colors)
     np.testing.assert_array_equal(saved(out, f"{ADDED}/a.png"), overlay)
     palette = np.array(Image.open(out / PSEUDO / "a.png").getpalette()).reshape(-1, 3)
     np.testing.assert_array_equal(palette[:2], colors[:2])
