@@ -16,6 +16,7 @@ from paddleseg_u2net.config import Config
 from paddleseg_u2net.env import arithmetic
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.predictor.source import preprocess_mismatch
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.training.best_score import BestScore
@@ -75,7 +76,7 @@ class Trainer:
     def __init__(self, config: Config, options: RunOptions) -> None:
         self.config, self.options, self.settings = config, options, config.trainer
         self.save_dir = Path(options.save_dir)
-        run_folder.check(self.save_dir)
+        check_writable(self.save_dir, folder=True, name=f"--save_dir {self.save_dir}")
         self.ranks = Distributed()
         self.precision = Precision(options.precision, options.amp_level)
         paddle.seed(options.seed)

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -477,8 +478,8 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
     before = (tmp_path / "in.pth").read_bytes()
     monkeypatch.setattr(conversion, "read_source", lambda *arguments: pytest.fail("it was read"))
     cases = {
-        "folder.pth": "this is a folder; name a file in it",
-        "in.pth/out.pth": "in.pth is a file and no folder",
+        "folder.pth": "found a folder; name a file in it",
+        "in.pth/out.pth": "in.pth is a file; name another",
         "in.pth": "this is the input file itself",
         "link.pth": "this is the input file itself",
     }
@@ -491,7 +492,7 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
     def full(dir):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(conversion.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "new/out.pth")]
     error = refused(words, capsys)
     assert f"{tmp_path} takes no files (Read-only file system); choose another" in error
