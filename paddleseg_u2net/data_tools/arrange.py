@@ -237,7 +237,7 @@ def _place(job: Job, item: Item) -> Outcome:
     try:
         shape = image_size(item.image)
         path = _best(item.masks, shape)
-        mask = convert(path, job.row.coding)
+        mask = convert(path, job.row.mask_encoding)
     except ValueError as error:
         return Outcome(item.image_to, item.mask_to, problem=str(error))
     mask_to = f"{item.mask_to}{path.suffix if mask.array is None else '.png'}"

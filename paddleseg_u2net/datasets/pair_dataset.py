@@ -37,7 +37,7 @@ from paddleseg_u2net.datasets.pairing import (
     split_train_val,
 )
 from paddleseg_u2net.datasets.resolve_paths import PairPaths, resolve_paths
-from paddleseg_u2net.datasets.table import TABLE
+from paddleseg_u2net.datasets.table import find_row
 from paddleseg_u2net.io.images import ImageError, image_size, memory_named, read_mask
 from paddleseg_u2net.io.images import read_still as read_image
 
@@ -78,7 +78,8 @@ class PairDataset:
 
     Args:
         mode: "train", "val" or "test"; chooses the list, the part, and whether to augment.
-        name: a row of ``paddleseg_u2net.datasets.table``; gives root, lists or folders.
+        name: a known data set, or a YAML file with a row, see ``paddleseg_u2net.datasets.table``;
+            gives root, lists or folders.
         dataset_root: folder that all other paths are relative to; ``data/<name>`` if not given.
         train_path, val_path, test_path: list files, see ``pairs.from_list``.
         images, masks: two folders instead of lists, see ``pairs.from_folders``.
@@ -140,7 +141,7 @@ class PairDataset:
         self.transforms = list(transforms or [])
         for transform in self.transforms:
             check_transform(transform)
-        self.classes = tuple(class_names or (TABLE[name].classes if name in TABLE else ()))
+        self.classes = tuple(class_names or (find_row(name).classes if name else ()))
         if class_names is not None and len(self.classes) != max(num_classes, 2):
             raise PairingError(
                 f"class_names: expected {max(num_classes, 2)} names, the background first, for "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from paddleseg_u2net.datasets.pairing import PairingError
-from paddleseg_u2net.datasets.table import TABLE
+from paddleseg_u2net.datasets.table import find_row
 
 
 class PairPaths(NamedTuple):
@@ -39,7 +39,7 @@ def resolve_paths(
     """
     root = _root(mode, name, dataset_root)
     if list_path is None and images is None and masks is None and name is not None:
-        splits = TABLE[name].splits
+        splits = find_row(name).splits
         if mode not in splits:
             raise PairingError(f"name: {name} has no {mode} part, only {', '.join(splits)}")
         split = splits[mode]
@@ -61,9 +61,8 @@ def resolve_paths(
 
 
 def _root(mode: str, name: Optional[str], dataset_root: Optional[str]) -> Path:
-    if name is not None and name not in TABLE:
-        raise PairingError(f"name: expected one of {', '.join(TABLE)}, got {name!r}")
-    root = Path(dataset_root or (f"data/{name}" if name else "."))
+    folder = f"data/{find_row(name).name}" if name else "."
+    root = Path(dataset_root or folder)
     if not root.is_dir():
         bring = (
             f"; `python benchmark_data_prepare/prepare.py {name}` fetches and prepares it (or "

@@ -6,9 +6,11 @@ optimizer and buffers of the loss beside them. A U²-Net is found by its own nam
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
+
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.text import short_list
 
 # Where weights of unknown networks are looked for; of two the first is taken.
 _WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "params_ema", "params")
@@ -84,7 +86,7 @@ def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
     except CheckpointError as error:
         raise ValueError(f"{source}: {error}") from error
     if note:
-        logging.getLogger("paddleseg_u2net").warning(f"{source}: {note}")
+        logger.warning(f"{source}: {note}")
     return weights
 
 
@@ -120,9 +122,8 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
                 f"{place}, by its name an average, is not read: it lacks the weights' names"
             )
     if strangers:
-        more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
-        names = ", ".join(strangers[:_SHOWN])
-        notes.append(f"left out, since no part of the network: {names}{more}")
+        names = short_list(strangers, _SHOWN)
+        notes.append(f"left out, since no part of the network: {names}")
     return NetworkWeights(weights, "; ".join(notes))
 
 

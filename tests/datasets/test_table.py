@@ -122,7 +122,7 @@ def test_a_row_says_how_to_get_it_and_how_to_cite_it(name):
 def test_a_row_is_consistent(name):
     row = TABLE[name]
     assert row.layout in ("folders", "lists", "supervisely")
-    assert row.coding in ("binary", "index", "instances", "votes")
+    assert row.mask_encoding in ("binary", "index", "instances", "votes")
     assert (row.pool is not None) == bool(row.val_share)
     if row.pool is not None:
         parts = split_train_val([Pair(Path(f"{n}"), Path(), f"{n}") for n in range(row.pool.pairs)],
