@@ -50,7 +50,7 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _CODE = [
     Path(__file__).with_name(name)
     for name in ("cache_entry.py", "fixed_transforms.py", "mask_encoding.py", "pair_dataset.py")
-] + [Path(images.__file__)]
+] + sorted(Path(images.__file__).parent.glob("*.py"))
 _LONGEST_NEWS = 1000
 
 
