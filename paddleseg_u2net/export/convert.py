@@ -10,7 +10,6 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture
-from paddleseg_u2net.config import PredictionConfig, read_prediction_config
 from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.export.runtimes import Runtime, RuntimeUnavailable, ours, runtime_of
 from paddleseg_u2net.inference.backends import choose
@@ -18,8 +17,16 @@ from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.pipeline import activate
 from paddleseg_u2net.inference.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from paddleseg_u2net.io.files import atomic_path, check_writable, write_text
-from paddleseg_u2net.predictor.source import CONVERTED, Source, complete, read_source, stands_for
-from paddleseg_u2net.predictor.without_config import network_of_state, settings_of
+from paddleseg_u2net.predictor.load import network_of_state
+from paddleseg_u2net.predictor.source import (
+    CONVERTED,
+    Source,
+    complete,
+    converted_files,
+    find_config,
+    read_config,
+    read_source,
+)
 from paddleseg_u2net.weights import WeightsError, fold_biases, format_to_write, locate, read_weights
 from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.onnx_write import write_onnx
@@ -115,14 +122,9 @@ def _description(read: Source, target: Path) -> str:
     Raises:
         FileExistsError: another text is where it has to be.
     """
-    found = settings_of(read.path, read.config, read.model)
-    settings: Optional[PredictionConfig] = read_prediction_config(found)
-    if settings is None:
-        from paddleseg_u2net.config import Config
-
-        settings = Config(found, training=False)
+    settings = read_config(find_config(read.path, read.config, read.model))
     place = target.with_suffix(".yaml")
-    said, text = stands_for(place, target.name), settings.to_predict()
+    said, text = converted_files(place, target.name), settings.to_predict()
     if place.exists() and (
         not said or place.read_text(encoding="utf-8").partition("\n")[2].strip() != text.strip()
     ):

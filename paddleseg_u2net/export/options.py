@@ -17,7 +17,7 @@ from paddleseg_u2net.inference.description import (
     is_export,
 )
 from paddleseg_u2net.io.files import check_writable
-from paddleseg_u2net.training.logger import logger
+from paddleseg_u2net.log import logger
 
 BY_ONNX = ("onnx", "openvino")
 """Formats that are made of an ONNX model."""

@@ -19,7 +19,7 @@ from paddleseg_u2net.export import runtimes
 from paddleseg_u2net.export.convert import convert
 from paddleseg_u2net.export.runtimes import HALF, ROUNDING
 from paddleseg_u2net.inference import Preprocess
-from paddleseg_u2net.predictor import trained
+from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.weights import SUFFIXES, WeightsError, formats, read_weights, write_weights
 from paddleseg_u2net.weights.onnx_write import write_onnx
 from tests.weights import narrow
@@ -240,7 +240,7 @@ def test_a_checkpoint_is_converted_with_its_own_stages(tmp_path, stages):
     folder = checkpoint(tmp_path / "best", stages)
     done = convert(folder, tmp_path / "out.onnx")
     assert done.source.model.stages == StageTable.parse(stages) and not done.source.guessed
-    predictor = trained.load(str(folder), None, [])[2]
+    predictor = load_model(str(folder), backend="paddle").pipeline
     # Large enough for what is deepest to differ by dilation.
     images = predictor.preprocess(draw_pair(1, size=(288, 288))[0], resize=False)[None]
     found = onnxruntime.InferenceSession(tmp_path / "out.onnx").run(None, {"input": images})
