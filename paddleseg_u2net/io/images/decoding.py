@@ -86,9 +86,9 @@ def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -
     with memory_named(name):
         with pillow_rules:
             _load(picture, name)
+        header = Header(str(picture.format), orientation=orientation_of(picture))
         if picture.mode != _PILLOW_MODE[channels]:
             picture = picture.copy()
-        header = Header(str(picture.format), orientation=orientation_of(picture))
         return DecodedImage(picture, header, None, name).image(channels)
 
 
