@@ -6,7 +6,6 @@ import argparse
 import importlib
 import json
 import math
-import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from paddleseg_u2net.evaluation import page, pairing, pictures, tables
 from paddleseg_u2net.evaluation.plan import Job, from_folders, from_yaml
 from paddleseg_u2net.evaluation.results import Result, as_json, per_image_csv
 from paddleseg_u2net.evaluation.run import Task, fixated_by_all, score
-from paddleseg_u2net.io.files import write_text
+from paddleseg_u2net.io.files import check_writable, write_text
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
 from paddleseg_u2net.metrics import (
     FAMILIES,
@@ -33,6 +32,7 @@ from paddleseg_u2net.metrics import (
 from paddleseg_u2net.parallel import MOST_WORKERS
 from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves, mpl_style
+from paddleseg_u2net.text import short_lines
 
 _FILES = ("json", "csv", "per_image", "latex", "markdown", "html", "pr")
 _ERRORS_SHOWN = 20  # of one method on one set
@@ -279,14 +279,7 @@ def _check_outputs(arguments: argparse.Namespace, report: MetricReport) -> None:
         first = seen.setdefault(path.resolve(), key)
         if first != key:
             raise ValueError(f"{path}: --{first} and --{key} would both be written here")
-        folder = path if key == "curves" else path.resolve().parent
-        if key != "curves" and path.is_dir():
-            raise IsADirectoryError(f"--{key} {path}: expected a file or nothing, found a folder")
-        there = next(place for place in (folder, *folder.resolve().parents) if place.exists())
-        if not there.is_dir():
-            raise NotADirectoryError(f"--{key} {path}: expected a folder, {there} is a file")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(f"--{key} {path}: there is no right to write to {there}")
+        check_writable(path, folder=key == "curves", name=f"--{key} {path}")
     if arguments.pr is not None and "PR" not in report.curves():
         raise ValueError("--pr: none of the scores has this curve; add maxF")
     if arguments.curves is not None and not report.curves():
@@ -331,10 +324,8 @@ def _acceptable(results: List[Result], skip_bad: bool) -> bool:
     for result in results:
         errors, where = result.outcome.errors, f"{result.job.method} on {result.job.dataset}"
         failed += len(errors)
-        for _, message in errors[:_ERRORS_SHOWN]:
-            print(f"{where}: {message}", file=sys.stderr)
-        if len(errors) > _ERRORS_SHOWN:
-            print(f"{where}: ... and {len(errors) - _ERRORS_SHOWN} more", file=sys.stderr)
+        for line in short_lines([message for _, message in errors], _ERRORS_SHOWN):
+            print(f"{where}: {line}", file=sys.stderr)
     empty = [f"{r.job.method} on {r.job.dataset}" for r in results if not r.report.images]
     if not failed or (skip_bad and not empty):
         return True

@@ -8,7 +8,7 @@ from PIL import Image
 
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import classes_of
-from paddleseg_u2net.prediction import ADDED, CUTOUT, PICTURES, PSEUDO, SALIENCY, pictures
+from paddleseg_u2net.prediction import ADDED, CUTOUT, PICTURES, PSEUDO, SALIENCY
 from paddleseg_u2net.prediction.pictures import write_pictures
 from tests.prediction.making import noise, saved
 
@@ -25,12 +25,9 @@ def probability(classes, *shape):
 
 
 @pytest.mark.parametrize("classes", [1, 3])
-@pytest.mark.parametrize("at_once", [1, 50, 10**6])
-def test_the_pictures_are_those_of_the_whole_image_however_it_is_cut(
-    tmp_path, monkeypatch, classes, at_once
-):
-    monkeypatch.setattr(pictures, "_AT_ONCE", at_once)
-    image, found = noise(23, 17, 3), probability(classes, 23, 17)
+@pytest.mark.parametrize("shape", [(23, 17), (3, 300_000), (700, 450)])
+def test_strips_give_the_pictures_of_the_whole_image(tmp_path, classes, shape):
+    image, found = noise(*shape, 3), probability(classes, *shape)
     write_pictures(paths(tmp_path), image, found, COLORS)
     numbers = classes_of(found)
     foreground = found[0] if classes == 1 else 1 - found[0]
