@@ -23,8 +23,8 @@ from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.io.files import with_slashes
 from paddleseg_u2net.io.images import image_size
 from paddleseg_u2net.progress import tracked
+from paddleseg_u2net.text import short_list
 
-_SHOWN = 3
 # Supervisely's classes of people, who are drawn in two ways, and of ignored regions.
 _PEOPLE = Classes({"person": ("person_poly", "person_bmp")}, ("neutral",))
 
@@ -131,7 +131,7 @@ def _in_folders(job: Job, tree: Path) -> Iterator[Tuple[str, List[Item]]]:
         if found.alone:
             job.remarks.append(
                 f"{part}: {len(found.alone)} files without a partner were left out, such as "
-                f"{', '.join(file.name for file in found.alone[:_SHOWN])}"
+                f"{short_list(file.name for file in found.alone)}"
             )
         yield (
             part,

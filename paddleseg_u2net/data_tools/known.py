@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,10 +17,9 @@ from paddleseg_u2net.datasets.pairing import from_list
 from paddleseg_u2net.datasets.table import Row, find_row
 from paddleseg_u2net.io import archives as archive_files
 from paddleseg_u2net.io.archives.source import ArchiveError
-from paddleseg_u2net.io.files import locked, new_dir, recover_dir, write_text
+from paddleseg_u2net.io.files import check_writable, locked, new_dir, recover_dir, write_text
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import Progress
-
-logger = logging.getLogger("paddleseg_u2net")
 
 _NOTE = "prepared.json"
 
@@ -84,12 +82,11 @@ def prepare(
             raise PreparationError(f"--archive {file}: expected a file, found none")
     if source is not None and not source.is_dir():
         raise PreparationError(f"--source {source}: expected a folder, found none")
-    if root.exists() and not root.is_dir():
-        raise PreparationError(f"--root {root}: expected a folder or nothing, found a file")
     # Before the lock: the data set may be on a disk that cannot be written.
     done = _existing(name, row, target, source)
     if done is not None:
         return done
+    check_writable(root, folder=True, name=f"--root {root}")
     with locked(target, lambda: _tell_waiting(target)):
         done = _existing(name, row, target, source)
         if done is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from paddleseg_u2net.data_tools.formats.mask_files import JPEG
 from paddleseg_u2net.data_tools.layouts import PreparationError
 from paddleseg_u2net.io.images import read_mask
+from paddleseg_u2net.text import short_values
 
 # 38 is how grey shows the dark red of class 1 in a palette (0.299 of 128); some copies went so.
 _FOREGROUND = {1, 38, 255}
@@ -58,8 +59,7 @@ def recode(path: Path, encoding: str) -> Mask:
         array = (raw > 0).astype(np.uint8)
         if encoding == "index" and (len(above) > 1 or not above <= _FOREGROUND):
             raise PreparationError(
-                f"{path}: expected a mask of 0 and 1, got the values "
-                f"{', '.join(map(str, values[:8]))}{' ...' if len(values) > 8 else ''}"
+                f"{path}: expected a mask of 0 and 1, got the values {short_values(values)}"
             )
         change = "" if above <= {1} else "recoded" if encoding == "index" else "instances"
     return Mask(array if change else None, change, raw.shape)

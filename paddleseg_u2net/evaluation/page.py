@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
+from paddleseg_u2net.evaluation.column_layout import pack, spans
 from paddleseg_u2net.evaluation.tables import (
     BEST,
     SECOND,
@@ -25,7 +26,6 @@ from paddleseg_u2net.evaluation.tables import (
     one_line,
     side_by_side,
 )
-from paddleseg_u2net.render.layout import pack, spans
 
 __all__ = ["Figure", "Gallery", "Sample", "page"]
 
@@ -42,7 +42,7 @@ class Figure:
 
     Attributes:
         caption: stands below it.
-        png: the bytes of a PNG file, as from `curves.as_png`; embedded as they are.
+        png: the bytes of a PNG file, as from `mpl_style.as_png`; embedded as they are.
     """
 
     caption: str
