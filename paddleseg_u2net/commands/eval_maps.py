@@ -32,7 +32,7 @@ from paddleseg_u2net.metrics import (
 from paddleseg_u2net.parallel import MOST_WORKERS
 from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves, mpl_style
-from paddleseg_u2net.text import short_lines
+from paddleseg_u2net.text import one_line, short_lines
 
 _FILES = ("json", "csv", "per_image", "latex", "markdown", "html", "pr")
 _ERRORS_SHOWN = 20  # of one method on one set
@@ -378,11 +378,11 @@ def _write(
         "per_image": lambda: per_image_csv(results),
         "latex": lambda: (
             tables.table(groups, paper, "latex")
-            + "".join(f"% {tables.one_line(line)}\n" for line in _remarks(results))
+            + "".join(f"% {one_line(line)}\n" for line in _remarks(results))
         ),
         "markdown": lambda: (
             tables.table(groups, paper, "markdown")
-            + "".join(f"\n{tables.one_line(line)}\n" for line in _remarks(results))
+            + "".join(f"\n{one_line(line)}\n" for line in _remarks(results))
         ),
         "html": lambda: _page(results, pairings, arguments),
     }

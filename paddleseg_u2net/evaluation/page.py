@@ -23,9 +23,9 @@ from paddleseg_u2net.evaluation.tables import (
     Grid,
     Group,
     exact,
-    one_line,
     side_by_side,
 )
+from paddleseg_u2net.text import one_line
 
 __all__ = ["Figure", "Gallery", "Sample", "page"]
 

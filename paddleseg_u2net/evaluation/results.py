@@ -10,9 +10,9 @@ from typing import Any, Dict, List, Sequence
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.evaluation.plan import Job
 from paddleseg_u2net.evaluation.run import DARK_MAPS, SOFT_MASKS, Outcome
-from paddleseg_u2net.evaluation.tables import exact, one_line
+from paddleseg_u2net.evaluation.tables import exact
 from paddleseg_u2net.metrics import MetricReport, json_ready
-from paddleseg_u2net.text import short_list
+from paddleseg_u2net.text import one_line, short_list
 
 
 @dataclass(frozen=True, eq=False)
