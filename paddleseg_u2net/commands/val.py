@@ -63,7 +63,7 @@ def run(argv: List[str]) -> int:
         )
     dataset = config.dataset("val")
     logger.info(f"Validating {source}; {dataset.describe()}")
-    batch_size = arguments.batch_size or config.test_batch_size()
+    batch_size = arguments.batch_size or config.test.batch_size
     report = evaluate(pipeline, dataset, config.report(), batch_size, arguments.num_workers, ranks)
     for line in lines(report, dataset.classes):
         logger.info(line)

@@ -81,7 +81,7 @@ class Trainer:
         paddle.seed(options.seed)
         self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
-        self.frozen = Frozen(model, self.settings["freeze"])
+        self.frozen = Frozen(model, self.settings.freeze)
         if config.pretrained and not options.resume_model:
             for words in (published_otherwise(config.pretrained, config), config.too_fast()):
                 if words:
@@ -91,10 +91,10 @@ class Trainer:
         self.model = self.ranks.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
         self.optimizer = config.optimizer(self.model, self.rate)
-        self.ema = EMA(self.model, self.settings["ema_decay"]) if options.use_ema else None
-        self.best = {"": BestScore(self.settings["best_metric"])}
+        self.ema = EMA(self.model, self.settings.ema_decay) if options.use_ema else None
+        self.best = {"": BestScore(self.settings.best_metric)}
         if self.ema:
-            self.best["ema_"] = BestScore(self.settings["best_metric"])
+            self.best["ema_"] = BestScore(self.settings.best_metric)
         self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
         self.is_validated, self.best_before = True, self.best
@@ -127,8 +127,8 @@ class Trainer:
         self.ranks.first(self._prepare_folder)
         journal = TrainingLogger(
             self.config.iters,
-            self.config.batch_size * self.settings["accumulate"],
-            schedule.per_epoch / self.settings["accumulate"],
+            self.config.batch_size * self.settings.accumulate,
+            schedule.per_epoch / self.settings.accumulate,
             self.options.log_iters,
             self.ranks.is_first,
             self.iteration,
@@ -234,7 +234,7 @@ class Trainer:
     # -- one step ----------------------------------------------------------------------------
 
     def _schedule(self) -> Schedule:
-        accumulate = self.settings["accumulate"]
+        accumulate = self.settings.accumulate
         return Schedule(
             len(self.train_set),
             self.config.batch_size,
@@ -260,7 +260,7 @@ class Trainer:
             self.train_set, self.config.preprocess(), schedule, self.options.num_workers
         )
         while self.iteration < self.config.iters:
-            batches = [next(loader) for _ in range(self.settings["accumulate"])]
+            batches = [next(loader) for _ in range(self.settings.accumulate)]
             journal.data_read()
             yield batches
 
@@ -310,7 +310,7 @@ class Trainer:
         return last or self.iteration % self.options.save_interval == 0
 
     def _has_waited_enough(self) -> bool:
-        patience = self.settings["early_stop"]
+        patience = self.settings.early_stop
         if not self.val_set or not patience or self.best[""].waited < patience:
             return False
         logger.info(
@@ -370,8 +370,8 @@ class Trainer:
         report = evaluate(
             pipeline,
             self.val_set,
-            self.config.report([self.settings["best_metric"]]),
-            self.config.test_batch_size(),
+            self.config.report([self.settings.best_metric]),
+            self.config.test.batch_size,
             self.options.num_workers,
             self.ranks,
         )
@@ -393,7 +393,7 @@ class Trainer:
             f"saved at iter {best.iteration}."
         )
         if not kind and self.ranks.is_first:
-            journal.pictures(pipeline, self.val_set, self.settings["vdl_images"], self.iteration)
+            journal.pictures(pipeline, self.val_set, self.settings.vdl_images, self.iteration)
         return scores
 
     # -- keeping and finding again -----------------------------------------------------------
@@ -446,9 +446,9 @@ class Trainer:
             "precision": self.options.precision,
             "amp_level": self.options.amp_level,
             "batch_size": self.config.batch_size,
-            "trainer.accumulate": self.settings["accumulate"],
-            "trainer.best_metric": self.settings["best_metric"],
-            "trainer.freeze": self.settings["freeze"],
+            "trainer.accumulate": self.settings.accumulate,
+            "trainer.best_metric": self.settings.best_metric,
+            "trainer.freeze": list(self.settings.freeze),
             "processes": self.ranks.size,
             "training pairs": len(self.train_set),
         }

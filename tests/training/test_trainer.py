@@ -89,7 +89,7 @@ def test_the_folders_hold_what_a_resume_needs(tmp_path, tiny):
     assert {path.name for path in (tmp_path / "iter_4").iterdir()} == {
         "model.pdparams", "model.pdopt", "ema.pdparams", "config.yaml", "state.json",
     }  # fmt: skip
-    assert Config(tmp_path / "iter_4/config.yaml").tree == Config(tiny).tree
+    assert str(Config(tmp_path / "iter_4/config.yaml")) == str(Config(tiny))
 
 
 def test_saved_weights_have_the_published_names(tmp_path, tiny):
