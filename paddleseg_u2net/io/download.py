@@ -25,7 +25,7 @@ from urllib.request import url2pathname
 import requests
 from requests import exceptions
 
-from paddleseg_u2net.io.files import atomic_path, locked, write_text
+from paddleseg_u2net.io.files import atomic_path, check_writable, locked, write_text
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import Progress
 
@@ -141,8 +141,7 @@ def fetch(
     place = _final_place(Path(target))
     if place.is_file():
         return Path(target)
-    if place.is_dir():
-        raise DownloadError(f"{target}: expected a file or nothing, found a folder")
+    check_writable(place, name=str(target))
     with _explained(place), locked(place, lambda: _tell_waiting(target), _LOCK_POLL) as alone:
         if not place.is_file():
             # Where files cannot be locked, two processes must not write to one part.
