@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.evaluation.tables import one_line
 from paddleseg_u2net.io import files
 from paddleseg_u2net.render.mpl_style import house_settings, plain
+from paddleseg_u2net.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator
 
-from paddleseg_u2net.evaluation.tables import one_line
+from paddleseg_u2net.text import one_line
 
 __all__ = ["house_settings", "plain"]
 
