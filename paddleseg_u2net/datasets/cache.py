@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import math
 import mmap
 import os
@@ -42,8 +41,7 @@ from paddleseg_u2net.datasets.cache_entry import Prepared, decode, encode
 from paddleseg_u2net.datasets.cache_folder import SetFolder
 from paddleseg_u2net.datasets.pairing import Pair
 from paddleseg_u2net.io import images
-
-logger = logging.getLogger("paddleseg_u2net")
+from paddleseg_u2net.log import logger
 
 _VARIABLE = "U2NET_CACHE"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b)?", re.IGNORECASE)

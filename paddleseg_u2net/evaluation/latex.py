@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import List, Sequence, Tuple
 
+from paddleseg_u2net.evaluation.column_layout import pack, spans
 from paddleseg_u2net.evaluation.tables import (
     BEST,
     MISSING,
@@ -17,7 +18,6 @@ from paddleseg_u2net.evaluation.tables import (
     body,
     side_by_side,
 )
-from paddleseg_u2net.render.layout import pack, spans
 from paddleseg_u2net.text import one_line
 
 # A star or a bracket at the start of a row would be read as an argument of the \\ before it.

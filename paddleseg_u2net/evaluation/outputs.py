@@ -16,8 +16,7 @@ from paddleseg_u2net.evaluation.results import Result
 from paddleseg_u2net.evaluation.tables import Column, csv_table, markdown_table, text_table
 from paddleseg_u2net.io.files import check_writable, write_text
 from paddleseg_u2net.metrics import Curves, MetricReport
-from paddleseg_u2net.render import curves
-from paddleseg_u2net.render.panels import panels, precision_recall
+from paddleseg_u2net.render import curves, mpl_style
 from paddleseg_u2net.text import one_line
 
 _OF_FIXATIONS = ("AUC_Judd", "sAUC", "NSS", "CC", "SIM", "KLD")
@@ -114,20 +113,20 @@ class Outputs:
                 write_text(self.files[key], text())
         by_set = {name: _curves(own) for name, own in of.by_set(results).items()}
         if "pr" in self.files:
-            figure = curves.draw(precision_recall(by_set, *self.limits))
-            curves.save(figure, self.files["pr"])
+            figure = curves.draw(curves.precision_recall(by_set, *self.limits))
+            mpl_style.save(figure, self.files["pr"])
         if "curves" in self.files:
             for name, found in by_set.items():
-                figure = curves.draw(panels(found))
+                figure = curves.draw(curves.panels(found))
                 for suffix in (".png", ".pdf"):
-                    curves.save(figure, self.files["curves"] / f"{name}{suffix}")
+                    mpl_style.save(figure, self.files["curves"] / f"{name}{suffix}")
 
     def _page(self, results: Sequence[Result]) -> str:
         figures = {}
         for name, own in of.by_set(results).items():
-            found = panels(_curves(own))
+            found = curves.panels(_curves(own))
             if found:
-                figures[f"Curves on {name}"] = curves.as_png(curves.draw(found), 150)
+                figures[f"Curves on {name}"] = mpl_style.as_png(curves.draw(found), 150)
         return page(
             "Scores of saliency maps",
             of.data_sets(results),

@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
+from paddleseg_u2net.evaluation.column_layout import pack, spans
 from paddleseg_u2net.evaluation.tables import (
     BEST,
     SECOND,
@@ -25,7 +26,6 @@ from paddleseg_u2net.evaluation.tables import (
     Grid,
     side_by_side,
 )
-from paddleseg_u2net.render.layout import pack, spans
 from paddleseg_u2net.text import one_line
 
 _SIDE = 240

@@ -20,7 +20,6 @@ MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
 POINT_SUFFIXES = MAP_SUFFIXES | {".csv", ".txt", ".mat"}
 # Options of tools/eval_maps.py that name an ending.
 _OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
-_SHOWN = 5
 # What tells several masks of an image apart.
 _NUMBER = re.compile(r"[ _.-]*(?:\d+|\(\d+\))$")
 # "_DSS" and "-sal" are endings; the last digits of numbers are none.
@@ -125,7 +124,7 @@ def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
     suffixes = POINT_SUFFIXES if kind == "points" else MAP_SUFFIXES
     ending, suffix = _without_suffix(ending, suffixes)
     option = _OPTIONS.get(kind, "a suffix")
-    paths = list_files(folder, "files", {suffix} if suffix else suffixes)
+    paths = list_files(folder, f"{kind} files", {suffix} if suffix else suffixes)
     found = by_name(paths, folder, f"remove one, or choose with {option} {{0}} or {{1}}")
     if not ending:
         return found
@@ -143,7 +142,7 @@ def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
     if not named:
         raise PairingError(
             f"{folder}: expected names that end in {ending}, got "
-            f"{short_list(sorted(found), _SHOWN)}; correct {option}"
+            f"{short_list(sorted(found))}; correct {option}"
         )
     if kind == "mask":
         _refuse_further_masks(found, named, ending)
@@ -226,8 +225,7 @@ def _what_is_missing(
     subset: Optional[Path],
 ) -> str:
     found = "; ".join(
-        f"{folders[kind]} has no {kind} for {len(names)} of {total} names: "
-        f"{short_list(names, _SHOWN)}"
+        f"{folders[kind]} has no {kind} for {len(names)} of {total} names: {short_list(names)}"
         for kind, names in missing.items()
     )
     if subset is not None:
@@ -244,8 +242,7 @@ def _nothing_in_common(folders: Mapping[str, Path], files: FilesByKind) -> str:
     # One kind is to blame if maps and that kind share nothing; else all of them together.
     kind = next((kind for kind in kinds if not files["map"].keys() & files[kind].keys()), kinds[0])
     examples = "; ".join(
-        f"{folders[side]} ({side}): {short_list(sorted(files[side]), _SHOWN)}"
-        for side in ("map", kind)
+        f"{folders[side]} ({side}): {short_list(sorted(files[side]))}" for side in ("map", kind)
     )
     repair = _repair(folders, files, kind) or (
         "give folders of the same images, or what the names of one have behind the common part, "

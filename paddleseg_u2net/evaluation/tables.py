@@ -15,7 +15,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Callable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from paddleseg_u2net.render.layout import pack, spans, widened
+from paddleseg_u2net.evaluation.column_layout import pack, spans, widened
 from paddleseg_u2net.text import one_line
 
 BEST, SECOND = 1, 2

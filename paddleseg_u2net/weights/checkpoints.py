@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
+from paddleseg_u2net.text import short_list
+
 # Where weights of unknown networks are looked for; of two the first is taken.
 _WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "params_ema", "params")
 _WRAPPED = 2  # dictionaries deep
@@ -104,9 +106,8 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
                 f"{place}, by its name an average, is not read: it lacks the weights' names"
             )
     if strangers:
-        more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
-        names = ", ".join(strangers[:_SHOWN])
-        notes.append(f"left out, since no part of the network: {names}{more}")
+        names = short_list(strangers, _SHOWN)
+        notes.append(f"left out, since no part of the network: {names}")
     return NetworkWeights(weights, "; ".join(notes))
 
 

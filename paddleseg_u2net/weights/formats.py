@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple, Union
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
 from paddleseg_u2net.io.files import what_is
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.weights import names
 from paddleseg_u2net.weights.biases import State, restore_biases
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
@@ -61,7 +61,7 @@ def _network(path: Path, content: Mapping[Any, Any]) -> State:
     except CheckpointError as error:
         raise ValueError(f"{path}: {error}") from error
     if note:
-        logging.getLogger("paddleseg_u2net").warning(f"{path}: {note}")
+        logger.warning(f"{path}: {note}")
     return weights
 
 

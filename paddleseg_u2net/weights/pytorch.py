@@ -5,13 +5,13 @@ Nothing that a file holds is run: see ``unpickle``.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, List, Mapping, Tuple, Union
 
 import numpy as np
 
 from paddleseg_u2net.io.files import what_is
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
 from paddleseg_u2net.weights.file_type import PICKLE, ZIP, refuse_disguised
 from paddleseg_u2net.weights.pickled_arrays import ForeignError
@@ -78,7 +78,7 @@ def read_torch(path: Union[str, Path]) -> Dict[str, np.ndarray]:
             f"again, or write it with {_SAVE}"
         ) from error
     if note:
-        logging.getLogger("paddleseg_u2net").warning(f"{path}: {note}")
+        logger.warning(f"{path}: {note}")
     return arrays
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from paddleseg_u2net.export import runtimes
 from paddleseg_u2net.export.convert import convert
 from paddleseg_u2net.export.runtimes import HALF, ROUNDING
 from paddleseg_u2net.inference import Preprocess
-from paddleseg_u2net.predictor import trained
+from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.weights import SUFFIXES, WeightsError, formats, read_weights, write_weights
 from paddleseg_u2net.weights.onnx_write import write_onnx
 from tests.weights import narrow
@@ -239,7 +240,7 @@ def test_a_checkpoint_is_converted_with_its_own_stages(tmp_path, stages):
     folder = checkpoint(tmp_path / "best", stages)
     done = convert(folder, tmp_path / "out.onnx")
     assert done.source.model.stages == StageTable.parse(stages) and not done.source.guessed
-    predictor = trained.load(str(folder), None, [])[2]
+    predictor = load_model(str(folder), backend="paddle").pipeline
     # Large enough for what is deepest to differ by dilation.
     images = predictor.preprocess(draw_pair(1, size=(288, 288))[0], resize=False)[None]
     found = onnxruntime.InferenceSession(tmp_path / "out.onnx").run(None, {"input": images})
@@ -477,8 +478,8 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
     before = (tmp_path / "in.pth").read_bytes()
     monkeypatch.setattr(conversion, "read_source", lambda *arguments: pytest.fail("it was read"))
     cases = {
-        "folder.pth": "this is a folder; name a file in it",
-        "in.pth/out.pth": "in.pth is a file and no folder",
+        "folder.pth": "found a folder; name a file in it",
+        "in.pth/out.pth": "in.pth is a file; name another",
         "in.pth": "this is the input file itself",
         "link.pth": "this is the input file itself",
     }
@@ -491,7 +492,7 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
     def full(dir):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(conversion.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "new/out.pth")]
     error = refused(words, capsys)
     assert f"{tmp_path} takes no files (Read-only file system); choose another" in error

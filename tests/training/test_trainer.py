@@ -399,7 +399,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, tiny, monkeypatch):
 def test_save_dir_that_is_a_file_is_refused_and_kept(tmp_path, tiny):
     path = tmp_path / "output"
     path.write_text("precious")
-    with pytest.raises(ValueError, match="this is a file; name a folder"):
+    with pytest.raises(OSError, match="expected a folder, but .* is a file; name another"):
         Trainer(Config(tiny), RunOptions(save_dir=str(path)))
     assert path.read_text() == "precious"
 

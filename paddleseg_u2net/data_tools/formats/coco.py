@@ -30,7 +30,6 @@ from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes
 from paddleseg_u2net.data_tools.formats.image_index import (
     ImageIndex,
     absent,
-    listed,
     refuse_absent,
     refuse_twice,
     unique_names,
@@ -41,6 +40,7 @@ from paddleseg_u2net.data_tools.formats.raster import has_area
 from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
 from paddleseg_u2net.data_tools.formats.shapes import Drawn, Polygon, Runs, Shape, points
 from paddleseg_u2net.io.images import image_size
+from paddleseg_u2net.text import short_list
 
 KEYS = ("images", "annotations", "categories")
 CROWDS = ("object", "ignore")
@@ -177,8 +177,9 @@ def only_boxes(files: Sequence[CocoFile]) -> str:
     if not boxes or any(file.areas for file in files):
         return ""
     return (
-        f"{listed([file.path for file in files])}: expected polygons or run lengths, found only "
-        f"boxes ({count_objects(boxes)}), as for detection; export the data set for segmentation"
+        f"{short_list([file.path for file in files])}: expected polygons or run lengths, found "
+        f"only boxes ({count_objects(boxes)}), as for detection; export the data set for "
+        "segmentation"
     )
 
 

@@ -16,11 +16,12 @@ from typing import List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.data_tools.formats import coco
 from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.image_index import ImageIndex, folded, listed, unlabelled
+from paddleseg_u2net.data_tools.formats.image_index import ImageIndex, folded, unlabelled
 from paddleseg_u2net.data_tools.formats.pairing import SPLITS
 from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError
 from paddleseg_u2net.data_tools.formats.splits import IMAGES, Source, read_all, split_of
 from paddleseg_u2net.io.images import files_below, find_images
+from paddleseg_u2net.text import short_list
 
 _BESIDE = "*_annotations.coco*.json"
 _INSTANCES = "*instances*.json"
@@ -101,7 +102,7 @@ def read_folder(
     known = {file for file, _ in files}
     others = [path for path in _json_files(source) if path not in known]
     if others:
-        names = listed([path.relative_to(source).as_posix() for path in others])
+        names = short_list([path.relative_to(source).as_posix() for path in others])
         found.remarks.append(f"not read, for their names are not those of COCO files: {names}")
     return found
 
@@ -137,7 +138,7 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
             folder = _images_of(path)
             found.append((path, folder if folder.is_dir() else _above(path)))
     if not found:
-        names = listed([path.relative_to(source).as_posix() for path in there])
+        names = short_list([path.relative_to(source).as_posix() for path in there])
         raise AnnotationError(
             f"{source}: expected _annotations.coco.json (Roboflow) or instances_NAME.json (COCO, "
             f"CVAT) in it or below, found {names or 'no JSON file'}; give the JSON files with "

@@ -26,7 +26,6 @@ from paddleseg_u2net.data_tools.formats.image_index import (
     ImageIndex,
     absent,
     folded,
-    listed,
     refuse_twice,
     unique_names,
     unlabelled,
@@ -39,6 +38,7 @@ from paddleseg_u2net.data_tools.formats.shapes import Drawn, Ellipse, Polygon, R
 from paddleseg_u2net.data_tools.formats.splits import Source, read_all, split_of
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import files_below
+from paddleseg_u2net.text import short_list
 
 # A turned ellipse becomes a polygon of this many corners: off by 1/2000 of its radius.
 _CORNERS = 128
@@ -82,8 +82,8 @@ def read(
     places = [] if root.is_file() else voc.layouts(root)
     if files and places:
         raise AnnotationError(
-            f"{root}: expected one format, found XML ({listed(files)}) and masks "
-            f"({listed(places)}); give the folder of one of them"
+            f"{root}: expected one format, found XML ({short_list(files)}) and masks "
+            f"({short_list(places)}); give the folder of one of them"
         )
     if files:
         return _read_files(files, classes, images, resplit)

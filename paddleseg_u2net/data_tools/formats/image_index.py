@@ -12,10 +12,10 @@ from urllib.parse import unquote
 from paddleseg_u2net.data_tools.formats.import_stats import count_images
 from paddleseg_u2net.data_tools.formats.sample import AnnotationError, Bad, Sample
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, find_images
+from paddleseg_u2net.text import short_list
 
 Fits = Callable[[Path], bool]
 
-_SHOWN = 3
 _SUFFIXES = IMAGE_SUFFIXES | {".json"}
 
 
@@ -131,8 +131,8 @@ class ImageIndex:
             best = at_top if at_top in found else _only(found)
             if best is None and found:
                 raise AnnotationError(
-                    f"{self.folder}: {name} could be {listed(found)}; give the folder from which "
-                    "the label file counts, or write the path in the label file in full"
+                    f"{self.folder}: {name} could be {short_list(found)}; give the folder from "
+                    "which the label file counts, or write the path in the label file in full"
                 )
             if best is not None:
                 return best
@@ -237,7 +237,7 @@ def refuse_absent(records: Sequence[object], bad: Sequence[Bad]) -> None:
     if bad and not records:
         raise AnnotationError(
             f"{len(bad)} of {len(bad)} images are not there: "
-            f"{listed([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
+            f"{short_list([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
             "with the images of these labels"
         )
 
@@ -251,12 +251,6 @@ def unlabelled(
     if not rest:
         return []
     top = Path(os.path.commonpath([path.parent for path in rest]))
-    names = listed([path.relative_to(top).as_posix() for path in rest])
+    names = short_list([path.relative_to(top).as_posix() for path in rest])
     count = "1 image" if len(rest) == 1 else f"{len(rest)} images"
     return [f"left out, {why}: {count} below {top} ({names})"]
-
-
-def listed(things: Sequence[object], most: int = _SHOWN) -> str:
-    """The first few of a list and how many more there are."""
-    text = ", ".join(map(str, things[:most]))
-    return f"{text} and {len(things) - most} more" if len(things) > most else text

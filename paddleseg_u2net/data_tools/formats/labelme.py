@@ -22,7 +22,6 @@ from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes
 from paddleseg_u2net.data_tools.formats.embedded import KEY, EmbeddedPicture
 from paddleseg_u2net.data_tools.formats.image_index import (
     ImageIndex,
-    listed,
     refuse_twice,
     unique_names,
 )
@@ -32,6 +31,7 @@ from paddleseg_u2net.data_tools.formats.raster import has_area
 from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
 from paddleseg_u2net.data_tools.formats.shapes import Drawn, Ellipse, Polygon, Shape, box, points
 from paddleseg_u2net.io.images import ImageError, decode_image, files_below, image_size
+from paddleseg_u2net.text import short_list
 
 IGNORED_LABEL = "__ignore__"
 BACKGROUND_LABEL = "_background_"
@@ -164,7 +164,7 @@ class _Source:
         said = []
         if self._others:
             named = [f"{name} ({kind})" for name, kind in self._others.items()]
-            said.append(f"left out, no labelme files: {listed(named)}")
+            said.append(f"left out, no labelme files: {short_list(named)}")
         if self._renamed:
             image, name = next(iter(self._renamed.items()))
             said.append(

@@ -8,9 +8,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes, is_background
 from paddleseg_u2net.data_tools.formats.colours import lines_of
-from paddleseg_u2net.data_tools.formats.image_index import listed
 from paddleseg_u2net.data_tools.formats.sample import AnnotationError
 from paddleseg_u2net.io.images import files_below
+from paddleseg_u2net.text import short_list
 
 FILE = "_classes.csv"
 _HEADING = "pixel value"
@@ -77,5 +77,7 @@ def meaning(
     titles, numbers, remarks = Classes(choice).numbers(found, where / FILE)
     table = {0: 0, IGNORE: IGNORE}
     table.update({value: numbers.get(name, 0) for value, name in names.items()})
-    said = f"classes named as {FILE} says: {listed([f'{v} {names[v]}' for v in sorted(names)], 8)}"
+    said = (
+        f"classes named as {FILE} says: {short_list([f'{v} {names[v]}' for v in sorted(names)], 8)}"
+    )
     return list(titles[1:]), table, [said, *remarks]
