@@ -1,4 +1,4 @@
-"""Texts for messages: lists cut after the first few things, and lines without line breaks."""
+"""Text for messages: shortened lists, and one line of anything."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def short_lines(lines: Sequence[str], most: int) -> List[str]:
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` with a space for every letter that cannot be printed, such as a line break.
+    """``text`` with a space for every letter that cannot be printed, such as a line break.
 
     File names that are no UTF-8 hold such letters too, and no file could be written with them.
     """

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,7 +81,7 @@ def read_truth(path: PathLike, mask_above: int = 127) -> GroundTruth:
     """
     if not 0 <= mask_above <= 254:
         raise ValueError(f"mask_above: expected 0..254, got {mask_above!r}")
-    if not is_array(path) and _header(path).coloured_palette:
+    if not is_array(path) and images.read_header(path).coloured:
         return _truth_of_indices(images.read_mask(path), path)
     values = _stored(path)
     if values.dtype in (np.uint8, np.uint16):
@@ -189,38 +188,10 @@ def check_finite(values: np.ndarray, path: PathLike) -> None:
 # ---------------------------------------------------------------- images
 
 
-class _Header(NamedTuple):
-    """The head of an image file; the empty mode stands for a file without one."""
-
-    mode: str = ""
-    format: str = ""
-    has_key_colour: bool = False
-    sixteen_bits: bool = False
-    coloured_palette: bool = False
-
-
-def _header(path: PathLike) -> _Header:
-    try:
-        with files.open_file(path) as file, images.open_header(file) as image:
-            palette: Any = image.getpalette() if image.mode in ("P", "PA") else None
-            return _Header(
-                image.mode,
-                image.format,
-                "transparency" in image.info,
-                image.mode.startswith("I") or images.has_deep_colours(image),
-                bool(palette) and not palette[0::3] == palette[1::3] == palette[2::3],
-            )
-    except Exception:  # reading it as a whole says what is wrong with it
-        return _Header()
-
-
 def read_brightness(path: PathLike) -> np.ndarray:
     """Return the brightness of an image file (H, W): uint8, uint16, or float32 of any range."""
-    header = _header(path)
-    if not header.mode:
-        images.read_mask(path)
-        raise ImageError(path, "expected a picture that Pillow opens; save it as an 8-bit PNG")
-    if header.coloured_palette:
+    header = images.read_header(path)
+    if header.coloured:
         raise ImageError(
             path,
             "expected grey values, got a coloured palette, whose indices are no brightness; save "
@@ -234,8 +205,8 @@ def read_brightness(path: PathLike) -> np.ndarray:
             "expected 8-bit, 16-bit or floating point values, got integers of which white is not "
             "known (32-bit or signed); scale them to 0..255 and save an 8-bit file",
         )
-    if header.sixteen_bits or (header.mode == "L" and not header.has_key_colour):
-        if header.has_key_colour:
+    if header.bits == 16 or (header.mode == "L" and not header.alpha):
+        if header.alpha:
             _check_opaque(images.read_still(path, 4)[..., 3], path)
         return images.read_mask(path)
     return _grey_of_colours(images.read_still(path, 4), path)
@@ -243,7 +214,7 @@ def read_brightness(path: PathLike) -> np.ndarray:
 
 def _read_floats(path: PathLike) -> np.ndarray:
     try:
-        with files.open_file(path) as file, images.open_header(file) as image:
+        with files.open_file(path) as file, images.open_picture(file, path) as image:
             frames = getattr(image, "n_frames", 1)
             values = np.array(image)
     except Exception as error:

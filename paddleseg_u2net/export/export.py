@@ -42,7 +42,7 @@ from paddleseg_u2net.inference.network import Network
 from paddleseg_u2net.io.files import atomic_dir, recover_dir
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.load import LoadedModel
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.ncnn_write import ncnn_files
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes

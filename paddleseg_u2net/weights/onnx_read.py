@@ -18,8 +18,8 @@ from paddleseg_u2net.architecture import TABLES, Architecture, Convolution, Prog
 from paddleseg_u2net.architecture.stages import Stage, StageTable
 from paddleseg_u2net.io.files import what_is
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.weights.biases import State
 from paddleseg_u2net.weights.file_type import ONNX, refuse_disguised
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_graph import EPSILON, Graph, Kernel
 from paddleseg_u2net.weights.onnx_tensors import (
     AGAIN,
