@@ -32,6 +32,7 @@ setup(
     package_data={
         "paddleseg_u2net.datasets": ["known.yaml"],
         "paddleseg_u2net.evaluation": ["page.html", "page.css", "page.js"],
+        "paddleseg_u2net.weights": ["zoo.yaml"],
     },
     python_requires=VERSIONS["PYTHON"],
     # Enough to read weights and to predict with an engine of the extras.
