@@ -15,7 +15,7 @@ from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.env import arithmetic
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.predictor.source import preprocess_mismatch
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
