@@ -1,10 +1,10 @@
-"""Long lists in messages: the first few things, and how many more there are."""
+"""Text for messages: shortened lists, and one line of anything."""
 
 from __future__ import annotations
 
 from typing import Iterable, List, Sequence
 
-__all__ = ["short_lines", "short_list", "short_values"]
+__all__ = ["one_line", "short_lines", "short_list", "short_values"]
 
 
 def short_list(things: Iterable[object], most: int = 3) -> str:
@@ -25,3 +25,11 @@ def short_lines(lines: Sequence[str], most: int) -> List[str]:
     """The first ``most`` lines, and one that says how many more there are: ``... and 5 more``."""
     more = [f"... and {len(lines) - most} more"] if len(lines) > most else []
     return [*lines[:most], *more]
+
+
+def one_line(text: str) -> str:
+    """``text`` with a space for every letter that cannot be printed, such as a line break.
+
+    File names that are no UTF-8 hold such letters too, and no file could be written with them.
+    """
+    return "".join(letter if letter.isprintable() else " " for letter in text)

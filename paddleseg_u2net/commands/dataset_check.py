@@ -21,10 +21,9 @@ from paddleseg_u2net.data_tools.inspection.check import Checked, check, listable
 from paddleseg_u2net.data_tools.inspection.findings import KINDS, Finding, by_kind, counts, dropped
 from paddleseg_u2net.data_tools.inspection.parts import Part
 from paddleseg_u2net.data_tools.inspection.scan import PairStats, Task, look
-from paddleseg_u2net.evaluation.tables import one_line
 from paddleseg_u2net.io.files import write_bytes, write_text
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.text import short_list
+from paddleseg_u2net.text import one_line, short_list
 
 _FILES = ("report", "json", "drop")
 # Other files of a kind that are named behind the first finding.

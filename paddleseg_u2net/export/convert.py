@@ -28,7 +28,7 @@ from paddleseg_u2net.predictor.source import (
     read_source,
 )
 from paddleseg_u2net.weights import WeightsError, fold_biases, format_to_write, locate, read_weights
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_write import write_onnx
 
 # Below this probability a float32 says too little of its logit.

@@ -24,7 +24,7 @@ from paddleseg_u2net.weights import (
     read_weights,
     restore_biases,
 )
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_read import read_onnx_network
 
 # How a configuration begins that conversion wrote; the files that it is for follow.

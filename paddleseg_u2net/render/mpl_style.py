@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional
 
-from paddleseg_u2net.evaluation.tables import one_line
 from paddleseg_u2net.io import files
+from paddleseg_u2net.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

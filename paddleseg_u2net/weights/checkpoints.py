@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.text import short_list
 
 # Where weights of unknown networks are looked for; of two the first is taken.
@@ -72,6 +73,21 @@ def _words(pattern: str, name: str) -> List[re.Match[str]]:
     """The matches of ``pattern`` that are whole words of a name."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     return list(re.finditer(rf"(?<![a-z])(?:{pattern})(?![a-z])", split))
+
+
+def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
+    """``network_weights``, with what was passed over in the log and ``source`` in errors.
+
+    Raises:
+        ValueError: see ``network_weights``.
+    """
+    try:
+        weights, note = network_weights(content)
+    except CheckpointError as error:
+        raise ValueError(f"{source}: {error}") from error
+    if note:
+        logger.warning(f"{source}: {note}")
+    return weights
 
 
 def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:

@@ -11,8 +11,8 @@ import numpy as np
 
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.text import short_lines
-from paddleseg_u2net.weights.biases import State, fold_biases
 from paddleseg_u2net.weights.formats import architecture_of, read_weights
+from paddleseg_u2net.weights.layout import State, fold_biases
 from paddleseg_u2net.weights.zoo import locate
 
 _SHOWN = 8

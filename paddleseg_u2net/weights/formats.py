@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple, Union
+from typing import Callable, Dict, NamedTuple, Tuple, Union
 
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
-from paddleseg_u2net.io.files import what_is
-from paddleseg_u2net.log import logger
-from paddleseg_u2net.weights import names
-from paddleseg_u2net.weights.biases import State, restore_biases
-from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
-from paddleseg_u2net.weights.file_type import refuse_disguised
+from paddleseg_u2net.io.file_types import HEAD, file_type
+from paddleseg_u2net.weights.checkpoints import ADVICE, find_network
+from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
+from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to_torch
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
-from paddleseg_u2net.weights.pdparams import NAME_TABLE, read_pickle, write_pickle
-from paddleseg_u2net.weights.pytorch import read_torch
-from paddleseg_u2net.weights.pytorch_write import write_torch
+from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
+from paddleseg_u2net.weights.pytorch import read_torch, write_torch
 from paddleseg_u2net.weights.safetensors_file import read_safetensors, write_safetensors
 
 # The number that PyTorch's older format begins with, as any protocol of pickle writes it.
@@ -30,20 +27,14 @@ class Format(NamedTuple):
 
     name: str
     suffixes: Tuple[str, ...]
-    starts: Callable[[bytes], bool]
+    type: str
+    """The name in ``io.file_types``."""
     read: Callable[[Path], State]
     write: Callable[[Path, State], None]
 
 
-def _is_safetensors(start: bytes) -> bool:
-    # Its first byte can be any, also another format's. Of pickles "{" is no instruction.
-    return start[4:9] == b"\0\0\0\0{"
-
-
 def _read_paddle(path: Path) -> State:
-    content = read_pickle(path)
-    state = _network(path, content)
-    state.pop(NAME_TABLE, None)
+    state = find_network(read_pickle(path), path)
     inner = next((key for key, value in state.items() if isinstance(value, dict)), None)
     if inner is not None:
         shown = f"{str(inner)[:80]!a}"
@@ -51,18 +42,7 @@ def _read_paddle(path: Path) -> State:
     nameless = {key: value for key, value in state.items() if not isinstance(key, str)}
     named = {key: value for key, value in state.items() if isinstance(key, str)}
     # Tools without Paddle pickle numpy arrays, by the names that PyTorch has.
-    return {**names.from_torch(named), **nameless}
-
-
-def _network(path: Path, content: Mapping[Any, Any]) -> State:
-    """What is the network's of a file's content."""
-    try:
-        weights, note = network_weights(content)
-    except CheckpointError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if note:
-        logger.warning(f"{path}: {note}")
-    return weights
+    return {**from_torch(named), **nameless}
 
 
 def _write_onnx(path: Path, state: State) -> None:
@@ -76,28 +56,21 @@ FORMATS: Dict[str, Format] = {
         Format(
             "PyTorch",
             (".pth", ".pt"),
-            lambda start: start.startswith(b"PK\x03\x04") or _TORCH_LEGACY in start[:32],
-            lambda path: names.from_torch(read_torch(path)),
-            lambda path, state: write_torch(path, names.to_torch(state)),
+            "zip",
+            lambda path: from_torch(read_torch(path)),
+            lambda path, state: write_torch(path, to_torch(state)),
         ),
-        Format(
-            "Paddle",
-            (".pdparams",),
-            lambda start: start.startswith(b"\x80") and not _is_safetensors(start),
-            _read_paddle,
-            write_pickle,
-        ),
+        Format("Paddle", (".pdparams",), "pickle", _read_paddle, write_pickle),
         Format(
             "safetensors",
             (".safetensors",),
-            _is_safetensors,
-            lambda path: names.from_torch(_network(path, read_safetensors(path))),
-            lambda path, state: write_safetensors(path, names.to_torch(state)),
+            "safetensors",
+            lambda path: from_torch(find_network(read_safetensors(path), path)),
+            lambda path, state: write_safetensors(path, to_torch(state)),
         ),
-        Format("ONNX", (".onnx",), lambda start: start.startswith(b"\x08"), read_onnx, _write_onnx),
+        Format("ONNX", (".onnx",), "onnx", read_onnx, _write_onnx),
     )
 }
-SUFFIXES = tuple(suffix for item in FORMATS.values() for suffix in item.suffixes)
 
 
 def format_of(path: Union[str, Path]) -> Format:
@@ -107,17 +80,15 @@ def format_of(path: Union[str, Path]) -> Format:
         FileNotFoundError: there is no such file.
         ValueError: it is of none of the formats; the message says what it looks like.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: expected a file of weights ({', '.join(SUFFIXES)}), found {what_is(path)}"
-        )
+    path = check_file(path)
     with path.open("rb") as file:
-        start = file.read(64)
+        start = file.read(HEAD)
+    if _TORCH_LEGACY in start[:32]:
+        return FORMATS["PyTorch"]
+    found = file_type(start)
     for item in FORMATS.values():
-        if item.starts(start):
+        if found is not None and item.type == found.name:
             return item
-    refuse_disguised(path)
     raise ValueError(
         f"{path}: expected weights of {', '.join(FORMATS)}, but the file starts with "
         f"{start[:8]!r}; fetch or write it again"

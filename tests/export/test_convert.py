@@ -21,6 +21,7 @@ from paddleseg_u2net.export.runtimes import HALF, ROUNDING
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.weights import SUFFIXES, WeightsError, formats, read_weights, write_weights
+from paddleseg_u2net.weights.layout import to_torch
 from paddleseg_u2net.weights.onnx_write import write_onnx
 from tests.weights import narrow
 from tests.weights.old_opset import with_scales
@@ -439,7 +440,7 @@ def _odd(graph, path):
 @pytest.mark.parametrize("wrap", ["plain", "module.", "nested", "legacy"])
 def test_wrapped_files_are_read_by_pytorch_too(tmp_path, state, wrap):
     torch = pytest.importorskip("torch")
-    tensors = {k: torch.from_numpy(v) for k, v in formats.names.to_torch(state).items()}
+    tensors = {k: torch.from_numpy(v) for k, v in to_torch(state).items()}
     content = {
         "module.": {f"module.{name}": value for name, value in tensors.items()},
         "nested": {"epoch": 3, "model": {"state_dict": tensors}, "optimizer": {"state": {0: 1}}},

@@ -67,7 +67,7 @@ def kind(path: Path) -> Kind:
             mode = picture.mode
             alpha = mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
             upright = Image.Image.getexif(picture).get(_ORIENTATION_TAG, 1) == 1
-            deep = images.has_deep_colours(picture)
+            deep = images.read_header(path).deep
             return Kind(picture.format or "", mode, alpha, upright, deep)
     except Image.DecompressionBombError as error:
         raise images.ImageError(path, f"expected a smaller picture: {error}") from error

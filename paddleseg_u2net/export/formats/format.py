@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Tuple
 
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.inference.description import Description
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
 
 if TYPE_CHECKING:
