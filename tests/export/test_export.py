@@ -405,7 +405,11 @@ def test_files_that_give_something_else_do_not_appear(weights, target, factor, t
 
 def test_files_that_are_written_wrongly_do_not_appear(weights, target, monkeypatch):
     need("onnx")
-    monkeypatch.setattr(exporting, "finished", lambda *arguments: b"\x08\x07 no model")
+
+    def wrongly(folder, job):
+        (folder / "model.onnx").write_bytes(b"\x08\x07 no model")
+
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], write=wrongly))
     with pytest.raises(ExportError, match=f"not written, because .*{target.name}"):
         export(trained(weights), ExportOptions(target, "onnx"))
     assert list(target.parent.iterdir()) == [weights]
