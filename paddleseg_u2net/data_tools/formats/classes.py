@@ -9,8 +9,8 @@ from paddleseg_u2net.data_tools.formats.sample import AnnotationError
 
 BACKGROUND = "background"
 IGNORE = 255
-_BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
 MOST_CLASSES = 254  # beside the background
+_BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
 
 
 def is_background(name: str) -> bool:
@@ -26,7 +26,7 @@ class Classes:
         chosen: New name -> names in the source that become it, the first new name number 1 and so
             on. None: every class of the source under its own name, in the source's order, but for
             its background.
-        ignored: Names in the source whose area counts nowhere (255 in masks).
+        ignored: Names in the source whose area is ignored (255 in masks).
     """
 
     chosen: Optional[Mapping[str, Tuple[str, ...]]] = None
@@ -35,8 +35,7 @@ class Classes:
     @property
     def asked(self) -> FrozenSet[str]:
         """The names in the source that are chosen or ignored."""
-        chosen = (self.chosen or {}).values()
-        return frozenset(self.ignored).union(*chosen)
+        return frozenset(self.ignored).union(*(self.chosen or {}).values())
 
     def numbers(
         self, found: Sequence[str], where: object
@@ -45,7 +44,7 @@ class Classes:
 
         Args:
             found: Names in the source; those of a background are number 0 unless chosen. Spaces
-                around a name do not count, which people type without seeing them.
+                around a name are ignored.
             where: The source, for messages.
 
         Returns:
@@ -53,25 +52,24 @@ class Classes:
             something; remarks on those that do not.
 
         Raises:
-            AnnotationError: a chosen name is not in the source or stands twice, a class has no
+            AnnotationError: a chosen name is not in the source or was given twice, a class has no
                 name, or there are no classes or more than 254.
         """
-        written, found = found, list(dict.fromkeys(name.strip() for name in found))
-        if "" in found:
+        names = list(dict.fromkeys(name.strip() for name in found))
+        if "" in names:
             raise AnnotationError(f"{where}: a class has no name; give it one there")
-        background = {name: 0 for name in found if is_background(name)}
-        ignored = dict.fromkeys((name.strip() for name in self.ignored), IGNORE)
-        chosen: Dict[str, Tuple[str, ...]]
+        numbers = {name: 0 for name in names if is_background(name)}
+        ignored = [name.strip() for name in self.ignored]
         if self.chosen is None:
-            chosen = {n: (n,) for n in found if n not in ignored and n not in background}
+            chosen = {n: [n] for n in names if n not in ignored and n not in numbers}
         else:
-            chosen = {new: tuple(n.strip() for n in names) for new, names in self.chosen.items()}
-        asked = [name for names in chosen.values() for name in names] + list(ignored)
-        missing = [name for name in asked if name not in found]
+            chosen = {new: [n.strip() for n in old] for new, old in self.chosen.items()}
+        asked = [*sum(chosen.values(), []), *dict.fromkeys(ignored)]
+        missing = [name for name in asked if name not in names]
         if missing or len(set(asked)) < len(asked):
             wrong = f"has no class {missing[0]}" if missing else "was asked for a class twice"
             raise AnnotationError(
-                f"{where}: {wrong}; its classes are {', '.join(found) or 'none'}; correct "
+                f"{where}: {wrong}; its classes are {', '.join(names) or 'none'}; correct "
                 "--classes or --ignore"
             )
         if not 1 <= len(chosen) <= MOST_CLASSES:
@@ -79,10 +77,10 @@ class Classes:
                 f"{where}: expected 1 to {MOST_CLASSES} classes beside the background, got "
                 f"{len(chosen)}; choose some with --classes"
             )
-        numbers = {**background, **ignored}
-        for number, names in enumerate(chosen.values(), start=1):
-            numbers.update(dict.fromkeys(names, number))
-        left_out = [name for name in found if name not in numbers]
+        numbers.update(dict.fromkeys(ignored, IGNORE))
+        for number, old in enumerate(chosen.values(), start=1):
+            numbers.update(dict.fromkeys(old, number))
+        left_out = [name for name in names if name not in numbers]
         remarks = [f"left out as background: {', '.join(left_out)}"] if left_out else []
-        by_written = {n: numbers[n.strip()] for n in written if n.strip() in numbers}
-        return (BACKGROUND, *chosen), by_written, remarks
+        by_name = {name: numbers[name.strip()] for name in found if name.strip() in numbers}
+        return (BACKGROUND, *chosen), by_name, remarks

@@ -1,19 +1,21 @@
-"""Masks whose colours stand for classes, and the tables that say which."""
+"""Files that say which colour, or which value, of masks is which class."""
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from paddleseg_u2net.data_tools.formats.classes import Classes, is_background
-from paddleseg_u2net.data_tools.formats.mask_files import JPEG, Colour, ColourFile, some
-from paddleseg_u2net.data_tools.formats.merged import merge
-from paddleseg_u2net.data_tools.formats.pairing import pair
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Sample
-from paddleseg_u2net.io import files
+from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes, is_background
+from paddleseg_u2net.data_tools.formats.label_files import read_lines
+from paddleseg_u2net.data_tools.formats.sample import AnnotationError
+from paddleseg_u2net.io.images import files_below
 
-BLACK: Colour = (0, 0, 0)
+Colour = Tuple[int, int, int]
+
+# In Roboflow's exports.
+VALUES_FILE = "_classes.csv"
 
 _RGB = r"(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)"
 _HEX = r"#(?P<hex>[0-9a-fA-F]{6})"
@@ -38,7 +40,7 @@ def voc_colour(number: int) -> Colour:
     return channels[0], channels[1], channels[2]
 
 
-def read_table(path: Path) -> Dict[Colour, str]:
+def read_colours(path: Path) -> Dict[Colour, str]:
     """Read which colour is which class.
 
     A line is ``name r g b``, ``r g b name``, ``name #RRGGBB`` or ``#RRGGBB name`` with spaces,
@@ -51,7 +53,7 @@ def read_table(path: Path) -> Dict[Colour, str]:
 
     Raises:
         AnnotationError: no such file, no colours in it, a line of another form, a channel above
-            255, or a colour that stands twice.
+            255, or two classes of one colour.
     """
     table: Dict[Colour, str] = {}
     for number, (where, line) in enumerate(_entries(path)):
@@ -87,7 +89,7 @@ def _colour(match: re.Match[str], number: int) -> Colour:
 def _entries(path: Path) -> List[Tuple[str, str]]:
     """(place, line) without comments and headings."""
     entries = []
-    for number, line in enumerate(lines_of(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         colour_first = re.match(_HEX + r"[\s,;]", line)
         if line and (colour_first or not line.startswith("#")):
             entries.append((f"{path}:{number}", line))
@@ -96,23 +98,7 @@ def _entries(path: Path) -> List[Tuple[str, str]]:
     return entries
 
 
-def lines_of(path: Path) -> List[str]:
-    """The stripped lines of a UTF-8 text file.
-
-    Raises:
-        AnnotationError: there is no such file, or it is not UTF-8.
-    """
-    try:
-        return [line.strip() for line in files.read_text(path).splitlines()]
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: expected text in UTF-8 ({error}); save it so") from error
-    except OSError as error:
-        raise AnnotationError(
-            f"{path}: expected a text file ({error.strerror or error}); check the path"
-        ) from error
-
-
-def numbered(
+def number_colours(
     table: Mapping[Colour, str], classes: Classes, where: object
 ) -> Tuple[Tuple[str, ...], Dict[Colour, int], List[str]]:
     """Turn names of colours into class numbers.
@@ -127,53 +113,66 @@ def numbered(
     """
     found = list(dict.fromkeys(name for name in table.values() if not is_background(name)))
     names, numbers, remarks = classes.numbers(found, where)
-    return names, {BLACK: 0, **{c: numbers.get(name, 0) for c, name in table.items()}}, remarks
+    return names, {(0, 0, 0): 0, **{c: numbers.get(n, 0) for c, n in table.items()}}, remarks
 
 
-def read(
-    images: Path,
-    masks: Path,
-    table: Mapping[Colour, str],
-    classes: Optional[Classes] = None,
-    tolerance: int = 0,
-    allow_missing: bool = False,
-) -> AnnotatedDataset:
-    """Read a folder of images and one of masks in colours.
+def find_values(folder: Path) -> Dict[int, str]:
+    """Class names by value, of all files ``_classes.csv`` below a folder; empty if none.
 
-    Args:
-        images: As ``folders.read``, by which images and masks are paired.
-        masks: RGB or palette files of the images' sizes.
-        table: (red, green, blue) -> name, such as ``read_table`` gives; several colours may have
-            one name.
-        classes: Which names become which classes, and whose area counts nowhere.
-        tolerance: As ``ColourFile.tolerance``.
-        allow_missing: As ``folders.read``.
+    Lists of another kind (``filename, cat, dog``, for classification) are skipped.
 
     Raises:
-        AnnotationError: as ``folders.read``; a colour or class cannot be used. Colours that are
-            not in the table show when masks are read.
+        AnnotationError: a line is no value and name, or files contradict each other.
     """
-    for colour in table:
-        if len(colour) != 3 or not all(0 <= channel <= 255 for channel in colour):
+    names: Dict[int, str] = {}
+    for path in (path for path in files_below(folder) if path.name.lower() == VALUES_FILE):
+        for value, name in _read_values(path):
+            other = next((v for v, known in names.items() if (v == value) != (known == name)), None)
+            if other is not None:
+                raise AnnotationError(
+                    f"{path}: {value} is {name}, but elsewhere {other} is {names[other]}; import "
+                    "these masks one by one, or make the files the same"
+                )
+            names[value] = name
+    return names
+
+
+def _read_values(path: Path) -> List[Tuple[int, str]]:
+    rows = list(csv.reader(filter(None, read_lines(path)), skipinitialspace=True))
+    if not rows or rows[0][0].strip().lower() != "pixel value":
+        return []
+    found = []
+    for row in rows[1:]:
+        value, name = (row[0].strip(), row[1].strip()) if len(row) == 2 else ("", "")
+        if not (value.isascii() and value.isdigit() and int(value) <= 65535 and name):
             raise AnnotationError(
-                f"colour table: expected three numbers 0..255 for {table[colour]}, got {colour}"
+                f"{path}: expected a value of the masks and a name, such as `1, cat`, got "
+                f"{', '.join(row)[:60]!r}; correct it there"
             )
-    names, numbers, remarks = numbered(table, classes or Classes(), "colour table")
-    pairing = pair(images, masks, allow_missing)
-    records = [
-        Sample(
-            item.image,
-            item.name,
-            merge([ColourFile(mask, numbers, tolerance) for mask in item.masks], False),
-            item.split,
-        )
-        for item in pairing.pairs
-    ]
-    paths = [mask for item in pairing.pairs for mask in item.masks]
-    lossy = [path.name for path in paths if path.suffix.lower() in JPEG]
-    if lossy:
-        pairing.remarks.append(
-            f"{len(lossy)} masks are JPEG files ({some(lossy, 3)}), whose colours are smeared; "
-            "export them as PNG, or allow a tolerance"
-        )
-    return AnnotatedDataset(names, records, remarks=pairing.remarks + remarks)
+        found.append((int(value), name))
+    return found
+
+
+def number_values(
+    names: Mapping[int, str], chosen: Optional[Sequence[str]], where: object
+) -> Tuple[List[str], Dict[int, int], List[str]]:
+    """Turn names of values into class numbers.
+
+    Args:
+        names: As `find_values` gives them.
+        chosen: Those that become the classes 1, 2 ...; None: all, in the order of their values.
+        where: The file, for messages.
+
+    Returns:
+        The names of the classes 1, 2 ...; value -> class number (0 and 255 as they are unless
+        named otherwise); remarks.
+
+    Raises:
+        AnnotationError: as ``Classes.numbers``.
+    """
+    found = [names[value] for value in sorted(names) if not is_background(names[value])]
+    choice = None if chosen is None else {name: (name,) for name in chosen}
+    titles, numbers, remarks = Classes(choice).numbers(found, where)
+    table = {0: 0, IGNORE: IGNORE}
+    table.update({value: numbers.get(name, 0) for value, name in names.items()})
+    return list(titles[1:]), table, remarks
