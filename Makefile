@@ -7,7 +7,11 @@ PADDLE_VERSION ?= $(PADDLE)
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: quickstart test lint install runtimes clean
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test lint install runtimes hooks clean
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 $(STAMP): setup.py versions.mk
 	$(PYTHON_FOR_VENV) -m venv $(VENV)
@@ -17,11 +21,11 @@ $(STAMP): setup.py versions.mk
 	$(BIN)/python -m pip install --quiet --no-deps "pysodmetrics==$(PYSODMETRICS)"
 	touch $(STAMP)
 
-install: $(STAMP)
+install: $(STAMP) ## make the virtual environment, with this project and its tools
 
 # Other people's programs to compare with; large, or built by a C compiler, and asked for by nobody
 # else. Tests that need them skip without.
-runtimes: $(STAMP)
+runtimes: $(STAMP) ## PyTorch and the engines that tests compare with
 	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" "onnxruntime==$(ONNXRUNTIME)" \
 		"openvino==$(OPENVINO)" "ncnn==$(NCNN)" \
 		"numpy$(NUMPY)" numba
@@ -29,16 +33,20 @@ runtimes: $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps "pysaliency==$(PYSALIENCY)" \
 		"pycocotools==$(PYCOCOTOOLS)" "pymatting==$(PYMATTING)"
 
-quickstart: $(STAMP)
+quickstart: $(STAMP) ## draw data, train, validate and predict, in minutes on a CPU
 	$(BIN)/python -m paddleseg_u2net quickstart
 
-test: $(STAMP)
+test: $(STAMP) ## all tests; TESTS='-k name' for some
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 $(TESTS)
 
-lint: $(STAMP)
+lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-clean:
+hooks: $(STAMP) ## check style and types before every commit
+	$(BIN)/python -m pip install --quiet pre-commit
+	$(BIN)/pre-commit install
+
+clean: ## remove the environment and the tools' caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

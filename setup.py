@@ -26,7 +26,10 @@ setup(
     description="U²-Net and U²-NetP for PaddleSeg: train, validate, predict",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     packages=find_packages(include=["paddleseg_u2net", "paddleseg_u2net.*"]),
+    package_data={"paddleseg_u2net.datasets": ["known.yaml"]},
     python_requires=VERSIONS["PYTHON"],
     # Enough to read weights and to predict with an engine of the extras.
     install_requires=[

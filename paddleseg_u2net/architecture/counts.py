@@ -98,7 +98,7 @@ def count(program: Program, height: int, width: int) -> Counts:
         (step.conv, prod(shape)) for step, shape in zip(program.operations, shapes) if step.conv
     ]
     stored = sum(map(prod, program.shapes().values()))
-    multiply_adds = sum(_per_element(conv) * size for conv, size in convs)
+    multiply_adds = sum(conv.multiply_adds * size for conv, size in convs)
     return Counts(
         parameters=sum(_parameters(conv) for conv, _ in convs),
         trainable=sum(_parameters(conv) - conv.normalised * conv.out_channels for conv, _ in convs),
@@ -132,7 +132,7 @@ def count_stages(program: Program, height: int, width: int) -> List[StageCounts]
                 name,
                 shapes[numbers[-1]],
                 sum(_parameters(conv) for conv, _ in convs if conv),
-                sum(_per_element(conv) * size for conv, size in convs if conv),
+                sum(conv.multiply_adds * size for conv, size in convs if conv),
                 fields[numbers[-1]],
             )
         )
@@ -147,46 +147,46 @@ def tensor_shapes(program: Program, height: int, width: int) -> List[Shape]:
     """
     if height < 1 or width < 1:
         raise ValueError(f"size: expected a width and a height of 1 or more, got {width}x{height}")
-    shapes: List[Shape] = []
-    for step in program.operations:
-        inputs = [shapes[number] for number in step.inputs]
-        if step.kind == "input":
-            shape = Shape(program.convolutions[0].in_channels, height, width)
-        elif step.conv is not None:
-            shape = inputs[0]._replace(channels=step.conv.out_channels)
-        elif step.kind == "pool":
-            halves = (-(-extent // 2) for extent in inputs[0][1:])
-            shape = Shape(inputs[0].channels, *halves)
-        elif step.kind == "resize":
-            shape = inputs[1]._replace(channels=inputs[0].channels)
-        elif step.kind == "concat":
-            shape = inputs[0]._replace(channels=sum(one.channels for one in inputs))
-        else:
-            shape = inputs[0]
-        shapes.append(shape)
-    return shapes
+    return program.run(_Shapes(Shape(program.convolutions[0].in_channels, height, width)))
+
+
+class _Shapes:
+    """What each operation makes of the shapes of its inputs."""
+
+    def __init__(self, image: Shape) -> None:
+        self.image = image
+
+    def input(self, step: Operation) -> Shape:
+        return self.image
+
+    def conv(self, step: Operation, x: Shape) -> Shape:
+        return x._replace(channels=step.convolution.out_channels)
+
+    def pool(self, step: Operation, x: Shape) -> Shape:
+        return Shape(x.channels, -(-x.height // 2), -(-x.width // 2))
+
+    def resize(self, step: Operation, x: Shape, like: Shape) -> Shape:
+        return like._replace(channels=x.channels)
+
+    def concat(self, step: Operation, *parts: Shape) -> Shape:
+        return parts[0]._replace(channels=sum(part.channels for part in parts))
+
+    def add(self, step: Operation, a: Shape, b: Shape) -> Shape:
+        return a
 
 
 def receptive_fields(program: Program) -> List[int]:
     """How many input rows (and columns) one element of every operation's output depends on.
 
     From the first to the last one of them: between the taps of dilated convolutions some may have
-    no influence. It is the theoretical field of a picture without borders whose size halves
+    no influence. It is the theoretical field of an image without borders whose size halves
     evenly; resizing makes it depend on the position, and this is the largest.
     """
-    halvings = _halvings(program)
-    reaches: List[_Reach] = []
-    for number, step in enumerate(program.operations):
-        positions = np.arange(2 ** (max(halvings) - halvings[number]))
-        if step.kind == "input":
-            reaches.append(_Reach(positions, positions))
-            continue
-        sources = [
-            reaches[source].at(place, period=2 ** max(halvings))
-            for source, place in _sources(step, positions, halvings)
-        ]
-        lows, highs = zip(*sources)
-        reaches.append(_Reach(np.min(lows, axis=0), np.max(highs, axis=0)))
+    large = 2 ** len(program.operations)
+    halvings = [
+        (large // shape.height).bit_length() - 1 for shape in tensor_shapes(program, large, 1)
+    ]
+    reaches = program.run(_Reaches(halvings))
     return [int((reach.high - reach.low).max()) + 1 for reach in reaches]
 
 
@@ -198,39 +198,48 @@ class _Reach(NamedTuple):
     low: np.ndarray
     high: np.ndarray
 
-    def at(self, positions: np.ndarray, period: int) -> Tuple[np.ndarray, np.ndarray]:
-        """The same for rows anywhere, also outside of the period."""
-        turns, inside = np.divmod(positions, len(self.low))
-        return self.low[inside] + turns * period, self.high[inside] + turns * period
 
+class _Reaches:
+    """The reach of each operation's output; ``halvings`` of it, by the operation's number."""
 
-def _sources(
-    step: Operation, positions: np.ndarray, halvings: List[int]
-) -> List[Tuple[int, np.ndarray]]:
-    """The (input, its rows) whose values meet in the rows ``positions`` of the output."""
-    first = step.inputs[0]
-    if step.conv is not None:
-        reach = step.conv.kernel // 2
-        taps = (tap * step.conv.dilation for tap in range(-reach, reach + 1))
-        return [(first, positions + tap) for tap in taps]
-    if step.kind == "pool":
-        return [(first, 2 * positions), (first, 2 * positions + 1)]
-    if step.kind == "resize":
-        factor = 2 ** (halvings[first] - halvings[step.inputs[1]])
+    def __init__(self, halvings: List[int]) -> None:
+        self.halvings, self.period = halvings, 2 ** max(halvings)
+
+    def _rows(self, step: Operation) -> np.ndarray:
+        return np.arange(self.period >> self.halvings[step.number])
+
+    def _union(self, *sources: Tuple[_Reach, np.ndarray]) -> _Reach:
+        """Where values of these rows meet; rows may lie outside of the period."""
+        lows, highs = [], []
+        for reach, rows in sources:
+            turns, inside = np.divmod(rows, len(reach.low))
+            lows.append(reach.low[inside] + turns * self.period)
+            highs.append(reach.high[inside] + turns * self.period)
+        return _Reach(np.min(lows, axis=0), np.max(highs, axis=0))
+
+    def input(self, step: Operation) -> _Reach:
+        return _Reach(self._rows(step), self._rows(step))
+
+    def conv(self, step: Operation, x: _Reach) -> _Reach:
+        rows, far = self._rows(step), step.convolution.padding
+        return self._union((x, rows - far), (x, rows), (x, rows + far))
+
+    def pool(self, step: Operation, x: _Reach) -> _Reach:
+        return self._union((x, 2 * self._rows(step)), (x, 2 * self._rows(step) + 1))
+
+    def resize(self, step: Operation, x: _Reach, like: _Reach) -> _Reach:
+        rows, factor = self._rows(step), len(like.low) // len(x.low)
+        if factor == 1:
+            return x
         # Row i lies at (i + 1/2) / factor - 1/2; for an even factor always between two rows.
-        above = (2 * positions + 1 - factor) // (2 * factor)
-        return [(first, above), (first, above + 1)] if factor > 1 else [(first, positions)]
-    return [(source, positions) for source in step.inputs]
+        above = (2 * rows + 1 - factor) // (2 * factor)
+        return self._union((x, above), (x, above + 1))
 
+    def concat(self, step: Operation, *parts: _Reach) -> _Reach:
+        return self._union(*((part, self._rows(step)) for part in parts))
 
-def _halvings(program: Program) -> List[int]:
-    """How often every operation's output has been halved."""
-    halvings: List[int] = []
-    for step in program.operations:
-        sized_as = 1 if step.kind == "resize" else 0
-        before = halvings[step.inputs[sized_as]] if step.inputs else 0
-        halvings.append(before + (step.kind == "pool"))
-    return halvings
+    def add(self, step: Operation, a: _Reach, b: _Reach) -> _Reach:
+        return self.concat(step, a, b)
 
 
 def _stage_names(program: Program) -> List[str]:
@@ -249,21 +258,16 @@ def _stage_names(program: Program) -> List[str]:
     return names
 
 
-def _per_element(conv: Convolution) -> int:
-    """Multiply-adds of one output element."""
-    return conv.in_channels * conv.kernel**2
-
-
 def _parameters(conv: Convolution) -> int:
     """Kernel and bias, and BatchNorm's scale and shift."""
-    return conv.out_channels * (_per_element(conv) + 1 + 2 * conv.normalised)
+    return conv.out_channels * (conv.multiply_adds + 1 + 2 * conv.normalised)
 
 
 def _flops(step: Operation, size: int) -> int:
     if step.conv is None:
         return _ELEMENT[step.kind] * size
     behind = _BATCHNORM + _RELU if step.conv.normalised else _BIAS
-    return (2 * _per_element(step.conv) + behind) * size
+    return (2 * step.conv.multiply_adds + behind) * size
 
 
 def _peak(program: Program, shapes: List[Shape]) -> int:

@@ -1,12 +1,14 @@
 """U²-Net as a list of operations, for all that needs its structure and not Paddle: counting,
 reading and writing other formats, running elsewhere.
 
-The layers of ``paddleseg_u2net.models`` say the same in Paddle; a test holds the two equal.
+``Program.run`` is the one loop over them; whoever interprets the network gives it an object with a
+method for each kind. The layers of ``paddleseg_u2net.models`` say the same in Paddle; a test holds
+the two equal.
 """
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from paddleseg_u2net.architecture.stages import Stage, StageTable
 
@@ -35,6 +37,16 @@ class Convolution(NamedTuple):
         """The prefix of its BatchNorm's names."""
         return f"{self.name}.bn_s1"
 
+    @property
+    def padding(self) -> int:
+        """On each side."""
+        return self.dilation * (self.kernel // 2)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one output element."""
+        return self.in_channels * self.kernel**2
+
 
 class Operation(NamedTuple):
     """One step; ``inputs`` are numbers of earlier steps.
@@ -44,9 +56,21 @@ class Operation(NamedTuple):
     "concat", of channels; "add".
     """
 
+    number: int
     kind: str
     inputs: Tuple[int, ...] = ()
     conv: Optional[Convolution] = None
+
+    @property
+    def name(self) -> str:
+        """Unique in its program."""
+        return f"{self.kind}_{self.number}" if self.inputs else self.kind
+
+    @property
+    def convolution(self) -> Convolution:
+        """``conv`` of a step that has one."""
+        assert self.conv is not None
+        return self.conv
 
 
 class Program(NamedTuple):
@@ -54,6 +78,21 @@ class Program(NamedTuple):
 
     operations: List[Operation]
     outputs: List[int]
+
+    def run(self, functions: Any) -> List[Any]:
+        """What every step gives, in order.
+
+        Args:
+            functions: an object with a method for each kind of operation, which is called with
+                the ``Operation`` and the values of its inputs: ``input(step)``, ``conv(step, x)``,
+                ``pool(step, x)``, ``resize(step, x, like)``, ``concat(step, *parts)``,
+                ``add(step, a, b)``. Values may be anything: tensors, shapes, names of nodes.
+        """
+        values: List[Any] = []
+        for step in self.operations:
+            inputs = (values[number] for number in step.inputs)
+            values.append(getattr(functions, step.kind)(step, *inputs))
+        return values
 
     @property
     def convolutions(self) -> List[Convolution]:
@@ -82,11 +121,11 @@ class _Builder:
     """Appends operations; its methods take and return numbers of steps."""
 
     def __init__(self) -> None:
-        self.operations = [Operation("input")]
-        self.channels = [0]
+        self.operations: List[Operation] = []
+        self.channels: List[int] = []
 
     def network(self, table: StageTable, num_classes: int, in_channels: int) -> Program:
-        self.channels[0] = in_channels
+        self._append("input", (), in_channels)
         x, encoded = 0, []
         for level, row in enumerate(table.encoder, start=1):
             x = self._rsu(f"stage{level}", row, x if level == 1 else self._pool(x))
@@ -123,7 +162,7 @@ class _Builder:
             dilation = 2 ** (level - 1) if row.dilated else 1
             out = row.out if level == 1 else row.mid
             x = self._conv(f"{name}.rebnconv{level}d", x, out, dilation=dilation)
-        return self._append(Operation("add", (x, residual)), self.channels[x])
+        return self._append("add", (x, residual), self.channels[x])
 
     def _conv(
         self,
@@ -135,18 +174,74 @@ class _Builder:
         normalised: bool = True,
     ) -> int:
         conv = Convolution(name, self.channels[x], out_channels, kernel, dilation, normalised)
-        return self._append(Operation("conv", (x,), conv), out_channels)
+        return self._append("conv", (x,), out_channels, conv)
 
     def _pool(self, x: int) -> int:
-        return self._append(Operation("pool", (x,)), self.channels[x])
+        return self._append("pool", (x,), self.channels[x])
 
     def _resize(self, x: int, like: int) -> int:
-        return self._append(Operation("resize", (x, like)), self.channels[x])
+        return self._append("resize", (x, like), self.channels[x])
 
     def _concat(self, *parts: int) -> int:
-        return self._append(Operation("concat", parts), sum(self.channels[part] for part in parts))
+        return self._append("concat", parts, sum(self.channels[part] for part in parts))
 
-    def _append(self, operation: Operation, channels: int) -> int:
-        self.operations.append(operation)
+    def _append(
+        self, kind: str, inputs: Tuple[int, ...], channels: int, conv: Optional[Convolution] = None
+    ) -> int:
+        self.operations.append(Operation(len(self.operations), kind, inputs, conv))
         self.channels.append(channels)
         return len(self.operations) - 1
+
+
+class Functional:
+    """The operations with the functions of Paddle or PyTorch, whose names are mostly the same.
+
+    Args:
+        functions: ``paddle.nn.functional`` or ``torch.nn.functional``.
+        concat: ``paddle.concat`` or ``torch.cat``.
+        weights: tensors by the names of ``Program.shapes``; without those of a BatchNorm it is
+            taken to be folded into its convolution.
+        images: the network's input, (N, C, H, W).
+    """
+
+    def __init__(
+        self, functions: Any, concat: Callable[..., Any], weights: Mapping[str, Any], images: Any
+    ) -> None:
+        self.functions, self.concatenate = functions, concat
+        self.weights, self.images = weights, images
+
+    def weight(self, name: str) -> Any:
+        """The tensor of this name, None if there is none."""
+        return self.weights.get(name)
+
+    def input(self, step: Operation) -> Any:
+        """The images."""
+        return self.images
+
+    def conv(self, step: Operation, x: Any) -> Any:
+        """Convolution; BatchNorm and ReLU where they stand behind it."""
+        conv, padding = step.convolution, step.convolution.padding
+        kernel, bias = (self.weight(f"{conv.layer}.{part}") for part in ("weight", "bias"))
+        x = self.functions.conv2d(x, kernel, bias, padding=padding, dilation=conv.dilation)
+        if not conv.normalised:
+            return x
+        names = [f"{conv.batchnorm}.{part}" for part in ("_mean", "_variance", "weight", "bias")]
+        if names[0] in self.weights:
+            x = self.functions.batch_norm(x, *map(self.weight, names))
+        return self.functions.relu(x)
+
+    def pool(self, step: Operation, x: Any) -> Any:
+        """Halved height and width."""
+        return self.functions.max_pool2d(x, 2, 2, ceil_mode=True)
+
+    def resize(self, step: Operation, x: Any, like: Any) -> Any:
+        """``x`` in the height and width of ``like``."""
+        return self.functions.interpolate(x, like.shape[2:], mode="bilinear")
+
+    def concat(self, step: Operation, *parts: Any) -> Any:
+        """Channels joined."""
+        return self.concatenate(list(parts), 1)
+
+    def add(self, step: Operation, a: Any, b: Any) -> Any:
+        """The sum."""
+        return a + b

@@ -11,7 +11,7 @@ from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 from paddleseg_u2net.data_tools.inspection import parts as of
 from paddleseg_u2net.data_tools.inspection.check import Settings
 from paddleseg_u2net.data_tools.inspection.parts import Part
-from paddleseg_u2net.datasets.mask_encoding import MaskError, check_coding
+from paddleseg_u2net.datasets.mask_encoding import MaskError, check_mask_encoding
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
 from paddleseg_u2net.parallel import MOST_WORKERS
@@ -156,7 +156,7 @@ def _coding(text: Any, settings: Settings) -> Any:
         coding = load_yaml(text)
     except YamlError as error:
         raise MaskError(f"--mask_values: this is not YAML: {error}") from error
-    check_coding(coding, settings.num_classes, "--mask_values", settings.ignore_index)
+    check_mask_encoding(coding, settings.num_classes, "--mask_values", settings.ignore_index)
     return coding
 
 

@@ -14,7 +14,7 @@ from paddleseg_u2net.commands.terminal import printable
 from paddleseg_u2net.data_tools.inspection import samples
 from paddleseg_u2net.data_tools.inspection.parts import class_names
 from paddleseg_u2net.datasets import PairDataset, PairingError
-from paddleseg_u2net.datasets.mask_encoding import CODINGS
+from paddleseg_u2net.datasets.mask_encoding import MASK_ENCODINGS
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.progress import Progress, tracked
@@ -81,7 +81,7 @@ def _add_input(group: Any) -> None:
         help="a folder with train_list.txt, val_list.txt, or with images/, masks/")  # fmt: skip
     add("--part", choices=("train", "val", "test"), default="train", help="default: %(default)s")
     add("--num_classes", type=int, help="without --config; default: as the masks look")
-    add("--mask_values", choices=("auto", *CODINGS), help="the same")
+    add("--mask_values", choices=("auto", *MASK_ENCODINGS), help="the same")
     add("--mismatched_masks", choices=("error", "resize"), help="the same; default: error")
     add("--classes", nargs="+", metavar="NAME", help="names from the background on, for the legend")
 
@@ -200,7 +200,7 @@ def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Pa
         # A mask that cannot be read is among those that show how masks are coded.
         opts.append(f"{part}_dataset.mask_values=index")
         dataset = Config(arguments.config, opts, training=False).dataset(part)
-        dataset.coding = samples.recognise_some(dataset)
+        dataset.mask_encoding = samples.recognise_some(dataset)
         return dataset, root
 
 
@@ -250,7 +250,7 @@ def _title(
         how = "all of them"
     lines = [
         f"{source}{part}: {len(rows)} of {len(dataset)} pairs",
-        f"{how}; masks read as {dataset.coding}",
+        f"{how}; masks read as {dataset.mask_encoding}",
     ]
     broken = sum(any(cell.error for cell in row) for row in rows)
     if arguments.config:

@@ -22,7 +22,7 @@ from paddleseg_u2net.data_tools.formats.sample import Sample
 from paddleseg_u2net.data_tools.layouts import find_lists, find_part, find_project
 from paddleseg_u2net.data_tools.lists import write_list
 from paddleseg_u2net.data_tools.mask_encoding import REMARKS, convert
-from paddleseg_u2net.datasets.pairing import Pair, read_lines, share
+from paddleseg_u2net.datasets.pairing import Pair, read_lines, split_train_val
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.io.files import with_slashes
 from paddleseg_u2net.io.images import image_size
@@ -173,7 +173,9 @@ def _pooled(job: Job) -> Dict[str, Pairs]:
     else:
         pairs = _placed(job, _items(job, pool, (), "all"), "all", pool.pairs)
     masks = dict(pairs)
-    train, val = share([Pair(Path(image), Path(), image) for image in masks], row.val_share)
+    train, val = split_train_val(
+        [Pair(Path(image), Path(), image) for image in masks], row.val_share
+    )
     job.remarks.append(
         f"the authors give no parts: a hash of each name put {row.val_share:.0%} into val"
     )
@@ -235,7 +237,7 @@ def _place(job: Job, item: Item) -> Outcome:
     try:
         shape = image_size(item.image)
         path = _best(item.masks, shape)
-        mask = convert(path, job.row.coding)
+        mask = convert(path, job.row.mask_encoding)
     except ValueError as error:
         return Outcome(item.image_to, item.mask_to, problem=str(error))
     mask_to = f"{item.mask_to}{path.suffix if mask.array is None else '.png'}"

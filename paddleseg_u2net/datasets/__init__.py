@@ -3,6 +3,15 @@
 from paddleseg_u2net.datasets.mask_encoding import MaskError
 from paddleseg_u2net.datasets.pair_dataset import PairDataset
 from paddleseg_u2net.datasets.pairing import Pair, PairingError
-from paddleseg_u2net.datasets.table import TABLE, Row
+from paddleseg_u2net.datasets.table import TABLE, Row, RowError, find_row
 
-__all__ = ["TABLE", "MaskError", "Pair", "PairDataset", "PairingError", "Row"]
+__all__ = [
+    "TABLE",
+    "MaskError",
+    "Pair",
+    "PairDataset",
+    "PairingError",
+    "Row",
+    "RowError",
+    "find_row",
+]

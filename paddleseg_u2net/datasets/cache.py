@@ -51,7 +51,7 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 # What decides how a pair is read. A change of these files makes older sets useless.
 _CODE = [
     Path(__file__).with_name(name)
-    for name in ("cache_entry.py", "fixed_transforms.py", "masks.py", "pair_dataset.py")
+    for name in ("cache_entry.py", "fixed_transforms.py", "mask_encoding.py", "pair_dataset.py")
 ] + [Path(images.__file__)]
 _LONGEST_NEWS = 1000
 

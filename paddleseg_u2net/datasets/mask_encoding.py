@@ -1,22 +1,19 @@
-"""What the numbers in mask files mean: recognised by a rule, checked for every file.
+"""What the values in mask files mean: inferred by a rule, checked for every file.
 
-Coding    values in the file                                    label
+Encoding  values in the file                                    label
 --------  ----------------------------------------------------  -----------------------------------
 index     class numbers (and ``ignore_index``)                  the number
-binary    0 and 255                                             0 and 1
+binary    0 and 255 (16 bit: 65535)                             0 and 1
 soft      0 .. 255 (16 bit: 0 .. 65535), one class only         value / 255 (65535), kept as float
 instance  numbers of objects, one class only                    1 where it is not 0
 {v: c}    exactly the values v                                  c
 
-The rule of ``recognise``, with ``num_classes: 1``: values within {0, 1} are *index*, within
-{0, 255} *binary*; with values in between, of which one is above 32, and a 255 among them, *soft*.
-With 2 classes or more: class numbers and ``ignore_index`` are *index*; nothing but 0 and 255 is
-*binary* if there are 2 classes. Anything else is ambiguous and an error; *instance* is never
-recognised, but an error and a check name it where `seem_instances`.
+*instance* is never inferred, but messages propose it where `seem_instances` tells so.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import (
@@ -36,17 +33,22 @@ from typing import (
 import cv2
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats.one_class import (
-    HIGHEST_LIKELY_CLASS,
-    INSTANCES,
-    of_one_class,
-    seem_instances,
+from paddleseg_u2net.io.images import read_mask
+
+MaskEncoding = Union[str, Mapping[int, int]]
+MASK_ENCODINGS = ("index", "binary", "soft", "instance")
+IGNORE = 255
+# Class numbers in the wild stay below this; a soft edge has values above it.
+HIGHEST_LIKELY_CLASS = 32
+INSTANCES = (
+    "in every mask the values run from 1 on without a gap, and how far differs, so they seem to "
+    "number objects (instances)"
 )
 
-Coding = Union[str, Mapping[int, int]]
-CODINGS = ("index", "binary", "soft", "instance")
-_LOOKED_AT = 64
-_MOST = {"soft": 1, "instance": 2}  # classes
+_SAMPLED = 64
+_MOST_CLASSES_OF = {"soft": 1, "instance": 2}
+# Share of the images with the same number of objects, where there are two at most.
+_USUAL = 0.75
 
 Item = TypeVar("Item")
 
@@ -63,57 +65,69 @@ class MaskError(ValueError):
         self.file = file
 
 
-def spread(items: Sequence[Item]) -> Sequence[Item]:
-    """Up to 64, evenly spread: those that are looked at to recognise the coding of all."""
-    return items[:: max(1, len(items) // _LOOKED_AT)][:_LOOKED_AT]
+# ---------------------------------------------------------------- the rule
 
 
-def telling(
-    masks: Sequence[Item], values: Callable[[Item], Set[int]]
-) -> List[Tuple[Item, Set[int]]]:
-    """The masks by which the coding of all is recognised, with their values.
+def infer_mask_encoding(
+    values: AbstractSet[int], num_classes: Optional[int] = None, ignore_index: int = IGNORE
+) -> str:
+    """Tell what the values of masks mean.
 
-    They are those of `spread`; if these are all black, the first one that is not is looked for.
+    With one class: values within {0, 1} are ``index``, within {0, 255} (16 bit: 65535)
+    ``binary``; with values between, of which one is above 32, and a 255 among them, ``soft``.
+    With more classes: class numbers and ``ignore_index`` are ``index``; nothing but 0 and 255 is
+    ``binary`` if there are two classes. With an unknown number: as for one class, else class
+    numbers up to 33 without a gap and ``ignore_index`` are ``index``.
+
+    Args:
+        values: All values in the masks.
+        num_classes: With the background; 1 is foreground or not, None is unknown.
+        ignore_index: The label of ignored pixels.
+
+    Returns:
+        The encoding; empty if the values fit none.
     """
-    found = [(mask, values(mask)) for mask in spread(masks)]
-    if all(held <= {0} for _, held in found):
-        rest = ((mask, values(mask)) for mask in masks)
-        found += islice(((mask, held) for mask, held in rest if held - {0}), 1)
-    return found
-
-
-def recognise(values: Iterable[int], num_classes: int, ignore_index: int) -> str:
-    """The coding of masks that hold ``values``, by the rule above; empty if it is ambiguous."""
-    found: Set[int] = set(values)
-    single = of_one_class(found) if num_classes <= 2 else ""
-    if num_classes == 1 or single == "binary":
+    single = _of_one_class(values)
+    if num_classes == 1 or (single and num_classes is None):
         return single
-    fits = found <= {*range(num_classes), ignore_index} and found != {0, ignore_index}
+    if num_classes == 2 and single == "binary":
+        return single
+    if num_classes is None:
+        numbers = set(values) - {ignore_index}
+        fits = len(numbers) <= 33 and numbers | {0} == {*range(len(numbers | {0}))}
+    else:
+        known = {*range(num_classes), ignore_index}
+        fits = values <= known and values != {0, ignore_index}
     return "index" if fits else ""
 
 
-def recognise_all(
+def _of_one_class(values: AbstractSet[int]) -> str:
+    top = 255 if max(values, default=0) <= 255 else 65535
+    between = values - {0, top}
+    if values <= {0, 1}:
+        return "index"
+    if not between:
+        return "binary"
+    return "soft" if top in values and max(between) > HIGHEST_LIKELY_CLASS else ""
+
+
+def infer_from_masks(
     masks: Sequence[Tuple[Path, AbstractSet[int]]], num_classes: int, ignore_index: int
 ) -> str:
-    """The coding of masks, by the rule above.
-
-    Args:
-        masks: Files, at least one, and the values that each holds.
-        num_classes: 1 or more.
-        ignore_index: A label that counts nowhere.
+    """As `infer_mask_encoding`, of files (at least one) and the values that each holds.
 
     Raises:
-        MaskError: the values fit none or more than one coding; a file that is the reason is named.
+        MaskError: The values fit no encoding; a file that is the reason is named.
     """
     found: Set[int] = set().union(*(values for _, values in masks))
-    coding = recognise(found, num_classes, ignore_index)
-    if coding:
-        return coding
+    encoding = infer_mask_encoding(found, num_classes, ignore_index)
+    if encoding:
+        return encoding
     strange = found - {*range(max(num_classes, 2)), ignore_index}
     worst = max(strange or found - {0, 255, 65535} or found)
     files = [path for path, values in masks if worst in values]
     what = "is no class, and is" if strange else "is"
-    offer = _offer(worst, num_classes) if strange else ""
+    offer = _propose_classes(worst, num_classes) if strange else ""
     repair = (
         f"{offer}correct the mask, or say with the key mask_values what the "
         f"values mean: index (class numbers, {ignore_index} = ignore), binary (0 / 255), soft "
@@ -123,82 +137,135 @@ def recognise_all(
         repair = f"{INSTANCES}: mask_values: instance makes one class of them. If they are "
         repair += f"classes, set num_classes: {worst + 1}"
     raise MaskError(
-        f"{files[0]}: cannot tell what the values {_some(found)} of these masks mean for "
+        f"{files[0]}: cannot tell what the values {format_values(found)} of these masks mean for "
         f"num_classes {num_classes}: {worst} {what} in {len(files)} of {len(masks)} masks looked "
         f"at; {repair}",
         files[0],
     )
 
 
-def _offer(value: int, num_classes: int) -> str:
-    """The number of classes that makes one of a value, if it looks like one."""
-    if value > max(HIGHEST_LIKELY_CLASS, 2 * num_classes) or value > 253:
-        return ""
-    return f"set num_classes: {value + 1} if {value} is a class, "
+def seem_instances(masks: Iterable[AbstractSet[int]]) -> bool:
+    """Tell numbers of objects from class numbers by the values that each mask holds.
+
+    Objects are counted from 1 in every image, so no mask has a gap below its highest number, and
+    how many there are differs from image to image; where there are two at most, in a quarter of
+    the images or more, or a stray 2 among masks of one class would do. Classes that need not be in
+    every image leave gaps, unless each appears only where the ones before it do.
+    """
+    counts: Counter[int] = Counter()
+    for values in masks:
+        numbers = set(values) - {0, IGNORE}
+        if numbers != {*range(1, len(numbers) + 1)}:
+            return False
+        counts[len(numbers)] += bool(numbers)
+    counts = +counts  # without those of empty masks
+    usual = max(counts.values(), default=0)
+    return len(counts) > 1 and (max(counts) > 2 or usual <= _USUAL * sum(counts.values()))
 
 
-def check_coding(coding: object, num_classes: int, where: str, ignore_index: int = 255) -> None:
-    """Raise MaskError if ``coding`` is not one that a user may give."""
+# ---------------------------------------------------------------- which masks to look at
+
+
+def distinct_values(path: Path) -> Set[int]:
+    """Return the values in a mask file."""
+    return set(np.unique(read_mask(path)).tolist())
+
+
+def sample_evenly(items: Sequence[Item]) -> Sequence[Item]:
+    """Return up to 64 items, evenly spread."""
+    return items[:: max(1, len(items) // _SAMPLED)][:_SAMPLED]
+
+
+def sample_masks(
+    masks: Sequence[Item], values_of: Callable[[Item], Set[int]]
+) -> List[Tuple[Item, Set[int]]]:
+    """Return the masks by which the encoding of all is inferred, with their values.
+
+    They are those of `sample_evenly`; if these are all black, also the first one that is not.
+    """
+    found = [(mask, values_of(mask)) for mask in sample_evenly(masks)]
+    if all(values <= {0} for _, values in found):
+        rest = ((mask, values_of(mask)) for mask in masks)
+        found += islice(((mask, values) for mask, values in rest if values - {0}), 1)
+    return found
+
+
+# ---------------------------------------------------------------- labels
+
+
+def check_mask_encoding(
+    encoding: object, num_classes: int, where: str, ignore_index: int = IGNORE
+) -> None:
+    """Raise MaskError if ``encoding`` is not one that a user may give."""
     classes = {*range(max(num_classes, 2)), ignore_index}
-    if isinstance(coding, Mapping):
-        numbers = all(isinstance(n, int) and n >= 0 for pair in coding.items() for n in pair)
-        if coding and numbers and set(coding.values()) <= classes:
+    if isinstance(encoding, Mapping):
+        numbers = all(isinstance(n, int) and n >= 0 for pair in encoding.items() for n in pair)
+        if encoding and numbers and set(encoding.values()) <= classes:
             return
-    elif coding == "auto" or (coding in CODINGS and num_classes <= _MOST.get(str(coding), 255)):
+    elif encoding == "auto" or (
+        encoding in MASK_ENCODINGS and num_classes <= _MOST_CLASSES_OF.get(str(encoding), 255)
+    ):
         return
     raise MaskError(
         f"{where}: expected auto, index, binary, soft (one class only), instance (one or two), or "
-        f"a table of values to classes ({_some(classes)}) such as {{0: 0, 255: 1}}, got {coding!r}"
+        f"a table of values to classes ({format_values(classes)}) such as {{0: 0, 255: 1}}, got "
+        f"{encoding!r}"
     )
 
 
 def decode(
-    raw: np.ndarray, coding: Coding, num_classes: int, ignore_index: int, path: Path
+    raw: np.ndarray, encoding: MaskEncoding, num_classes: int, ignore_index: int, path: Path
 ) -> np.ndarray:
-    """Labels of a mask as stored, uint8 or uint16 (H, W).
+    """Return the labels of a mask as stored, uint8 or uint16 (H, W).
 
     Returns:
         float32 (H, W) with the foreground's probability in [0, 1] for one class, else uint8 (H, W)
         with class numbers; ``ignore_index`` stays in both.
 
     Raises:
-        MaskError: the mask has a value that ``coding`` does not know.
+        MaskError: The mask has a value that ``encoding`` does not know.
     """
-    if coding == "soft":
-        return raw.astype(np.float32) / np.float32(65535 if raw.dtype == np.uint16 else 255)
-    if coding == "instance":
+    top = int(np.iinfo(raw.dtype).max)
+    if encoding == "soft":
+        return raw.astype(np.float32) / np.float32(top)
+    if encoding == "instance":
         return (raw > 0).astype(np.float32 if num_classes == 1 else np.uint8)
-    if coding == "binary":
-        table = {0: 0, int(np.iinfo(raw.dtype).max): 1}
-    elif coding == "index":
-        table = {value: value for value in [*range(max(num_classes, 2)), ignore_index]}
+    if isinstance(encoding, Mapping):
+        table = dict(encoding)
+    elif encoding == "binary":
+        table = {0: 0, top: 1}
     else:
-        table = dict(coding)  # type: ignore[arg-type]
+        table = {value: value for value in [*range(max(num_classes, 2)), ignore_index]}
     if max(table.values()) > 255:
         raise MaskError(f"ignore_index: expected a number from 0 to 255, got {ignore_index}")
-    lookup = np.full(int(np.iinfo(raw.dtype).max) + 1, -1, np.float32)
+    lookup = np.full(top + 1, -1, np.float32)
     for value, label in table.items():
-        if value < len(lookup):
+        if value <= top:
             lookup[value] = label
     labels = cv2.LUT(raw, lookup) if raw.dtype == np.uint8 else lookup[raw]
     if labels.min(initial=0) < 0:
-        strange = np.unique(raw[labels < 0])
-        offer = _offer(int(strange[-1]), num_classes) if coding == "index" else ""
+        strange = np.unique(raw[labels < 0]).tolist()
+        offer = _propose_classes(strange[-1], num_classes) if encoding == "index" else ""
+        name = encoding if isinstance(encoding, str) else "mask_values"
         raise MaskError(
-            f"{path}: expected the values {_some(table)} ({_name(coding)} masks, num_classes "
-            f"{num_classes}), got also {_some(strange)} in {int((labels < 0).sum())} pixels; "
-            f"{offer}correct the mask, or the key mask_values",
+            f"{path}: expected the values {format_values(table)} ({name} masks, num_classes "
+            f"{num_classes}), got also {format_values(strange)} in {int((labels < 0).sum())} "
+            f"pixels; {offer}correct the mask, or the key mask_values",
             path,
         )
     return labels if num_classes == 1 else labels.astype(np.uint8)
 
 
-def _name(coding: Coding) -> str:
-    return coding if isinstance(coding, str) else "mask_values"
-
-
-def _some(values: Iterable[int]) -> str:
+def format_values(values: Iterable[int]) -> str:
+    """List values in order, shortened where there are more than ten."""
     ordered = sorted(int(value) for value in values)
     return ", ".join(map(str, ordered[:10])) + (
         f" ... {ordered[-1]} ({len(ordered)} values)" if len(ordered) > 10 else ""
     )
+
+
+def _propose_classes(value: int, num_classes: int) -> str:
+    """Propose the number of classes that makes one of a value, if it looks like one."""
+    if value > max(HIGHEST_LIKELY_CLASS, 2 * num_classes) or value > 253:
+        return ""
+    return f"set num_classes: {value + 1} if {value} is a class, "

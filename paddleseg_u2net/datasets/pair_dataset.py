@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from functools import cache as memoised
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -23,14 +23,21 @@ from paddleseg_u2net.datasets.cache_entry import Prepared, encode
 from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning, one_size
 from paddleseg_u2net.datasets.mask_encoding import (
     MaskError,
-    check_coding,
+    check_mask_encoding,
     decode,
-    recognise_all,
-    telling,
+    distinct_values,
+    infer_from_masks,
+    sample_masks,
 )
-from paddleseg_u2net.datasets.pairing import Pair, PairingError, from_folders, from_list, share
-from paddleseg_u2net.datasets.resolve_paths import Place, place_of
-from paddleseg_u2net.datasets.table import TABLE
+from paddleseg_u2net.datasets.pairing import (
+    Pair,
+    PairingError,
+    from_folders,
+    from_list,
+    split_train_val,
+)
+from paddleseg_u2net.datasets.resolve_paths import PairPaths, resolve_paths
+from paddleseg_u2net.datasets.table import find_row
 from paddleseg_u2net.io.images import ImageError, image_size, memory_named, read_mask
 from paddleseg_u2net.io.images import read_still as read_image
 
@@ -62,7 +69,7 @@ def check_arguments(
         raise PairingError(f"mismatched_masks: expected error or resize, got {mismatched_masks!r}")
     if val_share and not 0 < val_share < 1:
         raise PairingError(f"val_share: expected a share between 0 and 1, got {val_share}")
-    check_coding(mask_values, num_classes, "mask_values", ignore_index)
+    check_mask_encoding(mask_values, num_classes, "mask_values", ignore_index)
     return None if cache is None else read_settings(cache, f"{mode}_dataset.cache")
 
 
@@ -71,7 +78,8 @@ class PairDataset:
 
     Args:
         mode: "train", "val" or "test"; chooses the list, the part, and whether to augment.
-        name: a row of ``paddleseg_u2net.datasets.table``; gives root, lists or folders.
+        name: a known data set, or a YAML file with a row, see ``paddleseg_u2net.datasets.table``;
+            gives root, lists or folders.
         dataset_root: folder that all other paths are relative to; ``data/<name>`` if not given.
         train_path, val_path, test_path: list files, see ``pairs.from_list``.
         images, masks: two folders instead of lists, see ``pairs.from_folders``.
@@ -133,7 +141,7 @@ class PairDataset:
         self.transforms = list(transforms or [])
         for transform in self.transforms:
             check_transform(transform)
-        self.classes = tuple(class_names or (TABLE[name].classes if name in TABLE else ()))
+        self.classes = tuple(class_names or (find_row(name).classes if name else ()))
         if class_names is not None and len(self.classes) != max(num_classes, 2):
             raise PairingError(
                 f"class_names: expected {max(num_classes, 2)} names, the background first, for "
@@ -141,28 +149,30 @@ class PairDataset:
             )
 
         lists = {"train": train_path, "val": val_path, "test": test_path}
-        place = place_of(mode, name, dataset_root, lists[mode], images, masks)
-        pairs = self._find(place, separator)
+        paths = resolve_paths(mode, name, dataset_root, lists[mode], images, masks)
+        pairs = self._find(paths, separator)
         if val_share:
-            pairs = share(pairs, val_share)[0 if mode == "train" else 1]
+            pairs = split_train_val(pairs, val_share)[0 if mode == "train" else 1]
         self.pairs: List[Pair] = pairs
-        self.coding = mask_values if mask_values != "auto" else self._recognise()
+        self.mask_encoding = mask_values if mask_values != "auto" else self._infer_mask_encoding()
         # With a cache: the transforms that belong to the cached pair, and those drawn anew.
         self._fixed: List[str] = fixed_beginning(self.transforms) if settings else []
         self._cache = self._open_cache(settings) if settings else None
 
-    def _find(self, place: Place, separator: Optional[str]) -> List[Pair]:
-        if place.list_file is not None:
-            return from_list(place.list_file, place.root, separator)
-        return from_folders(place.images, place.masks)
+    def _find(self, paths: PairPaths, separator: Optional[str]) -> List[Pair]:
+        if paths.list_file is not None:
+            return from_list(paths.list_file, paths.root, separator)
+        return from_folders(paths.images, paths.masks)
 
-    def _recognise(self) -> str:
-        masks = telling([pair.mask for pair in self.pairs], _values)
-        return recognise_all(masks, self.num_classes, self.ignore_index)
+    def _infer_mask_encoding(self) -> str:
+        masks = sample_masks([pair.mask for pair in self.pairs], distinct_values)
+        return infer_from_masks(masks, self.num_classes, self.ignore_index)
 
     def describe(self) -> str:
         """One line for the log: how many pairs, how masks are read, and what is cached."""
-        line = f"{self.mode}: {len(self)} pairs, masks read as {self.coding} (key mask_values)"
+        line = (
+            f"{self.mode}: {len(self)} pairs, masks read as {self.mask_encoding} (key mask_values)"
+        )
         return line if self._cache is None else f"{line}; {self._cache.describe()}"
 
     def tell(self) -> None:
@@ -192,7 +202,7 @@ class PairDataset:
         pair = self.pairs[index]
         image = self.image(index)
         raw = read_mask(pair.mask)
-        label = decode(raw, self.coding, self.num_classes, self.ignore_index, pair.mask)
+        label = decode(raw, self.mask_encoding, self.num_classes, self.ignore_index, pair.mask)
         if label.shape != image.shape[:2]:
             label = self._fit(label, image.shape[:2], pair)
         return image, label
@@ -204,7 +214,7 @@ class PairDataset:
                 f"got {label.shape[1]}x{label.shape[0]} (width x height); correct the file, or "
                 f"set {self.mode}_dataset.mismatched_masks: resize to stretch such masks"
             )
-        method = cv2.INTER_LINEAR if self.coding == "soft" else cv2.INTER_NEAREST
+        method = cv2.INTER_LINEAR if self.mask_encoding == "soft" else cv2.INTER_NEAREST
         return cv2.resize(label, (shape[1], shape[0]), interpolation=method)
 
     def augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
@@ -261,10 +271,10 @@ class PairDataset:
         return Prepared(data["img"], data["label"], data["trans_info"])
 
     def _open_cache(self, settings: Settings) -> PairCache:
-        coding = self.coding if isinstance(self.coding, str) else sorted(self.coding.items())
+        encoding = self.mask_encoding
         recipe = {
             "class": f"{type(self).__module__}.{type(self).__qualname__}",
-            "coding": coding,
+            "mask_encoding": encoding if isinstance(encoding, str) else sorted(encoding.items()),
             "num_classes": self.num_classes,
             "ignore_index": self.ignore_index,
             "img_channels": self.img_channels,
@@ -294,7 +304,7 @@ class PairDataset:
         """A value that takes as much room as those of the labels."""
         if self.num_classes > 1:
             return np.uint8(0)
-        if self.coding != "soft":
+        if self.mask_encoding != "soft":
             return np.float32(0)
         if self.mismatched_masks == "resize":
             return np.float32(0.1)  # fitted masks have any value, not only those of 8 or 16 bits
@@ -316,10 +326,6 @@ def _seed(seed: Sequence[int]) -> None:
     state = np.random.SeedSequence(list(seed)).generate_state(2)
     random.seed(int(state[0]))
     np.random.seed(state[1])
-
-
-def _values(mask: Path) -> Set[int]:
-    return set(np.unique(read_mask(mask)).tolist())
 
 
 def _size_of(path: Path) -> Tuple[int, int]:

@@ -1,19 +1,23 @@
-"""Which mask belongs to which image: from a list file, or from two folders."""
+"""Which mask belongs to which image: by list files, and by equal names in two folders.
+
+`name_rules` pairs names that differ by more than their suffix.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from paddleseg_u2net.io import files
-from paddleseg_u2net.io.images import find_images
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES, files_below
 
 _SHOWN = 5
 
 
 class PairingError(ValueError):
-    """Images and masks cannot be paired; the message names the files and the repair."""
+    """Files cannot be paired; the message names the files and the repair."""
 
 
 class Pair(NamedTuple):
@@ -25,87 +29,82 @@ class Pair(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What keeps files from being a pair: a kind, the files that it is about, and a sentence."""
+    """Why files make no pair.
+
+    Attributes:
+        kind: ``line``, ``missing`` or ``repeated`` of a list; ``same_name``, ``no_mask`` or
+            ``no_image`` of folders.
+        files: The files concerned.
+        message: A sentence with the repair.
+    """
 
     kind: str
     files: Tuple[Path, ...]
     message: str
 
 
-def from_list(path: Path, root: Path, separator: Optional[str] = None) -> List[Pair]:
-    """Pairs from lines ``image<separator>mask``, both relative to ``root``; ``#`` starts a comment.
-
-    Without a ``separator``: a tab, else the one space that leaves two existing files (names may
-    have spaces).
-
-    Raises:
-        PairingError: the list is missing, empty or repeats an image, a line has no two parts, or
-            a file of it does not exist (the first few are named).
-    """
-    pairs, problems = look_through_list(path, root, separator)
-    by_kind = _by_kind(problems)
-    for problem in by_kind.get("line", []):
-        raise PairingError(problem.message)
-    if "missing" in by_kind:
-        absent = [file for problem in by_kind["missing"] for file in problem.files]
-        raise PairingError(
-            f"{path}: {len(absent)} files of this list do not exist below {root}, such as "
-            f"{_some(absent)}; correct the list or the key dataset_root"
-        )
-    if "repeated" in by_kind:
-        repeated = [problem.files[0] for problem in by_kind["repeated"]]
-        raise PairingError(
-            f"{path}: {len(repeated)} images stand here more than once, such as "
-            f"{_some(repeated)}; delete the extra lines"
-        )
-    return pairs
+# ---------------------------------------------------------------- list files
 
 
-def look_through_list(
-    path: Path, root: Path, separator: Optional[str] = None
-) -> Tuple[List[Pair], List[Problem]]:
-    """What is sound in a list, and what is not: the pairs of `from_list` and problems of the kinds
+def from_list(
+    path: Path,
+    root: Path,
+    separator: Optional[str] = None,
+    problems: Optional[List[Problem]] = None,
+) -> List[Pair]:
+    """Read pairs from lines ``image<separator>mask``, relative to ``root``; ``#`` is a comment.
 
-    line (it does not name two files), missing (a file does not exist), repeated (an image that an
-    earlier line has); such lines make no pair.
+    Args:
+        path: The list, in UTF-8.
+        root: The folder that its paths are relative to.
+        separator: Without one: a tab, else the one space that leaves two existing files (names
+            may have spaces).
+        problems: Receives what is wrong with single lines, which then make no pair: ``line`` (not
+            two files), ``missing`` (a file does not exist), ``repeated`` (an image of an earlier
+            line). Without it they are an error.
 
     Raises:
-        PairingError: the list is missing, not UTF-8, or has no lines.
+        PairingError: The list is missing, not UTF-8 or empty; without ``problems`` also for
+            these, with the first few files named.
     """
     if not path.is_file():
         raise PairingError(f"{path}: expected a list of `image mask` lines; there is no such file")
     lines = read_lines(path)
     if not lines:
         raise PairingError(f"{path}: expected lines `image mask`, the file has none")
-    pairs: List[Pair] = []
-    problems: List[Problem] = []
-    seen: Set[Path] = set()
+    pairs: Dict[Path, Pair] = {}
+    found: List[Problem] = []
     for number, line in lines:
         where = f"{path}:{number}"
         try:
-            pair = _from_line(line, where, root, separator)
+            pair = _parse_line(line, where, root, separator)
         except PairingError as error:
-            problems.append(Problem("line", (), str(error)))
+            if problems is None:
+                raise
+            found.append(Problem("line", (), str(error)))
             continue
-        absent = tuple(file for file in (pair.image, pair.mask) if not file.is_file())
+        absent = tuple(file for file in pair[:2] if not file.is_file())
         if absent:
             names = " and ".join(map(str, absent))
             message = f"{where}: there is no {names}; correct the list or bring the file"
-            problems.append(Problem("missing", absent, message))
-        elif pair.image in seen:
-            message = f"{where}: {pair.image} stands in this list already; delete the line"
-            problems.append(Problem("repeated", (pair.image,), message))
+            found.append(Problem("missing", absent, message))
+        elif pair.image in pairs:
+            message = f"{where}: {pair.image} is in this list already; delete the line"
+            found.append(Problem("repeated", (pair.image,), message))
         else:
-            seen.add(pair.image)
-            pairs.append(pair)
-    return pairs, problems
+            pairs[pair.image] = pair
+    if problems is not None:
+        problems += found
+    elif found:
+        raise PairingError(_faults_of_list(path, root, found))
+    return list(pairs.values())
 
 
 def read_lines(path: Path) -> List[Tuple[int, str]]:
-    """As `files.read_lines`.
+    """Read a list as `files.read_lines`.
 
     Raises:
-        PairingError: it is not UTF-8.
+        PairingError: It is not UTF-8.
     """
     try:
         return files.read_lines(path)
@@ -113,7 +112,7 @@ def read_lines(path: Path) -> List[Tuple[int, str]]:
         raise PairingError(str(error)) from error
 
 
-def _from_line(line: str, where: str, root: Path, separator: Optional[str]) -> Pair:
+def _parse_line(line: str, where: str, root: Path, separator: Optional[str]) -> Pair:
     if separator is None and "\t" in line:
         separator = "\t"
     if separator is not None:
@@ -134,96 +133,164 @@ def _from_line(line: str, where: str, root: Path, separator: Optional[str]) -> P
     return Pair(root / image, root / mask, image)
 
 
-def from_folders(images: Path, masks: Path) -> List[Pair]:
-    """Pairs of the files of two folders (and their subfolders) with the same name but suffix.
-
-    Raises:
-        PairingError: a folder is missing or empty, a file has no partner, or two have the same.
-    """
-    pairs, problems = look_through_folders(images, masks)
-    by_kind = _by_kind(problems)
-    for problem in by_kind.get("same_name", []):
-        raise PairingError(problem.message)
-    texts = []
-    for kind, folder, what in (
-        ("no_mask", images, "images without a mask"),
-        ("no_image", masks, "masks without an image"),
-    ):
-        if kind in by_kind:
-            names = [_bare(problem.files[0], folder) for problem in by_kind[kind]]
-            texts.append(f"{len(names)} {what}, such as {_some(names)}")
-    if texts:
-        raise PairingError(
-            f"{images} and {masks}: expected files of the same name but for the suffix; "
-            + "; ".join(texts)
-            + "; add or remove those files, or name the pairs in a list file"
+def _faults_of_list(path: Path, root: Path, problems: Sequence[Problem]) -> str:
+    absent = [file for problem in problems if problem.kind == "missing" for file in problem.files]
+    if absent:
+        return (
+            f"{path}: {len(absent)} files of this list do not exist below {root}, such as "
+            f"{_some(absent)}; correct the list or the key dataset_root"
         )
-    return pairs
+    repeated = [problem.files[0] for problem in problems]
+    return (
+        f"{path}: {len(repeated)} images are listed more than once, such as {_some(repeated)}; "
+        "delete the extra lines"
+    )
 
 
-def look_through_folders(images: Path, masks: Path) -> Tuple[List[Pair], List[Problem]]:
-    """What is sound in two folders, and what is not: the pairs of `from_folders` and problems of
-    the kinds
+# ---------------------------------------------------------------- folders
 
-    no_mask, no_image (a file without a partner), same_name (two files of one folder have the same
-    name but for the suffix); such files make no pair.
+
+def list_files(
+    folder: Path,
+    what: str = "images",
+    suffixes: AbstractSet[str] = IMAGE_SUFFIXES,
+    exclude: Optional[Path] = None,
+) -> List[Path]:
+    """List the files of a folder and its subfolders by suffix, in any letter case.
+
+    Hidden files and folders are skipped. Links to folders are followed, each folder once.
+
+    Args:
+        folder: Where to look.
+        what: What should be there, for messages.
+        suffixes: In lower case, such as ``.png``.
+        exclude: A folder below ``folder`` whose files are left out.
 
     Raises:
-        PairingError: a folder is missing or has no image files.
-        ImageError: a folder cannot be listed.
+        PairingError: The folder is missing or has no such file.
+        ImageError: A folder cannot be listed.
     """
+    if not folder.is_dir():
+        there = "a file" if folder.exists() else "nothing"
+        raise PairingError(f"{folder}: expected a folder of {what}, found {there}; check the path")
+    excluded = exclude.resolve() if exclude else None
+    if excluded and folder.resolve() not in excluded.parents:
+        excluded = None
+    found: List[Path] = []
+    others: Counter[str] = Counter()
+    for path in files_below(folder):
+        if excluded and excluded in path.resolve().parents:
+            continue
+        if path.suffix.lower() in suffixes:
+            found.append(path)
+        else:
+            others[path.suffix or "no suffix"] += 1
+    if not found:
+        got = ", ".join(f"{count} of {suffix}" for suffix, count in others.most_common(_SHOWN))
+        raise PairingError(
+            f"{folder}: expected {what} ({', '.join(sorted(suffixes))}), found {got or 'none'}; "
+            "check the path"
+        )
+    return found
+
+
+def bare_name(path: Path, folder: Path) -> str:
+    """Return a file's path below ``folder`` without suffix, with ``/`` between folders."""
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def by_name(
+    paths: Iterable[Path],
+    folder: Path,
+    repair: str = "rename or remove one",
+    problems: Optional[List[Problem]] = None,
+) -> Dict[str, Path]:
+    """Return files by their `bare_name`.
+
+    Args:
+        paths: Files below ``folder``.
+        folder: The folder.
+        repair: What to do about two files of one name; ``{0}`` and ``{1}`` are their suffixes.
+        problems: Receives files of one name, which are then left out; else they are an error.
+
+    Raises:
+        PairingError: Two files have the same name but for the suffix.
+    """
+    found: Dict[str, List[Path]] = {}
+    for path in paths:
+        found.setdefault(bare_name(path, folder), []).append(path)
+    for files_of_name in found.values():
+        if len(files_of_name) == 1:
+            continue
+        same = tuple(sorted(files_of_name))[:2]
+        names = " and ".join(str(path.relative_to(folder)) for path in same)
+        advice = repair.format(*(path.suffix for path in same))
+        message = f"{folder}: {names} have the same name but for the suffix; {advice}"
+        if problems is None:
+            raise PairingError(message)
+        problems.append(Problem("same_name", same, message))
+    return {name: same[0] for name, same in found.items() if len(same) == 1}
+
+
+def from_folders(images: Path, masks: Path, problems: Optional[List[Problem]] = None) -> List[Pair]:
+    """Pair the files of two folders (and their subfolders) of the same name but for the suffix.
+
+    Args:
+        images, masks: The folders.
+        problems: Receives what is wrong with single files, which then make no pair: ``no_mask``
+            and ``no_image`` (no partner), ``same_name`` (two files of one name but for the
+            suffix). Without it they are an error.
+
+    Raises:
+        PairingError: A folder is missing or has no image files; without ``problems`` also for
+            these.
+        ImageError: A folder cannot be listed.
+    """
+    found: List[Problem] = []
+    sides: List[Dict[str, Path]] = []
+    doubtful: Set[str] = set()
     for folder, what in ((images, "images"), (masks, "masks")):
-        if not folder.is_dir():
-            raise PairingError(f"{folder}: expected a folder of {what}; there is none")
-    (of_images, doubtful), (of_masks, also) = _by_name(images), _by_name(masks)
-    problems = [*doubtful.values(), *also.values()]
-    pairs = []
-    for name in sorted({*of_images, *of_masks} - {*doubtful, *also}):
+        repair = "rename one, or name the pairs in a list file"
+        same: List[Problem] = []
+        paths = list_files(folder, what)
+        sides.append(by_name(paths, folder, repair, None if problems is None else same))
+        doubtful.update(bare_name(problem.files[0], folder) for problem in same)
+        found += same
+    of_images, of_masks = sides
+    pairs: List[Pair] = []
+    alone: Dict[str, List[str]] = {"images without a mask": [], "masks without an image": []}
+    for name in sorted({*of_images, *of_masks} - doubtful):
         image, mask = of_images.get(name), of_masks.get(name)
         if image is not None and mask is not None:
             pairs.append(Pair(image, mask, str(image.relative_to(images))))
         elif image is not None:
             message = f"{image}: expected its mask {masks / name}.*, found none; add or remove one"
-            problems.append(Problem("no_mask", (image,), message))
+            found.append(Problem("no_mask", (image,), message))
+            alone["images without a mask"].append(name)
         elif mask is not None:
             message = f"{mask}: expected its image {images / name}.*, found none; add or remove one"
-            problems.append(Problem("no_image", (mask,), message))
-    return pairs, problems
+            found.append(Problem("no_image", (mask,), message))
+            alone["masks without an image"].append(name)
+    if problems is not None:
+        problems += found
+    elif found:
+        lists = [
+            f"{len(names)} {what}, such as {_some(names)}" for what, names in alone.items() if names
+        ]
+        raise PairingError(
+            f"{images} and {masks}: expected files of the same name but for the suffix; "
+            f"{'; '.join(lists)}; add or remove those files, or name the pairs in a list file"
+        )
+    return pairs
 
 
-def _by_name(folder: Path) -> Tuple[Dict[str, Path], Dict[str, Problem]]:
-    """The files of a folder by their name without suffix, and the names that two of them have."""
-    found: Dict[str, Path] = {}
-    doubtful: Dict[str, Problem] = {}
-    for path in find_images(folder):
-        name = _bare(path, folder)
-        if name in found and name not in doubtful:
-            message = (
-                f"{folder}: {found[name].name} and {path.name} have the same name but for the "
-                "suffix; rename one, or name the pairs in a list file"
-            )
-            doubtful[name] = Problem("same_name", (found[name], path), message)
-        found.setdefault(name, path)
-    if not found:
-        raise PairingError(f"{folder}: expected image files, found none")
-    return found, doubtful
+# ---------------------------------------------------------------- splits
 
 
-def _bare(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()
+def split_train_val(pairs: Iterable[Pair], val_share: float) -> Tuple[List[Pair], List[Pair]]:
+    """Split pairs into (train, val) by a hash of their names, at least one for validation.
 
-
-def _by_kind(problems: Iterable[Problem]) -> Dict[str, List[Problem]]:
-    grouped: Dict[str, List[Problem]] = {}
-    for problem in problems:
-        grouped.setdefault(problem.kind, []).append(problem)
-    return grouped
-
-
-def share(pairs: Iterable[Pair], val_share: float) -> Tuple[List[Pair], List[Pair]]:
-    """(train, val): ``val_share`` of the pairs, at least one, chosen by a hash of their names.
-
-    The same files give the same parts on every machine and in every order.
+    The same files give the same split on every machine and in every order.
     """
     ordered = sorted(pairs, key=lambda pair: hashlib.md5(pair.name.encode()).digest())
     count = max(1, round(len(ordered) * val_share))
@@ -235,6 +302,5 @@ def share(pairs: Iterable[Pair], val_share: float) -> Tuple[List[Pair], List[Pai
     return sorted(ordered[count:]), sorted(ordered[:count])
 
 
-def _some(items: Iterable[object]) -> str:
-    items = list(items)
-    return ", ".join(str(item) for item in items[:_SHOWN]) + (" ..." if len(items) > _SHOWN else "")
+def _some(items: Sequence[object]) -> str:
+    return ", ".join(map(str, items[:_SHOWN])) + (" ..." if len(items) > _SHOWN else "")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from paddleseg_u2net.datasets.pairing import PairingError
-from paddleseg_u2net.datasets.table import TABLE
+from paddleseg_u2net.datasets.table import find_row
 
 
-class Place(NamedTuple):
+class PairPaths(NamedTuple):
     """A list file whose paths are below ``root``, or two folders."""
 
     root: Path
@@ -18,14 +18,14 @@ class Place(NamedTuple):
     masks: Path = Path()
 
 
-def place_of(
+def resolve_paths(
     mode: str,
     name: Optional[str] = None,
     dataset_root: Optional[str] = None,
     list_path: Optional[str] = None,
     images: Optional[str] = None,
     masks: Optional[str] = None,
-) -> Place:
+) -> PairPaths:
     """Tell where a part's pairs are by what a configuration says of them.
 
     Args:
@@ -39,7 +39,7 @@ def place_of(
     """
     root = _root(mode, name, dataset_root)
     if list_path is None and images is None and masks is None and name is not None:
-        splits = TABLE[name].splits
+        splits = find_row(name).splits
         if mode not in splits:
             raise PairingError(f"name: {name} has no {mode} part, only {', '.join(splits)}")
         split = splits[mode]
@@ -51,9 +51,9 @@ def place_of(
     if list_path:
         # As in PaddleSeg a list may also be given relative to the working folder.
         candidates = [root / list_path, Path(list_path)]
-        return Place(root, next((path for path in candidates if path.is_file()), candidates[0]))
+        return PairPaths(root, next((path for path in candidates if path.is_file()), candidates[0]))
     if images and masks:
-        return Place(root, None, root / images, root / masks)
+        return PairPaths(root, None, root / images, root / masks)
     raise PairingError(
         f"{mode}_dataset: expected name, or {mode}_path (a list file), or both images and masks "
         "(folders); got none of these"
@@ -61,9 +61,8 @@ def place_of(
 
 
 def _root(mode: str, name: Optional[str], dataset_root: Optional[str]) -> Path:
-    if name is not None and name not in TABLE:
-        raise PairingError(f"name: expected one of {', '.join(TABLE)}, got {name!r}")
-    root = Path(dataset_root or (f"data/{name}" if name else "."))
+    folder = f"data/{find_row(name).name}" if name else "."
+    root = Path(dataset_root or folder)
     if not root.is_dir():
         bring = (
             f"; `python benchmark_data_prepare/prepare.py {name}` fetches and prepares it (or "

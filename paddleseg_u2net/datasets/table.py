@@ -1,24 +1,40 @@
-"""The data sets that the field uses, a row each: what they hold, where they come from and lie.
+"""The known data sets: what each holds, where it comes from, how its archives lay it out.
 
-Numbers of pairs are those that the authors publish. Addresses, checksums and sizes are as others
-state them, since none could be reached from where this table was written; what nobody states, or
-only one does, is left out.
+Rows stand in ``known.yaml``. A data set of one's own is a YAML file that holds such a row; its path
+stands wherever the name of a known one may.
 """
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from collections import UserDict
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
-_DUT = "http://saliencydetection.net"
-_ECSSD = "https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency"
+import yaml
+
+from paddleseg_u2net.datasets.pairing import PairingError
+from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
+
+LAYOUTS = ("folders", "lists", "supervisely")
+ENCODINGS = ("binary", "index", "instances", "votes")
+_FILE = Path(__file__).with_name("known.yaml")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class RowError(ValueError):
+    """A row cannot be used; the message names the file and key, what was expected and what came."""
 
 
 class Split(NamedTuple):
     """A part of a data set: a list file, or a folder of images and one of masks, or both.
 
-    The list counts where the file is there, else the folders. ``found_as`` has other names of the
-    two folders, ``lists_as`` other names of the list, as archives have them. The name of a mask is
-    that of its image and, in archives, ``mask_end``.
+    Attributes:
+        pairs: How many the authors publish.
+        list_file: Used where it is there, else the folders.
+        images, masks: The folders.
+        found_as, lists_as: Other names of the two folders and of the list, as archives have them.
+        mask_end: What archives add to the image's name for its mask.
     """
 
     pairs: int
@@ -31,7 +47,7 @@ class Split(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """A file to fetch; without an address it can only be had by hand."""
+    """A file to download; without an address it can only be had by hand."""
 
     filename: str
     addresses: Tuple[str, ...] = ()
@@ -42,24 +58,31 @@ class Row(NamedTuple):
     """One data set. Paths are relative to its root, ``data/<name>`` unless a key says otherwise.
 
     Attributes:
-        config: The configuration below ``configs/RGB/U2Net`` that uses it.
-        layout: How archives hold it: folders, lists (of `image mask` lines), or supervisely.
-        coding: What its masks hold: binary (0 and 255; values between are cut in the middle), index
-            (0 and one other number), instances (0 and numbers of objects), or votes (the share of
-            people who marked a pixel, cut in the middle).
+        title: For people.
+        splits: By part; of YAML the key ``parts``, or what ``pool`` and ``val_share`` make.
+        classes: Names by number, the background first.
+        config: The configuration below ``configs/RGB/U2Net``; else preparing writes one.
+        archives: To download.
+        layout: How archives hold it: one of `LAYOUTS`; lists have `image mask` lines.
+        mask_encoding: Of the masks in archives: binary (0 and 255; values between are cut in the
+            middle), index (0 and one other number), instances (0 and numbers of objects), or votes
+            (the share of people who marked a pixel, cut in the middle).
         pool: Where the authors give no parts: all of it. The hash of a name decides its part.
         val_share: The share of the pool that is for validation.
-        homepage, licence, cite, by_hand: for people. An empty licence: none is stated.
-        megabytes: Size of the archives, about, 0 if nobody states it.
+        homepage, licence, cite, by_hand: For people. An empty licence: none is stated.
+        megabytes: Size of the archives, about; 0 if nobody states it.
+        shows, notes, folders: Of the documentation: what the pictures show, what happens to them,
+            and the folders if their names are not in ``splits``.
+        name: Of its folder, and of its row in the table.
     """
 
     title: str
     splits: Dict[str, Split]
-    classes: Tuple[str, ...] = ("background", "salient object")
+    classes: Tuple[str, ...] = ("background", "foreground")
     config: str = ""
     archives: Tuple[Archive, ...] = ()
     layout: str = "folders"
-    coding: str = "binary"
+    mask_encoding: str = "binary"
     pool: Optional[Split] = None
     val_share: float = 0.0
     homepage: str = ""
@@ -67,6 +90,10 @@ class Row(NamedTuple):
     cite: str = ""
     by_hand: str = ""
     megabytes: int = 0
+    shows: str = ""
+    notes: str = ""
+    folders: str = ""
+    name: str = ""
 
     @property
     def fetchable(self) -> bool:
@@ -74,218 +101,182 @@ class Row(NamedTuple):
         return bool(self.archives) and all(archive.addresses for archive in self.archives)
 
 
-def _test_set(pairs: int, images: str, masks: str, *found_as: Tuple[str, str]) -> Dict[str, Split]:
-    return {"val": Split(pairs, "val_list.txt", images, masks, found_as)}
+class _Table(UserDict):
+    """The rows by name, read when they are first asked for."""
+
+    def __init__(self) -> None:
+        pass
+
+    @cached_property
+    def data(self) -> Dict[str, Row]:  # type: ignore[override]
+        return {
+            name: _row(name, tree, f"{_FILE.name}: {name}")
+            for name, tree in read_yaml_file(_FILE, _LOADER).items()
+        }
 
 
-TABLE: Dict[str, Row] = {
-    "optic_disc_seg": Row(
-        "PaddleSeg's optic disc segmentation (retina photographs)",
-        {
-            "train": Split(267, "train_list.txt"),
-            "val": Split(76, "val_list.txt"),
-            "test": Split(38, "test_list.txt"),
-        },
-        ("background", "optic disc"),
-        config="u2netp.yaml",
-        archives=(
-            Archive(
-                "optic_disc_seg.zip",
-                ("https://paddleseg.bj.bcebos.com/dataset/optic_disc_seg.zip",),
-            ),
-        ),
-        layout="lists",
-        coding="index",
-        homepage="https://github.com/PaddlePaddle/PaddleSeg",
-        cite="Liu et al. PaddleSeg: A High-Efficient Development Toolkit for Image Segmentation. "
-        "arXiv:2101.06175, 2021.",
-        megabytes=19,
+TABLE = _Table()
+
+
+def is_row_file(name: str) -> bool:
+    """Whether ``name`` is that of a YAML file instead of a known data set."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def find_row(name: str) -> Row:
+    """Return the row of a known data set, or that of a YAML file.
+
+    Raises:
+        PairingError: there is no known data set of that name.
+        RowError: the file cannot be used.
+        OSError: the file cannot be read.
+    """
+    if name in TABLE:
+        return TABLE[name]
+    if not is_row_file(name):
+        raise PairingError(f"name: expected one of {', '.join(TABLE)}, got {name!r}")
+    try:
+        tree = read_yaml_file(name)
+    except YamlError as error:
+        raise RowError(f"{name}: this is not YAML: {error}") from error
+    return _row(Path(name).stem, tree, name)
+
+
+def classes_of(name: Any) -> Tuple[str, ...]:
+    """Return the classes of `find_row`, none where there is no such row."""
+    known = isinstance(name, str) and (name in TABLE or is_row_file(name))
+    return find_row(name).classes if known else ()
+
+
+# ---------------------------------------------------------------- from YAML
+
+
+class _Key(NamedTuple):
+    expected: str
+    fits: Callable[[Any], bool]
+
+
+def _is_below(path: str) -> bool:
+    place = PurePosixPath(path)
+    return bool(path) and not place.is_absolute() and ".." not in place.parts and "\\" not in path
+
+
+def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(fits, value))
+
+
+def _one_of(names: Iterable[str]) -> _Key:
+    return _Key(f"one of {', '.join(names)}", lambda value: value in names)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and _is_below(value)
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("http://", "https://"))
+
+
+_TEXT = _Key("a text", lambda value: isinstance(value, str))
+_COUNT = _Key("a whole number above 0", lambda value: type(value) is int and value > 0)
+_PATH = _Key("a path below the data set's folder", _is_path)
+_PATHS = _Key("a list of paths below the data set's folder", _list_of(_is_path))
+_MAPPING = _Key("keys with values", lambda value: isinstance(value, dict))
+_SPLIT: Mapping[str, _Key] = {
+    "pairs": _COUNT,
+    "images": _PATH,
+    "masks": _PATH,
+    "found_as": _Key(
+        "a list of [images, masks], two paths each",
+        _list_of(lambda pair: _list_of(_is_path)(pair) and len(pair) == 2),
     ),
-    "duts": Row(
-        "DUTS (Wang et al. 2017)",
-        {
-            "train": Split(
-                10553,
-                "train_list.txt",
-                "DUTS-TR/DUTS-TR-Image",
-                "DUTS-TR/DUTS-TR-Mask",
-                (("DUTS-TR-Image", "DUTS-TR-Mask"), ("DUTS-TR/images", "DUTS-TR/masks")),
-            ),
-            "val": Split(
-                5019,
-                "val_list.txt",
-                "DUTS-TE/DUTS-TE-Image",
-                "DUTS-TE/DUTS-TE-Mask",
-                (("DUTS-TE-Image", "DUTS-TE-Mask"), ("DUTS-TE/images", "DUTS-TE/masks")),
-            ),
-        },
-        config="u2netp_duts.yaml",
-        archives=(
-            Archive("DUTS-TR.zip", (f"{_DUT}/duts/download/DUTS-TR.zip",)),
-            Archive("DUTS-TE.zip", (f"{_DUT}/duts/download/DUTS-TE.zip",)),
-        ),
-        homepage=f"{_DUT}/duts/",
-        licence="all rights reserved by the authors; the images are from ImageNet and SUN",
-        cite="Wang, Lu, Wang, Feng, Wang, Yin, Ruan. Learning to Detect Salient Objects with "
-        "Image-level Supervision. CVPR 2017.",
-        megabytes=340,
-    ),
-    "ecssd": Row(
-        "ECSSD (Yan et al. 2013)",
-        _test_set(1000, "images", "ground_truth_mask"),
-        config="u2netp_ecssd.yaml",
-        archives=(
-            Archive("images.zip", (f"{_ECSSD}/data/ECSSD/images.zip",)),
-            Archive("ground_truth_mask.zip", (f"{_ECSSD}/data/ECSSD/ground_truth_mask.zip",)),
-        ),
-        homepage=f"{_ECSSD}/dataset.html",
-        cite="Yan, Xu, Shi, Jia. Hierarchical Saliency Detection. CVPR 2013.",
-        megabytes=69,
-    ),
-    "dut_omron": Row(
-        "DUT-OMRON (Yang et al. 2013)",
-        _test_set(5168, "DUT-OMRON-image", "pixelwiseGT-new-PNG"),
-        config="u2netp_dut_omron.yaml",
-        archives=(
-            Archive("DUT-OMRON-image.zip", (f"{_DUT}/dut-omron/download/DUT-OMRON-image.zip",)),
-            Archive(
-                "DUT-OMRON-gt-pixelwise.zip.zip",
-                (f"{_DUT}/dut-omron/download/DUT-OMRON-gt-pixelwise.zip.zip",),
-            ),
-        ),
-        homepage=f"{_DUT}/dut-omron/",
-        cite="Yang, Zhang, Lu, Ruan, Yang. Saliency Detection via Graph-Based Manifold Ranking. "
-        "CVPR 2013.",
-        megabytes=110,
-    ),
-    "hku_is": Row(
-        "HKU-IS (Li and Yu 2015)",
-        _test_set(4447, "imgs", "gt"),
-        config="u2netp_hku_is.yaml",
-        archives=(Archive("HKU-IS.rar"),),
-        homepage="https://i.cs.hku.hk/~gbli/deep_saliency.html",
-        cite="Li, Yu. Visual Saliency Based on Multiscale Deep Features. CVPR 2015.",
-        by_hand="HKU-IS.rar, by the links of the page to Google Drive or Baidu",
-        megabytes=900,
-    ),
-    "pascal_s": Row(
-        "PASCAL-S (Li et al. 2014)",
-        _test_set(850, "images", "masks", ("imgs/pascal", "masks/pascal")),
-        config="u2netp_pascal_s.yaml",
-        # The checksum is the one that pysaliency tests on each of its downloads.
-        archives=(
-            Archive(
-                "salObj.zip",
-                ("http://cbs.ic.gatech.edu/salobj/download/salObj.zip",),
-                "md5:e48b4e5deac08bddcaec55ce56e4d420",
-            ),
-        ),
-        coding="votes",
-        homepage="http://cbs.ic.gatech.edu/salobj/",
-        licence="none is stated; the images are from PASCAL VOC 2010",
-        cite="Li, Hou, Koch, Rehg, Yuille. The Secrets of Salient Object Segmentation. CVPR 2014.",
-        megabytes=175,
-    ),
-    "sod": Row(
-        "SOD (Movahedi and Elder 2010)",
-        _test_set(300, "images", "masks"),
-        config="u2netp_sod.yaml",
-        homepage="https://www.elderlab.yorku.ca/resources/salient-objects-dataset-sod/",
-        licence="none is stated; the images are from BSDS300, for non-commercial research and "
-        "education",
-        cite="Movahedi, Elder. Design and Perceptual Validation of Performance Measures for "
-        "Salient Object Segmentation. CVPR Workshops 2010.",
-        by_hand="a copy with folders of images and masks, as benchmarks of salient objects pass it "
-        "on: the authors' SOD.zip holds MATLAB boundaries, no images and no masks",
-    ),
-    "supervisely_person": Row(
-        "Supervisely Person",
-        {
-            "train": Split(5140, "train_list.txt"),
-            "val": Split(571, "val_list.txt"),
-        },
-        ("background", "person"),
-        config="u2netp_person.yaml",
-        layout="supervisely",
-        coding="index",
-        pool=Split(5711, images="images", masks="masks"),
-        val_share=0.1,
-        homepage="https://github.com/supervisely-ecosystem/persons",
-        licence="for non-commercial purposes, academic or not; the images are from Pexels, whose "
-        "terms hold",
-        cite="Supervisely. Supervisely Person Dataset. 2018.",
-        by_hand="the full version in Supervisely's format, a tar archive (the sample has 595 "
-        "images only)",
-        megabytes=7300,
-    ),
-    "drishti_gs": Row(
-        "Drishti-GS1 (Sivaswamy et al. 2014), optic disc",
-        {
-            "train": Split(
-                50,
-                "train_list.txt",
-                "Training/Images",
-                "Training/Masks",
-                (("Training/Images", "Training/GT"),),
-                mask_end="_ODsegSoftmap",
-            ),
-            "val": Split(
-                51,
-                "val_list.txt",
-                "Test/Images",
-                "Test/Masks",
-                (("Test/Images", "Test/Test_GT"), ("Test/Images", "Test/GT")),
-                mask_end="_ODsegSoftmap",
-            ),
-        },
-        ("background", "optic disc"),
-        config="u2netp_drishti_gs.yaml",
-        coding="votes",
-        homepage="http://cvit.iiit.ac.in/projects/mip/drishti-gs/mip-dataset2/Home.php",
-        cite="Sivaswamy, Krishnadas, Joshi, Jain, Tabish. Drishti-GS: Retinal Image Dataset for "
-        "Optic Nerve Head (ONH) Segmentation. ISBI 2014.",
-        by_hand="the archive of Drishti-GS1_files (Training and Test)",
-    ),
-    "penn_fudan": Row(
-        "Penn-Fudan pedestrians (Wang et al. 2007)",
-        {
-            "train": Split(136, "train_list.txt"),
-            "val": Split(34, "val_list.txt"),
-        },
-        ("background", "person"),
-        config="u2netp_penn_fudan.yaml",
-        archives=(
-            Archive(
-                "PennFudanPed.zip",
-                ("https://www.cis.upenn.edu/~jshi/ped_html/PennFudanPed.zip",),
-            ),
-        ),
-        coding="instances",
-        pool=Split(170, images="PNGImages", masks="PedMasks", mask_end="_mask"),
-        val_share=0.2,
-        homepage="https://www.cis.upenn.edu/~jshi/ped_html/",
-        cite="Wang, Shi, Song, Shen. Object Detection Combining Recognition and Segmentation. "
-        "ACCV 2007.",
-        megabytes=54,
-    ),
-    # 14,117 frames by the paper. PaddleSeg counts the three parts as here and 2,482 for testing,
-    # whose masks are not given away.
-    "pp_humanseg14k": Row(
-        "PP-HumanSeg14K (Chu et al. 2022)",
-        {
-            "train": Split(8770, "train_list.txt", lists_as=("train.txt",)),
-            "val": Split(2431, "val_list.txt", lists_as=("val.txt",)),
-        },
-        ("background", "person"),
-        config="u2netp_pp_humanseg14k.yaml",
-        layout="lists",
-        coding="index",
-        homepage="https://github.com/PaddlePaddle/PaddleSeg/blob/release/2.5/contrib/PP-HumanSeg/"
-        "paper.md",
-        licence="given by its authors on request",
-        cite="Chu et al. PP-HumanSeg: Connectivity-Aware Portrait Segmentation with a Large-Scale "
-        "Teleconferencing Video Dataset. WACV Workshops 2022.",
-        by_hand="the archive that paddleseg@baidu.com sends to those who write from an institution "
-        "and say what for",
+    "lists_as": _PATHS,
+    "mask_end": _TEXT,
+}
+_ARCHIVE: Mapping[str, _Key] = {
+    "filename": _Key("a name of a file", lambda value: _is_path(value) and "/" not in value),
+    "addresses": _Key("a list of addresses that begin with http", _list_of(_is_address)),
+    "checksum": _Key(
+        "sha256:... or md5:...",
+        lambda value: isinstance(value, str) and value.startswith(("sha256:", "md5:")),
     ),
 }
+_ROW: Mapping[str, _Key] = {
+    "title": _TEXT,
+    "parts": _MAPPING,
+    "classes": _Key(
+        "two names or more, the background first",
+        lambda value: _list_of(lambda name: isinstance(name, str))(value) and len(value) > 1,
+    ),
+    "config": _PATH,
+    "archives": _Key("a list", lambda value: isinstance(value, list)),
+    "layout": _one_of(LAYOUTS),
+    "mask_encoding": _one_of(ENCODINGS),
+    "pool": _MAPPING,
+    "val_share": _Key(
+        "a number between 0 and 1", lambda value: isinstance(value, float) and 0 < value < 1
+    ),
+    **dict.fromkeys(("homepage", "licence", "cite", "by_hand"), _TEXT),
+    "megabytes": _COUNT,
+    **dict.fromkeys(("shows", "notes", "folders"), _TEXT),
+}
+
+
+def _row(name: str, tree: Any, where: str) -> Row:
+    given = _checked(tree, _ROW, ("title",), where)
+    if ("parts" in given) == ("pool" in given) or ("pool" in given) != ("val_share" in given):
+        raise RowError(f"{where}: expected parts, or pool and val_share, got {', '.join(given)}")
+    pool = _split(given.pop("pool"), f"{where}: pool") if "pool" in given else None
+    if pool is None:
+        parts = _checked(
+            given.pop("parts"), dict.fromkeys(("train", "val", "test"), _MAPPING), (),
+            f"{where}: parts",
+        )  # fmt: skip
+        splits = {part: _split(parts[part], f"{where}: parts.{part}", part) for part in parts}
+    else:
+        val = max(1, round(pool.pairs * given["val_share"]))
+        splits = {
+            "train": Split(pool.pairs - val, "train_list.txt"),
+            "val": Split(val, "val_list.txt"),
+        }
+    lists = given.get("layout", "folders") == "lists"
+    for part, split in splits.items():
+        if not (split.images or lists or pool):
+            raise RowError(f"{where}: parts.{part}.images: expected a folder, or layout: lists")
+    archives = [
+        Archive(**_tuples(_checked(item, _ARCHIVE, ("filename",), f"{where}: archives.{number}")))
+        for number, item in enumerate(given.pop("archives", ()))
+    ]
+    return Row(
+        splits=splits, pool=pool, archives=tuple(archives), name=name, **_tuples(given)
+    )  # fmt: skip
+
+
+def _split(tree: Any, where: str, part: str = "") -> Split:
+    given = _checked(tree, _SPLIT, ("pairs",), where)
+    if ("images" in given) != ("masks" in given):
+        raise RowError(f"{where}: expected both images and masks, got one of them")
+    if "found_as" in given:
+        given["found_as"] = tuple(map(tuple, given["found_as"]))
+    return Split(list_file=f"{part}_list.txt" if part else "", **_tuples(given))
+
+
+def _checked(
+    tree: Any, keys: Mapping[str, _Key], required: Iterable[str], where: str
+) -> Dict[str, Any]:
+    """The values of a mapping, of which each key is known and each value fits."""
+    if not isinstance(tree, dict) or not tree:
+        raise RowError(f"{where}: expected keys of {', '.join(keys)}, got {tree!r}")
+    missing: List[str] = [key for key in required if key not in tree]
+    if missing:
+        raise RowError(f"{where}: expected the key {missing[0]}, found none")
+    for key, value in tree.items():
+        if key not in keys:
+            raise RowError(f"{where}: expected keys of {', '.join(keys)}, got {key!r}")
+        if not keys[key].fits(value):
+            raise RowError(f"{where}: {key}: expected {keys[key].expected}, got {value!r}")
+    return dict(tree)
+
+
+def _tuples(values: Mapping[str, Any]) -> Dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

@@ -8,7 +8,7 @@ from typing import Any, Dict, Tuple
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.config import Config, ConfigError
-from paddleseg_u2net.datasets.table import TABLE
+from paddleseg_u2net.datasets.table import classes_of
 from paddleseg_u2net.export.openvino import openvino_module
 from paddleseg_u2net.export.options import BY_ONNX, ExportOptions
 from paddleseg_u2net.export.quantization.search import Found
@@ -26,8 +26,7 @@ def class_names(config: Config) -> Tuple[str, ...]:
             settings = config.dataset_settings(part)
         except ConfigError:
             continue
-        name = settings.get("name")
-        names = settings.get("class_names") or (TABLE[name].classes if name in TABLE else ())
+        names = settings.get("class_names") or classes_of(settings.get("name"))
         if len(names) == count:
             return tuple(str(item) for item in names)
     if count == 2:

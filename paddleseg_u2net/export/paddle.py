@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping
+from typing import Any, Iterator, Mapping
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 
 from paddleseg_u2net import signals
-from paddleseg_u2net.architecture import Operation, Program
+from paddleseg_u2net.architecture import Functional, Operation, Program
 from paddleseg_u2net.inference.description import Shape
 
 
@@ -42,7 +42,8 @@ def write_paddle(
         paddle.static.program_guard(paddle.static.Program(), paddle.static.Program()),
     ):
         x = paddle.static.data("input", [-1 if n is None else n for n in shape], "float32")
-        y = _outputs(_logits(program, weights, x), output)
+        values = program.run(_Graph(F, paddle.concat, weights, x))
+        y = _outputs(values[program.outputs[0]], output)
         executor = paddle.static.Executor(paddle.CPUPlace())
         paddle.static.save_inference_model(
             str(folder / "model"), [x], [y], executor, program=paddle.static.default_main_program()
@@ -77,30 +78,17 @@ def _static() -> Iterator[None]:
             paddle.disable_static()
 
 
-def _logits(program: Program, weights: Mapping[str, np.ndarray], x: Any) -> Any:
-    """The fused map, before its activation."""
+class _Graph(Functional):
+    """Paddle's functions, as they are written down in a program."""
 
-    def convolve(step: Operation, x: Any) -> Any:
-        conv = step.conv
-        assert conv is not None
-        kernel, bias = (_stored(f"{conv.layer}.{part}", weights) for part in ("weight", "bias"))
-        padding = conv.dilation * (conv.kernel // 2)
-        x = F.conv2d(x, kernel, bias, padding=padding, dilation=conv.dilation)
-        return F.relu(x) if conv.normalised else x
+    def weight(self, name: str) -> Any:
+        return _stored(name, self.weights)
 
-    steps: Dict[str, Callable[..., Any]] = {
-        "input": lambda step: x,
-        "conv": convolve,
-        "pool": lambda step, a: F.max_pool2d(a, 2, 2, ceil_mode=True),
-        "resize": lambda step, a, like: F.interpolate(a, size=_size(like), mode="bilinear"),
-        "concat": lambda step, *parts: paddle.concat(list(parts), 1),
-        # Paddle 3 warns of each `a + b` in a program.
-        "add": lambda step, a, b: paddle.add_n([a, b]),
-    }
-    values: List[Any] = []
-    for step in program.operations:
-        values.append(steps[step.kind](step, *(values[number] for number in step.inputs)))
-    return values[program.outputs[0]]
+    def resize(self, step: Operation, x: Any, like: Any) -> Any:
+        return F.interpolate(x, size=_size(like), mode="bilinear")
+
+    def add(self, step: Operation, a: Any, b: Any) -> Any:
+        return paddle.add_n([a, b])  # Paddle 3 warns of each `a + b` in a program
 
 
 def _stored(name: str, weights: Mapping[str, np.ndarray]) -> Any:

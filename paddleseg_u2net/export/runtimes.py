@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.architecture import TABLES, Architecture, Operation, Program, build
+from paddleseg_u2net.architecture import TABLES, Architecture, Functional, build
 from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.weights import fold_biases, names, restore_biases
@@ -139,6 +139,7 @@ def _published(content: Any) -> Dict[str, Any]:
 def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:
     """PyTorch's functions on its own tensors."""
     import torch
+    import torch.nn.functional as F
 
     tensors = {name: value.float() for name, value in state.items()}
     program = build(model.stages, model.num_classes, model.in_channels)
@@ -146,43 +147,18 @@ def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:
     def run(images: np.ndarray) -> np.ndarray:
         try:
             with torch.no_grad():
-                return _interpret(program, tensors, torch.from_numpy(images)).numpy()
-        except (LookupError, RuntimeError) as error:  # it read other names or shapes than we did
+                network = Functional(F, torch.cat, tensors, torch.from_numpy(images))
+                return program.run(network)[program.outputs[0]].numpy()
+        except (
+            LookupError,
+            RuntimeError,
+            TypeError,
+        ) as error:  # it read other names or shapes than we did
             raise RuntimeUnavailable(
                 "PyTorch", f"it does not run ({_line(error)})", installed=True
             ) from error
 
     return Runtime("PyTorch", run)
-
-
-def _interpret(program: Program, tensors: Dict[str, Any], x: Any) -> Any:
-    """The program run with PyTorch's functions; tensors in, the fused logits out."""
-    import torch
-    import torch.nn.functional as F
-
-    def convolve(step: Operation, x: Any) -> Any:
-        conv = step.conv
-        assert conv is not None
-        padding = conv.dilation * (conv.kernel // 2)
-        weight, bias = tensors[f"{conv.layer}.weight"], tensors.get(f"{conv.layer}.bias")
-        x = F.conv2d(x, weight, bias, padding=padding, dilation=conv.dilation)
-        if not conv.normalised:
-            return x
-        parts = (tensors[f"{conv.batchnorm}.{p}"] for p in ("_mean", "_variance", "weight", "bias"))
-        return F.relu(F.batch_norm(x, *parts))
-
-    steps: Dict[str, Callable[..., Any]] = {
-        "input": lambda step: x,
-        "conv": convolve,
-        "pool": lambda step, a: F.max_pool2d(a, 2, 2, ceil_mode=True),
-        "resize": lambda step, a, like: F.interpolate(a, like.shape[2:], mode="bilinear"),
-        "concat": lambda step, *parts: torch.cat(parts, 1),
-        "add": lambda step, a, b: a + b,
-    }
-    values: List[Any] = []
-    for step in program.operations:
-        values.append(steps[step.kind](step, *(values[number] for number in step.inputs)))
-    return values[program.outputs[0]]
 
 
 _NUMBERS = {

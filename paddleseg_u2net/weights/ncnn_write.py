@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from typing import Dict, List, Mapping, NamedTuple, Set
+from typing import List, Mapping, NamedTuple
 
 import numpy as np
 
-from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
+from paddleseg_u2net.architecture import Operation, Program, StageTable, build
 from paddleseg_u2net.weights.onnx_write import folded_weights
 
 _MAGIC = 7767517
@@ -44,66 +44,65 @@ def ncnn_files(
     """
     program = build(table, num_classes, in_channels)
     weights = folded_weights(state, program, source)
-    graph = _Graph(program, activation)
     parts: List[bytes] = []
-    for conv in graph.convolutions:
+    for conv in program.convolutions:
         parts += [_FLOAT32, weights[f"{conv.layer}.weight"].astype("<f4").tobytes()]
         parts.append(weights[f"{conv.layer}.bias"].astype("<f4").tobytes())
-    return NcnnFiles(graph.text(), b"".join(parts))
+    return NcnnFiles(_Graph(program, activation).text(), b"".join(parts))
 
 
 class _Graph:
-    """Turns the steps that the fused map needs into lines of ncnn's text format.
+    """Turns the operations into lines of ncnn's text format; a value is the queue of its blobs.
 
     A blob has one reader there: where a step has more, a Split gives each a blob of its own.
     """
 
     def __init__(self, program: Program, activation: bool) -> None:
         self.lines: List[str] = []
-        self.convolutions: List[Convolution] = []
         self.blobs = 0
-        steps, fused = program.operations, program.outputs[0]
-        needed = _needed(steps, fused)
-        self.readers = Counter(taken for number in needed for taken in steps[number].inputs)
-        self.waiting: Dict[int, List[str]] = {}
-        result = "logits" if activation else "d0"
-        for number in sorted(needed):
-            name = result if number == fused else f"{steps[number].kind}_{number}"
-            inputs = [self.waiting[taken].pop() for taken in steps[number].inputs]
-            self._step(steps[number], inputs, name if number else "input")
-            self._publish(number, name if number else "input")
+        fused = program.operations[program.outputs[0]]
+        self.fused, self.result = fused.number, "logits" if activation else "d0"
+        self.readers = Counter(taken for step in program.operations for taken in step.inputs)
+        program.run(self)
         if activation:
-            one = program.convolutions[-1].out_channels == 1
-            self._line("Sigmoid" if one else "Softmax", [result], ["d0"], "" if one else "0=0 1=1")
+            one = fused.convolution.out_channels == 1
+            self._line(
+                "Sigmoid" if one else "Softmax", ["logits"], ["d0"], "" if one else "0=0 1=1"
+            )
 
-    def _step(self, step: Operation, inputs: List[str], name: str) -> None:
-        if step.conv is not None:
-            self._convolution(step.conv, inputs, name)
-            return
-        kind, attributes = {
-            "input": ("Input", ""),
-            # 2x2, padded at the end: "full" pooling, ncnn's other way, errs at a side of one pixel.
-            "pool": ("Pooling", "0=0 1=2 2=2 3=0 13=0 14=1 15=1 5=1"),
-            "resize": ("Interp", "0=2 5=1"),  # bilinear, to the size of the second input
-            "concat": ("Concat", "0=0"),
-            "add": ("BinaryOp", "0=0"),
-        }[step.kind]
-        self._line(kind, inputs, [name], attributes)
+    def input(self, step: Operation) -> List[str]:
+        return self._layer("Input", step, "")
 
-    def _convolution(self, conv: Convolution, inputs: List[str], name: str) -> None:
-        self.convolutions.append(conv)
-        pad = conv.dilation * (conv.kernel // 2)
-        size = conv.out_channels * conv.in_channels * conv.kernel**2
-        attributes = f"0={conv.out_channels} 1={conv.kernel} 2={conv.dilation} 3=1 4={pad} 5=1"
-        relu = " 9=1" if conv.normalised else ""
-        self._line("Convolution", inputs, [name], f"{attributes} 6={size}{relu}")
+    def conv(self, step: Operation, x: List[str]) -> List[str]:
+        conv = step.convolution
+        size = conv.out_channels * conv.multiply_adds
+        attributes = f"0={conv.out_channels} 1={conv.kernel} 2={conv.dilation} 3=1"
+        attributes += f" 4={conv.padding} 5=1 6={size}{' 9=1' if conv.normalised else ''}"
+        return self._layer("Convolution", step, attributes, x)
 
-    def _publish(self, number: int, name: str) -> None:
-        readers = self.readers[number]
-        names = [name] if readers < 2 else [f"{name}_to_{reader}" for reader in range(readers)]
-        if readers > 1:
-            self._line("Split", [name], names, "")
-        self.waiting[number] = names
+    def pool(self, step: Operation, x: List[str]) -> List[str]:
+        # 2x2, padded at the end: "full" pooling, ncnn's other way, errs at a side of one pixel.
+        return self._layer("Pooling", step, "0=0 1=2 2=2 3=0 13=0 14=1 15=1 5=1", x)
+
+    def resize(self, step: Operation, x: List[str], like: List[str]) -> List[str]:
+        # Bilinear, to the size of the second input.
+        return self._layer("Interp", step, "0=2 5=1", x, like)
+
+    def concat(self, step: Operation, *parts: List[str]) -> List[str]:
+        return self._layer("Concat", step, "0=0", *parts)
+
+    def add(self, step: Operation, a: List[str], b: List[str]) -> List[str]:
+        return self._layer("BinaryOp", step, "0=0", a, b)
+
+    def _layer(self, kind: str, step: Operation, attributes: str, *inputs: List[str]) -> List[str]:
+        name = self.result if step.number == self.fused else step.name
+        self._line(kind, [blobs.pop() for blobs in inputs], [name], attributes)
+        readers = self.readers[step.number]
+        if readers < 2:
+            return [name]
+        names = [f"{name}_to_{reader}" for reader in range(readers)]
+        self._line("Split", [name], names, "")
+        return names
 
     def _line(self, kind: str, inputs: List[str], outputs: List[str], attributes: str) -> None:
         layer = f"{kind.lower()}_{outputs[0]}"
@@ -114,15 +113,3 @@ class _Graph:
     def text(self) -> str:
         """The whole of ``model.param``."""
         return "\n".join([str(_MAGIC), f"{len(self.lines)} {self.blobs}", *self.lines, ""])
-
-
-def _needed(steps: List[Operation], fused: int) -> Set[int]:
-    """The steps that the fused map is made from: the side outputs' own resizes are not all."""
-    needed: Set[int] = set()
-    ahead = [fused]
-    while ahead:
-        number = ahead.pop()
-        if number not in needed:
-            needed.add(number)
-            ahead += steps[number].inputs
-    return needed

@@ -149,52 +149,47 @@ class _Graph:
         self.classes = program.convolutions[-1].out_channels
         steps = program.outputs if sides else program.outputs[:1]
         self.outputs = [f"d{number}" for number in range(len(steps))]
-        names = dict(zip(steps, self.outputs))
-        if activation:
-            names = {step: f"{name}_logits" for step, name in names.items()}
-        results: List[str] = []
-        for number, step in enumerate(program.operations):
-            name = names.get(number, f"{step.kind}_{number}" if number else "input")
-            inputs = [results[taken] for taken in step.inputs]
-            results.append(self._add(step, inputs, name) if number else name)
+        end = "_logits" if activation else ""
+        self.names = {step: f"{output}{end}" for step, output in zip(steps, self.outputs)}
+        program.run(self)
         for output in self.outputs if activation else ():
             attributes = {} if self.classes == 1 else {"axis": 1}
             operator = "Sigmoid" if self.classes == 1 else "Softmax"
             self._node(operator, [f"{output}_logits"], output, **attributes)
 
-    def _add(self, step: Operation, inputs: List[str], name: str) -> str:
-        if step.conv is not None:
-            return self._convolution(step.conv, inputs[0], name)
-        if step.kind == "resize":
-            return self._resize(inputs[0], inputs[1], name)
-        if step.kind == "pool":
-            # Padded at the end instead of ceil_mode, which is the same: OpenVINO refuses to pool a
-            # side of one pixel without.
-            window: Dict[str, Any] = {
-                "kernel_shape": [2, 2],
-                "strides": [2, 2],
-                "pads": [0, 0, 1, 1],
-            }
-            return self._node("MaxPool", inputs, name, **window)
-        if step.kind == "concat":
-            return self._node("Concat", inputs, name, axis=1)
-        return self._node("Add", inputs, name)
+    def _name(self, step: Operation) -> str:
+        return self.names.get(step.number, step.name)
 
-    def _convolution(self, conv: Convolution, x: str, name: str) -> str:
-        weights = [f"{conv.layer}.weight", f"{conv.layer}.bias"]
-        pad = conv.dilation * (conv.kernel // 2)
+    def input(self, step: Operation) -> str:
+        return step.name
+
+    def conv(self, step: Operation, x: str) -> str:
+        conv = step.convolution
         result = self._node(
             "Conv",
-            [x, *weights],
-            conv.layer if conv.normalised else name,
+            [x, f"{conv.layer}.weight", f"{conv.layer}.bias"],
+            conv.layer if conv.normalised else self._name(step),
             kernel_shape=[conv.kernel] * 2,
             dilations=[conv.dilation] * 2,
-            pads=[pad] * 4,
+            pads=[conv.padding] * 4,
         )
         return self._node("Relu", [result], conv.name) if conv.normalised else result
 
-    def _resize(self, x: str, like: str, name: str) -> str:
+    def pool(self, step: Operation, x: str) -> str:
+        # Padded at the end instead of ceil_mode, which is the same: OpenVINO refuses to pool a
+        # side of one pixel without.
+        two, pads = [2, 2], [0, 0, 1, 1]
+        return self._node("MaxPool", [x], step.name, kernel_shape=two, strides=two, pads=pads)
+
+    def concat(self, step: Operation, *parts: str) -> str:
+        return self._node("Concat", list(parts), step.name, axis=1)
+
+    def add(self, step: Operation, a: str, b: str) -> str:
+        return self._node("Add", [a, b], step.name)
+
+    def resize(self, step: Operation, x: str, like: str) -> str:
         """``x`` in the height and width of ``like``, whatever these are when the file is run."""
+        name = self._name(step)
         parts = [
             self._slice(f"{name}.size", like, "two", "four"),
             self._slice(f"{name}.batch", x, "zero", "two"),

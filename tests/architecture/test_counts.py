@@ -7,7 +7,7 @@ import paddle
 import pytest
 from paddle import nn
 
-from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
+from paddleseg_u2net.architecture import TABLES, Functional, Program, StageTable, build
 from paddleseg_u2net.architecture.counts import count, count_stages, receptive_fields, tensor_shapes
 from paddleseg_u2net.models import U2Net, U2NetP
 from paddleseg_u2net.models.conv import SameConv
@@ -131,6 +131,17 @@ def test_what_training_keeps_is_what_pytorch_saves(size):
     }
     kernels = {value.data_ptr() for value in state.values()}
 
+    class Trained(Functional):
+        def conv(self, step, x):
+            conv = step.conv
+            kernel, bias = state[f"{conv.layer}.weight"], state[f"{conv.layer}.bias"]
+            x = functional.conv2d(x, kernel, bias, padding=conv.padding, dilation=conv.dilation)
+            if not conv.normalised:
+                return x
+            names = (f"{conv.batchnorm}.{p}" for p in ("_mean", "_variance", "weight", "bias"))
+            parts = [state[name] for name in names]
+            return functional.relu_(functional.batch_norm(x, *parts, training=True))
+
     def save_maps(tensor):
         # Indices of maxima and statistics of channels are no maps.
         is_map = tensor.is_floating_point() and tensor.dim() == 4
@@ -139,32 +150,8 @@ def test_what_training_keeps_is_what_pytorch_saves(size):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(save_maps, lambda tensor: tensor):
-        values = []
-        for step in program.operations:
-            inputs = [values[number] for number in step.inputs]
-            values.append(_torch_step(torch, functional, step, state, inputs, size))
+        program.run(Trained(functional, torch.cat, state, torch.rand(1, 3, *size)))
     assert count(program, *size).training_bytes == 4 * sum(map(torch.numel, saved.values()))
-
-
-def _torch_step(torch, functional, step, state, inputs, size):
-    if step.kind == "input":
-        return torch.rand(1, 3, *size)
-    if step.kind == "pool":
-        return functional.max_pool2d(inputs[0], 2, 2, ceil_mode=True)
-    if step.kind == "resize":
-        return functional.interpolate(inputs[0], inputs[1].shape[2:], mode="bilinear")
-    if step.kind == "concat":
-        return torch.cat(inputs, 1)
-    if step.kind == "add":
-        return inputs[0] + inputs[1]
-    conv = step.conv
-    kernel, bias = state[f"{conv.layer}.weight"], state[f"{conv.layer}.bias"]
-    padding = conv.dilation * (conv.kernel // 2)
-    x = functional.conv2d(inputs[0], kernel, bias, padding=padding, dilation=conv.dilation)
-    if not conv.normalised:
-        return x
-    parts = [state[f"{conv.batchnorm}.{part}"] for part in ("_mean", "_variance", "weight", "bias")]
-    return functional.relu_(functional.batch_norm(x, *parts, training=True))
 
 
 def _touched(program, numbers, height):

@@ -200,7 +200,7 @@ def test_empty_folders_and_unreadable_lists_are_named(data, capsys):
     for path in (data / "masks").iterdir():
         path.unlink()
     assert run(*folders(data)) == 1
-    assert "expected image files, found none" in capsys.readouterr().err
+    assert "expected masks (" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

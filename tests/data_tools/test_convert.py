@@ -304,7 +304,7 @@ def test_train_yaml_is_ready(drawings, root):
     assert config.num_classes == 1
     train, val = config.dataset("train"), config.dataset("val")
     assert (len(train), len(val)) == (18, 2)
-    assert train.coding == val.coding == "index"
+    assert train.mask_encoding == val.mask_encoding == "index"
     assert train.transforms and not val.transforms  # the recipe's own
     text = (root / "train.yaml").read_text()
     assert "../" in text and "val_share" not in text

@@ -43,7 +43,7 @@ def dataset(done, name, part):
 
 
 def coding_of(name):
-    return "binary" if TABLE[name].coding in ("binary", "votes") else "index"
+    return "binary" if TABLE[name].mask_encoding in ("binary", "votes") else "index"
 
 
 def refused(match, *arguments, **options):

@@ -29,9 +29,9 @@ NAMES = ["images.zip", "ground_truth_mask.zip"]
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from paddleseg_u2net import archives as room
+from paddleseg_u2net.io import archives as room
 from paddleseg_u2net.datasets import TABLE
-from paddleseg_u2net.preparation import arrange, known, staging
+from paddleseg_u2net.data_tools import arrange, known, staging
 from tests.data_tools.published import reduced
 
 root, mirror, step = sys.argv[1:]
@@ -351,7 +351,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(place, name, tmp_path, bodies, m
     if name == "copyfile":
         monkeypatch.setattr(arrange.os, "link", full)
     if name == "save":
-        monkeypatch.setitem(TABLE, "ecssd", TABLE["ecssd"]._replace(coding="index"))
+        monkeypatch.setitem(TABLE, "ecssd", TABLE["ecssd"]._replace(mask_encoding="index"))
     with monkeypatch.context() as patched:
         patched.setattr(place, name, full)
         with pytest.raises(OSError, match="could not be written .*no space left on the device"):

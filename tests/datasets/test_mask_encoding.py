@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddleseg_u2net.data_tools.formats.one_class import seem_instances
 from paddleseg_u2net.datasets.mask_encoding import (
     MaskError,
-    check_coding,
+    check_mask_encoding,
     decode,
-    recognise,
-    recognise_all,
+    infer_from_masks,
+    infer_mask_encoding,
+    seem_instances,
 )
 
 PATH = Path("masks/a.png")
@@ -72,13 +72,13 @@ AMBIGUOUS = "ambiguous"
 )
 def test_the_rule(values, num_classes, ignore_index, expected):
     wanted = "" if expected == AMBIGUOUS else expected
-    assert recognise(values, num_classes, ignore_index) == wanted
+    assert infer_mask_encoding(values, num_classes, ignore_index) == wanted
     files = [(Path(f"masks/{n}.png"), {value}) for n, value in enumerate(sorted(values))]
     if wanted:
-        assert recognise_all(files, num_classes, ignore_index) == wanted
+        assert infer_from_masks(files, num_classes, ignore_index) == wanted
         return
     with pytest.raises(MaskError) as caught:
-        recognise_all(files, num_classes, ignore_index)
+        infer_from_masks(files, num_classes, ignore_index)
     message = str(caught.value)
     assert message.startswith(f"{caught.value.file}: cannot tell what the values ")
     assert ", ".join(str(value) for value in sorted(values)) in message
@@ -104,7 +104,7 @@ def test_the_rule(values, num_classes, ignore_index, expected):
 def test_a_file_that_is_the_reason_is_named(masks, num_classes, wrong, said):
     files = [(Path(f"{number}.png"), values) for number, values in enumerate(masks)]
     with pytest.raises(MaskError) as caught:
-        recognise_all(files, num_classes, 255)
+        infer_from_masks(files, num_classes, 255)
     assert str(caught.value).startswith(f"{wrong}.png: ") and said.format("masks looked at") in str(
         caught.value
     )
@@ -137,7 +137,7 @@ def test_numbers_of_objects_are_told_from_classes(masks, instances):
 
 @given(st.sets(st.integers(0, 255), min_size=1), st.integers(1, 4), st.sampled_from([255, 9]))
 def test_masks_that_are_recognised_are_decoded(values, num_classes, ignore_index):
-    coding = recognise(values, num_classes, ignore_index)
+    coding = infer_mask_encoding(values, num_classes, ignore_index)
     if not coding:
         return
     raw = np.array([sorted(values)], np.uint8)
@@ -251,7 +251,7 @@ def test_decoding_does_not_change_the_mask_read():
     ],
 )
 def test_codings_that_may_be_given(coding, num_classes):
-    check_coding(coding, num_classes, "mask_values")
+    check_mask_encoding(coding, num_classes, "mask_values")
 
 
 @pytest.mark.parametrize(
@@ -272,4 +272,4 @@ def test_codings_that_may_be_given(coding, num_classes):
 )
 def test_codings_that_may_not_be_given(coding, num_classes):
     with pytest.raises(MaskError, match="^mask_values: expected auto, index, binary, soft"):
-        check_coding(coding, num_classes, "mask_values")
+        check_mask_encoding(coding, num_classes, "mask_values")

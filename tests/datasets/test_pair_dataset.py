@@ -148,7 +148,7 @@ def test_the_coding_is_recognised_over_all_masks_and_told(tmp_path, values, num_
     for value in values:  # one value a mask: no mask alone would tell
         pair(tmp_path, noise(4, 5, 3), np.full((4, 5), value, np.uint8), str(value))
     found = dataset(tmp_path, num_classes=num_classes)
-    assert found.coding == coding
+    assert found.mask_encoding == coding
     line = f"train: {len(values)} pairs, masks read as {coding} (key mask_values)"
     assert found.describe() == line
 
@@ -185,7 +185,7 @@ def test_a_mask_beyond_those_looked_at_is_checked_when_it_is_read(tmp_path):
         mask = np.eye(4, 5, dtype=np.uint8) * (7 if number == 129 else 1)
         pair(tmp_path, noise(4, 5, 3), mask, f"{number:03}")
     found = dataset(tmp_path)
-    assert found.coding == "index"
+    assert found.mask_encoding == "index"
     found.read(128)
     with pytest.raises(MaskError, match=r"129\.png: .*got also 7 in 4 pixels"):
         found.read(129)
@@ -491,7 +491,7 @@ def test_black_masks_do_not_decide_how_the_others_are_read(tmp_path):
         value = 255 if number == 125 else 0
         Image.new("L", (4, 3), value).save(tmp_path / "masks" / f"{number:03}.png")
     dataset = PairDataset("val", dataset_root=str(tmp_path), images="images", masks="masks")
-    assert dataset.coding == "binary"
+    assert dataset.mask_encoding == "binary"
     assert (dataset.read(125)[1] == 1).all()
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.config.reading import read_yaml
 from paddleseg_u2net.datasets import TABLE, Pair, PairDataset, PairingError
-from paddleseg_u2net.datasets.pairing import share
+from paddleseg_u2net.datasets.pairing import split_train_val
 from paddleseg_u2net.io.download import Checksum
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/RGB/U2Net"
@@ -41,7 +41,7 @@ def test_each_part_of_each_row_is_read_from_its_layout(tmp_path, monkeypatch, na
     monkeypatch.chdir(tmp_path)
     dataset = PairDataset(mode, name=name)
     assert [pair.image.name for pair in dataset.pairs] == ["a.jpg", "b.jpg"]
-    assert dataset.coding == "binary"
+    assert dataset.mask_encoding == "binary"
     assert dataset.classes == TABLE[name].classes
     image, label = dataset.read(1)
     assert image.shape == (4, 5, 3)
@@ -122,10 +122,10 @@ def test_a_row_says_how_to_get_it_and_how_to_cite_it(name):
 def test_a_row_is_consistent(name):
     row = TABLE[name]
     assert row.layout in ("folders", "lists", "supervisely")
-    assert row.coding in ("binary", "index", "instances", "votes")
+    assert row.mask_encoding in ("binary", "index", "instances", "votes")
     assert (row.pool is not None) == bool(row.val_share)
     if row.pool is not None:
-        parts = share([Pair(Path(f"{n}"), Path(), f"{n}") for n in range(row.pool.pairs)],
+        parts = split_train_val([Pair(Path(f"{n}"), Path(), f"{n}") for n in range(row.pool.pairs)],
                       row.val_share)  # fmt: skip
         assert [len(part) for part in parts] == [row.splits[p].pairs for p in ("train", "val")]
     elif row.layout == "folders":

@@ -41,12 +41,6 @@ from paddleseg_u2net.data_tools.formats.mask_files import (
     some,
 )
 from paddleseg_u2net.data_tools.formats.merged import merge
-from paddleseg_u2net.data_tools.formats.one_class import (
-    HIGHEST_LIKELY_CLASS,
-    INSTANCES,
-    of_one_class,
-    seem_instances,
-)
 from paddleseg_u2net.data_tools.formats.pairing import pair
 from paddleseg_u2net.data_tools.formats.sample import (
     AnnotatedDataset,
@@ -55,6 +49,12 @@ from paddleseg_u2net.data_tools.formats.sample import (
     Sample,
 )
 from paddleseg_u2net.data_tools.formats.thread_map import look_at
+from paddleseg_u2net.datasets.mask_encoding import (
+    HIGHEST_LIKELY_CLASS,
+    INSTANCES,
+    infer_mask_encoding,
+    seem_instances,
+)
 from paddleseg_u2net.io.images import ImageError, read_image, read_mask
 
 Values = Union[str, Mapping[int, int]]
@@ -316,7 +316,7 @@ def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
             f"({next(iter(seen.sets.values())).name}); keep one kind in a folder"
         )
     found = seen.values
-    single = of_one_class(found) if count in (None, 1) else ""
+    single = infer_mask_encoding(found, 1) if count in (None, 1) else ""
     if single:
         return single
     numbers = found - {IGNORE}

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
-from paddleseg_u2net.data_tools.formats.one_class import INSTANCES, seem_instances
 from paddleseg_u2net.data_tools.inspection import near_duplicates
 from paddleseg_u2net.data_tools.inspection.findings import Finding, in_order
 from paddleseg_u2net.data_tools.inspection.parts import Part
 from paddleseg_u2net.data_tools.inspection.scan import PairStats, Shape, Values
 from paddleseg_u2net.data_tools.inspection.values import SAYING, Content, Reader, coding_of
-from paddleseg_u2net.datasets.mask_encoding import recognise
+from paddleseg_u2net.datasets.mask_encoding import INSTANCES, infer_mask_encoding, seem_instances
 from paddleseg_u2net.datasets.pairing import Pair
 from paddleseg_u2net.io.image_headers import Header, expected_format
 
@@ -235,7 +234,9 @@ def _own(values: Values, settings: Settings) -> str:
     """The coding of one mask alone; empty if it fits every one."""
     if values.distinct == {0}:
         return ""
-    return recognise(values.distinct, settings.num_classes, settings.ignore_index) or "none"
+    return (
+        infer_mask_encoding(values.distinct, settings.num_classes, settings.ignore_index) or "none"
+    )
 
 
 def _strange(part: Part, pair: Pair, facts: PairStats, content: Content, reader: Reader) -> Finding:

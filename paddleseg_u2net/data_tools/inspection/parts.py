@@ -11,11 +11,11 @@ from paddleseg_u2net.datasets.pairing import (
     Pair,
     PairingError,
     Problem,
-    look_through_folders,
-    look_through_list,
-    share,
+    from_folders,
+    from_list,
+    split_train_val,
 )
-from paddleseg_u2net.datasets.resolve_paths import place_of
+from paddleseg_u2net.datasets.resolve_paths import resolve_paths
 
 _LIST = "_list.txt"
 _USUAL = ("train", "val", "test")
@@ -56,8 +56,16 @@ class Part:
 
 
 def of_folders(name: str, images: Path, masks: Path) -> Part:
-    """A part that is two folders; the errors are those of ``pairs.look_through_folders``."""
-    return Part(name, *look_through_folders(images, masks), images=images)
+    """A part that is two folders; the errors are those of `from_folders`."""
+    problems: List[Problem] = []
+    return Part(name, from_folders(images, masks, problems), problems, images=images)
+
+
+def of_list(name: str, path: Path, root: Path, separator: Optional[str] = None) -> Part:
+    """A part that is a list file; the errors are those of `from_list`."""
+    problems: List[Problem] = []
+    pairs = from_list(path, root, separator, problems)
+    return Part(name, pairs, problems, root=root, list_file=path)
 
 
 def class_names(root: Optional[Path]) -> Tuple[str, ...]:
@@ -86,10 +94,7 @@ def of_root(root: Path) -> List[Part]:
             "neither; name other folders with --images and --masks"
         )
     lists.sort(key=lambda path: _USUAL.index(_name(path)) if _name(path) in _USUAL else 9)
-    return [
-        Part(_name(path), *look_through_list(path, root), root=root, list_file=path)
-        for path in lists
-    ]
+    return [of_list(_name(path), path, root) for path in lists]
 
 
 def _name(path: Path) -> str:
@@ -108,14 +113,13 @@ def of_settings(mode: str, settings: Mapping[str, Any]) -> Part:
     """
     check_arguments(**{"mode": mode, **settings})
     given = {key: settings.get(key) for key in ("name", "dataset_root", "images", "masks")}
-    place = place_of(mode, list_path=settings.get(f"{mode}_path"), **given)
-    if place.list_file is None:
-        part = of_folders(mode, place.images, place.masks)
+    paths = resolve_paths(mode, list_path=settings.get(f"{mode}_path"), **given)
+    if paths.list_file is None:
+        part = of_folders(mode, paths.images, paths.masks)
     else:
-        found = look_through_list(place.list_file, place.root, settings.get("separator"))
-        part = Part(mode, *found, root=place.root, list_file=place.list_file)
+        part = of_list(mode, paths.list_file, paths.root, settings.get("separator"))
     part.mask_values = settings.get("mask_values", "auto")
     part.resizes = settings.get("mismatched_masks") == "resize"
     if settings.get("val_share"):
-        part.pairs = share(part.pairs, settings["val_share"])[0 if mode == "train" else 1]
+        part.pairs = split_train_val(part.pairs, settings["val_share"])[0 if mode == "train" else 1]
     return part

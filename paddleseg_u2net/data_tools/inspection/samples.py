@@ -10,9 +10,14 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 import numpy as np
 
 from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
-from paddleseg_u2net.datasets.mask_encoding import decode, recognise_all, telling
-from paddleseg_u2net.datasets.pairing import look_through_folders
-from paddleseg_u2net.datasets.resolve_paths import Place
+from paddleseg_u2net.datasets.mask_encoding import (
+    decode,
+    distinct_values,
+    infer_from_masks,
+    sample_masks,
+)
+from paddleseg_u2net.datasets.pairing import Problem, from_folders
+from paddleseg_u2net.datasets.resolve_paths import PairPaths
 from paddleseg_u2net.io.images import ImageError, read_mask
 from paddleseg_u2net.render.samples import Cell, class_colors, fitted, masked
 
@@ -43,7 +48,7 @@ class ListDataset(PairDataset):
     Masks that fit no coding are read as class numbers; with ``num_classes`` 1 as any of them.
     """
 
-    def _recognise(self) -> str:
+    def _infer_mask_encoding(self) -> str:
         try:
             return recognise_some(self)
         except MaskError:
@@ -72,30 +77,31 @@ class FolderDataset(ListDataset):
     def __init__(self, images: Path, masks: Path, **arguments: Any) -> None:
         super().__init__(dataset_root=".", images=str(images), masks=str(masks), **arguments)
 
-    def _find(self, place: Place, separator: Optional[str]) -> List[Pair]:
-        pairs, problems = look_through_folders(place.images, place.masks)
+    def _find(self, paths: PairPaths, separator: Optional[str]) -> List[Pair]:
+        problems: List[Problem] = []
+        pairs = from_folders(paths.images, paths.masks, problems)
         self.unpaired = [problem.message for problem in problems]
         if not pairs:
             raise PairingError(
-                f"{place.images} and {place.masks}: expected files of the same name but for the "
+                f"{paths.images} and {paths.masks}: expected files of the same name but for the "
                 "suffix, found none"
             )
         return pairs
 
 
 def recognise_some(dataset: PairDataset) -> str:
-    """Return the coding of those masks that can be read, see ``datasets.masks.recognise``.
+    """Return the coding of those masks that can be read, see ``infer_mask_encoding``.
 
     Raises:
         MaskError: their values fit none or more than one coding.
     """
-    masks = telling([pair.mask for pair in dataset.pairs], _values)
-    return recognise_all(masks, dataset.num_classes, dataset.ignore_index)
+    masks = sample_masks([pair.mask for pair in dataset.pairs], _values)
+    return infer_from_masks(masks, dataset.num_classes, dataset.ignore_index)
 
 
 def _values(mask: Path) -> Set[int]:
     try:
-        return {int(value) for value in np.unique(read_mask(mask))}
+        return distinct_values(mask)
     except ImageError:
         return set()  # told when it is its turn to be shown or counted
 
@@ -144,7 +150,9 @@ def _share(dataset: PairDataset, index: int) -> Any:
     pair = dataset.pairs[index]
     try:
         raw = read_mask(pair.mask)
-        label = decode(raw, dataset.coding, dataset.num_classes, dataset.ignore_index, pair.mask)
+        label = decode(
+            raw, dataset.mask_encoding, dataset.num_classes, dataset.ignore_index, pair.mask
+        )
     except (ValueError, OSError) as error:
         return str(error)
     return foreground(label, dataset.ignore_index)

@@ -10,12 +10,12 @@ import numpy as np
 
 from paddleseg_u2net.data_tools.inspection.scan import Values
 from paddleseg_u2net.datasets.mask_encoding import (
-    Coding,
+    MaskEncoding,
     MaskError,
     decode,
-    recognise,
-    recognise_all,
-    telling,
+    infer_from_masks,
+    infer_mask_encoding,
+    sample_masks,
 )
 
 # How the meaning of masks is told to the commands: a repair in messages.
@@ -61,7 +61,7 @@ class Reader:
         ignore_index: A label that counts nowhere.
     """
 
-    def __init__(self, coding: Coding, num_classes: int, ignore_index: int) -> None:
+    def __init__(self, coding: MaskEncoding, num_classes: int, ignore_index: int) -> None:
         self.coding, self.num_classes, self.ignore_index = coding, num_classes, ignore_index
         self._known: Dict[Tuple[int, bool], Optional[float]] = {}
 
@@ -131,9 +131,11 @@ def coding_of(
     Returns:
         The coding, None where the masks have none; the complaint if they are ambiguous, else None.
     """
-    looked_at = [(path, held) for (path, _), held in telling(masks, lambda mask: mask[1].distinct)]
+    looked_at = [
+        (path, held) for (path, _), held in sample_masks(masks, lambda mask: mask[1].distinct)
+    ]
     try:
-        return recognise_all(looked_at, num_classes, ignore_index), None
+        return infer_from_masks(looked_at, num_classes, ignore_index), None
     except MaskError as error:
         return _of_most(masks, num_classes, ignore_index), error
 
@@ -144,6 +146,6 @@ def _of_most(
     votes: Counter = Counter()
     for _, found in masks:
         if found.distinct != {0}:
-            votes[recognise(found.distinct, num_classes, ignore_index)] += 1
+            votes[infer_mask_encoding(found.distinct, num_classes, ignore_index)] += 1
     coding = max(sorted(votes), key=lambda name: votes[name], default="")
     return coding if coding and votes[coding] * 2 > sum(votes.values()) else None

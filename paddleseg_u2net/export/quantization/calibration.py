@@ -9,7 +9,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tu
 
 import numpy as np
 
-from paddleseg_u2net.datasets.mask_encoding import decode, recognise_all
+from paddleseg_u2net.datasets.mask_encoding import decode, infer_from_masks
 from paddleseg_u2net.export.quantization.graph import QuantizationError
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.images import ImageError, find_images, read_image, read_mask
@@ -132,7 +132,7 @@ class _Masks:
     def decoded(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         if self.folder is None:
             return samples
-        coding = recognise_all(self.values, 1, IGNORED)
+        coding = infer_from_masks(self.values, 1, IGNORED)
         return [
             sample._replace(mask=_object(decode(sample.mask, coding, 1, IGNORED, self.folder)))
             for sample in samples

@@ -42,7 +42,7 @@ def dataset_of(folder, **arguments):
 def test_folders_are_read_as_by_the_data_set_of_training(folder):
     ours = dataset_of(folder)
     theirs = PairDataset(dataset_root=str(folder), images="images", masks="masks")
-    assert ours.pairs == theirs.pairs and ours.coding == theirs.coding == "binary"
+    assert ours.pairs == theirs.pairs and ours.mask_encoding == theirs.mask_encoding == "binary"
     assert ours.unpaired == []
     np.testing.assert_array_equal(ours.read(3)[1], theirs.read(3)[1])
 
@@ -87,27 +87,27 @@ def test_how_masks_are_read_is_seen_from_them(tmp_path, values, coding, classes)
     for value in values:
         write(tmp_path, str(value), square(5, value))
     dataset = dataset_of(tmp_path)
-    assert (dataset.coding, dataset.num_classes) == (coding, classes)
+    assert (dataset.mask_encoding, dataset.num_classes) == (coding, classes)
 
 
 def test_classes_that_were_said_are_not_guessed(tmp_path):
     write(tmp_path, "a", square(5, 7))
     dataset = dataset_of(tmp_path, num_classes=3)
-    assert (dataset.coding, dataset.num_classes) == ("index", 3)
+    assert (dataset.mask_encoding, dataset.num_classes) == ("index", 3)
     assert "got also 7" in row(dataset, 0, SIZE).error
 
 
 def test_broken_masks_do_not_hinder(folder):
     (folder / "masks" / "00.png").write_bytes(b"nonsense")
-    assert dataset_of(folder).coding == "binary"
+    assert dataset_of(folder).mask_encoding == "binary"
 
 
 def test_black_masks_do_not_decide_how_the_others_are_read(tmp_path):
     for number in range(130):  # every second one is looked at to tell how they are read
         write(tmp_path, f"{number:03d}", square(5 * (number % 2), 255))
-    assert dataset_of(tmp_path).coding == "binary"
+    assert dataset_of(tmp_path).mask_encoding == "binary"
     (tmp_path / "masks" / "001.png").write_bytes(b"nonsense")
-    assert dataset_of(tmp_path).coding == "binary"
+    assert dataset_of(tmp_path).mask_encoding == "binary"
 
 
 # ---------------------------------------------------------------- which ones
