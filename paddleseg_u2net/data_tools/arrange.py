@@ -16,12 +16,13 @@ from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import Sample
 from paddleseg_u2net.data_tools.error import PreparationError
-from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes
-from paddleseg_u2net.data_tools.formats.sample import Sample
 from paddleseg_u2net.data_tools.layouts import find_lists, find_part, find_project
 from paddleseg_u2net.data_tools.lists import write_list
 from paddleseg_u2net.data_tools.mask_encoding import REMARKS, convert
+from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.datasets.pairing import Pair, read_lines, split_train_val
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.io.files import with_slashes

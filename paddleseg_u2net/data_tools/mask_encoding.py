@@ -7,8 +7,8 @@ from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 
+from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
 from paddleseg_u2net.data_tools.error import PreparationError
-from paddleseg_u2net.data_tools.formats.mask_files import JPEG
 from paddleseg_u2net.io.images import read_mask
 
 # 38 is how grey shows the dark red of class 1 in a palette (0.299 of 128); some copies went so.

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats.classes import IGNORE
-from paddleseg_u2net.data_tools.formats.image_index import folded
-from paddleseg_u2net.data_tools.formats.mask_files import MaskSizeError
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.data_tools.annotations.mask_files import MaskSizeError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.datasets.mask_encoding import IGNORE
+from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import decode_image, memory_named, read_still
 from paddleseg_u2net.render.overlay import color_map
 
@@ -183,7 +183,7 @@ def usable(records: Sequence[Sample]) -> Tuple[List[Sample], List[Bad]]:
     first: Dict[str, Path] = {}
     for record in records:
         trouble = _trouble(record.name)
-        key = folded(record.name)
+        key = fold_case(record.name)
         if trouble is None and key in first:
             trouble = (
                 f"has the name of {first[key]} (letter case and suffix do not tell files apart)"

@@ -20,28 +20,33 @@ from typing import AbstractSet, Any, Dict, List, Optional, Sequence, Set, Tuple,
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import import_stats, shapes
-from paddleseg_u2net.data_tools.formats.bitmaps import Runs, check_runs, unpack_runs
-from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes
-from paddleseg_u2net.data_tools.formats.image_index import (
+from paddleseg_u2net.data_tools.annotations import shapes
+from paddleseg_u2net.data_tools.annotations.bitmaps import Runs, check_runs, unpack_runs
+from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     absent,
-    folded,
     listed,
     refuse_twice,
     unique_names,
     unlabelled,
 )
-from paddleseg_u2net.data_tools.formats.import_stats import ImportStats
-from paddleseg_u2net.data_tools.formats.label_files import (
+from paddleseg_u2net.data_tools.annotations.import_stats import ImportStats, count_objects
+from paddleseg_u2net.data_tools.annotations.label_files import (
     field,
     read_json,
     require_keys,
     size_field,
 )
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
-from paddleseg_u2net.data_tools.formats.shapes import Drawing, Polygon, Shape
-from paddleseg_u2net.data_tools.formats.splits import IMAGES, SPLITS, Source, read_all, split_of
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Bad,
+    Sample,
+)
+from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Polygon, Shape
+from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
+from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import files_below, find_images, image_size
 
 CROWDS = ("object", "ignore")
@@ -213,8 +218,7 @@ class CocoFile:
             remarks.append("lists no images")
         if strays:
             remarks.append(
-                "left out, of images that the file does not list: "
-                f"{import_stats.objects(strays)}"
+                f"left out, of images that the file does not list: {count_objects(strays)}"
             )
         return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=bad)
 
@@ -312,7 +316,7 @@ def _only_boxes(files: Sequence[CocoFile]) -> str:
         return ""
     return (
         f"{listed([file.path for file in files])}: expected polygons or run lengths, found only "
-        f"boxes ({import_stats.objects(boxes)}), as for detection; export the data set for "
+        f"boxes ({count_objects(boxes)}), as for detection; export the data set for "
         "segmentation"
     )
 
@@ -452,7 +456,7 @@ def _images_of(path: Path) -> Path:
     base = _above(path)
     before, _, after = path.stem.partition("instances")
     names = [name.strip("_-. ") for name in (after, before) if name.strip("_-. ")]
-    for alike in (str, folded, split_of):
+    for alike in (str, fold_case, split_of):
         for name in names:
             for top in filter(Path.is_dir, (base, base / IMAGES)):
                 folders = [folder for folder in top.iterdir() if folder.is_dir()]

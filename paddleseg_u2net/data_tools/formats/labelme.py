@@ -19,31 +19,31 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import import_stats, shapes
-from paddleseg_u2net.data_tools.formats.bitmaps import PngBitmap, decode_png
-from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes
-from paddleseg_u2net.data_tools.formats.image_index import (
+from paddleseg_u2net.data_tools.annotations import shapes
+from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
+from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     listed,
     refuse_twice,
     unique_names,
 )
-from paddleseg_u2net.data_tools.formats.import_stats import ImportStats
-from paddleseg_u2net.data_tools.formats.label_files import (
+from paddleseg_u2net.data_tools.annotations.import_stats import ImportStats, count_images
+from paddleseg_u2net.data_tools.annotations.label_files import (
     field,
     kind_of,
     read_json,
     require_keys,
     size_field,
 )
-from paddleseg_u2net.data_tools.formats.sample import (
+from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     Bad,
     PictureSource,
     Sample,
 )
-from paddleseg_u2net.data_tools.formats.shapes import Drawing, Ellipse, Shape
+from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Ellipse, Shape
 from paddleseg_u2net.io.images import ImageError, decode_image, files_below, image_size
 
 _IGNORED = "__ignore__"
@@ -115,7 +115,7 @@ def read(
     rest = {path.resolve() for path in index.files if path.with_suffix("") not in stems}
     rest -= {page.image.resolve() for page in pages}
     if rest:
-        remarks.append(f"left out, without a labelme file: {import_stats.images(len(rest))}")
+        remarks.append(f"left out, without a labelme file: {count_images(len(rest))}")
     return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=bad)
 
 
@@ -128,9 +128,11 @@ class EmbeddedImage(PictureSource):
 
     @property
     def suffix(self) -> str:
+        """As `PictureSource.suffix`."""
         return self.content_suffix
 
     def read(self) -> bytes:
+        """As `PictureSource.read`."""
         return _decoded(self.file, read_json(self.file))
 
 
@@ -222,7 +224,7 @@ class _Reader:
             image, name = next(iter(self._renamed.items()))
             said.append(
                 "taken by the label file's own name, as the image that it says is not there: "
-                f"{import_stats.images(len(self._renamed))}, such as {image.name} for {name}"
+                f"{count_images(len(self._renamed))}, such as {image.name} for {name}"
             )
         return said
 

@@ -14,19 +14,25 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import shapes
-from paddleseg_u2net.data_tools.formats.bitmaps import PngBitmap, decode_png
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.image_index import ImageIndex, folded, unique_names
-from paddleseg_u2net.data_tools.formats.import_stats import ImportStats
-from paddleseg_u2net.data_tools.formats.label_files import (
+from paddleseg_u2net.data_tools.annotations import shapes
+from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, unique_names
+from paddleseg_u2net.data_tools.annotations.import_stats import ImportStats
+from paddleseg_u2net.data_tools.annotations.label_files import (
     field,
     read_json,
     require_keys,
     size_field,
 )
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
-from paddleseg_u2net.data_tools.formats.shapes import Drawing, Polygon, Shape
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Bad,
+    Sample,
+)
+from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Polygon, Shape
+from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import files_below
 
 _META = "meta.json"
@@ -120,13 +126,13 @@ def _pairs(index: ImageIndex, folder: Path) -> Tuple[List[Tuple[Path, Path]], Li
         for path in files_below(folder)
         if path.suffix.lower() == ".json"
     }
-    alike = {folded(name): path for name, path in labels.items()}
+    alike = {fold_case(name): path for name, path in labels.items()}
     pairs = []
     alone = []
     for image in index.files:
         full, short = index.name_of(image, True), index.name_of(image)
-        found = (labels.get(full), labels.get(short), alike.get(folded(full)))
-        label = next(filter(None, (*found, alike.get(folded(short)))), None)
+        found = (labels.get(full), labels.get(short), alike.get(fold_case(full)))
+        label = next(filter(None, (*found, alike.get(fold_case(short)))), None)
         if label is None:
             why = f"{image}: expected its label {folder / full}.json, found none"
             alone.append(Bad(image, why, missing=True))

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.io import files
+from paddleseg_u2net.progress import tracked
 
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 Hook = Callable[[Dict[str, Any]], Any]
 
 # Keys by which the kind of a JSON file is recognised.
@@ -194,3 +211,15 @@ def size_field(tree: Any, height: str, width: str, where: object) -> Tuple[int, 
 
 def _shown(value: Any) -> str:
     return f"{_TYPES.get(type(value), type(value).__name__)} {repr(value)[:60]}"
+
+
+def thread_map(work: Callable[[Item], Found], items: Sequence[Item], what: str) -> Iterator[Found]:
+    """Yield ``work(item)`` for all items in order, from several threads, with progress.
+
+    Threads are enough, as decoding and counting release the interpreter's lock.
+    """
+    with ThreadPoolExecutor() as pool:
+        # In chunks, as a generator that is stopped early should not have queued everything.
+        chunks = (items[start : start + 256] for start in range(0, len(items), 256))
+        found = chain.from_iterable(pool.map(work, chunk) for chunk in chunks)
+        yield from tracked(found, f"looking at {what}", "files", len(items))

@@ -14,9 +14,8 @@ from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Sequence,
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats.class_tables import Colour
-from paddleseg_u2net.data_tools.formats.classes import IGNORE
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError, MaskSource
+from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Colour
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource
 from paddleseg_u2net.io import images
 
 JPEG = (".jpg", ".jpeg")
@@ -333,6 +332,7 @@ class Merged(MaskSource):
     soft: bool
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """As `MaskSource.read`."""
         masks = [source.read(shape) for source in self.sources]
         if self.soft and len({mask.dtype for mask in masks}) > 1:
             masks = [m if m.dtype == np.uint16 else m.astype(np.uint16) * 257 for m in masks]

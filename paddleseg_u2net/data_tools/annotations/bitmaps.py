@@ -18,8 +18,8 @@ from typing import Any, Tuple
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
-from paddleseg_u2net.data_tools.formats.shapes import Bounds, Shape
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.shapes import Bounds, Shape
 from paddleseg_u2net.io.images import MAX_PIXELS
 
 # Seven characters hold 35 bits: more than any length that fits an image.
@@ -51,9 +51,11 @@ class Bitmap(Shape):
 
     @property
     def bounds(self) -> Bounds:
+        """As `Shape.bounds`."""
         return self.left, self.top, self.left + self.shape[1], self.top + self.shape[0]
 
     def paint(self, mask: np.ndarray) -> None:
+        """As `Shape.paint`."""
         top, left = max(self.top, 0), max(self.left, 0)
         pixels = self.pixels()[top - self.top :, left - self.left :]
         window = mask[top:, left:][: pixels.shape[0], : pixels.shape[1]]
@@ -78,6 +80,7 @@ class Runs(Bitmap):
         return float(self.counts[1::2].sum(dtype=np.int64))
 
     def pixels(self) -> np.ndarray:
+        """As `Bitmap.pixels`."""
         flat = np.repeat((np.arange(len(self.counts)) % 2).astype(bool), self.counts)
         return flat.reshape(self.shape) if self.by_rows else flat.reshape(self.shape[::-1]).T
 
@@ -97,6 +100,7 @@ class PngBitmap(Bitmap):
     graded: bool = False
 
     def pixels(self) -> np.ndarray:
+        """As `Bitmap.pixels`."""
         height, width = self.shape
         try:
             with Image.open(io.BytesIO(self.png), formats=["PNG"]) as image:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 from urllib.parse import unquote
 
-from paddleseg_u2net.data_tools.formats import import_stats
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.data_tools.annotations.import_stats import count_images
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, find_images
 
 Fits = Callable[[Path], bool]
@@ -19,14 +19,6 @@ Fits = Callable[[Path], bool]
 _SHOWN = 3
 # labelme's own examples name a label file as the image.
 _SUFFIXES = IMAGE_SUFFIXES | {".json"}
-
-
-def folded(name: str) -> str:
-    """Fold letter case and the way accents are stored.
-
-    macOS and some archives store a letter and its accent apart, where label files have them as one.
-    """
-    return unicodedata.normalize("NFC", name.casefold())
 
 
 class ImageIndex:
@@ -39,7 +31,7 @@ class ImageIndex:
         self._renamed: Dict[str, Path] = {}
         for path in self.files:
             for with_suffix in (True, False):
-                parts = folded(self.name_of(path, with_suffix)).split("/")
+                parts = fold_case(self.name_of(path, with_suffix)).split("/")
                 for start in range(len(parts)):
                     tail = "/".join(parts[start:]), with_suffix
                     self._by_tail.setdefault(tail, []).append(path)
@@ -50,7 +42,7 @@ class ImageIndex:
         return str(relative if with_suffix else relative.with_suffix(""))
 
     def at(self, name: str, any_suffix: bool = False) -> Optional[Path]:
-        """The image at a path from the folder on, `folded` if it has to be, or None.
+        """The image at a path from the folder on, `fold_case` if it has to be, or None.
 
         ``any_suffix`` as in `find`.
         """
@@ -70,7 +62,7 @@ class ImageIndex:
 
         The name is taken as a path from the folder on; then its leading folders are dropped one by
         one (they may be those of another computer), and images of that name in any subfolder
-        are tried. Backslashes are read as slashes; what `folded` drops is compared only if there
+        are tried. Backslashes are read as slashes; what `fold_case` drops is compared only if there
         are several. If there is none, the same is tried without the suffix, which converters
         change; `remarks` says so. Names may be written as in URLs (``my%20cat.jpg``), as Label
         Studio does.
@@ -120,7 +112,7 @@ class ImageIndex:
         name, path = next(iter(self._renamed.items()))
         return [
             "taken under another suffix than the label file says: "
-            f"{import_stats.images(len(self._renamed))}, such as {path.name} for {_parts(name)[-1]}"
+            f"{count_images(len(self._renamed))}, such as {path.name} for {_parts(name)[-1]}"
         ]
 
     def _note(self, name: str, found: Optional[Path]) -> Optional[Path]:
@@ -131,7 +123,7 @@ class ImageIndex:
     def _find(self, name: str, parts: List[str], with_suffix: bool, fits: Fits) -> Optional[Path]:
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
-            found = [p for p in self._by_tail.get((folded(tail), with_suffix), []) if fits(p)]
+            found = [p for p in self._by_tail.get((fold_case(tail), with_suffix), []) if fits(p)]
             exact = [p for p in found if f"/{self.name_of(p, with_suffix)}".endswith(f"/{tail}")]
             found = exact or found
             at_top = self._at(parts[start:], with_suffix)
@@ -149,7 +141,7 @@ class ImageIndex:
         name = "/".join(parts)
         found = [
             path
-            for path in self._by_tail.get((folded(name), with_suffix), [])
+            for path in self._by_tail.get((fold_case(name), with_suffix), [])
             if len(path.relative_to(self.folder).parts) == len(parts)
         ]
         return _only([p for p in found if self.name_of(p, with_suffix) == name]) or _only(found)
@@ -174,20 +166,20 @@ def _parts(name: str) -> List[str]:
 def unique_names(samples: Sequence[Sample]) -> List[Sample]:
     """Sort samples by name and make their names unique.
 
-    Images whose names differ only in the suffix (or in what `folded` drops, which some file
+    Images whose names differ only in the suffix (or in what `fold_case` drops, which some file
     systems do not keep) get the suffix into the name: ``cat.jpg`` and ``cat.png`` become cat_jpg
     and cat_png; what is the same even then is numbered.
     """
-    times = Counter(folded(sample.name) for sample in samples)
+    times = Counter(fold_case(sample.name) for sample in samples)
     used = {name for name, count in times.items() if count == 1}
     renamed = []
     for sample in sorted(samples, key=lambda sample: (sample.name, str(sample.image))):
-        if times[folded(sample.name)] > 1:
+        if times[fold_case(sample.name)] > 1:
             wanted = f"{sample.name}_{sample.suffix[1:]}"
             name, number = wanted, 2
-            while folded(name) in used:
+            while fold_case(name) in used:
                 name, number = f"{wanted}_{number}", number + 1
-            used.add(folded(name))
+            used.add(fold_case(name))
             sample = replace(sample, name=name)
         renamed.append(sample)
     return sorted(renamed, key=lambda sample: sample.name)
@@ -249,7 +241,7 @@ def unlabelled(
         return []
     top = Path(os.path.commonpath([path.parent for path in rest]))
     names = listed([path.relative_to(top).as_posix() for path in rest])
-    return [f"left out, {why}: {import_stats.images(len(rest))} below {top} ({names})"]
+    return [f"left out, {why}: {count_images(len(rest))} below {top} ({names})"]
 
 
 def listed(things: Sequence[object], most: int = _SHOWN) -> str:

@@ -10,10 +10,11 @@ from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import import_stats
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.image_index import folded, refuse_absent, unique_names
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Sample
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.image_index import refuse_absent, unique_names
+from paddleseg_u2net.data_tools.annotations.import_stats import count_images
+from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, Sample
+from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import image_size
 
 # What sources call them.
@@ -133,7 +134,7 @@ def joined(parts: Sequence[Part], resplit: bool = False) -> Tuple[List[Sample], 
     parts, remarks = _each_once(parts, resplit)
     times: Counter[str] = Counter()
     for part in parts:
-        times.update({folded(sample.name) for sample in part.samples})
+        times.update({fold_case(sample.name) for sample in part.samples})
     shared = sum(count > 1 for count in times.values())
     prefixes = _prefixes([part.folder for part in parts]) if shared else [""] * len(parts)
     samples = [
@@ -161,7 +162,7 @@ def _each_once(parts: Sequence[Part], resplit: bool) -> Tuple[List[Part], List[s
             _require_equal(first, other, sample, part, resplit)
             again += 1
         kept.append(part._replace(samples=samples))
-    said = f"{import_stats.images(again)} {'is' if again == 1 else 'are'}"
+    said = f"{count_images(again)} {'is' if again == 1 else 'are'}"
     return kept, [f"{said} in several parts, and taken once"] if again else []
 
 

@@ -8,7 +8,7 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats.shapes import Polygon, Shape, outside
+from paddleseg_u2net.data_tools.annotations.shapes import Polygon, Shape, outside
 
 # So many objects that all have four corners are no coincidence.
 _TELLING = 20
@@ -48,24 +48,27 @@ class ImportStats:
 
     def remarks(self) -> List[str]:
         """A sentence for each kind of problem."""
-        counts = {
-            f"left out, of classes that the source does not list: {_named(self.unknown)}": (
-                len(self.unknown)
-            ),
-            f"left out, no areas or of no known kind: {_named(self.kinds)}": len(self.kinds),
-            f"left out, without area: {objects(self.without_area)}": self.without_area,
-            f"partly outside their image, drawn as far as inside: {objects(self.partly)}": (
-                self.partly
-            ),
-            f"wholly outside their image, not to be seen: {objects(self.wholly)}": self.wholly,
-            f"without objects, so all background: {images(self.without_objects)}": (
-                self.without_objects
-            ),
-        }
-        found = [text for text, count in counts.items() if count]
+        found = []
+        if self.unknown:
+            found.append(
+                f"left out, of classes that the source does not list: {_named(self.unknown)}"
+            )
+        if self.kinds:
+            found.append(f"left out, no areas or of no known kind: {_named(self.kinds)}")
+        for what, count in (
+            ("left out, without area", self.without_area),
+            ("partly outside their image, drawn as far as inside", self.partly),
+            ("wholly outside their image, not to be seen", self.wholly),
+        ):
+            if count:
+                found.append(f"{what}: {count_objects(count)}")
+        if self.without_objects:
+            found.append(
+                f"without objects, so all background: {count_images(self.without_objects)}"
+            )
         if self.drawn and self.boxes == self.drawn:
             found.append(
-                f"all {objects(self.drawn)} are rectangles and filled as such: look whether "
+                f"all {count_objects(self.drawn)} are rectangles and filled as such: look whether "
                 "they are masks, or boxes for detection"
             )
         elif self.drawn >= _TELLING and self.four_cornered == self.drawn:
@@ -77,14 +80,14 @@ class ImportStats:
 
 
 def _named(counts: CounterType[str]) -> str:
-    return ", ".join(f"{name} ({objects(count)})" for name, count in sorted(counts.items()))
+    return ", ".join(f"{name} ({count_objects(count)})" for name, count in sorted(counts.items()))
 
 
-def objects(count: int) -> str:
+def count_objects(count: int) -> str:
     """``1 object``, ``2 objects``."""
     return "1 object" if count == 1 else f"{count} objects"
 
 
-def images(count: int) -> str:
+def count_images(count: int) -> str:
     """``1 image``, ``2 images``."""
     return "1 image" if count == 1 else f"{count} images"
