@@ -16,7 +16,7 @@ import numpy as np
 from paddleseg_u2net import models
 from paddleseg_u2net.architecture import TABLES, Architecture
 from paddleseg_u2net.inference.backends import BackendError, eager
-from paddleseg_u2net.predictor.without_config import network_of_state
+from paddleseg_u2net.predictor.load import network_of_state
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.io.images import read_image, read_mask
 from paddleseg_u2net.metrics import MAE, SMeasure
-from paddleseg_u2net.predictor.opened import open_model
+from paddleseg_u2net.predictor.load import load_model
 
 RIVAL = "onnxruntime fp32"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -130,7 +130,7 @@ def _accuracy(folders: List[Path], data: Path, number: int, threads: Optional[in
     first: Dict[str, float] = {}
     print(f"\n{len(images)} images of {data.name}")
     for path in folders:
-        opened = open_model(path, threads=threads)
+        opened = load_model(path, threads=threads)
         found = _scores(opened.pipeline, images, data / "ground_truth_mask")
         first = first or found
         shown = "   ".join(

@@ -31,8 +31,8 @@ from paddleseg_u2net.metrics import (
     EMeasure,
     Fixations,
     FMeasure,
+    MapMaskPair,
     Metric,
-    Picture,
     SMeasure,
     WeightedFMeasure,
 )
@@ -103,9 +103,9 @@ def _ours(pictures: Pictures, names: List[str]) -> Means:
 def _counted(pictures: Pictures, names: List[str]) -> Dict[str, Metric]:
     metrics = {name: OURS[name](stretch="minmax") for name in names}
     for prediction, mask in pictures:
-        picture = Picture(prediction, mask)
+        picture = MapMaskPair(prediction, mask)
         for metric in metrics.values():
-            metric.update_picture(picture)
+            metric.update_pair(picture)
     return metrics
 
 

@@ -27,7 +27,7 @@ from paddleseg_u2net.export.quantization.search import search
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.images import find_images, read_image, read_mask
 from paddleseg_u2net.metrics import MAE, SMeasure
-from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.weights import read_weights
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
 
@@ -170,9 +170,9 @@ def show_maps(files, arguments, preprocess) -> None:
         batch = preprocess(image)[None]
         for key, run in runs.items():
             restored = preprocess.recipe.restore(run(batch)[0], image.shape[:2])[0]
-            picture = Picture(restored, mask)
+            picture = MapMaskPair(restored, mask)
             for score in scores[key]:
-                score.update_picture(picture)
+                score.update_pair(picture)
     print(f"{len(names)} images of {arguments.images}")
     before = [score.compute() for score in scores["fp32 onnxruntime"]]
     for key, pair in scores.items():

@@ -34,7 +34,7 @@ import numpy as np
 from paddleseg_u2net.io.images import read_image, read_mask, write_png
 from paddleseg_u2net.metrics import MAE, SMeasure
 from paddleseg_u2net.prediction import CUTOUT, SALIENCY
-from paddleseg_u2net.predictor.opened import open_model
+from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.render import saliency
 
 _MIB = 2**20
@@ -145,7 +145,7 @@ def _compare_masks(sides: Dict[str, Side], pictures: Path, true_masks: Path) -> 
 
 def _shares(model_path: Path, pictures: Path, scratch: Path, threads: Optional[int]) -> None:
     """Each step of a picture by itself, one after the other, in one thread but for the network."""
-    opened = open_model(model_path, threads=threads)
+    opened = load_model(model_path, threads=threads)
     pipeline = opened.pipeline
     steps: Dict[str, List[float]] = {
         step: [] for step in ("decode", "prepare", "network", "restore", "write")

@@ -1,7 +1,8 @@
 """U²-Net and U²-NetP for PaddleSeg: train, validate and predict from a YAML file.
 
 Importing this package is light: neither paddle nor paddleseg is loaded. `Predictor` is the library
-call for prediction; it is loaded when it is first used.
+call for prediction, `load_model` the one below it, that the commands use; they are loaded when they
+are first used.
 ``import paddleseg_u2net.components`` registers the models, the loss, the data sets and the
 transforms with PaddleSeg's component manager.
 """
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any, List
 from paddleseg_u2net._version import __version__
 
 if TYPE_CHECKING:
+    from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.predictor.predictor import Predictor
 
-__all__ = ["Predictor", "__version__"]
+__all__ = ["Predictor", "__version__", "load_model"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,6 +26,10 @@ def __getattr__(name: str) -> Any:
         from paddleseg_u2net.predictor.predictor import Predictor
 
         return Predictor
+    if name == "load_model":
+        from paddleseg_u2net.predictor.load import load_model
+
+        return load_model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

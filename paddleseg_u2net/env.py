@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
-import logging
 import os
 import platform
 import signal
@@ -13,6 +12,8 @@ import sys
 import warnings
 from pathlib import Path
 from typing import Dict, Iterator
+
+from paddleseg_u2net.log import logger
 
 _MKL = "MKL_DEBUG_CPU_TYPE"
 # Signals that Paddle takes, where they are, and more than C's description of a handler needs.
@@ -59,7 +60,7 @@ def load_paddle(with_paddleseg: bool = True) -> None:
         if with_paddleseg:
             import paddleseg  # noqa: F401
     if chosen:
-        logging.getLogger("paddleseg_u2net").info(
+        logger.info(
             f"{_MKL}=5 is set: without, Paddle's MKL takes its slowest kernels on AMD "
             "processors. It changes the last bits of results; set it to 0 to keep them"
         )

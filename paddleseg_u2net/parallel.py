@@ -13,7 +13,7 @@ from typing import Callable, Deque, Generator, List, Optional, Sequence, TypeVar
 
 import cv2
 
-from paddleseg_u2net import signals
+from paddleseg_u2net import plugins, signals
 
 __all__ = ["MOST_WORKERS", "follow_parent", "in_chunks", "parallel_map"]
 
@@ -50,7 +50,7 @@ def parallel_map(
         return
     # Not forked: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_begin) as pool:
+    with ProcessPoolExecutor(workers, context, _begin, (plugins.loaded(),)) as pool:
         waiting: Deque[Future] = deque()
         try:
             for thing in things:
@@ -110,6 +110,7 @@ def _wait_for_the_parents_end(parent: multiprocessing.process.BaseProcess) -> No
     os._exit(1)
 
 
-def _begin() -> None:
+def _begin(modules: Sequence[str]) -> None:
     cv2.setNumThreads(1)
     follow_parent()
+    plugins.load_plugins(modules)

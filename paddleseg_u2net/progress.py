@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import time
 from typing import Any, Iterable, Iterator, Optional, Sized, TypeVar
+
+from paddleseg_u2net.log import logger
 
 __all__ = ["Progress", "tracked"]
 
@@ -15,8 +16,6 @@ Thing = TypeVar("Thing")
 SECONDS = 30.0  # between two lines
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{rate}]"
 _WIDTH = 80  # of a terminal that does not say how wide it is
-
-_logger = logging.getLogger("paddleseg_u2net")
 
 
 class Progress:
@@ -147,7 +146,7 @@ def _columns() -> int:
 
 
 def _say(line: str) -> None:
-    if _logger.handlers:
-        _logger.info(line)
+    if logger.handlers:
+        logger.info(line)
     elif sys.stderr is not None:  # as it is in a process without a console
         print(line, file=sys.stderr, flush=True)

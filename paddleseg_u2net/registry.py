@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+import sys
+from typing import Any, Dict, Sequence
 
 OWNERS = ("paddleseg_u2net",)
+Components = Dict[str, Dict[str, Any]]  # by the manager's name, then by their own
 
 
 def register(manager: Any, component: Any, name: str = "", replaces: Sequence[str] = ()) -> None:
@@ -25,6 +27,36 @@ def register(manager: Any, component: Any, name: str = "", replaces: Sequence[st
             "has registered one; import it after paddleseg_u2net.components, or rename it"
         )
     manager.components_dict[name] = component
+
+
+def components() -> Components:
+    """Return what is registered in each of PaddleSeg's managers, if PaddleSeg is loaded."""
+    return {kind: dict(manager.components_dict) for kind, manager in _managers().items()}
+
+
+def reset(to: Components) -> None:
+    """Return PaddleSeg's managers to an earlier state, as ``components`` returned it."""
+    for kind, manager in _managers().items():
+        if kind in to:
+            manager.components_dict.clear()
+            manager.components_dict.update(to[kind])
+
+
+def custom(manager: Any) -> Dict[str, Any]:
+    """Return a manager's components that are neither PaddleSeg's nor this project's, by name."""
+    return {
+        name: component
+        for name, component in manager.components_dict.items()
+        if not _is_of(component.__module__, (*OWNERS, "paddleseg"))
+    }
+
+
+def _managers() -> Dict[str, Any]:
+    module = sys.modules.get("paddleseg.cvlibs.manager")
+    if module is None:
+        return {}
+    kind = module.ComponentManager
+    return {item.name: item for item in vars(module).values() if isinstance(item, kind)}
 
 
 def _is_of(module: str, packages: Sequence[str]) -> bool:

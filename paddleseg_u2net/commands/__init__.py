@@ -55,6 +55,17 @@ def _refuse_addresses(argv: Sequence[str]) -> None:
             )
 
 
+def _load_plugins(argv: Sequence[str]) -> None:
+    """Import what ``--plugins`` names, before a parser asks what there is to choose from."""
+    if any(word.partition("=")[0] == "--plugins" for word in argv):
+        from paddleseg_u2net.plugins import PluginError, load_plugins, named_in
+
+        try:
+            load_plugins(named_in(argv))
+        except PluginError as error:
+            raise ValueError(f"--plugins: {error}") from error
+
+
 def end_by(command: str, argv: Optional[List[str]] = None) -> NoReturn:
     """Run a command as all of this process."""
     code = main(command, argv)
@@ -76,6 +87,7 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
         with signals.heard():
             with signals.waiting():  # threads that libraries start as they are loaded get none
                 module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
+                _load_plugins(argv)
             code = module.run(argv)
             sys.stdout.flush()
             return code

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from typing import Iterator, List, Optional
+from typing import Iterator, List
 
 from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.device import set_device
-from paddleseg_u2net.inference import UPSAMPLINGS, Augment, Window
+from paddleseg_u2net.inference import UPSAMPLINGS
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
 
 __all__ = [
     "add_inference",
-    "augment_of",
+    "add_plugins",
     "inference_opts",
     "named",
     "parser",
     "set_device",
-    "window_of",
 ]
 
 
 @contextlib.contextmanager
 def named(flag: str) -> Iterator[None]:
     """Let errors about a model's path begin with the flag that it was given by."""
-    from paddleseg_u2net.predictor.opened import ModelPathError
+    from paddleseg_u2net.predictor.load import ModelPathError
 
     try:
         yield
@@ -51,6 +50,19 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
         help="where to compute; auto: a GPU if there is one",
     )
     return result
+
+
+def add_plugins(result: argparse.ArgumentParser) -> None:
+    """Add ``--plugins``, for commands that read no configuration; `commands.main` imports them."""
+    result.add_argument(
+        "--plugins",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MODULE",
+        help="modules of your own, by name or as .py files, which register what this command is "
+        "to know: docs/configuration.md",
+    )
 
 
 def add_inference(result: argparse.ArgumentParser) -> None:
@@ -106,27 +118,6 @@ def inference_opts(arguments: argparse.Namespace) -> List[str]:
     keys += ["is_slide", "crop_size", "stride"]
     given = {key: getattr(arguments, key) for key in keys}
     return [f"test_config.{key}={value}" for key, value in given.items() if value]
-
-
-def augment_of(arguments: argparse.Namespace) -> Optional[Augment]:
-    """The augmentation that is asked for, for models without a configuration."""
-    if not arguments.aug_eval:
-        return None
-    scales = tuple(arguments.scales or (1.0,))
-    return Augment(scales, arguments.flip_horizontal, arguments.flip_vertical)
-
-
-def window_of(arguments: argparse.Namespace) -> Optional[Window]:
-    """The windows that are asked for, for models without a configuration.
-
-    Raises:
-        ValueError: their size or stride is missing or does not fit.
-    """
-    if not arguments.is_slide:
-        return None
-    if not (arguments.crop_size and arguments.stride):
-        raise ValueError("--crop_size, --stride: --is_slide needs both, e.g. 256 256")
-    return Window(tuple(arguments.crop_size), tuple(arguments.stride))
 
 
 def _count(text: str) -> int:

@@ -21,9 +21,9 @@ from paddleseg_u2net.data_tools.inspection.check import Checked, check, listable
 from paddleseg_u2net.data_tools.inspection.findings import KINDS, Finding, by_kind, counts, dropped
 from paddleseg_u2net.data_tools.inspection.parts import Part
 from paddleseg_u2net.data_tools.inspection.scan import PairStats, Task, look
-from paddleseg_u2net.evaluation.tables import one_line
 from paddleseg_u2net.io.files import write_bytes, write_text
 from paddleseg_u2net.progress import Progress
+from paddleseg_u2net.text import one_line, short_list
 
 _FILES = ("report", "json", "drop")
 # Other files of a kind that are named behind the first finding.
@@ -124,9 +124,8 @@ def _told(parts: Sequence[Part], checked: Checked, every: bool) -> Iterator[str]
 
 def _others(findings: Sequence[Finding]) -> str:
     files = [finding.files[0] for finding in findings if finding.files]
-    names = [one_line(os.path.basename(name)) for name in files[:_SHOWN]]  # noqa: PTH119 (as given)
-    more = [f"{len(findings) - len(names)} more"] if len(findings) > len(names) else []
-    return "and " + " and ".join([*filter(None, [", ".join(names)]), *more])
+    names = [one_line(os.path.basename(name)) for name in files]  # noqa: PTH119 (as given)
+    return "and " + (short_list(names, _SHOWN) if names else f"{len(findings)} more")
 
 
 def _aligned(rows: Sequence[Tuple[str, ...]]) -> List[str]:

@@ -16,9 +16,11 @@ from paddleseg_u2net.data_tools.inspection.parts import class_names
 from paddleseg_u2net.datasets import PairDataset, PairingError
 from paddleseg_u2net.datasets.mask_encoding import MASK_ENCODINGS
 from paddleseg_u2net.env import load_paddle
+from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.progress import Progress, tracked
-from paddleseg_u2net.render.samples import SMALLEST, Cell, sheet
+from paddleseg_u2net.render.contact_sheet import SMALLEST, Cell, contact_sheet
+from paddleseg_u2net.text import short_lines, short_list
 
 _AUGMENTED = 4
 _ERRORS_SHOWN = 20
@@ -111,12 +113,12 @@ def run(argv: List[str]) -> int:
     rows, classes = _rows(dataset, chosen, arguments, names, errors)
     headings = ["image", "mask over it"]
     headings += [f"epoch {epoch}" for epoch in range(arguments.augmented)]
-    picture = sheet(
+    picture = contact_sheet(
+        rows,
+        headings,
+        arguments.size,
         _title(dataset, rows, arguments),
         samples.legend(classes, dataset, names),
-        headings,
-        rows,
-        arguments.size,
     )
     write_image(arguments.output, picture)
     print(printable(f"{len(rows)} of {len(dataset)} pairs: wrote {arguments.output}"))
@@ -134,13 +136,7 @@ def _check_output(path: Path) -> None:
         raise ImageError(
             path, f"expected one of the suffixes {' '.join(sorted(WRITABLE_SUFFIXES))}"
         )
-    if path.is_dir():
-        raise IsADirectoryError(f"--output {path}: expected a file or nothing, found a folder")
-    there = next(place for place in path.resolve().parents if place.exists())
-    if not there.is_dir():
-        raise NotADirectoryError(f"--output {path}: expected a folder, {there} is a file")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(f"--output {path}: there is no right to write to {there}")
+    check_writable(path, name=f"--output {path}")
 
 
 # ---------------------------------------------------------------- the data set
@@ -177,7 +173,7 @@ def _content(root: Path) -> str:
     if not root.is_dir():
         return "no such folder"
     found = sorted(path.name for path in root.iterdir())
-    return ", ".join(found[:6]) + (" ..." if len(found) > 6 else "") or "an empty folder"
+    return short_list(found, 6) or "an empty folder"
 
 
 def _number_of_classes(root: Optional[Path]) -> int:
@@ -267,8 +263,6 @@ def _root(dataset: PairDataset) -> str:
 
 
 def _tell(errors: List[str]) -> int:
-    for message in errors[:_ERRORS_SHOWN]:
-        print(printable(message), file=sys.stderr)
-    if len(errors) > _ERRORS_SHOWN:
-        print(f"... and {len(errors) - _ERRORS_SHOWN} more", file=sys.stderr)
+    for line in short_lines(errors, _ERRORS_SHOWN):
+        print(printable(line), file=sys.stderr)
     return 1 if errors else 0

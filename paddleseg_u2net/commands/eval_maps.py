@@ -6,7 +6,6 @@ import argparse
 import importlib
 import json
 import math
-import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -18,17 +17,22 @@ from paddleseg_u2net.evaluation import page, pairing, pictures, tables
 from paddleseg_u2net.evaluation.plan import Job, from_folders, from_yaml
 from paddleseg_u2net.evaluation.results import Result, as_json, per_image_csv
 from paddleseg_u2net.evaluation.run import Task, fixated_by_all, score
-from paddleseg_u2net.io.files import write_text
+from paddleseg_u2net.io.files import check_writable, write_text
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
-from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, MetricReport
-from paddleseg_u2net.metrics.conventions import Conventions, make_conventions
-from paddleseg_u2net.metrics.report import Curves
-from paddleseg_u2net.metrics.scores import resolve
+from paddleseg_u2net.metrics import (
+    FAMILIES,
+    PRESETS,
+    SCORES,
+    Conventions,
+    Curves,
+    MetricReport,
+    make_conventions,
+    resolve,
+)
 from paddleseg_u2net.parallel import MOST_WORKERS
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.render import curves
-from paddleseg_u2net.render.panels import panels as make_panels
-from paddleseg_u2net.render.panels import precision_recall
+from paddleseg_u2net.render import curves, mpl_style
+from paddleseg_u2net.text import one_line, short_lines
 
 _FILES = ("json", "csv", "per_image", "latex", "markdown", "html", "pr")
 _ERRORS_SHOWN = 20  # of one method on one set
@@ -275,14 +279,7 @@ def _check_outputs(arguments: argparse.Namespace, report: MetricReport) -> None:
         first = seen.setdefault(path.resolve(), key)
         if first != key:
             raise ValueError(f"{path}: --{first} and --{key} would both be written here")
-        folder = path if key == "curves" else path.resolve().parent
-        if key != "curves" and path.is_dir():
-            raise IsADirectoryError(f"--{key} {path}: expected a file or nothing, found a folder")
-        there = next(place for place in (folder, *folder.resolve().parents) if place.exists())
-        if not there.is_dir():
-            raise NotADirectoryError(f"--{key} {path}: expected a folder, {there} is a file")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(f"--{key} {path}: there is no right to write to {there}")
+        check_writable(path, folder=key == "curves", name=f"--{key} {path}")
     if arguments.pr is not None and "PR" not in report.curves():
         raise ValueError("--pr: none of the scores has this curve; add maxF")
     if arguments.curves is not None and not report.curves():
@@ -327,10 +324,8 @@ def _acceptable(results: List[Result], skip_bad: bool) -> bool:
     for result in results:
         errors, where = result.outcome.errors, f"{result.job.method} on {result.job.dataset}"
         failed += len(errors)
-        for _, message in errors[:_ERRORS_SHOWN]:
-            print(f"{where}: {message}", file=sys.stderr)
-        if len(errors) > _ERRORS_SHOWN:
-            print(f"{where}: ... and {len(errors) - _ERRORS_SHOWN} more", file=sys.stderr)
+        for line in short_lines([message for _, message in errors], _ERRORS_SHOWN):
+            print(f"{where}: {line}", file=sys.stderr)
     empty = [f"{r.job.method} on {r.job.dataset}" for r in results if not r.report.images]
     if not failed or (skip_bad and not empty):
         return True
@@ -383,11 +378,11 @@ def _write(
         "per_image": lambda: per_image_csv(results),
         "latex": lambda: (
             tables.table(groups, paper, "latex")
-            + "".join(f"% {tables.one_line(line)}\n" for line in _remarks(results))
+            + "".join(f"% {one_line(line)}\n" for line in _remarks(results))
         ),
         "markdown": lambda: (
             tables.table(groups, paper, "markdown")
-            + "".join(f"\n{tables.one_line(line)}\n" for line in _remarks(results))
+            + "".join(f"\n{one_line(line)}\n" for line in _remarks(results))
         ),
         "html": lambda: _page(results, pairings, arguments),
     }
@@ -401,12 +396,12 @@ def _write(
             tuple(arguments.pr_limits[2:]),
         )
         by_set = {name: _curves(own) for name, own in _by_set(results).items()}
-        curves.save(curves.draw(precision_recall(by_set, *(limits or ()))), arguments.pr)
+        mpl_style.save(curves.draw(curves.precision_recall(by_set, *(limits or ()))), arguments.pr)
     if arguments.curves is not None:
         for name, own in _by_set(results).items():
-            figure = curves.draw(make_panels(_curves(own)))
+            figure = curves.draw(curves.panels(_curves(own)))
             for suffix in (".png", ".pdf"):
-                curves.save(figure, arguments.curves / f"{name}{suffix}")
+                mpl_style.save(figure, arguments.curves / f"{name}{suffix}")
 
 
 def _by_set(results: List[Result]) -> Dict[str, List[Result]]:
@@ -430,9 +425,9 @@ def _page(
 ) -> str:
     figures = []
     for name, own in _by_set(results).items():
-        panels = make_panels(_curves(own))
+        panels = curves.panels(_curves(own))
         if panels:
-            png = curves.as_png(curves.draw(panels), 150)
+            png = mpl_style.as_png(curves.draw(panels), 150)
             figures.append(page.Figure(f"Curves on {name}", png))
     return page.page(
         "Scores of saliency maps",

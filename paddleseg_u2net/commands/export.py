@@ -55,11 +55,10 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging()
     load_paddle()
-    from paddleseg_u2net.commands.arguments import named, set_device
+    from paddleseg_u2net.commands.arguments import named
     from paddleseg_u2net.export.export import export
     from paddleseg_u2net.export.options import ExportOptions, refuse_exported
-    from paddleseg_u2net.predictor import trained
-    from paddleseg_u2net.predictor.without_config import warn_if_published_otherwise
+    from paddleseg_u2net.predictor.load import load_model
 
     refuse_exported(arguments.model_path)
     order = ExportOptions(
@@ -72,13 +71,12 @@ def run(argv: List[str]) -> int:
         _path(arguments.calibration_masks),
         arguments.max_mae_increase,
     )
-    set_device("cpu")  # a GPU rounds to TF32, and its maps are not what is compared with
-    with named("--model_path"):
-        weights = trained.find(arguments.model_path)
-    config = trained.config_of(weights, arguments.config, arguments.opts)
-    warn_if_published_otherwise(weights, config)
-    logger.info(f"Exporting {weights}; {config.preprocess()}")
-    made = export(weights, config, order)
+    with named("--model_path"):  # a GPU rounds to TF32, and its maps are not what is compared with
+        model = load_model(
+            arguments.model_path, arguments.config, arguments.opts, "paddle", device="cpu"
+        )
+    logger.info(f"Exporting {model.source}; {model.pipeline.preprocess}")
+    made = export(model, order)
     for name in made.files:
         size = (order.save_dir / name).stat().st_size
         logger.info(f"{order.save_dir / name}: {size / 1e6:.2f} MB")

@@ -112,9 +112,9 @@ def run(argv: List[str]) -> int:
 
 def _from_config(path: str) -> Named:
     """The model of a configuration file."""
-    from paddleseg_u2net.predictor.source import configured
+    from paddleseg_u2net.predictor.source import read_config
 
-    found = configured(Path(path))
+    found = read_config(path).architecture()
     return Path(path).stem, found.stages, found.num_classes, found.in_channels
 
 

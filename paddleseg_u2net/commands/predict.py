@@ -8,11 +8,9 @@ from typing import List
 
 from paddleseg_u2net.commands.arguments import (
     add_inference,
-    augment_of,
     inference_opts,
     named,
     parser,
-    window_of,
 )
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.prediction import PICTURES, USUAL
@@ -47,7 +45,7 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     from paddleseg_u2net.log import logger, start_logging
     from paddleseg_u2net.prediction import collect, predict_files
-    from paddleseg_u2net.predictor.opened import open_model
+    from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.training.distributed import Distributed
 
     ranks = Distributed()
@@ -57,25 +55,23 @@ def run(argv: List[str]) -> int:
     # of a folder that changes at this moment, all share out what the first one saw
     jobs = ranks.gather({"jobs": jobs if ranks.is_first else []})[0]["jobs"]
     with named("--model_path"):
-        opened = open_model(
+        model = load_model(
             arguments.model_path,
             arguments.config,
-            arguments.opts,
-            inference_opts(arguments),
+            [*arguments.opts, *inference_opts(arguments)],
             arguments.backend,
             arguments.device,
             arguments.threads or (max(1, cores() // ranks.size) if ranks.size > 1 else None),
-            augment_of(arguments),
-            window_of(arguments),
-            arguments.upsampling,
+            upsampling=arguments.upsampling,
         )
+    logger.info(str(model))
     shared = f", shared out to {ranks.size} processes" if ranks.size > 1 else ""
-    logger.info(f"Predicting {_images(len(jobs))} with {opened.source}{shared}")
+    logger.info(f"Predicting {_images(len(jobs))} with {model.source}{shared}")
     failures = predict_files(
-        opened.pipeline,
+        model.pipeline,
         jobs,
         save_dir,
-        opened.in_channels,
+        model.in_channels,
         arguments.custom_color,
         on_failure=lambda failure: logger.error(failure.reason),
         pictures=arguments.pictures,

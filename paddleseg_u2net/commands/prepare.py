@@ -10,8 +10,8 @@ from typing import List
 from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.data_tools.known import Prepared, prepare
 from paddleseg_u2net.datasets.table import TABLE, Row
-from paddleseg_u2net.evaluation.tables import one_line
 from paddleseg_u2net.io.images import files_below
+from paddleseg_u2net.text import one_line
 
 _PROJECT = Path(__file__).resolve().parents[2]
 

@@ -12,6 +12,7 @@ from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.run_folder import reserved
 
 _SHOWN = 8
+_CELL = 160  # pixels of a picture on the sheet
 
 
 def run(argv: List[str]) -> int:
@@ -64,18 +65,19 @@ def _list_held_out(data: Path, list_path: Path) -> None:
 def _sheet(data: Path, out: Path) -> Path:
     from paddleseg_u2net.io.images import read_image, read_mask, write_png
     from paddleseg_u2net.prediction import ADDED, SALIENCY
-    from paddleseg_u2net.render import contact_sheet
+    from paddleseg_u2net.render.contact_sheet import contact_sheet, picture_cells
 
     rows = []
     for line in _held_out(out).read_text(encoding="utf-8").splitlines():
         name = Path(line).name
         pictures = out / "pictures"
-        rows.append((name, [
+        shown = [
             read_image(data / "images" / name),
             read_mask(data / "masks" / name),
             read_image(pictures / SALIENCY / name),
             read_image(pictures / ADDED / name),
-        ]))  # fmt: skip
+        ]
+        rows.append(picture_cells(name, shown, _CELL))
     path = out / "sheet.png"
-    write_png(path, contact_sheet(rows, ["image", "mask", "map", "overlay"]))
+    write_png(path, contact_sheet(rows, ["image", "mask", "map", "overlay"], _CELL))
     return path

@@ -40,8 +40,9 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging(is_first_process())
     load_paddle()
+    from paddleseg_u2net.config import Config
     from paddleseg_u2net.metrics import json_ready
-    from paddleseg_u2net.predictor import trained
+    from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.training.distributed import Distributed
     from paddleseg_u2net.training.validation import evaluate, lines
 
@@ -52,24 +53,30 @@ def run(argv: List[str]) -> int:
     if arguments.preset:
         opts.append(f"conventions.preset={arguments.preset}")
     with named("--model_path"):
-        source, config, pipeline = trained.load(
+        model = load_model(
             arguments.model_path,
             arguments.config,
             opts,
             arguments.backend,
             arguments.device,
             arguments.threads or max(1, cores() // ranks.size),
-            arguments.upsampling,
+            upsampling=arguments.upsampling,
+            with_datasets=True,
         )
+    logger.info(str(model))
+    config = model.config
+    assert isinstance(config, Config)
     dataset = config.dataset("val")
-    logger.info(f"Validating {source}; {dataset.describe()}")
+    logger.info(f"Validating {model.source}; {dataset.describe()}")
     batch_size = arguments.batch_size or config.test_batch_size()
-    report = evaluate(pipeline, dataset, config.report(), batch_size, arguments.num_workers, ranks)
+    report = evaluate(
+        model.pipeline, dataset, config.report(), batch_size, arguments.num_workers, ranks
+    )
     for line in lines(report, dataset.classes):
         logger.info(line)
     if arguments.json and ranks.is_first:
         content = {
-            "model_path": str(source),
+            "model_path": str(model.source),
             "conventions": _conventions(report.conventions),
             **json_ready(report.compute()),
         }

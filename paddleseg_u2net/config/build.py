@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import inspect
 import io
-import logging
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
@@ -16,7 +14,7 @@ from paddleseg_u2net import components  # noqa: F401  (registers what YAML may n
 from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config.component import build, check_component
 from paddleseg_u2net.config.prediction import PredictionConfig
-from paddleseg_u2net.config.reading import Tree, apply_opts, dump, read_yaml
+from paddleseg_u2net.config.reading import Tree, as_tree, dump
 from paddleseg_u2net.config.schema import (
     ConfigError,
     Faults,
@@ -29,7 +27,8 @@ from paddleseg_u2net.config.steps import check_optimizer, check_schedule, optimi
 from paddleseg_u2net.config.transforms import check_transforms, with_ignore_index
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.pair_dataset import check_arguments as check_values
-from paddleseg_u2net.losses import DeepSupervisionLoss
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.losses import HeadLosses
 from paddleseg_u2net.metrics import (
     DEFAULT,
     SCORES,
@@ -37,11 +36,11 @@ from paddleseg_u2net.metrics import (
     MetricReport,
     chosen,
     make_conventions,
+    resolve,
 )
-from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.models import U2Net
-
-logger = logging.getLogger("paddleseg_u2net")
+from paddleseg_u2net.plugins import PluginError, is_relative, load_plugins
+from paddleseg_u2net.registry import custom
 
 # Adam's.
 _FINE_TUNING_RATE = 1e-4
@@ -77,17 +76,23 @@ class Config(PredictionConfig):
         iters: Optional[int] = None,
         training: bool = True,
     ) -> None:
-        tree = copy.deepcopy(source) if isinstance(source, dict) else read_yaml(source)
-        tree = apply_opts(tree, opts or ())
+        tree = as_tree(source, opts or ())
         for key, value in (("batch_size", batch_size), ("iters", iters)):
             if value is not None:
                 tree[key] = value
         if learning_rate is not None and isinstance(tree.get("lr_scheduler"), dict):
             tree["lr_scheduler"]["learning_rate"] = learning_rate
-        self._refuse_faults(tree, training, "configuration" if isinstance(source, dict) else source)
+        where = "configuration" if isinstance(source, dict) else source
+        _load_plugins(tree.get("plugins"), where)
+        self._refuse_faults(tree, training, where)
         self.tree = tree
 
     # -- what the configuration says ---------------------------------------------------------
+
+    @property
+    def plugins(self) -> List[str]:
+        """Modules outside the package that it needs, files by absolute paths."""
+        return self.tree.get("plugins", [])
 
     @property
     def iters(self) -> int:
@@ -101,10 +106,27 @@ class Config(PredictionConfig):
 
     @property
     def stages(self) -> StageTable:
-        """The model's stages."""
+        """The model's stages.
+
+        Raises:
+            ConfigError: it is a plugin's network, which is no U²-Net.
+        """
         model = self.tree["model"]
         own = model.get("stages")
-        return StageTable.parse(own) if own else manager.MODELS[model["type"]].table
+        if own:
+            return StageTable.parse(own)
+        if not self.is_u2net:
+            raise ConfigError(
+                f"model.type: expected a U²-Net for this, {model['type']} is another network, "
+                "which trains, validates and predicts with --backend paddle only"
+            )
+        return manager.MODELS[model["type"]].table
+
+    @property
+    def is_u2net(self) -> bool:
+        """Whether the network is a U²-Net, which all backends and formats know."""
+        kind = manager.MODELS[self.tree["model"]["type"]]
+        return inspect.isclass(kind) and issubclass(kind, U2Net)
 
     @property
     def pretrained(self) -> Optional[str]:
@@ -138,15 +160,21 @@ class Config(PredictionConfig):
     def model(self, pretrained: bool = True) -> Any:
         """The network, a ``paddle.nn.Layer``; without ``pretrained`` its weights are random."""
         left_out = () if pretrained else ("pretrained", "new_heads")
-        return build({k: v for k, v in self.tree["model"].items() if k not in left_out})
+        arguments = {k: v for k, v in self.tree["model"].items() if k not in left_out}
+        if not self.is_u2net:  # it may have other defaults
+            taken = inspect.signature(manager.MODELS[arguments["type"]]).parameters
+            told = {"num_classes": self.num_classes, "in_channels": self.in_channels}
+            arguments.update({key: value for key, value in told.items() if key in taken})
+        return build(arguments)
 
-    def criterion(self) -> DeepSupervisionLoss:
+    def criterion(self) -> HeadLosses:
         """The loss over all heads."""
         loss = self.tree["loss"]
         arguments = dict(loss["types"][0])
-        if len(loss.get("coef", [1])) > 1:
-            arguments["weights"] = loss["coef"]
-        return build(arguments)
+        weights = loss["coef"] if len(loss.get("coef", [1])) > 1 else None
+        if arguments["type"] != "DeepSupervisionLoss":
+            return HeadLosses(build(arguments), weights)
+        return build({**arguments, **({"weights": weights} if weights else {})})
 
     def lr_schedule(self) -> Any:
         """The learning rate's schedule over optimizer steps."""
@@ -198,8 +226,8 @@ class Config(PredictionConfig):
             ]
         transforms = with_ignore_index(arguments.get("transforms"), self.ignore_index)
         arguments["transforms"] = [build(item) for item in transforms]
-        del arguments["type"]
-        return PairDataset(**arguments)
+        kind = arguments.pop("type")
+        return _dataset_classes()[kind](**arguments)
 
     def dataset_settings(self, part: str) -> Tree:
         """The arguments of ``dataset(part)`` as they are written, with what model and loss add.
@@ -279,6 +307,8 @@ class Config(PredictionConfig):
     def _check_heads(self, faults: Faults) -> None:
         if faults.under("model", "loss") or "loss" not in self.tree:
             return
+        if not self.is_u2net:
+            return
         loss, heads = self.tree["loss"], len(self.stages.encoder) + 1
         coef = loss.get("coef", [1])
         for key, weights in (
@@ -319,14 +349,14 @@ class Config(PredictionConfig):
     def _check_dataset(self, part: str, faults: Faults, training: bool) -> None:
         key = f"{part}_dataset"
         arguments = {name: value for name, value in self.tree[key].items() if name != "type"}
-        kind = self.tree[key].get("type")
-        if kind != "PairDataset":
+        kind, known = self.tree[key].get("type"), _dataset_classes()
+        if not isinstance(kind, str) or kind not in known:
             faults.add(
                 f"{key}.type",
-                "expected PairDataset, which reads images with masks from folders or lists, got "
-                f"{kind!r}; {nearest(str(kind), ['PairDataset'])}",
+                "expected PairDataset, which reads images with masks from folders or lists, or a "
+                f"plugin's class derived from it, got {kind!r}; {nearest(str(kind), known)}",
             )
-        check_arguments(key, PairDataset, arguments, faults)
+        check_arguments(key, known.get(str(kind), PairDataset), arguments, faults)
         origins = ("model.num_classes", "model.in_channels", "loss")
         for (name, value), origin in zip(self._shared().items(), origins):
             if arguments.get(name, value) != value and not faults.under(origin):
@@ -351,12 +381,35 @@ class Config(PredictionConfig):
             )
 
 
+def _load_plugins(names: Any, source: Any) -> None:
+    if not isinstance(names, list):  # none, or refused with the other faults
+        return
+    for name in names:
+        if isinstance(name, str) and is_relative(name):
+            raise ConfigError(
+                f"{source}: plugins: a configuration beside weights names files by absolute paths "
+                f"only, got {name}; if you trust it, name it with --opts plugins=[PATH]"
+            )
+    try:
+        load_plugins(name for name in names if isinstance(name, str))
+    except PluginError as error:
+        raise ConfigError(f"{source}: plugins: {error}") from error
+
+
+def _dataset_classes() -> Dict[str, Any]:
+    """Classes of data sets by name: PairDataset and the plugins' that are derived from it."""
+    found = custom(manager.DATASETS).items()
+    derived = {n: c for n, c in found if inspect.isclass(c) and issubclass(c, PairDataset)}
+    return {"PairDataset": PairDataset, **derived}
+
+
 def _check_model(model: Tree, faults: Faults) -> None:
     known = {
         name: item
         for name, item in manager.MODELS.components_dict.items()
         if inspect.isclass(item) and issubclass(item, U2Net)
     }
+    known.update(custom(manager.MODELS))
     kind = model.get("type")
     if not isinstance(kind, str) or kind not in known:
         faults.add("model.type", f"there is no {kind!r} here; {nearest(str(kind), known)}")
@@ -374,12 +427,13 @@ def _check_loss(loss: Tree, faults: Faults, training: bool) -> None:
         return
     first = types[0]
     kind = first.get("type") if isinstance(first, Mapping) else None
-    if kind != "DeepSupervisionLoss" or any(item != first for item in types):
+    known = ["DeepSupervisionLoss", *custom(manager.LOSSES)]
+    if kind not in known or any(item != first for item in types):
         faults.add(
             "loss.types",
             "expected one entry {type: DeepSupervisionLoss} for all heads (its keys iou and ssim "
-            f"add terms, coef weights the heads), got {types!r}; "
-            + nearest(str(kind), ["DeepSupervisionLoss"]),
+            f"add terms, coef weights the heads), or a plugin's loss, got {types!r}; "
+            + nearest(str(kind), known),
         )
         return
     check_component("loss.types.0", first, manager.LOSSES, faults)

@@ -5,12 +5,11 @@ It is read without Paddle, so that a light install uses what a full one trained 
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Iterable, Optional, Union
 
 from paddleseg_u2net.architecture import TABLES, Architecture, StageTable, build
-from paddleseg_u2net.config.reading import Tree, apply_opts, dump, read_yaml
+from paddleseg_u2net.config.reading import Tree, as_tree, dump
 from paddleseg_u2net.config.schema import MODEL, ConfigError, Faults, check_tree, nearest
 from paddleseg_u2net.inference import Augment, Preprocess, Window
 
@@ -113,8 +112,7 @@ def read_prediction_config(
     Raises:
         ConfigError: something in the sections that predicting needs is wrong.
     """
-    tree = copy.deepcopy(source) if isinstance(source, dict) else read_yaml(source)
-    tree = apply_opts(tree, opts or ())
+    tree = as_tree(source, opts or ())
     kind = tree["model"].get("type") if isinstance(tree.get("model"), dict) else None
     if isinstance(kind, str) and kind not in _NETWORKS:
         return None

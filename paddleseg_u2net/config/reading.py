@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterable, Tuple, Union
 import yaml
 
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml, read_yaml_file
+from paddleseg_u2net.plugins import absolute
 
 Tree = Dict[str, Any]
 _BASES = 64
@@ -96,6 +97,10 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         raise ConfigError(f"{path}: this is not YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected `key: value` lines, got {type(tree).__name__}")
+    # A relative path in the configuration of weights, which may be a stranger's, stays as it is,
+    # and is refused where it is to be imported: it would run code that came with the weights.
+    if not (path.name == "config.yaml" and path.with_name("model.pdparams").exists()):
+        tree = _with_absolute_plugins(tree, path.parent)
     bases = tree.pop("_base_", [])
     if not isinstance(bases, (str, list)) or not all(isinstance(base, str) for base in bases):
         raise ConfigError(f"{path}: _base_: expected a file or a list of files, got {bases!r}")
@@ -104,6 +109,17 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         merged = merge(_read(path.parent / base, (*above, path), known), merged)
     known[path.resolve()] = merge(tree, merged)
     return known[path.resolve()]
+
+
+def _with_absolute_plugins(tree: Tree, folder: Path) -> Tree:
+    """``tree`` with the paths of its ``plugins`` relative to ``folder`` made absolute, so that the
+    configurations which runs save find them again; unchanged if ``plugins`` is wrong.
+    """
+    names = tree.get("plugins")
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return tree
+    return {**tree, "plugins": [absolute(name, folder) for name in names]}
 
 
 def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
@@ -137,7 +153,16 @@ def apply_opts(tree: Tree, opts: Iterable[str]) -> Tree:
                 f"--opts: expected key=value such as model.num_classes=2, got {item!r}"
             )
         _set(tree, key, _value(text))
+        if key.partition(".")[0] == "plugins":
+            tree = _with_absolute_plugins(tree, Path())
     return tree
+
+
+def as_tree(source: Union[str, Path, Tree], opts: Iterable[str]) -> Tree:
+    """The dictionary of a YAML file, or a copy of a given one, with ``opts`` set."""
+    if isinstance(source, dict):
+        return apply_opts(_with_absolute_plugins(source, Path()), opts)
+    return apply_opts(read_yaml(source), opts)
 
 
 def _value(text: str) -> Any:

@@ -92,6 +92,10 @@ TOP: Dict[str, Rule] = {
     "test_config": _DICTIONARY,
     "metrics": _NAMES,
     "conventions": _DICTIONARY,
+    "plugins": (
+        "a list of modules and Python files",
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    ),
 }
 REQUIRED = ("batch_size", "iters", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
 REQUIRED_TO_PREDICT = ("model",)

@@ -26,8 +26,9 @@ from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, Bad,
 from paddleseg_u2net.data_tools.sample_writer import Placed, SampleWriter, usable
 from paddleseg_u2net.data_tools.splits import PARTS, Item, split
 from paddleseg_u2net.data_tools.train_yaml import CONFIGS, train_yaml
-from paddleseg_u2net.io.files import new_dir, recover_dir, write_text
+from paddleseg_u2net.io.files import check_writable, new_dir, recover_dir, write_text
 from paddleseg_u2net.parallel import in_chunks, parallel_map
+from paddleseg_u2net.text import short_lines
 
 _SHOWN = 5
 # Images that one process takes at a time: also what is still done after an interruption.
@@ -170,8 +171,9 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
     """Refuse a place for a data set in which something of the user's stands.
 
     Raises:
-        ImportFailed: ``root`` is a file or below one, is not empty, is the current folder, is
-            inside a source folder or holds one.
+        ImportFailed: ``root`` is not empty, is the current folder, is inside a source folder or
+            holds one.
+        OSError: it is a file or below one, or cannot be written to.
     """
     place = root.resolve()
     for source in (source.resolve() for source in sources):
@@ -184,11 +186,7 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
             raise ImportFailed(
                 f"{root}: the source {source} is inside this folder; choose another --output"
             )
-    file = next((path for path in (place, *place.parents) if path.is_file()), None)
-    if file is not None:
-        raise ImportFailed(
-            f"{root}: expected a new folder, found the file {file}; choose another --output"
-        )
+    check_writable(root, folder=True, name=f"--output {root}")
     if place == Path.cwd():
         # Its name would go to the new folder, and the user's shell would stay in the old one.
         raise ImportFailed(
@@ -345,9 +343,7 @@ def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None
     if good and (options.skip_bad or (options.allow_missing and only_missing)):
         return
     place = _write_bad_list(bad, root)
-    lines = [f"  {item.why}" for item in bad[:_SHOWN]]
-    if len(bad) > _SHOWN:
-        lines.append(f"  ... and {len(bad) - _SHOWN} more")
+    lines = short_lines([item.why for item in bad], _SHOWN)
     repair = "add them" if only_missing else "mend them"
     if any("--mismatched_masks" in item.why for item in bad):
         repair += ", fit masks to their images with --mismatched_masks resize"
@@ -355,8 +351,8 @@ def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None
         repair += f", or leave them out with --{'allow_missing' if only_missing else 'skip_bad'}"
     raise ImportFailed(
         f"{len(bad)} of {len(bad) + good} images cannot be used, so nothing was imported:\n"
-        + "\n".join(lines)
-        + f"\nAll are listed in {place}; {repair}"
+        + "".join(f"  {line}\n" for line in lines)
+        + f"All are listed in {place}; {repair}"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 from contextlib import contextmanager
@@ -19,9 +18,8 @@ from paddleseg_u2net.data_tools.staging import Staging
 from paddleseg_u2net.datasets.pair_dataset import PairDataset
 from paddleseg_u2net.datasets.table import TABLE, Row
 from paddleseg_u2net.io.archives.source import ArchiveError
-from paddleseg_u2net.io.files import locked, repair_of, write_text
-
-logger = logging.getLogger("paddleseg_u2net")
+from paddleseg_u2net.io.files import check_writable, locked, repair_of, write_text
+from paddleseg_u2net.log import logger
 
 _NOTE = "prepared.json"
 _SHOWN = 3
@@ -80,13 +78,12 @@ def prepare(
             raise PreparationError(f"--archive {file}: expected a file, found none")
     if source is not None and not source.is_dir():
         raise PreparationError(f"--source {source}: expected a folder, found none")
-    if root.exists() and not root.is_dir():
-        raise PreparationError(f"--root {root}: expected a folder or nothing, found a file")
     staging = Staging(target)
     # What is there is whole, and may be on a disk that cannot be written.
     done = None if staging.folder.exists() else _there(row, target, source)
     if done is not None:
         return done
+    check_writable(root, folder=True, name=f"--root {root}")
     with _explained(root), locked(target, lambda: _tell_waiting(target)):
         done = _there(row, target, source)
         if done is None:

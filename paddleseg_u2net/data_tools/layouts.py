@@ -17,6 +17,7 @@ from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
 from paddleseg_u2net.data_tools.error import PreparationError
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, files_below, read_mask
+from paddleseg_u2net.text import short_list
 
 _SAMPLES = 3
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
@@ -115,7 +116,7 @@ def describe(tree: Path) -> str:
     if packed:
         return f"further archives in it: {', '.join(packed[:3])}; unpack it and give those"
     shown = [f"{folder.relative_to(tree)} ({count} files)" for folder, count in counts.items()]
-    return ", ".join(shown[:6]) + (" ..." if len(shown) > 6 else "") or "no files"
+    return short_list(shown, 6) or "no files"
 
 
 def _wanted(split: Split) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
 from paddleseg_u2net.data_tools.error import PreparationError
 from paddleseg_u2net.io.images import read_mask
+from paddleseg_u2net.text import short_values
 
 # 38 is how grey shows the dark red of class 1 in a palette (0.299 of 128); some copies went so.
 _FOREGROUND = (1, 38, 255)
@@ -61,8 +62,7 @@ def _as_index(raw: np.ndarray, values: np.ndarray, path: Path) -> Tuple[np.ndarr
     above = [int(value) for value in values if value]
     if len(above) > 1 or not set(above) <= set(_FOREGROUND):
         raise PreparationError(
-            f"{path}: expected a mask of 0 and 1, got the values "
-            f"{', '.join(map(str, values[:8]))}{' ...' if len(values) > 8 else ''}"
+            f"{path}: expected a mask of 0 and 1, got the values {short_values(values)}"
         )
     return (raw > 0).astype(np.uint8), "recoded" if above and above != [1] else ""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
+from itertools import takewhile
 from typing import Any, Callable, Dict, List, Sequence
 
 import cv2
@@ -20,6 +22,8 @@ _REFUSED = {
     "GenerateInstanceTargets": "it makes the labels of MaskFormer, which nothing here reads; "
     "delete it",
 }
+# ResizeByShort is missing on purpose: it may draw its size, and a large picture changes it.
+_FIXED = ("LimitLong", "Padding", "PaddingByAspectRatio", "Resize", "ResizeByLong")
 
 
 class TransformError(ValueError):
@@ -117,3 +121,30 @@ def _said(error: Exception) -> str:
     text = " ".join(str(error).split())
     plain = isinstance(error, (ValueError, cv2.error))
     return text if plain and text else f"{type(error).__name__}: {text}"
+
+
+# ---------------------------------------------------------------- without chance
+
+
+def fixed_beginning(transforms: Sequence[Any]) -> List[str]:
+    """Name the first transforms that do the same every time, each with its settings, in order.
+
+    Equal texts mean equal work. The texts end at the first transform that is not one of
+    PaddleSeg's own `Resize` (of one interpolation), `ResizeByLong`, `LimitLong`, `Padding` and
+    `PaddingByAspectRatio`, whose sources were read for it; a subclass is not one of them.
+    """
+    return list(takewhile(bool, map(_fixed, transforms)))
+
+
+def _fixed(transform: Any) -> str:
+    """Return the transform and its settings as a text, empty if it may differ."""
+    kind = type(transform)
+    if kind.__module__ != "paddleseg.transforms.transforms" or kind.__qualname__ not in _FIXED:
+        return ""
+    settings = vars(transform)
+    if settings.get("interp") == "RANDOM":
+        return ""
+    try:
+        return f"{kind.__qualname__} {json.dumps(settings, sort_keys=True)}"
+    except (TypeError, ValueError):  # a setting that may be anything, even a random one
+        return ""

@@ -19,8 +19,7 @@ import numpy as np
 _MAGIC = b"u2pair1\n"
 _HEAD = struct.Struct("<8sII")
 _CHECKED_FROM = 12  # behind the magic number and the checksum itself
-# Head and description; longer ones are possible, but then an entry is larger than planned.
-_START = 1024
+_START = 1024  # bytes of head and description, or more: the arrays begin at a round place
 # (type, divisor): class numbers, 8-bit and 16-bit shares.
 _COMPACT = ((np.uint8, 1), (np.uint8, 255), (np.uint16, 65535))
 
@@ -34,33 +33,32 @@ class Prepared(NamedTuple):
 
 
 def encode(prepared: Prepared, facts: Dict[str, Any]) -> Optional[bytes]:
-    """The bytes of a file; ``facts``, JSON values, are what `decode` must be asked for.
+    """Return the bytes of a file; ``facts``, JSON values, are what `decode` must be asked for.
 
-    Returns:
-        None where the pair would not come back the same to the bit.
+    None where the pair would not come back the same to the bit.
     """
     label, divisor = _packed(prepared.label)
     notes = json.loads(json.dumps(prepared.trans_info))
     if _tuples(notes) != prepared.trans_info:
         return None
+    arrays = prepared.image, label
     description = {
         "facts": facts,
-        "image": _kind(prepared.image),
-        "label": _kind(label),
+        "arrays": [(array.dtype.str, array.shape) for array in arrays],
         "divisor": divisor,
         "trans_info": notes,
     }
     text = json.dumps(description).encode().ljust(_START - _HEAD.size)
-    content = struct.pack("<I", len(text)) + text + prepared.image.tobytes() + label.tobytes()
+    content = b"".join([struct.pack("<I", len(text)), text, *(a.tobytes() for a in arrays)])
     return _MAGIC + struct.pack("<I", zlib.crc32(content)) + content
 
 
 def decode(path: Path, facts: Dict[str, Any]) -> Prepared:
-    """The pair of a file that was made with these ``facts``; the arrays are writable copies.
+    """Return the pair of a file that was made with these ``facts``; the arrays are writable copies.
 
     Raises:
-        OSError: the file is missing or cannot be read.
-        ValueError: it is damaged, or made with other facts.
+        OSError: The file is missing or cannot be read.
+        ValueError: It is damaged, or made with other facts.
     """
     raw = np.asarray(np.memmap(path, np.uint8, "r"))
     if len(raw) < _HEAD.size:
@@ -72,21 +70,24 @@ def decode(path: Path, facts: Dict[str, Any]) -> Prepared:
     description = json.loads(raw[_HEAD.size : start].tobytes())
     if description["facts"] != facts:
         raise ValueError("made with other facts")
-    image, start = _array(raw, start, *description["image"])
-    label, start = _array(raw, start, *description["label"])
+    arrays = []
+    for kind, shape in description["arrays"]:
+        end = start + int(np.prod(shape)) * np.dtype(kind).itemsize
+        arrays.append(raw[start:end].copy().view(kind).reshape(shape))
+        start = end
+    image, label = arrays
     if description["divisor"]:
         label = _unpacked(label, description["divisor"])
     return Prepared(image, label, _tuples(description["trans_info"]))
 
 
 def _packed(label: np.ndarray) -> Tuple[np.ndarray, int]:
-    """(values to store, divisor); divisor 0 where they are the label itself."""
+    """Return values to store and their divisor, 0 where they are the label itself."""
     if label.dtype == np.float32:
-        bits = np.ascontiguousarray(label).view(np.uint32)
         for kind, divisor in _COMPACT:
             with np.errstate(invalid="ignore"):  # of values far from any kind
                 values = np.rint(label * np.float32(divisor)).astype(kind)
-            if np.array_equal(_unpacked(values, divisor).view(np.uint32), bits):
+            if _unpacked(values, divisor).tobytes() == label.tobytes():
                 return values, divisor
     return label, 0
 
@@ -94,16 +95,6 @@ def _packed(label: np.ndarray) -> Tuple[np.ndarray, int]:
 def _unpacked(values: np.ndarray, divisor: int) -> np.ndarray:
     numbers = np.ascontiguousarray(values, dtype=np.float32)
     return numbers if divisor == 1 else numbers / np.float32(divisor)
-
-
-def _kind(array: np.ndarray) -> List[Any]:
-    return [array.dtype.str, list(array.shape)]
-
-
-def _array(raw: np.ndarray, start: int, kind: str, shape: List[int]) -> Tuple[np.ndarray, int]:
-    """A copy of the array at ``start``, and where it ends."""
-    end = start + int(np.prod(shape)) * np.dtype(kind).itemsize
-    return raw[start:end].copy().view(kind).reshape(shape), end
 
 
 def _tuples(notes: List[Any]) -> List[Tuple[Any, ...]]:

@@ -1,105 +1,69 @@
-"""The cache's folder, which several trainings share: who may store how much, and who goes.
+"""The cache's folder, which several trainings share: how much it may hold, and what is removed.
 
-    FOLDER/.lock              held while room is given out
+    FOLDER/.lock              held while sizes are counted and sets are removed
+    FOLDER/.size              bytes in all sets
     FOLDER/<32 hex>.set/      a set: the pairs of one data set, prepared in one way
-        set.json              bytes reserved for it, and whose it is; its time is its last use
-        in_use                locked by every process that uses the set
-        writing               byte n is locked while pair n is written
+        in_use                locked by every process that uses the set; its time is the last use
         00000007.pair         a pair, by its number in the data set
 
-A set reserves its room when it is opened and never grows beyond it, so the folder stays below
-its limit without anyone counting. Where room is short, sets that nobody uses go, the one that
-was not used for longest first. A set in use never goes: two trainings whose sets do not fit
-together share the room as the first left it, and neither removes what the other will read.
-Locks end with the process that holds them, however it ends.
+Where room is short, sets that no process uses are removed, the least recently used first; a set in
+use never is. Locks end with the process that holds them, however it ends.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Optional
+from typing import IO, Any, Dict, List, Optional
 
-import numpy as np
+from filelock import FileLock
+
+from paddleseg_u2net.io.files import atomic_path
 
 try:
     import fcntl
-except ImportError:  # Windows: no set can be known to be unused there, and none goes
+except ImportError:  # Windows: no set can be known to be unused there, and none is removed
     fcntl = None  # type: ignore[assignment]
-
-from paddleseg_u2net.io.files import atomic_path, write_text
 
 # Left free on the disk, for checkpoints and for everybody else.
 SPARE = 1_000_000_000
 _BLOCK = 4096
-# set.json, which is for a moment there twice.
-_OVERHEAD = 2 * _BLOCK
-# Giving out room takes seconds at most, even where many files have to go.
-_PATIENCE = 60.0
+_PATIENCE = 60.0  # seconds; counting takes seconds at most, even where many files are removed
 _SET = re.compile(r"[0-9a-f]{32}\.set")
-_UNFINISHED = re.compile(r"\.(\d{8}|set)\.tmp-[\w-]+\.(pair|json)")
-_PAIR = re.compile(r"\d{8}\.pair")
-_RECORD, _IN_USE, _WRITING = "set.json", "in_use", "writing"
+_OURS = re.compile(r"in_use|\d{8}\.pair|\.\d{8}\.tmp-[\w-]+\.pair")
 
 
 class SetFolder:
-    """The part of the cache's folder that belongs to one set; it is in use while this lives.
+    """The folder of one set.
 
     Args:
-        folder: the cache's folder; made where missing.
+        folder: The cache's folder.
         name: 32 hexadecimal digits that stand for all that makes the set what it is.
-        sizes: the bytes of each pair's file at most.
-        limit: bytes that the whole folder may have.
-        owner: what a person should read in ``set.json``.
-
-    Attributes:
-        kept: the first so many pairs have room here.
-        problem: why nothing can be stored though what is there can be read, else None.
-
-    Raises:
-        OSError: the folder cannot be used at all.
+        limit: Bytes that the whole folder may have.
     """
 
-    def __init__(
-        self, folder: Path, name: str, sizes: List[int], limit: int, owner: Dict[str, Any]
-    ) -> None:
-        self.path = folder / f"{name}.set"
-        self.kept, self.problem = 0, None  # type: int, Optional[OSError]
+    def __init__(self, folder: Path, name: str, limit: int) -> None:
+        self.folder, self.path, self.limit = folder, folder / f"{name}.set", limit
         self._in_use: Optional[IO[bytes]] = None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder / ".lock"):
-                self._open(np.cumsum([_in_blocks(size) for size in sizes]), limit, owner)
-        except OSError as error:
-            if not (self.path / _RECORD).is_file():
-                raise
-            self.kept, self.problem = len(sizes), error
-            with suppress(OSError):
-                self._in_use = (self.path / _IN_USE).open("rb")
-                _share(self._in_use)
 
-    def _open(self, ends: np.ndarray, limit: int, owner: Dict[str, Any]) -> None:
-        self.path.mkdir(exist_ok=True)
-        self._in_use = (self.path / _IN_USE).open("ab")
-        alone = _is_unused(self._in_use)
-        if alone:
-            _remove(file for file in _files(self.path) if _UNFINISHED.fullmatch(file.name))
-        wanted = int(ends[-1]) if len(ends) else 0
-        room = _make_room(self.path, wanted + _OVERHEAD, limit) - _OVERHEAD
-        self.kept = int(np.searchsorted(ends, room, side="right"))
-        reserved = _OVERHEAD + (int(ends[self.kept - 1]) if self.kept else 0)
-        if alone:
-            beyond = f"{self.kept:08d}"
-            _remove(f for f in _files(self.path) if _PAIR.fullmatch(f.name) and f.stem >= beyond)
-        else:
-            reserved = max(reserved, _reserved(self.path))
-        write_text(self.path / _RECORD, json.dumps({"reserved": reserved, **owner}) + "\n")
-        _share(self._in_use)
+    def open(self) -> None:
+        """Make the folder where it is missing, and keep it in use while this object lives.
+
+        Raises:
+            OSError: The folder cannot be written, or another process holds its lock.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            self.path.mkdir(exist_ok=True)
+            self._in_use = (self.path / "in_use").open("ab")
+            os.utime(self.path / "in_use")
+            self._count()
+            if _lock(self._in_use, shared=False):
+                self._tidy()
+            _lock(self._in_use, shared=True)
 
     def __getstate__(self) -> Dict[str, Any]:
         """A copy in another process relies on the lock of the first."""
@@ -109,68 +73,72 @@ class SetFolder:
         """Where the pair of this number is, or would be."""
         return self.path / f"{index:08d}.pair"
 
-    def store(self, index: int, data: bytes) -> None:
-        """Write a pair's file, unless it is there or another process is about to write it.
+    def store(self, index: int, data: bytes) -> bool:
+        """Write a pair's file; False if there is no room for it.
 
         Raises:
-            OSError: it cannot be written, or the disk is almost full, or the set was removed.
+            OSError: It cannot be written, the disk is almost full, or the set was removed.
         """
-        if self._in_use is not None and os.fstat(self._in_use.fileno()).st_nlink == 0:
+        if not self.path.is_dir():
             raise OSError(f"{self.path} was removed meanwhile")
         if shutil.disk_usage(self.path).free < SPARE + len(data):
             raise OSError(f"{self.path}: less than {SPARE / 1e9:g} GB are free on this disk")
-        # Two temporary files for one place would be more than was reserved.
-        with (self.path / _WRITING).open("ab") as mark:
-            if _claims(mark, index) and not self.file(index).exists():
-                with atomic_path(self.file(index)) as temporary:
-                    temporary.write_bytes(data)
+        more = _in_blocks(len(data)) - _size(self.file(index))
+        with self._locked():
+            if not self._make_room(more):
+                return False
+            self._add(more)
+        try:
+            with atomic_path(self.file(index)) as temporary:
+                temporary.write_bytes(data)
+        except OSError:
+            with self._locked():
+                self._add(-more)
+            raise
+        return True
 
+    def _locked(self) -> FileLock:
+        return FileLock(self.folder / ".lock", timeout=_PATIENCE)
 
-# ---------------------------------------------------------------- room
+    def _tidy(self) -> None:
+        """Remove what killed writers left, and of our own pairs what is above the limit."""
+        for file in self.path.glob(".????????.tmp-*.pair"):
+            file.unlink()
+        self._make_room(0)
+        excess = self._total() - self.limit
+        for file in sorted(self.path.glob("[0-9]*.pair"), reverse=True):
+            if excess <= 0:
+                break
+            excess -= _size(file)
+            file.unlink()
+        self._count()
 
-
-def _make_room(own: Path, wanted: int, limit: int) -> int:
-    """Bytes that the set ``own`` may have; unused sets go until that is ``wanted``, or all."""
-    others = {path: _occupied(path) for path in _sets(own.parent) if path != own}
-    oldest_first = sorted(others, key=_last_use)
-    while True:
-        free = max(0, shutil.disk_usage(own).free - SPARE)
-        # What the set has stored is its own already, also on a full disk.
-        room = min(limit - sum(others.values()), _stored(own) + _OVERHEAD + free)
-        victim = next((path for path in oldest_first if _removable(path)), None)
-        if room >= wanted or victim is None:
-            return room
-        oldest_first.remove(victim)
-        _remove_set(victim)
-        others[victim] = _occupied(victim)
-
-
-def _removable(path: Path) -> bool:
-    try:
-        with (path / _IN_USE).open("rb") as lock:
-            return _is_unused(lock)
-    except FileNotFoundError:
-        return fcntl is not None
-    except OSError:
+    def _make_room(self, wanted: int) -> bool:
+        """Remove unused sets until there is room for ``wanted`` bytes."""
+        if self._total() + wanted <= self.limit:
+            return True
+        others = (path for path in _sets(self.folder) if path != self.path)
+        for path in sorted(others, key=lambda path: _last_use(path / "in_use")):
+            if _is_unused(path):
+                _remove_set(path)
+                self._count()
+                if self._total() + wanted <= self.limit:
+                    return True
         return False
 
+    def _count(self) -> int:
+        total = sum(_size(file) for path in _sets(self.folder) for file in path.iterdir())
+        (self.folder / ".size").write_text(str(total))
+        return total
 
-def _remove_set(path: Path) -> None:
-    """Remove our files of a set, and its folder if nothing else is in it."""
-    ours = (_RECORD, _IN_USE, _WRITING)
-    _remove(
-        file
-        for file in _files(path)
-        if file.name in ours or _PAIR.fullmatch(file.name) or _UNFINISHED.fullmatch(file.name)
-    )
-    with suppress(OSError):
-        path.rmdir()
+    def _total(self) -> int:
+        try:
+            return int((self.folder / ".size").read_text())
+        except (OSError, ValueError):  # removed, or its writer was killed
+            return self._count()
 
-
-def _remove(found: Iterator[Path]) -> None:
-    for file in list(found):
-        with suppress(OSError):  # what stays is counted as it is
-            file.unlink()
+    def _add(self, size: int) -> None:
+        (self.folder / ".size").write_text(str(self._total() + size))
 
 
 def _sets(folder: Path) -> List[Path]:
@@ -181,86 +149,46 @@ def _sets(folder: Path) -> List[Path]:
     ]
 
 
-def _files(path: Path) -> Iterator[Path]:
-    with suppress(FileNotFoundError), os.scandir(path) as entries:
-        yield from (Path(entry.path) for entry in entries if not entry.is_dir())
+def _remove_set(path: Path) -> None:
+    """Remove our files of a set, and its folder if nothing else is in it."""
+    for file in list(path.iterdir()):
+        if _OURS.fullmatch(file.name):
+            with suppress(OSError):  # what stays is counted
+                file.unlink()
+    with suppress(OSError):
+        path.rmdir()
 
 
-def _occupied(path: Path) -> int:
-    """Bytes that a set has or may still take."""
-    return max(_stored(path), _reserved(path))
-
-
-def _stored(path: Path) -> int:
-    total = 0
-    for file in _files(path):
-        with suppress(OSError):
-            total += _in_blocks(file.lstat().st_size)
-    return total
-
-
-def _reserved(path: Path) -> int:
+def _size(file: Path) -> int:
+    """The bytes of a file as a disk counts them, 0 where there is none."""
     try:
-        return int(json.loads((path / _RECORD).read_text(encoding="utf-8"))["reserved"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return _in_blocks(file.lstat().st_size)
+    except FileNotFoundError:
         return 0
 
 
-def _last_use(path: Path) -> float:
-    try:
-        return (path / _RECORD).stat().st_mtime
-    except OSError:
-        return 0.0
-
-
 def _in_blocks(size: int) -> int:
-    """``size`` as a disk counts it, in whole blocks."""
     return -(-size // _BLOCK) * _BLOCK
 
 
-# ---------------------------------------------------------------- locks
+def _last_use(in_use: Path) -> float:
+    return in_use.stat().st_mtime if in_use.exists() else 0.0
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as file:
-        until = time.monotonic() + _PATIENCE
-        while fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise OSError(
-                        f"{path}: another process has held this for {_PATIENCE:g} s; end it"
-                    ) from None
-                time.sleep(0.02)
-        yield
-
-
-def _is_unused(file: IO[bytes]) -> bool:
-    """Whether no other open file has this one locked; if so, it is now locked for this one."""
-    if fcntl is None:
-        return False
+def _is_unused(path: Path) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (path / "in_use").open("rb") as file:
+            return _lock(file, shared=False)
+    except OSError:
+        return False
+
+
+def _lock(file: IO[bytes], shared: bool) -> bool:
+    """Lock a file if no other open file has it locked otherwise."""
+    if fcntl is None:
+        return shared
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
-
-
-def _share(file: IO[bytes]) -> None:
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-
-
-def _claims(file: IO[bytes], index: int) -> bool:
-    """Whether no other process has byte ``index`` of this file; it is ours until it is closed."""
-    if fcntl is not None:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, index)
-        except OSError as error:
-            if isinstance(error, (BlockingIOError, PermissionError)):
-                return False
-            raise
     return True

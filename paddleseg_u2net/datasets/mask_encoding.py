@@ -34,6 +34,7 @@ import cv2
 import numpy as np
 
 from paddleseg_u2net.io.images import read_mask
+from paddleseg_u2net.text import short_values
 
 MaskEncoding = Union[str, Mapping[int, int]]
 MASK_ENCODINGS = ("index", "binary", "soft", "instance")
@@ -137,7 +138,7 @@ def infer_from_masks(
         repair = f"{INSTANCES}: mask_values: instance makes one class of them. If they are "
         repair += f"classes, set num_classes: {worst + 1}"
     raise MaskError(
-        f"{files[0]}: cannot tell what the values {format_values(found)} of these masks mean for "
+        f"{files[0]}: cannot tell what the values {short_values(found)} of these masks mean for "
         f"num_classes {num_classes}: {worst} {what} in {len(files)} of {len(masks)} masks looked "
         f"at; {repair}",
         files[0],
@@ -208,7 +209,7 @@ def check_mask_encoding(
         return
     raise MaskError(
         f"{where}: expected auto, index, binary, soft (one class only), instance (one or two), or "
-        f"a table of values to classes ({format_values(classes)}) such as {{0: 0, 255: 1}}, got "
+        f"a table of values to classes ({short_values(classes)}) such as {{0: 0, 255: 1}}, got "
         f"{encoding!r}"
     )
 
@@ -248,20 +249,12 @@ def decode(
         offer = _propose_classes(strange[-1], num_classes) if encoding == "index" else ""
         name = encoding if isinstance(encoding, str) else "mask_values"
         raise MaskError(
-            f"{path}: expected the values {format_values(table)} ({name} masks, num_classes "
-            f"{num_classes}), got also {format_values(strange)} in {int((labels < 0).sum())} "
+            f"{path}: expected the values {short_values(table)} ({name} masks, num_classes "
+            f"{num_classes}), got also {short_values(strange)} in {int((labels < 0).sum())} "
             f"pixels; {offer}correct the mask, or the key mask_values",
             path,
         )
     return labels if num_classes == 1 else labels.astype(np.uint8)
-
-
-def format_values(values: Iterable[int]) -> str:
-    """List values in order, shortened where there are more than ten."""
-    ordered = sorted(int(value) for value in values)
-    return ", ".join(map(str, ordered[:10])) + (
-        f" ... {ordered[-1]} ({len(ordered)} values)" if len(ordered) > 10 else ""
-    )
 
 
 def _propose_classes(value: int, num_classes: int) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from functools import cache as memoised
-from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
@@ -14,13 +12,13 @@ from paddleseg_u2net.datasets.augment import (
     Data,
     Transform,
     check_transform,
+    fixed_beginning,
     name_of,
     strange_labels,
     transformed,
 )
 from paddleseg_u2net.datasets.cache import PairCache, Settings, read_settings
-from paddleseg_u2net.datasets.cache_entry import Prepared, encode
-from paddleseg_u2net.datasets.fixed_transforms import fixed_beginning, one_size
+from paddleseg_u2net.datasets.cache_entry import Prepared
 from paddleseg_u2net.datasets.mask_encoding import (
     MaskError,
     check_mask_encoding,
@@ -38,7 +36,7 @@ from paddleseg_u2net.datasets.pairing import (
 )
 from paddleseg_u2net.datasets.resolve_paths import PairPaths, resolve_paths
 from paddleseg_u2net.datasets.table import find_row
-from paddleseg_u2net.io.images import ImageError, image_size, memory_named, read_mask
+from paddleseg_u2net.io.images import memory_named, read_mask
 from paddleseg_u2net.io.images import read_still as read_image
 
 
@@ -263,11 +261,9 @@ class PairDataset:
     # -- the cache ---------------------------------------------------------------------------
 
     def _begun(self, index: int) -> Prepared:
-        return self._begin(*self.read(index))
-
-    def _begin(self, image: np.ndarray, label: np.ndarray) -> Prepared:
+        """The pair behind the transforms that do the same every time."""
         fixed = self.transforms[: len(self._fixed)]
-        data = transformed(_data(Prepared(image, label, [])), fixed)
+        data = transformed(_data(Prepared(*self.read(index), [])), fixed)
         return Prepared(data["img"], data["label"], data["trans_info"])
 
     def _open_cache(self, settings: Settings) -> PairCache:
@@ -282,33 +278,7 @@ class PairDataset:
             "transforms": self._fixed,
         }
         key = f"{self.mode}_dataset.cache"
-        return PairCache(settings, key, self.pairs, recipe, self._cached_sizes())
-
-    def _cached_sizes(self) -> List[int]:
-        """The bytes that each pair takes in the cache, from the pictures' headers."""
-        value = self._typical_label()
-        same = one_size(self.transforms[: len(self._fixed)])
-
-        @memoised
-        def size(height: int, width: int) -> int:
-            image = np.zeros((height, width, self.img_channels), np.uint8)
-            try:
-                blank = self._begin(image, np.full((height, width), value))
-            except Exception:  # so will the pair itself, and say which one
-                return 0
-            return len(encode(blank, {}) or b"")
-
-        return [size(*((64, 64) if same else _size_of(pair.image))) for pair in self.pairs]
-
-    def _typical_label(self) -> np.generic:
-        """A value that takes as much room as those of the labels."""
-        if self.num_classes > 1:
-            return np.uint8(0)
-        if self.mask_encoding != "soft":
-            return np.float32(0)
-        if self.mismatched_masks == "resize":
-            return np.float32(0.1)  # fitted masks have any value, not only those of 8 or 16 bits
-        return np.float32(1) / np.float32(np.iinfo(read_mask(self.pairs[0].mask).dtype).max)
+        return PairCache(settings, key, self.pairs, recipe)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         """Image, label and name, as the files have them."""
@@ -326,13 +296,6 @@ def _seed(seed: Sequence[int]) -> None:
     state = np.random.SeedSequence(list(seed)).generate_state(2)
     random.seed(int(state[0]))
     np.random.seed(state[1])
-
-
-def _size_of(path: Path) -> Tuple[int, int]:
-    try:
-        return image_size(path)
-    except ImageError:  # said when it is read
-        return 0, 0
 
 
 def _as_image(array: np.ndarray) -> np.ndarray:

@@ -12,8 +12,7 @@ from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Optional, Sequ
 
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, files_below
-
-_SHOWN = 5
+from paddleseg_u2net.text import short_list
 
 
 class PairingError(ValueError):
@@ -138,12 +137,12 @@ def _faults_of_list(path: Path, root: Path, problems: Sequence[Problem]) -> str:
     if absent:
         return (
             f"{path}: {len(absent)} files of this list do not exist below {root}, such as "
-            f"{_some(absent)}; correct the list or the key dataset_root"
+            f"{short_list(absent)}; correct the list or the key dataset_root"
         )
     repeated = [problem.files[0] for problem in problems]
     return (
-        f"{path}: {len(repeated)} images are listed more than once, such as {_some(repeated)}; "
-        "delete the extra lines"
+        f"{path}: {len(repeated)} images are listed more than once, such as "
+        f"{short_list(repeated)}; delete the extra lines"
     )
 
 
@@ -186,7 +185,7 @@ def list_files(
         else:
             others[path.suffix or "no suffix"] += 1
     if not found:
-        got = ", ".join(f"{count} of {suffix}" for suffix, count in others.most_common(_SHOWN))
+        got = ", ".join(f"{count} of {suffix}" for suffix, count in others.most_common(5))
         raise PairingError(
             f"{folder}: expected {what} ({', '.join(sorted(suffixes))}), found {got or 'none'}; "
             "check the path"
@@ -275,7 +274,9 @@ def from_folders(images: Path, masks: Path, problems: Optional[List[Problem]] = 
         problems += found
     elif found:
         lists = [
-            f"{len(names)} {what}, such as {_some(names)}" for what, names in alone.items() if names
+            f"{len(names)} {what}, such as {short_list(names)}"
+            for what, names in alone.items()
+            if names
         ]
         raise PairingError(
             f"{images} and {masks}: expected files of the same name but for the suffix; "
@@ -300,7 +301,3 @@ def split_train_val(pairs: Iterable[Pair], val_share: float) -> Tuple[List[Pair]
             "or lower it"
         )
     return sorted(ordered[count:]), sorted(ordered[:count])
-
-
-def _some(items: Sequence[object]) -> str:
-    return ", ".join(map(str, items[:_SHOWN])) + (" ..." if len(items) > _SHOWN else "")

@@ -17,6 +17,7 @@ import numpy as np
 
 from paddleseg_u2net.io import files, images
 from paddleseg_u2net.io.images import ImageError, PathLike
+from paddleseg_u2net.text import short_values
 
 __all__ = [
     "GroundTruth",
@@ -397,20 +398,21 @@ def _truth_of_integers(values: np.ndarray, mask_above: int, path: PathLike) -> G
     if 0 < top <= threshold and in_8_bits:
         raise ImageError(
             path,
-            f"expected 16-bit values up to 65535, got {_some(found)}, which look like 8-bit values "
-            "in a 16-bit file; save it as an 8-bit file",
+            f"expected 16-bit values up to 65535, got {short_values(found)}, which look like "
+            "8-bit values in a 16-bit file; save it as an 8-bit file",
         )
     if 0 < top <= threshold and (top <= _HIGHEST_LIKELY_LABEL or (white == 65535 and few)):
         raise ImageError(
             path,
-            f"expected a mask whose object is above {threshold}, got only {_some(found)}, which "
-            "look like class numbers; save the class of the object as 255 and all others as 0",
+            f"expected a mask whose object is above {threshold}, got only {short_values(found)}, "
+            "which look like class numbers; save the class of the object as 255 and all others as "
+            "0",
         )
     if found.tolist() in ([0, 1, 255], [1, 255]):
         raise ImageError(
             path,
-            f"expected a mask of 0 and 255, got {_some(found)}, which look like labels 0 and 1 "
-            "with pixels to ignore; save the object as 255 and all else as 0",
+            f"expected a mask of 0 and 255, got {short_values(found)}, which look like labels 0 "
+            "and 1 with pixels to ignore; save the object as 255 and all else as 0",
         )
     return GroundTruth(values > threshold, soft=bool(((found > 0) & (found < white)).any()))
 
@@ -420,15 +422,10 @@ def _truth_of_indices(indices: np.ndarray, path: PathLike) -> GroundTruth:
     if found[-1] > 1:
         raise ImageError(
             path,
-            f"expected the classes 0 and 1, got the indices {_some(found)} of a coloured palette; "
-            "save the object as 255 and all else as 0 in an 8-bit grey PNG",
+            f"expected the classes 0 and 1, got the indices {short_values(found)} of a coloured "
+            "palette; save the object as 255 and all else as 0 in an 8-bit grey PNG",
         )
     return GroundTruth(indices == 1, labels01=bool(found[-1] == 1))
-
-
-def _some(values: np.ndarray) -> str:
-    shown = ", ".join(str(int(value)) for value in values[:10])
-    return shown + (f" ... {int(values[-1])} ({len(values)} values)" if len(values) > 10 else "")
 
 
 # ---------------------------------------------------------------- fixations

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
+from paddleseg_u2net.evaluation.column_layout import pack, spans
 from paddleseg_u2net.evaluation.tables import (
     BEST,
     SECOND,
@@ -22,10 +23,9 @@ from paddleseg_u2net.evaluation.tables import (
     Grid,
     Group,
     exact,
-    one_line,
     side_by_side,
 )
-from paddleseg_u2net.render.layout import pack, spans
+from paddleseg_u2net.text import one_line
 
 __all__ = ["Figure", "Gallery", "Sample", "page"]
 
@@ -42,7 +42,7 @@ class Figure:
 
     Attributes:
         caption: stands below it.
-        png: the bytes of a PNG file, as from `curves.as_png`; embedded as they are.
+        png: the bytes of a PNG file, as from `mpl_style.as_png`; embedded as they are.
     """
 
     caption: str

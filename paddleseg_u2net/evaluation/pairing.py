@@ -14,6 +14,7 @@ from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optio
 
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, PathLike, files_below
+from paddleseg_u2net.text import short_list
 
 __all__ = [
     "MAP_SUFFIXES",
@@ -220,8 +221,8 @@ def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
         by_name[name] = path
     if not by_name:
         raise PairingError(
-            f"{folder}: expected names that end in {ending}, got {_some(sorted(found))}; correct "
-            f"{option}"
+            f"{folder}: expected names that end in {ending}, got {short_list(sorted(found))}; "
+            f"correct {option}"
         )
     if kind == "mask":
         _refuse_further(folder, found, by_name, ending)
@@ -314,7 +315,7 @@ def _what_is_missing(
     subset: Optional[PathLike],
 ) -> str:
     found = "; ".join(
-        f"{folders[kind]} has no {kind} for {len(names)} of {total} names: {_some(names)}"
+        f"{folders[kind]} has no {kind} for {len(names)} of {total} names: {short_list(names)}"
         for kind, names in missing.items()
     )
     if subset is not None:
@@ -331,7 +332,7 @@ def _nothing_in_common(folders: Mapping[str, Path], files: Mapping[str, Dict[str
     # One kind is to blame if maps and that kind share nothing; else all of them together.
     kind = next((kind for kind in kinds if not files["map"].keys() & files[kind].keys()), kinds[0])
     examples = "; ".join(
-        f"{folders[side]} ({side}): {_some(sorted(files[side]))}" for side in ("map", kind)
+        f"{folders[side]} ({side}): {short_list(sorted(files[side]))}" for side in ("map", kind)
     )
     repair = _repair(folders, files, kind) or (
         "give folders of the same images, or what the names of one have behind the common part, "
@@ -410,8 +411,3 @@ def _endings(names: AbstractSet[str]) -> List[str]:
 
 def _cut(names: AbstractSet[str], ending: str) -> AbstractSet[str]:
     return {name[: -len(ending)] for name in names if _ends(name, ending)} if ending else names
-
-
-def _some(items: Iterable[object]) -> str:
-    items = list(items)
-    return ", ".join(str(item) for item in items[:_SHOWN]) + (" ..." if len(items) > _SHOWN else "")

@@ -10,8 +10,9 @@ from typing import Any, Dict, List, Sequence
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.evaluation.plan import Job
 from paddleseg_u2net.evaluation.run import DARK_MAPS, SOFT_MASKS, Outcome
-from paddleseg_u2net.evaluation.tables import exact, one_line
+from paddleseg_u2net.evaluation.tables import exact
 from paddleseg_u2net.metrics import MetricReport, json_ready
+from paddleseg_u2net.text import one_line, short_list
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +41,15 @@ class Result:
             _of_notes(what, names, images) for what, names in sorted(self.outcome.notes.items())
         ]
         if self.missing:
-            found.append(f"{len(self.missing)} left out, no counterpart: {_some(self.missing)}")
+            found.append(
+                f"{len(self.missing)} left out, no counterpart: "
+                f"{short_list(map(one_line, self.missing))}"
+            )
         if self.outcome.errors:
             names = [name for name, _ in self.outcome.errors]
-            found.append(f"{len(names)} left out, could not be scored: {_some(names)}")
+            found.append(
+                f"{len(names)} left out, could not be scored: {short_list(map(one_line, names))}"
+            )
         if self.report.left_out:
             found.append(
                 f"{self.report.left_out} of {images} images have no object and are left out of the "
@@ -116,8 +122,4 @@ def _of_notes(what: str, names: Sequence[str], images: int) -> str:
         return f"all {images} {what}: if they were saved as 0 and 1, multiply them by 255"
     if what == SOFT_MASKS and len(names) == images:
         return f"all {images} {what}; did maps and masks change places?"
-    return f"{len(names)} of {images} {what}: {_some(names)}"
-
-
-def _some(names: Sequence[str], shown: int = 3) -> str:
-    return ", ".join(map(one_line, names[:shown])) + (", ..." if len(names) > shown else "")
+    return f"{len(names)} of {images} {what}: {short_list(map(one_line, names))}"

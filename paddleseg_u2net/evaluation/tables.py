@@ -15,7 +15,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from paddleseg_u2net.render.layout import pack, spans, widened
+from paddleseg_u2net.evaluation.column_layout import pack, spans, widened
+from paddleseg_u2net.text import one_line
 
 __all__ = [
     "BEST",
@@ -27,7 +28,6 @@ __all__ = [
     "Place",
     "Row",
     "exact",
-    "one_line",
     "ranks",
     "side_by_side",
     "table",
@@ -157,14 +157,6 @@ def ranks(rows: Sequence[Row], column: Column) -> List[int]:
 def exact(value: Optional[float]) -> str:
     """Return a score with all its digits, as Python reads it back; "" for None and NaN."""
     return "" if value is None or math.isnan(value) else repr(float(value))
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` with a space for every letter that cannot be printed, such as a line break.
-
-    File names that are no UTF-8 hold such letters too, and no file could be written with them.
-    """
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 class Place(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -11,18 +10,25 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture
-from paddleseg_u2net.config import PredictionConfig, read_prediction_config
 from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.export.runtimes import Runtime, RuntimeUnavailable, ours, runtime_of
 from paddleseg_u2net.inference.backends import choose
 from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.pipeline import activate
 from paddleseg_u2net.inference.preprocess import IMAGENET_MEAN, IMAGENET_STD
-from paddleseg_u2net.io.files import atomic_path, write_text
-from paddleseg_u2net.predictor.source import CONVERTED, Source, complete, read_source, stands_for
-from paddleseg_u2net.predictor.without_config import network_of_state, settings_of
+from paddleseg_u2net.io.files import atomic_path, check_writable, write_text
+from paddleseg_u2net.predictor.load import network_of_state
+from paddleseg_u2net.predictor.source import (
+    CONVERTED,
+    Source,
+    complete,
+    converted_files,
+    find_config,
+    read_config,
+    read_source,
+)
 from paddleseg_u2net.weights import WeightsError, fold_biases, format_to_write, locate, read_weights
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_write import write_onnx
 
 # Below this probability a float32 says too little of its logit.
@@ -85,11 +91,10 @@ def convert(
         OSError: ``target`` cannot be written.
     """
     target = Path(target)
-    _refuse_folder(target)
+    check_writable(target)
     written_by = format_to_write(target)
     path = locate(source)
     _refuse_same(path, target)
-    _refuse_place(target)
     read = read_source(path, config)
     description = _description(read, target)
     state, model = complete(read), read.model
@@ -117,14 +122,9 @@ def _description(read: Source, target: Path) -> str:
     Raises:
         FileExistsError: another text is where it has to be.
     """
-    found = settings_of(read.path, read.config, read.model)
-    settings: Optional[PredictionConfig] = read_prediction_config(found)
-    if settings is None:
-        from paddleseg_u2net.config import Config
-
-        settings = Config(found, training=False)
+    settings = read_config(find_config(read.path, read.config, read.model))
     place = target.with_suffix(".yaml")
-    said, text = stands_for(place, target.name), settings.to_predict()
+    said, text = converted_files(place, target.name), settings.to_predict()
     if place.exists() and (
         not said or place.read_text(encoding="utf-8").partition("\n")[2].strip() != text.strip()
     ):
@@ -147,33 +147,9 @@ def _reference(state: State, model: Architecture, name: str = "this project") ->
 # -- what is refused before anything is read ----------------------------------------------------
 
 
-def _refuse_folder(target: Path) -> None:
-    if target.is_dir():
-        raise IsADirectoryError(
-            f"{target}: this is a folder; name a file in it, such as {target / 'model.pth'}"
-        )
-
-
 def _refuse_same(path: Path, target: Path) -> None:
     if target.exists() and path.exists() and target.samefile(path):
         raise ValueError(f"{target}: this is the input file itself; give the output another name")
-
-
-def _refuse_place(target: Path) -> None:
-    """Whether the nearest folder that exists takes files."""
-    folder = next(place for place in target.absolute().parents if place.exists())
-    if not folder.is_dir():
-        raise NotADirectoryError(
-            f"{target}: cannot be written, because {folder} is a file and no folder; choose another"
-        )
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OSError(
-            f"{target}: cannot be written, because {folder} takes no files ({error.strerror}); "
-            "choose another folder, or change its rights"
-        ) from error
 
 
 # -- what is written ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from paddleseg_u2net.architecture import build
 from paddleseg_u2net.config import Config
@@ -29,7 +29,7 @@ from paddleseg_u2net.export.quantization.search import Found, search
 from paddleseg_u2net.export.tolerances import refuse_differences, refuse_increase, refuse_unmeasured
 from paddleseg_u2net.export.verify import compare
 from paddleseg_u2net.inference import BackendError, Preprocess
-from paddleseg_u2net.inference.backends import AUTO, choose, eager
+from paddleseg_u2net.inference.backends import AUTO, choose
 from paddleseg_u2net.inference.description import (
     Description,
     ExportError,
@@ -38,31 +38,33 @@ from paddleseg_u2net.inference.description import (
     write_description,
 )
 from paddleseg_u2net.inference.exported import load_exported
+from paddleseg_u2net.inference.network import Network
 from paddleseg_u2net.io.files import atomic_dir, recover_dir
-from paddleseg_u2net.training.logger import logger
-from paddleseg_u2net.weights import load_weights
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.predictor.load import LoadedModel
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.ncnn_write import ncnn_files
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes
 
 
-def export(weights: Path, config: Config, order: ExportOptions) -> Description:
+def export(trained: LoadedModel, order: ExportOptions) -> Description:
     """Export a trained model; what was done is logged.
 
     The folder ``order.save_dir`` appears whole or not at all. One that is there is replaced if it
     is empty or holds an export and nothing else.
 
     Args:
-        weights: a file of weights. config: its model and preprocessing; Paddle is on the CPU.
+        trained: weights, loaded with the backend ``paddle`` on the CPU.
 
     Raises:
         ExportError: the order cannot be carried out; or what the files give is not what the model
             gives. For a lower precision: nothing was found inside the tolerance.
-        WeightsError: the weights are not of the configuration's model.
         BackendError: the engine that the format is for is not installed.
         OSError: the folder cannot be written.
     """
+    weights, layer, config = trained.source, trained.layer, trained.config
+    assert isinstance(config, Config)
     refuse_folder(order.save_dir, weights)
     refuse_output(order, config.num_classes)
     shape = shape_of_order(order.shape, config.in_channels)
@@ -71,10 +73,7 @@ def export(weights: Path, config: Config, order: ExportOptions) -> Description:
     calibration = _calibration(order, preprocess)
     recover_dir(order.save_dir)
     with atomic_dir(order.save_dir) as folder:
-        model = config.model(pretrained=False)
-        load_weights(model, weights)
-        model.eval()
-        state = {name: value.numpy() for name, value in model.state_dict().items()}
+        state = {name: value.numpy() for name, value in layer.state_dict().items()}
         made = Description(
             order.format,
             order.precision,
@@ -92,7 +91,7 @@ def export(weights: Path, config: Config, order: ExportOptions) -> Description:
         files = {path.name: checksum(path) for path in sorted(folder.iterdir())}
         made = replace(made, files=files)
         write_description(folder, made)
-        made = _checked(folder, model, made, found, order)
+        made = _checked(folder, trained.pipeline.network, made, found, order)
         write_description(folder, made)
     return made
 
@@ -151,7 +150,7 @@ def _write(
 
 
 def _checked(
-    folder: Path, model: Any, made: Description, found: Optional[Found], order: ExportOptions
+    folder: Path, model: Network, made: Description, found: Optional[Found], order: ExportOptions
 ) -> Description:
     """Read the files again, run them beside the model and log how far they are from it.
 
@@ -165,7 +164,7 @@ def _checked(
     target, guard, measured = order.save_dir, dict(made.guard), None
     try:
         exported = load_exported(folder, AUTO, device="cpu")
-        compared = compare(eager(model), exported.network, made.make_preprocess(), made.shape)
+        compared = compare(model, exported.network, made.make_preprocess(), made.shape)
         if found is not None and made.output != "argmax":
             measured = found.guard.measured(exported.network)
     except (ExportError, BackendError) as error:

@@ -16,7 +16,8 @@ from paddleseg_u2net.inference.description import (
     Shape,
     is_export,
 )
-from paddleseg_u2net.training.logger import logger
+from paddleseg_u2net.io.files import check_writable
+from paddleseg_u2net.log import logger
 
 BY_ONNX = ("onnx", "openvino")
 """Formats that are made of an ONNX model."""
@@ -89,8 +90,7 @@ def refuse_folder(folder: Path, weights: Path) -> None:
     """Raise ExportError if more than an export would be replaced, or the weights themselves."""
     if folder.resolve() in weights.resolve().parents:
         raise ExportError(f"{folder}: {weights} is in it; name another --save_dir")
-    if folder.exists() and not folder.is_dir():
-        raise ExportError(f"{folder}: expected a folder or nothing, found a file; name another")
+    check_writable(folder, folder=True)
     content = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     own = {NAME}.union(*(names for known in MODEL_FILES.values() for names in known))
     strangers = [name for name in content if name not in own]

@@ -11,9 +11,9 @@ import numpy as np
 from paddleseg_u2net.architecture import TABLES, Architecture, Functional, build
 from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.weights import fold_biases, names, restore_biases
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights import fold_biases, restore_biases
 from paddleseg_u2net.weights.checkpoints import network_weights
+from paddleseg_u2net.weights.layout import State, from_torch
 from paddleseg_u2net.weights.onnx_tensors import resizes_otherwise
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -133,7 +133,7 @@ def _torch() -> Any:
 def _published(content: Any) -> Dict[str, Any]:
     """A checkpoint's tensors by their published names, without what wrappers put before them."""
     weights = network_weights(content).weights
-    return names.from_torch({k: v for k, v in weights.items() if hasattr(v, "shape")})
+    return from_torch({k: v for k, v in weights.items() if hasattr(v, "shape")})
 
 
 def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:

@@ -8,7 +8,7 @@ from paddleseg_u2net.export.quantization.guard import Measured
 from paddleseg_u2net.export.quantization.search import Found
 from paddleseg_u2net.export.verify import Compared
 from paddleseg_u2net.inference.description import Description, ExportError
-from paddleseg_u2net.training.logger import logger
+from paddleseg_u2net.log import logger
 
 # Differences of probabilities, the largest and the mean one. In float32 they come from sums in
 # another order: 7e-5 and 3e-7 on the published U2NetP. Weights rounded to float16 make 0.17 and

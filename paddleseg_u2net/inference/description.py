@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io import files
+from paddleseg_u2net.log import logger
 
 NAME = "description.json"
 VERSION = 2
@@ -39,7 +39,6 @@ MODEL_FILES: Dict[str, Tuple[Tuple[str, ...], ...]] = {
 
 # The seal is the last key, so that all before it is what it is the checksum of.
 _SEALED = re.compile(rb'"%b"\s*:\s*"([0-9a-f]{64})"\s*\}\s*\Z' % SEAL.encode())
-_log = logging.getLogger("paddleseg_u2net")
 
 Shape = Tuple[Optional[int], int, Optional[int], Optional[int]]
 
@@ -209,7 +208,7 @@ def _parsed(path: Path) -> Description:
     if version == VERSION:
         _check_seal(path, data)
     else:
-        _log.warning(
+        logger.warning(
             f"{path}: of version {UNSEALED}, without a checksum of its own, so that not all damage "
             "to it is seen; export again"
         )

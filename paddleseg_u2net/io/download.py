@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import time
@@ -26,12 +25,12 @@ from urllib.request import url2pathname
 import requests
 from requests import exceptions
 
-from paddleseg_u2net.io.files import atomic_path, locked, write_text
+from paddleseg_u2net.io.files import atomic_path, check_writable, locked, write_text
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import Progress
 
 __all__ = ["Checksum", "DownloadError", "fetch", "verify"]
 
-logger = logging.getLogger("paddleseg_u2net")
 
 _BLOCK = 1 << 15
 # No file of weights and no usual data set is larger; a server that never ends is stopped here.
@@ -142,8 +141,7 @@ def fetch(
     place = _final_place(Path(target))
     if place.is_file():
         return Path(target)
-    if place.is_dir():
-        raise DownloadError(f"{target}: expected a file or nothing, found a folder")
+    check_writable(place, name=str(target))
     with _explained(place), locked(place, lambda: _tell_waiting(target), _LOCK_POLL) as alone:
         if not place.is_file():
             # Where files cannot be locked, two processes must not write to one part.

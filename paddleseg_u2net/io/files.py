@@ -15,6 +15,7 @@ import re
 import shutil
 import stat
 import sys
+import tempfile
 import time
 import uuid
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ __all__ = [
     "NotAFileError",
     "atomic_dir",
     "atomic_path",
+    "check_writable",
     "is_address",
     "locked",
     "new_dir",
@@ -99,7 +101,7 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
             rights are reported with `path` and the repair in the message.
     """
     target = _final_place(path)
-    # A shortened stem keeps long names below the limit of the file system.
+    # A short_list stem keeps long names below the limit of the file system.
     temporary = target.parent / f".{target.stem[:40]}.tmp-{_unique()}{target.suffix}"
     try:
         with _explained_errors(target, temporary):
@@ -191,6 +193,39 @@ def with_slashes(name: str, folder: PathLike) -> str:
     if "\\" not in name or Path(folder, name).exists():
         return name
     return name.replace("\\", "/")
+
+
+def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None:
+    """Refuse a file, or a folder, that could not be written, before the work that it is for.
+
+    Nothing is made, and nothing that is there is touched.
+
+    Args:
+        folder: `path` is a folder that is to appear or to be filled.
+        name: What messages begin with, such as ``--json scores.json``; by default the path.
+
+    Raises:
+        IsADirectoryError: a folder is in the place of the file.
+        NotADirectoryError: a file is in the place of a folder.
+        OSError: the nearest folder that exists takes no files.
+    """
+    place, name = Path(path).absolute(), name or os.fspath(path)
+    if not folder and place.is_dir():
+        raise IsADirectoryError(
+            f"{name}: expected a file or nothing, found a folder; name a file in it"
+        )
+    folders = [place, *place.parents] if folder else place.parents
+    there = next(parent for parent in folders if parent.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(f"{name}: expected a folder, but {there} is a file; name another")
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise type(error)(
+            f"{name}: cannot be written, because {there} takes no files ({error.strerror}); choose "
+            "another folder, or change its rights"
+        ) from error
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import math
 import os
 import re
@@ -43,6 +42,9 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from paddleseg_u2net.io import files
+from paddleseg_u2net.io.file_types import HEAD, file_type, found
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.text import short_list
 
 __all__ = [
     "FORMAT_OF_SUFFIX",
@@ -102,7 +104,6 @@ WRITABLE_SUFFIXES = frozenset(s for s, name in FORMAT_OF_SUFFIX.items() if name 
 # Of these, further frames are an animation or a burst; the pages of a TIFF are other pictures.
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
 _AT_ONCE = 2**22  # pixels
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MULTIPLIED_BY_ALPHA = {"La": "LA", "RGBa": "RGBA"}
 _PILLOW_MODE = {1: "L", 3: "RGB", 4: "RGBA"}
 _ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG, _BITS_TAG = 0x0112, 0x0100, 0x0101, 0x0102
@@ -116,9 +117,6 @@ _FLOATS = (
     "expected 8- or 16-bit values, found floating point values, whose black and white are not "
     "known; scale them and save an 8- or 16-bit file"
 )
-
-
-_log = logging.getLogger("paddleseg_u2net")
 
 
 class ImageError(ValueError):
@@ -501,7 +499,7 @@ def _decoded(content: bytes, path: PathLike, still: bool = False) -> _Decoded:
         # From memory, for Pillow's many small reads are slower from a file.
         picture = _parsed(io.BytesIO(content), path, still)
         if getattr(picture, "n_frames", 1) > 1 and picture.format in _ANIMATED:
-            _log.warning(f"{path}: {picture.n_frames} frames; the first is read")
+            logger.warning(f"{path}: {picture.n_frames} frames; the first is read")
         orientation, is_deep = _orientation(picture), has_deep_colours(picture)
         _load(picture, path)
         deep = _deep_colours(content, picture, path) if is_deep else None
@@ -536,11 +534,7 @@ def _unmultiplied(picture: Any) -> Any:
 
 def _parsed(stream: BinaryIO, path: PathLike, still: bool = False) -> Any:
     """Read the header of a picture and refuse what must not be decoded."""
-    head = stream.read(512)
-    if not head:
-        raise ImageError(
-            path, "expected a picture, found an empty file (0 bytes); fetch or export it again"
-        )
+    head = stream.read(HEAD)
     stream.seek(0)
     try:
         picture = open_header(stream)
@@ -633,45 +627,17 @@ def _pixel_limit() -> int:
 
 def _what_it_is(head: bytes, error: Exception) -> str:
     """Say what a file is that Pillow does not open."""
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith(b"version https://git-lfs"):
-        return "expected a picture, found a git-lfs pointer; run 'git lfs pull' to fetch it"
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return (
-            "expected a picture, found an HTML page, probably the error page of a download; "
-            "fetch the picture again"
-        )
-    if text.startswith((b"<svg", b"<?xml")):
-        return "expected a picture, found SVG or other XML; export it as PNG"
-    if text.startswith(b"%pdf"):
-        return "expected a picture, found a PDF document; export its page as PNG"
-    if head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-        return "expected a picture, found a packed archive; unpack it first"
-    if head[4:8] == b"ftyp":
-        return _what_is_contained(head[8:12], error)
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"BM", b"II*", b"MM\0*", b"RIFF", b"GIF8")):
-        return (
-            f"the header of the picture is truncated, damaged or of a kind that Pillow cannot "
-            f"read ({error}); fetch it again, or save it as a plain 8-bit PNG"
-        )
-    return (
-        f"expected a picture, found something else that begins with {head[:16]!r}; "
-        "give a JPEG, PNG, BMP, TIFF or WebP file"
-    )
-
-
-def _what_is_contained(brand: bytes, error: Exception) -> str:
-    avif = brand in (b"avif", b"avis")
-    if not avif and brand not in _HEIC_BRANDS:
-        return "expected a picture, found a video; save the frames of it that you need as PNG"
-    if ("AVIF" if avif else "HEIF") in Image.OPEN:
-        return (
-            f"expected a whole picture, but the file is truncated or damaged ({error}); fetch or "
-            "export it again"
-        )
-    if avif:
+    known = file_type(head)
+    if known is None or known.family != "image":
+        return f"expected a picture, {found(head)}"
+    if known.name == "avif" and "AVIF" not in Image.OPEN:
         return "expected a picture that Pillow reads, found AVIF: pip install 'pillow>=11.3'"
-    return "found a HEIC picture, which needs pillow-heif: pip install 'paddleseg_u2net[heif]'"
+    if known.name == "heic" and "HEIF" not in Image.OPEN:
+        return "found a HEIC picture, which needs pillow-heif: pip install 'paddleseg_u2net[heif]'"
+    return (
+        f"expected a whole picture, but the file is truncated or damaged, or {known.words} of a "
+        f"kind that Pillow cannot read ({error}); fetch it again, or save it as a plain 8-bit PNG"
+    )
 
 
 # ---------------------------------------------------------------- orientation
@@ -876,9 +842,8 @@ def _single_channel(bands: np.ndarray, path: PathLike) -> np.ndarray:
 def _some_colours(array: np.ndarray) -> str:
     packed = array.astype(np.uint64) @ np.array([1 << 32, 1 << 16, 1], dtype=np.uint64)
     colours = np.unique(packed)
-    names = [str(tuple(int(c) >> shift & 65535 for shift in (32, 16, 0))) for c in colours[:5]]
-    more = f" and {len(colours) - 5} more" if len(colours) > 5 else ""
-    return ", ".join(names) + more
+    named = (tuple(int(c) >> shift & 65535 for shift in (32, 16, 0)) for c in colours)
+    return short_list(named, 5)
 
 
 def _check_alpha_unused(alpha: np.ndarray, path: PathLike) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import paddle
 from paddle import Tensor, nn
@@ -27,35 +27,18 @@ def head_loss(
     return loss
 
 
-class DeepSupervisionLoss(nn.Layer):
-    """Sum over heads of weight times ``head_loss``; the same label for each head.
-
-    Called with a list of logits it returns the total, and called with one tensor that head's loss:
-    PaddleSeg's own form ``types: [DeepSupervisionLoss], coef: [1, 1, 1, 1, 1, 1, 1]`` calls it
-    for each head and does the weighting itself.
+class HeadLosses(nn.Layer):
+    """Sum over heads of weight times loss; the same loss and the same label for each head.
 
     Args:
+        loss: logits (N, C, H, W) and a label (N, H, W) -> a scalar.
         weights: one per head, the fused map first; all 1 if None.
-        ignore_index: a label that counts nowhere.
-        iou, ssim: weights of the IoU and SSIM terms of each head; 0 leaves them out.
     """
 
-    def __init__(
-        self,
-        weights: Optional[Sequence[float]] = None,
-        ignore_index: int = 255,
-        iou: float = 0.0,
-        ssim: float = 0.0,
-    ) -> None:
+    def __init__(self, loss: Any, weights: Optional[Sequence[float]] = None) -> None:
         super().__init__()
+        self.loss = loss
         self.weights = None if weights is None else [float(weight) for weight in weights]
-        self.ignore_index, self.iou, self.ssim = int(ignore_index), float(iou), float(ssim)
-
-    def forward(self, logits: Union[Tensor, Sequence[Tensor]], label: Tensor) -> Tensor:
-        """Logits (N, C, H, W), or a list of them, and a label (N, H, W) -> a float32 scalar."""
-        if isinstance(logits, (list, tuple)):
-            return self.parts(logits, label)[0]
-        return head_loss(logits, label, self.ignore_index, self.iou, self.ssim)
 
     def parts(self, logits: Sequence[Tensor], label: Tensor) -> Tuple[Tensor, List[Tensor]]:
         """The total, and each head's loss before weighting.
@@ -69,6 +52,39 @@ class DeepSupervisionLoss(nn.Layer):
                 f"loss.weights: expected {len(logits)} numbers, one per head of the model, "
                 f"got {len(weights)}"
             )
-        parts = [self(head, label) for head in logits]
+        parts = [self.loss(head, label) for head in logits]
         total = paddle.add_n([weight * part for weight, part in zip(weights, parts)])
         return total, parts
+
+
+class DeepSupervisionLoss(HeadLosses):
+    """U²-Net's: ``head_loss`` on each head.
+
+    Called with a list of logits it returns the total, and called with one tensor that head's loss:
+    PaddleSeg's own form ``types: [DeepSupervisionLoss], coef: [1, 1, 1, 1, 1, 1, 1]`` calls it
+    for each head and does the weighting itself.
+
+    Args:
+        weights: one per head, the fused map first; all 1 if None.
+        ignore_index: a label that is ignored.
+        iou, ssim: weights of the IoU and SSIM terms of each head; 0 leaves them out.
+    """
+
+    def __init__(
+        self,
+        weights: Optional[Sequence[float]] = None,
+        ignore_index: int = 255,
+        iou: float = 0.0,
+        ssim: float = 0.0,
+    ) -> None:
+        super().__init__(self._head_loss, weights)
+        self.ignore_index, self.iou, self.ssim = int(ignore_index), float(iou), float(ssim)
+
+    def _head_loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        return head_loss(logits, label, self.ignore_index, self.iou, self.ssim)
+
+    def forward(self, logits: Union[Tensor, Sequence[Tensor]], label: Tensor) -> Tensor:
+        """Logits (N, C, H, W), or a list of them, and a label (N, H, W) -> a float32 scalar."""
+        if isinstance(logits, (list, tuple)):
+            return self.parts(logits, label)[0]
+        return self._head_loss(logits, label)

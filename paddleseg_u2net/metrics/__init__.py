@@ -1,47 +1,41 @@
 """Scores of predictions against masks and fixations: NumPy arrays in, numbers out.
 
 Every metric has ``update``, ``compute``, ``merge``, ``reset``, ``state`` and ``load_state``;
-`MetricReport` computes any choice of them in one pass.
+`MetricReport` computes any choice of them in one pass. Each file of this folder registers its
+scores in `SCORES`.
 """
+
+import importlib
+import pkgutil
 
 from paddleseg_u2net.metrics.boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
 from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, make_conventions
-from paddleseg_u2net.metrics.enhanced import EMeasure, EMeasureScores
-from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
-from paddleseg_u2net.metrics.fixation.density import (
-    CorrelationCoefficient,
-    KullbackLeiblerDivergence,
-    NormalisedScanpathSaliency,
-    Similarity,
-)
-from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationPair
+from paddleseg_u2net.metrics.enhanced import EMeasure
+from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
-from paddleseg_u2net.metrics.fixation.metric import FixationMetric
 from paddleseg_u2net.metrics.fixation.other_fixations import OtherFixations
-from paddleseg_u2net.metrics.map_mask_pair import Picture
-from paddleseg_u2net.metrics.map_statistics import MapStatistics, map_statistics
-from paddleseg_u2net.metrics.metric import (
-    CurveMetric,
-    MeanMetric,
-    MeanOfImages,
-    Metric,
-    PictureMetric,
-)
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
+from paddleseg_u2net.metrics.metric import CurveMetric, Curves, MeanMetric, Metric, PixelMetric
 from paddleseg_u2net.metrics.normalise import STRETCHES
-from paddleseg_u2net.metrics.ranking import (
-    AveragePrecision,
-    MeanRoc,
-    MeanRocScores,
-    RocAuc,
-    RocAucScores,
-)
+from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc, RocAuc
 from paddleseg_u2net.metrics.report import MetricReport, json_ready
-from paddleseg_u2net.metrics.saliency import MAE, FMeasure, FMeasureScores
-from paddleseg_u2net.metrics.scores import DEFAULT, FAMILIES, SCORES, Score, chosen
-from paddleseg_u2net.metrics.segmentation import ConfusionMatrix, SegmentationScores
+from paddleseg_u2net.metrics.saliency import MAE, FMeasure
+from paddleseg_u2net.metrics.scores import (
+    DEFAULT,
+    FAMILIES,
+    SCORES,
+    Score,
+    chosen,
+    members,
+    register,
+    resolve,
+)
+from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
 from paddleseg_u2net.metrics.structure import SMeasure
 from paddleseg_u2net.metrics.weighted_f import WeightedFMeasure
+
+for _found in pkgutil.walk_packages(__path__, f"{__name__}."):
+    importlib.import_module(_found.name)
 
 __all__ = [
     "DEFAULT",
@@ -50,46 +44,34 @@ __all__ = [
     "PRESETS",
     "SCORES",
     "STRETCHES",
-    "AucBorji",
-    "AucJudd",
     "AveragePrecision",
     "BoundaryIoU",
     "ConfusionMatrix",
     "Conventions",
-    "CorrelationCoefficient",
     "CurveMetric",
+    "Curves",
     "EMeasure",
-    "EMeasureScores",
-    "EarthMoversDistance",
     "FMeasure",
-    "FMeasureScores",
     "FixationMetric",
     "FixationPair",
     "Fixations",
-    "KullbackLeiblerDivergence",
-    "MapStatistics",
+    "MapMaskPair",
     "MeanBoundaryAccuracy",
     "MeanMetric",
-    "MeanOfImages",
     "MeanRoc",
-    "MeanRocScores",
     "Metric",
     "MetricReport",
-    "NormalisedScanpathSaliency",
     "OtherFixations",
-    "Picture",
-    "PictureMetric",
+    "PixelMetric",
     "RelaxedBoundaryF",
     "RocAuc",
-    "RocAucScores",
     "SMeasure",
     "Score",
-    "SegmentationScores",
-    "ShuffledAuc",
-    "Similarity",
     "WeightedFMeasure",
     "chosen",
     "json_ready",
     "make_conventions",
-    "map_statistics",
+    "members",
+    "register",
+    "resolve",
 ]

@@ -9,14 +9,28 @@ from typing import Optional
 import cv2
 import numpy as np
 
-from paddleseg_u2net.metrics.bounding_box import box
-from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair, bounding_box
 from paddleseg_u2net.metrics.metric import MeanMetric
+from paddleseg_u2net.metrics.scores import Score, register
 
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _RADII = 5
 
 
+@register(
+    Score(
+        "relaxF",
+        "boundary",
+        "relaxed F of boundaries",
+        "relaxF^b: F of boundary pixels within 3 pixels of the other boundary",
+        "Qin et al. 2019, 2020",
+        also_called=("relaxfb", "relaxedf", "boundaryf"),
+    ),
+    order=10,
+    slack="slack",
+    beta2="beta2",
+    threshold="threshold",
+)
 class RelaxedBoundaryF(MeanMetric):
     """Relaxed boundary F-measure, relaxF^b of BASNet and U²-Net, mean over images.
 
@@ -30,16 +44,16 @@ class RelaxedBoundaryF(MeanMetric):
 
     The papers leave details open. Here they are as in the code that circulates as the first
     author's (BASNet's issue 20): the erosion takes a pixel with one of its four neighbours off the
-    object, the picture's edge is off the object, distances are Euclidean, and a distance of `slack`
+    object, the image's edge is off the object, distances are Euclidean, and a distance of `slack`
     is near enough. That code binarises masks at twice their mean, which leaves nothing of an
-    object that fills half of its picture; here the mask is the caller's.
+    object that fills half of its image; here the mask is the caller's.
 
     Corner cases:
 
     - Neither has a boundary, as where map and mask are both empty: not defined, left out of the
       mean. Only one has: 0.
-    - A full mask or map has the picture's edge as its boundary.
-    - An object of one pixel is its own boundary, so also in a 1 x 1 picture.
+    - A full mask or map has the image's edge as its boundary.
+    - An object of one pixel is its own boundary, so also in a 1 x 1 pair.
 
     Ignored pixels erode nothing: where an object ends at them, nobody knows whether it ends.
 
@@ -60,13 +74,10 @@ class RelaxedBoundaryF(MeanMetric):
         self._near = (steps**2 + steps[:, None] ** 2 <= slack**2).astype(np.uint8)
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        own = {"slack": self.slack, "beta2": self.beta2, "threshold": self.threshold}
-        return {**super()._settings(), **own}
-
-    def _score(self, picture: Picture) -> float:
-        found = _rim(picture.positive(self.threshold), picture.counted, _CROSS)
-        wanted = _rim(picture.mask, picture.counted, _CROSS)
+    def score(self, pair: MapMaskPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        found = _rim(pair.positive(self.threshold), pair.valid, _CROSS)
+        wanted = _rim(pair.mask, pair.valid, _CROSS)
         found_pixels, wanted_pixels = np.count_nonzero(found), np.count_nonzero(wanted)
         if not found_pixels or not wanted_pixels:
             return 0.0 if found_pixels or wanted_pixels else math.nan
@@ -81,12 +92,24 @@ class RelaxedBoundaryF(MeanMetric):
         return int(np.count_nonzero(rim & near.view(np.bool_)))
 
 
+@register(
+    Score(
+        "BIoU",
+        "boundary",
+        "boundary IoU, 2 % of the diagonal",
+        "IoU of bands of that width inside both outlines",
+        "Cheng et al. 2021",
+        also_called=("boundaryiou", "iou", "jaccard"),
+    ),
+    order=20,
+    threshold="threshold",
+)
 class BoundaryIoU(MeanMetric):
     """Boundary IoU: intersection over union of two bands along the rims, mean over images.
 
     Higher is better, in [0, 1]. The map is binarised. The band of map and mask is the object's
-    pixels that d erosions by 3 x 3 pixels take away, where d = `dilation_ratio` x the picture's
-    diagonal, rounded, at least 1, and the picture's edge is off the object. Source: Cheng et al.
+    pixels that d erosions by 3 x 3 pixels take away, where d = `dilation_ratio` x the image's
+    diagonal, rounded, at least 1, and the image's edge is off the object. Source: Cheng et al.
     2021, "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation", CVPR, and the
     authors' code, whose scores these are.
 
@@ -95,13 +118,13 @@ class BoundaryIoU(MeanMetric):
     - Neither has a band, as where map and mask are both empty: not defined (the authors' code
       divides 0 by 0), left out of the mean. Only one has: 0.
     - An object into which no square of 2 d + 1 pixels fits is its own band; of two of them, also in
-      a 1 x 1 picture, this is the IoU.
-    - A full mask has its band along the picture's edge.
+      a 1 x 1 image, this is the IoU.
+    - A full mask has its band along the image's edge.
 
     Ignored pixels erode nothing: where an object ends at them, nobody knows whether it ends.
 
     Args:
-        dilation_ratio: Width of the band in diagonals of the picture, > 0.
+        dilation_ratio: Width of the band in diagonals of the image, > 0.
         threshold: The map's object is where it is at least this, in (0, 1].
     """
 
@@ -112,23 +135,31 @@ class BoundaryIoU(MeanMetric):
         self.dilation_ratio, self.threshold = dilation_ratio, threshold
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        own = {"dilation_ratio": self.dilation_ratio, "threshold": self.threshold}
-        return {**super()._settings(), **own}
-
-    def _score(self, picture: Picture) -> float:
-        height, width = picture.shape
+    def score(self, pair: MapMaskPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        height, width = pair.shape
         erosions = max(1, round(self.dilation_ratio * math.sqrt(height**2 + width**2)))
         # One erosion by a large square takes what several by small ones take. From as far as the
-        # picture is high or wide, everything is taken.
+        # image is high or wide, everything is taken.
         side = 2 * min(erosions, height, width) + 1
         square = np.ones((side, side), np.uint8)
-        found = _rim(picture.positive(self.threshold), picture.counted, square)
-        wanted = _rim(picture.mask, picture.counted, square)
+        found = _rim(pair.positive(self.threshold), pair.valid, square)
+        wanted = _rim(pair.mask, pair.valid, square)
         union = np.count_nonzero(found | wanted)
         return np.count_nonzero(found & wanted) / union if union else math.nan
 
 
+@register(
+    Score(
+        "mBA",
+        "boundary",
+        "mean boundary accuracy, 5 radii",
+        "share of right pixels near the true boundary",
+        "Cheng et al. 2020",
+    ),
+    order=30,
+    threshold="threshold",
+)
 class MeanBoundaryAccuracy(MeanMetric):
     """Mean boundary accuracy, mBA: share of right pixels near the boundary, mean over images.
 
@@ -145,11 +176,11 @@ class MeanBoundaryAccuracy(MeanMetric):
 
     A pixel is near the boundary where a disc around it has pixels on the object and off it. The
     disc is OpenCV's: it reaches sqrt(r^2 - y^2) columns, rounded, in the y-th row from its centre.
-    Thus a transposed picture may score a little different. The picture's edge is no boundary.
+    Thus a transposed image may score a little different. The image's edge is no boundary.
 
     Corner cases:
 
-    - Empty or full mask, so also a 1 x 1 picture: no boundary, not defined (the authors' code
+    - Empty or full mask, so also a 1 x 1 image: no boundary, not defined (the authors' code
       divides 0 by 0), left out of the mean.
     - An empty map is right on the pixels that are off the object: about 0.5.
     - An object of one pixel is no special case: it and the discs around it are near the boundary.
@@ -169,17 +200,14 @@ class MeanBoundaryAccuracy(MeanMetric):
         self.smallest_radius, self.threshold = int(smallest_radius), threshold
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        own = {"smallest_radius": self.smallest_radius, "threshold": self.threshold}
-        return {**super()._settings(), **own}
-
-    def _score(self, picture: Picture) -> float:
-        if not picture.foreground_pixels:
+    def score(self, pair: MapMaskPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        if not pair.foreground_pixels:
             return math.nan
-        radii = Counter(self._radii(picture.shape))
-        part = box(picture.mask, max(radii))
-        mask, off = picture.mask[part], picture.background[part]
-        right = picture.positive(self.threshold)[part] == mask
+        radii = Counter(self._radii(pair.shape))
+        part = bounding_box(pair.mask, max(radii))
+        mask, off = pair.mask[part], pair.background[part]
+        right = pair.positive(self.threshold)[part] == mask
         total, with_pixels = 0.0, 0
         for radius, times in radii.items():
             near = _near_boundary(mask, off, radius)
@@ -201,17 +229,17 @@ def _check_threshold(threshold: float) -> None:
         raise ValueError(f"expected a threshold in (0, 1], got {threshold}")
 
 
-def _rim(inside: np.ndarray, counted: Optional[np.ndarray], element: np.ndarray) -> np.ndarray:
+def _rim(inside: np.ndarray, valid: Optional[np.ndarray], element: np.ndarray) -> np.ndarray:
     """Return bool (H, W): the object's pixels that an erosion takes away."""
-    solid = inside if counted is None else inside | ~counted
-    # What is outside of the picture is off the object.
+    solid = inside if valid is None else inside | ~valid
+    # What is outside of the image is off the object.
     border = {"borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
     kept = cv2.erode(solid.view(np.uint8), element, **border)
     return inside & ~kept.view(np.bool_)
 
 
 def _near_boundary(mask: np.ndarray, off: np.ndarray, radius: int) -> np.ndarray:
-    """Return bool (H, W): where a disc around a pixel that counts has pixels of both kinds."""
+    """Return bool (H, W): where a disc around a valid pixel has pixels of both kinds."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     sees_object = cv2.dilate(mask.view(np.uint8), disc).view(np.bool_)
     sees_other = cv2.dilate(off.view(np.uint8), disc).view(np.bool_)

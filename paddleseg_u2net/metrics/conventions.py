@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Union
 
-from paddleseg_u2net.metrics.enhanced import DIVISORS
 from paddleseg_u2net.metrics.normalise import STRETCHES, check_stretch
 
+DIVISORS = ("n-1", "n")
+"""What E's sum over the N pixels may be divided by; see `EMeasure`."""
 EMPTY_MASKS = ("count", "leave_out")
 
 
@@ -17,7 +18,7 @@ class Conventions:
 
     Attributes:
         mask_above: Pixels of an 8-bit mask file above this value are the object; 0..254.
-        stretch: What is done to each map before the saliency scores; see `maps.stretched`. The
+        stretch: How each map is normalised before the saliency scores; see `normalise`. The
             segmentation, boundary and fixation scores always see the map as it is.
         mae_stretch: The same for MAE.
         threshold: Where a map becomes a mask, for the segmentation and boundary scores. A model of

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paddleseg_u2net.metrics.map_mask_pair import Picture
-from paddleseg_u2net.metrics.map_statistics import LEVELS
-from paddleseg_u2net.metrics.metric import CurveMetric
+from paddleseg_u2net.metrics.conventions import DIVISORS
+from paddleseg_u2net.metrics.map_mask_pair import LEVELS, MapMaskPair
+from paddleseg_u2net.metrics.metric import CurveMetric, Curves
+from paddleseg_u2net.metrics.scores import Score, register
 
 _EPS = float(np.finfo(np.float64).eps)
-
-DIVISORS = ("n-1", "n")
-"""What the sum over the N pixels may be divided by; see `EMeasure`."""
+_E = ("e", "em", "emeasure", "exi")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +34,35 @@ class EMeasureScores:
     e_curve: np.ndarray
 
 
+@register(
+    Score(
+        "maxE",
+        "saliency",
+        "max over thresholds of E, mean first",
+        source="Fan et al. 2018",
+        attribute="max_e",
+        also_called=("emax", "maxem", "emmax", "maxemeasure", *_E),
+    ),
+    Score(
+        "meanE",
+        "saliency",
+        "E, mean over thresholds",
+        source="Fan et al. 2018",
+        attribute="mean_e",
+        also_called=("emean", "meanem", "emmean", "meanemeasure", "avge", *_E),
+    ),
+    Score(
+        "adpE",
+        "saliency",
+        "E at twice the map's mean",
+        source="Fan et al. 2018",
+        attribute="adaptive_e",
+        also_called=("eadp", "adpem", "emadp", "adaptivee", "adpemeasure", *_E),
+    ),
+    order=50,
+    divisor="e_divisor",
+    stretch="stretch",
+)
 class EMeasure(CurveMetric):
     """Enhanced-alignment measure over 256 thresholds and at the adaptive threshold.
 
@@ -52,12 +80,12 @@ class EMeasure(CurveMetric):
     - Empty mask: the share of negative pixels. Full mask: the share of positive ones.
     - No positive pixel, or positive pixels only (threshold 0, or the adaptive threshold of an
       all-zero map), and a mask that is neither empty nor full: every alignment is 0, E = 1/4.
-    - A constant map is not stretched by ``stretch="minmax"``.
+    - A constant map is not changed by ``stretch="minmax"``.
     - One pixel: divided by 1, not by N - 1 = 0 (there PySODMetrics says 0 or about 5e15).
 
     Args:
         divisor: ``n-1`` as published numbers have it, or ``n`` as the paper has it.
-        stretch: What to do to each map first; see `maps.stretched`.
+        stretch: How to normalise each map first; see `normalise.normalise`.
     """
 
     def __init__(self, divisor: str = "n-1", stretch: str = "none") -> None:
@@ -68,9 +96,6 @@ class EMeasure(CurveMetric):
         self.divisor = divisor
         super().__init__(stretch)
 
-    def _settings(self) -> dict[str, object]:
-        return {**super()._settings(), "divisor": self.divisor}
-
     def _zeros(self) -> dict[str, np.ndarray]:
         return {
             "e": np.zeros(LEVELS),
@@ -78,17 +103,15 @@ class EMeasure(CurveMetric):
             "images": np.zeros(1, np.int64),
         }
 
-    def _of_picture(self, picture: Picture) -> dict[str, np.ndarray | float]:
-        statistics = picture.statistics(self.stretch)
-        adaptive_hits = statistics.adaptive_true_positives
+    def terms(self, pair: MapMaskPair) -> dict[str, np.ndarray | float]:
+        """Return what one image adds to the sums, by name."""
+        counts = pair.statistics(self.stretch)
         # From level 255 down, how many pixels are at or above each level; the adaptive one last.
-        hits = np.append(np.cumsum(statistics.foreground_histogram[::-1]), adaptive_hits)
-        false = np.append(
-            np.cumsum(statistics.background_histogram[::-1]),
-            statistics.adaptive_positives - adaptive_hits,
-        )
-        pixels = picture.counted_pixels
-        e = _enhanced_sum(hits, false, picture.foreground_pixels, pixels)
+        adaptive_hits = counts.adaptive_true_positives
+        hits = np.append(counts.true_positives, adaptive_hits)
+        false = np.append(counts.false_positives, counts.adaptive_positives - adaptive_hits)
+        pixels = pair.valid_pixels
+        e = _enhanced_sum(hits, false, pair.foreground_pixels, pixels)
         e = e / (pixels if self.divisor == "n" else max(pixels - 1, 1))
         return {"e": e[:-1], "adaptive_e": float(e[-1])}
 
@@ -102,6 +125,11 @@ class EMeasure(CurveMetric):
             thresholds=np.arange(LEVELS - 1, -1, -1),
             e_curve=e,
         )
+
+    def curves(self) -> Curves:
+        """Return ``E``: thresholds 0..1 and the mean score at each."""
+        scores = self.compute()
+        return {"E": (scores.thresholds[::-1] / 255, scores.e_curve[::-1])}
 
 
 def _enhanced_sum(hits: np.ndarray, false: np.ndarray, area: int, pixels: int) -> np.ndarray:

@@ -2,67 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Optional
 
 import cv2
 import numpy as np
 
-from paddleseg_u2net.metrics.map_statistics import LEVELS, MapStatistics, map_statistics
-from paddleseg_u2net.metrics.normalise import (
-    check_pair,
-    check_unit_range,
-    checked_choice,
-    stretched,
-)
+from paddleseg_u2net.metrics.normalise import checked_map, checked_mask, checked_valid, normalise
+
+LEVELS = 256
 
 
-class Picture:
+class MapMaskPair:
     """A saliency map and its mask, checked; arrays that follow from them are made when asked for.
 
-    Who wants several metrics of one image makes one `Picture` and hands it to all of them::
+    To score one image by several metrics, make one pair and hand it to all of them::
 
-        picture = Picture(prediction, mask)
+        pair = MapMaskPair(prediction, mask)
         for metric in (mae, f_measure, s_measure):
-            metric.update_picture(picture)
+            metric.update_pair(pair)
 
-    Nobody may write into its arrays.
+    Its arrays are read-only.
 
     Args:
         prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
         mask: bool (H, W), True on the salient object.
-        counted: bool (H, W), False on the pixels to ignore; None counts all of them. What map and
-            mask say of ignored pixels does not matter, but the map must be in [0, 1].
+        valid: bool (H, W), False on the pixels to ignore; None ignores none. What map and mask say
+            of ignored pixels does not matter, but the map must be in [0, 1].
 
     Raises:
-        ValueError: not two dimensions, shapes differ, a dtype is another, no pixel that counts, a
+        ValueError: not two dimensions, shapes differ, a dtype is another, every pixel is ignored, a
             value is NaN or outside [0, 1].
 
     Attributes:
         prediction: The map as it came, in C order; uint8, float32 (float16 too) or float64.
         mask: bool (H, W) in C order, False on ignored pixels.
-        counted: bool (H, W) in C order, or None where every pixel counts.
+        valid: bool (H, W) in C order, or None where no pixel is ignored.
     """
 
     def __init__(
-        self, prediction: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray] = None
+        self, prediction: np.ndarray, mask: np.ndarray, valid: Optional[np.ndarray] = None
     ) -> None:
-        prediction, mask = np.asarray(prediction), np.asarray(mask)
-        check_pair(prediction, mask)
-        if prediction.ndim != 2:
-            raise ValueError(f"expected a saliency map (H, W), got shape {prediction.shape}")
-        if prediction.dtype not in (np.uint8, np.float32, np.float64):
-            narrow = prediction.dtype == np.float16
-            prediction = prediction.astype(np.float32 if narrow else np.float64)
-        # In C order, so that a transposed or strided view costs one copy instead of slow passes.
-        self.prediction = np.ascontiguousarray(prediction)
-        if self.prediction.dtype != np.uint8:
-            check_unit_range("saliency values", self.prediction.min(), self.prediction.max())
-        # Compared, since Pillow hands out 1-bit pictures as bool arrays whose True is the byte 255.
-        self.mask = np.ascontiguousarray(mask).view(np.uint8) != 0
-        self.counted = checked_choice(counted, mask.shape)
-        if self.counted is not None:
-            self.mask &= self.counted
+        self.prediction, self.mask = checked_map(prediction), checked_mask(mask)
+        if self.prediction.shape != self.mask.shape:
+            raise ValueError(
+                f"expected map and mask of one shape, got map {self.prediction.shape} and mask "
+                f"{self.mask.shape}"
+            )
+        self.valid = checked_valid(valid, self.mask.shape)
+        if self.valid is not None:
+            self.mask &= self.valid
         self._values: dict[str, np.ndarray] = {}
         self._statistics: dict[str, MapStatistics] = {}
 
@@ -74,8 +64,8 @@ class Picture:
 
     @cached_property
     def background(self) -> np.ndarray:
-        """bool (H, W): pixels that count and are off the object."""
-        return ~self.mask if self.counted is None else self.counted & ~self.mask
+        """bool (H, W): valid pixels off the object."""
+        return ~self.mask if self.valid is None else self.valid & ~self.mask
 
     @cached_property
     def foreground_pixels(self) -> int:
@@ -83,52 +73,165 @@ class Picture:
         return int(np.count_nonzero(self.mask))
 
     @cached_property
-    def counted_pixels(self) -> int:
-        """Number of pixels that count."""
-        return self.mask.size if self.counted is None else int(np.count_nonzero(self.counted))
+    def valid_pixels(self) -> int:
+        """Number of pixels that are not ignored."""
+        return self.mask.size if self.valid is None else int(np.count_nonzero(self.valid))
 
     def statistics(self, stretch: str = "none") -> MapStatistics:
-        """Return the counts over the pixels that count, of the map stretched so."""
+        """Return the counts over the valid pixels, of the map normalised so."""
         if stretch not in self._statistics:
-            prediction, mask = self._kept(self.prediction), self._kept(self.mask)
-            self._statistics[stretch] = map_statistics(prediction, mask, stretch)
+            pixels, inside = self.at_valid(self.prediction), self.at_valid(self.mask)
+            count = _count_bytes if pixels.dtype == np.uint8 else _count_floats
+            self._statistics[stretch] = count(pixels.ravel(), inside.ravel(), stretch)
         return self._statistics[stretch]
 
     def values(self, stretch: str = "none") -> np.ndarray:
-        """Return the map stretched so as float64 (H, W) in [0, 1], 0 on ignored pixels."""
+        """Return the map normalised so as float64 (H, W) in [0, 1], 0 on ignored pixels."""
         if stretch not in self._values:
-            self._values[stretch] = self._stretched(stretch, np.float64)
+            self._values[stretch] = self._normalised(stretch, np.float64)
         return self._values[stretch]
 
     def narrow_values(self, stretch: str = "none") -> np.ndarray:
         """Return `values` rounded to float32; not kept."""
         if self.prediction.dtype == np.uint8:  # without the detour through float64
-            return self._stretched(stretch, np.float32)
+            return self._normalised(stretch, np.float32)
         return self.values(stretch).astype(np.float32)
 
     def values_of_levels(self, stretch: str = "none") -> np.ndarray:
-        """Return float64 (256,): what each level of a uint8 map is worth after the stretch.
+        """Return float64 (256,): the value of each level of a uint8 map once it is normalised.
 
-        Levels that no counted pixel has may be worth less than 0 or more than 1.
+        Levels that no valid pixel has may be less than 0 or more than 1.
         """
-        levels = self._kept(self.prediction)
-        worth = np.arange(LEVELS) / 255
-        return stretched(worth, worth[[levels.min(), levels.max()]], stretch)
+        levels = self.at_valid(self.prediction)
+        values = np.arange(LEVELS) / 255
+        return normalise(values, values[[levels.min(), levels.max()]], stretch)
 
-    def _stretched(self, stretch: str, dtype: type) -> np.ndarray:
+    def _normalised(self, stretch: str, dtype: type) -> np.ndarray:
         if self.prediction.dtype == np.uint8:
             values = cv2.LUT(self.prediction, self.values_of_levels(stretch).astype(dtype))
         else:
             values = self.prediction.astype(dtype)
-            values = stretched(values, self._kept(values), stretch)
-        return values if self.counted is None else np.where(self.counted, values, dtype(0))
+            values = normalise(values, self.at_valid(values), stretch)
+        return values if self.valid is None else np.where(self.valid, values, dtype(0))
 
-    def _kept(self, array: np.ndarray) -> np.ndarray:
-        """Return what an array (H, W) has on the pixels that count, in any shape."""
-        return array if self.counted is None else array[self.counted]
+    def at_valid(self, array: np.ndarray) -> np.ndarray:
+        """Return what an array (H, W) has at the valid pixels, in any shape."""
+        return array if self.valid is None else array[self.valid]
 
     def positive(self, threshold: float = 0.5) -> np.ndarray:
-        """Return bool (H, W): where the map as it came is at least the threshold, and counts."""
+        """Return bool (H, W): valid pixels where the map as it came is at least the threshold."""
         limit = threshold * 255 if self.prediction.dtype == np.uint8 else threshold
         positive = self.prediction >= limit
-        return positive if self.counted is None else positive & self.counted
+        return positive if self.valid is None else positive & self.valid
+
+
+def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice]:
+    """Return rows and columns of the smallest box around a mask that is not empty.
+
+    Args:
+        mask: bool (H, W), at least one True.
+        margin: Pixels around it, as far as the image goes.
+    """
+    # Not OpenCV's boundingRect: that of 4.5 misses a column now and then.
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(rows[0] - margin, 0), rows[-1] + margin + 1),
+        slice(max(columns[0] - margin, 0), columns[-1] + margin + 1),
+    )
+
+
+# ---------------------------------------------------------------- the one pass over a map
+
+
+@dataclass(frozen=True, eq=False)
+class MapStatistics:
+    """What one pass over a map and its mask counts, for all scores by level.
+
+    The level of a pixel is ``floor(255 p)``, as PySODMetrics has it, in the arithmetic of the
+    map's own dtype (float16 as float32): a map read from 8 bits as ``k / 255`` in float32 or
+    float64 has the level k. Whether a float64 pixel of exactly twice the mean is above the adaptive
+    threshold is up to rounding, as in PySODMetrics; bytes are counted in whole numbers.
+
+    Attributes:
+        foreground_histogram: int64 (256,), pixels of the mask by level 0..255 of the map.
+        background_histogram: The same for the pixels outside the mask.
+        mean_absolute_error: Mean of abs(map - mask), in [0, 1].
+        adaptive_positives: Pixels of the map at or above min(2 x its mean, 1).
+        adaptive_true_positives: Those of them inside the mask.
+    """
+
+    foreground_histogram: np.ndarray
+    background_histogram: np.ndarray
+    mean_absolute_error: float
+    adaptive_positives: int
+    adaptive_true_positives: int
+
+    @cached_property
+    def true_positives(self) -> np.ndarray:
+        """int64 (256,): pixels of the object at or above each level, from 255 down to 0."""
+        return np.cumsum(self.foreground_histogram[::-1])
+
+    @cached_property
+    def false_positives(self) -> np.ndarray:
+        """The same of the background."""
+        return np.cumsum(self.background_histogram[::-1])
+
+
+def _histograms(levels: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the histograms of the levels (uint8) inside and outside of the mask."""
+    # One bincount for both: the mask is the ninth bit of the level.
+    index = inside.astype(np.intp)
+    index <<= 8
+    index |= levels
+    counts = np.bincount(index, minlength=2 * LEVELS).astype(np.int64, copy=False)
+    return counts[LEVELS:], counts[:LEVELS]
+
+
+def _count_floats(values: np.ndarray, inside: np.ndarray, stretch: str) -> MapStatistics:
+    values = normalise(values, values, stretch)
+    foreground, background = _histograms((values * 255).astype(np.uint8), inside)
+    # A Python float, so that NumPy 1 and 2 alike compare in the dtype of the map.
+    threshold = min(2 * float(values.mean(dtype=np.float64)), 1.0)
+    positive = values >= threshold
+    return MapStatistics(
+        foreground_histogram=foreground,
+        background_histogram=background,
+        mean_absolute_error=float(np.abs(values - inside).mean(dtype=np.float64)),
+        adaptive_positives=int(np.count_nonzero(positive)),
+        adaptive_true_positives=int(np.count_nonzero(positive & inside)),
+    )
+
+
+def _count_bytes(levels: np.ndarray, inside: np.ndarray, stretch: str) -> MapStatistics:
+    """Read everything off the 2 x 256 counts of raw levels: no float per pixel."""
+    foreground, background = _histograms(levels, inside)
+    both = foreground + background
+    occupied = np.flatnonzero(both)
+    low, high = (int(occupied[0]) if stretch == "minmax" else 0), int(occupied[-1])
+    if stretch == "none" or low == high:
+        low, high = 0, LEVELS - 1
+
+    above = np.arange(LEVELS) - low  # the map is above / span
+    span = high - low
+    # In whole numbers, so that a level exactly at twice the mean is above it on every machine.
+    positive = above * levels.size >= min(2 * int(above @ both), span * levels.size)
+    # Levels without a pixel may lie outside of [0, 1]; they weigh nothing.
+    error = int(np.abs(above) @ background + np.abs(span - above) @ foreground)
+    return MapStatistics(
+        foreground_histogram=_normalised_histogram(foreground, low, high),
+        background_histogram=_normalised_histogram(background, low, high),
+        mean_absolute_error=error / (span * levels.size),
+        adaptive_positives=int(both[positive].sum()),
+        adaptive_true_positives=int(foreground[positive].sum()),
+    )
+
+
+def _normalised_histogram(histogram: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return the histogram once the levels low..high became 0..255."""
+    # In floats, not in whole numbers, on purpose: 2 % of the levels land one lower by rounding,
+    # and PySODMetrics, hence every published curve, has them there.
+    bottom, top = low / 255, high / 255
+    values = (np.arange(low, high + 1) / 255 - bottom) / (top - bottom)
+    moved = (values * 255).astype(np.intp)
+    counts = np.bincount(moved, weights=histogram[low : high + 1], minlength=LEVELS)
+    return counts.astype(np.int64)

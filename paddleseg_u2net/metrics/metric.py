@@ -1,23 +1,27 @@
-"""What every metric of this room has in common: sums that can be added up in any order."""
+"""What every metric has in common: sums that can be added up in any order."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Optional, Union
+from typing import Any, ClassVar, Optional, Union
 
 import numpy as np
 
-from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.normalise import check_stretch
+
+# name -> (x, y): the curves that metrics give beside their scores.
+Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 class Metric(ABC):
-    """A streaming metric whose whole memory is a few named arrays of sums.
+    """A streaming metric whose whole state is a few named arrays of sums.
 
-    A subclass names its sums in `_zeros`, adds to them in its own ``update`` and reads the score
-    off them in its own ``compute``. Sums of disjoint sets of images add, so merging the results
+    A subclass names its sums in `_zeros`, adds to them in its own ``update`` and computes the score
+    from them in ``compute``. Sums of disjoint sets of images add, so merging the results
     of N processes equals one pass over all images (bit-equal for counts, to rounding for floats).
+    Public attributes are its arguments: only metrics of equal ones are merged.
 
     To gather over processes, exchange ``state()`` as arrays and add up on one side::
 
@@ -28,6 +32,12 @@ class Metric(ABC):
             total.merge(shard)
     """
 
+    needs_other_images: ClassVar[bool] = False
+    """Whether it compares with the fixations of the other images of the set."""
+
+    conventions: ClassVar[Mapping[str, str]] = {}
+    """By argument of the constructor, the one of `Conventions` that it takes in a report."""
+
     def __init__(self) -> None:
         self._sums = self._zeros()
 
@@ -35,13 +45,16 @@ class Metric(ABC):
     def _zeros(self) -> dict[str, np.ndarray]:
         """Return fresh sums by name; at least one dimension each, as collectives want them."""
 
-    def _settings(self) -> dict[str, object]:
-        """Return the arguments that must agree before two results may be added up."""
-        return {}
+    def _arguments(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     @abstractmethod
     def compute(self) -> Any:
-        """Return what the sums say: a number, or several in a dataclass."""
+        """Return the score, or several in a dataclass."""
+
+    def curves(self) -> Curves:
+        """Return curves to draw, by name; none by default."""
+        return {}
 
     def reset(self) -> None:
         """Forget every image."""
@@ -58,10 +71,10 @@ class Metric(ABC):
             raise TypeError(
                 f"expected a {type(self).__name__} to merge, got a {type(other).__name__}"
             )
-        if other._settings() != self._settings():
+        if other._arguments() != self._arguments():
             raise ValueError(
                 f"{type(self).__name__} objects built with different arguments cannot be merged: "
-                f"expected {self._settings()}, got {other._settings()}"
+                f"expected {self._arguments()}, got {other._arguments()}"
             )
         for name, value in other._sums.items():
             self._sums[name] = self._sums[name] + value
@@ -94,11 +107,31 @@ class Metric(ABC):
         self._sums = loaded
 
 
-class PictureMetric(Metric):
+class PixelMetric(Metric):
+    """Sums over all pixels of the set; built with ``num_classes`` and ``ignore_index``."""
+
+    @abstractmethod
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count the map of a model of one class."""
+
+    @abstractmethod
+    def update_classes(
+        self, probability: np.ndarray, label: np.ndarray, predicted: np.ndarray
+    ) -> None:
+        """Count an image of two classes or more.
+
+        Args:
+            probability: Float in [0, 1], (num_classes, H, W).
+            label: (H, W), integers in [0, num_classes) or ``ignore_index``.
+            predicted: Integers (H, W), the most probable class.
+        """
+
+
+class MapMetric(Metric):
     """Sums over images of what one map says against one mask.
 
     Args:
-        stretch: What to do to each map first, one of `STRETCHES`; see `maps.stretched`.
+        stretch: How to normalise each map first, one of `STRETCHES`; see `normalise.normalise`.
     """
 
     def __init__(self, stretch: str = "none") -> None:
@@ -106,31 +139,22 @@ class PictureMetric(Metric):
         self.stretch = stretch
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        return {"stretch": self.stretch}
-
     def update(
-        self, prediction: np.ndarray, mask: np.ndarray, counted: Optional[np.ndarray] = None
+        self, prediction: np.ndarray, mask: np.ndarray, valid: Optional[np.ndarray] = None
     ) -> None:
-        """Count one image.
-
-        Args:
-            prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
-            mask: bool (H, W), True on the salient object.
-            counted: bool (H, W), False on the pixels to ignore. None counts all of them. What map
-                and mask say of ignored pixels does not matter, but the map must be in [0, 1].
+        """Count one image; see `MapMaskPair` for the arguments.
 
         Raises:
-            ValueError: what `Picture` refuses. Nothing is counted then.
+            ValueError: what `MapMaskPair` refuses. Nothing is counted then.
         """
-        self.update_picture(Picture(prediction, mask, counted))
+        self.update_pair(MapMaskPair(prediction, mask, valid))
 
     @abstractmethod
-    def update_picture(self, picture: Picture) -> None:
-        """Count one image, whose `Picture` may serve other metrics too."""
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count one image, whose `MapMaskPair` may serve other metrics too."""
 
 
-class CurveMetric(PictureMetric):
+class CurveMetric(MapMetric):
     """Several sums, mostly curves, that one map and mask add to; their means make the scores."""
 
     @property
@@ -138,14 +162,14 @@ class CurveMetric(PictureMetric):
         """How many images were counted."""
         return int(self._sums["images"][0])
 
-    def update_picture(self, picture: Picture) -> None:
-        """Count one image, whose `Picture` may serve other metrics too."""
-        for name, value in self._of_picture(picture).items():
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count one image, whose `MapMaskPair` may serve other metrics too."""
+        for name, value in self.terms(pair).items():
             self._sums[name] += value
         self._sums["images"] += 1
 
     @abstractmethod
-    def _of_picture(self, picture: Picture) -> Mapping[str, Union[np.ndarray, float]]:
+    def terms(self, pair: MapMaskPair) -> Mapping[str, Union[np.ndarray, float]]:
         """Return what one image adds to the sums, by name; ``images`` is added elsewhere."""
 
     def _mean(self, name: str) -> np.ndarray:
@@ -162,11 +186,8 @@ class MeanOfImages(Metric):
     """
 
     def _zeros(self) -> dict[str, np.ndarray]:
-        return {
-            "score": np.zeros(1),
-            "images": np.zeros(1, np.int64),
-            "undefined": np.zeros(1, np.int64),
-        }
+        counts = {name: np.zeros(1, np.int64) for name in ("images", "undefined")}
+        return {"score": np.zeros(1), **counts}
 
     @property
     def images(self) -> int:
@@ -178,12 +199,17 @@ class MeanOfImages(Metric):
         """How many of the images have no score and are left out of the mean."""
         return int(self._sums["undefined"][0])
 
-    def _count(self, score: float) -> None:
-        """Count one image, whose score is NaN where it is not defined."""
+    def update_pair(self, pair: Any) -> None:
+        """Count one image, whose `MapMaskPair` or `FixationPair` may serve other metrics too."""
+        score = self.score(pair)
         defined = score == score
         self._sums["score"] += score if defined else 0.0
         self._sums["undefined"] += not defined
         self._sums["images"] += 1
+
+    @abstractmethod
+    def score(self, pair: Any) -> float:
+        """Return the score of one image, NaN where it is not defined."""
 
     def compute(self) -> float:
         """Return the mean over the images that have a score, NaN without any."""
@@ -191,17 +217,9 @@ class MeanOfImages(Metric):
         return float(self._sums["score"][0]) / defined if defined else float("nan")
 
 
-class MeanMetric(MeanOfImages, PictureMetric):
-    """One score per saliency map, averaged over the images that have one.
+class MeanMetric(MeanOfImages, MapMetric):
+    """One score per map and mask (`MapMaskPair`), averaged over the images that have one.
 
     Args:
-        stretch: What to do to each map first, one of `STRETCHES`; see `maps.stretched`.
+        stretch: How to normalise each map first, one of `STRETCHES`; see `normalise.normalise`.
     """
-
-    def update_picture(self, picture: Picture) -> None:
-        """Count one image, whose `Picture` may serve other metrics too."""
-        self._count(self._score(picture))
-
-    @abstractmethod
-    def _score(self, picture: Picture) -> float:
-        """Return the score of one image, NaN where it is not defined."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Optional, Union
 
 import numpy as np
 
-from paddleseg_u2net.metrics.map_mask_pair import Picture
-from paddleseg_u2net.metrics.map_statistics import LEVELS
-from paddleseg_u2net.metrics.metric import CurveMetric, MeanMetric, Metric
-from paddleseg_u2net.metrics.normalise import check_unit_range
+from paddleseg_u2net.metrics.map_mask_pair import LEVELS, MapMaskPair
+from paddleseg_u2net.metrics.metric import CurveMetric, Curves, MeanMetric, PixelMetric
+from paddleseg_u2net.metrics.normalise import check_labels, check_probabilities, native
+from paddleseg_u2net.metrics.scores import Score, register
 
 _MANTISSA = 7  # bits of the mantissa that a bin keeps: 128 bins to an octave
 _OCTAVES = 32  # distances from 0 or from 1 below 2^-32 fall into one bin
@@ -19,6 +18,18 @@ _HALF = (_OCTAVES - 1) * 2**_MANTISSA + 1  # the bin that begins at 0.5
 _BINS = 2 * _HALF + 1
 
 
+@register(
+    Score(
+        "AP",
+        "saliency",
+        "average precision",
+        "over 256 levels, mean over images",
+        "Manning et al. 2008",
+        also_called=("averageprecision",),
+    ),
+    order=60,
+    stretch="stretch",
+)
 class AveragePrecision(MeanMetric):
     """Average precision of each map at its 256 levels, mean over images.
 
@@ -36,12 +47,14 @@ class AveragePrecision(MeanMetric):
     - Perfect map: 1. Constant map, and the inverted mask: the object's share of the image.
 
     Args:
-        stretch: What to do to each map first; see `maps.stretched`.
+        stretch: How to normalise each map first; see `normalise.normalise`.
             A dim map has few levels without it.
     """
 
-    def _score(self, picture: Picture) -> float:
-        true_positives, false_positives = _from_the_top(picture, self.stretch)
+    def score(self, pair: MapMaskPair) -> float:
+        """Return the score of one image, NaN without an object."""
+        counts = pair.statistics(self.stretch)
+        true_positives, false_positives = counts.true_positives, counts.false_positives
         if not true_positives[-1]:
             return float("nan")
         hits = np.diff(true_positives, prepend=0)
@@ -71,6 +84,18 @@ class MeanRocScores:
     false_positive_rate: np.ndarray
 
 
+@register(
+    Score(
+        "mAUC",
+        "saliency",
+        "area under the mean ROC curve",
+        "of the images, from the origin",
+        "Borji et al. 2015",
+        "auc_of_mean_curve",
+    ),
+    order=70,
+    stretch="stretch",
+)
 class MeanRoc(CurveMetric):
     """ROC curve of each map at its 256 levels, mean over images.
 
@@ -91,7 +116,7 @@ class MeanRoc(CurveMetric):
     `RocAuc` is the area over all pixels of a set, where a map that is darker than another counts.
 
     Args:
-        stretch: What to do to each map first; see `maps.stretched`.
+        stretch: How to normalise each map first; see `normalise.normalise`.
     """
 
     def _zeros(self) -> dict[str, np.ndarray]:
@@ -108,8 +133,10 @@ class MeanRoc(CurveMetric):
         """How many of the images have no curve and are left out of the means."""
         return int(self._sums["undefined"][0])
 
-    def _of_picture(self, picture: Picture) -> dict[str, Union[np.ndarray, float]]:
-        true, false = _from_the_top(picture, self.stretch)
+    def terms(self, pair: MapMaskPair) -> dict[str, Union[np.ndarray, float]]:
+        """Return what one image adds to the sums, by name."""
+        counts = pair.statistics(self.stretch)
+        true, false = counts.true_positives, counts.false_positives
         if not (true[-1] and false[-1]):
             return {"undefined": 1}
         true, false = true / true[-1], false / false[-1]
@@ -129,13 +156,6 @@ class MeanRoc(CurveMetric):
             true_positive_rate=true,
             false_positive_rate=false,
         )
-
-
-def _from_the_top(picture: Picture, stretch: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels of object and background at or above each level, from 255 down to 0."""
-    statistics = picture.statistics(stretch)
-    foreground, background = statistics.foreground_histogram, statistics.background_histogram
-    return np.cumsum(foreground[::-1]), np.cumsum(background[::-1])
 
 
 def _area(x: np.ndarray, y: np.ndarray) -> float:
@@ -171,7 +191,20 @@ class RocAucScores:
     false_positive_rate: np.ndarray
 
 
-class RocAuc(Metric):
+@register(
+    Score(
+        "AUC",
+        "segmentation",
+        "area under the ROC curve of all pixels",
+        "each class against the rest; exact for 8-bit maps, else with a proven error bound in "
+        "`RocAuc`",
+        "Hanley and McNeil 1982",
+        "auc",
+        classes=True,
+    ),
+    order=20,
+)
+class RocAuc(PixelMetric):
     """Area under the ROC curve over all pixels of the set, each class against the rest.
 
     The chance that a pixel of the class has the larger probability than one of another class,
@@ -196,7 +229,7 @@ class RocAuc(Metric):
     Args:
         num_classes: Channels of the model, >= 1. One is a sigmoid model, whose class is the
             foreground.
-        ignore_index: Label value of pixels that count nowhere.
+        ignore_index: Label value of ignored pixels.
     """
 
     def __init__(self, num_classes: int = 1, ignore_index: int = 255) -> None:
@@ -205,9 +238,6 @@ class RocAuc(Metric):
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         super().__init__()
-
-    def _settings(self) -> dict[str, object]:
-        return {"num_classes": self.num_classes, "ignore_index": self.ignore_index}
 
     def _zeros(self) -> dict[str, np.ndarray]:
         # By class; off the class (0) and on it (1); by level or bin.
@@ -230,24 +260,28 @@ class RocAuc(Metric):
             ValueError: a shape, dtype or value is another, NaN included. Nothing is counted then.
         """
         probability, label = np.asarray(probability), np.asarray(label)
-        self._check(probability, label)
-        kept = label != self.ignore_index
-        everything = bool(kept.all())
-        label = label.ravel() if everything else label[kept]
+        check_probabilities(probability, label, self.num_classes)
+        valid = label != self.ignore_index
+        every = bool(valid.all())
+        label = label.ravel() if every else label[valid]
+        check_labels(label, self.num_classes, self.ignore_index)
         if not label.size:
             return
-        self._check_label(label)
         planes = probability[None] if self.num_classes == 1 else probability
-        for number, (plane, inside) in enumerate(zip(planes, self._inside(label))):
-            values = np.ascontiguousarray(plane).ravel() if everything else plane[kept]
+        for number, plane in enumerate(planes):
+            inside = label >= 0.5 if self.num_classes == 1 else label == number
+            values = np.ascontiguousarray(plane).ravel() if every else plane[valid]
             self._count(number, values, inside)
 
-    def update_picture(self, picture: Picture) -> None:
-        """Count one map of one class, whose `Picture` may serve other metrics too."""
-        values, inside = picture.prediction, picture.mask
-        if picture.counted is not None:
-            values, inside = values[picture.counted], inside[picture.counted]
-        self._count(0, values.ravel(), inside.ravel())
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count one map of one class, whose `MapMaskPair` may serve other metrics too."""
+        self._count(0, pair.at_valid(pair.prediction).ravel(), pair.at_valid(pair.mask).ravel())
+
+    def update_classes(
+        self, probability: np.ndarray, label: np.ndarray, predicted: np.ndarray
+    ) -> None:
+        """Count one image of several classes."""
+        self.update(probability, label)
 
     def _count(self, number: int, values: np.ndarray, inside: np.ndarray) -> None:
         """Count pixels (N,) of one class, and whether they are of it."""
@@ -257,42 +291,6 @@ class RocAuc(Metric):
         index += level
         counts = np.bincount(index, minlength=2 * size)
         self._sums[name][number] += counts.reshape(2, size)
-
-    def _inside(self, label: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield by class which pixels are of it, as bool."""
-        if self.num_classes == 1:
-            yield label >= 0.5
-        else:
-            yield from (label == number for number in range(self.num_classes))
-
-    def _check(self, probability: np.ndarray, label: np.ndarray) -> None:
-        is_float = np.issubdtype(probability.dtype, np.floating)
-        if not is_float and probability.dtype != np.uint8:
-            raise ValueError(
-                f"expected probabilities of a float dtype in [0, 1] or of uint8, "
-                f"got {probability.dtype}"
-            )
-        first = () if self.num_classes == 1 else (self.num_classes,)
-        if label.ndim != 2 or probability.shape != (*first, *label.shape):
-            raise ValueError(
-                f"expected probabilities of shape {(*first, 'H', 'W')} and a label (H, W), "
-                f"got probabilities {probability.shape} and label {label.shape}"
-            )
-        if is_float and probability.size:
-            check_unit_range("probabilities", probability.min(), probability.max())
-
-    def _check_label(self, label: np.ndarray) -> None:
-        """Check the labels that are not ignored."""
-        also = f"(except the ignored {self.ignore_index})"
-        low, high = label.min(), label.max()
-        if self.num_classes == 1:
-            check_unit_range(f"labels {also}", low, high)
-        elif not np.issubdtype(label.dtype, np.integer):
-            raise ValueError(f"expected label of an integer dtype, got {label.dtype}")
-        elif low < 0 or high >= self.num_classes:
-            raise ValueError(
-                f"expected labels {also} in [0, {self.num_classes}), got {low}..{high}"
-            )
 
     def compute(self) -> RocAucScores:
         """Return the areas and curves of all pixels so far."""
@@ -314,6 +312,15 @@ class RocAuc(Metric):
             true_positive_rate=np.pad(true, ((0, 0), (1, 0))),
             false_positive_rate=np.pad(false, ((0, 0), (1, 0))),
         )
+
+    def curves(self) -> Curves:
+        """Return ``ROC`` for one and two classes: false and true positive rate of the object."""
+        if self.num_classes > 2:
+            return {}
+        scores = self.compute()  # of the object, the last class
+        x, y = scores.false_positive_rate[-1], scores.true_positive_rate[-1]
+        moved = np.append(True, (np.diff(x) != 0) | (np.diff(y) != 0))
+        return {"ROC": (x[moved], y[moved])}
 
     def _bins(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the counts of all pixels by bin, and how many pairs are not known to be ties.
@@ -359,8 +366,7 @@ def _bin_of(values: np.ndarray) -> np.ndarray:
     count bins that double in width from octave to octave. Above 0.5 it is the distance to 1 that
     is read, which floats have exactly.
     """
-    if values.dtype not in (np.float32, np.float64):
-        values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
+    values = native(values)
     kind, bits = (np.uint64, 52) if values.dtype == np.float64 else (np.uint32, 23)
     shift = bits - _MANTISSA
     zeroth = kind(int(values.dtype.type(2.0**-_OCTAVES).view(kind)) >> shift) - kind(1)

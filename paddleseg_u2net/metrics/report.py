@@ -8,20 +8,15 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationPair
+from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
-from paddleseg_u2net.metrics.fixation.metric import FixationMetric
-from paddleseg_u2net.metrics.map_mask_pair import Picture
-from paddleseg_u2net.metrics.metric import Metric, PictureMetric
-from paddleseg_u2net.metrics.normalise import check_unit_range
-from paddleseg_u2net.metrics.ranking import RocAuc
-from paddleseg_u2net.metrics.scores import DEFAULT, METRICS, chosen
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
+from paddleseg_u2net.metrics.metric import Curves, MapMetric, Metric, PixelMetric
+from paddleseg_u2net.metrics.normalise import check_labels, check_probabilities, native
+from paddleseg_u2net.metrics.scores import DEFAULT, chosen
 from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
 
 ReportValue = Union[float, list]
-
-# name -> (x, y): the curves that metrics give beside their scores.
-Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 
 _PER_CLASS = ("iou", "precision", "recall", "specificity", "dice")
 
@@ -50,14 +45,14 @@ class MetricReport:
     boundary and fixation scores are there for one channel, and for two classes by the probability
     of class 1.
 
-    Pixels whose label is ``ignore_index`` count in no score; the metrics that need the whole
-    picture say how they leave them out. An image of nothing but such pixels counts in ``images``
-    and ``ignored`` only. Mind that 255 means "ignore" by default: a mask stored as 0 / 255 must be
-    divided by 255 first, or its foreground is ignored.
+    Pixels whose label is ``ignore_index`` are ignored in every score; the metrics that need the
+    whole image say how they leave them out. An image of nothing but such pixels counts in
+    ``images`` and ``ignored`` only. Mind that 255 means "ignore" by default: a mask stored as
+    0 / 255 must be divided by 255 first, or its foreground is ignored.
 
     Args:
         num_classes: Output channels of the model, >= 1.
-        ignore_index: Label value of pixels that do not count.
+        ignore_index: Label value of ignored pixels.
         names: Keys of scores, families ("segmentation", "saliency", "boundary", "fixation") or
             "all".
         conventions: What toolboxes disagree about; see `Conventions`.
@@ -79,11 +74,21 @@ class MetricReport:
         self.ignore_index = ignore_index
         self.conventions = conventions
         self.scores = chosen([names] if isinstance(names, str) else names, num_classes)
-        needed = dict.fromkeys(["confusion", *(score.metric for score in self.scores)])
-        self._parts: dict[str, Metric] = {
-            name: METRICS[name](conventions, num_classes, ignore_index) for name in needed
-        }
         self._seen = _Images()
+        # The confusion matrix checks labels and is always there.
+        needed: dict[type[Metric], None] = dict.fromkeys(
+            [ConfusionMatrix, *(score.metric for score in self.scores)]
+        )
+        self._parts: dict[type[Metric], Metric] = {each: self._made(each) for each in needed}
+
+    def _made(self, metric: type[Metric]) -> Metric:
+        arguments: dict[str, Any] = {
+            name: getattr(self.conventions, convention)
+            for name, convention in metric.conventions.items()
+        }
+        if issubclass(metric, PixelMetric):
+            arguments.update(num_classes=self.num_classes, ignore_index=self.ignore_index)
+        return metric(**arguments)
 
     def fresh(self) -> MetricReport:
         """Return a report like this one that has seen no image."""
@@ -92,13 +97,13 @@ class MetricReport:
 
     @property
     def needs_other_images(self) -> bool:
-        """Whether a score wants to know where the fixations of the other images are."""
-        return "auc_shuffled" in self._parts
+        """Whether a score compares with the fixations of the other images."""
+        return any(metric.needs_other_images for metric in self._parts)
 
     @property
     def takes_objects_for_fixations(self) -> bool:
         """Whether the object stands for fixations where none are given, in scores of these."""
-        return any(score.family == "fixation" for score in self.scores)
+        return any(score.needs != "mask" for score in self.scores)
 
     # -- one image ---------------------------------------------------------------------------
 
@@ -120,37 +125,27 @@ class MetricReport:
             ValueError: a shape, dtype or value is another, NaN included. Nothing is counted then.
         """
         probability, label = np.asarray(probability), np.asarray(label)
-        self._check_probability(probability, label)
-        if probability.dtype == np.float16:  # exact, and several times as fast from here on
-            probability = probability.astype(np.float32)
-        counted = label != self.ignore_index
-        if self.num_classes == 1:
-            self._check_binary_label(label[counted])
-            if counted.any():
-                self._count(Picture(probability, label >= 0.5, counted), None, others)
-        else:
-            self._update_classes(probability, label, counted, others)
+        if probability.dtype == np.uint8:
+            raise ValueError("expected probabilities of a float dtype, got uint8; divide by 255")
+        check_probabilities(probability, label, self.num_classes)
+        probability = native(probability)  # float16 is exact as float32, and several times as fast
+        valid = label != self.ignore_index
+        check_labels(label[valid], self.num_classes, self.ignore_index)
+        # Made first, since these may refuse what they are given.
+        pair = fixated = None
+        if valid.any() and self.num_classes <= 2:
+            of_object = probability if self.num_classes == 1 else probability[1]
+            pair = MapMaskPair(of_object, label >= 0.5, valid)
+            fixated = self._fixated(pair, None, others)
+        if self.num_classes > 1:
+            predicted = most_probable(probability)
+            for part in self._of(PixelMetric):
+                part.update_classes(probability, label, predicted)
+        if pair is not None:
+            self._count(pair, fixated, pixels=self.num_classes == 1)
         self._seen.count("images")
-        if not counted.any():
+        if not valid.any():
             self._seen.count("ignored")
-
-    def _update_classes(
-        self,
-        probability: np.ndarray,
-        label: np.ndarray,
-        counted: np.ndarray,
-        others: Optional[np.ndarray],
-    ) -> None:
-        picture = fixated = None
-        if self.num_classes == 2 and counted.any():
-            # Made first, since these may refuse what they are given.
-            picture = Picture(probability[1], label == 1, counted)
-            fixated = self._fixated(picture, None, others)
-        self._confusion.update(most_probable(probability), label)
-        if self._roc:
-            self._roc.update(probability, label)
-        if picture is not None:
-            self._count_picture(picture, fixated)
 
     def update_map(
         self,
@@ -175,89 +170,50 @@ class MetricReport:
         if self.num_classes != 1:
             raise ValueError(f"expected one class to score maps, got {self.num_classes}")
         if mask is not None:
-            self._count(Picture(prediction, mask), fixations, others)
-        elif fixations is None or any(score.family != "fixation" for score in self.scores):
+            pair = MapMaskPair(prediction, mask)
+            self._count(pair, self._fixated(pair, fixations, others), pixels=True)
+        elif fixations is None or any(score.needs == "mask" for score in self.scores):
             raise ValueError("expected a mask for scores other than those of fixations, got none")
         else:
             self._count_fixations(FixationPair(prediction, fixations, others))
         self._seen.count("images")
 
-    def _count(
-        self, picture: Picture, fixations: Optional[Fixations], others: Optional[np.ndarray]
-    ) -> None:
-        """Count a map of one class in every part."""
-        # Made first, since it may refuse what it is given.
-        fixated = self._fixated(picture, fixations, others)
-        self._confusion.update_counts(_counts(picture, self.conventions.threshold))
-        if self._roc:
-            self._roc.update_picture(picture)
-        self._count_picture(picture, fixated)
+    def _of(self, kind: type) -> list[Any]:
+        return [part for part in self._parts.values() if isinstance(part, kind)]
 
-    def _count_picture(self, picture: Picture, fixated: Optional[FixationPair]) -> None:
-        """Count a map in the parts that want one."""
-        of_maps = [part for part in self._parts.values() if isinstance(part, PictureMetric)]
-        if self.conventions.empty_masks == "count" or picture.foreground_pixels:
+    def _count(self, pair: MapMaskPair, fixated: Optional[FixationPair], pixels: bool) -> None:
+        """Count a map in every part that scores one, also of all ``pixels`` of the set."""
+        if pixels:
+            for part in self._of(PixelMetric):
+                part.update_pair(pair)
+        of_maps = self._of(MapMetric)
+        if self.conventions.empty_masks == "count" or pair.foreground_pixels:
             for part in of_maps:
-                part.update_picture(picture)
+                part.update_pair(pair)
         elif of_maps:
             self._seen.count("left_out")
         if fixated is not None:
             self._count_fixations(fixated)
 
     def _count_fixations(self, fixated: FixationPair) -> None:
-        for part in self._parts.values():
-            if isinstance(part, FixationMetric):
-                part.update_fixated(fixated)
+        for part in self._of(FixationMetric):
+            part.update_pair(fixated)
 
     def _fixated(
-        self, picture: Picture, fixations: Optional[Fixations], others: Optional[np.ndarray]
+        self, pair: MapMaskPair, fixations: Optional[Fixations], others: Optional[np.ndarray]
     ) -> Optional[FixationPair]:
-        if not any(isinstance(part, FixationMetric) for part in self._parts.values()):
+        if not self._of(FixationMetric):
             return None
         if fixations is None:
-            fixations = Fixations.from_mask(picture.mask, picture.counted)
-        return FixationPair(picture.prediction, fixations, others)
-
-    @property
-    def _confusion(self) -> ConfusionMatrix:
-        part = self._parts["confusion"]
-        assert isinstance(part, ConfusionMatrix)
-        return part
-
-    @property
-    def _roc(self) -> Optional[RocAuc]:
-        part = self._parts.get("roc")
-        assert part is None or isinstance(part, RocAuc)
-        return part
-
-    def _check_probability(self, probability: np.ndarray, label: np.ndarray) -> None:
-        if not np.issubdtype(probability.dtype, np.floating):
-            raise ValueError(f"expected probabilities of a float dtype, got {probability.dtype}")
-        spatial = probability.shape
-        if self.num_classes > 1:
-            if probability.ndim != 3 or probability.shape[0] != self.num_classes:
-                raise ValueError(
-                    f"expected probabilities of shape ({self.num_classes}, H, W), "
-                    f"got {probability.shape}"
-                )
-            spatial = probability.shape[1:]
-        elif probability.ndim != 2:
-            raise ValueError(f"expected probabilities of shape (H, W), got {probability.shape}")
-        _check_shapes("probability map", spatial, label.shape)
-        if probability.size:
-            check_unit_range("probabilities", probability.min(), probability.max())
-
-    def _check_binary_label(self, label: np.ndarray) -> None:
-        if label.size:
-            hint = f"labels (except the ignored {self.ignore_index})"
-            check_unit_range(hint, label.min(), label.max())
+            fixations = Fixations.from_mask(pair.mask, pair.valid)
+        return FixationPair(pair.prediction, fixations, others)
 
     # -- all images --------------------------------------------------------------------------
 
     def values(self) -> dict[str, float]:
         """Return the chosen scores by key; NaN where a score is not defined."""
-        computed = {name: part.compute() for name, part in self._parts.items()}
-        return {score.key: float(score.read(computed[score.metric])) for score in self.scores}
+        computed = {metric: part.compute() for metric, part in self._parts.items()}
+        return {score.key: score.read(computed[score.metric]) for score in self.scores}
 
     def compute(self) -> dict[str, ReportValue]:
         """Return ``images`` and the chosen scores, as built-in numbers and lists.
@@ -269,34 +225,20 @@ class MetricReport:
         over no image) is NaN; `json_ready` turns it into null for strict JSON.
         """
         result: dict[str, ReportValue] = {"images": self.images, **self.values()}
-        if any(score.metric == "confusion" for score in self.scores):
-            scores = self._confusion.compute()
+        if any(score.metric is ConfusionMatrix for score in self.scores):
+            scores = self._parts[ConfusionMatrix].compute()
             for name in _PER_CLASS:
                 result[f"class_{name}"] = getattr(scores, f"class_{name}").tolist()
         return result
 
     def curves(self) -> Curves:
-        """Return the curves of F, E and AUC, where these were chosen, for one and two classes.
+        """Return the curves of the chosen scores, for one and two classes.
 
-        ``PR`` (mean recall; mean precision of the images in which something is found, at the
-        thresholds where that is any image, since without it there is no precision), ``F`` and
-        ``E`` (threshold 0..1, mean score), ``ROC`` (false positive rate, true positive rate, of
-        all pixels), each float64.
+        ``PR``, ``F``, ``E`` and ``ROC`` where maxF, maxE and AUC (or others of their metrics) were
+        chosen; means over images come before curves of all pixels.
         """
-        found: Curves = {}
-        if "f" in self._parts:
-            f = self._parts["f"].compute()
-            seen = f.found_curve != 0  # also where there is no image at all, which is NaN
-            precision = f.precision_curve[seen] / f.found_curve[seen]
-            found["PR"] = (f.recall_curve[seen], precision)
-            found["F"] = (f.thresholds[::-1] / 255, f.f_curve[::-1])
-        if "e" in self._parts:
-            e = self._parts["e"].compute()
-            found["E"] = (e.thresholds[::-1] / 255, e.e_curve[::-1])
-        if self._roc and self.num_classes <= 2:
-            roc = self._roc.compute()  # of the object, the last class
-            found["ROC"] = _corners(roc.false_positive_rate[-1], roc.true_positive_rate[-1])
-        return found
+        parts = sorted(self._parts.values(), key=lambda part: isinstance(part, PixelMetric))
+        return {name: curve for part in parts for name, curve in part.curves().items()}
 
     @property
     def images(self) -> int:
@@ -310,7 +252,7 @@ class MetricReport:
 
     @property
     def ignored(self) -> int:
-        """How many images have no pixel that counts, hence no score."""
+        """How many images have ignored pixels only, hence no score."""
         return self._seen.compute()["ignored"]
 
     def undefined(self) -> dict[str, int]:
@@ -332,19 +274,20 @@ class MetricReport:
         """
         if not isinstance(other, MetricReport):
             raise TypeError(f"expected a MetricReport to merge, got a {type(other).__name__}")
-        if other._settings() != self._settings():
+        if other._arguments() != self._arguments():
             raise ValueError(
                 f"reports built with different arguments cannot be merged: "
-                f"expected {self._settings()}, got {other._settings()}"
+                f"expected {self._arguments()}, got {other._arguments()}"
             )
         others = other._all()
         for name, part in self._all().items():
             part.merge(others[name])
 
     def _all(self) -> dict[str, Metric]:
-        return {"seen": self._seen, **self._parts}
+        parts = {metric.__name__: part for metric, part in self._parts.items()}
+        return {"seen": self._seen, **parts}
 
-    def _settings(self) -> dict[str, object]:
+    def _arguments(self) -> dict[str, object]:
         return {
             "num_classes": self.num_classes,
             "ignore_index": self.ignore_index,
@@ -353,7 +296,7 @@ class MetricReport:
         }
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all sums as int64 and float64 arrays, named ``part.sum``; see `Metric`."""
+        """Return all sums as int64 and float64 arrays, named ``metric.sum``; see `Metric`."""
         return {
             f"{part_name}.{name}": value
             for part_name, part in self._all().items()
@@ -381,20 +324,6 @@ class MetricReport:
         self._seen, self._parts = loaded._seen, loaded._parts
 
 
-def _corners(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a curve without the points that are where the one before them is."""
-    moved = np.append(True, (np.diff(x) != 0) | (np.diff(y) != 0))
-    return x[moved], y[moved]
-
-
-def _counts(picture: Picture, threshold: float) -> np.ndarray:
-    """Return the counts (2, 2) of a map cut at a threshold: [label, prediction]."""
-    positive = picture.positive(threshold)
-    hits, found = int(np.count_nonzero(positive & picture.mask)), int(np.count_nonzero(positive))
-    missed, false = picture.foreground_pixels - hits, found - hits
-    return np.array([[picture.counted_pixels - hits - missed - false, false], [missed, hits]])
-
-
 def most_probable(probability: np.ndarray) -> np.ndarray:
     """Return argmax over the classes of (num_classes, H, W), the lowest number on a tie.
 
@@ -409,13 +338,6 @@ def most_probable(probability: np.ndarray) -> np.ndarray:
         np.maximum(classes, (plane > best) * kind(number), out=classes)
         np.maximum(best, plane, out=best)
     return classes
-
-
-def _check_shapes(name: str, got: tuple[int, ...], label: tuple[int, ...]) -> None:
-    if got != label:
-        raise ValueError(
-            f"expected {name} and label of one size (H, W), got {name} {got} and label {label}"
-        )
 
 
 def json_ready(result: Mapping[str, ReportValue]) -> dict[str, object]:

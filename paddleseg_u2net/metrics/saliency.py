@@ -6,11 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paddleseg_u2net.metrics.map_mask_pair import Picture
-from paddleseg_u2net.metrics.map_statistics import LEVELS
-from paddleseg_u2net.metrics.metric import CurveMetric, MeanMetric
+from paddleseg_u2net.metrics.map_mask_pair import LEVELS, MapMaskPair
+from paddleseg_u2net.metrics.metric import CurveMetric, Curves, MeanMetric
+from paddleseg_u2net.metrics.scores import Score, register
+
+F_NAMES = ("f", "fm", "fmeasure", "fbeta", "fscore")
+"""What any F-measure is called, so that none can be told by it."""
 
 
+@register(
+    Score(
+        "MAE",
+        "saliency",
+        "mean absolute error",
+        "mean over images",
+        "Perazzi et al. 2012",
+        higher_is_better=False,
+        also_called=("m", "meanabsoluteerror"),
+    ),
+    order=10,
+    stretch="mae_stretch",
+)
 class MAE(MeanMetric):
     """Mean absolute error: mean over pixels of abs(map - mask), then mean over images.
 
@@ -20,8 +36,9 @@ class MAE(MeanMetric):
     Salient Object Detection", sec. 4.3, eq. 4.
     """
 
-    def _score(self, picture: Picture) -> float:
-        return picture.statistics(self.stretch).mean_absolute_error
+    def score(self, pair: MapMaskPair) -> float:
+        """Return the error of one image."""
+        return pair.statistics(self.stretch).mean_absolute_error
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +70,53 @@ class FMeasureScores:
     found_curve: np.ndarray
 
 
+@register(
+    Score(
+        "maxF",
+        "saliency",
+        "max over thresholds of F, mean first",
+        "F with beta² 0.3; mean over images at each of 256 thresholds, then the maximum",
+        "Achanta et al. 2009",
+        "max_f",
+        also_called=(
+            *("fmax", "maxfm", "fmmax", "maxfmeasure", "fbetamax", "maxfbeta"),
+            *F_NAMES,
+        ),
+    ),
+    Score(
+        "maxF_paper",
+        "saliency",
+        "max over thresholds of F(mean precision, mean recall)",
+        "the U²-Net paper's maximum",
+        "Qin et al. 2020, eq. 3",
+        "max_f_of_mean_pr",
+        also_called=F_NAMES,
+    ),
+    Score(
+        "meanF",
+        "saliency",
+        "F, mean over thresholds",
+        attribute="mean_f",
+        also_called=(
+            *("fmean", "meanfm", "fmmean", "meanfmeasure", "fbetamean", "avgf"),
+            *F_NAMES,
+        ),
+    ),
+    Score(
+        "adpF",
+        "saliency",
+        "F at twice the map's mean",
+        source="Achanta et al. 2009",
+        attribute="adaptive_f",
+        also_called=(
+            *("fadp", "adpfm", "fmadp", "adaptivef", "adpfmeasure", "fbetaadp"),
+            *F_NAMES,
+        ),
+    ),
+    order=20,
+    beta2="beta2",
+    stretch="stretch",
+)
 class FMeasure(CurveMetric):
     """F-measure over 256 thresholds and at the adaptive threshold.
 
@@ -74,7 +138,7 @@ class FMeasure(CurveMetric):
 
     Args:
         beta2: Weight of precision, beta squared, > 0.
-        stretch: What to do to each map first; see `maps.stretched`.
+        stretch: How to normalise each map first; see `normalise.normalise`.
     """
 
     def __init__(self, beta2: float = 0.3, stretch: str = "none") -> None:
@@ -83,32 +147,22 @@ class FMeasure(CurveMetric):
         self.beta2 = beta2
         super().__init__(stretch)
 
-    def _settings(self) -> dict[str, object]:
-        return {**super()._settings(), "beta2": self.beta2}
-
     def _zeros(self) -> dict[str, np.ndarray]:
-        return {
-            "precision": np.zeros(LEVELS),
-            "recall": np.zeros(LEVELS),
-            "f": np.zeros(LEVELS),
-            "found": np.zeros(LEVELS),
-            "adaptive_f": np.zeros(1),
-            "images": np.zeros(1, np.int64),
-        }
+        curves = {name: np.zeros(LEVELS) for name in ("precision", "recall", "f", "found")}
+        return {**curves, "adaptive_f": np.zeros(1), "images": np.zeros(1, np.int64)}
 
-    def _of_picture(self, picture: Picture) -> dict[str, np.ndarray | float]:
-        statistics = picture.statistics(self.stretch)
-        # From level 255 down: how many pixels are at or above each level.
-        true_positives = np.cumsum(statistics.foreground_histogram[::-1])
-        positives = true_positives + np.cumsum(statistics.background_histogram[::-1])
+    def terms(self, pair: MapMaskPair) -> dict[str, np.ndarray | float]:
+        """Return what one image adds to the sums, by name."""
+        counts = pair.statistics(self.stretch)
+        positives = counts.true_positives + counts.false_positives
         # Where a denominator is 0 so is its numerator; 1 makes the ratio 0.
-        in_mask = max(int(true_positives[-1]), 1)
-        precision = true_positives / np.maximum(positives, 1)
-        recall = true_positives / in_mask
+        in_mask = max(int(counts.true_positives[-1]), 1)
+        precision = counts.true_positives / np.maximum(positives, 1)
+        recall = counts.true_positives / in_mask
 
-        hits = statistics.adaptive_true_positives
+        hits = counts.adaptive_true_positives
         adaptive = self._f(
-            np.array(hits / max(statistics.adaptive_positives, 1)), np.array(hits / in_mask)
+            np.array(hits / max(counts.adaptive_positives, 1)), np.array(hits / in_mask)
         )
         return {
             "precision": precision,
@@ -136,3 +190,18 @@ class FMeasure(CurveMetric):
             recall_curve=recall,
             found_curve=self._mean("found"),
         )
+
+    def curves(self) -> Curves:
+        """Return ``PR`` and ``F``.
+
+        ``PR`` is the mean recall, and the mean precision of the images in which something is found,
+        at the thresholds where that is any image, since without it there is no precision. ``F`` is
+        thresholds 0..1 and the mean score at each.
+        """
+        f = self.compute()
+        seen = f.found_curve != 0  # also where there is no image at all, which is NaN
+        precision = f.precision_curve[seen] / f.found_curve[seen]
+        return {
+            "PR": (f.recall_curve[seen], precision),
+            "F": (f.thresholds[::-1] / 255, f.f_curve[::-1]),
+        }

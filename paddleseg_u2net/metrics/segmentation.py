@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paddleseg_u2net.metrics.metric import Metric
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
+from paddleseg_u2net.metrics.metric import PixelMetric
+from paddleseg_u2net.metrics.scores import Score, register
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +60,51 @@ class SegmentationScores:
     class_prediction_area: np.ndarray
     class_label_area: np.ndarray
 
+    @property
+    def object_precision(self) -> float:
+        """Precision of the object, class 1 of two; of more classes their mean."""
+        return self._of_object(self.class_precision, self.precision)
 
-class ConfusionMatrix(Metric):
+    @property
+    def object_recall(self) -> float:
+        """The same of recall."""
+        return self._of_object(self.class_recall, self.recall)
+
+    @property
+    def object_specificity(self) -> float:
+        """The same of specificity."""
+        return self._of_object(self.class_specificity, self.specificity)
+
+    def _of_object(self, by_class: np.ndarray, mean: float) -> float:
+        return float(by_class[1]) if len(by_class) == 2 else mean
+
+
+def _score(key: str, meaning: str, attribute: str, *also_called: str, higher: bool = True) -> Score:
+    return Score(
+        key,
+        "segmentation",
+        meaning,
+        attribute=attribute,
+        higher_is_better=higher,
+        classes=True,
+        source="Vicente et al. 2015" if key == "BER" else "PaddleSeg 2.8.0",
+        also_called=also_called,
+    )
+
+
+@register(
+    _score("mIoU", "IoU, mean over the classes", "miou", "meaniou", "iou", "jaccard"),
+    _score("Acc", "share of the pixels that are right", "accuracy", "accuracy", "pixelaccuracy"),
+    _score("Kappa", "Cohen's kappa", "kappa"),
+    _score("Dice", "Dice, mean over the classes", "dice"),
+    _score("Precision", "of the object", "object_precision"),
+    _score("Recall", "of the object", "object_recall", "sensitivity"),
+    _score("Specificity", "of the object", "object_specificity"),
+    _score("BER", "balanced error rate", "ber", higher=False),
+    order=10,
+    threshold="threshold",
+)
+class ConfusionMatrix(PixelMetric):
     """Pixels by label class (rows) and predicted class (columns), as int64.
 
     The scores are PaddleSeg 2.8.0's (``paddleseg/utils/metrics.py``: ``mean_iou``,
@@ -74,25 +119,23 @@ class ConfusionMatrix(Metric):
     A one-channel (binary) model is reported as two classes: background 0, foreground 1.
 
     Args:
-        num_classes: Number of classes, at least 2.
-        ignore_index: Label value of pixels that count nowhere.
+        num_classes: Channels of the model; one counts as two.
+        ignore_index: Label value of ignored pixels.
+        threshold: Where the map of a one-channel model becomes a mask, in (0, 1].
     """
 
-    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
-        if num_classes < 2:
-            raise ValueError(
-                f"expected num_classes >= 2 (a one-channel model has background and foreground), "
-                f"got {num_classes}"
-            )
-        self.num_classes = num_classes
+    def __init__(
+        self, num_classes: int = 2, ignore_index: int = 255, threshold: float = 0.5
+    ) -> None:
+        if num_classes < 1:
+            raise ValueError(f"expected num_classes >= 1, got {num_classes}")
+        self.num_classes = max(num_classes, 2)
         self.ignore_index = ignore_index
+        self.threshold = threshold
         super().__init__()
 
     def _zeros(self) -> dict[str, np.ndarray]:
         return {"counts": np.zeros((self.num_classes, self.num_classes), np.int64)}
-
-    def _settings(self) -> dict[str, object]:
-        return {"num_classes": self.num_classes, "ignore_index": self.ignore_index}
 
     @property
     def counts(self) -> np.ndarray:
@@ -133,17 +176,19 @@ class ConfusionMatrix(Metric):
         counts = np.bincount(index.ravel(), minlength=self.num_classes**2)
         self._sums["counts"] += counts.reshape(self.num_classes, self.num_classes)
 
-    def update_counts(self, counts: np.ndarray) -> None:
-        """Count pixels that were counted elsewhere: integers (num_classes, num_classes).
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count the map of one image, cut at the threshold, as classes 0 and 1."""
+        positive = pair.positive(self.threshold)
+        hits, found = np.count_nonzero(positive & pair.mask), np.count_nonzero(positive)
+        missed, false = pair.foreground_pixels - hits, found - hits
+        right = pair.valid_pixels - hits - missed - false
+        self._sums["counts"] += np.array([[right, false], [missed, hits]])
 
-        Raises:
-            ValueError: another shape.
-        """
-        if counts.shape != self._sums["counts"].shape:
-            raise ValueError(
-                f"expected counts of shape {self._sums['counts'].shape}, got {counts.shape}"
-            )
-        self._sums["counts"] += counts
+    def update_classes(
+        self, probability: np.ndarray, label: np.ndarray, predicted: np.ndarray
+    ) -> None:
+        """Count one image of several classes."""
+        self.update(predicted, label)
 
     def _check_range(self, name: str, array: np.ndarray, also: str) -> None:
         if not array.size:

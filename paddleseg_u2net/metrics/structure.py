@@ -7,9 +7,9 @@ from typing import NamedTuple, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.metrics.map_mask_pair import Picture
-from paddleseg_u2net.metrics.map_statistics import LEVELS
+from paddleseg_u2net.metrics.map_mask_pair import LEVELS, MapMaskPair
 from paddleseg_u2net.metrics.metric import MeanMetric
+from paddleseg_u2net.metrics.scores import Score, register
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -17,7 +17,7 @@ _Window = Tuple[slice, slice]
 
 
 class _Moments(NamedTuple):
-    """What S asks of the map on some pixels; `squares` is the sum of (value - mean)^2.
+    """Moments of the map on some pixels; `squares` is the sum of (value - mean)^2.
 
     It is exactly 0 where all values are equal, and nowhere else.
     """
@@ -27,6 +27,18 @@ class _Moments(NamedTuple):
     squares: float
 
 
+@register(
+    Score(
+        "S",
+        "saliency",
+        "S-measure, alpha 0.5",
+        "structure of map and mask: object and region scores",
+        "Fan et al. 2017",
+        also_called=("sm", "smeasure", "salpha", "structuremeasure"),
+    ),
+    order=40,
+    stretch="stretch",
+)
 class SMeasure(MeanMetric):
     """Structure measure: alpha x object score + (1 - alpha) x region score, mean over images.
 
@@ -51,7 +63,7 @@ class SMeasure(MeanMetric):
 
     Args:
         alpha: Share of the object score, in [0, 1].
-        stretch: What to do to each map first; see `maps.stretched`.
+        stretch: How to normalise each map first; see `normalise.normalise`.
     """
 
     def __init__(self, alpha: float = 0.5, stretch: str = "none") -> None:
@@ -60,14 +72,12 @@ class SMeasure(MeanMetric):
         self.alpha = alpha
         super().__init__(stretch)
 
-    def _settings(self) -> dict[str, object]:
-        return {**super()._settings(), "alpha": self.alpha}
-
-    def _score(self, picture: Picture) -> float:
-        area, pixels = picture.foreground_pixels, picture.counted_pixels
+    def score(self, pair: MapMaskPair) -> float:
+        """Return the score of one image."""
+        area, pixels = pair.foreground_pixels, pair.valid_pixels
         if area in (0, pixels):  # the mean of the map, or what it lacks to 1
-            return 1 - picture.statistics(self.stretch).mean_absolute_error
-        quadrants = _quadrants(picture, self.stretch)
+            return 1 - pair.statistics(self.stretch).mean_absolute_error
+        quadrants = _quadrants(pair, self.stretch)
         of_map = _joined([inside for _, inside in quadrants])
         off_map = _joined([outside for outside, _ in quadrants])
         share = area / pixels
@@ -81,24 +91,24 @@ class SMeasure(MeanMetric):
         return max(0.0, self.alpha * of_object + (1 - self.alpha) * of_regions)
 
 
-def _quadrants(picture: Picture, stretch: str) -> list[tuple[_Moments, _Moments]]:
+def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, _Moments]]:
     """Return moments off and on the object, for the four quadrants around the object's centre."""
-    row, column = _centre(picture.mask)
+    row, column = _centre(pair.mask)
     windows = [
         (rows, columns)
         for rows in (slice(None, row + 1), slice(row + 1, None))
         for columns in (slice(None, column + 1), slice(column + 1, None))
     ]
-    of_windows = _of_bytes if picture.prediction.dtype == np.uint8 else _of_floats
-    outside = of_windows(picture, stretch, picture.background, windows)
-    return list(zip(outside, of_windows(picture, stretch, picture.mask, windows)))
+    of_windows = _of_bytes if pair.prediction.dtype == np.uint8 else _of_floats
+    outside = of_windows(pair, stretch, pair.background, windows)
+    return list(zip(outside, of_windows(pair, stretch, pair.mask, windows)))
 
 
 def _of_floats(
-    picture: Picture, stretch: str, where: np.ndarray, windows: list[_Window]
+    pair: MapMaskPair, stretch: str, where: np.ndarray, windows: list[_Window]
 ) -> list[_Moments]:
     """Return the moments of the map's pixels in each window that are in ``where``, bool (H, W)."""
-    values, found = picture.values(stretch), []
+    values, found = pair.values(stretch), []
     for window in windows:
         some = values[window][where[window]]
         # Less one of them, so that equal values leave nothing to round.
@@ -109,12 +119,12 @@ def _of_floats(
 
 
 def _of_bytes(
-    picture: Picture, stretch: str, where: np.ndarray, windows: list[_Window]
+    pair: MapMaskPair, stretch: str, where: np.ndarray, windows: list[_Window]
 ) -> list[_Moments]:
-    """The same in whole numbers, of the levels of the map."""
+    """Return the same in whole numbers, of the levels of the map."""
     where = where.view(np.uint8)
-    levels = picture.prediction * where
-    worth = picture.values_of_levels(stretch)
+    levels = pair.prediction * where
+    worth = pair.values_of_levels(stretch)
     zero, step = float(worth[0]), float(worth[-1] - worth[0]) / (LEVELS - 1)
     found = []
     for window in windows:

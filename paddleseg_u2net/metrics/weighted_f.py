@@ -5,9 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from paddleseg_u2net.metrics.bounding_box import box
-from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair, bounding_box
 from paddleseg_u2net.metrics.metric import MeanMetric
+from paddleseg_u2net.metrics.saliency import F_NAMES
+from paddleseg_u2net.metrics.scores import Score, register
 
 _EPS = float(np.finfo(np.float64).eps)
 _RADIUS = 3  # of the 7 x 7 Gaussian
@@ -30,12 +31,29 @@ def _key(row: int, column: int) -> int:
     return _COLUMNS * (row**2 + column**2) + column + _REACH
 
 
+@register(
+    Score(
+        "wF",
+        "saliency",
+        "weighted F",
+        "beta 1; errors count by where they are",
+        "Margolin et al. 2014",
+        also_called=(
+            *("wfm", "fw", "weightedf", "wfmeasure", "weightedfmeasure", "fbw"),
+            *("fbetaw", "wfbeta"),
+            *F_NAMES,
+        ),
+    ),
+    order=30,
+    beta2="weighted_beta2",
+    stretch="stretch",
+)
 class WeightedFMeasure(MeanMetric):
     """F-measure of a map that is not binarised, with errors weighted by place, mean over images.
 
     Higher is better, in [0, 1]. On the object, an error counts less where the neighbourhood is
     right (7 x 7 Gaussian of sigma 5; what is off the object has the error of the nearest object
-    pixel, what is off the picture has none). Off the object, an error weighs 1 at the rim and 2 far
+    pixel, what is off the image has none). Off the object, an error weighs 1 at the rim and 2 far
     away, halfway at a distance of 5 pixels. Source: Margolin et al. 2014, "How to Evaluate
     Foreground Maps?", CVPR; F = (1 + beta2) P R / (beta2 P + R) of weighted precision and recall.
 
@@ -49,7 +67,7 @@ class WeightedFMeasure(MeanMetric):
 
     Args:
         beta2: Weight of precision, beta squared, > 0.
-        stretch: What to do to each map first; see `maps.stretched`.
+        stretch: How to normalise each map first; see `normalise.normalise`.
     """
 
     def __init__(self, beta2: float = 1.0, stretch: str = "none") -> None:
@@ -58,14 +76,12 @@ class WeightedFMeasure(MeanMetric):
         self.beta2 = beta2
         super().__init__(stretch)
 
-    def _settings(self) -> dict[str, object]:
-        return {**super()._settings(), "beta2": self.beta2}
-
-    def _score(self, picture: Picture) -> float:
-        area = picture.foreground_pixels
+    def score(self, pair: MapMaskPair) -> float:
+        """Return the score of one image."""
+        area = pair.foreground_pixels
         if not area:
             return 0.0
-        values, mask = picture.narrow_values(self.stretch), picture.mask
+        values, mask = pair.narrow_values(self.stretch), pair.mask
         found = area - _missed(values, mask)
         recall = found / area
         precision = found / (found + _false_positives(values, mask) + _EPS)
@@ -77,7 +93,7 @@ def _false_positives(values: np.ndarray, mask: np.ndarray) -> float:
     """Return the sum of the map off the object, weighted by the distance to the object."""
     wrong = values > 0
     # Beyond the box of what is wrong and what it may be near to, no distance is asked for.
-    part = box(wrong | mask)
+    part = bounding_box(wrong | mask)
     at = np.flatnonzero(wrong[part] & ~mask[part])
     squared = _squared_distance(mask[part]).ravel()[at]
     weight = 2 - np.exp(np.sqrt(squared) * np.float32(np.log(0.5) / 5))
@@ -87,7 +103,7 @@ def _false_positives(values: np.ndarray, mask: np.ndarray) -> float:
 def _missed(values: np.ndarray, mask: np.ndarray) -> float:
     """Return the sum of the errors on the object, each at most that of its neighbourhood."""
     # The windows of the object's pixels end within the box; beyond it nothing is needed.
-    part = box(mask, _REACH)
+    part = bounding_box(mask, _REACH)
     mask = mask[part]
     error = (1 - values[part]) * mask
     spread = _spread(error, mask)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterator, Mapping, Optional, Sequence
+from typing import Mapping, Optional
 
 import numpy as np
 
@@ -11,10 +11,8 @@ from paddleseg_u2net import render
 from paddleseg_u2net.inference import classes_of
 from paddleseg_u2net.io.images import NO_TAGS, Tags, write_image, write_png
 from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PSEUDO, SALIENCY
+from paddleseg_u2net.render.overlay import strips
 
-# Pixels that are coloured at a time: what is needed for them stays in the processor's cache, and
-# a large picture takes little more memory than its result.
-_AT_ONCE = 2**18
 # A fifth of the time of the usual 6 for a photograph, for 4 % more bytes.
 _PNG_LEVEL = 1
 
@@ -44,7 +42,7 @@ def write_pictures(
         OSError: a file cannot be written.
     """
     classes = _classes(probability) if {ADDED, PSEUDO} & set(paths) else np.empty(0)
-    grey = foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
+    grey = render.foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
     del probability  # of a large picture the most memory
     if ADDED in paths:
         assert image is not None
@@ -66,34 +64,17 @@ def _write_overlay(path: Path, overlay: np.ndarray) -> None:
         write_image(path, overlay)
 
 
-def _strips(shape: Sequence[int]) -> Iterator[slice]:
-    """The rows of a picture (H, W), some at a time."""
-    height, width = shape
-    count = max(1, _AT_ONCE // width)
-    return (slice(start, start + count) for start in range(0, height, count))
-
-
 def _classes(probability: np.ndarray) -> np.ndarray:
     classes = np.empty(probability.shape[1:], np.uint8)
-    for rows in _strips(classes.shape):
+    for rows in strips(classes.shape):
         classes[rows] = classes_of(probability[:, rows])
     return classes
 
 
-def foreground(probability: np.ndarray) -> np.ndarray:
-    """How much of each pixel is foreground, of probabilities (K, H, W): uint8 (H, W), 0 to 255."""
-    grey = np.empty(probability.shape[1:], np.uint8)
-    for rows in _strips(grey.shape):
-        first = probability[0, rows]
-        shares = first if len(probability) == 1 else 1 - first
-        grey[rows] = render.saliency(np.clip(shares, 0, 1))
-    return grey
-
-
 def _overlay(image: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
     overlay = np.empty((*classes.shape, 3), np.uint8)
-    for rows in _strips(classes.shape):
-        overlay[rows] = render.added(_colour(image[rows])[..., :3], classes[rows], colors)
+    for rows in strips(classes.shape):
+        overlay[rows] = render.blend(_colour(image[rows])[..., :3], classes[rows], colors)
     return overlay
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from contextlib import closing
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -12,6 +11,7 @@ import numpy as np
 
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import NO_TAGS, Tags, image_size, read_image, read_tags
 from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PICTURES, USUAL, Job, output_names
 from paddleseg_u2net.prediction.pictures import write_pictures
@@ -189,15 +189,7 @@ def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
                     f"{path} is one of the images and would be overwritten; "
                     "choose another --save_dir"
                 )
-    try:
-        save_dir.mkdir(parents=True, exist_ok=True)
-        if not os.access(save_dir, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise OSError(
-            f"--save_dir {save_dir}: expected a folder that may be written to, "
-            f"found: {error.strerror}; choose another"
-        ) from error
+    check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
 
 
 def _outcomes(works: Sequence[_Work], steps: _Prediction) -> Outcomes[_Work]:

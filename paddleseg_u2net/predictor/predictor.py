@@ -19,9 +19,9 @@ from paddleseg_u2net.io.images import (
     memory_named,
     read_image,
 )
-from paddleseg_u2net.prediction.pictures import foreground
-from paddleseg_u2net.predictor.opened import open_model
-from paddleseg_u2net.render import cutout
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.predictor.load import load_model
+from paddleseg_u2net.render import cutout, foreground
 
 Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, np.ndarray]
 """What `Predictor` takes for a picture: the path of a file, the content of one, a Pillow picture,
@@ -80,7 +80,7 @@ class Predictor:
         if threads is not None and (not isinstance(threads, Integral) or threads < 1):
             expected = "expected a whole number of 1 or more, or None for all cores"
             raise ValueError(f"threads: {expected}, got {threads!r}")
-        opened = open_model(
+        loaded = load_model(
             os.fspath(model),
             backend=backend,
             device=device,
@@ -89,8 +89,9 @@ class Predictor:
             window=window,
             upsampling=upsampling,
         )
-        self._pipeline, self._channels = opened.pipeline, opened.in_channels
-        self.backend, self.source = opened.choice.backend, opened.source
+        logger.info(str(loaded))
+        self._pipeline, self._channels = loaded.pipeline, loaded.in_channels
+        self.backend, self.source = loaded.choice.backend, loaded.source
 
     def __call__(self, picture: Picture) -> np.ndarray:
         """Predict one picture.

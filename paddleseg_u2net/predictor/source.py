@@ -1,16 +1,22 @@
-"""Which network a weights file holds: as its configuration says, else as the file shows."""
+"""What a weights file holds: its network, its weights and its settings, without Paddle.
+
+The configuration says it that was named, or that training or conversion wrote beside the file; else
+the weights do.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Program, build
-from paddleseg_u2net.config import read_prediction_config
+from paddleseg_u2net.config import PredictionConfig, read_prediction_config
 from paddleseg_u2net.env import load_paddle
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.weights import (
+    ZOO,
     WeightsError,
     architecture_of,
     fit_state,
@@ -18,20 +24,23 @@ from paddleseg_u2net.weights import (
     read_weights,
     restore_biases,
 )
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_read import read_onnx_network
 
-# How a configuration begins that conversion wrote; the files that it stands for follow.
+# How a configuration begins that conversion wrote; the files that it is for follow.
 CONVERTED = "# Settings of converted weights: "
 # How it began in the past, with the file that the weights came from.
 _CONVERTED_FROM = "# Written beside converted weights: "
+
+ConfigSource = Union[str, Path, Dict[str, Any]]
+"""A YAML file, or a dictionary of its form."""
 
 
 class Source(NamedTuple):
     """Weights as they were read, and their network.
 
-    ``config``: the file that said the network, if one did. ``guessed``: nothing showed which of
-    its stages are dilated.
+    ``config``: the file that names the network, if there is one. ``guessed``: nothing showed which
+    of its stages are dilated.
     """
 
     path: Path
@@ -56,56 +65,56 @@ def read_source(
     config: Union[str, Path, None] = None,
     model: Optional[Architecture] = None,
 ) -> Source:
-    """The weights of a file, and the network that they belong to.
+    """Read the weights of a file and find the network that they belong to.
 
     Args:
         path: a file of any format of ``FORMATS``.
-        config: a configuration that names the model; see ``beside`` for what is taken without.
+        config: a configuration that names the model; None: see ``config_beside``.
         model: the network, where it is known already, from ``config`` if that is given.
 
     Raises:
-        FileNotFoundError, ValueError: see ``read_weights``, ``recognise`` and ``Config``.
+        FileNotFoundError, ValueError: see ``read_weights``, ``architecture_of`` and ``Config``.
         WeightsError: the network in an ONNX file is not that of the configuration.
     """
     format_name = format_of(path).name
     if model is None:
-        config = config or beside(path)
-    named = model or (None if config is None else configured(Path(config)))
-    config = None if config is None else Path(config)
+        config = config or config_beside(path)
+        model = read_config(config).architecture() if config else None
+    config = Path(config) if config else None
     if format_name == "ONNX":  # its graph shows all of the network
-        model, state = read_onnx_network(path)
-        if named and _program(named) != _program(model):
+        own, state = read_onnx_network(path)
+        if model and _program(model) != _program(own):
             raise WeightsError(
-                f"{path}: it holds {model} ({model.stages.as_dict()}), but "
-                f"{config or 'the configuration'} names {named} "
-                f"({named.stages.as_dict()}); leave out the configuration, or name the file's own"
+                f"{path}: it holds {own} ({own.stages.as_dict()}), but "
+                f"{config or 'the configuration'} names {model} "
+                f"({model.stages.as_dict()}); leave out the configuration, or name the file's own"
             )
-        return Source(path, format_name, state, named or model, config, guessed=False)
+        return Source(path, format_name, state, model or own, config, guessed=False)
     state = read_weights(path)
-    if named:
-        return Source(path, format_name, state, named, config, guessed=False)
-    model = architecture_of(state, str(path))
-    guessed = model.stages not in TABLES.values()
-    return Source(path, format_name, state, model, None, guessed)
+    guessed = False
+    if not model:
+        model = architecture_of(state, str(path))
+        guessed = model.stages not in TABLES.values()
+    return Source(path, format_name, state, model, config, guessed)
 
 
-def beside(weights: Path) -> Optional[Path]:
-    """The configuration that training or conversion wrote for a file; others are strangers'."""
+def config_beside(weights: Path) -> Optional[Path]:
+    """Return the configuration that training or conversion wrote for a file, if there is one."""
     trained, converted = weights.parent / "config.yaml", weights.with_suffix(".yaml")
     if weights.name in ("model.pdparams", "ema.pdparams") and trained.is_file():
         return trained
-    return converted if weights.name in stands_for(converted, weights.name) else None
+    return converted if weights.name in converted_files(converted, weights.name) else None
 
 
-def stands_for(page: Path, name: str = "") -> List[str]:
-    """The names of the files beside ``page`` whose settings it has, if conversion wrote it.
+def converted_files(config: Path, name: str = "") -> List[str]:
+    """Return the names of the weights files that ``config`` is for, if conversion wrote it.
 
     Args:
-        name: a file of which to tell, where a page of the past does not say it.
+        name: the file in question, where a configuration of the past does not name its files.
     """
-    if not page.is_file():
+    if not config.is_file():
         return []
-    with page.open(encoding="utf-8", errors="replace") as file:
+    with config.open(encoding="utf-8", errors="replace") as file:
         first = file.readline().strip()
     if first.startswith(CONVERTED):
         return first[len(CONVERTED) :].split(", ")
@@ -115,7 +124,7 @@ def stands_for(page: Path, name: str = "") -> List[str]:
 
 
 def complete(source: Source) -> State:
-    """All weights of the published layout, float32, in the order of ``Program.shapes``.
+    """Return all weights of the published layout, float32, in the order of ``Program.shapes``.
 
     Raises:
         WeightsError: they are not those of the network; the message lists what does not fit.
@@ -130,16 +139,75 @@ def complete(source: Source) -> State:
     return {name: published[name] for name in program.shapes()}
 
 
-def configured(path: Path) -> Architecture:
-    """The network of a configuration file; Paddle is loaded only for classes that are not ours."""
-    settings = read_prediction_config(path)
-    if settings is None:
-        load_paddle()
-        from paddleseg_u2net.config import Config
-
-        settings = Config(path, training=False)
-    return settings.architecture()
-
-
 def _program(model: Architecture) -> Program:
     return build(model.stages, model.num_classes, model.in_channels)
+
+
+# -- settings ------------------------------------------------------------------------------------
+
+
+def find_config(
+    weights: Path, config: Optional[ConfigSource] = None, model: Optional[Architecture] = None
+) -> ConfigSource:
+    """Return ``config`` if given, else the file beside ``weights``, else what the weights (or
+    ``model``) say and, for a file of a published name, the zoo.
+
+    Raises:
+        ValueError: there is no configuration, and the weights are not of a known network.
+    """
+    named = config or config_beside(weights)
+    if named is not None:
+        return named
+    model = model or architecture_of(read_weights(weights), str(weights))
+    logger.info(
+        f"{weights}: no configuration given, taken to be {model}; if it was trained in another "
+        "way, name that with --config"
+    )
+    return {"model": model.model_config(), "preprocess": _preprocess_of(weights, model)}
+
+
+def read_config(
+    source: ConfigSource, opts: Sequence[str] = (), whole: bool = False
+) -> PredictionConfig:
+    """Read a configuration; Paddle is loaded only if ``whole`` or for networks that are not ours.
+
+    Args:
+        opts: ``key=value`` items that override it.
+        whole: return a ``Config``, which has data sets and builds layers, too.
+
+    Raises:
+        ConfigError: something in it is wrong.
+        ImportError: Paddle or PaddleSeg is needed and not installed.
+    """
+    settings = None if whole else read_prediction_config(source, opts)
+    if settings is not None:
+        return settings
+    load_paddle()
+    from paddleseg_u2net.config import Config
+
+    return Config(source, opts, training=False)
+
+
+def _preprocess_of(weights: Path, model: Architecture) -> Dict[str, Any]:
+    """The section ``preprocess`` of published weights, by their name, as the zoo says; of others,
+    as is usual for weights of this format and number of classes.
+    """
+    published = ZOO.get(weights.stem)
+    if published:
+        return dict(published.preprocess)
+    official = model.num_classes == 1 and format_of(weights).name != "Paddle"
+    return {"type": "official" if official else "paddleseg", "size": [320, 320]}
+
+
+def preprocess_mismatch(weights: str, config: PredictionConfig) -> str:
+    """Return a warning if published weights, by name or file, are for another preprocessing than
+    the configuration's, else an empty text.
+    """
+    published = ZOO.get(Path(weights).stem)
+    meant = published.preprocess["type"] if published else config.preprocess().type
+    if meant == config.preprocess().type:
+        return ""
+    return (
+        f"{weights} was published for preprocess.type {meant}, this configuration has "
+        f"{config.preprocess().type}; --opts preprocess.type={meant} takes that of the weights"
+    )

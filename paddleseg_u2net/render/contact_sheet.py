@@ -1,145 +1,217 @@
-"""Contact sheets: many pictures in one, in rows with names and columns with headings."""
+"""Contact sheets: pictures in rows and columns, with texts, a legend, and errors in their place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import textwrap
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, List, Optional, Sequence, Tuple
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["contact_sheet"]
+from paddleseg_u2net.io.images import MAX_PIXELS
+from paddleseg_u2net.render.mask_overlay import STRIPE, Color, fitted
+from paddleseg_u2net.render.mpl_style import font_file, letters
 
-_PAPER = (246, 246, 244)
-_CELL = (228, 228, 225)
-_INK = (40, 40, 44)
-_FAINT_INK = (96, 96, 102)
-_TEXT_SIZE = 13
-_LINE = 20  # what one line of text takes, with the room around it
-_MARGIN = 14
-_GAP = 8
-_SMALLEST_CELL = 32
+__all__ = ["SMALLEST", "Cell", "contact_sheet", "picture_cells"]
+
+SMALLEST = 64  # pixels, of a cell: below that no letter fits
+_PAPER, _BEHIND = (246, 246, 244), (226, 226, 223)
+_INK, _FAINT_INK = (32, 32, 36), (92, 92, 98)
+_WARNING, _WARNING_PAPER = (168, 20, 20), (250, 230, 226)
+_TITLE_SIZE, _TEXT_SIZE = 15, 12
+_TITLE_LINE, _LINE = 22, 16
+_MARGIN, _GAP, _BLOCK_GAP, _ROW_GAP = 16, 6, 26, 12
+_SWATCH = 13
+_COLUMNS = 6  # of pictures side by side, at least, where there are so many
+
+# A colour and its meaning; None is the striped area of ignored pixels.
+LegendEntry = Tuple[Optional[Color], str]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A picture with lines of text, or an error in its place.
+
+    Attributes:
+        picture: uint8 (H, W, 3), RGB, at most the size of a cell; see `mask_overlay.fitted`.
+        lines: Texts below it.
+        warning: Whether the last line is a warning.
+        error: Replaces the picture and takes the rest of its row.
+    """
+
+    picture: Optional[np.ndarray]
+    lines: Sequence[str] = ()
+    warning: bool = False
+    error: str = ""
+
+
+def picture_cells(name: str, pictures: Sequence[np.ndarray], size: int) -> List[Cell]:
+    """Return a row of pictures with ``name`` below the first.
+
+    Args:
+        name: For example of the file.
+        pictures: uint8 or bool, (H, W), (H, W, 1) or (H, W, 3) in RGB; True is white.
+        size: Of the longer side, in pixels.
+    """
+    images = [np.where(p, np.uint8(255), np.uint8(0)) if p.dtype == bool else p for p in pictures]
+    return [
+        Cell(fitted(image, size), () if number else (name,)) for number, image in enumerate(images)
+    ]
 
 
 def contact_sheet(
-    rows: Sequence[tuple[str, Sequence[np.ndarray]]],
+    rows: Sequence[Sequence[Cell]],
     headings: Sequence[str],
-    cell: int = 160,
+    size: int,
+    title: Sequence[str] = (),
+    legend: Sequence[LegendEntry] = (),
 ) -> np.ndarray:
-    """Return pictures side by side, one row each, as one picture.
+    """Return the sheet, uint8 (H, W, 3) in RGB.
 
-    Each picture is scaled to fit a square cell, keeping its proportions. A row's name stands under
-    it, on several lines where it is long; a heading too long for its cell is cut in the middle.
+    Each row has a cell for each heading, or fewer, the last of them an error. With few headings
+    several rows are side by side. Texts that are too long are cut in the middle.
 
     Args:
-        rows: per row a name and as many images as there are headings: uint8 or bool, (H, W),
-            (H, W, 1) or (H, W, 3) in RGB, of any sizes. True is drawn white.
-        headings: one text per column.
-        cell: the side of a cell in pixels, 32 or more.
-
-    Returns:
-        uint8 (H, W, 3), RGB.
+        rows: One or more.
+        headings: Texts above the columns, one or more.
+        size: Of a cell, in pixels, `SMALLEST` or more.
+        title: Lines above everything, the first one larger.
+        legend: Colours and their meaning.
 
     Raises:
-        ValueError: without rows or headings, for a row of another length than `headings`, an
-            image of another shape or type, or a cell below 32.
+        ValueError: There is nothing to show, a row is longer than the headings, cells are too
+            small, or the sheet is too large.
     """
     if not rows or not headings:
         raise ValueError("a contact sheet needs at least one row and one heading")
-    if cell < _SMALLEST_CELL:
-        raise ValueError(f"cell must be {_SMALLEST_CELL} or more, not {cell}")
-    width = 2 * _MARGIN + len(headings) * (cell + _GAP) - _GAP
-    font = _font()
-    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    names = [_lines(ruler, name, width - 2 * _MARGIN, font) for name, _ in rows]
-    height = 2 * _MARGIN + _LINE + sum(cell + _LINE * len(lines) + _GAP for lines in names) - _GAP
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    top = _MARGIN + _LINE
-    for column, heading in enumerate(headings):
-        left = _MARGIN + column * (cell + _GAP)
-        _write(draw, (left, _MARGIN), heading, cell, font, _INK)
-    for (name, images), lines in zip(rows, names):
-        if len(images) != len(headings):
-            raise ValueError(f"{name}: {len(images)} images for {len(headings)} headings")
-        for column, image in enumerate(images):
-            left = _MARGIN + column * (cell + _GAP)
-            sheet.paste(Image.fromarray(_letterboxed(_as_rgb(image, name), cell)), (left, top))
-        for number, line in enumerate(lines):
-            draw.text((_MARGIN, top + cell + 2 + number * _LINE), line, fill=_FAINT_INK, font=font)
-        top += cell + _LINE * len(lines) + _GAP
-    return np.array(sheet)
-
-
-def _as_rgb(image: np.ndarray, name: str) -> np.ndarray:
-    """Return `image` as uint8 (H, W, 3)."""
-    grey = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1)
-    colored = image.ndim == 3 and image.shape[2] == 3
-    if image.dtype not in (np.uint8, np.bool_) or not (grey or colored) or not image.size:
+    if not 1 <= min(map(len, rows)) <= max(map(len, rows)) <= len(headings):
+        raise ValueError(f"expected rows of 1 to {len(headings)} cells, as there are headings")
+    if size < SMALLEST:
+        raise ValueError(f"size: expected {SMALLEST} pixels or more, got {size}")
+    across = max(1, min(_COLUMNS // len(headings), len(rows)))
+    block = len(headings) * (size + _GAP) - _GAP
+    width = 2 * _MARGIN + across * (block + _BLOCK_GAP) - _BLOCK_GAP
+    bands = [rows[i : i + across] for i in range(0, len(rows), across)]
+    heights = [_band_height(band, size) for band in bands]
+    places = _legend_places(legend, width)
+    legend_lines = max((line + 1 for _, line in places), default=0)
+    top = _MARGIN + _TITLE_LINE * (len(title) + legend_lines)
+    height = top + _LINE + 4 + sum(heights) + _ROW_GAP * (len(bands) - 1) + _MARGIN
+    if width * height > MAX_PIXELS:
         raise ValueError(
-            f"{name}: an image must be uint8 or bool, (H, W) or (H, W, 3), "
-            f"not {image.dtype} of {image.shape}"
+            f"a sheet of {len(rows)} rows would have {width} x {height} pixels; show fewer samples "
+            "or make cells smaller"
         )
-    if image.dtype == np.bool_:
-        image = image.astype(np.uint8) * 255
-    if grey:
-        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
-    return np.ascontiguousarray(image)
+    paper = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(paper)
+    for number, line in enumerate(title):
+        place = (_MARGIN, _MARGIN + number * _TITLE_LINE - 4)
+        _write(draw, place, line, width - 2 * _MARGIN, _INK, _TEXT_SIZE if number else _TITLE_SIZE)
+    for (left, row), (color, name) in zip(places, legend):
+        place = left, _MARGIN + (len(title) + row) * _TITLE_LINE - 2
+        _draw_swatch(draw, place, color)
+        room = width - 2 * _MARGIN - _SWATCH
+        _write(draw, (left + _SWATCH + 6, place[1] - 1), name, room, _INK)
+    lefts = [_MARGIN + number * (block + _BLOCK_GAP) for number in range(across)]
+    for left in lefts:
+        for column, heading in enumerate(headings):
+            _write(draw, (left + column * (size + _GAP), top), heading, size, _INK)
+    top += _LINE + 4
+    for band, tall in zip(bands, heights):
+        for left, cells in zip(lefts, band):
+            _draw_row(paper, (left, top, left + block, top + tall), cells, size)
+        top += tall + _ROW_GAP
+    return np.array(paper)
 
 
-def _letterboxed(image: np.ndarray, cell: int) -> np.ndarray:
-    """Return `image` (H, W, 3) scaled into the middle of a cell (cell, cell, 3)."""
-    height, width = image.shape[:2]
-    scale = cell / max(height, width)
-    fitted = max(round(width * scale), 1), max(round(height * scale), 1)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    box = np.empty((cell, cell, 3), np.uint8)
-    box[:] = _CELL
-    top, left = (cell - fitted[1]) // 2, (cell - fitted[0]) // 2
-    box[top : top + fitted[1], left : left + fitted[0]] = cv2.resize(
-        image, fitted, interpolation=how
-    )
-    return box
+def _band_height(band: Sequence[Sequence[Cell]], size: int) -> int:
+    cells = [cell for row in band for cell in row]
+    pictures = [cell.picture.shape[0] for cell in cells if cell.picture is not None]
+    errors = [min(size, 120) for cell in cells if cell.error]
+    lines = max((len(cell.lines) for cell in cells), default=0)
+    return max(pictures + errors, default=0) + 3 + lines * _LINE
 
 
-def _font() -> Any:
-    try:
-        return ImageFont.load_default(size=_TEXT_SIZE)
-    except (TypeError, ImportError):  # Pillow before 10.1, or without FreeType: one fixed size
-        return ImageFont.load_default()
+def _draw_row(paper: Any, box: Tuple[int, int, int, int], row: Sequence[Cell], size: int) -> None:
+    left, top, right, bottom = box
+    draw = ImageDraw.Draw(paper)
+    # The text of all cells begins at one height.
+    bottom -= 3 + max(len(cell.lines) for cell in row) * _LINE
+    for cell in row:
+        if cell.error:
+            _draw_error(draw, (left, top, right, bottom), cell.error)
+        elif cell.picture is not None:
+            draw.rectangle((left, top, left + size - 1, bottom - 1), fill=_BEHIND)
+            high, wide = cell.picture.shape[:2]
+            place = left + (size - wide) // 2, top + (bottom - top - high) // 2
+            paper.paste(Image.fromarray(cell.picture), place)
+        for number, line in enumerate(cell.lines):
+            warns = cell.warning and number == len(cell.lines) - 1
+            ink = _WARNING if warns else (_INK, _FAINT_INK)[min(number, 1)]
+            _write(draw, (left, bottom + 3 + number * _LINE), line, size, ink)
+        left += size + _GAP
 
 
-def _write(
-    draw: Any, place: tuple[int, int], text: str, room: int, font: Any, ink: tuple[int, int, int]
-) -> None:
-    """Write one line of `text` at `place`, cut to `room` pixels."""
-    draw.text(place, _cut(draw, _drawable(text), room, font), fill=ink, font=font)
+def _draw_error(draw: Any, box: Tuple[int, int, int, int], text: str) -> None:
+    left, top, right, bottom = box
+    draw.rectangle((left, top, right - 1, bottom - 1), fill=_WARNING_PAPER, outline=_WARNING)
+    letters = max(int((right - left - 12) / (0.55 * _TEXT_SIZE)), 1)
+    most = max((bottom - top - 8) // (_LINE - 1), 1)
+    lines = textwrap.wrap(_drawable(text), letters, max_lines=most, placeholder="...")
+    for number, line in enumerate(lines):
+        place = (left + 6, top + 4 + number * (_LINE - 1))
+        _write(draw, place, line, right - left - 12, _WARNING)
+
+
+def _draw_swatch(draw: Any, place: Tuple[int, int], color: Optional[Color]) -> None:
+    left, top = place
+    box = (left, top, left + _SWATCH, top + _SWATCH)
+    draw.rectangle(box, fill=color or (215, 215, 215))
+    if color is None:
+        for shift in range(0, 2 * _SWATCH, STRIPE // 2 + 1):
+            near, far = max(0, shift - _SWATCH), min(shift, _SWATCH)
+            draw.line((left + near, top + far, left + far, top + near), (70, 70, 70), 2)
+    draw.rectangle(box, outline=(60, 60, 60))
+
+
+def _legend_places(legend: Sequence[LegendEntry], width: int) -> List[Tuple[int, int]]:
+    """Return for each entry where it begins and on which line."""
+    places, left, line = [], _MARGIN, 0
+    for _, name in legend:
+        takes = _SWATCH + 24 + _font(_TEXT_SIZE).getlength(_drawable(name))
+        if left > _MARGIN and left + takes > width - _MARGIN:
+            left, line = _MARGIN, line + 1
+        places.append((left, line))
+        left += int(takes)
+    return places
+
+
+# ---------------------------------------------------------------- letters
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> Any:
+    return ImageFont.truetype(str(font_file()), size)
 
 
 def _drawable(text: str) -> str:
-    # The default font has Latin letters only; older ones raise on others.
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return text.encode("latin-1", "replace").decode("latin-1")
+    """Return ``text`` on one line; letters that the font lacks as Python writes them in ASCII."""
+    known = letters()
+    return "".join(
+        letter if ord(letter) in known else letter.encode("unicode_escape").decode()
+        for letter in " ".join(text.split())
+    )
 
 
-def _lines(draw: Any, text: str, room: int, font: Any) -> list[str]:
-    """Return `text` in lines of at most `room` pixels, broken anywhere; one line at least."""
-    lines = [""]
-    for letter in _drawable(text):
-        if lines[-1] and draw.textlength(lines[-1] + letter, font=font) > room:
-            lines.append("")
-        lines[-1] += letter
-    return lines
-
-
-def _cut(draw: Any, text: str, room: int, font: Any) -> str:
-    """Return `text` without its middle where it is wider than `room` pixels."""
-    if draw.textlength(text, font=font) <= room:
-        return text
-    for kept in range(len(text) - 1, 1, -1):
-        head, tail = (kept + 1) // 2, kept // 2
-        shorter = f"{text[:head]}...{text[len(text) - tail :]}"
-        if draw.textlength(shorter, font=font) <= room:
-            return shorter
-    return text[:1]
+def _write(
+    draw: Any, place: Tuple[int, int], text: str, room: int, ink: Color, size: int = _TEXT_SIZE
+) -> None:
+    """Write ``text``, without its middle where it is wider than ``room`` pixels."""
+    font, text = _font(size), _drawable(text)
+    shown, kept = text, len(text)
+    while kept and font.getlength(shown) > room:
+        kept -= 1
+        shown = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
+    draw.text(place, shown, fill=ink, font=font)

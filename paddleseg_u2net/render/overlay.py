@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
-__all__ = ["added", "color_map", "heat", "pseudo_color", "saliency"]
+__all__ = ["blend", "color_map", "foreground", "heat", "pseudo_color", "saliency", "strips"]
 
 # How far a probability may lie outside [0, 1] and be taken for a rounding error.
 _SLACK = 1e-4
+# Pixels that are worked on at a time: what is needed for them stays in the processor's cache, and
+# a large image takes little more memory than its result.
+_AT_ONCE = 2**18
 
 
 def color_map(
@@ -81,7 +84,7 @@ def pseudo_color(classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
     return colors[classes.astype(np.intp)]
 
 
-def added(
+def blend(
     image: np.ndarray, classes: np.ndarray, colors: np.ndarray, weight: float = 0.6
 ) -> np.ndarray:
     """Return `image` with the classes' colours over it, as PaddleSeg's `visualize` adds them.
@@ -150,3 +153,27 @@ def heat(probability: np.ndarray) -> np.ndarray:
     """
     colored = cv2.applyColorMap(saliency(probability), cv2.COLORMAP_INFERNO)
     return cv2.cvtColor(colored, cv2.COLOR_BGR2RGB)
+
+
+def strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Return the rows of an image (H, W), some at a time."""
+    height, width = shape
+    count = max(1, _AT_ONCE // width)
+    return (slice(start, start + count) for start in range(0, height, count))
+
+
+def foreground(probability: np.ndarray) -> np.ndarray:
+    """Return how much of each pixel is foreground as a grey picture.
+
+    Args:
+        probability: float32 (K, H, W); K = 1: the foreground's, K >= 2: of each class, that of the
+            background first.
+
+    Returns:
+        uint8 (H, W), 0 to 255; of K >= 2 classes it is 1 - that of class 0.
+    """
+    grey = np.empty(probability.shape[1:], np.uint8)
+    for rows in strips(grey.shape):
+        first = probability[0, rows]
+        grey[rows] = saliency(np.clip(first if len(probability) == 1 else 1 - first, 0, 1))
+    return grey

@@ -1,7 +1,6 @@
-"""What a data set is made of, in one picture: sizes, proportions, foreground and its place.
+"""A data set in one picture: sizes, proportions, share of foreground, and where it is.
 
-Nothing is told by colour alone: the picture can be read in black and white. As in ``curves`` only
-Matplotlib's objects are used, never ``pyplot``.
+Nothing is told by colour alone: the picture can be read in black and white.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ from typing import Any, List, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.render import curves
-from paddleseg_u2net.render.mpl_style import house_settings, plain
+from paddleseg_u2net.render import mpl_style
+from paddleseg_u2net.render.mpl_style import LABEL_SIZE, mpl_settings, plain, style_axes
 
 __all__ = ["as_png"]
 
@@ -21,7 +20,6 @@ _BLUE, _ORANGE, _GREY = "#0072B2", "#E69F00", "#606060"
 _SHADES = "cividis"
 _INCHES = (9.6, 8.0)
 _DPI = 110
-_LABEL_SIZE = 8  # points
 # With more different sizes circles would hide each other.
 _MOST_CIRCLES = 400
 _BINS = 20  # of foreground shares
@@ -37,19 +35,15 @@ def as_png(sizes: np.ndarray, foreground: np.ndarray, centre: np.ndarray, title:
     Args:
         sizes: (N, 2), height and width of every image in pixels, 1 or more.
         foreground: (N,), share of every mask that is foreground, 0 to 1.
-        centre: (R, C), mean of all masks, each brought to this size, 0 to 1.
+        centre: (R, C), mean of all masks, each resized to this size, 0 to 1.
         title: Stands above the picture.
-
-    Raises:
-        ValueError: other shapes or ranges, NaN, or no images.
     """
     sizes, foreground, centre = (np.asarray(a, float) for a in (sizes, foreground, centre))
-    _check(sizes, foreground, centre)
     from matplotlib.figure import Figure
 
-    with house_settings():
+    with mpl_settings():
         figure = Figure(figsize=_INCHES, facecolor="white")
-        figure.suptitle(_writable(title), x=0.065, y=0.975, ha="left", va="top", fontsize=12)
+        figure.suptitle(plain(title), x=0.065, y=0.975, ha="left", va="top", fontsize=12)
         axes = figure.subplots(2, 2)
         figure.subplots_adjust(0.075, 0.07, 0.955, 0.895, wspace=0.26, hspace=0.34)
         _draw_sizes(axes[0, 0], sizes)
@@ -57,34 +51,8 @@ def as_png(sizes: np.ndarray, foreground: np.ndarray, centre: np.ndarray, title:
         _draw_foreground(axes[1, 0], foreground)
         _draw_centre(axes[1, 1], centre)
         for panel in axes.flat:
-            panel.title.set_fontsize(10)
-            panel.tick_params(labelsize=_LABEL_SIZE, color=_GREY)
-            for side in panel.spines.values():
-                side.set_color(_GREY)
-        return curves.as_png(figure, _DPI)
-
-
-def _check(sizes: np.ndarray, foreground: np.ndarray, centre: np.ndarray) -> None:
-    count = len(foreground)
-    if not count or sizes.shape != (count, 2) or foreground.ndim != 1 or centre.ndim != 2:
-        raise ValueError(
-            "expected sizes (N, 2), foreground (N,) and centre (R, C) with N of 1 or more, got "
-            f"{sizes.shape}, {foreground.shape} and {centre.shape}"
-        )
-    # Written so that a NaN, which compares as False, is refused.
-    if not (sizes.min() >= 1 and sizes.max() < np.inf):
-        raise ValueError(f"sizes: expected 1 or more, got {sizes.min()} to {sizes.max()}")
-    for name, shares in (("foreground", foreground), ("centre", centre)):
-        if not (shares.size and shares.min() >= 0 and shares.max() <= 1):
-            raise ValueError(f"{name}: expected shares from 0 to 1")
-
-
-def _writable(text: str) -> str:
-    """Return one line of ``text`` with a box for each letter that the font does not have."""
-    from matplotlib.font_manager import findfont, get_font
-
-    known = get_font(findfont("DejaVu Sans")).get_charmap()
-    return plain("".join(c if ord(c) in known or c.isspace() else "\u25a1" for c in text))
+            style_axes(panel)
+        return mpl_style.as_png(figure, _DPI)
 
 
 # ---------------------------------------------------------------- panels
@@ -96,7 +64,7 @@ def _draw_sizes(axes: Any, sizes: np.ndarray) -> None:
     axes.plot((0, longest), (0, longest), color=_GREY, linestyle=(0, (5, 3)), linewidth=1)
     axes.text(
         longest * 0.12, longest * 0.14, "square", ha="left", va="bottom", rotation=45,
-        rotation_mode="anchor", fontsize=_LABEL_SIZE, color=_GREY,
+        rotation_mode="anchor", fontsize=LABEL_SIZE, color=_GREY,
     )  # fmt: skip
     if len(kinds) <= _MOST_CIRCLES:
         _draw_circles(axes, kinds, counts)
@@ -116,9 +84,10 @@ def _draw_sizes(axes: Any, sizes: np.ndarray) -> None:
 def _draw_circles(axes: Any, kinds: np.ndarray, counts: np.ndarray) -> None:
     # Areas stand for counts; the smallest are enlarged so that one image can be seen.
     areas = np.maximum(420 * counts / counts.max(), 14)
-    look = {"color": _BLUE, "alpha": 0.45, "linewidths": 0.8, "edgecolors": "black"}
-    look["facecolors"] = look.pop("color")
-    axes.scatter(kinds[:, 1], kinds[:, 0], s=areas, zorder=3, **look)
+    axes.scatter(
+        kinds[:, 1], kinds[:, 0], s=areas, zorder=3, alpha=0.45, linewidths=0.8,
+        facecolors=_BLUE, edgecolors="black",
+    )  # fmt: skip
 
 
 def _draw_density(axes: Any, sizes: np.ndarray, longest: float) -> None:
@@ -167,7 +136,7 @@ def _draw_foreground(axes: Any, foreground: np.ndarray) -> None:
             linewidth=0.7, zorder=2)  # fmt: skip
         axes.annotate(
             f"{name}\n{count}", (centre, count), (0, 3), textcoords="offset points", ha="center",
-            va="bottom", fontsize=_LABEL_SIZE,
+            va="bottom", fontsize=LABEL_SIZE,
         )  # fmt: skip
     middle = float(np.median(foreground))
     axes.axvline(middle, color="black", linestyle=(0, (1.2, 1.5)), linewidth=1.2, zorder=3)
@@ -188,7 +157,7 @@ def _draw_centre(axes: Any, centre: np.ndarray) -> None:
     axes.plot(50, 50, "+", color="white", markersize=12, markeredgewidth=1.4)
     title = "Place: no mask has foreground"
     if centre.any():
-        x, y = _middle_of_mass(centre)
+        x, y = _centre_of_mass(centre)
         axes.plot(x, y, "o", color="white", markeredgecolor="black", markersize=7)
         title = f"Place: mean of all masks, middle at {x:.0f} % / {y:.0f} %"
     axes.set_xlabel("+ middle of the image, o middle of the foreground")
@@ -206,8 +175,7 @@ def _draw_bars(axes: Any, edges: np.ndarray, counts: np.ndarray) -> None:
 
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=_BLUE, edgecolor="white",
         linewidth=0.7, zorder=2)  # fmt: skip
-    axes.set_axisbelow(True)
-    axes.grid(True, axis="y", color="#d8d8d8", linewidth=0.6)
+    style_axes(axes, "y")
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_ylabel("images")
 
@@ -216,18 +184,16 @@ def _add_bar(axes: Any, shown: Any, label: str) -> None:
     """Add a colour bar that takes its room from the panel's own."""
     place = axes.inset_axes((1.03, 0.0, 0.045, 1.0))
     bar = axes.figure.colorbar(shown, cax=place)
-    bar.set_label(label, fontsize=_LABEL_SIZE)
-    bar.ax.tick_params(labelsize=_LABEL_SIZE, color=_GREY)
+    bar.set_label(label, fontsize=LABEL_SIZE)
+    bar.ax.tick_params(labelsize=LABEL_SIZE, color=_GREY)
     bar.outline.set_edgecolor(_GREY)
 
 
-def _middle_of_mass(centre: np.ndarray) -> Tuple[float, float]:
-    """Return x and y of the middle of ``centre``'s mass, 0 to 100 from the left and the top."""
-    places: List[float] = []
-    for axis in (0, 1):
-        mass = centre.sum(axis=axis)
-        places.append(float(((np.arange(len(mass)) + 0.5) * mass).sum() / mass.sum()))
-    return places[0] / centre.shape[1] * 100, places[1] / centre.shape[0] * 100
+def _centre_of_mass(centre: np.ndarray) -> Tuple[float, float]:
+    """Return x and y of the centre of mass, 0 to 100 from the left and the top."""
+    rows, columns = np.indices(centre.shape) + 0.5
+    x, y = (np.average(place, weights=centre) for place in (columns, rows))
+    return x / centre.shape[1] * 100, y / centre.shape[0] * 100
 
 
 def _percent(share: float) -> str:

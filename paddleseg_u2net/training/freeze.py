@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from functools import reduce
 from typing import Any, Iterable
 
 from paddleseg_u2net.config import ConfigError
 from paddleseg_u2net.config.schema import nearest
-
-logger = logging.getLogger("paddleseg_u2net")
+from paddleseg_u2net.log import logger
 
 
 class Frozen:

@@ -16,8 +16,8 @@ from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.render import curves
-from paddleseg_u2net.render.panels import panels
+from paddleseg_u2net.render import curves, mpl_style
+from paddleseg_u2net.render.contact_sheet import contact_sheet, picture_cells
 
 # VisualDL shows pictures 360 pixels wide and 240 high: letters have to be large in them.
 _CURVE, _CURVE_DPI = (2.6, 1.5), 200
@@ -99,8 +99,8 @@ class TrainingLogger:
             return
         scores = {prefix + name: value for name, value in report.values().items()}
         self._scalars("Evaluate", scores, iteration)
-        for panel in panels({prefix + "model": report.curves()}):
-            png = curves.as_png(curves.draw([panel], _CURVE), _CURVE_DPI)
+        for panel in curves.panels({prefix + "model": report.curves()}):
+            png = mpl_style.as_png(curves.draw([panel], _CURVE), _CURVE_DPI)
             picture = np.array(Image.open(io.BytesIO(png)).convert("RGB"))
             self.writer.add_image(f"Curves/{prefix}{panel.title}", picture, iteration)
 
@@ -119,7 +119,7 @@ class TrainingLogger:
             pictures = [_rgb(image), _foreground(dataset, index), render.saliency(shown)]
             # Tags are cut after some 25 letters, so the name stands in the picture.
             headings = ["image", "ground truth", "map"]
-            sheet = render.contact_sheet([(name, pictures)], headings, _CELL)
+            sheet = contact_sheet([picture_cells(name, pictures, _CELL)], headings, _CELL)
             self.writer.add_image(f"Images/{index + 1}", sheet, iteration)
 
     def go_on(self) -> None:

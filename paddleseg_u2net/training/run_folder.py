@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Iterator
 
-from paddleseg_u2net.io.files import atomic_dir, locked, repair_of
+from paddleseg_u2net.io.files import atomic_dir, check_writable, locked
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training.distributed import Distributed
 
@@ -26,10 +26,10 @@ def reserved(save_dir: Path, ranks: Distributed) -> Iterator[None]:
     """Keep ``save_dir`` for one run. The system gives it free when the run ends, in whatever way.
 
     Raises:
-        ValueError: another run has it (named in the message), or it is a file.
-        OSError: it cannot be made or written to.
+        ValueError: another run has it (named in the message).
+        OSError: it is a file, or cannot be made or written to.
     """
-    check(save_dir)
+    check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
     with ExitStack() as until_the_end:
         ranks.first(lambda: until_the_end.enter_context(_locked(save_dir)))
         yield
@@ -50,11 +50,6 @@ def _locked(save_dir: Path) -> Iterator[None]:
                 f"--save_dir {save_dir}: another run is training there "
                 f"({str(error) or 'just begun'}); let it end, stop it, or name another --save_dir"
             ) from error
-        except OSError as error:
-            raise OSError(
-                f"--save_dir {save_dir}: expected a folder that may be written to, found: "
-                f"{error.strerror}; {repair_of(error) or 'choose another'}"
-            ) from error
         if not alone:
             logger.warning(
                 f"--save_dir {save_dir}: this file system knows no locks; see to it that no other "
@@ -66,14 +61,6 @@ def _locked(save_dir: Path) -> Iterator[None]:
 def _remove_empty(folder: Path) -> None:
     with suppress(OSError):
         folder.rmdir()
-
-
-def check(save_dir: Path) -> None:
-    """Raise a ValueError if a file is in the way of ``save_dir``."""
-    for path in (save_dir, *save_dir.parents):
-        if path.exists() and not path.is_dir():
-            what = "this" if path == save_dir else path
-            raise ValueError(f"--save_dir {save_dir}: {what} is a file; name a folder")
 
 
 def try_writing(save_dir: Path, size: int) -> None:

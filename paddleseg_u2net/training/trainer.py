@@ -16,7 +16,8 @@ from paddleseg_u2net.config import Config
 from paddleseg_u2net.env import arithmetic
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends import eager
-from paddleseg_u2net.predictor.without_config import published_otherwise
+from paddleseg_u2net.io.files import check_writable
+from paddleseg_u2net.predictor.source import preprocess_mismatch
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.training.best_score import BestScore
 from paddleseg_u2net.training.distributed import Distributed
@@ -75,7 +76,7 @@ class Trainer:
     def __init__(self, config: Config, options: RunOptions) -> None:
         self.config, self.options, self.settings = config, options, config.trainer
         self.save_dir = Path(options.save_dir)
-        run_folder.check(self.save_dir)
+        check_writable(self.save_dir, folder=True, name=f"--save_dir {self.save_dir}")
         self.ranks = Distributed()
         self.precision = Precision(options.precision, options.amp_level)
         paddle.seed(options.seed)
@@ -83,7 +84,7 @@ class Trainer:
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings["freeze"])
         if config.pretrained and not options.resume_model:
-            for words in (published_otherwise(config.pretrained, config), config.too_fast()):
+            for words in (preprocess_mismatch(config.pretrained, config), config.too_fast()):
                 if words:
                     logger.info(words)
         if config.pretrained and not options.resume_model and batchnorm.folded(model):

@@ -1,6 +1,5 @@
 """Weights: files of them, where published ones come from, and how they fit into a model."""
 
-from paddleseg_u2net.weights.biases import fold_biases, published_count, restore_biases
 from paddleseg_u2net.weights.fit_state_dict import WeightsError, fit_state, load_weights
 from paddleseg_u2net.weights.formats import (
     FORMATS,
@@ -11,6 +10,7 @@ from paddleseg_u2net.weights.formats import (
     read_weights,
     write_weights,
 )
+from paddleseg_u2net.weights.layout import fold_biases, published_count, restore_biases
 from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
 from paddleseg_u2net.weights.zoo import ZOO, locate
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.text import short_list
+
 # Where weights of unknown networks are looked for; of two the first is taken.
 _WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "params_ema", "params")
 _WRAPPED = 2  # dictionaries deep
@@ -72,6 +75,21 @@ def _words(pattern: str, name: str) -> List[re.Match[str]]:
     return list(re.finditer(rf"(?<![a-z])(?:{pattern})(?![a-z])", split))
 
 
+def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
+    """``network_weights``, with what was passed over in the log and ``source`` in errors.
+
+    Raises:
+        ValueError: see ``network_weights``.
+    """
+    try:
+        weights, note = network_weights(content)
+    except CheckpointError as error:
+        raise ValueError(f"{source}: {error}") from error
+    if note:
+        logger.warning(f"{source}: {note}")
+    return weights
+
+
 def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
     """The weights in the dictionary that a file holds.
 
@@ -104,9 +122,8 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
                 f"{place}, by its name an average, is not read: it lacks the weights' names"
             )
     if strangers:
-        more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
-        names = ", ".join(strangers[:_SHOWN])
-        notes.append(f"left out, since no part of the network: {names}{more}")
+        names = short_list(strangers, _SHOWN)
+        notes.append(f"left out, since no part of the network: {names}")
     return NetworkWeights(weights, "; ".join(notes))
 
 

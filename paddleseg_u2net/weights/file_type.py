@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import Optional, Tuple, Union
+from typing import Any, Optional, Tuple, Union
+
+from paddleseg_u2net.io.files import what_is
 
 ZIP = "a zip archive (as PyTorch writes)"
 PICKLE = "a pickle (as Paddle and older PyTorch write)"
@@ -60,6 +63,37 @@ def refuse_disguised(
     else:
         wanted = "a file of weights"
     raise ValueError(f"{path}: expected {wanted}, but it cannot be read as that: {reason}")
+
+
+def check_file(path: Union[str, Path], suffixes: str, reads: Tuple[str, ...]) -> Path:
+    """``path``, where a file is that may be what a reader reads; see ``refuse_disguised``.
+
+    Raises:
+        FileNotFoundError: there is no such file. ValueError: it is another kind of file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: expected a file of weights ({suffixes}), found {what_is(path)}"
+        )
+    refuse_disguised(path, reads)
+    return path
+
+
+def optional_package(path: Union[str, Path], name: str) -> Any:
+    """The module ``name`` of a package that only some files need.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        package = name.partition(".")[0]
+        raise ValueError(
+            f"{path}: this needs the package {package}, which cannot be imported ({error}): "
+            f"pip install {package}"
+        ) from error
 
 
 def _not_content(start: bytes) -> Optional[str]:

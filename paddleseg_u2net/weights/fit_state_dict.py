@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import logging
 import re
 from pathlib import Path
 from typing import Any, List, Mapping, Union
 
 import numpy as np
 
-from paddleseg_u2net.weights.biases import State, fold_biases
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.text import short_lines
 from paddleseg_u2net.weights.formats import architecture_of, read_weights
+from paddleseg_u2net.weights.layout import State, fold_biases
 from paddleseg_u2net.weights.zoo import locate
 
 _SHOWN = 8
@@ -49,12 +50,10 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
         *problems,
     ]
     if problems:
-        more = len(problems) - _SHOWN
-        lines = problems[:_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
         raise WeightsError(
             f"{source}: these weights do not fit the model (its type, num_classes, in_channels and "
             f"stages must be those of the file{_looks_like(state, source)}):\n  "
-            + "\n  ".join(lines)
+            + "\n  ".join(short_lines(problems, _SHOWN))
         )
     return fitted
 
@@ -127,7 +126,7 @@ def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> N
         state = {name: value for name, value in state.items() if not _HEAD.fullmatch(str(name))}
         state.update({name: own[name].numpy() for name in kept})
         why = "as asked" if heads == "new" else "the file has another number of classes"
-        logging.getLogger("paddleseg_u2net").info(
+        logger.info(
             f"{path}: side outputs and their fusion ({len(kept)} tensors) start anew: {why}"
         )
     model.set_state_dict(fit_state(state, shapes, str(path)))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple, Union
+from typing import Callable, Dict, NamedTuple, Tuple, Union
 
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
 from paddleseg_u2net.io.files import what_is
-from paddleseg_u2net.weights import names
-from paddleseg_u2net.weights.biases import State, restore_biases
-from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, network_weights
+from paddleseg_u2net.weights.checkpoints import ADVICE, find_network
 from paddleseg_u2net.weights.file_type import refuse_disguised
+from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to_torch
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
-from paddleseg_u2net.weights.pdparams import NAME_TABLE, read_pickle, write_pickle
-from paddleseg_u2net.weights.pytorch import read_torch
-from paddleseg_u2net.weights.pytorch_write import write_torch
+from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
+from paddleseg_u2net.weights.pytorch import read_torch, write_torch
 from paddleseg_u2net.weights.safetensors_file import read_safetensors, write_safetensors
 
 # The number that PyTorch's older format begins with, as any protocol of pickle writes it.
@@ -41,9 +38,7 @@ def _is_safetensors(start: bytes) -> bool:
 
 
 def _read_paddle(path: Path) -> State:
-    content = read_pickle(path)
-    state = _network(path, content)
-    state.pop(NAME_TABLE, None)
+    state = find_network(read_pickle(path), path)
     inner = next((key for key, value in state.items() if isinstance(value, dict)), None)
     if inner is not None:
         shown = f"{str(inner)[:80]!a}"
@@ -51,18 +46,7 @@ def _read_paddle(path: Path) -> State:
     nameless = {key: value for key, value in state.items() if not isinstance(key, str)}
     named = {key: value for key, value in state.items() if isinstance(key, str)}
     # Tools without Paddle pickle numpy arrays, by the names that PyTorch has.
-    return {**names.from_torch(named), **nameless}
-
-
-def _network(path: Path, content: Mapping[Any, Any]) -> State:
-    """What is the network's of a file's content."""
-    try:
-        weights, note = network_weights(content)
-    except CheckpointError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if note:
-        logging.getLogger("paddleseg_u2net").warning(f"{path}: {note}")
-    return weights
+    return {**from_torch(named), **nameless}
 
 
 def _write_onnx(path: Path, state: State) -> None:
@@ -77,8 +61,8 @@ FORMATS: Dict[str, Format] = {
             "PyTorch",
             (".pth", ".pt"),
             lambda start: start.startswith(b"PK\x03\x04") or _TORCH_LEGACY in start[:32],
-            lambda path: names.from_torch(read_torch(path)),
-            lambda path, state: write_torch(path, names.to_torch(state)),
+            lambda path: from_torch(read_torch(path)),
+            lambda path, state: write_torch(path, to_torch(state)),
         ),
         Format(
             "Paddle",
@@ -91,8 +75,8 @@ FORMATS: Dict[str, Format] = {
             "safetensors",
             (".safetensors",),
             _is_safetensors,
-            lambda path: names.from_torch(_network(path, read_safetensors(path))),
-            lambda path, state: write_safetensors(path, names.to_torch(state)),
+            lambda path: from_torch(find_network(read_safetensors(path), path)),
+            lambda path, state: write_safetensors(path, to_torch(state)),
         ),
         Format("ONNX", (".onnx",), lambda start: start.startswith(b"\x08"), read_onnx, _write_onnx),
     )

@@ -9,7 +9,6 @@ is run.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
@@ -18,8 +17,9 @@ import numpy as np
 from paddleseg_u2net.architecture import TABLES, Architecture, Convolution, Program, build
 from paddleseg_u2net.architecture.stages import Stage, StageTable
 from paddleseg_u2net.io.files import what_is
-from paddleseg_u2net.weights.biases import State
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.weights.file_type import ONNX, refuse_disguised
+from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_graph import EPSILON, Graph, Kernel
 from paddleseg_u2net.weights.onnx_tensors import (
     AGAIN,
@@ -29,8 +29,6 @@ from paddleseg_u2net.weights.onnx_tensors import (
     refuse_large,
     resizes_otherwise,
 )
-
-logger = logging.getLogger("paddleseg_u2net")
 
 _Height = Union[int, str]
 

@@ -8,6 +8,8 @@ from typing import Any, Callable, Dict, Union
 
 import numpy as np
 
+from paddleseg_u2net.weights.file_type import optional_package
+
 AGAIN = "it may be cut or of another format: fetch or export it again"
 OWN_DOMAINS = ("", "ai.onnx")
 _LARGEST = 2**30  # bytes; the published network has 176 MB
@@ -23,13 +25,7 @@ def onnx_module(path: Union[str, Path], name: str = "onnx") -> Any:
     Raises:
         ValueError: it is not installed.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ValueError(
-            f"{path}: ONNX files are read and written with the package onnx, which cannot be "
-            f"imported ({error}): pip install onnx"
-        ) from error
+    return optional_package(path, name)
 
 
 def resizes_otherwise(model: Any) -> str:

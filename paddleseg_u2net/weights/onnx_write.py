@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
 from paddleseg_u2net.io.files import write_bytes
-from paddleseg_u2net.weights.biases import restore_biases
+from paddleseg_u2net.weights.layout import restore_biases
 from paddleseg_u2net.weights.onnx_graph import EPSILON
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 

@@ -8,12 +8,14 @@ from typing import Any, Dict, Union
 
 import numpy as np
 
-from paddleseg_u2net.io.files import atomic_path, what_is
-from paddleseg_u2net.weights.file_type import PICKLE, refuse_disguised
-from paddleseg_u2net.weights.pickled_arrays import ARRAYS, ForeignError
-from paddleseg_u2net.weights.unpickle import load_pickle
+from paddleseg_u2net.io.files import atomic_path
+from paddleseg_u2net.weights.checkpoints import CheckpointError
+from paddleseg_u2net.weights.file_type import PICKLE, check_file
+from paddleseg_u2net.weights.layout import widened
+from paddleseg_u2net.weights.pickled_objects import ARRAYS
+from paddleseg_u2net.weights.pickles import load_pickle, named_errors
 
-NAME_TABLE = "StructuredToParameterName@@"  # what paddle.save puts beside the weights
+_NAME_TABLE = "StructuredToParameterName@@"  # what paddle.save puts beside the weights
 
 
 def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
@@ -26,45 +28,24 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
         FileNotFoundError: there is no such file.
         ValueError: it is empty, cut, or not such a file; the message names the path.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: expected a file of weights (.pdparams), found {what_is(path)}"
-        )
-    refuse_disguised(path, reads=(PICKLE,))
-    try:
-        with path.open("rb") as file:
-            content = load_pickle(file, ARRAYS)
-    except ForeignError as error:
-        raise ValueError(
-            f"{path}: expected arrays and plain settings, but it cannot be read safely: {error}; "
-            "load it where it was made, if you trust it, and write the weights alone with "
-            "paddle.save(model.state_dict(), path)"
-        ) from error
-    except Exception as error:  # a broken pickle can raise anything
-        raise ValueError(
-            f"{path}: expected a file written by paddle.save, but it cannot be read "
-            f"({str(error) or type(error).__name__}); it may be cut or of another format: "
-            "fetch or write it again"
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a dictionary of arrays, got {type(content).__name__}")
-    content.pop(NAME_TABLE, None)
-    _widen_bfloat16(content)
+    path = check_file(path, ".pdparams", reads=(PICKLE,))
+    with named_errors(path, "paddle.save(model.state_dict(), path)"), path.open("rb") as file:
+        content = load_pickle(file, ARRAYS)
+        if not isinstance(content, dict):
+            kind = type(content).__name__
+            raise CheckpointError(f"expected a dictionary of arrays, got {kind}")
+        return _plain(content)
+
+
+def _plain(content: Dict[Any, Any]) -> Dict[Any, Any]:
+    """A dictionary and those inside it without Paddle's tables of names, bfloat16 widened."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            _plain(value)
+        elif isinstance(value, np.ndarray) and value.dtype == np.uint16:
+            content[key] = widened(value)
+    content.pop(_NAME_TABLE, None)
     return content
-
-
-def _widen_bfloat16(content: Dict[Any, Any]) -> None:
-    """Put float32 in the place of uint16 in a dictionary and those inside it."""
-    waiting = [content]
-    while waiting:
-        inner = waiting.pop()
-        for key, value in inner.items():
-            if isinstance(value, dict):
-                waiting.append(value)
-            elif isinstance(value, np.ndarray) and value.dtype == np.uint16:
-                bits = np.left_shift(value.astype(np.uint32), np.uint32(16))
-                inner[key] = np.asarray(bits).view(np.float32)
 
 
 def write_pickle(path: Union[str, Path], content: Dict[str, Any]) -> None:
@@ -73,11 +54,11 @@ def write_pickle(path: Union[str, Path], content: Dict[str, Any]) -> None:
     The file appears whole or not at all.
     """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        pickle.dump(_plain(content), file, protocol=4)
+        pickle.dump(_as_arrays(content), file, protocol=4)
 
 
-def _plain(value: Any) -> Any:
+def _as_arrays(value: Any) -> Any:
     """Tensors as arrays, also inside dictionaries."""
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _as_arrays(item) for name, item in value.items()}
     return value if isinstance(value, np.ndarray) or not hasattr(value, "numpy") else value.numpy()

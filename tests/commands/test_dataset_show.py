@@ -293,7 +293,7 @@ def test_nothing_of_the_data_set_is_overwritten(own, capsys, monkeypatch):
 def test_an_output_without_rights(own, capsys):
     (own / "closed").mkdir(mode=0o500)
     assert main("dataset", ["show", "--root", str(own), "--output", f"{own}/closed/s.png"]) == 1
-    assert "no right to write" in capsys.readouterr().err
+    assert "takes no files" in capsys.readouterr().err
 
 
 @pytest.mark.realdata

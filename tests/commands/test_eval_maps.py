@@ -499,8 +499,9 @@ def test_outputs_that_cannot_be_written_are_told_before_the_work(data, capsys):
         fails(capsys, twice, "--csv and --per_image would both be written here")
         curves = words(data, "--curves", data / "c", "--metrics", "MAE")
         fails(capsys, curves, "--curves: none of the scores has a curve")
-        with mock.patch("os.access", return_value=False):
-            fails(capsys, words(data, "--json", data / "new/x"), f"no right to write to {data}")
+        with mock.patch("tempfile.TemporaryFile", side_effect=PermissionError(13, "no right")):
+            said = f"{data} takes no files (no right)"
+            fails(capsys, words(data, "--json", data / "new/x"), said)
     assert (data / "file").read_text() == "mine" and not (data / "new").exists()
 
 
@@ -539,7 +540,7 @@ def test_points_as_pictures_and_as_lists(looks):
     assert set(found) == {"images", "AUC_Judd", "AUC_Borji", "sAUC", "NSS"}
     report = MetricReport(1, names=["NSS"], conventions=make_conventions("pysodmetrics"))
     for seed in range(4):
-        report.update_map(grey(seed + 99), None, Fixations.from_picture(spots(seed)))
+        report.update_map(grey(seed + 99), None, Fixations.from_image(spots(seed)))
     assert found["NSS"] == pytest.approx(report.values()["NSS"], abs=1e-12)
     assert fixation_scores(looks, "--points_dir", looks / "lists") == found
 
@@ -553,7 +554,7 @@ def test_densities_and_points_that_are_spread(looks):
     assert len(spread) == 9 and spread["CC"] != both["CC"]
     report = MetricReport(1, names=["CC"], conventions=make_conventions("pysodmetrics"))
     for seed in range(4):
-        report.update_map(grey(seed + 99), None, Fixations.from_picture(spots(seed), 2.0))
+        report.update_map(grey(seed + 99), None, Fixations.from_image(spots(seed), 2.0))
     assert spread["CC"] == pytest.approx(report.values()["CC"], abs=1e-12)
 
 

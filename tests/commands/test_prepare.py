@@ -121,7 +121,7 @@ def test_a_root_that_is_a_file(tmp_path, table, capsys):
     words = given("ecssd", tmp_path)
     words[words.index("--root") + 1] = str(tmp_path / "file")
     assert main("prepare", words) == 1
-    assert "expected a folder or nothing, found a file" in capsys.readouterr().err
+    assert "is a file; name another" in capsys.readouterr().err
 
 
 def test_the_list_tells_of_every_data_set(capsys):

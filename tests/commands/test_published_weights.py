@@ -7,7 +7,8 @@ import pytest
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.io.images import read_mask
-from paddleseg_u2net.predictor import trained
+from paddleseg_u2net.predictor.load import load_model
+from paddleseg_u2net.predictor.source import find_config, read_config
 from paddleseg_u2net.weights import ZOO, read_weights, write_weights, zoo
 from tests.weights import narrow
 
@@ -132,19 +133,19 @@ def test_a_folder_keeps_its_configuration_whatever_its_name(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     save_run(tmp_path / "u2netp", 48)
     for name in ("./u2netp", "u2netp"):
-        assert trained.load(name, None, [])[1].preprocess().size == (48, 48)
+        assert load_model(name, backend="paddle").config.preprocess().size == (48, 48)
 
 
 def test_a_config_yaml_beside_a_download_is_somebody_elses(tmp_path):
     write_weights(tmp_path / "own.pth", narrow.state())
     (tmp_path / "config.yaml").write_text("model_type: u2net\n")
-    assert trained.config_of(tmp_path / "own.pth", None, []).preprocess().size == (320, 320)
+    assert read_config(find_config(tmp_path / "own.pth")).preprocess().size == (320, 320)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".pdparams"])
 def test_a_published_file_is_prepared_by_path_as_by_name(tmp_path, suffix):
     write_weights(tmp_path / f"u2net_cloth_seg{suffix}", narrow.state(num_classes=4))
-    found = trained.config_of(tmp_path / f"u2net_cloth_seg{suffix}", None, []).preprocess()
+    found = read_config(find_config(tmp_path / f"u2net_cloth_seg{suffix}")).preprocess()
     assert (found.type, found.size, found.mean) == ("paddleseg", (768, 768), (0.5, 0.5, 0.5))
 
 
@@ -165,14 +166,14 @@ def test_a_model_that_was_converted_twice_keeps_its_configuration(tmp_path):
         pytest.importorskip("safetensors")
         words = ["--input", str(tmp_path / source), "--output", str(tmp_path / target)]
         assert main("convert_weights", words) == 0
-    found = trained.config_of(tmp_path / "b.pdparams", None, [])
+    found = read_config(find_config(tmp_path / "b.pdparams"))
     assert found.preprocess().size == (48, 48) and found.preprocess().type == "paddleseg"
 
 
 def test_what_was_official_stays_official(named, weights, tmp_path):
     words = ["--input", str(weights), "--output", str(tmp_path / "x.pdparams")]
     assert main("convert_weights", words) == 0
-    assert trained.config_of(tmp_path / "x.pdparams", None, []).preprocess().type == "official"
+    assert read_config(find_config(tmp_path / "x.pdparams")).preprocess().type == "official"
 
 
 def test_a_yaml_of_the_users_is_neither_read_nor_replaced(weights, tmp_path, capsys):
@@ -183,7 +184,7 @@ def test_a_yaml_of_the_users_is_neither_read_nor_replaced(weights, tmp_path, cap
     assert not (tmp_path / "x.pth").exists()
     assert (tmp_path / "x.yaml").read_text() == "mine: 1\n"
     write_weights(tmp_path / "x.pth", narrow.state())
-    assert trained.config_of(tmp_path / "x.pth", None, []).preprocess().type == "official"
+    assert read_config(find_config(tmp_path / "x.pth")).preprocess().type == "official"
 
 
 def test_another_preprocessing_than_the_published_one_is_said(named, drawn, tmp_path, capsys):

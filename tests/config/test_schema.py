@@ -50,6 +50,7 @@ RULES = [
     ("", "iters", {"one", "two"}),
     ("", "metrics", {"list of texts"}),
     ("", "conventions", {"dictionary"}),
+    ("", "plugins", {"list of texts", "empty list"}),
     ("trainer", "best_metric", {"text"}),
     ("trainer", "early_stop", {"nought", "one", "two"}),
     ("trainer", "accumulate", {"one", "two"}),

@@ -18,10 +18,10 @@ from paddleseg_u2net.evaluation.tables import (
     Column,
     Row,
     exact,
-    one_line,
     ranks,
     table,
 )
+from paddleseg_u2net.text import one_line
 
 F = Column("maxF", "Fβ", True)
 MAE = Column("MAE", "MAE", False)

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from paddleseg_u2net.export import runtimes
 from paddleseg_u2net.export.convert import convert
 from paddleseg_u2net.export.runtimes import HALF, ROUNDING
 from paddleseg_u2net.inference import Preprocess
-from paddleseg_u2net.predictor import trained
+from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.weights import SUFFIXES, WeightsError, formats, read_weights, write_weights
+from paddleseg_u2net.weights.layout import to_torch
 from paddleseg_u2net.weights.onnx_write import write_onnx
 from tests.weights import narrow
 from tests.weights.old_opset import with_scales
@@ -239,7 +241,7 @@ def test_a_checkpoint_is_converted_with_its_own_stages(tmp_path, stages):
     folder = checkpoint(tmp_path / "best", stages)
     done = convert(folder, tmp_path / "out.onnx")
     assert done.source.model.stages == StageTable.parse(stages) and not done.source.guessed
-    predictor = trained.load(str(folder), None, [])[2]
+    predictor = load_model(str(folder), backend="paddle").pipeline
     # Large enough for what is deepest to differ by dilation.
     images = predictor.preprocess(draw_pair(1, size=(288, 288))[0], resize=False)[None]
     found = onnxruntime.InferenceSession(tmp_path / "out.onnx").run(None, {"input": images})
@@ -438,7 +440,7 @@ def _odd(graph, path):
 @pytest.mark.parametrize("wrap", ["plain", "module.", "nested", "legacy"])
 def test_wrapped_files_are_read_by_pytorch_too(tmp_path, state, wrap):
     torch = pytest.importorskip("torch")
-    tensors = {k: torch.from_numpy(v) for k, v in formats.names.to_torch(state).items()}
+    tensors = {k: torch.from_numpy(v) for k, v in to_torch(state).items()}
     content = {
         "module.": {f"module.{name}": value for name, value in tensors.items()},
         "nested": {"epoch": 3, "model": {"state_dict": tensors}, "optimizer": {"state": {0: 1}}},
@@ -477,8 +479,8 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
     before = (tmp_path / "in.pth").read_bytes()
     monkeypatch.setattr(conversion, "read_source", lambda *arguments: pytest.fail("it was read"))
     cases = {
-        "folder.pth": "this is a folder; name a file in it",
-        "in.pth/out.pth": "in.pth is a file and no folder",
+        "folder.pth": "found a folder; name a file in it",
+        "in.pth/out.pth": "in.pth is a file; name another",
         "in.pth": "this is the input file itself",
         "link.pth": "this is the input file itself",
     }
@@ -491,7 +493,7 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
     def full(dir):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(conversion.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "new/out.pth")]
     error = refused(words, capsys)
     assert f"{tmp_path} takes no files (Read-only file system); choose another" in error

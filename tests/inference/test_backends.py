@@ -333,11 +333,11 @@ def test_the_command_refuses_another_device(capsys, tmp_path, drawn):
 def test_official_maps_are_those_of_paddle(shared, name):
     pytest.importorskip("onnx")
     pytest.importorskip(name)
-    from paddleseg_u2net.predictor import trained
+    from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.render import saliency
 
     weights = str(shared / "weights/u2netp.pth")
-    maps = [trained.load(weights, None, [], backend)[2] for backend in ("paddle", name)]
+    maps = [load_model(weights, backend=backend).pipeline for backend in ("paddle", name)]
     for path in sorted((shared / "data/ecssd_300/images").iterdir())[::60]:
         image = read_image(path)
         ours, theirs = (saliency(predictor(image)[0]).astype(int) for predictor in maps)

@@ -17,8 +17,8 @@ import pytest
         "paddleseg_u2net.inference.backends",
         "paddleseg_u2net.inference.exported",
         "paddleseg_u2net.predictor.predictor",
-        "paddleseg_u2net.predictor.opened",
-        "paddleseg_u2net.predictor.without_config",
+        "paddleseg_u2net.predictor.load",
+        "paddleseg_u2net.predictor.source",
         "paddleseg_u2net.commands.predict",
     ],
 )
@@ -44,7 +44,7 @@ def test_predicting_imports_neither_paddle_nor_paddleseg():
 
 def test_predicting_an_exported_model_imports_nothing_slow():
     code = (
-        "import sys, paddleseg_u2net.commands.predict, paddleseg_u2net.predictor.opened, "
+        "import sys, paddleseg_u2net.commands.predict, paddleseg_u2net.predictor.load, "
         "paddleseg_u2net.inference.exported; slow = {'matplotlib', 'scipy', 'jinja2', 'requests', "
         "'tqdm', 'onnx', 'onnxruntime', 'openvino', 'ncnn', 'visualdl', 'yaml'}; "
         "print(sorted(slow & {name.split('.')[0] for name in sys.modules}))"

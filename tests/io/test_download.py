@@ -146,7 +146,7 @@ def test_dangling_link_stays_and_its_file_is_written(server, get, target, tmp_pa
 
 def test_folder_in_the_place_of_the_target_is_refused(server, get, target):
     target.mkdir(parents=True)
-    with pytest.raises(DownloadError, match=r"model\.pth: expected a file or nothing"):
+    with pytest.raises(IsADirectoryError, match=r"model\.pth: expected a file or nothing"):
         get(server.script("/a", Reply(BODY)))
 
 

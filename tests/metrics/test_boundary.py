@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.metrics import Picture
+from paddleseg_u2net.metrics import MapMaskPair
 from paddleseg_u2net.metrics.boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
 
 from .test_structure import GOOD, MASK, blob_picture, random_picture, scored, shared_maps
@@ -336,9 +336,9 @@ def test_arguments_are_left_as_they_are(kind):
     picture = (*blob_picture(np.random.default_rng(6)), np.arange(2000).reshape(40, 50) % 3 > 0)
     copies = [array.copy() for array in picture]
     kind().update(*picture)
-    shared_one = Picture(*picture)
+    shared_one = MapMaskPair(*picture)
     before = shared_one.mask.copy(), shared_one.background.copy()
-    kind().update_picture(shared_one)
+    kind().update_pair(shared_one)
     for array, copy in zip((*picture, shared_one.mask, shared_one.background), (*copies, *before)):
         np.testing.assert_array_equal(array, copy)
 
@@ -406,9 +406,9 @@ def test_gives_the_reference_values(shared):
     metrics = [kind() for kind in KINDS]
     deep = MeanBoundaryAccuracy(smallest_radius=3)
     for values, mask in shared_maps(shared, "ecssd"):
-        picture = Picture(values, mask)
+        picture = MapMaskPair(values, mask)
         for metric in (*metrics, deep):
-            metric.update_picture(picture)
+            metric.update_pair(picture)
     for metric in metrics:
         assert (metric.images, metric.undefined) == (300, 0)
         assert metric.compute() == pytest.approx(expected[type(metric)], abs=1e-6)
@@ -420,10 +420,10 @@ def test_gives_the_reference_values(shared):
 def test_takes_milliseconds(kind):
     rows, columns = np.ogrid[:300, :400]
     mask = (rows - 150) ** 2 + (columns - 200) ** 2 < 100**2
-    picture = Picture(np.roll(mask, 5, axis=1).astype(np.float32), mask)
+    picture = MapMaskPair(np.roll(mask, 5, axis=1).astype(np.float32), mask)
     metric, seconds = kind(), []
     for _ in range(20):
         start = time.process_time()
-        metric.update_picture(picture)
+        metric.update_pair(picture)
         seconds.append(time.process_time() - start)
     assert min(seconds) < 2e-3

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.metrics import Picture
+from paddleseg_u2net.metrics import MapMaskPair
 from paddleseg_u2net.metrics.enhanced import EMeasure
 
 from .test_structure import blob_picture, random_picture, random_size, shared_maps
@@ -149,7 +149,7 @@ def test_merged_shards_equal_one_pass_and_the_mean_of_the_curves():
     pictures = [blob_picture(rng) for _ in range(7)]
     whole, total = EMeasure(), EMeasure()
     for picture in pictures:
-        whole.update_picture(Picture(*picture))
+        whole.update_pair(MapMaskPair(*picture))
     for start in (2, 0, 1):
         part, shard = EMeasure(), EMeasure()
         for picture in pictures[start::3]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddleseg_u2net.metrics import MAE, ConfusionMatrix, FMeasure, Picture
+from paddleseg_u2net.metrics import MAE, ConfusionMatrix, FMeasure, MapMaskPair
 from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc
 
 pytestmark = pytest.mark.realdata
@@ -31,14 +31,14 @@ def pictures(shared):
     for path in sorted((folder / "maps").glob("*.png")):
         mask = np.array(image.open(folder / "masks" / path.name))
         mask = mask if mask.dtype == bool else mask >= 0.1 * 255
-        found.append(Picture(np.array(image.open(path)), mask))
+        found.append(MapMaskPair(np.array(image.open(path)), mask))
     assert len(found) == 300
     return found
 
 
 def scored(metric, pictures):
     for picture in pictures:
-        metric.update_picture(picture)
+        metric.update_pair(picture)
     return metric.compute()
 
 

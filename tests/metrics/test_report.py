@@ -315,11 +315,11 @@ GOOD, LABEL = np.full((2, 3), 0.4, np.float32), np.zeros((2, 3))
         (1, GOOD - 1, LABEL, r"probabilities in \[0, 1\]"),
         (1, GOOD.astype(int), LABEL, "float dtype.*int64"),
         (1, GOOD, LABEL.T, r"\(2, 3\).*\(3, 2\)"),
-        (1, GOOD[None], LABEL, r"\(H, W\), got \(1, 2, 3\)"),
-        (1, GOOD, LABEL + 2, r"labels.*255.*got 2.0"),
-        (1, GOOD, LABEL * np.nan, "labels"),
-        (2, GOOD, LABEL.astype(int), r"\(2, H, W\), got \(2, 3\)"),
-        (2, np.stack([GOOD] * 3), LABEL.astype(int), r"got \(3, 2, 3\)"),
+        (1, GOOD[None], LABEL, r"\(H, W\).*got probabilities \(1, 2, 3\)"),
+        (1, GOOD, LABEL + 2, r"label values.*255.*2.0"),
+        (1, GOOD, LABEL * np.nan, "label values"),
+        (2, GOOD, LABEL.astype(int), r"\(2, H, W\).*got probabilities \(2, 3\)"),
+        (2, np.stack([GOOD] * 3), LABEL.astype(int), r"got probabilities \(3, 2, 3\)"),
         (2, np.stack([GOOD] * 2), LABEL, "integer dtype"),
         (2, np.stack([GOOD] * 2), LABEL.astype(int) + 2, "label values"),
     ],
@@ -342,7 +342,11 @@ def test_refuses_others_of_another_size_and_counts_nothing(num_classes):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("seen.images", np.array([2.5])), ("mae.score", np.ones(2)), ("emd.images", np.ones(2, int))],
+    [
+        ("seen.images", np.array([2.5])),
+        ("MAE.score", np.ones(2)),
+        ("EarthMoversDistance.images", np.ones(2, int)),
+    ],
 )
 def test_a_state_that_does_not_fit_replaces_nothing(name, value):
     report = MetricReport(1, names=["all"])

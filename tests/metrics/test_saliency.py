@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.metrics import MAE, STRETCHES, FMeasure, Picture, map_statistics
+from paddleseg_u2net.metrics import MAE, STRETCHES, FMeasure, MapMaskPair
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from oracles import metrics_literal as literal
@@ -27,9 +27,9 @@ def random_pair(rng, size=(23, 31)):
 def scored(pairs, stretch="none"):
     mae, f_measure = MAE(stretch), FMeasure(stretch=stretch)
     for values, mask in pairs:
-        picture = Picture(values, mask)
-        mae.update_picture(picture)
-        f_measure.update_picture(picture)
+        picture = MapMaskPair(values, mask)
+        mae.update_pair(picture)
+        f_measure.update_pair(picture)
     return mae, f_measure
 
 
@@ -70,7 +70,8 @@ def test_a_map_read_from_bytes_keeps_its_levels_in_every_float_type():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     mask = np.zeros((16, 16), bool)
     for dtype in (np.float32, np.float64):
-        histogram = map_statistics(levels.astype(dtype) / dtype(255), mask).background_histogram
+        pair = MapMaskPair(levels.astype(dtype) / dtype(255), mask)
+        histogram = pair.statistics().background_histogram
         np.testing.assert_array_equal(histogram, np.ones(256))
 
 

@@ -279,8 +279,8 @@ GOOD, MASK = np.full((2, 3), 0.5), np.ones((2, 3), bool)
         ((np.where(np.eye(2, 3), np.nan, GOOD), MASK), "nan"),
         ((GOOD.ravel(), MASK.ravel()), r"\(H, W\).*\(6,\)"),
         ((GOOD[:0], MASK[:0]), "at least one pixel"),
-        ((GOOD, MASK, MASK.T), r"counted.*\(2, 3\).*\(3, 2\)"),
-        ((GOOD, MASK, GOOD), "counted.*bool.*float64"),
+        ((GOOD, MASK, MASK.T), r"valid.*\(2, 3\).*\(3, 2\)"),
+        ((GOOD, MASK, GOOD), "valid.*bool.*float64"),
         ((GOOD, MASK, ~MASK), "at least one pixel"),
     ],
 )

@@ -8,7 +8,7 @@ from PIL import Image
 
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import classes_of
-from paddleseg_u2net.prediction import ADDED, CUTOUT, PICTURES, PSEUDO, SALIENCY, pictures
+from paddleseg_u2net.prediction import ADDED, CUTOUT, PICTURES, PSEUDO, SALIENCY
 from paddleseg_u2net.prediction.pictures import write_pictures
 from tests.prediction.making import noise, saved
 
@@ -25,18 +25,15 @@ def probability(classes, *shape):
 
 
 @pytest.mark.parametrize("classes", [1, 3])
-@pytest.mark.parametrize("at_once", [1, 50, 10**6])
-def test_the_pictures_are_those_of_the_whole_image_however_it_is_cut(
-    tmp_path, monkeypatch, classes, at_once
-):
-    monkeypatch.setattr(pictures, "_AT_ONCE", at_once)
-    image, found = noise(23, 17, 3), probability(classes, 23, 17)
+@pytest.mark.parametrize("shape", [(23, 17), (3, 300_000), (700, 450)])
+def test_strips_give_the_pictures_of_the_whole_image(tmp_path, classes, shape):
+    image, found = noise(*shape, 3), probability(classes, *shape)
     write_pictures(paths(tmp_path), image, found, COLORS)
     numbers = classes_of(found)
     foreground = found[0] if classes == 1 else 1 - found[0]
     np.testing.assert_array_equal(saved(tmp_path, f"{PSEUDO}.png"), numbers)
     np.testing.assert_array_equal(saved(tmp_path, f"{SALIENCY}.png"), np.rint(foreground * 255))
-    overlay = render.added(image, numbers, COLORS)
+    overlay = render.blend(image, numbers, COLORS)
     np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), overlay)
     cut = render.cutout(image, np.rint(foreground * 255).astype(np.uint8))
     np.testing.assert_array_equal(saved(tmp_path, f"{CUTOUT}.png"), cut)
@@ -65,7 +62,7 @@ def test_overlays_are_in_colour_whatever_the_image_has(tmp_path, channels):
     image, found = noise(6, 7, channels), probability(1, 6, 7)
     write_pictures(paths(tmp_path, [ADDED]), image, found, COLORS)
     rgb = image[..., [0, 0, 0] if channels == 1 else [0, 1, 2]]
-    expected = render.added(np.ascontiguousarray(rgb), classes_of(found), COLORS)
+    expected = render.blend(np.ascontiguousarray(rgb), classes_of(found), COLORS)
     np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), expected)
 
 

@@ -1,130 +1,142 @@
+"""Contact sheets: where pictures, texts, the legend and errors are."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import ImageFont
 
-from paddleseg_u2net.render import contact_sheet
-from paddleseg_u2net.render.contact_sheet import _CELL, _GAP, _LINE, _MARGIN, _PAPER
+from paddleseg_u2net.render.contact_sheet import Cell, contact_sheet, picture_cells
 
-
-def cell_of(sheet, row, column, cell):
-    top = _MARGIN + _LINE + row * (cell + _LINE + _GAP)
-    left = _MARGIN + column * (cell + _GAP)
-    return sheet[top : top + cell, left : left + cell]
+GREY = np.full((64, 96, 3), 120, np.uint8)
+MARGIN, PAPER = 16, (246, 246, 244)
+WARNING, WARNING_PAPER = (168, 20, 20), (250, 230, 226)
 
 
-def caption_of(sheet, row, cell):
-    top = _MARGIN + _LINE + row * (cell + _LINE + _GAP) + cell
-    return sheet[top : top + _LINE + min(_GAP, _MARGIN)]
+def noise(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def ink(region):
-    """Columns that hold letters."""
-    return np.flatnonzero((region.astype(int).sum(axis=2) < 450).any(axis=0))
+def a_row(cells=2):
+    return [Cell(GREY, ("one.jpg", "96 x 64"))] * cells
 
 
-@pytest.fixture
-def images():
-    rng = np.random.default_rng(0)
-    return (
-        rng.integers(0, 256, (64, 64, 3), dtype=np.uint8),
-        np.full((64, 32), 200, np.uint8),
-        np.ones((10, 20), bool),
-    )
+def words(picture):
+    """Columns that hold letters, dark on light."""
+    return np.flatnonzero((picture.astype(int).sum(axis=2) < 400).any(axis=0))
 
 
-@pytest.fixture(params=["new", "old"])
-def any_pillow(request, monkeypatch):
-    """Pillow as it is, and with the `load_default` of before 10.1."""
-    if request.param == "old":
-        if not hasattr(ImageFont, "load_default_imagefont"):
-            pytest.skip("this Pillow is too old to have both fonts, or keeps the old one hidden")
-        bitmap = ImageFont.load_default_imagefont()
-        monkeypatch.setattr(ImageFont, "load_default", lambda: bitmap)  # a size is refused
+def top_of(sheet, picture, left=MARGIN):
+    """The row where ``picture`` begins in the column ``left``."""
+    high, wide = picture.shape[:2]
+    tops = [y for y in range(len(sheet) - high + 1)
+            if (sheet[y : y + high, left : left + wide] == picture).all()]  # fmt: skip
+    assert len(tops) == 1
+    return tops[0]
 
 
-def test_images_stand_in_their_cells(images):
-    sheet = contact_sheet([("one.png", images), ("two.png", images[::-1])], ["a", "b", "c"], 64)
-    assert sheet.dtype == np.uint8 and sheet.ndim == 3
-    np.testing.assert_array_equal(cell_of(sheet, 0, 0, 64), images[0])  # the size of the cell
-    np.testing.assert_array_equal(cell_of(sheet, 1, 2, 64), images[0])
-    tall = cell_of(sheet, 0, 1, 64)
-    assert (tall[:, 16:48] == 200).all()
-    assert (tall[:, :16] == _CELL).all() and (tall[:, 48:] == _CELL).all()
-    wide = cell_of(sheet, 0, 2, 64)
-    assert (wide[16:48] == 255).all()
-    assert (wide[:16] == _CELL).all() and (wide[48:] == _CELL).all()
+def test_few_columns_are_side_by_side():
+    few = [contact_sheet([a_row()] * n, ["a", "b"], 96).shape for n in (1, 2, 3, 4)]
+    assert few[0][1] < few[1][1] < few[2][1] == few[3][1] < 700
+    assert few[0][0] == few[2][0] < few[3][0]
+    many = [contact_sheet([a_row(6)] * n, ["x"] * 6, 96).shape for n in (1, 2)]
+    assert many[0][1] == many[1][1] and many[0][0] < many[1][0]
 
 
-def test_large_images_are_scaled_down():
-    image = np.zeros((301, 500, 3), np.uint8)
-    image[:, 250:] = 250, 10, 20
-    cell = cell_of(contact_sheet([("x", [image])], ["image"], 100), 0, 0, 100)
-    assert (cell[25:75, :48] == 0).all()
-    assert (cell[25:75, 52:] == (250, 10, 20)).all()
-    assert (cell[:15] == _CELL).all()
+def test_rows_are_as_tall_as_their_pictures():
+    square = np.full((96, 96, 3), 120, np.uint8)
+    heights = [contact_sheet([[Cell(p, ("",))]], [""], 96).shape[0] for p in (GREY, square)]
+    assert heights[1] - heights[0] == 32
 
 
-def test_one_pixel_high_images_fit():
-    sheet = contact_sheet([("x", [np.zeros((1, 1000), np.uint8)])], ["image"], 64)
-    assert (cell_of(sheet, 0, 0, 64)[32] == 0).all() or (cell_of(sheet, 0, 0, 64)[31] == 0).all()
+def test_a_picture_is_above_its_text():
+    image = noise(64, 96, 3)
+    sheet = contact_sheet([[Cell(image, ("name", "size"))]], ["image"], 96, ["title"])
+    top = top_of(sheet, image)
+    assert words(sheet[top + 64 :]).size > 20 and words(sheet[:top]).size > 20
 
 
-def test_texts_are_written_where_they_belong(images, any_pillow):
-    cell = 96
-    blank = contact_sheet([("", images)], ["", "", ""], cell)
-    sheet = contact_sheet([("bird.png", images)], ["image", "", "mask"], cell)
-    assert sheet.shape == blank.shape
-    np.testing.assert_array_equal(cell_of(sheet, 0, 0, cell), cell_of(blank, 0, 0, cell))
-    assert (caption_of(blank, 0, cell) == _PAPER).all()
-    assert (blank[: _MARGIN + _LINE] == _PAPER).all()
-    headings = ink(sheet[: _MARGIN + _LINE])
-    second, third = _MARGIN + cell + _GAP, _MARGIN + 2 * (cell + _GAP)
-    assert ((headings >= _MARGIN) & (headings < second)).sum() > 10
-    assert not ((headings >= second) & (headings < third)).any()
-    assert (headings >= third).sum() > 10
-    name = ink(caption_of(sheet, 0, cell))
-    assert name.size > 20 and name.min() >= _MARGIN and name.max() < second
+def test_pictures_of_any_kind_make_a_row():
+    image, mask = noise(64, 64, 3), np.ones((10, 20), bool)
+    cells = picture_cells("one.png", [image, noise(64, 64)[..., None], mask], 64)
+    sheet = contact_sheet([cells], ["a", "b", "c"], 64)
+    top = top_of(sheet, image)
+    assert (sheet[top + 16 : top + 48, MARGIN + 140 : MARGIN + 204] == 255).all()
+    assert words(sheet[top + 64 :]).max() < MARGIN + 64
+    blank = contact_sheet([picture_cells("", [image] * 3, 64)], [""] * 3, 64)
+    assert blank.shape == sheet.shape and (blank[:MARGIN] == PAPER).all()
 
 
-def test_long_names_take_several_lines_and_are_whole(any_pillow):
-    image = np.zeros((64, 64), np.uint8)
+def test_a_warning_is_red_and_only_the_last_line():
+    def red(cell):
+        sheet = contact_sheet([[cell]], [""], 96).astype(int)
+        return ((sheet[..., 0] > sheet[..., 1] + 80).any(axis=1)).sum()
 
-    def sheet(name):
-        return contact_sheet([(name, [image, image]), ("next.png", [image, image])], ["", ""], 64)
-
-    name = "ILSVRC2012_test_{}" + "0" * 40 + "{}" + "0" * 40 + "{}.png"
-    short, long = sheet("a.png"), sheet(name.format(1, 1, 1))
-    more, rest = divmod(len(long) - len(short), _LINE)
-    assert more >= 2 and rest == 0
-    room = 2 * 64 + _GAP
-    assert ink(long[_MARGIN + _LINE + 64 : -64]).max() < _MARGIN + room
-    # Every letter is there, and what follows stands below.
-    for changed in ((2, 1, 1), (1, 2, 1), (1, 1, 2)):
-        assert (sheet(name.format(*changed)) != long).any()
-    np.testing.assert_array_equal(long[-64 - _LINE - _MARGIN :], short[-64 - _LINE - _MARGIN :])
+    assert red(Cell(GREY, ("a", "empty"))) == 0
+    assert 5 < red(Cell(GREY, ("a", "empty"), warning=True)) < 16
 
 
-@pytest.mark.parametrize("name", ["图像.png", "two\nlines", "tab\there", "ünï.png"])
-def test_any_name_can_be_written(name, any_pillow):
-    image = np.zeros((64, 64), np.uint8)
-    sheet = contact_sheet([(name, [image])], [name], 64)
-    assert ink(caption_of(sheet, 0, 64)).size > 5
+def test_an_error_takes_the_rest_of_its_row():
+    text = "mask.png: expected a picture, found nothing " * 9
+    broken = [Cell(GREY, ("one", "")), Cell(None, ("cannot be used", ""), error=text)]
+    sheet = contact_sheet([broken, a_row(4)], ["a", "b", "c", "d"], 96)
+    pale = (sheet == WARNING_PAPER).all(axis=2)
+    columns = np.flatnonzero(pale.any(axis=0))
+    assert columns.min() > MARGIN + 96 and columns.max() == sheet.shape[1] - MARGIN - 2
+    assert pale.sum() > 10_000
+    alone = contact_sheet([[Cell(None, ("x", "y"), error="long" * 300)]] * 2, ["a", "b"], 64)
+    assert (alone == WARNING).all(axis=2).any()
+
+
+def test_the_legend_breaks_into_lines():
+    colors = [(0, 200, 255), (255, 140, 0), (240, 60, 200)]
+    entries = [(color, f"{n} a class of some name") for n, color in enumerate(colors)]
+    entries.append((None, "ignored"))
+    sheet = contact_sheet([a_row(1)], ["a"], 96, legend=entries)
+    for color in colors:
+        assert (sheet == color).all(axis=2).sum() > 100
+    assert len(sheet) > len(contact_sheet([a_row(1)], ["a"], 96, legend=entries[:1]))
 
 
 @pytest.mark.parametrize(
-    ("rows", "headings", "cell", "text"),
+    ("text", "same"),
     [
-        ([], ["a"], 64, "at least one row"),
-        ([("x", [])], [], 64, "at least one row"),
-        ([("x", [np.zeros((4, 4), np.uint8)])], ["a", "b"], 64, "x: 1 images for 2"),
-        ([("x", [np.zeros((4, 4))])], ["a"], 64, "x: .*float64"),
-        ([("x", [np.zeros((4, 4, 4), np.uint8)])], ["a"], 64, "x: .*4, 4, 4"),
-        ([("x", [np.zeros((0, 4), np.uint8)])], ["a"], 64, "x: .*0, 4"),
-        ([("x", [np.zeros((4, 4), np.uint8)])], ["a"], 8, "cell"),
+        ("ünï Ελλ Кот.png", None),
+        ("图像.png", r"\u56fe\u50cf.png"),
+        ("two\nlines\tand", "two lines and"),
+        ("odd\udcff.png", r"odd\udcff.png"),
+        ("bell\x07", r"bell\x07"),
     ],
 )
-def test_wrong_arguments(rows, headings, cell, text):
+def test_letters_that_the_font_lacks_are_spelt(text, same):
+    def sheet(text):
+        row = [Cell(GREY, (text, text)), Cell(None, (), error=text)]
+        return contact_sheet([row], [text, text], 96, [text], [(None, text)])
+
+    assert same is None or (sheet(text) == sheet(same)).all()
+    assert words(sheet(text)).size > 20
+
+
+def test_long_texts_stay_in_their_cells_and_keep_their_ends():
+    def below(name):
+        return contact_sheet([[Cell(GREY, (name,)), Cell(GREY, ("",))]], ["", ""], 96)[-32:]
+
+    name = "{}" + "0123456789" * 9 + "{}.png"
+    assert words(below(name.format(1, 1))).max() <= MARGIN + 96
+    assert (below(name.format(1, 1)) != below(name.format(2, 1))).any()
+    assert (below(name.format(1, 1)) != below(name.format(1, 2))).any()
+
+
+@pytest.mark.parametrize(
+    ("rows", "headings", "size", "text"),
+    [
+        ([], ["a"], 96, "at least one row"),
+        ([a_row()], [], 96, "at least one row"),
+        ([a_row()], ["a"], 96, "rows of 1 to 1"),
+        ([[]], ["a"], 96, "rows of 1 to 1"),
+        ([a_row()], ["a", "b"], 8, "size: expected 64"),
+        ([a_row()] * 9000, ["a", "b"], 900, "fewer samples"),
+    ],
+)
+def test_sheets_that_cannot_be(rows, headings, size, text):
     with pytest.raises(ValueError, match=text):
-        contact_sheet(rows, headings, cell)
+        contact_sheet(rows, headings, size)

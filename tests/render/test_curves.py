@@ -6,14 +6,15 @@ import re
 import subprocess
 import sys
 import threading
+import warnings
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.render.curves import Curve, Panel, _look, as_png, draw, save
-from paddleseg_u2net.render.mpl_style import house_settings
+from paddleseg_u2net.render.curves import Curve, Panel, draw
+from paddleseg_u2net.render.mpl_style import as_png, save
 
 X = np.linspace(0, 1, 50)
 
@@ -82,14 +83,12 @@ def test_a_method_looks_the_same_in_every_panel():
 
 
 def test_looks_differ_for_28_methods():
-    looks = [_look(number) for number in range(28)]
-    assert len({(look["color"], str(look["linestyle"])) for look in looks}) == 28
-    assert len({look["color"] for look in looks[:7]}) == 7
     lines = draw([panel(*methods(28))]).axes[0].lines
-    assert [line.get_color() for line in lines] == [look["color"] for look in looks]
+    strokes = [(line.get_linestyle(), str(line._dash_pattern)) for line in lines]
+    assert len({(line.get_color(), stroke) for line, stroke in zip(lines, strokes)}) == 28
+    assert len({line.get_color() for line in lines[:7]}) == 7
     # Neighbours are told apart without colours, too.
-    assert all(one["linestyle"] != other["linestyle"] for one, other in zip(looks, looks[1:]))
-    assert [line.get_linestyle() == "-" for line in lines] == [True, False, False, False] * 7
+    assert all(one != other for one, other in zip(strokes, strokes[1:]))
 
 
 def test_gaps_single_points_and_nothing():
@@ -107,11 +106,6 @@ def test_gaps_single_points_and_nothing():
     as_png(figure, 50)
 
 
-def test_a_panel_without_curves():
-    as_png(draw([Panel("p", "x", "y", [])]), 50)
-    as_png(draw([Panel("p", "x", "y", []), Panel("p", "x", "y", [])]), 50)
-
-
 # ---------------------------------------------------------------- legend and layout
 
 
@@ -126,7 +120,7 @@ def test_legend_stands_inside_or_below(panels, count, inside):
 
 
 def test_names_are_written_as_they_are():
-    names = ["_x", "$a$", "a_b^c", r"\alpha", "U²-Net", "<b>", "50%", "two\nlines"]
+    names = ["_x", "$a$", r"$\frac{$", "a_b^c", r"\alpha", "U²-Net", "<b>", "50%", "two\nlines"]
     figure = draw([panel(*names, title="$x$")])
     # A dollar sign behind a backslash is a dollar sign for Matplotlib.
     shown = [text.replace(r"\$", "$") for text in texts(figure)]
@@ -135,14 +129,13 @@ def test_names_are_written_as_they_are():
     as_png(figure, 50)
 
 
-def test_a_formula_in_a_name_is_no_formula():
-    # As a formula this would be an error.
-    as_png(draw([panel(r"$\frac{$")]), 50)
-    as_png(draw([panel(r"$\nonsense$")]), 50)
-
-
-def test_names_beyond_the_font_are_drawn(recwarn):
-    as_png(draw([panel("图像", "\udc80")]), 50)
+def test_what_the_font_lacks_and_no_curves_are_drawn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        as_png(draw([panel("图像", "\udc80")]), 50)
+        as_png(draw([Panel("p", "x", "y", [])] * 2), 50)
+    with pytest.raises(ValueError, match="at least one panel"):
+        draw([])
 
 
 @pytest.mark.parametrize("panels", [1, 4, 5])
@@ -220,24 +213,10 @@ def test_other_suffixes(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_error_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "curves.png"
-    path.write_bytes(b"old")
-    figure = draw([panel("a")])
-
-    def fails(*_, **__):
-        raise OSError("no")
-
-    monkeypatch.setattr(figure, "savefig", fails)
-    with pytest.raises(OSError, match="no"):
-        save(figure, path)
-    assert path.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
-
-
 # ---------------------------------------------------------------- Matplotlib's state
 
 
-def test_settings_of_the_process_neither_count_nor_change(monkeypatch):
+def test_settings_of_the_process_have_no_effect_and_stay(monkeypatch):
     import matplotlib
 
     wanted = as_png(draw([panel("a", "b")]), 60)
@@ -245,8 +224,6 @@ def test_settings_of_the_process_neither_count_nor_change(monkeypatch):
     monkeypatch.setitem(matplotlib.rcParams, "font.size", 20.0)
     before = dict(matplotlib.rcParams)
     assert as_png(draw([panel("a", "b")]), 60) == wanted
-    with pytest.raises(ValueError):
-        draw([Panel("p", "x", "y", [Curve("a", np.array([0.0, 1.0]), np.array(["u", "v"]))])])
     assert dict(matplotlib.rcParams) == before
 
 
@@ -265,38 +242,17 @@ def test_threads_do_not_disturb_each_other():
     assert len(got) == 12 and set(got) == {wanted}
 
 
-def test_one_thread_at_a_time_has_the_settings():
-    with house_settings():
-        thread = threading.Thread(target=draw, args=([panel("a")],))
-        thread.start()
-        thread.join(0.3)
-        assert thread.is_alive()
-    thread.join(20)
-    assert not thread.is_alive()
-
-
 def test_matplotlib_is_loaded_late_and_pyplot_never(tmp_path):
     program = f"""if True:
         import sys
-        from paddleseg_u2net.render import curves
+        from paddleseg_u2net.render import curves, mpl_style
         assert "matplotlib" not in sys.modules
         figure = curves.draw([curves.Panel("p", "x", "y", [curves.Curve("a", [0, 1], [0, 1])])])
-        curves.save(figure, {str(tmp_path / "a.png")!r})
-        curves.save(figure, {str(tmp_path / "a.pdf")!r})
+        mpl_style.save(figure, {str(tmp_path / "a.png")!r})
+        mpl_style.save(figure, {str(tmp_path / "a.pdf")!r})
         assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
     """
     # A backend for windows must not matter.
     environment = {**os.environ, "MPLBACKEND": "TkAgg"}
     environment.pop("DISPLAY", None)
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
-
-
-# ---------------------------------------------------------------- arguments
-
-
-def test_wrong_arguments():
-    with pytest.raises(ValueError, match="at least one panel"):
-        draw([])
-    for x, y in [(X, X[:-1]), (X[None], X[None]), (0.5, 0.5)]:
-        with pytest.raises(ValueError, match=r"DUTS, ours: expected x and y of one shape \(n,\)"):
-            draw([Panel("DUTS", "x", "y", [Curve("ours", x, y)])])

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import cv2
 import numpy as np
 import pytest
 
 from paddleseg_u2net.render import cutout
-
-module = sys.modules[cutout.__module__]
 
 
 def scene(height=90, width=120, soft=9):
@@ -81,7 +77,10 @@ def test_colours_are_as_good_as_pymattings(made, arguments):
 
 def test_opacity_is_the_map_and_what_is_all_foreground_keeps_its_bits():
     image, _, opacity = scene()
+    before = image.copy(), opacity.copy()
     found = cutout(image, opacity)
+    np.testing.assert_array_equal(image, before[0])
+    np.testing.assert_array_equal(opacity, before[1])
     np.testing.assert_array_equal(found[..., 3], opacity)
     np.testing.assert_array_equal(found[opacity == 255][:, :3], image[opacity == 255])
     assert not found[opacity == 0].any()
@@ -107,13 +106,6 @@ def test_large_pictures_have_nearly_the_colours_of_small_ones(size):
     assert error(found[..., :3], *large[1:]) < 0.2 * error(large[0], *large[1:])
 
 
-def test_squares_leave_no_seam(monkeypatch):
-    image, _, opacity = (cv2.resize(part, (900, 700)) for part in scene(soft=30))
-    whole = cutout(image, opacity)
-    monkeypatch.setattr(module, "_TILE", 61)
-    np.testing.assert_array_equal(cutout(image, opacity), whole)
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 600), (600, 1), (3, 2), (1, 50000), (50000, 2)])
 def test_the_smallest_and_the_thinnest_images(shape):
     rng = np.random.default_rng(0)
@@ -122,14 +114,6 @@ def test_the_smallest_and_the_thinnest_images(shape):
     found = cutout(image, opacity)
     assert found.shape == (*shape, 4) and found.dtype == np.uint8
     np.testing.assert_array_equal(found[..., 3], opacity)
-
-
-def test_the_arrays_are_not_changed():
-    image, _, opacity = scene()
-    before = image.copy(), opacity.copy()
-    cutout(image, opacity)
-    np.testing.assert_array_equal(image, before[0])
-    np.testing.assert_array_equal(opacity, before[1])
 
 
 @pytest.mark.parametrize(

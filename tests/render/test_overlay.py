@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from paddleseg_u2net.render import added, color_map, heat, pseudo_color, saliency
+from paddleseg_u2net.render import blend, color_map, heat, pseudo_color, saliency
 
 
 @pytest.fixture(scope="module")
@@ -79,22 +79,22 @@ def test_pseudo_color_refuses_colors(colors):
 
 
 @pytest.mark.parametrize("weight", [0.6, 0.0, 0.25, 1.0])
-def test_added_is_paddlesegs(theirs, tmp_path, weight):
+def test_blend_is_paddlesegs(theirs, tmp_path, weight):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (37, 53, 3), dtype=np.uint8)
     classes = rng.integers(0, 256, (37, 53), dtype=np.uint8)
     path = str(tmp_path / "image.png")
     cv2.imwrite(path, image[..., ::-1])
     expected = theirs.visualize(path, classes, theirs.get_color_map_list(256), weight=weight)
-    ours = added(image, classes, color_map(), weight)
+    ours = blend(image, classes, color_map(), weight)
     assert ours.dtype == np.uint8
     np.testing.assert_array_equal(ours, expected[..., ::-1])
 
 
-def test_added_known_value():
+def test_blend_known_value():
     image = np.full((1, 1, 3), 100, np.uint8)
     colors = np.array([[0, 50, 200]], np.uint8)
-    np.testing.assert_array_equal(added(image, np.zeros((1, 1), int), colors), [[[60, 80, 140]]])
+    np.testing.assert_array_equal(blend(image, np.zeros((1, 1), int), colors), [[[60, 80, 140]]])
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_added_known_value():
         (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), int), 1.5, "weight"),
     ],
 )
-def test_added_refuses(image, classes, weight, text):
+def test_blend_refuses(image, classes, weight, text):
     with pytest.raises(ValueError, match=text):
-        added(image, classes, color_map(2), weight)
+        blend(image, classes, color_map(2), weight)
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])

@@ -67,13 +67,6 @@ def test_unusual_sets_are_drawn_without_warnings(sizes, foreground, centre):
     assert picture(data).std() > 1
 
 
-def test_twenty_thousand_images_of_many_sizes():
-    rng = np.random.default_rng(0)
-    sizes = rng.integers(100, 4000, (20000, 2))
-    data = statistics.as_png(sizes, rng.beta(1, 5, 20000), blob(0.5, 0.5), "many")
-    assert len(data) < 300_000
-
-
 def test_empty_and_full_masks_stand_beside_the_others(some):
     sizes, _, centre = some
 
@@ -111,33 +104,8 @@ def test_empty_and_full_masks_are_counted_once(some):
     assert columns.max() - columns.min() < 30
 
 
-def test_middle_of_mass():
-    one = np.zeros((4, 10))
-    one[3, 0] = 0.5
-    assert statistics._middle_of_mass(one) == pytest.approx((5.0, 87.5))
-    assert statistics._middle_of_mass(np.ones((64, 64))) == pytest.approx((50.0, 50.0))
-
-
 @pytest.mark.parametrize("title", ["图像 $x_1$", "two\nlines", "", "ünï \N{GRINNING FACE}"])
 def test_any_title_can_be_written(some, title):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         statistics.as_png(*some, title)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "foreground", "centre", "text"),
-    [
-        ([], [], np.zeros((64, 64)), "N of 1 or more"),
-        ([(4, 4)], [0.5, 0.5], np.zeros((64, 64)), r"\(1, 2\), \(2,\)"),
-        ([(4, 4)], [0.5], np.zeros(64), r"\(64,\)"),
-        ([(4, 0)], [0.5], np.zeros((64, 64)), "sizes: expected 1 or more"),
-        ([(4, np.nan)], [0.5], np.zeros((64, 64)), "sizes: expected 1 or more"),
-        ([(4, 4)], [np.nan], np.zeros((64, 64)), "foreground: expected shares"),
-        ([(4, 4)], [1.5], np.zeros((64, 64)), "foreground: expected shares"),
-        ([(4, 4)], [0.5], np.full((64, 64), np.nan), "centre: expected shares"),
-    ],
-)
-def test_wrong_numbers(sizes, foreground, centre, text):
-    with pytest.raises(ValueError, match=text):
-        statistics.as_png(np.array(sizes), np.array(foreground), centre, "")

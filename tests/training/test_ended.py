@@ -215,9 +215,9 @@ def test_mkls_kernels_are_said_once():
         "from paddleseg_u2net.log import start_logging; start_logging()\n"
         "for _ in range(2): load_paddle(with_paddleseg=False)\n"
     )
-    env = {name: value for name, value in os.environ.items() if name != "MKL_DEBUG_CPU_TYPE"}
+    others = {k: v for k, v in os.environ.items() if k != "MKL_DEBUG_CPU_TYPE"}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, env=env, capture_output=True
+        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, env=others, capture_output=True
     )
     said = done.stdout.count(b"MKL_DEBUG_CPU_TYPE=5 is set")
     assert done.returncode == 0 and said == env._is_amd_with_avx2()

@@ -6,8 +6,7 @@ import pytest
 from paddleseg_u2net.export.convert import convert
 from paddleseg_u2net.io.images import read_image, read_mask
 from paddleseg_u2net.metrics import PRESETS, MetricReport
-from paddleseg_u2net.predictor import trained
-from paddleseg_u2net.predictor.opened import open_model
+from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.render import saliency
 from paddleseg_u2net.weights import read_weights
 
@@ -17,7 +16,7 @@ pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def predictor(shared):
     """Of the weights alone: architecture and pre-processing are recognised."""
-    return trained.load(str(shared / "weights/u2netp.pth"), None, [])[2]
+    return load_model(str(shared / "weights/u2netp.pth"), backend="paddle").pipeline
 
 
 def compared(predictor, images, maps):
@@ -49,7 +48,7 @@ def test_the_file_that_rembg_distributes_gives_the_authors_maps(shared):
     """Its weights are not rounded, and so it comes nearer."""
     pytest.importorskip("onnxruntime")
     path = shared / "weights/u2netp_rembg.onnx"
-    opened = open_model(path, backend="onnxruntime")
+    opened = load_model(path, backend="onnxruntime")
     assert opened.pipeline.preprocess.type == "official"
     difference, overlap = published_maps(opened.pipeline, shared)
     assert difference < 0.1 and overlap > 0.99

@@ -121,7 +121,7 @@ def test_a_folder_that_may_not_be_written_to_is_found_at_once():
             with run_folder.reserved(folder, Distributed()):
                 os._exit(1)
         except OSError as error:
-            os._exit(0 if f"--save_dir {folder}: expected a folder that may" in str(error) else 2)
+            os._exit(0 if f"--save_dir {folder}: cannot be written" in str(error) else 2)
     assert os.waitpid(pid, 0)[1] == 0
     folder.rmdir()
 

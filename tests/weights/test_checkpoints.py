@@ -18,15 +18,16 @@ import uuid
 import numpy as np
 import pytest
 
-from paddleseg_u2net.weights import names, read_weights
+from paddleseg_u2net.weights import read_weights
 from paddleseg_u2net.weights.checkpoints import network_weights
+from paddleseg_u2net.weights.layout import from_torch, to_torch
 from paddleseg_u2net.weights.pdparams import write_pickle
 from tests.weights import narrow
 
 
 @pytest.fixture
 def state():
-    return names.to_torch(narrow.state())
+    return to_torch(narrow.state())
 
 
 def prefixed(prefix, state):
@@ -181,7 +182,7 @@ def test_other_networks_are_returned_as_they_are():
 
 
 def test_what_was_taken_is_logged_for_every_format(tmp_path, state, caplog):
-    paddle = names.from_torch(state)
+    paddle = from_torch(state)
     write_pickle(tmp_path / "w.pdparams", {"model": paddle, "ema": half(paddle)})
     with caplog.at_level(logging.WARNING, "paddleseg_u2net"):
         again = read_weights(tmp_path / "w.pdparams")
@@ -192,7 +193,7 @@ def test_what_was_taken_is_logged_for_every_format(tmp_path, state, caplog):
 def test_arrays_pickled_by_pytorchs_names_are_read(tmp_path, state):
     (tmp_path / "w.pkl").write_bytes(pickle.dumps(state))
     again = read_weights(tmp_path / "w.pkl")
-    assert all((again[name] == value).all() for name, value in names.from_torch(state).items())
+    assert all((again[name] == value).all() for name, value in from_torch(state).items())
 
 
 # -- settings ----------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ def test_settings_beside_the_weights_do_no_harm(torch, tmp_path, state, kind, pr
     content = {"args": SETTINGS[kind], "model": tensors, "more": [SETTINGS[kind]]}
     torch.save(content, tmp_path / "w.pth", pickle_protocol=protocol)
     again = read_weights(tmp_path / "w.pth")
-    assert again.keys() == names.from_torch(state).keys()
+    assert again.keys() == from_torch(state).keys()
 
 
 OF_TRAINING = {
@@ -252,7 +253,7 @@ def test_objects_of_training_beside_the_weights_do_no_harm(torch, tmp_path, stat
     tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
     beside = OF_TRAINING[kind](torch, torch.ones(1, requires_grad=True))
     torch.save({"model": tensors, "beside": beside}, tmp_path / "w.pth")
-    assert read_weights(tmp_path / "w.pth").keys() == names.from_torch(state).keys()
+    assert read_weights(tmp_path / "w.pth").keys() == from_torch(state).keys()
     torch.save({"model": beside}, tmp_path / "w.pth")
     with pytest.raises(ValueError, match=r"w\.pth: expected weights"):
         read_weights(tmp_path / "w.pth")
@@ -262,7 +263,7 @@ def test_arrays_of_protocol_5_are_read(torch, tmp_path, state):
     state["outconv.weight"] = np.asfortranarray(state["outconv.weight"])
     torch.save(state, tmp_path / "w.pth", pickle_protocol=5)
     again = read_weights(tmp_path / "w.pth")
-    assert all((again[name] == value).all() for name, value in names.from_torch(state).items())
+    assert all((again[name] == value).all() for name, value in from_torch(state).items())
 
 
 @pytest.mark.parametrize(
@@ -278,7 +279,7 @@ def test_dictionaries_of_settings_do_no_harm(torch, tmp_path, state, monkeypatch
     tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
     torch.save({"cfg": settings, "state_dict": tensors}, tmp_path / "w.pth")
     monkeypatch.undo()
-    assert read_weights(tmp_path / "w.pth").keys() == names.from_torch(state).keys()
+    assert read_weights(tmp_path / "w.pth").keys() == from_torch(state).keys()
 
 
 class OwnSettings:

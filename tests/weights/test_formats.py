@@ -14,7 +14,7 @@ from paddleseg_u2net.weights import (
     read_weights,
     write_weights,
 )
-from paddleseg_u2net.weights.names import from_torch, to_torch
+from paddleseg_u2net.weights.layout import from_torch, to_torch
 from tests.weights import narrow
 
 NEEDS = {".onnx": "onnx", ".safetensors": "safetensors"}

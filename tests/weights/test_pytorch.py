@@ -19,10 +19,8 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import pytest
 
-from paddleseg_u2net.weights import pytorch_containers
-from paddleseg_u2net.weights.pytorch import read_torch
-from paddleseg_u2net.weights.pytorch_write import write_torch
-from paddleseg_u2net.weights.unpickle import load_pickle
+from paddleseg_u2net.weights.pickles import load_pickle
+from paddleseg_u2net.weights.pytorch import containers, read_torch, write_torch
 
 # Written by PyTorch 2.13: a transposed parameter, two parts of one storage, half, bfloat16,
 # double, a counter without dimensions and an empty tensor; in the zip and in the legacy format.
@@ -974,13 +972,13 @@ def test_views_of_storages_of_old_files_are_refused(path):
 
 def test_a_file_that_shrinks_while_it_is_read_is_refused(path, monkeypatch):
     write_legacy(path, entries(w=tensor(storage(legacy=True))))
-    real = pytorch_containers.LegacyContainer.read
+    real = containers.LegacyContainer.read
 
     def shrinking(self, stored):
         os.truncate(path, path.stat().st_size - 9)
         return real(self, stored)
 
-    monkeypatch.setattr(pytorch_containers.LegacyContainer, "read", shrinking)
+    monkeypatch.setattr(containers.LegacyContainer, "read", shrinking)
     assert "storage '0' is cut" in refusal(path)
 
 

@@ -13,10 +13,10 @@ from paddleseg_u2net.data_tools.annotations.import_stats import count_images
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, find_images
+from paddleseg_u2net.text import short_list
 
 Fits = Callable[[Path], bool]
 
-_SHOWN = 3
 # labelme's own examples name a label file as the image.
 _SUFFIXES = IMAGE_SUFFIXES | {".json"}
 
@@ -130,8 +130,8 @@ class ImageIndex:
             best = at_top if at_top in found else _only(found)
             if best is None and found:
                 raise AnnotationError(
-                    f"{self.folder}: {name} could be {listed(found)}; give the folder from which "
-                    "the label file counts, or write the path in the label file in full"
+                    f"{self.folder}: {name} could be {short_list(found)}; give the folder from "
+                    "which the label file counts, or write the path in the label file in full"
                 )
             if best is not None:
                 return best
@@ -226,7 +226,7 @@ def refuse_absent(samples: Sequence[object], bad: Sequence[Bad]) -> None:
         raise AnnotationError(f"{broken[0]}{more}")
     raise AnnotationError(
         f"{len(bad)} of {len(bad)} images are not there: "
-        f"{listed([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
+        f"{short_list([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
         "with the images of these labels"
     )
 
@@ -240,11 +240,5 @@ def unlabelled(
     if not rest:
         return []
     top = Path(os.path.commonpath([path.parent for path in rest]))
-    names = listed([path.relative_to(top).as_posix() for path in rest])
+    names = short_list([path.relative_to(top).as_posix() for path in rest])
     return [f"left out, {why}: {count_images(len(rest))} below {top} ({names})"]
-
-
-def listed(things: Sequence[object], most: int = _SHOWN) -> str:
-    """The first few of a list and how many more there are."""
-    text = ", ".join(map(str, things[:most]))
-    return f"{text} and {len(things) - most} more" if len(things) > most else text

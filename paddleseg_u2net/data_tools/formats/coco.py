@@ -26,7 +26,6 @@ from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     absent,
-    listed,
     refuse_twice,
     unique_names,
     unlabelled,
@@ -48,6 +47,7 @@ from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Polygon, Shap
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import files_below, find_images, image_size
+from paddleseg_u2net.text import short_list
 
 CROWDS = ("object", "ignore")
 
@@ -120,9 +120,7 @@ def read(
 
     found = read_all(list(map(source, parsed, paths, folders)), classes or Classes(), resplit)
     if not found.samples:
-        raise AnnotationError(
-            f"{listed([file.path for file in parsed])}: lists no images; give a COCO file that does"
-        )
+        raise AnnotationError(f"{short_list(paths)}: lists no images; give a COCO file that does")
     found.empty = _only_boxes(parsed)
     images = [path for index in indices.values() for path in index.files]
     images = find_images(within) if within else images
@@ -145,7 +143,7 @@ def read_folder(
     known = {file for file, _ in files}
     others = [path for path in _json_files(source) if path not in known]
     if others:
-        names = listed([path.relative_to(source).as_posix() for path in others])
+        names = short_list([path.relative_to(source).as_posix() for path in others])
         found.remarks.append(f"not read, for their names are not those of COCO files: {names}")
     return found
 
@@ -315,8 +313,8 @@ def _only_boxes(files: Sequence[CocoFile]) -> str:
     if not boxes or any(file.areas for file in files):
         return ""
     return (
-        f"{listed([file.path for file in files])}: expected polygons or run lengths, found only "
-        f"boxes ({count_objects(boxes)}), as for detection; export the data set for "
+        f"{short_list([file.path for file in files])}: expected polygons or run lengths, found "
+        f"only boxes ({count_objects(boxes)}), as for detection; export the data set for "
         "segmentation"
     )
 
@@ -429,7 +427,7 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
             folder = _images_of(path)
             found.append((path, folder if folder.is_dir() else _above(path)))
     if not found:
-        names = listed([path.relative_to(source).as_posix() for path in there])
+        names = short_list([path.relative_to(source).as_posix() for path in there])
         raise AnnotationError(
             f"{source}: expected _annotations.coco.json (Roboflow) or instances_NAME.json (COCO, "
             f"CVAT) in it or below, found {names or 'no JSON file'}; give the JSON files with "

@@ -25,7 +25,6 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     Fits,
     ImageIndex,
     absent,
-    listed,
     refuse_twice,
     unique_names,
     unlabelled,
@@ -44,6 +43,7 @@ from paddleseg_u2net.data_tools.formats import voc
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import files_below
+from paddleseg_u2net.text import short_list
 
 # A rotated ellipse becomes a polygon of this many corners: off by 1/2000 of its radius.
 _CORNERS = 128
@@ -86,8 +86,8 @@ def read(
     places = [] if root.is_file() else voc.layouts(root)
     if xml_files and places:
         raise AnnotationError(
-            f"{root}: expected one format, found XML ({listed(xml_files)}) and masks "
-            f"({listed(places)}); give the folder of one of them"
+            f"{root}: expected one format, found XML ({short_list(xml_files)}) and masks "
+            f"({short_list(places)}); give the folder of one of them"
         )
     if xml_files:
         return _read_files(xml_files, classes, images, resplit)

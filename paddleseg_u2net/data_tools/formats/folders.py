@@ -35,7 +35,6 @@ from paddleseg_u2net.data_tools.annotations.classes import (
     number_colours,
     number_values,
 )
-from paddleseg_u2net.data_tools.annotations.image_index import listed
 from paddleseg_u2net.data_tools.annotations.import_stats import count_images
 from paddleseg_u2net.data_tools.annotations.label_files import thread_map
 from paddleseg_u2net.data_tools.annotations.mask_files import (
@@ -71,6 +70,7 @@ from paddleseg_u2net.datasets.mask_encoding import (
 from paddleseg_u2net.datasets.name_rules import Matches, NameRule, best_rule, by_folder
 from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files
 from paddleseg_u2net.io.images import ImageError, read_image, read_mask
+from paddleseg_u2net.text import short_list
 
 Values = Union[str, Mapping[int, int]]
 # What "auto" may infer; a table of values is the other choice.
@@ -136,7 +136,7 @@ def read(
     titles = find_values(masks) if values in ("auto", "index") else {}
     if titles and (names is None or set(names) <= set(titles.values())):
         names, values, said = number_values(titles, names, masks / VALUES_FILE)
-        shown = listed([f"{value} {titles[value]}" for value in sorted(titles)], 8)
+        shown = short_list([f"{value} {titles[value]}" for value in sorted(titles)], 8)
         remarks += [f"classes named as {VALUES_FILE} says: {shown}", *said]
     seen = _Seen()
     if values == "auto" or (values == "index" and not names):

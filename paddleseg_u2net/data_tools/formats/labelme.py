@@ -24,7 +24,6 @@ from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
 from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
-    listed,
     refuse_twice,
     unique_names,
 )
@@ -45,6 +44,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Ellipse, Shape
 from paddleseg_u2net.io.images import ImageError, decode_image, files_below, image_size
+from paddleseg_u2net.text import short_list
 
 _IGNORED = "__ignore__"
 _BACKGROUND = "_background_"
@@ -212,14 +212,15 @@ class _Reader:
             raise AnnotationError(f"{self.bad[0].why}{more}")
         raise AnnotationError(
             f"{self._folder}: expected labelme files (.json), found "
-            f"{listed(self._others) or 'none'}; choose the reader for that or give the right folder"
+            f"{short_list(self._others) or 'none'}; choose the reader for that or give "
+            "the right folder"
         )
 
     def remarks(self) -> List[str]:
         """What was left alone, and what was guessed."""
         said = []
         if self._others:
-            said.append(f"left out, no labelme files: {listed(self._others)}")
+            said.append(f"left out, no labelme files: {short_list(self._others)}")
         if self._renamed:
             image, name = next(iter(self._renamed.items()))
             said.append(

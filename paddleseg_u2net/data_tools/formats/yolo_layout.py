@@ -18,7 +18,6 @@ import yaml
 from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     absent,
-    listed,
     refuse_absent,
 )
 from paddleseg_u2net.data_tools.annotations.label_files import read_lines
@@ -26,6 +25,7 @@ from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, split_of
 from paddleseg_u2net.io.images import files_below, find_images
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
+from paddleseg_u2net.text import short_list
 
 NAMES_FILE = "classes.txt"
 
@@ -85,7 +85,7 @@ def find_layout(source: Path) -> Layout:
     known = [path for path in files if path.name in _DESCRIPTIONS] or files
     if len(known) > 1:
         raise AnnotationError(
-            f"{source}: expected one data.yaml, found {listed(known)}; give the file itself"
+            f"{source}: expected one data.yaml, found {short_list(known)}; give the file itself"
         )
     return _described(known[0]) if known else _undescribed(source)
 
@@ -222,7 +222,7 @@ def _note_unnamed(layout: Layout) -> None:
         if rest:
             layout.remarks.append(
                 f"left out, in {folder} but not named in {layout.source.name}: "
-                f"{len(rest)} images ({listed([path.name for path in rest])})"
+                f"{len(rest)} images ({short_list([path.name for path in rest])})"
             )
 
 
@@ -246,11 +246,11 @@ def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
     missing = [entry for entry, path in zip(entries, found) if path is None]
     if missing and len(missing) == len(found):
         # Roboflow names parts that were not exported.
-        layout.remarks.append(f"{key} is left out: {listed(missing)} is not there")
+        layout.remarks.append(f"{key} is left out: {short_list(missing)} is not there")
         return
     if missing:
         raise AnnotationError(
-            f"{layout.source}: of {key}, {listed(missing)} is not there; correct or remove it"
+            f"{layout.source}: of {key}, {short_list(missing)} is not there; correct or remove it"
         )
     seen: Dict[Path, None] = {}
     for path in filter(None, found):

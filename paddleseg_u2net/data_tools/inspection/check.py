@@ -16,6 +16,7 @@ from paddleseg_u2net.data_tools.inspection.values import SAYING, Content, Reader
 from paddleseg_u2net.datasets.mask_encoding import INSTANCES, infer_mask_encoding, seem_instances
 from paddleseg_u2net.datasets.pairing import Pair
 from paddleseg_u2net.io.image_headers import Header, expected_format
+from paddleseg_u2net.text import short_list
 
 # Formats that change the values of a mask.
 _LOSSY = ("JPEG", "WEBP")
@@ -24,7 +25,6 @@ _MOSTLY_NEAR = 0.75
 # Of 1: nothing that anybody marks as foreground, but what class numbers look like among soft masks.
 _NEARLY_BLACK = 32 / 255
 _LONG = 4
-_SHOWN = 5
 # Most names; the others are looked at more closely.
 _PLAIN = re.compile(r"[\w/.-]+", re.ASCII)
 
@@ -242,7 +242,7 @@ def _own(values: Values, settings: Settings) -> str:
 def _strange(part: Part, pair: Pair, facts: PairStats, content: Content, reader: Reader) -> Finding:
     assert facts.values is not None
     values = content.strange or facts.values.arrays()[0].tolist()
-    some = ", ".join(map(str, values[:_SHOWN])) + (" ..." if len(values) > _SHOWN else "")
+    some = short_list(values)
     share = f" in {100 * content.strange_share:.3g} % of its pixels" if content.strange else ""
     repair = f"correct the mask, or say with {SAYING} what its values mean"
     if content.strange and facts.mask.format in _LOSSY:

@@ -19,7 +19,8 @@ from paddleseg_u2net.datasets.mask_encoding import (
 from paddleseg_u2net.datasets.pairing import Problem, from_folders
 from paddleseg_u2net.datasets.resolve_paths import PairPaths
 from paddleseg_u2net.io.images import ImageError, read_mask
-from paddleseg_u2net.render.samples import Cell, class_colors, fitted, masked
+from paddleseg_u2net.render.contact_sheet import Cell
+from paddleseg_u2net.render.mask_overlay import class_colors, fitted, masked
 
 __all__ = [
     "ORDERS",

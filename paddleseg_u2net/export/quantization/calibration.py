@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -13,14 +12,13 @@ from paddleseg_u2net.datasets.mask_encoding import decode, infer_from_masks
 from paddleseg_u2net.export.quantization.graph import QuantizationError
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.images import ImageError, find_images, read_image, read_mask
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import tracked
 
 LIMIT = 64
 FEWEST = 16
 IGNORED = 255
 _SHOWN = 5
-
-logger = logging.getLogger("paddleseg_u2net")
 
 
 class Sample(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from paddleseg_u2net.export.quantization.calibration import IGNORED, Calibration
 from paddleseg_u2net.export.quantization.graph import QuantizationError
 from paddleseg_u2net.export.quantization.observe import Run, session
-from paddleseg_u2net.metrics.map_mask_pair import Picture
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.progress import tracked
 
 OUTPUT = "d0"
@@ -104,11 +104,11 @@ class Guard:
         difference = _mean_difference(found, expected)
         if sample.mask is None:
             return _expected_error(found, expected), difference
-        counted = sample.mask != IGNORED
-        if not counted.any():
+        valid = sample.mask != IGNORED
+        if not valid.any():
             return 0.0, difference
-        picture = Picture(found[0], sample.mask == 1, counted)
-        return picture.statistics().mean_absolute_error, difference
+        pair = MapMaskPair(found[0], sample.mask == 1, valid)
+        return pair.statistics().mean_absolute_error, difference
 
     def milliseconds(self, content: bytes) -> Tuple[float, float]:
         """The shortest time of float32 and of this network for one image, taken in turn."""

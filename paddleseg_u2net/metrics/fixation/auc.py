@@ -6,8 +6,8 @@ from typing import Optional
 
 import numpy as np
 
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationPair
-from paddleseg_u2net.metrics.fixation.metric import FixationMetric
+from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
+from paddleseg_u2net.metrics.scores import Score, register
 
 
 def roc_area(
@@ -18,7 +18,7 @@ def roc_area(
     A tie counts one half, which is what the trapezoid rule gives.
 
     Args:
-        positives: (N,), one or more; whole numbers, 0 and more: see `ranks.ranks`.
+        positives: (N,), one or more; whole numbers, 0 and more: see `dense_rank`.
         negatives: (M,), one or more, the same.
         weights: float64 (M,), how often each negative counts, of a sum above 0; None: once.
     """
@@ -29,6 +29,17 @@ def roc_area(
     return float(hits @ (2 * upto - misses)) / (2 * positives.size * float(upto[-1]))
 
 
+@register(
+    Score(
+        "AUC_Judd",
+        "fixation",
+        "ROC area, against all other pixels",
+        "ties count one half",
+        "Judd et al. 2012",
+        needs="points",
+    ),
+    order=10,
+)
 class AucJudd(FixationMetric):
     """Area under the ROC curve of fixated against other pixels, mean over images.
 
@@ -44,7 +55,7 @@ class AucJudd(FixationMetric):
     benchmark draw the real curve, as here.
 
     Corner cases: a point that is there twice counts twice (MIT: once; see `Fixations.distinct`). No
-    points, or no negatives since every pixel was fixated: undefined. So is a 1x1 picture.
+    points, or no negatives since every pixel was fixated: undefined. So is a 1x1 image.
 
     Args:
         negatives: "unfixated" takes the pixels without a fixation, as MIT's code; "all" takes all
@@ -57,22 +68,20 @@ class AucJudd(FixationMetric):
         self.negatives = negatives
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        return {"negatives": self.negatives}
-
-    def _score(self, fixated: FixationPair) -> float:
-        positives = fixated.at_points(fixated.ranks)
+    def score(self, pair: FixationPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        positives = pair.at_points(pair.ranks)
         if self.negatives == "all":
-            negatives = fixated.that_count(fixated.ranks)
+            negatives = pair.at_valid(pair.ranks)
         else:
-            negatives = fixated.ranks[fixated.unfixated]
+            negatives = pair.ranks[pair.unfixated]
         if not positives.size or not negatives.size:
             return float("nan")
         return roc_area(positives, negatives)
 
 
 class _SteppedAuc(FixationMetric):
-    """AUC whose thresholds may lie at even steps of the min-max stretched map."""
+    """AUC whose thresholds may lie at even steps of the min-max normalised map."""
 
     def __init__(self, step: Optional[float]) -> None:
         if step is not None and not 0.004 <= step <= 1:
@@ -80,16 +89,13 @@ class _SteppedAuc(FixationMetric):
         self.step = step
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        return {"step": self.step}
-
-    def _levels(self, fixated: FixationPair) -> np.ndarray:
+    def _levels(self, pair: FixationPair) -> np.ndarray:
         """Return the map (H, W) as whole numbers that differ where a threshold lies between."""
-        if fixated.constant:
-            return np.zeros(fixated.shape, np.uint8)
+        if pair.constant:
+            return np.zeros(pair.shape, np.uint8)
         if self.step is None:
-            return fixated.ranks
-        return _steps(fixated.prediction, fixated.range, self.step)
+            return pair.ranks
+        return _steps(pair.prediction, pair.range, self.step)
 
 
 def _steps(values: np.ndarray, low_high: tuple[float, float], step: float) -> np.ndarray:
@@ -98,21 +104,32 @@ def _steps(values: np.ndarray, low_high: tuple[float, float], step: float) -> np
         return _steps(np.arange(256.0), low_high, step)[values]
     low, high = low_high
     # One after the other, as the product of a tiny range and the step would be 0.
-    stretched = (values.astype(np.float64) - low) / (high - low) / step
+    normalised = (values.astype(np.float64) - low) / (high - low) / step
     # A value that rounding has put a little below a threshold still reaches it. Ignored pixels, and
     # levels that no pixel has, may lie outside.
-    return np.clip(np.floor(stretched + 1e-9), 0, 255).astype(np.uint8)
+    return np.clip(np.floor(normalised + 1e-9), 0, 255).astype(np.uint8)
 
 
+@register(
+    Score(
+        "AUC_Borji",
+        "fixation",
+        "ROC area, against random pixels",
+        "in steps of 0.1; the exact expectation, nothing is drawn",
+        "Borji et al. 2013",
+        needs="points",
+    ),
+    order=20,
+)
 class AucBorji(_SteppedAuc):
     """Area under the ROC curve of fixated against random pixels, mean over images.
 
     Higher is better, in [0, 1]; 0.5 is chance, and what a constant map gets. The map is min-max
-    stretched, and the thresholds are 0, 0.1, 0.2 and so on. Source: Borji et al. 2013,
+    normalised, and the thresholds are 0, 0.1, 0.2 and so on. Source: Borji et al. 2013,
     "Quantitative Analysis of Human-Model Agreement in Visual Saliency Modeling", TIP; Bylinskii et
     al. 2019, TPAMI.
 
-    MIT's MATLAB code draws as many random pixels of the whole picture as there are points, takes
+    MIT's MATLAB code draws as many random pixels of the whole image as there are points, takes
     the area, and averages over 100 draws. The area is linear in the false positive rates, and the
     expected rate at a threshold is the share of all pixels that reach it. So the mean over all
     draws is the area against all pixels. That is what is returned: nothing is random, no seed is
@@ -130,46 +147,61 @@ class AucBorji(_SteppedAuc):
             raise ValueError('expected a step, got None; that is AucJudd(negatives="all")')
         super().__init__(step)
 
-    def _score(self, fixated: FixationPair) -> float:
-        levels = self._levels(fixated)
-        positives = fixated.at_points(levels)
+    def score(self, pair: FixationPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        levels = self._levels(pair)
+        positives = pair.at_points(levels)
         if not positives.size:
             return float("nan")
-        return roc_area(positives, fixated.that_count(levels))
+        return roc_area(positives, pair.at_valid(levels))
 
 
+@register(
+    Score(
+        "sAUC",
+        "fixation",
+        "ROC area, against other images' points",
+        "the fixations of the other images of the set",
+        "Tatler et al. 2005, Zhang et al. 2008",
+        needs="points",
+    ),
+    order=30,
+)
 class ShuffledAuc(_SteppedAuc):
-    """Area under the ROC curve of fixations on this against those on other pictures, mean.
+    """Area under the ROC curve of fixations on this against those on other images, mean.
 
     Higher is better, in [0, 1]; 0.5 is chance, and what a constant map gets, and about what a blob
-    in the middle gets, since the fixations on other pictures are there too. Source: Tatler et al.
+    in the middle gets, since the fixations on other images are there too. Source: Tatler et al.
     2005, "Visual correlates of fixation selection", Vision Research; Zhang et al. 2008, "SUN", J.
     of Vision; Bylinskii et al. 2019, TPAMI.
 
     MIT's MATLAB code averages over 100 random choices among the pixels that were fixated in other
-    pictures, each equally likely, with thresholds 0.1 apart. As with `AucBorji`, the mean over all
+    images, each equally likely, with thresholds 0.1 apart. As with `AucBorji`, the mean over all
     choices is the area against all of them. With ``step=0.1`` and weights of 0 and 1 that is
     returned; MIT's numbers scatter around it. The default, without steps and with a pixel as often
     as it was fixated, is that of pysaliency and the Tuebingen benchmark.
 
-    Corner cases: no points, or no weights of other pictures (none given, or 0 everywhere):
+    Corner cases: no points, or no weights of other images (none given, or 0 everywhere):
     undefined.
 
     Args:
-        step: Distance of the thresholds on the min-max stretched map, in [0.004, 1]; None has one
+        step: Distance of the thresholds on the min-max normalised map, in [0.004, 1]; None has one
             at every value.
     """
+
+    needs_other_images = True
 
     def __init__(self, step: Optional[float] = None) -> None:
         super().__init__(step)
 
-    def _score(self, fixated: FixationPair) -> float:
-        points = fixated.fixations.points
-        if fixated.others is None or points is None or not len(points):
+    def score(self, pair: FixationPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        points = pair.fixations.points
+        if pair.others is None or points is None or not len(points):
             return float("nan")
-        there = np.flatnonzero(fixated.others)
+        there = np.flatnonzero(pair.others)
         if not there.size:
             return float("nan")
-        levels = self._levels(fixated)
-        weights = fixated.others.ravel()[there]
-        return roc_area(fixated.at_points(levels), levels.ravel()[there], weights)
+        levels = self._levels(pair)
+        weights = pair.others.ravel()[there]
+        return roc_area(pair.at_points(levels), levels.ravel()[there], weights)

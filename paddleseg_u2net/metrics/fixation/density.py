@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationPair
-from paddleseg_u2net.metrics.fixation.metric import FixationMetric
+from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
+from paddleseg_u2net.metrics.scores import Score, register
 
 NAN = float("nan")
 
 
+@register(
+    Score(
+        "NSS",
+        "fixation",
+        "standardised map (over n-1) at the fixations",
+        "the map, less its mean, by its standard deviation",
+        "Peters et al. 2005",
+        needs="points",
+    ),
+    order=40,
+)
 class NormalisedScanpathSaliency(FixationMetric):
     """NSS: mean at the fixations of the map with mean 0 and deviation 1, mean over images.
 
@@ -19,7 +30,7 @@ class NormalisedScanpathSaliency(FixationMetric):
     tell us about saliency models?", TPAMI.
 
     Corner cases: a point that is there twice counts twice (MIT: once; see `Fixations.distinct`). No
-    points, or a constant map (so a 1x1 picture too): undefined, as MATLAB's NaN; pysaliency says 0
+    points, or a constant map (so a 1x1 image too): undefined, as MATLAB's NaN; pysaliency says 0
     of a constant map.
 
     Args:
@@ -33,37 +44,56 @@ class NormalisedScanpathSaliency(FixationMetric):
         self.ddof = ddof
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        return {"ddof": self.ddof}
-
-    def _score(self, fixated: FixationPair) -> float:
-        points = fixated.at_points(fixated.prediction)
-        if not points.size or fixated.constant:
+    def score(self, pair: FixationPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        points = pair.at_points(pair.prediction)
+        if not points.size or pair.constant:
             return NAN
-        here = float(points.mean(dtype=np.float64)) / fixated.range[1]
-        values = fixated.values
+        here = float(points.mean(dtype=np.float64)) / pair.range[1]
+        values = pair.values
         return (here - float(values.mean())) / float(values.std(ddof=self.ddof))
 
 
+@register(
+    Score(
+        "CC",
+        "fixation",
+        "correlation with the density",
+        source="Bylinskii et al. 2019",
+        needs="density",
+    ),
+    order=50,
+)
 class CorrelationCoefficient(FixationMetric):
     """CC: Pearson's correlation of the map with the density of fixations, mean over images.
 
     Higher is better, in [-1, 1]; 0 is chance. Source: Bylinskii et al. 2019, TPAMI.
 
-    Corner cases: no density, or map or density constant (so a 1x1 picture, and a mask that covers
+    Corner cases: no density, or map or density constant (so a 1x1 image, and a mask that covers
     it all): undefined, as MATLAB's NaN; pysaliency says 0 where only the map is constant.
     """
 
-    def _score(self, fixated: FixationPair) -> float:
-        density = fixated.density
-        if density is None or fixated.constant or density.min() == density.max():
+    def score(self, pair: FixationPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        density = pair.density
+        if density is None or pair.constant or density.min() == density.max():
             return NAN
-        x = fixated.values - fixated.values.mean()
+        x = pair.values - pair.values.mean()
         y = density - density.mean()
         correlation = float(x @ y) / (float(np.sqrt(x @ x)) * float(np.sqrt(y @ y)))
         return min(1.0, max(-1.0, correlation))
 
 
+@register(
+    Score(
+        "SIM",
+        "fixation",
+        "overlap with the density, both from 0",
+        source="Bylinskii et al. 2019",
+        needs="density",
+    ),
+    order=60,
+)
 class Similarity(FixationMetric):
     """SIM: what map and density have in common, each with a sum of 1; mean over images.
 
@@ -86,11 +116,9 @@ class Similarity(FixationMetric):
         self.stretch = stretch
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        return {"stretch": self.stretch}
-
-    def _score(self, fixated: FixationPair) -> float:
-        mass, density = fixated.mass, fixated.density
+    def score(self, pair: FixationPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        mass, density = pair.mass, pair.density
         if density is None:
             return NAN
         if mass is None:
@@ -112,6 +140,17 @@ def _from_zero(mass: np.ndarray) -> np.ndarray:
     return mass / mass.sum()
 
 
+@register(
+    Score(
+        "KLD",
+        "fixation",
+        "divergence from the density, nats",
+        source="Bylinskii et al. 2019",
+        higher_is_better=False,
+        needs="density",
+    ),
+    order=70,
+)
 class KullbackLeiblerDivergence(FixationMetric):
     """KLD: information lost where the map stands for the density of fixations, mean over images.
 
@@ -134,15 +173,13 @@ class KullbackLeiblerDivergence(FixationMetric):
         self.eps = eps
         super().__init__()
 
-    def _settings(self) -> dict[str, object]:
-        return {"eps": self.eps}
-
-    def _score(self, fixated: FixationPair) -> float:
-        density = fixated.density
+    def score(self, pair: FixationPair) -> float:
+        """Return the score of one image, NaN where it is not defined."""
+        density = pair.density
         if density is None:
             return NAN
         # Where the density is 0 nothing is added.
         there = np.flatnonzero(density)
         density = density[there]
-        mass = np.zeros(1) if fixated.mass is None else fixated.mass[there]
+        mass = np.zeros(1) if pair.mass is None else pair.mass[there]
         return float((density * np.log(self.eps + density / (mass + self.eps))).sum())

@@ -1,4 +1,4 @@
-"""Where people looked at a picture: the ground truth of the fixation metrics."""
+"""Where people looked at an image: the ground truth of the fixation metrics."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from typing import Optional, Union
 import cv2
 import numpy as np
 
-from paddleseg_u2net.metrics.normalise import checked_choice
+from paddleseg_u2net.metrics.normalise import checked_mask, checked_valid
 
 _REACH = 4.0  # of the Gaussian, in sigmas
 
 
 @dataclass(frozen=True, eq=False)
 class Fixations:
-    """The fixations on one picture: points, a density, or both.
+    """The fixations on one image: points, a density, or both.
 
     Metrics that compare with points (AUC, NSS) need ``points``, those that compare with a
     distribution (CC, SIM, KLD, EMD) need ``density``. An image without what a metric needs, without
     a single point, or with a density of nothing but 0, is undefined to that metric and no error.
 
-    Nobody may write into its arrays.
+    Its arrays are read-only.
 
     Attributes:
-        shape: (H, W) of the picture.
+        shape: (H, W) of the image.
         points: int64 (N, 2), row and column of each fixation, or None where only a density is
             known. A pixel that was looked at twice stands there twice; see `distinct`.
         density: float64 (H, W), 0 and more, of any sum, or None where only points are known.
-        counted: bool (H, W), False on the pixels to ignore, which are left out of everything; None
-            counts all. The density of an ignored pixel is set to 0.
+        valid: bool (H, W), False on the pixels to ignore, which are left out of everything; None
+            ignores none. The density of an ignored pixel is set to 0.
 
     Raises:
         ValueError: neither points nor density; a shape or dtype is another; a point lies outside
-            of the picture or on an ignored pixel; a density is negative, NaN or infinite.
+            of the image or on an ignored pixel; a density is negative, NaN or infinite.
     """
 
     shape: tuple[int, int]
     points: Optional[np.ndarray] = None
     density: Optional[np.ndarray] = None
-    counted: Optional[np.ndarray] = None
+    valid: Optional[np.ndarray] = None
 
     def __post_init__(self) -> None:
         shape = tuple(int(length) for length in self.shape)
         if len(shape) != 2 or min(shape) < 1:
-            raise ValueError(f"expected the shape (H, W) of a picture, got {self.shape}")
+            raise ValueError(f"expected the shape (H, W) of an image, got {self.shape}")
         if self.points is None and self.density is None:
             raise ValueError(
                 "expected points or a density, got neither; where nobody looked anywhere, give "
                 "points of shape (0, 2)"
             )
-        counted = checked_choice(self.counted, shape)
-        checked = {"shape": shape, "counted": counted, "points": None, "density": None}
+        valid = checked_valid(self.valid, shape)
+        checked = {"shape": shape, "valid": valid, "points": None, "density": None}
         if self.points is not None:
-            checked["points"] = _checked_points(self.points, shape, counted)
+            checked["points"] = _checked_points(self.points, shape, valid)
         if self.density is not None:
             density = checked_weights("density", self.density, shape)
-            checked["density"] = density if counted is None else np.where(counted, density, 0.0)
+            checked["density"] = density if valid is None else np.where(valid, density, 0.0)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -73,9 +73,9 @@ class Fixations:
         Args:
             points: (N, 2), whole numbers: row and column, counted from 0 at the top left. Beware
                 that many data sets give x first, and MATLAB counts from 1.
-            shape: (H, W) of the picture.
+            shape: (H, W) of the image.
             sigma: Standard deviation in pixels, > 0, of the Gaussian that spreads each point, cut
-                off at 4 sigma and at the rim of the picture. The usual choice is one degree of
+                off at 4 sigma and at the edge of the image. The usual choice is one degree of
                 visual angle, about 35 pixels in MIT1003 and MIT300 (Bylinskii et al. 2019, "What do
                 different evaluation metrics tell us about saliency models?", TPAMI).
 
@@ -88,25 +88,25 @@ class Fixations:
         return cls(bare.shape, bare.points, _spread(bare.points, bare.shape, sigma))
 
     @classmethod
-    def from_picture(cls, picture: np.ndarray, sigma: Optional[float] = None) -> Fixations:
-        """Return one fixation on each pixel of a points picture that is not 0.
+    def from_image(cls, image: np.ndarray, sigma: Optional[float] = None) -> Fixations:
+        """Return one fixation on each pixel of an image of points that is not 0.
 
         Args:
-            picture: bool or uint8 (H, W), as benchmarks hand out their ``fixationMap``. It must
+            image: bool or uint8 (H, W), as benchmarks hand out their ``fixationMap``. It must
                 come from a lossless file: JPEG turns every point into a block.
             sigma: As in `from_points`.
 
         Raises:
             ValueError: another dtype or number of dimensions, or what `from_points` refuses.
         """
-        picture = np.asarray(picture)
-        if picture.ndim != 2 or picture.dtype not in (np.bool_, np.uint8):
+        image = np.asarray(image)
+        if image.ndim != 2 or image.dtype not in (np.bool_, np.uint8):
             raise ValueError(
-                f"expected a points picture (H, W) of bool or uint8, got {picture.dtype} "
-                f"{picture.shape}; take Fixations.from_density for other numbers"
+                f"expected an image of points (H, W) of bool or uint8, got {image.dtype} "
+                f"{image.shape}; take Fixations.from_density for other numbers"
             )
-        height, width = picture.shape
-        return cls.from_points(np.argwhere(picture), (height, width), sigma)
+        height, width = image.shape
+        return cls.from_points(np.argwhere(image), (height, width), sigma)
 
     @classmethod
     def from_density(cls, density: np.ndarray, points: Optional[np.ndarray] = None) -> Fixations:
@@ -122,7 +122,7 @@ class Fixations:
         return cls((height, width), points, density)
 
     @classmethod
-    def from_mask(cls, mask: np.ndarray, counted: Optional[np.ndarray] = None) -> Fixations:
+    def from_mask(cls, mask: np.ndarray, valid: Optional[np.ndarray] = None) -> Fixations:
         """Return the mask of a salient object as fixations: one on each pixel of the object.
 
         The density is uniform on the object. So the fixation metrics can be reported next to those
@@ -130,24 +130,19 @@ class Fixations:
 
         Args:
             mask: bool (H, W), True on the object. Without any, every metric is undefined.
-            counted: bool (H, W), False on the pixels to ignore; None counts all.
+            valid: bool (H, W), False on the pixels to ignore; None ignores none.
 
         Raises:
-            ValueError: another dtype or number of dimensions, no pixel that counts.
+            ValueError: another dtype or number of dimensions, every pixel ignored.
         """
-        mask = np.asarray(mask)
-        if mask.dtype != np.bool_ or mask.ndim != 2:
-            raise ValueError(
-                f"expected a bool mask (H, W) (threshold it first, e.g. mask > 128), got "
-                f"{mask.dtype} {mask.shape}"
-            )
-        # Compared, since Pillow hands out 1-bit pictures as bool arrays whose True is the byte 255.
-        mask = np.ascontiguousarray(mask).view(np.uint8) != 0
-        counted = checked_choice(counted, mask.shape)
-        if counted is not None:
-            mask &= counted
+        mask = checked_mask(mask)
+        if mask.ndim != 2:
+            raise ValueError(f"expected a mask (H, W), got shape {mask.shape}")
+        valid = checked_valid(valid, mask.shape)
+        if valid is not None:
+            mask &= valid
         height, width = mask.shape
-        return cls((height, width), np.argwhere(mask), mask.astype(np.float64), counted)
+        return cls((height, width), np.argwhere(mask), mask.astype(np.float64), valid)
 
     def distinct(self) -> Fixations:
         """Return the same with every fixated pixel once, as MIT's binary maps have it.
@@ -155,7 +150,7 @@ class Fixations:
         The Tuebingen benchmark counts every fixation, hence a pixel as often as it was looked at.
         """
         points = None if self.points is None else np.unique(self.points, axis=0)
-        return Fixations(self.shape, points, self.density, self.counted)
+        return Fixations(self.shape, points, self.density, self.valid)
 
 
 def checked_weights(name: str, weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -179,7 +174,7 @@ def checked_weights(name: str, weights: np.ndarray, shape: tuple[int, ...]) -> n
 
 
 def _checked_points(
-    points: np.ndarray, shape: tuple[int, ...], counted: Optional[np.ndarray]
+    points: np.ndarray, shape: tuple[int, ...], valid: Optional[np.ndarray]
 ) -> np.ndarray:
     """Return points as int64 (N, 2), or raise ValueError."""
     points = np.asarray(points)
@@ -197,23 +192,23 @@ def _checked_points(
     if outside.any():
         row, column = points[outside][0].tolist()
         raise ValueError(
-            f"expected points inside of the picture of {shape[0]} rows and {shape[1]} columns, got "
+            f"expected points inside of the image of {shape[0]} rows and {shape[1]} columns, got "
             f"{np.count_nonzero(outside)} outside, the first at row {row}, column {column}; are "
             "rows first (not x), and counted from 0?"
         )
-    if counted is not None and not counted[points[:, 0], points[:, 1]].all():
-        raise ValueError("expected points on pixels that count, got points on ignored ones")
+    if valid is not None and not valid[points[:, 0], points[:, 1]].all():
+        raise ValueError("expected points on valid pixels, got points on ignored ones")
     return points
 
 
 def _spread(points: np.ndarray, shape: tuple[int, int], sigma: float) -> np.ndarray:
-    """Return the points as a density: a Gaussian on each, without what falls off the picture."""
+    """Return the points as a density: a Gaussian on each, without what falls off the image."""
     if not (sigma > 0 and np.isfinite(sigma)):
         raise ValueError(f"expected sigma in pixels, above 0, got {sigma}")
     height, width = shape
     places = points[:, 0] * width + points[:, 1]
     counts = np.bincount(places, minlength=height * width).reshape(shape).astype(np.float64)
-    # Beyond the picture there is nothing to reach.
+    # Beyond the image there is nothing to reach.
     radius = min(int(_REACH * sigma + 0.5), max(height, width))
     bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     bell /= bell.sum()

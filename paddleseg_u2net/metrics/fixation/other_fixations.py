@@ -1,4 +1,4 @@
-"""Where people look whatever the picture: the negatives of the shuffled AUC."""
+"""Where people look whatever the image: the negatives of the shuffled AUC."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from paddleseg_u2net.metrics.fixation.fixations import Fixations
 
 
 class OtherFixations:
-    """Counts of the fixations on many pictures, each picture laid over one grid.
+    """Counts of the fixations on many images, each image laid over one grid.
 
-    People look at the middle of pictures, so a map that is a mere blob there finds fixations well.
-    The shuffled AUC takes its negatives from the fixations on other pictures, which such a map
+    People look at the middle of images, so a map that is a mere blob there finds fixations well.
+    The shuffled AUC takes its negatives from the fixations on other images, which such a map
     finds as well. Source: Tatler et al. 2005, "Visual correlates of fixation selection", Vision
     Research; Zhang et al. 2008, "SUN", J. of Vision.
 
@@ -25,7 +25,7 @@ class OtherFixations:
         for prediction, fixations in pairs:
             metric.update(prediction, fixations, shuffle.weights(fixations.shape, fixations))
 
-    The place of a fixation is rounded to a cell of the grid. Where all pictures have the size of
+    The place of a fixation is rounded to a cell of the grid. Where all images have the size of
     the grid, nothing is rounded.
 
     Args:
@@ -44,11 +44,11 @@ class OtherFixations:
         self.counts = np.zeros(grid, np.int64)
 
     def add(self, fixations: Fixations) -> None:
-        """Count the points of one picture; without points nothing is counted."""
+        """Count the points of one image; without points nothing is counted."""
         self.counts += self._counts(fixations)
 
     def merge(self, other: OtherFixations) -> None:
-        """Add the pictures that ``other`` has seen.
+        """Add the images that ``other`` has seen.
 
         Raises:
             ValueError: the grids differ.
@@ -60,10 +60,10 @@ class OtherFixations:
         self.counts += other.counts
 
     def weights(self, shape: tuple[int, int], own: Optional[Fixations] = None) -> np.ndarray:
-        """Return how often people looked at each place of the other pictures.
+        """Return how often people looked at each place of the other images.
 
         Args:
-            shape: (H, W) of the picture that is scored.
+            shape: (H, W) of the image that is scored.
             own: Its own fixations, where they were added, to be taken away again.
 
         Returns:

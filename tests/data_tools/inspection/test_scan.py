@@ -120,7 +120,7 @@ def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     pairs = from_folders(tmp_path / "images", tmp_path / "masks")
     (tmp_path / "images/c.png").unlink()  # it vanishes while others are read
     a, b, c = look(pairs, BOTH).facts
-    assert "a.png: the header of the picture is truncated" in a.image_error
+    assert "a.png: expected a whole picture, but the file is truncated" in a.image_error
     assert a.values is not None
     assert "b.png: expected a picture, found an empty file" in b.mask_error
     assert b.shape == (60, 80) and b.values is None

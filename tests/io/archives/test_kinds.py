@@ -34,17 +34,17 @@ def test_a_tar_from_before_ustar_is_a_tar(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", ["empty", "fetch it again"]),
-        (b"\n  <!DOCTYPE html><html>", ["web page", "browser"]),
-        (b"\xef\xbb\xbf<HTML>", ["web page"]),
+        (b"", ["empty file"]),
+        (b"\n  <!DOCTYPE html><html>", ["HTML page", "browser"]),
+        (b"\xef\xbb\xbf<HTML>", ["HTML page"]),
         (b'{"error": "quota"}', ["JSON"]),
-        (b"7z\xbc\xaf\x27\x1c" + bytes(26), ["7-Zip", "7z x data.zip"]),
-        (b"\x28\xb5\x2f\xfd" + bytes(26), ["unzstd data.zip"]),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(26), ["7-Zip", "7z x"]),
+        (b"\x28\xb5\x2f\xfd" + bytes(26), ["unzstd"]),
         (b"MZ" + bytes(100), ["program", "7z x"]),
         (b"\x89PNG\r\n\x1a\n", ["PNG"]),
         (bytes(2048), ["zeros"]),
         (b"version https://git-lfs.github.com/spec/v1\n", ["git lfs pull"]),
-        (b"something else", ["b'somethin'", "14 bytes"]),
+        (b"something else", ["b'something else'", "14 bytes"]),
     ],
 )
 def test_what_is_none_is_named(tmp_path, content, words):

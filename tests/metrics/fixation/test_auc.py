@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.metrics.dense_rank import ranks
 from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
+from paddleseg_u2net.metrics.fixation.fixation_pair import dense_rank
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -176,7 +176,7 @@ def test_ranks_have_the_order_of_the_values(seed, dtype):
     values = rng.choice([rng.random(5), rng.random(5) ** 200, [0, 1e-320, -0.0, 1, 0.5]], axis=0)
     picture = rng.choice(values, (6, 7)).astype(dtype)
     expected = np.searchsorted(np.unique(picture), picture)
-    np.testing.assert_array_equal(ranks(picture), expected)
+    np.testing.assert_array_equal(dense_rank(picture), expected)
 
 
 def test_refuses_other_arguments():

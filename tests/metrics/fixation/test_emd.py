@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.metrics.fixation import transport
+from paddleseg_u2net.metrics.fixation import emd as module
 from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 
@@ -54,7 +54,7 @@ def test_transport_is_the_optimum(seed, kind):
     pytest.importorskip("scipy")
     supply, demand, distance = problem(np.random.default_rng(seed), kind, 25)
     before = supply.copy(), demand.copy(), distance.copy()
-    got = transport.transport_cost(supply, demand, distance)
+    got = module.emd(supply, demand, distance)
     optimum = literal.transport(supply, demand, distance)
     accuracy = {"even": 1e-9, "random": 1e-6, "unequal": 5e-6}[kind] * (1 + distance.max())
     assert optimum - accuracy <= got <= optimum + 1e-8
@@ -70,10 +70,10 @@ def test_transport_needs_no_good_start(kind, monkeypatch):
     def fails(*_):
         raise cv2.error("no convergence")
 
-    monkeypatch.setattr(transport.cv2, "EMD", fails)
+    monkeypatch.setattr(module.cv2, "EMD", fails)
     for seed in range(8):
         supply, demand, distance = problem(np.random.default_rng(seed), kind, 40)
-        got = transport.transport_cost(supply, demand, distance)
+        got = module.emd(supply, demand, distance)
         assert got == pytest.approx(literal.transport(supply, demand, distance), abs=1e-9)
 
 
@@ -85,7 +85,7 @@ def test_better_than_opencv_where_that_stops_early():
     supply, demand = surplus[surplus > 0], -surplus[surplus < 0]
     distance = np.hypot(*(here[:, None] - there).T).T
     optimum = literal.transport(supply, demand, distance)
-    got = transport.transport_cost(supply, demand, distance)
+    got = module.emd(supply, demand, distance)
     assert got == pytest.approx(optimum, abs=1e-9)
 
 

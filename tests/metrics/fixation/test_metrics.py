@@ -51,7 +51,7 @@ def turned(truth, turn):
     rank = np.argsort(places.ravel())
     here = rank[truth.points[:, 0] * width + truth.points[:, 1]]
     points = np.stack(np.divmod(here, places.shape[1]), axis=1)
-    counted = None if truth.counted is None else turn(truth.counted)
+    counted = None if truth.valid is None else turn(truth.valid)
     return Fixations(places.shape, points, turn(truth.density), counted)
 
 
@@ -142,9 +142,9 @@ def test_one_map_serves_all(kind):
     image = random_image(np.random.default_rng(5))
     fixated = FixationPair(*image)
     for other in KINDS:
-        other().update_fixated(fixated)
+        other().update_pair(fixated)
     metric = kind()
-    metric.update_fixated(fixated)
+    metric.update_pair(fixated)
     assert metric.compute() == scored(kind(), *image)
 
 
@@ -184,8 +184,8 @@ GOOD, TRUTH = np.full((2, 3), 0.5), Fixations.from_points([[0, 0]], (2, 3))
         ((GOOD - 1, TRUTH), "-0.5"),
         ((np.where(np.eye(2, 3), np.nan, GOOD), TRUTH), "nan"),
         ((GOOD[None], TRUTH), r"\(1, 2, 3\)"),
-        ((GOOD, TRUTH, GOOD.T), r"other pictures.*\(2, 3\).*\(3, 2\)"),
-        ((GOOD, TRUTH, -GOOD), "other pictures.*-0.5"),
+        ((GOOD, TRUTH, GOOD.T), r"other images.*\(2, 3\).*\(3, 2\)"),
+        ((GOOD, TRUTH, -GOOD), "other images.*-0.5"),
         ((GOOD, TRUTH, GOOD * np.nan), "NaN"),
     ],
 )
@@ -209,6 +209,6 @@ def test_pictures_take_milliseconds(shared):
         start = time.process_time()
         fixated = FixationPair(levels, Fixations.from_mask(mask), mask.astype(float))
         for kind in KINDS:
-            kind().update_fixated(fixated)
+            kind().update_pair(fixated)
         seconds.append(time.process_time() - start)
     assert min(seconds) < 0.1

@@ -19,7 +19,7 @@ def test_points_stand_as_given():
     fixations = Fixations.from_points(points, (3, 4))
     assert fixations.shape == (3, 4)
     assert fixations.points.dtype == np.int64 and fixations.points.tolist() == points
-    assert fixations.density is None and fixations.counted is None
+    assert fixations.density is None and fixations.valid is None
     assert fixations.distinct().points.tolist() == [[0, 0], [2, 3]]
     assert Fixations.from_points([], (3, 4)).points.shape == (0, 2)
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -31,9 +31,9 @@ def test_a_points_picture_has_one_fixation_per_pixel(dtype):
     picture = np.zeros((3, 4), dtype)
     picture[2, 3] = 255
     picture[0, 1] = 1
-    assert Fixations.from_picture(picture).points.tolist() == [[0, 1], [2, 3]]
-    assert Fixations.from_picture(picture[:, ::-1]).points.tolist() == [[0, 2], [2, 0]]
-    assert Fixations.from_picture(picture, sigma=1.0).density.sum() > 0
+    assert Fixations.from_image(picture).points.tolist() == [[0, 1], [2, 3]]
+    assert Fixations.from_image(picture[:, ::-1]).points.tolist() == [[0, 2], [2, 0]]
+    assert Fixations.from_image(picture, sigma=1.0).density.sum() > 0
 
 
 def test_a_density_spreads_each_point_by_a_gaussian():
@@ -70,7 +70,7 @@ def test_a_mask_is_one_fixation_per_pixel_of_the_object():
 
 def test_the_density_of_ignored_pixels_is_nothing():
     counted = np.array([[True, False]])
-    assert Fixations((1, 2), density=np.ones((1, 2)), counted=counted).density.tolist() == [[1, 0]]
+    assert Fixations((1, 2), density=np.ones((1, 2)), valid=counted).density.tolist() == [[1, 0]]
     levels = np.array([[0, 200]], np.uint8)
     assert Fixations.from_density(levels).density.dtype == np.float64
 
@@ -87,8 +87,8 @@ def test_the_density_of_ignored_pixels_is_nothing():
         (lambda: Fixations.from_points([[0.5, 1.0]], (2, 3)), "whole pixels.*floor"),
         (lambda: Fixations.from_points([[0, 0]], (2, 3), sigma=0), "sigma.*above 0, got 0"),
         (lambda: Fixations.from_points([[0, 0]], (2, 3), sigma=math.nan), "sigma"),
-        (lambda: Fixations.from_picture(np.zeros((2, 3))), "float64.*from_density"),
-        (lambda: Fixations.from_picture(np.zeros((2, 3, 1), bool)), r"\(H, W\)"),
+        (lambda: Fixations.from_image(np.zeros((2, 3))), "float64.*from_density"),
+        (lambda: Fixations.from_image(np.zeros((2, 3, 1), bool)), r"\(H, W\)"),
         (lambda: Fixations.from_density(-np.ones((2, 3))), "0 or more.*-1.0"),
         (lambda: Fixations.from_density(np.full((2, 3), np.nan)), "NaN"),
         (lambda: Fixations.from_density(np.full((2, 3), np.inf)), "finite"),

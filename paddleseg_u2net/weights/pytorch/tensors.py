@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.weights.pickled_arrays import ARRAYS, dimensions, whole
-
-_MOST_BITS = 8  # of a tensor's metadata; PyTorch has two
+from paddleseg_u2net.weights.layout import widened
+from paddleseg_u2net.weights.pickled_objects import ARRAYS, dimensions, only_named, whole
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,11 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """In bytes, as an array of its own; bfloat16 becomes float32."""
-        itemsize = 4 if self.type.name == "bfloat16" else self.type.bits.itemsize
-        return math.prod(self.shape) * itemsize
+        """Of the array, in bytes."""
+        return math.prod(self.shape) * self.type.bits.itemsize
 
     def array(self, data: bytes, big_endian: bool) -> np.ndarray:
-        """The tensor in native byte order, from the bytes of its storage's whole row."""
+        """The tensor's own copy of its part of the storage's ``data``, in this machine's order."""
         bits = self.type.bits.newbyteorder(">") if big_endian else self.type.bits
         if not math.prod(self.shape):
             array = np.empty(self.shape, bits)
@@ -89,13 +87,7 @@ class Tensor:
             strides = [step * bits.itemsize for step in self.strides]
             array = np.lib.stride_tricks.as_strided(row, self.shape, strides, writeable=False)
         array = array.astype(bits.newbyteorder("="), order="C")
-        return _widened(array) if self.type.name == "bfloat16" else array
-
-
-def _widened(bits: np.ndarray) -> np.ndarray:
-    """bfloat16 as float32: the upper half of its bits."""
-    wide = bits.reshape(-1).astype(np.uint32) << np.uint32(16)
-    return wide.view(np.float32).reshape(bits.shape)
+        return widened(array) if self.type.name == "bfloat16" else array
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, kind: Any = None) -> Tensor:
@@ -112,23 +104,9 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, kind: Any = Non
     last = whole(offset) + sum((size - 1) * step for size, step in zip(sizes, steps))
     held = storage.size // kind.bits.itemsize
     if math.prod(sizes) and last >= held:
-        raise ValueError(
-            f"a tensor of shape {_short(sizes)} reaches beyond its storage of {held} numbers"
-        )
+        shown = f"[{', '.join(map(str, sizes[:8]))}{', ...' if len(sizes) > 8 else ''}]"
+        raise ValueError(f"a tensor of shape {shown} reaches beyond its storage of {held} numbers")
     return Tensor(storage, kind, offset, tuple(sizes), tuple(steps))
-
-
-def _short(sizes: List[int]) -> str:
-    return f"[{', '.join(map(str, sizes[:8]))}{', ...' if len(sizes) > 8 else ''}]"
-
-
-def _refuse_lazy_bits(metadata: Any) -> None:
-    if metadata is None:
-        return
-    if not isinstance(metadata, dict) or len(metadata) > _MOST_BITS:
-        raise ValueError("a tensor's metadata should be a small dictionary")
-    if any(value is not False for value in metadata.values()):
-        raise ValueError("a tensor is to be negated or conjugated: write it with .resolve_neg()")
 
 
 def _version_1(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
@@ -138,16 +116,17 @@ def _version_1(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
 def _version_2(
     storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, hooks: Any, metadata: Any = None
 ) -> Tensor:
-    _refuse_lazy_bits(metadata)
-    return _tensor(storage, offset, shape, strides)
+    return _version_3(storage, offset, shape, strides, grad, hooks, None, metadata)
 
 
-def _version_3(*arguments: Any) -> Tensor:
-    """As version 2, with the dtype before the metadata."""
-    if not 7 <= len(arguments) <= 8 or not isinstance(arguments[6], ElementType):
-        raise ValueError("it makes a tensor of too few values, or without a dtype")
-    _refuse_lazy_bits(arguments[7] if len(arguments) > 7 else None)
-    storage, offset, shape, strides, _, _, kind = arguments[:7]
+def _version_3(
+    storage: Any, offset: Any, shape: Any, strides: Any,
+    grad: Any, hooks: Any, kind: Any, metadata: Any = None,
+) -> Tensor:  # fmt: skip
+    if not isinstance(metadata, (dict, type(None))):
+        raise ValueError("a tensor's metadata should be a dictionary")
+    if any(value is not False for value in (metadata or {}).values()):
+        raise ValueError("a tensor is to be negated or conjugated: write it with .resolve_neg()")
     return _tensor(storage, offset, shape, strides, kind)
 
 
@@ -159,18 +138,10 @@ def _parameter(data: Any, grad: Any, hooks: Any, state: Any = None) -> Tensor:
 
 def _with_attributes(make: Any, kind: Any, arguments: Any, state: Any) -> Tensor:
     """A tensor that was given attributes in Python; they are left out."""
-    known = make in (_version_2, _version_3) and kind in (_tensor_class, _parameter_class)
+    known = make in (_version_2, _version_3) and kind in (_CLASSES.values())
     if not known or not isinstance(arguments, tuple):
         raise ValueError("it makes a tensor of a class of its own")
     return make(*arguments)
-
-
-def _tensor_class() -> None:
-    raise ValueError("it calls torch.Tensor, which a file of weights only names")
-
-
-def _parameter_class() -> None:
-    raise ValueError("it calls torch.nn.Parameter, which a file of weights only names")
 
 
 def _size(sizes: Any = ()) -> Tuple[int, ...]:
@@ -190,19 +161,14 @@ def _counter(counts: Any = None) -> Dict[Any, Any]:
     return counts
 
 
-def _storage_types() -> Dict[str, ElementType]:
-    types = {name: _TYPES[kind] for kind, name in STORAGES.items()}
-    found = {f"torch.{name}": kind for name, kind in types.items()}
-    found.update({f"torch.cuda.{name}": kind for name, kind in types.items()})
-    # Newer dtypes have no storage class of their own: bytes, and the tensor names its dtype.
-    for name in ("torch.storage.UntypedStorage", "torch.UntypedStorage"):
-        found[name] = _TYPES["uint8"]
-    return found
-
-
+_CLASSES = {name: only_named(name) for name in ("torch.Tensor", "torch.nn.parameter.Parameter")}
 TENSORS: Dict[str, Any] = {
     **ARRAYS,
-    **_storage_types(),
+    **_CLASSES,
+    **{f"torch.{storage}": _TYPES[name] for name, storage in STORAGES.items()},
+    **{f"torch.cuda.{storage}": _TYPES[name] for name, storage in STORAGES.items()},
+    # Newer dtypes have no storage class of their own: bytes, and the tensor names its dtype.
+    **dict.fromkeys(("torch.storage.UntypedStorage", "torch.UntypedStorage"), _TYPES["uint8"]),
     **{f"torch.{name}": kind for name, kind in _TYPES.items()},
     "torch._utils._rebuild_tensor": _version_1,
     "torch._utils._rebuild_tensor_v2": _version_2,
@@ -210,8 +176,6 @@ TENSORS: Dict[str, Any] = {
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
     "torch._tensor._rebuild_from_type_v2": _with_attributes,
-    "torch.Tensor": _tensor_class,
-    "torch.nn.parameter.Parameter": _parameter_class,
     "torch.Size": _size,
     "torch.device": _device,
     "collections.Counter": _counter,
@@ -227,10 +191,8 @@ def storage_of(identity: Any) -> Storage:
     if not isinstance(identity, tuple) or not 5 <= len(identity) <= 6:
         raise ValueError("it refers to something that is no storage")
     word, kind, key, _, count = identity[:5]
-    if word != "storage" or not isinstance(kind, ElementType):
+    if word != "storage" or not isinstance(kind, ElementType) or not isinstance(key, str):
         raise ValueError("it refers to something that is no storage")
     if identity[5:] not in ((), (None,)):
         raise ValueError("it holds views of storages, as PyTorch before 0.4 wrote: write it anew")
-    if not isinstance(key, str):
-        raise ValueError("a storage is named by what is no text")
     return Storage(key, kind, whole(count))

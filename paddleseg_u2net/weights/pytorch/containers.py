@@ -11,10 +11,11 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from typing import Any, BinaryIO, Dict, List
+from typing import Any, BinaryIO, Dict
 
-from paddleseg_u2net.weights.pytorch_tensors import TENSORS, Storage, storage_of
-from paddleseg_u2net.weights.unpickle import load_pickle
+from paddleseg_u2net.weights.checkpoints import CheckpointError
+from paddleseg_u2net.weights.pickles import load_pickle
+from paddleseg_u2net.weights.pytorch.tensors import TENSORS, Storage, storage_of
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
@@ -22,10 +23,6 @@ _LEGACY_VERSION = 1001
 _MOST_GROWTH = 20
 _HEAD = 2**20
 SPARE = 2**24  # bytes beyond which limits apply
-
-
-class TorchScriptError(ValueError):
-    """The file is an archive of TorchScript: a program and not weights alone."""
 
 
 class _Storages:
@@ -45,12 +42,28 @@ class ZipContainer:
     """A file of PyTorch 1.6 or newer."""
 
     def __init__(self, file: BinaryIO) -> None:
-        size = os.fstat(file.fileno()).st_size
         self.archive = zipfile.ZipFile(file)
-        self.members = _checked_members(self.archive, size)
-        self.root = self._root()
-        self.pickle = self._bytes(self._member("data.pkl"))
-        self.big_endian = self._big_endian()
+        self.members = _checked_members(self.archive, os.fstat(file.fileno()).st_size)
+        if any(name.endswith("/constants.pkl") for name in self.members):
+            raise CheckpointError(
+                "it is an archive of TorchScript, a program; expected weights alone: load it with "
+                "model = torch.jit.load(path) and write them with torch.save(model.state_dict(), "
+                "path)"
+            )
+        pickles = [name for name in self.members if name.endswith("/data.pkl")]
+        roots = [name[: -len("data.pkl")] for name in pickles if name.count("/") == 1]
+        if len(roots) != 1:
+            found = ", ".join(f"{name[:40]!a}" for name in list(self.members)[:4])
+            raise ValueError(
+                f"it is a zip archive with {len(roots)} members data.pkl instead of one; it "
+                f"holds {found or 'nothing'}"
+            )
+        self.root = roots[0]
+        self.pickle = self._bytes("data.pkl")
+        order = self._bytes("byteorder") if f"{self.root}byteorder" in self.members else b"little"
+        if order not in (b"little", b"big"):
+            raise ValueError(f"its byte order is {order[:20]!r}, expected 'little' or 'big'")
+        self.big_endian = order == b"big"
         self.rows = sum(member.file_size for member in self.members.values())
 
     def content(self) -> Any:
@@ -63,47 +76,25 @@ class ZipContainer:
 
     def read(self, storage: Storage) -> bytes:
         """The row of a storage; its checksum is compared."""
-        member = self._member(f"data/{storage.key}")
-        if member.file_size // storage.type.bits.itemsize != storage.count:
+        data = self._bytes(f"data/{storage.key}")
+        if len(data) // storage.type.bits.itemsize != storage.count:
             raise ValueError(
-                f"storage {storage.key[:40]!a} has {member.file_size} bytes, but its tensor tells "
-                f"of {storage.size}"
+                f"storage {storage.key[:40]!a} has {len(data)} bytes, but its tensor tells of "
+                f"{storage.size}"
             )
-        return self._bytes(member)
-
-    def _bytes(self, member: zipfile.ZipInfo) -> bytes:
-        # With a size, no more than that is ever unpacked, whatever the member holds.
-        with self.archive.open(member) as file:
-            data = file.read(member.file_size)
-        if len(data) != member.file_size:
-            raise ValueError(f"{member.filename[:80]!a} in it is cut")
         return data
 
-    def _root(self) -> str:
-        roots = [name[: -len("data.pkl")] for name in self.members if name.endswith("/data.pkl")]
-        roots = [root for root in roots if root.count("/") == 1]
-        if any(name.endswith("/constants.pkl") for name in self.members):
-            raise TorchScriptError
-        if len(roots) != 1:
-            found = ", ".join(f"{name[:40]!a}" for name in list(self.members)[:4])
-            raise ValueError(
-                f"it is a zip archive with {len(roots)} members data.pkl instead of one; it "
-                f"holds {found or 'nothing'}"
-            )
-        return roots[0]
-
-    def _member(self, name: str) -> zipfile.ZipInfo:
+    def _bytes(self, name: str) -> bytes:
         full = self.root + name
         if full not in self.members:
             raise ValueError(f"its member {full[:80]!a} is missing")
-        return self.members[full]
-
-    def _big_endian(self) -> bool:
-        member = self.members.get(f"{self.root}byteorder")
-        order = b"little" if member is None else self._bytes(member)
-        if order not in (b"little", b"big"):
-            raise ValueError(f"its byte order is {order[:20]!r}, expected 'little' or 'big'")
-        return order == b"big"
+        # With a size, no more than that is ever unpacked, whatever the member holds.
+        size = self.members[full].file_size
+        with self.archive.open(self.members[full]) as file:
+            data = file.read(size)
+        if len(data) != size:
+            raise ValueError(f"{full[:80]!a} in it is cut")
+        return data
 
 
 def _checked_members(archive: zipfile.ZipFile, size: int) -> Dict[str, zipfile.ZipInfo]:
@@ -135,8 +126,7 @@ class LegacyContainer:
         """What was saved, with ``Tensor`` in the place of tensors."""
         if load_pickle(self.file, {}) != MAGIC:
             raise ValueError("it is a pickle, but none of torch.save; is it of Paddle?")
-        version = load_pickle(self.file, {})
-        if version != _LEGACY_VERSION:
+        if load_pickle(self.file, {}) != _LEGACY_VERSION:
             raise ValueError("its version is unknown")
         load_pickle(self.file, {})  # facts about the computer; the numbers do not depend on them
         storages = _Storages()
@@ -151,12 +141,13 @@ class LegacyContainer:
 
     def _find_rows(self, keys: Any, storages: Dict[str, Storage]) -> None:
         """Walk over the rows behind the pickles and note where each begins."""
-        for key in _texts(keys):
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise ValueError("it has no list of its storages")
+        for key in keys:
             storage = storages.get(key)
             if storage is None or key in self.places:
                 raise ValueError(f"it holds storage {key[:40]!a} twice or for nothing")
-            count = self.file.read(8)
-            if count != storage.count.to_bytes(8, "little"):
+            if self.file.read(8) != storage.count.to_bytes(8, "little"):
                 raise ValueError(f"storage {key[:40]!a} has another count than its tensor tells of")
             self.places[key] = self.file.tell()
             if self.places[key] + storage.size > self.rows:
@@ -172,9 +163,3 @@ class LegacyContainer:
         if len(data) != storage.size:
             raise ValueError(f"storage {storage.key[:40]!a} is cut")
         return data
-
-
-def _texts(keys: Any) -> List[str]:
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise ValueError("it has no list of its storages")
-    return keys

@@ -1,8 +1,9 @@
-"""Convolution biases that a BatchNorm cancels: in public files, not in this project's models.
+"""The published layout of weights: Paddle's names, and convolution biases that a BatchNorm cancels.
 
 ``BatchNorm(W * x + b)`` subtracts the mean of ``W * x + b``, so ``b`` has no effect in training and
 moves only the running mean: evaluated with a running mean of ``m``, ``b`` is worth a running mean
-of ``m - b`` without it. Adding such biases takes 11 % of a training step on a CPU.
+of ``m - b`` without it. Adding such biases takes 11 % of a training step on a CPU. Public files
+have them, this project's models do not.
 """
 
 from __future__ import annotations
@@ -13,8 +14,38 @@ import numpy as np
 
 State = Dict[str, np.ndarray]
 
+_TO_TORCH = {"._mean": ".running_mean", "._variance": ".running_var"}
+_FROM_TORCH = {torch: paddle for paddle, torch in _TO_TORCH.items()}
+_COUNTER = ".num_batches_tracked"
 
-def _layers(names: Mapping[str, object]) -> List[str]:
+
+def from_torch(state: Mapping[str, np.ndarray]) -> State:
+    """PyTorch's names -> the published ones; BatchNorm's step counters are left out."""
+    return {
+        _renamed(name, _FROM_TORCH): value
+        for name, value in state.items()
+        if not name.endswith(_COUNTER)
+    }
+
+
+def to_torch(state: Mapping[str, np.ndarray]) -> State:
+    """The published names -> PyTorch's, with a counter of 0 behind each running variance."""
+    renamed: State = {}
+    for name, value in state.items():
+        renamed[_renamed(name, _TO_TORCH)] = value
+        if name.endswith("._variance"):
+            renamed[name[: -len("._variance")] + _COUNTER] = np.zeros((), np.int64)
+    return renamed
+
+
+def _renamed(name: str, endings: Mapping[str, str]) -> str:
+    for ending, other in endings.items():
+        if name.endswith(ending):
+            return name[: -len(ending)] + other
+    return name
+
+
+def _before_batchnorm(names: Mapping[str, object]) -> List[str]:
     """Prefixes ``p`` with a convolution ``p.conv_s1`` and a BatchNorm ``p.bn_s1`` behind it."""
     suffix = ".conv_s1.weight"
     prefixes = [name[: -len(suffix)] for name in names if name.endswith(suffix)]
@@ -24,7 +55,7 @@ def _layers(names: Mapping[str, object]) -> List[str]:
 def fold_biases(state: Mapping[str, np.ndarray]) -> State:
     """``state`` without convolution biases before a BatchNorm: they go into the running means."""
     folded = dict(state)
-    for prefix in _layers(state):
+    for prefix in _before_batchnorm(state):
         bias = folded.pop(f"{prefix}.conv_s1.bias", None)
         if bias is not None:
             mean = f"{prefix}.bn_s1._mean"
@@ -35,7 +66,7 @@ def fold_biases(state: Mapping[str, np.ndarray]) -> State:
 def restore_biases(state: Mapping[str, np.ndarray]) -> State:
     """``state`` in the published layout: zeros where a convolution bias was left out."""
     published: State = {}
-    layers = {f"{prefix}.conv_s1.weight" for prefix in _layers(state)}
+    layers = {f"{prefix}.conv_s1.weight" for prefix in _before_batchnorm(state)}
     for name, value in state.items():
         published[name] = value
         bias = name[: -len("weight")] + "bias"
@@ -51,3 +82,9 @@ def published_count(state: Mapping[str, np.ndarray]) -> int:
     statistics = ("._mean", "._variance")
     published = restore_biases(state)
     return sum(value.size for name, value in published.items() if not name.endswith(statistics))
+
+
+def widened(bits: np.ndarray) -> np.ndarray:
+    """The bits of bfloat16 (uint16, any shape) as float32, which is exact: its upper half."""
+    wide = np.left_shift(bits.astype(np.uint32), np.uint32(16))
+    return np.asarray(wide).view(np.float32)

@@ -10,7 +10,7 @@ from typing import Dict, Iterable, List, Mapping, Union
 import numpy as np
 
 from paddleseg_u2net.io.files import atomic_path
-from paddleseg_u2net.weights.pytorch_tensors import STORAGES
+from paddleseg_u2net.weights.pytorch.tensors import STORAGES
 
 # numpy alone has no bfloat16.
 _KINDS = {kind: name for kind, name in STORAGES.items() if kind != "bfloat16"}

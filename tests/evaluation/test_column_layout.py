@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from paddleseg_u2net.render.layout import pack, spans, widened
+from paddleseg_u2net.evaluation.column_layout import pack, spans, widened
 
 TWO = [("A", "x"), ("A", "x"), ("A", "y"), ("B", "x"), ("B", "y"), ("B", "y")]
 

@@ -1,0 +1,346 @@
+"""A model from its name or path, ready to predict: `load_model`.
+
+Paddle is loaded only where nothing else will do: for its own layers, for networks of other classes
+than this project's, and for data sets.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from paddleseg_u2net.architecture import Architecture
+from paddleseg_u2net.device import set_device
+from paddleseg_u2net.inference.backends import (
+    AUTO,
+    ENGINES,
+    BackendError,
+    Choice,
+    choose,
+    eager,
+    ncnn_in_memory,
+)
+from paddleseg_u2net.inference.description import (
+    NAME,
+    exported_folder,
+    is_export,
+    read_description,
+)
+from paddleseg_u2net.inference.exported import load_exported
+from paddleseg_u2net.inference.network import Network
+from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
+from paddleseg_u2net.inference.preprocess import Preprocess
+from paddleseg_u2net.io.files import set_aside, what_is
+from paddleseg_u2net.log import logger
+
+if TYPE_CHECKING:
+    from paddleseg_u2net.config import PredictionConfig
+    from paddleseg_u2net.predictor.source import ConfigSource
+
+ModelPath = Union[str, Path, None]
+
+
+class ModelPathError(ValueError):
+    """A model's name or path that leads to none; the message says what may be named."""
+
+
+class LoadedModel(NamedTuple):
+    """A model that predicts.
+
+    Attributes:
+        source: the file of weights, or the exported folder.
+        pipeline: images in, maps out.
+        choice: the backend, and why it was taken.
+        config: its settings; None for an exported folder for which none were given.
+        layer: the ``paddle.nn.Layer`` that runs, of the backend ``paddle``.
+    """
+
+    source: Path
+    pipeline: Pipeline
+    choice: Choice
+    config: Optional[PredictionConfig] = None
+    layer: Any = None
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the images that it takes."""
+        return len(self.pipeline.preprocess.mean)
+
+    def __str__(self) -> str:
+        note = getattr(self.pipeline.network, "note", "")
+        return f"{self.source}: {self.pipeline.preprocess}; {self.choice}" + (note and f", {note}")
+
+
+def load_model(
+    model_path: ModelPath,
+    config: Optional[ConfigSource] = None,
+    opts: Sequence[str] = (),
+    backend: str = AUTO,
+    device: str = AUTO,
+    threads: Optional[int] = None,
+    augment: Optional[Augment] = None,
+    window: Optional[Window] = None,
+    upsampling: str = "bilinear",
+    with_datasets: bool = False,
+) -> LoadedModel:
+    """Load a model.
+
+    Args:
+        model_path: see `find_model`.
+        config: a YAML file, or a dictionary of its form; None: the file that training or conversion
+            wrote beside the weights, else what the weights say.
+        opts: ``key=value`` items that override it; of an exported folder only those of
+            ``test_config``.
+        backend, device: see `choose`.
+        threads: of the backend; None: all cores that this process may use.
+        augment, window: test-time augmentation and sliding windows; None: as ``test_config`` says.
+        upsampling: see `Pipeline`.
+        with_datasets: read the whole configuration, which is a ``Config`` then and needs Paddle.
+            An exported folder has a configuration only for this: its preprocessing is its own.
+
+    Raises:
+        ModelPathError: there is no such model.
+        ExportError, BackendError, ConfigError, WeightsError, ValueError: it cannot be used as
+            asked.
+    """
+    source = find_model(model_path)
+    averages = augment, window, upsampling
+    if is_export(source):
+        settings = _settings_for_export(source, config, opts, with_datasets)
+        exported = load_exported(source, backend, threads, device)
+        preprocess = exported.description.make_preprocess()
+        pipeline = _pipeline(exported.network, preprocess, settings, *averages)
+        return LoadedModel(source, pipeline, exported.choice, settings)
+    # exported folders need neither
+    from paddleseg_u2net.config import PredictionConfig
+    from paddleseg_u2net.predictor.source import preprocess_mismatch
+
+    choice = choose(backend, device)
+    settings = _settings(source, config, opts, choice, with_datasets)
+    if warning := preprocess_mismatch(str(source), settings):
+        logger.warning(warning)
+    layer = None
+    if type(settings) is PredictionConfig:  # read without Paddle
+        network = _network_of_file(source, settings, choice, threads, config)
+    else:
+        if choice.why and not settings.is_u2net:
+            choice = choose("paddle", device)  # the other backends know U²-Nets only
+        network, layer = _network_by_paddle(source, settings, choice, threads)
+    pipeline = _pipeline(network, settings.preprocess(), settings, *averages)
+    return LoadedModel(source, pipeline, choice, settings, layer)
+
+
+def _pipeline(
+    network: Network,
+    preprocess: Preprocess,
+    config: Optional[PredictionConfig],
+    augment: Optional[Augment],
+    window: Optional[Window],
+    upsampling: str,
+) -> Pipeline:
+    if config is not None:
+        augment, window = augment or config.augment(), window or config.window()
+    return Pipeline(network, preprocess, augment, window, upsampling)
+
+
+# -- where the model is --------------------------------------------------------------------------
+
+
+def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
+    """Return the weights file or the exported folder of ``model_path``: one of these, a file of
+    such a folder, a folder with ``model.pdparams``, or a name of the zoo.
+
+    Without a path: that of the ``best_model`` below ``output`` which was written last.
+
+    Raises:
+        ModelPathError: there is none.
+    """
+    if model_path is None:
+        return _newest(output)
+    exported = exported_folder(model_path)
+    if exported is not None:
+        return exported
+    from paddleseg_u2net.weights import SUFFIXES, ZOO, locate  # not of exported folders
+
+    try:
+        path = locate(model_path)
+    except FileNotFoundError as error:
+        if Path(model_path).is_dir():
+            raise ModelPathError(
+                f"{model_path}: expected a checkpoint's folder (with model.pdparams), such as "
+                f"output/best_model, or one of `tools/export.py` (with {NAME}); it has neither"
+            ) from error
+        raise ModelPathError(str(error)) from error
+    if path.is_file():
+        return _log_if_set_aside(path)
+    found = what_is(path)
+    raise ModelPathError(
+        f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
+        "checkpoint's folder such as output/best_model, an exported folder, or one of "
+        f"{', '.join(ZOO)}; " + ("there is none" if found == "nothing" else f"found {found}")
+    )
+
+
+def _newest(output: Path) -> Path:
+    folders = [*output.glob("**/best_model"), *output.glob("**/.best_model.old-*")]
+    best = {folder.with_name("best_model") for folder in folders}
+    places = [folder if folder.is_dir() else set_aside(folder) for folder in best]
+    found = [place / "model.pdparams" for place in places if place]
+    found = [path for path in found if path.is_file()]
+    if not found:
+        raise ModelPathError(
+            f"(none given): no best_model lies below {output}. Name published "
+            "weights (--model_path u2netp), train with `python tools/train.py --config "
+            "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
+        )
+    return _log_if_set_aside(max(found, key=lambda path: path.stat().st_mtime))
+
+
+def _log_if_set_aside(path: Path) -> Path:
+    if path.parent.name.startswith(".") and ".old-" in path.parent.name:
+        logger.info(f"{path}: training was killed while it replaced this folder; it is taken")
+    return path
+
+
+# -- its settings --------------------------------------------------------------------------------
+
+
+def _settings_for_export(
+    folder: Path, config: Optional[ConfigSource], opts: Sequence[str], with_datasets: bool
+) -> Optional[PredictionConfig]:
+    """Settings for an exported model: test-time averaging, and data sets if they are asked for."""
+    if with_datasets:
+        return _datasets_for_export(folder, config, opts)
+    if config or not all(item.startswith("test_config.") for item in opts):
+        raise ValueError(
+            f"--config, --opts: {folder} is an exported model, whose settings are in its {NAME}; "
+            "leave them out, or export it again with them"
+        )
+    if not opts:
+        return None
+    from paddleseg_u2net.predictor.source import read_config
+
+    return read_config({"model": {"type": "U2Net"}}, opts)
+
+
+def _datasets_for_export(
+    folder: Path, config: Optional[ConfigSource], opts: Sequence[str]
+) -> PredictionConfig:
+    """The configuration that names what an exported model is validated on."""
+    if config is None:
+        raise ValueError(
+            f"--config: expected a configuration with val_dataset, got none; {folder} is an "
+            "exported model, which knows no data sets"
+        )
+    from paddleseg_u2net.predictor.source import read_config
+
+    settings, description = read_config(config, opts, whole=True), read_description(folder)
+    for key, own, came in (
+        ("num_classes", description.num_classes, settings.num_classes),
+        ("in_channels", description.in_channels, settings.in_channels),
+    ):
+        if own != came:
+            raise ValueError(
+                f"{config}: model.{key} is {came}, but the exported model {folder} has {own}; name "
+                f"a configuration for it, or add --opts model.{key}={own}"
+            )
+    own_preprocess, said = str(description.make_preprocess()), str(settings.preprocess())
+    if own_preprocess != said:
+        logger.warning(
+            f"{config} says {said}; {folder} was exported with {own_preprocess}, which is what "
+            "counts"
+        )
+    return settings
+
+
+def _settings(
+    source: Path,
+    config: Optional[ConfigSource],
+    opts: Sequence[str],
+    choice: Choice,
+    with_datasets: bool,
+) -> Any:
+    """The ``PredictionConfig``, or the ``Config`` where Paddle is needed."""
+    from paddleseg_u2net.predictor.source import find_config, read_config
+
+    whole = with_datasets or choice.backend == "paddle"
+    try:
+        return read_config(find_config(source, config), opts, whole)
+    except ImportError as error:
+        why = (
+            f"backend {choice.backend} is Paddle's"
+            if choice.backend == "paddle"
+            else "its model.type is found by PaddleSeg"
+        )
+        raise BackendError(
+            f"{source}: {why}, which is not there ({error}): pip install 'paddleseg_u2net[cpu]' "
+            "(or [gpu]); or export the model where that is installed (`python tools/export.py "
+            f"--model_path {source} --format onnx`) and predict with the exported folder"
+        ) from error
+
+
+# -- its network ---------------------------------------------------------------------------------
+
+
+def _network_by_paddle(
+    source: Path, config: Any, choice: Choice, threads: Optional[int]
+) -> Tuple[Network, Any]:
+    """Weights in a layer of Paddle, which the backend or another one runs; and the layer."""
+    from paddleseg_u2net.weights import load_weights
+
+    if choice.backend == "paddle":
+        set_device(choice.device)
+    # What the weights were trained from does not matter any more, nor need it still exist.
+    layer = config.model(pretrained=False)
+    load_weights(layer, source)
+    layer.eval()
+    if choice.backend == "paddle":
+        return eager(layer, threads=threads), layer
+    state = {name: value.numpy() for name, value in layer.state_dict().items()}
+    kind = Architecture("U2Net", config.stages, config.num_classes, config.in_channels)
+    return network_of_state(state, kind, choice.backend, threads), None
+
+
+def _network_of_file(
+    source: Path,
+    config: PredictionConfig,
+    choice: Choice,
+    threads: Optional[int],
+    named: Optional[ConfigSource],
+) -> Network:
+    """Weights on an engine, without Paddle."""
+    from paddleseg_u2net.predictor.source import complete, config_beside, read_source
+    from paddleseg_u2net.weights import fold_biases
+
+    file = config_beside(source) if named is None else named
+    read = read_source(source, None if isinstance(file, dict) else file, config.architecture())
+    # Folded as in a layer of Paddle, so that the bits are the same.
+    return network_of_state(fold_biases(complete(read)), read.model, choice.backend, threads)
+
+
+def network_of_state(
+    state: Mapping[str, np.ndarray],
+    model: Architecture,
+    backend: str,
+    threads: Optional[int] = None,
+) -> Network:
+    """Weights on an engine, through a model in memory; it gives logits.
+
+    Args:
+        state: of the published layout. model: its network.
+        backend: of `choose`, but for those of Paddle.
+        threads: of the backend; None: all cores that this process may use.
+    """
+    what = (state, model.stages, model.num_classes, model.in_channels)
+    source = f"--backend {backend}"
+    if backend == "ncnn":
+        from paddleseg_u2net.weights.ncnn_write import ncnn_files
+
+        files = ncnn_files(*what, activation=False, source=source)
+        return ncnn_in_memory(files.param, files.weights, threads=threads)
+    from paddleseg_u2net.weights.onnx_write import onnx_bytes
+
+    content = onnx_bytes(*what, activation=False, sides=False, source=source)
+    return ENGINES[backend](content, threads=threads)

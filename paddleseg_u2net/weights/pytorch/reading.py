@@ -1,0 +1,96 @@
+"""Weights in files of ``torch.save``. Nothing that a file holds is run: see ``pickles``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, List, Tuple, Union
+
+import numpy as np
+
+from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, find_network
+from paddleseg_u2net.weights.file_type import PICKLE, ZIP, check_file
+from paddleseg_u2net.weights.layout import State
+from paddleseg_u2net.weights.pickled_objects import ForeignError, Setting, UnknownGlobalError
+from paddleseg_u2net.weights.pickles import named_errors
+from paddleseg_u2net.weights.pytorch.containers import SPARE, LegacyContainer, ZipContainer
+from paddleseg_u2net.weights.pytorch.tensors import Tensor
+
+Container = Union[ZipContainer, LegacyContainer]
+
+_MOST_SHARING = 4  # how much larger all tensors together may be than what they are views of
+_SAVE = "torch.save(model.state_dict(), path)"
+# All that a pickled module holds of its own; a dictionary of weights names none of these.
+_OF_MODELS = (b"torch.nn.modules", b"_parameters")
+
+
+def read_torch(path: Union[str, Path]) -> State:
+    """The weights in a file of ``torch.save``, in the order of the file.
+
+    Read are both of PyTorch's formats; see ``network_weights`` for what is taken of a training
+    program's file, and a line of the log says what else was there. bfloat16 becomes float32,
+    which is exact; other dtypes are kept. Every array has its own memory, also where tensors
+    shared theirs.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no such file, broken, or could only be read by running code in it; the
+            message names the path and the way to mend it.
+    """
+    path = check_file(path, ".pth, .pt", reads=(ZIP, PICKLE))
+    with path.open("rb") as file:
+        with named_errors(path, _SAVE):
+            container, content = _opened(file)
+        state = find_network(content, path)
+        with named_errors(path, _SAVE):
+            return _arrays(state, container)
+
+
+def _opened(file: BinaryIO) -> Tuple[Container, Dict[Any, Any]]:
+    is_zip = file.read(2) == b"PK"
+    file.seek(0)
+    container = ZipContainer(file) if is_zip else LegacyContainer(file)
+    try:
+        content = container.content()
+    except UnknownGlobalError as error:
+        if any(part in container.head() for part in _OF_MODELS):
+            raise CheckpointError(
+                "it cannot be read safely, since it seems to hold a whole model "
+                f"(torch.save(model)) and not its weights ({error}); load it where it was made, "
+                f"and only if you trust it, and write the weights with {_SAVE}"
+            ) from error
+        raise
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f"a dictionary of tensors was expected, got {type(content).__name__}; write the "
+            f"weights with {_SAVE}"
+        )
+    return container, content
+
+
+def _refuse_other(key: Any, value: Any) -> None:
+    """Raise an error unless this is a tensor by name."""
+    if not isinstance(key, str):
+        got = f"a key of the kind {key.kind}" if isinstance(key, Setting) else key
+        raise ForeignError(f"a weight's name was expected, got {got}")
+    if not isinstance(value, (Tensor, np.ndarray)):
+        kind = value.kind if isinstance(value, Setting) else type(value).__name__
+        raise ForeignError(f"{key[:80]!a} is of the kind {kind}, not a tensor; {ADVICE}")
+
+
+def _arrays(state: Dict[Any, Any], container: Container) -> State:
+    """``state`` with arrays for tensors; every storage is read once."""
+    for key, value in state.items():
+        _refuse_other(key, value)
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    total = sum(value.size for value in tensors.values())
+    if total > _MOST_SHARING * container.rows + SPARE:
+        raise ValueError(f"its tensors take {total} bytes, but it holds only {container.rows}")
+    users: Dict[str, List[str]] = {}
+    for name, tensor in tensors.items():
+        users.setdefault(tensor.storage.key, []).append(name)
+    arrays: State = {}
+    for sharing in users.values():
+        data = container.read(tensors[sharing[0]].storage)
+        for name in sharing:
+            arrays[name] = tensors[name].array(data, container.big_endian)
+    return {name: arrays.get(name, value) for name, value in state.items()}
