@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 from typing import List
 
-from paddleseg_u2net.commands.parsing import Parser
+from paddleseg_u2net.commands.parsing import Parser, did_you_mean
 from paddleseg_u2net.data_tools.known import Prepared, prepare
-from paddleseg_u2net.datasets.table import TABLE, Row
+from paddleseg_u2net.datasets.table import TABLE, Row, is_row_file
 from paddleseg_u2net.io.images import files_below
 from paddleseg_u2net.text import one_line
 
@@ -24,7 +24,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         epilog=f"data sets: {', '.join(TABLE)}; --list tells more",
     )
     add = result.add_argument
-    add("name", nargs="?", choices=list(TABLE), metavar="NAME", help="a data set of --list")
+    add("name", nargs="?", type=_known, metavar="NAME", help="a data set of --list, or a YAML file "
+        "with a row of your own")  # fmt: skip
     add("--root", default=Path("data"), type=Path, metavar="DIR",
         help="NAME is made in it, nothing outside is written; default: %(default)s")  # fmt: skip
     add("--archive", nargs="+", action="extend", default=[], type=Path, metavar="FILE",
@@ -46,6 +47,15 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     return arguments
 
 
+def _known(name: str) -> str:
+    if name in TABLE or is_row_file(name):
+        return name
+    names = list(TABLE)
+    raise argparse.ArgumentTypeError(
+        f"expected one of {', '.join(names)}, got {name!r}{did_you_mean(name, names)}"
+    )
+
+
 def run(argv: List[str]) -> int:
     """Prepare a data set; 0 if it is in its place, whole."""
     arguments = _arguments(argv)
@@ -61,7 +71,7 @@ def run(argv: List[str]) -> int:
         arguments.allow_incomplete,
         arguments.password,
     )
-    print("\n".join(_story(arguments.name, TABLE[arguments.name], done)))
+    print("\n".join(_story(done)))
     return 0
 
 
@@ -76,8 +86,9 @@ def _listing() -> List[str]:
     return lines
 
 
-def _story(name: str, row: Row, done: Prepared) -> List[str]:
+def _story(done: Prepared) -> List[str]:
     """What was done, where it is, and what to do next."""
+    row = done.row
     what = "prepared" if done.fresh else "is there already, checked quickly, nothing done"
     lines = [f"{row.title}: {what}: {done.folder}"]
     for part, count in done.parts.items():
@@ -92,7 +103,7 @@ def _story(name: str, row: Row, done: Prepared) -> List[str]:
     lines.append(f"Licence: {row.licence or 'none is stated'}; {row.homepage}")
     lines.append(f"Cite: {row.cite}")
     lines.append(f"Next: python tools/dataset.py check --root {shlex.quote(str(done.folder))}")
-    lines.append(f"      {_next(name, row, done.folder)}")
+    lines.append(f"      {_next(row, done.folder)}")
     return [one_line(line) for line in lines]
 
 
@@ -107,13 +118,15 @@ def _megabytes(files: List[Path]) -> str:
     return f"{sum(path.stat().st_size for path in files if path.is_file()) / 1e6:.1f} MB"
 
 
-def _next(name: str, row: Row, folder: Path) -> str:
+def _next(row: Row, folder: Path) -> str:
     """The command to train, or to score where there is nothing to train with."""
     parts = [part for part in ("train", "val") if part in row.splits]
     words = ["python", "tools/train.py" if "train" in parts else "tools/val.py"]
-    words += ["--config", f"configs/RGB/U2Net/{row.config}"]
+    own = folder / "train.yaml"
+    words += ["--config", f"configs/RGB/U2Net/{row.config}" if row.config else str(own)]
     words += [] if "train" in parts else ["--model_path", "u2netp"]
     # From the project's folder, where the command is typed, its own data need no address.
-    if folder.absolute() not in (here / "data" / name for here in (Path.cwd(), _PROJECT)):
+    places = (here / "data" / row.name for here in (Path.cwd(), _PROJECT))
+    if row.config and folder.absolute() not in places:
         words += ["--opts", *(f"{part}_dataset.dataset_root={folder}" for part in parts)]
     return shlex.join(words)

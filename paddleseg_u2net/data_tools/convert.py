@@ -23,7 +23,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, Bad, Sample
-from paddleseg_u2net.data_tools.sample_writer import Placed, SampleWriter, usable
+from paddleseg_u2net.data_tools.sample_writer import SampleWriter, Written, usable, write_lists
 from paddleseg_u2net.data_tools.splits import PARTS, Item, split
 from paddleseg_u2net.data_tools.train_yaml import CONFIGS, train_yaml
 from paddleseg_u2net.io.files import check_writable, new_dir, recover_dir, write_text
@@ -110,60 +110,64 @@ class Imported:
 
 
 def write(
-    collection: AnnotatedDataset,
+    source: AnnotatedDataset,
     root: Path,
     about: Mapping[str, Any],
     options: Options = Options(),
     progress: Callable[[int], object] = lambda images: None,
 ) -> Imported:
-    """Write a collection as a data set.
+    """Write annotated images as a data set.
 
     The result is the same to the last byte for any number of workers.
 
     Args:
-        collection: What was read from the source.
+        source: What was read.
         root: A folder that does not exist or is empty; see `check_output`.
         about: What else is noted in ``import.json``, such as the format and its files.
         options: How.
         progress: Called with the number of images that are done since the last call.
 
     Raises:
-        ImportFailed: images cannot be used (all are named in a list beside ``root``), there are
+        ImportFailed: Images cannot be used (all are named in a list beside ``root``), there are
             none, none has any foreground, or groups cannot be told.
-        SplitError: they cannot be divided as asked.
-        OSError: the folder cannot be written, or something was put there in the meantime.
+        SplitError: They cannot be divided as asked.
+        OSError: The folder cannot be written, or something was put there in the meantime.
     """
     check_output(root, [])
     recover_dir(root)  # of a process that was killed in the middle of this
-    if not collection.samples and not collection.bad:
-        raise ImportFailed(_with("no images were found in the source", collection.remarks))
-    if collection.empty and not options.allow_empty:
-        raise ImportFailed(f"{collection.empty}, or take it as it is with --allow_empty")
-    kept, unnamed = usable(collection.samples)
+    if not source.samples and not source.bad:
+        why = f" ({'; '.join(source.remarks[:5])})" if source.remarks else "; check its path"
+        raise ImportFailed(f"no images were found in the source{why}")
+    if source.empty and not options.allow_empty:
+        raise ImportFailed(f"{source.empty}, or take it as it is with --allow_empty")
+    kept, unnamed = usable(source.samples)
     kept, remarks = _grouped(kept, options)
-    if options.skip_bad or not (collection.bad or unnamed):  # else those are what is to be told
-        _check_division(kept, options)
+    if kept and (options.skip_bad or not (source.bad or unnamed)):
+        _split(kept, {}, options)  # before the work; but of bad images the user is told first
     with new_dir(root) as temporary:
         stretch = options.mismatched_masks == "resize"
-        number = len(collection.classes)
-        placer = SampleWriter(temporary, number, collection.soft, options.copy, stretch)
-        placed, bad = _placed(placer, kept, options.workers, progress)
-        bad = [*collection.bad, *unnamed, *bad]
+        number = len(source.classes)
+        writer = SampleWriter(temporary, number, source.soft, options.copy, stretch)
+        written, bad = _write_all(writer, kept, options.workers, progress)
+        bad = [*source.bad, *unnamed, *bad]
         if bad:
-            _refuse(bad, len(placed), root, options)
-        parts = _divided(kept, placed, options)
-        own = not options.resplit and any(record.split for record in kept)
+            _refuse(bad, len(written), root, options)
+        parts = _split(kept, {item.name: item for item in written}, options)
+        own = not options.resplit and any(sample.split for sample in kept)
         if not options.allow_empty:
-            _refuse_empty(placed, "", collection.remarks)
-            _refuse_empty(parts["train"] if own else [], " of train", collection.remarks)
+            _refuse_empty(written, "", source.remarks)
+            _refuse_empty(parts["train"] if own else [], " of train", source.remarks)
         result = Imported(
             root,
-            collection.classes,
-            {name: _part(items, collection.classes) for name, items in parts.items() if items},
+            source.classes,
+            {name: _part(items, source.classes) for name, items in parts.items() if items},
             bad,
-            [*collection.remarks, *remarks, *_remarks(parts, placed, collection.classes, options)],
+            [*source.remarks, *remarks, *_remarks(parts, written, source.classes, options)],
         )
-        _write_texts(temporary, result, parts, collection.soft, about, options)
+        write_lists(
+            temporary, {p: [(i.image, i.mask) for i in items] for p, items in parts.items()}
+        )
+        _write_texts(temporary, result, source.soft, about, options)
     return result
 
 
@@ -176,8 +180,9 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
         OSError: it is a file or below one, or cannot be written to.
     """
     place = root.resolve()
+    above = (place, *place.parents)
     for source in (source.resolve() for source in sources):
-        if source.is_dir() and source in (place, *place.parents):
+        if source.is_dir() and source in above:
             raise ImportFailed(
                 f"{root}: expected a folder outside of the source {source}, whose files are left "
                 "alone; choose another --output"
@@ -203,73 +208,50 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
 # ---------------------------------------------------------------- groups and parts
 
 
-def _grouped(records: List[Sample], options: Options) -> Tuple[List[Sample], List[str]]:
-    """Records with the groups that ``group_by`` gives, and remarks."""
+def _grouped(samples: List[Sample], options: Options) -> Tuple[List[Sample], List[str]]:
+    """Samples with the groups that ``group_by`` gives, and remarks."""
     if not options.group_by:
-        return records, []
+        return samples, []
+    flag = f"--group_by {options.group_by}"
     try:
         pattern = re.compile(options.group_by)
     except re.error as error:
-        raise ImportFailed(f"--group_by {options.group_by}: {error}; correct it") from error
+        raise ImportFailed(f"{flag}: {error}; correct it") from error
     if not pattern.groups:
+        raise ImportFailed(f"{flag}: expected a group in parentheses, such as '(.*)_[0-9]+'")
+    grouped = []
+    for sample in samples:
+        # In the name of the file first, so that `^` means what one expects of it.
+        match = pattern.search(sample.name.rpartition("/")[2]) or pattern.search(sample.name)
+        grouped.append(replace(sample, group=(match[1] or "") if match else ""))
+    alone = [sample.name for sample in grouped if not sample.group]
+    if samples and len(alone) == len(samples):
         raise ImportFailed(
-            f"--group_by {options.group_by}: expected a group in parentheses, such as '(.*)_[0-9]+'"
+            f"{flag}: found nothing in any name, such as {alone[0]}; it is looked for in the names "
+            "of files without suffix, then with the folders before them"
         )
-    # In the name of the file first, so that `^` means what one expects of it.
-    found = [
-        pattern.search(record.name.rpartition("/")[2]) or pattern.search(record.name)
-        for record in records
-    ]
-    grouped = [
-        replace(record, group=(match[1] or "") if match else "")
-        for record, match in zip(records, found)
-    ]
-    alone = [record.name for record in grouped if not record.group]
-    if records and len(alone) == len(records):
-        raise ImportFailed(
-            f"--group_by {options.group_by}: found nothing in any name, such as {alone[0]}; it is "
-            "looked for in the names of files without suffix, then with the folders before them"
-        )
-    names = {record.group for record in grouped if record.group}
-    remarks = [f"--group_by gives {len(names)} groups"]
+    remark = f"--group_by gives {len({s.group for s in grouped if s.group})} groups"
     if alone:
-        remarks[0] += f"; {len(alone)} images, such as {alone[0]}, are in none"
-    return grouped, remarks
-
-
-def _check_division(records: Sequence[Sample], options: Options) -> None:
-    """Find out before the work whether it can be divided."""
-    if records:
-        _split(records, {}, options)
+        remark += f"; {len(alone)} images, such as {alone[0]}, are in none"
+    return grouped, [remark]
 
 
 def _split(
-    records: Sequence[Sample], placed: Mapping[str, Placed], options: Options
-) -> Dict[str, List[str]]:
+    samples: Sequence[Sample], written: Mapping[str, Written], options: Options
+) -> Dict[str, List[Written]]:
+    """Divide what was written; before anything is, find out whether it can be divided."""
     items = []
-    for record in records:
-        content = placed.get(record.name)
-        items.append(
-            Item(
-                record.name,
-                content.share if content else 0.0,
-                len(content.classes) if content else 0,
-                record.group,
-                "" if options.resplit else record.split,
-            )
-        )
-    return split(items, options.val_share, options.test_share, options.seed)
+    for sample in samples:
+        content = written.get(sample.name)
+        if content or not written:
+            share, classes = (content.share, len(content.classes)) if content else (0.0, 0)
+            own = "" if options.resplit else sample.split
+            items.append(Item(sample.name, share, classes, sample.group, own))
+    names = split(items, options.val_share, options.test_share, options.seed)
+    return {part: [written[name] for name in names[part] if written] for part in PARTS}
 
 
-def _divided(
-    records: Sequence[Sample], placed: Sequence[Placed], options: Options
-) -> Dict[str, List[Placed]]:
-    by_name = {item.name: item for item in placed}
-    names = _split([record for record in records if record.name in by_name], by_name, options)
-    return {part: [by_name[name] for name in names[part]] for part in PARTS}
-
-
-def _part(items: Sequence[Placed], classes: Sequence[str]) -> Part:
+def _part(items: Sequence[Written], classes: Sequence[str]) -> Part:
     shows = Counter(number for item in items for number in item.classes)
     return Part(
         len(items),
@@ -280,34 +262,33 @@ def _part(items: Sequence[Placed], classes: Sequence[str]) -> Part:
 
 
 def _remarks(
-    parts: Mapping[str, Sequence[Placed]],
-    placed: Sequence[Placed],
+    parts: Mapping[str, Sequence[Written]],
+    written: Sequence[Written],
     classes: Sequence[str],
     options: Options,
 ) -> Iterator[str]:
-    for part, share in (("val", options.val_share), ("test", options.test_share)):
+    asked = {"val": options.val_share, "test": options.test_share, "train": 1.0}
+    for part, share in asked.items():
         if share and not parts[part]:
             yield f"the source's own division has no {part} part; --resplit divides anew"
-    if not parts["train"]:
-        yield "the source's own division has no train part; --resplit divides anew"
-    shown = {number for item in placed for number in item.classes}
+    shown = {number for item in written for number in item.classes}
     unseen = [name for number, name in enumerate(classes) if number and number not in shown]
     if unseen and shown:
         yield (
             f"no image shows {', '.join(unseen)}, which the network would learn all the same; "
             "leave classes out by naming the others with --classes"
         )
-    if not any(item.share for item in placed):
+    if not any(item.share for item in written):
         yield "no image has any foreground: there is nothing to learn"
     else:
         empty = [part for part in PARTS if parts[part] and not any(i.share for i in parts[part])]
         yield from (f"no image of {part} has any foreground" for part in empty)
-    stretched = sum(item.stretched for item in placed)
+    stretched = sum(item.stretched for item in written)
     if stretched:
         yield f"{stretched} masks of another size were stretched to their images"
-    ignored = sum(item.ignored for item in placed)
+    ignored = sum(item.ignored for item in written)
     if ignored:
-        yield f"{ignored} masks have pixels that count nowhere (255)"
+        yield f"{ignored} masks have pixels that are ignored (255)"
     if not CONFIGS.is_dir():
         yield "the folder configs of this project is not here: correct _base_ in train.yaml"
 
@@ -315,26 +296,27 @@ def _remarks(
 # ---------------------------------------------------------------- images that cannot be used
 
 
-def _placed(
-    placer: SampleWriter, records: Sequence[Sample], workers: int, progress: Callable[[int], object]
-) -> Tuple[List[Placed], List[Bad]]:
-    placed: List[Placed] = []
-    bad: List[Bad] = []
+def _write_all(
+    writer: SampleWriter,
+    samples: Sequence[Sample],
+    workers: int,
+    progress: Callable[[int], object],
+) -> Tuple[List[Written], List[Bad]]:
+    outcomes: List[Union[Written, Bad]] = []
     # Closed before the folder is deleted, whatever happens: or processes would go on writing there.
-    work = partial(_place, placer)
-    with closing(parallel_map(work, in_chunks(records, _CHUNK), workers)) as answers:
-        for outcomes in answers:
-            for outcome in outcomes:
-                if isinstance(outcome, Bad):
-                    bad.append(outcome)
-                else:
-                    placed.append(outcome)
-            progress(len(outcomes))
-    return placed, bad
+    work = partial(_write_some, writer)
+    with closing(parallel_map(work, in_chunks(samples, _CHUNK), workers)) as answers:
+        for some in answers:
+            outcomes += some
+            progress(len(some))
+    return (
+        [item for item in outcomes if isinstance(item, Written)],
+        [item for item in outcomes if isinstance(item, Bad)],
+    )
 
 
-def _place(placer: SampleWriter, records: Sequence[Sample]) -> List[Union[Placed, Bad]]:
-    return [placer(record) for record in records]
+def _write_some(writer: SampleWriter, samples: Sequence[Sample]) -> List[Union[Written, Bad]]:
+    return [writer(sample) for sample in samples]
 
 
 def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None:
@@ -356,16 +338,15 @@ def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None
     )
 
 
-def _refuse_empty(placed: Sequence[Placed], part: str, remarks: Sequence[str]) -> None:
+def _refuse_empty(written: Sequence[Written], part: str, remarks: Sequence[str]) -> None:
     """Raise if there are images and none has any foreground."""
-    if not placed or any(item.share for item in placed):
+    if not written or any(item.share for item in written):
         return
     why = f" ({'; '.join(remarks)})" if remarks else ""
     raise ImportFailed(
-        f"none of the {len(placed)} images{part} has any foreground, so there is nothing to learn"
-        f"{why}; "
-        "export areas (masks or polygons), look at --classes, or take the data set as it is with "
-        "--allow_empty"
+        f"none of the {len(written)} images{part} has any foreground, so there is nothing to learn"
+        f"{why}; export areas (masks or polygons), look at --classes, or take the data set as it "
+        "is with --allow_empty"
     )
 
 
@@ -373,7 +354,7 @@ def _write_bad_list(bad: Sequence[Bad], root: Path) -> Path:
     """Write all of them beside the data set, over an older list but over nothing else."""
     root, number = root.resolve(), 1
     place = root.with_name(f"{root.name}.bad.txt")
-    while place.exists() and not _is_bad_list(place):
+    while place.exists() and not place.read_bytes().startswith(_BAD_LIST.encode()):
         number += 1
         place = root.with_name(f"{root.name}.bad{number}.txt")
     lines = [f"{item.image}\t{item.why}".replace("\n", " ") for item in bad]
@@ -382,51 +363,17 @@ def _write_bad_list(bad: Sequence[Bad], root: Path) -> Path:
     return place
 
 
-def _is_bad_list(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(len(_BAD_LIST)) == _BAD_LIST.encode()
-
-
-def _with(message: str, remarks: Sequence[str]) -> str:
-    return message + (f" ({'; '.join(remarks[:5])})" if remarks else "; check its path")
-
-
-# ---------------------------------------------------------------- texts
-
-
 def _write_texts(
-    folder: Path,
-    result: Imported,
-    parts: Mapping[str, Sequence[Placed]],
-    soft: bool,
-    about: Mapping[str, Any],
-    options: Options,
+    folder: Path, result: Imported, soft: bool, about: Mapping[str, Any], options: Options
 ) -> None:
-    paths = [path for items in parts.values() for item in items for path in (item.image, item.mask)]
-    # One space is what PaddleSeg expects by default.
-    between = "\t" if any(re.search(r"\s", path) for path in paths) else " "
-    for part, items in parts.items():
-        if items:
-            lines = [f"{item.image}{between}{item.mask}\n" for item in items]
-            write_text(folder / f"{part}_list.txt", "".join(lines))
-    write_text(folder / "classes.txt", "".join(f"{_line(name)}\n" for name in result.classes))
-    width, height = options.size
-    used = train_yaml(result.root, result.classes, soft, list(result.parts), (width, height))
+    names = "".join(f"{' '.join(name.split())}\n" for name in result.classes)
+    write_text(folder / "classes.txt", names)
+    values = "soft" if soft else "index"
+    used = train_yaml(result.root, result.classes, values, result.parts, options.size)
     write_text(folder / "train.yaml", used)
-    text = json.dumps(_as_json(result, soft, about, options), indent=1, ensure_ascii=True)
-    write_text(folder / "import.json", text + "\n")
-
-
-def _line(name: str) -> str:
-    return " ".join(name.split())
-
-
-def _as_json(
-    result: Imported, soft: bool, about: Mapping[str, Any], options: Options
-) -> Dict[str, Any]:
     how: Dict[str, Optional[Any]] = asdict(options)
     del how["workers"]  # changes nothing
-    return {
+    told = {
         "version": __version__,
         **about,
         "options": how,
@@ -436,3 +383,4 @@ def _as_json(
         "remarks": result.remarks,
         "left_out": [{"image": str(item.image), "why": item.why} for item in result.bad],
     }
+    write_text(folder / "import.json", json.dumps(told, indent=1, ensure_ascii=True) + "\n")

@@ -1,14 +1,15 @@
-"""One image and its mask in their places in a data set, both looked at first."""
+"""The files of a new data set: images and masks, which are looked at first, and lists of them."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from paddleseg_u2net.data_tools.annotations.mask_files import MaskSizeError
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.datasets.name_rules import fold_case
+from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.io.images import decode_image, memory_named, read_still
 from paddleseg_u2net.render.overlay import color_map
 
@@ -25,16 +27,60 @@ from paddleseg_u2net.render.overlay import color_map
 _HOPELESS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
+def put_file(source: Path, place: Path, copy: bool) -> None:
+    """Let a file appear in its place: linked where that is possible, unless ``copy``."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    source = source.resolve()  # a hard link to a symbolic link would be one itself
+    try:
+        if copy or not _linked(source, place):
+            shutil.copyfile(source, place)
+    except OSError as error:
+        if error.errno not in _HOPELESS:
+            raise
+        # The system names the source first, which is not what is full.
+        raise OSError(error.errno, error.strerror, str(place)) from error
+
+
+def _linked(source: Path, place: Path) -> bool:
+    try:
+        os.link(source, place)
+    except OSError as error:  # another device, or a file system or user without the right
+        if error.errno in _HOPELESS:
+            raise
+        return False
+    return True
+
+
+def write_picture(place: Path, picture: Image.Image) -> None:
+    """Write a PNG file; a whole data set is synced at its end, not each file."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # Through memory, for Pillow's own writing hides why a write failed (such as a full disk).
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    place.write_bytes(buffer.getvalue())
+
+
+def write_lists(folder: Path, parts: Mapping[str, Sequence[Tuple[str, str]]]) -> None:
+    """Write ``PART_list.txt`` with a line `image mask` for each pair; of empty parts none."""
+    # One space is what PaddleSeg expects by default.
+    paths = (path for pairs in parts.values() for pair in pairs for path in pair)
+    between = "\t" if any(re.search(r"\s", path) for path in paths) else " "
+    for part, pairs in parts.items():
+        if pairs:
+            lines = "".join(f"{image}{between}{mask}\n" for image, mask in pairs)
+            write_text(folder / f"{part}_list.txt", lines)
+
+
 @dataclass(frozen=True)
-class Placed:
+class Written:
     """An image of the new data set.
 
     Attributes:
-        name: The record's.
+        name: The sample's.
         image, mask: Paths below the root, with ``/``.
         share: Of its pixels that are foreground; of soft masks the mean probability.
         classes: Numbers of the classes that it shows, without background.
-        ignored: Whether some pixels count nowhere.
+        ignored: Whether some pixels are ignored.
         stretched: Whether the mask was of another size than the image.
     """
 
@@ -49,7 +95,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class SampleWriter:
-    """Puts records in their places; can be pickled.
+    """Writes samples to a data set; can be pickled.
 
     Attributes:
         root: The new data set's folder.
@@ -65,57 +111,61 @@ class SampleWriter:
     copy: bool
     stretch: bool = False
 
-    def __call__(self, record: Sample) -> Union[Placed, Bad]:
+    def __call__(self, sample: Sample) -> Union[Written, Bad]:
         """Decode image and mask, and write both.
 
         Raises:
-            OSError: the data set cannot be written.
+            OSError: The data set cannot be written.
         """
         try:
-            inside = record.picture.read() if record.picture else None
-            with memory_named(record.image):
-                picture = (
-                    read_still(record.image)
-                    if inside is None
-                    else decode_image(inside, name=record.image)
-                )
-                height, width, _ = picture.shape
-                mask, stretched = self._mask(record, (height, width))
-                share, classes, ignored = self._content(record, mask, (height, width))
-            source = None if stretched else record.mask.file
+            inside = sample.picture.read() if sample.picture else None
+            with memory_named(sample.image):
+                if inside is None:
+                    picture = read_still(sample.image)
+                else:
+                    picture = decode_image(inside, name=sample.image)
+                shape = (int(picture.shape[0]), int(picture.shape[1]))
+                mask, stretched = self._mask(sample, shape)
+                share, classes, ignored = self._content(sample, mask, shape)
         except (ValueError, OSError) as error:  # of this image; the others go on
-            return Bad(record.image, str(error))
-        image = f"images/{record.name}{record.suffix}"
+            return Bad(sample.image, str(error))
+        image = f"images/{sample.name}{sample.suffix}"
         if inside is None:
-            self._put(record.image, image)
+            put_file(sample.image, self.root / image, self.copy)
         else:
-            self._place(image).write_bytes(inside)
-        path = f"masks/{record.name}{source.suffix if source else '.png'}"
+            place = self.root / image
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(inside)
+        source = None if stretched else sample.mask.file
+        path = f"masks/{sample.name}{source.suffix if source else '.png'}"
         if source:
-            self._put(source, path)
+            put_file(source, self.root / path, self.copy)
         else:
-            _write_mask(self._place(path), mask, self.soft)
-        return Placed(record.name, image, path, share, classes, ignored, stretched)
+            drawn = Image.fromarray(np.ascontiguousarray(mask))
+            if not self.soft:
+                drawn.putpalette([0, 0, 0, *color_map(255).ravel().tolist()])
+            write_picture(self.root / path, drawn)
+        return Written(sample.name, image, path, share, classes, ignored, stretched)
 
-    def _mask(self, record: Sample, shape: Tuple[int, int]) -> Tuple[np.ndarray, bool]:
+    def _mask(self, sample: Sample, shape: Tuple[int, int]) -> Tuple[np.ndarray, bool]:
         """The mask in the size of its image, and whether it had another."""
         try:
-            return record.mask.read(shape), False
+            return sample.mask.read(shape), False
         except MaskSizeError as error:
             if not self.stretch:
                 raise
-            mask = record.mask.read(error.shape)
+            mask = sample.mask.read(error.shape)
         # As training fits masks: class numbers must not be mixed.
         method = cv2.INTER_LINEAR if self.soft else cv2.INTER_NEAREST
         return cv2.resize(mask, shape[::-1], interpolation=method), True
 
     def _content(
-        self, record: Sample, mask: np.ndarray, shape: Tuple[int, int]
+        self, sample: Sample, mask: np.ndarray, shape: Tuple[int, int]
     ) -> Tuple[float, Tuple[int, ...], bool]:
         """The share of foreground, class numbers, and whether pixels are ignored."""
         if mask.shape != shape or mask.dtype not in (np.uint8, np.uint16):
             raise AnnotationError(
-                f"{record.image}: expected a mask of its size, {shape[1]}x{shape[0]}, got one of "
+                f"{sample.image}: expected a mask of its size, {shape[1]}x{shape[0]}, got one of "
                 f"{'x'.join(map(str, mask.shape[::-1]))} ({mask.dtype}); export both anew"
             )
         if self.soft:
@@ -126,79 +176,39 @@ class SampleWriter:
         found = [int(value) for value in np.flatnonzero(counts) if value not in (0, IGNORE)]
         if found and found[-1] >= self.classes:
             raise AnnotationError(
-                f"{record.image}: expected class numbers below {self.classes} in its mask, got "
+                f"{sample.image}: expected class numbers below {self.classes} in its mask, got "
                 f"{found[-1]}; correct the mask"
             )
         return sum(int(counts[n]) for n in found) / mask.size, tuple(found), bool(counts[IGNORE])
-
-    def _place(self, path: str) -> Path:
-        place = self.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        return place
-
-    def _put(self, source: Path, path: str) -> None:
-        place = self._place(path)
-        # A hard link to a symbolic link would be one itself.
-        source = source.resolve()
-        try:
-            if self.copy or not _linked(source, place):
-                shutil.copyfile(source, place)
-        except OSError as error:
-            if error.errno not in _HOPELESS:
-                raise
-            # The system names the source first, which is not what is full.
-            raise OSError(error.errno, error.strerror, str(place)) from error
-
-
-def _linked(source: Path, place: Path) -> bool:
-    try:
-        os.link(source, place)
-    except OSError as error:  # another device, or a file system or user without the right
-        if error.errno in _HOPELESS:
-            raise
-        return False
-    return True
-
-
-def _write_mask(path: Path, mask: np.ndarray, soft: bool) -> None:
-    picture = Image.fromarray(np.ascontiguousarray(mask))
-    if not soft:
-        picture.putpalette([0, 0, 0, *color_map(255).ravel().tolist()])
-    # Through memory, for Pillow's own writing hides why a write failed (such as a full disk).
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    path.write_bytes(buffer.getvalue())
 
 
 # ---------------------------------------------------------------- names
 
 
-def usable(records: Sequence[Sample]) -> Tuple[List[Sample], List[Bad]]:
-    """Tell records whose names can be files of a data set on every system from those that cannot.
+def usable(samples: Sequence[Sample]) -> Tuple[List[Sample], List[Bad]]:
+    """Tell samples whose names can be files on every system from those that cannot.
 
     Of names that are equal but for letter case or the way accents are stored, the first is kept.
     """
     kept: List[Sample] = []
     bad: List[Bad] = []
     first: Dict[str, Path] = {}
-    for record in records:
-        trouble = _trouble(record.name)
-        key = fold_case(record.name)
+    for sample in samples:
+        key, trouble = fold_case(sample.name), _trouble(sample.name)
         if trouble is None and key in first:
             trouble = (
                 f"has the name of {first[key]} (letter case and suffix do not tell files apart)"
             )
         if trouble is None:
-            first[key] = record.image
-            kept.append(record)
+            first[key] = sample.image
+            kept.append(sample)
         else:
-            bad.append(Bad(record.image, f"{record.image}: {trouble}; rename it"))
+            bad.append(Bad(sample.image, f"{sample.image}: {trouble}; rename it"))
     return kept, bad
 
 
 def _trouble(name: str) -> Optional[str]:
-    parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts) or "\\" in name:
+    if any(part in ("", ".", "..") for part in name.split("/")) or "\\" in name:
         return f"expected a name inside the data set, got {name!r}"
     if any(ord(letter) < 32 or letter in "\x7f\x85\u2028\u2029" for letter in name):
         return f"its name has line breaks or control characters: {name!r}"

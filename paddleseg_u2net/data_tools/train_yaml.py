@@ -14,9 +14,9 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _BASE = "_base_/u2net.yml"
 # Of the size; the paper crops 288 of 320.
 _CROP = 0.9
-_MOVED = "# Trains on this folder. Moved it? Correct dataset_root and _base_."
-_NO_CONFIGS = "# _base_ is to point to the folder configs of paddleseg_u2net."
-_TEST = "# To score on the testing part: --opts val_dataset.val_path=test_list.txt"
+_MOVED = "# Trains on this folder. Moved it? Correct dataset_root and _base_.\n"
+_NO_CONFIGS = "# _base_ is to point to the folder configs of paddleseg_u2net.\n"
+_TEST = "# To score on the testing part: --opts val_dataset.val_path=test_list.txt\n"
 _FLIP = "  - {type: RandomHorizontalFlip, prob: 0.5}\n"
 _OTHER_FLIP = """\
   # - {type: RandomVerticalFlip, prob: 0.5}   # for data without an up: microscopy, satellites
@@ -31,18 +31,18 @@ _FINE_TUNING = """\
 def train_yaml(
     root: Path,
     classes: Sequence[str],
-    soft: bool,
+    mask_values: str,
     parts: Collection[str],
     size: Tuple[int, int] = (320, 320),
 ) -> str:
-    """The text of a configuration for the data set in ``root``.
+    """Return the text of a configuration for the data set in ``root``.
 
-    What people change first stands in it; the rest is in its base.
+    What people change first is written out; the rest is in its base.
 
     Args:
         root: The data set's final folder.
         classes: Their names, the background first, 2 or more.
-        soft: Whether masks are probabilities.
+        mask_values: How masks are encoded, see ``datasets.mask_encoding``.
         parts: Those of train, val and test that have images.
         size: Width and height that the network sees; training sees nine tenths of them.
     """
@@ -60,26 +60,21 @@ def train_yaml(
                 "type": "PairDataset",
                 "dataset_root": str(root),
                 f"{part}_path": f"{part}_list.txt",
-                "mask_values": "soft" if soft else "index",
+                "mask_values": mask_values,
                 "class_names": list(classes),
             }
     if "train" in parts:
-        tree["train_dataset"]["transforms"] = _transforms(size)
-    lines = [_MOVED]
-    lines += [] if CONFIGS.is_dir() else [_NO_CONFIGS]
-    lines += [_TEST] if "test" in parts else []
+        # The paper's recipe for any size, but for its vertical flip.
+        crop = [max(1, round(side * _CROP)) for side in size]
+        tree["train_dataset"]["transforms"] = [
+            {"type": "Resize", "target_size": list(size)},
+            {"type": "RandomCrop", "crop_size": crop},
+            {"type": "RandomHorizontalFlip", "prob": 0.5},
+        ]
     text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None)
-    text = text.replace(_FLIP, _FLIP + _OTHER_FLIP)
-    return "\n".join(lines) + "\n" + text + (_FINE_TUNING if "train" in parts else "")
-
-
-def _transforms(size: Tuple[int, int]) -> Sequence[Dict[str, Any]]:
-    """The paper's recipe for any size, but for its vertical flip: resize, a random crop, a flip."""
-    return [
-        {"type": "Resize", "target_size": list(size)},
-        {"type": "RandomCrop", "crop_size": [max(1, round(side * _CROP)) for side in size]},
-        {"type": "RandomHorizontalFlip", "prob": 0.5},
-    ]
+    before = _MOVED + ("" if CONFIGS.is_dir() else _NO_CONFIGS) + (_TEST if "test" in parts else "")
+    after = _FINE_TUNING if "train" in parts else ""
+    return before + text.replace(_FLIP, _FLIP + _OTHER_FLIP) + after
 
 
 def _base(root: Path) -> str:

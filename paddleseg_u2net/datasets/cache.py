@@ -46,7 +46,7 @@ _VARIABLE = "U2NET_CACHE"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b)?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 # A change of these files makes older sets useless.
-_CODE = (*sorted(Path(__file__).parent.glob("*.py")), Path(images.__file__))
+_CODE = sorted(f for of in (__file__, images.__file__) for f in Path(of).parent.glob("*.py"))
 
 
 class Settings(NamedTuple):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
@@ -278,42 +278,14 @@ def _check_finite(values: np.ndarray, path: PathLike) -> None:
 # ---------------------------------------------------------------- pictures
 
 
-class _Header(NamedTuple):
-    """What the head of a picture file says; the empty mode stands for a file without one."""
-
-    mode: str = ""
-    format: str = ""
-    has_key_colour: bool = False
-    deep_colours: bool = False
-    coloured_palette: bool = False
-
-
-def _header(path: PathLike) -> _Header:
-    try:
-        with files.open_file(path) as file, images.open_header(file) as picture:
-            palette: Any = picture.getpalette() if picture.mode in ("P", "PA") else None
-            return _Header(
-                picture.mode,
-                picture.format,
-                "transparency" in picture.info,
-                images.has_deep_colours(picture),
-                bool(palette) and not palette[0::3] == palette[1::3] == palette[2::3],
-            )
-    except Exception:  # reading it as a whole says what is wrong with it
-        return _Header()
-
-
 def _has_coloured_palette(path: PathLike) -> bool:
-    return Path(path).suffix.lower() != ".npy" and _header(path).coloured_palette
+    return Path(path).suffix.lower() != ".npy" and images.read_header(path).coloured
 
 
 def _picture(path: PathLike) -> np.ndarray:
     """Brightness of a picture (H, W): uint8, uint16, or float32 of any range."""
-    header = _header(path)
-    if not header.mode:
-        images.read_mask(path)
-        raise ImageError(path, "expected a picture that Pillow opens; save it as an 8-bit PNG")
-    if header.coloured_palette:
+    header = images.read_header(path)
+    if header.coloured:
         raise ImageError(
             path,
             "expected grey values, got a coloured palette, whose indices are no brightness; save "
@@ -327,19 +299,18 @@ def _picture(path: PathLike) -> np.ndarray:
             "expected 8-bit, 16-bit or floating point values, got integers of which white is not "
             "known (32-bit or signed); scale them to 0..255 and save an 8-bit file",
         )
-    if header.has_key_colour and (header.mode.startswith("I") or header.deep_colours):
-        _check_opaque(images.read_still(path, 4)[..., 3], path)
+    if header.bits == 16:
+        if header.alpha:
+            _check_opaque(images.read_still(path, 4)[..., 3], path)
         return images.read_mask(path)
-    if header.mode.startswith("I") or header.deep_colours:
-        return images.read_mask(path)
-    if header.mode == "L" and not header.has_key_colour:
+    if header.mode == "L" and not header.alpha:
         return images.read_mask(path)
     return _grey_of_colours(images.read_still(path, 4), path)
 
 
 def _float_picture(path: PathLike) -> np.ndarray:
     try:
-        with files.open_file(path) as file, images.open_header(file) as picture:
+        with files.open_file(path) as file, images.open_picture(file, path) as picture:
             frames = getattr(picture, "n_frames", 1)
             values = np.array(picture)
     except Exception as error:

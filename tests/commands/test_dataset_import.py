@@ -296,7 +296,7 @@ def test_classes_are_chosen_merged_and_ignored(source, tmp_path, capsys):
     code, said, _ = run(capsys, *words, "--allow_empty")
     assert code == 0
     assert set(np.unique(read_mask(out / "masks/i0.png"))) == {0, 255}
-    assert "10 masks have pixels that count nowhere" in said and "nothing to learn" in said
+    assert "10 masks have pixels that are ignored" in said and "nothing to learn" in said
 
 
 @pytest.mark.parametrize(

@@ -386,13 +386,14 @@ def test_groups_that_are_none(drawings, root, pattern, error):
         write(drawings, root, ABOUT, Options(group_by=pattern))
 
 
-def test_what_cannot_be_divided_is_told_before_the_work(drawings, root, monkeypatch):
-    monkeypatch.setattr(convert, "_placed", None)
+def test_what_cannot_be_divided_is_told_before_the_work(drawings, root):
+    done = []
     with pytest.raises(SplitError, match="val_share"):
-        write(drawings, root, ABOUT, Options(val_share=1))
+        write(drawings, root, ABOUT, Options(val_share=1), done.append)
     few = replace(drawings, samples=drawings.samples[:10])  # all begin with 0
     with pytest.raises(SplitError, match="10 images in 1 groups"):
-        write(few, root, ABOUT, Options(group_by="^(.)"))
+        write(few, root, ABOUT, Options(group_by="^(.)"), done.append)
+    assert done == []
 
 
 # ---------------------------------------------------------------- images that cannot be used

@@ -164,8 +164,10 @@ def test_ppm(tmp_path):
     assert np.array_equal(read_mask(path), VALUES)
     assert np.array_equal(read_image(path)[..., 1], rounded(VALUES))
     text = "P3 2 1 65535\n0 0 0 300 300 300\n"
-    refused(read_mask, written(tmp_path, text.encode(), "b.ppm"), "16-bit colours")
+    assert read_mask(written(tmp_path, text.encode(), "b.ppm")).tolist() == [[0, 300]]
     assert read_image(tmp_path / "b.ppm")[0, 1].tolist() == [1, 1, 1]
+    text = "P3 2 1 1000\n0 0 0 300 300 300\n"
+    refused(read_mask, written(tmp_path, text.encode(), "c.ppm"), "16-bit colours")
 
 
 def test_bmp_of_16_bits_a_pixel_has_no_deep_colours(tmp_path):

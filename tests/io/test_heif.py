@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from paddleseg_u2net.io import images
 from paddleseg_u2net.io.images import ImageError, image_size, read_image, read_tags
 from tests.io.test_images import exif
 
@@ -70,7 +69,7 @@ def test_a_cut_file(tmp_path, suffix):
 def test_what_is_missing_is_said(tmp_path, monkeypatch, start, says):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     for name in ("HEIF", "AVIF"):
-        monkeypatch.delitem(images.Image.OPEN, name, raising=False)
+        monkeypatch.delitem(Image.OPEN, name, raising=False)
     path = tmp_path / "a.jpg"
     path.write_bytes(start + bytes(40))
     with pytest.raises(ImageError, match=says):

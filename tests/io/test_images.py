@@ -17,18 +17,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, UnidentifiedImageError, features
 
-from paddleseg_u2net.io import images
 from paddleseg_u2net.io.images import (
+    NO_TAGS,
     WRITABLE_SUFFIXES,
     ImageError,
+    convert_image,
     find_images,
     image_size,
     read_image,
     read_mask,
     read_still,
+    read_tags,
     write_image,
     write_png,
 )
+from paddleseg_u2net.io.images.opening import pillow_rules
 
 HEIGHT, WIDTH = 6, 9
 # What each EXIF orientation says: where the pixel shown at (row, column) of the upright picture
@@ -453,13 +456,12 @@ def test_grey_multiplied_by_alpha(tmp_path):
     refused(read_mask, path, "varying alpha")
 
 
-def test_palette_with_alpha_channel(tmp_path):
-    path = tmp_path / "a.tif"
+def test_palette_with_alpha_channel():
     bands = np.stack([np.arange(4, dtype=np.uint8), np.full(4, 255, np.uint8)], -1)[None]
     picture = Image.frombytes("PA", (4, 1), bands.tobytes())
     palette = colours(1, 256, seed=5)[0]
     picture.putpalette(palette.ravel().tolist())
-    assert np.array_equal(np.array(images._in_mode(picture, "RGB", path)), palette[None, :4])
+    assert np.array_equal(convert_image(picture), palette[None, :4])
 
 
 def test_cmyk(tmp_path):
@@ -686,7 +688,7 @@ def test_pillows_settings_are_restored_after_overlapping_threads(tmp_path):
     inside, leave = threading.Event(), threading.Event()
 
     def other():
-        with images._our_pillow_rules:
+        with pillow_rules:
             inside.set()
             leave.wait(10)
 
@@ -703,7 +705,7 @@ def test_pillows_settings_are_restored_after_overlapping_threads(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_pillows_settings_are_restored_in_a_forked_child():
     before = Image.MAX_IMAGE_PIXELS
-    with images._our_pillow_rules:
+    with pillow_rules:
         child = os.fork()
         if child == 0:
             os._exit(0 if before == Image.MAX_IMAGE_PIXELS else 1)
@@ -959,9 +961,9 @@ def test_find_images_in_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
 def test_profiles_of_colours_that_are_not_converted(tmp_path, mode, suffix, kept):
     path = tmp_path / f"a.{suffix}"
     Image.new(mode, (4, 3)).save(path, icc_profile=b"a profile")
-    assert images.read_tags(path).profile == (b"a profile" if kept else None)
+    assert read_tags(path).profile == (b"a profile" if kept else None)
     Image.new(mode, (4, 3)).save(path)
-    assert images.read_tags(path) == images.NO_TAGS
+    assert read_tags(path) == NO_TAGS
 
 
 def resolution_exif(across, down, unit, orientation=1):
@@ -989,7 +991,7 @@ def test_resolution_goes_from_file_to_file(tmp_path, name, options, expected):
     if name == "a.webp" and not features.check("webp"):
         pytest.skip("Pillow without WebP")
     Image.fromarray(colours()).save(tmp_path / name, **options)
-    tags = images.read_tags(tmp_path / name)
+    tags = read_tags(tmp_path / name)
     write_png(tmp_path / "out.png", colours(), tags=tags)
     written = Image.open(tmp_path / "out.png").info.get("dpi")
     for dpi in (tags.dpi, written):

@@ -22,6 +22,7 @@ from typing import (
 
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.io import files
+from paddleseg_u2net.io.file_types import HEAD, file_type
 from paddleseg_u2net.progress import tracked
 
 Item = TypeVar("Item")
@@ -45,20 +46,6 @@ _TYPES = {
     float: "a number",
     bool: "true or false",
     type(None): "null",
-}
-_PAGE = "it is an HTML page, probably of a failed download: fetch it again"
-# Beginnings of what is no JSON, in lower case.
-_HINTS = {
-    b"version https://git-lfs": "it is a git-lfs pointer: run 'git lfs pull' to fetch it",
-    b"<!doctype": _PAGE,
-    b"<html": _PAGE,
-    b"<": "it is XML: choose the reader for VOC or CVAT",
-    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
-    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
-    b"pk": "it is a packed archive: unpack it first",
-    b"\x1f\x8b": "it is a packed archive: unpack it first",
-    b"\x89png": "it is an image: give the label file",
-    b"\xff\xd8": "it is an image: give the label file",
 }
 
 
@@ -98,7 +85,7 @@ def read_json(path: Path, hook: Optional[Hook] = None) -> Any:
             f"{path}: expected a JSON file, but it cannot be read ({error.strerror or error}); "
             "check the path"
         ) from error
-    beginning = data[:200]
+    beginning = data[:HEAD]
     try:
         text = data.decode("utf-8-sig")
         del data
@@ -129,8 +116,14 @@ def read_json(path: Path, hook: Optional[Hook] = None) -> Any:
 
 
 def _hint(beginning: bytes) -> str:
-    begin = beginning.lstrip().lower()
-    return next((hint for start, hint in _HINTS.items() if begin.startswith(start)), "")
+    found = file_type(beginning)
+    if beginning[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "it is UTF-16: save it as UTF-8"
+    if beginning.lstrip().startswith(b"<") and (found is None or found.name == "xml"):
+        return "it is XML: choose the reader for VOC or CVAT"
+    if found is None or found.name == "json":
+        return ""
+    return f"it is {found.words}: {found.repair or 'give the label file'}"
 
 
 def kind_of(tree: Any) -> str:

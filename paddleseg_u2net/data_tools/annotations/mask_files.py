@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
-from PIL import Image
 
 from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Colour
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource
@@ -20,7 +19,6 @@ from paddleseg_u2net.io import images
 
 JPEG = (".jpg", ".jpeg")
 
-_ORIENTATION_TAG = 0x0112
 # Grey that went through JPEG or a scanner keeps its channels this close together.
 _NEARLY_GREY = 24
 
@@ -33,50 +31,9 @@ class MaskSizeError(AnnotationError):
         self.shape = shape
 
 
-class Kind(NamedTuple):
-    """What the header of an image file says.
-
-    Attributes:
-        format: Pillow's name, such as ``PNG``.
-        mode: Pillow's name: ``1``, ``L``, ``P``, ``RGB``, ``RGBA``, ``I;16`` ...
-        alpha: Whether pixels may be transparent.
-        upright: Whether no orientation tag rotates the image.
-        deep: Whether it has colours, or grey and alpha, of 16 bits.
-    """
-
-    format: str
-    mode: str
-    alpha: bool
-    upright: bool
-    deep: bool = False
-
-    @property
-    def lossy(self) -> bool:
-        """Whether values may have changed on the way into the file."""
-        return self.format in ("JPEG", "MPO", "WEBP")
-
-    @property
-    def grey(self) -> bool:
-        """Whether it has one channel of values, without a palette."""
-        return self.mode in ("L", "LA") or self.mode.startswith("I")
-
-
-def kind(path: Path) -> Kind:
-    """Read an image's header.
-
-    Raises:
-        ImageError: as ``images.image_size``.
-    """
-    images.image_size(path)  # says better than Pillow what is wrong
-    try:
-        with Image.open(path) as picture:
-            mode = picture.mode
-            alpha = mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
-            upright = Image.Image.getexif(picture).get(_ORIENTATION_TAG, 1) == 1
-            deep = images.has_deep_colours(picture)
-            return Kind(picture.format or "", mode, alpha, upright, deep)
-    except Image.DecompressionBombError as error:
-        raise images.ImageError(path, f"expected a smaller picture: {error}") from error
+def is_grey(header: images.Header) -> bool:
+    """Whether an image has one channel of values, without a palette."""
+    return header.mode in ("L", "LA") or header.mode.startswith("I")
 
 
 # ---------------------------------------------------------------- class numbers
@@ -132,7 +89,7 @@ class InstanceFile(MaskSource):
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
         """Read 0 and 1; AnnotationError for lossy files, whose black is not exactly 0."""
-        header = kind(self.path)
+        header = images.read_header(self.path)
         if header.lossy:
             raise AnnotationError(
                 f"{self.path}: expected a PNG, got {header.format}, where black is not exactly 0, "
@@ -162,7 +119,7 @@ class BinaryFile(MaskSource):
         """Read 0 and 1; AnnotationError for colours instead of grey."""
         grey = _fitting(brightness(self.path), shape, self.path)
         highest = int(grey.max())
-        if highest == 1 and not kind(self.path).lossy:
+        if highest == 1 and not images.read_header(self.path).lossy:
             return grey.astype(np.uint8)
         return (grey >= (128 if highest <= 255 else 32768)).astype(np.uint8)
 
@@ -209,7 +166,7 @@ def opacity(path: Path) -> Optional[np.ndarray]:
     Raises:
         ImageError: the file cannot be read.
     """
-    if not kind(path).alpha:
+    if not images.read_header(path).alpha:
         return None
     alpha = np.ascontiguousarray(images.read_image(path, 4)[..., 3])
     return None if alpha.min() == 255 else alpha
@@ -225,8 +182,8 @@ def brightness(path: Path) -> np.ndarray:
         AnnotationError: it has colours.
         ImageError: the file cannot be read.
     """
-    found = kind(path)
-    if found.grey or found.deep:
+    found = images.read_header(path)
+    if is_grey(found) or found.deep:
         return images.read_mask(path)
     picture = images.read_image(path, 3)
     spread = picture.max(axis=2) - picture.min(axis=2)
@@ -368,13 +325,13 @@ def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray
 
 
 def _is_plain(path: Path, modes: Iterable[str]) -> bool:
-    header = kind(path)
+    header = images.read_header(path)
     good = header.format == "PNG" and header.mode in modes and path.suffix.lower() == ".png"
     return good and header.upright and not header.alpha
 
 
 def _lossy_hint(path: Path) -> str:
-    header = kind(path)
+    header = images.read_header(path)
     if not header.lossy:
         return ""
     return f"; {header.format} changes values: export as PNG, or allow a tolerance for colours"

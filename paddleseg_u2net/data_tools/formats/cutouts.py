@@ -7,9 +7,9 @@ from pathlib import Path
 from paddleseg_u2net.data_tools.annotations.classes import BACKGROUND
 from paddleseg_u2net.data_tools.annotations.image_index import unique_names
 from paddleseg_u2net.data_tools.annotations.label_files import thread_map
-from paddleseg_u2net.data_tools.annotations.mask_files import AlphaFile, kind, some
+from paddleseg_u2net.data_tools.annotations.mask_files import AlphaFile, some
 from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, Sample
-from paddleseg_u2net.io.images import ImageError, find_images, read_image
+from paddleseg_u2net.io.images import ImageError, find_images, read_header, read_image
 
 # States of a file.
 _GOOD, _FLAT, _OPAQUE, _EMPTY, _DAMAGED = range(5)
@@ -59,7 +59,7 @@ def read(folder: Path) -> AnnotatedDataset:
 
 def _state(path: Path) -> int:
     try:
-        if not kind(path).alpha:
+        if not read_header(path).alpha:
             return _OPAQUE
         image = read_image(path, 4)
     except ImageError:

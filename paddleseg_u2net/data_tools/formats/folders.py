@@ -44,10 +44,8 @@ from paddleseg_u2net.data_tools.annotations.mask_files import (
     ColourFile,
     IndexFile,
     InstanceFile,
-    Kind,
     SoftFile,
     brightness,
-    kind,
     merge,
     opacity,
     some,
@@ -69,7 +67,7 @@ from paddleseg_u2net.datasets.mask_encoding import (
 )
 from paddleseg_u2net.datasets.name_rules import Matches, NameRule, best_rule, by_folder
 from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files
-from paddleseg_u2net.io.images import ImageError, read_image, read_mask
+from paddleseg_u2net.io.images import Header, ImageError, read_header, read_image, read_mask
 from paddleseg_u2net.text import short_list
 
 Values = Union[str, Mapping[int, int]]
@@ -409,7 +407,7 @@ def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
     read, together with all others.
     """
     try:
-        header = kind(path)
+        header = read_header(path)
         if _is_cut_out(path, header):
             return None
         found = frozenset(distinct_values(path))
@@ -422,7 +420,7 @@ def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
     return found
 
 
-def _is_cut_out(path: Path, header: Kind) -> bool:
+def _is_cut_out(path: Path, header: Header) -> bool:
     """Whether transparency is the mask, and not only how a mask of classes is shown.
 
     Raises:

@@ -43,6 +43,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     Sample,
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Ellipse, Shape
+from paddleseg_u2net.io.file_types import file_type
 from paddleseg_u2net.io.images import ImageError, decode_image, files_below, image_size
 from paddleseg_u2net.text import short_list
 
@@ -50,15 +51,7 @@ _IGNORED = "__ignore__"
 _BACKGROUND = "_background_"
 _KEYS = ("shapes", "imagePath")
 _IMAGE = "imageData"
-# labelme writes JPEG and PNG; older versions wrote the file as it was.
-_BEGINNINGS = {
-    b"\xff\xd8\xff": ".jpg",
-    b"\x89PNG": ".png",
-    b"RIFF": ".webp",
-    b"BM": ".bmp",
-    b"II*\0": ".tif",
-    b"MM\0*": ".tif",
-}
+_SUFFIXES = {"jpeg": ".jpg", "tiff": ".tif"}
 # The last two are X-AnyLabeling's.
 _OUTLINES = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
 
@@ -138,9 +131,9 @@ class EmbeddedImage(PictureSource):
 
 def _embedded(file: Path, tree: object) -> EmbeddedImage:
     content = _decoded(file, tree)
-    for beginning, suffix in _BEGINNINGS.items():
-        if content.startswith(beginning):
-            return EmbeddedImage(file, suffix)
+    found = file_type(content)
+    if found is not None and found.family == "image":
+        return EmbeddedImage(file, _SUFFIXES.get(found.name, f".{found.name}"))
     raise AnnotationError(
         f"{file}: expected an image as {_IMAGE}, got {content[:12]!r}; set it to null there and "
         "put the image beside the file"

@@ -28,7 +28,7 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     unique_names,
 )
 from paddleseg_u2net.data_tools.annotations.label_files import read_lines, thread_map
-from paddleseg_u2net.data_tools.annotations.mask_files import ColourFile, IndexFile, kind, some
+from paddleseg_u2net.data_tools.annotations.mask_files import ColourFile, IndexFile, is_grey, some
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
@@ -40,7 +40,7 @@ from paddleseg_u2net.data_tools.annotations.splits import SPLITS, Source, read_a
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.datasets.pairing import by_name, list_files
-from paddleseg_u2net.io.images import ImageError, files_below
+from paddleseg_u2net.io.images import ImageError, files_below, read_header
 
 VOC_CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -173,10 +173,10 @@ class Meaning:
     def source(self, path: Path) -> MaskSource:
         """Make the source of a mask; that of a damaged file raises when it is read."""
         try:
-            header = kind(path)
+            header = read_header(path)
         except ImageError:
             return IndexFile(path, self.numbers)
-        indexed = header.grey or header.mode == "1"
+        indexed = is_grey(header) or header.mode == "1"
         if indexed or (header.mode == "P" and not self.by_colour):
             return IndexFile(path, self.numbers)
         return ColourFile(path, self.table)

@@ -15,7 +15,7 @@ from paddleseg_u2net.data_tools.inspection.scan import PairStats, Shape, Values
 from paddleseg_u2net.data_tools.inspection.values import SAYING, Content, Reader, coding_of
 from paddleseg_u2net.datasets.mask_encoding import INSTANCES, infer_mask_encoding, seem_instances
 from paddleseg_u2net.datasets.pairing import Pair
-from paddleseg_u2net.io.image_headers import Header, expected_format
+from paddleseg_u2net.io.images import FORMAT_OF_SUFFIX, Header
 from paddleseg_u2net.text import short_list
 
 # Formats that change the values of a mask.
@@ -168,7 +168,8 @@ def _of_image(facts: PairStats, settings: Settings) -> Iterator[Tuple[str, str]]
 
 
 def _other_suffix(path: Path, header: Header) -> str:
-    expected = expected_format(os.path.splitext(path)[1])  # noqa: PTH122 (much faster)
+    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 (much faster)
+    expected = FORMAT_OF_SUFFIX.get(suffix, "")
     if not header.format or not expected or header.format in (expected, "MPO"):
         return ""
     return (

@@ -20,9 +20,7 @@ import numpy as np
 
 from paddleseg_u2net.data_tools.inspection.fingerprints import Fingerprint, fingerprint
 from paddleseg_u2net.datasets.pairing import Pair
-from paddleseg_u2net.io.image_headers import Header, read_header
-from paddleseg_u2net.io.images import read_mask
-from paddleseg_u2net.io.images import read_still as read_image
+from paddleseg_u2net.io.images import Header, decode_file
 from paddleseg_u2net.parallel import in_chunks, parallel_map
 
 Shape = Tuple[int, int]  # height, width
@@ -32,7 +30,6 @@ Shape = Tuple[int, int]  # height, width
 CHUNK = 16
 PLACES = 64  # rows and columns of the map of places
 _SAMPLED = 4 * PLACES
-_HEAD = 4096
 _BLOCK = 1024  # of the middle and the end, for the digest
 # Masks of more values than these are soft; their places are added up as shares of the top value.
 _MOST_CLASSES = 64
@@ -201,29 +198,25 @@ def _shape(array: np.ndarray) -> Shape:
 
 
 def _image(path: Path, task: Task, facts: PairStats) -> PairStats:
-    image = read_image(path, task.channels)
-    header, digest = _beginning(path, task.copies)
-    facts = facts._replace(image=header, digest=digest, shape=_shape(image))
+    decoded = decode_file(path, still=True)
+    image = decoded.image(task.channels)
+    facts = facts._replace(image=decoded.header, shape=_shape(image))
     if task.copies:
-        facts = facts._replace(print=fingerprint(image))
+        facts = facts._replace(digest=_digest(path), print=fingerprint(image))
     if task.statistics:
         facts = facts._replace(colours=_colours(image, task.size))
     return facts
 
 
-def _beginning(path: Path, with_digest: bool) -> Tuple[Header, bytes]:
-    """What the header says, and a digest of the file's size, middle and end."""
+def _digest(path: Path) -> bytes:
+    """A digest of the file's size, middle and end."""
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
-        head = file.read(_HEAD)
-        header = read_header(head, file)
-        if not with_digest:
-            return header, b""
         size = os.fstat(file.fileno()).st_size
         blocks = [b"%d " % size]
         for place in (size // 2, size - _BLOCK):
             file.seek(max(place, 0))
             blocks.append(file.read(_BLOCK))
-    return header, hashlib.blake2b(b"".join(blocks), digest_size=16).digest()
+    return hashlib.blake2b(b"".join(blocks), digest_size=16).digest()
 
 
 def _colours(image: np.ndarray, size: Tuple[int, int]) -> bytes:
@@ -239,15 +232,15 @@ def _colours(image: np.ndarray, size: Tuple[int, int]) -> bytes:
 
 
 def _mask(path: Path, task: Task, facts: PairStats, places: Places) -> PairStats:
-    mask = read_mask(path)
-    header, _ = _beginning(path, False)
+    decoded = decode_file(path, still=True)
+    mask = decoded.mask()
     values, counts = _counted(mask)
     if task.statistics:
         _add_places(mask, values, places)
     found = Values(
         values.astype("<u2").tobytes(), counts.astype("<u4").tobytes(), mask.dtype == np.uint16
     )
-    return facts._replace(mask=header, mask_shape=_shape(mask), values=found)
+    return facts._replace(mask=decoded.header, mask_shape=_shape(mask), values=found)
 
 
 def _counted(mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,6 @@ from paddleseg_u2net.data_tools.annotations.mask_files import (
     InstanceFile,
     MaskSizeError,
     SoftFile,
-    kind,
 )
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.io.images import ImageError
@@ -398,11 +397,3 @@ def test_sides_of_a_colour_are_not_mixed_up(tmp_path):
 
 
 # ---------------------------------------------------------------- headers
-
-
-def test_the_header_tells_the_kind(tmp_path):
-    assert kind(grey(tmp_path / "a.png", ramp(0, 1))) == ("PNG", "L", False, True, False)
-    assert kind(cut_out(tmp_path / "b.png", ramp(0, 1))) == ("PNG", "RGBA", True, True, False)
-    assert kind(sideways(tmp_path / "c.png", ramp(0, 1))) == ("PNG", "L", False, False, False)
-    assert kind(grey(tmp_path / "d.jpg", ramp(0, 1))).lossy
-    assert not kind(tmp_path / "a.png").lossy

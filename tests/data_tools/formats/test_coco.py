@@ -228,7 +228,7 @@ BAD = {
     "a pointer": ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "UTF-16": ("{}".encode("utf-16"), "UTF-16: save it as UTF-8"),
     "Latin-1": (b'{"images":\n"\xe9"}', "expected UTF-8, found the byte 0xe9 in line 2; save it"),
-    "a zip": (b"PK\x03\x04\xff", "packed archive"),
+    "a zip": (b"PK\x03\x04\xff", "a zip archive: unpack it first"),
     "too deep": ("[" * 100_000, "far deeper than label files"),
     "a long number": ('{"images": ' + "1" * 5000 + ', "annotations": [], "categories": []}', "."),
     "a list": ([], "looks like a list"),

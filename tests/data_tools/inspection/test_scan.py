@@ -12,7 +12,7 @@ from PIL import Image
 from paddleseg_u2net.data_tools.inspection import scan as module
 from paddleseg_u2net.data_tools.inspection.scan import SOFT, Task, look
 from paddleseg_u2net.datasets.pairing import Pair, from_folders
-from paddleseg_u2net.io.images import read_image
+from paddleseg_u2net.io.images import decode_file
 from tests.data_tools.inspection.making import add, blob, saved, texture
 
 BOTH = Task(statistics=True)
@@ -139,11 +139,10 @@ def test_animated_pictures_coloured_masks_and_single_pixels(tmp_path):
 
 
 def test_want_of_memory_is_told_of_the_picture(tmp_path, monkeypatch):
-    def fails(path, channels=3):
+    def fails(path, still):
         raise MemoryError
 
-    monkeypatch.setattr(module, "read_image", fails)
-    monkeypatch.setattr(module, "read_mask", fails)
+    monkeypatch.setattr(module, "decode_file", fails)
     facts = one(add(tmp_path, "a"))
     assert "a.png: there is not enough memory" in facts.image_error
     assert "--workers" in facts.mask_error
@@ -201,11 +200,11 @@ def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path):
 def test_each_picture_is_decoded_once(tmp_path, monkeypatch):
     read = []
 
-    def counting(path, channels=3):
+    def counting(path, still):
         read.append(path)
-        return read_image(path, channels)
+        return decode_file(path, still)
 
-    monkeypatch.setattr(module, "read_image", counting)
+    monkeypatch.setattr(module, "decode_file", counting)
     add(tmp_path, "a")
     one(tmp_path)
-    assert read == [tmp_path / "images/a.png"]
+    assert read == [tmp_path / "images/a.png", tmp_path / "masks/a.png"]
