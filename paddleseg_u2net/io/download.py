@@ -107,7 +107,7 @@ def fetch(
     *,
     retries: int = 3,
     timeout: float = 20.0,
-    check: Optional[Callable[[Path], None]] = None,
+    check: Optional[Callable[[Path], object]] = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Path:
     """Fetch a file to ``target``, unless it is there; it appears whole and checked, or not at all.
@@ -177,7 +177,7 @@ class _Wanted(NamedTuple):
     target: Path
     size: Optional[int]
     checksum: Optional[Checksum]
-    check: Optional[Callable[[Path], None]]
+    check: Optional[Callable[[Path], object]]
 
 
 class _Origin(NamedTuple):

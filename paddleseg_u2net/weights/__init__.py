@@ -1,9 +1,9 @@
 """Weights: files of them, where published ones come from, and how they fit into a model."""
 
+from paddleseg_u2net.weights.file_type import SUFFIXES
 from paddleseg_u2net.weights.fit_state_dict import WeightsError, fit_state, load_weights
 from paddleseg_u2net.weights.formats import (
     FORMATS,
-    SUFFIXES,
     architecture_of,
     format_of,
     format_to_write,

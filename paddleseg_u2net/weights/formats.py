@@ -8,9 +8,9 @@ from typing import Callable, Dict, NamedTuple, Tuple, Union
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
-from paddleseg_u2net.io.files import what_is
+from paddleseg_u2net.io.file_types import HEAD, file_type
 from paddleseg_u2net.weights.checkpoints import ADVICE, find_network
-from paddleseg_u2net.weights.file_type import refuse_disguised
+from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
 from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to_torch
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
@@ -27,14 +27,10 @@ class Format(NamedTuple):
 
     name: str
     suffixes: Tuple[str, ...]
-    starts: Callable[[bytes], bool]
+    type: str
+    """The name in ``io.file_types``."""
     read: Callable[[Path], State]
     write: Callable[[Path, State], None]
-
-
-def _is_safetensors(start: bytes) -> bool:
-    # Its first byte can be any, also another format's. Of pickles "{" is no instruction.
-    return start[4:9] == b"\0\0\0\0{"
 
 
 def _read_paddle(path: Path) -> State:
@@ -60,28 +56,21 @@ FORMATS: Dict[str, Format] = {
         Format(
             "PyTorch",
             (".pth", ".pt"),
-            lambda start: start.startswith(b"PK\x03\x04") or _TORCH_LEGACY in start[:32],
+            "zip",
             lambda path: from_torch(read_torch(path)),
             lambda path, state: write_torch(path, to_torch(state)),
         ),
-        Format(
-            "Paddle",
-            (".pdparams",),
-            lambda start: start.startswith(b"\x80") and not _is_safetensors(start),
-            _read_paddle,
-            write_pickle,
-        ),
+        Format("Paddle", (".pdparams",), "pickle", _read_paddle, write_pickle),
         Format(
             "safetensors",
             (".safetensors",),
-            _is_safetensors,
+            "safetensors",
             lambda path: from_torch(find_network(read_safetensors(path), path)),
             lambda path, state: write_safetensors(path, to_torch(state)),
         ),
-        Format("ONNX", (".onnx",), lambda start: start.startswith(b"\x08"), read_onnx, _write_onnx),
+        Format("ONNX", (".onnx",), "onnx", read_onnx, _write_onnx),
     )
 }
-SUFFIXES = tuple(suffix for item in FORMATS.values() for suffix in item.suffixes)
 
 
 def format_of(path: Union[str, Path]) -> Format:
@@ -91,17 +80,15 @@ def format_of(path: Union[str, Path]) -> Format:
         FileNotFoundError: there is no such file.
         ValueError: it is of none of the formats; the message says what it looks like.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: expected a file of weights ({', '.join(SUFFIXES)}), found {what_is(path)}"
-        )
+    path = check_file(path)
     with path.open("rb") as file:
-        start = file.read(64)
+        start = file.read(HEAD)
+    if _TORCH_LEGACY in start[:32]:
+        return FORMATS["PyTorch"]
+    found = file_type(start)
     for item in FORMATS.values():
-        if item.starts(start):
+        if found is not None and item.type == found.name:
             return item
-    refuse_disguised(path)
     raise ValueError(
         f"{path}: expected weights of {', '.join(FORMATS)}, but the file starts with "
         f"{start[:8]!r}; fetch or write it again"

@@ -16,9 +16,8 @@ import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, Architecture, Convolution, Program, build
 from paddleseg_u2net.architecture.stages import Stage, StageTable
-from paddleseg_u2net.io.files import what_is
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.weights.file_type import ONNX, refuse_disguised
+from paddleseg_u2net.weights.file_type import check_file
 from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_graph import EPSILON, Graph, Kernel
 from paddleseg_u2net.weights.onnx_tensors import (
@@ -57,10 +56,7 @@ def read_onnx_network(path: Union[str, Path]) -> Tuple[Architecture, State]:
     Unlike weights alone, the graph also shows dilations; see ``read_onnx`` for all else. A warning
     says where engines that run the file make other maps of it, see ``resizes_otherwise``.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a file of ONNX, found {what_is(path)}")
-    refuse_disguised(path, (ONNX,))
+    path = check_file(path, [".onnx"], types=["onnx"])
     onnx = onnx_module(path)
     try:
         model = _load(path, onnx)

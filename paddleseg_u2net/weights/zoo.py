@@ -11,26 +11,20 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 from paddleseg_u2net.io.download import Checksum, DownloadError, fetch, verify
 from paddleseg_u2net.io.files import set_aside
-from paddleseg_u2net.weights.file_type import refuse_disguised
-from paddleseg_u2net.weights.formats import SUFFIXES
+from paddleseg_u2net.io.yaml_text import read_yaml_file
+from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
 
-_REMBG = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # not a drive's letter
-_DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 
 
 class Source(NamedTuple):
-    """A file that holds an entry's weights.
-
-    None of the addresses could be reached from where this table was written: addresses, sizes and
-    checksums are as others state them (``stated_by``), and a wrong one shows when it is used.
-    """
+    """A file that holds an entry's weights."""
 
     filename: str
     addresses: Tuple[str, ...]
-    size: Optional[int]
-    checksum: Optional[str]
-    stated_by: str
+    size: Optional[int] = None
+    checksum: Optional[str] = None
+    stated_by: str = ""
 
 
 class Entry(NamedTuple):
@@ -44,94 +38,17 @@ class Entry(NamedTuple):
     scores: str = ""
 
 
-def _rembg(name: str, size: int, md5: str) -> Source:
-    return Source(
-        f"{name}.onnx", (f"{_REMBG}{name}.onnx",), size, f"md5:{md5}", "rembg; the size: its users"
-    )
+def _entry(row: Dict[str, Any]) -> Entry:
+    sources = [
+        Source(**{**source, "addresses": tuple(source["addresses"])}) for source in row["sources"]
+    ]
+    return Entry(**{**row, "sources": tuple(sources)})
 
-
-_OFFICIAL = {"type": "official", "size": [320, 320]}
 
 ZOO: Dict[str, Entry] = {
-    "u2net": Entry(
-        "U2Net, salient objects",
-        (
-            Source(
-                "u2net.pth",
-                (
-                    "https://huggingface.co/Carve/u2net-universal/resolve/"
-                    "10305d785481cf4b2eee1d447c39cd6e5f43d74b/full_weights.pth",
-                    f"{_DRIVE}1ao1ovG1Qtx4b7EoskHXmi2E9rp5CHLcZ",
-                ),
-                176_290_937,
-                "sha256:10025a17f49cd3208afc342b589890e402ee63123d6f2d289a4a0903695cce58",
-                "several users of the file",
-            ),
-            _rembg("u2net", 175_997_641, "60024c5c889badc19c04ad937298a77b"),
-        ),
-        "Apache-2.0",
-        "DUTS-TR",
-        _OFFICIAL,
-        "maxF_paper .951, MAE .033, wF .910, S .928",
-    ),
-    "u2netp": Entry(
-        "U2NetP, salient objects",
-        (
-            Source(
-                "u2netp.pth",
-                (
-                    "https://huggingface.co/netradrishti/u2net-saliency/resolve/main/models/"
-                    "u2netp.pth",
-                    f"{_DRIVE}1rbSTGKAE-MTxBYHd-51l2hMOQPT_7EPy",
-                ),
-                4_683_258,
-                "sha256:e7567cde013fb64813973ce6e1ecc25a80c05c3ca7adbc5a54f3c3d90991b854",
-                "several users of the file",
-            ),
-            _rembg("u2netp", 4_574_861, "8e83ca70e441ab06c318d82300c84806"),
-        ),
-        "Apache-2.0",
-        "DUTS-TR",
-        _OFFICIAL,
-        "maxF_paper .943, MAE .041, wF .885, S .918",
-    ),
-    "u2net_human_seg": Entry(
-        "U2Net, people",
-        (_rembg("u2net_human_seg", 175_997_641, "c09ddc2e0104f800e3e1bb4652583d1f"),),
-        "Apache-2.0",
-        "Supervisely Person",
-        _OFFICIAL,
-    ),
-    "u2net_portrait": Entry(
-        "U2Net, line drawings of faces (the map is 1 - drawing)",
-        (
-            Source(
-                "u2net_portrait.pth",
-                (f"{_DRIVE}1IG3HdpcRiDoWNookbncQjeaPN28t90yW",),
-                None,
-                None,
-                "the authors' page; no checksum is known",
-            ),
-        ),
-        "Apache-2.0",
-        "APDrawingGAN's portraits",
-        {"type": "official", "size": [512, 512]},
-    ),
-    "u2net_cloth_seg": Entry(
-        "U2Net, 4 classes: background, upper body, lower body, full body clothes",
-        (_rembg("u2net_cloth_seg", 176_194_565, "2434d1f3cb744e0e49386c906e5a08bb"),),
-        "MIT",
-        "iMaterialist (Fashion) 2019, FGVC6",
-        {"type": "paddleseg", "size": [768, 768], "mean": [0.5] * 3, "std": [0.5] * 3},
-    ),
-    "silueta": Entry(
-        "U2Net made four times smaller by a user of it, salient objects",
-        (_rembg("silueta", 44_173_029, "55e59e0d8062d2f5d013f4725ee84782"),),
-        "Apache-2.0",
-        "as u2net",
-        _OFFICIAL,
-    ),
+    name: _entry(row) for name, row in read_yaml_file(Path(__file__).with_name("zoo.yaml")).items()
 }
+"""The published weights by name: the rows of ``zoo.yaml``."""
 
 
 def home() -> Path:
@@ -154,7 +71,7 @@ def locate(source: Union[str, Path]) -> Path:
         DownloadError: no address gave the file; the message says where to put it by hand.
         ValueError: it is an address, or the file there is not the published one.
     """
-    path = _there(source)
+    path = _there(_expanded(source))
     if path is not None:
         return path
     name = str(source)
@@ -171,9 +88,8 @@ def _expanded(source: Union[str, Path]) -> Path:
         return Path(source)
 
 
-def _there(source: Union[str, Path]) -> Optional[Path]:
-    """The file on this machine that ``source`` names itself, if there is one."""
-    path = _expanded(source)
+def _there(path: Path) -> Optional[Path]:
+    """The file of weights at ``path`` itself, if there is one."""
     for file in (path / "model.pdparams", path):
         if file.is_file():
             return file
@@ -205,36 +121,20 @@ def _refuse(source: str) -> None:
 
 
 def _kept(name: str) -> Optional[Path]:
+    """The file of a row that lies in ``home()``, checked."""
     for source in ZOO[name].sources:
         path = home() / source.filename
         if path.is_file():
-            if not _is_unchecked():
-                _verify(path, source, name)
+            try:
+                verify(path, *_expected(source))
+            except DownloadError as error:
+                raise ValueError(
+                    f"{path}: this is not the published {name} ({error}); move it away to fetch "
+                    "that, name your own file by its path, or set MODEL_CHECKSUM_DISABLED=1 to "
+                    "take it as it is"
+                ) from error
             return path
     return None
-
-
-def _verify(path: Path, source: Source, name: str) -> None:
-    try:
-        verify(path, source.size, _checksum(source))
-    except DownloadError as error:
-        raise ValueError(
-            f"{path}: this is not the published {name} ({error}); move it away to fetch that, name "
-            "your own file by its path, or set MODEL_CHECKSUM_DISABLED=1 to take it as it is"
-        ) from error
-
-
-def _checked_home() -> Path:
-    """``home()``, made if it is not there."""
-    folder = home()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DownloadError(
-            f"{folder}: this folder for published weights cannot be made ({error}); name another "
-            "one in the environment variable U2NET_HOME"
-        ) from error
-    return folder
 
 
 def _fetched(name: str) -> Path:
@@ -243,15 +143,16 @@ def _fetched(name: str) -> Path:
         if source.filename.endswith(".onnx") and importlib.util.find_spec("onnx") is None:
             problems.append(f"{source.filename}: reading it needs onnx; pip install onnx")
             continue
-        folder = _checked_home()
         try:
-            return fetch(
-                addresses,
-                folder / source.filename,
-                None if _is_unchecked() else source.size,
-                None if _is_unchecked() else _checksum(source),
-                check=refuse_disguised,
-            )
+            home().mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DownloadError(
+                f"{home()}: this folder for published weights cannot be made ({error}); name "
+                "another one in the environment variable U2NET_HOME"
+            ) from error
+        try:
+            path = home() / source.filename
+            return fetch(addresses, path, *_expected(source), check=check_file)
         except DownloadError as error:
             problems.append(str(error))
     names = " or ".join(source.filename for source in ZOO[name].sources)
@@ -283,5 +184,8 @@ def _mirror(source: Source) -> List[str]:
     return [str(Path(mirror).expanduser() / source.filename)]
 
 
-def _checksum(source: Source) -> Optional[Checksum]:
-    return Checksum.parse(source.checksum) if source.checksum else None
+def _expected(source: Source) -> Tuple[Optional[int], Optional[Checksum]]:
+    """Size and checksum, as far as they are known and wanted."""
+    if _is_unchecked():
+        return None, None
+    return source.size, Checksum.parse(source.checksum) if source.checksum else None

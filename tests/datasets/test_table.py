@@ -148,6 +148,8 @@ def test_a_list_counts_where_it_is_there_else_the_folders(tmp_path, name):
 
 def test_configurations_use_every_row_by_both_models():
     for name, row in TABLE.items():
+        if not row.config:
+            continue
         assert row.config.startswith("u2netp")
         for config in (row.config, row.config.replace("u2netp", "u2net", 1)):
             tree = read_yaml(CONFIGS / config)

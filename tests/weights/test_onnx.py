@@ -871,33 +871,6 @@ def test_another_network_is_refused(path):
 # -- files that are none of ONNX ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\x00" * 100,
-        b"<!DOCTYPE html><html>404</html>",
-        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n",
-        b"PK\x03\x04" + b"\x00" * 60,
-        b"\x80\x02}q\x00.",
-        b"\x08\x07",
-    ],
-    ids=repr,
-)
-def test_another_kind_of_file_is_refused_by_name(path, content):
-    path.write_bytes(content)
-    with pytest.raises(ValueError) as error:
-        read_onnx(path)
-    assert str(error.value).startswith(f"{path}: ")
-
-
-def test_a_missing_file_is_named(tmp_path):
-    for missing in (tmp_path / "none.onnx", tmp_path):
-        with pytest.raises(FileNotFoundError) as error:
-            read_onnx(missing)
-        assert str(missing) in str(error.value)
-
-
 def test_a_file_cut_anywhere_is_refused(path, state):
     write_onnx(path, state, TINY)
     content = path.read_bytes()

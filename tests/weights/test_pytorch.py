@@ -890,10 +890,7 @@ def test_other_archives_are_named(path, members, words):
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    if members:
-        assert words in refusal(path)
-    else:
-        assert "an empty zip archive" in refusal(path)
+    assert words in refusal(path)
 
 
 def test_unusual_packing_is_refused(path):
@@ -902,13 +899,6 @@ def test_unusual_packing_is_refused(path):
 
 
 # -- other files -------------------------------------------------------------------------------
-
-
-def test_a_missing_file_is_named(tmp_path):
-    for missing in (tmp_path / "none.pth", tmp_path):
-        with pytest.raises(FileNotFoundError) as error:
-            read_torch(missing)
-        assert str(missing) in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -929,11 +919,6 @@ def test_a_missing_file_is_named(tmp_path):
 def test_another_kind_of_file_is_refused_by_name(path, content):
     path.write_bytes(content)
     assert refusal(path)
-
-
-def test_an_unknown_version_is_refused(path):
-    path.write_bytes(pickle.dumps(MAGIC, 2) + pickle.dumps(1000, 2))
-    assert "its version is unknown" in refusal(path)
 
 
 def test_a_file_of_paddle_is_taken_for_one(path):

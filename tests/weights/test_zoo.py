@@ -179,7 +179,7 @@ def test_a_wrong_file_is_not_kept(home, entry, monkeypatch):
 def test_a_page_in_place_of_weights_is_not_kept(home, published, entry, monkeypatch):
     (published / "tiny.pth").write_text("<!DOCTYPE html><html>sign in</html>")
     replace_source(monkeypatch, entry, checksum=None, size=None)
-    with pytest.raises(DownloadError, match="page of a web site"):
+    with pytest.raises(DownloadError, match="found an HTML page"):
         locate("tiny")
     assert not (home / "tiny.pth").exists()
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Dict, List, Tuple, Union
 import numpy as np
 
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, find_network
-from paddleseg_u2net.weights.file_type import PICKLE, ZIP, check_file
+from paddleseg_u2net.weights.file_type import check_file
 from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.pickled_objects import ForeignError, Setting, UnknownGlobalError
 from paddleseg_u2net.weights.pickles import named_errors
@@ -36,7 +36,7 @@ def read_torch(path: Union[str, Path]) -> State:
         ValueError: it is no such file, broken, or could only be read by running code in it; the
             message names the path and the way to mend it.
     """
-    path = check_file(path, ".pth, .pt", reads=(ZIP, PICKLE))
+    path = check_file(path, [".pth", ".pt"], types=["zip", "pickle"])
     with path.open("rb") as file:
         with named_errors(path, _SAVE):
             container, content = _opened(file)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.evaluation.pairing import pair
-from paddleseg_u2net.evaluation.pictures import columns, galleries, groups
-from paddleseg_u2net.evaluation.plan import DataSet, Job
-from paddleseg_u2net.evaluation.results import Result
+from paddleseg_u2net.evaluation.gallery import galleries
+from paddleseg_u2net.evaluation.pairing import pair_maps
+from paddleseg_u2net.evaluation.plan import DataSet, MethodOnDataset
+from paddleseg_u2net.evaluation.results import Result, columns, data_sets
 from paddleseg_u2net.evaluation.run import Outcome, Task, score
 from paddleseg_u2net.metrics import MetricReport, make_conventions
 
@@ -28,7 +29,7 @@ def results_of(tmp_path, methods, names=("MAE",), image_dir=None):
         mask = np.zeros((8, 8), np.uint8)
         mask[2:5, 2:6] = 255
         Image.fromarray(mask).save(masks / f"{number}.png")
-    results, items = [], []
+    results = []
     for method, greys in methods.items():
         folder = tmp_path / method
         folder.mkdir()
@@ -37,11 +38,10 @@ def results_of(tmp_path, methods, names=("MAE",), image_dir=None):
             picture.save(folder / f"{number}.png")
             if grey is None:
                 (folder / f"{number}.png").write_bytes(b"")
-        pairs = pair(folder, masks, allow_missing=True)
-        job = Job(method, "S", folder, DataSet(gt_dir=masks, image_dir=image_dir))
-        results.append(Result(job, score(pairs.items, Task(report(*names))), []))
-        items.append(pairs.items)
-    return results, items
+        items = pair_maps(folder, {"mask": masks}, allow_missing=True).items
+        which = MethodOnDataset(method, "S", folder, DataSet(gt_dir=masks, image_dir=image_dir))
+        results.append(Result(which, items, score(items, Task(report(*names)))))
+    return results
 
 
 def names(samples):
@@ -49,7 +49,7 @@ def names(samples):
 
 
 def test_columns_are_the_scores_with_their_better_end(tmp_path):
-    results, _ = results_of(tmp_path, {"A": [9]}, ("MAE", "maxF_paper"))
+    results = results_of(tmp_path, {"A": [9]}, ("MAE", "maxF_paper"))
     found = columns(results, 4)
     assert [(c.key, c.title, c.higher_is_better, c.digits) for c in found] == [
         ("MAE", "MAE", False, 4),
@@ -57,21 +57,18 @@ def test_columns_are_the_scores_with_their_better_end(tmp_path):
     ]
 
 
-def test_groups_are_sets_with_their_methods(tmp_path):
-    (a, b), _ = results_of(tmp_path, {"A": [9], "B": [90]})
-    elsewhere = Result(Job("A", "T", Path("x"), DataSet(gt_dir=Path("y"))), a.outcome, [])
-    found = groups([a, elsewhere, b])
-    assert [(name, [row.labels for row in rows]) for name, rows in found] == [
-        ("S", [("A",), ("B",)]),
-        ("T", [("A",)]),
-    ]
-    assert found[0][1][1].values == b.report.values()
+def test_rows_are_sets_with_their_methods(tmp_path):
+    a, b = results_of(tmp_path, {"A": [9], "B": [90]})
+    elsewhere = replace(a, of=MethodOnDataset("A", "T", Path("x"), DataSet(gt_dir=Path("y"))))
+    found = data_sets([a, elsewhere, b])
+    assert {name: list(methods) for name, methods in found.items()} == {"S": ["A", "B"], "T": ["A"]}
+    assert found["S"]["B"] == b.report.values()
 
 
 def test_the_worst_first_and_the_best_first(tmp_path):
     # On a mask that is mostly background, a darker map has the lower error.
-    results, items = results_of(tmp_path, {"A": [10, 250, 100, 200, 50]})
-    (gallery,) = galleries(results, items, 2)
+    results = results_of(tmp_path, {"A": [10, 250, 100, 200, 50]})
+    (gallery,) = galleries(results, 2)
     assert (gallery.data_set, gallery.method, gallery.column.key) == ("S", "A", "MAE")
     assert names(gallery.worst) == ["1", "3"]
     assert names(gallery.best) == ["0", "4"]
@@ -80,15 +77,15 @@ def test_the_worst_first_and_the_best_first(tmp_path):
 
 
 def test_where_higher_is_better(tmp_path):
-    results, items = results_of(tmp_path, {"A": [10, 250]}, ("Recall",))
-    (gallery,) = galleries(results, items)
+    results = results_of(tmp_path, {"A": [10, 250]}, ("Recall",))
+    (gallery,) = galleries(results)
     assert names(gallery.worst) == ["0"] and names(gallery.best) == ["1"]
 
 
 @pytest.mark.parametrize(("images", "worst", "best"), [(1, 1, 0), (2, 1, 1), (3, 1, 1), (9, 4, 4)])
 def test_no_image_is_among_both(tmp_path, images, worst, best):
-    results, items = results_of(tmp_path, {"A": list(range(10, 10 + images))})
-    (gallery,) = galleries(results, items, 5)
+    results = results_of(tmp_path, {"A": list(range(10, 10 + images))})
+    (gallery,) = galleries(results, 5)
     assert (len(gallery.worst), len(gallery.best)) == (worst, best)
     assert not set(names(gallery.worst)) & set(names(gallery.best))
 
@@ -103,13 +100,13 @@ def test_no_image_is_among_both(tmp_path, images, worst, best):
     ],
 )
 def test_the_score_that_orders(tmp_path, scores, key):
-    results, items = results_of(tmp_path, {"A": [9, 99]}, scores)
-    assert galleries(results, items)[0].column.key == key
+    results = results_of(tmp_path, {"A": [9, 99]}, scores)
+    assert galleries(results)[0].column.key == key
 
 
 def test_samples_show_what_all_methods_made_of_the_image(tmp_path):
-    results, items = results_of(tmp_path, {"A": [9, 99], "B": [None, 30], "C": [7]})
-    first = galleries(results, items, 1)[0]
+    results = results_of(tmp_path, {"A": [9, 99], "B": [None, 30], "C": [7]})
+    first = galleries(results, 1)[0]
     (worst,) = first.worst
     assert worst.name == "1" and set(worst.maps) == {"A", "B"}  # C has no such image
     assert worst.maps["B"].tolist() == [[30] * 8] * 8
@@ -119,10 +116,10 @@ def test_samples_show_what_all_methods_made_of_the_image(tmp_path):
 
 
 def test_maps_of_floats_are_shown_in_eight_bits(tmp_path):
-    results, items = results_of(tmp_path, {"A": [9]})
+    results = results_of(tmp_path, {"A": [9]})
     np.save(tmp_path / "0.npy", np.full((8, 8), 0.5))
-    items[0][0] = items[0][0]._replace(map=tmp_path / "0.npy")
-    shown = galleries(results, items)[0].worst[0].maps["A"]
+    results[0].items[0] = results[0].items[0]._replace(map=tmp_path / "0.npy")
+    shown = galleries(results)[0].worst[0].maps["A"]
     assert shown.dtype == np.uint8 and (shown == 128).all()
 
 
@@ -131,25 +128,25 @@ def test_photographs_by_name_and_none_for_a_damaged_one(tmp_path):
     folder.mkdir()
     Image.fromarray(np.full((8, 8, 3), (200, 10, 10), np.uint8)).save(folder / "1.bmp")
     (folder / "0.jpg").write_bytes(b"no picture")
-    results, items = results_of(tmp_path, {"A": [9, 99, 50]}, image_dir=folder)
-    (gallery,) = galleries(results, items, 1)
+    results = results_of(tmp_path, {"A": [9, 99, 50]}, image_dir=folder)
+    (gallery,) = galleries(results, 1)
     assert gallery.worst[0].image[0, 0].tolist() == [200, 10, 10]
     assert gallery.best[0].image is None
 
 
 def test_images_without_the_score_are_neither_worst_nor_best(tmp_path):
-    results, items = results_of(tmp_path, {"A": [9, 99, 50]})
+    results = results_of(tmp_path, {"A": [9, 99, 50]})
     rows = [(name, {"MAE": float("nan") if name == "1" else v["MAE"]})
             for name, v in results[0].outcome.rows]  # fmt: skip
-    result = Result(results[0].job, Outcome(results[0].report, rows), [])
-    (gallery,) = galleries([result], items)
+    result = replace(results[0], outcome=Outcome(results[0].report, rows))
+    (gallery,) = galleries([result])
     assert names(gallery.worst) + names(gallery.best) == ["2", "0"]
     rows = [(name, {"MAE": float("nan")}) for name, _ in rows]
-    result = Result(results[0].job, Outcome(results[0].report, rows), [])
-    assert galleries([result], items) == []
+    result = replace(results[0], outcome=Outcome(results[0].report, rows))
+    assert galleries([result]) == []
 
 
 def test_without_masks_there_is_nothing_to_show(tmp_path):
-    results, items = results_of(tmp_path, {"A": [9]})
-    job = Job("A", "S", tmp_path, DataSet(points_dir=tmp_path))
-    assert galleries([Result(job, results[0].outcome, [])], items) == []
+    results = results_of(tmp_path, {"A": [9]})
+    of = MethodOnDataset("A", "S", tmp_path, DataSet(points_dir=tmp_path))
+    assert galleries([replace(results[0], of=of)]) == []
