@@ -26,7 +26,7 @@ def class_names(config: Config) -> Tuple[str, ...]:
             settings = config.dataset_settings(part)
         except ConfigError:
             continue
-        names = settings.get("class_names") or classes_of(settings.get("name"))
+        names = settings.class_names or classes_of(settings.name)
         if len(names) == count:
             return tuple(str(item) for item in names)
     if count == 2:

@@ -130,7 +130,7 @@ def test_too_little_space_is_found_before_the_first_step(tmp_path, tiny, monkeyp
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "run"), do_eval=True))
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=400_000))
-    monkeypatch.setattr(trainer, "_step", lambda _: pytest.fail("a step was made"))
+    monkeypatch.setattr(trainer, "_step", lambda *_: pytest.fail("a step was made"))
     with pytest.raises(OSError, match=r"a checkpoint needs 1\.\d MB, and 0\.4 MB are free"):
         trainer.run()
 
@@ -143,7 +143,7 @@ def test_a_quota_is_found_before_the_first_step(tmp_path, tiny, monkeypatch, cod
 
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "run")))
     monkeypatch.setattr(os, "posix_fallocate", full)
-    monkeypatch.setattr(trainer, "_step", lambda _: pytest.fail("a step was made"))
+    monkeypatch.setattr(trainer, "_step", lambda *_: pytest.fail("a step was made"))
     with pytest.raises(OSError, match="could not be written: no space left"):
         trainer.run()
     assert list((tmp_path / "run").iterdir()) == []
