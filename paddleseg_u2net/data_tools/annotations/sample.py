@@ -1,4 +1,4 @@
-"""What every annotation format comes down to: an image, and something that makes its mask."""
+"""What every annotation format is read into: images, each with something that makes its mask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class AnnotationError(ValueError):
-    """Annotations cannot be used; the message names the file, the trouble and the repair."""
+    """Annotations cannot be used; the message names the file, the problem and the repair."""
 
 
 class MaskSource(Protocol):
@@ -18,14 +18,15 @@ class MaskSource(Protocol):
 
     @property
     def file(self) -> Optional[Path]:
-        """A file that is this mask as it stands, and can be linked or copied; else None."""
+        """A file that is this mask unchanged and can be linked or copied, if there is one."""
+        return None
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """The mask for an image of ``shape`` (height, width).
+        """Make the mask for an image of ``shape`` (height, width).
 
         Returns:
-            uint8 (H, W) of class numbers, 255 where nothing counts; of soft sources uint8 or
-            uint16 with 0 for the background and the largest value for the foreground.
+            uint8 (H, W) of class numbers, 255 where ignored; of soft sources uint8 or uint16 with
+            0 for the background and the largest value for the foreground.
 
         Raises:
             AnnotationError: it is of another size, or its content cannot be understood.
@@ -34,14 +35,14 @@ class MaskSource(Protocol):
 
 
 class PictureSource(Protocol):
-    """A picture that is not a file of its own. Sources are immutable and can be pickled."""
+    """An image that is not a file of its own. Sources are immutable and can be pickled."""
 
     @property
     def suffix(self) -> str:
         """Of a file with this content, such as ``.jpg``."""
 
     def read(self) -> bytes:
-        """The content of such a file.
+        """Return the content of such a file.
 
         Raises:
             AnnotationError: it cannot be understood.
@@ -53,11 +54,11 @@ class Sample:
     """One image and its annotation.
 
     Attributes:
-        image: The file; with a ``picture`` that which holds it.
+        image: The file; with a ``picture`` the label file that holds it.
         name: Path of the image in a new data set, ``/`` between folders, without a suffix.
-        mask: What makes the mask.
+        mask: Makes the mask.
         split: ``train``, ``val`` or ``test`` where the source says so, else empty.
-        group: Images of one group (a video, a patient) never part in a split; empty: alone.
+        group: Images of one group (a video, a patient) stay in one split; empty: alone.
         picture: The image, if it is not a file of its own.
     """
 
@@ -70,18 +71,18 @@ class Sample:
 
     @property
     def suffix(self) -> str:
-        """What the image's name ends with in a new data set."""
+        """Suffix of the image's file in a new data set."""
         return self.picture.suffix if self.picture else self.image.suffix
 
 
 @dataclass(frozen=True)
 class Bad:
-    """An image that cannot be used, and why.
+    """An image that cannot be used.
 
     Attributes:
-        image: The file, or the path under which the source names it.
-        why: A sentence that names the file, the trouble and the repair.
-        missing: Whether it is that the image, or its label, is not there.
+        image: The file, or the path by which the source names it.
+        why: A sentence that names the file, the problem and the repair.
+        missing: Whether the image, or its label, does not exist.
     """
 
     image: Path
@@ -95,12 +96,11 @@ class AnnotatedDataset:
 
     Attributes:
         classes: Names by class number; the first is the background.
-        samples: In the order of their names, which differ from each other.
+        samples: Sorted by name; names are unique.
         soft: Whether masks are probabilities of one class instead of class numbers.
         remarks: What the user should know, a sentence each: unknown classes, images without
             objects, objects partly outside their image.
-        bad: Images that the source names and that are not in ``samples``, such as those that are
-            not there. `preparation.imported.write` refuses them or says that they are left out.
+        bad: Images that the source names and that are not in ``samples``, such as missing ones.
         empty: Why no image has any foreground, with the repair, where the reader knows it.
     """
 

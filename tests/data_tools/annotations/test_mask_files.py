@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats import AnnotationError
-from paddleseg_u2net.data_tools.formats.mask_files import (
+from paddleseg_u2net.data_tools.annotations.mask_files import (
     AlphaFile,
     BinaryFile,
     ColourFile,
@@ -19,8 +18,8 @@ from paddleseg_u2net.data_tools.formats.mask_files import (
     InstanceFile,
     MaskSizeError,
     SoftFile,
-    kind,
 )
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.io.images import ImageError
 
 SHAPE = (4, 6)
@@ -135,7 +134,7 @@ def test_every_source_wants_the_size_of_the_image(tmp_path, make):
 
 
 @pytest.mark.parametrize(
-    ("shape", "hint"), [((6, 4), "on its side"), ((8, 12), "scaled"), ((4, 12), "another image")]
+    ("shape", "hint"), [((6, 4), "is rotated"), ((8, 12), "scaled"), ((4, 12), "another image")]
 )
 def test_the_reason_of_another_size_is_guessed(tmp_path, shape, hint):
     path = grey(tmp_path / "m.png", ramp(0, 1))
@@ -382,7 +381,7 @@ def test_the_nearest_colour_is_the_one_within_the_tolerance(tmp_path):
 
 def test_smeared_colours_are_explained(tmp_path):
     path = painted(tmp_path / "m.jpg", (0, 0, 0), (200, 0, 0), (0, 0, 200), quality=50)
-    with pytest.raises(AnnotationError, match="JPEG smears values: export as PNG"):
+    with pytest.raises(AnnotationError, match="JPEG changes values: export as PNG"):
         ColourFile(path, TABLE).read(SHAPE)
     assert set(np.unique(ColourFile(path, TABLE, 255).read(SHAPE))) <= {0, 1, 2, 255}
 
@@ -398,11 +397,3 @@ def test_sides_of_a_colour_are_not_mixed_up(tmp_path):
 
 
 # ---------------------------------------------------------------- headers
-
-
-def test_the_header_tells_the_kind(tmp_path):
-    assert kind(grey(tmp_path / "a.png", ramp(0, 1))) == ("PNG", "L", False, True, False)
-    assert kind(cut_out(tmp_path / "b.png", ramp(0, 1))) == ("PNG", "RGBA", True, True, False)
-    assert kind(sideways(tmp_path / "c.png", ramp(0, 1))) == ("PNG", "L", False, False, False)
-    assert kind(grey(tmp_path / "d.jpg", ramp(0, 1))).lossy
-    assert not kind(tmp_path / "a.png").lossy

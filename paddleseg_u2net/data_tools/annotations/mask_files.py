@@ -1,25 +1,24 @@
-"""Mask files of every kind as mask sources: numbers, black and white, grey, alpha, colours.
+"""Mask files of every kind as mask sources: class numbers, black and white, grey, alpha, colours.
 
-Files are read by ``images``, so orientation tags are applied to masks as to their images. The
-size must be the image's; `MaskSizeError` tells the other size to whoever may stretch the mask.
+Files are read by ``io.images``, so orientation tags are applied to masks as to their images. The
+size must be the image's; `MaskSizeError` tells the other size to callers that may resize the mask.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
-from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
-from PIL import Image
 
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Colour
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource
 from paddleseg_u2net.io import images
 
-Colour = Tuple[int, int, int]
 JPEG = (".jpg", ".jpeg")
 
-_ORIENTATION_TAG = 0x0112
 # Grey that went through JPEG or a scanner keeps its channels this close together.
 _NEARLY_GREY = 24
 
@@ -32,59 +31,23 @@ class MaskSizeError(AnnotationError):
         self.shape = shape
 
 
-class Kind(NamedTuple):
-    """What the header of a picture file says.
-
-    Attributes:
-        format: Pillow's name, such as ``PNG``.
-        mode: Pillow's name: ``1``, ``L``, ``P``, ``RGB``, ``RGBA``, ``I;16`` ...
-        alpha: Whether pixels may be transparent.
-        upright: Whether no orientation tag turns the picture.
-        deep: Whether it has colours, or grey and alpha, of 16 bits.
-    """
-
-    format: str
-    mode: str
-    alpha: bool
-    upright: bool
-    deep: bool = False
-
-    @property
-    def lossy(self) -> bool:
-        """Whether values may have changed on the way into the file."""
-        return self.format in ("JPEG", "MPO", "WEBP")
-
-
-def kind(path: Path) -> Kind:
-    """Read a picture's header.
-
-    Raises:
-        ImageError: as ``images.image_size``.
-    """
-    images.image_size(path)  # says better than Pillow what is wrong
-    try:
-        with Image.open(path) as picture:
-            mode = picture.mode
-            alpha = mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
-            upright = Image.Image.getexif(picture).get(_ORIENTATION_TAG, 1) == 1
-            deep = images.read_header(path).deep
-            return Kind(picture.format or "", mode, alpha, upright, deep)
-    except Image.DecompressionBombError as error:
-        raise images.ImageError(path, f"expected a smaller picture: {error}") from error
+def is_grey(header: images.Header) -> bool:
+    """Whether an image has one channel of values, without a palette."""
+    return header.mode in ("L", "LA") or header.mode.startswith("I")
 
 
 # ---------------------------------------------------------------- class numbers
 
 
 @dataclass(frozen=True)
-class IndexFile:
+class IndexFile(MaskSource):
     """Values that stand for classes.
 
     Values are those of ``images.read_mask``: the indices of palette files, never their colours.
 
     Attributes:
         path: The mask.
-        numbers: Value -> class number (255: counts nowhere).
+        numbers: Value -> class number (255: ignored).
     """
 
     path: Path
@@ -98,15 +61,10 @@ class IndexFile:
         """
         if any(value != number for value, number in self.numbers.items()):
             return None
-        return self.path if _plain(self.path, ("L", "P")) else None
+        return self.path if _is_plain(self.path, ("L", "P")) else None
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """uint8 (H, W) of class numbers.
-
-        Raises:
-            AnnotationError: another size, or values without a class (they are listed).
-            ImageError: the file cannot be read.
-        """
+        """Read class numbers; AnnotationError for values without a class."""
         stored = _fitting(images.read_mask(self.path), shape, self.path)
         lookup = np.full(int(np.iinfo(stored.dtype).max) + 1, -1, np.int16)
         for value, number in self.numbers.items():
@@ -118,30 +76,20 @@ class IndexFile:
             raise AnnotationError(
                 f"{self.path}: expected the values {some(sorted(self.numbers))}, got also "
                 f"{some(strange)} in {int((found < 0).sum())} pixels; correct the mask, or say "
-                "what its values mean" + _smeared_hint(self.path)
+                "what its values mean" + _lossy_hint(self.path)
             )
         return found.astype(np.uint8)
 
 
 @dataclass(frozen=True)
-class InstanceFile:
+class InstanceFile(MaskSource):
     """A number or colour for each object: everything but 0 (black) is the object."""
 
     path: Path
 
-    @property
-    def file(self) -> Optional[Path]:
-        """None: numbers of objects are not class numbers."""
-        return None
-
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """uint8 (H, W), 0 and 1.
-
-        Raises:
-            AnnotationError: another size, or JPEG and lossy WebP, whose black is not exactly 0.
-            ImageError: the file cannot be read.
-        """
-        header = kind(self.path)
+        """Read 0 and 1; AnnotationError for lossy files, whose black is not exactly 0."""
+        header = images.read_header(self.path)
         if header.lossy:
             raise AnnotationError(
                 f"{self.path}: expected a PNG, got {header.format}, where black is not exactly 0, "
@@ -158,7 +106,7 @@ class InstanceFile:
 
 
 @dataclass(frozen=True)
-class BinaryFile:
+class BinaryFile(MaskSource):
     """Black is background, white the object, cut at half of white.
 
     White is 255, in 16-bit files 65535 (255 if nothing is above it), and 1 where a lossless file
@@ -167,28 +115,17 @@ class BinaryFile:
 
     path: Path
 
-    @property
-    def file(self) -> Optional[Path]:
-        """None: 255 is no class number."""
-        return None
-
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """uint8 (H, W), 0 and 1.
-
-        Raises:
-            AnnotationError: another size, or colours instead of grey.
-            ImageError: the file cannot be read.
-        """
+        """Read 0 and 1; AnnotationError for colours instead of grey."""
         grey = _fitting(brightness(self.path), shape, self.path)
         highest = int(grey.max())
-        if highest == 1 and not kind(self.path).lossy:
+        if highest == 1 and not images.read_header(self.path).lossy:
             return grey.astype(np.uint8)
-        half = 128 if highest <= 255 else 32768
-        return (grey >= half).astype(np.uint8)
+        return (grey >= (128 if highest <= 255 else 32768)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
-class SoftFile:
+class SoftFile(MaskSource):
     """Brightness is the probability of the object: white is 255, in 16-bit files 65535."""
 
     path: Path
@@ -196,20 +133,15 @@ class SoftFile:
     @property
     def file(self) -> Optional[Path]:
         """The path if it is a grey PNG that all tools read alike, else None."""
-        return self.path if _plain(self.path, ("L", "I;16")) else None
+        return self.path if _is_plain(self.path, ("L", "I;16")) else None
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """uint8 or, of 16-bit files, uint16 (H, W).
-
-        Raises:
-            AnnotationError: another size, or colours instead of grey.
-            ImageError: the file cannot be read.
-        """
+        """Read uint8 or, of 16-bit files, uint16; AnnotationError for colours instead of grey."""
         return _fitting(brightness(self.path), shape, self.path)
 
 
 @dataclass(frozen=True)
-class AlphaFile:
+class AlphaFile(MaskSource):
     """The opacity of a cut-out is its mask: RGBA, grey with alpha, palettes with transparency.
 
     Values of 16 bits are rounded to 8.
@@ -217,41 +149,31 @@ class AlphaFile:
 
     path: Path
 
-    @property
-    def file(self) -> Optional[Path]:
-        """None: the file is a picture."""
-        return None
-
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """uint8 (H, W), 0 where transparent, 255 where opaque.
-
-        Raises:
-            AnnotationError: another size, or nothing is transparent.
-            ImageError: the file cannot be read.
-        """
+        """Read uint8, 0 where transparent; AnnotationError if nothing is."""
         alpha = opacity(self.path)
         if alpha is None:
             raise AnnotationError(
-                f"{self.path}: expected a picture with a transparent background, nothing in it is "
+                f"{self.path}: expected an image with a transparent background, nothing in it is "
                 "transparent, so it holds no mask; export it as PNG with alpha, or leave it out"
             )
         return _fitting(alpha, shape, self.path)
 
 
 def opacity(path: Path) -> Optional[np.ndarray]:
-    """uint8 (H, W), 255 where opaque; None where the whole picture is.
+    """Read uint8 (H, W), 255 where opaque; None where the whole image is.
 
     Raises:
         ImageError: the file cannot be read.
     """
-    if not kind(path).alpha:
+    if not images.read_header(path).alpha:
         return None
     alpha = np.ascontiguousarray(images.read_image(path, 4)[..., 3])
     return None if alpha.min() == 255 else alpha
 
 
 def brightness(path: Path) -> np.ndarray:
-    """Grey values of a mask as it looks, uint8 or uint16 (H, W), 1-bit files as 0 and 255.
+    """Read grey values of a mask as it looks, uint8 or uint16 (H, W), 1-bit files as 0 and 255.
 
     A palette of greys gives those greys: tools that shrink files sort palettes as they like, so
     that index 0 may be white. A palette of colours gives its indices.
@@ -260,15 +182,14 @@ def brightness(path: Path) -> np.ndarray:
         AnnotationError: it has colours.
         ImageError: the file cannot be read.
     """
-    found = kind(path)
-    mode = found.mode
-    if mode in ("L", "LA") or mode.startswith("I") or found.deep:
+    found = images.read_header(path)
+    if is_grey(found) or found.deep:
         return images.read_mask(path)
     picture = images.read_image(path, 3)
     spread = picture.max(axis=2) - picture.min(axis=2)
     if spread.max() <= _NEARLY_GREY:
         return images.read_image(path, 1)[..., 0]
-    if mode == "P":
+    if found.mode == "P":
         return images.read_mask(path)
     y, x = np.unravel_index(int(spread.argmax()), spread.shape)
     raise AnnotationError(
@@ -282,12 +203,12 @@ def brightness(path: Path) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ColourFile:
+class ColourFile(MaskSource):
     """Colours that stand for classes.
 
     Attributes:
         path: The mask: RGB or a palette. Where it is fully transparent it is background.
-        table: (red, green, blue) -> class number (255: counts nowhere).
+        table: (red, green, blue) -> class number (255: ignored).
         tolerance: A colour that is not in the table becomes the nearest one if no channel differs
             by more. 0: such a colour is an error.
     """
@@ -296,32 +217,19 @@ class ColourFile:
     table: Mapping[Colour, int]
     tolerance: int = 0
 
-    @property
-    def file(self) -> Optional[Path]:
-        """None: colours are not class numbers."""
-        return None
-
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """uint8 (H, W) of class numbers.
-
-        Raises:
-            AnnotationError: another size, or a colour that is not in the table.
-            ImageError: the file cannot be read.
-        """
+        """Read class numbers; AnnotationError for a colour that is not in the table."""
         alpha = opacity(self.path)
         codes = _fitting(_packed(images.read_colours(self.path)), shape, self.path)
-        keys = np.array(
-            sorted(red << 16 | green << 8 | blue for red, green, blue in self.table), np.int32
-        )
-        classes = {red << 16 | green << 8 | blue: n for (red, green, blue), n in self.table.items()}
-        numbers = np.array([classes[key] for key in keys], np.uint8)
+        by_code = sorted((int(_packed(np.array(colour))), n) for colour, n in self.table.items())
+        keys, classes = (np.array(column) for column in zip(*by_code))
         place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
         strange = keys[place] != codes
         if alpha is not None:
             strange &= alpha > 0
         if strange.any():
             place[strange] = self._nearest(codes, strange, keys)
-        found = numbers[place]
+        found = classes.astype(np.uint8)[place]
         if alpha is not None:
             found[alpha == 0] = 0
         return found
@@ -339,28 +247,59 @@ class ColourFile:
         if far.any():
             worst = int(np.where(far, counts, 0).argmax())
             y, x = (int(line[0]) for line in np.nonzero((codes == colours[worst]) & strange))
-            self._refuse(int(colours[worst]), int(counts[worst]), (x, y), int(far.sum()))
+            more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
+            within = f" within {self.tolerance}" if self.tolerance else ""
+            raise AnnotationError(
+                f"{self.path}: the colour {tuple(_unpacked(colours[worst]).tolist())} in "
+                f"{int(counts[worst])} pixels, first at x {x}, y {y}{more}: not in the colour "
+                f"table{within} ({some(sorted(self.table))}); add them to the table"
+                + (_lossy_hint(self.path) or ", or allow a tolerance if edges are blended")
+            )
         return nearest[back.reshape(-1)]
 
-    def _refuse(self, code: int, pixels: int, at: Tuple[int, int], colours: int) -> None:
-        more = f" and {colours - 1} more colours" if colours > 1 else ""
-        within = f" within {self.tolerance}" if self.tolerance else ""
-        raise AnnotationError(
-            f"{self.path}: the colour {tuple(_unpacked(code).tolist())} in {pixels} "
-            f"pixels, first at x {at[0]}, y {at[1]}{more}: not in the colour table{within} "
-            f"({some(sorted(self.table))}); add them to the table"
-            + (_smeared_hint(self.path) or ", or allow a tolerance if edges are blended")
-        )
 
-
-def _packed(picture: np.ndarray) -> np.ndarray:
+def _packed(colours: np.ndarray) -> np.ndarray:
     """One int32 for each RGB pixel, (H, W)."""
-    red, green, blue = (picture[..., channel].astype(np.int32) for channel in range(3))
+    red, green, blue = (colours[..., channel].astype(np.int32) for channel in range(3))
     return red << 16 | green << 8 | blue
 
 
 def _unpacked(codes: Any) -> np.ndarray:
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
+
+
+# ---------------------------------------------------------------- several masks of one image
+
+
+def merge(sources: Sequence[MaskSource], soft: bool) -> MaskSource:
+    """Make one source of all masks of an image, as where each object has a file of its own."""
+    return sources[0] if len(sources) == 1 else Merged(tuple(sources), soft)
+
+
+@dataclass(frozen=True)
+class Merged(MaskSource):
+    """Masks over each other.
+
+    Attributes:
+        sources: In order: classes of a later one cover those of an earlier one.
+        soft: Whether they are probabilities, of which the largest is taken.
+    """
+
+    sources: Tuple[MaskSource, ...]
+    soft: bool
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """As `MaskSource.read`."""
+        masks = [source.read(shape) for source in self.sources]
+        if self.soft and len({mask.dtype for mask in masks}) > 1:
+            masks = [m if m.dtype == np.uint16 else m.astype(np.uint16) * 257 for m in masks]
+        return reduce(np.maximum if self.soft else _over, masks)
+
+
+def _over(below: np.ndarray, above: np.ndarray) -> np.ndarray:
+    # What is ignored gives way to objects.
+    empty = (above == 0) | ((above == IGNORE) & (below != 0))
+    return np.where(empty, below, above)
 
 
 # ---------------------------------------------------------------- all files
@@ -371,10 +310,10 @@ def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray
         return mask
     (height, width), (high, wide) = shape, mask.shape[:2]
     if (high, wide) == (width, height):
-        hint = "one of them lies on its side, often because an editor dropped the camera's tag"
+        hint = "one of them is rotated, often because an editor dropped the camera's tag"
     elif abs(high * width - wide * height) <= max(height, width):
         hint = (
-            "it was scaled: export it in the size of the image, or have it stretched with "
+            "it was scaled: export it in the size of the image, or have it resized with "
             "--mismatched_masks resize"
         )
     else:
@@ -385,17 +324,17 @@ def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray
     )
 
 
-def _plain(path: Path, modes: Iterable[str]) -> bool:
-    header = kind(path)
+def _is_plain(path: Path, modes: Iterable[str]) -> bool:
+    header = images.read_header(path)
     good = header.format == "PNG" and header.mode in modes and path.suffix.lower() == ".png"
     return good and header.upright and not header.alpha
 
 
-def _smeared_hint(path: Path) -> str:
-    header = kind(path)
+def _lossy_hint(path: Path) -> str:
+    header = images.read_header(path)
     if not header.lossy:
         return ""
-    return f"; {header.format} smears values: export as PNG, or allow a tolerance for colours"
+    return f"; {header.format} changes values: export as PNG, or allow a tolerance for colours"
 
 
 def some(items: Iterable[object], shown: int = 8) -> str:
@@ -403,21 +342,3 @@ def some(items: Iterable[object], shown: int = 8) -> str:
     texts: List[str] = [str(item) for item in items]
     cut = f" ... ({len(texts)} in all)" if len(texts) > shown else ""
     return ", ".join(texts[:shown]) + cut
-
-
-__all__ = [
-    "JPEG",
-    "AlphaFile",
-    "BinaryFile",
-    "Colour",
-    "ColourFile",
-    "IndexFile",
-    "InstanceFile",
-    "Kind",
-    "MaskSizeError",
-    "SoftFile",
-    "brightness",
-    "kind",
-    "opacity",
-    "some",
-]

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import coco
-from paddleseg_u2net.data_tools.formats.image_index import ImageIndex
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
 from paddleseg_u2net.io.images import write_image
 
 
@@ -74,7 +74,7 @@ def test_coco_takes_them_and_says_so(tmp_path):
         ],
     }
     (tmp_path / "coco.json").write_text(json.dumps(tree))
-    found = coco.read(tmp_path / "coco.json", tmp_path)
+    found = coco.read([(tmp_path / "coco.json", tmp_path)])
     assert [record.image.name for record in found.samples] == ["a.jpg"]
     assert any("another suffix" in remark for remark in found.remarks)
 

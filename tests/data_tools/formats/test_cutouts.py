@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats import AnnotationError, rgba
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.formats import cutouts
 from paddleseg_u2net.io.images import ImageError
 
 
@@ -23,7 +24,7 @@ def test_every_file_is_an_image_and_its_mask(tmp_path):
     cut_out(tmp_path / "b.png")
     cut_out(tmp_path / "sub/a.webp", alpha=(0, 255))
     cut_out(tmp_path / "C.PNG", alpha=(0, 255))
-    collection = rgba.read(tmp_path)
+    collection = cutouts.read(tmp_path)
     assert collection.soft
     assert collection.classes == ("background", "object")
     assert [record.name for record in collection.samples] == ["C", "b", "sub/a"]
@@ -37,9 +38,9 @@ def test_files_without_transparency_are_named(tmp_path):
     cut_out(tmp_path / "b.png", alpha=(255,))
     Image.new("RGB", (6, 4)).save(tmp_path / "c.jpg")
     with pytest.raises(AnnotationError, match=r"in none anything is transp.*b\.png, c\.jpg;"):
-        rgba.read(tmp_path)
+        cutouts.read(tmp_path)
     cut_out(tmp_path / "a.png")
-    first, *opaque = rgba.read(tmp_path).samples
+    first, *opaque = cutouts.read(tmp_path).samples
     assert first.mask.read((4, 6)).max() == 255
     for record in opaque:
         with pytest.raises(AnnotationError, match=rf"{record.image.name}: .*nothing in it is tr"):
@@ -49,7 +50,7 @@ def test_files_without_transparency_are_named(tmp_path):
 def test_files_of_transparency_only_are_remarked(tmp_path):
     cut_out(tmp_path / "a.png")
     cut_out(tmp_path / "b.png", alpha=(0,))
-    collection = rgba.read(tmp_path)
+    collection = cutouts.read(tmp_path)
     assert len(collection.samples) == 2
     assert collection.remarks == ["1 pictures are transparent everywhere: b.png"]
 
@@ -58,34 +59,34 @@ def test_images_that_show_their_mask_are_remarked(tmp_path):
     cut_out(tmp_path / "a.png", hidden=(0, 0, 0))
     cut_out(tmp_path / "b.png", hidden=(9, 8, 7))
     cut_out(tmp_path / "c.png")
-    (remark,) = rgba.read(tmp_path).remarks
+    (remark,) = cutouts.read(tmp_path).remarks
     assert remark.startswith("in 2 pictures all hidden pixels have one colour")
     assert "a.png, b.png;" in remark
 
 
 def test_nothing_need_be_transparent_altogether(tmp_path):
     cut_out(tmp_path / "a.png", alpha=(100, 255))
-    assert rgba.read(tmp_path).remarks == []
+    assert cutouts.read(tmp_path).remarks == []
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
-    with pytest.raises(AnnotationError, match="no pictures"):
-        rgba.read(tmp_path)
+    with pytest.raises(AnnotationError, match="no images found"):
+        cutouts.read(tmp_path)
     with pytest.raises(ImageError, match="found nothing"):
-        rgba.read(tmp_path / "none")
+        cutouts.read(tmp_path / "none")
 
 
 def test_two_files_of_one_name_are_told_apart(tmp_path):
     cut_out(tmp_path / "a.png")
     cut_out(tmp_path / "a.webp")
-    assert [record.name for record in rgba.read(tmp_path).samples] == ["a_png", "a_webp"]
+    assert [record.name for record in cutouts.read(tmp_path).samples] == ["a_png", "a_webp"]
 
 
 def test_damaged_files_are_named(tmp_path):
     cut_out(tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()
     (tmp_path / "b.png").write_bytes(data[: len(data) // 2])
-    good, damaged = rgba.read(tmp_path).samples
+    good, damaged = cutouts.read(tmp_path).samples
     assert good.mask.read((4, 6)).max() == 255
     with pytest.raises(ImageError, match=r"b\.png"):
         damaged.mask.read((4, 6))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.data_tools.formats.mask_files import (
+from paddleseg_u2net.data_tools.annotations.mask_files import (
     BinaryFile,
     ColourFile,
     InstanceFile,

@@ -1,4 +1,4 @@
-"""What a reader met and could not use as it stands, counted for the remarks."""
+"""Counts of what a reader left out or found doubtful, for the remarks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats.shapes import Polygon, Shape, outside
+from paddleseg_u2net.data_tools.annotations.shapes import Polygon, Shape, outside
 
-# So many objects that have four corners each are no chance.
+# So many objects that all have four corners are no coincidence.
 _TELLING = 20
 
 
@@ -28,26 +28,26 @@ class ImportStats:
         self.boxes = 0
         self.four_cornered = 0
 
-    def place(self, parts: Sequence[Shape], size: Tuple[int, int], box: bool = False) -> None:
-        """Count an object of some parts, and whether it is outside an image of ``size`` (H, W).
+    def add_object(self, parts: Sequence[Shape], size: Tuple[int, int], box: bool = False) -> None:
+        """Count an object of some parts, in an image of ``size`` (H, W).
 
         ``box``: it was drawn as a rectangle, which may be meant for detection.
         """
         self.boxes += box
         outlines = [part.exterior for part in parts if isinstance(part, Polygon)]
-        self.corners(outlines[0] if len(outlines) == len(parts) == 1 else np.empty((0, 2)))
-        places = {outside(part, size) for part in parts}
+        self.add_outline(outlines[0] if len(outlines) == len(parts) == 1 else np.empty((0, 2)))
+        places = {outside(part.bounds, size) for part in parts}
         self.wholly += places == {"wholly"}
         self.partly += bool(places - {""}) and places != {"wholly"}
 
-    def corners(self, outline: np.ndarray) -> None:
-        """Count an object by its outline (N, 2); of one that has several, or none, (0, 2)."""
+    def add_outline(self, outline: np.ndarray) -> None:
+        """Count an object by its outline (N, 2); (0, 2) where it has several or none."""
         self.drawn += 1
         closed = len(outline) > 1 and bool((outline[0] == outline[-1]).all())
         self.four_cornered += len(outline) - closed == 4
 
     def remarks(self) -> List[str]:
-        """A sentence for each kind of trouble that was met."""
+        """A sentence for each kind of problem."""
         found = []
         if self.unknown:
             found.append(
@@ -55,16 +55,13 @@ class ImportStats:
             )
         if self.kinds:
             found.append(f"left out, no areas or of no known kind: {_named(self.kinds)}")
-        if self.without_area:
-            found.append(f"left out, without area: {count_objects(self.without_area)}")
-        if self.partly:
-            found.append(
-                f"partly outside their image, drawn as far as inside: {count_objects(self.partly)}"
-            )
-        if self.wholly:
-            found.append(
-                f"wholly outside their image, not to be seen: {count_objects(self.wholly)}"
-            )
+        for what, count in (
+            ("left out, without area", self.without_area),
+            ("partly outside their image, drawn as far as inside", self.partly),
+            ("wholly outside their image, not to be seen", self.wholly),
+        ):
+            if count:
+                found.append(f"{what}: {count_objects(count)}")
         if self.without_objects:
             found.append(
                 f"without objects, so all background: {count_images(self.without_objects)}"
@@ -87,10 +84,10 @@ def _named(counts: CounterType[str]) -> str:
 
 
 def count_objects(count: int) -> str:
-    """A number of objects, in words."""
+    """``1 object``, ``2 objects``."""
     return "1 object" if count == 1 else f"{count} objects"
 
 
 def count_images(count: int) -> str:
-    """A number of images, in words."""
+    """``1 image``, ``2 images``."""
     return "1 image" if count == 1 else f"{count} images"
