@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint install runtimes hooks clean
+.PHONY: help quickstart test lint pages install runtimes hooks clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -43,6 +43,11 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+pages: $(STAMP) ## write the tables of known data sets and of metrics in docs anew
+	$(BIN)/python -c "from paddleseg_u2net.data_tools import pages; pages.write_pages('docs')"
+	$(BIN)/python -c "from pathlib import Path; from paddleseg_u2net.evaluation.results import \
+		write_documentation as write; write(Path('docs/metrics.md'))"
 
 hooks: $(STAMP) ## check style and types before every commit
 	$(BIN)/python -m pip install --quiet pre-commit

@@ -31,12 +31,12 @@ setup(
     packages=find_packages(include=["paddleseg_u2net", "paddleseg_u2net.*"]),
     package_data={
         "paddleseg_u2net.datasets": ["known.yaml"],
+        "paddleseg_u2net.evaluation": ["page.html", "page.css", "page.js"],
         "paddleseg_u2net.weights": ["zoo.yaml"],
     },
     python_requires=VERSIONS["PYTHON"],
     # Enough to read weights and to predict with an engine of the extras.
     install_requires=[
-        "filelock",
         f"numpy{VERSIONS['NUMPY']}",
         "opencv-python",
         "pillow>=9.1",

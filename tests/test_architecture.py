@@ -14,7 +14,7 @@ NAME = PACKAGE.name
 
 # From the ground up; a room may import the rooms of earlier lines only.
 FLOORS = [
-    {"_version", "architecture", "env", "log", "registry", "signals"},
+    {"_version", "architecture", "env", "log", "registry", "signals", "text"},
     {"device", "parallel", "plugins", "progress"},
     {"io"},
     {"metrics", "weights"},

@@ -167,15 +167,16 @@ def _of_config(arguments: argparse.Namespace) -> Input:
     from paddleseg_u2net.config import Config, ConfigError
 
     config = Config(arguments.config, arguments.opts, training=False)
-    parts, complaints, names = [], [], ()
+    parts, complaints = [], []
+    names: Tuple[str, ...] = ()
     for mode in ("train", "val"):
         try:
-            arguments_of_part = config.dataset_settings(mode)
+            dataset = config.dataset_settings(mode)
         except ConfigError as error:
             complaints.append(error)
             continue
-        parts.append(of.of_settings(mode, arguments_of_part))
-        names = tuple(arguments_of_part.get("class_names") or names)
+        parts.append(of.of_settings(dataset))
+        names = tuple(dataset.class_names or names)
     if not parts:
         raise complaints[0]
     if len(parts) == 2 and parts[0].problems == parts[1].problems:

@@ -187,8 +187,8 @@ def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Pa
 
     part, opts = arguments.part, list(arguments.opts)
     settings = Config(arguments.config, opts, training=False).dataset_settings(part)
-    root = Path(settings["dataset_root"]) if settings.get("dataset_root") else None
-    if "cache" in settings:  # a look shall not fill a disk
+    root = Path(settings.dataset_root) if settings.dataset_root else None
+    if settings.cache is not None:  # a look shall not fill a disk
         opts.append(f"{part}_dataset.cache=null")
     try:
         return Config(arguments.config, opts, training=False).dataset(part), root

@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
 import math
-import sys
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+from typing import Any, Dict, List
 
+from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.env import cores
-from paddleseg_u2net.evaluation import page, pairing, pictures, tables
-from paddleseg_u2net.evaluation.plan import Job, from_folders, from_yaml
-from paddleseg_u2net.evaluation.results import Result, as_json, per_image_csv
-from paddleseg_u2net.evaluation.run import Task, fixated_by_all, score
-from paddleseg_u2net.io.files import check_writable, write_text
+from paddleseg_u2net.evaluation.evaluate import Evaluation
+from paddleseg_u2net.evaluation.outputs import Outputs
+from paddleseg_u2net.evaluation.plan import MethodOnDataset, from_folders, from_yaml
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
-from paddleseg_u2net.metrics import (
-    FAMILIES,
-    PRESETS,
-    SCORES,
-    Conventions,
-    Curves,
-    MetricReport,
-    make_conventions,
-    resolve,
-)
+from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, Conventions, make_conventions
 from paddleseg_u2net.parallel import MOST_WORKERS
-from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.render import curves, mpl_style
-from paddleseg_u2net.text import one_line, short_lines
 
-_FILES = ("json", "csv", "per_image", "latex", "markdown", "html", "pr")
-_ERRORS_SHOWN = 20  # of one method on one set
-_OF_POINTS = ("AUC_Judd", "AUC_Borji", "sAUC", "NSS")
-_OF_DENSITY = ("CC", "SIM", "KLD", "EMD")
+_OUTPUTS = ("json", "csv", "per_image", "latex", "markdown", "html", "pr", "curves")
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -91,6 +72,7 @@ def _add_manner(group: Any) -> None:
     add("--metrics", nargs="+", action="extend", metavar="NAME",
         help=f"scores, families ({', '.join(FAMILIES)}) or all; default: segmentation, saliency, "
         "boundary where there are masks, fixation where there are fixations")  # fmt: skip
+    add_plugins(group)
     add("--preset", choices=list(PRESETS), default="pysodmetrics",
         help="whose conventions; default: %(default)s")  # fmt: skip
     add("--conventions", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
@@ -132,39 +114,28 @@ def _add_output(group: Any) -> None:
     add("--gallery", type=int, default=5, metavar="N", help="worst and best images in --html")
 
 
-def _need_packages(arguments: argparse.Namespace) -> None:
-    """Raise ModuleNotFoundError at once for what is needed when all is scored."""
-    if arguments.html or arguments.pr or arguments.curves:
-        importlib.import_module("matplotlib")
-    if arguments.html:
-        importlib.import_module("jinja2")
-
-
 def run(argv: List[str]) -> int:
     """Score; 0 if every map of every method could be scored, or what failed was to be skipped."""
     arguments = _arguments(argv)
-    _need_packages(arguments)
-    # Whatever can be known to be wrong is told before the work begins.
-    chosen = make_conventions(arguments.preset, **_changes(arguments.conventions))
-    jobs = _jobs(arguments)
-    names = _names(arguments.metrics, jobs, arguments.sigma is not None)
-    report = MetricReport(1, names=names, conventions=chosen)
-    _check_outputs(arguments, report)
-    pairings = [_paired(job, arguments.allow_missing) for job in jobs]
-    for job, pairs in zip(jobs, pairings):
-        _check_photographs(job, pairs)
-    results = [_scored(job, pairs, report, arguments) for job, pairs in zip(jobs, pairings)]
-    if not _acceptable(results, arguments.skip_bad):
-        return 1
-    try:
-        # First, so that whoever reads only the head of the table has the files all the same.
-        _write(results, pairings, arguments)
-    finally:
-        _show(results, arguments)
-    for key in (*_FILES, "curves"):
-        if getattr(arguments, key) is not None:
-            print(f"wrote {getattr(arguments, key)}")
-    return 0
+    limits = arguments.pr_limits or []
+    files = {key: getattr(arguments, key) for key in _OUTPUTS}
+    return Evaluation(
+        plan=_plan(arguments),
+        metrics=arguments.metrics,
+        conventions=make_conventions(arguments.preset, **_changes(arguments.conventions)),
+        outputs=Outputs(
+            {key: path for key, path in files.items() if path is not None},
+            arguments.digits,
+            arguments.gallery,
+            tuple(zip(limits[::2], limits[1::2])),
+            all_columns=bool(arguments.metrics),
+        ),
+        sigma=arguments.sigma,
+        workers=arguments.workers,
+        resize=arguments.resize,
+        allow_missing=arguments.allow_missing,
+        skip_bad=arguments.skip_bad,
+    ).run()
 
 
 def _changes(texts: List[str]) -> Dict[str, Any]:
@@ -184,7 +155,7 @@ def _changes(texts: List[str]) -> Dict[str, Any]:
     return changes
 
 
-def _jobs(arguments: argparse.Namespace) -> List[Job]:
+def _plan(arguments: argparse.Namespace) -> List[MethodOnDataset]:
     if arguments.config:
         return from_yaml(arguments.config)
     return from_folders(
@@ -196,247 +167,4 @@ def _jobs(arguments: argparse.Namespace) -> List[Job]:
         density_dir=arguments.density_dir,
         image_dir=arguments.image_dir,
         list=arguments.list,
-    )
-
-
-def _names(metrics: Optional[List[str]], jobs: List[Job], spread: bool) -> List[str]:
-    """Return the scores that were asked for and that every job has the ground truth for.
-
-    Args:
-        metrics: Scores, families and "all"; None takes whatever there is ground truth for.
-        jobs: Methods and sets.
-        spread: Whether densities are made of fixation points.
-
-    Raises:
-        ValueError: a score was named that needs another ground truth, or none is left.
-    """
-    truths = [set(job.truth.truths()) for job in jobs]
-    kinds = set.intersection(*truths)
-    possible = _possible(kinds, set.union(*truths), spread)
-    if metrics is None:
-        metrics = ["segmentation", "saliency", "boundary"] if "mask" in kinds else []
-        metrics = metrics + (["fixation"] if kinds - {"mask"} else [])
-    wanted = []
-    for name in map(resolve, metrics):
-        if name in FAMILIES or name == "all":
-            group = [k for k, item in SCORES.items() if name in ("all", item.family)]
-            wanted += [key for key in group if key in possible]
-        elif name in possible:
-            wanted.append(name)
-        else:
-            raise ValueError(f"--metrics {name}: {_what_it_needs(name, kinds)}")
-    if not wanted:
-        asked = f"--metrics {' '.join(metrics)}" if metrics else "no score fits all sets"
-        raise ValueError(f"{asked}: {_what_it_needs(None, kinds)}")
-    return wanted
-
-
-def _possible(kinds: Set[str], of_any: Set[str], spread: bool) -> Set[str]:
-    """Return the scores for which there is ground truth of these ``kinds``.
-
-    Args:
-        kinds: What every set has.
-        of_any: What some set has.
-        spread: As in `_names`.
-    """
-    possible = {key for key, item in SCORES.items() if "mask" in kinds or item.family == "fixation"}
-    # Without any fixations the object is taken for them; not where one set has them and another
-    # has not, since their numbers would be compared.
-    if of_any == {"mask"}:
-        return possible
-    if "points" not in kinds:
-        possible -= set(_OF_POINTS)
-    if "density" not in kinds and not ("points" in kinds and spread):
-        possible -= set(_OF_DENSITY)
-    return possible
-
-
-def _what_it_needs(name: Optional[str], kinds: Set[str]) -> str:
-    needs = "--gt_dir, --points_dir or --density_dir"
-    if name is not None:
-        needs = "--gt_dir"
-        if name in _OF_POINTS:
-            needs = "--points_dir"
-        elif name in _OF_DENSITY:
-            needs = "--density_dir, or --points_dir and --sigma"
-    got = ", ".join(sorted(kinds)) or "nothing"
-    return f"expected {needs} for all sets, got ground truth of this kind for all: {got}"
-
-
-def _check_outputs(arguments: argparse.Namespace, report: MetricReport) -> None:
-    """Refuse outputs that could not be written after hours of work.
-
-    Raises:
-        ValueError: two have one path, or there are no curves to draw.
-        OSError: there is a folder in the place of a file, a file in that of a folder, or no right
-            to write.
-    """
-    seen: Dict[Path, str] = {}
-    for key in (*_FILES, "curves"):
-        path = getattr(arguments, key)
-        if path is None:
-            continue
-        first = seen.setdefault(path.resolve(), key)
-        if first != key:
-            raise ValueError(f"{path}: --{first} and --{key} would both be written here")
-        check_writable(path, folder=key == "curves", name=f"--{key} {path}")
-    if arguments.pr is not None and "PR" not in report.curves():
-        raise ValueError("--pr: none of the scores has this curve; add maxF")
-    if arguments.curves is not None and not report.curves():
-        raise ValueError("--curves: none of the scores has a curve; add maxF, maxE or AUC")
-
-
-def _paired(job: Job, allow_missing: bool) -> pairing.Pairing:
-    endings = {"map": job.map_suffix, "mask": job.truth.mask_suffix}
-    return pairing.pair_all(job.map_dir, job.truth.truths(), endings, job.truth.list, allow_missing)
-
-
-def _check_photographs(job: Job, pairs: pairing.Pairing) -> None:
-    folder = job.truth.image_dir
-    if folder is None:
-        return
-    photographs = pictures.photographs(folder)
-    if not any(item.name in photographs for item in pairs.items):
-        raise ValueError(
-            f"{folder}: expected photographs named as the maps, such as {pairs.items[0].name}, got "
-            f"{', '.join(sorted(photographs)[:3]) or 'none'}"
-        )
-
-
-def _scored(
-    job: Job, pairs: pairing.Pairing, report: MetricReport, arguments: argparse.Namespace
-) -> Result:
-    keep_rows = arguments.per_image is not None or arguments.html is not None
-    task = Task(report.fresh(), arguments.resize, arguments.sigma, keep_rows=keep_rows)
-    if report.needs_other_images:
-        with Progress(len(pairs.items), f"fixations of {job.dataset}") as progress:
-            others = fixated_by_all(pairs.items, task, arguments.workers, progress.update)
-        task = replace(task, others=others)
-    with Progress(len(pairs.items), f"{job.method} on {job.dataset}") as progress:
-        outcome = score(pairs.items, task, arguments.workers, progress.update)
-    missing = sorted({name for names in pairs.left_out.values() for name in names})
-    return Result(job, outcome, missing)
-
-
-def _acceptable(results: List[Result], skip_bad: bool) -> bool:
-    """Name the files that failed; whether the scores may be shown all the same."""
-    failed = 0
-    for result in results:
-        errors, where = result.outcome.errors, f"{result.job.method} on {result.job.dataset}"
-        failed += len(errors)
-        for line in short_lines([message for _, message in errors], _ERRORS_SHOWN):
-            print(f"{where}: {line}", file=sys.stderr)
-    empty = [f"{r.job.method} on {r.job.dataset}" for r in results if not r.report.images]
-    if not failed or (skip_bad and not empty):
-        return True
-    total = failed + sum(result.report.images for result in results)
-    reason = "the scores of the others would not be those of the set; mend the files above, or "
-    reason += "leave them out with --skip_bad"
-    if empty:
-        reason = f"nothing is left of {', '.join(empty)}; mend the files above"
-    print(f"Error: {failed} of {total} maps could not be scored: {reason}", file=sys.stderr)
-    return False
-
-
-def _columns(
-    results: List[Result], arguments: argparse.Namespace, usual: Sequence[str] = ()
-) -> List[tables.Column]:
-    """Return the columns of a table: what was asked for, else the ``usual`` ones or all."""
-    return pictures.columns(results, arguments.digits, () if arguments.metrics else usual)
-
-
-def _show(results: List[Result], arguments: argparse.Namespace) -> None:
-    columns = _columns(results, arguments, pictures.TERMINAL)
-    groups = pictures.groups(results)
-    print(tables.table(groups, columns), end="")
-    if any(len(rows) > 1 for _, rows in groups):
-        print("* the best of its set, as the numbers are printed")
-    more = len(results[0].report.scores) - len(columns)
-    if more:
-        print(f"{more} more scores: --metrics all shows them here; --html, --csv, --json have them")
-    for line in _remarks(results):
-        print(line)
-
-
-def _remarks(results: List[Result]) -> List[str]:
-    found: Conventions = results[0].report.conventions
-    counts = ", ".join(
-        f"{result.report.images} images of {result.job.dataset} by {result.job.method}"
-        for result in results
-    )
-    about = [f"Conventions: {found.title} ({found.in_words()}).", f"Scored: {counts}."]
-    return about + [remark + "." for result in results for remark in result.remarks()]
-
-
-def _write(
-    results: List[Result], pairings: List[pairing.Pairing], arguments: argparse.Namespace
-) -> None:
-    groups, paper = pictures.groups(results), _columns(results, arguments, pictures.PAPER)
-    writers: Dict[str, Callable[[], str]] = {
-        "json": lambda: json.dumps(as_json(results), indent=1, allow_nan=False) + "\n",
-        "csv": lambda: tables.table(groups, _columns(results, arguments), "csv"),
-        "per_image": lambda: per_image_csv(results),
-        "latex": lambda: (
-            tables.table(groups, paper, "latex")
-            + "".join(f"% {one_line(line)}\n" for line in _remarks(results))
-        ),
-        "markdown": lambda: (
-            tables.table(groups, paper, "markdown")
-            + "".join(f"\n{one_line(line)}\n" for line in _remarks(results))
-        ),
-        "html": lambda: _page(results, pairings, arguments),
-    }
-    for key, text in writers.items():
-        path = getattr(arguments, key)
-        if path is not None:
-            write_text(path, text())
-    if arguments.pr is not None:
-        limits = arguments.pr_limits and (
-            tuple(arguments.pr_limits[:2]),
-            tuple(arguments.pr_limits[2:]),
-        )
-        by_set = {name: _curves(own) for name, own in _by_set(results).items()}
-        mpl_style.save(curves.draw(curves.precision_recall(by_set, *(limits or ()))), arguments.pr)
-    if arguments.curves is not None:
-        for name, own in _by_set(results).items():
-            figure = curves.draw(curves.panels(_curves(own)))
-            for suffix in (".png", ".pdf"):
-                mpl_style.save(figure, arguments.curves / f"{name}{suffix}")
-
-
-def _by_set(results: List[Result]) -> Dict[str, List[Result]]:
-    found: Dict[str, List[Result]] = {}
-    for result in results:
-        found.setdefault(result.job.dataset, []).append(result)
-    return found
-
-
-def _curves(results: List[Result]) -> Dict[str, Curves]:
-    return {result.job.method: result.report.curves() for result in results}
-
-
-def _definitions(results: List[Result]) -> str:
-    scores = results[0].report.scores
-    return "; ".join(f"{score.key}: {score.meaning}" for score in scores) + "."
-
-
-def _page(
-    results: List[Result], pairings: List[pairing.Pairing], arguments: argparse.Namespace
-) -> str:
-    figures = []
-    for name, own in _by_set(results).items():
-        panels = curves.panels(_curves(own))
-        if panels:
-            png = mpl_style.as_png(curves.draw(panels), 150)
-            figures.append(page.Figure(f"Curves on {name}", png))
-    return page.page(
-        "Scores of saliency maps",
-        pictures.groups(results),
-        _columns(results, arguments),
-        compared=_columns(results, arguments, pictures.PAPER),
-        figures=figures,
-        galleries=pictures.galleries(
-            results, [pairs.items for pairs in pairings], arguments.gallery
-        ),
-        notes=[*_remarks(results), _definitions(results)],
     )

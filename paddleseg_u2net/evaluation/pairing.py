@@ -12,30 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
-from paddleseg_u2net.io import files
-from paddleseg_u2net.io.images import IMAGE_SUFFIXES, PathLike, files_below
+from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files, read_lines
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES
 from paddleseg_u2net.text import short_list
-
-__all__ = [
-    "MAP_SUFFIXES",
-    "POINT_SUFFIXES",
-    "Item",
-    "Pairing",
-    "PairingError",
-    "find_maps",
-    "pair",
-    "pair_all",
-]
 
 MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
 POINT_SUFFIXES = MAP_SUFFIXES | {".csv", ".txt", ".mat"}
-_SUFFIXES = {"points": POINT_SUFFIXES}
-_KINDS = ("mask", "points", "density")
 # Options of tools/eval_maps.py that name an ending.
+_OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
 # What tells several masks of an image apart.
 _NUMBER = re.compile(r"[ _.-]*(?:\d+|\(\d+\))$")
-_OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
-_SHOWN = 5
 # "_DSS" and "-sal" are endings; the last digits of numbers are none.
 _ENDING = re.compile(r"[^0-9A-Za-z/]|[A-Za-z]")
 _LONGEST_ENDING = 24
@@ -43,12 +29,11 @@ _IMAGE_THEN_MASK = re.compile(
     rf"(?:{'|'.join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))})[\t ,]+(\S.*)$", re.I
 )
 
+FilesByKind = Mapping[str, Mapping[str, Path]]
+"""Files by kind (map, mask, points, density) and name."""
 
-class PairingError(ValueError):
-    """Maps and ground truth cannot be paired; the message names the files and the repair."""
 
-
-class Item(NamedTuple):
+class MapFiles(NamedTuple):
     """A saliency map and its ground truth; ``name`` is their common name without suffix."""
 
     name: str
@@ -68,33 +53,15 @@ class Pairing:
             ``density``. Empty unless this was allowed.
     """
 
-    items: List[Item]
+    items: List[MapFiles]
     left_out: Dict[str, List[str]] = field(default_factory=dict)
 
 
-def pair(
-    map_folder: PathLike,
-    truth_folder: PathLike,
-    map_suffix: str = "",
-    truth_suffix: str = "",
-    subset: Optional[PathLike] = None,
-    allow_missing: bool = False,
-) -> Pairing:
-    """Pair a folder of maps with a folder of masks; see `pair_all`."""
-    return pair_all(
-        map_folder,
-        {"mask": truth_folder},
-        {"map": map_suffix, "mask": truth_suffix},
-        subset,
-        allow_missing,
-    )
-
-
-def pair_all(
-    map_folder: PathLike,
-    truths: Mapping[str, PathLike],
+def pair_maps(
+    map_folder: Path,
+    truths: Mapping[str, Path],
     endings: Optional[Mapping[str, str]] = None,
-    subset: Optional[PathLike] = None,
+    subset: Optional[Path] = None,
     allow_missing: bool = False,
 ) -> Pairing:
     """Pair maps with ground truth of several kinds.
@@ -115,9 +82,7 @@ def pair_all(
         PairingError: a folder is missing or has no such files, two files have one name, a name is
             not in every folder, no name is, or the list is not of its form.
     """
-    if not truths or not set(truths) <= set(_KINDS):
-        raise ValueError(f"truths: expected some of {', '.join(_KINDS)}, got {sorted(truths)}")
-    folders = {"map": Path(map_folder), **{kind: Path(path) for kind, path in truths.items()}}
+    folders = {"map": map_folder, **truths}
     endings = {kind: (endings or {}).get(kind, "") for kind in folders}
     _refuse_same_files(folders, endings)
     files = {kind: _files(folder, kind, endings[kind]) for kind, folder in folders.items()}
@@ -126,63 +91,17 @@ def pair_all(
     if not common:
         raise PairingError(_nothing_in_common(folders, files))
     if subset is not None:
-        names = set(_listed_names(Path(subset), names, endings))
+        names = set(_listed_names(subset, names, endings))
     left_out = {
         kind: missing for kind in files if (missing := sorted(names.difference(files[kind])))
     }
     items = [
-        Item(name, **{kind: files[kind][name] for kind in files}) for name in sorted(names & common)
+        MapFiles(name, **{kind: files[kind][name] for kind in files})
+        for name in sorted(names & common)
     ]
     if left_out and not (allow_missing and items):
         raise PairingError(_what_is_missing(folders, left_out, len(names), subset))
     return Pairing(items, left_out)
-
-
-def find_maps(
-    folder: PathLike, suffixes: AbstractSet[str] = MAP_SUFFIXES, option: str = "--map_suffix"
-) -> Dict[str, Path]:
-    """Find the files of a folder and its subfolders by name.
-
-    Hidden files and folders are skipped. Links to folders are followed, each folder once.
-
-    Args:
-        folder: The folder.
-        suffixes: Suffixes in lower case, such as ``.png``; files may have them in any letter case.
-        option: What the command calls its option for an ending, for the message.
-
-    Returns:
-        Paths by name: the path below the folder without suffix, with ``/`` between folders.
-
-    Raises:
-        PairingError: the folder is missing or has no such file, or two have one name.
-        ImageError: a folder cannot be listed.
-    """
-    top = Path(folder)
-    if not top.is_dir():
-        found = "a file" if top.exists() else "nothing"
-        raise PairingError(f"{top}: expected a folder, found {found}; check the path")
-    by_name: Dict[str, Path] = {}
-    others: Counter = Counter()
-    for path in files_below(top):
-        if path.suffix.lower() not in suffixes:
-            others[path.suffix or "no suffix"] += 1
-            continue
-        name = path.relative_to(top).with_suffix("").as_posix()
-        if name in by_name:
-            first, second = sorted((by_name[name], path))
-            raise PairingError(
-                f"{top}: {first.relative_to(top)} and {second.relative_to(top)} have one name but "
-                f"for the suffix; remove one, or choose with {option} {first.suffix} or "
-                f"{second.suffix}"
-            )
-        by_name[name] = path
-    if not by_name:
-        got = ", ".join(f"{count} of {suffix}" for suffix, count in others.most_common(_SHOWN))
-        raise PairingError(
-            f"{top}: expected files of {', '.join(sorted(suffixes))}, found {got or 'none'}; check "
-            "the path"
-        )
-    return by_name
 
 
 def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) -> None:
@@ -201,46 +120,46 @@ def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) 
 
 
 def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
-    """Paths by name without ``ending``, of the files that have it."""
-    suffixes: AbstractSet[str] = _SUFFIXES.get(kind, MAP_SUFFIXES)
+    """Return files by name without ``ending``, of those that have it."""
+    suffixes = POINT_SUFFIXES if kind == "points" else MAP_SUFFIXES
     ending, suffix = _without_suffix(ending, suffixes)
     option = _OPTIONS.get(kind, "a suffix")
-    found = find_maps(folder, {suffix} if suffix else suffixes, option)
+    paths = list_files(folder, f"{kind} files", {suffix} if suffix else suffixes)
+    found = by_name(paths, folder, f"remove one, or choose with {option} {{0}} or {{1}}")
     if not ending:
         return found
-    by_name: Dict[str, Path] = {}
+    named: Dict[str, Path] = {}
     for full, path in found.items():
         if not _ends(full, ending):
             continue
         name = full[: -len(ending)]
-        if name in by_name:
+        if name in named:
             raise PairingError(
-                f"{folder}: {by_name[name].name} and {path.name} have one name but for the letter "
+                f"{folder}: {named[name].name} and {path.name} have one name but for the letter "
                 f"case of {ending}; remove one"
             )
-        by_name[name] = path
-    if not by_name:
+        named[name] = path
+    if not named:
         raise PairingError(
-            f"{folder}: expected names that end in {ending}, got {short_list(sorted(found))}; "
-            f"correct {option}"
+            f"{folder}: expected names that end in {ending}, got "
+            f"{short_list(sorted(found))}; correct {option}"
         )
     if kind == "mask":
-        _refuse_further(folder, found, by_name, ending)
-    return by_name
+        _refuse_further_masks(found, named, ending)
+    return named
 
 
-def _refuse_further(
-    folder: Path, found: Mapping[str, Path], by_name: Mapping[str, Path], ending: str
+def _refuse_further_masks(
+    found: Mapping[str, Path], named: Mapping[str, Path], ending: str
 ) -> None:
     """Refuse masks with a number behind the ending: they are parts of a mask that has it."""
     for full, path in found.items():
         unnumbered = _NUMBER.sub("", full)
         name = unnumbered[: -len(ending)]
-        if unnumbered != full and _ends(unnumbered, ending) and name in by_name:
+        if unnumbered != full and _ends(unnumbered, ending) and name in named:
             raise PairingError(
-                f"{folder}: {path.name} is a further mask of the image that has "
-                f"{by_name[name].name}, and a map is scored against one; merge them first, as "
-                "dataset.py import folders does"
+                f"{path}: this is a further mask of the image that has {named[name].name}, and a "
+                "map is scored against one; merge them first, as dataset.py import folders does"
             )
 
 
@@ -251,7 +170,7 @@ def _ends(name: str, ending: str) -> bool:
 
 
 def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
-    """A name and its suffix in lower case, empty where it has none of these."""
+    """Return a name and its suffix in lower case, empty where it has none of these."""
     for suffix in suffixes:
         if name.lower().endswith(suffix):
             return name[: -len(suffix)], suffix
@@ -262,21 +181,13 @@ def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
 
 
 def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str]) -> List[str]:
-    """Names of a list file, as `pair_all` describes it.
-
-    A name that is not ``known`` is returned as it is listed.
-
-    Raises:
-        PairingError: the file cannot be read, is empty or repeats a name.
-    """
+    """Return the names of a list file; one that is not ``known`` as it is listed."""
     try:
-        lines = files.read_text(path).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_lines(path)
+    except OSError as error:
         raise PairingError(f"{path}: expected a list of names in UTF-8 ({error})") from error
     first: Dict[str, int] = {}
-    for number, line in enumerate((line.strip() for line in lines), start=1):
-        if not line or line.startswith("#"):
-            continue
+    for number, line in lines:
         name = _name_of_line(line, known, endings)
         if name in first:
             raise PairingError(
@@ -299,9 +210,8 @@ def _name_of_line(line: str, known: AbstractSet[str], endings: Mapping[str, str]
         ending, _ = _without_suffix(ending, POINT_SUFFIXES)
         if ending and _ends(name, ending):
             shorter.append(name[: -len(ending)])
-    folders = name.count("/")
     # The longest path first: the folders of a list may be folders of the names, or lead to them.
-    tails = [full.split("/", depth)[-1] for depth in range(folders + 1) for full in shorter]
+    tails = [full.split("/", k)[-1] for k in range(name.count("/") + 1) for full in shorter]
     return next((tail for tail in tails if tail in known), name)
 
 
@@ -312,7 +222,7 @@ def _what_is_missing(
     folders: Mapping[str, Path],
     missing: Mapping[str, List[str]],
     total: int,
-    subset: Optional[PathLike],
+    subset: Optional[Path],
 ) -> str:
     found = "; ".join(
         f"{folders[kind]} has no {kind} for {len(names)} of {total} names: {short_list(names)}"
@@ -326,7 +236,7 @@ def _what_is_missing(
     return f"{where} in every folder; {found}; {repair}"
 
 
-def _nothing_in_common(folders: Mapping[str, Path], files: Mapping[str, Dict[str, Path]]) -> str:
+def _nothing_in_common(folders: Mapping[str, Path], files: FilesByKind) -> str:
     """Say that no name is in every folder, with examples and the likely repair."""
     kinds = [kind for kind in folders if kind != "map"]
     # One kind is to blame if maps and that kind share nothing; else all of them together.
@@ -341,9 +251,7 @@ def _nothing_in_common(folders: Mapping[str, Path], files: Mapping[str, Dict[str
     return f"expected the same names in these folders but for the suffix, got {examples}; {repair}"
 
 
-def _repair(
-    folders: Mapping[str, Path], files: Mapping[str, Dict[str, Path]], kind: str
-) -> Optional[str]:
+def _repair(folders: Mapping[str, Path], files: FilesByKind, kind: str) -> Optional[str]:
     """Say what would give maps and ground truth of a kind common names, None if unknown."""
     maps, truths = files["map"], files[kind]
     endings = _fitting_endings(set(maps), set(truths))
@@ -385,7 +293,7 @@ def _option(kind: str, ending: str, folder: Path, files: Mapping[str, Path]) -> 
 
 
 def _fitting_endings(maps: AbstractSet[str], truths: AbstractSet[str]) -> Optional[Tuple[str, str]]:
-    """The endings of maps and truths without which most names are common, if half of them are."""
+    """Return the endings without which most names are common, if half of them are."""
     cut_maps = {ending: _cut(maps, ending) for ending in _endings(maps)}
     cut_truths = {ending: _cut(truths, ending) for ending in _endings(truths)}
     best, most = None, 0
@@ -401,8 +309,8 @@ def _fitting_endings(maps: AbstractSet[str], truths: AbstractSet[str]) -> Option
 
 
 def _endings(names: AbstractSet[str]) -> List[str]:
-    """What at least half of the names end in, and nothing."""
-    counts: Counter = Counter()
+    """Return what at least half of the names end in, and nothing."""
+    counts: Counter[str] = Counter()
     for name in names:
         file = name.rsplit("/", 1)[-1]
         counts.update(file[-length:] for length in range(1, min(len(file), _LONGEST_ENDING + 1)))

@@ -1,12 +1,13 @@
-"""Which methods are scored on which data sets: from folders of the command line, or a YAML file."""
+"""Which methods are scored on which data sets, and by which scores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
+from paddleseg_u2net.metrics import DEFAULT, SCORES, Score, members, resolve
 
 
 class PlanError(ValueError):
@@ -40,7 +41,7 @@ class DataSet:
 
 
 @dataclass(frozen=True)
-class Job:
+class MethodOnDataset:
     """One method on one data set."""
 
     method: str
@@ -49,11 +50,14 @@ class Job:
     truth: DataSet
     map_suffix: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.method} on {self.dataset}"
+
 
 def from_folders(
     maps: Sequence[str], truths: Sequence[str], map_suffix: str = "", **others: Any
-) -> List[Job]:
-    """Return the jobs of folders as the command line names them.
+) -> List[MethodOnDataset]:
+    """Return the methods and data sets of folders as the command line names them.
 
     Args:
         maps: Folders of maps, ``PATH`` or ``METHOD=PATH``; without a name that of the folder.
@@ -67,7 +71,10 @@ def from_folders(
     """
     methods = _named(maps, "--pred_dir")
     if not truths:
-        return [Job(m, "set", folder, DataSet(**others), map_suffix) for m, folder in methods]
+        return [
+            MethodOnDataset(method, "set", folder, DataSet(**others), map_suffix)
+            for method, folder in methods
+        ]
     sets = _named(truths, "--gt_dir")
     if len(sets) > 1 and any(value for key, value in others.items() if key != "mask_suffix"):
         given = ", ".join(f"--{key}" for key, value in others.items() if value)
@@ -76,7 +83,7 @@ def from_folders(
             "sets to a YAML file and give it as --config"
         )
     return [
-        Job(
+        MethodOnDataset(
             method,
             name,
             folder / name if len(sets) > 1 else folder,
@@ -122,8 +129,8 @@ def _check_name(where: str, name: str) -> None:
         )
 
 
-def from_yaml(path: Path) -> List[Job]:
-    """Return the jobs of a YAML file; its folders are relative to the working directory::
+def from_yaml(path: Path) -> List[MethodOnDataset]:
+    """Read a YAML file; its folders are relative to the working directory::
 
         datasets:
           ECSSD: {gt_dir: data/ECSSD/masks, image_dir: data/ECSSD/images}
@@ -147,7 +154,7 @@ def from_yaml(path: Path) -> List[Job]:
         for name in names:
             _check_name(f"{path}: {key}", name)
     return [
-        Job(method, name, Path(folders[name]), truth, suffix)
+        MethodOnDataset(method, name, Path(folders[name]), truth, suffix)
         for name, truth in sets.items()
         for method, (folders, suffix) in methods.items()
         if name in folders
@@ -223,3 +230,64 @@ def _folders(where: str, maps: Any, sets: List[str]) -> Dict[str, str]:
             f"{{dataset}} in it, or folders by data set such as {{{sets[0]}: maps}}, got {maps!r}"
         )
     return by_set
+
+
+# ---------------------------------------------------------------- scores
+
+
+def choose_scores(
+    names: Optional[Sequence[str]], plan: Sequence[MethodOnDataset], spread: bool
+) -> List[str]:
+    """Return the keys of the scores that every data set has the ground truth for.
+
+    Args:
+        names: Scores, families and "all"; None takes whatever there is ground truth for.
+        plan: Methods and data sets.
+        spread: Whether densities are made of fixation points.
+
+    Raises:
+        ValueError: a score was named that needs another ground truth, or none is left.
+    """
+    truths = [set(each.truth.truths()) for each in plan]
+    kinds = set.intersection(*truths)
+    possible = _possible(kinds, set.union(*truths), spread)
+    if names is None:
+        names = [*DEFAULT, "boundary"] if "mask" in kinds else []
+        names = [*names, "fixation"] if kinds - {"mask"} else names
+    wanted: List[str] = []
+    for name in map(resolve, names):
+        found = [score.key for score in members(name) if score.key in possible]
+        if name in SCORES and not found:
+            raise ValueError(f"--metrics {name}: {_what_it_needs(SCORES[name], kinds)}")
+        wanted += found
+    if not wanted:
+        asked = f"--metrics {' '.join(names)}" if names else "no score fits all sets"
+        raise ValueError(f"{asked}: {_what_it_needs(None, kinds)}")
+    return wanted
+
+
+def _possible(kinds: Set[str], of_any: Set[str], spread: bool) -> Set[str]:
+    """Return the scores for which there is ground truth.
+
+    Args:
+        kinds: The kinds that every set has.
+        of_any: Those that some set has.
+        spread: As in `choose_scores`.
+    """
+    # Without any fixations the object is taken for them; not where one set has them and another
+    # has not, since their numbers would be compared.
+    if of_any == {"mask"}:
+        return set(SCORES)
+    there = kinds | ({"density"} if "points" in kinds and spread else set())
+    return {key for key, score in SCORES.items() if score.needs in there}
+
+
+def _what_it_needs(score: Optional[Score], kinds: Set[str]) -> str:
+    needs = {
+        "mask": "--gt_dir",
+        "points": "--points_dir",
+        "density": "--density_dir, or --points_dir and --sigma",
+        "": "--gt_dir, --points_dir or --density_dir",
+    }[score.needs if score else ""]
+    got = ", ".join(sorted(kinds)) or "nothing"
+    return f"expected {needs} for all sets, got ground truth of this kind for all: {got}"

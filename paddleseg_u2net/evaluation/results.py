@@ -1,17 +1,18 @@
-"""Results as files: JSON of everything, CSV of every image."""
+"""Results: tables' columns and rows, remarks, JSON of everything, CSV of every image."""
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.evaluation.plan import Job
+from paddleseg_u2net.evaluation.pairing import MapFiles
+from paddleseg_u2net.evaluation.plan import MethodOnDataset
 from paddleseg_u2net.evaluation.run import DARK_MAPS, SOFT_MASKS, Outcome
-from paddleseg_u2net.evaluation.tables import exact
-from paddleseg_u2net.metrics import MetricReport, json_ready
+from paddleseg_u2net.evaluation.tables import Column, DataSets, csv_text, exact
+from paddleseg_u2net.io.files import write_text
+from paddleseg_u2net.metrics import MetricReport, Score, json_ready, scores
 from paddleseg_u2net.text import one_line, short_list
 
 
@@ -20,14 +21,16 @@ class Result:
     """One method on one data set.
 
     Attributes:
-        job: Which.
-        outcome: What came of its images.
+        of: Which.
+        items: The files that were scored.
+        outcome: Their scores.
         missing: Names left out since map or ground truth is missing, as was asked for.
     """
 
-    job: Job
+    of: MethodOnDataset
+    items: Sequence[MapFiles]
     outcome: Outcome
-    missing: List[str]
+    missing: Sequence[str] = ()
 
     @property
     def report(self) -> MetricReport:
@@ -40,27 +43,73 @@ class Result:
         found = [
             _of_notes(what, names, images) for what, names in sorted(self.outcome.notes.items())
         ]
-        if self.missing:
-            found.append(
-                f"{len(self.missing)} left out, no counterpart: "
-                f"{short_list(map(one_line, self.missing))}"
-            )
-        if self.outcome.errors:
-            names = [name for name, _ in self.outcome.errors]
-            found.append(
-                f"{len(names)} left out, could not be scored: {short_list(map(one_line, names))}"
-            )
+        for names, why in (
+            (self.missing, "no counterpart"),
+            ([name for name, _ in self.outcome.errors], "could not be scored"),
+        ):
+            if names:
+                found.append(f"{len(names)} left out, {why}: {short_list(map(one_line, names))}")
         if self.report.left_out:
             found.append(
                 f"{self.report.left_out} of {images} images have no object and are left out of the "
                 "saliency and boundary scores"
             )
-        if self.report.takes_objects_for_fixations and not (
-            self.job.truth.points_dir or self.job.truth.density_dir
-        ):
+        truths = self.of.truth.truths()
+        if self.report.takes_objects_for_fixations and not {"points", "density"} & set(truths):
             found.append("no fixations are given; in their scores the objects stand for them")
         found += _of_undefined(self.report)
-        return [f"{self.job.method} on {self.job.dataset}: {text}" for text in found]
+        return [f"{self.of}: {text}" for text in found]
+
+
+def remarks(results: Sequence[Result]) -> List[str]:
+    """Return what stands under a table: conventions, counts, and the remarks of every result."""
+    conventions = results[0].report.conventions
+    counts = ", ".join(
+        f"{each.report.images} images of {each.of.dataset} by {each.of.method}" for each in results
+    )
+    about = [f"Conventions: {conventions.title} ({conventions.in_words()}).", f"Scored: {counts}."]
+    return about + [f"{text}." for result in results for text in result.remarks()]
+
+
+def definitions(results: Sequence[Result]) -> str:
+    """Return the definition of every score, as one paragraph."""
+    found = results[0].report.scores
+    return "; ".join(f"{score.key}: {score.meaning}" for score in found) + "."
+
+
+def by_set(results: Sequence[Result]) -> Dict[str, List[Result]]:
+    """Return the results of each data set."""
+    found: Dict[str, List[Result]] = {}
+    for result in results:
+        found.setdefault(result.of.dataset, []).append(result)
+    return found
+
+
+# ---------------------------------------------------------------- tables
+
+
+def column(score: Score, digits: int) -> Column:
+    """Return the column of a score in tables."""
+    title = score.key.replace("_", " ")
+    return Column(score.key, title, score.higher_is_better, digits, score.family)
+
+
+def columns(results: Sequence[Result], digits: int, usual: Sequence[str] = ()) -> List[Column]:
+    """Return the columns of the ``usual`` scores that there are, else of all."""
+    found = results[0].report.scores
+    chosen = [score for score in found if score.key in usual] or found
+    return [column(score, digits) for score in chosen]
+
+
+def data_sets(results: Sequence[Result]) -> DataSets:
+    """Return the scores by data set and method."""
+    return {
+        name: {result.of.method: result.report.values() for result in own}
+        for name, own in by_set(results).items()
+    }
+
+
+# ---------------------------------------------------------------- files
 
 
 def as_json(results: Sequence[Result]) -> Dict[str, Any]:
@@ -72,15 +121,15 @@ def as_json(results: Sequence[Result]) -> Dict[str, Any]:
         "definitions": {score.key: score.meaning for score in results[0].report.scores},
         "results": [
             {
-                "method": result.job.method,
-                "dataset": result.job.dataset,
-                "map_dir": str(result.job.map_dir),
-                "ground_truth": {k: str(v) for k, v in result.job.truth.truths().items()},
+                "method": result.of.method,
+                "dataset": result.of.dataset,
+                "map_dir": str(result.of.map_dir),
+                "ground_truth": {k: str(v) for k, v in result.of.truth.truths().items()},
                 "scores": json_ready(result.report.compute()),
                 "undefined": result.report.undefined(),
                 "without_object_left_out": result.report.left_out,
                 "notes": result.outcome.notes,
-                "missing": result.missing,
+                "missing": list(result.missing),
                 "errors": [{"name": n, "error": e} for n, e in result.outcome.errors],
                 "curves": {
                     name: json_ready({"x": x.tolist(), "y": y.tolist()})
@@ -95,14 +144,14 @@ def as_json(results: Sequence[Result]) -> Dict[str, Any]:
 def per_image_csv(results: Sequence[Result]) -> str:
     """Return a line for every image of every method and set, in full precision."""
     keys = [score.key for score in results[0].report.scores]
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["dataset", "method", "name", *keys])
-    for result in results:
-        for name, values in result.outcome.rows:
-            words = map(one_line, (result.job.dataset, result.job.method, name))
-            writer.writerow([*words, *(exact(values[key]) for key in keys)])
-    return stream.getvalue()
+    return csv_text(
+        ["dataset", "method", "name", *keys],
+        (
+            [result.of.dataset, result.of.method, name, *(exact(values[key]) for key in keys)]
+            for result in results
+            for name, values in result.outcome.rows
+        ),
+    )
 
 
 def _of_undefined(report: MetricReport) -> List[str]:
@@ -123,3 +172,9 @@ def _of_notes(what: str, names: Sequence[str], images: int) -> str:
     if what == SOFT_MASKS and len(names) == images:
         return f"all {images} {what}; did maps and masks change places?"
     return f"{len(names)} of {images} {what}: {short_list(map(one_line, names))}"
+
+
+def write_documentation(page: Path) -> None:
+    """Replace the table of scores in a Markdown page by that of all registered scores."""
+    before, _, rest = page.read_text("utf-8").partition(scores.HEAD)
+    write_text(page, before + scores.table() + rest[rest.index("\n\n") + 1 :])

@@ -11,14 +11,9 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.evaluation.loaders import (
-    GroundTruth,
-    read_density,
-    read_fixation_map,
-    read_map,
-    read_truth,
-)
-from paddleseg_u2net.evaluation.pairing import Item
+from paddleseg_u2net.evaluation.fixation_files import Size, read_density, read_fixation_map
+from paddleseg_u2net.evaluation.loaders import GroundTruth, read_map, read_truth
+from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, memory_named
 from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations
 from paddleseg_u2net.parallel import in_chunks, parallel_map
@@ -33,12 +28,10 @@ DARK_MAPS = "maps are never above 1 of 255"
 # What is noted of a mask that has values between object and background.
 SOFT_MASKS = "masks are soft and were cut"
 
-Shape = Tuple[int, int]
-
 
 @dataclass(frozen=True)
 class Task:
-    """What is done to every image.
+    """How every image is scored.
 
     Attributes:
         report: An empty report: which scores, by which conventions.
@@ -58,13 +51,12 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What came of some images; outcomes add up.
+    """The scores of some images, and what was unusual; outcomes add up.
 
     Attributes:
         report: The scores of all of them.
         rows: (name, scores of this image alone), in the order of the images, where they are kept.
-        notes: Names of images by what was unusual about them, such as "masks are soft and were
-            cut".
+        notes: Names of images by what was unusual, such as "masks are soft and were cut".
         errors: (name, message) of images that could not be scored. They are in no score; only
             their fixations, where these could be read, are among the others of the shuffled AUC.
     """
@@ -82,13 +74,9 @@ class Outcome:
         for note, names in other.notes.items():
             self.notes.setdefault(note, []).extend(names)
 
-    def note(self, what: str, name: str) -> None:
-        """Remember that something was unusual about an image."""
-        self.notes.setdefault(what, []).append(name)
-
 
 def score(
-    items: Sequence[Item],
+    items: Sequence[MapFiles],
     task: Task,
     workers: int = 0,
     progress: Callable[[int], object] = lambda images: None,
@@ -97,7 +85,7 @@ def score(
 
     Args:
         items: Names and files, in the order of the result.
-        task: What is done to each.
+        task: How each is scored.
         workers: Processes; 0 works in this one. The result is the same to the last bit.
         progress: Called with the number of images that are done since the last call.
 
@@ -114,7 +102,7 @@ def score(
 
 
 def fixated_by_all(
-    items: Sequence[Item],
+    items: Sequence[MapFiles],
     task: Task,
     workers: int = 0,
     progress: Callable[[int], object] = lambda images: None,
@@ -136,7 +124,7 @@ def fixated_by_all(
 # ---------------------------------------------------------------- chunks
 
 
-def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
+def _score_chunk(items: Sequence[MapFiles], task: Task) -> Outcome:
     outcome, single = Outcome(task.report.fresh()), task.report.fresh()
     for item in items:
         single.reset()
@@ -150,11 +138,11 @@ def _score_chunk(items: Sequence[Item], task: Task) -> Outcome:
         if task.keep_rows:
             outcome.rows.append((item.name, single.values()))
         for note in notes:
-            outcome.note(note, item.name)
+            outcome.notes.setdefault(note, []).append(item.name)
     return outcome
 
 
-def _collect_chunk(items: Sequence[Item], task: Task) -> OtherFixations:
+def _collect_chunk(items: Sequence[MapFiles], task: Task) -> OtherFixations:
     found = OtherFixations()
     for item in items:
         try:
@@ -169,8 +157,8 @@ def _collect_chunk(items: Sequence[Item], task: Task) -> OtherFixations:
 # ---------------------------------------------------------------- one image
 
 
-def _score_item(item: Item, task: Task, report: MetricReport) -> List[str]:
-    """Count an image in a report; what was unusual about it."""
+def _score_item(item: MapFiles, task: Task, report: MetricReport) -> List[str]:
+    """Count an image in a report; return what was unusual about it."""
     prediction = read_map(item.map)
     truth = _read_truth(item, task)
     fixations = _read_fixations(item, truth, task.sigma)
@@ -186,7 +174,7 @@ def _score_item(item: Item, task: Task, report: MetricReport) -> List[str]:
     return notes
 
 
-def _read_truth(item: Item, task: Task) -> Optional[GroundTruth]:
+def _read_truth(item: MapFiles, task: Task) -> Optional[GroundTruth]:
     if item.mask is None:
         return None
     return read_truth(item.mask, task.report.conventions.mask_above)
@@ -201,7 +189,7 @@ def _looked_at(truth: Optional[GroundTruth], fixations: Optional[Fixations]) -> 
 
 
 def _read_fixations(
-    item: Item, truth: Optional[GroundTruth], sigma: Optional[float]
+    item: MapFiles, truth: Optional[GroundTruth], sigma: Optional[float]
 ) -> Optional[Fixations]:
     """Return the fixations of an item, None where it has a mask only."""
     density = read_density(item.density) if item.density else None
@@ -222,7 +210,7 @@ def _read_fixations(
     return Fixations.from_density(density, points)
 
 
-def _fixation_map(path: Path, shape: Optional[Shape], map_path: Path) -> np.ndarray:
+def _fixation_map(path: Path, shape: Optional[Size], map_path: Path) -> np.ndarray:
     # A picture knows its size.
     if shape is not None or path.suffix.lower() in IMAGE_SUFFIXES:
         return read_fixation_map(path, shape)
@@ -249,7 +237,7 @@ def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> 
     return notes
 
 
-def _resized(prediction: np.ndarray, shape: Shape, item: Item, task: Task) -> np.ndarray:
+def _resized(prediction: np.ndarray, shape: Size, item: MapFiles, task: Task) -> np.ndarray:
     if not task.resize:
         raise ValueError(
             f"{item.map}: expected the size of its ground truth, {_size(shape)}, got "
@@ -258,7 +246,7 @@ def _resized(prediction: np.ndarray, shape: Shape, item: Item, task: Task) -> np
     return cv2.resize(prediction, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def _shape(array: np.ndarray) -> Shape:
+def _shape(array: np.ndarray) -> Size:
     height, width = array.shape
     return height, width
 

@@ -19,11 +19,11 @@ from PIL import Image
 
 from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.evaluation.plan import DataSet, Job
+from paddleseg_u2net.evaluation.plan import DataSet, MethodOnDataset
 from paddleseg_u2net.evaluation.results import Result, as_json, per_image_csv
 from paddleseg_u2net.evaluation.run import Outcome
 from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, make_conventions
-from paddleseg_u2net.render import curves
+from paddleseg_u2net.render import mpl_style
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (10, 14)
@@ -268,7 +268,7 @@ def test_scores_asked_for_by_name_are_in_every_output(data):
 
 def test_one_figure_of_precision_and_recall(data, capsys, monkeypatch):
     drawn = []
-    monkeypatch.setattr(curves, "save", lambda figure, path: drawn.append((figure, path)))
+    monkeypatch.setattr(mpl_style, "save", lambda figure, path: drawn.append((figure, path)))
     arguments = words(data, "--metrics=maxF", f"--pr={data / 'pr.pdf'}", maps=("A", "B"))
     assert main("eval_maps", arguments) == 0
     assert main("eval_maps", [*arguments, "--pr_limits", "0.1", "0.9", "0.5", "1"]) == 0
@@ -326,7 +326,8 @@ def test_names_that_cannot_be_printed_are_no_failure(data, capsys):
     report = by_hand(data / "A", ["MAE"])
     name = "caf\udce9\n"
     outcome = Outcome(report, [(name, report.values())], {"masks are soft and were cut": [name]})
-    result = Result(Job("A", "S", data, DataSet(gt_dir=data)), outcome, [name])
+    which = MethodOnDataset("A", "S", data, DataSet(gt_dir=data))
+    result = Result(which, [], outcome, [name])
     text = " ".join(result.remarks()) + per_image_csv([result])
     assert text.encode("utf-8") and "caf" in text
     assert len(per_image_csv([result]).splitlines()) == 2
@@ -366,7 +367,12 @@ def test_processes_and_the_order_of_the_disk_change_no_byte(tmp_path, monkeypatc
 
 
 def test_a_missing_and_an_empty_folder(data, capsys):
-    fails(capsys, words(data, maps=("C",)), data / "C", "expected a folder, found nothing")
+    fails(
+        capsys,
+        words(data, maps=("C",)),
+        data / "C",
+        "expected a folder of map files, found nothing",
+    )
     (data / "empty").mkdir()
     fails(capsys, words(data, maps=("empty",)), data / "empty", "found none")
     fails(capsys, words(data, truth="empty"), data / "empty", "found none")
@@ -491,7 +497,7 @@ def test_maps_that_were_saved_as_zero_and_one(data, capsys):
 
 def test_outputs_that_cannot_be_written_are_told_before_the_work(data, capsys):
     (data / "file").write_text("mine")
-    with mock.patch("paddleseg_u2net.commands.eval_maps.score", side_effect=AssertionError):
+    with mock.patch("paddleseg_u2net.evaluation.evaluate.score", side_effect=AssertionError):
         fails(capsys, words(data, "--json", data / "file/x.json"), "--json", "is a file")
         fails(capsys, words(data, "--curves", data / "file"), "--curves", "is a file")
         fails(capsys, words(data, "--html", data / "gt"), "--html", "found a folder")

@@ -22,7 +22,7 @@ SCRIPTS = sorted((ROOT / "benchmark_data_prepare/RGB").rglob("*.sh"))
 
 @pytest.fixture
 def table(monkeypatch):
-    for name in TABLE:
+    for name in PARTS:
         monkeypatch.setitem(TABLE, name, reduced(name))
 
 
@@ -31,7 +31,7 @@ def given(name, tmp_path):
     return [name, "--root", str(tmp_path / "data"), "--archive", *map(str, files)]
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", PARTS)
 def test_the_configurations_find_what_was_made(name, tmp_path, table, capsys):
     assert main("prepare", given(name, tmp_path)) == 0
     folder, row = tmp_path / "data" / name, TABLE[name]
@@ -152,9 +152,9 @@ def test_arguments_that_make_no_sense(words, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_there_is_a_script_for_every_data_set():
+def test_the_scripts_that_people_know_are_there():
     named = {path.stem for path in SCRIPTS} - {"disc_cpu"} | {"optic_disc_seg"}
-    assert named == set(TABLE)
+    assert named == set(PARTS)
     assert (ROOT / "benchmark_data_prepare/RGB/MICCAI2021/disc_cpu.sh") in SCRIPTS
 
 

@@ -29,7 +29,7 @@ def quick(monkeypatch):
 @pytest.fixture
 def table(monkeypatch):
     """The table with the numbers of pairs that are drawn."""
-    for name in TABLE:
+    for name in PARTS:
         monkeypatch.setitem(TABLE, name, reduced(name))
 
 
@@ -64,7 +64,7 @@ def snapshot(folder):
 # ---------------------------------------------------------------- every row
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", PARTS)
 def test_the_archives_become_a_data_set(name, tmp_path, table):
     done = made(name, tmp_path)
     assert done.fresh and done.parts == PARTS[name] and done.archives == []
@@ -82,7 +82,7 @@ def test_the_archives_become_a_data_set(name, tmp_path, table):
             assert (label == 1).any()
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", PARTS)
 def test_a_second_run_does_nothing_and_needs_nothing(name, tmp_path, table):
     first = made(name, tmp_path)
     shutil.rmtree(tmp_path / "downloads")
@@ -93,7 +93,7 @@ def test_a_second_run_does_nothing_and_needs_nothing(name, tmp_path, table):
     assert snapshot(tmp_path) == before
 
 
-FOLDERS = [name for name, row in TABLE.items() for split in row.splits.values() if split.images]
+FOLDERS = [name for name in PARTS for split in TABLE[name].splits.values() if split.images]
 
 
 @pytest.mark.parametrize("name", sorted(set(FOLDERS)))
@@ -106,7 +106,7 @@ def test_without_its_lists_it_is_read_by_its_folders(name, tmp_path, table):
         assert len(by_list) == count
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", PARTS)
 def test_another_number_than_published_is_refused_or_taken_on_demand(name, tmp_path):
     total = TABLE[name].pool.pairs if TABLE[name].pool else next(
         iter(TABLE[name].splits.values())).pairs  # fmt: skip
@@ -126,7 +126,7 @@ def test_more_than_published_are_refused_too(tmp_path, table):
     refused("found 4 and 1 that cannot be used", "ecssd", tmp_path, [archive])
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", PARTS)
 def test_an_unpacked_folder_is_linked_or_copied_and_never_changed(name, tmp_path, table):
     source = tmp_path / "source"
     for file in archives(name, tmp_path / "downloads"):
@@ -142,7 +142,7 @@ def test_an_unpacked_folder_is_linked_or_copied_and_never_changed(name, tmp_path
     assert not prepare(name, tmp_path / "data", source=source).fresh
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", PARTS)
 def test_an_archive_of_something_else_is_refused_with_what_it_holds(name, tmp_path, table):
     other = zipped(tmp_path / "other.zip", {"cats/a.txt": b"a", "cats/b.txt": b"b"})
     refused(r"other.zip: expected .*found .*cats \(2 files\)", name, tmp_path, [other])

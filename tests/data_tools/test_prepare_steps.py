@@ -19,7 +19,7 @@ from paddleseg_u2net.data_tools.known import prepare
 from paddleseg_u2net.data_tools.layouts import PreparationError
 from paddleseg_u2net.datasets import TABLE
 from paddleseg_u2net.io.download import fetch
-from tests.data_tools.published import archives, reduced
+from tests.data_tools.published import PARTS, archives, reduced
 from tests.http_server import OLD, Reply, Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,7 +141,7 @@ def test_what_no_server_gives_is_to_be_had_by_hand(reply, tmp_path, server):
     assert sorted(path.name for path in root.iterdir()) == ["archives"]
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", PARTS)
 def test_what_has_no_address_is_to_be_had_by_hand(name, tmp_path, monkeypatch):
     row = reduced(name)
     gone = tuple(archive._replace(addresses=("http://127.0.0.1:1/x",) if archive.addresses else ())

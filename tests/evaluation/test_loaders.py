@@ -6,18 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.evaluation.loaders import (
-    read_density,
-    read_fixation_map,
-    read_fixation_points,
-    read_map,
-    read_truth,
-)
+from paddleseg_u2net.evaluation.fixation_files import read_density, read_fixation_map
+from paddleseg_u2net.evaluation.loaders import read_map, read_truth
 from paddleseg_u2net.io.images import ImageError
 
 GREY = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)
 UNIT = GREY / 255.0
-READERS = [read_map, read_truth, read_density, lambda path: read_fixation_points(path, (2, 3))]
+READERS = [read_map, read_truth, read_density, lambda path: read_fixation_map(path, (2, 3))]
 
 
 def saved(path, array, **options):
@@ -369,10 +364,7 @@ def test_all_kinds_of_files_give_the_same_fixations(tmp_path):
         lines(tmp_path / "b.txt", '"x"\t"y"', "3\t2", "1\t2", "4\t0"),
         tmp_path / "a.mat",
     ]:
-        points = read_fixation_points(path, SHAPE)
-        assert points.tolist() == POINTS, path
-        assert points.dtype == np.int64
-        assert np.array_equal(read_fixation_map(path, SHAPE), fixation_picture() > 0)
+        assert np.array_equal(read_fixation_map(path, SHAPE), fixation_picture() > 0), path
 
 
 def test_pictures_of_fixations_know_their_shape_and_lists_do_not(tmp_path):
@@ -382,9 +374,9 @@ def test_pictures_of_fixations_know_their_shape_and_lists_do_not(tmp_path):
     refused(read_fixation_map, listed, "how large the image is")
 
 
-def test_an_array_of_the_image_s_shape_is_a_map_even_if_it_is_two_wide(tmp_path):
+def test_an_array_two_wide_of_the_images_shape_is_a_map(tmp_path):
     path = saved(tmp_path / "a.npy", np.array([[0, 1], [0, 0], [0, 0]]))
-    assert read_fixation_points(path, (3, 2)).tolist() == [[0, 1]]
+    assert np.argwhere(read_fixation_map(path, (3, 2))).tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -399,7 +391,7 @@ def test_an_array_of_the_image_s_shape_is_a_map_even_if_it_is_two_wide(tmp_path)
 def test_points_outside_the_image_are_refused(tmp_path, points, hint):
     path = saved(tmp_path / "a.npy", np.array(points))
     outside = f"row {points[0][0]}, column {points[0][1]}"
-    refused(lambda path: read_fixation_points(path, SHAPE), path, "1 of 2", outside, hint)
+    refused(lambda path: read_fixation_map(path, SHAPE), path, "1 of 2", outside, hint)
 
 
 @pytest.mark.parametrize(
@@ -418,18 +410,18 @@ def test_points_outside_the_image_are_refused(tmp_path, points, hint):
 )
 def test_lists_that_are_none(tmp_path, text, part):
     path = lines(tmp_path / "a.csv", *text)
-    refused(lambda path: read_fixation_points(path, SHAPE), path, part)
+    refused(lambda path: read_fixation_map(path, SHAPE), path, part)
 
 
 def test_missing_and_binary_lists(tmp_path):
-    refused(lambda path: read_fixation_points(path, SHAPE), tmp_path / "a.csv", "found nothing")
+    refused(lambda path: read_fixation_map(path, SHAPE), tmp_path / "a.csv", "found nothing")
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
-    refused(lambda path: read_fixation_points(path, SHAPE), tmp_path / "a.csv", "UTF-8")
+    refused(lambda path: read_fixation_map(path, SHAPE), tmp_path / "a.csv", "UTF-8")
 
 
 def test_pictures_that_hold_no_fixations(tmp_path):
     def reader(path):
-        return read_fixation_points(path, (40, 50))
+        return read_fixation_map(path, (40, 50))
 
     blurred = np.arange(2000, dtype=np.uint8).reshape(40, 50)
     refused(reader, saved(tmp_path / "a.png", blurred), "different values", "density")
@@ -444,7 +436,7 @@ def test_matlab_files_that_do_not_say_what_they_mean(tmp_path):
     from scipy.io import savemat
 
     def reader(path):
-        return read_fixation_points(path, SHAPE)
+        return read_fixation_map(path, SHAPE)
 
     grid = fixation_picture()
     savemat(tmp_path / "a.mat", {"one": grid, "two": grid})

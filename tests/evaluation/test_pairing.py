@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
-
 import pytest
 
-from paddleseg_u2net.evaluation.pairing import (
-    POINT_SUFFIXES,
-    Item,
-    PairingError,
-    find_maps,
-    pair,
-    pair_all,
-)
+from paddleseg_u2net.datasets import PairingError
+from paddleseg_u2net.evaluation.pairing import MapFiles, pair_maps
 
 
 @pytest.fixture
@@ -33,6 +25,12 @@ def files(folder, *names):
     folder.mkdir(exist_ok=True)
 
 
+def pair(maps, masks, map_suffix="", mask_suffix="", **settings):
+    """Maps and masks alone."""
+    endings = {"map": map_suffix, "mask": mask_suffix}
+    return pair_maps(maps, {"mask": masks}, endings, **settings)
+
+
 def names_of(pairing):
     return [item.name for item in pairing.items]
 
@@ -47,38 +45,23 @@ def refused(what, *parts):
 # ---------------------------------------------------------------- finding
 
 
-def test_names_are_paths_below_the_folder_without_suffix(maps):
+def test_names_are_paths_below_the_folder(maps, masks):
     files(maps, "b.png", "a.JPG", "sub/a.npy", "v1.0.tif", ".hidden.png", ".git/x.png", "x.txt")
-    found = find_maps(maps)
-    assert {name: path.relative_to(maps).as_posix() for name, path in found.items()} == {
-        "b": "b.png",
-        "a": "a.JPG",
-        "sub/a": "sub/a.npy",
-        "v1.0": "v1.0.tif",
-    }
-    assert set(find_maps(maps, POINT_SUFFIXES)) == {*found, "x"}
+    files(masks, "a.png", "b.png", "sub/a.png", "v1.0.png")
+    found = {item.name: item.map.relative_to(maps).as_posix() for item in pair(maps, masks).items}
+    assert found == {"a": "a.JPG", "b": "b.png", "sub/a": "sub/a.npy", "v1.0": "v1.0.tif"}
 
 
-def test_links_to_folders_are_followed_once(maps, tmp_path):
-    files(tmp_path / "elsewhere", "a.png")
-    files(maps, "b.png")
-    (maps / "link").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere/back").symlink_to(maps)
-    assert set(find_maps(maps)) == {"b", "link/a"}
-
-
-def test_two_files_of_one_name_are_refused(maps):
-    files(maps, "a.png", "a.npy", "b.png")
-    refused(lambda: find_maps(maps), maps, "a.npy", "a.png", "--map_suffix .npy or .png")
-
-
-def test_folders_without_such_files_are_refused(maps):
-    refused(lambda: find_maps(maps), maps, "found nothing")
+def test_folders_without_such_files_are_refused(maps, masks):
+    files(masks, "a.png")
+    refused(lambda: pair(maps, masks), maps, "found nothing")
     files(maps)
-    refused(lambda: find_maps(maps), "found none")
+    refused(lambda: pair(maps, masks), "found none")
     files(maps, "a.mat", "b.mat", "c")
-    refused(lambda: find_maps(maps), "2 of .mat", "1 of no suffix")
-    refused(lambda: find_maps(maps / "a.mat"), "found a file")
+    refused(lambda: pair(maps, masks), "2 of .mat", "1 of no suffix")
+    refused(lambda: pair(maps / "a.mat", masks), "found a file")
+    files(maps, "a.png", "a.npy")
+    refused(lambda: pair(maps, masks), maps, "a.npy", "a.png", "--map_suffix .npy or .png")
 
 
 # ---------------------------------------------------------------- pairing
@@ -89,12 +72,11 @@ def test_files_of_one_name_are_a_pair(maps, masks):
     files(masks, "a.png", "b.bmp", "sub/a.png")
     pairing = pair(maps, masks)
     assert pairing.items == [
-        Item("a", maps / "a.npy", masks / "a.png"),
-        Item("b", maps / "b.png", masks / "b.bmp"),
-        Item("sub/a", maps / "sub/a.JPG", masks / "sub/a.png"),
+        MapFiles("a", maps / "a.npy", masks / "a.png"),
+        MapFiles("b", maps / "b.png", masks / "b.bmp"),
+        MapFiles("sub/a", maps / "sub/a.JPG", masks / "sub/a.png"),
     ]
     assert pairing.left_out == {}
-    assert pickle.loads(pickle.dumps(pairing.items)) == pairing.items
 
 
 def test_endings_are_cut_in_any_letter_case(maps, masks):
@@ -109,7 +91,7 @@ def test_an_ending_may_have_a_suffix(maps, masks):
     files(maps, "a.jpg.png", "a.jpg.jpg")
     files(masks, "a.jpg", "a.png")
     assert pair(maps, masks, ".jpg.png", ".PNG").items == [
-        Item("a", maps / "a.jpg.png", masks / "a.png")
+        MapFiles("a", maps / "a.jpg.png", masks / "a.png")
     ]
 
 
@@ -117,10 +99,10 @@ def test_an_ending_may_have_a_suffix(maps, masks):
 def test_further_masks_of_an_image_are_not_passed_over(maps, masks, more):
     files(maps, "a.png", "b.png")
     files(masks, "a_mask.png", "b_mask.png", "b_other_1.png", "c_mask_1.png")
-    assert names_of(pair(maps, masks, truth_suffix="_mask")) == ["a", "b"]
+    assert names_of(pair(maps, masks, mask_suffix="_mask")) == ["a", "b"]
     files(masks, more)
     with pytest.raises(PairingError) as caught:
-        pair(maps, masks, truth_suffix="_mask")
+        pair(maps, masks, mask_suffix="_mask")
     for part in (str(masks), more, "a_mask.png", "dataset.py import folders"):
         assert part in str(caught.value)
 
@@ -133,7 +115,7 @@ def test_endings_that_no_file_has_or_that_make_names_equal(maps, masks):
     refused(lambda: pair(maps, masks, "_DSS"), "a_DSS.png", "a_dss.png", "letter case")
 
 
-def test_missing_counterparts_are_counted_and_named_on_both_sides(maps, masks):
+def test_missing_counterparts_are_counted_and_named(maps, masks):
     files(maps, "a.png", *(f"m{k}.png" for k in range(7)))
     files(masks, "a.png", "t.png")
     refused(
@@ -143,7 +125,7 @@ def test_missing_counterparts_are_counted_and_named_on_both_sides(maps, masks):
     )
 
 
-def test_missing_counterparts_are_left_out_and_reported_where_that_is_allowed(maps, masks):
+def test_missing_counterparts_are_left_out_where_allowed(maps, masks):
     files(maps, "a.png", "m.png", "l.png")
     files(masks, "a.png", "t.png")
     pairing = pair(maps, masks, allow_missing=True)
@@ -207,10 +189,10 @@ def test_every_item_has_a_file_of_every_kind(maps, masks, tmp_path):
     files(masks, "a.png", "b.png")
     files(points, "a_fix.csv", "b_fix.MAT")
     truths = {"mask": masks, "points": points}
-    items = pair_all(maps, truths, {"points": "_fix"}).items
-    assert items[1] == Item("b", maps / "b.png", masks / "b.png", points / "b_fix.MAT", None)
-    assert pair_all(maps, {"density": masks}).items[0].density == masks / "a.png"
-    refused(lambda: pair_all(maps, truths), f"{points} (points)", "removing _fix from the names")
+    items = pair_maps(maps, truths, {"points": "_fix"}).items
+    assert items[1] == MapFiles("b", maps / "b.png", masks / "b.png", points / "b_fix.MAT", None)
+    assert pair_maps(maps, {"density": masks}).items[0].density == masks / "a.png"
+    refused(lambda: pair_maps(maps, truths), f"{points} (points)", "removing _fix from the names")
 
 
 def test_what_is_missing_is_told_by_kind(maps, masks, tmp_path):
@@ -219,16 +201,12 @@ def test_what_is_missing_is_told_by_kind(maps, masks, tmp_path):
     files(masks, "a.png", "b.png")
     files(points, "a.csv", "c.csv")
     truths = {"mask": masks, "points": points}
-    refused(lambda: pair_all(maps, truths), "no points for 1 of 3 names: b", "no map for 1", "mask")
-    pairing = pair_all(maps, truths, allow_missing=True)
+    refused(
+        lambda: pair_maps(maps, truths), "no points for 1 of 3 names: b", "no map for 1", "mask"
+    )
+    pairing = pair_maps(maps, truths, allow_missing=True)
     assert names_of(pairing) == ["a"]
     assert pairing.left_out == {"map": ["c"], "mask": ["c"], "points": ["b"]}
-
-
-@pytest.mark.parametrize("truths", [{}, {"depth": "x"}])
-def test_unknown_kinds(maps, truths):
-    with pytest.raises(ValueError, match="mask, points, density"):
-        pair_all(maps, truths)
 
 
 # ---------------------------------------------------------------- lists
@@ -258,7 +236,7 @@ def listed(tmp_path, *lines):
 def test_a_list_chooses_names(maps, masks, tmp_path, line):
     files(maps, "sub/a b.png", "a b.png", "b.png", "x.png", "y.png")
     files(masks, "sub/a b_gt.png", "a b_gt.png", "b_gt.png", "x_gt.png", "z_gt.png")
-    pairing = pair(maps, masks, truth_suffix="_gt", subset=listed(tmp_path, "x", line))
+    pairing = pair(maps, masks, mask_suffix="_gt", subset=listed(tmp_path, "x", line))
     assert names_of(pairing) == ["sub/a b", "x"]
     assert pairing.left_out == {}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.evaluation.pairing import Item
+from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.evaluation.run import CHUNK, DARK_MAPS, Task, fixated_by_all, score
 from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations, make_conventions
 
@@ -55,7 +55,9 @@ def item(folder, seed, kinds=("mask",), map_shape=SHAPE):
     name = f"{seed:03}"
     draw = {"mask": blob, "points": spots, "density": grey}
     truths = {kind: saved(folder / kind / f"{name}.png", draw[kind](seed)) for kind in kinds}
-    return Item(name, saved(folder / "map" / f"{name}.png", grey(seed + 999, map_shape)), **truths)
+    return MapFiles(
+        name, saved(folder / "map" / f"{name}.png", grey(seed + 999, map_shape)), **truths
+    )
 
 
 def only_error(outcome):
@@ -265,7 +267,7 @@ DENSITY = ("CC", "SIM", "KLD", "EMD")
 
 def test_points_alone(tmp_path):
     outcome = score([item(tmp_path, 1, ("points",))], task(*POINTS))
-    expected = by_hand(POINTS, grey(1000), Fixations.from_picture(spots(1)))
+    expected = by_hand(POINTS, grey(1000), Fixations.from_image(spots(1)))
     assert outcome.rows == [("001", expected)]
 
 
@@ -273,7 +275,7 @@ def test_a_density_alone_and_of_points(tmp_path):
     outcome = score([item(tmp_path, 1, ("density",))], task(*DENSITY))
     assert outcome.rows[0][1] == by_hand(DENSITY, grey(1000), Fixations.from_density(grey(1)))
     outcome = score([item(tmp_path, 1, ("points",))], task(*DENSITY, sigma=2.0))
-    spread = Fixations.from_picture(spots(1), 2.0)
+    spread = Fixations.from_image(spots(1), 2.0)
     assert outcome.rows[0][1] == by_hand(DENSITY, grey(1000), spread)
     assert outcome.rows[0][1]["CC"] == outcome.rows[0][1]["CC"]
 
@@ -331,7 +333,7 @@ def test_a_density_of_another_size_than_its_mask(tmp_path):
 def test_masks_and_points_together(tmp_path):
     outcome = score([item(tmp_path, 1, ("mask", "points"))], task("S", "NSS"))
     report = MetricReport(1, names=["S", "NSS"], conventions=PAPER)
-    report.update_map(grey(1000), blob(1) > 127, Fixations.from_picture(spots(1)))
+    report.update_map(grey(1000), blob(1) > 127, Fixations.from_image(spots(1)))
     assert outcome.rows[0][1] == report.values()
 
 
@@ -355,7 +357,7 @@ def shuffled(items, **settings):
 
 def test_shuffled_auc_over_a_set(tmp_path):
     items = [item(tmp_path, seed, ("points",)) for seed in range(20)]
-    pairs = [(grey(seed + 999), Fixations.from_picture(spots(seed))) for seed in range(20)]
+    pairs = [(grey(seed + 999), Fixations.from_image(spots(seed))) for seed in range(20)]
     assert shuffled(items) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
 
 
@@ -376,7 +378,7 @@ def test_lists_of_points_with_masks_and_maps_of_another_size(tmp_path):
         import cv2
 
         prediction = cv2.resize(grey(seed + 999, (5, 7)), (14, 10))
-        pairs.append((prediction, Fixations.from_picture(spots(seed))))
+        pairs.append((prediction, Fixations.from_image(spots(seed))))
     assert shuffled(items, resize=True) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
 
 

@@ -1,3 +1,5 @@
+"""Tables as text, Markdown, LaTeX and CSV."""
+
 from __future__ import annotations
 
 import csv
@@ -11,120 +13,91 @@ import subprocess
 import numpy as np
 import pytest
 
+from paddleseg_u2net.evaluation.latex import latex_table
 from paddleseg_u2net.evaluation.tables import (
     BEST,
     SECOND,
-    STYLES,
     Column,
-    Row,
+    csv_table,
     exact,
+    markdown_table,
     ranks,
-    table,
+    text_table,
 )
-from paddleseg_u2net.text import one_line
 
 F = Column("maxF", "Fβ", True)
 MAE = Column("MAE", "MAE", False)
-COUNT = Column("images", "images", None, 0)
 NAN = float("nan")
+STYLES = [text_table, markdown_table, latex_table, csv_table]
+SETS = {
+    "DUTS-TE": {
+        "u2net": {"maxF": 0.87312345, "MAE": 0.0441},
+        "u2netp": {"maxF": 0.8522, "MAE": 0.0539},
+        "basnet": {"maxF": 0.8600, "MAE": 0.0541},
+    },
+    "ECSSD": {
+        "u2net": {"maxF": 0.95, "MAE": 0.03},
+        "u2netp": {"maxF": NAN, "MAE": None},
+        "basnet": {},
+    },
+}
+ONE = {"DUTS-TE": SETS["DUTS-TE"]}
 
 
-def row(name, **values):
-    return Row((name,), values)
+def methods(**scores):
+    """One set of methods by their maximum F."""
+    return {"S": {name: {"maxF": value} for name, value in scores.items()}}
 
 
-def ranked(column, *values):
-    return ranks([row("m", **{column.key: value}) for value in values], column)
+# ---------------------------------------------------------------- ranks and numbers
 
 
-GROUPS = [
-    (
-        "DUTS-TE",
-        [
-            row("u2net", maxF=0.87312345, MAE=0.0441, images=5019),
-            row("u2netp", maxF=0.8522, MAE=0.0539, images=5019),
-            row("basnet", maxF=0.8600, MAE=0.0541, images=5019),
-        ],
-    ),
-    (
-        "ECSSD",
-        [row("u2net", maxF=0.95, MAE=0.03), row("u2netp", maxF=NAN, MAE=None), row("basnet")],
-    ),
-]
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        (F, [0.1, 0.3, 0.2], [0, BEST, SECOND]),
+        (MAE, [0.1, 0.3, 0.2], [BEST, 0, SECOND]),
+        (F, [0.8731, 0.8729, 0.87, 0.8701, 0.5], [BEST, BEST, SECOND, SECOND, 0]),
+        (F, [0.8731, 0.8724], [BEST, SECOND]),
+        (Column("maxF", "", True, 1), [-0.01, 0.01], [BEST, BEST]),
+        (F, [0.9], [0]),
+        (F, [0.9, NAN, None], [0, 0, 0]),
+        (MAE, [math.inf, 0.3], [SECOND, BEST]),
+        (F, [None, 0.3, NAN, 0.3], [0, BEST, 0, BEST]),
+        (MAE, [np.float32("nan"), 0.3, None, 0.3], [0, BEST, 0, BEST]),
+    ],
+)
+def test_ranks_by_the_score_as_shown(column, values, expected):
+    assert ranks(values, column) == expected
 
 
-# ---------------------------------------------------------------- ranks
-
-
-def test_the_arrow_says_which_end_is_best():
-    assert ranked(F, 0.1, 0.3, 0.2) == [0, BEST, SECOND]
-    assert ranked(MAE, 0.1, 0.3, 0.2) == [BEST, 0, SECOND]
-    assert ranked(COUNT, 1, 3, 2) == [0, 0, 0]
-
-
-def test_ties_after_rounding_are_all_marked():
-    assert ranked(F, 0.8731, 0.8729, 0.87, 0.8701, 0.5) == [BEST, BEST, SECOND, SECOND, 0]
-    assert ranked(F, 0.8731, 0.8724) == [BEST, SECOND]
-    assert ranked(F, 0.5, 0.5) == [BEST, BEST]
-    assert ranked(Column("maxF", "", True, 1), -0.01, 0.01) == [BEST, BEST]
-
-
-@pytest.mark.parametrize("column", [F, MAE])
-@pytest.mark.parametrize("missing", [None, NAN, np.float32("nan")])
-def test_missing_scores_are_never_best(column, missing):
-    assert sorted(ranked(column, missing, 0.3, missing, 0.3)) == [0, 0, BEST, BEST]
-    assert ranked(column, missing, 0.3, missing, 0.3)[::2] == [0, 0]
-    assert ranked(column, missing, missing) == [0, 0]
-
-
-def test_nothing_is_marked_where_only_one_method_has_the_score():
-    assert ranked(F, 0.9) == [0]
-    assert ranked(F, 0.9, NAN, None) == [0, 0, 0]
-
-
-def test_infinity_is_a_score():
-    assert ranked(MAE, math.inf, 0.3) == [SECOND, BEST]
-
-
-# ---------------------------------------------------------------- numbers and texts
-
-
-def test_numbers_as_shown():
+def test_numbers_as_shown_and_exact():
     assert F.shown(0.12345) == "0.123" and F.shown(np.float32(0.5)) == "0.500"
     assert F.shown(-0.0001) == "0.000" and F.shown(-0.25) == "-0.250"
     assert F.shown(None) == F.shown(NAN) == "-"
-    assert COUNT.shown(5019) == "5019"
-
-
-def test_exact_numbers_read_back():
     assert float(exact(0.1 + 0.2)) == 0.1 + 0.2
     assert exact(np.float64(0.1)) == "0.1"
     assert float(exact(np.float32(0.1))) == float(np.float32(0.1))
     assert exact(None) == exact(NAN) == ""
 
 
-def test_one_line():
-    assert one_line("U²-Net 图像") == "U²-Net 图像"
-    assert one_line("a\nb\tc\x1b[0m\udc80") == "a b c [0m "
-
-
 # ---------------------------------------------------------------- text
 
 
 def test_text():
-    assert table(GROUPS, [F, MAE, COUNT], width=80) == (
-        "        DUTS-TE                 ECSSD\n"
-        "        ----------------------  --------------------\n"
-        "method    Fβ ↑   MAE ↓  images   Fβ ↑  MAE ↓  images\n"
-        "------  ------  ------  ------  -----  -----  ------\n"
-        "u2net   0.873*  0.044*    5019  0.950  0.030       -\n"
-        "u2netp  0.852   0.054     5019      -      -       -\n"
-        "basnet  0.860   0.054     5019      -      -       -\n"
+    assert text_table(SETS, [F, MAE], 80) == (
+        "        DUTS-TE         ECSSD\n"
+        "        --------------  ------------\n"
+        "method    Fβ ↑   MAE ↓   Fβ ↑  MAE ↓\n"
+        "------  ------  ------  -----  -----\n"
+        "u2net   0.873*  0.044*  0.950  0.030\n"
+        "u2netp  0.852   0.054       -      -\n"
+        "basnet  0.860   0.054       -      -\n"
     )
 
 
-def test_text_of_sets_that_do_not_fit_side_by_side():
-    assert table(GROUPS, [F, MAE], width=24) == (
+def test_sets_that_do_not_fit_side_by_side():
+    assert text_table(SETS, [F, MAE], 24) == (
         "        DUTS-TE\n"
         "        --------------\n"
         "method    Fβ ↑   MAE ↓\n"
@@ -146,7 +119,9 @@ def test_text_of_sets_that_do_not_fit_side_by_side():
 def test_families_stand_above_their_columns():
     columns = [Column("a", "a", True, 1, "one"), Column("b", "b", True, 1, "two with a long name")]
     columns.append(Column("c", "c", True, 1, "two with a long name"))
-    assert table([("", [row("m", a=0.1, b=0.2, c=0.3)])], columns, width=80) == (
+    assert text_table({"S": {"m": {"a": 0.1, "b": 0.2, "c": 0.3}}}, columns, 80) == (
+        "        S\n"
+        "        -------------------------\n"
         "        one  two with a long name\n"
         "        ---  --------------------\n"
         "method  a ↑              b ↑  c ↑\n"
@@ -155,16 +130,10 @@ def test_families_stand_above_their_columns():
     )
 
 
-def test_a_method_that_has_no_maps_of_a_set_keeps_its_row():
-    groups = [("A", [row("x", MAE=0.5)]), ("B", [row("y", MAE=0.25), row("x", MAE=0.75)])]
-    lines = table(groups, [MAE], width=80).splitlines()
+def test_a_method_without_maps_of_a_set_keeps_its_row():
+    sets = {"A": {"x": {"MAE": 0.5}}, "B": {"y": {"MAE": 0.25}, "x": {"MAE": 0.75}}}
+    lines = text_table(sets, [MAE], 80).splitlines()
     assert lines[-2:] == ["x       0.500  0.750", "y           -  0.250*"]
-
-
-def test_one_method_and_no_group_name():
-    assert table([("", [row("ours", maxF=0.9)])], [F], width=80) == (
-        "method   Fβ ↑\n------  -----\nours    0.900\n"
-    )
 
 
 WIDE = [Column(f"score{number}", f"score {number}", True) for number in range(30)]
@@ -172,11 +141,9 @@ WIDE = [Column(f"score{number}", f"score {number}", True) for number in range(30
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_wide_text_goes_on_below(width):
-    rows = [
-        Row((name,), {column.key: value for column in WIDE})
-        for name, value in (("u2net", 0.25), ("u2netp", 0.125))
-    ]
-    text = table([("A", rows)], WIDE, width=width)
+    values = {"u2net": 0.25, "u2netp": 0.125}
+    scores = {name: {column.key: value for column in WIDE} for name, value in values.items()}
+    text = text_table({"A": scores}, WIDE, width)
     assert max(map(len, text.splitlines())) <= width
     blocks = text.split("\n\n")
     heads = [block.splitlines()[2] for block in blocks]
@@ -192,36 +159,22 @@ def test_wide_text_goes_on_below(width):
         assert len(head) + len(re.search(r"  score \d+ ↑", following)[0]) > width
 
 
-def test_columns_wider_than_the_terminal_stand_alone():
-    text = table(GROUPS[:1], [F, MAE], width=3)
-    assert (
-        text.count("method") == text.count("DUTS-TE") == 2 and "0.873*" in text and "0.044*" in text
-    )
-
-
 def test_the_width_is_the_terminals(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "17")
-    assert table(GROUPS[:1], [F, MAE]).count("method") == 2
-    monkeypatch.setenv("COLUMNS", "70")
-    assert table(GROUPS[:1], [F, MAE]).count("method") == 1
+    for columns, count in (("3", 2), ("17", 2), ("70", 1)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert text_table(ONE, [F, MAE]).count("method") == count
 
 
 def test_wide_letters_take_two_places():
-    text = table([("", [row("图像", maxF=0.5), row("cafe\u0301", maxF=0.25)])], [F], width=80)
-    assert text.splitlines()[2:] == ["图像    0.500*", "cafe\u0301    0.250"]
-
-
-def test_several_labels():
-    rows = [Row(("u2net", "fp16"), {"maxF": 0.9})]
-    text = table([("", rows)], [F], width=80, label_titles=("method", "precision"))
-    assert text.splitlines()[0] == "method  precision   Fβ ↑"
+    text = text_table({"S": {"图像": {"maxF": 0.5}, "cafe\u0301": {"maxF": 0.25}}}, [F], 80)
+    assert text.splitlines()[4:] == ["图像    0.500*", "cafe\u0301    0.250"]
 
 
 # ---------------------------------------------------------------- Markdown
 
 
 def test_markdown():
-    assert table(GROUPS[:1], [F, MAE], "markdown") == (
+    assert markdown_table(ONE, [F, MAE]) == (
         "### DUTS-TE\n"
         "\n"
         "| method | Fβ ↑ | MAE ↓ |\n"
@@ -230,23 +183,20 @@ def test_markdown():
         "| u2netp | 0.852 | <u>0.054</u> |\n"
         "| basnet | <u>0.860</u> | <u>0.054</u> |\n"
     )
-
-
-def test_markdown_of_several_sets():
-    assert table(GROUPS, [F, MAE], "markdown") == (
+    assert markdown_table(SETS, [F, MAE]) == (
         "| method | DUTS-TE<br>Fβ ↑ | DUTS-TE<br>MAE ↓ | ECSSD<br>Fβ ↑ | ECSSD<br>MAE ↓ |\n"
         "| --- | ---: | ---: | ---: | ---: |\n"
         "| u2net | **0.873** | **0.044** | 0.950 | 0.030 |\n"
         "| u2netp | 0.852 | <u>0.054</u> | - | - |\n"
         "| basnet | <u>0.860</u> | <u>0.054</u> | - | - |\n"
     )
-    wide = table(GROUPS, WIDE[:8], "markdown")
+    wide = markdown_table(SETS, WIDE[:8])
     assert wide.count("| method |") == 2 and wide.count("score") == 16
 
 
 def test_markdown_escapes():
     name = r"a|b*c_d`e<script>\x#~&$[1]" + "\nz"
-    text = table([(name, [row(name, maxF=NAN)])], [Column("maxF", "|F|", True)], "markdown")
+    text = markdown_table({name: {name: {}}}, [Column("maxF", "|F|", True)])
     escaped = r"a\|b\*c\_d\`e\<script\>\\x\#\~\&\$\[1\] z"
     assert text.splitlines()[0] == f"### {escaped}"
     assert text.splitlines()[-1] == f"| {escaped} | - |"
@@ -257,7 +207,7 @@ def test_markdown_escapes():
 
 
 def test_latex():
-    assert table(GROUPS, [F, MAE], "latex") == (
+    assert latex_table(SETS, [F, MAE]) == (
         "% needs \\usepackage{booktabs}\n"
         "\\noindent\n"
         "\\begin{tabular}{lrrrr}\n"
@@ -305,24 +255,24 @@ def test_latex_fits_the_page(tmp_path):
             Column(str(number), titles[number % 5], True, 3, f"family {number // 9}")
             for number in range(count)
         ]
-        rows = [
-            Row((name,), {column.key: value for column in columns})
+        scores = {
+            name: {column.key: value for column in columns}
             for name, value in ((method, 0.888), ("u2netp", -100.777))
-        ]
+        }
         names = ("DUT-OMRON", "ECSSD", "S", "A data set with a name of very many words", "SOD")
-        groups = [(names[-1 - number], rows) for number in range(sets)]
-        tables.append(table(groups, columns, "latex"))
+        data_sets = {names[-1 - number]: scores for number in range(sets)}
+        tables.append(latex_table(data_sets, columns))
     said = _compiled(tmp_path, tables)
     # Too high is no matter: nobody has 60 columns on one page.
     assert "Overfull \\hbox" not in said
 
 
-def test_latex_has_two_sets_of_five_scores_side_by_side():
+def test_latex_has_ten_scores_side_by_side():
     columns = [Column(key, key, True) for key in ("MAE", "maxF", "wF", "S", "meanE")]
-    rows = [row("U2-NetP", **{column.key: 0.888 for column in columns})]
-    text = table([("DUTS-TE", rows), ("DUT-OMRON", rows)], columns, "latex")
+    scores = {"U2-NetP": {column.key: 0.888 for column in columns}}
+    text = latex_table({"DUTS-TE": scores, "DUT-OMRON": scores}, columns)
     assert text.count("tabular}{l" + "r" * 10) == 1
-    six = table([(f"S{number}", rows) for number in range(6)], columns, "latex")
+    six = latex_table({f"S{number}": scores for number in range(6)}, columns)
     assert six.count("tabular}{l" + "r" * 10) == 3
 
 
@@ -345,65 +295,35 @@ def test_latex_has_two_sets_of_five_scores_side_by_side():
     ],
 )
 def test_latex_escapes(name, written):
-    text = table([(name, [row(name, maxF=0.5)])], [F], "latex")
+    text = latex_table({name: {name: {"maxF": 0.5}}}, [F])
     assert f"{{{written}}} \\\\\n\\cmidrule" in text
     assert f"\n{written} & 0.500 \\\\\n" in text
     assert "XeLaTeX" not in text
 
 
-def test_latex_says_what_foreign_letters_need():
-    assert "XeLaTeX" in table([("", [row("图像", maxF=0.5)])], [F], "latex").splitlines()[1]
-    assert "array" in table([("", [row("a name " * 9, maxF=0.5)])], [F], "latex").splitlines()[0]
-
-
-def test_latex_writes_minus_signs():
-    text = table([("", [row("a", maxF=-0.5), row("a-b", maxF=0.25)])], [F], "latex")
+def test_latex_packages_fonts_and_minus_signs():
+    assert "XeLaTeX" in latex_table(methods(图像=0.5), [F]).splitlines()[1]
+    assert "array" in latex_table({"S": {"a name " * 9: {}}}, [F]).splitlines()[0]
+    text = latex_table(methods(**{"a": -0.5, "a-b": 0.25}), [F])
     assert "a & \\underline{$-$0.500} \\\\" in text and "a-b & \\textbf{0.250}" in text
 
 
-# ---------------------------------------------------------------- CSV
+# ---------------------------------------------------------------- CSV, and any names
 
 
-def test_csv_has_full_precision():
-    text = table(GROUPS, [F, MAE], "csv")
-    lines = list(csv.reader(io.StringIO(text)))
+def test_csv_has_full_precision_and_quotes():
+    lines = list(csv.reader(io.StringIO(csv_table(SETS, [F, MAE]))))
     assert lines[0] == ["dataset", "method", "maxF", "MAE"]
     assert lines[1] == ["DUTS-TE", "u2net", "0.87312345", "0.0441"]
     assert lines[5] == ["ECSSD", "u2netp", "", ""]
     assert len(lines) == 7
-
-
-def test_csv_quotes():
     name = 'a,"b"'
-    text = table([(name, [row(name, maxF=np.float64(1 / 3))])], [F], "csv")
+    text = csv_table({name: {name: {"maxF": np.float64(1 / 3)}}}, [F])
     assert list(csv.reader(io.StringIO(text)))[1] == [name, name, repr(1 / 3)]
-
-
-# ---------------------------------------------------------------- arguments
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_takes_any_name(style):
     name = "图像 ü \udc80 | \\ \x00"
-    text = table([(name, [row(name)])], [Column("maxF", name, None)], style, width=40)
+    text = style({name: {name: {}}}, [Column("maxF", name, True)])
     assert "图像 ü" in text.encode("utf-8").decode("utf-8") and text.endswith("\n")
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_a_group_without_rows_is_a_heading(style):
-    assert table([("A", [])], [F], style, width=80).endswith("\n")
-
-
-@pytest.mark.parametrize(
-    ("groups", "columns", "style", "message"),
-    [
-        ([], [F], "text", "at least one group"),
-        ([("A", [])], [], "text", "at least one group and one column"),
-        (GROUPS, [F], "html", "style: expected one of text, markdown, latex, csv, got 'html'"),
-        ([("A", [Row(("a", "b"), {})])], [F], "csv", r"A: expected a tuple of 1 labels \(method\)"),
-        ([("A", [Row("a", {})])], [F], "csv", "A: expected a tuple"),
-    ],
-)
-def test_wrong_arguments(groups, columns, style, message):
-    with pytest.raises(ValueError, match=message):
-        table(groups, columns, style)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
-from paddleseg_u2net.datasets.pair_dataset import check_arguments
+from paddleseg_u2net.config import DatasetSettings
 from paddleseg_u2net.datasets.pairing import (
     Pair,
     PairingError,
@@ -101,25 +101,20 @@ def _name(path: Path) -> str:
     return path.name[: -len(_LIST)]
 
 
-def of_settings(mode: str, settings: Mapping[str, Any]) -> Part:
+def of_settings(settings: DatasetSettings) -> Part:
     """The part that a configuration's ``train_dataset`` or ``val_dataset`` describes.
 
-    Args:
-        mode: train or val.
-        settings: The arguments of ``datasets.PairDataset``.
-
     Raises:
-        PairingError, MaskError, ValueError: as `PairDataset`, but for single files and lines.
+        PairingError, ValueError: as `PairDataset`, but for single files and lines.
     """
-    check_arguments(**{"mode": mode, **settings})
-    given = {key: settings.get(key) for key in ("name", "dataset_root", "images", "masks")}
-    paths = resolve_paths(mode, list_path=settings.get(f"{mode}_path"), **given)
+    mode, folders = settings.mode, (settings.images, settings.masks)
+    paths = resolve_paths(mode, settings.name, settings.dataset_root, settings.list_path, *folders)
     if paths.list_file is None:
         part = of_folders(mode, paths.images, paths.masks)
     else:
-        part = of_list(mode, paths.list_file, paths.root, settings.get("separator"))
-    part.mask_values = settings.get("mask_values", "auto")
-    part.resizes = settings.get("mismatched_masks") == "resize"
-    if settings.get("val_share"):
-        part.pairs = split_train_val(part.pairs, settings["val_share"])[0 if mode == "train" else 1]
+        part = of_list(mode, paths.list_file, paths.root, settings.separator)
+    part.mask_values = settings.mask_values
+    part.resizes = settings.mismatched_masks == "resize"
+    if settings.val_share:
+        part.pairs = split_train_val(part.pairs, settings.val_share)[0 if mode == "train" else 1]
     return part

@@ -1,0 +1,219 @@
+"""Files of fixations: images, arrays, lists of points, MATLAB files; and densities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.evaluation.loaders import (
+    check_finite,
+    is_array,
+    load_array,
+    read_brightness,
+    two_dimensional,
+)
+from paddleseg_u2net.io import files
+from paddleseg_u2net.io.images import ImageError, PathLike
+
+Size = Tuple[int, int]
+
+# An image of fixations has 0 and one value, or counts; a blurred or lossy one has many values.
+_MOST_FIXATION_VALUES = 16
+# Fixations are few; a mask that was taken for them covers more.
+_LARGEST_FIXATED_SHARE, _ALWAYS_FEW_ENOUGH = 0.1, 100
+
+
+def read_fixation_map(path: PathLike, shape: Optional[Size] = None) -> np.ndarray:
+    """Read where observers looked, as a map.
+
+    A pixel that was fixated several times counts once, as in an image of fixations. So the score
+    does not depend on the kind of file.
+
+    Args:
+        path: An image or an ``.npy`` array of the photograph's shape that is not 0 at fixations; an
+            ``.npy`` array (N, 2) of rows and columns; a ``.csv`` or ``.txt`` file with a header
+            that names the columns ``x`` and ``y`` (pixels from 0 at the left and the top,
+            fractions are cut off); or a MATLAB file with one array of the photograph's shape.
+        shape: (height, width) of the photograph. Lists of points cannot be read without it.
+
+    Returns:
+        bool (height, width), True at fixations.
+
+    Raises:
+        ImageError: the file is missing or damaged, does not fit ``shape``, has points outside the
+            image or none at all, or looks like a density map or a mask.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix in (".csv", ".txt"):
+        return _map_of_points(_listed_points(path), shape, path)
+    if suffix == ".mat":
+        return _map_of_values(_matlab_array(path, shape), shape, path)
+    if suffix == ".npy":
+        values = load_array(path)
+        if values.ndim == 2 and values.shape[1] == 2 and values.shape != shape:
+            return _map_of_points(values.astype(np.float64), shape, path)
+        return _map_of_values(two_dimensional(values, path), shape, path)
+    return _map_of_values(read_brightness(path), shape, path)
+
+
+def read_density(path: PathLike) -> np.ndarray:
+    """Read how densely an image was fixated.
+
+    Args:
+        path: A grey image of 8 or 16 bits, a TIFF of floating point values, or an ``.npy`` file
+            of real numbers, as for `read_map`.
+
+    Returns:
+        float64 (H, W), the values of the file: 0 or more, of a sum above 0. Only their ratios
+        count, so they are not scaled.
+
+    Raises:
+        ImageError: as `read_map`; or a value is negative, or all are 0.
+    """
+    is_npy = is_array(path)
+    values = two_dimensional(load_array(path), path) if is_npy else read_brightness(path)
+    density = values.astype(np.float64)
+    check_finite(density, path)
+    if density.min() < 0 or density.max() == 0:
+        found = f"{density.min():g}..{density.max():g}"
+        raise ImageError(
+            path,
+            f"expected a density of fixations, 0 or more and not all 0, got values in {found}; "
+            "save the density itself, not its logarithm, or leave this image out",
+        )
+    return density
+
+
+def _map_of_values(values: np.ndarray, shape: Optional[Size], path: PathLike) -> np.ndarray:
+    """Return the fixation map of an array that is not 0 at fixations."""
+    if shape is not None and values.shape != tuple(shape):
+        raise ImageError(
+            path,
+            f"expected fixations of the image's height and width {tuple(shape)}, got "
+            f"{values.shape}; do not resize them, but make them from the points again",
+        )
+    check_finite(values, path)
+    kinds = len(np.unique(values))
+    if kinds > _MOST_FIXATION_VALUES:
+        raise ImageError(
+            path,
+            f"expected 0 and one other value at fixations, got {kinds} different values, as in a "
+            "density map or a JPEG; give densities as such, or save the points as PNG of 0 and 255",
+        )
+    found = values != 0
+    count = int(found.sum())
+    if not count:
+        raise _no_fixation(path)
+    if count > max(_ALWAYS_FEW_ENOUGH, _LARGEST_FIXATED_SHARE * found.size):
+        raise ImageError(
+            path,
+            f"expected single fixated pixels on 0, got {count} of {found.size} pixels, as in a "
+            "mask or a blurred map; give the points themselves",
+        )
+    return found
+
+
+def _map_of_points(points: np.ndarray, shape: Optional[Size], path: PathLike) -> np.ndarray:
+    """Return the fixation map of rows and columns (N, 2)."""
+    if shape is None:
+        raise ImageError(
+            path,
+            "expected a picture of the fixations, for a list of points does not say how large the "
+            "image is; give masks or densities too, or save the points as a picture",
+        )
+    if not len(points):
+        raise _no_fixation(path)
+    check_finite(points, path)
+    cells = np.floor(points).astype(np.int64)
+    outside = ((cells < 0) | (cells >= shape)).any(axis=1)
+    if outside.any():
+        row, column = points[outside][0]
+        raise ImageError(
+            path,
+            f"expected points in an image of height {shape[0]} and width {shape[1]}, got "
+            f"{int(outside.sum())} of {len(points)} outside, such as row {row:g}, column "
+            f"{column:g}; {_why_outside(cells, shape)}",
+        )
+    found = np.zeros(shape, dtype=np.bool_)
+    found[cells[:, 0], cells[:, 1]] = True
+    return found
+
+
+def _why_outside(cells: np.ndarray, shape: Size) -> str:
+    if (cells >= 1).all() and (cells <= shape).all():
+        return "they seem to count from 1: subtract 1"
+    if (cells >= 0).all() and (cells[:, ::-1] < shape).all():
+        return "rows and columns (y and x) seem to be exchanged"
+    return "remove these points, or give the image at the size at which it was shown"
+
+
+def _no_fixation(path: PathLike) -> ImageError:
+    return ImageError(
+        path, "expected at least one fixation, got none; leave this image out of the list"
+    )
+
+
+def _listed_points(path: PathLike) -> np.ndarray:
+    """Return rows and columns (N, 2) as float64, of a text file with the columns x and y."""
+    try:
+        text = files.read_text(path)
+    except FileNotFoundError:
+        raise ImageError(path, "expected a list of points, found nothing; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(
+            path, f"expected a readable text file in UTF-8 ({error}); save it so"
+        ) from error
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    (_, head), *rest = [(number, line) for number, line in lines if line] or [(1, "")]
+    separator = next((mark for mark in ",;\t" if mark in head), None)
+    names = [name.strip(" \"'").lower() for name in head.split(separator)]
+    if names.count("x") != 1 or names.count("y") != 1:
+        raise ImageError(
+            path,
+            f"expected a first line that names the columns x and y, got {head[:60]!r}; write "
+            "'x,y' above the points (x to the right, y down)",
+        )
+    points = []
+    for number, line in rest:
+        cells = line.split(separator)
+        try:
+            points.append((float(cells[names.index("y")]), float(cells[names.index("x")])))
+        except (ValueError, IndexError):
+            raise ImageError(
+                path, f"line {number}: expected numbers for {', '.join(names)}, got {line[:60]!r}"
+            ) from None
+    return np.array(points, dtype=np.float64).reshape(-1, 2)
+
+
+def _matlab_array(path: PathLike, shape: Optional[Size]) -> np.ndarray:
+    """Return the one array of the image's shape in a MATLAB file; without a shape, its only one."""
+    try:
+        from scipy.io import loadmat  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ImageError(path, "MATLAB files need SciPy: pip install scipy") from error
+    try:
+        with files.open_file(path) as file:
+            found = {name: np.asarray(value) for name, value in loadmat(file).items()}
+    except Exception as error:
+        raise ImageError(
+            path,
+            f"expected a MATLAB file of version 7 or older, but it cannot be read ({error}); save "
+            "it with save(..., '-v7'), or save the fixations as PNG of 0 and 255",
+        ) from error
+    arrays = {
+        name: value
+        for name, value in found.items()
+        if not name.startswith("__") and value.dtype.kind in "buif" and value.ndim == 2
+    }
+    fitting = [v for v in arrays.values() if shape is None or v.shape == tuple(shape)]
+    if len(fitting) != 1:
+        got = ", ".join(f"{name} {value.shape}" for name, value in arrays.items()) or "none"
+        wanted = "" if shape is None else f" of the image's height and width {tuple(shape)}"
+        raise ImageError(
+            path,
+            f"expected one array{wanted} that is not 0 at fixations, got the arrays {got}; save "
+            "the map of fixations alone, or as PNG of 0 and 255",
+        )
+    return fitting[0]
