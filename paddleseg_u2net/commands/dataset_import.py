@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Union
 
 from paddleseg_u2net.commands.parsing import Parser
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset
 from paddleseg_u2net.data_tools.convert import Imported, Options, check_output, write
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset
 from paddleseg_u2net.data_tools.splits import PARTS
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.parallel import MOST_WORKERS
@@ -249,24 +249,25 @@ def _read(arguments: argparse.Namespace) -> AnnotatedDataset:
     if arguments.format == "coco":
         return _read_coco(arguments)
     if arguments.format == "rgba":
-        from paddleseg_u2net.data_tools.formats import rgba
+        from paddleseg_u2net.data_tools.formats import cutouts
 
-        return rgba.read(arguments.source)
+        return cutouts.read(arguments.source)
     return _read_one_folder(arguments)
 
 
 def _read_folders(arguments: argparse.Namespace) -> AnnotatedDataset:
-    from paddleseg_u2net.data_tools.formats import colours, folders
+    from paddleseg_u2net.data_tools.annotations.classes import read_colours
+    from paddleseg_u2net.data_tools.formats import folders
 
     missing = arguments.allow_missing or arguments.skip_bad
     if arguments.format == "folders":
         values = _mask_values(arguments.mask_values)
         names = arguments.classes
         return folders.read(arguments.images, arguments.masks, values, names, missing)
-    return colours.read(
+    return folders.read_colours(
         arguments.images,
         arguments.masks,
-        colours.read_table(arguments.table),
+        read_colours(arguments.table),
         classes=_classes(arguments),
         tolerance=arguments.tolerance,
         allow_missing=missing,
@@ -274,15 +275,13 @@ def _read_folders(arguments: argparse.Namespace) -> AnnotatedDataset:
 
 
 def _read_coco(arguments: argparse.Namespace) -> AnnotatedDataset:
-    from paddleseg_u2net.data_tools.formats import coco, coco_parts
+    from paddleseg_u2net.data_tools.formats import coco
 
     chosen, crowd, resplit = _classes(arguments), arguments.crowd, arguments.resplit
     if arguments.source:
-        return coco_parts.read_folder(arguments.source, chosen, crowd, resplit)
+        return coco.read_folder(arguments.source, chosen, crowd, resplit)
     files = [(path, arguments.images or path.parent) for path in arguments.annotations]
-    if len(files) == 1:
-        return coco.read(*files[0], chosen, crowd)
-    return coco_parts.read(files, chosen, crowd, resplit)
+    return coco.read(files, chosen, crowd, resplit)
 
 
 def _read_one_folder(arguments: argparse.Namespace) -> AnnotatedDataset:

@@ -93,7 +93,7 @@ class PredictionConfig:
         if not faults.under("model.in_channels"):
             with faults.caught():
                 preprocess = self.preprocess()
-                if preprocess.recipe.stretches and self.num_classes > 1:
+                if preprocess.preset.normalises and self.num_classes > 1:
                     faults.add(
                         "preprocess.type",
                         f"{preprocess.type} stretches the map of one class to [0, 1]; "

@@ -93,7 +93,7 @@ def _stock(path: Path, model: Architecture) -> Runtime:
 
 
 def _paddle(network: Any, state: Mapping[str, np.ndarray]) -> Run:
-    from paddleseg_u2net.inference.backends import eager
+    from paddleseg_u2net.inference.backends.paddle_layers import eager
 
     network.set_state_dict({key: np.asarray(value, np.float32) for key, value in state.items()})
     network.eval()

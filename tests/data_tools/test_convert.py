@@ -19,9 +19,14 @@ from PIL import Image
 
 from paddleseg_u2net import __version__
 from paddleseg_u2net.data_tools import convert, sample_writer, train_yaml
+from paddleseg_u2net.data_tools.annotations.mask_files import BinaryFile, IndexFile, SoftFile
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Bad,
+    Sample,
+)
 from paddleseg_u2net.data_tools.convert import ImportFailed, Options, check_output, write
-from paddleseg_u2net.data_tools.formats.mask_files import BinaryFile, IndexFile, SoftFile
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
 from paddleseg_u2net.data_tools.splits import SplitError
 from paddleseg_u2net.datasets.pairing import from_list
 from paddleseg_u2net.io import files

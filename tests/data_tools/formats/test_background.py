@@ -39,7 +39,7 @@ def read_coco(root, name):
             ],
         },
     )
-    return coco.read(root / "a.json", root)
+    return coco.read([(root / "a.json", root)])
 
 
 def read_yolo(root, name):

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import coco
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
 from paddleseg_u2net.io.images import ImageError, write_image
 
 # Images are 6 x 4: width, height.
@@ -47,7 +47,7 @@ def source(tmp_path):
         text = tree if isinstance(tree, (bytes, str)) else json.dumps(tree)
         path = tmp_path / "instances.json"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return coco.read(path, tmp_path / "images", *args, **options)
+        return coco.read([(path, tmp_path / "images")], *args, **options)
 
     return read
 
@@ -228,7 +228,7 @@ BAD = {
     "a pointer": ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "UTF-16": ("{}".encode("utf-16"), "UTF-16: save it as UTF-8"),
     "Latin-1": (b'{"images":\n"\xe9"}', "expected UTF-8, found the byte 0xe9 in line 2; save it"),
-    "a zip": (b"PK\x03\x04\xff", "packed archive"),
+    "a zip": (b"PK\x03\x04\xff", "a zip archive: unpack it first"),
     "too deep": ("[" * 100_000, "far deeper than label files"),
     "a long number": ('{"images": ' + "1" * 5000 + ', "annotations": [], "categories": []}', "."),
     "a list": ([], "looks like a list"),
@@ -288,10 +288,10 @@ def test_missing_images_are_named(source):
 
 def test_missing_places(tmp_path):
     with pytest.raises(AnnotationError, match=r"none\.json: expected a JSON file"):
-        coco.read(tmp_path / "none.json", tmp_path)
+        coco.read([(tmp_path / "none.json", tmp_path)])
     (tmp_path / "a.json").write_text(json.dumps(_tree()))
     with pytest.raises(ImageError, match="expected a folder of pictures"):
-        coco.read(tmp_path / "a.json", tmp_path / "none")
+        coco.read([(tmp_path / "a.json", tmp_path / "none")])
 
 
 def test_a_byte_order_mark_is_no_trouble(source):
@@ -343,12 +343,10 @@ def test_ids_of_other_json_types_are_the_same_ids(source, as_read, turned):
     assert _rows(found.samples[0])[0] == "11...." and found.remarks == []
 
 
-def test_ids_that_differ_in_their_type_alone_stay_apart(source):
-    cats = [{"id": 1, "name": "cat"}, {"id": "1", "name": "dog"}]
-    items = [_object([_box(n, 0, n + 1, 1)], category=c) for n, c in enumerate((1, "1", "01"))]
-    found = source(_tree(*items, categories=cats))
-    assert _rows(found.samples[0])[0] == "12...."
-    assert "category 01 (1 object)" in found.remarks[0]
+def test_two_names_for_one_id_are_refused(source):
+    cats = [{"id": 1, "name": "cat"}, {"id": "01", "name": "dog"}]
+    with pytest.raises(AnnotationError, match="the id 01 stands for cat and for dog"):
+        source(_tree(categories=cats))
 
 
 @pytest.mark.parametrize("link", ["image_id", "category_id"])

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats import AnnotationError, cvat
-from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.formats import cvat
 
 WIDTH, HEIGHT = 20, 12
 SHAPE = (HEIGHT, WIDTH)
@@ -330,7 +331,6 @@ def test_masks_travel_to_other_processes(tmp_path):
     [
         '<!DOCTYPE annotations [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
         '<?xml version="1.0"?>\n<!-- x --><!DOCTYPE annotations SYSTEM "http://127.0.0.1:9/x">',
-        "<!--" + "x" * 200_000 + "--><!DOCTYPE annotations>",
     ],
 )
 def test_document_types_are_refused(tmp_path, head):
@@ -349,9 +349,9 @@ def test_document_types_in_other_encodings_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "expected XML, found something else or it is damaged"),
-        ('{"images": []}', "expected XML, found something else"),
-        ("<annotations><image", "damaged or cut off|found something else or it is damaged"),
+        ("", "expected XML, but it is damaged or cut off"),
+        ('{"images": []}', "expected XML, but it is damaged"),
+        ("<annotations><image", "damaged or cut off"),
         (xml(entry())[:-20], "damaged or cut off"),
         ("<html></html>", "expected <annotations> of CVAT, found <html>"),
         (xml(), "expected images with shapes, found none"),

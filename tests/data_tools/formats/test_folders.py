@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats import AnnotationError, folders
-from paddleseg_u2net.data_tools.formats.mask_files import (
+from paddleseg_u2net.data_tools.annotations.mask_files import (
     BinaryFile,
     IndexFile,
     InstanceFile,
     SoftFile,
 )
-from paddleseg_u2net.data_tools.formats.pairing import pair
-from paddleseg_u2net.datasets import mask_encoding
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.formats import folders
+from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.io.images import ImageError
 
 SHAPE = (4, 6)
@@ -40,14 +38,14 @@ def paired(root, images, masks, **options):
     """Names of images and masks that belong together, and the remarks."""
     names(root / "images", *images)
     names(root / "masks", *masks)
-    found = pair(root / "images", root / "masks", **options)
+    pairs, remarks = folders.pair(root / "images", root / "masks", **options)
     shown = {
         item.image.relative_to(root / "images").as_posix(): ", ".join(
             mask.relative_to(root / "masks").as_posix() for mask in item.masks
         )
-        for item in found.pairs
+        for item in pairs
     }
-    return shown, found.remarks
+    return shown, remarks
 
 
 def with_masks(root, *sets, suffix=".png", dtype=np.uint8):
@@ -139,9 +137,9 @@ def test_subfolders_belong_to_the_name(tmp_path):
 
 def test_masks_may_lie_below_the_images_and_the_other_way_round(tmp_path):
     names(tmp_path, "1.jpg", "2.jpg", "masks/1.png", "masks/2.png")
-    assert len(pair(tmp_path, tmp_path / "masks").pairs) == 2
+    assert len(folders.pair(tmp_path, tmp_path / "masks")[0]) == 2
     names(tmp_path / "other", "1.png", "2.png", "images/1.jpg", "images/2.jpg")
-    assert len(pair(tmp_path / "other/images", tmp_path / "other").pairs) == 2
+    assert len(folders.pair(tmp_path / "other/images", tmp_path / "other")[0]) == 2
 
 
 def test_hidden_and_other_files_are_no_matter(tmp_path):
@@ -152,7 +150,7 @@ def test_hidden_and_other_files_are_no_matter(tmp_path):
 def test_missing_partners_are_listed(tmp_path):
     images = [f"{n}.jpg" for n in range(20)]
     masks = [f"{n}_gt.png" for n in range(8, 21)]
-    with pytest.raises(AnnotationError) as caught:
+    with pytest.raises(PairingError) as caught:
         paired(tmp_path, images, masks)
     message = str(caught.value)
     assert "8 images without a mask: 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg ... (8 in all)" in message
@@ -165,17 +163,17 @@ def test_missing_partners_are_listed(tmp_path):
 
 
 def test_nothing_in_common_is_an_error_even_if_some_may_miss(tmp_path):
-    with pytest.raises(AnnotationError, match=r"a\.jpg.*zzz\.png"):
+    with pytest.raises(PairingError, match=r"a\.jpg.*zzz\.png"):
         paired(tmp_path, ["a.jpg", "b.jpg"], ["zzz.png", "qqq.png"], allow_missing=True)
 
 
 def test_names_that_fit_twice_do_not_fit(tmp_path):
-    with pytest.raises(AnnotationError, match=r"1 images without a mask: b\.jpg"):
+    with pytest.raises(PairingError, match=r"1 images without a mask: b\.jpg"):
         paired(tmp_path, ["a.jpg", "b.jpg"], ["a.png", "a_gt.png"])
 
 
 def test_two_masks_for_one_image_are_told_apart(tmp_path):
-    with pytest.raises(AnnotationError, match=r"masks without an image: a\.jpeg\.png"):
+    with pytest.raises(PairingError, match=r"masks without an image: a\.jpeg\.png"):
         paired(tmp_path, ["a.jpg"], ["a.jpeg.png", "a.jpg.png"])
 
 
@@ -187,7 +185,7 @@ def test_the_plainest_way_is_taken(tmp_path):
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):
-    with pytest.raises(AnnotationError, match=r"a\.jpg and a\.png have the same name"):
+    with pytest.raises(PairingError, match=r"a\.jpg and a\.png have the same name"):
         paired(tmp_path, ["a.jpg", "a.png"], ["a.png"])
 
 
@@ -224,7 +222,7 @@ def test_numbers_that_tell_images_apart_are_no_numbers_of_masks(tmp_path):
     images = ["a_1.jpg", "a_2.jpg", "a.jpg"]
     found, _ = paired(tmp_path, images, ["a_1_gt2.png", "a_2_gt2.png", "a_gt2.png"])
     assert found == {"a_1.jpg": "a_1_gt2.png", "a_2.jpg": "a_2_gt2.png", "a.jpg": "a_gt2.png"}
-    with pytest.raises(AnnotationError, match=r"masks without an image: a_2\.png"):
+    with pytest.raises(PairingError, match=r"masks without an image: a_2\.png"):
         paired(tmp_path / "bare", ["a.jpg"], ["a_1.png", "a_2.png"])
 
 
@@ -273,11 +271,11 @@ def test_soft_masks_of_8_and_16_bits_are_merged(tmp_path):
 )  # fmt: skip
 def test_images_and_masks_in_one_folder(tmp_path, files, masks):
     names(tmp_path, *files)
-    found = pair(tmp_path, tmp_path)
-    used = [path.relative_to(tmp_path).as_posix() for p in found.pairs for path in p.masks]
+    pairs, _ = folders.pair(tmp_path, tmp_path)
+    used = [path.relative_to(tmp_path).as_posix() for p in pairs for path in p.masks]
     assert sorted(used) == masks
-    assert {item.image for item in found.pairs}.isdisjoint(tmp_path / name for name in masks)
-    assert len({item.image for item in found.pairs}) + len(masks) == len(files)
+    assert {item.image for item in pairs}.isdisjoint(tmp_path / name for name in masks)
+    assert len({item.image for item in pairs}) + len(masks) == len(files)
 
 
 @pytest.mark.parametrize(
@@ -285,24 +283,24 @@ def test_images_and_masks_in_one_folder(tmp_path, files, masks):
 )
 def test_one_folder_that_does_not_tell(tmp_path, files):
     names(tmp_path, *files)
-    with pytest.raises(AnnotationError, match="in one folder and cannot be told apart"):
-        pair(tmp_path, tmp_path)
+    with pytest.raises(PairingError, match="in one folder and cannot be told apart"):
+        folders.pair(tmp_path, tmp_path)
 
 
 def test_images_without_a_mask_in_one_folder(tmp_path):
     names(tmp_path, "a.jpg", "a.png", "b.jpg", "c.png")
-    with pytest.raises(AnnotationError, match=r"without a mask: b\.jpg.*without an image: c\.png"):
-        pair(tmp_path, tmp_path)
-    assert len(pair(tmp_path, tmp_path, allow_missing=True).pairs) == 1
+    with pytest.raises(PairingError, match=r"without a mask: b\.jpg.*without an image: c\.png"):
+        folders.pair(tmp_path, tmp_path)
+    assert len(folders.pair(tmp_path, tmp_path, allow_missing=True)[0]) == 1
 
 
 def test_folders_must_be_there_and_hold_pictures(tmp_path):
     names(tmp_path / "images", "a.jpg")
-    with pytest.raises(AnnotationError, match="folder of masks; there is none"):
-        pair(tmp_path / "images", tmp_path / "masks")
+    with pytest.raises(PairingError, match="folder of masks, found nothing"):
+        folders.pair(tmp_path / "images", tmp_path / "masks")
     names(tmp_path / "masks", "a.json", "b.json", "c.npy")
-    with pytest.raises(AnnotationError, match=r"found files 2 of \.json, 1 of \.npy"):
-        pair(tmp_path / "images", tmp_path / "masks")
+    with pytest.raises(PairingError, match=r"found 2 of \.json, 1 of \.npy"):
+        folders.pair(tmp_path / "images", tmp_path / "masks")
 
 
 def test_folders_of_parts_are_splits(tmp_path):
@@ -558,19 +556,6 @@ def test_the_reference_data_is_understood(shared):
     salient = shared / "data/ecssd_300"
     collection = folders.read(salient / "images", salient / "ground_truth_mask")
     assert isinstance(collection.samples[0].mask, BinaryFile)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_values_mean_what_they_mean_in_training(count):
-    """Both rules see the same values; what training takes, this takes for the same."""
-    for values in itertools.chain.from_iterable(
-        itertools.combinations([0, 1, 2, 3, 20, 33, 128, 254, 255], n) for n in range(1, 6)
-    ):
-        seen = folders._Seen(set(values), {frozenset(values): Path("mask.png")})
-        trained = mask_encoding.infer_mask_encoding(
-            set(values), 1 if count == 1 else count + 1, 255
-        )
-        assert not trained or folders.recognise(seen, count, "masks") == trained, values
 
 
 CLASSES = np.resize(np.array([0, 1, 2, 1], np.uint8), SHAPE)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import supervisely
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
 from paddleseg_u2net.io.images import ImageError, write_image
 
 SIZE = (4, 6)
@@ -272,7 +272,10 @@ BAD_LABELS = {
     "cut bitmap": (_label(_bitmap_of(_packed([[1]])[:40])), r"objects\[0\]: .*cut off"),
     "bomb": (_label(_bitmap_of(_bomb())), r"objects\[0\]: .*far too large"),
     "huge": (_label(_bitmap_of(_huge_png())), r"100000 x 100000 pixels is larger than images"),
-    "two origins": (_label(_bitmap_of(_packed([[1]]), [1, 2, 3, 4])), "one point as origin, got 2"),
+    "two origins": (
+        _label(_bitmap_of(_packed([[1]]), [1, 2, 3, 4])),
+        "points of an origin",
+    ),
 }
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats import AnnotationError, voc
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.colours import voc_colour
+from paddleseg_u2net.data_tools.annotations.classes import Classes, voc_colour
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.formats import voc
+from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.io.images import ImageError
 
 SHAPE = (2, 6)
@@ -296,7 +297,7 @@ def test_another_layout_is_refused(tmp_path):
 def test_empty_parts_are_refused(tmp_path):
     place = tmp_path / "VOC2012"
     (place / "SegmentationClass").mkdir(parents=True)
-    with pytest.raises(AnnotationError, match="expected masks"):
+    with pytest.raises(PairingError, match="expected masks"):
         voc.read(place)
     indexed(place, "a")
     with pytest.raises(AnnotationError, match="JPEGImages: expected a folder"):
@@ -306,7 +307,7 @@ def test_empty_parts_are_refused(tmp_path):
 def test_two_masks_of_one_name_are_refused(tmp_path):
     place = year(tmp_path, "a")
     Image.fromarray(VALUES).save(place / "SegmentationClass/a.bmp")
-    with pytest.raises(AnnotationError, match=r"a\.bmp and a\.png have the same name"):
+    with pytest.raises(PairingError, match=r"a\.bmp and a\.png have the same name"):
         voc.read(place)
 
 
