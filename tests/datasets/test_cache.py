@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
@@ -27,6 +26,7 @@ from paddleseg_u2net.datasets.augment import fixed_beginning
 from paddleseg_u2net.datasets.cache import read_settings
 from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.io.images import ImageError
+from paddleseg_u2net.io.locks import locked
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = 4096
@@ -607,7 +607,7 @@ def test_a_folder_that_cannot_be_made_is_one_warning(data, tmp_path, log):
 def test_a_folder_that_is_locked_or_read_only_is_still_read(data, folder, log, monkeypatch):
     expected = read_all(dataset(data, folder))
     monkeypatch.setattr(cache_folder, "_PATIENCE", 0.05)
-    with FileLock(folder / ".lock"):
+    with locked(folder / "cache"):
         cached = dataset(data, folder)
     assert "cache: only read, in " in cached.describe() and "no pairs are stored" in log.text
     entries(folder)[5].unlink()
