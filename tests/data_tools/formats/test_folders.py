@@ -16,6 +16,7 @@ from paddleseg_u2net.data_tools.annotations.mask_files import (
 )
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import folders
+from paddleseg_u2net.data_tools.formats.folder_pairs import pair_folders
 from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.io.images import ImageError
 
@@ -38,7 +39,7 @@ def paired(root, images, masks, **options):
     """Names of images and masks that belong together, and the remarks."""
     names(root / "images", *images)
     names(root / "masks", *masks)
-    pairs, remarks = folders.pair(root / "images", root / "masks", **options)
+    pairs, remarks = pair_folders(root / "images", root / "masks", **options)
     shown = {
         item.image.relative_to(root / "images").as_posix(): ", ".join(
             mask.relative_to(root / "masks").as_posix() for mask in item.masks
@@ -137,9 +138,9 @@ def test_subfolders_belong_to_the_name(tmp_path):
 
 def test_masks_may_lie_below_the_images_and_the_other_way_round(tmp_path):
     names(tmp_path, "1.jpg", "2.jpg", "masks/1.png", "masks/2.png")
-    assert len(folders.pair(tmp_path, tmp_path / "masks")[0]) == 2
+    assert len(pair_folders(tmp_path, tmp_path / "masks")[0]) == 2
     names(tmp_path / "other", "1.png", "2.png", "images/1.jpg", "images/2.jpg")
-    assert len(folders.pair(tmp_path / "other/images", tmp_path / "other")[0]) == 2
+    assert len(pair_folders(tmp_path / "other/images", tmp_path / "other")[0]) == 2
 
 
 def test_hidden_and_other_files_are_no_matter(tmp_path):
@@ -271,7 +272,7 @@ def test_soft_masks_of_8_and_16_bits_are_merged(tmp_path):
 )  # fmt: skip
 def test_images_and_masks_in_one_folder(tmp_path, files, masks):
     names(tmp_path, *files)
-    pairs, _ = folders.pair(tmp_path, tmp_path)
+    pairs, _ = pair_folders(tmp_path, tmp_path)
     used = [path.relative_to(tmp_path).as_posix() for p in pairs for path in p.masks]
     assert sorted(used) == masks
     assert {item.image for item in pairs}.isdisjoint(tmp_path / name for name in masks)
@@ -284,23 +285,23 @@ def test_images_and_masks_in_one_folder(tmp_path, files, masks):
 def test_one_folder_that_does_not_tell(tmp_path, files):
     names(tmp_path, *files)
     with pytest.raises(PairingError, match="in one folder and cannot be told apart"):
-        folders.pair(tmp_path, tmp_path)
+        pair_folders(tmp_path, tmp_path)
 
 
 def test_images_without_a_mask_in_one_folder(tmp_path):
     names(tmp_path, "a.jpg", "a.png", "b.jpg", "c.png")
     with pytest.raises(PairingError, match=r"without a mask: b\.jpg.*without an image: c\.png"):
-        folders.pair(tmp_path, tmp_path)
-    assert len(folders.pair(tmp_path, tmp_path, allow_missing=True)[0]) == 1
+        pair_folders(tmp_path, tmp_path)
+    assert len(pair_folders(tmp_path, tmp_path, allow_missing=True)[0]) == 1
 
 
 def test_folders_must_be_there_and_hold_pictures(tmp_path):
     names(tmp_path / "images", "a.jpg")
     with pytest.raises(PairingError, match="folder of masks, found nothing"):
-        folders.pair(tmp_path / "images", tmp_path / "masks")
+        pair_folders(tmp_path / "images", tmp_path / "masks")
     names(tmp_path / "masks", "a.json", "b.json", "c.npy")
     with pytest.raises(PairingError, match=r"found 2 of \.json, 1 of \.npy"):
-        folders.pair(tmp_path / "images", tmp_path / "masks")
+        pair_folders(tmp_path / "images", tmp_path / "masks")
 
 
 def test_folders_of_parts_are_splits(tmp_path):
