@@ -85,7 +85,8 @@ def read_json(path: Path, hook: Optional[Hook] = None) -> Any:
         raise
     except (OSError, RecursionError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        repair = _hint(data[:HEAD]) or "check the path, or fetch or export it again"
+        hint = "" if isinstance(error, OSError) else _hint(data[:HEAD])
+        repair = hint or "check the path, or fetch or export it again"
         raise AnnotationError(f"{path}: expected JSON in UTF-8, but {why}; {repair}") from None
 
 
