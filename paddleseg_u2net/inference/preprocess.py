@@ -44,7 +44,7 @@ class Preprocess:
     ) -> None:
         if type not in PRESETS:
             raise ValueError(f"preprocess.type: there is no {type!r}; known: {', '.join(PRESETS)}")
-        self.type, self.recipe = type, PRESETS[type]
+        self.type, self.preset = type, PRESETS[type]
         self.size = _checked_size(size) if size else None
         self.mean = tuple(mean or (IMAGENET_MEAN if channels == 3 else (0.5,) * channels))
         self.std = tuple(std or (IMAGENET_STD if channels == 3 else (0.5,) * channels))
@@ -72,9 +72,9 @@ class Preprocess:
                 f"expected a uint8 image (H, W, {len(self.mean)}), got {image.dtype} {image.shape}"
             )
         if resize and self.size and (image.shape[1], image.shape[0]) != self.size:
-            image = self.recipe.resize(image, self.size)
+            image = self.preset.resize(image, self.size)
             image = image.reshape(*image.shape[:2], -1)  # cv2 drops a single channel
-        white = float(image.max()) or 1.0 if self.recipe.by_maximum else 255.0
+        white = float(image.max()) or 1.0 if self.preset.by_maximum else 255.0
         return (
             self._from_table(image, white) if image.dtype == np.uint8 else self._exact(image, white)
         )

@@ -6,9 +6,9 @@ Results of one network differ between these more than between many networks, so 
     PaddleSeg's: resize 8-bit values, divide by 255; probabilities are resized and left as they are.
 ``official``
     The authors' test script: resize without anti-aliasing in floating point, divide by the
-    picture's own maximum; the map is stretched to [0, 1], cut to 8 bits, then resized.
+    picture's own maximum; the map is normalised to [0, 1], cut to 8 bits, then resized.
 ``zoo``
-    Of vendors' model zoos: OpenCV's ``INTER_AREA``, divide by 255; the map is stretched to [0, 1].
+    Of vendors' model zoos: OpenCV's ``INTER_AREA``, divide by 255; the map is normalised to [0, 1].
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from PIL import Image
 Size = Tuple[int, int]  # width, height
 Shape = Tuple[int, ...]  # height, width
 
-# What the values of 8 bits are in [0, 1].
-_SHARES = np.arange(256, dtype=np.float32) / 255
+# The values of 8 bits in [0, 1].
+_IN_UNIT = np.arange(256, dtype=np.float32) / 255
 
 
 class Preset(NamedTuple):
     """``resize``: uint8 (H, W, C) and (width, height) -> values in [0, 255], uint8 or float32.
     ``by_maximum``: they are divided by their maximum, otherwise by 255. ``restore``: probabilities
-    (K, h, w) and (H, W) -> float32 (K, H, W). ``stretches``: that maps are stretched to [0, 1].
+    (K, h, w) and (H, W) -> float32 (K, H, W). ``normalises``: maps are min-max normalised.
     """
 
     resize: Callable[[np.ndarray, Size], np.ndarray]
     by_maximum: bool
     restore: Callable[[np.ndarray, Shape], np.ndarray]
-    stretches: bool
+    normalises: bool
 
 
 def resize_planes(planes: np.ndarray, shape: Shape) -> np.ndarray:
@@ -49,8 +49,8 @@ def resize_planes(planes: np.ndarray, shape: Shape) -> np.ndarray:
     return resized
 
 
-def stretch(probability: np.ndarray) -> np.ndarray:
-    """Each plane of (K, h, w) to the whole of [0, 1]; a constant one stays as it is."""
+def minmax_normalise(probability: np.ndarray) -> np.ndarray:
+    """Stretch each plane of (K, h, w) to the whole of [0, 1]; a constant one stays as it is."""
     low = probability.min((1, 2), keepdims=True)
     extent = probability.max((1, 2), keepdims=True) - low
     constant = extent == 0
@@ -102,22 +102,22 @@ def _restore_plain(probability: np.ndarray, shape: Shape) -> np.ndarray:
     return resize_planes(probability, shape)
 
 
-def _restore_stretched(probability: np.ndarray, shape: Shape) -> np.ndarray:
-    return resize_planes(stretch(probability).astype(np.float32), shape)
+def _restore_normalised(probability: np.ndarray, shape: Shape) -> np.ndarray:
+    return resize_planes(minmax_normalise(probability).astype(np.float32), shape)
 
 
 def _restore_published(probability: np.ndarray, shape: Shape) -> np.ndarray:
-    grey = (stretch(probability) * 255).astype(np.uint8)
+    grey = (minmax_normalise(probability) * 255).astype(np.uint8)
     size = (shape[1], shape[0])
     restored = np.empty((len(grey), *shape), np.float32)
     for plane, target in zip(grey, restored):
         resized = Image.fromarray(plane).resize(size, Image.BILINEAR)
-        cv2.LUT(np.asarray(resized), _SHARES, target)
+        cv2.LUT(np.asarray(resized), _IN_UNIT, target)
     return restored
 
 
 PRESETS: Dict[str, Preset] = {
-    "paddleseg": Preset(_linear, False, _restore_plain, stretches=False),
-    "official": Preset(_fading, True, _restore_published, stretches=True),
-    "zoo": Preset(_area, False, _restore_stretched, stretches=True),
+    "paddleseg": Preset(_linear, False, _restore_plain, normalises=False),
+    "official": Preset(_fading, True, _restore_published, normalises=True),
+    "zoo": Preset(_area, False, _restore_normalised, normalises=True),
 }

@@ -25,7 +25,8 @@ from urllib.request import url2pathname
 import requests
 from requests import exceptions
 
-from paddleseg_u2net.io.files import atomic_path, check_writable, locked, write_text
+from paddleseg_u2net.io.files import atomic_path, check_writable, write_text
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import Progress
 

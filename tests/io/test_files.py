@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from paddleseg_u2net.io import files
+from paddleseg_u2net.io import files, locks
 from paddleseg_u2net.io.files import atomic_dir, atomic_path, recover_dir, write_bytes, write_text
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes")
@@ -441,12 +441,12 @@ def test_a_lock_lets_one_in_at_a_time_and_leaves_nothing(tmp_path):
 
     def second():
         inside.wait(10)
-        with files.locked(place, lambda: order.append("waits"), poll=0.005):
+        with locks.locked(place, lambda: order.append("waits"), poll=0.005):
             order.append("second")
 
     thread = threading.Thread(target=second)
     thread.start()
-    with files.locked(place) as alone:
+    with locks.locked(place) as alone:
         assert alone
         inside.set()
         end = time.monotonic() + 10
@@ -465,7 +465,7 @@ def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", no_locks)
-    with files.locked(tmp_path / "data") as alone:
+    with locks.locked(tmp_path / "data") as alone:
         assert not alone
 
 

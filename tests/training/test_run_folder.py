@@ -17,6 +17,7 @@ import yaml
 from paddleseg_u2net.commands import main, quickstart
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.io import files
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.training import checkpoint, run_folder
 from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.trainer import RunOptions, Trainer
@@ -67,7 +68,7 @@ def test_quickstart_deletes_no_run_that_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(run_folder, "_PATIENCE", 0.0)
     (tmp_path / "run/iter_1").mkdir(parents=True)
     said = r"another run is training there \(host here, process 7\)"
-    running = files.locked(tmp_path / "run/run", owner="host here, process 7")
+    running = locked(tmp_path / "run/run", owner="host here, process 7")
     with running, pytest.raises(ValueError, match=said):
         quickstart.run(["--save_dir", str(tmp_path)])
     assert (tmp_path / "run/iter_1").is_dir()

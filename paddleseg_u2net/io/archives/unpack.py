@@ -16,7 +16,6 @@ from paddleseg_u2net.io.archives.plan import Plan
 from paddleseg_u2net.io.archives.rar_file import open_rar
 from paddleseg_u2net.io.archives.source import FETCH, ArchiveError, Member, Source
 from paddleseg_u2net.io.archives.tar_file import open_tar
-from paddleseg_u2net.io.archives.volumes import packed_size
 from paddleseg_u2net.io.archives.zip_file import open_zip
 from paddleseg_u2net.io.files import new_dir
 
@@ -43,8 +42,8 @@ def unpack(
     (``__MACOSX``, ``._*``, ``.DS_Store``, ``Thumbs.db``, ``desktop.ini``) is left out.
 
     Args:
-        archive: A zip, tar (also gzip, bzip2 or xz) or rar archive, whatever its suffix, the
-            first volume of a rar, or the first part (``.001``) of a zip or tar cut at any byte.
+        archive: A zip, tar (also gzip, bzip2 or xz) or rar archive, whatever its suffix, or the
+            first volume of a rar.
         target: A folder that is missing or empty. Missing parents are made.
         password: For encrypted zip and rar archives.
         limits: What is too much.
@@ -62,8 +61,8 @@ def unpack(
         OSError: it cannot be written; of a full disk the message says how much is needed.
     """
     archive, target = Path(archive), Path(target)
-    packed = packed_size(archive)
     with _opened(archive, password) as source:
+        packed = archive.stat().st_size
         needed = Count(archive, packed, limits)
         if source.listed:
             _survey(archive, source, needed)
@@ -71,7 +70,8 @@ def unpack(
         total = needed.bytes if source.listed else None
         count = Count(archive, packed, limits)
         with _full_disk(archive, target, needed, count), new_dir(target) as folder:
-            return _write(archive, source, folder, count, progress and _Telling(progress, total))
+            tell = (lambda done: progress(done, total)) if progress else None
+            return _write(archive, source, folder, count, tell)
 
 
 def _opened(archive: Path, password: Optional[str]) -> ContextManager[Source]:
@@ -79,16 +79,6 @@ def _opened(archive: Path, password: Optional[str]) -> ContextManager[Source]:
     if found == "zip":
         return open_zip(archive, password)
     return open_rar(archive, password) if found == "rar" else open_tar(archive)
-
-
-class _Telling:
-    """Tells how far it is."""
-
-    def __init__(self, progress: Progress, total: Optional[int]) -> None:
-        self._progress, self._total = progress, total
-
-    def __call__(self, done: int) -> None:
-        self._progress(done, self._total)
 
 
 def _survey(archive: Path, source: Source, count: Count) -> None:

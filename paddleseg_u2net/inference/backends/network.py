@@ -1,4 +1,4 @@
-"""What a network is to the rest of this room: a function of arrays that says what it gives."""
+"""What a network is to the rest of this room: a function of arrays with a type of output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Network = Callable[[np.ndarray], np.ndarray]
 InputShape = Tuple[Optional[int], Optional[int], Optional[int], Optional[int]]
 
 OUTPUT_TYPES = ("logits", "probability", "argmax")
-"""What networks give: ``logits`` and ``probability`` are float32 (N, K, h, w), ``argmax`` is class
+"""Types of output: ``logits`` and ``probability`` are float32 (N, K, h, w), ``argmax`` is class
 numbers (N, h, w) of any whole dtype."""
 
 ANY: InputShape = (None, None, None, None)
@@ -27,27 +27,27 @@ class LoadError(BackendError):
 
 
 def output_type_of(network: Network) -> str:
-    """One of `OUTPUT_TYPES`: the network's attribute ``gives``; a plain function gives logits."""
-    return getattr(network, "gives", "logits")
+    """Return one of `OUTPUT_TYPES`: the attribute ``output_type``; of a plain function, logits."""
+    return getattr(network, "output_type", "logits")
 
 
 def shape_of(network: Network) -> InputShape:
-    """The input that a network takes: its attribute ``shape``; a plain function takes any."""
+    """Return the input's shape: the attribute ``shape``; a plain function takes any."""
     return getattr(network, "shape", ANY)
 
 
-def check_sides(backend: str, gives: str, taken: Sized, given: Sized) -> None:
+def check_sides(backend: str, output_type: str, taken: Sized, given: Sized) -> None:
     """Raise LoadError unless a model's input and output have as many sides as a network's.
 
     Args:
-        gives: what its output is said to be. taken, given: shapes of its input and output.
+        output_type: what its output is said to be. taken, given: shapes of its input and output.
     """
-    expected = 4, 3 if gives == "argmax" else 4
+    expected = 4, 3 if output_type == "argmax" else 4
     if (len(taken), len(given)) != expected:
         raise LoadError(
             f"backend {backend}: expected a model with an input of {expected[0]} sides and an "
-            f"output ({gives}) of {expected[1]}, got {len(taken)} and {len(given)}: what it is "
-            "said to be is of another model"
+            f"output ({output_type}) of {expected[1]}, got {len(taken)} and {len(given)}: what it "
+            "is said to be is of another model"
         )
 
 
@@ -57,7 +57,7 @@ class EngineNetwork:
     Args:
         run: contiguous float32 (N, C, h, w) -> the model's output; threads may overlap in it.
         backend: the engine's name, for errors.
-        gives: one of `OUTPUT_TYPES`.
+        output_type: one of `OUTPUT_TYPES`.
         num_classes: channels of the output, for ``argmax`` the number of classes; None if the
             engine does not say.
         shape: what the model takes. With a fixed N, batches of other sizes go through in parts,
@@ -70,15 +70,15 @@ class EngineNetwork:
         self,
         run: Network,
         backend: str,
-        gives: str = "logits",
+        output_type: str = "logits",
         num_classes: Optional[int] = None,
         shape: InputShape = ANY,
     ) -> None:
-        self._run, self.backend, self.gives = run, backend, gives
+        self._run, self.backend, self.output_type = run, backend, output_type
         self.num_classes, self.shape, self.note = num_classes, shape, ""
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """float32 (N, C, h, w) -> what ``gives`` says.
+        """float32 (N, C, h, w) -> what ``output_type`` says.
 
         Raises:
             BackendError: the model takes another shape, gives something else, or stops.
@@ -103,14 +103,14 @@ class EngineNetwork:
             ) from error
         count, height, width = batch.shape[0], *batch.shape[2:]
         expected: Tuple[int, ...] = (count, height, width)
-        if self.gives != "argmax":
+        if self.output_type != "argmax":
             channels = found.shape[1] if found.ndim == 4 else 1
             expected = (count, self.num_classes or channels, height, width)
         if found.shape != expected:
             raise BackendError(
                 f"backend {self.backend}: of an input {batch.shape} the model makes {found.shape}, "
-                f"expected {expected} ({self.gives}); it is not an export of this program, or its "
-                "description is of another model: export again"
+                f"expected {expected} ({self.output_type}); it is not an export of this program, "
+                "or its description is of another model: export again"
             )
         return found
 
