@@ -292,7 +292,7 @@ def test_missing_images_are_named(tmp_path):
 
 
 BAD_PAGES = {
-    "cut": ('{"shapes": [', r"a\.json, expected JSON .*line 1 column 13"),
+    "cut": ('{"shapes": [', r"a\.json: expected JSON .*line 1 column 13"),
     "no path": ({"shapes": []}, "imagePath is missing"),
     "path of no kind": (_page(image=3), "expected a text as imagePath, got a whole number 3"),
     "shapes of no kind": ({**_page(), "shapes": {}}, "expected a list as shapes"),
