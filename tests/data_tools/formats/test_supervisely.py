@@ -297,7 +297,7 @@ def test_two_images_share_a_label(source, tmp_path):
 
 
 def test_bad_projects(tmp_path):
-    with pytest.raises(AnnotationError, match=r"meta\.json: expected Supervisely's meta.json, got none"):
+    with pytest.raises(AnnotationError, match=r"expected Supervisely's meta.json, got none"):
         supervisely.read(tmp_path)
     _put(tmp_path / "inner" / "meta.json", META)
     with pytest.raises(AnnotationError, match=rf"give {tmp_path / 'inner'}$"):
