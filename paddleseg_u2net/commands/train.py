@@ -61,7 +61,7 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.training.trainer import RunOptions, Trainer
 
     device = set_device(arguments.device)
-    ranks = Distributed()
+    distributed = Distributed()
     config = Config(
         arguments.config,
         arguments.opts,
@@ -71,7 +71,7 @@ def run(argv: List[str]) -> int:
     )
     logger.info(f"Configuration {arguments.config} on {device}:\n{config}")
     options = {field.name: getattr(arguments, field.name) for field in fields(RunOptions)}
-    with reserved(Path(arguments.save_dir), ranks):
+    with reserved(Path(arguments.save_dir), distributed):
         trainer = Trainer(config, RunOptions(**options))
         trainer.run()
     logger.info(f"Trained to iter {trainer.iteration}; checkpoints are in {trainer.save_dir}")

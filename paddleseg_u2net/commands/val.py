@@ -47,7 +47,7 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.training.validation import evaluate, lines
 
     opts = [*arguments.opts, *inference_opts(arguments)]
-    ranks = Distributed()
+    distributed = Distributed()
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
@@ -59,7 +59,7 @@ def run(argv: List[str]) -> int:
             opts,
             arguments.backend,
             arguments.device,
-            arguments.threads or max(1, cores() // ranks.size),
+            arguments.threads or max(1, cores() // distributed.size),
             upsampling=arguments.upsampling,
             with_datasets=True,
         )
@@ -70,11 +70,11 @@ def run(argv: List[str]) -> int:
     logger.info(f"Validating {model.source}; {dataset.describe()}")
     batch_size = arguments.batch_size or config.test.batch_size
     report = evaluate(
-        model.pipeline, dataset, config.report(), batch_size, arguments.num_workers, ranks
+        model.pipeline, dataset, config.report(), batch_size, arguments.num_workers, distributed
     )
     for line in lines(report, dataset.classes):
         logger.info(line)
-    if arguments.json and ranks.is_first:
+    if arguments.json and distributed.is_first:
         content = {
             "model_path": str(model.source),
             "conventions": _conventions(report.conventions),

@@ -31,19 +31,25 @@ WORKERS = [0, 2]
 @given(
     length=st.integers(1, 40),
     batch_size=st.integers(1, 5),
-    ranks=st.integers(1, 4),
+    processes=st.integers(1, 4),
     seed=st.integers(0, 3),
 )
 @settings(max_examples=60)
-def test_the_ranks_together_see_an_epoch_without_repetition(length, batch_size, ranks, seed):
-    if length < batch_size * ranks:
+def test_the_ranks_together_see_an_epoch_without_repetition(length, batch_size, processes, seed):
+    if length < batch_size * processes:
         return
-    per_epoch = length // (batch_size * ranks)
+    per_epoch = length // (batch_size * processes)
     for epoch in range(3):
         seen = []
-        for rank in range(ranks):
+        for rank in range(processes):
             part = Schedule(
-                length, batch_size, seed, epoch * per_epoch, (epoch + 1) * per_epoch, rank, ranks
+                length,
+                batch_size,
+                seed,
+                epoch * per_epoch,
+                (epoch + 1) * per_epoch,
+                rank,
+                processes,
             )
             batches = list(part)
             assert len(batches) == len(part) == per_epoch
@@ -51,7 +57,7 @@ def test_the_ranks_together_see_an_epoch_without_repetition(length, batch_size, 
             seen += [item for batch in batches for item in batch]
         assert {item[0] for item in seen} == {epoch}
         indices = [item[1] for item in seen]
-        assert len(set(indices)) == len(indices) == per_epoch * batch_size * ranks
+        assert len(set(indices)) == len(indices) == per_epoch * batch_size * processes
         assert set(indices) <= set(range(length))
 
 
@@ -78,7 +84,7 @@ def test_a_schedule_can_be_read_twice():
     assert list(schedule) == list(schedule)
 
 
-def test_more_ranks_see_the_same_samples_as_one_with_larger_batches():
+def test_more_processes_see_the_same_samples_as_one_with_larger_batches():
     whole = list(Schedule(17, 4, 0, 0, 6))
     parts = [list(Schedule(17, 2, 0, 0, 6, rank, 2)) for rank in range(2)]
     assert [[*a, *b] for a, b in zip(*parts)] == whole
