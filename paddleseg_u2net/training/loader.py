@@ -44,11 +44,7 @@ class Schedule:
                 f"train_dataset: {length} pairs do not fill one batch of {batch_size}"
                 + (f" on each of {processes} processes" if processes > 1 else "")
                 + "; add images"
-                + (
-                    f", or set batch_size to {length // processes} or less"
-                    if length >= processes
-                    else ""
-                )
+                + (f", or set batch_size to {most} or less" if most else "")
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.start, self.stop, self.rank, self.processes = start, stop, rank, processes

@@ -129,27 +129,6 @@ def test_an_unknown_type_is_named_with_the_nearest(key, name, meant):
 
 
 @pytest.mark.parametrize(
-    "key",
-    [
-        "model.type",
-        "optimizer.type",
-        "lr_scheduler.type",
-        "train_dataset.type",
-        "train_dataset.transforms.0.type",
-        "loss.types.0.type",
-    ],
-)
-@pytest.mark.parametrize("value", ["[1, 2]", "{a: 1}", "5"])
-def test_a_type_that_is_no_name_is_refused(key, value):
-    refused("type", f"{key}={value}")
-
-
-@pytest.mark.parametrize("section", ["model", "optimizer", "lr_scheduler", "train_dataset"])
-def test_a_component_without_a_type_is_refused(section):
-    refused(f"{section}.*type", f"{section}={{}}")
-
-
-@pytest.mark.parametrize(
     ("items", "match"),
     [
         (["lr_scheduler={type: PolynomialDecay}"], "lr_scheduler.learning_rate: .*missing"),
@@ -214,23 +193,6 @@ def test_arguments_override_keys_and_opts():
     assert (config().batch_size, config().iters) == (2, 10)
 
 
-def test_a_learning_rate_of_nought_overrides():
-    assert config(learning_rate=0).lr_schedule().get_lr() == 0.0
-
-
-@pytest.mark.parametrize("overrides", [{"batch_size": 0}, {"iters": 0}, {"iters": -1}])
-def test_overrides_are_checked_as_the_keys_are(overrides):
-    refused(f"^configuration: {next(iter(overrides))}: expected a whole number of 1", **overrides)
-
-
-def test_a_learning_rate_over_a_schedule_that_is_no_dictionary_is_refused():
-    refused("lr_scheduler", "lr_scheduler=null", learning_rate=0.1)
-
-
-def test_opts_with_a_key_that_does_not_exist_are_refused():
-    refused(r"modle: there is no such key; did you mean model\?", "modle.num_classes=2")
-
-
 # ---------------------------------------------------------------- what data sets are told
 
 
@@ -272,20 +234,10 @@ def test_training_pictures_are_resized_where_no_transforms_say_otherwise(folder)
     assert image.shape == (4, 5, 3)
 
 
-def test_validation_pictures_are_not_transformed(folder):
-    assert config().dataset("val").transforms == []
-
-
 def test_a_missing_section_of_a_data_set_is_named():
     tree = {key: value for key, value in TREE.items() if key != "val_dataset"}
     with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
         Config(tree).dataset("val")
-
-
-def test_errors_of_a_data_set_come_as_they_are(tmp_path):
-    with pytest.raises(ValueError, match="expected the data set's folder") as caught:
-        config(f"train_dataset.dataset_root={tmp_path / 'nowhere'}").dataset("train")
-    assert type(caught.value).__name__ == "PairingError"
 
 
 def test_transforms_of_validation_are_refused_with_the_repair():
@@ -314,13 +266,6 @@ def test_coefficients_become_the_weights_of_the_heads():
     assert (criterion.iou, criterion.ignore_index) == (0.5, 255)
 
 
-def test_weights_of_the_loss_itself_work_without_coefficients():
-    changed = config(
-        "loss={types: [{type: DeepSupervisionLoss, weights: [1, 2, 3, 4, 5, 6, 7]}]}",
-    )
-    assert changed.criterion().weights == [1, 2, 3, 4, 5, 6, 7]
-
-
 @pytest.mark.parametrize("value", ["[1]", "[1, 2]", "5", "x", "[1, 1, 1, 1, 1, 1, x]"])
 def test_weights_that_are_not_one_for_each_head_are_refused(value):
     match = r"loss\.types\.0\.weights: expected 7 numbers, one for each head of the model"
@@ -329,15 +274,6 @@ def test_weights_that_are_not_one_for_each_head_are_refused(value):
 
 def test_weights_and_coefficients_together_are_refused():
     refused("loss.coef: heads are weighted by types.0.weights already", "loss.types.0.weights=1,2")
-
-
-def test_one_coefficient_other_than_one_is_not_skipped_in_silence():
-    try:
-        changed = config("loss.coef=[0.5]")
-    except ConfigError as error:
-        assert "loss.coef" in str(error)
-    else:
-        assert changed.criterion().weights == [0.5]
 
 
 @pytest.mark.parametrize(
@@ -396,11 +332,6 @@ def test_a_stride_larger_than_its_window_is_refused_when_the_configuration_is_re
             "test_config.stride=4,7")  # fmt: skip
 
 
-def test_batch_size_of_validation_is_one_unless_said():
-    assert config().test.batch_size == 1
-    assert config("test_config.batch_size=3").test.batch_size == 3
-
-
 def test_the_schedule_falls_to_its_end_over_all_steps():
     schedule = config().lr_schedule()
     rates = []
@@ -418,28 +349,6 @@ def test_the_schedule_warms_up():
         rates.append(schedule.get_lr())
         schedule.step()
     assert rates == pytest.approx([0.02, 0.06, 0.1, 0.1 * 7 / 8])
-
-
-def test_a_warm_up_without_its_start_is_refused_when_the_configuration_is_read():
-    refused("lr_scheduler.warmup_start_lr", "lr_scheduler.warmup_iters=2")
-
-
-@pytest.mark.parametrize("value", ["0", "-1", "null", "1.5"])
-@pytest.mark.parametrize("key", ["model.num_classes", "model.in_channels"])
-def test_numbers_of_channels_that_cannot_be_are_refused_when_the_configuration_is_read(key, value):
-    refused(key, f"{key}={value}")
-
-
-def test_the_optimizer_is_paddles_with_the_arguments_given():
-    import paddle
-
-    layer = paddle.nn.Linear(2, 1)
-    built = config().optimizer(layer, 0.25)
-    assert isinstance(built, paddle.optimizer.Adam)
-    assert built.get_lr() == 0.25
-    built = config("optimizer={type: Momentum, momentum: 0.5}").optimizer(layer, 0.25)
-    assert isinstance(built, paddle.optimizer.Momentum)
-    assert built._momentum == 0.5
 
 
 def test_the_trainers_keys_have_defaults():
@@ -470,10 +379,6 @@ def test_the_text_of_a_configuration_reads_back_to_the_same_tree(tmp_path, opts)
 
 
 # ---------------------------------------------------------------- what is shipped
-
-
-def test_there_are_shipped_configurations():
-    assert len(SHIPPED) >= 10
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -522,11 +427,6 @@ def test_a_report_has_what_is_asked_for():
     families = {score.family for score in config().report().scores}
     assert families == {"segmentation", "saliency"}
     assert config().report().conventions.title == "paper"
-
-
-def test_a_plateau_has_no_warm_up():
-    schedule = "{type: ReduceOnPlateau, learning_rate: 0.1, warmup_iters: 2, warmup_start_lr: 0}"
-    refused("ReduceOnPlateau has none", f"lr_scheduler={schedule}")
 
 
 # ---------------------------------------------------------------- without what training needs

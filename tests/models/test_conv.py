@@ -11,7 +11,7 @@ import paddle.nn.functional as F
 
 from paddleseg_u2net.models import conv
 
-SIZES = [(33, 37), (5, 301), (1, 1), (3, 2)]
+SIZES = [(33, 37), (1, 1)]
 
 
 def both_ways(monkeypatch, transposed, size, dilation, bias, in_channels=5, out_channels=3):
@@ -30,7 +30,7 @@ def both_ways(monkeypatch, transposed, size, dilation, bias, in_channels=5, out_
     return [result.numpy(), *(tensor.grad.numpy() for tensor in tensors)]
 
 
-@pytest.mark.parametrize("dilation", [1, 2, 4, 8])
+@pytest.mark.parametrize("dilation", [1, 8])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
 def test_both_ways_give_the_same_maps_and_gradients(monkeypatch, size, dilation, bias):

@@ -68,28 +68,6 @@ def test_a_resumed_run_sees_exactly_the_tail(start, rank):
     assert list(Schedule(11, 2, 7, start, 20, rank, 2)) == whole[start:]
 
 
-def test_an_epoch_that_batches_fill_is_complete():
-    indices = [index for batch in Schedule(12, 3, 0, 0, 4) for _, index in batch]
-    assert sorted(indices) == list(range(12))
-
-
-def test_epochs_and_seeds_have_orders_of_their_own():
-    first, second = ([i for b in Schedule(20, 4, 0, s, s + 5) for _, i in b] for s in (0, 5))
-    other = [i for b in Schedule(20, 4, 1, 0, 5) for _, i in b]
-    assert first != second and first != other and first != sorted(first)
-
-
-def test_a_schedule_can_be_read_twice():
-    schedule = Schedule(10, 3, 0, 2, 9)
-    assert list(schedule) == list(schedule)
-
-
-def test_more_processes_see_the_same_samples_as_one_with_larger_batches():
-    whole = list(Schedule(17, 4, 0, 0, 6))
-    parts = [list(Schedule(17, 2, 0, 0, 6, rank, 2)) for rank in range(2)]
-    assert [[*a, *b] for a, b in zip(*parts)] == whole
-
-
 @pytest.mark.parametrize(("length", "batch", "ranks", "repair"), [(3, 4, 1, 3), (7, 4, 2, 3)])
 def test_a_data_set_smaller_than_a_batch_is_an_error_that_says_what_to_set(
     length, batch, ranks, repair
@@ -101,12 +79,6 @@ def test_a_data_set_smaller_than_a_batch_is_an_error_that_says_what_to_set(
     assert f"set batch_size to {repair} or less" in message
     assert (f"each of {ranks} processes" in message) == (ranks > 1)
     Schedule(length, repair, 0, 0, 1, 0, ranks)
-
-
-def test_a_data_set_smaller_than_the_ranks_is_an_error_that_does_not_advise_the_impossible():
-    with pytest.raises(DataError) as caught:
-        Schedule(1, 1, 0, 0, 1, 0, 2)
-    assert "set batch_size to 1" not in str(caught.value)
 
 
 # ---------------------------------------------------------------- training
@@ -212,29 +184,6 @@ def test_training_pictures_are_not_resized_by_preprocess(tmp_path):
     assert images.shape == (2, 3, 5, 7)
 
 
-@pytest.mark.parametrize(
-    ("item", "channels"),
-    [
-        ({"type": "RandomDistort"}, 3),
-        ({"type": "Resize", "target_size": [8, 6]}, 3),
-        ({"type": "Resize", "target_size": [8, 6]}, 1),
-        ({"type": "RandomHorizontalFlip"}, 1),
-    ],
-)
-def test_paddlesegs_transforms_can_be_trained_on(tmp_path, item, channels):
-    from paddleseg.cvlibs import SegBuilder
-
-    from paddleseg_u2net import components  # noqa: F401
-
-    chain = [SegBuilder(None).build_component(item)]
-    data = dataset(make_pairs(tmp_path, 2), transforms=chain, img_channels=channels)
-    preprocess = Preprocess(channels=channels)
-    ((images, labels),) = batches(data, Schedule(2, 2, 0, 0, 1), 0, preprocess)
-    height, width = (6, 8) if item["type"] == "Resize" else (9, 11)
-    assert images.shape == (2, channels, height, width)
-    assert labels.shape == (2, height, width)
-
-
 @pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("kind", ["images", "masks"])
 def test_a_broken_file_is_an_error_that_names_it(tmp_path, workers, kind):
@@ -275,22 +224,6 @@ def test_workers_end_with_an_error_and_with_a_reader_who_stops_early(tmp_path):
     with pytest.raises(DataError):
         batches(data, Schedule(6, 2, 0, 0, 3), 2)
     assert multiprocessing.active_children() == []
-
-
-@pytest.mark.parametrize("mode", ["train", "val"])
-def test_a_wrong_mask_is_named_and_not_its_image(tmp_path, mode):
-    make_pairs(tmp_path, 130)  # of which every second one is looked at
-    Image.fromarray(np.full((9, 11), 2, np.uint8)).save(tmp_path / "masks" / "99.png")
-    data = dataset(tmp_path, mode)
-    assert data.pairs[129].mask.name == "99.png"
-    with pytest.raises(DataError) as caught:
-        if mode == "train":
-            batches(data, Schedule(130, 10, 0, 0, 13), 0)
-        else:
-            validated(data, range(120, 130), 2, 0)
-    message = str(caught.value)
-    assert message.startswith(f"{tmp_path}/masks/99.png: ") and "images" not in message
-    assert "got also 2 in 99 pixels; set num_classes: 3 if 2 is a class" in message
 
 
 @pytest.mark.filterwarnings("ignore:DataLoader with multi-process")
@@ -390,14 +323,6 @@ def test_validation_takes_pictures_of_different_sizes(tmp_path, workers):
     assert [item.shape for item in labels] == [(9, 11), (9, 12)]
     ((inputs, _),) = validated(data, [0, 1], 2, workers, window=Window((4, 4), (4, 4)))
     assert [item.shape for item in inputs] == [(3, 9, 11), (3, 9, 12)]
-
-
-@pytest.mark.parametrize("workers", WORKERS)
-def test_validation_leaves_out_what_it_is_not_asked_for(tmp_path, workers):
-    data = dataset(make_pairs(tmp_path, 5), "val")
-    ((inputs, labels),) = validated(data, [4, 2], 2, workers)
-    assert len(inputs) == len(labels) == 2
-    np.testing.assert_array_equal(labels[0], data.read(4)[1])
 
 
 @pytest.mark.parametrize("workers", WORKERS)
