@@ -26,7 +26,7 @@ from paddleseg_u2net.architecture import TABLES
 from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.inference.backends import BACKENDS, Model
-from paddleseg_u2net.inference.presets import minmax_normalise, resize_planes
+from paddleseg_u2net.inference.preprocess import minmax_normalise, resize_planes
 from paddleseg_u2net.inference.upsampling import guided
 from paddleseg_u2net.io.images import image_size, read_image, read_mask
 from paddleseg_u2net.metrics import MetricReport

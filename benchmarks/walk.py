@@ -2,10 +2,10 @@
 
     python benchmarks/walk.py [predict | eval_maps]
 
-The command runs with a few images and with a few more, in this process, under `sys.setprofile`.
-Files whose functions are called more often for more images are those that an image enters. A climb
-is a call from one of them into a file of a room on a higher floor (see tests/test_architecture.py):
-code that was handed down and calls back.
+The command runs with one image, and with several, in this process, under `sys.setprofile`. Files
+that one image enters are those whose functions are called more often for more images. A climb is a
+call from one of them into a file of a room on a higher floor (see tests/test_architecture.py): code
+that was handed down and calls back.
 """
 
 import contextlib
@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 PACKAGE = ROOT / "paddleseg_u2net"
 FLOORS = runpy.run_path(str(ROOT / "tests/test_architecture.py"))["FLOOR"]
-FEW, MORE = 2, 5
+ONE, MORE = 1, 5
 WEIGHTS = ROOT.parent / "shared/weights/u2netp.pth"
 
 
@@ -62,15 +63,16 @@ def calls(command, arguments):
     return found
 
 
-def images(folder, count):
+def images(folder, count, grey):
     """Write so many images, and masks of the same names."""
     random = np.random.default_rng(0)
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
     for number in range(count):
         image = random.integers(0, 256, (40, 60, 3)).astype(np.uint8)
+        image = image[..., 0] if grey else image
         Image.fromarray(image).save(folder / f"images/{number}.png")
-        Image.fromarray((image[..., 0] > 128).astype(np.uint8) * 255).save(
+        Image.fromarray(((image if grey else image[..., 0]) > 128).astype(np.uint8) * 255).save(
             folder / f"masks/{number}.png"
         )
     return folder
@@ -78,20 +80,21 @@ def images(folder, count):
 
 def arguments_of(command, folder, count):
     """Return the command line for so many images."""
-    data = images(folder / f"{command}{count}", count)
+    data = images(folder / f"{command}{count}", count, grey=command != "predict")
     if command == "predict":
         save_dir = str(folder / f"out{count}")
         return [
-            *("--image_path", str(data / "images"), "--model_path", str(WEIGHTS)),
+            *("--image_path", str(data / "images/*.png"), "--model_path", str(WEIGHTS)),
             *("--save_dir", save_dir, "--backend", "onnxruntime"),
         ]
-    return ["--pred", str(data / "images"), "--gt", str(data / "masks"), "--num_workers", "0"]
+    folders = ["--pred_dir", str(data / "images"), "--gt_dir", str(data / "masks")]
+    return [*folders, "--metrics", "all", "--workers", "0"]
 
 
 def walk(command, folder):
     """Return the files that an image enters, and its climbs, as pairs of files."""
-    few, more = (calls(command, arguments_of(command, folder, count)) for count in (FEW, MORE))
-    often = {pair for pair in more if more[pair] > few[pair]}
+    one, more = (calls(command, arguments_of(command, folder, count)) for count in (ONE, MORE))
+    often = {pair for pair in one if more[pair] > one[pair]}
     files = {called for _, called in often}
     climbs = {pair for pair in often if pair[0] and _floor(pair[0]) < _floor(pair[1])}
     return sorted(files), sorted(climbs)

@@ -30,7 +30,7 @@ from paddleseg_u2net.export.tolerances import refuse_differences, refuse_increas
 from paddleseg_u2net.export.verify import compare
 from paddleseg_u2net.inference import BackendError
 from paddleseg_u2net.inference.backends import AUTO, choose
-from paddleseg_u2net.inference.backends.network import Network
+from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
     Description,
     ExportError,

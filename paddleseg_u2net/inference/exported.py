@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS, Choice, LoadError, Model, choose
-from paddleseg_u2net.inference.backends.network import ANY, InputShape, Network, shape_of
+from paddleseg_u2net.inference.backends.backend import ANY, InputShape, Network, shape_of
 from paddleseg_u2net.inference.description import NAME, Description, ExportError, read_description
 
 # A backend's type of output, by the description's word for it.

@@ -9,14 +9,13 @@ from typing import Callable, List, Optional, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.inference.backends.network import (
+from paddleseg_u2net.inference.backends.backend import (
     BackendError,
     Network,
     output_type_of,
     shape_of,
 )
-from paddleseg_u2net.inference.preprocess import Preprocess
-from paddleseg_u2net.inference.presets import minmax_normalise, resize_planes
+from paddleseg_u2net.inference.preprocess import Preprocess, minmax_normalise, resize_planes
 from paddleseg_u2net.inference.upsampling import guided
 from paddleseg_u2net.progress import Progress
 
@@ -160,8 +159,10 @@ class Pipeline:
             what: Is predicted, such as a file's name.
         """
         runs = self._runs(batch.shape[2:])
+        if runs == 1:
+            return self.probabilities(batch)
         unit = "windows" if self.window else "variants"
-        with Progress(runs, what, unit, shown=runs > 1, delay=1.0) as progress:
+        with Progress(runs, what, unit, delay=1.0) as progress:
             return self.probabilities(batch, progress.update)
 
     def _runs(self, shape: Tuple[int, ...]) -> int:

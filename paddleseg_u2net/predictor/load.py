@@ -21,7 +21,7 @@ from paddleseg_u2net.inference.backends import (
     Model,
     choose,
 )
-from paddleseg_u2net.inference.backends.network import Network
+from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
     NAME,
     exported_folder,

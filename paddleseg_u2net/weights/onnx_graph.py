@@ -181,19 +181,17 @@ def _same(graph: Graph, node: Any) -> Optional[int]:
 
 
 def _convolution(graph: Graph, node: Any) -> Optional[int]:
-    x, (weight, bias) = graph.numbers.get(node.input[0]), [*node.input[1:], "", ""][:2]
-    if x is None or weight not in graph.tensors or (bias and bias not in graph.tensors):
+    """Conv (x, kernel, bias) or ConvInteger (x, kernel, zero of x, zero of the kernel)."""
+    integer = node.op_type == "ConvInteger"
+    x, (weight, bias, zero) = graph.numbers.get(node.input[0]), [*node.input[1:], "", "", ""][:3]
+    other = zero if integer else bias
+    if x is None or weight not in graph.tensors or (other and other not in graph.tensors):
         return None
-    shift = graph.tensors.value(bias).reshape(-1) if bias else None
-    return graph.convolution(x, Kernel(words(node), attributes_of(node), weight, shift=shift))
-
-
-def _integer_convolution(graph: Graph, node: Any) -> Optional[int]:
-    x, weight = graph.numbers.get(node.input[0]), node.input[1]
-    zero = node.input[3] if len(node.input) > 3 else ""
-    if x is None or weight not in graph.tensors or (zero and zero not in graph.tensors):
-        return None
-    kernel = Kernel(words(node), attributes_of(node), weight, zero, integer=True)
+    kernel = Kernel(words(node), attributes_of(node), weight, integer=integer)
+    if integer:
+        kernel = kernel._replace(zero=other)
+    elif other:
+        kernel = kernel._replace(shift=graph.tensors.value(other).reshape(-1))
     return graph.convolution(x, kernel)
 
 
@@ -334,7 +332,7 @@ _RULES: Dict[str, Callable[[Graph, Any], Optional[int]]] = {
     "DynamicQuantizeLinear": _same,
     "QuantizeLinear": _quantized,
     "Conv": _convolution,
-    "ConvInteger": _integer_convolution,
+    "ConvInteger": _convolution,
     "BatchNormalization": _batchnorm,
     **dict.fromkeys(("Add", "Sum", "Sub", "Mul", "Div"), _arithmetic),
     "Relu": _relu,

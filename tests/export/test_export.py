@@ -26,7 +26,7 @@ from paddleseg_u2net.export.quantization.guard import Guard
 from paddleseg_u2net.export.tolerances import TOLERANCES
 from paddleseg_u2net.export.verify import compare
 from paddleseg_u2net.inference import BackendError, Preprocess
-from paddleseg_u2net.inference.backends.network import EngineNetwork
+from paddleseg_u2net.inference.backends.backend import EngineNetwork
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import (
     NAME,

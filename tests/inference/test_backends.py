@@ -16,8 +16,8 @@ import pytest
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.inference.backends import BACKENDS, BackendError, choice, choose
+from paddleseg_u2net.inference.backends.backend import EngineNetwork
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.backends.network import EngineNetwork
 from paddleseg_u2net.inference.backends.open_vino import computes_in_bf16, openvino_core
 from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.io.images import read_image, write_png

@@ -12,7 +12,7 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net import progress
 from paddleseg_u2net.inference import Augment, Pipeline, Preprocess, Window, classes_of
 from paddleseg_u2net.inference.pipeline import _resized, activate, logits_of
-from paddleseg_u2net.inference.presets import minmax_normalise
+from paddleseg_u2net.inference.preprocess import minmax_normalise
 from paddleseg_u2net.inference.upsampling import guided
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.inference import PRESETS, Pipeline, Preprocess
-from paddleseg_u2net.inference.presets import minmax_normalise
+from paddleseg_u2net.inference.preprocess import minmax_normalise
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 

@@ -883,6 +883,7 @@ def test_a_file_cut_anywhere_is_refused(path, state):
 
 def test_a_file_of_more_than_a_gibibyte_is_refused_unread(path):
     with path.open("wb") as file:
+        file.write(b"\x08\x07\x12\0")
         file.truncate(2**30 + 1)
     with pytest.raises(ValueError, match="1073741825 bytes: expected 1 GiB at most"):
         read_onnx(path)

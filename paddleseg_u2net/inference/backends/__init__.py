@@ -3,9 +3,17 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from paddleseg_u2net.inference.backends.backend import AUTO, BACKENDS, Backend, Model, register
+from paddleseg_u2net.inference.backends.backend import (
+    AUTO,
+    BACKENDS,
+    Backend,
+    BackendError,
+    EngineNetwork,
+    LoadError,
+    Model,
+    register,
+)
 from paddleseg_u2net.inference.backends.choice import Choice, choose
-from paddleseg_u2net.inference.backends.network import BackendError, EngineNetwork, LoadError
 
 # They are listed in this order; a file that is added registers its backend behind them.
 _FIRST = ("paddle_layers", "paddle_inference", "onnx_runtime", "open_vino", "ncnn_network")

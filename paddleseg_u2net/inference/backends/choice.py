@@ -11,10 +11,10 @@ from paddleseg_u2net.inference.backends.backend import (
     BACKENDS,
     WEIGHTS,
     Backend,
+    BackendError,
     fitting,
     kinds,
 )
-from paddleseg_u2net.inference.backends.network import BackendError
 
 
 class Choice(NamedTuple):

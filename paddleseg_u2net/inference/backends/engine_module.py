@@ -9,8 +9,7 @@ import sys
 import threading
 from typing import Any, Iterator
 
-from paddleseg_u2net.inference.backends.backend import BACKENDS
-from paddleseg_u2net.inference.backends.network import BackendError
+from paddleseg_u2net.inference.backends.backend import BACKENDS, BackendError
 
 # What is set for an import belongs to the whole process: a thread that ends its own import would
 # take it from another one's.

@@ -12,9 +12,16 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.env import cores
-from paddleseg_u2net.inference.backends.backend import WEIGHTS, Backend, Model, register
+from paddleseg_u2net.inference.backends.backend import (
+    WEIGHTS,
+    Backend,
+    BackendError,
+    EngineNetwork,
+    LoadError,
+    Model,
+    register,
+)
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.backends.network import BackendError, EngineNetwork, LoadError
 from paddleseg_u2net.io.files import write_bytes
 
 INPUT, OUTPUT = "input", "d0"

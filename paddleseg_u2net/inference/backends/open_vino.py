@@ -15,17 +15,15 @@ from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference.backends.backend import (
     WEIGHTS,
     Backend,
+    EngineNetwork,
+    InputShape,
+    LoadError,
     Model,
+    check_sides,
     onnx_of_weights,
     register,
 )
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.backends.network import (
-    EngineNetwork,
-    InputShape,
-    LoadError,
-    check_sides,
-)
 
 # It plans for one shape of input, and keeps the plans of so many.
 _PLANS = 4

@@ -9,9 +9,15 @@ from typing import Any, Optional
 import numpy as np
 
 from paddleseg_u2net.env import cores, load_paddle
-from paddleseg_u2net.inference.backends.backend import Backend, Model, register
+from paddleseg_u2net.inference.backends.backend import (
+    Backend,
+    BackendError,
+    EngineNetwork,
+    LoadError,
+    Model,
+    register,
+)
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.backends.network import BackendError, EngineNetwork, LoadError
 
 # Megabytes of a GPU that are taken at the start; more are taken when they are needed.
 _GPU_POOL = 100

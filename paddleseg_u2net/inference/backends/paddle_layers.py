@@ -7,8 +7,7 @@ from typing import Any, Callable, ContextManager, Optional
 
 import numpy as np
 
-from paddleseg_u2net.inference.backends.backend import WEIGHTS, Backend, Model, register
-from paddleseg_u2net.inference.backends.network import Network
+from paddleseg_u2net.inference.backends.backend import WEIGHTS, Backend, Model, Network, register
 
 
 def eager(
