@@ -172,7 +172,7 @@ def test_val_scores_a_model_by_its_own_configuration(trained, tmp_path, capsys):
     assert f"mIoU: {content['mIoU']:.4f}" in capsys.readouterr().out
 
 
-def test_val_takes_another_configuration_workers_and_batches(trained, tmp_path):
+def test_val_takes_another_configuration(trained, tmp_path):
     run, config = trained
     results = []
     for number, words in enumerate(([], ["--num_workers", "2", "--batch_size", "3"])):
@@ -208,7 +208,7 @@ def test_a_setting_without_its_flag_is_an_error(trained, words, capsys):
     assert f"{words[0]}: has an effect with" in capsys.readouterr().err
 
 
-def test_predict_mirrors_a_tree_and_reports_what_cannot_be_read(trained, tmp_path, drawn, capsys):
+def test_predict_mirrors_a_tree(trained, tmp_path, drawn, capsys):
     run, _ = trained
     images = tmp_path / "in"
     (images / "sub").mkdir(parents=True)

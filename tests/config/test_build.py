@@ -161,12 +161,12 @@ def test_an_argument_that_a_component_needs_is_named(items, match):
         "trainer.ema_decay",
     ],
 )
-def test_text_where_a_number_belongs_is_refused_with_the_key(key):
+def test_text_where_a_number_belongs_is_refused(key):
     refused(rf"\b{key}: expected a .*number.*got .*'1e-3x'", f"{key}=1e-3x")
 
 
 @pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
-def test_transforms_that_are_no_list_of_components_are_refused(value):
+def test_transforms_that_are_no_components_are_refused(value):
     refused("^configuration: train_dataset.transforms", f"train_dataset.transforms={value}")
 
 
@@ -196,7 +196,7 @@ def test_arguments_override_keys_and_opts():
 # ---------------------------------------------------------------- what data sets are told
 
 
-def test_data_sets_get_classes_channels_and_ignored_label_from_model_and_loss(folder):
+def test_data_sets_know_the_model_and_the_loss(folder):
     changed = config(
         "model.num_classes=3",
         "model.in_channels=4",
@@ -212,7 +212,7 @@ def test_data_sets_get_classes_channels_and_ignored_label_from_model_and_loss(fo
 
 @pytest.mark.parametrize("section", ["train_dataset", "val_dataset"])
 @pytest.mark.parametrize(("key", "model_says"), [("num_classes", 1), ("img_channels", 3)])
-def test_a_data_set_that_disagrees_with_the_model_is_refused(section, key, model_says):
+def test_a_data_set_unlike_the_model_is_refused(section, key, model_says):
     refused(f"{section}.{key}: model and loss say {model_says}, this says 7", f"{section}.{key}=7")
     config(f"{section}.{key}={model_says}")
 
@@ -225,7 +225,7 @@ def test_a_data_set_that_disagrees_with_the_loss_is_refused():
     )
 
 
-def test_training_pictures_are_resized_where_no_transforms_say_otherwise(folder):
+def test_without_transforms_training_images_are_resized(folder):
     changed = copy.deepcopy(TREE)
     del changed["train_dataset"]["transforms"]
     image, label = Config(changed).dataset("train").augmented(0, (0,))
@@ -240,7 +240,7 @@ def test_a_missing_section_of_a_data_set_is_named():
         Config(tree).dataset("val")
 
 
-def test_transforms_of_validation_are_refused_with_the_repair():
+def test_transforms_of_validation_are_refused():
     refused(
         r"val_dataset\.transforms: .*set preprocess\.size, mean and std instead",
         "val_dataset.transforms=[{type: Resize}]",
@@ -294,13 +294,13 @@ def test_more_than_the_one_loss_or_another_is_refused(types):
 # ---------------------------------------------------------------- preprocess, windows, schedule
 
 
-def test_preprocess_is_built_of_its_keys_and_the_models_channels():
+def test_preprocess_is_built_of_its_keys():
     built = config("preprocess.size=10,12", "preprocess.mean=0.1,0.2,0.3").preprocess()
     assert built.size == (10, 12) and built.mean == (0.1, 0.2, 0.3)
     assert config("model.in_channels=1").preprocess().mean == (0.5,)
 
 
-def test_means_that_do_not_fit_the_channels_are_refused_with_the_file():
+def test_means_that_do_not_fit_the_channels_are_refused():
     refused("^configuration: preprocess.mean: expected 1 numbers",
             "model.in_channels=1", "preprocess.mean=0.1,0.2,0.3")  # fmt: skip
 
@@ -321,13 +321,13 @@ def test_windows_are_built_only_if_they_are_asked_for():
 
 @pytest.mark.parametrize("missing", ["crop_size", "stride"])
 @pytest.mark.parametrize("value", [None, "null"])
-def test_windows_without_their_sizes_are_refused_when_the_configuration_is_read(missing, value):
+def test_windows_without_their_sizes_are_refused(missing, value):
     keys = {"crop_size": "8,6", "stride": "4,3", missing: value}
     opts = [f"test_config.{key}={size}" for key, size in keys.items() if size]
     refused(f"test_config.{missing}: is_slide needs it", "test_config.is_slide=True", *opts)
 
 
-def test_a_stride_larger_than_its_window_is_refused_when_the_configuration_is_read():
+def test_a_stride_larger_than_its_window_is_refused():
     refused("stride", "test_config.is_slide=True", "test_config.crop_size=8,6",
             "test_config.stride=4,7")  # fmt: skip
 
@@ -371,7 +371,7 @@ def test_the_trainers_keys_have_defaults():
         ["preprocess.size=null"],
     ],
 )
-def test_the_text_of_a_configuration_reads_back_to_the_same_tree(tmp_path, opts):
+def test_the_text_of_a_configuration_reads_back(tmp_path, opts):
     written = config(*opts)
     path = tmp_path / "again.yml"
     path.write_text(str(written), encoding="utf-8")
@@ -382,7 +382,7 @@ def test_the_text_of_a_configuration_reads_back_to_the_same_tree(tmp_path, opts)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_path):
+def test_a_shipped_configuration_builds_all_but_data(path, tmp_path):
     shipped = Config(path)
     size = shipped.preprocess().size
     assert size and min(size) >= 32
@@ -400,12 +400,12 @@ def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_pa
     assert str(Config(tmp_path / "again.yml")) == str(shipped)
 
 
-def test_a_saliency_score_cannot_choose_among_models_of_many_classes():
+def test_a_saliency_score_is_for_one_or_two_classes():
     refused("trainer.best_metric: maxF: this score is for one or two classes",
             "model.num_classes=3", "trainer.best_metric=maxF")  # fmt: skip
 
 
-def test_metrics_and_conventions_are_checked_when_they_are_read():
+def test_metrics_and_conventions_are_checked():
     refused("metrics: there is no score 'maxg'; did you mean maxF", "metrics=[maxg]")
     refused("metrics: expected a list of names, got 'mIoU'", "metrics=mIoU")
     refused("metrics: MAE: this score is for one or two classes", "model.num_classes=3",
@@ -510,7 +510,7 @@ def test_what_fine_tuning_is_told(item, message):
     refused(message, item)
 
 
-def test_another_type_of_preprocessing_keeps_the_size_below_it(tmp_path):
+def test_another_type_of_preprocessing_keeps_the_size(tmp_path):
     base = CONFIGS / "RGB" / "U2Net" / "u2netp_ecssd.yaml"
     (tmp_path / "c.yaml").write_text(f"_base_: {base}\npreprocess: {{type: zoo}}\n")
     found = Config(tmp_path / "c.yaml", training=False).preprocess()

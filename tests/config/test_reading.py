@@ -21,7 +21,7 @@ def test_a_later_base_wins_over_an_earlier_one(tmp_path):
     assert read_yaml(path) == {"iters": 2, "batch_size": 7}
 
 
-def test_bases_of_bases_are_read_relative_to_the_file_that_names_them(tmp_path):
+def test_bases_are_relative_to_the_file_that_names_them(tmp_path):
     (tmp_path / "deep").mkdir()
     write(tmp_path / "deep", middle="_base_: ../ground.yml\nb: 2")
     path = write(tmp_path, top="_base_: deep/middle.yml\nc: 3", ground="a: 1\nb: 1\nc: 1")
@@ -39,7 +39,7 @@ def test_two_bases_may_share_a_base(tmp_path):
     assert read_yaml(path) == {"g": 1, "a": 1, "b": 1}
 
 
-def test_dictionaries_are_merged_at_every_depth_and_lists_replaced(tmp_path):
+def test_dictionaries_are_merged_and_lists_replaced(tmp_path):
     path = write(
         tmp_path,
         top="_base_: a.yml\nx: {y: {new: 1, both: 1}, list: [9]}",
@@ -57,7 +57,7 @@ def test_inherited_false_drops_what_lies_below(tmp_path):
     assert read_yaml(path) == {"x": {"new": 1}, "y": {"old": 0, "new": 1}}
 
 
-def test_another_type_drops_the_old_arguments_and_the_same_type_keeps_them(tmp_path):
+def test_another_type_drops_the_old_arguments(tmp_path):
     path = write(
         tmp_path,
         top="_base_: a.yml\nx: {type: B, new: 1}\ny: {type: A, new: 1}\nz: {new: 1}",

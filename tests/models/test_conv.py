@@ -67,7 +67,7 @@ def test_each_way_is_the_sum_over_nine_shifted_images(monkeypatch, transposed, d
         (8, 4, (31, 33), False),
     ],
 )
-def test_layers_that_reduce_large_maps_take_the_transposed_way(
+def test_layers_that_reduce_channels_are_transposed(
     monkeypatch, in_channels, out_channels, size, transposed, dilation
 ):
     if not paddle.get_device().startswith("cpu"):

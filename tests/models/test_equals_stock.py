@@ -61,7 +61,7 @@ def outputs(pair, x, training):
 
 
 @pytest.mark.parametrize("size", [(67, 71), (33, 500), *TINY], ids=str)
-def test_the_fused_map_in_evaluation_equals_stocks_to_float32_rounding(floats, size):
+def test_the_fused_map_in_evaluation_equals_stocks(floats, size):
     theirs, ours = outputs(floats, images(size, batch=1), training=False)
     assert len(ours) == 1
     assert difference(ours[0], theirs[0]) < 1e-5
@@ -75,7 +75,7 @@ def test_all_seven_maps_in_training_equal_stocks(doubles, size, batch):
         assert difference(got, expected) < 1e-8
 
 
-def test_a_training_step_equals_stocks_in_maps_statistics_and_gradients(doubles):
+def test_a_training_step_equals_stocks(doubles):
     theirs, ours = doubles
     x = images((67, 71), dtype="float64")
     label = (images((67, 71), channels=1, seed=2) > 0).astype("float64")

@@ -54,7 +54,7 @@ def test_other_channels_and_classes_add_their_own_parameters(in_channels, num_cl
     assert published_count(as_numpy(model)) == 1_131_181 + first + sides + fusion
 
 
-def test_kernels_start_by_glorots_uniform_rule_and_biases_at_zero(published):
+def test_kernels_start_by_glorots_uniform_rule(published):
     kernels = 0
     for name, value in as_numpy(published["U2Net"]).items():
         if name.endswith("bias"):
@@ -114,9 +114,7 @@ def test_an_rsu_of_less_than_two_levels_is_refused(height):
 
 @pytest.mark.parametrize("num_classes", [1, 3])
 @pytest.mark.parametrize("size", [(24, 17), (1, 1)], ids=str)
-def test_training_gives_a_map_for_each_stage_and_the_fused_one_and_evaluation_only_that(
-    num_classes, size
-):
+def test_training_gives_all_maps_and_evaluation_one(num_classes, size):
     model = U2Net(num_classes=num_classes, in_channels=4, stages=SMALL)
     x = images(size, channels=4)
     assert [head.shape for head in model(x)] == [[2, num_classes, *size]] * 5
@@ -129,7 +127,7 @@ def test_maps_are_logits_not_probabilities(small):
     assert float(small(images((16, 16)))[0].max()) < -10
 
 
-def test_images_of_a_batch_do_not_touch_each_other_in_evaluation(small):
+def test_images_of_a_batch_are_independent(small):
     x = images((37, 45), batch=3)
     together = small(x)[0].numpy()
     for index in range(3):
@@ -138,7 +136,7 @@ def test_images_of_a_batch_do_not_touch_each_other_in_evaluation(small):
 
 @pytest.mark.parametrize("name", ["num_classes", "in_channels"])
 @pytest.mark.parametrize("value", [0, -1, 1.0, "1", None, True])
-def test_a_wrong_number_of_channels_or_classes_is_refused_by_name(name, value):
+def test_a_wrong_number_of_channels_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}: expected a whole number of 1 or more, got"):
         U2NetP(**{name: value})
 
@@ -156,7 +154,7 @@ def test_pretrained_loads_the_files_weights(small, tmp_path):
 
 
 @pytest.mark.parametrize("variant, table", [("U2Net", U2NET), ("U2NetP", U2NETP)])
-def test_a_published_table_in_yaml_form_builds_the_published_model(published, variant, table):
+def test_a_published_table_builds_the_published_model(published, variant, table):
     text = yaml.safe_dump(
         {part: [list(row) for row in rows] for part, rows in zip(table._fields, table)}
     )

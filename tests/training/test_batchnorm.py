@@ -36,7 +36,7 @@ def test_folded_batchnorms_are_told_from_trained_ones(folded):
 
 
 @pytest.mark.parametrize("variance, weight", [(1, 1), (1 - 1e-5, 1), (4, np.sqrt(4 + 1e-5))])
-def test_a_batchnorm_without_effect_is_folded_whatever_its_numbers(folded, variance, weight):
+def test_a_batchnorm_without_effect_is_folded(folded, variance, weight):
     layer = folded.stage2.rebnconv1.bn_s1
     layer._variance.set_value(np.full(8, variance, "float32"))
     layer.weight.set_value(np.full(8, weight, "float32"))

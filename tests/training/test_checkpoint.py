@@ -50,7 +50,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         checkpoint.load_state(folder)
 
 
-def test_the_latest_is_the_highest_iteration_not_the_last_name(tmp_path):
+def test_the_latest_is_the_highest_iteration(tmp_path):
     for number in (9, 10, 100):
         _save(tmp_path / f"iter_{number}", number)
     (tmp_path / "iter_best").mkdir()
@@ -105,7 +105,7 @@ def _in_a_child(action, call_number: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def test_killed_at_any_call_the_old_or_the_new_checkpoint_is_there_whole(tmp_path):
+def test_killed_at_any_call_a_whole_checkpoint_is_there(tmp_path):
     killed = 0
     for call_number in range(1, 60):
         folder = tmp_path / str(call_number) / "best_model"
@@ -121,7 +121,7 @@ def test_killed_at_any_call_the_old_or_the_new_checkpoint_is_there_whole(tmp_pat
     assert killed > 5
 
 
-def test_killed_while_saving_an_iteration_nothing_half_done_is_picked_up(tmp_path):
+def test_killed_while_saving_nothing_half_done_is_used(tmp_path):
     for call_number in range(1, 60):
         run = tmp_path / str(call_number)
         _save(run / "iter_1", 1)
@@ -151,7 +151,7 @@ def _train(model, optimizer, rate, steps):
         rate.step()
 
 
-def test_optimizer_state_fits_a_model_whose_tensors_have_other_names(tmp_path):
+def test_optimizer_state_fits_tensors_of_other_names(tmp_path):
     model, optimizer, rate = _trained_pair()
     _train(model, optimizer, rate, 3)
     weights = {name: value.numpy() for name, value in model.state_dict().items()}

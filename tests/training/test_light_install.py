@@ -94,7 +94,7 @@ def test_a_converted_file_keeps_its_settings(tmp_path, checkpoint, suffix):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_the_configuration_that_does_not_fit_is_the_one_named(tmp_path, checkpoint):
+def test_the_configuration_that_does_not_fit_is_named(tmp_path, checkpoint):
     words = ["--input", str(checkpoint), "--output", str(tmp_path / "a.onnx")]
     assert main("convert_weights", words) == 0
     Image.fromarray(picture()).save(tmp_path / "a.png")

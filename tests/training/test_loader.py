@@ -69,9 +69,7 @@ def test_a_resumed_run_sees_exactly_the_tail(start, rank):
 
 
 @pytest.mark.parametrize(("length", "batch", "ranks", "repair"), [(3, 4, 1, 3), (7, 4, 2, 3)])
-def test_a_data_set_smaller_than_a_batch_is_an_error_that_says_what_to_set(
-    length, batch, ranks, repair
-):
+def test_a_data_set_smaller_than_a_batch_is_refused(length, batch, ranks, repair):
     with pytest.raises(DataError) as caught:
         Schedule(length, batch, 0, 0, 1, 0, ranks)
     message = str(caught.value)
@@ -194,14 +192,14 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path, workers, kind):
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_a_transform_that_fails_is_an_error_that_names_the_image(tmp_path, workers):
+def test_a_transform_that_fails_names_the_image(tmp_path, workers):
     data = dataset(make_pairs(tmp_path, 2), transforms=[RandomCrop([20, 20])])
     with pytest.raises(DataError, match=r"images/[01]\.png: RandomCrop: expected an image of at"):
         batches(data, Schedule(2, 1, 0, 0, 1), workers)
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_samples_of_different_sizes_are_an_error_that_names_the_key(tmp_path, workers):
+def test_samples_of_different_sizes_are_refused(tmp_path, workers):
     make_pairs(tmp_path / "wide", 1, (9, 12))
     root = make_pairs(tmp_path / "all", 1)
     for kind in ("images", "masks"):
@@ -213,7 +211,7 @@ def test_samples_of_different_sizes_are_an_error_that_names_the_key(tmp_path, wo
     assert "(9, 11)" in message and "(9, 12)" in message and "Resize" in message
 
 
-def test_workers_end_with_an_error_and_with_a_reader_who_stops_early(tmp_path):
+def test_workers_end_with_an_error_or_a_closed_reader(tmp_path):
     data = dataset(make_pairs(tmp_path, 6))
     loader = train_loader(data, Preprocess(), Schedule(6, 2, 0, 0, 30), 2)
     next(loader)
@@ -327,7 +325,7 @@ def test_validation_takes_pictures_of_different_sizes(tmp_path, workers):
 
 @pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("kind", ["images", "masks"])
-def test_a_broken_file_in_validation_is_an_error_that_names_it(tmp_path, workers, kind):
+def test_a_broken_file_in_validation_is_named(tmp_path, workers, kind):
     data = dataset(make_pairs(tmp_path, 3), "val", mask_values="index")
     (tmp_path / kind / "1.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=rf"{kind}/1\.png: expected a picture"):

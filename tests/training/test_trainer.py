@@ -63,7 +63,7 @@ def test_log_lines_are_paddlesegs(tmp_path, tiny, log):
 
 
 @pytest.mark.parametrize("size", [[32, 32], [48, 32]])
-def test_another_size_in_training_than_in_validation_is_told_once(tmp_path, tiny, log, size):
+def test_another_size_in_training_is_told_once(tmp_path, tiny, log, size):
     tiny["preprocess"]["size"] = size
     _train(tiny, tmp_path)
     said = "Training sees 32x32 (train_dataset.transforms), validation and prediction 48x32"
@@ -106,7 +106,7 @@ def test_resumed_in_the_same_process_it_ends_alike(tmp_path, tiny, ema):
     assert states[0] == states[1]
 
 
-def test_a_worse_model_does_not_replace_the_best_after_a_resume(tmp_path, tiny):
+def test_a_worse_model_does_not_replace_the_best(tmp_path, tiny):
     options = {"do_eval": True, "save_interval": 2}
     _train(tiny, tmp_path, **options)
     path = tmp_path / "iter_2" / "state.json"
@@ -149,7 +149,7 @@ def test_resuming_elsewhere_takes_the_best_model_along(tmp_path, tiny):
     assert trainer.best[""].iteration == 4
 
 
-def test_resuming_does_not_need_the_weights_that_training_began_with(tmp_path, tiny):
+def test_resuming_does_not_need_the_pretrained_weights(tmp_path, tiny):
     _train(tiny, tmp_path / "first")
     tiny["model"]["pretrained"] = str(tmp_path / "first/iter_4/model.pdparams")
     _train(tiny, tmp_path / "second")
@@ -159,7 +159,7 @@ def test_resuming_does_not_need_the_weights_that_training_began_with(tmp_path, t
     assert trainer.iteration == 5
 
 
-def test_weights_that_training_makes_worse_stay_the_best_model(tmp_path, tiny, log):
+def test_pretrained_weights_may_stay_the_best_model(tmp_path, tiny, log):
     _train({**tiny, "iters": 60}, tmp_path / "first", do_eval=True, save_interval=20)
     start = tmp_path / "first/best_model"
     tiny["model"]["pretrained"] = str(start)
@@ -190,7 +190,7 @@ def test_random_weights_are_not_scored_before_training(tmp_path, tiny, log):
     assert "iter 0" not in log.text and "random weights" not in log.text
 
 
-def test_an_error_in_validation_does_not_lose_what_was_trained(tmp_path, tiny):
+def test_an_error_in_validation_loses_no_training(tmp_path, tiny):
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), do_eval=True))
     trainer.val_set.pairs[1] = trainer.val_set.pairs[1]._replace(image=tmp_path / "gone.png")
     with pytest.raises(ValueError, match="gone.png"):
@@ -264,7 +264,7 @@ def test_best_ignores_nan_and_ties():
     assert (best.iteration, best.waited) == (4, 0)
 
 
-def test_accumulated_gradients_are_the_mean_over_the_batches(tmp_path, tiny):
+def test_accumulated_gradients_are_the_mean(tmp_path, tiny):
     tiny.update(iters=1, trainer={"accumulate": 3}, optimizer={"type": "SGD"})
     tiny["batch_size"] = 2
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
@@ -301,7 +301,7 @@ class _Silent:
         pass
 
 
-def test_nan_stops_with_iteration_and_heads_and_keeps_the_last_checkpoint(tmp_path, tiny):
+def test_nan_stops_and_keeps_the_last_checkpoint(tmp_path, tiny):
     tiny["iters"] = 10
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), save_interval=2))
     parts = trainer.criterion.parts
