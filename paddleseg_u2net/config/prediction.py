@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Iterable, Optional, Union
 
-from paddleseg_u2net.architecture import TABLES, Architecture, StageTable, build
+from paddleseg_u2net.architecture import ALIASES, TABLES, Architecture, StageTable
 from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
 from paddleseg_u2net.config.schema import Faults, check_tree, nearest
 from paddleseg_u2net.config.settings import (
@@ -20,8 +20,7 @@ from paddleseg_u2net.config.settings import (
 )
 from paddleseg_u2net.inference import Augment, Preprocess, Window
 
-# PaddleSeg's own name of the small network stands for this project's, too.
-_NETWORKS = {**TABLES, "U2Netp": TABLES["U2NetP"]}
+_NETWORKS = {**TABLES, **{alias: TABLES[name] for alias, name in ALIASES.items()}}
 
 
 class PredictionConfig:
@@ -48,13 +47,8 @@ class PredictionConfig:
         return StageTable.parse(own) if own else _NETWORKS[self._model.type]
 
     def architecture(self) -> Architecture:
-        """The network; "U2Net" or "U2NetP" where its stages are theirs."""
-        stages = self.stages
-        # 7 and "7" are the same height.
-        equal = [name for name, table in TABLES.items() if build(table) == build(stages)]
-        kind = equal[0] if equal else "U2Net"
-        stages = TABLES[kind] if equal else stages
-        return Architecture(kind, stages, self.num_classes, self.in_channels)
+        """The network."""
+        return Architecture.of(self.stages, self.num_classes, self.in_channels)
 
     def preprocess(self) -> Preprocess:
         """What the network sees of an image."""
@@ -93,7 +87,7 @@ class PredictionConfig:
         if not faults.under("model.in_channels"):
             with faults.caught():
                 preprocess = self.preprocess()
-                if preprocess.recipe.stretches and self.num_classes > 1:
+                if preprocess.preset.normalises and self.num_classes > 1:
                     faults.add(
                         "preprocess.type",
                         f"{preprocess.type} stretches the map of one class to [0, 1]; "

@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Iterator
 
-from paddleseg_u2net.io.files import atomic_dir, check_writable, locked
+from paddleseg_u2net.io.files import atomic_dir, check_writable
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training.distributed import Distributed
 
@@ -22,7 +23,7 @@ _CANNOT_SET_ASIDE = {errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.ENOTSUP, er
 
 
 @contextmanager
-def reserved(save_dir: Path, ranks: Distributed) -> Iterator[None]:
+def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
     """Keep ``save_dir`` for one run. The system gives it free when the run ends, in whatever way.
 
     Raises:
@@ -31,7 +32,7 @@ def reserved(save_dir: Path, ranks: Distributed) -> Iterator[None]:
     """
     check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
     with ExitStack() as until_the_end:
-        ranks.first(lambda: until_the_end.enter_context(_locked(save_dir)))
+        distributed.first(lambda: until_the_end.enter_context(_locked(save_dir)))
         yield
 
 
@@ -48,7 +49,7 @@ def _locked(save_dir: Path) -> Iterator[None]:
         except TimeoutError as error:
             raise ValueError(
                 f"--save_dir {save_dir}: another run is training there "
-                f"({str(error) or 'just begun'}); let it end, stop it, or name another --save_dir"
+                f"({error}); let it end, stop it, or name another --save_dir"
             ) from error
         if not alone:
             logger.warning(
@@ -80,19 +81,13 @@ def try_writing(save_dir: Path, size: int) -> None:
         )
     probe = save_dir / ".probe"
     with atomic_dir(probe) as temporary, (temporary / "model.pdparams").open("wb") as file:
-        _take_room(file.fileno(), size)
+        if hasattr(os, "posix_fallocate"):  # a quota may refuse what the disk has
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in _CANNOT_SET_ASIDE:
+                    raise
     shutil.rmtree(probe)
-
-
-def _take_room(handle: int, size: int) -> None:
-    """Have ``size`` bytes set aside for a file, which a quota may refuse where a disk has them."""
-    try:
-        os.posix_fallocate(handle, 0, size)
-    except AttributeError:  # not on Windows and macOS
-        pass
-    except OSError as error:
-        if error.errno not in _CANNOT_SET_ASIDE:
-            raise
 
 
 def _megabytes(size: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Callable, ContextManager, Dict
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training import checkpoint
 from paddleseg_u2net.training.best_score import BestScore

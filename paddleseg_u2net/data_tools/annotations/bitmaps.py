@@ -18,7 +18,7 @@ from typing import Any, Tuple
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, wrong
 from paddleseg_u2net.data_tools.annotations.shapes import Bounds, Shape
 from paddleseg_u2net.io.images import MAX_PIXELS
 
@@ -156,9 +156,7 @@ def decode_png(text: str, where: str, packed: bool = False) -> Tuple[bytes, Tupl
         ) from error
     # The header has a fixed place: signature, length, "IHDR", width, height.
     if data[:8] != _PNG or data[12:16] != b"IHDR" or len(data) < 33:
-        raise AnnotationError(
-            f"{where}: expected a PNG as the bitmap, got {data[:12]!r}; export it again"
-        )
+        raise wrong(where, "a PNG as the bitmap", f"{data[:12]!r}", "export it again")
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     if width * height > MAX_PIXELS:
         raise AnnotationError(

@@ -20,7 +20,7 @@ from typing import (
     Union,
 )
 
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, wrong
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.file_types import HEAD, file_type
 from paddleseg_u2net.progress import tracked
@@ -57,12 +57,9 @@ def read_lines(path: Path) -> List[str]:
     """
     try:
         return [line.strip() for line in files.read_text(path).splitlines()]
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: expected text in UTF-8 ({error}); save it so") from error
-    except OSError as error:
-        raise AnnotationError(
-            f"{path}: expected a text file ({error.strerror or error}); check the path"
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise AnnotationError(f"{path}: expected text in UTF-8, but {why}; correct it") from error
 
 
 def read_json(path: Path, hook: Optional[Hook] = None) -> Any:
@@ -75,47 +72,26 @@ def read_json(path: Path, hook: Optional[Hook] = None) -> Any:
 
     Raises:
         AnnotationError: it is missing, not UTF-8 or not JSON; the message names the line and
-            column. Errors of the hook pass.
+            column.
     """
+    data = b""
     try:
         with files.open_file(path) as file:
             data = file.read()
-    except OSError as error:
-        raise AnnotationError(
-            f"{path}: expected a JSON file, but it cannot be read ({error.strerror or error}); "
-            "check the path"
-        ) from error
-    beginning = data[:HEAD]
-    try:
         text = data.decode("utf-8-sig")
-        del data
-        if not text.strip():
-            raise AnnotationError(f"{path}: expected JSON, found an empty file; export it again")
+        data = data[:HEAD]  # as little as may be, beside the text and what comes of it
         return json.loads(text, object_hook=hook)
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise AnnotationError(
-            f"{path}: expected UTF-8, found the byte {error.object[error.start]:#04x} in line "
-            f"{line}; {_hint(beginning) or 'save it as UTF-8'}"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise AnnotationError(
-            f"{path}, line {error.lineno}, column {error.colno}: expected JSON, but {error.msg}; "
-            f"{_hint(beginning) or 'the file may be cut: fetch or export it again'}"
-        ) from None
-    except RecursionError:
-        raise AnnotationError(
-            f"{path}: lists within lists far deeper than label files have; export it again"
-        ) from None
     except AnnotationError:
         raise
-    except ValueError as error:  # a whole number of thousands of digits
-        raise AnnotationError(
-            f"{path}: a number cannot be understood ({error}); correct it there"
-        ) from None
+    except (OSError, RecursionError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        hint = "" if isinstance(error, OSError) else _hint(data[:HEAD])
+        repair = hint or "check the path, or fetch or export it again"
+        raise AnnotationError(f"{path}: expected JSON in UTF-8, but {why}; {repair}") from None
 
 
 def _hint(beginning: bytes) -> str:
+    """What to do about a file that is something else, where its first bytes tell."""
     found = file_type(beginning)
     if beginning[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "it is UTF-16: save it as UTF-8"
@@ -171,17 +147,13 @@ def field(
     """
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
     if not isinstance(tree, dict):
-        raise AnnotationError(
-            f"{where}: expected an object {{...}}, got {_shown(tree)}; correct it there"
-        )
+        raise wrong(where, "an object {...}", _shown(tree))
     if key not in tree:
         raise AnnotationError(f"{where}: {key} is missing; add it there or export it again")
     value = tree[key]
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         expected = " or ".join(_TYPES.get(kind, kind.__name__) for kind in kinds)
-        raise AnnotationError(
-            f"{where}: expected {expected} as {key}, got {_shown(value)}; correct it there"
-        )
+        raise wrong(where, f"{expected} as {key}", _shown(value))
     return value
 
 
@@ -195,9 +167,7 @@ def size_field(tree: Any, height: str, width: str, where: object) -> Tuple[int, 
     for key in (height, width):
         value = field(tree, key, (int, float), where)
         if not value >= 1 or value != value // 1 or value > 1e9:
-            raise AnnotationError(
-                f"{where}: expected a number of pixels as {key}, got {value}; correct it there"
-            )
+            raise wrong(where, f"a number of pixels as {key}", value)
         numbers.append(int(value))
     return numbers[0], numbers[1]
 

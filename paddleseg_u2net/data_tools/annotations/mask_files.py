@@ -238,24 +238,24 @@ class ColourFile(MaskSource):
         """Places in ``keys`` of the colours nearest to the strange ones."""
         colours, back, counts = np.unique(codes[strange], return_inverse=True, return_counts=True)
         nearest = np.zeros(len(colours), np.intp)
-        far = np.zeros(len(colours), bool)
-        for index, code in enumerate(colours):
-            difference = np.abs(_unpacked(keys) - _unpacked(code))
-            far_off = difference.max(axis=1) > self.tolerance
-            distance = np.where(far_off, 1 << 20, (difference**2).sum(axis=1))
-            nearest[index], far[index] = distance.argmin(), far_off.all()
-        if far.any():
-            worst = int(np.where(far, counts, 0).argmax())
-            y, x = (int(line[0]) for line in np.nonzero((codes == colours[worst]) & strange))
-            more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
-            within = f" within {self.tolerance}" if self.tolerance else ""
-            raise AnnotationError(
-                f"{self.path}: the colour {tuple(_unpacked(colours[worst]).tolist())} in "
-                f"{int(counts[worst])} pixels, first at x {x}, y {y}{more}: not in the colour "
-                f"table{within} ({some(sorted(self.table))}); add them to the table"
-                + (_lossy_hint(self.path) or ", or allow a tolerance if edges are blended")
-            )
-        return nearest[back.reshape(-1)]
+        far = np.ones(len(colours), bool)
+        for index, colour in enumerate(_unpacked(colours)) if self.tolerance else ():
+            difference = np.abs(_unpacked(keys) - colour)
+            within = difference.max(axis=1) <= self.tolerance
+            nearest[index] = np.where(within, (difference**2).sum(axis=1), 1 << 20).argmin()
+            far[index] = not within.any()
+        if not far.any():
+            return nearest[back.reshape(-1)]
+        worst = int(np.where(far, counts, 0).argmax())
+        y, x = np.argwhere((codes == colours[worst]) & strange)[0].tolist()
+        more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
+        within_tolerance = f" within {self.tolerance}" if self.tolerance else ""
+        raise AnnotationError(
+            f"{self.path}: the colour {tuple(_unpacked(colours[worst]).tolist())} in "
+            f"{int(counts[worst])} pixels, first at x {x}, y {y}{more}: not in the colour "
+            f"table{within_tolerance} ({some(sorted(self.table))}); add them to the table"
+            + (_lossy_hint(self.path) or ", or allow a tolerance if edges are blended")
+        )
 
 
 def _packed(colours: np.ndarray) -> np.ndarray:

@@ -13,6 +13,13 @@ class AnnotationError(ValueError):
     """Annotations cannot be used; the message names the file, the problem and the repair."""
 
 
+def wrong(
+    where: object, expected: object, got: object, repair: str = "correct it there"
+) -> AnnotationError:
+    """The error for a place in a file that holds something else than expected."""
+    return AnnotationError(f"{where}: expected {expected}, got {got}; {repair}")
+
+
 class MaskSource(Protocol):
     """Makes the mask of one image. Sources are immutable and can be pickled."""
 

@@ -14,7 +14,7 @@ from typing import Any, Optional, Protocol, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource, wrong
 
 # Left, top, right, bottom in whole pixels; right and bottom are the first outside.
 Box = Tuple[int, int, int, int]
@@ -184,9 +184,7 @@ def points(value: Any, where: object) -> np.ndarray:
     except (TypeError, ValueError, OverflowError):
         pairs = None
     if pairs is None or not (array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 2)):
-        raise AnnotationError(
-            f"{where}: expected points, an x and a y each, got {str(value)[:60]}; correct it there"
-        )
+        raise wrong(where, "points, an x and a y each", f"{str(value)[:60]}")
     if not np.isfinite(pairs).all():
         raise AnnotationError(
             f"{where}: a coordinate is no finite number (NaN or infinite); correct it there"

@@ -42,6 +42,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotationError,
     Bad,
     Sample,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Polygon, Shape
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
@@ -359,10 +360,7 @@ def _parts(
     if isinstance(outlines, dict):
         outlines = [outlines]
     if not isinstance(outlines, list):
-        raise AnnotationError(
-            f"{where}: expected polygons or run lengths as segmentation, got "
-            f"{str(outlines)[:60]}; correct it there"
-        )
+        raise wrong(where, "polygons or run lengths as segmentation", f"{str(outlines)[:60]}")
     if isinstance(outlines[0], dict):
         runs = [_runs(part, number, size, where) for part in outlines]
         parts: List[Part] = [part for part in runs if part.area]

@@ -30,7 +30,12 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     unlabelled,
 )
 from paddleseg_u2net.data_tools.annotations.import_stats import ImportStats
-from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, Sample
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Sample,
+    wrong,
+)
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Ellipse, Polygon, Shape
 from paddleseg_u2net.data_tools.annotations.splits import (
     IMAGES,
@@ -250,7 +255,7 @@ def _parse(path: Path, stats: ImportStats) -> Tuple[List[str], List[_Image], str
             f"{path}: expected XML, but it is damaged or cut off ({error}); export it again"
         ) from error
     if not entries:
-        raise AnnotationError(f"{path}: expected images with shapes, found none; export it again")
+        raise wrong(path, "images with shapes", "none", "export it again")
     return labels, entries, subsets.pop() if len(subsets) == 1 else ""
 
 
@@ -391,7 +396,5 @@ def _number(
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and lowest <= number and abs(number) < 1e9):
-        raise AnnotationError(
-            f"{where}: expected a number as {key}, got {text!r}; correct it there"
-        )
+        raise wrong(where, f"a number as {key}", f"{text!r}")
     return number

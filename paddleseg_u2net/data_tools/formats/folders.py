@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import (
     Callable,
     Dict,
     FrozenSet,
-    Iterator,
     List,
     Mapping,
-    NamedTuple,
     Optional,
     Sequence,
     Set,
-    Tuple,
     Union,
 )
 
@@ -35,7 +30,6 @@ from paddleseg_u2net.data_tools.annotations.classes import (
     number_colours,
     number_values,
 )
-from paddleseg_u2net.data_tools.annotations.import_stats import count_images
 from paddleseg_u2net.data_tools.annotations.label_files import thread_map
 from paddleseg_u2net.data_tools.annotations.mask_files import (
     JPEG,
@@ -56,7 +50,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     MaskSource,
     Sample,
 )
-from paddleseg_u2net.data_tools.annotations.splits import SPLITS
+from paddleseg_u2net.data_tools.formats.folder_pairs import pair_folders
 from paddleseg_u2net.datasets.mask_encoding import (
     HIGHEST_LIKELY_CLASS,
     IGNORE,
@@ -65,8 +59,6 @@ from paddleseg_u2net.datasets.mask_encoding import (
     infer_mask_encoding,
     seem_instances,
 )
-from paddleseg_u2net.datasets.name_rules import Matches, NameRule, best_rule, by_folder
-from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files
 from paddleseg_u2net.io.images import Header, ImageError, read_header, read_image, read_mask
 from paddleseg_u2net.text import short_list
 
@@ -74,15 +66,11 @@ Values = Union[str, Mapping[int, int]]
 # What "auto" may infer; a table of values is the other choice.
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
 
-_SHOWN = 3
 _WITHOUT_ALPHA = ("1", "L", "P", "I", "I;16")
 _INSTANCES = (
     f"{INSTANCES} instead of classes: --mask_values instance makes one class of them; if they are "
     "classes, name them with --classes"
 )
-# Words that begin or end a mask's name, as in x_mask.png, x_mask_1.png, x-gt.png, GT_x.png.
-_WORDS = "mask|label|lbl|gt|seg|segm|segmentation|anno|annotation|matte|alpha|groundtruth|truth"
-_MASK = re.compile(rf"(?i)(?:{_WORDS})s?(?:[^a-z].*)?$|.*[^a-z](?:{_WORDS})s?[^a-z]*$")
 
 
 def read(
@@ -126,7 +114,7 @@ def read(
             f"{values!r}"
         )
     masks = Path(masks)
-    pairs, remarks = pair(Path(images), masks, allow_missing)
+    pairs, remarks = pair_folders(Path(images), masks, allow_missing)
     paths = [mask for pair in pairs for mask in pair.masks]
     names = list(classes) if classes is not None else None
     if names and is_background(names[0]):
@@ -174,7 +162,7 @@ def read_colours(
     """Read a folder of images and one of masks in colours.
 
     Args:
-        images: As for `read`, by which images and masks are paired.
+        images: As for `read`.
         masks: RGB or palette files of the images' sizes.
         table: (red, green, blue) -> name, as `classes.read_colours` gives; several colours may
             have one name.
@@ -187,7 +175,7 @@ def read_colours(
             the table are found when masks are read.
     """
     names, numbers, said = number_colours(table, classes or Classes(), "colour table")
-    pairs, remarks = pair(Path(images), Path(masks), allow_missing)
+    pairs, remarks = pair_folders(Path(images), Path(masks), allow_missing)
     samples = [
         Sample(
             pair.image,
@@ -205,98 +193,6 @@ def read_colours(
             "export them as PNG, or allow a tolerance"
         )
     return AnnotatedDataset(names, samples, remarks=remarks + said)
-
-
-# ---------------------------------------------------------------- pairs
-
-
-class _Pair(NamedTuple):
-    """An image, its masks, the image's path without suffix, and the split that its folder says."""
-
-    image: Path
-    masks: Tuple[Path, ...]
-    name: str
-    split: str
-
-
-def pair(images: Path, masks: Path, allow_missing: bool = False) -> Tuple[List[_Pair], List[str]]:
-    """Pair the files of two folders by name, sorted; remarks on how, and on what was left out."""
-    image_files, mask_files, rule, matches = _match(images, masks)
-    remarks = [] if rule == NameRule() else [rule.describe()]
-    used = set(chain.from_iterable(matches.values()))
-    problems = []
-    for files, known, what in (
-        (image_files, set(matches), "images without a mask"),
-        (mask_files, used, "masks without an image"),
-    ):
-        alone = [path.name for name, path in files.items() if name not in known]
-        if alone:
-            problems.append(f"{len(alone)} {what}: {some(alone, 5)}")
-    if problems and not (allow_missing and matches):
-        raise PairingError(
-            f"{images} and {masks}: expected a mask for each image, of the same name but for the "
-            f"suffix and what all have in common; {'; '.join(problems)}; add or remove those "
-            "files, or leave them out with --allow_missing"
-        )
-    remarks += [f"left out {problem}" for problem in problems]
-    tops = {name.rpartition("/")[0].split("/")[0].lower() for name in matches}
-    splits = len(tops) > 1 and tops <= set(SPLITS)
-    pairs = [
-        _Pair(
-            image_files[name],
-            tuple(mask_files[mask] for mask in matches[name]),
-            name,
-            SPLITS[name.split("/")[0].lower()] if splits else "",
-        )
-        for name in sorted(matches, key=by_folder)
-    ]
-    several = [pair for pair in pairs if len(pair.masks) > 1]
-    if several:
-        shown = " and ".join(path.name for path in several[0].masks[:_SHOWN])
-        remarks.append(
-            f"{count_images(len(several))} with several masks, which are merged, such as "
-            f"{several[0].image.name} with {shown}"
-            + (" ..." if len(several[0].masks) > _SHOWN else "")
-        )
-    if splits:
-        remarks.append(f"split as the folders {', '.join(sorted(tops))} say")
-    return pairs, remarks
-
-
-def _match(images: Path, masks: Path) -> Tuple[Dict[str, Path], Dict[str, Path], NameRule, Matches]:
-    """Images and masks by name, and how they match."""
-    if images.resolve() != masks.resolve():
-        image_files = by_name(list_files(images, "images", exclude=masks), images)
-        mask_files = by_name(list_files(masks, "masks", exclude=images), masks)
-        return (image_files, mask_files, *best_rule(list(image_files), list(mask_files)))
-    best, most = None, 0.0
-    for of_images, of_masks in _sides(list_files(images, "images and masks")):
-        try:
-            image_files, mask_files = by_name(of_images, images), by_name(of_masks, images)
-        except PairingError:
-            continue
-        rule, matches = best_rule(list(image_files), list(mask_files))
-        share = len(matches) / max(len(image_files), len(mask_files))
-        if share > most:
-            best, most = (image_files, mask_files, rule, matches), share
-    if best is None:
-        raise PairingError(
-            f"{images}: images and masks are in one folder and cannot be told apart, neither by "
-            "suffix (x.jpg and x.png) nor by name (x.png and x_mask.png); move the masks to a "
-            "folder of their own"
-        )
-    return best
-
-
-def _sides(files: Sequence[Path]) -> Iterator[Tuple[List[Path], List[Path]]]:
-    """Ways to tell images from masks, the likeliest first: by words in names, JPEG images."""
-    by_word = [bool(_MASK.match(path.stem)) for path in files]
-    by_suffix = [path.suffix.lower() not in JPEG for path in files]
-    for is_mask in (by_word, by_suffix):
-        images = [path for path, mask in zip(files, is_mask) if not mask]
-        masks = [path for path, mask in zip(files, is_mask) if mask]
-        if images and masks:
-            yield images, masks
 
 
 # ---------------------------------------------------------------- classes

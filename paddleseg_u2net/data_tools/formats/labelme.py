@@ -41,6 +41,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     Bad,
     PictureSource,
     Sample,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Ellipse, Shape
 from paddleseg_u2net.io.file_types import file_type
@@ -314,9 +315,7 @@ def _shape(kind: str, tree: Dict[str, Any], number: int, where: str) -> Optional
     if len(corners) < 2 and kind != "mask":
         return None
     if len(corners) != 2:
-        raise AnnotationError(
-            f"{where}: expected 2 points of a {kind}, got {len(corners)}; correct it there"
-        )
+        raise wrong(where, f"2 points of a {kind}", len(corners))
     if kind == "mask":
         return _mask(tree, corners, number, where)
     if kind == "rectangle":

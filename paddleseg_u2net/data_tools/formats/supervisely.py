@@ -30,6 +30,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotationError,
     Bad,
     Sample,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Polygon, Shape
 from paddleseg_u2net.datasets.name_rules import fold_case
@@ -95,7 +96,7 @@ def _kinds(project: Path) -> Dict[str, str]:
     if not meta.is_file():
         below = [path.parent for path in files_below(project) if path.name == _META]
         repair = f"give {below[0]}" if below else "give the folder of a Supervisely project"
-        raise AnnotationError(f"{meta}: expected Supervisely's meta.json, found none; {repair}")
+        raise wrong(meta, "Supervisely's meta.json", "none", repair)
     tree = require_keys(read_json(meta), ("classes",), meta, "Supervisely's meta.json")
     kinds = {}
     for place, entry in enumerate(field(tree, "classes", list, meta)):
@@ -214,7 +215,5 @@ def _points(
 ) -> np.ndarray:
     found = shapes.points(field(tree, key, list, where), where)
     if len(found) not in counts:
-        raise AnnotationError(
-            f"{where}: expected {counts[-1]} points of {what}, got {len(found)}; correct it there"
-        )
+        raise wrong(where, f"{counts[-1]} points of {what}", len(found))
     return found

@@ -28,6 +28,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     Bad,
     MaskSource,
     Sample,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Polygon, has_area, points
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, Part, Source, joined, read_all
@@ -234,9 +235,7 @@ def _values(line: str, where: str) -> np.ndarray:
 
 def _class_number(value: float, layout: Layout, where: str) -> int:
     if not 0 <= value < np.inf or value != np.floor(value):
-        raise AnnotationError(
-            f"{where}: expected a class number, 0 or more, got {value:g}; correct it there"
-        )
+        raise wrong(where, "a class number, 0 or more", f"{value:g}")
     number = int(value)
     if layout.names is not None and number >= len(layout.names):
         raise AnnotationError(

@@ -21,7 +21,7 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     refuse_absent,
 )
 from paddleseg_u2net.data_tools.annotations.label_files import read_lines
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, wrong
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, split_of
 from paddleseg_u2net.io.images import files_below, find_images
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
@@ -84,9 +84,7 @@ def find_layout(source: Path) -> Layout:
     files = _yaml_files(source)
     known = [path for path in files if path.name in _DESCRIPTIONS] or files
     if len(known) > 1:
-        raise AnnotationError(
-            f"{source}: expected one data.yaml, found {short_list(known)}; give the file itself"
-        )
+        raise wrong(source, "one data.yaml", short_list(known), "give the file itself")
     return _described(known[0]) if known else _undescribed(source)
 
 
@@ -238,10 +236,7 @@ def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
     entries = [entry for entry in entries if entry not in _NOTHING]
     strange = [entry for entry in entries if not isinstance(entry, str)]
     if strange:
-        raise AnnotationError(
-            f"{layout.source}: expected a path or a list of paths under {key}, got "
-            f"{_shown(strange[0])}; correct it there"
-        )
+        raise wrong(layout.source, f"a path or a list of paths under {key}", _shown(strange[0]))
     found = [_find(entry, roots) for entry in entries]
     missing = [entry for entry, path in zip(entries, found) if path is None]
     if missing and len(missing) == len(found):

@@ -60,16 +60,6 @@ def test_long_runs():
     assert unpack_runs(_pack(counts), "here").tolist() == counts
 
 
-def test_the_coco_tools_pack_the_same():
-    tools = pytest.importorskip("pycocotools.mask")
-    random = np.random.default_rng(1)
-    for _ in range(50):
-        mask = random.uniform(size=tuple(random.integers(1, 300, 2))) < random.uniform()
-        packed = tools.encode(np.asfortranarray(mask, np.uint8))["counts"].decode()
-        counts = check_runs(unpack_runs(packed, "here"), mask.shape, "here")
-        assert np.array_equal(Runs(1, mask.shape, 0, 0, counts).pixels(), mask)
-
-
 @pytest.mark.parametrize("text", ["5 1", "5€", "5p", "5T", "Tooooooo0"])
 def test_damaged_texts(text):
     with pytest.raises(AnnotationError, match="here: expected packed run lengths"):

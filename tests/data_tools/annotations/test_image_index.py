@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
-import numpy as np
 import pytest
 
 from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
-from paddleseg_u2net.data_tools.formats import coco
-from paddleseg_u2net.io.images import write_image
 
 
 @pytest.fixture
@@ -62,21 +57,6 @@ def test_two_of_another_suffix_are_one_too_many(index):
     with pytest.raises(AnnotationError, match=r"a\.png could be .*a\.bmp, .*a\.jpg"):
         images.find("a.png")
     assert images.at("a.png", any_suffix=True) is None
-
-
-def test_coco_takes_them_and_says_so(tmp_path):
-    write_image(tmp_path / "a.jpg", np.zeros((4, 6, 3), np.uint8))
-    tree = {
-        "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 6}],
-        "categories": [{"id": 1, "name": "cat"}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 3, 1, 3, 3]]}
-        ],
-    }
-    (tmp_path / "coco.json").write_text(json.dumps(tree))
-    found = coco.read([(tmp_path / "coco.json", tmp_path)])
-    assert [record.image.name for record in found.samples] == ["a.jpg"]
-    assert any("another suffix" in remark for remark in found.remarks)
 
 
 def test_names_written_as_in_addresses(index, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import struct
 import zlib
 
@@ -150,26 +149,12 @@ def test_every_source_turns_a_tagged_mask_upright(tmp_path, make):
     assert make(path).read((6, 4)).shape == (6, 4)
 
 
-def test_the_turn_is_the_one_of_the_tag(tmp_path):
-    values = ramp(0)
-    values[0, 0] = 255
-    mask = BinaryFile(sideways(tmp_path / "m.png", values)).read((6, 4))
-    assert mask[0, 3] == 1
-    assert mask.sum() == 1
-
-
 @pytest.mark.parametrize("make", [*SOURCES, AlphaFile])
 def test_a_damaged_file_is_named(tmp_path, make):
     path = grey(tmp_path / "m.png", np.random.default_rng(0).integers(0, 2, (90, 90), np.uint8))
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises((ImageError, AnnotationError), match=r"m\.png"):
         make(path).read((90, 90))
-
-
-@pytest.mark.parametrize("make", [*SOURCES, AlphaFile])
-def test_sources_travel_to_other_processes(tmp_path, make):
-    source = make(tmp_path / "m.png")
-    assert pickle.loads(pickle.dumps(source)) == source
 
 
 # ---------------------------------------------------------------- black and white
@@ -205,12 +190,6 @@ def test_jpeg_is_cut_at_half(tmp_path):
     values[8:24, 8:24] = 255
     path = grey(tmp_path / "m.jpg", values, mode="RGB", quality=60)
     assert np.array_equal(BinaryFile(path).read((40, 40)), values // 255)
-
-
-def test_a_palette_that_begins_with_white_is_not_inverted(tmp_path):
-    path = palette_file(tmp_path / "m.png", ramp(0, 1), [(255, 255, 255), (0, 0, 0)])
-    assert np.array_equal(BinaryFile(path).read(SHAPE), ramp(1, 0))
-    assert np.array_equal(SoftFile(path).read(SHAPE), ramp(255, 0))
 
 
 def test_a_palette_of_colours_counts_by_its_indices(tmp_path):
@@ -255,11 +234,6 @@ def test_objects_with_numbers_are_one_object(tmp_path):
     # Penn-Fudan's palettes have colours for numbers, some of them black
     indexed = palette_file(tmp_path / "p.png", ramp(0, 1), [(0, 0, 0), (0, 0, 0)])
     assert np.array_equal(InstanceFile(indexed).read(SHAPE), ramp(0, 1))
-
-
-def test_numbered_objects_in_jpeg_are_refused(tmp_path):
-    with pytest.raises(AnnotationError, match=r"m\.jpg.*PNG.*JPEG"):
-        InstanceFile(grey(tmp_path / "m.jpg", ramp(0, 255))).read(SHAPE)
 
 
 # ---------------------------------------------------------------- alpha
@@ -323,11 +297,6 @@ def test_an_opaque_file_holds_no_mask(tmp_path):
             AlphaFile(path).read(SHAPE)
 
 
-def test_alpha_has_the_size_of_the_image(tmp_path):
-    with pytest.raises(MaskSizeError):
-        AlphaFile(cut_out(tmp_path / "m.png", ramp(0, 255))).read((6, 4))
-
-
 # ---------------------------------------------------------------- colours
 
 TABLE = {(0, 0, 0): 0, (200, 0, 0): 1, (0, 0, 200): 2, (224, 224, 192): 255}
@@ -389,11 +358,6 @@ def test_smeared_colours_are_explained(tmp_path):
 def test_what_is_transparent_is_background(tmp_path):
     path = painted(tmp_path / "m.png", (200, 0, 0, 255), (9, 9, 9, 0), (0, 0, 200, 40))
     assert np.array_equal(ColourFile(path, TABLE).read(SHAPE), ramp(1, 0, 2))
-
-
-def test_sides_of_a_colour_are_not_mixed_up(tmp_path):
-    path = painted(tmp_path / "m.png", (1, 2, 3))
-    assert ColourFile(path, {(1, 2, 3): 4, (3, 2, 1): 5}).read(SHAPE).max() == 4
 
 
 # ---------------------------------------------------------------- headers

@@ -88,19 +88,6 @@ def test_the_layout_of_coco_and_that_of_cvat(tmp_path, folder):
     assert [sample.split for sample in samples] == ["", "train", "val"]
 
 
-def test_all_images_in_one_folder(tmp_path):
-    for part in ("train", "val"):
-        path = tmp_path / f"instances_{part}.json"
-        _write(path, tmp_path / "images", [f"{part}.jpg"])
-    files = coco.find(tmp_path)
-    assert [images for _, images in files] == [tmp_path / "images"] * 2
-    found = coco.read(files)
-    assert [(record.name, record.split) for record in found.samples] == [
-        ("train", "train"),
-        ("val", "val"),
-    ]
-
-
 @pytest.mark.parametrize(
     "file, images, split",
     [
@@ -134,14 +121,6 @@ def test_equal_names_get_their_folders(tmp_path):
     assert "valid/labels.json: without objects, so all background: 1 image" in found.remarks
 
 
-def test_equal_remarks_are_said_once(tmp_path):
-    files = [_roboflow(tmp_path, part, [f"{part}.jpg"]) for part in ("train", "test")]
-    assert coco.read(files).remarks == [
-        "train/_annotations.coco.json, test/_annotations.coco.json: "
-        "without objects, so all background: 1 image"
-    ]
-
-
 def test_classes_in_another_order_keep_their_names(tmp_path):
     square = (0, "dog", 0, 0, 1, 1)
     files = [
@@ -169,14 +148,6 @@ def test_classes_that_differ(tmp_path):
     assert _rows(found.samples[1])[0] == "1....."
     with pytest.raises(AnnotationError, match=r"valid/.*has no class cat"):
         coco.read(files, Classes({"cat": ("cat",)}))
-
-
-def test_crowds(tmp_path):
-    path, images = _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
-    path.write_text(path.read_text().replace('"iscrowd": 0', '"iscrowd": 1'))
-    for crowd, value in (("object", 1), ("ignore", 255)):
-        found = coco.read([(path, images)], crowd=crowd)
-        assert found.samples[0].mask.read(SIZE)[0, 0] == value
 
 
 def test_an_image_in_two_parts(tmp_path):
@@ -252,12 +223,6 @@ def test_what_is_not_read_below_a_folder_is_said(tmp_path):
     write_image(tmp_path / "test/c.jpg", np.zeros((*SIZE, 3), np.uint8))
     found = coco.read_folder(tmp_path)
     assert any("2 images below" in said and "test/c.jpg" in said for said in found.remarks)
-
-
-def test_parts_that_share_their_images_miss_none(tmp_path):
-    for part in ("train", "val"):
-        _write(tmp_path / f"instances_{part}.json", tmp_path / "images", [f"{part}.jpg"])
-    assert not any("left out" in remark for remark in coco.read_folder(tmp_path).remarks)
 
 
 def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):

@@ -9,7 +9,6 @@ from PIL import Image
 from paddleseg_u2net.data_tools.annotations.classes import Classes, read_colours, voc_colour
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import folders
-from paddleseg_u2net.datasets.pairing import PairingError
 
 RED, BLUE, BLACK, WHITE = (255, 0, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)
 
@@ -54,11 +53,6 @@ def test_headings_comments_and_empty_lines_are_skipped(tmp_path):
 
 def test_the_order_of_the_lines_is_kept(tmp_path):
     assert list(table(tmp_path, "z 0 0 9\na 0 0 1\nm 0 0 5").values()) == ["z", "a", "m"]
-
-
-def test_a_labelmap_may_have_spaces(tmp_path):
-    lines = "background: 0, 0, 0::\nred car : 250, 50, 83 ::\n"
-    assert table(tmp_path, lines) == {(0, 0, 0): "background", (250, 50, 83): "red car"}
 
 
 def test_colours_left_out_are_those_of_voc(tmp_path):
@@ -161,11 +155,3 @@ def test_jpeg_masks_are_remarked(tmp_path):
     where = data(tmp_path, BLACK, BLACK, suffix=".JPG")
     collection, _ = read(where, {RED: "car"}, tolerance=9)
     assert any("JPEG" in remark for remark in collection.remarks)
-
-
-def test_missing_masks_are_as_in_folders(tmp_path):
-    images, masks = data(tmp_path, BLACK, RED)
-    Image.new("RGB", (2, 1)).save(images / "b.jpg")
-    with pytest.raises(PairingError, match=r"b\.jpg"):
-        folders.read_colours(images, masks, {RED: "car"})
-    assert len(folders.read_colours(images, masks, {RED: "car"}, allow_missing=True).samples) == 1

@@ -291,14 +291,8 @@ def test_missing_images_are_named(tmp_path):
     assert "1.json: its image 1.jpg is not there, nor inside of it" in found.bad[1].why
 
 
-def test_another_size_is_refused(source):
-    record = source(_shape(), imageHeight=8).samples[0]
-    with pytest.raises(AnnotationError, match=r"a\.json: made for an image of 6 x 8"):
-        record.mask.read(SIZE)
-
-
 BAD_PAGES = {
-    "cut": ('{"shapes": [', r"a\.json, line 1, column 13: expected JSON"),
+    "cut": ('{"shapes": [', r"a\.json: expected JSON .*line 1 column 13"),
     "no path": ({"shapes": []}, "imagePath is missing"),
     "path of no kind": (_page(image=3), "expected a text as imagePath, got a whole number 3"),
     "shapes of no kind": ({**_page(), "shapes": {}}, "expected a list as shapes"),

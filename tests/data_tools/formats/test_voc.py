@@ -100,13 +100,6 @@ def test_masks_of_the_augmented_set_are_added(tmp_path):
     assert np.array_equal(found["b"], VALUES) and np.array_equal(found["c"], other)
 
 
-def test_several_years_are_kept_apart(tmp_path):
-    year(tmp_path, "000032", number=2007)
-    year(tmp_path, "000032", number=2012)
-    collection = voc.read(tmp_path)
-    assert [record.name for record in collection.samples] == ["VOC2007/000032", "VOC2012/000032"]
-
-
 def test_masks_in_colours_are_read_by_the_palette_of_voc(tmp_path):
     place = year(tmp_path, "a")
     colours = np.array([voc_colour(value) for value in VALUES.flat], np.uint8)
@@ -126,13 +119,6 @@ def test_classes_may_be_chosen_in_indices_and_colours(tmp_path):
     for mask in masks(collection).values():
         assert np.array_equal(mask, np.resize(wanted, SHAPE))
     assert collection.samples[0].mask.file is None
-
-
-def test_unknown_values_are_listed_when_read(tmp_path):
-    place = year(tmp_path, "a")
-    indexed(place, "a", VALUES + np.uint8(20))
-    with pytest.raises(AnnotationError, match=r"a\.png.*got also 21, 35, 40 in"):
-        voc.read(place).samples[0].mask.read(SHAPE)
 
 
 # ---------------------------------------------------------------- exports of other tools
@@ -226,14 +212,6 @@ def test_letter_case_tells_images_apart_if_it_has_to(tmp_path):
     place = year(tmp_path, "cat", "Cat")
     found = {record.mask.path.stem: record.image.stem for record in voc.read(place).samples}
     assert found == {"cat": "cat", "Cat": "Cat"}
-
-
-def test_accents_may_be_stored_in_another_way(tmp_path):
-    place = tmp_path / "VOC2012"
-    image(place, "cafe\u0301")
-    indexed(place, "caf\u00e9")
-    (record,) = voc.read(place).samples
-    assert record.image.stem == "cafe\u0301"
 
 
 def test_masks_without_image_are_kept_apart(tmp_path):

@@ -5,11 +5,15 @@ Operators are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md,
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
 
-from paddleseg_u2net.inference.description import ExportError, Shape
+from paddleseg_u2net._version import __version__
+from paddleseg_u2net.export.formats.format import Format, Job, register
+from paddleseg_u2net.inference.description import Description, ExportError, Shape
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
 _CLASSES = "classes"
@@ -162,3 +166,39 @@ def _halve(model: Any) -> None:
 def _store(graph: Any, name: str, array: np.ndarray) -> str:
     graph.initializer.append(onnx_module("export", "onnx.numpy_helper").from_array(array, name))
     return name
+
+
+# -- the format ----------------------------------------------------------------------------------
+
+
+def _write(folder: Path, job: Job) -> None:
+    made = job.description
+    content = finished(
+        job.onnx(), made.shape, made.output == "argmax", made.precision == "fp16", metadata(made)
+    )
+    (folder / "model.onnx").write_bytes(content)
+
+
+def metadata(made: Description) -> Dict[str, str]:
+    """Return what of the description is of use to who has the model's file alone."""
+    return {
+        "paddleseg_u2net": __version__,
+        "preprocess": json.dumps(dict(made.preprocess)),
+        "classes": json.dumps(list(made.classes), ensure_ascii=False),
+    }
+
+
+def _versions() -> Dict[str, str]:
+    return {"onnx": onnx_module("--format onnx").__version__}
+
+
+register(
+    Format(
+        "onnx",
+        "ONNX Runtime and many more",
+        precisions=("fp32", "fp16", "int8"),
+        files=(("model.onnx",),),
+        write=_write,
+        versions=_versions,
+    )
+)

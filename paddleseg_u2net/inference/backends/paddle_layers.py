@@ -1,4 +1,4 @@
-"""Paddle, layer by layer."""
+"""Paddle, layer by layer: the backend ``paddle``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Callable, ContextManager, Optional
 
 import numpy as np
 
-from paddleseg_u2net.inference.network import Network
+from paddleseg_u2net.inference.backends.backend import WEIGHTS, Backend, Model, Network, register
 
 
 def eager(
@@ -15,7 +15,7 @@ def eager(
     autocast: Callable[[], ContextManager[Any]] = contextlib.nullcontext,
     threads: Optional[int] = None,
 ) -> Network:
-    """A model's logits, on the device that Paddle is set to.
+    """Return a network that runs a layer and gives logits, on the device that Paddle is set to.
 
     Args:
         model: a Layer whose evaluation output is a list with the logits first.
@@ -32,3 +32,19 @@ def eager(
             return model(paddle.to_tensor(batch))[0].astype("float32").numpy()
 
     return network
+
+
+def _load(model: Model, threads: Optional[int], device: str) -> Network:
+    return eager(model.layer, threads=threads)
+
+
+register(
+    Backend(
+        "paddle",
+        _load,
+        times={WEIGHTS: 5},
+        packages=("paddle", "paddleseg"),
+        install="pip install 'paddleseg_u2net[cpu]'",
+        devices=("gpu", "xpu", "npu", "mlu"),
+    )
+)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Dict, Iterable
 
+from paddleseg_u2net.export.formats.format import Format, Job, register
+from paddleseg_u2net.export.formats.onnx import finished, metadata
 from paddleseg_u2net.export.quantization.openvino_precision import make_markable, mark_precise
 from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
 
 def write_openvino(
@@ -23,7 +26,7 @@ def write_openvino(
         BackendError: OpenVINO is not installed.
         OSError: it cannot write the files.
     """
-    openvino = openvino_module()
+    openvino = engine_module("openvino", "openvino", "--format openvino")
     # convert_model would say the same to OpenVINO's authors over the network.
     model = openvino.Core().read_model(content)
     nodes = list(in_float)
@@ -38,10 +41,28 @@ def write_openvino(
         path.write_text(text, encoding="utf-8")
 
 
-def openvino_module() -> Any:
-    """The package ``openvino``.
+def _write(folder: Path, job: Job) -> None:
+    made, found = job.description, job.found
+    content = finished(job.onnx(), made.shape, made.output == "argmax", notes=metadata(made))
+    in_float = found.float_nodes if found and made.precision == "bf16" else ()
+    write_openvino(folder, content, made.precision == "fp16", in_float)
 
-    Raises:
-        BackendError: it is not installed.
-    """
-    return engine_module("openvino", "openvino", "--format openvino")
+
+def _versions() -> Dict[str, str]:
+    asked = "--format openvino"
+    return {
+        "onnx": onnx_module(asked).__version__,
+        "openvino": engine_module("openvino", "openvino", asked).__version__,
+    }
+
+
+register(
+    Format(
+        "openvino",
+        "OpenVINO",
+        precisions=("fp32", "fp16", "bf16", "int8"),
+        files=(("model.bin", "model.xml"),),
+        write=_write,
+        versions=_versions,
+    )
+)
