@@ -89,7 +89,7 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
             rights are reported with `path` and the repair in the message.
     """
     target = _final_place(path)
-    # A short_list stem keeps long names below the limit of the file system.
+    # A shorter stem keeps long names below the limit of the file system.
     temporary = target.parent / f".{target.stem[:40]}.tmp-{_unique()}{target.suffix}"
     try:
         with _explained_errors(target, temporary):
@@ -406,24 +406,15 @@ def _swap_in(temporary: Path, target: Path) -> None:
 
 def sync_tree(folder: Path) -> None:
     """Flush all files of a folder and its subfolders to the disk."""
-    if hasattr(os, "sync") and _has_many_files(folder):
+    below = [(Path(root), names) for root, _, names in os.walk(folder, topdown=False)]
+    if hasattr(os, "sync") and sum(len(names) for _, names in below) > _MANY_FILES:
         os.sync()  # tens of thousands of images would take minutes one by one
         return
-    for root, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            file = Path(root, name)
+    for root, names in below:
+        for file in (root / name for name in names):
             if file.is_file() and not file.is_symlink():
                 _sync_file(file)
-        _sync_folder(Path(root))
-
-
-def _has_many_files(folder: Path) -> bool:
-    count = 0
-    for _, _, names in os.walk(folder):
-        count += len(names)
-        if count > _MANY_FILES:
-            return True
-    return False
+        _sync_folder(root)
 
 
 def _sync_file(path: Path) -> None:

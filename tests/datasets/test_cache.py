@@ -130,12 +130,12 @@ def test_sizes_are_read_as_people_write_them(value, limit):
     [True, 0, -1, "0 GB", "much", "8 XB", "-8 GB", float("inf"), float("nan"), [], {}, "",
      {"folder": "/x"}, {"limit": "8 GB", "where": "/x"}, {"limit": "8 GB", "folder": 3}],
 )  # fmt: skip
-def test_what_is_no_size_is_an_error_that_names_the_key_and_shows_one(tmp_path, value):
+def test_what_is_no_size_is_an_error_that_shows_one(tmp_path, value):
     with pytest.raises(ValueError, match=r"train_dataset\.cache: expected a size.*8 GB.*, got"):
         PairDataset("train", dataset_root=str(tmp_path), cache=value)
 
 
-def test_the_folder_is_that_of_the_key_or_of_the_environment_or_the_usual(monkeypatch, tmp_path):
+def test_the_folder_is_of_the_key_or_environment_or_usual(monkeypatch, tmp_path):
     monkeypatch.delenv("U2NET_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     usual = tmp_path / ".cache/paddleseg_u2net/pairs"
@@ -280,7 +280,7 @@ def test_what_may_draw_ends_the_beginning():
     assert fixed_beginning([odd]) == []
 
 
-def test_the_fixed_transforms_of_this_paddleseg_draw_nothing_and_stay_as_they_are():
+def test_the_fixed_transforms_draw_nothing():
     import paddleseg.transforms as T
 
     made = [T.Resize([20, 16]), T.ResizeByLong(24), T.LimitLong(25), T.Padding([50, 50])]
@@ -315,7 +315,7 @@ def test_batches_are_the_same_for_every_number_of_workers(data, folder, workers)
     assert len(entries(folder)) == 6
 
 
-def test_a_training_with_a_cache_and_a_resume_ends_as_one_without(tmp_path, tiny, folder):
+def test_training_with_a_cache_ends_as_one_without(tmp_path, tiny, folder):
     from paddleseg_u2net.config import Config
     from paddleseg_u2net.training.trainer import RunOptions, Trainer
     from paddleseg_u2net.weights import read_pickle
@@ -551,7 +551,7 @@ def start(*arguments):
     return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
 
 
-def test_processes_that_write_the_same_folder_at_once_read_the_truth(tmp_path, folder):
+def test_processes_that_share_a_folder_read_the_truth(tmp_path, folder):
     for number in range(60):
         write(tmp_path / "data", number)
     limit = 40 * ROW

@@ -193,7 +193,7 @@ def test_labels_of_each_coding(values, dtype, coding, num_classes, expected):
         ([0, 294], np.uint16, {0: 0, 38: 1}, 1, "294 in 1 pixels"),
     ],
 )
-def test_values_that_a_coding_does_not_know_are_an_error_that_names_them(
+def test_values_that_an_encoding_does_not_know_are_named(
     values, dtype, coding, num_classes, strange
 ):
     with pytest.raises(MaskError) as caught:

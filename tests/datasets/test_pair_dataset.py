@@ -67,12 +67,12 @@ def test_a_list_may_be_relative_to_the_working_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("given", [{}, {"images": "images"}, {"masks": "masks"}])
-def test_too_little_to_find_pairs_is_an_error_that_says_what_is_needed(tmp_path, given):
+def test_too_little_to_find_pairs_is_an_error(tmp_path, given):
     with pytest.raises(PairingError, match="val_dataset: expected name, or val_path .* or both"):
         PairDataset("val", dataset_root=str(tmp_path), **given)
 
 
-def test_a_missing_root_of_a_known_data_set_is_an_error_that_says_how_to_get_it(tmp_path):
+def test_a_missing_known_data_set_says_how_to_get_it(tmp_path):
     with pytest.raises(PairingError, match=r"nowhere: .*train_dataset\.dataset_root") as caught:
         PairDataset("train", name="duts", dataset_root=str(tmp_path / "nowhere"))
     message = str(caught.value)
@@ -81,9 +81,7 @@ def test_a_missing_root_of_a_known_data_set_is_an_error_that_says_how_to_get_it(
 
 
 @pytest.mark.parametrize(("has_list", "count"), [(True, 1), (False, 3)])
-def test_of_a_row_with_list_and_folders_the_list_counts_where_it_is(
-    tmp_path, monkeypatch, has_list, count
-):
+def test_of_a_row_the_list_is_used_where_it_exists(tmp_path, monkeypatch, has_list, count):
     split = Split(3, list_file="lists/train.txt", images="images", masks="masks")
     monkeypatch.setitem(TABLE, "mine", Row("mine", {"train": split}))
     for name in "abc":
@@ -95,7 +93,7 @@ def test_of_a_row_with_list_and_folders_the_list_counts_where_it_is(
     assert len(found) == count and has_list == (found.pairs[0].name == "images/b.png")
 
 
-def test_shares_of_training_and_validation_are_disjoint_and_complete(tmp_path):
+def test_splits_are_disjoint_and_complete(tmp_path):
     for number in range(10):
         pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8), str(number))
     train, val = (set(dataset(tmp_path, mode, val_share=0.3).pairs) for mode in ("train", "val"))
@@ -148,7 +146,7 @@ def test_masks_that_cannot_be_told_are_an_error_that_names_them(tmp_path):
     np.testing.assert_array_equal(label, np.eye(4, 5))
 
 
-def test_a_mask_beyond_those_looked_at_is_checked_when_it_is_read(tmp_path):
+def test_every_mask_is_checked_when_it_is_read(tmp_path):
     for number in range(130):  # every second one of the first 128 is looked at
         mask = np.eye(4, 5, dtype=np.uint8) * (7 if number == 129 else 1)
         pair(tmp_path, noise(4, 5, 3), mask, f"{number:03}")
@@ -162,7 +160,7 @@ def test_a_mask_beyond_those_looked_at_is_checked_when_it_is_read(tmp_path):
 # ---------------------------------------------------------------- sizes
 
 
-def test_a_mask_of_another_size_is_an_error_that_names_both_sizes_and_the_key(tmp_path):
+def test_a_mask_of_another_size_is_an_error(tmp_path):
     pair(tmp_path, noise(4, 6, 3), np.eye(8, 12, dtype=np.uint8))
     for mode in ("train", "val"):
         with pytest.raises(MaskError) as caught:
@@ -211,7 +209,7 @@ def test_pictures_come_with_the_channels_asked_for(tmp_path, mode, channels):
 
 
 @pytest.mark.parametrize(("orientation", "suffix"), [(3, "png"), (6, "jpg"), (7, "png")])
-def test_picture_and_mask_of_the_same_orientation_tag_stay_aligned(tmp_path, orientation, suffix):
+def test_orientation_tags_keep_pairs_aligned(tmp_path, orientation, suffix):
     mask = np.zeros((16, 24), np.uint8)
     mask[:8, 8:16] = 1  # whole JPEG blocks, without symmetry
     image = np.dstack([mask * 200] * 3)
@@ -257,7 +255,7 @@ def aligned(tmp_path):
     return tmp_path
 
 
-def test_the_same_seed_gives_the_same_result_whatever_was_called_in_between(aligned):
+def test_the_same_seed_gives_the_same_result(aligned):
     chain = transforms(
         {"type": "RandomCrop", "crop_size": [7, 5]},
         {"type": "RandomHorizontalFlip"},
@@ -335,7 +333,7 @@ def test_random_crops_reach_every_position_and_no_other():
 
 
 @pytest.mark.parametrize("size", [(6, 4), (5, 5), (9, 9)])
-def test_a_crop_larger_than_the_picture_is_an_error_that_says_what_to_do(size):
+def test_a_crop_larger_than_the_picture_is_an_error(size):
     with pytest.raises(ValueError) as caught:
         crop(size, 4, 5)
     assert f"at least {size[0]}x{size[1]} pixels" in str(caught.value)

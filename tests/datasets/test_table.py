@@ -49,7 +49,7 @@ def test_each_part_of_each_row_is_read_from_its_layout(tmp_path, monkeypatch, na
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_missing_data_are_an_error_that_names_the_command_and_the_key(tmp_path, monkeypatch, name):
+def test_missing_data_name_the_command_and_the_key(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     mode = next(iter(TABLE[name].splits))
     with pytest.raises(PairingError) as caught:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Callable, ContextManager, Iterator, List, Optional, Set, Union
+from typing import Callable, ContextManager, List, Optional, Set, Union
 
 from paddleseg_u2net.io.archives.kinds import kind
 from paddleseg_u2net.io.archives.limits import DEFAULT_LIMITS, Count, Limits, in_units
@@ -22,8 +21,6 @@ from paddleseg_u2net.io.files import new_dir
 PathLike = Union[str, "os.PathLike[str]"]
 # Called with the unpacked bytes so far and of all, None where only reading it all would tell.
 Progress = Callable[[int, Optional[int]], None]
-
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def unpack(
@@ -58,7 +55,7 @@ def unpack(
         FileExistsError: ``target`` is a file or has something in it; it stays as it is.
         ArchiveError: it is no archive, broken, incomplete or encrypted; or an entry leads out of
             the target, is a link or device, is one file with another entry, or is too much.
-        OSError: it cannot be written; of a full disk the message says how much is needed.
+        OSError: it cannot be written; of too little room the message says how much is needed.
     """
     archive, target = Path(archive), Path(target)
     with _opened(archive, password) as source:
@@ -69,7 +66,7 @@ def unpack(
         _require_room(archive, target, max(needed.on_disk, packed if not source.listed else 0))
         total = needed.bytes if source.listed else None
         count = Count(archive, packed, limits)
-        with _full_disk(archive, target, needed, count), new_dir(target) as folder:
+        with new_dir(target) as folder:
             tell = (lambda done: progress(done, total)) if progress else None
             return _write(archive, source, folder, count, tell)
 
@@ -105,14 +102,13 @@ def _write(
         path = plan.place(member)
         if path is None:
             continue
-        with _too_long(archive, member):
-            parent = path if member.what == "folder" else path.parent
-            if parent not in made:
-                (folder / parent).mkdir(parents=True, exist_ok=True)
-                made.add(parent)
-            if member.what == "file":
-                _write_file(archive, member, folder / path, count, tell)
-                files.append(path)
+        parent = path if member.what == "folder" else path.parent
+        if parent not in made:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        if member.what == "file":
+            _write_file(archive, member, folder / path, count, tell)
+            files.append(path)
     if not files:
         raise ArchiveError(f"{archive}: expected files in it, found none; {FETCH}")
     return files
@@ -164,31 +160,3 @@ def _require_room(archive: Path, target: Path, needed: int) -> None:
             f"{archive}: needs {in_units(needed)} in {place}, where {in_units(free)} are free: "
             "free space or choose another folder; nothing was unpacked",
         )
-
-
-@contextmanager
-def _full_disk(archive: Path, target: Path, needed: Count, count: Count) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        need = in_units(needed.on_disk) if needed.members else f"more than {in_units(count.bytes)}"
-        raise OSError(
-            error.errno,
-            f"{target}: the disk is full after {in_units(count.bytes)} of {archive}: it needs "
-            f"{need}; free space or choose another folder; nothing was kept",
-        ) from error
-
-
-@contextmanager
-def _too_long(archive: Path, member: Member) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        raise ArchiveError(
-            f"{archive}: the entry {shown(readable(member.name))} has a name that is too long for "
-            "this file system: unpack it yourself with shorter names and give the folder"
-        ) from error
