@@ -14,7 +14,7 @@ NAME = PACKAGE.name
 
 # From the ground up; a room may import the rooms of earlier lines only.
 FLOORS = [
-    {"_version", "architecture", "log", "registry", "signals"},
+    {"_version", "architecture", "log", "registry", "signals", "text"},
     {"env"},
     {"device", "plugins", "progress"},
     {"parallel"},
