@@ -7,10 +7,14 @@ from typing import Iterable, List, Sequence
 __all__ = ["one_line", "short_lines", "short_list", "short_values"]
 
 
-def short_list(things: Iterable[object], most: int = 3) -> str:
-    """The first ``most`` things and how many more there are: ``a, b, c and 5 more``."""
+def short_list(things: Iterable[object], most: int = 3, count: int = 0) -> str:
+    """The first ``most`` things and how many more there are: ``a, b, c and 5 more``.
+
+    ``count``: how many there are, where ``things`` are only the first.
+    """
     things = list(things)
-    more = f" and {len(things) - most} more" if len(things) > most else ""
+    left = max(count, len(things)) - most
+    more = f" and {left} more" if left > 0 else ""
     return ", ".join(map(str, things[:most])) + more
 
 

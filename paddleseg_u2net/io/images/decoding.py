@@ -325,8 +325,8 @@ def _single_channel(bands: np.ndarray, path: PathLike) -> np.ndarray:
         raise ImageError(
             path,
             f"expected a single-channel or palette PNG as a mask, found the colours "
-            f"{short_list([*named, *range(5, len(colours))], 5)}; save the class number of each pixel instead "
-            "of a colour",
+            f"{short_list(named, 5, len(colours))}; save the class number of each pixel instead of "
+            "a colour",
         )
     return red
 
