@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence, Set, Tuple
 
-from paddleseg_u2net.commands.dataset_input import (
+from paddleseg_u2net.commands.dataset.input import (
     Input,
     add_input,
     check_input,

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.commands.dataset_input import (
+from paddleseg_u2net.commands.dataset.input import (
     Input,
     add_input,
     check_input,
