@@ -37,7 +37,6 @@ setup(
     python_requires=VERSIONS["PYTHON"],
     # Enough to read weights and to predict with an engine of the extras.
     install_requires=[
-        "filelock",
         f"numpy{VERSIONS['NUMPY']}",
         "opencv-python",
         "pillow>=9.1",

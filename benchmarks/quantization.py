@@ -169,7 +169,7 @@ def show_maps(files, arguments, preprocess) -> None:
         mask = read_mask(arguments.masks / f"{name.stem}.png") > 127
         batch = preprocess(image)[None]
         for key, run in runs.items():
-            restored = preprocess.recipe.restore(run(batch)[0], image.shape[:2])[0]
+            restored = preprocess.preset.restore(run(batch)[0], image.shape[:2])[0]
             picture = MapMaskPair(restored, mask)
             for score in scores[key]:
                 score.update_pair(picture)

@@ -24,8 +24,9 @@ import numpy as np
 
 from paddleseg_u2net.architecture import TABLES
 from paddleseg_u2net.datasets.synthetic import draw_pair
-from paddleseg_u2net.inference import Preprocess, backends
-from paddleseg_u2net.inference.presets import resize_planes, stretch
+from paddleseg_u2net.inference import Preprocess
+from paddleseg_u2net.inference.backends import BACKENDS, Model
+from paddleseg_u2net.inference.preprocess import minmax_normalise, resize_planes
 from paddleseg_u2net.inference.upsampling import guided
 from paddleseg_u2net.io.images import image_size, read_image, read_mask
 from paddleseg_u2net.metrics import MetricReport
@@ -53,9 +54,10 @@ class Pair(NamedTuple):
 
 def _network() -> Maps:
     state = read_weights(SHARED / "weights/u2netp.pth")
-    network = backends.onnxruntime(onnx_bytes(state, TABLES["U2NetP"], sides=False))
+    model = Model("onnx", {"model.onnx": onnx_bytes(state, TABLES["U2NetP"], sides=False)})
+    network = BACKENDS["onnxruntime"].load(model, None, "cpu")
     preprocess = Preprocess((320, 320), type="official")
-    return lambda image: stretch(network(preprocess(image)[None])[0]).astype(np.float32)
+    return lambda image: minmax_normalise(network(preprocess(image)[None])[0]).astype(np.float32)
 
 
 def _read(name: str, images: str, masks: str, maps: Maps, cache: Optional[Path]) -> List[Pair]:

@@ -17,7 +17,7 @@ import machine
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.synthetic import draw_dataset
 from paddleseg_u2net.inference import Pipeline, Preprocess
-from paddleseg_u2net.inference.backends import eager
+from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.models import U2NetP
 from paddleseg_u2net.training.validation import evaluate

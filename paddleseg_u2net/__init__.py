@@ -7,14 +7,18 @@ are first used.
 transforms with PaddleSeg's component manager.
 """
 
+from __future__ import annotations
+
 # Paddle 2.6.2's shared library exports its own copy of zlib's symbols. Where Python's zlib module
 # is loaded after it, both mix and the process dies in `inflateReset2`; loaded before, they do not.
 import zlib  # noqa: F401
-from typing import TYPE_CHECKING, Any, List
 
 from paddleseg_u2net._version import __version__
 
+TYPE_CHECKING = False  # for checkers it is true; importing typing takes longer than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.predictor.predictor import Predictor
 
@@ -33,5 +37,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__() -> List[str]:
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

@@ -6,7 +6,6 @@ import sys
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.commands import COMMANDS, end_by
-from paddleseg_u2net.commands.parsing import unknown
 
 
 def _usage() -> str:
@@ -25,10 +24,12 @@ def cli() -> None:
     if given in ("-h", "--help"):
         print(_usage())
         sys.exit(0)
-    print(
-        _usage() if given is None else unknown("command", given, COMMANDS, "paddleseg_u2net"),
-        file=sys.stderr,
-    )
+    if given is None:
+        print(_usage(), file=sys.stderr)
+    else:
+        from paddleseg_u2net.commands.parsing import unknown
+
+        print(unknown("command", given, COMMANDS, "paddleseg_u2net"), file=sys.stderr)
     sys.exit(2)
 
 

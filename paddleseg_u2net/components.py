@@ -10,17 +10,19 @@ load_paddle()
 
 from paddleseg.cvlibs import manager
 
+from paddleseg_u2net.architecture import ALIASES
 from paddleseg_u2net.datasets.paddleseg_dataset import PaddleSegPairDataset
 from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.losses import DeepSupervisionLoss
-from paddleseg_u2net.models import U2Net, U2NetP
+from paddleseg_u2net.models import VARIANTS
 from paddleseg_u2net.registry import register
 
 _STOCK = ("paddleseg.models.u2net",)
 
-register(manager.MODELS, U2Net, replaces=_STOCK)
-register(manager.MODELS, U2NetP)
-register(manager.MODELS, U2NetP, name="U2Netp", replaces=_STOCK)
+for model in VARIANTS.values():
+    register(manager.MODELS, model, replaces=_STOCK)
+for alias, name in ALIASES.items():
+    register(manager.MODELS, VARIANTS[name], name=alias, replaces=_STOCK)
 register(manager.LOSSES, DeepSupervisionLoss)
 register(manager.DATASETS, PaddleSegPairDataset, name="PairDataset")
 register(manager.TRANSFORMS, RandomCrop)

@@ -139,7 +139,8 @@ def _file_of(name: str) -> Optional[Path]:
 def _module_name(file: Path) -> str:
     """Return the name that a file is imported under: its own, if nothing else has that."""
     try:
-        taken = importlib.util.find_spec(file.stem) is not None
+        spec = importlib.util.find_spec(file.stem)
+        taken = spec is not None and spec.origin != str(file)  # a worker finds the file itself
     except (ImportError, ValueError):
         taken = True
     return f"{file.stem}_{zlib.crc32(str(file).encode()):08x}" if taken else file.stem

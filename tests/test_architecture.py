@@ -14,8 +14,10 @@ NAME = PACKAGE.name
 
 # From the ground up; a room may import the rooms of earlier lines only.
 FLOORS = [
-    {"_version", "architecture", "env", "log", "registry", "signals"},
-    {"device", "parallel", "plugins", "progress"},
+    {"_version", "architecture", "log", "registry", "signals", "text"},
+    {"env"},
+    {"device", "plugins", "progress"},
+    {"parallel"},
     {"io"},
     {"metrics", "weights"},
     {"datasets", "inference", "losses", "models", "render"},

@@ -2,9 +2,10 @@
 
 from paddleseg_u2net.architecture.program import Convolution, Functional, Operation, Program, build
 from paddleseg_u2net.architecture.recognise import Architecture, recognise
-from paddleseg_u2net.architecture.stages import TABLES, U2NET, U2NETP, Stage, StageTable
+from paddleseg_u2net.architecture.stages import ALIASES, TABLES, U2NET, U2NETP, Stage, StageTable
 
 __all__ = [
+    "ALIASES",
     "TABLES",
     "U2NET",
     "U2NETP",

@@ -1,18 +1,19 @@
 """What a U²-Net costs: parameters, arithmetic, memory, and how far it sees.
 
-Everything is counted from the list of operations, for one picture; nothing is run. An FLOP is one
+Everything is counted from the list of operations, for one image; nothing is run. An FLOP is one
 addition, multiplication or comparison, so that a multiply-add is two. Libraries and tables differ
 by a factor of two and more in what they call FLOPs; ``Counts`` says what is in which number.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
 from math import prod
-from typing import Dict, List, NamedTuple, Set, Tuple
+from typing import List, NamedTuple, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.architecture.program import Convolution, Operation, Program
+from paddleseg_u2net.architecture.program import Operation, Program
 
 _FLOAT = 4  # bytes of a float32
 # FLOPs of an output element: BatchNorm with known statistics (scale, shift), the comparisons of
@@ -22,7 +23,7 @@ _ELEMENT = {"input": 0, "pool": 3, "resize": 7, "concat": 0, "add": 1}
 
 
 class Shape(NamedTuple):
-    """The shape of a tensor of one picture."""
+    """The shape of a tensor of one image."""
 
     channels: int
     height: int
@@ -30,48 +31,38 @@ class Shape(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """The costs of a network for one picture of one size, in evaluation, in float32.
-
-    ``parameters``: as published, with the convolution biases that a BatchNorm cancels, without
-    running statistics. ``trainable``: without those biases; what is trained in this project.
-
-    ``multiply_adds``: of the convolutions alone.
-
-    ``flops``: two for each multiply-add, and for each output element: 1 for the bias of a side or
-    fusing convolution, 2 for BatchNorm, 1 for ReLU, 1 for the residual sum, 3 for pooling, 7 for a
-    bilinear resize. Concatenation is free. Biases that a BatchNorm cancels are not computed.
-
-    ``profiler_flops``: what ``paddle.flops`` reports for the published layers: multiply-adds (as
-    one), all convolution biases (as one), BatchNorm (as two), nothing else. VastModelZOO's numbers
-    for 320x320, 130.610 G and 44.185 G, are 20/9 of it: two for each, and a further 10/9 that the
-    zoo does not explain (its resnet50 and gluon_resnet50_v1b, one network, differ by it, too).
-
-    ``activations``: elements of all convolution outputs (Dollár et al. 2021, "Fast and accurate
-    model scaling").
-
-    ``weight_bytes``: all published weights and running statistics, as a weights file holds them.
-
-    ``peak_bytes``: the largest sum of tensors alive at a time in inference, picture and result
-    included. The operations run in order, one tensor each (BatchNorm and ReLU work in place),
-    freed after its last use. Weights and a convolution algorithm's own workspace are not in it.
-
-    ``training_bytes``: the tensors that the backward pass needs, each once: inputs of the
-    convolutions, their outputs before BatchNorm, outputs of ReLU, and inputs of pooling. Weights,
-    gradients, the optimizer's state and the loss are not in it.
-
-    ``receptive_field``: see ``receptive_fields``; of the fused map, in pixels.
-    """
+    """The costs of a network for one image of one size, in evaluation, in float32."""
 
     parameters: int
+    """As published, with the convolution biases that a BatchNorm cancels, without running
+    statistics."""
     trainable: int
+    """Without those biases; what is trained in this project."""
     multiply_adds: int
+    """Of the convolutions alone."""
     flops: int
+    """Two for each multiply-add, and for each output element: 1 for the bias of a side or fusing
+    convolution, 2 for BatchNorm, 1 for ReLU, 1 for the residual sum, 3 for pooling, 7 for a
+    bilinear resize. Concatenation is free. Biases that a BatchNorm cancels are not computed."""
     profiler_flops: int
+    """What ``paddle.flops`` reports for the published layers: multiply-adds (as one), all
+    convolution biases (as one), BatchNorm (as two), nothing else. VastModelZOO's numbers for
+    320x320, 130.610 G and 44.185 G, are 20/9 of it: two for each, and a further 10/9 that the zoo
+    does not explain (its resnet50 and gluon_resnet50_v1b, one network, differ by it, too)."""
     activations: int
+    """Elements of all convolution outputs (Dollár et al. 2021, arXiv:2103.06877)."""
     weight_bytes: int
+    """All published weights and running statistics, as a weights file holds them."""
     peak_bytes: int
+    """The largest sum of tensors alive at a time in inference, image and result included: one for
+    each operation (BatchNorm and ReLU work in place), freed after its last use. Weights and a
+    convolution algorithm's own workspace are not in it."""
     training_bytes: int
+    """The tensors that the backward pass needs, each once: inputs of the convolutions, their
+    outputs before BatchNorm, outputs of ReLU, and inputs of pooling; not weights, gradients, the
+    optimizer's state and the loss."""
     receptive_field: int
+    """See ``receptive_fields``; of the fused map, in pixels."""
 
 
 class StageCounts(NamedTuple):
@@ -88,28 +79,26 @@ class StageCounts(NamedTuple):
 
 
 def count(program: Program, height: int, width: int) -> Counts:
-    """The costs of ``program`` for a picture of this size.
+    """The costs of ``program`` for an image of this size.
 
     Raises:
         ValueError: height or width is below 1.
     """
     shapes = tensor_shapes(program, height, width)
-    convs = [
-        (step.conv, prod(shape)) for step, shape in zip(program.operations, shapes) if step.conv
-    ]
-    stored = sum(map(prod, program.shapes().values()))
+    sizes = [prod(shape) for shape in shapes]
+    convs = [(step.conv, sizes[step.number]) for step in program.operations if step.conv]
     multiply_adds = sum(conv.multiply_adds * size for conv, size in convs)
     return Counts(
-        parameters=sum(_parameters(conv) for conv, _ in convs),
-        trainable=sum(_parameters(conv) - conv.normalised * conv.out_channels for conv, _ in convs),
+        parameters=sum(conv.parameters for conv, _ in convs),
+        trainable=sum(conv.parameters - conv.normalised * conv.out_channels for conv, _ in convs),
         multiply_adds=multiply_adds,
-        flops=sum(_flops(step, prod(shape)) for step, shape in zip(program.operations, shapes)),
+        flops=sum(_flops(step) * sizes[step.number] for step in program.operations),
         profiler_flops=multiply_adds
         + sum(size * (1 + _BATCHNORM * conv.normalised) for conv, size in convs),
         activations=sum(size for _, size in convs),
-        weight_bytes=_FLOAT * stored,
-        peak_bytes=_FLOAT * _peak(program, shapes),
-        training_bytes=_FLOAT * _kept(program, shapes),
+        weight_bytes=_FLOAT * sum(map(prod, program.shapes().values())),
+        peak_bytes=_FLOAT * _peak(program, sizes),
+        training_bytes=_FLOAT * _kept(program, sizes),
         receptive_field=receptive_fields(program)[program.outputs[0]],
     )
 
@@ -121,21 +110,13 @@ def count_stages(program: Program, height: int, width: int) -> List[StageCounts]
         ValueError: height or width is below 1.
     """
     shapes, fields = tensor_shapes(program, height, width), receptive_fields(program)
-    stages: Dict[str, List[int]] = {}
-    for number, name in enumerate(_stage_names(program)):
-        stages.setdefault(name, []).append(number)
     rows = []
-    for name, numbers in stages.items():
-        convs = [(program.operations[n].conv, prod(shapes[n])) for n in numbers]
-        rows.append(
-            StageCounts(
-                name,
-                shapes[numbers[-1]],
-                sum(_parameters(conv) for conv, _ in convs if conv),
-                sum(conv.multiply_adds * size for conv, size in convs if conv),
-                fields[numbers[-1]],
-            )
-        )
+    for name, group in groupby(program.operations, key=lambda step: step.stage):
+        steps = list(group)
+        last, convs = steps[-1].number, [(s.conv, prod(shapes[s.number])) for s in steps if s.conv]
+        parameters = sum(conv.parameters for conv, _ in convs)
+        multiply_adds = sum(conv.multiply_adds * size for conv, size in convs)
+        rows.append(StageCounts(name, shapes[last], parameters, multiply_adds, fields[last]))
     return rows
 
 
@@ -242,58 +223,30 @@ class _Reaches:
         return self.concat(step, a, b)
 
 
-def _stage_names(program: Program) -> List[str]:
-    """The stage of every operation: what prepares a convolution's input belongs to it."""
-    names: List[str] = []
-    waiting = 0
-    for step in program.operations:
-        if step.conv is not None:
-            stage, dot, _ = step.conv.name.partition(".")
-            names += [stage if dot else "sides"] * (waiting + 1)
-            waiting = 0
-        elif step.kind == "add":
-            names.append(names[-1])
-        else:
-            waiting += 1
-    return names
-
-
-def _parameters(conv: Convolution) -> int:
-    """Kernel and bias, and BatchNorm's scale and shift."""
-    return conv.out_channels * (conv.multiply_adds + 1 + 2 * conv.normalised)
-
-
-def _flops(step: Operation, size: int) -> int:
+def _flops(step: Operation) -> int:
+    """Of one output element."""
     if step.conv is None:
-        return _ELEMENT[step.kind] * size
-    behind = _BATCHNORM + _RELU if step.conv.normalised else _BIAS
-    return (2 * step.conv.multiply_adds + behind) * size
+        return _ELEMENT[step.kind]
+    return 2 * step.conv.multiply_adds + (_BATCHNORM + _RELU if step.conv.normalised else _BIAS)
 
 
-def _peak(program: Program, shapes: List[Shape]) -> int:
+def _peak(program: Program, sizes: List[int]) -> int:
     """The largest number of elements alive while an operation runs."""
-    last_use = {number: number for number in range(len(shapes))}
-    for number, step in enumerate(program.operations):
-        last_use.update(dict.fromkeys(step.inputs, number))
-    freed: Dict[int, int] = {}
-    for number, last in last_use.items():
-        freed[last] = freed.get(last, 0) + prod(shapes[number])
+    last_use = list(range(len(sizes)))
+    for step in program.operations:
+        for number in step.inputs:
+            last_use[number] = step.number
     alive = peak = 0
-    for number, shape in enumerate(shapes):
-        alive += prod(shape)
+    for now, size in enumerate(sizes):
+        alive += size
         peak = max(peak, alive)
-        alive -= freed.get(number, 0)
+        alive -= sum(sizes[number] for number in range(now + 1) if last_use[number] == now)
     return peak
 
 
-def _kept(program: Program, shapes: List[Shape]) -> int:
+def _kept(program: Program, sizes: List[int]) -> int:
     """The number of elements that the backward pass needs."""
-    kept: Set[int] = set()
-    before_batchnorm = 0
-    for number, step in enumerate(program.operations):
-        if step.kind in ("conv", "pool"):
-            kept.add(step.inputs[0])
-        if step.conv is not None and step.conv.normalised:
-            kept.add(number)
-            before_batchnorm += prod(shapes[number])
-    return before_batchnorm + sum(prod(shapes[number]) for number in kept)
+    taken = {step.inputs[0] for step in program.operations if step.kind in ("conv", "pool")}
+    normalised = [step.number for step in program.operations if step.conv and step.conv.normalised]
+    # Before BatchNorm, and behind ReLU.
+    return sum(sizes[n] for n in normalised) + sum(sizes[n] for n in {*taken, *normalised})

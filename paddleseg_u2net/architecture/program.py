@@ -47,6 +47,11 @@ class Convolution(NamedTuple):
         """Of one output element."""
         return self.in_channels * self.kernel**2
 
+    @property
+    def parameters(self) -> int:
+        """Kernel and bias, and BatchNorm's scale and shift."""
+        return self.out_channels * (self.multiply_adds + 1 + 2 * self.normalised)
+
 
 class Operation(NamedTuple):
     """One step; ``inputs`` are numbers of earlier steps.
@@ -58,6 +63,8 @@ class Operation(NamedTuple):
 
     number: int
     kind: str
+    stage: str
+    """``stage1`` .. ``stage1d``, with what prepares its input; ``sides`` for what fuses them."""
     inputs: Tuple[int, ...] = ()
     conv: Optional[Convolution] = None
 
@@ -123,26 +130,31 @@ class _Builder:
     def __init__(self) -> None:
         self.operations: List[Operation] = []
         self.channels: List[int] = []
+        self.stage = "stage1"
 
     def network(self, table: StageTable, num_classes: int, in_channels: int) -> Program:
         self._append("input", (), in_channels)
         x, encoded = 0, []
         for level, row in enumerate(table.encoder, start=1):
-            x = self._rsu(f"stage{level}", row, x if level == 1 else self._pool(x))
+            self.stage = f"stage{level}"
+            x = self._rsu(row, x if level == 1 else self._pool(x))
             encoded.append(x)
         features = [x]
         for level, row in zip(range(len(encoded) - 1, 0, -1), table.decoder):
             skip = encoded[level - 1]
-            x = self._rsu(f"stage{level}d", row, self._concat(self._resize(x, skip), skip))
+            self.stage = f"stage{level}d"
+            x = self._rsu(row, self._concat(self._resize(x, skip), skip))
             features.append(x)
         sides: List[int] = []
+        self.stage = "sides"
         for level, feature in enumerate(reversed(features), start=1):
             side = self._conv(f"side{level}", feature, num_classes, normalised=False)
             sides.append(self._resize(side, sides[0]) if sides else side)
         fused = self._conv("outconv", self._concat(*sides), num_classes, 1, normalised=False)
         return Program(self.operations, [fused, *sides])
 
-    def _rsu(self, name: str, row: Stage, x: int) -> int:
+    def _rsu(self, row: Stage, x: int) -> int:
+        name = self.stage
         levels = row.levels
         residual = x = self._conv(f"{name}.rebnconvin", x, row.out)
         skips = []
@@ -188,7 +200,7 @@ class _Builder:
     def _append(
         self, kind: str, inputs: Tuple[int, ...], channels: int, conv: Optional[Convolution] = None
     ) -> int:
-        self.operations.append(Operation(len(self.operations), kind, inputs, conv))
+        self.operations.append(Operation(len(self.operations), kind, self.stage, inputs, conv))
         self.channels.append(channels)
         return len(self.operations) - 1
 

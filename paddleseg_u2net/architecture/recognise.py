@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from paddleseg_u2net.architecture.program import build
-from paddleseg_u2net.architecture.stages import TABLES, Stage, StageTable
+from paddleseg_u2net.architecture.stages import TABLES, Stage, StageTable, stage_names
 
-_PUBLISHED = TABLES["U2Net"]
-_LAYERS = {conv.layer for conv in build(_PUBLISHED).convolutions}
 # How many of all layers, the file's and the published ones, must be in both.
 _MOST = 0.6
 Kernels = Mapping[str, Tuple[int, ...]]
@@ -27,12 +25,18 @@ _STRANGERS = {
 
 
 class Architecture(NamedTuple):
-    """A model: ``type`` is "U2Net" or "U2NetP" where the stages are theirs, else "U2Net"."""
+    """A model; ``type`` is the key of ``TABLES`` whose stages it has, else "U2Net"."""
 
     type: str
     stages: StageTable
     num_classes: int
     in_channels: int
+
+    @classmethod
+    def of(cls, stages: StageTable, num_classes: int, in_channels: int) -> Architecture:
+        """The model with these stages."""
+        named = (name for name, table in TABLES.items() if table == stages)
+        return cls(next(named, "U2Net"), stages, num_classes, in_channels)
 
     def model_config(self) -> Dict[str, Any]:
         """The section ``model`` of a configuration."""
@@ -75,71 +79,80 @@ def recognise(shapes: Mapping[str, Sequence[int]], source: str) -> Architecture:
     if any(re.match(r"conv_in\.|pool_in", name) for name in shapes):
         raise ValueError(f"{source}: {_other(shapes)}")
     heights = _heights(kernels)
-    published = [*_PUBLISHED.encoder, *_PUBLISHED.decoder]
-    if heights and heights != [row.levels for row in published]:
+    known = [table for table in TABLES.values() if _levels(table) == heights]
+    if heights and not known:
         raise ValueError(
             f"{source}: this is a U²-Net whose stages have heights {heights}; which of them are "
             "dilated cannot be seen in weights: name its configuration with --config"
         )
-    if len(_LAYERS & set(kernels)) <= _MOST * len(_LAYERS | set(kernels)):
+    nearest = max(known or TABLES.values(), key=lambda table: _overlap(table, kernels))
+    if _overlap(nearest, kernels) <= _MOST:
         raise ValueError(f"{source}: {_other(shapes)}")
-    stages = _stages(kernels)
-    kind = next((name for name, table in TABLES.items() if table == stages), "U2Net")
+    stages = _stages(nearest, kernels)
     heads = [shape[0] for name, shape in kernels.items() if re.fullmatch(r"side\d+|outconv", name)]
     first = kernels.get("stage1.rebnconvin.conv_s1", (0, 3))
-    return Architecture(kind, stages, _most_common(heads) or 1, first[1])
+    return Architecture.of(stages, _most_common(heads) or 1, first[1])
 
 
 def _heights(kernels: Kernels) -> List[int]:
     """The heights of all stages if the layers are those of a whole U²-Net, else nothing."""
     depth = sum(bool(re.fullmatch(r"side\d+", name)) for name in kernels)
-    highest: Dict[str, int] = {}
+    highest = dict.fromkeys(stage_names(depth), 0)
     for name in kernels:
         match = re.fullmatch(r"(stage\d+d?)\.rebnconv(\d{1,3})\.conv_s1", name)
         if match:
             highest[match[1]] = max(int(match[2]), highest.get(match[1], 0))
-    names = [f"stage{level}" for level in range(1, depth + 1)]
-    names += [f"stage{level}d" for level in range(depth - 1, 0, -1)]
-    heights = [highest.get(name, 0) for name in names]
+    heights = [highest[name] for name in stage_names(depth)]
     if depth < 2 or min(heights) < 2 or sum(heights) > len(kernels):
         return []
     rows = [Stage(height, 1, 1) for height in heights]
     layers = {conv.layer for conv in build(StageTable(rows[:depth], rows[depth:])).convolutions}
-    unknown = [name for name in set(kernels) - layers if name.startswith("stage")]
+    unknown = any(name.startswith("stage") for name in set(kernels) - layers)
     return [] if unknown or not layers <= set(kernels) else heights
 
 
-def _stages(kernels: Kernels) -> StageTable:
-    """Stages of the published heights with the channels that most of each stage's layers have."""
-    depth = len(_PUBLISHED.encoder)
-    names = [f"stage{level}" for level in range(1, depth + 1)]
-    names += [f"stage{level}d" for level in range(depth - 1, 0, -1)]
-    channels = [_channels(name, kernels) for name in names]
-    known: List[List[Stage]] = [[*table.encoder, *table.decoder] for table in TABLES.values()]
+def _levels(table: StageTable) -> List[int]:
+    return [row.levels for row in table.named().values()]
 
-    def equal(rows: Iterable[Stage]) -> int:
-        return sum((row.mid, row.out) == found for row, found in zip(rows, channels))
 
-    # Of a stage without any layer the nearest published table tells.
+def _layers(table: StageTable) -> Set[str]:
+    return {conv.layer for conv in build(table).convolutions}
+
+
+def _overlap(table: StageTable, kernels: Kernels) -> float:
+    """How many of all layers, the file's and the table's, are in both: 0 to 1."""
+    layers = _layers(table)
+    return len(layers & set(kernels)) / len(layers | set(kernels))
+
+
+def _stages(form: StageTable, kernels: Kernels) -> StageTable:
+    """Stages of the heights of ``form`` with the channels that most of each stage's layers have."""
+    channels = {name: _channels(name, form, kernels) for name in form.named()}
+
+    def alike(table: StageTable) -> int:
+        return sum((row.mid, row.out) == channels[name] for name, row in table.named().items())
+
+    # Of a stage without any layer the nearest known table tells.
+    same = [table for table in TABLES.values() if _levels(table) == _levels(form)]
     rows = [
-        Stage(row.height, mid or row.mid, out or row.out)
-        for row, (mid, out) in zip(max(known, key=equal), channels)
+        Stage(row.height, channels[name][0] or row.mid, channels[name][1] or row.out)
+        for name, row in max(same, key=alike).named().items()
     ]
+    depth = len(form.encoder)
     return StageTable(rows[:depth], rows[depth:])
 
 
-def _channels(stage: str, kernels: Kernels) -> Tuple[Optional[int], Optional[int]]:
+def _channels(
+    stage: str, form: StageTable, kernels: Kernels
+) -> Tuple[Optional[int], Optional[int]]:
     """Channels inside and behind a stage."""
     outer = [f"{stage}.{name}.conv_s1" for name in ("rebnconvin", "rebnconv1d")]
-    inner = [
-        shape[0]
-        for name, shape in kernels.items()
-        if name.startswith(f"{stage}.rebnconv") and name in _LAYERS and name not in outer
-    ]
+    layers = [name for name in _layers(form) if name.startswith(f"{stage}.") and name in kernels]
+    inner = [kernels[name][0] for name in layers if name not in outer]
     out = [kernels[name][0] for name in outer if name in kernels]
     level = int(stage.strip("staged"))
     follower = f"stage{level + 1}.rebnconvin.conv_s1"
-    if stage.endswith("d") or level == len(_PUBLISHED.encoder):
+    if stage.endswith("d") or level == len(form.encoder):
         follower = f"side{level}"
     out += [kernels[follower][1]] if follower in kernels else []
     return _most_common(inner), _most_common(out)

@@ -53,12 +53,22 @@ class StageTable(NamedTuple):
             )
         return parsed
 
+    def named(self) -> Dict[str, Stage]:
+        """The rows in their order, by the names of the network's layers, such as ``stage5d``."""
+        return dict(zip(stage_names(len(self.encoder)), [*self.encoder, *self.decoder]))
+
     def as_dict(self) -> Dict[str, List[List[Union[int, str]]]]:
         """The table in the form that ``parse`` takes."""
         return {
             "encoder": [list(row) for row in self.encoder],
             "decoder": [list(row) for row in self.decoder],
         }
+
+
+def stage_names(depth: int) -> List[str]:
+    """The names of the stages of a network with ``depth`` encoder stages, in their order."""
+    encoder = [f"stage{level}" for level in range(1, depth + 1)]
+    return encoder + [f"stage{level}d" for level in range(depth - 1, 0, -1)]
 
 
 def _parse_row(row: Any) -> Stage:
@@ -72,7 +82,7 @@ def _parse_row(row: Any) -> Stage:
             "stages: expected rows [height, mid, out] with a height of 2 or more or one such as "
             f'"4F", and positive channels; got {row!r}'
         ) from None
-    return Stage(height, mid, out)
+    return Stage(int(height) if str(height).isdigit() else height, mid, out)  # "7" is 7
 
 
 # Row: RSU height, mid channels (M), out channels (O).
@@ -97,5 +107,12 @@ U2NETP = StageTable(
     encoder=[Stage(height, 16, 64) for height in (7, 6, 5, 4, "4F", "4F")],
     decoder=[Stage(height, 16, 64) for height in ("4F", 4, 5, 6, 7)],
 )
-# By the name that YAML and PaddleSeg's managers have for them.
 TABLES = {"U2Net": U2NET, "U2NetP": U2NETP}
+"""The named variants: a row here makes one.
+
+Its name is then the class in ``paddleseg_u2net.models.VARIANTS``, ``model.type`` in YAML and in
+PaddleSeg's managers, and a column of ``model_info``; weights and ONNX files with these stages are
+recognised as it. Stages without a name need no row: ``model.stages`` in YAML.
+"""
+ALIASES = {"U2Netp": "U2NetP"}
+"""Other names: PaddleSeg's own one of the small network stands for this project's, too."""

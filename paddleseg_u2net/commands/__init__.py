@@ -1,15 +1,17 @@
-"""The commands: arguments to one call. Also ``python -m paddleseg_u2net COMMAND``."""
+"""The commands: arguments to one call. Also ``python -m paddleseg_u2net COMMAND``.
+
+What a command needs is imported when it runs, so that ``--help`` answers at once.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
-import re
 import sys
-from typing import List, NoReturn, Optional, Sequence
 
-from paddleseg_u2net import signals
+TYPE_CHECKING = False  # for checkers it is true; importing typing takes time
+if TYPE_CHECKING:
+    from typing import List, NoReturn, Optional, Sequence
 
 # Module name and what it does; the modules have `run(argv) -> exit code`.
 COMMANDS = {
@@ -38,8 +40,9 @@ EXTRAS = {
 _REQUIRED = ("cv2", "numpy", "PIL", "requests", "tqdm", "yaml")
 
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.I)
-_TAKE_ADDRESSES = ("--mirror",)
+def _is_address(word: str) -> bool:
+    scheme, mark, _ = word.partition("://")
+    return bool(mark) and scheme[:1].isalpha() and scheme.isascii() and "/" not in scheme
 
 
 def _refuse_addresses(argv: Sequence[str]) -> None:
@@ -48,7 +51,7 @@ def _refuse_addresses(argv: Sequence[str]) -> None:
     for word in argv:
         if word.startswith("-"):
             flag, _, word = word.partition("=")
-        if _ADDRESS.match(word) and flag not in _TAKE_ADDRESSES:
+        if _is_address(word) and flag != "--mirror":
             raise ValueError(
                 f"{flag or 'argument'} {word}: expected a path, got an address; fetch it first "
                 "(curl -LO ADDRESS) and give the path of the file"
@@ -68,6 +71,10 @@ def _load_plugins(argv: Sequence[str]) -> None:
 
 def end_by(command: str, argv: Optional[List[str]] = None) -> NoReturn:
     """Run a command as all of this process."""
+    import contextlib
+
+    from paddleseg_u2net import signals
+
     code = main(command, argv)
     if code > 128:  # told to end: without waiting for threads, or for what libraries do at an exit
         with signals.at_most(1, code), contextlib.suppress(OSError):
@@ -81,41 +88,52 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
 
     ``U2NET_DEBUG=1`` shows where in the code they arose. Ctrl-C gives 130, SIGTERM 143.
     """
+    from paddleseg_u2net import signals
+
     argv = sys.argv[1:] if argv is None else argv
     try:
-        _refuse_addresses(argv)
-        with signals.heard():
-            with signals.waiting():  # threads that libraries start as they are loaded get none
-                module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
-                _load_plugins(argv)
-            code = module.run(argv)
-            sys.stdout.flush()
-            return code
+        return _run(command, argv)
     except BrokenPipeError:
         # Who reads our output, such as `head`, has seen enough; nothing is left to be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if os.environ.get("U2NET_DEBUG") or package not in {*EXTRAS, *_REQUIRED}:
-            raise
-        if package in _REQUIRED:
-            repair = (
-                f"which {sys.executable} does not have; activate the environment that this project "
-                "was installed into (source .venv/bin/activate), or install it: pip install -e "
-                "'.[cpu]'"
-            )
-        else:
-            repair = f"which is not installed: pip install 'paddleseg_u2net[{EXTRAS[package]}]'"
-        print(f"Error: {command} needs {error.name}, {repair}", file=sys.stderr)
-        return 1
-    except (ValueError, OSError) as error:
-        if os.environ.get("U2NET_DEBUG"):
-            raise
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
     except (KeyboardInterrupt, signals.Terminated) as error:
         code = error.code if isinstance(error, signals.Terminated) else 130
         with signals.at_most(1, code):
             print(signals.message(error), file=sys.stderr)
         return code
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        missing = _missing(error)
+        if os.environ.get("U2NET_DEBUG") or (isinstance(error, ImportError) and not missing):
+            raise
+        print(f"Error: {f'{command} needs {missing}' if missing else error}", file=sys.stderr)
+        return 1
+
+
+def _run(command: str, argv: Sequence[str]) -> int:
+    from paddleseg_u2net import signals
+
+    _refuse_addresses(argv)
+    with signals.heard():
+        with signals.waiting():  # threads that libraries start as they are loaded get none
+            module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
+            _load_plugins(argv)
+        code = module.run(argv)
+        sys.stdout.flush()
+        return code
+
+
+def _missing(error: Exception) -> str:
+    """Return what is missing and how to get it, if that is one of our packages."""
+    name = (getattr(error, "name", None) or "") if isinstance(error, ImportError) else ""
+    package = name.partition(".")[0]
+    if package in _REQUIRED:
+        return (
+            f"{name}, which {sys.executable} does not have; activate the environment that this "
+            "project was installed into (source .venv/bin/activate), or install it: pip install -e "
+            "'.[cpu]'"
+        )
+    if package in EXTRAS:
+        extra = EXTRAS[package]
+        return f"{name}, which is not installed: pip install 'paddleseg_u2net[{extra}]'"
+    return ""

@@ -97,6 +97,7 @@ def add_inference(result: argparse.ArgumentParser) -> None:
     )
     result.add_argument("--crop_size", nargs=2, type=int, metavar=("W", "H"))
     result.add_argument("--stride", nargs=2, type=int, metavar=("W", "H"))
+    add_plugins(result)
 
 
 def inference_opts(arguments: argparse.Namespace) -> List[str]:

@@ -13,8 +13,7 @@ from paddleseg_u2net.commands.dataset_input import (
     read_input,
     refuse_own_files,
 )
-from paddleseg_u2net.commands.parsing import Parser, file_of
-from paddleseg_u2net.commands.terminal import printable
+from paddleseg_u2net.commands.parsing import Parser, file_of, printable
 from paddleseg_u2net.data_tools.inspection import report
 from paddleseg_u2net.data_tools.inspection.check import check
 from paddleseg_u2net.data_tools.inspection.findings import counts, dropped

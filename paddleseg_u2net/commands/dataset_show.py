@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.commands.dataset_input import refuse_own_files
-from paddleseg_u2net.commands.parsing import Parser
-from paddleseg_u2net.commands.terminal import printable
+from paddleseg_u2net.commands.parsing import Parser, printable
 from paddleseg_u2net.data_tools.inspection import samples
 from paddleseg_u2net.data_tools.inspection.inputs import (
     Part,
@@ -163,8 +162,8 @@ def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Pa
 
     part, opts = arguments.part, list(arguments.opts)
     settings = Config(arguments.config, opts, training=False).dataset_settings(part)
-    root = Path(settings["dataset_root"]) if settings.get("dataset_root") else None
-    if "cache" in settings:  # a look shall not fill a disk
+    root = Path(settings.dataset_root) if settings.dataset_root else None
+    if settings.cache is not None:  # a look shall not fill a disk
         opts.append(f"{part}_dataset.cache=null")
     try:
         return Config(arguments.config, opts, training=False).dataset(part), root

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Dict, List
 
+from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.evaluation.evaluate import Evaluation
@@ -71,6 +72,7 @@ def _add_manner(group: Any) -> None:
     add("--metrics", nargs="+", action="extend", metavar="NAME",
         help=f"scores, families ({', '.join(FAMILIES)}) or all; default: segmentation, saliency, "
         "boundary where there are masks, fixation where there are fixations")  # fmt: skip
+    add_plugins(group)
     add("--preset", choices=list(PRESETS), default="pysodmetrics",
         help="whose conventions; default: %(default)s")  # fmt: skip
     add("--conventions", nargs="+", action="extend", default=[], metavar="KEY=VALUE",

@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import List, Optional, Tuple
 
+from paddleseg_u2net.commands.arguments import add_plugins, named
 from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.env import load_paddle
-from paddleseg_u2net.inference.description import FORMATS, OUTPUTS, PRECISIONS
+from paddleseg_u2net.export.formats import FORMATS, precisions
+from paddleseg_u2net.inference.description import OUTPUTS
 from paddleseg_u2net.log import logger, start_logging
 
 
@@ -26,10 +28,9 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "what the weights say")  # fmt: skip
     add("--save_dir", default="output/inference_model", help="folder that is to appear; an "
         "earlier export is replaced, nothing else is")  # fmt: skip
-    add("--format", choices=FORMATS, default="paddle", help="paddle: Paddle Inference; onnx: ONNX "
-        "Runtime and many more; openvino: OpenVINO; ncnn: the fastest in fp32 on processors "
-        "without instructions for 8 and 16 bits")  # fmt: skip
-    add("--precision", choices=PRECISIONS, default="fp32", help="fp16 halves the file; int8, and "
+    add("--format", choices=FORMATS, default="paddle", help="; ".join(
+        f"{name}: {format.help}" for name, format in FORMATS.items()))  # fmt: skip
+    add("--precision", choices=precisions(), default="fp32", help="fp16 halves the file; int8, and "
         "bf16 for processors that have it, are faster, and guarded by maps of the calibration "
         "images")  # fmt: skip
     add("--input_shape", nargs=4, type=int, metavar=("N", "C", "H", "W"), help="what the network "
@@ -44,6 +45,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "of the maps may grow in int8 and bf16")  # fmt: skip
     add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="override keys of the configuration, e.g. preprocess.type=zoo")  # fmt: skip
+    add_plugins(result)
     arguments = result.parse_args(argv)
     if arguments.input_shape and not all(n == -1 or n > 0 for n in arguments.input_shape):
         result.error("--input_shape: expected numbers of 1 or more, or -1 for any")
@@ -55,13 +57,12 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging()
     load_paddle()
-    from paddleseg_u2net.commands.arguments import named
     from paddleseg_u2net.export.export import export
     from paddleseg_u2net.export.options import ExportOptions, refuse_exported
     from paddleseg_u2net.predictor.load import load_model
 
     refuse_exported(arguments.model_path)
-    order = ExportOptions(
+    options = ExportOptions(
         Path(arguments.save_dir),
         arguments.format,
         arguments.precision,
@@ -76,11 +77,11 @@ def run(argv: List[str]) -> int:
             arguments.model_path, arguments.config, arguments.opts, "paddle", device="cpu"
         )
     logger.info(f"Exporting {model.source}; {model.pipeline.preprocess}")
-    made = export(model, order)
+    made = export(model, options)
     for name in made.files:
-        size = (order.save_dir / name).stat().st_size
-        logger.info(f"{order.save_dir / name}: {size / 1e6:.2f} MB")
-    logger.info(f"{order.save_dir} holds {made.precision} for {made.format}, and its description")
+        size = (options.save_dir / name).stat().st_size
+        logger.info(f"{options.save_dir / name}: {size / 1e6:.2f} MB")
+    logger.info(f"{options.save_dir} holds {made.precision} for {made.format}, and its description")
     return 0
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
-from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
+from paddleseg_u2net.architecture import TABLES, StageTable, build
 from paddleseg_u2net.architecture.counts import Counts, StageCounts, count, count_stages
 from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.io.files import write_text
@@ -44,18 +44,6 @@ For one picture, in evaluation, in float32. M and G are powers of 1000, MiB is 2
     of ReLU, inputs of pooling; without weights, gradients, optimizer and loss
 [9] height and width of what a pixel of the fused map (or of a stage's output) depends on, the
     largest over its positions, in a picture without borders whose size halves evenly"""
-
-
-class _Card(NamedTuple):
-    name: str
-    num_classes: int
-    in_channels: int
-    counts: Counts
-    stages: List[StageCounts]
-
-    def as_dict(self) -> Dict[str, Any]:
-        rows = [{**row._asdict(), "shape": list(row.shape)} for row in self.stages]
-        return {**self._asdict(), "counts": self.counts._asdict(), "stages": rows}
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -96,14 +84,27 @@ def run(argv: List[str]) -> int:
         models.append(model)
     else:
         models += [_from_config(path) for path in arguments.config]
-    cards = [_card(model, height, width) for model in models]
+    programs = [build(*model[1:]) for model in models]
+    counts = [count(program, height, width) for program in programs]
+    stages = [count_stages(program, height, width) for program in programs]
     if arguments.json:
-        content = {"width": width, "height": height, "models": [card.as_dict() for card in cards]}
+        cards = [
+            {
+                "name": name,
+                "num_classes": num_classes,
+                "in_channels": in_channels,
+                "counts": total._asdict(),
+                "stages": [row._asdict() for row in rows],
+            }
+            for (name, _, num_classes, in_channels), total, rows in zip(models, counts, stages)
+        ]
+        content = {"width": width, "height": height, "models": cards}
         write_text(arguments.json, json.dumps(content, indent=2) + "\n")
     table = _markdown if arguments.markdown else _aligned
-    print(table([[f"{width}x{height}", *(card.name for card in cards)], *_summary(cards)]))
-    for card in cards if arguments.stages else []:
-        print(f"\n{card.name}\n" + ("\n" if arguments.markdown else "") + table(_per_stage(card)))
+    rows = [[title, *map(shown, counts)] for title, shown in _ROWS]
+    print(table([[f"{width}x{height}", *(model[0] for model in models)], *rows]))
+    for model, rows in zip(models, map(_per_stage, stages)) if arguments.stages else ():
+        print(f"\n{model[0]}\n" + ("\n" if arguments.markdown else "") + table(rows))
     if doubt:
         print(f"\n{doubt}")
     print(f"\n```text\n{_NOTES}\n```" if arguments.markdown else f"\n{_NOTES}")
@@ -131,18 +132,7 @@ def _from_weights(path: str, config: Optional[str] = None) -> Tuple[Named, str]:
     return (Path(path).stem, found.stages, found.num_classes, found.in_channels), doubt
 
 
-def _card(model: Named, height: int, width: int) -> _Card:
-    name, stages, num_classes, in_channels = model
-    program: Program = build(stages, num_classes, in_channels)
-    counts, rows = count(program, height, width), count_stages(program, height, width)
-    return _Card(name, num_classes, in_channels, counts, rows)
-
-
-def _summary(cards: Sequence[_Card]) -> List[List[str]]:
-    return [[title, *(shown(card.counts) for card in cards)] for title, shown in _ROWS]
-
-
-def _per_stage(card: _Card) -> List[List[str]]:
+def _per_stage(stages: Sequence[StageCounts]) -> List[List[str]]:
     rows = [
         [
             row.name,
@@ -151,7 +141,7 @@ def _per_stage(card: _Card) -> List[List[str]]:
             f"{row.multiply_adds / 1e9:.3f}",
             str(row.receptive_field),
         ]
-        for row in card.stages
+        for row in stages
     ]
     return [_STAGE_ROW, *rows]
 

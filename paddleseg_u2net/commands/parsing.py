@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterable, NoReturn, Optional, Sequence
 
 from paddleseg_u2net._version import __version__
 
-__all__ = ["Parser", "did_you_mean", "file_of"]
+__all__ = ["Parser", "did_you_mean", "file_of", "printable", "unknown"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,6 +72,12 @@ def file_of(*suffixes: str) -> Callable[[str], Path]:
         return path
 
     return checked
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with escapes for what the terminal has no letters for."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def unknown(what: str, given: Optional[str], known: Iterable[str], command: str) -> str:

@@ -68,7 +68,7 @@ def run(argv: List[str]) -> int:
     assert isinstance(config, Config)
     dataset = config.dataset("val")
     logger.info(f"Validating {model.source}; {dataset.describe()}")
-    batch_size = arguments.batch_size or config.test_batch_size()
+    batch_size = arguments.batch_size or config.test.batch_size
     report = evaluate(
         model.pipeline, dataset, config.report(), batch_size, arguments.num_workers, ranks
     )

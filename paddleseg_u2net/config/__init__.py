@@ -6,12 +6,13 @@
 from typing import TYPE_CHECKING, Any
 
 from paddleseg_u2net.config.prediction import PredictionConfig, read_prediction_config
-from paddleseg_u2net.config.schema import ConfigError
+from paddleseg_u2net.config.reading import ConfigError
+from paddleseg_u2net.config.settings import DatasetSettings
 
 if TYPE_CHECKING:
     from paddleseg_u2net.config.build import Config
 
-__all__ = ["Config", "ConfigError", "PredictionConfig", "read_prediction_config"]
+__all__ = ["Config", "ConfigError", "DatasetSettings", "PredictionConfig", "read_prediction_config"]
 
 
 def __getattr__(name: str) -> Any:

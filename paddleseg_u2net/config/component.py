@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+import inspect
+from typing import Any, Dict, Mapping
 
 from paddleseg.cvlibs import SegBuilder
+from paddleseg.cvlibs import manager as managers
 
 from paddleseg_u2net.config.reading import Tree
 from paddleseg_u2net.config.schema import Faults, check_arguments, nearest
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.registry import custom
 
 
 def check_component(where: str, arguments: Any, manager: Any, faults: Faults) -> bool:
@@ -22,6 +26,13 @@ def check_component(where: str, arguments: Any, manager: Any, faults: Faults) ->
     rest = {key: value for key, value in arguments.items() if key != "type"}
     check_arguments(where, known[kind], rest, faults)
     return not faults.under(where)
+
+
+def dataset_classes() -> Dict[str, Any]:
+    """Classes of data sets by name: PairDataset and the plugins' that are derived from it."""
+    found = custom(managers.DATASETS).items()
+    derived = {n: c for n, c in found if inspect.isclass(c) and issubclass(c, PairDataset)}
+    return {"PairDataset": PairDataset, **derived}
 
 
 def build(arguments: Tree) -> Any:

@@ -8,94 +8,94 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Iterable, Optional, Union
 
-from paddleseg_u2net.architecture import TABLES, Architecture, StageTable, build
-from paddleseg_u2net.config.reading import Tree, as_tree, dump
-from paddleseg_u2net.config.schema import MODEL, ConfigError, Faults, check_tree, nearest
+from paddleseg_u2net.architecture import ALIASES, TABLES, Architecture, StageTable
+from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
+from paddleseg_u2net.config.schema import Faults, check_tree, nearest
+from paddleseg_u2net.config.settings import (
+    InferenceSettings,
+    ModelSettings,
+    PreprocessSettings,
+    read,
+    rules_of,
+)
 from paddleseg_u2net.inference import Augment, Preprocess, Window
 
-# PaddleSeg's own name of the small network stands for this project's, too.
-_NETWORKS = {**TABLES, "U2Netp": TABLES["U2NetP"]}
+_NETWORKS = {**TABLES, **{alias: TABLES[name] for alias, name in ALIASES.items()}}
 
 
 class PredictionConfig:
-    """The sections ``model``, ``preprocess`` and ``test_config`` of a configuration."""
+    """The sections ``model``, ``preprocess`` and ``test_config`` of a configuration.
+
+    Attributes:
+        num_classes, in_channels: output and input channels of the model.
+        test: ``test_config``.
+    """
 
     def __init__(self, tree: Tree) -> None:
-        self.tree = tree
+        self._read(tree)
 
-    @property
-    def num_classes(self) -> int:
-        """Output channels of the model."""
-        return self.tree["model"].get("num_classes", 1)
-
-    @property
-    def in_channels(self) -> int:
-        """Input channels of the model."""
-        return self.tree["model"].get("in_channels", 3)
+    def _read(self, tree: Tree) -> None:
+        self._tree = tree
+        self._model = read(ModelSettings, tree.get("model"))
+        self.num_classes, self.in_channels = self._model.num_classes, self._model.in_channels
+        self.test = read(InferenceSettings, tree.get("test_config"))
 
     @property
     def stages(self) -> StageTable:
         """The model's stages."""
-        own = self.tree["model"].get("stages")
-        return StageTable.parse(own) if own else _NETWORKS[self.tree["model"]["type"]]
+        own = self._model.stages
+        return StageTable.parse(own) if own else _NETWORKS[self._model.type]
 
     def architecture(self) -> Architecture:
-        """The network; "U2Net" or "U2NetP" where its stages are theirs."""
-        stages = self.stages
-        # 7 and "7" are the same height.
-        equal = [name for name, table in TABLES.items() if build(table) == build(stages)]
-        kind = equal[0] if equal else "U2Net"
-        stages = TABLES[kind] if equal else stages
-        return Architecture(kind, stages, self.num_classes, self.in_channels)
+        """The network."""
+        return Architecture.of(self.stages, self.num_classes, self.in_channels)
 
     def preprocess(self) -> Preprocess:
-        """What the network sees of a picture."""
-        return Preprocess(**self.tree.get("preprocess", {}), channels=self.in_channels)
+        """What the network sees of an image."""
+        said = read(PreprocessSettings, self._tree.get("preprocess"))
+        return Preprocess(said.size, said.mean, said.std, self.in_channels, said.type)
 
     def augment(self) -> Optional[Augment]:
         """Test-time augmentation, if ``test_config.aug_eval`` is set."""
-        test = self.tree.get("test_config", {})
-        if not test.get("aug_eval"):
+        test = self.test
+        if not test.aug_eval:
             return None
-        scales = test.get("scales", 1.0)
-        return Augment(
-            tuple(float(s) for s in (scales if isinstance(scales, (list, tuple)) else [scales])),
-            test.get("flip_horizontal", False),
-            test.get("flip_vertical", False),
-        )
+        scales = test.scales if isinstance(test.scales, (list, tuple)) else [test.scales]
+        return Augment(tuple(map(float, scales)), test.flip_horizontal, test.flip_vertical)
 
     def window(self) -> Optional[Window]:
         """Sliding windows, if ``test_config.is_slide`` is set."""
-        test = self.tree.get("test_config", {})
-        if not test.get("is_slide"):
+        if not self.test.is_slide:
             return None
         sizes = {}
-        for key in ("crop_size", "stride"):
-            if not test.get(key):
+        for key, size in (("crop_size", self.test.crop_size), ("stride", self.test.stride)):
+            if not size:
                 raise ConfigError(
                     f"test_config.{key}: is_slide needs it, two numbers, e.g. 256 256"
                 )
-            sizes[key] = (int(test[key][0]), int(test[key][1]))
+            sizes[key] = (int(size[0]), int(size[1]))
         return Window(**sizes)
 
     def to_predict(self) -> str:
         """The part that prediction needs, as YAML: the model and the preprocessing."""
         left_out = ("pretrained", "new_heads")
-        model = {key: value for key, value in self.tree["model"].items() if key not in left_out}
-        return dump({"model": model, "preprocess": self.tree.get("preprocess", {})})
+        model = {key: value for key, value in self._tree["model"].items() if key not in left_out}
+        return dump({"model": model, "preprocess": self._tree.get("preprocess", {})})
 
-    def check_preprocess(self, faults: Faults) -> None:
-        """Check ``preprocess``, against the model too."""
-        if faults.under("model.in_channels"):
-            return
-        with faults.caught():
-            preprocess = self.preprocess()
-            if preprocess.recipe.stretches and self.num_classes > 1:
-                faults.add(
-                    "preprocess.type",
-                    f"{preprocess.type} stretches the map of one class to [0, 1]; "
-                    f"with {self.num_classes} classes take paddleseg",
-                )
+    def _check_inference(self, faults: Faults) -> None:
+        """Check ``preprocess``, against the model too, and ``test_config``."""
+        if not faults.under("model.in_channels"):
+            with faults.caught():
+                preprocess = self.preprocess()
+                if preprocess.preset.normalises and self.num_classes > 1:
+                    faults.add(
+                        "preprocess.type",
+                        f"{preprocess.type} stretches the map of one class to [0, 1]; "
+                        f"with {self.num_classes} classes take paddleseg",
+                    )
+        for check in (self.augment, self.window):
+            with faults.caught():
+                check()
 
 
 def read_prediction_config(
@@ -118,23 +118,16 @@ def read_prediction_config(
         return None
     faults = Faults()
     check_tree(tree, faults, training=False)
+    known = rules_of(ModelSettings)
     for key in tree["model"] if kind else ():
-        if key not in MODEL and key not in ("type", "stages"):
-            faults.add(f"model.{key}", f"there is no such key; {nearest(key, [*MODEL, 'stages'])}")
+        if key not in known:
+            faults.add(f"model.{key}", f"there is no such key; {nearest(key, known)}")
     config = PredictionConfig(faults.without(tree))
-    config.tree.setdefault("model", {})
     if kind:
         with faults.caught(section="model"):
             config.architecture()
     else:
         faults.add("model.type", f"expected a network's name; {nearest('', _NETWORKS)}")
-    config.check_preprocess(faults)
-    for check in (config.augment, config.window):
-        with faults.caught():
-            check()
-    try:
-        faults.refuse()
-    except ConfigError as error:
-        where = "configuration" if isinstance(source, dict) else source
-        raise ConfigError(f"{where}: {error}") from None
+    config._check_inference(faults)
+    faults.refuse("configuration" if isinstance(source, dict) else source)
     return PredictionConfig(tree)

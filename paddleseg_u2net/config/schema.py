@@ -1,154 +1,30 @@
-"""Which keys a configuration has, of which kind, and what a wrong one is answered with."""
+"""What is wrong with a configuration, collected, and the checks of its keys and their kinds."""
 
 from __future__ import annotations
 
 import copy
 import difflib
 import inspect
-import sys
 from contextlib import contextmanager
-from numbers import Real
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, Mapping, Tuple
 
 from paddleseg_u2net.config.reading import ConfigError, Tree
+from paddleseg_u2net.config.settings import (
+    OPEN,
+    SECTIONS,
+    ParameterGroup,
+    Rule,
+    is_number,
+    rules_of,
+    top_rules,
+)
 
 __all__ = ["ConfigError", "Faults", "check_arguments", "check_tree", "is_number", "nearest"]
 
-# Key -> (what it is, in words; test). Components' keys are their constructors' arguments.
-Rule = Tuple[str, Callable[[Any], bool]]
-
-
-def _integer(low: int) -> Rule:
-    return (
-        f"a whole number of {low} or more",
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= low,
-    )
-
-
-def _number(low: float, high: float) -> Rule:
-    return (
-        f"a number in [{low:g}, {high:g}]",
-        lambda value: is_number(value) and low <= value <= high,
-    )
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a finite number, which true and false are not."""
-    real = isinstance(value, (int, float, Real)) and not isinstance(value, bool)
-    return real and abs(value) <= sys.float_info.max
-
-
-def _numbers(low: float = float("-inf")) -> Rule:
-    return (
-        "a list of numbers" + (f" above {low:g}" if low > float("-inf") else ""),
-        lambda value: (
-            isinstance(value, (list, tuple))
-            and len(value) > 0
-            and all(is_number(item) and item > low for item in value)
-        ),
-    )
-
-
-def _size() -> Rule:
-    return (
-        "two whole numbers of 1 or more, width and height",
-        lambda value: (
-            isinstance(value, (list, tuple))
-            and len(value) == 2
-            and all(_integer(1)[1](item) for item in value)
-        ),
-    )
-
-
-def _optional(rule: Rule) -> Rule:
-    return f"{rule[0]}, or null", lambda value: value is None or rule[1](value)
-
-
-_DICTIONARY: Rule = ("a dictionary", lambda value: isinstance(value, dict))
-_FLAG: Rule = ("true or false", lambda value: isinstance(value, bool))
-_TEXT: Rule = ("text", lambda value: isinstance(value, str))
-_NAMES: Rule = (
-    "a list of names",
-    lambda value: (
-        isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
-    ),
-)
-_SCALES: Rule = (
-    "a positive number or a list of them",
-    lambda value: (is_number(value) and value > 0) or _numbers(low=0)[1](value),
-)
-
-TOP: Dict[str, Rule] = {
-    "batch_size": _integer(1),
-    "iters": _integer(1),
-    "model": _DICTIONARY,
-    "preprocess": _DICTIONARY,
-    "train_dataset": _DICTIONARY,
-    "val_dataset": _DICTIONARY,
-    "optimizer": _DICTIONARY,
-    "lr_scheduler": _DICTIONARY,
-    "loss": _DICTIONARY,
-    "trainer": _DICTIONARY,
-    "test_config": _DICTIONARY,
-    "metrics": _NAMES,
-    "conventions": _DICTIONARY,
-    "plugins": (
-        "a list of modules and Python files",
-        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
-    ),
-}
 REQUIRED = ("batch_size", "iters", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
 REQUIRED_TO_PREDICT = ("model",)
-PREPROCESS: Dict[str, Rule] = {
-    "type": _TEXT,
-    "size": _optional(_size()),
-    "mean": _numbers(),
-    "std": _numbers(low=0),
-}
-TRAINER: Dict[str, Rule] = {
-    "best_metric": _TEXT,
-    "early_stop": _integer(0),
-    "accumulate": _integer(1),
-    "ema_decay": _number(0, 1),
-    "vdl_images": _integer(0),
-    "freeze": (
-        "a list of layers' names",
-        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
-    ),
-}
-TEST: Dict[str, Rule] = {
-    "batch_size": _integer(1),
-    "aug_eval": _FLAG,
-    "scales": _SCALES,
-    "flip_horizontal": _FLAG,
-    "flip_vertical": _FLAG,
-    "is_slide": _FLAG,
-    "crop_size": _optional(_size()),
-    "stride": _optional(_size()),
-}
-MODEL: Dict[str, Rule] = {
-    "num_classes": (
-        "a whole number from 1 to 256, as many as masks can hold",
-        lambda value: type(value) is int and 1 <= value <= 256,
-    ),
-    "in_channels": ("1, 3 or 4", lambda value: type(value) is int and value in (1, 3, 4)),
-    "pretrained": _optional(_TEXT),
-    "new_heads": _FLAG,
-}
-_NOT_NEGATIVE: Rule = ("a number of 0 or more", lambda value: is_number(value) and value >= 0)
-GROUP: Dict[str, Rule] = {
-    "name": _TEXT,
-    "lr_mult": _NOT_NEGATIVE,
-    "weight_decay_mult": _NOT_NEGATIVE,
-}
-OPTIMIZER: Dict[str, Rule] = {
-    "weight_decay": _optional(_NOT_NEGATIVE),
-    "grad_clip_cfg": _optional(_DICTIONARY),
-}
-LOSS: Dict[str, Rule] = {
-    "types": ("a list of dictionaries", lambda value: isinstance(value, list) and len(value) > 0),
-    "coef": _numbers(),
-}
+# As much of a value that is wrong as is worth reading.
+_LINE = 1000
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -157,10 +33,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     near = [item for item in known if item.lower() == str(name).lower()]
     near = near or difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-
-
-# As much of a value that is wrong as is worth reading.
-_LINE = 1000
 
 
 class Faults:
@@ -207,49 +79,43 @@ class Faults:
             node.pop(parts[0], None)
         return tree
 
-    def refuse(self) -> None:
+    def refuse(self, source: Any = "") -> None:
         """Raise ConfigError if there are any: one on a line, several on a line each."""
         lines = list(dict.fromkeys(f"{where}: {what}"[:_LINE] for where, what in self._found))
-        if len(lines) == 1:
-            raise ConfigError(lines[0])
-        if lines:
-            raise ConfigError("\n  ".join([f"{len(lines)} faults", *lines]))
+        if not lines:
+            return
+        text = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} faults", *lines])
+        raise ConfigError(f"{source}: {text}" if source else text)
 
 
 def check_tree(tree: Tree, faults: Faults, training: bool = True) -> None:
-    """Check the top level and the sections that are not components.
+    """Check the top level and the keys of sections, but for arguments of components.
 
     With ``training`` all that a run needs has to be there, otherwise the model only.
     """
-    _check_keys("", tree, TOP, faults)
+    _check_keys("", tree, top_rules(), faults)
     for key in REQUIRED if training else REQUIRED_TO_PREDICT:
         if key not in tree:
             needs = "training needs it" if training else "every configuration needs it"
             faults.add(key, f"this key is missing; {needs}")
-    for key, rules in (
-        ("preprocess", PREPROCESS),
-        ("trainer", TRAINER),
-        ("test_config", TEST),
-        ("loss", LOSS),
-    ):
-        _check_keys(f"{key}.", _section(tree, key), rules, faults)
-    model, optimizer = _section(tree, "model"), _section(tree, "optimizer")
-    _check_values("model.", model, MODEL, faults)
+    for key, section in SECTIONS.items():
+        if isinstance(tree.get(key), dict):  # else that is said above
+            _check_keys(f"{key}.", tree[key], rules_of(section), faults, key in OPEN)
+            _CHECKS.get(key, _no_check)(tree[key], faults)
+
+
+def _check_new_heads(model: Tree, faults: Faults) -> None:
     if model.get("new_heads") and not model.get("pretrained"):
         faults.add("model.new_heads", "without model.pretrained all is new; delete it")
-    _check_values("optimizer.", optimizer, OPTIMIZER, faults)
-    _check_groups(optimizer.get("custom_cfg"), faults)
-    if isinstance(tree.get("loss"), dict) and "types" not in tree["loss"]:
+
+
+def _check_types(loss: Tree, faults: Faults) -> None:
+    if "types" not in loss:
         faults.add("loss.types", "this key is missing; e.g. [{type: DeepSupervisionLoss}]")
 
 
-def _section(tree: Tree, key: str) -> Tree:
-    """That section; empty where it is missing or, which is said elsewhere, no dictionary."""
-    section = tree.get(key)
-    return section if isinstance(section, dict) else {}
-
-
-def _check_groups(groups: Any, faults: Faults) -> None:
+def _check_groups(optimizer: Tree, faults: Faults) -> None:
+    groups = optimizer.get("custom_cfg")
     if groups is None:
         return
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
@@ -259,29 +125,35 @@ def _check_groups(groups: Any, faults: Faults) -> None:
         )
         return
     for number, group in enumerate(groups):
-        _check_keys(f"optimizer.custom_cfg.{number}.", group, GROUP, faults)
+        where = f"optimizer.custom_cfg.{number}."
+        _check_keys(where, group, rules_of(ParameterGroup), faults)
         if "name" not in group:
             faults.add(
-                f"optimizer.custom_cfg.{number}.name",
+                f"{where}name",
                 "this key is missing; it is part of the names of the group's parameters",
             )
 
 
+def _no_check(section: Tree, faults: Faults) -> None:
+    pass
+
+
+_CHECKS = {"model": _check_new_heads, "loss": _check_types, "optimizer": _check_groups}
+
+
 def _check_keys(
-    prefix: str, section: Mapping[str, Any], rules: Mapping[str, Rule], faults: Faults
+    prefix: str,
+    section: Mapping[str, Any],
+    rules: Mapping[str, Rule],
+    faults: Faults,
+    is_open: bool = False,
 ) -> None:
-    for key in section:
-        if key not in rules:
+    for key, value in section.items():
+        words, fits = rules.get(key, ("", None))
+        if fits is not None and not fits(value):
+            faults.add(f"{prefix}{key}", f"expected {words}, got {value!r}")
+        elif fits is None and not is_open:
             faults.add(f"{prefix}{key}", f"there is no such key; {nearest(key, rules)}")
-    _check_values(prefix, section, rules, faults)
-
-
-def _check_values(
-    prefix: str, section: Mapping[str, Any], rules: Mapping[str, Rule], faults: Faults
-) -> None:
-    for key, (words, fits) in rules.items():
-        if key in section and not fits(section[key]):
-            faults.add(f"{prefix}{key}", f"expected {words}, got {section[key]!r}")
 
 
 def check_arguments(

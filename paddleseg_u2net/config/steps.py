@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
-from typing import Any, Dict
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import paddle
@@ -19,8 +20,8 @@ _CLIPS = {
     name: getattr(paddle.nn, name)
     for name in ("ClipGradByGlobalNorm", "ClipGradByNorm", "ClipGradByValue")
 }
-# At so many of a run's steps the rate is looked at.
-_LOOKED_AT = 1000
+# At so many of a run's steps the rate is tried.
+_TRIED = 1000
 
 
 def optimizer_settings(block: Tree) -> Tree:
@@ -88,9 +89,14 @@ def _try_step(settings: Tree) -> None:
         paddle.set_device(device)
 
 
-def check_schedule(config: Any, faults: Faults, training: bool) -> None:
-    """Check the ``lr_scheduler`` block of ``config``; for training its rates are looked at."""
-    block: Dict[str, Any] = config.lr_scheduler_cfg
+def make_schedule(block: Tree, iters: int) -> Any:
+    """The schedule of an ``lr_scheduler`` block over ``iters`` optimizer steps."""
+    return SegBuilder(SimpleNamespace(lr_scheduler_cfg=dict(block), iters=iters)).lr_scheduler
+
+
+def check_schedule(written: Tree, iters: int, faults: Faults, training: bool) -> None:
+    """Check an ``lr_scheduler`` block; for training its rates over ``iters`` steps are tried."""
+    block = dict(written)
     known = {
         name: item
         for name, item in vars(paddle.optimizer.lr).items()
@@ -104,7 +110,7 @@ def check_schedule(config: Any, faults: Faults, training: bool) -> None:
         if not is_number(block.get(key, 0)):
             faults.add(f"{where}.{key}", f"expected a number, got {block[key]!r}")
     if kind == "PolynomialDecay":
-        block.setdefault("decay_steps", config.tree.get("iters", 1))
+        block.setdefault("decay_steps", iters)
     arguments = inspect.signature(known[kind]).parameters  # NoamDecay has its own warmup_steps
     warm_up = [key for key in block if key.startswith("warmup_") and key not in arguments]
     own = {key: value for key, value in block.items() if key not in warm_up}
@@ -112,7 +118,7 @@ def check_schedule(config: Any, faults: Faults, training: bool) -> None:
     if warm_up:
         _check_warm_up(known[kind], block, faults)
     if training and not faults.under(where, "iters"):
-        _check_rates(config, kind, faults)
+        _check_rates(written, iters, faults)
 
 
 def _check_warm_up(kind: Any, block: Tree, faults: Faults) -> None:
@@ -128,14 +134,14 @@ def _check_warm_up(kind: Any, block: Tree, faults: Faults) -> None:
             faults.add(where, "this key is missing; a warm-up needs it")
 
 
-def _check_rates(config: Any, kind: str, faults: Faults) -> None:
-    step = 0
+def _check_rates(block: Tree, iters: int, faults: Faults) -> None:
+    step, kind = 0, block["type"]
     try:
         # Some say how they are doing at every step.
         with contextlib.redirect_stdout(io.StringIO()):
-            schedule = SegBuilder(config).lr_scheduler
+            schedule = make_schedule(block, iters)
             first = schedule.last_epoch
-            for step in np.unique(np.linspace(0, config.iters, _LOOKED_AT, dtype=int)).tolist():
+            for step in np.unique(np.linspace(0, iters, _TRIED, dtype=int)).tolist():
                 # The one that follows the loss is given one that does not fall.
                 schedule.step(1.0 if kind == "ReduceOnPlateau" else first + step)
                 rate = schedule()

@@ -12,12 +12,13 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from PIL import Image
 
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import Sample
 from paddleseg_u2net.data_tools.formats import supervisely
-from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes
-from paddleseg_u2net.data_tools.formats.sample import Sample
 from paddleseg_u2net.data_tools.known_masks import REMARKS, recode
 from paddleseg_u2net.data_tools.layouts import PreparationError, find_lists, find_part, find_project
 from paddleseg_u2net.data_tools.sample_writer import put_file, write_lists, write_picture
+from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.datasets.pairing import Pair, read_lines, split_train_val
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.io.files import with_slashes

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, Bad, Sample
+from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, Bad, Sample
 from paddleseg_u2net.data_tools.sample_writer import SampleWriter, Written, usable, write_lists
 from paddleseg_u2net.data_tools.splits import PARTS, Item, split
 from paddleseg_u2net.data_tools.train_yaml import CONFIGS, train_yaml

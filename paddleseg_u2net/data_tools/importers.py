@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Union
 
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset
+from paddleseg_u2net.data_tools.annotations.classes import Classes, read_colours
+from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset
 
 MASK_VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
 # Arguments that are files or folders to read.
@@ -51,10 +51,10 @@ def _read_folders(given: Namespace) -> AnnotatedDataset:
 
 
 def _read_colours(given: Namespace) -> AnnotatedDataset:
-    return _of("colours").read(
+    return _of("folders").read_colours(
         given.images,
         given.masks,
-        _of("colours").read_table(given.table),
+        read_colours(given.table),
         classes=choose_classes(given.classes, given.ignore),
         tolerance=given.tolerance,
         allow_missing=given.allow_missing or given.skip_bad,
@@ -64,11 +64,9 @@ def _read_colours(given: Namespace) -> AnnotatedDataset:
 def _read_coco(given: Namespace) -> AnnotatedDataset:
     classes = choose_classes(given.classes, given.ignore)
     if given.source:
-        return _of("coco_parts").read_folder(given.source, classes, given.crowd, given.resplit)
+        return _of("coco").read_folder(given.source, classes, given.crowd, given.resplit)
     files = [(path, given.images or path.parent) for path in given.annotations]
-    if len(files) == 1:
-        return _of("coco").read(*files[0], classes, given.crowd)
-    return _of("coco_parts").read(files, classes, given.crowd, given.resplit)
+    return _of("coco").read(files, classes, given.crowd, given.resplit)
 
 
 def _folder(what: str, required: bool = True) -> Dict[str, Any]:
@@ -170,7 +168,7 @@ FORMATS = {
     "rgba": Format(
         "cut-outs: the alpha channel is the mask",
         {"source": _folder("the RGBA files")},
-        lambda given: _of("rgba").read(given.source),
+        lambda given: _of("cutouts").read(given.source),
     ),
     "colours": Format(
         "a folder of images and one of masks in colours",

@@ -17,7 +17,8 @@ from paddleseg_u2net.datasets.pairing import from_list
 from paddleseg_u2net.datasets.table import Row, find_row
 from paddleseg_u2net.io import archives as archive_files
 from paddleseg_u2net.io.archives.source import ArchiveError
-from paddleseg_u2net.io.files import check_writable, locked, new_dir, recover_dir, write_text
+from paddleseg_u2net.io.files import check_writable, new_dir, recover_dir, write_text
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import Progress
 

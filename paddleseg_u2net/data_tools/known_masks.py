@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats.mask_files import JPEG
+from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
 from paddleseg_u2net.data_tools.layouts import PreparationError
 from paddleseg_u2net.io.images import read_mask
 from paddleseg_u2net.text import short_values

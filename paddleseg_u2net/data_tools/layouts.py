@@ -14,7 +14,7 @@ from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats.mask_files import JPEG
+from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, files_below, read_mask
 from paddleseg_u2net.text import short_list

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats.classes import IGNORE
-from paddleseg_u2net.data_tools.formats.image_index import folded
-from paddleseg_u2net.data_tools.formats.mask_files import MaskSizeError
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.data_tools.annotations.mask_files import MaskSizeError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.datasets.mask_encoding import IGNORE
+from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.io.images import decode_image, memory_named, read_still
 from paddleseg_u2net.render.overlay import color_map
@@ -194,7 +194,7 @@ def usable(samples: Sequence[Sample]) -> Tuple[List[Sample], List[Bad]]:
     bad: List[Bad] = []
     first: Dict[str, Path] = {}
     for sample in samples:
-        key, trouble = folded(sample.name), _trouble(sample.name)
+        key, trouble = fold_case(sample.name), _trouble(sample.name)
         if trouble is None and key in first:
             trouble = (
                 f"has the name of {first[key]} (letter case and suffix do not tell files apart)"

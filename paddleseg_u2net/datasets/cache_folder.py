@@ -1,6 +1,6 @@
 """The cache's folder, which several trainings share: how much it may hold, and what is removed.
 
-    FOLDER/.lock              held while sizes are counted and sets are removed
+    FOLDER/.cache.lock        held while sizes are counted and sets are removed
     FOLDER/.size              bytes in all sets
     FOLDER/<32 hex>.set/      a set: the pairs of one data set, prepared in one way
         in_use                locked by every process that uses the set; its time is the last use
@@ -17,11 +17,10 @@ import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Dict, List, Optional
-
-from filelock import FileLock
+from typing import IO, Any, ContextManager, Dict, List, Optional
 
 from paddleseg_u2net.io.files import atomic_path
+from paddleseg_u2net.io.locks import locked
 
 try:
     import fcntl
@@ -97,8 +96,8 @@ class SetFolder:
             raise
         return True
 
-    def _locked(self) -> FileLock:
-        return FileLock(self.folder / ".lock", timeout=_PATIENCE)
+    def _locked(self) -> ContextManager[bool]:
+        return locked(self.folder / "cache", poll=0.02, patience=_PATIENCE)
 
     def _tidy(self) -> None:
         """Remove what killed writers left, and of our own pairs what is above the limit."""

@@ -7,11 +7,16 @@ and whatever is left out on demand is reported.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
+from paddleseg_u2net.datasets.name_rules import (
+    best_rule,
+    common_start,
+    without_ending,
+    without_number,
+)
 from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files, read_lines
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES
 from paddleseg_u2net.text import short_list
@@ -20,11 +25,6 @@ MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
 POINT_SUFFIXES = MAP_SUFFIXES | {".csv", ".txt", ".mat"}
 # Options of tools/eval_maps.py that name an ending.
 _OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
-# What tells several masks of an image apart.
-_NUMBER = re.compile(r"[ _.-]*(?:\d+|\(\d+\))$")
-# "_DSS" and "-sal" are endings; the last digits of numbers are none.
-_ENDING = re.compile(r"[^0-9A-Za-z/]|[A-Za-z]")
-_LONGEST_ENDING = 24
 _IMAGE_THEN_MASK = re.compile(
     rf"(?:{'|'.join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))})[\t ,]+(\S.*)$", re.I
 )
@@ -130,9 +130,9 @@ def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
         return found
     named: Dict[str, Path] = {}
     for full, path in found.items():
-        if not _ends(full, ending):
+        name = without_ending(full, ending)
+        if name is None:
             continue
-        name = full[: -len(ending)]
         if name in named:
             raise PairingError(
                 f"{folder}: {named[name].name} and {path.name} have one name but for the letter "
@@ -154,19 +154,13 @@ def _refuse_further_masks(
 ) -> None:
     """Refuse masks with a number behind the ending: they are parts of a mask that has it."""
     for full, path in found.items():
-        unnumbered = _NUMBER.sub("", full)
-        name = unnumbered[: -len(ending)]
-        if unnumbered != full and _ends(unnumbered, ending) and name in named:
+        unnumbered = without_number(full)
+        name = without_ending(unnumbered, ending)
+        if unnumbered != full and name is not None and name in named:
             raise PairingError(
                 f"{path}: this is a further mask of the image that has {named[name].name}, and a "
                 "map is scored against one; merge them first, as dataset.py import folders does"
             )
-
-
-def _ends(name: str, ending: str) -> bool:
-    """Whether something, of the same folder, stands before the ending."""
-    rest = name[: -len(ending)]
-    return name.lower().endswith(ending.lower()) and bool(rest) and not rest.endswith("/")
 
 
 def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
@@ -208,8 +202,8 @@ def _name_of_line(line: str, known: AbstractSet[str], endings: Mapping[str, str]
     shorter = [name]
     for ending in endings.values():
         ending, _ = _without_suffix(ending, POINT_SUFFIXES)
-        if ending and _ends(name, ending):
-            shorter.append(name[: -len(ending)])
+        if ending:
+            shorter += filter(None, [without_ending(name, ending)])
     # The longest path first: the folders of a list may be folders of the names, or lead to them.
     tails = [full.split("/", k)[-1] for k in range(name.count("/") + 1) for full in shorter]
     return next((tail for tail in tails if tail in known), name)
@@ -253,69 +247,37 @@ def _nothing_in_common(folders: Mapping[str, Path], files: FilesByKind) -> str:
 
 def _repair(folders: Mapping[str, Path], files: FilesByKind, kind: str) -> Optional[str]:
     """Say what would give maps and ground truth of a kind common names, None if unknown."""
-    maps, truths = files["map"], files[kind]
-    endings = _fitting_endings(set(maps), set(truths))
-    if endings:
-        parts = [
+    maps, truths = list(files["map"]), list(files[kind])
+    rule, matches = best_rule(truths, maps)
+    endings = {"map": rule.mask[1], kind: rule.image[1]}
+    if rule.full_name:
+        endings["map"] = PurePosixPath(maps[0]).suffix
+    if any(endings.values()) and 2 * len(matches) >= min(len(maps), len(truths)):
+        options = [
             _option(side, ending, folders[side], files[side])
-            for side, ending in zip(("map", kind), endings)
+            for side, ending in endings.items()
             if ending
         ]
-        pairs = len(_cut(set(maps), endings[0]) & _cut(set(truths), endings[1]))
-        return f"{' and '.join(parts)} would pair {pairs} of {len(maps)} maps"
-    for side, other in (("map", kind), (kind, "map")):
-        start = _common_start(files[side])
-        for length in range(len(start), 0, -1):
-            if {name[length:] for name in files[side]} & set(files[other]):
-                if start[length - 1] == "/":
-                    return f"give the folder {folders[side] / start[:length]}"
-                return f"remove {start[:length]!r} from the beginning of the names of {side}s"
-    if {name.lower() for name in maps} & {name.lower() for name in truths}:
+        return f"{' and '.join(options)} would pair {len(matches)} of {len(maps)} maps"
+    for side, (before, _) in (("map", rule.mask), (kind, rule.image)):
+        if before and matches:
+            return f"remove {before!r} from the beginning of the names of {side}s"
+    if rule.any_case:
         return "the names differ in the case of their letters; rename one side"
+    for side, other in (("map", kind), (kind, "map")):
+        parents = PurePosixPath(common_start(files[side]) + "x").parents
+        for parent in map(str, parents):
+            if any(name[len(parent) + 1 :] in files[other] for name in files[side]):
+                return f"give the folder {folders[side] / parent}"
     return None
-
-
-def _common_start(names: Iterable[str]) -> str:
-    first, last = min(names), max(names)
-    same = (i for i, (one, two) in enumerate(zip(first, last)) if one != two)
-    return first[: next(same, min(len(first), len(last)))]
 
 
 def _option(kind: str, ending: str, folder: Path, files: Mapping[str, Path]) -> str:
     # An ending that looks like a suffix would be taken for one.
     if _without_suffix(ending, POINT_SUFFIXES)[1]:
-        ending += next(path.suffix for name, path in files.items() if _ends(name, ending))
+        ending += next(path.suffix for name, path in files.items() if without_ending(name, ending))
     if kind not in _OPTIONS:
         return f"removing {ending} from the names in {folder}"
     # A value that begins with a dash must stand behind "=".
     equals = "=" if ending.startswith("-") else " "
     return _OPTIONS[kind] + equals + (f"'{ending}'" if " " in ending else ending)
-
-
-def _fitting_endings(maps: AbstractSet[str], truths: AbstractSet[str]) -> Optional[Tuple[str, str]]:
-    """Return the endings without which most names are common, if half of them are."""
-    cut_maps = {ending: _cut(maps, ending) for ending in _endings(maps)}
-    cut_truths = {ending: _cut(truths, ending) for ending in _endings(truths)}
-    best, most = None, 0
-    for both in sorted(
-        ((one, two) for one in cut_maps for two in cut_truths),
-        # "_DSS" and "_mask" come before "DSS" and "mask", which would leave "0001_".
-        key=lambda both: (sum(e[:1].isalpha() for e in both), len(both[0] + both[1]), both),
-    ):
-        count = len(cut_maps[both[0]] & cut_truths[both[1]])
-        if count > most:
-            best, most = both, count
-    return best if 2 * most >= min(len(maps), len(truths)) else None
-
-
-def _endings(names: AbstractSet[str]) -> List[str]:
-    """Return what at least half of the names end in, and nothing."""
-    counts: Counter[str] = Counter()
-    for name in names:
-        file = name.rsplit("/", 1)[-1]
-        counts.update(file[-length:] for length in range(1, min(len(file), _LONGEST_ENDING + 1)))
-    return ["", *(e for e, count in counts.items() if _ENDING.match(e) and 2 * count >= len(names))]
-
-
-def _cut(names: AbstractSet[str], ending: str) -> AbstractSet[str]:
-    return {name[: -len(ending)] for name in names if _ends(name, ending)} if ending else names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from paddleseg_u2net._version import __version__
@@ -10,7 +11,8 @@ from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.evaluation.plan import MethodOnDataset
 from paddleseg_u2net.evaluation.run import DARK_MAPS, SOFT_MASKS, Outcome
 from paddleseg_u2net.evaluation.tables import Column, DataSets, csv_text, exact
-from paddleseg_u2net.metrics import MetricReport, Score, json_ready
+from paddleseg_u2net.io.files import write_text
+from paddleseg_u2net.metrics import MetricReport, Score, json_ready, scores
 from paddleseg_u2net.text import one_line, short_list
 
 
@@ -71,8 +73,8 @@ def remarks(results: Sequence[Result]) -> List[str]:
 
 def definitions(results: Sequence[Result]) -> str:
     """Return the definition of every score, as one paragraph."""
-    scores = results[0].report.scores
-    return "; ".join(f"{score.key}: {score.meaning}" for score in scores) + "."
+    found = results[0].report.scores
+    return "; ".join(f"{score.key}: {score.meaning}" for score in found) + "."
 
 
 def by_set(results: Sequence[Result]) -> Dict[str, List[Result]]:
@@ -94,8 +96,8 @@ def column(score: Score, digits: int) -> Column:
 
 def columns(results: Sequence[Result], digits: int, usual: Sequence[str] = ()) -> List[Column]:
     """Return the columns of the ``usual`` scores that there are, else of all."""
-    scores = results[0].report.scores
-    chosen = [score for score in scores if score.key in usual] or scores
+    found = results[0].report.scores
+    chosen = [score for score in found if score.key in usual] or found
     return [column(score, digits) for score in chosen]
 
 
@@ -170,3 +172,9 @@ def _of_notes(what: str, names: Sequence[str], images: int) -> str:
     if what == SOFT_MASKS and len(names) == images:
         return f"all {images} {what}; did maps and masks change places?"
     return f"{len(names)} of {images} {what}: {short_list(map(one_line, names))}"
+
+
+def write_documentation(page: Path) -> None:
+    """Replace the table of scores in a Markdown page by that of all registered scores."""
+    before, _, rest = page.read_text("utf-8").partition(scores.HEAD)
+    write_text(page, before + scores.table() + rest[rest.index("\n\n") + 1 :])

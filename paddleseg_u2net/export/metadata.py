@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 from typing import Any, Dict, Tuple
 
-from paddleseg_u2net._version import __version__
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.datasets.table import classes_of
-from paddleseg_u2net.export.openvino import openvino_module
-from paddleseg_u2net.export.options import BY_ONNX, ExportOptions
+from paddleseg_u2net.export.options import ExportOptions
 from paddleseg_u2net.export.quantization.search import Found
-from paddleseg_u2net.inference.description import Description
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
 
 def class_names(config: Config) -> Tuple[str, ...]:
@@ -26,35 +20,12 @@ def class_names(config: Config) -> Tuple[str, ...]:
             settings = config.dataset_settings(part)
         except ConfigError:
             continue
-        names = settings.get("class_names") or classes_of(settings.get("name"))
+        names = settings.class_names or classes_of(settings.name)
         if len(names) == count:
             return tuple(str(item) for item in names)
     if count == 2:
         return ("background", "foreground")
     return tuple(f"class {number}" for number in range(count))
-
-
-def versions(format: str) -> Dict[str, str]:
-    """Of the programs that make an export of this format."""
-    import paddle
-
-    found = {"paddleseg_u2net": __version__, "paddle": paddle.__version__}
-    if format in BY_ONNX:
-        found["onnx"] = onnx_module(f"--format {format}").__version__
-    if format == "openvino":
-        found["openvino"] = openvino_module().__version__
-    if format == "ncnn":
-        found["ncnn"] = importlib.metadata.version("ncnn")
-    return found
-
-
-def notes(made: Description) -> Dict[str, str]:
-    """Of the description, what is of use to who has the model's file alone."""
-    return {
-        "paddleseg_u2net": __version__,
-        "preprocess": json.dumps(dict(made.preprocess)),
-        "classes": json.dumps(list(made.classes), ensure_ascii=False),
-    }
 
 
 def described_guard(found: Found, order: ExportOptions) -> Dict[str, Any]:

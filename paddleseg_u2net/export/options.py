@@ -7,20 +7,11 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from paddleseg_u2net.config import Config
+from paddleseg_u2net.export.formats import FORMATS
 from paddleseg_u2net.inference import Preprocess
-from paddleseg_u2net.inference.description import (
-    MODEL_FILES,
-    NAME,
-    OFFERED,
-    ExportError,
-    Shape,
-    is_export,
-)
+from paddleseg_u2net.inference.description import NAME, ExportError, Shape, is_export
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
-
-BY_ONNX = ("onnx", "openvino")
-"""Formats that are made of an ONNX model."""
 
 SEARCHED = ("bf16", "int8")
 """Precisions for which layers that must stay in float32 are searched for."""
@@ -32,7 +23,7 @@ class ExportOptions:
 
     Args:
         save_dir: the folder that is to appear; see `export`.
-        format: a key of ``OFFERED``.
+        format: a key of ``FORMATS``.
         precision: one that it has there.
         output: one of ``inference.description.OUTPUTS``.
         shape: of the input (N, C, H, W), None where any number is to be taken; None: any N, H, W.
@@ -51,11 +42,12 @@ class ExportOptions:
     max_mae_increase: float = 0.001
 
     def __post_init__(self) -> None:
-        if self.precision not in OFFERED[self.format]:
-            others = [name for name, offered in OFFERED.items() if self.precision in offered]
+        offered = FORMATS[self.format].precisions
+        if self.precision not in offered:
+            others = [name for name, f in FORMATS.items() if self.precision in f.precisions]
             raise ExportError(
-                f"--format {self.format}: expected --precision {' or '.join(OFFERED[self.format])},"
-                f" got {self.precision}; --format {' or '.join(others)} has it"
+                f"--format {self.format}: expected --precision {' or '.join(offered)}, got "
+                f"{self.precision}; --format {' or '.join(others)} has it"
             )
         if self.precision in SEARCHED and self.calibration is None:
             raise ExportError(
@@ -92,7 +84,7 @@ def refuse_folder(folder: Path, weights: Path) -> None:
         raise ExportError(f"{folder}: {weights} is in it; name another --save_dir")
     check_writable(folder, folder=True)
     content = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    own = {NAME}.union(*(names for known in MODEL_FILES.values() for names in known))
+    own = {NAME}.union(*(names for format in FORMATS.values() for names in format.files))
     strangers = [name for name in content if name not in own]
     if strangers or (content and not is_export(folder)):
         found = strangers[0] if strangers else f"no {NAME}"
@@ -102,22 +94,23 @@ def refuse_folder(folder: Path, weights: Path) -> None:
         )
 
 
-def refuse_output(order: ExportOptions, num_classes: int) -> None:
+def refuse_output(options: ExportOptions, num_classes: int) -> None:
     """Raise ExportError if the format or the model has no such output."""
-    if order.format == "ncnn" and order.output == "argmax":
+    reason = FORMATS[options.format].no_argmax
+    if reason and options.output == "argmax":
         raise ExportError(
-            "--format ncnn: expected --output_op probability, since ncnn's blobs hold no class "
-            "numbers; take the largest probability, or another format"
+            f"--format {options.format}: expected --output_op probability, since {reason}; take "
+            "the largest probability, or another format"
         )
-    if order.output == "softmax" and num_classes == 1:
+    if options.output == "softmax" and num_classes == 1:
         raise ExportError(
             "--output_op softmax: expected a model of 2 classes or more, this one has 1, whose "
             "probability is a sigmoid; take --output_op probability"
         )
 
 
-def shape_of_order(asked: Optional[Tuple[Optional[int], ...]], channels: int) -> Shape:
-    """What ``--input_shape`` asks for, of a model that takes so many channels."""
+def asked_shape(asked: Optional[Tuple[Optional[int], ...]], channels: int) -> Shape:
+    """Return what ``--input_shape`` asks for, of a model that takes so many channels."""
     count, own, height, width = asked or (None, channels, None, None)
     if own not in (None, channels):
         raise ExportError(
@@ -127,8 +120,8 @@ def shape_of_order(asked: Optional[Tuple[Optional[int], ...]], channels: int) ->
     return (count, channels, height, width)
 
 
-def preprocess_of_order(config: Config, shape: Shape) -> Preprocess:
-    """That of the configuration, with the size that ``shape`` asks for."""
+def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
+    """Return that of the configuration, with the size that ``shape`` asks for."""
     own = config.preprocess()
     height, width = shape[2:]
     if own.size is None and (height is None) != (width is None):

@@ -85,15 +85,15 @@ def _stock(path: Path, model: Architecture) -> Runtime:
         raise RuntimeUnavailable(
             "Paddle", f"paddle.load does not read it ({_line(error)})", True
         ) from error
-    if model.stages != TABLES[model.type]:
+    known = {"U2Net": stock.U2Net, "U2NetP": stock.U2Netp}
+    if model.type not in known or model.stages != TABLES[model.type]:
         return ours(arrays, model, "paddle.load (PaddleSeg has no model with these stages)")
-    kind = {"U2Net": stock.U2Net, "U2NetP": stock.U2Netp}[model.type]
-    network = kind(model.num_classes, model.in_channels)
+    network = known[model.type](model.num_classes, model.in_channels)
     return Runtime("PaddleSeg's model", _paddle(network, restore_biases(arrays)))
 
 
 def _paddle(network: Any, state: Mapping[str, np.ndarray]) -> Run:
-    from paddleseg_u2net.inference.backends import eager
+    from paddleseg_u2net.inference.backends.paddle_layers import eager
 
     network.set_state_dict({key: np.asarray(value, np.float32) for key, value in state.items()})
     network.eval()

@@ -7,8 +7,8 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from paddleseg_u2net.datasets.synthetic import draw_pair
+from paddleseg_u2net.inference.backends.backend import Network, output_type_of
 from paddleseg_u2net.inference.description import Shape
-from paddleseg_u2net.inference.network import Network, output_type_of
 from paddleseg_u2net.inference.pipeline import activate
 from paddleseg_u2net.inference.preprocess import Preprocess
 

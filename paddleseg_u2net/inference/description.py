@@ -1,4 +1,4 @@
-"""What an exported model's folder says of itself, so that nobody needs its YAML file any more."""
+"""What an exported model's folder says of itself, so that its YAML file is not needed any more."""
 
 from __future__ import annotations
 
@@ -18,24 +18,7 @@ VERSION = 2
 UNSEALED = 1
 """The version of descriptions that had no checksum of themselves."""
 SEAL = "description_sha256"
-OFFERED: Dict[str, Tuple[str, ...]] = {
-    "paddle": ("fp32",),
-    "onnx": ("fp32", "fp16", "int8"),
-    "openvino": ("fp32", "fp16", "bf16", "int8"),
-    "ncnn": ("fp32",),
-}
-"""Precisions by format."""
-FORMATS = tuple(OFFERED)
-PRECISIONS = tuple(dict.fromkeys(name for offered in OFFERED.values() for name in offered))
 OUTPUTS = ("probability", "softmax", "argmax")
-
-MODEL_FILES: Dict[str, Tuple[Tuple[str, ...], ...]] = {
-    "paddle": (("model.json", "model.pdiparams"), ("model.pdmodel", "model.pdiparams")),
-    "onnx": (("model.onnx",),),
-    "openvino": (("model.bin", "model.xml"),),
-    "ncnn": (("model.bin", "model.param"),),
-}
-"""By format, the names of a model's files; Paddle 3 writes the first and Paddle 2 the second."""
 
 # The seal is the last key, so that all before it is what it is the checksum of.
 _SEALED = re.compile(rb'"%b"\s*:\s*"([0-9a-f]{64})"\s*\}\s*\Z' % SEAL.encode())
@@ -52,8 +35,8 @@ class Description:
     """All that predicting needs beside the model's own files.
 
     Args:
-        format: a key of ``OFFERED``.
-        precision: one that it has there; ``fp16`` is stored, computed in float32 on a CPU.
+        format: one that a backend runs.
+        precision: such as ``fp32``; ``fp16`` is stored, computed in float32 on a CPU.
         output: one of ``OUTPUTS``. ``probability`` is a sigmoid for one class and a softmax for
             more, float32 (N, K, h, w); ``argmax`` is class numbers, int32 (N, h, w).
         shape: of the input (N, C, H, W), float32; None where any number is taken.
@@ -122,10 +105,15 @@ def exported_folder(path: Union[str, Path]) -> Optional[Path]:
     None if it is of no export.
     """
     path = Path(path)
-    names = [name for files in MODEL_FILES.values() for each in files for name in each]
-    if path.name == NAME or path.name in names:
+    beside, name = path.parent / NAME, f'"{path.name}"'
+    if path.name == NAME or (beside.is_file() and path.name and _names(beside, name)):
         path = path.parent
     return path if (path / NAME).is_file() else None
+
+
+def _names(description: Path, quoted: str) -> bool:
+    """Whether it names a file; it may be damaged."""
+    return quoted.encode() in description.read_bytes()
 
 
 def write_description(folder: Path, description: Description) -> None:
@@ -162,8 +150,6 @@ def read_description(folder: Union[str, Path]) -> Description:
 
 
 def _check_file(folder: Path, name: str, expected: str) -> None:
-    if Path(name).name != name:
-        raise ExportError(f"{folder / NAME}: files: expected names in this folder, got {name!r}")
     try:
         found = checksum(folder / name)
     except FileNotFoundError:
@@ -240,10 +226,11 @@ def _problems(content: Dict[str, Any]) -> List[str]:
     problems += [f"{key}: not known" for key in content if key not in known]
     if problems:
         return problems
-    precisions = OFFERED.get(str(content["format"]), PRECISIONS)
-    for key, allowed in (("format", FORMATS), ("precision", precisions), ("output", OUTPUTS)):
-        if content[key] not in allowed:
-            problems.append(f"{key}: expected one of {', '.join(allowed)}, got {content[key]!r}")
+    if content["output"] not in OUTPUTS:
+        problems.append(f"output: expected one of {', '.join(OUTPUTS)}, got {content['output']!r}")
+    for key in ("format", "precision"):
+        if not isinstance(content[key], str) or not content[key]:
+            problems.append(f"{key}: expected its name, got {content[key]!r}")
     for key in ("preprocess", "files", "source", "versions", "compared", "guard"):
         if not isinstance(content[key], dict):
             problems.append(f"{key}: expected names and values, got {content[key]!r}")
@@ -265,14 +252,11 @@ def _is_shape(values: List[Any]) -> bool:
 
 
 def _odd_files(content: Dict[str, Any]) -> List[str]:
-    """Whether the files are those of the format, with a text each."""
-    files, known = content["files"], MODEL_FILES[content["format"]]
-    if any(set(files) == set(names) for names in known) and all(
-        isinstance(text, str) for text in files.values()
-    ):
+    files = content["files"]
+    plain = all(name not in ("", "..") and Path(name).name == name for name in files)
+    if files and plain and all(isinstance(text, str) for text in files.values()):
         return []
-    expected = " or ".join(" and ".join(names) for names in known)
-    return [f"files: expected {expected} with a sha256 each, got {files!r}"]
+    return [f"files: expected names in this folder with a sha256 each, got {files!r}"]
 
 
 def _odd_classes(content: Dict[str, Any]) -> List[str]:

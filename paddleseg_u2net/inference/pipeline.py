@@ -9,9 +9,13 @@ from typing import Callable, List, Optional, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.inference.network import BackendError, Network, output_type_of, shape_of
-from paddleseg_u2net.inference.preprocess import Preprocess
-from paddleseg_u2net.inference.presets import resize_planes, stretch
+from paddleseg_u2net.inference.backends.backend import (
+    BackendError,
+    Network,
+    output_type_of,
+    shape_of,
+)
+from paddleseg_u2net.inference.preprocess import Preprocess, minmax_normalise, resize_planes
 from paddleseg_u2net.inference.upsampling import guided
 from paddleseg_u2net.progress import Progress
 
@@ -77,7 +81,8 @@ class Pipeline:
     """Probability maps of pictures.
 
     Args:
-        network: makes a batch's logits, or what its attribute ``gives`` says; see `OUTPUT_TYPES`.
+        network: makes a batch's logits, or what its attribute ``output_type`` says; see
+            `OUTPUT_TYPES`.
             Probabilities of a network are used as they are where nothing is averaged; otherwise
             they are turned back into logits.
         preprocess: what the network sees.
@@ -105,9 +110,9 @@ class Pipeline:
             )
         self.network, self.preprocess = network, preprocess
         self.augment, self.window = augment or Augment(), window
-        self.upsampling, self.gives = upsampling, output_type_of(network)
+        self.upsampling, self.output_type = upsampling, output_type_of(network)
         self._averages = window is not None or self.augment != Augment()
-        if self.gives == "argmax" and self._averages:
+        if self.output_type == "argmax" and self._averages:
             raise ValueError(
                 "--aug_eval, --is_slide: they average logits, but this model gives class numbers; "
                 "leave them out, or export it again with --output_op probability"
@@ -154,8 +159,10 @@ class Pipeline:
             what: Is predicted, such as a file's name.
         """
         runs = self._runs(batch.shape[2:])
+        if runs == 1:
+            return self.probabilities(batch)
         unit = "windows" if self.window else "variants"
-        with Progress(runs, what, unit, shown=runs > 1, delay=1.0) as progress:
+        with Progress(runs, what, unit, delay=1.0) as progress:
             return self.probabilities(batch, progress.update)
 
     def _runs(self, shape: Tuple[int, ...]) -> int:
@@ -166,13 +173,13 @@ class Pipeline:
 
     def _activated(self, found: np.ndarray) -> np.ndarray:
         """Probabilities from what the network gives."""
-        if self.gives == "argmax":
+        if self.output_type == "argmax":
             return _one_hot(found, getattr(self.network, "num_classes", None) or 1)
-        return found if self.gives == "probability" else activate(found)
+        return found if self.output_type == "probability" else activate(found)
 
     def _as_logits(self, batch: np.ndarray) -> np.ndarray:
         found = self.network(np.ascontiguousarray(batch))
-        return logits_of(found) if self.gives == "probability" else found
+        return logits_of(found) if self.output_type == "probability" else found
 
     def _logits(
         self, batch: np.ndarray, progress: Callable[[], object] = lambda: None
@@ -199,20 +206,21 @@ class Pipeline:
     ) -> np.ndarray:
         """Probabilities (K, h, w) -> float32 (K, H, W) at the picture's size.
 
-        Where the preprocessing's type stretches maps, they are no probabilities any more.
+        Where the preprocessing's type normalises maps, they are no probabilities any more.
 
         Args:
             picture: uint8 (H, W, C), whose edges guided upsampling follows; for bilinear
                 upsampling its (H, W) will do.
         """
         shape = picture.shape[:2] if isinstance(picture, np.ndarray) else tuple(picture)
-        recipe = self.preprocess.recipe
+        preset = self.preprocess.preset
         if self.upsampling == "bilinear" or probability.shape[1:] == shape:
-            return recipe.restore(probability, shape)
+            return preset.restore(probability, shape)
         if not isinstance(picture, np.ndarray):
             raise TypeError(f"guided upsampling: expected a picture (H, W, C), got {picture!r}")
-        stretched = stretch(probability).astype(np.float32) if recipe.stretches else probability
-        return guided(stretched, picture)
+        if preset.normalises:
+            probability = minmax_normalise(probability).astype(np.float32)
+        return guided(probability, picture)
 
     def _check_size(self) -> None:
         """Refuse now what a network of one size would refuse at the first picture."""

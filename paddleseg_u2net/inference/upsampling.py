@@ -12,7 +12,7 @@ from typing import Iterator, List, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.inference.presets import Shape
+from paddleseg_u2net.inference.preprocess import Shape
 
 # Chosen on 50 pictures of ECSSD and their maps at 320, 64 and 24 pixels: benchmarks/upsampling.py
 # reports on others.

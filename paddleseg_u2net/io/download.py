@@ -7,7 +7,6 @@ asks for the rest of that very version; where it cannot be sure of the version, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,8 +14,6 @@ import time
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Callable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
@@ -25,7 +22,9 @@ from urllib.request import url2pathname
 import requests
 from requests import exceptions
 
-from paddleseg_u2net.io.files import atomic_path, check_writable, locked, write_text
+from paddleseg_u2net.io.checksums import Checksum, DownloadError, difference, verify
+from paddleseg_u2net.io.files import atomic_path, check_writable, write_text
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import Progress
 
@@ -39,64 +38,6 @@ _LONGEST_PAUSE = 30.0
 _LOCK_POLL = 0.1
 _BUSY = {429, 500, 502, 503, 504}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-_DIGITS = {"sha256": 64, "md5": 32}
-
-
-class DownloadError(OSError):
-    """A file could not be fetched, or is not the expected one; the message says why."""
-
-
-@dataclass(frozen=True)
-class Checksum:
-    """A digest that a file must have: ``algorithm`` is sha256 or md5, ``digest`` hexadecimal."""
-
-    algorithm: str
-    digest: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", self.digest.lower())
-        digits = _DIGITS.get(self.algorithm, 0)
-        if not digits or not re.fullmatch(f"[0-9a-f]{{{digits}}}", self.digest):
-            raise ValueError(
-                f"{self}: expected sha256 and 64 hexadecimal digits, or md5 and 32 of them"
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> Checksum:
-        """Read ``sha256:...`` or ``md5:...``.
-
-        Raises:
-            ValueError: it is not of this form.
-        """
-        algorithm, _, digest = text.partition(":")
-        return cls(algorithm.strip().lower(), digest.strip())
-
-    def of(self, path: Path) -> Checksum:
-        """The checksum that the file has, by the same algorithm."""
-        # md5 tells files apart here, it protects nothing; some systems forbid it otherwise.
-        digest = hashlib.new(self.algorithm, usedforsecurity=False)
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                digest.update(block)
-        return Checksum(self.algorithm, digest.hexdigest())
-
-    def __str__(self) -> str:
-        return f"{self.algorithm}:{self.digest}"
-
-
-def verify(path: Path, size: Optional[int] = None, checksum: Optional[Checksum] = None) -> None:
-    """Compare a file with its expected size in bytes and its checksum; None: not compared.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        DownloadError: it differs; the message has the expected and the found value.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a file, found none")
-    difference = _difference(path, size, checksum)
-    if difference:
-        raise DownloadError(f"{path}: {difference}; delete the file and fetch it again")
 
 
 def fetch(
@@ -138,24 +79,26 @@ def fetch(
         raise ValueError(f"{target}: expected at least one address to fetch it from")
     for source in sources:
         _local(source)
-    place = _final_place(Path(target))
+    place = Path(target).absolute()
+    place = place.resolve() if place.is_symlink() else place
     if place.is_file():
         return Path(target)
     check_writable(place, name=str(target))
-    with _explained(place), locked(place, lambda: _tell_waiting(target), _LOCK_POLL) as alone:
+    waiting = f"waiting for another process that fetches {target}"
+    with _explained(place), locked(place, lambda: logger.warning(waiting), _LOCK_POLL) as alone:
         if not place.is_file():
             # Where files cannot be locked, two processes must not write to one part.
-            part = _Part(place, "part" if alone else f"part-{uuid.uuid4().hex[:8]}")
-            wanted = _Wanted(place, size, checksum, check)
+            kind = "part" if alone else f"part-{uuid.uuid4().hex[:8]}"
+            part = place.with_name(f".{place.name}.{kind}")
+            transfer = _Transfer(place, part, size, checksum, check, retries, timeout, sleep)
             try:
-                with requests.Session() as session:
-                    _Transfer(session, part, wanted, retries, timeout, sleep).run(sources)
+                transfer.run(sources)
                 with atomic_path(place) as temporary:
-                    part.path.replace(temporary)
-                part.discard()
+                    part.replace(temporary)
+                transfer.discard()
             finally:
                 if not alone:
-                    part.discard()
+                    transfer.discard()
     return Path(target)
 
 
@@ -171,82 +114,55 @@ class _Again(Exception):
         self.pause = pause
 
 
-class _Wanted(NamedTuple):
-    """What is to be fetched."""
-
-    target: Path
-    size: Optional[int]
-    checksum: Optional[Checksum]
-    check: Optional[Callable[[Path], object]]
-
-
 class _Origin(NamedTuple):
     """Where the bytes of a part come from."""
 
     address: str
-    version: Optional[str]  # as If-Range takes it
+    version: Optional[str]  # ETag or Last-Modified
     total: Optional[int]
-
-
-class _Part:
-    """What has come so far, and the note of where it came from."""
-
-    def __init__(self, target: Path, kind: str) -> None:
-        self.path = target.with_name(f".{target.name}.{kind}")
-        self.note = target.with_name(f".{target.name}.{kind}.json")
-
-    def length(self) -> int:
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-    def origin(self) -> Optional[_Origin]:
-        try:
-            return _Origin(**json.loads(self.note.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def start(self, origin: Optional[_Origin]) -> None:
-        """Throw away what is there; None: the new part cannot be resumed."""
-        # In this order, a kill never leaves old bytes with a new note.
-        self.discard()
-        if origin is not None:
-            write_text(self.note, json.dumps(origin._asdict()))
-
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.note.unlink(missing_ok=True)
 
 
 @dataclass
 class _Transfer:
     """The way from addresses to a part that is whole and checked."""
 
-    session: requests.Session
-    part: _Part
-    wanted: _Wanted
+    target: Path
+    part: Path
+    size: Optional[int]
+    checksum: Optional[Checksum]
+    check: Optional[Callable[[Path], object]]
     retries: int
     timeout: float
     sleep: Callable[[float], None]
-    reached: bool = False  # the server of the present address
+
+    def __post_init__(self) -> None:
+        self.note = self.part.with_name(self.part.name + ".json")
+        self.reached = False  # the server of the present address
+        self.session = requests.Session()
+        self.session.max_redirects = 10
 
     def run(self, addresses: Sequence[str]) -> None:
         """Fill the part from the first address that gives the file."""
-        self.session.max_redirects = 10
         reasons: List[str] = []
-        for address in addresses:
-            try:
-                return self._obtain(address)
-            except _Next as reason:
-                reasons.append(f"{_shown(address)}: {reason}")
-                logger.warning(f"{self.wanted.target.name}: not from {reasons[-1]}")
-        known = ", ".join(
-            ([] if self.wanted.size is None else [f"{self.wanted.size} bytes"])
-            + ([] if self.wanted.checksum is None else [str(self.wanted.checksum)])
-        )
+        with self.session:
+            for address in addresses:
+                try:
+                    return self._obtain(address)
+                except _Next as reason:
+                    reasons.append(f"{_shown(address)}: {reason}")
+                    logger.warning(f"{self.target.name}: not from {reasons[-1]}")
+        known = [] if self.size is None else [f"{self.size} bytes"]
+        known += [] if self.checksum is None else [str(self.checksum)]
         raise DownloadError(
-            f"{self.wanted.target} could not be fetched:\n  " + "\n  ".join(reasons) + "\n"
+            f"{self.target} could not be fetched:\n  " + "\n  ".join(reasons) + "\n"
             "Try again later, or fetch it in another way and put the file at "
-            f"{self.wanted.target}" + (f" ({known})" if known else "")
+            f"{self.target}" + (f" ({', '.join(known)})" if known else "")
         )
+
+    def discard(self) -> None:
+        """Throw away what has come, in an order that never leaves old bytes with a new note."""
+        self.part.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
 
     def _obtain(self, address: str) -> None:
         self.reached = False
@@ -255,28 +171,29 @@ class _Transfer:
             problem = self._problem()
             if not problem:
                 return
-            self.part.discard()
+            self.discard()
             if fresh or not resumed:
                 raise _Next(problem)
             # Two files may have been joined in spite of all care.
-            logger.warning(f"{self.wanted.target.name}: {problem}; starting over")
+            logger.warning(f"{self.target.name}: {problem}; starting over")
 
     def _problem(self) -> str:
         """What is wrong with the finished part, or an empty text."""
-        difference = _difference(self.part.path, self.wanted.size, self.wanted.checksum)
-        if difference or self.wanted.check is None:
-            return difference
+        problem = difference(self.part, self.size, self.checksum)
+        if problem or self.check is None:
+            return problem
         try:
-            self.wanted.check(self.part.path)
+            self.check(self.part)
         except ValueError as error:
-            return str(error).replace(str(self.part.path), str(self.wanted.target)) or "refused"
+            return str(error).replace(str(self.part), str(self.target)) or "refused"
         return ""
 
     def _patiently(self, address: str) -> bool:
         """Fill the part, if need be in several tries; whether it was put together of pieces."""
         path = _local(address)
         if path is not None:
-            return self._copy(path)
+            self._copy(path)
+            return False
         failures = 0
         while True:
             try:
@@ -284,58 +201,59 @@ class _Transfer:
             except _Again as again:
                 if failures >= self.retries:
                     raise _Next(f"{again} (tried {failures + 1} times)") from again
-                pause = 2.0**failures if again.pause is None else again.pause
-                pause = min(pause, _LONGEST_PAUSE)
+                pause = min(2.0**failures if again.pause is None else again.pause, _LONGEST_PAUSE)
                 failures += 1
-                logger.warning(f"{self.wanted.target.name}: {again}; again in {pause:g} s")
+                logger.warning(f"{self.target.name}: {again}; again in {pause:g} s")
                 self.sleep(pause)
 
-    def _copy(self, path: Path) -> bool:
-        if not path.is_file():
-            raise _Next("there is no such file")
-        total = path.stat().st_size
-        self._refuse_length(total, "the file")
-        self.part.start(None)
-        self._receive(_read(path), 0, total)
-        return False
+    def _copy(self, path: Path) -> None:
+        try:
+            with path.open("rb") as file:
+                total = path.stat().st_size
+                self._refuse_length(total, "the file")
+                self.discard()
+                self._receive(iter(lambda: file.read(1 << 20), b""), 0, total)
+        except (FileNotFoundError, IsADirectoryError):
+            raise _Next("there is no such file") from None
 
     def _attempt(self, address: str) -> bool:
         """Ask once, for the rest or for all; whether the part had been begun before."""
-        have, origin = self._kept(address)
-        if origin is not None and have == self._expected(origin):
+        origin = self._kept(address)
+        have = self.part.stat().st_size if origin else 0
+        if origin and have == self._expected(origin):
             return True
-        response = self._ask(address, have, origin)
-        if origin is not None and self._useless(response, have, origin):
-            response.close()
-            have, origin = 0, None
-            self.part.discard()
-            response = self._ask(address, 0, None)
-        with response:
-            _refuse_status(response, 206 if origin is not None else 200)
-            if response.status_code == 200:
-                have, origin = 0, self._begin(address, response)
-            assert origin is not None
+        with self._ask(address, have, origin) as response:
+            if origin and response.status_code == 200:
+                have, origin = 0, None
+            elif origin and response.status_code in (206, 412, 416):
+                if not self._is_rest(response, have, origin):
+                    self.discard()
+                    return self._attempt(address)
+            elif response.status_code != 200:
+                _refuse_status(response)
+            origin = origin or self._begin(address, response)
             total = self._expected(origin)
-            if total is None:
-                total = _range(response)[1]
-            _refuse_cut(response, self._receive(self._body(response), have, total), total)
+            total = _range(response)[1] if total is None else total
+            received = self._receive(self._body(response), have, total)
+        if total is not None and received < total:
+            raise _Again(f"expected {total} bytes, the answer ended after {received}")
         return have > 0
 
-    def _kept(self, address: str) -> Tuple[int, Optional[_Origin]]:
-        """How many bytes of the part can be kept, and their origin."""
-        have, origin = self.part.length(), self.part.origin()
-        if not have or origin is None or origin.address != _shown(address):
-            return 0, None
+    def _kept(self, address: str) -> Optional[_Origin]:
+        """Where the part is from, if it can be continued from this address."""
+        try:
+            origin = _Origin(**json.loads(self.note.read_text(encoding="utf-8")))
+            have = self.part.stat().st_size
+        except (OSError, ValueError, TypeError):
+            return None
         # Without a version, only a checksum tells whether the rest is of the same file.
-        if origin.version is None and self.wanted.checksum is None:
-            return 0, None
+        sure = origin.version is not None or self.checksum is not None
         expected = self._expected(origin)
-        if expected is not None and (have > expected or origin.total not in (None, expected)):
-            return 0, None
-        return have, origin
+        fits = expected is None or (have <= expected and origin.total in (None, expected))
+        return origin if have and sure and fits and origin.address == _shown(address) else None
 
     def _expected(self, origin: _Origin) -> Optional[int]:
-        return origin.total if self.wanted.size is None else self.wanted.size
+        return origin.total if self.size is None else self.size
 
     def _ask(self, address: str, have: int, origin: Optional[_Origin]) -> requests.Response:
         # A range of a compressed body would be of no use.
@@ -358,37 +276,30 @@ class _Transfer:
         self.reached = True
         return response
 
-    def _useless(self, response: requests.Response, have: int, origin: _Origin) -> bool:
-        """Whether the answer to a request for the rest is neither the rest nor the whole."""
-        if response.status_code in (412, 416):
-            return True
-        if response.status_code != 206:
-            return False
+    def _is_rest(self, response: requests.Response, have: int, origin: _Origin) -> bool:
+        """Whether an answer is the rest of the very file that the part is of."""
         start, total = _range(response)
-        if start != have or _encoded(response):
-            return True
         expected = self._expected(origin)
-        if None not in (total, expected) and total != expected:
-            return True
-        if origin.version is None:
-            return False
         # Some servers overlook If-Range.
-        name = "ETag" if origin.version.startswith('"') else "Last-Modified"
-        return response.headers.get(name, origin.version) != origin.version
+        same = origin.version in (None, _version(response.headers) or origin.version)
+        fits = total is None or expected in (None, total)
+        return start == have and fits and same and not _is_encoded(response)
 
     def _begin(self, address: str, response: requests.Response) -> _Origin:
         """Start a new part for an answer with the whole file."""
-        total = None if _encoded(response) else _declared(response)
+        encoded = _is_encoded(response)
+        total = None if encoded else _declared(response)
         kind = response.headers.get("Content-Type", "an unknown type")
         self._refuse_length(total, f"the answer (of {kind})")
         origin = _Origin(_shown(address), _version(response.headers), total)
-        self.part.start(None if _encoded(response) else origin)
+        self.discard()
+        if not encoded:  # or it cannot be continued
+            write_text(self.note, json.dumps(origin._asdict()))
         return origin
 
     def _refuse_length(self, total: Optional[int], what: str) -> None:
-        size = self.wanted.size
-        if total is not None and size is not None and total != size:
-            raise _Next(f"expected {size} bytes, {what} has {total}")
+        if total is not None and self.size is not None and total != self.size:
+            raise _Next(f"expected {self.size} bytes, {what} has {total}")
         if total is not None and total > _LARGEST:
             raise _Next(f"expected at most {_LARGEST} bytes, {what} has {total}")
 
@@ -400,14 +311,14 @@ class _Transfer:
         except requests.RequestException as error:
             stalled = "timed out" in str(error)
             reason = f"no more came for {self.timeout:g} s" if stalled else "the connection broke"
-            raise _Again(f"{reason} after {self.part.length()} bytes") from error
+            raise _Again(f"{reason} after {self.part.stat().st_size} bytes") from error
 
     def _receive(self, blocks: Iterator[bytes], have: int, total: Optional[int]) -> int:
         """Append to a part of ``have`` bytes; how many it has then."""
         limit = _LARGEST if total is None else total
         with (
-            Progress(total, self.wanted.target.name, "B", have) as progress,
-            self.part.path.open("ab") as file,
+            Progress(total, self.target.name, "B", have) as progress,
+            self.part.open("ab") as file,
         ):
             for block in blocks:
                 have += len(block)
@@ -419,43 +330,17 @@ class _Transfer:
             # Syncing takes long; a kill while the file is being renamed would lose the part.
             os.fsync(file.fileno())
         if have > limit:
-            self.part.discard()
+            self.discard()
             raise _Next(f"expected at most {limit} bytes, more came")
         return have
 
 
-def _refuse_status(response: requests.Response, partial: int) -> None:
-    status = response.status_code
-    if status in (200, partial):
-        return
-    reason = f"the server answers {status} {response.reason}"
-    if status in _BUSY:
-        raise _Again(reason, _retry_after(response.headers.get("Retry-After", "")))
+def _refuse_status(response: requests.Response) -> None:
+    reason = f"the server answers {response.status_code} {response.reason}"
+    if response.status_code in _BUSY:
+        pause = response.headers.get("Retry-After", "").strip()
+        raise _Again(reason, float(pause) if pause.isdecimal() else None)
     raise _Next(reason)
-
-
-def _refuse_cut(response: requests.Response, have: int, total: Optional[int]) -> None:
-    """Refuse an answer whose end is missing; HTTP libraries do not all tell."""
-    declared = _declared(response)
-    if _encoded(response) and declared is not None and response.raw.tell() < declared:
-        raise _Again(f"the answer ended after {response.raw.tell()} of {declared} bytes")
-    if total is None or have >= total:
-        return
-    reason = f"expected {total} bytes, the answer ended after {have}"
-    # An answer that is whole, and yet too short, is another file.
-    whole = _chunked(response) or (_encoded(response) and declared is not None)
-    raise _Next(reason) if whole else _Again(reason)
-
-
-def _retry_after(text: str) -> Optional[float]:
-    """Seconds to wait: Retry-After is a number or a date."""
-    if text.strip().isdecimal():
-        return float(text)
-    try:
-        seconds = (parsedate_to_datetime(text) - datetime.now(timezone.utc)).total_seconds()
-    except (TypeError, ValueError):
-        return None
-    return max(0.0, seconds)
 
 
 def _range(response: requests.Response) -> Tuple[Optional[int], Optional[int]]:
@@ -466,30 +351,20 @@ def _range(response: requests.Response) -> Tuple[Optional[int], Optional[int]]:
     return int(match[1]), None if match[2] == "*" else int(match[2])
 
 
-def _chunked(response: requests.Response) -> bool:
-    return "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-
-
-def _encoded(response: requests.Response) -> bool:
+def _is_encoded(response: requests.Response) -> bool:
     return response.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
 
 
 def _declared(response: requests.Response) -> Optional[int]:
+    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     text = response.headers.get("Content-Length", "").strip()
-    return int(text) if text.isdecimal() and not _chunked(response) else None
+    return int(text) if text.isdecimal() and not chunked else None
 
 
 def _version(headers: Mapping[str, str]) -> Optional[str]:
-    """What If-Range may carry: a strong ETag, or a date that is no longer new (RFC 9110, 8.8)."""
-    etag, modified = headers.get("ETag", ""), headers.get("Last-Modified", "")
-    if etag.startswith('"'):
-        return etag
-    try:
-        age = parsedate_to_datetime(headers.get("Date", "")) - parsedate_to_datetime(modified)
-    except (TypeError, ValueError):
-        return None
-    # Within the same minute a file could have changed twice.
-    return modified if age >= timedelta(minutes=1) else None
+    """What If-Range may carry: a strong ETag, or a date (RFC 9110, 13.1.5)."""
+    etag = headers.get("ETag", "")
+    return etag if etag.startswith('"') else headers.get("Last-Modified")
 
 
 def _not_reached(error: requests.ConnectionError) -> bool:
@@ -528,31 +403,6 @@ def _shown(address: str) -> str:
     """The address without a name and password."""
     parts = urlsplit(address)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _read(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            yield from iter(lambda: file.read(1 << 20), b"")
-    except OSError as error:
-        raise _Next(str(error)) from error
-
-
-def _difference(path: Path, size: Optional[int], checksum: Optional[Checksum]) -> str:
-    found = path.stat().st_size
-    if size is not None and found != size:
-        return f"expected {size} bytes, got {found}"
-    digest = None if checksum is None else checksum.of(path)
-    return "" if digest == checksum else f"expected {checksum}, got {digest}"
-
-
-def _tell_waiting(target: Union[str, Path]) -> None:
-    logger.warning(f"waiting for another process that fetches {target}")
-
-
-def _final_place(target: Path) -> Path:
-    place = target.absolute()
-    return place.resolve() if place.is_symlink() else place
 
 
 @contextmanager

@@ -9,23 +9,15 @@ a full disk, a killed process, or a power cut.
 from __future__ import annotations
 
 import errno
-import math
 import os
 import re
 import shutil
 import stat
-import sys
 import tempfile
-import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Set, Tuple, Union
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from typing import BinaryIO, Dict, Iterator, List, Optional, Tuple, Union
 
 __all__ = [
     "NotAFileError",
@@ -33,7 +25,6 @@ __all__ = [
     "atomic_path",
     "check_writable",
     "is_address",
-    "locked",
     "new_dir",
     "open_file",
     "read_lines",
@@ -78,9 +69,6 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
 # A single letter is a drive of Windows; of two slashes, paths keep one.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.I)
 
-# Some network file systems know no locks.
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-
 # Some network and virtual file systems cannot sync a folder; the rename itself still holds.
 _FOLDER_SYNC_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}
 
@@ -101,7 +89,7 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
             rights are reported with `path` and the repair in the message.
     """
     target = _final_place(path)
-    # A short_list stem keeps long names below the limit of the file system.
+    # A shorter stem keeps long names below the limit of the file system.
     temporary = target.parent / f".{target.stem[:40]}.tmp-{_unique()}{target.suffix}"
     try:
         with _explained_errors(target, temporary):
@@ -335,63 +323,6 @@ def remove_dir(path: PathLike) -> None:
     shutil.rmtree(doomed)
 
 
-@contextmanager
-def locked(
-    path: PathLike,
-    waiting: Callable[[], None] = lambda: None,
-    poll: float = 0.1,
-    patience: float = math.inf,
-    owner: str = "",
-) -> Iterator[bool]:
-    """Let one process at a time work on `path`; the others wait.
-
-    The lock is a hidden file beside `path`, which the system frees when its process ends, in
-    whatever way, and which is deleted at the end. Forked children do not have it.
-
-    Args:
-        waiting: is called once if another process is at work.
-        poll: seconds between two looks at the lock.
-        patience: seconds to wait for another process.
-        owner: what others are told of this process.
-
-    Yields:
-        Whether this process is alone; False where the file system knows no locks.
-
-    Raises:
-        TimeoutError: another process is still at work; the message is its `owner`.
-    """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    lock = target.with_name(f".{target.name}.lock")
-    handle = _acquire(lock, waiting, poll, patience)
-    try:
-        if handle is not None:
-            _HELD.add(handle)
-            with suppress(OSError):  # a full disk
-                os.ftruncate(handle, 0)  # what a killed owner wrote
-                os.write(handle, owner.encode())
-        yield handle is not None
-    finally:
-        with suppress(OSError):  # on Windows an open file stays
-            lock.unlink()
-        if handle is not None:
-            _HELD.discard(handle)
-            os.close(handle)
-
-
-_HELD: Set[int] = set()
-
-
-def _close_in_a_child() -> None:
-    """A lock is its process's: a child that outlives it would keep it."""
-    while _HELD:
-        os.close(_HELD.pop())
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_close_in_a_child)
-
-
 def repair_of(error: OSError) -> str:
     """How to mend a failed write (full disk, read-only, no rights); empty if it is another one."""
     return _REPAIRS.get(error.errno or 0, "")
@@ -475,24 +406,15 @@ def _swap_in(temporary: Path, target: Path) -> None:
 
 def sync_tree(folder: Path) -> None:
     """Flush all files of a folder and its subfolders to the disk."""
-    if hasattr(os, "sync") and _has_many_files(folder):
+    below = [(Path(root), names) for root, _, names in os.walk(folder, topdown=False)]
+    if hasattr(os, "sync") and sum(len(names) for _, names in below) > _MANY_FILES:
         os.sync()  # tens of thousands of images would take minutes one by one
         return
-    for root, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            file = Path(root, name)
+    for root, names in below:
+        for file in (root / name for name in names):
             if file.is_file() and not file.is_symlink():
                 _sync_file(file)
-        _sync_folder(Path(root))
-
-
-def _has_many_files(folder: Path) -> bool:
-    count = 0
-    for _, _, names in os.walk(folder):
-        count += len(names)
-        if count > _MANY_FILES:
-            return True
-    return False
+        _sync_folder(root)
 
 
 def _sync_file(path: Path) -> None:
@@ -534,55 +456,3 @@ def _concerns(error: OSError, target: Path, temporary: Path) -> bool:
         return error.errno != errno.EACCES
     failed = Path(os.fsdecode(error.filename))
     return failed in (target, temporary, *target.parents) or temporary in failed.parents
-
-
-def _acquire(
-    lock: Path, waiting: Callable[[], None], poll: float, patience: float
-) -> Optional[int]:
-    told, until = False, time.monotonic() + patience
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        taken = False
-        try:
-            taken = _try_lock(handle) and _still_there(handle, lock)
-            if taken:
-                return handle
-        except OSError as error:
-            if error.errno in _NO_LOCKS:
-                return None
-            raise
-        finally:
-            if not taken:
-                os.close(handle)
-        if not told:
-            waiting()
-            told = True
-        if time.monotonic() >= until:
-            raise TimeoutError(_owner(lock))
-        time.sleep(poll)
-
-
-def _owner(lock: Path) -> str:
-    try:
-        return lock.read_text(encoding="utf-8")
-    except OSError:  # just deleted, or on Windows, where a locked file cannot be read
-        return ""
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def _still_there(handle: int, lock: Path) -> bool:
-    """Whether it is the lock that others would find: whoever had it has deleted it."""
-    try:
-        return os.path.samestat(os.fstat(handle), lock.stat())
-    except FileNotFoundError:
-        return False

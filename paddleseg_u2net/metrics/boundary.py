@@ -22,7 +22,7 @@ _RADII = 5
         "relaxF",
         "boundary",
         "relaxed F of boundaries",
-        "relaxF^b: F of boundary pixels within 3 pixels of the other boundary",
+        "share of pixels within 3 of the other boundary",
         "Qin et al. 2019, 2020",
         also_called=("relaxfb", "relaxedf", "boundaryf"),
     ),

@@ -75,7 +75,7 @@ class FMeasureScores:
         "maxF",
         "saliency",
         "max over thresholds of F, mean first",
-        "F with beta² 0.3; mean over images at each of 256 thresholds, then the maximum",
+        "beta² 0.3, 256 thresholds",
         "Achanta et al. 2009",
         "max_f",
         also_called=(
@@ -96,6 +96,7 @@ class FMeasureScores:
         "meanF",
         "saliency",
         "F, mean over thresholds",
+        source="Achanta et al. 2009",
         attribute="mean_f",
         also_called=(
             *("fmean", "meanfm", "fmmean", "meanfmeasure", "fbetamean", "avgf"),

@@ -182,11 +182,14 @@ def resolve(name: object) -> str:
     raise ValueError(f"there is no score {name!r}; {hint}There are {', '.join(known)}")
 
 
+HEAD = "| name | family | definition | source |\n| --- | --- | --- | --- |\n"
+
+
 def table() -> str:
-    """Return all scores as the Markdown table of the documentation."""
-    lines = ["| name | family | definition | source |", "| --- | --- | --- | --- |"]
+    """Return all scores as the Markdown table of docs/metrics.md."""
+    lines = []
     for score in SCORES.values():
         arrow = "" if score.higher_is_better else ", lower is better"
         definition = "; ".join(filter(None, (score.meaning + arrow, score.detail)))
-        lines.append(f"| `{score.key}` | {score.family} | {definition} | {score.source} |")
-    return "\n".join(lines) + "\n"
+        lines.append(f"| `{score.key}` | {score.family} | {definition} | {score.source} |\n")
+    return HEAD + "".join(lines)

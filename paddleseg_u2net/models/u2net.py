@@ -4,12 +4,12 @@ object detection", arXiv:2005.09007): one body, and a table of stages for each v
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional, Type
 
 import paddle
 from paddle import Tensor, nn
 
-from paddleseg_u2net.architecture import U2NET, U2NETP, Stage, StageTable
+from paddleseg_u2net.architecture import TABLES, U2NET, Stage, StageTable
 from paddleseg_u2net.models.conv import SameConv
 from paddleseg_u2net.models.rsu import RSU, halve, resize_like
 
@@ -103,7 +103,13 @@ def _rsu(row: Stage, in_channels: int) -> RSU:
     return RSU(row.levels, in_channels, row.mid, row.out, row.dilated)
 
 
-class U2NetP(U2Net):
-    """U²-Net† of the paper: every RSU has 16 channels inside and 64 behind it; 4.7 MB."""
+def _variant(name: str, table: StageTable) -> Type[U2Net]:
+    words = {"__doc__": f"{name}: ``U2Net`` with its stages.", "__module__": __name__}
+    return U2Net if table is U2Net.table else type(name, (U2Net,), {"table": table, **words})
 
-    table = U2NETP
+
+VARIANTS: Dict[str, Type[U2Net]] = {name: _variant(name, table) for name, table in TABLES.items()}
+"""A class for each row of ``architecture.TABLES``, by its name."""
+
+U2NetP = VARIANTS["U2NetP"]
+"""U²-Net† of the paper: every RSU has 16 channels inside and 64 behind it; 4.7 MB."""

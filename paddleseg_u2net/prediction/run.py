@@ -3,25 +3,61 @@
 from __future__ import annotations
 
 import errno
-from contextlib import closing
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Deque,
+    Dict,
+    Generator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
 from paddleseg_u2net import render
-from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.env import cores
+from paddleseg_u2net.inference import Pipeline, classes_of
 from paddleseg_u2net.io.files import check_writable
-from paddleseg_u2net.io.images import NO_TAGS, Tags, image_size, read_image, read_tags
-from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PICTURES, USUAL, Job, output_names
-from paddleseg_u2net.prediction.pictures import write_pictures
-from paddleseg_u2net.prediction.pipelined import Outcomes, one_by_one, pipelined
-from paddleseg_u2net.progress import tracked
+from paddleseg_u2net.io.images import (
+    NO_TAGS,
+    Tags,
+    image_size,
+    read_image,
+    read_tags,
+    write_image,
+    write_png,
+)
+from paddleseg_u2net.prediction.jobs import (
+    ADDED,
+    CUTOUT,
+    PICTURES,
+    PSEUDO,
+    SALIENCY,
+    USUAL,
+    Job,
+    output_names,
+)
+from paddleseg_u2net.progress import Progress
+from paddleseg_u2net.render.overlay import strips
 
 # Pixels of all images that are in memory at a time; a larger image is alone. Each takes about 12
 # bytes until its pictures are written, and four times that where the network sees it whole.
 _MOST_PIXELS = 48_000_000
 _SEEN_WHOLE = 4
+
+# A fifth of the time of the usual 6 for a photograph, for 4 % more bytes.
+_PNG_LEVEL = 1
 
 # After these no further picture can be written either.
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -88,17 +124,23 @@ def predict_files(
     works = works[share]
     failures: List[Failure] = []
     done = 0
-    with closing(_outcomes(works, steps)) as outcomes:
-        several = len(works) > 1
-        for work, error in tracked(outcomes, "predicting", total=len(works), shown=several):
+    outcomes = pipelined(works, steps, _MOST_PIXELS)
+    with closing(outcomes), _progress(len(works)) as progress:
+        for work, error in outcomes:
             if error is None:
                 done += 1
             elif not isinstance(error, _DiskFull):
                 failures.append(Failure(work.image, _reason(work.image, error)))
                 on_failure(failures[-1])
+            if progress:
+                progress.update()
     if steps.disk_error is not None:
         raise _with_counts(steps.disk_error, done, len(failures), len(works))
     return failures
+
+
+def _progress(count: int) -> ContextManager[Optional[Progress]]:
+    return Progress(count, "predicting") if count > 1 else nullcontext()
 
 
 class _Work(NamedTuple):
@@ -192,12 +234,6 @@ def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
     check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
 
 
-def _outcomes(works: Sequence[_Work], steps: _Prediction) -> Outcomes[_Work]:
-    if len(works) == 1:
-        return one_by_one(works, steps)  # threads would only cost their start
-    return pipelined(works, steps, _MOST_PIXELS)
-
-
 def _reason(image: Path, error: BaseException) -> str:
     text = str(error) or type(error).__name__
     return text if str(image) in text else f"{image}: {text}"
@@ -210,3 +246,143 @@ def _with_counts(error: OSError, done: int, failed: int, count: int) -> DiskErro
         f"{error.strerror}; {done} of {count} images are done, {failed} failed, and {left} are "
         "left: predict them again",
     )
+
+
+# -- many images at once -------------------------------------------------------------------------
+
+Outcomes = Generator[Tuple[Any, Optional[BaseException]], None, None]
+"""Each item, in order, and what stopped it in one of its steps, or None."""
+
+# More readers than this only wait for the network.
+_MOST_THREADS = 8
+_ITEMS_A_THREAD = 4
+
+
+def pipelined(
+    items: Sequence[Any], steps: Any, most: int, threads: Optional[int] = None
+) -> Outcomes:
+    """Do the three steps of every item: reading runs ahead and writing behind, in threads.
+
+    When the generator is closed, steps that have begun are ended and no more are begun. An
+    exception in a step ends that item only.
+
+    Args:
+        items: what is passed to the steps.
+        steps: an object with ``weight(item)``, the memory that it takes, asked right before it is
+            begun; ``read(item)`` and ``write(item, computed)``, called in several threads; and
+            ``compute(read)``, called in the caller's thread, in order.
+        most: the weight of all items that are begun and not yet done; one that weighs more is
+            alone.
+        threads: how many read, and how many write; by default one for each core. Four times as
+            many items are begun and not yet done at most.
+    """
+    threads = threads or min(max(2, cores()), _MOST_THREADS)  # two: writers wait for the disk
+    readers, writers = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
+    reading: Deque[Tuple[Any, int, Future]] = deque()
+    writing: Deque[Tuple[Any, int, Future]] = deque()
+    load = 0
+
+    def compute(read: Future, item: Any) -> Future:
+        try:
+            computed = steps.compute(read.result())
+        except Exception as error:
+            failed: Future = Future()
+            failed.set_exception(error)
+            return failed
+        return writers.submit(steps.write, item, computed)
+
+    def advance() -> Outcomes:
+        """Yield the oldest item if it is done, else compute the next one."""
+        nonlocal load
+        if writing and (not reading or writing[0][2].done()):
+            item, weight, future = writing.popleft()
+            error = future.exception()
+            load -= weight
+            yield item, error
+        else:
+            item, weight, future = reading.popleft()
+            writing.append((item, weight, compute(future, item)))
+
+    try:
+        for item in items:
+            weight = steps.weight(item)
+            full = _ITEMS_A_THREAD * threads
+            while (begun := len(reading) + len(writing)) and (
+                begun >= full or load + weight > most
+            ):
+                yield from advance()
+            load += weight
+            reading.append((item, weight, readers.submit(steps.read, item)))
+        while reading or writing:
+            yield from advance()
+    finally:
+        for pool in (readers, writers):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+# -- the pictures of one image -------------------------------------------------------------------
+
+
+def write_pictures(
+    paths: Mapping[str, Path],
+    image: Optional[np.ndarray],
+    probability: np.ndarray,
+    colors: np.ndarray,
+    tags: Tags = NO_TAGS,
+) -> None:
+    """Write the pictures of one image, each whole or not at all.
+
+    Args:
+        paths: where to, for each kind that is wanted: of ``added_prediction`` the image under its
+            classes' colours, of ``pseudo_color_prediction`` the classes as a palette PNG, of
+            ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey, of
+            ``cutout`` the foreground with that probability as its opacity, see `render.cutout`.
+        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` and ``cutout`` need it. What is
+            transparent there is so in ``cutout``.
+        probability: float32 (K, H, W).
+        colors: uint8 (256, 3), RGB.
+        tags: of the image, see `images.read_tags`; they go into ``cutout``.
+
+    Raises:
+        ValueError: a picture cannot be made or its format cannot hold it.
+        OSError: a file cannot be written.
+    """
+    classes = _classes(probability) if {ADDED, PSEUDO} & set(paths) else np.empty(0)
+    grey = render.foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
+    del probability  # of a large picture the most memory
+    if ADDED in paths:
+        assert image is not None
+        _write_overlay(paths[ADDED], _overlay(image, classes, colors))
+    if PSEUDO in paths:
+        write_png(paths[PSEUDO], classes, colors.reshape(-1).tolist(), level=_PNG_LEVEL)
+    if SALIENCY in paths:
+        write_png(paths[SALIENCY], grey, level=_PNG_LEVEL)
+    if CUTOUT in paths:
+        assert image is not None
+        cut = render.cutout(_colour(image), grey)
+        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, tags=tags)
+
+
+def _write_overlay(path: Path, overlay: np.ndarray) -> None:
+    if path.suffix.lower() == ".png":
+        write_png(path, overlay, level=_PNG_LEVEL)
+    else:
+        write_image(path, overlay)
+
+
+def _classes(probability: np.ndarray) -> np.ndarray:
+    classes = np.empty(probability.shape[1:], np.uint8)
+    for rows in strips(classes.shape):
+        classes[rows] = classes_of(probability[:, rows])
+    return classes
+
+
+def _overlay(image: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    overlay = np.empty((*classes.shape, 3), np.uint8)
+    for rows in strips(classes.shape):
+        overlay[rows] = render.blend(_colour(image[rows])[..., :3], classes[rows], colors)
+    return overlay
+
+
+def _colour(image: np.ndarray) -> np.ndarray:
+    return image if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)

@@ -15,13 +15,13 @@ from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.device import set_device
 from paddleseg_u2net.inference.backends import (
     AUTO,
-    ENGINES,
+    BACKENDS,
     BackendError,
     Choice,
+    Model,
     choose,
-    eager,
-    ncnn_in_memory,
 )
+from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
     NAME,
     exported_folder,
@@ -29,9 +29,7 @@ from paddleseg_u2net.inference.description import (
     read_description,
 )
 from paddleseg_u2net.inference.exported import load_exported
-from paddleseg_u2net.inference.network import Network
 from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
-from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.files import set_aside, what_is
 from paddleseg_u2net.log import logger
 
@@ -106,43 +104,20 @@ def load_model(
             asked.
     """
     source = find_model(model_path)
-    averages = augment, window, upsampling
+    layer = None
     if is_export(source):
         settings = _settings_for_export(source, config, opts, with_datasets)
-        exported = load_exported(source, backend, threads, device)
-        preprocess = exported.description.make_preprocess()
-        pipeline = _pipeline(exported.network, preprocess, settings, *averages)
-        return LoadedModel(source, pipeline, exported.choice, settings)
-    # exported folders need neither
-    from paddleseg_u2net.config import PredictionConfig
-    from paddleseg_u2net.predictor.source import preprocess_mismatch
-
-    choice = choose(backend, device)
-    settings = _settings(source, config, opts, choice, with_datasets)
-    if warning := preprocess_mismatch(str(source), settings):
-        logger.warning(warning)
-    layer = None
-    if type(settings) is PredictionConfig:  # read without Paddle
-        network = _network_of_file(source, settings, choice, threads, config)
+        description, network, choice = load_exported(source, backend, threads, device)
+        preprocess = description.make_preprocess()
     else:
-        if choice.why and not settings.is_u2net:
-            choice = choose("paddle", device)  # the other backends know U²-Nets only
-        network, layer = _network_by_paddle(source, settings, choice, threads)
-    pipeline = _pipeline(network, settings.preprocess(), settings, *averages)
+        choice = choose(backend, device)
+        settings = _settings(source, config, opts, choice, with_datasets)
+        network, layer, choice = _network(source, config, settings, choice, threads)
+        preprocess = settings.preprocess()
+    if settings is not None:
+        augment, window = augment or settings.augment(), window or settings.window()
+    pipeline = Pipeline(network, preprocess, augment, window, upsampling)
     return LoadedModel(source, pipeline, choice, settings, layer)
-
-
-def _pipeline(
-    network: Network,
-    preprocess: Preprocess,
-    config: Optional[PredictionConfig],
-    augment: Optional[Augment],
-    window: Optional[Window],
-    upsampling: str,
-) -> Pipeline:
-    if config is not None:
-        augment, window = augment or config.augment(), window or config.window()
-    return Pipeline(network, preprocess, augment, window, upsampling)
 
 
 # -- where the model is --------------------------------------------------------------------------
@@ -261,17 +236,17 @@ def _settings(
     opts: Sequence[str],
     choice: Choice,
     with_datasets: bool,
-) -> Any:
-    """The ``PredictionConfig``, or the ``Config`` where Paddle is needed."""
-    from paddleseg_u2net.predictor.source import find_config, read_config
+) -> PredictionConfig:
+    """The settings of weights; a ``Config`` where Paddle is needed."""
+    from paddleseg_u2net.predictor.source import find_config, preprocess_mismatch, read_config
 
-    whole = with_datasets or choice.backend == "paddle"
+    runs_layers = BACKENDS[choice.backend].from_weights is None
     try:
-        return read_config(find_config(source, config), opts, whole)
+        settings = read_config(find_config(source, config), opts, with_datasets or runs_layers)
     except ImportError as error:
         why = (
             f"backend {choice.backend} is Paddle's"
-            if choice.backend == "paddle"
+            if runs_layers
             else "its model.type is found by PaddleSeg"
         )
         raise BackendError(
@@ -279,45 +254,49 @@ def _settings(
             "(or [gpu]); or export the model where that is installed (`python tools/export.py "
             f"--model_path {source} --format onnx`) and predict with the exported folder"
         ) from error
+    if warning := preprocess_mismatch(str(source), settings):
+        logger.warning(warning)
+    return settings
 
 
 # -- its network ---------------------------------------------------------------------------------
 
 
-def _network_by_paddle(
-    source: Path, config: Any, choice: Choice, threads: Optional[int]
-) -> Tuple[Network, Any]:
-    """Weights in a layer of Paddle, which the backend or another one runs; and the layer."""
-    from paddleseg_u2net.weights import load_weights
-
-    if choice.backend == "paddle":
-        set_device(choice.device)
-    # What the weights were trained from does not matter any more, nor need it still exist.
-    layer = config.model(pretrained=False)
-    load_weights(layer, source)
-    layer.eval()
-    if choice.backend == "paddle":
-        return eager(layer, threads=threads), layer
-    state = {name: value.numpy() for name, value in layer.state_dict().items()}
-    kind = Architecture("U2Net", config.stages, config.num_classes, config.in_channels)
-    return network_of_state(state, kind, choice.backend, threads), None
-
-
-def _network_of_file(
+def _network(
     source: Path,
-    config: PredictionConfig,
+    config: Optional[ConfigSource],
+    settings: Any,
     choice: Choice,
     threads: Optional[int],
-    named: Optional[ConfigSource],
-) -> Network:
-    """Weights on an engine, without Paddle."""
+) -> Tuple[Network, Any, Choice]:
+    """The network of weights, the layer if that is what runs, and the backend."""
+    # an exported folder needs none of these
+    from paddleseg_u2net.config import PredictionConfig
     from paddleseg_u2net.predictor.source import complete, config_beside, read_source
-    from paddleseg_u2net.weights import fold_biases
+    from paddleseg_u2net.weights import fold_biases, load_weights
 
-    file = config_beside(source) if named is None else named
-    read = read_source(source, None if isinstance(file, dict) else file, config.architecture())
-    # Folded as in a layer of Paddle, so that the bits are the same.
-    return network_of_state(fold_biases(complete(read)), read.model, choice.backend, threads)
+    if type(settings) is PredictionConfig:  # read without Paddle
+        named = config_beside(source) if config is None else config
+        file = None if isinstance(named, dict) else named
+        read = read_source(source, file, settings.architecture())
+        # Folded as in a layer of Paddle, so that the bits are the same.
+        state = fold_biases(complete(read))
+        return network_of_state(state, read.model, choice.backend, threads), None, choice
+    if choice.why and not settings.is_u2net:
+        choice = choose("paddle", choice.device)  # the other backends know U²-Nets only
+    backend = BACKENDS[choice.backend]
+    if backend.from_weights is None:
+        set_device(choice.device)
+    # What the weights were trained from does not matter any more, nor need it still exist.
+    layer = settings.model(pretrained=False)
+    load_weights(layer, source)
+    layer.eval()
+    if backend.from_weights is None:
+        model = Model("layer", {}, layer=layer)
+        return backend.load(model, threads, choice.device), layer, choice
+    state = {name: value.numpy() for name, value in layer.state_dict().items()}
+    kind = Architecture("U2Net", settings.stages, settings.num_classes, settings.in_channels)
+    return network_of_state(state, kind, choice.backend, threads), None, choice
 
 
 def network_of_state(
@@ -330,17 +309,9 @@ def network_of_state(
 
     Args:
         state: of the published layout. model: its network.
-        backend: of `choose`, but for those of Paddle.
+        backend: of `choose`, but one that makes its model from weights.
         threads: of the backend; None: all cores that this process may use.
     """
-    what = (state, model.stages, model.num_classes, model.in_channels)
-    source = f"--backend {backend}"
-    if backend == "ncnn":
-        from paddleseg_u2net.weights.ncnn_write import ncnn_files
-
-        files = ncnn_files(*what, activation=False, source=source)
-        return ncnn_in_memory(files.param, files.weights, threads=threads)
-    from paddleseg_u2net.weights.onnx_write import onnx_bytes
-
-    content = onnx_bytes(*what, activation=False, sides=False, source=source)
-    return ENGINES[backend](content, threads=threads)
+    runs = BACKENDS[backend]
+    assert runs.from_weights is not None
+    return runs.load(runs.from_weights(state, model), threads, "cpu")

@@ -79,7 +79,9 @@ def panels(curves: Curves) -> List[Panel]:
         for kind, (x, y) in kinds.items():
             found.setdefault(kind, []).append(Curve(method, x, y))
     unit = (0.0, 1.0)
-    return [Panel(*_KINDS[kind], lines, unit, unit) for kind, lines in found.items()]
+    return [
+        Panel(*_KINDS.get(kind, (kind, "", "")), lines, unit, unit) for kind, lines in found.items()
+    ]
 
 
 def precision_recall(

@@ -15,14 +15,38 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 
-Sums = Dict[str, List[Any]]
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.log import logger
+from paddleseg_u2net.training.loader import Schedule, train_loader
+
+_IMAGES = 32  # that statistics are measured on
+
+
+def measure_folded(model: nn.Layer, config: Config, dataset: PairDataset, seed: int) -> None:
+    """Measure the folded BatchNorms of a model on the first training images, if it has any."""
+    names = folded(model)
+    if not names:
+        return
+    count = -(-_IMAGES // config.batch_size)
+    schedule = Schedule(len(dataset), config.batch_size, seed, 0, count)
+    seen = min(count * config.batch_size, len(dataset))
+    logger.info(
+        f"{config.pretrained}: {len(names)} BatchNorms are folded into the convolutions; measuring "
+        f"them anew on {seen} training images (the maps stay)"
+    )
+    batches = train_loader(dataset, config.preprocess(), schedule, 0)
+    measure(model, (images for images, _ in batches))
 
 
 def folded(model: nn.Layer) -> List[str]:
     """Names of the BatchNorms that scale no channel and have one variance for all of them, which
     neither training nor measuring leaves behind.
     """
-    return [name for name, layer in _layers(model) if _is_folded(layer)]
+    found = model.named_sublayers()
+    return [
+        name for name, layer in found if isinstance(layer, nn.BatchNorm2D) and _is_folded(layer)
+    ]
 
 
 def _is_folded(layer: nn.BatchNorm2D) -> bool:
@@ -37,9 +61,10 @@ def measure(model: nn.Layer, batches: Iterable[Tensor]) -> None:
     (N, C, H, W), and a scale and shift with which the model's output in evaluation stays the same.
     """
     was_training = model.training
-    sums: Sums = {}
-    layers = [(name, layer) for name, layer in _layers(model) if _is_folded(layer)]
-    handles = [layer.register_forward_pre_hook(_adder(sums, name)) for name, layer in layers]
+    every = dict(model.named_sublayers())
+    layers = [every[name] for name in folded(model)]
+    sums = [_Sums() for _ in layers]
+    handles = [layer.register_forward_pre_hook(own.add) for layer, own in zip(layers, sums)]
     model.eval()
     try:
         for images in batches:
@@ -49,8 +74,8 @@ def measure(model: nn.Layer, batches: Iterable[Tensor]) -> None:
             handle.remove()
         if was_training:
             model.train()
-    for name, layer in layers:
-        _set_statistics(layer, *_mean_and_variance(sums[name]))
+    for layer, own in zip(layers, sums):
+        _set_statistics(layer, *own.mean_and_variance())
 
 
 def statistics(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -59,31 +84,27 @@ def statistics(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return {name: value for name, value in weights.items() if name.endswith(ends)}
 
 
-def _layers(model: nn.Layer) -> List[Tuple[str, nn.BatchNorm2D]]:
-    found = model.named_sublayers()
-    return [(name, layer) for name, layer in found if isinstance(layer, nn.BatchNorm2D)]
+class _Sums:
+    """Sums over the inputs (N, C, H, W) of a layer, by channel, float64."""
 
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = self.squares = np.zeros(1)
 
-def _adder(sums: Sums, name: str) -> Any:
-    def add(layer: nn.Layer, inputs: Tuple[Tensor]) -> None:
+    def add(self, _: nn.Layer, inputs: Tuple[Tensor]) -> None:
         values = inputs[0].numpy().astype(np.float64)
         axes = (0, 2, 3)
-        entry = sums.setdefault(name, [0, 0.0, 0.0])
-        entry[0] += values.size // values.shape[1]
-        entry[1] = entry[1] + values.sum(axes)
-        entry[2] = entry[2] + (values**2).sum(axes)
+        self.count += values.size // values.shape[1]
+        self.total = self.total + values.sum(axes)
+        self.squares = self.squares + (values**2).sum(axes)
 
-    return add
-
-
-def _mean_and_variance(entry: List[Any]) -> Tuple[np.ndarray, np.ndarray]:
-    count, total, squares = entry
-    mean = total / count
-    return mean, np.maximum(squares / count - mean**2, 0)
+    def mean_and_variance(self) -> Tuple[np.ndarray, np.ndarray]:
+        mean = self.total / self.count
+        return mean, np.maximum(self.squares / self.count - mean**2, 0)
 
 
 def _set_statistics(layer: nn.BatchNorm2D, mean: np.ndarray, variance: np.ndarray) -> None:
-    def array(tensor: Tensor) -> np.ndarray:
+    def array(tensor: Any) -> np.ndarray:
         return tensor.numpy().astype(np.float64)
 
     epsilon = layer._epsilon

@@ -20,6 +20,7 @@ import numpy as np
 import paddle
 
 from paddleseg_u2net.io.files import atomic_dir, recover_dir, remove_dir, set_aside
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.weights import read_pickle, restore_biases, write_pickle
 
 _ITERATION = re.compile(r"iter_(\d+)")
@@ -42,12 +43,17 @@ def save(
         write_pickle(temporary / "model.pdparams", restore_biases(weights))
         if optimizer is not None:
             write_pickle(temporary / "model.pdopt", optimizer)
-        if ema is not None:
+        if ema:
             write_pickle(temporary / "ema.pdparams", restore_biases(ema))
         (temporary / "config.yaml").write_text(config, encoding="utf-8")
         files = {path.name: _fingerprint(path) for path in sorted(temporary.iterdir())}
         text = json.dumps({**state, "files": files}, indent=2)
         (temporary / "state.json").write_text(text, encoding="utf-8")
+
+
+def weights_of(model: Any) -> Dict[str, np.ndarray]:
+    """A model's weights, float32, by its names."""
+    return {name: value.astype("float32").numpy() for name, value in model.state_dict().items()}
 
 
 def load_state(folder: Path) -> Dict[str, Any]:
@@ -116,6 +122,48 @@ def latest(folder: Union[str, Path]) -> Path:
     raise CheckpointError(
         f"{folder}: expected a checkpoint or a folder of them (iter_N); found neither"
     )
+
+
+def refuse_other_runs(save_dir: Path, resumed: Optional[str], iteration: int) -> None:
+    """Refuse a folder with checkpoints of another run, or later ones of the run that is resumed
+    from ``resumed``: they would be mixed, and best models deleted.
+
+    Raises:
+        CheckpointError: there are some.
+    """
+    held = iterations(save_dir)
+    if resumed and latest(resumed).resolve().parent == save_dir.resolve():
+        held = [path for path in held if number(path) > iteration]
+    if held:
+        raise CheckpointError(
+            f"--save_dir {save_dir}: {held[-1].name} lies there, which this run would mix with its "
+            f"own; go on from it with --resume_model {save_dir}, name another --save_dir, or move "
+            "it away"
+        )
+
+
+def refuse_other_settings(folder: Path, then: Dict[str, Any], now: Dict[str, Any]) -> None:
+    """Raise a CheckpointError where settings of a run are not those of the run it resumes."""
+    then = {"trainer.freeze": [], **then}  # older checkpoints do not have it
+    changed = [f"{key} was {then[key]}, is {now[key]}" for key in now if then[key] != now[key]]
+    if changed:
+        raise CheckpointError(
+            f"{folder}: resuming needs the settings of that run, but " + "; ".join(changed)
+        )
+
+
+def warn_of_other_arithmetic(folder: Path, then: Dict[str, str], now: Dict[str, str]) -> None:
+    """Say so where a resumed run computes in another way, see ``env.arithmetic``."""
+    changed = [
+        f"{key} was {then[key] or 'not set'}, is {value or 'not set'}"
+        for key, value in now.items()
+        if then.get(key, value) != value
+    ]
+    if changed:
+        logger.warning(
+            f"{folder}: {'; '.join(changed)}: the last bits of this run will not be those of one "
+            "that was never stopped"
+        )
 
 
 def bring(folder: Path, save_dir: Path) -> None:

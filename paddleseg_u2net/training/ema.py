@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
 import paddle
 
+from paddleseg_u2net.weights import fit_state, read_pickle
+
 
 class EMA:
-    """The average of a model's state, BatchNorm statistics included.
+    """The average of a model's state, BatchNorm statistics included; none where not ``wanted``.
 
     After step t: average = d * average + (1 - d) * weights, d = min(decay, 1 - 1 / (t + 1)), as
     PaddleSeg's.
     """
 
-    def __init__(self, model: Any, decay: float = 0.999) -> None:
+    def __init__(self, model: Any, decay: float = 0.999, wanted: bool = True) -> None:
         self.decay = decay
-        self.average = {name: value.clone() for name, value in model.state_dict().items()}
+        state = model.state_dict() if wanted else {}
+        self.average = {name: value.clone() for name, value in state.items()}
 
     @paddle.no_grad()
     def update(self, model: Any, step: int) -> None:
         """Take in the weights after step ``step`` (1, 2, ...)."""
+        if not self.average:
+            return
         decay = min(self.decay, 1 - 1 / (step + 1))
         for name, value in model.state_dict().items():
             self.average[name] = decay * self.average[name] + (1 - decay) * value.astype("float32")
@@ -30,6 +36,13 @@ class EMA:
         """The average, by the model's names."""
         return {name: value.numpy() for name, value in self.average.items()}
 
-    def load_state(self, state: Dict[str, np.ndarray]) -> None:
-        """Continue from ``state``."""
-        self.average = {name: paddle.to_tensor(value) for name, value in state.items()}
+    def load(self, path: Path) -> None:
+        """Continue from the average in a file.
+
+        Raises:
+            WeightsError: it is of another model.
+        """
+        if self.average:
+            shapes = {name: value.shape for name, value in self.average.items()}
+            state = fit_state(read_pickle(path), shapes, str(path))
+            self.average = {name: paddle.to_tensor(value) for name, value in state.items()}

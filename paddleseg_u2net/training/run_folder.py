@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Iterator
 
-from paddleseg_u2net.io.files import atomic_dir, check_writable, locked
+from paddleseg_u2net.io.files import atomic_dir, check_writable
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training.distributed import Distributed
 
@@ -48,7 +49,7 @@ def _locked(save_dir: Path) -> Iterator[None]:
         except TimeoutError as error:
             raise ValueError(
                 f"--save_dir {save_dir}: another run is training there "
-                f"({str(error) or 'just begun'}); let it end, stop it, or name another --save_dir"
+                f"({error}); let it end, stop it, or name another --save_dir"
             ) from error
         if not alone:
             logger.warning(

@@ -6,7 +6,7 @@ import contextlib
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 import paddle
@@ -14,9 +14,8 @@ import paddle
 from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.env import arithmetic
-from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.inference.backends import eager
 from paddleseg_u2net.io.files import check_writable
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.source import preprocess_mismatch
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.training.best_score import BestScore
@@ -24,14 +23,12 @@ from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.ema import EMA
 from paddleseg_u2net.training.freeze import Frozen
 from paddleseg_u2net.training.loader import Schedule, train_loader
-from paddleseg_u2net.training.logger import TrainingLogger, logger
+from paddleseg_u2net.training.logger import TrainingLogger
 from paddleseg_u2net.training.precision import Precision
-from paddleseg_u2net.training.validation import evaluate, lines
-from paddleseg_u2net.weights import fit_state, load_weights, read_pickle
+from paddleseg_u2net.training.validator import Validator
+from paddleseg_u2net.weights import load_weights
 
 Batch = Tuple[paddle.Tensor, paddle.Tensor]
-# Images that folded BatchNorms are measured on before training.
-_MEASURED = 32
 # Arrays that an optimizer keeps for each weight; Adam's and most others' are two.
 _MOMENTS = {"SGD": 0, "Momentum": 1}
 # Bytes of configuration, state, names and the like.
@@ -77,35 +74,33 @@ class Trainer:
         self.config, self.options, self.settings = config, options, config.trainer
         self.save_dir = Path(options.save_dir)
         check_writable(self.save_dir, folder=True, name=f"--save_dir {self.save_dir}")
-        self.ranks = Distributed()
+        self.distributed = Distributed()
         self.precision = Precision(options.precision, options.amp_level)
         paddle.seed(options.seed)
         self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
-        self.frozen = Frozen(model, self.settings["freeze"])
+        self.frozen = Frozen(model, self.settings.freeze)
         if config.pretrained and not options.resume_model:
-            for words in (preprocess_mismatch(config.pretrained, config), config.too_fast()):
-                if words:
-                    logger.info(words)
-        if config.pretrained and not options.resume_model and batchnorm.folded(model):
-            self._measure_batchnorms(model)
-        self.model = self.ranks.synchronise_batchnorm(model)
+            for note in (preprocess_mismatch(config.pretrained, config), config.too_fast()):
+                if note:
+                    logger.info(note)
+            batchnorm.measure_folded(model, config, self.train_set, options.seed)
+        self.model = self.distributed.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
         self.optimizer = config.optimizer(self.model, self.rate)
-        self.ema = EMA(self.model, self.settings["ema_decay"]) if options.use_ema else None
-        self.best = {"": BestScore(self.settings["best_metric"])}
-        if self.ema:
-            self.best["ema_"] = BestScore(self.settings["best_metric"])
+        self.ema = EMA(self.model, self.settings.ema_decay, options.use_ema)
+        kinds = ("", "ema_") if options.use_ema else ("",)
+        self.best = {kind: BestScore(self.settings.best_metric) for kind in kinds}
         self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
-        self.is_validated, self.best_before = True, self.best
+        self.is_validated = True  # whether the validation that is due here has been made
         # as it was read, until a step is made: Paddle 2.6.2 gives no state out before
         self.read_optimizer: Optional[Dict[str, Any]] = None
         if options.resume_model:
             self._resume(checkpoint.latest(options.resume_model))
-        self._refuse_other_runs()
+        checkpoint.refuse_other_runs(self.save_dir, options.resume_model, self.iteration)
         self.model, self.optimizer = self.precision.decorate(self.model, self.optimizer)
-        self.parallel = self.ranks.parallel(self.model)
+        self.parallel = self.distributed.parallel(self.model)
 
     def run(self) -> Dict[str, Any]:
         """Train to the end; the scores of the last validation are returned.
@@ -115,75 +110,139 @@ class Trainer:
         """
         if not self.options.save_on_term:
             return self._run()
-        # several processes end after the same step, see `_agree`
-        alone = self.ranks.size == 1
-        with signals.heard(), signals.patient(), self._whole(not alone):
+        # several processes end after the same step, see `_agree_on_signals`
+        alone = self.distributed.size == 1
+        with signals.heard(), signals.patient(), self._held(not alone):
             return self._run()
 
     def _run(self) -> Dict[str, Any]:
         for dataset in (self.train_set, self.val_set):
             if dataset is not None:
                 logger.info(dataset.describe())
-        schedule = self._schedule()
-        self.ranks.first(self._prepare_folder)
-        journal = TrainingLogger(
+        schedule, start = self._schedule(), self.iteration
+        self.distributed.first(self._prepare_folder)
+        log = TrainingLogger(
             self.config.iters,
-            self.config.batch_size * self.settings["accumulate"],
-            schedule.per_epoch / self.settings["accumulate"],
+            self.config.batch_size * self.settings.accumulate,
+            schedule.per_epoch / self.settings.accumulate,
             self.options.log_iters,
-            self.ranks.is_first,
-            self.iteration,
+            self.distributed.is_first,
+            start,
             # VisualDL shows one record a folder: each start gets its own
-            self.save_dir / "vdl" / f"from_{self.iteration}" if self.options.use_vdl else None,
+            self.save_dir / "vdl" / f"from_{start}" if self.options.use_vdl else None,
         )
-        scores: Dict[str, Any] = {}
-        start = self.iteration
         try:
-            if self.config.pretrained and start == 0:
-                scores = self._validate(journal)  # what training has to beat, or it stays the best
-                journal.go_on()
-            if not self.is_validated:
-                scores = self._validate_and_save(journal)
-                if self._has_waited_enough():
-                    return scores
-            for batches in self._steps(schedule, journal):
-                with self._whole():
-                    self.iteration += 1
-                    if self.iteration == start + 1:
-                        self._compare_size(batches[0][0].shape)
-                    losses = self.ranks.mean({"losses": self._step(batches)})["losses"]
-                    self.read_optimizer = None
-                    journal.step(self.iteration, losses, self.optimizer.get_lr())
-                    self._advance_rate(float(losses[0]))
-                    self.is_validated = self.val_set is None or not self._is_due()
-                    self.best_before = deepcopy(self.best)
-                self._agree()
-                if self._is_due():
-                    scores = self._validate_and_save(journal)
-                    self.ranks.wait()
-                    self._agree()
-                    if self._has_waited_enough():
-                        break
-                    journal.go_on()
+            return self._train(schedule, log)
         except (KeyboardInterrupt, signals.Terminated):
             if self.options.save_on_term and self.iteration > start:
-                with self._whole():
+                with self._held():
                     self._save_last()
             else:
                 logger.info(self._kept())
             raise
         finally:
-            journal.close()
+            log.close()
+
+    def _train(self, schedule: Schedule, log: TrainingLogger) -> Dict[str, Any]:
+        scores: Dict[str, Any] = {}
+        if self.config.pretrained and self.iteration == 0:
+            # what training has to beat, or it stays the best
+            scores, self.best = self._validate(log)
+        if not self.is_validated:
+            scores = self._validate_and_save(log)
+            if self._has_waited_enough():
+                return scores
+        log.go_on()
+        for batches in self._batches(schedule, log):
+            with self._held():
+                self._step(batches, log)
+            self._agree_on_signals()
+            if self._is_due():
+                scores = self._validate_and_save(log)
+                self.distributed.wait()
+                self._agree_on_signals()
+                if self._has_waited_enough():
+                    break
+                log.go_on()
         return scores
 
-    def _whole(self, whole: bool = True) -> ContextManager[None]:
-        """Around what a signal must not cut, where what was trained is to be saved after it."""
-        return signals.held() if whole and self.options.save_on_term else contextlib.nullcontext()
+    # -- one step ----------------------------------------------------------------------------
 
-    def _agree(self) -> None:
+    def _step(self, batches: List[Batch], log: TrainingLogger) -> None:
+        """Forward, backward, update; the losses are logged."""
+        self.iteration += 1
+        self.distributed.wait()  # for slow readers: the backward pass has little patience
+        self.model.train()
+        self.frozen.hold()
+        # Drawn anew for each step, so that a resumed run draws the same.
+        paddle.seed(self.options.seed * 1_000_003 + self.iteration)
+        losses = []
+        for images, labels in batches:
+            with self.precision.autocast():
+                heads = self.parallel(images)
+            total, parts = self.criterion.parts(heads, labels)
+            # one transfer from the device for all of them
+            losses.append(paddle.stack([total, *parts]).numpy())
+            self._refuse_nan(losses[-1])
+            self.precision.backward(total / len(batches) if len(batches) > 1 else total)
+        self.precision.step(self.optimizer)
+        self.ema.update(self.model, self.iteration)
+        self.read_optimizer = None
+        mean = self.distributed.mean({"losses": np.mean(losses, axis=0)})["losses"]
+        log.step(self.iteration, mean, self.optimizer.get_lr())
+        # of the mean over all processes, or their weights would part
+        plateau = isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau)
+        self.rate.step(*([float(mean[0])] if plateau else []))
+        self.is_validated = self.val_set is None or not self._is_due()
+
+    def _schedule(self) -> Schedule:
+        accumulate = self.settings.accumulate
+        return Schedule(
+            len(self.train_set),
+            self.config.batch_size,
+            self.options.seed,
+            self.iteration * accumulate,
+            self.config.iters * accumulate,
+            self.distributed.rank,
+            self.distributed.size,
+        )
+
+    def _batches(self, schedule: Schedule, log: TrainingLogger) -> Iterator[List[Batch]]:
+        """The batches of each step."""
+        preprocess, start = self.config.preprocess(), self.iteration
+        loader = train_loader(self.train_set, preprocess, schedule, self.options.num_workers)
+        while self.iteration < self.config.iters:
+            batches = [next(loader) for _ in range(self.settings.accumulate)]
+            log.data_read()
+            height, width = batches[0][0].shape[2:]
+            if self.iteration == start and preprocess.size not in (None, (width, height)):
+                logger.info(
+                    f"Training sees {width}x{height} (train_dataset.transforms), validation and "
+                    "prediction {}x{} (preprocess.size)".format(*preprocess.size or ())
+                )
+            yield batches
+
+    def _refuse_nan(self, losses: np.ndarray) -> None:
+        if not np.isfinite(losses).all():
+            heads = ", ".join(f"{value:.4g}" for value in losses[1:])
+            saved = checkpoint.iterations(self.save_dir)
+            raise Diverged(
+                f"iteration {self.iteration}: the loss is {losses[0]} (heads: {heads}). "
+                + (f"{saved[-1]} is the last good checkpoint. " if saved else "")
+                + "Lower the learning rate, add optimizer.grad_clip_cfg, or look for broken "
+                "labels; with fp16 try bf16"
+            )
+
+    # -- signals -----------------------------------------------------------------------------
+
+    def _held(self, held: bool = True) -> ContextManager[None]:
+        """Around what a signal must not cut, where what was trained is to be saved after it."""
+        return signals.held() if held and self.options.save_on_term else contextlib.nullcontext()
+
+    def _agree_on_signals(self) -> None:
         """Let several processes end after the same step, whichever of them got the signal."""
-        if self.options.save_on_term and self.ranks.size > 1:
-            every = self.ranks.gather({"signal": np.asarray([signals.number()])})
+        if self.options.save_on_term and self.distributed.size > 1:
+            every = self.distributed.gather({"signal": np.asarray([signals.number()])})
             if number := max(int(state["signal"][0]) for state in every):
                 raise signals.exception(number)
 
@@ -203,201 +262,67 @@ class Trainer:
     def _save_last(self) -> None:
         folder = self.save_dir / f"iter_{self.iteration}"
         if not folder.is_dir():
-            self._agree_on_statistics()
+            self._average_statistics()
             self._save()
-        self.ranks.wait()
+        self.distributed.wait()
         logger.info(f"Saved {folder}; go on with --resume_model {self.save_dir}")
 
-    def _validate_and_save(self, journal: TrainingLogger) -> Dict[str, Any]:
-        try:
-            scores = self._validate(journal)
-        except Exception:
-            self._save()  # what was trained is not lost with the validation
-            raise
-        self.is_validated = True
-        with self._whole():
-            self._save()
-        return scores
-
-    def _measure_batchnorms(self, model: paddle.nn.Layer) -> None:
-        count = -(-_MEASURED // self.config.batch_size)
-        schedule = Schedule(
-            len(self.train_set), self.config.batch_size, self.options.seed, 0, count
-        )
-        batches = train_loader(self.train_set, self.config.preprocess(), schedule, 0)
-        seen = min(count * self.config.batch_size, len(self.train_set))
-        logger.info(
-            f"{self.config.pretrained}: {len(batchnorm.folded(model))} BatchNorms are folded into "
-            f"the convolutions; measuring them anew on {seen} training images (the maps stay)"
-        )
-        batchnorm.measure(model, (images for images, _ in batches))
-
-    # -- one step ----------------------------------------------------------------------------
-
-    def _schedule(self) -> Schedule:
-        accumulate = self.settings["accumulate"]
-        return Schedule(
-            len(self.train_set),
-            self.config.batch_size,
-            self.options.seed,
-            self.iteration * accumulate,
-            self.config.iters * accumulate,
-            self.ranks.rank,
-            self.ranks.size,
-        )
-
-    def _compare_size(self, shape: Sequence[int]) -> None:
-        """Say so where training sees another size than validation and prediction."""
-        size = self.config.preprocess().size
-        if size is not None and tuple(shape[:1:-1]) != tuple(size):
-            logger.info(
-                f"Training sees {shape[3]}x{shape[2]} (train_dataset.transforms), validation and "
-                f"prediction {size[0]}x{size[1]} (preprocess.size)"
-            )
-
-    def _steps(self, schedule: Schedule, journal: TrainingLogger) -> Iterator[List[Batch]]:
-        """The batches of each step."""
-        loader = train_loader(
-            self.train_set, self.config.preprocess(), schedule, self.options.num_workers
-        )
-        while self.iteration < self.config.iters:
-            batches = [next(loader) for _ in range(self.settings["accumulate"])]
-            journal.data_read()
-            yield batches
-
-    def _step(self, batches: List[Batch]) -> np.ndarray:
-        """Forward, backward, update; the mean total loss and each head's."""
-        self.ranks.wait()  # for whoever reads slowly: the backward pass has little patience
-        self.model.train()
-        self.frozen.hold()
-        # Drawn anew for each step, so that a resumed run draws the same.
-        paddle.seed(self.options.seed * 1_000_003 + self.iteration)
-        losses = []
-        for images, labels in batches:
-            with self.precision.autocast():
-                heads = self.parallel(images)
-            total, parts = self.criterion.parts(heads, labels)
-            # one transfer from the device for all of them
-            losses.append(paddle.stack([total, *parts]).numpy())
-            self._refuse_nan(losses[-1])
-            self.precision.backward(total / len(batches) if len(batches) > 1 else total)
-        self.precision.step(self.optimizer)
-        if self.ema:
-            self.ema.update(self.model, self.iteration)
-        return np.mean(losses, axis=0)
-
-    def _refuse_nan(self, losses: np.ndarray) -> None:
-        if not np.isfinite(losses).all():
-            heads = ", ".join(f"{value:.4g}" for value in losses[1:])
-            saved = checkpoint.iterations(self.save_dir)
-            raise Diverged(
-                f"iteration {self.iteration}: the loss is {losses[0]} (heads: {heads}). "
-                + (f"{saved[-1]} is the last good checkpoint. " if saved else "")
-                + "Lower the learning rate, add optimizer.grad_clip_cfg, or look for broken "
-                "labels; with fp16 try bf16"
-            )
-
-    def _advance_rate(self, loss: float) -> None:
-        """``loss`` is the mean over all processes, or their weights would part."""
-        if isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau):
-            self.rate.step(loss)
-        else:
-            self.rate.step()
-
-    # -- now and then ------------------------------------------------------------------------
+    # -- validation --------------------------------------------------------------------------
 
     def _is_due(self) -> bool:
         last = self.iteration == self.config.iters
         return last or self.iteration % self.options.save_interval == 0
 
     def _has_waited_enough(self) -> bool:
-        patience = self.settings["early_stop"]
-        if not self.val_set or not patience or self.best[""].waited < patience:
+        patience, best = self.settings.early_stop, self.best[""]
+        if not self.val_set or not patience or best.waited < patience:
             return False
         logger.info(
             f"Stopped at iter {self.iteration}: {patience} validations without a better "
-            f"{self.best[''].metric}"
+            f"{best.metric}"
         )
         return True
 
-    def _agree_on_statistics(self) -> None:
+    def _average_statistics(self) -> None:
         """Give all processes the mean of their BatchNorm statistics.
 
         On a CPU each process normalises by its own batches and so has statistics of its own. What
         is validated, saved and resumed is one model; its gradients do not depend on them.
         """
-        if self.ranks.size == 1:
+        if self.distributed.size == 1:
             return
-        for weights in (self.model.state_dict(), self.ema.average if self.ema else {}):
+        for weights in (self.model.state_dict(), self.ema.average):
             own = batchnorm.statistics(weights)
-            mean = self.ranks.mean({name: value.numpy() for name, value in own.items()})
+            mean = self.distributed.mean({name: value.numpy() for name, value in own.items()})
             for name, value in own.items():
                 value.set_value(mean[name])
 
-    def _validate(self, journal: TrainingLogger) -> Dict[str, Any]:
-        self._agree_on_statistics()
+    def _validate(self, log: TrainingLogger) -> Tuple[Dict[str, Any], Dict[str, BestScore]]:
+        """The model's scores, and the best ones with them."""
+        self._average_statistics()
+        best = deepcopy(self.best)
         if self.val_set is None:
-            return {}
-        weights = self.model.state_dict()
-        scores = self._score("", journal)
-        if self.ema:
-            kept = {name: value.clone() for name, value in weights.items()}
-            try:
-                with self._whole():
-                    self._set_weights(self.ema.average)
-                self._score("ema_", journal)
-            finally:
-                with self._whole():
-                    self._set_weights(kept)
+            return {}, best
+        validator = Validator(
+            self.config, self.val_set, self.distributed, self.options.num_workers, self.save_dir
+        )
+        autocast, held = self.precision.autocast, self._held
+        scores = validator.run(self.model, self.ema, autocast, held, best, self.iteration, log)
+        return scores, best
+
+    def _validate_and_save(self, log: TrainingLogger) -> Dict[str, Any]:
+        try:
+            scores, best = self._validate(log)
+        except Exception:
+            self._save()  # what was trained is not lost with the validation
+            raise
+        with self._held():
+            # a validation that was cut is made again, as if it had not begun
+            self.best, self.is_validated = best, True
+            self._save()
         return scores
 
-    def _set_weights(self, weights: Dict[str, Any]) -> None:
-        """Into the model, in the dtype that each of its tensors has (half, at O2)."""
-        own = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
-        self.model.set_state_dict(
-            {name: value.astype(own[name].dtype) for name, value in weights.items()}
-        )
-
-    def _score(self, kind: str, journal: TrainingLogger) -> Dict[str, Any]:
-        """Validate the model as it is; save it as the best of its ``kind`` if it is."""
-        assert self.val_set is not None
-        self.model.eval()
-        pipeline = Pipeline(
-            eager(self.model, self.precision.autocast),
-            self.config.preprocess(),
-            self.config.augment(),
-            self.config.window(),
-        )
-        report = evaluate(
-            pipeline,
-            self.val_set,
-            self.config.report([self.settings["best_metric"]]),
-            self.config.test_batch_size(),
-            self.options.num_workers,
-            self.ranks,
-        )
-        scores = report.compute()
-        for line in lines(report, self.val_set.classes):
-            logger.info(line.replace("[EVAL]", "[EVAL] EMA") if kind else line)
-        journal.evaluated(report, self.iteration, kind)
-        best = self.best[kind]
-        # Before the iteration's checkpoint, which remembers this score: whoever resumes from that
-        # must find the model that had it.
-        if best.update(scores, self.iteration) and self.ranks.is_first:
-            state = {"iteration": self.iteration, "scores": scores}
-            checkpoint.save(
-                self.save_dir / f"{kind}best_model", self._weights(), str(self.config), state
-            )
-        name = "EMA model" if kind else "model"
-        logger.info(
-            f"[EVAL] The {name} with the best validation {best.metric} ({best.value:.4f}) was "
-            f"saved at iter {best.iteration}."
-        )
-        if not kind and self.ranks.is_first:
-            journal.pictures(pipeline, self.val_set, self.settings["vdl_images"], self.iteration)
-        return scores
-
-    # -- keeping and finding again -----------------------------------------------------------
+    # -- saving and resuming -----------------------------------------------------------------
 
     def _prepare_folder(self) -> None:
         checkpoint.recover(self.save_dir)
@@ -407,37 +332,30 @@ class Trainer:
     def _size_of_a_save(self) -> int:
         """Bytes of ``iter_N`` and of the best models beside it."""
         weights = sum(int(np.prod(value.shape)) for value in self.model.state_dict().values())
-        models = 2 if self.ema else 1
+        models, best = len(self.best), len(self.best) if self.val_set else 0
         moments = _MOMENTS.get(type(self.optimizer).__name__, 2)
-        best = models if self.val_set else 0
         return 4 * weights * (models + moments + best) + _SMALL_FILES
 
-    def _weights(self) -> Dict[str, np.ndarray]:
-        return {
-            name: value.astype("float32").numpy() for name, value in self.model.state_dict().items()
-        }
-
     def _save(self) -> None:
-        if self.ranks.is_first:
-            # a validation that was cut is made again, as if it had not begun
-            known = self.best if self.is_validated else self.best_before
-            state = {
-                "iteration": self.iteration,
-                "best": {kind: asdict(best) for kind, best in known.items()},
-                "scaler": self.precision.state(),
-                "must_agree": self._must_agree(),
-                "validated": self.is_validated,
-                "arithmetic": arithmetic(),
-            }
-            checkpoint.save(
-                self.save_dir / f"iter_{self.iteration}",
-                self._weights(),
-                str(self.config),
-                state,
-                self.read_optimizer or checkpoint.optimizer_state(self.optimizer, self.model),
-                self.ema.state() if self.ema else None,
-            )
-            checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
+        if not self.distributed.is_first:
+            return
+        state = {
+            "iteration": self.iteration,
+            "best": {kind: asdict(best) for kind, best in self.best.items()},
+            "scaler": self.precision.state(),
+            "must_agree": self._must_agree(),
+            "validated": self.is_validated,
+            "arithmetic": arithmetic(),
+        }
+        checkpoint.save(
+            self.save_dir / f"iter_{self.iteration}",
+            checkpoint.weights_of(self.model),
+            str(self.config),
+            state,
+            self.read_optimizer or checkpoint.optimizer_state(self.optimizer, self.model),
+            self.ema.state(),
+        )
+        checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
 
     def _must_agree(self) -> Dict[str, Any]:
         """What another value of would make a resumed run another run."""
@@ -447,65 +365,28 @@ class Trainer:
             "precision": self.options.precision,
             "amp_level": self.options.amp_level,
             "batch_size": self.config.batch_size,
-            "trainer.accumulate": self.settings["accumulate"],
-            "trainer.best_metric": self.settings["best_metric"],
-            "trainer.freeze": self.settings["freeze"],
-            "processes": self.ranks.size,
+            "trainer.accumulate": self.settings.accumulate,
+            "trainer.best_metric": self.settings.best_metric,
+            "trainer.freeze": list(self.settings.freeze),
+            "processes": self.distributed.size,
             "training pairs": len(self.train_set),
         }
-
-    def _refuse_other_runs(self) -> None:
-        """Two runs in one folder would delete each other's checkpoints and best models."""
-        held = checkpoint.iterations(self.save_dir)
-        if self.options.resume_model:
-            source = checkpoint.latest(self.options.resume_model).resolve()
-            if source.parent == self.save_dir.resolve():
-                held = [path for path in held if checkpoint.number(path) > self.iteration]
-        if held:
-            raise checkpoint.CheckpointError(
-                f"--save_dir {self.save_dir}: {held[-1].name} lies there, which this run would mix "
-                f"with its own; go on from it with --resume_model {self.save_dir}, name another "
-                "--save_dir, or move it away"
-            )
 
     def _resume(self, folder: Path) -> None:
         state = checkpoint.load_state(folder)
         optimizer = checkpoint.load_optimizer(folder)
-        # what is not written there was not thought of when it was saved
-        then = {"trainer.freeze": [], **state["must_agree"]}
-        now = self._must_agree()
-        changed = [f"{key} was {then[key]}, is {now[key]}" for key in now if then[key] != now[key]]
-        if changed:
-            raise checkpoint.CheckpointError(
-                f"{folder}: resuming needs the settings of that run, but " + "; ".join(changed)
-            )
+        checkpoint.refuse_other_settings(folder, state["must_agree"], self._must_agree())
         load_weights(self.model, folder)
         checkpoint.set_optimizer_state(self.optimizer, self.model, optimizer)
         self.read_optimizer = optimizer
-        if self.ema:
-            shapes = {name: value.shape for name, value in self.model.state_dict().items()}
-            path = folder / "ema.pdparams"
-            self.ema.load_state(fit_state(read_pickle(path), shapes, str(path)))
+        self.ema.load(folder / "ema.pdparams")
         self.best = {kind: BestScore(**best) for kind, best in state["best"].items()}
-        self.best_before = deepcopy(self.best)
         self.precision.load_state(state["scaler"])
         self.iteration = state["iteration"]
         self.is_validated = state.get("validated", True) or self.val_set is None
         if isinstance(self.rate, paddle.optimizer.lr.CosineAnnealingWarmRestarts):
             self.rate.step(epoch=self.iteration)  # its saved state leaves out where it stood
-        for kind in self.best if self.ranks.is_first else ():
+        for kind in self.best if self.distributed.is_first else ():
             checkpoint.bring(folder.parent / f"{kind}best_model", self.save_dir)
         logger.info(f"Resumed from {folder}, iter {self.iteration}")
-        self._warn_of_other_bits(folder, state.get("arithmetic", {}))
-
-    def _warn_of_other_bits(self, folder: Path, then: Dict[str, str]) -> None:
-        changed = [
-            f"{key} was {then[key] or 'not set'}, is {value or 'not set'}"
-            for key, value in arithmetic().items()
-            if then.get(key, value) != value
-        ]
-        if changed:
-            logger.warning(
-                f"{folder}: {'; '.join(changed)}: the last bits of this run will not be those of "
-                "one that was never stopped"
-            )
+        checkpoint.warn_of_other_arithmetic(folder, state.get("arithmetic", {}), arithmetic())

@@ -6,7 +6,7 @@ Operators are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md,
 from __future__ import annotations
 
 import math
-from collections import deque
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
@@ -73,10 +73,9 @@ class Graph:
 
     def find(self, kind: str, *inputs: int) -> Optional[int]:
         """The value that ``kind`` makes of ``inputs``, if the file has it."""
-        key = tuple(sorted(inputs)) if kind == "add" else inputs
         if kind == "relu" and inputs[0] in self._positive:
             return inputs[0]
-        return self._known.get((kind, key))
+        return self._known.get(_key(kind, inputs))
 
     def following(self, number: int, kind: str) -> List[int]:
         """Values of ``kind`` that are made of the value ``number``."""
@@ -108,8 +107,7 @@ class Graph:
         found = self.find(kind, *inputs)
         if found is None:
             found = self._append(Value(kind, inputs, words(node)))
-            key = tuple(sorted(inputs)) if kind == "add" else inputs
-            self._known[kind, key] = found
+            self._known[_key(kind, inputs)] = found
             if kind == "relu" or (
                 kind in ("pool", "resize", "concat", "add") and self._positive.issuperset(inputs)
             ):
@@ -132,32 +130,31 @@ class Graph:
         return len(self.values) - 1
 
 
+def _key(kind: str, inputs: Tuple[int, ...]) -> Tuple[str, Tuple[int, ...]]:
+    return kind, tuple(sorted(inputs)) if kind == "add" else inputs
+
+
 def _ordered(nodes: Iterable[Any], given: Set[str]) -> List[Any]:
     """``nodes`` so that each stands behind those whose results it takes."""
-    nodes, made, order = list(nodes), set(given), []
-    takers: Dict[str, List[int]] = {}
-    open_inputs = []
+    nodes = list(nodes)
+    makers: Dict[str, int] = {}
     for number, node in enumerate(nodes):
-        names = {name for name in node.input if name and name not in given}
-        open_inputs.append(len(names))
-        for name in names:
-            takers.setdefault(name, []).append(number)
-    ready = deque(number for number, count in enumerate(open_inputs) if not count)
-    while ready:
-        node = nodes[ready.popleft()]
-        order.append(node)
         for name in filter(None, node.output):
-            if name in made:
+            if name in given or name in makers:
                 raise Unfit(f"two nodes give {name!r}; {AGAIN}")
-            made.add(name)
-            for taker in takers.get(name, ()):
-                open_inputs[taker] -= 1
-                if not open_inputs[taker]:
-                    ready.append(taker)
-    if len(order) < len(nodes):
-        name = next(name for name in takers if name not in made)
-        raise Unfit(f"a node takes {name!r}, which no node before it gives; {AGAIN}")
-    return order
+            makers[name] = number
+    sorter: TopologicalSorter[int] = TopologicalSorter()
+    for number, node in enumerate(nodes):
+        taken = [name for name in node.input if name and name not in given]
+        missing = [name for name in taken if name not in makers]
+        if missing:
+            raise Unfit(f"a node takes {missing[0]!r}, which no node before it gives; {AGAIN}")
+        sorter.add(number, *(makers[name] for name in taken))
+    try:
+        return [nodes[number] for number in sorter.static_order()]
+    except CycleError as error:
+        name = nodes[error.args[1][0]].output[0]
+        raise Unfit(f"a node takes {name!r}, which no node before it gives; {AGAIN}") from error
 
 
 def _kind_words(node: Any) -> str:
@@ -181,19 +178,17 @@ def _same(graph: Graph, node: Any) -> Optional[int]:
 
 
 def _convolution(graph: Graph, node: Any) -> Optional[int]:
-    x, (weight, bias) = graph.numbers.get(node.input[0]), [*node.input[1:], "", ""][:2]
-    if x is None or weight not in graph.tensors or (bias and bias not in graph.tensors):
+    """Conv (x, kernel, bias) or ConvInteger (x, kernel, zero of x, zero of the kernel)."""
+    integer = node.op_type == "ConvInteger"
+    x, (weight, bias, zero) = graph.numbers.get(node.input[0]), [*node.input[1:], "", "", ""][:3]
+    other = zero if integer else bias
+    if x is None or weight not in graph.tensors or (other and other not in graph.tensors):
         return None
-    shift = graph.tensors.value(bias).reshape(-1) if bias else None
-    return graph.convolution(x, Kernel(words(node), attributes_of(node), weight, shift=shift))
-
-
-def _integer_convolution(graph: Graph, node: Any) -> Optional[int]:
-    x, weight = graph.numbers.get(node.input[0]), node.input[1]
-    zero = node.input[3] if len(node.input) > 3 else ""
-    if x is None or weight not in graph.tensors or (zero and zero not in graph.tensors):
-        return None
-    kernel = Kernel(words(node), attributes_of(node), weight, zero, integer=True)
+    kernel = Kernel(words(node), attributes_of(node), weight, integer=integer)
+    if integer:
+        kernel = kernel._replace(zero=other)
+    elif other:
+        kernel = kernel._replace(shift=graph.tensors.value(other).reshape(-1))
     return graph.convolution(x, kernel)
 
 
@@ -334,7 +329,7 @@ _RULES: Dict[str, Callable[[Graph, Any], Optional[int]]] = {
     "DynamicQuantizeLinear": _same,
     "QuantizeLinear": _quantized,
     "Conv": _convolution,
-    "ConvInteger": _integer_convolution,
+    "ConvInteger": _convolution,
     "BatchNormalization": _batchnorm,
     **dict.fromkeys(("Add", "Sum", "Sub", "Mul", "Div"), _arithmetic),
     "Relu": _relu,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from typing import Any, Callable, Dict, Union
+from typing import Any, Dict, Union
 
 import numpy as np
 
@@ -71,9 +70,9 @@ class Tensors:
                 return False
             self.stored[node.output[0]] = value.t
             return True
-        names = [name for name in node.input if name]
+        first, *others = [name for name in node.input if name] or [""]
         # Only the first input may be worked out itself, so that this needs no recursion.
-        known = bool(names) and names[0] in self and all(name in self.stored for name in names[1:])
+        known = first in self and all(name in self.stored for name in others)
         if node.op_type not in _ON_ARRAYS or node.domain not in OWN_DOMAINS or not known:
             return False
         self.made[node.output[0]] = node
@@ -83,26 +82,43 @@ class Tensors:
         """The array of this name, float64 (exact for all types that weights have)."""
         steps = []
         while name in self.made:
-            node = self.made[name]
-            steps.append(node)
-            name = node.input[0]
+            steps.append(self.made[name])
+            name = steps[-1].input[0]
         array = self._read(self.stored[name])
         for node in reversed(steps):
             try:
-                array = _ON_ARRAYS[node.op_type](array, node, self)
+                if node.op_type == "DequantizeLinear":
+                    array = self._dequantized(array, node)
+                elif node.op_type == "Reshape":
+                    shape = [int(extent) for extent in self.value(node.input[1])]
+                    array = array.reshape([n or array.shape[i] for i, n in enumerate(shape)])
             except ValueError as error:
                 raise Unfit(f"{words(node)} cannot be worked out ({error})") from error
         return array
 
+    def _dequantized(self, array: np.ndarray, node: Any) -> np.ndarray:
+        """(array - zero point) * scale, both one number or one for each entry of an axis."""
+        attributes = attributes_of(node)
+        axis = attributes.get("axis", 1)
+        parts = [self.value(name) for name in node.input[1:] if name]
+        for number, part in enumerate(parts):
+            if part.size == 1:
+                parts[number] = part.reshape(())
+            elif part.shape != (array.shape[axis],) or attributes.get("block_size"):
+                raise ValueError("quantization in blocks is not supported")
+            else:
+                others = [i for i in range(array.ndim) if i != axis % array.ndim]
+                parts[number] = np.expand_dims(part, others)
+        return (array - parts[1] if len(parts) > 1 else array) * parts[0]
+
     def _read(self, tensor: Any) -> np.ndarray:
-        helper = importlib.import_module("onnx.numpy_helper")
         if tensor.data_location == tensor.EXTERNAL:
             tensor = self._fetched(tensor)
         if tensor.data_type == tensor.STRING:
             raise Unfit(f"tensor {tensor.name!r}: expected numbers, got texts")
         try:
             # Bytes and dimensions that do not belong together raise here.
-            array = np.asarray(helper.to_array(tensor))
+            array = np.asarray(optional_package("", "onnx.numpy_helper").to_array(tensor))
             if array.dtype.kind == "c":
                 raise TypeError("complex numbers")
             return array.astype(np.float64)
@@ -110,10 +126,10 @@ class Tensors:
             raise Unfit(f"tensor {tensor.name!r} cannot be read ({error}); {AGAIN}") from error
 
     def _fetched(self, tensor: Any) -> Any:
-        """A copy of ``tensor`` with its bytes, which are in another file."""
+        """A copy of ``tensor`` with its bytes, which are in another file of the same folder."""
         where = {entry.key: entry.value for entry in tensor.external_data}
         name = where.get("location", "")
-        if not name or name in (".", "..") or any(sign in name for sign in "/\\:\0"):
+        if name in ("", ".", "..") or any(sign in name for sign in "/\\:\0"):
             raise Unfit(
                 f"tensor {tensor.name!r} is stored in {name!r}: expected a file in the same folder"
             )
@@ -121,11 +137,24 @@ class Tensors:
         if not file.is_file():
             raise Unfit(f"tensor {tensor.name!r} is stored in {name!r}, which is not beside it")
         refuse_large(file)
+        size = file.stat().st_size
+        try:
+            start = int(where.get("offset", "0"))
+            length = int(where.get("length", str(size - start)))
+        except ValueError:
+            start = length = -1
+        if start < 0 or length < 0 or start + length > size:
+            raise Unfit(
+                f"tensor {tensor.name!r} is said to be in bytes {where.get('offset', 0)} + "
+                f"{where.get('length', 'the rest')} of {name}, which has {size}; {AGAIN}"
+            )
         copy = type(tensor)()
         copy.CopyFrom(tensor)
         copy.ClearField("external_data")
         copy.data_location = tensor.DEFAULT
-        copy.raw_data = _section(file, where, tensor.name)
+        with file.open("rb") as stream:
+            stream.seek(start)
+            copy.raw_data = stream.read(length)
         return copy
 
 
@@ -135,73 +164,15 @@ def words(node: Any) -> str:
     return f"node {node.name!r}" if node.name else f"the node that gives {result!r}"
 
 
-def _section(file: Path, where: Dict[str, str], name: str) -> bytes:
-    size = file.stat().st_size
-    try:
-        start = int(where.get("offset", "0"))
-        length = int(where.get("length", str(size - start)))
-    except ValueError:
-        start = length = -1
-    if start < 0 or length < 0 or start + length > size:
-        raise Unfit(
-            f"tensor {name!r} is said to be in bytes {where.get('offset', 0)} + "
-            f"{where.get('length', 'the rest')} of {file.name}, which has {size}; {AGAIN}"
-        )
-    with file.open("rb") as stream:
-        stream.seek(start)
-        return stream.read(length)
-
-
 def attributes_of(node: Any) -> Dict[str, Any]:
-    """Numbers, lists of numbers and texts among a node's attributes."""
-    found: Dict[str, Any] = {}
-    for entry in node.attribute:
-        if entry.type == entry.INTS:
-            found[entry.name] = list(entry.ints)
-        elif entry.type == entry.INT:
-            found[entry.name] = entry.i
-        elif entry.type == entry.FLOAT:
-            found[entry.name] = entry.f
-        elif entry.type == entry.STRING:
-            found[entry.name] = entry.s.decode("utf-8", "replace")
-    return found
-
-
-def _dequantized(array: np.ndarray, node: Any, tensors: Tensors) -> np.ndarray:
-    """(array - zero point) * scale, both one number or one for each entry of an axis."""
-    attributes = attributes_of(node)
-    axis = attributes.get("axis", 1)
-
-    def fitted(part: np.ndarray) -> np.ndarray:
-        if part.size == 1:
-            return part.reshape(())
-        if attributes.get("block_size") or part.shape != (array.shape[axis],):
-            raise ValueError("quantization in blocks is not supported")
-        return part.reshape([-1 if i == axis % array.ndim else 1 for i in range(array.ndim)])
-
-    scale, *zero = (fitted(tensors.value(name)) for name in node.input[1:] if name)
-    return (array - zero[0] if zero else array) * scale
-
-
-def _reshaped(array: np.ndarray, node: Any, tensors: Tensors) -> np.ndarray:
-    shape = [int(extent) for extent in tensors.value(node.input[1])]
-    return array.reshape(
-        [array.shape[i] if extent == 0 else extent for i, extent in enumerate(shape)]
-    )
-
-
-def _unsqueezed(array: np.ndarray, node: Any, tensors: Tensors) -> np.ndarray:
-    axes = attributes_of(node).get("axes")
-    if axes is None:
-        axes = [int(axis) for axis in tensors.value(node.input[1])]
-    return np.expand_dims(array, tuple(axes))
+    """A node's attributes by name, texts decoded."""
+    value_of = optional_package("", "onnx.helper").get_attribute_value
+    found = {entry.name: value_of(entry) for entry in node.attribute}
+    return {
+        name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for name, value in found.items()
+    }
 
 
 # A number's type does not matter here: all are worked out in float64.
-_ON_ARRAYS: Dict[str, Callable[[np.ndarray, Any, Tensors], np.ndarray]] = {
-    "Identity": lambda array, node, tensors: array,
-    "Cast": lambda array, node, tensors: array,
-    "DequantizeLinear": _dequantized,
-    "Reshape": _reshaped,
-    "Unsqueeze": _unsqueezed,
-}
+_ON_ARRAYS = ("Identity", "Cast", "DequantizeLinear", "Reshape")

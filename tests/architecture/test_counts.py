@@ -9,12 +9,12 @@ from paddle import nn
 
 from paddleseg_u2net.architecture import TABLES, Functional, Program, StageTable, build
 from paddleseg_u2net.architecture.counts import count, count_stages, receptive_fields, tensor_shapes
-from paddleseg_u2net.models import U2Net, U2NetP
+from paddleseg_u2net.models import VARIANTS, U2Net
 from paddleseg_u2net.models.conv import SameConv
-from tests.models.stock import SMALL, VARIANTS
+from tests.models import stock
+from tests.models.stock import SMALL
 from tests.oracles.program_literal import run
 
-MODELS = {"U2Net": U2Net, "U2NetP": U2NetP}
 # One channel, three levels of pooling, a dilated stage.
 THIN = StageTable.parse(
     {"encoder": [[3, 1, 1], [3, 1, 1], ["2F", 1, 1]], "decoder": [[3, 1, 1], [3, 1, 1]]}
@@ -37,8 +37,8 @@ def test_published_numbers(name, parameters, megabytes, zoo):
 def test_counts_are_those_of_this_model_and_of_paddlesegs(name, num_classes, in_channels):
     counts = count(build(TABLES[name], num_classes, in_channels), 32, 64)
     ours, theirs = (
-        MODELS[name](num_classes, in_channels),
-        VARIANTS[name][0](num_classes, in_channels),
+        VARIANTS[name](num_classes, in_channels),
+        stock.VARIANTS[name][0](num_classes, in_channels),
     )
     assert counts.trainable == _size(p for p in ours.parameters() if not p.stop_gradient)
     published = {key: value for key, value in theirs.state_dict().items() if "._" not in key}

@@ -4,18 +4,16 @@ import paddle
 import pytest
 
 from paddleseg_u2net.architecture import TABLES, StageTable, build
-from paddleseg_u2net.models import U2Net, U2NetP
+from paddleseg_u2net.models import VARIANTS, U2Net
 from paddleseg_u2net.weights import fit_state, restore_biases
 from tests.models.stock import SMALL, as_numpy, difference, images, random_state, shapes
 from tests.oracles.program_literal import run
 
-MODELS = {"U2Net": U2Net, "U2NetP": U2NetP}
-
 
 @pytest.mark.parametrize("num_classes, in_channels", [(1, 3), (4, 1)])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_names_and_shapes_are_those_of_the_model(name, num_classes, in_channels):
-    model = MODELS[name](num_classes, in_channels)
+    model = VARIANTS[name](num_classes, in_channels)
     published = restore_biases(as_numpy(model))
     program = build(TABLES[name], num_classes, in_channels)
     assert program.shapes() == {key: value.shape for key, value in published.items()}

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from paddleseg_u2net.architecture import TABLES, StageTable, build, recognise
+from paddleseg_u2net.architecture import TABLES, Architecture, StageTable, build, recognise
+from paddleseg_u2net.commands import main
 from paddleseg_u2net.models import U2Net
 
 
@@ -131,3 +132,20 @@ def test_heights_that_no_file_has_layers_for_take_no_time():
     shapes["stage1.rebnconv999.conv_s1.weight"] = (16, 16, 3, 3)
     shapes["stage1.rebnconv999999999.conv_s1.weight"] = (16, 16, 3, 3)
     assert recognise(shapes, "f.pth").stages == TABLES["U2NetP"]
+
+
+def test_a_new_row_of_the_table_is_a_variant(monkeypatch, capsys):
+    """Recognised, configured, counted; with other heights than the published ones, dilated too."""
+    rows = {"encoder": [[5, 4, 8], [4, 4, 8], ["4F", 4, 8]], "decoder": [[4, 4, 8], [5, 4, 8]]}
+    monkeypatch.setitem(TABLES, "U2NetS", StageTable.parse(rows))
+    found = recognise(build(TABLES["U2NetS"], 2, 4).shapes(), "f.pth")
+    assert found == ("U2NetS", TABLES["U2NetS"], 2, 4)
+    assert found.model_config() == {"type": "U2NetS", "num_classes": 2, "in_channels": 4}
+    assert main("model_info", []) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["320x320", *TABLES]
+
+
+def test_heights_in_quotes_are_the_same():
+    rows = TABLES["U2Net"].as_dict()
+    quoted = {part: [[str(height), *row] for height, *row in rows[part]] for part in rows}
+    assert Architecture.of(StageTable.parse(quoted), 1, 3).type == "U2Net"

@@ -160,9 +160,3 @@ def test_a_missing_file_is_named(flag, tmp_path, capsys):
     assert main("model_info", [flag, str(tmp_path / "none.yml")]) == 1
     captured = capsys.readouterr()
     assert "none.yml" in captured.err and captured.out == ""
-
-
-def test_nothing_is_printed_where_the_file_cannot_be_written(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert main("model_info", ["--json", str(tmp_path / "file" / "card.json")]) == 1
-    assert "file" in capsys.readouterr().err

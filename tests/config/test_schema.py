@@ -8,6 +8,7 @@ import pytest
 
 from paddleseg_u2net.config import schema
 from paddleseg_u2net.config.schema import ConfigError, Faults, nearest
+from paddleseg_u2net.config.settings import DICTIONARY, SECTIONS, rules_of, top_rules
 
 TREE = {
     "batch_size": 1,
@@ -49,7 +50,6 @@ RULES = [
     ("", "batch_size", {"one", "two"}),
     ("", "iters", {"one", "two"}),
     ("", "metrics", {"list of texts"}),
-    ("", "conventions", {"dictionary"}),
     ("", "plugins", {"list of texts", "empty list"}),
     ("trainer", "best_metric", {"text"}),
     ("trainer", "early_stop", {"nought", "one", "two"}),
@@ -71,6 +71,7 @@ RULES = [
     ("test_config", "stride", POSITIVE_PAIRS | {"null"}),
     ("loss", "coef", NUMBER_LISTS | OR_ZERO_OR_LESS),
 ]
+DICTIONARIES = [key for key, rule in top_rules().items() if rule is DICTIONARY]
 
 
 def check_tree(tree):
@@ -92,38 +93,31 @@ def tree_with(section, key, value):
 
 
 def test_the_rules_below_are_all_there_are():
-    sections = {
-        "": schema.TOP,
-        "trainer": schema.TRAINER,
-        "preprocess": schema.PREPROCESS,
-        "test_config": schema.TEST,
-        "loss": schema.LOSS,
-    }
+    sections = {"": top_rules()}
+    for key in ("trainer", "preprocess", "test_config", "loss"):
+        sections[key] = rules_of(SECTIONS[key])
     existing = {(section, key) for section, rules in sections.items() for key in rules}
     tested = {(section, key) for section, key, _ in RULES}
-    dictionaries = {("", key) for key, rule in schema.TOP.items() if rule is schema._DICTIONARY}
-    assert existing == tested | dictionaries | {("loss", "types")}
+    assert existing == tested | {("", key) for key in DICTIONARIES} | {("loss", "types")}
 
 
 @pytest.mark.parametrize(("section", "key", "fitting"), RULES)
-@pytest.mark.parametrize("name", VALUES)
-def test_a_value_is_taken_if_it_is_of_the_kind_and_refused_with_its_key_if_not(
-    section, key, fitting, name
-):
-    tree = tree_with(section, key, VALUES[name])
-    if name in fitting:
-        check_tree(tree)
-        return
+def test_values_of_the_kind_are_taken_and_others_refused(section, key, fitting):
     where = f"{section}.{key}" if section else key
-    with pytest.raises(ConfigError, match=f"^{where}: expected .*, got "):
-        check_tree(tree)
+    for name, value in VALUES.items():
+        tree = tree_with(section, key, value)
+        if name in fitting:
+            check_tree(tree)
+            continue
+        with pytest.raises(ConfigError, match=f"^{where}: expected .*, got "):
+            check_tree(tree)
 
 
-@pytest.mark.parametrize("key", [k for k, rule in schema.TOP.items() if rule[0] == "a dictionary"])
-@pytest.mark.parametrize("value", [None, "text", 1, [], True])
-def test_a_section_that_is_no_dictionary_is_refused(key, value):
-    with pytest.raises(ConfigError, match=f"^{key}: expected a dictionary, got "):
-        check_tree({**TREE, key: value})
+@pytest.mark.parametrize("key", DICTIONARIES)
+def test_a_section_that_is_no_dictionary_is_refused(key):
+    for value in (None, "text", 1, [], True):
+        with pytest.raises(ConfigError, match=f"^{key}: expected a dictionary, got "):
+            check_tree({**TREE, key: value})
 
 
 @pytest.mark.parametrize("value", [None, "text", 1, [], {}, {"type": "DeepSupervisionLoss"}])

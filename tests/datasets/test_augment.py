@@ -19,7 +19,7 @@ from paddleseg.transforms import transforms as paddlesegs
 
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.datasets import MaskError, PairDataset
-from paddleseg_u2net.datasets.augment import TransformError, strange_labels
+from paddleseg_u2net.datasets.augment import TransformError
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.training.loader import DataError, Schedule, train_loader
 
@@ -124,32 +124,7 @@ def test_an_ignored_label_that_masks_cannot_hold_is_refused(tiny, pairs, value):
     refused("ignore_index: expected a whole number", tiny, pairs, ignore_index=value)
 
 
-def test_a_model_of_an_older_run_opens_all_the_same(tiny):
-    old = {
-        **tiny,
-        "train_dataset": {**tiny["train_dataset"], "transforms": [{"type": "ScalePadding"}]},
-        "loss": {"types": [{"type": "DeepSupervisionLoss", "ignore_index": -100}]},
-        "optimizer": {"type": "AdamW", "weight_decay": None},
-    }
-    assert Config(old, training=False).num_classes == 1
-
-
 # ---------------------------------------------------------------- labels that are none
-
-
-@pytest.mark.parametrize(
-    "num_classes, label, strange",
-    [
-        (1, [0, 0.25, 1, 200], []),
-        (1, [0, 1.5, -0.5, 255, np.nan], [-0.5, 1.5, 255]),
-        (2, [0, 1, 200], []),
-        (2, [2, 0.5, -1, 255], [-1, 0.5, 2, 255]),
-    ],
-)
-def test_strange_labels(num_classes, label, strange):
-    found = strange_labels(np.asarray([label], np.float32), num_classes, 200)
-    assert [value for value in found if value == value] == strange
-    assert any(value != value for value in found) == bool(np.isnan(label).any())
 
 
 def grow(data):
@@ -278,17 +253,6 @@ def test_what_came_before_does_not_change_an_image(pairs, transform):
     for index in (1, 3, 0, 2, 5, 4, 0):
         for ours, expected in zip(found.augmented(index, (0,)), alone[index]):
             np.testing.assert_array_equal(ours, expected)
-
-
-def test_one_image_comes_out_as_of_paddleseg(pairs):
-    for index in range(len(SIZES)):
-        found = dataset(pairs, paddlesegs.ResizeByShort(24, max_size=30))
-        image, label = found.read(index)
-        data = {"img": image, "label": label, "gt_fields": ["label"], "trans_info": []}
-        expected = paddlesegs.ResizeByShort(24, max_size=30)(data)
-        ours = found.augmented(index, (0,))
-        np.testing.assert_array_equal(ours[0], expected["img"])
-        np.testing.assert_array_equal(ours[1], expected["label"])
 
 
 @pytest.mark.parametrize("transform", STATEFUL, ids=lambda item: type(item).__name__)

@@ -67,18 +67,12 @@ def test_a_list_may_be_relative_to_the_working_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("given", [{}, {"images": "images"}, {"masks": "masks"}])
-def test_too_little_to_find_pairs_is_an_error_that_says_what_is_needed(tmp_path, given):
+def test_too_little_to_find_pairs_is_an_error(tmp_path, given):
     with pytest.raises(PairingError, match="val_dataset: expected name, or val_path .* or both"):
         PairDataset("val", dataset_root=str(tmp_path), **given)
 
 
-def test_a_missing_root_is_an_error_that_names_the_key(tmp_path):
-    with pytest.raises(PairingError, match=r"nowhere: .*val_dataset\.dataset_root") as caught:
-        dataset(tmp_path / "nowhere", "val")
-    assert "prepare.py" not in str(caught.value)
-
-
-def test_a_missing_root_of_a_known_data_set_is_an_error_that_says_how_to_get_it(tmp_path):
+def test_a_missing_known_data_set_says_how_to_get_it(tmp_path):
     with pytest.raises(PairingError, match=r"nowhere: .*train_dataset\.dataset_root") as caught:
         PairDataset("train", name="duts", dataset_root=str(tmp_path / "nowhere"))
     message = str(caught.value)
@@ -87,9 +81,7 @@ def test_a_missing_root_of_a_known_data_set_is_an_error_that_says_how_to_get_it(
 
 
 @pytest.mark.parametrize(("has_list", "count"), [(True, 1), (False, 3)])
-def test_of_a_row_with_list_and_folders_the_list_counts_where_it_is(
-    tmp_path, monkeypatch, has_list, count
-):
+def test_of_a_row_the_list_is_used_where_it_exists(tmp_path, monkeypatch, has_list, count):
     split = Split(3, list_file="lists/train.txt", images="images", masks="masks")
     monkeypatch.setitem(TABLE, "mine", Row("mine", {"train": split}))
     for name in "abc":
@@ -101,14 +93,7 @@ def test_of_a_row_with_list_and_folders_the_list_counts_where_it_is(
     assert len(found) == count and has_list == (found.pairs[0].name == "images/b.png")
 
 
-def test_of_a_row_with_a_list_alone_a_missing_one_is_an_error_that_names_it(tmp_path, monkeypatch):
-    row = Row("mine", {"train": Split(3, list_file="lists/train.txt")})
-    monkeypatch.setitem(TABLE, "mine", row)
-    with pytest.raises(PairingError, match=r"lists/train\.txt: expected a list"):
-        PairDataset("train", "mine", str(tmp_path))
-
-
-def test_shares_of_training_and_validation_are_disjoint_and_complete(tmp_path):
+def test_splits_are_disjoint_and_complete(tmp_path):
     for number in range(10):
         pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8), str(number))
     train, val = (set(dataset(tmp_path, mode, val_share=0.3).pairs) for mode in ("train", "val"))
@@ -161,26 +146,7 @@ def test_masks_that_cannot_be_told_are_an_error_that_names_them(tmp_path):
     np.testing.assert_array_equal(label, np.eye(4, 5))
 
 
-def test_the_mask_with_a_label_out_of_range_is_named(tmp_path):
-    for name in "abcd":
-        pair(
-            tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * (2 if name == "c" else 1), name
-        )
-    with pytest.raises(MaskError) as caught:
-        dataset(tmp_path, num_classes=2)
-    message = str(caught.value)
-    assert message.startswith(f"{tmp_path}/masks/c.png: ") and message.count(".png") == 1
-    assert "2 is no class, and is in 1 of 4 masks looked at; set num_classes: 3 if" in message
-
-
-def test_numbers_of_objects_as_one_class(tmp_path):
-    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * 7)
-    label = dataset(tmp_path, mask_values="instance").read(0)[1]
-    assert label.dtype == np.float32
-    np.testing.assert_array_equal(label, np.eye(4, 5))
-
-
-def test_a_mask_beyond_those_looked_at_is_checked_when_it_is_read(tmp_path):
+def test_every_mask_is_checked_when_it_is_read(tmp_path):
     for number in range(130):  # every second one of the first 128 is looked at
         mask = np.eye(4, 5, dtype=np.uint8) * (7 if number == 129 else 1)
         pair(tmp_path, noise(4, 5, 3), mask, f"{number:03}")
@@ -191,24 +157,10 @@ def test_a_mask_beyond_those_looked_at_is_checked_when_it_is_read(tmp_path):
         found.read(129)
 
 
-@pytest.mark.parametrize("num_classes", [1, 2, 3])
-def test_labels_beyond_the_classes_are_an_error_that_names_file_and_value(tmp_path, num_classes):
-    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * 3)
-    found = dataset(tmp_path, num_classes=num_classes, mask_values="index")
-    with pytest.raises(MaskError, match=r"masks/a\.png: .*got also 3 in 4 pixels.*num_classes"):
-        found.read(0)
-
-
-def test_a_coloured_mask_is_an_error_that_names_it(tmp_path):
-    pair(tmp_path, noise(4, 5, 3), noise(4, 5, 3))
-    with pytest.raises(ImageError, match=r"masks/a\.png"):
-        dataset(tmp_path)
-
-
 # ---------------------------------------------------------------- sizes
 
 
-def test_a_mask_of_another_size_is_an_error_that_names_both_sizes_and_the_key(tmp_path):
+def test_a_mask_of_another_size_is_an_error(tmp_path):
     pair(tmp_path, noise(4, 6, 3), np.eye(8, 12, dtype=np.uint8))
     for mode in ("train", "val"):
         with pytest.raises(MaskError) as caught:
@@ -241,62 +193,23 @@ def test_a_soft_mask_is_fitted_linearly(tmp_path):
     np.testing.assert_allclose(label, weights @ (small / 255) @ weights.T, atol=1e-6)
 
 
-def test_masks_that_fit_are_not_touched_by_resizing(tmp_path):
-    mask = noise(4, 5, seed=3)
-    pair(tmp_path, noise(4, 5, 3), mask)
-    found = dataset(tmp_path, mismatched_masks="resize", mask_values="soft")
-    np.testing.assert_array_equal(found.read(0)[1], mask.astype(np.float32) / np.float32(255))
-
-
 # ---------------------------------------------------------------- kinds of pictures
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("kind", ["rgb", "rgba", "grey", "grey with alpha", "16 bit", "palette"])
-def test_pictures_of_every_kind_come_with_the_channels_asked_for(tmp_path, kind, channels):
-    mask = np.zeros((8, 10), np.uint8)
-    mask[1:3, 6:9] = 1  # the picture is bright where the mask is 1
-    grey = (mask * 200).astype(np.uint8)
-    rgba = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
-    array, mode = {
-        "rgb": (np.dstack([grey] * 3), None),
-        "rgba": (rgba, None),
-        "grey": (grey, None),
-        "grey with alpha": (rgba, "LA"),
-        "16 bit": (grey.astype(np.uint16) * 257, None),
-        "palette": (np.dstack([grey] * 3), "P"),
-    }[kind]
-    pair(tmp_path, array, mask, mode=mode)
-    image, label = dataset(tmp_path, img_channels=channels).read(0)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_pictures_come_with_the_channels_asked_for(tmp_path, mode, channels):
+    mask = np.eye(8, 10, dtype=np.uint8)
+    pair(tmp_path, mask * 200, mask, mode=mode)
+    found = dataset(tmp_path, img_channels=channels)
+    image, label = found.read(0)
     assert image.dtype == np.uint8 and image.shape == (8, 10, channels)
     np.testing.assert_array_equal(image[..., 0] > 100, label == 1)
-    np.testing.assert_array_equal(dataset(tmp_path, img_channels=channels).image(0), image)
+    np.testing.assert_array_equal(found.image(0), image)
 
 
-@pytest.mark.parametrize("kind", ["index", "palette", "1-bit", "rgb", "16 bit"])
-def test_masks_of_every_kind_give_the_same_label(tmp_path, kind):
-    mask = np.eye(6, 7, dtype=np.uint8)
-    array, mode = {
-        "index": (mask, None),
-        "palette": (mask, None),
-        "1-bit": (mask.astype(bool), None),
-        "rgb": (np.dstack([mask] * 3), None),
-        "16 bit": (mask.astype(np.uint16), None),
-    }[kind]
-    picture(tmp_path / "images" / "a.png", noise(6, 7, 3))
-    if kind == "palette":
-        (tmp_path / "masks").mkdir()
-        image = Image.fromarray(mask)
-        image.putpalette([0, 0, 0, 200, 30, 40])
-        image.save(tmp_path / "masks" / "a.png")
-    else:
-        picture(tmp_path / "masks" / "a.png", array, mode=mode)
-    np.testing.assert_array_equal(dataset(tmp_path).read(0)[1], np.eye(6, 7))
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_picture_and_mask_of_the_same_orientation_tag_stay_aligned(tmp_path, orientation, suffix):
+@pytest.mark.parametrize(("orientation", "suffix"), [(3, "png"), (6, "jpg"), (7, "png")])
+def test_orientation_tags_keep_pairs_aligned(tmp_path, orientation, suffix):
     mask = np.zeros((16, 24), np.uint8)
     mask[:8, 8:16] = 1  # whole JPEG blocks, without symmetry
     image = np.dstack([mask * 200] * 3)
@@ -304,13 +217,6 @@ def test_picture_and_mask_of_the_same_orientation_tag_stay_aligned(tmp_path, ori
     found, label = dataset(tmp_path).read(0)
     assert found.shape[:2] == ((24, 16) if orientation >= 5 else (16, 24))
     np.testing.assert_array_equal(found[..., 0] > 100, label == 1)
-
-
-def test_only_the_tag_of_the_picture_makes_sizes_differ(tmp_path):
-    picture(tmp_path / "images" / "a.png", noise(4, 6, 3), orientation=6)
-    picture(tmp_path / "masks" / "a.png", np.eye(4, 6, dtype=np.uint8))
-    with pytest.raises(MaskError, match="expected the size of its image .* 4x6, got 6x4"):
-        dataset(tmp_path).read(0)
 
 
 def test_a_broken_picture_is_an_error_that_names_it(tmp_path):
@@ -349,13 +255,7 @@ def aligned(tmp_path):
     return tmp_path
 
 
-def test_without_transforms_an_augmented_pair_is_the_pair(aligned):
-    found = dataset(aligned)
-    for first, second in zip(found.augmented(0, (1, 2)), found.read(0)):
-        np.testing.assert_array_equal(first, second)
-
-
-def test_the_same_seed_gives_the_same_result_whatever_was_called_in_between(aligned):
+def test_the_same_seed_gives_the_same_result(aligned):
     chain = transforms(
         {"type": "RandomCrop", "crop_size": [7, 5]},
         {"type": "RandomHorizontalFlip"},
@@ -369,14 +269,6 @@ def test_the_same_seed_gives_the_same_result_whatever_was_called_in_between(alig
     again = found.augmented(0, (3, 1, 4))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
-
-
-def test_different_seeds_give_different_results(aligned):
-    chain = transforms({"type": "RandomCrop", "crop_size": [7, 5]})
-    found = dataset(aligned, transforms=chain)
-    seeds = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 2, 0), (0, 0, 2)]
-    crops = {found.augmented(0, seed)[0].tobytes() for seed in seeds}
-    assert len(crops) >= 4
 
 
 def test_both_global_generators_are_seeded(aligned):
@@ -411,31 +303,6 @@ def test_image_and_mask_are_moved_alike(aligned, item):
         np.testing.assert_array_equal(image[..., 0] == 200, label == 1)
 
 
-def test_flips_are_flips(aligned):
-    image, label = dataset(aligned).read(0)
-    chain = transforms({"type": "RandomHorizontalFlip", "prob": 1.0})
-    flipped = dataset(aligned, transforms=chain).augmented(0, (0,))
-    np.testing.assert_array_equal(flipped[0], image[:, ::-1])
-    np.testing.assert_array_equal(flipped[1], label[:, ::-1])
-
-
-def test_resizing_keeps_hard_labels_hard(aligned):
-    chain = transforms({"type": "Resize", "target_size": [21, 9]})
-    image, label = dataset(aligned, transforms=chain).augmented(0, (0,))
-    assert image.shape == (9, 21, 3) and label.shape == (9, 21)
-    assert set(np.unique(label)) == {0, 1}
-
-
-def test_distortion_changes_colours_but_no_label_and_keeps_eight_bits(aligned):
-    item = {"type": "RandomDistort", "brightness_prob": 1.0, "contrast_prob": 1.0}
-    chain = transforms(item)
-    image, label = dataset(aligned, transforms=chain).augmented(0, (0,))
-    plain, unchanged = dataset(aligned).read(0)
-    np.testing.assert_array_equal(label, unchanged)
-    assert image.shape == plain.shape and not np.array_equal(image, plain)
-    assert image.dtype == np.uint8
-
-
 def test_resizing_a_grey_picture_keeps_its_channel(aligned):
     chain = transforms({"type": "Resize", "target_size": [8, 6]})
     image, label = dataset(aligned, img_channels=1, transforms=chain).augmented(0, (0,))
@@ -465,18 +332,8 @@ def test_random_crops_reach_every_position_and_no_other():
     assert corners == {(top, left) for top in range(3) for left in range(3)}
 
 
-def test_a_crop_of_the_whole_picture_is_the_picture():
-    np.testing.assert_array_equal(crop((5, 4), 4, 5)["label"], np.arange(20).reshape(4, 5))
-
-
-def test_every_label_is_cropped_alike():
-    more = {"edge": np.arange(20).reshape(4, 5), "gt_fields": ["label", "edge"]}
-    data = crop((2, 2), 4, 5, **more)
-    np.testing.assert_array_equal(data["label"], data["edge"])
-
-
 @pytest.mark.parametrize("size", [(6, 4), (5, 5), (9, 9)])
-def test_a_crop_larger_than_the_picture_is_an_error_that_says_what_to_do(size):
+def test_a_crop_larger_than_the_picture_is_an_error(size):
     with pytest.raises(ValueError) as caught:
         crop(size, 4, 5)
     assert f"at least {size[0]}x{size[1]} pixels" in str(caught.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paddleseg_u2net.export.onnx import finished
+from paddleseg_u2net.export.formats.onnx import finished
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import (
     Description,

@@ -79,13 +79,13 @@ def test_keys_of_the_description_are_all_explained():
 
 
 def test_the_tables_of_formats_and_backends_are_complete():
-    from paddleseg_u2net.export.options import OFFERED
+    from paddleseg_u2net.export.formats import FORMATS
     from paddleseg_u2net.inference.backends import BACKENDS
 
-    for name, precisions in OFFERED.items():
+    for name, form in FORMATS.items():
         row = next(
             line for line in TEXT.splitlines() if re.match(rf"\| `{name}`.*\|.*model\.", line)
         )
-        assert row.split("|")[2].strip() == ", ".join(precisions)
+        assert row.split("|")[2].strip() == ", ".join(form.precisions)
     for name in BACKENDS:
         assert re.search(rf"^\| `{name}`", TEXT, re.M), name

@@ -151,7 +151,7 @@ def test_a_folder_is_not_compared_with_itself(maps):
         ("0001sal 0002sal 0003", "0001 0002 0004", "--map_suffix sal would pair 2 of 3"),
         ("0001 0002", "0001_mask 0002_mask", "--mask_suffix _mask would"),
         ("1_DSS 2_DSS", "1_mask 2_mask", "--map_suffix _DSS and --mask_suffix _mask would"),
-        ("0001_x", "0001_gt", "--map_suffix _x and --mask_suffix _gt would"),
+        ("0001_x 0002_x", "0001_gt 0002_gt", "--map_suffix _x and --mask_suffix _gt would"),
         ("1_a b 2_a b", "1 2", "--map_suffix '_a b'"),
         ("a/1_D a/2_D", "a/1 a/2", "--map_suffix _D would"),
         ("1.jpg 2.jpg", "1 2", "--map_suffix .jpg.png would"),

@@ -19,22 +19,22 @@ from paddleseg_u2net.datasets.synthetic import draw_dataset
 from paddleseg_u2net.export import export as exporting
 from paddleseg_u2net.export import metadata, options, tolerances, verify
 from paddleseg_u2net.export.export import export
-from paddleseg_u2net.export.openvino import write_openvino
+from paddleseg_u2net.export.formats import FORMATS, precisions
+from paddleseg_u2net.export.formats.openvino import write_openvino
 from paddleseg_u2net.export.options import ExportOptions
 from paddleseg_u2net.export.quantization.guard import Guard
 from paddleseg_u2net.export.tolerances import TOLERANCES
 from paddleseg_u2net.export.verify import compare
 from paddleseg_u2net.inference import BackendError, Preprocess
+from paddleseg_u2net.inference.backends.backend import EngineNetwork
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import (
     NAME,
-    OFFERED,
     ExportError,
     checksum,
     read_description,
 )
 from paddleseg_u2net.inference.exported import load_exported
-from paddleseg_u2net.inference.network import EngineNetwork
 from paddleseg_u2net.inference.pipeline import activate
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.predictor.load import load_model
@@ -136,7 +136,7 @@ def assert_gives(network, output, batch, num_classes=1, tolerance=ROUNDING):
 # -- what is written -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", OFFERED)
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(
     ("output", "num_classes", "in_channels"),
     [("probability", 1, 3), ("argmax", 1, 4), ("softmax", 3, 3), ("argmax", 3, 1)],
@@ -161,7 +161,7 @@ def test_any_size_and_batch(tmp_path, target, format, output, num_classes, in_ch
         assert_gives(network, output, batch, num_classes)
 
 
-@pytest.mark.parametrize("format", OFFERED)
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("shape", [(2, 3, 37, 45), (None, 3, 64, 48), (1, None, None, None)])
 def test_fixed_shapes(weights, target, format, shape):
     need(format)
@@ -303,10 +303,10 @@ def test_a_fixed_shape_becomes_the_size_of_preprocessing(caplog):
     caplog.set_level("INFO")
     for own in ((48, 64), None):
         config = read(size=own)
-        assert options.preprocess_of_order(config, (1, 3, 32, 40)).size == (40, 32)
+        assert options.asked_preprocess(config, (1, 3, 32, 40)).size == (40, 32)
     assert "preprocess.size: 40x32 by --input_shape, instead of 48x64" in caplog.text
-    assert options.preprocess_of_order(read(), (1, 3, None, 40)).size == (40, 64)
-    assert options.preprocess_of_order(read(size=None), (1, 3, None, None)).size is None
+    assert options.asked_preprocess(read(), (1, 3, None, 40)).size == (40, 64)
+    assert options.asked_preprocess(read(size=None), (1, 3, None, None)).size is None
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
@@ -380,13 +380,13 @@ def unequal(factor):
         def other(batch):
             return exported(batch) * np.float32(factor)
 
-        return compare(model, other_gives(other, exported.gives), preprocess, shape)
+        return compare(model, other_gives(other, exported.output_type), preprocess, shape)
 
     return changed
 
 
 def other_gives(network, gives):
-    network.gives = gives
+    network.output_type = gives
     return network
 
 
@@ -405,7 +405,11 @@ def test_files_that_give_something_else_do_not_appear(weights, target, factor, t
 
 def test_files_that_are_written_wrongly_do_not_appear(weights, target, monkeypatch):
     need("onnx")
-    monkeypatch.setattr(exporting, "finished", lambda *arguments: b"\x08\x07 no model")
+
+    def wrongly(folder, job):
+        (folder / "model.onnx").write_bytes(b"\x08\x07 no model")
+
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], write=wrongly))
     with pytest.raises(ExportError, match=f"not written, because .*{target.name}"):
         export(trained(weights), ExportOptions(target, "onnx"))
     assert list(target.parent.iterdir()) == [weights]
@@ -422,7 +426,7 @@ def test_a_full_disk_leaves_nothing(weights, target, monkeypatch):
     assert list(target.parent.iterdir()) == [weights]
 
 
-@pytest.mark.parametrize("format", OFFERED)
+@pytest.mark.parametrize("format", FORMATS)
 def test_files_that_may_not_grow_leave_nothing(weights, target, format):
     """As on a full disk, also where an engine writes the files by itself."""
     need(format)
@@ -506,9 +510,8 @@ def test_pictures_are_no_noise():
 
 
 def test_a_precision_has_its_tolerance_or_its_search():
-    for offered in OFFERED.values():
-        for precision in offered:
-            assert (precision in TOLERANCES) != (precision in options.SEARCHED)
+    for precision in precisions():
+        assert (precision in TOLERANCES) != (precision in options.SEARCHED)
 
 
 # -- lower precisions, which are searched for ----------------------------------------------------

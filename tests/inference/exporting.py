@@ -6,22 +6,30 @@ from pathlib import Path
 
 import numpy as np
 
+from paddleseg_u2net.inference.backends import BACKENDS, Model
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
-from paddleseg_u2net.inference.description import (
-    MODEL_FILES,
-    Description,
-    checksum,
-    write_description,
-)
+from paddleseg_u2net.inference.description import NAME, Description, checksum, write_description
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from tests.weights import narrow
+
+
+def on_engine(name, model, threads=None, output_type="logits", **more):
+    """An ONNX file, as a path or its content, on a backend."""
+    made = Model("onnx", {"model.onnx": model}, output_type, **more)
+    return BACKENDS[name].load(made, threads, "cpu")
+
+
+def on_ncnn(param, weights, threads=None, output_type="logits"):
+    """The two files of ncnn, as text and content or path, on ncnn."""
+    made = Model("ncnn", {"model.param": param.encode(), "model.bin": weights}, output_type)
+    return BACKENDS["ncnn"].load(made, threads, "cpu")
 
 
 def describe(folder: Path, **changes) -> Path:
     """Write the description for the model's files in ``folder``."""
     format = changes.get("format", "onnx")
-    names = next(n for n in MODEL_FILES[format] if (folder / n[0]).is_file())
+    names = sorted(path.name for path in folder.iterdir() if path.name != NAME)
     content = {
         "format": format,
         "precision": "fp32",

@@ -13,7 +13,6 @@ import pytest
 from paddleseg_u2net import __version__
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.inference.description import (
-    MODEL_FILES,
     NAME,
     VERSION,
     Description,
@@ -146,7 +145,7 @@ def test_a_picture_keeps_its_size_where_no_size_is_named(folder, described):
 
 
 def test_an_export_is_found_by_any_of_its_files(folder, tmp_path):
-    for name in ("", NAME, "model.onnx", "model.xml", "model.pdmodel"):
+    for name in ("", NAME, "model.onnx"):
         assert exported_folder(folder / name) == folder
     for other in (tmp_path / "nowhere", tmp_path / "nowhere/model.onnx", folder / "u2netp.onnx"):
         assert exported_folder(other) is None
@@ -209,19 +208,7 @@ def test_a_missing_file(folder):
 @pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "sub/model.onnx", "", ".", ".."])
 def test_files_outside_of_the_folder(folder, name):
     changed(folder, files={name: EMPTY})
-    assert "files: expected model.onnx" in refusal(folder)
-
-
-@pytest.mark.parametrize("format", MODEL_FILES)
-def test_the_files_are_those_of_the_format(folder, described, format):
-    for names in MODEL_FILES[format]:
-        for name in names:
-            (folder / name).write_bytes(b"")
-        files = dict.fromkeys(names, EMPTY)
-        write_description(folder, replace(described, format=format, precision="fp32", files=files))
-        assert read_description(folder).files == files
-        changed(folder, files=dict.fromkeys([*names, "more"], EMPTY))
-        assert f"files: expected {' and '.join(MODEL_FILES[format][0])}" in refusal(folder)
+    assert "files: expected names in this folder" in refusal(folder)
 
 
 KEYS = list(Description.__dataclass_fields__)
@@ -236,6 +223,8 @@ def test_every_key_is_there(folder, key):
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("value", [None, "text", 0, -1, [], [None], 1.5, True])
 def test_values_of_a_wrong_kind(folder, key, value):
+    if value == "text" and key in ("format", "precision"):
+        return
     changed(folder, **{key: value})
     assert f"{key}: " in refusal(folder)
 
@@ -244,12 +233,7 @@ def test_values_of_a_wrong_kind(folder, key, value):
     ("changes", "says"),
     [
         ({"more": 1}, "more: not known"),
-        ({"format": "caffe"}, "format: expected one of paddle"),
-        ({"precision": "int4"}, "precision: expected one of fp32"),
-        (
-            {"format": "onnx", "precision": "bf16"},
-            "precision: expected one of fp32, fp16, int8, got",
-        ),
+        ({"format": ""}, "format: expected its name"),
         ({"output": "logits"}, "output: expected one of probability"),
         ({"shape": [1, 4, 320]}, "shape: expected"),
         ({"shape": [1, None, 320, 320]}, "shape: expected"),

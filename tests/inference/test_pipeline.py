@@ -12,7 +12,7 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net import progress
 from paddleseg_u2net.inference import Augment, Pipeline, Preprocess, Window, classes_of
 from paddleseg_u2net.inference.pipeline import _resized, activate, logits_of
-from paddleseg_u2net.inference.presets import stretch
+from paddleseg_u2net.inference.preprocess import minmax_normalise
 from paddleseg_u2net.inference.upsampling import guided
 
 
@@ -373,7 +373,7 @@ def test_classes_of_more_are_the_most_probable(count):
 def test_the_eager_backend_gives_the_first_output_as_float32_without_gradients():
     import paddle
 
-    from paddleseg_u2net.inference.backends import eager
+    from paddleseg_u2net.inference.backends.paddle_layers import eager
 
     class Model(paddle.nn.Layer):
         def __init__(self):
@@ -396,7 +396,7 @@ def test_the_eager_backend_gives_the_first_output_as_float32_without_gradients()
 def test_the_eager_backend_predicts_as_the_function_it_runs():
     import paddle
 
-    from paddleseg_u2net.inference.backends import eager
+    from paddleseg_u2net.inference.backends.paddle_layers import eager
 
     def model(tensor):
         return [2 * tensor[:, :1] - tensor[:, 1:2] + 0.5]
@@ -416,7 +416,7 @@ def giving(gives, function, **more):
     def network(batch):
         return function(batch)
 
-    network.gives = gives
+    network.output_type = gives
     for name, value in more.items():
         setattr(network, name, value)
     return network
@@ -497,7 +497,7 @@ def test_guided_upsampling_of_stretched_maps():
     image = noise(40, 50, 3)
     guiding = Pipeline(pointwise, Preprocess((10, 8), type="official"), upsampling="guided")
     probability = guiding.probabilities(guiding.prepare(image)[None])[0]
-    expected = guided(stretch(probability).astype(np.float32), image)
+    expected = guided(minmax_normalise(probability).astype(np.float32), image)
     np.testing.assert_array_equal(guiding.restore(probability, image), expected)
 
 

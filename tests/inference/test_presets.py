@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.inference import PRESETS, Pipeline, Preprocess
-from paddleseg_u2net.inference.presets import stretch
+from paddleseg_u2net.inference.preprocess import minmax_normalise
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -125,7 +125,7 @@ def test_constant_maps_stay_what_they_are(kind, value):
 
 def test_planes_are_stretched_one_by_one():
     planes = np.stack([np.array([[0.2, 0.4]]), np.array([[0.5, 0.5]]), np.array([[0.0, 0.1]])])
-    np.testing.assert_allclose(stretch(planes)[:, 0], [[0, 1], [0.5, 0.5], [0, 1]])
+    np.testing.assert_allclose(minmax_normalise(planes)[:, 0], [[0, 1], [0.5, 0.5], [0, 1]])
 
 
 @pytest.mark.parametrize("kind", PRESETS)
@@ -138,7 +138,7 @@ def test_a_predictor_restores_as_its_preprocessing_says(kind):
     probability = predictor.probabilities(predictor.prepare(image)[None])[0]
     expected = PRESETS[kind].restore(probability, (20, 30))
     np.testing.assert_array_equal(predictor(image), expected)
-    assert (predictor(image).max() > 0.95) == PRESETS[kind].stretches
+    assert (predictor(image).max() > 0.95) == PRESETS[kind].normalises
 
 
 def test_an_unknown_type_is_an_error_with_the_known_ones():

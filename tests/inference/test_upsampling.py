@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.inference import upsampling
-from paddleseg_u2net.inference.presets import resize_planes
+from paddleseg_u2net.inference.preprocess import resize_planes
 from paddleseg_u2net.inference.upsampling import guided
 
 

@@ -15,13 +15,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFile, UnidentifiedImageError, features
+from PIL import Image, ImageFile, features
 
 from paddleseg_u2net.io.images import (
     NO_TAGS,
     WRITABLE_SUFFIXES,
     ImageError,
-    convert_image,
     find_images,
     image_size,
     read_image,
@@ -141,14 +140,6 @@ def test_jpeg_is_the_picture_up_to_its_loss_and_in_rgb_order(tmp_path, options):
     assert np.array_equal(read, np.array(Image.open(path).convert("RGB")))
 
 
-@pytest.mark.skipif(not features.check("webp"), reason="Pillow without WebP")
-def test_lossless_webp(tmp_path):
-    array = colours()
-    Image.fromarray(array).save(tmp_path / "a.webp", lossless=True)
-    assert np.array_equal(read_image(tmp_path / "a.webp"), array)
-    assert image_size(tmp_path / "a.webp") == (HEIGHT, WIDTH)
-
-
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif"])
 def test_grey_is_repeated(tmp_path, name, channels):
@@ -229,12 +220,6 @@ def test_senseless_orientation_is_ignored(tmp_path, orientation):
     assert np.array_equal(read_image(tmp_path / "a.png"), colours())
 
 
-def test_damaged_exif_is_ignored(tmp_path):
-    Image.fromarray(colours()).save(tmp_path / "a.png", exif=b"Exif\0\0nonsense")
-    assert np.array_equal(read_image(tmp_path / "a.png"), colours())
-    assert image_size(tmp_path / "a.png") == (HEIGHT, WIDTH)
-
-
 # ---------------------------------------------------------------- 16 bit and float
 
 
@@ -277,17 +262,6 @@ def test_16_bit_grey(tmp_path, name, kind):
     assert np.array_equal(mask, values)
 
 
-def test_16_bit_rgb_png(tmp_path):
-    array = colours()
-    wide = (array.astype(np.uint16) * 257).astype(">u2")
-    raw = b"".join(b"\0" + row.tobytes() for row in wide)
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 16, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b""))
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
-    (tmp_path / "a.png").write_bytes(data)
-    assert np.array_equal(read_image(tmp_path / "a.png"), array)
-
-
 @pytest.mark.parametrize("function", [read_image, read_mask])
 @pytest.mark.parametrize("value", [-1, 65536])
 def test_32_bit_values_are_refused(tmp_path, function, value):
@@ -297,10 +271,12 @@ def test_32_bit_values_are_refused(tmp_path, function, value):
 
 
 @pytest.mark.parametrize("function", [read_image, read_mask, image_size])
-def test_float_is_refused(tmp_path, function):
+def test_float_and_lab_are_refused(tmp_path, function):
     path = tmp_path / "a.tif"
     Image.fromarray(np.ones((4, 4), np.float32)).save(path)
     refused(function, path, "floating point", "8- or 16-bit")
+    Image.new("LAB", (4, 4)).save(path)
+    refused(function, path, "LAB", "save the picture as RGB")
 
 
 # ---------------------------------------------------------------- colour spaces, palettes, alpha
@@ -442,28 +418,6 @@ def test_colours_multiplied_by_alpha(tmp_path):
     refused(read_mask, path, "varying alpha")
 
 
-def test_grey_multiplied_by_alpha(tmp_path):
-    path = tmp_path / "a.tif"
-    save_multiplied_by_alpha(path, Image.frombytes("LA", (2, 1), bytes([100, 128, 200, 255])))
-    try:
-        Image.open(path).close()
-    except UnidentifiedImageError:
-        pytest.skip("this Pillow cannot open such a file; read_image says so")
-    expected = np.array([[199, 200]])
-    for channels in (1, 3, 4):
-        assert np.abs(read_image(path, channels)[..., 0].astype(int) - expected).max() <= 1
-    assert read_image(path, 4)[..., 3].tolist() == [[128, 255]]
-    refused(read_mask, path, "varying alpha")
-
-
-def test_palette_with_alpha_channel():
-    bands = np.stack([np.arange(4, dtype=np.uint8), np.full(4, 255, np.uint8)], -1)[None]
-    picture = Image.frombytes("PA", (4, 1), bands.tobytes())
-    palette = colours(1, 256, seed=5)[0]
-    picture.putpalette(palette.ravel().tolist())
-    assert np.array_equal(convert_image(picture), palette[None, :4])
-
-
 def test_cmyk(tmp_path):
     # Pure inks: cyan takes away red, and so on; black takes away all.
     inks = np.array(
@@ -479,25 +433,6 @@ def test_cmyk(tmp_path):
     picture.save(tmp_path / "a.jpg", quality=95, subsampling=0)
     read = read_image(tmp_path / "a.jpg")[8, 8::16]
     assert np.abs(read.astype(int) - rgb[0]).max() <= 6
-
-
-def test_ycbcr(tmp_path):
-    array = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [90, 90, 90]]], np.uint8)
-    Image.fromarray(array).convert("YCbCr").save(tmp_path / "a.tif")
-    if Image.open(tmp_path / "a.tif").mode != "YCbCr":
-        pytest.skip("this Pillow does not read the YCbCr TIFF that it writes")
-    assert np.abs(read_image(tmp_path / "a.tif").astype(int) - array).max() <= 2
-    assert np.abs(read_image(tmp_path / "a.tif", 1)[..., 0] - luma(array)).max() <= 2
-
-
-@pytest.mark.skipif(not features.check("littlecms2"), reason="Pillow without LittleCMS")
-def test_lab(tmp_path):
-    # sRGB red, white and mid grey in CIELAB (D50), from published tables.
-    values = np.array([[[54.29, 80.81, 69.89], [100, 0, 0], [53.39, 0, 0]]])
-    stored = np.stack([values[..., 0] * 2.55, values[..., 1], values[..., 2]], -1).round()
-    Image.frombytes("LAB", (3, 1), stored.astype(np.uint8).tobytes()).save(tmp_path / "a.tif")
-    expected = np.array([[[255, 0, 0], [255, 255, 255], [127, 127, 127]]])
-    assert np.abs(read_image(tmp_path / "a.tif").astype(int) - expected).max() <= 6
 
 
 # ---------------------------------------------------------------- several frames
@@ -598,13 +533,6 @@ def test_truncated_file(tmp_path, function, name, share):
     refused(function, path, "truncated", "again")
 
 
-def test_jpeg_without_its_last_byte(tmp_path):
-    path = tmp_path / "a.jpg"
-    Image.fromarray(colours(64, 64)).save(path)
-    path.write_bytes(path.read_bytes()[:-1])
-    refused(read_image, path, "truncated")
-
-
 def test_png_that_lacks_only_its_end_mark_has_all_its_pixels(tmp_path):
     array = colours(64, 64)
     (tmp_path / "a.png").write_bytes(png_bytes(array)[:-12])
@@ -629,13 +557,6 @@ def test_truncated_jpeg_is_an_error_even_if_others_told_pillow_to_bear_it(tmp_pa
     Image.open(path).load()  # grey areas without a word
     refused(read_image, path, "truncated")
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
-
-
-def test_damaged_png_chunk(tmp_path):
-    data = bytearray(png_bytes(colours(64, 64)))
-    data[len(data) // 2] ^= 0xFF
-    (tmp_path / "a.png").write_bytes(data)
-    refused(read_image, tmp_path / "a.png", "damaged")
 
 
 # ---------------------------------------------------------------- very large pictures
@@ -713,13 +634,6 @@ def test_pillows_settings_are_restored_in_a_forked_child():
 
 
 # ---------------------------------------------------------------- masks
-
-
-def test_grey_mask_as_stored(tmp_path):
-    mask = colours()[..., 0]
-    write_png(tmp_path / "a.png", mask)
-    check_form(read_mask(tmp_path / "a.png"), mask.shape)
-    assert np.array_equal(read_mask(tmp_path / "a.png"), mask)
 
 
 @pytest.mark.parametrize("alpha", [None, 255, 0])
@@ -926,11 +840,6 @@ def test_find_images_follows_links_once(tmp_path):
     (tmp_path / "top" / "link").symlink_to(elsewhere)
     (elsewhere / "loop").symlink_to(tmp_path / "top")
     assert find_images(tmp_path / "top") == [tmp_path / "top" / "link" / "a.png"]
-
-
-def test_find_images_in_a_wrong_place(tmp_path):
-    refused(find_images, tmp_path / "missing", "found nothing")
-    refused(find_images, touch(tmp_path / "a.png"), "found a file")
 
 
 def test_find_images_in_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):

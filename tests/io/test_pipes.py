@@ -12,8 +12,7 @@ import pytest
 from paddleseg_u2net import Predictor
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.config.reading import read_yaml
-from paddleseg_u2net.data_tools.formats.colours import lines_of
-from paddleseg_u2net.data_tools.formats.json_file import read_json
+from paddleseg_u2net.data_tools.annotations.label_files import read_json, read_lines
 from paddleseg_u2net.evaluation import fixation_files, loaders
 from paddleseg_u2net.evaluation.plan import from_yaml
 from paddleseg_u2net.inference.description import checksum
@@ -70,7 +69,7 @@ READERS = {
     "a.npy": [loaders.read_map, loaders.read_truth],
     "a.csv": [fixation_files.read_fixation_map],
     "a.mat": [fixation_files.read_fixation_map],
-    "a.txt": [files.read_lines, lines_of, collect],
+    "a.txt": [files.read_lines, read_lines, collect],
     "a.json": [read_json],
     "a.yaml": [from_yaml, read_yaml],
     "a.zip": [lambda path: unpack(path, path.parent / "unpacked")],

@@ -10,7 +10,7 @@ from PIL import Image
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.config.reading import ConfigError, apply_opts, read_yaml
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats.yolo_layout import find_layout
 from paddleseg_u2net.evaluation.plan import PlanError, from_yaml
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml, read_yaml_file

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from paddleseg_u2net.metrics import FAMILIES, SCORES
-from paddleseg_u2net.metrics.scores import chosen, resolve
+from paddleseg_u2net.metrics.scores import chosen, resolve, table
 
 
 @pytest.mark.parametrize("name", [*SCORES, *FAMILIES, "all"])
@@ -53,3 +55,8 @@ def test_no_other_name_hides_a_score():
 def test_unknown_names(name):
     with pytest.raises(ValueError, match="there is no score"):
         resolve(name)
+
+
+def test_the_documentation_has_the_table_of_scores():
+    page = (Path(__file__).resolve().parents[2] / "docs/metrics.md").read_text("utf-8")
+    assert f"\n{table()}\n" in page, "write it anew with `make pages`"

@@ -9,7 +9,7 @@ from PIL import Image
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import classes_of
 from paddleseg_u2net.prediction import ADDED, CUTOUT, PICTURES, PSEUDO, SALIENCY
-from paddleseg_u2net.prediction.pictures import write_pictures
+from paddleseg_u2net.prediction.run import write_pictures
 from tests.prediction.making import noise, saved
 
 COLORS = render.color_map(256)

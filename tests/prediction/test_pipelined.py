@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
-from paddleseg_u2net.prediction import pipelined as module
-from paddleseg_u2net.prediction.pipelined import one_by_one, pipelined
+from paddleseg_u2net.prediction.run import pipelined
 
 SOON = 20  # seconds after which a test fails that would wait for ever
 
@@ -58,42 +56,21 @@ def ends(outcomes):
         return [(item, repr(error) if error else None) for item, error in outcomes]
 
 
-def both(items, steps_of, **how):
-    """What the two ways give, which must be the same."""
-    single, overlap = steps_of(), steps_of()
-    found = ends(pipelined(items, overlap, how.pop("most", 100), **how))
-    assert found == ends(one_by_one(items, single))
-    assert sorted(overlap.events) == sorted(single.events)
-    return found, overlap
-
-
 @pytest.mark.parametrize("count", [0, 1, 2, 100])
 @pytest.mark.parametrize("threads", [None, 1, 2, 5])
-def test_every_item_is_read_computed_and_written_once_and_told_in_order(count, threads):
+def test_every_item_goes_through_every_step_in_order(count, threads):
     items = list(range(count))
-    found, steps = both(items, Recorder, threads=threads)
-    assert found == [(item, None) for item in items]
+    steps = Recorder()
+    assert ends(pipelined(items, steps, 100, threads)) == [(item, None) for item in items]
     assert steps.of("compute") == items
     assert sorted(steps.of("read")) == sorted(steps.of("write")) == items
 
 
-def test_computing_is_left_to_the_callers_thread():
+@pytest.mark.parametrize("threads", [1, 3])
+def test_reading_runs_ahead_and_writing_behind(threads):
     class Steps(Recorder):
         def compute(self, item):
             assert threading.current_thread() is threading.main_thread()
-            return super().compute(item)
-
-        def read(self, item):
-            assert threading.current_thread() is not threading.main_thread()
-            return super().read(item)
-
-    assert ends(pipelined(range(9), Steps(), 100)) == [(item, None) for item in range(9)]
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_the_next_item_is_read_and_the_last_one_written_while_one_is_computed(threads):
-    class Steps(Recorder):
-        def compute(self, item):
             if item < 9:
                 self.wait_for("read", item + 1)
             if item > 0:
@@ -172,39 +149,6 @@ def test_heavy_items_are_begun_as_far_as_the_limit_goes():
     assert 60 < steps.most_weight <= 100
 
 
-def writing_at_once(monkeypatch, steps, ended=None):
-    """Let items be written where they are computed, so that each is told before the next one."""
-
-    class Pool(ThreadPoolExecutor):
-        def submit(self, step, *what):
-            if step != steps.write:
-                return super().submit(step, *what)
-            written = Future()
-            written.set_result(step(*what))
-            return written
-
-        def shutdown(self, wait, cancel_futures):
-            super().shutdown(wait=False, cancel_futures=cancel_futures)
-            if ended is not None:
-                ended.set()
-            super().shutdown(wait=wait)
-
-    monkeypatch.setattr(module, "ThreadPoolExecutor", Pool)
-
-
-def test_the_limit_may_be_reached_again_and_again(monkeypatch):
-    class Steps(Counted):
-        def compute(self, item):
-            if item < 39:
-                self.wait_for("read", item + 1)
-            return super().compute(item)
-
-    steps = Steps(dict.fromkeys(range(40), 50))
-    writing_at_once(monkeypatch, steps)
-    assert len(ends(pipelined(range(40), steps, 100, 2))) == 40
-    assert steps.most_weight == 100
-
-
 def test_an_item_above_the_limit_is_alone():
     alone = []
 
@@ -221,14 +165,14 @@ def test_an_item_above_the_limit_is_alone():
 
 
 @pytest.mark.parametrize("step", ["read", "compute", "write"])
-def test_an_error_ends_its_item_only_and_is_told_in_its_place(step):
+def test_an_error_ends_its_item_only(step):
     class Steps(Recorder):
         def note(self, name, item):
             super().note(name, item)
             if name == step and item % 7 == 3:
                 raise ArithmeticError(item)
 
-    found, _ = both(range(40), Steps)
+    found = ends(pipelined(range(40), Steps(), 100))
     expected = "ArithmeticError({})"
     assert found == [(i, expected.format(i) if i % 7 == 3 else None) for i in range(40)]
 
@@ -264,23 +208,6 @@ def test_no_step_begins_after_an_early_end():
     assert set(range(11)) <= set(steps.of("write"))
     assert len(steps.of("read")) <= 11 + 8
     assert steps.events == events
-
-
-def test_what_waits_for_a_thread_is_not_begun_any_more(monkeypatch):
-    ended = threading.Event()
-
-    class Steps(Recorder):
-        def read(self, item):
-            super().read(item)
-            assert item != 1 or ended.wait(SOON)
-            return item
-
-    steps = Steps()
-    writing_at_once(monkeypatch, steps, ended)
-    with closing(pipelined(range(100), steps, 100, 1)) as outcomes:
-        assert next(outcomes) == (0, None)
-        steps.wait_for("read", 1)
-    assert steps.of("read") == [0, 1]
 
 
 def test_what_has_begun_is_ended_before_an_interrupt_goes_on():

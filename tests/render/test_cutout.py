@@ -60,11 +60,10 @@ def hair(height, width, detail, lines=150):
 
 @pytest.mark.parametrize(
     ("made", "arguments"),
-    [(scene, {"soft": soft}) for soft in (3, 9, 30)]
+    [(scene, {"soft": 9}), (scene, {"soft": 30})]
     + [
         (hair, {"height": height, "width": width, "detail": detail})
-        for height, width in ((90, 120), (256, 256), (600, 800))
-        for detail in (8, 40)
+        for height, width, detail in ((90, 120, 8), (256, 256, 40), (600, 800, 8))
     ],
 )
 def test_colours_are_as_good_as_pymattings(made, arguments):
@@ -75,7 +74,7 @@ def test_colours_are_as_good_as_pymattings(made, arguments):
     assert error(ours, own, opacity) <= 1.1 * error(theirs, own, opacity) + 0.2
 
 
-def test_opacity_is_the_map_and_what_is_all_foreground_keeps_its_bits():
+def test_opacity_is_the_map_and_foreground_keeps_its_bits():
     image, _, opacity = scene()
     before = image.copy(), opacity.copy()
     found = cutout(image, opacity)
@@ -97,7 +96,7 @@ def test_what_is_transparent_stays_so():
     assert not found[~seen].any()
 
 
-@pytest.mark.parametrize("size", [(600, 700), (900, 2000)])
+@pytest.mark.parametrize("size", [(600, 900)])
 def test_large_pictures_have_nearly_the_colours_of_small_ones(size):
     image, own, opacity = scene(soft=9)
     large = [cv2.resize(part, size[::-1]) for part in (image, own, opacity)]

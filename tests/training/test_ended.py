@@ -14,7 +14,7 @@ import yaml
 from paddleseg_u2net import env, signals
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.signals import Terminated
-from paddleseg_u2net.training import checkpoint, trainer
+from paddleseg_u2net.training import checkpoint, trainer, validator
 from paddleseg_u2net.training.ema import EMA
 from paddleseg_u2net.training.trainer import RunOptions, Trainer
 
@@ -52,11 +52,11 @@ def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
     [
         (EMA, "update", 1, 1),
         (EMA, "update", 4, 4),  # a validation is due then
-        (trainer, "evaluate", 1, 2),
-        (trainer, "evaluate", 4, 4),  # of the average, whose weights are in the model
-        (trainer, "evaluate", 5, 6),  # the last iteration's
-        (trainer.Trainer, "_set_weights", 3, 4),
-        (trainer.Trainer, "_set_weights", 4, 4),  # back from the average
+        (validator, "evaluate", 1, 2),
+        (validator, "evaluate", 4, 4),  # of the average, whose weights are in the model
+        (validator, "evaluate", 5, 6),  # the last iteration's
+        (validator, "_set_weights", 3, 4),
+        (validator, "_set_weights", 4, 4),  # back from the average
         (trainer.Trainer, "_has_waited_enough", 1, 2),
         (checkpoint, "save", 1, 2),  # the best model
         (checkpoint, "save", 3, 2),  # iter_2
@@ -102,7 +102,7 @@ def test_a_validation_that_fails_is_made_up_for(monkeypatch, tmp_path, tiny):
     tiny["iters"] = 6
     train(tiny, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(ValueError, match="a broken picture"):
-        patch.setattr(trainer, "evaluate", fails)
+        patch.setattr(validator, "evaluate", fails)
         train(tiny, tmp_path / "failed")
     train(tiny, tmp_path / "failed", resume_model=str(tmp_path / "failed"))
     assert outcome(tmp_path / "failed") == outcome(tmp_path / "whole")

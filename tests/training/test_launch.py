@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.io.files import locked
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.trainer import RunOptions, Trainer
 from paddleseg_u2net.weights import read_pickle

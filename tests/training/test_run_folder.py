@@ -17,6 +17,7 @@ import yaml
 from paddleseg_u2net.commands import main, quickstart
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.io import files
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.training import checkpoint, run_folder
 from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.trainer import RunOptions, Trainer
@@ -67,7 +68,7 @@ def test_quickstart_deletes_no_run_that_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(run_folder, "_PATIENCE", 0.0)
     (tmp_path / "run/iter_1").mkdir(parents=True)
     said = r"another run is training there \(host here, process 7\)"
-    running = files.locked(tmp_path / "run/run", owner="host here, process 7")
+    running = locked(tmp_path / "run/run", owner="host here, process 7")
     with running, pytest.raises(ValueError, match=said):
         quickstart.run(["--save_dir", str(tmp_path)])
     assert (tmp_path / "run/iter_1").is_dir()
@@ -130,7 +131,7 @@ def test_too_little_space_is_found_before_the_first_step(tmp_path, tiny, monkeyp
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "run"), do_eval=True))
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=400_000))
-    monkeypatch.setattr(trainer, "_step", lambda _: pytest.fail("a step was made"))
+    monkeypatch.setattr(trainer, "_step", lambda *_: pytest.fail("a step was made"))
     with pytest.raises(OSError, match=r"a checkpoint needs 1\.\d MB, and 0\.4 MB are free"):
         trainer.run()
 
@@ -143,7 +144,7 @@ def test_a_quota_is_found_before_the_first_step(tmp_path, tiny, monkeypatch, cod
 
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "run")))
     monkeypatch.setattr(os, "posix_fallocate", full)
-    monkeypatch.setattr(trainer, "_step", lambda _: pytest.fail("a step was made"))
+    monkeypatch.setattr(trainer, "_step", lambda *_: pytest.fail("a step was made"))
     with pytest.raises(OSError, match="could not be written: no space left"):
         trainer.run()
     assert list((tmp_path / "run").iterdir()) == []

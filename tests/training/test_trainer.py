@@ -89,7 +89,7 @@ def test_the_folders_hold_what_a_resume_needs(tmp_path, tiny):
     assert {path.name for path in (tmp_path / "iter_4").iterdir()} == {
         "model.pdparams", "model.pdopt", "ema.pdparams", "config.yaml", "state.json",
     }  # fmt: skip
-    assert Config(tmp_path / "iter_4/config.yaml").tree == Config(tiny).tree
+    assert str(Config(tmp_path / "iter_4/config.yaml")) == str(Config(tiny))
 
 
 def test_saved_weights_have_the_published_names(tmp_path, tiny):
@@ -206,7 +206,7 @@ def test_validating_before_the_first_step_changes_no_bit_of_training(tmp_path, t
     tiny["model"]["pretrained"] = str(tmp_path / "first/iter_1")
     _train(tiny, tmp_path / "scored", do_eval=True)
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "not"), do_eval=True))
-    trainer._validate = lambda _: {}
+    trainer._validate = lambda _: ({}, trainer.best)
     trainer.run()
     scored, not_scored = (_weights(tmp_path / name / "iter_4") for name in ("scored", "not"))
     for name, value in scored.items():
@@ -255,23 +255,20 @@ def test_weights_alone_cannot_be_resumed_from(tmp_path, tiny):
         _train(tiny, tmp_path, resume_model=str(tmp_path / "best_model"))
 
 
-@pytest.mark.parametrize("metric", ["mIoU", "MAE", "maxF", "relaxF", "KLD"])
-def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric):
+@pytest.mark.parametrize("metric", ["mIoU", "MAE", "relaxF"])
+def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric, monkeypatch):
     tiny["metrics"] = ["Dice", "S"]  # the best metric need not be among them
     tiny["trainer"] = {"best_metric": metric}
     tiny["iters"] = 8
     seen = []
-    trainer = Trainer(
-        Config(tiny), RunOptions(save_dir=str(tmp_path), do_eval=True, save_interval=2)
-    )
-    offer = trainer.best[""].offer
+    update = BestScore.update
 
-    def spy(scores, iteration):
+    def spy(best, scores, iteration):
         seen.append((scores[metric], iteration))
-        return offer(scores, iteration)
+        return update(best, scores, iteration)
 
-    trainer.best[""].offer = spy
-    trainer.run()
+    monkeypatch.setattr(BestScore, "update", spy)
+    _train(tiny, tmp_path, do_eval=True, save_interval=2)
     expected = (max if SCORES[metric].higher_is_better else min)(seen, key=lambda pair: pair[0])
     assert checkpoint.load_state(tmp_path / "best_model")["iteration"] == expected[1]
 
@@ -286,7 +283,7 @@ def test_an_unknown_metric_is_refused_before_training(tmp_path, tiny):
 def test_a_metric_by_another_name_is_the_metric(tmp_path, tiny):
     tiny["trainer"] = {"best_metric": "Sm"}
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
-    assert trainer.settings["best_metric"] == trainer.best[""].metric == "S"
+    assert trainer.settings.best_metric == trainer.best[""].metric == "S"
 
 
 def test_early_stopping(tmp_path, tiny, log):
@@ -329,7 +326,7 @@ def test_accumulated_gradients_are_the_mean_over_the_batches(tmp_path, tiny):
     )
     # the same three batches, one by one, from the same weights
     again = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "again")))
-    batches = next(again._steps(again._schedule(), _Silent()))
+    batches = next(again._batches(again._schedule(), _Silent()))
     assert len(batches) == 3
     singles = []
     again.model.train()

@@ -259,13 +259,6 @@ def test_objects_of_training_beside_the_weights_do_no_harm(torch, tmp_path, stat
         read_weights(tmp_path / "w.pth")
 
 
-def test_arrays_of_protocol_5_are_read(torch, tmp_path, state):
-    state["outconv.weight"] = np.asfortranarray(state["outconv.weight"])
-    torch.save(state, tmp_path / "w.pth", pickle_protocol=5)
-    again = read_weights(tmp_path / "w.pth")
-    assert all((again[name] == value).all() for name, value in from_torch(state).items())
-
-
 @pytest.mark.parametrize(
     "place", ["easydict.EasyDict", "addict.addict.Dict", "munch.Munch", "yacs.config.CfgNode"]
 )
@@ -311,9 +304,3 @@ def test_whole_files_are_not_called_damage(torch, tmp_path, state, content):
     with pytest.raises(ValueError, match=r"^\S*w\.pth: ") as raised:
         read_weights(tmp_path / "w.pth")
     assert "cut" not in str(raised.value)
-
-
-def test_settings_in_the_place_of_weights_are_named(torch, tmp_path):
-    torch.save({"state_dict": {"a": argparse.Namespace(b=1)}}, tmp_path / "w.pth")
-    with pytest.raises(ValueError, match=r"'a' is of the kind argparse\.Namespace, not a tensor"):
-        read_weights(tmp_path / "w.pth")

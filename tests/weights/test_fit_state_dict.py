@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -75,12 +73,6 @@ def test_a_bias_is_folded_into_the_running_mean_and_nothing_else_changes(state):
         np.testing.assert_array_equal(value, expected, err_msg=name)
 
 
-def test_side_and_fusion_biases_are_kept(state):
-    folded = fold_biases(state)
-    for name in ("side1.bias", "side4.bias", "outconv.bias"):
-        assert folded[name] is state[name]
-
-
 def test_folding_changes_neither_its_argument_nor_weights_without_biases(state):
     before = {name: value.copy() for name, value in state.items()}
     folded = fold_biases(state)
@@ -105,12 +97,6 @@ def test_restoring_gives_zeros_where_biases_were_and_folding_takes_them_away(sta
     assert set(back) == set(folded)
     for name, value in back.items():
         np.testing.assert_array_equal(value, folded[name])
-
-
-def test_biases_that_are_there_survive_restoring(state):
-    restored = restore_biases(state)
-    assert list(restored) == list(state)
-    assert all(restored[name] is state[name] for name in state)
 
 
 def test_the_published_count_is_the_same_in_both_layouts(state):
@@ -140,21 +126,7 @@ def test_other_float_types_become_float32_after_the_biases_are_folded(state, mod
         np.testing.assert_allclose(value, exact[name], rtol=1e-6, atol=1e-8, err_msg=name)
 
 
-def test_tensors_fit_as_arrays_do(state, model):
-    tensors = {name: paddle.to_tensor(value) for name, value in state.items()}
-    fitted = fit_state(tensors, shapes(model), "file")
-    expected = fit_state(state, shapes(model), "file")
-    for name, value in fitted.items():
-        np.testing.assert_array_equal(value, expected[name], err_msg=name)
-
-
 # -- what does not -----------------------------------------------------------------------------
-
-
-def test_a_missing_weight_is_named(state, model):
-    del state["side2.weight"]
-    message = problems(state, model)
-    assert "side2.weight: not in the file" in message
 
 
 def test_a_renamed_weight_is_shown_with_its_nearest_name(state, model):
@@ -175,29 +147,14 @@ def test_a_wrong_shape_is_shown_beside_the_right_one(state, model):
     assert "outconv.weight: expected shape [1, 4, 1, 1], got [2, 8, 1, 1]" in message
 
 
-def test_a_transposed_weight_of_the_same_size_is_refused(state, model):
-    name = f"{UNIT}.conv_s1.weight"
-    state[name] = np.swapaxes(state[name], 0, 1)
-    assert f"{name}: expected shape [16, 3, 3, 3], got [3, 16, 3, 3]" in problems(state, model)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", ["side1.weight", f"{UNIT}.bn_s1._variance"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e300])
+@pytest.mark.parametrize(
+    "name", ["side1.weight", f"{UNIT}.conv_s1.bias", f"{UNIT}.bn_s1._variance"]
+)
 def test_a_value_that_is_not_finite_is_refused(state, model, name, value):
-    state[name] = state[name].copy()
+    state[name] = state[name].astype("float64")
     state[name].flat[-1] = value
     assert f"{name}: holds NaN or infinity" in problems(state, model)
-
-
-def test_a_bias_that_is_not_finite_is_refused(state, model):
-    name = f"{UNIT}.conv_s1.bias"
-    state[name] = np.full_like(state[name], np.nan)
-    assert f"{UNIT}." in problems(state, model)
-
-
-def test_a_double_too_large_for_float32_is_refused(state, model):
-    state["side1.bias"] = np.array([1e300])
-    assert "side1.bias: " in problems(state, model)
 
 
 @pytest.mark.parametrize("shape", [(3,), (1,), (16, 16), ()], ids=str)
@@ -207,30 +164,17 @@ def test_a_bias_of_another_shape_is_refused_by_name(state, model, shape):
     assert f"{name}: expected shape [16], got {list(shape)}" in problems(state, model)
 
 
-@pytest.mark.parametrize("value", ["text", {"a": 1}, None], ids=str)
-@pytest.mark.parametrize("name", ["epoch", "side1.bias"])
+@pytest.mark.parametrize("value", ["text", {"a": 1}, None, [[1], [1, 2]]], ids=str)
+@pytest.mark.parametrize("name", ["epoch", "side1.bias", 5])
 def test_an_entry_that_is_no_array_is_refused_by_name(state, model, name, value):
     state[name] = value
     assert f"{name}: " in problems(state, model)
-
-
-def test_a_key_that_is_no_name_is_refused(state, model):
-    state[5] = np.zeros(3, "float32")
-    assert "5: " in problems(state, model)
 
 
 def test_a_message_counts_what_it_does_not_show(state, model):
     message = problems({}, model)
     assert len(message.splitlines()) < 15
     assert f"... and {len(shapes(model)) - 8} more" in message
-
-
-def test_weights_of_another_naming_are_refused_within_seconds():
-    model = U2NetP()
-    renamed = {f"module.{name}": value for name, value in as_numpy(model).items()}
-    start = time.process_time()
-    assert f"nearest there: module.{UNIT}.conv_s1.weight" in problems(renamed, model)
-    assert time.process_time() - start < 2
 
 
 # -- files -------------------------------------------------------------------------------------
@@ -293,17 +237,6 @@ def test_stocks_model_loads_our_published_layout_and_gives_the_same_map(tmp_path
     assert difference(ours(x)[0], theirs(x)[0]) < 1e-5
 
 
-def test_a_file_that_stocks_model_saved_loads_and_gives_the_same_map(tmp_path):
-    theirs, _ = twins("U2NetP")
-    path = tmp_path / "model.pdparams"
-    paddle.save(theirs.state_dict(), str(path))
-    ours = U2NetP(pretrained=str(path))
-    theirs.eval()
-    ours.eval()
-    x = images((40, 37))
-    assert difference(ours(x)[0], theirs(x)[0]) < 1e-5
-
-
 # -- heads -------------------------------------------------------------------------------------
 
 
@@ -340,15 +273,6 @@ def test_heads_that_fit_are_the_files_unless_new_ones_are_asked_for(one_class_fi
     assert not caplog.text
     for name in head_names(target):
         np.testing.assert_array_equal(as_numpy(target)[name], drawn[name])
-
-
-def test_a_checkpoint_of_other_classes_is_refused(one_class_file):
-    target = U2Net(3, stages=SMALL)
-    before = as_numpy(target)
-    with pytest.raises(WeightsError, match=r"side1\.weight: expected shape \[3"):
-        load_weights(target, one_class_file)
-    for name, value in as_numpy(target).items():
-        np.testing.assert_array_equal(value, before[name])
 
 
 def test_a_file_without_some_heads_is_broken_not_of_other_classes(tmp_path, drawn):
@@ -401,7 +325,7 @@ def test_a_misspelt_name_is_listed_with_the_nearest_by_a_conversion(tmp_path, ke
 # -- numbers that are none of weights ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "int64", "bool"])
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "bool"])
 def test_whole_numbers_are_refused_by_name(state, model, dtype):
     state["side1.weight"] = state["side1.weight"].astype(dtype)
     expected = f"side1.weight: expected numbers of floating point, got {dtype}"
@@ -415,11 +339,6 @@ def test_a_variance_below_zero_is_refused_by_name_and_zero_is_not(state, model):
     fit_state(state, shapes(model), "file")
     state[name][1] = -0.25
     assert f"{name}: holds -0.25; a variance is 0 or more" in problems(state, model)
-
-
-def test_a_ragged_list_is_refused_by_name(state, model):
-    state["a"] = [[1], [1, 2]]
-    assert "a: expected an array of numbers, got list" in problems(state, model)
 
 
 def test_other_stages_are_not_called_other_classes(one_class_file, drawn, caplog):

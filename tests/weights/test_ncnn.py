@@ -11,8 +11,8 @@ import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherw
 import paddle
 
 from paddleseg_u2net.architecture import build
-from paddleseg_u2net.inference.backends.ncnn_network import ncnn_in_memory
 from paddleseg_u2net.weights.ncnn_write import ncnn_files
+from tests.inference.exporting import on_ncnn
 from tests.oracles.program_literal import run
 from tests.weights import narrow
 
@@ -32,12 +32,12 @@ def test_ncnn_gives_what_the_steps_say(size, num_classes, in_channels):
     batch = np.random.default_rng(1).normal(size=(2, in_channels, *size)).astype(np.float32)
     program = build(table, num_classes, in_channels)
     expected = run(program, state, paddle.to_tensor(batch))[0].numpy()
-    logits = ncnn_in_memory(*ncnn_files(state, table, num_classes, in_channels, activation=False))
+    logits = on_ncnn(*ncnn_files(state, table, num_classes, in_channels, activation=False))
     found = logits(batch)
     assert found.dtype == np.float32 and found.shape == expected.shape
     assert np.abs(found - expected).max() <= 5e-4 * np.abs(expected).max()
     files = ncnn_files(state, table, num_classes, in_channels)
-    probabilities = ncnn_in_memory(*files, gives="probability")(batch)
+    probabilities = on_ncnn(*files, output_type="probability")(batch)
     assert np.abs(probabilities - activated(expected)).max() <= 1e-4
 
 

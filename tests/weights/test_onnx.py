@@ -224,15 +224,6 @@ def test_the_written_file_computes_what_the_network_does(path, size, num_classes
             assert difference(ours, theirs) < 1e-5
 
 
-@pytest.mark.parametrize("size", [(5, 2), (97, 70)])
-def test_published_heights_run_in_any_size(path, size):
-    state = drawn(NARROW)
-    write_onnx(path, state, NARROW)
-    x = images(size, batch=1)
-    for ours, theirs in zip(runtime_outputs(path, x), evaluated(NARROW, state, x)):
-        assert difference(ours, sigmoid(theirs)) < 2e-5
-
-
 @pytest.mark.parametrize("opset", [13, 17, 18, None])
 def test_the_checker_passes_the_file(path, state, opset):
     opset = opset or onnx.defs.onnx_opset_version()
@@ -245,27 +236,6 @@ def test_the_checker_passes_the_file(path, state, opset):
     assert [entry.name for entry in model.graph.output] == ["d0", "d1", "d2"]
     if opset == 13:
         assert model.ir_version == 7  # what programs of that time read
-
-
-def test_tensors_have_the_published_names(model, state):
-    names = {tensor.name for tensor in model.graph.initializer} - {"zero", "two", "four"}
-    assert names == {name for name in state if ".bn_s1." not in name}
-
-
-def test_the_same_weights_give_the_same_bytes(path, state):
-    write_onnx(path, state, TINY)
-    first = path.read_bytes()
-    write_onnx(path, state, TINY)
-    assert path.read_bytes() == first
-
-
-def test_a_models_state_without_cancelled_biases_is_taken(path, state):
-    for name in state:
-        if name.endswith("conv_s1.bias"):
-            state[name] = np.zeros_like(state[name])
-    lean = {name: value for name, value in state.items() if not name.endswith("conv_s1.bias")}
-    write_onnx(path, lean, TINY)
-    assert_same(read_onnx(path), folded(state))
 
 
 @pytest.mark.parametrize(
@@ -319,13 +289,6 @@ def test_a_written_file_gives_the_folded_weights(path, table, num_classes, in_ch
     assert network.stages == table and network.type == "U2Net"
 
 
-def test_writing_what_was_read_changes_no_bit(path, state):
-    write_onnx(path, state, TINY)
-    first = read_onnx(path)
-    write_onnx(path, first, TINY)
-    assert_same(read_onnx(path), first)
-
-
 @pytest.mark.parametrize("table", [TINY, NARROW], ids=["tiny", "narrow"])
 @pytest.mark.parametrize("activation", [True, False])
 def test_names_and_order_of_nodes_do_not_matter(path, table, activation):
@@ -333,14 +296,6 @@ def test_names_and_order_of_nodes_do_not_matter(path, table, activation):
     write_onnx(path, state, table, activation=activation)
     for seed in range(3):
         assert_same(reread(path, scrambled(onnx.load(str(path)), seed)), folded(state))
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_published_stages_are_named(path, name):
-    rows = {part: [[r.height, 1, 1] for r in rows] for part, rows in TABLES[name]._asdict().items()}
-    ones = StageTable.parse(rows)
-    write_onnx(path, drawn(ones), ones)
-    assert read_onnx_network(path)[0].stages == ones
 
 
 def test_u2netp_is_known_by_its_stages(path):
@@ -422,11 +377,6 @@ def test_asymmetric_resizing_of_old_opsets_is_said(path, model, state, opset, op
     assert (
         f"{path}: read as a U²-Net of half pixels; in its opset {opset} {operator}" in caplog.text
     )
-
-
-def test_other_files_are_read_without_a_word(path, model, caplog):
-    reread(path, model)
-    assert not caplog.records
 
 
 # -- arrays in another file --------------------------------------------------------------------
@@ -530,13 +480,6 @@ def test_numbers_on_channels_go_into_the_convolution(path, model, state, operato
         assert_near({"": got[f"{layer}.{part}"]}, {"": change(value)}, 1e-6)
         got[f"{layer}.{part}"] = expected[f"{layer}.{part}"]
     assert_same(got, expected)
-
-
-def test_numbers_along_the_width_are_not_those_of_channels(path, model):
-    tensor = numpy_helper.from_array(np.ones(3, "float32"), "numbers")
-    model.graph.initializer.append(tensor)
-    insert_behind(model, "stage1.rebnconvin.conv_s1", "Mul", ["numbers"])
-    assert "there it goes to operator Mul" in refusal(path, model)
 
 
 # -- quantized files ---------------------------------------------------------------------------
@@ -646,20 +589,40 @@ def test_a_file_quantized_by_calibration(path, state, tmp_path):
 # -- what is not this network ------------------------------------------------------------------
 
 
-def swap_layers(model):
-    """Two of the same shapes; only their dilations differ."""
-    first, second = (node(model, f"stage1.rebnconv{i}.conv_s1") for i in (2, 7))
-    for i in (1, 2):
-        first.input[i], second.input[i] = second.input[i], first.input[i]
-    set_attribute(first, "dilations", [2, 2])
-    set_attribute(second, "dilations", [1, 1])
+# Attributes: a node by name or by its first of a kind, what it says then, and what is refused.
+ATTRIBUTES = [
+    ("stage5.rebnconv2.conv_s1", "dilations", [1, 1], "expected dilations [2, 2], got [1, 1]"),
+    ("d1_logits", "pads", [0] * 4, "is side1: expected pads [1, 1, 1, 1], got [0, 0, 0, 0]"),
+    ("stage1.rebnconvin.conv_s1", "strides", [2, 2], "expected strides [1, 1], got [2, 2]"),
+    ("stage1.rebnconvin.conv_s1", "group", 3, "expected group 1, got 3"),
+    ("d0_logits", "kernel_shape", [3, 3], "expected kernel_shape [1, 1], got [3, 3]"),
+    ("MaxPool", "kernel_shape", [3, 3], "MaxPool of kernel_shape [3, 3], strides [2, 2]"),
+    ("MaxPool", "strides", [1, 1], "operator MaxPool of kernel_shape [2, 2], strides [1, 1]"),
+    ("MaxPool", "pads", [1, 1, 0, 0], "pads [1, 1, 0, 0]"),
+    ("Concat", "axis", 2, "operator Concat of axis 2"),
+    ("Resize", "antialias", 1, "half_pixel, antialias 1 (node 'resize_"),
+    ("Resize", "mode", "nearest", "operator Resize of mode nearest"),
+    ("Resize", "coordinate_transformation_mode", "align_corners", "mode align_corners"),
+]
 
 
-def swap_places(model):
-    """An encoder layer and the decoder layer beside it, each in the other's place."""
-    first, second = (node(model, f"stage1.rebnconv{i}.conv_s1") for i in ("1", "1d"))
-    first.input[1], second.input[1] = second.input[1], first.input[1]
-    first.input[2], second.input[2] = second.input[2], first.input[2]
+def changed_attribute(target, name, value):
+    def edit(model):
+        found = [made for made in model.graph.node if target in (made.name, made.op_type)]
+        set_attribute(found[0], name, value)
+
+    return edit
+
+
+def swapped(first, second):
+    """Weights of two layers of the same shapes, each in the other's place."""
+
+    def edit(model):
+        one, other = (node(model, f"stage1.rebnconv{i}.conv_s1") for i in (first, second))
+        for i in (1, 2):
+            one.input[i], other.input[i] = other.input[i], one.input[i]
+
+    return edit
 
 
 def swap_parts(model):
@@ -667,189 +630,80 @@ def swap_parts(model):
     joined.input[:] = list(joined.input)[::-1]
 
 
-def add_convolution(model):
-    copy = helper.make_node(
-        "Conv", ["stage1.rebnconv1", "side1.weight"], ["x"], name="extra", pads=[1] * 4
-    )
-    model.graph.node.append(copy)
+def without(kind):
+    def edit(model):
+        bypass(model, next(made.name for made in model.graph.node if kind == made.op_type))
+
+    return edit
 
 
-def of_kind(model, kind):
-    return next(made for made in model.graph.node if made.op_type == kind)
+def array(name, value):
+    return lambda model: replace_tensor(model, name, np.asarray(value))
 
 
-EDITS = {
-    "swapped layers": (swap_layers, "expected dilations [1, 1], got [2, 2]"),
-    "swapped places": (
-        swap_places,
-        "has shape (2, 2, 3, 3), expected (4, 4, 3, 3) by the widths of its stage",
+def appended(operator, inputs, outputs, **attributes):
+    made = helper.make_node(operator, inputs, outputs, **attributes)
+    return lambda model: model.graph.node.append(made)
+
+
+LAYER = "stage1.rebnconv2"
+TEXT = helper.make_tensor("side1.bias", onnx.TensorProto.STRING, [1], [b"1.5"])
+EDITS = [
+    *((changed_attribute(*row[:3]), row[3]) for row in ATTRIBUTES),
+    (
+        swapped("1", "1d"),
+        "has shape (2, 2, 3, 3), expected (4, 4, 3, 3) by the widths",
     ),
-    "swapped parts": (swap_parts, "expected the Concat of"),
-    "one convolution more": (add_convolution, "'extra'"),
-    "another dilation": (
-        lambda m: set_attribute(node(m, "stage5.rebnconv2.conv_s1"), "dilations", [1, 1]),
-        "node 'stage5.rebnconv2.conv_s1' is stage5.rebnconv2.conv_s1: "
-        "expected dilations [2, 2], got [1, 1]",
+    (swap_parts, "expected the Concat of"),
+    (appended("Conv", ["stage1.rebnconv1", "side1.weight"], ["x"], name="extra"), "'extra'"),
+    (lambda m: bypass(m, LAYER), f"expected ReLU of node '{LAYER}.conv_s1'"),
+    (lambda m: setattr(node(m, LAYER), "op_type", "LeakyRelu"), "goes to operator LeakyRelu (node"),
+    (lambda m: setattr(node(m, LAYER), "domain", "com.vendor"), f"operator Relu (node '{LAYER}')"),
+    *((without(kind), "node") for kind in ("Add", "Resize")),
+    (
+        without("MaxPool"),
+        "expected a 2x2 MaxPool of node 'stage1.rebnconv1'; there",
     ),
-    "another pad": (
-        lambda m: set_attribute(node(m, "d1_logits"), "pads", [0] * 4),
-        "node 'd1_logits' is side1: expected pads [1, 1, 1, 1], got [0, 0, 0, 0]",
-    ),
-    "another stride": (
-        lambda m: set_attribute(node(m, "stage1.rebnconvin.conv_s1"), "strides", [2, 2]),
-        "expected strides [1, 1], got [2, 2]",
-    ),
-    "groups": (
-        lambda m: set_attribute(node(m, "stage1.rebnconvin.conv_s1"), "group", 3),
-        "expected group 1, got 3",
-    ),
-    "another kernel": (
-        lambda m: set_attribute(node(m, "d0_logits"), "kernel_shape", [3, 3]),
-        "expected kernel_shape [1, 1], got [3, 3]",
-    ),
-    "no ReLU": (
-        lambda m: bypass(m, "stage1.rebnconv2"),
-        "expected ReLU of node 'stage1.rebnconv2.conv_s1'",
-    ),
-    "another activation": (
-        lambda m: setattr(node(m, "stage1.rebnconv2"), "op_type", "LeakyRelu"),
-        "it goes to operator LeakyRelu (node 'stage1.rebnconv2')",
-    ),
-    "no sum": (lambda m: bypass(m, of_kind(m, "Add").name), "node"),
-    "no pool": (lambda m: bypass(m, of_kind(m, "MaxPool").name), "node"),
-    "no resize": (lambda m: bypass(m, of_kind(m, "Resize").name), "node"),
-    "another pool": (
-        lambda m: set_attribute(of_kind(m, "MaxPool"), "kernel_shape", [3, 3]),
-        "operator MaxPool of kernel_shape [3, 3], strides [2, 2]",
-    ),
-    "another step of the pool": (
-        lambda m: set_attribute(of_kind(m, "MaxPool"), "strides", [1, 1]),
-        "operator MaxPool of kernel_shape [2, 2], strides [1, 1]",
-    ),
-    "a shifted pool": (
-        lambda m: set_attribute(of_kind(m, "MaxPool"), "pads", [1, 1, 0, 0]),
-        "pads [1, 1, 0, 0]",
-    ),
-    "another axis": (
-        lambda m: set_attribute(of_kind(m, "Concat"), "axis", 2),
-        "operator Concat of axis 2",
-    ),
-    "another vendor's operator": (
-        lambda m: setattr(node(m, "stage1.rebnconv2"), "domain", "com.vendor"),
-        "it goes to operator Relu (node 'stage1.rebnconv2')",
-    ),
-    "a smoothed resize": (
-        lambda m: set_attribute(of_kind(m, "Resize"), "antialias", 1),
-        "coordinate_transformation_mode half_pixel, antialias 1 (node 'resize_",
-    ),
-    "nearest resize": (
-        lambda m: set_attribute(of_kind(m, "Resize"), "mode", "nearest"),
-        "operator Resize of mode nearest",
-    ),
-    "aligned corners": (
-        lambda m: set_attribute(
-            of_kind(m, "Resize"), "coordinate_transformation_mode", "align_corners"
-        ),
-        "coordinate_transformation_mode align_corners",
-    ),
-    "an operator between": (
-        lambda m: insert_behind(m, "stage2.rebnconvin", "Tanh"),
-        "operator Tanh",
-    ),
-    "prepared inside": (
+    (lambda m: insert_behind(m, "stage2.rebnconvin", "Tanh"), "operator Tanh"),
+    (
         lambda m: insert_behind(m, "input", "Neg"),
-        "expected one input that a convolution takes as it is; there are input 'input'",
+        "as it is; there are input 'input'",
     ),
-    "a BatchNorm behind a side output": (
+    (
         lambda m: insert_behind(m, "d1_logits", "BatchNormalization", ["side1.bias"] * 4),
         "is side1: expected no BatchNorm behind it",
     ),
-    "a node dropped": (
-        lambda m: m.graph.node.remove(node(m, "stage1.rebnconv3.conv_s1")),
-        "a node takes 'stage1.rebnconv3.conv_s1', which no node before it gives",
+    (lambda m: m.graph.node.remove(node(m, f"{LAYER}.conv_s1")), "which no node before it gives"),
+    (appended("Add", ["ring", "input"], ["ring"]), "'ring', which no node before it gives"),
+    (appended("Relu", ["input"], ["d0"]), "two nodes give 'd0'"),
+    (lambda m: m.graph.ClearField("node"), "it has no operators"),
+    (lambda m: m.ClearField("graph"), "it has no operators"),
+    (lambda m: insert_behind(m, "side1.weight", "Abs"), "expected one convolution (side1)"),
+    (array("side1.bias", [np.nan]), "node 'd1_logits' (side1): side1.bias holds NaN or infinity"),
+    (array("side1.bias", [1e300]), "holds NaN or infinity, or numbers too large"),
+    (lambda m: initializer(m, "side1.bias").CopyFrom(TEXT), "expected numbers, got texts"),
+    (array("side1.weight", np.ones(18)), "its kernel has shape (18,)"),
+    (array("side1.weight", np.ones((1, 0, 3, 3))), "its kernel has shape (1, 0, 3, 3)"),
+    (array(f"{LAYER}.conv_s1.weight", np.ones((3, 2, 3, 3))), f"({LAYER}.conv_s1)"),
+    (
+        array(f"{LAYER}.conv_s1.weight", np.ones((2, 5, 3, 3))),
+        "(2, 5, 3, 3), expected (2, 2,",
     ),
-    "a ring": (
-        lambda m: m.graph.node.append(helper.make_node("Add", ["ring", "input"], ["ring"])),
-        "a node takes 'ring', which no node before it gives",
+    (
+        lambda m: setattr(initializer(m, "side1.weight"), "raw_data", b"1"),
+        "weight' cannot be read",
     ),
-    "a name twice": (
-        lambda m: m.graph.node.append(helper.make_node("Relu", ["input"], ["d0"])),
-        "two nodes give 'd0'",
-    ),
-    "no operators": (lambda m: m.graph.ClearField("node"), "it has no operators"),
-    "no graph": (lambda m: m.ClearField("graph"), "it has no operators"),
-    "a computed kernel": (
-        lambda m: insert_behind(m, "side1.weight", "Abs"),
-        "expected one convolution (side1)",
-    ),
-    "NaN": (
-        lambda m: replace_tensor(m, "side1.bias", np.full(1, np.nan, "float32")),
-        "node 'd1_logits' (side1): side1.bias holds NaN or infinity",
-    ),
-    "too large": (
-        lambda m: replace_tensor(m, "side1.bias", np.full(1, 1e300)),
-        "side1.bias holds NaN or infinity, or numbers too large",
-    ),
-    "text": (
-        lambda m: initializer(m, "side1.bias").CopyFrom(
-            helper.make_tensor("side1.bias", onnx.TensorProto.STRING, [1], [b"1.5"])
-        ),
-        "expected numbers, got texts",
-    ),
-    "a flat kernel": (
-        lambda m: replace_tensor(m, "side1.weight", np.ones(18, "float32")),
-        "its kernel has shape (18,)",
-    ),
-    "an empty kernel": (
-        lambda m: replace_tensor(m, "side1.weight", np.ones((1, 0, 3, 3), "float32")),
-        "its kernel has shape (1, 0, 3, 3)",
-    ),
-    "a wider layer": (
-        lambda m: replace_tensor(
-            m, "stage1.rebnconv2.conv_s1.weight", np.ones((3, 2, 3, 3), "float32")
-        ),
-        "(stage1.rebnconv2.conv_s1)",
-    ),
-    "a layer of other inputs": (
-        lambda m: replace_tensor(
-            m, "stage1.rebnconv2.conv_s1.weight", np.ones((2, 5, 3, 3), "float32")
-        ),
-        "has shape (2, 5, 3, 3), expected (2, 2, 3, 3)",
-    ),
-    "bytes that are too few": (
-        lambda m: setattr(initializer(m, "side1.weight"), "raw_data", b"1234"),
-        "tensor 'side1.weight' cannot be read",
-    ),
-    "a node without inputs": (
-        lambda m: node(m, "stage1.rebnconv2").ClearField("input"),
-        "expected ReLU of node 'stage1.rebnconv2.conv_s1'",
-    ),
-    "a convolution without a kernel": (
-        lambda m: node(m, "d1_logits").input.__delitem__(slice(1, None)),
-        "expected one convolution (side1)",
-    ),
-}
+    (lambda m: node(m, LAYER).ClearField("input"), f"expected ReLU of node '{LAYER}.conv_s1'"),
+    (lambda m: node(m, "d1_logits").input.__delitem__(slice(1, None)), "one convolution (side1)"),
+]
 
 
-@pytest.mark.parametrize("name", EDITS)
-def test_a_changed_network_is_refused(path, name):
-    edit, says = EDITS[name]
+@pytest.mark.parametrize("edit, says", EDITS, ids=[says[:40] for _, says in EDITS])
+def test_a_changed_network_is_refused(path, edit, says):
     write_onnx(path, drawn(NARROW), NARROW)
     model = onnx.load(str(path))
     edit(model)
     assert says in refusal(path, model)
-
-
-def test_other_heights_than_the_programs_are_followed_to_where_they_differ(path):
-    """A network that is like the published one at first."""
-    state = drawn(NARROW)
-    write_onnx(path, state, NARROW)
-    model = onnx.load(str(path))
-    bypass(model, next(m.name for m in model.graph.node if m.name.startswith("pool_")))
-    message = refusal(path, model)
-    assert "it has 119 convolutions, a U²-Net with its stages 119" in message
-    assert "expected a 2x2 MaxPool of node 'stage1.rebnconv1'" in message
-    assert "a convolution (node 'stage1.rebnconv2.conv_s1')" in message
 
 
 def test_another_network_is_refused(path):
@@ -883,6 +737,7 @@ def test_a_file_cut_anywhere_is_refused(path, state):
 
 def test_a_file_of_more_than_a_gibibyte_is_refused_unread(path):
     with path.open("wb") as file:
+        file.write(b"\x08\x07\x12\0")
         file.truncate(2**30 + 1)
     with pytest.raises(ValueError, match="1073741825 bytes: expected 1 GiB at most"):
         read_onnx(path)
@@ -940,7 +795,6 @@ def oracle():
         (9, True),
         (11, False),
         (17, True),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((10, False), (13, False))),
     ],
 )
 @pytest.mark.filterwarnings("ignore")
@@ -973,18 +827,6 @@ def test_an_unfolded_export_of_pytorch_keeps_every_bit(path, oracle):
     network, got = read_onnx_network(path)
     assert (network.num_classes, network.in_channels) == (2, 4)
     assert_same(got, oracle.published_state(model))
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_our_file_computes_what_pytorch_does(path, oracle):
-    torch = pytest.importorskip("torch")
-    model = oracle.drawn_model(oracle.NARROW)
-    write_onnx(path, oracle.published_state(model), NARROW)
-    x = images((33, 50))
-    with torch.no_grad():
-        expected = model(torch.from_numpy(x))
-    for ours, theirs in zip(runtime_outputs(path, x), expected):
-        assert np.abs(ours - theirs.numpy()).max() < 1e-5
 
 
 @pytest.mark.slow

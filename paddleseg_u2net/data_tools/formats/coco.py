@@ -1,95 +1,155 @@
 """COCO's format: one JSON file with the objects of all images as polygons or run lengths.
 
 Written from https://cocodataset.org/#format-data. An object's polygons are joined. Larger objects
-are drawn first, so that small ones stay to be seen, for the file knows no order. A crowd
-(``iscrowd``) is drawn like any object, or counts nowhere.
+are drawn first, so that small ones stay visible, for the file knows no order. A crowd (``iscrowd``)
+is drawn like any object, or ignored.
+
+A data set may have several such files, each with its images. Roboflow exports
+``train/_annotations.coco.json`` with the images beside it, and the same for ``valid`` and ``test``;
+COCO itself has ``annotations/instances_train2017.json`` for the images of ``train2017``, and CVAT
+``annotations/instances_train.json`` for those of ``images/train``.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import (
-    AbstractSet,
-    Any,
-    Dict,
-    Generic,
-    List,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-    TypeVar,
-    Union,
-)
+from typing import AbstractSet, Any, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import json_file, rle
-from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes
-from paddleseg_u2net.data_tools.formats.image_index import (
+from paddleseg_u2net.data_tools.annotations import shapes
+from paddleseg_u2net.data_tools.annotations.bitmaps import Runs, check_runs, unpack_runs
+from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     absent,
-    refuse_absent,
     refuse_twice,
     unique_names,
     unlabelled,
 )
-from paddleseg_u2net.data_tools.formats.import_stats import ImportStats, count_objects
-from paddleseg_u2net.data_tools.formats.raster import has_area
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
-from paddleseg_u2net.data_tools.formats.shapes import Drawn, Polygon, Runs, Shape, points
-from paddleseg_u2net.io.images import image_size
+from paddleseg_u2net.data_tools.annotations.import_stats import ImportStats, count_objects
+from paddleseg_u2net.data_tools.annotations.label_files import (
+    field,
+    read_json,
+    require_keys,
+    size_field,
+)
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Bad,
+    Sample,
+    wrong,
+)
+from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Polygon, Shape
+from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
+from paddleseg_u2net.datasets.name_rules import fold_case
+from paddleseg_u2net.io.images import files_below, find_images, image_size
 from paddleseg_u2net.text import short_list
 
-KEYS = ("images", "annotations", "categories")
 CROWDS = ("object", "ignore")
 
 Size = Tuple[int, int]
 Part = Union[Polygon, Runs]
+# Id, entry, and the file if it exists.
+Entry = Tuple[Any, Dict[str, Any], Optional[Path]]
 
+_KEYS = ("images", "annotations", "categories")
 _ID = (int, str, float)
 _WHOLE = re.compile(r"(-?)0*([0-9]+?)(?:\.0*)?")
 _BOXES = "objects with a box only"
-_SEGMENTS = "segments_info"
 _NEEDED = ("id", "image_id", "category_id", "iscrowd", "segmentation")
+_ANNOTATIONS = "annotations"
 
 
 def read(
-    annotations: Path, images: Path, classes: Optional[Classes] = None, crowd: str = "object"
+    files: Sequence[Tuple[Path, Path]],
+    classes: Optional[Classes] = None,
+    crowd: str = "object",
+    resplit: bool = False,
+    within: Optional[Path] = None,
 ) -> AnnotatedDataset:
-    """Read a COCO file.
+    """Read COCO files as parts of one data set.
 
     Args:
-        annotations: The JSON file.
-        images: The folder from which its ``file_name`` counts; `ImageIndex.find` says what else
-            is tried.
+        files: JSON file and the folder from which its ``file_name`` counts; `ImageIndex.find` says
+            what else is tried.
         classes: Which categories become which numbers. Without a choice all but those that are
             only the ``supercategory`` of others, as Roboflow writes one.
-        crowd: ``object``: crowds are objects of their class; ``ignore``: they count nowhere.
+        crowd: ``object``: crowds are objects of their class; ``ignore``: they are ignored.
+        resplit: As for `splits.joined`.
+        within: A remark counts the images below this folder (else below those of ``files``) that
+            are in no file.
 
     Returns:
-        All images of the file, without splits and groups; those without objects have empty masks.
-        Remarks count what was left out or lies outside its image; ``bad`` are images that are not
-        there, and those with an object that cannot be understood.
+        All images of the files; those without objects have empty masks. Of several files, a part's
+        split is what its JSON file's folder says (``train``, ``valid``), else its file's name
+        (``instances_val2017.json``), else the folder of its images; `splits.read_all` says how they
+        are joined. Remarks count what was left out or lies outside its image; ``bad`` are missing
+        images, and those with an object that cannot be understood.
 
     Raises:
-        AnnotationError: the file is no such file, no image can be used, or one is named twice.
+        AnnotationError: a file is no such file, no image can be used, one is named twice, or as
+            `splits.read_all`.
         ImageError: the folder cannot be listed, or an image whose size the file lacks is damaged.
         ValueError: ``crowd`` is something else.
     """
-    file = CocoFile(annotations)
-    index = ImageIndex(Path(images))
-    found = file.collect(index, classes or Classes(), crowd)
-    refuse_absent(found.samples, found.bad)
+    if crowd not in CROWDS:
+        raise ValueError(f"crowd: expected one of {', '.join(CROWDS)}, got {crowd!r}")
+    if not files:
+        raise AnnotationError("expected at least one COCO file with its images, got none")
+    paths = [Path(path).absolute() for path, _ in files]
+    top = os.path.commonpath([path.parent for path in paths])
+    parsed = [CocoFile(Path(path)) for path, _ in files]
+    used = set().union(*(file.used for file in parsed))
+    folders = [Path(images) for _, images in files]
+    # Some folders were only guessed.
+    indices = {
+        folder: ImageIndex(folder, [] if within and not folder.is_dir() else None)
+        for folder in set(folders)
+    }
+
+    def source(file: CocoFile, path: Path, folder: Path) -> Source:
+        def collect(chosen: Classes) -> AnnotatedDataset:
+            return file.collect(indices[folder], chosen, crowd, used)
+
+        split = _split(path, folder) if len(files) > 1 else ""
+        return Source(path.relative_to(top).as_posix(), folder, collect, split)
+
+    found = read_all(list(map(source, parsed, paths, folders)), classes or Classes(), resplit)
     if not found.samples:
-        raise AnnotationError(f"{file.path}: lists no images; give a COCO file that does")
-    found.empty = only_boxes([file])
-    found.remarks += index.remarks()
-    found.remarks += unlabelled(
-        index.files, [*found.samples, *found.bad], f"not in {file.path.name}"
-    )
+        raise AnnotationError(f"{short_list(paths)}: lists no images; give a COCO file that does")
+    found.empty = _only_boxes(parsed)
+    images = [path for index in indices.values() for path in index.files]
+    images = find_images(within) if within else images
+    found.remarks += [said for index in indices.values() for said in index.remarks()]
+    alone = len(files) == 1 and not within
+    why = f"not in {paths[0].name}" if alone else "in none of these files"
+    found.remarks += unlabelled(images, [*found.samples, *found.bad], why)
     return found
+
+
+def read_folder(
+    source: Path, classes: Optional[Classes] = None, crowd: str = "object", resplit: bool = False
+) -> AnnotatedDataset:
+    """Read the COCO files below a folder, as `find` and `read`.
+
+    Remarks name images and JSON files below the folder that were not read.
+    """
+    files = find(source)
+    found = read(files, classes, crowd, resplit, source)
+    known = {file for file, _ in files}
+    others = [path for path in _json_files(source) if path not in known]
+    if others:
+        names = short_list([path.relative_to(source).as_posix() for path in others])
+        found.remarks.append(f"not read, for their names are not those of COCO files: {names}")
+    return found
+
+
+# ---------------------------------------------------------------- one file
 
 
 class CocoFile:
@@ -102,76 +162,153 @@ class CocoFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        tree = json_file.read_json(self.path, _slimmed)
-        self._tree = json_file.require(tree, KEYS, self.path, "a COCO file")
-        for key in KEYS:
-            json_file.member(self._tree, key, list, self.path)
-        if any(isinstance(item, dict) and _SEGMENTS in item for item in self._tree["annotations"]):
+        self.path = path
+        tree = require_keys(read_json(path, _slimmed), _KEYS, path, "a COCO file")
+        self._images, self._objects, self._categories = (
+            field(tree, key, list, path) for key in _KEYS
+        )
+        if any(isinstance(item, dict) and "segments_info" in item for item in self._objects):
             raise AnnotationError(
-                f"{self.path}: expected polygons or run lengths, found a panoptic file "
-                f"({_SEGMENTS}), whose masks are pictures; give the file with the instances"
+                f"{path}: expected polygons or run lengths, found a panoptic file "
+                "(segments_info), whose masks are image files; give the file with the instances"
             )
-        self._titles = _titles(self._tree["categories"], self.path)
-        self.used = set(filter(None, map(self._title_of, self._tree["annotations"])))
+        self._names = _category_names(self._categories, path)
+        ids = {_id(item.get("category_id")) for item in self._objects if isinstance(item, dict)}
+        self.used = {name for number, name in self._names.items() if number in ids}
         self.boxes = self.areas = 0
 
     def collect(
-        self, index: ImageIndex, classes: Classes, crowd: str, used: AbstractSet[str] = frozenset()
+        self, index: ImageIndex, classes: Classes, crowd: str, used: AbstractSet[str]
     ) -> AnnotatedDataset:
-        """Its images, as `read`.
+        """Return its images, as `read`.
 
         Args:
             index: The images.
             classes, crowd: As for `read`.
-            used: Categories that objects have in other files of the same data set.
+            used: Categories that objects have in any file of the data set.
         """
-        if crowd not in CROWDS:
-            raise ValueError(f"crowd: expected one of {', '.join(CROWDS)}, got {crowd!r}")
-        numbered = _Categories(self._titles, self._parents(self.used | used), self.path, classes)
-        tally = ImportStats()
-        entries, bad = _find_images(self._tree["images"], index, self.path)
-        objects, strays = _by_image(self._tree["annotations"], entries, self.path)
-        records = []
+        stats = ImportStats()
+        parents = self._parents(used) - classes.asked
+        found = [name for name in dict.fromkeys(self._names.values()) if name not in parents]
+        names, by_name, remarks = classes.numbers(found, self.path)
+        numbers = {number: by_name.get(name) for number, name in self._names.items()}
+        if parents:
+            remarks.append(
+                f"left out, only the supercategory of others: {', '.join(sorted(parents))}"
+            )
+        entries, bad = self._find_images(index)
+        objects, strays = self._by_image(entries)
+        samples = []
         for (number, entry, path), items in zip(entries, objects):
             if path is None:
                 continue
             where = f"{self.path}, image {number}"
             try:
                 size = _size(entry, path, where)
-                shapes = _shapes(items, numbered, size, self.path, crowd, tally)
+                drawn = self._shapes(items, numbers, size, crowd, stats)
             except AnnotationError as error:
                 bad.append(Bad(path, str(error)))
                 continue
-            tally.without_objects += not items
-            records.append(Sample(path, index.name_of(path), Drawn(shapes, size, where)))
-        self.boxes, self.areas = tally.kinds[_BOXES], tally.drawn
-        remarks = numbered.remarks + tally.remarks()
+            stats.without_objects += not items
+            samples.append(Sample(path, index.name_of(path), Drawing(drawn, size, where)))
+        self.boxes, self.areas = stats.kinds[_BOXES], stats.drawn
+        remarks += stats.remarks()
         if not entries:
             remarks.append("lists no images")
         if strays:
             remarks.append(
                 f"left out, of images that the file does not list: {count_objects(strays)}"
             )
-        return AnnotatedDataset(numbered.names, unique_names(records), remarks=remarks, bad=bad)
-
-    def _title_of(self, item: Any) -> Optional[str]:
-        number = item.get("category_id") if isinstance(item, dict) else None
-        return self._titles.get(number) if isinstance(number, _ID) else None
+        return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=bad)
 
     def _parents(self, used: AbstractSet[str]) -> Set[str]:
         """Categories that are nothing but the supercategory of others."""
-        names = set(self._titles.values())
+        names = set(self._names.values())
         above = {
             str(category.get("supercategory"))
-            for category in self._tree["categories"]
+            for category in self._categories
             if category.get("supercategory") != category["name"]
         }
         parents = (names & above) - used
         return parents if parents < names else set()
 
+    def _find_images(self, index: ImageIndex) -> Tuple[List[Entry], List[Bad]]:
+        numbers: Dict[str, Any] = {}
+        names: List[str] = []
+        for place, entry in enumerate(self._images):
+            where = f"{self.path}, images[{place}]"
+            number = field(entry, "id", _ID, where)
+            if _id(number) in numbers:
+                raise AnnotationError(f"{where}: the id {number} was given before; make ids differ")
+            numbers[_id(number)] = number
+            # LVIS has the URL alone.
+            url = entry.get("file_name") is None and "coco_url" in entry
+            names.append(field(entry, "coco_url" if url else "file_name", str, where))
+        paths = index.find_all(names)
+        entries = list(zip(numbers.values(), self._images, paths))
+        refuse_twice((path, f"image {number}") for number, _, path in entries if path)
+        bad = [absent(n, self.path, index.folder) for n, path in zip(names, paths) if not path]
+        return entries, bad
 
-def only_boxes(files: Sequence[CocoFile]) -> str:
+    def _by_image(self, entries: List[Entry]) -> Tuple[List[List[Any]], int]:
+        """Objects of each image, and how many belong to no image of the file."""
+        by_id: Dict[str, List[Any]] = {_id(number): [] for number, _, _ in entries}
+        strays: List[Any] = []
+        for place, item in enumerate(self._objects):
+            image = field(item, "image_id", _ID, f"{self.path}, annotations[{place}]")
+            by_id.get(_id(image), strays).append(item)
+        return list(by_id.values()), len(strays)
+
+    def _shapes(
+        self,
+        items: List[Any],
+        numbers: Dict[str, Optional[int]],
+        size: Size,
+        crowd: str,
+        stats: ImportStats,
+    ) -> Tuple[Shape, ...]:
+        """The objects of one image, larger ones first; a background is a hole in larger ones."""
+        drawn: List[List[Part]] = []
+        for item in items:
+            where = f"{self.path}, annotation {item.get('id', '(without id)')}"
+            category = field(item, "category_id", _ID, where)
+            if _id(category) not in numbers:
+                stats.unknown[f"category {category}"] += 1
+            number = numbers.get(_id(category))
+            if number is None:
+                continue
+            if crowd == "ignore" and _id(item.get("iscrowd")).lower() in ("1", "true"):
+                number = IGNORE
+            parts = _parts(item, number, size, where, stats)
+            if parts:
+                stats.add_object(parts, size)
+                drawn.append(parts)
+        drawn.sort(key=lambda parts: -sum(part.area for part in parts))
+        return tuple(part for parts in drawn for part in parts)
+
+
+def _id(number: Any) -> str:
+    """The same for 1, "1", "0001" and 1.0, which one file may use for one id."""
+    text = str(number).strip()
+    match = _WHOLE.fullmatch(text)
+    return match[1] + match[2] if match else text
+
+
+def _category_names(categories: List[Any], path: Path) -> Dict[str, str]:
+    names: Dict[str, str] = {}
+    for place, category in enumerate(categories):
+        where = f"{path}, categories[{place}]"
+        number = field(category, "id", _ID, where)
+        name = field(category, "name", str, where)
+        if names.setdefault(_id(number), name) != name:
+            raise AnnotationError(
+                f"{where}: the id {number} stands for {names[_id(number)]} and for {name}; "
+                "give each category an id of its own"
+            )
+    return names
+
+
+def _only_boxes(files: Sequence[CocoFile]) -> str:
     """What is wrong with files whose objects, of which there are some, all have a box only."""
     boxes = sum(file.boxes for file in files)
     if not boxes or any(file.areas for file in files):
@@ -189,13 +326,13 @@ def _slimmed(tree: Dict[str, Any]) -> Dict[str, Any]:
         tree = {key: tree[key] for key in _NEEDED if key in tree}
         outlines = tree.get("segmentation")
         if isinstance(outlines, list):
-            tree["segmentation"] = [_slim(outline, np.float64) for outline in outlines]
+            tree["segmentation"] = [_array(outline, np.float64) for outline in outlines]
     elif "counts" in tree:
-        tree["counts"] = _slim(tree["counts"], None)
+        tree["counts"] = _array(tree["counts"], None)
     return tree
 
 
-def _slim(value: Any, dtype: Any) -> Any:
+def _array(value: Any, dtype: Any) -> Any:
     if not isinstance(value, list):
         return value
     try:
@@ -204,183 +341,35 @@ def _slim(value: Any, dtype: Any) -> Any:
         return value  # refused later, with its place
 
 
-# ---------------------------------------------------------------- ids
-
-Item = TypeVar("Item")
-
-
-class _ById(Generic[Item]):
-    """Things by their id, which one file writes as 1, "1", "0001" and 1.0."""
-
-    def __init__(self) -> None:
-        self._exact: Dict[Any, Item] = {}
-        self._loose: Dict[str, List[Item]] = {}
-
-    def setdefault(self, number: Any, item: Item) -> Item:
-        """What has exactly this id; ``item`` if nothing has."""
-        if number not in self._exact:
-            self._exact[number] = item
-            self._loose.setdefault(_plain(number), []).append(item)
-        return self._exact[number]
-
-    def get(self, number: Any) -> Optional[Item]:
-        """What has this id, or the only one whose id is the same written otherwise."""
-        if number in self._exact:
-            return self._exact[number]
-        alike = self._loose.get(_plain(number), [])
-        return alike[0] if len(alike) == 1 else None
-
-    def values(self) -> List[Item]:
-        """All of them, in their order."""
-        return list(self._exact.values())
-
-
-def _plain(number: Any) -> str:
-    text = str(number).strip()
-    match = _WHOLE.fullmatch(text)
-    return match[1] + match[2] if match else text
-
-
-# ---------------------------------------------------------------- categories
-
-
-def _titles(categories: List[Any], path: Path) -> _ById[str]:
-    """Names by category id."""
-    titles: _ById[str] = _ById()
-    for place, category in enumerate(categories):
-        where = f"{path}, categories[{place}]"
-        number = json_file.member(category, "id", _ID, where)
-        name = json_file.member(category, "name", str, where)
-        if titles.setdefault(number, name) != name:
-            raise AnnotationError(
-                f"{where}: the id {number} stands for {titles.get(number)} and for {name}; "
-                "give each category an id of its own"
-            )
-    return titles
-
-
-class _Categories:
-    """Class numbers by category id."""
-
-    def __init__(
-        self, titles: _ById[str], parents: AbstractSet[str], path: Path, classes: Classes
-    ) -> None:
-        self._titles = titles
-        parents = parents - classes.asked
-        found = [name for name in dict.fromkeys(titles.values()) if name not in parents]
-        self.names, self._numbers, self.remarks = classes.numbers(found, path)
-        if parents:
-            self.remarks.append(
-                f"left out, only the supercategory of others: {', '.join(sorted(parents))}"
-            )
-
-    def number(self, category: Any, tally: ImportStats) -> Optional[int]:
-        """The class number; None for what is left out."""
-        title = self._titles.get(category)
-        if title is None:
-            tally.unknown[f"category {category}"] += 1
-            return None
-        return self._numbers.get(title)
-
-
-# ---------------------------------------------------------------- images
-
-# Id, entry, and the file if it is there.
-Entry = Tuple[Any, Dict[str, Any], Optional[Path]]
-
-
-def _by_image(
-    annotations: List[Any], entries: List[Entry], path: Path
-) -> Tuple[List[List[Any]], int]:
-    """Annotations of each image, and how many belong to no image of the file."""
-    objects: List[List[Any]] = [[] for _ in entries]
-    by_id: _ById[List[Any]] = _ById()
-    for (number, _, _), items in zip(entries, objects):
-        by_id.setdefault(number, items)
-    strays = 0
-    for place, item in enumerate(annotations):
-        image = json_file.member(item, "image_id", _ID, f"{path}, annotations[{place}]")
-        found = by_id.get(image)
-        if found is None:
-            strays += 1
-        else:
-            found.append(item)
-    return objects, strays
-
-
-def _find_images(images: List[Any], index: ImageIndex, path: Path) -> Tuple[List[Entry], List[Bad]]:
-    ids: Dict[Any, Dict[str, Any]] = {}
-    names: List[str] = []
-    for place, entry in enumerate(images):
-        where = f"{path}, images[{place}]"
-        number = json_file.member(entry, "id", _ID, where)
-        if number in ids:
-            raise AnnotationError(f"{where}: the id {number} was given before; make ids differ")
-        # LVIS has the address alone.
-        key = "coco_url" if entry.get("file_name") is None and "coco_url" in entry else "file_name"
-        names.append(json_file.member(entry, key, str, where))
-        ids[number] = entry
-    files = index.find_all(names)
-    entries = [(number, entry, file) for (number, entry), file in zip(ids.items(), files)]
-    refuse_twice((file, f"image {number}") for number, _, file in entries if file)
-    bad = [absent(name, path, index.folder) for name, file in zip(names, files) if not file]
-    return entries, bad
-
-
 def _size(entry: Dict[str, Any], image: Path, where: str) -> Size:
     if entry.get("height") is None or entry.get("width") is None:
         return image_size(image)
-    return json_file.size(entry, "height", "width", where)
-
-
-def _shapes(
-    items: List[Any], numbered: _Categories, size: Size, path: Path, crowd: str, tally: ImportStats
-) -> Tuple[Shape, ...]:
-    """The objects of one image, larger ones first; a background is a hole in larger ones."""
-    drawn: List[Tuple[float, List[Part]]] = []
-    for item in items:
-        where = f"{path}, annotation {item.get('id', '(without id)')}"
-        number = numbered.number(json_file.member(item, "category_id", _ID, where), tally)
-        if number is None:
-            continue
-        number = IGNORE if crowd == "ignore" and _is_true(item.get("iscrowd")) else number
-        parts = _parts(item, number, size, where, tally)
-        if parts:
-            tally.place(parts, size)
-            drawn.append((sum(part.area for part in parts), parts))
-    drawn.sort(key=lambda entry: -entry[0])
-    return tuple(part for _, parts in drawn for part in parts)
-
-
-def _is_true(value: Any) -> bool:
-    return str(value).strip().lower() in ("1", "1.0", "true")
+    return size_field(entry, "height", "width", where)
 
 
 def _parts(
-    item: Dict[str, Any], number: int, size: Size, where: str, tally: ImportStats
+    item: Dict[str, Any], number: int, size: Size, where: str, stats: ImportStats
 ) -> List[Part]:
+    """Polygons or run lengths of an object that have an area."""
     outlines = item.get("segmentation")
     if isinstance(outlines, list):
         outlines = [part for part in outlines if not hasattr(part, "__len__") or len(part)]
     if not outlines:
-        tally.kinds[_BOXES] += 1
+        stats.kinds[_BOXES] += 1
         return []
     if isinstance(outlines, dict):
         outlines = [outlines]
-    if isinstance(outlines, list) and isinstance(outlines[0], dict):
-        parts: List[Part] = [_runs(runs, number, size, where) for runs in outlines]
-        parts = [part for part in parts if part.area]
-    elif isinstance(outlines, list):
+    if not isinstance(outlines, list):
+        raise wrong(where, "polygons or run lengths as segmentation", f"{str(outlines)[:60]}")
+    if isinstance(outlines[0], dict):
+        runs = [_runs(part, number, size, where) for part in outlines]
+        parts: List[Part] = [part for part in runs if part.area]
+    else:
         if not isinstance(outlines[0], (list, np.ndarray)) or _are_corners(outlines):
             outlines = [outlines]  # one polygon without the list around it
-        corners = [points(outline, where) for outline in outlines]
-        parts = [Polygon(number, outline) for outline in corners if has_area(outline)]
-    else:
-        raise AnnotationError(
-            f"{where}: expected polygons or run lengths as segmentation, got "
-            f"{str(outlines)[:60]}; correct it there"
-        )
-    tally.without_area += not parts
+        corners = [shapes.points(outline, where) for outline in outlines]
+        parts = [part for part in (shapes.polygon(number, each) for each in corners) if part]
+    stats.without_area += not parts
     return parts
 
 
@@ -390,13 +379,96 @@ def _are_corners(outlines: List[Any]) -> bool:
 
 
 def _runs(tree: Dict[str, Any], number: int, size: Size, where: str) -> Runs:
-    made_for = json_file.member(tree, "size", list, where)
+    made_for = field(tree, "size", list, where)
     if made_for != list(size):
         raise AnnotationError(
             f"{where}: run lengths for {made_for} (height, width), but the image has {list(size)}; "
             "export it again"
         )
-    counts = json_file.member(tree, "counts", (str, np.ndarray, list), where)
+    counts = field(tree, "counts", (str, np.ndarray, list), where)
     if isinstance(counts, str):
-        counts = rle.unpack(counts, where)
-    return Runs(number, rle.checked(counts, size, where), size)
+        counts = unpack_runs(counts, where)
+    return Runs(number, size, 0, 0, check_runs(counts, size, where))
+
+
+# ---------------------------------------------------------------- finding files and images
+
+
+def find(source: Path) -> List[Tuple[Path, Path]]:
+    """Find the COCO files below a folder and the folders of their images.
+
+    Files ``_annotations.coco.json`` have their images beside them. Of ``instances_NAME.json``, or
+    ``NAME_instances.json``, they are in ``NAME``, ``images/NAME`` or ``images``, beside the file or
+    its folder ``annotations``; NAME may be written otherwise (``val`` and ``valid``). If there are
+    none of these, files of any name are taken that have a COCO file's keys; their images may be
+    anywhere below.
+
+    Returns:
+        JSON file and folder of its images, which may be missing, sorted, for `read`.
+
+    Raises:
+        AnnotationError: there are no such files.
+        ImageError: a folder cannot be listed.
+    """
+    source = Path(source)
+    if not source.is_dir():
+        raise AnnotationError(f"{source}: expected a folder with COCO files; check the path")
+    found = []
+    there = _json_files(source)
+    for path in there:
+        if fnmatch(path.name, "*_annotations.coco*.json"):
+            found.append((path, path.parent))
+        elif fnmatch(path.name, "*instances*.json"):
+            found.append((path, _images_of(path)))
+    if not found:
+        for path in filter(_has_keys, there):
+            folder = _images_of(path)
+            found.append((path, folder if folder.is_dir() else _above(path)))
+    if not found:
+        names = short_list([path.relative_to(source).as_posix() for path in there])
+        raise AnnotationError(
+            f"{source}: expected _annotations.coco.json (Roboflow) or instances_NAME.json (COCO, "
+            f"CVAT) in it or below, found {names or 'no JSON file'}; give the JSON files with "
+            "--annotations and the folder of their images with --images"
+        )
+    return sorted(found)
+
+
+def _has_keys(path: Path) -> bool:
+    content = path.read_bytes()
+    return all(f'"{key}"'.encode() in content for key in _KEYS)
+
+
+def _json_files(source: Path) -> List[Path]:
+    return [path for path in files_below(source) if path.suffix.lower() == ".json"]
+
+
+def _above(path: Path) -> Path:
+    """The folder that holds a file, or its folder ``annotations``."""
+    return path.parent.parent if path.parent.name.lower() == _ANNOTATIONS else path.parent
+
+
+def _images_of(path: Path) -> Path:
+    base = _above(path)
+    before, _, after = path.stem.partition("instances")
+    names = [name.strip("_-. ") for name in (after, before) if name.strip("_-. ")]
+    for alike in (str, fold_case, split_of):
+        for name in names:
+            for top in filter(Path.is_dir, (base, base / IMAGES)):
+                folders = [folder for folder in top.iterdir() if folder.is_dir()]
+                same = [f for f in folders if alike(name) and alike(f.name) == alike(name)]
+                if len(same) == 1:
+                    return same[0]
+    if (base / IMAGES).is_dir():
+        return base / IMAGES
+    # There is none: `read` says which images are missing.
+    return base / names[0] if names else base / IMAGES
+
+
+def _split(file: Path, images: Path) -> str:
+    in_name = {SPLITS.get(word, "") for word in re.findall("[a-z]+", file.stem.lower())} - {""}
+    return (
+        split_of(file.parent.name)
+        or (in_name.pop() if len(in_name) == 1 else "")
+        or split_of(images.absolute().name)
+    )

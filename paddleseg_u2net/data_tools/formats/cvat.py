@@ -1,8 +1,8 @@
 """CVAT's exports "Segmentation mask 1.1" and "CVAT for images 1.1".
 
 The first is VOC's layout with colours, which labelmap.txt names. The second is one XML file with
-shapes (https://docs.cvat.ai/docs/manual/advanced/formats/format-cvat/): coordinates are places,
-the first pixel reaches from 0 to 1; masks are run lengths along the rows of a box.
+shapes (https://docs.cvat.ai/docs/manual/advanced/formats/format-cvat/): the first pixel reaches
+from 0 to 1; masks are run lengths along the rows of a box.
 """
 
 from __future__ import annotations
@@ -11,40 +11,49 @@ import math
 import os
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Set, Tuple
-from xml.parsers import expat
+from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Set, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import rle, voc
-from paddleseg_u2net.data_tools.formats.classes import Classes, is_background
-from paddleseg_u2net.data_tools.formats.image_index import (
+from paddleseg_u2net.data_tools.annotations import shapes
+from paddleseg_u2net.data_tools.annotations.bitmaps import Runs, check_runs
+from paddleseg_u2net.data_tools.annotations.classes import Classes, is_background
+from paddleseg_u2net.data_tools.annotations.image_index import (
     Fits,
     ImageIndex,
     absent,
-    folded,
     refuse_twice,
     unique_names,
     unlabelled,
 )
-from paddleseg_u2net.data_tools.formats.import_stats import ImportStats
-from paddleseg_u2net.data_tools.formats.pairing import SPLITS
-from paddleseg_u2net.data_tools.formats.raster import has_area
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Sample
-from paddleseg_u2net.data_tools.formats.shapes import Drawn, Ellipse, Polygon, Runs, Shape, points
-from paddleseg_u2net.data_tools.formats.splits import Source, read_all, split_of
+from paddleseg_u2net.data_tools.annotations.import_stats import ImportStats
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Sample,
+    wrong,
+)
+from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Ellipse, Polygon, Shape
+from paddleseg_u2net.data_tools.annotations.splits import (
+    IMAGES,
+    SPLITS,
+    Source,
+    read_all,
+    split_of,
+)
+from paddleseg_u2net.data_tools.formats import voc
+from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import files_below
 from paddleseg_u2net.text import short_list
 
-# A turned ellipse becomes a polygon of this many corners: off by 1/2000 of its radius.
+# A rotated ellipse becomes a polygon of this many corners: off by 1/2000 of its radius.
 _CORNERS = 128
 # Labels of these kinds are no areas.
 _NO_AREAS = ("tag", "points", "polyline", "skeleton", "cuboid")
-_PORTION = 1 << 16
 # The root element of a file is found in so many bytes.
 _BEGINNING = 4096
 
@@ -62,32 +71,32 @@ def read(
             exported one by one); or the annotations.xml.
         classes: Which labels become which numbers.
         images: The folder of the images, if they were not saved with the export.
-        resplit: As for `parts.joined`.
+        resplit: As for `splits.joined`.
 
     Polygons, boxes, ellipses and masks are drawn in the order of their ``z_order``. Lines, points,
     cuboids, skeletons and tags are no areas and are counted in a remark.
 
     Returns:
-        All images of the XML files, those without shapes with empty masks; or one record for each
-        mask. Splits are the exports' subsets; `parts.read_all` says what becomes of several
-        exports. ``bad`` are images that are not there.
+        All images of the XML files, those without shapes with empty masks; or one sample for each
+        mask. Splits are the exports' subsets; `splits.read_all` says how several exports are
+        joined. ``bad`` are missing images.
 
     Raises:
         AnnotationError: neither of these exports, a shape or colour cannot be understood, the
-            XML has a document type (which could make it grow without end), no image is there.
-        ImageError: a folder cannot be listed. Damaged masks show when they are read.
+            XML has a document type (which could make it grow without end), no image exists.
+        ImageError: a folder cannot be listed. Damaged masks are found when they are read.
     """
     root, classes = Path(root), classes or Classes()
-    files = [root] if root.is_file() else _xml_files(root)
+    xml_files = [root] if root.is_file() else _xml_files(root)
     places = [] if root.is_file() else voc.layouts(root)
-    if files and places:
+    if xml_files and places:
         raise AnnotationError(
-            f"{root}: expected one format, found XML ({short_list(files)}) and masks "
+            f"{root}: expected one format, found XML ({short_list(xml_files)}) and masks "
             f"({short_list(places)}); give the folder of one of them"
         )
-    if files:
-        return _read_files(files, classes, images, resplit)
-    labels = {place: voc.first_file(voc.COLOUR_LIST, place, root) for place in places}
+    if xml_files:
+        return _read_files(xml_files, classes, images, resplit)
+    labels = {place: voc.nearest(voc.COLOUR_LIST, place, root) for place in places}
     without = [place for place, file in labels.items() if file is None]
     if not places or without:
         missing = voc.COLOUR_LIST if places else "SegmentationClass with labelmap.txt"
@@ -97,17 +106,11 @@ def read(
             "folder"
         )
 
-    def collected(place: Path, chosen: Classes) -> AnnotatedDataset:
+    def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
         meaning = voc.labelmap_meaning(labels[place] or place, chosen)
         return voc.collect(place, images or place / voc.IMAGES, meaning, strict=False)
 
-    return voc.read_places(root, places, collected, classes, resplit)
-
-
-def _image_folder(folder: Path, images: Optional[Path]) -> Path:
-    if images is not None:
-        return Path(images)
-    return folder / "images" if (folder / "images").is_dir() else folder
+    return voc.read_places(root, places, read_one, classes, resplit)
 
 
 # ---------------------------------------------------------------- the XML file
@@ -115,11 +118,11 @@ def _image_folder(folder: Path, images: Optional[Path]) -> Path:
 
 @dataclass
 class _Shape:
-    """A shape that waits for its class number."""
+    """A shape that is to be given the class number of its label."""
 
     label: str
     layer: int
-    make: Callable[[int], Shape]
+    shape: Union[Polygon, Ellipse, Runs]
     box: bool
 
 
@@ -139,31 +142,36 @@ class _Image:
 def _xml_files(root: Path) -> List[Path]:
     """The XML files of CVAT in a folder and below it."""
     found = [path for path in files_below(root) if path.suffix.lower() == ".xml" and path.is_file()]
-    return [path for path in found if path.name == "annotations.xml" or _begins_as_cvat(path)]
+    return [p for p in found if p.name == "annotations.xml" or b"<annotations>" in _beginning(p)]
 
 
-def _begins_as_cvat(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return b"<annotations>" in stream.read(_BEGINNING)
+def _beginning(path: Path) -> bytes:
+    with files.open_file(path) as stream:
+        return stream.read(_BEGINNING)
 
 
 def _read_files(
-    files: List[Path], classes: Classes, images: Optional[Path], resplit: bool
+    paths: List[Path], classes: Classes, images: Optional[Path], resplit: bool
 ) -> AnnotatedDataset:
-    folders = {path: _image_folder(path.parent, images) for path in files}
+    folders = {}
+    for path in paths:
+        inner = path.parent / IMAGES
+        folders[path] = Path(images or (inner if inner.is_dir() else path.parent))
     indices = {folder: ImageIndex(folder) for folder in folders.values()}
+    top = os.path.commonpath([path.parent for path in paths])
+    several = len(paths) > 1
     sources = [
         Source(
-            os.path.relpath(path, os.path.commonpath([file.parent for file in files])),
+            os.path.relpath(path, top),
             folder,
-            partial(_read_xml, path, indices[folder], len(files) > 1),
-            "" if len(files) == 1 else split_of(path.stem) or split_of(path.parent.name),
+            partial(_read_xml, path, indices[folder], several),
+            (split_of(path.stem) or split_of(path.parent.name)) if several else "",
         )
         for path, folder in folders.items()
     ]
     found = read_all(sources, classes, resplit)
     below = [path for index in indices.values() for path in index.files]
-    what = files[0].name if len(files) == 1 else "any of the XML files"
+    what = "any of the XML files" if several else paths[0].name
     found.remarks += [said for index in indices.values() for said in index.remarks()]
     found.remarks += unlabelled(below, found.samples, f"not in {what}")
     return found
@@ -172,8 +180,8 @@ def _read_files(
 def _read_xml(
     path: Path, index: ImageIndex, one_of_several: bool, classes: Classes
 ) -> AnnotatedDataset:
-    tally = ImportStats()
-    labels, entries, of_task = _parse(path, tally)
+    stats = ImportStats()
+    labels, entries, of_task = _parse(path, stats)
     if one_of_several:  # alone, it is to be divided
         for image in entries:
             image.subset = image.subset or of_task
@@ -182,51 +190,52 @@ def _read_xml(
     names, numbers, remarks = classes.numbers(found, path)
     subsets = {image.subset for image in entries}
     fits = [_of_its_subset(image, index, subsets) for image in entries]
-    files = index.find_all([image.title for image in entries], fits)
-    bad = [absent(im.title, path, index.folder) for im, file in zip(entries, files) if not file]
-    records = []
-    for image, file in zip(entries, files):
-        if file is not None:
-            mask = _drawn(image, numbers, f"{path}, image {image.title}", tally)
-            split = SPLITS.get(image.subset.lower(), "")
-            records.append(Sample(file, index.name_of(file), mask, split))
-    refuse_twice(
-        (file, f"image {image.title}") for image, file in zip(entries, files) if file is not None
-    )
-    remarks += tally.remarks()
-    return AnnotatedDataset(names, unique_names(records), remarks=remarks, bad=bad)
+    paths = index.find_all([image.title for image in entries], fits)
+    pairs = [(image, file) for image, file in zip(entries, paths) if file is not None]
+    refuse_twice((file, f"image {image.title}") for image, file in pairs)
+    samples = []
+    for image, file in pairs:
+        mask = _drawing(image, numbers, f"{path}, image {image.title}", stats)
+        split = SPLITS.get(image.subset.lower(), "")
+        samples.append(Sample(file, index.name_of(file), mask, split))
+    bad = [absent(im.title, path, index.folder) for im, file in zip(entries, paths) if not file]
+    remarks += stats.remarks()
+    return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=bad)
 
 
 def _of_its_subset(image: _Image, index: ImageIndex, subsets: Set[str]) -> Fits:
     """Whether a file is in no folder of another subset, where there are images of equal names."""
-    own = folded(image.subset)
-    others = {folded(name) for name in subsets} - {own}
+    own = fold_case(image.subset)
+    others = {fold_case(name) for name in subsets} - {own}
     if split_of(own):
         others |= {name for name in SPLITS if split_of(name) != split_of(own)}
 
     def of_this_subset(path: Path) -> bool:
-        above = {folded(name) for name in path.relative_to(index.folder).parts[:-1]}
+        above = {fold_case(name) for name in path.relative_to(index.folder).parts[:-1]}
         return own in above or not above & others
 
     return of_this_subset
 
 
-def _drawn(image: _Image, numbers: Dict[str, int], where: str, tally: ImportStats) -> Drawn:
+def _drawing(image: _Image, numbers: Dict[str, int], where: str, stats: ImportStats) -> Drawing:
     """The shapes of an image, the lowest layer first, each layer in the file's order."""
-    tally.without_objects += not image.shapes
-    shapes = []
-    for waiting in sorted(image.shapes, key=lambda shape: shape.layer):
+    stats.without_objects += not image.shapes
+    drawn: List[Shape] = []
+    for item in sorted(image.shapes, key=lambda item: item.layer):
         # A shape named background takes away what lies below it.
-        if waiting.label in numbers or is_background(waiting.label):
-            shape = waiting.make(numbers.get(waiting.label, 0))
-            tally.place([shape], image.size, waiting.box)
-            shapes.append(shape)
-    return Drawn(tuple(shapes), image.size, where)
+        if item.label in numbers or is_background(item.label):
+            stats.add_object([item.shape], image.size, item.box)
+            drawn.append(replace(item.shape, number=numbers.get(item.label, 0)))
+    return Drawing(tuple(drawn), image.size, where)
 
 
-def _parse(path: Path, tally: ImportStats) -> Tuple[List[str], List[_Image], str]:
+def _parse(path: Path, stats: ImportStats) -> Tuple[List[str], List[_Image], str]:
     """Labels and images of the file, and the subset of its only task."""
-    _refuse_document_type(path)
+    if b"<!doctype" in _beginning(path).lower().replace(b"\0", b""):  # UTF-16 too
+        raise AnnotationError(
+            f"{path}: expected plain XML as CVAT writes it, found a document type (DOCTYPE), which "
+            "is refused as unsafe; remove it"
+        )
     labels: List[str] = []
     entries: List[_Image] = []
     subsets: Set[str] = set()
@@ -240,40 +249,14 @@ def _parse(path: Path, tally: ImportStats) -> Tuple[List[str], List[_Image], str
                 elif element.tag == "subset":
                     subsets.add((element.text or "").strip())
                 else:
-                    entries.append(_image(element, path, tally))
+                    entries.append(_image(element, path, stats))
     except ElementTree.ParseError as error:
         raise AnnotationError(
             f"{path}: expected XML, but it is damaged or cut off ({error}); export it again"
         ) from error
     if not entries:
-        raise AnnotationError(f"{path}: expected images with shapes, found none; export it again")
+        raise wrong(path, "images with shapes", "none", "export it again")
     return labels, entries, subsets.pop() if len(subsets) == 1 else ""
-
-
-def _refuse_document_type(path: Path) -> None:
-    """Refuse a DOCTYPE, where entities could be declared that make a file explode."""
-    parser = expat.ParserCreate()
-    begun = []
-
-    def refuse(*_: object) -> None:
-        raise AnnotationError(
-            f"{path}: expected plain XML as CVAT writes it, found a document type (DOCTYPE), which "
-            "is refused as unsafe; remove it"
-        )
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = lambda *_: begun.append(True)
-    try:
-        with files.open_file(path) as stream:
-            while not begun:  # a document type stands before the first element or nowhere
-                portion = stream.read(_PORTION)
-                parser.Parse(portion, not portion)
-                if not portion:
-                    break
-    except expat.ExpatError as error:
-        raise AnnotationError(
-            f"{path}: expected XML, found something else or it is damaged ({error})"
-        ) from error
 
 
 def _elements(stream: BinaryIO, path: Path) -> Iterator[ElementTree.Element]:
@@ -292,12 +275,12 @@ def _elements(stream: BinaryIO, path: Path) -> Iterator[ElementTree.Element]:
                 f"{path}: expected the export `CVAT for images 1.1`, found tracks of `CVAT for "
                 "video 1.1`; export it as the former"
             )
+        if event == "start":
+            continue
         # Parts of skeletons are labels with a parent, which are no labels of their own.
-        if event == "end" and element.tag == "label" and element.find("parent") is None:
+        if element.tag == "subset" or (element.tag == "label" and element.find("parent") is None):
             yield element
-        if event == "end" and element.tag == "subset":
-            yield element
-        if event == "end" and element.tag == "image":
+        elif element.tag == "image":
             yield element
             root.clear()
 
@@ -305,7 +288,7 @@ def _elements(stream: BinaryIO, path: Path) -> Iterator[ElementTree.Element]:
 # ---------------------------------------------------------------- images and shapes
 
 
-def _image(element: ElementTree.Element, path: Path, tally: ImportStats) -> _Image:
+def _image(element: ElementTree.Element, path: Path, stats: ImportStats) -> _Image:
     name = element.get("name", "")
     where = f"{path}, image {name or element.get('id', '?')}"
     if not name:
@@ -318,54 +301,49 @@ def _image(element: ElementTree.Element, path: Path, tally: ImportStats) -> _Ima
         place = f"{where}, {item.tag} {kinds[item.tag]}"
         maker = _MAKERS.get(item.tag)
         if maker is None:
-            tally.kinds[item.tag] += 1
+            stats.kinds[item.tag] += 1
             continue
-        make = maker(item, place)
-        if item.tag == "mask":
-            _refuse_larger(item, image.size, place)
-        if make is None:
-            tally.without_area += 1
+        shape = maker(item, place)
+        if shape is None:
+            stats.without_area += 1
             continue
+        if isinstance(shape, Runs) and max(np.subtract(shape.shape, image.size)) > 0:
+            # It could fill the memory.
+            raise AnnotationError(
+                f"{place}: expected a mask within its image of {width} x {height}, got "
+                f"{shape.shape[1]} x {shape.shape[0]}; export it again"
+            )
         layer = int(_number(item, "z_order", place, default=0))
         label = _text(item, "label", place)
-        image.shapes.append(_Shape(label, layer, make, item.tag == "box"))
+        image.shapes.append(_Shape(label, layer, shape, item.tag == "box"))
     return image
 
 
-Make = Optional[Callable[[int], Shape]]
-
-
-def _polygon(item: ElementTree.Element, where: str) -> Make:
+def _polygon(item: ElementTree.Element, where: str) -> Optional[Polygon]:
     pairs = [part.split(",") for part in _text(item, "points", where).split(";") if part.strip()]
-    if any(len(pair) != 2 for pair in pairs):
-        raise AnnotationError(f"{where}: expected points as x,y;x,y; correct it there")
-    return _outline(points(pairs, where))
+    return shapes.polygon(0, shapes.points(pairs, where))
 
 
-def _outline(corners: np.ndarray) -> Make:
-    return (lambda number: Polygon(number, corners)) if has_area(corners) else None
-
-
-def _box(item: ElementTree.Element, where: str) -> Make:
+def _box(item: ElementTree.Element, where: str) -> Optional[Polygon]:
     left, top, right, bottom = (_number(item, key, where) for key in ("xtl", "ytl", "xbr", "ybr"))
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    return _outline(_turned(corners, item, where))
+    return shapes.polygon(0, _rotated(corners, item, where))
 
 
-def _ellipse(item: ElementTree.Element, where: str) -> Make:
+def _ellipse(item: ElementTree.Element, where: str) -> Union[Polygon, Ellipse, None]:
     x, y = _number(item, "cx", where), _number(item, "cy", where)
     across, down = (_number(item, key, where, lowest=0) for key in ("rx", "ry"))
     if across == 0 or down == 0:
         return None
     if _number(item, "rotation", where, default=0) == 0:
-        return lambda number: Ellipse(number, (x, y), (across, down))
+        return Ellipse(0, (x, y), (across, down))
     angles = np.arange(_CORNERS) * (2 * math.pi / _CORNERS)
     rim = np.stack([x + across * np.cos(angles), y + down * np.sin(angles)], axis=1)
-    return _outline(_turned(rim, item, where))
+    return shapes.polygon(0, _rotated(rim, item, where))
 
 
-def _turned(corners: np.ndarray, item: ElementTree.Element, where: str) -> np.ndarray:
-    """Corners turned about their middle, clockwise as seen, by the degrees of ``rotation``."""
+def _rotated(corners: np.ndarray, item: ElementTree.Element, where: str) -> np.ndarray:
+    """Corners rotated about their middle, clockwise as seen, by the degrees of ``rotation``."""
     angle = math.radians(_number(item, "rotation", where, default=0))
     if angle == 0:
         return corners
@@ -374,7 +352,7 @@ def _turned(corners: np.ndarray, item: ElementTree.Element, where: str) -> np.nd
     return (corners - middle) @ turn + middle
 
 
-def _mask(item: ElementTree.Element, where: str) -> Make:
+def _mask(item: ElementTree.Element, where: str) -> Optional[Runs]:
     left, top = (int(_number(item, key, where)) for key in ("left", "top"))
     width, height = (int(_number(item, key, where, lowest=1)) for key in ("width", "height"))
     text = _text(item, "rle", where)
@@ -384,23 +362,11 @@ def _mask(item: ElementTree.Element, where: str) -> Make:
         raise AnnotationError(
             f"{where}: expected run lengths such as 3, 5, 7, got {text[:40]!r}; export it again"
         ) from None
-    runs = rle.checked(counts, (height, width), where)
-    if not runs[1::2].any():
-        return None
-    return lambda number: Runs(number, runs, (height, width), top, left, by_rows=True)
+    runs = check_runs(counts, (height, width), where)
+    return Runs(0, (height, width), top, left, runs, by_rows=True) if runs[1::2].any() else None
 
 
-def _refuse_larger(item: ElementTree.Element, size: Tuple[int, int], where: str) -> None:
-    """Refuse a mask of more rows or columns than its image, which could fill the memory."""
-    box = int(_number(item, "height", where)), int(_number(item, "width", where))
-    if box[0] > size[0] or box[1] > size[1]:
-        raise AnnotationError(
-            f"{where}: expected a mask within its image of {size[1]} x {size[0]}, got "
-            f"{box[1]} x {box[0]}; export it again"
-        )
-
-
-_MAKERS: Dict[str, Callable[[ElementTree.Element, str], Make]] = {
+_MAKERS: Dict[str, Callable[[ElementTree.Element, str], Union[Polygon, Ellipse, Runs, None]]] = {
     "polygon": _polygon,
     "box": _box,
     "ellipse": _ellipse,
@@ -430,7 +396,5 @@ def _number(
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and lowest <= number and abs(number) < 1e9):
-        raise AnnotationError(
-            f"{where}: expected a number as {key}, got {text!r}; correct it there"
-        )
+        raise wrong(where, f"a number as {key}", f"{text!r}")
     return number

@@ -1,10 +1,9 @@
-"""A folder of images and a folder of masks: what the values of the masks mean."""
+"""A folder of images and a folder of masks: which belong together, and what the masks hold."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import (
     Callable,
@@ -20,46 +19,53 @@ from typing import (
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import pixel_classes
-from paddleseg_u2net.data_tools.formats.classes import (
+from paddleseg_u2net.data_tools.annotations.classes import (
     BACKGROUND,
-    IGNORE,
     MOST_CLASSES,
+    VALUES_FILE,
+    Classes,
+    Colour,
+    find_values,
     is_background,
+    number_colours,
+    number_values,
 )
-from paddleseg_u2net.data_tools.formats.mask_files import (
+from paddleseg_u2net.data_tools.annotations.label_files import thread_map
+from paddleseg_u2net.data_tools.annotations.mask_files import (
     JPEG,
     AlphaFile,
     BinaryFile,
+    ColourFile,
     IndexFile,
     InstanceFile,
-    Kind,
     SoftFile,
     brightness,
-    kind,
+    merge,
     opacity,
     some,
 )
-from paddleseg_u2net.data_tools.formats.merged import merge
-from paddleseg_u2net.data_tools.formats.pairing import pair
-from paddleseg_u2net.data_tools.formats.sample import (
+from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     MaskSource,
     Sample,
 )
-from paddleseg_u2net.data_tools.formats.thread_map import look_at
+from paddleseg_u2net.data_tools.formats.folder_pairs import pair_folders
 from paddleseg_u2net.datasets.mask_encoding import (
     HIGHEST_LIKELY_CLASS,
+    IGNORE,
     INSTANCES,
+    distinct_values,
     infer_mask_encoding,
     seem_instances,
 )
-from paddleseg_u2net.io.images import ImageError, read_image, read_mask
+from paddleseg_u2net.io.images import Header, ImageError, read_header, read_image, read_mask
+from paddleseg_u2net.text import short_list
 
 Values = Union[str, Mapping[int, int]]
-# What "auto" may find out; a table of values is the other choice.
+# What "auto" may infer; a table of values is the other choice.
 VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
+
 _WITHOUT_ALPHA = ("1", "L", "P", "I", "I;16")
 _INSTANCES = (
     f"{INSTANCES} instead of classes: --mask_values instance makes one class of them; if they are "
@@ -84,11 +90,11 @@ def read(
             they are numbered (``x_mask_1.png``) or in a folder of its name (``x/1.png``). The
             folder may be that of the images, if words (``x_mask.png``) or suffixes (``x.jpg`` and
             ``x.png``) tell which is which.
-        values: What the masks hold: ``index`` (class numbers, 255 counts nowhere), ``binary``
+        values: What the masks hold: ``index`` (class numbers, 255 is ignored), ``binary``
             (black and white), ``soft`` (probability of one class), ``alpha`` (the opacity of
             cut-outs), ``instance`` (anything but 0 is the object), a table of values to class
-            numbers, or ``auto``: every mask is looked at, and `recognise` tells.
-        classes: Names of the classes 1, 2 ...; a background may stand before them. None: those
+            numbers, or ``auto``: every mask is looked at, see `infer_mask_encoding`.
+        classes: Names of the classes 1, 2 ...; a background may be before them. None: those
             that Roboflow's ``_classes.csv`` gives to the values, else object, or class_1,
             class_2 ... up to the highest number. Names that are in such a file choose from it.
         allow_missing: Leave out images without a mask and masks without an image, with a remark.
@@ -97,9 +103,10 @@ def read(
         Splits are those of subfolders train, val and test, if all images are in such.
 
     Raises:
-        AnnotationError: a folder is missing or empty, files have no partner, the masks' values
-            do not tell their meaning, or there are more or less classes than names.
-        ImageError: a folder cannot be listed. Damaged masks show when they are read.
+        PairingError: a folder is missing or empty, or files have no partner.
+        AnnotationError: the masks' values do not tell their meaning, or there are more or less
+            classes than names.
+        ImageError: a folder cannot be listed. Damaged masks are found when they are read.
     """
     if isinstance(values, str) and values not in VALUES:
         raise AnnotationError(
@@ -107,55 +114,106 @@ def read(
             f"{values!r}"
         )
     masks = Path(masks)
-    pairing = pair(images, masks, allow_missing)
-    paths = [mask for item in pairing.pairs for mask in item.masks]
+    pairs, remarks = pair_folders(Path(images), masks, allow_missing)
+    paths = [mask for pair in pairs for mask in pair.masks]
     names = list(classes) if classes is not None else None
     if names and is_background(names[0]):
         names = names[1:]
-    listed = pixel_classes.find(masks) if values in ("auto", "index") else {}
-    if listed and (names is None or set(names) <= set(listed.values())):
-        names, values, said = pixel_classes.meaning(listed, names, masks)
-        pairing.remarks += said
+    titles = find_values(masks) if values in ("auto", "index") else {}
+    if titles and (names is None or set(names) <= set(titles.values())):
+        names, values, said = number_values(titles, names, masks / VALUES_FILE)
+        shown = short_list([f"{value} {titles[value]}" for value in sorted(titles)], 8)
+        remarks += [f"classes named as {VALUES_FILE} says: {shown}", *said]
+    seen = _Seen()
+    if values == "auto" or (values == "index" and not names):
+        seen = _Seen.of(paths)
     if values == "auto":
-        seen = _Seen.of(paths)
-        values = recognise(seen, len(names) if names else None, masks)
-        pairing.remarks.append(f"masks read as {values} ({seen.text()})")
-    elif values == "index" and not names:
-        seen = _Seen.of(paths)
-    else:
-        seen = _Seen()
+        values = _infer(seen, len(names) if names else None, masks)
+        remarks.append(f"masks read as {values} ({seen.describe()})")
     if any(path.suffix.lower() in JPEG for path in paths):
-        pairing.remarks.append(
+        remarks.append(
             "masks are JPEG files, whose values are smeared; --mask_values binary cuts at half"
         )
     if values == "index" and not names and seem_instances(seen.times.elements()):
-        pairing.remarks.append(_INSTANCES)
-    titles = _titles(values, names, seen, masks)
-    make = _source(values, len(titles))
-    soft = values in ("soft", "alpha")
-    records = [
-        Sample(item.image, item.name, merge([make(path) for path in item.masks], soft), item.split)
-        for item in pairing.pairs
-    ]
-    return AnnotatedDataset((BACKGROUND, *titles), records, soft, pairing.remarks)
-
-
-def _titles(
-    values: Values, names: Optional[List[str]], seen: _Seen, where: object
-) -> Sequence[str]:
-    """The names of the classes 1, 2 ..., as many as the masks need."""
+        remarks.append(_INSTANCES)
     if not isinstance(values, str):
-        wrong = [n for n in chain(values, values.values()) if not 0 <= n <= 65535]
-        if wrong or any(MOST_CLASSES < n != IGNORE for n in values.values()) or not values:
-            raise AnnotationError(
-                f"{where}: expected a table of values (0..65535) to class numbers "
-                f"(0..{MOST_CLASSES}, {IGNORE} counts nowhere), got {dict(values)}"
-            )
-    if isinstance(values, str) and values != "index":
-        needed = 1
+        numbers = _checked(values, masks)
     else:
-        numbers = seen.values if isinstance(values, str) else set(values.values())
-        needed = max([1, *(number for number in numbers if number != IGNORE)])
+        numbers = seen.values if values == "index" else {1}
+    single = values in ("binary", "soft", "alpha", "instance")
+    names = _name_classes(numbers, names, single, masks)
+    make = _mask_source(values, len(names))
+    soft = values in ("soft", "alpha")
+    samples = [
+        Sample(pair.image, pair.name, merge([make(path) for path in pair.masks], soft), pair.split)
+        for pair in pairs
+    ]
+    return AnnotatedDataset((BACKGROUND, *names), samples, soft, remarks)
+
+
+def read_colours(
+    images: Path,
+    masks: Path,
+    table: Mapping[Colour, str],
+    classes: Optional[Classes] = None,
+    tolerance: int = 0,
+    allow_missing: bool = False,
+) -> AnnotatedDataset:
+    """Read a folder of images and one of masks in colours.
+
+    Args:
+        images: As for `read`.
+        masks: RGB or palette files of the images' sizes.
+        table: (red, green, blue) -> name, as `classes.read_colours` gives; several colours may
+            have one name.
+        classes: Which names become which classes, and whose area is ignored.
+        tolerance: As ``ColourFile.tolerance``.
+        allow_missing: As for `read`.
+
+    Raises:
+        PairingError, AnnotationError: as `read`; a class cannot be used. Colours that are not in
+            the table are found when masks are read.
+    """
+    names, numbers, said = number_colours(table, classes or Classes(), "colour table")
+    pairs, remarks = pair_folders(Path(images), Path(masks), allow_missing)
+    samples = [
+        Sample(
+            pair.image,
+            pair.name,
+            merge([ColourFile(mask, numbers, tolerance) for mask in pair.masks], False),
+            pair.split,
+        )
+        for pair in pairs
+    ]
+    paths = [mask for pair in pairs for mask in pair.masks]
+    lossy = [path.name for path in paths if path.suffix.lower() in JPEG]
+    if lossy:
+        remarks.append(
+            f"{len(lossy)} masks are JPEG files ({some(lossy, 3)}), whose colours are smeared; "
+            "export them as PNG, or allow a tolerance"
+        )
+    return AnnotatedDataset(names, samples, remarks=remarks + said)
+
+
+# ---------------------------------------------------------------- classes
+
+
+def _checked(values: Mapping[int, int], where: object) -> Set[int]:
+    """The class numbers in a table of values."""
+    wrong = [n for n in values.values() if not (0 <= n <= MOST_CLASSES or n == IGNORE)]
+    if wrong or not values or not all(0 <= value <= 65535 for value in values):
+        raise AnnotationError(
+            f"{where}: expected a table of values (0..65535) to class numbers "
+            f"(0..{MOST_CLASSES}, {IGNORE} is ignored), got {dict(values)}"
+        )
+    return set(values.values())
+
+
+def _name_classes(
+    numbers: Set[int], names: Optional[List[str]], single: bool, where: object
+) -> List[str]:
+    """The names of the classes 1, 2 ..., as many as the masks need."""
+    needed = max({1, *numbers} - {IGNORE})
     if names is None:
         if needed > MOST_CLASSES:
             raise AnnotationError(
@@ -163,8 +221,7 @@ def _titles(
                 "of values to class numbers"
             )
         return ["object"] if needed == 1 else [f"class_{n}" for n in range(1, needed + 1)]
-    single = isinstance(values, str) and values != "index"
-    if len(names) < needed or not names or (single and len(names) != 1):
+    if len(names) < needed or (single and len(names) != 1):
         raise AnnotationError(
             f"{where}: expected names for {needed} classes beside the background, got "
             f"{len(names)} ({', '.join(names) or 'none'})"
@@ -172,23 +229,23 @@ def _titles(
     return names
 
 
-def _source(values: Values, count: int) -> Callable[[Path], MaskSource]:
-    if not isinstance(values, str):
+def _mask_source(values: Values, count: int) -> Callable[[Path], MaskSource]:
+    if isinstance(values, str) and values != "index":
+        makers: Dict[str, Callable[[Path], MaskSource]] = {
+            "binary": BinaryFile,
+            "soft": SoftFile,
+            "alpha": AlphaFile,
+            "instance": InstanceFile,
+        }
+        return makers[values]
+    if isinstance(values, str):
+        table = {number: number for number in [*range(count + 1), IGNORE]}
+    else:
         table = dict(values)
-        return lambda path: IndexFile(path, table)
-    if values == "index":
-        identity = {number: number for number in [*range(count + 1), IGNORE]}
-        return lambda path: IndexFile(path, identity)
-    makers: Dict[str, Callable[[Path], MaskSource]] = {
-        "binary": BinaryFile,
-        "soft": SoftFile,
-        "alpha": AlphaFile,
-        "instance": InstanceFile,
-    }
-    return makers[values]
+    return lambda path: IndexFile(path, table)
 
 
-# ---------------------------------------------------------------- what masks mean
+# ---------------------------------------------------------------- what masks hold
 
 
 @dataclass
@@ -196,15 +253,13 @@ class _Seen:
     """The values of many masks.
 
     Attributes:
-        values: All of them.
-        sets: Each set of values that a file has, with such a file.
-        times: How many files have it.
+        times: Each set of values that a file has, and how many files have it.
+        examples: Such a file for each set.
         cut_outs: Files with transparency.
     """
 
-    values: Set[int] = field(default_factory=set)
-    sets: Dict[FrozenSet[int], Path] = field(default_factory=dict)
     times: Counter[FrozenSet[int]] = field(default_factory=Counter)
+    examples: Dict[FrozenSet[int], Path] = field(default_factory=dict)
     cut_outs: List[Path] = field(default_factory=list)
 
     @classmethod
@@ -215,14 +270,13 @@ class _Seen:
             AnnotationError: most of them are in colours.
         """
         seen, coloured = cls(), []
-        for path, found in zip(paths, look_at(paths, _values, "masks")):
+        for path, found in zip(paths, thread_map(_values, paths, "masks")):
             if found is None:
                 seen.cut_outs.append(path)
             elif isinstance(found, ImageError):
                 coloured.append(found)
             elif found:
-                seen.values |= found
-                seen.sets.setdefault(found, path)
+                seen.examples.setdefault(found, path)
                 seen.times[found] += 1
         if 2 * len(coloured) > len(paths):
             raise AnnotationError(
@@ -231,11 +285,15 @@ class _Seen:
             )
         return seen
 
-    def text(self) -> str:
+    @property
+    def values(self) -> Set[int]:
+        return set().union(*self.times)
+
+    def describe(self) -> str:
         return f"values {some(sorted(self.values))}" if self.values else "cut-outs"
 
-    def holding(self, value: int) -> Path:
-        return next(path for found, path in self.sets.items() if value in found)
+    def holding(self, value: int) -> str:
+        return next(path.name for found, path in self.examples.items() if value in found)
 
 
 def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
@@ -245,13 +303,12 @@ def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
     read, together with all others.
     """
     try:
-        header = kind(path)
+        header = read_header(path)
         if _is_cut_out(path, header):
             return None
-        stored = read_mask(path)
+        found = frozenset(distinct_values(path))
     except ImageError as error:
-        return frozenset() if _damaged(path) else error
-    found = frozenset(np.flatnonzero(np.bincount(stored.reshape(-1))).tolist())
+        return frozenset() if _is_damaged(path) else error
     if (header.mode == "P" and found <= {0, 1}) or header.mode == "1":
         # Of two colours the index does not say which is white.
         looks = frozenset(np.unique(brightness(path)).tolist())
@@ -259,7 +316,7 @@ def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
     return found
 
 
-def _is_cut_out(path: Path, header: Kind) -> bool:
+def _is_cut_out(path: Path, header: Header) -> bool:
     """Whether transparency is the mask, and not only how a mask of classes is shown.
 
     Raises:
@@ -283,7 +340,7 @@ def _is_cut_out(path: Path, header: Kind) -> bool:
     return True
 
 
-def _damaged(path: Path) -> bool:
+def _is_damaged(path: Path) -> bool:
     try:
         read_image(path)
     except ImageError:
@@ -291,53 +348,42 @@ def _damaged(path: Path) -> bool:
     return False
 
 
-def recognise(seen: _Seen, count: Optional[int], where: object) -> str:
-    """What masks hold, by the rule of training (``datasets.masks``).
+def _infer(seen: _Seen, count: Optional[int], where: object) -> str:
+    """What masks hold, as `infer_mask_encoding`, or ``alpha`` if all are cut-outs.
 
     Args:
         seen: The values of all masks.
-        count: Classes beside the background; None: not known.
+        count: Classes beside the background; None: unknown.
         where: The masks, for messages.
-
-    Returns:
-        ``index``, ``binary``, ``soft`` or ``alpha``.
-
-    With one class as `of_one_class` tells. Else class numbers and 255, without a gap if
-    ``count`` is not known, are index.
 
     Raises:
         AnnotationError: the values fit none or more than one.
     """
     if seen.cut_outs:
-        if not seen.sets:
+        if not seen.examples:
             return "alpha"
         raise AnnotationError(
             f"{where}: some masks are cut-outs ({seen.cut_outs[0].name}), others are not "
-            f"({next(iter(seen.sets.values())).name}); keep one kind in a folder"
+            f"({next(iter(seen.examples.values())).name}); keep one kind in a folder"
         )
     found = seen.values
-    single = infer_mask_encoding(found, 1) if count in (None, 1) else ""
-    if single:
-        return single
-    numbers = found - {IGNORE}
-    if count is None:
-        fits = numbers | {0} == {*range(len(numbers | {0}))} and len(numbers) <= 33
-    else:
-        fits = numbers <= {*range(count + 1)} and found != {0, IGNORE}
+    encoding = infer_mask_encoding(found, count if count in (None, 1) else count + 1)
+    if count == 1:
+        encoding = encoding or infer_mask_encoding(found, 2)
     # Files of {0, 1} beside files of {0, 255} are two ways to say one thing, not "ignore".
-    if fits and found == {0, 1, IGNORE} and not any({1, IGNORE} <= each for each in seen.sets):
+    if found == {0, 1, IGNORE} and not any({1, IGNORE} <= each for each in seen.times):
         raise AnnotationError(
-            f"{where}: in some masks the object is 1 ({seen.holding(1).name}), in others 255 "
-            f"({seen.holding(255).name}); as binary both are the object, as index 255 counts "
-            "nowhere: say which with --mask_values"
+            f"{where}: in some masks the object is 1 ({seen.holding(1)}), in others 255 "
+            f"({seen.holding(255)}); as binary both are the object, as index 255 is ignored: say "
+            "which with --mask_values"
         )
-    if fits:
-        return "index"
+    if encoding:
+        return encoding
     strange = max(found - {0, 255, 65535} or found)
     raise AnnotationError(
         f"{where}: cannot tell what the values {some(sorted(found))} of these masks mean"
         + (f" for {count} classes" if count else "")
-        + f" ({strange} is in {seen.holding(strange).name}); say --mask_values index, binary, "
+        + f" ({strange} is in {seen.holding(strange)}); say --mask_values index, binary, "
         "soft or instance (numbers of objects), name the --classes, or give a table of values "
         "such as --mask_values 0=0 38=1"
         + (f"; {_INSTANCES}" if seem_instances(seen.times.elements()) else "")

@@ -1,44 +1,58 @@
 """labelme's format: a JSON file beside each image.
 
 Written from https://github.com/wkentaro/labelme. Shapes are drawn in the order of the file. As in
-labelme's own converters, ``__ignore__`` counts nowhere and ``_background_`` gives back to the
-background what was drawn before. Coordinates are places (the first pixel reaches from 0 to 1), so
-the pixels whose centres are inside count; labelme's converters add the pixels on the outline.
+labelme's own converters, ``__ignore__`` is ignored and ``_background_`` gives back to the
+background what was drawn before. The first pixel reaches from 0 to 1, so the pixels whose centres
+are inside are covered; labelme's converters add the pixels on the outline.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import os
 import posixpath
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import json_file
-from paddleseg_u2net.data_tools.formats.classes import IGNORE, Classes
-from paddleseg_u2net.data_tools.formats.embedded import KEY, EmbeddedPicture
-from paddleseg_u2net.data_tools.formats.image_index import (
+from paddleseg_u2net.data_tools.annotations import shapes
+from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
+from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     refuse_twice,
     unique_names,
 )
-from paddleseg_u2net.data_tools.formats.import_stats import ImportStats, count_images
-from paddleseg_u2net.data_tools.formats.png_bitmap import PngBitmap, from_base64
-from paddleseg_u2net.data_tools.formats.raster import has_area
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
-from paddleseg_u2net.data_tools.formats.shapes import Drawn, Ellipse, Polygon, Shape, box, points
+from paddleseg_u2net.data_tools.annotations.import_stats import ImportStats, count_images
+from paddleseg_u2net.data_tools.annotations.label_files import (
+    field,
+    kind_of,
+    read_json,
+    require_keys,
+    size_field,
+)
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Bad,
+    PictureSource,
+    Sample,
+    wrong,
+)
+from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Ellipse, Shape
+from paddleseg_u2net.io.file_types import file_type
 from paddleseg_u2net.io.images import ImageError, decode_image, files_below, image_size
 from paddleseg_u2net.text import short_list
 
-IGNORED_LABEL = "__ignore__"
-BACKGROUND_LABEL = "_background_"
-
-_KEYS = {"shapes", "imagePath"}
-
-_FAR = 1e9  # larger than any picture
+_IGNORED = "__ignore__"
+_BACKGROUND = "_background_"
+_KEYS = ("shapes", "imagePath")
+_IMAGE = "imageData"
+_SUFFIXES = {"jpeg": ".jpg", "tiff": ".tif"}
 # The last two are X-AnyLabeling's.
 _OUTLINES = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
 
@@ -50,20 +64,20 @@ def read(
 
     Polygons, rectangles, circles and masks are drawn; lines and points have no area and are
     counted in the remarks, as are shapes without points, images without a file, and JSON files
-    of other programs. ``group_id`` and flags say nothing about a mask.
+    of other programs. ``group_id`` and flags do not change a mask.
 
     Args:
         folder: All files ``.json`` in it and its subfolders are read.
         classes: Which labels become which numbers; without a choice all, in alphabetical order.
         images: The folder of the images, if they are not where the files say: ``imagePath``
             counts from the file on, else an image of that name beside the file is taken, then one
-            of that name below this folder (else below ``folder``), then the picture inside the
+            of that name below this folder (else below ``folder``), then the image inside the
             file (``imageData``), an image that has the name with another suffix, at last one that
             has the name of the file itself.
 
     Returns:
-        One record for each file, with the file's name, without splits and groups. Files that
-        cannot be understood and those whose image is not there are ``bad``.
+        One sample for each file, with the file's name, without splits and groups. Files that
+        cannot be understood and those whose image does not exist are ``bad``.
 
     Raises:
         AnnotationError: there is no labelme file that can be used, or an image is labelled twice.
@@ -71,34 +85,75 @@ def read(
     """
     folder = Path(folder)
     index = ImageIndex(Path(images) if images is not None else folder)
-    files = sorted(path for path in files_below(folder) if path.suffix.lower() == ".json")
-    if not files:
-        raise AnnotationError(f"{folder}: expected labelme files (.json), found none")
-    source = _Source(folder, index)
-    pages = source.pages(files)
+    reader = _Reader(folder, index)
+    pages = reader.pages()
     refuse_twice((page.image.resolve(), str(page.path)) for page in pages)
-    names, numbers, remarks = _numbers(pages, classes or Classes(), folder)
-    tally = ImportStats()
-    records = []
+    names, numbers, remarks = _number(pages, classes or Classes(), folder)
+    stats = ImportStats()
+    samples = []
+    bad = reader.bad
     for page in pages:
         try:
-            shapes = _shapes(page, numbers, tally)
+            drawn = _shapes(page, numbers, stats)
         except AnnotationError as error:
-            source.bad.append(Bad(page.image, str(error)))
+            bad.append(Bad(page.image, str(error)))
             continue
-        tally.without_objects += not page.shapes
+        stats.without_objects += not page.shapes
         name = page.path.relative_to(folder).with_suffix("").as_posix()
-        drawn = Drawn(shapes, page.size, str(page.path))
-        records.append(Sample(page.image, name, drawn, picture=page.picture))
-    remarks += [*source.remarks(), *tally.remarks(), *index.remarks()]
-    # Pictures that labelme files hold may lie beside them too; those of bad files have a file.
-    beside = [page.path for page in pages if page.picture] + [item.image for item in source.bad]
+        mask = Drawing(drawn, page.size, str(page.path))
+        samples.append(Sample(page.image, name, mask, picture=page.picture))
+    remarks += [*reader.remarks(), *stats.remarks(), *index.remarks()]
+    # Images that labelme files hold may lie beside them too; those of bad files have a file.
+    beside = [page.path for page in pages if page.picture] + [item.image for item in bad]
     stems = {path.with_suffix("") for path in beside if path.name}
     rest = {path.resolve() for path in index.files if path.with_suffix("") not in stems}
     rest -= {page.image.resolve() for page in pages}
     if rest:
         remarks.append(f"left out, without a labelme file: {count_images(len(rest))}")
-    return AnnotatedDataset(names, unique_names(records), remarks=remarks, bad=source.bad)
+    return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=bad)
+
+
+@dataclass(frozen=True)
+class EmbeddedImage(PictureSource):
+    """The image in a labelme file as base64 text, which is read again when it is needed."""
+
+    file: Path
+    content_suffix: str
+
+    @property
+    def suffix(self) -> str:
+        """As `PictureSource.suffix`."""
+        return self.content_suffix
+
+    def read(self) -> bytes:
+        """As `PictureSource.read`."""
+        return _decoded(self.file, read_json(self.file))
+
+
+def _embedded(file: Path, tree: object) -> EmbeddedImage:
+    content = _decoded(file, tree)
+    found = file_type(content)
+    if found is not None and found.family == "image":
+        return EmbeddedImage(file, _SUFFIXES.get(found.name, f".{found.name}"))
+    raise AnnotationError(
+        f"{file}: expected an image as {_IMAGE}, got {content[:12]!r}; set it to null there and "
+        "put the image beside the file"
+    )
+
+
+def _decoded(file: Path, tree: object) -> bytes:
+    text = field(tree, _IMAGE, str, file)
+    try:
+        # Some programs write a data URL, whose text follows a comma.
+        return base64.b64decode(text.rpartition(",")[2])
+    except (ValueError, binascii.Error) as error:
+        raise AnnotationError(
+            f"{file}: expected base64 text of an image as {_IMAGE}, but {error}; set it to null "
+            "there and put the image beside the file"
+        ) from error
+
+
+# ---------------------------------------------------------------- files and their images
 
 
 @dataclass
@@ -109,62 +164,57 @@ class _Page:
     image: Path
     size: Tuple[int, int]
     shapes: List[Tuple[str, Dict[str, Any]]]  # where and what
-    picture: Optional[EmbeddedPicture] = None
+    picture: Optional[EmbeddedImage] = None
 
 
-class _Source:
-    """Reads labelme files, finds their images, and remembers what cannot be used."""
+class _Reader:
+    """Reads labelme files, finds their images, and notes what cannot be used."""
 
     def __init__(self, folder: Path, index: ImageIndex) -> None:
         self._folder = folder
         self._index = index
-        self._others: Dict[str, str] = {}  # name of another program's file -> what it is
+        self._others: List[str] = []  # files of other programs, and what they are
         self._renamed: Dict[Path, str] = {}  # image that has its file's name -> what the file says
         self.bad: List[Bad] = []
 
-    def pages(self, files: Sequence[Path]) -> List[_Page]:
-        """What can be used.
+    def pages(self) -> List[_Page]:
+        """Read the files that can be used.
 
         Raises:
-            AnnotationError: nothing.
+            AnnotationError: there are none.
         """
         found = []
-        for path in files:
+        for path in sorted(files_below(self._folder)):
+            if path.suffix.lower() != ".json":
+                continue
             try:
-                tree = json_file.read_json(path)
-                if not isinstance(tree, dict) or _KEYS.isdisjoint(tree):
-                    self._others[str(path.relative_to(self._folder))] = json_file.kind_of(tree)
+                tree = read_json(path)
+                if not isinstance(tree, dict) or set(_KEYS).isdisjoint(tree):
+                    name = str(path.relative_to(self._folder))
+                    self._others.append(f"{name} ({kind_of(tree)})")
                     continue
                 page = self._page(path, tree)
             except (AnnotationError, ImageError) as error:
                 self.bad.append(Bad(path, str(error)))
                 continue
-            if page is None:
-                why = f"{path}: its image {tree['imagePath']} is not there, nor inside of it; give"
-                missing = path.parent / tree["imagePath"]
-                self.bad.append(Bad(missing, f"{why} its folder with --images", missing=True))
-            else:
+            if page is not None:
                 found.append(page)
-        if not found:
-            self._refuse()
-        return found
-
-    def _refuse(self) -> None:
-        if not self.bad:
-            name, kind = next(iter(self._others.items()))
-            raise AnnotationError(
-                f"{self._folder / name}: expected a labelme file, but it looks like {kind}; choose "
-                "the reader for that or give the right folder"
-            )
-        more = f" (the first of {len(self.bad)} such files)" if len(self.bad) > 1 else ""
-        raise AnnotationError(f"{self.bad[0].why}{more}")
+        if found:
+            return found
+        if self.bad:
+            more = f" (the first of {len(self.bad)} such files)" if len(self.bad) > 1 else ""
+            raise AnnotationError(f"{self.bad[0].why}{more}")
+        raise AnnotationError(
+            f"{self._folder}: expected labelme files (.json), found "
+            f"{short_list(self._others) or 'none'}; choose the reader for that or give "
+            "the right folder"
+        )
 
     def remarks(self) -> List[str]:
         """What was left alone, and what was guessed."""
         said = []
         if self._others:
-            named = [f"{name} ({kind})" for name, kind in self._others.items()]
-            said.append(f"left out, no labelme files: {short_list(named)}")
+            said.append(f"left out, no labelme files: {short_list(self._others)}")
         if self._renamed:
             image, name = next(iter(self._renamed.items()))
             said.append(
@@ -174,23 +224,32 @@ class _Source:
         return said
 
     def _page(self, path: Path, tree: Dict[str, Any]) -> Optional[_Page]:
-        """What a file says; None: its image is not there."""
-        json_file.require(tree, ("shapes", "imagePath"), path, "a labelme file")
-        shapes = [
+        """Read a file; None: its image does not exist."""
+        require_keys(tree, _KEYS, path, "a labelme file")
+        found = [
             (f"{path}, shapes[{place}]", shape)
-            for place, shape in enumerate(json_file.member(tree, "shapes", list, path))
+            for place, shape in enumerate(field(tree, "shapes", list, path))
         ]
-        for where, shape in shapes:
-            json_file.member(shape, "label", str, where)
-        image, picture = self._image(path, tree)
+        for where, shape in found:
+            field(shape, "label", str, where)
+        name = field(tree, "imagePath", str, path)
+        image, picture = self._image(path, tree, name.replace("\\", "/"))
         if image is None:
+            why = f"{path}: its image {name} is not there, nor inside of it; give its folder with"
+            self.bad.append(Bad(path.parent / name, f"{why} --images", missing=True))
             return None
-        return _Page(path, image, _size(path, tree, image, picture), shapes, picture)
+        if tree.get("imageHeight") is not None and tree.get("imageWidth") is not None:
+            size = size_field(tree, "imageHeight", "imageWidth", path)
+        elif picture is None:
+            size = image_size(image)
+        else:
+            height, width, _ = decode_image(picture.read(), name=path).shape
+            size = height, width
+        return _Page(path, image, size, found, picture)
 
     def _image(
-        self, path: Path, tree: Dict[str, Any]
-    ) -> Tuple[Optional[Path], Optional[EmbeddedPicture]]:
-        name = json_file.member(tree, "imagePath", str, path).replace("\\", "/")
+        self, path: Path, tree: Dict[str, Any], name: str
+    ) -> Tuple[Optional[Path], Optional[EmbeddedImage]]:
         last = name.rsplit("/", 1)[-1]
         # labelme's own tutorial has a file that names itself.
         if not name.lower().endswith(".json"):
@@ -199,8 +258,8 @@ class _Source:
                     return beside, None
         place = path.parent.relative_to(self._folder).as_posix()
         for any_suffix in (False, True):
-            if any_suffix and tree.get(KEY):
-                return path, EmbeddedPicture.of(path, tree)
+            if any_suffix and tree.get(_IMAGE):
+                return path, _embedded(path, tree)
             found = (
                 self._index.at(posixpath.normpath(f"{place}/{name}"), any_suffix)
                 or self._index.at(f"{place}/{last}", any_suffix)
@@ -215,29 +274,21 @@ class _Source:
         return own, None
 
 
-def _size(
-    path: Path, tree: Dict[str, Any], image: Path, picture: Optional[EmbeddedPicture]
-) -> Tuple[int, int]:
-    if tree.get("imageHeight") is not None and tree.get("imageWidth") is not None:
-        return json_file.size(tree, "imageHeight", "imageWidth", path)
-    if picture is None:
-        return image_size(image)
-    height, width, _ = decode_image(picture.read(), name=path).shape
-    return height, width
+# ---------------------------------------------------------------- classes and shapes
 
 
-def _numbers(
+def _number(
     pages: List[_Page], classes: Classes, folder: Path
 ) -> Tuple[Tuple[str, ...], Dict[str, int], List[str]]:
     labels = {shape["label"] for page in pages for _, shape in page.shapes}
-    found = sorted(labels - {IGNORED_LABEL, BACKGROUND_LABEL})
+    found = sorted(labels - {_IGNORED, _BACKGROUND})
     # Asked for or not, it is ignored.
-    ignored = tuple(name for name in classes.ignored if name != IGNORED_LABEL)
+    ignored = tuple(name for name in classes.ignored if name != _IGNORED)
     names, numbers, remarks = replace(classes, ignored=ignored).numbers(found, folder)
-    return names, {**numbers, IGNORED_LABEL: IGNORE, BACKGROUND_LABEL: 0}, remarks
+    return names, {**numbers, _IGNORED: IGNORE, _BACKGROUND: 0}, remarks
 
 
-def _shapes(page: _Page, numbers: Dict[str, int], tally: ImportStats) -> Tuple[Shape, ...]:
+def _shapes(page: _Page, numbers: Dict[str, int], stats: ImportStats) -> Tuple[Shape, ...]:
     drawn: List[Shape] = []
     for where, tree in page.shapes:
         number = numbers.get(tree["label"])
@@ -245,33 +296,31 @@ def _shapes(page: _Page, numbers: Dict[str, int], tally: ImportStats) -> Tuple[S
             continue
         kind = tree.get("shape_type") or "polygon"
         if kind not in (*_OUTLINES, "rectangle", "circle", "mask"):
-            tally.kinds[str(kind)] += 1
+            stats.kinds[str(kind)] += 1
             continue
         shape = _shape(kind, tree, number, where)
         if shape is None:
-            tally.without_area += 1
+            stats.without_area += 1
         else:
-            tally.place([shape], page.size, box=kind == "rectangle")
+            stats.add_object([shape], page.size, box=kind == "rectangle")
             drawn.append(shape)
     return tuple(drawn)
 
 
 def _shape(kind: str, tree: Dict[str, Any], number: int, where: str) -> Optional[Shape]:
     """A shape of a labelme file; None: it has no area."""
-    corners = points(json_file.member(tree, "points", list, where), where)
+    corners = shapes.points(field(tree, "points", list, where), where)
     if kind in _OUTLINES or (kind == "rectangle" and len(corners) == 4):
-        return Polygon(number, corners) if has_area(corners) else None
+        return shapes.polygon(number, corners)
     if len(corners) < 2 and kind != "mask":
         return None
     if len(corners) != 2:
-        raise AnnotationError(
-            f"{where}: expected 2 points of a {kind}, got {len(corners)}; correct it there"
-        )
+        raise wrong(where, f"2 points of a {kind}", len(corners))
     if kind == "mask":
         return _mask(tree, corners, number, where)
-    (left, top), (right, bottom) = corners.tolist()
     if kind == "rectangle":
-        return box(number, left, top, right, bottom) if left != right and top != bottom else None
+        return shapes.rectangle(number, corners) if (corners[0] != corners[1]).all() else None
+    (left, top), (right, bottom) = corners.tolist()
     radius = math.hypot(right - left, bottom - top)
     return Ellipse(number, (left, top), (radius, radius)) if radius else None
 
@@ -284,11 +333,9 @@ def _mask(
     Its corners are rounded, halves to even numbers. Whole ones name its first and its last pixel,
     which cut what is larger; others come of dragging, and say where it begins only.
     """
-    text = json_file.member(tree, "mask", str, where)
     left, top = (round(place) for place in corners[0].tolist())
-    bitmap = from_base64(number, text, top, left, where)
-    if (corners != np.trunc(corners)).any():
-        return bitmap
-    width, height = (int(size) for size in (corners[1] - corners[0] + 1).clip(0, _FAR))
-    shape = min(height, bitmap.shape[0]), min(width, bitmap.shape[1])
-    return replace(bitmap, shape=shape) if all(shape) else None
+    png, (height, width) = decode_png(field(tree, "mask", str, where), where)
+    if (corners == np.trunc(corners)).all():
+        across, down = (corners[1] - corners[0] + 1).clip(0, None).tolist()
+        height, width = min(int(down), height), min(int(across), width)
+    return PngBitmap(number, (height, width), top, left, png, where) if height and width else None

@@ -9,24 +9,35 @@ own object. That is how Supervisely itself draws them.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.formats import json_file
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.image_index import ImageIndex, unique_names
-from paddleseg_u2net.data_tools.formats.import_stats import ImportStats
-from paddleseg_u2net.data_tools.formats.png_bitmap import from_base64
-from paddleseg_u2net.data_tools.formats.sample import AnnotatedDataset, AnnotationError, Bad, Sample
-from paddleseg_u2net.data_tools.formats.shapes import Drawn, Polygon, Shape, points
+from paddleseg_u2net.data_tools.annotations import shapes
+from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, unique_names
+from paddleseg_u2net.data_tools.annotations.import_stats import ImportStats
+from paddleseg_u2net.data_tools.annotations.label_files import (
+    field,
+    read_json,
+    require_keys,
+    size_field,
+)
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Bad,
+    Sample,
+    wrong,
+)
+from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Polygon, Shape
+from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import files_below
 
-SPLITS = ("train", "val", "test")
-
 _META = "meta.json"
+_SPLITS = ("train", "val", "test")
 _BITMAPS = ("bitmap", "alpha_mask")
 _AREAS = (*_BITMAPS, "polygon", "rectangle")
 
@@ -43,7 +54,7 @@ def read(project: Path, classes: Optional[Classes] = None) -> AnnotatedDataset:
             and ``person_bmp``, with ``neutral`` ignored.
 
     Returns:
-        One record for each image, called ``NAME/a``. Splits are given if all data sets are called
+        One sample for each image, called ``NAME/a``. Splits are given if all data sets are called
         train, val or test; there are no groups. Images without a label, labels without an image
         and labels that cannot be understood are ``bad``.
 
@@ -52,49 +63,46 @@ def read(project: Path, classes: Optional[Classes] = None) -> AnnotatedDataset:
         ImageError: a folder cannot be listed.
     """
     project = Path(project)
-    titles = _titles(project)
-    names, numbers, remarks = (classes or Classes()).numbers(list(titles), project / _META)
+    kinds = _kinds(project)
+    names, numbers, remarks = (classes or Classes()).numbers(list(kinds), project / _META)
     folders = _data_sets(project)
-    parted = all(folder.name.lower() in SPLITS for folder in folders)
-    tally = ImportStats()
-    records = []
+    split = all(folder.name.lower() in _SPLITS for folder in folders)
+    stats = ImportStats()
+    samples = []
     bad: List[Bad] = []
     for folder in folders:
-        split = folder.name.lower() if parted else ""
-        place = folder.relative_to(project).as_posix()
-        place = "" if place == "." else f"{place}/"
+        place = "" if folder == project else f"{folder.relative_to(project).as_posix()}/"
         index = ImageIndex(folder / "img")
         pairs, alone = _pairs(index, folder / "ann")
         bad += alone
         for image, label in pairs:
             try:
-                mask = _mask(label, titles, numbers, tally)
+                mask = _mask(label, kinds, numbers, stats)
             except AnnotationError as error:
                 bad.append(Bad(image, str(error)))
                 continue
-            records.append(Sample(image, f"{place}{index.name_of(image)}", mask, split))
-    if not records and not bad:
+            name = f"{place}{index.name_of(image)}"
+            samples.append(Sample(image, name, mask, folder.name.lower() if split else ""))
+    if not samples and not bad:
         raise AnnotationError(f"{project}: its data sets have no images")
     return AnnotatedDataset(
-        names, unique_names(records), remarks=remarks + tally.remarks(), bad=bad
+        names, unique_names(samples), remarks=remarks + stats.remarks(), bad=bad
     )
 
 
-def _titles(project: Path) -> Dict[str, str]:
+def _kinds(project: Path) -> Dict[str, str]:
     """The shape (or an empty text) by class title."""
     meta = project / _META
     if not meta.is_file():
         below = [path.parent for path in files_below(project) if path.name == _META]
         repair = f"give {below[0]}" if below else "give the folder of a Supervisely project"
-        raise AnnotationError(f"{meta}: expected Supervisely's meta.json, found none; {repair}")
-    tree = json_file.require(
-        json_file.read_json(meta), ("classes",), meta, "Supervisely's meta.json"
-    )
-    titles = {}
-    for place, entry in enumerate(json_file.member(tree, "classes", list, meta)):
-        title = json_file.member(entry, "title", str, f"{meta}, classes[{place}]")
-        titles[title] = str(entry.get("shape") or "")
-    return titles
+        raise wrong(meta, "Supervisely's meta.json", "none", repair)
+    tree = require_keys(read_json(meta), ("classes",), meta, "Supervisely's meta.json")
+    kinds = {}
+    for place, entry in enumerate(field(tree, "classes", list, meta)):
+        title = field(entry, "title", str, f"{meta}, classes[{place}]")
+        kinds[title] = str(entry.get("shape") or "")
+    return kinds
 
 
 def _data_sets(project: Path) -> List[Path]:
@@ -102,15 +110,14 @@ def _data_sets(project: Path) -> List[Path]:
     places = {path.parent for path in files_below(project)}
     images = {folder.parent for folder in places if folder.name == "img"}
     labels = {folder.parent for folder in places if folder.name == "ann"}
-    found = sorted(images & labels)
     alone = sorted(images ^ labels)
-    if alone or not found:
+    if alone or not images:
         trouble = f"{alone[0]} has only one of them" if alone else "found none"
         raise AnnotationError(
             f"{project}: expected data sets, folders with the images in img and the labels in ann, "
             f"but {trouble}; export the project with images and labels"
         )
-    return found
+    return sorted(images)
 
 
 def _pairs(index: ImageIndex, folder: Path) -> Tuple[List[Tuple[Path, Path]], List[Bad]]:
@@ -120,13 +127,13 @@ def _pairs(index: ImageIndex, folder: Path) -> Tuple[List[Tuple[Path, Path]], Li
         for path in files_below(folder)
         if path.suffix.lower() == ".json"
     }
-    folded = {name.casefold(): path for name, path in labels.items()}
+    alike = {fold_case(name): path for name, path in labels.items()}
     pairs = []
     alone = []
     for image in index.files:
         full, short = index.name_of(image, True), index.name_of(image)
-        label = labels.get(full) or labels.get(short)
-        label = label or folded.get(full.casefold()) or folded.get(short.casefold())
+        found = (labels.get(full), labels.get(short), alike.get(fold_case(full)))
+        label = next(filter(None, (*found, alike.get(fold_case(short)))), None)
         if label is None:
             why = f"{image}: expected its label {folder / full}.json, found none"
             alone.append(Bad(image, why, missing=True))
@@ -146,34 +153,33 @@ def _pairs(index: ImageIndex, folder: Path) -> Tuple[List[Tuple[Path, Path]], Li
 
 
 def _mask(
-    label: Path, titles: Dict[str, str], numbers: Dict[str, int], tally: ImportStats
-) -> Drawn:
-    keys = ("size", "objects")
-    what = "Supervisely's label of one image"
-    tree = json_file.require(json_file.read_json(label), keys, label, what)
-    size = json_file.size(tree["size"], "height", "width", f"{label}, size")
-    objects = json_file.member(tree, "objects", list, label)
-    tally.without_objects += not objects
-    shapes: List[Shape] = []
+    label: Path, kinds: Dict[str, str], numbers: Dict[str, int], stats: ImportStats
+) -> Drawing:
+    keys, what = ("size", "objects"), "Supervisely's label of one image"
+    tree = require_keys(read_json(label), keys, label, what)
+    size = size_field(tree["size"], "height", "width", f"{label}, size")
+    objects = field(tree, "objects", list, label)
+    stats.without_objects += not objects
+    drawn: List[Shape] = []
     for place, item in enumerate(objects):
         where = f"{label}, objects[{place}]"
-        title = json_file.member(item, "classTitle", str, where)
-        if title not in titles:
-            tally.unknown[title] += 1
+        title = field(item, "classTitle", str, where)
+        if title not in kinds:
+            stats.unknown[title] += 1
             continue
         if title not in numbers:
             continue
-        kind = _kind(item, titles[title])
+        kind = _kind(item, kinds[title])
         if kind not in _AREAS:
-            tally.kinds[kind] += 1
+            stats.kinds[kind] += 1
             continue
         shape = _shape(kind, item, numbers[title], where)
         if shape is None:
-            tally.without_area += 1
+            stats.without_area += 1
         else:
-            tally.place([shape], size, box=kind == "rectangle")
-            shapes.append(shape)
-    return Drawn(tuple(shapes), size, str(label))
+            stats.add_object([shape], size, box=kind == "rectangle")
+            drawn.append(shape)
+    return Drawing(tuple(drawn), size, str(label))
 
 
 def _kind(item: Dict[str, Any], of_class: str) -> str:
@@ -189,26 +195,25 @@ def _kind(item: Dict[str, Any], of_class: str) -> str:
 def _shape(kind: str, item: Dict[str, Any], number: int, where: str) -> Optional[Shape]:
     """An object's shape; None: it has too few points."""
     if kind in _BITMAPS:
-        tree = json_file.member(item, "bitmap", dict, where)
-        origin = points(json_file.member(tree, "origin", list, where), where)
-        if len(origin) != 1:
-            raise AnnotationError(
-                f"{where}: expected one point as origin, got {len(origin)}; correct it there"
-            )
-        left, top = np.floor(np.clip(origin[0], -1e9, 1e9)).astype(int).tolist()
-        text = json_file.member(tree, "data", str, where)
-        bitmap = from_base64(number, text, top, left, where, packed=True)
-        return replace(bitmap, graded=kind == "alpha_mask")
-    tree = json_file.member(item, "points", dict, where)
-    outline = points(json_file.member(tree, "exterior", list, where), where)
-    if kind == "rectangle" and len(outline) > 1:
-        if len(outline) != 2:
-            raise AnnotationError(
-                f"{where}: expected 2 points of a rectangle, got {len(outline)}; correct it there"
-            )
-        left, top, right, bottom = outline.ravel()
-        outline = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-        return Polygon(number, outline, of_pixels=True)
-    holes = json_file.member(tree, "interior", list, where) if "interior" in tree else []
-    cut = tuple(points(hole, where) for hole in holes)
+        tree = field(item, "bitmap", dict, where)
+        (origin,) = _points(tree, "origin", (1,), "an origin", where)
+        left, top = np.floor(np.clip(origin, -1e9, 1e9)).astype(int).tolist()
+        png, size = decode_png(field(tree, "data", str, where), where, packed=True)
+        return PngBitmap(number, size, top, left, png, where, graded=kind == "alpha_mask")
+    tree = field(item, "points", dict, where)
+    if kind == "rectangle":
+        outline = _points(tree, "exterior", (0, 1, 2), "a rectangle", where)
+        return shapes.rectangle(number, outline, of_pixels=True) if len(outline) == 2 else None
+    outline = shapes.points(field(tree, "exterior", list, where), where)
+    holes = field(tree, "interior", list, where) if "interior" in tree else []
+    cut = tuple(shapes.points(hole, where) for hole in holes)
     return Polygon(number, outline, cut, of_pixels=True) if len(outline) >= 3 else None
+
+
+def _points(
+    tree: Dict[str, Any], key: str, counts: Tuple[int, ...], what: str, where: str
+) -> np.ndarray:
+    found = shapes.points(field(tree, key, list, where), where)
+    if len(found) not in counts:
+        raise wrong(where, f"{counts[-1]} points of {what}", len(found))
+    return found

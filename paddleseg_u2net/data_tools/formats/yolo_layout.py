@@ -1,7 +1,7 @@
 """Where a YOLO data set has its images, and what its classes are called.
 
 Written from https://docs.ultralytics.com/datasets/segment/. ``data.yaml`` names the classes
-and, for ``train``, ``val`` and ``test``, folders or lists of images. Its paths are seldom true
+and, for ``train``, ``val`` and ``test``, folders or lists of images. Its paths are seldom right
 where it lies: Roboflow writes ``../train/images`` for ``train/images``, others the folders of their
 own computer.
 """
@@ -11,15 +11,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
-from paddleseg_u2net.data_tools.formats.colours import lines_of
-from paddleseg_u2net.data_tools.formats.image_index import ImageIndex, absent, refuse_absent
-from paddleseg_u2net.data_tools.formats.pairing import SPLITS
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError, Bad
-from paddleseg_u2net.data_tools.formats.splits import IMAGES, split_of
+from paddleseg_u2net.data_tools.annotations.image_index import (
+    ImageIndex,
+    absent,
+    refuse_absent,
+)
+from paddleseg_u2net.data_tools.annotations.label_files import read_lines
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, wrong
+from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, split_of
 from paddleseg_u2net.io.images import files_below, find_images
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
 from paddleseg_u2net.text import short_list
@@ -57,7 +60,7 @@ class Layout:
         names: Names by class number; None: the source does not say.
         places: Where the images are.
         remarks: What the user should know.
-        bad: Images in lists that are not there.
+        bad: Images in lists that do not exist.
     """
 
     source: Path
@@ -71,7 +74,7 @@ def find_layout(source: Path) -> Layout:
     """Look at a folder, or at its ``data.yaml``.
 
     Raises:
-        AnnotationError: it is no YOLO data set, the description is damaged, or no image is there.
+        AnnotationError: it is no YOLO data set, the description is damaged, or no image exists.
         ImageError: a folder cannot be listed.
     """
     if source.is_file():
@@ -81,14 +84,12 @@ def find_layout(source: Path) -> Layout:
     files = _yaml_files(source)
     known = [path for path in files if path.name in _DESCRIPTIONS] or files
     if len(known) > 1:
-        raise AnnotationError(
-            f"{source}: expected one data.yaml, found {short_list(known)}; give the file itself"
-        )
-    return _described(known[0]) if known else _plain(source)
+        raise wrong(source, "one data.yaml", short_list(known), "give the file itself")
+    return _described(known[0]) if known else _undescribed(source)
 
 
 def exports_below(source: Path) -> List[Path]:
-    """The files ``data.yaml`` below a folder which is no YOLO data set itself, else none."""
+    """Find the files ``data.yaml`` below a folder that is no YOLO data set itself, else none."""
     if not source.is_dir() or _yaml_files(source) or _image_folders(source):
         return []
     return [path for path in files_below(source) if path.name in _DESCRIPTIONS]
@@ -101,7 +102,7 @@ def _yaml_files(folder: Path) -> List[Path]:
 # ---------------------------------------------------------------- without a description
 
 
-def _plain(source: Path) -> Layout:
+def _undescribed(source: Path) -> Layout:
     """The folders images and labels, or such in train, val and test."""
     places = []
     for folder in _image_folders(source):
@@ -115,9 +116,13 @@ def _plain(source: Path) -> Layout:
             "that holds them"
         )
     folders = (source, *(place.folder.parent / "labels" for place in places))
-    listing = (folder / NAMES_FILE for folder in folders)
-    file = next((path for path in listing if path.is_file()), None)
-    return Layout(source, _listed_names(file) if file else None, places)
+    file = next((f / NAMES_FILE for f in folders if (f / NAMES_FILE).is_file()), None)
+    if file is None:
+        return Layout(source, None, places)
+    names = read_lines(file)
+    while names and not names[-1]:
+        names.pop()
+    return Layout(source, _checked_names(names, file), places)
 
 
 def _image_folders(source: Path) -> List[Path]:
@@ -133,43 +138,34 @@ def _image_folders(source: Path) -> List[Path]:
     return sorted(found)
 
 
-def _listed_names(path: Path) -> Tuple[str, ...]:
-    names = lines_of(path)
-    while names and not names[-1]:
-        names.pop()
-    return _named(list(names), path)
-
-
 # ---------------------------------------------------------------- data.yaml
 
 
 def _described(path: Path) -> Layout:
-    tree = _tree(path)
-    if "kpt_shape" in tree:
-        raise AnnotationError(
-            f"{path}: describes keypoints (kpt_shape), which are no masks; export segmentation"
-        )
+    tree = _read_description(path)
     names = tree.get("names")
     if isinstance(names, dict):
-        names = _by_number(names, path)
-    if not isinstance(names, list) or not names:
+        numbers = [str(number) for number in range(len(names))]
+        names = [names.get(number) for number in numbers]
+    if "kpt_shape" in tree or not isinstance(names, list):
         raise AnnotationError(
-            f"{path}: expected names of classes under `names`, got {_said(names)}; add them, or "
-            "give the data.yaml of a YOLO data set"
+            f"{path}: expected names of classes under `names`, for segmentation, got "
+            f"{'keypoints (kpt_shape)' if 'kpt_shape' in tree else _shown(names)}; give the "
+            "data.yaml of a YOLO data set with polygons"
         )
+    layout = Layout(path, _checked_names(names, path), [])
     count = tree.get("nc", str(len(names)))
     if count != str(len(names)):
         raise AnnotationError(
-            f"{path}: nc is {_said(count)}, but there are {len(names)} names; correct one of them"
+            f"{path}: nc is {_shown(count)}, but there are {len(names)} names; correct one of them"
         )
-    layout = Layout(path, _named(names, path), [])
     roots = _roots(tree.get("path", ""), path)
     for key in tree:
         if key.lower() in SPLITS:
-            _add(layout, key, tree[key], roots)
+            _add_part(layout, key, tree[key], roots)
     layout.places.sort(key=lambda place: list(SPLITS).index(place.title.lower()))
     _leave_out_doubles(layout)
-    _name_the_rest(layout)
+    _note_unnamed(layout)
     refuse_absent(layout.places, layout.bad)
     if not layout.places:
         missing = f"; {'; '.join(layout.remarks)}" if layout.remarks else ""
@@ -178,6 +174,31 @@ def _described(path: Path) -> Layout:
             f"{missing}; correct them, they count from `path` or from this file's folder"
         )
     return layout
+
+
+def _read_description(path: Path) -> Dict[str, Any]:
+    """The file's content. All values are texts, for ``no`` and ``1`` may be names of classes."""
+    try:
+        tree = read_yaml_file(path, yaml.BaseLoader)  # makes nothing but texts, lists, dicts
+    except YamlError as error:
+        raise AnnotationError(f"{path}: expected YAML, but {error}; correct it") from error
+    if not isinstance(tree, dict):
+        raise AnnotationError(
+            f"{path}: expected names, train and val as in YOLO's data.yaml, got {_shown(tree)}"
+        )
+    return tree
+
+
+def _checked_names(names: Sequence[Any], path: Path) -> Tuple[str, ...]:
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise AnnotationError(
+                f"{path}: expected a name for class {number}, got {_shown(name)}; number the "
+                "classes from 0 without gaps and name each"
+            )
+    if not names:
+        raise AnnotationError(f"{path}: expected names of classes, found none")
+    return tuple(name.strip() for name in names)
 
 
 def _leave_out_doubles(layout: Layout) -> None:
@@ -189,7 +210,7 @@ def _leave_out_doubles(layout: Layout) -> None:
             layout.remarks.append(f"{place.title} is left out: its images are those of val")
 
 
-def _name_the_rest(layout: Layout) -> None:
+def _note_unnamed(layout: Layout) -> None:
     """A remark on the images beside ``data.yaml`` that it does not name."""
     used = {image.resolve() for place in layout.places for image in place.images}
     top = layout.source.parent
@@ -203,41 +224,6 @@ def _name_the_rest(layout: Layout) -> None:
             )
 
 
-def _tree(path: Path) -> Dict[str, Any]:
-    """The file's content. All values are texts, for ``no`` and ``1`` may be names of classes."""
-    try:
-        tree = read_yaml_file(path, yaml.BaseLoader)  # makes nothing but texts, lists, dicts
-    except YamlError as error:
-        raise AnnotationError(f"{path}: expected YAML, but {error}; correct it") from error
-    if not isinstance(tree, dict):
-        raise AnnotationError(
-            f"{path}: expected names, train and val as in YOLO's data.yaml, got {_said(tree)}"
-        )
-    return tree
-
-
-def _by_number(names: Dict[str, Any], path: Path) -> List[Any]:
-    numbers = [str(number) for number in range(len(names))]
-    missing = [number for number in numbers if number not in names]
-    if missing:
-        raise AnnotationError(
-            f"{path}: expected names of the classes 0 to {len(names) - 1}, but {missing[0]} is "
-            "missing; number them without gaps"
-        )
-    return [names[number] for number in numbers]
-
-
-def _named(names: List[Any], path: Path) -> Tuple[str, ...]:
-    for number, name in enumerate(names):
-        if not isinstance(name, str) or not name.strip():
-            raise AnnotationError(
-                f"{path}: expected a name for class {number}, got {_said(name)}; correct it there"
-            )
-    if not names:
-        raise AnnotationError(f"{path}: expected names of classes, one a line, found none")
-    return tuple(name.strip() for name in names)
-
-
 def _roots(path: Any, file: Path) -> List[Path]:
     """From where entries may count."""
     folder = file.parent
@@ -245,16 +231,12 @@ def _roots(path: Any, file: Path) -> List[Path]:
     return list(dict.fromkeys([root, folder])) if root.is_dir() else [folder]
 
 
-def _add(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
-    """The part that is called ``key``."""
+def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
     entries = value if isinstance(value, list) else [value]
     entries = [entry for entry in entries if entry not in _NOTHING]
     strange = [entry for entry in entries if not isinstance(entry, str)]
     if strange:
-        raise AnnotationError(
-            f"{layout.source}: expected a path or a list of paths under {key}, got "
-            f"{_said(strange[0])}; correct it there"
-        )
+        raise wrong(layout.source, f"a path or a list of paths under {key}", _shown(strange[0]))
     found = [_find(entry, roots) for entry in entries]
     missing = [entry for entry, path in zip(entries, found) if path is None]
     if missing and len(missing) == len(found):
@@ -277,38 +259,37 @@ def _add(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
 
 
 def _find(entry: str, roots: List[Path]) -> Optional[Path]:
-    """The folder or list that an entry means: as it stands, or by the end of its path."""
+    """The folder or list that an entry means: as it is, or by the end of its path."""
     entry = entry.replace("\\", "/")
-    as_it_stands = [root / entry for root in roots]
+    as_it_is = [root / entry for root in roots]
     parts = [part for part in PurePosixPath(entry).parts if part not in ("..", "/")]
     tails = [root.joinpath(*parts[at:]) for at in range(len(parts)) for root in roots]
     if entry.startswith("../"):
         # Beside a Roboflow export there may be another one.
-        places = [*tails[: len(roots)], *as_it_stands, *tails]
+        places = [*tails[: len(roots)], *as_it_is, *tails]
     else:
-        places = [*as_it_stands, *tails]
+        places = [*as_it_is, *tails]
     return next((place for place in places if place.exists()), None)
 
 
 def _place(key: str, path: Path, roots: List[Path], layout: Layout) -> Place:
+    split = SPLITS[key.lower()]
     if path.is_dir():
-        return Place(key, SPLITS[key.lower()], path, find_images(path))
+        return Place(key, split, path, find_images(path))
     if path.suffix.lower() != ".txt":
         raise AnnotationError(
             f"{path}: expected a folder of images or a .txt file that lists them, for {key}"
         )
     images = _listed_images(path, roots, layout)
-    if not images:
-        return Place(key, SPLITS[key.lower()], path.parent, [])
-    folder = Path(os.path.commonpath([image.parent for image in images]))
-    return Place(key, SPLITS[key.lower()], folder, images, whole=False)
+    folder = Path(os.path.commonpath([im.parent for im in images])) if images else path.parent
+    return Place(key, split, folder, images, whole=False)
 
 
 def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:
     folders = dict.fromkeys([path.parent, *roots])
     indices: List[ImageIndex] = []
-    images, missing = [], []
-    for line in filter(None, lines_of(path)):
+    images = []
+    for line in filter(None, read_lines(path)):
         places = (folder / line.replace("\\", "/") for folder in folders)
         image = next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
         if image is None:
@@ -316,15 +297,14 @@ def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:
             indices = indices or [ImageIndex(root) for root in roots]
             image = next(filter(None, (index.find(line) for index in indices)), None)
         if image is None:
-            missing.append(line)
+            layout.bad.append(absent(line, path, roots[0]))
         else:
             images.append(Path(os.path.normpath(image.absolute())))
-    layout.bad += [absent(line, path, roots[0]) for line in missing]
     layout.remarks += [said for index in indices for said in index.remarks()]
     return images
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
     return repr(value[:60]) if isinstance(value, str) else f"a {type(value).__name__}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from paddleseg_u2net.config import DatasetSettings
 from paddleseg_u2net.datasets.mask_encoding import MaskError, check_mask_encoding
-from paddleseg_u2net.datasets.pair_dataset import check_arguments
 from paddleseg_u2net.datasets.pairing import (
     Pair,
     PairingError,
@@ -129,27 +129,22 @@ def of_root(root: Path) -> List[Part]:
     )
 
 
-def of_settings(mode: str, settings: Mapping[str, Any]) -> Part:
+def of_settings(settings: DatasetSettings) -> Part:
     """Return the part that a configuration's ``train_dataset`` or ``val_dataset`` describes.
 
-    Args:
-        mode: train or val.
-        settings: The arguments of ``datasets.PairDataset``.
-
     Raises:
-        PairingError, MaskError, ValueError: As `PairDataset`, but for single files and lines.
+        PairingError, ValueError: As `PairDataset`, but for single files and lines.
     """
-    check_arguments(**{"mode": mode, **settings})
-    given = {key: settings.get(key) for key in ("name", "dataset_root", "images", "masks")}
-    paths = resolve_paths(mode, list_path=settings.get(f"{mode}_path"), **given)
+    mode, folders = settings.mode, (settings.images, settings.masks)
+    paths = resolve_paths(mode, settings.name, settings.dataset_root, settings.list_path, *folders)
     if paths.list_file is None:
         part = of_folders(mode, paths.images, paths.masks)
     else:
-        part = of_list(mode, paths.list_file, paths.root, settings.get("separator"))
-    part.mask_values = settings.get("mask_values", "auto")
-    part.resizes = settings.get("mismatched_masks") == "resize"
-    if settings.get("val_share"):
-        both = split_train_val(part.pairs, settings["val_share"])
+        part = of_list(mode, paths.list_file, paths.root, settings.separator)
+    part.mask_values = settings.mask_values
+    part.resizes = settings.mismatched_masks == "resize"
+    if settings.val_share:
+        both = split_train_val(part.pairs, settings.val_share)
         part.pairs = both[0 if mode == "train" else 1]
     return part
 
@@ -212,23 +207,22 @@ def read_config(path: Path, opts: Sequence[str]) -> Input:
         ConfigError: It cannot be used, or has neither.
         PairingError, MaskError, ImageError: As `read_files`.
     """
+    from paddleseg_u2net.config import Config, ConfigError
     from paddleseg_u2net.env import load_paddle
 
     load_paddle()
-    from paddleseg_u2net.config import Config, ConfigError
-
     config = Config(path, list(opts), training=False)
     parts: List[Part] = []
     complaints: List[ConfigError] = []
     names: Tuple[str, ...] = ()
     for mode in ("train", "val"):
         try:
-            arguments = config.dataset_settings(mode)
+            dataset = config.dataset_settings(mode)
         except ConfigError as error:
             complaints.append(error)
             continue
-        parts.append(of_settings(mode, arguments))
-        names = tuple(arguments.get("class_names") or names)
+        parts.append(of_settings(dataset))
+        names = tuple(dataset.class_names or names)
     if not parts:
         raise complaints[0]
     if len(parts) == 2 and parts[0].problems == parts[1].problems:

@@ -9,11 +9,13 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tu
 import numpy as np
 
 from paddleseg_u2net.datasets.mask_encoding import decode, infer_from_masks
+from paddleseg_u2net.datasets.pairing import bare_name, by_name, list_files
 from paddleseg_u2net.export.quantization.graph import QuantizationError
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.images import ImageError, find_images, read_image, read_mask
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.progress import tracked
+from paddleseg_u2net.text import short_list
 
 LIMIT = 64
 FEWEST = 16
@@ -165,21 +167,15 @@ def _evenly_first(names: Sequence[Path], limit: int) -> List[Path]:
 def _paired(images: Path, names: Sequence[Path], masks: Optional[Path]) -> Dict[Path, Path]:
     if masks is None:
         return {}
-    known: Dict[Path, Path] = {}
-    for path in find_images(masks):
-        stem = path.relative_to(masks).with_suffix("")
-        if stem in known:
-            raise QuantizationError(f"{path} and {known[stem]}: expected one mask for an image")
-        known[stem] = path
-    stems = {name: name.relative_to(images).with_suffix("") for name in names}
-    missing = [str(name) for name, stem in stems.items() if stem not in known]
+    known = by_name(list_files(masks, "masks"), masks)
+    found = {name: known[bare] for name in names if (bare := bare_name(name, images)) in known}
+    missing = [name for name in names if name not in found]
     if missing:
         raise QuantizationError(
             f"{masks}: expected a mask of the same name for every image, {len(missing)} of "
-            f"{len(names)} have none: {', '.join(missing[:_SHOWN])}"
-            f"{', ...' if len(missing) > _SHOWN else ''}"
+            f"{len(names)} have none: {short_list(missing)}"
         )
-    return {name: known[stem] for name, stem in stems.items()}
+    return found
 
 
 def _too_few(folder: Path, found: int, broken: Sequence[str]) -> str:

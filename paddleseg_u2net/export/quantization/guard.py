@@ -98,7 +98,7 @@ class Guard:
     def _errors(self, number: int, probability: np.ndarray) -> Tuple[float, float]:
         """Of one map (K, h, w): the error and the difference from float32."""
         sample = self.calibration.checking[number]
-        restore = self.calibration.preprocess.recipe.restore
+        restore = self.calibration.preprocess.preset.restore
         found = restore(probability, sample.shape)
         expected = restore(self.expected[number], sample.shape)
         difference = _mean_difference(found, expected)

@@ -1,27 +1,34 @@
-"""What runs a network: each engine turns a model into a `Network`, and one is chosen among them."""
+"""What runs a network: each file turns models into a `Network`, and one is chosen among them."""
 
-from paddleseg_u2net.inference.backends.choice import AUTO, BACKENDS, Choice, choose
-from paddleseg_u2net.inference.backends.eager import eager
-from paddleseg_u2net.inference.backends.ncnn_network import ncnn_in_memory, ncnn_network
-from paddleseg_u2net.inference.backends.onnx_runtime import onnxruntime
-from paddleseg_u2net.inference.backends.open_vino import openvino
-from paddleseg_u2net.inference.backends.paddle_inference import paddle_inference
-from paddleseg_u2net.inference.network import BackendError
+from importlib import import_module
+from pkgutil import iter_modules
 
-ENGINES = {"onnxruntime": onnxruntime, "openvino": openvino}
-"""Engines that take an ONNX file or its content, by the backend's name."""
+from paddleseg_u2net.inference.backends.backend import (
+    AUTO,
+    BACKENDS,
+    Backend,
+    BackendError,
+    EngineNetwork,
+    LoadError,
+    Model,
+    register,
+)
+from paddleseg_u2net.inference.backends.choice import Choice, choose
+
+# They are listed in this order; a file that is added registers its backend behind them.
+_FIRST = ("paddle_layers", "paddle_inference", "onnx_runtime", "open_vino", "ncnn_network")
+for _name in dict.fromkeys([*_FIRST, *(module.name for module in iter_modules(__path__))]):
+    import_module(f"{__name__}.{_name}")
 
 __all__ = [
     "AUTO",
     "BACKENDS",
-    "ENGINES",
+    "Backend",
     "BackendError",
     "Choice",
+    "EngineNetwork",
+    "LoadError",
+    "Model",
     "choose",
-    "eager",
-    "ncnn_in_memory",
-    "ncnn_network",
-    "onnxruntime",
-    "openvino",
-    "paddle_inference",
+    "register",
 ]

@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 from functools import lru_cache
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
-from paddleseg_u2net.inference.backends.engine_module import install
-from paddleseg_u2net.inference.network import BackendError
-
-AUTO = "auto"
-
-BACKENDS = ("paddle", "paddle-inference", "onnxruntime", "openvino", "ncnn")
-"""Their names."""
-
-WEIGHTS = "weights"
-
-# What each runs: weights, from which its input is made in memory, or exported models by format.
-# The fastest first, by `python benchmarks/backends.py`: for U2NetP in float32 on a processor with
-# AVX2, ncnn takes two thirds of the time of ONNX Runtime and OpenVINO, which are equal; the first
-# of these two starts sooner. Paddle takes several times as long.
-_FITS: Dict[str, Tuple[str, ...]] = {
-    WEIGHTS: ("ncnn", "onnxruntime", "openvino", "paddle"),
-    "onnx": ("onnxruntime", "openvino"),
-    "openvino": ("openvino",),
-    "ncnn": ("ncnn",),
-    "paddle": ("paddle-inference",),
-}
-_PACKAGES: Dict[str, Tuple[str, ...]] = {
-    "paddle": ("paddle", "paddleseg"),
-    "paddle-inference": ("paddle",),
-    "onnxruntime": ("onnxruntime",),
-    "openvino": ("openvino",),
-    "ncnn": ("ncnn",),
-}
-# These are given weights as an ONNX model, which the package onnx writes.
-_BY_ONNX = ("onnxruntime", "openvino")
-_BEYOND_CPU = {"paddle": ("gpu", "xpu", "npu", "mlu"), "paddle-inference": ("gpu",)}
+from paddleseg_u2net.inference.backends.backend import (
+    AUTO,
+    BACKENDS,
+    WEIGHTS,
+    Backend,
+    BackendError,
+    fitting,
+    kinds,
+)
 
 
 class Choice(NamedTuple):
@@ -55,11 +33,11 @@ class Choice(NamedTuple):
 def choose(
     backend: str = AUTO, device: str = AUTO, kind: str = WEIGHTS, precision: str = "fp32"
 ) -> Choice:
-    """The backend for a model.
+    """Choose the backend for a model.
 
     Args:
-        backend: one of `BACKENDS`, or "auto": the fastest that is installed, fits the model and
-            computes on the device.
+        backend: a name, or "auto": the fastest that is installed, fits the model and computes on
+            the device.
         device: ``auto``, ``cpu``, ``gpu``, ...; with ``auto``, a GPU if Paddle's build for it is
             installed and finds one.
         kind: "weights", or the format of an exported model.
@@ -70,92 +48,80 @@ def choose(
             device; or there is none that does.
     """
     if backend != AUTO:
-        _refuse(backend, device, kind)
-        return Choice(backend, _device(backend, device))
-    fitting = _in_order(kind, precision)
+        found = _named(backend, device, kind)
+        if device == AUTO:
+            device = "gpu" if "gpu" in found.devices and _has_gpu() else "cpu"
+        return Choice(backend, device)
+    names = fitting(kind, precision)
+    if not names:
+        raise BackendError(
+            f"no backend runs {_described(kind)}; the formats that are run are "
+            f"{', '.join(item for item in kinds() if item != WEIGHTS)}"
+        )
     if device not in (AUTO, "cpu"):
-        return _beyond_cpu(fitting, device, kind)
+        able = [name for name in names if device in BACKENDS[name].devices]
+        if not able:
+            raise BackendError(
+                f"--device {device}: no backend computes {_described(kind)} there; give the "
+                "weights themselves as --model_path, or leave --device out"
+            )
+        _named(able[0], device, kind)
+        return Choice(able[0], device, f"it computes on the {device}")
     if device == AUTO and _has_gpu():
-        for name in fitting:
-            if name in _BEYOND_CPU:
+        for name in names:
+            if "gpu" in BACKENDS[name].devices:
                 return Choice(name, "gpu", "Paddle finds a GPU")
-    for name in fitting:
-        if not _missing(name, kind):
-            return Choice(name, "cpu", _why(kind, precision))
+    for name in names:
+        if not _missing(BACKENDS[name], kind):
+            of = f" in {precision}" if precision != "fp32" else ""
+            why = f"the fastest installed for {_described(kind)}{of} on this processor"
+            return Choice(name, "cpu", why)
     raise BackendError(
-        f"no backend that runs {_named(kind)} is installed: {install(fitting[0])} for the fastest"
-        + "".join(f", {install(name)} for {name}" for name in fitting[1:])
+        f"no backend that runs {_described(kind)} is installed: "
+        f"{BACKENDS[names[0]].install} for the fastest"
+        + "".join(f", {BACKENDS[name].install} for {name}" for name in names[1:])
     )
 
 
-def _device(backend: str, device: str) -> str:
-    if device != AUTO:
-        return device
-    return "gpu" if backend in _BEYOND_CPU and _has_gpu() else "cpu"
-
-
-def _in_order(kind: str, precision: str) -> Tuple[str, ...]:
-    if kind == "onnx" and precision == "int8":
-        # Networks in 8 bits take nine tenths of ONNX Runtime's time there, also on processors
-        # without instructions for them.
-        return ("openvino", "onnxruntime")
-    return _FITS[kind]
-
-
-def _why(kind: str, precision: str) -> str:
-    of = f" in {precision}" if precision != "fp32" else ""
-    return f"the fastest installed for {_named(kind)}{of} on this processor"
-
-
-def _named(kind: str) -> str:
+def _described(kind: str) -> str:
     return "weights" if kind == WEIGHTS else f"a model exported as {kind}"
 
 
-def _refuse(backend: str, device: str, kind: str) -> None:
-    if backend not in BACKENDS:
-        raise BackendError(f"backend: expected auto, {', '.join(BACKENDS)}, got {backend!r}")
-    if backend not in _FITS[kind]:
-        others = [name for name, backends in _FITS.items() if backend in backends]
+def _named(name: str, device: str, kind: str) -> Backend:
+    """Return the backend that was asked for, or say why it cannot be used."""
+    if name not in BACKENDS:
+        raise BackendError(f"backend: expected auto, {', '.join(BACKENDS)}, got {name!r}")
+    backend = BACKENDS[name]
+    if backend.time(kind) is None:
+        others = [other for other in kinds() if backend.time(other) is not None]
         raise BackendError(
-            f"--backend {backend}: it runs {' and '.join(map(_named, others))}, not "
-            f"{_named(kind)}; that is run by {', '.join(_FITS[kind])}"
+            f"--backend {name}: it runs {' and '.join(map(_described, others))}, not "
+            f"{_described(kind)}; that is run by {', '.join(fitting(kind))}"
             + ("; `python tools/export.py` makes others" if WEIGHTS not in others else "")
         )
-    if device not in (AUTO, "cpu", *_BEYOND_CPU.get(backend, ())):
+    if device not in (AUTO, "cpu", *backend.devices):
         raise BackendError(
-            f"--device {device}: --backend {backend} computes on the CPU"
-            + (" or a GPU" if backend in _BEYOND_CPU else "")
+            f"--device {device}: --backend {name} computes on the CPU"
+            + (" or a GPU" if backend.devices else "")
             + "; leave one of the two out"
         )
     missing = _missing(backend, kind)
     if missing:
         raise BackendError(
-            f"--backend {backend}: {missing} is not installed: {install(backend)}; --backend auto "
+            f"--backend {name}: {missing} is not installed: {backend.install}; --backend auto "
             "takes what is installed"
         )
+    return backend
 
 
-def _beyond_cpu(fitting: Tuple[str, ...], device: str, kind: str) -> Choice:
-    able = [name for name in fitting if device in _BEYOND_CPU.get(name, ())]
-    if not able:
-        raise BackendError(
-            f"--device {device}: no backend computes {_named(kind)} there; give the weights "
-            "themselves as --model_path, or leave --device out"
-        )
-    _refuse(able[0], device, kind)
-    return Choice(able[0], device, f"it computes on the {device}")
-
-
-def _missing(backend: str, kind: str) -> str:
-    """The first package that a backend needs and that is not here, or an empty text."""
-    needed = _PACKAGES[backend]
-    if kind == WEIGHTS and backend in _BY_ONNX:
-        needed = (*needed, "onnx")
+def _missing(backend: Backend, kind: str) -> str:
+    """Return the first package that is needed and not installed, or an empty text."""
+    needed = backend.packages + (backend.weights_packages if kind == WEIGHTS else ())
     return next((name for name in needed if not is_installed(name)), "")
 
 
 def is_installed(package: str) -> bool:
-    """Whether a package can be imported; it is not."""
+    """Return whether a package can be imported, without importing it."""
     spec = importlib.util.find_spec(package)
     # A folder of that name where the program runs looks like a package, but has no file of its own.
     return spec is not None and spec.origin is not None

@@ -9,44 +9,29 @@ import sys
 import threading
 from typing import Any, Iterator
 
-from paddleseg_u2net.inference.network import BackendError
-
-EXTRAS = {
-    "paddle": "cpu",
-    "paddle-inference": "cpu",
-    "onnxruntime": "deploy",
-    "openvino": "openvino",
-    "ncnn": "ncnn",
-}
-"""The extra of this package that installs each backend."""
-
+from paddleseg_u2net.inference.backends.backend import BACKENDS, BackendError
 
 # What is set for an import belongs to the whole process: a thread that ends its own import would
 # take it from another one's.
 _importing = threading.RLock()
 
 
-def install(backend: str) -> str:
-    """The command that installs what a backend needs."""
-    return f"pip install 'paddleseg_u2net[{EXTRAS[backend]}]'"
-
-
 def engine_module(name: str, backend: str, asked: str = "") -> Any:
-    """Import a backend's package.
+    """Import an engine's package.
 
     Args:
-        name: the package. backend: of `EXTRAS`. asked: what errors say was asked for.
+        name: the package. backend: whose it is. asked: what asks for it, for the error.
 
     Raises:
         BackendError: it is not installed, or broken.
     """
     try:
-        with _importing, _settings(), _nothing_told():
+        with _importing, _settings(), _without_telemetry():
             return importlib.import_module(name)
     except ImportError as error:
         asked, other = asked or f"--backend {backend}", "; --backend auto takes what is installed"
         raise BackendError(
-            f"{asked}: {name} cannot be imported ({error}): {install(backend)}"
+            f"{asked}: {name} cannot be imported ({error}): {BACKENDS[backend].install}"
             + (other if asked.startswith("--backend") else "")
         ) from error
 
@@ -56,7 +41,7 @@ _SETTINGS = {
     # GNU's OpenMP lets threads turn for long where they wait. Beside other programs a network
     # then takes twice as long.
     "GOMP_SPINCOUNT": "20000",
-    # ONNX Runtime, of some builds also on Linux, tells its makers of its use.
+    # Some builds of ONNX Runtime report to their makers that they are used.
     "ORT_DISABLE_TELEMETRY": "1",
 }
 
@@ -73,10 +58,8 @@ def _settings() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _nothing_told() -> Iterator[None]:
-    """OpenVINO starts a process that tells its makers of each import, if it finds the package that
-    does so.
-    """
+def _without_telemetry() -> Iterator[None]:
+    """Without this package OpenVINO does not report each import to its makers."""
     package = "openvino_telemetry"
     if package in sys.modules:
         yield

@@ -6,39 +6,30 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Optional
+from typing import Mapping, Optional
 
 import numpy as np
 
+from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.env import cores
-from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.network import (
-    ANY,
+from paddleseg_u2net.inference.backends.backend import (
+    WEIGHTS,
+    Backend,
     BackendError,
     EngineNetwork,
-    InputShape,
     LoadError,
+    Model,
+    register,
 )
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.io.files import write_bytes
 
 INPUT, OUTPUT = "input", "d0"
 
 
-def ncnn_network(
-    param: str,
-    weights: Path,
-    gives: str = "logits",
-    threads: Optional[int] = None,
-    shape: InputShape = ANY,
-) -> EngineNetwork:
-    """A network in ncnn; threads may share it.
-
-    Args:
-        param: the text of ``model.param``, see `weights.ncnn_write.ncnn_files`.
-        weights: ``model.bin``.
-        gives: what the blob ``d0`` is, "logits" or "probability".
-        threads: as many; None: all cores that this process may use.
-        shape: of the inputs that are let in; ncnn itself takes any.
+def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
+    """Return the network of a ``model.param`` and its ``model.bin``, see `weights.ncnn_write`;
+    threads may share it. Inputs of any size are taken, unless the model's shape says otherwise.
 
     Raises:
         BackendError: ncnn is not installed.
@@ -50,10 +41,17 @@ def ncnn_network(
     # On ARM it would compute in half precision otherwise, which moves maps by whole levels.
     for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
         setattr(net.opt, f"use_{option}", False)
-    if net.load_param_mem(param) != 0 or net.load_model(str(weights)) != 0:
-        raise LoadError(
-            f"backend ncnn does not load {weights}; it is damaged, or of a newer version of ncnn"
-        )
+    param, weights = model.file(".param"), model.file(".bin")
+    text = param.decode() if isinstance(param, bytes) else param.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        if isinstance(weights, bytes):  # ncnn's Python interface reads weights from files only
+            content, weights = weights, Path(folder) / "model.bin"
+            write_bytes(weights, content)
+        if net.load_param_mem(text) != 0 or net.load_model(str(weights)) != 0:
+            raise LoadError(
+                f"backend ncnn does not load {weights}; it is damaged, or of a newer version of "
+                "ncnn"
+            )
 
     def one(image: np.ndarray) -> np.ndarray:
         extractor = net.create_extractor()  # one a call: threads may overlap
@@ -68,16 +66,29 @@ def ncnn_network(
 
     # A batch gains nothing here: one image fills all cores.
     return EngineNetwork(
-        lambda batch: np.stack([one(image) for image in batch]), "ncnn", gives=gives, shape=shape
+        lambda batch: np.stack([one(image) for image in batch]),
+        "ncnn",
+        model.output_type,
+        shape=model.shape,
     )
 
 
-def ncnn_in_memory(
-    param: str, weights: bytes, gives: str = "logits", threads: Optional[int] = None
-) -> EngineNetwork:
-    """As `ncnn_network`, of weights that are in no file."""
-    engine_module("ncnn", "ncnn")  # before anything is written
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.bin"
-        write_bytes(path, weights)  # ncnn's Python interface reads weights from files only
-        return ncnn_network(param, path, gives, threads)
+def _from_weights(state: Mapping[str, np.ndarray], model: Architecture) -> Model:
+    from paddleseg_u2net.weights.ncnn_write import ncnn_files
+
+    what = (model.stages, model.num_classes, model.in_channels)
+    files = ncnn_files(state, *what, activation=False, source="--backend ncnn")
+    return Model("ncnn", {"model.param": files.param.encode(), "model.bin": files.weights})
+
+
+register(
+    Backend(
+        "ncnn",
+        load,
+        # By `python benchmarks/backends.py`, U2NetP in float32 on a processor with AVX2.
+        times={WEIGHTS: 0.66, "ncnn": 1},
+        packages=("ncnn",),
+        install="pip install 'paddleseg_u2net[ncnn]'",
+        from_weights=_from_weights,
+    )
+)

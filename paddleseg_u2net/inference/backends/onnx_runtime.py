@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Optional, Sequence, Union
+from typing import Any, Optional, Sequence
 
 import numpy as np
 
 from paddleseg_u2net.env import cores
+from paddleseg_u2net.inference.backends.backend import (
+    WEIGHTS,
+    Backend,
+    EngineNetwork,
+    InputShape,
+    LoadError,
+    Model,
+    check_sides,
+    onnx_of_weights,
+    register,
+)
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.network import EngineNetwork, InputShape, LoadError, check_sides
 
 
-def onnxruntime(
-    model: Union[bytes, str, Path], gives: str = "logits", threads: Optional[int] = None
-) -> EngineNetwork:
-    """A network in ONNX Runtime; threads may share it.
-
-    Args:
-        model: an ONNX file, or its content; its first output is taken.
-        gives: what that is, see `OUTPUT_TYPES`.
-        threads: as many; None: all cores that this process may use.
+def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
+    """Return the network of an ONNX file, of which the first output is taken; threads may share it.
 
     Raises:
         BackendError: ONNX Runtime is not installed.
@@ -28,24 +30,39 @@ def onnxruntime(
     """
     runtime = engine_module("onnxruntime", "onnxruntime")
     options = runtime.SessionOptions()
-    options.log_severity_level = 3  # warnings about what it optimises concern nobody
+    options.log_severity_level = 3  # no warnings about what it optimises
     options.intra_op_num_threads = threads or cores()
-    content = model if isinstance(model, bytes) else str(model)
+    file = model.file(".onnx")
+    content = file if isinstance(file, bytes) else str(file)
     try:
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # it has many errors of its own
         raise LoadError(f"backend onnxruntime does not load the model: {error}") from error
     taken, given = session.get_inputs()[0], session.get_outputs()[0]
-    check_sides("onnxruntime", gives, taken.shape, given.shape)
+    check_sides("onnxruntime", model.output_type, taken.shape, given.shape)
 
     def run(batch: np.ndarray) -> np.ndarray:
         return session.run([given.name], {taken.name: batch})[0]
 
-    channels = None if gives == "argmax" else _numbers(given.shape)[1]
-    return EngineNetwork(run, "onnxruntime", gives, channels, _numbers(taken.shape))
+    channels = None if model.output_type == "argmax" else _numbers(given.shape)[1]
+    return EngineNetwork(run, "onnxruntime", model.output_type, channels, _numbers(taken.shape))
 
 
 def _numbers(shape: Sequence[Any]) -> InputShape:
-    """A shape in a model, whose free sides have names there."""
+    """A model's shape, in which free sides have names."""
     n, c, h, w = (side if isinstance(side, int) else None for side in shape)
     return n, c, h, w
+
+
+register(
+    Backend(
+        "onnxruntime",
+        load,
+        # It starts sooner than OpenVINO, which is as fast.
+        times={WEIGHTS: 1, "onnx": 1},
+        packages=("onnxruntime",),
+        install="pip install 'paddleseg_u2net[deploy]'",
+        from_weights=onnx_of_weights,
+        weights_packages=("onnx",),
+    )
+)

@@ -7,14 +7,23 @@ import ctypes
 import sys
 import threading
 from collections import OrderedDict
-from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.env import cores
+from paddleseg_u2net.inference.backends.backend import (
+    WEIGHTS,
+    Backend,
+    EngineNetwork,
+    InputShape,
+    LoadError,
+    Model,
+    check_sides,
+    onnx_of_weights,
+    register,
+)
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.network import EngineNetwork, InputShape, LoadError, check_sides
 
 # It plans for one shape of input, and keeps the plans of so many.
 _PLANS = 4
@@ -77,49 +86,42 @@ def _signal_stack_kept() -> Iterator[None]:
             library.sigaltstack(ctypes.byref(before), None)
 
 
-def openvino(
-    model: Union[bytes, str, Path],
-    gives: str = "logits",
-    threads: Optional[int] = None,
-    precision: str = "fp32",
-) -> EngineNetwork:
-    """A network in OpenVINO; threads may share it. Each size of input is planned for when it first
-    comes.
+def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
+    """Return the network of an ``.xml`` with its ``.bin`` beside it, or of an ONNX file, of which
+    the first output is taken; threads may share it. Each size of input is planned for when it
+    first comes.
 
-    Args:
-        model: an ONNX file or its content, or an ``.xml`` with its ``.bin`` beside it; its first
-            output is taken.
-        gives, threads: as for `onnxruntime`.
-        precision: ``bf16`` to compute in bfloat16 where the processor can; all else is computed in
-            float32, but for what the file itself has in 8 bits.
+    In the precision ``bf16`` it computes in bfloat16 where the processor can; all else is computed
+    in float32, but for what the file itself has in 8 bits.
 
     Raises:
         BackendError: OpenVINO is not installed.
         LoadError: it does not take the model.
     """
     core = openvino_core()
-    low = precision == "bf16" and computes_in_bf16(core)
+    low = model.precision == "bf16" and computes_in_bf16(core)
     settings = {
         # Left alone it computes in bfloat16 where it can, which moves maps by up to 0.81.
         "INFERENCE_PRECISION_HINT": "bf16" if low else "f32",
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads or cores(),
     }
+    file = model.file(".xml", ".onnx")
     try:
-        read = core.read_model(model if isinstance(model, bytes) else str(model))
+        read = core.read_model(file if isinstance(file, bytes) else str(file))
     except Exception as error:  # it has errors of its own
         raise LoadError(f"backend openvino does not load the model: {error}") from error
     taken, given = read.input(0).partial_shape, read.output(0).partial_shape
-    check_sides("openvino", gives, taken, given)
+    check_sides("openvino", model.output_type, taken, given)
     plans = _Plans(core, read, settings)
 
     def run(batch: np.ndarray) -> np.ndarray:
         request = plans.of(batch.shape).create_infer_request()  # one a call: threads may overlap
         return np.array(request.infer([batch])[0])
 
-    channels = None if gives == "argmax" else _numbers(given)[1]
-    network = EngineNetwork(run, "openvino", gives, channels, _numbers(taken))
-    if precision == "bf16" and not low:
+    channels = None if model.output_type == "argmax" else _numbers(given)[1]
+    network = EngineNetwork(run, "openvino", model.output_type, channels, _numbers(taken))
+    if model.precision == "bf16" and not low:
         network.note = "in float32, because OpenVINO cannot compute in bfloat16 here"
     return network
 
@@ -147,6 +149,21 @@ class _Plans:
 
 
 def _numbers(shape: Any) -> InputShape:
-    """A shape in a model, whose free sides are -1."""
+    """A model's shape, in which free sides are not static."""
     n, c, h, w = (side.get_length() if side.is_static else None for side in shape)
     return n, c, h, w
+
+
+register(
+    Backend(
+        "openvino",
+        load,
+        # Networks in 8 bits take nine tenths of ONNX Runtime's time, also on processors without
+        # instructions for them.
+        times={WEIGHTS: 1.01, "onnx": 1.01, "onnx int8": 0.9, "openvino": 1},
+        packages=("openvino",),
+        install="pip install 'paddleseg_u2net[openvino]'",
+        from_weights=onnx_of_weights,
+        weights_packages=("onnx",),
+    )
+)

@@ -4,51 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import numpy as np
 
 from paddleseg_u2net.env import cores, load_paddle
-from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.inference.network import (
-    ANY,
+from paddleseg_u2net.inference.backends.backend import (
+    Backend,
     BackendError,
     EngineNetwork,
-    InputShape,
     LoadError,
+    Model,
+    register,
 )
+from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 # Megabytes of a GPU that are taken at the start; more are taken when they are needed.
 _GPU_POOL = 100
 
 
-def paddle_inference(
-    program: Union[str, Path],
-    weights: Union[str, Path],
-    gives: str = "logits",
-    threads: Optional[int] = None,
-    device: str = "cpu",
-    num_classes: Optional[int] = None,
-    shape: InputShape = ANY,
-) -> EngineNetwork:
-    """A network in Paddle Inference; threads take turns in it.
-
-    Args:
-        program: ``model.json`` of Paddle 3 or ``model.pdmodel`` of Paddle 2. weights: the
-            ``.pdiparams``.
-        gives, threads: as for `onnxruntime`.
-        device: ``cpu``, or ``gpu``, which takes a build of Paddle for it.
-        num_classes, shape: of output and input; this engine does not say what they are.
+def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
+    """Return the network of a program, ``model.json`` of Paddle 3 or ``model.pdmodel`` of Paddle 2,
+    and its ``model.pdiparams``; threads take turns in it.
 
     Raises:
         BackendError: Paddle is not installed, or has no such device.
         LoadError: it does not take the model.
     """
+    program, weights = str(model.file(".json", ".pdmodel")), str(model.file(".pdiparams"))
     inference = _module()
     try:
         engine = inference.create_predictor(
-            _settings(inference, str(program), str(weights), threads or cores(), device)
+            _settings(inference, program, weights, threads or cores(), device)
         )
         taken = engine.get_input_handle(engine.get_input_names()[0])
         given = engine.get_output_handle(engine.get_output_names()[0])
@@ -64,7 +51,9 @@ def paddle_inference(
             engine.run()
             return given.copy_to_cpu()
 
-    return EngineNetwork(run, "paddle-inference", gives, num_classes, shape)
+    # The engine does not say what its shapes are.
+    channels = None if model.output_type == "argmax" else model.num_classes
+    return EngineNetwork(run, "paddle-inference", model.output_type, channels, model.shape)
 
 
 def _settings(inference: Any, program: str, weights: str, threads: int, device: str) -> Any:
@@ -90,6 +79,18 @@ def _settings(inference: Any, program: str, weights: str, threads: int, device: 
 
 
 def _module() -> Any:
-    with contextlib.suppress(ImportError):  # said below
+    with contextlib.suppress(ImportError):  # an error with the way out follows
         load_paddle(with_paddleseg=False)
     return engine_module("paddle.inference", "paddle-inference")
+
+
+register(
+    Backend(
+        "paddle-inference",
+        load,
+        times={"paddle": 1},
+        packages=("paddle",),
+        install="pip install 'paddleseg_u2net[cpu]'",
+        devices=("gpu",),
+    )
+)

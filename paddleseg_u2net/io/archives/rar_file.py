@@ -1,18 +1,22 @@
-"""RAR archives: listed with the package ``rarfile``; stored files are read without any program."""
+"""RAR archives, with the package ``rarfile``.
+
+Stored files are read without any program. All others come from one that ``rarfile`` finds (unrar,
+unar, 7-Zip or bsdtar) and that prints them one after the other: the package itself would start it
+anew for each of thousands of files.
+"""
 
 from __future__ import annotations
 
 import importlib
+import subprocess
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Iterator, List, Optional
 
 from paddleseg_u2net.io.archives.names import readable, shown
-from paddleseg_u2net.io.archives.rar_tools import printed
 from paddleseg_u2net.io.archives.source import BLOCK, FETCH, ArchiveError, Member, blocks, reading
-from paddleseg_u2net.io.archives.volumes import pieces
 
 # By the format: a name in UTF-16 (RAR 4), a checksum that depends on the password (RAR 5), an
 # archive that marks its end (since RAR 3).
@@ -28,26 +32,26 @@ class RarSource:
     listed = True
 
     def __init__(self, archive: Path, file: Any, package: Any, password: Optional[str]) -> None:
-        self._archive, self._file, self._password = archive, file, password
+        self._archive, self._file, self._package = archive, file, package
+        self._password = password
         self._infos = list(file.infolist())
         self._hint = f"the password is wrong, or {FETCH}" if file.needs_password() else FETCH
-        self._simple = all(_stored(info, package) for info in self._infos if info.is_file())
-        self._stack = ExitStack()
-        self._stream: Optional[BinaryIO] = None
+        self._process: Optional[subprocess.Popen] = None
         self._next = 0
 
     def members(self) -> Iterator[Member]:
         """All entries, in the archive's order."""
+        stored = all(_is_stored(info, self._package) for info in self._infos if info.is_file())
+        read = self._read if stored else self._cut_out
         for number, info in enumerate(self._infos):
             size = info.file_size if info.is_file() else 0
-            read = self._read if self._simple else self._cut_out
             yield Member(_name(info), size, _what(info), partial(read, number))
 
     def check(self) -> None:
         """Refuse names that ``rarfile`` cannot tell apart, since it opens entries by name.
 
         Raises:
-            ArchiveError: there are such.
+            ArchiveError: There are such.
         """
         for info in self._infos:
             if self._file.getinfo(info) is not info:
@@ -58,7 +62,9 @@ class RarSource:
 
     def close(self) -> None:
         """End the program that unpacks."""
-        self._stack.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
 
     def _read(self, number: int) -> Iterator[bytes]:
         info = self._infos[number]
@@ -67,25 +73,38 @@ class RarSource:
 
     def _cut_out(self, number: int) -> Iterator[bytes]:
         """The part of a file in what the program prints of all of them."""
-        if self._stream is None:
-            volumes = self._file.volumelist()
-            self._stream = self._stack.enter_context(
-                printed(self._archive, len(volumes) == 1, self._password)
-            )
+        if self._process is None:
+            self._process = self._started()
         for passed in range(self._next, number):
-            for _ in self._printed_file(passed):
+            for _ in self._printed(self._infos[passed]):
                 pass
         self._next = number + 1
-        yield from self._printed_file(number)
+        yield from self._printed(self._infos[number])
 
-    def _printed_file(self, number: int) -> Iterator[bytes]:
-        info = self._infos[number]
-        if not info.is_file():
-            return
-        assert self._stream is not None
-        left, checksum = info.file_size, 0
+    def _started(self) -> subprocess.Popen:
+        try:
+            locked = self._password is not None
+            tool = self._package.tool_setup(bsdtar=not locked, force=True)
+        except self._package.RarCannotExec as error:
+            raise ArchiveError(
+                f"{self._archive}: no program was found to unpack RAR: install one of unrar (of "
+                "RARLAB), unar, 7-Zip with RAR, or bsdtar (apt-get install unar; brew install "
+                "unar; https://www.7-zip.org on Windows)"
+            ) from error
+        command = tool.open_cmdline(self._password, str(self._archive.absolute()))
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _printed(self, info: Any) -> Iterator[bytes]:
+        assert self._process is not None and self._process.stdout is not None
+        stream: BinaryIO = self._process.stdout  # type: ignore[assignment]
+        left, checksum = info.file_size if info.is_file() else 0, 0
         while left:
-            block = self._stream.read(min(left, BLOCK))
+            block = stream.read(min(left, BLOCK))
             if not block:
                 raise ArchiveError(
                     f"{self._archive}: {_shown(info)} ends early; {self._hint}; {_OTHER}"
@@ -93,7 +112,7 @@ class RarSource:
             checksum = zlib.crc32(block, checksum)
             left -= len(block)
             yield block
-        if _has_checksum(info) and checksum != info.CRC:
+        if info.is_file() and _has_checksum(info) and checksum != info.CRC:
             raise ArchiveError(
                 f"{self._archive}: {_shown(info)} has the checksum {checksum:08x}, expected "
                 f"{info.CRC:08x}; {self._hint}; {_OTHER}"
@@ -105,34 +124,23 @@ def open_rar(archive: Path, password: Optional[str]) -> Iterator[RarSource]:
     """Open a RAR archive, the first volume of it, for reading.
 
     Raises:
-        ArchiveError: it is broken, lacks volumes, needs a password that was not given, or
+        ArchiveError: It is broken, lacks volumes, needs a password that was not given, or
             ``rarfile`` is not installed.
     """
-    package = _package(archive)
-    parts = [part.name for part in pieces(archive)]
-    if len(parts) > 1:
-        raise ArchiveError(
-            f"{archive}: is a RAR archive cut into {len(parts)} parts: join them with "
-            f"cat {' '.join(parts)} > joined.rar (copy /b on Windows) and give joined.rar"
-        )
-    with reading(archive):
-        file = _listed(archive, package, password)
-        source = RarSource(archive, file, package, password)
-        source.check()
     try:
-        yield source
-    finally:
-        source.close()
-
-
-def _package(archive: Path) -> Any:
-    try:
-        return importlib.import_module("rarfile")
+        package = importlib.import_module("rarfile")
     except ImportError as error:
         raise ArchiveError(
             f"{archive}: RAR archives are read with the package rarfile, which cannot be imported "
             f"({error}): pip install rarfile; most also need a program such as unrar or unar"
         ) from error
+    with reading(archive):
+        source = RarSource(archive, _listed(archive, package, password), package, password)
+        source.check()
+    try:
+        yield source
+    finally:
+        source.close()
 
 
 def _listed(archive: Path, package: Any, password: Optional[str]) -> Any:
@@ -153,20 +161,13 @@ def _listed(archive: Path, package: Any, password: Optional[str]) -> Any:
         raise ArchiveError(
             f"{archive}: its list of files is encrypted: pip install cryptography"
         ) from error
-    except package.BadRarFile as error:
-        if "next volume" in str(error):
-            name = Path(str(error).rsplit(": ", 1)[-1]).name
-            raise ArchiveError(
-                f"{archive}: the volume {name} is missing: fetch it to the same folder"
-            ) from error
-        raise
     newest = max((info.extract_version or 0 for info in file.infolist()), default=0)
     if newest >= _MARKS_END and seen[-1].type != package.RAR_BLOCK_ENDARC:
         raise ArchiveError(f"{archive}: its end is missing; {FETCH}")
     return file
 
 
-def _stored(info: Any, package: Any) -> bool:
+def _is_stored(info: Any, package: Any) -> bool:
     return info.compress_type == package.RAR_M0 and not info.needs_password()
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Callable, ContextManager, Iterator, List, Optional, Set, Union
+from typing import Callable, ContextManager, List, Optional, Set, Union
 
 from paddleseg_u2net.io.archives.kinds import kind
 from paddleseg_u2net.io.archives.limits import DEFAULT_LIMITS, Count, Limits, in_units
@@ -16,15 +15,12 @@ from paddleseg_u2net.io.archives.plan import Plan
 from paddleseg_u2net.io.archives.rar_file import open_rar
 from paddleseg_u2net.io.archives.source import FETCH, ArchiveError, Member, Source
 from paddleseg_u2net.io.archives.tar_file import open_tar
-from paddleseg_u2net.io.archives.volumes import packed_size
 from paddleseg_u2net.io.archives.zip_file import open_zip
 from paddleseg_u2net.io.files import new_dir
 
 PathLike = Union[str, "os.PathLike[str]"]
 # Called with the unpacked bytes so far and of all, None where only reading it all would tell.
 Progress = Callable[[int, Optional[int]], None]
-
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def unpack(
@@ -43,8 +39,8 @@ def unpack(
     (``__MACOSX``, ``._*``, ``.DS_Store``, ``Thumbs.db``, ``desktop.ini``) is left out.
 
     Args:
-        archive: A zip, tar (also gzip, bzip2 or xz) or rar archive, whatever its suffix, the
-            first volume of a rar, or the first part (``.001``) of a zip or tar cut at any byte.
+        archive: A zip, tar (also gzip, bzip2 or xz) or rar archive, whatever its suffix, or the
+            first volume of a rar.
         target: A folder that is missing or empty. Missing parents are made.
         password: For encrypted zip and rar archives.
         limits: What is too much.
@@ -59,19 +55,20 @@ def unpack(
         FileExistsError: ``target`` is a file or has something in it; it stays as it is.
         ArchiveError: it is no archive, broken, incomplete or encrypted; or an entry leads out of
             the target, is a link or device, is one file with another entry, or is too much.
-        OSError: it cannot be written; of a full disk the message says how much is needed.
+        OSError: it cannot be written; of too little room the message says how much is needed.
     """
     archive, target = Path(archive), Path(target)
-    packed = packed_size(archive)
     with _opened(archive, password) as source:
+        packed = archive.stat().st_size
         needed = Count(archive, packed, limits)
         if source.listed:
             _survey(archive, source, needed)
         _require_room(archive, target, max(needed.on_disk, packed if not source.listed else 0))
         total = needed.bytes if source.listed else None
         count = Count(archive, packed, limits)
-        with _full_disk(archive, target, needed, count), new_dir(target) as folder:
-            return _write(archive, source, folder, count, progress and _Telling(progress, total))
+        with new_dir(target) as folder:
+            tell = (lambda done: progress(done, total)) if progress else None
+            return _write(archive, source, folder, count, tell)
 
 
 def _opened(archive: Path, password: Optional[str]) -> ContextManager[Source]:
@@ -79,16 +76,6 @@ def _opened(archive: Path, password: Optional[str]) -> ContextManager[Source]:
     if found == "zip":
         return open_zip(archive, password)
     return open_rar(archive, password) if found == "rar" else open_tar(archive)
-
-
-class _Telling:
-    """Tells how far it is."""
-
-    def __init__(self, progress: Progress, total: Optional[int]) -> None:
-        self._progress, self._total = progress, total
-
-    def __call__(self, done: int) -> None:
-        self._progress(done, self._total)
 
 
 def _survey(archive: Path, source: Source, count: Count) -> None:
@@ -115,14 +102,13 @@ def _write(
         path = plan.place(member)
         if path is None:
             continue
-        with _too_long(archive, member):
-            parent = path if member.what == "folder" else path.parent
-            if parent not in made:
-                (folder / parent).mkdir(parents=True, exist_ok=True)
-                made.add(parent)
-            if member.what == "file":
-                _write_file(archive, member, folder / path, count, tell)
-                files.append(path)
+        parent = path if member.what == "folder" else path.parent
+        if parent not in made:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        if member.what == "file":
+            _write_file(archive, member, folder / path, count, tell)
+            files.append(path)
     if not files:
         raise ArchiveError(f"{archive}: expected files in it, found none; {FETCH}")
     return files
@@ -174,31 +160,3 @@ def _require_room(archive: Path, target: Path, needed: int) -> None:
             f"{archive}: needs {in_units(needed)} in {place}, where {in_units(free)} are free: "
             "free space or choose another folder; nothing was unpacked",
         )
-
-
-@contextmanager
-def _full_disk(archive: Path, target: Path, needed: Count, count: Count) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        need = in_units(needed.on_disk) if needed.members else f"more than {in_units(count.bytes)}"
-        raise OSError(
-            error.errno,
-            f"{target}: the disk is full after {in_units(count.bytes)} of {archive}: it needs "
-            f"{need}; free space or choose another folder; nothing was kept",
-        ) from error
-
-
-@contextmanager
-def _too_long(archive: Path, member: Member) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        raise ArchiveError(
-            f"{archive}: the entry {shown(readable(member.name))} has a name that is too long for "
-            "this file system: unpack it yourself with shorter names and give the folder"
-        ) from error

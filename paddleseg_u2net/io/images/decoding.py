@@ -34,7 +34,7 @@ def read_image(path: PathLike, channels: int = 3) -> np.ndarray:
     """Read an image as it is meant to be seen.
 
     Orientation tags (EXIF) are applied. Values of 16 bits, grey or colour, are divided by 257 and
-    rounded. Palettes, CMYK, YCbCr, LAB and 1-bit images are converted. For 1 and 3 channels
+    rounded. Palettes, CMYK, YCbCr and 1-bit images are converted. For 1 and 3 channels
     transparency is dropped, not blended with a background, as OpenCV and Pillow's `convert` do.
     Colour profiles are not applied. Of a camera's multi-picture JPEG (MPO) the main picture is
     read, of an animation the first frame, which the log says.
@@ -162,11 +162,11 @@ class DecodedImage:
         elif deep is not None:
             bands = sixteen_to_eight_bit(deep)
             picture = Image.frombytes(picture.mode, picture.size, bands.tobytes())
-            array = np.array(_in_mode(picture, mode, self._path))
+            array = np.array(_in_mode(picture, mode))
             if channels == 4 and isinstance(key, tuple):
                 array[..., 3][(deep == key).all(axis=2)] = 0
         else:
-            array = _pixels(picture, mode, self._path)
+            array = _pixels(picture, mode)
         return self._upright(array.reshape(*array.shape[:2], channels))
 
     def mask(self) -> np.ndarray:
@@ -191,9 +191,7 @@ class DecodedImage:
                 "save the class number of each pixel in a grey or palette PNG",
             )
         mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-        return _single_channel(
-            _pixels(picture, mode, path) if self.deep is None else self.deep, path
-        )
+        return _single_channel(_pixels(picture, mode) if self.deep is None else self.deep, path)
 
     def _upright(self, array: np.ndarray) -> np.ndarray:
         """Turn stored pixels as the orientation asks; contiguous and writable."""
@@ -265,7 +263,7 @@ def _check_channels(channels: int) -> None:
         raise ValueError(f"channels: expected 1, 3 or 4, got {channels!r}")
 
 
-def _pixels(picture: Any, mode: str, path: PathLike) -> np.ndarray:
+def _pixels(picture: Any, mode: str) -> np.ndarray:
     """The pixels of a decoded picture in mode L, RGB or RGBA, uint8 (H, W) or (H, W, bands).
 
     Converting takes several copies, so of large pictures some rows are converted at a time.
@@ -273,36 +271,22 @@ def _pixels(picture: Any, mode: str, path: PathLike) -> np.ndarray:
     width, height = picture.size
     rows = max(1, _AT_ONCE // width)
     if height <= rows:
-        return np.array(_in_mode(picture, mode, path))
+        return np.array(_in_mode(picture, mode))
     array = np.empty((height, width, len(mode)), np.uint8)
     for top in range(0, height, rows):
         strip = picture.crop((0, top, width, min(top + rows, height)))
-        array[top : top + rows] = _pixels(strip, mode, path).reshape(-1, width, len(mode))
+        array[top : top + rows] = _pixels(strip, mode).reshape(-1, width, len(mode))
     return array
 
 
-def _in_mode(picture: Any, mode: str, path: PathLike) -> Any:
+def _in_mode(picture: Any, mode: str) -> Any:
     """Convert a decoded picture to mode L, RGB or RGBA."""
     if picture.mode == mode:
         return picture
     if mode != "RGBA":
         # Otherwise Pillow warns about transparent palettes although we drop transparency.
         picture.info.pop("transparency", None)
-    if picture.mode == "LAB":
-        picture = _lab_to_rgb(picture, path)
     return picture.convert(mode)
-
-
-def _lab_to_rgb(picture: Any, path: PathLike) -> Any:
-    try:
-        from PIL import ImageCms
-
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
-    except ImportError as error:
-        raise ImageError(
-            path, "LAB colours need a Pillow with LittleCMS; save the picture as RGB"
-        ) from error
 
 
 def _sixteen_bit(picture: Any, path: PathLike) -> np.ndarray:

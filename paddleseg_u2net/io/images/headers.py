@@ -131,7 +131,7 @@ class Tags(NamedTuple):
 
     Attributes:
         profile: The ICC profile of the colours that `read_image` gives; None where there is none,
-            or where reading converts the colours (CMYK, LAB, grey), so that it does not apply.
+            or where reading converts the colours (CMYK, grey), so that it does not apply.
         dpi: Pixels per inch across and down, as the image is seen; None where it is not said.
     """
 

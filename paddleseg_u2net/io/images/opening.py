@@ -176,8 +176,8 @@ def check_readable(picture: Any, path: PathLike, still: bool = False) -> None:
     """Refuse what must not be decoded; ``still``: nor an animation.
 
     Raises:
-        ImageError: It has too many pixels, several pages, floating point values, or planes that
-            Pillow reads wrongly.
+        ImageError: It has too many pixels, several pages, floating point values, LAB colours, or
+            planes that Pillow reads wrongly.
     """
     check_pixel_count(picture.size, path)
     frames = getattr(picture, "n_frames", 1)
@@ -190,6 +190,8 @@ def check_readable(picture: Any, path: PathLike, still: bool = False) -> None:
         )
     if picture.mode == "F":
         raise ImageError(path, FLOATS)
+    if picture.mode == "LAB":
+        raise ImageError(path, "expected grey or RGB, found LAB colours; save the picture as RGB")
     if picture.format == "TIFF" and _has_deep_planes(picture):
         raise ImageError(
             path,

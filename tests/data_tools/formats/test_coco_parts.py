@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.formats import AnnotationError, coco, coco_parts
-from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.formats import coco
 from paddleseg_u2net.io.images import write_image
 
 SIZE = (4, 6)
@@ -57,12 +58,12 @@ def test_an_export_of_roboflow(tmp_path):
     _roboflow(tmp_path, "train", ["a.jpg", "b.jpg"], (0, "dog", 1, 1, 3, 4))
     _roboflow(tmp_path, "valid", ["c.jpg"], (0, "cat", 0, 0, 6, 1))
     _roboflow(tmp_path, "test", ["d.jpg"], (0, "cat", 0, 0, 6, 1))
-    files = coco_parts.find(tmp_path)
+    files = coco.find(tmp_path)
     assert files == [
         (tmp_path / part / "_annotations.coco.json", tmp_path / part)
         for part in ("test", "train", "valid")
     ]
-    found = coco_parts.read(files)
+    found = coco.read(files)
     assert found.classes == ("background", "cat", "dog")
     assert [(record.name, record.split) for record in found.samples] == [
         ("a", "train"),
@@ -78,27 +79,13 @@ def test_an_export_of_roboflow(tmp_path):
 
 @pytest.mark.parametrize("folder", ["", "images/"])
 def test_the_layout_of_coco_and_that_of_cvat(tmp_path, folder):
-    for part, split in (("train2017", "train"), ("val2017", "val"), ("default", "")):
+    for part in ("train2017", "val2017", "default"):
         images = tmp_path / f"{folder}{part}"
         _write(tmp_path / "annotations" / f"instances_{part}.json", images, [f"{part}.jpg"])
-        files = coco_parts.find(tmp_path)
+        files = coco.find(tmp_path)
         assert (tmp_path / "annotations" / f"instances_{part}.json", images) in files
-        records = coco_parts.read(files).samples
-        assert {record.name: record.split for record in records}[part] == split
-    assert len(files) == 3
-
-
-def test_all_images_in_one_folder(tmp_path):
-    for part in ("train", "val"):
-        path = tmp_path / f"instances_{part}.json"
-        _write(path, tmp_path / "images", [f"{part}.jpg"])
-    files = coco_parts.find(tmp_path)
-    assert [images for _, images in files] == [tmp_path / "images"] * 2
-    found = coco_parts.read(files)
-    assert [(record.name, record.split) for record in found.samples] == [
-        ("train", "train"),
-        ("val", "val"),
-    ]
+    samples = coco.read(files).samples
+    assert [sample.split for sample in samples] == ["", "train", "val"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +102,10 @@ def test_all_images_in_one_folder(tmp_path):
 )
 def test_what_says_the_split(tmp_path, file, images, split):
     pair = _write(tmp_path / file, tmp_path / images, ["a.jpg"])
-    assert [record.split for record in coco_parts.read([pair]).samples] == [split]
+    other = _write(tmp_path / "other/x.json", tmp_path / "other", ["b.jpg"])
+    assert [sample.split for sample in coco.read([pair, other]).samples] == [split, ""]
+    # A single file is to be divided.
+    assert [sample.split for sample in coco.read([pair]).samples] == [""]
 
 
 def test_equal_names_get_their_folders(tmp_path):
@@ -123,20 +113,12 @@ def test_equal_names_get_their_folders(tmp_path):
         _write(tmp_path / part / "labels.json", tmp_path / part / "images", names)
         for part, names in (("train", ["a.jpg", "x/b.jpg"]), ("valid", ["a.jpg"]))
     ]
-    found = coco_parts.read(files)
+    found = coco.read(files)
     assert [record.name for record in found.samples] == ["train/a", "train/x/b", "valid/a"]
     assert found.remarks[-1] == "named after their folders too, as 1 name is in several"
     both = "train/labels.json, valid/labels.json: without objects, so all background: "
     assert not any(remark.startswith(both) for remark in found.remarks)
     assert "valid/labels.json: without objects, so all background: 1 image" in found.remarks
-
-
-def test_equal_remarks_are_said_once(tmp_path):
-    files = [_roboflow(tmp_path, part, [f"{part}.jpg"]) for part in ("train", "test")]
-    assert coco_parts.read(files).remarks == [
-        "train/_annotations.coco.json, test/_annotations.coco.json: "
-        "without objects, so all background: 1 image"
-    ]
 
 
 def test_classes_in_another_order_keep_their_names(tmp_path):
@@ -145,11 +127,11 @@ def test_classes_in_another_order_keep_their_names(tmp_path):
         _roboflow(tmp_path, "train", ["a.jpg"], square, categories=("cat", "dog", "cow")),
         _roboflow(tmp_path, "valid", ["b.jpg"], square, categories=("cow", "dog", "cat")),
     ]
-    found = coco_parts.read(files)
+    found = coco.read(files)
     assert found.classes == ("background", "cat", "dog", "cow")
     assert [_rows(record)[0] for record in found.samples] == ["2.....", "2....."]
     # What is ignored stays so.
-    found = coco_parts.read(files, Classes(ignored=("dog",)))
+    found = coco.read(files, Classes(ignored=("dog",)))
     assert found.classes == ("background", "cat", "cow")
     assert [record.mask.read(SIZE)[0, 0] for record in found.samples] == [255, 255]
 
@@ -160,50 +142,33 @@ def test_classes_that_differ(tmp_path):
         _roboflow(tmp_path, "valid", ["b.jpg"], (0, "dog", 0, 0, 1, 1), categories=("dog", "cow")),
     ]
     with pytest.raises(AnnotationError, match=r"valid/.*are dog, cow, but .*train/.* cat, dog; ch"):
-        coco_parts.read(files)
-    found = coco_parts.read(files, Classes({"hound": ("dog",)}))
+        coco.read(files)
+    found = coco.read(files, Classes({"hound": ("dog",)}))
     assert found.classes == ("background", "hound")
     assert _rows(found.samples[1])[0] == "1....."
     with pytest.raises(AnnotationError, match=r"valid/.*has no class cat"):
-        coco_parts.read(files, Classes({"cat": ("cat",)}))
-
-
-def test_crowds(tmp_path):
-    path, images = _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
-    path.write_text(path.read_text().replace('"iscrowd": 0', '"iscrowd": 1'))
-    for crowd, value in (("object", 1), ("ignore", 255)):
-        found = coco_parts.read([(path, images)], crowd=crowd)
-        assert found.samples[0].mask.read(SIZE)[0, 0] == value
+        coco.read(files, Classes({"cat": ("cat",)}))
 
 
 def test_an_image_in_two_parts(tmp_path):
     pictures = tmp_path / "images"
     files = [_write(tmp_path / f"{part}.json", pictures, ["a.jpg"]) for part in ("train", "val")]
     with pytest.raises(AnnotationError, match=r"a\.jpg: is in train\.json and in val\.json"):
-        coco_parts.read(files)
-
-
-def test_one_file_reads_as_ever(tmp_path):
-    pair = _roboflow(tmp_path, "all", ["a.jpg", "b.jpg"], (1, "dog", 2, 0, 5, 3))
-    alone, parts = coco.read(*pair), coco_parts.read([pair])
-    assert parts.classes == alone.classes
-    for one, other in zip(alone.samples, parts.samples):
-        assert one.name == other.name and other.split == ""
-        assert np.array_equal(one.mask.read(SIZE), other.mask.read(SIZE))
+        coco.read(files)
 
 
 def test_nothing_to_read(tmp_path):
     with pytest.raises(AnnotationError, match="at least one COCO file"):
-        coco_parts.read([])
+        coco.read([])
     with pytest.raises(AnnotationError, match="found no JSON file"):
-        coco_parts.find(tmp_path)
+        coco.find(tmp_path)
     with pytest.raises(AnnotationError, match="expected a folder with COCO files"):
-        coco_parts.find(tmp_path / "none")
+        coco.find(tmp_path / "none")
     _write(tmp_path / "annotations" / "instances_train2017.json", tmp_path / "other", ["a.jpg"])
     with pytest.raises(AnnotationError, match=r"1 of 1 images .* below .*/train2017;"):
-        coco_parts.read_folder(tmp_path)
+        coco.read_folder(tmp_path)
     _write(tmp_path / "annotations" / "instances_val2017.json", tmp_path / "val2017", ["b.jpg"])
-    found = coco_parts.read_folder(tmp_path)
+    found = coco.read_folder(tmp_path)
     assert [(record.name, record.split) for record in found.samples] == [("b", "val")]
     assert [(str(item.image), item.missing) for item in found.bad] == [("a.jpg", True)]
 
@@ -216,13 +181,13 @@ def test_images_in_two_parts_are_taken_once_if_all_is_divided_anew(tmp_path):
         for part, count in (("train", 2), ("val", 1))
     ]
     with pytest.raises(AnnotationError, match=r"a\.jpg: is in train\.json .*--resplit"):
-        coco_parts.read(files)
-    found = coco_parts.read(files, resplit=True)
+        coco.read(files)
+    found = coco.read(files, resplit=True)
     assert [record.name for record in found.samples] == ["a", "b"]
     assert "1 image is in several parts, and taken once" in found.remarks
     _write(tmp_path / "val.json", pictures, ["a.jpg"], dog)
     with pytest.raises(AnnotationError, match=r"a\.jpg: is in .* with different masks"):
-        coco_parts.read(files, resplit=True)
+        coco.read(files, resplit=True)
 
 
 @pytest.mark.parametrize(
@@ -239,8 +204,8 @@ def test_images_in_two_parts_are_taken_once_if_all_is_divided_anew(tmp_path):
 def test_other_names_of_files_and_folders(tmp_path, file, images):
     pair = _write(tmp_path / "annotations" / file, tmp_path / images, ["b.jpg"])
     _write(tmp_path / "annotations/instances_train.json", tmp_path / "images", ["a.jpg"])
-    assert pair in coco_parts.find(tmp_path)
-    found = coco_parts.read_folder(tmp_path)
+    assert pair in coco.find(tmp_path)
+    found = coco.read_folder(tmp_path)
     assert {record.name: record.split for record in found.samples} == {"a": "train", "b": "val"}
 
 
@@ -248,7 +213,7 @@ def test_what_is_not_read_below_a_folder_is_said(tmp_path):
     _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
     write_image(tmp_path / "train/extra.jpg", np.zeros((*SIZE, 3), np.uint8))
     (tmp_path / "captions_train.json").write_text("{}")
-    found = coco_parts.read_folder(tmp_path)
+    found = coco.read_folder(tmp_path)
     assert [(record.name, record.split) for record in found.samples] == [("a", "")]
     assert found.remarks == [
         f"left out, in none of these files: 1 image below {tmp_path}/train (extra.jpg)",
@@ -256,14 +221,8 @@ def test_what_is_not_read_below_a_folder_is_said(tmp_path):
     ]
     _roboflow(tmp_path, "valid", ["b.jpg"])
     write_image(tmp_path / "test/c.jpg", np.zeros((*SIZE, 3), np.uint8))
-    found = coco_parts.read_folder(tmp_path)
+    found = coco.read_folder(tmp_path)
     assert any("2 images below" in said and "test/c.jpg" in said for said in found.remarks)
-
-
-def test_parts_that_share_their_images_miss_none(tmp_path):
-    for part in ("train", "val"):
-        _write(tmp_path / f"instances_{part}.json", tmp_path / "images", [f"{part}.jpg"])
-    assert not any("left out" in remark for remark in coco_parts.read_folder(tmp_path).remarks)
 
 
 def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
@@ -278,8 +237,8 @@ def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
         with_parent(*_roboflow(tmp_path, part, [f"{part}.jpg"], item))
         for part, item in names.items()
     ]
-    assert coco_parts.read(files).classes == ("background", "cat", "dog")
-    assert coco_parts.read(files[:1]).classes == ("background", "dog")
+    assert coco.read(files).classes == ("background", "cat", "dog")
+    assert coco.read(files[:1]).classes == ("background", "dog")
 
 
 def test_a_part_may_be_empty_or_without_its_images(tmp_path):
@@ -288,13 +247,13 @@ def test_a_part_may_be_empty_or_without_its_images(tmp_path):
     _roboflow(tmp_path, "valid", ["b.jpg", "c.jpg"])
     for name in "bc":
         (tmp_path / f"valid/{name}.jpg").unlink()
-    found = coco_parts.read_folder(tmp_path)
+    found = coco.read_folder(tmp_path)
     assert [(record.name, record.split) for record in found.samples] == [("a", "train")]
     assert [str(item.image) for item in found.bad] == ["b.jpg", "c.jpg"]
     assert found.remarks == ["test/_annotations.coco.json: lists no images"]
     (tmp_path / "train/a.jpg").unlink()
     with pytest.raises(AnnotationError, match=r"3 of 3 images are not there: a\.jpg, b\.jpg, c"):
-        coco_parts.read_folder(tmp_path)
+        coco.read_folder(tmp_path)
 
 
 def test_one_part_may_have_boxes_only(tmp_path):
@@ -307,9 +266,9 @@ def test_one_part_may_have_boxes_only(tmp_path):
         tree["annotations"][0]["segmentation"] = []
         path.write_text(json.dumps(tree))
         if path == files[1][0]:
-            found = coco_parts.read(files)
+            found = coco.read(files)
             assert any("box only" in remark for remark in found.remarks) and not found.empty
-    assert "only boxes (2 objects)" in coco_parts.read(files).empty
+    assert "only boxes (2 objects)" in coco.read(files).empty
 
 
 @pytest.mark.parametrize(
@@ -324,7 +283,7 @@ def test_one_part_may_have_boxes_only(tmp_path):
 def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
     _write(tmp_path / file, tmp_path / images, ["a.jpg"], (0, "cat", 0, 0, 1, 1))
     (tmp_path / "notes.json").write_text('{"categories": []}')
-    found = coco_parts.read_folder(tmp_path)
+    found = coco.read_folder(tmp_path)
     assert [record.image for record in found.samples] == [tmp_path / images / "a.jpg"]
     assert _rows(found.samples[0])[0] == "1....."
     assert any("not read" in said and "notes.json" in said for said in found.remarks)
@@ -338,7 +297,7 @@ def test_files_of_any_name_have_their_parts(tmp_path):
             ["a.jpg"],
             (0, "cat", 0, 0, 1, 1),
         )
-    found = coco_parts.read_folder(tmp_path)
+    found = coco.read_folder(tmp_path)
     assert {record.name: record.split for record in found.samples} == {
         "train/a": "train",
         "val/a": "val",

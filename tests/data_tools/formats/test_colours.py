@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats import AnnotationError, colours
-from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.annotations.classes import Classes, read_colours, voc_colour
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.formats import folders
 
 RED, BLUE, BLACK, WHITE = (255, 0, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)
 
@@ -15,7 +16,7 @@ RED, BLUE, BLACK, WHITE = (255, 0, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)
 def table(tmp_path, text, encoding="utf-8"):
     path = tmp_path / "colours.txt"
     path.write_bytes(text.encode(encoding))
-    return colours.read_table(path)
+    return read_colours(path)
 
 
 @pytest.mark.parametrize(
@@ -54,11 +55,6 @@ def test_the_order_of_the_lines_is_kept(tmp_path):
     assert list(table(tmp_path, "z 0 0 9\na 0 0 1\nm 0 0 5").values()) == ["z", "a", "m"]
 
 
-def test_a_labelmap_may_have_spaces(tmp_path):
-    lines = "background: 0, 0, 0::\nred car : 250, 50, 83 ::\n"
-    assert table(tmp_path, lines) == {(0, 0, 0): "background", (250, 50, 83): "red car"}
-
-
 def test_colours_left_out_are_those_of_voc(tmp_path):
     assert table(tmp_path, "background:::\ncar:::\nsky:1,2,3::") == {
         BLACK: "background",
@@ -85,15 +81,15 @@ def test_a_table_must_be_a_text_file(tmp_path):
     with pytest.raises(AnnotationError, match="UTF-8"):
         table(tmp_path, "größe 1 2 3", encoding="latin-1")
     with pytest.raises(AnnotationError, match="No such file"):
-        colours.read_table(tmp_path / "none.txt")
+        read_colours(tmp_path / "none.txt")
 
 
 def test_voc_colours():
-    assert colours.voc_colour(0) == (0, 0, 0)
-    assert colours.voc_colour(1) == (128, 0, 0)
-    assert colours.voc_colour(15) == (192, 128, 128)
-    assert colours.voc_colour(20) == (0, 64, 128)
-    assert colours.voc_colour(255) == (224, 224, 192)
+    assert voc_colour(0) == (0, 0, 0)
+    assert voc_colour(1) == (128, 0, 0)
+    assert voc_colour(15) == (192, 128, 128)
+    assert voc_colour(20) == (0, 64, 128)
+    assert voc_colour(255) == (224, 224, 192)
 
 
 # ---------------------------------------------------------------- reading
@@ -109,8 +105,8 @@ def data(root, *pixels, suffix=".png"):
     return root / "images", root / "masks"
 
 
-def read(folders, *args, **options):
-    collection = colours.read(*folders, *args, **options)
+def read(where, *args, **options):
+    collection = folders.read_colours(*where, *args, **options)
     record = collection.samples[0]
     width = Image.open(record.image).size[0]
     return collection, record.mask.read((1, width))[0].tolist()
@@ -128,47 +124,34 @@ def test_colours_become_numbers_in_the_order_of_the_table(tmp_path):
 
 
 def test_black_is_background_unless_the_table_says_else(tmp_path):
-    folders = data(tmp_path, BLACK, RED)
-    assert read(folders, {RED: "car"})[1] == [0, 1]
-    collection, mask = read(folders, {BLACK: "road", RED: "car"})
+    where = data(tmp_path, BLACK, RED)
+    assert read(where, {RED: "car"})[1] == [0, 1]
+    collection, mask = read(where, {BLACK: "road", RED: "car"})
     assert collection.classes == ("background", "road", "car")
     assert mask == [1, 2]
 
 
 def test_classes_may_be_ignored_chosen_and_left_out(tmp_path):
-    folders = data(tmp_path, BLACK, RED, BLUE, WHITE)
+    where = data(tmp_path, BLACK, RED, BLUE, WHITE)
     names = {RED: "car", BLUE: "bus", WHITE: "sky"}
-    collection, mask = read(folders, names, classes=Classes(None, ("sky",)))
+    collection, mask = read(where, names, classes=Classes(None, ("sky",)))
     assert (collection.classes, mask) == (("background", "car", "bus"), [0, 1, 2, 255])
     chosen = Classes({"vehicle": ("car", "bus")})
-    collection, mask = read(folders, names, classes=chosen)
+    collection, mask = read(where, names, classes=chosen)
     assert (collection.classes, mask) == (("background", "vehicle"), [0, 1, 1, 0])
     assert "left out as background: sky" in collection.remarks
     with pytest.raises(AnnotationError, match="has no class tram"):
-        read(folders, names, classes=Classes(None, ("tram",)))
+        read(where, names, classes=Classes(None, ("tram",)))
 
 
 def test_unknown_colours_are_refused_or_taken_for_the_nearest(tmp_path):
-    folders = data(tmp_path, BLACK, (250, 3, 0))
+    where = data(tmp_path, BLACK, (250, 3, 0))
     with pytest.raises(AnnotationError, match=r"a_color\.png.*\(250, 3, 0\) in 1 pixels"):
-        read(folders, {RED: "car"})
-    assert read(folders, {RED: "car"}, tolerance=5)[1] == [0, 1]
+        read(where, {RED: "car"})
+    assert read(where, {RED: "car"}, tolerance=5)[1] == [0, 1]
 
 
 def test_jpeg_masks_are_remarked(tmp_path):
-    folders = data(tmp_path, BLACK, BLACK, suffix=".JPG")
-    collection, _ = read(folders, {RED: "car"}, tolerance=9)
+    where = data(tmp_path, BLACK, BLACK, suffix=".JPG")
+    collection, _ = read(where, {RED: "car"}, tolerance=9)
     assert any("JPEG" in remark for remark in collection.remarks)
-
-
-def test_missing_masks_are_as_in_folders(tmp_path):
-    images, masks = data(tmp_path, BLACK, RED)
-    Image.new("RGB", (2, 1)).save(images / "b.jpg")
-    with pytest.raises(AnnotationError, match=r"b\.jpg"):
-        colours.read(images, masks, {RED: "car"})
-    assert len(colours.read(images, masks, {RED: "car"}, allow_missing=True).samples) == 1
-
-
-def test_a_table_of_no_colours_is_refused(tmp_path):
-    with pytest.raises(AnnotationError, match="three numbers 0..255 for car"):
-        colours.read(*data(tmp_path, BLACK), {(0, 0, 256): "car"})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.formats import AnnotationError, cvat
-from paddleseg_u2net.data_tools.formats.classes import Classes
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.formats import cvat
 
 WIDTH, HEIGHT = 20, 12
 SHAPE = (HEIGHT, WIDTH)
@@ -212,14 +211,6 @@ def test_missing_images_are_kept_apart(tmp_path):
         read(tmp_path, xml(*entries[1:]))
 
 
-def test_images_without_an_entry_are_named(tmp_path):
-    collection = read(tmp_path, xml(entry()), images=("a.png", "deep/b.png"))
-    assert collection.remarks == [
-        "without objects, so all background: 1 image",
-        f"left out, not in annotations.xml: 1 image below {tmp_path}/images/deep (b.png)",
-    ]
-
-
 SUBSETS = {"Train": 1, "Validation": 2, "default": 3}
 
 
@@ -305,23 +296,6 @@ def test_an_image_that_is_named_twice_is_refused(tmp_path):
         read(tmp_path, xml(entry(), entry(name="A.png")))
 
 
-def test_an_image_of_another_size_is_refused(tmp_path):
-    record = read(tmp_path, xml(entry(box("car", 0, 0, 2, 2)))).samples[0]
-    with pytest.raises(AnnotationError, match=r"annotations\.xml, image a\.png.*20 x 12"):
-        record.mask.read((24, 40))
-
-
-def test_masks_travel_to_other_processes(tmp_path):
-    shapes = (
-        box("car", 0, 0, 2, 2),
-        '<mask label="car" rle="0, 1" left="5" top="2" width="1" height="1"></mask>',
-        '<ellipse label="car" cx="10" cy="6" rx="5" ry="3"></ellipse>',
-    )
-    record = read(tmp_path, xml(entry(*shapes))).samples[0]
-    again = pickle.loads(pickle.dumps(record))
-    assert np.array_equal(again.mask.read(SHAPE), record.mask.read(SHAPE))
-
-
 # ---------------------------------------------------------------- bad XML
 
 
@@ -330,7 +304,6 @@ def test_masks_travel_to_other_processes(tmp_path):
     [
         '<!DOCTYPE annotations [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
         '<?xml version="1.0"?>\n<!-- x --><!DOCTYPE annotations SYSTEM "http://127.0.0.1:9/x">',
-        "<!--" + "x" * 200_000 + "--><!DOCTYPE annotations>",
     ],
 )
 def test_document_types_are_refused(tmp_path, head):
@@ -349,12 +322,12 @@ def test_document_types_in_other_encodings_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "expected XML, found something else or it is damaged"),
-        ('{"images": []}', "expected XML, found something else"),
-        ("<annotations><image", "damaged or cut off|found something else or it is damaged"),
+        ("", "expected XML, but it is damaged or cut off"),
+        ('{"images": []}', "expected XML, but it is damaged"),
+        ("<annotations><image", "damaged or cut off"),
         (xml(entry())[:-20], "damaged or cut off"),
         ("<html></html>", "expected <annotations> of CVAT, found <html>"),
-        (xml(), "expected images with shapes, found none"),
+        (xml(), "expected images with shapes, got none"),
         (xml('<track id="0" label="car"><box frame="0"/></track>'), "CVAT for images 1.1"),
     ],
 )

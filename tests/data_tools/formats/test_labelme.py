@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import labelme
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
 from paddleseg_u2net.io.images import ImageError, write_image
 
 SIZE = (4, 6)
@@ -269,8 +269,8 @@ def test_pictures_inside_the_files(tmp_path, size):
 
 @pytest.mark.parametrize(
     "text, said",
-    [("QUJD", "expected a picture as imageData, got b'ABC'"), (3, "a text as imageData, got a wh"),
-     ("A", "expected base64 text of a picture")],
+    [("QUJD", "expected an image as imageData, got b'ABC'"), (3, "a text as imageData, got a wh"),
+     ("A", "expected base64 text of an image")],
 )  # fmt: skip
 def test_what_is_no_picture_inside(tmp_path, text, said):
     _put(tmp_path / "a.json", _page(_shape(), imageData=text))
@@ -291,14 +291,8 @@ def test_missing_images_are_named(tmp_path):
     assert "1.json: its image 1.jpg is not there, nor inside of it" in found.bad[1].why
 
 
-def test_another_size_is_refused(source):
-    record = source(_shape(), imageHeight=8).samples[0]
-    with pytest.raises(AnnotationError, match=r"a\.json: made for an image of 6 x 8"):
-        record.mask.read(SIZE)
-
-
 BAD_PAGES = {
-    "cut": ('{"shapes": [', r"a\.json, line 1, column 13: expected JSON"),
+    "cut": ('{"shapes": [', r"a\.json: expected JSON .*line 1 column 13"),
     "no path": ({"shapes": []}, "imagePath is missing"),
     "path of no kind": (_page(image=3), "expected a text as imagePath, got a whole number 3"),
     "shapes of no kind": ({**_page(), "shapes": {}}, "expected a list as shapes"),
@@ -339,7 +333,7 @@ def test_a_bad_file_is_named_and_the_others_are_read(tmp_path, tree, said):
 
 def test_json_files_of_other_programs(source, tmp_path):
     _put(tmp_path / "annotations.json", {"images": [], "annotations": []})
-    with pytest.raises(AnnotationError, match=r"annotations\.json: .*it looks like a COCO file"):
+    with pytest.raises(AnnotationError, match=r"annotations\.json \(a COCO file\)"):
         labelme.read(tmp_path)
     _put(tmp_path / "sub" / "classes.json", '["cat"]')
     found = source(_shape())

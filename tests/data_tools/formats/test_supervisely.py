@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import supervisely
-from paddleseg_u2net.data_tools.formats.classes import Classes
-from paddleseg_u2net.data_tools.formats.sample import AnnotationError
 from paddleseg_u2net.io.images import ImageError, write_image
 
 SIZE = (4, 6)
@@ -107,12 +107,6 @@ def test_polygons_have_their_outline_and_holes_theirs(source):
     assert found.samples[0].name == "ds1/a"
     assert found.samples[0].split == found.samples[0].group == ""
     assert found.remarks == ["left out as background: box"]
-
-
-def test_a_hole_cuts_only_its_own_object(source):
-    under = _bitmap([[1, 1, 1]], 2, 1, "neutral")
-    ring = _polygon([[0, 0], [5, 0], [5, 2], [0, 2]], [[[2, 1], [3, 1], [3, 1]]])
-    assert _rows(source(under, ring).samples[0])[:3] == ["111111", "11xx11", "111111"]
 
 
 @pytest.mark.parametrize("kind", ["palette", "alpha", "grey"])
@@ -226,12 +220,6 @@ def test_what_is_counted(source):
     ]
 
 
-def test_another_size_is_refused(source):
-    record = source(label=_label(_polygon(SQUARE), height=8)).samples[0]
-    with pytest.raises(AnnotationError, match=r"ann/a\.png\.json: made for an image of 6 x 8"):
-        record.mask.read(SIZE)
-
-
 def _bitmap_of(data, origin=(0, 0)):
     item = _bitmap([[1]], 0, 0)
     item["bitmap"] = {"data": data, "origin": list(origin)}
@@ -248,7 +236,7 @@ def _huge_png():
 
 
 BAD_LABELS = {
-    "cut": ('{"size": {', "line 1, column 11: expected JSON"),
+    "cut": ('{"size": {', "expected JSON .*line 1 column 11"),
     "labelme": ({"shapes": [], "imagePath": ""}, "it looks like a labelme file"),
     "no objects": ({"size": {"height": 4, "width": 6}}, "objects is missing"),
     "no size": ({"size": {"height": 4}, "objects": []}, "size: width is missing"),
@@ -272,7 +260,10 @@ BAD_LABELS = {
     "cut bitmap": (_label(_bitmap_of(_packed([[1]])[:40])), r"objects\[0\]: .*cut off"),
     "bomb": (_label(_bitmap_of(_bomb())), r"objects\[0\]: .*far too large"),
     "huge": (_label(_bitmap_of(_huge_png())), r"100000 x 100000 pixels is larger than images"),
-    "two origins": (_label(_bitmap_of(_packed([[1]]), [1, 2, 3, 4])), "one point as origin, got 2"),
+    "two origins": (
+        _label(_bitmap_of(_packed([[1]]), [1, 2, 3, 4])),
+        "points of an origin",
+    ),
 }
 
 
@@ -306,7 +297,7 @@ def test_two_images_share_a_label(source, tmp_path):
 
 
 def test_bad_projects(tmp_path):
-    with pytest.raises(AnnotationError, match=r"meta\.json: expected Supervisely's meta.json, fou"):
+    with pytest.raises(AnnotationError, match=r"expected Supervisely's meta.json, got none"):
         supervisely.read(tmp_path)
     _put(tmp_path / "inner" / "meta.json", META)
     with pytest.raises(AnnotationError, match=rf"give {tmp_path / 'inner'}$"):

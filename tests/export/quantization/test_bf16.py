@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.architecture import TABLES
-from paddleseg_u2net.export.openvino import write_openvino
+from paddleseg_u2net.export.formats.openvino import write_openvino
 from paddleseg_u2net.export.quantization.bf16 import in_bf16, rounded_to_bf16
 from paddleseg_u2net.export.quantization.graph import Network, QuantizationError
 from paddleseg_u2net.export.quantization.observe import session

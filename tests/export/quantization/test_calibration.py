@@ -106,7 +106,7 @@ def test_two_masks_for_one_image(tmp_path):
     folder(tmp_path / "images", 16, tmp_path / "masks")
     write_png(tmp_path / "masks" / "004.tif.png", np.zeros((40, 50), np.uint8))
     (tmp_path / "masks" / "004.bmp").write_bytes(b"")
-    with pytest.raises(ValueError, match="expected one mask"):
+    with pytest.raises(ValueError, match="same name but for the suffix"):
         read(tmp_path / "images", tmp_path / "masks")
 
 

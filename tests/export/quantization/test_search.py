@@ -82,7 +82,7 @@ def test_with_masks_it_is_the_metric(masked):
     for name, file in (("before", content), ("after", found.content)):
         run = session(file, ["d0"])
         for sample in masked.checking:
-            restored = masked.preprocess.recipe.restore(run(sample.batch)[0][0], sample.shape)
+            restored = masked.preprocess.preset.restore(run(sample.batch)[0][0], sample.shape)
             total[name].update(restored[0], sample.mask.astype(bool))
     before, after = (total[name].compute() for name in ("before", "after"))
     assert found.against == "masks"
@@ -164,7 +164,7 @@ def test_the_published_weights(shared):
         for name in find_images(ecssd / "images")[::10]:
             image = read_image(name)
             mask = read_mask(ecssd / "ground_truth_mask" / f"{name.stem}.png") > 127
-            restored = preprocess.recipe.restore(run(preprocess(image)[None])[0][0], mask.shape)
+            restored = preprocess.preset.restore(run(preprocess(image)[None])[0][0], mask.shape)
             mae.update(restored[0], mask)
         errors.append(mae.compute())
     assert np.isfinite(errors).all()

@@ -21,16 +21,6 @@ def test_kinds_whatever_the_suffix(tmp_path):
         assert kind(make_tar(tmp_path / "a.zip", FILES, mode)) == "tar"
 
 
-def test_a_tar_from_before_ustar_is_a_tar(tmp_path):
-    path = make_tar(tmp_path / "a", FILES)
-    block = bytearray(path.read_bytes())
-    block[257:265] = bytes(8)
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block[:512])
-    path.write_bytes(block)
-    assert kind(path) == "tar"
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [

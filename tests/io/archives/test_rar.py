@@ -7,8 +7,7 @@ import textwrap
 
 import pytest
 
-from paddleseg_u2net.io.archives import rar_file, rar_tools, unpack
-from paddleseg_u2net.io.archives.rar_file import RarSource
+from paddleseg_u2net.io.archives import rar_file, unpack
 
 from .conftest import FILES, files_in, tree
 from .packing import make_rar4, make_rar5
@@ -18,14 +17,14 @@ MAKERS = pytest.mark.parametrize("make", [make_rar4, make_rar5])
 
 @pytest.fixture
 def through_a_program(monkeypatch):
-    monkeypatch.setattr(rar_file, "_stored", lambda info, package: False)
+    monkeypatch.setattr(rar_file, "_is_stored", lambda info, package: False)
 
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
     """Puts a program called unrar first; it runs Python code with ``args`` and ``out``."""
 
-    def install(code, banner="UNRAR 7, Alexander Roshal"):
+    def install(code):
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         program = folder / "unrar"
@@ -33,7 +32,7 @@ def fake(tmp_path, monkeypatch):
             f"#!{sys.executable}\n"
             "import sys\n"
             "args, out = sys.argv[1:], sys.stdout.buffer\n"
-            f"if not args:\n    print({banner!r}); sys.exit()\n" + textwrap.dedent(code)
+            "if '-?' in args: sys.exit()\n" + textwrap.dedent(code)
         )
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("PATH", str(folder))
@@ -46,25 +45,18 @@ def fake(tmp_path, monkeypatch):
 @pytest.mark.parametrize("program", ["unrar", "unar", "7zz", "7z", "bsdtar"])
 @MAKERS
 def test_real_programs(tmp_path, monkeypatch, through_a_program, program, make):
-    tools = [tool for tool in rar_tools._TOOLS if tool.program == program]
     path = shutil.which(program)
-    if not path or not rar_tools._answers(tools[0], path):
-        if program in ("7z", "7zz") and path:
-            tools[0] = tools[0]._replace(mark="Rar")  # stored files it can print all the same
-        else:
-            pytest.skip(f"{program} is not there, or cannot print RAR")
-    monkeypatch.setattr(rar_tools, "_TOOLS", tools)
+    if not path:
+        pytest.skip(f"{program} is not there")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / program).symlink_to(path)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     files = {**FILES, "Thumbs.db": b"left out" * 9, "z/last.png": bytes(3_000_000)}
     if program == "bsdtar":  # some releases print an empty file of RAR 5 without end
         files = {name: data or b"1" for name, data in files.items()}
-    # Numbers at the end of names, which unar takes for volumes.
-    archives = [make(tmp_path / f"set{number}.rar", files) for number in (1, 2)]
-    for archive in archives:
-        out = tmp_path / f"out-{archive.stem}"
-        unpack(archive, out)
-        del files["Thumbs.db"]
-        assert files_in(out) == files
-        files["Thumbs.db"] = b""
+    unpack(make(tmp_path / "set.rar", files), tmp_path / "out")
+    del files["Thumbs.db"]
+    assert files_in(tmp_path / "out") == files
 
 
 def test_stored_files_need_no_program(tmp_path, monkeypatch):
@@ -77,12 +69,6 @@ def test_no_program(tmp_path, refused, monkeypatch):
     archive = make_rar5(tmp_path / "a.rar", FILES, method=3)
     monkeypatch.setenv("PATH", "")
     refused(archive, "no program", "unrar", "apt-get install unar")
-
-
-def test_a_program_of_that_name_that_cannot(tmp_path, refused, fake):
-    archive = make_rar5(tmp_path / "a.rar", FILES, method=3)
-    fake("", banner="unrar-free")
-    refused(archive, "no program")
 
 
 def test_no_package(tmp_path, refused, monkeypatch):
@@ -143,6 +129,5 @@ def test_the_source_ends_its_program(tmp_path, fake):
     archive = make_rar5(tmp_path / "a.rar", [("a", b"one"), ("b", b"two")], method=3)
     fake("out.write(b'one'); out.flush()\nimport time; time.sleep(1000)")
     with rar_file.open_rar(archive, None) as source:
-        assert isinstance(source, RarSource)
         first = next(source.members())
         assert b"".join(first.chunks()) == b"one"

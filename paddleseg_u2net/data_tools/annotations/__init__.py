@@ -1,0 +1,1 @@
+"""What label files are read into: samples, classes, shapes and mask files."""

@@ -1,0 +1,235 @@
+"""Shapes given pixel by pixel: run lengths, and PNG files inside of label files.
+
+Run lengths say how many pixels in a row are outside, inside, outside and so on. The COCO format has
+them down the columns of the whole image, as numbers or packed into a text (six bits a character,
+each length from the third on as a difference to the one two before:
+https://github.com/cocodataset/cocoapi, common/maskApi.h). CVAT has them along the rows of a box.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import zlib
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, Tuple
+
+import numpy as np
+from PIL import Image
+
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, wrong
+from paddleseg_u2net.data_tools.annotations.shapes import Bounds, Shape
+from paddleseg_u2net.io.images import MAX_PIXELS
+
+# Seven characters hold 35 bits: more than any length that fits an image.
+_LONGEST = 7
+_PNG = b"\x89PNG\r\n\x1a\n"
+# A PNG of one colour is 1000 times smaller than its pixels; anything larger is malicious.
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Bitmap(Shape):
+    """Pixels in a window of the image.
+
+    Attributes:
+        number: Class number, 0..255.
+        shape: Height and width of the window.
+        top: Row of its first row in the image; may be negative, as ``left``.
+        left: Column of its first column in the image.
+    """
+
+    number: int
+    shape: Tuple[int, int]
+    top: int
+    left: int
+
+    @abstractmethod
+    def pixels(self) -> np.ndarray:
+        """Decode the pixels: bool (H, W)."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """As `Shape.bounds`."""
+        return self.left, self.top, self.left + self.shape[1], self.top + self.shape[0]
+
+    def paint(self, mask: np.ndarray) -> None:
+        """As `Shape.paint`."""
+        top, left = max(self.top, 0), max(self.left, 0)
+        pixels = self.pixels()[top - self.top :, left - self.left :]
+        window = mask[top:, left:][: pixels.shape[0], : pixels.shape[1]]
+        window[pixels[: window.shape[0], : window.shape[1]]] = self.number
+
+
+@dataclass(frozen=True, eq=False)
+class Runs(Bitmap):
+    """Run lengths, which take little memory.
+
+    Attributes:
+        counts: As `check_runs` gave for ``shape``.
+        by_rows: They run along the rows instead of down the columns.
+    """
+
+    counts: np.ndarray
+    by_rows: bool = False
+
+    @property
+    def area(self) -> float:
+        """In pixels."""
+        return float(self.counts[1::2].sum(dtype=np.int64))
+
+    def pixels(self) -> np.ndarray:
+        """As `Bitmap.pixels`."""
+        flat = np.repeat((np.arange(len(self.counts)) % 2).astype(bool), self.counts)
+        return flat.reshape(self.shape) if self.by_rows else flat.reshape(self.shape[::-1]).T
+
+
+@dataclass(frozen=True, eq=False)
+class PngBitmap(Bitmap):
+    """The pixels of a PNG that are not transparent, or where it has no transparency, not black.
+
+    Attributes:
+        png: The content of the file, of which the window shows the first rows and columns.
+        where: The file and the place in it, for messages.
+        graded: Whether opacity (brightness, where it has none) counts from half on.
+    """
+
+    png: bytes
+    where: str
+    graded: bool = False
+
+    def pixels(self) -> np.ndarray:
+        """As `Bitmap.pixels`."""
+        height, width = self.shape
+        try:
+            with Image.open(io.BytesIO(self.png), formats=["PNG"]) as image:
+                found = _opacity(image) >= 128 if self.graded else _covered(image)
+        except (
+            OSError,
+            ValueError,
+            SyntaxError,
+            zlib.error,
+            Image.DecompressionBombError,
+        ) as error:
+            raise AnnotationError(
+                f"{self.where}: the bitmap is damaged ({error}); export it again"
+            ) from error
+        return found[:height, :width]
+
+
+def _opacity(image: Any) -> np.ndarray:
+    """uint8 (H, W). Supervisely writes opacity as grey, with black as the transparent colour."""
+    grey = np.asarray(image.convert("L"))
+    indexed = image.mode == "P" and "transparency" in image.info
+    if not indexed and image.mode not in ("RGBA", "LA", "PA"):
+        return grey
+    alpha = np.asarray(image.convert("RGBA"))[..., 3]
+    return grey if alpha.min() == 255 and grey.min() < grey.max() else alpha
+
+
+def _covered(image: Any) -> np.ndarray:
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
+        return np.asarray(image.convert("RGBA"))[..., 3] > 0
+    if image.mode == "P":
+        image = image.convert("RGB")
+    values = np.asarray(image)
+    return values.reshape(*values.shape[:2], -1).any(axis=2)
+
+
+def decode_png(text: str, where: str, packed: bool = False) -> Tuple[bytes, Tuple[int, int]]:
+    """Decode base64 of a PNG, which may be packed again with zlib if ``packed``.
+
+    Returns:
+        The content of the file; height and width.
+
+    Raises:
+        AnnotationError: it is no such text, or the PNG is larger than any image may be.
+    """
+    try:
+        data = base64.b64decode(text, validate=False)
+        data = _unpacked(data) if packed and data[:8] != _PNG else data
+    except (ValueError, zlib.error) as error:
+        raise AnnotationError(
+            f"{where}: the bitmap is no base64 text of a{' packed' if packed else ''} PNG "
+            f"({error}); export it again"
+        ) from error
+    # The header has a fixed place: signature, length, "IHDR", width, height.
+    if data[:8] != _PNG or data[12:16] != b"IHDR" or len(data) < 33:
+        raise wrong(where, "a PNG as the bitmap", f"{data[:12]!r}", "export it again")
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if width * height > MAX_PIXELS:
+        raise AnnotationError(
+            f"{where}: a bitmap of {width} x {height} pixels is larger than images may be "
+            f"({MAX_PIXELS} pixels); export it again"
+        )
+    return data, (height, width)
+
+
+def _unpacked(data: bytes) -> bytes:
+    reader = zlib.decompressobj()
+    content = reader.decompress(data, _MOST_BYTES)
+    if not reader.eof:
+        raise ValueError("it is cut off" if len(content) < _MOST_BYTES else "it is far too large")
+    return content
+
+
+def unpack_runs(text: str, where: object) -> np.ndarray:
+    """Decode the run lengths in a packed text.
+
+    Returns:
+        int64 (N,). Only `check_runs` knows whether they fit an image.
+
+    Raises:
+        AnnotationError: there are characters that do not belong there, or the last run is cut.
+    """
+    codes = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - 48
+    if codes.size == 0:
+        return codes
+    last = (codes & 32) == 0
+    ends = np.flatnonzero(last)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts[: len(ends)] + 1
+    if codes.min() < 0 or codes.max() > 63 or not last[-1] or lengths.max() > _LONGEST:
+        raise AnnotationError(
+            f"{where}: expected packed run lengths (characters 0 to o), but {text[:20]!r} has "
+            "others or is cut off; export it again"
+        )
+    digits = np.arange(codes.size) - np.repeat(starts, lengths)
+    values = np.add.reduceat((codes & 31) << (5 * digits), starts)
+    # The highest bit of the last character is the sign.
+    values -= np.where(codes[ends] & 16, np.left_shift(1, 5 * lengths), 0)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def check_runs(counts: Any, shape: Tuple[int, int], where: object) -> np.ndarray:
+    """Check that run lengths fill an image or window of ``shape`` (height, width) exactly.
+
+    Args:
+        counts: Whole numbers, the first of them outside.
+
+    Returns:
+        uint32 (N,).
+
+    Raises:
+        AnnotationError: they are no such numbers or do not fill it.
+    """
+    try:
+        array = np.asarray(counts)
+        whole = array.ndim == 1 and (array.size == 0 or np.array_equal(array, np.rint(array)))
+    except (TypeError, ValueError):
+        whole = False
+    if not whole or (array.size and (array.min() < 0 or array.max() > 2**32 - 1)):
+        raise AnnotationError(
+            f"{where}: expected run lengths (whole numbers from 0 on), got {str(counts)[:60]}; "
+            "export it again"
+        )
+    total, expected = int(array.sum(dtype=np.float64)), shape[0] * shape[1]
+    if total != expected:
+        raise AnnotationError(
+            f"{where}: expected run lengths for {shape[1]} x {shape[0]} = {expected} pixels, got "
+            f"{total}; export it again"
+        )
+    return array.astype(np.uint32)

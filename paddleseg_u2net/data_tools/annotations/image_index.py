@@ -1,0 +1,244 @@
+"""Finding the images that label files name, however they write the path."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from urllib.parse import unquote
+
+from paddleseg_u2net.data_tools.annotations.import_stats import count_images
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.datasets.name_rules import fold_case
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES, find_images
+from paddleseg_u2net.text import short_list
+
+Fits = Callable[[Path], bool]
+
+# labelme's own examples name a label file as the image.
+_SUFFIXES = IMAGE_SUFFIXES | {".json"}
+
+
+class ImageIndex:
+    """The images below a folder, all or only some ``files``."""
+
+    def __init__(self, folder: Path, files: Optional[List[Path]] = None) -> None:
+        self.folder = folder
+        self.files = find_images(folder) if files is None else files
+        self._by_tail: Dict[Tuple[str, bool], List[Path]] = {}  # whether with suffix
+        self._renamed: Dict[str, Path] = {}
+        for path in self.files:
+            for with_suffix in (True, False):
+                parts = fold_case(self.name_of(path, with_suffix)).split("/")
+                for start in range(len(parts)):
+                    tail = "/".join(parts[start:]), with_suffix
+                    self._by_tail.setdefault(tail, []).append(path)
+
+    def name_of(self, path: Path, with_suffix: bool = False) -> str:
+        """The path of an image from the folder on, ``/`` between folders."""
+        relative = PurePosixPath(path.relative_to(self.folder).as_posix())
+        return str(relative if with_suffix else relative.with_suffix(""))
+
+    def at(self, name: str, any_suffix: bool = False) -> Optional[Path]:
+        """The image at a path from the folder on, `fold_case` if it has to be, or None.
+
+        ``any_suffix`` as in `find`.
+        """
+        found = self._at(_parts(name), True)
+        if found is None and any_suffix:
+            found = self._note(name, self.named(name))
+        return found
+
+    def named(self, name: str) -> Optional[Path]:
+        """The only image at a path from the folder on, whatever its suffix, or None."""
+        return self._at(_parts(_bare(name)), False)
+
+    def find(
+        self, name: str, any_suffix: bool = True, fits: Fits = lambda path: True
+    ) -> Optional[Path]:
+        """Find the image that a label file calls so.
+
+        The name is taken as a path from the folder on; then its leading folders are dropped one by
+        one (they may be those of another computer), and images of that name in any subfolder
+        are tried. Backslashes are read as slashes; what `fold_case` drops is compared only if there
+        are several. If there is none, the same is tried without the suffix, which converters
+        change; `remarks` says so. Names may be written as in URLs (``my%20cat.jpg``), as Label
+        Studio does.
+
+        Args:
+            name: What the label file says.
+            any_suffix: Whether ``a.jpg`` may be taken for ``a.png``.
+            fits: Which images may be taken.
+
+        Raises:
+            AnnotationError: several images could be meant.
+        """
+        # Label Studio's local files follow `?d=`.
+        readings = list(dict.fromkeys((name, unquote(name).replace("?d=", "/"))))
+        for with_suffix in (True, False) if any_suffix else (True,):
+            for reading in readings:
+                parts = _parts(reading if with_suffix else _bare(reading))
+                found = self._find(name, parts, with_suffix, fits)
+                if found is not None:
+                    return found if with_suffix else self._note(name, found)
+        return None
+
+    def find_all(self, names: Sequence[str], fits: Sequence[Fits] = ()) -> List[Optional[Path]]:
+        """Find the images of one label file, as `find`.
+
+        An image of another suffix is taken only if no other name means it.
+
+        Args:
+            names: What the label file says.
+            fits: Which images may be taken, for each name; empty: any.
+        """
+        fits = fits or [lambda path: True] * len(names)
+        found = [self.find(n, any_suffix=False, fits=f) for n, f in zip(names, fits)]
+        used = set(found)
+
+        def unused(fit: Fits) -> Fits:
+            return lambda path: path not in used and fit(path)
+
+        return [
+            path or self.find(name, fits=unused(fit)) for path, name, fit in zip(found, names, fits)
+        ]
+
+    def remarks(self) -> List[str]:
+        """A sentence if images of another suffix were taken."""
+        if not self._renamed:
+            return []
+        name, path = next(iter(self._renamed.items()))
+        return [
+            "taken under another suffix than the label file says: "
+            f"{count_images(len(self._renamed))}, such as {path.name} for {_parts(name)[-1]}"
+        ]
+
+    def _note(self, name: str, found: Optional[Path]) -> Optional[Path]:
+        if found is not None:
+            self._renamed[name] = found
+        return found
+
+    def _find(self, name: str, parts: List[str], with_suffix: bool, fits: Fits) -> Optional[Path]:
+        for start in range(len(parts)):
+            tail = "/".join(parts[start:])
+            found = [p for p in self._by_tail.get((fold_case(tail), with_suffix), []) if fits(p)]
+            exact = [p for p in found if f"/{self.name_of(p, with_suffix)}".endswith(f"/{tail}")]
+            found = exact or found
+            at_top = self._at(parts[start:], with_suffix)
+            best = at_top if at_top in found else _only(found)
+            if best is None and found:
+                raise AnnotationError(
+                    f"{self.folder}: {name} could be {short_list(found)}; give the folder from "
+                    "which the label file counts, or write the path in the label file in full"
+                )
+            if best is not None:
+                return best
+        return None
+
+    def _at(self, parts: List[str], with_suffix: bool) -> Optional[Path]:
+        name = "/".join(parts)
+        found = [
+            path
+            for path in self._by_tail.get((fold_case(name), with_suffix), [])
+            if len(path.relative_to(self.folder).parts) == len(parts)
+        ]
+        return _only([p for p in found if self.name_of(p, with_suffix) == name]) or _only(found)
+
+
+def _only(paths: List[Path]) -> Optional[Path]:
+    return paths[0] if len(paths) == 1 else None
+
+
+def _bare(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return stem if f"{dot}{suffix}".lower() in _SUFFIXES else name
+
+
+def _parts(name: str) -> List[str]:
+    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+# ---------------------------------------------------------------- names of samples
+
+
+def unique_names(samples: Sequence[Sample]) -> List[Sample]:
+    """Sort samples by name and make their names unique.
+
+    Images whose names differ only in the suffix (or in what `fold_case` drops, which some file
+    systems do not keep) get the suffix into the name: ``cat.jpg`` and ``cat.png`` become cat_jpg
+    and cat_png; what is the same even then is numbered.
+    """
+    times = Counter(fold_case(sample.name) for sample in samples)
+    used = {name for name, count in times.items() if count == 1}
+    renamed = []
+    for sample in sorted(samples, key=lambda sample: (sample.name, str(sample.image))):
+        if times[fold_case(sample.name)] > 1:
+            wanted = f"{sample.name}_{sample.suffix[1:]}"
+            name, number = wanted, 2
+            while fold_case(name) in used:
+                name, number = f"{wanted}_{number}", number + 1
+            used.add(fold_case(name))
+            sample = replace(sample, name=name)
+        renamed.append(sample)
+    return sorted(renamed, key=lambda sample: sample.name)
+
+
+# ---------------------------------------------------------------- images without labels, and such
+
+
+def refuse_twice(pairs: Iterable[Tuple[Path, str]]) -> None:
+    """Refuse two labels for one image.
+
+    Args:
+        pairs: Image and where its label is.
+
+    Raises:
+        AnnotationError: naming the first such image and both places.
+    """
+    seen: Dict[Path, str] = {}
+    for image, where in pairs:
+        if image in seen:
+            raise AnnotationError(
+                f"{image}: has two labels, {seen[image]} and {where}; keep one of them"
+            )
+        seen[image] = where
+
+
+def absent(name: str, where: object, folder: Path) -> Bad:
+    """An image that a label file names and that does not exist."""
+    why = f"{where}: the image {name} is not there; it was looked for below {folder}"
+    return Bad(Path(name), why, missing=True)
+
+
+def refuse_absent(samples: Sequence[object], bad: Sequence[Bad]) -> None:
+    """Refuse label files of which no image exists, or none can be used.
+
+    Raises:
+        AnnotationError: there are ``bad`` ones and no ``samples``.
+    """
+    if samples or not bad:
+        return
+    broken = [item.why for item in bad if not item.missing]
+    if broken:
+        more = f" (the first of {len(broken)} such images)" if len(broken) > 1 else ""
+        raise AnnotationError(f"{broken[0]}{more}")
+    raise AnnotationError(
+        f"{len(bad)} of {len(bad)} images are not there: "
+        f"{short_list([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
+        "with the images of these labels"
+    )
+
+
+def unlabelled(
+    images: Iterable[Path], samples: Iterable[Union[Sample, Bad]], why: str
+) -> List[str]:
+    """A remark on the images that no sample has, if there are any."""
+    used = {sample.image.resolve() for sample in samples}
+    rest = [path for path in dict.fromkeys(images) if path.resolve() not in used]
+    if not rest:
+        return []
+    top = Path(os.path.commonpath([path.parent for path in rest]))
+    names = short_list([path.relative_to(top).as_posix() for path in rest])
+    return [f"left out, {why}: {count_images(len(rest))} below {top} ({names})"]

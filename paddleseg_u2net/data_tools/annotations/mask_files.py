@@ -1,0 +1,344 @@
+"""Mask files of every kind as mask sources: class numbers, black and white, grey, alpha, colours.
+
+Files are read by ``io.images``, so orientation tags are applied to masks as to their images. The
+size must be the image's; `MaskSizeError` tells the other size to callers that may resize the mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Colour
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource
+from paddleseg_u2net.io import images
+
+JPEG = (".jpg", ".jpeg")
+
+# Grey that went through JPEG or a scanner keeps its channels this close together.
+_NEARLY_GREY = 24
+
+
+class MaskSizeError(AnnotationError):
+    """A mask is of another size than its image; ``shape`` is its own, (height, width)."""
+
+    def __init__(self, message: str, shape: Tuple[int, int]) -> None:
+        super().__init__(message)
+        self.shape = shape
+
+
+def is_grey(header: images.Header) -> bool:
+    """Whether an image has one channel of values, without a palette."""
+    return header.mode in ("L", "LA") or header.mode.startswith("I")
+
+
+# ---------------------------------------------------------------- class numbers
+
+
+@dataclass(frozen=True)
+class IndexFile(MaskSource):
+    """Values that stand for classes.
+
+    Values are those of ``images.read_mask``: the indices of palette files, never their colours.
+
+    Attributes:
+        path: The mask.
+        numbers: Value -> class number (255: ignored).
+    """
+
+    path: Path
+    numbers: Mapping[int, int]
+
+    @property
+    def file(self) -> Optional[Path]:
+        """The path if every value stays and it is a PNG that all tools read alike, else None.
+
+        The values are not looked at here, but by ``read``.
+        """
+        if any(value != number for value, number in self.numbers.items()):
+            return None
+        return self.path if _is_plain(self.path, ("L", "P")) else None
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """Read class numbers; AnnotationError for values without a class."""
+        stored = _fitting(images.read_mask(self.path), shape, self.path)
+        lookup = np.full(int(np.iinfo(stored.dtype).max) + 1, -1, np.int16)
+        for value, number in self.numbers.items():
+            if 0 <= value < len(lookup):
+                lookup[value] = number
+        found = lookup[stored]
+        if found.min() < 0:
+            strange = np.unique(stored[found < 0])
+            raise AnnotationError(
+                f"{self.path}: expected the values {some(sorted(self.numbers))}, got also "
+                f"{some(strange)} in {int((found < 0).sum())} pixels; correct the mask, or say "
+                "what its values mean" + _lossy_hint(self.path)
+            )
+        return found.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class InstanceFile(MaskSource):
+    """A number or colour for each object: everything but 0 (black) is the object."""
+
+    path: Path
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """Read 0 and 1; AnnotationError for lossy files, whose black is not exactly 0."""
+        header = images.read_header(self.path)
+        if header.lossy:
+            raise AnnotationError(
+                f"{self.path}: expected a PNG, got {header.format}, where black is not exactly 0, "
+                "so that objects cannot be told from noise; export the masks as PNG"
+            )
+        if header.mode in ("RGB", "RGBA") and not header.deep:
+            stored = images.read_image(self.path, 3).any(axis=2)
+        else:
+            stored = images.read_mask(self.path) > 0
+        return _fitting(stored, shape, self.path).astype(np.uint8)
+
+
+# ---------------------------------------------------------------- one object, by brightness
+
+
+@dataclass(frozen=True)
+class BinaryFile(MaskSource):
+    """Black is background, white the object, cut at half of white.
+
+    White is 255, in 16-bit files 65535 (255 if nothing is above it), and 1 where a lossless file
+    has only 0 and 1. Values of half and more (128, 32768) are the object.
+    """
+
+    path: Path
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """Read 0 and 1; AnnotationError for colours instead of grey."""
+        grey = _fitting(brightness(self.path), shape, self.path)
+        highest = int(grey.max())
+        if highest == 1 and not images.read_header(self.path).lossy:
+            return grey.astype(np.uint8)
+        return (grey >= (128 if highest <= 255 else 32768)).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class SoftFile(MaskSource):
+    """Brightness is the probability of the object: white is 255, in 16-bit files 65535."""
+
+    path: Path
+
+    @property
+    def file(self) -> Optional[Path]:
+        """The path if it is a grey PNG that all tools read alike, else None."""
+        return self.path if _is_plain(self.path, ("L", "I;16")) else None
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """Read uint8 or, of 16-bit files, uint16; AnnotationError for colours instead of grey."""
+        return _fitting(brightness(self.path), shape, self.path)
+
+
+@dataclass(frozen=True)
+class AlphaFile(MaskSource):
+    """The opacity of a cut-out is its mask: RGBA, grey with alpha, palettes with transparency.
+
+    Values of 16 bits are rounded to 8.
+    """
+
+    path: Path
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """Read uint8, 0 where transparent; AnnotationError if nothing is."""
+        alpha = opacity(self.path)
+        if alpha is None:
+            raise AnnotationError(
+                f"{self.path}: expected an image with a transparent background, nothing in it is "
+                "transparent, so it holds no mask; export it as PNG with alpha, or leave it out"
+            )
+        return _fitting(alpha, shape, self.path)
+
+
+def opacity(path: Path) -> Optional[np.ndarray]:
+    """Read uint8 (H, W), 255 where opaque; None where the whole image is.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    if not images.read_header(path).alpha:
+        return None
+    alpha = np.ascontiguousarray(images.read_image(path, 4)[..., 3])
+    return None if alpha.min() == 255 else alpha
+
+
+def brightness(path: Path) -> np.ndarray:
+    """Read grey values of a mask as it looks, uint8 or uint16 (H, W), 1-bit files as 0 and 255.
+
+    A palette of greys gives those greys: tools that shrink files sort palettes as they like, so
+    that index 0 may be white. A palette of colours gives its indices.
+
+    Raises:
+        AnnotationError: it has colours.
+        ImageError: the file cannot be read.
+    """
+    found = images.read_header(path)
+    if is_grey(found) or found.deep:
+        return images.read_mask(path)
+    picture = images.read_image(path, 3)
+    spread = picture.max(axis=2) - picture.min(axis=2)
+    if spread.max() <= _NEARLY_GREY:
+        return images.read_image(path, 1)[..., 0]
+    if found.mode == "P":
+        return images.read_mask(path)
+    y, x = np.unravel_index(int(spread.argmax()), spread.shape)
+    raise AnnotationError(
+        f"{path}: expected black, white and grey, got the colour "
+        f"{tuple(int(value) for value in picture[y, x])} at x {x}, y {y}; use a colour table, or "
+        "save the mask in grey"
+    )
+
+
+# ---------------------------------------------------------------- colours
+
+
+@dataclass(frozen=True)
+class ColourFile(MaskSource):
+    """Colours that stand for classes.
+
+    Attributes:
+        path: The mask: RGB or a palette. Where it is fully transparent it is background.
+        table: (red, green, blue) -> class number (255: ignored).
+        tolerance: A colour that is not in the table becomes the nearest one if no channel differs
+            by more. 0: such a colour is an error.
+    """
+
+    path: Path
+    table: Mapping[Colour, int]
+    tolerance: int = 0
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """Read class numbers; AnnotationError for a colour that is not in the table."""
+        alpha = opacity(self.path)
+        codes = _fitting(_packed(images.read_colours(self.path)), shape, self.path)
+        by_code = sorted((int(_packed(np.array(colour))), n) for colour, n in self.table.items())
+        keys, classes = (np.array(column) for column in zip(*by_code))
+        place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
+        strange = keys[place] != codes
+        if alpha is not None:
+            strange &= alpha > 0
+        if strange.any():
+            place[strange] = self._nearest(codes, strange, keys)
+        found = classes.astype(np.uint8)[place]
+        if alpha is not None:
+            found[alpha == 0] = 0
+        return found
+
+    def _nearest(self, codes: np.ndarray, strange: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Places in ``keys`` of the colours nearest to the strange ones."""
+        colours, back, counts = np.unique(codes[strange], return_inverse=True, return_counts=True)
+        nearest = np.zeros(len(colours), np.intp)
+        far = np.ones(len(colours), bool)
+        for index, colour in enumerate(_unpacked(colours)) if self.tolerance else ():
+            difference = np.abs(_unpacked(keys) - colour)
+            within = difference.max(axis=1) <= self.tolerance
+            nearest[index] = np.where(within, (difference**2).sum(axis=1), 1 << 20).argmin()
+            far[index] = not within.any()
+        if not far.any():
+            return nearest[back.reshape(-1)]
+        worst = int(np.where(far, counts, 0).argmax())
+        y, x = np.argwhere((codes == colours[worst]) & strange)[0].tolist()
+        more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
+        within_tolerance = f" within {self.tolerance}" if self.tolerance else ""
+        raise AnnotationError(
+            f"{self.path}: the colour {tuple(_unpacked(colours[worst]).tolist())} in "
+            f"{int(counts[worst])} pixels, first at x {x}, y {y}{more}: not in the colour "
+            f"table{within_tolerance} ({some(sorted(self.table))}); add them to the table"
+            + (_lossy_hint(self.path) or ", or allow a tolerance if edges are blended")
+        )
+
+
+def _packed(colours: np.ndarray) -> np.ndarray:
+    """One int32 for each RGB pixel, (H, W)."""
+    red, green, blue = (colours[..., channel].astype(np.int32) for channel in range(3))
+    return red << 16 | green << 8 | blue
+
+
+def _unpacked(codes: Any) -> np.ndarray:
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
+
+
+# ---------------------------------------------------------------- several masks of one image
+
+
+def merge(sources: Sequence[MaskSource], soft: bool) -> MaskSource:
+    """Make one source of all masks of an image, as where each object has a file of its own."""
+    return sources[0] if len(sources) == 1 else Merged(tuple(sources), soft)
+
+
+@dataclass(frozen=True)
+class Merged(MaskSource):
+    """Masks over each other.
+
+    Attributes:
+        sources: In order: classes of a later one cover those of an earlier one.
+        soft: Whether they are probabilities, of which the largest is taken.
+    """
+
+    sources: Tuple[MaskSource, ...]
+    soft: bool
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """As `MaskSource.read`."""
+        masks = [source.read(shape) for source in self.sources]
+        if self.soft and len({mask.dtype for mask in masks}) > 1:
+            masks = [m if m.dtype == np.uint16 else m.astype(np.uint16) * 257 for m in masks]
+        return reduce(np.maximum if self.soft else _over, masks)
+
+
+def _over(below: np.ndarray, above: np.ndarray) -> np.ndarray:
+    # What is ignored gives way to objects.
+    empty = (above == 0) | ((above == IGNORE) & (below != 0))
+    return np.where(empty, below, above)
+
+
+# ---------------------------------------------------------------- all files
+
+
+def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray:
+    if mask.shape[:2] == tuple(shape):
+        return mask
+    (height, width), (high, wide) = shape, mask.shape[:2]
+    if (high, wide) == (width, height):
+        hint = "one of them is rotated, often because an editor dropped the camera's tag"
+    elif abs(high * width - wide * height) <= max(height, width):
+        hint = (
+            "it was scaled: export it in the size of the image, or have it resized with "
+            "--mismatched_masks resize"
+        )
+    else:
+        hint = "it belongs to another image, or was cropped"
+    raise MaskSizeError(
+        f"{path}: expected a mask of {width} x {height}, as its image, got {wide} x {high}; {hint}",
+        (high, wide),
+    )
+
+
+def _is_plain(path: Path, modes: Iterable[str]) -> bool:
+    header = images.read_header(path)
+    good = header.format == "PNG" and header.mode in modes and path.suffix.lower() == ".png"
+    return good and header.upright and not header.alpha
+
+
+def _lossy_hint(path: Path) -> str:
+    header = images.read_header(path)
+    if not header.lossy:
+        return ""
+    return f"; {header.format} changes values: export as PNG, or allow a tolerance for colours"
+
+
+def some(items: Iterable[object], shown: int = 8) -> str:
+    """The first few of a list, and how many there are if that is not all."""
+    texts: List[str] = [str(item) for item in items]
+    cut = f" ... ({len(texts)} in all)" if len(texts) > shown else ""
+    return ", ".join(texts[:shown]) + cut

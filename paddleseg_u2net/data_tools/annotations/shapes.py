@@ -1,0 +1,307 @@
+"""Shapes with a class number, and the mask that they make when they are drawn.
+
+The pixel in column x and row y is the square from (x, y) to (x + 1, y + 1). A polygon covers it if
+its centre lies inside, counted even-odd: where a polygon crosses itself, what is enclosed twice is
+outside. A centre on the line itself belongs to a left or an upper neighbour, so polygons that
+share an edge share no pixel. The COCO tools follow the same rule, except that they first move the
+outline to a grid of a fifth of a pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional, Protocol, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource, wrong
+
+# Left, top, right, bottom in whole pixels; right and bottom are the first outside.
+Box = Tuple[int, int, int, int]
+# The same, of any numbers.
+Bounds = Tuple[float, float, float, float]
+
+# Beyond, numbers cannot tell neighbouring pixels apart; products up to here do not overflow.
+_FAR = 1e15
+
+
+class Shape(Protocol):
+    """Something to draw. Shapes are immutable and can be pickled."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """What it reaches, in or outside of the image."""
+
+    def paint(self, mask: np.ndarray) -> None:
+        """Set the pixels of uint8 (H, W) that it covers to its class number.
+
+        Raises:
+            AnnotationError: it cannot be decoded.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon(Shape):
+    """A polygon with holes; `fill` says which pixels it covers.
+
+    Attributes:
+        number: Class number, 0..255.
+        exterior: float (N, 2): x and y of the corners. Fewer than three cover nothing.
+        holes: The same for what is cut out of this polygon; what was drawn before shows there.
+        of_pixels: The numbers are columns and rows of pixels instead of coordinates, and the
+            pixels of the outline belong to the polygon (or to the hole).
+    """
+
+    number: int
+    exterior: np.ndarray
+    holes: Tuple[np.ndarray, ...] = ()
+    of_pixels: bool = False
+
+    @property
+    def bounds(self) -> Bounds:
+        """As `Shape.bounds`."""
+        if len(self.exterior) == 0:
+            return 0.0, 0.0, 0.0, 0.0
+        left, top = self.exterior.min(axis=0).tolist()
+        right, bottom = self.exterior.max(axis=0).tolist()
+        more = int(self.of_pixels)
+        return left, top, right + more, bottom + more
+
+    @property
+    def area(self) -> float:
+        """In pixels, from the corners of the exterior; too small where it crosses itself."""
+        if len(self.exterior) < 3:
+            return 0.0
+        x, y = (self.exterior - self.exterior[0]).T
+        return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+
+    def paint(self, mask: np.ndarray) -> None:
+        """As `Shape.paint`."""
+        box = _box_of(self.exterior, mask)
+        left, top, right, bottom = box
+        if left == right or top == bottom:
+            return
+        covered = self._covered(self.exterior, box)
+        for hole in self.holes:
+            covered &= ~self._covered(hole, box)
+        mask[top:bottom, left:right][covered] = self.number
+
+    def _covered(self, points: np.ndarray, box: Box) -> np.ndarray:
+        if not self.of_pixels:
+            return fill(points, box)
+        whole = np.floor(points + 0.5)
+        return fill(whole + 0.5, box) | outline(whole, box)
+
+
+@dataclass(frozen=True, eq=False)
+class Ellipse(Shape):
+    """An upright ellipse: the pixels whose centres lie in it.
+
+    Attributes:
+        number: Class number, 0..255.
+        centre: x and y.
+        radii: Half its width and half its height, above 0.
+    """
+
+    number: int
+    centre: Tuple[float, float]
+    radii: Tuple[float, float]
+
+    @property
+    def bounds(self) -> Bounds:
+        """As `Shape.bounds`."""
+        (x, y), (across, down) = self.centre, self.radii
+        return x - across, y - down, x + across, y + down
+
+    def paint(self, mask: np.ndarray) -> None:
+        """As `Shape.paint`."""
+        left, top, right, bottom = _box_of(np.array(self.bounds).reshape(2, 2), mask)
+        away = (np.arange(top, bottom) + 0.5 - self.centre[1]) / self.radii[1]
+        reach = self.radii[0] * np.sqrt(np.clip(1 - away**2, 0, None))
+        reach[np.abs(away) > 1] = -1
+        across = np.abs(np.arange(left, right) + 0.5 - self.centre[0])
+        mask[top:bottom, left:right][across[None, :] <= reach[:, None]] = self.number
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing(MaskSource):
+    """The mask of an image whose objects are shapes.
+
+    Attributes:
+        shapes: In drawing order: a later one covers an earlier one.
+        shape: Height and width of the image for which they were made.
+        where: The file and the place in it, for messages.
+    """
+
+    shapes: Tuple[Shape, ...]
+    shape: Tuple[int, int]
+    where: str
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """As `MaskSource.read`."""
+        if tuple(shape) != tuple(self.shape):
+            turned = tuple(shape) == tuple(self.shape)[::-1]
+            why = (
+                "the tool ignored the rotation (EXIF orientation) in the image file: rotate the "
+                "pixels themselves and label again, or remove the tag"
+                if turned
+                else "take the image that was labelled, or label this one"
+            )
+            raise AnnotationError(
+                f"{self.where}: made for an image of {self.shape[1]} x {self.shape[0]} pixels, but "
+                f"it is {shape[1]} x {shape[0]}; {why}"
+            )
+        mask = np.zeros(shape, np.uint8)
+        for item in self.shapes:
+            item.paint(mask)
+        return mask
+
+
+def rectangle(number: int, corners: np.ndarray, of_pixels: bool = False) -> Polygon:
+    """The rectangle between two opposite corners (2, 2), whichever comes first."""
+    (left, top), (right, bottom) = corners
+    outline = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
+    return Polygon(number, outline, of_pixels=of_pixels)
+
+
+def polygon(number: int, corners: np.ndarray) -> Optional[Polygon]:
+    """The polygon of these corners (N, 2); None if it has no area."""
+    return Polygon(number, corners) if has_area(corners) else None
+
+
+def points(value: Any, where: object) -> np.ndarray:
+    """Read corners as label files have them: pairs, or x and y in turns.
+
+    Returns:
+        float64 (N, 2).
+
+    Raises:
+        AnnotationError: they are not finite numbers in pairs.
+    """
+    try:
+        array = np.asarray(value, np.float64)
+        pairs = array.reshape(-1, 2)
+    except (TypeError, ValueError, OverflowError):
+        pairs = None
+    if pairs is None or not (array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 2)):
+        raise wrong(where, "points, an x and a y each", f"{str(value)[:60]}")
+    if not np.isfinite(pairs).all():
+        raise AnnotationError(
+            f"{where}: a coordinate is no finite number (NaN or infinite); correct it there"
+        )
+    return np.clip(pairs, -_FAR, _FAR)
+
+
+def outside(bounds: Bounds, size: Tuple[int, int]) -> str:
+    """``wholly`` or ``partly`` outside an image of ``size`` (height, width), or empty.
+
+    Half a pixel is ignored: there is no pixel's centre in it.
+    """
+    left, top, right, bottom = bounds
+    height, width = size
+    if left >= width or top >= height or right <= 0 or bottom <= 0:
+        return "wholly"
+    if left < -0.5 or top < -0.5 or right > width + 0.5 or bottom > height + 0.5:
+        return "partly"
+    return ""
+
+
+# ---------------------------------------------------------------- pixels of polygons
+
+
+def _box_of(points: np.ndarray, mask: np.ndarray) -> Box:
+    """Return the pixels of a mask (H, W) that (N, 2) points can reach; empty if there are none."""
+    if len(points) == 0:
+        return 0, 0, 0, 0
+    limits = np.array(mask.shape[::-1])
+    low = np.clip(np.floor(points.min(axis=0)), 0, limits).astype(int)
+    high = np.clip(np.ceil(points.max(axis=0)) + 1, low, limits).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def fill(points: np.ndarray, box: Box) -> np.ndarray:
+    """Find the pixels of a box that a polygon covers.
+
+    Args:
+        points: float (N, 2), x and y of the corners; the last is joined to the first. Up to 1e15.
+        box: The part of the image to look at.
+
+    Returns:
+        bool (bottom - top, right - left).
+    """
+    left, top, right, bottom = box
+    start, end = points, np.roll(points, -1, axis=0)
+    # Always downwards: the same edge of two polygons gives the same numbers.
+    down = (start[:, 1] < end[:, 1])[:, None]
+    start, end = np.where(down, start, end), np.where(down, end, start)
+    first = np.clip(np.floor(start[:, 1] + 0.5), top, bottom).astype(np.int64)
+    counts = np.clip(np.floor(end[:, 1] + 0.5), top, bottom).astype(np.int64) - first
+    edges, rows = _each_step(first, counts)
+    (x0, y0), (x1, y1) = start[edges].T, end[edges].T
+    x = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
+    # Edges that meet in a centre must agree on it to the last bit.
+    x = np.where(rows + 0.5 == y1, x1, x)
+    columns = np.clip(np.floor(x + 0.5), left, right).astype(np.int64)
+    # A column more takes what begins right of the box; nothing right of a row's last change.
+    changes = np.zeros((bottom - top, right - left + 1), np.uint8)
+    places, times = np.unique((rows - top) * changes.shape[1] + columns - left, return_counts=True)
+    changes.reshape(-1)[places[times % 2 == 1]] = 1
+    return np.bitwise_xor.accumulate(changes[:, :-1], axis=1).view(bool)
+
+
+def outline(points: np.ndarray, box: Box) -> np.ndarray:
+    """Find the pixels of a box that lie on the closed line through pixels.
+
+    Args:
+        points: Whole numbers (N, 2): column and row of pixels, joined by lines one pixel wide.
+        box: As in `fill`.
+
+    Returns:
+        bool (bottom - top, right - left).
+    """
+    left, top, right, bottom = box
+    covered = np.zeros((bottom - top, right - left), bool)
+    following = np.roll(points, -1, axis=0)
+    flat = np.abs(following - points)
+    lies = flat[:, 0] >= flat[:, 1]
+    x, y = _steps(points[lies], following[lies], left, right)
+    _mark(covered, x - left, y - top)
+    y, x = _steps(points[~lies, ::-1], following[~lies, ::-1], top, bottom)
+    _mark(covered, x - left, y - top)
+    return covered
+
+
+def has_area(points: np.ndarray) -> bool:
+    """Whether (N, 2) points are more than a dot or a straight line."""
+    if len(points) < 3:
+        return False
+    rays = points - points[0]
+    longest = rays[np.argmax(np.abs(rays).max(axis=1))]
+    return bool(np.any(rays[:, 0] * longest[1] != rays[:, 1] * longest[0]))
+
+
+def _steps(
+    start: np.ndarray, end: np.ndarray, low: int, high: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Points of lines, one for each whole first coordinate in low..high - 1."""
+    forward = (start[:, 0] <= end[:, 0])[:, None]
+    start, end = np.where(forward, start, end), np.where(forward, end, start)
+    first = np.clip(start[:, 0], low, high).astype(np.int64)
+    counts = np.clip(end[:, 0] + 1, low, high).astype(np.int64) - first
+    slopes = (end[:, 1] - start[:, 1]) / np.maximum(end[:, 0] - start[:, 0], 1)
+    lines, along = _each_step(first, counts)
+    across = start[lines, 1] + (along - start[lines, 0]) * slopes[lines]
+    return along, np.floor(across + 0.5).astype(np.int64)
+
+
+def _each_step(first: np.ndarray, counts: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """For lines of ``counts`` numbers from ``first`` on: line and number, one pair for each."""
+    lines = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    return lines, first[lines] + np.arange(len(lines)) - before[lines]
+
+
+def _mark(covered: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> None:
+    height, width = covered.shape
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    covered[rows[inside], columns[inside]] = True

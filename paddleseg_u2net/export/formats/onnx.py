@@ -1,0 +1,204 @@
+"""What an ONNX file of a U²-Net becomes for export: fixed sizes, class numbers, half storage.
+
+Operators are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md, opset 13 and up.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Sequence
+
+import numpy as np
+
+from paddleseg_u2net._version import __version__
+from paddleseg_u2net.export.formats.format import Format, Job, register
+from paddleseg_u2net.inference.description import Description, ExportError, Shape
+from paddleseg_u2net.weights.onnx_tensors import onnx_module
+
+_CLASSES = "classes"
+_FLOAT, _INT32 = 1, 6  # TensorProto's
+
+
+def finished(
+    content: bytes,
+    shape: Shape,
+    numbers: bool = False,
+    half: bool = False,
+    notes: Mapping[str, str] = {},
+) -> bytes:
+    """An ONNX file as it is exported.
+
+    Args:
+        content: a file with one output, ``d0``, probabilities; convolutions may be quantized.
+        shape: of the input (N, C, H, W), None where any number is to be taken. With H and W given
+            all sizes inside are constants, which simple runtimes need, OpenCV's among them.
+        numbers: whether the output is to be class numbers, ``classes``, int32 (N, H, W): of one
+            class whether the probability is 0.5 or more, of more the largest one's number.
+        half: whether kernels are to be stored in float16. They are computed with in float32.
+        notes: texts by name, for the file's metadata.
+
+    Raises:
+        ValueError: the package ``onnx`` is missing.
+        ExportError: a weight is too large for float16.
+    """
+    model = onnx_module("export").load_model_from_string(content)
+    _fix(model, shape)
+    if numbers:
+        _number(model)
+    if half:
+        _halve(model)
+    helper = onnx_module("export", "onnx.helper")
+    helper.set_model_props(model, dict(notes))
+    done: bytes = model.SerializeToString()
+    return done
+
+
+# -- sizes ---------------------------------------------------------------------------------------
+
+
+def _fix(model: Any, shape: Shape) -> None:
+    """Write ``shape`` into the input and the output, and sizes inside where they follow from it."""
+    graph = model.graph
+    batch, _, height, width = shape
+    for entry in (graph.input[0], graph.output[0]):
+        extents = entry.type.tensor_type.shape.dim
+        for axis, own in ((0, batch), (2, height), (3, width)):
+            if own is not None:
+                extents[axis].dim_value = own
+    if height is None or width is None:
+        return
+    known = _known_shapes(model)
+    for node in graph.node:
+        if node.op_type == "Resize" and all(known.get(node.output[0], [0])[1:]):
+            _fix_resize(graph, node, known[node.output[0]])
+    _drop_unused(graph)
+
+
+def _known_shapes(model: Any) -> Dict[str, List[int]]:
+    """Of all values between the nodes; 0 where a number is not known."""
+    inference = onnx_module("export", "onnx.shape_inference")
+    values = inference.infer_shapes(model, data_prop=True).graph.value_info
+    return {item.name: [d.dim_value for d in item.type.tensor_type.shape.dim] for item in values}
+
+
+def _fix_resize(graph: Any, node: Any, shape: Sequence[int]) -> None:
+    """Constant sizes for one Resize; of a batch of any number, constant height and width."""
+    name = node.output[0]
+    # OpenCV takes no inputs that are left out.
+    if not any(tensor.name == "none" for tensor in graph.initializer):
+        _store(graph, "none", np.zeros(0, np.float32))
+    node.input[1] = node.input[2] = "none"
+    if shape[0]:
+        node.input[3] = _store(graph, f"{name}.constant", np.asarray(shape, np.int64))
+        return
+    joined = next(other for other in graph.node if other.output[0] == node.input[3])
+    joined.input[1] = _store(graph, f"{name}.constant", np.asarray(shape[2:], np.int64))
+
+
+def _drop_unused(graph: Any) -> None:
+    """Take away nodes and arrays whose results nobody takes any more."""
+    outputs = {entry.name for entry in graph.output}
+    while True:
+        taken = outputs | {name for node in graph.node for name in node.input}
+        unused = [node for node in graph.node if not taken.intersection(node.output)]
+        if not unused:
+            break
+        for node in unused:
+            graph.node.remove(node)
+    for tensor in [item for item in graph.initializer if item.name not in taken]:
+        graph.initializer.remove(tensor)
+
+
+# -- the output ----------------------------------------------------------------------------------
+
+
+def _number(model: Any) -> None:
+    """Class numbers behind the probabilities."""
+    helper, graph = onnx_module("export", "onnx.helper"), model.graph
+    given = graph.output[0]
+    batch, channels, height, width = given.type.tensor_type.shape.dim
+    if channels.dim_value == 1:
+        half = _store(graph, "half", np.array(0.5, np.float32))
+        channel = _store(graph, "channel", np.array([1], np.int64))
+        steps = [
+            helper.make_node("GreaterOrEqual", [given.name, half], ["foreground"]),
+            helper.make_node("Squeeze", ["foreground", channel], ["largest"]),
+        ]
+    else:
+        steps = [helper.make_node("ArgMax", [given.name], ["largest"], axis=1, keepdims=0)]
+    steps.append(helper.make_node("Cast", ["largest"], [_CLASSES], to=_INT32))
+    for step in steps:
+        step.name = step.output[0]
+    shape = [d.dim_value or d.dim_param for d in (batch, height, width)]
+    entry = helper.make_tensor_value_info(_CLASSES, _INT32, shape)
+    graph.node.extend(steps)
+    del graph.output[:]
+    graph.output.append(entry)
+
+
+# -- storage -------------------------------------------------------------------------------------
+
+
+def _halve(model: Any) -> None:
+    """Kernels in float16 with a Cast behind each, which runtimes work out as they load."""
+    helper = onnx_module("export", "onnx.helper")
+    numpy_helper = onnx_module("export", "onnx.numpy_helper")
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != _FLOAT or len(tensor.dims) < 2:
+            continue
+        name = tensor.name
+        with np.errstate(over="ignore"):
+            array = numpy_helper.to_array(tensor).astype(np.float16)
+        if not np.isfinite(array).all():
+            raise ExportError(
+                f"{name}: with its BatchNorm folded into it, it holds numbers above 65504, the "
+                "largest that float16 has; take --precision fp32"
+            )
+        tensor.CopyFrom(numpy_helper.from_array(array, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=name, to=_FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _store(graph: Any, name: str, array: np.ndarray) -> str:
+    graph.initializer.append(onnx_module("export", "onnx.numpy_helper").from_array(array, name))
+    return name
+
+
+# -- the format ----------------------------------------------------------------------------------
+
+
+def _write(folder: Path, job: Job) -> None:
+    made = job.description
+    content = finished(
+        job.onnx(), made.shape, made.output == "argmax", made.precision == "fp16", metadata(made)
+    )
+    (folder / "model.onnx").write_bytes(content)
+
+
+def metadata(made: Description) -> Dict[str, str]:
+    """Return what of the description is of use to who has the model's file alone."""
+    return {
+        "paddleseg_u2net": __version__,
+        "preprocess": json.dumps(dict(made.preprocess)),
+        "classes": json.dumps(list(made.classes), ensure_ascii=False),
+    }
+
+
+def _versions() -> Dict[str, str]:
+    return {"onnx": onnx_module("--format onnx").__version__}
+
+
+register(
+    Format(
+        "onnx",
+        "ONNX Runtime and many more",
+        precisions=("fp32", "fp16", "int8"),
+        files=(("model.onnx",),),
+        write=_write,
+        versions=_versions,
+    )
+)

@@ -1,0 +1,258 @@
+"""Networks as functions of arrays, and backends, which make them, by name.
+
+Each file of this folder registers a backend; a plugin does it in the same way:
+``register(Backend("mine", load, ...))``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, Optional, Sized, Tuple, Union
+
+import numpy as np
+
+from paddleseg_u2net.architecture import Architecture
+
+# float32 (N, C, h, w) -> an array of what `output_type_of` says
+Network = Callable[[np.ndarray], np.ndarray]
+# N, C, H, W; None where any number is taken
+InputShape = Tuple[Optional[int], Optional[int], Optional[int], Optional[int]]
+
+OUTPUT_TYPES = ("logits", "probability", "argmax")
+"""Types of output: ``logits`` and ``probability`` are float32 (N, K, h, w), ``argmax`` is class
+numbers (N, h, w) of any whole dtype."""
+
+ANY: InputShape = (None, None, None, None)
+
+
+class BackendError(ValueError):
+    """A backend that was asked for cannot be used; the message says what to install or change."""
+
+
+class LoadError(BackendError):
+    """An engine does not take a model: it is damaged, or has what the engine does not know."""
+
+
+def output_type_of(network: Network) -> str:
+    """Return one of `OUTPUT_TYPES`: the attribute ``output_type``; of a plain function, logits."""
+    return getattr(network, "output_type", "logits")
+
+
+def shape_of(network: Network) -> InputShape:
+    """Return the input's shape: the attribute ``shape``; a plain function takes any."""
+    return getattr(network, "shape", ANY)
+
+
+def check_sides(backend: str, output_type: str, taken: Sized, given: Sized) -> None:
+    """Raise LoadError unless a model's input and output have as many sides as a network's.
+
+    Args:
+        output_type: what its output is said to be. taken, given: shapes of its input and output.
+    """
+    expected = 4, 3 if output_type == "argmax" else 4
+    if (len(taken), len(given)) != expected:
+        raise LoadError(
+            f"backend {backend}: expected a model with an input of {expected[0]} sides and an "
+            f"output ({output_type}) of {expected[1]}, got {len(taken)} and {len(given)}: what it "
+            "is said to be is of another model"
+        )
+
+
+class EngineNetwork:
+    """A model in an engine: it checks what goes in and what comes out.
+
+    Args:
+        run: contiguous float32 (N, C, h, w) -> the model's output; threads may overlap in it.
+        backend: the engine's name, for errors.
+        output_type: one of `OUTPUT_TYPES`.
+        num_classes: channels of the output, for ``argmax`` the number of classes; None if the
+            engine does not say.
+        shape: what the model takes. With a fixed N, batches of other sizes go through in parts,
+            the last one filled up.
+
+    ``note`` is what the log should say of it, besides the backend.
+    """
+
+    def __init__(
+        self,
+        run: Network,
+        backend: str,
+        output_type: str = "logits",
+        num_classes: Optional[int] = None,
+        shape: InputShape = ANY,
+    ) -> None:
+        self._run, self.backend, self.output_type = run, backend, output_type
+        self.num_classes, self.shape, self.note = num_classes, shape, ""
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """float32 (N, C, h, w) -> what ``output_type`` says.
+
+        Raises:
+            BackendError: the model takes another shape, gives something else, or stops.
+        """
+        self._check_input(batch.shape)
+        batch = np.ascontiguousarray(batch, np.float32)
+        size = self.shape[0]
+        if size is None or len(batch) == size:
+            return self._checked(batch)
+        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+        return np.concatenate([self._checked(_filled(part, size))[: len(part)] for part in parts])
+
+    def _checked(self, batch: np.ndarray) -> np.ndarray:
+        try:
+            found = self._run(batch)
+        except (BackendError, MemoryError):
+            raise
+        except Exception as error:  # engines have errors of their own
+            raise BackendError(
+                f"backend {self.backend} stops at an input {batch.shape}: {error}; it may lack "
+                "memory for this size: take --is_slide or a smaller preprocess.size"
+            ) from error
+        count, height, width = batch.shape[0], *batch.shape[2:]
+        expected: Tuple[int, ...] = (count, height, width)
+        if self.output_type != "argmax":
+            channels = found.shape[1] if found.ndim == 4 else 1
+            expected = (count, self.num_classes or channels, height, width)
+        if found.shape != expected:
+            raise BackendError(
+                f"backend {self.backend}: of an input {batch.shape} the model makes {found.shape}, "
+                f"expected {expected} ({self.output_type}); it is not an export of this program, "
+                "or its description is of another model: export again"
+            )
+        return found
+
+    def _check_input(self, shape: Tuple[int, ...]) -> None:
+        wrong = [
+            axis
+            for axis, (own, came) in enumerate(zip(self.shape, shape))
+            if axis and own is not None and own != came
+        ]
+        if len(shape) != 4 or wrong:
+            expected = [name if own is None else str(own) for name, own in zip("NCHW", self.shape)]
+            raise BackendError(
+                f"backend {self.backend}: expected an input ({', '.join(expected)}), got {shape}; "
+                "the model was exported for that size only: change preprocess.size or crop_size to "
+                "it, or export again with another --input_shape"
+            )
+
+
+def _filled(part: np.ndarray, size: int) -> np.ndarray:
+    """``part`` with zeros behind it, ``size`` long."""
+    missing = size - len(part)
+    if not missing:
+        return part
+    return np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
+
+
+# -- backends ------------------------------------------------------------------------------------
+
+AUTO = "auto"
+WEIGHTS = "weights"
+"""What a backend runs that is given weights in memory; all else are formats of exported models."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as a backend loads it.
+
+    Args:
+        format: of the export, such as ``onnx``.
+        files: by name, the path of each file or its content.
+        output_type: one of `OUTPUT_TYPES`.
+        num_classes: channels of the output before an argmax; None: not known.
+        shape: of the input (N, C, H, W).
+        precision: such as ``fp32``.
+        layer: a ``paddle.nn.Layer`` in place of files.
+    """
+
+    format: str
+    files: Mapping[str, Union[Path, bytes]]
+    output_type: str = "logits"
+    num_classes: Optional[int] = None
+    shape: InputShape = ANY
+    precision: str = "fp32"
+    layer: Any = None
+
+    def file(self, *suffixes: str) -> Union[Path, bytes]:
+        """Return the first file that ends in one of the suffixes.
+
+        Raises:
+            LoadError: there is none.
+        """
+        for name, content in self.files.items():
+            if name.endswith(suffixes):
+                return content
+        raise LoadError(
+            f"files: expected one that ends in {' or '.join(suffixes)} for format {self.format}, "
+            f"got {', '.join(self.files)}"
+        )
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What runs networks.
+
+    Args:
+        name: as ``--backend`` takes it.
+        load: from a `Model`, the number of threads (None: all cores that this process may use) and
+            the device to a network. It raises BackendError if a package is missing, LoadError if
+            it does not take the model.
+        times: what it runs, `WEIGHTS` or formats, and the time that it takes for it relative to
+            others; ``auto`` takes the shortest. A key such as ``onnx int8`` is for one precision.
+        packages: Python packages that it needs.
+        install: the command that installs these.
+        devices: what it computes on besides the CPU.
+        from_weights: makes the model from weights of the published layout and their network, for
+            logits; None of a backend that runs `WEIGHTS`: it takes the layer.
+        weights_packages: further packages that ``from_weights`` needs.
+    """
+
+    name: str
+    load: Callable[[Model, Optional[int], str], Network]
+    times: Mapping[str, float]
+    packages: Tuple[str, ...] = ()
+    install: str = ""
+    devices: Tuple[str, ...] = ()
+    from_weights: Optional[Callable[[Mapping[str, np.ndarray], Architecture], Model]] = None
+    weights_packages: Tuple[str, ...] = ()
+
+    def time(self, kind: str, precision: str = "fp32") -> Optional[float]:
+        """Return the relative time for what is to be run; None if it does not run that."""
+        return self.times.get(f"{kind} {precision}", self.times.get(kind))
+
+
+BACKENDS: Dict[str, Backend] = {}
+"""By name."""
+
+
+def register(backend: Backend) -> None:
+    """Add a backend.
+
+    Raises:
+        ValueError: its name is taken.
+    """
+    if backend.name in (AUTO, *BACKENDS):
+        raise ValueError(f"backend {backend.name}: the name is taken; give it another one")
+    BACKENDS[backend.name] = backend
+
+
+def fitting(kind: str, precision: str = "fp32") -> Tuple[str, ...]:
+    """Return the names of the backends that run weights or an export format, the fastest first."""
+    times = ((backend.time(kind, precision), name) for name, backend in BACKENDS.items())
+    return tuple(name for _, name in sorted(pair for pair in times if pair[0] is not None))
+
+
+def kinds() -> Tuple[str, ...]:
+    """Return what the backends run: `WEIGHTS` and export formats."""
+    found = (key.partition(" ")[0] for backend in BACKENDS.values() for key in backend.times)
+    return tuple(dict.fromkeys(found))
+
+
+def onnx_of_weights(state: Mapping[str, np.ndarray], model: Architecture) -> Model:
+    """Return weights as a model in ONNX, for `Backend.from_weights`."""
+    from paddleseg_u2net.weights.onnx_write import onnx_bytes
+
+    what = (model.stages, model.num_classes, model.in_channels)
+    content = onnx_bytes(state, *what, activation=False, sides=False, source="--backend")
+    return Model("onnx", {"model.onnx": content}, num_classes=model.num_classes)

@@ -1,0 +1,50 @@
+"""Paddle, layer by layer: the backend ``paddle``."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Callable, ContextManager, Optional
+
+import numpy as np
+
+from paddleseg_u2net.inference.backends.backend import WEIGHTS, Backend, Model, Network, register
+
+
+def eager(
+    model: Any,
+    autocast: Callable[[], ContextManager[Any]] = contextlib.nullcontext,
+    threads: Optional[int] = None,
+) -> Network:
+    """Return a network that runs a layer and gives logits, on the device that Paddle is set to.
+
+    Args:
+        model: a Layer whose evaluation output is a list with the logits first.
+        autocast: what the forward pass runs in.
+        threads: as many on a CPU, for all that Paddle does from now on; None: what it is set to.
+    """
+    import paddle
+
+    if threads is not None:
+        paddle.base.core.set_num_threads(threads)
+
+    def network(batch: np.ndarray) -> np.ndarray:
+        with paddle.no_grad(), autocast():
+            return model(paddle.to_tensor(batch))[0].astype("float32").numpy()
+
+    return network
+
+
+def _load(model: Model, threads: Optional[int], device: str) -> Network:
+    return eager(model.layer, threads=threads)
+
+
+register(
+    Backend(
+        "paddle",
+        _load,
+        times={WEIGHTS: 5},
+        packages=("paddle", "paddleseg"),
+        install="pip install 'paddleseg_u2net[cpu]'",
+        devices=("gpu", "xpu", "npu", "mlu"),
+    )
+)
