@@ -141,6 +141,7 @@ _VARYING = [
         (r"\b[\d.]+ ?(s|ms|images/s|it/s|MB/s|MiB|GiB|min)\b", "<amount>"),
         (r"((?:batch|reader)_cost|ips|rate)[=: ]+[\d.e-]+", r"\1 <amount>"),
         (r"\bin [\d.]+( |$)", "in <amount> "),
+        (r"(\.\./)+[\w/]*configs/", "<folder>/configs/"),
     )
 ]
 

@@ -15,23 +15,21 @@ import traceback
 import warnings
 import zlib
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Iterable, List, Optional, Sequence
 
 from paddleseg_u2net import registry
 from paddleseg_u2net.env import load_paddle
 
 _IMPORTS_PADDLE = re.compile(r"^\s*(import|from)\s+paddle(seg)?\b", re.M)
-# What was imported, in that order: a dotted module name or a file's absolute path.
-_loaded: Dict[str, str] = {}
+_loaded: List[str] = []
 
 
 class PluginError(ValueError):
     """A plugin cannot be used; the message names the module, the line and the repair."""
 
 
-def absolute(name: str, folder: Path) -> str:
-    """Return a plugin's name; if it is a path relative to ``folder``, as an absolute path."""
-    return str((folder / Path(name).expanduser()).resolve()) if _is_path(name) else name
+def _is_path(name: str) -> bool:
+    return name.endswith(".py") or "/" in name or "\\" in name
 
 
 def is_relative(name: str) -> bool:
@@ -39,8 +37,9 @@ def is_relative(name: str) -> bool:
     return _is_path(name) and not Path(name).expanduser().is_absolute()
 
 
-def _is_path(name: str) -> bool:
-    return name.endswith(".py") or "/" in name or "\\" in name
+def absolute(name: str, folder: Path) -> str:
+    """Return a plugin's name; if it is a path relative to ``folder``, as an absolute path."""
+    return str((folder / Path(name).expanduser()).resolve()) if _is_path(name) else name
 
 
 def loaded() -> List[str]:
@@ -64,6 +63,7 @@ def load_plugins(names: Iterable[str], folder: Optional[Path] = None) -> None:
         name = absolute(name, folder or Path())
         if name not in _loaded:
             _load(name)
+            _loaded.append(name)
 
 
 def named_in(argv: Sequence[str]) -> List[str]:
@@ -82,73 +82,50 @@ def named_in(argv: Sequence[str]) -> List[str]:
 
 
 def _load(name: str) -> None:
-    file = _file_of(name)
-    if file is not None and _IMPORTS_PADDLE.search(file.read_text("utf-8", errors="replace")):
-        load_paddle()  # with the threads and the signals of every other command
+    if _is_path(name):
+        _check_file(Path(name))
     before = registry.components()
-    module = _module_name(file) if name.endswith(".py") and file else name
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".* exists already")  # an error, below
-            if file is not None and module != name:
-                _import_file(file, module)
+            if _is_path(name):
+                _import_file(Path(name))
             else:
-                importlib.import_module(module)
+                importlib.import_module(name)
         _refuse_replacements(name, before)
     except (Exception, SystemExit) as error:
         registry.reset(before)
-        sys.modules.pop(module, None)
         if isinstance(error, PluginError):
             raise
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and (name == missing or name.startswith(f"{missing}.")):
+            raise PluginError(
+                f"{name}: there is no such module; install it, add its folder to PYTHONPATH, or "
+                "give the path of a Python file (.py)"
+            ) from error
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
         raise PluginError(
-            f"{name}{_line_of(error, file)}: {kind}{error}; correct it there, or take the module "
+            f"{name}{_line_of(error, name)}: {kind}{error}; correct it there, or take the module "
             "out of plugins"
         ) from error
-    _loaded[name] = module
 
 
-def _file_of(name: str) -> Optional[Path]:
-    """Return the source file of a plugin that is there; None if it has none."""
-    path = Path(name)
-    if path.is_absolute():
-        if path.suffix == ".py" and path.is_file():
-            return path
+def _check_file(file: Path) -> None:
+    if file.suffix != ".py" or not file.is_file():
         raise PluginError(
-            f"{name}: expected a Python file (.py), found {'another' if path.exists() else 'none'};"
+            f"{file}: expected a Python file (.py), found {'another' if file.exists() else 'none'};"
             " check the path. One in a configuration is relative to the configuration's folder; "
             "where the file has moved since, name it anew with --opts plugins=[PATH]"
         )
-    try:
-        spec = importlib.util.find_spec(name)  # which imports the package that it is in
-    except (ImportError, ValueError) as error:
-        missing = getattr(error, "name", None) or name
-        if name != missing and not name.startswith(f"{missing}."):
-            return None  # the package needs another module: said when it is imported
-        spec = None
-    except Exception:
-        return None
-    if spec is None:
-        raise PluginError(
-            f"{name}: there is no such module; install it, add its folder to PYTHONPATH, or give "
-            "the path of a Python file (.py)"
-        )
-    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    if _IMPORTS_PADDLE.search(file.read_text("utf-8", errors="replace")):
+        load_paddle()  # with the threads and the signals of every other command
 
 
-def _module_name(file: Path) -> str:
-    """Return the name that a file is imported under: its own, if nothing else has that."""
-    try:
-        spec = importlib.util.find_spec(file.stem)
-        taken = spec is not None and spec.origin != str(file)  # a worker finds the file itself
-    except (ImportError, ValueError):
-        taken = True
-    return f"{file.stem}_{zlib.crc32(str(file).encode()):08x}" if taken else file.stem
-
-
-def _import_file(file: Path, name: str) -> None:
+def _import_file(file: Path) -> None:
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
+    # a name that no other module has, and the same one in worker processes
+    name = f"{file.stem}_{zlib.crc32(str(file).encode()):08x}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None and spec.loader is not None  # it is a Python file
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
@@ -167,20 +144,14 @@ def _refuse_replacements(name: str, before: registry.Components) -> None:
                 )
 
 
-def _line_of(error: BaseException, file: Optional[Path]) -> str:
-    """Return where an error arose: the last line of the plugin, or else the last of all."""
+def _line_of(error: BaseException, name: str) -> str:
+    """Return where an error arose: the last line of the plugin's file, or else the last of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(frame.filename, frame.lineno) for frame in frames]
     if isinstance(error, SyntaxError) and error.filename:
-        places = [(error.filename, error.lineno)]
-    else:
-        frames = traceback.extract_tb(error.__traceback__)[1:]
-        places = [(frame.filename, frame.lineno) for frame in frames]
-    own = [place for place in places if file and _is_part(Path(place[0]), file)]
-    others = [place for place in places if not place[0].startswith("<") and place[0] != __file__]
-    if not own and not others:
-        return ""
-    path, line = (own or others)[-1]
-    return f", line {line}" if file and Path(path) == file else f": {path}, line {line}"
-
-
-def _is_part(path: Path, plugin: Path) -> bool:
-    return path == plugin or (plugin.name == "__init__.py" and plugin.parent in path.parents)
+        places.append((error.filename, error.lineno))
+    own = [line for path, line in places if path == name]
+    if own:
+        return f", line {own[-1]}"
+    others = [place for place in places if place[0] != __file__ and not place[0].startswith("<")]
+    return f": {others[-1][0]}, line {others[-1][1]}" if others else ""

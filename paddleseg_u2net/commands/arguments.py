@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from typing import Iterator, List
 
-from paddleseg_u2net.commands.parsing import Parser
+from paddleseg_u2net.commands.parsing import Parser, at_least
 from paddleseg_u2net.device import set_device
 from paddleseg_u2net.inference import UPSAMPLINGS
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
@@ -35,20 +35,11 @@ def named(flag: str) -> Iterator[None]:
 def parser(command: str, description: str) -> argparse.ArgumentParser:
     """An argument parser with ``--opts`` and ``--device``."""
     result = Parser(prog=command, description=description)
-    result.add_argument(
-        "--opts",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override keys of the configuration, e.g. model.num_classes=2",
-    )
-    result.add_argument(
-        "--device",
-        choices=("auto", "cpu", "gpu", "xpu", "npu", "mlu"),
-        default="auto",
-        help="where to compute; auto: a GPU if there is one",
-    )
+    add = result.add_argument
+    add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override keys "
+        "of the configuration, e.g. model.num_classes=2")  # fmt: skip
+    add("--device", choices=("auto", "cpu", "gpu", "xpu", "npu", "mlu"), default="auto",
+        help="where to compute; auto: a GPU if there is one")  # fmt: skip
     return result
 
 
@@ -69,34 +60,20 @@ def add_inference(result: argparse.ArgumentParser) -> None:
     """Add the backend, upsampling, test-time augmentation and sliding windows; the last two as far
     as in PaddleSeg by its names.
     """
-    result.add_argument(
-        "--backend",
-        choices=(AUTO, *BACKENDS),
-        default=AUTO,
-        help="what runs the network; auto: the fastest that is installed, fits the model and "
-        "computes on the device",
-    )
-    result.add_argument("--threads", type=_count, help="of the network on a CPU; else all cores")
-    result.add_argument(
-        "--upsampling",
-        choices=UPSAMPLINGS,
-        default=UPSAMPLINGS[0],
-        help="how maps come to the image's size; guided: along the edges of the image",
-    )
-    result.add_argument(
-        "--aug_eval",
-        "--aug_pred",
-        action="store_true",
-        help="average over the scales and flips below",
-    )
-    result.add_argument("--scales", nargs="+", type=float, default=None)
-    result.add_argument("--flip_horizontal", action="store_true")
-    result.add_argument("--flip_vertical", action="store_true")
-    result.add_argument(
-        "--is_slide", action="store_true", help="slide a window over the image at its own size"
-    )
-    result.add_argument("--crop_size", nargs=2, type=int, metavar=("W", "H"))
-    result.add_argument("--stride", nargs=2, type=int, metavar=("W", "H"))
+    add = result.add_argument
+    add("--backend", choices=(AUTO, *BACKENDS), default=AUTO, help="what runs the network; auto: "
+        "the fastest that is installed, fits the model and computes on the device")  # fmt: skip
+    add("--threads", type=at_least(1), help="of the network on a CPU; else all cores")
+    add("--upsampling", choices=UPSAMPLINGS, default=UPSAMPLINGS[0], help="how maps come to the "
+        "image's size; guided: along the edges of the image")  # fmt: skip
+    add("--aug_eval", "--aug_pred", action="store_true", help="average over the scales and flips "
+        "below")  # fmt: skip
+    add("--scales", nargs="+", type=float, default=None)
+    add("--flip_horizontal", action="store_true")
+    add("--flip_vertical", action="store_true")
+    add("--is_slide", action="store_true", help="slide a window over the image at its own size")
+    add("--crop_size", nargs=2, type=int, metavar=("W", "H"))
+    add("--stride", nargs=2, type=int, metavar=("W", "H"))
     add_plugins(result)
 
 
@@ -106,23 +83,14 @@ def inference_opts(arguments: argparse.Namespace) -> List[str]:
     Raises:
         ValueError: a setting is given without the flag that it belongs to.
     """
+    given: List[str] = []
     for flag, settings in (
         ("aug_eval", ("scales", "flip_horizontal", "flip_vertical")),
         ("is_slide", ("crop_size", "stride")),
     ):
-        given_without = [f"--{key}" for key in settings if getattr(arguments, key)]
-        if given_without and not getattr(arguments, flag):
-            raise ValueError(
-                f"{', '.join(given_without)}: has an effect with --{flag} only; add it"
-            )
-    keys = ["aug_eval", "scales", "flip_horizontal", "flip_vertical"]
-    keys += ["is_slide", "crop_size", "stride"]
-    given = {key: getattr(arguments, key) for key in keys}
-    return [f"test_config.{key}={value}" for key, value in given.items() if value]
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
-    return number
+        without = [f"--{key}" for key in settings if getattr(arguments, key)]
+        if without and not getattr(arguments, flag):
+            raise ValueError(f"{', '.join(without)}: has an effect with --{flag} only; add it")
+        values = {key: getattr(arguments, key) for key in (flag, *settings)}
+        given += [f"test_config.{key}={value}" for key, value in values.items() if value]
+    return given

@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterable, NoReturn, Optional, Sequence
 
 from paddleseg_u2net._version import __version__
 
-__all__ = ["Parser", "did_you_mean", "file_of", "printable", "unknown"]
+__all__ = ["Parser", "at_least", "did_you_mean", "file_of", "printable", "unknown"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,6 +71,18 @@ def file_of(*suffixes: str) -> Callable[[str], Path]:
             )
         return path
 
+    return checked
+
+
+def at_least(low: int) -> Callable[[str], int]:
+    """Return the type of an argument: a whole number of ``low`` or more."""
+
+    def checked(text: str) -> int:
+        if int(text) < low:
+            raise argparse.ArgumentTypeError(f"expected {low} or more, got {text}")
+        return int(text)
+
+    checked.__name__ = "int"  # argparse names it where the text is no number
     return checked
 
 

@@ -48,12 +48,13 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.training.distributed import Distributed
 
-    ranks = Distributed()
-    start_logging(ranks.is_first)
+    distributed = Distributed()
+    size = distributed.size
+    start_logging(distributed.is_first)
     save_dir = Path(arguments.save_dir)
     jobs = collect(arguments.image_path, save_dir, logger.info)
     # of a folder that changes at this moment, all share out what the first one saw
-    jobs = ranks.gather({"jobs": jobs if ranks.is_first else []})[0]["jobs"]
+    jobs = distributed.gather({"jobs": jobs if distributed.is_first else []})[0]["jobs"]
     with named("--model_path"):
         model = load_model(
             arguments.model_path,
@@ -61,11 +62,11 @@ def run(argv: List[str]) -> int:
             [*arguments.opts, *inference_opts(arguments)],
             arguments.backend,
             arguments.device,
-            arguments.threads or (max(1, cores() // ranks.size) if ranks.size > 1 else None),
+            arguments.threads or (max(1, cores() // size) if size > 1 else None),
             upsampling=arguments.upsampling,
         )
     logger.info(str(model))
-    shared = f", shared out to {ranks.size} processes" if ranks.size > 1 else ""
+    shared = f", shared out to {size} processes" if size > 1 else ""
     logger.info(f"Predicting {_images(len(jobs))} with {model.source}{shared}")
     failures = predict_files(
         model.pipeline,
@@ -75,10 +76,10 @@ def run(argv: List[str]) -> int:
         arguments.custom_color,
         on_failure=lambda failure: logger.error(failure.reason),
         pictures=arguments.pictures,
-        share=slice(ranks.rank, None, ranks.size),
+        share=slice(distributed.rank, None, size),
     )
     # Also a barrier: an exit code of 1 ends the other processes, even while they end with theirs.
-    own, *others = ranks.gather({"failures": failures})
+    own, *others = distributed.gather({"failures": failures})
     failures = own["failures"]
     for failure in (failure for other in others for failure in other["failures"]):
         logger.error(failure.reason)
@@ -89,7 +90,7 @@ def run(argv: List[str]) -> int:
     logger.info(f"Done: {done} of {_images(len(jobs))}, in {places}")
     if failures:
         logger.error(f"{_images(len(failures))} could not be predicted; the lines above say why")
-    return 1 if failures and ranks.is_first else 0
+    return 1 if failures and distributed.is_first else 0
 
 
 def _images(count: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands.arguments import parser, set_device
+from paddleseg_u2net.commands.parsing import at_least
 from paddleseg_u2net.env import is_first_process, load_paddle
 from paddleseg_u2net.log import logger, start_logging
 
@@ -17,7 +18,12 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add = result.add_argument
     add("--config", required=True, help="YAML file, e.g. configs/RGB/U2Net/u2net.yaml")
     add("--save_dir", default="output", help="folder for checkpoints and records")
-    add("--num_workers", type=int, default=0, help="processes that read and augment; 0: none")
+    add(
+        "--num_workers",
+        type=at_least(0),
+        default=0,
+        help="processes that read and augment; 0: none",
+    )
     add("--do_eval", action="store_true", help="validate at every save, keep the best model")
     add("--use_vdl", action="store_true", help="record for VisualDL in save_dir")
     add("--use_ema", action="store_true", help="keep a moving average of the weights too")
@@ -25,29 +31,19 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--iters", type=int, help="overrides the configuration")
     add("--batch_size", type=int, help="overrides the configuration; per device")
     add("--learning_rate", type=float, help="overrides the configuration")
-    add("--save_interval", type=int, default=1000, help="iterations between "
+    add("--save_interval", type=at_least(1), default=1000, help="iterations between "
         "checkpoints; default: %(default)s")  # fmt: skip
-    add("--log_iters", type=int, default=10, help="iterations between log lines; default: "
+    add("--log_iters", type=at_least(1), default=10, help="iterations between log lines; default: "
         "%(default)s")  # fmt: skip
-    add("--keep_checkpoint_max", type=int, default=5, help="iter_N folders to keep; 0: all")
+    add("--keep_checkpoint_max", type=at_least(0), default=5, help="iter_N folders to keep; 0: all")
     add("--save_on_term", action="store_true", help="let SIGTERM, SIGHUP and Ctrl-C finish the "
         "running step and save iter_N, from which --resume_model goes on; a second signal, 2 s or "
         "more after the first, ends at once. Exit code 143 (129, 130). Without: they end at once, "
         "and the last checkpoint counts")  # fmt: skip
-    add("--seed", type=int, default=0, help="the same seed gives the same run on a CPU")
+    add("--seed", type=at_least(0), default=0, help="the same seed gives the same run on a CPU")
     add("--precision", choices=("fp32", "fp16", "bf16"), default="fp32")
     add("--amp_level", choices=("O1", "O2"), default="O1")
-    arguments = result.parse_args(argv)
-    for name, low in (
-        ("save_interval", 1),
-        ("log_iters", 1),
-        ("num_workers", 0),
-        ("keep_checkpoint_max", 0),
-        ("seed", 0),
-    ):
-        if getattr(arguments, name) < low:
-            result.error(f"--{name}: expected {low} or more, got {getattr(arguments, name)}")
-    return arguments
+    return result.parse_args(argv)
 
 
 def run(argv: List[str]) -> int:
@@ -61,7 +57,7 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.training.trainer import RunOptions, Trainer
 
     device = set_device(arguments.device)
-    ranks = Distributed()
+    distributed = Distributed()
     config = Config(
         arguments.config,
         arguments.opts,
@@ -71,7 +67,7 @@ def run(argv: List[str]) -> int:
     )
     logger.info(f"Configuration {arguments.config} on {device}:\n{config}")
     options = {field.name: getattr(arguments, field.name) for field in fields(RunOptions)}
-    with reserved(Path(arguments.save_dir), ranks):
+    with reserved(Path(arguments.save_dir), distributed):
         trainer = Trainer(config, RunOptions(**options))
         trainer.run()
     logger.info(f"Trained to iter {trainer.iteration}; checkpoints are in {trainer.save_dir}")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Dict, List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, named, parser
-from paddleseg_u2net.commands.parsing import file_of
+from paddleseg_u2net.commands.parsing import at_least, file_of
 from paddleseg_u2net.env import cores, is_first_process, load_paddle
 from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.log import logger, start_logging
@@ -22,17 +22,18 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "model.pdparams, a folder of tools/export.py, or a name: u2net, u2netp, ...")  # fmt: skip
     add("--config", help="YAML file; else the one saved beside the model, or what the weights "
         "say; for an exported model it names the data set only")  # fmt: skip
-    add("--num_workers", type=int, default=0, help="processes that read ahead; 0: none")
-    add("--batch_size", type=int, help="images per forward pass, where their sizes are the same")
+    add("--num_workers", type=at_least(0), default=0, help="processes that read ahead; 0: none")
+    add(
+        "--batch_size",
+        type=at_least(1),
+        help="images per forward pass, where their sizes are the same",
+    )
     add("--metrics", nargs="+", metavar="NAME", help="scores or families (segmentation, saliency, "
         "boundary, fixation, all); else those of the configuration")  # fmt: skip
     add("--preset", help="conventions: paper, pysodmetrics or matlab; else the configuration's")
     add("--json", type=file_of(".json"), metavar="FILE", help="write the scores there too")
     add_inference(result)
-    arguments = result.parse_args(argv)
-    if arguments.num_workers < 0 or (arguments.batch_size or 1) < 1:
-        result.error("--num_workers: expected 0 or more, --batch_size: 1 or more")
-    return arguments
+    return result.parse_args(argv)
 
 
 def run(argv: List[str]) -> int:
@@ -47,7 +48,7 @@ def run(argv: List[str]) -> int:
     from paddleseg_u2net.training.validation import evaluate, lines
 
     opts = [*arguments.opts, *inference_opts(arguments)]
-    ranks = Distributed()
+    distributed = Distributed()
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
@@ -59,7 +60,7 @@ def run(argv: List[str]) -> int:
             opts,
             arguments.backend,
             arguments.device,
-            arguments.threads or max(1, cores() // ranks.size),
+            arguments.threads or max(1, cores() // distributed.size),
             upsampling=arguments.upsampling,
             with_datasets=True,
         )
@@ -70,11 +71,11 @@ def run(argv: List[str]) -> int:
     logger.info(f"Validating {model.source}; {dataset.describe()}")
     batch_size = arguments.batch_size or config.test.batch_size
     report = evaluate(
-        model.pipeline, dataset, config.report(), batch_size, arguments.num_workers, ranks
+        model.pipeline, dataset, config.report(), batch_size, arguments.num_workers, distributed
     )
     for line in lines(report, dataset.classes):
         logger.info(line)
-    if arguments.json and ranks.is_first:
+    if arguments.json and distributed.is_first:
         content = {
             "model_path": str(model.source),
             "conventions": _conventions(report.conventions),

@@ -36,7 +36,7 @@ def name_of(transform: Any) -> str:
 
 
 def check_transform(transform: Transform) -> None:
-    """Refuse a transform that would spoil pairs without a word.
+    """Refuse a transform that would spoil pairs silently.
 
     Raises:
         TransformError: see the messages.

@@ -8,7 +8,7 @@ soft      0 .. 255 (16 bit: 0 .. 65535), one class only         value / 255 (655
 instance  numbers of objects, one class only                    1 where it is not 0
 {v: c}    exactly the values v                                  c
 
-*instance* is never inferred, but messages propose it where `seem_instances` tells so.
+*instance* is never inferred, but proposed by messages, see `seem_instances`.
 """
 
 from __future__ import annotations

@@ -79,12 +79,12 @@ class PairDataset:
         name: a known data set, or a YAML file with a row, see ``paddleseg_u2net.datasets.table``;
             gives root, lists or folders.
         dataset_root: folder that all other paths are relative to; ``data/<name>`` if not given.
-        train_path, val_path, test_path: list files, see ``pairs.from_list``.
-        images, masks: two folders instead of lists, see ``pairs.from_folders``.
-        val_share: part of the pairs that are for validation, where no list says so.
+        train_path, val_path, test_path: list files, see ``pairing.from_list``.
+        images, masks: two folders instead of lists, see ``pairing.from_folders``.
+        val_share: share of the pairs for validation, where no list says so.
         separator: between image and mask in a list line.
         num_classes: 1 (foreground or not) or more.
-        ignore_index: a class number that counts nowhere.
+        ignore_index: the label of ignored pixels.
         img_channels: 1, 3 or 4: images are read as grey, RGB or RGBA.
         mask_values: auto, index, binary, soft, instance, or a table; see
             ``paddleseg_u2net.datasets.mask_encoding``.
@@ -94,10 +94,7 @@ class PairDataset:
             that it keeps reaches the next.
         class_names: names by number, the background first, for the log and pictures; a row of the
             table has its own.
-        cache: keep pairs on disk, decoded and resized: ``8 GB``, the most that the cache's folder
-            may have, or ``{limit: 8 GB, folder: /fast/disk}``. The folder is else the environment
-            variable U2NET_CACHE, or ``~/.cache/paddleseg_u2net/pairs``. Nothing but the speed
-            changes; see ``paddleseg_u2net.datasets.cache``.
+        cache: keep pairs on disk, decoded and resized, see ``paddleseg_u2net.datasets.cache``.
 
     Raises:
         PairingError, MaskError: see there.
@@ -186,7 +183,7 @@ class PairDataset:
         return read_image(self.pairs[index].image, self.img_channels)
 
     def read(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
-        """Image uint8 (H, W, img_channels) and label (H, W), see ``masks.decode``.
+        """Image uint8 (H, W, img_channels) and label (H, W), see ``mask_encoding.decode``.
 
         Raises:
             ImageError, MaskError: a file cannot be read, or the sizes differ.
@@ -223,17 +220,14 @@ class PairDataset:
             TransformError: a transform failed.
         """
         with memory_named(self.pairs[index].image):
-            return self._augmented(index, seed)
-
-    def _augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
-        if self._cache is not None and self._fixed:
-            prepared = self._cache.get(index, self._begun)
-        else:
-            prepared = Prepared(*self.read(index), [])
-        _seed(seed)
-        data = transformed(_data(prepared), self.transforms[len(self._fixed) :])
-        self.check_label(data["label"], index, seed)
-        return _as_image(data["img"]), data["label"]
+            if self._cache is not None and self._fixed:
+                prepared = self._cache.get(index, self._prepared)
+            else:
+                prepared = Prepared(*self.read(index), [])
+            _seed(seed)
+            data = transformed(_data(prepared), self.transforms[len(self._fixed) :])
+            self.check_label(data["label"], index, seed)
+            return _as_image(data["img"]), data["label"]
 
     def check_label(self, label: np.ndarray, index: int, seed: Sequence[int] = (0,)) -> None:
         """Refuse the label that the transforms made of pair ``index`` if a loss cannot take it.
@@ -260,7 +254,7 @@ class PairDataset:
 
     # -- the cache ---------------------------------------------------------------------------
 
-    def _begun(self, index: int) -> Prepared:
+    def _prepared(self, index: int) -> Prepared:
         """The pair behind the transforms that do the same every time."""
         fixed = self.transforms[: len(self._fixed)]
         data = transformed(_data(Prepared(*self.read(index), [])), fixed)

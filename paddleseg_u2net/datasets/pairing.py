@@ -8,11 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from pathlib import Path
-from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, files_below
-from paddleseg_u2net.text import short_list
 
 
 class PairingError(ValueError):
@@ -63,8 +62,8 @@ def from_list(
             line). Without it they are an error.
 
     Raises:
-        PairingError: The list is missing, not UTF-8 or empty; without ``problems`` also for
-            these, with the first few files named.
+        PairingError: The list is missing, not UTF-8 or empty; without ``problems`` also for the
+            first of these.
     """
     if not path.is_file():
         raise PairingError(f"{path}: expected a list of `image mask` lines; there is no such file")
@@ -75,27 +74,25 @@ def from_list(
     found: List[Problem] = []
     for number, line in lines:
         where = f"{path}:{number}"
-        try:
-            pair = _parse_line(line, where, root, separator)
-        except PairingError as error:
-            if problems is None:
-                raise
-            found.append(Problem("line", (), str(error)))
+        pair = _parse_line(line, root, separator)
+        if pair is None:
+            message = (
+                f"{where}: expected `image mask`, two existing files below {root}, got {line!r}; "
+                "with spaces in names put a tab between them"
+            )
+            found.append(Problem("line", (), message))
             continue
         absent = tuple(file for file in pair[:2] if not file.is_file())
         if absent:
             names = " and ".join(map(str, absent))
-            message = f"{where}: there is no {names}; correct the list or bring the file"
+            message = f"{where}: there is no {names}; bring it, or correct the list or dataset_root"
             found.append(Problem("missing", absent, message))
         elif pair.image in pairs:
             message = f"{where}: {pair.image} is in this list already; delete the line"
             found.append(Problem("repeated", (pair.image,), message))
         else:
             pairs[pair.image] = pair
-    if problems is not None:
-        problems += found
-    elif found:
-        raise PairingError(_faults_of_list(path, root, found))
+    _report(found, problems)
     return list(pairs.values())
 
 
@@ -111,7 +108,7 @@ def read_lines(path: Path) -> List[Tuple[int, str]]:
         raise PairingError(str(error)) from error
 
 
-def _parse_line(line: str, where: str, root: Path, separator: Optional[str]) -> Pair:
+def _parse_line(line: str, root: Path, separator: Optional[str]) -> Optional[Pair]:
     if separator is None and "\t" in line:
         separator = "\t"
     if separator is not None:
@@ -124,26 +121,18 @@ def _parse_line(line: str, where: str, root: Path, separator: Optional[str]) -> 
         named = {split for split in named if all((root / part).is_file() for part in split)}
     fitting = [split for split in named if len(split) == 2 and all(split)]
     if len(fitting) != 1:
-        raise PairingError(
-            f"{where}: expected `image mask`, two existing files below {root}, got {line!r}; with "
-            "spaces in names put a tab between them"
-        )
+        return None
     image, mask = fitting[0]
     return Pair(root / image, root / mask, image)
 
 
-def _faults_of_list(path: Path, root: Path, problems: Sequence[Problem]) -> str:
-    absent = [file for problem in problems if problem.kind == "missing" for file in problem.files]
-    if absent:
-        return (
-            f"{path}: {len(absent)} files of this list do not exist below {root}, such as "
-            f"{short_list(absent)}; correct the list or the key dataset_root"
-        )
-    repeated = [problem.files[0] for problem in problems]
-    return (
-        f"{path}: {len(repeated)} images are listed more than once, such as "
-        f"{short_list(repeated)}; delete the extra lines"
-    )
+def _report(found: Sequence[Problem], problems: Optional[List[Problem]]) -> None:
+    """Add problems to those asked for, else raise the first."""
+    if problems is not None:
+        problems += found
+    elif found:
+        more = f" (the first of {len(found)} such problems)" if len(found) > 1 else ""
+        raise PairingError(found[0].message + more)
 
 
 # ---------------------------------------------------------------- folders
@@ -215,20 +204,20 @@ def by_name(
     Raises:
         PairingError: Two files have the same name but for the suffix.
     """
-    found: Dict[str, List[Path]] = {}
+    groups: Dict[str, List[Path]] = {}
     for path in paths:
-        found.setdefault(bare_name(path, folder), []).append(path)
-    for files_of_name in found.values():
-        if len(files_of_name) == 1:
+        groups.setdefault(bare_name(path, folder), []).append(path)
+    found: List[Problem] = []
+    for group in groups.values():
+        if len(group) == 1:
             continue
-        same = tuple(sorted(files_of_name))[:2]
+        same = tuple(sorted(group))[:2]
         names = " and ".join(str(path.relative_to(folder)) for path in same)
         advice = repair.format(*(path.suffix for path in same))
         message = f"{folder}: {names} have the same name but for the suffix; {advice}"
-        if problems is None:
-            raise PairingError(message)
-        problems.append(Problem("same_name", same, message))
-    return {name: same[0] for name, same in found.items() if len(same) == 1}
+        found.append(Problem("same_name", same, message))
+    _report(found, problems)
+    return {name: group[0] for name, group in groups.items() if len(group) == 1}
 
 
 def from_folders(images: Path, masks: Path, problems: Optional[List[Problem]] = None) -> List[Pair]:
@@ -238,7 +227,7 @@ def from_folders(images: Path, masks: Path, problems: Optional[List[Problem]] = 
         images, masks: The folders.
         problems: Receives what is wrong with single files, which then make no pair: ``no_mask``
             and ``no_image`` (no partner), ``same_name`` (two files of one name but for the
-            suffix). Without it they are an error.
+            suffix). Without it the first is an error.
 
     Raises:
         PairingError: A folder is missing or has no image files; without ``problems`` also for
@@ -246,42 +235,24 @@ def from_folders(images: Path, masks: Path, problems: Optional[List[Problem]] = 
         ImageError: A folder cannot be listed.
     """
     found: List[Problem] = []
-    sides: List[Dict[str, Path]] = []
-    doubtful: Set[str] = set()
-    for folder, what in ((images, "images"), (masks, "masks")):
-        repair = "rename one, or name the pairs in a list file"
-        same: List[Problem] = []
-        paths = list_files(folder, what)
-        sides.append(by_name(paths, folder, repair, None if problems is None else same))
-        doubtful.update(bare_name(problem.files[0], folder) for problem in same)
-        found += same
-    of_images, of_masks = sides
+    repair = "add, rename or remove one, or name the pairs in a list file"
+    of_images = by_name(list_files(images, "images"), images, repair, found)
+    of_masks = by_name(list_files(masks, "masks"), masks, repair, found)
+    doubtful = {path.with_suffix("") for problem in found for path in problem.files}
     pairs: List[Pair] = []
-    alone: Dict[str, List[str]] = {"images without a mask": [], "masks without an image": []}
-    for name in sorted({*of_images, *of_masks} - doubtful):
+    for name in sorted({*of_images, *of_masks}):
+        if images / name in doubtful or masks / name in doubtful:
+            continue
         image, mask = of_images.get(name), of_masks.get(name)
         if image is not None and mask is not None:
             pairs.append(Pair(image, mask, str(image.relative_to(images))))
         elif image is not None:
-            message = f"{image}: expected its mask {masks / name}.*, found none; add or remove one"
+            message = f"{image}: expected its mask {masks / name}.*, found none; {repair}"
             found.append(Problem("no_mask", (image,), message))
-            alone["images without a mask"].append(name)
         elif mask is not None:
-            message = f"{mask}: expected its image {images / name}.*, found none; add or remove one"
+            message = f"{mask}: expected its image {images / name}.*, found none; {repair}"
             found.append(Problem("no_image", (mask,), message))
-            alone["masks without an image"].append(name)
-    if problems is not None:
-        problems += found
-    elif found:
-        lists = [
-            f"{len(names)} {what}, such as {short_list(names)}"
-            for what, names in alone.items()
-            if names
-        ]
-        raise PairingError(
-            f"{images} and {masks}: expected files of the same name but for the suffix; "
-            f"{'; '.join(lists)}; add or remove those files, or name the pairs in a list file"
-        )
+    _report(found, problems)
     return pairs
 
 

@@ -176,5 +176,6 @@ def _of_notes(what: str, names: Sequence[str], images: int) -> str:
 
 def write_documentation(page: Path) -> None:
     """Replace the table of scores in a Markdown page by that of all registered scores."""
-    before, _, rest = page.read_text("utf-8").partition(scores.HEAD)
-    write_text(page, before + scores.table() + rest[rest.index("\n\n") + 1 :])
+    before, head, rest = page.read_text("utf-8").partition(scores.HEAD)
+    _, _, after = (head + rest).partition("\n\n")
+    write_text(page, f"{before}{scores.table()}\n{after}")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, Optional, Tuple
 
 import paddle
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.architecture import Architecture
-from paddleseg_u2net.config import Config
+from paddleseg_u2net.config import Config, ConfigError
+from paddleseg_u2net.datasets.table import classes_of
 from paddleseg_u2net.export.formats import FORMATS, Job
-from paddleseg_u2net.export.metadata import class_names, described_guard
 from paddleseg_u2net.export.options import (
     ExportOptions,
     asked_preprocess,
@@ -26,8 +26,12 @@ from paddleseg_u2net.export.options import (
 )
 from paddleseg_u2net.export.quantization.calibration import Calibration
 from paddleseg_u2net.export.quantization.search import Found, search
-from paddleseg_u2net.export.tolerances import refuse_differences, refuse_increase, refuse_unmeasured
-from paddleseg_u2net.export.verify import compare
+from paddleseg_u2net.export.verify import (
+    compare,
+    refuse_differences,
+    refuse_increase,
+    refuse_unmeasured,
+)
 from paddleseg_u2net.inference import BackendError
 from paddleseg_u2net.inference.backends import AUTO, choose
 from paddleseg_u2net.inference.backends.backend import Network
@@ -94,7 +98,7 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
             found = search(
                 job.onnx(), calibration, options.max_mae_increase, options.precision, logger.info
             )
-            made = replace(made, guard=described_guard(found, options))
+            made = replace(made, guard=_described_guard(found, options))
             job = Job(state, model, made, found)
         FORMATS[options.format].write(folder, job)
         files = {path.name: checksum(path) for path in sorted(folder.iterdir())}
@@ -134,3 +138,36 @@ def _checked(
         refuse_increase(found, measured, options.max_mae_increase, backend, target)
         guard.update(written=measured.increase, written_difference=measured.difference)
     return replace(made, compared={**compared.described(), "backend": backend}, guard=guard)
+
+
+def class_names(config: Config) -> Tuple[str, ...]:
+    """Return names by class number, the background first: those of the data set that the
+    configuration has for validation or training, else plain ones.
+    """
+    count = max(config.num_classes, 2)
+    for part in ("val", "train"):
+        try:
+            settings = config.dataset_settings(part)
+        except ConfigError:
+            continue
+        names = settings.class_names or classes_of(settings.name)
+        if len(names) == count:
+            return tuple(str(item) for item in names)
+    if count == 2:
+        return ("background", "foreground")
+    return tuple(f"class {number}" for number in range(count))
+
+
+def _described_guard(found: Found, options: ExportOptions) -> Dict[str, Any]:
+    """What a description says of a search for a lower precision."""
+    return {
+        "tolerance": options.max_mae_increase,
+        "increase": found.increase,
+        "difference": found.difference,
+        "against": found.against,
+        "error": found.error,
+        "images": found.images,
+        "kept": list(found.fp32_layers),
+        "share": found.share,
+        "measured": len(found.steps),
+    }

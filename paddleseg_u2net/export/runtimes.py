@@ -1,10 +1,11 @@
-"""What the runtime that a weights file was made for makes of it: the other side of a conversion."""
+"""Running a weights file with the runtime that it was made for, to check a conversion."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -48,6 +49,19 @@ class RuntimeUnavailable(Exception):
         self.runtime, self.installed = runtime, installed
 
 
+@contextlib.contextmanager
+def _explained(runtime: str, what: str) -> Iterator[None]:
+    """Turn any error, of which runtimes have their own, into RuntimeUnavailable."""
+    try:
+        yield
+    except RuntimeUnavailable:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        line = lines[0][:200] if lines else type(error).__name__
+        raise RuntimeUnavailable(runtime, f"{what} ({line})", True) from error
+
+
 def runtime_of(format_name: str, path: Path, model: Architecture) -> Runtime:
     """The runtime that a file is made for, which reads the file by itself.
 
@@ -76,15 +90,11 @@ def _stock(path: Path, model: Architecture) -> Runtime:
     import paddle
     from paddleseg.models import u2net as stock
 
-    try:
+    with _explained("Paddle", "paddle.load does not read it"):
         arrays = {
             name: (value.astype("float32").numpy() if paddle.is_tensor(value) else value)
             for name, value in _published(paddle.load(str(path))).items()
         }
-    except Exception as error:  # each version raises its own
-        raise RuntimeUnavailable(
-            "Paddle", f"paddle.load does not read it ({_line(error)})", True
-        ) from error
     known = {"U2Net": stock.U2Net, "U2NetP": stock.U2Netp}
     if model.type not in known or model.stages != TABLES[model.type]:
         return ours(arrays, model, "paddle.load (PaddleSeg has no model with these stages)")
@@ -102,11 +112,8 @@ def _paddle(network: Any, state: Mapping[str, np.ndarray]) -> Run:
 
 def _torch_file(path: Path, model: Architecture) -> Runtime:
     torch = _torch()
-    try:
+    with _explained("PyTorch", "torch.load does not read it safely"):
         state = _published(torch.load(str(path), map_location="cpu", weights_only=True))
-    except Exception as error:
-        reason = f"torch.load does not read it safely ({_line(error)})"
-        raise RuntimeUnavailable("PyTorch", reason, installed=True) from error
     return _interpreted(state, model)
 
 
@@ -114,12 +121,8 @@ def _safetensors_file(path: Path, model: Architecture) -> Runtime:
     _torch()
     from safetensors.torch import load_file
 
-    try:
+    with _explained("PyTorch", "safetensors does not read it"):
         return _interpreted(_published(load_file(str(path))), model)
-    except Exception as error:  # the package has an error of its own
-        raise RuntimeUnavailable(
-            "PyTorch", f"safetensors does not read it ({_line(error)})", True
-        ) from error
 
 
 def _torch() -> Any:
@@ -145,18 +148,10 @@ def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:
     program = build(model.stages, model.num_classes, model.in_channels)
 
     def run(images: np.ndarray) -> np.ndarray:
-        try:
-            with torch.no_grad():
-                network = Functional(F, torch.cat, tensors, torch.from_numpy(images))
-                return program.run(network)[program.outputs[0]].numpy()
-        except (
-            LookupError,
-            RuntimeError,
-            TypeError,
-        ) as error:  # it read other names or shapes than we did
-            raise RuntimeUnavailable(
-                "PyTorch", f"it does not run ({_line(error)})", installed=True
-            ) from error
+        # it may have read other names or shapes than we did
+        with _explained("PyTorch", "it does not run"), torch.no_grad():
+            network = Functional(F, torch.cat, tensors, torch.from_numpy(images))
+            return program.run(network)[program.outputs[0]].numpy()
 
     return Runtime("PyTorch", run)
 
@@ -179,15 +174,11 @@ def _onnx_file(path: Path, model: Architecture) -> Runtime:
     onnxruntime = engine_module("onnxruntime", "onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    try:
+    with _explained("ONNX Runtime", "it does not load the file"):
         content = onnx.load(str(path), load_external_data=False)
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # it has many errors of its own
-        raise RuntimeUnavailable(
-            "ONNX Runtime", f"it does not load the file ({_line(error)})", True
-        ) from error
     given = session.get_inputs()[0]
     if given.type not in _NUMBERS:
         raise RuntimeUnavailable(
@@ -197,12 +188,8 @@ def _onnx_file(path: Path, model: Architecture) -> Runtime:
 
     def run(images: np.ndarray) -> np.ndarray:
         repeated = np.repeat(images.astype(_NUMBERS[given.type]), batch, axis=0)
-        try:
+        with _explained("ONNX Runtime", "it does not run the file"):
             return session.run(None, {given.name: repeated})[0][:1].astype(np.float32)
-        except Exception as error:
-            raise RuntimeUnavailable(
-                "ONNX Runtime", f"it does not run the file ({_line(error)})", True
-            ) from error
 
     activated = _activated(content.graph)
     return Runtime("ONNX Runtime", run, (height, width), activated, *_agreement(content))
@@ -236,12 +223,6 @@ def _activated(graph: Any) -> bool:
     while node is not None and node.op_type in _PASSING:
         node = makers.get(node.input[0])
     return node is not None and node.op_type in _ACTIVATIONS
-
-
-def _line(error: Exception) -> str:
-    """The first line of an error's message, not too long for a terminal."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
 
 
 _MAKERS: Dict[str, Callable[[Path, Architecture], Runtime]] = {

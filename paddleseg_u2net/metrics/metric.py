@@ -56,6 +56,16 @@ class Metric(ABC):
         """Return curves to draw, by name; none by default."""
         return {}
 
+    @property
+    def images(self) -> int:
+        """How many images were counted, by metrics that count them."""
+        return int(self._sums["images"][0]) if "images" in self._sums else 0
+
+    @property
+    def undefined(self) -> int:
+        """How many of the images have no score and are left out of the mean."""
+        return int(self._sums["undefined"][0]) if "undefined" in self._sums else 0
+
     def reset(self) -> None:
         """Forget every image."""
         self._sums = self._zeros()
@@ -157,11 +167,6 @@ class MapMetric(Metric):
 class CurveMetric(MapMetric):
     """Several sums, mostly curves, that one map and mask add to; their means make the scores."""
 
-    @property
-    def images(self) -> int:
-        """How many images were counted."""
-        return int(self._sums["images"][0])
-
     def update_pair(self, pair: MapMaskPair) -> None:
         """Count one image, whose `MapMaskPair` may serve other metrics too."""
         for name, value in self.terms(pair).items():
@@ -188,16 +193,6 @@ class MeanOfImages(Metric):
     def _zeros(self) -> dict[str, np.ndarray]:
         counts = {name: np.zeros(1, np.int64) for name in ("images", "undefined")}
         return {"score": np.zeros(1), **counts}
-
-    @property
-    def images(self) -> int:
-        """How many images were counted."""
-        return int(self._sums["images"][0])
-
-    @property
-    def undefined(self) -> int:
-        """How many of the images have no score and are left out of the mean."""
-        return int(self._sums["undefined"][0])
 
     def update_pair(self, pair: Any) -> None:
         """Count one image, whose `MapMaskPair` or `FixationPair` may serve other metrics too."""

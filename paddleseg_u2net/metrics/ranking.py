@@ -128,11 +128,6 @@ class MeanRoc(CurveMetric):
             "undefined": np.zeros(1, np.int64),
         }
 
-    @property
-    def undefined(self) -> int:
-        """How many of the images have no curve and are left out of the means."""
-        return int(self._sums["undefined"][0])
-
     def terms(self, pair: MapMaskPair) -> dict[str, Union[np.ndarray, float]]:
         """Return what one image adds to the sums, by name."""
         counts = pair.statistics(self.stretch)

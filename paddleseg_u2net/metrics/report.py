@@ -257,7 +257,7 @@ class MetricReport:
 
     def undefined(self) -> dict[str, int]:
         """Return, by key, for how many images a score is not defined; without those of none."""
-        counts = {s.key: getattr(self._parts[s.metric], "undefined", 0) for s in self.scores}
+        counts = {s.key: self._parts[s.metric].undefined for s in self.scores}
         return {key: count for key, count in counts.items() if count}
 
     def reset(self) -> None:

@@ -78,10 +78,7 @@ class FMeasureScores:
         "beta² 0.3, 256 thresholds",
         "Achanta et al. 2009",
         "max_f",
-        also_called=(
-            *("fmax", "maxfm", "fmmax", "maxfmeasure", "fbetamax", "maxfbeta"),
-            *F_NAMES,
-        ),
+        also_called=(*("fmax", "maxfm", "fmmax", "maxfmeasure", "fbetamax", "maxfbeta"), *F_NAMES),
     ),
     Score(
         "maxF_paper",
@@ -98,10 +95,7 @@ class FMeasureScores:
         "F, mean over thresholds",
         source="Achanta et al. 2009",
         attribute="mean_f",
-        also_called=(
-            *("fmean", "meanfm", "fmmean", "meanfmeasure", "fbetamean", "avgf"),
-            *F_NAMES,
-        ),
+        also_called=(*("fmean", "meanfm", "fmmean", "meanfmeasure", "fbetamean", "avgf"), *F_NAMES),
     ),
     Score(
         "adpF",
@@ -109,10 +103,7 @@ class FMeasureScores:
         "F at twice the map's mean",
         source="Achanta et al. 2009",
         attribute="adaptive_f",
-        also_called=(
-            *("fadp", "adpfm", "fmadp", "adaptivef", "adpfmeasure", "fbetaadp"),
-            *F_NAMES,
-        ),
+        also_called=(*("fadp", "adpfm", "fmadp", "adaptivef", "adpfmeasure", "fbetaadp"), *F_NAMES),
     ),
     order=20,
     beta2="beta2",

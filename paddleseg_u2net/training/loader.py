@@ -11,7 +11,6 @@ import paddle
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.pairing import Pair
 from paddleseg_u2net.inference import Pipeline, Preprocess
 from paddleseg_u2net.parallel import follow_parent
 
@@ -25,8 +24,8 @@ class DataError(ValueError):
 class Schedule:
     """Batches of (epoch, index) from batch number ``start`` to ``stop``.
 
-    Epoch e is the permutation drawn from (seed, e); what does not fill a batch of all ranks is
-    left out. Nothing is remembered between batches, so a resumed run needs only its number.
+    Epoch e is the permutation drawn from (seed, e); what does not fill a batch of all processes is
+    left out. A resumed run needs only the number of its next batch.
     """
 
     def __init__(
@@ -37,18 +36,19 @@ class Schedule:
         start: int,
         stop: int,
         rank: int = 0,
-        ranks: int = 1,
+        processes: int = 1,
     ) -> None:
-        if length < batch_size * ranks:
+        if length < batch_size * processes:
+            most = length // processes
             raise DataError(
                 f"train_dataset: {length} pairs do not fill one batch of {batch_size}"
-                + (f" on each of {ranks} processes" if ranks > 1 else "")
+                + (f" on each of {processes} processes" if processes > 1 else "")
                 + "; add images"
-                + (f", or set batch_size to {length // ranks} or less" if length >= ranks else "")
+                + (f", or set batch_size to {most} or less" if most else "")
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
-        self.start, self.stop, self.rank, self.ranks = start, stop, rank, ranks
-        self.per_epoch = length // (batch_size * ranks)
+        self.start, self.stop, self.rank, self.processes = start, stop, rank, processes
+        self.per_epoch = length // (batch_size * processes)
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -59,70 +59,77 @@ class Schedule:
             if number // self.per_epoch != epoch:
                 epoch = number // self.per_epoch
                 order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
-            first = ((number % self.per_epoch) * self.ranks + self.rank) * self.batch_size
+            first = ((number % self.per_epoch) * self.processes + self.rank) * self.batch_size
             yield [(epoch, int(i)) for i in order[first : first + self.batch_size]]
 
 
-class _Train:
-    """Augmented, normalised samples; an error comes back as its message, for the main process."""
+class _Samples:
+    """Samples for processes that read ahead: an error comes back as a text, to be raised here."""
 
-    def __init__(self, dataset: PairDataset, preprocess: Preprocess, seed: int) -> None:
-        self.dataset, self.preprocess, self.seed = dataset, preprocess, seed
+    def __init__(self, dataset: PairDataset) -> None:
+        self.dataset = dataset
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, item: Item) -> Any:
-        epoch, index = item
+    def __getitem__(self, item: Any) -> Any:
+        index = item[1] if isinstance(item, tuple) else item
         try:
-            image, label = self.dataset.augmented(index, (self.seed, epoch, index))
-            return self.preprocess(image, resize=False), label
+            return self.sample(item)
         except (ValueError, OSError) as error:
-            return _message(error, self.dataset.pairs[index])
+            pair, text = self.dataset.pairs[index], str(error)
+            named = str(pair.image) in text or str(pair.mask) in text
+            return text if named else f"{pair.image}: {text}"
 
-    @staticmethod
-    def collate(samples: Sequence[Any]) -> Dict[str, Any]:
-        """Samples to arrays (N, C, H, W) and (N, H, W), or the first error."""
-        if errors := [sample for sample in samples if isinstance(sample, str)]:
-            return _error(errors[0])
-        sizes = {sample[0].shape[1:] for sample in samples}
+    def collate(self, samples: Sequence[Any]) -> Dict[str, Any]:
+        """Samples to a batch, or the first error."""
+        errors = [sample for sample in samples if isinstance(sample, str)]
+        return _error(errors[0]) if errors else self.batch(*zip(*samples))
+
+    def sample(self, item: Any) -> Tuple[np.ndarray, np.ndarray]:
+        """Input and label."""
+        raise NotImplementedError
+
+    def batch(self, inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Dict[str, Any]:
+        """Inputs and labels of one batch."""
+        raise NotImplementedError
+
+
+class _Train(_Samples):
+    """Augmented, normalised samples."""
+
+    def __init__(self, dataset: PairDataset, preprocess: Preprocess, seed: int) -> None:
+        super().__init__(dataset)
+        self.preprocess, self.seed = preprocess, seed
+
+    def sample(self, item: Item) -> Tuple[np.ndarray, np.ndarray]:
+        epoch, index = item
+        image, label = self.dataset.augmented(index, (self.seed, epoch, index))
+        return self.preprocess(image, resize=False), label
+
+    def batch(self, inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Dict[str, Any]:
+        sizes = {item.shape[1:] for item in inputs}
         if len(sizes) > 1:
             return _error(
                 f"train_dataset.transforms: samples of a batch differ in size, {sorted(sizes)}; "
                 "end with a Resize or RandomCrop to one size"
             )
-        images, labels = zip(*samples)
-        return {"img": np.stack(images), "label": np.stack(labels)}
+        return {"inputs": np.stack(inputs), "labels": np.stack(labels)}
 
 
-class _Validation:
-    """Network inputs with labels as the files have them."""
+class _Validation(_Samples):
+    """Network inputs with labels as the files have them, each of its own size."""
 
     def __init__(self, dataset: PairDataset, pipeline: Pipeline) -> None:
-        self.dataset, self.pipeline = dataset, pipeline
+        super().__init__(dataset)
+        self.pipeline = pipeline
 
-    def __len__(self) -> int:
-        return len(self.dataset)
+    def sample(self, item: int) -> Tuple[np.ndarray, np.ndarray]:
+        image, label = self.dataset.read(item)
+        return self.pipeline.prepare(image), label
 
-    def __getitem__(self, index: int) -> Any:
-        try:
-            image, label = self.dataset.read(index)
-            return self.pipeline.prepare(image), label
-        except (ValueError, OSError) as error:
-            return _message(error, self.dataset.pairs[index])
-
-    @staticmethod
-    def collate(samples: Sequence[Any]) -> Dict[str, Any]:
-        """Lists, since pictures have their own sizes; or the first error."""
-        if errors := [sample for sample in samples if isinstance(sample, str)]:
-            return _error(errors[0])
-        inputs, labels = zip(*samples)
+    def batch(self, inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Dict[str, Any]:
         return {"inputs": list(inputs), "labels": list(labels)}
-
-
-def _message(error: Exception, pair: Pair) -> str:
-    text = str(error)
-    return text if str(pair.image) in text or str(pair.mask) in text else f"{pair.image}: {text}"
 
 
 def _error(message: str) -> Dict[str, Any]:
@@ -139,7 +146,7 @@ def train_loader(
         DataError: a file cannot be used.
     """
     for batch in _batches(_Train(dataset, preprocess, schedule.seed), schedule, num_workers):
-        yield paddle.to_tensor(batch["img"]), paddle.to_tensor(batch["label"])
+        yield paddle.to_tensor(batch["inputs"]), paddle.to_tensor(batch["labels"])
 
 
 def validation_loader(
@@ -187,7 +194,7 @@ def _read_by_workers(
         batch_sampler=groups,
         collate_fn=samples.collate,
         num_workers=num_workers,
-        worker_init_fn=_begin_worker,
+        worker_init_fn=lambda _: follow_parent(),
         return_list=True,
         use_shared_memory=False,
     )
@@ -206,7 +213,3 @@ def _read_by_workers(
             batches._try_shutdown_all(timeout=1 / num_workers)
             for worker in batches._workers:
                 worker.kill()  # one that is still reading
-
-
-def _begin_worker(_: int) -> None:
-    follow_parent()

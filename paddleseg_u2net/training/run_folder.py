@@ -23,7 +23,7 @@ _CANNOT_SET_ASIDE = {errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.ENOTSUP, er
 
 
 @contextmanager
-def reserved(save_dir: Path, ranks: Distributed) -> Iterator[None]:
+def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
     """Keep ``save_dir`` for one run. The system gives it free when the run ends, in whatever way.
 
     Raises:
@@ -32,7 +32,7 @@ def reserved(save_dir: Path, ranks: Distributed) -> Iterator[None]:
     """
     check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
     with ExitStack() as until_the_end:
-        ranks.first(lambda: until_the_end.enter_context(_locked(save_dir)))
+        distributed.first(lambda: until_the_end.enter_context(_locked(save_dir)))
         yield
 
 
@@ -81,19 +81,13 @@ def try_writing(save_dir: Path, size: int) -> None:
         )
     probe = save_dir / ".probe"
     with atomic_dir(probe) as temporary, (temporary / "model.pdparams").open("wb") as file:
-        _take_room(file.fileno(), size)
+        if hasattr(os, "posix_fallocate"):  # a quota may refuse what the disk has
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in _CANNOT_SET_ASIDE:
+                    raise
     shutil.rmtree(probe)
-
-
-def _take_room(handle: int, size: int) -> None:
-    """Have ``size`` bytes set aside for a file, which a quota may refuse where a disk has them."""
-    try:
-        os.posix_fallocate(handle, 0, size)
-    except AttributeError:  # not on Windows and macOS
-        pass
-    except OSError as error:
-        if error.errno not in _CANNOT_SET_ASIDE:
-            raise
 
 
 def _megabytes(size: int) -> str:

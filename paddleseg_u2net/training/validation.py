@@ -20,20 +20,20 @@ def evaluate(
     report: MetricReport,
     batch_size: int = 1,
     num_workers: int = 0,
-    ranks: Optional[Distributed] = None,
+    distributed: Optional[Distributed] = None,
 ) -> MetricReport:
     """The scores of an empty ``report`` over all pairs; each process takes its share of them.
 
     Raises:
         DataError: a file cannot be used, or the data set is empty.
     """
-    ranks = ranks or Distributed()
+    distributed = distributed or Distributed()
     if len(dataset) == 0:
         raise DataError("val_dataset: expected pairs to validate on, it has none")
-    fixated = _fixated(dataset, ranks.is_first) if report.needs_other_images else None
-    indices = range(ranks.rank, len(dataset), ranks.size)
+    fixated = _fixated(dataset, distributed.is_first) if report.needs_other_images else None
+    indices = range(distributed.rank, len(dataset), distributed.size)
     numbers = iter(indices)
-    with Progress(len(indices), "validating", shown=ranks.is_first) as progress:
+    with Progress(len(indices), "validating", shown=distributed.is_first) as progress:
         for inputs, labels in validation_loader(
             dataset, pipeline, indices, batch_size, num_workers
         ):
@@ -46,7 +46,7 @@ def evaluate(
                 one_channel = restored[0] if dataset.num_classes == 1 else restored
                 report.update(one_channel, label, _others(fixated, label, dataset))
             progress.update(len(inputs))
-    return _merged(report, ranks)
+    return _merged(report, distributed)
 
 
 def _fixated(dataset: PairDataset, first: bool) -> OtherFixations:
@@ -83,11 +83,11 @@ def _probabilities(pipeline: Pipeline, inputs: List[np.ndarray]) -> Iterator[np.
         yield pipeline.shown(item[None], "image")[0]
 
 
-def _merged(report: MetricReport, ranks: Distributed) -> MetricReport:
-    if ranks.size == 1:
+def _merged(report: MetricReport, distributed: Distributed) -> MetricReport:
+    if distributed.size == 1:
         return report
     total = report.fresh()
-    for state in ranks.gather(report.state()):
+    for state in distributed.gather(report.state()):
         part = report.fresh()
         part.load_state(state)
         total.merge(part)

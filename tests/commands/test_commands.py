@@ -151,15 +151,6 @@ def test_wrong_flags_are_one_line(command, words, said, capsys):
     assert err.startswith(f"Error: {said}") and err.endswith("--help\n")
 
 
-def test_what_follows_two_dashes_or_has_blanks_is_no_flag(capsys):
-    from paddleseg_u2net.commands.parsing import Parser
-
-    parser = Parser("x")
-    parser.add_argument("words", nargs="*")
-    assert parser.parse_args(["--", "--crop"]).words == ["--crop"]
-    assert parser.parse_args(["--crop it"]).words == ["--crop it"]
-
-
 def test_all_of_paddlesegs_train_flags_exist(capsys):
     with pytest.raises(SystemExit):
         main("train", ["--help"])
@@ -181,7 +172,7 @@ def test_val_scores_a_model_by_its_own_configuration(trained, tmp_path, capsys):
     assert f"mIoU: {content['mIoU']:.4f}" in capsys.readouterr().out
 
 
-def test_val_takes_another_configuration_workers_and_batches(trained, tmp_path):
+def test_val_takes_another_configuration(trained, tmp_path):
     run, config = trained
     results = []
     for number, words in enumerate(([], ["--num_workers", "2", "--batch_size", "3"])):
@@ -217,7 +208,7 @@ def test_a_setting_without_its_flag_is_an_error(trained, words, capsys):
     assert f"{words[0]}: has an effect with" in capsys.readouterr().err
 
 
-def test_predict_mirrors_a_tree_and_reports_what_cannot_be_read(trained, tmp_path, drawn, capsys):
+def test_predict_mirrors_a_tree(trained, tmp_path, drawn, capsys):
     run, _ = trained
     images = tmp_path / "in"
     (images / "sub").mkdir(parents=True)
@@ -361,28 +352,6 @@ def test_the_script_trains(trained, tmp_path):
     assert (tmp_path / "run/iter_2/model.pdparams").is_file()
 
 
-def test_prepare_links_a_whole_data_set_and_refuses_another(tmp_path, drawn):
-    source = tmp_path / "source"
-    for split in ("DUTS-TR", "DUTS-TE"):
-        for kind in ("Image", "Mask"):
-            folder = source / split / f"{split}-{kind}"
-            folder.mkdir(parents=True)
-            Image.open(drawn / "masks/00000.png").save(folder / "x.png")
-    script = [sys.executable, str(ROOT / "benchmark_data_prepare/prepare.py"), "duts"]
-    words = ["--allow_incomplete", "--root", str(tmp_path / "data"), "--source"]
-    for _ in range(2):
-        done = subprocess.run(
-            [*script, *words, str(source)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-    assert (tmp_path / "data/duts/DUTS-TE/DUTS-TE-Mask/x.png").is_file()
-    done = subprocess.run(
-        [*script, *words, str(source / "DUTS-TR")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "expected a folder of images" in done.stderr
-
-
 def test_a_reader_that_has_seen_enough_is_no_error():
     code = "from paddleseg_u2net.commands import main; import sys; sys.exit(main('model_info'))"
     with subprocess.Popen(
@@ -485,12 +454,11 @@ def _worked(command, trained, drawn, tmp_path):
     return ["predict", *model, *out, "--image_path", str(next(images.iterdir())), *windows]
 
 
-@pytest.mark.parametrize(("command", "what"), [("val", "validating"), ("predict", "predicting")])
-def test_work_shows_a_bar_on_a_terminal(trained, drawn, tmp_path, command, what):
-    words = _worked(command, trained, drawn, tmp_path)
+def test_work_shows_a_bar_on_a_terminal(trained, drawn, tmp_path):
+    words = _worked("val", trained, drawn, tmp_path)
     call = f"assert main({words[0]!r}, {words[1:]!r}) == 0"
     shown = on_a_terminal(f"from paddleseg_u2net.commands import main\n{call}", columns=0)
-    assert re.search(what + r": +\d+%\|.*\| \d/4 \[.*images/s\]", shown), shown
+    assert re.search(r"validating: +\d+%\|.*\| \d/4 \[.*images/s\]", shown), shown
     lines = [part for part in re.split(r"[\r\n]+", shown) if "[INFO]" in part]
     assert lines and all(re.match(r"\d{4}-\d\d-\d\d [\d:]{8} \[INFO\]\t", line) for line in lines)
 

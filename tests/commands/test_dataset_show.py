@@ -148,7 +148,7 @@ def test_broken_files_of_a_configuration(own, config, capsys):
     assert is_broken(read_image(own / "sheet.png"))
     (own / "masks" / "1.png").unlink()
     assert show(own, *words, *root) == 1
-    assert "do not exist" in capsys.readouterr().err
+    assert "there is no" in capsys.readouterr().err
 
 
 def test_files_without_a_partner(own, capsys):

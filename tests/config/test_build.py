@@ -129,27 +129,6 @@ def test_an_unknown_type_is_named_with_the_nearest(key, name, meant):
 
 
 @pytest.mark.parametrize(
-    "key",
-    [
-        "model.type",
-        "optimizer.type",
-        "lr_scheduler.type",
-        "train_dataset.type",
-        "train_dataset.transforms.0.type",
-        "loss.types.0.type",
-    ],
-)
-@pytest.mark.parametrize("value", ["[1, 2]", "{a: 1}", "5"])
-def test_a_type_that_is_no_name_is_refused(key, value):
-    refused("type", f"{key}={value}")
-
-
-@pytest.mark.parametrize("section", ["model", "optimizer", "lr_scheduler", "train_dataset"])
-def test_a_component_without_a_type_is_refused(section):
-    refused(f"{section}.*type", f"{section}={{}}")
-
-
-@pytest.mark.parametrize(
     ("items", "match"),
     [
         (["lr_scheduler={type: PolynomialDecay}"], "lr_scheduler.learning_rate: .*missing"),
@@ -182,12 +161,12 @@ def test_an_argument_that_a_component_needs_is_named(items, match):
         "trainer.ema_decay",
     ],
 )
-def test_text_where_a_number_belongs_is_refused_with_the_key(key):
+def test_text_where_a_number_belongs_is_refused(key):
     refused(rf"\b{key}: expected a .*number.*got .*'1e-3x'", f"{key}=1e-3x")
 
 
 @pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
-def test_transforms_that_are_no_list_of_components_are_refused(value):
+def test_transforms_that_are_no_components_are_refused(value):
     refused("^configuration: train_dataset.transforms", f"train_dataset.transforms={value}")
 
 
@@ -214,27 +193,10 @@ def test_arguments_override_keys_and_opts():
     assert (config().batch_size, config().iters) == (2, 10)
 
 
-def test_a_learning_rate_of_nought_overrides():
-    assert config(learning_rate=0).lr_schedule().get_lr() == 0.0
-
-
-@pytest.mark.parametrize("overrides", [{"batch_size": 0}, {"iters": 0}, {"iters": -1}])
-def test_overrides_are_checked_as_the_keys_are(overrides):
-    refused(f"^configuration: {next(iter(overrides))}: expected a whole number of 1", **overrides)
-
-
-def test_a_learning_rate_over_a_schedule_that_is_no_dictionary_is_refused():
-    refused("lr_scheduler", "lr_scheduler=null", learning_rate=0.1)
-
-
-def test_opts_with_a_key_that_does_not_exist_are_refused():
-    refused(r"modle: there is no such key; did you mean model\?", "modle.num_classes=2")
-
-
 # ---------------------------------------------------------------- what data sets are told
 
 
-def test_data_sets_get_classes_channels_and_ignored_label_from_model_and_loss(folder):
+def test_data_sets_know_the_model_and_the_loss(folder):
     changed = config(
         "model.num_classes=3",
         "model.in_channels=4",
@@ -250,7 +212,7 @@ def test_data_sets_get_classes_channels_and_ignored_label_from_model_and_loss(fo
 
 @pytest.mark.parametrize("section", ["train_dataset", "val_dataset"])
 @pytest.mark.parametrize(("key", "model_says"), [("num_classes", 1), ("img_channels", 3)])
-def test_a_data_set_that_disagrees_with_the_model_is_refused(section, key, model_says):
+def test_a_data_set_unlike_the_model_is_refused(section, key, model_says):
     refused(f"{section}.{key}: model and loss say {model_says}, this says 7", f"{section}.{key}=7")
     config(f"{section}.{key}={model_says}")
 
@@ -263,7 +225,7 @@ def test_a_data_set_that_disagrees_with_the_loss_is_refused():
     )
 
 
-def test_training_pictures_are_resized_where_no_transforms_say_otherwise(folder):
+def test_without_transforms_training_images_are_resized(folder):
     changed = copy.deepcopy(TREE)
     del changed["train_dataset"]["transforms"]
     image, label = Config(changed).dataset("train").augmented(0, (0,))
@@ -272,23 +234,13 @@ def test_training_pictures_are_resized_where_no_transforms_say_otherwise(folder)
     assert image.shape == (4, 5, 3)
 
 
-def test_validation_pictures_are_not_transformed(folder):
-    assert config().dataset("val").transforms == []
-
-
 def test_a_missing_section_of_a_data_set_is_named():
     tree = {key: value for key, value in TREE.items() if key != "val_dataset"}
     with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
         Config(tree).dataset("val")
 
 
-def test_errors_of_a_data_set_come_as_they_are(tmp_path):
-    with pytest.raises(ValueError, match="expected the data set's folder") as caught:
-        config(f"train_dataset.dataset_root={tmp_path / 'nowhere'}").dataset("train")
-    assert type(caught.value).__name__ == "PairingError"
-
-
-def test_transforms_of_validation_are_refused_with_the_repair():
+def test_transforms_of_validation_are_refused():
     refused(
         r"val_dataset\.transforms: .*set preprocess\.size, mean and std instead",
         "val_dataset.transforms=[{type: Resize}]",
@@ -314,13 +266,6 @@ def test_coefficients_become_the_weights_of_the_heads():
     assert (criterion.iou, criterion.ignore_index) == (0.5, 255)
 
 
-def test_weights_of_the_loss_itself_work_without_coefficients():
-    changed = config(
-        "loss={types: [{type: DeepSupervisionLoss, weights: [1, 2, 3, 4, 5, 6, 7]}]}",
-    )
-    assert changed.criterion().weights == [1, 2, 3, 4, 5, 6, 7]
-
-
 @pytest.mark.parametrize("value", ["[1]", "[1, 2]", "5", "x", "[1, 1, 1, 1, 1, 1, x]"])
 def test_weights_that_are_not_one_for_each_head_are_refused(value):
     match = r"loss\.types\.0\.weights: expected 7 numbers, one for each head of the model"
@@ -329,15 +274,6 @@ def test_weights_that_are_not_one_for_each_head_are_refused(value):
 
 def test_weights_and_coefficients_together_are_refused():
     refused("loss.coef: heads are weighted by types.0.weights already", "loss.types.0.weights=1,2")
-
-
-def test_one_coefficient_other_than_one_is_not_skipped_in_silence():
-    try:
-        changed = config("loss.coef=[0.5]")
-    except ConfigError as error:
-        assert "loss.coef" in str(error)
-    else:
-        assert changed.criterion().weights == [0.5]
 
 
 @pytest.mark.parametrize(
@@ -358,13 +294,13 @@ def test_more_than_the_one_loss_or_another_is_refused(types):
 # ---------------------------------------------------------------- preprocess, windows, schedule
 
 
-def test_preprocess_is_built_of_its_keys_and_the_models_channels():
+def test_preprocess_is_built_of_its_keys():
     built = config("preprocess.size=10,12", "preprocess.mean=0.1,0.2,0.3").preprocess()
     assert built.size == (10, 12) and built.mean == (0.1, 0.2, 0.3)
     assert config("model.in_channels=1").preprocess().mean == (0.5,)
 
 
-def test_means_that_do_not_fit_the_channels_are_refused_with_the_file():
+def test_means_that_do_not_fit_the_channels_are_refused():
     refused("^configuration: preprocess.mean: expected 1 numbers",
             "model.in_channels=1", "preprocess.mean=0.1,0.2,0.3")  # fmt: skip
 
@@ -385,20 +321,15 @@ def test_windows_are_built_only_if_they_are_asked_for():
 
 @pytest.mark.parametrize("missing", ["crop_size", "stride"])
 @pytest.mark.parametrize("value", [None, "null"])
-def test_windows_without_their_sizes_are_refused_when_the_configuration_is_read(missing, value):
+def test_windows_without_their_sizes_are_refused(missing, value):
     keys = {"crop_size": "8,6", "stride": "4,3", missing: value}
     opts = [f"test_config.{key}={size}" for key, size in keys.items() if size]
     refused(f"test_config.{missing}: is_slide needs it", "test_config.is_slide=True", *opts)
 
 
-def test_a_stride_larger_than_its_window_is_refused_when_the_configuration_is_read():
+def test_a_stride_larger_than_its_window_is_refused():
     refused("stride", "test_config.is_slide=True", "test_config.crop_size=8,6",
             "test_config.stride=4,7")  # fmt: skip
-
-
-def test_batch_size_of_validation_is_one_unless_said():
-    assert config().test.batch_size == 1
-    assert config("test_config.batch_size=3").test.batch_size == 3
 
 
 def test_the_schedule_falls_to_its_end_over_all_steps():
@@ -418,28 +349,6 @@ def test_the_schedule_warms_up():
         rates.append(schedule.get_lr())
         schedule.step()
     assert rates == pytest.approx([0.02, 0.06, 0.1, 0.1 * 7 / 8])
-
-
-def test_a_warm_up_without_its_start_is_refused_when_the_configuration_is_read():
-    refused("lr_scheduler.warmup_start_lr", "lr_scheduler.warmup_iters=2")
-
-
-@pytest.mark.parametrize("value", ["0", "-1", "null", "1.5"])
-@pytest.mark.parametrize("key", ["model.num_classes", "model.in_channels"])
-def test_numbers_of_channels_that_cannot_be_are_refused_when_the_configuration_is_read(key, value):
-    refused(key, f"{key}={value}")
-
-
-def test_the_optimizer_is_paddles_with_the_arguments_given():
-    import paddle
-
-    layer = paddle.nn.Linear(2, 1)
-    built = config().optimizer(layer, 0.25)
-    assert isinstance(built, paddle.optimizer.Adam)
-    assert built.get_lr() == 0.25
-    built = config("optimizer={type: Momentum, momentum: 0.5}").optimizer(layer, 0.25)
-    assert isinstance(built, paddle.optimizer.Momentum)
-    assert built._momentum == 0.5
 
 
 def test_the_trainers_keys_have_defaults():
@@ -462,7 +371,7 @@ def test_the_trainers_keys_have_defaults():
         ["preprocess.size=null"],
     ],
 )
-def test_the_text_of_a_configuration_reads_back_to_the_same_tree(tmp_path, opts):
+def test_the_text_of_a_configuration_reads_back(tmp_path, opts):
     written = config(*opts)
     path = tmp_path / "again.yml"
     path.write_text(str(written), encoding="utf-8")
@@ -472,12 +381,8 @@ def test_the_text_of_a_configuration_reads_back_to_the_same_tree(tmp_path, opts)
 # ---------------------------------------------------------------- what is shipped
 
 
-def test_there_are_shipped_configurations():
-    assert len(SHIPPED) >= 10
-
-
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_path):
+def test_a_shipped_configuration_builds_all_but_data(path, tmp_path):
     shipped = Config(path)
     size = shipped.preprocess().size
     assert size and min(size) >= 32
@@ -495,12 +400,12 @@ def test_a_shipped_configuration_parses_and_builds_all_but_its_data(path, tmp_pa
     assert str(Config(tmp_path / "again.yml")) == str(shipped)
 
 
-def test_a_saliency_score_cannot_choose_among_models_of_many_classes():
+def test_a_saliency_score_is_for_one_or_two_classes():
     refused("trainer.best_metric: maxF: this score is for one or two classes",
             "model.num_classes=3", "trainer.best_metric=maxF")  # fmt: skip
 
 
-def test_metrics_and_conventions_are_checked_when_they_are_read():
+def test_metrics_and_conventions_are_checked():
     refused("metrics: there is no score 'maxg'; did you mean maxF", "metrics=[maxg]")
     refused("metrics: expected a list of names, got 'mIoU'", "metrics=mIoU")
     refused("metrics: MAE: this score is for one or two classes", "model.num_classes=3",
@@ -522,11 +427,6 @@ def test_a_report_has_what_is_asked_for():
     families = {score.family for score in config().report().scores}
     assert families == {"segmentation", "saliency"}
     assert config().report().conventions.title == "paper"
-
-
-def test_a_plateau_has_no_warm_up():
-    schedule = "{type: ReduceOnPlateau, learning_rate: 0.1, warmup_iters: 2, warmup_start_lr: 0}"
-    refused("ReduceOnPlateau has none", f"lr_scheduler={schedule}")
 
 
 # ---------------------------------------------------------------- without what training needs
@@ -610,7 +510,7 @@ def test_what_fine_tuning_is_told(item, message):
     refused(message, item)
 
 
-def test_another_type_of_preprocessing_keeps_the_size_below_it(tmp_path):
+def test_another_type_of_preprocessing_keeps_the_size(tmp_path):
     base = CONFIGS / "RGB" / "U2Net" / "u2netp_ecssd.yaml"
     (tmp_path / "c.yaml").write_text(f"_base_: {base}\npreprocess: {{type: zoo}}\n")
     found = Config(tmp_path / "c.yaml", training=False).preprocess()

@@ -167,7 +167,7 @@ def test_an_unknown_argument_is_named_with_the_nearest():
         check_arguments("x", Component, {"needed": 1, "nubmer": 1})
 
 
-def test_an_argument_like_no_other_is_answered_with_all_there_are():
+def test_an_argument_like_no_other_gets_all_names():
     with pytest.raises(ConfigError, match="known: flag, free, needed, number, real"):
         check_arguments("x", Component, {"needed": 1, "zzzzzz": 1})
 

@@ -132,7 +132,7 @@ def test_an_optimizer_that_would_fail_later_is_refused(tiny, block, match):
     refused(tiny, match, optimizer=block)
 
 
-def test_trying_an_optimizer_draws_nothing_and_names_nothing(tiny):
+def test_trying_an_optimizer_leaves_no_trace(tiny):
     paddle.seed(3)
     expected = paddle.rand([2]).numpy()
     name = paddle.utils.unique_name.generate("linear")

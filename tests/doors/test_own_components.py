@@ -156,7 +156,7 @@ def test_a_wrong_argument_of_an_own_component_is_named(project, section):
         ),
     ],
 )
-def test_a_plugin_that_cannot_be_used_is_named_with_its_line(project, text, line, words):
+def test_a_broken_plugin_is_named_with_its_line(project, text, line, words):
     before = registry.components()
     path = project / "my_parts.py"
     path.write_text(text)
@@ -188,7 +188,7 @@ def test_the_command_line_names_a_plugin_that_fails(tmp_path, capsys):
     assert expected in capsys.readouterr().err
 
 
-def test_a_configuration_beside_weights_runs_no_code_beside_it(project):
+def test_weights_run_no_code_beside_them(project):
     (project / "mine.yml").rename(project / "config.yaml")
     (project / "model.pdparams").touch()
     with pytest.raises(ConfigError, match="beside weights names files by absolute paths only"):

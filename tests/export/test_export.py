@@ -17,14 +17,13 @@ from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.datasets.synthetic import draw_dataset
 from paddleseg_u2net.export import export as exporting
-from paddleseg_u2net.export import metadata, options, tolerances, verify
+from paddleseg_u2net.export import options, verify
 from paddleseg_u2net.export.export import export
 from paddleseg_u2net.export.formats import FORMATS, precisions
 from paddleseg_u2net.export.formats.openvino import write_openvino
 from paddleseg_u2net.export.options import ExportOptions
 from paddleseg_u2net.export.quantization.guard import Guard
-from paddleseg_u2net.export.tolerances import TOLERANCES
-from paddleseg_u2net.export.verify import compare
+from paddleseg_u2net.export.verify import TOLERANCES, compare
 from paddleseg_u2net.inference import BackendError, Preprocess
 from paddleseg_u2net.inference.backends.backend import EngineNetwork
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
@@ -252,14 +251,14 @@ def test_the_same_weights_give_the_same_files(weights, tmp_path):
 def test_names_of_classes(drawn, count):
     data = {"type": "PairDataset", "dataset_root": str(drawn), "val_path": "val_list.txt"}
     plain = ("background", "foreground") if count < 3 else ("class 0", "class 1", "class 2")
-    assert metadata.class_names(read(num_classes=count)) == plain
-    assert metadata.class_names(read(num_classes=count, val_dataset=data)) == plain
+    assert exporting.class_names(read(num_classes=count)) == plain
+    assert exporting.class_names(read(num_classes=count, val_dataset=data)) == plain
     named = ["nothing", *"ab"][: max(count, 2)]
     config = read(num_classes=count, val_dataset={**data, "class_names": named})
-    assert metadata.class_names(config) == tuple(named)
+    assert exporting.class_names(config) == tuple(named)
     config = read(num_classes=count, val_dataset={"type": "PairDataset", "name": "ecssd"})
     expected = ("background", "salient object") if count < 3 else plain
-    assert metadata.class_names(config) == expected
+    assert exporting.class_names(config) == expected
 
 
 # -- what is refused -----------------------------------------------------------------------------
@@ -583,11 +582,11 @@ def test_bf16_is_inside_the_tolerance(weights, target, pictures):
 def test_layers_that_stay_in_float_are_seen_to_do_so(weights, target, note):
     made = export(trained(weights), ExportOptions(target))
     kept = replace(made, precision="bf16", guard={"kept": ["side1"]})
-    tolerances.refuse_unmeasured(replace(kept, guard={"kept": []}), note, target)
-    tolerances.refuse_unmeasured(kept, "", target)
+    verify.refuse_unmeasured(replace(kept, guard={"kept": []}), note, target)
+    verify.refuse_unmeasured(kept, "", target)
     if note:
         with pytest.raises(ExportError, match="not written: 1 layers have to stay in float32"):
-            tolerances.refuse_unmeasured(kept, note, target)
+            verify.refuse_unmeasured(kept, note, target)
 
 
 def test_openvino_reads_which_layers_stay_in_float(tmp_path):

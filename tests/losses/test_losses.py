@@ -87,7 +87,7 @@ def test_any_class_number_can_be_the_ignored_one(term, ignore_index):
 
 @EACH_TERM
 @EACH_LABEL
-def test_what_the_model_says_at_ignored_pixels_changes_nothing(term, kind):
+def test_ignored_pixels_change_nothing(term, kind):
     ours, _ = TERMS[term]
     logits, label = sample(kind)
     ignored = np.broadcast_to((label == 255)[:, None], logits.shape)
@@ -110,32 +110,22 @@ def test_with_all_pixels_ignored_loss_and_gradient_are_zero(term, kind):
 @EACH_TERM
 @EACH_LABEL
 @pytest.mark.parametrize("scale", [100.0, -100.0])
-def test_logits_of_a_hundred_give_finite_losses_and_gradients(term, kind, scale):
+def test_logits_of_a_hundred_give_finite_losses(term, kind, scale):
     logits, label = sample(kind)
     extreme = (np.sign(logits) * scale).astype("float32")
     loss, gradient = value_and_gradient(TERMS[term][0], extreme, label)
     assert np.isfinite(loss) and np.isfinite(gradient).all()
 
 
-def test_a_wrong_logit_of_a_hundred_costs_a_hundred():
-    logits = paddle.to_tensor(np.full((1, 1, 3, 3), 100.0, "float32"))
-    assert float(cross_entropy(logits, paddle.zeros([1, 3, 3]))) == pytest.approx(100)
-
-
 @EACH_TERM
 @pytest.mark.parametrize("kind", ["hard", "classes"])
-def test_a_perfect_prediction_costs_nothing_and_its_opposite_much(term, kind):
+def test_a_perfect_prediction_costs_nothing(term, kind):
     _, label = sample(kind, ignored=0)
     classes = [1] if kind == "hard" else range(3)
     right = np.stack([np.where(label == c, 50.0, -50.0) for c in classes], 1).astype("float32")
     ours, tensor = TERMS[term][0], paddle.to_tensor(label)
     assert float(ours(paddle.to_tensor(right), tensor)) == pytest.approx(0, abs=1e-5)
     assert float(ours(paddle.to_tensor(-right), tensor)) > 0.5
-
-
-def test_iou_of_two_empty_maps_costs_nothing():
-    logits = paddle.full([2, 1, 5, 5], -100.0)
-    assert float(iou_loss(logits, paddle.zeros([2, 5, 5]))) == pytest.approx(0, abs=1e-6)
 
 
 @EACH_TERM
@@ -150,16 +140,7 @@ def test_label_dtypes_and_a_channel_axis_do_not_matter(term, dtype, kind):
         assert float(got) == pytest.approx(expected, rel=1e-6)
 
 
-@EACH_TERM
-def test_a_label_of_truth_values_equals_one_of_zeros_and_ones(term):
-    logits, label = sample("hard", ignored=0)
-    ours, tensor = TERMS[term][0], paddle.to_tensor(logits)
-    expected = float(ours(tensor, paddle.to_tensor(label)))
-    got = float(ours(tensor, paddle.to_tensor(label.astype(bool))))
-    assert got == pytest.approx(expected, rel=1e-6)
-
-
-def test_half_precision_logits_give_a_float32_loss_of_the_same_numbers():
+def test_half_precision_logits_give_a_float32_loss():
     logits, label = sample("hard")
     half = paddle.to_tensor(logits.astype("float16"))
     loss = head_loss(half, paddle.to_tensor(label), 255, 1.0, 1.0)
@@ -190,22 +171,6 @@ def test_seven_heads_are_summed_with_their_weights(kind, iou, ssim):
     assert float(called) == float(total)
 
 
-def test_without_weights_every_head_counts_once():
-    heads, label = seven_heads()
-    tensors, label = [paddle.to_tensor(head) for head in heads], paddle.to_tensor(label)
-    total, parts = DeepSupervisionLoss().parts(tensors, label)
-    assert len(parts) == 7
-    assert float(total) == pytest.approx(sum(map(float, parts)), rel=1e-6)
-
-
-def test_the_ignored_label_can_be_chosen():
-    heads, label = seven_heads("classes")
-    tensors, label = [paddle.to_tensor(head) for head in heads], paddle.to_tensor(label % 255)
-    ignoring = float(DeepSupervisionLoss(ignore_index=0)(tensors, label))
-    expected, _ = literal.heads(heads, label.numpy(), [1] * 7, 0)
-    assert ignoring == pytest.approx(expected, rel=3e-6)
-
-
 def test_gradients_reach_each_head_times_its_weight():
     heads, label = seven_heads()
     tensors = [paddle.to_tensor(head, stop_gradient=False) for head in heads]
@@ -216,15 +181,8 @@ def test_gradients_reach_each_head_times_its_weight():
         np.testing.assert_allclose(tensor.grad.numpy(), weight * alone, rtol=1e-5, atol=1e-9)
 
 
-def test_one_head_in_a_list_is_that_heads_loss():
-    logits, label = sample("hard")
-    tensor, label = paddle.to_tensor(logits), paddle.to_tensor(label)
-    loss = DeepSupervisionLoss(iou=1)
-    assert float(loss([tensor], label)) == float(loss(tensor, label))
-
-
 @pytest.mark.parametrize("weights", [[1] * 6, [1] * 8, [1], []], ids=len)
-def test_a_wrong_number_of_weights_names_the_key_and_both_numbers(weights):
+def test_a_wrong_number_of_weights_is_refused(weights):
     heads, label = seven_heads()
     tensors = [paddle.to_tensor(head) for head in heads]
     with pytest.raises(ValueError, match=rf"loss\.weights: expected 7 .* got {len(weights)}"):
@@ -247,7 +205,7 @@ loss:
 
 
 @EACH_LABEL
-def test_paddlesegs_call_for_each_head_sums_to_the_call_with_the_list(kind):
+def test_paddlesegs_calls_sum_to_the_call_with_the_list(kind):
     heads, label = seven_heads(kind)
     tensors, label = [paddle.to_tensor(head) for head in heads], paddle.to_tensor(label)
     coef = [1, 0.5, 0.25, 2, 0, 3, 0.125]
@@ -257,7 +215,7 @@ def test_paddlesegs_call_for_each_head_sums_to_the_call_with_the_list(kind):
     assert float(sum(theirs)) == pytest.approx(float(ours), rel=1e-6)
 
 
-def test_paddlesegs_config_and_builder_make_a_loss_that_its_trainer_can_call(tmp_path):
+def test_paddlesegs_trainer_can_call_the_loss(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(YAML)
     losses = SegBuilder(Config(str(path))).loss
@@ -269,17 +227,3 @@ def test_paddlesegs_config_and_builder_make_a_loss_that_its_trainer_can_call(tmp
     )
     expected, _ = literal.heads(heads, label, losses["coef"], 255, 1.0)
     assert float(total) == pytest.approx(expected, rel=3e-6)
-
-
-def test_paddlesegs_builder_passes_every_argument():
-    loss = SegBuilder(None).build_component(
-        {
-            "type": "DeepSupervisionLoss",
-            "weights": [1, 2],
-            "ignore_index": 3,
-            "iou": 0.5,
-            "ssim": 0.25,
-        }
-    )
-    assert isinstance(loss, DeepSupervisionLoss)
-    assert (loss.weights, loss.ignore_index, loss.iou, loss.ssim) == ([1.0, 2.0], 3, 0.5, 0.25)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -115,7 +114,7 @@ def test_the_bounds_are_those_of_pairs_in_one_bin_and_no_wider():
     assert scores.auc + scores.auc_error == pytest.approx(high, abs=1e-12)
 
 
-def test_what_sigmoids_crowd_near_0_and_1_is_told_apart():
+def test_values_crowded_near_0_and_1_are_told_apart():
     rng = np.random.default_rng(3)
     mask = rng.random((300, 400)) < 0.3
     for shift in (-14, 9):  # all of the map below 1e-4, or above 0.99
@@ -262,30 +261,19 @@ def test_inversion_flips_and_views(seed, as_bytes):
                 np.testing.assert_array_equal(value, state[name])
 
 
-@pytest.mark.parametrize("kind", [RocAuc, AveragePrecision, MeanRoc])
-def test_merged_shards_equal_one_pass_in_any_order(kind):
+def test_merged_shards_equal_one_pass_in_any_order():
     rng = np.random.default_rng(10)
     pictures = [sigmoid_picture(rng) for _ in range(4)] + [byte_picture(rng) for _ in range(3)]
-    whole, total = counted(pictures, kind()), kind()
+    whole, total = counted(pictures), RocAuc()
     for start in (2, 0, 1):
-        shard = kind()
-        shard.load_state(counted(pictures[start::3], kind()).state())
+        shard = RocAuc()
+        shard.load_state(counted(pictures[start::3]).state())
         total.merge(shard)
     for name, value in whole.state().items():
         tolerance = 0 if value.dtype == np.int64 else 1e-12
         np.testing.assert_allclose(total.state()[name], value, rtol=0, atol=tolerance)
     total.reset()
     assert not any(value.any() for value in total.state().values())
-
-
-def test_refuses_to_merge_what_was_made_otherwise():
-    for other in (RocAuc(2), RocAuc(ignore_index=0)):
-        with pytest.raises(ValueError, match="different arguments"):
-            RocAuc().merge(other)
-    with pytest.raises(ValueError, match="different arguments"):
-        AveragePrecision().merge(AveragePrecision("max"))
-    with pytest.raises(ValueError, match="num_classes >= 1, got 0"):
-        RocAuc(0)
 
 
 GOOD, MASK = np.full((2, 3), 0.5), np.eye(2, 3, dtype=bool)
@@ -402,21 +390,6 @@ def test_images_without_a_curve_are_counted_and_left_out(kind):
         assert counted([(values, ~empty)], MeanRoc()).undefined == 1
 
 
-@BY_IMAGE
-def test_stretching(kind):
-    values, mask = sigmoid_picture(np.random.default_rng(14), dtype=np.float64, spread=3.0)
-    values.flat[2:4] = 0, 1
-
-    def score(stretch, some):
-        result = counted([(some, mask)], kind(stretch)).compute()
-        return result if kind is AveragePrecision else result.auc
-
-    expected = score("none", values)
-    assert score("max", values / 128) == pytest.approx(expected, abs=1e-12)
-    assert score("minmax", 0.25 + values / 128) == pytest.approx(expected, abs=1e-3)
-    assert abs(score("none", values / 128) - expected) > 1e-3
-
-
 def test_arguments_are_left_as_they_are():
     rng = np.random.default_rng(15)
     values, mask = sigmoid_picture(rng)
@@ -426,14 +399,3 @@ def test_arguments_are_left_as_they_are():
     for kind in (RocAuc, AveragePrecision, MeanRoc):
         counted([(values, mask)], kind())
     roc((values, label), (values.astype(np.float64), label))
-
-
-@pytest.mark.slow
-def test_takes_about_a_millisecond_an_image():
-    values, mask = sigmoid_picture(np.random.default_rng(16), (300, 400))
-    metric, seconds = RocAuc(), []
-    for _ in range(50):
-        start = time.process_time()
-        metric.update(values, mask)
-        seconds.append(time.process_time() - start)
-    assert min(seconds) < 3e-3

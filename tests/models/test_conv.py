@@ -11,7 +11,7 @@ import paddle.nn.functional as F
 
 from paddleseg_u2net.models import conv
 
-SIZES = [(33, 37), (5, 301), (1, 1), (3, 2)]
+SIZES = [(33, 37), (1, 1)]
 
 
 def both_ways(monkeypatch, transposed, size, dilation, bias, in_channels=5, out_channels=3):
@@ -30,7 +30,7 @@ def both_ways(monkeypatch, transposed, size, dilation, bias, in_channels=5, out_
     return [result.numpy(), *(tensor.grad.numpy() for tensor in tensors)]
 
 
-@pytest.mark.parametrize("dilation", [1, 2, 4, 8])
+@pytest.mark.parametrize("dilation", [1, 8])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
 def test_both_ways_give_the_same_maps_and_gradients(monkeypatch, size, dilation, bias):
@@ -67,7 +67,7 @@ def test_each_way_is_the_sum_over_nine_shifted_images(monkeypatch, transposed, d
         (8, 4, (31, 33), False),
     ],
 )
-def test_layers_that_reduce_large_maps_take_the_transposed_way(
+def test_layers_that_reduce_channels_are_transposed(
     monkeypatch, in_channels, out_channels, size, transposed, dilation
 ):
     if not paddle.get_device().startswith("cpu"):

@@ -61,7 +61,7 @@ def outputs(pair, x, training):
 
 
 @pytest.mark.parametrize("size", [(67, 71), (33, 500), *TINY], ids=str)
-def test_the_fused_map_in_evaluation_equals_stocks_to_float32_rounding(floats, size):
+def test_the_fused_map_in_evaluation_equals_stocks(floats, size):
     theirs, ours = outputs(floats, images(size, batch=1), training=False)
     assert len(ours) == 1
     assert difference(ours[0], theirs[0]) < 1e-5
@@ -75,7 +75,7 @@ def test_all_seven_maps_in_training_equal_stocks(doubles, size, batch):
         assert difference(got, expected) < 1e-8
 
 
-def test_a_training_step_equals_stocks_in_maps_statistics_and_gradients(doubles):
+def test_a_training_step_equals_stocks(doubles):
     theirs, ours = doubles
     x = images((67, 71), dtype="float64")
     label = (images((67, 71), channels=1, seed=2) > 0).astype("float64")
@@ -101,28 +101,6 @@ def test_a_training_step_equals_stocks_in_maps_statistics_and_gradients(doubles)
 
 def is_statistic_or_bias(name):
     return name.endswith(("conv_s1.bias", "._mean", "._variance"))
-
-
-def test_gradients_with_frozen_statistics_equal_stocks(doubles):
-    theirs, ours = doubles
-    x = images((9, 12), dtype="float64")
-    for model in doubles:
-        model.eval()
-        model(x)[0].square().mean().backward()
-    expected = {name: value.grad for name, value in theirs.named_parameters()}
-    for name, value in ours.named_parameters():
-        if not value.stop_gradient:  # the load rounded means to float32
-            assert difference(value.grad.numpy(), expected[name].numpy()) < 1e-5, name
-
-
-def test_float32_training_is_no_further_from_the_exact_maps_than_stock():
-    x = images((67, 71))
-    exactly = [model.to(dtype="float64") for model in twins("U2NetP")[:1]]
-    (exact,) = outputs(exactly, x.astype("float64"), training=True)
-    theirs, ours = outputs(twins("U2NetP"), x, training=True)
-    for expected, stock_map, our_map in zip(exact, theirs, ours):
-        assert difference(our_map, expected) < 3 * difference(stock_map, expected)
-        assert difference(our_map, expected) < 1e-3
 
 
 @pytest.mark.parametrize("in_channels, num_classes", [(1, 1), (4, 3)])

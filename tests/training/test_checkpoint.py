@@ -1,6 +1,5 @@
 """Checkpoints appear whole or not at all, and say when they are not what was saved."""
 
-import json
 import os
 import signal
 
@@ -51,7 +50,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         checkpoint.load_state(folder)
 
 
-def test_the_latest_is_the_highest_iteration_not_the_last_name(tmp_path):
+def test_the_latest_is_the_highest_iteration(tmp_path):
     for number in (9, 10, 100):
         _save(tmp_path / f"iter_{number}", number)
     (tmp_path / "iter_best").mkdir()
@@ -106,7 +105,7 @@ def _in_a_child(action, call_number: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def test_killed_at_any_call_the_old_or_the_new_checkpoint_is_there_whole(tmp_path):
+def test_killed_at_any_call_a_whole_checkpoint_is_there(tmp_path):
     killed = 0
     for call_number in range(1, 60):
         folder = tmp_path / str(call_number) / "best_model"
@@ -122,7 +121,7 @@ def test_killed_at_any_call_the_old_or_the_new_checkpoint_is_there_whole(tmp_pat
     assert killed > 5
 
 
-def test_killed_while_saving_an_iteration_nothing_half_done_is_picked_up(tmp_path):
+def test_killed_while_saving_nothing_half_done_is_used(tmp_path):
     for call_number in range(1, 60):
         run = tmp_path / str(call_number)
         _save(run / "iter_1", 1)
@@ -133,20 +132,6 @@ def test_killed_while_saving_an_iteration_nothing_half_done_is_picked_up(tmp_pat
         assert {path.name for path in run.iterdir()} <= {"iter_1", "iter_2"}
         if not died:
             break
-
-
-def test_no_space_left_keeps_the_old_checkpoint(tmp_path, monkeypatch):
-    _save(tmp_path / "best_model", 1)
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="space"):
-        _save(tmp_path / "best_model", 2)
-    monkeypatch.undo()
-    assert checkpoint.load_state(tmp_path / "best_model") == {"iteration": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["best_model"]
 
 
 def _trained_pair():
@@ -166,7 +151,7 @@ def _train(model, optimizer, rate, steps):
         rate.step()
 
 
-def test_optimizer_state_fits_a_model_whose_tensors_have_other_names(tmp_path):
+def test_optimizer_state_fits_tensors_of_other_names(tmp_path):
     model, optimizer, rate = _trained_pair()
     _train(model, optimizer, rate, 3)
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
@@ -183,9 +168,3 @@ def test_optimizer_state_fits_a_model_whose_tensors_have_other_names(tmp_path):
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), again.state_dict()[name].numpy())
     assert rate.last_lr == its_rate.last_lr
-
-
-def test_state_is_json(tmp_path):
-    _save(tmp_path / "iter_3", 3)
-    content = json.loads((tmp_path / "iter_3" / "state.json").read_text())
-    assert set(content["files"]) == {"model.pdparams", "model.pdopt", "config.yaml"}

@@ -34,12 +34,6 @@ def test_frozen_layers_and_their_statistics_do_not_change(tiny, tmp_path):
     }
 
 
-def test_the_layer_named_is_frozen_not_the_one_whose_name_begins_so(tiny, tmp_path):
-    tiny["trainer"] = {"freeze": ["stage1"]}
-    before, after = train(tiny, tmp_path)
-    assert {name for name in before if name.startswith("stage1d.")} & changed(before, after)
-
-
 @pytest.mark.parametrize("use_ema", [False, True])
 def test_a_frozen_run_resumes_to_the_same_bits(tiny, tmp_path, use_ema):
     tiny["trainer"] = {"freeze": ["stage1"]}
@@ -75,13 +69,6 @@ def test_freezing_everything_is_refused():
     model = U2Net(stages=SMALL)
     with pytest.raises(ConfigError, match="nothing is left to train"):
         Frozen(model, [name for name, _ in model.named_children()])
-
-
-def test_nothing_frozen_is_nothing_done():
-    model = U2Net(stages=SMALL)
-    Frozen(model, []).hold()
-    assert all(not p.stop_gradient for n, p in model.named_parameters() if "bn_s1._" not in n)
-    assert model.training
 
 
 # -- rates ---------------------------------------------------------------------------------------

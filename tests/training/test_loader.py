@@ -31,19 +31,25 @@ WORKERS = [0, 2]
 @given(
     length=st.integers(1, 40),
     batch_size=st.integers(1, 5),
-    ranks=st.integers(1, 4),
+    processes=st.integers(1, 4),
     seed=st.integers(0, 3),
 )
 @settings(max_examples=60)
-def test_the_ranks_together_see_an_epoch_without_repetition(length, batch_size, ranks, seed):
-    if length < batch_size * ranks:
+def test_the_ranks_together_see_an_epoch_without_repetition(length, batch_size, processes, seed):
+    if length < batch_size * processes:
         return
-    per_epoch = length // (batch_size * ranks)
+    per_epoch = length // (batch_size * processes)
     for epoch in range(3):
         seen = []
-        for rank in range(ranks):
+        for rank in range(processes):
             part = Schedule(
-                length, batch_size, seed, epoch * per_epoch, (epoch + 1) * per_epoch, rank, ranks
+                length,
+                batch_size,
+                seed,
+                epoch * per_epoch,
+                (epoch + 1) * per_epoch,
+                rank,
+                processes,
             )
             batches = list(part)
             assert len(batches) == len(part) == per_epoch
@@ -51,7 +57,7 @@ def test_the_ranks_together_see_an_epoch_without_repetition(length, batch_size, 
             seen += [item for batch in batches for item in batch]
         assert {item[0] for item in seen} == {epoch}
         indices = [item[1] for item in seen]
-        assert len(set(indices)) == len(indices) == per_epoch * batch_size * ranks
+        assert len(set(indices)) == len(indices) == per_epoch * batch_size * processes
         assert set(indices) <= set(range(length))
 
 
@@ -62,32 +68,8 @@ def test_a_resumed_run_sees_exactly_the_tail(start, rank):
     assert list(Schedule(11, 2, 7, start, 20, rank, 2)) == whole[start:]
 
 
-def test_an_epoch_that_batches_fill_is_complete():
-    indices = [index for batch in Schedule(12, 3, 0, 0, 4) for _, index in batch]
-    assert sorted(indices) == list(range(12))
-
-
-def test_epochs_and_seeds_have_orders_of_their_own():
-    first, second = ([i for b in Schedule(20, 4, 0, s, s + 5) for _, i in b] for s in (0, 5))
-    other = [i for b in Schedule(20, 4, 1, 0, 5) for _, i in b]
-    assert first != second and first != other and first != sorted(first)
-
-
-def test_a_schedule_can_be_read_twice():
-    schedule = Schedule(10, 3, 0, 2, 9)
-    assert list(schedule) == list(schedule)
-
-
-def test_more_ranks_see_the_same_samples_as_one_with_larger_batches():
-    whole = list(Schedule(17, 4, 0, 0, 6))
-    parts = [list(Schedule(17, 2, 0, 0, 6, rank, 2)) for rank in range(2)]
-    assert [[*a, *b] for a, b in zip(*parts)] == whole
-
-
 @pytest.mark.parametrize(("length", "batch", "ranks", "repair"), [(3, 4, 1, 3), (7, 4, 2, 3)])
-def test_a_data_set_smaller_than_a_batch_is_an_error_that_says_what_to_set(
-    length, batch, ranks, repair
-):
+def test_a_data_set_smaller_than_a_batch_is_refused(length, batch, ranks, repair):
     with pytest.raises(DataError) as caught:
         Schedule(length, batch, 0, 0, 1, 0, ranks)
     message = str(caught.value)
@@ -95,12 +77,6 @@ def test_a_data_set_smaller_than_a_batch_is_an_error_that_says_what_to_set(
     assert f"set batch_size to {repair} or less" in message
     assert (f"each of {ranks} processes" in message) == (ranks > 1)
     Schedule(length, repair, 0, 0, 1, 0, ranks)
-
-
-def test_a_data_set_smaller_than_the_ranks_is_an_error_that_does_not_advise_the_impossible():
-    with pytest.raises(DataError) as caught:
-        Schedule(1, 1, 0, 0, 1, 0, 2)
-    assert "set batch_size to 1" not in str(caught.value)
 
 
 # ---------------------------------------------------------------- training
@@ -206,29 +182,6 @@ def test_training_pictures_are_not_resized_by_preprocess(tmp_path):
     assert images.shape == (2, 3, 5, 7)
 
 
-@pytest.mark.parametrize(
-    ("item", "channels"),
-    [
-        ({"type": "RandomDistort"}, 3),
-        ({"type": "Resize", "target_size": [8, 6]}, 3),
-        ({"type": "Resize", "target_size": [8, 6]}, 1),
-        ({"type": "RandomHorizontalFlip"}, 1),
-    ],
-)
-def test_paddlesegs_transforms_can_be_trained_on(tmp_path, item, channels):
-    from paddleseg.cvlibs import SegBuilder
-
-    from paddleseg_u2net import components  # noqa: F401
-
-    chain = [SegBuilder(None).build_component(item)]
-    data = dataset(make_pairs(tmp_path, 2), transforms=chain, img_channels=channels)
-    preprocess = Preprocess(channels=channels)
-    ((images, labels),) = batches(data, Schedule(2, 2, 0, 0, 1), 0, preprocess)
-    height, width = (6, 8) if item["type"] == "Resize" else (9, 11)
-    assert images.shape == (2, channels, height, width)
-    assert labels.shape == (2, height, width)
-
-
 @pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("kind", ["images", "masks"])
 def test_a_broken_file_is_an_error_that_names_it(tmp_path, workers, kind):
@@ -239,14 +192,14 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path, workers, kind):
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_a_transform_that_fails_is_an_error_that_names_the_image(tmp_path, workers):
+def test_a_transform_that_fails_names_the_image(tmp_path, workers):
     data = dataset(make_pairs(tmp_path, 2), transforms=[RandomCrop([20, 20])])
     with pytest.raises(DataError, match=r"images/[01]\.png: RandomCrop: expected an image of at"):
         batches(data, Schedule(2, 1, 0, 0, 1), workers)
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_samples_of_different_sizes_are_an_error_that_names_the_key(tmp_path, workers):
+def test_samples_of_different_sizes_are_refused(tmp_path, workers):
     make_pairs(tmp_path / "wide", 1, (9, 12))
     root = make_pairs(tmp_path / "all", 1)
     for kind in ("images", "masks"):
@@ -258,7 +211,7 @@ def test_samples_of_different_sizes_are_an_error_that_names_the_key(tmp_path, wo
     assert "(9, 11)" in message and "(9, 12)" in message and "Resize" in message
 
 
-def test_workers_end_with_an_error_and_with_a_reader_who_stops_early(tmp_path):
+def test_workers_end_with_an_error_or_a_closed_reader(tmp_path):
     data = dataset(make_pairs(tmp_path, 6))
     loader = train_loader(data, Preprocess(), Schedule(6, 2, 0, 0, 30), 2)
     next(loader)
@@ -269,22 +222,6 @@ def test_workers_end_with_an_error_and_with_a_reader_who_stops_early(tmp_path):
     with pytest.raises(DataError):
         batches(data, Schedule(6, 2, 0, 0, 3), 2)
     assert multiprocessing.active_children() == []
-
-
-@pytest.mark.parametrize("mode", ["train", "val"])
-def test_a_wrong_mask_is_named_and_not_its_image(tmp_path, mode):
-    make_pairs(tmp_path, 130)  # of which every second one is looked at
-    Image.fromarray(np.full((9, 11), 2, np.uint8)).save(tmp_path / "masks" / "99.png")
-    data = dataset(tmp_path, mode)
-    assert data.pairs[129].mask.name == "99.png"
-    with pytest.raises(DataError) as caught:
-        if mode == "train":
-            batches(data, Schedule(130, 10, 0, 0, 13), 0)
-        else:
-            validated(data, range(120, 130), 2, 0)
-    message = str(caught.value)
-    assert message.startswith(f"{tmp_path}/masks/99.png: ") and "images" not in message
-    assert "got also 2 in 99 pixels; set num_classes: 3 if 2 is a class" in message
 
 
 @pytest.mark.filterwarnings("ignore:DataLoader with multi-process")
@@ -387,16 +324,8 @@ def test_validation_takes_pictures_of_different_sizes(tmp_path, workers):
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_validation_leaves_out_what_it_is_not_asked_for(tmp_path, workers):
-    data = dataset(make_pairs(tmp_path, 5), "val")
-    ((inputs, labels),) = validated(data, [4, 2], 2, workers)
-    assert len(inputs) == len(labels) == 2
-    np.testing.assert_array_equal(labels[0], data.read(4)[1])
-
-
-@pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("kind", ["images", "masks"])
-def test_a_broken_file_in_validation_is_an_error_that_names_it(tmp_path, workers, kind):
+def test_a_broken_file_in_validation_is_named(tmp_path, workers, kind):
     data = dataset(make_pairs(tmp_path, 3), "val", mask_values="index")
     (tmp_path / kind / "1.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=rf"{kind}/1\.png: expected a picture"):

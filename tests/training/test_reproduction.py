@@ -44,7 +44,7 @@ def test_the_maps_that_the_authors_published(predictor, shared):
     assert difference < 0.6 and overlap > 0.97
 
 
-def test_the_file_that_rembg_distributes_gives_the_authors_maps(shared):
+def test_rembgs_file_gives_the_authors_maps(shared):
     """Its weights are not rounded, and so it comes nearer."""
     pytest.importorskip("onnxruntime")
     path = shared / "weights/u2netp_rembg.onnx"
@@ -54,13 +54,13 @@ def test_the_file_that_rembg_distributes_gives_the_authors_maps(shared):
     assert difference < 0.1 and overlap > 0.99
 
 
-def test_the_file_that_rembg_distributes_holds_the_weights_before_rounding(shared):
+def test_rembgs_file_holds_the_unrounded_weights(shared):
     rounded = read_weights(shared / "weights/u2netp.pth")
     for name, value in read_weights(shared / "weights/u2netp_rembg.onnx").items():
         np.testing.assert_allclose(value, rounded[name], rtol=2**-11, atol=2**-24, err_msg=name)
 
 
-def test_the_file_that_rembg_distributes_converts(shared, tmp_path):
+def test_rembgs_file_converts(shared, tmp_path):
     """ONNX Runtime runs the file as it is beside this project's layers."""
     pytest.importorskip("onnxruntime")
     done = convert(shared / "weights/u2netp_rembg.onnx", tmp_path / "u2netp.pdparams")

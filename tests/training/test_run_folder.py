@@ -35,7 +35,7 @@ def _start(config: Path, run: Path, *words: str) -> subprocess.Popen:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills")
-def test_the_second_run_in_a_folder_is_refused_until_the_first_is_gone(tmp_path, tiny):
+def test_a_second_run_in_a_folder_is_refused(tmp_path, tiny):
     config, run = tmp_path / "config.yml", tmp_path / "run"
     config.write_text(yaml.safe_dump({**tiny, "iters": 1_000_000}))
     first = _start(config, run, "--num_workers", "2", "--keep_checkpoint_max", "2")
@@ -91,7 +91,7 @@ def test_a_file_system_without_locks_is_told_and_used(tmp_path, monkeypatch, cap
         assert "knows no locks" in caplog.text
 
 
-def test_a_forked_worker_that_lives_on_does_not_keep_the_folder(tmp_path, monkeypatch):
+def test_a_forked_worker_does_not_keep_the_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(run_folder, "_PATIENCE", 0.0)
     owner = os.fork()
     if owner == 0:
@@ -111,7 +111,7 @@ def test_a_forked_worker_that_lives_on_does_not_keep_the_folder(tmp_path, monkey
 
 
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="another user")
-def test_a_folder_that_may_not_be_written_to_is_found_at_once():
+def test_a_read_only_folder_is_found_at_once():
     folder = Path(tempfile.mkdtemp())  # a parent of tmp_path is closed to other users
     folder.chmod(0o555)
     pid = os.fork()
@@ -150,7 +150,7 @@ def test_a_quota_is_found_before_the_first_step(tmp_path, tiny, monkeypatch, cod
     assert list((tmp_path / "run").iterdir()) == []
 
 
-@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD", "Momentum"])
+@pytest.mark.parametrize("optimizer", ["Adam", "Momentum"])
 def test_the_space_asked_for_is_what_a_save_takes(tmp_path, tiny, optimizer):
     tiny.update(iters=1, optimizer={"type": optimizer})
     # weights that outweigh the small files
@@ -162,7 +162,7 @@ def test_the_space_asked_for_is_what_a_save_takes(tmp_path, tiny, optimizer):
     assert taken <= trainer._size_of_a_save() <= taken + 1_200_000
 
 
-def test_a_resumed_run_deletes_what_a_killed_one_kept_too_many_of(tmp_path, tiny):
+def test_a_resumed_run_deletes_old_checkpoints(tmp_path, tiny):
     options = {"save_dir": str(tmp_path), "save_interval": 1}
     Trainer(Config(tiny), RunOptions(keep_checkpoint_max=3, **options)).run()
     again = RunOptions(keep_checkpoint_max=2, resume_model=str(tmp_path), **options)

@@ -63,7 +63,7 @@ def test_log_lines_are_paddlesegs(tmp_path, tiny, log):
 
 
 @pytest.mark.parametrize("size", [[32, 32], [48, 32]])
-def test_another_size_in_training_than_in_validation_is_told_once(tmp_path, tiny, log, size):
+def test_another_size_in_training_is_told_once(tmp_path, tiny, log, size):
     tiny["preprocess"]["size"] = size
     _train(tiny, tmp_path)
     said = "Training sees 32x32 (train_dataset.transforms), validation and prediction 48x32"
@@ -92,12 +92,6 @@ def test_the_folders_hold_what_a_resume_needs(tmp_path, tiny):
     assert str(Config(tmp_path / "iter_4/config.yaml")) == str(Config(tiny))
 
 
-def test_saved_weights_have_the_published_names(tmp_path, tiny):
-    _train(tiny, tmp_path)
-    weights = _weights(tmp_path / "iter_4")
-    assert not weights["stage1.rebnconvin.conv_s1.bias"].any()
-
-
 @pytest.mark.parametrize("ema", [False, True])
 def test_resumed_in_the_same_process_it_ends_alike(tmp_path, tiny, ema):
     tiny["iters"] = 6
@@ -112,7 +106,7 @@ def test_resumed_in_the_same_process_it_ends_alike(tmp_path, tiny, ema):
     assert states[0] == states[1]
 
 
-def test_a_worse_model_does_not_replace_the_best_after_a_resume(tmp_path, tiny):
+def test_a_worse_model_does_not_replace_the_best(tmp_path, tiny):
     options = {"do_eval": True, "save_interval": 2}
     _train(tiny, tmp_path, **options)
     path = tmp_path / "iter_2" / "state.json"
@@ -146,16 +140,6 @@ def test_a_folder_with_another_run_is_refused(tmp_path, tiny):
     assert [path.name for path in checkpoint.iterations(tmp_path)] == ["iter_2", "iter_4"]
 
 
-def test_resuming_into_a_folder_with_an_older_run_is_refused(tmp_path, tiny):
-    _train(tiny, tmp_path / "a", save_interval=2)
-    tiny["iters"] = 2
-    _train(tiny, tmp_path / "b")
-    tiny["iters"] = 6
-    with pytest.raises(CheckpointError, match="iter_2 lies there"):
-        _train(tiny, tmp_path / "b", resume_model=str(tmp_path / "a"))
-    assert (tmp_path / "b" / "iter_2").is_dir()
-
-
 def test_resuming_elsewhere_takes_the_best_model_along(tmp_path, tiny):
     _train(tiny, tmp_path / "a", do_eval=True)
     tiny["iters"] = 5
@@ -165,7 +149,7 @@ def test_resuming_elsewhere_takes_the_best_model_along(tmp_path, tiny):
     assert trainer.best[""].iteration == 4
 
 
-def test_resuming_does_not_need_the_weights_that_training_began_with(tmp_path, tiny):
+def test_resuming_does_not_need_the_pretrained_weights(tmp_path, tiny):
     _train(tiny, tmp_path / "first")
     tiny["model"]["pretrained"] = str(tmp_path / "first/iter_4/model.pdparams")
     _train(tiny, tmp_path / "second")
@@ -175,7 +159,7 @@ def test_resuming_does_not_need_the_weights_that_training_began_with(tmp_path, t
     assert trainer.iteration == 5
 
 
-def test_weights_that_training_makes_worse_stay_the_best_model(tmp_path, tiny, log):
+def test_pretrained_weights_may_stay_the_best_model(tmp_path, tiny, log):
     _train({**tiny, "iters": 60}, tmp_path / "first", do_eval=True, save_interval=20)
     start = tmp_path / "first/best_model"
     tiny["model"]["pretrained"] = str(start)
@@ -201,24 +185,12 @@ def test_weights_that_training_makes_worse_stay_the_best_model(tmp_path, tiny, l
     assert checkpoint.load_state(tmp_path / "tuned/best_model")["iteration"] == 0
 
 
-def test_validating_before_the_first_step_changes_no_bit_of_training(tmp_path, tiny):
-    _train({**tiny, "iters": 1}, tmp_path / "first")
-    tiny["model"]["pretrained"] = str(tmp_path / "first/iter_1")
-    _train(tiny, tmp_path / "scored", do_eval=True)
-    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "not"), do_eval=True))
-    trainer._validate = lambda _: ({}, trainer.best)
-    trainer.run()
-    scored, not_scored = (_weights(tmp_path / name / "iter_4") for name in ("scored", "not"))
-    for name, value in scored.items():
-        np.testing.assert_array_equal(value, not_scored[name])
-
-
 def test_random_weights_are_not_scored_before_training(tmp_path, tiny, log):
     _train(tiny, tmp_path, do_eval=True)
     assert "iter 0" not in log.text and "random weights" not in log.text
 
 
-def test_an_error_in_validation_does_not_lose_what_was_trained(tmp_path, tiny):
+def test_an_error_in_validation_loses_no_training(tmp_path, tiny):
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), do_eval=True))
     trainer.val_set.pairs[1] = trainer.val_set.pairs[1]._replace(image=tmp_path / "gone.png")
     with pytest.raises(ValueError, match="gone.png"):
@@ -273,19 +245,6 @@ def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric, monkeypatch
     assert checkpoint.load_state(tmp_path / "best_model")["iteration"] == expected[1]
 
 
-def test_an_unknown_metric_is_refused_before_training(tmp_path, tiny):
-    tiny["trainer"] = {"best_metric": "mIoo"}
-    expected = "trainer.best_metric: there is no score 'mIoo'; did you mean mIoU"
-    with pytest.raises(ValueError, match=expected):
-        Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
-
-
-def test_a_metric_by_another_name_is_the_metric(tmp_path, tiny):
-    tiny["trainer"] = {"best_metric": "Sm"}
-    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
-    assert trainer.settings.best_metric == trainer.best[""].metric == "S"
-
-
 def test_early_stopping(tmp_path, tiny, log):
     tiny.update(iters=20, trainer={"early_stop": 2})
     tiny["lr_scheduler"]["learning_rate"] = 0.0  # the first validation stays the best
@@ -305,7 +264,7 @@ def test_best_ignores_nan_and_ties():
     assert (best.iteration, best.waited) == (4, 0)
 
 
-def test_accumulated_gradients_are_the_mean_over_the_batches(tmp_path, tiny):
+def test_accumulated_gradients_are_the_mean(tmp_path, tiny):
     tiny.update(iters=1, trainer={"accumulate": 3}, optimizer={"type": "SGD"})
     tiny["batch_size"] = 2
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
@@ -342,21 +301,7 @@ class _Silent:
         pass
 
 
-def test_gradient_clipping(tmp_path, tiny):
-    tiny.update(iters=1)
-    clip = {"name": "ClipGradByGlobalNorm", "clip_norm": 1.0e-3}
-    tiny["optimizer"] = {"type": "SGD", "grad_clip_cfg": clip}
-    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
-    # BatchNorm's statistics are parameters to Paddle, but no optimizer moves them.
-    moving = {n: p for n, p in trainer.model.named_parameters() if not p.stop_gradient}
-    before = {n: p.numpy() for n, p in moving.items()}
-    rate = trainer.optimizer.get_lr()
-    trainer.run()
-    moved = sum(float(((p.numpy() - before[n]) ** 2).sum()) for n, p in moving.items())
-    assert math.sqrt(moved) == pytest.approx(rate * 1e-3, rel=0.02)
-
-
-def test_nan_stops_with_iteration_and_heads_and_keeps_the_last_checkpoint(tmp_path, tiny):
+def test_nan_stops_and_keeps_the_last_checkpoint(tmp_path, tiny):
     tiny["iters"] = 10
     trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path), save_interval=2))
     parts = trainer.criterion.parts
@@ -399,12 +344,6 @@ def test_save_dir_that_is_a_file_is_refused_and_kept(tmp_path, tiny):
     with pytest.raises(OSError, match="expected a folder, but .* is a file; name another"):
         Trainer(Config(tiny), RunOptions(save_dir=str(path)))
     assert path.read_text() == "precious"
-
-
-def test_a_data_set_smaller_than_the_batch_is_an_error(tmp_path, tiny):
-    tiny["batch_size"] = 9
-    with pytest.raises(ValueError, match="8 pairs do not fill one batch of 9.*batch_size to 8"):
-        _train(tiny, tmp_path)
 
 
 def test_half_precision_on_a_cpu_is_refused(tmp_path, tiny):

@@ -4,6 +4,7 @@ Run lengths say how many pixels in a row are outside, inside, outside and so on.
 them down the columns of the whole image, as numbers or packed into a text (six bits a character,
 each length from the third on as a difference to the one two before:
 https://github.com/cocodataset/cocoapi, common/maskApi.h). CVAT has them along the rows of a box.
+What cannot be decoded raises AnnotationError.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, wrong
 from paddleseg_u2net.data_tools.annotations.shapes import Bounds, Shape
 from paddleseg_u2net.io.images import MAX_PIXELS
 
-# Seven characters hold 35 bits: more than any length that fits an image.
-_LONGEST = 7
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A PNG of one colour is 1000 times smaller than its pixels; anything larger is malicious.
 _MOST_BYTES = 64 << 20
@@ -142,9 +141,6 @@ def decode_png(text: str, where: str, packed: bool = False) -> Tuple[bytes, Tupl
 
     Returns:
         The content of the file; height and width.
-
-    Raises:
-        AnnotationError: it is no such text, or the PNG is larger than any image may be.
     """
     try:
         data = base64.b64decode(text, validate=False)
@@ -175,26 +171,18 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def unpack_runs(text: str, where: object) -> np.ndarray:
-    """Decode the run lengths in a packed text.
-
-    Returns:
-        int64 (N,). Only `check_runs` knows whether they fit an image.
-
-    Raises:
-        AnnotationError: there are characters that do not belong there, or the last run is cut.
-    """
+    """Decode packed run lengths, int64 (N,). Only `check_runs` tells whether they fit an image."""
     codes = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - 48
     if codes.size == 0:
         return codes
-    last = (codes & 32) == 0
-    ends = np.flatnonzero(last)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts[: len(ends)] + 1
-    if codes.min() < 0 or codes.max() > 63 or not last[-1] or lengths.max() > _LONGEST:
+    if codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
         raise AnnotationError(
             f"{where}: expected packed run lengths (characters 0 to o), but {text[:20]!r} has "
             "others or is cut off; export it again"
         )
+    ends = np.flatnonzero((codes & 32) == 0)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
     digits = np.arange(codes.size) - np.repeat(starts, lengths)
     values = np.add.reduceat((codes & 31) << (5 * digits), starts)
     # The highest bit of the last character is the sign.
@@ -212,9 +200,6 @@ def check_runs(counts: Any, shape: Tuple[int, int], where: object) -> np.ndarray
 
     Returns:
         uint32 (N,).
-
-    Raises:
-        AnnotationError: they are no such numbers or do not fill it.
     """
     try:
         array = np.asarray(counts)

@@ -133,8 +133,7 @@ def read_colours(path: Path) -> Dict[Colour, str]:
         (red, green, blue) -> name, in the order of the lines.
 
     Raises:
-        AnnotationError: no such file, no colours in it, a line of another form, a channel above
-            255, or two classes of one colour.
+        AnnotationError: a line is of another form, or two classes have one colour.
     """
     table: Dict[Colour, str] = {}
     for number, (where, line) in enumerate(_entries(path)):
@@ -186,11 +185,7 @@ def number_colours(
 
     A class named ``background`` is number 0. Black is background if the table says nothing else.
 
-    Returns:
-        Names from the background on, colour -> number, remarks.
-
-    Raises:
-        AnnotationError: as ``Classes.numbers``.
+    Returns, raises: as ``Classes.numbers``, by colour.
     """
     found = list(dict.fromkeys(name for name in table.values() if not is_background(name)))
     names, numbers, remarks = classes.numbers(found, where)
@@ -244,12 +239,8 @@ def number_values(
         chosen: Those that become the classes 1, 2 ...; None: all, in the order of their values.
         where: The file, for messages.
 
-    Returns:
-        The names of the classes 1, 2 ...; value -> class number (0 and 255 as they are unless
-        named otherwise); remarks.
-
-    Raises:
-        AnnotationError: as ``Classes.numbers``.
+    Returns, raises: as ``Classes.numbers``, by value (0 and 255 are themselves unless named
+    otherwise) and without the name of the background.
     """
     found = [names[value] for value in sorted(names) if not is_background(names[value])]
     choice = None if chosen is None else {name: (name,) for name in chosen}

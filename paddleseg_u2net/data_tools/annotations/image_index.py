@@ -42,18 +42,17 @@ class ImageIndex:
         return str(relative if with_suffix else relative.with_suffix(""))
 
     def at(self, name: str, any_suffix: bool = False) -> Optional[Path]:
-        """The image at a path from the folder on, `fold_case` if it has to be, or None.
-
-        ``any_suffix`` as in `find`.
-        """
+        """The image at a path from the folder on; ``any_suffix`` as in `find`."""
         found = self._at(_parts(name), True)
-        if found is None and any_suffix:
-            found = self._note(name, self.named(name))
-        return found
+        return found or (self._note(name, self.named(name)) if any_suffix else None)
 
     def named(self, name: str) -> Optional[Path]:
         """The only image at a path from the folder on, whatever its suffix, or None."""
         return self._at(_parts(_bare(name)), False)
+
+    def _at(self, parts: List[str], with_suffix: bool) -> Optional[Path]:
+        found = self._alike(parts, with_suffix, lambda path: self._depth(path) == len(parts))
+        return found[0] if len(found) == 1 else None
 
     def find(
         self, name: str, any_suffix: bool = True, fits: Fits = lambda path: True
@@ -80,9 +79,16 @@ class ImageIndex:
         for with_suffix in (True, False) if any_suffix else (True,):
             for reading in readings:
                 parts = _parts(reading if with_suffix else _bare(reading))
-                found = self._find(name, parts, with_suffix, fits)
-                if found is not None:
-                    return found if with_suffix else self._note(name, found)
+                for start in range(len(parts)):
+                    found = self._alike(parts[start:], with_suffix, fits)
+                    if len(found) > 1:
+                        raise AnnotationError(
+                            f"{self.folder}: {name} could be {short_list(found)}; give the folder "
+                            "from which the label file counts, or write the path in the label "
+                            "file in full"
+                        )
+                    if found:
+                        return found[0] if with_suffix else self._note(name, found[0])
         return None
 
     def find_all(self, names: Sequence[str], fits: Sequence[Fits] = ()) -> List[Optional[Path]]:
@@ -120,35 +126,17 @@ class ImageIndex:
             self._renamed[name] = found
         return found
 
-    def _find(self, name: str, parts: List[str], with_suffix: bool, fits: Fits) -> Optional[Path]:
-        for start in range(len(parts)):
-            tail = "/".join(parts[start:])
-            found = [p for p in self._by_tail.get((fold_case(tail), with_suffix), []) if fits(p)]
-            exact = [p for p in found if f"/{self.name_of(p, with_suffix)}".endswith(f"/{tail}")]
-            found = exact or found
-            at_top = self._at(parts[start:], with_suffix)
-            best = at_top if at_top in found else _only(found)
-            if best is None and found:
-                raise AnnotationError(
-                    f"{self.folder}: {name} could be {short_list(found)}; give the folder from "
-                    "which the label file counts, or write the path in the label file in full"
-                )
-            if best is not None:
-                return best
-        return None
+    def _alike(self, parts: List[str], with_suffix: bool, fits: Fits) -> List[Path]:
+        """Images whose path ends so, or the only one whose path is so; `fold_case` if needed."""
+        tail = "/".join(parts)
+        found = [p for p in self._by_tail.get((fold_case(tail), with_suffix), []) if fits(p)]
+        exact = [p for p in found if f"/{self.name_of(p, with_suffix)}".endswith(f"/{tail}")]
+        found = exact or found
+        at_top = [path for path in found if self._depth(path) == len(parts)]
+        return at_top if len(at_top) == 1 else found
 
-    def _at(self, parts: List[str], with_suffix: bool) -> Optional[Path]:
-        name = "/".join(parts)
-        found = [
-            path
-            for path in self._by_tail.get((fold_case(name), with_suffix), [])
-            if len(path.relative_to(self.folder).parts) == len(parts)
-        ]
-        return _only([p for p in found if self.name_of(p, with_suffix) == name]) or _only(found)
-
-
-def _only(paths: List[Path]) -> Optional[Path]:
-    return paths[0] if len(paths) == 1 else None
+    def _depth(self, path: Path) -> int:
+        return len(path.relative_to(self.folder).parts)
 
 
 def _bare(name: str) -> str:
@@ -189,14 +177,7 @@ def unique_names(samples: Sequence[Sample]) -> List[Sample]:
 
 
 def refuse_twice(pairs: Iterable[Tuple[Path, str]]) -> None:
-    """Refuse two labels for one image.
-
-    Args:
-        pairs: Image and where its label is.
-
-    Raises:
-        AnnotationError: naming the first such image and both places.
-    """
+    """Raise AnnotationError if two labels are for one image; pairs of image and its label."""
     seen: Dict[Path, str] = {}
     for image, where in pairs:
         if image in seen:
@@ -213,11 +194,7 @@ def absent(name: str, where: object, folder: Path) -> Bad:
 
 
 def refuse_absent(samples: Sequence[object], bad: Sequence[Bad]) -> None:
-    """Refuse label files of which no image exists, or none can be used.
-
-    Raises:
-        AnnotationError: there are ``bad`` ones and no ``samples``.
-    """
+    """Raise AnnotationError if there are ``bad`` images and no ``samples``."""
     if samples or not bad:
         return
     broken = [item.why for item in bad if not item.missing]

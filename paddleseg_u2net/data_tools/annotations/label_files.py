@@ -1,4 +1,7 @@
-"""Reading label files: JSON and text, with errors that name the place and the repair."""
+"""Reading label files, JSON and text.
+
+What is missing or something else raises AnnotationError, which names the place and the repair.
+"""
 
 from __future__ import annotations
 
@@ -50,11 +53,7 @@ _TYPES = {
 
 
 def read_lines(path: Path) -> List[str]:
-    """Read the lines of a UTF-8 text file, without spaces around them.
-
-    Raises:
-        AnnotationError: there is no such file, or it is not UTF-8.
-    """
+    """Read the lines of a UTF-8 text file, without spaces around them."""
     try:
         return [line.strip() for line in files.read_text(path).splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -69,10 +68,6 @@ def read_json(path: Path, hook: Optional[Hook] = None) -> Any:
         path: The file.
         hook: Called with each object as soon as it is complete; its answer takes the object's
             place. A large file needs little memory if it makes small things of large ones.
-
-    Raises:
-        AnnotationError: it is missing, not UTF-8 or not JSON; the message names the line and
-            column.
     """
     data = b""
     try:
@@ -118,11 +113,7 @@ def kind_of(tree: Any) -> str:
 
 
 def require_keys(tree: Any, keys: Tuple[str, ...], path: Path, expected: str) -> Dict[str, Any]:
-    """Return the file's object, which must have the keys of its kind.
-
-    Raises:
-        AnnotationError: it is another kind; the message says which it looks like.
-    """
+    """Return the file's object if it has the keys of its kind; else say what it looks like."""
     missing = [key for key in keys if key not in tree] if isinstance(tree, dict) else list(keys)
     if not missing:
         return tree
@@ -140,11 +131,7 @@ def require_keys(tree: Any, keys: Tuple[str, ...], path: Path, expected: str) ->
 def field(
     tree: Any, key: str, kinds: Union[Type[Any], Tuple[Type[Any], ...]], where: object
 ) -> Any:
-    """Return ``tree[key]``, where ``tree`` is an object and the value of one of the kinds.
-
-    Raises:
-        AnnotationError: it is missing or something else. ``true`` is no number.
-    """
+    """Return ``tree[key]`` if it is of one of the kinds; ``true`` is no number."""
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
     if not isinstance(tree, dict):
         raise wrong(where, "an object {...}", _shown(tree))
@@ -158,11 +145,7 @@ def field(
 
 
 def size_field(tree: Any, height: str, width: str, where: object) -> Tuple[int, int]:
-    """Return height and width, stored under two keys.
-
-    Raises:
-        AnnotationError: one is missing or not a whole number from 1 on.
-    """
+    """Return height and width, whole numbers from 1 on that are stored under two keys."""
     numbers = []
     for key in (height, width):
         value = field(tree, key, (int, float), where)

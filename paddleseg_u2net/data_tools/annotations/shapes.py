@@ -180,16 +180,13 @@ def points(value: Any, where: object) -> np.ndarray:
     """
     try:
         array = np.asarray(value, np.float64)
-        pairs = array.reshape(-1, 2)
     except (TypeError, ValueError, OverflowError):
-        pairs = None
-    if pairs is None or not (array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 2)):
+        array = np.empty(1)
+    if not (array.ndim == 1 and len(array) % 2 == 0) and array.shape[1:] != (2,):
         raise wrong(where, "points, an x and a y each", f"{str(value)[:60]}")
-    if not np.isfinite(pairs).all():
-        raise AnnotationError(
-            f"{where}: a coordinate is no finite number (NaN or infinite); correct it there"
-        )
-    return np.clip(pairs, -_FAR, _FAR)
+    if not np.isfinite(array).all():
+        raise wrong(where, "finite coordinates", "NaN or infinity")
+    return np.clip(array.reshape(-1, 2), -_FAR, _FAR)
 
 
 def outside(bounds: Bounds, size: Tuple[int, int]) -> str:

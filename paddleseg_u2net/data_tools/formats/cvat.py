@@ -37,13 +37,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     wrong,
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Ellipse, Polygon, Shape
-from paddleseg_u2net.data_tools.annotations.splits import (
-    IMAGES,
-    SPLITS,
-    Source,
-    read_all,
-    split_of,
-)
+from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
 from paddleseg_u2net.data_tools.formats import voc
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io import files

@@ -15,11 +15,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
-from paddleseg_u2net.data_tools.annotations.image_index import (
-    ImageIndex,
-    absent,
-    refuse_absent,
-)
+from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, absent, refuse_absent
 from paddleseg_u2net.data_tools.annotations.label_files import read_lines
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, wrong
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, split_of

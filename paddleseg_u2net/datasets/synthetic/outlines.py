@@ -155,7 +155,7 @@ def draw_outlines(rng: np.random.Generator, size: Size) -> List[np.ndarray]:
         outline = _OUTLINES[rng.integers(len(_OUTLINES))](rng)
         canvas = filled(placed(rng, outline, size, smallest, largest / count), size)
         visible = np.count_nonzero(canvas) / canvas.size
-        # Most of an object lies inside the picture, or it would be no object of the picture.
+        # Most of an object is inside the picture.
         if not smallest <= visible <= largest / count:
             continue
         found.append(canvas)

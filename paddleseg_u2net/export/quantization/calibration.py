@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class Calibration:
         Args:
             images: the folder.
             masks: a folder with a mask of the same path and stem for each image, of one class:
-                coded as for training, see `datasets.masks`.
+                encoded as for training, see `datasets.mask_encoding`.
             preprocess: what the network sees.
             channels: of the images.
             limit: how many are used.
@@ -84,16 +84,15 @@ class Calibration:
         if limit < FEWEST:
             raise QuantizationError(f"calibration: expected {FEWEST} images or more, got {limit}")
         names = find_images(images)
-        if len(names) < FEWEST:
-            raise QuantizationError(_too_few(images, len(names), []))
-        paired = _paired(images, names, masks)
+        mask_of = _paired(images, names, masks) if len(names) >= FEWEST else {}
         samples: List[Sample] = []
+        used: List[Path] = []
         broken: List[str] = []
-        readings = _Masks(masks)
         total = min(limit, len(names))
         for name in tracked(_evenly_first(names, limit), "reading", total=total):
             try:
-                samples.append(_sample(name, paired.get(name), preprocess, channels, readings))
+                samples.append(_sample(name, mask_of.get(name), preprocess, channels))
+                used.append(name)
             except (ImageError, QuantizationError) as error:
                 broken.append(str(error))
                 if len(broken) <= _SHOWN:
@@ -103,57 +102,40 @@ class Calibration:
         if len(broken) > _SHOWN:
             logger.warning(f"calibration: left out {len(broken)} files in all")
         if len(samples) < FEWEST:
-            raise QuantizationError(_too_few(images, len(names), broken))
-        return cls(
-            tuple(sample.batch for sample in samples[::2]),
-            tuple(readings.decoded(samples[1::2])),
-            preprocess,
-            tuple(broken),
-        )
-
-
-class _Masks:
-    """The coding of all masks is recognised by all values in them."""
-
-    def __init__(self, folder: Optional[Path]) -> None:
-        self.folder = folder
-        self.values: List[Tuple[Path, Set[int]]] = []
-
-    def read(self, path: Path, shape: Tuple[int, ...]) -> np.ndarray:
-        raw = read_mask(path)
-        if raw.shape != shape:
+            first = f" (the first: {broken[0]})" if broken else ""
             raise QuantizationError(
-                f"{path}: expected a mask of its image's {shape[1]}x{shape[0]} pixels, got "
-                f"{raw.shape[1]}x{raw.shape[0]}"
+                f"{images}: calibration expects {FEWEST} readable images or more, found "
+                f"{len(names)} of which {len(broken)} cannot be used{first}; give more images like "
+                "those that the network is for"
             )
-        self.values.append((path, set(np.unique(raw).tolist())))
-        return raw
-
-    def decoded(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        if self.folder is None:
-            return samples
-        coding = infer_from_masks(self.values, 1, IGNORED)
-        return [
-            sample._replace(mask=_object(decode(sample.mask, coding, 1, IGNORED, self.folder)))
-            for sample in samples
-            if sample.mask is not None
-        ]
+        if masks is not None:
+            samples = _decoded(samples, [mask_of[name] for name in used])
+        fitting = tuple(sample.batch for sample in samples[::2])
+        return cls(fitting, tuple(samples[1::2]), preprocess, tuple(broken))
 
 
-def _object(label: np.ndarray) -> np.ndarray:
-    return np.where(label == IGNORED, IGNORED, label >= 0.5).astype(np.uint8)
-
-
-def _sample(
-    name: Path,
-    mask: Optional[Path],
-    preprocess: Preprocess,
-    channels: int,
-    masks: _Masks,
-) -> Sample:
+def _sample(name: Path, mask: Optional[Path], preprocess: Preprocess, channels: int) -> Sample:
     image = read_image(name, channels)
-    raw = None if mask is None else masks.read(mask, image.shape[:2])
-    return Sample(preprocess(image)[None], image.shape[:2], raw)
+    shape = image.shape[:2]
+    raw = None if mask is None else read_mask(mask)
+    if raw is not None and raw.shape != shape:
+        raise QuantizationError(
+            f"{mask}: expected a mask of its image's {shape[1]}x{shape[0]} pixels, got "
+            f"{raw.shape[1]}x{raw.shape[0]}"
+        )
+    return Sample(preprocess(image)[None], shape, raw)
+
+
+def _decoded(samples: Sequence[Sample], masks: Sequence[Path]) -> List[Sample]:
+    """Decode the masks as they were read; all values in them say what they mean."""
+    raws = [sample.mask for sample in samples if sample.mask is not None]
+    values = [(path, set(np.unique(raw).tolist())) for path, raw in zip(masks, raws)]
+    encoding = infer_from_masks(values, 1, IGNORED)
+    labels = (decode(raw, encoding, 1, IGNORED, path) for path, raw in zip(masks, raws))
+    return [
+        sample._replace(mask=np.where(label == IGNORED, IGNORED, label >= 0.5).astype(np.uint8))
+        for sample, label in zip(samples, labels)
+    ]
 
 
 def _evenly_first(names: Sequence[Path], limit: int) -> List[Path]:
@@ -176,11 +158,3 @@ def _paired(images: Path, names: Sequence[Path], masks: Optional[Path]) -> Dict[
             f"{len(names)} have none: {short_list(missing)}"
         )
     return found
-
-
-def _too_few(folder: Path, found: int, broken: Sequence[str]) -> str:
-    first = f" (the first: {broken[0]})" if broken else ""
-    return (
-        f"{folder}: calibration expects {FEWEST} readable images or more, found {found} of which "
-        f"{len(broken)} cannot be used{first}; give more images like those that the network is for"
-    )

@@ -48,7 +48,7 @@ class Found:
         content: the ONNX file. int8: with 8 bits in it. bf16: the network as it came, to be run
             with ``float_nodes`` in float32 and the rest in bfloat16.
         precision: "int8" or "bf16".
-        kept: names of the layers in float32, in their order: ``stage2d.rebnconv1d``, ``side1``.
+        fp32_layers: names of the layers in float32, in their order, such as ``side1``.
         float_nodes: names of all nodes of the file that work in float32 for that.
         steps: all that was measured, in order.
         images: on how many images the increase was measured.
@@ -65,7 +65,7 @@ class Found:
 
     content: bytes = field(repr=False)
     precision: str
-    kept: Tuple[str, ...]
+    fp32_layers: Tuple[str, ...]
     float_nodes: Tuple[str, ...] = field(repr=False)
     steps: Tuple[Step, ...] = field(repr=False)
     images: int
@@ -237,7 +237,7 @@ class _Search:
         found = Found(
             content=content,
             precision=self.precision,
-            kept=tuple(
+            fp32_layers=tuple(
                 layer.name for layer in self.network.layers.values() if layer.name not in low
             ),
             float_nodes=tuple(self.network.plan(low).float_nodes()),
@@ -264,8 +264,9 @@ def _but(kept: Sequence[str]) -> str:
 
 def _summary(found: Found) -> str:
     text = (
-        f"{found.precision}: {found.share:.0%} of the multiply-adds; {len(found.kept)} layers stay "
-        f"in fp32; increase {found.increase:+.5f} on {found.images} images against {found.against}"
+        f"{found.precision}: {found.share:.0%} of the multiply-adds; {len(found.fp32_layers)} "
+        f"layers stay in fp32; increase {found.increase:+.5f} on {found.images} images against "
+        f"{found.against}"
     )
     if found.milliseconds is None:
         return f"{text}; emulated, so without a time"

@@ -60,7 +60,7 @@ def test_long_runs():
     assert unpack_runs(_pack(counts), "here").tolist() == counts
 
 
-@pytest.mark.parametrize("text", ["5 1", "5€", "5p", "5T", "Tooooooo0"])
+@pytest.mark.parametrize("text", ["5 1", "5€", "5p", "5T"])
 def test_damaged_texts(text):
     with pytest.raises(AnnotationError, match="here: expected packed run lengths"):
         unpack_runs(text, "here")

@@ -180,11 +180,6 @@ def test_one_is_white_where_nothing_is_above_it(tmp_path):
     assert np.array_equal(BinaryFile(bits).read(SHAPE), ramp(0, 1))
 
 
-def test_the_noise_of_a_black_jpeg_is_no_object(tmp_path):
-    path = grey(tmp_path / "m.jpg", ramp(1))
-    assert BinaryFile(path).read(SHAPE).sum() == 0
-
-
 def test_jpeg_is_cut_at_half(tmp_path):
     values = np.zeros((40, 40), np.uint8)
     values[8:24, 8:24] = 255

@@ -51,10 +51,6 @@ def test_headings_comments_and_empty_lines_are_skipped(tmp_path):
     }
 
 
-def test_the_order_of_the_lines_is_kept(tmp_path):
-    assert list(table(tmp_path, "z 0 0 9\na 0 0 1\nm 0 0 5").values()) == ["z", "a", "m"]
-
-
 def test_colours_left_out_are_those_of_voc(tmp_path):
     assert table(tmp_path, "background:::\ncar:::\nsky:1,2,3::") == {
         BLACK: "background",

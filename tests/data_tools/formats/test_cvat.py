@@ -72,11 +72,6 @@ def test_a_box_covers_its_pixels(tmp_path):
     assert np.array_equal(mask(tmp_path, box("car", 2, 3, 9, 8)), rectangle(2, 3, 9, 8))
 
 
-def test_a_polygon_covers_its_pixels(tmp_path):
-    shape = '<polygon label="car" z_order="0" points="2.0,3.0;9.0,3.0;9.0,8.0;2.0,8.0"></polygon>'
-    assert np.array_equal(mask(tmp_path, shape), rectangle(2, 3, 9, 8))
-
-
 def test_a_mask_runs_along_the_rows_of_its_box(tmp_path):
     shape = '<mask label="car" rle="1, 2, 4, 1, 1" left="5" top="2" width="3" height="3"></mask>'
     expected = np.zeros(SHAPE, np.uint8)
@@ -122,8 +117,7 @@ def test_shapes_are_drawn_by_their_layer_then_in_order(tmp_path):
 
 def test_a_background_shape_takes_away(tmp_path):
     collection = read(
-        tmp_path,
-        xml(entry(box("car", 0, 0, 8, 8), box("background", 2, 2, 4, 4)), labels=("car",)),
+        tmp_path, xml(entry(box("car", 0, 0, 8, 8), box("background", 2, 2, 4, 4)), labels=("car",))
     )
     assert collection.classes == ("background", "car")
     assert collection.samples[0].mask.read(SHAPE)[3, :9].tolist() == [1, 1, 0, 0, 1, 1, 1, 1, 0]
@@ -285,12 +279,6 @@ def test_boxes_alone_are_noticed(tmp_path):
     assert remarks[0].startswith("all 20 objects have four corners")
 
 
-def test_names_lead_to_no_file_outside(tmp_path):
-    image(tmp_path / "secret.png")
-    with pytest.raises(AnnotationError, match="not there"):
-        read(tmp_path / "export", xml(entry(name="../../secret.png")))
-
-
 def test_an_image_that_is_named_twice_is_refused(tmp_path):
     with pytest.raises(AnnotationError, match=r"a\.png: has two labels"):
         read(tmp_path, xml(entry(), entry(name="A.png")))
@@ -309,14 +297,6 @@ def test_an_image_that_is_named_twice_is_refused(tmp_path):
 def test_document_types_are_refused(tmp_path, head):
     with pytest.raises(AnnotationError, match="DOCTYPE"):
         read(tmp_path, xml(entry(), head=head))
-
-
-def test_document_types_in_other_encodings_are_refused(tmp_path):
-    path = tmp_path / "annotations.xml"
-    text = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE annotations [<!ENTITY a "x">]>'
-    path.write_bytes(xml(entry(), head=text).encode("utf-16"))
-    with pytest.raises(AnnotationError, match="DOCTYPE"):
-        cvat.read(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +321,7 @@ def test_other_files_are_refused(tmp_path, text, message):
     [
         ('<polygon label="car" points="1,1;2;3,3"/>', "polygon 1: expected points"),
         ('<polygon label="car" points="1,1;2,x;3,3"/>', "polygon 1: expected points"),
-        ('<polygon label="car" points="1,1;2,nan;3,3"/>', "polygon 1: a coordinate is no finite"),
+        ('<polygon label="car" points="1,1;2,nan;3,3"/>', "polygon 1: expected finite coordinates"),
         ('<polygon label="car"/>', "polygon 1: expected the attribute points"),
         ('<polygon points="1,1;2,5;3,3"/>', "polygon 1: expected the attribute label"),
         ('<box label="car" xtl="1" ytl="1" xbr="3"/>', "box 1: expected a number as ybr, got None"),
@@ -421,16 +401,6 @@ def test_colour_masks_are_read_with_the_images_beside_them(tmp_path):
     assert np.array_equal(found, np.resize(np.array([0, 1, 2]), SHAPE))
     assert "left out, in Validation.txt but without a mask: 1 images" in collection.remarks
     assert "left out, without a mask: 1 images" in collection.remarks
-
-
-def test_colour_masks_are_read_with_images_from_elsewhere(tmp_path):
-    colour_masks(tmp_path / "export", "a")
-    image(tmp_path / "mine/deep/a.JPG")
-    collection = cvat.read(tmp_path / "export", Classes({"car": ("car",)}), tmp_path / "mine")
-    assert collection.samples[0].image == tmp_path / "mine/deep/a.JPG"
-    assert collection.classes == ("background", "car")
-    with pytest.raises(AnnotationError, match="JPEGImages: expected a folder with the images"):
-        cvat.read(tmp_path / "export")
 
 
 def test_mask_exports_below_one_folder_are_all_read(tmp_path):

@@ -223,8 +223,8 @@ def test_soft_masks_of_8_and_16_bits_are_merged(tmp_path):
         (["unmasked.jpg", "unmasked.png", "goldfish.jpg", "goldfish.png"],
          ["goldfish.png", "unmasked.png"]),
         (["a.jpg", "a_segmentation.jpg", "b.jpg", "b_segmentation.jpg"],
-         ["a_segmentation.jpg", "b_segmentation.jpg"]),
-    ],
+         ["a_segmentation.jpg", "b_segmentation.jpg"])
+    ]
 )  # fmt: skip
 def test_images_and_masks_in_one_folder(tmp_path, files, masks):
     names(tmp_path, *files)

@@ -270,7 +270,7 @@ def test_pictures_inside_the_files(tmp_path, size):
 @pytest.mark.parametrize(
     "text, said",
     [("QUJD", "expected an image as imageData, got b'ABC'"), (3, "a text as imageData, got a wh"),
-     ("A", "expected base64 text of an image")],
+     ("A", "expected base64 text of an image")]
 )  # fmt: skip
 def test_what_is_no_picture_inside(tmp_path, text, said):
     _put(tmp_path / "a.json", _page(_shape(), imageData=text))
@@ -301,7 +301,7 @@ BAD_PAGES = {
     "label of no kind": (_page(_shape(None)), r"shapes\[0\]: expected a text as label, got null"),
     "no points": (_page({"label": "cat"}), r"shapes\[0\]: points is missing"),
     "points in threes": (_page(_shape(points=[[1, 2, 3]])), r"shapes\[0\]: expected points"),
-    "NaN": (_page(_shape(points=[[1, float("nan")]] * 3)), r"shapes\[0\]: .*no finite number"),
+    "NaN": (_page(_shape(points=[[1, float("nan")]] * 3)), r"shapes\[0\]: .*finite coordinates"),
     "corners": (
         _page(_shape(points=SQUARE[:3], kind="rectangle")),
         "2 points of a rectangle, got 3",

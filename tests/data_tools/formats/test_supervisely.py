@@ -245,7 +245,7 @@ BAD_LABELS = {
     "no title": (_label({"points": {}}), r"objects\[0\]: classTitle is missing"),
     "no points": (_label({"classTitle": "person_poly"}), r"objects\[0\]: points is missing"),
     "odd points": (_label(_polygon([[1, 2], [3]])), r"objects\[0\]: expected points"),
-    "NaN": (_label(_polygon([[1, float("inf")]] * 3)), r"objects\[0\]: .*no finite number"),
+    "NaN": (_label(_polygon([[1, float("inf")]] * 3)), r"objects\[0\]: .*finite coordinates"),
     "odd hole": (_label(_polygon(SQUARE, [[["a", 1]]])), r"objects\[0\]: expected points"),
     "three corners": (
         _label(_polygon(SQUARE[:3], kind="rectangle")),
@@ -260,10 +260,7 @@ BAD_LABELS = {
     "cut bitmap": (_label(_bitmap_of(_packed([[1]])[:40])), r"objects\[0\]: .*cut off"),
     "bomb": (_label(_bitmap_of(_bomb())), r"objects\[0\]: .*far too large"),
     "huge": (_label(_bitmap_of(_huge_png())), r"100000 x 100000 pixels is larger than images"),
-    "two origins": (
-        _label(_bitmap_of(_packed([[1]]), [1, 2, 3, 4])),
-        "points of an origin",
-    ),
+    "two origins": (_label(_bitmap_of(_packed([[1]]), [1, 2, 3, 4])), "points of an origin"),
 }
 
 

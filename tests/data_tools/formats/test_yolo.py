@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad
 from paddleseg_u2net.data_tools.formats import yolo
-from paddleseg_u2net.io.images import image_size, write_image
+from paddleseg_u2net.io.images import write_image
 
 # Images are 8 x 4: width, height.
 SIZE = (4, 8)
@@ -64,17 +63,6 @@ def test_polygons_cover_their_pixels(tmp_path):
     assert _rows(found.samples[0]) == ["11......", "....2222", "....2222", "........"]
     assert found.remarks == [] and not found.soft
     assert found.samples[0].mask.file is None and found.samples[0].group == ""
-
-
-def test_an_image_that_its_tag_turns(tmp_path):
-    _one(tmp_path, _box(0, 0, 0, 8, 1))  # the upper quarter, as it is seen
-    tag = Image.Exif()
-    tag[0x0112] = 6
-    Image.new("RGB", (8, 4)).save(tmp_path / "images/train/a.jpg", exif=tag)
-    record = yolo.read(tmp_path).samples[0]
-    size = image_size(record.image)
-    assert size == (8, 4)
-    assert _rows(record, size) == ["1111"] * 2 + ["...."] * 6
 
 
 def test_small_objects_stay_to_be_seen(tmp_path):
@@ -177,13 +165,6 @@ def test_labels_beside_their_images(tmp_path):
     assert _rows(yolo.read(root).samples[0])[0] == "11......"
 
 
-def test_a_list_of_another_computer(tmp_path):
-    _put(tmp_path, "images/a.jpg", CAT)
-    (tmp_path / "train.txt").write_text("C:\\data\\mine\\images\\a.jpg\n")
-    (tmp_path / "data.yaml").write_text(f"path: C:\\data\\mine\ntrain: train.txt\n{NAMES}")
-    assert _places(yolo.read(tmp_path)) == [("a", "train")]
-
-
 def test_a_part_that_holds_images_and_labels(tmp_path):
     _put(tmp_path, "train/images/a.jpg", CAT)
     (tmp_path / "data.yaml").write_text(f"train: train\n{NAMES}")
@@ -268,13 +249,6 @@ def test_objects_that_are_no_masks_or_outside(tmp_path):
     ]
 
 
-def test_turned_boxes_are_noticed(tmp_path):
-    said = "all 20 objects have four corners: look whether they are masks, or boxes"
-    closed = CAT + " 0 0"
-    assert _one(tmp_path, *[CAT] * 19, closed).remarks[0].startswith(said)
-    assert _one(tmp_path, *[CAT] * 19, "0 0 0 1 0 1 1").remarks == []
-
-
 # ---------------------------------------------------------------- what is refused
 
 BAD_LINES = {
@@ -287,7 +261,7 @@ BAD_LINES = {
     "a negative class": ("-1 0 0 1 0 1 1", "class number, 0 or more, got -1"),
     "an endless class": ("inf 0 0 1 0 1 1", "class number, 0 or more, got inf"),
     "an unknown class": ("2 0 0 1 0 1 1", r"class 2 has no name, for .*data\.yaml names 0 to 1"),
-    "NaN": ("0 0 nan 1 0 1 1", "no finite number"),
+    "NaN": ("0 0 nan 1 0 1 1", "finite coordinates"),
     "pixels": ("0 10 12 410.5 12 300 200", "from 0 to 1, .* got 410.5; these seem to be pixels"),
     "far left": ("0 -1.5 0 1 0 1 1", "got -1.5; these seem"),
     "a box in pixels": ("0 100 100 20 20", "these seem to be pixels"),

@@ -29,7 +29,7 @@ def masked(tmp_path_factory):
 def test_a_network_that_stands_it_is_lowered_whole(images):
     lines = []
     found = search(small.model(), images, 0.05, report=lines.append)
-    assert set(found.kept) == ALWAYS
+    assert set(found.fp32_layers) == ALWAYS
     assert found.increase <= 0.05 and found.share > 0.9
     assert (found.against, found.images) == ("fp32", 10)
     assert found.error > 0 and abs(found.increase) <= found.difference < 0.02
@@ -45,7 +45,7 @@ def test_only_the_layers_that_collapse_are_kept(images):
     content = small.model(small.collapsing(*pair))
     found = search(content, images, 0.002, report=lambda line: None)
     assert found.steps[0].measured.difference > 0.01
-    kept = set(found.kept) - ALWAYS
+    kept = set(found.fp32_layers) - ALWAYS
     assert kept and kept <= set(pair)
     measured = Guard(content, images).measure(found.content, few=False)
     assert measured.increase == found.increase <= 0.002
@@ -101,13 +101,13 @@ def test_bf16_is_emulated(images):
     found = search(small.model(), images, 0.02, "bf16", report=lambda line: None)
     assert found.content == small.model()
     assert found.milliseconds is None
-    assert found.kept == () and 0 < found.difference <= 0.002
+    assert found.fp32_layers == () and 0 < found.difference <= 0.002
 
 
 def test_bf16_keeps_what_it_must(images):
     content = small.model(small.collapsing("stage2.rebnconv2d", "stage2.rebnconv1d"))
     found = search(content, images, 0.001, "bf16", report=lambda line: None)
-    assert "stage2.rebnconv1d" in found.kept
+    assert "stage2.rebnconv1d" in found.fp32_layers
     assert "stage2.rebnconv1d.conv_s1" in found.float_nodes
     assert found.guard.inside(Measured(8, 0, found.increase, found.difference), 0.001)
     assert not found.guard.inside(found.steps[0].measured, 0.001)

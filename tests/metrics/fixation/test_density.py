@@ -134,18 +134,6 @@ def test_constant_maps_and_densities(value):
     assert scored(KullbackLeiblerDivergence(), constant, truth) == pytest.approx(kld)
 
 
-def test_refuses_other_arguments():
-    with pytest.raises(ValueError, match="minmax or none, got 'max'"):
-        Similarity("max")
-    with pytest.raises(ValueError, match="ddof 0 or 1"):
-        NormalisedScanpathSaliency(2)
-    for eps in (0, -1e-9, 1, math.nan):
-        with pytest.raises(ValueError, match="eps"):
-            KullbackLeiblerDivergence(eps)
-    with pytest.raises(ValueError, match="different arguments"):
-        Similarity().merge(Similarity("none"))
-
-
 def test_a_map_that_differs_by_one_bit_only_has_no_min_max_stretch():
     density = np.zeros((4, 5))
     density[1:3, 2] = 1

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Dict, List, Union
 
-from paddleseg_u2net.commands.dataset_input import add_workers
+from paddleseg_u2net.commands.dataset.input import add_workers
 from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.data_tools.convert import Imported, Options, check_output, write
 from paddleseg_u2net.data_tools.importers import FORMATS, SOURCES

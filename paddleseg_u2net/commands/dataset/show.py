@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from paddleseg_u2net.commands.dataset_input import refuse_own_files
+from paddleseg_u2net.commands.dataset.input import refuse_own_files
 from paddleseg_u2net.commands.parsing import Parser, printable
 from paddleseg_u2net.data_tools.inspection import samples
 from paddleseg_u2net.data_tools.inspection.inputs import (

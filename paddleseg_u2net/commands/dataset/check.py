@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import List
 
-from paddleseg_u2net.commands.dataset_input import (
+from paddleseg_u2net.commands.dataset.input import (
     add_input,
     check_input,
     read_input,

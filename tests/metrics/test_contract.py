@@ -1,0 +1,356 @@
+"""Promises that every metric keeps: inputs, ignored pixels, sums of shards, refusals."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paddleseg_u2net.metrics import (
+    SCORES,
+    STRETCHES,
+    FixationMetric,
+    FixationPair,
+    Fixations,
+    MapMaskPair,
+)
+from paddleseg_u2net.metrics.fixation.auc import AucBorji, ShuffledAuc
+from paddleseg_u2net.metrics.fixation.density import KullbackLeiblerDivergence
+from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
+from paddleseg_u2net.metrics.metric import MapMetric
+
+from .helpers import (
+    assert_same_state,
+    blob_image,
+    fed,
+    fixated_image,
+    random_image,
+    random_valid,
+    scored,
+)
+
+KINDS = list(dict.fromkeys(score.metric for score in SCORES.values()))
+MAPS = [kind for kind in KINDS if issubclass(kind, MapMetric)]
+STRETCHED = [kind for kind in MAPS if "stretch" in inspect.signature(kind).parameters]
+FIXATIONS = [kind for kind in KINDS if issubclass(kind, FixationMetric)]
+OF_MAPS = pytest.mark.parametrize("kind", MAPS)
+OF_STRETCHED = pytest.mark.parametrize("kind", STRETCHED)
+OF_FIXATIONS = pytest.mark.parametrize("kind", FIXATIONS)
+PIXELWISE = ("MAE", "FMeasure", "EMeasure", "AveragePrecision", "MeanRoc")  # wherever they are
+
+
+# ---------------------------------------------------------------- maps and masks
+
+
+@OF_MAPS
+def test_bytes_halves_views_and_pillows_masks_score_alike(kind):
+    values, mask = blob_image(np.random.default_rng(4))
+    levels = (values * 255).astype(np.uint8)
+    exact = levels / 255
+    expected = fed(kind(), [(exact, mask)])
+    as_pillow_has_it = (mask.astype(np.uint8) * 255).view(bool)  # True is the byte 255
+    for image in (
+        (levels, mask),
+        (levels, as_pillow_has_it),
+        (np.asfortranarray(levels), np.repeat(mask, 2, axis=1)[:, ::2]),
+        (levels[::-1][::-1], np.asfortranarray(mask), np.ones_like(as_pillow_has_it)),
+    ):
+        assert_same_state(fed(kind(), [image]), expected, 1e-12)
+    assert_same_state(fed(kind(), [(exact.astype(np.float32), mask)]), expected, 1e-5)
+    half = (levels // 16 * 16 / 256).astype(np.float16)
+    expected = fed(kind(), [(half.astype(np.float64), mask)])
+    assert_same_state(fed(kind(), [(half, mask)]), expected, 1e-5)
+
+
+@OF_MAPS
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_ignored_pixels_may_be_anything(kind, seed):
+    rng = np.random.default_rng(seed)
+    values, mask = random_image(rng)
+    values, valid = 0.2 + 0.5 * values, random_valid(rng, mask.shape)
+    for stretch in STRETCHES if kind in STRETCHED else [None]:
+        arguments = {"stretch": stretch} if stretch else {}
+        expected = fed(kind(**arguments), [(values, mask, valid)])
+        for other in (0.0, 1.0, rng.random(mask.shape)):
+            changed, flipped = np.where(valid, values, other), mask ^ ~valid
+            found = fed(kind(**arguments), [(changed, flipped, valid)])
+            assert_same_state(found, expected, 0)
+
+
+@OF_STRETCHED
+@pytest.mark.parametrize("stretch", STRETCHES)
+def test_an_ignored_border_changes_nothing(kind, stretch):
+    values, mask = blob_image(np.random.default_rng(3))
+    values[:, :6] = values[:, 44:] = 0.1  # the object's rim shall not be the image's
+    mask[:, :6] = mask[:, 44:] = False
+    mask[:6] = mask[34:] = False
+    border = ((6, 2), (4, 8))
+    bordered = [np.pad(array, border) for array in (values, mask, np.ones_like(mask))]
+    expected = fed(kind(stretch=stretch), [(values, mask)])
+    assert_same_state(fed(kind(stretch=stretch), [bordered]), expected, 1e-7)
+
+
+@OF_STRETCHED
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), stretch=st.sampled_from(STRETCHES))
+def test_bytes_and_floats_score_alike_with_pixels_ignored(kind, seed, stretch):
+    rng = np.random.default_rng(seed)
+    values, mask = random_image(rng)
+    levels = (values * rng.integers(1, 200)).astype(np.uint8) + np.uint8(rng.integers(50))
+    # Whether a float is at twice the mean is up to rounding.
+    levels = np.clip(levels, 0, 254) | np.uint8(1)
+    valid = random_valid(rng, mask.shape)
+    found, expected = (
+        fed(kind(stretch=stretch), [(image, mask, valid)]) for image in (levels, levels / 255)
+    )
+    for name, value in expected.state().items():
+        if not name.startswith("adaptive"):
+            np.testing.assert_allclose(found.state()[name], value, 0, 1e-12, err_msg=name)
+
+
+@OF_STRETCHED
+def test_stretching(kind):
+    values, mask = blob_image(np.random.default_rng(5))
+    values[0, :2] = 0, 1
+    expected = fed(kind(), [(values, mask)])
+    dim = 0.25 + values / 8
+    assert_same_state(fed(kind(stretch="minmax"), [(dim, mask)]), expected, 0.02)
+    assert_same_state(fed(kind(stretch="max"), [(values / 2, mask)]), expected, 1e-6)
+    unstretched = fed(kind(), [(values / 128, mask)])
+    with pytest.raises(AssertionError):
+        assert_same_state(unstretched, expected, 1e-3)
+    constant = np.full(mask.shape, 0.3)
+    stays = fed(kind(), [(constant, mask)])
+    assert_same_state(fed(kind(stretch="minmax"), [(constant, mask)]), stays, 0)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAPS if kind.__name__ in PIXELWISE])
+def test_the_order_of_the_pixels_does_not_matter(kind):
+    values, mask = blob_image(np.random.default_rng(9))
+    expected = fed(kind(), [(values, mask)])
+    for view in (np.flipud, np.fliplr, np.transpose, lambda a: a.reshape(1, -1)):
+        assert_same_state(fed(kind(), [(view(values), view(mask))]), expected, 1e-12)
+
+
+@OF_MAPS
+def test_arguments_are_left_as_they_are_and_one_pair_serves_all(kind):
+    image = (*blob_image(np.random.default_rng(6)), np.arange(2000).reshape(40, 50) % 3 > 0)
+    copies = [array.copy() for array in image]
+    expected = fed(kind(), [image])
+    pair = MapMaskPair(*image)
+    for other in MAPS:
+        other().update_pair(pair)
+    metric = kind()
+    metric.update_pair(pair)
+    assert_same_state(metric, expected, 0)
+    for array, copy in zip((*image, pair.mask), (*copies, copies[1] & copies[2])):
+        np.testing.assert_array_equal(array, copy)
+
+
+@OF_MAPS
+def test_merged_shards_equal_one_pass_in_any_order(kind):
+    rng = np.random.default_rng(7)
+    images = [blob_image(rng) for _ in range(7)] + [(np.zeros((5, 5)), np.zeros((5, 5), bool))]
+    whole, total = fed(kind(), images), kind()
+    for start in (2, 0, 1):
+        shard = kind()
+        shard.load_state(fed(kind(), images[start::3]).state())
+        total.merge(shard)
+    assert total.images == whole.images == 8
+    assert_same_state(total, whole, 1e-10)
+    total.reset()
+    assert_same_state(total, kind(), 0)
+
+
+GOOD, MASK = np.full((2, 3), 0.5), np.ones((2, 3), bool)
+
+
+@OF_MAPS
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ((GOOD, MASK.T), r"\(2, 3\).*\(3, 2\)"),
+        ((GOOD, MASK.astype(np.uint8)), "bool mask.*uint8"),
+        ((GOOD.astype(int), MASK), "float dtype.*int64"),
+        ((GOOD + 1, MASK), r"in \[0, 1\].*1.5"),
+        ((GOOD - 1, MASK), "-0.5"),
+        ((np.where(np.eye(2, 3), np.nan, GOOD), MASK), "nan"),
+        ((GOOD.ravel(), MASK.ravel()), r"\(H, W\).*\(6,\)"),
+        ((GOOD[:0], MASK[:0]), "at least one pixel"),
+        ((GOOD, MASK, MASK.T), r"valid.*\(2, 3\).*\(3, 2\)"),
+        ((GOOD, MASK, GOOD), "valid.*bool.*float64"),
+        ((GOOD, MASK, ~MASK), "at least one pixel"),
+    ],
+)
+def test_refuses_and_counts_nothing(kind, image, message):
+    metric = kind()
+    with pytest.raises(ValueError, match=message):
+        metric.update(*image)
+    assert not any(value.any() for value in metric.state().values())
+
+
+# ---------------------------------------------------------------- fixations
+
+
+@OF_FIXATIONS
+def test_fixations_of_bytes_halves_and_views_score_alike(kind):
+    levels, truth, others = fixated_image(np.random.default_rng(1))
+    expected = scored(kind(), levels, truth, others)
+    assert np.isfinite(expected)
+    for values in (levels / 255, np.asfortranarray(levels), np.repeat(levels, 2, axis=1)[:, ::2]):
+        got = scored(kind(), values, truth, np.asfortranarray(others))
+        assert got == pytest.approx(expected, abs=1e-9)
+    for dtype, tolerance in ((np.float32, 1e-5), (np.float16, 2e-2)):
+        got = scored(kind(), (levels / 255).astype(dtype), truth, others)
+        assert got == pytest.approx(expected, abs=tolerance)
+
+
+def turned(truth, turn):
+    """The same fixations on the image that is turned so."""
+    height, width = truth.shape
+    places = turn(np.arange(height * width).reshape(height, width))
+    rank = np.argsort(places.ravel())
+    here = rank[truth.points[:, 0] * width + truth.points[:, 1]]
+    points = np.stack(np.divmod(here, places.shape[1]), axis=1)
+    return Fixations(places.shape, points, turn(truth.density))
+
+
+@OF_FIXATIONS
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_fixations_may_be_turned(kind, seed):
+    rng = np.random.default_rng(seed)
+    levels, truth, others = fixated_image(rng, tuple(rng.integers(1, 12, 2).tolist()))
+    expected = scored(kind(), levels, truth, others)
+    for turn in (np.flipud, np.fliplr, np.transpose, np.rot90):
+        got = scored(kind(), turn(levels), turned(truth, turn), turn(others))
+        assert got == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
+@OF_FIXATIONS
+def test_fixations_on_ignored_pixels_may_be_anything(kind):
+    rng = np.random.default_rng(2)
+    levels, truth, others = fixated_image(rng)
+    valid = np.ones(truth.shape, bool)
+    valid[:, :5] = False
+    points = truth.points[truth.points[:, 1] >= 5]
+    found = set()
+    for other in (0, 255, 77):
+        changed = np.where(valid, levels, other).astype(np.uint8)
+        density = np.where(valid, truth.density, other)
+        fixations = Fixations(truth.shape, points, density, valid)
+        found.add(scored(kind(), changed, fixations, others + ~valid * other))
+    (expected,) = found
+    if kind is not EarthMoversDistance:  # whose unit and grid are the whole image's
+        cut = Fixations((12, 12), points - [0, 5], truth.density[:, 5:])
+        got = scored(kind(), levels[:, 5:], cut, others[:, 5:])
+        assert got == pytest.approx(expected, abs=1e-12)
+    mask = rng.random(valid.shape) < 0.4
+    by_mask = (Fixations.from_mask(each, valid) for each in (mask, mask ^ ~valid))
+    first, second = (scored(kind(), levels, fixations, others) for fixations in by_mask)
+    assert first == second
+
+
+@OF_FIXATIONS
+def test_fixations_of_shards_merge_and_one_pair_serves_all(kind):
+    rng = np.random.default_rng(4)
+    images = [fixated_image(rng) for _ in range(6)]
+    images.append((images[0][0], Fixations.from_mask(np.zeros((12, 17), bool))))
+    whole, backwards, total = fed(kind(), images), fed(kind(), images[::-1]), kind()
+    for start in range(3):
+        shard = kind()
+        shard.load_state(fed(kind(), images[start::3]).state())
+        total.merge(shard)
+    alone = [scored(kind(), *image) for image in images[:-1]]
+    for metric in (whole, total, backwards):
+        assert (metric.images, metric.undefined) == (7, 1)
+        assert metric.compute() == pytest.approx(np.mean(alone), abs=1e-12)
+    total.reset()
+    assert total.images == 0 and np.isnan(total.compute())
+    pair = FixationPair(*images[0])
+    for other in FIXATIONS:
+        other().update_pair(pair)
+    metric = kind()
+    metric.update_pair(pair)
+    assert metric.compute() == alone[0]
+
+
+@OF_FIXATIONS
+def test_fixations_on_one_pixel(kind):
+    truth = Fixations((1, 1), np.array([[0, 0]]), np.ones((1, 1)))
+    got = scored(kind(), np.full((1, 1), 0.5), truth, np.ones((1, 1)))
+    half, zero = (AucBorji, ShuffledAuc), (KullbackLeiblerDivergence, EarthMoversDistance)
+    expected = 0.5 if kind in half else 0 if kind in zero else np.nan
+    assert got == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+TRUTH = Fixations.from_points([[0, 0]], (2, 3))
+
+
+@OF_FIXATIONS
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ((GOOD.T, TRUTH), r"\(2, 3\).*\(3, 2\).*resize"),
+        ((GOOD.astype(int), TRUTH), "float dtype.*int64"),
+        ((GOOD + 1, TRUTH), r"in \[0, 1\].*1.5"),
+        ((np.where(np.eye(2, 3), np.nan, GOOD), TRUTH), "nan"),
+        ((GOOD[None], TRUTH), r"\(1, 2, 3\)"),
+        ((GOOD, TRUTH, GOOD.T), r"other images.*\(2, 3\).*\(3, 2\)"),
+        ((GOOD, TRUTH, -GOOD), "other images.*-0.5"),
+        ((GOOD, TRUTH, GOOD * np.nan), "NaN"),
+    ],
+)
+def test_fixations_that_are_refused_count_nothing(kind, image, message):
+    metric = kind()
+    with pytest.raises(ValueError, match=message):
+        metric.update(*image)
+    assert not any(value.any() for value in metric.state().values())
+
+
+# ---------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_arguments_are_not_merged(kind):
+    changes = {
+        "stretch": "max", "slack": 2, "beta2": 2, "threshold": 0.3, "dilation_ratio": 0.01,
+        "smallest_radius": 3, "divisor": "n", "alpha": 0.25, "num_classes": 3, "ignore_index": 0,
+        "negatives": "all", "step": 0.2, "ddof": 0, "eps": 1e-3, "cells": 8,
+    }  # fmt: skip
+    for name in inspect.signature(kind).parameters:
+        change = "none" if kind.__name__ == "Similarity" else changes[name]
+        with pytest.raises(ValueError, match=f"different arguments.*'{name}'"):
+            kind().merge(kind(**{name: change}))
+    with pytest.raises(TypeError, match=f"expected a {kind.__name__} to merge, got a object"):
+        kind().merge(object())
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "wrong"),
+    [
+        *(("relaxF", "slack", wrong) for wrong in (-1, np.nan, np.inf)),
+        *((key, "threshold", wrong) for key in ("relaxF", "BIoU", "mBA") for wrong in (0, 1.1)),
+        *((key, "beta2", wrong) for key in ("relaxF", "maxF", "wF") for wrong in (0, np.nan)),
+        *(("BIoU", "dilation_ratio", wrong) for wrong in (0, np.nan, np.inf)),
+        *(("mBA", "smallest_radius", wrong) for wrong in (0, 1.5, np.nan, np.inf)),
+        *((key, "stretch", "min-max") for key in ("MAE", "maxF", "S", "maxE", "AP", "SIM")),
+        ("maxE", "divisor", "N"),
+        ("S", "alpha", 1.5),
+        ("AUC", "num_classes", 0),
+        ("mIoU", "num_classes", 0),
+        ("AUC_Judd", "negatives", "none"),
+        *((key, "step", wrong) for key in ("AUC_Borji", "sAUC") for wrong in (0, 1.5, np.nan)),
+        ("NSS", "ddof", 2),
+        *(("KLD", "eps", wrong) for wrong in (0, -1e-9, 1, np.nan)),
+        *(("EMD", "cells", wrong) for wrong in (0, 33)),
+    ],
+)
+def test_wrong_arguments_are_refused(key, name, wrong):
+    words = {"cells": "cells", "negatives": "negatives"}.get(name, name)
+    with pytest.raises(ValueError, match=f"{words}.*{wrong}"):
+        SCORES[key].metric(**{name: wrong})
