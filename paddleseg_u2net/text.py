@@ -7,11 +7,15 @@ from typing import Iterable, List, Sequence
 __all__ = ["one_line", "short_lines", "short_list", "short_values"]
 
 
-def short_list(things: Iterable[object], most: int = 3) -> str:
-    """The first ``most`` things and how many more there are: ``a, b, c and 5 more``."""
-    named = [str(thing) for thing in things]
-    more = f" and {len(named) - most} more" if len(named) > most else ""
-    return ", ".join(named[:most]) + more
+def short_list(things: Iterable[object], most: int = 3, count: int = 0) -> str:
+    """The first ``most`` things and how many more there are: ``a, b, c and 5 more``.
+
+    ``count``: how many there are, where ``things`` are only the first.
+    """
+    things = list(things)
+    left = max(count, len(things)) - most
+    more = f" and {left} more" if left > 0 else ""
+    return ", ".join(map(str, things[:most])) + more
 
 
 def short_values(values: Iterable[int], most: int = 10) -> str:

@@ -116,10 +116,10 @@ def test_no_circle_inside_rooms_either():
 
 def test_relative_imports_and_circles_are_seen():
     path = PACKAGE / "metrics" / "fixation" / "auc.py"
-    text = "from ..report import MetricReport\nfrom . import metric\nfrom ... import io"
+    text = "from ..report import MetricReport\nfrom . import density\nfrom ... import io"
     assert imported(path, text) == {
         f"{NAME}.metrics.report",
-        f"{NAME}.metrics.fixation.metric",
+        f"{NAME}.metrics.fixation.density",
         f"{NAME}.io",
     }
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import Any, Mapping
 
 from paddleseg.cvlibs import manager
 
@@ -20,9 +20,6 @@ from paddleseg_u2net.metrics import DEFAULT, SCORES, chosen
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.registry import custom
 
-if TYPE_CHECKING:
-    from paddleseg_u2net.config.build import Config
-
 
 def check_model_and_loss(tree: Tree, faults: Faults, training: bool) -> None:
     """Check what the other sections have to agree with."""
@@ -32,11 +29,11 @@ def check_model_and_loss(tree: Tree, faults: Faults, training: bool) -> None:
         _check_loss(tree["loss"], faults, training)
 
 
-def check_components(config: Config, tree: Tree, faults: Faults, training: bool) -> None:
+def check_components(config: Any, tree: Tree, faults: Faults, training: bool) -> None:
     """Check all that is made of components, against the model and the loss too.
 
     Args:
-        config, tree: what is not wrong so far.
+        config, tree: a ``Config`` of what is not wrong so far, and what was written.
         training: whether it has to be fit for training.
     """
     _check_heads(config, tree, faults)
@@ -92,7 +89,7 @@ def _check_loss(loss: Tree, faults: Faults, training: bool) -> None:
         faults.add("loss.coef", "heads are weighted by types.0.weights already; keep one")
 
 
-def _check_heads(config: Config, tree: Tree, faults: Faults) -> None:
+def _check_heads(config: Any, tree: Tree, faults: Faults) -> None:
     if faults.under("model", "loss") or "loss" not in tree or not config.is_u2net:
         return
     loss, heads = tree["loss"], len(config.stages.encoder) + 1
@@ -110,7 +107,7 @@ def _check_heads(config: Config, tree: Tree, faults: Faults) -> None:
             )
 
 
-def _check_metrics(config: Config, tree: Tree, faults: Faults) -> None:
+def _check_metrics(config: Any, tree: Tree, faults: Faults) -> None:
     best = config.trainer.best_metric
     named = {"trainer.best_metric": [best], "metrics": tree.get("metrics") or DEFAULT}
     for where, names in named.items():
@@ -132,7 +129,7 @@ def _check_metrics(config: Config, tree: Tree, faults: Faults) -> None:
         config.conventions()
 
 
-def _check_dataset(part: str, config: Config, tree: Tree, faults: Faults, training: bool) -> None:
+def _check_dataset(part: str, config: Any, tree: Tree, faults: Faults, training: bool) -> None:
     key = f"{part}_dataset"
     arguments = {name: value for name, value in tree[key].items() if name != "type"}
     kind, known = tree[key].get("type"), dataset_classes()

@@ -31,7 +31,6 @@ __all__ = [
     "read_text",
     "recover_dir",
     "remove_dir",
-    "repair_of",
     "set_aside",
     "sync_tree",
     "what_is",
@@ -321,11 +320,6 @@ def remove_dir(path: PathLike) -> None:
     doomed = _sibling(Path(path), "tmp")
     Path(path).rename(doomed)
     shutil.rmtree(doomed)
-
-
-def repair_of(error: OSError) -> str:
-    """How to mend a failed write (full disk, read-only, no rights); empty if it is another one."""
-    return _REPAIRS.get(error.errno or 0, "")
 
 
 def _final_place(path: PathLike) -> Path:

@@ -117,6 +117,21 @@ class Metric(ABC):
         self._sums = loaded
 
 
+class ImageCounts(Metric):
+    """How many images a report has seen, and how many of them some scores have not."""
+
+    def _zeros(self) -> dict[str, np.ndarray]:
+        return {name: np.zeros(1, np.int64) for name in ("images", "left_out", "ignored")}
+
+    def count(self, name: str) -> None:
+        """Count one image."""
+        self._sums[name] += 1
+
+    def compute(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {name: int(value[0]) for name, value in self._sums.items()}
+
+
 class PixelMetric(Metric):
     """Sums over all pixels of the set; built with ``num_classes`` and ``ignore_index``."""
 

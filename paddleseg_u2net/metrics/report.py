@@ -11,7 +11,7 @@ from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
 from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
-from paddleseg_u2net.metrics.metric import Curves, MapMetric, Metric, PixelMetric
+from paddleseg_u2net.metrics.metric import Curves, ImageCounts, MapMetric, Metric, PixelMetric
 from paddleseg_u2net.metrics.normalise import check_labels, check_probabilities, native
 from paddleseg_u2net.metrics.scores import DEFAULT, chosen
 from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
@@ -19,21 +19,6 @@ from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
 ReportValue = Union[float, list]
 
 _PER_CLASS = ("iou", "precision", "recall", "specificity", "dice")
-
-
-class _Images(Metric):
-    """How many images a report has seen, and how many of them some scores have not."""
-
-    def _zeros(self) -> dict[str, np.ndarray]:
-        return {name: np.zeros(1, np.int64) for name in ("images", "left_out", "ignored")}
-
-    def count(self, name: str) -> None:
-        """Count one image."""
-        self._sums[name] += 1
-
-    def compute(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {name: int(value[0]) for name, value in self._sums.items()}
 
 
 class MetricReport:
@@ -74,7 +59,7 @@ class MetricReport:
         self.ignore_index = ignore_index
         self.conventions = conventions
         self.scores = chosen([names] if isinstance(names, str) else names, num_classes)
-        self._seen = _Images()
+        self._seen = ImageCounts()
         # The confusion matrix checks labels and is always there.
         needed: dict[type[Metric], None] = dict.fromkeys(
             [ConfusionMatrix, *(score.metric for score in self.scores)]

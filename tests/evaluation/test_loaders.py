@@ -74,13 +74,6 @@ def test_other_byte_orders_and_half_precision(tmp_path):
     assert read_map(saved(tmp_path / "b.npy", UNIT.astype(np.float16))).dtype == np.float32
 
 
-def test_float_tiff(tmp_path):
-    stored = UNIT.astype(np.float32)
-    values = read_map(saved(tmp_path / "a.tiff", stored))
-    assert values.dtype == np.float32
-    assert values.tolist() == stored.tolist()
-
-
 def test_one_bit_maps_are_black_and_white(tmp_path):
     expected = [[0, 255], [255, 0]]
     bits = np.array([[0, 1], [1, 0]], bool)
@@ -120,7 +113,7 @@ def test_grey_palettes_are_brightness(tmp_path):
     assert read_map(path).tolist() == [[9, 255], [70, 255]]
 
 
-def test_coloured_palettes_are_refused_even_where_only_grey_is_used(tmp_path):
+def test_coloured_palettes_are_refused(tmp_path):
     path = palette_file(tmp_path / "a.png", [[0, 2]], [[0, 0, 0], [128, 0, 0], [128] * 3])
     refused(read_map, path, "palette", "8-bit grey PNG")
 
@@ -162,11 +155,6 @@ def test_no_nan_and_no_infinity(tmp_path, bad, suffix):
     for reader in READERS[:3]:
         refused(reader, path, "NaN or infinity in 1 of 6")
     refused(lambda path: read_fixation_map(path), path, "NaN or infinity")
-
-
-@pytest.mark.parametrize("kind", [np.int64, np.uint32, np.complex64, "U3"])
-def test_other_types_of_arrays_are_refused(tmp_path, kind):
-    refused(read_map, saved(tmp_path / "a.npy", np.zeros((2, 3), kind)), "save it")
 
 
 @pytest.mark.parametrize("kind", [np.complex64, "U3", "M8[s]"])
@@ -304,12 +292,6 @@ def test_labels_with_ignored_pixels_are_refused(tmp_path, found):
     refused(read_truth, path, ", ".join(map(str, found)), "ignore")
 
 
-def test_coloured_masks_are_refused(tmp_path):
-    colours = np.zeros((2, 3, 3), np.uint8)
-    colours[..., 0] = 128
-    refused(read_truth, saved(tmp_path / "a.png", colours), "(128, 0, 0)")
-
-
 def test_coloured_palettes_are_labels(tmp_path):
     colours = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     truth = read_truth(palette_file(tmp_path / "a.png", [[0, 1]], colours))
@@ -367,7 +349,7 @@ def test_all_kinds_of_files_give_the_same_fixations(tmp_path):
         assert np.array_equal(read_fixation_map(path, SHAPE), fixation_picture() > 0), path
 
 
-def test_pictures_of_fixations_know_their_shape_and_lists_do_not(tmp_path):
+def test_images_of_fixations_know_their_shape(tmp_path):
     path = saved(tmp_path / "a.png", fixation_picture())
     assert read_fixation_map(path).shape == SHAPE
     listed = lines(tmp_path / "a.csv", "x,y", "1,1")

@@ -62,6 +62,15 @@ def test_the_orientation_is_found(header, kind, orientation):
     assert found.size == ((5, 4) if orientation > 4 else (4, 5))
 
 
+def test_a_header_is_read_without_the_pixels(tmp_path):
+    path = tmp_path / "a.bmp"
+    picture = Image.fromarray(np.arange(120, dtype=np.uint8).reshape(8, 15))
+    picture.putpalette(list(range(256)) * 3)
+    picture.save(path)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert read_header(path).coloured and read_header(path).size == (8, 15)
+
+
 def test_palettes(header):
     picture = Image.new("P", (5, 4))
     assert header(picture, "PNG", transparency=0).alpha

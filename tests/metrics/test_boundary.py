@@ -239,7 +239,7 @@ def test_an_image_without_boundary_is_left_out_and_said():
 
 
 @EVERY
-def test_an_object_that_ends_at_ignored_pixels_has_no_boundary_there(kind):
+def test_an_object_has_no_boundary_at_ignored_pixels(kind):
     mask = np.zeros((30, 40), bool)
     mask[:, :20] = True
     counted = np.ones_like(mask)

@@ -70,7 +70,7 @@ def test_equals_pysodmetrics(seed):
 
 @settings(max_examples=25, deadline=None)
 @given(SEEDS)
-def test_lies_in_bounds_and_does_not_depend_on_the_order_of_the_pixels(seed):
+def test_bounds_and_order_of_the_pixels(seed):
     rng = np.random.default_rng(seed)
     values, mask = random_image(rng)
     expected = measured(values, mask, divisor="n")
@@ -83,7 +83,7 @@ def test_lies_in_bounds_and_does_not_depend_on_the_order_of_the_pixels(seed):
         np.testing.assert_array_equal(got[:-1], expected[:-1])
 
 
-def test_empty_and_full_masks_and_constant_maps_score_as_in_pysodmetrics():
+def test_corner_cases_score_as_in_pysodmetrics():
     some = np.zeros((9, 8), bool)
     some[2:5, 1:4] = True
     for constant in (0, 0.25, 1):

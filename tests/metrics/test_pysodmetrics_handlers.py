@@ -65,7 +65,7 @@ def test_the_foreground_of_a_set_equals_pysodmetrics(seed, ignored):
     assert ours(pairs, ignored=ignored) == pytest.approx(theirs(pairs), abs=1e-9, rel=0)
 
 
-def test_without_an_object_it_takes_what_is_undefined_as_nothing():
+def test_undefined_rates_without_an_object():
     mask = np.zeros((5, 6), bool)
     found = np.eye(5, 6, dtype=bool)
     expected = theirs([(found, mask)])

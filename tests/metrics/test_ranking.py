@@ -388,14 +388,3 @@ def test_images_without_a_curve_are_counted_and_left_out(kind):
         assert (area.auc, area.auc_of_mean_curve) == (expected.auc, expected.auc_of_mean_curve)
         np.testing.assert_array_equal(area.true_positive_rate, expected.true_positive_rate)
         assert counted([(values, ~empty)], MeanRoc()).undefined == 1
-
-
-def test_arguments_are_left_as_they_are():
-    rng = np.random.default_rng(15)
-    values, mask = sigmoid_picture(rng)
-    label = np.where(rng.random(mask.shape) < 0.2, 255, mask).astype(np.uint8)
-    for array in (values, mask, label):
-        array.flags.writeable = False
-    for kind in (RocAuc, AveragePrecision, MeanRoc):
-        counted([(values, mask)], kind())
-    roc((values, label), (values.astype(np.float64), label))

@@ -66,7 +66,7 @@ def test_bytes_equal_floats_of_the_same_map(seed, stretch, high):
     )
 
 
-def test_a_map_read_from_bytes_keeps_its_levels_in_every_float_type():
+def test_floats_of_bytes_keep_their_levels():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     mask = np.zeros((16, 16), bool)
     for dtype in (np.float32, np.float64):

@@ -60,7 +60,7 @@ def test_equals_pysodmetrics(seed):
 
 
 @pytest.mark.parametrize("constant", [0, 0.25, 1])
-def test_empty_and_full_masks_and_constant_maps_score_as_in_pysodmetrics(constant):
+def test_corner_cases_score_as_in_pysodmetrics(constant):
     some = np.zeros((9, 8), bool)
     some[2:5, 1:4] = True
     values = np.full((9, 8), float(constant))

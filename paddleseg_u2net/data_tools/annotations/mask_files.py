@@ -72,10 +72,10 @@ class IndexFile(MaskSource):
                 lookup[value] = number
         found = lookup[stored]
         if found.min() < 0:
-            strange = np.unique(stored[found < 0])
+            unknown = np.unique(stored[found < 0])
             raise AnnotationError(
                 f"{self.path}: expected the values {some(sorted(self.numbers))}, got also "
-                f"{some(strange)} in {int((found < 0).sum())} pixels; correct the mask, or say "
+                f"{some(unknown)} in {int((found < 0).sum())} pixels; correct the mask, or say "
                 "what its values mean" + _lossy_hint(self.path)
             )
         return found.astype(np.uint8)
@@ -224,19 +224,19 @@ class ColourFile(MaskSource):
         by_code = sorted((int(_packed(np.array(colour))), n) for colour, n in self.table.items())
         keys, classes = (np.array(column) for column in zip(*by_code))
         place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
-        strange = keys[place] != codes
+        unknown = keys[place] != codes
         if alpha is not None:
-            strange &= alpha > 0
-        if strange.any():
-            place[strange] = self._nearest(codes, strange, keys)
+            unknown &= alpha > 0
+        if unknown.any():
+            place[unknown] = self._nearest(codes, unknown, keys)
         found = classes.astype(np.uint8)[place]
         if alpha is not None:
             found[alpha == 0] = 0
         return found
 
-    def _nearest(self, codes: np.ndarray, strange: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        """Places in ``keys`` of the colours nearest to the strange ones."""
-        colours, back, counts = np.unique(codes[strange], return_inverse=True, return_counts=True)
+    def _nearest(self, codes: np.ndarray, unknown: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Places in ``keys`` of the colours nearest to the unknown ones."""
+        colours, back, counts = np.unique(codes[unknown], return_inverse=True, return_counts=True)
         nearest = np.zeros(len(colours), np.intp)
         far = np.ones(len(colours), bool)
         for index, colour in enumerate(_unpacked(colours)) if self.tolerance else ():
@@ -247,7 +247,7 @@ class ColourFile(MaskSource):
         if not far.any():
             return nearest[back.reshape(-1)]
         worst = int(np.where(far, counts, 0).argmax())
-        y, x = np.argwhere((codes == colours[worst]) & strange)[0].tolist()
+        y, x = np.argwhere((codes == colours[worst]) & unknown)[0].tolist()
         more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
         within_tolerance = f" within {self.tolerance}" if self.tolerance else ""
         raise AnnotationError(

@@ -1,7 +1,7 @@
 """COCO's format: one JSON file with the objects of all images as polygons or run lengths.
 
 Written from https://cocodataset.org/#format-data. An object's polygons are joined. Larger objects
-are drawn first, so that small ones stay visible, for the file knows no order. A crowd (``iscrowd``)
+are drawn first, so that small ones stay visible, since the file has no order. A crowd (``iscrowd``)
 is drawn like any object, or ignored.
 
 A data set may have several such files, each with its images. Roboflow exports
@@ -374,7 +374,7 @@ def _parts(
 
 
 def _are_corners(outlines: List[Any]) -> bool:
-    """Whether they are the corners of one polygon, as pairs, instead of polygons."""
+    """Whether they are pairs of coordinates, the corners of one polygon, instead of polygons."""
     return len(outlines) > 2 and all(np.shape(corner) == (2,) for corner in outlines)
 
 

@@ -216,7 +216,7 @@ def _drawing(image: _Image, numbers: Dict[str, int], where: str, stats: ImportSt
     stats.without_objects += not image.shapes
     drawn: List[Shape] = []
     for item in sorted(image.shapes, key=lambda item: item.layer):
-        # A shape named background takes away what lies below it.
+        # A shape named background erases what lies below it.
         if item.label in numbers or is_background(item.label):
             stats.add_object([item.shape], image.size, item.box)
             drawn.append(replace(item.shape, number=numbers.get(item.label, 0)))

@@ -369,11 +369,11 @@ def _infer(seen: _Seen, count: Optional[int], where: object) -> str:
         )
     if encoding:
         return encoding
-    strange = max(found - {0, 255, 65535} or found)
+    unclear = max(found - {0, 255, 65535} or found)
     raise AnnotationError(
         f"{where}: cannot tell what the values {some(sorted(found))} of these masks mean"
         + (f" for {count} classes" if count else "")
-        + f" ({strange} is in {seen.holding(strange)}); say --mask_values index, binary, "
+        + f" ({unclear} is in {seen.holding(unclear)}); say --mask_values index, binary, "
         "soft or instance (numbers of objects), name the --classes, or give a table of values "
         "such as --mask_values 0=0 38=1"
         + (f"; {_INSTANCES}" if seem_instances(seen.times.elements()) else "")

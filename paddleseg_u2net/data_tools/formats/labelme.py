@@ -1,8 +1,8 @@
 """labelme's format: a JSON file beside each image.
 
 Written from https://github.com/wkentaro/labelme. Shapes are drawn in the order of the file. As in
-labelme's own converters, ``__ignore__`` is ignored and ``_background_`` gives back to the
-background what was drawn before. The first pixel reaches from 0 to 1, so the pixels whose centres
+labelme's own converters, ``__ignore__`` is ignored and ``_background_`` erases what
+was drawn before. The first pixel reaches from 0 to 1, so the pixels whose centres
 are inside are covered; labelme's converters add the pixels on the outline.
 """
 
@@ -13,9 +13,10 @@ import binascii
 import math
 import os
 import posixpath
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -85,13 +86,11 @@ def read(
     """
     folder = Path(folder)
     index = ImageIndex(Path(images) if images is not None else folder)
-    reader = _Reader(folder, index)
-    pages = reader.pages()
+    pages, others, bad = _read_files(folder, index)
     refuse_twice((page.image.resolve(), str(page.path)) for page in pages)
     names, numbers, remarks = _number(pages, classes or Classes(), folder)
     stats = ImportStats()
     samples = []
-    bad = reader.bad
     for page in pages:
         try:
             drawn = _shapes(page, numbers, stats)
@@ -102,7 +101,16 @@ def read(
         name = page.path.relative_to(folder).with_suffix("").as_posix()
         mask = Drawing(drawn, page.size, str(page.path))
         samples.append(Sample(page.image, name, mask, picture=page.picture))
-    remarks += [*reader.remarks(), *stats.remarks(), *index.remarks()]
+    if others:
+        remarks.append(f"left out, no labelme files: {short_list(others)}")
+    renamed = [page for page in pages if page.renamed]
+    if renamed:
+        remarks.append(
+            "taken by the label file's own name, as the image that it says is not there: "
+            f"{count_images(len(renamed))}, such as {renamed[0].image.name} for "
+            f"{renamed[0].renamed}"
+        )
+    remarks += [*stats.remarks(), *index.remarks()]
     # Images that labelme files hold may lie beside them too; those of bad files have a file.
     beside = [page.path for page in pages if page.picture] + [item.image for item in bad]
     stems = {path.with_suffix("") for path in beside if path.name}
@@ -158,120 +166,108 @@ def _decoded(file: Path, tree: object) -> bytes:
 
 @dataclass
 class _Page:
-    """One labelme file; with a ``picture`` it is ``image`` itself."""
+    """One labelme file.
+
+    Attributes:
+        path: The file.
+        image: Its image; with a ``picture`` the file itself.
+        size: Height and width.
+        shapes: Where they are, for messages, and what they are.
+        picture: The image inside of the file.
+        renamed: What the file calls the image, if that has the file's name instead.
+    """
 
     path: Path
     image: Path
     size: Tuple[int, int]
-    shapes: List[Tuple[str, Dict[str, Any]]]  # where and what
-    picture: Optional[EmbeddedImage] = None
+    shapes: List[Tuple[str, Dict[str, Any]]]
+    picture: Optional[EmbeddedImage]
+    renamed: str
 
 
-class _Reader:
-    """Reads labelme files, finds their images, and notes what cannot be used."""
+def _read_files(folder: Path, index: ImageIndex) -> Tuple[List[_Page], List[str], List[Bad]]:
+    """The labelme files that can be used, files of other programs, and those that cannot be used.
 
-    def __init__(self, folder: Path, index: ImageIndex) -> None:
-        self._folder = folder
-        self._index = index
-        self._others: List[str] = []  # files of other programs, and what they are
-        self._renamed: Dict[Path, str] = {}  # image that has its file's name -> what the file says
-        self.bad: List[Bad] = []
-
-    def pages(self) -> List[_Page]:
-        """Read the files that can be used.
-
-        Raises:
-            AnnotationError: there are none.
-        """
-        found = []
-        for path in sorted(files_below(self._folder)):
-            if path.suffix.lower() != ".json":
+    Raises:
+        AnnotationError: none can be used.
+    """
+    pages: List[_Page] = []
+    others: List[str] = []
+    bad: List[Bad] = []
+    for path in sorted(files_below(folder)):
+        if path.suffix.lower() != ".json":
+            continue
+        try:
+            tree = read_json(path)
+            if not isinstance(tree, dict) or set(_KEYS).isdisjoint(tree):
+                others.append(f"{path.relative_to(folder)} ({kind_of(tree)})")
                 continue
-            try:
-                tree = read_json(path)
-                if not isinstance(tree, dict) or set(_KEYS).isdisjoint(tree):
-                    name = str(path.relative_to(self._folder))
-                    self._others.append(f"{name} ({kind_of(tree)})")
-                    continue
-                page = self._page(path, tree)
-            except (AnnotationError, ImageError) as error:
-                self.bad.append(Bad(path, str(error)))
-                continue
-            if page is not None:
-                found.append(page)
-        if found:
-            return found
-        if self.bad:
-            more = f" (the first of {len(self.bad)} such files)" if len(self.bad) > 1 else ""
-            raise AnnotationError(f"{self.bad[0].why}{more}")
-        raise AnnotationError(
-            f"{self._folder}: expected labelme files (.json), found "
-            f"{short_list(self._others) or 'none'}; choose the reader for that or give "
-            "the right folder"
-        )
-
-    def remarks(self) -> List[str]:
-        """What was left alone, and what was guessed."""
-        said = []
-        if self._others:
-            said.append(f"left out, no labelme files: {short_list(self._others)}")
-        if self._renamed:
-            image, name = next(iter(self._renamed.items()))
-            said.append(
-                "taken by the label file's own name, as the image that it says is not there: "
-                f"{count_images(len(self._renamed))}, such as {image.name} for {name}"
-            )
-        return said
-
-    def _page(self, path: Path, tree: Dict[str, Any]) -> Optional[_Page]:
-        """Read a file; None: its image does not exist."""
-        require_keys(tree, _KEYS, path, "a labelme file")
-        found = [
-            (f"{path}, shapes[{place}]", shape)
-            for place, shape in enumerate(field(tree, "shapes", list, path))
-        ]
-        for where, shape in found:
-            field(shape, "label", str, where)
-        name = field(tree, "imagePath", str, path)
-        image, picture = self._image(path, tree, name.replace("\\", "/"))
-        if image is None:
-            why = f"{path}: its image {name} is not there, nor inside of it; give its folder with"
-            self.bad.append(Bad(path.parent / name, f"{why} --images", missing=True))
-            return None
-        if tree.get("imageHeight") is not None and tree.get("imageWidth") is not None:
-            size = size_field(tree, "imageHeight", "imageWidth", path)
-        elif picture is None:
-            size = image_size(image)
+            page = _read_page(path, tree, index, path.parent.relative_to(folder).as_posix())
+        except (AnnotationError, ImageError) as error:
+            bad.append(Bad(path, str(error)))
+            continue
+        if isinstance(page, Bad):
+            bad.append(page)
         else:
-            height, width, _ = decode_image(picture.read(), name=path).shape
-            size = height, width
-        return _Page(path, image, size, found, picture)
+            pages.append(page)
+    if bad and not pages:
+        more = f" (the first of {len(bad)} such files)" if len(bad) > 1 else ""
+        raise AnnotationError(f"{bad[0].why}{more}")
+    if not pages:
+        found = short_list(others) or "none"
+        raise wrong(folder, "labelme files (.json)", found, "choose the reader for that")
+    return pages, others, bad
 
-    def _image(
-        self, path: Path, tree: Dict[str, Any], name: str
-    ) -> Tuple[Optional[Path], Optional[EmbeddedImage]]:
-        last = name.rsplit("/", 1)[-1]
-        # labelme's own tutorial has a file that names itself.
-        if not name.lower().endswith(".json"):
-            for beside in (path.parent / name, path.parent / last):
-                if os.path.isfile(beside):  # noqa: PTH113 - the other fails on long names
-                    return beside, None
-        place = path.parent.relative_to(self._folder).as_posix()
-        for any_suffix in (False, True):
-            if any_suffix and tree.get(_IMAGE):
-                return path, _embedded(path, tree)
-            found = (
-                self._index.at(posixpath.normpath(f"{place}/{name}"), any_suffix)
-                or self._index.at(f"{place}/{last}", any_suffix)
-                or self._index.find(name, any_suffix)
-            )
-            if found is not None:
-                return found, None
-        # Renamed together with its file, which does not know it.
-        own = self._index.named(f"{place}/{path.name}")
-        if own is not None:
-            self._renamed[own] = last
-        return own, None
+
+def _read_page(
+    path: Path, tree: Dict[str, Any], index: ImageIndex, place: str
+) -> Union[_Page, Bad]:
+    """Read a file in the folder ``place``; Bad if its image does not exist."""
+    require_keys(tree, _KEYS, path, "a labelme file")
+    found = [
+        (f"{path}, shapes[{number}]", shape)
+        for number, shape in enumerate(field(tree, "shapes", list, path))
+    ]
+    for where, shape in found:
+        field(shape, "label", str, where)
+    name = field(tree, "imagePath", str, path)
+    image, picture = _find_image(path, tree, name.replace("\\", "/"), index, place)
+    renamed = ""
+    if image is None:  # it may have been renamed together with its file, which does not know it
+        image, renamed = index.named(f"{place}/{path.name}"), re.split(r"[\\/]", name)[-1]
+    if image is None:
+        why = f"{path}: its image {name} is not there, nor inside of it; give its folder with"
+        return Bad(path.parent / name, f"{why} --images", missing=True)
+    if tree.get("imageHeight") is not None and tree.get("imageWidth") is not None:
+        size = size_field(tree, "imageHeight", "imageWidth", path)
+    elif picture is None:
+        size = image_size(image)
+    else:
+        height, width, _ = decode_image(picture.read(), name=path).shape
+        size = height, width
+    return _Page(path, image, size, found, picture, renamed)
+
+
+def _find_image(
+    path: Path, tree: Dict[str, Any], name: str, index: ImageIndex, place: str
+) -> Tuple[Optional[Path], Optional[EmbeddedImage]]:
+    last = name.rsplit("/", 1)[-1]
+    # labelme's own tutorial has a file that names itself.
+    if not name.lower().endswith(".json"):
+        for beside in (path.parent / name, path.parent / last):
+            if os.path.isfile(beside):  # noqa: PTH113 - the other fails on long names
+                return beside, None
+    for any_suffix in (False, True):
+        if any_suffix and tree.get(_IMAGE):
+            return path, _embedded(path, tree)
+        found = (
+            index.at(posixpath.normpath(f"{place}/{name}"), any_suffix)
+            or index.at(f"{place}/{last}", any_suffix)
+            or index.find(name, any_suffix)
+        )
+        if found is not None:
+            return found, None
+    return None, None
 
 
 # ---------------------------------------------------------------- classes and shapes
@@ -331,7 +327,7 @@ def _mask(
     """A bitmap in the pixels that labelme gives it; None: in none.
 
     Its corners are rounded, halves to even numbers. Whole ones name its first and its last pixel,
-    which cut what is larger; others come of dragging, and say where it begins only.
+    which cut what is larger; others come from dragging, and only say where it begins.
     """
     left, top = (round(place) for place in corners[0].tolist())
     png, (height, width) = decode_png(field(tree, "mask", str, where), where)

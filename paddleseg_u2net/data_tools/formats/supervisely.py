@@ -121,7 +121,7 @@ def _data_sets(project: Path) -> List[Path]:
 
 
 def _pairs(index: ImageIndex, folder: Path) -> Tuple[List[Tuple[Path, Path]], List[Bad]]:
-    """Each image of a data set with its label file; images and label files that are alone."""
+    """Each image of a data set with its label file; images and label files without a partner."""
     labels = {
         path.relative_to(folder).as_posix()[: -len(".json")]: path
         for path in files_below(folder)

@@ -57,7 +57,7 @@ _AUGMENTED = "SegmentationClassAug"
 _LISTS = {**SPLITS, "trainaug": "train", "train_aug": "train", "aug": "train"}
 _NAME_LISTS = ("class_names.txt", "labels.txt")
 _VOID = ("__ignore__", "ignored")
-# An image of several lists goes where a leak does least harm.
+# An image in several lists goes into the strongest: a leak from test into train does most harm.
 _STRONGER = ("", "train", "val", "test")
 
 

@@ -2,7 +2,7 @@
 
 Written from https://docs.ultralytics.com/datasets/segment/. A line is one object: class number,
 then x and y of its corners as fractions of the image's width and height. Larger objects are drawn
-first, so that small ones stay visible, for the file knows no order. `yolo_layout` finds the
+first, so that small ones stay visible, since the file has no order. `yolo_layout` finds the
 images; the labels of ``images/a.jpg`` are in ``labels/a.txt``, or beside the image.
 """
 

@@ -1,8 +1,8 @@
 """Where a YOLO data set has its images, and what its classes are called.
 
 Written from https://docs.ultralytics.com/datasets/segment/. ``data.yaml`` names the classes
-and, for ``train``, ``val`` and ``test``, folders or lists of images. Its paths are seldom right
-where it lies: Roboflow writes ``../train/images`` for ``train/images``, others the folders of their
+and, for ``train``, ``val`` and ``test``, folders or lists of images. Its paths are often
+wrong: Roboflow writes ``../train/images`` for ``train/images``, others the folders of their
 own computer.
 """
 
@@ -198,7 +198,7 @@ def _checked_names(names: Sequence[Any], path: Path) -> Tuple[str, ...]:
 
 
 def _leave_out_doubles(layout: Layout) -> None:
-    """Leave out a test part whose images are those of val, which some write for want of one."""
+    """Leave out a test part whose images are those of val, as some write where they have none."""
     images = [(place.split, frozenset(place.images)) for place in layout.places]
     for place in list(layout.places):
         if place.split == "test" and ("val", frozenset(place.images)) in images:
@@ -230,9 +230,9 @@ def _roots(path: Any, file: Path) -> List[Path]:
 def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
     entries = value if isinstance(value, list) else [value]
     entries = [entry for entry in entries if entry not in _NOTHING]
-    strange = [entry for entry in entries if not isinstance(entry, str)]
-    if strange:
-        raise wrong(layout.source, f"a path or a list of paths under {key}", _shown(strange[0]))
+    unknown = [entry for entry in entries if not isinstance(entry, str)]
+    if unknown:
+        raise wrong(layout.source, f"a path or a list of paths under {key}", _shown(unknown[0]))
     found = [_find(entry, roots) for entry in entries]
     missing = [entry for entry, path in zip(entries, found) if path is None]
     if missing and len(missing) == len(found):

@@ -321,11 +321,12 @@ def _single_channel(bands: np.ndarray, path: PathLike) -> np.ndarray:
     if not (np.array_equal(red, green) and np.array_equal(red, blue)):
         packed = bands[..., :3].astype(np.uint64) @ np.array([1 << 32, 1 << 16, 1], np.uint64)
         colours = np.unique(packed)
-        named = (tuple(int(c) >> shift & 65535 for shift in (32, 16, 0)) for c in colours)
+        named = [tuple(int(c) >> shift & 65535 for shift in (32, 16, 0)) for c in colours[:5]]
         raise ImageError(
             path,
             f"expected a single-channel or palette PNG as a mask, found the colours "
-            f"{short_list(named, 5)}; save the class number of each pixel instead of a colour",
+            f"{short_list(named, 5, len(colours))}; save the class number of each pixel instead of "
+            "a colour",
         )
     return red
 

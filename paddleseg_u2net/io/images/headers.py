@@ -85,7 +85,6 @@ def header_of(picture: Any) -> Header:
         width, height = picture.tag_v2[_WIDTH_TAG], picture.tag_v2[_HEIGHT_TAG]
     deep = has_deep_colours(picture)
     few = _FEW_BITS.match(raw_mode(picture.tile[0])) if picture.tile else None
-    palette: Any = picture.getpalette() if mode in ("P", "PA") else None
     return Header(
         str(picture.format),
         mode,
@@ -94,8 +93,18 @@ def header_of(picture: Any) -> Header:
         mode[-1:] in ("A", "a") or "transparency" in picture.info,
         orientation,
         deep,
-        bool(palette) and not palette[0::3] == palette[1::3] == palette[2::3],
+        mode in ("P", "PA") and _is_coloured(picture.palette),
     )
+
+
+def _is_coloured(palette: Any) -> bool:
+    mode, data = palette.getdata()  # picture.getpalette() would decode the picture
+    if mode.endswith(";L"):  # all of red, then all of green
+        size = len(data) // 3
+        red, green, blue = (data[start * size : (start + 1) * size] for start in range(3))
+    else:
+        red, green, blue = (data[start :: len(mode)] for start in range(3))
+    return not red == green == blue
 
 
 def orientation_of(picture: Any) -> int:

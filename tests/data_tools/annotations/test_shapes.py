@@ -41,7 +41,7 @@ def test_a_pixel_is_covered_if_its_centre_is_inside():
     assert _drawn(box(1, 1.4, 1.6, 3.6, 3.4)) == ["......", "......", ".111..", "......", "......"]
 
 
-def test_a_centre_on_the_line_belongs_to_the_left_and_the_upper_neighbour():
+def test_a_centre_on_the_line_belongs_to_the_left_and_upper():
     # Two boxes that share edges through the centres of pixels share no pixel and leave none out.
     left, right = box(1, 0.5, 0.5, 2.5, 2.5), box(2, 2.5, 0.5, 4.5, 2.5)
     below = box(3, 0.5, 2.5, 4.5, 4.5)

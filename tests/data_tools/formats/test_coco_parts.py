@@ -150,13 +150,6 @@ def test_classes_that_differ(tmp_path):
         coco.read(files, Classes({"cat": ("cat",)}))
 
 
-def test_an_image_in_two_parts(tmp_path):
-    pictures = tmp_path / "images"
-    files = [_write(tmp_path / f"{part}.json", pictures, ["a.jpg"]) for part in ("train", "val")]
-    with pytest.raises(AnnotationError, match=r"a\.jpg: is in train\.json and in val\.json"):
-        coco.read(files)
-
-
 def test_nothing_to_read(tmp_path):
     with pytest.raises(AnnotationError, match="at least one COCO file"):
         coco.read([])
@@ -173,7 +166,7 @@ def test_nothing_to_read(tmp_path):
     assert [(str(item.image), item.missing) for item in found.bad] == [("a.jpg", True)]
 
 
-def test_images_in_two_parts_are_taken_once_if_all_is_divided_anew(tmp_path):
+def test_images_in_two_parts_are_taken_once_with_resplit(tmp_path):
     pictures = tmp_path / "images"
     cat, dog = (0, "cat", 0, 0, 1, 1), (0, "dog", 0, 0, 1, 1)
     files = [
@@ -287,18 +280,3 @@ def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
     assert [record.image for record in found.samples] == [tmp_path / images / "a.jpg"]
     assert _rows(found.samples[0])[0] == "1....."
     assert any("not read" in said and "notes.json" in said for said in found.remarks)
-
-
-def test_files_of_any_name_have_their_parts(tmp_path):
-    for part in ("train", "val"):
-        _write(
-            tmp_path / f"annotations/{part}.json",
-            tmp_path / part,
-            ["a.jpg"],
-            (0, "cat", 0, 0, 1, 1),
-        )
-    found = coco.read_folder(tmp_path)
-    assert {record.name: record.split for record in found.samples} == {
-        "train/a": "train",
-        "val/a": "val",
-    }

@@ -123,63 +123,59 @@ def test_a_description_in_a_folder_of_its_own(tmp_path):
         assert _places(yolo.read(path)) == [("a", "train")]
 
 
-@pytest.mark.parametrize("root", ["coco8-seg", "../datasets/coco8-seg", "/content/coco8-seg", ""])
-def test_paths_of_another_computer(tmp_path, root):
-    _put(tmp_path, "images/train/a.jpg", CAT)
-    _put(tmp_path, "images/val/b.jpg", DOG)
-    (tmp_path / "coco8-seg.yaml").write_text(
-        f"path: {root} # dataset root\ntrain: images/train\nval: /content/x/images/val\n"
-        f"test: # optional\n{NAMES}"
-    )
-    found = yolo.read(tmp_path)
-    assert _places(found) == [("a", "train"), ("b", "val")]
-    assert found.remarks == []
+TWO = ["images/train/a.jpg", "images/val/b.jpg"]
+LAYOUTS = {
+    **{
+        f"path: {path}": (
+            TWO,
+            f"path: {path} # dataset root\ntrain: images/train\nval: /content/x/images/val\n"
+            "test: # optional\n",
+            [("a", "train"), ("b", "val")],
+            [],
+        )
+        for path in ("coco8-seg", "../datasets/coco8-seg", "/content/coco8-seg", "")
+    },
+    "images twice": (["images/x/a.jpg"], "train: images\n", [("x/a", "train")], []),
+    "labels beside images": (["a/a.jpg"], "train: a\n", [("a", "train")], []),
+    "with labels": (["train/images/a.jpg"], "train: train\n", [("a", "train")], []),
+    "any letter case": (
+        TWO,
+        "Validation: images/val\nTRAIN: images/train\n",
+        [("a", "train"), ("b", "val")],
+        [],
+    ),
+    "test is val": (
+        TWO,
+        "train: images/train\nval: images/val\ntest: images/val\n",
+        [("a", "train"), ("b", "val")],
+        ["test is left out: its images are those of val"],
+    ),
+    "equal names": (
+        ["train/images/a.jpg", "valid/images/a.jpg", "valid/images/b.jpg"],
+        "train: ../train/images\nval: ../valid/images\n",
+        [("train/a", "train"), ("valid/a", "val"), ("valid/b", "val")],
+        ["named after their folders too, as 1 name is in several"],
+    ),
+    "lists": (
+        ["images/one/a.jpg", "images/two/b.jpg", "images/two/c.jpg", "images/three/d.jpg"],
+        "train:\n  - images/one\n  - images/three/\nval: val.txt\n",
+        [("a", "train"), ("b", "val"), ("c", "val"), ("d", "train")],
+        [],
+    ),
+}
 
 
-def test_lists_of_images_and_of_folders(tmp_path):
-    for name in ("images/one/a.jpg", "images/two/b.jpg", "images/two/c.jpg", "images/three/d.jpg"):
-        _put(tmp_path, name, CAT)
-    (tmp_path / "val.txt").write_text(
-        "./images/two/b.jpg\n\n/content/mine/images/two/c.jpg\nimages/two/b.jpg\n"
-    )
-    (tmp_path / "data.yaml").write_text(
-        f"train:\n  - images/one\n  - images/three/\n  - images/one\nval: val.txt\n{NAMES}"
-    )
-    found = yolo.read(tmp_path)
-    assert _places(found) == [("a", "train"), ("b", "val"), ("c", "val"), ("d", "train")]
-    assert all(_rows(record)[0] == "11......" for record in found.samples)
-
-
-def test_labels_of_folders_called_images_twice(tmp_path):
-    # The last folder `images` is the one; what lies above is not the data set's.
-    _put(tmp_path / "images" / "mine", "images/x/a.jpg", CAT)
-    (tmp_path / "images" / "mine" / "data.yaml").write_text(f"train: images\n{NAMES}")
-    found = yolo.read(tmp_path / "images" / "mine")
-    assert _places(found) == [("x/a", "train")] and _rows(found.samples[0])[0] == "11......"
-
-
-def test_labels_beside_their_images(tmp_path):
-    root = tmp_path / "images" / "mine"
-    _put(root, "a/a.jpg", CAT)
-    (root / "data.yaml").write_text(f"train: a\n{NAMES}")
-    assert _rows(yolo.read(root).samples[0])[0] == "11......"
-
-
-def test_a_part_that_holds_images_and_labels(tmp_path):
-    _put(tmp_path, "train/images/a.jpg", CAT)
-    (tmp_path / "data.yaml").write_text(f"train: train\n{NAMES}")
-    found = yolo.read(tmp_path)
-    assert _places(found) == [("a", "train")] and _rows(found.samples[0])[0] == "11......"
-
-
-def test_equal_names_get_their_parts_folder(tmp_path):
-    for part in ("train", "valid"):
-        _put(tmp_path, f"{part}/images/a.jpg", CAT)
-    _put(tmp_path, "valid/images/b.jpg", CAT)
-    (tmp_path / "data.yaml").write_text(ROBOFLOW)
-    found = yolo.read(tmp_path)
-    assert _places(found) == [("train/a", "train"), ("valid/a", "val"), ("valid/b", "val")]
-    assert found.remarks[-1] == "named after their folders too, as 1 name is in several"
+@pytest.mark.parametrize(("images", "text", "places", "remarks"), LAYOUTS.values(), ids=LAYOUTS)
+def test_where_images_may_be(tmp_path, images, text, places, remarks):
+    root = tmp_path / "images" / "mine"  # what lies above is not the data set's
+    for image in images:
+        _put(root, image, CAT)
+    lines = ["./images/two/b.jpg", "", "/content/mine/images/two/c.jpg", "images/two/b.jpg"]
+    (root / "val.txt").write_text("\n".join(lines))
+    (root / "data.yaml").write_text(text + NAMES)
+    found = yolo.read(root)
+    assert _places(found) == places and found.remarks == remarks
+    assert all(_rows(sample)[0] == "11......" for sample in found.samples)
 
 
 def test_without_a_description(tmp_path):
@@ -328,15 +324,6 @@ def test_listed_images_that_are_not_there(tmp_path):
         yolo.read(tmp_path)
 
 
-def test_a_list_without_its_images_beside_another(tmp_path):
-    _put(tmp_path, "images/a.jpg", CAT)
-    for part, name in (("train", "a"), ("val", "b")):
-        (tmp_path / f"{part}.txt").write_text(f"./images/{name}.jpg\n")
-    (tmp_path / "data.yaml").write_text(f"train: train.txt\nval: val.txt\n{NAMES}")
-    found = yolo.read(tmp_path)
-    assert _places(found) == [("a", "train")] and len(found.bad) == 1
-
-
 @pytest.mark.parametrize("parts", ["train: {0}\nval: {0}", "train: [{0}, more]\nval: {0}"])
 def test_train_and_val_in_one_folder(tmp_path, parts):
     """As COCO128-seg has them."""
@@ -351,24 +338,6 @@ def test_train_and_val_in_one_folder(tmp_path, parts):
     names = ["a", "b", "c"] if "more" in parts else ["a", "b"]
     assert [record.name for record in found.samples] == names
     assert found.remarks[-1] == "2 images are in several parts, and taken once"
-
-
-def test_parts_in_any_letter_case(tmp_path):
-    for part in ("Train", "Validation"):
-        _put(tmp_path, f"images/{part}/{part[0]}.jpg", CAT)
-    text = f"Validation: images/Validation\nTRAIN: images/Train\n{NAMES}"
-    (tmp_path / "data.yaml").write_text(text)
-    assert _places(yolo.read(tmp_path)) == [("T", "train"), ("V", "val")]
-
-
-def test_a_test_part_that_is_val(tmp_path):
-    for part in ("train", "val"):
-        _put(tmp_path, f"images/{part}/{part}.jpg", CAT)
-    text = f"train: images/train\nval: images/val\ntest: images/val\n{NAMES}"
-    (tmp_path / "data.yaml").write_text(text)
-    found = yolo.read(tmp_path)
-    assert _places(found) == [("train", "train"), ("val", "val")]
-    assert found.remarks == ["test is left out: its images are those of val"]
 
 
 def test_images_that_the_description_does_not_name(tmp_path):
@@ -397,14 +366,6 @@ def test_exports_below_one_folder_are_all_read(tmp_path):
     assert [int(r.mask.read(SIZE).max()) for r in yolo.read(tmp_path).samples] == [1, 1, 1]
     (tmp_path / "two/data.yaml").write_text("train: train/images\nnames: [cow, cat]\n")
     with pytest.raises(AnnotationError, match="two/data.yaml: its classes are cow, cat, but those"):
-        yolo.read(tmp_path)
-
-
-def test_two_descriptions_in_a_folder(tmp_path):
-    _put(tmp_path, "images/a.jpg", CAT)
-    for name in ("data.yaml", "dataset.yml"):
-        (tmp_path / name).write_text(f"train: images\n{NAMES}")
-    with pytest.raises(AnnotationError, match=r"expected one data\.yaml, got .*dataset\.yml"):
         yolo.read(tmp_path)
 
 

@@ -134,7 +134,7 @@ def test_constant_maps_and_densities(value):
     assert scored(KullbackLeiblerDivergence(), constant, truth) == pytest.approx(kld)
 
 
-def test_a_map_that_differs_by_one_bit_only_has_no_min_max_stretch():
+def test_a_map_that_differs_by_one_bit_is_constant():
     density = np.zeros((4, 5))
     density[1:3, 2] = 1
     almost = np.where(density > 0, np.nextafter(1, 0), 1.0)

@@ -9,7 +9,7 @@ from typing import List
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.commands.parsing import unknown
 
-# Part and what it does; the modules `dataset_PART` have `run(argv) -> exit code`.
+# Part and what it does; their modules have `run(argv) -> exit code`.
 PARTS = {
     "import": "images and labels of other tools into this project's layout, split",
     "check": "open every image and mask, and tell what is wrong with which file",
@@ -21,7 +21,8 @@ PARTS = {
 def run(argv: List[str]) -> int:
     """Run the part that the first argument names."""
     if argv and argv[0] in PARTS:
-        module = importlib.import_module(f"paddleseg_u2net.commands.dataset_{argv[0]}")
+        name = "importing" if argv[0] == "import" else argv[0]  # a keyword
+        module = importlib.import_module(f"paddleseg_u2net.commands.dataset.{name}")
         return module.run(argv[1:])
     if argv[:1] == ["--version"]:
         print(f"paddleseg_u2net {__version__}")
