@@ -94,7 +94,7 @@ def _images_of(path: Path) -> Path:
 
 
 def split_of_files(file: Path, images: Path) -> str:
-    """``train``, ``val`` or ``test`` if the file's folder, its name, or the images' folder says so."""
+    """The split by the file's folder, else its name, else the images' folder; or empty."""
     in_name = {SPLITS.get(word, "") for word in re.findall("[a-z]+", file.stem.lower())} - {""}
     return (
         split_of(file.parent.name)
