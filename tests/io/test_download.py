@@ -339,7 +339,7 @@ def test_wrong_checksum_is_tried_afresh_only_once(server, get, target):
     assert names(target.parent) == []
 
 
-def test_declared_length_other_than_the_size_is_refused_before_the_body(server, get, target):
+def test_a_declared_length_of_another_size_is_refused_at_once(server, get, target):
     address = server.script("/a", Reply(BODY, stall=0, headers={"Content-Type": "text/html"}))
     with pytest.raises(DownloadError, match=rf"expected 99 bytes, .*text/html.* has {SIZE}"):
         get(address, size=99)
@@ -450,7 +450,7 @@ def dead_address() -> str:
         return gone.address("/a")
 
 
-def test_each_address_is_listed_with_its_reason_and_the_place_for_the_file(server, get, target):
+def test_each_address_is_listed_with_its_reason(server, get, target):
     dead, absent = dead_address(), server.address("/none")
     with pytest.raises(DownloadError) as caught:
         get(dead, absent, str(target.parent / "no.pth"), size=SIZE, checksum=SHA)

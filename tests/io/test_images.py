@@ -549,7 +549,7 @@ def test_truncated_header(tmp_path, name):
         refused(function, path, "truncated")
 
 
-def test_truncated_jpeg_is_an_error_even_if_others_told_pillow_to_bear_it(tmp_path, monkeypatch):
+def test_truncated_jpeg_is_an_error_whatever_pillow_was_told(tmp_path, monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     path = tmp_path / "a.jpg"
     Image.fromarray(colours(64, 64)).save(path)

@@ -150,7 +150,7 @@ def test_limits_stop(tmp_path, refused, make):
     assert len(unpack(archive, tmp_path / "out", limits=exact)) == 10
 
 
-def test_a_bomb_is_stopped_by_the_defaults_before_anything_is_written(tmp_path, refused):
+def test_the_defaults_stop_a_bomb_before_anything_is_written(tmp_path, refused):
     archive = make_raw_zip(tmp_path / "a.zip", [(b"a", bytes(100))], size=2 << 30)
     refused(archive, "times its size", "fill disks")
 
