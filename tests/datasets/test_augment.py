@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 import threading
 
@@ -14,7 +13,6 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 
 # isort: split
 import paddle
-from paddleseg.cvlibs import manager
 from paddleseg.transforms import transforms as paddlesegs
 
 from paddleseg_u2net.config import Config, ConfigError
@@ -81,19 +79,6 @@ def test_masks_are_padded_with_what_the_loss_ignores(tiny, pairs, item, num_clas
     whole = found.read(2)[1]
     assert set(np.unique(label)) == {0, 1, ignore_index}
     assert (label == ignore_index).sum() > (whole == ignore_index).sum()
-
-
-def test_every_transform_that_pads_masks_is_among_these():
-    padding = {
-        name
-        for name, item in manager.TRANSFORMS.components_dict.items()
-        if {"label_padding_value", "ignore_index"} & set(inspect.signature(item).parameters)
-        and item.__module__ == paddlesegs.__name__
-    }
-    assert padding - {item["type"] for item in PADDING} == {
-        "ScalePadding",
-        "GenerateInstanceTargets",
-    }
 
 
 def test_a_loss_of_padded_masks_is_not_negative(tiny, pairs):

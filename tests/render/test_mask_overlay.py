@@ -58,14 +58,6 @@ def test_a_line_of_the_class_runs_along_the_inside_of_its_edge():
     np.testing.assert_array_equal(drawn[13, 50], 120)
 
 
-def test_classes_that_touch_both_keep_their_lines():
-    label = label_of(1)
-    label[16:48, 56:80] = 3
-    drawn = masked(GREY, label, 96, COLORS, IGNORE)
-    np.testing.assert_array_equal(drawn[30, 55], COLORS[1])
-    np.testing.assert_array_equal(drawn[30, 56], COLORS[3])
-
-
 def test_the_mask_is_shrunk_as_the_image_is():
     label = np.zeros((640, 960), np.uint8)
     label[160:480, 320:800] = 1
