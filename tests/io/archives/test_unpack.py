@@ -238,16 +238,4 @@ def test_a_small_piece_that_becomes_large_takes_little_memory(tmp_path):
     assert "CRC" in done.stderr, done.stderr  # and not that memory has run out
 
 
-def test_an_entry_without_a_name(tmp_path, refused):
-    for flags in (0, 1):
-        path = make_raw_zip(tmp_path / "a.zip", [(b"", b"1" * 20)], flags=flags)
-        refused(path, password="x")
-
-
-def test_zip_declared_utf8_but_is_not(tmp_path, refused):
-    refused(
-        make_raw_zip(tmp_path / "a.zip", [(b"\xff\xfe", b"1")], flags=0x800), "table of contents"
-    )
-
-
 # ---------------------------------------------------------------- other
