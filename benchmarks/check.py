@@ -18,9 +18,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from paddleseg_u2net.data_tools.inspection.check import Settings, check
-from paddleseg_u2net.data_tools.inspection.parts import Part, of_folders
-from paddleseg_u2net.data_tools.inspection.scan import CHUNK, Task, look
+from paddleseg_u2net.data_tools.inspection.check import check
+from paddleseg_u2net.data_tools.inspection.inputs import Part, Settings, of_folders
+from paddleseg_u2net.data_tools.inspection.scan import CHUNK, ScanOptions, scan
 from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.io.images import read_image, read_mask
 from paddleseg_u2net.parallel import in_chunks, parallel_map
@@ -46,8 +46,8 @@ def _decoded(part, workers):
 
 
 def _checked(part, workers):
-    facts = look(part.pairs, Task(), workers).facts
-    return check([part], [facts], Settings(bits=8))
+    stats = scan(part.pairs, ScanOptions(), workers).stats
+    return check([part], [stats], Settings())
 
 
 def _draw(folder: Path, count: int) -> Part:

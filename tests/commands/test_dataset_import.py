@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.commands.dataset import importing
+from paddleseg_u2net.data_tools import importers
 from paddleseg_u2net.data_tools.splits import PARTS
 from paddleseg_u2net.io.images import read_mask
 
@@ -205,7 +205,7 @@ def names_below(folder):
 
 
 def test_every_format_has_a_test():
-    assert set(MAKERS) == set(importing.FORMATS)
+    assert set(MAKERS) == set(importers.FORMATS)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -266,7 +266,7 @@ def test_help_names_all_formats(capsys):
     with pytest.raises(SystemExit) as caught:
         main("dataset", ["import", "--help"])
     said = capsys.readouterr().out
-    assert caught.value.code == 0 and all(name in said for name in importing.FORMATS)
+    assert caught.value.code == 0 and all(name in said for name in importers.FORMATS)
 
 
 def test_as_a_program(source, tmp_path):

@@ -11,15 +11,20 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from paddleseg_u2net.commands.dataset.input import refuse_own_files
 from paddleseg_u2net.commands.parsing import Parser, printable
 from paddleseg_u2net.data_tools.inspection import samples
-from paddleseg_u2net.data_tools.inspection.parts import class_names
-from paddleseg_u2net.datasets import PairDataset, PairingError
+from paddleseg_u2net.data_tools.inspection.inputs import (
+    Part,
+    class_names,
+    number_of_classes,
+    of_folders,
+)
+from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.mask_encoding import MASK_ENCODINGS
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
 from paddleseg_u2net.progress import Progress, tracked
 from paddleseg_u2net.render.contact_sheet import SMALLEST, Cell, contact_sheet
-from paddleseg_u2net.text import short_lines, short_list
+from paddleseg_u2net.text import short_lines
 
 _AUGMENTED = 4
 _ERRORS_SHOWN = 20
@@ -103,10 +108,13 @@ def _add_manner(group: Any) -> None:
 def run(argv: List[str]) -> int:
     """Write the sheet; 0 if nothing is wrong with what was looked at."""
     arguments = _arguments(argv)
-    _check_output(arguments.output)
+    output = arguments.output
+    if output.suffix.lower() not in WRITABLE_SUFFIXES:
+        suffixes = " ".join(sorted(WRITABLE_SUFFIXES))
+        raise ImageError(output, f"expected one of the suffixes {suffixes}")
+    check_writable(output, name=f"--output {output}")
     dataset, root = _dataset(arguments)
-    own = (path for pair in dataset.pairs for path in (pair.image, pair.mask))
-    refuse_own_files("--output", arguments.output, own)
+    refuse_own_files(arguments, ["output"], [Part("all", dataset.pairs)])
     names = arguments.classes or dataset.classes or class_names(root)
     chosen, errors = _chosen(dataset, arguments)
     rows, classes = _rows(dataset, chosen, arguments, names, errors)
@@ -119,23 +127,12 @@ def run(argv: List[str]) -> int:
         _title(dataset, rows, arguments),
         samples.legend(classes, dataset, names),
     )
-    write_image(arguments.output, picture)
-    print(printable(f"{len(rows)} of {len(dataset)} pairs: wrote {arguments.output}"))
-    return _tell([*getattr(dataset, "unpaired", []), *errors.values()])
-
-
-def _check_output(path: Path) -> None:
-    """Refuse an output that could not be written, before the work.
-
-    Raises:
-        ImageError: the suffix is of no picture.
-        OSError: a folder is in its place, or there is no right to write.
-    """
-    if path.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise ImageError(
-            path, f"expected one of the suffixes {' '.join(sorted(WRITABLE_SUFFIXES))}"
-        )
-    check_writable(path, name=f"--output {path}")
+    write_image(output, picture)
+    print(printable(f"{len(rows)} of {len(dataset)} pairs: wrote {output}"))
+    messages = [*getattr(dataset, "unpaired", []), *errors.values()]
+    for line in short_lines(messages, _ERRORS_SHOWN):
+        print(printable(line), file=sys.stderr)
+    return 1 if messages else 0
 
 
 # ---------------------------------------------------------------- the data set
@@ -145,39 +142,18 @@ def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]
     """Return the data set and its folder, if it has one."""
     if arguments.config:
         return _configured(arguments)
-    how: Dict[str, Any] = {
-        "num_classes": arguments.num_classes or _number_of_classes(arguments.root),
-        "mask_values": arguments.mask_values or "auto",
-        "mismatched_masks": arguments.mismatched_masks or "error",
-    }
-    if arguments.images:
-        return samples.FolderDataset(arguments.images, arguments.masks, **how), None
     root = arguments.root
-    list_file = root / f"{arguments.part}_list.txt"
-    if list_file.is_file():
-        lists = {f"{arguments.part}_path": list_file.name}
-        of_list = samples.ListDataset(arguments.part, dataset_root=str(root), **lists, **how)
-        return of_list, root
-    folders = (root / "images").is_dir() and (root / "masks").is_dir()
-    if folders and arguments.part == "train":
-        return samples.FolderDataset(root / "images", root / "masks", **how), root
-    raise PairingError(
-        f"{root}: expected {list_file.name}"
-        + (", or the folders images and masks" if arguments.part == "train" else "")
-        + f", found {_content(root)}; name two folders with --images and --masks"
+    if arguments.images:
+        part = of_folders("train", arguments.images, arguments.masks)
+    else:
+        part = samples.part_of_root(root, arguments.part)
+    dataset = samples.PartDataset(
+        part,
+        num_classes=arguments.num_classes or number_of_classes(root),
+        mask_values=arguments.mask_values or "auto",
+        mismatched_masks=arguments.mismatched_masks or "error",
     )
-
-
-def _content(root: Path) -> str:
-    if not root.is_dir():
-        return "no such folder"
-    found = sorted(path.name for path in root.iterdir())
-    return short_list(found, 6) or "an empty folder"
-
-
-def _number_of_classes(root: Optional[Path]) -> int:
-    names = class_names(root)
-    return len(names) if len(names) > 2 else 1
+    return dataset, root
 
 
 def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
@@ -192,10 +168,10 @@ def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Pa
     try:
         return Config(arguments.config, opts, training=False).dataset(part), root
     except ImageError:
-        # A mask that cannot be read is among those that show how masks are coded.
+        # A mask that cannot be read is among those that show how masks are encoded.
         opts.append(f"{part}_dataset.mask_values=index")
         dataset = Config(arguments.config, opts, training=False).dataset(part)
-        dataset.mask_encoding = samples.recognise_some(dataset)
+        dataset.mask_encoding = samples.infer_from_readable(dataset)
         return dataset, root
 
 
@@ -249,19 +225,10 @@ def _title(
     ]
     broken = sum(any(cell.error for cell in row) for row in rows)
     if arguments.config:
-        lines[1] += f"; below {_root(dataset)}"
+        folder = os.path.commonpath([str(pair.image.parent) for pair in dataset.pairs])
+        lines[1] += f"; below {folder or '.'}"
     if broken:
         lines[1] += f"; {broken} of these cannot be used"
     if arguments.augmented:
         lines.append(f"Epochs: what training with --seed {arguments.seed} is shown")
     return lines
-
-
-def _root(dataset: PairDataset) -> str:
-    return os.path.commonpath([str(pair.image.parent) for pair in dataset.pairs]) or "."
-
-
-def _tell(errors: List[str]) -> int:
-    for line in short_lines(errors, _ERRORS_SHOWN):
-        print(printable(line), file=sys.stderr)
-    return 1 if errors else 0

@@ -1,19 +1,29 @@
-"""PairStats about a data set to findings: everything that is wrong or strange, with the repair."""
+"""What was scanned becomes findings: all that is wrong or strange, with the repair."""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from paddleseg_u2net.data_tools.inspection import near_duplicates
-from paddleseg_u2net.data_tools.inspection.findings import Finding, in_order
-from paddleseg_u2net.data_tools.inspection.parts import Part
+from paddleseg_u2net.data_tools.inspection.findings import Dropped, Finding, in_order
+from paddleseg_u2net.data_tools.inspection.inputs import Part, Settings
+from paddleseg_u2net.data_tools.inspection.mask_reader import (
+    SAYING,
+    Content,
+    MaskReader,
+    encoding_of,
+)
 from paddleseg_u2net.data_tools.inspection.scan import PairStats, Shape, Values
-from paddleseg_u2net.data_tools.inspection.values import SAYING, Content, Reader, coding_of
-from paddleseg_u2net.datasets.mask_encoding import INSTANCES, infer_mask_encoding, seem_instances
+from paddleseg_u2net.datasets.mask_encoding import (
+    INSTANCES,
+    MaskEncoding,
+    MaskError,
+    infer_mask_encoding,
+    seem_instances,
+)
 from paddleseg_u2net.datasets.pairing import Pair
 from paddleseg_u2net.io.images import FORMAT_OF_SUFFIX, Header
 from paddleseg_u2net.text import short_list
@@ -29,64 +39,51 @@ _LONG = 4
 _PLAIN = re.compile(r"[\w/.-]+", re.ASCII)
 
 
-class Settings(NamedTuple):
-    """What the network is to be trained with.
-
-    Attributes:
-        num_classes: 1 or more.
-        ignore_index: A label that counts nowhere.
-        channels: Of images: 1, 3 or 4.
-        size: (width, height) of the network's input.
-        bits: That fingerprints of nearly the same images differ in at most.
-        named: Whether somebody has named the classes.
-    """
-
-    num_classes: int = 1
-    ignore_index: int = 255
-    channels: int = 3
-    size: Tuple[int, int] = (320, 320)
-    bits: int = 8
-    named: bool = False
-
-
-@dataclass
-class Checked:
+class Checked(NamedTuple):
     """What came of a check.
 
     Attributes:
-        findings: In order, see ``findings.in_order``.
-        codings: By part: how masks are read, None where that is not clear.
+        findings: In order, see `in_order`.
+        encodings: By part: how masks are read, None where that is not clear.
     """
 
     findings: List[Finding]
-    codings: Dict[str, object] = field(default_factory=dict)
+    encodings: Dict[str, Optional[MaskEncoding]]
+
+
+# What is found in one file: its kind and text.
+Found = Iterator[Tuple[str, str]]
 
 
 def check(
-    parts: Sequence[Part], facts: Sequence[Sequence[PairStats]], settings: Settings
+    parts: Sequence[Part],
+    stats: Sequence[Sequence[PairStats]],
+    settings: Settings,
+    bits: int = 8,
 ) -> Checked:
     """Find what is wrong.
 
     Args:
         parts: The data set.
-        facts: For each part the facts about its pairs, in their order, with fingerprints.
+        stats: For each part those of its pairs, in their order, with fingerprints.
         settings: What it is to be used for.
+        bits: That fingerprints of nearly the same images differ in at most.
     """
     findings: List[Finding] = []
-    codings: Dict[str, object] = {}
-    for part, about in zip(parts, facts):
+    encodings: Dict[str, Optional[MaskEncoding]] = {}
+    for part, of_part in zip(parts, stats):
         findings += _of_pairing(part)
-        for pair, fact in zip(part.pairs, about):
-            findings += _of_files(part, pair, fact, settings)
-        codings[part.name], found = _of_values(part, about, settings)
+        for pair, one in zip(part.pairs, of_part):
+            findings += _of_pair(part, pair, one, settings)
+        encodings[part.name], found = _of_values(part, of_part, settings)
         findings += found
-    findings += near_duplicates.find(parts, facts, settings.bits)
-    return Checked(in_order(findings), codings)
+    findings += near_duplicates.find(parts, stats, bits)
+    return Checked(in_order(findings), encodings)
 
 
 def _of_pairing(part: Part) -> Iterator[Finding]:
     for problem in part.problems:
-        drop: Tuple[Tuple[str, str], ...] = ()
+        drop: Dropped = ()
         if problem.kind == "no_mask" and part.images is not None:
             drop = ((part.name, str(problem.files[0].relative_to(part.images))),)
         files = tuple(map(str, problem.files))
@@ -96,56 +93,53 @@ def _of_pairing(part: Part) -> Iterator[Finding]:
 # ---------------------------------------------------------------- files and sizes
 
 
-def _of_files(part: Part, pair: Pair, facts: PairStats, settings: Settings) -> Iterator[Finding]:
+def _of_pair(part: Part, pair: Pair, stats: PairStats, settings: Settings) -> Iterator[Finding]:
     drop = ((part.name, pair.name),)
-    if facts.image_error:
-        yield Finding("image", part.name, (str(pair.image),), facts.image_error, drop)
-    if facts.mask_error:
-        yield Finding("mask", part.name, (str(pair.mask),), facts.mask_error, drop)
-    if facts.shape and facts.mask_shape and facts.shape != facts.mask_shape:
+    image, mask = str(pair.image), str(pair.mask)
+    if stats.image_error:
+        yield Finding("image", part.name, (image,), stats.image_error, drop)
+    if stats.mask_error:
+        yield Finding("mask", part.name, (mask,), stats.mask_error, drop)
+    if stats.shape and stats.mask_shape and stats.shape != stats.mask_shape:
+        message = _other_size(pair, stats.shape, stats.mask_shape, stats.image.orientation, part)
         kind = "resized" if part.resizes else "size"
-        message = _other_size(pair, facts, part)
-        files = (str(pair.mask), str(pair.image))
-        yield Finding(kind, part.name, files, message, () if part.resizes else drop)
-    if facts.shape:
-        for kind, text in _of_image(facts, settings):
-            yield Finding(kind, part.name, (str(pair.image),), f"{pair.image}: {text}")
+        yield Finding(kind, part.name, (mask, image), message, () if part.resizes else drop)
+    if stats.shape:
+        for kind, text in _of_image(stats, stats.shape, settings):
+            yield Finding(kind, part.name, (image,), f"{image}: {text}")
     for path, error, header in (
-        (pair.image, facts.image_error, facts.image),
-        (pair.mask, facts.mask_error, facts.mask),
+        (image, stats.image_error, stats.image),
+        (mask, stats.mask_error, stats.mask),
     ):
         text = "" if error else _other_suffix(path, header)
         if text:
-            yield Finding("suffix", part.name, (str(path),), f"{path}: {text}")
-    for path in (pair.image, pair.mask):
-        if not listable(str(path)):
-            text = f"{str(path)!r}: expected a name that a list in UTF-8 can hold; rename the file"
-            yield Finding("name", part.name, (str(path),), text)
+            yield Finding("suffix", part.name, (path,), f"{path}: {text}")
+    for path in (image, mask):
+        if not listable(path):
+            text = f"{path!r}: expected a name that a list in UTF-8 can hold; rename the file"
+            yield Finding("name", part.name, (path,), text)
 
 
-def _other_size(pair: Pair, facts: PairStats, part: Part) -> str:
-    assert facts.shape is not None and facts.mask_shape is not None
-    (height, width), (rows, columns) = facts.shape, facts.mask_shape
+def _other_size(pair: Pair, shape: Shape, mask_shape: Shape, orientation: int, part: Part) -> str:
+    (height, width), (rows, columns) = shape, mask_shape
     why = "it is of another version of the image; bring the one that belongs to it"
-    stretch = "set mismatched_masks: resize to stretch such masks"
-    if (rows, columns) == (width, height):
-        tag = f" (an EXIF tag turns the image, {facts.image.orientation})"
-        turned = facts.image.orientation > 4
-        why = f"it lies on its side{tag if turned else ''}; turn one of the two files"
+    if mask_shape == (width, height):
+        tag = f" (an EXIF tag turns the image, {orientation})" if orientation > 4 else ""
+        why = f"it lies on its side{tag}; turn one of the two files"
     elif abs(height * columns - width * rows) <= 2 * max(height, width, rows, columns):
-        why = f"its proportions are those of the image: scale it without smoothing, or {stretch}"
+        why = "its proportions are those of the image: scale it without smoothing, or set "
+        why += "mismatched_masks: resize to stretch such masks"
     elif part.resizes:
         why = "it is stretched to other proportions; see whether it fits"
     return (
-        f"{pair.mask}: expected the size of its image {pair.image}, {_size(facts.shape)}, got "
-        f"{_size(facts.mask_shape)} (width x height); {why}"
+        f"{pair.mask}: expected the size of its image {pair.image}, {width}x{height}, got "
+        f"{columns}x{rows} (width x height); {why}"
     )
 
 
-def _of_image(facts: PairStats, settings: Settings) -> Iterator[Tuple[str, str]]:
-    """Kind and text of what is unusual about an image."""
-    assert facts.shape is not None
-    (height, width), header = facts.shape, facts.image
+def _of_image(stats: PairStats, shape: Shape, settings: Settings) -> Found:
+    """What is unusual about an image."""
+    (height, width), header = shape, stats.image
     if 4 * height * width < settings.size[0] * settings.size[1]:
         text = f"expected about the network's input, {settings.size[0]}x{settings.size[1]}, or more"
         yield "small", f"{text}, got {width}x{height}; bring a larger version"
@@ -154,7 +148,7 @@ def _of_image(facts: PairStats, settings: Settings) -> Iterator[Tuple[str, str]]
         yield "long", f"{text}; cut it into several images"
     if header.orientation != 1:
         tag = f"an EXIF tag ({header.orientation}) turns it"
-        if header.orientation == facts.mask.orientation or facts.shape != facts.mask_shape:
+        if header.orientation == stats.mask.orientation or shape != stats.mask_shape:
             yield "exif", f"{tag}; it is read upright"
         else:
             text = f"{tag}, and not its mask; see whether the mask was drawn on the upright image"
@@ -167,9 +161,8 @@ def _of_image(facts: PairStats, settings: Settings) -> Iterator[Tuple[str, str]]
         yield "alpha", "its transparency is not looked at; colours below it are"
 
 
-def _other_suffix(path: Path, header: Header) -> str:
-    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 (much faster)
-    expected = FORMAT_OF_SUFFIX.get(suffix, "")
+def _other_suffix(path: str, header: Header) -> str:
+    expected = FORMAT_OF_SUFFIX.get(os.path.splitext(path)[1].lower(), "")  # noqa: PTH122
     if not header.format or not expected or header.format in (expected, "MPO"):
         return ""
     return (
@@ -190,75 +183,88 @@ def listable(name: str) -> bool:
     return one_line and name.strip() == name and not name.startswith("#")
 
 
-def _size(shape: Shape) -> str:
-    return f"{shape[1]}x{shape[0]}"
-
-
 # ---------------------------------------------------------------- what masks hold
 
-Masks = List[Tuple[Pair, PairStats, Values]]
+
+class _Mask(NamedTuple):
+    path: Path
+    drop: Dropped
+    format: str
+    values: Values
+    content: Content
 
 
 def _of_values(
-    part: Part, facts: Sequence[PairStats], settings: Settings
-) -> Tuple[object, List[Finding]]:
-    """The coding of a part's masks, and what is wrong with their values."""
-    masks = [(pair, fact, fact.values) for pair, fact in zip(part.pairs, facts) if fact.values]
-    if not masks:
+    part: Part, stats: Sequence[PairStats], settings: Settings
+) -> Tuple[Optional[MaskEncoding], List[Finding]]:
+    """The encoding of a part's masks, and what is wrong with their values."""
+    read = [(pair, one, one.values) for pair, one in zip(part.pairs, stats) if one.values]
+    if not read:
         return None, []
-    coding, complaint = part.mask_values, None
-    if coding == "auto":
-        named = [(pair.mask, values) for pair, _, values in masks]
-        coding, complaint = coding_of(named, settings.num_classes, settings.ignore_index)
-    if coding is None:
+    encoding, complaint = part.mask_values, None
+    if encoding == "auto":
+        named = [(pair.mask, values) for pair, _, values in read]
+        encoding, complaint = encoding_of(named, settings.num_classes, settings.ignore_index)
+    if encoding is None:
         file = (str(complaint.file),) if complaint else ()
-        hint = f"{complaint}; here with {SAYING}"
-        return None, [Finding("coding", part.name, file, hint)]
-    reader = Reader(coding, settings.num_classes, settings.ignore_index)
-    contents = [reader.content(values) for _, _, values in masks]
-    findings: List[Finding] = []
-    for (pair, fact, values), content in zip(masks, contents):
-        differs = complaint and _own(values, settings) not in (coding, "")
-        if content.strange or differs:
-            findings.append(_strange(part, pair, fact, content, reader))
-            continue
-        for kind, text in _of_content(content, settings):
-            findings.append(Finding(kind, part.name, (str(pair.mask),), f"{pair.mask}: {text}"))
-    findings += _soft(part, masks, contents)
-    findings += _unused(part, contents, settings)
-    if coding == "index" and not settings.named:
+        return None, [Finding("coding", part.name, file, f"{complaint}; here with {SAYING}")]
+    reader = MaskReader(encoding, settings.num_classes, settings.ignore_index)
+    masks = [
+        _Mask(pair.mask, ((part.name, pair.name),), one.mask.format, values, reader.content(values))
+        for pair, one, values in read
+    ]
+    findings = [
+        Finding(kind, part.name, (str(mask.path),), f"{mask.path}: {text}",
+                mask.drop if kind == "values" else ())
+        for mask, kind, text in _of_masks(masks, reader, complaint, settings)
+    ]  # fmt: skip
+    findings += _unused(part, masks, settings)
+    if encoding == "index" and not settings.named:
         findings += _instances(part, masks)
-    return coding, findings
+    return encoding, findings
 
 
-def _own(values: Values, settings: Settings) -> str:
-    """The coding of one mask alone; empty if it fits every one."""
-    if values.distinct == {0}:
-        return ""
-    return (
-        infer_mask_encoding(values.distinct, settings.num_classes, settings.ignore_index) or "none"
+def _of_masks(
+    masks: Sequence[_Mask], reader: MaskReader, complaint: Optional[MaskError], settings: Settings
+) -> Iterator[Tuple[_Mask, str, str]]:
+    rare = 2 * sum(mask.content.soft > 0 for mask in masks) < len(masks)
+    for mask in masks:
+        # Where masks are ambiguous together, those that mean another thing alone are strange.
+        if mask.content.strange or (complaint and _means_another(mask, reader, settings)):
+            yield mask, "values", _strange(mask, reader)
+            continue
+        for kind, text in _of_content(mask.content, settings):
+            yield mask, kind, text
+    for mask in masks:
+        if mask.content.soft > 0 and not mask.content.strange:
+            for kind, text in _of_soft(mask, rare):
+                yield mask, kind, text
+
+
+def _means_another(mask: _Mask, reader: MaskReader, settings: Settings) -> bool:
+    values = mask.values.distinct
+    return values != {0} and reader.encoding != infer_mask_encoding(
+        values, settings.num_classes, settings.ignore_index
     )
 
 
-def _strange(part: Part, pair: Pair, facts: PairStats, content: Content, reader: Reader) -> Finding:
-    assert facts.values is not None
-    values = content.strange or facts.values.arrays()[0].tolist()
-    some = short_list(values)
-    share = f" in {100 * content.strange_share:.3g} % of its pixels" if content.strange else ""
+def _strange(mask: _Mask, reader: MaskReader) -> str:
+    strange = mask.content.strange
+    values = strange or mask.values.arrays()[0].tolist()
+    share = f" in {100 * mask.content.strange_share:.3g} % of its pixels" if strange else ""
     repair = f"correct the mask, or say with {SAYING} what its values mean"
-    if content.strange and facts.mask.format in _LOSSY:
-        repair = f"{facts.mask.format} changes values: save masks as PNG, from the original"
-    message = (
-        f"{pair.mask}: expected {reader.coding} values (num_classes {reader.num_classes}) as in "
-        f"most masks, got {some}{share}; {repair}"
+    if strange and mask.format in _LOSSY:
+        repair = f"{mask.format} changes values: save masks as PNG, from the original"
+    return (
+        f"expected {reader.encoding} values (num_classes {reader.num_classes}) as in most masks, "
+        f"got {short_list(values)}{share}; {repair}"
     )
-    return Finding("values", part.name, (str(pair.mask),), message, ((part.name, pair.name),))
 
 
-def _of_content(content: Content, settings: Settings) -> Iterator[Tuple[str, str]]:
-    """Kind and text of what is unusual about the classes of a mask."""
+def _of_content(content: Content, settings: Settings) -> Found:
+    """What is unusual about the classes of a mask."""
     if not content.pixels:
-        text = f"every pixel is {settings.ignore_index}, which counts nowhere"
+        text = f"every pixel is {settings.ignore_index}, which is ignored"
         yield "ignored", f"{text}; leave the pair out, or correct ignore_index"
     elif list(content.pixels) == [0]:
         yield "empty", "no pixel is foreground; see whether the image shows no object"
@@ -268,48 +274,35 @@ def _of_content(content: Content, settings: Settings) -> Iterator[Tuple[str, str
         yield "full", f"every pixel is {what}; see whether the object fills the image"
 
 
-def _soft(part: Part, masks: Masks, contents: Sequence[Content]) -> Iterator[Finding]:
-    """Masks that lossy compression or resizing has made soft; all soft ones may be meant so."""
-    soft = [number for number, content in enumerate(contents) if content.soft > 0]
-    rare = 2 * len(soft) < len(masks)
-    for number in soft:
-        pair, facts, _ = masks[number]
-        content = contents[number]
-        if content.strange:
-            continue
-        share = f"{100 * content.soft:.3g} % of its pixels are between background and foreground"
-        files = (str(pair.mask),)
-        if content.highest <= _NEARLY_BLACK:
-            text = f"{pair.mask}: all of it is read as background, its highest value as "
-            text += f"{content.highest:.3g} of 1; if that is foreground, save it with 0 and 255"
-            yield Finding("empty", part.name, files, text)
-            continue
-        if facts.mask.format == "JPEG" or content.near >= _MOSTLY_NEAR:
-            text = f"{pair.mask}: {share}, most of them near to one of both, as lossy compression"
-            text += " leaves them; take the original, or save it as PNG with 0 and 255 only"
-            yield Finding("jpeg", part.name, files, text)
-        elif rare:
-            text = f"{pair.mask}: {share}; most masks have hard edges: save it with 0 and 255 only"
-            yield Finding("soft", part.name, files, text)
+def _of_soft(mask: _Mask, rare: bool) -> Found:
+    """Lossy compression or resizing makes masks soft; all soft ones may be meant so."""
+    content = mask.content
+    share = f"{100 * content.soft:.3g} % of its pixels are between background and foreground"
+    if content.highest <= _NEARLY_BLACK:
+        text = f"all of it is read as background, its highest value as {content.highest:.3g} of 1"
+        yield "empty", f"{text}; if that is foreground, save it with 0 and 255"
+    elif mask.format == "JPEG" or content.near >= _MOSTLY_NEAR:
+        text = f"{share}, most of them near to one of both, as lossy compression leaves them"
+        yield "jpeg", f"{text}; take the original, or save it as PNG with 0 and 255 only"
+    elif rare:
+        yield "soft", f"{share}; most masks have hard edges: save it with 0 and 255 only"
 
 
-def _instances(part: Part, masks: Masks) -> Iterator[Finding]:
+def _instances(part: Part, masks: Sequence[_Mask]) -> Iterator[Finding]:
     """Class numbers that look like those of objects, where nobody has named the classes."""
-    values = [values.distinct for _, _, values in masks]
-    if seem_instances(values):
+    if seem_instances(mask.values.distinct for mask in masks):
         text = f"{part.name}: expected class numbers, but {INSTANCES}; make one "
         text += "class of them with mask_values: instance and num_classes: 1, or import the set "
         text += "anew with --mask_values instance; if they are classes, name them (class_names)"
-        most = max(range(len(masks)), key=lambda place: len(values[place]))
-        yield Finding("instances", part.name, (str(masks[most][0].mask),), text)
+        most = max(masks, key=lambda mask: len(mask.values.distinct))
+        yield Finding("instances", part.name, (str(most.path),), text)
 
 
-def _unused(part: Part, contents: Sequence[Content], settings: Settings) -> Iterator[Finding]:
-    used = {label for content in contents for label in content.pixels}
+def _unused(part: Part, masks: Sequence[_Mask], settings: Settings) -> Iterator[Finding]:
+    used = {label for mask in masks for label in mask.content.pixels}
     for label in range(1, max(settings.num_classes, 2)):
         if label not in used:
             what = "foreground" if settings.num_classes == 1 else f"class {label}"
-            text = f"{part.name}: expected masks with {what}, found none in {len(contents)}"
-            yield Finding(
-                "unused", part.name, (), f"{text}; add some, or say with {SAYING} what there is"
-            )
+            text = f"{part.name}: expected masks with {what}, found none in {len(masks)}; add "
+            text += f"some, or say with {SAYING} what there is"
+            yield Finding("unused", part.name, (), text)

@@ -7,50 +7,44 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
 
-
-class Kind(NamedTuple):
-    """How grave findings of a kind are, and what they are."""
-
-    severity: str
-    what: str
-
-
-# In the order in which they are shown.
-KINDS: Dict[str, Kind] = {
-    "line": Kind(ERROR, "lines of a list that do not name two files"),
-    "missing": Kind(ERROR, "lines of a list whose files do not exist"),
-    "repeated": Kind(ERROR, "images that stand in a list more than once"),
-    "no_mask": Kind(ERROR, "images without a mask"),
-    "no_image": Kind(ERROR, "masks without an image"),
-    "same_name": Kind(ERROR, "files of the same name but for the suffix"),
-    "image": Kind(ERROR, "images that cannot be read"),
-    "mask": Kind(ERROR, "masks that cannot be read"),
-    "size": Kind(ERROR, "masks of another size than their image"),
-    "coding": Kind(ERROR, "parts whose masks have no clear meaning"),
-    "values": Kind(ERROR, "masks with values that are no class"),
-    "leak": Kind(ERROR, "the same image in two parts"),
-    "similar": Kind(WARNING, "nearly the same image in two parts"),
-    "copy": Kind(WARNING, "the same image twice in one part"),
-    "resized": Kind(WARNING, "masks that are stretched to their image's size"),
-    "empty": Kind(WARNING, "masks without foreground"),
-    "full": Kind(WARNING, "masks of one class only, without background"),
-    "ignored": Kind(WARNING, "masks of which nothing counts"),
-    "soft": Kind(WARNING, "masks with values between background and foreground, unlike most"),
-    "jpeg": Kind(WARNING, "masks that were damaged by lossy compression"),
-    "instances": Kind(WARNING, "parts whose masks seem to number objects instead of classes"),
-    "unused": Kind(WARNING, "classes that no mask of a part has"),
-    "small": Kind(WARNING, "images much smaller than the network's input"),
-    "turned": Kind(WARNING, "images that are turned by an EXIF tag, unlike their mask"),
-    "name": Kind(WARNING, "names that cannot stand in a list"),
-    "near": Kind(NOTE, "images that are nearly the same as another of their part"),
-    "long": Kind(NOTE, "images with one side more than four times the other"),
-    "suffix": Kind(NOTE, "files whose suffix is not that of their format"),
-    "exif": Kind(NOTE, "images that are turned by an EXIF tag"),
-    "cmyk": Kind(NOTE, "images in printing colours (CMYK)"),
-    "deep": Kind(NOTE, "images with 16 bits per channel"),
-    "alpha": Kind(NOTE, "images with transparency, which is not looked at"),
+# How grave findings of a kind are, and what they are; in the order in which they are shown.
+KINDS: Dict[str, Tuple[str, str]] = {
+    "line": (ERROR, "lines of a list that do not name two files"),
+    "missing": (ERROR, "lines of a list whose files do not exist"),
+    "repeated": (ERROR, "images that stand in a list more than once"),
+    "no_mask": (ERROR, "images without a mask"),
+    "no_image": (ERROR, "masks without an image"),
+    "same_name": (ERROR, "files of the same name but for the suffix"),
+    "image": (ERROR, "images that cannot be read"),
+    "mask": (ERROR, "masks that cannot be read"),
+    "size": (ERROR, "masks of another size than their image"),
+    "coding": (ERROR, "parts whose masks have no clear meaning"),
+    "values": (ERROR, "masks with values that are no class"),
+    "leak": (ERROR, "the same image in two parts"),
+    "similar": (WARNING, "nearly the same image in two parts"),
+    "copy": (WARNING, "the same image twice in one part"),
+    "resized": (WARNING, "masks that are stretched to their image's size"),
+    "empty": (WARNING, "masks without foreground"),
+    "full": (WARNING, "masks of one class only, without background"),
+    "ignored": (WARNING, "masks of which every pixel is ignored"),
+    "soft": (WARNING, "masks with values between background and foreground, unlike most"),
+    "jpeg": (WARNING, "masks that were damaged by lossy compression"),
+    "instances": (WARNING, "parts whose masks seem to number objects instead of classes"),
+    "unused": (WARNING, "classes that no mask of a part has"),
+    "small": (WARNING, "images much smaller than the network's input"),
+    "turned": (WARNING, "images that are turned by an EXIF tag, unlike their mask"),
+    "name": (WARNING, "names that cannot stand in a list"),
+    "near": (NOTE, "images that are nearly the same as another of their part"),
+    "long": (NOTE, "images with one side more than four times the other"),
+    "suffix": (NOTE, "files whose suffix is not that of their format"),
+    "exif": (NOTE, "images that are turned by an EXIF tag"),
+    "cmyk": (NOTE, "images in printing colours (CMYK)"),
+    "deep": (NOTE, "images with 16 bits per channel"),
+    "alpha": (NOTE, "images with transparency, which is not looked at"),
 }
 _ORDER = {kind: number for number, kind in enumerate(KINDS)}
+
+Dropped = Tuple[Tuple[str, str], ...]  # (part, image name)
 
 
 class Finding(NamedTuple):
@@ -61,30 +55,24 @@ class Finding(NamedTuple):
         part: train, val, ...
         files: The files that it is about, the one to mend first.
         message: The file, what was expected, what came, how to mend it.
-        drop: (part, image name) of pairs that are better left out.
+        drop: Pairs that are better left out.
     """
 
     kind: str
     part: str
     files: Tuple[str, ...]
     message: str
-    drop: Tuple[Tuple[str, str], ...] = ()
+    drop: Dropped = ()
 
     @property
     def severity(self) -> str:
         """error, warning or note."""
-        return KINDS[self.kind].severity
+        return KINDS[self.kind][0]
 
     def as_json(self) -> Dict[str, Any]:
         """For a report."""
-        return {
-            "severity": self.severity,
-            "kind": self.kind,
-            "part": self.part,
-            "files": list(self.files),
-            "message": self.message,
-            "drop": [list(pair) for pair in self.drop],
-        }
+        fields = {"severity": self.severity, **self._asdict(), "files": list(self.files)}
+        return {**fields, "drop": [list(pair) for pair in self.drop]}
 
 
 def in_order(findings: Iterable[Finding]) -> List[Finding]:

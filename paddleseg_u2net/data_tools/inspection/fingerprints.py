@@ -84,50 +84,30 @@ def similar(prints: List[Fingerprint], starts: List[int], bits: int) -> Iterator
         starts: Number of the first picture of each part, ascending, the first 0.
         bits: That hashes may differ in, 0 to 64.
     """
-    signs = _signs(prints)
+    packed = np.frombuffer(b"".join(item.hash for item in prints), np.uint8).reshape(-1, 8)
+    signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
     small = np.frombuffer(b"".join(item.small for item in prints), np.uint8)
     small = small.reshape(-1, SMALL, SMALL)
-    ends = [*starts[1:], len(prints)]
     for top in range(0, len(prints), _BLOCK):
         block = signs[top : top + _BLOCK]
-        for start, end in zip(starts, ends):
-            others = signs[start : min(end, top + len(block))]
-            if not len(others):
-                continue
+        mirrored_block = block * np.where(_MIRRORED, -1, 1)
+        for start, end in zip(starts, [*starts[1:], len(prints)]):
+            others = signs[start : min(end, top + len(block))].T
             # The scalar product of two rows of 1 and -1 is 64 - 2 * (bits that differ).
-            plain = (_BITS - block @ others.T) / 2
-            mirrored = (_BITS - (block * np.where(_MIRRORED, -1, 1)) @ others.T) / 2
+            plain, mirrored = (_BITS - block @ others) / 2, (_BITS - mirrored_block @ others) / 2
             near = np.minimum(plain, mirrored).astype(np.float32)
             for row in np.flatnonzero((near <= bits).any(axis=1)):
-                nearest = _nearest(
-                    near[row], plain[row], mirrored[row], small, start, top + row, bits
+                second = top + int(row)
+                earlier = near[row, : max(second - start, 0)]
+                candidates = np.flatnonzero(earlier <= bits)
+                ordered = candidates[np.argsort(earlier[candidates], kind="stable")][:_LOOKED_AT]
+                found = (
+                    Similar(start + int(other), second, int(near[row, other]), turned)
+                    for other in ordered
+                    for turned in [bool(mirrored[row, other] < plain[row, other])]
+                    if same(small[start + other], small[second][:, :: -1 if turned else 1])
                 )
-                own_part = end > top + row
-                yield from islice(nearest, 1 if own_part else None)
-
-
-def _signs(prints: List[Fingerprint]) -> np.ndarray:
-    packed = np.frombuffer(b"".join(item.hash for item in prints), np.uint8).reshape(-1, 8)
-    return np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
-
-
-def _nearest(
-    near: np.ndarray,
-    plain: np.ndarray,
-    mirrored: np.ndarray,
-    small: np.ndarray,
-    start: int,
-    second: int,
-    bits: int,
-) -> Iterator[Similar]:
-    earlier = near[: second - start] if second > start else near[:0]
-    candidates = np.flatnonzero(earlier <= bits)
-    ordered = candidates[np.argsort(earlier[candidates], kind="stable")][:_LOOKED_AT]
-    for column in ordered:
-        turned = bool(mirrored[column] < plain[column])
-        first = start + int(column)
-        if same(small[first], small[second, :, ::-1] if turned else small[second]):
-            yield Similar(first, second, int(near[column]), turned)
+                yield from islice(found, 1 if end > second else None)
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 
 import numpy as np
 
+from paddleseg_u2net.data_tools.inspection.inputs import Part, of_folders, of_list
 from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
 from paddleseg_u2net.datasets.mask_encoding import (
     decode,
@@ -16,24 +17,11 @@ from paddleseg_u2net.datasets.mask_encoding import (
     infer_from_masks,
     sample_masks,
 )
-from paddleseg_u2net.datasets.pairing import Problem, from_folders
 from paddleseg_u2net.datasets.resolve_paths import PairPaths
 from paddleseg_u2net.io.images import ImageError, read_mask
 from paddleseg_u2net.render.contact_sheet import Cell
 from paddleseg_u2net.render.mask_overlay import class_colors, fitted, masked
-
-__all__ = [
-    "ORDERS",
-    "FolderDataset",
-    "ListDataset",
-    "Row",
-    "choose",
-    "foreground",
-    "legend",
-    "percent",
-    "recognise_some",
-    "row",
-]
+from paddleseg_u2net.text import short_list
 
 ORDERS = ("random", "name", "foreground")
 
@@ -43,58 +31,71 @@ _THREADS = 4
 _MOST_CLASSES = 255
 
 
-class ListDataset(PairDataset):
-    """Pairs whose broken files are met when they are read, not before.
+class PartDataset(PairDataset):
+    """The pairs of a part, whose broken files are met when they are read, not before.
 
-    Masks that fit no coding are read as class numbers; with ``num_classes`` 1 as any of them.
+    Masks that fit no encoding are read as class numbers; with ``num_classes`` 1 as any of them.
+
+    Args:
+        part: With one pair or more.
+        **arguments: As for ``PairDataset``.
+
+    Attributes:
+        unpaired: Messages on what could not be paired and is left out.
+
+    Raises:
+        PairingError: There are no pairs.
     """
+
+    def __init__(self, part: Part, **arguments: Any) -> None:
+        self._part = part
+        self.unpaired = [problem.message for problem in part.problems]
+        super().__init__(dataset_root=".", images=".", masks=".", **arguments)
+
+    def _find(self, paths: PairPaths, separator: Optional[str]) -> List[Pair]:
+        if not self._part.pairs:
+            raise PairingError(
+                f"{self._part.list_file or self._part.images}: expected images with masks of the "
+                "same name but for the suffix, or lines of them, found none"
+            )
+        return self._part.pairs
 
     def _infer_mask_encoding(self) -> str:
         try:
-            return recognise_some(self)
+            return infer_from_readable(self)
         except MaskError:
             if self.num_classes == 1:
                 self.num_classes = _MOST_CLASSES
             return "index"
 
 
-class FolderDataset(ListDataset):
-    """Two folders as they are: files without a partner are told and left out.
-
-    Args:
-        images, masks: Folders; files of the same path but for the suffix belong together.
-        **arguments: As for ``PairDataset``.
-
-    Attributes:
-        unpaired: Messages on the files that are left out.
+def part_of_root(root: Path, name: str) -> Part:
+    """Return a part of a data set's folder: its list, for train also ``images`` and ``masks``.
 
     Raises:
-        PairingError: no image has a mask.
-        ImageError: a folder is missing.
+        PairingError: There is neither.
     """
-
-    unpaired: List[str]
-
-    def __init__(self, images: Path, masks: Path, **arguments: Any) -> None:
-        super().__init__(dataset_root=".", images=str(images), masks=str(masks), **arguments)
-
-    def _find(self, paths: PairPaths, separator: Optional[str]) -> List[Pair]:
-        problems: List[Problem] = []
-        pairs = from_folders(paths.images, paths.masks, problems)
-        self.unpaired = [problem.message for problem in problems]
-        if not pairs:
-            raise PairingError(
-                f"{paths.images} and {paths.masks}: expected files of the same name but for the "
-                "suffix, found none"
-            )
-        return pairs
+    list_file = root / f"{name}_list.txt"
+    if list_file.is_file():
+        return of_list(name, list_file, root)
+    wanted = list_file.name
+    if name == "train":
+        wanted += ", or the folders images and masks"
+        if (root / "images").is_dir() and (root / "masks").is_dir():
+            return of_folders(name, root / "images", root / "masks")
+    found = "no such folder"
+    if root.is_dir():
+        found = short_list(sorted(path.name for path in root.iterdir()), 6) or "an empty folder"
+    raise PairingError(
+        f"{root}: expected {wanted}, found {found}; name two folders with --images and --masks"
+    )
 
 
-def recognise_some(dataset: PairDataset) -> str:
-    """Return the coding of those masks that can be read, see ``infer_mask_encoding``.
+def infer_from_readable(dataset: PairDataset) -> str:
+    """Return the encoding of those masks that can be read, see ``infer_mask_encoding``.
 
     Raises:
-        MaskError: their values fit none or more than one coding.
+        MaskError: Their values fit none or more than one encoding.
     """
     masks = sample_masks([pair.mask for pair in dataset.pairs], _values)
     return infer_from_masks(masks, dataset.num_classes, dataset.ignore_index)
@@ -160,7 +161,7 @@ def _share(dataset: PairDataset, index: int) -> Any:
 
 
 def foreground(label: np.ndarray, ignore_index: int) -> float:
-    """Return the share of foreground, 0 to 1, in what counts of a label (H, W).
+    """Return the share of foreground, 0 to 1, in the pixels of a label (H, W) that are not ignored.
 
     Floats are probabilities, of integers all but 0 are foreground; see ``datasets.masks.decode``.
     """
@@ -263,14 +264,14 @@ def _told(
     present = sorted(_classes(label, ignore) - {ignore})
     ignored = float((label == ignore).mean())
     if ignored == 1:
-        return first, "nothing of it counts", True
+        return first, "all of it is ignored", True
     if dataset.num_classes > 1 and present:
         shares = [f"{_name(n, names)} {percent(float((label == n).mean()))}" for n in present]
         return first, ", ".join(shares), False
     if share in (0, 1):
         return first, "empty mask" if share == 0 else "full mask", True
     if ignored:
-        return first, f"{percent(ignored)} counts nowhere", False
+        return first, f"{percent(ignored)} is ignored", False
     soft = float(((label > 0) & (label < 1)).mean())
     return first, f"soft in {percent(soft)}" if soft else "", False
 
@@ -305,12 +306,12 @@ def percent(share: float) -> str:
 def legend(
     classes: Iterable[int], dataset: PairDataset, names: Optional[Sequence[str]]
 ) -> List[Tuple[Any, str]]:
-    """Return colour and name of each class number, None for those that count nowhere."""
+    """Return colour and name of each class number; the colour of ignored pixels is None."""
     colors = class_colors(max(dataset.num_classes, 2))
     entries: List[Tuple[Any, str]] = []
     for number in sorted(set(classes)):
         if number == dataset.ignore_index:
-            entries.append((None, f"counts nowhere ({number})"))
+            entries.append((None, f"ignored ({number})"))
         elif dataset.num_classes == 1:
             entries.append(
                 (tuple(colors[1]), names[1] if names and len(names) == 2 else "foreground")

@@ -1,4 +1,4 @@
-"""Every image and mask of a data set is decoded once; what `check` and `statistics` build on.
+"""Every image and mask of a data set is decoded once; `check` and `statistics` build on that.
 
 For each pair there is a small `PairStats`, about 2 KB whatever the size of the image; arrays are
 gone when the next pair is read. They are handed out in the order of the pairs, so that the
@@ -37,19 +37,19 @@ SOFT = (-1, False)  # stands for the values of such masks in `Places`
 
 
 @dataclass(frozen=True)
-class Task:
+class ScanOptions:
     """What is looked at.
 
     Attributes:
         channels: That images are read with: 1, 3 or 4.
         size: (width, height) that the network sees, for the colours.
-        copies: Whether fingerprints and digests are made.
+        duplicates: Whether fingerprints and digests are made.
         statistics: Whether colours and places are added up.
     """
 
     channels: int = 3
     size: Tuple[int, int] = (320, 320)
-    copies: bool = True
+    duplicates: bool = True
     statistics: bool = False
 
 
@@ -79,7 +79,7 @@ class PairStats(NamedTuple):
         shape, mask_shape: Of the arrays, upright.
         values: What the mask holds.
         digest: Of the image file's size and of some blocks of it; equal files have equal ones.
-        print: The image's fingerprint.
+        fingerprint: Of the image.
         colours: Sum and sum of squares per channel of the image at the network's size, divided
             by 255, as float64 bytes; each has the same number of pixels.
     """
@@ -92,7 +92,7 @@ class PairStats(NamedTuple):
     mask_shape: Optional[Shape] = None
     values: Optional[Values] = None
     digest: bytes = b""
-    print: Optional[Fingerprint] = None
+    fingerprint: Optional[Fingerprint] = None
     colours: bytes = b""
 
 
@@ -101,93 +101,66 @@ Places = Dict[Tuple[int, bool], np.ndarray]
 
 
 @dataclass
-class Look:
-    """All facts about some pairs.
+class Scanned:
+    """What some pairs are like.
 
     Attributes:
-        facts: In the order of the pairs.
+        stats: In the order of the pairs.
         places: For each value of masks, int64 (64, 64): how much of each place of the image holds
             it, 255 for all of it, added up over masks. See `SOFT`.
     """
 
-    facts: List[PairStats] = field(default_factory=list)
+    stats: List[PairStats] = field(default_factory=list)
     places: Places = field(default_factory=dict)
 
 
-def look(
+def scan(
     pairs: Sequence[Pair],
-    task: Task,
+    options: ScanOptions,
     workers: int = 0,
     progress: Callable[[int], object] = lambda pairs: None,
-) -> Look:
-    """Look at all pairs.
+) -> Scanned:
+    """Decode all pairs.
 
     Args:
         pairs: Image and mask files.
-        task: What is looked at.
+        options: What is looked at.
         workers: Processes; 0 works in this one. The result is the same.
         progress: Called with the number of pairs that are done since the last call.
 
     Raises:
-        ChildProcessError: a process died.
+        ChildProcessError: A process died.
     """
-    result = Look()
-    known: Dict[Any, Any] = {}
-    work = partial(_look_at_chunk, task=task)
+    result = Scanned()
+    work = partial(_scan_some, options=options)
     with closing(parallel_map(work, in_chunks(pairs, CHUNK), workers)) as answers:
-        for facts, places in answers:
-            result.facts += [_shared(item, known) for item in facts]
-            for value, added in places.items():
-                if value in result.places:
-                    result.places[value] += added
-                else:
-                    result.places[value] = added
-            progress(len(facts))
+        for some in answers:
+            result.stats += some.stats
+            for value, added in some.places.items():
+                result.places[value] = result.places.get(value, 0) + added
+            progress(len(some.stats))
     return result
 
 
-def _shared(facts: PairStats, known: Dict[Any, Any]) -> PairStats:
-    """The same with one object for equal headers, shapes and lists of values, to save memory."""
-
-    def one(item: Any) -> Any:
-        return known.setdefault(item, item)
-
-    values = facts.values
-    if values is not None and len(values.values) <= 2 * _MOST_CLASSES:
-        values = values._replace(values=one(values.values))
-    return facts._replace(
-        image=one(facts.image),
-        mask=one(facts.mask),
-        shape=one(facts.shape),
-        mask_shape=one(facts.mask_shape),
-        values=values,
-    )
-
-
-def _look_at_chunk(pairs: Sequence[Pair], task: Task) -> Tuple[List[PairStats], Places]:
-    """PairStats about some pairs, and their places added up."""
-    places: Places = {}
-    return [_look_at(pair, task, places) for pair in pairs], places
-
-
-def _look_at(pair: Pair, task: Task, places: Places) -> PairStats:
-    facts = PairStats()
-    try:
-        facts = _image(pair.image, task, facts)
-    except (ValueError, OSError) as error:
-        facts = facts._replace(image_error=str(error))
-    except MemoryError:
-        facts = facts._replace(image_error=_too_large(pair.image))
-    try:
-        return _mask(pair.mask, task, facts, places)
-    except (ValueError, OSError) as error:
-        return facts._replace(mask_error=str(error))
-    except MemoryError:
-        return facts._replace(mask_error=_too_large(pair.mask))
-
-
-def _too_large(path: Path) -> str:
-    return f"{path}: there is not enough memory to decode it; take fewer processes with --workers"
+def _scan_some(pairs: Sequence[Pair], options: ScanOptions) -> Scanned:
+    result = Scanned()
+    for pair in pairs:
+        stats = PairStats()
+        for path, read, error in (
+            (pair.image, _image, "image_error"),
+            (pair.mask, partial(_mask, places=result.places), "mask_error"),
+        ):
+            try:
+                stats = read(path, options, stats)
+            except (ValueError, OSError) as reason:
+                told: Dict[str, Any] = {error: str(reason)}
+                stats = stats._replace(**told)
+            except MemoryError:
+                text = f"{path}: there is not enough memory to decode it; take fewer processes with"
+                told = {error: f"{text} --workers"}
+                stats = stats._replace(**told)
+        result.stats.append(stats)
+    return result
 
 
 def _shape(array: np.ndarray) -> Shape:
@@ -197,15 +170,15 @@ def _shape(array: np.ndarray) -> Shape:
 # ---------------------------------------------------------------- images
 
 
-def _image(path: Path, task: Task, facts: PairStats) -> PairStats:
+def _image(path: Path, options: ScanOptions, stats: PairStats) -> PairStats:
     decoded = decode_file(path, still=True)
-    image = decoded.image(task.channels)
-    facts = facts._replace(image=decoded.header, shape=_shape(image))
-    if task.copies:
-        facts = facts._replace(digest=_digest(path), print=fingerprint(image))
-    if task.statistics:
-        facts = facts._replace(colours=_colours(image, task.size))
-    return facts
+    image = decoded.image(options.channels)
+    stats = stats._replace(image=decoded.header, shape=_shape(image))
+    if options.duplicates:
+        stats = stats._replace(digest=_digest(path), fingerprint=fingerprint(image))
+    if options.statistics:
+        stats = stats._replace(colours=_colours(image, options.size))
+    return stats
 
 
 def _digest(path: Path) -> bytes:
@@ -231,61 +204,45 @@ def _colours(image: np.ndarray, size: Tuple[int, int]) -> bytes:
 # ---------------------------------------------------------------- masks
 
 
-def _mask(path: Path, task: Task, facts: PairStats, places: Places) -> PairStats:
+def _mask(path: Path, options: ScanOptions, stats: PairStats, places: Places) -> PairStats:
     decoded = decode_file(path, still=True)
     mask = decoded.mask()
-    values, counts = _counted(mask)
-    if task.statistics:
-        _add_places(mask, values, places)
-    found = Values(
-        values.astype("<u2").tobytes(), counts.astype("<u4").tobytes(), mask.dtype == np.uint16
-    )
-    return facts._replace(mask=decoded.header, mask_shape=_shape(mask), values=found)
+    deep = mask.dtype == np.uint16
+    values, counts = _counted_deep(mask) if deep else _counted(mask)
+    if options.statistics:
+        sampled = cv2.resize(mask, (_SAMPLED, _SAMPLED), interpolation=cv2.INTER_NEAREST)
+        if len(values) > _MOST_CLASSES:
+            _add(places, SOFT, (sampled // 257).astype(np.uint8) if deep else sampled)
+        else:
+            for value in values.tolist():
+                _add(places, (value, deep), np.where(sampled == value, 255, 0).astype(np.uint8))
+    found = Values(values.astype("<u2").tobytes(), counts.astype("<u4").tobytes(), deep)
+    return stats._replace(mask=decoded.header, mask_shape=_shape(mask), values=found)
 
 
 def _counted(mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Values of a mask and their numbers of pixels.
-
-    Of 16-bit masks with more than 256 values those between the least and the greatest possible
-    are rounded to steps of 257, the 255 levels of 8 bits.
-    """
-    if mask.dtype == np.uint16:
-        counts = np.bincount(mask.ravel(), minlength=65536)
-        values = np.flatnonzero(counts)
-        if len(values) > 256:
-            rounded = np.clip((values + 128) // 257, 1, 254) * 257
-            rounded[values == 0], rounded[values == 65535] = 0, 65535
-            counts = np.bincount(rounded, counts[values], 65536)
-            values = np.flatnonzero(counts)
-        return values, counts[values]
-    # Nothing but 0 and one other value is what most masks have, and is quick to see.
-    others, total = cv2.countNonZero(mask), int(cv2.sumElems(mask)[0])
-    highest = next((top for top in (0, 1, 255) if total == others * top), None)
-    if highest is None:
-        highest = int(mask.max())
-    if total == others * highest:
-        both = np.array([[0, mask.size - others], [highest, others]])
-        present = both[both[:, 1] > 0]
-        return present[:, 0], present[:, 1]
+    """Values of an 8-bit mask and their numbers of pixels."""
     counts = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     values = np.flatnonzero(counts)
     return values, counts[values]
 
 
-def _add_places(mask: np.ndarray, values: np.ndarray, places: Places) -> None:
-    size = (_SAMPLED, _SAMPLED)
-    sampled = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-    if len(values) > _MOST_CLASSES:
-        shares = sampled if mask.dtype == np.uint8 else (sampled // 257).astype(np.uint8)
-        _add(places, SOFT, shares)
-        return
-    for value in values:
-        shares = np.where(sampled == value, 255, 0).astype(np.uint8)
-        _add(places, (int(value), mask.dtype == np.uint16), shares)
+def _counted_deep(mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """The same of a 16-bit mask.
+
+    If it has more than 256 values, those between the least and the greatest possible are rounded
+    to steps of 257, the 255 levels of 8 bits.
+    """
+    counts = np.bincount(mask.ravel(), minlength=65536)
+    values = np.flatnonzero(counts)
+    if len(values) > 256:
+        rounded = np.clip((values + 128) // 257, 1, 254) * 257
+        rounded[values == 0], rounded[values == 65535] = 0, 65535
+        counts = np.bincount(rounded, counts[values], 65536)
+        values = np.flatnonzero(counts)
+    return values, counts[values]
 
 
 def _add(places: Places, value: Tuple[int, bool], shares: np.ndarray) -> None:
-    small = cv2.resize(shares, (PLACES, PLACES), interpolation=cv2.INTER_AREA)
-    if value not in places:
-        places[value] = np.zeros((PLACES, PLACES), np.int64)
-    places[value] += small
+    small = cv2.resize(shares, (PLACES, PLACES), interpolation=cv2.INTER_AREA).astype(np.int64)
+    places[value] = places.get(value, 0) + small

@@ -1,34 +1,83 @@
-"""PairStats about a data set to numbers: sizes, foreground, classes, places, colours, advice."""
+"""What was scanned becomes numbers: sizes, foreground, classes, places, colours; and advice."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.inspection.scan import PLACES, SOFT, Look, PairStats
-from paddleseg_u2net.data_tools.inspection.values import Content, Reader
+from paddleseg_u2net.data_tools.inspection.inputs import Input
+from paddleseg_u2net.data_tools.inspection.mask_reader import (
+    SAYING,
+    Content,
+    MaskReader,
+    encoding_of,
+)
+from paddleseg_u2net.data_tools.inspection.scan import (
+    PLACES,
+    SOFT,
+    PairStats,
+    Scanned,
+    ScanOptions,
+    scan,
+)
+from paddleseg_u2net.datasets.mask_encoding import MaskEncoding, MaskError
 
 _QUANTILES = {"min": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
 _SIZES_SHOWN = 10
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
 # The encoder halves its input five times.
 _STEP = 32
 
 
+class ScannedPart(NamedTuple):
+    """What was scanned of a part, and how its masks are read."""
+
+    scanned: Scanned
+    reader: MaskReader
+
+
+def scan_parts(
+    data: Input, workers: int, progress: Callable[[int], object] = lambda pairs: None
+) -> List[ScannedPart]:
+    """Scan a data set for its statistics; `scan` says what ``workers`` and ``progress`` are.
+
+    Raises:
+        MaskError: It is not clear what the values of masks mean.
+    """
+    settings, parts = data.settings, []
+    options = ScanOptions(settings.channels, settings.size, duplicates=False, statistics=True)
+    for part in data.parts:
+        found = scan(part.pairs, options, workers, progress)
+        encoding: Optional[MaskEncoding] = part.mask_values
+        if encoding == "auto":
+            pairs = zip(part.pairs, found.stats)
+            masks = [(pair.mask, one.values) for pair, one in pairs if one.values]
+            encoding, complaint = "index", None
+            if masks:
+                encoding, complaint = encoding_of(
+                    masks, settings.num_classes, settings.ignore_index
+                )
+            if encoding is None:
+                raise MaskError(f"{complaint}; here with {SAYING}")
+        reader = MaskReader(encoding or "index", settings.num_classes, settings.ignore_index)
+        parts.append(ScannedPart(found, reader))
+    return parts
+
+
 @dataclass
 class Numbers:
-    """What some pairs are made of. Pairs of which a file cannot be read count where they can.
+    """What some pairs are made of; of a pair with an unreadable file what the other one says.
 
     Attributes:
         pairs: How many there are.
         unreadable: How many have a file that cannot be read.
         sizes: int64 (N, 2), height and width of the images.
-        foreground: float64 (M,), share of every mask that is foreground, of the pixels that count.
+        foreground: float64 (M,), share of every mask that is foreground, of pixels not ignored.
         classes: Per label its mean share of a mask, and how many masks have it.
-        ignored: Mean share of masks that counts nowhere.
+        ignored: Mean share of masks that is ignored.
         centre: float64 (64, 64) in [0, 1]: how often each place of an image is foreground.
         mean, std: Per channel, in [0, 1], of the images at the network's size; each weighs the
             same. Empty without images.
@@ -48,7 +97,7 @@ class Numbers:
 
     def as_json(self) -> Dict[str, Any]:
         """For a report: shares of 1, sizes in pixels."""
-        height, width = (self.sizes.reshape(-1, 2)[:, axis].astype(np.float64) for axis in (0, 1))
+        height, width = self.sizes.astype(np.float64).T
         return {
             "pairs": self.pairs,
             "unreadable": self.unreadable,
@@ -82,6 +131,14 @@ class Numbers:
         counted = Counter((int(height), int(width)) for height, width in self.sizes)
         return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:_SIZES_SHOWN]
 
+    def middle(self) -> Tuple[float, float]:
+        """Row and column of the mean place of foreground, as shares; 0.5 without foreground."""
+        if not self.centre.sum():
+            return 0.5, 0.5
+        places = (np.arange(PLACES) + 0.5) / PLACES
+        weights = self.centre / self.centre.sum()
+        return float(weights.sum(axis=1) @ places), float(weights.sum(axis=0) @ places)
+
 
 def quantiles(values: np.ndarray) -> Dict[str, float]:
     """Least, median, greatest and those between; nothing for no values."""
@@ -90,81 +147,89 @@ def quantiles(values: np.ndarray) -> Dict[str, float]:
     return {name: float(np.quantile(values, share)) for name, share in _QUANTILES.items()}
 
 
-def _mean(values: np.ndarray) -> float:
+def _mean(values: Union[np.ndarray, Sequence[float]]) -> float:
     return float(np.mean(values)) if len(values) else 0.0
 
 
-def summed(looks: Sequence[Tuple[Look, Reader]], size: Tuple[int, int]) -> Numbers:
-    """Numbers of one part, or of several together.
+def summed(parts: Sequence[ScannedPart], size: Tuple[int, int]) -> Numbers:
+    """Return the numbers of one part, or of several together.
 
     Args:
-        looks: For each part its facts, with colours and places, and how its masks are read.
+        parts: Scanned with colours and places.
         size: (width, height) that colours were taken at.
     """
-    facts = [fact for look, _ in looks for fact in look.facts]
-    contents = [
-        reader.content(fact.values) for look, reader in looks for fact in look.facts if fact.values
-    ]
-    counting = [content for content in contents if content.pixels]
-    mean, std = _colours(facts, size)
+    stats = [one for part in parts for one in part.scanned.stats]
+    contents = [content for part in parts for content in _contents(part) if content]
+    counted = [content for content in contents if content.pixels]
+    mean, std = _colours(stats, size)
     return Numbers(
-        pairs=len(facts),
-        unreadable=sum(bool(fact.image_error or fact.mask_error) for fact in facts),
-        sizes=np.array([fact.shape for fact in facts if fact.shape], np.int64).reshape(-1, 2),
-        foreground=np.array([content.foreground for content in counting], np.float64).clip(0, 1),
-        classes=_classes(counting),
-        ignored=_mean(np.array([content.ignored for content in contents])),
-        centre=_centre(looks) / max(len(contents), 1),
+        pairs=len(stats),
+        unreadable=sum(bool(one.image_error or one.mask_error) for one in stats),
+        sizes=np.array([one.shape for one in stats if one.shape], np.int64).reshape(-1, 2),
+        foreground=np.array([content.foreground for content in counted], np.float64).clip(0, 1),
+        classes=_classes(counted),
+        ignored=_mean([content.ignored for content in contents]),
+        centre=_centre(parts) / max(len(contents), 1),
         mean=mean,
         std=std,
-        formats=_formats(facts),
+        formats=_formats(stats),
     )
+
+
+def usable(part: ScannedPart) -> ScannedPart:
+    """Return what was scanned of pairs of sound files whose masks are not ignored everywhere."""
+    both = zip(part.scanned.stats, _contents(part))
+    kept = [one for one, content in both if one.shape and content and content.pixels]
+    return ScannedPart(Scanned(kept), part.reader)
+
+
+def _contents(part: ScannedPart) -> List[Optional[Content]]:
+    values = (one.values for one in part.scanned.stats)
+    return [part.reader.content(value) if value else None for value in values]
 
 
 def _classes(contents: Sequence[Content]) -> Dict[int, Tuple[float, int]]:
     labels = sorted({label for content in contents for label in content.pixels})
     return {
         label: (
-            _mean(np.array([content.pixels.get(label, 0.0) for content in contents])),
+            _mean([content.pixels.get(label, 0.0) for content in contents]),
             sum(label in content.pixels for content in contents),
         )
         for label in labels
     }
 
 
-def _centre(looks: Sequence[Tuple[Look, Reader]]) -> np.ndarray:
+def _centre(parts: Sequence[ScannedPart]) -> np.ndarray:
     total = np.zeros((PLACES, PLACES))
-    for look, reader in looks:
-        for key, shares in sorted(look.places.items()):
+    for scanned, reader in parts:
+        for key, shares in sorted(scanned.places.items()):
             total += shares / 255 * (1.0 if key == SOFT else _weight(*key, reader))
     return total
 
 
-def _weight(value: int, sixteen_bit: bool, reader: Reader) -> float:
+def _weight(value: int, sixteen_bit: bool, reader: MaskReader) -> float:
     """How much foreground a value is, 0 to 1."""
     label = reader.label(value, sixteen_bit)
-    if label is None or (label == reader.ignore_index and reader.coding != "soft"):
+    if label is None or reader.is_ignored(label):
         return 0.0
     return float(label > 0) if reader.num_classes > 1 else label
 
 
-def _colours(facts: Sequence[PairStats], size: Tuple[int, int]) -> Tuple[List[float], List[float]]:
-    sums = [np.frombuffer(fact.colours) for fact in facts if fact.colours]
+def _colours(stats: Sequence[PairStats], size: Tuple[int, int]) -> Tuple[List[float], List[float]]:
+    sums = [np.frombuffer(one.colours) for one in stats if one.colours]
     if not sums:
         return [], []
     total, squares = np.sum(sums, axis=0).reshape(2, -1) / (len(sums) * size[0] * size[1])
-    deviation = np.sqrt(np.maximum(squares - total**2, 0))
-    return total.tolist(), deviation.tolist()
+    return total.tolist(), np.sqrt(np.maximum(squares - total**2, 0)).tolist()
 
 
-def _formats(facts: Sequence[PairStats]) -> Dict[str, int]:
-    counted: Counter = Counter()
-    for fact in facts:
-        if fact.shape:
-            header = fact.image
-            alpha = " with alpha" if header.alpha else ""
-            name = f"{header.format or 'unknown'} {header.colours} {header.bits} bit{alpha}"
-            counted[name] += 1
+def _formats(stats: Sequence[PairStats]) -> Dict[str, int]:
+    headers = [one.image for one in stats if one.shape]
+    counted = Counter(
+        f"{header.format or 'unknown'} {header.colours} {header.bits} bit"
+        f"{' with alpha' if header.alpha else ''}"
+        for header in headers
+    )
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -172,14 +237,14 @@ def _formats(facts: Sequence[PairStats]) -> Dict[str, int]:
 
 
 def advice(numbers: Numbers, size: Tuple[int, int], num_classes: int) -> List[str]:
-    """What these numbers say about a configuration; nothing where the usual one fits.
+    """Return what these numbers say about a configuration; nothing where the usual one fits.
 
     Args:
         numbers: Of all images that are trained on.
         size: (width, height) of the network's input as it is.
         num_classes: 1 or more.
     """
-    found = [*_about_size(numbers, size)]
+    found = _about_size(numbers, size) if len(numbers.sizes) else []
     share = _mean(numbers.foreground)
     if num_classes == 1 and 0 < share < 0.05:
         found.append(
@@ -197,11 +262,12 @@ def advice(numbers: Numbers, size: Tuple[int, int], num_classes: int) -> List[st
 
 def _about_size(numbers: Numbers, size: Tuple[int, int]) -> List[str]:
     found: List[str] = []
-    if not len(numbers.sizes):
-        return found
     ratio = float(np.median(numbers.sizes[:, 1] / numbers.sizes[:, 0])) * size[1] / size[0]
     if not 1 / 1.5 <= ratio <= 1.5:
-        width, height = _of_ratio(ratio * size[0] / size[1], size)
+        # Of about the same area, in steps that the network halves evenly.
+        wanted = ratio * size[0] / size[1]
+        side = (size[0] * size[1] * wanted) ** 0.5
+        width, height = (max(_STEP, round(x / _STEP) * _STEP) for x in (side, side / wanted))
         found.append(
             f"half of the images are squeezed {max(ratio, 1 / ratio):.2g} times in one direction: "
             f"preprocess.size: [{width}, {height}] keeps proportions at the same cost"
@@ -217,12 +283,3 @@ def _about_size(numbers: Numbers, size: Tuple[int, int]) -> List[str]:
                 "(test_config.is_slide)"
             )
     return found
-
-
-def _of_ratio(ratio: float, size: Tuple[int, int]) -> Tuple[int, int]:
-    """(width, height) of about the same area, in steps that the network halves evenly."""
-    width = (size[0] * size[1] * ratio) ** 0.5
-    return (
-        max(_STEP, round(width / _STEP) * _STEP),
-        max(_STEP, round(width / ratio / _STEP) * _STEP),
-    )

@@ -9,17 +9,18 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.config import DatasetSettings
-from paddleseg_u2net.data_tools.inspection import parts as of
-from paddleseg_u2net.data_tools.inspection.check import Settings, check, listable
+from paddleseg_u2net.data_tools.inspection import inputs as of
+from paddleseg_u2net.data_tools.inspection.check import check, listable
 from paddleseg_u2net.data_tools.inspection.findings import KINDS, by_kind, dropped
-from paddleseg_u2net.data_tools.inspection.scan import Task, look
+from paddleseg_u2net.data_tools.inspection.inputs import Settings
+from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
 from tests.data_tools.inspection.making import add, blob, saved, texture
 
-SMALL = Settings(size=(64, 64), bits=8)
+SMALL = Settings(size=(64, 64))
 
 
 def checked(*parts, settings=SMALL):
-    facts = [look(part.pairs, Task(settings.channels)).facts for part in parts]
+    facts = [scan(part.pairs, ScanOptions(settings.channels)).stats for part in parts]
     return check(parts, facts, settings)
 
 
@@ -48,7 +49,7 @@ def sound(tmp_path):
 
 def test_nothing_is_wrong_with_a_sound_set(sound):
     result = checked(folder(sound))
-    assert result.findings == [] and result.codings == {"all": "binary"}
+    assert result.findings == [] and result.encodings == {"all": "binary"}
 
 
 def test_files_without_partners_are_errors_and_their_images_are_dropped(sound):
@@ -137,7 +138,7 @@ def test_masks_without_a_meaning_are_one_error(sound):
     result = checked(folder(sound))
     finding = only(result)
     assert finding.kind == "coding" and "--num_classes" in finding.message
-    assert result.codings == {"all": None}
+    assert result.encodings == {"all": None}
     table = checked(folder(sound, mask_values={0: 0, 7: 1}))
     assert table.findings == []
 
@@ -157,7 +158,7 @@ def test_numbers_of_objects_are_told_from_classes(tmp_path):
     # Where somebody has named them, they are classes; read as objects, they are one class.
     assert checked(folder(tmp_path), settings=settings._replace(named=True)).findings == []
     read = checked(folder(tmp_path, mask_values="instance"))
-    assert read.findings == [] and read.codings == {"all": "instance"}
+    assert read.findings == [] and read.encodings == {"all": "instance"}
     # With one class asked for, there is no telling, and the reason is the same.
     assert "seem to number objects" in only(checked(folder(tmp_path))).message
     mask[mask == 1] = 0  # as classes do
@@ -172,7 +173,7 @@ def test_several_classes_and_the_ignored_one(tmp_path):
         mask[0] = 255
         add(tmp_path, name, mask=mask)
     result = checked(folder(tmp_path), settings=settings)
-    assert result.findings == [] and result.codings == {"all": "index"}
+    assert result.findings == [] and result.encodings == {"all": "index"}
     result = checked(folder(tmp_path), settings=SMALL._replace(num_classes=4))
     assert kinds(result) == {"unused": 1} and "class 3" in result.findings[0].message
     saved(tmp_path / "masks/a.png", np.full((60, 80), 255, np.uint8))
@@ -221,7 +222,7 @@ def test_a_mask_of_classes_among_soft_ones_is_called_empty(sound):
         saved(sound / f"masks/{name}.png", soft)
     saved(sound / "masks/d.png", blob(top=1))
     result = checked(folder(sound))
-    assert result.codings == {"all": "soft"} and kinds(result) == {"empty": 1}
+    assert result.encodings == {"all": "soft"} and kinds(result) == {"empty": 1}
     assert "its highest value as 0.00392 of 1" in only(result).message
 
 
@@ -319,7 +320,7 @@ def test_a_name_of_two_lines_is_a_warning(sound):
 
 
 def test_every_kind_has_a_known_severity_and_errors_come_first():
-    order = [kind.severity for kind in KINDS.values()]
+    order = [severity for severity, _ in KINDS.values()]
     assert order == sorted(order, key=("error", "warning", "note").index)
 
 

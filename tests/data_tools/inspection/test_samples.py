@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.data_tools.inspection import samples
-from paddleseg_u2net.data_tools.inspection.samples import FolderDataset, choose, foreground, row
+from paddleseg_u2net.data_tools.inspection.inputs import of_folders
+from paddleseg_u2net.data_tools.inspection.samples import PartDataset, choose, foreground, row
 from paddleseg_u2net.datasets import PairDataset, PairingError
 from paddleseg_u2net.io.images import read_mask, write_png
 
@@ -33,7 +34,7 @@ def folder(tmp_path):
 
 
 def dataset_of(folder, **arguments):
-    return FolderDataset(folder / "images", folder / "masks", **arguments)
+    return PartDataset(of_folders("all", folder / "images", folder / "masks"), **arguments)
 
 
 # ---------------------------------------------------------------- two folders
@@ -66,10 +67,10 @@ def test_files_without_a_partner_are_told_and_the_others_shown(folder):
 def test_folders_without_pairs(tmp_path):
     write(tmp_path, "a", square(3))
     (tmp_path / "masks" / "a.png").rename(tmp_path / "masks" / "a_mask.png")
-    with pytest.raises(PairingError, match="files of the same name"):
+    with pytest.raises(PairingError, match="expected images with masks of the same name"):
         dataset_of(tmp_path)
     with pytest.raises(PairingError, match="nowhere"):
-        FolderDataset(tmp_path / "images", tmp_path / "nowhere")
+        of_folders("all", tmp_path / "images", tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -213,11 +214,11 @@ def test_what_is_said_of_soft_masks_and_of_ignored_parts(tmp_path):
     assert found.cells[1].lines == ("62.5 % foreground", "soft in 25 %")
     write(tmp_path, "a", np.where(soft == 128, 255, square(10, 1)).astype(np.uint8))
     found = row(dataset_of(tmp_path, mask_values="index"), 0, SIZE)
-    assert found.cells[1].lines == ("66.7 % foreground", "25 % counts nowhere")
+    assert found.cells[1].lines == ("66.7 % foreground", "25 % is ignored")
     assert found.classes == {1, 255}
     write(tmp_path, "a", np.full((9, 9), 255, np.uint8))
     found = row(dataset_of(tmp_path, mask_values="index"), 0, SIZE)
-    assert found.cells[1].lines[1] == "nothing of it counts" and found.cells[1].warning
+    assert found.cells[1].lines[1] == "all of it is ignored" and found.cells[1].warning
 
 
 def test_several_classes_are_told_by_name(tmp_path):
@@ -229,7 +230,7 @@ def test_several_classes_are_told_by_name(tmp_path):
     assert found.cells[1].lines == ("75 % foreground", "disc 50 %, class 3 25 %")
     assert found.classes == {1, 3}
     entries = samples.legend({3, 1, 255}, dataset, ("background", "disc"))
-    assert [name for _, name in entries] == ["1 disc", "class 3", "counts nowhere (255)"]
+    assert [name for _, name in entries] == ["1 disc", "class 3", "ignored (255)"]
     assert entries[2][0] is None and entries[0][0] != entries[1][0]
     write(tmp_path, "a", square(3))
     assert [name for _, name in samples.legend({1}, dataset_of(tmp_path), ())] == ["foreground"]

@@ -10,16 +10,16 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.data_tools.inspection import scan as module
-from paddleseg_u2net.data_tools.inspection.scan import SOFT, Task, look
+from paddleseg_u2net.data_tools.inspection.scan import SOFT, ScanOptions, scan
 from paddleseg_u2net.datasets.pairing import Pair, from_folders
 from paddleseg_u2net.io.images import decode_file
 from tests.data_tools.inspection.making import add, blob, saved, texture
 
-BOTH = Task(statistics=True)
+BOTH = ScanOptions(statistics=True)
 
 
-def one(root, task=BOTH):
-    (facts,) = look(from_folders(root / "images", root / "masks"), task).facts
+def one(root, options=BOTH):
+    (facts,) = scan(from_folders(root / "images", root / "masks"), options).stats
     return facts
 
 
@@ -65,7 +65,7 @@ def test_soft_16_bit_masks_are_counted_in_255_steps_with_exact_ends(tmp_path):
 
 def test_colours_are_those_of_the_picture_as_the_network_sees_it(tmp_path):
     picture = texture(5)
-    facts = one(add(tmp_path, "a", image=picture), Task(size=(80, 60), statistics=True))
+    facts = one(add(tmp_path, "a", image=picture), ScanOptions(size=(80, 60), statistics=True))
     sums, squares = np.frombuffer(facts.colours).reshape(2, 3)
     values = picture.reshape(-1, 3) / 255
     np.testing.assert_allclose(sums, values.sum(axis=0))
@@ -77,7 +77,7 @@ def test_places_say_which_part_of_the_image_holds_a_value(tmp_path):
     mask[:64, :64] = 3
     add(tmp_path, "a", mask=mask)
     add(tmp_path, "b", mask=mask)
-    places = look(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).places
+    places = scan(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).places
     expected = np.zeros((64, 64))
     expected[:32, :16] = 2 * 255
     np.testing.assert_array_equal(places[3, False], expected)
@@ -88,7 +88,7 @@ def test_places_of_soft_masks_are_added_up_as_shares(tmp_path):
     mask = np.repeat(np.arange(256, dtype=np.uint8)[None], 256, 0)
     add(tmp_path, "a", mask=mask)
     add(tmp_path, "b", mask=mask.astype(np.uint16) * 257)
-    (key, shares), *more = look(
+    (key, shares), *more = scan(
         from_folders(tmp_path / "images", tmp_path / "masks"), BOTH
     ).places.items()
     assert key == SOFT and not more
@@ -101,15 +101,15 @@ def test_equal_files_have_equal_digests_and_others_not(tmp_path):
     changed = texture(1)
     changed[30, 40, 1] ^= 1
     add(tmp_path, "c", image=changed)
-    a, b, c = look(from_folders(tmp_path / "images", tmp_path / "masks"), Task()).facts
+    a, b, c = scan(from_folders(tmp_path / "images", tmp_path / "masks"), ScanOptions()).stats
     assert a.digest == b.digest != c.digest
-    assert a.print == b.print
+    assert a.fingerprint == b.fingerprint
 
 
 def test_what_is_not_asked_for_is_not_done(tmp_path):
     add(tmp_path, "a")
-    plain = one(tmp_path, Task(copies=False))
-    assert (plain.digest, plain.print, plain.colours) == (b"", None, b"")
+    plain = one(tmp_path, ScanOptions(duplicates=False))
+    assert (plain.digest, plain.fingerprint, plain.colours) == (b"", None, b"")
 
 
 def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
@@ -119,7 +119,7 @@ def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     (tmp_path / "masks/b.png").write_bytes(b"")
     pairs = from_folders(tmp_path / "images", tmp_path / "masks")
     (tmp_path / "images/c.png").unlink()  # it vanishes while others are read
-    a, b, c = look(pairs, BOTH).facts
+    a, b, c = scan(pairs, BOTH).stats
     assert "a.png: expected a whole picture, but the file is truncated" in a.image_error
     assert a.values is not None
     assert "b.png: expected a picture, found an empty file" in b.mask_error
@@ -132,7 +132,7 @@ def test_animated_pictures_coloured_masks_and_single_pixels(tmp_path):
     saved(tmp_path / "images/a.webp", frames[0], save_all=True, append_images=frames[1:])
     saved(tmp_path / "masks/a.png", texture(0))
     add(tmp_path, "b", image=texture(0, (1, 1)), mask=np.array([[255]], np.uint8))
-    a, b = look(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).facts
+    a, b = scan(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).stats
     assert "2 frames" in a.image_error
     assert "found the colours" in a.mask_error
     assert b.shape == b.mask_shape == (1, 1) and histogram(b) == {255: 1}
@@ -151,7 +151,7 @@ def test_want_of_memory_is_told_of_the_picture(tmp_path, monkeypatch):
 def test_names_of_any_kind_are_opened(tmp_path):
     for name in ("with space", "zwei\nZeilen", "größe 图", os.fsdecode(b"latin \xe9")):
         add(tmp_path, name, seed=1)
-    for facts in look(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).facts:
+    for facts in scan(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).stats:
         assert facts.shape and facts.values
 
 
@@ -160,10 +160,10 @@ def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
         add(tmp_path, f"{number:02}")
     (tmp_path / "images/07.png").write_bytes(b"broken")
     pairs = from_folders(tmp_path / "images", tmp_path / "masks")
-    alone, done = look(pairs, BOTH), []
-    together = look(pairs, BOTH, 2, done.append)
-    assert alone.facts == together.facts
-    assert sum(done) == len(pairs) == len(alone.facts)
+    alone, done = scan(pairs, BOTH), []
+    together = scan(pairs, BOTH, 2, done.append)
+    assert alone.stats == together.stats
+    assert sum(done) == len(pairs) == len(alone.stats)
     assert alone.places.keys() == together.places.keys()
     for key, shares in alone.places.items():
         np.testing.assert_array_equal(shares, together.places[key])
@@ -174,7 +174,7 @@ def test_facts_are_small_whatever_the_size_of_the_pictures(tmp_path):
     for number, shape in enumerate([(40, 40), (600, 600)]):
         root = add(tmp_path / str(number), "a", texture(0, shape), blob(shape=shape))
         pairs += from_folders(root / "images", root / "masks")
-    for facts in look(pairs, Task()).facts:
+    for facts in scan(pairs, ScanOptions()).stats:
         sizes.append(len(pickle.dumps(facts)))
     assert max(sizes) < 1200
 
@@ -185,15 +185,15 @@ def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path):
 
     add(tmp_path, "a", texture(0, (90, 90)), blob(shape=(90, 90)))
     image, mask = tmp_path / "images/a.png", tmp_path / "masks/a.png"
-    look([Pair(image, mask, "a")], Task())
+    scan([Pair(image, mask, "a")], ScanOptions())
     peaks = []
     for count in (32, 232):
         pairs = [Pair(image, mask, str(number)) for number in range(count)]
         tracemalloc.start()
-        kept = look(pairs, Task())
+        kept = scan(pairs, ScanOptions())
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-        assert len(kept.facts) == count
+        assert len(kept.stats) == count
     assert peaks[1] - peaks[0] < 200 * 2000
 
 

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.inspection.scan import Task, look
-from paddleseg_u2net.data_tools.inspection.statistics import advice, quantiles, summed
-from paddleseg_u2net.data_tools.inspection.values import Reader
+from paddleseg_u2net.data_tools.inspection.mask_reader import MaskReader
+from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
+from paddleseg_u2net.data_tools.inspection.statistics import ScannedPart, advice, quantiles, summed
 from paddleseg_u2net.datasets.pairing import from_folders
 from tests.data_tools.inspection.making import add, blob, texture
 
@@ -20,8 +20,8 @@ def numbers(root, reader=None, parts=("",)):
     looks = []
     for part in parts:
         pairs = from_folders(root / part / "images", root / part / "masks")
-        found = look(pairs, Task(size=SIZE, copies=False, statistics=True))
-        looks.append((found, reader or Reader("binary", 1, 255)))
+        found = scan(pairs, ScanOptions(size=SIZE, duplicates=False, statistics=True))
+        looks.append(ScannedPart(found, reader or MaskReader("binary", 1, 255)))
     return summed(looks, SIZE)
 
 
@@ -51,7 +51,7 @@ def test_classes_and_what_is_ignored(tmp_path):
     two[:15], two[15:30] = 2, 255
     add(tmp_path, "a", mask=one)
     add(tmp_path, "b", mask=two)
-    found = numbers(tmp_path, Reader("index", 3, 255))
+    found = numbers(tmp_path, MaskReader("index", 3, 255))
     assert found.classes[1] == (pytest.approx(0.25), 1)
     assert found.classes[2] == (pytest.approx(1 / 6), 1)
     assert found.classes[0] == (pytest.approx((1 / 2 + 2 / 3) / 2), 2)
@@ -66,7 +66,7 @@ def test_soft_masks_count_as_shares(tmp_path, sixteen_bit):
     if sixteen_bit:
         mask = mask.astype(np.uint16) * 257
     add(tmp_path, "a", mask=mask)
-    found = numbers(tmp_path, Reader("soft", 1, 255))
+    found = numbers(tmp_path, MaskReader("soft", 1, 255))
     np.testing.assert_allclose(found.foreground, [0.5])
     np.testing.assert_allclose(found.centre[3], (np.arange(64) * 4 + 1.5) / 255, atol=0.01)
 

@@ -28,9 +28,9 @@ class Content(NamedTuple):
     """What a mask holds.
 
     Attributes:
-        pixels: Share of each class among the pixels that count; of one class background and
-            foreground, as probabilities. Empty if no pixel counts.
-        ignored: Share of the pixels that count nowhere.
+        pixels: Share of each class among the pixels that are not ignored; of one class background
+            and foreground, as probabilities. Empty if all are ignored.
+        ignored: Share of the ignored pixels.
         strange: Values that mean nothing, ascending.
         strange_share: Share of the pixels that have them.
         soft: Share of pixels between background and foreground (one class only).
@@ -48,21 +48,21 @@ class Content(NamedTuple):
 
     @property
     def foreground(self) -> float:
-        """Share of the pixels that count and are not background; 0 if none counts."""
+        """Share of the pixels that are not ignored and not background; 0 if all are ignored."""
         return sum(share for label, share in sorted(self.pixels.items()) if label)
 
 
-class Reader:
+class MaskReader:
     """Reads the values of masks as labels.
 
     Args:
-        coding: See ``paddleseg_u2net.datasets.mask_encoding``.
+        encoding: See ``datasets.mask_encoding``.
         num_classes: 1 or more.
-        ignore_index: A label that counts nowhere.
+        ignore_index: The label of ignored pixels.
     """
 
-    def __init__(self, coding: MaskEncoding, num_classes: int, ignore_index: int) -> None:
-        self.coding, self.num_classes, self.ignore_index = coding, num_classes, ignore_index
+    def __init__(self, encoding: MaskEncoding, num_classes: int, ignore_index: int) -> None:
+        self.encoding, self.num_classes, self.ignore_index = encoding, num_classes, ignore_index
         self._known: Dict[Tuple[int, bool], Optional[float]] = {}
 
     def label(self, value: int, sixteen_bit: bool) -> Optional[float]:
@@ -70,25 +70,36 @@ class Reader:
         key = (value, sixteen_bit)
         if key not in self._known:
             raw = np.array([[value]], np.uint16 if sixteen_bit else np.uint8)
-            classes, ignored = self.num_classes, self.ignore_index
             try:
-                self._known[key] = float(decode(raw, self.coding, classes, ignored, Path())[0, 0])
+                label = decode(raw, self.encoding, self.num_classes, self.ignore_index, Path())
+                self._known[key] = float(label[0, 0])
             except MaskError:
                 self._known[key] = None
         return self._known[key]
 
+    def is_ignored(self, label: Optional[float]) -> bool:
+        """Whether pixels of a label are ignored."""
+        return label == self.ignore_index and self.encoding != "soft"
+
     def content(self, found: Values) -> Content:
         """What a mask with these values holds."""
         values, counts = (array.tolist() for array in found.arrays())
-        labels = [self.label(value, found.sixteen_bit) for value in values]
         total = sum(counts)
-        shares = [count / total for count in counts]
+        top, margin = (65535, _NEAR * 257) if found.sixteen_bit else (255, _NEAR)
         pixels: Dict[int, float] = {}
-        ignored = strange = 0.0
-        for label, share in zip(labels, shares):
+        strange: List[int] = []
+        ignored = strange_share = between = near = highest = 0.0
+        for value, count in zip(values, counts):
+            label, share = self.label(value, found.sixteen_bit), count / total
+            if 0 < value < top:
+                between += share
+                near += share if value <= margin or value >= top - margin else 0.0
             if label is None:
-                strange += share
-            elif label == self.ignore_index and self.coding != "soft":
+                strange.append(value)
+                strange_share += share
+                continue
+            highest = max(highest, label)
+            if self.is_ignored(label):
                 ignored += share
             elif self.num_classes > 1:
                 pixels[int(label)] = pixels.get(int(label), 0.0) + share
@@ -97,55 +108,36 @@ class Reader:
                     if part:
                         pixels[key] = pixels.get(key, 0.0) + share * part
         counted = sum(pixels.values())
-        between, near = _between(values, shares, 65535 if found.sixteen_bit else 255)
         return Content(
             {label: share / counted for label, share in sorted(pixels.items())},
             ignored,
-            [value for value, label in zip(values, labels) if label is None],
             strange,
-            between if self.coding in ("soft", "binary") else 0.0,
-            near,
-            max((label for label in labels if label is not None), default=0.0),
+            strange_share,
+            between if self.encoding in ("soft", "binary") else 0.0,
+            near / between if between else 0.0,
+            highest,
         )
 
 
-def _between(values: List[int], shares: List[float], top: int) -> Tuple[float, float]:
-    """Share of pixels that are neither 0 nor top; which part of them is near to one of them."""
-    margin = _NEAR * (257 if top == 65535 else 1)
-    between = near = 0.0
-    for value, share in zip(values, shares):
-        if 0 < value < top:
-            between += share
-            if value <= margin or value >= top - margin:
-                near += share
-    return between, near / between if between else 0.0
-
-
-def coding_of(
+def encoding_of(
     masks: Sequence[Tuple[Path, Values]], num_classes: int, ignore_index: int
 ) -> Tuple[Optional[str], Optional[MaskError]]:
-    """The coding that training recognises in the masks of a part.
+    """Infer the encoding of a part's masks as training does.
 
-    Where training would give up, the coding of most of the masks is taken.
+    Where training would give up, the encoding of most of the masks is taken.
 
     Returns:
-        The coding, None where the masks have none; the complaint if they are ambiguous, else None.
+        The encoding, None where the masks have none; the complaint if they are ambiguous.
     """
-    looked_at = [
-        (path, held) for (path, _), held in sample_masks(masks, lambda mask: mask[1].distinct)
-    ]
+    some = sample_masks(masks, lambda mask: mask[1].distinct)
     try:
-        return infer_from_masks(looked_at, num_classes, ignore_index), None
+        files = [(path, held) for (path, _), held in some]
+        return infer_from_masks(files, num_classes, ignore_index), None
     except MaskError as error:
-        return _of_most(masks, num_classes, ignore_index), error
-
-
-def _of_most(
-    masks: Sequence[Tuple[Path, Values]], num_classes: int, ignore_index: int
-) -> Optional[str]:
-    votes: Counter = Counter()
-    for _, found in masks:
-        if found.distinct != {0}:
-            votes[infer_mask_encoding(found.distinct, num_classes, ignore_index)] += 1
-    coding = max(sorted(votes), key=lambda name: votes[name], default="")
-    return coding if coding and votes[coding] * 2 > sum(votes.values()) else None
+        votes = Counter(
+            infer_mask_encoding(found.distinct, num_classes, ignore_index)
+            for _, found in masks
+            if found.distinct != {0}
+        )
+        most = max(sorted(votes), key=lambda name: votes[name], default="")
+        return most if most and votes[most] * 2 > sum(votes.values()) else None, error

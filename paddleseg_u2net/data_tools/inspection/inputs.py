@@ -1,0 +1,243 @@
+"""Which data set is looked at: its parts (train, val, test), and the network that it is for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from paddleseg_u2net.config import DatasetSettings
+from paddleseg_u2net.datasets.mask_encoding import MaskError, check_mask_encoding
+from paddleseg_u2net.datasets.pairing import (
+    Pair,
+    PairingError,
+    Problem,
+    from_folders,
+    from_list,
+    split_train_val,
+)
+from paddleseg_u2net.datasets.resolve_paths import resolve_paths
+from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
+
+_LIST = "_list.txt"
+_USUAL = ("train", "val", "test")
+# As imports name classes that nobody has named.
+_UNNAMED = re.compile(r"class_\d+|object")
+
+
+@dataclass
+class Part:
+    """Pairs that are used together.
+
+    Attributes:
+        name: train, val, test, or all.
+        pairs: Image and mask files that exist.
+        problems: What could not be paired.
+        mask_values: How masks are encoded, see ``datasets.mask_encoding``.
+        resizes: Whether masks of another size are fitted to their image.
+        root: The folder of its list's paths; None where there is no list.
+        images: The folder of its images; None where there is a list.
+        list_file: The list.
+    """
+
+    name: str
+    pairs: List[Pair]
+    problems: List[Problem] = field(default_factory=list)
+    mask_values: Any = "auto"
+    resizes: bool = False
+    root: Optional[Path] = None
+    images: Optional[Path] = None
+    list_file: Optional[Path] = None
+
+    def files(self) -> Iterator[Path]:
+        """All that it consists of: images, masks, those that could not be paired, its list."""
+        for pair in self.pairs:
+            yield from (pair.image, pair.mask)
+        for problem in self.problems:
+            yield from problem.files
+        if self.list_file is not None:
+            yield self.list_file
+
+
+class Settings(NamedTuple):
+    """What the network is to be trained with.
+
+    Attributes:
+        num_classes: 1 or more.
+        ignore_index: The label of ignored pixels.
+        channels: Of images: 1, 3 or 4.
+        size: (width, height) of the network's input.
+        named: Whether somebody has named the classes.
+    """
+
+    num_classes: int = 1
+    ignore_index: int = 255
+    channels: int = 3
+    size: Tuple[int, int] = (320, 320)
+    named: bool = False
+
+
+class Input(NamedTuple):
+    """A data set, and what it is to be used for.
+
+    Attributes:
+        parts: With at least one pair, or problem, in all.
+        settings: Of the network.
+        names: Of the classes by number, empty where nothing says them.
+    """
+
+    parts: List[Part]
+    settings: Settings
+    names: Tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- one part
+
+
+def of_folders(name: str, images: Path, masks: Path) -> Part:
+    """Return a part that is two folders; the errors are those of `from_folders`."""
+    problems: List[Problem] = []
+    return Part(name, from_folders(images, masks, problems), problems, images=images)
+
+
+def of_list(name: str, path: Path, root: Path, separator: Optional[str] = None) -> Part:
+    """Return a part that is a list file; the errors are those of `from_list`."""
+    problems: List[Problem] = []
+    pairs = from_list(path, root, separator, problems)
+    return Part(name, pairs, problems, root=root, list_file=path)
+
+
+def of_root(root: Path) -> List[Part]:
+    """Return the parts of a data set's folder: those of ``train_list.txt`` and so on, else all that
+    is in ``images`` and ``masks``.
+
+    Raises:
+        PairingError: There is no such folder, or no such list, or a list cannot be used at all.
+    """
+    if not root.is_dir():
+        raise PairingError(f"{root}: expected the data set's folder, found none; check the path")
+    names = [path.name[: -len(_LIST)] for path in sorted(root.glob(f"*{_LIST}"))]
+    if names:
+        names.sort(key=lambda name: _USUAL.index(name) if name in _USUAL else len(_USUAL))
+        return [of_list(name, root / f"{name}{_LIST}", root) for name in names]
+    if all((root / name).is_dir() for name in ("images", "masks")):
+        return [of_folders("all", root / "images", root / "masks")]
+    raise PairingError(
+        f"{root}: expected lists such as train{_LIST}, or the folders images and masks, found "
+        "neither; name other folders with --images and --masks"
+    )
+
+
+def of_settings(settings: DatasetSettings) -> Part:
+    """Return the part that a configuration's ``train_dataset`` or ``val_dataset`` describes.
+
+    Raises:
+        PairingError, ValueError: As `PairDataset`, but for single files and lines.
+    """
+    mode, folders = settings.mode, (settings.images, settings.masks)
+    paths = resolve_paths(mode, settings.name, settings.dataset_root, settings.list_path, *folders)
+    if paths.list_file is None:
+        part = of_folders(mode, paths.images, paths.masks)
+    else:
+        part = of_list(mode, paths.list_file, paths.root, settings.separator)
+    part.mask_values = settings.mask_values
+    part.resizes = settings.mismatched_masks == "resize"
+    if settings.val_share:
+        both = split_train_val(part.pairs, settings.val_share)
+        part.pairs = both[0 if mode == "train" else 1]
+    return part
+
+
+def class_names(root: Optional[Path]) -> Tuple[str, ...]:
+    """Return the classes that ``dataset import`` wrote down, from the background on, if it did."""
+    path = None if root is None else root / "classes.txt"
+    if path is None or not path.is_file():
+        return ()
+    return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
+
+
+def number_of_classes(root: Optional[Path]) -> int:
+    """Return as many classes as `class_names` names, 1 if these are two or none."""
+    names = class_names(root)
+    return len(names) if len(names) > 2 else 1
+
+
+# ---------------------------------------------------------------- all of a data set
+
+
+def read_files(
+    root: Optional[Path],
+    folders: Mapping[str, Tuple[Path, Path]],
+    mask_values: Optional[str],
+    settings: Mapping[str, Any],
+) -> Input:
+    """Find the files of a data set.
+
+    Args:
+        root: Its folder, or None.
+        folders: Else images and masks by part.
+        mask_values: As a YAML text; None is auto.
+        settings: Values of `Settings` that are given.
+
+    Raises:
+        PairingError, MaskError, ImageError: There is no such data set, or its lists or folders
+            cannot be used at all.
+    """
+    names = class_names(root)
+    usual: Dict[str, Any] = {"num_classes": number_of_classes(root), "named": _are_named(names)}
+    made = Settings(**{**usual, **settings})
+    encoding: Any = "auto"
+    if mask_values is not None:
+        try:
+            encoding = load_yaml(mask_values)
+        except YamlError as error:
+            raise MaskError(f"--mask_values: this is not YAML: {error}") from error
+        check_mask_encoding(encoding, made.num_classes, "--mask_values", made.ignore_index)
+    parts = of_root(root) if root else [of_folders(part, *two) for part, two in folders.items()]
+    for part in parts:
+        part.mask_values = encoding
+    return _not_empty(Input(parts, made, names))
+
+
+def read_config(path: Path, opts: Sequence[str]) -> Input:
+    """Find the files of a configuration's ``train_dataset`` and ``val_dataset``.
+
+    Raises:
+        ConfigError: It cannot be used, or has neither.
+        PairingError, MaskError, ImageError: As `read_files`.
+    """
+    from paddleseg_u2net.config import Config, ConfigError
+    from paddleseg_u2net.env import load_paddle
+
+    load_paddle()
+    config = Config(path, list(opts), training=False)
+    parts: List[Part] = []
+    complaints: List[ConfigError] = []
+    names: Tuple[str, ...] = ()
+    for mode in ("train", "val"):
+        try:
+            dataset = config.dataset_settings(mode)
+        except ConfigError as error:
+            complaints.append(error)
+            continue
+        parts.append(of_settings(dataset))
+        names = tuple(dataset.class_names or names)
+    if not parts:
+        raise complaints[0]
+    if len(parts) == 2 and parts[0].problems == parts[1].problems:
+        parts[1].problems = []  # of the same folders, of which each part has a share
+    size = config.preprocess().size or (320, 320)
+    named = _are_named(names)
+    settings = Settings(config.num_classes, config.ignore_index, config.in_channels, size, named)
+    return _not_empty(Input(parts, settings, names))
+
+
+def _are_named(names: Sequence[str]) -> bool:
+    return not all(map(_UNNAMED.fullmatch, names[1:]))
+
+
+def _not_empty(data: Input) -> Input:
+    if not any(part.pairs or part.problems for part in data.parts):
+        raise ValueError("expected pairs of images and masks, found none; check the paths")
+    return data
