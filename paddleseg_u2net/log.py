@@ -1,4 +1,4 @@
-"""Where the lines of a run go."""
+"""The logger of the package, and its format on standard output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class _BarAware(logging.StreamHandler):
     """Lines that go above a progress bar instead of through it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if "tqdm" not in sys.modules:  # nobody has a bar
+        if "tqdm" not in sys.modules:  # there is no bar
             super().emit(record)
             return
         from tqdm import tqdm
@@ -21,7 +21,7 @@ class _BarAware(logging.StreamHandler):
             super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Whoever closed the output is answered by the command, not by a traceback a line."""
+        """Raise if the reader has closed the output, which ends the command without tracebacks."""
         if isinstance(sys.exc_info()[1], BrokenPipeError):
             raise
         super().handleError(record)

@@ -1,4 +1,4 @@
-"""From a YAML file to checked settings to objects; nobody else reads configuration keys.
+"""From a YAML file to checked settings to objects; the only reader of its keys.
 
 ``Config`` needs Paddle and PaddleSeg, which are loaded when it is first asked for.
 """

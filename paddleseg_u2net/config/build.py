@@ -80,7 +80,7 @@ class Config(PredictionConfig):
         _load_plugins(tree.get("plugins"), where)
         faults = Faults()
         check_tree(tree, faults, training)
-        # What is right is looked at by itself: one run tells all.
+        # What is right is checked by itself, so that one error names all that is wrong.
         self._read(faults.without(tree))
         checks.check_model_and_loss(self._tree, faults, training)
         self._read(faults.without(self._tree))

@@ -15,6 +15,7 @@ from paddleseg_u2net.plugins import absolute
 
 Tree = Dict[str, Any]
 _BASES = 64
+_WEIGHTS = (".pdparams", ".pth", ".pt", ".onnx", ".safetensors")
 
 
 class ConfigError(ValueError):
@@ -99,7 +100,7 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         raise ConfigError(f"{path}: expected `key: value` lines, got {type(tree).__name__}")
     # A relative path in the configuration of weights, which may be a stranger's, stays as it is,
     # and is refused where it is to be imported: it would run code that came with the weights.
-    if not (path.name == "config.yaml" and path.with_name("model.pdparams").exists()):
+    if not _is_beside_weights([*above, path][0]):
         tree = _with_absolute_plugins(tree, path.parent)
     bases = tree.pop("_base_", [])
     if not isinstance(bases, (str, list)) or not all(isinstance(base, str) for base in bases):
@@ -109,6 +110,12 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         merged = merge(_read(path.parent / base, (*above, path), known), merged)
     known[path.resolve()] = merge(tree, merged)
     return known[path.resolve()]
+
+
+def _is_beside_weights(path: Path) -> bool:
+    return path.with_name("model.pdparams").exists() or any(
+        path.with_suffix(suffix).exists() for suffix in _WEIGHTS
+    )
 
 
 def _with_absolute_plugins(tree: Tree, folder: Path) -> Tree:

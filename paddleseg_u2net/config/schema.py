@@ -70,7 +70,7 @@ class Faults:
         )
 
     def without(self, tree: Tree) -> Tree:
-        """A copy of ``tree`` that lacks what is wrong, so that the rest can be looked at."""
+        """A copy of ``tree`` that lacks what is wrong, so that the rest can be checked."""
         tree = copy.deepcopy(tree)
         for where, _ in self._found:
             node, parts = tree, where.split(".")

@@ -19,7 +19,7 @@ class BestScore:
     waited: int = 0
 
     def update(self, scores: Dict[str, Any], iteration: int) -> bool:
-        """Whether these scores are the best so far; they are remembered then."""
+        """Whether these scores are the best so far; if so, they are kept."""
         value = float(scores[self.metric])
         sign = 1 if SCORES[self.metric].higher_is_better else -1
         better = math.isnan(self.value) or sign * value > sign * self.value

@@ -10,7 +10,7 @@ import numpy as np
 
 from paddleseg_u2net.env import load_paddle, processes
 
-_MEETINGS = "paddleseg_u2net/meetings"
+_BARRIER = "paddleseg_u2net/barrier"
 # Seconds by which others fail after the first: launch ends all when one has failed, and its exit
 # code is the first one's.
 _LATER = 5
@@ -22,7 +22,7 @@ class Distributed:
     With one process every method is a no-op, and Paddle is not loaded.
     """
 
-    _meetings = 0  # of the process: there may be several of these objects
+    _barriers = 0  # of the process: there may be several of these objects
 
     def __init__(self) -> None:
         self.size = processes()
@@ -44,7 +44,7 @@ class Distributed:
         """``model``, with gradients averaged over the processes in its backward pass."""
         if self.size == 1:
             return model
-        self._meet()
+        self._rendezvous()
         return self._paddle.DataParallel(model)
 
     def synchronise_batchnorm(self, model: Any) -> Any:
@@ -57,7 +57,7 @@ class Distributed:
         """The states of all processes, in the order of their ranks."""
         if self.size == 1:
             return [state]
-        self._meet()
+        self._rendezvous()
         gathered: List[Dict[str, Any]] = []
         self._paddle.distributed.all_gather_object(gathered, state)
         return gathered
@@ -95,17 +95,17 @@ class Distributed:
     def wait(self) -> None:
         """Until all processes are here, however long that takes."""
         if self.size > 1:
-            self._meet()
+            self._rendezvous()
             self._paddle.distributed.barrier()
 
-    def _meet(self) -> None:
-        """Count who is here until all are.
+    def _rendezvous(self) -> None:
+        """Wait for all processes, however long.
 
-        Gloo, which joins processes on a CPU, gives up after 30 seconds, whatever one sets; what
-        follows a meeting finds all of them ready.
+        Gloo, which joins processes on a CPU, gives up after 30 seconds, whatever one sets; after
+        this all are ready for it.
         """
-        Distributed._meetings += 1
-        here, pause = self._store.add(_MEETINGS, 1), 0.001
-        while here < Distributed._meetings * self.size:
+        Distributed._barriers += 1
+        here, pause = self._store.add(_BARRIER, 1), 0.001
+        while here < Distributed._barriers * self.size:
             time.sleep(pause)
-            here, pause = self._store.add(_MEETINGS, 0), min(2 * pause, 0.1)
+            here, pause = self._store.add(_BARRIER, 0), min(2 * pause, 0.1)

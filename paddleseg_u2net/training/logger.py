@@ -1,4 +1,4 @@
-"""What a run says while it goes: log lines, a progress bar, VisualDL."""
+"""Logging of a run: lines, a progress bar, VisualDL."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import curves, mpl_style
 from paddleseg_u2net.render.contact_sheet import contact_sheet, picture_cells
 
-# VisualDL shows pictures 360 pixels wide and 240 high: letters have to be large in them.
+# VisualDL shows images 360 pixels wide and 240 high: letters have to be large in them.
 _CURVE, _CURVE_DPI = (2.6, 1.5), 200
-# Without a bar, whoever looks on is told at least so often, in seconds.
+# Seconds between two lines at most, where there is no bar.
 _SILENCE = 30
-_CELL = 160  # pixels of each picture beside the others
+_CELL = 160  # pixels of each image beside the others
 
 
 class TrainingLogger:
@@ -63,11 +63,11 @@ class TrainingLogger:
         self._since = time.perf_counter()
 
     def data_read(self) -> None:
-        """A batch has come from the loader."""
+        """Note that a batch was read."""
         self._reader += time.perf_counter() - self._since
 
     def step(self, iteration: int, losses: np.ndarray, rate: float) -> None:
-        """A step has ended; ``losses`` are the total and each head's."""
+        """Note that a step has ended; ``losses`` are the total and each head's."""
         self._batch += time.perf_counter() - self._since
         self._losses.append(losses)
         self.bar.update()
@@ -117,13 +117,13 @@ class TrainingLogger:
             shown = probability[0] if len(probability) == 1 else 1 - probability[0]
             name = dataset.pairs[index].name
             pictures = [_rgb(image), _foreground(dataset, index), render.saliency(shown)]
-            # Tags are cut after some 25 letters, so the name stands in the picture.
+            # Tags are cut after some 25 letters, so the name is in the image.
             headings = ["image", "ground truth", "map"]
             sheet = contact_sheet([picture_cells(name, pictures, _CELL)], headings, _CELL)
             self.writer.add_image(f"Images/{index + 1}", sheet, iteration)
 
     def go_on(self) -> None:
-        """Training continues; what was done since the last step is not counted to the next."""
+        """Training continues; the time since the last step is not part of the next one."""
         self._since = time.perf_counter()
 
     def _scalars(self, group: str, scalars: Dict[str, Any], iteration: int) -> None:
@@ -132,7 +132,7 @@ class TrainingLogger:
                 self.writer.add_scalar(f"{group}/{name}", float(value), iteration)
 
     def close(self) -> None:
-        """The run has ended, well or not."""
+        """Close the bar and VisualDL's record."""
         self.bar.close()
         if self.writer is not None:
             self.writer.close()

@@ -1,4 +1,4 @@
-"""The folder of a run: nobody else's while it lasts, and known to take what will be saved."""
+"""The folder of a run: locked while it lasts, and checked for room before the first step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CANNOT_SET_ASIDE = {errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.ENOTSUP, er
 
 @contextmanager
 def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
-    """Keep ``save_dir`` for one run. The system gives it free when the run ends, in whatever way.
+    """Lock ``save_dir`` for one run. The system releases it when the run ends, in whatever way.
 
     Raises:
         ValueError: another run has it (named in the message).

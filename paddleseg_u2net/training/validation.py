@@ -1,4 +1,4 @@
-"""Scores of a pipeline on a data set, at every picture's own size."""
+"""Scores of a pipeline on a data set, at every image's own size."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def evaluate(
             for probability, label, index in zip(maps, labels, numbers):
                 # What was read is not handed on: processes that read ahead would send it twice.
                 guided = pipeline.upsampling != "bilinear"
-                picture = dataset.image(index) if guided else label.shape
-                restored = pipeline.restore(probability, picture)
+                target = dataset.image(index) if guided else label.shape
+                restored = pipeline.restore(probability, target)
                 one_channel = restored[0] if dataset.num_classes == 1 else restored
                 report.update(one_channel, label, _others(fixated, label, dataset))
             progress.update(len(inputs))
@@ -68,10 +68,10 @@ def _others(
 
 
 def _as_fixations(label: np.ndarray, dataset: PairDataset) -> Fixations:
-    counted = label != dataset.ignore_index
-    if not counted.any():
+    valid = label != dataset.ignore_index
+    if not valid.any():
         return Fixations.from_mask(np.zeros(label.shape, np.bool_))
-    return Fixations.from_mask(counted & (label >= 0.5), counted)
+    return Fixations.from_mask(valid & (label >= 0.5), valid)
 
 
 def _probabilities(pipeline: Pipeline, inputs: List[np.ndarray]) -> Iterator[np.ndarray]:

@@ -102,8 +102,8 @@ class Validator:
         for line in lines(report, self.dataset.classes):
             logger.info(line.replace("[EVAL]", "[EVAL] EMA") if kind else line)
         log.evaluated(report, iteration, kind)
-        # Before the iteration's checkpoint, which remembers this score: whoever resumes from that
-        # must find the model that had it.
+        # Before the iteration's checkpoint, which has this score: a run that is resumed from it
+        # must find the model.
         if best.update(scores, iteration) and self.distributed.is_first:
             checkpoint.save(
                 self.save_dir / f"{kind}best_model",

@@ -172,18 +172,6 @@ def test_val_scores_a_model_by_its_own_configuration(trained, tmp_path, capsys):
     assert f"mIoU: {content['mIoU']:.4f}" in capsys.readouterr().out
 
 
-def test_val_takes_another_configuration(trained, tmp_path):
-    run, config = trained
-    results = []
-    for number, words in enumerate(([], ["--num_workers", "2", "--batch_size", "3"])):
-        path = tmp_path / f"{number}.json"
-        words = ["--config", str(config), "--json", str(path), *words]
-        assert main("val", ["--model_path", str(run / "iter_2/model.pdparams"), *words]) == 0
-        results.append(json.loads(path.read_text()))
-    assert results[0]["mIoU"] == pytest.approx(results[1]["mIoU"], abs=1e-9)
-    assert results[0]["MAE"] == pytest.approx(results[1]["MAE"], abs=1e-6)
-
-
 @pytest.mark.parametrize(
     "words",
     [

@@ -6,10 +6,8 @@ import copy
 from pathlib import Path
 
 import pytest
-import yaml
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
-from paddleseg_u2net.architecture import TABLES
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.config.reading import read_yaml
 from paddleseg_u2net.config.settings import TrainerSettings
@@ -128,53 +126,9 @@ def test_an_unknown_type_is_named_with_the_nearest(key, name, meant):
     )
 
 
-@pytest.mark.parametrize(
-    ("items", "match"),
-    [
-        (["lr_scheduler={type: PolynomialDecay}"], "lr_scheduler.learning_rate: .*missing"),
-        (
-            ["lr_scheduler={type: CosineAnnealingDecay, learning_rate: 1}"],
-            "lr_scheduler.T_max: .*missing; CosineAnnealingDecay needs it",
-        ),
-        (
-            ["train_dataset.transforms.0={type: RandomCrop}"],
-            "train_dataset.transforms.0.crop_size: .*missing; RandomCrop needs it",
-        ),
-    ],
-)
-def test_an_argument_that_a_component_needs_is_named(items, match):
-    refused(match, *items)
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "batch_size",
-        "model.num_classes",
-        "optimizer.beta1",
-        "lr_scheduler.learning_rate",
-        "lr_scheduler.power",
-        "lr_scheduler.warmup_iters",
-        "train_dataset.val_share",
-        "train_dataset.transforms.1.prob",
-        "loss.types.0.iou",
-        "trainer.ema_decay",
-    ],
-)
-def test_text_where_a_number_belongs_is_refused(key):
-    refused(rf"\b{key}: expected a .*number.*got .*'1e-3x'", f"{key}=1e-3x")
-
-
 @pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
 def test_transforms_that_are_no_components_are_refused(value):
     refused("^configuration: train_dataset.transforms", f"train_dataset.transforms={value}")
-
-
-def test_the_file_is_named_in_every_error(tmp_path):
-    path = tmp_path / "mine.yml"
-    path.write_text(yaml.safe_dump({**TREE, "itres": 1}), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"mine\.yml: itres: there is no such key"):
-        Config(path)
 
 
 def test_the_dictionary_given_is_not_changed():
@@ -266,7 +220,7 @@ def test_coefficients_become_the_weights_of_the_heads():
     assert (criterion.iou, criterion.ignore_index) == (0.5, 255)
 
 
-@pytest.mark.parametrize("value", ["[1]", "[1, 2]", "5", "x", "[1, 1, 1, 1, 1, 1, x]"])
+@pytest.mark.parametrize("value", ["[1, 2]", "5", "[1, 1, 1, 1, 1, 1, x]"])
 def test_weights_that_are_not_one_for_each_head_are_refused(value):
     match = r"loss\.types\.0\.weights: expected 7 numbers, one for each head of the model"
     refused(match, f"loss={{types: [{{type: DeepSupervisionLoss, weights: {value}}}]}}")
@@ -445,12 +399,6 @@ def test_a_model_alone_is_enough_to_predict():
         built.dataset("val")
 
 
-def test_what_is_there_is_checked_all_the_same():
-    alone = {"model": {"type": "U2NetP"}, "optimizer": {"type": "Adan"}}
-    with pytest.raises(ConfigError, match="there is no 'Adan'; did you mean Adam"):
-        Config(alone, training=False)
-
-
 def test_a_type_that_stretches_is_for_one_class():
     built = config("preprocess.type=official", "model.num_classes=1")
     assert built.preprocess().type == "official"
@@ -461,13 +409,6 @@ def test_a_type_that_stretches_is_for_one_class():
 def test_an_unknown_type_of_preprocessing():
     refused(r"preprocess\.type: there is no 'rembg'; known: paddleseg, official, zoo",
             "preprocess.type=rembg")  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "kind, table", [("U2Net", "U2Net"), ("U2NetP", "U2NetP"), ("U2Netp", "U2NetP")]
-)
-def test_the_stages_of_a_published_model(kind, table):
-    assert Config({"model": {"type": kind}}, training=False).stages == TABLES[table]
 
 
 def test_stages_of_ones_own():

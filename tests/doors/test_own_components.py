@@ -188,11 +188,15 @@ def test_the_command_line_names_a_plugin_that_fails(tmp_path, capsys):
     assert expected in capsys.readouterr().err
 
 
-def test_weights_run_no_code_beside_them(project):
-    (project / "mine.yml").rename(project / "config.yaml")
-    (project / "model.pdparams").touch()
-    with pytest.raises(ConfigError, match="beside weights names files by absolute paths only"):
-        Config(project / "config.yaml", training=False)
+@pytest.mark.parametrize(
+    ("name", "weights"), [("config.yaml", "model.pdparams"), ("u2net.yaml", "u2net.pth")]
+)
+def test_weights_run_no_code_beside_them(project, name, weights):
+    (project / weights).touch()
+    for text in ((project / "mine.yml").read_text(), "_base_: mine.yml\n"):
+        (project / name).write_text(text)
+        with pytest.raises(ConfigError, match="beside weights names files by absolute paths only"):
+            Config(project / name, training=False)
 
 
 def test_plugins_are_imported_once_under_names_of_their_own(tmp_path):

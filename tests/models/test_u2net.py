@@ -13,7 +13,7 @@ import paddle
 
 from paddleseg_u2net.architecture import U2NET, U2NETP, StageTable
 from paddleseg_u2net.models import RSU, U2Net, U2NetP
-from paddleseg_u2net.weights import published_count, write_pickle
+from paddleseg_u2net.weights import published_count
 from tests.models.stock import SMALL, VARIANTS, as_numpy, difference, images
 
 pytestmark = pytest.mark.filterwarnings(
@@ -43,15 +43,6 @@ def small():
 @pytest.mark.parametrize("variant, count", [("U2Net", 44_009_869), ("U2NetP", 1_131_181)])
 def test_parameters_count_as_published(published, variant, count):
     assert published_count(as_numpy(published[variant])) == count
-
-
-@pytest.mark.parametrize("in_channels, num_classes", [(1, 1), (4, 1), (3, 2), (1, 5)])
-def test_other_channels_and_classes_add_their_own_parameters(in_channels, num_classes):
-    model = U2NetP(num_classes=num_classes, in_channels=in_channels)
-    first = (in_channels - 3) * 9 * 64
-    sides = (num_classes - 1) * 6 * (9 * 64 + 1)
-    fusion = num_classes * (6 * num_classes + 1) - 7
-    assert published_count(as_numpy(model)) == 1_131_181 + first + sides + fusion
 
 
 def test_kernels_start_by_glorots_uniform_rule(published):
@@ -88,21 +79,6 @@ def test_an_rsu_of_any_height_keeps_height_and_width(height, dilated):
     assert units == {"rebnconvin"} | down | {f"rebnconv{level}d" for level in range(1, height)}
 
 
-@pytest.mark.parametrize("height", [4, 7])
-def test_an_rsus_dilations_are_the_papers(height):
-    def dilations(block):
-        return {name: unit.conv_s1.dilation for name, unit in block.named_children()}
-
-    plain = dilations(RSU(height, 3, 4, 6))
-    assert plain.pop(f"rebnconv{height}") == 2
-    assert set(plain.values()) == {1}
-    doubled = dilations(RSU(height, 3, 4, 6, dilated=True))
-    for level in range(1, height):
-        assert doubled[f"rebnconv{level}"] == doubled[f"rebnconv{level}d"] == 2 ** (level - 1)
-    assert doubled[f"rebnconv{height}"] == 2 ** (height - 1)
-    assert doubled["rebnconvin"] == 1
-
-
 @pytest.mark.parametrize("height", [1, 0, -3])
 def test_an_rsu_of_less_than_two_levels_is_refused(height):
     with pytest.raises(ValueError, match=f"2 levels or more, got height {height}"):
@@ -122,11 +98,6 @@ def test_training_gives_all_maps_and_evaluation_one(num_classes, size):
     assert [head.shape for head in model(x)] == [[2, num_classes, *size]]
 
 
-def test_maps_are_logits_not_probabilities(small):
-    small.outconv.bias.set_value(paddle.to_tensor([-40.0]))
-    assert float(small(images((16, 16)))[0].max()) < -10
-
-
 def test_images_of_a_batch_are_independent(small):
     x = images((37, 45), batch=3)
     together = small(x)[0].numpy()
@@ -139,15 +110,6 @@ def test_images_of_a_batch_are_independent(small):
 def test_a_wrong_number_of_channels_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}: expected a whole number of 1 or more, got"):
         U2NetP(**{name: value})
-
-
-def test_pretrained_loads_the_files_weights(small, tmp_path):
-    write_pickle(tmp_path / "model.pdparams", as_numpy(small))
-    paddle.seed(1)
-    loaded = U2Net(stages=SMALL, pretrained=str(tmp_path / "model.pdparams"))
-    expected = as_numpy(small)
-    for name, value in as_numpy(loaded).items():
-        np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
 # -- stage tables ------------------------------------------------------------------------------
@@ -179,60 +141,29 @@ def test_rows_of_a_table_set_heights_channels_and_dilation(small):
 GOOD = [4, 8, 16]
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        [4, 8],
-        [4, 8, 16, 32],
-        4,
-        None,
-        "567",
-        {"height": 4, "mid": 8, "out": 16},
-        [1, 8, 16],
-        ["1F", 8, 16],
-        ["F4", 8, 16],
-        ["4f", 8, 16],
-        ["F", 8, 16],
-        [4.5, 8, 16],
-        [True, 8, 16],
-        [4, 0, 16],
-        [4, 8, -1],
-        [4, 8.5, 16],
-        [4, "many", 16],
-        [4, None, 16],
-        [4, float("inf"), 16],
-        [4, True, 16],
-    ],
-    ids=str,
-)
+WRONG_ROWS = ([4, 8], 4, "567", [1, 8, 16], ["F4", 8, 16], [4.5, 8, 16], [4, 0, 16], [4, None, 16])
+
+
+@pytest.mark.parametrize("row", WRONG_ROWS, ids=str)
 def test_a_wrong_row_is_shown(row):
     with pytest.raises(ValueError, match=r"stages: expected rows \[height, mid, out\]") as error:
         StageTable.parse({"encoder": [GOOD, row], "decoder": [GOOD]})
     assert repr(row) in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
+def test_a_table_of_another_form_is_refused():
+    two = [GOOD, GOOD]
+    for table in (
         None,
-        7,
         "U2NetP",
-        [GOOD, GOOD],
-        {},
-        {"encoder": [GOOD, GOOD]},
-        {"encoder": [GOOD, GOOD], "decoder": [GOOD], "sides": 2},
+        {"encoder": two},
+        {"encoder": two, "decoder": [GOOD], "sides": 2},
         {"encoder": [GOOD], "decoder": []},
-        {"encoder": [GOOD, GOOD], "decoder": [GOOD, GOOD]},
-        {"encoder": [GOOD, GOOD], "decoder": []},
-        {"encoder": None, "decoder": None},
+        {"encoder": two, "decoder": two},
         {"encoder": 3, "decoder": []},
-        {"encoder": [GOOD, GOOD], 1: [GOOD]},
-    ],
-    ids=str,
-)
-def test_a_table_of_another_form_is_refused(table):
-    with pytest.raises(ValueError, match=r"stages(\.\w+)?: expected"):
-        StageTable.parse(table)
+    ):
+        with pytest.raises(ValueError, match=r"stages(\.\w+)?: expected"):
+            StageTable.parse(table)
 
 
 # -- traced ------------------------------------------------------------------------------------

@@ -143,17 +143,6 @@ def test_an_image_is_augmented_otherwise_in_each_epoch(tmp_path):
     assert len(seen) >= 5
 
 
-@pytest.mark.parametrize("workers", WORKERS)
-def test_a_resumed_loader_gives_exactly_the_tail(tmp_path, workers):
-    data = dataset(make_pairs(tmp_path, 5), transforms=augmentation())
-    tail = batches(data, Schedule(5, 2, 3, 3, 5), workers)
-    whole = batches(data, Schedule(5, 2, 3, 0, 5), 0)
-    assert len(tail) == 2
-    for first, second in zip(whole[3:], tail):
-        np.testing.assert_array_equal(first[0], second[0])
-        np.testing.assert_array_equal(first[1], second[1])
-
-
 # OpenCV takes a lock while a thread that used it ends, and a worker that is forked just then waits
 # for that lock for ever: whoever has no workers must not read in a thread of its own.
 @pytest.mark.parametrize("kind", ["training", "validation"])
@@ -174,12 +163,6 @@ def test_without_workers_no_thread_reads(tmp_path, kind):
         validated(data, [0, 1, 2, 3], 2, 0)
     assert len(reading) == 4
     assert set(reading) <= before
-
-
-def test_training_pictures_are_not_resized_by_preprocess(tmp_path):
-    data = dataset(make_pairs(tmp_path, 2), transforms=[RandomCrop([7, 5])])
-    ((images, _),) = batches(data, Schedule(2, 2, 0, 0, 1), 0, Preprocess((32, 32)))
-    assert images.shape == (2, 3, 5, 7)
 
 
 @pytest.mark.parametrize("workers", WORKERS)

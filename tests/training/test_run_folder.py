@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from paddleseg_u2net.commands import main, quickstart
+from paddleseg_u2net.commands import quickstart
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.locks import locked
@@ -72,14 +72,6 @@ def test_quickstart_deletes_no_run_that_goes_on(tmp_path, monkeypatch):
     with running, pytest.raises(ValueError, match=said):
         quickstart.run(["--save_dir", str(tmp_path)])
     assert (tmp_path / "run/iter_1").is_dir()
-
-
-def test_a_run_that_does_not_begin_leaves_no_folder(tmp_path, tiny):
-    tiny["train_dataset"]["dataset_root"] = str(tmp_path / "nowhere")
-    config = tmp_path / "config.yml"
-    config.write_text(yaml.safe_dump(tiny))
-    assert main("train", ["--config", str(config), "--save_dir", str(tmp_path / "run")]) == 1
-    assert not (tmp_path / "run").exists()
 
 
 def test_a_file_system_without_locks_is_told_and_used(tmp_path, monkeypatch, caplog):
