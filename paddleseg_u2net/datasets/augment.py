@@ -64,7 +64,7 @@ def check_transform(transform: Transform) -> None:
 
 
 def transformed(data: Data, transforms: Sequence[Transform]) -> Data:
-    """Apply ``transforms`` in order, to a copy of each: some of PaddleSeg's change themselves.
+    """Apply a copy of each transform in order: some of PaddleSeg's change themselves.
 
     Args:
         data: ``img`` (H, W, C), ``label`` (H, W), ``gt_fields``, ``trans_info`` as in PaddleSeg.

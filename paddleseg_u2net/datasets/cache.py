@@ -1,12 +1,8 @@
 """Pairs kept on disk as they are before their random transforms: decoded once, then only mapped.
 
-The key ``cache`` of a data set says how large the cache's folder may become:
-
-    train_dataset:
-      cache: 8 GB                                # or 500 MB, 4 GiB, a number of bytes
-      cache: {limit: 8 GB, folder: /fast/disk}   # where it is, if not the usual place
-
-The usual place is the environment variable U2NET_CACHE, else ``~/.cache/paddleseg_u2net/pairs``.
+The key ``cache`` of a data set says how large the cache's folder may become: ``8 GB`` (500 MB,
+4 GiB, a number of bytes) or ``{limit: 8 GB, folder: /fast/disk}``. The folder is else the
+environment variable U2NET_CACHE, or ``~/.cache/paddleseg_u2net/pairs``.
 
 What is kept of a pair is image and label as decoded, after those transforms at the beginning of
 ``transforms`` that do the same every time (see `augment.fixed_beginning`). The rest is done anew

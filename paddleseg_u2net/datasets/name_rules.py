@@ -38,7 +38,7 @@ def without_number(name: str) -> str:
 
 
 def without_ending(name: str, ending: str) -> Optional[str]:
-    """Cut ``ending`` off, in any letter case; None if the name has no other end, or no more."""
+    """Cut ``ending`` off, in any letter case; None where a name has it not, or nothing else."""
     rest = name[: len(name) - len(ending)]
     fits = name.lower().endswith(ending.lower()) and rest and not rest.endswith("/")
     return rest if fits else None
@@ -50,18 +50,14 @@ class NameRule:
 
     Attributes:
         mask, image: What is before and after the key in names of masks and of images.
-        any_case: Whether letter case and the form of accents are ignored.
-        full_name: Masks are named as images with their suffix (``x.jpg.png``).
-        numbered: An image may have several masks, with numbers after them (``x_mask_1.png``).
-        by_folder: Masks are in folders of their images' names (``x/1.png``).
     """
 
     mask: Affixes = ("", "")
     image: Affixes = ("", "")
-    any_case: bool = False
-    full_name: bool = False
-    numbered: bool = False
-    by_folder: bool = False
+    any_case: bool = False  # nor does the form of accents count
+    full_name: bool = False  # masks are named as images with their suffix (x.jpg.png)
+    numbered: bool = False  # several masks of an image, with numbers at the end (x_mask_1.png)
+    by_folder: bool = False  # masks in folders of their images' names (x/1.png)
 
     def mask_key(self, name: str) -> Optional[str]:
         """Return the key of a mask's name, None if the rule does not fit it."""
@@ -102,14 +98,11 @@ class NameRule:
         """Pair names by this rule; what fits more than one way is left out."""
         of_images: Dict[str, List[str]] = defaultdict(list)
         of_masks: Dict[str, List[str]] = defaultdict(list)
-        for side, names, key_of in (
-            (of_images, images, self.image_key),
-            (of_masks, masks, self.mask_key),
-        ):
-            for name in names:
-                key = key_of(name)
-                if key is not None:
-                    side[key].append(name)
+        for name in images:
+            of_images[self.image_key(name) or ""].append(name)
+        for name in masks:
+            of_masks[self.mask_key(name) or ""].append(name)
+        of_masks.pop("", None)  # the rule does not fit their names
         several = self.numbered or self.by_folder
         return {
             of_images[key][0]: tuple(sorted(found, key=by_folder))

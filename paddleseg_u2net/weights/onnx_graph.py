@@ -172,6 +172,8 @@ _TELLING = (
 
 # -- what each operator is in a U²-Net; None: nothing ------------------------------------------
 
+Rule = Callable[[Graph, Any], Optional[int]]
+
 
 def _same(graph: Graph, node: Any) -> Optional[int]:
     return graph.numbers.get(node.input[0])
@@ -271,11 +273,6 @@ def _times(a: Optional[np.ndarray], b: Optional[np.ndarray]) -> Optional[np.ndar
     return a * b
 
 
-def _relu(graph: Graph, node: Any) -> Optional[int]:
-    x = graph.numbers.get(node.input[0])
-    return None if x is None else graph.share("relu", (x,), node)
-
-
 def _quantized(graph: Graph, node: Any) -> Optional[int]:
     """A step of static quantization: it takes ReLU's place where its range begins at 0."""
     x = graph.numbers.get(node.input[0])
@@ -290,10 +287,9 @@ def _quantized(graph: Graph, node: Any) -> Optional[int]:
     return graph.share("relu", (x,), node) if cuts else x
 
 
-def _pool(graph: Graph, node: Any) -> Optional[int]:
+def _halves(attributes: Dict[str, Any]) -> bool:
     """2x2 windows side by side; how an odd border is treated does not show in even sizes."""
-    x, attributes = graph.numbers.get(node.input[0]), attributes_of(node)
-    fits = (
+    return (
         attributes.get("kernel_shape") == [2, 2]
         and attributes.get("strides") == [2, 2]
         and attributes.get("dilations", [1, 1]) == [1, 1]
@@ -301,39 +297,44 @@ def _pool(graph: Graph, node: Any) -> Optional[int]:
         and max(attributes.get("pads", [0])) <= 1
         and attributes.get("auto_pad", "NOTSET") != "SAME_LOWER"
     )
-    return None if x is None or not fits else graph.share("pool", (x,), node)
 
 
-def _resize(graph: Graph, node: Any) -> Optional[int]:
+def _is_bilinear(attributes: Dict[str, Any]) -> bool:
     """To which size is not looked at: with any other one the concatenation behind it fails."""
-    x, attributes = graph.numbers.get(node.input[0]), attributes_of(node)
     aligned = attributes.get("coordinate_transformation_mode", "half_pixel")
-    fits = (
+    return (
         attributes.get("mode") == "linear"
         and aligned in ("half_pixel", "pytorch_half_pixel")
         and not attributes.get("antialias")
     )
-    return None if x is None or not fits else graph.share("resize", (x,), node)
 
 
-def _concat(graph: Graph, node: Any) -> Optional[int]:
-    parts = [graph.numbers.get(name) for name in node.input]
-    known = tuple(part for part in parts if part is not None)
-    if len(known) < len(parts) or attributes_of(node).get("axis") not in (1, -3):
-        return None
-    return graph.share("concat", known, node)
+def _joins_channels(attributes: Dict[str, Any]) -> bool:
+    return attributes.get("axis") in (1, -3)
 
 
-_RULES: Dict[str, Callable[[Graph, Any], Optional[int]]] = {
+def _if(kind: str, fits: Callable[[Dict[str, Any]], bool]) -> Rule:
+    """The kind of operation that a node with fitting attributes is."""
+
+    def rule(graph: Graph, node: Any) -> Optional[int]:
+        names = node.input if kind == "concat" else node.input[:1]
+        inputs = tuple(graph.numbers[name] for name in names if name in graph.numbers)
+        if len(inputs) < len(names) or not fits(attributes_of(node)):
+            return None
+        return graph.share(kind, inputs, node)
+
+    return rule
+
+
+_RULES: Dict[str, Rule] = {
     **dict.fromkeys(("Identity", "Cast", "Dropout", "DequantizeLinear"), _same),
     "DynamicQuantizeLinear": _same,
     "QuantizeLinear": _quantized,
-    "Conv": _convolution,
-    "ConvInteger": _convolution,
+    **dict.fromkeys(("Conv", "ConvInteger"), _convolution),
     "BatchNormalization": _batchnorm,
     **dict.fromkeys(("Add", "Sum", "Sub", "Mul", "Div"), _arithmetic),
-    "Relu": _relu,
-    "MaxPool": _pool,
-    **dict.fromkeys(("Resize", "Upsample"), _resize),
-    "Concat": _concat,
+    "Relu": _if("relu", lambda attributes: True),
+    "MaxPool": _if("pool", _halves),
+    **dict.fromkeys(("Resize", "Upsample"), _if("resize", _is_bilinear)),
+    "Concat": _if("concat", _joins_channels),
 }

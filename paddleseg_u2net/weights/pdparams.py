@@ -12,8 +12,7 @@ from paddleseg_u2net.io.files import atomic_path
 from paddleseg_u2net.weights.checkpoints import CheckpointError
 from paddleseg_u2net.weights.file_type import check_file
 from paddleseg_u2net.weights.layout import widened
-from paddleseg_u2net.weights.pickled_objects import ARRAYS
-from paddleseg_u2net.weights.pickles import load_pickle, named_errors
+from paddleseg_u2net.weights.pickles import ARRAYS, load_pickle, named_errors
 
 _NAME_TABLE = "StructuredToParameterName@@"  # what paddle.save puts beside the weights
 

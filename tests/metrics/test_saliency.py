@@ -13,7 +13,6 @@ from paddleseg_u2net.metrics import MAE, STRETCHES, FMeasure, MapMaskPair
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from oracles import metrics_literal as literal
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 F_SCORES = ("max_f", "max_f_of_mean_pr", "mean_f", "adaptive_f")
 
 
@@ -165,25 +164,3 @@ def test_equals_pysodmetrics_per_image_and_over_the_set(stretch):
     for pair in pairs:
         assert_scores(all_scores([pair], stretch), reference([pair]), 1e-9)
     assert_scores(all_scores(pairs, stretch), reference(pairs), 1e-9)
-
-
-def shared_pairs(masks, maps):
-    """Yield (map as uint8, mask as read) from two folders of ../shared, or skip."""
-    image = pytest.importorskip("PIL.Image")
-    if not (SHARED / masks).is_dir() or not (SHARED / maps).is_dir():
-        pytest.skip(f"reference data missing: {SHARED / masks}, {SHARED / maps}")
-    for path in sorted((SHARED / maps).glob("*.png")):
-        yield np.array(image.open(path)), np.array(image.open(SHARED / masks / path.name))
-
-
-@pytest.mark.realdata
-def test_u2netp_on_ecssd_gives_the_reference_values():
-    pairs = shared_pairs("data/ecssd_300/ground_truth_mask", "oracles/ecssd_u2netp_maps")
-    mae, f_measure = scored(((v, m > 128) for v, m in pairs), stretch="minmax")
-    scores = f_measure.compute()
-    assert f_measure.images == 300
-    assert mae.compute() == pytest.approx(0.03189, abs=1e-5)
-    assert scores.max_f == pytest.approx(0.94194, abs=1e-5)
-    assert scores.mean_f == pytest.approx(0.91499, abs=1e-5)
-    assert scores.adaptive_f == pytest.approx(0.88476, abs=1e-5)
-    assert scores.max_f_of_mean_pr == pytest.approx(0.95298, abs=1e-5)

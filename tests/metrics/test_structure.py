@@ -126,20 +126,6 @@ def test_a_perfect_map_scores_one_and_its_negative_none(kind):
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize(
-    ("name", "s", "weighted_f"), [("ecssd", 0.93025, 0.90005), ("dss", 0.75137, 0.71824)]
-)
-def test_gives_the_reference_values(shared, name, s, weighted_f):
-    metrics = SMeasure(stretch="minmax"), WeightedFMeasure(stretch="minmax")
-    for values, mask in shared_maps(shared, name):
-        for metric in metrics:
-            metric.update(values, mask)
-    assert metrics[0].images == 300
-    assert metrics[0].compute() == pytest.approx(s, abs=6e-6)
-    assert metrics[1].compute() == pytest.approx(weighted_f, abs=6e-6)
-
-
-@pytest.mark.realdata
 def test_equals_the_matlab_code_of_the_field(shared):
     """Its convention: the map divided by its maximum."""
     loadmat = pytest.importorskip("scipy.io").loadmat
@@ -158,7 +144,7 @@ def test_equals_the_matlab_code_of_the_field(shared):
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize(("kind", "tolerance"), [(SMeasure, 1e-9), (WeightedFMeasure, 1e-6)])
 def test_equals_pysodmetrics_on_real_maps(shared, name, kind, tolerance):
-    pictures = list(shared_maps(shared, name))
+    pictures = list(shared_maps(shared, name))[::5]
     ours = [scored(kind(stretch="minmax"), *picture) for picture in pictures]
     theirs = pysod_scores(kind, pictures, stretch="minmax")
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)

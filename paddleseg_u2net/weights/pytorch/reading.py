@@ -10,8 +10,12 @@ import numpy as np
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, find_network
 from paddleseg_u2net.weights.file_type import check_file
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.pickled_objects import ForeignError, Setting, UnknownGlobalError
-from paddleseg_u2net.weights.pickles import named_errors
+from paddleseg_u2net.weights.pickles import (
+    ForeignError,
+    Setting,
+    UnknownGlobalError,
+    named_errors,
+)
 from paddleseg_u2net.weights.pytorch.containers import SPARE, LegacyContainer, ZipContainer
 from paddleseg_u2net.weights.pytorch.tensors import Tensor
 

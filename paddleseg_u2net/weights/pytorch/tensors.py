@@ -12,7 +12,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from paddleseg_u2net.weights.layout import widened
-from paddleseg_u2net.weights.pickled_objects import ARRAYS, dimensions, only_named, whole
+from paddleseg_u2net.weights.pickles.objects import ARRAYS, dimensions, only_named, whole
 
 
 @dataclass(frozen=True)

@@ -358,7 +358,7 @@ def test_two_files_for_one_image(source, tmp_path):
 
 
 def test_folders_without_files(tmp_path):
-    with pytest.raises(AnnotationError, match=r"expected labelme files \(\.json\), found none"):
+    with pytest.raises(AnnotationError, match=r"expected labelme files \(\.json\), got none"):
         labelme.read(tmp_path)
     with pytest.raises(ImageError, match="expected a folder"):
         labelme.read(tmp_path / "none")

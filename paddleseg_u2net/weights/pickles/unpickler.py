@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Mapping, Optio
 import numpy as np
 
 from paddleseg_u2net.weights.checkpoints import CheckpointError
-from paddleseg_u2net.weights.pickled_objects import (
+from paddleseg_u2net.weights.pickles.objects import (
     ForeignError,
     Setting,
     UnknownGlobalError,
