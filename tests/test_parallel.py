@@ -37,7 +37,7 @@ def _note(number, folder):
     return number
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2, 5])
+@pytest.mark.parametrize("workers", [0, 3])
 def test_answers_in_order(workers):
     assert list(parallel_map(_square, range(11), workers)) == [n * n for n in range(11)]
     assert list(parallel_map(partial(_add, other=3), [1, 2], workers)) == [4, 5]

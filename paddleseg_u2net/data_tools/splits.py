@@ -17,7 +17,7 @@ import hashlib
 import math
 import unicodedata
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 PARTS = ("train", "val", "test")
 
@@ -49,8 +49,7 @@ class Item:
     split: str = ""
 
 
-@dataclass(frozen=True)
-class _Unit:
+class _Unit(NamedTuple):
     items: Tuple[Item, ...]
     digest: bytes
     share: float
@@ -73,17 +72,23 @@ def split(
         Sorted names for each of ``PARTS``; each image is in one of them.
 
     Raises:
-        SplitError: a share is none, there are too few images or groups, or a group's images have to
+        SplitError: A share is none, there are too few images or groups, or a group's images have to
             be in different parts.
     """
     items = sorted(items, key=lambda item: item.name)
     shares = {"val": val_share, "test": test_share}
-    _check(items, shares)
+    for part, share in shares.items():
+        if not 0 <= share < 1:
+            raise SplitError(f"{part}_share: expected 0 or more and less than 1, got {share}")
+    if sum(shares.values()) >= 1:
+        raise SplitError(
+            f"val_share and test_share: {val_share} + {test_share} leaves nothing to train on; "
+            "lower them"
+        )
+    if not items:
+        raise SplitError("there are no images to divide")
     units = _units(items, seed)
-    parts: Dict[str, List[_Unit]] = {part: [] for part in PARTS}
-    for unit in units:
-        if unit.split:
-            parts[unit.split].append(unit)
+    parts = {part: [unit for unit in units if unit.split == part] for part in PARTS}
     free = _ordered([unit for unit in units if not unit.split])
     asked = [part for part in ("val", "test") if shares[part] > 0]
     if free:
@@ -101,38 +106,17 @@ def split(
     }
 
 
-def _check(items: Sequence[Item], shares: Dict[str, float]) -> None:
-    for part, share in shares.items():
-        if not 0 <= share < 1:
-            raise SplitError(f"{part}_share: expected 0 or more and less than 1, got {share}")
-    if sum(shares.values()) >= 1:
-        raise SplitError(
-            f"val_share and test_share: {' + '.join(map(str, shares.values()))} leaves nothing to "
-            "train on; lower them"
-        )
-    if not items:
-        raise SplitError("there are no images to divide")
-    if len({item.name for item in items}) < len(items):
-        raise SplitError("expected names that differ, got one of them twice")
-    strange = [item for item in items if item.split not in ("", *PARTS)]
-    if strange:
-        raise SplitError(
-            f"{strange[0].name}: expected a part {', '.join(PARTS)} or none, got "
-            f"{strange[0].split!r}"
-        )
-
-
 def _check_enough(free: Sequence[_Unit], items: Sequence[Item], empty: Sequence[str]) -> None:
     if len(free) >= len(empty):
         return
-    grouped = any(item.group for item in items)
-    have = f"{len(items)} images in {len(free)} groups" if grouped else f"{len(items)} images"
+    have, need = f"{len(items)} images", "images are needed; add images"
+    if any(item.group for item in items):
+        have += f" in {len(free)} groups"
+        need = "groups are needed, for a group stays together; choose smaller groups"
     raise SplitError(
-        f"{have} cannot be divided into {', '.join(empty)}: at least {len(empty)} "
-        + ("groups are needed, for a group stays together; choose smaller groups" if grouped
-           else "images are needed; add images")
-        + ", or ask for fewer parts (a share of 0)"
-    )  # fmt: skip
+        f"{have} cannot be divided into {', '.join(empty)}: at least {len(empty)} {need}, or ask "
+        "for fewer parts (a share of 0)"
+    )
 
 
 # ---------------------------------------------------------------- units and their order
@@ -142,9 +126,8 @@ def _units(items: Sequence[Item], seed: int) -> List[_Unit]:
     members: Dict[Tuple[str, str], List[Item]] = {}
     for item in items:
         # A group may have the name of an image that is not in it.
-        members.setdefault(
-            ("group", item.group) if item.group else ("image", item.name), []
-        ).append(item)
+        key = ("group", item.group) if item.group else ("image", item.name)
+        members.setdefault(key, []).append(item)
     return [_unit(kind, name, found, seed) for (kind, name), found in members.items()]
 
 
@@ -179,17 +162,16 @@ def _ordered(units: Sequence[_Unit]) -> List[_Unit]:
     return sorted(units, key=lambda unit: (places[unit.digest], unit.digest))
 
 
-def _strata(units: Sequence[_Unit]) -> List[List[_Unit]]:
+def _strata(units: Sequence[_Unit]) -> Iterator[List[_Unit]]:
+    """Units without foreground, and quantiles of its share among those of as many classes."""
     alike: Dict[int, List[_Unit]] = {}
     for unit in units:
         alike.setdefault(unit.classes if unit.share > 0 else 0, []).append(unit)
-    strata = [alike.pop(0)] if 0 in alike else []
-    for same in alike.values():
+    for classes, same in alike.items():
         same.sort(key=lambda unit: (unit.share, unit.digest))
-        count = max(1, min(_MOST_STRATA, len(same) // _LEAST_UNITS))
+        count = max(1, min(_MOST_STRATA, len(same) // _LEAST_UNITS)) if classes else 1
         ends = [len(same) * k // count for k in range(count + 1)]
-        strata += [same[start:end] for start, end in zip(ends, ends[1:])]
-    return strata
+        yield from (same[start:end] for start, end in zip(ends, ends[1:]))
 
 
 def _size(units: Sequence[_Unit]) -> int:
@@ -199,7 +181,7 @@ def _size(units: Sequence[_Unit]) -> int:
 # ---------------------------------------------------------------- as near to a size as groups allow
 
 
-def _take(units: Sequence[_Unit], size: int, least: int, most: int) -> Dict[int, None]:
+def _take(units: Sequence[_Unit], size: int, least: int, most: int) -> Set[int]:
     """Choose units that together are as near to ``size`` as any, early ones first.
 
     Args:
@@ -208,10 +190,10 @@ def _take(units: Sequence[_Unit], size: int, least: int, most: int) -> Dict[int,
         least, most: How many units, ``least`` 0 or 1.
 
     Returns:
-        Indices, as keys.
+        Indices.
     """
     if (size < 1 and not least) or most < 1:
-        return {}
+        return set()
     sizes = [len(unit.items) for unit in units]
     size = max(size, 1)
     # Any sum above twice the size is farther off than none at all, or than the smallest unit.
@@ -220,7 +202,7 @@ def _take(units: Sequence[_Unit], size: int, least: int, most: int) -> Dict[int,
     for total in sorted(range(least, limit + 1), key=lambda total: (abs(total - size), total)):
         taken = sums.earliest(total)
         if taken is not None and least <= len(taken) <= most:
-            return dict.fromkeys(taken)
+            return taken
     raise AssertionError("the smallest unit alone is a sum")
 
 
@@ -232,31 +214,27 @@ class _Sums:
 
     def __init__(self, sizes: Sequence[int], limit: int) -> None:
         self._sizes = sizes
-        self._ones = sum(size == 1 for size in sizes)
-        within = (1 << (limit + 1)) - 1
-        last_first = [1]
+        bits = [1]
         for size in reversed(sizes):
             if size > 1:
                 # Sizes beyond the limit are in no sum; shifting by them would only take memory.
-                more = last_first[-1] << size & within if size <= limit else 0
-                last_first.append(last_first[-1] | more)
-        self._bits = last_first[::-1]
+                more = bits[-1] << size & ((1 << (limit + 1)) - 1) if size <= limit else 0
+                bits.append(bits[-1] | more)
+        self._bits = bits[::-1]
 
     def _possible(self, total: int, group: int, ones: int) -> bool:
-        if total < 0 or ones < 0:
-            return False
         low = max(0, total - ones)
-        return (self._bits[group] >> low) & ((1 << (total - low + 1)) - 1) != 0
+        return total >= 0 and self._bits[group] >> low & ((1 << (total - low + 1)) - 1) != 0
 
-    def earliest(self, total: int) -> Optional[List[int]]:
+    def earliest(self, total: int) -> Optional[Set[int]]:
         """Indices of the earliest sizes with this sum; None if there are none."""
-        group, ones = 0, self._ones
+        group, ones = 0, self._sizes.count(1)
         if not self._possible(total, group, ones):
             return None
-        taken = []
+        taken = set()
         for index, size in enumerate(self._sizes):
             group, ones = (group, ones - 1) if size == 1 else (group + 1, ones)
             if self._possible(total - size, group, ones):
-                taken.append(index)
+                taken.add(index)
                 total -= size
         return taken

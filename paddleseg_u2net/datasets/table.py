@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import UserDict
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 import yaml
 
@@ -150,133 +150,106 @@ def classes_of(name: Any) -> Tuple[str, ...]:
 
 # ---------------------------------------------------------------- from YAML
 
-
-class _Key(NamedTuple):
-    expected: str
-    fits: Callable[[Any], bool]
+# What is expected of a key, and whether a value is that.
+_Key = Tuple[str, Callable[[Any], bool]]
 
 
-def _is_below(path: str) -> bool:
-    place = PurePosixPath(path)
-    return bool(path) and not place.is_absolute() and ".." not in place.parts and "\\" not in path
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and ".." not in value and value[0] not in "/\\"
 
 
 def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
-def _one_of(names: Iterable[str]) -> _Key:
-    return _Key(f"one of {', '.join(names)}", lambda value: value in names)
+def _starts(*beginnings: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value.startswith(beginnings)
 
 
-def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and _is_below(value)
-
-
-def _is_address(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(("http://", "https://"))
-
-
-_TEXT = _Key("a text", lambda value: isinstance(value, str))
-_COUNT = _Key("a whole number above 0", lambda value: type(value) is int and value > 0)
-_PATH = _Key("a path below the data set's folder", _is_path)
-_PATHS = _Key("a list of paths below the data set's folder", _list_of(_is_path))
-_MAPPING = _Key("keys with values", lambda value: isinstance(value, dict))
-_SPLIT: Mapping[str, _Key] = {
+_TEXT: _Key = ("a text", _starts(""))
+_COUNT: _Key = ("a whole number above 0", lambda value: type(value) is int and value > 0)
+_PATH: _Key = ("a path below the data set's folder", _is_path)
+_MAPPING: _Key = ("keys with values", lambda value: isinstance(value, dict))
+_SPLIT: Dict[str, _Key] = {
     "pairs": _COUNT,
     "images": _PATH,
     "masks": _PATH,
-    "found_as": _Key(
+    "found_as": (
         "a list of [images, masks], two paths each",
         _list_of(lambda pair: _list_of(_is_path)(pair) and len(pair) == 2),
     ),
-    "lists_as": _PATHS,
+    "lists_as": ("a list of names", _list_of(_is_path)),
     "mask_end": _TEXT,
 }
-_ARCHIVE: Mapping[str, _Key] = {
-    "filename": _Key("a name of a file", lambda value: _is_path(value) and "/" not in value),
-    "addresses": _Key("a list of addresses that begin with http", _list_of(_is_address)),
-    "checksum": _Key(
-        "sha256:... or md5:...",
-        lambda value: isinstance(value, str) and value.startswith(("sha256:", "md5:")),
-    ),
+_ARCHIVE: Dict[str, _Key] = {
+    "filename": ("a name of a file", lambda value: _is_path(value) and "/" not in value),
+    "addresses": ("a list of addresses that begin with http", _list_of(_starts("http"))),
+    "checksum": ("sha256:... or md5:...", _starts("sha256:", "md5:")),
 }
-_ROW: Mapping[str, _Key] = {
+_ROW: Dict[str, _Key] = {
     "title": _TEXT,
     "parts": _MAPPING,
-    "classes": _Key(
+    "classes": (
         "two names or more, the background first",
-        lambda value: _list_of(lambda name: isinstance(name, str))(value) and len(value) > 1,
+        lambda value: _list_of(_starts(""))(value) and len(value) > 1,
     ),
     "config": _PATH,
-    "archives": _Key("a list", lambda value: isinstance(value, list)),
-    "layout": _one_of(LAYOUTS),
-    "mask_encoding": _one_of(ENCODINGS),
+    "archives": ("a list", _list_of(lambda item: True)),
+    "layout": (f"one of {', '.join(LAYOUTS)}", LAYOUTS.__contains__),
+    "mask_encoding": (f"one of {', '.join(ENCODINGS)}", ENCODINGS.__contains__),
     "pool": _MAPPING,
-    "val_share": _Key(
-        "a number between 0 and 1", lambda value: isinstance(value, float) and 0 < value < 1
-    ),
-    **dict.fromkeys(("homepage", "licence", "cite", "by_hand"), _TEXT),
+    "val_share": ("a number between 0 and 1", lambda value: type(value) is float and 0 < value < 1),
     "megabytes": _COUNT,
-    **dict.fromkeys(("shows", "notes", "folders"), _TEXT),
+    **dict.fromkeys(("homepage", "licence", "cite", "by_hand", "shows", "notes", "folders"), _TEXT),
 }
+_PARTS = dict.fromkeys(("train", "val", "test"), _MAPPING)
 
 
 def _row(name: str, tree: Any, where: str) -> Row:
-    given = _checked(tree, _ROW, ("title",), where)
+    given = _checked(tree, _ROW, where, "title")
     if ("parts" in given) == ("pool" in given) or ("pool" in given) != ("val_share" in given):
         raise RowError(f"{where}: expected parts, or pool and val_share, got {', '.join(given)}")
-    pool = _split(given.pop("pool"), f"{where}: pool") if "pool" in given else None
-    if pool is None:
-        parts = _checked(
-            given.pop("parts"), dict.fromkeys(("train", "val", "test"), _MAPPING), (),
-            f"{where}: parts",
-        )  # fmt: skip
-        splits = {part: _split(parts[part], f"{where}: parts.{part}", part) for part in parts}
-    else:
+    pool: Optional[Split] = None
+    splits: Dict[str, Split] = {}
+    if "pool" in given:
+        pool = _split(given.pop("pool"), f"{where}: pool")
         val = max(1, round(pool.pairs * given["val_share"]))
-        splits = {
-            "train": Split(pool.pairs - val, "train_list.txt"),
-            "val": Split(val, "val_list.txt"),
-        }
-    lists = given.get("layout", "folders") == "lists"
-    for part, split in splits.items():
-        if not (split.images or lists or pool):
-            raise RowError(f"{where}: parts.{part}.images: expected a folder, or layout: lists")
+        for part, pairs in (("train", pool.pairs - val), ("val", val)):
+            splits[part] = Split(pairs, f"{part}_list.txt")
+    else:
+        for part, split in _checked(given.pop("parts"), _PARTS, f"{where}: parts").items():
+            made = _split(split, f"{where}: parts.{part}")
+            if not made.images and given.get("layout") != "lists":
+                raise RowError(f"{where}: parts.{part}.images: expected a folder, or layout: lists")
+            splits[part] = made._replace(list_file=f"{part}_list.txt")
     archives = [
-        Archive(**_tuples(_checked(item, _ARCHIVE, ("filename",), f"{where}: archives.{number}")))
+        Archive(**_checked(item, _ARCHIVE, f"{where}: archives.{number}", "filename"))
         for number, item in enumerate(given.pop("archives", ()))
     ]
-    return Row(
-        splits=splits, pool=pool, archives=tuple(archives), name=name, **_tuples(given)
-    )  # fmt: skip
+    return Row(splits=splits, pool=pool, archives=tuple(archives), name=name, **given)
 
 
-def _split(tree: Any, where: str, part: str = "") -> Split:
-    given = _checked(tree, _SPLIT, ("pairs",), where)
+def _split(tree: Any, where: str) -> Split:
+    given = _checked(tree, _SPLIT, where, "pairs")
     if ("images" in given) != ("masks" in given):
         raise RowError(f"{where}: expected both images and masks, got one of them")
-    if "found_as" in given:
-        given["found_as"] = tuple(map(tuple, given["found_as"]))
-    return Split(list_file=f"{part}_list.txt" if part else "", **_tuples(given))
+    return Split(**given)
 
 
-def _checked(
-    tree: Any, keys: Mapping[str, _Key], required: Iterable[str], where: str
-) -> Dict[str, Any]:
-    """The values of a mapping, of which each key is known and each value fits."""
+def _checked(tree: Any, keys: Mapping[str, _Key], where: str, required: str = "") -> Dict[str, Any]:
+    """The values of a mapping, of which each key is known and each value fits; lists as tuples."""
     if not isinstance(tree, dict) or not tree:
         raise RowError(f"{where}: expected keys of {', '.join(keys)}, got {tree!r}")
-    missing: List[str] = [key for key in required if key not in tree]
-    if missing:
-        raise RowError(f"{where}: expected the key {missing[0]}, found none")
+    if required and required not in tree:
+        raise RowError(f"{where}: expected the key {required}, found none")
     for key, value in tree.items():
         if key not in keys:
             raise RowError(f"{where}: expected keys of {', '.join(keys)}, got {key!r}")
-        if not keys[key].fits(value):
-            raise RowError(f"{where}: {key}: expected {keys[key].expected}, got {value!r}")
-    return dict(tree)
+        expected, fits = keys[key]
+        if not fits(value):
+            raise RowError(f"{where}: {key}: expected {expected}, got {value!r}")
+    return {key: _as_tuple(value) for key, value in tree.items()}
 
 
-def _tuples(values: Mapping[str, Any]) -> Dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value

@@ -8,7 +8,6 @@ import os
 import numpy as np
 import pytest
 
-from paddleseg_u2net import progress
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.datasets.pairing import from_list
 from tests.data_tools.inspection.making import add, blob, saved, texture
@@ -68,19 +67,13 @@ def test_many_of_a_kind_are_a_few_names_and_a_file_has_them_all(data, tmp_path, 
     assert capsys.readouterr().out == report
 
 
-def test_findings_about_no_file_are_counted(data, capsys):
-    assert run(*folders(data), "--num_classes", 5, "--mask_values", "{0: 0, 255: 1}") == 0
-    out = capsys.readouterr().out
-    assert "expected masks with class 2, found none" in out and "\n  and 2 more\n" in out
-
-
 def test_warnings_are_0_unless_strict(data):
     saved(data / "masks/a.png", np.zeros((60, 80), np.uint8))
     assert run(*folders(data)) == 0
     assert run(*folders(data), "--strict") == 1
 
 
-def test_the_report_has_everything_and_is_the_same_on_any_number_of_processes(data, tmp_path):
+def test_the_report_is_complete_for_any_number_of_workers(data, tmp_path):
     for number in range(16):
         add(data, f"more{number}")
     saved(data / "masks/b.png", blob(shape=(30, 40)))
@@ -122,12 +115,6 @@ def test_lists_that_would_be_empty_are_refused(data, tmp_path, capsys):
     assert run(*folders(data), "--write_lists", tmp_path / "lists") == 1
     assert "expected sound pairs to list, found none" in capsys.readouterr().err
     assert not (tmp_path / "lists").exists()
-
-
-def test_progress_of_long_checks(data, capsys, monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
-    run(*folders(data))
-    assert "checking: 4 of 4 pairs (100%), " in capsys.readouterr().err
 
 
 def test_folders_of_train_and_val_are_compared(data, tmp_path, capsys):
@@ -255,7 +242,7 @@ def test_a_configuration_says_what_to_check(data, tmp_path, capsys):
 
 
 @pytest.mark.realdata
-def test_the_198_masks_of_person_290_and_nothing_else_are_errors(shared, tmp_path):
+def test_the_198_wrong_masks_of_person_290_are_found(shared, tmp_path):
     report = tmp_path / "report.json"
     root = shared / "data/person_290"
     assert run(*folders(root), "--json", report, "--workers", 2) == 1

@@ -116,16 +116,6 @@ def test_a_configuration_shows_what_training_does(config, tmp_path, monkeypatch)
         np.testing.assert_array_equal(label, shown[key][1])
 
 
-def test_columns_of_a_configuration(config, tmp_path):
-    def width(*words):
-        assert show(tmp_path, "--config", config, "--size", 64, "--count", 1, *words) == 0
-        return read_image(tmp_path / "sheet.png").shape[1]
-
-    assert width() == 2 * 16 + 6 * 70 - 6
-    assert width("--augmented", 1) == 2 * 16 + 3 * 70 - 6
-    assert width("--augmented", 0) == width("--part", "val") == 2 * 16 + 2 * 70 - 6
-
-
 @pytest.mark.parametrize("part", ["images", "masks"])
 @pytest.mark.parametrize("sort", ["random", "foreground"])
 def test_broken_files_are_shown_and_listed(own, capsys, part, sort):
@@ -195,15 +185,6 @@ def test_a_cache_is_not_filled(config, tmp_path):
     words = ("--opts", f"train_dataset.cache={{limit: 1 GB, folder: {cache}}}")
     assert show(tmp_path, "--config", config, *words) == 0
     assert not cache.exists()
-
-
-def test_names_in_any_script(own, capsys):
-    for part in ("images", "masks"):
-        (own / part / "1.png").rename(own / part / "图像 ünï.png")
-    assert show(own, *folders(own)) == 0
-    (own / "masks" / "图像 ünï.png").write_bytes(b"")
-    assert show(own, *folders(own)) == 1
-    assert "图像 ünï.png" in capsys.readouterr().err
 
 
 def test_a_terminal_without_those_letters(own):
@@ -287,13 +268,6 @@ def test_nothing_of_the_data_set_is_overwritten(own, capsys, monkeypatch):
         assert main("dataset", ["show", *map(str, folders(own)), "--output", str(path)]) == 1
         assert "expected a new file" in capsys.readouterr().err
     assert mask.read_bytes() == before
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_an_output_without_rights(own, capsys):
-    (own / "closed").mkdir(mode=0o500)
-    assert main("dataset", ["show", "--root", str(own), "--output", f"{own}/closed/s.png"]) == 1
-    assert "takes no files" in capsys.readouterr().err
 
 
 @pytest.mark.realdata

@@ -100,9 +100,7 @@ def test_an_unpacked_folder_is_linked(tmp_path, table, capsys):
     assert "something else lies there" in capsys.readouterr().err
 
 
-def test_an_unpacked_folder_of_another_number_is_an_error_or_linked_on_demand(
-    tmp_path, table, capsys
-):
+def test_an_unpacked_folder_of_another_number(tmp_path, table, capsys):
     assert main("prepare", given("ecssd", tmp_path)) == 0
     source = tmp_path / "data/ecssd"
     lines = (source / "val_list.txt").read_text().splitlines(keepends=True)

@@ -120,36 +120,6 @@ def test_every_stratum_is_in_every_part(groups):
             assert abs(found - share * len(stratum)) <= (6 if groups else 3), (part, share)
 
 
-def test_strata_make_parts_more_alike_than_chance_does():
-    def gap(items, parts):
-        content = {item.name: item.share for item in items}
-        train, val = ([content[name] for name in parts[part]] for part in ("train", "val"))
-        return abs(sum(train) / len(train) - sum(val) / len(val))
-
-    ours = chance = 0.0
-    for seed in range(30):
-        items = drawn(200, seed)
-        ours += gap(items, split(items, 0.1, 0, seed))
-        names = [item.name for item in items]
-        random.Random(seed).shuffle(names)
-        chance += gap(items, {"val": names[:20], "train": names[20:]})
-    assert ours < 0.6 * chance
-
-
-def test_images_with_several_classes_are_spread_too():
-    items = [Item(str(n), 0.3, 1 + n % 2) for n in range(200)]
-    val = split(items, 0.1)["val"]
-    assert sum(int(name) % 2 for name in val) in (9, 10, 11)
-
-
-def test_images_of_a_rare_kind_may_come_to_validation():
-    found = 0
-    for seed in range(60):
-        items = [*(Item(str(n), 0.5) for n in range(40)), Item("rare", 0.5, classes=7)]
-        found += "rare" in split(items, 0.25, 0, seed)["val"]
-    assert 6 <= found <= 26
-
-
 def test_another_seed_divides_otherwise():
     items = drawn(100)
     assert split(items, 0.1, seed=0) != split(items, 0.1, seed=1)
@@ -260,18 +230,3 @@ def test_all_images_in_one_group():
     items = [Item(str(n), 0.1, group="scan") for n in range(10)]
     with pytest.raises(SplitError, match="10 images in 1 groups cannot .* at least 2 groups"):
         split(items, 0.1)
-
-
-def test_few_groups_are_enough_if_there_is_one_for_each_part():
-    items = [
-        Item(f"{g}{n}", 0.1, group=g) for g, size in zip("abc", (1, 1, 8)) for n in range(size)
-    ]
-    parts = split(items, 0.5, 0.4)
-    assert all(parts.values())
-
-
-def test_names_and_parts_that_are_none():
-    with pytest.raises(SplitError, match="differ"):
-        split([Item("a", 0), Item("a", 0)], 0.1)
-    with pytest.raises(SplitError, match="a: expected a part train, val, test or none, got 'dev'"):
-        split([Item("a", 0, split="dev"), Item("b", 0)], 0.1)

@@ -256,7 +256,7 @@ def test_other_names_are_left_alone(tmp_path):
 
 
 @posix_only
-def test_folders_of_a_living_process_are_left_alone_until_it_dies(tmp_path):
+def test_folders_of_a_living_process_are_left_alone(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         theirs = [f".out.old-{child.pid}-abc", f".out.tmp-{child.pid}-def"]

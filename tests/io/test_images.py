@@ -549,7 +549,7 @@ def test_truncated_header(tmp_path, name):
         refused(function, path, "truncated")
 
 
-def test_truncated_jpeg_is_an_error_even_if_others_told_pillow_to_bear_it(tmp_path, monkeypatch):
+def test_truncated_jpeg_is_an_error_whatever_pillow_was_told(tmp_path, monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     path = tmp_path / "a.jpg"
     Image.fromarray(colours(64, 64)).save(path)
@@ -704,12 +704,6 @@ def test_png_gives_back_every_array(tmp_path_factory, channels, size, seed):
     assert np.array_equal(read, array if channels else array[..., None])
 
 
-def test_array_that_is_not_contiguous(tmp_path):
-    array = colours()[::-1, ::2, ::-1]
-    write_png(tmp_path / "a.png", array)
-    assert np.array_equal(read_image(tmp_path / "a.png"), array)
-
-
 def test_png_with_a_palette(tmp_path):
     palette = colours(1, 256, seed=3)[0]
     index = np.arange(256, dtype=np.uint8).reshape(8, 32)
@@ -840,20 +834,6 @@ def test_find_images_follows_links_once(tmp_path):
     (tmp_path / "top" / "link").symlink_to(elsewhere)
     (elsewhere / "loop").symlink_to(tmp_path / "top")
     assert find_images(tmp_path / "top") == [tmp_path / "top" / "link" / "a.png"]
-
-
-def test_find_images_in_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
-    (tmp_path / "locked").mkdir()
-    real = os.scandir
-
-    def scandir(path):
-        if str(path).endswith("locked"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return real(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
-    with pytest.raises(ImageError, match=r"locked: .*Permission denied"):
-        find_images(tmp_path)
 
 
 @pytest.mark.parametrize(

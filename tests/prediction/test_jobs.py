@@ -75,12 +75,6 @@ def test_a_list_names_images_with_or_without_masks_behind(tmp_path, line, image)
     assert collect(path) == [Job(tmp_path / image, Path(image))]
 
 
-def test_the_order_of_a_list_is_kept(tmp_path):
-    path = tmp_path / "list.txt"
-    path.write_text("b.jpg\na.jpg\nx/c.jpg\n")
-    assert [name for _, name in found(path)] == ["b.jpg", "a.jpg", "x/c.jpg"]
-
-
 def test_images_outside_of_the_lists_folder_keep_their_last_name_only(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
@@ -97,12 +91,6 @@ def test_nothing_to_predict_is_an_error_that_names_it(tmp_path, kind):
     path.mkdir() if kind == "folder" else path.write_text("# only this\n" * (kind == "comments"))
     with pytest.raises(ValueError, match="--image_path .*empty.*: expected images, found none"):
         collect(path)
-
-
-def test_a_folder_without_pictures_is_empty(tmp_path):
-    (tmp_path / "readme.md").touch()
-    with pytest.raises(ValueError, match="expected images, found none"):
-        collect(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "a", "a.jpg.zip"])

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -205,20 +204,6 @@ def test_so_it_does_with_windows_and_with_upsampling_along_edges(tmp_path, how):
     assert tree(tmp_path / "all") == tree(tmp_path / "single")
 
 
-def test_an_image_is_let_go_of_where_its_shape_will_do(tmp_path):
-    path = picture(tmp_path / "a.png", noise(4, 5, 3))
-    one = predictor(size=(2, 2))
-    given = []
-    restore = one.restore
-    one.restore = lambda found, image: given.append(image) or restore(found, image)
-    predict_files(one, collect(path), tmp_path / "out", pictures=[SALIENCY, PSEUDO])
-    predict_files(one, collect(path), tmp_path / "out", pictures=[ADDED, CUTOUT])
-    assert given == [(4, 5)] * 2
-    one.upsampling = "guided"
-    predict_files(one, collect(path), tmp_path / "out", pictures=[SALIENCY])
-    np.testing.assert_array_equal(given[2], noise(4, 5, 3))
-
-
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_cut_outs_have_the_pictures_own_colours_transparency_and_profile(tmp_path, channels):
     image = noise(40, 50, 4)
@@ -258,39 +243,6 @@ def unused(batch):
 
 
 # ---------------------------------------------------------------- at once
-
-
-def test_while_the_network_is_at_work_images_are_read_and_pictures_written(tmp_path, monkeypatch):
-    """The network waits for the next image to be read and the last picture to be written."""
-    names = [f"{number}.png" for number in range(6)]
-    for name in names:
-        picture(tmp_path / "in" / name)
-    was_read = {name: threading.Event() for name in names}
-    was_written = {name: threading.Event() for name in names}
-    read, write = run.read_image, run.write_pictures
-
-    def reading(path, channels):
-        was_read[path.name].set()
-        return read(path, channels)
-
-    def writing(paths, *what):
-        write(paths, *what)
-        was_written[paths[SALIENCY].name].set()
-
-    monkeypatch.setattr(run, "read_image", reading)
-    monkeypatch.setattr(run, "write_pictures", writing)
-    turn = iter(range(len(names)))
-
-    def network(batch):
-        number = next(turn)
-        if number + 1 < len(names):
-            assert was_read[names[number + 1]].wait(SOON)
-        if number:
-            assert was_written[names[number - 1]].wait(SOON)
-        return red(batch)
-
-    assert predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out") == []
-    assert len(tree(tmp_path / "out")) == 18
 
 
 @pytest.mark.parametrize(("how", "at_once"), [({"size": (4, 4)}, 4), ({"size": None}, 1)])
@@ -472,31 +424,6 @@ def test_a_full_disk_stops_early_and_says_what_is_done(tmp_path, monkeypatch, im
     assert all(Image.open(io.BytesIO(content)).size == (30, 30) for content in tree(out).values())
 
 
-def test_the_network_is_spared_what_cannot_be_written(tmp_path, monkeypatch):
-    for number in range(20):
-        picture(tmp_path / "in" / f"{number:02}.png")
-    full_after(monkeypatch, 0)
-    begun, seen = [], []
-
-    class Watched(run._Prediction):
-        def __init__(self, *what):
-            super().__init__(*what)
-            begun.append(self)
-
-    def network(batch):
-        seen.append(1)
-        until = time.monotonic() + SOON
-        while len(seen) == 2 and begun[0].disk_error is None:
-            assert time.monotonic() < until
-            time.sleep(0.001)
-        return red(batch)
-
-    monkeypatch.setattr(run, "_Prediction", Watched)
-    with pytest.raises(DiskError, match="and 20 are left"):
-        predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out")
-    assert len(seen) in (1, 2)  # one if the first picture failed before the second image
-
-
 def test_an_image_whose_last_picture_finds_no_room_is_not_done(tmp_path, monkeypatch):
     for number in range(5):
         picture(tmp_path / "in" / f"{number}.png")
@@ -516,17 +443,6 @@ def test_another_error_of_the_system_is_of_its_image_only(tmp_path, monkeypatch)
     (failure,) = predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out")
     assert failure.image.name == "2.png"
     assert len(tree(tmp_path / "out" / SALIENCY)) == 4
-
-
-def test_a_network_that_is_short_of_disk_itself_is_an_error_of_its_image(tmp_path):
-    for number in range(3):
-        picture(tmp_path / "in" / f"{number}.png")
-
-    def network(batch):
-        raise OSError(errno.ENOSPC, "no room for its cache")
-
-    failures = predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out")
-    assert len(failures) == 3 and "no room for its cache" in failures[0].reason
 
 
 @pytest.mark.parametrize("images", [1, 200])
@@ -552,23 +468,6 @@ def test_an_interrupt_ends_it_soon_and_leaves_whole_files_only(tmp_path, images)
     assert len(written) < 3 * 20
     assert len({name.split("/")[1] for name in written}) * 3 == len(written)
     assert all(Image.open(io.BytesIO(content)).size == (30, 30) for content in written.values())
-
-
-def test_what_on_failure_raises_ends_it(tmp_path):
-    for number in range(50):
-        picture(tmp_path / "in" / f"{number:02}.png").write_bytes(b"x" * (number != 40))
-    threads = threading.active_count()
-
-    def enough(failure):
-        raise RuntimeError(failure.image.name)
-
-    with pytest.raises(RuntimeError, match=r"00\.png"):
-        predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out", on_failure=enough)
-    assert threading.active_count() == threads
-
-
-def test_no_jobs_are_done_at_once(tmp_path):
-    assert predict_files(predictor(), [], tmp_path / "out") == []
 
 
 def test_progress_is_shown_to_people_only(tmp_path, monkeypatch, capsys):

@@ -4,17 +4,13 @@ Written from https://cocodataset.org/#format-data. An object's polygons are join
 are drawn first, so that small ones stay visible, since the file has no order. A crowd (``iscrowd``)
 is drawn like any object, or ignored.
 
-A data set may have several such files, each with its images. Roboflow exports
-``train/_annotations.coco.json`` with the images beside it, and the same for ``valid`` and ``test``;
-COCO itself has ``annotations/instances_train2017.json`` for the images of ``train2017``, and CVAT
-``annotations/instances_train.json`` for those of ``images/train``.
+A data set may have several such files, each with its images; `coco_layout` finds them.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import AbstractSet, Any, Dict, List, Optional, Sequence, Set, Tuple, Union
 
@@ -45,9 +41,9 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     wrong,
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Polygon, Shape
-from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
-from paddleseg_u2net.datasets.name_rules import fold_case
-from paddleseg_u2net.io.images import files_below, find_images, image_size
+from paddleseg_u2net.data_tools.annotations.splits import Source, read_all
+from paddleseg_u2net.data_tools.formats.coco_layout import KEYS, find, json_files, split_of_files
+from paddleseg_u2net.io.images import find_images, image_size
 from paddleseg_u2net.text import short_list
 
 CROWDS = ("object", "ignore")
@@ -57,12 +53,10 @@ Part = Union[Polygon, Runs]
 # Id, entry, and the file if it exists.
 Entry = Tuple[Any, Dict[str, Any], Optional[Path]]
 
-_KEYS = ("images", "annotations", "categories")
 _ID = (int, str, float)
 _WHOLE = re.compile(r"(-?)0*([0-9]+?)(?:\.0*)?")
 _BOXES = "objects with a box only"
 _NEEDED = ("id", "image_id", "category_id", "iscrowd", "segmentation")
-_ANNOTATIONS = "annotations"
 
 
 def read(
@@ -116,7 +110,7 @@ def read(
         def collect(chosen: Classes) -> AnnotatedDataset:
             return file.collect(indices[folder], chosen, crowd, used)
 
-        split = _split(path, folder) if len(files) > 1 else ""
+        split = split_of_files(path, folder) if len(files) > 1 else ""
         return Source(path.relative_to(top).as_posix(), folder, collect, split)
 
     found = read_all(list(map(source, parsed, paths, folders)), classes or Classes(), resplit)
@@ -142,7 +136,7 @@ def read_folder(
     files = find(source)
     found = read(files, classes, crowd, resplit, source)
     known = {file for file, _ in files}
-    others = [path for path in _json_files(source) if path not in known]
+    others = [path for path in json_files(source) if path not in known]
     if others:
         names = short_list([path.relative_to(source).as_posix() for path in others])
         found.remarks.append(f"not read, for their names are not those of COCO files: {names}")
@@ -163,9 +157,9 @@ class CocoFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        tree = require_keys(read_json(path, _slimmed), _KEYS, path, "a COCO file")
+        tree = require_keys(read_json(path, _slimmed), KEYS, path, "a COCO file")
         self._images, self._objects, self._categories = (
-            field(tree, key, list, path) for key in _KEYS
+            field(tree, key, list, path) for key in KEYS
         )
         if any(isinstance(item, dict) and "segments_info" in item for item in self._objects):
             raise AnnotationError(
@@ -389,86 +383,3 @@ def _runs(tree: Dict[str, Any], number: int, size: Size, where: str) -> Runs:
     if isinstance(counts, str):
         counts = unpack_runs(counts, where)
     return Runs(number, size, 0, 0, check_runs(counts, size, where))
-
-
-# ---------------------------------------------------------------- finding files and images
-
-
-def find(source: Path) -> List[Tuple[Path, Path]]:
-    """Find the COCO files below a folder and the folders of their images.
-
-    Files ``_annotations.coco.json`` have their images beside them. Of ``instances_NAME.json``, or
-    ``NAME_instances.json``, they are in ``NAME``, ``images/NAME`` or ``images``, beside the file or
-    its folder ``annotations``; NAME may be written otherwise (``val`` and ``valid``). If there are
-    none of these, files of any name are taken that have a COCO file's keys; their images may be
-    anywhere below.
-
-    Returns:
-        JSON file and folder of its images, which may be missing, sorted, for `read`.
-
-    Raises:
-        AnnotationError: there are no such files.
-        ImageError: a folder cannot be listed.
-    """
-    source = Path(source)
-    if not source.is_dir():
-        raise AnnotationError(f"{source}: expected a folder with COCO files; check the path")
-    found = []
-    there = _json_files(source)
-    for path in there:
-        if fnmatch(path.name, "*_annotations.coco*.json"):
-            found.append((path, path.parent))
-        elif fnmatch(path.name, "*instances*.json"):
-            found.append((path, _images_of(path)))
-    if not found:
-        for path in filter(_has_keys, there):
-            folder = _images_of(path)
-            found.append((path, folder if folder.is_dir() else _above(path)))
-    if not found:
-        names = short_list([path.relative_to(source).as_posix() for path in there])
-        raise AnnotationError(
-            f"{source}: expected _annotations.coco.json (Roboflow) or instances_NAME.json (COCO, "
-            f"CVAT) in it or below, found {names or 'no JSON file'}; give the JSON files with "
-            "--annotations and the folder of their images with --images"
-        )
-    return sorted(found)
-
-
-def _has_keys(path: Path) -> bool:
-    content = path.read_bytes()
-    return all(f'"{key}"'.encode() in content for key in _KEYS)
-
-
-def _json_files(source: Path) -> List[Path]:
-    return [path for path in files_below(source) if path.suffix.lower() == ".json"]
-
-
-def _above(path: Path) -> Path:
-    """The folder that holds a file, or its folder ``annotations``."""
-    return path.parent.parent if path.parent.name.lower() == _ANNOTATIONS else path.parent
-
-
-def _images_of(path: Path) -> Path:
-    base = _above(path)
-    before, _, after = path.stem.partition("instances")
-    names = [name.strip("_-. ") for name in (after, before) if name.strip("_-. ")]
-    for alike in (str, fold_case, split_of):
-        for name in names:
-            for top in filter(Path.is_dir, (base, base / IMAGES)):
-                folders = [folder for folder in top.iterdir() if folder.is_dir()]
-                same = [f for f in folders if alike(name) and alike(f.name) == alike(name)]
-                if len(same) == 1:
-                    return same[0]
-    if (base / IMAGES).is_dir():
-        return base / IMAGES
-    # There is none: `read` says which images are missing.
-    return base / names[0] if names else base / IMAGES
-
-
-def _split(file: Path, images: Path) -> str:
-    in_name = {SPLITS.get(word, "") for word in re.findall("[a-z]+", file.stem.lower())} - {""}
-    return (
-        split_of(file.parent.name)
-        or (in_name.pop() if len(in_name) == 1 else "")
-        or split_of(images.absolute().name)
-    )

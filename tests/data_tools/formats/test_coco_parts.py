@@ -7,7 +7,7 @@ import pytest
 
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
-from paddleseg_u2net.data_tools.formats import coco
+from paddleseg_u2net.data_tools.formats import coco, coco_layout
 from paddleseg_u2net.io.images import write_image
 
 SIZE = (4, 6)
@@ -58,7 +58,7 @@ def test_an_export_of_roboflow(tmp_path):
     _roboflow(tmp_path, "train", ["a.jpg", "b.jpg"], (0, "dog", 1, 1, 3, 4))
     _roboflow(tmp_path, "valid", ["c.jpg"], (0, "cat", 0, 0, 6, 1))
     _roboflow(tmp_path, "test", ["d.jpg"], (0, "cat", 0, 0, 6, 1))
-    files = coco.find(tmp_path)
+    files = coco_layout.find(tmp_path)
     assert files == [
         (tmp_path / part / "_annotations.coco.json", tmp_path / part)
         for part in ("test", "train", "valid")
@@ -82,7 +82,7 @@ def test_the_layout_of_coco_and_that_of_cvat(tmp_path, folder):
     for part in ("train2017", "val2017", "default"):
         images = tmp_path / f"{folder}{part}"
         _write(tmp_path / "annotations" / f"instances_{part}.json", images, [f"{part}.jpg"])
-        files = coco.find(tmp_path)
+        files = coco_layout.find(tmp_path)
         assert (tmp_path / "annotations" / f"instances_{part}.json", images) in files
     samples = coco.read(files).samples
     assert [sample.split for sample in samples] == ["", "train", "val"]
@@ -154,9 +154,9 @@ def test_nothing_to_read(tmp_path):
     with pytest.raises(AnnotationError, match="at least one COCO file"):
         coco.read([])
     with pytest.raises(AnnotationError, match="found no JSON file"):
-        coco.find(tmp_path)
+        coco_layout.find(tmp_path)
     with pytest.raises(AnnotationError, match="expected a folder with COCO files"):
-        coco.find(tmp_path / "none")
+        coco_layout.find(tmp_path / "none")
     _write(tmp_path / "annotations" / "instances_train2017.json", tmp_path / "other", ["a.jpg"])
     with pytest.raises(AnnotationError, match=r"1 of 1 images .* below .*/train2017;"):
         coco.read_folder(tmp_path)
@@ -197,7 +197,7 @@ def test_images_in_two_parts_are_taken_once_with_resplit(tmp_path):
 def test_other_names_of_files_and_folders(tmp_path, file, images):
     pair = _write(tmp_path / "annotations" / file, tmp_path / images, ["b.jpg"])
     _write(tmp_path / "annotations/instances_train.json", tmp_path / "images", ["a.jpg"])
-    assert pair in coco.find(tmp_path)
+    assert pair in coco_layout.find(tmp_path)
     found = coco.read_folder(tmp_path)
     assert {record.name: record.split for record in found.samples} == {"a": "train", "b": "val"}
 

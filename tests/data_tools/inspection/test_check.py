@@ -52,7 +52,7 @@ def test_nothing_is_wrong_with_a_sound_set(sound):
     assert result.findings == [] and result.encodings == {"all": "binary"}
 
 
-def test_files_without_partners_are_errors_and_their_images_are_dropped(sound):
+def test_files_without_partners_are_errors(sound):
     (sound / "masks/a.png").unlink()
     (sound / "images/b.png").unlink()
     result = checked(folder(sound))
@@ -108,7 +108,7 @@ def test_an_image_turned_by_exif_and_its_mask(sound):
 # ---------------------------------------------------------------- values
 
 
-def test_values_that_are_no_class_are_errors_where_most_masks_are_sound(sound):
+def test_values_that_are_no_class_are_errors(sound):
     mask = blob()
     mask[:6, :8] = 7
     saved(sound / "masks/c.png", mask)
@@ -229,7 +229,7 @@ def test_a_mask_of_classes_among_soft_ones_is_called_empty(sound):
 # ---------------------------------------------------------------- copies
 
 
-def test_the_same_image_in_two_parts_is_an_error_and_dropped_from_the_first(sound, tmp_path):
+def test_the_same_image_in_two_parts_is_an_error(sound, tmp_path):
     val = tmp_path / "val"
     add(val, "z")
     shutil.copy(sound / "images/b.png", val / "images/z.png")

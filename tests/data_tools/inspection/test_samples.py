@@ -6,7 +6,7 @@ import pytest
 from paddleseg_u2net.data_tools.inspection import samples
 from paddleseg_u2net.data_tools.inspection.inputs import of_folders
 from paddleseg_u2net.data_tools.inspection.samples import PartDataset, choose, foreground, row
-from paddleseg_u2net.datasets import PairDataset, PairingError
+from paddleseg_u2net.datasets import PairingError
 from paddleseg_u2net.io.images import read_mask, write_png
 
 SIZE = 64
@@ -38,14 +38,6 @@ def dataset_of(folder, **arguments):
 
 
 # ---------------------------------------------------------------- two folders
-
-
-def test_folders_are_read_as_by_the_data_set_of_training(folder):
-    ours = dataset_of(folder)
-    theirs = PairDataset(dataset_root=str(folder), images="images", masks="masks")
-    assert ours.pairs == theirs.pairs and ours.mask_encoding == theirs.mask_encoding == "binary"
-    assert ours.unpaired == []
-    np.testing.assert_array_equal(ours.read(3)[1], theirs.read(3)[1])
 
 
 def test_files_without_a_partner_are_told_and_the_others_shown(folder):
@@ -103,14 +95,6 @@ def test_broken_masks_do_not_hinder(folder):
     assert dataset_of(folder).mask_encoding == "binary"
 
 
-def test_black_masks_do_not_decide_how_the_others_are_read(tmp_path):
-    for number in range(130):  # every second one is looked at to tell how they are read
-        write(tmp_path, f"{number:03d}", square(5 * (number % 2), 255))
-    assert dataset_of(tmp_path).mask_encoding == "binary"
-    (tmp_path / "masks" / "001.png").write_bytes(b"nonsense")
-    assert dataset_of(tmp_path).mask_encoding == "binary"
-
-
 # ---------------------------------------------------------------- which ones
 
 
@@ -146,13 +130,6 @@ def test_masks_that_cannot_be_read_come_first(folder):
     (folder / "masks" / "09.png").write_bytes(b"nonsense")
     chosen, errors = choose(dataset_of(folder), 3, "foreground", 0)
     assert chosen[0] == 9 and list(errors) == [9] and "09.png" in errors[9]
-
-
-def test_of_large_sets_some_are_looked_at(folder, monkeypatch):
-    monkeypatch.setattr(samples, "_ORDERED", 6)
-    read = []
-    chosen, _ = choose(dataset_of(folder), 10, "foreground", 0, read.append)
-    assert len(chosen) == len(read) == 6
 
 
 # ---------------------------------------------------------------- what is shown
@@ -254,14 +231,6 @@ def test_masks_of_another_size(tmp_path):
     found = row(dataset_of(tmp_path), 0, SIZE)
     assert "40x40, got 20x20" in found.cells[1].error and str(tmp_path) not in found.cells[1].error
     assert row(dataset_of(tmp_path, mismatched_masks="resize"), 0, SIZE).error == ""
-
-
-def test_one_pixel_and_long_ones(tmp_path):
-    for name, shape in (("a", (1, 1)), ("b", (1, 900)), ("c", (900, 2))):
-        write(tmp_path, name, np.full(shape, 255, np.uint8))
-    dataset = dataset_of(tmp_path)
-    shapes = [row(dataset, i, SIZE).cells[1].picture.shape[:2] for i in range(3)]
-    assert shapes == [(64, 64), (1, 64), (64, 1)]
 
 
 # ---------------------------------------------------------------- augmentation

@@ -2,13 +2,12 @@
 
 import tarfile
 import zipfile
-from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.io.archives import ArchiveError, Limits, kind, unpack
+from paddleseg_u2net.io.archives import ArchiveError, Limits, unpack
 
 from .conftest import FILES, tree
 from .packing import make_rar4, make_rar5, make_tar, make_zip
@@ -34,14 +33,6 @@ def test_a_cut_stream(tmp_path, refused, mode):
     for size in range(20, len(data) - 1, 20):
         archive.write_bytes(data[:size])
         refused(archive)
-
-
-def test_a_cut_download_says_fetch_it_again(tmp_path, refused):
-    for make in (make_zip, make_tar, make_rar4, make_rar5):
-        options = {"method": zipfile.ZIP_STORED} if make is make_zip else {}
-        archive = make(tmp_path / "a.bin", {"a.png": BODY, "b.png": BODY}, **options)
-        archive.write_bytes(archive.read_bytes()[:1500])
-        refused(archive, "fetch it again", "compare its size")
 
 
 @pytest.mark.parametrize("make", [make_zip, make_rar4, make_rar5])
@@ -183,16 +174,3 @@ def test_mutated_bytes_give_no_other_error(tmp_path, wholes, number, changes):
             path.unlink() if path.is_file() else path.rmdir()
         out.rmdir()
     assert tree(tmp_path).keys() == {"archive"}
-
-
-@given(st.binary(max_size=700), st.sampled_from([b"", b"PK\x03\x04", b"Rar!\x1a\x07\x01\x00"]))
-@settings(
-    max_examples=200, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_any_bytes_give_no_other_error(tmp_path, data, start):
-    archive = tmp_path / "archive"
-    archive.write_bytes(start + data)
-    for attempt in (lambda: kind(archive), lambda: unpack(archive, tmp_path / "out")):
-        with suppress(ArchiveError):
-            attempt()
-    assert not (tmp_path / "out").exists()

@@ -24,16 +24,8 @@ def test_kinds_whatever_the_suffix(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", ["empty file"]),
         (b"\n  <!DOCTYPE html><html>", ["HTML page", "browser"]),
-        (b"\xef\xbb\xbf<HTML>", ["HTML page"]),
-        (b'{"error": "quota"}', ["JSON"]),
         (b"7z\xbc\xaf\x27\x1c" + bytes(26), ["7-Zip", "7z x"]),
-        (b"\x28\xb5\x2f\xfd" + bytes(26), ["unzstd"]),
-        (b"MZ" + bytes(100), ["program", "7z x"]),
-        (b"\x89PNG\r\n\x1a\n", ["PNG"]),
-        (bytes(2048), ["zeros"]),
-        (b"version https://git-lfs.github.com/spec/v1\n", ["git lfs pull"]),
         (b"something else", ["b'something else'", "14 bytes"]),
     ],
 )
@@ -42,7 +34,7 @@ def test_what_is_none_is_named(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(ArchiveError) as caught:
         kind(path)
-    for word in [str(path), *words]:
+    for word in [str(path), "expected a zip, tar or rar archive", *words]:
         assert word in str(caught.value)
 
 
