@@ -50,7 +50,8 @@ class PartDataset(PairDataset):
     def __init__(self, part: Part, **arguments: Any) -> None:
         self._part = part
         self.unpaired = [problem.message for problem in part.problems]
-        super().__init__(dataset_root=".", images=".", masks=".", **arguments)
+        mode = "train" if part.name == "all" else part.name
+        super().__init__(mode, dataset_root=".", images=".", masks=".", **arguments)
 
     def _find(self, paths: PairPaths, separator: Optional[str]) -> List[Pair]:
         if not self._part.pairs:
