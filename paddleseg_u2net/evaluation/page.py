@@ -167,24 +167,24 @@ def _gallery(gallery: Gallery) -> Dict[str, Any]:
 
 
 def _sample(sample: Sample, column: Column) -> Dict[str, Any]:
-    pictures = [] if sample.image is None else [("image", "image", sample.image)]
-    pictures.append(("mask", "mask", sample.mask))
-    pictures += [(method, f"map by {method}", array) for method, array in sample.maps.items()]
+    shown = [] if sample.image is None else [("image", "image", sample.image)]
+    shown.append(("mask", "mask", sample.mask))
+    shown += [(method, f"map by {method}", array) for method, array in sample.maps.items()]
     return {
         "name": sample.name,
         "score": f"{column.title} {column.shown(sample.score)}",
         "pictures": [
             {"caption": caption, **_thumbnail(array, f"{what} of {sample.name}")}
-            for caption, what, array in pictures
+            for caption, what, array in shown
         ],
     }
 
 
-# ---------------------------------------------------------------- pictures
+# ---------------------------------------------------------------- images
 
 
 def _thumbnail(array: np.ndarray, what: str) -> Dict[str, Any]:
-    """Return an embedded picture: its description, data URI, width and height."""
+    """Return an embedded image: its description, data URI, width and height."""
     grey = array.ndim == 2
     colored = array.ndim == 3 and array.shape[2] == 3
     if array.dtype not in (np.uint8, np.bool_) or not (grey or colored) or not array.size:
@@ -194,19 +194,19 @@ def _thumbnail(array: np.ndarray, what: str) -> Dict[str, Any]:
         )
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
-    picture = Image.fromarray(np.ascontiguousarray(array))
-    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    coded = [("jpeg", _encoded(picture, "JPEG", quality=_QUALITY))]
+    image = Image.fromarray(np.ascontiguousarray(array))
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    coded = [("jpeg", _encoded(image, "JPEG", quality=_QUALITY))]
     if grey:
-        coded.append(("png", _encoded(picture, "PNG")))
+        coded.append(("png", _encoded(image, "PNG")))
     uri = _uri(*min(coded, key=lambda pair: len(pair[1])))
-    width, height = picture.size
+    width, height = image.size
     return {"alt": what, "uri": uri, "width": width, "height": height}
 
 
-def _encoded(picture: Any, file_format: str, **options: Any) -> bytes:
+def _encoded(image: Any, file_format: str, **options: Any) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, file_format, **options)
+    image.save(stream, file_format, **options)
     return stream.getvalue()
 
 

@@ -211,7 +211,7 @@ def _read_fixations(
 
 
 def _fixation_map(path: Path, shape: Optional[Size], map_path: Path) -> np.ndarray:
-    # A picture knows its size.
+    # An image has its own size.
     if shape is not None or path.suffix.lower() in IMAGE_SUFFIXES:
         return read_fixation_map(path, shape)
     try:

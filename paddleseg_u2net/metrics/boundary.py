@@ -55,7 +55,7 @@ class RelaxedBoundaryF(MeanMetric):
     - A full mask or map has the image's edge as its boundary.
     - An object of one pixel is its own boundary, so also in a 1 x 1 pair.
 
-    Ignored pixels erode nothing: where an object ends at them, nobody knows whether it ends.
+    Ignored pixels erode nothing: an object that ends at them has no boundary there.
 
     Args:
         slack: Distance in pixels, >= 0.
@@ -121,7 +121,7 @@ class BoundaryIoU(MeanMetric):
       a 1 x 1 image, this is the IoU.
     - A full mask has its band along the image's edge.
 
-    Ignored pixels erode nothing: where an object ends at them, nobody knows whether it ends.
+    Ignored pixels erode nothing: an object that ends at them has no boundary there.
 
     Args:
         dilation_ratio: Width of the band in diagonals of the image, > 0.

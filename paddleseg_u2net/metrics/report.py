@@ -60,10 +60,7 @@ class MetricReport:
         self.conventions = conventions
         self.scores = chosen([names] if isinstance(names, str) else names, num_classes)
         self._seen = ImageCounts()
-        # The confusion matrix checks labels and is always there.
-        needed: dict[type[Metric], None] = dict.fromkeys(
-            [ConfusionMatrix, *(score.metric for score in self.scores)]
-        )
+        needed = dict.fromkeys(score.metric for score in self.scores)
         self._parts: dict[type[Metric], Metric] = {each: self._made(each) for each in needed}
 
     def _made(self, metric: type[Metric]) -> Metric:

@@ -126,7 +126,7 @@ class FMeasure(CurveMetric):
     - No positive pixel at a threshold: P = R = F = 0.
     - Threshold 0 takes the whole image: P is the object's share of the image and R = 1. So does
       the adaptive threshold of an all-zero map, whose mean is 0.
-    - A constant map is not stretched by ``stretch="minmax"``.
+    - A constant map is not changed by ``stretch="minmax"``.
 
     Args:
         beta2: Weight of precision, beta squared, > 0.

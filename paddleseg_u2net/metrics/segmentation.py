@@ -111,8 +111,8 @@ class ConfusionMatrix(PixelMetric):
     ``class_measurement``, ``kappa``, ``dice``), with two differences:
 
     - A class that is absent from both labels and predictions of the whole set scores NaN and is
-      left out of the means. PaddleSeg counts it as 0, which lowers a mean for a class that nobody
-      could have found.
+      left out of the means. PaddleSeg counts it as 0, which lowers a mean for a class that could
+      not be found.
     - Where ``ignore_index`` is itself a class number, its pixels are left out altogether.
       PaddleSeg still counts them in that class's label area.
 

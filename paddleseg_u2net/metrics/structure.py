@@ -19,7 +19,7 @@ _Window = Tuple[slice, slice]
 class _Moments(NamedTuple):
     """Moments of the map on some pixels; `squares` is the sum of (value - mean)^2.
 
-    It is exactly 0 where all values are equal, and nowhere else.
+    It is exactly 0 where all values are equal, and only there.
     """
 
     pixels: int

@@ -109,7 +109,7 @@ def test_the_peak_is_the_largest_sum_of_values_in_use(table, size):
     assert count(program, *size).peak_bytes == 4 * peak
 
 
-def test_the_peak_of_u2net_lies_in_its_widest_stage_at_full_size():
+def test_the_peak_of_u2net_lies_in_its_widest_stage():
     """stage1d: 320x320 rows of stage outputs, its residual, both parts of a concat, and that."""
     pixels, features = 320 * 320, 64
     at_least = pixels * (features + 4 * 16)

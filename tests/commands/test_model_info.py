@@ -60,7 +60,7 @@ def test_size_channels_and_classes_reach_the_counts(tmp_path):
         assert model["stages"][0]["shape"] == [64, 64, 96]
 
 
-def test_models_of_configurations_stand_beside_the_published_ones(config, tmp_path):
+def test_models_of_configurations_stand_beside_the_variants(config, tmp_path):
     path = tmp_path / "card.json"
     assert model_info.run(["--config", str(config), str(config), "--json", str(path)]) == 0
     models = json.loads(path.read_text())["models"]
@@ -93,7 +93,7 @@ def folder(tmp_path):
     return tmp_path / "best"
 
 
-def test_a_checkpoint_is_counted_with_the_configuration_beside_it(folder, tmp_path):
+def test_a_checkpoint_is_counted_with_its_configuration(folder, tmp_path):
     path = tmp_path / "card.json"
     assert model_info.run(["--model_path", str(folder), "--json", str(path)]) == 0
     found = json.loads(path.read_text())["models"][2]

@@ -160,7 +160,7 @@ def test_a_converted_model_predicts_as_the_checkpoint_it_was(drawn, tmp_path):
         np.testing.assert_array_equal(picture, after[name])
 
 
-def test_a_model_that_was_converted_twice_keeps_its_configuration(tmp_path):
+def test_a_model_converted_twice_keeps_its_configuration(tmp_path):
     save_run(tmp_path / "run", 48)
     for source, target in (("run", "a.safetensors"), ("a.safetensors", "b.pdparams")):
         pytest.importorskip("safetensors")

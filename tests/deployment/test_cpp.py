@@ -13,7 +13,7 @@ import pytest
 
 from paddleseg_u2net.inference import Preprocess, classes_of
 from paddleseg_u2net.inference.description import sealed
-from paddleseg_u2net.inference.exported import load_exported
+from paddleseg_u2net.predictor.load import load_model
 from tests.deployment.folders import export
 
 SOURCE = Path(__file__).resolve().parents[2] / "examples" / "cpp"
@@ -76,7 +76,7 @@ def read_pgm(path):
 def expected(folder, image):
     """Probabilities (K, H, W) of the same folder in Python."""
     pytest.importorskip("onnxruntime")
-    return load_exported(folder, "onnxruntime").pipeline()(image)
+    return load_model(folder, backend="onnxruntime").pipeline(image)
 
 
 @pytest.mark.parametrize("recipe", ["paddleseg", "official"])

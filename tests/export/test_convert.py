@@ -15,10 +15,8 @@ from paddleseg_u2net.architecture import TABLES, StageTable
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.export import convert as conversion
-from paddleseg_u2net.export import runtimes
 from paddleseg_u2net.export.convert import convert
 from paddleseg_u2net.export.runtimes import HALF, ROUNDING
-from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.weights import SUFFIXES, WeightsError, formats, read_weights, write_weights
 from paddleseg_u2net.weights.layout import to_torch
@@ -144,9 +142,7 @@ def broken(state, name):
         ("shape", r"stage3\.rebnconv2\.conv_s1\.weight: expected shape"),
     ],
 )
-def test_weights_that_do_not_fit_are_listed_and_nothing_is_written(
-    tmp_path, state, name, message, capsys
-):
+def test_weights_that_do_not_fit_are_listed(tmp_path, state, name, message, capsys):
     write_weights(tmp_path / "in.pth", broken(state, name))
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "out.pdparams")]
     assert main("convert_weights", words) == 1
@@ -265,7 +261,7 @@ def test_a_configuration_gives_the_stages_of_bare_weights(tmp_path, capsys):
     assert f"for the model of {folder / 'config.yaml'}" in capsys.readouterr().err
 
 
-def test_a_configuration_of_another_network_than_the_graphs_is_refused(tmp_path, state):
+def test_a_configuration_of_another_network(tmp_path, state):
     need(".onnx")
     write_weights(tmp_path / "in.onnx", state)
     folder = checkpoint(tmp_path / "best", plain_stages())
@@ -323,18 +319,6 @@ def test_a_graph_that_errs_is_found(tmp_path, state, monkeypatch):
         convert(tmp_path / "in.pth", tmp_path / "out.onnx")
 
 
-def test_the_picture_varies_and_so_do_the_maps_of_the_tests_weights(state):
-    picture = conversion._picture(3, 288, 320)
-    assert picture.dtype == np.float32 and picture.shape == (1, 3, 288, 320)
-    drawn = Preprocess()(draw_pair(0, size=(288, 320))[0])
-    np.testing.assert_allclose(picture[0], drawn, atol=1e-6)
-    assert conversion._picture(4, 20, 40).shape == (1, 4, 20, 40)
-    model = formats.architecture_of(state, "narrow")
-    map_ = conversion.activate(runtimes.ours(state, model).run(picture))
-    low, middle, high = np.quantile(map_, [0.05, 0.5, 0.95])
-    assert 0.02 < low < middle - 0.05 < middle + 0.05 < high < 0.98
-
-
 def test_differences_of_logits_and_of_probabilities():
     logits = np.linspace(-10, 4, 64, dtype=np.float32).reshape(1, 1, 8, 8)
     probabilities = conversion.activate(logits)
@@ -384,7 +368,7 @@ def test_quantized_activations_are_reported_and_not_refused(tmp_path, graph):
     assert 0 < average < largest < 0.1
 
 
-def test_an_old_opset_without_half_pixels_is_reported_and_not_refused(tmp_path):
+def test_an_old_opset_without_half_pixels_is_reported(tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     stages = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})

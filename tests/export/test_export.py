@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import signal
 from dataclasses import replace
@@ -25,6 +24,7 @@ from paddleseg_u2net.export.options import ExportOptions
 from paddleseg_u2net.export.quantization.guard import Guard
 from paddleseg_u2net.export.verify import TOLERANCES, compare
 from paddleseg_u2net.inference import BackendError, Preprocess
+from paddleseg_u2net.inference.backends import BACKENDS
 from paddleseg_u2net.inference.backends.backend import EngineNetwork
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import (
@@ -308,17 +308,13 @@ def test_a_fixed_shape_becomes_the_size_of_preprocessing(caplog):
     assert options.asked_preprocess(read(size=None), (1, 3, None, None)).size is None
 
 
-@pytest.mark.parametrize("format", ["onnx", "openvino"])
-def test_a_missing_engine_is_named_before_anything_is_done(weights, target, format, monkeypatch):
-    need(format)
-
-    def missing(*arguments):
-        raise BackendError("no backend is installed")
-
-    monkeypatch.setattr(exporting, "choose", missing)
+def test_a_missing_engine_is_named_before_anything_is_done(weights, target, monkeypatch):
+    need("onnx")
+    for backend in ("onnxruntime", "openvino"):
+        monkeypatch.delitem(BACKENDS, backend)
     model = trained(weights)
-    with pytest.raises(BackendError, match="no backend"):
-        export(model._replace(layer=None), ExportOptions(target, format))
+    with pytest.raises(BackendError, match="no backend runs a model exported as onnx"):
+        export(model._replace(layer=None), ExportOptions(target, "onnx"))
     assert not target.exists()
 
 
@@ -414,17 +410,6 @@ def test_files_that_are_written_wrongly_do_not_appear(weights, target, monkeypat
     assert list(target.parent.iterdir()) == [weights]
 
 
-def test_a_full_disk_leaves_nothing(weights, target, monkeypatch):
-    def full(self, data):
-        raise OSError(errno.ENOSPC, "No space left on device", str(self))
-
-    need("onnx")
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match=f"{target.name} could not be written: no space left"):
-        export(trained(weights), ExportOptions(target, "onnx"))
-    assert list(target.parent.iterdir()) == [weights]
-
-
 @pytest.mark.parametrize("format", FORMATS)
 def test_files_that_may_not_grow_leave_nothing(weights, target, format):
     """As on a full disk, also where an engine writes the files by itself."""
@@ -500,14 +485,6 @@ def test_classes_that_are_not_there(network):
         compare(logits(0, 1, 2), network, Preprocess([32, 32]), (1, 3, 32, 32))
 
 
-def test_pictures_are_no_noise():
-    for channels in (1, 3, 4):
-        picture = verify._picture(0, channels)
-        assert picture.shape == (192, 256, channels) and picture.dtype == np.uint8
-        plane = picture[..., 0]
-        assert np.corrcoef(plane[:, 1:].ravel(), plane[:, :-1].ravel())[0, 1] > 0.8
-
-
 def test_a_precision_has_its_tolerance_or_its_search():
     for precision in precisions():
         assert (precision in TOLERANCES) != (precision in options.SEARCHED)
@@ -531,8 +508,7 @@ def searched(format, precision, target, pictures, **changes):
     return ExportOptions(target, format, precision, **given)
 
 
-@pytest.mark.parametrize("format", ["onnx", "openvino"])
-@pytest.mark.parametrize("shape", [None, (1, 3, 64, 64)])
+@pytest.mark.parametrize(("format", "shape"), [("onnx", None), ("openvino", (1, 3, 64, 64))])
 def test_int8_is_inside_the_tolerance(weights, target, pictures, format, shape):
     order = searched(format, "int8", target, pictures, shape=shape)
     made = export(trained(weights, size=(64, 64)), order)
@@ -543,20 +519,16 @@ def test_int8_is_inside_the_tolerance(weights, target, pictures, format, shape):
     batch = images(1, 3, 64, 64)
     gap = np.abs(load_exported(target).network(batch) - probabilities(batch))
     assert 1e-4 < gap.mean() < 0.05
-
-
-def test_int8_is_computed_in_openvino(weights, target, pictures):
-    order = searched("openvino", "int8", target, pictures, shape=(1, 3, 64, 64))
-    made = export(trained(weights, size=(64, 64)), order)
-    compiled = openvino_core().compile_model(str(target / "model.xml"), "CPU")
-    notes = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
-    kinds = [
-        note["runtimePrecision"].astype(str)
-        for note in notes
-        if note["layerType"].astype(str) == "Convolution"
-    ]
-    low = sum(kind in ("u8", "i8") for kind in kinds)
-    assert len(kinds) - low == len(made.guard["kept"]) and low > len(kinds) / 2
+    if format == "openvino":  # and computes in 8 bits what is not kept
+        compiled = openvino_core().compile_model(str(target / "model.xml"), "CPU")
+        notes = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+        kinds = [
+            note["runtimePrecision"].astype(str)
+            for note in notes
+            if note["layerType"].astype(str) == "Convolution"
+        ]
+        low = sum(kind in ("u8", "i8") for kind in kinds)
+        assert len(kinds) - low == len(guard["kept"]) and low > len(kinds) / 2
 
 
 def test_int8_class_numbers_and_masks(weights, target, pictures):

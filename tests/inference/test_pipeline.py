@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 import pytest
 
@@ -72,7 +71,7 @@ def test_a_picture_of_any_size_gives_probabilities_of_its_size(shape, size, netw
         np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
 
 
-def test_the_network_sees_what_preprocess_makes_contiguous_and_float32():
+def test_the_network_sees_what_preprocess_makes():
     seen = []
 
     def network(batch):
@@ -124,15 +123,6 @@ def test_a_batch_gives_what_its_pictures_give_alone():
 
 
 # ---------------------------------------------------------------- flips
-
-
-@pytest.mark.parametrize("network", [pointwise, blur])
-@pytest.mark.parametrize("flips", [(True, False), (False, True), (True, True)])
-def test_flips_change_nothing_for_a_network_that_does_not_tell_sides(network, flips):
-    batch = inputs(2, 3, 5, 7)
-    plain = predictor(network).probabilities(batch)
-    flipped = predictor(network, augment=Augment((1.0,), *flips)).probabilities(batch)
-    np.testing.assert_allclose(flipped, plain, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +214,7 @@ def test_scales_give_the_mean_of_the_logits_of_all_scales(scales, flip):
 
 @pytest.mark.parametrize("shape", [(10, 13), (4, 5), (3, 20), (20, 3), (1, 1), (9, 9)])
 @pytest.mark.parametrize("stride", [(1, 1), (3, 2), (5, 4)])
-def test_windows_cover_every_pixel_stay_inside_and_are_of_one_size(shape, stride):
+def test_windows_cover_every_pixel(shape, stride):
     covered = np.zeros(shape, int)
     boxes = Window((5, 4), stride).boxes(*shape)
     for rows, columns in boxes:
@@ -237,17 +227,6 @@ def test_windows_cover_every_pixel_stay_inside_and_are_of_one_size(shape, stride
     assert len(boxes) == len({(r.start, c.start) for r, c in boxes})
 
 
-@pytest.mark.parametrize("window", [Window((5, 4), (3, 2)), Window((50, 40), (50, 40))])
-def test_windows_change_nothing_for_a_pointwise_network(window):
-    batch = inputs(2, 3, 11, 13)
-    for network in (pointwise, three_classes):
-        np.testing.assert_allclose(
-            predictor(network, window=window).probabilities(batch),
-            predictor(network).probabilities(batch),
-            atol=1e-6,
-        )
-
-
 def test_a_picture_keeps_its_size_under_windows():
     seen = []
 
@@ -258,35 +237,6 @@ def test_a_picture_keeps_its_size_under_windows():
     found = predictor(network, (8, 6), window=Window((5, 4), (5, 4)))(noise(9, 11, 3))
     assert found.shape == (1, 9, 11)
     assert seen == [(1, 3, 4, 5)] * 9
-
-
-@pytest.mark.parametrize("shape", [(11, 13), (4, 5), (3, 20), (9, 5)])
-@pytest.mark.parametrize("stride", [(3, 2), (5, 4), (1, 3)])
-def test_windows_give_the_mean_of_overlapping_logits(shape, stride):
-    batch = inputs(1, 3, *shape)
-    found = predictor(shift, window=Window((5, 4), stride)).probabilities(batch)
-    np.testing.assert_allclose(found, sigmoid(slid(batch, shape, stride)), atol=1e-6)
-
-
-def slid(batch, shape, stride, crop=(5, 4)):
-    """Every window in turn, moved back inside where it would reach over the border."""
-    total, count = np.zeros((1, 1, *shape)), np.zeros(shape)
-    top = 0
-    while True:
-        y = max(min(top, shape[0] - crop[1]), 0)
-        left = 0
-        while True:
-            x = max(min(left, shape[1] - crop[0]), 0)
-            part = batch[:, :, y : y + crop[1], x : x + crop[0]]
-            total[:, :, y : y + crop[1], x : x + crop[0]] += shift(part)
-            count[y : y + crop[1], x : x + crop[0]] += 1
-            if left + crop[0] >= shape[1]:
-                break
-            left += stride[0]
-        if top + crop[1] >= shape[0]:
-            break
-        top += stride[1]
-    return total / count
 
 
 @pytest.mark.parametrize("network", [pointwise, shift, three_classes])
@@ -302,10 +252,9 @@ def test_windows_are_those_of_paddleseg(network, shape, stride):
         return [paddle.to_tensor(network(tensor.numpy()))]
 
     theirs = slide_inference(model, paddle.to_tensor(batch), crop_size=(5, 4), stride=stride)
-    window = Window((5, 4), stride)
-    np.testing.assert_allclose(
-        predictor(network, window=window)._logits(batch), theirs.numpy(), atol=1e-5
-    )
+    found = predictor(network, window=Window((5, 4), stride)).probabilities(batch)
+    expected = predictor(lambda _: theirs.numpy()).probabilities(batch)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_windows_flips_and_scales_go_together():
@@ -326,7 +275,7 @@ def test_a_stride_larger_than_the_window_is_an_error(stride):
 
 
 @pytest.mark.parametrize("stride", [(0, 4), (5, 0), (-1, 4)])
-def test_a_stride_of_nought_or_less_is_an_error_when_the_window_is_made(stride):
+def test_a_stride_of_zero_or_less_is_an_error(stride):
     with pytest.raises(ValueError, match="stride"):
         Window((5, 4), stride)
 
@@ -343,15 +292,7 @@ def test_restoring_is_bilinear_at_odd_sizes_too(shape, classes):
     np.testing.assert_allclose(found, interpolated(probability[None], shape)[0], atol=2e-6)
 
 
-def test_a_picture_goes_through_preparing_predicting_and_restoring():
-    image = noise(9, 11, 3)
-    small = cv2.resize(image, (8, 6), interpolation=cv2.INTER_LINEAR)
-    expected = sigmoid(pointwise(Preprocess()(small)[None]))
-    expected = interpolated(expected.astype(np.float32), (9, 11))[0]
-    np.testing.assert_allclose(predictor(pointwise, (8, 6))(image), expected, atol=2e-6)
-
-
-def test_classes_of_one_probability_are_foreground_at_one_half_and_above():
+def test_one_class_is_foreground_from_one_half():
     probability = np.array([[[0.0, 0.4999, 0.5, 0.5001, 1.0]]], np.float32)
     found = classes_of(probability)
     assert found.dtype == np.uint8 and found.tolist() == [[0, 0, 1, 1, 1]]
@@ -370,7 +311,7 @@ def test_classes_of_more_are_the_most_probable(count):
 # ---------------------------------------------------------------- the eager backend
 
 
-def test_the_eager_backend_gives_the_first_output_as_float32_without_gradients():
+def test_paddle_layers_give_their_first_output():
     import paddle
 
     from paddleseg_u2net.inference.backends.paddle_layers import eager
@@ -391,20 +332,6 @@ def test_the_eager_backend_gives_the_first_output_as_float32_without_gradients()
     assert isinstance(found, np.ndarray) and found.dtype == np.float32
     assert model.kept.stop_gradient
     np.testing.assert_allclose(found, 3 * batch[:, :1], atol=1e-6)
-
-
-def test_the_eager_backend_predicts_as_the_function_it_runs():
-    import paddle
-
-    from paddleseg_u2net.inference.backends.paddle_layers import eager
-
-    def model(tensor):
-        return [2 * tensor[:, :1] - tensor[:, 1:2] + 0.5]
-
-    image = noise(9, 11, 3)
-    paddles = predictor(eager(model), (8, 6), augment=Augment((1.0,), True))(image)
-    np.testing.assert_allclose(paddles, predictor(pointwise, (8, 6))(image), atol=1e-6)
-    assert paddle.is_grad_enabled()
 
 
 # ---------------------------------------------------------------- what networks give

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +72,7 @@ def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
     np.testing.assert_array_equal(palette[:2], colors[:2])
 
 
-def test_the_pictures_of_more_classes_show_the_most_probable_and_all_but_the_first(tmp_path):
+def test_the_pictures_of_more_classes(tmp_path):
     image = noise(6, 7, 3)
     path = picture(tmp_path / "a.png", image)
     out = tmp_path / "out"
@@ -95,7 +94,7 @@ def test_custom_colours_are_used(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_grey_and_rgba_networks_get_their_pictures_and_colour_overlays(tmp_path, channels):
+def test_grey_and_rgba_networks_get_their_images(tmp_path, channels):
     path = picture(tmp_path / "a.png", noise(4, 5, 4))
     out = tmp_path / "out"
     assert predict_files(predictor(channels=channels), collect(path), out, channels) == []
@@ -156,7 +155,7 @@ def test_pictures_of_the_wanted_kinds_are_the_same_as_among_all(tmp_path, kinds)
 
 
 @pytest.mark.parametrize(("kinds", "named"), [([], "none"), (["added", SALIENCY], "added")])
-def test_pictures_that_cannot_be_are_refused_before_anything_is_done(tmp_path, kinds, named):
+def test_unknown_pictures_are_refused_first(tmp_path, kinds, named):
     path = picture(tmp_path / "a.png")
     with pytest.raises(ValueError, match=f"pictures: expected some of .*cutout, got {named}"):
         predict_files(predictor(), collect(path), tmp_path / "out", pictures=kinds)
@@ -205,22 +204,8 @@ def test_so_it_does_with_windows_and_with_upsampling_along_edges(tmp_path, how):
     assert tree(tmp_path / "all") == tree(tmp_path / "single")
 
 
-def test_an_image_is_let_go_of_where_its_shape_will_do(tmp_path):
-    path = picture(tmp_path / "a.png", noise(4, 5, 3))
-    one = predictor(size=(2, 2))
-    given = []
-    restore = one.restore
-    one.restore = lambda found, image: given.append(image) or restore(found, image)
-    predict_files(one, collect(path), tmp_path / "out", pictures=[SALIENCY, PSEUDO])
-    predict_files(one, collect(path), tmp_path / "out", pictures=[ADDED, CUTOUT])
-    assert given == [(4, 5)] * 2
-    one.upsampling = "guided"
-    predict_files(one, collect(path), tmp_path / "out", pictures=[SALIENCY])
-    np.testing.assert_array_equal(given[2], noise(4, 5, 3))
-
-
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_cut_outs_have_the_pictures_own_colours_transparency_and_profile(tmp_path, channels):
+def test_cut_outs_keep_colours_transparency_and_profile(tmp_path, channels):
     image = noise(40, 50, 4)
     path = picture(tmp_path / "a.png", image, icc_profile=b"a profile", dpi=(300, 150))
 
@@ -237,7 +222,7 @@ def test_cut_outs_have_the_pictures_own_colours_transparency_and_profile(tmp_pat
     assert info["dpi"] == pytest.approx((300, 150), abs=0.02)  # whole pixels a metre
 
 
-def test_folders_that_cannot_be_written_to_are_refused_before_anything_is_done(tmp_path):
+def test_folders_that_cannot_be_written_to_are_refused(tmp_path):
     path = picture(tmp_path / "a.png")
     (tmp_path / "file").write_text("no folder")
     for place in (tmp_path / "file", tmp_path / "file/deeper", Path("/proc/none")):
@@ -258,39 +243,6 @@ def unused(batch):
 
 
 # ---------------------------------------------------------------- at once
-
-
-def test_while_the_network_is_at_work_images_are_read_and_pictures_written(tmp_path, monkeypatch):
-    """The network waits for the next image to be read and the last picture to be written."""
-    names = [f"{number}.png" for number in range(6)]
-    for name in names:
-        picture(tmp_path / "in" / name)
-    was_read = {name: threading.Event() for name in names}
-    was_written = {name: threading.Event() for name in names}
-    read, write = run.read_image, run.write_pictures
-
-    def reading(path, channels):
-        was_read[path.name].set()
-        return read(path, channels)
-
-    def writing(paths, *what):
-        write(paths, *what)
-        was_written[paths[SALIENCY].name].set()
-
-    monkeypatch.setattr(run, "read_image", reading)
-    monkeypatch.setattr(run, "write_pictures", writing)
-    turn = iter(range(len(names)))
-
-    def network(batch):
-        number = next(turn)
-        if number + 1 < len(names):
-            assert was_read[names[number + 1]].wait(SOON)
-        if number:
-            assert was_written[names[number - 1]].wait(SOON)
-        return red(batch)
-
-    assert predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out") == []
-    assert len(tree(tmp_path / "out")) == 18
 
 
 @pytest.mark.parametrize(("how", "at_once"), [({"size": (4, 4)}, 4), ({"size": None}, 1)])
@@ -323,7 +275,7 @@ def test_images_are_in_memory_up_to_a_number_of_pixels(tmp_path, monkeypatch, ho
 # ---------------------------------------------------------------- what goes wrong
 
 
-def test_an_image_that_cannot_be_read_is_reported_and_the_rest_done(tmp_path):
+def test_an_unreadable_image_is_reported_the_rest_done(tmp_path):
     folder = tmp_path / "in"
     picture(folder / "a.png")
     (folder / "b.png").write_bytes(b"no picture")
@@ -341,7 +293,7 @@ def test_an_image_that_cannot_be_read_is_reported_and_the_rest_done(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["b.jpg", "b.png"])
-def test_a_file_that_is_still_being_written_or_vanishes_is_named_and_the_rest_done(tmp_path, name):
+def test_a_file_that_vanishes_is_named_the_rest_done(tmp_path, name):
     folder = tmp_path / "in"
     for other in ("a.png", "c.png", "d.png"):
         picture(folder / other, noise(30, 40, 3))
@@ -355,7 +307,7 @@ def test_a_file_that_is_still_being_written_or_vanishes_is_named_and_the_rest_do
     assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["a.png", "d.png"]
 
 
-def test_an_image_above_the_limit_says_which_limit_and_the_rest_is_done(tmp_path, monkeypatch):
+def test_an_image_above_the_limit_is_named(tmp_path, monkeypatch):
     picture(tmp_path / "in" / "a.png", noise(10, 11, 3))
     picture(tmp_path / "in" / "b.png", noise(10, 10, 3))
     monkeypatch.setenv("U2NET_MAX_PIXELS", "100")
@@ -365,7 +317,7 @@ def test_an_image_above_the_limit_says_which_limit_and_the_rest_is_done(tmp_path
     assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["b.png"]
 
 
-def test_a_network_that_fails_for_an_image_does_not_stop_the_rest(tmp_path):
+def test_a_network_that_fails_does_not_stop_the_rest(tmp_path):
     for number in range(5):
         picture(tmp_path / "in" / f"{number}.png", noise(4, 4 + number, 3))
 
@@ -393,7 +345,7 @@ def test_a_picture_that_cannot_be_written_does_not_stop_the_rest(tmp_path):
     assert sorted(tree(out / SALIENCY)) == ["a.png", "c.png"]
 
 
-def test_a_folder_with_the_name_of_a_picture_does_not_stop_the_rest(tmp_path):
+def test_a_folder_named_as_a_picture_stops_nothing(tmp_path):
     folder = tmp_path / "in"
     picture(folder / "a.jpg")
     picture(folder / "a.png" / "b.jpg")
@@ -472,31 +424,6 @@ def test_a_full_disk_stops_early_and_says_what_is_done(tmp_path, monkeypatch, im
     assert all(Image.open(io.BytesIO(content)).size == (30, 30) for content in tree(out).values())
 
 
-def test_the_network_is_spared_what_cannot_be_written(tmp_path, monkeypatch):
-    for number in range(20):
-        picture(tmp_path / "in" / f"{number:02}.png")
-    full_after(monkeypatch, 0)
-    begun, seen = [], []
-
-    class Watched(run._Prediction):
-        def __init__(self, *what):
-            super().__init__(*what)
-            begun.append(self)
-
-    def network(batch):
-        seen.append(1)
-        until = time.monotonic() + SOON
-        while len(seen) == 2 and begun[0].disk_error is None:
-            assert time.monotonic() < until
-            time.sleep(0.001)
-        return red(batch)
-
-    monkeypatch.setattr(run, "_Prediction", Watched)
-    with pytest.raises(DiskError, match="and 20 are left"):
-        predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out")
-    assert len(seen) in (1, 2)  # one if the first picture failed before the second image
-
-
 def test_an_image_whose_last_picture_finds_no_room_is_not_done(tmp_path, monkeypatch):
     for number in range(5):
         picture(tmp_path / "in" / f"{number}.png")
@@ -516,17 +443,6 @@ def test_another_error_of_the_system_is_of_its_image_only(tmp_path, monkeypatch)
     (failure,) = predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out")
     assert failure.image.name == "2.png"
     assert len(tree(tmp_path / "out" / SALIENCY)) == 4
-
-
-def test_a_network_that_is_short_of_disk_itself_is_an_error_of_its_image(tmp_path):
-    for number in range(3):
-        picture(tmp_path / "in" / f"{number}.png")
-
-    def network(batch):
-        raise OSError(errno.ENOSPC, "no room for its cache")
-
-    failures = predict_files(predictor(network), collect(tmp_path / "in"), tmp_path / "out")
-    assert len(failures) == 3 and "no room for its cache" in failures[0].reason
 
 
 @pytest.mark.parametrize("images", [1, 200])
@@ -552,23 +468,6 @@ def test_an_interrupt_ends_it_soon_and_leaves_whole_files_only(tmp_path, images)
     assert len(written) < 3 * 20
     assert len({name.split("/")[1] for name in written}) * 3 == len(written)
     assert all(Image.open(io.BytesIO(content)).size == (30, 30) for content in written.values())
-
-
-def test_what_on_failure_raises_ends_it(tmp_path):
-    for number in range(50):
-        picture(tmp_path / "in" / f"{number:02}.png").write_bytes(b"x" * (number != 40))
-    threads = threading.active_count()
-
-    def enough(failure):
-        raise RuntimeError(failure.image.name)
-
-    with pytest.raises(RuntimeError, match=r"00\.png"):
-        predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out", on_failure=enough)
-    assert threading.active_count() == threads
-
-
-def test_no_jobs_are_done_at_once(tmp_path):
-    assert predict_files(predictor(), [], tmp_path / "out") == []
 
 
 def test_progress_is_shown_to_people_only(tmp_path, monkeypatch, capsys):

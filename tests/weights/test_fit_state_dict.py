@@ -63,7 +63,7 @@ def problems(state, model):
 # -- biases ------------------------------------------------------------------------------------
 
 
-def test_a_bias_is_folded_into_the_running_mean_and_nothing_else_changes(state):
+def test_a_bias_is_folded_into_the_running_mean_only(state):
     folded = fold_biases(state)
     biases = {name for name in state if name.endswith("conv_s1.bias")}
     assert biases and set(folded) == set(state) - biases
@@ -73,7 +73,7 @@ def test_a_bias_is_folded_into_the_running_mean_and_nothing_else_changes(state):
         np.testing.assert_array_equal(value, expected, err_msg=name)
 
 
-def test_folding_changes_neither_its_argument_nor_weights_without_biases(state):
+def test_folding_leaves_its_argument_and_folded_weights_alone(state):
     before = {name: value.copy() for name, value in state.items()}
     folded = fold_biases(state)
     for name, value in before.items():
@@ -83,7 +83,7 @@ def test_folding_changes_neither_its_argument_nor_weights_without_biases(state):
     assert all(again[name] is folded[name] for name in folded)
 
 
-def test_restoring_gives_zeros_where_biases_were_and_folding_takes_them_away(state):
+def test_restoring_gives_zeros_that_folding_takes_away(state):
     folded = fold_biases(state)
     restored = restore_biases(folded)
     assert set(restored) == set(state)
@@ -117,7 +117,7 @@ def test_both_layouts_fit_to_the_same_weights(state, model):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
-def test_other_float_types_become_float32_after_the_biases_are_folded(state, model, dtype):
+def test_other_float_types_become_float32_after_folding(state, model, dtype):
     cast = {name: value.astype(dtype) for name, value in state.items()}
     fitted = fit_state(cast, shapes(model), "file")
     exact = fold_biases({name: value.astype("float64") for name, value in cast.items()})
@@ -223,7 +223,7 @@ def test_a_load_that_fails_leaves_the_model_as_it_was(state, fresh, tmp_path, fa
     np.testing.assert_array_equal(fresh(images((16, 16)))[0].numpy(), map_before)
 
 
-def test_stocks_model_loads_our_published_layout_and_gives_the_same_map(tmp_path):
+def test_stocks_model_loads_our_layout_and_gives_the_same_map(tmp_path):
     theirs, ours = twins("U2NetP")
     theirs.set_state_dict({name: np.zeros_like(v) for name, v in as_numpy(theirs).items()})
     path = tmp_path / "model.pdparams"
@@ -266,7 +266,7 @@ def test_heads_of_other_classes_start_anew_with_a_message(
         np.testing.assert_array_equal(value, (expected if from_file else before)[name], name)
 
 
-def test_heads_that_fit_are_the_files_unless_new_ones_are_asked_for(one_class_file, drawn, caplog):
+def test_heads_that_fit_are_the_files(one_class_file, drawn, caplog):
     target = U2Net(1, stages=SMALL)
     with caplog.at_level("INFO", logger="paddleseg_u2net"):
         load_weights(target, one_class_file, "fitting")
@@ -275,7 +275,7 @@ def test_heads_that_fit_are_the_files_unless_new_ones_are_asked_for(one_class_fi
         np.testing.assert_array_equal(as_numpy(target)[name], drawn[name])
 
 
-def test_a_file_without_some_heads_is_broken_not_of_other_classes(tmp_path, drawn):
+def test_a_file_without_some_heads_is_broken(tmp_path, drawn):
     cut = {name: value for name, value in drawn.items() if not name.startswith("side2")}
     write_pickle(tmp_path / "cut.pdparams", cut)
     with pytest.raises(WeightsError, match=r"side2\.weight: not in the file"):
@@ -295,7 +295,7 @@ def test_the_model_takes_a_file_and_new_heads_as_arguments(one_class_file, drawn
 # -- which model a file is of --------------------------------------------------------------------
 
 
-def test_weights_of_another_published_model_are_called_by_its_name(tmp_path):
+def test_weights_of_another_variant_are_called_by_its_name(tmp_path):
     write_pickle(tmp_path / "p.pdparams", as_numpy(U2NetP()))
     with pytest.raises(WeightsError, match="looks like U2NetP, 3 channels in, 1 class out"):
         load_weights(U2Net(stages=SMALL), tmp_path / "p.pdparams")
@@ -304,7 +304,7 @@ def test_weights_of_another_published_model_are_called_by_its_name(tmp_path):
 @pytest.mark.parametrize(
     "key", ["outconv.weight", "side6.weight", "stage3.rebnconv1.conv_s1.weight", "side6.bias"]
 )
-def test_a_misspelt_name_is_listed_with_the_nearest_by_a_conversion(tmp_path, key):
+def test_a_misspelt_name_is_listed_with_the_nearest(tmp_path, key):
     pytest.importorskip("torch")
     weights = narrow.state()
     wrong = key[:-2] + "th"
@@ -332,7 +332,7 @@ def test_whole_numbers_are_refused_by_name(state, model, dtype):
     assert expected in problems(state, model)
 
 
-def test_a_variance_below_zero_is_refused_by_name_and_zero_is_not(state, model):
+def test_a_variance_below_zero_is_refused_by_name(state, model):
     name = f"{UNIT}.bn_s1._variance"
     state[name] = state[name].copy()
     state[name][0] = 0

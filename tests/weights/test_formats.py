@@ -105,7 +105,7 @@ def test_pytorchs_files_of_every_protocol_are_known(tmp_path, state, zipped, pro
 
 
 @pytest.mark.parametrize("length", [0x80, 0x08, 0x50, 0x8A, 0x00])
-def test_safetensors_are_known_whatever_the_length_of_the_header(tmp_path, length):
+def test_safetensors_are_known_with_headers_of_any_length(tmp_path, length):
     path = tmp_path / "w.safetensors"
     for cut in (0, 5):
         start = bytes([length, 1, 0, 0, 0, 0, 0, 0]) + b'{"a":{}}'.ljust(256 + length)
@@ -155,7 +155,7 @@ def test_weights_of_paddle_are_found_beside_other_things(tmp_path, state, wrappe
         ({"a": np.ones(1), "module.a": np.ones(1)}, "two weights are named 'a'"),
     ],
 )
-def test_weights_of_paddle_in_an_unknown_place_are_refused_by_file(tmp_path, content, words):
+def test_paddle_weights_in_an_unknown_place_are_refused(tmp_path, content, words):
     FORMATS["Paddle"].write(tmp_path / "w.pdparams", content)
     with pytest.raises(ValueError, match=rf"w\.pdparams: {words}"):
         read_weights(tmp_path / "w.pdparams")

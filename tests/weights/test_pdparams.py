@@ -93,7 +93,7 @@ def test_what_paddle_saved_can_be_read(path, protocol):
     assert_same(read_pickle(path), state())
 
 
-def test_a_layers_and_an_optimizers_state_saved_by_paddle_can_be_read(path):
+def test_a_layer_and_an_optimizer_saved_by_paddle_can_be_read(path):
     layer = paddle.nn.Linear(3, 2)
     schedule = paddle.optimizer.lr.PolynomialDecay(0.1, 10)
     adam = paddle.optimizer.Adam(schedule, parameters=layer.parameters())
@@ -119,7 +119,7 @@ def test_arrays_pickled_by_numpy_1_and_2_can_be_read(path, module):
     assert read_pickle(path)["a"].tolist() == [0, 1, 2]
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(path):
+def test_a_write_that_fails_leaves_the_old_file(path):
     write_pickle(path, state())
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         write_pickle(path, {"a": lambda: None})
@@ -201,7 +201,7 @@ def doubling(first, last):
 @pytest.mark.parametrize(
     "content", [doubling(b"", b"Ns."), doubling(b"X\x01\x00\x00\x00w", b"s.")], ids=["key", "value"]
 )
-def test_tuples_that_hold_each_other_are_neither_hashed_nor_handed_on(path, content):
+def test_tuples_in_each_other_are_neither_hashed_nor_kept(path, content):
     path.write_bytes(content)
     start = time.process_time()
     with pytest.raises(ValueError, match="cannot be read"):

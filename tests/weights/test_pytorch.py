@@ -213,7 +213,7 @@ def test_big_endian_rows_are_turned(path):
     assert "byte order" in refusal(path)
 
 
-def test_storages_of_a_gpu_and_parameters_with_attributes_are_read(path):
+def test_gpu_storages_and_parameters_with_attributes_are_read(path):
     gpu = tensor(storage(kind="torch.cuda.FloatStorage"))
     make, given = named("torch._utils._rebuild_parameter_with_state"), row(tensor(), b"\x88NN")
     write_zip(path, entries(a=gpu, b=make + given + b"R"))

@@ -125,12 +125,6 @@ def test_a_home_that_cannot_be_made_names_the_variable(entry, home, monkeypatch)
         locate("tiny")
 
 
-def test_a_mirror_goes_first(home, published, entry, tmp_path, monkeypatch):
-    replace_source(monkeypatch, entry, addresses=(str(tmp_path / "gone" / "tiny.pth"),))
-    monkeypatch.setenv("U2NET_MIRROR", str(published))
-    assert locate("tiny").is_file()
-
-
 def test_a_mirror_with_another_file_names_how_to_take_it(home, entry, tmp_path, monkeypatch):
     replace_source(monkeypatch, entry, addresses=(str(tmp_path / "gone.pth"),))
     write_weights(tmp_path / "mirror" / "tiny.pth", {**narrow.state(), "more": np.zeros(9)})
@@ -154,11 +148,6 @@ def test_the_file_that_rembg_distributes_is_the_tables(
     assert locate("u2netp").name == "u2netp.onnx"
 
 
-def test_a_mirror_may_be_an_address(monkeypatch):
-    monkeypatch.setenv("U2NET_MIRROR", "http://127.0.0.1:1/weights/")
-    assert zoo._mirror(ZOO["u2netp"].sources[0]) == ["http://127.0.0.1:1/weights/u2netp.pth"]
-
-
 def test_a_wrong_file_is_not_kept(home, entry, monkeypatch):
     replace_source(monkeypatch, entry, checksum="sha256:" + "0" * 64)
     with pytest.raises(DownloadError, match="0{64}"):
@@ -174,7 +163,7 @@ def test_a_page_in_place_of_weights_is_not_kept(home, published, entry, monkeypa
     assert not (home / "tiny.pth").exists()
 
 
-def test_another_file_of_the_name_in_the_home_is_refused_unless_asked_for(home, entry, monkeypatch):
+def test_another_file_in_the_home_is_refused_unless_asked_for(home, entry, monkeypatch):
     home.mkdir()
     (home / "tiny.pth").write_bytes(b"mine")
     with pytest.raises(ValueError, match=r"this is not the published tiny .*move it away"):

@@ -164,7 +164,7 @@ def _share(dataset: PairDataset, index: int) -> Any:
 def foreground(label: np.ndarray, ignore_index: int) -> float:
     """Return the share of foreground, 0 to 1, in the pixels of a label (H, W) that are not ignored.
 
-    Floats are probabilities, of integers all but 0 are foreground; see ``datasets.masks.decode``.
+    Floats are probabilities, of integers all but 0 are foreground; see ``mask_encoding.decode``.
     """
     counted = label != ignore_index
     values = label if label.dtype.kind == "f" else label != 0
