@@ -51,6 +51,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         prog="model_info", description="Count the parameters, arithmetic and memory of models."
     )
     add = result.add_argument
+    of_variants = f"of {' and '.join(TABLES)} (others have their own)"
     add(
         "--config",
         nargs="+",
@@ -60,8 +61,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     )
     add("--model_path", metavar="FILE", help="add the model of a file, checkpoint's folder or name")
     add("--size", type=int, nargs=2, default=(320, 320), metavar=("W", "H"), help="of the picture")
-    add("--in_channels", type=int, default=3, help="of U2Net and U2NetP (others have their own)")
-    add("--num_classes", type=int, default=1, help="of U2Net and U2NetP (others have their own)")
+    add("--in_channels", type=int, default=3, help=of_variants)
+    add("--num_classes", type=int, default=1, help=of_variants)
     add("--stages", action="store_true", help="show a row for each stage, too")
     add("--json", type=file_of(".json"), metavar="FILE", help="write the numbers there too")
     add("--markdown", action="store_true", help="print tables in Markdown")

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -116,11 +115,11 @@ def write_bytes(path: PathLike, data: bytes) -> None:
 
 
 class NotAFileError(OSError):
-    """A path that leads to something else than a file's bytes; the message says to what."""
+    """A path that is not a regular file; the message says what it is."""
 
 
 def what_is(path: PathLike) -> str:
-    """What stands at a path, in words: ``a file``, ``a folder``, ``a named pipe``, ``nothing``."""
+    """What is at a path, in words: ``a file``, ``a folder``, ``a named pipe``, ``nothing``."""
     try:
         mode = Path(path).stat().st_mode
     except (OSError, ValueError):
@@ -134,7 +133,7 @@ def is_address(path: PathLike) -> bool:
 
 
 def open_file(path: PathLike) -> BinaryIO:
-    """Open a file to read its bytes, never a pipe or a device, which would wait or never end.
+    """Open a regular file for reading; a pipe or a device would block or never end.
 
     Raises:
         NotAFileError: it is no regular file.
@@ -196,6 +195,8 @@ def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None
         NotADirectoryError: a file is in the place of a folder.
         OSError: the nearest folder that exists takes no files.
     """
+    import tempfile  # takes as long to import as all else here
+
     place, name = Path(path).absolute(), name or os.fspath(path)
     if not folder and place.is_dir():
         raise IsADirectoryError(

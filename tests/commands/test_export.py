@@ -109,7 +109,7 @@ def test_an_exported_folder_is_not_exported(words, tmp_path, capsys):
         assert not (tmp_path / "again").exists()
 
 
-def test_nothing_is_written_of_a_model_that_does_not_give_numbers(words, tmp_path, capsys):
+def test_nothing_is_written_of_a_model_of_nan(words, tmp_path, capsys):
     state = narrow.state()
     state["outconv.bias"] = np.full_like(state["outconv.bias"], np.nan)
     write_weights(words[1], state)

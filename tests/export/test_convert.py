@@ -142,9 +142,7 @@ def broken(state, name):
         ("shape", r"stage3\.rebnconv2\.conv_s1\.weight: expected shape"),
     ],
 )
-def test_weights_that_do_not_fit_are_listed_and_nothing_is_written(
-    tmp_path, state, name, message, capsys
-):
+def test_weights_that_do_not_fit_are_listed(tmp_path, state, name, message, capsys):
     write_weights(tmp_path / "in.pth", broken(state, name))
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "out.pdparams")]
     assert main("convert_weights", words) == 1
@@ -263,7 +261,7 @@ def test_a_configuration_gives_the_stages_of_bare_weights(tmp_path, capsys):
     assert f"for the model of {folder / 'config.yaml'}" in capsys.readouterr().err
 
 
-def test_a_configuration_of_another_network_than_the_graphs_is_refused(tmp_path, state):
+def test_a_configuration_of_another_network(tmp_path, state):
     need(".onnx")
     write_weights(tmp_path / "in.onnx", state)
     folder = checkpoint(tmp_path / "best", plain_stages())
@@ -370,7 +368,7 @@ def test_quantized_activations_are_reported_and_not_refused(tmp_path, graph):
     assert 0 < average < largest < 0.1
 
 
-def test_an_old_opset_without_half_pixels_is_reported_and_not_refused(tmp_path):
+def test_an_old_opset_without_half_pixels_is_reported(tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     stages = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})

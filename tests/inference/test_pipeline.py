@@ -71,7 +71,7 @@ def test_a_picture_of_any_size_gives_probabilities_of_its_size(shape, size, netw
         np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
 
 
-def test_the_network_sees_what_preprocess_makes_contiguous_and_float32():
+def test_the_network_sees_what_preprocess_makes():
     seen = []
 
     def network(batch):
@@ -214,7 +214,7 @@ def test_scales_give_the_mean_of_the_logits_of_all_scales(scales, flip):
 
 @pytest.mark.parametrize("shape", [(10, 13), (4, 5), (3, 20), (20, 3), (1, 1), (9, 9)])
 @pytest.mark.parametrize("stride", [(1, 1), (3, 2), (5, 4)])
-def test_windows_cover_every_pixel_stay_inside_and_are_of_one_size(shape, stride):
+def test_windows_cover_every_pixel(shape, stride):
     covered = np.zeros(shape, int)
     boxes = Window((5, 4), stride).boxes(*shape)
     for rows, columns in boxes:
@@ -275,7 +275,7 @@ def test_a_stride_larger_than_the_window_is_an_error(stride):
 
 
 @pytest.mark.parametrize("stride", [(0, 4), (5, 0), (-1, 4)])
-def test_a_stride_of_nought_or_less_is_an_error_when_the_window_is_made(stride):
+def test_a_stride_of_zero_or_less_is_an_error(stride):
     with pytest.raises(ValueError, match="stride"):
         Window((5, 4), stride)
 
@@ -292,7 +292,7 @@ def test_restoring_is_bilinear_at_odd_sizes_too(shape, classes):
     np.testing.assert_allclose(found, interpolated(probability[None], shape)[0], atol=2e-6)
 
 
-def test_classes_of_one_probability_are_foreground_at_one_half_and_above():
+def test_one_class_is_foreground_from_one_half():
     probability = np.array([[[0.0, 0.4999, 0.5, 0.5001, 1.0]]], np.float32)
     found = classes_of(probability)
     assert found.dtype == np.uint8 and found.tolist() == [[0, 0, 1, 1, 1]]
@@ -311,7 +311,7 @@ def test_classes_of_more_are_the_most_probable(count):
 # ---------------------------------------------------------------- the eager backend
 
 
-def test_the_eager_backend_gives_the_first_output_as_float32_without_gradients():
+def test_paddle_layers_give_their_first_output():
     import paddle
 
     from paddleseg_u2net.inference.backends.paddle_layers import eager

@@ -44,9 +44,7 @@ def test_pictures_keep_their_size_and_layout_without_a_size(channels):
         (4, (0.5,) * 4, (0.5,) * 4),
     ],
 )
-def test_without_mean_and_std_imagenets_are_taken_for_rgb_and_one_half_for_others(
-    channels, mean, std
-):
+def test_default_mean_and_std(channels, mean, std):
     image = noise(4, 4, channels)
     np.testing.assert_allclose(
         Preprocess(channels=channels)(image), literal(image, mean, std), atol=1e-6
@@ -66,7 +64,7 @@ def test_a_size_is_width_and_height(channels, size):
     assert found.shape == (channels, size[1], size[0])
 
 
-def test_resizing_is_bilinear_with_half_pixel_centres_and_without_anti_aliasing():
+def test_resizing_is_bilinear_with_half_pixel_centres():
     image = noise(6, 9, 3)
     found = Preprocess((14, 5), mean=(0, 0, 0), std=(1, 1, 1))(image) * 255
     expected = bilinear(image.astype(np.float64).transpose(2, 0, 1), 5, 14)

@@ -70,7 +70,7 @@ def test_official_maps_are_those_of_the_authors_script(shape):
 @pytest.mark.parametrize("height", [511, 512, 513, 640, 1000, 4321])
 @pytest.mark.parametrize("size", [(64, 64), (9, 64), (30, 7)])
 @pytest.mark.parametrize("low", [0, 100])
-def test_official_input_of_a_tall_picture_is_that_of_all_its_rows(height, size, low):
+def test_official_input_of_a_tall_image_is_of_all_rows(height, size, low):
     image = noise(height, 11, 3, high=156) + np.uint8(low)
     small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     inside = 1 + np.minimum((np.arange(size[0]) + 0.5) * 11 / size[0] - 0.5, 0)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.io.images import read_image, read_mask
-from tests.io.test_images import exif, png_chunk, refused, upright
+from tests.io.image_making import exif, png_chunk, refused, upright
 
 GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6  # PNG's colour types
 # 0x00FF and 0x0080 are where cutting and rounding part.

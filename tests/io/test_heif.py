@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, features
 
 from paddleseg_u2net.io.images import ImageError, image_size, read_image, read_tags
-from tests.io.test_images import exif
+from tests.io.image_making import exif
 
 # The beginning of such files: sizes, "ftyp" and the brand.
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.io.images import ImageError, decode_file, read_header
-from tests.io.test_images import exif
+from tests.io.image_making import exif
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_list_names_images_with_or_without_masks_behind(tmp_path, line, image)
     assert collect(path) == [Job(tmp_path / image, Path(image))]
 
 
-def test_images_outside_of_the_lists_folder_keep_their_last_name_only(tmp_path):
+def test_images_outside_of_the_lists_folder(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
     picture(tmp_path / "out" / "a.jpg")
@@ -94,7 +94,7 @@ def test_nothing_to_predict_is_an_error_that_names_it(tmp_path, kind):
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "a", "a.jpg.zip"])
-def test_a_file_of_another_kind_is_an_error_that_says_what_is_expected(tmp_path, name):
+def test_a_file_of_another_kind_is_an_error(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(
         ValueError, match=rf"--image_path .*{name}: expected an image .*\.jpg.*none"

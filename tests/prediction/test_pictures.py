@@ -80,7 +80,7 @@ def test_overlays_are_of_the_format_of_their_name(tmp_path, suffix, kind):
     assert Image.open(tmp_path / f"{ADDED}{suffix}").format == kind
 
 
-def test_values_beyond_probabilities_are_cut_off_and_no_number_refused(tmp_path):
+def test_values_beyond_probabilities_are_cut_off(tmp_path):
     found = np.array([[[-0.5, 0.5, 1.5]]], np.float32)
     write_pictures(paths(tmp_path, [SALIENCY]), None, found, COLORS)
     assert saved(tmp_path, f"{SALIENCY}.png").tolist() == [[0, 128, 255]]

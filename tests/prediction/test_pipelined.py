@@ -116,7 +116,7 @@ class Counted(Recorder):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_only_so_many_items_are_begun_while_the_first_is_computed(threads):
+def test_only_so_many_items_are_begun(threads):
     class Slow(Counted):
         def compute(self, item):
             if item == 0:

@@ -72,7 +72,7 @@ def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
     np.testing.assert_array_equal(palette[:2], colors[:2])
 
 
-def test_the_pictures_of_more_classes_show_the_most_probable_and_all_but_the_first(tmp_path):
+def test_the_pictures_of_more_classes(tmp_path):
     image = noise(6, 7, 3)
     path = picture(tmp_path / "a.png", image)
     out = tmp_path / "out"
@@ -94,7 +94,7 @@ def test_custom_colours_are_used(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_grey_and_rgba_networks_get_their_pictures_and_colour_overlays(tmp_path, channels):
+def test_grey_and_rgba_networks_get_their_images(tmp_path, channels):
     path = picture(tmp_path / "a.png", noise(4, 5, 4))
     out = tmp_path / "out"
     assert predict_files(predictor(channels=channels), collect(path), out, channels) == []
@@ -155,7 +155,7 @@ def test_pictures_of_the_wanted_kinds_are_the_same_as_among_all(tmp_path, kinds)
 
 
 @pytest.mark.parametrize(("kinds", "named"), [([], "none"), (["added", SALIENCY], "added")])
-def test_pictures_that_cannot_be_are_refused_before_anything_is_done(tmp_path, kinds, named):
+def test_unknown_pictures_are_refused_first(tmp_path, kinds, named):
     path = picture(tmp_path / "a.png")
     with pytest.raises(ValueError, match=f"pictures: expected some of .*cutout, got {named}"):
         predict_files(predictor(), collect(path), tmp_path / "out", pictures=kinds)
@@ -193,7 +193,7 @@ def test_a_folder_gives_what_its_images_give_one_by_one(tmp_path, kind, network)
 
 
 @pytest.mark.parametrize("how", [{"window": Window((8, 8), (5, 5))}, {"upsampling": "guided"}])
-def test_so_it_does_with_windows_and_with_upsampling_along_edges(tmp_path, how):
+def test_so_it_does_with_windows_and_guided_upsampling(tmp_path, how):
     for number in range(6):
         picture(tmp_path / "in" / f"{number}.png", noise(20 + number, 30, 3, seed=number))
     jobs = collect(tmp_path / "in")
@@ -205,7 +205,7 @@ def test_so_it_does_with_windows_and_with_upsampling_along_edges(tmp_path, how):
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_cut_outs_have_the_pictures_own_colours_transparency_and_profile(tmp_path, channels):
+def test_cut_outs_keep_colours_transparency_and_profile(tmp_path, channels):
     image = noise(40, 50, 4)
     path = picture(tmp_path / "a.png", image, icc_profile=b"a profile", dpi=(300, 150))
 
@@ -222,7 +222,7 @@ def test_cut_outs_have_the_pictures_own_colours_transparency_and_profile(tmp_pat
     assert info["dpi"] == pytest.approx((300, 150), abs=0.02)  # whole pixels a metre
 
 
-def test_folders_that_cannot_be_written_to_are_refused_before_anything_is_done(tmp_path):
+def test_folders_that_cannot_be_written_to_are_refused(tmp_path):
     path = picture(tmp_path / "a.png")
     (tmp_path / "file").write_text("no folder")
     for place in (tmp_path / "file", tmp_path / "file/deeper", Path("/proc/none")):
@@ -275,7 +275,7 @@ def test_images_are_in_memory_up_to_a_number_of_pixels(tmp_path, monkeypatch, ho
 # ---------------------------------------------------------------- what goes wrong
 
 
-def test_an_image_that_cannot_be_read_is_reported_and_the_rest_done(tmp_path):
+def test_an_unreadable_image_is_reported_the_rest_done(tmp_path):
     folder = tmp_path / "in"
     picture(folder / "a.png")
     (folder / "b.png").write_bytes(b"no picture")
@@ -293,7 +293,7 @@ def test_an_image_that_cannot_be_read_is_reported_and_the_rest_done(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["b.jpg", "b.png"])
-def test_a_file_that_is_still_being_written_or_vanishes_is_named_and_the_rest_done(tmp_path, name):
+def test_a_file_that_vanishes_is_named_the_rest_done(tmp_path, name):
     folder = tmp_path / "in"
     for other in ("a.png", "c.png", "d.png"):
         picture(folder / other, noise(30, 40, 3))
@@ -307,7 +307,7 @@ def test_a_file_that_is_still_being_written_or_vanishes_is_named_and_the_rest_do
     assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["a.png", "d.png"]
 
 
-def test_an_image_above_the_limit_says_which_limit_and_the_rest_is_done(tmp_path, monkeypatch):
+def test_an_image_above_the_limit_is_named(tmp_path, monkeypatch):
     picture(tmp_path / "in" / "a.png", noise(10, 11, 3))
     picture(tmp_path / "in" / "b.png", noise(10, 10, 3))
     monkeypatch.setenv("U2NET_MAX_PIXELS", "100")
@@ -317,7 +317,7 @@ def test_an_image_above_the_limit_says_which_limit_and_the_rest_is_done(tmp_path
     assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["b.png"]
 
 
-def test_a_network_that_fails_for_an_image_does_not_stop_the_rest(tmp_path):
+def test_a_network_that_fails_does_not_stop_the_rest(tmp_path):
     for number in range(5):
         picture(tmp_path / "in" / f"{number}.png", noise(4, 4 + number, 3))
 
@@ -345,7 +345,7 @@ def test_a_picture_that_cannot_be_written_does_not_stop_the_rest(tmp_path):
     assert sorted(tree(out / SALIENCY)) == ["a.png", "c.png"]
 
 
-def test_a_folder_with_the_name_of_a_picture_does_not_stop_the_rest(tmp_path):
+def test_a_folder_named_as_a_picture_stops_nothing(tmp_path):
     folder = tmp_path / "in"
     picture(folder / "a.jpg")
     picture(folder / "a.png" / "b.jpg")

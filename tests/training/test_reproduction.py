@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def predictor(shared):
     """Of the weights alone: architecture and pre-processing are recognised."""
-    return load_model(str(shared / "weights/u2netp.pth"), backend="paddle").pipeline
+    pytest.importorskip("onnxruntime")
+    return load_model(str(shared / "weights/u2netp.pth"), backend="onnxruntime").pipeline
 
 
 def compared(predictor, images, maps):

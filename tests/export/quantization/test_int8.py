@@ -122,7 +122,7 @@ def test_the_largest_sums_do_not_overflow():
     np.testing.assert_allclose(found, expected, rtol=0.01)
 
 
-def test_what_a_rounded_kernel_adds_on_average_is_taken_from_the_bias():
+def test_biases_correct_what_rounded_kernels_add():
     rng = np.random.default_rng(0)
     kernel = rng.uniform(0.36, 0.44, (8, 32, 3, 3))
     kernel[:, 0, 0, 0] = 64 * 0.6  # so that all others are rounded up to 0.6
