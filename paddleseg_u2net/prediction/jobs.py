@@ -17,7 +17,7 @@ CUTOUT = "cutout"
 USUAL = (ADDED, PSEUDO, SALIENCY)
 PICTURES = (*USUAL, CUTOUT)
 """The kinds of picture that an image can get, which are also the names of their folders; `USUAL`
-are those that it gets if nobody asks for others."""
+are those that it gets by default."""
 
 # Formats that pictures are written in under their own name; others become PNG.
 _WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
