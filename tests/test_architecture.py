@@ -1,12 +1,15 @@
 """A room imports only from rooms below it: docs/architecture.md, held by reading the imports."""
 
 import ast
+import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, Set
 
 import pytest
+
+from paddleseg_u2net.config import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "paddleseg_u2net"
@@ -44,6 +47,10 @@ WITHOUT_PADDLE = [
 # The front door: what is seen from outside, loaded when it is asked for.
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 WIDEST = 14
+# Rooms that are given a configuration.
+CONFIGURED = {"commands", "export", "prediction", "predictor", "training"}
+# Words that are keys of configurations and of something else, by who reads that.
+KEYS_OF_OTHER_FILES = {("predictor.source", "type"), ("training.validation", "images")}
 
 
 def _module(path: Path) -> str:
@@ -145,6 +152,39 @@ def test_these_rooms_do_without_paddle(room):
     for module, path in MODULES.items():
         if _room(module) == room:
             assert not {"paddle", "paddleseg"} & set(_loaded_at_import(path)), path
+
+
+def _keys_read(text: str) -> Iterator[str]:
+    """Constant keys that are looked up in something, whatever its name is."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            key = node.slice
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("get", "pop"):
+            key = node.args[0] if node.args else None
+        else:
+            continue
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            yield key.value
+
+
+def test_only_config_reads_configuration_keys():
+    sections = filter(dataclasses.is_dataclass, vars(settings).values())
+    keys = {field.name for section in sections for field in dataclasses.fields(section)}
+    keys |= {"model", "trainer", "optimizer", "train_dataset", "val_dataset", "lr_scheduler"}
+    assert {"freeze", "num_classes", "dataset_root"} < keys
+    found = {
+        (module.partition(".")[2], key)
+        for module, path in MODULES.items()
+        if _room(module) in CONFIGURED
+        for key in _keys_read(path.read_text(encoding="utf-8"))
+        if key in keys
+    }
+    assert found <= KEYS_OF_OTHER_FILES
+
+
+def test_lookups_are_seen_under_any_name():
+    text = "a = run['freeze']; b = c().get('model', {}); d['iters'] = 1; e[f]"
+    assert list(_keys_read(text)) == ["freeze", "model"]
 
 
 def test_only_one_file_reads_yaml():

@@ -52,7 +52,7 @@ def run(argv: List[str]) -> int:
     size = distributed.size
     start_logging(distributed.is_first)
     save_dir = Path(arguments.save_dir)
-    jobs = collect(arguments.image_path, save_dir, logger.info)
+    jobs = collect(arguments.image_path, save_dir)
     # of a folder that changes at this moment, all share out what the first one saw
     jobs = distributed.gather({"jobs": jobs if distributed.is_first else []})[0]["jobs"]
     with named("--model_path"):

@@ -142,7 +142,7 @@ def _picture(index: int, channels: int) -> np.ndarray:
 
 
 def refuse_unmeasured(made: Description, note: str, target: Path) -> None:
-    """Raise ExportError if nobody saw that layers which must stay in float32 do."""
+    """Raise ExportError if it was not seen that layers which must stay in float32 do."""
     kept = len(made.guard.get("kept", ()))
     if made.precision == "bf16" and kept and note:
         raise ExportError(

@@ -91,7 +91,7 @@ def _fading(image: np.ndarray, size: Size) -> np.ndarray:
 def _in_float(image: np.ndarray, height: int) -> np.ndarray:
     """The picture in float32, with those rows only that a resize to ``height`` looks at.
 
-    A large picture would take four times its memory otherwise; rows that nobody touches take none.
+    A large picture would take four times its memory otherwise; rows that are not touched take none.
     """
     if len(image) < 8 * height:
         return image.astype(np.float32)

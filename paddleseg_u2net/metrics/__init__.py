@@ -11,11 +11,26 @@ import pkgutil
 from paddleseg_u2net.metrics.boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
 from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, make_conventions
 from paddleseg_u2net.metrics.enhanced import EMeasure
+from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
+from paddleseg_u2net.metrics.fixation.density import (
+    CorrelationCoefficient,
+    KullbackLeiblerDivergence,
+    NormalisedScanpathSaliency,
+    Similarity,
+)
+from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
 from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.fixation.other_fixations import OtherFixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
-from paddleseg_u2net.metrics.metric import CurveMetric, Curves, MeanMetric, Metric, PixelMetric
+from paddleseg_u2net.metrics.metric import (
+    CurveMetric,
+    Curves,
+    MapMetric,
+    MeanMetric,
+    Metric,
+    PixelMetric,
+)
 from paddleseg_u2net.metrics.normalise import STRETCHES
 from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc, RocAuc
 from paddleseg_u2net.metrics.report import MetricReport, json_ready
@@ -44,29 +59,38 @@ __all__ = [
     "PRESETS",
     "SCORES",
     "STRETCHES",
+    "AucBorji",
+    "AucJudd",
     "AveragePrecision",
     "BoundaryIoU",
     "ConfusionMatrix",
     "Conventions",
+    "CorrelationCoefficient",
     "CurveMetric",
     "Curves",
     "EMeasure",
+    "EarthMoversDistance",
     "FMeasure",
     "FixationMetric",
     "FixationPair",
     "Fixations",
+    "KullbackLeiblerDivergence",
     "MapMaskPair",
+    "MapMetric",
     "MeanBoundaryAccuracy",
     "MeanMetric",
     "MeanRoc",
     "Metric",
     "MetricReport",
+    "NormalisedScanpathSaliency",
     "OtherFixations",
     "PixelMetric",
     "RelaxedBoundaryF",
     "RocAuc",
     "SMeasure",
     "Score",
+    "ShuffledAuc",
+    "Similarity",
     "WeightedFMeasure",
     "chosen",
     "json_ready",

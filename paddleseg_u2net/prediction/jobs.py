@@ -7,17 +7,18 @@ import itertools
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from paddleseg_u2net.io.files import is_address, read_lines, what_is, with_slashes
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, files_below
+from paddleseg_u2net.log import logger
 
 ADDED, PSEUDO, SALIENCY = "added_prediction", "pseudo_color_prediction", "saliency"
 CUTOUT = "cutout"
 USUAL = (ADDED, PSEUDO, SALIENCY)
 PICTURES = (*USUAL, CUTOUT)
 """The kinds of picture that an image can get, which are also the names of their folders; `USUAL`
-are those that it gets if nobody asks for others."""
+are those that it gets by default."""
 
 # Formats that pictures are written in under their own name; others become PNG.
 _WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
@@ -36,11 +37,11 @@ class Job(NamedTuple):
 def collect(
     image_paths: Union[Path, str, Sequence[Union[Path, str]]],
     save_dir: Optional[Path] = None,
-    on_left_out: Callable[[str], None] = lambda words: None,
 ) -> List[Job]:
     """The images of files, lists (one path a line, relative to the list), folders and patterns.
 
-    Of a folder that is being written to, those that are there now. Where several are given, a
+    Of a folder that is being written to, those that are there now; files that are left out are
+    logged. Where several are given, a
     folder's name stands before its images' paths. What fits a pattern has its path below the
     folder before the first sign of a pattern. An image that is given twice is one.
 
@@ -49,7 +50,6 @@ def collect(
             files and folders that fit it, ``**`` for folders at any depth.
         save_dir: where pictures go; those that are there already are no images, if it is in the
             folder.
-        on_left_out: is told which files are left out.
 
     Raises:
         ValueError: there is nothing of the kind, or no image in it.
@@ -57,9 +57,9 @@ def collect(
     given = [image_paths] if isinstance(image_paths, (str, Path)) else list(image_paths)
     places: Dict[Path, Optional[Path]] = {}
     for path in given:
-        places.update(_places(str(path), save_dir, on_left_out))
+        places.update(_places(str(path), save_dir))
     if len(given) == len(places) == 1 and None in places.values():
-        return _images_of(next(iter(places)), save_dir, on_left_out)
+        return _images_of(next(iter(places)), save_dir)
     single = [place for place in places if _is_image(place) and not place.is_dir()]
     apart = _names_apart([place for place in single if places[place] is None])
     jobs: List[Job] = []
@@ -68,7 +68,7 @@ def collect(
         if place in single:  # whatever it is: of many images, one that fails stops no other
             found = [Job(place, name or apart[place])]
         else:
-            found = _images_of(place, save_dir, on_left_out)
+            found = _images_of(place, save_dir)
         if place.is_dir():
             folder = name or Path(place.resolve().name)
             found = [Job(job.image, folder / job.name) for job in found]
@@ -87,18 +87,16 @@ def _names_apart(images: Sequence[Path]) -> Dict[Path, Path]:
     return {image: Path(place).relative_to(common) for image, place in places.items()}
 
 
-def _places(
-    path: str, save_dir: Optional[Path], on_left_out: Callable[[str], None]
-) -> Iterable[Tuple[Path, Optional[Path]]]:
+def _places(path: str, save_dir: Optional[Path]) -> Iterable[Tuple[Path, Optional[Path]]]:
     """The files and folders of one of the paths that are given, and the names that they have."""
     if os.path.lexists(path) or not glob.has_magic(path):
         return [(Path(path), None)]
     fitting = sorted(Path(name) for name in glob.glob(path, recursive=True))  # noqa: PTH207
     usable = [place for place in fitting if place.is_dir() or _is_image(place)]
     if len(usable) < len(fitting):
-        on_left_out(f"Left out {len(fitting) - len(usable)} that fit {path} and are no images")
+        logger.info(f"Left out {len(fitting) - len(usable)} that fit {path} and are no images")
     fixed = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), Path(path).parts))
-    usable = _new(usable, fixed, save_dir, on_left_out)
+    usable = _new(usable, fixed, save_dir)
     if not usable:
         raise ValueError(f"--image_path {path}: expected images that fit it, found none")
     if "**" in path:  # which gives the folders, and what is in them too
@@ -110,11 +108,9 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _images_of(
-    path: Path, save_dir: Optional[Path], on_left_out: Callable[[str], None]
-) -> List[Job]:
+def _images_of(path: Path, save_dir: Optional[Path]) -> List[Job]:
     if path.is_dir():
-        files = _in_folder(path, save_dir, on_left_out)
+        files = _in_folder(path, save_dir)
         found = [Job(file, file.relative_to(path)) for file in files]
     elif path.is_file() and _is_image(path):
         return [Job(path, Path(path.name))]
@@ -131,9 +127,7 @@ def _images_of(
     return found
 
 
-def _in_folder(
-    folder: Path, save_dir: Optional[Path], on_left_out: Callable[[str], None]
-) -> List[Path]:
+def _in_folder(folder: Path, save_dir: Optional[Path]) -> List[Path]:
     """The images of a folder without earlier pictures."""
     images: List[Path] = []
     others = Counter[str]()
@@ -144,12 +138,12 @@ def _in_folder(
         else:
             images.append(path)
     for path in filter(_is_image, subfolders):
-        on_left_out(f"{path} is a folder and no picture; what is in it counts")
-    images = _new(images, folder, save_dir, on_left_out)
+        logger.info(f"{path} is a folder and no picture; what is in it counts")
+    images = _new(images, folder, save_dir)
     if others:
         kinds = ", ".join(f"{suffix} ({count})" for suffix, count in sorted(others.items()))
         count = sum(others.values())
-        on_left_out(f"Left out {count} whose suffix is none of a picture that is read: {kinds}")
+        logger.info(f"Left out {count} whose suffix is none of a picture that is read: {kinds}")
     return images
 
 
@@ -157,7 +151,6 @@ def _new(
     paths: List[Path],
     folder: Path,
     save_dir: Optional[Path],
-    on_left_out: Callable[[str], None],
 ) -> List[Path]:
     """Those paths below a folder that no earlier prediction wrote to ``save_dir`` in it."""
     top = folder.resolve()
@@ -168,7 +161,7 @@ def _new(
     new = [path for path in paths if not written & {path.resolve(), *path.resolve().parents}]
     if len(new) < len(paths):
         before = len(paths) - len(new)
-        on_left_out(f"Left out {before} below --save_dir that an earlier prediction wrote")
+        logger.info(f"Left out {before} below --save_dir that an earlier prediction wrote")
     return new
 
 

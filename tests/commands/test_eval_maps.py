@@ -551,15 +551,6 @@ def test_sets_without_fixations_are_not_compared_by_them(looks, capsys):
     fails(capsys, arguments, "no score fits all sets", "for all: nothing")
 
 
-def test_points_pictures_of_another_size_than_the_maps(looks, capsys):
-    for seed in range(4):
-        save(looks / f"A/{seed}.png", grey(seed, (20, 28)))
-    points = ["--points_dir", looks / "points"]
-    fails(capsys, fixation_words(looks, *points), "14x10, got 28x20", "--resize")
-    assert fixation_scores(looks, *points, "--resize")["images"] == 4
-    assert "4 of 4 maps were resized" in capsys.readouterr().out
-
-
 # ---------------------------------------------------------------- conventions and names
 
 

@@ -170,19 +170,6 @@ def test_a_script_works_from_any_folder_and_passes_words_on(path, tmp_path):
     assert script.is_file()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
-def test_the_first_script_that_people_know_prepares(tmp_path):
-    done = subprocess.run(
-        ["bash", str(ROOT / "benchmark_data_prepare/RGB/MICCAI2021/disc_cpu.sh"),
-         "--root", "here", "--allow_incomplete", "--archive",
-         str(archives("optic_disc_seg", tmp_path / "downloads")[0])],
-        cwd=tmp_path, env={"PYTHON": sys.executable, "PATH": "/usr/bin:/bin"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "here/optic_disc_seg/train_list.txt").is_file()
-
-
 def test_encrypted_archives_want_their_password(tmp_path, capsys):
     packed = []
     for folder, suffix in (("images", "jpg"), ("ground_truth_mask", "png")):

@@ -291,40 +291,36 @@ def test_folders_in_names_and_names_with_spaces(tmp_path, root):
 # ---------------------------------------------------------------- the configuration
 
 
-def test_train_yaml_is_ready(drawings, root):
-    write(drawings, root, ABOUT)
-    config = configured(str(root / "train.yaml"))
-    assert config.num_classes == 1
-    train, val = config.dataset("train"), config.dataset("val")
-    assert (len(train), len(val)) == (18, 2)
-    assert train.mask_encoding == val.mask_encoding == "index"
-    assert train.transforms and not val.transforms  # the recipe's own
-    text = (root / "train.yaml").read_text()
-    assert "../" in text and "val_share" not in text
-
-
-def test_train_yaml_of_several_classes_and_of_no_validation(drawings, root):
-    collection = replace(drawings, classes=("background", "a", "b"))
-    result = write(collection, root, ABOUT, Options(val_share=0))
-    config = configured(str(root / "train.yaml"))
-    assert config.num_classes == 3 and len(config.dataset("train")) == 20
-    assert list(result.parts) == ["train"]
-    assert not (root / "val_list.txt").exists() and "val_dataset" not in str(config)
-
-
-@pytest.mark.parametrize("name", ["a: b #c", "ünï"])
-def test_train_yaml_in_a_folder_of_any_name(tmp_path, name):
-    root = tmp_path / name / "mine"
-    write(squares(tmp_path / "source", 4), root, ABOUT)
-    assert len(configured(str(root / "train.yaml")).dataset("train")) == 3
-
-
 def test_without_the_folder_configs_it_says_so(drawings, root, monkeypatch, tmp_path):
     for module in (train_yaml, convert):
         monkeypatch.setattr(module, "CONFIGS", tmp_path / "nowhere")
     result = write(drawings, root, ABOUT)
     assert any("_base_" in remark for remark in result.remarks)
     assert "# _base_ is to point to" in (root / "train.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", ["mine", "a: b #c", "ünï"])
+def test_train_yaml_is_ready(tmp_path, drawings, name):
+    root = tmp_path / name / "mine"
+    write(replace(drawings, classes=("background", "a: b")), root, ABOUT, Options(size=(128, 96)))
+    config = configured(str(root / "train.yaml"))
+    assert config.num_classes == 1 and config.preprocess().size == (128, 96)
+    train, val = config.dataset("train"), config.dataset("val")
+    assert (len(train), len(val)) == (18, 2)
+    assert train.mask_encoding == val.mask_encoding == "index"
+    assert train.classes == val.classes == ("background", "a: b")
+    assert train.augmented(0, [0])[0].shape == (86, 115, 3) and not val.transforms
+    text = (root / "train.yaml").read_text(encoding="utf-8")
+    assert all(key in text for key in ("../", "batch_size: 4", "iters: 10000"))
+
+
+def test_train_yaml_of_several_classes_without_validation(drawings, root):
+    collection = replace(drawings, classes=("background", "a", "b"))
+    result = write(collection, root, ABOUT, Options(val_share=0))
+    config = configured(str(root / "train.yaml"))
+    assert config.num_classes == 3 and len(config.dataset("train")) == 20
+    assert list(result.parts) == ["train"] and not (root / "val_list.txt").exists()
+    assert "val_dataset" not in (root / "train.yaml").read_text()
 
 
 # ---------------------------------------------------------------- parts
@@ -473,11 +469,23 @@ def test_no_foreground_at_all_is_an_error_unless_asked_for(tmp_path, root, numbe
     assert "no image has any foreground: there is nothing to learn" in result.remarks
 
 
-def test_a_reader_may_know_that_there_is_no_foreground(tmp_path, root):
-    collection = replace(squares(tmp_path / "source", 4), empty="x.json: only boxes; export masks")
-    with pytest.raises(ImportFailed, match="^x.json: only boxes; export masks, or .*--allow_empty"):
-        write(collection, root, ABOUT)
-    write(collection, root, ABOUT, Options(allow_empty=True))
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"empty": "x.json: only boxes; export masks"}, "^x.json: only boxes; .*--allow_empty"),
+        ({"samples": [], "remarks": ["7 files alone"]}, r"no images .*7 files alone"),
+        ({"mask": Careless(3)}, "02.jpg: expected a mask of its size, 32x24, got .* 33x24"),
+    ],
+)
+def test_what_a_source_may_say_or_not(tmp_path, root, change, message):
+    source = squares(tmp_path / "source", 4)
+    if "mask" in change:
+        source.samples[2] = replace(source.samples[2], **change)
+    else:
+        source = replace(source, **change)
+    with pytest.raises(ImportFailed, match=message):
+        write(source, root, ABOUT)
+    assert not root.exists()
 
 
 @pytest.mark.parametrize("empty", ["train", "val"])
@@ -497,22 +505,6 @@ def test_a_part_without_foreground(tmp_path, root, empty):
     shutil.rmtree(root)
     # What is divided here is a matter of the seed.
     write(collection, root, ABOUT, Options(resplit=True))
-
-
-def test_a_mask_of_another_size_is_found_if_the_source_does_not(tmp_path, root):
-    collection = squares(tmp_path / "source", 4)
-    collection.samples[2] = replace(collection.samples[2], mask=Careless(3))
-    with pytest.raises(
-        ImportFailed, match="02.jpg: expected a mask of its size, 32x24, got .* 33x24"
-    ):
-        write(collection, root, ABOUT)
-
-
-def test_an_empty_source(root):
-    empty = AnnotatedDataset(("background", "object"), [], remarks=["7 files without an image"])
-    with pytest.raises(ImportFailed, match=r"no images .*7 files without an image"):
-        write(empty, root, ABOUT)
-    assert left(root.parent) == []
 
 
 @pytest.mark.parametrize(
@@ -546,17 +538,31 @@ def test_names_that_lead_elsewhere_or_break_lists(tmp_path, root, name):
 # ---------------------------------------------------------------- the place
 
 
-def test_nothing_of_the_users_is_overwritten(drawings, root, tmp_path):
-    root.mkdir(parents=True)
-    (root / ".hidden").write_text("mine")
-    with pytest.raises(ImportFailed, match="new or empty folder, found files"):
-        write(drawings, root, ABOUT)
-    assert left(root) == [".hidden"]
-    file = tmp_path / "file"
-    file.write_text("mine")
-    with pytest.raises(OSError, match="is a file; name another"):
-        write(drawings, file, ABOUT)
-    assert file.read_text() == "mine"
+def test_places_that_are_refused(drawings, tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    (tmp_path / "link").symlink_to(source, target_is_directory=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/.hidden").write_text("mine")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for output, said in (
+        (source, "outside of the source"),
+        (source / "a/b", "outside of the source"),
+        (tmp_path / "x/../source/out", "outside of the source"),
+        (tmp_path / "link/out", "outside of the source"),
+        (tmp_path, "is inside this folder"),
+        (tmp_path / "full", "new or empty folder, found files"),
+        (Path(), "the current folder.*folder in it"),
+        (Path("../here"), "the current folder.*folder in it"),
+        (tmp_path / "full/.hidden", "is a file"),
+        (tmp_path / "full/.hidden/a/b", "is a file"),
+    ):
+        with pytest.raises((ImportFailed, OSError), match=said):
+            check_output(output, [tmp_path / "other", source])
+    check_output(tmp_path / "source2", [source])
+    check_output(source / "out", [source / "images"])
+    write(drawings, Path("new"), ABOUT)
+    assert (tmp_path / "full/.hidden").read_text() == "mine" and left(tmp_path / "here") == ["new"]
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -574,37 +580,6 @@ def test_what_comes_there_meanwhile_stays(drawings, root, monkeypatch, existed, 
     with pytest.raises(FileExistsError, match="found a folder with something in it: move it away"):
         write(drawings, root, ABOUT, Options(), print if late else put)
     assert left(root) == ["precious"] and left(root.parent) == ["mine"]
-
-
-def test_the_current_folder_is_not_replaced(drawings, root, monkeypatch):
-    root.mkdir(parents=True)
-    monkeypatch.chdir(root)
-    for output in (Path(), root, Path("../mine")):
-        with pytest.raises(ImportFailed, match="the current folder.*folder in it"):
-            write(drawings, output, ABOUT)
-    write(drawings, Path("new"), ABOUT)
-    assert left(root) == ["new"]
-
-
-def test_a_place_below_a_file_is_refused(tmp_path):
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(OSError, match="file is a file; name another"):
-        check_output(tmp_path / "file/a/b", [])
-
-
-def test_places_that_are_refused(tmp_path):
-    source = tmp_path / "source"
-    (source / "images").mkdir(parents=True)
-    for output in (source, source / "out", source / "a/b", tmp_path / "x/../source/out"):
-        with pytest.raises(ImportFailed, match="outside of the source"):
-            check_output(output, [tmp_path / "other", source])
-    with pytest.raises(ImportFailed, match="is inside this folder"):
-        check_output(source, [source / "images"])
-    (tmp_path / "link").symlink_to(source, target_is_directory=True)
-    with pytest.raises(ImportFailed, match="outside of the source"):
-        check_output(tmp_path / "link/out", [source])
-    check_output(tmp_path / "source2", [source])
-    check_output(source / "out", [source / "images"])
 
 
 # ---------------------------------------------------------------- when it is cut short
@@ -659,18 +634,6 @@ def test_classes_that_no_image_shows_are_told(drawings, root):
     collection = replace(drawings, classes=("background", "object", "parks", "line"))
     told = [text for text in write(collection, root, ABOUT).remarks if "parks" in text]
     assert len(told) == 1 and told[0].startswith("no image shows parks, line, which")
-
-
-def test_train_yaml_says_what_people_change_first(drawings, root):
-    collection = replace(drawings, classes=("background", "a", "b: c"))
-    write(collection, root, ABOUT, Options(size=(128, 96)))
-    config = configured(str(root / "train.yaml"))
-    assert config.preprocess().size == (128, 96)
-    data = config.dataset("train")
-    assert data.classes == config.dataset("val").classes == ("background", "a", "b: c")
-    assert data.augmented(0, [0])[0].shape == (86, 115, 3)
-    text = (root / "train.yaml").read_text()
-    assert all(key in text for key in ("batch_size: 4", "iters: 10000"))
 
 
 def test_train_yaml_turns_nobody_upside_down_unless_asked(drawings, root):

@@ -196,7 +196,7 @@ def test_pillows_own_limit_stays_silent_and_is_restored(tmp_path, monkeypatch, n
         assert limit == Image.MAX_IMAGE_PIXELS
 
 
-def test_pillows_settings_are_restored_after_overlapping_threads(tmp_path):
+def test_pillows_settings_are_restored_after_threads(tmp_path):
     write_png(tmp_path / "a.png", colours())
     before = Image.MAX_IMAGE_PIXELS
     inside, leave = threading.Event(), threading.Event()

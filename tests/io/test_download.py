@@ -285,7 +285,7 @@ def test_part_that_does_not_fit_the_size_is_not_continued(server, get, target, h
 
 
 @pytest.mark.parametrize("version", [{}, {"etag": 'W/"1"'}], ids=["none", "weak"])
-def test_without_a_sure_version_only_a_checksum_allows_to_resume(server, get, target, version):
+def test_without_a_version_only_a_checksum_allows_to_resume(server, get, target, version):
     address = server.script("/a", Reply(BODY, **version, cut=CUT), Reply(BODY, **version))
     get(address)
     assert server.starts("/a") == [None, None]

@@ -219,7 +219,7 @@ def test_nothing_to_recover(tmp_path):
 
 
 @posix_only
-def test_missing_folder_is_brought_back_and_the_half_one_deleted(tmp_path):
+def test_a_missing_folder_is_brought_back(tmp_path):
     pid = dead_pid()
     make_folder(tmp_path / f".out.old-{pid}-abc", "old")
     make_folder(tmp_path / f".out.tmp-{pid}-def", "half")

@@ -194,17 +194,6 @@ loss:
 """
 
 
-@EACH_LABEL
-def test_paddlesegs_calls_sum_to_the_call_with_the_list(kind):
-    heads, label = seven_heads(kind)
-    tensors, label = [paddle.to_tensor(head) for head in heads], paddle.to_tensor(label)
-    coef = [1, 0.5, 0.25, 2, 0, 3, 0.125]
-    types = [DeepSupervisionLoss(iou=1, ssim=1)] * 7
-    theirs = loss_computation(tensors, label, None, {"types": types, "coef": coef})
-    ours = DeepSupervisionLoss(coef, iou=1, ssim=1)(tensors, label)
-    assert float(sum(theirs)) == pytest.approx(float(ours), rel=1e-6)
-
-
 def test_paddlesegs_trainer_can_call_the_loss(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(YAML)

@@ -178,13 +178,13 @@ def test_an_input_of_another_kind_among_several_is_an_error(tmp_path):
     assert [job.image for job in collect([tmp_path / "a.jpg", missing])][1] == missing
 
 
-def test_patterns(tmp_path):
+def test_patterns(tmp_path, caplog):
+    caplog.set_level("INFO", "paddleseg_u2net")
     for name in ("a1.jpg", "a2.png", "b.jpg", "x/a3.jpg", "[c].jpg"):
         picture(tmp_path / name)
     (tmp_path / "a.md").touch()
-    told = []
-    assert names_of(collect(str(tmp_path / "a*"), None, told.append)) == ["a1.jpg", "a2.png"]
-    assert told == [f"Left out 1 that fit {tmp_path}/a* and are no images"]
+    assert names_of(collect(str(tmp_path / "a*"))) == ["a1.jpg", "a2.png"]
+    assert caplog.messages == [f"Left out 1 that fit {tmp_path}/a* and are no images"]
     assert names_of(collect(str(tmp_path / "?.jpg"))) == ["b.jpg"]
     assert names_of(collect(str(tmp_path / "**/a?.jpg"))) == ["a1.jpg", "x/a3.jpg"]
     assert names_of(collect(str(tmp_path / "x" / "*"))) == ["a3.jpg"]
@@ -192,33 +192,33 @@ def test_patterns(tmp_path):
     both = [str(tmp_path / "?.jpg"), str(tmp_path / "x")]
     assert names_of(collect(both)) == ["b.jpg", "x/a3.jpg"]
     picture(tmp_path / "out" / "saliency" / "b.png")
-    told.clear()
-    every = collect(str(tmp_path / "**/b.*"), tmp_path / "out", told.append)
-    assert names_of(every) == ["b.jpg"] and "an earlier prediction wrote" in told[0]
+    caplog.clear()
+    every = collect(str(tmp_path / "**/b.*"), tmp_path / "out")
+    assert names_of(every) == ["b.jpg"] and "an earlier prediction wrote" in caplog.messages[0]
     assert names_of(collect(str(tmp_path / "[c].jpg"))) == ["[c].jpg"]  # a file of that name
     with pytest.raises(ValueError, match=r"z\*: expected images that fit it, found none"):
         collect(str(tmp_path / "z*"))
 
 
-def test_pictures_of_an_earlier_prediction_are_no_images(tmp_path):
+def test_pictures_of_an_earlier_prediction_are_no_images(tmp_path, caplog):
+    caplog.set_level("INFO", "paddleseg_u2net")
     for name in ("a.png", "saliency/b.png", "out/saliency/a.png", "out/cutout/a.png", "out/c.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    told = []
-    jobs = collect(tmp_path, tmp_path / "out", told.append)
+    jobs = collect(tmp_path, tmp_path / "out")
     assert [job.name.as_posix() for job in jobs] == ["a.png", "out/c.png", "saliency/b.png"]
-    assert told == ["Left out 2 below --save_dir that an earlier prediction wrote"]
+    assert caplog.messages == ["Left out 2 below --save_dir that an earlier prediction wrote"]
     # They are, if they are asked for.
     assert len(collect(tmp_path / "out/cutout", tmp_path / "out")) == 1
 
 
-def test_files_that_are_left_out_are_told(tmp_path):
+def test_files_that_are_left_out_are_told(tmp_path, caplog):
+    caplog.set_level("INFO", "paddleseg_u2net")
     for name in ("a.png", "b.svg", "c.SVG", "sub/notes.txt", "README"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    told = []
-    assert len(collect(tmp_path, None, told.append)) == 1
-    (words,) = told
+    assert len(collect(tmp_path)) == 1
+    (words,) = caplog.messages
     assert words.endswith("is read: .svg (2), .txt (1), no suffix (1)") and "Left out 4" in words
 
 

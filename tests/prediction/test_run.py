@@ -193,7 +193,7 @@ def test_a_folder_gives_what_its_images_give_one_by_one(tmp_path, kind, network)
 
 
 @pytest.mark.parametrize("how", [{"window": Window((8, 8), (5, 5))}, {"upsampling": "guided"}])
-def test_so_it_does_with_windows_and_with_upsampling_along_edges(tmp_path, how):
+def test_so_it_does_with_windows_and_guided_upsampling(tmp_path, how):
     for number in range(6):
         picture(tmp_path / "in" / f"{number}.png", noise(20 + number, 30, 3, seed=number))
     jobs = collect(tmp_path / "in")

@@ -327,14 +327,6 @@ def test_visualdl_gets_losses_scores_and_pictures(tmp_path, tiny):
     assert [record.id for record in losses] == [1, 2, 3, 4]
 
 
-def test_two_classes_train_too(tmp_path, tiny, log):
-    tiny["model"]["num_classes"] = 2
-    tiny["iters"] = 2
-    _, scores = _train(tiny, tmp_path, do_eval=True)
-    assert len(scores["class_iou"]) == 2
-    assert 0 <= scores["MAE"] <= 1
-
-
 def test_seed_decides_the_run(tmp_path, tiny):
     tiny["iters"] = 2
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):

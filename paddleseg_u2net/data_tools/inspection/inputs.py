@@ -207,10 +207,11 @@ def read_config(path: Path, opts: Sequence[str]) -> Input:
         ConfigError: It cannot be used, or has neither.
         PairingError, MaskError, ImageError: As `read_files`.
     """
-    from paddleseg_u2net.config import Config, ConfigError
     from paddleseg_u2net.env import load_paddle
 
-    load_paddle()
+    load_paddle()  # before anything imports it, for its warnings
+    from paddleseg_u2net.config import Config, ConfigError
+
     config = Config(path, list(opts), training=False)
     parts: List[Part] = []
     complaints: List[ConfigError] = []

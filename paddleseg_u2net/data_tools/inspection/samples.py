@@ -50,7 +50,8 @@ class PartDataset(PairDataset):
     def __init__(self, part: Part, **arguments: Any) -> None:
         self._part = part
         self.unpaired = [problem.message for problem in part.problems]
-        super().__init__(dataset_root=".", images=".", masks=".", **arguments)
+        mode = "train" if part.name == "all" else part.name
+        super().__init__(mode, dataset_root=".", images=".", masks=".", **arguments)
 
     def _find(self, paths: PairPaths, separator: Optional[str]) -> List[Pair]:
         if not self._part.pairs:
@@ -163,7 +164,7 @@ def _share(dataset: PairDataset, index: int) -> Any:
 def foreground(label: np.ndarray, ignore_index: int) -> float:
     """Return the share of foreground, 0 to 1, in the pixels of a label (H, W) that are not ignored.
 
-    Floats are probabilities, of integers all but 0 are foreground; see ``datasets.masks.decode``.
+    Floats are probabilities, of integers all but 0 are foreground; see ``mask_encoding.decode``.
     """
     counted = label != ignore_index
     values = label if label.dtype.kind == "f" else label != 0

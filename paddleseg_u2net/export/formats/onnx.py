@@ -97,7 +97,7 @@ def _fix_resize(graph: Any, node: Any, shape: Sequence[int]) -> None:
 
 
 def _drop_unused(graph: Any) -> None:
-    """Take away nodes and arrays whose results nobody takes any more."""
+    """Remove nodes and arrays whose results are not used any more."""
     outputs = {entry.name for entry in graph.output}
     while True:
         taken = outputs | {name for node in graph.node for name in node.input}

@@ -46,7 +46,7 @@ def in_bf16(network: Network, low: Iterable[str]) -> bytes:
 
 
 def bf16_rounding() -> Rounding:
-    """What bfloat16 does to kernels and values, for `losses`."""
+    """What bfloat16 does to kernels and values, for `sensitivity`."""
 
     def value(name: str, taken: str, given: str, arrays: Dict[str, np.ndarray]) -> List[Any]:
         return _casts(taken, given)

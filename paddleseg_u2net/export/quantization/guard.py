@@ -38,7 +38,7 @@ class Guard:
     The error is the metric MAE: the mean absolute error of maps in their image's size, pixels of
     the mask from 0.5 upwards being the object. Without masks it is the error that is expected of
     a map q if the object is drawn by the probabilities f of float32, q (1 - f) + (1 - q) f at
-    every pixel: what moves where float32 is unsure counts little, for no mask is known there.
+    every pixel: what moves where float32 is unsure weighs little, for no mask is known there.
     That estimates the increase; a bound for every mask m is the mean absolute difference from the
     maps of float32, for |q - m| <= |q - f| + |f - m|.
 

@@ -67,7 +67,7 @@ def _scale(low: float, high: float) -> Tuple[np.float32, np.uint8]:
 
 
 def int8_rounding(observed: Observed) -> Rounding:
-    """What 8 bits do to kernels and values, for `losses`."""
+    """What 8 bits do to kernels and values, for `sensitivity`."""
     helper = onnx_module("quantization", "onnx.helper")
 
     def kernel(array: np.ndarray) -> np.ndarray:

@@ -98,7 +98,7 @@ def with_outputs(
     nodes: Sequence[Any],
     arrays: Mapping[str, np.ndarray] = {},
 ) -> Tuple[bytes, List[str]]:
-    """The file with further nodes and arrays; those of their results that nobody takes are its
+    """The file with further nodes and arrays; those of their results that are not taken are its
     outputs. And the names of these.
     """
     onnx = onnx_module("quantization")

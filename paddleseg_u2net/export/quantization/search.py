@@ -16,7 +16,7 @@ from paddleseg_u2net.export.quantization.graph import Layer, Network, Quantizati
 from paddleseg_u2net.export.quantization.guard import Guard, Measured
 from paddleseg_u2net.export.quantization.int8 import in_int8, int8_rounding
 from paddleseg_u2net.export.quantization.observe import observe
-from paddleseg_u2net.export.quantization.sensitivity import losses
+from paddleseg_u2net.export.quantization.sensitivity import sensitivity
 
 TOLERANCE = 0.001
 PRECISIONS = ("int8", "bf16")
@@ -58,7 +58,7 @@ class Found:
             any mask exceeds.
         against: "masks" or "fp32".
         share: of the multiply-adds that are in the lower precision, in [0, 1].
-        guard: what measured it, for whoever writes it in another format.
+        guard: what measured it, to measure the files that are written of it.
         milliseconds: of float32 and of this network with ONNX Runtime on this machine; None where
             the precision was emulated.
     """
@@ -186,7 +186,9 @@ class _Search:
     def _order(self) -> List[str]:
         """Layers by what they lose for the time that they cost, the worst first."""
         rounding = bf16_rounding() if self.emulated else int8_rounding(self.observed)
-        lost = losses(self.network, self.names, rounding, self.calibration.fitting[:_LOSS_IMAGES])
+        lost = sensitivity(
+            self.network, self.names, rounding, self.calibration.fitting[:_LOSS_IMAGES]
+        )
         border = _BORDER * sum(self.costs.values())
         return sorted(self.names, key=lambda name: -lost[name] / (self.costs[name] + border))
 

@@ -1,4 +1,4 @@
-"""How much of what a layer gives is lost in a lower precision, each layer on its own."""
+"""Sensitivity of layers: how much of each result is lost in a lower precision, one at a time."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Rounding(NamedTuple):
     value: Callable[[str, str, str, Dict[str, np.ndarray]], List[Any]]
 
 
-def losses(
+def sensitivity(
     network: Network, names: Sequence[str], rounding: Rounding, inputs: Iterable[np.ndarray]
 ) -> Dict[str, float]:
     """Noise over signal of each layer of ``names``, the mean over its channels.
 
-    A layer is answerable for what its rounded kernel and rounded result do, and for what the
-    rounding of its input does, for which those that give the input are answerable, too: if a layer
-    is to be kept then often with them. All layers are tried in one run of the network in float32.
+    Attributed to a layer are its rounded kernel and result, and the rounding of its input; the
+    latter is attributed to the layers that give the input, too, since these often have to be kept
+    together. All layers are tried in one run of the network in float32.
 
     Args:
         inputs: float32 (1, C, h, w).

@@ -72,9 +72,7 @@ def unpack_folds(folder) -> bool:
     return (folder / "pROBE").exists()
 
 
-def test_names_that_differ_in_case_are_refused_where_case_is_ignored(
-    tmp_path, refused, monkeypatch
-):
+def test_names_that_differ_in_case_where_case_is_ignored(tmp_path, refused, monkeypatch):
     module = sys.modules[unpack.__module__]
     monkeypatch.setattr(module, "_folds_case", lambda folder: True)
     archive = make_zip(tmp_path / "a.zip", {"A/x.png": b"1", "A/X.png": b"2"})
