@@ -15,7 +15,8 @@ import numpy as np
 
 from paddleseg_u2net import models
 from paddleseg_u2net.architecture import TABLES, Architecture
-from paddleseg_u2net.inference.backends import BackendError, eager
+from paddleseg_u2net.inference.backends import BackendError
+from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.predictor.load import network_of_state
 
 
