@@ -17,7 +17,7 @@ from PIL import Image
 
 from paddleseg_u2net import __version__
 from paddleseg_u2net.data_tools import convert, sample_writer, train_yaml
-from paddleseg_u2net.data_tools.annotations.mask_files import BinaryFile, IndexFile, SoftFile
+from paddleseg_u2net.data_tools.annotations.mask_files import binary_file, index_file, soft_file
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
@@ -205,10 +205,10 @@ def test_what_a_symbolic_link_points_to_is_taken(drawings, root, tmp_path):
 
 def test_mask_files_that_can_stay_are_linked(tmp_path, root):
     records = []
-    for number, kind in enumerate((IndexFile, BinaryFile)):
+    for number, kind in enumerate((index_file, binary_file)):
         path = tmp_path / f"m{number}.png"
         Image.fromarray(Square(5, (1, 255)[number]).read(SHAPE)).save(path)
-        mask = kind(path, {0: 0, 1: 1}) if kind is IndexFile else kind(path)
+        mask = kind(path, {0: 0, 1: 1}) if kind is index_file else kind(path)
         records.append(Sample(photo(tmp_path / f"{number}.jpg"), f"{number}", mask))
     write(AnnotatedDataset(("background", "object"), records), root, ABOUT, Options(val_share=0.5))
     assert (root / "masks/0.png").samefile(tmp_path / "m0.png")
@@ -232,7 +232,7 @@ class Slope:
 def test_soft_masks_stay_soft(tmp_path, root):
     grey = tmp_path / "grey.png"
     Image.fromarray(Slope("uint8").read(SHAPE)).save(grey)
-    sources = [Slope("uint8"), Slope("uint16"), SoftFile(grey)]
+    sources = [Slope("uint8"), Slope("uint16"), soft_file(grey)]
     records = [Sample(photo(tmp_path / f"{n}.jpg"), str(n), mask) for n, mask in enumerate(sources)]
     soft = AnnotatedDataset(("background", "object"), records, soft=True)
     result = write(soft, root, ABOUT, Options(val_share=0.3))
@@ -270,7 +270,7 @@ def test_orientation_tags_are_respected_and_kept(tmp_path, root):
     image = photo(tmp_path / "turned.jpg", shape=(32, 24), exif=exif)  # upright it is 24 x 32
     mask = tmp_path / "mask.png"
     Image.fromarray(Square(7).read(SHAPE)).save(mask)
-    records = [Sample(image, "turned", IndexFile(mask, {0: 0, 1: 1}))]
+    records = [Sample(image, "turned", index_file(mask, {0: 0, 1: 1}))]
     write(
         AnnotatedDataset(("background", "x"), records), root, ABOUT, Options(val_share=0, copy=True)
     )

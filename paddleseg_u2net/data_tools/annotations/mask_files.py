@@ -7,15 +7,16 @@ size must be the image's; `MaskSizeError` tells the other size to callers that m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Colour
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource
 from paddleseg_u2net.io import images
+from paddleseg_u2net.text import short_list, short_values
 
 JPEG = (".jpg", ".jpeg")
 
@@ -31,133 +32,134 @@ class MaskSizeError(AnnotationError):
         self.shape = shape
 
 
+@dataclass(frozen=True)
+class MaskFile(MaskSource):
+    """A file and the function that reads the mask (H, W) in it, as `MaskSource.read`.
+
+    Attributes:
+        path: The mask.
+        decode: Reads it; raises AnnotationError and ImageError.
+        unchanged: Modes of PNG files that are this mask as they are, so that they can be linked.
+    """
+
+    path: Path
+    decode: Callable[[Path], np.ndarray]
+    unchanged: Tuple[str, ...] = ()
+
+    @property
+    def file(self) -> Optional[Path]:
+        """The path if it is a PNG that all tools read alike; its values are not looked at."""
+        if not self.unchanged or self.path.suffix.lower() != ".png":
+            return None
+        header = images.read_header(self.path)
+        plain = header.format == "PNG" and header.upright and not header.alpha
+        return self.path if plain and header.mode in self.unchanged else None
+
+    def read(self, shape: Tuple[int, int]) -> np.ndarray:
+        """As `MaskSource.read`."""
+        return _fitting(self.decode(self.path), shape, self.path)
+
+
+def index_file(path: Path, numbers: Mapping[int, int]) -> MaskFile:
+    """Make the source of a mask whose values stand for classes.
+
+    Args:
+        path: The mask. Of palette files the indices count, never their colours.
+        numbers: Value -> class number (255: ignored).
+    """
+    same = all(value == number for value, number in numbers.items())
+    return MaskFile(path, partial(_read_index, numbers), ("L", "P") if same else ())
+
+
+def binary_file(path: Path) -> MaskFile:
+    """Make the source of a mask of one object, white on black, cut at half of white.
+
+    White is 255, in 16-bit files 65535 (255 if nothing is above it), and 1 where a lossless file
+    has only 0 and 1. Values of half and more (128, 32768) are the object.
+    """
+    return MaskFile(path, _read_binary)
+
+
+def soft_file(path: Path) -> MaskFile:
+    """Make the source of a mask whose brightness is the object's probability, 8 or 16 bits."""
+    return MaskFile(path, brightness, ("L", "I;16"))
+
+
+def alpha_file(path: Path) -> MaskFile:
+    """Make the source of a mask that is the opacity of its file, rounded to 8 bits."""
+    return MaskFile(path, _read_alpha)
+
+
+def instance_file(path: Path) -> MaskFile:
+    """Make the source of a mask with a number or colour for each object; only 0 is background."""
+    return MaskFile(path, _read_instances)
+
+
+def colour_file(path: Path, table: Mapping[Colour, int], tolerance: int = 0) -> MaskFile:
+    """Make the source of a mask whose colours stand for classes.
+
+    Args:
+        path: The mask: RGB or a palette. Where it is fully transparent it is background.
+        table: (red, green, blue) -> class number (255: ignored).
+        tolerance: A colour that is not in the table becomes the nearest one if no channel differs
+            by more. 0: such a colour is an error.
+    """
+    return MaskFile(path, partial(_read_colours, table, tolerance))
+
+
+# ---------------------------------------------------------------- values
+
+
 def is_grey(header: images.Header) -> bool:
     """Whether an image has one channel of values, without a palette."""
     return header.mode in ("L", "LA") or header.mode.startswith("I")
 
 
-# ---------------------------------------------------------------- class numbers
+def _read_index(numbers: Mapping[int, int], path: Path) -> np.ndarray:
+    stored = images.read_mask(path)
+    lookup = np.full(int(np.iinfo(stored.dtype).max) + 1, -1, np.int16)
+    for value, number in numbers.items():
+        if 0 <= value < len(lookup):
+            lookup[value] = number
+    found = lookup[stored]
+    if found.min() < 0:
+        unknown = np.unique(stored[found < 0])
+        raise AnnotationError(
+            f"{path}: expected the values {short_values(numbers)}, got also "
+            f"{short_values(unknown)} in {int((found < 0).sum())} pixels; correct the mask, or say "
+            "what its values mean" + _lossy_hint(path)
+        )
+    return found.astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class IndexFile(MaskSource):
-    """Values that stand for classes.
-
-    Values are those of ``images.read_mask``: the indices of palette files, never their colours.
-
-    Attributes:
-        path: The mask.
-        numbers: Value -> class number (255: ignored).
-    """
-
-    path: Path
-    numbers: Mapping[int, int]
-
-    @property
-    def file(self) -> Optional[Path]:
-        """The path if every value stays and it is a PNG that all tools read alike, else None.
-
-        The values are not looked at here, but by ``read``.
-        """
-        if any(value != number for value, number in self.numbers.items()):
-            return None
-        return self.path if _is_plain(self.path, ("L", "P")) else None
-
-    def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """Read class numbers; AnnotationError for values without a class."""
-        stored = _fitting(images.read_mask(self.path), shape, self.path)
-        lookup = np.full(int(np.iinfo(stored.dtype).max) + 1, -1, np.int16)
-        for value, number in self.numbers.items():
-            if 0 <= value < len(lookup):
-                lookup[value] = number
-        found = lookup[stored]
-        if found.min() < 0:
-            unknown = np.unique(stored[found < 0])
-            raise AnnotationError(
-                f"{self.path}: expected the values {some(sorted(self.numbers))}, got also "
-                f"{some(unknown)} in {int((found < 0).sum())} pixels; correct the mask, or say "
-                "what its values mean" + _lossy_hint(self.path)
-            )
-        return found.astype(np.uint8)
+def _read_instances(path: Path) -> np.ndarray:
+    header = images.read_header(path)
+    if header.lossy:
+        raise AnnotationError(
+            f"{path}: expected a PNG, got {header.format}, where black is not exactly 0, "
+            "so that objects cannot be told from noise; export the masks as PNG"
+        )
+    if header.mode in ("RGB", "RGBA") and not header.deep:
+        return images.read_image(path, 3).any(axis=2).astype(np.uint8)
+    return (images.read_mask(path) > 0).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class InstanceFile(MaskSource):
-    """A number or colour for each object: everything but 0 (black) is the object."""
-
-    path: Path
-
-    def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """Read 0 and 1; AnnotationError for lossy files, whose black is not exactly 0."""
-        header = images.read_header(self.path)
-        if header.lossy:
-            raise AnnotationError(
-                f"{self.path}: expected a PNG, got {header.format}, where black is not exactly 0, "
-                "so that objects cannot be told from noise; export the masks as PNG"
-            )
-        if header.mode in ("RGB", "RGBA") and not header.deep:
-            stored = images.read_image(self.path, 3).any(axis=2)
-        else:
-            stored = images.read_mask(self.path) > 0
-        return _fitting(stored, shape, self.path).astype(np.uint8)
+def _read_binary(path: Path) -> np.ndarray:
+    grey = brightness(path)
+    highest = int(grey.max())
+    if highest == 1 and not images.read_header(path).lossy:
+        return grey.astype(np.uint8)
+    return (grey >= (128 if highest <= 255 else 32768)).astype(np.uint8)
 
 
-# ---------------------------------------------------------------- one object, by brightness
-
-
-@dataclass(frozen=True)
-class BinaryFile(MaskSource):
-    """Black is background, white the object, cut at half of white.
-
-    White is 255, in 16-bit files 65535 (255 if nothing is above it), and 1 where a lossless file
-    has only 0 and 1. Values of half and more (128, 32768) are the object.
-    """
-
-    path: Path
-
-    def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """Read 0 and 1; AnnotationError for colours instead of grey."""
-        grey = _fitting(brightness(self.path), shape, self.path)
-        highest = int(grey.max())
-        if highest == 1 and not images.read_header(self.path).lossy:
-            return grey.astype(np.uint8)
-        return (grey >= (128 if highest <= 255 else 32768)).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class SoftFile(MaskSource):
-    """Brightness is the probability of the object: white is 255, in 16-bit files 65535."""
-
-    path: Path
-
-    @property
-    def file(self) -> Optional[Path]:
-        """The path if it is a grey PNG that all tools read alike, else None."""
-        return self.path if _is_plain(self.path, ("L", "I;16")) else None
-
-    def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """Read uint8 or, of 16-bit files, uint16; AnnotationError for colours instead of grey."""
-        return _fitting(brightness(self.path), shape, self.path)
-
-
-@dataclass(frozen=True)
-class AlphaFile(MaskSource):
-    """The opacity of a cut-out is its mask: RGBA, grey with alpha, palettes with transparency.
-
-    Values of 16 bits are rounded to 8.
-    """
-
-    path: Path
-
-    def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """Read uint8, 0 where transparent; AnnotationError if nothing is."""
-        alpha = opacity(self.path)
-        if alpha is None:
-            raise AnnotationError(
-                f"{self.path}: expected an image with a transparent background, nothing in it is "
-                "transparent, so it holds no mask; export it as PNG with alpha, or leave it out"
-            )
-        return _fitting(alpha, shape, self.path)
+def _read_alpha(path: Path) -> np.ndarray:
+    alpha = opacity(path)
+    if alpha is None:
+        raise AnnotationError(
+            f"{path}: expected an image with a transparent background, nothing in it is "
+            "transparent, so it holds no mask; export it as PNG with alpha, or leave it out"
+        )
+    return alpha
 
 
 def opacity(path: Path) -> Optional[np.ndarray]:
@@ -202,60 +204,48 @@ def brightness(path: Path) -> np.ndarray:
 # ---------------------------------------------------------------- colours
 
 
-@dataclass(frozen=True)
-class ColourFile(MaskSource):
-    """Colours that stand for classes.
+def _read_colours(table: Mapping[Colour, int], tolerance: int, path: Path) -> np.ndarray:
+    alpha = opacity(path)
+    codes = _packed(images.read_colours(path))
+    by_code = sorted((int(_packed(np.array(colour))), n) for colour, n in table.items())
+    keys, classes = (np.array(column) for column in zip(*by_code))
+    place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
+    unknown = keys[place] != codes
+    if alpha is not None:
+        unknown &= alpha > 0
+    if unknown.any():
+        place[unknown] = _nearest(codes, unknown, keys, tolerance, path)
+    found = classes.astype(np.uint8)[place]
+    if alpha is not None:
+        found[alpha == 0] = 0
+    return found
 
-    Attributes:
-        path: The mask: RGB or a palette. Where it is fully transparent it is background.
-        table: (red, green, blue) -> class number (255: ignored).
-        tolerance: A colour that is not in the table becomes the nearest one if no channel differs
-            by more. 0: such a colour is an error.
-    """
 
-    path: Path
-    table: Mapping[Colour, int]
-    tolerance: int = 0
-
-    def read(self, shape: Tuple[int, int]) -> np.ndarray:
-        """Read class numbers; AnnotationError for a colour that is not in the table."""
-        alpha = opacity(self.path)
-        codes = _fitting(_packed(images.read_colours(self.path)), shape, self.path)
-        by_code = sorted((int(_packed(np.array(colour))), n) for colour, n in self.table.items())
-        keys, classes = (np.array(column) for column in zip(*by_code))
-        place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
-        unknown = keys[place] != codes
-        if alpha is not None:
-            unknown &= alpha > 0
-        if unknown.any():
-            place[unknown] = self._nearest(codes, unknown, keys)
-        found = classes.astype(np.uint8)[place]
-        if alpha is not None:
-            found[alpha == 0] = 0
-        return found
-
-    def _nearest(self, codes: np.ndarray, unknown: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        """Places in ``keys`` of the colours nearest to the unknown ones."""
-        colours, back, counts = np.unique(codes[unknown], return_inverse=True, return_counts=True)
-        nearest = np.zeros(len(colours), np.intp)
-        far = np.ones(len(colours), bool)
-        for index, colour in enumerate(_unpacked(colours)) if self.tolerance else ():
-            difference = np.abs(_unpacked(keys) - colour)
-            within = difference.max(axis=1) <= self.tolerance
-            nearest[index] = np.where(within, (difference**2).sum(axis=1), 1 << 20).argmin()
-            far[index] = not within.any()
-        if not far.any():
-            return nearest[back.reshape(-1)]
-        worst = int(np.where(far, counts, 0).argmax())
-        y, x = np.argwhere((codes == colours[worst]) & unknown)[0].tolist()
-        more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
-        within_tolerance = f" within {self.tolerance}" if self.tolerance else ""
-        raise AnnotationError(
-            f"{self.path}: the colour {tuple(_unpacked(colours[worst]).tolist())} in "
-            f"{int(counts[worst])} pixels, first at x {x}, y {y}{more}: not in the colour "
-            f"table{within_tolerance} ({some(sorted(self.table))}); add them to the table"
-            + (_lossy_hint(self.path) or ", or allow a tolerance if edges are blended")
-        )
+def _nearest(
+    codes: np.ndarray, unknown: np.ndarray, keys: np.ndarray, tolerance: int, path: Path
+) -> np.ndarray:
+    """Places in ``keys`` of the colours nearest to the unknown ones."""
+    colours, back, counts = np.unique(codes[unknown], return_inverse=True, return_counts=True)
+    nearest = np.zeros(len(colours), np.intp)
+    far = np.ones(len(colours), bool)
+    for index, colour in enumerate(_unpacked(colours)) if tolerance else ():
+        difference = np.abs(_unpacked(keys) - colour)
+        within = difference.max(axis=1) <= tolerance
+        nearest[index] = np.where(within, (difference**2).sum(axis=1), 1 << 20).argmin()
+        far[index] = not within.any()
+    if not far.any():
+        return nearest[back.reshape(-1)]
+    worst = int(np.where(far, counts, 0).argmax())
+    y, x = np.argwhere((codes == colours[worst]) & unknown)[0].tolist()
+    table = short_list(map(tuple, _unpacked(keys).tolist()), 8)
+    more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
+    within_tolerance = f" within {tolerance}" if tolerance else ""
+    raise AnnotationError(
+        f"{path}: the colour {tuple(_unpacked(colours[worst]).tolist())} in "
+        f"{int(counts[worst])} pixels, first at x {x}, y {y}{more}: not in the colour "
+        f"table{within_tolerance} ({table}); add them to the table"
+        + (_lossy_hint(path) or ", or allow a tolerance if edges are blended")
+    )
 
 
 def _packed(colours: np.ndarray) -> np.ndarray:
@@ -324,21 +314,8 @@ def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray
     )
 
 
-def _is_plain(path: Path, modes: Iterable[str]) -> bool:
-    header = images.read_header(path)
-    good = header.format == "PNG" and header.mode in modes and path.suffix.lower() == ".png"
-    return good and header.upright and not header.alpha
-
-
 def _lossy_hint(path: Path) -> str:
     header = images.read_header(path)
     if not header.lossy:
         return ""
     return f"; {header.format} changes values: export as PNG, or allow a tolerance for colours"
-
-
-def some(items: Iterable[object], shown: int = 8) -> str:
-    """The first few of a list, and how many there are if that is not all."""
-    texts: List[str] = [str(item) for item in items]
-    cut = f" ... ({len(texts)} in all)" if len(texts) > shown else ""
-    return ", ".join(texts[:shown]) + cut

@@ -7,9 +7,10 @@ from pathlib import Path
 from paddleseg_u2net.data_tools.annotations.classes import BACKGROUND
 from paddleseg_u2net.data_tools.annotations.image_index import unique_names
 from paddleseg_u2net.data_tools.annotations.label_files import thread_map
-from paddleseg_u2net.data_tools.annotations.mask_files import AlphaFile, some
+from paddleseg_u2net.data_tools.annotations.mask_files import alpha_file
 from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, Sample
 from paddleseg_u2net.io.images import ImageError, find_images, read_header, read_image
+from paddleseg_u2net.text import short_list
 
 # States of a file.
 _GOOD, _FLAT, _OPAQUE, _EMPTY, _DAMAGED = range(5)
@@ -33,25 +34,24 @@ def read(folder: Path) -> AnnotatedDataset:
     paths = find_images(folder)
     states = list(thread_map(_state, paths, "cut-outs"))
     of = {state: [p.name for p, s in zip(paths, states) if s == state] for state in range(5)}
+    named = {state: short_list(names, 5) for state, names in of.items()}
     if len(of[_OPAQUE]) == len(paths):
         raise AnnotationError(
             f"{folder}: expected images with a transparent background, but in none anything is "
-            f"transparent, so they hold no masks: {some(of[_OPAQUE], 5) or 'no images found'}; "
+            f"transparent, so they hold no masks: {named[_OPAQUE] or 'no images found'}; "
             "export them with alpha"
         )
     remarks = []
     if of[_EMPTY]:
-        remarks.append(
-            f"{len(of[_EMPTY])} pictures are transparent everywhere: {some(of[_EMPTY], 5)}"
-        )
+        remarks.append(f"{len(of[_EMPTY])} pictures are transparent everywhere: {named[_EMPTY]}")
     if of[_FLAT]:
         remarks.append(
             f"in {len(of[_FLAT])} pictures all hidden pixels have one colour, so the image shows "
-            f"where the mask is and a network would only learn that colour: {some(of[_FLAT], 5)}; "
+            f"where the mask is and a network would only learn that colour: {named[_FLAT]}; "
             "use the original images with these masks"
         )
     samples = [
-        Sample(path, path.relative_to(folder).with_suffix("").as_posix(), AlphaFile(path))
+        Sample(path, path.relative_to(folder).with_suffix("").as_posix(), alpha_file(path))
         for path in paths
     ]
     return AnnotatedDataset((BACKGROUND, "object"), unique_names(samples), True, remarks)

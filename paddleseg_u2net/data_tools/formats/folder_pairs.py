@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from paddleseg_u2net.data_tools.annotations.import_stats import count_images
-from paddleseg_u2net.data_tools.annotations.mask_files import JPEG, some
+from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
 from paddleseg_u2net.data_tools.annotations.splits import SPLITS
 from paddleseg_u2net.datasets.name_rules import Matches, NameRule, best_rule, by_folder
 from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files
+from paddleseg_u2net.text import short_list
 
 # Words that begin or end a mask's name, as in x_mask.png, x_mask_1.png, x-gt.png, GT_x.png.
 _WORDS = "mask|label|lbl|gt|seg|segm|segmentation|anno|annotation|matte|alpha|groundtruth|truth"
@@ -49,7 +50,7 @@ def pair_folders(
     ):
         alone = [path.name for name, path in files.items() if name not in known]
         if alone:
-            problems.append(f"{len(alone)} {what}: {some(alone, 5)}")
+            problems.append(f"{len(alone)} {what}: {short_list(alone, 5)}")
     if problems and not (allow_missing and matches):
         raise PairingError(
             f"{images} and {masks}: expected a mask for each image, of the same name but for the "

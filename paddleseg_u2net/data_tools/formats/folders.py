@@ -23,16 +23,15 @@ from paddleseg_u2net.data_tools.annotations.classes import (
 from paddleseg_u2net.data_tools.annotations.label_files import thread_map
 from paddleseg_u2net.data_tools.annotations.mask_files import (
     JPEG,
-    AlphaFile,
-    BinaryFile,
-    ColourFile,
-    IndexFile,
-    InstanceFile,
-    SoftFile,
+    alpha_file,
+    binary_file,
     brightness,
+    colour_file,
+    index_file,
+    instance_file,
     merge,
     opacity,
-    some,
+    soft_file,
 )
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
@@ -50,11 +49,17 @@ from paddleseg_u2net.datasets.mask_encoding import (
     seem_instances,
 )
 from paddleseg_u2net.io.images import Header, ImageError, read_header, read_image, read_mask
-from paddleseg_u2net.text import short_list
+from paddleseg_u2net.text import short_list, short_values
 
 Values = Union[str, Mapping[int, int]]
 # What "auto" may infer; a table of values is the other choice.
-VALUES = ("auto", "index", "binary", "soft", "alpha", "instance")
+_MAKERS: Dict[str, Callable[[Path], MaskSource]] = {
+    "binary": binary_file,
+    "soft": soft_file,
+    "alpha": alpha_file,
+    "instance": instance_file,
+}
+VALUES = ("auto", "index", *_MAKERS)
 
 _WITHOUT_ALPHA = ("1", "L", "P", "I", "I;16")
 _INSTANCES = (
@@ -130,7 +135,7 @@ def read(
         numbers = _checked(values, masks)
     else:
         numbers = seen.values if values == "index" else {1}
-    single = values in ("binary", "soft", "alpha", "instance")
+    single = isinstance(values, str) and values != "index"
     names = _name_classes(numbers, names, single, masks)
     make = _mask_source(values, len(names))
     soft = values in ("soft", "alpha")
@@ -157,7 +162,7 @@ def read_colours(
         table: (red, green, blue) -> name, as `classes.read_colours` gives; several colours may
             have one name.
         classes: Which names become which classes, and whose area is ignored.
-        tolerance: As ``ColourFile.tolerance``.
+        tolerance: As ``colour_file.tolerance``.
         allow_missing: As for `read`.
 
     Raises:
@@ -170,7 +175,7 @@ def read_colours(
         Sample(
             pair.image,
             pair.name,
-            merge([ColourFile(mask, numbers, tolerance) for mask in pair.masks], False),
+            merge([colour_file(mask, numbers, tolerance) for mask in pair.masks], False),
             pair.split,
         )
         for pair in pairs
@@ -179,7 +184,7 @@ def read_colours(
     lossy = [path.name for path in paths if path.suffix.lower() in JPEG]
     if lossy:
         remarks.append(
-            f"{len(lossy)} masks are JPEG files ({some(lossy, 3)}), whose colours are smeared; "
+            f"{len(lossy)} masks are JPEG files ({short_list(lossy)}), whose colours are smeared; "
             "export them as PNG, or allow a tolerance"
         )
     return AnnotatedDataset(names, samples, remarks=remarks + said)
@@ -221,18 +226,10 @@ def _name_classes(
 
 def _mask_source(values: Values, count: int) -> Callable[[Path], MaskSource]:
     if isinstance(values, str) and values != "index":
-        makers: Dict[str, Callable[[Path], MaskSource]] = {
-            "binary": BinaryFile,
-            "soft": SoftFile,
-            "alpha": AlphaFile,
-            "instance": InstanceFile,
-        }
-        return makers[values]
-    if isinstance(values, str):
-        table = {number: number for number in [*range(count + 1), IGNORE]}
-    else:
-        table = dict(values)
-    return lambda path: IndexFile(path, table)
+        return _MAKERS[values]
+    by_value = {number: number for number in [*range(count + 1), IGNORE]}
+    table = by_value if isinstance(values, str) else dict(values)
+    return lambda path: index_file(path, table)
 
 
 # ---------------------------------------------------------------- what masks hold
@@ -240,25 +237,15 @@ def _mask_source(values: Values, count: int) -> Callable[[Path], MaskSource]:
 
 @dataclass
 class _Seen:
-    """The values of many masks.
+    """The values of many masks."""
 
-    Attributes:
-        times: Each set of values that a file has, and how many files have it.
-        examples: Such a file for each set.
-        cut_outs: Files with transparency.
-    """
-
-    times: Counter[FrozenSet[int]] = field(default_factory=Counter)
-    examples: Dict[FrozenSet[int], Path] = field(default_factory=dict)
-    cut_outs: List[Path] = field(default_factory=list)
+    times: Counter[FrozenSet[int]] = field(default_factory=Counter)  # how many files have a set
+    examples: Dict[FrozenSet[int], Path] = field(default_factory=dict)  # such a file for each set
+    cut_outs: List[Path] = field(default_factory=list)  # files with transparency
 
     @classmethod
     def of(cls, paths: Sequence[Path]) -> _Seen:
-        """Look at all masks.
-
-        Raises:
-            AnnotationError: most of them are in colours.
-        """
+        """Look at all masks; AnnotationError if most of them are in colours."""
         seen, coloured = cls(), []
         for path, found in zip(paths, thread_map(_values, paths, "masks")):
             if found is None:
@@ -280,7 +267,7 @@ class _Seen:
         return set().union(*self.times)
 
     def describe(self) -> str:
-        return f"values {some(sorted(self.values))}" if self.values else "cut-outs"
+        return f"values {short_values(self.values)}" if self.values else "cut-outs"
 
     def holding(self, value: int) -> str:
         return next(path.name for found, path in self.examples.items() if value in found)
@@ -307,11 +294,7 @@ def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
 
 
 def _is_cut_out(path: Path, header: Header) -> bool:
-    """Whether transparency is the mask, and not only how a mask of classes is shown.
-
-    Raises:
-        ImageError: it has a channel of alpha, and below it what look like class numbers.
-    """
+    """Whether transparency is the mask, and not only how a mask of classes is shown."""
     alpha = opacity(path) if header.alpha else None
     if alpha is None:
         return False
@@ -323,9 +306,9 @@ def _is_cut_out(path: Path, header: Header) -> bool:
     if grey and len(values) > 1 and values[-1] <= HIGHEST_LIKELY_CLASS:
         raise ImageError(
             path,
-            f"expected a mask without transparency, found the values {some(values)} below varying "
-            "alpha, which look like class numbers; remove the alpha channel, or say --mask_values "
-            "alpha if it is the mask",
+            f"expected a mask without transparency, found the values {short_values(values)} below "
+            "varying alpha, which look like class numbers; remove the alpha channel, or say "
+            "--mask_values alpha if it is the mask",
         )
     return True
 
@@ -341,13 +324,7 @@ def _is_damaged(path: Path) -> bool:
 def _infer(seen: _Seen, count: Optional[int], where: object) -> str:
     """What masks hold, as `infer_mask_encoding`, or ``alpha`` if all are cut-outs.
 
-    Args:
-        seen: The values of all masks.
-        count: Classes beside the background; None: unknown.
-        where: The masks, for messages.
-
-    Raises:
-        AnnotationError: the values fit none or more than one.
+    ``count``: classes beside the background; None: unknown.
     """
     if seen.cut_outs:
         if not seen.examples:
@@ -371,7 +348,7 @@ def _infer(seen: _Seen, count: Optional[int], where: object) -> str:
         return encoding
     unclear = max(found - {0, 255, 65535} or found)
     raise AnnotationError(
-        f"{where}: cannot tell what the values {some(sorted(found))} of these masks mean"
+        f"{where}: cannot tell what the values {short_values(found)} of these masks mean"
         + (f" for {count} classes" if count else "")
         + f" ({unclear} is in {seen.holding(unclear)}); say --mask_values index, binary, "
         "soft or instance (numbers of objects), name the --classes, or give a table of values "

@@ -8,7 +8,7 @@ without a palette hold the colours of that palette.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
@@ -28,7 +28,7 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     unique_names,
 )
 from paddleseg_u2net.data_tools.annotations.label_files import read_lines, thread_map
-from paddleseg_u2net.data_tools.annotations.mask_files import ColourFile, IndexFile, is_grey, some
+from paddleseg_u2net.data_tools.annotations.mask_files import colour_file, index_file, is_grey
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
@@ -41,6 +41,7 @@ from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.datasets.pairing import by_name, list_files
 from paddleseg_u2net.io.images import ImageError, files_below, read_header
+from paddleseg_u2net.text import short_list
 
 VOC_CLASSES = [
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -92,7 +93,7 @@ def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -
         boxes = "; Annotations has boxes, for detection: export masks"
         raise AnnotationError(
             f"{root}: expected the folders JPEGImages and SegmentationClass as in VOC2012, found "
-            f"{some(found) if root.is_dir() else 'no folder'}"
+            f"{short_list(found) if root.is_dir() else 'no folder'}"
             f"{boxes if 'Annotations' in found else ''}"
         )
 
@@ -110,18 +111,14 @@ def read_places(
     resplit: bool,
 ) -> AnnotatedDataset:
     """Read folders of this layout below ``root`` as one data set."""
-    sources = [
-        Source(
-            place.relative_to(root).as_posix() if place != root else root.name,
-            place,
-            partial(read_one, place),
-        )
-        for place in places
+    titles = [
+        place.relative_to(root).as_posix() if place != root else root.name for place in places
     ]
+    sources = [Source(t, place, partial(read_one, place)) for t, place in zip(titles, places)]
     found = read_all(sources, classes, resplit)
     rest = [place for place in _folders_with((IMAGES,), root) if place not in places]
     if rest:
-        names = some(place.relative_to(root).as_posix() for place in rest)
+        names = short_list(place.relative_to(root).as_posix() for place in rest)
         found.remarks.append(f"left out, with {IMAGES} but without {_MASKS[-1]}: {names}")
     return found
 
@@ -154,32 +151,23 @@ def nearest(name: str, place: Path, root: Path) -> Optional[Path]:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What values and colours stand for.
+    """What values and colours stand for."""
 
-    Attributes:
-        names: From the background on.
-        numbers: Value -> class number.
-        table: Colour -> class number.
-        by_colour: Whether palette files are read by their colours instead of their indices.
-        remarks: What the user should know.
-    """
-
-    names: Tuple[str, ...]
-    numbers: Dict[int, int]
-    table: Dict[Colour, int]
-    by_colour: bool
-    remarks: List[str] = field(default_factory=list)
+    names: Tuple[str, ...]  # from the background on
+    numbers: Dict[int, int]  # by value
+    table: Dict[Colour, int]  # class number by colour
+    by_colour: bool  # palette files are read by their colours instead of their indices
+    remarks: List[str]
 
     def source(self, path: Path) -> MaskSource:
         """Make the source of a mask; that of a damaged file raises when it is read."""
         try:
             header = read_header(path)
         except ImageError:
-            return IndexFile(path, self.numbers)
-        indexed = is_grey(header) or header.mode == "1"
-        if indexed or (header.mode == "P" and not self.by_colour):
-            return IndexFile(path, self.numbers)
-        return ColourFile(path, self.table)
+            return index_file(path, self.numbers)
+        if is_grey(header) or header.mode == "1" or (header.mode == "P" and not self.by_colour):
+            return index_file(path, self.numbers)
+        return colour_file(path, self.table)
 
 
 def labelmap_meaning(path: Path, classes: Classes) -> Meaning:
@@ -219,11 +207,11 @@ def _meaning(place: Path, root: Path, classes: Classes) -> Meaning:
 
 def _listed_names(path: Path) -> List[str]:
     names = [line for line in read_lines(path) if line and line not in _VOID]
-    if names and is_background(names[0]):
-        names = names[1:]
+    names = names[1:] if is_background("".join(names[:1])) else names
     if not names or len(set(names)) < len(names):
         raise AnnotationError(
-            f"{path}: expected a name of its own for each class, one a line, got {some(names)}"
+            f"{path}: expected a name of its own for each class, one a line, got "
+            f"{short_list(names, 8)}"
         )
     return names
 
@@ -314,7 +302,8 @@ def _splits(
             remarks.append(f"left out, in {path.name} but without a mask: {len(unmasked)} images")
     if twice:
         remarks.append(
-            f"in several lists, counted for test before val before train: {some(sorted(twice))}"
+            f"in several lists, counted for test before val before train: "
+            f"{short_list(sorted(twice), 8)}"
         )
     rest = sum(not splits.get(name) for name in masks)
     if any(splits.values()) and rest:

@@ -8,10 +8,10 @@ from PIL import Image
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.data_tools.annotations.mask_files import (
-    BinaryFile,
-    ColourFile,
-    InstanceFile,
-    SoftFile,
+    binary_file,
+    colour_file,
+    instance_file,
+    soft_file,
 )
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.evaluation.loaders import read_map, read_truth
@@ -82,12 +82,12 @@ def test_scoring(tmp_path, save):
 def test_sources_of_masks(tmp_path, save):
     shape = (8, 12)
     ids = save(tmp_path / "ids.png", cyclic(0, 1, 300))
-    assert np.array_equal(InstanceFile(ids).read(shape), cyclic(0, 1, 1))
+    assert np.array_equal(instance_file(ids).read(shape), cyclic(0, 1, 1))
     halves = save(tmp_path / "halves.png", cyclic(0, 32767, 32768, 65535))
-    assert np.array_equal(BinaryFile(halves).read(shape), cyclic(0, 0, 1, 1))
-    assert np.array_equal(SoftFile(halves).read(shape), cyclic(0, 32767, 32768, 65535))
+    assert np.array_equal(binary_file(halves).read(shape), cyclic(0, 0, 1, 1))
+    assert np.array_equal(soft_file(halves).read(shape), cyclic(0, 32767, 32768, 65535))
     ones = save(tmp_path / "ones.png", cyclic(0, 1))
-    assert np.array_equal(BinaryFile(ones).read(shape), cyclic(0, 1))
+    assert np.array_equal(binary_file(ones).read(shape), cyclic(0, 1))
 
 
 def test_colours_that_stand_for_classes(tmp_path):
@@ -95,8 +95,8 @@ def test_colours_that_stand_for_classes(tmp_path):
     array = np.zeros((8, 12, 3), int)
     array[2:5] = np.array([200, 0, 10]) * 257
     path.write_bytes(png(array, RGB))
-    assert np.array_equal(ColourFile(path, table).read((8, 12)), array[..., 0] > 0)
+    assert np.array_equal(colour_file(path, table).read((8, 12)), array[..., 0] > 0)
     array[3, 3] = 0, 0, 1
     path.write_bytes(png(array, RGB))
     with pytest.raises(ImageError, match=r"a\.png: expected colours of 8 bits"):
-        ColourFile(path, table).read((8, 12))
+        colour_file(path, table).read((8, 12))

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.data_tools.annotations.mask_files import (
-    AlphaFile,
-    BinaryFile,
-    ColourFile,
-    IndexFile,
-    InstanceFile,
     MaskSizeError,
-    SoftFile,
+    alpha_file,
+    binary_file,
+    colour_file,
+    index_file,
+    instance_file,
+    soft_file,
 )
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.io.images import ImageError
@@ -54,11 +54,11 @@ def sideways(path, values):
 
 
 def index(path):
-    return IndexFile(path, IDENTITY)
+    return index_file(path, IDENTITY)
 
 
 def colours(path):
-    return ColourFile(path, TABLE)
+    return colour_file(path, TABLE)
 
 
 # ---------------------------------------------------------------- what values become
@@ -70,22 +70,22 @@ def colours(path):
         (index, (0, 1, 255), np.uint8, (0, 1, 255)),
         (index, (0, 1), bool, (0, 1)),
         (index, (0, 1), np.uint16, (0, 1)),
-        (lambda path: IndexFile(path, {0: 0, 38: 1, 75: 2}), (0, 38, 75), np.uint8, (0, 1, 2)),
-        (BinaryFile, (0, 1, 127, 128, 255), np.uint8, (0, 0, 0, 1, 1)),
-        (BinaryFile, (0, 255, 32767, 32768, 65535), np.uint16, (0, 0, 0, 1, 1)),
-        (BinaryFile, (0, 127, 128, 255), np.uint16, (0, 0, 1, 1)),
-        (BinaryFile, (0, 1), np.uint8, (0, 1)),
-        (BinaryFile, (0, 1), bool, (0, 1)),
-        (SoftFile, (0, 100, 255), np.uint8, (0, 100, 255)),
-        (SoftFile, (0, 1000, 65535), np.uint16, (0, 1000, 65535)),
-        (SoftFile, (0, 1), bool, (0, 255)),
-        (InstanceFile, (0, 1, 2, 3), np.uint8, (0, 1, 1, 1)),
-        (InstanceFile, (0, 256, 1000), np.uint16, (0, 1, 1)),
-        (InstanceFile, [(0, 0, 0), (0, 0, 3)], np.uint8, (0, 1)),
+        (lambda path: index_file(path, {0: 0, 38: 1, 75: 2}), (0, 38, 75), np.uint8, (0, 1, 2)),
+        (binary_file, (0, 1, 127, 128, 255), np.uint8, (0, 0, 0, 1, 1)),
+        (binary_file, (0, 255, 32767, 32768, 65535), np.uint16, (0, 0, 0, 1, 1)),
+        (binary_file, (0, 127, 128, 255), np.uint16, (0, 0, 1, 1)),
+        (binary_file, (0, 1), np.uint8, (0, 1)),
+        (binary_file, (0, 1), bool, (0, 1)),
+        (soft_file, (0, 100, 255), np.uint8, (0, 100, 255)),
+        (soft_file, (0, 1000, 65535), np.uint16, (0, 1000, 65535)),
+        (soft_file, (0, 1), bool, (0, 255)),
+        (instance_file, (0, 1, 2, 3), np.uint8, (0, 1, 1, 1)),
+        (instance_file, (0, 256, 1000), np.uint16, (0, 1, 1)),
+        (instance_file, [(0, 0, 0), (0, 0, 3)], np.uint8, (0, 1)),
         (colours, list(TABLE), np.uint8, (0, 1, 2, 255)),
         (colours, [(200, 0, 0, 255), (9, 9, 9, 0), (0, 0, 200, 40)], np.uint8, (1, 0, 2)),
-        (AlphaFile, [(5, 5, 5, 0), (5, 5, 5, 100), (5, 5, 5, 255)], np.uint8, (0, 100, 255)),
-        (AlphaFile, [(5, 0), (5, 100), (5, 255)], np.uint8, (0, 100, 255)),
+        (alpha_file, [(5, 5, 5, 0), (5, 5, 5, 100), (5, 5, 5, 255)], np.uint8, (0, 100, 255)),
+        (alpha_file, [(5, 0), (5, 100), (5, 255)], np.uint8, (0, 100, 255)),
     ],
 )
 def test_what_values_become(tmp_path, make, stored, dtype, wanted):
@@ -99,8 +99,8 @@ def test_what_values_become(tmp_path, make, stored, dtype, wanted):
     ("make", "palette", "wanted"),
     [
         (index, THREE, (0, 1, 2)),  # the indices, never the colours
-        (BinaryFile, [(0, 0, 0), (128, 0, 0), (0, 0, 0)], (0, 0, 0)),
-        (InstanceFile, [(0, 0, 0)] * 3, (0, 1, 1)),  # Penn-Fudan has such
+        (binary_file, [(0, 0, 0), (128, 0, 0), (0, 0, 0)], (0, 0, 0)),
+        (instance_file, [(0, 0, 0)] * 3, (0, 1, 1)),  # Penn-Fudan has such
         (colours, THREE, (2, 0, 1)),
     ],
 )
@@ -112,7 +112,7 @@ def test_what_palettes_become(tmp_path, make, palette, wanted):
 def test_transparency_of_a_palette_is_the_mask(tmp_path):
     clear = {"transparency": bytes([0, 90, 255])}
     path = palette_file(tmp_path / "m.png", ramp(0, 1, 2), THREE, **clear)
-    assert np.array_equal(AlphaFile(path).read(SHAPE), ramp(0, 90, 255))
+    assert np.array_equal(alpha_file(path).read(SHAPE), ramp(0, 90, 255))
 
 
 def test_sixteen_bit_alpha_is_rounded(tmp_path):
@@ -131,14 +131,14 @@ def test_sixteen_bit_alpha_is_rounded(tmp_path):
         + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + line.tobytes() for line in pixels)))
         + chunk(b"IEND", b"")
     )
-    assert np.array_equal(AlphaFile(path).read(SHAPE), ramp(0, 0x50, 0xFF))
+    assert np.array_equal(alpha_file(path).read(SHAPE), ramp(0, 0x50, 0xFF))
 
 
 def test_jpeg_is_cut_at_half(tmp_path):
     values = np.zeros((40, 40), np.uint8)
     values[8:24, 8:24] = 255
     path = grey(tmp_path / "m.jpg", values, mode="RGB", quality=60)
-    assert np.array_equal(BinaryFile(path).read((40, 40)), values // 255)
+    assert np.array_equal(binary_file(path).read((40, 40)), values // 255)
 
 
 def test_which_files_can_be_linked(tmp_path):
@@ -152,22 +152,22 @@ def test_which_files_can_be_linked(tmp_path):
     others = [grey(tmp_path / name, values) for name in ("m.bmp", "j.jpg")]
     others += [clear, bits, sideways(tmp_path / "e.png", values), tmp_path / "x.tif"]
     assert (index(plain).file, index(indexed).file) == (plain, indexed)
-    assert (SoftFile(plain).file, SoftFile(wide).file) == (plain, wide)
+    assert (soft_file(plain).file, soft_file(wide).file) == (plain, wide)
     assert [index(path).file for path in [*others, wide]] == [None] * 7
-    assert [SoftFile(path).file for path in others] == [None] * 6
-    assert IndexFile(plain, {0: 0, 1: 2}).file is None
-    for make in (BinaryFile, InstanceFile, AlphaFile, colours):
+    assert [soft_file(path).file for path in others] == [None] * 6
+    assert index_file(plain, {0: 0, 1: 2}).file is None
+    for make in (binary_file, instance_file, alpha_file, colours):
         assert make(plain).file is None
 
 
 # ---------------------------------------------------------------- what is refused
 
 SOURCES = [
-    lambda path: IndexFile(path, dict.fromkeys(range(256), 0)),
-    BinaryFile,
-    SoftFile,
-    InstanceFile,
-    lambda path: ColourFile(path, {(value, value, value): 0 for value in range(256)}),
+    lambda path: index_file(path, dict.fromkeys(range(256), 0)),
+    binary_file,
+    soft_file,
+    instance_file,
+    lambda path: colour_file(path, {(value, value, value): 0 for value in range(256)}),
 ]
 
 
@@ -187,7 +187,7 @@ def test_the_reason_of_another_size_is_guessed(tmp_path, shape, hint):
         index(grey(tmp_path / "m.png", ramp(0, 1))).read(shape)
 
 
-@pytest.mark.parametrize("make", [*SOURCES, AlphaFile])
+@pytest.mark.parametrize("make", [*SOURCES, alpha_file])
 def test_a_damaged_file_is_named(tmp_path, make):
     path = grey(tmp_path / "m.png", np.random.default_rng(0).integers(0, 2, (90, 90), np.uint8))
     path.write_bytes(path.read_bytes()[:-400])
@@ -202,10 +202,10 @@ RED = [(0, 0, 0)] * 8 + [(255, 0, 0)] + [(0, 0, 0)] * 15
     ("make", "stored", "said"),
     [
         (index, (0, 1, 7, 9), r"m\.png.*0, 1, 2, 255.*7, 9 in 12 pixels"),
-        (BinaryFile, RED, r"m\.png.*\(255, 0, 0\) at x 2, y 1"),
-        (SoftFile, RED, r"m\.png.*\(255, 0, 0\) at x 2, y 1"),
-        (AlphaFile, [(0, 0, 0, 255)], r"m\.png.*nothing in it is transparent"),
-        (AlphaFile, (0, 255), r"m\.png.*nothing in it is transparent"),
+        (binary_file, RED, r"m\.png.*\(255, 0, 0\) at x 2, y 1"),
+        (soft_file, RED, r"m\.png.*\(255, 0, 0\) at x 2, y 1"),
+        (alpha_file, [(0, 0, 0, 255)], r"m\.png.*nothing in it is transparent"),
+        (alpha_file, (0, 255), r"m\.png.*nothing in it is transparent"),
         (
             colours,
             [*[(0, 0, 0)] * 15, *[(7, 8, 9)] * 3, (0, 0, 0), (255, 255, 255), *[(0, 0, 0)] * 4],
@@ -223,9 +223,9 @@ def test_what_jpeg_changes_is_explained(tmp_path):
     path = grey(tmp_path / "m.jpg", ramp((0, 0, 0), (200, 0, 0), (0, 0, 200)), quality=50)
     with pytest.raises(AnnotationError, match="JPEG changes values: export as PNG"):
         colours(path).read(SHAPE)
-    assert set(np.unique(ColourFile(path, TABLE, 255).read(SHAPE))) <= {0, 1, 2, 255}
+    assert set(np.unique(colour_file(path, TABLE, 255).read(SHAPE))) <= {0, 1, 2, 255}
     with pytest.raises(AnnotationError, match="expected a PNG, got JPEG"):
-        InstanceFile(path).read(SHAPE)
+        instance_file(path).read(SHAPE)
 
 
 # ---------------------------------------------------------------- tolerance
@@ -233,14 +233,14 @@ def test_what_jpeg_changes_is_explained(tmp_path):
 
 def test_a_tolerance_takes_the_nearest_colour(tmp_path):
     path = grey(tmp_path / "m.png", ramp((0, 10, 0), (190, 10, 10), (10, 0, 195), (0, 0, 0)))
-    assert np.array_equal(ColourFile(path, TABLE, 10).read(SHAPE), ramp(0, 1, 2, 0))
+    assert np.array_equal(colour_file(path, TABLE, 10).read(SHAPE), ramp(0, 1, 2, 0))
     with pytest.raises(AnnotationError, match="within 9"):
-        ColourFile(path, TABLE, 9).read(SHAPE)
+        colour_file(path, TABLE, 9).read(SHAPE)
 
 
 def test_the_nearest_colour_is_within_the_tolerance(tmp_path):
     # (0, 0, 12) is nearer by distance, but too far in one channel
     table = {(0, 0, 12): 1, (9, 9, 9): 2}
     path = grey(tmp_path / "m.png", ramp((0, 0, 0)))
-    assert ColourFile(path, table, 10).read(SHAPE).min() == 2
-    assert ColourFile(path, table, 12).read(SHAPE).max() == 1
+    assert colour_file(path, table, 10).read(SHAPE).min() == 2
+    assert colour_file(path, table, 12).read(SHAPE).max() == 1

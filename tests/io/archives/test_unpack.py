@@ -163,6 +163,16 @@ def test_a_compressed_tar_bomb_is_stopped_on_the_way(tmp_path, refused):
     assert seen[-1][0] <= 400 * archive.stat().st_size < 15_000_000
 
 
+def test_entries_that_share_one_body(tmp_path, refused):
+    files = [(f"{number}".encode(), b"body" * 100) for number in range(3)]
+    refused(make_raw_zip(tmp_path / "a.zip", files, offset=0), "shares its bytes")
+
+
+def test_a_body_that_contains_the_next_header(tmp_path, refused):
+    path = make_raw_zip(tmp_path / "a.zip", [(b"a", b"1" * 9), (b"b", b"2" * 9)], packed=48)
+    refused(path, "shares its bytes")
+
+
 def test_more_bytes_than_declared(tmp_path, refused):
     archive = make_zip(tmp_path / "a.zip", {"a": bytes(10_000)})
     data = archive.read_bytes().replace((10_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
