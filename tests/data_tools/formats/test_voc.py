@@ -11,6 +11,7 @@ from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import voc
 from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.io.images import ImageError
+from tests.data_tools.formats.drawn import splits
 
 SHAPE = (2, 6)
 VALUES = np.resize(np.array([0, 1, 15, 20, 255], np.uint8), SHAPE)
@@ -71,11 +72,11 @@ def test_official_data_is_read_as_published(tmp_path):
         collection = voc.read(root)
         assert collection.classes == ("background", *voc.VOC_CLASSES)
         assert len(collection.classes) == 21
-        assert [(r.name, r.split) for r in collection.samples] == [
-            ("2007_000032", "train"),
-            ("2007_000039", "val"),
-            ("2007_000063", ""),
-        ]
+        assert splits(collection) == {
+            "2007_000032": "train",
+            "2007_000039": "val",
+            "2007_000063": "",
+        }
         record = collection.samples[0]
         assert record.image == place / "JPEGImages/2007_000032.jpg"
         assert np.array_equal(record.mask.read(SHAPE), VALUES)
