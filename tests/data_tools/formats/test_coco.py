@@ -305,12 +305,6 @@ def test_only_boxes(source, outlines):
     assert not found.empty and not source(_tree()).empty
 
 
-def test_boxes_drawn_as_polygons_are_noticed(source):
-    boxes = [_object([_box(0, 0, 2, 1)]) for _ in range(20)]
-    assert "all 20 objects have four corners" in source(_tree(*boxes)).remarks[-1]
-    assert source(_tree(*boxes[1:], _object([_box(0, 0, 1, 1), _box(2, 2, 3, 3)]))).remarks == []
-
-
 def test_images_that_are_not_there_are_kept_apart(source):
     entries = [_image(1), _image(2, "b.jpg"), _image(3, "x/c.jpg")]
     items = [_object([_box(0, 0, 1, 1)], image=n) for n in (1, 2, 3)]

@@ -177,22 +177,22 @@ def test_paths_of_other_computers(tmp_path, name):
     assert found.remarks == []
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "../images/sub/a.jpg", "elsewhere\\a.jpg"])
-def test_images_in_a_folder_of_their_own(tmp_path, name):
+@pytest.mark.parametrize(
+    "name, place",
+    [
+        ("a.jpg", "a.jpg"),
+        ("../images/sub/a.jpg", "a.jpg"),
+        ("elsewhere\\a.jpg", "a.jpg"),
+        ("deep\\a.jpg", "deep/a.jpg"),
+    ],
+)
+def test_images_in_a_folder_of_their_own(tmp_path, name, place):
     put(tmp_path / "labels" / "sub" / "a.json", _page(_shape(), image=name))
     for folder in ("sub", "other"):
-        blank(tmp_path / "images" / folder / "a.jpg")
+        blank(tmp_path / "images" / folder / place)
     found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
-    assert found.samples[0].image == tmp_path / "images" / "sub" / "a.jpg"
+    assert found.samples[0].image == tmp_path / "images" / "sub" / place
     assert found.samples[0].name == "sub/a"
-
-
-def test_deeper_folders_count_from_the_file_on(tmp_path):
-    put(tmp_path / "labels" / "sub" / "a.json", _page(_shape(), image="deep\\a.jpg"))
-    for folder in ("sub", "other"):
-        blank(tmp_path / "images" / folder / "deep" / "a.jpg")
-    found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
-    assert found.samples[0].image == tmp_path / "images" / "sub" / "deep" / "a.jpg"
 
 
 def test_images_of_another_suffix(tmp_path):
