@@ -115,6 +115,13 @@ def test_a_worse_model_does_not_replace_the_best(run, six):
     assert (run / "best_model/state.json").read_text() == before
 
 
+def test_resuming_elsewhere_takes_the_best_model_along(whole, tmp_path, six):
+    best = checkpoint.load_state(whole / "iter_6")["best"][""]["iteration"]
+    trainer = trainer_of(six, tmp_path, resume_model=str(whole), **EVERY_SECOND)
+    assert checkpoint.load_state(tmp_path / "best_model")["iteration"] == best
+    assert trainer.best[""].iteration == best
+
+
 @pytest.mark.parametrize(
     "options, resumed, words",
     [
@@ -207,6 +214,17 @@ def test_accumulated_gradients_are_the_mean(tmp_path, tiny):
     trainer.run()
     expected = before - rate * np.mean(gradients, axis=0)
     np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_step_is_no_longer_than_its_gradients_are_clipped(tmp_path, tiny):
+    clip = {"name": "ClipGradByGlobalNorm", "clip_norm": 1e-3}
+    tiny.update(iters=1, optimizer={"type": "SGD", "grad_clip_cfg": clip})
+    trainer = trainer_of(tiny, tmp_path)
+    rate, parameters = trainer.optimizer.get_lr(), trainer.model.parameters()
+    before = [(weight, weight.numpy().copy()) for weight in parameters if weight.trainable]
+    trainer.run()
+    moved = sum(float(((weight.numpy() - old) ** 2).sum()) for weight, old in before)
+    assert moved**0.5 == pytest.approx(rate * 1e-3, rel=0.02)
 
 
 def test_nan_stops_and_keeps_the_last_checkpoint(tmp_path, six):
