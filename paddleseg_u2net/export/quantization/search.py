@@ -12,7 +12,7 @@ from typing import Callable, FrozenSet, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.export.quantization.bf16 import bf16_rounding, in_bf16
 from paddleseg_u2net.export.quantization.calibration import Calibration
-from paddleseg_u2net.export.quantization.graph import Layer, Network, QuantizationError
+from paddleseg_u2net.export.quantization.graph import Layer, Network, Plan, QuantizationError
 from paddleseg_u2net.export.quantization.guard import Guard, Measured
 from paddleseg_u2net.export.quantization.int8 import in_int8, int8_rounding
 from paddleseg_u2net.export.quantization.observe import observe
@@ -242,7 +242,7 @@ class _Search:
             fp32_layers=tuple(
                 layer.name for layer in self.network.layers.values() if layer.name not in low
             ),
-            float_nodes=tuple(self.network.plan(low).float_nodes()),
+            float_nodes=tuple(Plan(self.network, low).float_nodes()),
             steps=tuple(self.steps),
             images=measured.images,
             error=self.guard.error,
