@@ -74,8 +74,7 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
     choose(AUTO, "cpu", options.format, options.precision)
     calibration = None
     if options.calibration is not None:
-        masks, channels = options.calibration_masks, len(preprocess.mean)
-        calibration = Calibration.read(options.calibration, masks, preprocess, channels)
+        calibration = Calibration.read(options.calibration, options.calibration_masks, preprocess)
     recover_dir(options.save_dir)
     with atomic_dir(options.save_dir) as folder:
         made = Description(
