@@ -125,7 +125,7 @@ def _description(read: Source, target: Path) -> str:
     """
     settings = read_config(find_config(read.path, read.config, read.model))
     place = target.with_suffix(".yaml")
-    said, text = converted_files(place, target.name), settings.to_predict()
+    said, text = converted_files(place), settings.to_predict()
     if place.exists() and (
         not said or place.read_text(encoding="utf-8").partition("\n")[2].strip() != text.strip()
     ):

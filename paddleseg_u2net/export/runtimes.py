@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional,
 
 import numpy as np
 
-from paddleseg_u2net.architecture import TABLES, Architecture, Functional, build
+from paddleseg_u2net.architecture import TABLES, Architecture, Functional
 from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.weights import fold_biases, format_of, restore_biases
@@ -132,7 +132,7 @@ def _torch_file(path: Path, model: Architecture) -> Runtime:
         with _explained("PyTorch", "torch.load does not read it safely"):
             state = _published(torch.load(str(path), map_location="cpu", weights_only=True))
     tensors = {name: value.float() for name, value in state.items()}
-    program = build(model.stages, model.num_classes, model.in_channels)
+    program = model.program()
 
     def run(images: np.ndarray) -> np.ndarray:
         # it may have read other names or shapes than we did
