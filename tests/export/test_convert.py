@@ -1,7 +1,6 @@
 """Weights between formats, compared by running both sides."""
 
 import importlib.util
-import json
 import re
 import subprocess
 import sys
@@ -146,25 +145,12 @@ def test_an_unknown_suffix_is_refused_before_anything_is_read(tmp_path, state, t
 def test_converting_a_pth_needs_neither_torch_nor_onnxruntime(tmp_path, state):
     write_weights(tmp_path / "in.pth", state)
     code = (
-        "import sys, importlib.abc\n"
-        "class Missing(importlib.abc.MetaPathFinder):\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('torch', 'onnxruntime', 'onnx'):\n"
-        "            raise ModuleNotFoundError(name)\n"
-        "sys.meta_path.insert(0, Missing())\n"
-        "import importlib.util\n"
-        "find = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *rest: (\n"
-        "    None if name in ('torch', 'onnxruntime') else find(name, *rest))\n"
-        "from paddleseg_u2net.commands import main\n"
-        f"words = ['--input', {str(tmp_path / 'in.pth')!r}, "
-        f"'--output', {str(tmp_path / 'out.pdparams')!r}]\n"
-        "code = main('convert_weights', words)\n"
-        "import json; print(json.dumps([code, 'torch' in sys.modules]))\n"
+        "import sys; sys.modules.update(torch=None, onnxruntime=None, onnx=None)\n"
+        "from paddleseg_u2net.commands import main; sys.exit(main('convert_weights', sys.argv[1:]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    words = ["--input", tmp_path / "in.pth", "--output", tmp_path / "out.pdparams"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == [0, False]
     assert set(read_weights(tmp_path / "out.pdparams")) == set(state)
 
 
@@ -342,10 +328,7 @@ def test_an_onnx_file_for_one_size(tmp_path, graph, shape):
 
 
 def test_an_onnx_file_that_does_not_run_is_said(tmp_path, graph):
-    onnx = pytest.importorskip("onnx")
-    model = onnx.load(graph)
-    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
-    onnx.save(model, tmp_path / "odd.onnx")
+    _odd(graph, tmp_path / "odd.onnx")
     found = convert(tmp_path / "odd.onnx", tmp_path / "out.pth").comparisons[0]
     assert "odd.onnx: not compared with ONNX Runtime, because it does not" in str(found)
 

@@ -27,11 +27,8 @@ class Observed(NamedTuple):
     multiply_adds: Dict[str, int]
 
 
-def session(content: bytes, outputs: Sequence[str] = (), optimised: bool = True) -> Run:
+def session(content: bytes, outputs: Sequence[str] = ()) -> Run:
     """ONNX Runtime on this file: float32 (N, C, h, w) -> arrays of these outputs, or of all.
-
-    Args:
-        optimised: whether 8-bit kernels are used; without, all is dequantized and in float32.
 
     Raises:
         QuantizationError: ONNX Runtime is missing or does not run the file.
@@ -42,8 +39,6 @@ def session(content: bytes, outputs: Sequence[str] = (), optimised: bool = True)
         raise QuantizationError(str(error)) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if not optimised:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         engine = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # it has many errors of its own
