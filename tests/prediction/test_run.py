@@ -72,19 +72,6 @@ def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
     np.testing.assert_array_equal(palette[:2], colors[:2])
 
 
-def test_the_pictures_of_more_classes(tmp_path):
-    image = noise(6, 7, 3)
-    path = picture(tmp_path / "a.png", image)
-    out = tmp_path / "out"
-    predict_files(predictor(brightest_channel), collect(path), out)
-    powers = np.exp(image / 255 * 4)
-    probability = powers / powers.sum(2, keepdims=True)
-    np.testing.assert_array_equal(saved(out, f"{PSEUDO}/a.png"), image.argmax(2))
-    np.testing.assert_allclose(
-        saved(out, f"{SALIENCY}/a.png").astype(int), (1 - probability[..., 0]) * 255, atol=0.51
-    )
-
-
 def test_custom_colours_are_used(tmp_path):
     path = picture(tmp_path / "a.png", np.full((4, 5, 3), 255, np.uint8))
     out = tmp_path / "out"

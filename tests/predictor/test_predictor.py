@@ -170,13 +170,6 @@ def test_threads_share_one(weights, backend):
 # ---------------------------------------------------------------- models
 
 
-def test_classes_come_first(tmp_path):
-    write_weights(tmp_path / "three.pth", narrow.state(3))
-    found = Predictor(tmp_path / "three.pth", threads=1)(picture())
-    assert found.shape == (3, 30, 50)
-    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
-
-
 def test_a_checkpoint_with_its_configuration(tmp_path, weights, predictor):
     import json
 
@@ -208,11 +201,14 @@ def test_cut_outs_are_upright_and_keep_transparency(predictor):
     assert predictor.cutout(turned).shape == (80, 60, 4)
 
 
-def test_cut_outs_of_classes(tmp_path):
+def test_maps_and_cut_outs_of_classes(tmp_path):
     write_weights(tmp_path / "three.pdparams", narrow.state(num_classes=3))
     with_classes = Predictor(tmp_path / "three.pdparams", threads=1)
+    maps = with_classes(picture())
+    assert maps.shape == (3, 30, 50)
+    np.testing.assert_allclose(maps.sum(0), 1, atol=1e-5)
     found = with_classes.cutout(picture())
-    np.testing.assert_allclose(found[..., 3] / 255, 1 - with_classes(picture())[0], atol=3e-3)
+    np.testing.assert_allclose(found[..., 3] / 255, 1 - maps[0], atol=3e-3)
 
 
 @pytest.mark.parametrize(
