@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Type, TypeVar
 
 from paddleseg_u2net.metrics.metric import Metric
+from paddleseg_u2net.registry import table as table_of
 
 FAMILIES = ("segmentation", "saliency", "boundary", "fixation")
 NEEDS = ("mask", "points", "density")
@@ -16,7 +17,7 @@ NEEDS = ("mask", "points", "density")
 DEFAULT = ("segmentation", "saliency")
 """The families that are reported where nothing else is asked for."""
 
-SCORES: dict[str, Score] = {}
+SCORES: dict[str, Score] = table_of("scores")
 """All scores by key, in the order of reports."""
 
 _M = TypeVar("_M", bound=Type[Metric])

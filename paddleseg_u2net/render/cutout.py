@@ -8,6 +8,8 @@ from typing import Iterator, List, Tuple
 import cv2
 import numpy as np
 
+from paddleseg_u2net.render.overlay import check_image
+
 __all__ = ["cutout"]
 
 # Pixels that colours are estimated at; a larger picture's are smooth enough to be brought to its
@@ -44,10 +46,19 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
         uint8 (H, W, 4), RGBA, not premultiplied. Pixels that are all foreground keep their colour,
         pixels that have none are 0.
 
+    Raises:
+        ValueError: The arrays are not as above, or not of one size.
+
     Source: T. Germer, T. Uelwer, S. Conrad, S. Harmeling, "Fast Multi-Level Foreground Estimation",
     ICPR 2020, at up to 512x512 pixels; its colours are enlarged and get what their mixture lacks
     of the image's, as in M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
     """
+    check_image(image, (3, 4))
+    if foreground.dtype != np.uint8 or foreground.shape != image.shape[:2]:
+        raise ValueError(
+            f"foreground must be uint8 {image.shape[:2]} as the image, "
+            f"not {foreground.dtype} {foreground.shape}"
+        )
     result = np.dstack([image[..., :3], foreground])
     mixed = (foreground > 0) & (foreground < 255)
     if mixed.any():

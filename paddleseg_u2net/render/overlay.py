@@ -33,8 +33,11 @@ def color_map(
         uint8 (num_classes, 3), in RGB.
 
     Raises:
-        ValueError: ``custom`` is not whole colours of 0-255, or has more than ``num_classes``.
+        ValueError: ``num_classes`` is below 1, or ``custom`` is not whole colours of 0-255
+            or has more than ``num_classes``.
     """
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be 1 or more, not {num_classes}")
     number = np.arange(1, num_classes + 1)
     colors = np.zeros((num_classes, 3), np.uint8)
     for bit in range(8):
@@ -67,9 +70,28 @@ def blend(
         uint8 (H, W, 3), RGB: image * weight + colour * (1 - weight), rounded.
 
     Raises:
-        IndexError: A class has no colour.
+        ValueError: Other shapes or types, a class without a colour, or another weight.
     """
+    check_image(image, (3,))
+    if classes.shape != image.shape[:2] or classes.dtype.kind not in "bui":
+        raise ValueError(
+            f"classes must be integers {image.shape[:2]} as the image, "
+            f"not {classes.dtype} {classes.shape}"
+        )
+    if classes.size and not 0 <= classes.min() <= classes.max() < len(colors):
+        raise ValueError(
+            f"classes of {classes.min()} to {classes.max()} do not fit {len(colors)} colours"
+        )
+    if not 0 <= weight <= 1:
+        raise ValueError(f"weight must be 0 to 1, not {weight}")
     return cv2.addWeighted(image, weight, colors[classes.astype(np.intp)], 1 - weight, 0)
+
+
+def check_image(image: np.ndarray, channels: Sequence[int]) -> None:
+    """Raise ValueError if this is no uint8 (H, W, C) with one of the numbers of channels."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in channels:
+        shapes = " or ".join(f"(H, W, {count})" for count in channels)
+        raise ValueError(f"image must be uint8 {shapes}, not {image.dtype} {image.shape}")
 
 
 def saliency(probability: np.ndarray) -> np.ndarray:
@@ -79,8 +101,13 @@ def saliency(probability: np.ndarray) -> np.ndarray:
         uint8 (H, W): probability * 255, rounded to the nearest.
 
     Raises:
-        ValueError: NaN, or values outside [0, 1] by more than a rounding error (1e-4).
+        ValueError: Another shape or type, NaN, or values outside [0, 1] by more than a
+            rounding error (1e-4).
     """
+    if probability.ndim != 2 or probability.dtype.kind != "f":
+        raise ValueError(
+            f"probability must be floats (H, W), not {probability.dtype} {probability.shape}"
+        )
     # Written so that a NaN, which compares as False, is refused.
     if probability.size and not (probability.min() >= -_SLACK and probability.max() <= 1 + _SLACK):
         raise ValueError(

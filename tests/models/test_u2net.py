@@ -98,6 +98,13 @@ def test_training_gives_all_maps_and_evaluation_one(num_classes, size):
     assert [head.shape for head in model(x)] == [[2, num_classes, *size]]
 
 
+def test_images_of_a_batch_do_not_touch_each_other(small):
+    x = images((37, 45), batch=3)
+    together = small(x)[0].numpy()
+    for index in range(3):
+        assert difference(together[index : index + 1], small(x[index : index + 1])[0]) < 1e-5
+
+
 @pytest.mark.parametrize("name", ["num_classes", "in_channels"])
 @pytest.mark.parametrize("value", [0, -1, 1.0, "1", None, True])
 def test_a_wrong_number_of_channels_is_refused(name, value):

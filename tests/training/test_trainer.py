@@ -120,6 +120,15 @@ def test_a_worse_model_does_not_replace_the_best(tmp_path, tiny):
     assert (tmp_path / "best_model" / "state.json").read_text() == before
 
 
+def test_resuming_elsewhere_takes_the_best_model_along(tmp_path, tiny):
+    _train(tiny, tmp_path / "a", do_eval=True)
+    tiny["iters"] = 5
+    options = {"do_eval": True, "resume_model": str(tmp_path / "a")}
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "b"), **options))
+    assert checkpoint.load_state(tmp_path / "b/best_model")["iteration"] == 4
+    assert trainer.best[""].iteration == 4
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"seed": 1}, "seed was 0, is 1"), ({"use_ema": True}, "use_ema was False, is True")],
@@ -260,6 +269,17 @@ def test_accumulated_gradients_are_the_mean(tmp_path, tiny):
     trainer.run()
     expected = before - rate * np.mean(gradients, axis=0)
     np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_step_is_no_longer_than_its_gradients_are_clipped(tmp_path, tiny):
+    clip = {"name": "ClipGradByGlobalNorm", "clip_norm": 1e-3}
+    tiny.update(iters=1, optimizer={"type": "SGD", "grad_clip_cfg": clip})
+    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path)))
+    rate, weights = trainer.optimizer.get_lr(), trainer.model.parameters()
+    before = [(weight, weight.numpy().copy()) for weight in weights if weight.trainable]
+    trainer.run()
+    moved = sum(float(((weight.numpy() - old) ** 2).sum()) for weight, old in before)
+    assert moved**0.5 == pytest.approx(rate * 1e-3, rel=0.02)
 
 
 def test_nan_stops_and_keeps_the_last_checkpoint(tmp_path, tiny):

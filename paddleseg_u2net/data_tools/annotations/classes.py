@@ -187,8 +187,7 @@ def number_colours(
 
     Returns, raises: as ``Classes.numbers``, by colour.
     """
-    found = list(dict.fromkeys(name for name in table.values() if not is_background(name)))
-    names, numbers, remarks = classes.numbers(found, where)
+    names, numbers, remarks = classes.numbers(list(table.values()), where)
     return names, {(0, 0, 0): 0, **{c: numbers.get(n, 0) for c, n in table.items()}}, remarks
 
 
@@ -242,7 +241,7 @@ def number_values(
     Returns, raises: as ``Classes.numbers``, by value (0 and 255 are themselves unless named
     otherwise) and without the name of the background.
     """
-    found = [names[value] for value in sorted(names) if not is_background(names[value])]
+    found = [names[value] for value in sorted(names)]
     choice = None if chosen is None else {name: (name,) for name in chosen}
     titles, numbers, remarks = Classes(choice).numbers(found, where)
     table = {0: 0, IGNORE: IGNORE}

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
 from paddleseg_u2net.data_tools.annotations.import_stats import count_images
@@ -92,13 +92,9 @@ class ImageIndex:
         return None
 
     def find_all(self, names: Sequence[str], fits: Sequence[Fits] = ()) -> List[Optional[Path]]:
-        """Find the images of one label file, as `find`.
+        """Find the images of one label file, as `find`, with ``fits`` for each name or none.
 
         An image of another suffix is taken only if no other name means it.
-
-        Args:
-            names: What the label file says.
-            fits: Which images may be taken, for each name; empty: any.
         """
         fits = fits or [lambda path: True] * len(names)
         found = [self.find(n, any_suffix=False, fits=f) for n, f in zip(names, fits)]
@@ -208,11 +204,9 @@ def refuse_absent(samples: Sequence[object], bad: Sequence[Bad]) -> None:
     )
 
 
-def unlabelled(
-    images: Iterable[Path], samples: Iterable[Union[Sample, Bad]], why: str
-) -> List[str]:
-    """A remark on the images that no sample has, if there are any."""
-    used = {sample.image.resolve() for sample in samples}
+def unlabelled(images: Iterable[Path], labelled: Iterable[Path], why: str) -> List[str]:
+    """A remark on the images that are not among the labelled ones, if there are any."""
+    used = {path.resolve() for path in labelled}
     rest = [path for path in dict.fromkeys(images) if path.resolve() not in used]
     if not rest:
         return []

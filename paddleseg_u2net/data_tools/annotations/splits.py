@@ -36,29 +36,16 @@ def split_of(folder: str) -> str:
 
 
 class Source(NamedTuple):
-    """One of several exports that are one data set.
+    """One of several exports that are one data set."""
 
-    Attributes:
-        title: What the user calls it, for messages.
-        folder: The folder from which the names of its samples count.
-        read: Reads it with a choice of classes.
-        split: ``train``, ``val`` or ``test`` for samples without a split, or empty.
-    """
-
-    title: str
-    folder: Path
+    title: str  # for messages
+    folder: Path  # from here the names of its samples count
     read: Callable[[Classes], AnnotatedDataset]
-    split: str = ""
+    split: str = ""  # of samples that have none
 
 
 class Part(NamedTuple):
-    """A folder and its samples, in any order; no image twice.
-
-    Attributes:
-        title: What the user calls it, for messages.
-        folder: The folder from which the names of its samples count.
-        samples: Its samples.
-    """
+    """A folder and its samples, in any order; no image twice."""
 
     title: str
     folder: Path

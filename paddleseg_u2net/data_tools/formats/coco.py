@@ -122,7 +122,8 @@ def read(
     found.remarks += [said for index in indices.values() for said in index.remarks()]
     alone = len(files) == 1 and not within
     why = f"not in {paths[0].name}" if alone else "in none of these files"
-    found.remarks += unlabelled(images, [*found.samples, *found.bad], why)
+    named = [sample.image for sample in found.samples] + [bad.image for bad in found.bad]
+    found.remarks += unlabelled(images, named, why)
     return found
 
 
@@ -149,10 +150,8 @@ def read_folder(
 class CocoFile:
     """A COCO file, parsed.
 
-    Attributes:
-        path: The file.
-        used: Names of the categories that objects have.
-        boxes, areas: How many objects `collect` met that have a box only, and others.
+    ``used`` are the categories that objects have; ``boxes`` and ``areas`` say how many objects
+    `collect` met that have a box only, and others.
     """
 
     def __init__(self, path: Path) -> None:
@@ -174,13 +173,7 @@ class CocoFile:
     def collect(
         self, index: ImageIndex, classes: Classes, crowd: str, used: AbstractSet[str]
     ) -> AnnotatedDataset:
-        """Return its images, as `read`.
-
-        Args:
-            index: The images.
-            classes, crowd: As for `read`.
-            used: Categories that objects have in any file of the data set.
-        """
+        """Return its images, as `read`; ``used`` are the categories of objects in all files."""
         stats = ImportStats()
         parents = self._parents(used) - classes.asked
         found = [name for name in dict.fromkeys(self._names.values()) if name not in parents]
@@ -359,17 +352,13 @@ def _parts(
         runs = [_runs(part, number, size, where) for part in outlines]
         parts: List[Part] = [part for part in runs if part.area]
     else:
-        if not isinstance(outlines[0], (list, np.ndarray)) or _are_corners(outlines):
+        pairs = len(outlines) > 2 and all(np.shape(corner) == (2,) for corner in outlines)
+        if pairs or not isinstance(outlines[0], (list, np.ndarray)):
             outlines = [outlines]  # one polygon without the list around it
         corners = [shapes.points(outline, where) for outline in outlines]
         parts = [part for part in (shapes.polygon(number, each) for each in corners) if part]
     stats.without_area += not parts
     return parts
-
-
-def _are_corners(outlines: List[Any]) -> bool:
-    """Whether they are pairs of coordinates, the corners of one polygon, instead of polygons."""
-    return len(outlines) > 2 and all(np.shape(corner) == (2,) for corner in outlines)
 
 
 def _runs(tree: Dict[str, Any], number: int, size: Size, where: str) -> Runs:

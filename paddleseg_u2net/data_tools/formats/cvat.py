@@ -20,7 +20,7 @@ import numpy as np
 
 from paddleseg_u2net.data_tools.annotations import shapes
 from paddleseg_u2net.data_tools.annotations.bitmaps import Runs, check_runs
-from paddleseg_u2net.data_tools.annotations.classes import Classes, is_background
+from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     Fits,
     ImageIndex,
@@ -167,7 +167,7 @@ def _read_files(
     below = [path for index in indices.values() for path in index.files]
     what = "any of the XML files" if several else paths[0].name
     found.remarks += [said for index in indices.values() for said in index.remarks()]
-    found.remarks += unlabelled(below, found.samples, f"not in {what}")
+    found.remarks += unlabelled(below, [one.image for one in found.samples], f"not in {what}")
     return found
 
 
@@ -180,8 +180,7 @@ def _read_xml(
         for image in entries:
             image.subset = image.subset or of_task
     drawn = [shape.label for image in entries for shape in image.shapes]
-    found = [n for n in dict.fromkeys([*labels, *drawn]) if not is_background(n)]
-    names, numbers, remarks = classes.numbers(found, path)
+    names, numbers, remarks = classes.numbers([*labels, *drawn], path)
     subsets = {image.subset for image in entries}
     fits = [_of_its_subset(image, index, subsets) for image in entries]
     paths = index.find_all([image.title for image in entries], fits)
@@ -216,10 +215,9 @@ def _drawing(image: _Image, numbers: Dict[str, int], where: str, stats: ImportSt
     stats.without_objects += not image.shapes
     drawn: List[Shape] = []
     for item in sorted(image.shapes, key=lambda item: item.layer):
-        # A shape named background erases what lies below it.
-        if item.label in numbers or is_background(item.label):
+        if item.label in numbers:  # a background erases what lies below it
             stats.add_object([item.shape], image.size, item.box)
-            drawn.append(replace(item.shape, number=numbers.get(item.label, 0)))
+            drawn.append(replace(item.shape, number=numbers[item.label]))
     return Drawing(tuple(drawn), image.size, where)
 
 

@@ -237,25 +237,15 @@ def _mask_source(values: Values, count: int) -> Callable[[Path], MaskSource]:
 
 @dataclass
 class _Seen:
-    """The values of many masks.
+    """The values of many masks."""
 
-    Attributes:
-        times: Each set of values that a file has, and how many files have it.
-        examples: Such a file for each set.
-        cut_outs: Files with transparency.
-    """
-
-    times: Counter[FrozenSet[int]] = field(default_factory=Counter)
-    examples: Dict[FrozenSet[int], Path] = field(default_factory=dict)
-    cut_outs: List[Path] = field(default_factory=list)
+    times: Counter[FrozenSet[int]] = field(default_factory=Counter)  # how many files have a set
+    examples: Dict[FrozenSet[int], Path] = field(default_factory=dict)  # such a file for each set
+    cut_outs: List[Path] = field(default_factory=list)  # files with transparency
 
     @classmethod
     def of(cls, paths: Sequence[Path]) -> _Seen:
-        """Look at all masks.
-
-        Raises:
-            AnnotationError: most of them are in colours.
-        """
+        """Look at all masks; AnnotationError if most of them are in colours."""
         seen, coloured = cls(), []
         for path, found in zip(paths, thread_map(_values, paths, "masks")):
             if found is None:
@@ -304,11 +294,7 @@ def _values(path: Path) -> Union[FrozenSet[int], ImageError, None]:
 
 
 def _is_cut_out(path: Path, header: Header) -> bool:
-    """Whether transparency is the mask, and not only how a mask of classes is shown.
-
-    Raises:
-        ImageError: it has a channel of alpha, and below it what look like class numbers.
-    """
+    """Whether transparency is the mask, and not only how a mask of classes is shown."""
     alpha = opacity(path) if header.alpha else None
     if alpha is None:
         return False
@@ -338,13 +324,7 @@ def _is_damaged(path: Path) -> bool:
 def _infer(seen: _Seen, count: Optional[int], where: object) -> str:
     """What masks hold, as `infer_mask_encoding`, or ``alpha`` if all are cut-outs.
 
-    Args:
-        seen: The values of all masks.
-        count: Classes beside the background; None: unknown.
-        where: The masks, for messages.
-
-    Raises:
-        AnnotationError: the values fit none or more than one.
+    ``count``: classes beside the background; None: unknown.
     """
     if seen.cut_outs:
         if not seen.examples:

@@ -9,7 +9,6 @@ are inside are covered; labelme's converters add the pixels on the outline.
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import os
 import posixpath
@@ -40,7 +39,6 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     Bad,
-    PictureSource,
     Sample,
     wrong,
 )
@@ -122,43 +120,30 @@ def read(
 
 
 @dataclass(frozen=True)
-class EmbeddedImage(PictureSource):
-    """The image in a labelme file as base64 text, which is read again when it is needed."""
+class EmbeddedImage:
+    """The `PictureSource` of base64 text in a labelme file, which is read again when needed."""
 
     file: Path
-    content_suffix: str
-
-    @property
-    def suffix(self) -> str:
-        """As `PictureSource.suffix`."""
-        return self.content_suffix
+    suffix: str
 
     def read(self) -> bytes:
         """As `PictureSource.read`."""
-        return _decoded(self.file, read_json(self.file))
+        return _decoded(self.file, read_json(self.file))[0]
 
 
-def _embedded(file: Path, tree: object) -> EmbeddedImage:
-    content = _decoded(file, tree)
-    found = file_type(content)
-    if found is not None and found.family == "image":
-        return EmbeddedImage(file, _SUFFIXES.get(found.name, f".{found.name}"))
-    raise AnnotationError(
-        f"{file}: expected an image as {_IMAGE}, got {content[:12]!r}; set it to null there and "
-        "put the image beside the file"
-    )
-
-
-def _decoded(file: Path, tree: object) -> bytes:
+def _decoded(file: Path, tree: object) -> Tuple[bytes, str]:
+    """The image in a labelme file, and the suffix of such a file."""
     text = field(tree, _IMAGE, str, file)
     try:
         # Some programs write a data URL, whose text follows a comma.
-        return base64.b64decode(text.rpartition(",")[2])
-    except (ValueError, binascii.Error) as error:
-        raise AnnotationError(
-            f"{file}: expected base64 text of an image as {_IMAGE}, but {error}; set it to null "
-            "there and put the image beside the file"
-        ) from error
+        content = base64.b64decode(text.rpartition(",")[2])
+    except ValueError:
+        content = b""
+    found = file_type(content)
+    if found is None or found.family != "image":
+        repair = "set it to null there and put the image beside the file"
+        raise wrong(file, f"base64 text of an image as {_IMAGE}", f"{text[:12]!r}", repair)
+    return content, _SUFFIXES.get(found.name, f".{found.name}")
 
 
 # ---------------------------------------------------------------- files and their images
@@ -166,23 +151,14 @@ def _decoded(file: Path, tree: object) -> bytes:
 
 @dataclass
 class _Page:
-    """One labelme file.
-
-    Attributes:
-        path: The file.
-        image: Its image; with a ``picture`` the file itself.
-        size: Height and width.
-        shapes: Where they are, for messages, and what they are.
-        picture: The image inside of the file.
-        renamed: What the file calls the image, if that has the file's name instead.
-    """
+    """One labelme file."""
 
     path: Path
-    image: Path
+    image: Path  # with a picture the file itself
     size: Tuple[int, int]
-    shapes: List[Tuple[str, Dict[str, Any]]]
+    shapes: List[Tuple[str, Dict[str, Any]]]  # with where they are, for messages
     picture: Optional[EmbeddedImage]
-    renamed: str
+    renamed: str  # what the file calls the image, if that has the file's name instead
 
 
 def _read_files(folder: Path, index: ImageIndex) -> Tuple[List[_Page], List[str], List[Bad]]:
@@ -259,7 +235,7 @@ def _find_image(
                 return beside, None
     for any_suffix in (False, True):
         if any_suffix and tree.get(_IMAGE):
-            return path, _embedded(path, tree)
+            return path, EmbeddedImage(path, _decoded(path, tree)[1])
         found = (
             index.at(posixpath.normpath(f"{place}/{name}"), any_suffix)
             or index.at(f"{place}/{last}", any_suffix)

@@ -8,7 +8,7 @@ without a palette hold the colours of that palette.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
@@ -111,14 +111,10 @@ def read_places(
     resplit: bool,
 ) -> AnnotatedDataset:
     """Read folders of this layout below ``root`` as one data set."""
-    sources = [
-        Source(
-            place.relative_to(root).as_posix() if place != root else root.name,
-            place,
-            partial(read_one, place),
-        )
-        for place in places
+    titles = [
+        place.relative_to(root).as_posix() if place != root else root.name for place in places
     ]
+    sources = [Source(t, place, partial(read_one, place)) for t, place in zip(titles, places)]
     found = read_all(sources, classes, resplit)
     rest = [place for place in _folders_with((IMAGES,), root) if place not in places]
     if rest:
@@ -155,21 +151,13 @@ def nearest(name: str, place: Path, root: Path) -> Optional[Path]:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What values and colours stand for.
+    """What values and colours stand for."""
 
-    Attributes:
-        names: From the background on.
-        numbers: Value -> class number.
-        table: Colour -> class number.
-        by_colour: Whether palette files are read by their colours instead of their indices.
-        remarks: What the user should know.
-    """
-
-    names: Tuple[str, ...]
-    numbers: Dict[int, int]
-    table: Dict[Colour, int]
-    by_colour: bool
-    remarks: List[str] = field(default_factory=list)
+    names: Tuple[str, ...]  # from the background on
+    numbers: Dict[int, int]  # by value
+    table: Dict[Colour, int]  # class number by colour
+    by_colour: bool  # palette files are read by their colours instead of their indices
+    remarks: List[str]
 
     def source(self, path: Path) -> MaskSource:
         """Make the source of a mask; that of a damaged file raises when it is read."""
@@ -177,8 +165,7 @@ class Meaning:
             header = read_header(path)
         except ImageError:
             return index_file(path, self.numbers)
-        indexed = is_grey(header) or header.mode == "1"
-        if indexed or (header.mode == "P" and not self.by_colour):
+        if is_grey(header) or header.mode == "1" or (header.mode == "P" and not self.by_colour):
             return index_file(path, self.numbers)
         return colour_file(path, self.table)
 
@@ -220,8 +207,7 @@ def _meaning(place: Path, root: Path, classes: Classes) -> Meaning:
 
 def _listed_names(path: Path) -> List[str]:
     names = [line for line in read_lines(path) if line and line not in _VOID]
-    if names and is_background(names[0]):
-        names = names[1:]
+    names = names[1:] if is_background("".join(names[:1])) else names
     if not names or len(set(names)) < len(names):
         raise AnnotationError(
             f"{path}: expected a name of its own for each class, one a line, got "

@@ -15,7 +15,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.annotations.classes import Classes, is_background
+from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.import_stats import (
     ImportStats,
     count_images,
@@ -101,32 +101,24 @@ class Normalised(MaskSource):
 
 
 class _Page(NamedTuple):
-    """An image.
-
-    Attributes:
-        place: The part that it belongs to.
-        image: The file.
-        label: Its label file, or None if there is none.
-        empty: Whether that says that there are no objects.
-        objects: Class number in the file and corners (N, 2) of those that can be drawn.
-    """
+    """An image."""
 
     place: Place
     image: Path
     label: Optional[Path]
-    empty: bool
-    objects: List[Tuple[int, np.ndarray]]
+    empty: bool  # the label says that there are no objects
+    objects: List[Tuple[int, np.ndarray]]  # class number in the file, corners (N, 2)
 
 
 def _read_one(source: Path, resplit: bool, classes: Classes) -> AnnotatedDataset:
     layout = find_layout(source)
     stats = ImportStats()
     remarks = list(layout.remarks)
-    labelled: Dict[int, List[_Page]] = {}
-    for number, place in enumerate(layout.places):
+    labelled: List[List[_Page]] = []
+    for place in layout.places:
         pages = _read_pages(place, layout, stats)
         if any(page.label for page in pages):
-            labelled[number] = pages
+            labelled.append(pages)
         elif pages:
             remarks.append(
                 f"{place.title} is left out, as no image has a label file: "
@@ -138,7 +130,7 @@ def _read_one(source: Path, resplit: bool, classes: Classes) -> AnnotatedDataset
             f"{layout.source}: no image has a label file; of {image} it was expected as "
             f"{_label_places(image)[0]}; put the labels there"
         )
-    pages = [page for part in labelled.values() for page in part]
+    pages = [page for part in labelled for page in part]
     stats.without_objects = sum(page.empty for page in pages)
     names, numbers, said = _number(layout, pages, classes)
     parts = [
@@ -147,12 +139,10 @@ def _read_one(source: Path, resplit: bool, classes: Classes) -> AnnotatedDataset
             part[0].place.folder,
             [_sample(page, numbers) for page in part],
         )
-        for part in labelled.values()
+        for part in labelled
     ]
     samples, renamed = joined(parts, resplit)
     boxes = stats.kinds["boxes"]
-    if not boxes:
-        del stats.kinds["boxes"]
     remarks += said + stats.remarks()
     unlabelled = sum(page.label is None for page in pages)
     if unlabelled:
@@ -179,14 +169,10 @@ def _read_pages(place: Place, layout: Layout, stats: ImportStats) -> List[_Page]
         for number, line in enumerate(lines, start=1):
             if not line:
                 continue
-            where = f"{label}, line {number}"
-            values = _values(line, where)
-            title = _class_number(values[0], layout, where)
-            if len(values) == 5:
+            title, corners = _object(line, layout, f"{label}, line {number}")
+            if len(corners) == 2:
                 stats.kinds["boxes"] += 1
-                continue
-            corners = values[1:].reshape(-1, 2)
-            if _add(corners, stats):
+            elif _add(corners, stats):
                 objects.append((title, corners))
         pages.append(_Page(place, image, label, not any(lines), objects))
     return pages
@@ -209,8 +195,8 @@ def _label_places(image: Path) -> List[Path]:
     return [beside]
 
 
-def _values(line: str, where: str) -> np.ndarray:
-    """The class number and the coordinates in a line."""
+def _object(line: str, layout: Layout, where: str) -> Tuple[int, np.ndarray]:
+    """The class number and the corners (N, 2) in a line; of a box its centre and its size."""
     fields = line.split()
     try:
         values = np.array([float(text) for text in fields], np.float64)
@@ -223,26 +209,18 @@ def _values(line: str, where: str) -> np.ndarray:
             f"by spaces, got {len(fields)} fields, {line[:60]!r}"
             f"{' (predictions have one more, the confidence)' if even else ''}; correct it there"
         )
-    points(values[1:].reshape(-1, 2), where)
+    corners = points(values[1:], where)
     worst = values[1:][np.argmax(np.abs(values[1:] - 0.5))]
     if abs(worst - 0.5) > 0.5 + _FAR:
         raise AnnotationError(
             f"{where}: expected x and y from 0 to 1, as fractions of the image's width and height, "
             f"got {worst:g}; these seem to be pixels: divide x by the width and y by the height"
         )
-    return values
-
-
-def _class_number(value: float, layout: Layout, where: str) -> int:
-    if not 0 <= value < np.inf or value != np.floor(value):
-        raise wrong(where, "a class number, 0 or more", f"{value:g}")
-    number = int(value)
-    if layout.names is not None and number >= len(layout.names):
-        raise AnnotationError(
-            f"{where}: class {number} has no name, for {layout.source} names 0 to "
-            f"{len(layout.names) - 1}; correct one of them"
-        )
-    return number
+    most = np.inf if layout.names is None else len(layout.names)
+    if not 0 <= values[0] < most or values[0] != np.floor(values[0]):
+        known = "on" if layout.names is None else f"to {most - 1}, as {layout.source} names them"
+        raise wrong(where, f"a class number from 0 {known}", f"{values[0]:g}")
+    return int(values[0]), corners
 
 
 def _add(corners: np.ndarray, stats: ImportStats) -> bool:
@@ -276,9 +254,7 @@ def _number(
             f"there are no names of classes (in {NAMES_FILE} or data.yaml), so they are called by "
             f"their numbers: {', '.join(titles.values())}"
         )
-    found = [name for name in dict.fromkeys(titles.values()) if not is_background(name)]
-    names, by_title, said = classes.numbers(found, layout.source)
-    by_title = {**dict.fromkeys(filter(is_background, titles.values()), 0), **by_title}
+    names, by_title, said = classes.numbers(list(titles.values()), layout.source)
     numbers = {number: by_title[name] for number, name in titles.items() if name in by_title}
     return names, numbers, remarks + said
 

@@ -15,7 +15,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
-from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, absent, refuse_absent
+from paddleseg_u2net.data_tools.annotations.image_index import (
+    ImageIndex,
+    absent,
+    refuse_absent,
+    unlabelled,
+)
 from paddleseg_u2net.data_tools.annotations.label_files import read_lines
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, wrong
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, split_of
@@ -30,40 +35,24 @@ _NOTHING = ("", "null", "~")
 
 
 class Place(NamedTuple):
-    """Images of one part.
+    """Images of one part."""
 
-    Attributes:
-        title: What the source calls the part, or its folder.
-        split: ``train``, ``val``, ``test`` or empty.
-        folder: From where the images' names count.
-        images: Paths; sorted, or as listed.
-        whole: Whether these are all images of the folder.
-    """
-
-    title: str
+    title: str  # what the source calls it, or its folder
     split: str
-    folder: Path
+    folder: Path  # from here the images' names count
     images: List[Path]
-    whole: bool = True
+    whole: bool = True  # these are all images of the folder
 
 
 @dataclass
 class Layout:
-    """A YOLO data set.
+    """A YOLO data set."""
 
-    Attributes:
-        source: ``data.yaml``, or the folder.
-        names: Names by class number; None: the source does not say.
-        places: Where the images are.
-        remarks: What the user should know.
-        bad: Images in lists that do not exist.
-    """
-
-    source: Path
-    names: Optional[Tuple[str, ...]]
+    source: Path  # data.yaml, or the folder
+    names: Optional[Tuple[str, ...]]  # None: the source does not say
     places: List[Place]
     remarks: List[str] = field(default_factory=list)
-    bad: List[Bad] = field(default_factory=list)
+    bad: List[Bad] = field(default_factory=list)  # images in lists that do not exist
 
 
 def find_layout(source: Path) -> Layout:
@@ -208,16 +197,11 @@ def _leave_out_doubles(layout: Layout) -> None:
 
 def _note_unnamed(layout: Layout) -> None:
     """A remark on the images beside ``data.yaml`` that it does not name."""
-    used = {image.resolve() for place in layout.places for image in place.images}
+    used = [image for place in layout.places for image in place.images]
     top = layout.source.parent
-    here = any(top.resolve() in image.parents for image in used)
-    for folder in _image_folders(top) if here else []:
-        rest = [path for path in find_images(folder) if path.resolve() not in used]
-        if rest:
-            layout.remarks.append(
-                f"left out, in {folder} but not named in {layout.source.name}: "
-                f"{len(rest)} images ({short_list([path.name for path in rest])})"
-            )
+    if any(top.resolve() in image.resolve().parents for image in used):
+        images = [path for folder in _image_folders(top) for path in find_images(folder)]
+        layout.remarks += unlabelled(images, used, f"not named in {layout.source.name}")
 
 
 def _roots(path: Any, file: Path) -> List[Path]:

@@ -33,6 +33,7 @@ _SAMPLED = 4 * PLACES
 _BLOCK = 1024  # of the middle and the end, for the digest
 # Masks of more values than these are soft; their places are added up as shares of the top value.
 _MOST_CLASSES = 64
+_EXACT = 2**24  # pixels that OpenCV's float32 counts of a value are exact to
 SOFT = (-1, False)  # stands for the values of such masks in `Places`
 
 
@@ -222,7 +223,17 @@ def _mask(path: Path, options: ScanOptions, stats: PairStats, places: Places) ->
 
 def _counted(mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Values of an 8-bit mask and their numbers of pixels."""
-    counts = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    # Nothing but 0 and one other value is what most masks have, and is quick to see.
+    others, highest = cv2.countNonZero(mask), int(mask.max())
+    if int(cv2.sumElems(mask)[0]) == others * highest:
+        both = np.array([[0, mask.size - others], [highest, others]])
+        present = both[both[:, 1] > 0]
+        return present[:, 0], present[:, 1]
+    counts = np.zeros(256, np.int64)
+    rows = max(1, _EXACT // mask.shape[1])
+    for start in range(0, len(mask), rows):
+        part = cv2.calcHist([mask[start : start + rows]], [0], None, [256], [0, 256])
+        counts += part.ravel().astype(np.int64)
     values = np.flatnonzero(counts)
     return values, counts[values]
 

@@ -14,6 +14,7 @@ from paddleseg_u2net.io.archives.names import readable, shown
 from paddleseg_u2net.io.archives.source import BLOCK, FETCH, ArchiveError, Member, blocks, reading
 
 _END, _LONGEST_END = b"PK\x05\x06", 22 + 0xFFFF  # of the record at the end, by the zip standard
+_LOCAL_HEADER = 30  # its fixed part
 _ENCRYPTED, _STRONG, _UTF8 = 0x1, 0x40, 0x800
 _AES = 99
 # zipfile unpacks in one go all that it reads: of 64 bytes with bzip2 come up to 1,000,000.
@@ -39,8 +40,17 @@ class ZipSource:
         """Refuse what cannot be read, before any entry is.
 
         Raises:
-            ArchiveError: A method, an encryption or a password is missing.
+            ArchiveError: Entries overlap, or a method, an encryption or a password is missing.
         """
+        end = 0
+        for info in sorted(self._file.infolist(), key=lambda info: info.header_offset):
+            if info.header_offset < end:
+                raise ArchiveError(
+                    f"{self._archive}: {_shown(info)} shares its bytes with another entry, as "
+                    "archives made to fill disks do; do not unpack it"
+                )
+            # At least: the local header may have further fields.
+            end = info.header_offset + _LOCAL_HEADER + len(_name(info)) + info.compress_size
         instead = f"which is not read here: unpack it with 7z x {self._archive.name} and give the"
         for info in self._file.infolist():
             method, entry = info.compress_type, f"{self._archive}: {_shown(info)}"
@@ -70,8 +80,8 @@ def open_zip(archive: Path, password: Optional[str]) -> Iterator[ZipSource]:
     """Open a zip archive for reading.
 
     Raises:
-        ArchiveError: It is broken or one of several volumes, needs a password that was not given,
-            or uses what is not read here.
+        ArchiveError: It is broken, made to do harm or one of several volumes, needs a password
+            that was not given, or uses what is not read here.
     """
     _refuse_volumes(archive)
     with reading(archive, hint=f"its end or its table of contents is broken: {FETCH}"):

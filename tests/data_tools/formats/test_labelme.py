@@ -269,9 +269,12 @@ def test_pictures_inside_the_files(tmp_path, size):
 
 @pytest.mark.parametrize(
     "text, said",
-    [("QUJD", "expected an image as imageData, got b'ABC'"), (3, "a text as imageData, got a wh"),
-     ("A", "expected base64 text of an image")]
-)  # fmt: skip
+    [
+        ("QUJD", "expected base64 text of an image as imageData, got 'QUJD'"),
+        (3, "a text as imageData, got a wh"),
+        ("A", "expected base64 text of an image"),
+    ],
+)
 def test_what_is_no_picture_inside(tmp_path, text, said):
     _put(tmp_path / "a.json", _page(_shape(), imageData=text))
     with pytest.raises(AnnotationError, match=said):

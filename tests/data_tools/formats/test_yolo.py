@@ -253,10 +253,13 @@ BAD_LINES = {
     "two corners and a half": ("0 0 0 1 0 1", r"got 6 fields, .*\(predictions"),
     "a confidence": ("0 0 0 1 0 1 1 0.9", r"got 8 fields, .*\(predictions have one more"),
     "two numbers": ("0 1", "got 2 fields"),
-    "half a class": ("0.5 0 0 1 0 1 1", "class number, 0 or more, got 0.5"),
-    "a negative class": ("-1 0 0 1 0 1 1", "class number, 0 or more, got -1"),
-    "an endless class": ("inf 0 0 1 0 1 1", "class number, 0 or more, got inf"),
-    "an unknown class": ("2 0 0 1 0 1 1", r"class 2 has no name, for .*data\.yaml names 0 to 1"),
+    "half a class": (
+        "0.5 0 0 1 0 1 1",
+        r"class number from 0 to 1, as .*data\.yaml names them, got 0.5",
+    ),
+    "a negative class": ("-1 0 0 1 0 1 1", "class number from 0 to 1.*, got -1"),
+    "an endless class": ("inf 0 0 1 0 1 1", "class number from 0 to 1.*, got inf"),
+    "an unknown class": ("2 0 0 1 0 1 1", "class number from 0 to 1.*, got 2"),
     "NaN": ("0 0 nan 1 0 1 1", "finite coordinates"),
     "pixels": ("0 10 12 410.5 12 300 200", "from 0 to 1, .* got 410.5; these seem to be pixels"),
     "far left": ("0 -1.5 0 1 0 1 1", "got -1.5; these seem"),
@@ -346,8 +349,8 @@ def test_images_that_the_description_does_not_name(tmp_path):
     (tmp_path / "data.yaml").write_text(f"train: train/images\n{NAMES}")
     remarks = yolo.read(tmp_path).remarks
     assert remarks == [
-        f"left out, in {tmp_path}/{part}/images but not named in data.yaml: 1 images ({name}.jpg)"
-        for part, name in (("extra", "c"), ("valid", "b"))
+        f"left out, not named in data.yaml: 2 images below {tmp_path} "
+        "(extra/images/c.jpg, valid/images/b.jpg)"
     ]
     # Without a description all are read.
     (tmp_path / "data.yaml").unlink()

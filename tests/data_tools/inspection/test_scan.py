@@ -53,6 +53,13 @@ def test_values_of_masks_are_counted(tmp_path, mask):
     assert histogram(facts) == dict(zip(values.tolist(), counts.tolist()))
 
 
+def test_counts_of_large_masks_are_exact(tmp_path):
+    mask = np.zeros((4200, 4100), np.uint8)
+    mask[0, :3] = 1, 2, 2
+    facts = one(add(tmp_path, "a", mask=mask))
+    assert histogram(facts) == {0: mask.size - 3, 1: 1, 2: 2} and mask.size > 2**24 + 3
+
+
 def test_soft_16_bit_masks_are_counted_in_255_steps(tmp_path):
     mask = np.linspace(0, 65535, 6000).astype(np.uint16).reshape(60, 100)
     facts = one(add(tmp_path, "a", mask=mask, image=texture(0, mask.shape)))

@@ -38,13 +38,12 @@ def make_raw_zip(path: Path, files: Iterable[Tuple[bytes, bytes]], flags: int = 
         method = central.get("method", 0)
         size = central.get("size", len(data))
         mode = central.get("mode", 0o100644)
-        common = struct.pack(
-            "<HHHHHLLL", 20, flags, method, 0, 33, zlib.crc32(data), len(data), size
-        )
+        packed = central.get("packed", len(data))
+        common = struct.pack("<HHHHHLLL", 20, flags, method, 0, 33, zlib.crc32(data), packed, size)
         fixed = common + struct.pack("<HH", len(raw), len(extra))
         offset = len(body)
         body += b"PK\x03\x04" + fixed + raw + extra + data
-        rest = struct.pack("<HHHLL", 0, 0, 0, mode << 16, offset)
+        rest = struct.pack("<HHHLL", 0, 0, 0, mode << 16, central.get("offset", offset))
         table += b"PK\x01\x02" + struct.pack("<H", 0x0314) + fixed + rest + raw + extra
     counts = (len(entries), len(entries), len(table), len(body), 0)
     disk = central.get("disk", 0)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -78,6 +79,26 @@ def test_what_comes_into_the_target_meanwhile_stays(tmp_path):
     with pytest.raises(FileExistsError, match="something in it"):
         unpack(archive, target, progress=interfere)
     assert tree(tmp_path).keys() == {"a.zip", "out", "out/mine.txt"}
+
+
+def test_two_at_once_give_one_whole_folder(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {f"{n}.txt": b"x" * 1000 for n in range(100)})
+    results = []
+
+    def run():
+        try:
+            results.append(len(unpack(archive, tmp_path / "out")))
+        except FileExistsError as error:
+            results.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results.count(100) == 1
+    assert len(files_in(tmp_path / "out")) == 100
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "out"]
 
 
 def test_interrupted_leaves_nothing(tmp_path):
@@ -161,6 +182,16 @@ def test_a_compressed_tar_bomb_is_stopped_on_the_way(tmp_path, refused):
     limits = Limits(harmless=5_000_000)
     refused(archive, "times its size", limits=limits, progress=lambda *step: seen.append(step))
     assert seen[-1][0] <= 400 * archive.stat().st_size < 15_000_000
+
+
+def test_entries_that_share_one_body(tmp_path, refused):
+    files = [(f"{number}".encode(), b"body" * 100) for number in range(3)]
+    refused(make_raw_zip(tmp_path / "a.zip", files, offset=0), "shares its bytes")
+
+
+def test_a_body_that_contains_the_next_header(tmp_path, refused):
+    path = make_raw_zip(tmp_path / "a.zip", [(b"a", b"1" * 9), (b"b", b"2" * 9)], packed=48)
+    refused(path, "shares its bytes")
 
 
 def test_more_bytes_than_declared(tmp_path, refused):
