@@ -304,11 +304,16 @@ class Trainer:
         if self.val_set is None:
             return {}, best
         validator = Validator(
-            self.config, self.val_set, self.distributed, self.options.num_workers, self.save_dir
+            self.config,
+            self.val_set,
+            self.distributed,
+            self.options.num_workers,
+            self.save_dir,
+            self.precision.autocast,
+            self._held,
+            log,
         )
-        autocast, held = self.precision.autocast, self._held
-        scores = validator.run(self.model, self.ema, autocast, held, best, self.iteration, log)
-        return scores, best
+        return validator.run(self.model, self.ema, best, self.iteration), best
 
     def _validate_and_save(self, log: TrainingLogger) -> Dict[str, Any]:
         try:
