@@ -6,6 +6,8 @@ which runs the code in them; what they register is then found by its name.
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -20,7 +22,7 @@ from typing import Iterable, List, Optional, Sequence
 from paddleseg_u2net import registry
 from paddleseg_u2net.env import load_paddle
 
-_IMPORTS_PADDLE = re.compile(r"^\s*(import|from)\s+paddle(seg)?\b", re.M)
+_IMPORTS = re.compile(r"^\s*(?:import|from)\s+(paddle(?:seg(?:_u2net)?)?(?:\.\w+)*)\b", re.M)
 _loaded: List[str] = []
 
 
@@ -68,17 +70,9 @@ def load_plugins(names: Iterable[str], folder: Optional[Path] = None) -> None:
 
 def named_in(argv: Sequence[str]) -> List[str]:
     """Return the values of ``--plugins`` on a command line, before a parser knows its choices."""
-    names: List[str] = []
-    taking = False
-    for word in argv:
-        flag, equals, value = word.partition("=")
-        if flag == "--plugins" and equals:
-            names.append(value)
-        elif word.startswith("-"):
-            taking = word == "--plugins"
-        elif taking:
-            names.append(word)
-    return names
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--plugins", nargs="*", action="extend", default=[])
+    return parser.parse_known_args(argv)[0].plugins
 
 
 def _load(name: str) -> None:
@@ -117,8 +111,11 @@ def _check_file(file: Path) -> None:
             " check the path. One in a configuration is relative to the configuration's folder; "
             "where the file has moved since, name it anew with --opts plugins=[PATH]"
         )
-    if _IMPORTS_PADDLE.search(file.read_text("utf-8", errors="replace")):
-        load_paddle()  # with the threads and the signals of every other command
+    for module in _IMPORTS.findall(file.read_text("utf-8", errors="replace")):
+        if not module.startswith("paddleseg_u2net"):
+            load_paddle()  # with the threads and the signals of every other command
+        with contextlib.suppress(Exception):  # the plugin's own line raises it again
+            importlib.import_module(module)  # what it registers is whole before the plugin adds
 
 
 def _import_file(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""The one place that touches PaddleSeg's component managers."""
+"""The one place that touches PaddleSeg's component managers; tables of other components."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import sys
 from typing import Any, Dict, Sequence
 
 OWNERS = ("paddleseg_u2net",)
-Components = Dict[str, Dict[str, Any]]  # by the manager's name, then by their own
+Components = Dict[str, Dict[str, Any]]  # by the manager's or table's name, then by their own
+
+_tables: Components = {}
+
+
+def table(kind: str) -> Dict[str, Any]:
+    """Return the table of a kind of components that PaddleSeg has no manager for."""
+    return _tables.setdefault(kind, {})
 
 
 def register(manager: Any, component: Any, name: str = "", replaces: Sequence[str] = ()) -> None:
@@ -30,16 +37,16 @@ def register(manager: Any, component: Any, name: str = "", replaces: Sequence[st
 
 
 def components() -> Components:
-    """Return what is registered in each of PaddleSeg's managers, if PaddleSeg is loaded."""
-    return {kind: dict(manager.components_dict) for kind, manager in _managers().items()}
+    """Return what is registered in the tables and, if PaddleSeg is loaded, in its managers."""
+    return {kind: dict(registered) for kind, registered in _registered().items()}
 
 
 def reset(to: Components) -> None:
-    """Return PaddleSeg's managers to an earlier state, as ``components`` returned it."""
-    for kind, manager in _managers().items():
+    """Return managers and tables to an earlier state, as ``components`` returned it."""
+    for kind, registered in _registered().items():
         if kind in to:
-            manager.components_dict.clear()
-            manager.components_dict.update(to[kind])
+            registered.clear()
+            registered.update(to[kind])
 
 
 def custom(manager: Any) -> Dict[str, Any]:
@@ -51,12 +58,13 @@ def custom(manager: Any) -> Dict[str, Any]:
     }
 
 
-def _managers() -> Dict[str, Any]:
+def _registered() -> Components:
     module = sys.modules.get("paddleseg.cvlibs.manager")
     if module is None:
-        return {}
+        return _tables
     kind = module.ComponentManager
-    return {item.name: item for item in vars(module).values() if isinstance(item, kind)}
+    managers = (item for item in vars(module).values() if isinstance(item, kind))
+    return {**_tables, **{manager.name: manager.components_dict for manager in managers}}
 
 
 def _is_of(module: str, packages: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 from typing import List
 
+from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.weights.formats import FORMATS
@@ -26,6 +27,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         help="the configuration that names the model (default: the one in the checkpoint's folder, "
         "else what the file shows)",
     )
+    add_plugins(result)
     return result.parse_args(argv)
 
 

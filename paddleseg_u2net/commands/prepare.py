@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import List
 
+from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser, did_you_mean
 from paddleseg_u2net.data_tools.known import Prepared, prepare
 from paddleseg_u2net.datasets.table import TABLE, Row, is_row_file
@@ -37,6 +38,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--password", help="of encrypted archives")
     add("--allow_incomplete", action="store_true", help="take another number than published")
     add("--list", action="store_true", help="show what there is, and end")
+    add_plugins(result)
     arguments = result.parse_args(argv)
     if arguments.name is None and not arguments.list:
         result.error("expected NAME, or --list")

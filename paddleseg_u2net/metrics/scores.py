@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Type, TypeVar
 
+from paddleseg_u2net import registry
 from paddleseg_u2net.metrics.metric import Metric
 
 FAMILIES = ("segmentation", "saliency", "boundary", "fixation")
@@ -16,7 +17,7 @@ NEEDS = ("mask", "points", "density")
 DEFAULT = ("segmentation", "saliency")
 """The families that are reported where nothing else is asked for."""
 
-SCORES: dict[str, Score] = {}
+SCORES: dict[str, Score] = registry.table("scores")
 """All scores by key, in the order of reports."""
 
 _M = TypeVar("_M", bound=Type[Metric])

@@ -180,6 +180,32 @@ def test_a_plugin_that_is_missing_is_named_with_the_way_out(project, name, words
     assert words in str(error.value)
 
 
+def test_nothing_stays_of_a_plugin_that_fails_in_a_new_process(tmp_path):
+    (tmp_path / "half.py").write_text(
+        "from paddleseg.cvlibs import manager\n"
+        "from paddleseg_u2net.metrics import MeanMetric, Score, register\n"
+        "manager.MODELS.add_component(type('Half', (), {}))\n"
+        "register(Score('Half', 'saliency', 'half'))(type('Half', (MeanMetric,), {}))\n"
+        "from paddleseg_u2net.inference import backends\n"
+        "backends.register(backends.Backend('half', None, {}))\n"
+        "raise RuntimeError\n"
+    )
+    code = f"""
+from paddleseg_u2net.plugins import PluginError, load_plugins
+try:
+    load_plugins([{str(tmp_path / "half.py")!r}])
+except PluginError as error:
+    assert "half.py, line 7: RuntimeError" in str(error), error
+from paddleseg.cvlibs import manager
+from paddleseg_u2net.inference.backends import BACKENDS
+from paddleseg_u2net.metrics import SCORES
+assert "MAE" in SCORES and "Half" not in {{*SCORES, *manager.MODELS.components_dict}}
+assert "openvino" in BACKENDS and "half" not in BACKENDS
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_command_line_names_a_plugin_that_fails(tmp_path, capsys):
     (tmp_path / "broken.py").write_text("raise RuntimeError('not today')")
     argv = ["--input", "x", "--output", "y", "--plugins", str(tmp_path / "broken.py")]
