@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from paddleseg_u2net.architecture.program import build
+from paddleseg_u2net.architecture.program import Program, build
 from paddleseg_u2net.architecture.stages import TABLES, Stage, StageTable, stage_names
 
 # How many of all layers, the file's and the published ones, must be in both.
@@ -37,6 +37,10 @@ class Architecture(NamedTuple):
         """The model with these stages."""
         named = (name for name, table in TABLES.items() if table == stages)
         return cls(next(named, "U2Net"), stages, num_classes, in_channels)
+
+    def program(self) -> Program:
+        """The network as operations."""
+        return build(self.stages, self.num_classes, self.in_channels)
 
     def model_config(self) -> Dict[str, Any]:
         """The section ``model`` of a configuration."""

@@ -26,8 +26,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "model.pdparams, or a name: u2net, u2netp, ...")  # fmt: skip
     add("--config", help="YAML file; else the one saved beside the model, or "
         "what the weights say")  # fmt: skip
-    add("--save_dir", default="output/inference_model", help="folder that is to appear; an "
-        "earlier export is replaced, nothing else is")  # fmt: skip
+    add("--save_dir", type=Path, default=Path("output/inference_model"), help="folder that is to "
+        "appear; an earlier export is replaced, nothing else is")  # fmt: skip
     add("--format", choices=FORMATS, default="paddle", help="; ".join(
         f"{name}: {format.help}" for name, format in FORMATS.items()))  # fmt: skip
     add("--precision", choices=precisions(), default="fp32", help="fp16 halves the file; int8, and "
@@ -37,10 +37,11 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "takes, -1: any number; else any but for the channels")  # fmt: skip
     add("--output_op", choices=OUTPUTS, default="probability", help="probability: sigmoid of one "
         "class, softmax of more; argmax: class numbers")  # fmt: skip
-    add("--calibration", metavar="DIR", help="images like those that will be predicted, 16 or "
-        "more, for int8 and bf16; not those that scores are reported of")  # fmt: skip
-    add("--calibration_masks", metavar="DIR", help="their masks, by which errors are measured; "
-        "else by the maps of the model as it is")  # fmt: skip
+    add("--calibration", type=Path, metavar="DIR", help="images like those that will "
+        "be predicted, 16 or more, for int8 and bf16; not those that scores are "
+        "reported of")  # fmt: skip
+    add("--calibration_masks", type=Path, metavar="DIR", help="their masks, by which errors are "
+        "measured; else by the maps of the model as it is")  # fmt: skip
     add("--max_mae_increase", type=float, default=0.001, help="how much the mean absolute error "
         "of the maps may grow in int8 and bf16")  # fmt: skip
     add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
@@ -63,13 +64,13 @@ def run(argv: List[str]) -> int:
 
     refuse_exported(arguments.model_path)
     options = ExportOptions(
-        Path(arguments.save_dir),
+        arguments.save_dir,
         arguments.format,
         arguments.precision,
         arguments.output_op,
         _shape(arguments.input_shape),
-        _path(arguments.calibration),
-        _path(arguments.calibration_masks),
+        arguments.calibration,
+        arguments.calibration_masks,
         arguments.max_mae_increase,
     )
     with named("--model_path"):  # a GPU rounds to TF32, and its maps are not what is compared with
@@ -87,7 +88,3 @@ def run(argv: List[str]) -> int:
 
 def _shape(numbers: Optional[List[int]]) -> Optional[Tuple[Optional[int], ...]]:
     return None if numbers is None else tuple(None if n == -1 else n for n in numbers)
-
-
-def _path(text: Optional[str]) -> Optional[Path]:
-    return None if text is None else Path(text)

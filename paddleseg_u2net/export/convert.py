@@ -94,7 +94,8 @@ def convert(
     check_writable(target)
     written_by = format_to_write(target)
     path = locate(source)
-    _refuse_same(path, target)
+    if target.exists() and path.exists() and target.samefile(path):
+        raise ValueError(f"{target}: this is the input file itself; give the output another name")
     read = read_source(path, config)
     description = _description(read, target)
     state, model = complete(read), read.model
@@ -124,7 +125,7 @@ def _description(read: Source, target: Path) -> str:
     """
     settings = read_config(find_config(read.path, read.config, read.model))
     place = target.with_suffix(".yaml")
-    said, text = converted_files(place, target.name), settings.to_predict()
+    said, text = converted_files(place), settings.to_predict()
     if place.exists() and (
         not said or place.read_text(encoding="utf-8").partition("\n")[2].strip() != text.strip()
     ):
@@ -144,29 +145,16 @@ def _reference(state: State, model: Architecture, name: str = "this project") ->
     return Runtime(f"{name} on {choice.backend}", network)
 
 
-# -- what is refused before anything is read ----------------------------------------------------
-
-
-def _refuse_same(path: Path, target: Path) -> None:
-    if target.exists() and path.exists() and target.samefile(path):
-        raise ValueError(f"{target}: this is the input file itself; give the output another name")
-
-
-# -- what is written ----------------------------------------------------------------------------
-
-
 def _refuse_changed(again: State, state: State, target: Path) -> None:
     for name in {**state, **again}:
-        found, meant = again.get(name), state.get(name)
-        if found is None or meant is None or not _same_bits(found, meant):
+        found, meant = (
+            None if part is None else (part.dtype, part.shape, part.tobytes())
+            for part in (again.get(name), state.get(name))
+        )
+        if found != meant:
             raise WeightsError(
                 f"{target}: not written; read back, {name} is not what it should be; {_DEFECT}"
             )
-
-
-def _same_bits(one: np.ndarray, other: np.ndarray) -> bool:
-    same_kind = one.dtype == other.dtype and one.shape == other.shape
-    return same_kind and one.tobytes() == other.tobytes()
 
 
 @contextmanager
@@ -174,15 +162,11 @@ def _final_name(temporary: Path, target: Path) -> Iterator[None]:
     """Errors that name the file by which it would have got in the end."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         if str(temporary) not in str(error):
             raise
-        raise ValueError(str(error).replace(str(temporary), str(target))) from error
-    except OSError as error:
-        if temporary.name[:40] not in str(error):
-            raise
-        text = (error.strerror or str(error)).replace(str(temporary), str(target))
-        raise OSError(error.errno, text, str(target)) from error
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(str(error).replace(str(temporary), str(target))) from error
 
 
 # -- how the sides are compared -----------------------------------------------------------------
@@ -223,15 +207,11 @@ class _Check:
         except RuntimeUnavailable as error:
             if new and error.installed:
                 raise WeightsError(f"{file}: not written; {error.runtime}: {error}") from error
-            return Comparison(
-                file, error.runtime, None, f"not compared with {error.runtime}, because {error}"
-            )
+            return _not_compared(file, error.runtime, str(error))
         logits = self.logits(side.size)
         if found.shape != logits.shape:
             why = f"its first output has the shape {found.shape}, not {logits.shape}"
-            return Comparison(
-                file, side.name, None, f"not compared with {side.name}, because {why}"
-            )
+            return _not_compared(file, side.name, why)
         if side.tolerance is None:
             return Comparison(file, side.name, None, _report(logits, found, side))
         difference = _difference(logits, found, side.probabilities)
@@ -246,6 +226,10 @@ class _Check:
 
     def _images(self, size: Tuple[int, int]) -> np.ndarray:
         return _picture(self.channels, *size)
+
+
+def _not_compared(file: Path, runtime: str, why: str) -> Comparison:
+    return Comparison(file, runtime, None, f"not compared with {runtime}, because {why}")
 
 
 @lru_cache(maxsize=4)
@@ -272,19 +256,11 @@ def _difference(logits: np.ndarray, found: np.ndarray, probabilities: bool) -> f
         return float(np.abs(logits - found).max()) / largest
     meant = activate(logits)
     by_value = np.abs(meant - found).max()
-    meant, found = _both(meant), _both(found)
+    if meant.shape[1] == 1:  # one class as two: foreground and background
+        meant, found = (np.concatenate([part, 1 - part], 1) for part in (meant, found))
     with np.errstate(divide="ignore", invalid="ignore"):
         by_logarithm = np.abs(np.log(meant) - np.log(found))[meant > _SAFE].max(initial=0) / largest
     return float(np.maximum(by_value, by_logarithm))
-
-
-def _both(probability: np.ndarray) -> np.ndarray:
-    """One class as two: foreground and background."""
-    return (
-        probability
-        if probability.shape[1] > 1
-        else np.concatenate([probability, 1 - probability], 1)
-    )
 
 
 def _report(logits: np.ndarray, found: np.ndarray, side: Runtime) -> str:

@@ -13,7 +13,6 @@ from typing import Any, Dict, Optional, Tuple
 import paddle
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.datasets.table import classes_of
 from paddleseg_u2net.export.formats import FORMATS, Job
@@ -74,8 +73,7 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
     choose(AUTO, "cpu", options.format, options.precision)
     calibration = None
     if options.calibration is not None:
-        masks, channels = options.calibration_masks, len(preprocess.mean)
-        calibration = Calibration.read(options.calibration, masks, preprocess, channels)
+        calibration = Calibration.read(options.calibration, options.calibration_masks, preprocess)
     recover_dir(options.save_dir)
     with atomic_dir(options.save_dir) as folder:
         made = Description(
@@ -91,15 +89,14 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
             versions=versions,
         )
         state = {name: value.numpy() for name, value in trained.layer.state_dict().items()}
-        model = Architecture("U2Net", config.stages, config.num_classes, config.in_channels)
-        job = Job(state, model, made)
+        job = Job(state, config.architecture(), made)
         found = None
         if calibration is not None:
             found = search(
                 job.onnx(), calibration, options.max_mae_increase, options.precision, logger.info
             )
             made = replace(made, guard=_described_guard(found, options))
-            job = Job(state, model, made, found)
+            job = Job(state, config.architecture(), made, found)
         FORMATS[options.format].write(folder, job)
         files = {path.name: checksum(path) for path in sorted(folder.iterdir())}
         made = replace(made, files=files)

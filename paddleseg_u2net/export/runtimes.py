@@ -9,10 +9,10 @@ from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional,
 
 import numpy as np
 
-from paddleseg_u2net.architecture import TABLES, Architecture, Functional, build
+from paddleseg_u2net.architecture import TABLES, Architecture, Functional
 from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.weights import fold_biases, restore_biases
+from paddleseg_u2net.weights import fold_biases, format_of, restore_biases
 from paddleseg_u2net.weights.checkpoints import network_weights
 from paddleseg_u2net.weights.layout import State, from_torch
 from paddleseg_u2net.weights.onnx_tensors import resizes_otherwise
@@ -44,7 +44,7 @@ class Runtime(NamedTuple):
 class RuntimeUnavailable(Exception):
     """A file cannot be run; ``installed``: though what should run it is there."""
 
-    def __init__(self, runtime: str, reason: str, installed: bool = False) -> None:
+    def __init__(self, runtime: str, reason: str, installed: bool = True) -> None:
         super().__init__(reason)
         self.runtime, self.installed = runtime, installed
 
@@ -59,7 +59,7 @@ def _explained(runtime: str, what: str) -> Iterator[None]:
     except Exception as error:
         lines = str(error).strip().splitlines()
         line = lines[0][:200] if lines else type(error).__name__
-        raise RuntimeUnavailable(runtime, f"{what} ({line})", True) from error
+        raise RuntimeUnavailable(runtime, f"{what} ({line})") from error
 
 
 def runtime_of(format_name: str, path: Path, model: Architecture) -> Runtime:
@@ -86,7 +86,7 @@ def ours(state: State, model: Architecture, name: str = "this project") -> Runti
 def _stock(path: Path, model: Architecture) -> Runtime:
     """PaddleSeg's model, or this project's where PaddleSeg has none, of what Paddle loads."""
     if not (is_installed("paddle") and is_installed("paddleseg")):
-        raise RuntimeUnavailable("Paddle", "Paddle and PaddleSeg are not installed")
+        raise RuntimeUnavailable("Paddle", "Paddle and PaddleSeg are not installed", False)
     import paddle
     from paddleseg.models import u2net as stock
 
@@ -110,42 +110,29 @@ def _paddle(network: Any, state: Mapping[str, np.ndarray]) -> Run:
     return eager(network)
 
 
-def _torch_file(path: Path, model: Architecture) -> Runtime:
-    torch = _torch()
-    with _explained("PyTorch", "torch.load does not read it safely"):
-        state = _published(torch.load(str(path), map_location="cpu", weights_only=True))
-    return _interpreted(state, model)
-
-
-def _safetensors_file(path: Path, model: Architecture) -> Runtime:
-    _torch()
-    from safetensors.torch import load_file
-
-    with _explained("PyTorch", "safetensors does not read it"):
-        return _interpreted(_published(load_file(str(path))), model)
-
-
-def _torch() -> Any:
-    if importlib.util.find_spec("torch") is None:
-        raise RuntimeUnavailable("PyTorch", "PyTorch is not installed")
-    import torch
-
-    return torch
-
-
 def _published(content: Any) -> Dict[str, Any]:
     """A checkpoint's tensors by their published names, without what wrappers put before them."""
     weights = network_weights(content).weights
     return from_torch({k: v for k, v in weights.items() if hasattr(v, "shape")})
 
 
-def _interpreted(state: Mapping[str, Any], model: Architecture) -> Runtime:
-    """PyTorch's functions on its own tensors."""
+def _torch_file(path: Path, model: Architecture) -> Runtime:
+    """PyTorch's functions on the tensors that it, or safetensors for it, reads."""
+    if importlib.util.find_spec("torch") is None:
+        raise RuntimeUnavailable("PyTorch", "PyTorch is not installed", False)
     import torch
     import torch.nn.functional as F
 
+    if format_of(path).name == "safetensors":
+        from safetensors.torch import load_file
+
+        with _explained("PyTorch", "safetensors does not read it"):
+            state = _published(load_file(str(path)))
+    else:
+        with _explained("PyTorch", "torch.load does not read it safely"):
+            state = _published(torch.load(str(path), map_location="cpu", weights_only=True))
     tensors = {name: value.float() for name, value in state.items()}
-    program = build(model.stages, model.num_classes, model.in_channels)
+    program = model.program()
 
     def run(images: np.ndarray) -> np.ndarray:
         # it may have read other names or shapes than we did
@@ -168,7 +155,7 @@ _HALVES = (10, 16)  # FLOAT16 and BFLOAT16 in onnx's TensorProto
 
 def _onnx_file(path: Path, model: Architecture) -> Runtime:
     if importlib.util.find_spec("onnxruntime") is None:
-        raise RuntimeUnavailable("ONNX Runtime", "onnxruntime is not installed")
+        raise RuntimeUnavailable("ONNX Runtime", "onnxruntime is not installed", False)
     import onnx
 
     onnxruntime = engine_module("onnxruntime", "onnxruntime")
@@ -181,10 +168,13 @@ def _onnx_file(path: Path, model: Architecture) -> Runtime:
         )
     given = session.get_inputs()[0]
     if given.type not in _NUMBERS:
-        raise RuntimeUnavailable(
-            "ONNX Runtime", f"numpy cannot make its input, a {given.type}", True
-        )
-    batch, _, height, width = _extents(given.shape, (1, model.in_channels, *SIZE))
+        raise RuntimeUnavailable("ONNX Runtime", f"numpy cannot make its input, a {given.type}")
+    if len(given.shape) != 4:
+        why = f"its input has the shape {given.shape}, not one of images"
+        raise RuntimeUnavailable("ONNX Runtime", why)
+    free = (1, model.in_channels, *SIZE)
+    sides = (own if isinstance(own, int) else any_ for own, any_ in zip(given.shape, free))
+    batch, _, height, width = sides
 
     def run(images: np.ndarray) -> np.ndarray:
         repeated = np.repeat(images.astype(_NUMBERS[given.type]), batch, axis=0)
@@ -193,15 +183,6 @@ def _onnx_file(path: Path, model: Architecture) -> Runtime:
 
     activated = _activated(content.graph)
     return Runtime("ONNX Runtime", run, (height, width), activated, *_agreement(content))
-
-
-def _extents(shape: Any, free: Tuple[int, ...]) -> Tuple[int, ...]:
-    """An input's shape, with those of ``free`` where the file leaves them open."""
-    if len(shape) != len(free):
-        raise RuntimeUnavailable(
-            "ONNX Runtime", f"its input has the shape {shape}, not one of images", True
-        )
-    return tuple(own if isinstance(own, int) else any_ for own, any_ in zip(shape, free))
 
 
 def _agreement(model: Any) -> Tuple[Optional[float], str]:
@@ -227,7 +208,7 @@ def _activated(graph: Any) -> bool:
 
 _MAKERS: Dict[str, Callable[[Path, Architecture], Runtime]] = {
     "PyTorch": _torch_file,
-    "safetensors": _safetensors_file,
+    "safetensors": _torch_file,
     "Paddle": _stock,
     "ONNX": _onnx_file,
 }

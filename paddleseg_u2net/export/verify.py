@@ -63,12 +63,8 @@ class Compared(NamedTuple):
 
     def described(self) -> Dict[str, Any]:
         """What the description of an export says of it."""
-        content: Dict[str, Any] = {"images": self.images}
-        content["sizes"] = [list(size) for size in self.sizes]
-        content.update(largest=self.largest, mean=self.mean)
-        if self.pixels is not None:
-            content["pixels"] = self.pixels
-        return content
+        content = {**self._asdict(), "sizes": [list(size) for size in self.sizes]}
+        return {key: value for key, value in content.items() if value is not None}
 
 
 def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Shape) -> Compared:

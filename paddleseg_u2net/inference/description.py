@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io import files
-from paddleseg_u2net.log import logger
 
 NAME = "description.json"
 VERSION = 2
-UNSEALED = 1
-"""The version of descriptions that had no checksum of themselves."""
 SEAL = "description_sha256"
 OUTPUTS = ("probability", "softmax", "argmax")
-
-# The seal is the last key, so that all before it is what it is the checksum of.
-_SEALED = re.compile(rb'"%b"\s*:\s*"([0-9a-f]{64})"\s*\}\s*\Z' % SEAL.encode())
 
 Shape = Tuple[Optional[int], int, Optional[int], Optional[int]]
 
@@ -105,15 +98,12 @@ def exported_folder(path: Union[str, Path]) -> Optional[Path]:
     None if it is of no export.
     """
     path = Path(path)
-    beside, name = path.parent / NAME, f'"{path.name}"'
-    if path.name == NAME or (beside.is_file() and path.name and _names(beside, name)):
+    beside = path.parent / NAME
+    # a description may be damaged, and is read as text
+    named = path.name and beside.is_file() and f'"{path.name}"'.encode() in beside.read_bytes()
+    if path.name == NAME or named:
         path = path.parent
     return path if (path / NAME).is_file() else None
-
-
-def _names(description: Path, quoted: str) -> bool:
-    """Whether it names a file; it may be damaged."""
-    return quoted.encode() in description.read_bytes()
 
 
 def write_description(folder: Path, description: Description) -> None:
@@ -122,15 +112,9 @@ def write_description(folder: Path, description: Description) -> None:
 
 
 def sealed(content: Mapping[str, Any]) -> bytes:
-    """A description as it stands in its file: JSON, the sha256 of itself as its last key."""
+    """A description as it stands in its file: JSON, the sha256 of all before it as its last key."""
     text = json.dumps(content, indent=2, ensure_ascii=False)[: -len("\n}")] + ",\n  "
-    data = text.encode("utf-8")
-    return data + f'"{SEAL}": "{_checksum_of(data)}"\n}}\n'.encode()
-
-
-def _checksum_of(data: bytes) -> str:
-    """Of a text, whatever its line ends: version control changes them on Windows."""
-    return hashlib.sha256(data.replace(b"\r", b"")).hexdigest()
+    return f'{text}"{SEAL}": "{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'.encode()
 
 
 def read_description(folder: Union[str, Path]) -> Description:
@@ -143,10 +127,23 @@ def read_description(folder: Union[str, Path]) -> Description:
     folder = Path(folder)
     if folder.name == NAME:
         folder = folder.parent
-    description = _parsed(folder / NAME)
-    for name, expected in description.files.items():
-        _check_file(folder, name, expected)
-    return description
+    content = _read_json(folder / NAME)
+    seal = content.pop(SEAL, None)
+    expected = json.loads(sealed(content))[SEAL]
+    del content["description_version"]
+    problems = _problems(content)
+    if problems:
+        raise ExportError(f"{folder / NAME}: {'; '.join(problems)}; export again")
+    if seal != expected:
+        raise ExportError(
+            f"{folder / NAME}: {SEAL}: it is not that of this text, which is damaged or was "
+            "changed; copy the folder or export again, or, if you changed it on purpose, write "
+            f"{expected}"
+        )
+    for name, checksum_then in content["files"].items():
+        _check_file(folder, name, checksum_then)
+    lists = {key: tuple(content[key]) for key in ("shape", "classes")}
+    return Description(**{**content, **lists})
 
 
 def _check_file(folder: Path, name: str, expected: str) -> None:
@@ -164,11 +161,11 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
         )
 
 
-def _parsed(path: Path) -> Description:
+def _read_json(path: Path) -> Dict[str, Any]:
+    """The content of a description of this version."""
     try:
         with files.open_file(path) as file:
-            data = file.read()
-        content = json.loads(data.decode("utf-8"))
+            content = json.loads(file.read().decode("utf-8"))
     except FileNotFoundError:
         raise ExportError(
             f"{path.parent}: expected an exported folder with a {NAME}, found none; "
@@ -178,45 +175,14 @@ def _parsed(path: Path) -> Description:
         raise ExportError(f"{path}: expected JSON, but it is damaged: {error}") from error
     if not isinstance(content, dict) or "description_version" not in content:
         raise ExportError(f"{path}: expected the description of an exported model, got other JSON")
-    version = content.pop("description_version")
-    if version not in (VERSION, UNSEALED):
-        versions = content.get("versions")
-        by = versions.get("paddleseg_u2net") if isinstance(versions, dict) else None
+    version = content["description_version"]
+    if version != VERSION:
         raise ExportError(
             f"{path}: it has version {version!r} of the description, this program reads {VERSION}; "
-            f"export again with this program, or predict with the one that wrote it ({by})"
+            "export again with this program, or predict with the one that wrote it (versions: "
+            f"{content.get('versions')})"
         )
-    if version == VERSION:
-        content.pop(SEAL, None)
-    problems = _problems(content)
-    if problems:
-        raise ExportError(f"{path}: {'; '.join(problems)}; export again")
-    if version == VERSION:
-        _check_seal(path, data)
-    else:
-        logger.warning(
-            f"{path}: of version {UNSEALED}, without a checksum of its own, so that not all damage "
-            "to it is seen; export again"
-        )
-    content["shape"] = tuple(content["shape"])
-    content["classes"] = tuple(content["classes"])
-    return Description(**content)
-
-
-def _check_seal(path: Path, data: bytes) -> None:
-    """Refuse a description that is not as it was written."""
-    found = _SEALED.search(data)
-    if found is None:
-        raise ExportError(
-            f"{path}: {SEAL}: expected the sha256 of all before it as the last key, found none; "
-            "export again"
-        )
-    expected = _checksum_of(data[: found.start()])
-    if found[1].decode() != expected:
-        raise ExportError(
-            f"{path}: {SEAL}: it is not that of this text, which is damaged or was changed; copy "
-            f"the folder or export again, or, if you changed it on purpose, write {expected}"
-        )
+    return content
 
 
 def _problems(content: Dict[str, Any]) -> List[str]:
@@ -226,53 +192,43 @@ def _problems(content: Dict[str, Any]) -> List[str]:
     problems += [f"{key}: not known" for key in content if key not in known]
     if problems:
         return problems
-    if content["output"] not in OUTPUTS:
-        problems.append(f"output: expected one of {', '.join(OUTPUTS)}, got {content['output']!r}")
+
+    def expect(key: str, right: bool, what: str) -> None:
+        if not right:
+            problems.append(f"{key}: expected {what}, got {content[key]!r}")
+
+    expect("output", content["output"] in OUTPUTS, f"one of {', '.join(OUTPUTS)}")
     for key in ("format", "precision"):
-        if not isinstance(content[key], str) or not content[key]:
-            problems.append(f"{key}: expected its name, got {content[key]!r}")
+        expect(key, isinstance(content[key], str) and content[key] != "", "its name")
     for key in ("preprocess", "files", "source", "versions", "compared", "guard"):
-        if not isinstance(content[key], dict):
-            problems.append(f"{key}: expected names and values, got {content[key]!r}")
-    if not (isinstance(content["shape"], list) and _is_shape(content["shape"])):
-        problems.append(f"shape: expected [N, C, H, W] or null, got {content['shape']!r}")
-    if not _is_count(content["num_classes"]):
-        problems.append(f"num_classes: expected 1 or more, got {content['num_classes']!r}")
-    return problems or [*_odd_files(content), *_odd_classes(content), *_odd_preprocess(content)]
+        expect(key, isinstance(content[key], dict), "names and values")
+    expect("shape", _is_shape(content["shape"]), "[N, C, H, W] or null")
+    expect("num_classes", _is_count(content["num_classes"]), "1 or more")
+    if problems:
+        return problems
+    names, classes, count = content["files"], content["classes"], max(content["num_classes"], 2)
+    plain = all(name not in ("", "..") and Path(name).name == name for name in names)
+    texts = all(isinstance(text, str) for text in names.values())
+    expect("files", bool(names) and plain and texts, "names in this folder with a sha256 each")
+    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    expect("classes", named and len(classes) == count, f"{count} names, the background first")
+    try:
+        channels = len(Preprocess(**content["preprocess"]).mean)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return [*problems, str(error) if "preprocess" in str(error) else f"preprocess: {error}"]
+    if channels != content["shape"][1]:
+        expected = f"{content['shape'][1]} channels as in shape"
+        problems.append(f"preprocess: expected {expected}, got {channels}")
+    return problems
 
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
-def _is_shape(values: List[Any]) -> bool:
-    return len(values) == 4 and all(
-        _is_count(value) or (value is None and axis != 1) for axis, value in enumerate(values)
+def _is_shape(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 4
+        and all(_is_count(side) or (side is None and axis != 1) for axis, side in enumerate(value))
     )
-
-
-def _odd_files(content: Dict[str, Any]) -> List[str]:
-    files = content["files"]
-    plain = all(name not in ("", "..") and Path(name).name == name for name in files)
-    if files and plain and all(isinstance(text, str) for text in files.values()):
-        return []
-    return [f"files: expected names in this folder with a sha256 each, got {files!r}"]
-
-
-def _odd_classes(content: Dict[str, Any]) -> List[str]:
-    classes, count = content["classes"], max(content["num_classes"], 2)
-    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    if named and len(classes) == count:
-        return []
-    return [f"classes: expected {count} names, the background first, got {classes!r}"]
-
-
-def _odd_preprocess(content: Dict[str, Any]) -> List[str]:
-    try:
-        channels = len(Preprocess(**content["preprocess"]).mean)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        text = str(error)
-        return [text if text.startswith("preprocess") else f"preprocess: {text}"]
-    if channels != content["shape"][1]:
-        return [f"preprocess: expected {content['shape'][1]} channels as in shape, got {channels}"]
-    return []

@@ -9,9 +9,6 @@ from paddleseg_u2net.inference.backends import AUTO, BACKENDS, Choice, LoadError
 from paddleseg_u2net.inference.backends.backend import ANY, InputShape, Network, shape_of
 from paddleseg_u2net.inference.description import NAME, Description, ExportError, read_description
 
-# A backend's type of output, by the description's word for it.
-_OUTPUT_TYPES = {"probability": "probability", "softmax": "probability", "argmax": "argmax"}
-
 
 class Exported(NamedTuple):
     """An exported model that can be run.
@@ -51,7 +48,7 @@ def load_exported(
     model = Model(
         description.format,
         {name: folder / name for name in description.files},
-        _OUTPUT_TYPES[description.output],
+        "argmax" if description.output == "argmax" else "probability",
         description.num_classes,
         description.shape,
         description.precision,

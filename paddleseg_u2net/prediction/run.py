@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import (
     Any,
     Callable,
-    ContextManager,
     Deque,
     Dict,
     Generator,
@@ -41,7 +40,6 @@ from paddleseg_u2net.io.images import (
 from paddleseg_u2net.prediction.jobs import (
     ADDED,
     CUTOUT,
-    PICTURES,
     PSEUDO,
     SALIENCY,
     USUAL,
@@ -102,19 +100,15 @@ def predict_files(
         channels: of the images that the network takes: 1, 3 or 4.
         custom_color: R, G, B of class 0, of class 1, ...
         on_failure: is told of each failure, in the order of the jobs, while others go on.
-        pictures: which are written, of `PICTURES`: ``added_prediction`` the image under its
-            classes' colours, ``pseudo_color_prediction`` the classes as a palette PNG,
-            ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey,
-            ``cutout`` the foreground in its own colours, the rest transparent; each kind in a
-            folder of its name below ``save_dir``.
+        pictures: which are written, of `PICTURES`, each kind in a folder of its name below
+            ``save_dir``; see `write_pictures`.
         share: which of the jobs this process does; names of pictures are those of all jobs.
 
     Raises:
-        ValueError: a kind of picture is not known, or none is given; an image would be overwritten.
+        ValueError: an image would be overwritten.
         OSError: the folder cannot be made or written to; nothing has been predicted.
         DiskError: the disk is full or read-only; no more images are begun then.
     """
-    _check_kinds(pictures)
     steps = _Prediction(predictor, channels, render.color_map(256, custom_color))
     works = [
         _Work(job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
@@ -125,7 +119,8 @@ def predict_files(
     failures: List[Failure] = []
     done = 0
     outcomes = pipelined(works, steps, _MOST_PIXELS)
-    with closing(outcomes), _progress(len(works)) as progress:
+    bar = Progress(len(works), "predicting") if len(works) > 1 else nullcontext()
+    with closing(outcomes), bar as progress:
         for work, error in outcomes:
             if error is None:
                 done += 1
@@ -135,12 +130,13 @@ def predict_files(
             if progress:
                 progress.update()
     if steps.disk_error is not None:
-        raise _with_counts(steps.disk_error, done, len(failures), len(works))
+        raise DiskError(
+            steps.disk_error.errno,
+            f"{steps.disk_error.strerror}; {done} of {len(works)} images are done, "
+            f"{len(failures)} failed, and {len(works) - done - len(failures)} are left: predict "
+            "them again",
+        )
     return failures
-
-
-def _progress(count: int) -> ContextManager[Optional[Progress]]:
-    return Progress(count, "predicting") if count > 1 else nullcontext()
 
 
 class _Work(NamedTuple):
@@ -213,14 +209,6 @@ class _Prediction:
             raise _DiskFull
 
 
-def _check_kinds(pictures: Sequence[str]) -> None:
-    unknown = [kind for kind in pictures if kind not in PICTURES]
-    if unknown or not pictures:
-        raise ValueError(
-            f"pictures: expected some of {', '.join(PICTURES)}, got {', '.join(unknown) or 'none'}"
-        )
-
-
 def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
     """Refuse what would fail for every image, or cost one, before the first is read."""
     images = {work.image.resolve() for work in works}
@@ -237,15 +225,6 @@ def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
 def _reason(image: Path, error: BaseException) -> str:
     text = str(error) or type(error).__name__
     return text if str(image) in text else f"{image}: {text}"
-
-
-def _with_counts(error: OSError, done: int, failed: int, count: int) -> DiskError:
-    left = count - done - failed
-    return DiskError(
-        error.errno,
-        f"{error.strerror}; {done} of {count} images are done, {failed} failed, and {left} are "
-        "left: predict them again",
-    )
 
 
 # -- many images at once -------------------------------------------------------------------------
@@ -352,7 +331,11 @@ def write_pictures(
     del probability  # of a large picture the most memory
     if ADDED in paths:
         assert image is not None
-        _write_overlay(paths[ADDED], _overlay(image, classes, colors))
+        overlay, path = _overlay(image, classes, colors), paths[ADDED]
+        if path.suffix.lower() == ".png":
+            write_png(path, overlay, level=_PNG_LEVEL)
+        else:
+            write_image(path, overlay)
     if PSEUDO in paths:
         write_png(paths[PSEUDO], classes, colors.reshape(-1).tolist(), level=_PNG_LEVEL)
     if SALIENCY in paths:
@@ -361,13 +344,6 @@ def write_pictures(
         assert image is not None
         cut = render.cutout(_colour(image), grey)
         write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, tags=tags)
-
-
-def _write_overlay(path: Path, overlay: np.ndarray) -> None:
-    if path.suffix.lower() == ".png":
-        write_png(path, overlay, level=_PNG_LEVEL)
-    else:
-        write_image(path, overlay)
 
 
 def _classes(probability: np.ndarray) -> np.ndarray:

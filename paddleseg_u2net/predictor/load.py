@@ -134,8 +134,7 @@ def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
     """
     if model_path is None:
         return _newest(output)
-    exported = exported_folder(model_path)
-    if exported is not None:
+    if (exported := exported_folder(model_path)) is not None:
         return exported
     from paddleseg_u2net.weights import SUFFIXES, ZOO, locate  # not of exported folders
 
@@ -295,8 +294,8 @@ def _network(
         model = Model("layer", {}, layer=layer)
         return backend.load(model, threads, choice.device), layer, choice
     state = {name: value.numpy() for name, value in layer.state_dict().items()}
-    kind = Architecture("U2Net", settings.stages, settings.num_classes, settings.in_channels)
-    return network_of_state(state, kind, choice.backend, threads), None, choice
+    network = network_of_state(state, settings.architecture(), choice.backend, threads)
+    return network, None, choice
 
 
 def network_of_state(

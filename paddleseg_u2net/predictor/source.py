@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
-from paddleseg_u2net.architecture import TABLES, Architecture, Program, build
+from paddleseg_u2net.architecture import TABLES, Architecture
 from paddleseg_u2net.config import PredictionConfig, read_prediction_config
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.log import logger
@@ -29,8 +29,6 @@ from paddleseg_u2net.weights.onnx_read import read_onnx_network
 
 # How a configuration begins that conversion wrote; the files that it is for follow.
 CONVERTED = "# Settings of converted weights: "
-# How it began in the past, with the file that the weights came from.
-_CONVERTED_FROM = "# Written beside converted weights: "
 
 ConfigSource = Union[str, Path, Dict[str, Any]]
 """A YAML file, or a dictionary of its form."""
@@ -83,7 +81,7 @@ def read_source(
     config = Path(config) if config else None
     if format_name == "ONNX":  # its graph shows all of the network
         own, state = read_onnx_network(path)
-        if model and _program(model) != _program(own):
+        if model and model.program() != own.program():
             raise WeightsError(
                 f"{path}: it holds {own} ({own.stages.as_dict()}), but "
                 f"{config or 'the configuration'} names {model} "
@@ -103,24 +101,16 @@ def config_beside(weights: Path) -> Optional[Path]:
     trained, converted = weights.parent / "config.yaml", weights.with_suffix(".yaml")
     if weights.name in ("model.pdparams", "ema.pdparams") and trained.is_file():
         return trained
-    return converted if weights.name in converted_files(converted, weights.name) else None
+    return converted if weights.name in converted_files(converted) else None
 
 
-def converted_files(config: Path, name: str = "") -> List[str]:
-    """Return the names of the weights files that ``config`` is for, if conversion wrote it.
-
-    Args:
-        name: the file in question, where a configuration of the past does not name its files.
-    """
+def converted_files(config: Path) -> List[str]:
+    """Return the names of the weights files that ``config`` is for, if conversion wrote it."""
     if not config.is_file():
         return []
     with config.open(encoding="utf-8", errors="replace") as file:
         first = file.readline().strip()
-    if first.startswith(CONVERTED):
-        return first[len(CONVERTED) :].split(", ")
-    if first.startswith(_CONVERTED_FROM) and first[len(_CONVERTED_FROM) :] != name:
-        return [name]
-    return []
+    return first[len(CONVERTED) :].split(", ") if first.startswith(CONVERTED) else []
 
 
 def complete(source: Source) -> State:
@@ -129,7 +119,7 @@ def complete(source: Source) -> State:
     Raises:
         WeightsError: they are not those of the network; the message lists what does not fit.
     """
-    program = _program(source.model)
+    program = source.model.program()
     cancelled = {f"{conv.layer}.bias" for conv in program.convolutions if conv.normalised}
     shapes = {name: list(s) for name, s in program.shapes().items() if name not in cancelled}
     named = f" (for the model of {source.config})" if source.config else ""
@@ -137,10 +127,6 @@ def complete(source: Source) -> State:
     state = {key: np.asarray(value, np.float32) for key, value in source.state.items()}
     published = restore_biases(state)
     return {name: published[name] for name in program.shapes()}
-
-
-def _program(model: Architecture) -> Program:
-    return build(model.stages, model.num_classes, model.in_channels)
 
 
 # -- settings ------------------------------------------------------------------------------------

@@ -254,6 +254,24 @@ def test_images_that_are_not_there_in_every_format(name, source, tmp_path, capsy
         shutil.rmtree(tmp_path / "mine")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["--table", "t.txt"], ["--workers", "-1"], ["--seed", "x"], ["--val_share", "a"]],
+    ids=lambda words: words[0],
+)
+def test_arguments_of_other_formats_or_no_numbers(words, source, capsys):
+    with pytest.raises(SystemExit):
+        main("dataset", ["import", *make_folders(source), "--output", "x", *words])
+    assert words[0] in capsys.readouterr().err
+
+
+def test_help_names_all_formats(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main("dataset", ["import", "--help"])
+    said = capsys.readouterr().out
+    assert caught.value.code == 0 and all(name in said for name in importers.FORMATS)
+
+
 def test_as_a_program(source, tmp_path):
     command = [sys.executable, "tools/dataset.py", "import", *make_folders(source)]
     command += ["--output", str(tmp_path / "mine"), "--workers", "2"]

@@ -359,6 +359,41 @@ def test_a_changed_file_is_read_again_and_only_that(data, folder, kind, monkeypa
     assert old[2][kind == "masks"].tobytes() != found[2][kind == "masks"].tobytes()
 
 
+def test_files_of_the_same_size_and_time_are_told_apart(tmp_path, folder):
+    write(tmp_path, 0)
+    (tmp_path / "images/0.png").unlink()
+    path = tmp_path / "images/0.bmp"
+    Image.fromarray(noise(30, 40, 3)).save(path)
+    cached = dataset(tmp_path, folder)
+    first = read_all(cached)
+    time.sleep(0.02)  # some file systems count time in steps of 10 ms
+    before = path.stat()
+    Image.fromarray(noise(30, 40, 3, seed=9)).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    again = read_all(cached)
+    assert_same(read_all(dataset(tmp_path)), again)
+    assert first[0][0].tobytes() != again[0][0].tobytes()
+
+
+def test_a_picture_that_grew_is_read_afresh(data, folder):
+    cached = dataset(data, folder)
+    read_all(cached)
+    write(data, 1, shape=(200, 300))
+    for _ in range(2):
+        assert_same(read_all(dataset(data)), read_all(cached))
+
+
+def test_a_folder_in_the_place_of_a_pair(data, folder):
+    cached = dataset(data, folder)
+    cached.read(2)
+    (pair,) = entries(folder)
+    pair.unlink()
+    pair.mkdir()
+    for _ in range(2):
+        assert_same(read_all(dataset(data)), read_all(cached))
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -59,6 +59,23 @@ def test_shapes_types_and_values(pairs):
         assert image.std() > 4
 
 
+def test_the_mask_lies_on_the_edges_of_the_image(pairs):
+    """A mask moved by two pixels in any direction meets the image's edges less well."""
+    strength = {}
+    moves = [(0, 0), (0, 2), (0, -2), (2, 0), (-2, 0)]
+    for move in moves:
+        total = []
+        for image, mask in pairs:
+            smooth = cv2.GaussianBlur(image.astype(float), (0, 0), 0.8)
+            edge = sum(np.abs(np.gradient(smooth, axis=a)).sum(axis=2) for a in (0, 1))
+            moved = np.roll(mask, move, axis=(0, 1))
+            outline = cv2.morphologyEx(moved, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
+            outline[:4] = outline[-4:] = outline[:, :4] = outline[:, -4:] = False
+            total.append(edge[outline].mean() / edge.mean())
+        strength[move] = np.mean(total)
+    assert all(strength[0, 0] > 1.25 * strength[move] for move in moves[1:]), strength
+
+
 @pytest.mark.parametrize("size", [(160, 160), (32, 32), (40, 200), (230, 97)])
 def test_objects_cover_3_to_45_percent(size):
     shares = [(draw_pair(index, seed=1, size=size)[1] > 0).mean() for index in range(25)]

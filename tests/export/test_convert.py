@@ -1,7 +1,6 @@
 """Weights between formats, compared by running both sides."""
 
 import importlib.util
-import json
 import re
 import subprocess
 import sys
@@ -93,17 +92,6 @@ def test_a_published_model_is_compared_with_paddlesegs(tmp_path, kind):
     assert done.comparisons[2].runtime == "PaddleSeg's model"
 
 
-@pytest.mark.slow
-def test_half_and_double_precision_become_float32(tmp_path, state):
-    for dtype in (np.float16, np.float64):
-        write_weights(tmp_path / "in.pth", {k: v.astype(dtype) for k, v in state.items()})
-        convert(tmp_path / "in.pth", tmp_path / "out.pdparams")
-        again = read_weights(tmp_path / "out.pdparams")
-        for name, value in state.items():
-            assert again[name].dtype == np.float32
-            np.testing.assert_array_equal(again[name], value.astype(dtype).astype(np.float32))
-
-
 def test_a_side_that_disagrees_stops_the_file(tmp_path, state, monkeypatch):
     write_weights(tmp_path / "in.pdparams", state)
     (tmp_path / "out.pdparams").write_bytes(b"older")
@@ -119,44 +107,15 @@ def test_a_side_that_disagrees_stops_the_file(tmp_path, state, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def broken(state, name):
-    changed = dict(state)
-    key = "stage3.rebnconv2.conv_s1.weight"
-    if name == "missing":
-        del changed[key]
-    elif name == "extra":
-        changed["stage3.rebnconv9d.conv_s1.weights"] = np.zeros(3, np.float32)
-    elif name == "NaN":
-        changed[key] = np.full_like(changed[key], np.nan)
-    elif name == "shape":
-        changed[key] = changed[key][:1]
-    return changed
-
-
-@pytest.mark.parametrize(
-    "name, message",
-    [
-        ("missing", r"stage3\.rebnconv2\.conv_s1\.weight: not in the file"),
-        ("extra", r"stage3\.rebnconv9d\.conv_s1\.weights: the model has no such weight"),
-        ("NaN", r"stage3\.rebnconv2\.conv_s1\.weight: holds NaN"),
-        ("shape", r"stage3\.rebnconv2\.conv_s1\.weight: expected shape"),
-    ],
-)
-def test_weights_that_do_not_fit_are_listed(tmp_path, state, name, message, capsys):
-    write_weights(tmp_path / "in.pth", broken(state, name))
+def test_weights_that_do_not_fit_are_listed(tmp_path, state, capsys):
+    missing = "stage3.rebnconv2.conv_s1.weight"
+    found = {name: value for name, value in state.items() if name != missing}
+    write_weights(tmp_path / "in.pth", found)
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "out.pdparams")]
     assert main("convert_weights", words) == 1
     error = capsys.readouterr().err
-    assert str(tmp_path / "in.pth") in error
-    assert re.search(message, error)
+    assert str(tmp_path / "in.pth") in error and f"{missing}: not in the file" in error
     assert not (tmp_path / "out.pdparams").exists()
-
-
-def test_another_network_is_named(tmp_path, capsys):
-    write_weights(tmp_path / "in.pth", {"layer1.0.conv1.weight": np.zeros((4, 4, 3, 3), "float32")})
-    words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "out.pdparams")]
-    assert main("convert_weights", words) == 1
-    assert "look like a ResNet" in capsys.readouterr().err
 
 
 def test_the_command_says_what_it_found_and_how_equal_it_is(tmp_path, state, capsys):
@@ -186,25 +145,12 @@ def test_an_unknown_suffix_is_refused_before_anything_is_read(tmp_path, state, t
 def test_converting_a_pth_needs_neither_torch_nor_onnxruntime(tmp_path, state):
     write_weights(tmp_path / "in.pth", state)
     code = (
-        "import sys, importlib.abc\n"
-        "class Missing(importlib.abc.MetaPathFinder):\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('torch', 'onnxruntime', 'onnx'):\n"
-        "            raise ModuleNotFoundError(name)\n"
-        "sys.meta_path.insert(0, Missing())\n"
-        "import importlib.util\n"
-        "find = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *rest: (\n"
-        "    None if name in ('torch', 'onnxruntime') else find(name, *rest))\n"
-        "from paddleseg_u2net.commands import main\n"
-        f"words = ['--input', {str(tmp_path / 'in.pth')!r}, "
-        f"'--output', {str(tmp_path / 'out.pdparams')!r}]\n"
-        "code = main('convert_weights', words)\n"
-        "import json; print(json.dumps([code, 'torch' in sys.modules]))\n"
+        "import sys; sys.modules.update(torch=None, onnxruntime=None, onnx=None)\n"
+        "from paddleseg_u2net.commands import main; sys.exit(main('convert_weights', sys.argv[1:]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    words = ["--input", tmp_path / "in.pth", "--output", tmp_path / "out.pdparams"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == [0, False]
     assert set(read_weights(tmp_path / "out.pdparams")) == set(state)
 
 
@@ -319,22 +265,6 @@ def test_a_graph_that_errs_is_found(tmp_path, state, monkeypatch):
         convert(tmp_path / "in.pth", tmp_path / "out.onnx")
 
 
-def test_differences_of_logits_and_of_probabilities():
-    logits = np.linspace(-10, 4, 64, dtype=np.float32).reshape(1, 1, 8, 8)
-    probabilities = conversion.activate(logits)
-    assert conversion._difference(logits, logits + 0.01, False) == pytest.approx(1e-3, rel=1e-3)
-    assert conversion._difference(logits, probabilities, True) < 1e-6
-    # In the middle of a class the probability says it, at its border only the logarithm.
-    assert conversion._difference(logits, conversion.activate(logits + 0.01), True) > 8e-4
-    sure = np.full((1, 1, 2, 2), 6, np.float32)
-    assert conversion._difference(sure, conversion.activate(sure + 1), True) > 0.1
-    two = np.concatenate([logits, -logits], 1)
-    assert conversion._difference(two, conversion.activate(two), True) < 1e-6
-    assert conversion._difference(two, conversion.activate(two * 1.01), True) > 1e-3
-    assert not conversion._difference(logits, logits * np.nan, False) <= 1
-    assert not conversion._difference(logits, probabilities * np.nan, True) <= 1
-
-
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory, state):
     """An ONNX file, for those who make other ones of it."""
@@ -398,10 +328,7 @@ def test_an_onnx_file_for_one_size(tmp_path, graph, shape):
 
 
 def test_an_onnx_file_that_does_not_run_is_said(tmp_path, graph):
-    onnx = pytest.importorskip("onnx")
-    model = onnx.load(graph)
-    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
-    onnx.save(model, tmp_path / "odd.onnx")
+    _odd(graph, tmp_path / "odd.onnx")
     found = convert(tmp_path / "odd.onnx", tmp_path / "out.pth").comparisons[0]
     assert "odd.onnx: not compared with ONNX Runtime, because it does not" in str(found)
 
@@ -484,23 +411,14 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("kind", [ValueError, OSError])
-def test_errors_of_writing_name_the_final_file(tmp_path, state, kind, monkeypatch, capsys):
+@pytest.mark.parametrize("error", [ValueError, OSError])
+def test_errors_of_writing_name_the_final_file(tmp_path, state, error, monkeypatch, capsys):
     need(".onnx")
     write_weights(tmp_path / "in.pth", state)
 
     def fail(path, *rest):
-        raise ValueError(f"{path}: no") if kind is ValueError else OSError(5, "no", str(path))
+        raise error(f"{path}: no")
 
     monkeypatch.setattr(conversion, "write_onnx", fail)
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "out.onnx")]
     assert str(tmp_path / "out.onnx") in refused(words, capsys)
-
-
-def test_paddle_keeps_its_device(tmp_path, state, monkeypatch):
-    import paddle
-
-    before = paddle.get_device()
-    write_weights(tmp_path / "in.pdparams", state)
-    convert(tmp_path / "in.pdparams", tmp_path / "out.pdparams")
-    assert paddle.get_device() == before

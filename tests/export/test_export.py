@@ -19,7 +19,6 @@ from paddleseg_u2net.export import export as exporting
 from paddleseg_u2net.export import options, verify
 from paddleseg_u2net.export.export import export
 from paddleseg_u2net.export.formats import FORMATS, precisions
-from paddleseg_u2net.export.formats.openvino import write_openvino
 from paddleseg_u2net.export.options import ExportOptions
 from paddleseg_u2net.export.quantization.guard import Guard
 from paddleseg_u2net.export.verify import TOLERANCES, compare
@@ -38,7 +37,6 @@ from paddleseg_u2net.inference.pipeline import activate
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.weights import fold_biases, read_weights, write_weights
-from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from tests.weights import narrow
 
 TINY = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})
@@ -352,13 +350,6 @@ def test_a_folder_with_anything_else_stays(weights, target, name):
     assert (target / name).read_text() == "mine"
 
 
-def test_a_file_in_its_place_stays(weights, target):
-    target.write_text("mine")
-    with pytest.raises(OSError, match="expected a folder, but .* is a file"):
-        export(trained(weights), ExportOptions(target))
-    assert target.read_text() == "mine"
-
-
 def test_the_weights_are_not_replaced(weights, target):
     target.mkdir()
     path = target / weights.name
@@ -559,21 +550,6 @@ def test_layers_that_stay_in_float_are_seen_to_do_so(weights, target, note):
     if note:
         with pytest.raises(ExportError, match="not written: 1 layers have to stay in float32"):
             verify.refuse_unmeasured(kept, note, target)
-
-
-def test_openvino_reads_which_layers_stay_in_float(tmp_path):
-    pytest.importorskip("openvino")
-    pytest.importorskip("onnx")
-    content = onnx_bytes(state_of(), TINY, sides=False)
-    write_openvino(tmp_path, content, in_float=["stage1.rebnconvin.conv_s1", "d0_logits"])
-    model = openvino_core().read_model(str(tmp_path / "model.xml"))
-    marked = {
-        (node.get_friendly_name().partition("/")[0], node.get_type_name())
-        for node in model.get_ops()
-        if any("recis" in str(key) for key in node.get_rt_info())
-    }
-    names = ("stage1.rebnconvin.conv_s1", "d0_logits")
-    assert marked == {(name, kind) for name in names for kind in ("Convolution", "Add")}
 
 
 def test_files_that_are_outside_of_the_tolerance_do_not_appear(

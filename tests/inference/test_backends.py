@@ -15,7 +15,7 @@ import pytest
 
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.inference.backends import BACKENDS, BackendError, choice, choose
+from paddleseg_u2net.inference.backends import BackendError, choice, choose
 from paddleseg_u2net.inference.backends.backend import EngineNetwork
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.inference.backends.open_vino import computes_in_bf16, openvino_core
@@ -87,13 +87,6 @@ def test_sizes_in_turn_views_and_overlapping_threads(engine):
             np.testing.assert_array_equal(found, expected)
     for found, expected in zip(first, kept):  # nor is a result overwritten by the next
         np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.parametrize("name", BY_ONNX)
-def test_a_broken_model_is_an_error_of_the_backend(name):
-    pytest.importorskip(name)
-    with pytest.raises(BackendError, match="does not load the model"):
-        on_engine(name, b"\x08\x07no model")
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -353,18 +346,7 @@ def test_a_folder_of_a_packages_name_is_no_package(tmp_path, monkeypatch):
     assert choice.is_installed("numpy")
 
 
-def test_names():
-    assert tuple(BACKENDS) == ("paddle", "paddle-inference", "onnxruntime", "openvino", "ncnn")
-
-
 # ---------------------------------------------------------------- through commands
-
-
-def test_the_command_refuses_another_device(capsys, tmp_path, drawn):
-    write_weights(tmp_path / "model.pth", narrow.state())
-    arguments = ["--image_path", str(drawn / "images"), "--model_path", str(tmp_path / "model.pth")]
-    assert main("predict", [*arguments, "--backend", "ncnn", "--device", "gpu"]) == 1
-    assert "--device gpu: --backend ncnn computes on the CPU" in capsys.readouterr().err
 
 
 @pytest.mark.realdata

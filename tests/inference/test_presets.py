@@ -94,11 +94,6 @@ def test_zoo_input_and_map():
     np.testing.assert_allclose(PRESETS["zoo"].restore(probability, (40, 33))[0], expected, 1e-5)
 
 
-def test_paddlesegs_maps_are_probabilities():
-    probability = soft_map(2, 16, 16)
-    np.testing.assert_array_equal(PRESETS["paddleseg"].restore(probability, (16, 16)), probability)
-
-
 # -- pictures and maps without contrast ----------------------------------------------------------
 
 

@@ -93,11 +93,6 @@ def test_windows_of_one_class_keep_the_map(classes):
     np.testing.assert_allclose(found[:, :, :5], maps[:, :, :5], atol=1e-6)
 
 
-def test_rgba_is_guided_by_its_colours():
-    image, maps = noise(40, 50, 4), soft_maps(1, 8, 8)
-    np.testing.assert_array_equal(guided(maps, image), guided(maps, image[..., :3].copy()))
-
-
 # -- what it is there for ------------------------------------------------------------------------
 
 
@@ -194,14 +189,6 @@ def test_any_sizes_give_probabilities(small, shape, classes, channels):
 def test_constant_maps_stay_what_they_are(value):
     maps = np.full((1, 8, 8), value, np.float32)
     np.testing.assert_allclose(guided(maps, noise(50, 60, 3)), value, atol=1e-6)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_picture_of_one_colour_shows_no_edges(channels):
-    image, maps = np.full((50, 60, channels), 90, np.uint8), soft_maps(1, 8, 8)
-    found = guided(maps, image)
-    # Means of means, blended with the map: never beyond it.
-    assert found.min() >= maps.min() and found.max() <= maps.max()
 
 
 def test_a_map_larger_than_the_picture_is_only_reduced():

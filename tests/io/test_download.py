@@ -608,3 +608,26 @@ def test_full_disk_names_the_target_and_keeps_the_part(server, get, target, monk
     assert caught.value.errno == errno.ENOSPC
     assert server.asked("/b") == []  # another address gives no room
     assert not target.exists()
+
+
+@pytest.mark.parametrize("kind", [".lock", ".part"])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EACCES, "permission denied: choose"), (errno.EROFS, "the file system is read-only")],
+)
+def test_folder_that_cannot_be_written(server, get, target, monkeypatch, kind, number, words):
+    """Tests may run as root, who may write everywhere: the refusal is played."""
+
+    def refusing(true_open):
+        def open_it(path, *args, **kwargs):
+            if str(path).endswith(kind):
+                raise OSError(number, os.strerror(number), str(path))
+            return true_open(path, *args, **kwargs)
+
+        return open_it
+
+    monkeypatch.setattr(os, "open", refusing(os.open))
+    monkeypatch.setattr(Path, "open", refusing(Path.open))
+    with pytest.raises(OSError, match=rf"{re.escape(str(target))} could not be written: {words}"):
+        get(server.script("/a", Reply(BODY)))
+    assert not target.exists()

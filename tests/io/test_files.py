@@ -343,6 +343,25 @@ def test_a_lock_lets_one_in_at_a_time_and_leaves_nothing(tmp_path):
     assert list(place.parent.iterdir()) == []
 
 
+def test_never_two_at_work_while_locks_come_and_go(tmp_path):
+    at_work, most = [], []
+
+    def work():
+        for _ in range(20):
+            with locks.locked(tmp_path / "data", poll=0.0005):
+                at_work.append(1)
+                most.append(len(at_work))
+                time.sleep(0.001)
+                at_work.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (len(most), max(most)) == (100, 1)
+
+
 @posix_only
 def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):
     def no_locks(*_):

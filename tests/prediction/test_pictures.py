@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import classes_of
@@ -39,24 +38,6 @@ def test_strips_give_the_pictures_of_the_whole_image(tmp_path, classes, shape):
     np.testing.assert_array_equal(saved(tmp_path, f"{CUTOUT}.png"), cut)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
-def test_the_smallest_images_have_pictures(tmp_path, shape):
-    write_pictures(paths(tmp_path), noise(*shape, 3), probability(1, *shape), COLORS)
-    assert {saved(tmp_path, f"{kind}.png").shape[:2] for kind in PICTURES} == {shape}
-
-
-@pytest.mark.parametrize("kinds", [(ADDED,), (PSEUDO,), (SALIENCY,), (SALIENCY, ADDED), PICTURES])
-def test_only_what_is_wanted_is_written(tmp_path, kinds):
-    write_pictures(paths(tmp_path, kinds), noise(4, 5, 3), probability(1, 4, 5), COLORS)
-    assert {path.stem for path in tmp_path.iterdir()} == set(kinds)
-
-
-@pytest.mark.parametrize("kind", [PSEUDO, SALIENCY])
-def test_maps_do_without_the_image(tmp_path, kind):
-    write_pictures(paths(tmp_path, [kind]), None, probability(1, 4, 5), COLORS)
-    assert [path.name for path in tmp_path.iterdir()] == [f"{kind}.png"]
-
-
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_overlays_are_in_colour_whatever_the_image_has(tmp_path, channels):
     image, found = noise(6, 7, channels), probability(1, 6, 7)
@@ -64,20 +45,6 @@ def test_overlays_are_in_colour_whatever_the_image_has(tmp_path, channels):
     rgb = image[..., [0, 0, 0] if channels == 1 else [0, 1, 2]]
     expected = render.blend(np.ascontiguousarray(rgb), classes_of(found), COLORS)
     np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), expected)
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_cut_outs_are_in_colour_whatever_the_image_has(tmp_path, channels):
-    write_pictures(paths(tmp_path, [CUTOUT]), noise(6, 7, channels), probability(1, 6, 7), COLORS)
-    assert saved(tmp_path, f"{CUTOUT}.png").shape == (6, 7, 4)
-
-
-@pytest.mark.parametrize(
-    ("suffix", "kind"), [(".jpg", "JPEG"), (".JPEG", "JPEG"), (".bmp", "BMP"), (".PNG", "PNG")]
-)
-def test_overlays_are_of_the_format_of_their_name(tmp_path, suffix, kind):
-    write_pictures(paths(tmp_path, [ADDED], suffix), noise(6, 7, 3), probability(1, 6, 7), COLORS)
-    assert Image.open(tmp_path / f"{ADDED}{suffix}").format == kind
 
 
 def test_values_beyond_probabilities_are_cut_off(tmp_path):

@@ -128,20 +128,6 @@ def test_only_so_many_items_are_begun(threads):
     assert steps.most_items == 4 * threads
 
 
-def test_only_so_many_items_wait_for_a_slow_writer():
-    class Slow(Counted):
-        def write(self, item, computed):
-            if item == 0:
-                self.wait_for("read", 3)
-                # Nothing more is read before this one is told; all others have been written.
-                assert len(self.of("read")) == 4
-            super().write(item, computed)
-
-    steps = Slow()
-    assert ends(pipelined(range(50), steps, 10**9, 1))[0] == (0, None)
-    assert steps.most_items <= 4
-
-
 def test_heavy_items_are_begun_as_far_as_the_limit_goes():
     weights = {item: [60, 30, 10, 45, 100, 1][item % 6] for item in range(60)}
     steps = Counted(weights)
@@ -175,25 +161,6 @@ def test_an_error_ends_its_item_only(step):
     found = ends(pipelined(range(40), Steps(), 100))
     expected = "ArithmeticError({})"
     assert found == [(i, expected.format(i) if i % 7 == 3 else None) for i in range(40)]
-
-
-def test_errors_come_in_order_however_long_their_items_take():
-    class Steps(Recorder):
-        def write(self, item, computed):
-            if item == 0:
-                self.wait_for("write", 1)
-            super().write(item, computed)
-            raise ValueError(item)
-
-    found = ends(pipelined(range(8), Steps(), 100, 2))
-    assert found == [(item, f"ValueError({item})") for item in range(8)]
-
-
-def test_outcomes_are_told_while_others_go_on():
-    steps = Recorder()
-    with closing(pipelined(range(100), steps, 100, 1)) as outcomes:
-        assert next(outcomes) == (0, None)
-        assert 99 not in steps.of("read")
 
 
 def test_no_step_begins_after_an_early_end():
@@ -237,13 +204,3 @@ def test_what_has_begun_is_ended_before_an_interrupt_goes_on():
     assert sorted(steps.ended) == sorted(steps.of("write"))
     assert len(steps.of("read")) < 100
     assert steps.of("compute") == [0, 1, 2, 3, 4]
-
-
-def test_weights_are_asked_for_right_before_an_item_is_begun():
-    class Steps(Counted):
-        def weight(self, item):
-            if item == 20 and not self.of("write"):
-                raise AssertionError("asked too early")
-            return super().weight(item)
-
-    assert len(ends(pipelined(range(30), Steps(), 100, 1))) == 30

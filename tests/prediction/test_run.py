@@ -72,33 +72,12 @@ def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
     np.testing.assert_array_equal(palette[:2], colors[:2])
 
 
-def test_the_pictures_of_more_classes(tmp_path):
-    image = noise(6, 7, 3)
-    path = picture(tmp_path / "a.png", image)
-    out = tmp_path / "out"
-    predict_files(predictor(brightest_channel), collect(path), out)
-    powers = np.exp(image / 255 * 4)
-    probability = powers / powers.sum(2, keepdims=True)
-    np.testing.assert_array_equal(saved(out, f"{PSEUDO}/a.png"), image.argmax(2))
-    np.testing.assert_allclose(
-        saved(out, f"{SALIENCY}/a.png").astype(int), (1 - probability[..., 0]) * 255, atol=0.51
-    )
-
-
 def test_custom_colours_are_used(tmp_path):
     path = picture(tmp_path / "a.png", np.full((4, 5, 3), 255, np.uint8))
     out = tmp_path / "out"
     predict_files(predictor(), collect(path), out, custom_color=[1, 2, 3, 40, 50, 60])
     assert Image.open(out / PSEUDO / "a.png").getpalette()[:6] == [1, 2, 3, 40, 50, 60]
     assert saved(out, f"{ADDED}/a.png")[0, 0].tolist() == [169, 173, 177]  # 0.6 * 255 + 0.4 * c
-
-
-@pytest.mark.parametrize("channels", [1, 4])
-def test_grey_and_rgba_networks_get_their_images(tmp_path, channels):
-    path = picture(tmp_path / "a.png", noise(4, 5, 4))
-    out = tmp_path / "out"
-    assert predict_files(predictor(channels=channels), collect(path), out, channels) == []
-    assert Image.open(out / ADDED / "a.png").mode == "RGB"
 
 
 @pytest.mark.parametrize(
@@ -152,14 +131,6 @@ def test_pictures_of_the_wanted_kinds_are_the_same_as_among_all(tmp_path, kinds)
     assert tree(tmp_path / "some") == {
         name: content for name, content in every.items() if name.split("/")[0] in kinds
     }
-
-
-@pytest.mark.parametrize(("kinds", "named"), [([], "none"), (["added", SALIENCY], "added")])
-def test_unknown_pictures_are_refused_first(tmp_path, kinds, named):
-    path = picture(tmp_path / "a.png")
-    with pytest.raises(ValueError, match=f"pictures: expected some of .*cutout, got {named}"):
-        predict_files(predictor(), collect(path), tmp_path / "out", pictures=kinds)
-    assert not (tmp_path / "out").exists()
 
 
 # ---------------------------------------------------------------- the same as one by one
@@ -292,31 +263,6 @@ def test_an_unreadable_image_is_reported_the_rest_done(tmp_path):
         assert sorted(p.name for p in (out / kind).iterdir()) == ["a.png", "c.png"]
 
 
-@pytest.mark.parametrize("name", ["b.jpg", "b.png"])
-def test_a_file_that_vanishes_is_named_the_rest_done(tmp_path, name):
-    folder = tmp_path / "in"
-    for other in ("a.png", "c.png", "d.png"):
-        picture(folder / other, noise(30, 40, 3))
-    whole = picture(folder / name, noise(100, 100, 3)).read_bytes()
-    (folder / name).write_bytes(whole[: len(whole) // 2])
-    jobs = collect(folder)
-    (folder / "c.png").unlink()
-    failures = predict_files(predictor(), jobs, tmp_path / "out")
-    assert [failure.image.name for failure in failures] == [name, "c.png"]
-    assert "truncated" in failures[0].reason and "found nothing" in failures[1].reason
-    assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["a.png", "d.png"]
-
-
-def test_an_image_above_the_limit_is_named(tmp_path, monkeypatch):
-    picture(tmp_path / "in" / "a.png", noise(10, 11, 3))
-    picture(tmp_path / "in" / "b.png", noise(10, 10, 3))
-    monkeypatch.setenv("U2NET_MAX_PIXELS", "100")
-    (failure,) = predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out")
-    assert "a.png: expected at most 100 pixels, found 110" in failure.reason
-    assert "U2NET_MAX_PIXELS" in failure.reason
-    assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["b.png"]
-
-
 def test_a_network_that_fails_does_not_stop_the_rest(tmp_path):
     for number in range(5):
         picture(tmp_path / "in" / f"{number}.png", noise(4, 4 + number, 3))
@@ -343,40 +289,6 @@ def test_a_picture_that_cannot_be_written_does_not_stop_the_rest(tmp_path):
     (failure,) = predict_files(predictor(), collect(tmp_path / "in"), out)
     assert failure.image.name == "b.png" and str(out / SALIENCY / "b.png") in failure.reason
     assert sorted(tree(out / SALIENCY)) == ["a.png", "c.png"]
-
-
-def test_a_folder_named_as_a_picture_stops_nothing(tmp_path):
-    folder = tmp_path / "in"
-    picture(folder / "a.jpg")
-    picture(folder / "a.png" / "b.jpg")
-    picture(folder / "c.jpg")
-    out = tmp_path / "out"
-    failures = predict_files(predictor(), collect(folder), out)
-    done = {p.relative_to(out / SALIENCY) for p in (out / SALIENCY).rglob("*") if p.is_file()}
-    assert len(done) + len(failures) == 3
-    assert Path("c.png") in done
-
-
-def test_failures_are_told_in_order_while_the_rest_goes_on(tmp_path):
-    for number in range(40):
-        path = picture(tmp_path / "in" / f"{number:02}.png", noise(30, 30, 3))
-        if number % 3 == 1:
-            path.write_bytes(path.read_bytes()[:500])
-    seen, told = [], []
-
-    def network(batch):
-        seen.append(1)
-        return red(batch)
-
-    failures = predict_files(
-        predictor(network),
-        collect(tmp_path / "in"),
-        tmp_path / "out",
-        on_failure=lambda failure: told.append((failure, len(seen))),
-    )
-    assert [failure.image.name for failure in failures] == [f"{n:02}.png" for n in range(1, 40, 3)]
-    assert [failure for failure, _ in told] == failures
-    assert told[0][1] < 27 == len(seen)
 
 
 def full_after(monkeypatch, count, number=errno.ENOSPC, only=""):
@@ -434,15 +346,6 @@ def test_an_image_whose_last_picture_finds_no_room_is_not_done(tmp_path, monkeyp
     assert not tree(out / SALIENCY)
     for content in tree(out).values():
         assert Image.open(io.BytesIO(content)).size == (5, 4)
-
-
-def test_another_error_of_the_system_is_of_its_image_only(tmp_path, monkeypatch):
-    for number in range(5):
-        picture(tmp_path / "in" / f"{number}.png")
-    full_after(monkeypatch, 0, errno.EIO, only=f"{SALIENCY}{os.sep}.2.")
-    (failure,) = predict_files(predictor(), collect(tmp_path / "in"), tmp_path / "out")
-    assert failure.image.name == "2.png"
-    assert len(tree(tmp_path / "out" / SALIENCY)) == 4
 
 
 @pytest.mark.parametrize("images", [1, 200])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -103,6 +105,13 @@ def test_large_pictures_have_nearly_the_colours_of_small_ones(size):
     found = cutout(large[0], large[2])
     np.testing.assert_array_equal(found[..., 3], large[2])
     assert error(found[..., :3], *large[1:]) < 0.2 * error(large[0], *large[1:])
+
+
+def test_squares_leave_no_seam(monkeypatch):
+    image, _, opacity = (cv2.resize(part, (450, 350)) for part in scene(soft=30))
+    whole = cutout(image, opacity)
+    monkeypatch.setattr(sys.modules[cutout.__module__], "_TILE", 61)
+    np.testing.assert_array_equal(cutout(image, opacity), whole)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 600), (600, 1), (3, 2), (1, 50000), (50000, 2)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paddleseg_u2net.architecture import build
 from paddleseg_u2net.export.formats.format import Format, Job, register
 from paddleseg_u2net.weights.onnx_write import folded_weights
 
@@ -12,8 +11,7 @@ from paddleseg_u2net.weights.onnx_write import folded_weights
 def _write(folder: Path, job: Job) -> None:
     from paddleseg_u2net.export.paddle import write_paddle  # which loads Paddle
 
-    model, made = job.model, job.description
-    program = build(model.stages, model.num_classes, model.in_channels)
+    made, program = job.description, job.model.program()
     weights = folded_weights(job.state, program, "--format paddle")
     write_paddle(folder, weights, program, made.output, made.shape)
 

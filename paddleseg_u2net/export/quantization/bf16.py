@@ -8,36 +8,30 @@ An ONNX file with casts to bfloat16 and back gives the same up to the order of s
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List
+from typing import Any, Collection, Dict, List, Set
 
 import numpy as np
 
-from paddleseg_u2net.export.quantization.graph import Network
+from paddleseg_u2net.export.quantization.graph import Network, Plan, copied, make_node
 from paddleseg_u2net.export.quantization.sensitivity import Rounding
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
 _FLOAT, _BFLOAT16 = 1, 16  # TensorProto's
 
 
-def in_bf16(network: Network, low: Iterable[str]) -> bytes:
+def in_bf16(network: Network, low: Collection[str]) -> bytes:
     """The ONNX file, of opset 13 and up, with these layers rounded as bfloat16 rounds."""
-    plan = network.plan(low)
+    plan = Plan(network, low)
     nodes: List[Any] = []
     arrays = dict(network.arrays)
-    done: Dict[str, str] = {}
-
-    def through_bf16(value: str) -> str:
-        if value not in done:
-            done[value] = f"{value}.rounded"
-            nodes.extend(_casts(value, done[value]))
-        return done[value]
-
+    done: Set[str] = set()
     for node in network.nodes:
-        copy = type(node)()
-        copy.CopyFrom(node)
-        for index, name in enumerate(node.input):
-            if node.op_type != "Shape" and (name in plan.stored or plan.takes_low(node, index)):
-                copy.input[index] = through_bf16(name)
+        copy = copied(node)
+        for index in plan.inputs(node) if node.op_type != "Shape" else ():
+            name = node.input[index]
+            copy.input[index] = f"{name}.rounded"
+            if name not in done:
+                done.add(name)
+                nodes += _casts(name, copy.input[index])
         if node.name in plan.convolutions:
             for name in node.input[1:]:
                 arrays[name] = rounded_to_bf16(arrays[name])
@@ -55,11 +49,10 @@ def bf16_rounding() -> Rounding:
 
 
 def _casts(taken: str, given: str) -> List[Any]:
-    helper = onnx_module("quantization", "onnx.helper")
     between = f"{given}.bf16"
     return [
-        helper.make_node("Cast", [taken], [between], name=between, to=_BFLOAT16),
-        helper.make_node("Cast", [between], [given], name=given, to=_FLOAT),
+        make_node("Cast", [taken], between, to=_BFLOAT16),
+        make_node("Cast", [between], given, to=_FLOAT),
     ]
 
 

@@ -60,7 +60,6 @@ class Calibration:
         images: Path,
         masks: Optional[Path],
         preprocess: Preprocess,
-        channels: int = 3,
         limit: int = LIMIT,
     ) -> Calibration:
         """Read a folder of images, subfolders included, and of the masks if they are known.
@@ -74,15 +73,12 @@ class Calibration:
             masks: a folder with a mask of the same path and stem for each image, of one class:
                 encoded as for training, see `datasets.mask_encoding`.
             preprocess: what the network sees.
-            channels: of the images.
-            limit: how many are used.
+            limit: how many are used, 16 or more.
 
         Raises:
             ValueError: a folder is missing, there is not a mask for every image, or fewer than 16
                 images can be used.
         """
-        if limit < FEWEST:
-            raise QuantizationError(f"calibration: expected {FEWEST} images or more, got {limit}")
         names = find_images(images)
         mask_of = _paired(images, names, masks) if len(names) >= FEWEST else {}
         samples: List[Sample] = []
@@ -91,7 +87,7 @@ class Calibration:
         total = min(limit, len(names))
         for name in tracked(_evenly_first(names, limit), "reading", total=total):
             try:
-                samples.append(_sample(name, mask_of.get(name), preprocess, channels))
+                samples.append(_sample(name, mask_of.get(name), preprocess))
                 used.append(name)
             except (ImageError, QuantizationError) as error:
                 broken.append(str(error))
@@ -114,8 +110,8 @@ class Calibration:
         return cls(fitting, tuple(samples[1::2]), preprocess, tuple(broken))
 
 
-def _sample(name: Path, mask: Optional[Path], preprocess: Preprocess, channels: int) -> Sample:
-    image = read_image(name, channels)
+def _sample(name: Path, mask: Optional[Path], preprocess: Preprocess) -> Sample:
+    image = read_image(name, len(preprocess.mean))
     shape = image.shape[:2]
     raw = None if mask is None else read_mask(mask)
     if raw is not None and raw.shape != shape:

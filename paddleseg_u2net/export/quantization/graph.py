@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Set, Tuple
+from typing import Any, Collection, Dict, List, NamedTuple, Sequence, Set
 
 import numpy as np
 
@@ -28,11 +28,18 @@ class Layer(NamedTuple):
     value: str
     rectified: bool
 
-    @property
-    def block(self) -> str:
-        """The stage that it belongs to, such as ``stage2d``; ``sides`` for what fuses them."""
-        stage, dot, _ = self.name.partition(".")
-        return stage if dot else "sides"
+
+def make_node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:
+    """An ONNX node with one output, whose name it bears."""
+    helper = onnx_module("quantization", "onnx.helper")
+    return helper.make_node(kind, inputs, [output], name=output, **attributes)
+
+
+def copied(node: Any) -> Any:
+    """A copy of an ONNX node or model."""
+    copy = type(node)()
+    copy.CopyFrom(node)
+    return copy
 
 
 class Network:
@@ -96,8 +103,7 @@ class Network:
     def rewritten(self, nodes: List[Any], arrays: Dict[str, np.ndarray]) -> bytes:
         """The file with other nodes and constants."""
         from_array = onnx_module("quantization", "onnx.numpy_helper").from_array
-        model = type(self.model)()
-        model.CopyFrom(self.model)
+        model = copied(self.model)
         del model.graph.node[:], model.graph.initializer[:]
         model.graph.node.extend(nodes)
         model.graph.initializer.extend(
@@ -106,21 +112,18 @@ class Network:
         content: bytes = model.SerializeToString()
         return content
 
-    def plan(self, low: Iterable[str]) -> Plan:
-        """What else is in the lower precision if the layers of these names are."""
-        return Plan(self, frozenset(low))
-
 
 class Plan:
-    """Which nodes work in the lower precision, and which values are kept in it.
+    """Which nodes work in the lower precision if the layers ``low`` do, and which values are kept
+    in it.
 
     A layer of the lower precision takes and gives such values. What carries values to such
     layers alone works in it, too, and so does a sum of two such values. A layer of float32 takes
     values as they come: in float32 from a layer of float32.
     """
 
-    def __init__(self, network: Network, low: FrozenSet[str]) -> None:
-        self.network, self.low = network, low
+    def __init__(self, network: Network, low: Collection[str]) -> None:
+        self.network = network
         self.convolutions: Set[str] = {
             node for node, layer in network.layers.items() if layer.name in low
         }
@@ -157,11 +160,13 @@ class Plan:
             and not (node.op_type in shapes and not self.network.carries(node))
         ]
 
-    def takes_low(self, node: Any, index: int) -> bool:
-        """Whether this input of a node is a feature map that it takes in the lower precision."""
+    def inputs(self, node: Any) -> List[int]:
+        """Which inputs of a node are feature maps in the lower precision."""
+        taken: List[int] = [0] if node.name in self.convolutions else []
         if node.name in self.carriers:
-            return index in self.network.carried(node)
-        return node.name in self.convolutions and index == 0
+            taken = self.network.carried(node)
+        indexed = enumerate(node.input)
+        return [index for index, name in indexed if index in taken or name in self.stored]
 
     def groups(self) -> Dict[str, str]:
         """The values that share one scale, by a name common to them: those that are carried
@@ -179,12 +184,3 @@ class Plan:
                 for index in self.network.carried(node):
                     parent[root(node.input[index])] = root(node.output[0])
         return {value: root(value) for value in list(parent)}
-
-
-def multiply_adds(network: Network, shapes: Dict[str, Tuple[int, ...]]) -> Dict[str, int]:
-    """Those of each layer by name, given the shapes of what layers give."""
-    counts = {}
-    for layer in network.layers.values():
-        kernel = network.arrays[layer.node.input[1]]
-        counts[layer.name] = int(np.prod(shapes[layer.value])) * int(np.prod(kernel.shape[1:]))
-    return counts

@@ -101,7 +101,7 @@ class Guard:
         restore = self.calibration.preprocess.preset.restore
         found = restore(probability, sample.shape)
         expected = restore(self.expected[number], sample.shape)
-        difference = _mean_difference(found, expected)
+        difference = float(np.abs(found - expected).mean(dtype=np.float64))
         if sample.mask is None:
             return _expected_error(found, expected), difference
         valid = sample.mask != IGNORED
@@ -117,10 +117,6 @@ class Guard:
         times: List[List[float]] = [[_seconds(run, batch) for run in runs] for _ in range(_ROUNDS)]
         first, second = (1000 * min(column) for column in zip(*times))
         return first, second
-
-
-def _mean_difference(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).mean(dtype=np.float64))
 
 
 def _expected_error(found: np.ndarray, probability: np.ndarray) -> float:

@@ -11,14 +11,13 @@ See https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.export.quantization.graph import Layer, Network, Plan
+from paddleseg_u2net.export.quantization.graph import Layer, Network, Plan, copied, make_node
 from paddleseg_u2net.export.quantization.observe import Observed
 from paddleseg_u2net.export.quantization.sensitivity import Rounding
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
 Range = Tuple[float, float]
 
@@ -27,35 +26,31 @@ _LEVELS = 255
 _SMALLEST = 1e-8  # a channel of zeros needs a scale, too
 
 
-def in_int8(
-    network: Network,
-    low: Iterable[str],
-    observed: Observed,
-    largest_weight: int = _LARGEST_WEIGHT,
-) -> bytes:
+def in_int8(network: Network, low: Collection[str], observed: Observed) -> bytes:
     """The ONNX file with these layers in 8 bits.
+
+    What rounding a kernel adds to a channel on average, given the means of what the layer takes, is
+    taken from its bias (Nagel et al. 2019, "Data-free quantization through weight equalization and
+    bias correction").
 
     Args:
         network: in float32.
         low: names of layers.
-        observed: the ranges, of the input, of what layers give and of sums, and the means of what
-            layers take. What rounding a kernel adds to a channel on average, given these means, is
-            taken from its bias (Nagel et al. 2019, "Data-free quantization through weight
-            equalization and bias correction").
-        largest_weight: of a kernel in 8 bits.
+        observed: the ranges of the input, of what layers give and of sums; the means of what layers
+            take.
     """
-    writer = _Writer(network, network.plan(low), observed, largest_weight)
+    writer = _Writer(network, low, observed)
     for node in network.nodes:
         writer.add(node)
-    return writer.content()
+    return network.rewritten(writer.nodes, writer.arrays)
 
 
-def kernel_numbers(
-    kernel: np.ndarray, largest: int = _LARGEST_WEIGHT
-) -> Tuple[np.ndarray, np.ndarray]:
+def kernel_numbers(kernel: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """A kernel as int8 and the scale of each output channel, float32."""
-    scale = (np.maximum(np.abs(kernel).max((1, 2, 3)), _SMALLEST) / largest).astype(np.float32)
-    numbers = np.clip(np.rint(kernel / scale[:, None, None, None]), -largest, largest)
+    largest = np.maximum(np.abs(kernel).max((1, 2, 3)), _SMALLEST)
+    scale = (largest / _LARGEST_WEIGHT).astype(np.float32)
+    numbers = np.rint(kernel / scale[:, None, None, None])
+    numbers = np.clip(numbers, -_LARGEST_WEIGHT, _LARGEST_WEIGHT)
     return numbers.astype(np.int8), scale
 
 
@@ -68,7 +63,6 @@ def _scale(low: float, high: float) -> Tuple[np.float32, np.uint8]:
 
 def int8_rounding(observed: Observed) -> Rounding:
     """What 8 bits do to kernels and values, for `sensitivity`."""
-    helper = onnx_module("quantization", "onnx.helper")
 
     def kernel(array: np.ndarray) -> np.ndarray:
         numbers, scale = kernel_numbers(array)
@@ -78,11 +72,9 @@ def int8_rounding(observed: Observed) -> Rounding:
         scaling = [f"{given}.scale", f"{given}.zero"]
         scale, zero = _scale(*observed.ranges[name])
         arrays[scaling[0]], arrays[scaling[1]] = np.asarray(scale), np.asarray(zero)
-        steps = [("QuantizeLinear", taken, f"{given}.bytes")]
-        steps += [("DequantizeLinear", f"{given}.bytes", given)]
         return [
-            helper.make_node(kind, [source, *scaling], [result], name=result)
-            for kind, source, result in steps
+            make_node("QuantizeLinear", [taken, *scaling], f"{given}.bytes"),
+            make_node("DequantizeLinear", [f"{given}.bytes", *scaling], given),
         ]
 
     return Rounding(kernel, value)
@@ -91,15 +83,11 @@ def int8_rounding(observed: Observed) -> Rounding:
 class _Writer:
     """Copies nodes, with 8 bits around those of the plan."""
 
-    def __init__(
-        self, network: Network, plan: Plan, observed: Observed, largest_weight: int
-    ) -> None:
-        self.means = observed.means
-        self.network, self.plan, self.largest_weight = network, plan, largest_weight
-        self.helper = onnx_module("quantization", "onnx.helper")
+    def __init__(self, network: Network, low: Collection[str], observed: Observed) -> None:
+        self.network, self.plan, self.means = network, Plan(network, low), observed.means
         self.nodes: List[Any] = []
         self.arrays = dict(network.arrays)
-        self.groups = plan.groups()
+        self.groups = self.plan.groups()
         self.scales = self._scales(observed.ranges)
         self.dequantized: Dict[str, str] = {}
 
@@ -110,22 +98,15 @@ class _Writer:
             group = self.groups.get(value, value)
             before = common.get(group, (0.0, 0.0))
             common[group] = (min(before[0], low), max(before[1], high))
-        scales = {}
-        for group, (low, high) in common.items():
-            scales[group] = _scale(low, high)
-        return scales
+        return {group: _scale(low, high) for group, (low, high) in common.items()}
 
     def add(self, node: Any) -> None:
-        copy = type(node)()
-        copy.CopyFrom(node)
-        for index, name in enumerate(node.input):
+        copy = copied(node)
+        for index in self.plan.inputs(node):
+            copy.input[index] = self._in_bytes(node.input[index])
             if node.op_type == "Shape":
                 # Of the bytes: asking for the shape of anything else would have it computed.
-                if name in self.plan.stored:
-                    self._in_bytes(name)
-                    copy.input[index] = f"{name}.bytes"
-            elif name in self.plan.stored or self.plan.takes_low(node, index):
-                copy.input[index] = self._in_bytes(name)
+                copy.input[index] = f"{node.input[index]}.bytes"
         if node.name in self.plan.convolutions:
             self._kernel(self.network.layers[node.name], copy)
         self.nodes.append(copy)
@@ -145,7 +126,7 @@ class _Writer:
         """Kernel and bias in whole numbers; the bias in the scale of the products."""
         kernel, bias = layer.node.input[1:]
         values = self.arrays.pop(kernel)
-        numbers, scale = kernel_numbers(values, self.largest_weight)
+        numbers, scale = kernel_numbers(values)
         self._constant(kernel, numbers, scale)
         value = layer.node.input[0]
         added = numbers * scale[:, None, None, None].astype(np.float64) - values
@@ -165,7 +146,4 @@ class _Writer:
 
     def _node(self, kind: str, taken: str, scaled_as: str, given: str, **attributes: int) -> None:
         inputs = [taken, f"{scaled_as}.scale", f"{scaled_as}.zero"]
-        self.nodes.append(self.helper.make_node(kind, inputs, [given], name=given, **attributes))
-
-    def content(self) -> bytes:
-        return self.network.rewritten(self.nodes, self.arrays)
+        self.nodes.append(make_node(kind, inputs, given, **attributes))

@@ -1,4 +1,4 @@
-"""What a network's feature maps hold on real images, and how much each layer loses in 8 bits."""
+"""What a network's feature maps hold on real images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Seq
 
 import numpy as np
 
-from paddleseg_u2net.export.quantization.graph import Network, QuantizationError, multiply_adds
+from paddleseg_u2net.export.quantization.graph import Network, QuantizationError, make_node
 from paddleseg_u2net.inference.backends import BackendError
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.progress import tracked
@@ -27,11 +27,8 @@ class Observed(NamedTuple):
     multiply_adds: Dict[str, int]
 
 
-def session(content: bytes, outputs: Sequence[str] = (), optimised: bool = True) -> Run:
+def session(content: bytes, outputs: Sequence[str] = ()) -> Run:
     """ONNX Runtime on this file: float32 (N, C, h, w) -> arrays of these outputs, or of all.
-
-    Args:
-        optimised: whether 8-bit kernels are used; without, all is dequantized and in float32.
 
     Raises:
         QuantizationError: ONNX Runtime is missing or does not run the file.
@@ -42,8 +39,6 @@ def session(content: bytes, outputs: Sequence[str] = (), optimised: bool = True)
         raise QuantizationError(str(error)) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if not optimised:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         engine = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # it has many errors of its own
@@ -63,7 +58,7 @@ def observe(network: Network, inputs: Iterable[np.ndarray]) -> Observed:
     """
     values = _values(network)
     kinds = ("ReduceMin", "ReduceMax", "GlobalAveragePool", "Shape")
-    nodes = [_node(kind, [value], f"{value}.{kind}") for value in values for kind in kinds]
+    nodes = [make_node(kind, [value], f"{value}.{kind}") for value in values for kind in kinds]
     run = session(*with_outputs(network, nodes))
     found = [run(batch) for batch in tracked(inputs, "looking at feature maps")]
     ranges, means, shapes = {}, {}, {}
@@ -77,7 +72,11 @@ def observe(network: Network, inputs: Iterable[np.ndarray]) -> Observed:
             )
         means[value] = np.mean([np.ravel(item) for item in mean], 0, np.float64)
         shapes[value] = tuple(shape[0])
-    return Observed(ranges, means, multiply_adds(network, shapes))
+    counts = {}
+    for layer in network.layers.values():
+        kernel = network.arrays[layer.node.input[1]]
+        counts[layer.name] = int(np.prod(shapes[layer.value])) * int(np.prod(kernel.shape[1:]))
+    return Observed(ranges, means, counts)
 
 
 def _values(network: Network) -> List[str]:
@@ -88,22 +87,14 @@ def _values(network: Network) -> List[str]:
     return list(dict.fromkeys([network.input, *made, *sums, *taken]))
 
 
-def _node(kind: str, inputs: List[str], output: str, **attributes: Any) -> Any:
-    helper = onnx_module("quantization", "onnx.helper")
-    return helper.make_node(kind, inputs, [output], name=output, **attributes)
-
-
 def with_outputs(
-    network: Network,
-    nodes: Sequence[Any],
-    arrays: Mapping[str, np.ndarray] = {},
+    network: Network, nodes: Sequence[Any], arrays: Mapping[str, np.ndarray] = {}
 ) -> Tuple[bytes, List[str]]:
     """The file with further nodes and arrays; those of their results that are not taken are its
     outputs. And the names of these.
     """
-    onnx = onnx_module("quantization")
     content = network.rewritten([*network.nodes, *nodes], {**network.arrays, **arrays})
-    model = onnx.load_model_from_string(content)
+    model = onnx_module("quantization").load_model_from_string(content)
     taken = {name for node in nodes for name in node.input}
     results = {
         node.output[0]: _INT64 if node.op_type == "Shape" else _FLOAT

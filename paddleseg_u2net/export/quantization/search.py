@@ -12,14 +12,11 @@ from typing import Callable, FrozenSet, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.export.quantization.bf16 import bf16_rounding, in_bf16
 from paddleseg_u2net.export.quantization.calibration import Calibration
-from paddleseg_u2net.export.quantization.graph import Layer, Network, QuantizationError
+from paddleseg_u2net.export.quantization.graph import Layer, Network, Plan, QuantizationError
 from paddleseg_u2net.export.quantization.guard import Guard, Measured
 from paddleseg_u2net.export.quantization.int8 import in_int8, int8_rounding
 from paddleseg_u2net.export.quantization.observe import observe
 from paddleseg_u2net.export.quantization.sensitivity import sensitivity
-
-TOLERANCE = 0.001
-PRECISIONS = ("int8", "bf16")
 
 _LOSS_IMAGES = 4
 # Images that every network is measured on, before the last one is on all. An image whose map tips
@@ -81,7 +78,7 @@ class Found:
 def search(
     model: bytes,
     calibration: Calibration,
-    tolerance: float = TOLERANCE,
+    tolerance: float,
     precision: str = "int8",
     report: Callable[[str], None] = print,
 ) -> Found:
@@ -101,12 +98,8 @@ def search(
 
     Raises:
         QuantizationError: no such network is inside the tolerance; ``onnxruntime`` is missing.
-        ValueError: an argument is not as above; ``onnx`` is missing.
+        ValueError: ``onnx`` is missing.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision: expected {' or '.join(PRECISIONS)}, got {precision!r}")
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance: expected 0 or more, got {tolerance}")
     return _Search(model, calibration, tolerance, precision, report).result()
 
 
@@ -242,7 +235,7 @@ class _Search:
             fp32_layers=tuple(
                 layer.name for layer in self.network.layers.values() if layer.name not in low
             ),
-            float_nodes=tuple(self.network.plan(low).float_nodes()),
+            float_nodes=tuple(Plan(self.network, low).float_nodes()),
             steps=tuple(self.steps),
             images=measured.images,
             error=self.guard.error,

@@ -6,10 +6,9 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Sequence, Se
 
 import numpy as np
 
-from paddleseg_u2net.export.quantization.graph import Layer, Network
+from paddleseg_u2net.export.quantization.graph import Layer, Network, copied, make_node
 from paddleseg_u2net.export.quantization.observe import session, with_outputs
 from paddleseg_u2net.progress import tracked
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
 # Of the mean power of all channels: what a silent channel loses does not count for more.
 _SILENT = 1e-3
@@ -56,7 +55,6 @@ class _Trial:
 
     def __init__(self, network: Network, rounding: Rounding) -> None:
         self.network, self.rounding = network, rounding
-        self.helper = onnx_module("quantization", "onnx.helper")
         self.nodes: List[Any] = []
         self.names: List[str] = []
         self.arrays: Dict[str, np.ndarray] = {}
@@ -77,8 +75,7 @@ class _Trial:
         self.nodes += self.rounding.value(value, taken, given, self.arrays)
 
     def _layer(self, layer: Layer, inputs: List[str], given: str) -> str:
-        copy = type(layer.node)()
-        copy.CopyFrom(layer.node)
+        copy = copied(layer.node)
         copy.name = copy.output[0] = given
         for index, name in enumerate(inputs):
             copy.input[index] = name
@@ -93,7 +90,7 @@ class _Trial:
         self._node("GlobalAveragePool", [f"{given}.square"], given)
 
     def _node(self, kind: str, inputs: List[str], given: str) -> str:
-        self.nodes.append(self.helper.make_node(kind, inputs, [given], name=given))
+        self.nodes.append(make_node(kind, inputs, given))
         return given
 
     def noise(self, inputs: Iterable[np.ndarray]) -> Dict[str, List[float]]:

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sized, Tuple, Union
 
 import numpy as np
 
+from paddleseg_u2net import registry
 from paddleseg_u2net.architecture import Architecture
 
 # float32 (N, C, h, w) -> an array of what `output_type_of` says
@@ -96,8 +97,10 @@ class EngineNetwork:
         size = self.shape[0]
         if size is None or len(batch) == size:
             return self._checked(batch)
-        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-        return np.concatenate([self._checked(_filled(part, size))[: len(part)] for part in parts])
+        count, rest = len(batch), -len(batch) % size
+        batch = np.concatenate([batch, np.zeros((rest, *batch.shape[1:]), batch.dtype)])
+        parts = [self._checked(batch[at : at + size]) for at in range(0, len(batch), size)]
+        return np.concatenate(parts)[:count]
 
     def _checked(self, batch: np.ndarray) -> np.ndarray:
         try:
@@ -135,14 +138,6 @@ class EngineNetwork:
                 "the model was exported for that size only: change preprocess.size or crop_size to "
                 "it, or export again with another --input_shape"
             )
-
-
-def _filled(part: np.ndarray, size: int) -> np.ndarray:
-    """``part`` with zeros behind it, ``size`` long."""
-    missing = size - len(part)
-    if not missing:
-        return part
-    return np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
 
 
 # -- backends ------------------------------------------------------------------------------------
@@ -222,7 +217,7 @@ class Backend:
         return self.times.get(f"{kind} {precision}", self.times.get(kind))
 
 
-BACKENDS: Dict[str, Backend] = {}
+BACKENDS: Dict[str, Backend] = registry.table("backends")
 """By name."""
 
 

@@ -4,7 +4,7 @@ import pytest
 from paddleseg_u2net.architecture import TABLES
 from paddleseg_u2net.export.formats.openvino import write_openvino
 from paddleseg_u2net.export.quantization.bf16 import in_bf16, rounded_to_bf16
-from paddleseg_u2net.export.quantization.graph import Network, QuantizationError
+from paddleseg_u2net.export.quantization.graph import Network, Plan, QuantizationError
 from paddleseg_u2net.export.quantization.observe import session
 from paddleseg_u2net.export.quantization.openvino_precision import mark_precise
 from paddleseg_u2net.inference.backends.open_vino import computes_in_bf16, openvino_core
@@ -79,7 +79,7 @@ def test_a_layer_takes_and_gives_rounded_values():
 
 def test_openvino_reads_the_marks_back(tmp_path):
     network = Network(small.model())
-    nodes = network.plan(all_but(network, "stage2.rebnconv1d")).float_nodes()
+    nodes = Plan(network, all_but(network, "stage2.rebnconv1d")).float_nodes()
     path = written(tmp_path, small.model(), nodes)
     marked = {
         node.get_friendly_name()
@@ -92,7 +92,7 @@ def test_openvino_reads_the_marks_back(tmp_path):
 
 
 def test_marked_layers_are_of_versions_that_keep_their_marks(tmp_path):
-    path = written(tmp_path, small.model(), Network(small.model()).plan([]).float_nodes())
+    path = written(tmp_path, small.model(), Plan(Network(small.model()), []).float_nodes())
     model = openvino_core().read_model(path)
     versions = {(op.get_type_name(), op.get_type_info().version_id) for op in model.get_ops()}
     assert {("Interpolate", "opset4"), ("MaxPool", "opset1")} <= versions
@@ -101,7 +101,7 @@ def test_marked_layers_are_of_versions_that_keep_their_marks(tmp_path):
 
 @pytest.mark.parametrize("size", [32, 45])
 def test_marks_change_nothing_where_all_is_float32(tmp_path, size):
-    path = written(tmp_path, small.model(), Network(small.model()).plan([]).float_nodes())
+    path = written(tmp_path, small.model(), Plan(Network(small.model()), []).float_nodes())
     batch = np.random.default_rng(0).normal(size=(2, 3, size, size + 7)).astype(np.float32)
     compiled = openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = next(iter(compiled([batch]).values()))
@@ -114,7 +114,7 @@ def test_marked_layers_are_computed_in_float32(bf16, tmp_path, classes, first, s
     content = small.model(num_classes=classes)
     network = Network(content)
     low = all_but(network)[first::step]
-    nodes = set(network.plan(low).float_nodes())
+    nodes = set(Plan(network, low).float_nodes())
     model = bf16.read_model(written(tmp_path, content, nodes))
     model.reshape([1, 3, small.SIZE, small.SIZE])
     compiled = bf16.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
@@ -139,7 +139,7 @@ def differences(core, folder, content, kept, batches):
     """
     network = Network(content)
     low = all_but(network, *kept)
-    path = written(folder, content, network.plan(low).float_nodes())
+    path = written(folder, content, Plan(network, low).float_nodes())
     compiled = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
     expected, emulated = (session(c, ["d0"]) for c in (content, in_bf16(network, low)))
     maps = [(expected(x)[0], emulated(x)[0], compiled([x])[0]) for x in batches]

@@ -85,16 +85,6 @@ def test_too_few_readable_images(tmp_path):
         read(tmp_path)
 
 
-def test_too_few_images(tmp_path):
-    with pytest.raises(ValueError, match="16 readable images.*found 15"):
-        read(folder(tmp_path, 15))
-
-
-def test_a_limit_below_the_fewest(tmp_path):
-    with pytest.raises(ValueError, match="expected 16 images or more, got 4"):
-        read(folder(tmp_path, 16), limit=4)
-
-
 def test_missing_masks_are_an_error(tmp_path):
     folder(tmp_path / "images", 16, tmp_path / "masks")
     (tmp_path / "masks" / "004.png").unlink()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -78,6 +79,26 @@ def test_what_comes_into_the_target_meanwhile_stays(tmp_path):
     with pytest.raises(FileExistsError, match="something in it"):
         unpack(archive, target, progress=interfere)
     assert tree(tmp_path).keys() == {"a.zip", "out", "out/mine.txt"}
+
+
+def test_two_at_once_give_one_whole_folder(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {f"{n}.txt": b"x" * 1000 for n in range(100)})
+    results = []
+
+    def run():
+        try:
+            results.append(len(unpack(archive, tmp_path / "out")))
+        except FileExistsError as error:
+            results.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results.count(100) == 1
+    assert len(files_in(tmp_path / "out")) == 100
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "out"]
 
 
 def test_interrupted_leaves_nothing(tmp_path):
