@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from paddleseg_u2net.env import cores
 from paddleseg_u2net.parallel import in_chunks, parallel_map
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -139,7 +138,3 @@ def _until(condition):
 def test_chunks():
     assert in_chunks([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
     assert in_chunks([], 2) == []
-
-
-def test_cores():
-    assert 1 <= cores() <= os.cpu_count()

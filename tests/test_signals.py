@@ -52,23 +52,20 @@ def ended(child, seconds=30):
 
 
 @pytest.mark.parametrize(
-    "name, code, word",
+    "name, code, word, work",
     [
-        ("SIGTERM", 143, "Terminated by SIGTERM.\n"),
-        ("SIGINT", 130, "Interrupted.\n"),
-        ("SIGHUP", 129, "Terminated by SIGHUP.\n"),
+        ("SIGTERM", 143, "Terminated by SIGTERM.\n", "time.sleep(60)"),
+        ("SIGINT", 130, "Interrupted.\n", "time.sleep(60)"),
+        ("SIGHUP", 129, "Terminated by SIGHUP.\n", "time.sleep(60)"),
+        # whatever exception it becomes
+        ("SIGTERM", 143, "Terminated by SIGTERM.\n",
+         "try: time.sleep(60)\nexcept BaseException: raise ValueError('a worker died')"),
     ],
-)
-def test_code_and_one_line(name, code, word):
-    child = started("time.sleep(60)")
+)  # fmt: skip
+def test_code_and_one_line(name, code, word, work):
+    child = started(work)
     child.send_signal(getattr(signal, name))
     assert ended(child) == (code, "", word)
-
-
-def test_whatever_exception_it_becomes():
-    child = started("try: time.sleep(60)\nexcept BaseException: raise ValueError('a worker died')")
-    child.send_signal(signal.SIGTERM)
-    assert ended(child) == (143, "", "Terminated by SIGTERM.\n")
 
 
 def test_what_does_not_end_is_ended():

@@ -8,9 +8,9 @@ from typing import Any, Mapping
 from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.architecture import StageTable
-from paddleseg_u2net.config.component import check_component, dataset_classes
+from paddleseg_u2net.config.component import dataset_classes
 from paddleseg_u2net.config.reading import Tree
-from paddleseg_u2net.config.schema import Faults, check_arguments, nearest
+from paddleseg_u2net.config.schema import Faults, check_arguments, check_component, nearest
 from paddleseg_u2net.config.settings import is_number
 from paddleseg_u2net.config.steps import check_optimizer, check_schedule
 from paddleseg_u2net.config.transforms import check_transforms
@@ -54,15 +54,10 @@ def _check_model(model: Tree, faults: Faults) -> None:
         if inspect.isclass(item) and issubclass(item, U2Net)
     }
     known.update(custom(manager.MODELS))
-    kind = model.get("type")
-    if not isinstance(kind, str) or kind not in known:
-        faults.add("model.type", f"there is no {kind!r} here; {nearest(str(kind), known)}")
-        return
-    rest = {key: value for key, value in model.items() if key != "type"}
-    check_arguments("model", known[kind], rest, faults)
-    if rest.get("stages"):
+    check_component("model", model, known, faults, "there is no {!r} here")
+    if model.get("stages") and not faults.under("model.type"):
         with faults.caught(section="model"):
-            StageTable.parse(rest["stages"])
+            StageTable.parse(model["stages"])
 
 
 def _check_loss(loss: Tree, faults: Faults, training: bool) -> None:
@@ -77,7 +72,7 @@ def _check_loss(loss: Tree, faults: Faults, training: bool) -> None:
             + nearest(str(kind), known),
         )
         return
-    check_component("loss.types.0", first, manager.LOSSES, faults)
+    check_component("loss.types.0", first, manager.LOSSES.components_dict, faults)
     where, ignored = "loss.types.0.ignore_index", first.get("ignore_index", 255)
     wrong = type(ignored) is not int or not 0 <= ignored <= 255
     if training and wrong and not faults.under(where):

@@ -1,31 +1,16 @@
-"""One component of PaddleSeg's managers: checked by name and arguments, then built."""
+"""Components of PaddleSeg's managers, built; and what their errors say."""
 
 from __future__ import annotations
 
 import inspect
-from typing import Any, Dict, Mapping
+from typing import Any, Dict
 
 from paddleseg.cvlibs import SegBuilder
 from paddleseg.cvlibs import manager as managers
 
 from paddleseg_u2net.config.reading import Tree
-from paddleseg_u2net.config.schema import Faults, check_arguments, nearest
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.registry import custom
-
-
-def check_component(where: str, arguments: Any, manager: Any, faults: Faults) -> bool:
-    """Whether ``manager`` has the type that ``arguments`` name, with such arguments."""
-    if not isinstance(arguments, Mapping) or "type" not in arguments:
-        faults.add(where, f"expected a dictionary with a type, got {arguments!r}")
-        return False
-    known, kind = manager.components_dict, arguments["type"]
-    if not isinstance(kind, str) or kind not in known:
-        faults.add(f"{where}.type", f"there is no {kind!r}; {nearest(str(kind), known)}")
-        return False
-    rest = {key: value for key, value in arguments.items() if key != "type"}
-    check_arguments(where, known[kind], rest, faults)
-    return not faults.under(where)
 
 
 def dataset_classes() -> Dict[str, Any]:

@@ -67,14 +67,11 @@ class PredictionConfig:
         """Sliding windows, if ``test_config.is_slide`` is set."""
         if not self.test.is_slide:
             return None
-        sizes = {}
-        for key, size in (("crop_size", self.test.crop_size), ("stride", self.test.stride)):
-            if not size:
-                raise ConfigError(
-                    f"test_config.{key}: is_slide needs it, two numbers, e.g. 256 256"
-                )
-            sizes[key] = (int(size[0]), int(size[1]))
-        return Window(**sizes)
+        size, stride = self.test.crop_size, self.test.stride
+        if not size or not stride:
+            key = "stride" if size else "crop_size"
+            raise ConfigError(f"test_config.{key}: is_slide needs it, two numbers, e.g. 256 256")
+        return Window((size[0], size[1]), (stride[0], stride[1]))
 
     def to_predict(self) -> str:
         """The part that prediction needs, as YAML: the model and the preprocessing."""

@@ -14,7 +14,6 @@ from paddleseg_u2net.io.yaml_text import YamlError, load_yaml, read_yaml_file
 from paddleseg_u2net.plugins import absolute
 
 Tree = Dict[str, Any]
-_BASES = 64
 _WEIGHTS = (".pdparams", ".pth", ".pt", ".onnx", ".safetensors")
 
 
@@ -76,8 +75,7 @@ def read_yaml(path: Union[str, Path]) -> Tree:
     one type mean nothing to another. Lists are replaced.
 
     Raises:
-        ConfigError: a file is missing, is not YAML or not a dictionary, or bases form a circle or
-            a chain of more than 64 files.
+        ConfigError: a file is missing, is not YAML or not a dictionary, or bases form a circle.
     """
     return _read(Path(path), (), {})
 
@@ -90,8 +88,6 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         raise ConfigError(f"{path}{asked_by}: there is no such configuration file; check the path")
     if path.resolve() in [file.resolve() for file in above]:
         raise ConfigError(f"{path}{asked_by}: _base_ files form a circle; take one of them out")
-    if len(above) == _BASES:
-        raise ConfigError(f"{path}{asked_by}: more than {_BASES} _base_ files below one another")
     try:
         tree = read_yaml_file(path, _Loader)
     except YamlError as error:

@@ -19,8 +19,6 @@ from paddleseg_u2net.config.settings import (
     top_rules,
 )
 
-__all__ = ["ConfigError", "Faults", "check_arguments", "check_tree", "is_number", "nearest"]
-
 REQUIRED = ("batch_size", "iters", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
 REQUIRED_TO_PREDICT = ("model",)
 # As much of a value that is wrong as is worth reading.
@@ -101,7 +99,8 @@ def check_tree(tree: Tree, faults: Faults, training: bool = True) -> None:
     for key, section in SECTIONS.items():
         if isinstance(tree.get(key), dict):  # else that is said above
             _check_keys(f"{key}.", tree[key], rules_of(section), faults, key in OPEN)
-            _CHECKS.get(key, _no_check)(tree[key], faults)
+            if key in _CHECKS:
+                _CHECKS[key](tree[key], faults)
 
 
 def _check_new_heads(model: Tree, faults: Faults) -> None:
@@ -132,10 +131,6 @@ def _check_groups(optimizer: Tree, faults: Faults) -> None:
                 f"{where}name",
                 "this key is missing; it is part of the names of the group's parameters",
             )
-
-
-def _no_check(section: Tree, faults: Faults) -> None:
-    pass
 
 
 _CHECKS = {"model": _check_new_heads, "loss": _check_types, "optimizer": _check_groups}
@@ -174,3 +169,30 @@ def check_arguments(
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in arguments:
             faults.add(f"{where}.{key}", f"this key is missing; {component.__name__} needs it")
+
+
+def check_component(
+    where: str,
+    block: Any,
+    known: Mapping[str, Any],
+    faults: Faults,
+    says: str = "there is no {!r}",
+    key: str = "type",
+) -> bool:
+    """Whether ``block`` names a component by ``key``, and its other keys are its arguments.
+
+    Args:
+        where: the key of ``block``.
+        known: the components by their names.
+        says: what is said of a name that is not known.
+    """
+    if not isinstance(block, Mapping):
+        faults.add(where, f"expected a dictionary with a {key}, got {block!r}")
+        return False
+    arguments = dict(block)
+    name = arguments.pop(key, None)
+    if not isinstance(name, str) or name not in known:
+        faults.add(f"{where}.{key}", f"{says.format(name)}; {nearest(str(name), known)}")
+        return False
+    check_arguments(where, known[name], arguments, faults)
+    return not faults.under(where)

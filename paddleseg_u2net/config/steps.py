@@ -12,9 +12,10 @@ import numpy as np
 import paddle
 from paddleseg.cvlibs import SegBuilder, manager
 
-from paddleseg_u2net.config.component import build, check_component, said
+from paddleseg_u2net.config.component import build, said
 from paddleseg_u2net.config.reading import Tree
-from paddleseg_u2net.config.schema import Faults, check_arguments, is_number, nearest
+from paddleseg_u2net.config.schema import Faults, check_arguments, check_component, nearest
+from paddleseg_u2net.config.settings import is_number
 
 _CLIPS = {
     name: getattr(paddle.nn, name)
@@ -47,8 +48,7 @@ def check_optimizer(block: Tree, faults: Faults, training: bool) -> None:
             "take AdamW, with custom_cfg for layers that learn more slowly",
         )
         return
-    fits = check_component("optimizer", settings if "type" in block else block,
-                           manager.OPTIMIZERS, faults)  # fmt: skip
+    fits = check_component("optimizer", settings, manager.OPTIMIZERS.components_dict, faults)
     _check_clip(settings.get("grad_clip_cfg"), faults)
     if fits and training and not faults.under("optimizer"):
         try:
@@ -61,17 +61,12 @@ def check_optimizer(block: Tree, faults: Faults, training: bool) -> None:
 def _check_clip(block: Any, faults: Faults) -> None:
     if not isinstance(block, dict):
         return
-    where, name = "optimizer.grad_clip_cfg", block.get("name")
-    if not isinstance(name, str) or name not in _CLIPS:
-        faults.add(f"{where}.name", f"expected a kind of clipping, got {name!r}; "
-                   + nearest(str(name), _CLIPS))  # fmt: skip
-        return
-    rest = {key: value for key, value in block.items() if key != "name"}
-    check_arguments(where, _CLIPS[name], rest, faults)
-    for key in {"clip_norm", "max", "min"} & set(rest):
-        if not is_number(rest[key]) or (key != "min" and rest[key] <= 0):
+    where = "optimizer.grad_clip_cfg"
+    check_component(where, block, _CLIPS, faults, "expected a kind of clipping, got {!r}", "name")
+    for key in {"clip_norm", "max", "min"} & set(block):
+        if not is_number(block[key]) or (key != "min" and block[key] <= 0):
             above = "" if key == "min" else " above 0"
-            faults.add(f"{where}.{key}", f"expected a number{above}, got {rest[key]!r}")
+            faults.add(f"{where}.{key}", f"expected a number{above}, got {block[key]!r}")
 
 
 def _try_step(settings: Tree) -> None:

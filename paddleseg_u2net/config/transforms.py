@@ -9,9 +9,9 @@ from typing import Any, List, Mapping
 import numpy as np
 from paddleseg.cvlibs import manager
 
-from paddleseg_u2net.config.component import build, check_component, said
+from paddleseg_u2net.config.component import build, said
 from paddleseg_u2net.config.reading import Tree
-from paddleseg_u2net.config.schema import Faults
+from paddleseg_u2net.config.schema import Faults, check_component
 from paddleseg_u2net.datasets.augment import TransformError, check_transform
 
 _LABEL, _IGNORED = "label_padding_value", "ignore_index"
@@ -48,8 +48,9 @@ def _check(where: str, item: Any, config: Any, faults: Faults, training: bool) -
     if isinstance(item, Mapping) and item.get("type") in ("Normalize", "Compose"):
         faults.add(where, f"{item['type']} is done by preprocess; delete it here")
         return
+    known = manager.TRANSFORMS.components_dict
     # Without training nothing is transformed, and models of older runs shall open.
-    if not check_component(where, item, manager.TRANSFORMS, faults) or not training:
+    if not check_component(where, item, known, faults) or not training:
         return
     if item["type"] == "RandomDistort" and config.in_channels != 3:
         faults.add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Dict, Generator, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Generator, Iterator, List, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -64,19 +64,25 @@ class Schedule:
 
 
 class _Samples:
-    """Samples for processes that read ahead: an error comes back as a text, to be raised here."""
+    """Samples for processes that read ahead: an error comes back as a text, to be raised here.
 
-    def __init__(self, dataset: PairDataset) -> None:
-        self.dataset = dataset
+    Args:
+        dataset: what is read.
+        read: an item of a group to an input and a label.
+        batch: inputs and labels of a group to what the loader yields of it.
+    """
+
+    def __init__(self, dataset: PairDataset, read: Callable, batch: Callable) -> None:
+        self.dataset, self.read, self.batch = dataset, read, batch
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, item: Any) -> Any:
-        index = item[1] if isinstance(item, tuple) else item
         try:
-            return self.sample(item)
+            return self.read(item)
         except (ValueError, OSError) as error:
+            index = item[1] if isinstance(item, tuple) else item
             pair, text = self.dataset.pairs[index], str(error)
             named = str(pair.image) in text or str(pair.mask) in text
             return text if named else f"{pair.image}: {text}"
@@ -86,50 +92,19 @@ class _Samples:
         errors = [sample for sample in samples if isinstance(sample, str)]
         return _error(errors[0]) if errors else self.batch(*zip(*samples))
 
-    def sample(self, item: Any) -> Tuple[np.ndarray, np.ndarray]:
-        """Input and label."""
-        raise NotImplementedError
 
-    def batch(self, inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Dict[str, Any]:
-        """Inputs and labels of one batch."""
-        raise NotImplementedError
-
-
-class _Train(_Samples):
-    """Augmented, normalised samples."""
-
-    def __init__(self, dataset: PairDataset, preprocess: Preprocess, seed: int) -> None:
-        super().__init__(dataset)
-        self.preprocess, self.seed = preprocess, seed
-
-    def sample(self, item: Item) -> Tuple[np.ndarray, np.ndarray]:
-        epoch, index = item
-        image, label = self.dataset.augmented(index, (self.seed, epoch, index))
-        return self.preprocess(image, resize=False), label
-
-    def batch(self, inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Dict[str, Any]:
-        sizes = {item.shape[1:] for item in inputs}
-        if len(sizes) > 1:
-            return _error(
-                f"train_dataset.transforms: samples of a batch differ in size, {sorted(sizes)}; "
-                "end with a Resize or RandomCrop to one size"
-            )
-        return {"inputs": np.stack(inputs), "labels": np.stack(labels)}
+def _stacked(inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Dict[str, Any]:
+    sizes = {item.shape[1:] for item in inputs}
+    if len(sizes) > 1:
+        return _error(
+            f"train_dataset.transforms: samples of a batch differ in size, {sorted(sizes)}; "
+            "end with a Resize or RandomCrop to one size"
+        )
+    return {"inputs": np.stack(inputs), "labels": np.stack(labels)}
 
 
-class _Validation(_Samples):
-    """Network inputs with labels as the files have them, each of its own size."""
-
-    def __init__(self, dataset: PairDataset, pipeline: Pipeline) -> None:
-        super().__init__(dataset)
-        self.pipeline = pipeline
-
-    def sample(self, item: int) -> Tuple[np.ndarray, np.ndarray]:
-        image, label = self.dataset.read(item)
-        return self.pipeline.prepare(image), label
-
-    def batch(self, inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Dict[str, Any]:
-        return {"inputs": list(inputs), "labels": list(labels)}
+def _listed(inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Dict[str, Any]:
+    return {"inputs": list(inputs), "labels": list(labels)}
 
 
 def _error(message: str) -> Dict[str, Any]:
@@ -145,7 +120,13 @@ def train_loader(
     Raises:
         DataError: a file cannot be used.
     """
-    for batch in _batches(_Train(dataset, preprocess, schedule.seed), schedule, num_workers):
+
+    def read(item: Item) -> Tuple[np.ndarray, np.ndarray]:
+        epoch, index = item
+        image, label = dataset.augmented(index, (schedule.seed, epoch, index))
+        return preprocess(image, resize=False), label
+
+    for batch in _batches(_Samples(dataset, read, _stacked), schedule, num_workers):
         yield paddle.to_tensor(batch["inputs"]), paddle.to_tensor(batch["labels"])
 
 
@@ -157,12 +138,14 @@ def validation_loader(
     Raises:
         DataError: a file cannot be used.
     """
+
+    def read(index: int) -> Tuple[np.ndarray, np.ndarray]:
+        image, label = dataset.read(index)
+        return pipeline.prepare(image), label
+
     groups = [list(indices[i : i + batch]) for i in range(0, len(indices), batch)]
-    for found in _batches(_Validation(dataset, pipeline), groups, workers):
-        yield (
-            [np.asarray(item) for item in found["inputs"]],
-            [np.asarray(item) for item in found["labels"]],
-        )
+    for found in _batches(_Samples(dataset, read, _listed), groups, workers):
+        yield list(map(np.asarray, found["inputs"])), list(map(np.asarray, found["labels"]))
 
 
 def _batches(samples: Any, groups: Any, num_workers: int) -> Iterator[Dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict
 
@@ -20,75 +21,58 @@ from paddleseg_u2net.training.validation import evaluate, lines
 Context = Callable[[], ContextManager[Any]]
 
 
+@dataclass
 class Validator:
-    """Scores a model on a data set.
+    """Scores a model and its average on a data set, and saves those that are the best so far.
 
     Args:
         config: preprocessing, metrics and so on.
-        dataset: what is validated on.
-        distributed: each process validates its share.
+        dataset: what is validated on; each process validates its share.
         num_workers: processes that read.
         save_dir: where the best models are saved.
+        autocast: what the model's forward pass runs in.
+        held: what its weights are exchanged in, so that no signal comes between.
+        log: where scores and pictures go.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        dataset: PairDataset,
-        distributed: Distributed,
-        num_workers: int,
-        save_dir: Path,
-    ) -> None:
-        self.config, self.dataset, self.distributed = config, dataset, distributed
-        self.num_workers, self.save_dir = num_workers, save_dir
+    config: Config
+    dataset: PairDataset
+    distributed: Distributed
+    num_workers: int
+    save_dir: Path
+    autocast: Context
+    held: Context
+    log: TrainingLogger
 
-    def run(
-        self,
-        model: Any,
-        ema: EMA,
-        autocast: Context,
-        held: Context,
-        best: Dict[str, BestScore],
-        iteration: int,
-        log: TrainingLogger,
-    ) -> Dict[str, Any]:
-        """Score ``model``, and its average if there is one; save those that are the best so far.
+    def run(self, model: Any, ema: EMA, best: Dict[str, BestScore], step: int) -> Dict[str, Any]:
+        """Score ``model``, which has its own weights again afterwards, and its average if any.
 
         Args:
-            model: it has its own weights again afterwards.
-            autocast: what its forward pass runs in.
-            held: what its weights are exchanged in, so that no signal comes between.
             best: updated; by kind, "" and "ema_".
+            step: the iteration that the model is of.
 
         Returns:
             The scores of ``model``.
         """
         model.eval()
-        network = eager(model, autocast)
-        config = self.config
+        network, config = eager(model, self.autocast), self.config
         pipeline = Pipeline(network, config.preprocess(), config.augment(), config.window())
-        scores = self._score("", model, pipeline, best[""], iteration, log)
+        scores = self._score("", model, pipeline, best[""], step)
         if self.distributed.is_first:
-            log.pictures(pipeline, self.dataset, config.trainer.vdl_images, iteration)
+            self.log.pictures(pipeline, self.dataset, config.trainer.vdl_images, step)
         if ema.average:
             kept = {name: value.clone() for name, value in model.state_dict().items()}
             try:
-                with held():
+                with self.held():
                     _set_weights(model, ema.average)
-                self._score("ema_", model, pipeline, best["ema_"], iteration, log)
+                self._score("ema_", model, pipeline, best["ema_"], step)
             finally:
-                with held():
+                with self.held():
                     _set_weights(model, kept)
         return scores
 
     def _score(
-        self,
-        kind: str,
-        model: Any,
-        pipeline: Pipeline,
-        best: BestScore,
-        iteration: int,
-        log: TrainingLogger,
+        self, kind: str, model: Any, pipeline: Pipeline, best: BestScore, step: int
     ) -> Dict[str, Any]:
         report = evaluate(
             pipeline,
@@ -101,15 +85,15 @@ class Validator:
         scores = report.compute()
         for line in lines(report, self.dataset.classes):
             logger.info(line.replace("[EVAL]", "[EVAL] EMA") if kind else line)
-        log.evaluated(report, iteration, kind)
+        self.log.evaluated(report, step, kind)
         # Before the iteration's checkpoint, which has this score: a run that is resumed from it
         # must find the model.
-        if best.update(scores, iteration) and self.distributed.is_first:
+        if best.update(scores, step) and self.distributed.is_first:
             checkpoint.save(
                 self.save_dir / f"{kind}best_model",
                 checkpoint.weights_of(model),
                 str(self.config),
-                {"iteration": iteration, "scores": scores},
+                {"iteration": step, "scores": scores},
             )
         name = "EMA model" if kind else "model"
         logger.info(

@@ -17,6 +17,7 @@ from PIL import Image
 from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import COMMANDS, main
 from paddleseg_u2net.io.files import atomic_dir
+from tests.conftest import tiny_config
 from tests.test_progress import on_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,23 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def trained(tmp_path_factory, drawn):
     """A trained model's run folder, and its configuration file."""
     folder = tmp_path_factory.mktemp("trained")
-    data = {"type": "PairDataset", "dataset_root": str(drawn)}
-    config = {
-        "batch_size": 2,
-        "iters": 2,
-        "model": {
-            "type": "U2Net",
-            "stages": {"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]},
-        },
-        "preprocess": {"size": [32, 32]},
-        "train_dataset": {**data, "train_path": "train_list.txt"},
-        "val_dataset": {**data, "val_path": "val_list.txt"},
-        "optimizer": {"type": "Adam"},
-        "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.01, "power": 0.9},
-        "loss": {"types": [{"type": "DeepSupervisionLoss"}]},
-    }
     path = folder / "config.yml"
-    path.write_text(yaml.safe_dump(config))
+    path.write_text(yaml.safe_dump({**tiny_config(drawn), "iters": 2}))
     code = main("train", ["--config", str(path), "--save_dir", str(folder / "run"), "--do_eval"])
     assert code == 0
     return folder / "run", path
@@ -317,8 +303,6 @@ def test_errors_are_one_line_and_exit_code_1(command, words, said, capsys, monke
 
 
 def test_a_broken_image_stops_training_and_is_named(trained, drawn, tmp_path, capsys):
-    import shutil
-
     _, config = trained
     copy = tmp_path / "data"
     shutil.copytree(drawn, copy)

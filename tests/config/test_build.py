@@ -77,53 +77,36 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("misspelt", "where", "meant"),
+    "key, meant",
     [
-        ("batch_sise", "batch_sise", "batch_size"),
-        ("val_datset={}", "val_datset", "val_dataset"),
-        ("preprocess.sise", "preprocess.sise", "size"),
-        ("trainer.ema_decya", "trainer.ema_decya", "ema_decay"),
-        ("test_config.flip_horisontal", "test_config.flip_horisontal", "flip_horizontal"),
-        ("loss.coeff", "loss.coeff", "coef"),
-        ("loss.types.0.ignore_indx", r"loss.types.0.ignore_indx", "ignore_index"),
-        ("model.num_clases", "model.num_clases", "num_classes"),
-        ("train_dataset.dataset_rot", "train_dataset.dataset_rot", "dataset_root"),
-        ("val_dataset.mask_value", "val_dataset.mask_value", "mask_values"),
-        (
-            "train_dataset.transforms.0.target_sise",
-            "train_dataset.transforms.0.target_sise",
-            "target_size",
-        ),
-        ("train_dataset.transforms.1.probe", "train_dataset.transforms.1.probe", "prob"),
-        ("optimizer.weigth_decay", "optimizer.weigth_decay", "weight_decay"),
-        ("lr_scheduler.lerning_rate", "lr_scheduler.lerning_rate", "learning_rate"),
+        ("batch_sise", "batch_size"),
+        ("trainer.ema_decya", "ema_decay"),
+        ("loss.types.0.ignore_indx", "ignore_index"),
+        ("model.num_clases", "num_classes"),
+        ("val_dataset.mask_value", "mask_values"),
+        ("train_dataset.transforms.0.target_sise", "target_size"),
+        ("optimizer.weigth_decay", "weight_decay"),
+        ("lr_scheduler.lerning_rate", "learning_rate"),
     ],
 )
-def test_a_misspelt_key_is_named_with_the_nearest(misspelt, where, meant):
-    item = misspelt if "=" in misspelt else f"{misspelt}=1"
-    refused(rf"^configuration: {where}: there is no such key; did you mean {meant}\?", item)
+def test_a_misspelt_key_is_named_with_the_nearest(key, meant):
+    refused(rf"^configuration: {key}: there is no such key; did you mean {meant}\?", f"{key}=1")
 
 
 @pytest.mark.parametrize(
-    ("key", "name", "meant"),
+    "key, name, meant",
     [
-        ("model.type", "U2Nett", "U2Net"),
         ("model.type", "u2net", "U2Net"),
         ("optimizer.type", "adamw", "AdamW"),
         ("lr_scheduler.type", "PolynomialDecy", "PolynomialDecay"),
         ("train_dataset.type", "PairDatset", "PairDataset"),
-        ("val_dataset.type", "PairDatset", "PairDataset"),
         ("train_dataset.transforms.0.type", "Rezise", "Resize"),
         ("loss.types.0.type", "DeepSupervisonLoss", "DeepSupervisionLoss"),
     ],
 )
 def test_an_unknown_type_is_named_with_the_nearest(key, name, meant):
     section = key.split(".")[0]
-    refused(
-        rf"^configuration: {section}\b.*{name}.*did you mean {meant}\?",
-        f"{key}={name}",
-        *(["train_dataset.transforms.0={type: Resize}"] if section != "train_dataset" else []),
-    )
+    refused(rf"^configuration: {section}\b.*{name}.*did you mean {meant}\?", f"{key}={name}")
 
 
 @pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
@@ -171,14 +154,6 @@ def test_a_data_set_unlike_the_model_is_refused(section, key, model_says):
     config(f"{section}.{key}={model_says}")
 
 
-def test_a_data_set_that_disagrees_with_the_loss_is_refused():
-    refused(
-        "val_dataset.ignore_index: model and loss say 9, this says 255",
-        "loss.types.0.ignore_index=9",
-        "val_dataset.ignore_index=255",
-    )
-
-
 def test_without_transforms_training_images_are_resized(folder):
     changed = copy.deepcopy(TREE)
     del changed["train_dataset"]["transforms"]
@@ -192,21 +167,6 @@ def test_a_missing_section_of_a_data_set_is_named():
     tree = {key: value for key, value in TREE.items() if key != "val_dataset"}
     with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
         Config(tree).dataset("val")
-
-
-def test_transforms_of_validation_are_refused():
-    refused(
-        r"val_dataset\.transforms: .*set preprocess\.size, mean and std instead",
-        "val_dataset.transforms=[{type: Resize}]",
-    )
-
-
-@pytest.mark.parametrize("kind", ["Normalize", "Compose"])
-def test_what_preprocess_does_is_refused_in_transforms(kind):
-    refused(
-        rf"train_dataset\.transforms\.1: {kind} is done by preprocess; delete it here",
-        f"train_dataset.transforms.1={{type: {kind}}}",
-    )
 
 
 # ---------------------------------------------------------------- loss
@@ -226,15 +186,10 @@ def test_weights_that_are_not_one_for_each_head_are_refused(value):
     refused(match, f"loss={{types: [{{type: DeepSupervisionLoss, weights: {value}}}]}}")
 
 
-def test_weights_and_coefficients_together_are_refused():
-    refused("loss.coef: heads are weighted by types.0.weights already", "loss.types.0.weights=1,2")
-
-
 @pytest.mark.parametrize(
     "types",
     [
         "[{type: CrossEntropyLoss}]",
-        "[{type: DeepSupervisionLoss}, {type: CrossEntropyLoss}]",
         "[{type: DeepSupervisionLoss}, {type: DeepSupervisionLoss, iou: 1}]",
         "[{type: DeepSupervisionLoss}, text]",
         "[text]",
@@ -245,6 +200,75 @@ def test_more_than_the_one_loss_or_another_is_refused(types):
     refused(r"loss\.types: expected one entry {type: DeepSupervisionLoss}", f"loss.types={types}")
 
 
+# What a section says wrong, by the `--opts` that say it.
+REFUSED = [
+    ("loss.coef: heads are weighted by types.0.weights already", "loss.types.0.weights=1,2"),
+    (
+        "val_dataset.ignore_index: model and loss say 9, this says 255",
+        "loss.types.0.ignore_index=9",
+        "val_dataset.ignore_index=255",
+    ),
+    (
+        r"val_dataset\.transforms: .*set preprocess\.size, mean and std instead",
+        "val_dataset.transforms=[{type: Resize}]",
+    ),
+    (
+        r"train_dataset\.transforms\.1: Normalize is done by preprocess; delete it here",
+        "train_dataset.transforms.1={type: Normalize}",
+    ),
+    (
+        "^configuration: preprocess.mean: expected 1 numbers",
+        "model.in_channels=1",
+        "preprocess.mean=0.1,0.2,0.3",
+    ),
+    (
+        "preprocess.type: official stretches the map of one class",
+        "model.num_classes=2",
+        "preprocess.type=official",
+    ),
+    (
+        r"preprocess\.type: there is no 'rembg'; known: paddleseg, official, zoo",
+        "preprocess.type=rembg",
+    ),
+    ("test_config.stride: is_slide needs it", "test_config.is_slide=True",
+     "test_config.crop_size=8,6", "test_config.stride=null"),
+    ("test_config.crop_size: is_slide needs it", "test_config.is_slide=True",
+     "test_config.stride=8,6"),
+    ("stride", "test_config.is_slide=True", "test_config.crop_size=8,6", "test_config.stride=4,7"),
+    (
+        "trainer.best_metric: maxF: this score is for one or two classes",
+        "model.num_classes=3",
+        "trainer.best_metric=maxF",
+    ),
+    ("trainer.best_metric: saliency stands for several scores", "trainer.best_metric=saliency"),
+    ("metrics: there is no score 'maxg'; did you mean maxF", "metrics=[maxg]"),
+    ("metrics: expected a list of names, got 'mIoU'", "metrics=mIoU"),
+    ("metrics: MAE: this score is for one or two", "model.num_classes=3", "metrics=[MAE]"),
+    (
+        "conventions.preset: expected one of paper, pysodmetrics, matlab, got 'mat'",
+        "conventions.preset=mat",
+    ),
+    ("conventions.*there is no strech; there are", "conventions.strech=none"),
+    ("conventions.slack: expected a whole number", "conventions.slack=1.5"),
+    ("conventions.mask_above: .* said by the data set", "conventions.mask_above=3"),
+    (r"model\.pretrained: expected text, or null, got 123", "model.pretrained=123"),
+    (r"model\.new_heads: expected true or false, got 5", "model.new_heads=5"),
+    (r"model\.new_heads: without model\.pretrained", "model.new_heads=true"),
+    (r"model\.in_channels: expected 1, 3 or 4, got 2", "model.in_channels=2"),
+    (r"model\.type: there is no 'UNet' here; did you mean U2N", "model.type=UNet"),
+    (r"custom_cfg: expected a list such as", "optimizer.custom_cfg=[stage1]"),
+    (r"custom_cfg: expected a list such as", "optimizer.custom_cfg={name: stage1.}"),
+    (r"custom_cfg\.0\.lr_mul: .* lr_mult", "optimizer.custom_cfg=[{name: a, lr_mul: 1}]"),
+    (r"0\.lr_mult: expected a number of 0", "optimizer.custom_cfg=[{name: a, lr_mult: x}]"),
+    (r"custom_cfg\.0\.name: this key is missing", "optimizer.custom_cfg=[{lr_mult: 1}]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: "-".join(case[1:]))
+def test_what_is_wrong_is_refused_with_the_repair(case):
+    refused(*case)
+
+
 # ---------------------------------------------------------------- preprocess, windows, schedule
 
 
@@ -252,11 +276,6 @@ def test_preprocess_is_built_of_its_keys():
     built = config("preprocess.size=10,12", "preprocess.mean=0.1,0.2,0.3").preprocess()
     assert built.size == (10, 12) and built.mean == (0.1, 0.2, 0.3)
     assert config("model.in_channels=1").preprocess().mean == (0.5,)
-
-
-def test_means_that_do_not_fit_the_channels_are_refused():
-    refused("^configuration: preprocess.mean: expected 1 numbers",
-            "model.in_channels=1", "preprocess.mean=0.1,0.2,0.3")  # fmt: skip
 
 
 def test_augmentation_is_built_only_if_it_is_asked_for():
@@ -271,19 +290,6 @@ def test_windows_are_built_only_if_they_are_asked_for():
     keys = ["test_config.crop_size=8,6", "test_config.stride=4,3"]
     assert config(*keys).window() is None
     assert config(*keys, "test_config.is_slide=True").window() == Window((8, 6), (4, 3))
-
-
-@pytest.mark.parametrize("missing", ["crop_size", "stride"])
-@pytest.mark.parametrize("value", [None, "null"])
-def test_windows_without_their_sizes_are_refused(missing, value):
-    keys = {"crop_size": "8,6", "stride": "4,3", missing: value}
-    opts = [f"test_config.{key}={size}" for key, size in keys.items() if size]
-    refused(f"test_config.{missing}: is_slide needs it", "test_config.is_slide=True", *opts)
-
-
-def test_a_stride_larger_than_its_window_is_refused():
-    refused("stride", "test_config.is_slide=True", "test_config.crop_size=8,6",
-            "test_config.stride=4,7")  # fmt: skip
 
 
 def test_the_schedule_falls_to_its_end_over_all_steps():
@@ -320,7 +326,6 @@ def test_the_trainers_keys_have_defaults():
         ["train_dataset.mask_values={0: 0, 38: 1}"],
         ["lr_scheduler.learning_rate=1e-7", "preprocess.mean=(0.1, 0.2, 0.3)"],
         ["train_dataset.dataset_root='daten/grün: 1 # x'"],
-        ["train_dataset.dataset_root='null'"],
         ["train_dataset.dataset_root='1e3'"],
         ["preprocess.size=null"],
     ],
@@ -354,25 +359,6 @@ def test_a_shipped_configuration_builds_all_but_data(path, tmp_path):
     assert str(Config(tmp_path / "again.yml")) == str(shipped)
 
 
-def test_a_saliency_score_is_for_one_or_two_classes():
-    refused("trainer.best_metric: maxF: this score is for one or two classes",
-            "model.num_classes=3", "trainer.best_metric=maxF")  # fmt: skip
-
-
-def test_metrics_and_conventions_are_checked():
-    refused("metrics: there is no score 'maxg'; did you mean maxF", "metrics=[maxg]")
-    refused("metrics: expected a list of names, got 'mIoU'", "metrics=mIoU")
-    refused("metrics: MAE: this score is for one or two classes", "model.num_classes=3",
-            "metrics=[MAE]")  # fmt: skip
-    refused("trainer.best_metric: saliency stands for several scores",
-            "trainer.best_metric=saliency")  # fmt: skip
-    refused("conventions.preset: expected one of paper, pysodmetrics, matlab, got 'mat'",
-            "conventions.preset=mat")  # fmt: skip
-    refused("conventions.*there is no strech; there are", "conventions.strech=none")
-    refused("conventions.slack: expected a whole number", "conventions.slack=1.5")
-    refused("conventions.mask_above: .* said by the data set", "conventions.mask_above=3")
-
-
 def test_a_report_has_what_is_asked_for():
     one = config("metrics=[MAE, relaxF]", "conventions.preset=pysodmetrics")
     assert [score.key for score in one.report().scores] == ["MAE", "relaxF"]
@@ -399,18 +385,6 @@ def test_a_model_alone_is_enough_to_predict():
         built.dataset("val")
 
 
-def test_a_type_that_stretches_is_for_one_class():
-    built = config("preprocess.type=official", "model.num_classes=1")
-    assert built.preprocess().type == "official"
-    refused("preprocess.type: official stretches the map of one class", "model.num_classes=2",
-            "preprocess.type=official")  # fmt: skip
-
-
-def test_an_unknown_type_of_preprocessing():
-    refused(r"preprocess\.type: there is no 'rembg'; known: paddleseg, official, zoo",
-            "preprocess.type=rembg")  # fmt: skip
-
-
 def test_stages_of_ones_own():
     table = {"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]}
     built = Config({"model": {"type": "U2Net", "stages": table}}, training=False)
@@ -423,32 +397,6 @@ def test_a_shipped_configuration_for_scoring_only(path):
     assert shipped.preprocess().type == "official"
     name = shipped.dataset_settings("val").name
     assert path.stem.endswith(f"_{name}") and set(TABLE[name].splits) == {"val"}
-
-
-def test_other_networks_are_not_this_projects():
-    with pytest.raises(
-        ConfigError, match=r"model\.type: there is no 'UNet' here; did you mean U2N"
-    ):
-        Config({"model": {"type": "UNet", "num_classes": 2}}, training=False)
-
-
-@pytest.mark.parametrize(
-    "item, message",
-    [
-        ("model.pretrained=123", r"model\.pretrained: expected text, or null, got 123"),
-        ("model.pretrained=[a]", r"model\.pretrained: expected text"),
-        ("model.new_heads=5", r"model\.new_heads: expected true or false, got 5"),
-        ("model.new_heads=true", r"model\.new_heads: without model\.pretrained"),
-        ("model.in_channels=2", r"model\.in_channels: expected 1, 3 or 4, got 2"),
-        ("optimizer.custom_cfg=[stage1]", r"custom_cfg: expected a list such as"),
-        ("optimizer.custom_cfg={name: stage1.}", r"custom_cfg: expected a list such as"),
-        ("optimizer.custom_cfg=[{name: a, lr_mul: 1}]", r"custom_cfg\.0\.lr_mul: .* lr_mult"),
-        ("optimizer.custom_cfg=[{name: a, lr_mult: x}]", r"0\.lr_mult: expected a number of 0"),
-        ("optimizer.custom_cfg=[{lr_mult: 1}]", r"custom_cfg\.0\.name: this key is missing"),
-    ],
-)
-def test_what_fine_tuning_is_told(item, message):
-    refused(message, item)
 
 
 def test_another_type_of_preprocessing_keeps_the_size(tmp_path):

@@ -57,10 +57,8 @@ def by_paddleseg(block):
         {"type": "sgd", "momentum": 0.9},
         {"type": "sgd"},
         {"type": "adam", "weight_decay": 0.1},
-        {"type": "Adam", "beta1": 0.5},
         {"type": "AdamW"},
         {"type": "Momentum", "use_nesterov": True},
-        {"type": "SGD", "grad_clip_cfg": {"name": "ClipGradByValue", "max": 0.5}},
         {"type": "SGD", "grad_clip_cfg": {"name": "ClipGradByValue", "max": 2, "min": -1}},
         {"type": "SGD", "grad_clip_cfg": {"name": "ClipGradByNorm", "clip_norm": 1}},
         {"type": "SGD", "grad_clip_cfg": {"name": "ClipGradByGlobalNorm", "clip_norm": 0.01}},
@@ -85,9 +83,7 @@ def test_what_is_no_weight_decay_is_refused(tiny, value):
         ({"name": "clip"}, r"grad_clip_cfg\.name: expected a kind of clipping, got 'clip'; known"),
         ({"name": "ClipGradByvalue"}, r"\.name: .*did you mean ClipGradByValue\?"),
         ({}, r"grad_clip_cfg\.name: expected a kind of clipping, got None"),
-        ({"name": ["ClipGradByValue"]}, r"grad_clip_cfg\.name: expected a kind"),
         ({"name": "ClipGradByValue"}, r"grad_clip_cfg\.max: this key is missing; ClipGradByValue"),
-        ({"name": "ClipGradByNorm"}, r"grad_clip_cfg\.clip_norm: this key is missing"),
         ({"name": "ClipGradByNorm", "max": 1}, r"grad_clip_cfg\.max: there is no such key"),
         ({"name": "ClipGradByNorm", "clip_norm": "x"}, r"\.clip_norm: expected a number above 0"),
         ({"name": "ClipGradByNorm", "clip_norm": 0}, r"\.clip_norm: expected a number above 0"),
@@ -104,10 +100,8 @@ def test_clipping_that_cannot_be_is_refused(tiny, clip, match):
     "block, match",
     [
         ({"type": "AdamWDL"}, r"optimizer\.type: AdamWDL has a rate for each layer of a transf"),
-        ({"type": "AdamWDL_CAE"}, r"optimizer\.type: AdamWDL_CAE has .*; take AdamW"),
         ({"type": "AdamW", "weight_decay": None}, "optimizer: AdamW cannot be used like this"),
         ({"type": "Adam", "beta1": 5}, "optimizer: Adam cannot be used like this: ValueError"),
-        ({"type": "Adam", "epsilon": None}, "optimizer: Adam cannot be used like this"),
         ({"type": "SGD", "momentum": "x"}, r"optimizer\.momentum: expected a number, got the text"),
         ({"type": "SGD", "momentum": None}, "optimizer: Momentum cannot be used like this"),
     ],
@@ -136,7 +130,6 @@ def test_trying_an_optimizer_leaves_no_trace(tiny):
             {"type": "PiecewiseDecay", "boundaries": [1, 3], "values": [0.1]},
             "lr_scheduler: PiecewiseDecay cannot be used like this",
         ),
-        ({"type": "PiecewiseDecay", "boundaries": 1, "values": 2}, "PiecewiseDecay cannot be"),
         (
             {"type": "OneCycleLR", "max_learning_rate": 0.1, "total_steps": 2},
             "lr_scheduler: OneCycleLR cannot be used like this at iteration 3",
@@ -182,7 +175,6 @@ def test_a_schedule_that_would_fail_later_is_refused(tiny, block, match):
     [
         {"type": "OneCycleLR", "max_learning_rate": 0.1, "total_steps": 4},
         {"type": "ReduceOnPlateau", "learning_rate": 0.1},
-        {"type": "NoamDecay", "d_model": 4, "warmup_steps": 2},
         {
             "type": "LinearWarmup",
             "learning_rate": 0.1,
@@ -201,7 +193,7 @@ def test_a_schedule_of_paddles_is_taken_without_a_word(tiny, block, capsys):
 
 # ---------------------------------------------------------------- whatever passes goes on
 
-ODD = [0, 1, -1, 0.5, "x", None, [], [1], [0.1, 0.2], True, float("nan"), 1e30, {"a": 1}]
+ODD = [0, -1, 0.5, "x", None, [1]]
 NEEDED = {
     "learning_rate": 0.1, "boundaries": [1, 2], "values": [0.1, 0.2, 0.3], "gamma": 0.5,
     "milestones": [1, 2], "step_size": 2, "T_max": 3, "T_0": 2, "d_model": 4, "warmup_steps": 2,

@@ -76,7 +76,7 @@ def test_a_terms_gradient_equals_the_definitions_differences(term, kind):
     assert np.abs(gradient - expected).max() < 1e-5 * np.abs(expected).max() + 1e-8
 
 
-@pytest.mark.parametrize("ignore_index", [2, 7, 255, -100])
+@pytest.mark.parametrize("ignore_index", [2, -100])
 @EACH_TERM
 def test_any_class_number_can_be_the_ignored_one(term, ignore_index):
     ours, definition = TERMS[term]
@@ -100,21 +100,15 @@ def test_ignored_pixels_change_nothing(term, kind):
 
 @EACH_TERM
 @EACH_LABEL
-def test_with_all_pixels_ignored_loss_and_gradient_are_zero(term, kind):
-    logits, label = sample(kind, ignored=2)
-    loss, gradient = value_and_gradient(TERMS[term][0], logits, label)
-    assert loss == pytest.approx(0, abs=1e-6)
-    assert (gradient == 0).all()
-
-
-@EACH_TERM
-@EACH_LABEL
-@pytest.mark.parametrize("scale", [100.0, -100.0])
-def test_logits_of_a_hundred_give_finite_losses(term, kind, scale):
+def test_extreme_inputs_give_finite_losses(term, kind):
+    ours, _ = TERMS[term]
+    logits, label = sample(kind, ignored=2)  # all pixels are ignored
+    loss, gradient = value_and_gradient(ours, logits, label)
+    assert loss == pytest.approx(0, abs=1e-6) and (gradient == 0).all()
     logits, label = sample(kind)
-    extreme = (np.sign(logits) * scale).astype("float32")
-    loss, gradient = value_and_gradient(TERMS[term][0], extreme, label)
-    assert np.isfinite(loss) and np.isfinite(gradient).all()
+    for scale in (100, -100):
+        loss, gradient = value_and_gradient(ours, np.sign(logits) * np.float32(scale), label)
+        assert np.isfinite(loss) and np.isfinite(gradient).all()
 
 
 @EACH_TERM
@@ -171,7 +165,7 @@ def test_seven_heads_are_summed_with_their_weights(kind, iou, ssim):
     assert float(called) == float(total)
 
 
-@pytest.mark.parametrize("weights", [[1] * 6, [1] * 8, [1], []], ids=len)
+@pytest.mark.parametrize("weights", [[1] * 6, []], ids=len)
 def test_a_wrong_number_of_weights_is_refused(weights):
     heads, label = seven_heads()
     tensors = [paddle.to_tensor(head) for head in heads]

@@ -4,12 +4,11 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_u2net.config import Config
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.training import batchnorm
-from paddleseg_u2net.training.trainer import RunOptions, Trainer
 from paddleseg_u2net.weights import write_weights
 from tests.models.stock import SMALL, as_numpy, difference, images, random_state
+from tests.training.runs import train, trainer_of
 from tests.weights import narrow
 
 
@@ -90,11 +89,6 @@ def folded_file(path):
     return str(path)
 
 
-def start(tiny, tmp_path, **options):
-    options = {"save_dir": str(tmp_path / "run"), **options}
-    return Trainer(Config(tiny), RunOptions(**options))
-
-
 @pytest.fixture
 def from_folded(tiny, tmp_path):
     tiny["model"] = {
@@ -106,34 +100,27 @@ def from_folded(tiny, tmp_path):
     return tiny
 
 
-def test_training_from_a_folded_file_begins_with_its_maps(from_folded, tmp_path, caplog):
-    with caplog.at_level("INFO", logger="paddleseg_u2net"):
-        trainer = start(from_folded, tmp_path)
-    assert "folded into the convolutions; measuring them anew on 8 training" in caplog.text
-    assert "stage1.rebnconvin.bn_s1" not in batchnorm.folded(trainer.model)
-    source = U2Net(stages=narrow.table(), pretrained=from_folded["model"]["pretrained"])
-    source.eval(), trainer.model.eval()
-    batch = images((48, 48))
-    assert difference(trainer.model(batch)[0], source(batch)[0].numpy()) < 1e-4
-
-
-def test_a_run_from_a_folded_file_resumes_to_the_same_bits(from_folded, tmp_path):
+def test_training_from_a_folded_file_begins_with_its_maps(from_folded, tmp_path, log):
     from_folded["lr_scheduler"] = {"type": "StepDecay", "learning_rate": 1e-3, "step_size": 99}
-    whole = start(from_folded, tmp_path / "whole")
+    whole = trainer_of(from_folded, tmp_path / "whole")
+    assert "folded into the convolutions; measuring them anew on 8 training" in log.text
+    assert "stage1.rebnconvin.bn_s1" not in batchnorm.folded(whole.model)
+    source = U2Net(stages=narrow.table(), pretrained=from_folded["model"]["pretrained"])
+    source.eval(), whole.model.eval()
+    batch = images((48, 48))
+    assert difference(whole.model(batch)[0], source(batch)[0].numpy()) < 1e-4
+
     whole.run()
-    start({**from_folded, "iters": 2}, tmp_path / "half").run()
-    (tmp_path / "folded.pth").unlink()  # it is not needed any more
-    half = start(from_folded, tmp_path / "half", resume_model=str(tmp_path / "half/run"))
-    half.run()
-    for name, value in as_numpy(whole.model).items():
-        np.testing.assert_array_equal(value, as_numpy(half.model)[name], err_msg=name)
+    train({**from_folded, "iters": 2}, tmp_path / "half")
+    (tmp_path / "folded.pth").unlink()  # a resumed run does not need it any more
+    half = train(from_folded, tmp_path / "half", resume_model=str(tmp_path / "half"))
+    np.testing.assert_equal(as_numpy(half.model), as_numpy(whole.model))
 
 
-def test_trained_batchnorms_are_left_alone(from_folded, tmp_path, caplog):
+def test_trained_batchnorms_are_left_alone(from_folded, tmp_path, log):
     write_weights(tmp_path / "trained.pth", narrow.state())
     from_folded["model"]["pretrained"] = str(tmp_path / "trained.pth")
-    with caplog.at_level("INFO", logger="paddleseg_u2net"):
-        trainer = start(from_folded, tmp_path)
-    assert "measuring" not in caplog.text
+    trainer = trainer_of(from_folded, tmp_path / "run")
+    assert "measuring" not in log.text
     name = "stage1.rebnconv1.bn_s1._variance"
     np.testing.assert_array_equal(as_numpy(trainer.model)[name], narrow.state()[name])

@@ -12,25 +12,13 @@ import pytest
 import yaml
 
 from paddleseg_u2net import env, signals
-from paddleseg_u2net.config import Config
 from paddleseg_u2net.signals import Terminated
 from paddleseg_u2net.training import checkpoint, trainer, validator
 from paddleseg_u2net.training.ema import EMA
-from paddleseg_u2net.training.trainer import RunOptions, Trainer
+from tests.training.runs import EVERY_SECOND, outcome, train, trainer_of
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals")
-
-
-def train(tiny, folder, **options):
-    options = {"save_interval": 2, "do_eval": True, "use_ema": True, **options}
-    Trainer(Config(tiny), RunOptions(save_dir=str(folder), **options)).run()
-
-
-def outcome(folder, last=6):
-    """States of the last checkpoint and the best models, with the SHA-256 of their files."""
-    names = (f"iter_{last}", "best_model", "ema_best_model")
-    return [json.loads((folder / name / "state.json").read_text()) for name in names]
 
 
 def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
@@ -61,47 +49,42 @@ def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
     ],
 )
 def test_saved_and_resumed_is_bit_identical(
-    monkeypatch, tmp_path, tiny, owner, name, number, saved
+    monkeypatch, tmp_path, six, whole, owner, name, number, saved
 ):
-    tiny["iters"] = 6
-    train(tiny, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(Terminated) as error:
         signal_at(patch, owner, name, number)
-        train(tiny, tmp_path / "ended", save_on_term=True)
+        train(six, tmp_path, save_on_term=True, **EVERY_SECOND)
     assert error.value.code == 143
-    assert checkpoint.latest(tmp_path / "ended").name == f"iter_{saved}"
-    assert not list((tmp_path / "ended").glob(".*"))
-    train(tiny, tmp_path / "ended", resume_model=str(tmp_path / "ended"))
-    assert outcome(tmp_path / "ended") == outcome(tmp_path / "whole")
+    assert checkpoint.latest(tmp_path).name == f"iter_{saved}"
+    assert not list(tmp_path.glob(".*"))
+    train(six, tmp_path, resume_model=str(tmp_path), **EVERY_SECOND)
+    assert outcome(tmp_path) == outcome(whole)
 
 
-def test_ctrl_c_saves_too(monkeypatch, tmp_path, tiny, log):
-    signal_at(monkeypatch, EMA, "update", 3, signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny, tmp_path, save_on_term=True)
-    assert checkpoint.latest(tmp_path).name == "iter_3"
-    assert f"Saved {tmp_path / 'iter_3'}; go on with --resume_model {tmp_path}" in log.text
-
-
-@pytest.mark.parametrize("number, words", [(1, "nothing is saved"), (3, "iter_2 is saved: go on")])
-def test_a_run_that_ends_unsaved_says_what_is_kept(monkeypatch, tmp_path, tiny, log, number, words):
+@pytest.mark.parametrize(
+    "saves, number, words",
+    [
+        (True, 3, "Saved {run}/iter_3; go on with --resume_model {run}"),
+        (False, 3, "Ended at iter 3; {run}/iter_2 is saved: go on"),
+        (False, 1, "Ended at iter 1; nothing is saved"),
+    ],
+)
+def test_ctrl_c_says_what_is_kept(monkeypatch, tmp_path, tiny, log, saves, number, words):
     signal_at(monkeypatch, EMA, "update", number, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), signals.heard():
-        train(tiny, tmp_path)
-    assert f"Ended at iter {number}" in log.text and words in log.text
+        train(tiny, tmp_path, use_ema=True, save_interval=2, save_on_term=saves)
+    assert words.format(run=tmp_path) in log.text
 
 
-def test_a_validation_that_fails_is_made_up_for(monkeypatch, tmp_path, tiny):
+def test_a_validation_that_fails_is_made_up_for(monkeypatch, tmp_path, six, whole):
     def fails(*_):
         raise ValueError("a broken picture")
 
-    tiny["iters"] = 6
-    train(tiny, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(ValueError, match="a broken picture"):
         patch.setattr(validator, "evaluate", fails)
-        train(tiny, tmp_path / "failed")
-    train(tiny, tmp_path / "failed", resume_model=str(tmp_path / "failed"))
-    assert outcome(tmp_path / "failed") == outcome(tmp_path / "whole")
+        train(six, tmp_path, **EVERY_SECOND)
+    train(six, tmp_path, resume_model=str(tmp_path), **EVERY_SECOND)
+    assert outcome(tmp_path) == outcome(whole)
 
 
 def test_asked_for_nothing_a_run_sets_no_handler(monkeypatch, tmp_path, tiny):
@@ -109,7 +92,7 @@ def test_asked_for_nothing_a_run_sets_no_handler(monkeypatch, tmp_path, tiny):
     before = signal.signal(signal.SIGTERM, lambda *_: got.append("mine"))
     try:
         signal_at(monkeypatch, EMA, "update", 3)
-        train(tiny, tmp_path)
+        train(tiny, tmp_path, use_ema=True)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert got == ["mine"] and checkpoint.latest(tmp_path).name == "iter_4"
@@ -138,7 +121,8 @@ def test_the_command_and_its_workers_end(tmp_path, tiny, saves, name, code):
         line = next(line for line in child.stdout if "iter: 5/" in line)
         os.killpg(child.pid, getattr(signal, name))
         # Workers hold the pipes, too: their end comes when all have ended.
-        said, error = child.communicate(timeout=60)
+        said, error = child.stdout.read(), child.stderr.read()
+        child.wait(60)
     finally:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
@@ -157,28 +141,21 @@ def test_the_command_and_its_workers_end(tmp_path, tiny, saves, name, code):
 
 
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE"])
-def test_another_arithmetic_is_told_on_resuming(monkeypatch, tmp_path, tiny, log, name):
-    monkeypatch.setenv(name, "3")
-    train(tiny, tmp_path)
-    tiny["iters"] = 6
-    train(tiny, tmp_path, resume_model=str(tmp_path))
+def test_another_arithmetic_is_told_on_resuming(monkeypatch, run, six, log, name):
+    path = run / "iter_6/state.json"
+    state = json.loads(path.read_text())
+    resumed = {"resume_model": str(run), **EVERY_SECOND}
+    trainer_of(six, run, **resumed)
+    del state["arithmetic"], state["validated"]  # as older checkpoints are
+    path.write_text(json.dumps(state))
+    trainer_of(six, run, **resumed)
     assert "last bits" not in log.text
+    state["arithmetic"] = {**env.arithmetic(), name.replace("OMP_NUM_THREADS", "threads"): "3"}
+    path.write_text(json.dumps(state))
     monkeypatch.setenv(name, "7")
-    tiny["iters"] = 8
-    train(tiny, tmp_path, resume_model=str(tmp_path))
+    trainer_of(six, run, **resumed)
     warned = [record for record in log.records if record.levelname == "WARNING"]
     assert len(warned) == 1 and "was 3, is 7: the last bits" in warned[0].getMessage()
-
-
-def test_checkpoints_without_it_are_resumed(tmp_path, tiny, log):
-    train(tiny, tmp_path)
-    path = tmp_path / "iter_4/state.json"
-    state = json.loads(path.read_text())
-    del state["arithmetic"], state["validated"]
-    path.write_text(json.dumps(state))
-    tiny["iters"] = 6
-    train(tiny, tmp_path, resume_model=str(tmp_path))
-    assert "last bits" not in log.text
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,16 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_u2net.config import Config, ConfigError
+from paddleseg_u2net.config import ConfigError
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.training.freeze import Frozen
-from paddleseg_u2net.training.trainer import RunOptions, Trainer
 from tests.models.stock import SMALL, as_numpy
+from tests.training.runs import EVERY_SECOND, train, trainer_of
 
 
-def train(tiny, tmp_path, **options):
-    trainer = Trainer(Config(tiny), RunOptions(save_dir=str(tmp_path / "run"), **options))
+def ends(tiny, folder, **options):
+    """The weights of a run before its first step and after its last."""
+    trainer = trainer_of(tiny, folder, **options)
     before = as_numpy(trainer.model)
     trainer.run()
     return before, as_numpy(trainer.model)
@@ -26,7 +27,7 @@ def changed(before, after):
 
 def test_frozen_layers_and_their_statistics_do_not_change(tiny, tmp_path):
     tiny["trainer"] = {"freeze": ["stage1", "side2"]}
-    before, after = train(tiny, tmp_path)
+    before, after = ends(tiny, tmp_path)
     frozen = {name for name in before if name.startswith(("stage1.", "side2."))}  # not stage1d
     assert frozen and not frozen & changed(before, after)
     assert changed(before, after) >= {
@@ -34,30 +35,17 @@ def test_frozen_layers_and_their_statistics_do_not_change(tiny, tmp_path):
     }
 
 
-@pytest.mark.parametrize("use_ema", [False, True])
-def test_a_frozen_run_resumes_to_the_same_bits(tiny, tmp_path, use_ema):
+def test_a_frozen_run_with_groups_resumes_to_the_same_bits(tiny, tmp_path):
     tiny["trainer"] = {"freeze": ["stage1"]}
-    _, whole = train(tiny, tmp_path / "whole", use_ema=use_ema)
-    train({**tiny, "iters": 2}, tmp_path / "half", use_ema=use_ema)
-    checkpoint = str(tmp_path / "half/run/iter_2")
-    trainer = Trainer(
-        Config(tiny),
-        RunOptions(save_dir=str(tmp_path / "x"), resume_model=checkpoint, use_ema=use_ema),
-    )
-    # the half run's schedule was of 2 iterations, so only what is frozen has to agree
-    assert not changed(
-        {k: v for k, v in whole.items() if k.startswith("stage1.")},
-        {k: v for k, v in as_numpy(trainer.model).items() if k.startswith("stage1.")},
-    )
-    trainer.run()
-
-
-def test_resuming_with_other_layers_frozen_is_refused(tiny, tmp_path):
-    tiny["trainer"] = {"freeze": ["stage1"]}
-    train({**tiny, "iters": 2}, tmp_path)
-    options = RunOptions(save_dir=str(tmp_path / "x"), resume_model=str(tmp_path / "run"))
+    tiny["lr_scheduler"] = {"type": "StepDecay", "learning_rate": 0.01, "step_size": 100}
+    tiny["optimizer"]["custom_cfg"] = [{"name": "side", "lr_mult": 10.0}]
+    _, whole = ends(tiny, tmp_path / "whole", use_ema=True)
+    half = tmp_path / "half"
+    train({**tiny, "iters": 2}, half, use_ema=True)
+    resumed = train(tiny, half, use_ema=True, resume_model=str(half))
+    assert not changed(whole, as_numpy(resumed.model))
     with pytest.raises(ValueError, match=r"trainer\.freeze was \['stage1'\], is \[\]"):
-        Trainer(Config({**tiny, "trainer": {}}), options)
+        trainer_of({**tiny, "trainer": {}}, half, use_ema=True, resume_model=str(half))
 
 
 def test_a_name_that_is_none_is_answered_with_the_nearest():
@@ -77,9 +65,9 @@ def test_freezing_everything_is_refused():
 def test_groups_of_parameters_learn_at_their_own_rates(tiny, tmp_path):
     tiny["iters"] = 1
     tiny["optimizer"] = {"type": "SGD"}
-    before, plain = train(tiny, tmp_path / "plain")
+    before, plain = ends(tiny, tmp_path / "plain")
     tiny["optimizer"]["custom_cfg"] = [{"name": "stage1.", "lr_mult": 0.1}]
-    _, grouped = train(tiny, tmp_path / "grouped")
+    _, grouped = ends(tiny, tmp_path / "grouped")
     for name, start in before.items():
         if name.endswith(("conv_s1.weight", "bn_s1.bias")):
             factor = 0.1 if name.startswith("stage1.") else 1
@@ -88,47 +76,27 @@ def test_groups_of_parameters_learn_at_their_own_rates(tiny, tmp_path):
             )
 
 
-def test_groups_resume_to_the_same_bits(tiny, tmp_path):
-    tiny["lr_scheduler"] = {"type": "StepDecay", "learning_rate": 0.01, "step_size": 100}
-    tiny["optimizer"]["custom_cfg"] = [{"name": "side", "lr_mult": 10.0}]
-    _, whole = train(tiny, tmp_path / "whole")
-    train({**tiny, "iters": 2}, tmp_path / "half")
-    options = RunOptions(
-        save_dir=str(tmp_path / "half/run"), resume_model=str(tmp_path / "half/run")
-    )
-    trainer = Trainer(Config(tiny), options)
-    trainer.run()
-    assert not changed(whole, as_numpy(trainer.model))
-
-
-def test_a_group_that_names_nothing_is_refused(tiny, tmp_path):
-    tiny["optimizer"]["custom_cfg"] = [{"name": "backbone", "lr_mult": 0.1}]
-    with pytest.raises(ConfigError, match=r"custom_cfg\.0\.name: 'backbone' is part of no param"):
-        train(tiny, tmp_path)
-
-
 @pytest.mark.parametrize(
-    "groups, freeze",
+    "groups, freeze, words",
     [
-        ([{"name": "stage1.", "lr_mult": 0.1}], ["stage1"]),
-        ([{"name": "stage1.", "lr_mult": 0.1}, {"name": "stage1.rebnconvin"}], []),
+        ([{"name": "backbone"}], [], r"custom_cfg\.0\.name: 'backbone' is part of no param"),
+        ([{"name": "stage1."}], ["stage1"], "of frozen parameters, or of an earlier group's, only"),
+        ([{"name": "stage1."}, {"name": "stage1.rebnconvin"}], [], "of an earlier group's, only"),
     ],
 )
-def test_a_group_that_is_left_empty_is_refused(tiny, tmp_path, groups, freeze):
+def test_a_group_without_parameters_is_refused(tiny, tmp_path, groups, freeze, words):
     tiny["optimizer"]["custom_cfg"] = groups
     tiny["trainer"] = {"freeze": freeze}
-    with pytest.raises(ConfigError, match="of frozen parameters, or of an earlier group's, only"):
-        train(tiny, tmp_path)
+    with pytest.raises(ConfigError, match=words):
+        trainer_of(tiny, tmp_path)
 
 
-def test_a_checkpoint_from_before_freezing_resumes(tiny, tmp_path):
-    train({**tiny, "iters": 2}, tmp_path)
-    path = tmp_path / "run/iter_2/state.json"
+def test_a_checkpoint_from_before_freezing_resumes(run, six):
+    path = run / "iter_6/state.json"
     state = json.loads(path.read_text())
     del state["must_agree"]["trainer.freeze"]
     path.write_text(json.dumps(state))
-    run = str(tmp_path / "run")
-    Trainer(Config(tiny), RunOptions(save_dir=run, resume_model=run)).run()
+    assert trainer_of(six, run, resume_model=str(run), **EVERY_SECOND).iteration == 6
 
 
 def test_a_batchnorm_is_held_even_after_it_was_replaced():

@@ -39,25 +39,17 @@ def test_the_ranks_together_see_an_epoch_without_repetition(length, batch_size, 
         return
     per_epoch = length // (batch_size * processes)
     for epoch in range(3):
-        seen = []
-        for rank in range(processes):
-            part = Schedule(
-                length,
-                batch_size,
-                seed,
-                epoch * per_epoch,
-                (epoch + 1) * per_epoch,
-                rank,
-                processes,
-            )
-            batches = list(part)
-            assert len(batches) == len(part) == per_epoch
-            assert all(len(batch) == batch_size for batch in batches)
-            seen += [item for batch in batches for item in batch]
-        assert {item[0] for item in seen} == {epoch}
-        indices = [item[1] for item in seen]
-        assert len(set(indices)) == len(indices) == per_epoch * batch_size * processes
-        assert set(indices) <= set(range(length))
+        ends = (epoch * per_epoch, (epoch + 1) * per_epoch)
+        ranks = [
+            list(Schedule(length, batch_size, seed, *ends, rank, processes))
+            for rank in range(processes)
+        ]
+        assert [len(batches) for batches in ranks] == [per_epoch] * processes
+        batches = [batch for batches in ranks for batch in batches]
+        assert {len(batch) for batch in batches} == {batch_size}
+        seen = {item for batch in batches for item in batch}
+        assert len(seen) == per_epoch * batch_size * processes
+        assert seen <= {(epoch, index) for index in range(length)}
 
 
 @given(start=st.integers(0, 20), rank=st.integers(0, 1))
@@ -93,6 +85,14 @@ def make_pairs(root, count, shape=(9, 11), masks=2):
         mask = noise(*shape, seed=number + 100) % masks
         mask[0, :masks] = range(masks)
         Image.fromarray(mask).save(root / "masks" / f"{number}.png")
+    return root
+
+
+def two_sizes(tmp_path):
+    make_pairs(tmp_path / "wide", 1, (9, 12))
+    root = make_pairs(tmp_path / "all", 1)
+    for kind in ("images", "masks"):
+        (tmp_path / "wide" / kind / "0.png").rename(root / kind / "1.png")
     return root
 
 
@@ -144,8 +144,7 @@ def test_an_image_is_augmented_otherwise_in_each_epoch(tmp_path):
 
 # OpenCV takes a lock while a thread that used it ends, and a worker that is forked just then waits
 # for that lock for ever: whoever has no workers must not read in a thread of its own.
-@pytest.mark.parametrize("kind", ["training", "validation"])
-def test_without_workers_no_thread_reads(tmp_path, kind):
+def test_without_workers_no_thread_reads(tmp_path):
     before = set(threading.enumerate())
     reading = []
 
@@ -156,11 +155,9 @@ def test_without_workers_no_thread_reads(tmp_path, kind):
 
     folders = {"images": "images", "masks": "masks"}
     data = Watched("train", dataset_root=str(make_pairs(tmp_path, 4)), **folders)
-    if kind == "training":
-        batches(data, Schedule(4, 2, 0, 0, 2), 0)
-    else:
-        validated(data, [0, 1, 2, 3], 2, 0)
-    assert len(reading) == 4
+    batches(data, Schedule(4, 2, 0, 0, 2), 0)
+    validated(data, [0, 1, 2, 3], 2, 0)
+    assert len(reading) == 8
     assert set(reading) <= before
 
 
@@ -171,6 +168,8 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path, workers, kind):
     (tmp_path / kind / "2.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=rf"{kind}/2\.png: expected a picture"):
         batches(data, Schedule(4, 2, 0, 0, 2), workers)
+    with pytest.raises(DataError, match=rf"{kind}/2\.png: expected a picture"):
+        validated(data, [0, 1, 2], 2, workers)
 
 
 @pytest.mark.parametrize("workers", WORKERS)
@@ -182,10 +181,7 @@ def test_a_transform_that_fails_names_the_image(tmp_path, workers):
 
 @pytest.mark.parametrize("workers", WORKERS)
 def test_samples_of_different_sizes_are_refused(tmp_path, workers):
-    make_pairs(tmp_path / "wide", 1, (9, 12))
-    root = make_pairs(tmp_path / "all", 1)
-    for kind in ("images", "masks"):
-        (tmp_path / "wide" / kind / "0.png").rename(root / kind / "1.png")
+    root = two_sizes(tmp_path)
     with pytest.raises(DataError) as caught:
         batches(dataset(root), Schedule(2, 2, 0, 0, 1), workers)
     message = str(caught.value)
@@ -261,7 +257,7 @@ def validated(data, indices, batch, workers, size=(8, 6), **more):
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-@pytest.mark.parametrize("batch", [1, 2, 5, 9])
+@pytest.mark.parametrize("batch", [1, 2, 9])
 def test_validation_keeps_the_order_and_labels_their_size(tmp_path, workers, batch):
     data = dataset(make_pairs(tmp_path, 5), "val")
     indices = [3, 0, 4, 1, 2]
@@ -279,22 +275,10 @@ def test_validation_keeps_the_order_and_labels_their_size(tmp_path, workers, bat
 
 @pytest.mark.parametrize("workers", WORKERS)
 def test_validation_takes_pictures_of_different_sizes(tmp_path, workers):
-    make_pairs(tmp_path / "wide", 1, (9, 12))
-    root = make_pairs(tmp_path / "all", 1)
-    for kind in ("images", "masks"):
-        (tmp_path / "wide" / kind / "0.png").rename(root / kind / "1.png")
+    root = two_sizes(tmp_path)
     data = dataset(root, "val")
     ((inputs, labels),) = validated(data, [0, 1], 2, workers)
     assert [item.shape for item in inputs] == [(3, 6, 8)] * 2
     assert [item.shape for item in labels] == [(9, 11), (9, 12)]
     ((inputs, _),) = validated(data, [0, 1], 2, workers, window=Window((4, 4), (4, 4)))
     assert [item.shape for item in inputs] == [(3, 9, 11), (3, 9, 12)]
-
-
-@pytest.mark.parametrize("workers", WORKERS)
-@pytest.mark.parametrize("kind", ["images", "masks"])
-def test_a_broken_file_in_validation_is_named(tmp_path, workers, kind):
-    data = dataset(make_pairs(tmp_path, 3), "val", mask_values="index")
-    (tmp_path / kind / "1.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=rf"{kind}/1\.png: expected a picture"):
-        validated(data, [0, 1, 2], 2, workers)

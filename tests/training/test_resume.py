@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -10,15 +9,14 @@ import time
 from pathlib import Path
 from typing import Optional
 
-import numpy as np
 import pytest
 import yaml
 
 from paddleseg_u2net.training import checkpoint
-from paddleseg_u2net.weights import read_pickle
+from tests.training.runs import outcome
 
 ROOT = Path(__file__).resolve().parents[2]
-ITERS = 24
+ITERS = 12
 
 
 def _command(config: Path, run: Path, workers: int) -> list:
@@ -55,15 +53,6 @@ def _run(config: Path, run: Path, workers: int, kill_after: Optional[float] = No
     return code, time.perf_counter() - started
 
 
-def _assert_same(left: dict, right: dict) -> None:
-    assert left.keys() == right.keys()
-    for name, value in left.items():
-        if isinstance(value, dict):
-            _assert_same(value, right[name])
-        else:
-            np.testing.assert_array_equal(value, right[name], err_msg=name)
-
-
 @pytest.mark.slow
 def test_killed_and_resumed_is_bit_identical(tmp_path, tiny):
     workers = 2
@@ -73,21 +62,12 @@ def test_killed_and_resumed_is_bit_identical(tmp_path, tiny):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     _, seconds = _run(config, whole, workers)
 
-    # Three moments somewhere in the run; each start again comes from the last checkpoint.
-    moments = random.Random(workers)
-    codes = [
-        _run(config, killed, workers, moments.uniform(0.1, 0.5) * seconds)[0] for _ in range(3)
-    ]
+    # Two moments somewhere in the run; each start again comes from the last checkpoint.
+    codes = [_run(config, killed, workers, part * seconds)[0] for part in (0.4, 0.3)]
     assert codes[0] == -signal.SIGKILL
     if not (killed / f"iter_{ITERS}").is_dir():
         _run(config, killed, workers)
-
-    for file in ("model.pdparams", "model.pdopt", "ema.pdparams"):
-        _assert_same(
-            *(read_pickle(run / f"iter_{ITERS}" / file) for run in (whole, killed)),
-        )
-    for folder in ("best_model", "ema_best_model"):
-        _assert_same(*(read_pickle(run / folder / "model.pdparams") for run in (whole, killed)))
-    states = [json.loads((run / f"iter_{ITERS}/state.json").read_text()) for run in (whole, killed)]
-    assert states[0] == states[1]
-    assert states[0]["best"][""]["iteration"] > 0
+    # with the SHA-256 of all files
+    assert outcome(killed, ITERS) == outcome(whole, ITERS)
+    state = json.loads((whole / f"iter_{ITERS}/state.json").read_text())
+    assert state["best"][""]["iteration"] > 0

@@ -992,3 +992,16 @@ def test_random_bytes_are_refused(path):
     for i in range(300):
         path.write_bytes(starts[i % 5] + bytes(draw.randrange(256) for _ in range(200)))
         refusal(path)
+
+
+def test_a_packed_archive_is_read(path):
+    write_zip(path, entries(w=tensor()), compression=zipfile.ZIP_DEFLATED)
+    assert_same(read_torch(path), {"w": SUM.reshape(2, 3)})
+
+
+def test_wrappers_deeper_than_two_are_refused(path):
+    inner = entries(w=tensor())[2:-1]
+    for _ in range(3):
+        inner = entries(model=inner)[2:-1]
+    write_zip(path, b"\x80\x02" + inner + b".")
+    assert "'model' is of the kind dict, not a tensor" in refusal(path)

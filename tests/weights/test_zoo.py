@@ -125,6 +125,16 @@ def test_a_home_that_cannot_be_made_names_the_variable(entry, home, monkeypatch)
         locate("tiny")
 
 
+def test_a_mirror_goes_first_and_is_no_end(home, published, entry, tmp_path, monkeypatch):
+    monkeypatch.setenv("U2NET_MIRROR", str(tmp_path / "empty"))
+    found = locate("tiny")
+    assert found.is_file()
+    found.unlink()
+    replace_source(monkeypatch, entry, addresses=(str(tmp_path / "gone" / "tiny.pth"),))
+    monkeypatch.setenv("U2NET_MIRROR", str(published))
+    assert locate("tiny").is_file()
+
+
 def test_a_mirror_with_another_file_names_how_to_take_it(home, entry, tmp_path, monkeypatch):
     replace_source(monkeypatch, entry, addresses=(str(tmp_path / "gone.pth"),))
     write_weights(tmp_path / "mirror" / "tiny.pth", {**narrow.state(), "more": np.zeros(9)})

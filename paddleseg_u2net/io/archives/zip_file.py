@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import struct
 import zipfile
+import zlib
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from paddleseg_u2net.io.archives.source import BLOCK, FETCH, ArchiveError, Membe
 _END, _LONGEST_END = b"PK\x05\x06", 22 + 0xFFFF  # of the record at the end, by the zip standard
 _LOCAL_HEADER = 30  # its fixed part
 _ENCRYPTED, _STRONG, _UTF8 = 0x1, 0x40, 0x800
-_AES = 99
+_AES, _UNICODE_PATH = 99, 0x7075
 # zipfile unpacks in one go all that it reads: of 64 bytes with bzip2 come up to 1,000,000.
 _PIECES = {zipfile.ZIP_BZIP2: 64, zipfile.ZIP_LZMA: 4096}
 _READS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -49,8 +50,8 @@ class ZipSource:
                     f"{self._archive}: {_shown(info)} shares its bytes with another entry, as "
                     "archives made to fill disks do; do not unpack it"
                 )
-            # At least: the local header may have further fields.
-            end = info.header_offset + _LOCAL_HEADER + len(_name(info)) + info.compress_size
+            # At least: the local header has the name, too, and may have further fields.
+            end = info.header_offset + _LOCAL_HEADER + info.compress_size
         instead = f"which is not read here: unpack it with 7z x {self._archive.name} and give the"
         for info in self._file.infolist():
             method, entry = info.compress_type, f"{self._archive}: {_shown(info)}"
@@ -109,7 +110,21 @@ def _refuse_volumes(archive: Path) -> None:
 def _name(info: zipfile.ZipInfo) -> bytes:
     if info.flag_bits & _UTF8:
         return info.orig_filename.encode("utf-8", "surrogatepass")
-    return info.orig_filename.encode("cp437")  # one byte for each character, and back
+    raw = info.orig_filename.encode("cp437")  # one byte for each character, and back
+    return _unicode_path(info.extra, raw) or raw
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> bytes:
+    """The name in UTF-8 that many packers add to one in an old encoding, if it is of ``raw``."""
+    while len(extra) >= 4:
+        tag, size = struct.unpack_from("<HH", extra)
+        data = extra[4 : 4 + size]
+        if tag == _UNICODE_PATH and len(data) == size > 5:
+            version, crc = struct.unpack_from("<BL", data)
+            if version == 1 and crc == zlib.crc32(raw):
+                return data[5:]
+        extra = extra[4 + size :]
+    return b""
 
 
 def _what(info: zipfile.ZipInfo) -> str:

@@ -1,6 +1,8 @@
 """Names in archives lead into the target or are refused; other encodings lose nothing."""
 
+import struct
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -131,3 +133,11 @@ def test_zip_name_with_the_flag_is_utf8(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr("Größe/猫.png", b"1")
     assert unpack(tmp_path / "a.zip", tmp_path / "out") == [PurePosixPath("Größe/猫.png")]
+
+
+def test_zip_name_in_the_unicode_field(tmp_path):
+    raw, true = "猫.png".encode("gbk"), "猫.png".encode()
+    for crc, expected in ((zlib.crc32(raw), "猫.png"), (1, readable(raw))):
+        field = struct.pack("<HHBL", 0x7075, 5 + len(true), 1, crc) + true
+        path = make_raw_zip(tmp_path / f"{crc}.zip", [(raw, b"1")], extra=field)
+        assert unpack(path, tmp_path / f"out{crc}") == [PurePosixPath(expected)]
