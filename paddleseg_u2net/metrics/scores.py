@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Type, TypeVar
 
+from paddleseg_u2net import registry
 from paddleseg_u2net.metrics.metric import Metric
-from paddleseg_u2net.registry import table as table_of
 
 FAMILIES = ("segmentation", "saliency", "boundary", "fixation")
 NEEDS = ("mask", "points", "density")
@@ -17,7 +17,7 @@ NEEDS = ("mask", "points", "density")
 DEFAULT = ("segmentation", "saliency")
 """The families that are reported where nothing else is asked for."""
 
-SCORES: dict[str, Score] = table_of("scores")
+SCORES: dict[str, Score] = registry.table("scores")
 """All scores by key, in the order of reports."""
 
 _M = TypeVar("_M", bound=Type[Metric])

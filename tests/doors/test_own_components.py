@@ -186,6 +186,8 @@ def test_nothing_stays_of_a_plugin_that_fails_in_a_new_process(tmp_path):
         "from paddleseg_u2net.metrics import MeanMetric, Score, register\n"
         "manager.MODELS.add_component(type('Half', (), {}))\n"
         "register(Score('Half', 'saliency', 'half'))(type('Half', (MeanMetric,), {}))\n"
+        "from paddleseg_u2net.inference import backends\n"
+        "backends.register(backends.Backend('half', None, {}))\n"
         "raise RuntimeError\n"
     )
     code = f"""
@@ -193,10 +195,12 @@ from paddleseg_u2net.plugins import PluginError, load_plugins
 try:
     load_plugins([{str(tmp_path / "half.py")!r}])
 except PluginError as error:
-    assert "half.py, line 5: RuntimeError" in str(error), error
+    assert "half.py, line 7: RuntimeError" in str(error), error
 from paddleseg.cvlibs import manager
+from paddleseg_u2net.inference.backends import BACKENDS
 from paddleseg_u2net.metrics import SCORES
 assert "MAE" in SCORES and "Half" not in {{*SCORES, *manager.MODELS.components_dict}}
+assert "openvino" in BACKENDS and "half" not in BACKENDS
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Tuple
 
+from paddleseg_u2net import registry
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.inference.description import Description
 from paddleseg_u2net.weights.layout import State
@@ -68,7 +69,7 @@ class Format:
     no_argmax: str = ""
 
 
-FORMATS: Dict[str, Format] = {}
+FORMATS: Dict[str, Format] = registry.table("export formats")
 """By name."""
 
 

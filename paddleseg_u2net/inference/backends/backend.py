@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sized, Tuple, Union
 
 import numpy as np
 
+from paddleseg_u2net import registry
 from paddleseg_u2net.architecture import Architecture
 
 # float32 (N, C, h, w) -> an array of what `output_type_of` says
@@ -216,7 +217,7 @@ class Backend:
         return self.times.get(f"{kind} {precision}", self.times.get(kind))
 
 
-BACKENDS: Dict[str, Backend] = {}
+BACKENDS: Dict[str, Backend] = registry.table("backends")
 """By name."""
 
 
