@@ -6,6 +6,7 @@ which runs the code in them; what they register is then found by its name.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
 import importlib.util
@@ -69,17 +70,9 @@ def load_plugins(names: Iterable[str], folder: Optional[Path] = None) -> None:
 
 def named_in(argv: Sequence[str]) -> List[str]:
     """Return the values of ``--plugins`` on a command line, before a parser knows its choices."""
-    names: List[str] = []
-    taking = False
-    for word in argv:
-        flag, equals, value = word.partition("=")
-        if flag == "--plugins" and equals:
-            names.append(value)
-        elif word.startswith("-"):
-            taking = word == "--plugins"
-        elif taking:
-            names.append(word)
-    return names
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--plugins", nargs="*", action="extend", default=[])
+    return parser.parse_known_args(argv)[0].plugins
 
 
 def _load(name: str) -> None:

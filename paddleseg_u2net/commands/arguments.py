@@ -7,18 +7,8 @@ import contextlib
 from typing import Iterator, List
 
 from paddleseg_u2net.commands.parsing import Parser, at_least
-from paddleseg_u2net.device import set_device
 from paddleseg_u2net.inference import UPSAMPLINGS
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
-
-__all__ = [
-    "add_inference",
-    "add_plugins",
-    "inference_opts",
-    "named",
-    "parser",
-    "set_device",
-]
 
 
 @contextlib.contextmanager

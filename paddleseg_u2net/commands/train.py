@@ -7,8 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import List
 
-from paddleseg_u2net.commands.arguments import parser, set_device
+from paddleseg_u2net.commands.arguments import parser
 from paddleseg_u2net.commands.parsing import at_least
+from paddleseg_u2net.device import set_device
 from paddleseg_u2net.env import is_first_process, load_paddle
 from paddleseg_u2net.log import logger, start_logging
 

@@ -119,12 +119,21 @@ class Trainer:
         for dataset in (self.train_set, self.val_set):
             if dataset is not None:
                 logger.info(dataset.describe())
-        schedule, start = self._schedule(), self.iteration
+        start, accumulate = self.iteration, self.settings.accumulate
+        schedule = Schedule(
+            len(self.train_set),
+            self.config.batch_size,
+            self.options.seed,
+            start * accumulate,
+            self.config.iters * accumulate,
+            self.distributed.rank,
+            self.distributed.size,
+        )
         self.distributed.first(self._prepare_folder)
         log = TrainingLogger(
             self.config.iters,
-            self.config.batch_size * self.settings.accumulate,
-            schedule.per_epoch / self.settings.accumulate,
+            self.config.batch_size * accumulate,
+            schedule.per_epoch / accumulate,
             self.options.log_iters,
             self.distributed.is_first,
             start,
@@ -194,18 +203,6 @@ class Trainer:
         plateau = isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau)
         self.rate.step(*([float(mean[0])] if plateau else []))
         self.is_validated = self.val_set is None or not self._is_due()
-
-    def _schedule(self) -> Schedule:
-        accumulate = self.settings.accumulate
-        return Schedule(
-            len(self.train_set),
-            self.config.batch_size,
-            self.options.seed,
-            self.iteration * accumulate,
-            self.config.iters * accumulate,
-            self.distributed.rank,
-            self.distributed.size,
-        )
 
     def _batches(self, schedule: Schedule, log: TrainingLogger) -> Iterator[List[Batch]]:
         """The batches of each step."""
