@@ -9,6 +9,7 @@ from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import coco, coco_layout
 from paddleseg_u2net.io.images import write_image
+from tests.data_tools.formats.drawn import as_text, splits
 
 SIZE = (4, 6)
 CATS = ("cat", "dog")
@@ -49,11 +50,6 @@ def _roboflow(root, part, names, *objects, categories=CATS):
     return _write(path, path.parent, names, *objects, categories=categories)
 
 
-def _rows(record):
-    mask = record.mask.read(SIZE)
-    return ["".join("." if value == 0 else str(value) for value in row) for row in mask]
-
-
 def test_an_export_of_roboflow(tmp_path):
     _roboflow(tmp_path, "train", ["a.jpg", "b.jpg"], (0, "dog", 1, 1, 3, 4))
     _roboflow(tmp_path, "valid", ["c.jpg"], (0, "cat", 0, 0, 6, 1))
@@ -65,14 +61,9 @@ def test_an_export_of_roboflow(tmp_path):
     ]
     found = coco.read(files)
     assert found.classes == ("background", "cat", "dog")
-    assert [(record.name, record.split) for record in found.samples] == [
-        ("a", "train"),
-        ("b", "train"),
-        ("c", "val"),
-        ("d", "test"),
-    ]
-    assert _rows(found.samples[0]) == ["......", ".22...", ".22...", ".22..."]
-    assert _rows(found.samples[2]) == ["111111", "......", "......", "......"]
+    assert splits(found) == {"a": "train", "b": "train", "c": "val", "d": "test"}
+    assert as_text(found.samples[0]) == ["......", ".22...", ".22...", ".22..."]
+    assert as_text(found.samples[2]) == ["111111", "......", "......", "......"]
     remark = "train/_annotations.coco.json: without objects, so all background: 1 image"
     assert found.remarks == [remark]
 
@@ -129,7 +120,7 @@ def test_classes_in_another_order_keep_their_names(tmp_path):
     ]
     found = coco.read(files)
     assert found.classes == ("background", "cat", "dog", "cow")
-    assert [_rows(record)[0] for record in found.samples] == ["2.....", "2....."]
+    assert [as_text(record)[0] for record in found.samples] == ["2.....", "2....."]
     # What is ignored stays so.
     found = coco.read(files, Classes(ignored=("dog",)))
     assert found.classes == ("background", "cat", "cow")
@@ -145,7 +136,7 @@ def test_classes_that_differ(tmp_path):
         coco.read(files)
     found = coco.read(files, Classes({"hound": ("dog",)}))
     assert found.classes == ("background", "hound")
-    assert _rows(found.samples[1])[0] == "1....."
+    assert as_text(found.samples[1])[0] == "1....."
     with pytest.raises(AnnotationError, match=r"valid/.*has no class cat"):
         coco.read(files, Classes({"cat": ("cat",)}))
 
@@ -278,5 +269,5 @@ def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
     (tmp_path / "notes.json").write_text('{"categories": []}')
     found = coco.read_folder(tmp_path)
     assert [record.image for record in found.samples] == [tmp_path / images / "a.jpg"]
-    assert _rows(found.samples[0])[0] == "1....."
+    assert as_text(found.samples[0])[0] == "1....."
     assert any("not read" in said and "notes.json" in said for said in found.remarks)

@@ -76,12 +76,6 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         cutouts.read(tmp_path / "none")
 
 
-def test_two_files_of_one_name_are_told_apart(tmp_path):
-    cut_out(tmp_path / "a.png")
-    cut_out(tmp_path / "a.webp")
-    assert [record.name for record in cutouts.read(tmp_path).samples] == ["a_png", "a_webp"]
-
-
 def test_damaged_files_are_named(tmp_path):
     cut_out(tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()

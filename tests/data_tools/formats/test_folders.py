@@ -14,6 +14,7 @@ from paddleseg_u2net.data_tools.formats import folders
 from paddleseg_u2net.data_tools.formats.folder_pairs import pair_folders
 from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.io.images import ImageError
+from tests.data_tools.formats.drawn import splits
 
 SHAPE = (4, 6)
 
@@ -184,24 +185,20 @@ def test_masks_may_be_in_folders_named_as_images(tmp_path):
         (((0, 1, 255), (0, 255, 255, 2)), "index", [0, 1, 255, 2, 1, 255]),
         (((0, 255), (255, 0, 0)), "binary", [1, 1, 0, 1, 0, 1]),
         (((0, 100, 255), (90, 90)), "soft", [90, 100, 255, 90, 100, 255]),
+        (((0, 1, 255), (300, 0)), "soft", [300, 257, 65535, 0, 300, 65535]),
     ],
 )
 def test_masks_of_one_image_are_merged(tmp_path, stored, values, wanted):
     picture(tmp_path / "images/a.jpg", 5)
     for number, one in enumerate(stored):
-        picture(tmp_path / f"masks/a_mask_{number}.png", *one)
+        deep = max(one) > 255
+        picture(
+            tmp_path / f"masks/a_mask_{number}.png", *one, dtype=np.uint16 if deep else np.uint8
+        )
     found = folders.read(tmp_path / "images", tmp_path / "masks", values=values)
     (record,) = found.samples
     assert record.mask.file is None
     assert record.mask.read(SHAPE)[0].tolist() == wanted
-
-
-def test_soft_masks_of_8_and_16_bits_are_merged(tmp_path):
-    picture(tmp_path / "images/a.jpg", 5)
-    picture(tmp_path / "masks/a_mask.png", 0, 1, 255)
-    picture(tmp_path / "masks/a_mask_1.png", 300, 0, dtype=np.uint16)
-    (record,) = folders.read(tmp_path / "images", tmp_path / "masks", values="soft").samples
-    assert record.mask.read(SHAPE)[0].tolist() == [300, 257, 65535, 0, 300, 65535]
 
 
 @pytest.mark.parametrize(
@@ -251,10 +248,7 @@ def test_folders_of_parts_are_splits(tmp_path):
         picture(images / part / "a.png")
         picture(masks / part / "a.png")
     collection = folders.read(images, masks)
-    assert [(r.name, r.split) for r in collection.samples] == [
-        ("Train/a", "train"),
-        ("val/a", "val"),
-    ]
+    assert splits(collection) == {"Train/a": "train", "val/a": "val"}
     assert any("split as the folders" in remark for remark in collection.remarks)
     picture(images / "b.png")
     picture(masks / "b.png")
@@ -402,33 +396,21 @@ def test_tables_that_cannot_be_are_refused(tmp_path, table):
 # ---------------------------------------------------------------- bad files
 
 
-def test_masks_in_colours_need_a_table(tmp_path):
-    images, masks = with_masks(tmp_path, (0, 1))
-    colours = np.zeros((*SHAPE, 3), np.uint8)
-    colours[0] = 128, 0, 0
-    Image.fromarray(colours).save(masks / "0.png")
-    with pytest.raises(AnnotationError, match=r"0\.png.*\(128, 0, 0\).*table of its colours"):
-        folders.read(images, masks)
-
-
-def test_one_mask_in_colours_is_a_matter_of_its_own(tmp_path):
+def test_bad_masks_are_named_when_they_are_read(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1), (0, 1), (0, 1))
     colours = np.zeros((*SHAPE, 3), np.uint8)
     colours[0] = 128, 0, 0
     Image.fromarray(colours).save(masks / "1.png")
-    first, second, _ = folders.read(images, masks).samples
+    (masks / "2.png").write_bytes(b"<html>not found</html>")
+    first, second, third = folders.read(images, masks).samples
     assert first.mask.read(SHAPE).max() == 1
     with pytest.raises((AnnotationError, ImageError), match=r"1\.png.*\(128, 0, 0\)"):
         second.mask.read(SHAPE)
-
-
-def test_damaged_masks_are_named(tmp_path):
-    images, masks = with_masks(tmp_path, (0, 1), (0, 1))
-    (masks / "1.png").write_bytes(b"<html>not found</html>")
-    first, second = folders.read(images, masks).samples
-    assert first.mask.read(SHAPE).max() == 1
-    with pytest.raises(ImageError, match=r"1\.png.*HTML"):
-        second.mask.read(SHAPE)
+    with pytest.raises(ImageError, match=r"2\.png.*HTML"):
+        third.mask.read(SHAPE)
+    Image.fromarray(colours).save(masks / "0.png")
+    with pytest.raises(AnnotationError, match=r"0\.png.*\(128, 0, 0\).*table of its colours"):
+        folders.read(images, masks)
 
 
 def test_a_damaged_mask_does_not_hide_what_the_others_hold(tmp_path):
@@ -481,29 +463,24 @@ def _of_classes(kind):
     return Image.fromarray(np.dstack([*bands, shown])), {}
 
 
-@pytest.mark.parametrize("kind", ["palette", "grey"])
+@pytest.mark.parametrize("kind", ["palette", "grey", "grey and alpha", "colours and alpha"])
 def test_classes_with_a_transparent_background(tmp_path, kind):
     # As QGIS and GIMP save them. The values are the classes, transparency is how they are shown.
     with_masks(tmp_path, [0], [0])
     mask, options = _of_classes(kind)
     for number in range(2):
         mask.save(tmp_path / f"masks/{number}.png", **options)
+    if "alpha" in kind:
+        said = r"masks/0\.png: .*values 1, 2 .*--mask_values alpha"
+        with pytest.raises(AnnotationError, match=said):
+            folders.read(tmp_path / "images", tmp_path / "masks")
+        asked = folders.read(tmp_path / "images", tmp_path / "masks", "alpha")
+        assert asked.classes == ("background", "object")
+        return
     collection = folders.read(tmp_path / "images", tmp_path / "masks")
     assert collection.classes == ("background", "class_1", "class_2") and not collection.soft
     for record in collection.samples:
         assert np.array_equal(record.mask.read(SHAPE), CLASSES)
-
-
-@pytest.mark.parametrize("kind", ["grey and alpha", "colours and alpha"])
-def test_classes_below_alpha_are_not_one_object(tmp_path, kind):
-    with_masks(tmp_path, [0], [0])
-    mask, options = _of_classes(kind)
-    for number in range(2):
-        mask.save(tmp_path / f"masks/{number}.png", **options)
-    with pytest.raises(AnnotationError, match=r"masks/0\.png: .*values 1, 2 .*--mask_values alpha"):
-        folders.read(tmp_path / "images", tmp_path / "masks")
-    asked = folders.read(tmp_path / "images", tmp_path / "masks", "alpha")
-    assert asked.classes == ("background", "object")
 
 
 def test_photographs_with_a_transparent_colour_are_cut_outs(tmp_path):

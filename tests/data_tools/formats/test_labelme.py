@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 
 import numpy as np
@@ -12,7 +11,8 @@ from PIL import Image
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import labelme
-from paddleseg_u2net.io.images import ImageError, write_image
+from paddleseg_u2net.io.images import ImageError
+from tests.data_tools.formats.drawn import as_text, blank, put
 
 SIZE = (4, 6)
 SQUARE = [[1, 1], [3, 1], [3, 3], [1, 3]]
@@ -34,40 +34,25 @@ def _png(pixels, mode="L"):
     return base64.b64encode(stream.getvalue()).decode()
 
 
-def _put(path, tree):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(tree if isinstance(tree, str) else json.dumps(tree), encoding="utf-8")
-
-
-def _picture(path, size=SIZE):
-    write_image(path, np.zeros((*size, 3), np.uint8))
-
-
 @pytest.fixture
 def source(tmp_path):
     """Writes one image with a file and reads the folder."""
 
     def read(*shapes, classes=None, **more):
-        _picture(tmp_path / "a.jpg")
-        _put(tmp_path / "a.json", _page(*shapes, **more))
+        blank(tmp_path / "a.jpg")
+        put(tmp_path / "a.json", _page(*shapes, **more))
         return labelme.read(tmp_path, classes or Classes())
 
     return read
-
-
-def _rows(record, size=SIZE):
-    mask = record.mask.read(size)
-    digits = {0: ".", 255: "x"}
-    return ["".join(digits.get(value, str(value)) for value in row) for row in mask.tolist()]
 
 
 def test_polygons_in_the_order_of_the_file(source):
     dog = _shape("dog", [[2, 2], [6, 2], [6, 4], [2, 4]])
     found = source(dog, _shape(group_id=3, flags={"blurred": True}))
     assert found.classes == ("background", "cat", "dog")
-    assert _rows(found.samples[0]) == ["......", ".11...", ".11222", "..2222"]
+    assert as_text(found.samples[0]) == ["......", ".11...", ".11222", "..2222"]
     assert found.remarks == [] and found.samples[0].name == "a"
-    assert _rows(source(_shape(), dog).samples[0])[2] == ".12222"
+    assert as_text(source(_shape(), dog).samples[0])[2] == ".12222"
 
 
 def test_rectangles_and_circles(source):
@@ -76,17 +61,17 @@ def test_rectangles_and_circles(source):
         _shape(points=[[3, 2], [1, 0]], kind="rectangle"),
         _shape("dog", [[4.5, 2.5], [4.5, 3.5]], "circle"),
     )
-    assert _rows(found.samples[0]) == [".11...", ".11.2.", "...222", "....2."]
+    assert as_text(found.samples[0]) == [".11...", ".11.2.", "...222", "....2."]
     four = _shape(points=[[0, 0], [2, 0], [2, 1], [0, 1]], kind="rectangle")
     turned = _shape(points=[[0, 3], [2, 3], [2, 4], [0, 4]], kind="oriented_rectangle")
-    assert _rows(source(four, turned).samples[0]) == ["11....", "......", "......", "11...."]
+    assert as_text(source(four, turned).samples[0]) == ["11....", "......", "......", "11...."]
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGB"])
 def test_masks(source, mode):
     mask = _png([[1, 0, 1], [0, 1, 1]], mode)
     found = source(_shape(points=[[2.0, 1.0], [4.0, 2.0]], kind="mask", mask=mask))
-    assert _rows(found.samples[0]) == ["......", "..1.1.", "...11.", "......"]
+    assert as_text(found.samples[0]) == ["......", "..1.1.", "...11.", "......"]
 
 
 # What labelme 7.9.1 makes of the mask [[1, 0, 1], [0, 1, 1]] (labelme._utils.shapes_to_label).
@@ -106,14 +91,14 @@ PLACED_MASKS = {
 def test_masks_lie_where_labelme_puts_them(source, corners, rows):
     mask = _png([[1, 0, 1], [0, 1, 1]])
     found = source(_shape(points=corners, kind="mask", mask=mask))
-    assert _rows(found.samples[0])[:3] == rows
+    assert as_text(found.samples[0])[:3] == rows
 
 
 def test_masks_with_odd_bounds(source):
     mask = _png([[1, 0, 1], [0, 1, 1]])
     # labelme cannot open this; larger bounds take nothing away.
     found = source(_shape(points=[[1, 1], [9, 9]], kind="mask", mask=mask))
-    assert _rows(found.samples[0]) == ["......", ".1.1..", "..11..", "......"]
+    assert as_text(found.samples[0]) == ["......", ".1.1..", "..11..", "......"]
     found = source(_shape(points=[[3, 2], [1, 1]], kind="mask", mask=mask))
     assert found.remarks == ["left out, without area: 1 object"]
 
@@ -125,25 +110,25 @@ def test_names_with_a_meaning(source):
         _shape("__ignore__", [[4, 0], [6, 0], [6, 1], [4, 1]]),
     )
     assert found.classes == ("background", "dog")
-    assert _rows(found.samples[0])[:2] == ["..11xx", "111111"]
+    assert as_text(found.samples[0])[:2] == ["..11xx", "111111"]
     asked = source(_shape("dog"), _shape("__ignore__"), classes=Classes(ignored=("__ignore__",)))
-    assert _rows(asked.samples[0])[1] == ".xx..."
+    assert as_text(asked.samples[0])[1] == ".xx..."
 
 
 def test_chosen_classes(source):
     shapes = [_shape("cat"), _shape("dog", [[0, 0], [1, 0], [1, 1], [0, 1]]), _shape("cow")]
     found = source(*shapes, classes=Classes({"pet": ("dog",)}, ("cow",)))
     assert found.classes == ("background", "pet")
-    assert _rows(found.samples[0])[:2] == ["1.....", ".xx..."]
+    assert as_text(found.samples[0])[:2] == ["1.....", ".xx..."]
     assert found.remarks == ["left out as background: cat"]
     with pytest.raises(AnnotationError, match="has no class bird; its classes are cat, cow, dog"):
         source(*shapes, classes=Classes({"bird": ("bird",)}))
 
 
 def test_what_is_counted(source, tmp_path):
-    _picture(tmp_path / "alone.png")
-    _picture(tmp_path / "b.jpg")
-    _put(tmp_path / "b.json", _page(image="b.jpg"))
+    blank(tmp_path / "alone.png")
+    blank(tmp_path / "b.jpg")
+    put(tmp_path / "b.json", _page(image="b.jpg"))
     found = source(
         _shape(),
         _shape(points=[[0, 0], [2, 2]], kind="line"),
@@ -173,7 +158,7 @@ def test_what_is_counted(source, tmp_path):
 def test_old_files_say_less(source):
     shape = {"label": "cat", "points": SQUARE, "line_color": None}
     found = source(shape, imageHeight=None)
-    assert _rows(found.samples[0])[1] == ".11..."
+    assert as_text(found.samples[0])[1] == ".11..."
 
 
 @pytest.mark.parametrize(
@@ -182,8 +167,8 @@ def test_old_files_say_less(source):
 )
 def test_paths_of_other_computers(tmp_path, name):
     for folder in ("in", "other"):
-        _picture(tmp_path / folder / "a.jpg")
-        _put(
+        blank(tmp_path / folder / "a.jpg")
+        put(
             tmp_path / folder / "a.JSON", _page(_shape(), image=name if folder == "in" else "a.jpg")
         )
     found = labelme.read(tmp_path)
@@ -192,31 +177,31 @@ def test_paths_of_other_computers(tmp_path, name):
     assert found.remarks == []
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "../images/sub/a.jpg", "elsewhere\\a.jpg"])
-def test_images_in_a_folder_of_their_own(tmp_path, name):
-    _put(tmp_path / "labels" / "sub" / "a.json", _page(_shape(), image=name))
+@pytest.mark.parametrize(
+    "name, place",
+    [
+        ("a.jpg", "a.jpg"),
+        ("../images/sub/a.jpg", "a.jpg"),
+        ("elsewhere\\a.jpg", "a.jpg"),
+        ("deep\\a.jpg", "deep/a.jpg"),
+    ],
+)
+def test_images_in_a_folder_of_their_own(tmp_path, name, place):
+    put(tmp_path / "labels" / "sub" / "a.json", _page(_shape(), image=name))
     for folder in ("sub", "other"):
-        _picture(tmp_path / "images" / folder / "a.jpg")
+        blank(tmp_path / "images" / folder / place)
     found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
-    assert found.samples[0].image == tmp_path / "images" / "sub" / "a.jpg"
+    assert found.samples[0].image == tmp_path / "images" / "sub" / place
     assert found.samples[0].name == "sub/a"
-
-
-def test_deeper_folders_count_from_the_file_on(tmp_path):
-    _put(tmp_path / "labels" / "sub" / "a.json", _page(_shape(), image="deep\\a.jpg"))
-    for folder in ("sub", "other"):
-        _picture(tmp_path / "images" / folder / "deep" / "a.jpg")
-    found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
-    assert found.samples[0].image == tmp_path / "images" / "sub" / "deep" / "a.jpg"
 
 
 def test_images_of_another_suffix(tmp_path):
     # Converted after they were labelled; folders still tell equal names apart.
     for folder in ("in", "other"):
-        _picture(tmp_path / folder / "a.JPEG")
-        _put(tmp_path / folder / "a.json", _page(_shape(), image="C:\\me\\a.png"))
-    _picture(tmp_path / "b.v2.jpg")
-    _put(tmp_path / "b.json", _page(_shape(), image="b.v2.bmp"))
+        blank(tmp_path / folder / "a.JPEG")
+        put(tmp_path / folder / "a.json", _page(_shape(), image="C:\\me\\a.png"))
+    blank(tmp_path / "b.v2.jpg")
+    put(tmp_path / "b.json", _page(_shape(), image="b.v2.bmp"))
     found = labelme.read(tmp_path)
     assert [record.image.relative_to(tmp_path).as_posix() for record in found.samples] == [
         "b.v2.jpg",
@@ -227,14 +212,14 @@ def test_images_of_another_suffix(tmp_path):
         "taken under another suffix than the label file says: 3 images, such as b.v2.jpg for "
         "b.v2.bmp"
     ]
-    _picture(tmp_path / "b.v2.tif")
+    blank(tmp_path / "b.v2.tif")
     assert "b.v2.bmp could be" in labelme.read(tmp_path).bad[0].why
 
 
 def test_images_that_were_renamed_with_their_files(tmp_path):
     for name in ("a", "b"):
-        _picture(tmp_path / "images" / "sub" / f"{name}.JPG")
-        _put(tmp_path / "labels" / "sub" / f"{name}.json", _page(_shape(), image="DSC_1.jpg"))
+        blank(tmp_path / "images" / "sub" / f"{name}.JPG")
+        put(tmp_path / "labels" / "sub" / f"{name}.json", _page(_shape(), image="DSC_1.jpg"))
     found = labelme.read(tmp_path / "labels", images=tmp_path / "images")
     assert [record.image.name for record in found.samples] == ["a.JPG", "b.JPG"]
     assert found.remarks == [
@@ -246,24 +231,24 @@ def test_images_that_were_renamed_with_their_files(tmp_path):
 def test_a_file_that_names_itself(source):
     found = source(_shape(), image="a.json")
     assert found.samples[0].image.name == "a.jpg"
-    assert _rows(found.samples[0])[1] == ".11..."
+    assert as_text(found.samples[0])[1] == ".11..."
 
 
 @pytest.mark.parametrize("size", [{}, {"imageHeight": None}])
 def test_pictures_inside_the_files(tmp_path, size):
-    _picture(tmp_path / "elsewhere.jpg")
+    blank(tmp_path / "elsewhere.jpg")
     picture = (tmp_path / "elsewhere.jpg").read_bytes()
     text = base64.b64encode(picture).decode()
     (tmp_path / "elsewhere.jpg").unlink()
-    _put(tmp_path / "a.json", _page(_shape(), image="a.png", imageData=text, **size))
+    put(tmp_path / "a.json", _page(_shape(), image="a.png", imageData=text, **size))
     url = f"data:image/png;base64,{_png(np.zeros(SIZE))}"
-    _put(tmp_path / "b.json", _page(_shape(), image="b.json", imageData=url, **size))
+    put(tmp_path / "b.json", _page(_shape(), image="b.json", imageData=url, **size))
     # As labelme's example has it: the picture is in the file and beside it.
     (tmp_path / "b.jpg").write_bytes(picture)
     first, second = (found := labelme.read(tmp_path)).samples
     assert (first.name, first.suffix, first.picture.read()) == ("a", ".jpg", picture)
     assert second.suffix == ".png" and second.picture.read().startswith(b"\x89PNG")
-    assert _rows(first) == _rows(second) == ["......", ".11...", ".11...", "......"]
+    assert as_text(first) == as_text(second) == ["......", ".11...", ".11...", "......"]
     assert found.remarks == []
 
 
@@ -276,18 +261,18 @@ def test_pictures_inside_the_files(tmp_path, size):
     ],
 )
 def test_what_is_no_picture_inside(tmp_path, text, said):
-    _put(tmp_path / "a.json", _page(_shape(), imageData=text))
+    put(tmp_path / "a.json", _page(_shape(), imageData=text))
     with pytest.raises(AnnotationError, match=said):
         labelme.read(tmp_path)
 
 
 def test_missing_images_are_named(tmp_path):
     for number in range(5):
-        _put(tmp_path / f"{number}.json", _page(_shape(), image=f"{number}.jpg"))
+        put(tmp_path / f"{number}.json", _page(_shape(), image=f"{number}.jpg"))
     with pytest.raises(AnnotationError, match=r"0\.json: its image 0\.jpg .*first of 5 such files"):
         labelme.read(tmp_path)
-    _put(tmp_path / "0.json", _page(_shape(), image="x" * 5000 + "\0"))
-    _picture(tmp_path / "4.jpg")
+    put(tmp_path / "0.json", _page(_shape(), image="x" * 5000 + "\0"))
+    blank(tmp_path / "4.jpg")
     found = labelme.read(tmp_path)
     assert [record.name for record in found.samples] == ["4"]
     assert [item.missing for item in found.bad] == [True] * 4
@@ -323,9 +308,9 @@ BAD_PAGES = {
 @pytest.mark.parametrize("tree, said", BAD_PAGES.values(), ids=BAD_PAGES)
 def test_a_bad_file_is_named_and_the_others_are_read(tmp_path, tree, said):
     for name in "ab":
-        _picture(tmp_path / f"{name}.jpg")
-        _put(tmp_path / f"{name}.json", _page(_shape(), image=f"{name}.jpg"))
-    _put(tmp_path / "a.json", tree)
+        blank(tmp_path / f"{name}.jpg")
+        put(tmp_path / f"{name}.json", _page(_shape(), image=f"{name}.jpg"))
+    put(tmp_path / "a.json", tree)
     found = labelme.read(tmp_path)
     assert [record.name for record in found.samples] == ["b"]
     assert found.remarks == []
@@ -335,10 +320,10 @@ def test_a_bad_file_is_named_and_the_others_are_read(tmp_path, tree, said):
 
 
 def test_json_files_of_other_programs(source, tmp_path):
-    _put(tmp_path / "annotations.json", {"images": [], "annotations": []})
+    put(tmp_path / "annotations.json", {"images": [], "annotations": []})
     with pytest.raises(AnnotationError, match=r"annotations\.json \(a COCO file\)"):
         labelme.read(tmp_path)
-    _put(tmp_path / "sub" / "classes.json", '["cat"]')
+    put(tmp_path / "sub" / "classes.json", '["cat"]')
     found = source(_shape())
     assert found.remarks == [
         "left out, no labelme files: annotations.json (a COCO file), sub/classes.json (a list)"
@@ -355,7 +340,7 @@ def test_a_damaged_mask_shows_when_it_is_drawn(source):
 
 
 def test_two_files_for_one_image(source, tmp_path):
-    _put(tmp_path / "b.json", _page(_shape(), image="./a.jpg"))
+    put(tmp_path / "b.json", _page(_shape(), image="./a.jpg"))
     with pytest.raises(AnnotationError, match=r"a\.jpg: has two labels, .*a\.json and .*b\.json"):
         source(_shape())
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 import zlib
 
@@ -13,7 +12,8 @@ from PIL import Image
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import supervisely
-from paddleseg_u2net.io.images import ImageError, write_image
+from paddleseg_u2net.io.images import ImageError
+from tests.data_tools.formats.drawn import as_text, blank, put
 
 SIZE = (4, 6)
 PERSON = Classes({"person": ("person_poly", "person_bmp")}, ignored=("neutral",))
@@ -68,32 +68,17 @@ def _label(*objects, height=4, width=6):
     return {"description": "", "tags": [], "size": size, "objects": list(objects)}
 
 
-def _put(path, tree):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(tree if isinstance(tree, str) else json.dumps(tree), encoding="utf-8")
-
-
-def _picture(path):
-    write_image(path, np.zeros((*SIZE, 3), np.uint8))
-
-
 @pytest.fixture
 def source(tmp_path):
     """Writes a project of one image and reads it."""
 
     def read(*objects, classes=PERSON, label=None):
-        _put(tmp_path / "meta.json", META)
-        _picture(tmp_path / "ds1" / "img" / "a.png")
-        _put(tmp_path / "ds1" / "ann" / "a.png.json", label or _label(*objects))
+        put(tmp_path / "meta.json", META)
+        blank(tmp_path / "ds1" / "img" / "a.png")
+        put(tmp_path / "ds1" / "ann" / "a.png.json", label or _label(*objects))
         return supervisely.read(tmp_path, classes)
 
     return read
-
-
-def _rows(record, size=SIZE):
-    mask = record.mask.read(size)
-    digits = {0: ".", 255: "x"}
-    return ["".join(digits.get(value, str(value)) for value in row) for row in mask.tolist()]
 
 
 SQUARE = [[1, 1], [3, 1], [3, 3], [1, 3]]
@@ -103,7 +88,7 @@ def test_polygons_have_their_outline_and_holes_theirs(source):
     whole = [[0, 0], [5, 0], [5, 3], [0, 3]]
     found = source(_polygon(whole, [[[2, 1], [3, 1], [3, 2], [2, 2]]]))
     assert found.classes == ("background", "person")
-    assert _rows(found.samples[0]) == ["111111", "11..11", "11..11", "111111"]
+    assert as_text(found.samples[0]) == ["111111", "11..11", "11..11", "111111"]
     assert found.samples[0].name == "ds1/a"
     assert found.samples[0].split == found.samples[0].group == ""
     assert found.remarks == ["left out as background: box"]
@@ -112,7 +97,7 @@ def test_polygons_have_their_outline_and_holes_theirs(source):
 @pytest.mark.parametrize("kind", ["palette", "alpha", "grey"])
 def test_bitmaps(source, kind):
     found = source(_bitmap([[1, 0, 1], [0, 1, 1]], 2, 1, kind=kind))
-    assert _rows(found.samples[0]) == ["......", "..1.1.", "...11.", "......"]
+    assert as_text(found.samples[0]) == ["......", "..1.1.", "...11.", "......"]
 
 
 def test_bitmaps_that_are_not_packed(source):
@@ -120,7 +105,7 @@ def test_bitmaps_that_are_not_packed(source):
     item["bitmap"]["data"] = base64.b64encode(
         zlib.decompress(base64.b64decode(_packed([[1, 1], [0, 1]], "alpha")))
     ).decode()
-    assert _rows(source(item).samples[0])[1:3] == [".11...", "..1..."]
+    assert as_text(source(item).samples[0])[1:3] == [".11...", "..1..."]
 
 
 @pytest.mark.parametrize("kind", ["grades", "black", "opaque"])
@@ -133,55 +118,55 @@ def test_alpha_masks_count_where_they_are_half_opaque(source, tmp_path, kind, sa
         del item["geometryType"]
         meta = [{**entry, "shape": "alpha_mask"} for entry in META["classes"]]
         source(item)
-        _put(tmp_path / "meta.json", {"tags": [], "classes": meta})
+        put(tmp_path / "meta.json", {"tags": [], "classes": meta})
         found = supervisely.read(tmp_path, classes)
     else:
         found = source(item, classes=classes)
-    assert _rows(found.samples[0]) == ["......", "......", "..111.", "......"]
+    assert as_text(found.samples[0]) == ["......", "......", "..111.", "......"]
     assert found.bad == []
 
 
 def test_later_objects_cover_earlier_ones(source):
     first, second = _polygon(SQUARE), _bitmap([[1, 1]], 1, 2, "neutral")
-    assert _rows(source(first, second).samples[0])[2] == ".xx1.."
-    assert _rows(source(second, first).samples[0])[2] == ".111.."
+    assert as_text(source(first, second).samples[0])[2] == ".xx1.."
+    assert as_text(source(second, first).samples[0])[2] == ".111.."
 
 
 def test_older_files_do_not_say_what_an_object_is(tmp_path):
-    _put(tmp_path / "meta.json", META)
-    _picture(tmp_path / "ds" / "img" / "a.jpg")
+    put(tmp_path / "meta.json", META)
+    blank(tmp_path / "ds" / "img" / "a.jpg")
     empty = {"exterior": [], "interior": []}
     bitmap = {**_bitmap([[1, 1]], 0, 0), "points": empty}
     polygon = {**_polygon(SQUARE), "bitmap": None}
     box = {**_polygon([[5, 0], [4, 0]], title="box"), "bitmap": None}
     for item in (bitmap, polygon, box):
         del item["geometryType"]
-    _put(tmp_path / "ds" / "ann" / "a.json", _label(bitmap, polygon, box))
+    put(tmp_path / "ds" / "ann" / "a.json", _label(bitmap, polygon, box))
     found = supervisely.read(tmp_path)
     assert found.classes == ("background", "person_poly", "person_bmp", "neutral", "box")
-    assert _rows(found.samples[0]) == ["22..44", ".111..", ".111..", ".111.."]
+    assert as_text(found.samples[0]) == ["22..44", ".111..", ".111..", ".111.."]
 
 
 def test_data_sets_inside_of_each_other_and_names(tmp_path):
-    _put(tmp_path / "meta.json", META)
+    put(tmp_path / "meta.json", META)
     for folder in ("ds1", "ds1/datasets/inner", "ds2"):
-        _picture(tmp_path / folder / "img" / "1.JPG")
-        _put(tmp_path / folder / "ann" / "1.jpg.json", _label(_polygon(SQUARE)))
-    _picture(tmp_path / "ds2" / "img" / "1.png")
-    _put(tmp_path / "ds2" / "ann" / "1.png.JSON", _label())
+        blank(tmp_path / folder / "img" / "1.JPG")
+        put(tmp_path / folder / "ann" / "1.jpg.json", _label(_polygon(SQUARE)))
+    blank(tmp_path / "ds2" / "img" / "1.png")
+    put(tmp_path / "ds2" / "ann" / "1.png.JSON", _label())
     found = supervisely.read(tmp_path, PERSON)
     names = ["ds1/1", "ds1/datasets/inner/1", "ds2/1_JPG", "ds2/1_png"]
     assert [record.name for record in found.samples] == names
     assert {record.split for record in found.samples} == {""}
-    assert _rows(found.samples[3]) == ["......"] * 4
+    assert as_text(found.samples[3]) == ["......"] * 4
     assert "without objects, so all background: 1 image" in found.remarks
 
 
 def test_data_sets_that_are_splits(tmp_path):
-    _put(tmp_path / "meta.json", META)
+    put(tmp_path / "meta.json", META)
     for folder in ("train", "val"):
-        _picture(tmp_path / folder / "img" / "a.jpg")
-        _put(tmp_path / folder / "ann" / "a.jpg.json", _label(_polygon(SQUARE)))
+        blank(tmp_path / folder / "img" / "a.jpg")
+        put(tmp_path / folder / "ann" / "a.jpg.json", _label(_polygon(SQUARE)))
     found = {record.name: record.split for record in supervisely.read(tmp_path).samples}
     assert found == {"train/a": "train", "val/a": "val"}
 
@@ -196,7 +181,7 @@ def test_what_is_counted(source):
         _polygon([], kind="rectangle"),
         {"classTitle": "neutral", "geometryType": "graph"},
     )
-    assert _rows(found.samples[0])[:2] == ["......", "....11"]
+    assert as_text(found.samples[0])[:2] == ["......", "....11"]
     assert found.remarks == [
         "left out as background: box",
         "left out, of classes that the source does not list: ghost (1 object)",
@@ -253,8 +238,8 @@ BAD_LABELS = {
 
 @pytest.mark.parametrize("label, said", BAD_LABELS.values(), ids=BAD_LABELS)
 def test_a_bad_label_is_named_and_the_others_are_read(source, tmp_path, label, said):
-    _picture(tmp_path / "ds1" / "img" / "b.png")
-    _put(tmp_path / "ds1" / "ann" / "b.png.json", _label(_polygon(SQUARE)))
+    blank(tmp_path / "ds1" / "img" / "b.png")
+    put(tmp_path / "ds1" / "ann" / "b.png.json", _label(_polygon(SQUARE)))
     found = source(label=label)
     assert [record.name for record in found.samples] == ["ds1/b"]
     (bad,) = found.bad
@@ -263,8 +248,8 @@ def test_a_bad_label_is_named_and_the_others_are_read(source, tmp_path, label, s
 
 
 def test_images_without_label_and_labels_without_image(source, tmp_path):
-    _put(tmp_path / "ds1" / "ann" / "b.png.json", _label())
-    _picture(tmp_path / "ds1" / "img" / "c.jpg")
+    put(tmp_path / "ds1" / "ann" / "b.png.json", _label())
+    blank(tmp_path / "ds1" / "img" / "c.jpg")
     found = source(_polygon(SQUARE))
     assert [record.name for record in found.samples] == ["ds1/a"]
     first, second = found.bad
@@ -275,7 +260,7 @@ def test_images_without_label_and_labels_without_image(source, tmp_path):
 def test_two_images_share_a_label(source, tmp_path):
     source()
     (tmp_path / "ds1" / "ann" / "a.png.json").rename(tmp_path / "ds1" / "ann" / "a.json")
-    _picture(tmp_path / "ds1" / "img" / "a.jpg")
+    blank(tmp_path / "ds1" / "img" / "a.jpg")
     with pytest.raises(AnnotationError, match="share one label file"):
         supervisely.read(tmp_path)
 
@@ -287,11 +272,11 @@ def test_bad_projects(tmp_path):
 
     inner = tmp_path / "inner"
     refused(tmp_path, "expected Supervisely's meta.json, got none")
-    _put(inner / "meta.json", META)
+    put(inner / "meta.json", META)
     refused(tmp_path, rf"give {inner}$")
     refused(inner, "expected data sets, .* found none")
-    _picture(inner / "ds" / "img" / "a.jpg")
+    blank(inner / "ds" / "img" / "a.jpg")
     refused(inner, "ds has only one of them")
-    _put(inner / "meta.json", {"images": [], "annotations": []})
+    put(inner / "meta.json", {"images": [], "annotations": []})
     refused(inner, "it looks like a COCO file")
     refused(tmp_path / "none", "none")

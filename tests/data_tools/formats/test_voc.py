@@ -11,6 +11,7 @@ from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import voc
 from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.io.images import ImageError
+from tests.data_tools.formats.drawn import splits
 
 SHAPE = (2, 6)
 VALUES = np.resize(np.array([0, 1, 15, 20, 255], np.uint8), SHAPE)
@@ -71,11 +72,11 @@ def test_official_data_is_read_as_published(tmp_path):
         collection = voc.read(root)
         assert collection.classes == ("background", *voc.VOC_CLASSES)
         assert len(collection.classes) == 21
-        assert [(r.name, r.split) for r in collection.samples] == [
-            ("2007_000032", "train"),
-            ("2007_000039", "val"),
-            ("2007_000063", ""),
-        ]
+        assert splits(collection) == {
+            "2007_000032": "train",
+            "2007_000039": "val",
+            "2007_000063": "",
+        }
         record = collection.samples[0]
         assert record.image == place / "JPEGImages/2007_000032.jpg"
         assert np.array_equal(record.mask.read(SHAPE), VALUES)
@@ -176,18 +177,16 @@ def test_a_labelmap_gives_colours_and_the_numbers_of_lines(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["a b", "a b.jpg", "JPEGImages/a b.jpg", '"a b"', "  a b  ", "\ufeffa b"]
+    "line",
+    [
+        *("a b", "a b.jpg", "JPEGImages/a b.jpg", '"a b"', "  a b  ", "\ufeffa b"),
+        "JPEGImages/a.x.jpg SegmentationClass/a.x.png",
+    ],
 )
 def test_lists_may_name_images_in_many_ways(tmp_path, line):
-    place = year(tmp_path, "a b", "c")
-    lists(place, val=[line])
-    assert [r.split for r in voc.read(place).samples] == ["val", ""]
-
-
-def test_lists_of_image_and_mask_are_understood(tmp_path):
-    place = year(tmp_path, "a.x", "b")
-    lists(place, train=["JPEGImages/a.x.jpg SegmentationClass/a.x.png"], Validation=["b"])
-    assert [r.split for r in voc.read(place).samples] == ["train", "val"]
+    name = "a.x" if "a.x" in line else "a b"
+    lists(year(tmp_path, name, "c"), Validation=[line])
+    assert [r.split for r in voc.read(tmp_path).samples] == ["val", ""]
 
 
 def test_what_stands_in_two_lists_is_not_trained_on(tmp_path):
@@ -196,13 +195,6 @@ def test_what_stands_in_two_lists_is_not_trained_on(tmp_path):
     collection = voc.read(place)
     assert [r.split for r in collection.samples] == ["test", "val", "train"]
     assert any("in several lists" in r and r.endswith("a, b") for r in collection.remarks)
-
-
-def test_images_may_have_other_suffixes_and_cases(tmp_path):
-    place = tmp_path / "export"
-    image(place, "A_1", ".PNG")
-    indexed(place, "a_1")
-    assert voc.read(place).samples[0].image.name == "A_1.PNG"
 
 
 # ---------------------------------------------------------------- what is missing
@@ -214,25 +206,25 @@ def test_letter_case_tells_images_apart_if_it_has_to(tmp_path):
     assert found == {"cat": "cat", "Cat": "Cat"}
 
 
-def test_masks_without_image_are_kept_apart(tmp_path):
+@pytest.mark.parametrize("listed", ["", "train", "val"])
+def test_masks_without_image_and_the_reverse_are_bad(tmp_path, listed):
     place = year(tmp_path, "a")
-    indexed(place, "b")
+    if listed:
+        lists(place, **{listed: ["a", "b"]})
+    else:
+        indexed(place, "b")
     collection = voc.read(place)
     assert [record.name for record in collection.samples] == ["a"]
     assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
+    assert not listed or f"{listed}.txt: b has no mask" in collection.bad[0].why
+
+
+def test_masks_alone_are_refused(tmp_path):
+    place = year(tmp_path, "a")
+    indexed(place, "b")
     (place / "JPEGImages/a.jpg").unlink()
     with pytest.raises(AnnotationError, match="2 of 2 images are not there: a, b;"):
         voc.read(place)
-
-
-@pytest.mark.parametrize("name", ["train", "val"])
-def test_listed_images_without_mask_are_kept_apart(tmp_path, name):
-    place = year(tmp_path, "a")
-    lists(place, **{name: ["a", "b"]})
-    collection = voc.read(place)
-    assert [record.name for record in collection.samples] == ["a"]
-    assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
-    assert f"{name}.txt: b has no mask" in collection.bad[0].why
 
 
 def test_exports_in_any_depth_are_all_read(tmp_path):
@@ -264,29 +256,20 @@ def test_a_folder_without_masks_beside_others_is_named(tmp_path):
         voc.read(tmp_path / "boxes")
 
 
-def test_another_layout_is_refused(tmp_path):
+def test_other_layouts_are_refused(tmp_path):
+    def refused(said, root=tmp_path, kind=AnnotationError):
+        with pytest.raises(kind, match=said):
+            voc.read(root)
+
     (tmp_path / "images").mkdir()
-    with pytest.raises(AnnotationError, match="JPEGImages and SegmentationClass.*found images"):
-        voc.read(tmp_path)
-    with pytest.raises(AnnotationError, match="no folder"):
-        voc.read(tmp_path / "none")
-
-
-def test_empty_parts_are_refused(tmp_path):
-    place = tmp_path / "VOC2012"
-    (place / "SegmentationClass").mkdir(parents=True)
-    with pytest.raises(PairingError, match="expected masks"):
-        voc.read(place)
-    indexed(place, "a")
-    with pytest.raises(AnnotationError, match="JPEGImages: expected a folder"):
-        voc.read(place)
-
-
-def test_two_masks_of_one_name_are_refused(tmp_path):
-    place = year(tmp_path, "a")
-    Image.fromarray(VALUES).save(place / "SegmentationClass/a.bmp")
-    with pytest.raises(PairingError, match=r"a\.bmp and a\.png have the same name"):
-        voc.read(place)
+    refused("JPEGImages and SegmentationClass.*found images")
+    refused("no folder", tmp_path / "none")
+    (tmp_path / "SegmentationClass").mkdir()
+    refused("expected masks", kind=PairingError)
+    indexed(tmp_path, "A")
+    refused("JPEGImages: expected a folder")
+    image(tmp_path, "a", ".PNG")
+    assert voc.read(tmp_path).samples[0].image.name == "a.PNG"
 
 
 def test_damaged_masks_show_when_they_are_read(tmp_path):
