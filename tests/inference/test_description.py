@@ -128,9 +128,6 @@ def test_checksum_is_that_of_the_bytes(tmp_path):
     assert checksum(tmp_path / "large") == SUM_OF_MANY
 
 
-KEYS = list(Description.__dataclass_fields__)
-
-
 def test_other_folders_are_no_exports(tmp_path):
     assert not is_export(tmp_path) and not is_export(tmp_path / "nowhere")
     says = refusal(tmp_path)

@@ -126,6 +126,13 @@ def test_truncated_file(tmp_path, function, name, share):
     refused(function, path, "truncated", "again")
 
 
+def test_damaged_png_chunk(tmp_path):
+    data = bytearray(png_bytes(colours(64, 64)))
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "a.png").write_bytes(data)
+    refused(read_image, tmp_path / "a.png", "damaged")
+
+
 def test_png_that_lacks_only_its_end_mark_has_all_its_pixels(tmp_path):
     array = colours(64, 64)
     (tmp_path / "a.png").write_bytes(png_bytes(array)[:-12])

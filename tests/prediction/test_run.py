@@ -281,7 +281,7 @@ def test_a_network_that_fails_does_not_stop_the_rest(tmp_path):
     assert sorted(tree(tmp_path / "out" / SALIENCY)) == ["0.png", "2.png", "4.png"]
 
 
-def test_one_picture_that_cannot_be_written_stops_no_other(tmp_path):
+def test_a_picture_that_cannot_be_written_stops_no_other(tmp_path):
     for name in ("a.png", "b.png", "c.png"):
         picture(tmp_path / "in" / name)
     out = tmp_path / "out"
