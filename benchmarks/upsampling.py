@@ -6,8 +6,8 @@ Maps are those of the official U2NetP weights at 320x320 on ONNX Runtime, stretc
 6th pair of ECSSD is what ``--scan`` chose the settings on; the others are reported. "ECSSD, map
 64x64" are the same pictures with their maps reduced, so that map and picture are as far from each
 other as 320x320 and a picture of 3 megapixels; 24x24 is as far as from 20. The 20-megapixel
-pictures are drawn by `datasets.synthetic`, for photographs of that size with masks as fine are not at
-hand; their maps are the network's. Of the optic disc, which these weights do not know, the mask
+pictures are drawn by `datasets.synthetic`, for photographs of that size with masks as fine are not
+at hand; their maps are the network's. Of the optic disc, which these weights do not know, the mask
 itself, reduced, is the map: what happens where experts drew an outline that is no edge of the
 picture. ``--cache`` keeps the maps of photographs between runs.
 """
