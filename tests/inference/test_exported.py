@@ -57,6 +57,7 @@ def test_the_map_is_that_of_paddles_layers(make, backend, tmp_path):
 
 
 def test_a_batch_in_one_go_and_in_parts(tmp_path):
+    pytest.importorskip("onnxruntime")
     free = load_exported(exporting.onnx_folder(tmp_path / "free")).network
     two = load_exported(exporting.onnx_folder(tmp_path / "two", shape=(2, 3, 40, 48))).network
     rng = np.random.default_rng(0)
@@ -86,6 +87,7 @@ def test_a_model_of_one_size_refuses_others_first(tmp_path, backend):
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_class_numbers_are_ones_and_zeros(tmp_path, classes):
+    pytest.importorskip("onnxruntime")
     numbers = exporting.onnx_folder(tmp_path / "a", classes, argmax=True)
     maps = exporting.onnx_folder(tmp_path / "b", classes, output="softmax")
     image = picture(40, 48)
@@ -150,6 +152,7 @@ def test_a_damaged_model_of_paddle_is_refused(tmp_path):
 
 
 def test_files_and_formats_that_do_not_fit_are_refused(tmp_path):
+    pytest.importorskip("onnxruntime")
     folder = exporting.onnx_folder(tmp_path / "model")
     (folder / "other").write_bytes(b"")
     exporting.describe(folder, files={"other": exporting.checksum(folder / "other")})

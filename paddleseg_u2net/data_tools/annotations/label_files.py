@@ -13,7 +13,6 @@ from typing import (
     Any,
     Callable,
     Dict,
-    Iterator,
     List,
     Optional,
     Sequence,
@@ -159,13 +158,15 @@ def _shown(value: Any) -> str:
     return f"{_TYPES.get(type(value), type(value).__name__)} {repr(value)[:60]}"
 
 
-def thread_map(work: Callable[[Item], Found], items: Sequence[Item], what: str) -> Iterator[Found]:
-    """Yield ``work(item)`` for all items in order, from several threads, with progress.
+def thread_map(work: Callable[[Item], Found], items: Sequence[Item], what: str) -> List[Found]:
+    """Return ``work(item)`` for all items in order, from several threads, with progress.
 
-    Threads are enough, as decoding and counting release the interpreter's lock.
+    Threads are enough, as decoding and counting release the interpreter's lock. The result is no
+    generator: one that is left early waits for its threads when it is collected, and where that
+    happens while another thread starts, both wait for ever (Python 3.12).
     """
     with ThreadPoolExecutor() as pool:
-        # In chunks, as a generator that is stopped early should not have queued everything.
+        # In chunks, so that little is left to do after an error.
         chunks = (items[start : start + 256] for start in range(0, len(items), 256))
         found = chain.from_iterable(pool.map(work, chunk) for chunk in chunks)
-        yield from tracked(found, f"looking at {what}", "files", len(items))
+        return list(tracked(found, f"looking at {what}", "files", len(items)))

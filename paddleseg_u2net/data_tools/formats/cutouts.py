@@ -32,7 +32,7 @@ def read(folder: Path) -> AnnotatedDataset:
             masks are read.
     """
     paths = find_images(folder)
-    states = list(thread_map(_state, paths, "cut-outs"))
+    states = thread_map(_state, paths, "cut-outs")
     of = {state: [p.name for p, s in zip(paths, states) if s == state] for state in range(5)}
     named = {state: short_list(names, 5) for state, names in of.items()}
     if len(of[_OPAQUE]) == len(paths):

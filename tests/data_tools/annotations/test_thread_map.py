@@ -1,0 +1,25 @@
+"""Work on many files in threads."""
+
+import threading
+
+import pytest
+
+from paddleseg_u2net.data_tools.annotations.label_files import thread_map
+
+
+def _stop_at_third():
+    for number in thread_map(lambda number: number, range(1000), "numbers"):
+        if number == 2:
+            raise ValueError("third")
+
+
+def test_results_come_in_order():
+    assert list(thread_map(str, range(600), "numbers")) == [str(n) for n in range(600)]
+
+
+def test_no_thread_is_left_where_the_results_are_left():
+    """Threads that end when garbage is collected can end in the middle of another's start."""
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="third") as caught:
+        _stop_at_third()
+    assert caught.tb is not None and threading.active_count() == before
