@@ -8,7 +8,8 @@ from paddleseg_u2net.data_tools.annotations.label_files import thread_map
 
 
 def _stop_at_third():
-    for number in thread_map(lambda number: number, range(1000), "numbers"):
+    results = thread_map(lambda number: number, range(1000), "numbers")
+    for number in results:  # which the error's traceback keeps
         if number == 2:
             raise ValueError("third")
 
