@@ -10,6 +10,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 
@@ -26,7 +27,6 @@ from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.inference.preprocess import IMAGENET_MEAN, IMAGENET_STD
-from paddleseg_u2net.training.loader import _Train
 
 
 def _drawings(folder: Path, count: int) -> None:
@@ -47,7 +47,8 @@ def _theirs(root: Path, list_name: str):
         T.RandomVerticalFlip(0.5),
         T.Normalize(IMAGENET_MEAN, IMAGENET_STD),
     ]
-    return Dataset("train", str(root), transforms, 2, train_path=str(root / list_name))
+    dataset = Dataset("train", str(root), transforms, 2, train_path=str(root / list_name))
+    return len(dataset), lambda epoch, index: dataset[index]
 
 
 def _ours(root: Path, list_name: str):
@@ -60,14 +61,20 @@ def _ours(root: Path, list_name: str):
     dataset = PairDataset(
         "train", dataset_root=str(root), train_path=list_name, transforms=transforms
     )
-    return _Train(dataset, Preprocess(), seed=0)
+    preprocess = Preprocess()
+
+    def read(epoch: int, index: int):
+        image, label = dataset.augmented(index, (0, epoch, index))  # as the training's loader does
+        return preprocess(image, resize=False), label
+
+    return len(dataset), read
 
 
-def _rate(dataset, items) -> float:
+def _rate(count: int, read: Callable, epoch: int) -> float:
     started = time.perf_counter()
-    for item in items:
-        dataset[item]
-    return len(items) / (time.perf_counter() - started)
+    for index in range(count):
+        read(epoch, index)
+    return count / (time.perf_counter() - started)
 
 
 def main() -> None:
@@ -83,12 +90,7 @@ def main() -> None:
         theirs, ours = _theirs(root, arguments.list), _ours(root, arguments.list)
         rates = []
         for number in range(arguments.rounds):
-            rates.append(
-                (
-                    _rate(theirs, range(len(theirs))),
-                    _rate(ours, [(number, index) for index in range(len(ours))]),
-                )
-            )
+            rates.append((_rate(*theirs, number), _rate(*ours, number)))
             print(f"PaddleSeg {rates[-1][0]:6.1f}   this project {rates[-1][1]:6.1f}   images/s")
     best = np.max(rates, axis=0)
     print(f"ratio of the best rounds: {best[1] / best[0]:.2f}")

@@ -109,7 +109,7 @@ def test_the_error_without_masks_is_the_mean_over_drawn_ones():
 def test_without_onnxruntime(images, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(QuantizationError, match="lower precision is measured: .*pip install"):
-        search(small.model(), images)
+        search(small.model(), images, 0.001)
 
 
 @pytest.mark.slow
