@@ -58,10 +58,13 @@ def test_a_forked_worker_does_not_keep_the_folder(tmp_path, monkeypatch):
     owner = os.fork()
     if owner == 0:
         with run_folder.reserved(tmp_path, Distributed()):
+            ready, running = os.pipe()
             worker = os.fork()
             if worker == 0:
+                os.write(running, b".")
                 time.sleep(60)
                 os._exit(0)
+            os.read(ready, 1)  # a worker lets go of the folder as it starts
             (tmp_path / "worker").write_text(str(worker))
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(owner, 0)
