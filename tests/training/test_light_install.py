@@ -125,8 +125,6 @@ def test_weights_are_converted_without_paddle(tmp_path, suffix):
     target = tmp_path / f"o{suffix}"
     done = light("convert_weights", "--input", tmp_path / "w.pth", "--output", target)
     assert done.returncode == 0, done.stderr
-    assert "not installed" in done.stdout  # PyTorch, or Paddle, could not be compared with
-    assert f"o{suffix}: this project on" in done.stdout or "read back on" in done.stdout
     found, original = read_weights(target), read_weights(tmp_path / "w.pth")
     if suffix != ".onnx":  # where BatchNorm is folded
         assert all((found[name] == value).all() for name, value in original.items())
