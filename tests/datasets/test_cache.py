@@ -112,9 +112,6 @@ def nothing_is_decoded(monkeypatch):
     monkeypatch.setattr(pair_dataset, "read_mask", refuse)
 
 
-# ---------------------------------------------------------------- the key
-
-
 @pytest.mark.parametrize(
     ("value", "limit"),
     [("8 GB", 8 * 10**9), ("500MB", 5 * 10**8), ("1.5 gb", 15 * 10**8), ("2 GiB", 2**31),
@@ -152,9 +149,6 @@ def test_the_log_says_how_much_is_kept_and_where(data, folder):
         line == "train: 6 pairs, masks read as index (key mask_values); "
         f"cache: up to 2 MB, in {folder}"
     )
-
-
-# ---------------------------------------------------------------- what is kept
 
 
 def beginnings():
@@ -254,9 +248,6 @@ def test_later_transforms_see_what_the_first_noted(data, folder):
     assert seen[:6] == seen[6:12] == seen[12:]
 
 
-# ---------------------------------------------------------------- which transforms are fixed
-
-
 def test_what_may_draw_ends_the_beginning():
     import paddleseg.transforms as T
 
@@ -295,9 +286,6 @@ def test_the_fixed_transforms_draw_nothing():
         assert "random." not in code.replace("random.choice(list(self.interp_dict", "")
 
 
-# ---------------------------------------------------------------- training
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_are_the_same_for_every_number_of_workers(data, folder, workers):
     from paddleseg_u2net.inference import Preprocess
@@ -334,9 +322,6 @@ def test_training_with_a_cache_ends_as_one_without(tmp_path, tiny, folder):
     for name, value in plain.items():
         np.testing.assert_array_equal(value, cached[name])
         np.testing.assert_array_equal(value, resumed[name])
-
-
-# ---------------------------------------------------------------- what changes
 
 
 @pytest.mark.parametrize("kind", ["images", "masks"])
@@ -414,9 +399,6 @@ def test_other_settings_have_a_set_of_their_own(data, folder, other):
     assert len(list(folder.glob("*.set"))) == 2
 
 
-# ---------------------------------------------------------------- damage
-
-
 def test_no_flipped_byte_comes_through(data, folder):
     cached = dataset(data, folder, transforms=[resize()])
     expected = [cached.augmented(0, (0,))]
@@ -474,9 +456,6 @@ def test_a_set_is_of_its_files_and_finds_exchanged_ones(data, folder):
         (data / kind / "0.png").unlink()
     assert_same(expected[1:], read_all(dataset(data, folder)))
     assert len(list(folder.glob("*.set"))) == 2
-
-
-# ---------------------------------------------------------------- room
 
 
 ROW = 2 * BLOCK  # a pair of 30x40: 1024 + 4 * 1200 bytes
@@ -625,9 +604,6 @@ def test_a_set_is_in_use_until_the_last_of_its_runs_ends(data, folder, tmp_path)
     process.communicate()
     read_all(dataset(other, folder, 6 * ROW))
     assert not used.exists() and len(entries(folder)) == 6
-
-
-# ---------------------------------------------------------------- no room on the disk
 
 
 def test_a_folder_that_cannot_be_made_is_one_warning(data, tmp_path, log):
