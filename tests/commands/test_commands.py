@@ -387,7 +387,7 @@ def test_an_exported_model_is_scored_on_any_backend(drawn, tmp_path, capsys, ups
         scores.append(json.loads((tmp_path / "s.json").read_text())["MAE"])
     assert scores[0] == pytest.approx(scores[1], abs=1e-4)
     assert main("val", [*words, "--opts", "model.num_classes=2"]) == 1
-    assert "model.in_channels are (2, 3), but those of the exported model" in capsys.readouterr().err
+    assert "are (2, 3), but those of the exported model" in capsys.readouterr().err
 
 
 def test_settings_of_an_exported_model_are_its_own(drawn, tmp_path, capsys):
