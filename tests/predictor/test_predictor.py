@@ -227,5 +227,5 @@ def test_what_cannot_be_had_is_refused(weights, arguments, words):
 
 
 def test_a_folder_that_holds_no_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="it has neither"):
+    with pytest.raises(ValueError, match="nor is there a description.json"):
         Predictor(tmp_path)
