@@ -30,7 +30,7 @@ from paddleseg_u2net.inference.description import (
 )
 from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
-from paddleseg_u2net.io.files import set_aside, what_is
+from paddleseg_u2net.io.files import what_is
 from paddleseg_u2net.log import logger
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
             ) from error
         raise ModelPathError(str(error)) from error
     if path.is_file():
-        return _log_if_set_aside(path)
+        return path
     found = what_is(path)
     raise ModelPathError(
         f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
@@ -158,24 +158,14 @@ def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
 
 
 def _newest(output: Path) -> Path:
-    folders = [*output.glob("**/best_model"), *output.glob("**/.best_model.old-*")]
-    best = {folder.with_name("best_model") for folder in folders}
-    places = [folder if folder.is_dir() else set_aside(folder) for folder in best]
-    found = [place / "model.pdparams" for place in places if place]
-    found = [path for path in found if path.is_file()]
+    found = [path for path in output.glob("**/best_model/model.pdparams") if path.is_file()]
     if not found:
         raise ModelPathError(
             f"(none given): no best_model lies below {output}. Name published "
             "weights (--model_path u2netp), train with `python tools/train.py --config "
             "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
         )
-    return _log_if_set_aside(max(found, key=lambda path: path.stat().st_mtime))
-
-
-def _log_if_set_aside(path: Path) -> Path:
-    if path.parent.name.startswith(".") and ".old-" in path.parent.name:
-        logger.info(f"{path}: training was killed while it replaced this folder; it is taken")
-    return path
+    return max(found, key=lambda path: path.stat().st_mtime)
 
 
 # -- its settings --------------------------------------------------------------------------------

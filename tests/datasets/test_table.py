@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.config.reading import read_yaml
 from paddleseg_u2net.datasets import TABLE, Pair, PairDataset, PairingError
 from paddleseg_u2net.datasets.pairing import split_train_val
-from paddleseg_u2net.io.download import Checksum
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/RGB/U2Net"
 
@@ -99,7 +99,7 @@ def test_a_row_says_how_to_get_it_and_how_to_cite_it(name):
     assert len({archive.filename for archive in row.archives}) == len(row.archives)
     for archive in row.archives:
         assert all(address.startswith("http") for address in archive.addresses)
-        assert archive.checksum is None or Checksum.parse(archive.checksum)
+        assert archive.checksum is None or re.fullmatch("md5:[0-9a-f]{32}", archive.checksum)
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -103,11 +103,10 @@ def test_a_folder_that_another_run_has_is_refused_to_all(tmp_path, tiny):
     config = tmp_path / "config.yml"
     config.write_text(yaml.safe_dump(tiny))
     run = tmp_path / "run"
-    with locked(run / "run", owner="host far, process 7, started yesterday"):
+    with locked(run / "run"):
         done = _launch(tmp_path, "train", "--config", config, "--save_dir", run)
     assert done.returncode == 1
-    said = "another run is training there (host far, process 7, started yesterday)"
-    assert said in (tmp_path / "log/workerlog.0").read_text()
+    assert "another run is training there" in (tmp_path / "log/workerlog.0").read_text()
     assert list(run.iterdir()) == []
 
 
