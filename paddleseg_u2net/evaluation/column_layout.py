@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Callable, List, Sequence, Tuple
 
-__all__ = ["pack", "spans", "widened"]
-
 Headings = Tuple[str, ...]
 """What stands above one column, the outermost first."""
 

@@ -180,9 +180,6 @@ def _sample(sample: Sample, column: Column) -> Dict[str, Any]:
     }
 
 
-# ---------------------------------------------------------------- images
-
-
 def _thumbnail(array: np.ndarray, what: str) -> Dict[str, Any]:
     """Return an embedded image: its description, data URI, width and height."""
     grey = array.ndim == 2

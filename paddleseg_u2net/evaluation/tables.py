@@ -141,9 +141,6 @@ def body(
     ]
 
 
-# ---------------------------------------------------------------- text
-
-
 def text_table(data_sets: DataSets, columns: Sequence[Column], width: Optional[int] = None) -> str:
     """Return a table for a terminal, with a ``*`` behind the best scores.
 
@@ -209,9 +206,6 @@ def _width(text: str) -> int:
         0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
         for letter in text
     )
-
-
-# ---------------------------------------------------------------- Markdown and CSV
 
 
 def markdown_table(data_sets: DataSets, columns: Sequence[Column]) -> str:

@@ -14,8 +14,6 @@ from paddleseg_u2net.io.images import MAX_PIXELS
 from paddleseg_u2net.render.mask_overlay import STRIPE, Color, fitted
 from paddleseg_u2net.render.mpl_style import font_file, letters
 
-__all__ = ["SMALLEST", "Cell", "contact_sheet", "picture_cells"]
-
 SMALLEST = 64  # pixels, of a cell: below that no letter fits
 _PAPER, _BEHIND = (246, 246, 244), (226, 226, 223)
 _INK, _FAINT_INK = (32, 32, 36), (92, 92, 98)
@@ -186,9 +184,6 @@ def _legend_places(legend: Sequence[LegendEntry], width: int) -> List[Tuple[int,
         places.append((left, line))
         left += int(takes)
     return places
-
-
-# ---------------------------------------------------------------- letters
 
 
 @lru_cache(maxsize=8)

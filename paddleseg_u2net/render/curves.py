@@ -12,8 +12,6 @@ from paddleseg_u2net.render.mpl_style import LABEL_SIZE, mpl_settings, plain, st
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Curve", "Panel", "draw", "panels", "precision_recall"]
-
 # Colours that stay apart for colour-blind readers, and black. Source: Okabe and Ito 2008, "Color
 # Universal Design"; their yellow is left out, for it is too pale for a line on white.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

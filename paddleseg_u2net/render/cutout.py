@@ -10,8 +10,6 @@ import numpy as np
 
 from paddleseg_u2net.render.overlay import check_image
 
-__all__ = ["cutout"]
-
 # Pixels that colours are estimated at; a larger picture's are smooth enough to be brought to its
 # size, since its opacity has the detail.
 _ESTIMATED = 2**18
@@ -82,9 +80,6 @@ def _without_background(result: np.ndarray, mixed: np.ndarray) -> None:
             result[tile][..., :3][mixed[tile]] = found[mixed[tile]]
 
 
-# ---------------------------------------------------------------- the estimate
-
-
 def _estimated(image: np.ndarray, share: np.ndarray) -> Colours:
     """The colours of both in all pixels, of an image (3, h, w) and shares (h, w), 0 to 1.
 
@@ -140,9 +135,6 @@ def _framed(planes: np.ndarray) -> np.ndarray:
     """Repeat the pixels of the edge once at each side."""
     beside = [(0, 0)] * (planes.ndim - 2) + [(1, 1), (1, 1)]
     return np.pad(planes, beside, mode="edge")
-
-
-# ---------------------------------------------------------------- sizes
 
 
 def _at_most(

@@ -11,8 +11,6 @@ from typing import Dict, Sequence, Tuple
 import cv2
 import numpy as np
 
-__all__ = ["STRIPE", "Color", "class_colors", "fitted", "masked"]
-
 Color = Tuple[int, int, int]
 
 # Colours that are rare in photographs and stay apart for colour-blind readers. Source for the

@@ -18,17 +18,6 @@ from paddleseg_u2net.text import one_line
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "LABEL_SIZE",
-    "as_png",
-    "font_file",
-    "letters",
-    "mpl_settings",
-    "plain",
-    "save",
-    "style_axes",
-]
-
 LABEL_SIZE = 8  # points
 _GREY, _GRID = "#606060", "#d8d8d8"
 _SETTINGS: Dict[Any, Any] = {

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-__all__ = ["blend", "color_map", "foreground", "saliency", "strips"]
-
 # How far a probability may lie outside [0, 1] and be taken for a rounding error.
 _SLACK = 1e-4
 # Pixels that are worked on at a time: what is needed for them stays in the processor's cache, and

@@ -12,8 +12,6 @@ import numpy as np
 from paddleseg_u2net.render import mpl_style
 from paddleseg_u2net.render.mpl_style import LABEL_SIZE, mpl_settings, plain, style_axes
 
-__all__ = ["as_png"]
-
 _BLUE, _ORANGE, _GREY = "#0072B2", "#E69F00", "#606060"
 # Lightness grows evenly, also for colour-blind readers. Source: Nuñez, Anderton and Renslow 2018,
 # "Optimizing colormaps with consideration for color vision deficiency".
@@ -53,9 +51,6 @@ def as_png(sizes: np.ndarray, foreground: np.ndarray, centre: np.ndarray, title:
         for panel in axes.flat:
             style_axes(panel)
         return mpl_style.as_png(figure, _DPI)
-
-
-# ---------------------------------------------------------------- panels
 
 
 def _draw_sizes(axes: Any, sizes: np.ndarray) -> None:
@@ -165,9 +160,6 @@ def _draw_centre(axes: Any, centre: np.ndarray) -> None:
     axes.set_yticks(range(0, 101, 25), [f"{y} %" for y in range(0, 101, 25)])
     axes.set_title(title)
     _add_bar(axes, shown, "masks with foreground here, %")
-
-
-# ---------------------------------------------------------------- parts of panels
 
 
 def _draw_bars(axes: Any, edges: np.ndarray, counts: np.ndarray) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from PIL import Image
 from paddleseg_u2net.evaluation.gallery import galleries
 from paddleseg_u2net.evaluation.pairing import pair_maps
 from paddleseg_u2net.evaluation.plan import DataSet, MethodOnDataset
-from paddleseg_u2net.evaluation.results import Result, columns, data_sets
+from paddleseg_u2net.evaluation.results import Result
 from paddleseg_u2net.evaluation.run import Outcome, Task, score
 from paddleseg_u2net.metrics import MetricReport, make_conventions
 
@@ -48,23 +47,6 @@ def names(samples):
     return [sample.name for sample in samples]
 
 
-def test_columns_are_the_scores_with_their_better_end(tmp_path):
-    results = results_of(tmp_path, {"A": [9]}, ("MAE", "maxF_paper"))
-    found = columns(results, 4)
-    assert [(c.key, c.title, c.higher_is_better, c.digits) for c in found] == [
-        ("MAE", "MAE", False, 4),
-        ("maxF_paper", "maxF paper", True, 4),
-    ]
-
-
-def test_rows_are_sets_with_their_methods(tmp_path):
-    a, b = results_of(tmp_path, {"A": [9], "B": [90]})
-    elsewhere = replace(a, of=MethodOnDataset("A", "T", Path("x"), DataSet(gt_dir=Path("y"))))
-    found = data_sets([a, elsewhere, b])
-    assert {name: list(methods) for name, methods in found.items()} == {"S": ["A", "B"], "T": ["A"]}
-    assert found["S"]["B"] == b.report.values()
-
-
 def test_the_worst_first_and_the_best_first(tmp_path):
     # On a mask that is mostly background, a darker map has the lower error.
     results = results_of(tmp_path, {"A": [10, 250, 100, 200, 50]})
@@ -74,12 +56,6 @@ def test_the_worst_first_and_the_best_first(tmp_path):
     assert names(gallery.best) == ["0", "4"]
     scores = dict(results[0].outcome.rows)
     assert [sample.score for sample in gallery.worst] == [scores["1"]["MAE"], scores["3"]["MAE"]]
-
-
-def test_where_higher_is_better(tmp_path):
-    results = results_of(tmp_path, {"A": [10, 250]}, ("Recall",))
-    (gallery,) = galleries(results)
-    assert names(gallery.worst) == ["0"] and names(gallery.best) == ["1"]
 
 
 @pytest.mark.parametrize(("images", "worst", "best"), [(1, 1, 0), (2, 1, 1), (3, 1, 1), (9, 4, 4)])
@@ -115,14 +91,6 @@ def test_samples_show_what_all_methods_made_of_the_image(tmp_path):
     assert best.name == "0" and set(best.maps) == {"A", "C"}  # that of B is damaged
 
 
-def test_maps_of_floats_are_shown_in_eight_bits(tmp_path):
-    results = results_of(tmp_path, {"A": [9]})
-    np.save(tmp_path / "0.npy", np.full((8, 8), 0.5))
-    results[0].items[0] = results[0].items[0]._replace(map=tmp_path / "0.npy")
-    shown = galleries(results)[0].worst[0].maps["A"]
-    assert shown.dtype == np.uint8 and (shown == 128).all()
-
-
 def test_photographs_by_name_and_none_for_a_damaged_one(tmp_path):
     folder = tmp_path / "photographs"
     folder.mkdir()
@@ -144,9 +112,3 @@ def test_images_without_the_score_are_neither_worst_nor_best(tmp_path):
     rows = [(name, {"MAE": float("nan")}) for name, _ in rows]
     result = replace(results[0], outcome=Outcome(results[0].report, rows))
     assert galleries([result]) == []
-
-
-def test_without_masks_there_is_nothing_to_show(tmp_path):
-    results = results_of(tmp_path, {"A": [9]})
-    of = MethodOnDataset("A", "S", tmp_path, DataSet(points_dir=tmp_path))
-    assert galleries([replace(results[0], of=of)]) == []

@@ -49,9 +49,6 @@ def methods(**scores):
     return {"S": {name: {"maxF": value} for name, value in scores.items()}}
 
 
-# ---------------------------------------------------------------- ranks and numbers
-
-
 @pytest.mark.parametrize(
     ("column", "values", "expected"),
     [
@@ -79,9 +76,6 @@ def test_numbers_as_shown_and_exact():
     assert exact(np.float64(0.1)) == "0.1"
     assert float(exact(np.float32(0.1))) == float(np.float32(0.1))
     assert exact(None) == exact(NAN) == ""
-
-
-# ---------------------------------------------------------------- text
 
 
 def test_text():
@@ -159,18 +153,9 @@ def test_wide_text_goes_on_below(width):
         assert len(head) + len(re.search(r"  score \d+ ↑", following)[0]) > width
 
 
-def test_the_width_is_the_terminals(monkeypatch):
-    for columns, count in (("3", 2), ("17", 2), ("70", 1)):
-        monkeypatch.setenv("COLUMNS", columns)
-        assert text_table(ONE, [F, MAE]).count("method") == count
-
-
 def test_wide_letters_take_two_places():
     text = text_table({"S": {"图像": {"maxF": 0.5}, "cafe\u0301": {"maxF": 0.25}}}, [F], 80)
     assert text.splitlines()[4:] == ["图像    0.500*", "cafe\u0301    0.250"]
-
-
-# ---------------------------------------------------------------- Markdown
 
 
 def test_markdown():
@@ -201,9 +186,6 @@ def test_markdown_escapes():
     assert text.splitlines()[0] == f"### {escaped}"
     assert text.splitlines()[-1] == f"| {escaped} | - |"
     assert r"| \|F\| ↑ |" in text
-
-
-# ---------------------------------------------------------------- LaTeX
 
 
 def test_latex():
@@ -306,9 +288,6 @@ def test_latex_packages_fonts_and_minus_signs():
     assert "array" in latex_table({"S": {"a name " * 9: {}}}, [F]).splitlines()[0]
     text = latex_table(methods(**{"a": -0.5, "a-b": 0.25}), [F])
     assert "a & \\underline{$-$0.500} \\\\" in text and "a-b & \\textbf{0.250}" in text
-
-
-# ---------------------------------------------------------------- CSV, and any names
 
 
 def test_csv_has_full_precision_and_quotes():

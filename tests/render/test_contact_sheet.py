@@ -42,12 +42,6 @@ def test_few_columns_are_side_by_side():
     assert many[0][1] == many[1][1] and many[0][0] < many[1][0]
 
 
-def test_rows_are_as_tall_as_their_pictures():
-    square = np.full((96, 96, 3), 120, np.uint8)
-    heights = [contact_sheet([[Cell(p, ("",))]], [""], 96).shape[0] for p in (GREY, square)]
-    assert heights[1] - heights[0] == 32
-
-
 def test_a_picture_is_above_its_text():
     image = noise(64, 96, 3)
     sheet = contact_sheet([[Cell(image, ("name", "size"))]], ["image"], 96, ["title"])

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import subprocess
-import sys
-import threading
 import warnings
 import zlib
 
@@ -62,9 +58,6 @@ def overhang(figure):
     return max(max(-box.x0, -box.y0, box.x1 - width, box.y1 - height) for box in boxes)
 
 
-# ---------------------------------------------------------------- what is drawn
-
-
 def test_lines_are_the_curves():
     figure = draw([panel("a", "b", x_limits=(0, 1), y_limits=(0.2, 0.9)), panel("c", title="X")])
     first, second = figure.axes
@@ -82,15 +75,6 @@ def test_a_method_looks_the_same_in_every_panel():
     assert second == [first[2], first[0]]
 
 
-def test_looks_differ_for_28_methods():
-    lines = draw([panel(*methods(28))]).axes[0].lines
-    strokes = [(line.get_linestyle(), str(line._dash_pattern)) for line in lines]
-    assert len({(line.get_color(), stroke) for line, stroke in zip(lines, strokes)}) == 28
-    assert len({line.get_color() for line in lines[:7]}) == 7
-    # Neighbours are told apart without colours, too.
-    assert all(one != other for one, other in zip(strokes, strokes[1:]))
-
-
 def test_gaps_single_points_and_nothing():
     curves = [
         Curve("gap", X, np.where(X > 0.5, np.nan, X)),
@@ -104,9 +88,6 @@ def test_gaps_single_points_and_nothing():
     assert [marker == "o" for marker in markers] == [False, True, True, False, False]
     assert texts(figure) == ["gap", "point", "one left", "none", "empty"]
     as_png(figure, 50)
-
-
-# ---------------------------------------------------------------- legend and layout
 
 
 @pytest.mark.parametrize(
@@ -156,9 +137,6 @@ def test_panels_and_legend_do_not_overlap():
             apart_x = min(one.x1, other.x1) - max(one.x0, other.x0)
             apart_y = min(one.y1, other.y1) - max(one.y0, other.y0)
             assert apart_x <= 0.5 or apart_y <= 0.5
-
-
-# ---------------------------------------------------------------- files
 
 
 def test_png(tmp_path):
@@ -213,9 +191,6 @@ def test_other_suffixes(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-# ---------------------------------------------------------------- Matplotlib's state
-
-
 def test_settings_of_the_process_have_no_effect_and_stay(monkeypatch):
     import matplotlib
 
@@ -225,34 +200,3 @@ def test_settings_of_the_process_have_no_effect_and_stay(monkeypatch):
     before = dict(matplotlib.rcParams)
     assert as_png(draw([panel("a", "b")]), 60) == wanted
     assert dict(matplotlib.rcParams) == before
-
-
-def test_threads_do_not_disturb_each_other():
-    wanted = as_png(draw([panel("a", "b")]), 40)
-    got = []
-
-    def work():
-        got.extend(as_png(draw([panel("a", "b")]), 40) for _ in range(3))
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(got) == 12 and set(got) == {wanted}
-
-
-def test_matplotlib_is_loaded_late_and_pyplot_never(tmp_path):
-    program = f"""if True:
-        import sys
-        from paddleseg_u2net.render import curves, mpl_style
-        assert "matplotlib" not in sys.modules
-        figure = curves.draw([curves.Panel("p", "x", "y", [curves.Curve("a", [0, 1], [0, 1])])])
-        mpl_style.save(figure, {str(tmp_path / "a.png")!r})
-        mpl_style.save(figure, {str(tmp_path / "a.pdf")!r})
-        assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
-    """
-    # A backend for windows must not matter.
-    environment = {**os.environ, "MPLBACKEND": "TkAgg"}
-    environment.pop("DISPLAY", None)
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment)

@@ -58,15 +58,6 @@ def test_a_line_of_the_class_runs_along_the_inside_of_its_edge():
     np.testing.assert_array_equal(drawn[13, 50], 120)
 
 
-def test_the_mask_is_shrunk_as_the_image_is():
-    label = np.zeros((640, 960), np.uint8)
-    label[160:480, 320:800] = 1
-    image = np.full((640, 960, 3), 120, np.uint8)
-    np.testing.assert_array_equal(
-        masked(image, label, 96, COLORS, IGNORE), masked(GREY, label_of(), 96, COLORS, IGNORE)
-    )
-
-
 def test_thin_objects_do_not_vanish():
     label = np.zeros((640, 960), np.uint8)
     label[300:302] = 1

@@ -107,9 +107,6 @@ class Classes:
         return (BACKGROUND, *chosen), by_name, remarks
 
 
-# ---------------------------------------------------------------- files with colours or values
-
-
 def voc_colour(number: int) -> Colour:
     """The colour of a class number in the PASCAL VOC palette (255: the void colour).
 

@@ -144,9 +144,6 @@ def _parts(name: str) -> List[str]:
     return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
 
 
-# ---------------------------------------------------------------- names of samples
-
-
 def unique_names(samples: Sequence[Sample]) -> List[Sample]:
     """Sort samples by name and make their names unique.
 
@@ -167,9 +164,6 @@ def unique_names(samples: Sequence[Sample]) -> List[Sample]:
             sample = replace(sample, name=name)
         renamed.append(sample)
     return sorted(renamed, key=lambda sample: sample.name)
-
-
-# ---------------------------------------------------------------- images without labels, and such
 
 
 def refuse_twice(pairs: Iterable[Tuple[Path, str]]) -> None:

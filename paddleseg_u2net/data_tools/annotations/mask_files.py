@@ -107,9 +107,6 @@ def colour_file(path: Path, table: Mapping[Colour, int], tolerance: int = 0) -> 
     return MaskFile(path, partial(_read_colours, table, tolerance))
 
 
-# ---------------------------------------------------------------- values
-
-
 def is_grey(header: images.Header) -> bool:
     """Whether an image has one channel of values, without a palette."""
     return header.mode in ("L", "LA") or header.mode.startswith("I")
@@ -201,9 +198,6 @@ def brightness(path: Path) -> np.ndarray:
     )
 
 
-# ---------------------------------------------------------------- colours
-
-
 def _read_colours(table: Mapping[Colour, int], tolerance: int, path: Path) -> np.ndarray:
     alpha = opacity(path)
     codes = _packed(images.read_colours(path))
@@ -258,9 +252,6 @@ def _unpacked(codes: Any) -> np.ndarray:
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
 
 
-# ---------------------------------------------------------------- several masks of one image
-
-
 def merge(sources: Sequence[MaskSource], soft: bool) -> MaskSource:
     """Make one source of all masks of an image, as where each object has a file of its own."""
     return sources[0] if len(sources) == 1 else Merged(tuple(sources), soft)
@@ -290,9 +281,6 @@ def _over(below: np.ndarray, above: np.ndarray) -> np.ndarray:
     # What is ignored gives way to objects.
     empty = (above == 0) | ((above == IGNORE) & (below != 0))
     return np.where(empty, below, above)
-
-
-# ---------------------------------------------------------------- all files
 
 
 def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray:

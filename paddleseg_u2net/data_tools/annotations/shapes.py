@@ -203,9 +203,6 @@ def outside(bounds: Bounds, size: Tuple[int, int]) -> str:
     return ""
 
 
-# ---------------------------------------------------------------- pixels of polygons
-
-
 def _box_of(points: np.ndarray, mask: np.ndarray) -> Box:
     """Return the pixels of a mask (H, W) that (N, 2) points can reach; empty if there are none."""
     if len(points) == 0:

@@ -144,9 +144,6 @@ def read_folder(
     return found
 
 
-# ---------------------------------------------------------------- one file
-
-
 class CocoFile:
     """A COCO file, parsed.
 

@@ -107,9 +107,6 @@ def read(
     return voc.read_places(root, places, read_one, classes, resplit)
 
 
-# ---------------------------------------------------------------- the XML file
-
-
 @dataclass
 class _Shape:
     """A shape that is to be given the class number of its label."""
@@ -275,9 +272,6 @@ def _elements(stream: BinaryIO, path: Path) -> Iterator[ElementTree.Element]:
         elif element.tag == "image":
             yield element
             root.clear()
-
-
-# ---------------------------------------------------------------- images and shapes
 
 
 def _image(element: ElementTree.Element, path: Path, stats: ImportStats) -> _Image:

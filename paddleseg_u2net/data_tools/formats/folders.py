@@ -190,9 +190,6 @@ def read_colours(
     return AnnotatedDataset(names, samples, remarks=remarks + said)
 
 
-# ---------------------------------------------------------------- classes
-
-
 def _checked(values: Mapping[int, int], where: object) -> Set[int]:
     """The class numbers in a table of values."""
     wrong = [n for n in values.values() if not (0 <= n <= MOST_CLASSES or n == IGNORE)]
@@ -230,9 +227,6 @@ def _mask_source(values: Values, count: int) -> Callable[[Path], MaskSource]:
     by_value = {number: number for number in [*range(count + 1), IGNORE]}
     table = by_value if isinstance(values, str) else dict(values)
     return lambda path: index_file(path, table)
-
-
-# ---------------------------------------------------------------- what masks hold
 
 
 @dataclass

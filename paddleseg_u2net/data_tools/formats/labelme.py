@@ -146,9 +146,6 @@ def _decoded(file: Path, tree: object) -> Tuple[bytes, str]:
     return content, _SUFFIXES.get(found.name, f".{found.name}")
 
 
-# ---------------------------------------------------------------- files and their images
-
-
 @dataclass
 class _Page:
     """One labelme file."""
@@ -244,9 +241,6 @@ def _find_image(
         if found is not None:
             return found, None
     return None, None
-
-
-# ---------------------------------------------------------------- classes and shapes
 
 
 def _number(

@@ -146,9 +146,6 @@ def nearest(name: str, place: Path, root: Path) -> Optional[Path]:
     return next((path for path in found if path.is_file()), None)
 
 
-# ---------------------------------------------------------------- what values and colours mean
-
-
 @dataclass(frozen=True)
 class Meaning:
     """What values and colours stand for."""
@@ -214,9 +211,6 @@ def _listed_names(path: Path) -> List[str]:
             f"{short_list(names, 8)}"
         )
     return names
-
-
-# ---------------------------------------------------------------- files
 
 
 def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> AnnotatedDataset:

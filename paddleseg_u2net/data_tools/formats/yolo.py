@@ -158,9 +158,6 @@ def _read_one(source: Path, resplit: bool, classes: Classes) -> AnnotatedDataset
     )
 
 
-# ---------------------------------------------------------------- label files
-
-
 def _read_pages(place: Place, layout: Layout, stats: ImportStats) -> List[_Page]:
     pages = []
     read_labels = thread_map(_read_label, place.images, f"labels of {place.title}")
@@ -235,9 +232,6 @@ def _add(corners: np.ndarray, stats: ImportStats) -> bool:
     stats.wholly += wholly
     stats.partly += partly and not wholly
     return True
-
-
-# ---------------------------------------------------------------- classes and samples
 
 
 def _number(

@@ -84,9 +84,6 @@ def _yaml_files(folder: Path) -> List[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
 
 
-# ---------------------------------------------------------------- without a description
-
-
 def _undescribed(source: Path) -> Layout:
     """The folders images and labels, or such in train, val and test."""
     places = []
@@ -121,9 +118,6 @@ def _image_folders(source: Path) -> List[Path]:
         below = {path.relative_to(top).parts[0] for path in find_images(top)}
         found += [top / name for name in below] if all(map(split_of, below)) else [top]
     return sorted(found)
-
-
-# ---------------------------------------------------------------- data.yaml
 
 
 def _described(path: Path) -> Layout:

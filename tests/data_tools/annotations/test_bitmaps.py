@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.data_tools.annotations.bitmaps import Runs, check_runs, unpack_runs
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 
 
 def _runs(mask: np.ndarray, by_rows: bool = False) -> list:
@@ -45,39 +44,6 @@ def test_there_and_back(by_rows):
             array = check_runs(given, mask.shape, "here")
             assert array.dtype == np.uint32
             assert np.array_equal(Runs(1, mask.shape, 0, 0, array, by_rows).pixels(), mask)
-
-
-def test_written_by_hand():
-    # 5 | 0 -> '5'; 36 = 4 + 32: 'T' then '1'; the fourth as a difference: 3 - 36 = -33.
-    assert unpack_runs("5T1", "here").tolist() == [5, 36]
-    assert unpack_runs("5T17o0", "here")[:3].tolist() == [5, 36, 7]
-    assert unpack_runs("512O", "here").tolist() == [5, 1, 2, 0]  # O is -1
-    assert unpack_runs("", "here").tolist() == []
-
-
-def test_long_runs():
-    counts = [0, 200_000_000, 3, 150_000_000, 2**31, 1]
-    assert unpack_runs(_pack(counts), "here").tolist() == counts
-
-
-@pytest.mark.parametrize("text", ["5 1", "5€", "5p", "5T"])
-def test_damaged_texts(text):
-    with pytest.raises(AnnotationError, match="here: expected packed run lengths"):
-        unpack_runs(text, "here")
-
-
-@pytest.mark.parametrize(
-    "counts", [[3, -1, 4], [2.5, 3.5], [[6]], ["6"], None, "6", [2**40], [None]]
-)
-def test_what_is_no_run_lengths(counts):
-    with pytest.raises(AnnotationError, match="here: expected run lengths"):
-        check_runs(counts, (2, 3), "here")
-
-
-@pytest.mark.parametrize("counts", [[], [5], [7], [3, 4], [2**32 - 1, 7]])
-def test_lengths_that_do_not_fill_the_image(counts):
-    with pytest.raises(AnnotationError, match=r"here: .*3 x 2 = 6 pixels, got \d"):
-        check_runs(counts, (2, 3), "here")
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,8 @@ from PIL import Image
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.data_tools.annotations.mask_files import (
-    binary_file,
     colour_file,
-    instance_file,
-    soft_file,
 )
-from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.evaluation.loaders import read_map, read_truth
 from paddleseg_u2net.io.images import ImageError
 from tests.io.test_deep_images import GREY, GREY_ALPHA, RGB, RGBA, png, stacked
 from tests.prediction.making import noise, picture
@@ -39,19 +34,6 @@ def cyclic(*values, size=(8, 12)):
     return np.array(values)[np.arange(count).reshape(size) % len(values)]
 
 
-def test_training(tmp_path, save):
-    values = cyclic(0, 1, 2)
-    for name in ("a", "b"):
-        picture(tmp_path / "images" / f"{name}.png", noise(8, 12, 3))
-        save(tmp_path / "masks" / f"{name}.png", values)
-    folders = {"dataset_root": str(tmp_path), "images": "images", "masks": "masks"}
-    data = PairDataset(**folders, num_classes=3)
-    assert np.array_equal(data.read(0)[1], values)
-    save(tmp_path / "masks" / "b.png", cyclic(0, 1, 2, 300))
-    with pytest.raises(ValueError, match="300"):
-        PairDataset(**folders, num_classes=3, mask_values="index").read(1)
-
-
 def test_check_and_import(tmp_path, save, capsys):
     for name in ("a", "b", "c"):
         picture(tmp_path / "images" / f"{name}.png", noise(8, 12, 3))
@@ -66,28 +48,6 @@ def test_check_and_import(tmp_path, save, capsys):
     assert main("dataset", ["check", *folders, "--num_classes", "3"]) == 1
     assert main("dataset", again) == 1
     assert "300" in capsys.readouterr().err and not (tmp_path / "other").exists()
-
-
-def test_scoring(tmp_path, save):
-    values = cyclic(0, 255, 40000, 65535)
-    path = save(tmp_path / "a.png", values)
-    assert np.array_equal(read_map(path), values / 65535)
-    assert np.array_equal(read_truth(path).mask, values > 127 * 257)
-    labels = read_truth(save(tmp_path / "b.png", cyclic(0, 1)))
-    assert labels.labels01 and np.array_equal(labels.mask, cyclic(0, 1) == 1)
-    with pytest.raises(ImageError, match="300"):
-        read_truth(save(tmp_path / "c.png", cyclic(0, 1, 2, 300)))
-
-
-def test_sources_of_masks(tmp_path, save):
-    shape = (8, 12)
-    ids = save(tmp_path / "ids.png", cyclic(0, 1, 300))
-    assert np.array_equal(instance_file(ids).read(shape), cyclic(0, 1, 1))
-    halves = save(tmp_path / "halves.png", cyclic(0, 32767, 32768, 65535))
-    assert np.array_equal(binary_file(halves).read(shape), cyclic(0, 0, 1, 1))
-    assert np.array_equal(soft_file(halves).read(shape), cyclic(0, 32767, 32768, 65535))
-    ones = save(tmp_path / "ones.png", cyclic(0, 1))
-    assert np.array_equal(binary_file(ones).read(shape), cyclic(0, 1))
 
 
 def test_colours_that_stand_for_classes(tmp_path):

@@ -8,9 +8,7 @@ from paddleseg_u2net.data_tools.annotations.shapes import (
     Drawing,
     Ellipse,
     Polygon,
-    outside,
     points,
-    polygon,
     rectangle,
 )
 from paddleseg_u2net.io.images import read_mask
@@ -93,21 +91,6 @@ def test_what_is_outside_is_cut_off_exactly():
         assert _drawn(gone) == ["......"] * 5
 
 
-@pytest.mark.parametrize("corners", [[], [(1, 1)], [(1, 1), (4, 4)], [(0, 0), (2, 2), (4, 4)]])
-def test_what_has_no_area_covers_nothing(corners):
-    line = _polygon(1, *corners)
-    assert _drawn(line) == ["......"] * 5
-    assert polygon(1, line.exterior) is None
-    assert line.area == 0
-    assert line.bounds == (0, 0, 0, 0) or corners
-
-
-def test_a_crossing_polygon_has_area():
-    assert polygon(1, np.array([[0.0, 0], [6, 4], [6, 0], [0, 4]])) is not None
-    assert polygon(1, np.array([[0.0, 0], [0, 0], [1e15, 0], [0, 1e-3]])) is not None
-    assert box(1, 1, 1, 4, 3).area == 6
-
-
 def test_ellipses():
     assert _drawn(Ellipse(1, (3, 2.5), (3, 1.5))) == [
         "......",
@@ -119,14 +102,6 @@ def test_ellipses():
     # From the centre of a pixel, up to and with the centres of its neighbours.
     assert _drawn(Ellipse(1, (0.5, 0.5), (1, 1)))[:3] == ["11....", "1.....", "......"]
     assert _drawn(Ellipse(1, (1e12, 0), (1e12, 1e12)))[0] == "111111"
-
-
-def test_a_later_shape_covers_an_earlier_one():
-    assert _drawn(box(1, 0, 0, 4, 1), box(2, 2, 0, 6, 1))[0] == "112222"
-    assert _drawn(box(2, 2, 0, 6, 1), box(1, 0, 0, 4, 1))[0] == "111122"
-    shapes = (box(255, 0, 0, 4, 1), box(0, 0, 0, 1, 1))
-    ignored = Drawing(shapes, (1, 5), "a.json").read((1, 5))
-    assert ignored.tolist() == [[0, 255, 255, 255, 0]]
 
 
 def test_another_size_is_refused():
@@ -164,44 +139,6 @@ def test_polygons_agree_with_a_slow_oracle():
                 assert mask[row, column] == inside
                 looked_at += 1
     assert looked_at > 5900
-
-
-def test_points():
-    assert points([1, 2, 3, 4], "here").tolist() == [[1, 2], [3, 4]]
-    assert points([[1, 2], [3, 4]], "here").tolist() == [[1, 2], [3, 4]]
-    assert points([], "here").shape == (0, 2)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        [1, 2, 3],
-        [[1, 2], [3]],
-        [[1, 2, 3], [4, 5, 6]],
-        ["a", "b"],
-        {"x": 1},
-        None,
-        4.0,
-        [10**400, 1],
-    ],
-)
-def test_what_is_no_points(value):
-    with pytest.raises(AnnotationError, match="here: expected points"):
-        points(value, "here")
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
-def test_numbers_that_are_none(value):
-    with pytest.raises(AnnotationError, match="here: expected finite coordinates"):
-        points([1.0, value], "here")
-
-
-def test_outside():
-    size = (50, 100)
-    assert outside((0, 0, 100, 50), size) == outside((-0.5, 0, 100.5, 50), size) == ""
-    assert outside((0, 0, 100, 51), size) == outside((-1, 0, 10, 10), size) == "partly"
-    assert outside((-20, 0, 0, 10), size) == outside((0, 50, 9, 99), size) == "wholly"
-    assert _polygon(1, (0, 0), (99, 0), (99, 49), of_pixels=True).bounds == (0, 0, 100, 50)
 
 
 @pytest.mark.realdata

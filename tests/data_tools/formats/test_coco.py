@@ -1,7 +1,6 @@
 """COCO files: masks computed by hand, and everything that such files get wrong."""
 
 import json
-import pickle
 import re
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import coco
-from paddleseg_u2net.io.images import ImageError, write_image
+from paddleseg_u2net.io.images import write_image
 from tests.data_tools.formats.drawn import as_text
 
 # Images are 6 x 4: width, height.
@@ -154,19 +153,6 @@ def test_names_that_differ_in_the_suffix(source):
     ]
 
 
-def test_a_file_without_sizes(source):
-    entry = {"id": "one", "file_name": "a.jpg", "width": None}
-    found = source(_tree(_object([_box(0, 0, 1, 1)], image="one"), images=[entry]))
-    assert as_text(found.samples[0])[0] == "1....."
-
-
-def test_records_can_be_pickled_and_name_their_place(source):
-    record = source(_tree(images=[_image(7)])).samples[0]
-    again = pickle.loads(pickle.dumps(record))
-    with pytest.raises(AnnotationError, match=r"instances\.json, image 7: made for .*6 x 4"):
-        again.mask.read((5, 5))
-
-
 def _without(tree, key):
     return {name: value for name, value in tree.items() if name != key}
 
@@ -231,23 +217,6 @@ def test_bad_files(source, tmp_path, tree, said):
     assert len(str(caught.value)) < 500
 
 
-def test_missing_images_are_named(source):
-    entries = [_image(number, f"{number}.jpg") for number in range(5)]
-    with pytest.raises(AnnotationError, match=r"5 of 5 images .*: 0\.jpg, 1\.jpg, 2\.jpg and 2 m"):
-        source(_tree(images=entries))
-
-
-def test_missing_places(tmp_path):
-    with pytest.raises(AnnotationError, match=r"none\.json: expected JSON .*No such file"):
-        coco.read([(tmp_path / "none.json", tmp_path)])
-    (tmp_path / "a.json").write_text(json.dumps(_tree()))
-    with pytest.raises(ImageError, match="expected a folder of pictures"):
-        coco.read([(tmp_path / "a.json", tmp_path / "none")])
-
-
-# ---------------------------------------------------------------- what other tools write
-
-
 @pytest.mark.parametrize("as_read", [str, float, "{:012}".format, "{}.0".format, " {} ".format])
 @pytest.mark.parametrize("turned", [False, True])
 def test_ids_of_other_json_types_are_the_same_ids(source, as_read, turned):
@@ -260,19 +229,6 @@ def test_ids_of_other_json_types_are_the_same_ids(source, as_read, turned):
         tree[key] = as_read(tree[key])
     found = source(_tree(item, images=[image], categories=[category]))
     assert as_text(found.samples[0])[0] == "11...." and found.remarks == []
-
-
-def test_two_names_for_one_id_are_refused(source):
-    cats = [{"id": 1, "name": "cat"}, {"id": "01", "name": "dog"}]
-    with pytest.raises(AnnotationError, match="the id 01 stands for cat and for dog"):
-        source(_tree(categories=cats))
-
-
-@pytest.mark.parametrize("link", ["image_id", "category_id"])
-@pytest.mark.parametrize("value", [None, [1], True])
-def test_links_that_are_none_are_named(source, link, value):
-    with pytest.raises(AnnotationError, match=rf"annotation.* as {link}, got"):
-        source(_tree(_object([_box(0, 0, 1, 1)], **{link: value})))
 
 
 def test_a_background_cuts_holes_into_larger_objects(source):
@@ -303,16 +259,6 @@ def test_only_boxes(source, outlines):
         "left out, no areas or of no known kind: objects with a box only (1 object)"
     ]
     assert not found.empty and not source(_tree()).empty
-
-
-def test_images_that_are_not_there_are_kept_apart(source):
-    entries = [_image(1), _image(2, "b.jpg"), _image(3, "x/c.jpg")]
-    items = [_object([_box(0, 0, 1, 1)], image=n) for n in (1, 2, 3)]
-    found = source(_tree(*items, images=entries))
-    assert [record.name for record in found.samples] == ["a"]
-    assert [item.image.as_posix() for item in found.bad] == ["b.jpg", "x/c.jpg"]
-    assert all(item.missing and "instances.json" in item.why for item in found.bad)
-    assert found.remarks == []
 
 
 def test_another_suffix_is_taken_of_images_that_are_not_named(source):

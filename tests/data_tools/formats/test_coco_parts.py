@@ -99,19 +99,6 @@ def test_what_says_the_split(tmp_path, file, images, split):
     assert [sample.split for sample in coco.read([pair]).samples] == [""]
 
 
-def test_equal_names_get_their_folders(tmp_path):
-    files = [
-        _write(tmp_path / part / "labels.json", tmp_path / part / "images", names)
-        for part, names in (("train", ["a.jpg", "x/b.jpg"]), ("valid", ["a.jpg"]))
-    ]
-    found = coco.read(files)
-    assert [record.name for record in found.samples] == ["train/a", "train/x/b", "valid/a"]
-    assert found.remarks[-1] == "named after their folders too, as 1 name is in several"
-    both = "train/labels.json, valid/labels.json: without objects, so all background: "
-    assert not any(remark.startswith(both) for remark in found.remarks)
-    assert "valid/labels.json: without objects, so all background: 1 image" in found.remarks
-
-
 def test_classes_in_another_order_keep_their_names(tmp_path):
     square = (0, "dog", 0, 0, 1, 1)
     files = [
@@ -125,36 +112,6 @@ def test_classes_in_another_order_keep_their_names(tmp_path):
     found = coco.read(files, Classes(ignored=("dog",)))
     assert found.classes == ("background", "cat", "cow")
     assert [record.mask.read(SIZE)[0, 0] for record in found.samples] == [255, 255]
-
-
-def test_classes_that_differ(tmp_path):
-    files = [
-        _roboflow(tmp_path, "train", ["a.jpg"]),
-        _roboflow(tmp_path, "valid", ["b.jpg"], (0, "dog", 0, 0, 1, 1), categories=("dog", "cow")),
-    ]
-    with pytest.raises(AnnotationError, match=r"valid/.*are dog, cow, but .*train/.* cat, dog; ch"):
-        coco.read(files)
-    found = coco.read(files, Classes({"hound": ("dog",)}))
-    assert found.classes == ("background", "hound")
-    assert as_text(found.samples[1])[0] == "1....."
-    with pytest.raises(AnnotationError, match=r"valid/.*has no class cat"):
-        coco.read(files, Classes({"cat": ("cat",)}))
-
-
-def test_nothing_to_read(tmp_path):
-    with pytest.raises(AnnotationError, match="at least one COCO file"):
-        coco.read([])
-    with pytest.raises(AnnotationError, match="found no JSON file"):
-        coco_layout.find(tmp_path)
-    with pytest.raises(AnnotationError, match="expected a folder with COCO files"):
-        coco_layout.find(tmp_path / "none")
-    _write(tmp_path / "annotations" / "instances_train2017.json", tmp_path / "other", ["a.jpg"])
-    with pytest.raises(AnnotationError, match=r"1 of 1 images .* below .*/train2017;"):
-        coco.read_folder(tmp_path)
-    _write(tmp_path / "annotations" / "instances_val2017.json", tmp_path / "val2017", ["b.jpg"])
-    found = coco.read_folder(tmp_path)
-    assert [(record.name, record.split) for record in found.samples] == [("b", "val")]
-    assert [(str(item.image), item.missing) for item in found.bad] == [("a.jpg", True)]
 
 
 def test_images_in_two_parts_are_taken_once_with_resplit(tmp_path):
@@ -223,21 +180,6 @@ def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
     ]
     assert coco.read(files).classes == ("background", "cat", "dog")
     assert coco.read(files[:1]).classes == ("background", "dog")
-
-
-def test_a_part_may_be_empty_or_without_its_images(tmp_path):
-    _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
-    _roboflow(tmp_path, "test", [])
-    _roboflow(tmp_path, "valid", ["b.jpg", "c.jpg"])
-    for name in "bc":
-        (tmp_path / f"valid/{name}.jpg").unlink()
-    found = coco.read_folder(tmp_path)
-    assert [(record.name, record.split) for record in found.samples] == [("a", "train")]
-    assert [str(item.image) for item in found.bad] == ["b.jpg", "c.jpg"]
-    assert found.remarks == ["test/_annotations.coco.json: lists no images"]
-    (tmp_path / "train/a.jpg").unlink()
-    with pytest.raises(AnnotationError, match=r"3 of 3 images are not there: a\.jpg, b\.jpg, c"):
-        coco.read_folder(tmp_path)
 
 
 def test_one_part_may_have_boxes_only(tmp_path):

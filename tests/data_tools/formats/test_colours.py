@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.annotations.classes import Classes, read_colours, voc_colour
+from paddleseg_u2net.data_tools.annotations.classes import read_colours
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import folders
 
@@ -73,24 +73,6 @@ def test_lines_that_cannot_be_are_named(tmp_path, text, message):
         table(tmp_path, text)
 
 
-def test_a_table_must_be_a_text_file(tmp_path):
-    with pytest.raises(AnnotationError, match="UTF-8"):
-        table(tmp_path, "größe 1 2 3", encoding="latin-1")
-    with pytest.raises(AnnotationError, match="No such file"):
-        read_colours(tmp_path / "none.txt")
-
-
-def test_voc_colours():
-    assert voc_colour(0) == (0, 0, 0)
-    assert voc_colour(1) == (128, 0, 0)
-    assert voc_colour(15) == (192, 128, 128)
-    assert voc_colour(20) == (0, 64, 128)
-    assert voc_colour(255) == (224, 224, 192)
-
-
-# ---------------------------------------------------------------- reading
-
-
 def data(root, *pixels, suffix=".png"):
     """One image whose mask has these colours."""
     (root / "images").mkdir(parents=True)
@@ -119,35 +101,8 @@ def test_colours_become_numbers_in_the_order_of_the_table(tmp_path):
     assert not collection.soft
 
 
-def test_black_is_background_unless_the_table_says_else(tmp_path):
-    where = data(tmp_path, BLACK, RED)
-    assert read(where, {RED: "car"})[1] == [0, 1]
-    collection, mask = read(where, {BLACK: "road", RED: "car"})
-    assert collection.classes == ("background", "road", "car")
-    assert mask == [1, 2]
-
-
-def test_classes_may_be_ignored_chosen_and_left_out(tmp_path):
-    where = data(tmp_path, BLACK, RED, BLUE, WHITE)
-    names = {RED: "car", BLUE: "bus", WHITE: "sky"}
-    collection, mask = read(where, names, classes=Classes(None, ("sky",)))
-    assert (collection.classes, mask) == (("background", "car", "bus"), [0, 1, 2, 255])
-    chosen = Classes({"vehicle": ("car", "bus")})
-    collection, mask = read(where, names, classes=chosen)
-    assert (collection.classes, mask) == (("background", "vehicle"), [0, 1, 1, 0])
-    assert "left out as background: sky" in collection.remarks
-    with pytest.raises(AnnotationError, match="has no class tram"):
-        read(where, names, classes=Classes(None, ("tram",)))
-
-
 def test_unknown_colours_are_refused_or_taken_for_the_nearest(tmp_path):
     where = data(tmp_path, BLACK, (250, 3, 0))
     with pytest.raises(AnnotationError, match=r"a_color\.png.*\(250, 3, 0\) in 1 pixels"):
         read(where, {RED: "car"})
     assert read(where, {RED: "car"}, tolerance=5)[1] == [0, 1]
-
-
-def test_jpeg_masks_are_remarked(tmp_path):
-    where = data(tmp_path, BLACK, BLACK, suffix=".JPG")
-    collection, _ = read(where, {RED: "car"}, tolerance=9)
-    assert any("JPEG" in remark for remark in collection.remarks)

@@ -61,13 +61,6 @@ def rectangle(left, top, right, bottom, number=1):
     return expected
 
 
-# ---------------------------------------------------------------- shapes
-
-
-def test_a_box_covers_its_pixels(tmp_path):
-    assert np.array_equal(mask(tmp_path, box("car", 2, 3, 9, 8)), rectangle(2, 3, 9, 8))
-
-
 def test_a_mask_runs_along_the_rows_of_its_box(tmp_path):
     shape = '<mask label="car" rle="1, 2, 4, 1, 1" left="5" top="2" width="3" height="3"></mask>'
     expected = np.zeros(SHAPE, np.uint8)
@@ -86,11 +79,6 @@ def test_an_ellipse_covers_its_pixels(tmp_path, radii, rotation, half_size):
     assert abs(int(found.sum()) - np.pi * rows * columns) < 4
     assert found[6, 10 - columns : 10 + columns].all() and found[6 - rows : 6 + rows, 10].all()
     assert found.any(axis=1).sum() == 2 * rows and found.any(axis=0).sum() == 2 * columns
-
-
-def test_boxes_may_be_turned(tmp_path):
-    turned = mask(tmp_path, box("car", 6, 4, 14, 8, 'rotation="90.0"'))
-    assert np.array_equal(turned, rectangle(8, 2, 12, 10))
 
 
 def test_a_turn_is_clockwise(tmp_path):
@@ -147,9 +135,6 @@ def test_shapes_outside_and_without_area_are_counted(tmp_path):
     assert "without objects, so all background: 1 image" in text
 
 
-# ---------------------------------------------------------------- classes, splits, images
-
-
 def test_labels_are_classes_in_the_order_of_the_file(tmp_path):
     text = xml(entry(box("sky", 0, 0, 2, 2), box("car", 4, 0, 6, 2)), labels=("road", "car"))
     collection = read(tmp_path, text)
@@ -177,30 +162,6 @@ def test_subsets_are_splits(tmp_path):
     entries = [entry(name=name, more=subset) for name, subset in zip(images, subsets)]
     records = read(tmp_path, xml(*entries), images=images).samples
     assert [record.split for record in records] == ["train", "val", "test", ""]
-
-
-def test_images_are_found_in_subfolders_and_elsewhere(tmp_path):
-    text = xml(entry(name="cam/a.png"))
-    collection = read(tmp_path / "x", text, images=("cam/a.png",))
-    assert collection.samples[0].name == "cam/a"
-    collection = read(tmp_path / "y", text, images=("Train/cam/A.PNG",))
-    assert collection.samples[0].image.name == "A.PNG"
-    blank(tmp_path / "elsewhere/a.png", SHAPE)
-    (tmp_path / "z").mkdir()
-    (tmp_path / "z/annotations.xml").write_text(text)
-    for root in (tmp_path / "z", tmp_path / "z/annotations.xml"):
-        collection = cvat.read(root, images=tmp_path / "elsewhere")
-        assert collection.samples[0].image == tmp_path / "elsewhere/a.png"
-
-
-def test_missing_images_are_kept_apart(tmp_path):
-    entries = [entry(name=f"{letter}.png", more='subset="Train"') for letter in "abc"]
-    collection = read(tmp_path, xml(*entries))
-    assert [record.name for record in collection.samples] == ["a"]
-    assert [str(item.image) for item in collection.bad] == ["Train/b.png", "Train/c.png"]
-    assert all(item.missing and "annotations.xml" in item.why for item in collection.bad)
-    with pytest.raises(AnnotationError, match=r"2 of 2 images are not there: Train/b\.png"):
-        read(tmp_path, xml(*entries[1:]))
 
 
 SUBSETS = {"Train": 1, "Validation": 2, "default": 3}
@@ -272,14 +233,6 @@ def test_boxes_alone_are_noticed(tmp_path):
     square = '<polygon label="car" points="0,0;5,0;5,5;0,5"/>'
     remarks = read(tmp_path, xml(entry(*[square] * 20))).remarks
     assert remarks[0].startswith("all 20 objects have four corners")
-
-
-def test_an_image_that_is_named_twice_is_refused(tmp_path):
-    with pytest.raises(AnnotationError, match=r"a\.png: has two labels"):
-        read(tmp_path, xml(entry(), entry(name="A.png")))
-
-
-# ---------------------------------------------------------------- bad XML
 
 
 BOMB = '<!DOCTYPE annotations [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -358,8 +311,6 @@ def test_many_images_take_little_memory_while_read(tmp_path):
     assert peak < 2 * len(text)  # all at once take ten times as much
 
 
-# ---------------------------------------------------------------- masks in colours
-
 LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:9,0,0::\nroad:0,9,0::\n"
 COLOURS = [(0, 0, 0), (9, 0, 0), (0, 9, 0)]
 
@@ -404,15 +355,3 @@ def test_mask_exports_below_one_folder_are_all_read(tmp_path):
     (tmp_path / "task_0/labelmap.txt").write_text(LABELMAP.replace("road", "path"))
     with pytest.raises(AnnotationError, match=r"task_0: its classes .* those of deep/er/task_1 "):
         cvat.read(tmp_path)
-
-
-def test_other_folders_are_refused(tmp_path):
-    def refused(said):
-        with pytest.raises(AnnotationError, match=said):
-            cvat.read(tmp_path)
-
-    refused(r"annotations\.xml.*found neither")
-    colour_masks(tmp_path / "masks", "a", labelmap="")
-    refused(r"labelmap\.txt.*found neither")
-    read(tmp_path / "shapes", xml(entry()))
-    refused(r"shapes/annotations\.xml\) and masks \(.*/masks\)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 import numpy as np
@@ -52,8 +51,6 @@ def with_masks(root, *sets, suffix=".png", dtype=np.uint8):
         picture(root / "masks" / f"{number}{suffix}", *values, dtype=dtype)
     return root / "images", root / "masks"
 
-
-# ---------------------------------------------------------------- names
 
 FOUR = ["1.jpg", "2.jpg", "11.jpg", "1_1.jpg"]
 NAMES = [
@@ -122,34 +119,6 @@ def test_missing_partners_are_listed(tmp_path):
     assert found == {f"{n}.jpg": f"{n}_gt.png" for n in range(8, 20)}
     assert remarks[1].startswith("left out 8 images without a mask: 0.jpg")
     assert remarks[2].startswith("left out 1 masks without an image: 20_gt.png")
-
-
-@pytest.mark.parametrize(
-    ("images", "masks", "said"),
-    [
-        (["a.jpg", "b.jpg"], ["a.png", "a_gt.png"], "1 images without a mask: b.jpg"),
-        (["a.jpg"], ["a.jpeg.png", "a.jpg.png"], "masks without an image: a.jpeg.png"),
-        (["a.jpg"], ["a_1.png", "a_2.png"], "masks without an image: a_2.png"),
-        (["a.jpg", "a.png"], ["a.png"], "a.jpg and a.png have the same name"),
-        (["a.jpg"], [], "expected a folder of masks, found nothing"),
-        (["a.jpg"], ["a.json", "b.json", "c.npy"], "found 2 of .json, 1 of .npy"),
-    ],
-)
-def test_names_that_do_not_fit(tmp_path, images, masks, said):
-    with pytest.raises(PairingError, match=re.escape(said)):
-        paired(tmp_path, images, masks)
-
-
-def test_the_plainest_way_is_taken(tmp_path):
-    images, masks = ["a.jpg", "c.jpg", "._a.jpg", "Thumbs.db"], ["a.png", ".a.png", "b.png"]
-    found, remarks = paired(tmp_path, images, masks, allow_missing=True)
-    assert found == {"a.jpg": "a.png"} and len(remarks) == 2
-    assert all(remark.startswith("left out") for remark in remarks)
-    with pytest.raises(PairingError, match=r"a\.jpg.*zzz\.png"):  # nothing in common
-        paired(tmp_path / "x", ["a.jpg", "b.jpg"], ["zzz.png", "qqq.png"], allow_missing=True)
-
-
-# ---------------------------------------------------------------- several masks, one folder
 
 
 @pytest.mark.parametrize(
@@ -235,13 +204,6 @@ def test_one_folder_that_does_not_tell(tmp_path, files):
         pair_folders(tmp_path, tmp_path)
 
 
-def test_images_without_a_mask_in_one_folder(tmp_path):
-    names(tmp_path, "a.jpg", "a.png", "b.jpg", "c.png")
-    with pytest.raises(PairingError, match=r"without a mask: b\.jpg.*without an image: c\.png"):
-        pair_folders(tmp_path, tmp_path)
-    assert len(pair_folders(tmp_path, tmp_path, allow_missing=True)[0]) == 1
-
-
 def test_folders_of_parts_are_splits(tmp_path):
     images, masks = tmp_path / "images", tmp_path / "masks"
     for part in ("Train", "val"):
@@ -253,9 +215,6 @@ def test_folders_of_parts_are_splits(tmp_path):
     picture(images / "b.png")
     picture(masks / "b.png")
     assert [r.split for r in folders.read(images, masks).samples] == ["", "", ""]
-
-
-# ---------------------------------------------------------------- values
 
 
 @pytest.mark.parametrize(
@@ -308,17 +267,6 @@ def test_numbers_of_objects_are_told(tmp_path):
     assert not any("instance" in remark for remark in folders.read(images, masks).remarks)
 
 
-def test_more_objects_than_classes_may_be_are_told_in_the_error(tmp_path):
-    images, masks = with_masks(tmp_path, range(20))
-    picture(masks / "0.png", *range(24))
-    for number in range(1, 3):
-        picture(images / f"{number}.jpg", 5, 9)
-        many = np.arange(20 * (number + 1), dtype=np.uint8).reshape(4, -1)
-        Image.fromarray(many).save(masks / f"{number}.png")
-    with pytest.raises(AnnotationError, match=r"cannot tell.*seem to number objects.*instance"):
-        folders.read(images, masks)
-
-
 def test_names_of_classes_make_values_clear(tmp_path):
     images, masks = with_masks(tmp_path, (0, 2), (0, 255))
     collection = folders.read(images, masks, classes=["cat", "dog"])
@@ -360,42 +308,6 @@ def test_cut_outs_are_recognised(tmp_path):
     assert collection.samples[0].mask.read(SHAPE).sum() == 4 * 255
 
 
-def test_the_meaning_can_be_said(tmp_path):
-    images, masks = with_masks(tmp_path, (0, 1, 2))
-    assert folders.read(images, masks, values="index").classes == (
-        "background",
-        "class_1",
-        "class_2",
-    )
-    instances = folders.read(images, masks, values="instance")
-    assert instances.classes == ("background", "object")
-    assert folders.read(images, masks, values="soft").soft
-    with pytest.raises(AnnotationError, match="expected auto, index.*got 'colour'"):
-        folders.read(images, masks, values="colour")
-    with pytest.raises(AnnotationError, match="names for 1 classes.*got 2"):
-        folders.read(images, masks, values="binary", classes=["a", "b"])
-    with pytest.raises(AnnotationError, match=r"names for 2 classes.*got 1 \(a\)"):
-        folders.read(images, masks, values={0: 0, 1: 1, 2: 2}, classes=["a"])
-
-
-def test_a_table_of_values_is_followed(tmp_path):
-    images, masks = with_masks(tmp_path, (0, 38, 75, 9), (0, 1))
-    collection = folders.read(images, masks, values={0: 0, 38: 1, 75: 2, 9: 255})
-    assert collection.classes == ("background", "class_1", "class_2")
-    assert np.unique(collection.samples[0].mask.read(SHAPE)).tolist() == [0, 1, 2, 255]
-    with pytest.raises(AnnotationError, match=r"1\.png.*got also 1 "):
-        collection.samples[1].mask.read(SHAPE)
-
-
-@pytest.mark.parametrize("table", [{}, {0: 0, 1: 256}, {-1: 0}, {70000: 1}])
-def test_tables_that_cannot_be_are_refused(tmp_path, table):
-    with pytest.raises(AnnotationError, match="table of values"):
-        folders.read(*with_masks(tmp_path, (0, 1)), values=table)
-
-
-# ---------------------------------------------------------------- bad files
-
-
 def test_bad_masks_are_named_when_they_are_read(tmp_path):
     images, masks = with_masks(tmp_path, (0, 1), (0, 1), (0, 1))
     colours = np.zeros((*SHAPE, 3), np.uint8)
@@ -424,9 +336,6 @@ def test_a_damaged_mask_does_not_hide_what_the_others_hold(tmp_path):
     assert collection.remarks == ["masks read as alpha (cut-outs)"]
     with pytest.raises(ImageError, match=r"1\.png"):
         collection.samples[1].mask.read(SHAPE)
-
-
-# ---------------------------------------------------------------- reference data
 
 
 @pytest.mark.realdata

@@ -11,7 +11,6 @@ from PIL import Image
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import labelme
-from paddleseg_u2net.io.images import ImageError
 from tests.data_tools.formats.drawn import as_text, blank, put
 
 SIZE = (4, 6)
@@ -115,16 +114,6 @@ def test_names_with_a_meaning(source):
     assert as_text(asked.samples[0])[1] == ".xx..."
 
 
-def test_chosen_classes(source):
-    shapes = [_shape("cat"), _shape("dog", [[0, 0], [1, 0], [1, 1], [0, 1]]), _shape("cow")]
-    found = source(*shapes, classes=Classes({"pet": ("dog",)}, ("cow",)))
-    assert found.classes == ("background", "pet")
-    assert as_text(found.samples[0])[:2] == ["1.....", ".xx..."]
-    assert found.remarks == ["left out as background: cat"]
-    with pytest.raises(AnnotationError, match="has no class bird; its classes are cat, cow, dog"):
-        source(*shapes, classes=Classes({"bird": ("bird",)}))
-
-
 def test_what_is_counted(source, tmp_path):
     blank(tmp_path / "alone.png")
     blank(tmp_path / "b.jpg")
@@ -153,12 +142,6 @@ def test_what_is_counted(source, tmp_path):
         "without objects, so all background: 1 image",
         "left out, without a labelme file: 1 image",
     ]
-
-
-def test_old_files_say_less(source):
-    shape = {"label": "cat", "points": SQUARE, "line_color": None}
-    found = source(shape, imageHeight=None)
-    assert as_text(found.samples[0])[1] == ".11..."
 
 
 @pytest.mark.parametrize(
@@ -252,33 +235,6 @@ def test_pictures_inside_the_files(tmp_path, size):
     assert found.remarks == []
 
 
-@pytest.mark.parametrize(
-    "text, said",
-    [
-        ("QUJD", "expected base64 text of an image as imageData, got 'QUJD'"),
-        (3, "a text as imageData, got a wh"),
-        ("A", "expected base64 text of an image"),
-    ],
-)
-def test_what_is_no_picture_inside(tmp_path, text, said):
-    put(tmp_path / "a.json", _page(_shape(), imageData=text))
-    with pytest.raises(AnnotationError, match=said):
-        labelme.read(tmp_path)
-
-
-def test_missing_images_are_named(tmp_path):
-    for number in range(5):
-        put(tmp_path / f"{number}.json", _page(_shape(), image=f"{number}.jpg"))
-    with pytest.raises(AnnotationError, match=r"0\.json: its image 0\.jpg .*first of 5 such files"):
-        labelme.read(tmp_path)
-    put(tmp_path / "0.json", _page(_shape(), image="x" * 5000 + "\0"))
-    blank(tmp_path / "4.jpg")
-    found = labelme.read(tmp_path)
-    assert [record.name for record in found.samples] == ["4"]
-    assert [item.missing for item in found.bad] == [True] * 4
-    assert "1.json: its image 1.jpg is not there, nor inside of it" in found.bad[1].why
-
-
 BAD_PAGES = {
     "cut": ('{"shapes": [', r"a\.json: expected JSON .*line 1 column 13"),
     "no path": ({"shapes": []}, "imagePath is missing"),
@@ -332,21 +288,7 @@ def test_json_files_of_other_programs(source, tmp_path):
         source()
 
 
-def test_a_damaged_mask_shows_when_it_is_drawn(source):
-    text = base64.b64encode(base64.b64decode(_png(np.ones((50, 50))))[:60]).decode()
-    record = source(_shape(points=SQUARE[:2], kind="mask", mask=text)).samples[0]
-    with pytest.raises(AnnotationError, match=r"a\.json, shapes\[0\]: the bitmap is damaged"):
-        record.mask.read(SIZE)
-
-
 def test_two_files_for_one_image(source, tmp_path):
     put(tmp_path / "b.json", _page(_shape(), image="./a.jpg"))
     with pytest.raises(AnnotationError, match=r"a\.jpg: has two labels, .*a\.json and .*b\.json"):
         source(_shape())
-
-
-def test_folders_without_files(tmp_path):
-    with pytest.raises(AnnotationError, match=r"expected labelme files \(\.json\), got none"):
-        labelme.read(tmp_path)
-    with pytest.raises(ImageError, match="expected a folder"):
-        labelme.read(tmp_path / "none")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.annotations.classes import find_values
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import folders
 
@@ -58,12 +57,6 @@ def test_values_and_names(tmp_path, text, values, classes, numbers):
         assert found.samples[0].mask.read(SHAPE)[0].tolist() == [1, 0, 1, 0]
 
 
-def test_values_that_are_not_named_are_refused(tmp_path):
-    part(tmp_path, "train", [0, 1, 4])
-    with pytest.raises(AnnotationError, match="got also 4"):
-        folders.read(tmp_path, tmp_path).samples[0].mask.read(SHAPE)
-
-
 def test_names_may_be_chosen_or_given(tmp_path):
     part(tmp_path, "train", [0, 1, 2])
     found = folders.read(tmp_path, tmp_path, classes=["door"])
@@ -84,15 +77,3 @@ def test_files_that_differ(tmp_path):
         (tmp_path / "valid/_classes.csv").write_text(text)
         with pytest.raises(AnnotationError, match=r"valid/.*door, but elsewhere"):
             folders.read(tmp_path, tmp_path)
-
-
-@pytest.mark.parametrize("line", ["x, cat", "1", "1, cat, dog", "-1, cat", "1,", "70000, cat"])
-def test_lines_that_are_none(tmp_path, line):
-    (tmp_path / "_classes.csv").write_text(f"Pixel Value, Class\n{line}\n")
-    with pytest.raises(AnnotationError, match=r"_classes\.csv: expected a value of the masks"):
-        find_values(tmp_path)
-
-
-def test_lists_for_classification_are_no_matter(tmp_path):
-    (tmp_path / "_classes.csv").write_text("filename, cat, dog\na.jpg, 1, 0\n")
-    assert find_values(tmp_path) == {}

@@ -15,7 +15,6 @@ from paddleseg_u2net.data_tools.formats import supervisely
 from paddleseg_u2net.io.images import ImageError
 from tests.data_tools.formats.drawn import as_text, blank, put
 
-SIZE = (4, 6)
 PERSON = Classes({"person": ("person_poly", "person_bmp")}, ignored=("neutral",))
 META = {
     "tags": [],
@@ -100,14 +99,6 @@ def test_bitmaps(source, kind):
     assert as_text(found.samples[0]) == ["......", "..1.1.", "...11.", "......"]
 
 
-def test_bitmaps_that_are_not_packed(source):
-    item = _bitmap([[1]], 1, 1)
-    item["bitmap"]["data"] = base64.b64encode(
-        zlib.decompress(base64.b64decode(_packed([[1, 1], [0, 1]], "alpha")))
-    ).decode()
-    assert as_text(source(item).samples[0])[1:3] == [".11...", "..1..."]
-
-
 @pytest.mark.parametrize("kind", ["grades", "black", "opaque"])
 @pytest.mark.parametrize("said", ["geometryType", "meta"])
 def test_alpha_masks_count_where_they_are_half_opaque(source, tmp_path, kind, said):
@@ -124,12 +115,6 @@ def test_alpha_masks_count_where_they_are_half_opaque(source, tmp_path, kind, sa
         found = source(item, classes=classes)
     assert as_text(found.samples[0]) == ["......", "......", "..111.", "......"]
     assert found.bad == []
-
-
-def test_later_objects_cover_earlier_ones(source):
-    first, second = _polygon(SQUARE), _bitmap([[1, 1]], 1, 2, "neutral")
-    assert as_text(source(first, second).samples[0])[2] == ".xx1.."
-    assert as_text(source(second, first).samples[0])[2] == ".111.."
 
 
 def test_older_files_do_not_say_what_an_object_is(tmp_path):
@@ -160,15 +145,6 @@ def test_data_sets_inside_of_each_other_and_names(tmp_path):
     assert {record.split for record in found.samples} == {""}
     assert as_text(found.samples[3]) == ["......"] * 4
     assert "without objects, so all background: 1 image" in found.remarks
-
-
-def test_data_sets_that_are_splits(tmp_path):
-    put(tmp_path / "meta.json", META)
-    for folder in ("train", "val"):
-        blank(tmp_path / folder / "img" / "a.jpg")
-        put(tmp_path / folder / "ann" / "a.jpg.json", _label(_polygon(SQUARE)))
-    found = {record.name: record.split for record in supervisely.read(tmp_path).samples}
-    assert found == {"train/a": "train", "val/a": "val"}
 
 
 def test_what_is_counted(source):

@@ -10,7 +10,6 @@ from paddleseg_u2net.data_tools.annotations.classes import Classes, voc_colour
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import voc
 from paddleseg_u2net.datasets.pairing import PairingError
-from paddleseg_u2net.io.images import ImageError
 from tests.data_tools.formats.drawn import splits
 
 SHAPE = (2, 6)
@@ -56,9 +55,6 @@ def masks(collection):
     return {record.name: record.mask.read(SHAPE) for record in collection.samples}
 
 
-# ---------------------------------------------------------------- the official data
-
-
 def test_official_data_is_read_as_published(tmp_path):
     place = year(tmp_path / "VOCdevkit", "2007_000032", "2007_000039", "2007_000063")
     lists(
@@ -101,15 +97,6 @@ def test_masks_of_the_augmented_set_are_added(tmp_path):
     assert np.array_equal(found["b"], VALUES) and np.array_equal(found["c"], other)
 
 
-def test_masks_in_colours_are_read_by_the_palette_of_voc(tmp_path):
-    place = year(tmp_path, "a")
-    colours = np.array([voc_colour(value) for value in VALUES.flat], np.uint8)
-    Image.fromarray(colours.reshape(*SHAPE, 3)).save(place / "SegmentationClass/a.png")
-    record = voc.read(place).samples[0]
-    assert np.array_equal(record.mask.read(SHAPE), VALUES)
-    assert record.mask.file is None
-
-
 def test_classes_may_be_chosen_in_indices_and_colours(tmp_path):
     place = year(tmp_path, "a", "b")
     colours = np.array([voc_colour(value) for value in VALUES.flat], np.uint8)
@@ -120,9 +107,6 @@ def test_classes_may_be_chosen_in_indices_and_colours(tmp_path):
     for mask in masks(collection).values():
         assert np.array_equal(mask, np.resize(wanted, SHAPE))
     assert collection.samples[0].mask.file is None
-
-
-# ---------------------------------------------------------------- exports of other tools
 
 
 def test_names_in_a_list_replace_those_of_voc(tmp_path):
@@ -138,20 +122,6 @@ def test_names_in_a_list_replace_those_of_voc(tmp_path):
     (place / "labels.txt").write_text("cat\ncat\n")
     with pytest.raises(AnnotationError, match=r"labels\.txt.*name of its own"):
         voc.read(place)
-
-
-def test_a_layout_of_another_name_is_told_where_names_come_from(tmp_path):
-    place = year(tmp_path, "a").rename(tmp_path / "mine")
-    assert any("named as in PASCAL VOC" in remark for remark in voc.read(place).remarks)
-
-
-def test_pictures_of_labelme_are_preferred_to_its_arrays(tmp_path):
-    place = tmp_path / "export"
-    image(place, "a")
-    indexed(place, "a", folder="SegmentationClassPNG")
-    (place / "SegmentationClass").mkdir()
-    (place / "SegmentationClass/a.npy").touch()
-    assert len(voc.read(place).samples) == 1
 
 
 def test_a_labelmap_gives_colours_and_the_numbers_of_lines(tmp_path):
@@ -197,9 +167,6 @@ def test_what_stands_in_two_lists_is_not_trained_on(tmp_path):
     assert any("in several lists" in r and r.endswith("a, b") for r in collection.remarks)
 
 
-# ---------------------------------------------------------------- what is missing
-
-
 def test_letter_case_tells_images_apart_if_it_has_to(tmp_path):
     place = year(tmp_path, "cat", "Cat")
     found = {record.mask.path.stem: record.image.stem for record in voc.read(place).samples}
@@ -217,14 +184,6 @@ def test_masks_without_image_and_the_reverse_are_bad(tmp_path, listed):
     assert [record.name for record in collection.samples] == ["a"]
     assert [(item.image.name, item.missing) for item in collection.bad] == [("b", True)]
     assert not listed or f"{listed}.txt: b has no mask" in collection.bad[0].why
-
-
-def test_masks_alone_are_refused(tmp_path):
-    place = year(tmp_path, "a")
-    indexed(place, "b")
-    (place / "JPEGImages/a.jpg").unlink()
-    with pytest.raises(AnnotationError, match="2 of 2 images are not there: a, b;"):
-        voc.read(place)
 
 
 def test_exports_in_any_depth_are_all_read(tmp_path):
@@ -270,12 +229,3 @@ def test_other_layouts_are_refused(tmp_path):
     refused("JPEGImages: expected a folder")
     image(tmp_path, "a", ".PNG")
     assert voc.read(tmp_path).samples[0].image.name == "a.PNG"
-
-
-def test_damaged_masks_show_when_they_are_read(tmp_path):
-    place = year(tmp_path, "a", "b")
-    (place / "SegmentationClass/b.png").write_bytes(b"<html>not found</html>")
-    first, second = voc.read(place).samples
-    assert first.mask.read(SHAPE).max() == 255
-    with pytest.raises(ImageError, match=r"b\.png.*HTML"):
-        second.mask.read(SHAPE)

@@ -52,9 +52,6 @@ def _places(found):
     return [(record.name, record.split) for record in found.samples]
 
 
-# ---------------------------------------------------------------- masks
-
-
 def test_polygons_cover_their_pixels(tmp_path):
     found = _one(tmp_path, CAT, DOG)
     assert found.classes == ("background", "cat", "dog")
@@ -85,14 +82,6 @@ def test_chosen_ignored_and_background_classes(tmp_path):
         yolo.read(tmp_path, Classes({"cow": ("cow",)}))
 
 
-def test_names_stay_the_texts_they_are(tmp_path):
-    found = _one(tmp_path, _box(1, 0, 0, 1, 1), names="nc: 3\nnames: [no, 007, Größe]\n")
-    assert found.classes == ("background", "no", "007", "Größe")
-
-
-# ---------------------------------------------------------------- where images are
-
-
 def test_an_export_of_roboflow(tmp_path):
     root = tmp_path / "mine"
     (root / "x").mkdir(parents=True)
@@ -107,15 +96,6 @@ def test_an_export_of_roboflow(tmp_path):
     assert _rows(found.samples[0])[0] == "11......"
     assert found.remarks == ["test is left out: ../test/images is not there"]
     assert _places(yolo.read(root / "data.yaml")) == _places(found)
-
-
-def test_a_description_in_a_folder_of_its_own(tmp_path):
-    _put(tmp_path, "train/images/a.jpg", CAT)
-    (tmp_path / "config").mkdir()
-    path = tmp_path / "config" / "mine.yaml"
-    for text in ("train: ../train/images\n", f"path: {tmp_path}\ntrain: train/images\n"):
-        path.write_text(text + NAMES)
-        assert _places(yolo.read(path)) == [("a", "train")]
 
 
 TWO = ["images/train/a.jpg", "images/val/b.jpg"]
@@ -190,9 +170,6 @@ def test_without_a_description(tmp_path):
         (tmp_path / place).unlink()
 
 
-# ---------------------------------------------------------------- what is counted
-
-
 def test_images_without_objects_and_without_label_files(tmp_path):
     for name, lines in (("a", [CAT]), ("b", []), ("c", [None]), ("d", ["", "  "])):
         _put(tmp_path, f"images/train/{name}.jpg", *lines)
@@ -240,8 +217,6 @@ def test_objects_that_are_no_masks_or_outside(tmp_path):
     ]
 
 
-# ---------------------------------------------------------------- what is refused
-
 BAD_LINES = {
     "a word": ("cat 0 0 1 0 1 1", "expected a class number, .*'cat 0 0"),
     "commas": ("0,0,0,1,0,1,1", "separated by spaces"),
@@ -267,13 +242,6 @@ def test_bad_lines(tmp_path, line, said):
     with pytest.raises(AnnotationError, match=said) as caught:
         _one(tmp_path, CAT, "", line)
     assert str(tmp_path / "labels/train/a.txt") + ", line 3: " in str(caught.value)
-
-
-def test_only_boxes(tmp_path):
-    boxes = ["0 0.5 0.5 0.1 0.1", "1 0.5 0.5 0.1 0.1"]
-    found = _one(tmp_path, *boxes)
-    assert "found only boxes (class, x, y, width, height; 2 objects), as for d" in found.empty
-    assert not _one(tmp_path, *boxes, CAT).empty
 
 
 BAD_DESCRIPTIONS = {
