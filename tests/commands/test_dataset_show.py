@@ -148,14 +148,6 @@ def test_files_without_a_partner(own, capsys):
     assert not is_broken(read_image(own / "sheet.png"))
 
 
-def test_a_crop_that_does_not_fit_is_shown(config, tmp_path, capsys):
-    words = ("--opts", "train_dataset.transforms.1.crop_size=[50,50]")
-    assert show(tmp_path, "--config", config, *words) == 1
-    err = capsys.readouterr().err
-    assert err.count("RandomCrop: expected an image of at least 50x50") == 8
-    assert is_broken(read_image(tmp_path / "sheet.png"))
-
-
 def test_classes_have_a_legend(own):
     def colors(*words):
         assert show(own, *folders(own), *words) == 0
@@ -166,18 +158,6 @@ def test_classes_have_a_legend(own):
     for number in range(3):
         write_png(own / "masks" / f"{number}.png", np.full((30, 40), 2, np.uint8))
     assert (255, 140, 0) in colors("--classes", "background", "disc", "cup")
-
-
-def test_classes_of_an_imported_data_set(own, capsys):
-    for number in range(3):
-        write_png(own / "masks" / f"{number}.png", np.full((30, 40), number + 1, np.uint8))
-    (own / "classes.txt").write_text("background\ndisc\ncup\n", encoding="utf-8")
-    assert show(own, "--root", own) == 1
-    assert "2.png: expected the values 0, 1, 2, 255" in capsys.readouterr().err
-    first = (own / "sheet.png").read_bytes()
-    (own / "classes.txt").write_text("background\ndisc\nother\n", encoding="utf-8")
-    show(own, "--root", own)
-    assert (own / "sheet.png").read_bytes() != first
 
 
 def test_a_cache_is_not_filled(config, tmp_path):
@@ -242,24 +222,6 @@ def test_words_that_make_no_sense(words, text, capsys):
     assert stopped.value.code == 2 and text in capsys.readouterr().err
 
 
-def test_outputs(own, capsys, tmp_path):
-    def write(path):
-        return main("dataset", ["show", *map(str, folders(own)), "--output", str(path)])
-
-    assert write(tmp_path / "new" / "folder" / "sheet.jpg") == 0
-    assert (tmp_path / "new" / "folder" / "sheet.jpg").is_file()
-    capsys.readouterr()
-    (tmp_path / "file").write_text("")
-    (tmp_path / "taken.png").mkdir()
-    for path, text in (
-        (tmp_path / "sheet.pdf", "suffixes"),
-        (tmp_path / "taken.png", "found a folder"),
-        (tmp_path / "file" / "sheet.png", "is a file"),
-    ):
-        assert write(path) == 1
-        assert text in capsys.readouterr().err
-
-
 def test_nothing_of_the_data_set_is_overwritten(own, capsys, monkeypatch):
     mask = next((own / "masks").iterdir())
     before = mask.read_bytes()
@@ -284,11 +246,3 @@ def test_the_reference_data(shared, tmp_path, images, masks, broken):
     data = shared / "data"
     assert show(tmp_path, "--images", data / images, "--masks", data / masks) == int(broken)
     assert is_broken(read_image(tmp_path / "sheet.png")) == broken
-
-
-@pytest.mark.realdata
-def test_the_reference_data_as_in_training(shared, tmp_path):
-    root = shared / "data" / "person_290"
-    words = [f"train_dataset.dataset_root={root}", "train_dataset.mismatched_masks=resize"]
-    assert show(tmp_path, "--config", OWN, "--opts", *words, "--count", 2) == 0
-    assert not is_broken(read_image(tmp_path / "sheet.png"))

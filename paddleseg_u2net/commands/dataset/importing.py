@@ -90,9 +90,6 @@ def _list(given: Union[Path, List[Path]]) -> List[Path]:
     return given if isinstance(given, list) else [given]
 
 
-# ---------------------------------------------------------------- what is shown
-
-
 def _report(result: Imported) -> str:
     images = sum(part.images for part in result.parts.values())
     lines = [f"{images} images are in {result.root}", "", *_table(result)]

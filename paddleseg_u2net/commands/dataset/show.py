@@ -135,9 +135,6 @@ def run(argv: List[str]) -> int:
     return 1 if messages else 0
 
 
-# ---------------------------------------------------------------- the data set
-
-
 def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
     """Return the data set and its folder, if it has one."""
     if arguments.config:
@@ -173,9 +170,6 @@ def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Pa
         dataset = Config(arguments.config, opts, training=False).dataset(part)
         dataset.mask_encoding = samples.infer_from_readable(dataset)
         return dataset, root
-
-
-# ---------------------------------------------------------------- the sheet
 
 
 def _chosen(

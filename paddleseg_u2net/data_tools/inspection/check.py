@@ -90,9 +90,6 @@ def _of_pairing(part: Part) -> Iterator[Finding]:
         yield Finding(problem.kind, part.name, files, problem.message, drop)
 
 
-# ---------------------------------------------------------------- files and sizes
-
-
 def _of_pair(part: Part, pair: Pair, stats: PairStats, settings: Settings) -> Iterator[Finding]:
     drop = ((part.name, pair.name),)
     image, mask = str(pair.image), str(pair.mask)
@@ -181,9 +178,6 @@ def listable(name: str) -> bool:
         return False
     one_line = len(name.splitlines()) == 1 and "\t" not in name
     return one_line and name.strip() == name and not name.startswith("#")
-
-
-# ---------------------------------------------------------------- what masks hold
 
 
 class _Mask(NamedTuple):

@@ -92,9 +92,6 @@ class Input(NamedTuple):
     names: Tuple[str, ...] = ()
 
 
-# ---------------------------------------------------------------- one part
-
-
 def of_folders(name: str, images: Path, masks: Path) -> Part:
     """Return a part that is two folders; the errors are those of `from_folders`."""
     problems: List[Problem] = []
@@ -161,9 +158,6 @@ def number_of_classes(root: Optional[Path]) -> int:
     """Return as many classes as `class_names` names, 1 if these are two or none."""
     names = class_names(root)
     return len(names) if len(names) > 2 else 1
-
-
-# ---------------------------------------------------------------- all of a data set
 
 
 def read_files(

@@ -109,9 +109,6 @@ def _values(mask: Path) -> Set[int]:
         return set()  # told when it is its turn to be shown or counted
 
 
-# ---------------------------------------------------------------- which ones
-
-
 def choose(
     dataset: PairDataset,
     count: int,
@@ -170,9 +167,6 @@ def foreground(label: np.ndarray, ignore_index: int) -> float:
     values = label if label.dtype.kind == "f" else label != 0
     total = int(counted.sum())
     return float(values[counted].sum(dtype=np.float64)) / total if total else 0.0
-
-
-# ---------------------------------------------------------------- what is shown
 
 
 class Row(NamedTuple):

@@ -168,9 +168,6 @@ def _shape(array: np.ndarray) -> Shape:
     return int(array.shape[0]), int(array.shape[1])
 
 
-# ---------------------------------------------------------------- images
-
-
 def _image(path: Path, options: ScanOptions, stats: PairStats) -> PairStats:
     decoded = decode_file(path, still=True)
     image = decoded.image(options.channels)
@@ -200,9 +197,6 @@ def _colours(image: np.ndarray, size: Tuple[int, int]) -> bytes:
     sums = mean * pixels / 255
     squares = (deviation**2 + mean**2) * pixels / 255**2
     return np.concatenate([sums, squares]).tobytes()
-
-
-# ---------------------------------------------------------------- masks
 
 
 def _mask(path: Path, options: ScanOptions, stats: PairStats, places: Places) -> PairStats:

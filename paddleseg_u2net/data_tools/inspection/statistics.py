@@ -233,9 +233,6 @@ def _formats(stats: Sequence[PairStats]) -> Dict[str, int]:
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
-# ---------------------------------------------------------------- advice
-
-
 def advice(numbers: Numbers, size: Tuple[int, int], num_classes: int) -> List[str]:
     """Return what these numbers say about a configuration; nothing where the usual one fits.
 

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.config import DatasetSettings
 from paddleseg_u2net.data_tools.inspection import inputs as of
 from paddleseg_u2net.data_tools.inspection.check import check, listable
-from paddleseg_u2net.data_tools.inspection.findings import KINDS, by_kind, dropped
+from paddleseg_u2net.data_tools.inspection.findings import by_kind, dropped
 from paddleseg_u2net.data_tools.inspection.inputs import Settings
 from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
 from tests.data_tools.inspection.making import add, blob, saved, texture
@@ -52,22 +51,6 @@ def test_nothing_is_wrong_with_a_sound_set(sound):
     assert result.findings == [] and result.encodings == {"all": "binary"}
 
 
-def test_files_without_partners_are_errors(sound):
-    (sound / "masks/a.png").unlink()
-    (sound / "images/b.png").unlink()
-    result = checked(folder(sound))
-    assert kinds(result) == {"no_mask": 1, "no_image": 1}
-    assert dropped(result.findings) == [("all", "a.png")]
-
-
-def test_unreadable_files_are_errors(sound):
-    (sound / "images/a.png").write_bytes(b"<html>")
-    (sound / "masks/b.png").write_bytes(b"")
-    result = checked(folder(sound))
-    assert kinds(result) == {"image": 1, "mask": 1}
-    assert dropped(result.findings) == [("all", "a.png"), ("all", "b.png")]
-
-
 @pytest.mark.parametrize(
     ("shape", "why"),
     [
@@ -82,12 +65,6 @@ def test_a_mask_of_another_size_is_an_error_with_the_repair(sound, shape, why):
     assert (finding.kind, finding.severity) == ("size", "error")
     assert f"80x60, got {shape[1]}x{shape[0]} (width x height); {why}" in finding.message
     assert finding.files[0].endswith("masks/b.png") and finding.drop == (("all", "b.png"),)
-
-
-def test_it_is_a_warning_where_masks_are_fitted(sound):
-    saved(sound / "masks/b.png", blob(shape=(30, 40)))
-    finding = only(checked(folder(sound, resizes=True)))
-    assert (finding.kind, finding.severity, finding.drop) == ("resized", "warning", ())
 
 
 def test_an_image_turned_by_exif_and_its_mask(sound):
@@ -105,9 +82,6 @@ def test_an_image_turned_by_exif_and_its_mask(sound):
     assert "an EXIF tag turns the image, 6" in result.findings[0].message
 
 
-# ---------------------------------------------------------------- values
-
-
 def test_values_that_are_no_class_are_errors(sound):
     mask = blob()
     mask[:6, :8] = 7
@@ -120,14 +94,6 @@ def test_values_that_are_no_class_are_errors(sound):
 
 def test_a_mask_of_classes_among_masks_of_255_is_found(sound):
     saved(sound / "masks/c.png", blob(top=1))
-    finding = only(checked(folder(sound)))
-    assert finding.kind == "values" and finding.files[0].endswith("c.png")
-
-
-def test_a_mask_of_255_among_masks_of_classes_is_found(sound):
-    """Where 255 counts nowhere, it could be read as a class mask without any foreground."""
-    for name in "abd":
-        saved(sound / f"masks/{name}.png", blob(top=1))
     finding = only(checked(folder(sound)))
     assert finding.kind == "values" and finding.files[0].endswith("c.png")
 
@@ -191,12 +157,6 @@ def test_empty_and_full_masks_are_warnings(sound):
     assert kinds(checked(folder(sound))) == {"empty": 1, "full": 1}
 
 
-def test_a_set_without_any_foreground_says_so(sound):
-    for name in "abcd":
-        saved(sound / f"masks/{name}.png", np.zeros((60, 80), np.uint8))
-    assert kinds(checked(folder(sound))) == {"empty": 4, "unused": 1}
-
-
 def test_masks_that_jpeg_has_damaged(sound):
     (sound / "masks/b.png").unlink()
     noisy = Image.fromarray(blob())
@@ -224,9 +184,6 @@ def test_a_mask_of_classes_among_soft_ones_is_called_empty(sound):
     result = checked(folder(sound))
     assert result.encodings == {"all": "soft"} and kinds(result) == {"empty": 1}
     assert "its highest value as 0.00392 of 1" in only(result).message
-
-
-# ---------------------------------------------------------------- copies
 
 
 def test_the_same_image_in_two_parts_is_an_error(sound, tmp_path):
@@ -272,15 +229,6 @@ def test_copies_within_a_part(sound):
     assert dropped(result.findings) == [("all", "c.png")]
 
 
-def test_a_pair_that_two_lists_name_is_a_leak(sound):
-    for name in ("train", "val"):
-        (sound / f"{name}_list.txt").write_text("images/a.png masks/a.png\n")
-    assert kinds(checked(*of.of_root(sound))) == {"leak": 1}
-
-
-# ---------------------------------------------------------------- images
-
-
 def test_unusual_images_are_noted(sound):
     saved(sound / "images/a.png", Image.fromarray(texture(0)).convert("RGBA"))
     deep = np.arange(4800, dtype=np.uint16).reshape(60, 80)
@@ -314,19 +262,6 @@ def test_names_that_a_list_can_hold(name, expected):
     assert listable(name) is expected
 
 
-def test_a_name_of_two_lines_is_a_warning(sound):
-    add(sound, "two\nlines")
-    assert kinds(checked(folder(sound))) == {"name": 2}
-
-
-def test_every_kind_has_a_known_severity_and_errors_come_first():
-    order = [severity for severity, _ in KINDS.values()]
-    assert order == sorted(order, key=("error", "warning", "note").index)
-
-
-# ---------------------------------------------------------------- parts
-
-
 def test_the_parts_of_a_root_are_its_lists_with_their_problems(sound):
     (sound / "val_list.txt").write_text("images/a.png masks/a.png\nimages/a.png\nno.png no.jpg\n")
     (sound / "train_list.txt").write_text("images/b.png masks/b.png\nimages/b.png masks/b.png\n")
@@ -335,40 +270,3 @@ def test_the_parts_of_a_root_are_its_lists_with_their_problems(sound):
     assert kinds(checked(train, val)) == {"line": 1, "missing": 1, "repeated": 1}
     (sound / "val_list.txt").write_text("images/a.png\tmasks/gone.png\n")
     assert kinds(checked(*of.of_root(sound)))["missing"] == 1
-
-
-def test_the_parts_of_a_configuration(sound):
-    def part_of(mode, **settings):
-        return of.of_settings(DatasetSettings(mode, dataset_root=str(sound), **settings))
-
-    folders = {"images": "images", "masks": "masks", "val_share": 0.25}
-    train, val = (part_of(mode, **folders) for mode in ("train", "val"))
-    assert (len(train.pairs), len(val.pairs)) == (3, 1)
-    (sound / "list.txt").write_text("images/b.png masks/b.png\n")
-    part = part_of("train", train_path="list.txt", mismatched_masks="resize", mask_values="binary")
-    assert part.resizes and part.mask_values == "binary" and len(part.pairs) == 1
-    with pytest.raises(of.PairingError, match="name: expected one of"):
-        of.of_settings(DatasetSettings("train", name="nothing"))
-    with pytest.raises(of.PairingError, match="got none of these"):
-        part_of("val")
-    with pytest.raises(of.PairingError, match="train_dataset.dataset_root"):
-        of.of_settings(DatasetSettings("train", dataset_root=str(sound / "gone")))
-
-
-def test_a_folder_without_lists_says_what_is_missing(tmp_path):
-    with pytest.raises(of.PairingError, match="expected lists such as train_list.txt"):
-        of.of_root(tmp_path)
-    with pytest.raises(of.PairingError, match="expected the data set's folder"):
-        of.of_root(tmp_path / "gone")
-
-
-def test_a_root_without_lists_is_its_folders(tmp_path):
-    add(tmp_path, "a", texture(0), blob())
-    (part,) = of.of_root(tmp_path)
-    assert part.name == "all" and [pair.name for pair in part.pairs] == ["a.png"]
-
-
-def test_names_of_classes_as_import_wrote_them(tmp_path):
-    assert of.class_names(None) == of.class_names(tmp_path) == ()
-    (tmp_path / "classes.txt").write_text("background\nbig cat\n")
-    assert of.class_names(tmp_path) == ("background", "big cat")

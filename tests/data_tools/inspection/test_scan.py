@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from paddleseg_u2net.data_tools.inspection import scan as module
 from paddleseg_u2net.data_tools.inspection.scan import SOFT, ScanOptions, scan
 from paddleseg_u2net.datasets.pairing import Pair, from_folders
-from tests.data_tools.inspection.making import add, blob, saved, texture
+from tests.data_tools.inspection.making import add, blob, texture
 
 BOTH = ScanOptions(statistics=True)
 
@@ -24,15 +21,6 @@ def one(root, options=BOTH):
 def histogram(facts):
     values, counts = facts.values.arrays()
     return dict(zip(values.tolist(), counts.tolist()))
-
-
-def test_facts_of_a_plain_pair(tmp_path):
-    mask = blob()
-    facts = one(add(tmp_path, "a", mask=mask))
-    assert facts.shape == facts.mask_shape == (60, 80)
-    assert not facts.image_error and not facts.mask_error
-    assert (facts.image.format, facts.mask.colours) == ("PNG", "grey")
-    assert histogram(facts) == {0: int((mask == 0).sum()), 255: int((mask == 255).sum())}
 
 
 @pytest.mark.parametrize(
@@ -100,17 +88,6 @@ def test_places_of_soft_masks_are_added_up_as_shares(tmp_path):
     np.testing.assert_allclose(shares[0], 2 * (np.arange(64) * 4 + 1.5), atol=1)
 
 
-def test_equal_files_have_equal_digests_and_others_not(tmp_path):
-    add(tmp_path, "a", image=texture(1))
-    add(tmp_path, "b", image=texture(1))
-    changed = texture(1)
-    changed[30, 40, 1] ^= 1
-    add(tmp_path, "c", image=changed)
-    a, b, c = scan(from_folders(tmp_path / "images", tmp_path / "masks"), ScanOptions()).stats
-    assert a.digest == b.digest != c.digest
-    assert a.fingerprint == b.fingerprint
-
-
 def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     for name in "abc":
         add(tmp_path, name)
@@ -126,17 +103,6 @@ def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     assert "c.png: expected a picture file, found nothing" in c.image_error
 
 
-def test_animated_pictures_coloured_masks_and_single_pixels(tmp_path):
-    frames = [Image.fromarray(texture(n)) for n in range(2)]
-    saved(tmp_path / "images/a.webp", frames[0], save_all=True, append_images=frames[1:])
-    saved(tmp_path / "masks/a.png", texture(0))
-    add(tmp_path, "b", image=texture(0, (1, 1)), mask=np.array([[255]], np.uint8))
-    a, b = scan(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).stats
-    assert "2 frames" in a.image_error
-    assert "found the colours" in a.mask_error
-    assert b.shape == b.mask_shape == (1, 1) and histogram(b) == {255: 1}
-
-
 def test_want_of_memory_is_told_of_the_picture(tmp_path, monkeypatch):
     def fails(path, still):
         raise MemoryError
@@ -145,13 +111,6 @@ def test_want_of_memory_is_told_of_the_picture(tmp_path, monkeypatch):
     facts = one(add(tmp_path, "a"))
     assert "a.png: there is not enough memory" in facts.image_error
     assert "--workers" in facts.mask_error
-
-
-def test_names_of_any_kind_are_opened(tmp_path):
-    for name in ("with space", "zwei\nZeilen", "größe 图", os.fsdecode(b"latin \xe9")):
-        add(tmp_path, name, seed=1)
-    for facts in scan(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).stats:
-        assert facts.shape and facts.values
 
 
 def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
