@@ -12,7 +12,7 @@ import pytest
 from paddleseg_u2net import Predictor
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.config.reading import read_yaml
-from paddleseg_u2net.data_tools.annotations.label_files import read_json, read_lines
+from paddleseg_u2net.data_tools.annotations.sample import read_json, read_lines
 from paddleseg_u2net.evaluation import fixation_files, loaders
 from paddleseg_u2net.evaluation.plan import from_yaml
 from paddleseg_u2net.inference.description import checksum
