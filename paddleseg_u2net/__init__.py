@@ -11,7 +11,7 @@ from __future__ import annotations
 
 # Paddle 2.6.2's shared library exports its own copy of zlib's symbols. Where Python's zlib module
 # is loaded after it, both mix and the process dies in `inflateReset2`; loaded before, they do not.
-import zlib  # noqa: F401
+import zlib
 
 from paddleseg_u2net._version import __version__
 

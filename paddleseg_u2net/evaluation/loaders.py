@@ -92,9 +92,6 @@ def read_truth(path: PathLike, mask_above: int = 127) -> GroundTruth:
     return GroundTruth(values > mask_above / 255, soft=soft)
 
 
-# ---------------------------------------------------------------- arrays
-
-
 def is_array(path: PathLike) -> bool:
     """Whether a file is an array of numpy by its suffix."""
     return Path(path).suffix.lower() == ".npy"
@@ -185,9 +182,6 @@ def check_finite(values: np.ndarray, path: PathLike) -> None:
         )
 
 
-# ---------------------------------------------------------------- images
-
-
 def read_brightness(path: PathLike) -> np.ndarray:
     """Return the brightness of an image file (H, W): uint8, uint16, or float32 of any range."""
     header = images.read_header(path)
@@ -256,9 +250,6 @@ def _grey_of_colours(rgba: np.ndarray, path: PathLike) -> np.ndarray:
                 "not a heat map, an overlay or colours of classes",
             )
     return np.ascontiguousarray(red)
-
-
-# ---------------------------------------------------------------- masks
 
 
 def _truth_of_integers(values: np.ndarray, mask_above: int, path: PathLike) -> GroundTruth:

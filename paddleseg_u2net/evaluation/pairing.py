@@ -116,9 +116,6 @@ def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) 
         seen[place] = kind
 
 
-# ---------------------------------------------------------------- endings
-
-
 def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
     """Return files by name without ``ending``, of those that have it."""
     suffixes = POINT_SUFFIXES if kind == "points" else MAP_SUFFIXES
@@ -171,9 +168,6 @@ def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
     return name, ""
 
 
-# ---------------------------------------------------------------- lists
-
-
 def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str]) -> List[str]:
     """Return the names of a list file; one that is not ``known`` as it is listed."""
     try:
@@ -207,9 +201,6 @@ def _name_of_line(line: str, known: AbstractSet[str], endings: Mapping[str, str]
     # The longest path first: the folders of a list may be folders of the names, or lead to them.
     tails = [full.split("/", k)[-1] for k in range(name.count("/") + 1) for full in shorter]
     return next((tail for tail in tails if tail in known), name)
-
-
-# ---------------------------------------------------------------- what is wrong
 
 
 def _what_is_missing(

@@ -232,9 +232,6 @@ def _folders(where: str, maps: Any, sets: List[str]) -> Dict[str, str]:
     return by_set
 
 
-# ---------------------------------------------------------------- scores
-
-
 def choose_scores(
     names: Optional[Sequence[str]], plan: Sequence[MethodOnDataset], spread: bool
 ) -> List[str]:

@@ -85,9 +85,6 @@ def by_set(results: Sequence[Result]) -> Dict[str, List[Result]]:
     return found
 
 
-# ---------------------------------------------------------------- tables
-
-
 def column(score: Score, digits: int) -> Column:
     """Return the column of a score in tables."""
     title = score.key.replace("_", " ")
@@ -107,9 +104,6 @@ def data_sets(results: Sequence[Result]) -> DataSets:
         name: {result.of.method: result.report.values() for result in own}
         for name, own in by_set(results).items()
     }
-
-
-# ---------------------------------------------------------------- files
 
 
 def as_json(results: Sequence[Result]) -> Dict[str, Any]:

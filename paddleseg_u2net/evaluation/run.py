@@ -121,9 +121,6 @@ def fixated_by_all(
     return total
 
 
-# ---------------------------------------------------------------- chunks
-
-
 def _score_chunk(items: Sequence[MapFiles], task: Task) -> Outcome:
     outcome, single = Outcome(task.report.fresh()), task.report.fresh()
     for item in items:
@@ -152,9 +149,6 @@ def _collect_chunk(items: Sequence[MapFiles], task: Task) -> OtherFixations:
         except (ValueError, OSError):
             continue  # it is reported, and fails, when it is scored
     return found
-
-
-# ---------------------------------------------------------------- one image
 
 
 def _score_item(item: MapFiles, task: Task, report: MetricReport) -> List[str]:

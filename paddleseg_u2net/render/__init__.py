@@ -4,5 +4,3 @@ from __future__ import annotations
 
 from paddleseg_u2net.render.cutout import cutout
 from paddleseg_u2net.render.overlay import blend, color_map, foreground, saliency
-
-__all__ = ["blend", "color_map", "cutout", "foreground", "saliency"]

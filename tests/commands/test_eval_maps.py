@@ -17,11 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net import progress
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.evaluation.plan import DataSet, MethodOnDataset
-from paddleseg_u2net.evaluation.results import Result, as_json, per_image_csv
-from paddleseg_u2net.evaluation.run import Outcome
 from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, make_conventions
 from paddleseg_u2net.render import mpl_style
 
@@ -108,9 +104,6 @@ def fails(capsys, arguments, *parts, out=""):
     return captured.err
 
 
-# ---------------------------------------------------------------- results
-
-
 def test_json_table_and_csv_are_the_report_fed_by_hand(data, capsys):
     one = data / "rows.csv"
     table = data / "table.csv"
@@ -189,7 +182,7 @@ def test_several_methods_and_sets_by_folders_and_by_yaml(data, capsys):
         assert result["scores"]["S"] == pytest.approx(expected["S"], abs=1e-12)
     assert (data / "1.json").read_text() == (data / "2.json").read_text()
     out = capsys.readouterr().out
-    assert re.search(r"^ +S +T\n", out) and re.search(r"^method( +MAE ↓ +S ↑){2}\n", out, re.M)
+    assert re.search(r"^S\nmethod +MAE ↓ +S ↑\n", out) and "\n\nT\nmethod" in out
 
 
 def test_one_list_of_names(data, capsys):
@@ -243,15 +236,11 @@ def test_each_output_has_the_columns_that_it_has_room_for(data, capsys):
     head = r"method & MAE $\downarrow$ & maxF $\uparrow$ & wF $\uparrow$ & S $\uparrow$ & meanE $"
     assert head in outputs["tex"].read_text()
     assert "| method | MAE ↓ | maxF ↑ | wF ↑ | S ↑ | meanE ↑ |" in outputs["md"].read_text()
+    for kind in ("tex", "md"):
+        assert "\nConventions: pysodmetrics (" in outputs[kind].read_text().replace("% ", "")
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines()[:7])) <= 80
     assert "16 more scores: --metrics all" in out and out.count("method") == 1
-
-
-def test_scores_asked_for_by_name_are_in_every_output(data):
-    latex = data / "t.tex"
-    scored(data, "--metrics", "mIoU", "BER", "--latex", latex)
-    assert "mIoU $" in latex.read_text() and "BER $" in latex.read_text()
 
 
 def test_one_figure_of_precision_and_recall(data, capsys, monkeypatch):
@@ -309,22 +298,6 @@ def test_page_with_the_worst_and_best_images_and_escaped_names(data):
     assert text.count("<figcaption>image</figcaption>") == 1
 
 
-def test_names_that_cannot_be_printed_are_no_failure(data, capsys):
-    """A name in Latin-1 on a disk of UTF-8."""
-    report = by_hand(data / "A", ["MAE"])
-    name = "caf\udce9\n"
-    outcome = Outcome(report, [(name, report.values())], {"masks are soft and were cut": [name]})
-    which = MethodOnDataset("A", "S", data, DataSet(gt_dir=data))
-    result = Result(which, [], outcome, [name])
-    text = " ".join(result.remarks()) + per_image_csv([result])
-    assert text.encode("utf-8") and "caf" in text
-    assert len(per_image_csv([result]).splitlines()) == 2
-    assert json.dumps(as_json([result]), allow_nan=False).encode("utf-8")
-
-
-# ---------------------------------------------------------------- the same, however it is computed
-
-
 def test_processes_and_the_order_of_the_disk_change_no_byte(tmp_path, monkeypatch):
     for seed in range(35):  # three chunks
         save(tmp_path / f"gt/{seed}.png", blob(seed))
@@ -351,9 +324,6 @@ def test_processes_and_the_order_of_the_disk_change_no_byte(tmp_path, monkeypatc
     assert scores["images"] == 35 and 0.3 < scores["sAUC"] < 0.7
 
 
-# ---------------------------------------------------------------- folders that do not fit
-
-
 @pytest.mark.parametrize(("folder", "kind"), [("gt", "mask"), ("A", "map")])
 def test_names_without_a_counterpart(data, capsys, folder, kind):
     (data / folder / "1.png").unlink()
@@ -365,9 +335,6 @@ def test_names_without_a_counterpart(data, capsys, folder, kind):
     expected = by_hand(data / "A", ["MAE"], seeds=[0, 2]).values()["MAE"]
     assert tree["results"][0]["scores"]["MAE"] == pytest.approx(expected, abs=1e-12)
     assert "A on S: 2 left out, no counterpart: 1, 3." in capsys.readouterr().out
-
-
-# ---------------------------------------------------------------- files that do not fit
 
 
 OUTPUTS = ("json", "csv", "per_image", "latex", "markdown", "html")
@@ -418,14 +385,6 @@ def test_nothing_but_bad_files(data, capsys):
         assert all(str(data / f"A/{seed}.png") in error for seed in range(4))
 
 
-def test_very_many_bad_files_are_counted(tmp_path, capsys):
-    for seed in range(25):
-        save(tmp_path / f"gt/{seed}.png", blob(seed))
-        save(tmp_path / f"A/{seed}.png", grey(seed, (3, 3)))
-    error = fails(capsys, words(tmp_path), "A on S: ... and 5 more", "Error: 25 of 25 maps")
-    assert error.count("got 3x3") == 20
-
-
 def test_soft_masks_and_labels_are_told(data, capsys):
     save(data / "gt/0.png", np.maximum(blob(0) // 2, 50))
     save(data / "gt/1.png", np.maximum(blob(1), 50))
@@ -438,20 +397,6 @@ def test_soft_masks_and_labels_are_told(data, capsys):
     assert len(tree["results"][0]["notes"]) == 3
 
 
-def test_maps_that_were_saved_as_zero_and_one(data, capsys):
-    for seed in range(4):
-        save(data / f"A/{seed}.png", blob(seed) // 255)
-    scored(data)
-    out = capsys.readouterr().out
-    assert "all 4 maps are never above 1 of 255: if they were saved as 0 and 1, multiply" in out
-    save(data / "A/0.png", grey(0))
-    scored(data)
-    assert "3 of 4 maps are never above 1 of 255: 1, 2, 3." in capsys.readouterr().out
-
-
-# ---------------------------------------------------------------- places to write to
-
-
 def test_outputs_that_cannot_be_written_are_told_at_once(data, capsys):
     (data / "file").write_text("mine")
     with mock.patch("paddleseg_u2net.evaluation.evaluate.score", side_effect=AssertionError):
@@ -462,18 +407,9 @@ def test_outputs_that_cannot_be_written_are_told_at_once(data, capsys):
         fails(capsys, twice, "--csv and --per_image would both be written here")
         curves = words(data, "--curves", data / "c", "--metrics", "MAE")
         fails(capsys, curves, "--curves: none of the scores has a curve")
-        with mock.patch("tempfile.TemporaryFile", side_effect=PermissionError(13, "no right")):
-            said = f"{data} takes no files (no right)"
-            fails(capsys, words(data, "--json", data / "new/x"), said)
+        with mock.patch("os.access", return_value=False):
+            fails(capsys, words(data, "--json", data / "new/x"), f"{data} takes no files")
     assert (data / "file").read_text() == "mine" and not (data / "new").exists()
-
-
-def test_new_folders_are_made(data):
-    scored(data, "--metrics", "MAE", "--markdown", data / "a/b/c.md")
-    assert (data / "a/b/c.md").read_text().startswith("### S")
-
-
-# ---------------------------------------------------------------- fixations
 
 
 @pytest.fixture
@@ -551,9 +487,6 @@ def test_sets_without_fixations_are_not_compared_by_them(looks, capsys):
     fails(capsys, arguments, "no score fits all sets", "for all: nothing")
 
 
-# ---------------------------------------------------------------- conventions and names
-
-
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets(data, preset, capsys):
     save(data / "gt/0.png", np.maximum(blob(0), 100))
@@ -597,18 +530,6 @@ def test_wrong_conventions(data, capsys, change, parts):
     fails(capsys, words(data, "--conventions", change), *parts)
 
 
-def test_images_without_an_object(data, capsys):
-    save(data / "gt/1.png", np.zeros(SHAPE, np.uint8))
-    scored(data, "--metrics=MAE")
-    assert "no object" not in capsys.readouterr().out
-    tree = scored(data, "--metrics=MAE", "--conventions=empty_masks=leave_out")
-    out = capsys.readouterr().out
-    assert "A on S: 1 of 4 images have no object and are left out of the saliency" in out
-    assert tree["results"][0]["without_object_left_out"] == 1
-    expected = by_hand(data / "A", ["MAE"], seeds=[0, 2, 3]).values()["MAE"]
-    assert tree["results"][0]["scores"]["MAE"] == pytest.approx(expected, abs=1e-12)
-
-
 def test_scores_that_some_images_have_not(data, capsys):
     save(data / "gt/1.png", np.zeros(SHAPE, np.uint8))
     tree = scored(data, "--metrics=NSS")
@@ -636,9 +557,6 @@ def test_wrong_command_lines(capsys, arguments, part):
     fails(capsys, arguments, part)
 
 
-# ---------------------------------------------------------------- the process
-
-
 def test_the_script_needs_neither_paddle_nor_matplotlib(data):
     code = (
         f"import sys, runpy; sys.argv = ['eval_maps.py', *{words(data, '--metrics', 'all')!r}]\n"
@@ -659,9 +577,6 @@ def test_help_names_scores_presets_and_conventions(capsys):
     out = capsys.readouterr().out
     for name in (*SCORES, *PRESETS, "mask_above", "empty_masks", "fixation"):
         assert name in out
-
-
-# ---------------------------------------------------------------- real maps
 
 
 @pytest.mark.realdata
@@ -707,9 +622,6 @@ def test_values_of_the_matlab_code(shared, tmp_path):
         assert math.isclose(scores[key], value, rel_tol=0, abs_tol=1e-9), key
 
 
-# ---------------------------------------------------------------- what users stumble over
-
-
 def test_a_method_need_not_have_maps_of_every_set(data, capsys):
     plan = data / "plan.yml"
     plan.write_text(
@@ -737,13 +649,6 @@ def test_objects_that_stand_for_fixations_are_told(data, looks, capsys):
     assert "no fixations are given" not in capsys.readouterr().out
 
 
-def test_conventions_stand_under_tables(data):
-    latex, markdown = data / "t.tex", data / "t.md"
-    scored(data, f"--latex={latex}", f"--markdown={markdown}")
-    assert "\\end{tabular}\n% Conventions: pysodmetrics (object" in latex.read_text()
-    assert "|\n\nConventions: pysodmetrics (object" in markdown.read_text()
-
-
 def test_photographs_of_another_set_are_told_before_the_work(data, capsys):
     save(data / "photos/other.png", grey(1))
     arguments = words(data, f"--image_dir={data / 'photos'}", f"--html={data / 'page.html'}")
@@ -766,21 +671,6 @@ def test_photographs_of_another_set_are_told_before_the_work(data, capsys):
 def test_a_file_of_another_kind_is_refused(data, capsys, flag, name, ends):
     error = fails(capsys, words(data, flag, data / name), f"argument {flag}", ends, data / name)
     assert len(error.splitlines()) == 1 and not (data / name).exists()
-
-
-def test_a_file_without_a_suffix_is_written(data):
-    scored(data, "--metrics=MAE", "--csv", data / "table", "--html", data / "PAGE.HTM")
-    assert (data / "table").read_text().startswith("dataset,method,MAE")
-    assert (data / "PAGE.HTM").is_file()
-
-
-def test_progress_of_both_passes_goes_to_standard_error(data, capsys, monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
-    scored(data, "--metrics", "sAUC")
-    out, err = capsys.readouterr()
-    first, second = err.splitlines()
-    assert first.startswith("fixations of S: 4 of 4 images (100%), ")
-    assert second.startswith("A on S: 4 of 4 images (100%), ") and "4 of 4" not in out
 
 
 def test_a_reader_who_leaves_early_loses_no_file(data):

@@ -41,9 +41,6 @@ def refused(reader, path, *parts):
         assert part in message
 
 
-# ---------------------------------------------------------------- maps
-
-
 SIXTEEN = np.array([[0, 1, 257], [32768, 65534, 65535]], np.uint16)
 BITS = np.array([[0, 1], [1, 0]], bool)
 
@@ -147,9 +144,6 @@ def test_integers_of_unknown_white_are_refused(tmp_path):
     refused(read_map, path, "white is not known", "8-bit")
 
 
-# ---------------------------------------------------------------- damaged files, for all readers
-
-
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("suffix", ["png", "tif", "npy"])
 def test_missing_empty_and_damaged_files(tmp_path, reader, suffix):
@@ -186,9 +180,6 @@ def test_several_pages_are_refused(tmp_path):
     refused(read_map, path, "2 pages")
 
 
-# ---------------------------------------------------------------- masks
-
-
 @pytest.mark.parametrize("mask_above", [0, 126, 127, 128, 253, 254])
 def test_all_kinds_of_files_give_one_mask(tmp_path, mask_above):
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -208,23 +199,6 @@ def test_all_kinds_of_files_give_one_mask(tmp_path, mask_above):
         assert truth.soft and not truth.labels01
 
 
-@pytest.mark.parametrize(
-    ("name", "stored"),
-    [
-        ("a.png", np.array([[0, 255]], np.uint8)),
-        ("a.png", np.array([[0, 65535]], np.uint16)),
-        ("a.png", np.array([[False, True]])),
-        ("a.npy", np.array([[False, True]])),
-        ("a.npy", np.array([[0.0, 1.0]])),
-        ("a.tif", np.array([[0, 1]], np.float32)),
-    ],
-)
-def test_black_and_white_is_neither_soft_nor_labels(tmp_path, name, stored):
-    truth = read_truth(saved(tmp_path / name, stored))
-    assert truth.mask.tolist() == [[False, True]]
-    assert not truth.soft and not truth.labels01
-
-
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("mask_above", [0, 127])
 def test_zero_and_one_are_labels(tmp_path, kind, mask_above):
@@ -232,13 +206,6 @@ def test_zero_and_one_are_labels(tmp_path, kind, mask_above):
         truth = read_truth(saved(tmp_path / "a.png", np.array(stored, kind)), mask_above)
         assert truth.mask.tolist() == np.array(stored, bool).tolist()
         assert truth.labels01 and not truth.soft
-
-
-@pytest.mark.parametrize("value", [0, 255])
-def test_masks_of_one_value(tmp_path, value):
-    truth = read_truth(saved(tmp_path / "a.png", np.full((2, 3), value, np.uint8)))
-    assert truth.mask.tolist() == [[value == 255] * 3] * 2
-    assert not truth.soft and not truth.labels01
 
 
 def test_sixteen_bit_masks(tmp_path):
@@ -277,19 +244,11 @@ def test_coloured_palettes_are_labels(tmp_path):
     refused(read_truth, palette_file(tmp_path / "c.png", [[0, 1, 2]], colours), "0, 1, 2")
 
 
-def test_a_palette_of_black_and_white_is_brightness(tmp_path):
-    path = palette_file(tmp_path / "a.png", [[0, 1]], [[255] * 3, [0] * 3])
-    truth = read_truth(path)
-    assert truth.mask.tolist() == [[True, False]] and not truth.labels01
-
-
 @pytest.mark.parametrize("mask_above", [-1, 255, 1000])
 def test_thresholds_out_of_range(tmp_path, mask_above):
     with pytest.raises(ValueError, match="0..254"):
         read_truth(tmp_path / "a.png", mask_above)
 
-
-# ---------------------------------------------------------------- fixations
 
 POINTS = [[0, 4], [2, 1], [2, 3]]
 SHAPE = (3, 5)
@@ -405,9 +364,6 @@ def test_matlab_files_that_do_not_say_what_they_mean(tmp_path):
     refused(reader, tmp_path / "c.mat", "MATLAB")
 
 
-# ---------------------------------------------------------------- densities
-
-
 @pytest.mark.parametrize(
     ("name", "stored"),
     [
@@ -429,9 +385,6 @@ def test_densities_are_the_values_of_the_file(tmp_path, name, stored):
 def test_densities_are_not_negative_and_not_all_zero(tmp_path, values):
     path = saved(tmp_path / "a.npy", np.array(values))
     refused(read_density, path, f"{min(values[0]):g}..{max(values[0]):g}")
-
-
-# ---------------------------------------------------------------- real files
 
 
 @pytest.mark.realdata

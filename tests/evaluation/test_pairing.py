@@ -42,9 +42,6 @@ def refused(what, *parts):
         assert str(part) in str(error.value)
 
 
-# ---------------------------------------------------------------- finding
-
-
 def test_names_are_paths_below_the_folder(maps, masks):
     files(maps, "b.png", "a.JPG", "sub/a.npy", "v1.0.tif", ".hidden.png", ".git/x.png", "x.txt")
     files(masks, "a.png", "b.png", "sub/a.png", "v1.0.png")
@@ -62,9 +59,6 @@ def test_folders_without_such_files_are_refused(maps, masks):
     refused(lambda: pair(maps / "a.mat", masks), "found a file")
     files(maps, "a.png", "a.npy")
     refused(lambda: pair(maps, masks), maps, "a.npy", "a.png", "--map_suffix .npy or .png")
-
-
-# ---------------------------------------------------------------- pairing
 
 
 def test_files_of_one_name_are_a_pair(maps, masks):
@@ -85,14 +79,6 @@ def test_endings_are_cut_in_any_letter_case(maps, masks):
     pairing = pair(maps, masks, "_DSS", "_mask")
     assert names_of(pairing) == ["a", "b", "sub/c"]
     assert pairing.items[1].map == maps / "b_dss.PNG"
-
-
-def test_an_ending_may_have_a_suffix(maps, masks):
-    files(maps, "a.jpg.png", "a.jpg.jpg")
-    files(masks, "a.jpg", "a.png")
-    assert pair(maps, masks, ".jpg.png", ".PNG").items == [
-        MapFiles("a", maps / "a.jpg.png", masks / "a.png")
-    ]
 
 
 @pytest.mark.parametrize("more", ["a_mask_1.png", "a_mask1.png", "a_mask (2).png", "a_MASK-2.png"])
@@ -140,9 +126,6 @@ def test_a_folder_is_not_compared_with_itself(maps):
     assert names_of(pair(maps, maps, "_sal", "_gt")) == ["a"]
 
 
-# ---------------------------------------------------------------- nothing in common
-
-
 @pytest.mark.parametrize(
     ("map_names", "mask_names", "repair"),
     [
@@ -180,9 +163,6 @@ def test_a_proposed_option_works(maps, masks):
     assert names_of(pair(maps, masks, ".jpg.PNG", "_mask")) == ["1", "2"]
 
 
-# ---------------------------------------------------------------- several kinds
-
-
 def test_every_item_has_a_file_of_every_kind(maps, masks, tmp_path):
     points = tmp_path / "points"
     files(maps, "a.png", "b.png")
@@ -193,23 +173,6 @@ def test_every_item_has_a_file_of_every_kind(maps, masks, tmp_path):
     assert items[1] == MapFiles("b", maps / "b.png", masks / "b.png", points / "b_fix.MAT", None)
     assert pair_maps(maps, {"density": masks}).items[0].density == masks / "a.png"
     refused(lambda: pair_maps(maps, truths), f"{points} (points)", "removing _fix from the names")
-
-
-def test_what_is_missing_is_told_by_kind(maps, masks, tmp_path):
-    points = tmp_path / "points"
-    files(maps, "a.png", "b.png")
-    files(masks, "a.png", "b.png")
-    files(points, "a.csv", "c.csv")
-    truths = {"mask": masks, "points": points}
-    refused(
-        lambda: pair_maps(maps, truths), "no points for 1 of 3 names: b", "no map for 1", "mask"
-    )
-    pairing = pair_maps(maps, truths, allow_missing=True)
-    assert names_of(pairing) == ["a"]
-    assert pairing.left_out == {"map": ["c"], "mask": ["c"], "points": ["b"]}
-
-
-# ---------------------------------------------------------------- lists
 
 
 def listed(tmp_path, *lines):

@@ -16,20 +16,11 @@ def refused(call, *parts):
         assert part in str(error.value)
 
 
-# ---------------------------------------------------------------- folders
-
-
 def test_a_folder_gives_its_name():
     (job,) = from_folders(["maps/u2net"], ["data/masks"], "_sal", mask_suffix="_gt")
     assert (job.method, job.dataset) == ("u2net", "masks")
     assert job.map_dir == Path("maps/u2net") and job.map_suffix == "_sal"
     assert job.truth == DataSet(gt_dir=Path("data/masks"), mask_suffix="_gt")
-
-
-def test_here_has_the_name_of_this_folder(tmp_path, monkeypatch):
-    (tmp_path / "mine").mkdir()
-    monkeypatch.chdir(tmp_path / "mine")
-    assert from_folders(["."], ["SOD=gt"])[0].method == "mine"
 
 
 def test_names_before_the_equals_sign():
@@ -52,12 +43,6 @@ def test_several_methods_on_several_sets_by_subfolders():
         ("T", "A", "a/T", "t"),
         ("T", "B", "b/T", "t"),
     ]
-
-
-def test_fixations_alone():
-    (job,) = from_folders(["A=a"], [], points_dir=Path("p"))
-    assert job.truth.truths() == {"points": Path("p")}
-    assert job.map_dir == Path("a")
 
 
 @pytest.mark.parametrize("option", ["list", "points_dir", "density_dir", "image_dir"])
@@ -83,14 +68,6 @@ def test_one_name_for_two():
 def test_an_empty_path_is_not_this_folder(text):
     """As when a variable of the shell is not set."""
     refused(lambda: from_folders([text], ["gt"]), "--pred_dir: expected PATH or NAME=PATH", text)
-
-
-@pytest.mark.parametrize("name", ["a/b", "..", "a\\b"])
-def test_names_become_files_so_they_have_no_slashes(name):
-    refused(lambda: from_folders(["A=a"], [f"{name}=gt"]), "--gt_dir: expected a name without")
-
-
-# ---------------------------------------------------------------- YAML
 
 
 def plan(tmp_path, text):
@@ -157,7 +134,3 @@ def test_one_set_needs_no_placeholder(tmp_path):
 )
 def test_yaml_of_another_form(tmp_path, text, parts):
     refused(plan(tmp_path, text), str(tmp_path / "plan.yaml"), *parts)
-
-
-def test_no_such_yaml(tmp_path):
-    refused(lambda: from_yaml(tmp_path / "no.yaml"), "no.yaml: expected a YAML file")

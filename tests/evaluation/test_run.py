@@ -67,13 +67,6 @@ def only_error(outcome):
     return message
 
 
-def state_of(outcome):
-    return {key: value.tobytes() for key, value in outcome.report.state().items()}
-
-
-# ---------------------------------------------------------------- sums
-
-
 def test_a_folder_is_the_report_fed_by_hand(tmp_path):
     items = [item(tmp_path, seed) for seed in range(3)]
     outcome = score(items, task("all"))
@@ -100,9 +93,6 @@ def test_errors_and_notes_come_in_the_order_of_the_images(tmp_path):
     assert len(outcome.rows) == outcome.report.images == 2 * CHUNK - 3
 
 
-# ---------------------------------------------------------------- one image
-
-
 def test_a_map_of_another_size_is_refused_or_resized(tmp_path):
     one = item(tmp_path, 1, map_shape=(5, 7))
     message = only_error(score([one], task()))
@@ -115,31 +105,6 @@ def test_a_map_of_another_size_is_refused_or_resized(tmp_path):
     larger = cv2.resize(grey(1000, (5, 7)), (14, 10), interpolation=cv2.INTER_LINEAR)
     expected = np.abs(larger / 255 - (blob(1) > 127)).mean()
     assert outcome.rows[0][1]["MAE"] == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_a_white_map_stays_within_one_when_resized(tmp_path, kind):
-    one = item(tmp_path, 1)._replace(map=saved(tmp_path / "w.npy", np.ones((7, 9), kind)))
-    assert not score([one], task(resize=True)).errors
-
-
-def test_masks_of_zero_and_one(tmp_path):
-    one = item(tmp_path, 1)
-    expected = score([one], task("MAE", "S")).rows
-    saved(one.mask, blob(1) // 255)
-    outcome = score([one], task("MAE", "S"))
-    assert outcome.rows == expected
-    assert outcome.notes == {"masks hold 0 and 1, read as labels": ["001"]}
-
-
-def test_a_grey_mask_below_the_threshold_is_noted(tmp_path):
-    dim, soft = item(tmp_path, 1), item(tmp_path, 2)
-    saved(dim.mask, blob(1) // 255 * np.uint8(100))
-    saved(soft.mask, np.maximum(blob(2), 100))
-    assert score([dim, soft], task()).notes == {
-        "masks are grey and have no pixel above 127, so that no object is left": ["001"],
-        "masks are soft and were cut": ["002"],
-    }
 
 
 @pytest.mark.parametrize(
@@ -161,9 +126,6 @@ def test_dark_maps_are_noted(tmp_path, name, value, dark):
     assert score([one], task()).notes == ({DARK_MAPS: ["001"]} if dark else {})
 
 
-# ---------------------------------------------------------------- fixations
-
-
 def by_hand(names, prediction, fixations, others=None):
     report = MetricReport(1, names=names, conventions=PAPER)
     report.update_map(prediction, None, fixations, others)
@@ -172,12 +134,6 @@ def by_hand(names, prediction, fixations, others=None):
 
 POINTS = ("AUC_Judd", "AUC_Borji", "NSS")
 DENSITY = ("CC", "SIM", "KLD", "EMD")
-
-
-def test_points_alone(tmp_path):
-    outcome = score([item(tmp_path, 1, ("points",))], task(*POINTS))
-    expected = by_hand(POINTS, grey(1000), Fixations.from_image(spots(1)))
-    assert outcome.rows == [("001", expected)]
 
 
 def test_a_density_alone_and_of_points(tmp_path):
@@ -194,18 +150,6 @@ def test_a_density_that_is_given_goes_before_sigma(tmp_path):
     names = (*POINTS, *DENSITY)
     expected = Fixations.from_density(grey(1), np.argwhere(spots(1)))
     assert score([both], task(*names, sigma=3.0)).rows[0][1] == by_hand(names, grey(1000), expected)
-
-
-def test_lists_of_points_are_those_of_the_picture(tmp_path):
-    one = item(tmp_path, 1, ("points",))
-    expected = score([one], task(*POINTS)).rows
-    places = np.argwhere(spots(1))
-    text = "x,y\n" + "".join(f"{x},{y}\n" for y, x in places)
-    (tmp_path / "a.csv").write_text(text)
-    saved(tmp_path / "a.npy", places)
-    saved(tmp_path / "grid.npy", spots(1))
-    for name in ("a.csv", "a.npy", "grid.npy"):
-        assert score([one._replace(points=tmp_path / name)], task(*POINTS)).rows == expected, name
 
 
 def test_of_several_matlab_arrays_the_one_of_the_maps_size(tmp_path):
@@ -226,24 +170,11 @@ def test_a_picture_of_points_says_how_large_the_image_is(tmp_path, name):
     assert outcome.notes == {"maps were resized": ["001"]} and len(outcome.rows) == 1
 
 
-def test_a_bad_image_of_points_is_not_of_a_wrong_size(tmp_path):
-    one = item(tmp_path, 1, ("points",), map_shape=(5, 7))
-    saved(one.points, grey(1))
-    assert "as in a density map" in only_error(score([one], task(*POINTS, resize=True)))
-
-
 def test_a_density_of_another_size_than_its_mask(tmp_path):
     one = item(tmp_path, 1, ("mask", "density"))
     saved(one.density, grey(1, (4, 5)))
     message = only_error(score([one], task("CC")))
     assert f"{one.density}: expected the size of the mask, 14x10, got 5x4" in message
-
-
-def test_masks_and_points_together(tmp_path):
-    outcome = score([item(tmp_path, 1, ("mask", "points"))], task("S", "NSS"))
-    report = MetricReport(1, names=["S", "NSS"], conventions=PAPER)
-    report.update_map(grey(1000), blob(1) > 127, Fixations.from_image(spots(1)))
-    assert outcome.rows[0][1] == report.values()
 
 
 def shuffled_by_hand(pairs):
@@ -299,10 +230,3 @@ def test_fixations_that_cannot_be_read_are_an_error_once(tmp_path):
     outcome = score(items, task("sAUC", others=others))
     assert [name for name, _ in outcome.errors] == ["001"]
     assert len(outcome.rows) == 2
-
-
-def test_rows_are_kept_only_where_they_are_wanted(tmp_path):
-    items = [item(tmp_path, seed) for seed in range(3)]
-    kept, left = (score(items, task("MAE", keep_rows=flag)) for flag in (True, False))
-    assert [len(kept.rows), len(left.rows)] == [3, 0]
-    assert left.report.values() == kept.report.values() and left.report.images == 3

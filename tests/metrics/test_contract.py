@@ -17,8 +17,6 @@ from paddleseg_u2net.metrics import (
     Fixations,
     MapMaskPair,
 )
-from paddleseg_u2net.metrics.fixation.auc import AucBorji, ShuffledAuc
-from paddleseg_u2net.metrics.fixation.density import KullbackLeiblerDivergence
 from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
 from paddleseg_u2net.metrics.metric import MapMetric
 
@@ -39,9 +37,6 @@ FIXATIONS = [kind for kind in KINDS if issubclass(kind, FixationMetric)]
 OF_MAPS = pytest.mark.parametrize("kind", MAPS)
 OF_STRETCHED = pytest.mark.parametrize("kind", STRETCHED)
 OF_FIXATIONS = pytest.mark.parametrize("kind", FIXATIONS)
-PIXELWISE = ("MAE", "FMeasure", "EMeasure", "AveragePrecision", "MeanRoc")  # wherever they are
-
-
 # ---------------------------------------------------------------- maps and masks
 
 
@@ -72,44 +67,17 @@ def test_ignored_pixels_may_be_anything(kind, seed):
     rng = np.random.default_rng(seed)
     values, mask = random_image(rng)
     values, valid = 0.2 + 0.5 * values, random_valid(rng, mask.shape)
+    scale = rng.choice([1, 255])  # as floats or as bytes
+    dtype = np.uint8 if scale == 255 else float
+    values = (scale * values).astype(dtype)
     for stretch in STRETCHES if kind in STRETCHED else [None]:
         arguments = {"stretch": stretch} if stretch else {}
         expected = fed(kind(**arguments), [(values, mask, valid)])
         for other in (0.0, 1.0, rng.random(mask.shape)):
-            changed, flipped = np.where(valid, values, other), mask ^ ~valid
+            changed = np.where(valid, values, scale * other).astype(dtype)
+            flipped = mask ^ ~valid
             found = fed(kind(**arguments), [(changed, flipped, valid)])
             assert_same_state(found, expected, 0)
-
-
-@OF_STRETCHED
-@pytest.mark.parametrize("stretch", STRETCHES)
-def test_an_ignored_border_changes_nothing(kind, stretch):
-    values, mask = blob_image(np.random.default_rng(3))
-    values[:, :6] = values[:, 44:] = 0.1  # the object's rim shall not be the image's
-    mask[:, :6] = mask[:, 44:] = False
-    mask[:6] = mask[34:] = False
-    border = ((6, 2), (4, 8))
-    bordered = [np.pad(array, border) for array in (values, mask, np.ones_like(mask))]
-    expected = fed(kind(stretch=stretch), [(values, mask)])
-    assert_same_state(fed(kind(stretch=stretch), [bordered]), expected, 1e-7)
-
-
-@OF_STRETCHED
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), stretch=st.sampled_from(STRETCHES))
-def test_bytes_and_floats_score_alike_with_pixels_ignored(kind, seed, stretch):
-    rng = np.random.default_rng(seed)
-    values, mask = random_image(rng)
-    levels = (values * rng.integers(1, 200)).astype(np.uint8) + np.uint8(rng.integers(50))
-    # Whether a float is at twice the mean is up to rounding.
-    levels = np.clip(levels, 0, 254) | np.uint8(1)
-    valid = random_valid(rng, mask.shape)
-    found, expected = (
-        fed(kind(stretch=stretch), [(image, mask, valid)]) for image in (levels, levels / 255)
-    )
-    for name, value in expected.state().items():
-        if not name.startswith("adaptive"):
-            np.testing.assert_allclose(found.state()[name], value, 0, 1e-12, err_msg=name)
 
 
 @OF_STRETCHED
@@ -120,20 +88,6 @@ def test_stretching(kind):
     dim = 0.25 + values / 8
     assert_same_state(fed(kind(stretch="minmax"), [(dim, mask)]), expected, 0.02)
     assert_same_state(fed(kind(stretch="max"), [(values / 2, mask)]), expected, 1e-6)
-    unstretched = fed(kind(), [(values / 128, mask)])
-    with pytest.raises(AssertionError):
-        assert_same_state(unstretched, expected, 1e-3)
-    constant = np.full(mask.shape, 0.3)
-    stays = fed(kind(), [(constant, mask)])
-    assert_same_state(fed(kind(stretch="minmax"), [(constant, mask)]), stays, 0)
-
-
-@pytest.mark.parametrize("kind", [kind for kind in MAPS if kind.__name__ in PIXELWISE])
-def test_the_order_of_the_pixels_does_not_matter(kind):
-    values, mask = blob_image(np.random.default_rng(9))
-    expected = fed(kind(), [(values, mask)])
-    for view in (np.flipud, np.fliplr, np.transpose, lambda a: a.reshape(1, -1)):
-        assert_same_state(fed(kind(), [(view(values), view(mask))]), expected, 1e-12)
 
 
 @OF_MAPS
@@ -193,9 +147,6 @@ def test_refuses_and_counts_nothing(kind, image, message):
     assert not any(value.any() for value in metric.state().values())
 
 
-# ---------------------------------------------------------------- fixations
-
-
 @OF_FIXATIONS
 def test_fixations_of_bytes_halves_and_views_score_alike(kind):
     levels, truth, others = fixated_image(np.random.default_rng(1))
@@ -207,28 +158,6 @@ def test_fixations_of_bytes_halves_and_views_score_alike(kind):
     for dtype, tolerance in ((np.float32, 1e-5), (np.float16, 2e-2)):
         got = scored(kind(), (levels / 255).astype(dtype), truth, others)
         assert got == pytest.approx(expected, abs=tolerance)
-
-
-def turned(truth, turn):
-    """The same fixations on the image that is turned so."""
-    height, width = truth.shape
-    places = turn(np.arange(height * width).reshape(height, width))
-    rank = np.argsort(places.ravel())
-    here = rank[truth.points[:, 0] * width + truth.points[:, 1]]
-    points = np.stack(np.divmod(here, places.shape[1]), axis=1)
-    return Fixations(places.shape, points, turn(truth.density))
-
-
-@OF_FIXATIONS
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1))
-def test_fixations_may_be_turned(kind, seed):
-    rng = np.random.default_rng(seed)
-    levels, truth, others = fixated_image(rng, tuple(rng.integers(1, 12, 2).tolist()))
-    expected = scored(kind(), levels, truth, others)
-    for turn in (np.flipud, np.fliplr, np.transpose, np.rot90):
-        got = scored(kind(), turn(levels), turned(truth, turn), turn(others))
-        assert got == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
 @OF_FIXATIONS
@@ -279,15 +208,6 @@ def test_fixations_of_shards_merge_and_one_pair_serves_all(kind):
     assert metric.compute() == alone[0]
 
 
-@OF_FIXATIONS
-def test_fixations_on_one_pixel(kind):
-    truth = Fixations((1, 1), np.array([[0, 0]]), np.ones((1, 1)))
-    got = scored(kind(), np.full((1, 1), 0.5), truth, np.ones((1, 1)))
-    half, zero = (AucBorji, ShuffledAuc), (KullbackLeiblerDivergence, EarthMoversDistance)
-    expected = 0.5 if kind in half else 0 if kind in zero else np.nan
-    assert got == pytest.approx(expected, abs=1e-12, nan_ok=True)
-
-
 TRUTH = Fixations.from_points([[0, 0]], (2, 3))
 
 
@@ -299,10 +219,7 @@ TRUTH = Fixations.from_points([[0, 0]], (2, 3))
         ((GOOD.astype(int), TRUTH), "float dtype.*int64"),
         ((GOOD + 1, TRUTH), r"in \[0, 1\].*1.5"),
         ((np.where(np.eye(2, 3), np.nan, GOOD), TRUTH), "nan"),
-        ((GOOD[None], TRUTH), r"\(1, 2, 3\)"),
         ((GOOD, TRUTH, GOOD.T), r"other images.*\(2, 3\).*\(3, 2\)"),
-        ((GOOD, TRUTH, -GOOD), "other images.*-0.5"),
-        ((GOOD, TRUTH, GOOD * np.nan), "NaN"),
     ],
 )
 def test_fixations_that_are_refused_count_nothing(kind, image, message):
@@ -310,9 +227,6 @@ def test_fixations_that_are_refused_count_nothing(kind, image, message):
     with pytest.raises(ValueError, match=message):
         metric.update(*image)
     assert not any(value.any() for value in metric.state().values())
-
-
-# ---------------------------------------------------------------- arguments
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.metrics import MapMaskPair
 from paddleseg_u2net.metrics.enhanced import EMeasure
+from tests.oracles import enhanced_literal as literal
 
-from .helpers import blob_image, random_image, shared_maps
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from oracles import enhanced_literal as literal
+from .helpers import blob_image, fed, random_image, shared_maps
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -68,21 +62,6 @@ def test_equals_pysodmetrics(seed):
     np.testing.assert_allclose(got, pysod([(levels, mask)], "minmax")[0, :-1], atol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
-@given(SEEDS)
-def test_bounds_and_order_of_the_pixels(seed):
-    rng = np.random.default_rng(seed)
-    values, mask = random_image(rng)
-    expected = measured(values, mask, divisor="n")
-    assert np.all((expected >= 0) & (expected <= 1 + 1e-12))
-    pixels = mask.size
-    np.testing.assert_allclose(measured(values, mask) * max(pixels - 1, 1) / pixels, expected)
-    for turn in (np.flipud, np.fliplr, np.transpose):
-        # The mean of the map, hence its adaptive threshold, depends on the order in its last bit.
-        got = measured(turn(values), turn(mask), divisor="n")
-        np.testing.assert_array_equal(got[:-1], expected[:-1])
-
-
 def test_corner_cases_score_as_in_pysodmetrics():
     some = np.zeros((9, 8), bool)
     some[2:5, 1:4] = True
@@ -98,40 +77,12 @@ def test_corner_cases_score_as_in_pysodmetrics():
     assert measured(values / 2, np.ones_like(some), divisor="n")[[0, 255]].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("divisor", ["n-1", "n"])
-def test_one_pixel_is_right_or_wrong(divisor):
-    for value, inside in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        got = measured(
-            np.full((1, 1), float(value)), np.full((1, 1), bool(inside)), divisor=divisor
-        )
-        assert got[0] == (value == inside)
-
-
-def test_a_perfect_map_scores_one_and_its_negative_nothing():
-    _, mask = blob_image(np.random.default_rng(0))
-    perfect, wrong = (measured(each.astype(float), mask, divisor="n") for each in (mask, ~mask))
-    assert perfect[:255] == pytest.approx(1) and perfect[256] == pytest.approx(1)
-    assert wrong[:255] == pytest.approx(0, abs=1e-12)
-    assert measured(mask.astype(float), mask)[0] == pytest.approx(2000 / 1999)
-    one = np.zeros((5, 7), bool)
-    one[3, 2] = True
-    assert measured(one.astype(float), one, divisor="n")[:255] == pytest.approx(1)
-
-
 def test_scores_are_read_off_the_mean_curve():
     rng = np.random.default_rng(3)
-    pictures = [blob_image(rng) for _ in range(7)]
-    total = EMeasure()
-    for picture in pictures:
-        total.update_pair(MapMaskPair(*picture))
-    scores, mean = total.compute(), np.mean([measured(*picture) for picture in pictures], axis=0)
-    assert total.images == 7
-    np.testing.assert_allclose(scores.e_curve, mean[:-1], atol=1e-12)
-    assert scores.max_e == scores.e_curve.max()
-    assert scores.mean_e == scores.e_curve.mean()
-    assert scores.adaptive_e == pytest.approx(mean[-1], abs=1e-12)
-    assert scores.thresholds.tolist() == list(range(255, -1, -1))
-    assert np.isnan(EMeasure().compute().max_e)
+    pictures = [blob_image(rng) for _ in range(3)]
+    scores, mean = fed(EMeasure(), pictures).compute(), [measured(*one) for one in pictures]
+    np.testing.assert_allclose(scores.e_curve, np.mean(mean, axis=0)[:-1], atol=1e-12)
+    assert scores.max_e == scores.e_curve.max() and scores.mean_e == scores.e_curve.mean()
 
 
 @pytest.mark.realdata

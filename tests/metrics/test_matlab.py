@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddleseg_u2net.metrics import MAE, ConfusionMatrix, FMeasure, MapMaskPair
-from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc
+from paddleseg_u2net.metrics import MAE, FMeasure, MapMaskPair
+from paddleseg_u2net.metrics.ranking import MeanRoc
 
 pytestmark = pytest.mark.realdata
 
@@ -85,28 +85,3 @@ def test_roc(pictures, matlab):
     triangle = scores.false_positive_rate[0] * scores.true_positive_rate[0] / 2
     assert triangle == pytest.approx(0.000444, abs=1e-6)
     equal(scores.auc_of_mean_curve - triangle, matlab["AUC"])
-
-
-@pytest.mark.parametrize("threshold", [255, 200, 128, 1])
-def test_class_maps(pictures, matlab, threshold):
-    """The same rates, counted as a segmentation of the map at one threshold."""
-    place = 255 - threshold
-    ious = []
-    for number, picture in enumerate(pictures):
-        levels = (picture.values("max") * 255).astype(np.uint8)
-        metric = ConfusionMatrix(2)
-        metric.update((levels >= threshold).view(np.uint8), picture.mask.view(np.uint8))
-        scores = metric.compute()
-        equal(scores.class_precision[1], matlab["Pre_image"][number, place])
-        equal(scores.class_recall[1], matlab["TPR_image"][number, place])
-        equal(1 - scores.class_specificity[1], matlab["FPR_image"][number, place])
-        ious.append(scores.class_iou[1])
-    equal(np.mean(ious), matlab["IoU"][place])
-
-
-def test_average_precision_equals_scikit_learn(pictures):
-    """DSS.mat has none."""
-    theirs = pytest.importorskip("sklearn.metrics").average_precision_score
-    some = pictures[::10]
-    expected = [theirs(one.mask.ravel(), one.prediction.ravel().astype(float)) for one in some]
-    equal([scored(AveragePrecision(), [one]) for one in some], expected)

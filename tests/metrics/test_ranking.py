@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc, RocAuc
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from oracles import ranking_literal as literal
+from tests.oracles import ranking_literal as literal
 
 BY_IMAGE = pytest.mark.parametrize("kind", [AveragePrecision, MeanRoc])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -71,15 +67,6 @@ def test_maps_of_eight_bits_are_exact(seed, dtype):
     assert scores.auc == pytest.approx(literal.auc(values.tolist(), mask.tolist()), abs=1e-14)
     assert scores.auc == pytest.approx(sklearn_auc(values, mask), abs=1e-14)
     assert scores.auc_error == 0
-
-
-def test_bytes_and_their_floats_may_be_mixed_and_stay_exact():
-    rng = np.random.default_rng(1)
-    levels, mask = byte_picture(rng, (60, 50))
-    for dtype in (np.float32, np.float64):
-        scores = roc((levels, mask), ((levels / dtype(255)).astype(dtype), mask))
-        assert scores.auc_error == 0
-        assert scores.auc == pytest.approx(sklearn_auc(levels, mask), abs=1e-14)
 
 
 @few
@@ -145,22 +132,6 @@ def test_the_curve_counts_pixels_at_or_above_each_threshold(dtype):
         assert rate[0, 0] == 0 and rate[0, -1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("dtype", [">f4", ">f8", np.longdouble])
-def test_other_kinds_of_floats_count_alike(dtype):
-    values, mask = sigmoid_picture(np.random.default_rng(17), dtype=np.float64)
-    values[mask] = 1 - values[mask] * 1e-9  # above 0.5, where double has what single has not
-    narrow = np.float32 if dtype == ">f4" else np.float64
-    expected = roc((values.astype(narrow), mask))
-    got = roc((values.astype(dtype), mask))
-    np.testing.assert_array_equal(got.true_positive_rate, expected.true_positive_rate)
-
-
-def test_the_area_is_that_under_the_curve():
-    scores = roc(sigmoid_picture(np.random.default_rng(5), (40, 50)))
-    points = list(zip(scores.false_positive_rate[0], scores.true_positive_rate[0]))
-    assert literal.trapezoids(points) == pytest.approx(scores.auc, abs=1e-12)
-
-
 @few
 @given(SEEDS, st.integers(2, 5))
 def test_every_class_is_ranked_against_the_rest(seed, classes):
@@ -180,17 +151,6 @@ def test_every_class_is_ranked_against_the_rest(seed, classes):
         # The second probability is one minus the first, to rounding.
         difference = abs(scores.class_auc[0] - scores.class_auc[1])
         assert difference <= scores.class_auc_error.sum() + 1e-12
-
-
-def test_bytes_of_many_classes_are_exact_and_equal_scikit_learn():
-    metrics = pytest.importorskip("sklearn.metrics")
-    values, label = softmax_picture(np.random.default_rng(6), 4, (30, 20))
-    levels = np.round(values * 255).astype(np.uint8)
-    scores = counted([(levels, label)], RocAuc(4)).compute()
-    one_hot = np.eye(4)[label.ravel()]
-    expected = metrics.roc_auc_score(one_hot, levels.reshape(4, -1).T, average=None)
-    np.testing.assert_allclose(scores.class_auc, expected, rtol=0, atol=1e-13)
-    assert scores.auc == pytest.approx(expected.mean(), abs=1e-13) and scores.auc_error == 0
 
 
 def test_a_class_that_nobody_or_everybody_is_has_no_area():
@@ -237,45 +197,6 @@ def test_perfect_inverted_and_constant_maps():
         assert precision == pytest.approx(1 if expected == 1 else share)
 
 
-@few
-@given(SEEDS, st.booleans())
-def test_inversion_flips_and_views(seed, as_bytes):
-    rng = np.random.default_rng(seed)
-    values, mask = byte_picture(rng) if as_bytes else sigmoid_picture(rng)
-    expected = roc((values, mask))
-    assert 0 <= expected.auc <= 1
-    inverted = 255 - values if as_bytes else 1 - values.astype(np.float64)
-    mirrored = roc((inverted, mask))
-    difference = abs(mirrored.auc - (1 - expected.auc))
-    assert difference <= mirrored.auc_error + expected.auc_error + 1e-12
-    for kind in (RocAuc, AveragePrecision, MeanRoc):
-        state = counted([(values, mask)], kind()).state()
-        for view in (
-            lambda a: a[::-1],
-            lambda a: a[:, ::-1],
-            lambda a: a.T,
-            lambda a: np.repeat(a, 2, axis=1)[:, ::2],
-            lambda a: a.reshape(1, -1),
-        ):
-            for name, value in counted([(view(values), view(mask))], kind()).state().items():
-                np.testing.assert_array_equal(value, state[name])
-
-
-def test_merged_shards_equal_one_pass_in_any_order():
-    rng = np.random.default_rng(10)
-    pictures = [sigmoid_picture(rng) for _ in range(4)] + [byte_picture(rng) for _ in range(3)]
-    whole, total = counted(pictures), RocAuc()
-    for start in (2, 0, 1):
-        shard = RocAuc()
-        shard.load_state(counted(pictures[start::3]).state())
-        total.merge(shard)
-    for name, value in whole.state().items():
-        tolerance = 0 if value.dtype == np.int64 else 1e-12
-        np.testing.assert_allclose(total.state()[name], value, rtol=0, atol=tolerance)
-    total.reset()
-    assert not any(value.any() for value in total.state().values())
-
-
 GOOD, MASK = np.full((2, 3), 0.5), np.eye(2, 3, dtype=bool)
 
 
@@ -303,18 +224,6 @@ def test_refuses_and_counts_nothing(classes, picture, message):
     with pytest.raises(ValueError, match=message):
         metric.update(*picture)
     assert not any(value.any() for value in metric.state().values())
-
-
-def test_one_pixel_and_no_pixel():
-    metric = counted([(np.full((1, 1), 0.3), np.ones((1, 1), bool))])
-    assert np.isnan(metric.compute().auc)
-    metric.update(np.full((1, 1), 0.2), np.zeros((1, 1), bool))
-    assert metric.compute().auc == 1
-    metric.update(np.zeros((0, 3)), np.zeros((0, 3), bool))
-    assert metric.compute().auc == 1
-    one = (np.full((1, 1), 0.3), np.ones((1, 1), bool))
-    assert counted([one], AveragePrecision()).compute() == 1
-    assert counted([one], MeanRoc()).undefined == 1
 
 
 @few
@@ -351,19 +260,6 @@ def test_scores_by_image_equal_scikit_learn_on_bytes(stretch):
     assert precision.compute() == pytest.approx(expected, abs=1e-12)
     expected = np.mean([theirs.roc_auc_score(*pair) for pair in flat])
     assert areas.compute().auc == pytest.approx(expected, abs=1e-12)
-
-
-def test_the_mean_curve_has_another_area_than_the_mean_image():
-    rng = np.random.default_rng(12)
-    bright, mask = byte_picture(rng, (30, 30))
-    pictures = [(bright, mask), (bright // 4, mask)]
-    scores = counted(pictures, MeanRoc()).compute()
-    alone = [counted([one], MeanRoc()).compute() for one in pictures]
-    assert scores.auc == pytest.approx((alone[0].auc + alone[1].auc) / 2, abs=1e-12)
-    mean = sum(np.array([one.false_positive_rate, one.true_positive_rate]) for one in alone) / 2
-    points = [(0, 0), *mean.T]
-    assert scores.auc_of_mean_curve == pytest.approx(literal.trapezoids(points), abs=1e-12)
-    assert abs(scores.auc - scores.auc_of_mean_curve) > 1e-3
 
 
 @BY_IMAGE

@@ -1,18 +1,11 @@
 from __future__ import annotations
 
-import sys
 import zlib  # noqa: F401  (Paddle 2.6.2 crashes when it is imported before zlib)
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from paddleseg_u2net.metrics import ConfusionMatrix
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from oracles import metrics_literal as literal
 
 MEANS = {"iou": "miou", "dice": "dice"}
 NAMES = ("iou", "dice", "precision", "recall", "specificity", "ber")
@@ -36,25 +29,6 @@ def counted(pairs, num_classes, ignore_index=255):
     for prediction, label in pairs:
         metric.update(prediction, label)
     return metric
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.integers(0, 2**32 - 1),
-    st.integers(2, 6),
-    st.sampled_from([np.uint8, np.int16, np.int32, np.int64, np.uint64]),
-)
-def test_equals_the_literal_definition(seed, num_classes, dtype):
-    pairs = random_pairs(seed, num_classes, images=2, size=(4, 3), ignored=0.2, dtype=dtype)
-    scores = counted(pairs, num_classes).compute()
-    expected = literal.segmentation(pairs, num_classes)
-    for name in NAMES:
-        np.testing.assert_allclose(getattr(scores, f"class_{name}"), expected[name], atol=1e-15)
-        mean = getattr(scores, MEANS.get(name, name))
-        np.testing.assert_allclose(mean, expected["m" + name], atol=1e-15)
-    for name in ("accuracy", "kappa"):
-        ours = getattr(scores, name)
-        np.testing.assert_allclose(ours, expected[name], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
@@ -135,7 +109,7 @@ def test_perfect_and_inverted_predictions_and_the_foreground():
     np.testing.assert_allclose(scores.class_ber, [1 / 6, 1 / 6])
 
 
-@pytest.mark.parametrize("num_classes", [2, 5])
+@pytest.mark.parametrize("num_classes", [2, 5, 60])  # of bytes: 60 x 60 is more than they hold
 def test_equals_scikit_learn(num_classes):
     theirs = pytest.importorskip("sklearn.metrics")
     pairs = random_pairs(9, num_classes, images=4, size=(40, 30))

@@ -8,57 +8,6 @@ from fractions import Fraction
 import numpy as np
 
 
-def confusion(prediction, label, num_classes, ignore_index=255):
-    """Counts [label][prediction], pixel by pixel."""
-    counts = [[0] * num_classes for _ in range(num_classes)]
-    for p, t in zip(prediction.ravel().tolist(), label.ravel().tolist()):
-        if t != ignore_index:
-            counts[t][p] += 1
-    return counts
-
-
-def segmentation(pairs, num_classes, ignore_index=255):
-    """Scores per class, their means, accuracy and kappa over all (prediction, label)."""
-    n = range(num_classes)
-    counts = [[0] * num_classes for _ in n]
-    for prediction, label in pairs:
-        one = confusion(prediction, label, num_classes, ignore_index)
-        counts = [[counts[t][p] + one[t][p] for p in n] for t in n]
-    names = ("iou", "dice", "precision", "recall", "specificity", "ber")
-    result = {name: [] for name in names}
-    total = sum(map(sum, counts))
-    chance = Fraction(0)
-    for c in n:
-        tp = counts[c][c]
-        fp = sum(counts[t][c] for t in n) - tp
-        fn = sum(counts[c]) - tp
-        chance += Fraction((tp + fp) * (tp + fn), total * total) if total else 0
-        absent = tp + fp + fn == 0
-        for name, top, bottom in (
-            ("iou", tp, tp + fp + fn),
-            ("dice", 2 * tp, 2 * tp + fp + fn),
-            ("precision", tp, tp + fp),
-            ("recall", tp, tp + fn),
-        ):
-            result[name].append(math.nan if absent else top / bottom if bottom else 0.0)
-        tn = total - tp - fp - fn
-        specificity = math.nan if absent or not tn + fp else tn / (tn + fp)
-        result["specificity"].append(specificity)
-        missed = fn / (tp + fn) if tp + fn else math.nan
-        result["ber"].append((missed + 1 - specificity) / 2)
-    for name in names:
-        present = [value for value in result[name] if not math.isnan(value)]
-        result["m" + name] = sum(present) / len(present) if present else math.nan
-    agreed = sum(counts[c][c] for c in n)
-    result["accuracy"] = agreed / total if total else math.nan
-    result["kappa"] = (
-        float((Fraction(agreed, total) - chance) / (1 - chance))
-        if total and chance != 1
-        else math.nan
-    )
-    return result
-
-
 def stretch(values, how="minmax"):
     """Min-max to [0, 1], or divided by the maximum; a constant map, or a black one, stays."""
     if how == "none":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,14 +10,8 @@ from hypothesis import strategies as st
 from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
 from paddleseg_u2net.metrics.fixation.fixation_pair import dense_rank
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from oracles import fixation_literal as literal
-
-
-def scored(metric, *image):
-    metric.update(*image)
-    return metric.compute()
+from tests.metrics.helpers import scored
+from tests.oracles import fixation_literal as literal
 
 
 def random_image(rng, size=None, points=None, levels=None):
@@ -77,38 +68,6 @@ def test_shuffled_counts_pairs_by_weight(seed):
     assert got == pytest.approx(expected, abs=1e-12)
 
 
-def test_mit_draws_lie_around_the_expectation():
-    rng = np.random.default_rng(3)
-    values, fixations = random_image(rng, (30, 40), points=25, levels=1000)
-    stretched = literal.minmax(values)
-    positives = stretched[tuple(fixations.points.T)]
-    draws = rng.choice(stretched.ravel(), (200, 25))
-    areas = [literal.curve(positives, draw, np.arange(11) / 10) for draw in draws]
-    error = np.std(areas) / np.sqrt(len(areas))
-    assert abs(scored(AucBorji(), values, fixations) - np.mean(areas)) < 4 * error
-
-
-def test_mit_judd_curve_lies_above_by_half_a_point():
-    """What the docstring says of MIT's thresholds, which are at the fixated values only."""
-    rng = np.random.default_rng(4)
-    values = rng.permutation(600).reshape(20, 30) / 599
-    fixations = Fixations.from_points(rng.integers(0, (20, 30), (15, 2)), (20, 30)).distinct()
-    points = tuple(fixations.points.T)
-    positives, negatives = values[points], np.delete(values.ravel(), points[0] * 30 + points[1])
-    theirs = literal.curve(positives, negatives, positives)
-    ours = scored(AucJudd(), values, fixations)
-    above = np.mean(negatives >= positives.min()) / (2 * len(positives))
-    assert theirs - ours == pytest.approx(above, abs=1e-12)
-    # And jitter does to ties what one half does, on average.
-    flat = np.floor(values * 8) / 8
-    jittered = []
-    for _ in range(200):
-        shaken = flat + rng.random(values.shape) / 1e7
-        jittered.append(literal.area(shaken[points], shaken.ravel()))
-    error = np.std(jittered) / np.sqrt(200)
-    assert abs(scored(AucJudd("all"), flat, fixations) - np.mean(jittered)) < 4 * error + 0.01 / 15
-
-
 def test_a_map_that_knows_scores_one_and_its_negative_none():
     mask = np.zeros((12, 15), bool)
     mask[3:7, 4:9] = True
@@ -127,19 +86,6 @@ def test_a_constant_map_is_chance(value):
     for metric in (AucJudd(), AucJudd("all"), AucBorji(), ShuffledAuc(), ShuffledAuc(0.1)):
         with np.errstate(all="raise"):
             assert scored(metric, values, fixations, np.ones((5, 6))) == 0.5
-
-
-def test_only_the_order_of_the_values_matters():
-    rng = np.random.default_rng(5)
-    values, fixations = random_image(rng, (20, 30), points=40, levels=50)
-    others = rng.random(values.shape)
-    for kind in (AucJudd, ShuffledAuc):
-        expected = scored(kind(), values, fixations, others)
-        assert scored(kind(), values**3 / 7, fixations, others) == expected
-        assert scored(kind(), 1 - values, fixations, others) == pytest.approx(1 - expected)
-        assert scored(kind(), 0.1 + 0.4 * values, fixations, others) == expected
-    expected = scored(AucBorji(), values, fixations)
-    assert scored(AucBorji(), 0.1 + 0.4 * values, fixations) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_value_on_a_threshold_reaches_it():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,14 +16,8 @@ from paddleseg_u2net.metrics.fixation.density import (
     Similarity,
 )
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from oracles import fixation_literal as literal
-
-
-def scored(metric, *image):
-    metric.update(*image)
-    return metric.compute()
+from tests.metrics.helpers import scored
+from tests.oracles import fixation_literal as literal
 
 
 def random_image(rng):
@@ -54,27 +46,6 @@ def test_equals_the_literal_definition(seed):
         assert scored(metric, values, truth) == pytest.approx(expected, abs=1e-11), metric
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1))
-def test_bounds(seed):
-    rng = np.random.default_rng(seed)
-    values, truth = random_image(rng)
-    for other in (values, truth.density / truth.density.max()):
-        assert -1 <= scored(CorrelationCoefficient(), other, truth) <= 1
-        assert 0 <= scored(Similarity(), other, truth) <= 1
-        assert 0 <= scored(Similarity("none"), other, truth) <= 1
-        assert -1e-12 <= scored(KullbackLeiblerDivergence(), other, truth) < 37
-
-
-def test_the_density_itself_is_perfect():
-    _, truth = random_image(np.random.default_rng(1))
-    density = truth.density / truth.density.max()
-    assert scored(CorrelationCoefficient(), density, truth) == pytest.approx(1)
-    assert scored(CorrelationCoefficient(), 1 - density, truth) == pytest.approx(-1)
-    assert scored(Similarity(), density, truth) == pytest.approx(1)
-    assert scored(KullbackLeiblerDivergence(), density, truth) == pytest.approx(0, abs=1e-12)
-
-
 def test_a_mask_is_a_uniform_density():
     mask = np.zeros((10, 20), bool)
     mask[2:4, 5:10] = True  # 10 of 200
@@ -89,24 +60,6 @@ def test_a_mask_is_a_uniform_density():
     assert scored(KullbackLeiblerDivergence(), np.ones(mask.shape), truth) == pytest.approx(
         math.log(20)
     )
-
-
-def test_what_scale_and_offset_do():
-    values, truth = random_image(np.random.default_rng(2))
-    for metric, ignores_offset in (
-        (NormalisedScanpathSaliency, True),
-        (CorrelationCoefficient, True),
-        (Similarity, True),
-        (KullbackLeiblerDivergence, False),
-    ):
-        expected = scored(metric(), values, truth)
-        assert scored(metric(), values / 3, truth) == pytest.approx(expected, abs=1e-9)
-        assert scored(metric(), values * 1e-300, truth) == pytest.approx(expected, abs=1e-9)
-        lifted = scored(metric(), values / 2 + 0.3, truth)
-        assert (lifted == pytest.approx(expected, abs=1e-9)) == ignores_offset
-        if metric is not NormalisedScanpathSaliency:
-            scaled = Fixations.from_density(truth.density * 1e300)
-            assert scored(metric(), values, scaled) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1.0])

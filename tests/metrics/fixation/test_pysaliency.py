@@ -22,7 +22,7 @@ from paddleseg_u2net.metrics.fixation.density import (
     Similarity,
 )
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
-from paddleseg_u2net.metrics.fixation.other_fixations import OtherFixations
+from tests.metrics.helpers import scored
 
 
 @functools.cache
@@ -37,11 +37,6 @@ def pysaliency(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def scored(metric, *image):
-    metric.update(*image)
-    return metric.compute()
 
 
 def assert_equal_to_pysaliency(values, truth, others):
@@ -87,22 +82,3 @@ def test_random_maps(seed):
     others = rng.integers(0, 3, size)
     others[0, 0] = 1
     assert_equal_to_pysaliency(values, Fixations(size, points, rng.random(size) + 1e-3), others)
-
-
-@pytest.mark.realdata
-def test_real_maps(shared):
-    image = pytest.importorskip("PIL.Image")
-    rng = np.random.default_rng(1)
-    images, shuffle = [], OtherFixations()
-    for path in sorted((shared / "oracles/ecssd_u2netp_maps").glob("*.png"))[::30]:
-        levels = np.array(image.open(path))
-        mask = np.array(image.open(shared / "data/ecssd_300/ground_truth_mask" / path.name)) > 128
-        on_object = np.argwhere(mask)
-        points = on_object[rng.integers(0, len(on_object), 60)]
-        images.append((levels, mask, Fixations.from_points(points, mask.shape, sigma=15)))
-        shuffle.add(images[-1][2])
-    for levels, mask, truth in images:
-        others = shuffle.weights(truth.shape, truth)
-        assert others.sum() == 60 * (len(images) - 1)
-        assert_equal_to_pysaliency(levels / 255, truth, others)
-        assert_equal_to_pysaliency(levels / 255, Fixations.from_mask(mask), others)
