@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from typing import List
 
 from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser
-from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.weights.formats import FORMATS
 
 
@@ -34,8 +32,6 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 def run(argv: List[str]) -> int:
     """Convert; 0 if the file was written and found equal."""
     arguments = _arguments(argv)
-    with contextlib.suppress(ImportError):  # then an engine makes the maps that are compared
-        load_paddle()
     from paddleseg_u2net.export.convert import convert
     from paddleseg_u2net.log import start_logging
 
@@ -45,10 +41,8 @@ def run(argv: List[str]) -> int:
     print(f"{source.path}: {source.format_name}, {source.model}, {len(source.state)} tensors")
     if source.config:
         print(f"{source.path}: the model is that of {source.config}")
-    if source.doubt():
-        print(f"{source.path}: {source.doubt()}")
-    for item in done.comparisons:
-        print(item)
+    for line in done.compared:
+        print(line)
     print(f"{arguments.output}: {done.to_format}, written")
     print(f"{done.description}: its model and preprocessing")
     return 0

@@ -79,10 +79,8 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     width, height = arguments.size
     models = [(name, TABLES[name], arguments.num_classes, arguments.in_channels) for name in TABLES]
-    doubt = ""
     if arguments.model_path:
-        model, doubt = _from_weights(arguments.model_path, *arguments.config)
-        models.append(model)
+        models.append(_from_weights(arguments.model_path, *arguments.config))
     else:
         models += [_from_config(path) for path in arguments.config]
     programs = [build(*model[1:]) for model in models]
@@ -106,8 +104,6 @@ def run(argv: List[str]) -> int:
     print(table([[f"{width}x{height}", *(model[0] for model in models)], *rows]))
     for model, rows in zip(models, map(_per_stage, stages)) if arguments.stages else ():
         print(f"\n{model[0]}\n" + ("\n" if arguments.markdown else "") + table(rows))
-    if doubt:
-        print(f"\n{doubt}")
     print(f"\n```text\n{_NOTES}\n```" if arguments.markdown else f"\n{_NOTES}")
     return 0
 
@@ -120,8 +116,8 @@ def _from_config(path: str) -> Named:
     return Path(path).stem, found.stages, found.num_classes, found.in_channels
 
 
-def _from_weights(path: str, config: Optional[str] = None) -> Tuple[Named, str]:
-    """The model that a file of weights, or a name of the zoo, belongs to; and what is not known."""
+def _from_weights(path: str, config: Optional[str] = None) -> Named:
+    """The model that a file of weights, or a name of the zoo, belongs to."""
     from paddleseg_u2net.predictor.source import complete, read_source
     from paddleseg_u2net.weights import locate
 
@@ -129,8 +125,7 @@ def _from_weights(path: str, config: Optional[str] = None) -> Tuple[Named, str]:
     found = source.model
     if source.config:  # else the weights themselves were asked
         complete(source)
-    doubt = f"{source.path}: {source.doubt()}" if source.doubt() else ""
-    return (Path(path).stem, found.stages, found.num_classes, found.in_channels), doubt
+    return Path(path).stem, found.stages, found.num_classes, found.in_channels
 
 
 def _per_stage(stages: Sequence[StageCounts]) -> List[List[str]]:

@@ -115,9 +115,6 @@ def _split_pool(job: Job, pairs: Pairs) -> Dict[str, Pairs]:
     }
 
 
-# ---------------------------------------------------------------- what there is
-
-
 def _in_folders(job: Job, tree: Path) -> Iterator[Tuple[str, List[Item]]]:
     splits = _published(job.row)
     for part, split in splits.items():
@@ -172,9 +169,6 @@ def _of_line(text: str, path: Path, number: int) -> Item:
     return Item(
         path.parent / image, (path.parent / mask,), str(image), str(mask.with_suffix(""))
     )  # fmt: skip
-
-
-# ---------------------------------------------------------------- to its place
 
 
 def _place_all(job: Job, items: Sequence[Item], part: str, folder: Path) -> List[Outcome]:

@@ -205,9 +205,6 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
         )
 
 
-# ---------------------------------------------------------------- groups and parts
-
-
 def _grouped(samples: List[Sample], options: Options) -> Tuple[List[Sample], List[str]]:
     """Samples with the groups that ``group_by`` gives, and remarks."""
     if not options.group_by:
@@ -291,9 +288,6 @@ def _remarks(
         yield f"{ignored} masks have pixels that are ignored (255)"
     if not CONFIGS.is_dir():
         yield "the folder configs of this project is not here: correct _base_ in train.yaml"
-
-
-# ---------------------------------------------------------------- images that cannot be used
 
 
 def _write_all(

@@ -177,9 +177,6 @@ def _linked(job: Job, source: Path, parts: Dict[str, int]) -> Prepared:
     return Prepared(job.row, job.target, parts, [remark])
 
 
-# ---------------------------------------------------------------- what is there already
-
-
 def _count(name: str, row: Row, folder: Path) -> Dict[str, int]:
     """Count the pairs of each part in a folder with the layout of the row.
 

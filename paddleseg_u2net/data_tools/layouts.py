@@ -121,9 +121,6 @@ def _describe(tree: Path) -> str:
     return short_list(shown, 6) or "no files"
 
 
-# ---------------------------------------------------------------- by names
-
-
 def _by_names(pictures: Sequence[Path], tree: Path, split: Split) -> List[FoundPart]:
     for images, masks in ((split.images, split.masks), *split.found_as):
         parts = [
@@ -177,9 +174,6 @@ def _joined(images: Path, masks: Path, image_files: Group, mask_files: Group) ->
     for stem in sorted(set(mask_files) - set(image_files)):
         alone += mask_files[stem]
     return FoundPart(images, masks, pairs, alone)
-
-
-# ---------------------------------------------------------------- by content
 
 
 def _by_content(pictures: Sequence[Path], split: Split, others: Sequence[Split]) -> List[FoundPart]:

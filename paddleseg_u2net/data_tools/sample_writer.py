@@ -182,9 +182,6 @@ class SampleWriter:
         return sum(int(counts[n]) for n in found) / mask.size, tuple(found), bool(counts[IGNORE])
 
 
-# ---------------------------------------------------------------- names
-
-
 def usable(samples: Sequence[Sample]) -> Tuple[List[Sample], List[Bad]]:
     """Tell samples whose names can be files on every system from those that cannot.
 

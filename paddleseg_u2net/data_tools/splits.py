@@ -119,9 +119,6 @@ def _check_enough(free: Sequence[_Unit], items: Sequence[Item], empty: Sequence[
     )
 
 
-# ---------------------------------------------------------------- units and their order
-
-
 def _units(items: Sequence[Item], seed: int) -> List[_Unit]:
     members: Dict[Tuple[str, str], List[Item]] = {}
     for item in items:
@@ -176,9 +173,6 @@ def _strata(units: Sequence[_Unit]) -> Iterator[List[_Unit]]:
 
 def _size(units: Sequence[_Unit]) -> int:
     return sum(len(unit.items) for unit in units)
-
-
-# ---------------------------------------------------------------- as near to a size as groups allow
 
 
 def _take(units: Sequence[_Unit], size: int, least: int, most: int) -> Set[int]:

@@ -123,9 +123,6 @@ def _said(error: Exception) -> str:
     return text if plain and text else f"{type(error).__name__}: {text}"
 
 
-# ---------------------------------------------------------------- without chance
-
-
 def fixed_beginning(transforms: Sequence[Any]) -> List[str]:
     """Name the first transforms that do the same every time, each with its settings, in order.
 

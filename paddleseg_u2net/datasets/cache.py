@@ -1,17 +1,7 @@
 """Pairs kept on disk as they are before their random transforms: decoded once, then only mapped.
 
-The key ``cache`` of a data set says how large the cache's folder may become: ``8 GB`` (500 MB,
-4 GiB, a number of bytes) or ``{limit: 8 GB, folder: /fast/disk}``. The folder is else the
-environment variable U2NET_CACHE, or ``~/.cache/paddleseg_u2net/pairs``.
-
-What is kept of a pair is image and label as decoded, after those transforms at the beginning of
-``transforms`` that do the same every time (see `augment.fixed_beginning`). The rest is done anew
-for each sample. Training with a cache is therefore the same to the bit as training without.
-
-A pair is decoded again when its files changed (path, size, times), when its cache file is
-damaged (a checksum), and in a set of its own when anything changed that decides how pairs are
-read: the settings, the list of pairs, the code, the libraries. See `cache_folder` for how
-trainings share a folder.
+Training with a cache is the same to the bit as training without. See `PairCache` for the folder,
+which several trainings share.
 """
 
 from __future__ import annotations
@@ -23,24 +13,48 @@ import mmap
 import os
 import platform
 import re
+import shutil
+import struct
+import zlib
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    IO,
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import cv2
+import numpy as np
 import PIL
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.datasets.cache_entry import Prepared, decode, encode
-from paddleseg_u2net.datasets.cache_folder import SetFolder
 from paddleseg_u2net.datasets.pairing import Pair
 from paddleseg_u2net.io import images
+from paddleseg_u2net.io.files import atomic_path
+from paddleseg_u2net.io.locks import locked
 from paddleseg_u2net.log import logger
+
+try:
+    import fcntl
+except ImportError:  # Windows: no set can be known to be unused there, and none is removed
+    fcntl = None  # type: ignore[assignment]
 
 _VARIABLE = "U2NET_CACHE"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b)?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_SET = re.compile(r"[0-9a-f]{32}\.set")
+_MAGIC = b"u2pair2\n"
+_HEAD = struct.Struct("<8sII")  # magic number, CRC-32 of all behind it, length of the description
+_CHECKED_FROM = 12
 # A change of these files makes older sets useless.
 _CODE = sorted(f for of in (__file__, images.__file__) for f in Path(of).parent.glob("*.py"))
 
@@ -52,11 +66,18 @@ class Settings(NamedTuple):
     limit: int
 
 
-def read_settings(value: object, key: str) -> Settings:
-    """Return the meaning of the key ``cache``, see above.
+class Prepared(NamedTuple):
+    """A pair before its random transforms, and what the fixed ones noted in ``trans_info``."""
 
-    Raises:
-        ValueError: It has none; the message names ``key``.
+    image: np.ndarray
+    label: np.ndarray
+    trans_info: List[Tuple[Any, ...]]
+
+
+def read_settings(value: object, key: str) -> Settings:
+    """The meaning of ``cache``: a size such as 8 GB, 4 GiB, bytes, or ``{limit, folder}``.
+
+    Without a folder it is U2NET_CACHE, or ``~/.cache/paddleseg_u2net/pairs``.
     """
     given = dict(value) if isinstance(value, dict) else {"limit": value}
     folder = given.pop("folder", None)
@@ -81,7 +102,17 @@ def _bytes(value: object) -> Optional[int]:
 
 
 class PairCache:
-    """The prepared pairs of one data set.
+    """The prepared pairs of one data set; a copy in another process is as good.
+
+        FOLDER/.size              bytes in all sets
+        FOLDER/<32 hex>.set/      a set: the pairs of one data set, prepared in one way
+            in_use                locked by every process that uses the set; its time: last use
+            00000007.pair         a pair, by its number in the data set
+
+    A pair is decoded again when its files changed (path, size, times) or its cache file is damaged
+    (a checksum); in a set of its own when anything changed that decides how pairs are read: the
+    settings, the list of pairs, the code, the libraries. Where room is short, sets that no process
+    uses are removed, the least recently used first.
 
     Args:
         settings: Where, and how much.
@@ -93,91 +124,193 @@ class PairCache:
     def __init__(
         self, settings: Settings, key: str, pairs: Sequence[Pair], recipe: Dict[str, Any]
     ) -> None:
-        self._settings, self._key, self._pairs = settings, key, pairs
-        self._news = _News()
+        self._given = settings, key, pairs, recipe
+        self._folder, self._limit = settings
+        self._gigabytes = f"{self._limit / 1e9:.3g} GB"
+        self._key, self._pairs = key, pairs
         files = [[str(Path(p).absolute()) for p in (pair.image, pair.mask)] for pair in pairs]
         self._name = _digest([_circumstances(), recipe, files])
-        self._folder = SetFolder(settings.folder, self._name, settings.limit)
+        self._path = self._folder / f"{self._name}.set"
+        # Shared with the workers that are forked from this process: one of them warns.
+        self._full = mmap.mmap(-1, 1)
+        self._in_use: Optional[IO[bytes]] = None
         try:
-            self._folder.open()
+            self._open()
         except OSError as error:
-            self._stop_storing(f"{error}; no pairs are stored, training goes on without")
-            self.tell()
+            self._stop(f"{error}; no pairs are stored, training goes on without")
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return PairCache, self._given
 
     def describe(self) -> str:
-        """Return the cache's limit and folder in words."""
-        if not self._folder.path.is_dir():
-            return "no cache"
-        limit = "only read" if self._news.text() else f"up to {_readable(self._settings.limit)}"
-        return f"cache: {limit}, in {self._settings.folder}"
+        """The cache's limit and folder in words."""
+        return f"cache: up to {self._gigabytes}, in {self._folder}"
 
     def get(self, index: int, make: Callable[[int], Prepared]) -> Prepared:
-        """Return the pair from its file, or from ``make``, whose result is then stored."""
-        facts = self._facts(index)
-        if facts is None:
-            return make(index)
-        try:
-            return decode(self._folder.file(index), facts)
-        except (OSError, ValueError, LookupError, TypeError):
-            pass  # missing, damaged or of another file: made anew
-        prepared = make(index)
-        data = None if self._news.text() else encode(prepared, facts)
-        if data is not None:
-            try:
-                if not self._folder.store(index, data):
-                    limit = _readable(self._settings.limit)
-                    self._stop_storing(f"the limit of {limit} is reached; other pairs are decoded")
-            except OSError as error:
-                self._stop_storing(f"{error}; no more pairs are stored, training goes on without")
-        return prepared
-
-    def _facts(self, index: int) -> Optional[Dict[str, Any]]:
-        """Return what must be as it was for a file to be used; None if an original is missing."""
+        """The pair from its file, or from ``make``, whose result is then stored."""
         try:
             states = [path.stat() for path in self._pairs[index][:2]]
         except OSError:  # reading says what is wrong
-            return None
+            return make(index)
         # The time of the last change tells files that were exchanged with their time kept.
         files = [[state.st_size, state.st_mtime_ns, state.st_ctime_ns] for state in states]
-        return {"set": self._name, "index": index, "files": files}
+        facts = {"set": self._name, "index": index, "files": files}
+        file = self._path / f"{index:08d}.pair"
+        try:
+            return _decode(file, facts)
+        except (OSError, ValueError, LookupError, TypeError):
+            pass  # missing, damaged or of another file: made anew
+        prepared = make(index)
+        data = None if self._full[0] else _encode(prepared, facts)
+        if data is not None:
+            try:
+                self._store(file, data)
+            except OSError as error:
+                self._stop(f"{error}; no more pairs are stored, training goes on without")
+        return prepared
 
-    def _stop_storing(self, reason: str) -> None:
-        self._news.write(f"{self._key}: {reason}")
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            self._path.mkdir(exist_ok=True)
+            self._in_use = (self._path / "in_use").open("ab")
+            os.utime(self._path / "in_use")
+            _lock(self._in_use, shared=True)
+            self._count()
 
-    def tell(self) -> None:
-        """Warn, once, if storing has ended in this process or in one that was forked from it."""
-        text = self._news.unread()
-        if text:
-            logger.warning(text)
+    def _store(self, file: Path, data: bytes) -> None:
+        if not self._path.is_dir():
+            raise OSError(f"{self._path} was removed meanwhile")
+        with self._locked():
+            more = len(data) - _size(file)
+            if not self._has_room(more):
+                self._stop(f"the limit of {self._gigabytes} is reached; other pairs are decoded")
+                return
+            (self._folder / ".size").write_text(str(self._total() + more))
+        try:
+            with atomic_path(file) as temporary:
+                temporary.write_bytes(data)
+        except OSError:
+            with self._locked():
+                self._count()
+            raise
+
+    def _stop(self, reason: str) -> None:
+        """Store no more, and warn unless another worker has."""
+        if not self._full[0]:
+            self._full[0] = 1
+            logger.warning(f"{self._key}: {reason}")
+
+    def _locked(self) -> ContextManager[bool]:
+        return locked(self._folder / "cache", poll=0.02, patience=60)
+
+    def _has_room(self, wanted: int) -> bool:
+        """Whether there is room, once unused sets are removed if need be."""
+        if self._total() + wanted <= self._limit:
+            return True
+        for path in sorted(_sets(self._folder), key=_last_use):
+            if path != self._path and _is_unused(path):
+                shutil.rmtree(path, ignore_errors=True)
+                if self._count() + wanted <= self._limit:
+                    return True
+        return False
+
+    def _count(self) -> int:
+        """Count what is there anew."""
+        total = sum(_size(file) for path in _sets(self._folder) for file in path.iterdir())
+        (self._folder / ".size").write_text(str(total))
+        return total
+
+    def _total(self) -> int:
+        try:
+            return int((self._folder / ".size").read_text())
+        except (OSError, ValueError):  # removed, or its writer was killed
+            return self._count()
 
 
-class _News:
-    """A text that a process leaves for all that were forked from the same one.
+def _sets(folder: Path) -> List[Path]:
+    named = (path for path in folder.iterdir() if _SET.fullmatch(path.name))
+    return [path for path in named if path.is_dir() and not path.is_symlink()]
 
-    Workers do not log it themselves: a lock of the log may be held for ever in a fork.
-    """
 
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, 1000)
-        self._is_read = False
+def _size(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
-    def __reduce__(self) -> Tuple[Any, ...]:
-        return _News, ()  # a copy in a process of another kind begins anew
 
-    def text(self) -> str:
-        return self._memory[:].rstrip(b"\0").decode(errors="replace")
+def _last_use(path: Path) -> float:
+    in_use = path / "in_use"
+    return in_use.stat().st_mtime if in_use.exists() else 0.0
 
-    def write(self, text: str) -> None:
-        data = text.encode(errors="backslashreplace")[: len(self._memory)]
-        if not self._memory[0]:
-            self._memory[1 : len(data)] = data[1:]
-            self._memory[0] = data[0]  # last: whoever sees it sees the whole text
 
-    def unread(self) -> str:
-        if self._is_read or not self._memory[0]:
-            return ""
-        self._is_read = True
-        return self.text()
+def _is_unused(path: Path) -> bool:
+    try:
+        with (path / "in_use").open("rb") as file:
+            return _lock(file, shared=False)
+    except OSError:
+        return False
+
+
+def _lock(file: IO[bytes], shared: bool) -> bool:
+    """Lock a file if no other open file has it locked otherwise."""
+    if fcntl is None:
+        return shared
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _encode(prepared: Prepared, facts: Dict[str, Any]) -> Optional[bytes]:
+    """A pair's file; None where the pair would not come back the same to the bit."""
+    notes = json.loads(json.dumps(prepared.trans_info))
+    if _tuples(notes) != prepared.trans_info:
+        return None
+    label = prepared.label
+    with np.errstate(invalid="ignore"):
+        numbers = label.astype(np.uint8)  # class numbers, of which all but soft labels are
+    if numbers.astype(label.dtype).tobytes() == label.tobytes():
+        label = numbers
+    description = {
+        "facts": facts,
+        "image": (prepared.image.dtype.str, prepared.image.shape),
+        "label": (label.dtype.str, label.shape),
+        "is": prepared.label.dtype.str,
+        "trans_info": notes,
+    }
+    text = json.dumps(description).encode()
+    content = struct.pack("<I", len(text)) + text + prepared.image.tobytes() + label.tobytes()
+    return _MAGIC + struct.pack("<I", zlib.crc32(content)) + content
+
+
+def _decode(path: Path, facts: Dict[str, Any]) -> Prepared:
+    """The pair of a file that was made with these ``facts``; the arrays are writable copies."""
+    raw = np.asarray(np.memmap(path, np.uint8, "r"))
+    if len(raw) < _HEAD.size:
+        raise ValueError("truncated")
+    magic, checksum, length = _HEAD.unpack(raw[: _HEAD.size].tobytes())
+    if magic != _MAGIC or zlib.crc32(raw[_CHECKED_FROM:].data) != checksum:
+        raise ValueError("damaged")
+    start = _HEAD.size + length
+    description = json.loads(raw[_HEAD.size : start].tobytes())
+    if description["facts"] != facts:
+        raise ValueError("made with other facts")
+    arrays = []
+    for kind, shape in (description["image"], description["label"]):
+        end = start + int(np.prod(shape)) * np.dtype(kind).itemsize
+        arrays.append(raw[start:end].copy().view(kind).reshape(shape))
+        start = end
+    image, label = arrays
+    label = label.astype(description["is"], copy=False)
+    return Prepared(image, label, _tuples(description["trans_info"]))
+
+
+def _tuples(notes: List[Any]) -> List[Tuple[Any, ...]]:
+    """JSON has lists only; PaddleSeg's notes are (word, (height, width))."""
+    return [(note[0], *(tuple(part) for part in note[1:])) for note in notes]
 
 
 def _digest(parts: Any) -> str:
@@ -186,7 +319,7 @@ def _digest(parts: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _circumstances() -> str:
-    """Return a digest of code and libraries: all outside the settings that decides the result."""
+    """A digest of code and libraries: all outside the settings that decides the result."""
     code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in _CODE]
     try:
         transforms = version("paddleseg")
@@ -194,8 +327,3 @@ def _circumstances() -> str:
         transforms = "none"
     versions = [__version__, transforms, cv2.__version__, PIL.__version__, platform.machine()]
     return _digest([code, versions])
-
-
-def _readable(size: int) -> str:
-    unit = next((u for u in ("GB", "MB", "kB") if size >= 1000 ** _POWERS[u[0].lower()]), "B")
-    return f"{size / 1000 ** _POWERS[unit[:-1].lower()]:.3g} {unit}"

@@ -66,9 +66,6 @@ class MaskError(ValueError):
         self.file = file
 
 
-# ---------------------------------------------------------------- the rule
-
-
 def infer_mask_encoding(
     values: AbstractSet[int], num_classes: Optional[int] = None, ignore_index: int = IGNORE
 ) -> str:
@@ -164,9 +161,6 @@ def seem_instances(masks: Iterable[AbstractSet[int]]) -> bool:
     return len(counts) > 1 and (max(counts) > 2 or usual <= _USUAL * sum(counts.values()))
 
 
-# ---------------------------------------------------------------- which masks to look at
-
-
 def distinct_values(path: Path) -> Set[int]:
     """Return the values in a mask file."""
     return set(np.unique(read_mask(path)).tolist())
@@ -189,9 +183,6 @@ def sample_masks(
         rest = ((mask, values_of(mask)) for mask in masks)
         found += islice(((mask, values) for mask, values in rest if values - {0}), 1)
     return found
-
-
-# ---------------------------------------------------------------- labels
 
 
 def check_mask_encoding(

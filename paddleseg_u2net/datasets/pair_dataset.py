@@ -17,8 +17,7 @@ from paddleseg_u2net.datasets.augment import (
     strange_labels,
     transformed,
 )
-from paddleseg_u2net.datasets.cache import PairCache, Settings, read_settings
-from paddleseg_u2net.datasets.cache_entry import Prepared
+from paddleseg_u2net.datasets.cache import PairCache, Prepared, Settings, read_settings
 from paddleseg_u2net.datasets.mask_encoding import (
     MaskError,
     check_mask_encoding,
@@ -169,11 +168,6 @@ class PairDataset:
             f"{self.mode}: {len(self)} pairs, masks read as {self.mask_encoding} (key mask_values)"
         )
         return line if self._cache is None else f"{line}; {self._cache.describe()}"
-
-    def tell(self) -> None:
-        """Warn of trouble with the cache that a worker process met."""
-        if self._cache is not None:
-            self._cache.tell()
 
     def __len__(self) -> int:
         return len(self.pairs)

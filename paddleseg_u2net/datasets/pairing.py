@@ -41,9 +41,6 @@ class Problem(NamedTuple):
     message: str
 
 
-# ---------------------------------------------------------------- list files
-
-
 def from_list(
     path: Path,
     root: Path,
@@ -133,9 +130,6 @@ def _report(found: Sequence[Problem], problems: Optional[List[Problem]]) -> None
     elif found:
         more = f" (the first of {len(found)} such problems)" if len(found) > 1 else ""
         raise PairingError(found[0].message + more)
-
-
-# ---------------------------------------------------------------- folders
 
 
 def list_files(
@@ -254,9 +248,6 @@ def from_folders(images: Path, masks: Path, problems: Optional[List[Problem]] = 
             found.append(Problem("no_image", (mask,), message))
     _report(found, problems)
     return pairs
-
-
-# ---------------------------------------------------------------- splits
 
 
 def split_train_val(pairs: Iterable[Pair], val_share: float) -> Tuple[List[Pair], List[Pair]]:

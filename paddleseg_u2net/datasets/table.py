@@ -148,8 +148,6 @@ def classes_of(name: Any) -> Tuple[str, ...]:
     return find_row(name).classes if known else ()
 
 
-# ---------------------------------------------------------------- from YAML
-
 # What is expected of a key, and whether a value is that.
 _Key = Tuple[str, Callable[[Any], bool]]
 

@@ -1,22 +1,18 @@
-"""Weights from one file format to another, compared on both sides before the file appears."""
+"""Weights from one file format to another, read back and compared before the file appears."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, List, Mapping, NamedTuple, Union
 
 import numpy as np
 
 from paddleseg_u2net.architecture import Architecture
-from paddleseg_u2net.datasets.synthetic import draw_pair
-from paddleseg_u2net.export.runtimes import Runtime, RuntimeUnavailable, ours, runtime_of
-from paddleseg_u2net.inference.backends import choose
-from paddleseg_u2net.inference.backends.choice import is_installed
+from paddleseg_u2net.export.verify import TOLERANCES, compare
+from paddleseg_u2net.inference.backends import BACKENDS, BackendError, Model
 from paddleseg_u2net.inference.pipeline import activate
-from paddleseg_u2net.inference.preprocess import IMAGENET_MEAN, IMAGENET_STD
-from paddleseg_u2net.io.files import atomic_path, check_writable, write_text
+from paddleseg_u2net.inference.preprocess import Preprocess
+from paddleseg_u2net.io.files import atomic_path, check_writable, write_bytes, write_text
 from paddleseg_u2net.predictor.load import network_of_state
 from paddleseg_u2net.predictor.source import (
     CONVERTED,
@@ -27,43 +23,21 @@ from paddleseg_u2net.predictor.source import (
     read_config,
     read_source,
 )
-from paddleseg_u2net.weights import WeightsError, fold_biases, format_to_write, locate, read_weights
+from paddleseg_u2net.weights import WeightsError, format_to_write, locate, read_weights
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.onnx_write import write_onnx
+from paddleseg_u2net.weights.onnx_tensors import onnx_module, resizes_otherwise
+from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes
 
-# Below this probability a float32 says too little of its logit.
-_SAFE = 1e-3
-_DEFECT = "this is a defect of the program or of the disk: try again, and report it"
-
-
-class Comparison(NamedTuple):
-    """How far a file's fused map is from the one that this project makes of the source.
-
-    ``difference``: the largest, in parts of the largest logit; None where there was nothing to
-    compare, or nothing that has to agree, for the reason ``why``.
-    """
-
-    file: Path
-    runtime: str
-    difference: Optional[float]
-    why: str = ""
-
-    def __str__(self) -> str:
-        if self.difference is None:
-            return f"{self.file}: {self.why}"
-        note = f"; {self.why}" if self.why else ""
-        return (
-            f"{self.file}: {self.runtime}: logits differ from this project's by "
-            f"{self.difference:.2g} of the largest at most{note}"
-        )
+_HALVES = (10, 16)  # FLOAT16 and BFLOAT16 in onnx's TensorProto
+_ROUNDING = {"DynamicQuantizeLinear", "QuantizeLinear"}
 
 
 class Conversion(NamedTuple):
-    """What was converted, and how equal the two files are."""
+    """What was converted; ``compared``: a line for each ONNX file that was run."""
 
     source: Source
     to_format: str
-    comparisons: List[Comparison]
+    compared: List[str]
     description: Path
 
 
@@ -74,10 +48,9 @@ def convert(
 ) -> Conversion:
     """Write the weights of ``source`` in the format of ``target``; numbers become float32.
 
-    The new file appears only if it holds the same numbers, and if this project's model makes the
-    same map of it, and of the source, as the runtimes for which the two formats are made, where
-    those are installed. They read the files by themselves. Beside it goes a ``.yaml`` with the
-    model and the preprocessing of the source, which the other commands find.
+    The new file appears only if the same numbers are read from it. ONNX files are also run, by ONNX
+    Runtime if that is installed, beside the weights as they were read. Beside the new file goes a
+    ``.yaml`` with the model and the preprocessing of the source, which the other commands find.
 
     Args:
         source: a file of weights, a checkpoint's folder, or a name of the zoo.
@@ -99,22 +72,24 @@ def convert(
     read = read_source(path, config)
     description = _description(read, target)
     state, model = complete(read), read.model
-    with _on_cpu(), atomic_path(target) as temporary, _final_name(temporary, target):
+    compared = []
+    if read.format_name == "ONNX":
+        compared.append(_run_beside(path, path, state, model))
+    with atomic_path(target) as temporary:
         if written_by.name == "ONNX":  # dilations are in the file, but not in the weights
-            write_onnx(temporary, state, model.stages, model.num_classes, model.in_channels)
+            what = (model.stages, model.num_classes, model.in_channels)
+            write_bytes(temporary, onnx_bytes(state, *what, source=str(target)))
+            program, name = model.program(), str(target)
+            meant, found = (
+                folded_weights(each, program, name) for each in (state, read_weights(temporary))
+            )
+            _refuse_changed(found, meant, target, rtol=1e-6)
+            compared.append(_run_beside(temporary, target, state, model))
         else:
             written_by.write(temporary, state)
-        again = read_weights(temporary)
-        if written_by.name != "ONNX":  # there BatchNorm is folded
-            _refuse_changed(again, state, target)
-        check = _Check(_reference(state, model), model.in_channels)
-        comparisons = [
-            check(path, lambda: runtime_of(read.format_name, path, model)),
-            check(target, lambda: _reference(again, model, "read back"), new=True),
-            check(target, lambda: runtime_of(written_by.name, temporary, model), new=True),
-        ]
+            _refuse_changed(read_weights(temporary), state, target)
     write_text(target.with_suffix(".yaml"), description)
-    return Conversion(read, written_by.name, comparisons, target.with_suffix(".yaml"))
+    return Conversion(read, written_by.name, compared, target.with_suffix(".yaml"))
 
 
 def _description(read: Source, target: Path) -> str:
@@ -136,137 +111,57 @@ def _description(read: Source, target: Path) -> str:
     return f"{CONVERTED}{', '.join(dict.fromkeys([*said, target.name]))}\n{text}"
 
 
-def _reference(state: State, model: Architecture, name: str = "this project") -> Runtime:
-    """This project's layers; where Paddle is not installed, the network on an engine."""
-    if is_installed("paddle") and is_installed("paddleseg"):
-        return ours(state, model, name)
-    choice = choose(device="cpu")
-    network = network_of_state(fold_biases(state), model, choice.backend)
-    return Runtime(f"{name} on {choice.backend}", network)
+def _refuse_changed(
+    found: Mapping[str, np.ndarray],
+    meant: Mapping[str, np.ndarray],
+    target: Path,
+    rtol: float = 0,
+) -> None:
+    for name in {**meant, **found}:
+        a, b = (np.asarray(part.get(name)) for part in (found, meant))  # None has no numbers
+        same = (a.dtype, a.shape) == (b.dtype, b.shape)
+        if not same or not np.allclose(a, b, rtol, 0, equal_nan=True):
+            raise WeightsError(
+                f"{target}: not written; read back, {name} is not what it should be; this is a "
+                "defect of the program or of the disk: try again, and report it"
+            )
 
 
-def _refuse_changed(again: State, state: State, target: Path) -> None:
-    for name in {**state, **again}:
-        found, meant = (
-            None if part is None else (part.dtype, part.shape, part.tobytes())
-            for part in (again.get(name), state.get(name))
+def _run_beside(file: Path, shown: Path, state: State, model: Architecture) -> str:
+    """How far the maps that ONNX Runtime makes of a file are from those of its weights.
+
+    Raises:
+        WeightsError: further than rounding makes them.
+    """
+    content = onnx_module(shown).load(str(file), load_external_data=False)
+    rounds = _ROUNDING & {node.op_type for node in content.graph.node}
+    why = resizes_otherwise(content) or ("it rounds its activations to 8 bits" if rounds else "")
+    if why:
+        return f"{shown}: not run beside its weights, because {why}"
+    try:
+        network = BACKENDS["onnxruntime"].load(Model("onnx", {"model.onnx": file}), None, "cpu")
+        ours = network_of_state(state, model, "onnxruntime")
+        count, _, height, width = network.shape  # type: ignore[attr-defined]
+        shape = (count, model.in_channels, height, width)
+        channels = model.in_channels
+        compared = compare(ours, _probabilities(network), Preprocess(channels=channels), shape)
+    except BackendError as error:
+        return f"{shown}: not run beside its weights, because {error}"
+    types = {tensor.data_type for tensor in content.graph.initializer}
+    largest, mean = TOLERANCES["fp16" if types & set(_HALVES) else "fp32"]
+    if not (compared.largest <= largest and compared.mean <= mean):  # NaN is no agreement
+        raise WeightsError(
+            f"{shown}: not converted; run by ONNX Runtime beside the weights that were read from "
+            f"it, {compared}; allowed are {largest:g} and {mean:g}; it is not what it looks like"
         )
-        if found != meant:
-            raise WeightsError(
-                f"{target}: not written; read back, {name} is not what it should be; {_DEFECT}"
-            )
+    return f"{shown}: run by ONNX Runtime beside its weights, {compared}"
 
 
-@contextmanager
-def _final_name(temporary: Path, target: Path) -> Iterator[None]:
-    """Errors that name the file by which it would have got in the end."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        if str(temporary) not in str(error):
-            raise
-        kind = OSError if isinstance(error, OSError) else ValueError
-        raise kind(str(error).replace(str(temporary), str(target))) from error
+def _probabilities(network: Any) -> Any:
+    """A network whose file gives logits or probabilities, as one that gives probabilities."""
 
+    def run(batch: np.ndarray) -> np.ndarray:
+        found = network(batch)
+        return found if found.min() >= 0 and found.max() <= 1 else activate(found)
 
-# -- how the sides are compared -----------------------------------------------------------------
-
-
-@contextmanager
-def _on_cpu() -> Iterator[None]:
-    """Paddle, where it is, on the CPU, where float32 is not rounded to TF32."""
-    if not is_installed("paddle"):
-        yield
-        return
-    import paddle
-
-    device = paddle.get_device()
-    paddle.set_device("cpu")
-    try:
-        yield
-    finally:
-        paddle.set_device(device)
-
-
-class _Check:
-    """Compares runtimes with this project's model of the source."""
-
-    def __init__(self, reference: Runtime, channels: int) -> None:
-        self.channels = channels
-        self.logits = lru_cache(maxsize=None)(lambda size: reference.run(self._images(size)))
-
-    def __call__(self, file: Path, make: Callable[[], Runtime], new: bool = False) -> Comparison:
-        """Of ``file``; ``new``: we wrote it, so that what is installed must run it.
-
-        Raises:
-            WeightsError: they differ by more than the runtime's tolerance.
-        """
-        try:
-            side = make()
-            found = side.run(self._images(side.size))
-        except RuntimeUnavailable as error:
-            if new and error.installed:
-                raise WeightsError(f"{file}: not written; {error.runtime}: {error}") from error
-            return _not_compared(file, error.runtime, str(error))
-        logits = self.logits(side.size)
-        if found.shape != logits.shape:
-            why = f"its first output has the shape {found.shape}, not {logits.shape}"
-            return _not_compared(file, side.name, why)
-        if side.tolerance is None:
-            return Comparison(file, side.name, None, _report(logits, found, side))
-        difference = _difference(logits, found, side.probabilities)
-        if not difference <= side.tolerance:  # NaN is no agreement
-            blame = _DEFECT if new else "it is not what it looks like"
-            raise WeightsError(
-                f"{file}: not {'written' if new else 'converted'}; of the same picture, "
-                f"{side.name} makes logits that differ from this project's by {difference:.3g} of "
-                f"the largest, more than {side.tolerance:g}; {blame}"
-            )
-        return Comparison(file, side.name, difference, side.why)
-
-    def _images(self, size: Tuple[int, int]) -> np.ndarray:
-        return _picture(self.channels, *size)
-
-
-def _not_compared(file: Path, runtime: str, why: str) -> Comparison:
-    return Comparison(file, runtime, None, f"not compared with {runtime}, because {why}")
-
-
-@lru_cache(maxsize=4)
-def _picture(channels: int, height: int, width: int) -> np.ndarray:
-    """A drawing as networks get to see it, float32 (1, channels, height, width).
-
-    On noise, what a network makes of neighbouring pixels averages out.
-    """
-    drawn, _ = draw_pair(0, size=(max(height, 32), max(width, 32)))
-    prepared = (drawn[:height, :width] / 255 - IMAGENET_MEAN) / IMAGENET_STD
-    return np.stack([prepared[..., channel % 3] for channel in range(channels)])[None].astype(
-        np.float32
-    )
-
-
-def _difference(logits: np.ndarray, found: np.ndarray, probabilities: bool) -> float:
-    """The largest difference in parts of the largest logit.
-
-    Probabilities are compared as they are, and by their logarithms where they are large enough:
-    that is what is left of the logits.
-    """
-    largest = max(float(np.abs(logits).max()), 1e-6)
-    if not probabilities:
-        return float(np.abs(logits - found).max()) / largest
-    meant = activate(logits)
-    by_value = np.abs(meant - found).max()
-    if meant.shape[1] == 1:  # one class as two: foreground and background
-        meant, found = (np.concatenate([part, 1 - part], 1) for part in (meant, found))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        by_logarithm = np.abs(np.log(meant) - np.log(found))[meant > _SAFE].max(initial=0) / largest
-    return float(np.maximum(by_value, by_logarithm))
-
-
-def _report(logits: np.ndarray, found: np.ndarray, side: Runtime) -> str:
-    """How far a side is that need not agree."""
-    gap = np.abs(activate(logits) - (found if side.probabilities else activate(found)))
-    return (
-        f"{side.name}: probabilities differ from this project's by {gap.mean():.2g} on average, "
-        f"{gap.max():.2g} at most; {side.why}"
-    )
+    return run

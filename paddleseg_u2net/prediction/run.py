@@ -132,9 +132,9 @@ def predict_files(
     if steps.disk_error is not None:
         raise DiskError(
             steps.disk_error.errno,
-            f"{steps.disk_error.strerror}; {done} of {len(works)} images are done, "
-            f"{len(failures)} failed, and {len(works) - done - len(failures)} are left: predict "
-            "them again",
+            f"{steps.disk_error.filename}: {steps.disk_error.strerror}; {done} of {len(works)} "
+            f"images are done, {len(failures)} failed, and "
+            f"{len(works) - done - len(failures)} are left: predict them again",
         )
     return failures
 

@@ -30,8 +30,7 @@ from paddleseg_u2net.inference.description import (
 )
 from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
-from paddleseg_u2net.io.files import set_aside, what_is
-from paddleseg_u2net.log import logger
+from paddleseg_u2net.io.files import what_is
 
 if TYPE_CHECKING:
     from paddleseg_u2net.config import PredictionConfig
@@ -141,14 +140,9 @@ def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
     try:
         path = locate(model_path)
     except FileNotFoundError as error:
-        if Path(model_path).is_dir():
-            raise ModelPathError(
-                f"{model_path}: expected a checkpoint's folder (with model.pdparams), such as "
-                f"output/best_model, or one of `tools/export.py` (with {NAME}); it has neither"
-            ) from error
-        raise ModelPathError(str(error)) from error
+        raise ModelPathError(f"{error}; nor is there a {NAME} of `tools/export.py`") from error
     if path.is_file():
-        return _log_if_set_aside(path)
+        return path
     found = what_is(path)
     raise ModelPathError(
         f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
@@ -158,24 +152,14 @@ def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
 
 
 def _newest(output: Path) -> Path:
-    folders = [*output.glob("**/best_model"), *output.glob("**/.best_model.old-*")]
-    best = {folder.with_name("best_model") for folder in folders}
-    places = [folder if folder.is_dir() else set_aside(folder) for folder in best]
-    found = [place / "model.pdparams" for place in places if place]
-    found = [path for path in found if path.is_file()]
+    found = [*output.glob("**/best_model/model.pdparams")]
     if not found:
         raise ModelPathError(
             f"(none given): no best_model lies below {output}. Name published "
             "weights (--model_path u2netp), train with `python tools/train.py --config "
             "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
         )
-    return _log_if_set_aside(max(found, key=lambda path: path.stat().st_mtime))
-
-
-def _log_if_set_aside(path: Path) -> Path:
-    if path.parent.name.startswith(".") and ".old-" in path.parent.name:
-        logger.info(f"{path}: training was killed while it replaced this folder; it is taken")
-    return path
+    return max(found, key=lambda path: path.stat().st_mtime)
 
 
 # -- its settings --------------------------------------------------------------------------------
@@ -185,46 +169,28 @@ def _settings_for_export(
     folder: Path, config: Optional[ConfigSource], opts: Sequence[str], with_datasets: bool
 ) -> Optional[PredictionConfig]:
     """Settings for an exported model: test-time averaging, and data sets if they are asked for."""
-    if with_datasets:
-        return _datasets_for_export(folder, config, opts)
-    if config or not all(item.startswith("test_config.") for item in opts):
-        raise ValueError(
-            f"--config, --opts: {folder} is an exported model, whose settings are in its {NAME}; "
-            "leave them out, or export it again with them"
-        )
-    if not opts:
-        return None
     from paddleseg_u2net.predictor.source import read_config
 
-    return read_config({"model": {"type": "U2Net"}}, opts)
-
-
-def _datasets_for_export(
-    folder: Path, config: Optional[ConfigSource], opts: Sequence[str]
-) -> PredictionConfig:
-    """The configuration that names what an exported model is validated on."""
+    if not with_datasets:
+        if config or not all(item.startswith("test_config.") for item in opts):
+            raise ValueError(
+                f"--config, --opts: {folder} is an exported model, whose settings are in its "
+                f"{NAME}; leave them out, or export it again with them"
+            )
+        return read_config({"model": {"type": "U2Net"}}, opts) if opts else None
     if config is None:
         raise ValueError(
             f"--config: expected a configuration with val_dataset, got none; {folder} is an "
             "exported model, which knows no data sets"
         )
-    from paddleseg_u2net.predictor.source import read_config
-
     settings, description = read_config(config, opts, whole=True), read_description(folder)
-    for key, own, came in (
-        ("num_classes", description.num_classes, settings.num_classes),
-        ("in_channels", description.in_channels, settings.in_channels),
-    ):
-        if own != came:
-            raise ValueError(
-                f"{config}: model.{key} is {came}, but the exported model {folder} has {own}; name "
-                f"a configuration for it, or add --opts model.{key}={own}"
-            )
-    own_preprocess, said = str(description.make_preprocess()), str(settings.preprocess())
-    if own_preprocess != said:
-        logger.warning(
-            f"{config} says {said}; {folder} was exported with {own_preprocess}, which is what "
-            "counts"
+    own = description.num_classes, description.in_channels
+    came = settings.num_classes, settings.in_channels
+    if own != came:
+        raise ValueError(
+            f"{config}: model.num_classes and model.in_channels are {came}, but those of the "
+            f"exported model {folder} are {own}; name a configuration for it, or override them "
+            "with --opts"
         )
     return settings
 
@@ -237,25 +203,17 @@ def _settings(
     with_datasets: bool,
 ) -> PredictionConfig:
     """The settings of weights; a ``Config`` where Paddle is needed."""
-    from paddleseg_u2net.predictor.source import find_config, preprocess_mismatch, read_config
+    from paddleseg_u2net.predictor.source import find_config, read_config
 
-    runs_layers = BACKENDS[choice.backend].from_weights is None
+    whole = with_datasets or BACKENDS[choice.backend].from_weights is None
     try:
-        settings = read_config(find_config(source, config), opts, with_datasets or runs_layers)
+        return read_config(find_config(source, config), opts, whole)
     except ImportError as error:
-        why = (
-            f"backend {choice.backend} is Paddle's"
-            if runs_layers
-            else "its model.type is found by PaddleSeg"
-        )
         raise BackendError(
-            f"{source}: {why}, which is not there ({error}): pip install 'paddleseg_u2net[cpu]' "
-            "(or [gpu]); or export the model where that is installed (`python tools/export.py "
-            f"--model_path {source} --format onnx`) and predict with the exported folder"
+            f"{source}: backend {choice.backend} or its model.type needs Paddle and PaddleSeg "
+            f"({error}): pip install 'paddleseg_u2net[cpu]', or export the model where they are "
+            f"(`python tools/export.py --model_path {source} --format onnx`)"
         ) from error
-    if warning := preprocess_mismatch(str(source), settings):
-        logger.warning(warning)
-    return settings
 
 
 # -- its network ---------------------------------------------------------------------------------

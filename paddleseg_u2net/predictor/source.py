@@ -35,27 +35,13 @@ ConfigSource = Union[str, Path, Dict[str, Any]]
 
 
 class Source(NamedTuple):
-    """Weights as they were read, and their network.
-
-    ``config``: the file that names the network, if there is one. ``guessed``: nothing showed which
-    of its stages are dilated.
-    """
+    """Weights as they were read, and their network; ``config``: the file that names it, if any."""
 
     path: Path
     format_name: str
     state: State
     model: Architecture
     config: Optional[Path]
-    guessed: bool
-
-    def doubt(self) -> str:
-        """What is not known of the network, or an empty text."""
-        if not self.guessed:
-            return ""
-        return (
-            "weights do not show which stages are dilated: taken to be those that are in U2Net; "
-            "if others are, name the configuration with --config"
-        )
 
 
 def read_source(
@@ -87,13 +73,16 @@ def read_source(
                 f"{config or 'the configuration'} names {model} "
                 f"({model.stages.as_dict()}); leave out the configuration, or name the file's own"
             )
-        return Source(path, format_name, state, model or own, config, guessed=False)
+        return Source(path, format_name, state, model or own, config)
     state = read_weights(path)
-    guessed = False
     if not model:
         model = architecture_of(state, str(path))
-        guessed = model.stages not in TABLES.values()
-    return Source(path, format_name, state, model, config, guessed)
+        if model.stages not in TABLES.values():
+            logger.warning(
+                f"{path}: weights do not show which stages are dilated: taken to be those that are "
+                "in U2Net; if others are, name the configuration with --config"
+            )
+    return Source(path, format_name, state, model, config)
 
 
 def config_beside(weights: Path) -> Optional[Path]:
@@ -183,17 +172,3 @@ def _preprocess_of(weights: Path, model: Architecture) -> Dict[str, Any]:
         return dict(published.preprocess)
     official = model.num_classes == 1 and format_of(weights).name != "Paddle"
     return {"type": "official" if official else "paddleseg", "size": [320, 320]}
-
-
-def preprocess_mismatch(weights: str, config: PredictionConfig) -> str:
-    """Return a warning if published weights, by name or file, are for another preprocessing than
-    the configuration's, else an empty text.
-    """
-    published = ZOO.get(Path(weights).stem)
-    meant = published.preprocess["type"] if published else config.preprocess().type
-    if meant == config.preprocess().type:
-        return ""
-    return (
-        f"{weights} was published for preprocess.type {meant}, this configuration has "
-        f"{config.preprocess().type}; --opts preprocess.type={meant} takes that of the weights"
-    )

@@ -154,7 +154,6 @@ def _batches(samples: Any, groups: Any, num_workers: int) -> Iterator[Dict[str, 
     read = _read_by_workers(samples, groups, num_workers) if num_workers else _read(samples, groups)
     with contextlib.closing(read) as batches:
         for batch in batches:
-            samples.dataset.tell()
             if "error" in batch:
                 raise DataError(bytes(np.asarray(batch["error"])).decode())
             yield batch

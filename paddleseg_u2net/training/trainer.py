@@ -16,7 +16,6 @@ from paddleseg_u2net.config import Config
 from paddleseg_u2net.env import arithmetic
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.predictor.source import preprocess_mismatch
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.training.best_score import BestScore
 from paddleseg_u2net.training.distributed import Distributed
@@ -81,9 +80,8 @@ class Trainer:
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
         if config.pretrained and not options.resume_model:
-            for note in (preprocess_mismatch(config.pretrained, config), config.too_fast()):
-                if note:
-                    logger.info(note)
+            if note := config.too_fast():
+                logger.info(note)
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
         self.model = self.distributed.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()

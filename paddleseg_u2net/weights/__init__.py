@@ -10,7 +10,7 @@ from paddleseg_u2net.weights.formats import (
     read_weights,
     write_weights,
 )
-from paddleseg_u2net.weights.layout import fold_biases, published_count, restore_biases
+from paddleseg_u2net.weights.layout import fold_biases, restore_biases
 from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
 from paddleseg_u2net.weights.zoo import ZOO, locate
 
@@ -26,7 +26,6 @@ __all__ = [
     "format_to_write",
     "load_weights",
     "locate",
-    "published_count",
     "read_pickle",
     "read_weights",
     "restore_biases",

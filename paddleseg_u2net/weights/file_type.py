@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any, Sequence, Union
+from typing import Any, Union
 
 from paddleseg_u2net.io.file_types import read_file_type
 from paddleseg_u2net.io.files import what_is
@@ -13,15 +13,8 @@ SUFFIXES = (".pth", ".pt", ".pdparams", ".safetensors", ".onnx")
 _TYPES = ("zip", "pickle", "safetensors", "onnx")
 
 
-def check_file(
-    path: Union[str, Path], suffixes: Sequence[str] = SUFFIXES, types: Sequence[str] = _TYPES
-) -> Path:
-    """``path``, where a file is that is of one of ``types`` or of none that is known.
-
-    Args:
-        path: a file, whatever it is called.
-        suffixes: of such files, for the message.
-        types: names of ``io.file_types``.
+def check_file(path: Union[str, Path]) -> Path:
+    """``path``, where a file of weights is or one of no type that is known.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -29,11 +22,11 @@ def check_file(
             type. The message names it and the way to mend it.
     """
     path = Path(path)
-    wanted = f"{path}: expected a file of weights ({', '.join(suffixes)})"
+    wanted = f"{path}: expected a file of weights ({', '.join(SUFFIXES)})"
     if not path.is_file():
         raise FileNotFoundError(f"{wanted}, found {what_is(path)}")
     found = read_file_type(path)
-    if found is not None and found.name not in types:
+    if found is not None and found.name not in _TYPES:
         repair = found.repair or "give a file of the expected kind, or convert this one"
         raise ValueError(f"{wanted}, found {found.words}; {repair}")
     return path

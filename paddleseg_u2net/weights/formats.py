@@ -15,7 +15,8 @@ from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
 from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
-from paddleseg_u2net.weights.pytorch import read_torch, write_torch
+from paddleseg_u2net.weights.pytorch.reading import read_torch
+from paddleseg_u2net.weights.pytorch.writing import write_torch
 from paddleseg_u2net.weights.safetensors_file import read_safetensors, write_safetensors
 
 # The number that PyTorch's older format begins with, as any protocol of pickle writes it.

@@ -75,15 +75,6 @@ def restore_biases(state: Mapping[str, np.ndarray]) -> State:
     return published
 
 
-def published_count(state: Mapping[str, np.ndarray]) -> int:
-    """Number of parameters as the paper counts them: with the biases that BatchNorm cancels,
-    without BatchNorm's running statistics.
-    """
-    statistics = ("._mean", "._variance")
-    published = restore_biases(state)
-    return sum(value.size for name, value in published.items() if not name.endswith(statistics))
-
-
 def widened(bits: np.ndarray) -> np.ndarray:
     """The bits of bfloat16 (uint16, any shape) as float32, which is exact: its upper half."""
     wide = np.left_shift(bits.astype(np.uint32), np.uint32(16))

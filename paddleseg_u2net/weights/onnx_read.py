@@ -24,7 +24,6 @@ from paddleseg_u2net.architecture import (
     build,
 )
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.weights.file_type import check_file
 from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.onnx_graph import EPSILON, Graph, Kernel
 from paddleseg_u2net.weights.onnx_tensors import (
@@ -54,7 +53,7 @@ _ONNX_KINDS = {
 }
 
 
-def read_onnx(path: Union[str, Path]) -> State:
+def read_onnx(path: Path) -> State:
     """The weights of a U²-Net in an ONNX file, float32, in the published layout.
 
     The names are those of ``Program.shapes``. A BatchNorm that the file has folded into its
@@ -72,13 +71,12 @@ def read_onnx(path: Union[str, Path]) -> State:
     return read_onnx_network(path)[1]
 
 
-def read_onnx_network(path: Union[str, Path]) -> Tuple[Architecture, State]:
+def read_onnx_network(path: Path) -> Tuple[Architecture, State]:
     """Which U²-Net an ONNX file holds, stages of its own included, and its weights.
 
     Unlike weights alone, the graph also shows dilations; see ``read_onnx`` for all else. A warning
     says where engines that run the file make other maps of it, see ``resizes_otherwise``.
     """
-    path = check_file(path, [".onnx"], types=["onnx"])
     onnx = onnx_module(path)
     try:
         model = _load(path, onnx)

@@ -13,7 +13,7 @@ from paddleseg_u2net.weights.layout import restore_biases
 from paddleseg_u2net.weights.onnx_graph import EPSILON
 from paddleseg_u2net.weights.onnx_tensors import onnx_module
 
-_OLDEST = 13  # before, Softmax meant something else
+_OPSET = 13  # the first with today's Softmax; read by ONNX Runtime 1.7 and later
 
 
 def write_onnx(
@@ -22,21 +22,10 @@ def write_onnx(
     table: StageTable,
     num_classes: int = 1,
     in_channels: int = 3,
-    opset: int = _OLDEST,
     activation: bool = True,
 ) -> None:
-    """Write `onnx_bytes` to a file, which appears whole or not at all.
-
-    Args:
-        path: the file.
-        state, table, num_classes, in_channels, opset, activation: see `onnx_bytes`.
-
-    Raises:
-        ValueError: see `onnx_bytes`.
-    """
-    content = onnx_bytes(
-        state, table, num_classes, in_channels, opset, activation, source=str(path)
-    )
+    """Write `onnx_bytes` to a file, which appears whole or not at all."""
+    content = onnx_bytes(state, table, num_classes, in_channels, activation, source=str(path))
     write_bytes(path, content)
 
 
@@ -45,7 +34,6 @@ def onnx_bytes(
     table: StageTable,
     num_classes: int = 1,
     in_channels: int = 3,
-    opset: int = _OLDEST,
     activation: bool = True,
     sides: bool = True,
     source: str = "ONNX",
@@ -58,27 +46,20 @@ def onnx_bytes(
 
     Args:
         state: weights in the published layout, or of a model of this package.
-        opset: version of the operators, 13 or more; 13 is read by ONNX Runtime 1.7 and later.
         activation: whether outputs are probabilities, by sigmoid for one class and softmax over
             classes else. Otherwise they are logits.
         sides: whether the side outputs are there, or ``d0`` only.
         source: what errors name.
 
     Raises:
-        ValueError: the package ``onnx`` is missing or does not know this opset; or the weights
-            are not those of this network, or not finite once folded.
+        ValueError: the package ``onnx`` is missing; or the weights are not those of this network,
+            or not finite once folded.
     """
     onnx = onnx_module(source)
-    newest = onnx.defs.onnx_opset_version()
-    if not _OLDEST <= opset <= newest:
-        raise ValueError(
-            f"{source}: opset {opset}: expected {_OLDEST} to {newest}, which onnx "
-            f"{onnx.__version__} knows"
-        )
     program = build(table, num_classes, in_channels)
     weights = folded_weights(state, program, source)
-    graph = _Graph(onnx_module(source, "onnx.helper"), program, activation, sides)
-    model = graph.model(onnx_module(source, "onnx.numpy_helper"), weights, opset)
+    graph = _Graph(onnx.helper, program, activation, sides)
+    model = graph.model(onnx.numpy_helper, weights)
     content: bytes = model.SerializeToString()
     return content
 
@@ -88,22 +69,15 @@ def folded_weights(
 ) -> Dict[str, np.ndarray]:
     """Kernels and biases with BatchNorm in them, by layer, float32, rounded once.
 
-    Args:
-        state: weights in the published layout, or of a model of this package.
-        program: the network that they belong to.
-        source: what errors name.
-
     Raises:
-        ValueError: the weights are not those of this network, or not finite once folded.
+        ValueError: they are not those of ``program``, or not finite; the text begins with
+            ``source``.
     """
     state = restore_biases(state)
     for name, shape in program.shapes().items():
-        if name not in state or np.shape(state[name]) != shape:
-            got = f"one of {list(np.shape(state[name]))}" if name in state else "none"
-            raise ValueError(
-                f"{source}: not written: expected {name} of shape {list(shape)}, got {got}; the "
-                "weights must belong to these stages, classes and channels"
-            )
+        got = np.shape(state[name]) if name in state else "none"
+        if got != shape:
+            raise ValueError(f"{source}: not written: expected {name} of shape {shape}, got {got}")
     weights = {}
     for conv in program.convolutions:
         kernel, bias = (
@@ -213,7 +187,7 @@ class _Graph:
         )
         return output
 
-    def model(self, numpy_helper: Any, weights: Mapping[str, np.ndarray], opset: int) -> Any:
+    def model(self, numpy_helper: Any, weights: Mapping[str, np.ndarray]) -> Any:
         """The file's ModelProto."""
         tensors = [
             numpy_helper.from_array(value, name)
@@ -226,7 +200,7 @@ class _Graph:
             [self._image(name, self.classes) for name in self.outputs],
             tensors,
         )
-        versions = [self.helper.make_opsetid("", opset)]
+        versions = [self.helper.make_opsetid("", _OPSET)]
         return self.helper.make_model(
             graph,
             opset_imports=versions,

@@ -10,9 +10,9 @@ import numpy as np
 
 from paddleseg_u2net.io.files import atomic_path
 from paddleseg_u2net.weights.checkpoints import CheckpointError
-from paddleseg_u2net.weights.file_type import check_file
 from paddleseg_u2net.weights.layout import widened
-from paddleseg_u2net.weights.pickles import ARRAYS, load_pickle, named_errors
+from paddleseg_u2net.weights.pickles.objects import ARRAYS
+from paddleseg_u2net.weights.pickles.unpickler import load_pickle, named_errors
 
 _NAME_TABLE = "StructuredToParameterName@@"  # what paddle.save puts beside the weights
 
@@ -27,7 +27,7 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
         FileNotFoundError: there is no such file.
         ValueError: it is empty, cut, or not such a file; the message names the path.
     """
-    path = check_file(path, [".pdparams"], types=["pickle"])
+    path = Path(path)
     with named_errors(path, "paddle.save(model.state_dict(), path)"), path.open("rb") as file:
         content = load_pickle(file, ARRAYS)
         if not isinstance(content, dict):

@@ -8,7 +8,7 @@ from typing import Any, Mapping, Union
 import numpy as np
 
 from paddleseg_u2net.io.files import write_bytes
-from paddleseg_u2net.weights.file_type import check_file, optional_package
+from paddleseg_u2net.weights.file_type import optional_package
 from paddleseg_u2net.weights.layout import State, widened
 
 # By the format's names; numpy has no bfloat16, which stands for its bits.
@@ -20,7 +20,7 @@ _TYPES = {
 _RESERVED = "__metadata__"
 
 
-def read_safetensors(path: Union[str, Path]) -> State:
+def read_safetensors(path: Path) -> State:
     """The weights in a file, by name; bfloat16 becomes float32, which is exact.
 
     Other dtypes are kept. The order is that of the names, since the format keeps none.
@@ -30,7 +30,6 @@ def read_safetensors(path: Union[str, Path]) -> State:
         ValueError: it is no such file, broken, or holds dtypes that numpy has not, or the package
             ``safetensors`` is not installed; the message names the path.
     """
-    path = check_file(path, [".safetensors"], types=["safetensors"])
     package = optional_package(path, "safetensors")
     try:
         tensors = dict(package.deserialize(path.read_bytes()))

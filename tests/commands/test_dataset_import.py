@@ -20,8 +20,6 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.data_tools import importers
-from paddleseg_u2net.data_tools.splits import PARTS
 from paddleseg_u2net.io.images import read_mask
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -201,13 +199,6 @@ def names_below(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-# ---------------------------------------------------------------- every format
-
-
-def test_every_format_has_a_test():
-    assert set(MAKERS) == set(importers.FORMATS)
-
-
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_format_gives_the_same_data_set(name, source, tmp_path, capsys):
     out = tmp_path / "data set"
@@ -265,24 +256,6 @@ def test_arguments_of_other_formats_or_no_numbers(words, source, capsys):
     assert words[0] in capsys.readouterr().err
 
 
-def test_help_names_all_formats(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main("dataset", ["import", "--help"])
-    said = capsys.readouterr().out
-    assert caught.value.code == 0 and all(name in said for name in importers.FORMATS)
-
-
-def test_as_a_program(source, tmp_path):
-    command = [sys.executable, "tools/dataset.py", "import", *make_folders(source)]
-    command += ["--output", str(tmp_path / "mine"), "--workers", "2"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == "" and "10 images are in" in done.stdout  # no bar without a terminal
-
-
-# ---------------------------------------------------------------- classes and values
-
-
 def test_classes_are_chosen_merged_and_ignored(source, tmp_path, capsys):
     words = make_colours(source)
     (source / "table.txt").write_text("background 0 0 0\nred 200 30 60\nblue 0 0 255\nsky 9 9 9\n")
@@ -304,22 +277,6 @@ def test_classes_are_chosen_merged_and_ignored(source, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "words, error",
-    [
-        (["--classes", "nobody"], "has no class nobody; its classes are .*object"),
-        (["--classes", "a=object", "a=object"], "a stands twice; name all that becomes it at once"),
-        (["--classes", "a=object,"], "expected NEW=OLD,OLD"),
-        (["--classes", "=object"], "expected NEW=OLD,OLD"),
-    ],
-)
-def test_classes_that_are_none(source, tmp_path, capsys, words, error):
-    code, _, said = run(capsys, *make_colours(source), "--output", tmp_path / "x", *words)
-    assert code == 1
-    assert re.search(error, said), said
-    assert names_below(tmp_path) == ["source"]
-
-
-@pytest.mark.parametrize(
     "table", [["0=0", "255=2", "128=1"], ["{0: 0, 255: 2, 128: 1}"], ["0=0,255=2,128=1"]]
 )
 def test_mask_values_and_names(source, tmp_path, capsys, table):
@@ -332,9 +289,6 @@ def test_mask_values_and_names(source, tmp_path, capsys, table):
     for wrong in (["0"], ["0=x"], ["0=0", "0=1"], ["0=256"], ["black"], ["index", "soft"]):
         code, _, said = run(capsys, *words, "--output", tmp_path / "y", "--mask_values", *wrong)
         assert code == 1 and "expected auto, index" in said, wrong
-
-
-# ---------------------------------------------------------------- what can be wrong
 
 
 def test_bad_images_are_named_or_left_out(source, tmp_path, capsys):
@@ -407,9 +361,6 @@ def test_a_signal_leaves_nothing(tmp_path, number, code, workers, to):
     assert names_below(tmp_path / "out") == []
 
 
-# ---------------------------------------------------------------- the reference data
-
-
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     "images, masks, count, foreground",
@@ -430,33 +381,6 @@ def test_reference_data(shared, tmp_path, capsys, images, masks, count, foregrou
         assert parts[part]["foreground"] == pytest.approx(foreground, rel=0.15)
 
 
-def test_coco_in_parts(source, tmp_path, capsys):
-    for part, count in (("train", 6), ("valid", 3), ("test", 1)):
-        words = make_coco(source / part)
-        names = photos(source / part, count)  # beside the JSON, as Roboflow has them
-        tree = json.loads((source / part / "labels.json").read_text())
-        tree["images"] = tree["images"][:count]
-        tree["annotations"] = tree["annotations"][:count]
-        (source / part / "labels.json").unlink()
-        write_json(source / part / "_annotations.coco.json", tree)
-        for file in (source / part / "images").iterdir():
-            file.unlink()
-        assert len(names) == count and words
-    code, _, error = run(capsys, "coco", "--source", source, "--output", tmp_path / "x")
-    assert code == 0, error
-    counts = {p: len((tmp_path / f"x/{p}_list.txt").read_text().splitlines()) for p in PARTS}
-    assert counts == {"train": 6, "val": 3, "test": 1}
-    files = [source / part / "_annotations.coco.json" for part in ("train", "valid", "test")]
-    run(capsys, "coco", "--annotations", *files, "--output", tmp_path / "y")
-    for name in ("train_list.txt", "val_list.txt", "test_list.txt"):
-        assert (tmp_path / "x" / name).read_bytes() == (tmp_path / "y" / name).read_bytes()
-    about = json.loads((tmp_path / "y/import.json").read_text())
-    assert about["sources"]["annotations"] == [str(file.resolve()) for file in files]
-    for words in ([], ["--source", source, "--annotations", files[0]]):
-        with pytest.raises(SystemExit):
-            run(capsys, "coco", *words, "--output", tmp_path / "z")
-
-
 def test_masks_of_another_size_can_be_stretched(source, tmp_path, capsys):
     words = make_folders(source)
     save(source / "masks/i3.png", object_mask(255)[::2, ::2])
@@ -465,19 +389,6 @@ def test_masks_of_another_size_can_be_stretched(source, tmp_path, capsys):
     code, said, _ = run(capsys, *words, "--output", tmp_path / "x", "--mismatched_masks", "resize")
     assert code == 0 and "1 masks of another size were stretched" in said
     assert np.array_equal(read_mask(tmp_path / "x/masks/i3.png"), object_mask(1))
-
-
-@pytest.mark.realdata
-def test_masks_of_another_size_in_the_reference_data(shared, tmp_path, capsys):
-    data = shared / "data/person_290"
-    words = ["folders", "--images", data / "images", "--masks", data / "masks"]
-    code, _, said = run(capsys, *words, "--output", tmp_path / "x")
-    assert code == 1 and "198 of 290 images cannot be used" in said and "and 193 more" in said
-    assert "masks/100.png: expected a mask of 1280 x 1055, as its image, got 551 x 454" in said
-    assert len((tmp_path / "x.bad.txt").read_text().splitlines()) == 199
-    assert names_below(tmp_path) == ["x.bad.txt"]
-    code, said, _ = run(capsys, *words, "--output", tmp_path / "x", "--skip_bad")
-    assert code == 0 and "92 images are in" in said and "198 images could not be used" in said
 
 
 @pytest.mark.slow
@@ -494,18 +405,3 @@ def test_u2netp_learns_from_an_import(shared, tmp_path, capsys):
     said = capsys.readouterr().out
     scores = [float(x) for x in re.findall(r"mIoU: ([\d.]+)", said)]
     assert scores[-1] > 0.65  # nothing but background is 0.485
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["rgba", "colours"])
-def test_a_few_iterations_of_every_kind_of_mask(name, source, tmp_path, capsys):
-    words = MAKERS[name](source)
-    if name == "colours":  # two classes: a softmax
-        (source / "table.txt").write_text("background 0 0 0\nobject 200 30 60\nrest 1 2 3\n")
-    assert run(capsys, *words, "--output", tmp_path / "x")[0] == 0
-    words = ["--config", f"{tmp_path}/x/train.yaml", "--save_dir", f"{tmp_path}/run", "--do_eval"]
-    words += ["--iters", "2", "--batch_size", "2", "--opts", "preprocess.size=[32, 32]"]
-    words += ["train_dataset.transforms.0.target_size=[32, 32]"]
-    words += ["train_dataset.transforms.1.crop_size=[32, 32]"]
-    assert main("train", words) == 0
-    assert "mIoU" in capsys.readouterr().out

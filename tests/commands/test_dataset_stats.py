@@ -47,17 +47,6 @@ def test_parts_are_counted_apart_and_together(data, tmp_path, capsys):
     assert report["together"]["pairs"] == 3
 
 
-def test_the_report_is_the_same_on_any_number_of_processes(data, tmp_path):
-    for number in range(16):
-        add(data, f"more{number}")
-    texts = []
-    for workers in (0, 2):
-        path = tmp_path / f"{workers}.json"
-        assert run(*folders(data), "--json", path, "--workers", workers) == 0
-        texts.append(path.read_bytes())
-    assert texts[0] == texts[1]
-
-
 def test_classes_are_named_where_their_names_are_known(data, capsys):
     for number, name in enumerate("abc"):
         saved(data / f"masks/{name}.png", blob(number, top=1 + number % 2))
@@ -82,29 +71,11 @@ def test_nothing_readable_is_an_error(data, capsys):
     assert "none of 3 pairs can be read" in capsys.readouterr().err
 
 
-def test_a_picture_that_is_no_png_and_other_wrong_usage_is_2(data):
-    with pytest.raises(SystemExit) as caught:
-        run(*folders(data), "--output", "stats.jpg")
-    assert caught.value.code == 2
-
-
 def test_nothing_of_the_data_set_is_overwritten(data, capsys):
     before = (data / "images/a.png").read_bytes()
     assert run(*folders(data), "--output", data / "images/a.png") == 1
     assert "expected a new file" in capsys.readouterr().err
     assert (data / "images/a.png").read_bytes() == before
-
-
-def test_the_picture_does_without_pairs_that_cannot_be_used(data, tmp_path, capsys):
-    (data / "masks/a.png").write_bytes(b"no picture")
-    picture = tmp_path / "stats.png"
-    assert run(*folders(data), "--output", picture) == 0
-    assert read_image(picture).shape[2] == 3
-    for name in "bc":
-        (data / f"images/{name}.png").write_bytes(b"no picture")
-    picture.unlink()
-    assert run(*folders(data), "--output", picture) == 1
-    assert "no pair has both files sound" in capsys.readouterr().err and not picture.exists()
 
 
 @pytest.mark.realdata

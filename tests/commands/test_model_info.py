@@ -121,10 +121,10 @@ def test_a_configuration_that_is_not_the_files_is_refused(folder, tmp_path, caps
     assert f"for the model of {folder / 'config.yaml'}" in capsys.readouterr().err
 
 
-def test_stages_that_were_guessed_are_said(tmp_path, capsys):
+def test_stages_that_were_guessed_are_said(tmp_path, caplog):
     write_weights(tmp_path / "bare.pth", narrow.state())
     assert model_info.run(["--model_path", str(tmp_path / "bare.pth")]) == 0
-    assert "bare.pth: weights do not show which stages are dilated" in capsys.readouterr().out
+    assert "bare.pth: weights do not show which stages are dilated" in caplog.text
 
 
 def test_a_row_for_each_stage(capsys):

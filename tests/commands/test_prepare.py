@@ -61,23 +61,6 @@ def test_a_second_run_says_so(tmp_path, table, capsys):
     assert "  val: 4 pairs\n" in said and "Size on disk" not in said
 
 
-def test_fetched_archives_are_said_to_be_of_no_more_use(tmp_path, table, capsys):
-    mirror = archives("ecssd", tmp_path / "downloads")[0].parent
-    words = ["ecssd", "--root", str(tmp_path / "data"), "--mirror", str(mirror)]
-    assert main("prepare", words) == 0
-    said = capsys.readouterr().out
-    assert f"Archives: {tmp_path}/data/archives/ecssd (0.0 MB), may be deleted now" in said
-
-
-def test_from_the_projects_folder_no_address_is_needed(tmp_path, table, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main("prepare", ["ecssd", "--archive", *given("ecssd", tmp_path)[4:]]) == 0
-    said = capsys.readouterr().out
-    assert "Next: python tools/dataset.py check --root " in said
-    assert "\n      python tools/val.py --config configs/RGB/U2Net/u2netp_ecssd.yaml " in said
-    assert "--opts" not in said
-
-
 def test_another_number_is_an_error_and_on_demand_a_remark(tmp_path, capsys):
     assert main("prepare", given("sod", tmp_path)) == 1
     assert (
@@ -98,28 +81,6 @@ def test_an_unpacked_folder_is_linked(tmp_path, table, capsys):
     (tmp_path / "third").mkdir()
     assert main("prepare", [*words[:-1], str(tmp_path / "third")]) == 1
     assert "something else lies there" in capsys.readouterr().err
-
-
-def test_an_unpacked_folder_of_another_number(tmp_path, table, capsys):
-    assert main("prepare", given("ecssd", tmp_path)) == 0
-    source = tmp_path / "data/ecssd"
-    lines = (source / "val_list.txt").read_text().splitlines(keepends=True)
-    (source / "val_list.txt").write_text("".join(lines[1:]))
-    words = ["ecssd", "--root", str(tmp_path / "other"), "--source", str(source)]
-    assert main("prepare", words) == 1
-    assert "--allow_incomplete" in capsys.readouterr().err
-    assert not (tmp_path / "other/ecssd").exists()
-    assert main("prepare", [*words, "--allow_incomplete"]) == 0
-    assert (tmp_path / "other/ecssd").is_symlink()
-    assert "val: 3 pairs (4 are published)" in capsys.readouterr().out
-
-
-def test_a_root_that_is_a_file(tmp_path, table, capsys):
-    (tmp_path / "file").write_text("mine")
-    words = given("ecssd", tmp_path)
-    words[words.index("--root") + 1] = str(tmp_path / "file")
-    assert main("prepare", words) == 1
-    assert "is a file; name another" in capsys.readouterr().err
 
 
 def test_the_list_tells_of_every_data_set(capsys):

@@ -185,13 +185,3 @@ def test_a_yaml_of_the_users_is_neither_read_nor_replaced(weights, tmp_path, cap
     assert (tmp_path / "x.yaml").read_text() == "mine: 1\n"
     write_weights(tmp_path / "x.pth", narrow.state())
     assert read_config(find_config(tmp_path / "x.pth")).preprocess().type == "official"
-
-
-def test_another_preprocessing_than_the_published_one_is_said(named, drawn, tmp_path, capsys):
-    opts = ["--opts", "preprocess.type=zoo"]
-    assert predict(named, drawn, tmp_path / "out", *opts) == 0
-    out = capsys.readouterr().out
-    assert "preprocess zoo at 64x64" in out
-    assert "was published for preprocess.type official, this configuration has zoo" in out
-    assert predict(named, drawn, tmp_path / "out2") == 0
-    assert "was published for" not in capsys.readouterr().out

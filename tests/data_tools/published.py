@@ -77,9 +77,6 @@ def _numbered(pattern: str, count: int = 4) -> List[str]:
     return [pattern.format(number) for number in range(1, count + 1)]
 
 
-# ---------------------------------------------------------------- each data set
-
-
 def optic_disc_seg(folder: Path) -> List[Path]:
     top, files, number = "optic_disc_seg", {}, 0
     for part, count in (("train", 4), ("val", 2), ("test", 1)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import time
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net import __version__
 from paddleseg_u2net.data_tools import convert, sample_writer, train_yaml
 from paddleseg_u2net.data_tools.annotations.mask_files import binary_file, index_file, soft_file
 from paddleseg_u2net.data_tools.annotations.sample import (
@@ -124,9 +122,6 @@ def left(folder):
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-# ---------------------------------------------------------------- what is there afterwards
-
-
 def test_the_layout(drawings, root):
     result = write(drawings, root, ABOUT, Options(test_share=0.2))
     assert left(root.parent) == ["mine"]
@@ -157,32 +152,6 @@ def test_masks_hold_class_numbers_and_show_colours(drawings, root):
         assert colours.getpixel((0, 0)) == (0, 128, 0) and colours.getpixel((9, 9)) == (0, 0, 0)
 
 
-def test_import_json_says_what_was_made_of_what(drawings, root):
-    options = Options(seed=3, workers=2)
-    result = write(replace(drawings, remarks=["3 points left out"]), root, ABOUT, options)
-    said = json.loads((root / "import.json").read_text())
-    assert said["format"] == "drawn" and said["sources"] == ABOUT["sources"]
-    assert said["version"] == __version__ and said["options"]["seed"] == 3
-    assert "workers" not in said["options"]
-    assert said["remarks"] == ["3 points left out"] and said["left_out"] == []
-    assert said["classes"] == ["background", "object"] and said["soft"] is False
-    content = [record.mask.side**2 / (24 * 32) for record in drawings.samples]
-    total = sum(part.foreground * part.images for part in result.parts.values())
-    assert total == pytest.approx(sum(content))
-    # Squares of no side are two of the twenty.
-    assert sum(part["empty"] for part in said["parts"].values()) == 2
-    assert sum(part["classes"]["object"] for part in said["parts"].values()) == 18
-
-
-def test_images_are_hard_links_or_copies(drawings, root, tmp_path):
-    write(drawings, root, ABOUT)
-    write(drawings, tmp_path / "copied", ABOUT, Options(copy=True))
-    source = drawings.samples[0].image
-    assert (root / "images/00.jpg").samefile(source)
-    assert not (tmp_path / "copied/images/00.jpg").samefile(source)
-    assert (tmp_path / "copied/images/00.jpg").read_bytes() == source.read_bytes()
-
-
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM])
 def test_where_links_fail_files_are_copied(drawings, root, monkeypatch, number):
     def refuse(*_):
@@ -192,15 +161,6 @@ def test_where_links_fail_files_are_copied(drawings, root, monkeypatch, number):
     write(drawings, root, ABOUT)
     assert (root / "images/00.jpg").read_bytes() == drawings.samples[0].image.read_bytes()
     assert not (root / "images/00.jpg").samefile(drawings.samples[0].image)
-
-
-def test_what_a_symbolic_link_points_to_is_taken(drawings, root, tmp_path):
-    link = tmp_path / "link.jpg"
-    link.symlink_to(drawings.samples[0].image)
-    records = [replace(drawings.samples[0], image=link), *drawings.samples[1:]]
-    write(replace(drawings, samples=records), root, ABOUT)
-    assert not (root / "images/00.jpg").is_symlink()
-    assert (root / "images/00.jpg").samefile(drawings.samples[0].image)
 
 
 def test_mask_files_that_can_stay_are_linked(tmp_path, root):
@@ -264,19 +224,6 @@ def test_the_number_of_workers_changes_no_byte(tmp_path, workers):
     assert found[0] == found[1]
 
 
-def test_orientation_tags_are_respected_and_kept(tmp_path, root):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    image = photo(tmp_path / "turned.jpg", shape=(32, 24), exif=exif)  # upright it is 24 x 32
-    mask = tmp_path / "mask.png"
-    Image.fromarray(Square(7).read(SHAPE)).save(mask)
-    records = [Sample(image, "turned", index_file(mask, {0: 0, 1: 1}))]
-    write(
-        AnnotatedDataset(("background", "x"), records), root, ABOUT, Options(val_share=0, copy=True)
-    )
-    assert (root / "images/turned.jpg").read_bytes() == image.read_bytes()
-
-
 def test_folders_in_names_and_names_with_spaces(tmp_path, root):
     names = ["a/holiday 1", "a/b/#x", "ä ö", "b"]
     records = [
@@ -286,9 +233,6 @@ def test_folders_in_names_and_names_with_spaces(tmp_path, root):
     pairs = [p for part in ("train", "val") for p in from_list(root / f"{part}_list.txt", root)]
     assert sorted(pair.name for pair in pairs) == sorted(f"images/{name}.PNG" for name in names)
     assert all("\t" in line for line in lines(root / "train_list.txt"))
-
-
-# ---------------------------------------------------------------- the configuration
 
 
 def test_without_the_folder_configs_it_says_so(drawings, root, monkeypatch, tmp_path):
@@ -312,18 +256,6 @@ def test_train_yaml_is_ready(tmp_path, drawings, name):
     assert train.augmented(0, [0])[0].shape == (86, 115, 3) and not val.transforms
     text = (root / "train.yaml").read_text(encoding="utf-8")
     assert all(key in text for key in ("../", "batch_size: 4", "iters: 10000"))
-
-
-def test_train_yaml_of_several_classes_without_validation(drawings, root):
-    collection = replace(drawings, classes=("background", "a", "b"))
-    result = write(collection, root, ABOUT, Options(val_share=0))
-    config = configured(str(root / "train.yaml"))
-    assert config.num_classes == 3 and len(config.dataset("train")) == 20
-    assert list(result.parts) == ["train"] and not (root / "val_list.txt").exists()
-    assert "val_dataset" not in (root / "train.yaml").read_text()
-
-
-# ---------------------------------------------------------------- parts
 
 
 def test_own_parts_and_dividing_anew(drawings, root, tmp_path):
@@ -372,9 +304,6 @@ def test_what_cannot_be_divided_is_told_before_the_work(drawings, root):
     assert done == []
 
 
-# ---------------------------------------------------------------- images that cannot be used
-
-
 def spoiled(folder, count=30):
     """A broken image, one that is none, a mask of another size, numbers above the classes."""
     good = squares(folder, count).samples
@@ -416,24 +345,6 @@ def test_a_list_replaces_an_older_list_and_nothing_else(tmp_path, root):
             write(spoiled(tmp_path / "source"), root, ABOUT)
     assert users.read_text() == "my own notes"
     assert left(root.parent) == ["mine.bad.txt", "mine.bad2.txt"]
-
-
-def test_they_can_be_left_out(tmp_path, root):
-    result = write(spoiled(tmp_path / "source"), root, ABOUT, Options(skip_bad=True))
-    assert [item.image.name for item in result.bad] == ["01.jpg", "02.jpg", "03.jpg", "04.jpg"]
-    said = json.loads((root / "import.json").read_text())
-    assert [Path(item["image"]).name for item in said["left_out"]] == [
-        "01.jpg", "02.jpg", "03.jpg", "04.jpg"]  # fmt: skip
-    assert sum(part.images for part in result.parts.values()) == 26
-    assert len(left(root / "images")) == len(left(root / "masks")) == 26
-    assert left(root.parent) == ["mine"]
-
-
-def test_nothing_left_is_an_error(tmp_path, root):
-    collection = squares(tmp_path / "source", 3)
-    collection.samples[:] = [replace(record, mask=Wrong()) for record in collection.samples]
-    with pytest.raises(ImportFailed, match=r"(?s)3 of 3 images cannot be used.*mend them$"):
-        write(collection, root, ABOUT, Options(skip_bad=True))
 
 
 def test_images_that_are_not_there_can_be_left_out(tmp_path, root):
@@ -535,9 +446,6 @@ def test_names_that_lead_elsewhere_or_break_lists(tmp_path, root, name):
     assert left(tmp_path) == ["data", "source"] and left(root.parent) == ["mine", "mine.bad.txt"]
 
 
-# ---------------------------------------------------------------- the place
-
-
 def test_places_that_are_refused(drawings, tmp_path, monkeypatch):
     source = tmp_path / "source"
     (tmp_path / "link").symlink_to(source, target_is_directory=True)
@@ -582,9 +490,6 @@ def test_what_comes_there_meanwhile_stays(drawings, root, monkeypatch, existed, 
     assert left(root) == ["precious"] and left(root.parent) == ["mine"]
 
 
-# ---------------------------------------------------------------- when it is cut short
-
-
 @pytest.mark.parametrize("where", ["link", "masks", "copy"])
 def test_a_full_disk_leaves_nothing(drawings, root, monkeypatch, where):
     def full(source, place):
@@ -598,7 +503,7 @@ def test_a_full_disk_leaves_nothing(drawings, root, monkeypatch, where):
         monkeypatch.setattr(sample_writer.shutil, "copyfile", full)
     else:
         monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match=r"mine could not be written: no space left .* free space"):
+    with pytest.raises(OSError, match=r"No space left on device: .*mine"):
         write(drawings, root, ABOUT, Options(copy=where == "copy", skip_bad=True))
     assert left(root.parent) == []
 
@@ -613,27 +518,6 @@ def test_an_interruption_leaves_nothing(tmp_path, root, workers):
     assert left(root.parent) == []
     time.sleep(0.3)  # a process that still wrote would make the folder again
     assert left(root.parent) == []
-
-
-# ---------------------------------------------------------------- names and sizes
-
-
-def test_a_group_is_looked_for_in_the_files_own_name_first(tmp_path, root):
-    records = [
-        Sample(photo(tmp_path / f"ds1/video{n}_{k}.jpg", n), f"ds1/video{n}_{k}", Square(n + 1))
-        for n in range(6)
-        for k in range(3)
-    ]
-    collection = AnnotatedDataset(("background", "object"), records)
-    result = write(collection, root, ABOUT, Options(val_share=0.3, group_by="^(video[0-9]+)_"))
-    assert "--group_by gives 6 groups" in result.remarks
-    assert result.parts["val"].images % 3 == 0
-
-
-def test_classes_that_no_image_shows_are_told(drawings, root):
-    collection = replace(drawings, classes=("background", "object", "parks", "line"))
-    told = [text for text in write(collection, root, ABOUT).remarks if "parks" in text]
-    assert len(told) == 1 and told[0].startswith("no image shows parks, line, which")
 
 
 def test_train_yaml_turns_nobody_upside_down_unless_asked(drawings, root):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tarfile
 import zipfile
 
@@ -59,9 +58,6 @@ def snapshot(folder):
     }  # fmt: skip
 
 
-# ---------------------------------------------------------------- every row
-
-
 @pytest.mark.parametrize("name", PARTS)
 def test_the_archives_become_a_data_set(name, tmp_path, table):
     done = made(name, tmp_path)
@@ -78,28 +74,6 @@ def test_the_archives_become_a_data_set(name, tmp_path, table):
             assert image.shape == (published.HEIGHT, published.WIDTH, 3)
             assert label.shape == image.shape[:2] and set(np.unique(label)) <= {0, 1, 255}
             assert (label == 1).any()
-
-
-@pytest.mark.parametrize("name", ["duts", "optic_disc_seg", "penn_fudan"])
-def test_a_second_run_does_nothing_and_needs_nothing(name, tmp_path, table):
-    first = made(name, tmp_path)
-    shutil.rmtree(tmp_path / "downloads")
-    before = snapshot(tmp_path)
-    again = prepare(name, tmp_path / "data")
-    assert not again.fresh
-    assert (again.parts, again.remarks) == (first.parts, first.remarks)
-    assert snapshot(tmp_path) == before
-
-
-@pytest.mark.parametrize("name", ["duts", "optic_disc_seg", "penn_fudan"])
-def test_another_number_than_published(name, tmp_path):
-    total = TABLE[name].pool.pairs if TABLE[name].pool else next(
-        iter(TABLE[name].splits.values())).pairs  # fmt: skip
-    refused(f"expected {total} pairs as published, found .*--allow_incomplete", name, tmp_path)
-    assert list((tmp_path / "data").iterdir()) == []
-    done = made(name, tmp_path, allow_incomplete=True)
-    assert done.parts == PARTS[name]
-    assert any(f"expected {total} pairs as published" in remark for remark in done.remarks)
 
 
 def test_more_than_published_are_refused_too(tmp_path, table):
@@ -134,9 +108,6 @@ def test_an_archive_of_something_else_is_refused(name, tmp_path, table):
     assert list((tmp_path / "data").iterdir()) == []
 
 
-# ---------------------------------------------------------------- layouts of copies
-
-
 def repacked(tmp_path, name, rename, into="copy.zip"):
     """One archive of all files of a data set, under other names."""
     files = {}
@@ -169,15 +140,6 @@ def test_a_copy_with_other_names_is_known_by_its_content(name, images, masks, tm
     np.testing.assert_array_equal(dataset(done, name, "val").read(0)[1], shape(0))
 
 
-def test_an_archive_of_files_without_a_folder(tmp_path, table):
-    files = []
-    for file in archives("ecssd", tmp_path / "downloads"):
-        with zipfile.ZipFile(file) as archive:
-            flat = {entry.split("/")[-1]: archive.read(entry) for entry in archive.namelist()}
-        files.append(zipped(tmp_path / "flat" / file.name, flat))
-    assert made("ecssd", tmp_path, files).parts == {"val": 4}
-
-
 def test_one_of_two_archives_is_refused_with_what_is_missing(tmp_path, table):
     images, _ = archives("ecssd", tmp_path / "downloads")
     refused("expected folders images and ground_truth_mask with 4 images", "ecssd", tmp_path,
@@ -204,16 +166,6 @@ def test_the_same_twice_is_refused(tmp_path, table):
             [zipped(tmp_path / "two.zip", files)])  # fmt: skip
 
 
-@pytest.mark.parametrize("sample", ["a sample", "z sample"])
-def test_of_a_copy_and_a_sample_of_it_the_copy_is_taken(sample, tmp_path, table):
-    files = published.pairs(f"{sample}/images", f"{sample}/ground_truth_mask", list("12"))
-    files.update(published.pairs("m/images", "m/ground_truth_mask", list("1234")))
-    assert made("ecssd", tmp_path, [zipped(tmp_path / "two.zip", files)]).parts == {"val": 4}
-
-
-# ---------------------------------------------------------------- masks
-
-
 def test_of_two_masks_the_one_of_the_images_size_is_taken(tmp_path, table):
     done = made("duts", tmp_path)
     masks = done.folder / "DUTS-TR/DUTS-TR-Mask"
@@ -230,15 +182,6 @@ def test_pascal_s_is_cut_at_half_of_the_votes(tmp_path, table):
     assert any("val: 1 masks were shares" in remark for remark in done.remarks)
     assert sorted(path.name for path in (done.folder / "images").iterdir()) == [
         "1.jpg", "2.jpg", "3.jpg", "4.jpg"]  # fmt: skip
-
-
-def test_drishti_is_cut_where_half_of_the_experts_agree(tmp_path, table):
-    done = made("drishti_gs", tmp_path)
-    mask = read_mask(done.folder / "Training/Masks/drishtiGS_004.png")
-    np.testing.assert_array_equal(mask, shape(4) * 255)
-    assert (done.folder / "val_list.txt").read_text().splitlines()[0] == (
-        "Test/Images/drishtiGS_001.png Test/Masks/drishtiGS_001.png"
-    )
 
 
 @pytest.mark.realdata
@@ -301,19 +244,6 @@ def test_a_mask_of_another_size_or_value_is_named(tmp_path, table):
             [zipped(tmp_path / "b.zip", discs)], allow_incomplete=True)  # fmt: skip
 
 
-# ---------------------------------------------------------------- names and lists
-
-
-def test_names_with_spaces_and_other_letters(tmp_path, table):
-    files = published.pairs("images", "ground_truth_mask", ["a b", "ü", "c  d e", "plain"])
-    done = made("ecssd", tmp_path, [zipped(tmp_path / "a.zip", files)])
-    lines = (done.folder / "val_list.txt").read_text(encoding="utf-8").splitlines()
-    assert sorted("\t" in line for line in lines) == [True] * 4
-    assert [pair.image.stem for pair in dataset(done, "ecssd", "val").pairs] == [
-        "a b", "c  d e", "plain", "ü"]  # fmt: skip
-    assert not made("ecssd", tmp_path, []).fresh
-
-
 @pytest.mark.parametrize("line", ["../../secret.jpg a.png", "/etc/hostname a.png", "a.jpg", "a b c",
                                   "x/../../y.jpg a.png"])  # fmt: skip
 def test_a_list_that_leads_elsewhere_or_nowhere_is_refused(line, tmp_path, table):
@@ -332,9 +262,6 @@ def test_lists_with_repeated_and_missing_files(tmp_path, table):
     refused("1 that cannot be used, such as .*b.jpg: expected a picture", "optic_disc_seg",
             tmp_path, [zipped(tmp_path / "b.zip", {**files, "val_list.txt": b"a.jpg a.png",
                                                    "test_list.txt": b"a.jpg a.png"})])  # fmt: skip
-
-
-# ---------------------------------------------------------------- what lies there already
 
 
 @pytest.mark.parametrize("content", ["file", "folder", "empty", "dangling", "link"])
@@ -381,21 +308,6 @@ def test_lost_files_and_changed_lists_are_found(tmp_path, table):
     refused("the lists have been changed", "ecssd", tmp_path, [])
     (done.folder / "prepared.json").write_text("{}")
     refused("cannot be used", "ecssd", tmp_path, [])
-
-
-def test_missing_files_are_refused_before_anything_is_made(tmp_path):
-    refused("--archive .*nowhere.zip: expected a file", "ecssd", tmp_path,
-            [tmp_path / "nowhere.zip"])  # fmt: skip
-    refused("--source .*nowhere: expected a folder", "ecssd", tmp_path, [],
-            source=tmp_path / "nowhere")  # fmt: skip
-    assert not (tmp_path / "data").exists()
-
-
-@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may write everywhere")
-def test_a_root_without_rights(tmp_path, table):
-    (tmp_path / "data").mkdir(mode=0o500)
-    with pytest.raises(OSError, match="permission denied: choose a folder"):
-        made("ecssd", tmp_path)
 
 
 def test_nothing_is_written_outside_the_root(tmp_path, table):

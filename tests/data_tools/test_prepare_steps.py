@@ -19,7 +19,7 @@ from paddleseg_u2net.data_tools.known import prepare
 from paddleseg_u2net.data_tools.layouts import PreparationError
 from paddleseg_u2net.datasets import TABLE
 from paddleseg_u2net.io.download import fetch
-from tests.data_tools.published import PARTS, archives, reduced
+from tests.data_tools.published import archives, reduced
 from tests.http_server import OLD, Reply, Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,36 +80,6 @@ def assert_whole(done, root):
         "ground_truth_mask", "images", "prepared.json", "val_list.txt"]  # fmt: skip
 
 
-# ---------------------------------------------------------------- servers
-
-
-@pytest.mark.parametrize(
-    ("how", "slash"),
-    [({}, ""), ({}, "/"), ({"ranges": False}, ""), ({"chunked": True}, ""), ({"packed": True}, "")],
-    ids=["plain", "slash", "no ranges", "chunked", "packed"],
-)
-def test_from_a_mirror(how, slash, tmp_path, server, bodies):
-    done = prepare("ecssd", tmp_path / "data", mirror=serve(server, bodies, **how) + slash)
-    assert_whole(done, tmp_path / "data")
-    assert [path.name for path in done.archives] == NAMES
-
-
-def test_from_a_folder_as_mirror(tmp_path, bodies):
-    done = prepare("ecssd", tmp_path / "data", mirror=str(tmp_path / "downloads"))
-    assert_whole(done, tmp_path / "data")
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [Reply(status=503), Reply(b"x" * 4000, cut=100), Reply(b"x" * 4000, stall=100)],
-    ids=["503", "cut", "stall"],
-)
-def test_a_server_that_fails_at_first(bad, tmp_path, server, bodies):
-    mirror = serve(server, bodies)
-    server.script("/data/images.zip", bad, Reply(bodies["images.zip"]))
-    assert_whole(prepare("ecssd", tmp_path / "data", mirror=mirror), tmp_path / "data")
-
-
 def test_the_published_address_after_a_useless_mirror(tmp_path, server, bodies, monkeypatch):
     page = b"<!DOCTYPE html><html>log in</html>"
     server.script("/mirror/images.zip", Reply(page))
@@ -141,19 +111,6 @@ def test_what_no_server_gives_is_to_be_had_by_hand(reply, tmp_path, server):
     assert sorted(path.name for path in root.iterdir()) == ["archives"]
 
 
-@pytest.mark.parametrize("name", PARTS)
-def test_what_has_no_address_is_to_be_had_by_hand(name, tmp_path, monkeypatch):
-    row = reduced(name)
-    gone = tuple(archive._replace(addresses=("http://127.0.0.1:1/x",) if archive.addresses else ())
-                 for archive in row.archives)  # fmt: skip
-    monkeypatch.setitem(TABLE, name, row._replace(archives=gone))
-    with pytest.raises(PreparationError) as caught:
-        prepare(name, tmp_path / "data")
-    message = str(caught.value)
-    assert row.homepage in message and row.by_hand in message
-    assert f"prepare.py {name} --root {tmp_path / 'data'} --archive " in message
-
-
 def test_an_archive_put_where_downloads_are_is_taken(tmp_path, bodies):
     for name, body in bodies.items():
         place = tmp_path / "data/archives/ecssd" / name
@@ -169,9 +126,6 @@ def test_a_damaged_archive_is_kept_and_named(tmp_path, server, bodies):
     (tmp_path / "data/archives/ecssd/images.zip").unlink()
     done = prepare("ecssd", tmp_path / "data", mirror=serve(server, bodies))
     assert_whole(done, tmp_path / "data")
-
-
-# ---------------------------------------------------------------- interruptions
 
 
 def child(root, mirror, step=""):
@@ -194,23 +148,6 @@ def test_after_a_kill_nothing_is_fetched_again(tmp_path, server, bodies):
     assert not (root / "ecssd").exists() and len(list(root.glob(".ecssd*"))) >= 1
     assert_whole(prepare("ecssd", root, mirror=mirror), root)
     assert [len(server.asked(f"/data/{name}")) for name in NAMES] == [1, 1]
-
-
-@pytest.mark.slow
-def test_a_killed_download_goes_on_where_it_stopped(tmp_path, server, bodies):
-    root, mirror = tmp_path / "data", serve(server, bodies)
-    body = bodies["images.zip"] + b"\0" * 100_000  # longer than what is written at once
-    server.script("/data/images.zip", Reply(body, modified=OLD, stall=70_000),
-                  Reply(body, modified=OLD))  # fmt: skip
-    process = child(root, mirror)
-    part = root / "archives/ecssd/.images.zip.part"
-    wait_until(lambda: part.exists() and part.stat().st_size > 30_000)
-    process.kill()
-    process.wait(10)
-    have = part.stat().st_size
-    with pytest.raises(PreparationError, match=r"images\.zip"):
-        prepare("ecssd", root, mirror=mirror)  # zeros at the end are no zip
-    assert server.starts("/data/images.zip") == [None, have]
 
 
 @pytest.mark.slow
@@ -243,9 +180,6 @@ def test_ctrl_c_leaves_nothing(tmp_path, files, monkeypatch):
     assert list((tmp_path / "data").iterdir()) == []
 
 
-# ---------------------------------------------------------------- a full disk
-
-
 def full(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -260,15 +194,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(place, name, tmp_path, files, mo
         monkeypatch.setitem(TABLE, "ecssd", TABLE["ecssd"]._replace(mask_encoding="index"))
     with monkeypatch.context() as patched:
         patched.setattr(place, name, full)
-        with pytest.raises(OSError, match="could not be written.* no space left on the device"):
+        with pytest.raises(OSError, match="No space left on device: .*ecssd"):
             prepare("ecssd", tmp_path / "data", files)
     assert list((tmp_path / "data").iterdir()) == []
     assert prepare("ecssd", tmp_path / "data", files).fresh
-
-
-def test_where_files_cannot_be_linked_they_are_copied(tmp_path, files, monkeypatch):
-    def no_links(*_, **__):
-        raise OSError(errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", no_links)
-    assert prepare("ecssd", tmp_path / "data", files).parts == {"val": 4}

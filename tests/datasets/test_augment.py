@@ -12,7 +12,6 @@ from PIL import Image
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 
 # isort: split
-import paddle
 from paddleseg.transforms import transforms as paddlesegs
 
 from paddleseg_u2net.config import Config, ConfigError
@@ -58,8 +57,6 @@ def refused(match, tiny, pairs, *transforms, **settings):
         config(tiny, pairs, *transforms, **settings)
 
 
-# ---------------------------------------------------------------- padding
-
 PADDING = [
     {"type": "RandomPaddingCrop", "crop_size": [64, 64]},
     {"type": "Padding", "target_size": [64, 64]},
@@ -81,16 +78,6 @@ def test_masks_are_padded_with_what_the_loss_ignores(tiny, pairs, item, num_clas
     assert (label == ignore_index).sum() > (whole == ignore_index).sum()
 
 
-def test_a_loss_of_padded_masks_is_not_negative(tiny, pairs):
-    item = {"type": "RandomPaddingCrop", "crop_size": [64, 64]}
-    for num_classes in (1, 2):
-        found = config(tiny, pairs, item, num_classes=num_classes, ignore_index=200)
-        (batch,) = train_loader(found.dataset("train"), Preprocess(), Schedule(6, 6, 0, 0, 1), 0)
-        logits = [paddle.zeros([6, num_classes, 64, 64])] * 3
-        loss = float(found.criterion()(logits, batch[1]))
-        assert loss == pytest.approx(3 * np.log(2), rel=1e-5)  # of chance, on what is not padding
-
-
 @pytest.mark.parametrize(
     "more, match",
     [
@@ -107,9 +94,6 @@ def test_padding_that_disagrees_with_the_loss_is_refused(tiny, pairs, more, matc
 @pytest.mark.parametrize("value", [-100, 256, 1.5, True, None])
 def test_an_ignored_label_that_masks_cannot_hold_is_refused(tiny, pairs, value):
     refused("ignore_index: expected a whole number", tiny, pairs, ignore_index=value)
-
-
-# ---------------------------------------------------------------- labels that are none
 
 
 def grow(data):
@@ -143,9 +127,6 @@ def test_soft_masks_are_not_cut_to_whole_numbers(tmp_path, pairs):
     found = dataset(pairs, paddlesegs.RandomAffine(), mask_values="soft")
     with pytest.raises(TransformError, match="RandomAffine: makes whole numbers of the soft mask"):
         found.augmented(0, (0,))
-
-
-# ---------------------------------------------------------------- refused
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -211,9 +192,6 @@ def test_transforms_that_cannot_start_anew_are_refused(pairs, transform, match):
         dataset(pairs, transform)
 
 
-# ---------------------------------------------------------------- state
-
-
 class Counting:
     """Makes each image darker than the one before, in several ways of keeping a number."""
 
@@ -238,21 +216,6 @@ def test_what_came_before_does_not_change_an_image(pairs, transform):
     for index in (1, 3, 0, 2, 5, 4, 0):
         for ours, expected in zip(found.augmented(index, (0,)), alone[index]):
             np.testing.assert_array_equal(ours, expected)
-
-
-@pytest.mark.parametrize("transform", STATEFUL, ids=lambda item: type(item).__name__)
-def test_the_number_of_workers_changes_nothing(pairs, transform):
-    found = dataset(pairs, transform, paddlesegs.Resize((16, 16)))
-    runs = [
-        list(train_loader(found, Preprocess(), Schedule(6, 2, 0, 0, 6), workers))
-        for workers in (0, 3)
-    ]
-    for one, other in zip(*runs):
-        for first, second in zip(one, other):
-            np.testing.assert_array_equal(first.numpy(), second.numpy())
-
-
-# ---------------------------------------------------------------- failures
 
 
 def lost(data):

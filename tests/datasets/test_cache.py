@@ -21,15 +21,13 @@ import pytest
 from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
-from paddleseg_u2net.datasets import PairDataset, cache_folder, pair_dataset
+from paddleseg_u2net.datasets import PairDataset, pair_dataset
 from paddleseg_u2net.datasets.augment import fixed_beginning
 from paddleseg_u2net.datasets.cache import read_settings
 from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.io.images import ImageError
-from paddleseg_u2net.io.locks import locked
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = 4096
 
 
 def noise(*shape, seed=0, dtype=np.uint8):
@@ -90,13 +88,13 @@ def assert_same(first, second):
 
 
 def size_of(folder):
-    """What the pairs take, as a disk counts it; files may vanish while they are counted."""
+    """What the pairs take; files may vanish while they are counted."""
     total = 0
     for path, _, names in os.walk(folder):
         for name in names:
             with suppress(FileNotFoundError):
                 if name.endswith(".pair"):
-                    total += -(-(Path(path) / name).stat().st_size // BLOCK) * BLOCK
+                    total += (Path(path) / name).stat().st_size
     return total
 
 
@@ -110,9 +108,6 @@ def nothing_is_decoded(monkeypatch):
 
     monkeypatch.setattr(pair_dataset, "read_image", refuse)
     monkeypatch.setattr(pair_dataset, "read_mask", refuse)
-
-
-# ---------------------------------------------------------------- the key
 
 
 @pytest.mark.parametrize(
@@ -144,17 +139,6 @@ def test_the_folder_is_of_the_key_or_environment_or_usual(monkeypatch, tmp_path)
     assert read_settings("1 GB", "cache").folder == tmp_path / "mine"
     given = {"limit": "1 GB", "folder": "~/there"}
     assert read_settings(given, "cache").folder == tmp_path / "there"
-
-
-def test_the_log_says_how_much_is_kept_and_where(data, folder):
-    line = dataset(data, folder, "2 MB").describe()
-    assert (
-        line == "train: 6 pairs, masks read as index (key mask_values); "
-        f"cache: up to 2 MB, in {folder}"
-    )
-
-
-# ---------------------------------------------------------------- what is kept
 
 
 def beginnings():
@@ -195,37 +179,15 @@ def test_samples_are_the_same_to_the_bit(data, folder, name, channels):
     assert len(entries(folder)) == 6
 
 
-@pytest.mark.parametrize("resized", [False, True])
-@pytest.mark.parametrize("mismatched", ["error", "resize"])
-@pytest.mark.parametrize(
-    ("kind", "coding", "classes", "label_bytes"),
-    [("index", "index", 1, 1), ("3", "index", 3, 1), ("8", "soft", 1, 1), ("16", "soft", 1, 2),
-     ("3", {0: 0, 1: 1, 2: 255}, 1, 1)],
-)  # fmt: skip
-def test_labels_of_every_kind_are_the_same_and_small(
-    tmp_path, folder, kind, coding, classes, label_bytes, mismatched, resized
-):
-    for number in range(3):
-        write(tmp_path / "data", number, kind=kind)
-    how = {"mask_values": coding, "num_classes": classes, "mismatched_masks": mismatched}
-    how["transforms"] = [resize(), flip()] if resized else []
-    plain, cached = dataset(tmp_path / "data", **how), dataset(tmp_path / "data", folder, **how)
-    for epoch in range(2):
-        assert_same(read_all(plain, epoch), read_all(cached, epoch))
-    pixels = 16 * 20 if resized else 30 * 40
-    for file in entries(folder):
-        assert file.stat().st_size == 1024 + pixels * (3 + label_bytes)
-    assert len(entries(folder)) == 3
-
-
-def test_soft_masks_that_are_fitted_keep_all_their_bits(tmp_path, folder):
-    write(tmp_path, 0, kind="8")
-    Image.fromarray(noise(15, 23)).save(tmp_path / "masks/0.png")
+@pytest.mark.parametrize("kind", ["8", "16", "fitted"])
+def test_soft_masks_keep_all_their_bits(tmp_path, folder, kind):
+    write(tmp_path, 0, kind=kind)
+    if kind == "fitted":
+        Image.fromarray(noise(15, 23)).save(tmp_path / "masks/0.png")
     how = {"mask_values": "soft", "mismatched_masks": "resize"}
     plain, cached = dataset(tmp_path, **how), dataset(tmp_path, folder, **how)
     for _ in range(2):
         assert_same(read_all(plain), read_all(cached))
-    assert entries(folder)[0].stat().st_size == 1024 + 30 * 40 * (3 + 4)
 
 
 @pytest.mark.parametrize("with_resize", [False, True])
@@ -252,9 +214,6 @@ def test_later_transforms_see_what_the_first_noted(data, folder):
     read_all(cached)
     assert seen[0][0] == [("resize", (30, 40))]
     assert seen[:6] == seen[6:12] == seen[12:]
-
-
-# ---------------------------------------------------------------- which transforms are fixed
 
 
 def test_what_may_draw_ends_the_beginning():
@@ -295,9 +254,6 @@ def test_the_fixed_transforms_draw_nothing():
         assert "random." not in code.replace("random.choice(list(self.interp_dict", "")
 
 
-# ---------------------------------------------------------------- training
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_are_the_same_for_every_number_of_workers(data, folder, workers):
     from paddleseg_u2net.inference import Preprocess
@@ -334,9 +290,6 @@ def test_training_with_a_cache_ends_as_one_without(tmp_path, tiny, folder):
     for name, value in plain.items():
         np.testing.assert_array_equal(value, cached[name])
         np.testing.assert_array_equal(value, resumed[name])
-
-
-# ---------------------------------------------------------------- what changes
 
 
 @pytest.mark.parametrize("kind", ["images", "masks"])
@@ -376,24 +329,6 @@ def test_files_of_the_same_size_and_time_are_told_apart(tmp_path, folder):
     assert first[0][0].tobytes() != again[0][0].tobytes()
 
 
-def test_a_picture_that_grew_is_read_afresh(data, folder):
-    cached = dataset(data, folder)
-    read_all(cached)
-    write(data, 1, shape=(200, 300))
-    for _ in range(2):
-        assert_same(read_all(dataset(data)), read_all(cached))
-
-
-def test_a_folder_in_the_place_of_a_pair(data, folder):
-    cached = dataset(data, folder)
-    cached.read(2)
-    (pair,) = entries(folder)
-    pair.unlink()
-    pair.mkdir()
-    for _ in range(2):
-        assert_same(read_all(dataset(data)), read_all(cached))
-
-
 @pytest.mark.parametrize(
     "other",
     [
@@ -412,9 +347,6 @@ def test_other_settings_have_a_set_of_their_own(data, folder, other):
     for _ in range(2):
         assert_same(read_all(dataset(data, **other)), read_all(dataset(data, folder, **other)))
     assert len(list(folder.glob("*.set"))) == 2
-
-
-# ---------------------------------------------------------------- damage
 
 
 def test_no_flipped_byte_comes_through(data, folder):
@@ -461,46 +393,20 @@ def test_originals_that_cannot_be_read_are_the_same_error(data, folder, kind, ho
         assert messages[0] == messages[1]
 
 
-def test_a_set_is_of_its_files_and_finds_exchanged_ones(data, folder):
-    cached = dataset(data, folder)
-    expected = read_all(cached)
-    first, second = entries(folder)[:2]
-    content = first.read_bytes()
-    first.write_bytes(second.read_bytes())
-    second.write_bytes(content)
-    for _ in range(2):
-        assert_same(expected, read_all(cached))
-    for kind in ("images", "masks"):
-        (data / kind / "0.png").unlink()
-    assert_same(expected[1:], read_all(dataset(data, folder)))
-    assert len(list(folder.glob("*.set"))) == 2
-
-
-# ---------------------------------------------------------------- room
-
-
-ROW = 2 * BLOCK  # a pair of 30x40: 1024 + 4 * 1200 bytes
+ROW = 5150  # about a pair of 30x40: 4 * 1200 bytes and a description
 
 
 @pytest.mark.parametrize("fit", [0, 1, 4, 6])
 def test_the_folder_never_exceeds_the_limit(data, folder, fit, log):
-    limit = max(1, fit * ROW + (ROW - 1 if fit < 6 else 0))
+    limit = fit * ROW + ROW // 2
     plain = dataset(data)
     for _ in range(2):
         cached = dataset(data, folder, limit)
         for index in (5, 3, 1, 0, 2, 4, 5):
             assert_same([plain.read(index)], [cached.read(index)])
             assert size_of(folder) <= limit
-        cached.tell()
-        cached.tell()
     assert len(entries(folder)) == fit
     assert log.text.count("train_dataset.cache: the limit of ") == (2 if fit < 6 else 0)
-
-
-def test_a_lower_limit_removes_and_a_higher_one_adds(data, folder):
-    for fit in (6, 2, 4):
-        read_all(dataset(data, folder, fit * ROW))
-        assert len(entries(folder)) == fit
 
 
 def other_data(root, count=6):
@@ -517,7 +423,7 @@ def test_two_runs_share_the_room_and_keep_each_others_pairs(data, folder, tmp_pa
     for epoch in range(2):
         for found in (second, first):
             read_all(found, epoch)
-    assert len(entries(folder)) == 8 and size_of(folder) == 8 * ROW
+    assert len(entries(folder)) == 8 and size_of(folder) <= 8 * ROW
     assert {(file, file.stat().st_mtime_ns) for file in entries(folder)} >= set(before)
 
 
@@ -533,37 +439,9 @@ def test_unused_sets_are_removed_the_oldest_first(data, folder, tmp_path):
     assert kept[0].is_dir() and not kept[1].exists() and len(entries(folder)) == 12
 
 
-def test_only_our_files_are_removed(data, folder, tmp_path):
-    read_all(dataset(data, folder))
-    (old,) = folder.glob("*.set")
-    foreign = [old / "notes.txt", old / "1.pair", old / "sub" / "00000001.pair"]
-    foreign += [folder / "x.set" / "00000001.pair", folder / ("a" * 32)]
-    elsewhere = tmp_path / "elsewhere"
-    for path in [*foreign, elsewhere / "00000001.pair"]:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("mine")
-    (folder / f"{'b' * 32}.set").symlink_to(elsewhere)
-    read_all(dataset(other_data(tmp_path / "other"), folder, 6 * ROW))
-    assert all(path.read_text() == "mine" for path in [*foreign, elsewhere / "00000001.pair"])
-    assert not list(old.glob("0000000?.pair"))
-
-
-def test_what_a_killed_writer_left_is_removed(data, folder):
-    cached = dataset(data, folder)
-    cached.read(0)
-    (path,) = folder.glob("*.set")
-    (path / ".00000002.tmp-123-abcd.pair").write_bytes(b"half")
-    (folder / ".size").write_text("")
-    cached.read(1)
-    dataset(data, folder)
-    assert len(list(path.glob(".0*"))) == 1  # another run may be writing it
-    del cached
-    dataset(data, folder)
-    assert not list(path.glob(".0*")) and len(entries(folder)) == 2
-
-
 WORKER = """
 import hashlib, sys
+from pathlib import Path
 from paddleseg_u2net.datasets import PairDataset
 found = PairDataset("train", dataset_root=sys.argv[1], images="images", masks="masks",
                     mask_values="index", cache={"limit": int(sys.argv[3]), "folder": sys.argv[2]})
@@ -573,7 +451,8 @@ for epoch in range(5):
     total = hashlib.md5()
     for index in range(len(found)):
         if int(sys.argv[4]) and index % 7 == 3:  # one of them is careless
-            found._cache._folder.file(index).unlink(missing_ok=True)
+            for file in Path(sys.argv[2]).glob(f"*.set/{index:08d}.pair"):
+                file.unlink(missing_ok=True)
         for array in found.read(index):
             total.update(array.tobytes())
     print(total.hexdigest(), flush=True)
@@ -611,45 +490,11 @@ def test_processes_that_share_a_folder_read_the_truth(tmp_path, folder):
     assert 10 * ROW < largest <= limit
 
 
-def test_a_set_is_in_use_until_the_last_of_its_runs_ends(data, folder, tmp_path):
-    process = start(data, folder, 6 * ROW, 0)
-    assert process.stdout.readline() == "ready\n"
-    run = dataset(data, folder, 6 * ROW)
-    read_all(run)
-    other = other_data(tmp_path / "other")
-    (used,) = folder.glob("*.set")
-    del run
-    read_all(dataset(other, folder, 6 * ROW))
-    assert len(entries(used.parent)) == len(list(used.glob("*.pair"))) == 6
-    process.kill()
-    process.communicate()
-    read_all(dataset(other, folder, 6 * ROW))
-    assert not used.exists() and len(entries(folder)) == 6
-
-
-# ---------------------------------------------------------------- no room on the disk
-
-
 def test_a_folder_that_cannot_be_made_is_one_warning(data, tmp_path, log):
     (tmp_path / "file").write_text("")
     cached = dataset(data, tmp_path / "file" / "cache")
-    assert cached.describe().endswith("; no cache")
     assert_same(read_all(dataset(data)), read_all(cached))
-    cached.tell()
     assert log.text.count("train_dataset.cache: ") == 1 and str(tmp_path / "file") in log.text
-
-
-def test_a_folder_that_is_locked_or_read_only_is_still_read(data, folder, log, monkeypatch):
-    expected = read_all(dataset(data, folder))
-    monkeypatch.setattr(cache_folder, "_PATIENCE", 0.05)
-    with locked(folder / "cache"):
-        cached = dataset(data, folder)
-    assert "cache: only read, in " in cached.describe() and "no pairs are stored" in log.text
-    entries(folder)[5].unlink()
-    read_all(cached)
-    assert len(entries(folder)) == 5
-    nothing_is_decoded(monkeypatch)
-    assert_same(expected[:5], [cached.augmented(index, (0, index)) for index in range(5)])
 
 
 FULL = """
@@ -679,24 +524,11 @@ def test_workers_that_cannot_write_warn_once_together(data, folder):
     assert len(entries(folder)) == 1
 
 
-def test_free_space_is_left_to_others(data, folder, monkeypatch, log):
-    real = shutil.disk_usage
-    free = [cache_folder.SPARE + 4 * ROW]
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=free[0]))
-    cached = dataset(data, folder)
-    cached.read(0)
-    free[0] = cache_folder.SPARE + 1
-    assert_same(read_all(dataset(data)), read_all(cached))
-    cached.tell()
-    assert len(entries(folder)) == 1 and log.text.count("less than 1 GB are free") == 1
-
-
 def test_a_cache_that_is_deleted_meanwhile_stays_deleted(data, folder, log):
     cached = dataset(data, folder)
     cached.read(0)
     shutil.rmtree(folder)
     assert_same(read_all(dataset(data)), read_all(cached))
-    cached.tell()
     assert not folder.exists() and log.text.count("was removed meanwhile") == 1
 
 

@@ -84,32 +84,6 @@ def test_the_rule(values, num_classes, ignore_index, expected):
 
 
 @pytest.mark.parametrize(
-    ("masks", "num_classes", "wrong", "said"),
-    [
-        ([{0, 1}, {0, 1}, {0, 2}], 2, 2, "2 is no class, and is in 1 of 3 {}; set num_classes: 3"),
-        ([{0, 1}] * 5 + [{0, 1, 2}], 2, 5, "2 is no class, and is in 1 of 6 {}; set num_class"),
-        ([{0, 5}, {0, 1}, {0, 5}], 3, 0, "5 is no class, and is in 2 of 3 {}; set num_classes: 6"),
-        ([{0, 1, 255}, {0, 1, 30}], 2, 1, "{}; set num_classes: 31 if 30 is a class, correct"),
-        # No classes, but edges, or one class in a colour of its own.
-        ([{0, 255}, {0, 128, 255}], 2, 1, "128 is no class, and is in 1 of 2 {}; correct the"),
-        ([{0}, {0, 38}], 1, 1, "38 is no class, and is in 1 of 2 {}; correct the mask"),
-        ([{0, 254}], 200, 0, "{}; correct the mask"),
-        ([{0, 255}, {0, 1}], 1, 1, "1 is in 1 of 2 {}; correct the mask"),
-        ([{0}, {0, 255}], 3, 1, "255 is in 1 of 2 {}; correct the mask"),
-        ([{0, 1, 2}, {0, 1}, {0}], 2, 0, "objects (instances): mask_values: instance makes one"),
-    ],
-)  # fmt: skip
-def test_a_file_that_is_the_reason_is_named(masks, num_classes, wrong, said):
-    files = [(Path(f"{number}.png"), values) for number, values in enumerate(masks)]
-    with pytest.raises(MaskError) as caught:
-        infer_from_masks(files, num_classes, 255)
-    assert str(caught.value).startswith(f"{wrong}.png: ") and said.format("masks looked at") in str(
-        caught.value
-    )
-    assert caught.value.file == Path(f"{wrong}.png")
-
-
-@pytest.mark.parametrize(
     ("masks", "instances"),
     [
         ([{0, 1, 2}, {0, 1}, {0, 1, 2, 3}], True),
@@ -131,9 +105,6 @@ def test_a_file_that_is_the_reason_is_named(masks, num_classes, wrong, said):
 )
 def test_numbers_of_objects_are_told_from_classes(masks, instances):
     assert seem_instances(masks) is instances
-
-
-# ---------------------------------------------------------------- decoding
 
 
 def decoded(values, coding, num_classes=1, ignore_index=255, dtype=np.uint8):
@@ -189,16 +160,6 @@ def test_values_that_an_encoding_does_not_know_are_named(
     assert message.startswith("masks/a.png: expected the values 0")
     assert f"got also {strange}" in message
     assert "mask_values" in message and "num_classes" in message
-
-
-@pytest.mark.parametrize("num_classes", [1, 2, 5])
-def test_the_ignored_label_stays_and_another_255_does_not(num_classes):
-    assert decoded([0, 1, 9], "index", num_classes, ignore_index=9).tolist() == [[0, 1, 9]]
-    with pytest.raises(MaskError, match="got also 255"):
-        decoded([0, 1, 255], "index", num_classes, ignore_index=9)
-
-
-# ---------------------------------------------------------------- what a user may say
 
 
 @pytest.mark.parametrize(

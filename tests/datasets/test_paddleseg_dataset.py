@@ -13,7 +13,6 @@ from PIL import Image
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 
 # isort: split
-import paddle
 from paddleseg.cvlibs import Config, SegBuilder
 from paddleseg.datasets import Dataset
 
@@ -79,16 +78,6 @@ def test_items_are_those_of_paddlesegs_own_data_set(pairs, part, num_classes):
         for key in ("img", "label"):
             np.testing.assert_array_equal(found[0][key], found[1][key])
         assert found[0]["img"].dtype == found[1]["img"].dtype
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_paddles_loader_makes_batches_of_them(pairs, workers):
-    made = builder(pairs, "PairDataset")
-    for dataset, label in ((made.train_dataset, [2, 16, 20]), (made.val_dataset, [2, 1, 18, 24])):
-        loader = paddle.io.DataLoader(dataset, batch_size=2, num_workers=workers)
-        shapes = [[batch["img"].shape, batch["label"].shape] for batch in loader]
-        height, width = (16, 20) if len(label) == 3 else (8, 12)
-        assert shapes == [[[2, 3, height, width], label]] * 2
 
 
 @pytest.mark.parametrize("part", ["train_dataset", "val_dataset"])

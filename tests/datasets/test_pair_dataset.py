@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
-from paddleseg_u2net.datasets import TABLE, MaskError, PairDataset, PairingError, Row
-from paddleseg_u2net.datasets.table import Split
+from paddleseg_u2net.datasets import MaskError, PairDataset, PairingError
 from paddleseg_u2net.datasets.transforms import RandomCrop
 
 ORIENTATION = 0x0112
@@ -40,31 +39,6 @@ def dataset(root, mode="train", **arguments):
     return PairDataset(mode, dataset_root=str(root), images="images", masks="masks", **arguments)
 
 
-# ---------------------------------------------------------------- where pairs come from
-
-
-def test_lists_are_chosen_by_the_mode(tmp_path):
-    for name in "abc":
-        pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8), name)
-    lists = {}
-    for mode, name in (("train", "a"), ("val", "b"), ("test", "c")):
-        (tmp_path / f"{mode}.txt").write_text(f"images/{name}.png masks/{name}.png")
-        lists[f"{mode}_path"] = f"{mode}.txt"
-    for mode, name in (("train", "a"), ("val", "b"), ("test", "c")):
-        found = PairDataset(mode, dataset_root=str(tmp_path), **lists)
-        assert [pair.name for pair in found.pairs] == [f"images/{name}.png"]
-
-
-def test_a_list_may_be_relative_to_the_working_folder(tmp_path, monkeypatch):
-    pair(tmp_path / "root", noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8))
-    (tmp_path / "mine.txt").write_text("images/a.png,masks/a.png")
-    monkeypatch.chdir(tmp_path)
-    arguments = {"dataset_root": "root", "train_path": "mine.txt", "separator": ","}
-    assert len(PairDataset("train", **arguments)) == 1
-    with pytest.raises(PairingError, match=r"root/yours\.txt"):
-        PairDataset("train", **{**arguments, "train_path": "yours.txt"})
-
-
 @pytest.mark.parametrize("given", [{}, {"images": "images"}, {"masks": "masks"}])
 def test_too_little_to_find_pairs_is_an_error(tmp_path, given):
     with pytest.raises(PairingError, match="val_dataset: expected name, or val_path .* or both"):
@@ -77,27 +51,6 @@ def test_a_missing_known_data_set_says_how_to_get_it(tmp_path):
     message = str(caught.value)
     assert "`python benchmark_data_prepare/prepare.py duts` fetches and prepares it" in message
     assert "--archive FILES" in message and "--source FOLDER" in message
-
-
-@pytest.mark.parametrize(("has_list", "count"), [(True, 1), (False, 3)])
-def test_of_a_row_the_list_is_used_where_it_exists(tmp_path, monkeypatch, has_list, count):
-    split = Split(3, list_file="lists/train.txt", images="images", masks="masks")
-    monkeypatch.setitem(TABLE, "mine", Row("mine", {"train": split}))
-    for name in "abc":
-        pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8), name)
-    if has_list:
-        (tmp_path / "lists").mkdir()
-        (tmp_path / "lists/train.txt").write_text("images/b.png masks/b.png")
-    found = PairDataset("train", "mine", str(tmp_path))
-    assert len(found) == count and has_list == (found.pairs[0].name == "images/b.png")
-
-
-def test_splits_are_disjoint_and_complete(tmp_path):
-    for number in range(10):
-        pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8), str(number))
-    train, val = (set(dataset(tmp_path, mode, val_share=0.3).pairs) for mode in ("train", "val"))
-    assert len(train) == 7 and len(val) == 3 and not train & val
-    assert train | val == set(dataset(tmp_path).pairs)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +73,6 @@ def test_arguments_that_cannot_be_are_errors(tmp_path, arguments, match):
         dataset(tmp_path, **arguments)
 
 
-# ---------------------------------------------------------------- how masks are read
-
-
 @pytest.mark.parametrize(
     ("values", "num_classes", "coding"),
     [([0, 1], 1, "index"), ([0, 255], 1, "binary"), ([0, 99, 255], 1, "soft"),
@@ -137,14 +87,6 @@ def test_the_coding_is_recognised_over_all_masks_and_told(tmp_path, values, num_
     assert found.describe() == line
 
 
-def test_masks_that_cannot_be_told_are_an_error_that_names_them(tmp_path):
-    pair(tmp_path, noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8) * 38)
-    with pytest.raises(MaskError, match=r"masks/a\.png: cannot tell what the values 0, 38"):
-        dataset(tmp_path)
-    label = dataset(tmp_path, mask_values={0: 0, 38: 1}).read(0)[1]
-    np.testing.assert_array_equal(label, np.eye(4, 5))
-
-
 def test_every_mask_is_checked_when_it_is_read(tmp_path):
     for number in range(130):  # every second one of the first 128 is looked at
         mask = np.eye(4, 5, dtype=np.uint8) * (7 if number == 129 else 1)
@@ -154,9 +96,6 @@ def test_every_mask_is_checked_when_it_is_read(tmp_path):
     found.read(128)
     with pytest.raises(MaskError, match=r"129\.png: .*got also 7 in 4 pixels"):
         found.read(129)
-
-
-# ---------------------------------------------------------------- sizes
 
 
 def test_a_mask_of_another_size_is_an_error(tmp_path):
@@ -192,9 +131,6 @@ def test_a_soft_mask_is_fitted_linearly(tmp_path):
     np.testing.assert_allclose(label, weights @ (small / 255) @ weights.T, atol=1e-6)
 
 
-# ---------------------------------------------------------------- kinds of pictures
-
-
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 def test_pictures_come_with_the_channels_asked_for(tmp_path, mode, channels):
@@ -216,19 +152,6 @@ def test_orientation_tags_keep_pairs_aligned(tmp_path, orientation, suffix):
     found, label = dataset(tmp_path).read(0)
     assert found.shape[:2] == ((24, 16) if orientation >= 5 else (16, 24))
     np.testing.assert_array_equal(found[..., 0] > 100, label == 1)
-
-
-def test_items_are_what_the_files_have(tmp_path):
-    image, mask = noise(4, 5, 3), np.eye(4, 5, dtype=np.uint8)
-    pair(tmp_path, image, mask, "sub/a")
-    found = dataset(tmp_path)
-    item = found[0]
-    assert len(found) == 1 and item["name"] == "sub/a.png"
-    np.testing.assert_array_equal(item["img"], image)
-    np.testing.assert_array_equal(item["label"], mask)
-
-
-# ---------------------------------------------------------------- augmentation
 
 
 def transforms(*items):
@@ -281,15 +204,6 @@ def test_image_and_mask_are_moved_alike(aligned, item):
         np.testing.assert_array_equal(image[..., 0] == 200, label == 1)
 
 
-def test_resizing_a_grey_picture_keeps_its_channel(aligned):
-    chain = transforms({"type": "Resize", "target_size": [8, 6]})
-    image, label = dataset(aligned, img_channels=1, transforms=chain).augmented(0, (0,))
-    assert image.shape == (6, 8, 1) and label.shape == (6, 8)
-
-
-# ---------------------------------------------------------------- RandomCrop
-
-
 def crop(size, height, width, **more):
     grid = np.arange(height * width).reshape(height, width)
     data = {"img": np.dstack([grid] * 3), "label": grid, "gt_fields": ["label"], **more}
@@ -308,14 +222,6 @@ def test_random_crops_reach_every_position_and_no_other():
         np.testing.assert_array_equal(data["label"], expected)
         corners.add((top, left))
     assert corners == {(top, left) for top in range(3) for left in range(3)}
-
-
-@pytest.mark.parametrize("size", [(6, 4), (5, 5), (9, 9)])
-def test_a_crop_larger_than_the_picture_is_an_error(size):
-    with pytest.raises(ValueError) as caught:
-        crop(size, 4, 5)
-    assert f"at least {size[0]}x{size[1]} pixels" in str(caught.value)
-    assert "got 5x4; put a Resize before it" in str(caught.value)
 
 
 def test_black_masks_do_not_decide_how_the_others_are_read(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -32,9 +31,6 @@ def listed(root, text, separator=None, encoding="utf-8"):
     ]
 
 
-# ---------------------------------------------------------------- list files
-
-
 @pytest.mark.parametrize(
     ("line", "separator", "image", "mask"),
     [
@@ -57,24 +53,6 @@ def listed(root, text, separator=None, encoding="utf-8"):
 def test_a_line_names_an_image_and_its_mask(tmp_path, line, separator, image, mask):
     files(tmp_path, image, mask)
     assert listed(tmp_path, line, separator) == [(image, mask)]
-
-
-def test_the_order_of_a_list_is_kept_and_names_are_as_listed(tmp_path):
-    files(tmp_path, "b/1.jpg", "a.jpg", "m.png")
-    path = tmp_path / "list.txt"
-    path.write_text("b/1.jpg m.png\na.jpg m.png\n")
-    assert [pair.name for pair in from_list(path, tmp_path)] == ["b/1.jpg", "a.jpg"]
-
-
-def test_comments_and_empty_lines_are_left_out(tmp_path):
-    files(tmp_path, "a.jpg", "a.png")
-    text = "# image mask\n\n   \n  # indented\na.jpg a.png\n"
-    assert listed(tmp_path, text) == [("a.jpg", "a.png")]
-
-
-def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
-    files(tmp_path, "a.jpg", "a.png")
-    assert listed(tmp_path, "a.jpg a.png\n", encoding="utf-8-sig") == [("a.jpg", "a.png")]
 
 
 def test_a_list_in_another_encoding_is_an_error_that_names_it(tmp_path):
@@ -101,42 +79,6 @@ def test_a_name_with_a_backslash_is_a_name(tmp_path):
     assert listed(tmp_path, "a\\b.jpg a\\b.png\n") == [("a\\b.jpg", "a\\b.png")]
 
 
-def test_paths_may_be_absolute_and_a_mask_shared(tmp_path):
-    files(tmp_path, "x/a.jpg", "x/b.jpg", "x/m.png")
-    path = tmp_path / "list.txt"
-    path.write_text(f"{tmp_path}/x/a.jpg {tmp_path}/x/m.png\nx/b.jpg x/m.png")
-    assert [pair[:2] for pair in from_list(path, tmp_path)] == [
-        (tmp_path / f"x/{name}.jpg", tmp_path / "x/m.png") for name in "ab"
-    ]
-
-
-def test_a_missing_list_is_named(tmp_path):
-    with pytest.raises(PairingError, match=r"nowhere\.txt.*there is no such file"):
-        from_list(tmp_path / "nowhere.txt", tmp_path)
-
-
-@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
-def test_an_empty_list_is_an_error(tmp_path, text):
-    with pytest.raises(PairingError, match=r"list\.txt.*the file has none"):
-        listed(tmp_path, text)
-
-
-def test_missing_files_are_counted_and_the_first_named(tmp_path):
-    files(tmp_path, "a.jpg", "a.png")
-    lines = ["a.jpg a.png"] + [f"{n}.jpg {n}.png" for n in range(4)]
-    with pytest.raises(PairingError) as caught:
-        listed(tmp_path, "\n".join(lines))
-    message = str(caught.value)
-    assert "list.txt:2: there is no " in message and "the first of 4 such problems" in message
-    assert "0.jpg" in message and "1.jpg" not in message and "dataset_root" in message
-
-
-def test_repeated_images_are_counted_and_named(tmp_path):
-    files(tmp_path, "a.jpg", "b.jpg", "a.png", "b.png")
-    with pytest.raises(PairingError, match=r"list\.txt:3: .*b\.jpg is in this list .*first of 2"):
-        listed(tmp_path, "a.jpg a.png\nb.jpg b.png\nb.jpg a.png\n./a.jpg b.png")
-
-
 @pytest.mark.parametrize(
     ("text", "number", "separator"),
     [
@@ -161,9 +103,6 @@ def test_a_line_that_can_be_split_in_two_ways_is_an_error(tmp_path):
     with pytest.raises(PairingError, match=r"list\.txt:1: .*put a tab between them"):
         listed(tmp_path, "a b c")
     assert listed(tmp_path, "a\tb c") == [("a", "b c")]
-
-
-# ---------------------------------------------------------------- folders
 
 
 def paired(root):
@@ -200,38 +139,12 @@ def test_files_that_are_no_pictures_are_passed_over(tmp_path):
     assert paired(tmp_path) == [("a.jpg", "a.png")]
 
 
-def test_what_has_no_partner_is_counted_and_named(tmp_path):
-    files(tmp_path, "images/a.jpg", "images/b.jpg", "images/d.jpg", "masks/a.png", "masks/c.png")
-    with pytest.raises(PairingError) as caught:
-        paired(tmp_path)
-    assert "images/b.jpg: expected its mask" in str(caught.value)
-    assert "the first of 3 such problems" in str(caught.value)
-
-
-@pytest.mark.parametrize("folder", ["images", "masks"])
-def test_two_files_of_the_same_name_are_named(tmp_path, folder):
-    files(tmp_path, "images/a.jpg", "masks/a.jpg", f"{folder}/a.png")
-    with pytest.raises(PairingError, match=rf"{folder}: a\.jpg and a\.png have the same name"):
-        paired(tmp_path)
-
-
 @pytest.mark.parametrize("missing", ["images", "masks"])
 def test_a_missing_folder_is_named_with_what_it_should_hold(tmp_path, missing):
     files(tmp_path, "images/a.jpg", "masks/a.png")
     (tmp_path / missing).rename(tmp_path / "gone")
     with pytest.raises(PairingError, match=rf"{missing}: expected a folder of {missing}"):
         paired(tmp_path)
-
-
-@pytest.mark.parametrize("empty", ["images", "masks"])
-def test_an_empty_folder_is_named(tmp_path, empty):
-    files(tmp_path, "images/a.jpg", "masks/a.png")
-    next((tmp_path / empty).iterdir()).unlink()
-    with pytest.raises(PairingError, match=rf"{empty}: expected {empty} \(.*found none"):
-        paired(tmp_path)
-
-
-# ---------------------------------------------------------------- shares
 
 
 def many(count, root="r"):
@@ -248,20 +161,6 @@ def test_a_share_is_of_the_size_asked_for_and_never_empty(count, part, expected)
     assert (len(train), len(val)) == (count - expected, expected)
 
 
-def test_a_split_depends_on_names_only():
-    pairs = many(40)
-    shuffled = pairs[:]
-    random.Random(0).shuffle(shuffled)
-    assert (
-        split_train_val(pairs, 0.25)
-        == split_train_val(shuffled, 0.25)
-        == split_train_val(iter(shuffled), 0.25)
-    )
-    moved = split_train_val(many(40, "elsewhere"), 0.25)
-    for here, there in zip(split_train_val(pairs, 0.25), moved):
-        assert [pair.name for pair in here] == [pair.name for pair in there]
-
-
 def test_the_parts_are_those_of_every_machine():
     # Written down once: another choice would mix training and validation data of old runs.
     expected = ["picture 1.jpg", "picture 3.jpg", "picture 6.jpg"]
@@ -272,9 +171,6 @@ def test_a_share_that_leaves_nothing_to_train_on_is_an_error():
     for count, part in ((1, 0.1), (2, 0.9), (0, 0.5)):
         with pytest.raises(PairingError, match=f"val_share: {part} of {count} pairs"):
             split_train_val(many(count), part)
-
-
-# ---------------------------------------------------------------- problems told, not raised
 
 
 def told(problems):

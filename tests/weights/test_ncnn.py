@@ -61,8 +61,3 @@ def test_all_weights_are_there_once():
         conv.out_channels * (conv.in_channels * conv.kernel**2 + 1) for conv in convolutions
     )
     assert len(files.weights) == 4 * (numbers + len(convolutions))
-
-
-def test_weights_of_another_network_are_refused():
-    with pytest.raises(ValueError, match=r"expected stage1.* of shape"):
-        ncnn_files(narrow.state(in_channels=4), narrow.table())

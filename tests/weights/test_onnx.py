@@ -224,25 +224,22 @@ def test_the_written_file_computes_what_the_network_does(path, size, num_classes
             assert difference(ours, theirs) < 1e-5
 
 
-@pytest.mark.parametrize("opset", [13, 17, 18, None])
-def test_the_checker_passes_the_file(path, state, opset):
-    opset = opset or onnx.defs.onnx_opset_version()
-    write_onnx(path, state, TINY, opset=opset)
+def test_the_checker_passes_the_file(path, state):
+    write_onnx(path, state, TINY)
     model = onnx.load(str(path))
     onnx.checker.check_model(model, full_check=True)
-    assert [entry.version for entry in model.opset_import] == [opset]
+    assert [entry.version for entry in model.opset_import] == [13]
     assert model.producer_name == "paddleseg_u2net"
     assert [entry.name for entry in model.graph.input] == ["input"]
     assert [entry.name for entry in model.graph.output] == ["d0", "d1", "d2"]
-    if opset == 13:
-        assert model.ir_version == 7  # what programs of that time read
+    assert model.ir_version == 7  # what programs of that time read
 
 
 @pytest.mark.parametrize(
     "name, value, says",
     [
-        ("side1.weight", None, r"expected side1\.weight of shape \[1, 2, 3, 3\], got none"),
-        ("side1.bias", np.zeros(2, "float32"), r"side1\.bias of shape \[1\], got one of \[2\]"),
+        ("side1.weight", None, r"expected side1\.weight of shape \(1, 2, 3, 3\), got none"),
+        ("side1.bias", np.zeros(2, "float32"), r"side1\.bias of shape \(1,\), got \(2,\)"),
         ("side1.bias", np.full(1, np.nan, "float32"), r"side1 .*NaN"),
         ("stage1.rebnconvin.bn_s1._variance", np.full(3, -1, "float32"), "below 0"),
         ("stage1.rebnconvin.conv_s1.weight", np.full((3, 3, 3, 3), 3e38), "NaN or infinity"),
@@ -257,13 +254,6 @@ def test_weights_that_do_not_fit_leave_the_old_file(path, state, name, value, sa
         write_onnx(path, state, TINY)
     assert str(path) in str(error.value)
     assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("opset", [12, 10_000])
-def test_an_opset_that_cannot_be_written_is_named(path, state, opset):
-    with pytest.raises(ValueError, match=f"opset {opset}: expected 13 to"):
-        write_onnx(path, state, TINY, opset=opset)
-    assert not path.exists()
 
 
 def test_a_missing_package_is_named(path, state, monkeypatch):

@@ -19,8 +19,10 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import pytest
 
-from paddleseg_u2net.weights.pickles import load_pickle
-from paddleseg_u2net.weights.pytorch import containers, read_torch, write_torch
+from paddleseg_u2net.weights.pickles.unpickler import load_pickle
+from paddleseg_u2net.weights.pytorch import containers
+from paddleseg_u2net.weights.pytorch.reading import read_torch
+from paddleseg_u2net.weights.pytorch.writing import write_torch
 
 # Written by PyTorch 2.13: a transposed parameter, two parts of one storage, half, bfloat16,
 # double, a counter without dimensions and an empty tensor; in the zip and in the legacy format.
@@ -343,7 +345,7 @@ def test_a_whole_model_is_refused_with_the_way_to_mend_it(torch, path, kind):
         warnings.simplefilter("ignore")
         save(torch, path, {"model": torch.nn.Linear(2, 3)}, kind)
     message = refusal(path)
-    assert "whole model" in message and "torch.save(model.state_dict(), path)" in message
+    assert "torch.save(model.state_dict(), path)" in message
     assert "torch.nn.modules.linear.Linear" in message
 
 

@@ -21,10 +21,6 @@ class ForeignError(ValueError):
     """A pickle is whole, but holds what no file of arrays needs and nobody reads for its sake."""
 
 
-class UnknownGlobalError(ForeignError):
-    """A pickle names something that a file of arrays has no use for."""
-
-
 class Setting:
     """An object beside the weights that was passed over; only the name of its class is left."""
 

@@ -21,7 +21,6 @@ from paddleseg_u2net.weights.checkpoints import CheckpointError
 from paddleseg_u2net.weights.pickles.objects import (
     ForeignError,
     Setting,
-    UnknownGlobalError,
     hashable,
     set_array,
     set_byte_order,
@@ -59,8 +58,7 @@ def load_pickle(
         No part refers back to its whole.
 
     Raises:
-        UnknownGlobalError: it names something that is not in ``known`` or a known setting.
-        ForeignError: it holds something else that files of arrays have no use for.
+        ForeignError: it names or holds something that files of arrays have no use for.
         ValueError: it is cut or broken, or too large. Functions of ``known`` raise their own.
     """
     reader = _Unpickler(_Remaining(file), known, persistent)
@@ -150,7 +148,7 @@ class _Unpickler(_PythonUnpickler):
         value = self.known.get(full) or setting(full)
         if "." in name or value is None:
             shown = full[:200].encode("ascii", "backslashreplace").decode()
-            raise UnknownGlobalError(f"it names {shown}, which a file of arrays has not")
+            raise ForeignError(f"it names {shown}, which a file of arrays has not")
         return value
 
     def persistent_load(self, pid: Any) -> Any:

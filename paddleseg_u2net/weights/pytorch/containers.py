@@ -14,14 +14,13 @@ import zipfile
 from typing import Any, BinaryIO, Dict
 
 from paddleseg_u2net.weights.checkpoints import CheckpointError
-from paddleseg_u2net.weights.pickles import load_pickle
+from paddleseg_u2net.weights.pickles.unpickler import load_pickle
 from paddleseg_u2net.weights.pytorch.tensors import TENSORS, Storage, storage_of
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
 # Weights hardly shrink when they are packed; what grows far more than this was made to.
 _MOST_GROWTH = 20
-_HEAD = 2**20
 SPARE = 2**24  # bytes beyond which limits apply
 
 
@@ -69,10 +68,6 @@ class ZipContainer:
     def content(self) -> Any:
         """What was saved, with ``Tensor`` in the place of tensors."""
         return load_pickle(io.BytesIO(self.pickle), TENSORS, _Storages())
-
-    def head(self) -> bytes:
-        """The first bytes of the pickle."""
-        return self.pickle[:_HEAD]
 
     def read(self, storage: Storage) -> bytes:
         """The row of a storage; its checksum is compared."""
@@ -133,11 +128,6 @@ class LegacyContainer:
         content = load_pickle(self.file, TENSORS, storages)
         self._find_rows(load_pickle(self.file, {}), storages.named)
         return content
-
-    def head(self) -> bytes:
-        """The first bytes of the pickles."""
-        self.file.seek(0)
-        return self.file.read(_HEAD)
 
     def _find_rows(self, keys: Any, storages: Dict[str, Storage]) -> None:
         """Walk over the rows behind the pickles and note where each begins."""

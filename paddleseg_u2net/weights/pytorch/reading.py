@@ -8,14 +8,9 @@ from typing import Any, BinaryIO, Dict, List, Tuple, Union
 import numpy as np
 
 from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, find_network
-from paddleseg_u2net.weights.file_type import check_file
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.pickles import (
-    ForeignError,
-    Setting,
-    UnknownGlobalError,
-    named_errors,
-)
+from paddleseg_u2net.weights.pickles.objects import ForeignError, Setting
+from paddleseg_u2net.weights.pickles.unpickler import named_errors
 from paddleseg_u2net.weights.pytorch.containers import SPARE, LegacyContainer, ZipContainer
 from paddleseg_u2net.weights.pytorch.tensors import Tensor
 
@@ -23,11 +18,9 @@ Container = Union[ZipContainer, LegacyContainer]
 
 _MOST_SHARING = 4  # how much larger all tensors together may be than what they are views of
 _SAVE = "torch.save(model.state_dict(), path)"
-# All that a pickled module holds of its own; a dictionary of weights names none of these.
-_OF_MODELS = (b"torch.nn.modules", b"_parameters")
 
 
-def read_torch(path: Union[str, Path]) -> State:
+def read_torch(path: Path) -> State:
     """The weights in a file of ``torch.save``, in the order of the file.
 
     Read are both of PyTorch's formats; see ``network_weights`` for what is taken of a training
@@ -40,7 +33,6 @@ def read_torch(path: Union[str, Path]) -> State:
         ValueError: it is no such file, broken, or could only be read by running code in it; the
             message names the path and the way to mend it.
     """
-    path = check_file(path, [".pth", ".pt"], types=["zip", "pickle"])
     with path.open("rb") as file:
         with named_errors(path, _SAVE):
             container, content = _opened(file)
@@ -53,16 +45,7 @@ def _opened(file: BinaryIO) -> Tuple[Container, Dict[Any, Any]]:
     is_zip = file.read(2) == b"PK"
     file.seek(0)
     container = ZipContainer(file) if is_zip else LegacyContainer(file)
-    try:
-        content = container.content()
-    except UnknownGlobalError as error:
-        if any(part in container.head() for part in _OF_MODELS):
-            raise CheckpointError(
-                "it cannot be read safely, since it seems to hold a whole model "
-                f"(torch.save(model)) and not its weights ({error}); load it where it was made, "
-                f"and only if you trust it, and write the weights with {_SAVE}"
-            ) from error
-        raise
+    content = container.content()
     if not isinstance(content, dict):
         raise CheckpointError(
             f"a dictionary of tensors was expected, got {type(content).__name__}; write the "

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.config import DatasetSettings
 from paddleseg_u2net.data_tools.inspection import inputs as of
 from paddleseg_u2net.data_tools.inspection.check import check, listable
-from paddleseg_u2net.data_tools.inspection.findings import KINDS, by_kind, dropped
+from paddleseg_u2net.data_tools.inspection.findings import by_kind, dropped
 from paddleseg_u2net.data_tools.inspection.inputs import Settings
 from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
 from tests.data_tools.inspection.making import add, blob, saved, texture
@@ -52,28 +51,11 @@ def test_nothing_is_wrong_with_a_sound_set(sound):
     assert result.findings == [] and result.encodings == {"all": "binary"}
 
 
-def test_files_without_partners_are_errors(sound):
-    (sound / "masks/a.png").unlink()
-    (sound / "images/b.png").unlink()
-    result = checked(folder(sound))
-    assert kinds(result) == {"no_mask": 1, "no_image": 1}
-    assert dropped(result.findings) == [("all", "a.png")]
-
-
-def test_unreadable_files_are_errors(sound):
-    (sound / "images/a.png").write_bytes(b"<html>")
-    (sound / "masks/b.png").write_bytes(b"")
-    result = checked(folder(sound))
-    assert kinds(result) == {"image": 1, "mask": 1}
-    assert dropped(result.findings) == [("all", "a.png"), ("all", "b.png")]
-
-
 @pytest.mark.parametrize(
     ("shape", "why"),
     [
-        ((30, 40), "its proportions are those of the image"),
         ((80, 60), "it lies on its side"),
-        ((40, 40), "it is of another version of the image"),
+        ((40, 40), "bring the mask of this image"),
     ],
 )
 def test_a_mask_of_another_size_is_an_error_with_the_repair(sound, shape, why):
@@ -84,28 +66,17 @@ def test_a_mask_of_another_size_is_an_error_with_the_repair(sound, shape, why):
     assert finding.files[0].endswith("masks/b.png") and finding.drop == (("all", "b.png"),)
 
 
-def test_it_is_a_warning_where_masks_are_fitted(sound):
-    saved(sound / "masks/b.png", blob(shape=(30, 40)))
-    finding = only(checked(folder(sound, resizes=True)))
-    assert (finding.kind, finding.severity, finding.drop) == ("resized", "warning", ())
-
-
 def test_an_image_turned_by_exif_and_its_mask(sound):
     tags = Image.Exif()
     tags[0x0112] = 3
     saved(sound / "images/a.png", texture(1), exif=tags)
     assert kinds(checked(folder(sound))) == {"turned": 1}
     saved(sound / "masks/a.png", blob(1), exif=tags)
-    assert kinds(checked(folder(sound))) == {"exif": 1}
+    assert kinds(checked(folder(sound))) == {}
     tags[0x0112] = 6
     saved(sound / "images/a.png", texture(1), exif=tags)
     saved(sound / "masks/a.png", blob(1))
-    result = checked(folder(sound))
-    assert kinds(result) == {"size": 1, "exif": 1}
-    assert "an EXIF tag turns the image, 6" in result.findings[0].message
-
-
-# ---------------------------------------------------------------- values
+    assert "lies on its side" in only(checked(folder(sound))).message
 
 
 def test_values_that_are_no_class_are_errors(sound):
@@ -120,14 +91,6 @@ def test_values_that_are_no_class_are_errors(sound):
 
 def test_a_mask_of_classes_among_masks_of_255_is_found(sound):
     saved(sound / "masks/c.png", blob(top=1))
-    finding = only(checked(folder(sound)))
-    assert finding.kind == "values" and finding.files[0].endswith("c.png")
-
-
-def test_a_mask_of_255_among_masks_of_classes_is_found(sound):
-    """Where 255 counts nowhere, it could be read as a class mask without any foreground."""
-    for name in "abd":
-        saved(sound / f"masks/{name}.png", blob(top=1))
     finding = only(checked(folder(sound)))
     assert finding.kind == "values" and finding.files[0].endswith("c.png")
 
@@ -191,18 +154,12 @@ def test_empty_and_full_masks_are_warnings(sound):
     assert kinds(checked(folder(sound))) == {"empty": 1, "full": 1}
 
 
-def test_a_set_without_any_foreground_says_so(sound):
-    for name in "abcd":
-        saved(sound / f"masks/{name}.png", np.zeros((60, 80), np.uint8))
-    assert kinds(checked(folder(sound))) == {"empty": 4, "unused": 1}
-
-
 def test_masks_that_jpeg_has_damaged(sound):
     (sound / "masks/b.png").unlink()
     noisy = Image.fromarray(blob())
     saved(sound / "masks/b.jpg", noisy, quality=30)
     finding = only(checked(folder(sound, mask_values="soft")))
-    assert finding.kind == "jpeg" and "PNG" in finding.message
+    assert finding.kind == "soft" and "PNG" in finding.message
     finding = only(checked(folder(sound, mask_values="binary")))
     assert finding.kind == "values" and "JPEG changes values" in finding.message
 
@@ -223,10 +180,7 @@ def test_a_mask_of_classes_among_soft_ones_is_called_empty(sound):
     saved(sound / "masks/d.png", blob(top=1))
     result = checked(folder(sound))
     assert result.encodings == {"all": "soft"} and kinds(result) == {"empty": 1}
-    assert "its highest value as 0.00392 of 1" in only(result).message
-
-
-# ---------------------------------------------------------------- copies
+    assert "the highest value is 0.00392 of 1" in only(result).message
 
 
 def test_the_same_image_in_two_parts_is_an_error(sound, tmp_path):
@@ -264,37 +218,16 @@ def test_all_versions_of_an_image_of_another_part_are_dropped(sound, tmp_path):
 
 def test_copies_within_a_part(sound):
     shutil.copy(sound / "images/a.png", sound / "images/c.png")
-    mirrored = Image.open(sound / "images/b.png").transpose(Image.FLIP_LEFT_RIGHT)
-    saved(sound / "images/d.png", mirrored)
+    smaller = Image.open(sound / "images/b.png").resize((70, 52), Image.BICUBIC)
+    add(sound, "d", smaller, blob(shape=(52, 70)))
     result = checked(folder(sound))
     assert kinds(result) == {"copy": 1, "near": 1}
-    assert "mirrored" in by_kind(result.findings)["near"][0].message
     assert dropped(result.findings) == [("all", "c.png")]
 
 
-def test_a_pair_that_two_lists_name_is_a_leak(sound):
-    for name in ("train", "val"):
-        (sound / f"{name}_list.txt").write_text("images/a.png masks/a.png\n")
-    assert kinds(checked(*of.of_root(sound))) == {"leak": 1}
-
-
-# ---------------------------------------------------------------- images
-
-
-def test_unusual_images_are_noted(sound):
-    saved(sound / "images/a.png", Image.fromarray(texture(0)).convert("RGBA"))
-    deep = np.arange(4800, dtype=np.uint16).reshape(60, 80)
-    saved(sound / "images/b.png", deep)
-    (sound / "images/c.png").unlink()
-    saved(sound / "images/c.jpg", Image.fromarray(texture(3)).convert("CMYK"))
-    saved(sound / "images/d.png", Image.fromarray(texture(4)), format="JPEG")
-    assert kinds(checked(folder(sound))) == {"alpha": 1, "deep": 1, "cmyk": 1, "suffix": 1}
-
-
-def test_small_and_long_images(sound):
-    add(sound, "a", texture(0, (10, 90)), blob(shape=(10, 90)))
+def test_small_images(sound):
     result = checked(folder(sound), settings=SMALL._replace(size=(320, 320)))
-    assert kinds(result) == {"small": 4, "long": 1}
+    assert kinds(result) == {"small": 4}
 
 
 @pytest.mark.parametrize(
@@ -314,19 +247,6 @@ def test_names_that_a_list_can_hold(name, expected):
     assert listable(name) is expected
 
 
-def test_a_name_of_two_lines_is_a_warning(sound):
-    add(sound, "two\nlines")
-    assert kinds(checked(folder(sound))) == {"name": 2}
-
-
-def test_every_kind_has_a_known_severity_and_errors_come_first():
-    order = [severity for severity, _ in KINDS.values()]
-    assert order == sorted(order, key=("error", "warning", "note").index)
-
-
-# ---------------------------------------------------------------- parts
-
-
 def test_the_parts_of_a_root_are_its_lists_with_their_problems(sound):
     (sound / "val_list.txt").write_text("images/a.png masks/a.png\nimages/a.png\nno.png no.jpg\n")
     (sound / "train_list.txt").write_text("images/b.png masks/b.png\nimages/b.png masks/b.png\n")
@@ -335,40 +255,3 @@ def test_the_parts_of_a_root_are_its_lists_with_their_problems(sound):
     assert kinds(checked(train, val)) == {"line": 1, "missing": 1, "repeated": 1}
     (sound / "val_list.txt").write_text("images/a.png\tmasks/gone.png\n")
     assert kinds(checked(*of.of_root(sound)))["missing"] == 1
-
-
-def test_the_parts_of_a_configuration(sound):
-    def part_of(mode, **settings):
-        return of.of_settings(DatasetSettings(mode, dataset_root=str(sound), **settings))
-
-    folders = {"images": "images", "masks": "masks", "val_share": 0.25}
-    train, val = (part_of(mode, **folders) for mode in ("train", "val"))
-    assert (len(train.pairs), len(val.pairs)) == (3, 1)
-    (sound / "list.txt").write_text("images/b.png masks/b.png\n")
-    part = part_of("train", train_path="list.txt", mismatched_masks="resize", mask_values="binary")
-    assert part.resizes and part.mask_values == "binary" and len(part.pairs) == 1
-    with pytest.raises(of.PairingError, match="name: expected one of"):
-        of.of_settings(DatasetSettings("train", name="nothing"))
-    with pytest.raises(of.PairingError, match="got none of these"):
-        part_of("val")
-    with pytest.raises(of.PairingError, match="train_dataset.dataset_root"):
-        of.of_settings(DatasetSettings("train", dataset_root=str(sound / "gone")))
-
-
-def test_a_folder_without_lists_says_what_is_missing(tmp_path):
-    with pytest.raises(of.PairingError, match="expected lists such as train_list.txt"):
-        of.of_root(tmp_path)
-    with pytest.raises(of.PairingError, match="expected the data set's folder"):
-        of.of_root(tmp_path / "gone")
-
-
-def test_a_root_without_lists_is_its_folders(tmp_path):
-    add(tmp_path, "a", texture(0), blob())
-    (part,) = of.of_root(tmp_path)
-    assert part.name == "all" and [pair.name for pair in part.pairs] == ["a.png"]
-
-
-def test_names_of_classes_as_import_wrote_them(tmp_path):
-    assert of.class_names(None) == of.class_names(tmp_path) == ()
-    (tmp_path / "classes.txt").write_text("background\nbig cat\n")
-    assert of.class_names(tmp_path) == ("background", "big cat")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
-from PIL import Image
 
-from paddleseg_u2net.data_tools.inspection import scan as module
 from paddleseg_u2net.data_tools.inspection.scan import SOFT, ScanOptions, scan
-from paddleseg_u2net.datasets.pairing import Pair, from_folders
-from tests.data_tools.inspection.making import add, blob, saved, texture
+from paddleseg_u2net.datasets.pairing import from_folders
+from tests.data_tools.inspection.making import add, texture
 
 BOTH = ScanOptions(statistics=True)
 
@@ -26,24 +22,11 @@ def histogram(facts):
     return dict(zip(values.tolist(), counts.tolist()))
 
 
-def test_facts_of_a_plain_pair(tmp_path):
-    mask = blob()
-    facts = one(add(tmp_path, "a", mask=mask))
-    assert facts.shape == facts.mask_shape == (60, 80)
-    assert not facts.image_error and not facts.mask_error
-    assert (facts.image.format, facts.mask.colours) == ("PNG", "grey")
-    assert histogram(facts) == {0: int((mask == 0).sum()), 255: int((mask == 255).sum())}
-
-
 @pytest.mark.parametrize(
     "mask",
     [
         np.zeros((5, 7), np.uint8),
-        np.full((5, 7), 1, np.uint8),
-        np.full((5, 7), 255, np.uint8),
         np.arange(35, dtype=np.uint8).reshape(5, 7),
-        np.array([[0, 1, 2, 3]], np.uint8),
-        np.array([[0, 2, 2, 4]], np.uint8),  # whose sum is that of three 2s and another 2
         np.array([[65535, 0, 300]], np.uint16),
     ],
 )
@@ -100,17 +83,6 @@ def test_places_of_soft_masks_are_added_up_as_shares(tmp_path):
     np.testing.assert_allclose(shares[0], 2 * (np.arange(64) * 4 + 1.5), atol=1)
 
 
-def test_equal_files_have_equal_digests_and_others_not(tmp_path):
-    add(tmp_path, "a", image=texture(1))
-    add(tmp_path, "b", image=texture(1))
-    changed = texture(1)
-    changed[30, 40, 1] ^= 1
-    add(tmp_path, "c", image=changed)
-    a, b, c = scan(from_folders(tmp_path / "images", tmp_path / "masks"), ScanOptions()).stats
-    assert a.digest == b.digest != c.digest
-    assert a.fingerprint == b.fingerprint
-
-
 def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     for name in "abc":
         add(tmp_path, name)
@@ -126,34 +98,6 @@ def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     assert "c.png: expected a picture file, found nothing" in c.image_error
 
 
-def test_animated_pictures_coloured_masks_and_single_pixels(tmp_path):
-    frames = [Image.fromarray(texture(n)) for n in range(2)]
-    saved(tmp_path / "images/a.webp", frames[0], save_all=True, append_images=frames[1:])
-    saved(tmp_path / "masks/a.png", texture(0))
-    add(tmp_path, "b", image=texture(0, (1, 1)), mask=np.array([[255]], np.uint8))
-    a, b = scan(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).stats
-    assert "2 frames" in a.image_error
-    assert "found the colours" in a.mask_error
-    assert b.shape == b.mask_shape == (1, 1) and histogram(b) == {255: 1}
-
-
-def test_want_of_memory_is_told_of_the_picture(tmp_path, monkeypatch):
-    def fails(path, still):
-        raise MemoryError
-
-    monkeypatch.setattr(module, "decode_file", fails)
-    facts = one(add(tmp_path, "a"))
-    assert "a.png: there is not enough memory" in facts.image_error
-    assert "--workers" in facts.mask_error
-
-
-def test_names_of_any_kind_are_opened(tmp_path):
-    for name in ("with space", "zwei\nZeilen", "größe 图", os.fsdecode(b"latin \xe9")):
-        add(tmp_path, name, seed=1)
-    for facts in scan(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).stats:
-        assert facts.shape and facts.values
-
-
 def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
     for number in range(40):
         add(tmp_path, f"{number:02}")
@@ -166,21 +110,3 @@ def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
     assert alone.places.keys() == together.places.keys()
     for key, shares in alone.places.items():
         np.testing.assert_array_equal(shares, together.places[key])
-
-
-def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path):
-    """Beyond 2 KB for each pair: its facts."""
-    import tracemalloc
-
-    add(tmp_path, "a", texture(0, (90, 90)), blob(shape=(90, 90)))
-    image, mask = tmp_path / "images/a.png", tmp_path / "masks/a.png"
-    scan([Pair(image, mask, "a")], ScanOptions())
-    peaks = []
-    for count in (32, 232):
-        pairs = [Pair(image, mask, str(number)) for number in range(count)]
-        tracemalloc.start()
-        kept = scan(pairs, ScanOptions())
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-        assert len(kept.stats) == count
-    assert peaks[1] - peaks[0] < 200 * 2000
