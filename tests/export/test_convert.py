@@ -1,7 +1,6 @@
 """Weights between formats, read back and compared."""
 
 import re
-import tempfile
 
 import numpy as np
 import pytest
@@ -226,12 +225,9 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
         assert f"{tmp_path / name}: " in error and message in error, name
     assert (tmp_path / "in.pth").read_bytes() == before
 
-    def full(dir):
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    monkeypatch.setattr("os.access", lambda *_: False)
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "new/out.pth")]
     assert main("convert_weights", words) == 1
     error = capsys.readouterr().err
-    assert f"{tmp_path} takes no files (Read-only file system); choose another" in error
+    assert f"{tmp_path} takes no files; choose another" in error
     assert not (tmp_path / "new").exists()

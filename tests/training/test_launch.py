@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,35 +17,83 @@ from tests.conftest import tiny_config
 from tests.training.runs import trainer_of
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def _launched(log: Path, *command: object) -> subprocess.CompletedProcess:
-    launch = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2"]
-    words = [*launch, "--log_dir", log, *command]
-    return subprocess.run(
-        [str(word) for word in words], capture_output=True, text=True, timeout=200
-    )
-
-
-def _launch(folder: Path, tool: str, *words: object) -> subprocess.CompletedProcess:
-    return _launched(folder / "log", ROOT / f"tools/{tool}.py", *words, "--device", "cpu")
-
-
-def _train(folder: Path, tiny: dict, *words: object) -> str:
-    config = folder / "config.yml"
-    config.write_text(yaml.safe_dump(tiny))
-    words = ("--config", config, "--do_eval", "--use_ema", "--save_interval", 2, *words)
-    done = _launch(folder, "train", "--log_iters", 1, *words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+# What each process does, one after another; what it says of each is kept beside the script.
+_DRIVER = """
+import contextlib, io, json, sys, time
+from pathlib import Path
+from paddleseg_u2net.commands import main
+from paddleseg_u2net.training.distributed import Distributed
+every = Distributed()
+import paddle
+gather, met = paddle.distributed.all_gather_object, []
+def gathers(*words):
+    met.append(time.time())
+    gather(*words)
+paddle.distributed.all_gather_object = gathers
+time.sleep(3 * every.rank)
+came = [item["at"] for item in every.gather({"at": time.time()})]
+done = {"late": [came, met[0]]}
+for name, command, *words in json.load(open(sys.argv[1])):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = main(command, [*words, "--device", "cpu"])
+    done[name] = [code, said.getvalue()]
+Path(sys.argv[1]).with_name(f"{every.rank}.json").write_text(json.dumps(done))
+every.wait()
+sys.exit(code)
+"""
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, drawn):
-    """The folder of a run, and what it said."""
-    folder = tmp_path_factory.mktemp("trained")
-    return folder / "run", _train(folder, tiny_config(drawn), "--save_dir", folder / "run")
+def folder(tmp_path_factory):
+    """Where the processes trained (``run``, ``resumed``, ``busy``) and predicted (``shared``)."""
+    return tmp_path_factory.mktemp("launched")
+
+
+@pytest.fixture(scope="module")
+def launched(folder, drawn):
+    """What two processes said of their jobs, by rank, and the exit code of both."""
+    (folder / "config.yml").write_text(yaml.safe_dump(tiny_config(drawn)))
+    train = ["train", "--config", folder / "config.yml", "--do_eval", "--use_ema"]
+    train += ["--save_interval", 2, "--log_iters", 1, "--save_dir"]
+    model = ["--model_path", folder / "run/best_model"]
+    pictures = ["--image_path", images(folder, drawn)]
+    jobs = [
+        ["run", *train, folder / "run"],
+        ["resumed", *train, folder / "resumed", "--resume_model", folder / "run/iter_2"],
+        ["shared", "predict", "--save_dir", folder / "shared", *model, *pictures],
+        ["busy", *train, folder / "busy"],
+    ]
+    (folder / "jobs.json").write_text(json.dumps([[str(word) for word in job] for job in jobs]))
+    (folder / "driver.py").write_text(_DRIVER)
+    launch = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2"]
+    words = [*launch, "--log_dir", folder / "log", folder / "driver.py", folder / "jobs.json"]
+    with locked(folder / "busy/run"):
+        done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=250)
+    said = [folder / f"{rank}.json" for rank in (0, 1)]
+    assert all(path.is_file() for path in said), done.stdout + done.stderr
+    return [json.loads(path.read_text()) for path in said], done.returncode
+
+
+@pytest.fixture
+def trained(launched, folder):
+    """The folder of a run, and what its first process said."""
+    first, other = launched[0]
+    assert first["run"][0] == other["run"][0] == 0, first["run"][1] + other["run"][1]
+    return folder / "run", first["run"][1]
+
+
+def images(folder, drawn):
+    """Seven pictures, two of them broken and two of one name."""
+    pictures = folder / "images"
+    pictures.mkdir()
+    for path in sorted(drawn.glob("images/*"))[:3]:
+        shutil.copy(path, pictures)
+    shutil.copy(path, pictures / "twin.jpg")
+    shutil.copy(path, pictures / "twin.png")
+    (pictures / "aa_broken.png").write_text("none")
+    (pictures / "ab_broken.png").write_text("none")
+    return pictures
 
 
 def test_the_score_recorded_is_that_of_the_model_saved(trained, tmp_path):
@@ -60,10 +107,9 @@ def test_the_score_recorded_is_that_of_the_model_saved(trained, tmp_path):
             assert np.allclose(value, again[key], rtol=1e-12, atol=0, equal_nan=True), key
 
 
-def test_a_resumed_run_has_the_scores_of_one_that_was_not(trained, tmp_path, tiny):
-    _train(tmp_path, tiny, "--save_dir", tmp_path / "b", "--resume_model", trained[0] / "iter_2")
+def test_a_resumed_run_has_the_scores_of_one_that_was_not(trained, folder):
     # with the SHA-256 of all files
-    states = [(run / "iter_4/state.json").read_text() for run in (trained[0], tmp_path / "b")]
+    states = [(folder / run / "iter_4/state.json").read_text() for run in ("run", "resumed")]
     assert states[0] == states[1]
 
 
@@ -81,55 +127,30 @@ def test_the_loss_logged_is_the_mean_over_the_processes(trained, tmp_path, tiny)
     assert abs(losses[0] - losses[1]) > 1e-3
 
 
-def test_a_process_that_comes_late_is_waited_for(tmp_path):
+def test_a_process_that_comes_late_is_waited_for(launched):
     """Before they meet in Gloo, whose patience is 30 seconds."""
-    script = tmp_path / "late.py"
-    script.write_text(
-        "import time\nfrom paddleseg_u2net.training.distributed import Distributed\n"
-        "all = Distributed()\n"
-        "import paddle\n"
-        "gather, met = paddle.distributed.all_gather_object, []\n"
-        "def gathers(*words):\n    met.append(time.time())\n    gather(*words)\n"
-        "paddle.distributed.all_gather_object = gathers\n"
-        "time.sleep(3 * all.rank)\n"
-        "came = [item['at'] for item in all.gather({'at': time.time()})]\n"
-        "print('apart', came[1] - came[0] > 1, 'waited', met[0] > came[1])\n"
-    )
-    done = _launched(tmp_path / "log", script)
-    assert done.returncode == 0 and "apart True waited True" in done.stdout + done.stderr
+    came, met = launched[0][0]["late"]
+    assert came[1] - came[0] > 1 and met > came[1]
 
 
-def test_a_folder_that_another_run_has_is_refused_to_all(tmp_path, tiny):
-    config = tmp_path / "config.yml"
-    config.write_text(yaml.safe_dump(tiny))
-    run = tmp_path / "run"
-    with locked(run / "run", owner="host far, process 7, started yesterday"):
-        done = _launch(tmp_path, "train", "--config", config, "--save_dir", run)
-    assert done.returncode == 1
-    said = "another run is training there (host far, process 7, started yesterday)"
-    assert said in (tmp_path / "log/workerlog.0").read_text()
-    assert list(run.iterdir()) == []
+def test_a_folder_that_another_run_has_is_refused_to_all(launched, folder):
+    said, code = launched
+    assert code == 1 and [process["busy"][0] for process in said] == [1, 1]
+    assert "another run is training there" in said[0]["busy"][1]
+    assert list((folder / "busy").iterdir()) == []
 
 
-def test_predict_shares_the_images_out(trained, tmp_path, drawn):
-    images = tmp_path / "images"
-    images.mkdir()
-    for path in sorted(drawn.glob("images/*"))[:3]:
-        shutil.copy(path, images)
-    shutil.copy(path, images / "twin.jpg")
-    shutil.copy(path, images / "twin.png")
-    (images / "aa_broken.png").write_text("none")
-    (images / "ab_broken.png").write_text("none")
-    words = ["--image_path", images, "--model_path", trained[0] / "best_model", "--save_dir"]
-    done = _launch(tmp_path, "predict", *words, tmp_path / "shared")
-    assert done.returncode == 1
-    assert "Done: 5 of 7 images" in done.stdout + done.stderr
+def test_predict_shares_the_images_out(trained, launched, folder):
+    (code, said), (_, other) = (process["shared"] for process in launched[0])
+    assert code == 1 and "Done: 5 of 7 images" in said + other
     for name in ("aa_broken", "ab_broken"):
-        assert f"{name}.png: expected a picture" in done.stdout + done.stderr
-    assert main("predict", [str(word) for word in (*words, tmp_path / "alone")]) == 1
+        assert f"{name}.png: expected a picture" in said + other
+    words = ["--image_path", folder / "images", "--model_path", folder / "run/best_model"]
+    words += ["--save_dir", folder / "alone"]
+    assert main("predict", [str(word) for word in words]) == 1
     shared, alone = (
-        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
-        for folder in (tmp_path / "shared", tmp_path / "alone")
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*.*")}
+        for root in (folder / "shared", folder / "alone")
     )
     assert len(shared) == 3 * 5
     assert shared == alone
