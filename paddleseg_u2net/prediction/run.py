@@ -185,7 +185,7 @@ class _Prediction:
     def compute(self, read: Tuple[_Image, np.ndarray]) -> Tuple[_Image, np.ndarray]:
         self._go_on()
         image, prepared = read
-        return image, self._predictor.shown(prepared[None], image.name)[0]
+        return image, self._predictor.probabilities(prepared[None])[0]
 
     def write(self, work: _Work, computed: Tuple[_Image, np.ndarray]) -> None:
         self._go_on()
