@@ -35,9 +35,6 @@ from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.plugins import PluginError, is_relative, load_plugins
 
-# Adam's.
-_FINE_TUNING_RATE = 1e-4
-
 
 class Config(PredictionConfig):
     """A configuration, checked as a whole when it is read: all that is wrong is one error.
@@ -147,21 +144,6 @@ class Config(PredictionConfig):
     def lr_schedule(self) -> Any:
         """The learning rate's schedule over optimizer steps."""
         return make_schedule(self._tree["lr_scheduler"], self.iters)
-
-    def too_fast(self) -> str:
-        """That ``pretrained`` is to learn at a rate for random weights, which new heads are, or an
-        empty text.
-        """
-        rate = self._tree["lr_scheduler"].get("learning_rate", 0)
-        is_adam = self._tree["optimizer"]["type"].startswith("Adam")
-        is_trained = self.pretrained and not self._model.new_heads
-        if not is_trained or not is_adam or rate <= 2 * _FINE_TUNING_RATE:
-            return ""
-        return (
-            f"{self.pretrained}: a learning rate of {rate:g} is one for random weights, and first "
-            f"undoes part of what trained ones know; take {_FINE_TUNING_RATE:g} with a warm-up, as "
-            "configs/_base_/fine_tuning.yml has them (docs/weights.md)"
-        )
 
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
         """The optimizer of ``model``'s parameters.

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Iterator
 
@@ -41,8 +41,6 @@ def _locked(save_dir: Path) -> Iterator[None]:
     now = time.strftime("%Y-%m-%d %H:%M:%S")
     owner = f"host {platform.node()}, process {os.getpid()}, started {now}"
     with ExitStack() as until_the_end:
-        if not save_dir.exists():  # and nothing will come into it, say for want of data
-            until_the_end.callback(_remove_empty, save_dir)
         try:
             lock = locked(save_dir / "run", patience=_PATIENCE, owner=owner)
             alone = until_the_end.enter_context(lock)
@@ -57,11 +55,6 @@ def _locked(save_dir: Path) -> Iterator[None]:
                 "run uses the folder"
             )
         yield
-
-
-def _remove_empty(folder: Path) -> None:
-    with suppress(OSError):
-        folder.rmdir()
 
 
 def try_writing(save_dir: Path, size: int) -> None:
