@@ -13,6 +13,7 @@ import paddle
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
+from paddleseg_u2net.config.build import told
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends.paddle_layers import eager
@@ -186,14 +187,18 @@ class Trainer:
             losses.append(paddle.stack([total, *parts]).numpy())
             self._refuse_nan(losses[-1])
             self.precision.backward(total / len(batches) if len(batches) > 1 else total)
-        self.precision.step(self.optimizer)
+        with told(f"optimizer: {type(self.optimizer).__name__}"):
+            self.precision.step(self.optimizer)
         self.ema.update(self.model, self.iteration)
         self.read_optimizer = None
         mean = self.distributed.mean({"losses": np.mean(losses, axis=0)})["losses"]
         log.step(self.iteration, mean, self.optimizer.get_lr())
         # of the mean over all processes, or their weights would part
         plateau = isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau)
-        self.rate.step(*([float(mean[0])] if plateau else []))
+        with told(f"lr_scheduler: at iteration {self.iteration}"):
+            self.rate.step(*([float(mean[0])] if plateau else []))
+            if not self.rate() >= 0:
+                raise ValueError(f"the rate is {self.rate()}")
         self.is_validated = self.val_set is None or not self._is_due()
 
     def _batches(self, schedule: Schedule, log: TrainingLogger) -> Iterator[List[Batch]]:
