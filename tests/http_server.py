@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import re
 import socket
-import struct
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,12 +22,9 @@ class Reply:
         status: None: 200, 206 or 416, as the request and ``ranges`` want it.
         headers: sent besides, or instead of the computed ones; None leaves one out.
         etag, modified: the file's version; If-Range is compared with them.
-        declared: Content-Length; None: the true one.
         chunked: sent in chunks, without a Content-Length.
-        bare: without Content-Length and without chunks; the end of the connection is the end.
         packed: Content-Encoding gzip, asked for or not.
         cut: the connection ends after so many bytes of the body.
-        reset: a cut is a reset connection.
         stall: the answer stops after so many bytes of the body until ``gate`` is set or the server
             is closed.
         silent: a stall before the first line of the answer.
@@ -40,12 +36,9 @@ class Reply:
     etag: Optional[str] = None
     modified: Optional[str] = None
     ranges: bool = True
-    declared: Optional[int] = None
     chunked: bool = False
-    bare: bool = False
     packed: bool = False
     cut: Optional[int] = None
-    reset: bool = False
     stall: Optional[int] = None
     silent: bool = False
     gate: Optional[threading.Event] = None
@@ -168,8 +161,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
         self._send(content, reply)
-        if reply.bare or reply.declared is not None:
-            self._hang_up(False)
 
     def _send(self, content: bytes, reply: Reply) -> None:
         stops = sorted({at for at in (reply.stall, reply.cut) if at is not None})
@@ -178,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(content[sent:stop], reply.chunked)
             sent = max(sent, stop)
             if stop == reply.cut:
-                return self._hang_up(reply.reset)
+                return self._hang_up()
             if stop == reply.stall:
                 self.server.scene.wait(reply.gate)
         if reply.chunked:
@@ -189,15 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
         if content:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content) if chunked else content)
 
-    def _hang_up(self, reset: bool) -> None:
+    def _hang_up(self) -> None:
         self.close_connection = True
-        if reset:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.rfile.close()
-            self.wfile.close()
-            self.connection.close()
-        else:
-            self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _answer(request: Request, reply: Reply) -> Tuple[int, bytes, Dict[str, Union[str, None]]]:
@@ -217,9 +202,6 @@ def _answer(request: Request, reply: Reply) -> Tuple[int, bytes, Dict[str, Union
         headers["Content-Encoding"] = "gzip"
     if reply.chunked:
         headers["Transfer-Encoding"] = "chunked"
-    elif reply.bare:
-        headers["Connection"] = "close"
     else:
-        declared = len(content) if reply.declared is None else reply.declared
-        headers["Content-Length"] = str(declared)
+        headers["Content-Length"] = str(len(content))
     return status or 200, content, headers

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import List, Optional
 
 from paddleseg_u2net.data_tools.arrange import PreparationError
-from paddleseg_u2net.datasets.table import Archive, Row
-from paddleseg_u2net.io.archives.kinds import kind
-from paddleseg_u2net.io.download import Checksum, DownloadError, fetch
+from paddleseg_u2net.datasets.table import Row
+from paddleseg_u2net.io.archives import kind
+from paddleseg_u2net.io.download import DownloadError, fetch, mirrored
 
 _SCRIPT = "benchmark_data_prepare/prepare.py"
 
@@ -32,19 +32,17 @@ def fetch_archives(name: str, row: Row, root: Path, mirror: Optional[str]) -> Li
     files = []
     for archive in row.archives:
         target = root / "archives" / row.name / archive.filename
-        addresses = [*_mirrored(archive, mirror), *archive.addresses]
+        addresses = [*mirrored(mirror, archive.filename), *archive.addresses]
         if not addresses and not target.is_file():
             raise PreparationError(
                 f"{archive.filename} of {row.title} has no address that a program could fetch it "
                 f"from.\n{by_hand}"
             )
-        checksum = Checksum.parse(archive.checksum) if archive.checksum else None
         # Servers send pages and messages with code 200 for what they do not have: `kind` refuses
         # them. What is there already is taken, also where it has no address.
         try:
-            files.append(
-                fetch(addresses or [str(target)], target, None, checksum, check=_is_archive)
-            )
+            place = addresses or [str(target)]
+            files.append(fetch(place, target, None, archive.checksum, check=_is_archive))
         except DownloadError as error:
             raise PreparationError(f"{error}\n{by_hand}") from error
     return files
@@ -63,14 +61,6 @@ def _by_hand(name: str, row: Row, root: Path) -> str:
         f"Then, whatever the files are called: {shlex.join(words)}",
         "or, with a folder that is unpacked already, --source FOLDER instead of --archive",
     ])  # fmt: skip
-
-
-def _mirrored(archive: Archive, mirror: Optional[str]) -> List[str]:
-    if not mirror:
-        return []
-    if "://" in mirror:
-        return [f"{mirror.rstrip('/')}/{archive.filename}"]
-    return [str(Path(mirror).expanduser() / archive.filename)]
 
 
 def _is_archive(path: Path) -> None:

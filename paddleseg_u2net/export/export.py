@@ -39,9 +39,9 @@ from paddleseg_u2net.inference.description import (
     ExportError,
     checksum,
     described_preprocess,
+    load_exported,
     write_description,
 )
-from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.io.files import atomic_dir, recover_dir
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.load import LoadedModel

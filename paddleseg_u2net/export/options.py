@@ -9,7 +9,7 @@ from typing import Optional, Tuple
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.export.formats import FORMATS
 from paddleseg_u2net.inference import Preprocess
-from paddleseg_u2net.inference.description import NAME, ExportError, Shape, is_export
+from paddleseg_u2net.inference.description import NAME, ExportError, Shape, exported_folder
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
 
@@ -71,7 +71,7 @@ def refuse_exported(model_path: str) -> None:
     Raises:
         ExportError: it is.
     """
-    if is_export(model_path):
+    if exported_folder(model_path) is not None:
         raise ExportError(
             f"--model_path {model_path}: expected weights, found an exported model; give the "
             "weights that it was made of, which its description.json names under source"
@@ -86,7 +86,7 @@ def refuse_folder(folder: Path, weights: Path) -> None:
     content = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     own = {NAME}.union(*(names for format in FORMATS.values() for names in format.files))
     strangers = [name for name in content if name not in own]
-    if strangers or (content and not is_export(folder)):
+    if strangers or (content and exported_folder(folder) is None):
         found = strangers[0] if strangers else f"no {NAME}"
         raise ExportError(
             f"{folder}: expected nothing, an empty folder, or an earlier export to be replaced, "

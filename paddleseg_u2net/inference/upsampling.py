@@ -60,11 +60,7 @@ def guided(
 
     Returns:
         float32 (K, H, W) in [0, 1]; K >= 2: summing to 1.
-
-    Raises:
-        ValueError: a shape, dtype, radius or epsilon is another.
     """
-    _check(probability, image, radius, epsilon)
     shape = image.shape[:2]
     coarse = _reduced(probability, shape)
     if coarse is not probability and coarse.shape[1:] == shape:
@@ -76,25 +72,6 @@ def guided(
         for rows in _bands(shape):
             result[:, rows] /= np.maximum(result[:, rows].sum(0), np.finfo(np.float32).tiny)
     return result
-
-
-def _check(probability: np.ndarray, image: np.ndarray, radius: int, epsilon: float) -> None:
-    if probability.dtype != np.float32 or probability.ndim != 3 or not probability.size:
-        raise ValueError(
-            "guided upsampling: expected float32 maps (K, h, w), "
-            f"got {probability.dtype} {probability.shape}"
-        )
-    fits = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2:] in [(1,), (3,), (4,)]
-    if not fits or not image.size:
-        raise ValueError(
-            "guided upsampling: expected a uint8 image (H, W, C) of 1, 3 or 4 channels, "
-            f"got {image.dtype} {image.shape}"
-        )
-    if not (radius >= 1 and radius % 1 == 0 and 0 < epsilon < np.inf):
-        raise ValueError(
-            "guided upsampling: expected a whole radius of 1 or more and an epsilon above 0, "
-            f"got {radius} and {epsilon}"
-        )
 
 
 def _reduced(probability: np.ndarray, shape: Shape) -> np.ndarray:

@@ -8,7 +8,6 @@ a full disk, a killed process, or a power cut.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
@@ -16,27 +15,7 @@ import stat
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Dict, Iterator, List, Optional, Tuple, Union
-
-__all__ = [
-    "NotAFileError",
-    "atomic_dir",
-    "atomic_path",
-    "check_writable",
-    "is_address",
-    "new_dir",
-    "open_file",
-    "read_lines",
-    "read_text",
-    "recover_dir",
-    "remove_dir",
-    "set_aside",
-    "sync_tree",
-    "what_is",
-    "with_slashes",
-    "write_bytes",
-    "write_text",
-]
+from typing import BinaryIO, Iterator, List, Tuple, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -44,31 +23,10 @@ PathLike = Union[str, "os.PathLike[str]"]
 # killed. This mark tells leftovers of such a predecessor from what this process is writing.
 _RUN_MARK = uuid.uuid4().hex[:8]
 
-_FULL = "no space left on the device: free space or choose another folder"
-_REPAIRS: Dict[int, str] = {
-    errno.ENOSPC: _FULL,
-    errno.EROFS: "the file system is read-only: choose another folder",
-    errno.EACCES: "permission denied: choose a folder you may write to, or change its rights",
-}
-if hasattr(errno, "EDQUOT"):  # not on Windows
-    _REPAIRS[errno.EDQUOT] = _FULL.replace("on the device", "in your disk quota")
-
 # More are not synced one by one.
 _MANY_FILES = 500
 
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
-# A single letter is a drive of Windows; of two slashes, paths keep one.
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.I)
-
-# Some network and virtual file systems cannot sync a folder; the rename itself still holds.
-_FOLDER_SYNC_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}
 
 
 @contextmanager
@@ -83,14 +41,13 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: nothing was written to the temporary path.
-        OSError: as the system reports it; a full disk, a read-only file system or missing
-            rights are reported with `path` and the repair in the message.
+        OSError: as the system reports it, of `path`.
     """
     target = _final_place(path)
     # A shorter stem keeps long names below the limit of the file system.
     temporary = target.parent / f".{target.stem[:40]}.tmp-{_unique()}{target.suffix}"
     try:
-        with _explained_errors(target, temporary):
+        with naming(target, temporary):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             if not temporary.exists():
@@ -119,17 +76,14 @@ class NotAFileError(OSError):
 
 
 def what_is(path: PathLike) -> str:
-    """What is at a path, in words: ``a file``, ``a folder``, ``a named pipe``, ``nothing``."""
+    """What is at a path, in words: ``a file``, ``a folder``, ``no regular file`` or ``nothing``."""
+    path = Path(path)
     try:
-        mode = Path(path).stat().st_mode
+        if not path.exists():
+            return "nothing"
     except (OSError, ValueError):
-        return "a link to nothing" if Path(path).is_symlink() else "nothing"
-    return next((words for is_kind, words in _KINDS if is_kind(mode)), "a file")
-
-
-def is_address(path: PathLike) -> bool:
-    """Whether a path begins as an address does (``https://``, ``s3://``)."""
-    return _ADDRESS.match(os.fspath(path)) is not None
+        return "nothing"
+    return "a folder" if path.is_dir() else "a file" if path.is_file() else "no regular file"
 
 
 def open_file(path: PathLike) -> BinaryIO:
@@ -184,19 +138,14 @@ def with_slashes(name: str, folder: PathLike) -> str:
 def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None:
     """Refuse a file, or a folder, that could not be written, before the work that it is for.
 
-    Nothing is made, and nothing that is there is touched.
-
     Args:
         folder: `path` is a folder that is to appear or to be filled.
         name: What messages begin with, such as ``--json scores.json``; by default the path.
 
     Raises:
-        IsADirectoryError: a folder is in the place of the file.
-        NotADirectoryError: a file is in the place of a folder.
-        OSError: the nearest folder that exists takes no files.
+        OSError: a folder is in the place of the file, a file in that of a folder, or the nearest
+            folder that exists takes no files.
     """
-    import tempfile  # takes as long to import as all else here
-
     place, name = Path(path).absolute(), name or os.fspath(path)
     if not folder and place.is_dir():
         raise IsADirectoryError(
@@ -206,14 +155,11 @@ def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None
     there = next(parent for parent in folders if parent.exists())
     if not there.is_dir():
         raise NotADirectoryError(f"{name}: expected a folder, but {there} is a file; name another")
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise type(error)(
-            f"{name}: cannot be written, because {there} takes no files ({error.strerror}); choose "
-            "another folder, or change its rights"
-        ) from error
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"{name}: cannot be written, because {there} takes no files; choose another folder, or "
+            "change its rights"
+        )
 
 
 @contextmanager
@@ -267,7 +213,7 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target`, which is gone at the end unless it was renamed."""
     temporary = _sibling(target, "tmp")
     try:
-        with _explained_errors(target, temporary):
+        with naming(target, temporary):
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.mkdir()
             yield temporary
@@ -301,18 +247,6 @@ def recover_dir(path: PathLike) -> bool:
     return restored
 
 
-def set_aside(path: PathLike) -> Optional[Path]:
-    """What `atomic_dir` has set aside of the folder `path`, if it was killed between its renames.
-
-    Returns:
-        The newest such folder, to be read; None if there is none, or `path` is there.
-    """
-    if Path(path).exists():
-        return None
-    found = [folder for folder, kind, _ in _siblings(_final_place(path)) if kind == "old"]
-    return max(found, key=lambda folder: folder.stat().st_mtime_ns, default=None)
-
-
 def remove_dir(path: PathLike) -> None:
     """Delete a folder so that no half of it is ever found under its name.
 
@@ -328,8 +262,6 @@ def _final_place(path: PathLike) -> Path:
     place = Path(path).absolute()
     if place.is_symlink():
         place = place.resolve()
-    if place.name in ("", ".."):
-        raise ValueError(f"{place}: expected a path that ends in a name")
     return place
 
 
@@ -426,28 +358,22 @@ def _sync_folder(folder: Path) -> None:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in _FOLDER_SYNC_UNSUPPORTED:
-            raise
+        # Some network and virtual file systems cannot sync a folder; the rename itself still holds.
+        with suppress(OSError):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
 
 @contextmanager
-def _explained_errors(target: Path, temporary: Path) -> Iterator[None]:
+def naming(target: Path, temporary: Path) -> Iterator[None]:
+    """Let an `OSError` that names the temporary file, or none, name the target."""
     try:
         yield
     except OSError as error:
-        repair = _REPAIRS.get(error.errno or 0)
-        # The caller's own code may fail on quite another file, which keeps its own message.
-        if repair is None or not _concerns(error, target, temporary):
+        failed = None if error.filename is None else Path(os.fsdecode(error.filename))
+        is_ours = failed is None or temporary in (failed, *failed.parents)
+        # Those without a number have a message of their own.
+        if error.errno is None or not is_ours:
             raise
-        raise OSError(error.errno, f"{target} could not be written: {repair}") from error
-
-
-def _concerns(error: OSError, target: Path, temporary: Path) -> bool:
-    if not isinstance(error.filename, (str, bytes)):
-        return error.errno != errno.EACCES
-    failed = Path(os.fsdecode(error.filename))
-    return failed in (target, temporary, *target.parents) or temporary in failed.parents
+        raise OSError(error.errno, error.strerror, str(target)) from error

@@ -1,7 +1,4 @@
-"""Locks between processes, by the system's own means.
-
-A process that ends, in whatever way, frees its locks, and forked children do not have them.
-"""
+"""Locks between processes, by the system's own means."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Set
+from typing import Callable, Iterator, Optional
 
 from paddleseg_u2net.io.files import PathLike
 
@@ -31,55 +28,34 @@ def locked(
     waiting: Callable[[], None] = lambda: None,
     poll: float = 0.1,
     patience: float = math.inf,
-    owner: str = "",
 ) -> Iterator[bool]:
     """Let one process at a time work on `path`; the others wait.
 
     The lock is a hidden file beside `path`, which the system frees when its process ends, in
-    whatever way, and which is deleted at the end. Forked children do not have it.
+    whatever way, and which is deleted at the end.
 
     Args:
         waiting: Called once if another process is at work.
         poll: Seconds between two tries.
         patience: Seconds to wait for another process.
-        owner: What others are told of this process.
 
     Yields:
         Whether this process is alone; False where the file system knows no locks.
 
     Raises:
-        TimeoutError: Another process is still at work; the message is its `owner`.
+        TimeoutError: Another process is still at work.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = target.with_name(f".{target.name}.lock")
     handle = _acquire(lock, waiting, poll, patience)
     try:
-        if handle is not None:
-            _HELD.add(handle)
-            with suppress(OSError):  # a full disk
-                os.ftruncate(handle, 0)  # what a killed owner wrote
-                os.write(handle, owner.encode())
         yield handle is not None
     finally:
         with suppress(OSError):  # on Windows an open file stays
             lock.unlink()
         if handle is not None:
-            _HELD.discard(handle)
             os.close(handle)
-
-
-_HELD: Set[int] = set()
-
-
-def _close_in_a_child() -> None:
-    """A lock is its process's: a child that outlives it would keep it."""
-    while _HELD:
-        os.close(_HELD.pop())
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_close_in_a_child)
 
 
 def _acquire(
@@ -104,15 +80,8 @@ def _acquire(
             waiting()
             told = True
         if time.monotonic() >= until:
-            raise TimeoutError(_owner(lock) or f"{lock}: another process holds it")
+            raise TimeoutError(f"{lock}: another process holds it")
         time.sleep(poll)
-
-
-def _owner(lock: Path) -> str:
-    try:
-        return lock.read_text(encoding="utf-8")
-    except OSError:  # just deleted, or on Windows, where a locked file cannot be read
-        return ""
 
 
 def _try_lock(handle: int) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
-from paddleseg_u2net.io.files import is_address, read_lines, what_is, with_slashes
+from paddleseg_u2net.io.files import read_lines, what_is, with_slashes
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, files_below
 from paddleseg_u2net.log import logger
 
@@ -167,8 +167,6 @@ def _new(
 
 def _listed(line: str, list_path: Path) -> Job:
     """A line names an image; behind a tab or space it may name a mask, as in training lists."""
-    if is_address(line):
-        return Job(Path(line), Path(Path(line).name))  # whose reading says what is wrong
     words = line.split("\t")[0].split(" ")
     folder = list_path.parent
     heads = [" ".join(words[:count]) for count in range(len(words), 0, -1)]

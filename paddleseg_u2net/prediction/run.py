@@ -132,9 +132,9 @@ def predict_files(
     if steps.disk_error is not None:
         raise DiskError(
             steps.disk_error.errno,
-            f"{steps.disk_error.strerror}; {done} of {len(works)} images are done, "
-            f"{len(failures)} failed, and {len(works) - done - len(failures)} are left: predict "
-            "them again",
+            f"{steps.disk_error.filename}: {steps.disk_error.strerror}; {done} of {len(works)} "
+            f"images are done, {len(failures)} failed, and "
+            f"{len(works) - done - len(failures)} are left: predict them again",
         )
     return failures
 
@@ -185,7 +185,7 @@ class _Prediction:
     def compute(self, read: Tuple[_Image, np.ndarray]) -> Tuple[_Image, np.ndarray]:
         self._go_on()
         image, prepared = read
-        return image, self._predictor.shown(prepared[None], image.name)[0]
+        return image, self._predictor.probabilities(prepared[None])[0]
 
     def write(self, work: _Work, computed: Tuple[_Image, np.ndarray]) -> None:
         self._go_on()

@@ -25,10 +25,9 @@ from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
     NAME,
     exported_folder,
-    is_export,
+    load_exported,
     read_description,
 )
-from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
 from paddleseg_u2net.io.files import what_is
 
@@ -104,7 +103,7 @@ def load_model(
     """
     source = find_model(model_path)
     layer = None
-    if is_export(source):
+    if exported_folder(source) is not None:
         settings = _settings_for_export(source, config, opts, with_datasets)
         description, network, choice = load_exported(source, backend, threads, device)
         preprocess = description.make_preprocess()

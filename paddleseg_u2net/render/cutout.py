@@ -8,8 +8,6 @@ from typing import Iterator, List, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.render.overlay import check_image
-
 # Pixels that colours are estimated at; a larger picture's are smooth enough to be brought to its
 # size, since its opacity has the detail.
 _ESTIMATED = 2**18
@@ -32,9 +30,8 @@ Colours = np.ndarray
 def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     """Return the foreground as a picture that can be laid over any other.
 
-    A pixel of an edge shows a mixture, I = a F + (1 - a) B. Left as it is, it brings a rim of the
-    old background B along, so it gets the foreground's own colour F, estimated from the colours
-    around it; its opacity says how much of it is seen.
+    A pixel of an edge shows a mixture, I = a F + (1 - a) B. It gets the foreground's own colour F,
+    estimated from the colours around it, so that no rim of the old background B comes along.
 
     Args:
         image: uint8 (H, W, 3), RGB, or (H, W, 4), RGBA: what is transparent there stays so.
@@ -44,19 +41,10 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
         uint8 (H, W, 4), RGBA, not premultiplied. Pixels that are all foreground keep their colour,
         pixels that have none are 0.
 
-    Raises:
-        ValueError: The arrays are not as above, or not of one size.
-
     Source: T. Germer, T. Uelwer, S. Conrad, S. Harmeling, "Fast Multi-Level Foreground Estimation",
     ICPR 2020, at up to 512x512 pixels; its colours are enlarged and get what their mixture lacks
     of the image's, as in M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
     """
-    check_image(image, (3, 4))
-    if foreground.dtype != np.uint8 or foreground.shape != image.shape[:2]:
-        raise ValueError(
-            f"foreground must be uint8 {image.shape[:2]} as the image, "
-            f"not {foreground.dtype} {foreground.shape}"
-        )
     result = np.dstack([image[..., :3], foreground])
     mixed = (foreground > 0) & (foreground < 255)
     if mixed.any():
@@ -81,10 +69,7 @@ def _without_background(result: np.ndarray, mixed: np.ndarray) -> None:
 
 
 def _estimated(image: np.ndarray, share: np.ndarray) -> Colours:
-    """The colours of both in all pixels, of an image (3, h, w) and shares (h, w), 0 to 1.
-
-    From one pixel up to the whole size, each size starting from the one before.
-    """
+    """Colours of an image (3, h, w) of shares (h, w), from one pixel up to the whole size."""
     shares = np.stack([share, 1 - share])
     weights = np.maximum(np.sum(shares, (1, 2)), 1e-5)
     colours = (np.einsum("kyx,cyx->kc", shares, image) / weights[:, None])[..., None, None]
@@ -106,7 +91,7 @@ def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int
     """The minimum of the paper's cost for each pixel given its neighbours, ``rounds`` times.
 
     What is made small is the difference of the mixture from the image, and of each colour from the
-    four around it, the more the share changes there.
+    four around it.
     """
     inner = slice(1, -1)
     around = [(..., rows, inner) for rows in (slice(-2), slice(2, None))]

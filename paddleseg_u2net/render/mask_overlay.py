@@ -1,7 +1,4 @@
-"""Masks drawn over images: coloured areas with outlines, stripes over ignored pixels.
-
-The image stays visible below, and a mask on a background of its own colour can be seen.
-"""
+"""Masks drawn over images: coloured areas with outlines, stripes over ignored pixels."""
 
 from __future__ import annotations
 
@@ -31,8 +28,7 @@ STRIPE = 8  # pixels from one stripe over ignored pixels to the next
 def class_colors(count: int) -> np.ndarray:
     """Return a colour for each class number below ``count``, uint8 (count, 3) in RGB.
 
-    The first, the background, is drawn nowhere. Beyond the six that are easily told apart come
-    bright ones whose hues are as far from those before them as may be.
+    The first, the background, is drawn nowhere. Beyond six, hues are far from those before them.
     """
     colors = [(0, 0, 0), *_COLORS]
     for number in range(len(colors), count):
@@ -58,24 +54,12 @@ def masked(
 ) -> np.ndarray:
     """Return an image with its mask drawn over it, uint8 (h, w, 3), the longer side ``size``.
 
-    Args:
-        image: As for `fitted`.
-        label: (H, W) of the image's size; floats are the probability of class 1, 0 to 1, integers
-            are class numbers; ``ignore_index`` on ignored pixels of both.
-        size: Of the longer side, in pixels.
-        colors: As from `class_colors`.
-        ignore_index: Drawn as grey stripes.
-
-    Raises:
-        ValueError: Image and label differ in size, or a class has no colour.
+    Of ``label`` (H, W) floats are the probability of class 1, 0 to 1, integers are class numbers
+    with a row of ``colors`` each; ``ignore_index`` is drawn as grey stripes.
     """
-    if label.shape != image.shape[:2]:
-        raise ValueError(f"expected a label of the image's size, {image.shape}, got {label.shape}")
     drawn = fitted(image, size).astype(np.float32)
     ignored = _resized((label == ignore_index).astype(np.float32), drawn.shape)
     covers = _covers(label, drawn.shape, ignore_index)
-    if max(covers, default=0) >= len(colors):
-        raise ValueError(f"class {max(covers)} has no colour, there are {len(colors)}")
     for number, cover in covers.items():
         share = (_STRENGTH * cover)[..., None]
         drawn += share * (colors[number].astype(np.float32) - drawn)

@@ -6,11 +6,10 @@ Only Matplotlib's objects are used, never ``pyplot``: no display is needed and n
 from __future__ import annotations
 
 import io
-import threading
+import warnings
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
 
 from paddleseg_u2net.io import files
 from paddleseg_u2net.text import one_line
@@ -28,15 +27,15 @@ _SETTINGS: Dict[Any, Any] = {
     "pdf.use14corefonts": False,
     "text.usetex": False,
 }
-_lock = threading.RLock()
 
 
 @contextmanager
 def mpl_settings() -> Iterator[None]:
-    """Set Matplotlib's settings, which are of the whole process, for one thread at a time."""
+    """Set Matplotlib's settings, which are of the whole process; letters may lack in the font."""
     import matplotlib
 
-    with _lock, matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         yield
 
 
@@ -51,7 +50,6 @@ def style_axes(axes: Any, grid: Optional[str] = None) -> None:
         axes.grid(True, axis=grid, color=_GRID, linestyle="-", linewidth=0.6)
 
 
-@lru_cache(maxsize=1)
 def font_file() -> Path:
     """Return DejaVu Sans, which has Greek, Cyrillic and Arabic letters too."""
     import matplotlib
@@ -59,49 +57,30 @@ def font_file() -> Path:
     return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
-@lru_cache(maxsize=1)
-def letters() -> Mapping[int, Any]:
-    """Return the letters that the font has, by their code points."""
-    from matplotlib.ft2font import FT2Font
-
-    return FT2Font(str(font_file())).get_charmap()
-
-
 def plain(text: str) -> str:
-    """Return one line of ``text`` without formulas, and boxes for letters that the font lacks."""
-    known = letters()
-    shown = "".join(letter if ord(letter) in known else "\u25a1" for letter in one_line(text))
-    return shown.replace("$", r"\$")
+    """Return one line of ``text`` without formulas."""
+    return one_line(text).replace("$", r"\$")
 
 
 def save(figure: Figure, path: files.PathLike) -> None:
-    """Write a figure whole or not at all: 300 pixels per inch for .png, vectors for .pdf.
+    """Write a figure whole or not at all: vectors for .pdf, else PNG of 300 pixels per inch.
 
     No date or version is written: equal figures of one Matplotlib give equal bytes.
-
-    Raises:
-        ValueError: Another suffix.
-        OSError: The file cannot be written (see `files.atomic_path`).
     """
-    suffix = Path(path).suffix.lower()
-    if suffix == ".png":
-        data = as_png(figure)
-    elif suffix == ".pdf":
-        data = _encoded(figure, "pdf", {"CreationDate": None, "Creator": None, "Producer": None})
+    if Path(path).suffix.lower() == ".pdf":
+        nobody = {"CreationDate": None, "Creator": None, "Producer": None}
+        files.write_bytes(path, _encoded(figure, format="pdf", metadata=nobody))
     else:
-        raise ValueError(f"{path}: expected the suffix .png or .pdf, got {suffix!r}")
-    files.write_bytes(path, data)
+        files.write_bytes(path, as_png(figure))
 
 
 def as_png(figure: Figure, dpi: int = 300) -> bytes:
     """Return a figure as a PNG file of ``dpi`` pixels per inch."""
-    return _encoded(figure, "png", {"Software": None}, dpi)
+    return _encoded(figure, format="png", metadata={"Software": None}, dpi=dpi)
 
 
-def _encoded(
-    figure: Figure, file_format: str, metadata: Dict[str, Optional[str]], dpi: int = 300
-) -> bytes:
+def _encoded(figure: Figure, **options: Any) -> bytes:
     stream = io.BytesIO()
     with mpl_settings():
-        figure.savefig(stream, format=file_format, dpi=dpi, metadata=metadata)
+        figure.savefig(stream, bbox_inches="tight", **options)  # all texts are on the paper
     return stream.getvalue()

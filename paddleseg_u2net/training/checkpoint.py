@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Optional, Union
 import numpy as np
 import paddle
 
-from paddleseg_u2net.io.files import atomic_dir, recover_dir, remove_dir, set_aside
+from paddleseg_u2net.io.files import atomic_dir, recover_dir, remove_dir
 from paddleseg_u2net.weights import read_pickle, restore_biases, write_pickle
 
 _ITERATION = re.compile(r"iter_(\d+)")
@@ -154,10 +154,9 @@ def refuse_other_settings(folder: Path, then: Dict[str, Any], now: Dict[str, Any
 def bring(folder: Path, save_dir: Path) -> None:
     """Copy a best model to a run that is resumed in another folder and may not beat it."""
     target = save_dir / folder.name
-    source = set_aside(folder) or folder
-    if source.is_dir() and not target.exists() and source.parent.resolve() != save_dir.resolve():
+    if folder.is_dir() and not target.exists() and folder.parent.resolve() != save_dir.resolve():
         with atomic_dir(target) as temporary:
-            shutil.copytree(source, temporary, dirs_exist_ok=True)
+            shutil.copytree(folder, temporary, dirs_exist_ok=True)
 
 
 def tidy(save_dir: Path, keep: int) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import shutil
-import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Iterator
@@ -27,7 +25,7 @@ def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
     """Lock ``save_dir`` for one run. The system releases it when the run ends, in whatever way.
 
     Raises:
-        ValueError: another run has it (named in the message).
+        ValueError: another run has it.
         OSError: it is a file, or cannot be made or written to.
     """
     check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
@@ -38,16 +36,14 @@ def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
 
 @contextmanager
 def _locked(save_dir: Path) -> Iterator[None]:
-    now = time.strftime("%Y-%m-%d %H:%M:%S")
-    owner = f"host {platform.node()}, process {os.getpid()}, started {now}"
     with ExitStack() as until_the_end:
         try:
-            lock = locked(save_dir / "run", patience=_PATIENCE, owner=owner)
+            lock = locked(save_dir / "run", patience=_PATIENCE)
             alone = until_the_end.enter_context(lock)
         except TimeoutError as error:
             raise ValueError(
-                f"--save_dir {save_dir}: another run is training there "
-                f"({error}); let it end, stop it, or name another --save_dir"
+                f"--save_dir {save_dir}: another run is training there; let it end, stop it, or "
+                "name another --save_dir"
             ) from error
         if not alone:
             logger.warning(

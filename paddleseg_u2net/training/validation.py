@@ -100,10 +100,10 @@ def _as_fixations(label: np.ndarray, dataset: PairDataset) -> Fixations:
 def _probabilities(pipeline: Pipeline, inputs: List[np.ndarray]) -> Iterator[np.ndarray]:
     """Maps of the inputs, in their order; inputs of one size go through the network together."""
     if len({item.shape for item in inputs}) == 1:
-        yield from pipeline.shown(np.stack(inputs), "image" if len(inputs) == 1 else "batch")
+        yield from pipeline.probabilities(np.stack(inputs))
         return
     for item in inputs:
-        yield pipeline.shown(item[None], "image")[0]
+        yield pipeline.probabilities(item[None])[0]
 
 
 def _merged(report: MetricReport, distributed: Distributed) -> MetricReport:

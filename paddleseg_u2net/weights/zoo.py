@@ -9,8 +9,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
-from paddleseg_u2net.io.download import Checksum, DownloadError, fetch, verify
-from paddleseg_u2net.io.files import set_aside
+from paddleseg_u2net.io.download import DownloadError, fetch, mirrored, verify
 from paddleseg_u2net.io.yaml_text import read_yaml_file
 from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
 
@@ -90,13 +89,8 @@ def _expanded(source: Union[str, Path]) -> Path:
 
 def _there(path: Path) -> Optional[Path]:
     """The file of weights at ``path`` itself, if there is one."""
-    for file in (path / "model.pdparams", path):
-        if file.is_file():
-            return file
-        # the best model of a run that was killed while it replaced it
-        if (aside := set_aside(file.parent)) and (aside / file.name).is_file():
-            return aside / file.name
-    return None
+    places = (path / "model.pdparams", path)
+    return next((file for file in places if file.is_file()), None)
 
 
 def _refuse(source: str) -> None:
@@ -170,22 +164,14 @@ def _is_unchecked() -> bool:
 
 def _places(name: str) -> List[Tuple[Source, Sequence[str]]]:
     """The files of a row and where each is asked for, all in the mirror first."""
-    mirrored = [(source, _mirror(source)) for source in ZOO[name].sources]
-    known = [(source, source.addresses) for source in ZOO[name].sources]
-    return [place for place in [*mirrored, *known] if place[1]]
-
-
-def _mirror(source: Source) -> List[str]:
     mirror = os.environ.get("U2NET_MIRROR")
-    if not mirror:
-        return []
-    if "://" in mirror:
-        return [f"{mirror.rstrip('/')}/{source.filename}"]
-    return [str(Path(mirror).expanduser() / source.filename)]
+    near = [(source, mirrored(mirror, source.filename)) for source in ZOO[name].sources]
+    known = [(source, source.addresses) for source in ZOO[name].sources]
+    return [place for place in [*near, *known] if place[1]]
 
 
-def _expected(source: Source) -> Tuple[Optional[int], Optional[Checksum]]:
+def _expected(source: Source) -> Tuple[Optional[int], Optional[str]]:
     """Size and checksum, as far as they are known and wanted."""
     if _is_unchecked():
         return None, None
-    return source.size, Checksum.parse(source.checksum) if source.checksum else None
+    return source.size, source.checksum

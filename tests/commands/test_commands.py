@@ -393,7 +393,7 @@ def test_settings_of_an_exported_model_are_its_own(drawn, tmp_path, capsys):
     assert main("predict", [*words, "--opts", "preprocess.size=[64,64]"]) == 1
     assert "is an exported model, whose settings are in" in capsys.readouterr().err
     assert main("predict", [*words, "--backend", "paddle"]) == 1
-    assert "--backend paddle: it runs weights, not a model exported" in capsys.readouterr().err
+    assert "cannot run a model exported as onnx: paddle does not run it" in capsys.readouterr().err
     assert main("predict", [*words, "--aug_pred", "--flip_horizontal"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["saliency"]
 
@@ -402,19 +402,16 @@ def test_settings_of_an_exported_model_are_its_own(drawn, tmp_path, capsys):
 
 
 def _worked(command, trained, drawn, tmp_path):
-    """The words of a command that works on four images, and on one in 25 windows."""
+    """The words of a command that works on four images."""
     model = ["--model_path", str(trained[0] / "best_model")]
-    out = ["--save_dir", str(tmp_path / "out")]
-    windows = ["--is_slide", "--crop_size", "16", "16", "--stride", "12", "12"]
     if command == "val":
         return ["val", *model]
     images = tmp_path / "images"
     images.mkdir(exist_ok=True)
     for path in sorted((drawn / "images").iterdir())[:4]:
         (images / path.name).write_bytes(path.read_bytes())
-    if command == "predict":
-        return ["predict", *model, *out, "--image_path", str(images)]
-    return ["predict", *model, *out, "--image_path", str(next(images.iterdir())), *windows]
+    out = ["--save_dir", str(tmp_path / "out")]
+    return ["predict", *model, *out, "--image_path", str(images)]
 
 
 def test_work_shows_a_bar_on_a_terminal(trained, drawn, tmp_path):
@@ -431,7 +428,6 @@ def test_work_shows_a_bar_on_a_terminal(trained, drawn, tmp_path):
     [
         ("val", "validating: 4 of 4 images (100%), "),
         ("predict", "predicting: 4 of 4 images (100%), "),
-        ("windows", ".png: 25 of 25 windows (100%), "),
     ],
 )
 def test_work_says_how_far_it_is_in_files(

@@ -217,7 +217,7 @@ REFUSED = [
         "train_dataset.transforms.1={type: Normalize}",
     ),
     (
-        "^configuration: preprocess.mean: expected 1 numbers",
+        "^configuration: preprocess: expected .* 1 numbers each",
         "model.in_channels=1",
         "preprocess.mean=0.1,0.2,0.3",
     ),

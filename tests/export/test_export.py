@@ -30,9 +30,9 @@ from paddleseg_u2net.inference.description import (
     NAME,
     ExportError,
     checksum,
+    load_exported,
     read_description,
 )
-from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.inference.pipeline import activate
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.predictor.load import load_model
@@ -311,7 +311,7 @@ def test_a_missing_engine_is_named_before_anything_is_done(weights, target, monk
     for backend in ("onnxruntime", "openvino"):
         monkeypatch.delitem(BACKENDS, backend)
     model = trained(weights)
-    with pytest.raises(BackendError, match="no backend runs a model exported as onnx"):
+    with pytest.raises(BackendError, match="cannot run a model exported as onnx"):
         export(model._replace(layer=None), ExportOptions(target, "onnx"))
     assert not target.exists()
 

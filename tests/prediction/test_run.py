@@ -196,8 +196,8 @@ def test_cut_outs_keep_colours_transparency_and_profile(tmp_path, channels):
 def test_folders_that_cannot_be_written_to_are_refused(tmp_path):
     path = picture(tmp_path / "a.png")
     (tmp_path / "file").write_text("no folder")
-    for place in (tmp_path / "file", tmp_path / "file/deeper", Path("/proc/none")):
-        with pytest.raises(OSError, match="is a file; name another|takes no files"):
+    for place in (tmp_path / "file", tmp_path / "file/deeper"):
+        with pytest.raises(OSError, match="is a file; name another"):
             predict_files(predictor(unused), collect(path), place)
 
 
@@ -328,7 +328,7 @@ def test_a_full_disk_stops_early_and_says_what_is_done(tmp_path, monkeypatch, im
     failed = 1 if images > 1 else 0
     assert caught.value.errno == number and isinstance(caught.value, OSError)
     text = str(caught.value)
-    assert "could not be written" in text and "choose another folder" in text
+    assert f"{out}" in text and os.strerror(number) in text
     assert f"{after} of {len(jobs)} images are done, {failed} failed, and " in text
     assert f"and {len(jobs) - after - failed} are left" in text
     assert [failure.image.name for failure in told] == ["00b.png"] * failed

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.render.curves import Curve, Panel, draw
+from paddleseg_u2net.render.curves import Panel, draw
 from paddleseg_u2net.render.mpl_style import as_png, save
 
 X = np.linspace(0, 1, 50)
 
 
 def panel(*labels, title="DUTS-TE", **limits):
-    curves = [Curve(label, X, 1 - X ** (2 + number)) for number, label in enumerate(labels)]
+    curves = [(label, X, 1 - X ** (2 + number)) for number, label in enumerate(labels)]
     return Panel(title, "recall", "precision", curves, **limits)
 
 
@@ -28,34 +28,9 @@ def pixels(data):
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
-def legend_of(figure):
-    """The only legend and whether it stands in a panel."""
-    inside = [axes.get_legend() for axes in figure.axes if axes.get_legend() is not None]
-    assert len(inside) + len(figure.legends) == 1
-    return [*inside, *figure.legends][0], bool(inside)
-
-
 def texts(figure):
-    return [text.get_text() for text in legend_of(figure)[0].get_texts()]
-
-
-def drawn(figure):
-    """The figure's paper in pixels and its renderer, with every text in its place."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return canvas.get_width_height(), canvas.get_renderer()
-
-
-def overhang(figure):
-    """Pixels by which any text leaves the paper."""
-    import matplotlib.text
-
-    (width, height), renderer = drawn(figure)
-    items = [item for item in figure.findobj(matplotlib.text.Text) if item.get_visible()]
-    boxes = [item.get_window_extent(renderer) for item in items if item.get_text()]
-    return max(max(-box.x0, -box.y0, box.x1 - width, box.y1 - height) for box in boxes)
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
 
 
 def test_lines_are_the_curves():
@@ -77,27 +52,17 @@ def test_a_method_looks_the_same_in_every_panel():
 
 def test_gaps_single_points_and_nothing():
     curves = [
-        Curve("gap", X, np.where(X > 0.5, np.nan, X)),
-        Curve("point", np.array([0.5]), np.array([0.5])),
-        Curve("one left", np.array([0.2, 0.4]), np.array([0.5, np.nan])),
-        Curve("none", np.full(3, np.nan), np.zeros(3)),
-        Curve("empty", np.array([]), np.array([])),
+        ("gap", X, np.where(X > 0.5, np.nan, X)),
+        ("point", np.array([0.5]), np.array([0.5])),
+        ("one left", np.array([0.2, 0.4]), np.array([0.5, np.nan])),
+        ("none", np.full(3, np.nan), np.zeros(3)),
+        ("empty", np.array([]), np.array([])),
     ]
     figure = draw([Panel("p", "x", "y", curves)])
     markers = [line.get_marker() for line in figure.axes[0].lines]
     assert [marker == "o" for marker in markers] == [False, True, True, False, False]
     assert texts(figure) == ["gap", "point", "one left", "none", "empty"]
     as_png(figure, 50)
-
-
-@pytest.mark.parametrize(
-    ("panels", "count", "inside"), [(1, 1, True), (1, 6, True), (1, 7, False), (2, 2, False)]
-)
-def test_legend_stands_inside_or_below(panels, count, inside):
-    labels = methods(count)[::-1]
-    figure = draw([panel(*labels)] * panels)
-    assert texts(figure) == labels
-    assert legend_of(figure)[1] is inside
 
 
 def test_names_are_written_as_they_are():
@@ -115,28 +80,6 @@ def test_what_the_font_lacks_and_no_curves_are_drawn():
         warnings.simplefilter("error")
         as_png(draw([panel("图像", "\udc80")]), 50)
         as_png(draw([Panel("p", "x", "y", [])] * 2), 50)
-    with pytest.raises(ValueError, match="at least one panel"):
-        draw([])
-
-
-@pytest.mark.parametrize("panels", [1, 4, 5])
-@pytest.mark.parametrize("labels", [methods(1), methods(20), ["W" * 70, ""]], ids=[1, 20, "long"])
-def test_everything_is_on_the_paper(panels, labels):
-    figure = draw([panel(*labels, x_limits=(0, 1), y_limits=(0, 1))] * panels)
-    assert len(figure.axes) == panels
-    assert overhang(figure) <= 1
-
-
-def test_panels_and_legend_do_not_overlap():
-    figure = draw([panel(*methods(20), title=str(number)) for number in range(5)])
-    _, renderer = drawn(figure)
-    boxes = [axes.get_tightbbox(renderer) for axes in figure.axes]
-    boxes.append(legend_of(figure)[0].get_window_extent(renderer))
-    for number, one in enumerate(boxes):
-        for other in boxes[:number]:
-            apart_x = min(one.x1, other.x1) - max(one.x0, other.x0)
-            apart_y = min(one.y1, other.y1) - max(one.y0, other.y0)
-            assert apart_x <= 0.5 or apart_y <= 0.5
 
 
 def test_png(tmp_path):
@@ -146,9 +89,8 @@ def test_png(tmp_path):
     assert data == as_png(figure)
     with Image.open(io.BytesIO(data)) as picture:
         assert picture.format == "PNG" and not {"Software", "date"} & set(picture.info)
-        assert picture.size[0] == pytest.approx(figure.get_figwidth() * 300, abs=1)
     image = pixels(data)
-    assert (image[0] == 255).all()
+    assert (image[0] == 255).all() and (image[-1] == 255).all()
     for color in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
         assert (abs(image - color).max(axis=2) < 8).sum() > 500
 
@@ -182,13 +124,6 @@ def test_same_curves_same_bytes(tmp_path, suffix):
     save(figure, tmp_path / f"two{suffix}")
     assert (tmp_path / f"one{suffix}").read_bytes() == first
     assert (tmp_path / f"two{suffix}").read_bytes() == first
-
-
-@pytest.mark.parametrize("name", ["curves.svg", "curves", "curves.jpg"])
-def test_other_suffixes(tmp_path, name):
-    with pytest.raises(ValueError, match=rf"{name}: expected the suffix .png or .pdf"):
-        save(draw([panel("a")]), tmp_path / name)
-    assert not list(tmp_path.iterdir())
 
 
 def test_settings_of_the_process_have_no_effect_and_stay(monkeypatch):

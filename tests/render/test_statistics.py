@@ -38,19 +38,7 @@ def test_the_same_numbers_give_the_same_bytes(some, first):
     with matplotlib.rc_context({"font.size": 20.0, "axes.facecolor": "white"}):
         assert statistics.as_png(*some, "a title") == first
     assert dict(matplotlib.rcParams) == before
-    assert first.startswith(b"\x89PNG") and picture(first).shape == (880, 1056, 3)
-
-
-@pytest.mark.parametrize("argument", [0, 1, 2])
-def test_each_kind_of_number_is_drawn(some, first, argument):
-    sizes, foreground, centre = some
-    other = (sizes[:, ::-1], foreground / 3, centre[::-1] * 0.5)[argument]
-    numbers = [other if place == argument else kept for place, kept in enumerate(some)]
-    was, now = picture(first), picture(statistics.as_png(*numbers, "a title"))
-    changed = np.argwhere((was != now).any(axis=2))
-    upper, left = changed[:, 0] < 440, changed[:, 1] < 528
-    own = {0: upper, 1: ~upper & left, 2: ~upper & ~left}[argument]
-    assert own.all() and len(own) > 500
+    assert first.startswith(b"\x89PNG") and min(picture(first).shape[:2]) > 800
 
 
 @pytest.mark.parametrize(
@@ -71,19 +59,6 @@ def test_unusual_sets_are_drawn_without_warnings(sizes, foreground, centre):
     assert picture(data).std() > 1
 
 
-def test_empty_and_full_masks_stand_beside_the_others(some):
-    sizes, _, centre = some
-
-    def orange(foreground):
-        image = picture(statistics.as_png(sizes, np.array(foreground), centre, ""))[440:, :528]
-        red, green, blue = np.moveaxis(image, 2, 0)
-        columns = np.flatnonzero(((red > 200) & (blue < 60) & (green > 120)).sum(axis=0) > 5)
-        return (columns < 264).any(), (columns > 264).any()
-
-    assert orange([0.0] * 25 + [0.999] * 25) == (True, False)
-    assert orange([0.001] * 25 + [1.0] * 25) == (False, True)
-
-
 def blue_columns(data, rows, columns):
     """Where bars stand in a part of the picture, columns from its left."""
     red, green, blue = np.moveaxis(picture(data)[rows, columns], 2, 0)
@@ -98,13 +73,6 @@ def test_wide_images_stand_right_of_square_ones(some):
         return blue_columns(data, slice(0, 400), slice(570, None)).mean()
 
     assert place(400, 300) < place(300, 400)
-
-
-def test_empty_and_full_masks_are_counted_once(some):
-    sizes, _, centre = some
-    data = statistics.as_png(sizes, np.repeat([0.0, 1.0, 0.5], (20, 20, 10)), centre, "")
-    columns = blue_columns(data, slice(480, None), slice(0, 528))
-    assert columns.max() - columns.min() < 30
 
 
 @pytest.mark.parametrize("title", ["图像 $x_1$", "two\nlines", "", "ünï \N{GRINNING FACE}"])

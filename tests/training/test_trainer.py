@@ -273,7 +273,7 @@ def test_visualdl_gets_losses_scores_and_pictures(tmp_path, tiny):
     dataset = Config(tiny).dataset("val")
     expected = Image.fromarray(dataset.read(0)[1].astype(np.uint8) * 255).resize((160, 160), 0)
     # Beside the image and before the map, below the headings.
-    found = Image.open(io.BytesIO(picture)).convert("L").crop((182, 36, 342, 196))
+    found = Image.open(io.BytesIO(picture)).convert("L").crop((182, 47, 342, 207))
     assert np.abs(np.asarray(found, float) - np.asarray(expected, float)).mean() < 3
     assert [record.id for record in reader.get_data("scalar", "Train/loss")] == [1, 2]
 

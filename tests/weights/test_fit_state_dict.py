@@ -8,21 +8,16 @@ import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherw
 # isort: split
 import paddle
 
-from paddleseg_u2net.architecture import build
 from paddleseg_u2net.models import U2Net, U2NetP
 from paddleseg_u2net.weights import (
     WeightsError,
-    architecture_of,
     fit_state,
     fold_biases,
     load_weights,
-    read_weights,
     restore_biases,
     write_pickle,
-    write_weights,
 )
 from tests.models.stock import SMALL, as_numpy, difference, images, random_state, shapes, twins
-from tests.weights import narrow
 
 UNIT = "stage1.rebnconvin"
 
@@ -290,27 +285,6 @@ def test_weights_of_another_variant_are_called_by_its_name(tmp_path):
     write_pickle(tmp_path / "p.pdparams", as_numpy(U2NetP()))
     with pytest.raises(WeightsError, match="looks like U2NetP, 3 channels in, 1 class out"):
         load_weights(U2Net(stages=SMALL), tmp_path / "p.pdparams")
-
-
-@pytest.mark.parametrize(
-    "key", ["outconv.weight", "side6.weight", "stage3.rebnconv1.conv_s1.weight", "side6.bias"]
-)
-def test_a_misspelt_name_is_listed_with_the_nearest(tmp_path, key):
-    pytest.importorskip("torch")
-    weights = narrow.state()
-    wrong = key[:-2] + "th"
-    weights[wrong] = weights.pop(key)
-    write_weights(tmp_path / "in.pth", weights)
-    found = architecture_of(read_weights(tmp_path / "in.pth"), "in.pth")
-    expected = build(found.stages, found.num_classes, found.in_channels).shapes()
-    assert found.stages == narrow.table()
-    with pytest.raises(WeightsError) as error:
-        fit_state(weights, {name: list(shape) for name, shape in expected.items()}, "in.pth")
-    lines = str(error.value).splitlines()[1:]
-    assert lines == [
-        f"  {key}: not in the file (nearest there: {wrong})",
-        f"  {wrong}: the model has no such weight",
-    ]
 
 
 # -- numbers that are none of weights ------------------------------------------------------------

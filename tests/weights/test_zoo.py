@@ -141,7 +141,7 @@ def test_a_mirror_with_another_file_names_how_to_take_it(home, entry, tmp_path, 
     monkeypatch.setenv("U2NET_MIRROR", str(tmp_path / "mirror"))
     with pytest.raises(DownloadError) as error:
         locate("tiny")
-    assert re.search(r"mirror/tiny\.pth: expected \d+ bytes, the file has \d+", str(error.value))
+    assert re.search(r"mirror/tiny\.pth: expected \d+ bytes, got \d+", str(error.value))
     assert "MODEL_CHECKSUM_DISABLED=1" in str(error.value)
     monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")
     assert locate("tiny").read_bytes() == (tmp_path / "mirror" / "tiny.pth").read_bytes()

@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from paddleseg_u2net.commands.dataset.input import refuse_own_files
-from paddleseg_u2net.commands.parsing import Parser, printable
+from paddleseg_u2net.commands.dataset.input import add_input, check_input, refuse_own_files
+from paddleseg_u2net.commands.parsing import Parser, at_least, printable
 from paddleseg_u2net.data_tools.inspection import samples
 from paddleseg_u2net.data_tools.inspection.inputs import (
     Part,
     class_names,
     number_of_classes,
     of_folders,
+    read_encoding,
 )
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.mask_encoding import MASK_ENCODINGS
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
@@ -36,72 +36,40 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         description="Draw samples of a data set with their masks, and, with a configuration, what "
         "its augmentation makes of them in training.",
     )
-    _add_input(result.add_argument_group("what to show (one of the three)"))
+    what = add_input(result)
+    what("--mismatched_masks", choices=("error", "resize"), help="default: error")
+    what("--classes", nargs="+", metavar="NAME", help="their names, the background first")
     _add_manner(result.add_argument_group("how"))
     arguments = result.parse_args(argv)
-    given = [
-        bool(arguments.config),
-        bool(arguments.images or arguments.masks),
-        bool(arguments.root),
-    ]
-    if sum(given) != 1 or bool(arguments.images) != bool(arguments.masks):
-        result.error("expected --config, or --images and --masks, or --root")
-    if arguments.count < 1 or (arguments.augmented or 0) < 0 or arguments.seed < 0:
-        result.error("--count: expected 1 or more, --augmented and --seed: 0 or more")
-    if arguments.num_classes is not None and arguments.num_classes < 1:
-        result.error("--num_classes: expected 1 or more")
-    if arguments.size < SMALLEST:
-        result.error(f"--size: expected {SMALLEST} pixels or more")
-    _refuse_without_effect(result, arguments)
+    check_input(result, arguments, "mismatched_masks")
+    if arguments.config:
+        if arguments.part == "test":
+            result.error("--part test: a configuration has train and val only; take --root")
+        if arguments.part != "train" and arguments.augmented:
+            result.error("--augmented: training augments --part train only")
+    elif arguments.augmented:
+        result.error("--augmented: has an effect with --config only")
+    elif arguments.images and arguments.part != "train":
+        result.error("--part: has an effect with --config and --root only")
     if arguments.augmented is None:
         augments = arguments.config and arguments.part == "train"
         arguments.augmented = _AUGMENTED if augments else 0
     return arguments
 
 
-def _refuse_without_effect(result: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if arguments.config:
-        own = ("num_classes", "mask_values", "mismatched_masks")
-        given = [f"--{key}" for key in own if getattr(arguments, key) is not None]
-        if given:
-            result.error(f"{', '.join(given)}: the configuration says it; change it with --opts")
-        if arguments.part == "test":
-            result.error("--part test: a configuration has train and val only; take --root")
-        if arguments.part != "train" and arguments.augmented:
-            result.error("--augmented: training augments --part train only")
-    else:
-        if arguments.opts or arguments.augmented:
-            result.error("--opts, --augmented: have an effect with --config only")
-        if arguments.images and arguments.part != "train":
-            result.error("--part: has an effect with --config and --root only")
-
-
-def _add_input(group: Any) -> None:
-    add = group.add_argument
-    add("--config", help="YAML file, e.g. configs/RGB/U2Net/u2netp_own_data.yaml")
-    add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-        help="override its keys, e.g. train_dataset.dataset_root=data/own")  # fmt: skip
-    add("--images", type=Path, metavar="DIR", help="images; their masks in --masks")
-    add("--masks", type=Path, metavar="DIR", help="masks, of the same names")
-    add("--root", type=Path, metavar="DIR",
-        help="a folder with train_list.txt, val_list.txt, or with images/, masks/")  # fmt: skip
-    add("--part", choices=("train", "val", "test"), default="train", help="default: %(default)s")
-    add("--num_classes", type=int, help="without --config; default: as the masks look")
-    add("--mask_values", choices=("auto", *MASK_ENCODINGS), help="the same")
-    add("--mismatched_masks", choices=("error", "resize"), help="the same; default: error")
-    add("--classes", nargs="+", metavar="NAME", help="names from the background on, for the legend")
-
-
 def _add_manner(group: Any) -> None:
     add = group.add_argument
-    add("--count", type=int, default=8, help="samples; default: %(default)s")
+    add("--part", choices=("train", "val", "test"), default="train", help="default: %(default)s")
+    add("--count", type=at_least(1), default=8, help="samples; default: %(default)s")
     add("--sort", choices=samples.ORDERS, default="random",
         help="random: drawn by --seed; name: the first ones; foreground: from the least to the "
         "most, in even steps; default: %(default)s")  # fmt: skip
-    add("--augmented", type=int, metavar="N", help="as in the first N epochs of training; "
+    add("--augmented", type=at_least(0), metavar="N", help="as in the first N epochs of training; "
         f"default: {_AUGMENTED} for the train part of --config")  # fmt: skip
-    add("--seed", type=int, default=0, help="chooses, and augments as train.py with this --seed")
-    add("--size", type=int, default=192, metavar="PIXELS", help="of a cell; default: %(default)s")
+    add("--seed", type=at_least(0), default=0,
+        help="chooses, and augments as train.py with this --seed")  # fmt: skip
+    add("--size", type=at_least(SMALLEST), default=192, metavar="PIXELS",
+        help="of a cell; default: %(default)s")  # fmt: skip
     add("--output", type=Path, default=Path("sheet.png"), help="default: %(default)s")
 
 
@@ -116,7 +84,10 @@ def run(argv: List[str]) -> int:
     dataset, root = _dataset(arguments)
     refuse_own_files(arguments, ["output"], [Part("all", dataset.pairs)])
     names = arguments.classes or dataset.classes or class_names(root)
-    chosen, errors = _chosen(dataset, arguments)
+    with Progress(None, "looking at masks", "masks") as progress:
+        chosen, errors = samples.choose(
+            dataset, arguments.count, arguments.sort, arguments.seed, progress.update
+        )
     rows, classes = _rows(dataset, chosen, arguments, names, errors)
     headings = ["image", "mask over it"]
     headings += [f"epoch {epoch}" for epoch in range(arguments.augmented)]
@@ -144,10 +115,11 @@ def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]
         part = of_folders("train", arguments.images, arguments.masks)
     else:
         part = samples.part_of_root(root, arguments.part)
+    classes = arguments.num_classes or number_of_classes(root)
     dataset = samples.PartDataset(
         part,
-        num_classes=arguments.num_classes or number_of_classes(root),
-        mask_values=arguments.mask_values or "auto",
+        num_classes=classes,
+        mask_values=read_encoding(arguments.mask_values, classes),
         mismatched_masks=arguments.mismatched_masks or "error",
     )
     return dataset, root
@@ -157,27 +129,14 @@ def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Pa
     load_paddle()
     from paddleseg_u2net.config import Config
 
-    part, opts = arguments.part, list(arguments.opts)
-    settings = Config(arguments.config, opts, training=False).dataset_settings(part)
-    root = Path(settings.dataset_root) if settings.dataset_root else None
+    part = arguments.part
+    config = Config(arguments.config, arguments.opts, training=False)
+    settings = config.dataset_settings(part)
     if settings.cache is not None:  # a look shall not fill a disk
-        opts.append(f"{part}_dataset.cache=null")
-    try:
-        return Config(arguments.config, opts, training=False).dataset(part), root
-    except ImageError:
-        # A mask that cannot be read is among those that show how masks are encoded.
-        opts.append(f"{part}_dataset.mask_values=index")
-        dataset = Config(arguments.config, opts, training=False).dataset(part)
-        dataset.mask_encoding = samples.infer_from_readable(dataset)
-        return dataset, root
-
-
-def _chosen(
-    dataset: PairDataset, arguments: argparse.Namespace
-) -> Tuple[List[int], Dict[int, str]]:
-    with Progress(None, "looking at masks", "masks") as progress:
-        update = progress.update
-        return samples.choose(dataset, arguments.count, arguments.sort, arguments.seed, update)
+        without = [*arguments.opts, f"{part}_dataset.cache=null"]
+        config = Config(arguments.config, without, training=False)
+    root = Path(settings.dataset_root) if settings.dataset_root else None
+    return config.dataset(part), root
 
 
 def _rows(

@@ -20,31 +20,19 @@ from paddleseg_u2net.datasets.mask_encoding import (
 
 # How the meaning of masks is told to the commands: a repair in messages.
 SAYING = "--num_classes or --mask_values (of a configuration with --opts)"
-# JPEG leaves values this near to those that were saved.
-_NEAR = 32
 
 
 class Content(NamedTuple):
-    """What a mask holds.
+    """What a mask holds, in shares of 1."""
 
-    Attributes:
-        pixels: Share of each class among the pixels that are not ignored; of one class background
-            and foreground, as probabilities. Empty if all are ignored.
-        ignored: Share of the ignored pixels.
-        strange: Values that mean nothing, ascending.
-        strange_share: Share of the pixels that have them.
-        soft: Share of pixels between background and foreground (one class only).
-        near: Share of the values between that are within 32 of the lowest or highest possible.
-        highest: The greatest label, of one class the highest probability of foreground.
-    """
-
+    # Of each class among the pixels that are not ignored; of one class background and foreground,
+    # as probabilities. Empty if all are ignored.
     pixels: Dict[int, float]
     ignored: float
-    strange: List[int]
+    strange: List[int]  # values that mean nothing, ascending
     strange_share: float
-    soft: float
-    near: float
-    highest: float
+    soft: float  # between background and foreground (one class only)
+    highest: float  # the greatest label, of one class the highest probability of foreground
 
     @property
     def foreground(self) -> float:
@@ -52,30 +40,24 @@ class Content(NamedTuple):
         return sum(share for label, share in sorted(self.pixels.items()) if label)
 
 
-class MaskReader:
-    """Reads the values of masks as labels.
+class MaskReader(NamedTuple):
+    """Reads the values of masks as labels; see ``datasets.mask_encoding``."""
 
-    Args:
-        encoding: See ``datasets.mask_encoding``.
-        num_classes: 1 or more.
-        ignore_index: The label of ignored pixels.
-    """
+    encoding: MaskEncoding
+    num_classes: int
+    ignore_index: int
 
-    def __init__(self, encoding: MaskEncoding, num_classes: int, ignore_index: int) -> None:
-        self.encoding, self.num_classes, self.ignore_index = encoding, num_classes, ignore_index
-        self._known: Dict[Tuple[int, bool], Optional[float]] = {}
-
-    def label(self, value: int, sixteen_bit: bool) -> Optional[float]:
-        """The label of a value; None if it has none."""
-        key = (value, sixteen_bit)
-        if key not in self._known:
-            raw = np.array([[value]], np.uint16 if sixteen_bit else np.uint8)
-            try:
-                label = decode(raw, self.encoding, self.num_classes, self.ignore_index, Path())
-                self._known[key] = float(label[0, 0])
-            except MaskError:
-                self._known[key] = None
-        return self._known[key]
+    def labels(self, values: np.ndarray, sixteen_bit: bool) -> List[Optional[float]]:
+        """The label of each value (N,); None where it has none."""
+        raw = values.astype(np.uint16 if sixteen_bit else np.uint8)[None]
+        try:
+            labels = decode(raw, self.encoding, self.num_classes, self.ignore_index, Path())
+            return [float(label) for label in labels[0]]
+        except MaskError:
+            if len(values) == 1:
+                return [None]
+            ones = (values[index : index + 1] for index in range(len(values)))
+            return [self.labels(one, sixteen_bit)[0] for one in ones]
 
     def is_ignored(self, label: Optional[float]) -> bool:
         """Whether pixels of a label are ignored."""
@@ -83,17 +65,16 @@ class MaskReader:
 
     def content(self, found: Values) -> Content:
         """What a mask with these values holds."""
-        values, counts = (array.tolist() for array in found.arrays())
-        total = sum(counts)
-        top, margin = (65535, _NEAR * 257) if found.sixteen_bit else (255, _NEAR)
+        values, counts = found.arrays()
+        total = int(counts.sum())
+        top = 65535 if found.sixteen_bit else 255
         pixels: Dict[int, float] = {}
         strange: List[int] = []
-        ignored = strange_share = between = near = highest = 0.0
-        for value, count in zip(values, counts):
-            label, share = self.label(value, found.sixteen_bit), count / total
-            if 0 < value < top:
-                between += share
-                near += share if value <= margin or value >= top - margin else 0.0
+        ignored = strange_share = between = highest = 0.0
+        labels = self.labels(values, found.sixteen_bit)
+        for value, count, label in zip(values.tolist(), counts.tolist(), labels):
+            share = count / total
+            between += share if 0 < value < top else 0.0
             if label is None:
                 strange.append(value)
                 strange_share += share
@@ -114,7 +95,6 @@ class MaskReader:
             strange,
             strange_share,
             between if self.encoding in ("soft", "binary") else 0.0,
-            near / between if between else 0.0,
             highest,
         )
 
@@ -122,9 +102,7 @@ class MaskReader:
 def encoding_of(
     masks: Sequence[Tuple[Path, Values]], num_classes: int, ignore_index: int
 ) -> Tuple[Optional[str], Optional[MaskError]]:
-    """Infer the encoding of a part's masks as training does.
-
-    Where training would give up, the encoding of most of the masks is taken.
+    """Infer the encoding of a part's masks as training does, else take that of most of them.
 
     Returns:
         The encoding, None where the masks have none; the complaint if they are ambiguous.

@@ -34,17 +34,8 @@ _MOST_CLASSES = 255
 class PartDataset(PairDataset):
     """The pairs of a part, whose broken files are met when they are read, not before.
 
-    Masks that fit no encoding are read as class numbers; with ``num_classes`` 1 as any of them.
-
-    Args:
-        part: With one pair or more.
-        **arguments: As for ``PairDataset``.
-
-    Attributes:
-        unpaired: Messages on what could not be paired and is left out.
-
-    Raises:
-        PairingError: There are no pairs.
+    Masks that fit no encoding are read as class numbers, with ``num_classes`` 1 as any of them.
+    ``unpaired`` tells what could not be paired.
     """
 
     def __init__(self, part: Part, **arguments: Any) -> None:
@@ -62,20 +53,24 @@ class PartDataset(PairDataset):
         return self._part.pairs
 
     def _infer_mask_encoding(self) -> str:
+        masks = sample_masks([pair.mask for pair in self.pairs], _values)
         try:
-            return infer_from_readable(self)
+            return infer_from_masks(masks, self.num_classes, self.ignore_index)
         except MaskError:
             if self.num_classes == 1:
                 self.num_classes = _MOST_CLASSES
             return "index"
 
 
-def part_of_root(root: Path, name: str) -> Part:
-    """Return a part of a data set's folder: its list, for train also ``images`` and ``masks``.
+def _values(mask: Path) -> Set[int]:
+    try:
+        return distinct_values(mask)
+    except ImageError:
+        return set()  # told when it is its turn to be shown
 
-    Raises:
-        PairingError: There is neither.
-    """
+
+def part_of_root(root: Path, name: str) -> Part:
+    """A part of a data set's folder: its list, for train also ``images`` and ``masks``."""
     list_file = root / f"{name}_list.txt"
     if list_file.is_file():
         return of_list(name, list_file, root)
@@ -92,23 +87,6 @@ def part_of_root(root: Path, name: str) -> Part:
     )
 
 
-def infer_from_readable(dataset: PairDataset) -> str:
-    """Return the encoding of those masks that can be read, see ``infer_mask_encoding``.
-
-    Raises:
-        MaskError: Their values fit none or more than one encoding.
-    """
-    masks = sample_masks([pair.mask for pair in dataset.pairs], _values)
-    return infer_from_masks(masks, dataset.num_classes, dataset.ignore_index)
-
-
-def _values(mask: Path) -> Set[int]:
-    try:
-        return distinct_values(mask)
-    except ImageError:
-        return set()  # told when it is its turn to be shown or counted
-
-
 def choose(
     dataset: PairDataset,
     count: int,
@@ -116,7 +94,7 @@ def choose(
     seed: int,
     read_one: Callable[[int], object] = lambda number: None,
 ) -> Tuple[List[int], Dict[int, str]]:
-    """Return which samples to show, and the errors of masks that were met on the way.
+    """Which samples to show, and the errors of masks that were met on the way.
 
     Args:
         dataset: Pairs.
@@ -159,7 +137,7 @@ def _share(dataset: PairDataset, index: int) -> Any:
 
 
 def foreground(label: np.ndarray, ignore_index: int) -> float:
-    """Return the share of foreground, 0 to 1, in the pixels of a label (H, W) that are not ignored.
+    """Share of foreground, 0 to 1, in the pixels of a label (H, W) that are not ignored.
 
     Floats are probabilities, of integers all but 0 are foreground; see ``mask_encoding.decode``.
     """
@@ -170,16 +148,10 @@ def foreground(label: np.ndarray, ignore_index: int) -> float:
 
 
 class Row(NamedTuple):
-    """What is shown of a sample.
-
-    Attributes:
-        cells: The image, the image under its mask, then the augmented ones.
-        classes: Numbers that appear in any of them but the background; ``ignore_index`` if so.
-        error: What is wrong with it, or an empty text.
-    """
+    """What is shown of a sample: the image, the image under its mask, then the augmented ones."""
 
     cells: List[Cell]
-    classes: Set[int]
+    classes: Set[int]  # that appear in any of them but the background; ``ignore_index`` if so
     error: str = ""
 
 
@@ -211,9 +183,9 @@ def row(
         return _broken(cells, pair, error)
     cells.append(_image_cell(image, pair, size))
     colors = class_colors(max(dataset.num_classes, 2))
-    told = _told(label, dataset, names)
+    first, second, warning = _told(label, dataset, names)
     picture = masked(image, label, size, colors, dataset.ignore_index)
-    cells.append(Cell(picture, told[:2], warning=told[2]))
+    cells.append(Cell(picture, (first, second), warning=warning))
     classes, before = _classes(label, dataset.ignore_index), foreground(label, dataset.ignore_index)
     del image, label  # large ones shall not wait for the next
     for epoch in range(epochs):
@@ -221,9 +193,11 @@ def row(
             image, label = dataset.augmented(index, (seed, epoch, index))
             picture = masked(image, label, size, colors, dataset.ignore_index)
         except Exception as error:  # transforms are anybody's code
-            found = _broken(cells, pair, error)
-            return found._replace(classes=classes)
-        cells.append(_augmented_cell(picture, image, label, before, dataset.ignore_index))
+            return _broken(cells, pair, error)._replace(classes=classes)
+        share = foreground(label, dataset.ignore_index)
+        lost = before > 0 and share == 0
+        text = f"{image.shape[1]} x {image.shape[0]}, {percent(share)}"
+        cells.append(Cell(picture, (text, "nothing of it is left" if lost else ""), warning=lost))
         classes |= _classes(label, dataset.ignore_index)
     return Row(cells, classes)
 
@@ -242,7 +216,7 @@ def _broken(cells: List[Cell], pair: Pair, error: Exception) -> Row:
 
 
 def _classes(label: np.ndarray, ignore_index: int) -> Set[int]:
-    """Return the numbers in a label but that of the background."""
+    """The numbers in a label but that of the background."""
     if label.dtype.kind != "f":
         return {int(value) for value in np.unique(label)} - {0}
     ignored = label == ignore_index
@@ -253,7 +227,7 @@ def _classes(label: np.ndarray, ignore_index: int) -> Set[int]:
 def _told(
     label: np.ndarray, dataset: PairDataset, names: Optional[Sequence[str]]
 ) -> Tuple[str, str, bool]:
-    """Return two lines on a mask, and whether the second is a warning."""
+    """Two lines on a mask, and whether the second is a warning."""
     ignore, share = dataset.ignore_index, foreground(label, dataset.ignore_index)
     first = f"{percent(share)} foreground"
     present = sorted(_classes(label, ignore) - {ignore})
@@ -271,49 +245,28 @@ def _told(
     return first, f"soft in {percent(soft)}" if soft else "", False
 
 
-def _augmented_cell(
-    picture: np.ndarray,
-    image: np.ndarray,
-    label: np.ndarray,
-    before: float,
-    ignore_index: int,
-) -> Cell:
-    share = foreground(label, ignore_index)
-    lost = before > 0 and share == 0
-    text = f"{image.shape[1]} x {image.shape[0]}, {percent(share)}"
-    return Cell(picture, (text, "nothing of it is left" if lost else ""), warning=lost)
-
-
 def _name(number: int, names: Optional[Sequence[str]]) -> str:
     return names[number] if names and number < len(names) else f"class {number}"
 
 
 def percent(share: float) -> str:
-    """Return a share as text: two digits below ten per cent, and 0 and 100 % only if exact."""
-    value = 100 * share
-    if value in (0, 100):
-        return f"{value:.0f} %"
-    if value < 0.01:
-        return "< 0.01 %"
-    return f"{value:.2g} %" if value < 9.95 else f"{min(value, 99.9):.3g} %"
+    """A share as text, of three digits."""
+    return f"{100 * share:.3g} %"
 
 
 def legend(
     classes: Iterable[int], dataset: PairDataset, names: Optional[Sequence[str]]
 ) -> List[Tuple[Any, str]]:
-    """Return colour and name of each class number; the colour of ignored pixels is None."""
+    """Colour and name of each class number; the colour of ignored pixels is None."""
     colors = class_colors(max(dataset.num_classes, 2))
     entries: List[Tuple[Any, str]] = []
     for number in sorted(set(classes)):
+        color = tuple(int(v) for v in colors[number]) if number < len(colors) else None
         if number == dataset.ignore_index:
             entries.append((None, f"ignored ({number})"))
         elif dataset.num_classes == 1:
-            entries.append(
-                (tuple(colors[1]), names[1] if names and len(names) == 2 else "foreground")
-            )
+            named = names is not None and len(names) == 2
+            entries.append((color, names[1] if names and named else "foreground"))
         else:
-            name = (
-                f"{number} {names[number]}" if names and number < len(names) else f"class {number}"
-            )
-            entries.append((tuple(int(v) for v in colors[number]), name))
+            entries.append((color, _name(number, names)))
     return entries

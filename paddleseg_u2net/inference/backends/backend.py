@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Sized, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from paddleseg_u2net.architecture import Architecture
 # float32 (N, C, h, w) -> an array of what `output_type_of` says
 Network = Callable[[np.ndarray], np.ndarray]
 # N, C, H, W; None where any number is taken
-InputShape = Tuple[Optional[int], Optional[int], Optional[int], Optional[int]]
+InputShape = Tuple[Optional[int], ...]
 
 OUTPUT_TYPES = ("logits", "probability", "argmax")
 """Types of output: ``logits`` and ``probability`` are float32 (N, K, h, w), ``argmax`` is class
@@ -36,28 +36,8 @@ class LoadError(BackendError):
 
 
 def output_type_of(network: Network) -> str:
-    """Return one of `OUTPUT_TYPES`: the attribute ``output_type``; of a plain function, logits."""
+    """One of `OUTPUT_TYPES`: the attribute ``output_type``; of a plain function, logits."""
     return getattr(network, "output_type", "logits")
-
-
-def shape_of(network: Network) -> InputShape:
-    """Return the input's shape: the attribute ``shape``; a plain function takes any."""
-    return getattr(network, "shape", ANY)
-
-
-def check_sides(backend: str, output_type: str, taken: Sized, given: Sized) -> None:
-    """Raise LoadError unless a model's input and output have as many sides as a network's.
-
-    Args:
-        output_type: what its output is said to be. taken, given: shapes of its input and output.
-    """
-    expected = 4, 3 if output_type == "argmax" else 4
-    if (len(taken), len(given)) != expected:
-        raise LoadError(
-            f"backend {backend}: expected a model with an input of {expected[0]} sides and an "
-            f"output ({output_type}) of {expected[1]}, got {len(taken)} and {len(given)}: what it "
-            "is said to be is of another model"
-        )
 
 
 class EngineNetwork:
@@ -85,6 +65,8 @@ class EngineNetwork:
     ) -> None:
         self._run, self.backend, self.output_type = run, backend, output_type
         self.num_classes, self.shape, self.note = num_classes, shape, ""
+        if len(shape) != 4:
+            raise LoadError(f"backend {backend}: expected a model of images, its input is {shape}")
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """float32 (N, C, h, w) -> what ``output_type`` says.
@@ -120,18 +102,13 @@ class EngineNetwork:
         if found.shape != expected:
             raise BackendError(
                 f"backend {self.backend}: of an input {batch.shape} the model makes {found.shape}, "
-                f"expected {expected} ({self.output_type}); it is not an export of this program, "
-                "or its description is of another model: export again"
+                f"expected {expected} ({self.output_type}): export it again"
             )
         return found
 
     def _check_input(self, shape: Tuple[int, ...]) -> None:
-        wrong = [
-            axis
-            for axis, (own, came) in enumerate(zip(self.shape, shape))
-            if axis and own is not None and own != came
-        ]
-        if len(shape) != 4 or wrong:
+        pairs = zip(self.shape[1:], shape[1:])
+        if len(shape) != 4 or any(own not in (None, came) for own, came in pairs):
             expected = [name if own is None else str(own) for name, own in zip("NCHW", self.shape)]
             raise BackendError(
                 f"backend {self.backend}: expected an input ({', '.join(expected)}), got {shape}; "
@@ -236,12 +213,6 @@ def fitting(kind: str, precision: str = "fp32") -> Tuple[str, ...]:
     """Return the names of the backends that run weights or an export format, the fastest first."""
     times = ((backend.time(kind, precision), name) for name, backend in BACKENDS.items())
     return tuple(name for _, name in sorted(pair for pair in times if pair[0] is not None))
-
-
-def kinds() -> Tuple[str, ...]:
-    """Return what the backends run: `WEIGHTS` and export formats."""
-    found = (key.partition(" ")[0] for backend in BACKENDS.values() for key in backend.times)
-    return tuple(dict.fromkeys(found))
 
 
 def onnx_of_weights(state: Mapping[str, np.ndarray], model: Architecture) -> Model:

@@ -69,7 +69,8 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
         lambda batch: np.stack([one(image) for image in batch]),
         "ncnn",
         model.output_type,
-        shape=model.shape,
+        model.num_classes,
+        model.shape,
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
-import threading
-from collections import OrderedDict
-from typing import Any, Dict, Iterator, Optional, Tuple
+from functools import lru_cache
+from typing import Any, Iterator, Optional, Tuple
 
 import numpy as np
 
@@ -16,10 +15,8 @@ from paddleseg_u2net.inference.backends.backend import (
     WEIGHTS,
     Backend,
     EngineNetwork,
-    InputShape,
     LoadError,
     Model,
-    check_sides,
     onnx_of_weights,
     register,
 )
@@ -111,47 +108,25 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
         read = core.read_model(file if isinstance(file, bytes) else str(file))
     except Exception as error:  # it has errors of its own
         raise LoadError(f"backend openvino does not load the model: {error}") from error
-    taken, given = read.input(0).partial_shape, read.output(0).partial_shape
-    check_sides("openvino", model.output_type, taken, given)
-    plans = _Plans(core, read, settings)
+
+    @lru_cache(maxsize=_PLANS)
+    def plan(shape: Tuple[int, ...]) -> Any:
+        # without a clone every size would be set on the same model
+        model = read.clone() if read.is_dynamic() else read
+        if read.is_dynamic():
+            model.reshape(list(shape))
+        return core.compile_model(model, "CPU", settings)
 
     def run(batch: np.ndarray) -> np.ndarray:
-        request = plans.of(batch.shape).create_infer_request()  # one a call: threads may overlap
+        request = plan(batch.shape).create_infer_request()  # one a call: threads may overlap
         return np.array(request.infer([batch])[0])
 
-    channels = None if model.output_type == "argmax" else _numbers(given)[1]
-    network = EngineNetwork(run, "openvino", model.output_type, channels, _numbers(taken))
+    sides = read.input(0).partial_shape
+    shape = tuple(side.get_length() if side.is_static else None for side in sides)
+    network = EngineNetwork(run, "openvino", model.output_type, model.num_classes, shape)
     if model.precision == "bf16" and not low:
         network.note = "in float32, because OpenVINO cannot compute in bfloat16 here"
     return network
-
-
-class _Plans:
-    """Compiled models of the sizes of input that came last."""
-
-    def __init__(self, core: Any, model: Any, settings: Dict[str, Any]) -> None:
-        self._core, self._model, self._settings = core, model, settings
-        self._plans: OrderedDict[Tuple[int, ...], Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, shape: Tuple[int, ...]) -> Any:
-        with self._lock:
-            if shape not in self._plans:
-                model = self._model
-                if model.is_dynamic():
-                    model = model.clone()  # without it every size would be set on the same model
-                    model.reshape(list(shape))
-                self._plans[shape] = self._core.compile_model(model, "CPU", self._settings)
-                if len(self._plans) > _PLANS:
-                    self._plans.popitem(last=False)
-            self._plans.move_to_end(shape)
-            return self._plans[shape]
-
-
-def _numbers(shape: Any) -> InputShape:
-    """A model's shape, in which free sides are not static."""
-    n, c, h, w = (side.get_length() if side.is_static else None for side in shape)
-    return n, c, h, w
 
 
 register(

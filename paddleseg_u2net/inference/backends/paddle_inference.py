@@ -52,8 +52,7 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
             return given.copy_to_cpu()
 
     # The engine does not say what its shapes are.
-    channels = None if model.output_type == "argmax" else model.num_classes
-    return EngineNetwork(run, "paddle-inference", model.output_type, channels, model.shape)
+    return EngineNetwork(run, "paddle-inference", model.output_type, model.num_classes, model.shape)
 
 
 def _settings(inference: Any, program: str, weights: str, threads: int, device: str) -> Any:

@@ -125,12 +125,8 @@ def open_stream(path: PathLike) -> BinaryIO:
     try:
         return files.open_file(path)
     except (FileNotFoundError, files.NotAFileError):
-        if files.is_address(path):
-            what = "an address; fetch the picture first and give its path"
-        else:
-            what = files.what_is(path)
-            what += "; name a file in it" if what == "a folder" else "; check the path"
-        raise ImageError(path, f"expected a picture file, found {what}") from None
+        what = files.what_is(path)
+        raise ImageError(path, f"expected a picture file, found {what}; check the path") from None
     except (OSError, ValueError) as error:
         raise ImageError(
             path, f"expected a readable picture file: {error}; check the path and its rights"

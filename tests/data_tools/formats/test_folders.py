@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,52 +50,11 @@ def with_masks(root, *sets, suffix=".png", dtype=np.uint8):
     return root / "images", root / "masks"
 
 
-FOUR = ["1.jpg", "2.jpg", "11.jpg", "1_1.jpg"]
-NAMES = [
-    (["a.JPG", "b.png", "c.x.jpeg"], ["a.png", "b.PNG", "c.x.gif"], ""),
-    *(
-        (FOUR, [mask.format(name[:-4]) for name in FOUR], said)
-        for mask, said in (
-            ("{}_mask.png", "masks named x_mask"),
-            ("{}_gt.PNG", "masks named x_gt"),
-            ("mask_{}.png", "masks named mask_x"),
-            ("{}-removebg-preview.png", "masks named x-removebg-preview"),
-            ("gt_{}_v2.png", "masks named gt_x_v2"),
-            ("{}.jpg.png", "with their suffix"),
-        )
-    ),
-    (["a.jpg", "b.PNG"], ["a.jpg.png", "b.PNG.png"], "with their suffix"),
-    (["IMG_1.JPG", "IMG_2.JPG"], ["img_1.png", "img_2.png"], "letter case"),
-    (["IMG_1.JPG", "IMG_2.JPG"], ["img_1_Mask.png", "img_2_mask.png"], "letter case"),
-    (
-        ["img_001.jpg", "img_002.jpg", "img_010.jpg"],
-        ["mask_001.png", "mask_002.png", "mask_010.png"],
-        "paired with masks named mask_x, with images named img_x",
-    ),
-    (
-        ["21_training.tif", "22_training.tif"],  # DRIVE
-        ["21_manual1.gif", "22_manual1.gif"],
-        "masks named x_manual1, with images named x_training",
-    ),
-    (["a/1.jpg", "b/1.jpg"], ["a/1_gt.png", "b/1_gt.png"], "masks named x_gt"),
-    (["a_1.jpg", "a_2.jpg", "a.jpg"], ["a_1_gt2.png", "a_2_gt2.png", "a_gt2.png"], "x_gt2"),
-]
-
-
-@pytest.mark.parametrize(("images", "masks", "said"), NAMES)
-def test_names_that_differ_in_what_all_have(tmp_path, images, masks, said):
-    found, remarks = paired(tmp_path, images, masks)
-    assert found == dict(zip(images, masks))
-    assert len(remarks) == bool(said) and said in "".join(remarks)
-
-
-@pytest.mark.parametrize("mask", ["{}", "{}_mask"])
-def test_accents_may_be_stored_in_another_way(tmp_path, mask):
-    stems = ["caf\u00e9", "\u017elut\u00fd k\u016f\u0148", "na\u00efve", "plain"]
-    images = [f"{unicodedata.normalize('NFD', stem)}.jpg" for stem in stems]
-    masks = [f"{mask.format(stem)}.png" for stem in stems]
-    found, remarks = paired(tmp_path, images, masks)
-    assert found == dict(zip(images, masks)) and "form of accents" in remarks[0]
+def test_names_that_differ_are_paired_and_the_rule_is_said(tmp_path):
+    """All rules: tests/datasets/test_name_rules.py."""
+    found, remarks = paired(tmp_path, ["a.JPG", "b/c.png"], ["a_gt.png", "b/c_gt.gif"])
+    assert found == {"a.JPG": "a_gt.png", "b/c.png": "b/c_gt.gif"}
+    assert remarks == ["paired with masks named x_gt"]
 
 
 def test_masks_below_the_images_and_the_reverse(tmp_path):
@@ -138,13 +95,6 @@ def test_an_image_may_have_several_masks(tmp_path, name, extra):
     assert set(both.split(", ")) == {masks[1], f"{extra}.png"}
     assert found == {images[0]: masks[0], images[2]: masks[2]}
     assert any("1 image with several masks, which are merged, such as" in r for r in remarks)
-
-
-def test_masks_may_be_in_folders_named_as_images(tmp_path):
-    masks = ["a/1.png", "a/2.png", "sub/b/left.png"]
-    found, remarks = paired(tmp_path, ["a.jpg", "sub/b.jpg"], masks)
-    assert found == {"a.jpg": "a/1.png, a/2.png", "sub/b.jpg": "sub/b/left.png"}
-    assert remarks[0] == "masks are in folders of their images' names (x/1.png)"
 
 
 @pytest.mark.parametrize(

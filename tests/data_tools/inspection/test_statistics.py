@@ -9,7 +9,7 @@ import pytest
 
 from paddleseg_u2net.data_tools.inspection.mask_reader import MaskReader
 from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
-from paddleseg_u2net.data_tools.inspection.statistics import ScannedPart, advice, summed
+from paddleseg_u2net.data_tools.inspection.statistics import ScannedPart, summed
 from paddleseg_u2net.datasets.pairing import from_folders
 from tests.data_tools.inspection.making import add, blob, texture
 
@@ -41,7 +41,6 @@ def test_sizes_foreground_and_colours(tmp_path):
     values = np.stack(pictures).reshape(-1, 3) / 255
     np.testing.assert_allclose(found.mean, values.mean(axis=0))
     np.testing.assert_allclose(found.std, values.std(axis=0))
-    assert found.formats == {"PNG RGB 8 bit": 3}
     json.dumps(report, allow_nan=False)
 
 
@@ -80,21 +79,3 @@ def test_parts_together_are_all_their_pairs(tmp_path):
     assert both.pairs == 3
     np.testing.assert_allclose(both.centre, (one.centre + 2 * two.centre) / 3)
     np.testing.assert_allclose(both.mean, (np.array(one.mean) + 2 * np.array(two.mean)) / 3)
-
-
-def test_advice_is_given_where_the_usual_does_not_fit(tmp_path):
-    wide = np.full((100, 300, 3), 5, np.uint8)
-    tiny = np.zeros((100, 300), np.uint8)
-    tiny[50, 50:56] = 255
-    add(tmp_path, "a", wide, tiny)
-    size, share, colours, *rest = advice(numbers(tmp_path), (100, 100), 1)
-    assert "preprocess.size: [160, 64]" in size
-    assert "2 pixels or fewer" in share
-    assert "iou" in colours
-    assert "preprocess.mean: [0.020, 0.020, 0.020]" in rest[0]
-
-
-def test_there_is_no_advice_where_the_usual_fits(tmp_path):
-    for seed in range(4):
-        add(tmp_path, str(seed), texture(seed), blob(seed))
-    assert advice(numbers(tmp_path), (320, 320), 1) == []
