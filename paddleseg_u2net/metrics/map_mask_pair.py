@@ -17,7 +17,7 @@ LEVELS = 256
 class MapMaskPair:
     """A saliency map and its mask, checked; arrays that follow from them are made when asked for.
 
-    To score one image by several metrics, make one pair and hand it to all of them::
+    One pair may serve several metrics::
 
         pair = MapMaskPair(prediction, mask)
         for metric in (mae, f_measure, s_measure):
@@ -26,19 +26,15 @@ class MapMaskPair:
     Its arrays are read-only.
 
     Args:
-        prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
-        mask: bool (H, W), True on the salient object.
+        prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255. Kept
+            as it came; float16 as float32.
+        mask: bool (H, W), True on the salient object. Kept with False on ignored pixels.
         valid: bool (H, W), False on the pixels to ignore; None ignores none. What map and mask say
             of ignored pixels does not matter, but the map must be in [0, 1].
 
     Raises:
         ValueError: not two dimensions, shapes differ, a dtype is another, every pixel is ignored, a
             value is NaN or outside [0, 1].
-
-    Attributes:
-        prediction: The map as it came, in C order; uint8, float32 (float16 too) or float64.
-        mask: bool (H, W) in C order, False on ignored pixels.
-        valid: bool (H, W) in C order, or None where no pixel is ignored.
     """
 
     def __init__(
@@ -126,12 +122,7 @@ class MapMaskPair:
 
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice]:
-    """Return rows and columns of the smallest box around a mask that is not empty.
-
-    Args:
-        mask: bool (H, W), at least one True.
-        margin: Pixels around it, as far as the image goes.
-    """
+    """Return rows and columns of the smallest box around a mask that is not empty."""
     # Not OpenCV's boundingRect: that of 4.5 misses a column now and then.
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return (
@@ -140,30 +131,19 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice]:
     )
 
 
-# ---------------------------------------------------------------- the one pass over a map
-
-
 @dataclass(frozen=True, eq=False)
 class MapStatistics:
     """What one pass over a map and its mask counts, for all scores by level.
 
-    The level of a pixel is ``floor(255 p)``, as PySODMetrics has it, in the arithmetic of the
-    map's own dtype (float16 as float32): a map read from 8 bits as ``k / 255`` in float32 or
-    float64 has the level k. Whether a float64 pixel of exactly twice the mean is above the adaptive
-    threshold is up to rounding, as in PySODMetrics; bytes are counted in whole numbers.
-
-    Attributes:
-        foreground_histogram: int64 (256,), pixels of the mask by level 0..255 of the map.
-        background_histogram: The same for the pixels outside the mask.
-        mean_absolute_error: Mean of abs(map - mask), in [0, 1].
-        adaptive_positives: Pixels of the map at or above min(2 x its mean, 1).
-        adaptive_true_positives: Those of them inside the mask.
+    The level of a pixel is ``floor(255 p)``, as PySODMetrics has it, in the arithmetic of the map's
+    own dtype: a map read from 8 bits as ``k / 255`` has the level k. Whether a float64 pixel of
+    exactly twice the mean is above the adaptive threshold is up to rounding, as in PySODMetrics.
     """
 
-    foreground_histogram: np.ndarray
+    foreground_histogram: np.ndarray  # int64 (256,), pixels of the mask by level of the map
     background_histogram: np.ndarray
     mean_absolute_error: float
-    adaptive_positives: int
+    adaptive_positives: int  # pixels at or above min(2 x mean of the map, 1)
     adaptive_true_positives: int
 
     @cached_property

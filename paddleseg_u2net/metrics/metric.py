@@ -18,18 +18,9 @@ Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 class Metric(ABC):
     """A streaming metric whose whole state is a few named arrays of sums.
 
-    A subclass names its sums in `_zeros`, adds to them in its own ``update`` and computes the score
-    from them in ``compute``. Sums of disjoint sets of images add, so merging the results
-    of N processes equals one pass over all images (bit-equal for counts, to rounding for floats).
-    Public attributes are its arguments: only metrics of equal ones are merged.
-
-    To gather over processes, exchange ``state()`` as arrays and add up on one side::
-
-        total = MAE()
-        for state in gathered_states:
-            shard = MAE()
-            shard.load_state(state)
-            total.merge(shard)
+    Sums of disjoint sets of images add, so merging the results of N processes equals one pass over
+    all images (bit-equal for counts, to rounding for floats). Public attributes are its arguments:
+    only metrics of equal ones are merged.
     """
 
     needs_other_images: ClassVar[bool] = False
@@ -45,12 +36,9 @@ class Metric(ABC):
     def _zeros(self) -> dict[str, np.ndarray]:
         """Return fresh sums by name; at least one dimension each, as collectives want them."""
 
-    def _arguments(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
-
     @abstractmethod
     def compute(self) -> Any:
-        """Return the score, or several in a dataclass."""
+        """Return the score, or several as attributes."""
 
     def curves(self) -> Curves:
         """Return curves to draw, by name; none by default."""
@@ -71,50 +59,26 @@ class Metric(ABC):
         self._sums = self._zeros()
 
     def merge(self, other: Metric) -> None:
-        """Add the images that ``other`` has seen; ``other`` is left as it is.
-
-        Raises:
-            TypeError: ``other`` is another kind of metric.
-            ValueError: ``other`` was built with other arguments.
-        """
-        if type(other) is not type(self):
-            raise TypeError(
-                f"expected a {type(self).__name__} to merge, got a {type(other).__name__}"
-            )
-        if other._arguments() != self._arguments():
+        """Add the images that ``other``, of the same kind and arguments, has seen."""
+        if type(other) is not type(self) or other._arguments() != self._arguments():
             raise ValueError(
-                f"{type(self).__name__} objects built with different arguments cannot be merged: "
-                f"expected {self._arguments()}, got {other._arguments()}"
+                f"expected a {type(self).__name__} with {self._arguments()} to merge, "
+                f"got a {type(other).__name__} with other arguments"
             )
         for name, value in other._sums.items():
             self._sums[name] = self._sums[name] + value
+
+    def _arguments(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of the sums by name: int64 or float64, one dimension or more."""
         return {name: value.copy() for name, value in self._sums.items()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace the sums by those of `state` of an object built with the same arguments.
-
-        Raises:
-            ValueError: names, shapes or kinds (integer, float) are not those of this metric.
-        """
+        """Replace the sums by the `state` of a metric of the same arguments."""
         zeros = self._zeros()
-        if set(state) != set(zeros):
-            raise ValueError(
-                f"expected a state of {type(self).__name__} with {sorted(zeros)}, "
-                f"got {sorted(state)}"
-            )
-        loaded = {}
-        for name, zero in zeros.items():
-            value = np.asarray(state[name])
-            if value.shape != zero.shape or not np.can_cast(value.dtype, zero.dtype):
-                raise ValueError(
-                    f"expected {name!r} of {type(self).__name__} as {zero.dtype} {zero.shape}, "
-                    f"got {value.dtype} {value.shape}"
-                )
-            loaded[name] = value.astype(zero.dtype)
-        self._sums = loaded
+        self._sums = {name: np.array(state[name], zero.dtype) for name, zero in zeros.items()}
 
 
 class ImageCounts(Metric):
@@ -153,11 +117,7 @@ class PixelMetric(Metric):
 
 
 class MapMetric(Metric):
-    """Sums over images of what one map says against one mask.
-
-    Args:
-        stretch: How to normalise each map first, one of `STRETCHES`; see `normalise.normalise`.
-    """
+    """Sums over images of what one map, normalised by ``stretch`` first, says against one mask."""
 
     def __init__(self, stretch: str = "none") -> None:
         check_stretch(stretch)
@@ -167,11 +127,7 @@ class MapMetric(Metric):
     def update(
         self, prediction: np.ndarray, mask: np.ndarray, valid: Optional[np.ndarray] = None
     ) -> None:
-        """Count one image; see `MapMaskPair` for the arguments.
-
-        Raises:
-            ValueError: what `MapMaskPair` refuses. Nothing is counted then.
-        """
+        """Count one image; see `MapMaskPair` for the arguments and what is refused."""
         self.update_pair(MapMaskPair(prediction, mask, valid))
 
     @abstractmethod
@@ -193,9 +149,9 @@ class CurveMetric(MapMetric):
         """Return what one image adds to the sums, by name; ``images`` is added elsewhere."""
 
     def _mean(self, name: str) -> np.ndarray:
-        """Return a sum divided by the number of images, NaN where there is none."""
-        total = self._sums[name]
-        return total / self.images if self.images else np.full_like(total, np.nan)
+        """Return a sum divided by the number of images that have it, NaN where there is none."""
+        total, images = self._sums[name], self.images - self.undefined
+        return total / images if images else np.full_like(total, np.nan)
 
 
 class MeanOfImages(Metric):
@@ -228,8 +184,4 @@ class MeanOfImages(Metric):
 
 
 class MeanMetric(MeanOfImages, MapMetric):
-    """One score per map and mask (`MapMaskPair`), averaged over the images that have one.
-
-    Args:
-        stretch: How to normalise each map first, one of `STRETCHES`; see `normalise.normalise`.
-    """
+    """One score per map and mask (`MapMaskPair`), averaged over the images that have one."""

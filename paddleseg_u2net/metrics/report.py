@@ -12,7 +12,7 @@ from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, Fixat
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.metric import Curves, ImageCounts, MapMetric, Metric, PixelMetric
-from paddleseg_u2net.metrics.normalise import check_labels, check_probabilities, native
+from paddleseg_u2net.metrics.normalise import native, valid_pixels
 from paddleseg_u2net.metrics.scores import DEFAULT, chosen
 from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
 
@@ -30,10 +30,9 @@ class MetricReport:
     boundary and fixation scores are there for one channel, and for two classes by the probability
     of class 1.
 
-    Pixels whose label is ``ignore_index`` are ignored in every score; the metrics that need the
-    whole image say how they leave them out. An image of nothing but such pixels counts in
-    ``images`` and ``ignored`` only. Mind that 255 means "ignore" by default: a mask stored as
-    0 / 255 must be divided by 255 first, or its foreground is ignored.
+    Pixels whose label is ``ignore_index`` are ignored in every score; an image of nothing but such
+    pixels counts in ``images`` and ``ignored`` only. Mind that 255 means "ignore" by default: a
+    mask stored as 0 / 255 must be divided by 255 first, or its foreground is ignored.
 
     Args:
         num_classes: Output channels of the model, >= 1.
@@ -53,8 +52,6 @@ class MetricReport:
         names: Iterable[str] = DEFAULT,
         conventions: Conventions = PRESETS["paper"],
     ) -> None:
-        if num_classes < 1:
-            raise ValueError(f"expected num_classes >= 1, got {num_classes}")
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.conventions = conventions
@@ -87,8 +84,6 @@ class MetricReport:
         """Whether the object stands for fixations where none are given, in scores of these."""
         return any(score.needs != "mask" for score in self.scores)
 
-    # -- one image ---------------------------------------------------------------------------
-
     def update(
         self, probability: np.ndarray, label: np.ndarray, others: Optional[np.ndarray] = None
     ) -> None:
@@ -109,10 +104,8 @@ class MetricReport:
         probability, label = np.asarray(probability), np.asarray(label)
         if probability.dtype == np.uint8:
             raise ValueError("expected probabilities of a float dtype, got uint8; divide by 255")
-        check_probabilities(probability, label, self.num_classes)
+        valid = valid_pixels(probability, label, self.num_classes, self.ignore_index)
         probability = native(probability)  # float16 is exact as float32, and several times as fast
-        valid = label != self.ignore_index
-        check_labels(label[valid], self.num_classes, self.ignore_index)
         # Made first, since these may refuse what they are given.
         pair = fixated = None
         if valid.any() and self.num_classes <= 2:
@@ -190,8 +183,6 @@ class MetricReport:
             fixations = Fixations.from_mask(pair.mask, pair.valid)
         return FixationPair(pair.prediction, fixations, others)
 
-    # -- all images --------------------------------------------------------------------------
-
     def values(self) -> dict[str, float]:
         """Return the chosen scores by key; NaN where a score is not defined."""
         computed = {metric: part.compute() for metric, part in self._parts.items()}
@@ -200,11 +191,9 @@ class MetricReport:
     def compute(self) -> dict[str, ReportValue]:
         """Return ``images`` and the chosen scores, as built-in numbers and lists.
 
-        With scores of segmentation also one number per class: ``class_iou``, ``class_precision``,
-        ``class_recall``, ``class_specificity``, ``class_dice``; see `SegmentationScores`.
-
-        What is not defined (a class absent from the whole set, kappa of a one-class set, a mean
-        over no image) is NaN; `json_ready` turns it into null for strict JSON.
+        With scores of segmentation also lists by class: ``class_iou``, ``class_precision``,
+        ``class_recall``, ``class_specificity``, ``class_dice``. What is not defined is NaN;
+        `json_ready` turns it into null for strict JSON.
         """
         result: dict[str, ReportValue] = {"images": self.images, **self.values()}
         if any(score.metric is ConfusionMatrix for score in self.scores):
@@ -248,14 +237,7 @@ class MetricReport:
             part.reset()
 
     def merge(self, other: MetricReport) -> None:
-        """Add the images that ``other`` has seen; ``other`` is left as it is.
-
-        Raises:
-            TypeError: ``other`` is no report.
-            ValueError: ``other`` was built with other arguments.
-        """
-        if not isinstance(other, MetricReport):
-            raise TypeError(f"expected a MetricReport to merge, got a {type(other).__name__}")
+        """Add the images that ``other``, built with the same arguments, has seen."""
         if other._arguments() != self._arguments():
             raise ValueError(
                 f"reports built with different arguments cannot be merged: "
@@ -286,24 +268,15 @@ class MetricReport:
         }
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace all sums by those of `state` of a report built with the same arguments.
-
-        Raises:
-            ValueError: names, shapes or kinds are not those of this report. Nothing is replaced
-                then.
-        """
-        if set(state) != set(self.state()):
+        """Replace all sums by those of `state` of a report built with the same arguments."""
+        found, expected = ({k: np.shape(v) for k, v in s.items()} for s in (state, self.state()))
+        if found != expected:
             raise ValueError(
-                f"expected a state with {sorted(self.state())}, got {sorted(state)}; "
-                f"was the report built with other arguments?"
+                f"expected a state of {expected}, got {found}; was the report built with other "
+                "arguments?"
             )
-        loaded = self.fresh()
-        for part_name, part in loaded._all().items():
-            prefix = f"{part_name}."
-            part.load_state(
-                {key[len(prefix) :]: v for key, v in state.items() if key.startswith(prefix)}
-            )
-        self._seen, self._parts = loaded._seen, loaded._parts
+        for part_name, part in self._all().items():
+            part.load_state({name: state[f"{part_name}.{name}"] for name in part.state()})
 
 
 def most_probable(probability: np.ndarray) -> np.ndarray:
