@@ -239,30 +239,11 @@ def _kill_while_replacing(folder):
     assert not folder.exists()
 
 
-def test_a_best_model_that_was_being_replaced_is_found(trained, drawn, tmp_path, monkeypatch):
+def test_a_best_model_that_was_being_replaced_comes_back(trained, tmp_path):
     run = tmp_path / "output/run"
     shutil.copytree(trained[0], run)
     _kill_while_replacing(run / "best_model")
-    monkeypatch.chdir(tmp_path)
-    before = sorted(run.rglob("*"))
-    model = ["--model_path", "output/run/best_model"]
-    assert main("val", [*model, "--json", "scores.json"]) == 0
-    saved = json.loads((trained[0] / "best_model/state.json").read_text())["scores"]
-    scores = json.loads(Path("scores.json").read_text())
-    assert scores["mIoU"] == pytest.approx(saved["mIoU"], abs=1e-4)
-    image = ["--image_path", str(drawn / "images/00000.png")]
-    assert main("predict", [*image, "--save_dir", "named", *model]) == 0
-    words = ["--format", "paddle", "--save_dir", "exported"]
-    assert main("export", [*model, *words]) == 0
-    assert main("model_info", model) == 0
-    file = f"{model[1]}/model.pdparams"
-    assert main("convert_weights", ["--input", file, "--output", "weights.pth"]) == 0
-    assert sorted(run.rglob("*")) == before  # readers change nothing
-    config = ["--config", str(trained[1]), "--opts", f"model.pretrained={model[1]}"]
-    assert main("train", [*config, "--save_dir", "tuned"]) == 0
     config = ["--config", str(trained[1]), "--iters", "3", "--do_eval", "--resume_model", str(run)]
-    assert main("train", [*config, "--save_dir", "elsewhere"]) == 0
-    assert (tmp_path / "elsewhere/best_model/model.pdparams").is_file()
     assert main("train", [*config, "--save_dir", str(run)]) == 0
     assert (run / "best_model/model.pdparams").is_file()
     assert not list(run.glob(".*"))
