@@ -1,10 +1,8 @@
 """The documented commands, typed as users type them."""
 
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +14,6 @@ from PIL import Image
 
 from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import COMMANDS, main
-from paddleseg_u2net.io.files import atomic_dir
 from tests.conftest import tiny_config
 from tests.test_progress import on_a_terminal
 
@@ -219,53 +216,6 @@ def test_predict_finds_the_newest_best_model(trained, drawn, tmp_path, monkeypat
     assert main("predict", [*image, "--save_dir", "result"]) == 0
     assert "best_model/model.pdparams" in capsys.readouterr().out
     assert (tmp_path / "result/saliency/00000.png").is_file()
-
-
-def _kill_while_replacing(folder):
-    """Let a process die between the two renames that replace ``folder``."""
-    pid = os.fork()
-    if pid == 0:
-        rename = Path.rename
-
-        def dying(path, target):
-            if ".tmp-" in path.name:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return rename(path, target)
-
-        Path.rename = dying
-        with atomic_dir(folder) as temporary:
-            (temporary / "model.pdparams").write_bytes(b"cut")
-    os.waitpid(pid, 0)
-    assert not folder.exists()
-
-
-def test_a_best_model_that_was_being_replaced_is_found(trained, drawn, tmp_path, monkeypatch):
-    run = tmp_path / "output/run"
-    shutil.copytree(trained[0], run)
-    _kill_while_replacing(run / "best_model")
-    monkeypatch.chdir(tmp_path)
-    before = sorted(run.rglob("*"))
-    model = ["--model_path", "output/run/best_model"]
-    assert main("val", [*model, "--json", "scores.json"]) == 0
-    saved = json.loads((trained[0] / "best_model/state.json").read_text())["scores"]
-    scores = json.loads(Path("scores.json").read_text())
-    assert scores["mIoU"] == pytest.approx(saved["mIoU"], abs=1e-4)
-    image = ["--image_path", str(drawn / "images/00000.png")]
-    assert main("predict", [*image, "--save_dir", "named", *model]) == 0
-    words = ["--format", "paddle", "--save_dir", "exported"]
-    assert main("export", [*model, *words]) == 0
-    assert main("model_info", model) == 0
-    file = f"{model[1]}/model.pdparams"
-    assert main("convert_weights", ["--input", file, "--output", "weights.pth"]) == 0
-    assert sorted(run.rglob("*")) == before  # readers change nothing
-    config = ["--config", str(trained[1]), "--opts", f"model.pretrained={model[1]}"]
-    assert main("train", [*config, "--save_dir", "tuned"]) == 0
-    config = ["--config", str(trained[1]), "--iters", "3", "--do_eval", "--resume_model", str(run)]
-    assert main("train", [*config, "--save_dir", "elsewhere"]) == 0
-    assert (tmp_path / "elsewhere/best_model/model.pdparams").is_file()
-    assert main("train", [*config, "--save_dir", str(run)]) == 0
-    assert (run / "best_model/model.pdparams").is_file()
-    assert not list(run.glob(".*"))
 
 
 def test_multi_class_through_train_val_and_predict(trained, drawn, tmp_path):
