@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -121,7 +120,7 @@ def _from_archives(
                         file,
                         place / file.name.split(".")[0],
                         password=password,
-                        progress=partial(_show, bar),
+                        progress=bar.update,
                     )
             parts = _arranged(job, tree, folder)
             shutil.rmtree(tree)
@@ -129,11 +128,6 @@ def _from_archives(
         again = "; to fetch it again, delete it and repeat this command" if downloaded else ""
         raise PreparationError(f"{error}{again}") from error
     return Prepared(job.row, job.target, parts, job.remarks, True, files if downloaded else [])
-
-
-def _show(bar: Progress, done: int, total: Optional[int]) -> None:
-    bar.total = total
-    bar.update(done - bar.done)
 
 
 def _from_folder(name: str, job: Job, source: Path) -> Prepared:

@@ -8,7 +8,7 @@ from typing import List, Optional
 
 from paddleseg_u2net.data_tools.arrange import PreparationError
 from paddleseg_u2net.datasets.table import Row
-from paddleseg_u2net.io.archives.kinds import kind
+from paddleseg_u2net.io.archives import kind
 from paddleseg_u2net.io.download import DownloadError, fetch, mirrored
 
 _SCRIPT = "benchmark_data_prepare/prepare.py"

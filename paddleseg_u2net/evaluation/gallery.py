@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.datasets.pairing import bare_name
 from paddleseg_u2net.evaluation.loaders import read_map, read_truth
-from paddleseg_u2net.evaluation.page import Gallery, Sample
+from paddleseg_u2net.evaluation.page import thumbnail
 from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.evaluation.results import Result, by_set, column
 from paddleseg_u2net.io.images import ImageError, find_images, read_image
@@ -19,12 +19,10 @@ from paddleseg_u2net.metrics import SCORES
 _RANKED_BY = ("wF", "S", "maxF", "MAE", "mIoU")
 
 
-def galleries(results: Sequence[Result], count: int = 5) -> List[Gallery]:
-    """Return the worst and best images of every method on every set that has masks.
+def galleries(results: Sequence[Result], count: int = 5) -> List[Dict[str, Any]]:
+    """Return for the page the worst and best images of every method on every set with masks.
 
-    Args:
-        results: All of them; an image is shown with the maps of all methods on its set.
-        count: How many of the worst, and of the best; fewer where there are fewer images.
+    An image is shown with the maps of all methods on its set; ``count`` of the worst and the best.
     """
     files = {
         name: {result.of.method: {item.name: item for item in result.items} for result in own}
@@ -35,18 +33,26 @@ def galleries(results: Sequence[Result], count: int = 5) -> List[Gallery]:
         if result.of.truth.gt_dir is None:
             continue
         keys = [score.key for score in result.report.scores]
-        key = next((key for key in _RANKED_BY if key in keys), keys[0])
-        worst, best = _ends(result, key, count)
-        if not worst:
-            continue
-        folder = result.of.truth.image_dir
-        images = {} if folder is None else photographs(folder)
-        ends = (
-            [_sample(name, score, files[result.of.dataset], images, result) for score, name in end]
-            for end in (worst, best)
-        )
-        by = column(SCORES[key], 3)
-        found.append(Gallery(result.of.dataset, result.of.method, by, *ends))
+        by = column(SCORES[next((key for key in _RANKED_BY if key in keys), keys[0])], 3)
+        images = photographs(result.of.truth.image_dir) if result.of.truth.image_dir else {}
+        ends = [
+            (
+                title,
+                [
+                    {
+                        "name": name,
+                        "score": f"{by.title} {by.shown(score)}",
+                        "pictures": _pictures(name, files[result.of.dataset], images, result),
+                    }
+                    for score, name in end
+                ],
+            )
+            for title, end in zip(("Worst", "Best"), _ends(result, by.key, count))
+            if end
+        ]
+        if ends:
+            heading = f"{result.of.dataset}: {result.of.method}, by {by.heading}"
+            found.append({"heading": heading, "ends": ends})
     return found
 
 
@@ -68,26 +74,27 @@ def _ends(
     return ordered[::-1][: max(half, 1)], ordered[:half]
 
 
-def _sample(
+def _pictures(
     name: str,
-    score: float,
-    methods: Dict[str, Dict[str, MapFiles]],
-    images: Dict[str, Path],
+    methods: Mapping[str, Mapping[str, MapFiles]],
+    images: Mapping[str, Path],
     result: Result,
-) -> Sample:
-    """Return an image that the method of ``result`` was scored on, with the maps of all methods."""
+) -> List[Dict[str, Any]]:
+    """Return what is shown of an image: the photograph, the true mask, maps of all methods."""
     files = {method: by_name[name] for method, by_name in methods.items() if name in by_name}
+    found = []
+    if name in images:
+        with suppress(ImageError):  # the page is worth having without it
+            shown = thumbnail(read_image(images[name]), f"image of {name}")
+            found.append({"caption": "image", **shown})
     mask = files[result.of.method].mask
     assert mask is not None  # there is a gallery only where there are masks
-    maps = {}
+    truth = read_truth(mask, result.report.conventions.mask_above)
+    found.append({"caption": "mask", **thumbnail(truth.mask, f"mask of {name}")})
     for method, item in files.items():
         with suppress(ImageError):  # it stands in the errors of that method
             values = read_map(item.map)
-            is_bytes = values.dtype == np.uint8
-            maps[method] = values if is_bytes else np.rint(values * 255).astype(np.uint8)
-    photograph: Optional[np.ndarray] = None
-    if name in images:
-        with suppress(ImageError):  # the page is worth having without it
-            photograph = read_image(images[name])
-    truth = read_truth(mask, result.report.conventions.mask_above)
-    return Sample(name, score, truth.mask, maps, photograph)
+            if values.dtype != np.uint8:
+                values = np.rint(values * 255).astype(np.uint8)
+            found.append({"caption": method, **thumbnail(values, f"map by {method} of {name}")})
+    return found

@@ -27,11 +27,10 @@ from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference import Pipeline, classes_of
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import (
-    NO_TAGS,
-    Tags,
+    Header,
     image_size,
+    read_header,
     read_image,
-    read_tags,
     write_image,
     write_png,
 )
@@ -149,13 +148,13 @@ class _Prediction:
 
     def read(self, work: _Work) -> Tuple[Any, ...]:
         """The network's input, and what the last step needs of the image: what the network has
-        seen, or its shape where that will do, and what is in the pictures with its tags.
+        seen, or its shape where that will do, and what is in the pictures, and its header.
         """
         path, pictures = work
-        shown, tags = None, NO_TAGS
+        shown, header = None, None
         if CUTOUT in pictures:
             # its transparency, and its colours where the network sees grey
-            shown, tags = read_image(path, 4), read_tags(path)
+            shown, header = read_image(path, 4), read_header(path)
         if shown is not None and self._channels == 3:
             seen = np.ascontiguousarray(shown[..., :3])
         else:
@@ -164,15 +163,15 @@ class _Prediction:
             shown = seen
         follows_edges = self._predictor.upsampling != "bilinear"
         needed = seen if follows_edges else seen.shape[:2]
-        return self._predictor.prepare(seen), needed, shown, tags
+        return self._predictor.prepare(seen), needed, shown, header
 
     def compute(self, read: Tuple[Any, ...]) -> Tuple[Any, ...]:
         return (self._predictor.probabilities(read[0][None])[0], *read[1:])
 
     def write(self, work: _Work, computed: Tuple[Any, ...]) -> None:
-        probability, seen, shown, tags = computed
+        probability, seen, shown, header = computed
         restored = self._predictor.restore(probability, seen)
-        write_pictures(work[1], shown, restored, self._colors, tags)
+        write_pictures(work[1], shown, restored, self._colors, header)
 
 
 def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
@@ -273,7 +272,7 @@ def write_pictures(
     image: Optional[np.ndarray],
     probability: np.ndarray,
     colors: np.ndarray,
-    tags: Tags = NO_TAGS,
+    header: Optional[Header] = None,
 ) -> None:
     """Write the pictures of one image, each whole or not at all.
 
@@ -286,7 +285,7 @@ def write_pictures(
             transparent there is so in ``cutout``.
         probability: float32 (K, H, W).
         colors: uint8 (256, 3), RGB.
-        tags: of the image, see `images.read_tags`; they go into ``cutout``.
+        header: of the image, whose colour profile and resolution ``cutout`` gets.
 
     Raises:
         ValueError: a picture cannot be made or its format cannot hold it.
@@ -309,7 +308,7 @@ def write_pictures(
     if CUTOUT in paths:
         assert image is not None
         cut = render.cutout(_colour(image), grey)
-        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, tags=tags)
+        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, like=header)
 
 
 def _classes(probability: np.ndarray) -> np.ndarray:

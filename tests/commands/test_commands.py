@@ -1,10 +1,8 @@
 """The documented commands, typed as users type them."""
 
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +14,6 @@ from PIL import Image
 
 from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.commands import COMMANDS, main
-from paddleseg_u2net.io.files import atomic_dir
 from tests.conftest import tiny_config
 from tests.test_progress import on_a_terminal
 
@@ -219,34 +216,6 @@ def test_predict_finds_the_newest_best_model(trained, drawn, tmp_path, monkeypat
     assert main("predict", [*image, "--save_dir", "result"]) == 0
     assert "best_model/model.pdparams" in capsys.readouterr().out
     assert (tmp_path / "result/saliency/00000.png").is_file()
-
-
-def _kill_while_replacing(folder):
-    """Let a process die between the two renames that replace ``folder``."""
-    pid = os.fork()
-    if pid == 0:
-        rename = Path.rename
-
-        def dying(path, target):
-            if ".tmp-" in path.name:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return rename(path, target)
-
-        Path.rename = dying
-        with atomic_dir(folder) as temporary:
-            (temporary / "model.pdparams").write_bytes(b"cut")
-    os.waitpid(pid, 0)
-    assert not folder.exists()
-
-
-def test_a_best_model_that_was_being_replaced_comes_back(trained, tmp_path):
-    run = tmp_path / "output/run"
-    shutil.copytree(trained[0], run)
-    _kill_while_replacing(run / "best_model")
-    config = ["--config", str(trained[1]), "--iters", "3", "--do_eval", "--resume_model", str(run)]
-    assert main("train", [*config, "--save_dir", str(run)]) == 0
-    assert (run / "best_model/model.pdparams").is_file()
-    assert not list(run.glob(".*"))
 
 
 def test_multi_class_through_train_val_and_predict(trained, drawn, tmp_path):
