@@ -186,8 +186,8 @@ def full(*_, **__):
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(known.archive_files, "unpack"), (os, "link"), (Image.Image, "save"), (known, "write_text")],
-    ids=["unpack", "link", "mask", "note"],
+    [(known.archive_files, "unpack"), (Image.Image, "save"), (known, "write_text")],
+    ids=["unpack", "mask", "note"],
 )
 def test_a_full_disk_is_told_and_leaves_nothing(place, name, tmp_path, files, monkeypatch):
     if name == "save":
