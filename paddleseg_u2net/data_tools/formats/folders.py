@@ -319,9 +319,10 @@ def _look_at(paths: Sequence[Path], asked: str) -> List[Seen]:
     """The values of all masks; those that cannot be read are refused when they are drawn."""
     found = thread_map(partial(_values, asked), paths, "masks")
     seen = [(path, values) for path, values in zip(paths, found) if isinstance(values, frozenset)]
-    if not seen:
+    if 2 * len(seen) < len(paths):
+        error = next(item for item in found if isinstance(item, ImageError))
         raise AnnotationError(
-            f"{found[0]}, or give a table of its colours (dataset.py import colours), or say "
+            f"{error}, or give a table of its colours (dataset.py import colours), or say "
             "--mask_values instance if each object has a colour of its own"
         )
     return seen

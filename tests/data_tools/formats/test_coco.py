@@ -90,21 +90,6 @@ def test_a_crowd_is_an_object_or_ignored(source):
     assert ignored[:2, :2].tolist() == [[255, 2], [255, 255]]
 
 
-def test_chosen_and_ignored_classes(source):
-    tree = _tree(
-        _object([_box(0, 0, 1, 1)]),
-        _object([_box(2, 0, 3, 1)], category=17),
-        _object([_box(4, 0, 5, 1)], category=5),
-        categories=[*CATS, {"id": 5, "name": "cow"}],
-    )
-    found = source(tree, Classes({"pet": ("dog", "cat")}, ignored=()))
-    assert found.classes == ("background", "pet")
-    assert as_text(found.samples[0])[0] == "1.1..."
-    assert found.remarks == ["left out as background: cow"]
-    found = source(tree, Classes({"dog": ("dog",)}, ignored=("cat",)))
-    assert found.samples[0].mask.read(SIZE)[0].tolist() == [255, 0, 1, 0, 0, 0]
-
-
 def test_images_without_objects_and_images_without_entry(source):
     tree = _tree(_object([_box(0, 0, 1, 1)]), images=[_image(), _image(2, "b.jpg")])
     found = source(tree, names=("a.jpg", "b.jpg", "c.jpg"))
@@ -209,14 +194,6 @@ def test_a_background_cuts_holes_into_larger_objects(source):
     assert as_text(found.samples[0]) == ["......", ".1.11.", ".1.11.", "......"]
 
 
-@pytest.mark.parametrize("outlines", [[], None, [[]]])
-def test_boxes_are_counted(source, outlines):
-    box = _object(outlines, bbox=[0, 0, 2, 2])
-    assert source(_tree(box, _object([_box(0, 0, 1, 1)]))).remarks == [
-        "left out, no areas or of no known kind: objects with a box only (1 object)"
-    ]
-
-
 def test_another_suffix_is_taken_of_images_that_are_not_named(source):
     entries = [_image(1, "a.jpg"), _image(2, "a.png"), _image(3, "b.png")]
     found = source(_tree(images=entries), names=("a.jpg", "b.jpg"))
@@ -239,19 +216,6 @@ def test_a_supercategory_that_no_object_has_is_no_class(source):
     assert used.classes == ("background", "kites", "kite", "person") and not used.remarks
     asked = source(_tree(_object([_box(0, 0, 1, 1)]), categories=cats), Classes({"a": ("kites",)}))
     assert asked.classes == ("background", "a")
-
-
-def test_an_object_that_is_broken_is_a_matter_of_its_image(source):
-    images = [_image(), _image(2, "b.jpg")]
-    broken = _object([[float("nan"), 2, 3, 4, 5, 6]], image=2, number=7)
-    found = source(
-        _tree(_object([_box(0, 0, 1, 1)]), broken, images=images), names=("a.jpg", "b.jpg")
-    )
-    assert [record.name for record in found.samples] == ["a"]
-    assert found.remarks == []
-    (bad,) = found.bad
-    assert bad.image.name == "b.jpg" and not bad.missing
-    assert re.search(r"instances\.json, annotation 7: .*finite coordinates", bad.why)
 
 
 def test_names_that_differ_in_the_suffix(source):

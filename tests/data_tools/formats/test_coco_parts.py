@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import coco
 from paddleseg_u2net.io.images import write_image
@@ -97,21 +96,6 @@ def test_what_says_the_split(tmp_path, file, images, split):
     assert [sample.split for sample in coco.read([pair, other]).samples] == [split, ""]
     # A single file is to be divided.
     assert [sample.split for sample in coco.read([pair]).samples] == [""]
-
-
-def test_classes_in_another_order_keep_their_names(tmp_path):
-    square = (0, "dog", 0, 0, 1, 1)
-    files = [
-        _roboflow(tmp_path, "train", ["a.jpg"], square, categories=("cat", "dog", "cow")),
-        _roboflow(tmp_path, "valid", ["b.jpg"], square, categories=("cow", "dog", "cat")),
-    ]
-    found = coco.read(files)
-    assert found.classes == ("background", "cat", "dog", "cow")
-    assert [as_text(record)[0] for record in found.samples] == ["2.....", "2....."]
-    # What is ignored stays so.
-    found = coco.read(files, Classes(ignored=("dog",)))
-    assert found.classes == ("background", "cat", "cow")
-    assert [record.mask.read(SIZE)[0, 0] for record in found.samples] == [255, 255]
 
 
 def test_images_in_two_parts_are_taken_once_with_resplit(tmp_path):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import cvat
 from tests.data_tools.formats.drawn import blank, splits
@@ -101,37 +100,19 @@ def test_shapes_are_drawn_by_their_layer_then_in_order(tmp_path):
     assert found[0, :9].tolist() == [2, 2, 2, 1, 1, 1, 2, 2, 0]
 
 
-def test_a_background_shape_takes_away(tmp_path):
-    collection = read(
-        tmp_path, xml(entry(box("car", 0, 0, 8, 8), box("background", 2, 2, 4, 4)), labels=("car",))
-    )
-    assert collection.classes == ("background", "car")
-    assert collection.samples[0].mask.read(SHAPE)[3, :9].tolist() == [1, 1, 0, 0, 1, 1, 1, 1, 0]
-
-
-def test_shapes_outside_and_without_area_are_counted(tmp_path):
-    collection = read(
-        tmp_path,
-        xml(
-            entry(
-                box("car", -5, -5, 3, 3),
-                box("car", 30, 3, 40, 9),
-                '<polygon label="car" points="1,1;2,2"></polygon>',
-                '<polyline label="car" points="1,1;2,2"></polyline>',
-                '<points label="car" points="1,1"></points>',
-                '<tag label="car"></tag>',
-            ),
-            entry(name="b.png"),
-        ),
-        images=("a.png", "b.png"),
-    )
-    assert np.array_equal(collection.samples[0].mask.read(SHAPE), rectangle(0, 0, 3, 3))
-    assert not collection.samples[1].mask.read(SHAPE).any()
-    text = "\n".join(collection.remarks)
-    assert "reach out of their image, drawn as far as inside: 2 objects" in text
-    assert "without area: 1 object" in text
-    assert "points (1 object), polyline (1 object), tag (1 object)" in text
-    assert "without objects, so all background: 1 image" in text
+def test_what_is_no_area_is_counted(tmp_path):
+    shapes = [
+        box("car", 0, 0, 3, 3),
+        '<polygon label="car" points="1,1;2,2"></polygon>',
+        '<polyline label="car" points="1,1;2,2"></polyline>',
+        '<points label="car" points="1,1"></points>',
+    ]
+    found = read(tmp_path, xml(entry(*shapes)))
+    assert np.array_equal(found.samples[0].mask.read(SHAPE), rectangle(0, 0, 3, 3))
+    assert found.remarks == [
+        "left out, no areas or of no known kind: points (1 object), polyline (1 object)",
+        "left out, without area: 1 object",
+    ]
 
 
 def test_labels_are_classes_in_the_order_of_the_file(tmp_path):
@@ -139,11 +120,6 @@ def test_labels_are_classes_in_the_order_of_the_file(tmp_path):
     collection = read(tmp_path, text)
     assert collection.classes == ("background", "road", "car", "sky")
     assert collection.samples[0].mask.read(SHAPE)[0, :6].tolist() == [3, 3, 0, 0, 2, 2]
-    chosen = read(tmp_path, text, Classes({"thing": ("sky",)}, ignored=("car",)))
-    assert chosen.classes == ("background", "thing")
-    assert chosen.samples[0].mask.read(SHAPE)[0, :6].tolist() == [1, 1, 0, 0, 255, 255]
-    with pytest.raises(AnnotationError, match="has no class tram; its classes are road, car, sky"):
-        read(tmp_path, text, Classes({"tram": ("tram",)}))
 
 
 def test_subsets_are_splits(tmp_path):

@@ -10,6 +10,7 @@ from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import folders
 from paddleseg_u2net.data_tools.formats.folders import pair_folders
 from paddleseg_u2net.datasets.pairing import PairingError
+from paddleseg_u2net.io.images import ImageError
 from tests.data_tools.formats.drawn import splits
 
 SHAPE = (4, 6)
@@ -171,10 +172,7 @@ def test_folders_of_parts_are_splits(tmp_path):
     [
         ([(0, 1), (0,)], np.uint8, "index", ["object"]),
         ([(0, 255), (0,), (255,)], np.uint8, "binary", ["object"]),
-        ([(0, 1)], bool, "binary", ["object"]),
-        ([(0, 65535), (0,)], np.uint16, "binary", ["object"]),
         ([(0, 64, 128, 255), (0, 255)], np.uint8, "soft", ["object"]),
-        ([(0, 300, 65535)], np.uint16, "soft", ["object"]),
         ([(0, 1, 2), (3, 255)], np.uint8, "index", ["class_1", "class_2", "class_3"]),
         ([(0, 1, 255), (0, 1), (0, 255)], np.uint8, "index", ["object"]),
     ],
@@ -262,4 +260,28 @@ def test_the_reference_data_is_understood(shared):
     assert any("masks read as binary" in remark for remark in collection.remarks)
 
 
-CLASSES = np.resize(np.array([0, 1, 2, 1], np.uint8), SHAPE)
+def test_masks_with_transparency_have_to_be_explained(tmp_path):
+    classes = np.resize(np.array([0, 1, 2, 1], np.uint8), SHAPE)
+    images, masks = with_masks(tmp_path, [0])
+    mask = Image.fromarray(classes)
+    mask.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    mask.save(masks / "0.png", transparency=0)  # as QGIS and GIMP save classes
+    with pytest.raises(AnnotationError, match=r"0\.png: .*say --mask_values alpha .* or index if"):
+        folders.read(images, masks)
+    found = folders.read(images, masks, "index")
+    assert found.classes == ("background", "class_1", "class_2")
+    assert np.array_equal(found.samples[0].mask.read(SHAPE), classes)
+    found = folders.read(images, masks, "alpha")
+    assert found.soft and np.array_equal(found.samples[0].mask.read(SHAPE) > 0, classes > 0)
+
+
+def test_masks_that_cannot_be_read_do_not_hide_the_others(tmp_path):
+    images, masks = with_masks(tmp_path, (0, 1), (0, 1))
+    (masks / "1.png").write_bytes(b"<html>not found</html>")
+    found = folders.read(images, masks)
+    assert "masks read as index (values 0, 1)" in found.remarks
+    with pytest.raises(ImageError, match=r"1\.png.*HTML"):
+        found.samples[1].mask.read(SHAPE)
+    Image.new("RGB", SHAPE[::-1], (128, 0, 0)).save(masks / "0.png")
+    with pytest.raises(AnnotationError, match=r"0\.png.*\(128, 0, 0\).*table of its colours"):
+        folders.read(images, masks)
