@@ -93,8 +93,6 @@ def write(
     if not source.samples and not source.bad:
         why = f" ({'; '.join(source.remarks[:5])})" if source.remarks else "; check its path"
         raise ImportFailed(f"no images were found in the source{why}")
-    if source.empty and not options.allow_empty:
-        raise ImportFailed(f"{source.empty}, or take it as it is with --allow_empty")
     kept, unnamed = usable(source.samples)
     kept, remarks = _grouped(kept, options)
     with new_dir(root) as temporary:

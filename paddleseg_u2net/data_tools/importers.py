@@ -162,7 +162,7 @@ FORMATS = {
     "rgba": Format(
         "cut-outs: the alpha channel is the mask",
         {"source": _folder("the RGBA files")},
-        lambda given: _of("cutouts").read(given.source),
+        lambda given: _of("folders").read_cut_outs(given.source),
     ),
     "colours": Format(
         "a folder of images and one of masks in colours",

@@ -29,11 +29,10 @@ from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference import Pipeline, classes_of
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import (
-    NO_TAGS,
-    Tags,
+    Header,
     image_size,
+    read_header,
     read_image,
-    read_tags,
     write_image,
     write_png,
 )
@@ -67,7 +66,7 @@ class _Image(NamedTuple):
     name: str
     seen: Union[np.ndarray, Tuple[int, ...]]  # by the network; its shape where that will do
     shown: Optional[np.ndarray]  # in its pictures, if one of them needs it
-    tags: Tags
+    header: Optional[Header]
 
 
 class Failure(NamedTuple):
@@ -168,10 +167,10 @@ class _Prediction:
 
     def read(self, work: _Work) -> Tuple[_Image, np.ndarray]:
         self._go_on()
-        shown, tags = None, NO_TAGS
+        shown, header = None, None
         if CUTOUT in work.paths:
             # its transparency, and its colours where the network sees grey
-            shown, tags = read_image(work.image, 4), read_tags(work.image)
+            shown, header = read_image(work.image, 4), read_header(work.image)
         if shown is not None and self._channels == 3:
             seen = np.ascontiguousarray(shown[..., :3])
         else:
@@ -179,7 +178,7 @@ class _Prediction:
         if shown is None and ADDED in work.paths:
             shown = seen
         follows_edges = self._predictor.upsampling != "bilinear"
-        image = _Image(work.image.name, seen if follows_edges else seen.shape[:2], shown, tags)
+        image = _Image(work.image.name, seen if follows_edges else seen.shape[:2], shown, header)
         return image, self._predictor.prepare(seen)
 
     def compute(self, read: Tuple[_Image, np.ndarray]) -> Tuple[_Image, np.ndarray]:
@@ -196,7 +195,7 @@ class _Prediction:
                 image.shown,
                 self._predictor.restore(probability, image.seen),
                 self._colors,
-                image.tags,
+                image.header,
             )
         except OSError as error:
             if error.errno in _DISK_ERRORS:
@@ -307,7 +306,7 @@ def write_pictures(
     image: Optional[np.ndarray],
     probability: np.ndarray,
     colors: np.ndarray,
-    tags: Tags = NO_TAGS,
+    header: Optional[Header] = None,
 ) -> None:
     """Write the pictures of one image, each whole or not at all.
 
@@ -320,7 +319,7 @@ def write_pictures(
             transparent there is so in ``cutout``.
         probability: float32 (K, H, W).
         colors: uint8 (256, 3), RGB.
-        tags: of the image, see `images.read_tags`; they go into ``cutout``.
+        header: of the image, whose colour profile and resolution ``cutout`` gets.
 
     Raises:
         ValueError: a picture cannot be made or its format cannot hold it.
@@ -343,7 +342,7 @@ def write_pictures(
     if CUTOUT in paths:
         assert image is not None
         cut = render.cutout(_colour(image), grey)
-        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, tags=tags)
+        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, like=header)
 
 
 def _classes(probability: np.ndarray) -> np.ndarray:

@@ -375,7 +375,6 @@ def test_no_foreground_at_all_is_an_error_unless_asked_for(tmp_path, root, numbe
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"empty": "x.json: only boxes; export masks"}, "^x.json: only boxes; .*--allow_empty"),
         ({"samples": [], "remarks": ["7 files alone"]}, r"no images .*7 files alone"),
     ],
 )

@@ -10,7 +10,7 @@ from paddleseg_u2net.export.quantization.graph import Network, QuantizationError
 from paddleseg_u2net.inference.backends import BackendError
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.progress import tracked
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
+from paddleseg_u2net.weights.file_type import optional_package
 
 _FLOAT, _INT64 = 1, 7  # TensorProto's
 
@@ -94,14 +94,14 @@ def with_outputs(
     outputs. And the names of these.
     """
     content = network.rewritten([*network.nodes, *nodes], {**network.arrays, **arrays})
-    model = onnx_module("quantization").load_model_from_string(content)
+    model = optional_package("quantization", "onnx").load_model_from_string(content)
     taken = {name for node in nodes for name in node.input}
     results = {
         node.output[0]: _INT64 if node.op_type == "Shape" else _FLOAT
         for node in nodes
         if node.output[0] not in taken
     }
-    helper = onnx_module("quantization", "onnx.helper")
+    helper = optional_package("quantization", "onnx.helper")
     del model.graph.output[:]
     model.graph.output.extend(
         helper.make_tensor_value_info(name, kind, None) for name, kind in results.items()
