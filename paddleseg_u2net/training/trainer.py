@@ -103,7 +103,7 @@ class Trainer:
             return self._run()
         # several processes end after the same step, see `_agree_on_signals`
         alone = self.distributed.size == 1
-        with signals.heard(), signals.patient(), self._held(not alone):
+        with signals.heard(), self._held(not alone):
             return self._run()
 
     def _run(self) -> Dict[str, Any]:
