@@ -6,12 +6,11 @@ import contextlib
 import ctypes
 import io
 import os
-import platform
 import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Dict, Iterator
+from typing import Iterator
 
 from paddleseg_u2net.log import logger
 
@@ -116,16 +115,3 @@ def _handlers_kept() -> Iterator[None]:
         for number, action in before.items():
             sigaction(int(number), action, None)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def arithmetic() -> Dict[str, str]:
-    """What decides about the last bits of results, besides the program; paddle is loaded."""
-    import paddle
-
-    return {
-        "paddle": paddle.__version__,
-        "device": paddle.device.get_device().partition(":")[0],
-        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
-        "threads": os.environ.get("OMP_NUM_THREADS", ""),
-        _MKL: os.environ.get(_MKL, ""),
-    }

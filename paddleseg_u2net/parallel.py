@@ -15,8 +15,6 @@ import cv2
 
 from paddleseg_u2net import plugins, signals
 
-__all__ = ["MOST_WORKERS", "follow_parent", "in_chunks", "parallel_map"]
-
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
@@ -88,7 +86,6 @@ def follow_parent() -> None:
     A parent that was killed tells nobody, so its end is watched. It starts this process inside of
     `signals.waiting`, or a signal may come before this is called.
     """
-    signal.set_wakeup_fd(-1)  # a fork's is its parent's
     parent = multiprocessing.parent_process()
     if parent is None:
         return

@@ -9,8 +9,6 @@ from typing import Any, Iterable, Iterator, Optional, Sized, TypeVar
 
 from paddleseg_u2net.log import logger
 
-__all__ = ["Progress", "tracked"]
-
 Thing = TypeVar("Thing")
 
 SECONDS = 30.0  # between two lines

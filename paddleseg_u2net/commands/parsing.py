@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from pathlib import Path
 from typing import Any, Callable, Iterable, NoReturn, Optional, Sequence
 
 from paddleseg_u2net._version import __version__
+from paddleseg_u2net.text import did_you_mean
 
-__all__ = ["Parser", "at_least", "did_you_mean", "file_of", "printable", "unknown"]
+__all__ = ["Parser", "at_least", "file_of", "printable", "unknown"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,16 +48,6 @@ class Parser(argparse.ArgumentParser):
 
 def _before_dashes(args: Sequence[str]) -> Sequence[str]:
     return args[: args.index("--")] if "--" in args else args
-
-
-def did_you_mean(given: Any, known: Iterable[str]) -> str:
-    """Return a hint at what was probably meant, or nothing."""
-    asked, names = str(given).lower(), list(known)
-    begin = [name for name in names if name.lower().startswith(asked.rstrip("-")) and asked]
-    # Without the dashes, by which all flags are alike.
-    bare = {name.lstrip("-"): name for name in names}
-    near = begin[:3] or [bare[n] for n in difflib.get_close_matches(asked.lstrip("-"), bare, 1)]
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def file_of(*suffixes: str) -> Callable[[str], Path]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands.arguments import add_plugins
-from paddleseg_u2net.commands.parsing import Parser, did_you_mean
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.data_tools.known import Prepared, prepare
 from paddleseg_u2net.datasets.table import TABLE, Row, is_row_file
 from paddleseg_u2net.io.images import files_below
-from paddleseg_u2net.text import one_line
+from paddleseg_u2net.text import did_you_mean, one_line
 
 _PROJECT = Path(__file__).resolve().parents[2]
 

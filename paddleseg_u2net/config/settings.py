@@ -54,12 +54,16 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_dictionary(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def _is_positive(value: Any) -> bool:
     return is_number(value) and value > 0
 
 
 _ANYTHING: Rule = ("anything", lambda value: True)
-DICTIONARY: Rule = ("a dictionary", lambda value: isinstance(value, dict))
+DICTIONARY: Rule = ("a dictionary", _is_dictionary)
 _FLAG: Rule = ("true or false", lambda value: isinstance(value, bool))
 _TEXT: Rule = ("text", _is_text)
 _NUMBERS = _list_of("a list of numbers", is_number, shortest=1)
@@ -175,6 +179,10 @@ class OptimizerSettings:
 
     weight_decay: Optional[float] = _key(None, _optional(_NOT_NEGATIVE))
     grad_clip_cfg: Optional[Mapping[str, Any]] = _key(None, _optional(DICTIONARY))
+    custom_cfg: Optional[Sequence[Mapping[str, Any]]] = _key(
+        None,
+        _optional(_list_of("a list such as [{name: stage1., lr_mult: 0.1}]", _is_dictionary)),
+    )
 
 
 @dataclass(frozen=True)

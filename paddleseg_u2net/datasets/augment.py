@@ -36,11 +36,7 @@ def name_of(transform: Any) -> str:
 
 
 def check_transform(transform: Transform) -> None:
-    """Refuse a transform that would spoil pairs silently.
-
-    Raises:
-        TransformError: see the messages.
-    """
+    """Refuse a transform that would spoil pairs silently."""
     if type(transform).__module__.startswith("paddleseg.") and name_of(transform) in _REFUSED:
         raise TransformError(f"{name_of(transform)}: {_REFUSED[name_of(transform)]}")
     if getattr(transform, "category_max_ratio", 1) < 1:
@@ -66,12 +62,8 @@ def check_transform(transform: Transform) -> None:
 def transformed(data: Data, transforms: Sequence[Transform]) -> Data:
     """Apply a copy of each transform in order: some of PaddleSeg's change themselves.
 
-    Args:
-        data: ``img`` (H, W, C), ``label`` (H, W), ``gt_fields``, ``trans_info`` as in PaddleSeg.
-        transforms: each checked by ``check_transform``.
-
-    Raises:
-        TransformError: a transform failed, or image and label do not fit together behind it.
+    ``data`` has ``img`` (H, W, C), ``label`` (H, W), ``gt_fields`` and ``trans_info`` as in
+    PaddleSeg; the transforms were checked by `check_transform`.
     """
     for transform in transforms:
         before = data
@@ -126,15 +118,14 @@ def _said(error: Exception) -> str:
 def fixed_beginning(transforms: Sequence[Any]) -> List[str]:
     """Name the first transforms that do the same every time, each with its settings, in order.
 
-    Equal texts mean equal work. The texts end at the first transform that is not one of
-    PaddleSeg's own `Resize` (of one interpolation), `ResizeByLong`, `LimitLong`, `Padding` and
-    `PaddingByAspectRatio`, whose sources were read for it; a subclass is not one of them.
+    Equal texts mean equal work. They end at the first that is not one of PaddleSeg's own of
+    `_FIXED`, whose sources were read for it.
     """
     return list(takewhile(bool, map(_fixed, transforms)))
 
 
 def _fixed(transform: Any) -> str:
-    """Return the transform and its settings as a text, empty if it may differ."""
+    """The transform and its settings as a text, empty if it may differ."""
     kind = type(transform)
     if kind.__module__ != "paddleseg.transforms.transforms" or kind.__qualname__ not in _FIXED:
         return ""

@@ -55,11 +55,7 @@ Item = TypeVar("Item")
 
 
 class MaskError(ValueError):
-    """A mask cannot be used; the message names the file or the key, and the repair.
-
-    Attributes:
-        file: The mask, where it is known.
-    """
+    """A mask cannot be used; the message names the file or the key, and the repair."""
 
     def __init__(self, message: str, file: Optional[Path] = None) -> None:
         super().__init__(message)
@@ -114,8 +110,7 @@ def infer_from_masks(
 ) -> str:
     """As `infer_mask_encoding`, of files (at least one) and the values that each holds.
 
-    Raises:
-        MaskError: The values fit no encoding; a file that is the reason is named.
+    If they fit no encoding, the MaskError names a file that is the reason.
     """
     found: Set[int] = set().union(*(values for _, values in masks))
     encoding = infer_mask_encoding(found, num_classes, ignore_index)
@@ -124,7 +119,6 @@ def infer_from_masks(
     strange = found - {*range(max(num_classes, 2)), ignore_index}
     worst = max(strange or found - {0, 255, 65535} or found)
     files = [path for path, values in masks if worst in values]
-    what = "is no class, and is" if strange else "is"
     offer = _propose_classes(worst, num_classes) if strange else ""
     repair = (
         f"{offer}correct the mask, or say with the key mask_values what the "
@@ -136,8 +130,8 @@ def infer_from_masks(
         repair += f"classes, set num_classes: {worst + 1}"
     raise MaskError(
         f"{files[0]}: cannot tell what the values {short_values(found)} of these masks mean for "
-        f"num_classes {num_classes}: {worst} {what} in {len(files)} of {len(masks)} masks looked "
-        f"at; {repair}",
+        f"num_classes {num_classes}: {worst} is in {len(files)} of {len(masks)} masks looked at; "
+        f"{repair}",
         files[0],
     )
 
@@ -213,9 +207,6 @@ def decode(
     Returns:
         float32 (H, W) with the foreground's probability in [0, 1] for one class, else uint8 (H, W)
         with class numbers; ``ignore_index`` stays in both.
-
-    Raises:
-        MaskError: The mask has a value that ``encoding`` does not know.
     """
     top = int(np.iinfo(raw.dtype).max)
     if encoding == "soft":

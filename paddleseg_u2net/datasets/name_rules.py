@@ -48,8 +48,7 @@ def without_ending(name: str, ending: str) -> Optional[str]:
 class NameRule:
     """How names become keys that images and their masks share.
 
-    Attributes:
-        mask, image: What is before and after the key in names of masks and of images.
+    ``mask`` and ``image`` are what is before and after the key in their names.
     """
 
     mask: Affixes = ("", "")

@@ -15,15 +15,8 @@ class PaddleSegPairDataset(PairDataset):
     """Pairs in the form of ``paddleseg.datasets.Dataset``.
 
     PaddleSeg's builder says neither which part of the data it builds nor what ``preprocess`` has,
-    so ``mode`` and a ``Normalize`` among ``transforms`` have to be there.
-
-    Args:
-        mode: "train", "val" or "test".
-        transforms: as in PaddleSeg, for validation too; there the mask keeps its size.
-        arguments: as for ``PairDataset``.
-
-    Raises:
-        PairingError: ``mode`` or ``Normalize`` is missing; else as ``PairDataset``.
+    so ``mode`` and a ``Normalize`` among ``transforms`` have to be there; other arguments are those
+    of ``PairDataset``.
     """
 
     def __init__(
@@ -57,7 +50,7 @@ class PaddleSegPairDataset(PairDataset):
             "gt_fields": [] if validation else ["label"],
         }
         data = transformed(data, self.transforms)
-        self.check_label(data["label"], index)
+        self.check_label(data["label"])
         image = data["img"]
         data["img"] = np.transpose(image[..., None] if image.ndim == 2 else image, (2, 0, 1))
         if validation:

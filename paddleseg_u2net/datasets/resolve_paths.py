@@ -26,17 +26,7 @@ def resolve_paths(
     images: Optional[str] = None,
     masks: Optional[str] = None,
 ) -> PairPaths:
-    """Tell where a part's pairs are by what a configuration says of them.
-
-    Args:
-        mode: train, val or test.
-        name, dataset_root, images, masks: As for `PairDataset`.
-        list_path: Its ``train_path``, ``val_path`` or ``test_path``.
-
-    Raises:
-        PairingError: too little is said, the table has no such row or part, or there is no such
-            folder.
-    """
+    """Tell where a part's pairs are by what a configuration says of them."""
     root = _root(mode, name, dataset_root)
     if list_path is None and images is None and masks is None and name is not None:
         splits = find_row(name).splits

@@ -24,12 +24,12 @@ from paddleseg_u2net.predictor.source import (
     read_source,
 )
 from paddleseg_u2net.weights import WeightsError, format_to_write, locate, read_weights
+from paddleseg_u2net.weights.file_type import optional_package
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.onnx_tensors import onnx_module, resizes_otherwise
+from paddleseg_u2net.weights.onnx_read import resizes_otherwise
 from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes
 
 _HALVES = (10, 16)  # FLOAT16 and BFLOAT16 in onnx's TensorProto
-_ROUNDING = {"DynamicQuantizeLinear", "QuantizeLinear"}
 
 
 class Conversion(NamedTuple):
@@ -133,9 +133,8 @@ def _run_beside(file: Path, shown: Path, state: State, model: Architecture) -> s
     Raises:
         WeightsError: further than rounding makes them.
     """
-    content = onnx_module(shown).load(str(file), load_external_data=False)
-    rounds = _ROUNDING & {node.op_type for node in content.graph.node}
-    why = resizes_otherwise(content) or ("it rounds its activations to 8 bits" if rounds else "")
+    content = optional_package(shown, "onnx").load(str(file), load_external_data=False)
+    why = resizes_otherwise(content)
     if why:
         return f"{shown}: not run beside its weights, because {why}"
     try:

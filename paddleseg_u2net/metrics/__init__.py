@@ -19,13 +19,12 @@ from paddleseg_u2net.metrics.fixation.density import (
     Similarity,
 )
 from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
-from paddleseg_u2net.metrics.fixation.fixations import Fixations
-from paddleseg_u2net.metrics.fixation.other_fixations import OtherFixations
+from paddleseg_u2net.metrics.fixation.fixations import Fixations, OtherFixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.metric import (
     CurveMetric,
     Curves,
+    FixationMetric,
     MapMetric,
     MeanMetric,
     Metric,
@@ -51,51 +50,3 @@ from paddleseg_u2net.metrics.weighted_f import WeightedFMeasure
 
 for _found in pkgutil.walk_packages(__path__, f"{__name__}."):
     importlib.import_module(_found.name)
-
-__all__ = [
-    "DEFAULT",
-    "FAMILIES",
-    "MAE",
-    "PRESETS",
-    "SCORES",
-    "STRETCHES",
-    "AucBorji",
-    "AucJudd",
-    "AveragePrecision",
-    "BoundaryIoU",
-    "ConfusionMatrix",
-    "Conventions",
-    "CorrelationCoefficient",
-    "CurveMetric",
-    "Curves",
-    "EMeasure",
-    "EarthMoversDistance",
-    "FMeasure",
-    "FixationMetric",
-    "FixationPair",
-    "Fixations",
-    "KullbackLeiblerDivergence",
-    "MapMaskPair",
-    "MapMetric",
-    "MeanBoundaryAccuracy",
-    "MeanMetric",
-    "MeanRoc",
-    "Metric",
-    "MetricReport",
-    "NormalisedScanpathSaliency",
-    "OtherFixations",
-    "PixelMetric",
-    "RelaxedBoundaryF",
-    "RocAuc",
-    "SMeasure",
-    "Score",
-    "ShuffledAuc",
-    "Similarity",
-    "WeightedFMeasure",
-    "chosen",
-    "json_ready",
-    "make_conventions",
-    "members",
-    "register",
-    "resolve",
-]

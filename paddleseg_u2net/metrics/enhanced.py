@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
-from paddleseg_u2net.metrics.conventions import DIVISORS
 from paddleseg_u2net.metrics.map_mask_pair import LEVELS, MapMaskPair
 from paddleseg_u2net.metrics.metric import CurveMetric, Curves
 from paddleseg_u2net.metrics.scores import Score, register
 
 _EPS = float(np.finfo(np.float64).eps)
-_E = ("e", "em", "emeasure", "exi")
-
-
-@dataclass(frozen=True, eq=False)
-class EMeasureScores:
-    """What an `EMeasure` says of all images seen; higher is better.
-
-    Attributes:
-        max_e: Maximum over thresholds of the mean over images of E.
-        mean_e: Mean over thresholds of the mean over images of E.
-        adaptive_e: Mean over images of E at the image's own threshold, min(2 x mean of map, 1).
-        thresholds: int64 (256,), 255 down to 0: pixels of at least this level are positive.
-        e_curve: float64 (256,), mean over images of E by threshold.
-    """
-
-    max_e: float
-    mean_e: float
-    adaptive_e: float
-    thresholds: np.ndarray
-    e_curve: np.ndarray
 
 
 @register(
@@ -41,7 +20,7 @@ class EMeasureScores:
         "max over thresholds of E, mean first",
         source="Fan et al. 2018",
         attribute="max_e",
-        also_called=("emax", "maxem", "emmax", "maxemeasure", *_E),
+        also_called=("e",),
     ),
     Score(
         "meanE",
@@ -49,7 +28,7 @@ class EMeasureScores:
         "E, mean over thresholds",
         source="Fan et al. 2018",
         attribute="mean_e",
-        also_called=("emean", "meanem", "emmean", "meanemeasure", "avge", *_E),
+        also_called=("e",),
     ),
     Score(
         "adpE",
@@ -57,7 +36,7 @@ class EMeasureScores:
         "E at twice the map's mean",
         source="Fan et al. 2018",
         attribute="adaptive_e",
-        also_called=("eadp", "adpem", "emadp", "adaptivee", "adpemeasure", *_E),
+        also_called=("e",),
     ),
     order=50,
     divisor="e_divisor",
@@ -66,42 +45,20 @@ class EMeasureScores:
 class EMeasure(CurveMetric):
     """Enhanced-alignment measure over 256 thresholds and at the adaptive threshold.
 
-    The map is binarised. With a and b, what is left of map and mask at a pixel without their means,
-    the alignment is 2 a b / (a^2 + b^2), in [-1, 1]; E is the sum over pixels of
-    (1 + alignment)^2 / 4, divided. Higher is better, in [0, 1] with the divisor ``n``. Source: Fan
-    et al. 2018, "Enhanced-alignment Measure for Binary Foreground Map Evaluation", IJCAI, sec. 3.
-
-    The paper divides by the N pixels. The authors' MATLAB code and PySODMetrics 1.6.2, which most
-    numbers in print come from, divide by N - 1: a perfect map then scores N / (N - 1), which is
-    1.00001 for a photograph and 2 for two pixels.
-
-    Corner cases are PySODMetrics 1.6.2's, which follow the authors' code:
-
-    - Empty mask: the share of negative pixels. Full mask: the share of positive ones.
-    - No positive pixel, or positive pixels only (threshold 0, or the adaptive threshold of an
-      all-zero map), and a mask that is neither empty nor full: every alignment is 0, E = 1/4.
-    - A constant map is not changed by ``stretch="minmax"``.
-    - One pixel: divided by 1, not by N - 1 = 0 (there PySODMetrics says 0 or about 5e15).
-
-    Args:
-        divisor: ``n-1`` as published numbers have it, or ``n`` as the paper has it.
-        stretch: How to normalise each map first; see `normalise.normalise`.
+    With a and b, what is left of the binarised map and of the mask without their means, the
+    alignment is 2 a b / (a^2 + b^2); E is the sum over pixels of (1 + alignment)^2 / 4, divided.
+    Source: Fan et al. 2018, "Enhanced-alignment Measure for Binary Foreground Map Evaluation",
+    IJCAI, sec. 3, which divides by the N pixels. The authors' MATLAB code and PySODMetrics 1.6.2,
+    where most numbers in print come from, divide by N - 1 (``n-1``): a perfect map has N / (N - 1).
     """
 
     def __init__(self, divisor: str = "n-1", stretch: str = "none") -> None:
-        if divisor not in DIVISORS:
-            raise ValueError(
-                f"expected divisor to be one of {', '.join(DIVISORS)}, got {divisor!r}"
-            )
         self.divisor = divisor
         super().__init__(stretch)
 
     def _zeros(self) -> dict[str, np.ndarray]:
-        return {
-            "e": np.zeros(LEVELS),
-            "adaptive_e": np.zeros(1),
-            "images": np.zeros(1, np.int64),
-        }
+        images = np.zeros(1, np.int64)
+        return {"e": np.zeros(LEVELS), "adaptive_e": np.zeros(1), "images": images}
 
     def terms(self, pair: MapMaskPair) -> dict[str, np.ndarray | float]:
         """Return what one image adds to the sums, by name."""
@@ -112,13 +69,17 @@ class EMeasure(CurveMetric):
         false = np.append(counts.false_positives, counts.adaptive_positives - adaptive_hits)
         pixels = pair.valid_pixels
         e = _enhanced_sum(hits, false, pair.foreground_pixels, pixels)
-        e = e / (pixels if self.divisor == "n" else max(pixels - 1, 1))
+        e = e / {"n": pixels, "n-1": max(pixels - 1, 1)}[self.divisor]
         return {"e": e[:-1], "adaptive_e": float(e[-1])}
 
-    def compute(self) -> EMeasureScores:
-        """Return the scores of the images so far, NaN without any."""
+    def compute(self) -> SimpleNamespace:
+        """Return ``max_e``, ``mean_e`` and ``adaptive_e``, NaN without any image, and curves.
+
+        ``e_curve``, float64 (256,), is the mean over images of E by ``thresholds``, 255 down to 0:
+        pixels of at least this level are positive.
+        """
         e = self._mean("e")
-        return EMeasureScores(
+        return SimpleNamespace(
             max_e=float(e.max()),
             mean_e=float(e.mean()),
             adaptive_e=float(self._mean("adaptive_e")[0]),
@@ -133,13 +94,9 @@ class EMeasure(CurveMetric):
 
 
 def _enhanced_sum(hits: np.ndarray, false: np.ndarray, area: int, pixels: int) -> np.ndarray:
-    """Return the sum of the enhanced alignment matrix of one or more binarised maps.
+    """Return the sum of the enhanced alignment matrix of N binarised maps.
 
-    Args:
-        hits: int (N,), positive pixels of each map on the object.
-        false: int (N,), positive pixels of each map off the object.
-        area: Pixels of the object.
-        pixels: All pixels.
+    ``hits`` and ``false`` (N,) are their positive pixels on the object, of ``area``, and off it.
     """
     positives = hits + false
     if area == 0:

@@ -8,16 +8,16 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
-from paddleseg_u2net.metrics.metric import Curves, ImageCounts, MapMetric, Metric, PixelMetric
-from paddleseg_u2net.metrics.normalise import check_labels, check_probabilities, native
+from paddleseg_u2net.metrics.metric import Curves, MapMetric, Metric, PixelMetric
+from paddleseg_u2net.metrics.normalise import native, valid_pixels
 from paddleseg_u2net.metrics.scores import DEFAULT, chosen
 from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
 
 ReportValue = Union[float, list]
 
+_COUNTS = ("images", "left_out", "ignored")
 _PER_CLASS = ("iou", "precision", "recall", "specificity", "dice")
 
 
@@ -30,10 +30,9 @@ class MetricReport:
     boundary and fixation scores are there for one channel, and for two classes by the probability
     of class 1.
 
-    Pixels whose label is ``ignore_index`` are ignored in every score; the metrics that need the
-    whole image say how they leave them out. An image of nothing but such pixels counts in
-    ``images`` and ``ignored`` only. Mind that 255 means "ignore" by default: a mask stored as
-    0 / 255 must be divided by 255 first, or its foreground is ignored.
+    Pixels whose label is ``ignore_index`` are ignored in every score; an image of nothing but such
+    pixels counts in ``images`` and ``ignored`` only. Mind that 255 means "ignore" by default: a
+    mask stored as 0 / 255 must be divided by 255 first, or its foreground is ignored.
 
     Args:
         num_classes: Output channels of the model, >= 1.
@@ -53,13 +52,13 @@ class MetricReport:
         names: Iterable[str] = DEFAULT,
         conventions: Conventions = PRESETS["paper"],
     ) -> None:
-        if num_classes < 1:
-            raise ValueError(f"expected num_classes >= 1, got {num_classes}")
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.conventions = conventions
         self.scores = chosen([names] if isinstance(names, str) else names, num_classes)
-        self._seen = ImageCounts()
+        self.images = 0
+        self.left_out = 0  # images without an object, as ``empty_masks`` says
+        self.ignored = 0  # images with ignored pixels only, hence no score
         needed = dict.fromkeys(score.metric for score in self.scores)
         self._parts: dict[type[Metric], Metric] = {each: self._made(each) for each in needed}
 
@@ -87,8 +86,6 @@ class MetricReport:
         """Whether the object stands for fixations where none are given, in scores of these."""
         return any(score.needs != "mask" for score in self.scores)
 
-    # -- one image ---------------------------------------------------------------------------
-
     def update(
         self, probability: np.ndarray, label: np.ndarray, others: Optional[np.ndarray] = None
     ) -> None:
@@ -109,25 +106,22 @@ class MetricReport:
         probability, label = np.asarray(probability), np.asarray(label)
         if probability.dtype == np.uint8:
             raise ValueError("expected probabilities of a float dtype, got uint8; divide by 255")
-        check_probabilities(probability, label, self.num_classes)
+        valid = valid_pixels(probability, label, self.num_classes, self.ignore_index)
         probability = native(probability)  # float16 is exact as float32, and several times as fast
-        valid = label != self.ignore_index
-        check_labels(label[valid], self.num_classes, self.ignore_index)
-        # Made first, since these may refuse what they are given.
-        pair = fixated = None
+        pair = None
         if valid.any() and self.num_classes <= 2:
             of_object = probability if self.num_classes == 1 else probability[1]
-            pair = MapMaskPair(of_object, label >= 0.5, valid)
-            fixated = self._fixated(pair, None, others)
+            # Made first, since it may refuse what it is given.
+            pair = MapMaskPair(of_object, label >= 0.5, valid, others=others)
         if self.num_classes > 1:
             predicted = most_probable(probability)
-            for part in self._of(PixelMetric):
-                part.update_classes(probability, label, predicted)
+            for part in self._parts.values():
+                if isinstance(part, PixelMetric):
+                    part.update_classes(probability, label, predicted)
         if pair is not None:
-            self._count(pair, fixated, pixels=self.num_classes == 1)
-        self._seen.count("images")
-        if not valid.any():
-            self._seen.count("ignored")
+            self._count(pair)
+        self.images += 1
+        self.ignored += not valid.any()
 
     def update_map(
         self,
@@ -151,46 +145,23 @@ class MetricReport:
         """
         if self.num_classes != 1:
             raise ValueError(f"expected one class to score maps, got {self.num_classes}")
-        if mask is not None:
-            pair = MapMaskPair(prediction, mask)
-            self._count(pair, self._fixated(pair, fixations, others), pixels=True)
-        elif fixations is None or any(score.needs == "mask" for score in self.scores):
+        if mask is None and (
+            fixations is None or any(score.needs == "mask" for score in self.scores)
+        ):
             raise ValueError("expected a mask for scores other than those of fixations, got none")
-        else:
-            self._count_fixations(FixationPair(prediction, fixations, others))
-        self._seen.count("images")
+        self._count(MapMaskPair(prediction, mask, fixations=fixations, others=others))
+        self.images += 1
 
-    def _of(self, kind: type) -> list[Any]:
-        return [part for part in self._parts.values() if isinstance(part, kind)]
-
-    def _count(self, pair: MapMaskPair, fixated: Optional[FixationPair], pixels: bool) -> None:
-        """Count a map in every part that scores one, also of all ``pixels`` of the set."""
-        if pixels:
-            for part in self._of(PixelMetric):
+    def _count(self, pair: MapMaskPair) -> None:
+        """Count a map in every part that scores one; of two classes, pixels are counted before."""
+        skipped: tuple[type, ...] = (PixelMetric,) if self.num_classes > 1 else ()
+        of_maps = any(isinstance(part, MapMetric) for part in self._parts.values())
+        if self.conventions.empty_masks != "count" and of_maps and not pair.foreground_pixels:
+            skipped += (MapMetric,)
+            self.left_out += 1
+        for part in self._parts.values():
+            if not isinstance(part, skipped):
                 part.update_pair(pair)
-        of_maps = self._of(MapMetric)
-        if self.conventions.empty_masks == "count" or pair.foreground_pixels:
-            for part in of_maps:
-                part.update_pair(pair)
-        elif of_maps:
-            self._seen.count("left_out")
-        if fixated is not None:
-            self._count_fixations(fixated)
-
-    def _count_fixations(self, fixated: FixationPair) -> None:
-        for part in self._of(FixationMetric):
-            part.update_pair(fixated)
-
-    def _fixated(
-        self, pair: MapMaskPair, fixations: Optional[Fixations], others: Optional[np.ndarray]
-    ) -> Optional[FixationPair]:
-        if not self._of(FixationMetric):
-            return None
-        if fixations is None:
-            fixations = Fixations.from_mask(pair.mask, pair.valid)
-        return FixationPair(pair.prediction, fixations, others)
-
-    # -- all images --------------------------------------------------------------------------
 
     def values(self) -> dict[str, float]:
         """Return the chosen scores by key; NaN where a score is not defined."""
@@ -200,11 +171,9 @@ class MetricReport:
     def compute(self) -> dict[str, ReportValue]:
         """Return ``images`` and the chosen scores, as built-in numbers and lists.
 
-        With scores of segmentation also one number per class: ``class_iou``, ``class_precision``,
-        ``class_recall``, ``class_specificity``, ``class_dice``; see `SegmentationScores`.
-
-        What is not defined (a class absent from the whole set, kappa of a one-class set, a mean
-        over no image) is NaN; `json_ready` turns it into null for strict JSON.
+        With scores of segmentation also lists by class: ``class_iou``, ``class_precision``,
+        ``class_recall``, ``class_specificity``, ``class_dice``. What is not defined is NaN;
+        `json_ready` turns it into null for strict JSON.
         """
         result: dict[str, ReportValue] = {"images": self.images, **self.values()}
         if any(score.metric is ConfusionMatrix for score in self.scores):
@@ -222,21 +191,6 @@ class MetricReport:
         parts = sorted(self._parts.values(), key=lambda part: isinstance(part, PixelMetric))
         return {name: curve for part in parts for name, curve in part.curves().items()}
 
-    @property
-    def images(self) -> int:
-        """How many images were counted."""
-        return self._seen.compute()["images"]
-
-    @property
-    def left_out(self) -> int:
-        """How many images without an object were left out, as ``empty_masks`` says."""
-        return self._seen.compute()["left_out"]
-
-    @property
-    def ignored(self) -> int:
-        """How many images have ignored pixels only, hence no score."""
-        return self._seen.compute()["ignored"]
-
     def undefined(self) -> dict[str, int]:
         """Return, by key, for how many images a score is not defined; without those of none."""
         counts = {s.key: self._parts[s.metric].undefined for s in self.scores}
@@ -244,30 +198,21 @@ class MetricReport:
 
     def reset(self) -> None:
         """Forget every image."""
-        for part in self._all().values():
+        self.images = self.left_out = self.ignored = 0
+        for part in self._parts.values():
             part.reset()
 
     def merge(self, other: MetricReport) -> None:
-        """Add the images that ``other`` has seen; ``other`` is left as it is.
-
-        Raises:
-            TypeError: ``other`` is no report.
-            ValueError: ``other`` was built with other arguments.
-        """
-        if not isinstance(other, MetricReport):
-            raise TypeError(f"expected a MetricReport to merge, got a {type(other).__name__}")
+        """Add the images that ``other``, built with the same arguments, has seen."""
         if other._arguments() != self._arguments():
             raise ValueError(
                 f"reports built with different arguments cannot be merged: "
                 f"expected {self._arguments()}, got {other._arguments()}"
             )
-        others = other._all()
-        for name, part in self._all().items():
-            part.merge(others[name])
-
-    def _all(self) -> dict[str, Metric]:
-        parts = {metric.__name__: part for metric, part in self._parts.items()}
-        return {"seen": self._seen, **parts}
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for metric, part in self._parts.items():
+            part.merge(other._parts[metric])
 
     def _arguments(self) -> dict[str, object]:
         return {
@@ -279,31 +224,23 @@ class MetricReport:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all sums as int64 and float64 arrays, named ``metric.sum``; see `Metric`."""
-        return {
-            f"{part_name}.{name}": value
-            for part_name, part in self._all().items()
-            for name, value in part.state().items()
-        }
+        state = {f"seen.{name}": np.array([getattr(self, name)], np.int64) for name in _COUNTS}
+        for metric, part in self._parts.items():
+            state.update((f"{metric.__name__}.{key}", sums) for key, sums in part.state().items())
+        return state
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace all sums by those of `state` of a report built with the same arguments.
-
-        Raises:
-            ValueError: names, shapes or kinds are not those of this report. Nothing is replaced
-                then.
-        """
-        if set(state) != set(self.state()):
+        """Replace all sums by those of `state` of a report built with the same arguments."""
+        found, expected = ({k: np.shape(v) for k, v in s.items()} for s in (state, self.state()))
+        if found != expected:
             raise ValueError(
-                f"expected a state with {sorted(self.state())}, got {sorted(state)}; "
-                f"was the report built with other arguments?"
+                f"expected a state of {expected}, got {found}; was the report built with other "
+                "arguments?"
             )
-        loaded = self.fresh()
-        for part_name, part in loaded._all().items():
-            prefix = f"{part_name}."
-            part.load_state(
-                {key[len(prefix) :]: v for key, v in state.items() if key.startswith(prefix)}
-            )
-        self._seen, self._parts = loaded._seen, loaded._parts
+        for name in _COUNTS:
+            setattr(self, name, int(state[f"seen.{name}"][0]))
+        for metric, part in self._parts.items():
+            part.load_state({key: state[f"{metric.__name__}.{key}"] for key in part.state()})
 
 
 def most_probable(probability: np.ndarray) -> np.ndarray:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
 from paddleseg_u2net.metrics.map_mask_pair import LEVELS, MapMaskPair
 from paddleseg_u2net.metrics.metric import CurveMetric, Curves, MeanMetric
 from paddleseg_u2net.metrics.scores import Score, register
-
-F_NAMES = ("f", "fm", "fmeasure", "fbeta", "fscore")
-"""What any F-measure is called, so that none can be told by it."""
 
 
 @register(
@@ -28,46 +25,14 @@ F_NAMES = ("f", "fm", "fmeasure", "fbeta", "fscore")
     stretch="mae_stretch",
 )
 class MAE(MeanMetric):
-    """Mean absolute error: mean over pixels of abs(map - mask), then mean over images.
+    """Mean over pixels of abs(map - mask), then mean over images.
 
-    Lower is better, in [0, 1]. An empty mask is no special case: the error is then the mean of the
-    map. Source: Perazzi et al. 2012, "Saliency Filters: Contrast Based Filtering for Salient
-    Region Detection", sec. 4; Qin et al. 2020, "U²-Net: Going Deeper with Nested U-Structure for
-    Salient Object Detection", sec. 4.3, eq. 4.
+    Source: Perazzi et al. 2012, "Saliency Filters", sec. 4; Qin et al. 2020, "U²-Net", eq. 4.
     """
 
     def score(self, pair: MapMaskPair) -> float:
         """Return the error of one image."""
         return pair.statistics(self.stretch).mean_absolute_error
-
-
-@dataclass(frozen=True, eq=False)
-class FMeasureScores:
-    """What an `FMeasure` says of all images seen; every number in [0, 1], higher is better.
-
-    Attributes:
-        max_f: Maximum over thresholds of the mean over images of F.
-        max_f_of_mean_pr: Maximum over thresholds of F(mean precision, mean recall), the means over
-            images: the U²-Net paper's "max F".
-        mean_f: Mean over thresholds of the mean over images of F.
-        adaptive_f: Mean over images of F at the image's own threshold, min(2 x mean of map, 1).
-        thresholds: int64 (256,), 255 down to 0: pixels of at least this level are positive.
-        f_curve: float64 (256,), mean over images of F by threshold.
-        precision_curve: The same of precision.
-        recall_curve: The same of recall.
-        found_curve: float64 (256,), the share of the images that have a positive pixel, and with
-            it a precision that is not 0 by definition.
-    """
-
-    max_f: float
-    max_f_of_mean_pr: float
-    mean_f: float
-    adaptive_f: float
-    thresholds: np.ndarray
-    f_curve: np.ndarray
-    precision_curve: np.ndarray
-    recall_curve: np.ndarray
-    found_curve: np.ndarray
 
 
 @register(
@@ -78,7 +43,7 @@ class FMeasureScores:
         "beta² 0.3, 256 thresholds",
         "Achanta et al. 2009",
         "max_f",
-        also_called=(*("fmax", "maxfm", "fmmax", "maxfmeasure", "fbetamax", "maxfbeta"), *F_NAMES),
+        also_called=("f",),
     ),
     Score(
         "maxF_paper",
@@ -87,7 +52,7 @@ class FMeasureScores:
         "the U²-Net paper's maximum",
         "Qin et al. 2020, eq. 3",
         "max_f_of_mean_pr",
-        also_called=F_NAMES,
+        also_called=("f",),
     ),
     Score(
         "meanF",
@@ -95,7 +60,7 @@ class FMeasureScores:
         "F, mean over thresholds",
         source="Achanta et al. 2009",
         attribute="mean_f",
-        also_called=(*("fmean", "meanfm", "fmmean", "meanfmeasure", "fbetamean", "avgf"), *F_NAMES),
+        also_called=("f",),
     ),
     Score(
         "adpF",
@@ -103,39 +68,23 @@ class FMeasureScores:
         "F at twice the map's mean",
         source="Achanta et al. 2009",
         attribute="adaptive_f",
-        also_called=(*("fadp", "adpfm", "fmadp", "adaptivef", "adpfmeasure", "fbetaadp"), *F_NAMES),
+        also_called=("f",),
     ),
     order=20,
     beta2="beta2",
     stretch="stretch",
 )
 class FMeasure(CurveMetric):
-    """F-measure over 256 thresholds and at the adaptive threshold.
+    """F-measure, (1 + beta2) P R / (beta2 P + R), over 256 thresholds and at the adaptive one.
 
-    F = (1 + beta2) P R / (beta2 P + R), with precision P and recall R of the map binarised at a
-    threshold. Source: Achanta et al. 2009, "Frequency-tuned Salient Region Detection" (F with
-    beta2 = 0.3, which weighs precision higher, and the adaptive threshold of twice the mean
-    saliency); Qin et al. 2020, "U²-Net", sec. 4.3, eq. 3 (precision and recall averaged over the
-    data set, then the maximum of F). Both maxima of `FMeasureScores` are called "max F" in print
-    and differ by about 0.01: quote the definition with the number.
-
-    Corner cases are PySODMetrics 1.6.2's, so that numbers compare with published ones:
-
-    - Empty mask: recall is undefined and taken as 0, so P = R = F = 0 at every threshold whatever
-      the map, an empty one too. An image without an object can only lower the score.
-    - No positive pixel at a threshold: P = R = F = 0.
-    - Threshold 0 takes the whole image: P is the object's share of the image and R = 1. So does
-      the adaptive threshold of an all-zero map, whose mean is 0.
-    - A constant map is not changed by ``stretch="minmax"``.
-
-    Args:
-        beta2: Weight of precision, beta squared, > 0.
-        stretch: How to normalise each map first; see `normalise.normalise`.
+    Source: Achanta et al. 2009, "Frequency-tuned Salient Region Detection" (beta2 = 0.3, and the
+    adaptive threshold of twice the mean saliency, at most 1); Qin et al. 2020, "U²-Net", eq. 3
+    (precision and recall averaged over the set, then the maximum of F). Both maxima are called "max
+    F" in print and differ by about 0.01: quote the definition with the number. Where a denominator
+    is 0 the score is 0, as in PySODMetrics 1.6.2: an image without an object can only lower F.
     """
 
     def __init__(self, beta2: float = 0.3, stretch: str = "none") -> None:
-        if not beta2 > 0:
-            raise ValueError(f"expected beta2 > 0, got {beta2}")
         self.beta2 = beta2
         super().__init__(stretch)
 
@@ -168,10 +117,14 @@ class FMeasure(CurveMetric):
         numerator = (1 + self.beta2) * precision * recall
         return numerator / np.where(numerator == 0, 1, self.beta2 * precision + recall)
 
-    def compute(self) -> FMeasureScores:
-        """Return the scores of the images so far, NaN without any."""
+    def compute(self) -> SimpleNamespace:
+        """Return the scores, NaN without any image, and the curves that they are read off.
+
+        Curves are float64 (256,), means over images by ``thresholds``, 255 down to 0: pixels of at
+        least this level are positive. ``found_curve`` is the share of the images that have one.
+        """
         precision, recall, f = self._mean("precision"), self._mean("recall"), self._mean("f")
-        return FMeasureScores(
+        return SimpleNamespace(
             max_f=float(f.max()),
             max_f_of_mean_pr=float(self._f(precision, recall).max()),
             mean_f=float(f.mean()),

@@ -25,36 +25,20 @@ _M = TypeVar("_M", bound=Type[Metric])
 
 @dataclass(frozen=True)
 class Score:
-    """One number of a report.
+    """One number of a report."""
 
-    Attributes:
-        key: Its name in results, configurations and tables.
-        family: One of `FAMILIES`.
-        meaning: Its definition in a few words.
-        detail: What the documentation says beside it.
-        source: Of the definition: authors and year, or a toolbox.
-        attribute: Which one of what the metric's ``compute`` returns; "" where that is the number.
-        higher_is_better: Which way is better.
-        classes: Whether it is defined for three classes and more.
-        needs: The ground truth: "mask", or "points" or "density" of fixations.
-        also_called: Names in papers and other toolboxes, in small letters without signs. One that
-            several scores have is ambiguous.
-        metric: What computes it; `register` sets this, and ``order``.
-        order: Place in the family.
-    """
-
-    key: str
-    family: str
-    meaning: str
-    detail: str = ""
-    source: str = ""
-    attribute: str = ""
+    key: str  # its name in results, configurations and tables
+    family: str  # one of `FAMILIES`
+    meaning: str  # its definition in a few words
+    detail: str = ""  # what the documentation says beside it
+    source: str = ""  # of the definition: authors and year, or a toolbox
+    attribute: str = ""  # which one of what the metric computes; "" where that is the number
     higher_is_better: bool = True
-    classes: bool = False
-    needs: str = "mask"
-    also_called: tuple[str, ...] = ()
-    metric: type[Metric] = Metric  # type: ignore[type-abstract]
-    order: int = 0
+    classes: bool = False  # whether it is defined for three classes and more
+    needs: str = "mask"  # or "points" or "density" of fixations
+    also_called: tuple[str, ...] = ()  # small letters, no signs; of several scores: ambiguous
+    metric: type[Metric] = Metric  # type: ignore[type-abstract]  # `register` sets this and
+    order: int = 0  # the place in the family
 
     def read(self, computed: Any) -> float:
         """Return the number, given what the metric's ``compute`` returned."""
@@ -118,10 +102,8 @@ def _check(score: Score, metric: type[Metric]) -> None:
 def chosen(names: Iterable[str], num_classes: int = 1) -> tuple[Score, ...]:
     """Return the scores of keys, of families and of "all", in the order of the table.
 
-    A family, or "all", stands for those of its scores that ``num_classes`` has.
-
-    Raises:
-        ValueError: there is no such score, or not for so many classes; nothing was named.
+    A family, or "all", stands for those of its scores that ``num_classes`` has. ValueError: there
+    is no such score, or not for so many classes, or nothing was named.
     """
     names = [resolve(name) for name in names]
     keys: set[str] = set()
@@ -158,11 +140,23 @@ def plain(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower().translate(_GREEK))
 
 
+_QUALIFIER = "(max|mean|adp|w)?"
+_MEASURE = re.compile(f"{_QUALIFIER}([efs])m?{_QUALIFIER}")
+
+
+def _as_spelt_here(name: str) -> str:
+    """Return a plain name of F, E or S as its key is spelt: "fbetamax" and "maxfm" are "maxf"."""
+    for other, ours in (("adaptive", "adp"), ("average", "mean"), ("avg", "mean")):
+        name = name.replace(other, ours)
+    name = re.sub("alpha|beta|xi|measure|score", "", name.replace("weighted", "w"))
+    found = _MEASURE.fullmatch(name)
+    return f"{found[1] or found[3] or ''}{found[2]}" if found else name
+
+
 def resolve(name: object) -> str:
     """Return the key of a score, a family or "all", by its name in any case or another toolbox.
 
-    Raises:
-        ValueError: there is no such score, or the name may be any one of several.
+    ValueError: there is no such score, or the name may be any one of several.
     """
     known = [*SCORES, *FAMILIES, "all"]
     if name in known:
@@ -172,7 +166,7 @@ def resolve(name: object) -> str:
     for score in SCORES.values():
         for other in score.also_called:
             meant.setdefault(other, []).append(score.key)
-    found = meant.get(asked, [])
+    found = meant.get(asked) or meant.get(_as_spelt_here(asked), [])
     if len(found) == 1:
         return found[0]
     if found:
@@ -188,9 +182,9 @@ HEAD = "| name | family | definition | source |\n| --- | --- | --- | --- |\n"
 
 def table() -> str:
     """Return all scores as the Markdown table of docs/metrics.md."""
-    lines = []
+    lines = [HEAD]
     for score in SCORES.values():
         arrow = "" if score.higher_is_better else ", lower is better"
         definition = "; ".join(filter(None, (score.meaning + arrow, score.detail)))
         lines.append(f"| `{score.key}` | {score.family} | {definition} | {score.source} |\n")
-    return HEAD + "".join(lines)
+    return "".join(lines)

@@ -17,14 +17,11 @@ _Window = Tuple[slice, slice]
 
 
 class _Moments(NamedTuple):
-    """Moments of the map on some pixels; `squares` is the sum of (value - mean)^2.
-
-    It is exactly 0 where all values are equal, and only there.
-    """
+    """Moments of the map on some pixels."""
 
     pixels: int
     mean: float
-    squares: float
+    squares: float  # the sum of (value - mean)^2; exactly 0 where all values are equal, only there
 
 
 @register(
@@ -34,43 +31,20 @@ class _Moments(NamedTuple):
         "S-measure, alpha 0.5",
         "structure of map and mask: object and region scores",
         "Fan et al. 2017",
-        also_called=("sm", "smeasure", "salpha", "structuremeasure"),
+        also_called=("structuremeasure",),
     ),
     order=40,
     stretch="stretch",
 )
 class SMeasure(MeanMetric):
-    """Structure measure: alpha x object score + (1 - alpha) x region score, mean over images.
+    """Structure measure: half an object score and half a region score, mean over images.
 
-    Higher is better, in [0, 1]. The object score compares mean and spread of the map on the object
-    and off it; the region score is the SSIM of the four quadrants around the object's centre.
-    Source: Fan et al. 2017, "Structure-measure: A New Way to Evaluate Foreground Maps", ICCV, sec.
-    3, with lambda = 0.5.
-
-    Corner cases are PySODMetrics 1.6.2's, which follow the authors' code:
-
-    - Empty mask: 1 - mean of the map. Full mask: mean of the map.
-    - A quadrant wholly on or wholly off the object scores 1 where the map is constant in it,
-      whatever the constant, and 0 elsewhere. A constant map has no other special case.
-    - A negative score is cut to 0.
-    - The centre is rounded to a pixel, halves to the even one (MATLAB: up).
-
-    Two differences: a quadrant without a pixel weighs nothing (there PySODMetrics and MATLAB say
-    NaN, for instance for an object in the last row only), and "constant" means equal values (there
-    both ask for a variance of exactly 0, which rounding denies to some constants).
-
-    Ignored pixels are left out of every sum, the areas of the quadrants included.
-
-    Args:
-        alpha: Share of the object score, in [0, 1].
-        stretch: How to normalise each map first; see `normalise.normalise`.
+    The object score compares mean and spread of the map on the object and off it; the region score
+    is the SSIM of the four quadrants around the object's centre. Source: Fan et al. 2017,
+    "Structure-measure", ICCV, sec. 3, with lambda = 0.5. As in PySODMetrics 1.6.2 and the authors'
+    code, but a quadrant without a pixel weighs nothing (theirs say NaN), and "constant" means equal
+    values (both ask for a variance of exactly 0, which rounding denies to some constants).
     """
-
-    def __init__(self, alpha: float = 0.5, stretch: str = "none") -> None:
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"expected alpha in [0, 1], got {alpha}")
-        self.alpha = alpha
-        super().__init__(stretch)
 
     def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image."""
@@ -88,7 +62,7 @@ class SMeasure(MeanMetric):
             (outside.pixels + inside.pixels) / pixels * _ssim(outside, inside)
             for outside, inside in quadrants
         )
-        return max(0.0, self.alpha * of_object + (1 - self.alpha) * of_regions)
+        return max(0.0, 0.5 * of_object + 0.5 * of_regions)
 
 
 def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, _Moments]]:

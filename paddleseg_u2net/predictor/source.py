@@ -66,7 +66,7 @@ def read_source(
         model = read_config(config).architecture() if config else None
     config = Path(config) if config else None
     if format_name == "ONNX":  # its graph shows all of the network
-        own, state = read_onnx_network(path)
+        own, state = read_onnx_network(path, model.stages if model else None)
         if model and model.program() != own.program():
             raise WeightsError(
                 f"{path}: it holds {own} ({own.stages.as_dict()}), but "

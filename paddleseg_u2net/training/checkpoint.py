@@ -20,7 +20,6 @@ import numpy as np
 import paddle
 
 from paddleseg_u2net.io.files import atomic_dir, recover_dir, remove_dir
-from paddleseg_u2net.log import logger
 from paddleseg_u2net.weights import read_pickle, restore_biases, write_pickle
 
 _ITERATION = re.compile(r"iter_(\d+)")
@@ -86,8 +85,8 @@ def load_optimizer(folder: Path) -> Dict[str, Any]:
     """
     if not (folder / "model.pdopt").is_file():
         raise CheckpointError(
-            f"{folder}: it holds weights only; resume from an iter_N folder, or start from these "
-            "weights with --opts model.pretrained=" + str(folder)
+            f"{folder}: it holds weights only; resume from an iter_N folder, or start from "
+            "these with --opts model.pretrained=" + str(folder)
         )
     return read_pickle(folder / "model.pdopt")
 
@@ -144,25 +143,11 @@ def refuse_other_runs(save_dir: Path, resumed: Optional[str], iteration: int) ->
 
 def refuse_other_settings(folder: Path, then: Dict[str, Any], now: Dict[str, Any]) -> None:
     """Raise a CheckpointError where settings of a run are not those of the run it resumes."""
-    then = {"trainer.freeze": [], **then}  # older checkpoints do not have it
+    then = {**now, **then}  # older checkpoints do not have all
     changed = [f"{key} was {then[key]}, is {now[key]}" for key in now if then[key] != now[key]]
     if changed:
         raise CheckpointError(
             f"{folder}: resuming needs the settings of that run, but " + "; ".join(changed)
-        )
-
-
-def warn_of_other_arithmetic(folder: Path, then: Dict[str, str], now: Dict[str, str]) -> None:
-    """Say so where a resumed run computes in another way, see ``env.arithmetic``."""
-    changed = [
-        f"{key} was {then[key] or 'not set'}, is {value or 'not set'}"
-        for key, value in now.items()
-        if then.get(key, value) != value
-    ]
-    if changed:
-        logger.warning(
-            f"{folder}: {'; '.join(changed)}: the last bits of this run will not be those of one "
-            "that was never stopped"
         )
 
 

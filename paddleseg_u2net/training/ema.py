@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Callable, ContextManager, Dict, Iterator
 
 import numpy as np
 import paddle
@@ -32,6 +33,20 @@ class EMA:
         for name, value in model.state_dict().items():
             self.average[name] = decay * self.average[name] + (1 - decay) * value.astype("float32")
 
+    @contextlib.contextmanager
+    def in_place_of(self, model: Any, held: Callable[[], ContextManager[Any]]) -> Iterator[None]:
+        """Let ``model`` have the average for its weights, exchanged in ``held`` contexts, in which
+        no signal comes between.
+        """
+        kept = {name: value.clone() for name, value in model.state_dict().items()}
+        try:
+            with held():
+                _set_weights(model, self.average)
+            yield
+        finally:
+            with held():
+                _set_weights(model, kept)
+
     def state(self) -> Dict[str, np.ndarray]:
         """The average, by the model's names."""
         return {name: value.numpy() for name, value in self.average.items()}
@@ -46,3 +61,9 @@ class EMA:
             shapes = {name: value.shape for name, value in self.average.items()}
             state = fit_state(read_pickle(path), shapes, str(path))
             self.average = {name: paddle.to_tensor(value) for name, value in state.items()}
+
+
+def _set_weights(model: Any, weights: Dict[str, Any]) -> None:
+    """Set a model's weights, in the dtype that each of its tensors has (half, at O2)."""
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    model.set_state_dict({name: value.astype(own[name].dtype) for name, value in weights.items()})

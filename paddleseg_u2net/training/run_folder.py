@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Iterator
 
@@ -37,8 +37,6 @@ def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
 @contextmanager
 def _locked(save_dir: Path) -> Iterator[None]:
     with ExitStack() as until_the_end:
-        if not save_dir.exists():  # and nothing will come into it, say for want of data
-            until_the_end.callback(_remove_empty, save_dir)
         try:
             lock = locked(save_dir / "run", patience=_PATIENCE)
             alone = until_the_end.enter_context(lock)
@@ -53,11 +51,6 @@ def _locked(save_dir: Path) -> Iterator[None]:
                 "run uses the folder"
             )
         yield
-
-
-def _remove_empty(folder: Path) -> None:
-    with suppress(OSError):
-        folder.rmdir()
 
 
 def try_writing(save_dir: Path, size: int) -> None:

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Optional, Sequence
+import math
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.metrics import FAMILIES, Fixations, MetricReport, OtherFixations
+from paddleseg_u2net.metrics import FAMILIES, SCORES, Fixations, MetricReport, OtherFixations
 from paddleseg_u2net.progress import Progress, tracked
 from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.loader import DataError, validation_loader
+
+
+@dataclass
+class BestScore:
+    """The best value of ``metric``, a key of ``SCORES``, its iteration, and evaluations since."""
+
+    metric: str = "mIoU"
+    value: float = math.nan
+    iteration: int = -1
+    waited: int = 0
+
+    def update(self, scores: Dict[str, Any], iteration: int) -> bool:
+        """Whether these scores are the best so far; if so, they are kept."""
+        value = float(scores[self.metric])
+        sign = 1 if SCORES[self.metric].higher_is_better else -1
+        better = math.isnan(self.value) or sign * value > sign * self.value
+        if better and not math.isnan(value):
+            self.value, self.iteration, self.waited = value, iteration, 0
+            return True
+        self.waited += 1
+        return False
 
 
 def evaluate(

@@ -34,7 +34,6 @@ _OPTIMIZER += r"velocity|grads?|gradients?"
 _STRANGERS = re.compile(r"n_averaged$|([^.]*(loss|criterion|metric)[^.]*)\.", re.IGNORECASE)
 _COUNTER = "num_batches_tracked"  # which an average may leave out
 _SHOWN = 3
-_MANY = 10  # tensors, of which a network has at least so many
 
 
 class CheckpointError(ValueError):
@@ -76,11 +75,7 @@ def _words(pattern: str, name: str) -> List[re.Match[str]]:
 
 
 def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
-    """``network_weights``, with what was passed over in the log and ``source`` in errors.
-
-    Raises:
-        ValueError: see ``network_weights``.
-    """
+    """``network_weights``, with what was passed over in the log and ``source`` in errors."""
     try:
         weights, note = network_weights(content)
     except CheckpointError as error:
@@ -116,11 +111,6 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
     if len(found) > 1:
         others = ", ".join(str(network) for network in found if network is not taken)
         notes.append(f"the weights of {taken} are taken, {why}; not those of {others}")
-    if not taken.is_average:
-        for place in _nameless_averages(content, ()):
-            notes.append(
-                f"{place}, by its name an average, is not read: it lacks the weights' names"
-            )
     if strangers:
         names = short_list(strangers, _SHOWN)
         notes.append(f"left out, since no part of the network: {names}")
@@ -143,31 +133,6 @@ def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_N
                 yield from _networks(value, (*place, str(key)))
 
 
-def _nameless_averages(content: Mapping[Any, Any], place: Tuple[str, ...]) -> List[str]:
-    """Where averages are whose tensors are listed without names, or by names without dots."""
-    found: List[str] = []
-    flat = [key for key, value in content.items() if hasattr(value, "shape") and _is_flat(key)]
-    if len(flat) >= _MANY:
-        found.append(f"{'.'.join((*place, flat[0]))} and {len(flat) - 1} more")
-    for key, value in content.items():
-        here = (*place, str(key))
-        if isinstance(value, dict) and len(place) < _DEEPEST:
-            found += _nameless_averages(value, here)
-        elif isinstance(value, (list, tuple)) and _words(_AVERAGE, ".".join(here)):
-            tensors = [item for item in value if hasattr(item, "shape")]
-            if len(tensors) >= _MANY and not _words(_OPTIMIZER, ".".join(here)):
-                found.append(".".join(here))
-    return found
-
-
-def _is_flat(key: Any) -> bool:
-    """Whether this names a weight of an average, with its dots left out or replaced."""
-    text = str(key)
-    return bool(_words(_AVERAGE, text) and re.search(r"stage\d+d?[._]?rebnconv", text)) and not (
-        _OWN.fullmatch(text)
-    )
-
-
 def _is_of_mmengine(content: Mapping[Any, Any]) -> bool:
     meta = content.get("meta")
     return "message_hub" in content or (isinstance(meta, dict) and "mmengine_version" in meta)
@@ -178,19 +143,13 @@ def _choice(found: List[_Network], is_of_mmengine: bool) -> Tuple[_Network, str]
     averages = [network for network in found if network.is_average]
     others = [network for network in found if not network.is_average]
     usual = [network for network in others if all(key in _WRAPPERS for key in network.place)]
-    if not others:
-        return averages[0], "the first average"
-    plain = (usual or others)[0]
+    plain = [*usual, *others, *averages][0]
     if is_of_mmengine and averages and averages[0].place == ("ema_state_dict",):
         # Its EMAHook swaps the two when it saves.
         return plain, "where MMEngine saves the average"
     needed = {name for name in plain.own if not name.endswith(_COUNTER)}
-    for average in averages:
-        if set(average.own) >= needed:
-            return average, "an average"
-    if averages:
-        return plain, f"since {averages[0]} lacks some ({len(averages[0].own)} of {len(plain.own)})"
-    return plain, "the first"
+    complete = [average for average in averages if needed <= set(average.own)]
+    return (complete[0], "an average") if complete else (plain, "the first that is complete")
 
 
 def _weights_of(taken: _Network, found: List[_Network]) -> Tuple[Dict[Any, Any], List[str]]:

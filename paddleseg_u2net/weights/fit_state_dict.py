@@ -73,16 +73,10 @@ def _looks_like(state: Mapping[str, Any], source: str) -> str:
 
 def _unusable(name: str, value: Any, shapes: Mapping[str, List[int]]) -> str:
     """What is wrong with an entry by itself, or an empty text."""
-    if not isinstance(name, str):
-        return f"{name}: expected a weight's name, got {type(name).__name__}"
-    if not hasattr(value, "__array__"):
-        return f"{name}: expected an array of numbers, got {type(value).__name__}"
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        return (
-            f"{name}: expected numbers of floating point, got {array.dtype}; weights in whole "
-            "numbers must be scaled back first"
-        )
+    array = np.asarray(value) if hasattr(value, "__array__") else None
+    if not isinstance(name, str) or array is None or array.dtype.kind != "f":
+        got = type(value).__name__ if array is None else array.dtype
+        return f"{name}: expected a weight's name and numbers of floating point, got {got}"
     with np.errstate(over="ignore"):
         if not np.isfinite(array.astype(np.float32)).all():
             return f"{name}: holds NaN or infinity, or numbers too large for float32"
@@ -106,7 +100,6 @@ def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> N
     """Load weights into ``model``: all of them, or an error and the model is unchanged.
 
     Args:
-        model: a U²-Net of this project, a ``paddle.nn.Layer``.
         source: a file of any format of ``FORMATS``, a folder that holds ``model.pdparams``, or a
             name of ``ZOO``, which is fetched if it is not there yet.
         heads: the side outputs and their fusion. "same": the file's. "fitting": the file's, or the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Dict, NamedTuple, Tuple, Union
+from typing import Any, Callable, Dict, NamedTuple, Tuple, Union
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import write_onnx
 from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
+from paddleseg_u2net.weights.pickles.objects import Setting
 from paddleseg_u2net.weights.pytorch.reading import read_torch
 from paddleseg_u2net.weights.pytorch.writing import write_torch
 from paddleseg_u2net.weights.safetensors_file import read_safetensors, write_safetensors
@@ -30,20 +31,8 @@ class Format(NamedTuple):
     suffixes: Tuple[str, ...]
     type: str
     """The name in ``io.file_types``."""
-    read: Callable[[Path], State]
+    read: Callable[[Path], Dict[Any, Any]]
     write: Callable[[Path, State], None]
-
-
-def _read_paddle(path: Path) -> State:
-    state = find_network(read_pickle(path), path)
-    inner = next((key for key, value in state.items() if isinstance(value, dict)), None)
-    if inner is not None:
-        shown = f"{str(inner)[:80]!a}"
-        raise ValueError(f"{path}: {shown} is a dictionary, not a tensor; {ADVICE}")
-    nameless = {key: value for key, value in state.items() if not isinstance(key, str)}
-    named = {key: value for key, value in state.items() if isinstance(key, str)}
-    # Tools without Paddle pickle numpy arrays, by the names that PyTorch has.
-    return {**from_torch(named), **nameless}
 
 
 def _write_onnx(path: Path, state: State) -> None:
@@ -58,15 +47,21 @@ FORMATS: Dict[str, Format] = {
             "PyTorch",
             (".pth", ".pt"),
             "zip",
-            lambda path: from_torch(read_torch(path)),
+            read_torch,
             lambda path, state: write_torch(path, to_torch(state)),
         ),
-        Format("Paddle", (".pdparams",), "pickle", _read_paddle, write_pickle),
+        Format(
+            "Paddle",
+            (".pdparams",),
+            "pickle",
+            lambda path: find_network(read_pickle(path), path),
+            write_pickle,
+        ),
         Format(
             "safetensors",
             (".safetensors",),
             "safetensors",
-            lambda path: from_torch(find_network(read_safetensors(path), path)),
+            lambda path: find_network(read_safetensors(path), path),
             lambda path, state: write_safetensors(path, to_torch(state)),
         ),
         Format("ONNX", (".onnx",), "onnx", read_onnx, _write_onnx),
@@ -116,7 +111,14 @@ def read_weights(path: Union[str, Path]) -> State:
         FileNotFoundError, ValueError: it cannot be read; the message names it. No code in it runs.
     """
     path = Path(path)
-    return format_of(path).read(path)
+    state = format_of(path).read(path)
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, (np.ndarray, np.generic)):
+            kind = value.kind if isinstance(value, Setting) else type(value).__name__
+            shown = f"{str(name)[:80]!a}"
+            raise ValueError(f"{path}: expected weights, but {shown} is a {kind}; {ADVICE}")
+    # Tools without Paddle pickle numpy arrays, by the names that PyTorch has.
+    return from_torch(state)
 
 
 def write_weights(path: Union[str, Path], state: State) -> None:

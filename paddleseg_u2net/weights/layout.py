@@ -13,6 +13,7 @@ from typing import Dict, List, Mapping
 import numpy as np
 
 State = Dict[str, np.ndarray]
+EPSILON = 1e-5  # of every BatchNorm of the models
 
 _TO_TORCH = {"._mean": ".running_mean", "._variance": ".running_var"}
 _FROM_TORCH = {torch: paddle for paddle, torch in _TO_TORCH.items()}

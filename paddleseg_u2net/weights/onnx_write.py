@@ -9,9 +9,8 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
 from paddleseg_u2net.io.files import write_bytes
-from paddleseg_u2net.weights.layout import restore_biases
-from paddleseg_u2net.weights.onnx_graph import EPSILON
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
+from paddleseg_u2net.weights.file_type import optional_package
+from paddleseg_u2net.weights.layout import EPSILON, restore_biases
 
 _OPSET = 13  # the first with today's Softmax; read by ONNX Runtime 1.7 and later
 
@@ -55,7 +54,7 @@ def onnx_bytes(
         ValueError: the package ``onnx`` is missing; or the weights are not those of this network,
             or not finite once folded.
     """
-    onnx = onnx_module(source)
+    onnx = optional_package(source, "onnx")
     program = build(table, num_classes, in_channels)
     weights = folded_weights(state, program, source)
     graph = _Graph(onnx.helper, program, activation, sides)

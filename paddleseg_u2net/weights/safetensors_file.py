@@ -17,7 +17,6 @@ _TYPES = {
     "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
     "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8",
 }  # fmt: skip
-_RESERVED = "__metadata__"
 
 
 def read_safetensors(path: Path) -> State:
@@ -26,9 +25,8 @@ def read_safetensors(path: Path) -> State:
     Other dtypes are kept. The order is that of the names, since the format keeps none.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: it is no such file, broken, or holds dtypes that numpy has not, or the package
-            ``safetensors`` is not installed; the message names the path.
+            ``safetensors`` is not installed.
     """
     package = optional_package(path, "safetensors")
     try:
@@ -44,7 +42,7 @@ def read_safetensors(path: Path) -> State:
 def _array(name: str, tensor: Mapping[str, Any]) -> np.ndarray:
     kind = tensor["dtype"]
     if kind not in _TYPES:
-        raise ValueError(f"{name} has the dtype {kind}, expected one of {', '.join(_TYPES)}")
+        raise ValueError(f"{name} has the dtype {kind}, which numpy has not")
     dtype = np.dtype(_TYPES[kind])
     flat = np.frombuffer(tensor["data"], dtype).astype(dtype.newbyteorder("="))
     return (widened(flat) if kind == "BF16" else flat).reshape(tensor["shape"])
@@ -56,22 +54,14 @@ def write_safetensors(path: Union[str, Path], state: Mapping[str, np.ndarray]) -
     Raises:
         ValueError: a name or dtype cannot be written, or the package ``safetensors`` is not
             installed; nothing is written.
-        OSError: it cannot be written.
     """
     package = optional_package(path, "safetensors.numpy")
-    arrays = {name: _writable(path, name, value) for name, value in state.items()}
-    write_bytes(path, package.save(arrays))
-
-
-def _writable(path: Union[str, Path], name: str, value: np.ndarray) -> np.ndarray:
-    """``value`` as the package takes it: it writes memory as it lies, whatever the strides."""
-    array = np.asarray(value)
-    if not isinstance(name, str) or name == _RESERVED:
-        raise ValueError(f"{path}: expected texts other than {_RESERVED} as names, got {name!r}")
-    known = {np.dtype(code).name for code in _TYPES.values()}
-    if array.dtype.name not in known:
-        raise ValueError(
-            f"{path}: {name} has the dtype {array.dtype}, which such files have not; convert it to "
-            f"one of {', '.join(sorted(known))}"
-        )
-    return array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    arrays = {}
+    for name, value in state.items():  # the package writes memory as it lies, whatever the strides
+        array = np.asarray(value)
+        arrays[name] = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    try:
+        content = package.save(arrays)
+    except Exception as error:  # each kind of what it cannot write has its own
+        raise ValueError(f"{path}: not written: {error!r}") from error
+    write_bytes(path, content)

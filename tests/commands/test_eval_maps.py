@@ -43,6 +43,10 @@ def spots(seed):
     return grid.reshape(SHAPE)
 
 
+def looked(seed, sigma=None):
+    return Fixations.from_points(np.argwhere(spots(seed)), SHAPE, sigma)
+
+
 def save(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
@@ -431,7 +435,7 @@ def test_points_as_pictures_and_as_lists(looks):
     assert set(found) == {"images", "AUC_Judd", "AUC_Borji", "sAUC", "NSS"}
     report = MetricReport(1, names=["NSS"], conventions=make_conventions("pysodmetrics"))
     for seed in range(4):
-        report.update_map(grey(seed + 99), None, Fixations.from_image(spots(seed)))
+        report.update_map(grey(seed + 99), None, looked(seed))
     assert found["NSS"] == pytest.approx(report.values()["NSS"], abs=1e-12)
     assert fixation_scores(looks, "--points_dir", looks / "lists") == found
 
@@ -445,7 +449,7 @@ def test_densities_and_points_that_are_spread(looks):
     assert len(spread) == 9 and spread["CC"] != both["CC"]
     report = MetricReport(1, names=["CC"], conventions=make_conventions("pysodmetrics"))
     for seed in range(4):
-        report.update_map(grey(seed + 99), None, Fixations.from_image(spots(seed), 2.0))
+        report.update_map(grey(seed + 99), None, looked(seed, 2.0))
     assert spread["CC"] == pytest.approx(report.values()["CC"], abs=1e-12)
 
 

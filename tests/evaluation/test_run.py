@@ -51,6 +51,10 @@ def spots(seed, shape=SHAPE):
     return grid.reshape(shape)
 
 
+def looked(seed, sigma=None):
+    return Fixations.from_points(np.argwhere(spots(seed)), SHAPE, sigma)
+
+
 def item(folder, seed, kinds=("mask",), map_shape=SHAPE):
     name = f"{seed:03}"
     draw = {"mask": blob, "points": spots, "density": grey}
@@ -140,7 +144,7 @@ def test_a_density_alone_and_of_points(tmp_path):
     outcome = score([item(tmp_path, 1, ("density",))], task(*DENSITY))
     assert outcome.rows[0][1] == by_hand(DENSITY, grey(1000), Fixations.from_density(grey(1)))
     outcome = score([item(tmp_path, 1, ("points",))], task(*DENSITY, sigma=2.0))
-    spread = Fixations.from_image(spots(1), 2.0)
+    spread = looked(1, 2.0)
     assert outcome.rows[0][1] == by_hand(DENSITY, grey(1000), spread)
     assert outcome.rows[0][1]["CC"] == outcome.rows[0][1]["CC"]
 
@@ -197,7 +201,7 @@ def shuffled(items, **settings):
 
 def test_shuffled_auc_over_a_set(tmp_path):
     items = [item(tmp_path, seed, ("points",)) for seed in range(20)]
-    pairs = [(grey(seed + 999), Fixations.from_image(spots(seed))) for seed in range(20)]
+    pairs = [(grey(seed + 999), looked(seed)) for seed in range(20)]
     assert shuffled(items) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
 
 
@@ -218,7 +222,7 @@ def test_lists_of_points_with_masks_and_maps_of_another_size(tmp_path):
         import cv2
 
         prediction = cv2.resize(grey(seed + 999, (5, 7)), (14, 10))
-        pairs.append((prediction, Fixations.from_image(spots(seed))))
+        pairs.append((prediction, looked(seed)))
     assert shuffled(items, resize=True) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
 
 

@@ -65,7 +65,7 @@ def test_weights_that_do_not_fit_are_listed(tmp_path, state, capsys):
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "out.pdparams")]
     assert main("convert_weights", words) == 1
     error = capsys.readouterr().err
-    assert str(tmp_path / "in.pth") in error and f"{missing}: not in the file" in error
+    assert str(tmp_path / "in.pth") in error and f"missing, first {missing};" in error
     assert not (tmp_path / "out.pdparams").exists()
 
 
@@ -179,18 +179,15 @@ def test_a_reader_or_writer_of_onnx_that_errs_is_found(tmp_path, state, monkeypa
 
 def test_onnx_files_that_are_not_comparable_are_named(tmp_path):
     onnx = pytest.importorskip("onnx")
-    quantization = pytest.importorskip("onnxruntime.quantization")
     stages = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})
     state = narrow.state(stages=stages)
     write_onnx(tmp_path / "new.onnx", state, stages)
     onnx.save(with_scales(onnx.load(tmp_path / "new.onnx"), 10), tmp_path / "old.onnx")
-    quantization.quantize_dynamic(tmp_path / "new.onnx", tmp_path / "int8.onnx")
     model = onnx.load(tmp_path / "new.onnx")
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
     onnx.save(model, tmp_path / "odd.onnx")
     for name, why in (
         ("old", "in its opset 10 Resize"),
-        ("int8", "it rounds its activations to 8 bits"),
         ("odd", "backend onnxruntime"),
     ):
         (line,) = convert(tmp_path / f"{name}.onnx", tmp_path / f"{name}.pth").compared

@@ -6,7 +6,6 @@ import io
 import pickle
 import tarfile
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -31,12 +30,6 @@ def old_tar():
     return bytes(block)
 
 
-def array():
-    stream = io.BytesIO()
-    np.save(stream, np.zeros(3))
-    return stream.getvalue()
-
-
 @pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "tiff", "webp"])
 def test_what_pillow_writes_is_known(kind):
     stream = io.BytesIO()
@@ -51,7 +44,6 @@ def test_what_pillow_writes_is_known(kind):
         ("empty", b""),
         ("zeros", bytes(2048)),
         ("git-lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"),
-        ("page", b"\n  <!DOCTYPE html><html></html>"),
         ("page", b"\xef\xbb\xbf\r\n  <HTML lang='en'>"),
         ("xml", b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"),
         ("json", b'{"error": "quota"}'),
@@ -60,20 +52,13 @@ def test_what_pillow_writes_is_known(kind):
         ("heic", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"),
         ("video", b"\0\0\0\x18ftypisom" + bytes(40)),
         ("zip", b"PK\x03\x04" + bytes(60)),
-        ("zip", b"PK\x05\x06" + bytes(18)),
         ("rar", b"Rar!\x1a\x07\x01\0"),
         ("gzip", b"\x1f\x8b\x08\0"),
         ("bzip2", b"BZh91AY"),
         ("xz", b"\xfd7zXZ\x00\0\x04"),
         ("7z", b"7z\xbc\xaf\x27\x1c\0\x04"),
         ("tar", tar(tarfile.GNU_FORMAT)),
-        ("tar", tar(tarfile.PAX_FORMAT)),
         ("tar", old_tar()),
-        ("npy", array()),
-        ("pdf", b"%PDF-1.7"),
-        ("hdf5", b"\x89HDF\r\n\x1a\n" + bytes(8)),
-        ("tflite", b"\x1c\0\0\0TFL3" + bytes(8)),
-        ("gguf", b"GGUF\x03\0\0\0"),
         ("pickle", pickle.dumps({}, protocol=2)),
         ("safetensors", len(SAFETENSORS).to_bytes(8, "little") + SAFETENSORS + b"\x05"),
         ("onnx", b"\x08\x08\x12\x07pytorch\x3a\x00"),

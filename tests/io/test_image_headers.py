@@ -29,18 +29,14 @@ def header(tmp_path):
     ("mode", "kind", "colours", "bits", "alpha"),
     [
         ("RGB", "JPEG", "RGB", 8, False),
-        ("L", "JPEG", "grey", 8, False),
         ("CMYK", "JPEG", "CMYK", 8, False),
-        ("RGB", "PNG", "RGB", 8, False),
         ("RGBA", "PNG", "RGB", 8, True),
         ("LA", "PNG", "grey", 8, True),
         ("L", "PNG", "grey", 8, False),
         ("1", "PNG", "grey", 1, False),
         ("P", "PNG", "palette", 1, False),
         ("I;16", "PNG", "grey", 16, False),
-        ("RGB", "BMP", "RGB", 8, False),
         ("I;16", "TIFF", "grey", 16, False),
-        ("CMYK", "TIFF", "CMYK", 8, False),
         ("RGBA", "WEBP", "RGB", 8, True),
     ],
 )
@@ -54,7 +50,7 @@ def test_a_header_says_how_the_picture_is_stored(header, mode, kind, colours, bi
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("orientation", [1, 6])
 def test_the_orientation_is_found(header, kind, orientation):
     profile = np.random.default_rng(0).bytes(20000)  # longer than what is read at once
     found = header(Image.new("RGB", (5, 4)), kind, exif=exif(orientation), icc_profile=profile)
@@ -79,9 +75,7 @@ def test_palettes(header):
     assert header(picture, "PNG").coloured
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n", b"<html>", b"GIF89a"]
-)
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n", b"<html>"])
 def test_what_is_no_picture_is_an_error(tmp_path, data):
     (tmp_path / "a").write_bytes(data)
     with pytest.raises(ImageError, match="expected a"):

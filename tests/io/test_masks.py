@@ -18,8 +18,6 @@ from tests.io.image_making import (
     refused,
 )
 
-# ---------------------------------------------------------------- masks
-
 
 @pytest.mark.parametrize("alpha", [None, 255, 0])
 def test_colour_mask_of_equal_channels(tmp_path, alpha):

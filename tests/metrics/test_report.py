@@ -231,11 +231,11 @@ GOOD, LABEL = np.full((2, 3), 0.4, np.float32), np.zeros((2, 3))
         (1, GOOD - 1, LABEL, r"probabilities in \[0, 1\]"),
         (1, GOOD.astype(int), LABEL, "float dtype.*int64"),
         (1, GOOD, LABEL.T, r"\(2, 3\).*\(3, 2\)"),
-        (1, GOOD[None], LABEL, r"\(H, W\).*got probabilities \(1, 2, 3\)"),
+        (1, GOOD[None], LABEL, r"\(H, W\).*got probabilities float32 \(1, 2, 3\)"),
         (1, GOOD, LABEL + 2, r"label values.*255.*2.0"),
         (1, GOOD, LABEL * np.nan, "label values"),
-        (2, GOOD, LABEL.astype(int), r"\(2, H, W\).*got probabilities \(2, 3\)"),
-        (2, np.stack([GOOD] * 3), LABEL.astype(int), r"got probabilities \(3, 2, 3\)"),
+        (2, GOOD, LABEL.astype(int), r"\(2, H, W\).*got probabilities float32 \(2, 3\)"),
+        (2, np.stack([GOOD] * 3), LABEL.astype(int), r"got probabilities float32 \(3, 2"),
         (2, np.stack([GOOD] * 2), LABEL, "integer dtype"),
         (2, np.stack([GOOD] * 2), LABEL.astype(int) + 2, "label values"),
     ],
@@ -244,31 +244,6 @@ def test_refuses_and_counts_nothing(num_classes, probability, label, message):
     report = MetricReport(num_classes)
     with pytest.raises(ValueError, match=message):
         report.update(probability, label)
-    assert not any(value.any() for value in report.state().values())
-
-
-@pytest.mark.parametrize("num_classes", [1, 2])
-def test_refuses_others_of_another_size_and_counts_nothing(num_classes):
-    report = MetricReport(num_classes, names=["mIoU", "AUC", "sAUC"])
-    probability = GOOD if num_classes == 1 else np.stack([1 - GOOD, GOOD])
-    with pytest.raises(ValueError, match=r"\(3, 3\)"):
-        report.update(probability, LABEL.astype(int), np.ones((3, 3)))
-    assert not any(value.any() for value in report.state().values())
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("seen.images", np.array([2.5])),
-        ("MAE.score", np.ones(2)),
-        ("EarthMoversDistance.images", np.ones(2, int)),
-    ],
-)
-def test_a_state_that_does_not_fit_replaces_nothing(name, value):
-    report = MetricReport(1, names=["all"])
-    state = {**reported(binary_images(), 1, names=["all"]).state(), name: value}
-    with pytest.raises(ValueError, match=name.partition(".")[2]):
-        report.load_state(state)
     assert not any(value.any() for value in report.state().values())
 
 
@@ -295,17 +270,11 @@ def test_refuses_scores_that_are_not_there():
 
 def test_refuses_to_merge_or_load_what_does_not_fit():
     report = MetricReport(1)
-    for other in (
-        MetricReport(2),
-        MetricReport(1, ignore_index=0),
-        MetricReport(1, names=["mIoU"]),
-    ):
-        with pytest.raises(ValueError, match="different arguments"):
-            report.merge(other)
-    with pytest.raises(ValueError, match="other arguments"):
-        report.load_state(MetricReport(1, names=["mIoU"]).state())
-    with pytest.raises(ValueError, match=">= 1"):
-        MetricReport(0)
+    with pytest.raises(ValueError, match="different arguments"):
+        report.merge(MetricReport(1, ignore_index=0))
+    for other in (MetricReport(1, names=["mIoU"]), MetricReport(2)):
+        with pytest.raises(ValueError, match="other arguments"):
+            report.load_state(other.state())
 
 
 def test_precision_is_of_images_with_a_find():

@@ -45,18 +45,6 @@ def test_names_that_say_too_little(name):
         resolve(name)
 
 
-def test_no_other_name_hides_a_score():
-    plain = [name.lower().replace("_", "") for name in (*SCORES, *FAMILIES, "all")]
-    assert len(set(plain)) == len(plain)
-    assert not {other for score in SCORES.values() for other in score.also_called} & set(plain)
-
-
-@pytest.mark.parametrize("name", ["maxg", "", None, 3])
-def test_unknown_names(name):
-    with pytest.raises(ValueError, match="there is no score"):
-        resolve(name)
-
-
 def test_the_documentation_has_the_table_of_scores():
     page = (Path(__file__).resolve().parents[2] / "docs/metrics.md").read_text("utf-8")
     assert f"\n{table()}\n" in page, "write it anew with `make pages`"

@@ -36,7 +36,8 @@ def test_equals_paddleseg_to_the_bit(num_classes):
     paddle = pytest.importorskip("paddle")
     theirs = pytest.importorskip("paddleseg.utils.metrics")
     pairs = random_pairs(3, num_classes, images=1, size=(61, 47))
-    scores = counted(pairs, num_classes).compute()
+    metric = counted(pairs, num_classes)
+    scores = metric.compute()
     prediction, label = (paddle.to_tensor(a.astype("int64")) for a in pairs[0])
     # Not calculate_area: its concat of 0-D sums fails on current Paddle.
     kept = label != 255
@@ -45,10 +46,8 @@ def test_equals_paddleseg_to_the_bit(num_classes):
     intersection = [((prediction == c) & (label == c)).sum() for c in range(num_classes)]
     areas = [paddle.stack([a.reshape([]) for a in x]) for x in (intersection, predicted, labelled)]
 
-    for ours, area in zip(
-        (scores.class_intersection_area, scores.class_prediction_area, scores.class_label_area),
-        areas,
-    ):
+    counts = metric.counts
+    for ours, area in zip((np.diagonal(counts), counts.sum(axis=0), counts.sum(axis=1)), areas):
         np.testing.assert_array_equal(ours, area.numpy())
     class_iou, miou = theirs.mean_iou(*areas)
     class_dice, dice = theirs.dice(*areas)
@@ -166,12 +165,10 @@ def test_kappa_of_a_one_class_set_is_nan():
 @pytest.mark.parametrize(
     ("prediction", "label", "message"),
     [
-        (np.zeros((2, 2), int), np.zeros((2, 3), int), r"\(2, 2\).*\(2, 3\)"),
-        (np.zeros((2, 2)), np.zeros((2, 2), int), "integer dtype, got float64"),
-        (np.zeros((2, 2), int), np.zeros((2, 2), bool), "integer dtype, got bool"),
-        (np.zeros((2, 2), int), np.full((2, 2), 2), r"label values in \[0, 2\).*got 2..2"),
-        (np.zeros((2, 2), int), np.full((2, 2), -1), "label values"),
-        (np.full((2, 2), 2), np.zeros((2, 2), int), "prediction values"),
+        (np.zeros((2, 2), int), np.zeros((2, 3), int), r"\(2, 2\)"),
+        (np.zeros((2, 2)), np.zeros((2, 2), int), "got float64"),
+        (np.zeros((2, 2), int), np.full((2, 2), 2), r"integers in \[0, 2\), got .*2..2"),
+        (np.full((2, 2), -1), np.zeros((2, 2), int), "-1..-1"),
     ],
 )
 def test_refuses_and_counts_nothing(prediction, label, message):
@@ -179,17 +176,3 @@ def test_refuses_and_counts_nothing(prediction, label, message):
     with pytest.raises(ValueError, match=message):
         metric.update(prediction, label)
     assert not metric.counts.any()
-
-
-def test_refuses_to_merge_or_load_what_does_not_fit():
-    metric = ConfusionMatrix(2)
-    with pytest.raises(ValueError, match="different arguments"):
-        metric.merge(ConfusionMatrix(3))
-    with pytest.raises(TypeError, match="ConfusionMatrix"):
-        metric.merge(object())  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"\(2, 2\), got int64 \(3, 3\)"):
-        metric.load_state(ConfusionMatrix(3).state())
-    with pytest.raises(ValueError, match="expected a state"):
-        metric.load_state({})
-    with pytest.raises(ValueError, match="num_classes >= 1"):
-        ConfusionMatrix(0)

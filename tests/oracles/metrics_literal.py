@@ -72,7 +72,7 @@ def saliency(pairs, beta2=0.3):
     }
 
 
-def s_measure(values, mask, counted=None, alpha=0.5):
+def s_measure(values, mask, counted=None):
     """S-measure of one picture: lists of (map, mask) of object, background and quadrants."""
     eps = 2.0**-52
     height, width = mask.shape
@@ -104,7 +104,7 @@ def s_measure(values, mask, counted=None, alpha=0.5):
     for (r, c), pair in pixels.items():
         quadrants.setdefault((r <= row, c <= column), []).append(pair)
     of_regions = sum(len(part) * ssim(part) for part in quadrants.values()) / len(pixels)
-    return max(0, alpha * of_object + (1 - alpha) * of_regions)
+    return max(0, (of_object + of_regions) / 2)
 
 
 def ssim(pairs):

@@ -16,20 +16,6 @@ def auc(values, inside):
     return right / (len(on) * len(off))
 
 
-def auc_bounds(values, inside, same):
-    """The least and the largest AUC where the order within ``same(value)`` is not known."""
-    pairs = list(zip(values, inside))
-    low = high = 0.0
-    for a in (value for value, yes in pairs if yes):
-        for b in (value for value, yes in pairs if not yes):
-            known = a == b or same(a) != same(b)
-            right = (a > b) + (a == b) / 2
-            low += right if known else 0
-            high += right if known else 1
-    total = sum(map(bool, inside)) * sum(not yes for yes in inside)
-    return low / total, high / total
-
-
 def levels(values):
     """The level 0..255 of every pixel, as one list."""
     return [math.floor(255 * value) for value in values.ravel().tolist()]

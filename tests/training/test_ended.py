@@ -12,7 +12,7 @@ import yaml
 
 from paddleseg_u2net import env, signals
 from paddleseg_u2net.signals import Terminated
-from paddleseg_u2net.training import checkpoint, trainer, validator
+from paddleseg_u2net.training import checkpoint, ema, trainer
 from paddleseg_u2net.training.ema import EMA
 from tests.training.runs import EVERY_SECOND, outcome, train
 
@@ -38,9 +38,9 @@ def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
     "owner, name, number, saved",
     [
         (EMA, "update", 1, 1),
-        (validator, "evaluate", 1, 2),
-        (validator, "evaluate", 4, 4),  # of the average, whose weights are in the model
-        (validator, "_set_weights", 4, 4),  # back from the average
+        (trainer, "evaluate", 1, 2),
+        (trainer, "evaluate", 4, 4),  # of the average, whose weights are in the model
+        (ema, "_set_weights", 4, 4),  # back from the average
         (trainer.Trainer, "_has_waited_enough", 1, 2),
         (checkpoint, "save", 3, 2),  # iter_2
         (checkpoint, "tidy", 3, 4),  # the first is before the first step
@@ -80,7 +80,7 @@ def test_a_validation_that_fails_is_made_up_for(monkeypatch, tmp_path, six, whol
         raise ValueError("a broken picture")
 
     with monkeypatch.context() as patch, pytest.raises(ValueError, match="a broken picture"):
-        patch.setattr(validator, "evaluate", fails)
+        patch.setattr(trainer, "evaluate", fails)
         train(six, tmp_path, **EVERY_SECOND)
     train(six, tmp_path, resume_model=str(tmp_path), **EVERY_SECOND)
     assert outcome(tmp_path) == outcome(whole)

@@ -9,8 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
-from paddleseg_u2net.data_tools.annotations.label_files import read_lines
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, read_lines
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.io.images import files_below
 
@@ -24,14 +23,12 @@ VALUES_FILE = "_classes.csv"
 
 _RGB = r"(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)"
 _HEX = r"#(?P<hex>[0-9a-fA-F]{6})"
-_NAME = r"(?P<name>[^\s,;](?:.*?[^\s,;])?)"
 _LINES = [
     # CVAT: label:r,g,b:parts:actions, the colour may be empty
     re.compile(r"(?P<name>[^:]+):\s*(?:(?P<r>\d+)\s*,\s*(?P<g>\d+)\s*,\s*(?P<b>\d+))?\s*(?::.*)?"),
-    *(re.compile(rf"{_NAME}[\s,;]+{colour}[\s,;]*") for colour in (_RGB, _HEX)),
-    *(re.compile(rf"{colour}[\s,;]+{_NAME}[\s,;]*") for colour in (_RGB, _HEX)),
+    *(re.compile(rf"(?P<name>[^\s,;].*?)[\s,;]+{colour}[\s,;]*") for colour in (_RGB, _HEX)),
 ]
-_HEADER = re.compile(r"(?i)\W*(name|label|class|colou?r|r|red)\w*[\s,;:].*")
+_HEADING = re.compile(r"(?i)name\W+r\W+g\W+b\W*")  # as in CamVid's class_dict.csv
 
 
 def is_background(name: str) -> bool:
@@ -64,28 +61,23 @@ class Classes:
         """Number the classes that a source has.
 
         Args:
-            found: Names in the source; those of a background are number 0 unless chosen. Spaces
-                around a name are ignored.
-            where: The source, for messages.
+            found: Names in the source, without spaces around them in what comes back; those of a
+                background are number 0 unless chosen.
 
         Returns:
             New names from the background on; source name -> number for each name that becomes
             something; remarks on those that do not.
-
-        Raises:
-            AnnotationError: a chosen name is not in the source or was given twice, a class has no
-                name, or there are no classes or more than 254.
         """
         names = list(dict.fromkeys(name.strip() for name in found))
         if "" in names:
             raise AnnotationError(f"{where}: a class has no name; give it one there")
         numbers = {name: 0 for name in names if is_background(name)}
-        ignored = [name.strip() for name in self.ignored]
         if self.chosen is None:
-            chosen = {n: [n] for n in names if n not in ignored and n not in numbers}
+            own = [name for name in names if name not in self.ignored and name not in numbers]
+            chosen: Mapping[str, Tuple[str, ...]] = {name: (name,) for name in own}
         else:
-            chosen = {new: [n.strip() for n in old] for new, old in self.chosen.items()}
-        asked = [*chain.from_iterable(chosen.values()), *dict.fromkeys(ignored)]
+            chosen = self.chosen
+        asked = [*chain.from_iterable(chosen.values()), *dict.fromkeys(self.ignored)]
         missing = [name for name in asked if name not in names]
         if missing or len(set(asked)) < len(asked):
             wrong = f"has no class {missing[0]}" if missing else "was asked for a class twice"
@@ -98,13 +90,12 @@ class Classes:
                 f"{where}: expected 1 to {MOST_CLASSES} classes beside the background, got "
                 f"{len(chosen)}; choose some with --classes"
             )
-        numbers.update(dict.fromkeys(ignored, IGNORE))
+        numbers.update(dict.fromkeys(self.ignored, IGNORE))
         for number, old in enumerate(chosen.values(), start=1):
             numbers.update(dict.fromkeys(old, number))
         left_out = [name for name in names if name not in numbers]
         remarks = [f"left out as background: {', '.join(left_out)}"] if left_out else []
-        by_name = {name: numbers[name.strip()] for name in found if name.strip() in numbers}
-        return (BACKGROUND, *chosen), by_name, remarks
+        return (BACKGROUND, *chosen), numbers, remarks
 
 
 def voc_colour(number: int) -> Colour:
@@ -119,27 +110,24 @@ def voc_colour(number: int) -> Colour:
 
 
 def read_colours(path: Path) -> Dict[Colour, str]:
-    """Read which colour is which class.
+    """Read which colour (red, green, blue) is which class, in the order of the lines.
 
-    A line is ``name r g b``, ``r g b name``, ``name #RRGGBB`` or ``#RRGGBB name`` with spaces,
-    tabs, commas or semicolons between, or ``name:r,g,b:parts:actions`` as CVAT's labelmap.txt
-    has it (with no colour: the VOC colour of the line's number, from 0). Empty lines, comments
-    (``#``) and a line of headings are skipped.
-
-    Returns:
-        (red, green, blue) -> name, in the order of the lines.
-
-    Raises:
-        AnnotationError: a line is of another form, or two classes have one colour.
+    A line is ``name r g b`` or ``name #RRGGBB`` with spaces, tabs, commas or semicolons between,
+    or ``name:r,g,b:parts:actions`` as CVAT's labelmap.txt has it (with no colour: the VOC colour
+    of the line's number, from 0). Empty lines, comments (``#``) and the
+    heading ``name,r,g,b`` are skipped.
     """
     table: Dict[Colour, str] = {}
-    for number, (where, line) in enumerate(_entries(path)):
+    lines = [(n, line) for n, line in enumerate(read_lines(path), start=1) if line]
+    lines = [(n, line) for n, line in lines if line[0] != "#" and not _HEADING.fullmatch(line)]
+    for number, (line_number, line) in enumerate(lines):
+        where = f"{path}:{line_number}"
         match = next((m for m in (form.fullmatch(line) for form in _LINES) if m), None)
         if match is None:
             raise AnnotationError(
                 f"{where}: expected `name r g b`, `name,#RRGGBB` or `name:r,g,b::`, got {line!r}"
             )
-        name, colour = match["name"].strip().strip("\"'"), _colour(match, number)
+        name, colour = match["name"].strip(), _colour(match, number)
         if max(colour) > 255:
             raise AnnotationError(f"{where}: expected a colour of 0..255 each, got {colour}")
         if colour in table:
@@ -163,27 +151,10 @@ def _colour(match: re.Match[str], number: int) -> Colour:
     return int(parts["r"]), int(parts["g"]), int(parts["b"])
 
 
-def _entries(path: Path) -> List[Tuple[str, str]]:
-    """(place, line) without comments and headings."""
-    entries = []
-    for number, line in enumerate(read_lines(path), start=1):
-        colour_first = re.match(_HEX + r"[\s,;]", line)
-        if line and (colour_first or not line.startswith("#")):
-            entries.append((f"{path}:{number}", line))
-    if entries and not re.search(r"\d|#|:", entries[0][1]) and _HEADER.fullmatch(entries[0][1]):
-        entries = entries[1:]
-    return entries
-
-
 def number_colours(
     table: Mapping[Colour, str], classes: Classes, where: object
 ) -> Tuple[Tuple[str, ...], Dict[Colour, int], List[str]]:
-    """Turn names of colours into class numbers.
-
-    A class named ``background`` is number 0. Black is background if the table says nothing else.
-
-    Returns, raises: as ``Classes.numbers``, by colour.
-    """
+    """As `Classes.numbers`, by colour; black is background if the table says nothing else."""
     names, numbers, remarks = classes.numbers(list(table.values()), where)
     return names, {(0, 0, 0): 0, **{c: numbers.get(n, 0) for c, n in table.items()}}, remarks
 
@@ -192,9 +163,6 @@ def find_values(folder: Path) -> Dict[int, str]:
     """Class names by value, of all files ``_classes.csv`` below a folder; empty if none.
 
     Lists of another kind (``filename, cat, dog``, for classification) are skipped.
-
-    Raises:
-        AnnotationError: a line is no value and name, or files contradict each other.
     """
     names: Dict[int, str] = {}
     for path in (path for path in files_below(folder) if path.name.lower() == VALUES_FILE):
@@ -213,30 +181,22 @@ def _read_values(path: Path) -> List[Tuple[int, str]]:
     rows = list(csv.reader(filter(None, read_lines(path)), skipinitialspace=True))
     if not rows or rows[0][0].strip().lower() != "pixel value":
         return []
-    found = []
-    for row in rows[1:]:
-        value, name = (row[0].strip(), row[1].strip()) if len(row) == 2 else ("", "")
-        if not (value.isascii() and value.isdigit() and int(value) <= 65535 and name):
-            raise AnnotationError(
-                f"{path}: expected a value of the masks and a name, such as `1, cat`, got "
-                f"{', '.join(row)[:60]!r}; correct it there"
-            )
-        found.append((int(value), name))
-    return found
+    try:
+        return [(int(value), name.strip()) for value, name in rows[1:]]
+    except ValueError as error:
+        raise AnnotationError(
+            f"{path}: expected lines of a value and a name, such as `1, cat`, but {error}; "
+            "correct it"
+        ) from None
 
 
 def number_values(
     names: Mapping[int, str], chosen: Optional[Sequence[str]], where: object
 ) -> Tuple[List[str], Dict[int, int], List[str]]:
-    """Turn names of values into class numbers.
+    """As `Classes.numbers`, by value, and without the name of the background.
 
-    Args:
-        names: As `find_values` gives them.
-        chosen: Those that become the classes 1, 2 ...; None: all, in the order of their values.
-        where: The file, for messages.
-
-    Returns, raises: as ``Classes.numbers``, by value (0 and 255 are themselves unless named
-    otherwise) and without the name of the background.
+    The values 0 and 255 are themselves unless named otherwise; ``chosen`` names, None: all,
+    become the classes 1, 2 ...
     """
     found = [names[value] for value in sorted(names)]
     choice = None if chosen is None else {name: (name,) for name in chosen}

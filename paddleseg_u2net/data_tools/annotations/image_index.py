@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
-from paddleseg_u2net.data_tools.annotations.import_stats import count_images
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample, count_images
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, find_images
 from paddleseg_u2net.text import short_list
@@ -28,7 +28,7 @@ class ImageIndex:
         self.folder = folder
         self.files = find_images(folder) if files is None else files
         self._by_tail: Dict[Tuple[str, bool], List[Path]] = {}  # whether with suffix
-        self._renamed: Dict[str, Path] = {}
+        self._renamed: Dict[Tuple[str, str], Path] = {}
         for path in self.files:
             for with_suffix in (True, False):
                 parts = fold_case(self.name_of(path, with_suffix)).split("/")
@@ -41,21 +41,12 @@ class ImageIndex:
         relative = PurePosixPath(path.relative_to(self.folder).as_posix())
         return str(relative if with_suffix else relative.with_suffix(""))
 
-    def at(self, name: str, any_suffix: bool = False) -> Optional[Path]:
-        """The image at a path from the folder on; ``any_suffix`` as in `find`."""
-        found = self._at(_parts(name), True)
-        return found or (self._note(name, self.named(name)) if any_suffix else None)
-
-    def named(self, name: str) -> Optional[Path]:
-        """The only image at a path from the folder on, whatever its suffix, or None."""
-        return self._at(_parts(_bare(name)), False)
-
-    def _at(self, parts: List[str], with_suffix: bool) -> Optional[Path]:
-        found = self._alike(parts, with_suffix, lambda path: self._depth(path) == len(parts))
-        return found[0] if len(found) == 1 else None
-
     def find(
-        self, name: str, any_suffix: bool = True, fits: Fits = lambda path: True
+        self,
+        name: str,
+        any_suffix: bool = True,
+        fits: Fits = lambda path: True,
+        place: str = "",
     ) -> Optional[Path]:
         """Find the image that a label file calls so.
 
@@ -67,9 +58,9 @@ class ImageIndex:
         Studio does.
 
         Args:
-            name: What the label file says.
             any_suffix: Whether ``a.jpg`` may be taken for ``a.png``.
             fits: Which images may be taken.
+            place: A folder, from which the name may count too.
 
         Raises:
             AnnotationError: several images could be meant.
@@ -79,20 +70,26 @@ class ImageIndex:
         for with_suffix in (True, False) if any_suffix else (True,):
             for reading in readings:
                 parts = _parts(reading if with_suffix else _bare(reading))
-                for start in range(len(parts)):
-                    found = self._alike(parts[start:], with_suffix, fits)
+                paths = [parts[start:] for start in range(len(parts))]
+                if place and parts:
+                    inside = posixpath.normpath("/".join([place, *parts]))
+                    paths[:0] = [_parts(inside), [*_parts(place), parts[-1]]]
+                for path in paths:
+                    found = self._alike(path, with_suffix, fits)
                     if len(found) > 1:
                         raise AnnotationError(
                             f"{self.folder}: {name} could be {short_list(found)}; give the folder "
                             "from which the label file counts, or write the path in the label "
                             "file in full"
                         )
+                    if found and not with_suffix:
+                        self._renamed[place, name] = found[0]
                     if found:
-                        return found[0] if with_suffix else self._note(name, found[0])
+                        return found[0]
         return None
 
     def find_all(self, names: Sequence[str], fits: Sequence[Fits] = ()) -> List[Optional[Path]]:
-        """Find the images of one label file, as `find`, with ``fits`` for each name or none.
+        """As `find`, for all names of a label file.
 
         An image of another suffix is taken only if no other name means it.
         """
@@ -111,16 +108,11 @@ class ImageIndex:
         """A sentence if images of another suffix were taken."""
         if not self._renamed:
             return []
-        name, path = next(iter(self._renamed.items()))
+        (_, name), path = next(iter(self._renamed.items()))
         return [
             "taken under another suffix than the label file says: "
             f"{count_images(len(self._renamed))}, such as {path.name} for {_parts(name)[-1]}"
         ]
-
-    def _note(self, name: str, found: Optional[Path]) -> Optional[Path]:
-        if found is not None:
-            self._renamed[name] = found
-        return found
 
     def _alike(self, parts: List[str], with_suffix: bool, fits: Fits) -> List[Path]:
         """Images whose path ends so, or the only one whose path is so; `fold_case` if needed."""
@@ -128,11 +120,9 @@ class ImageIndex:
         found = [p for p in self._by_tail.get((fold_case(tail), with_suffix), []) if fits(p)]
         exact = [p for p in found if f"/{self.name_of(p, with_suffix)}".endswith(f"/{tail}")]
         found = exact or found
-        at_top = [path for path in found if self._depth(path) == len(parts)]
+        depth = len(self.folder.parts) + len(parts)
+        at_top = [path for path in found if len(path.parts) == depth]
         return at_top if len(at_top) == 1 else found
-
-    def _depth(self, path: Path) -> int:
-        return len(path.relative_to(self.folder).parts)
 
 
 def _bare(name: str) -> str:

@@ -34,12 +34,9 @@ class MaskSizeError(AnnotationError):
 
 @dataclass(frozen=True)
 class MaskFile(MaskSource):
-    """A file and the function that reads the mask (H, W) in it, as `MaskSource.read`.
+    """A file and the function that reads the mask (H, W) in it.
 
-    Attributes:
-        path: The mask.
-        decode: Reads it; raises AnnotationError and ImageError.
-        unchanged: Modes of PNG files that are this mask as they are, so that they can be linked.
+    PNG files of the ``unchanged`` modes are this mask as they are, so that they can be linked.
     """
 
     path: Path
@@ -61,12 +58,7 @@ class MaskFile(MaskSource):
 
 
 def index_file(path: Path, numbers: Mapping[int, int]) -> MaskFile:
-    """Make the source of a mask whose values stand for classes.
-
-    Args:
-        path: The mask. Of palette files the indices count, never their colours.
-        numbers: Value -> class number (255: ignored).
-    """
+    """Make the source of a mask whose values (of palettes the indices) stand for classes."""
     same = all(value == number for value, number in numbers.items())
     return MaskFile(path, partial(_read_index, numbers), ("L", "P") if same else ())
 
@@ -96,13 +88,10 @@ def instance_file(path: Path) -> MaskFile:
 
 
 def colour_file(path: Path, table: Mapping[Colour, int], tolerance: int = 0) -> MaskFile:
-    """Make the source of a mask whose colours stand for classes.
+    """Make the source of a mask whose colours, of palettes too, stand for classes.
 
-    Args:
-        path: The mask: RGB or a palette. Where it is fully transparent it is background.
-        table: (red, green, blue) -> class number (255: ignored).
-        tolerance: A colour that is not in the table becomes the nearest one if no channel differs
-            by more. 0: such a colour is an error.
+    A colour that is not in the table becomes the nearest one if no channel differs by more than
+    ``tolerance``. Where the mask is fully transparent it is background.
     """
     return MaskFile(path, partial(_read_colours, table, tolerance))
 
@@ -124,7 +113,7 @@ def _read_index(numbers: Mapping[int, int], path: Path) -> np.ndarray:
         raise AnnotationError(
             f"{path}: expected the values {short_values(numbers)}, got also "
             f"{short_values(unknown)} in {int((found < 0).sum())} pixels; correct the mask, or say "
-            "what its values mean" + _lossy_hint(path)
+            "what its values mean"
         )
     return found.astype(np.uint8)
 
@@ -160,11 +149,7 @@ def _read_alpha(path: Path) -> np.ndarray:
 
 
 def opacity(path: Path) -> Optional[np.ndarray]:
-    """Read uint8 (H, W), 255 where opaque; None where the whole image is.
-
-    Raises:
-        ImageError: the file cannot be read.
-    """
+    """Read uint8 (H, W), 255 where opaque; None where the whole image is."""
     if not images.read_header(path).alpha:
         return None
     alpha = np.ascontiguousarray(images.read_image(path, 4)[..., 3])
@@ -176,10 +161,6 @@ def brightness(path: Path) -> np.ndarray:
 
     A palette of greys gives those greys: tools that shrink files sort palettes as they like, so
     that index 0 may be white. A palette of colours gives its indices.
-
-    Raises:
-        AnnotationError: it has colours.
-        ImageError: the file cannot be read.
     """
     found = images.read_header(path)
     if is_grey(found) or found.deep:
@@ -219,27 +200,22 @@ def _nearest(
     codes: np.ndarray, unknown: np.ndarray, keys: np.ndarray, tolerance: int, path: Path
 ) -> np.ndarray:
     """Places in ``keys`` of the colours nearest to the unknown ones."""
-    colours, back, counts = np.unique(codes[unknown], return_inverse=True, return_counts=True)
+    colours, back = np.unique(codes[unknown], return_inverse=True)
     nearest = np.zeros(len(colours), np.intp)
-    far = np.ones(len(colours), bool)
-    for index, colour in enumerate(_unpacked(colours)) if tolerance else ():
+    for index, colour in enumerate(_unpacked(colours)):
         difference = np.abs(_unpacked(keys) - colour)
         within = difference.max(axis=1) <= tolerance
+        if not within.any():
+            y, x = np.argwhere((codes == colours[index]) & unknown)[0].tolist()
+            table = short_list(map(tuple, _unpacked(keys).tolist()), 8)
+            lossy = images.read_header(path).lossy
+            repair = "export a PNG, as this format changes colours" if lossy else "add it there"
+            raise AnnotationError(
+                f"{path}: the colour {tuple(colour.tolist())} at x {x}, y {y} is not in the colour "
+                f"table within {tolerance} ({table}); {repair}, or allow a --tolerance"
+            )
         nearest[index] = np.where(within, (difference**2).sum(axis=1), 1 << 20).argmin()
-        far[index] = not within.any()
-    if not far.any():
-        return nearest[back.reshape(-1)]
-    worst = int(np.where(far, counts, 0).argmax())
-    y, x = np.argwhere((codes == colours[worst]) & unknown)[0].tolist()
-    table = short_list(map(tuple, _unpacked(keys).tolist()), 8)
-    more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
-    within_tolerance = f" within {tolerance}" if tolerance else ""
-    raise AnnotationError(
-        f"{path}: the colour {tuple(_unpacked(colours[worst]).tolist())} in "
-        f"{int(counts[worst])} pixels, first at x {x}, y {y}{more}: not in the colour "
-        f"table{within_tolerance} ({table}); add them to the table"
-        + (_lossy_hint(path) or ", or allow a tolerance if edges are blended")
-    )
+    return nearest[back.reshape(-1)]
 
 
 def _packed(colours: np.ndarray) -> np.ndarray:
@@ -259,12 +235,7 @@ def merge(sources: Sequence[MaskSource], soft: bool) -> MaskSource:
 
 @dataclass(frozen=True)
 class Merged(MaskSource):
-    """Masks over each other.
-
-    Attributes:
-        sources: In order: classes of a later one cover those of an earlier one.
-        soft: Whether they are probabilities, of which the largest is taken.
-    """
+    """Masks over each other: of classes a later one covers, of ``soft`` ones the largest counts."""
 
     sources: Tuple[MaskSource, ...]
     soft: bool
@@ -286,24 +257,9 @@ def _over(below: np.ndarray, above: np.ndarray) -> np.ndarray:
 def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray:
     if mask.shape[:2] == tuple(shape):
         return mask
-    (height, width), (high, wide) = shape, mask.shape[:2]
-    if (high, wide) == (width, height):
-        hint = "one of them is rotated, often because an editor dropped the camera's tag"
-    elif abs(high * width - wide * height) <= max(height, width):
-        hint = (
-            "it was scaled: export it in the size of the image, or have it resized with "
-            "--mismatched_masks resize"
-        )
-    else:
-        hint = "it belongs to another image, or was cropped"
+    high, wide = mask.shape[:2]
     raise MaskSizeError(
-        f"{path}: expected a mask of {width} x {height}, as its image, got {wide} x {high}; {hint}",
+        f"{path}: expected a mask of {shape[1]} x {shape[0]}, as its image, got {wide} x {high}; "
+        "export it in that size, or have it resized with --mismatched_masks resize",
         (high, wide),
     )
-
-
-def _lossy_hint(path: Path) -> str:
-    header = images.read_header(path)
-    if not header.lossy:
-        return ""
-    return f"; {header.format} changes values: export as PNG, or allow a tolerance for colours"

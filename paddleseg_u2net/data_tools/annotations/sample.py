@@ -1,12 +1,48 @@
-"""What every annotation format is read into: images, each with something that makes its mask."""
+"""What annotation formats are read into (an image each, with what makes its mask), and from what.
+
+Label files are read by `read_json`, `read_lines` and `field`, whose errors name place and repair.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import List, Optional, Protocol, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 import numpy as np
+
+from paddleseg_u2net.io import files
+from paddleseg_u2net.progress import tracked
+from paddleseg_u2net.text import short_list
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+_TYPES = {
+    dict: "an object {...}",
+    list: "a list",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 class AnnotationError(ValueError):
@@ -49,11 +85,7 @@ class PictureSource(Protocol):
         """Of a file with this content, such as ``.jpg``."""
 
     def read(self) -> bytes:
-        """Return the content of such a file.
-
-        Raises:
-            AnnotationError: it cannot be understood.
-        """
+        """Return the content of such a file; AnnotationError if it cannot be understood."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +95,6 @@ class Sample:
     Attributes:
         image: The file; with a ``picture`` the label file that holds it.
         name: Path of the image in a new data set, ``/`` between folders, without a suffix.
-        mask: Makes the mask.
         split: ``train``, ``val`` or ``test`` where the source says so, else empty.
         group: Images of one group (a video, a patient) stay in one split; empty: alone.
         picture: The image, if it is not a file of its own.
@@ -84,13 +115,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Bad:
-    """An image that cannot be used.
-
-    Attributes:
-        image: The file, or the path by which the source names it.
-        why: A sentence that names the file, the problem and the repair.
-        missing: Whether the image, or its label, does not exist.
-    """
+    """An image that cannot be used, and why; ``missing``: it, or its label, does not exist."""
 
     image: Path
     why: str
@@ -105,15 +130,108 @@ class AnnotatedDataset:
         classes: Names by class number; the first is the background.
         samples: Sorted by name; names are unique.
         soft: Whether masks are probabilities of one class instead of class numbers.
-        remarks: What the user should know, a sentence each: unknown classes, images without
-            objects, objects partly outside their image.
+        remarks: What the user should know, a sentence each.
         bad: Images that the source names and that are not in ``samples``, such as missing ones.
-        empty: Why no image has any foreground, with the repair, where the reader knows it.
     """
 
     classes: Tuple[str, ...]
     samples: List[Sample]
     soft: bool = False
-    remarks: List[str] = field(default_factory=list)
-    bad: List[Bad] = field(default_factory=list)
-    empty: str = ""
+    remarks: List[str] = dataclasses.field(default_factory=list)
+    bad: List[Bad] = dataclasses.field(default_factory=list)
+
+
+def read_lines(path: Path) -> List[str]:
+    """Read the lines of a UTF-8 text file, without spaces around them."""
+    try:
+        return [line.strip() for line in files.read_text(path).splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise AnnotationError(f"{path}: expected text in UTF-8, but {why}; correct it") from error
+
+
+def read_json(path: Path, hook: Optional[Callable[[Dict[str, Any]], Any]] = None) -> Any:
+    """Read a JSON file; the answer of ``hook`` takes the place of each object.
+
+    A large file needs little memory if the hook makes small things of large ones.
+    """
+    try:
+        return json.loads(files.read_text(path), object_hook=hook)
+    except (OSError, RecursionError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise AnnotationError(
+            f"{path}: expected JSON in UTF-8, but {why}; check the path, or fetch or export it "
+            "again"
+        ) from None
+
+
+def require_keys(tree: Any, keys: Sequence[str], path: Path, expected: str) -> Dict[str, Any]:
+    """Return the file's object if it has the keys of its kind."""
+    if isinstance(tree, dict) and all(key in tree for key in keys):
+        return tree
+    raise AnnotationError(
+        f"{path}: expected {expected} with {', '.join(keys)}, found {what_is(tree)}; give the "
+        "right file, or choose the reader for this one"
+    )
+
+
+def what_is(tree: Any) -> str:
+    """Say what a JSON file holds."""
+    if isinstance(tree, dict):
+        return f"the keys {short_list(tree, 6)}" if tree else "no keys"
+    return _TYPES.get(type(tree), "something else")
+
+
+def field(
+    tree: Any, key: str, kinds: Union[Type[Any], Tuple[Type[Any], ...]], where: object
+) -> Any:
+    """Return ``tree[key]`` if it is of one of the kinds; ``true`` is no number."""
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    if not isinstance(tree, dict):
+        raise wrong(where, "an object {...}", _shown(tree))
+    if key not in tree:
+        raise AnnotationError(f"{where}: {key} is missing; add it there or export it again")
+    value = tree[key]
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        expected = " or ".join(_TYPES.get(kind, kind.__name__) for kind in kinds)
+        raise wrong(where, f"{expected} as {key}", _shown(value))
+    return value
+
+
+def size_field(tree: Any, height: str, width: str, where: object) -> Tuple[int, int]:
+    """Return height and width, whole numbers from 1 on that are stored under two keys."""
+    numbers = []
+    for key in (height, width):
+        value = field(tree, key, (int, float), where)
+        if not value >= 1 or value != value // 1 or value > 1e9:
+            raise wrong(where, f"a number of pixels as {key}", value)
+        numbers.append(int(value))
+    return numbers[0], numbers[1]
+
+
+def _shown(value: Any) -> str:
+    return f"{_TYPES.get(type(value), type(value).__name__)} {repr(value)[:60]}"
+
+
+def thread_map(work: Callable[[Item], Found], items: Sequence[Item], what: str) -> List[Found]:
+    """Return ``work(item)`` for all items in order, from several threads, with progress.
+
+    Threads are enough, as decoding and counting release the interpreter's lock. The result is no
+    generator: one that is left early waits for its threads when it is collected, and where that
+    happens while another thread starts, both wait for ever (Python 3.12).
+    """
+    with ThreadPoolExecutor() as pool:
+        # In chunks, so that little is left to do after an error.
+        chunks = (items[start : start + 256] for start in range(0, len(items), 256))
+        found = chain.from_iterable(pool.map(work, chunk) for chunk in chunks)
+        return list(tracked(found, f"looking at {what}", "files", len(items)))
+
+
+def count_objects(count: int) -> str:
+    """``1 object``, ``2 objects``."""
+    return "1 object" if count == 1 else f"{count} objects"
+
+
+def count_images(count: int) -> str:
+    """``1 image``, ``2 images``."""
+    return "1 image" if count == 1 else f"{count} images"

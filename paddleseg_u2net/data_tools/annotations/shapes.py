@@ -1,10 +1,6 @@
-"""Shapes with a class number, and the mask that they make when they are drawn.
+"""Shapes with a class number (0..255), and the mask that they make when they are drawn.
 
-The pixel in column x and row y is the square from (x, y) to (x + 1, y + 1). A polygon covers it if
-its centre lies inside, counted even-odd: where a polygon crosses itself, what is enclosed twice is
-outside. A centre on the line itself belongs to a left or an upper neighbour, so polygons that
-share an edge share no pixel. The COCO tools follow the same rule, except that they first move the
-outline to a grid of a fifth of a pixel.
+The pixel in column x and row y is the square from (x, y) to (x + 1, y + 1).
 """
 
 from __future__ import annotations
@@ -32,12 +28,13 @@ class Shape(Protocol):
     def bounds(self) -> Bounds:
         """What it reaches, in or outside of the image."""
 
-    def paint(self, mask: np.ndarray) -> None:
-        """Set the pixels of uint8 (H, W) that it covers to its class number.
+    @property
+    def area(self) -> float:
+        """In pixels, where shapes are sorted by it."""
+        return 0.0
 
-        Raises:
-            AnnotationError: it cannot be decoded.
-        """
+    def paint(self, mask: np.ndarray) -> None:
+        """Set the pixels of uint8 (H, W) that it covers to its class number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +42,6 @@ class Polygon(Shape):
     """A polygon with holes; `fill` says which pixels it covers.
 
     Attributes:
-        number: Class number, 0..255.
         exterior: float (N, 2): x and y of the corners. Fewer than three cover nothing.
         holes: The same for what is cut out of this polygon; what was drawn before shows there.
         of_pixels: The numbers are columns and rows of pixels instead of coordinates, and the
@@ -95,13 +91,7 @@ class Polygon(Shape):
 
 @dataclass(frozen=True, eq=False)
 class Ellipse(Shape):
-    """An upright ellipse: the pixels whose centres lie in it.
-
-    Attributes:
-        number: Class number, 0..255.
-        centre: x and y.
-        radii: Half its width and half its height, above 0.
-    """
+    """An upright ellipse, of radii above 0: the pixels whose centres lie in it."""
 
     number: int
     centre: Tuple[float, float]
@@ -125,12 +115,9 @@ class Ellipse(Shape):
 
 @dataclass(frozen=True, eq=False)
 class Drawing(MaskSource):
-    """The mask of an image whose objects are shapes.
+    """The mask of an image whose objects are shapes, a later one covering an earlier one.
 
-    Attributes:
-        shapes: In drawing order: a later one covers an earlier one.
-        shape: Height and width of the image for which they were made.
-        where: The file and the place in it, for messages.
+    ``shape`` is that (height, width) of the image for which they were made.
     """
 
     shapes: Tuple[Shape, ...]
@@ -140,16 +127,10 @@ class Drawing(MaskSource):
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
         """As `MaskSource.read`."""
         if tuple(shape) != tuple(self.shape):
-            turned = tuple(shape) == tuple(self.shape)[::-1]
-            why = (
-                "the tool ignored the rotation (EXIF orientation) in the image file: rotate the "
-                "pixels themselves and label again, or remove the tag"
-                if turned
-                else "take the image that was labelled, or label this one"
-            )
             raise AnnotationError(
                 f"{self.where}: made for an image of {self.shape[1]} x {self.shape[0]} pixels, but "
-                f"it is {shape[1]} x {shape[0]}; {why}"
+                f"it is {shape[1]} x {shape[0]}; take the image that was labelled. If it has an "
+                "EXIF orientation, turn its pixels themselves and label again"
             )
         mask = np.zeros(shape, np.uint8)
         for item in self.shapes:
@@ -170,14 +151,7 @@ def polygon(number: int, corners: np.ndarray) -> Optional[Polygon]:
 
 
 def points(value: Any, where: object) -> np.ndarray:
-    """Read corners as label files have them: pairs, or x and y in turns.
-
-    Returns:
-        float64 (N, 2).
-
-    Raises:
-        AnnotationError: they are not finite numbers in pairs.
-    """
+    """Read corners as label files have them, in pairs or x and y in turns: float64 (N, 2)."""
     try:
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -187,20 +161,6 @@ def points(value: Any, where: object) -> np.ndarray:
     if not np.isfinite(array).all():
         raise wrong(where, "finite coordinates", "NaN or infinity")
     return np.clip(array.reshape(-1, 2), -_FAR, _FAR)
-
-
-def outside(bounds: Bounds, size: Tuple[int, int]) -> str:
-    """``wholly`` or ``partly`` outside an image of ``size`` (height, width), or empty.
-
-    Half a pixel is ignored: there is no pixel's centre in it.
-    """
-    left, top, right, bottom = bounds
-    height, width = size
-    if left >= width or top >= height or right <= 0 or bottom <= 0:
-        return "wholly"
-    if left < -0.5 or top < -0.5 or right > width + 0.5 or bottom > height + 0.5:
-        return "partly"
-    return ""
 
 
 def _box_of(points: np.ndarray, mask: np.ndarray) -> Box:
@@ -214,7 +174,11 @@ def _box_of(points: np.ndarray, mask: np.ndarray) -> Box:
 
 
 def fill(points: np.ndarray, box: Box) -> np.ndarray:
-    """Find the pixels of a box that a polygon covers.
+    """Find the pixels of a box that a polygon covers: those whose centre lies inside, even-odd.
+
+    A centre on the line itself belongs to a left or an upper neighbour, so polygons that share an
+    edge share no pixel. The COCO tools follow the same rule, except that they first move the
+    outline to a grid of a fifth of a pixel.
 
     Args:
         points: float (N, 2), x and y of the corners; the last is joined to the first. Up to 1e15.
@@ -244,14 +208,9 @@ def fill(points: np.ndarray, box: Box) -> np.ndarray:
 
 
 def outline(points: np.ndarray, box: Box) -> np.ndarray:
-    """Find the pixels of a box that lie on the closed line through pixels.
+    """Find the pixels of a box that lie on the closed line, one pixel wide, through pixels.
 
-    Args:
-        points: Whole numbers (N, 2): column and row of pixels, joined by lines one pixel wide.
-        box: As in `fill`.
-
-    Returns:
-        bool (bottom - top, right - left).
+    ``points`` are whole numbers (N, 2), columns and rows; the answer is that of `fill`.
     """
     left, top, right, bottom = box
     covered = np.zeros((bottom - top, right - left), bool)

@@ -12,8 +12,12 @@ import numpy as np
 
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.image_index import refuse_absent, unique_names
-from paddleseg_u2net.data_tools.annotations.import_stats import count_images
-from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, Sample
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Sample,
+    count_images,
+)
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import image_size
 
@@ -55,23 +59,21 @@ class Part(NamedTuple):
 def read_all(
     sources: Sequence[Source], classes: Classes, resplit: bool = False
 ) -> AnnotatedDataset:
-    """Read several exports as one data set.
+    """Read several exports as one data set, as `joined`.
 
     Without a choice of classes all have to name the same ones; the order of the first is taken.
-    A choice must be in every export.
-
-    Returns:
-        All samples, as `joined`. Where there are several exports, remarks begin with the titles
-        of those that they are about.
-
-    Raises:
-        AnnotationError: their classes differ, no image exists, or as `joined`.
+    A choice must be in every export. Remarks begin with the titles of those they are about.
     """
     found: List[AnnotatedDataset] = []
     for source in sources:
         one = source.read(classes)
         if found and one.classes != found[0].classes:
-            _require_same(sources[0].title, found[0].classes, source.title, one.classes)
+            if sorted(one.classes) != sorted(found[0].classes):
+                raise AnnotationError(
+                    f"{source.title}: its classes are {', '.join(one.classes[1:])}, but those of "
+                    f"{sources[0].title} are {', '.join(found[0].classes[1:])}; choose some that "
+                    "all have with --classes"
+                )
             # The same in another order.
             names = {name: (name,) for name in found[0].classes[1:]}
             one = source.read(Classes(names, classes.ignored))
@@ -88,35 +90,16 @@ def read_all(
     samples, said = joined(parts, resplit)
     bad = [item for one in found for item in one.bad]
     refuse_absent(samples, bad)
-    empty = found[0].empty if all(one.empty for one in found) else ""
-    return AnnotatedDataset(found[0].classes, samples, remarks=remarks + said, bad=bad, empty=empty)
-
-
-def _require_same(first: str, names: Sequence[str], other: str, others: Sequence[str]) -> None:
-    if sorted(names) != sorted(others):
-        raise AnnotationError(
-            f"{other}: its classes are {', '.join(others[1:])}, but those of {first} are "
-            f"{', '.join(names[1:])}; choose some that all have with --classes, import one alone, "
-            "or make their lists of classes the same"
-        )
+    return AnnotatedDataset(found[0].classes, samples, remarks=remarks + said, bad=bad)
 
 
 def joined(parts: Sequence[Part], resplit: bool = False) -> Tuple[List[Sample], List[str]]:
-    """Join the samples of several parts.
+    """Join the samples of several parts, with remarks.
 
     If a name is in several parts, all names begin with their part's folder: its path from the
     folder on that holds all parts, without ``images`` (``valid/images`` becomes ``valid``).
-
-    Args:
-        parts: An image that is in several is taken from the first.
-        resplit: Whether the splits of the parts are ignored. Then an image may be in several, if
-            its masks are the same there, and is taken once.
-
-    Returns:
-        The samples, sorted by name, names unique; remarks.
-
-    Raises:
-        AnnotationError: an image is in two parts.
+    With ``resplit`` the splits of the parts are ignored. Then an image may be in several, if its
+    masks are the same there, and is taken once, from the first.
     """
     parts, remarks = _each_once(parts, resplit)
     times: Counter[str] = Counter()

@@ -1,8 +1,7 @@
-"""PASCAL VOC's layout: JPEGImages, SegmentationClass, ImageSets/Segmentation.
+"""PASCAL VOC's layout, which many tools export: JPEGImages, SegmentationClass, ImageSets.
 
-Many tools export it. The mask of the official data is a palette PNG, in which class numbers are
-palette indices and 255 is void (http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/). Copies
-without a palette hold the colours of that palette.
+Official masks are palette PNG files of class numbers, 255 is void
+(http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/); copies may hold the palette's colours.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     refuse_twice,
     unique_names,
 )
-from paddleseg_u2net.data_tools.annotations.label_files import read_lines, thread_map
 from paddleseg_u2net.data_tools.annotations.mask_files import colour_file, index_file, is_grey
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
@@ -35,6 +33,9 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     Bad,
     MaskSource,
     Sample,
+    read_lines,
+    thread_map,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.splits import SPLITS, Source, read_all
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
@@ -63,28 +64,13 @@ _STRONGER = ("", "train", "val", "test")
 
 
 def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -> AnnotatedDataset:
-    """Read a VOCdevkit, one year of it (VOC2012), or a folder of that layout.
-
-    Args:
-        root: The folder, or any above it. Of several years or exports all are read.
-        classes: Which classes become which numbers.
-        resplit: As for `splits.joined`.
+    """Read all folders of this layout at or below ``root``, such as the years of a VOCdevkit.
 
     Names come from labelmap.txt (``name:r,g,b:parts:actions``: then masks are read by colour), else
     from class_names.txt or labels.txt (one a line, from the background on if it is the first, after
     an optional ``__ignore__``), else they are VOC's. SegmentationObject is not read;
-    SegmentationClassAug (SBD's masks, trainaug.txt) is added.
-
-    Returns:
-        One sample for each mask, with the split of train.txt, val.txt, test.txt; `splits.read_all`
-        says how several folders are joined. ``bad`` are masks without image, and images in
-        train.txt or val.txt without mask.
-
-    Raises:
-        AnnotationError: no such layout; no mask has an image; a file of names or colours cannot be
-            read. Unknown values and damaged masks are found when masks are read.
-        PairingError: a folder has no masks, or two of one name.
-        ImageError: a folder cannot be listed.
+    SegmentationClassAug (SBD's masks, trainaug.txt) is added. Images in train.txt or val.txt
+    without a mask are bad, as masks without an image are.
     """
     root = Path(root)
     places = layouts(root)
@@ -115,24 +101,17 @@ def read_places(
         place.relative_to(root).as_posix() if place != root else root.name for place in places
     ]
     sources = [Source(t, place, partial(read_one, place)) for t, place in zip(titles, places)]
-    found = read_all(sources, classes, resplit)
-    rest = [place for place in _folders_with((IMAGES,), root) if place not in places]
-    if rest:
-        names = short_list(place.relative_to(root).as_posix() for place in rest)
-        found.remarks.append(f"left out, with {IMAGES} but without {_MASKS[-1]}: {names}")
-    return found
+    return read_all(sources, classes, resplit)
 
 
 def layouts(root: Path) -> List[Path]:
     """Find folders of this layout: ``root`` and all below it."""
-    return _folders_with(_MASKS, root) if root.is_dir() else []
-
-
-def _folders_with(names: Sequence[str], root: Path) -> List[Path]:
-    folders = {root}
-    for folder in {path.parent for path in files_below(root)}:
-        folders.update(_upwards(folder, root))
-    return sorted(folder for folder in folders if any((folder / name).is_dir() for name in names))
+    if not root.is_dir():
+        return []
+    folders = {above for path in files_below(root) for above in _upwards(path.parent, root)}
+    return sorted(
+        folder for folder in {root, *folders} if any((folder / name).is_dir() for name in _MASKS)
+    )
 
 
 def _upwards(folder: Path, root: Path) -> List[Path]:
@@ -168,11 +147,7 @@ class Meaning:
 
 
 def labelmap_meaning(path: Path, classes: Classes) -> Meaning:
-    """Read a labelmap.txt; values count its lines from 0.
-
-    Raises:
-        AnnotationError: it cannot be read, or as ``Classes.numbers``.
-    """
+    """Read a labelmap.txt; values count its lines from 0."""
     colours = read_colours(path)
     table = {colour: name for colour, name in colours.items() if name not in _VOID}
     names, numbers, remarks = number_colours(table, classes, path)
@@ -206,35 +181,19 @@ def _listed_names(path: Path) -> List[str]:
     names = [line for line in read_lines(path) if line and line not in _VOID]
     names = names[1:] if is_background("".join(names[:1])) else names
     if not names or len(set(names)) < len(names):
-        raise AnnotationError(
-            f"{path}: expected a name of its own for each class, one a line, got "
-            f"{short_list(names, 8)}"
-        )
+        raise wrong(path, "a name of its own for each class, one a line", short_list(names, 8))
     return names
 
 
 def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> AnnotatedDataset:
-    """Read the masks of a folder of this layout, with their images and splits.
-
-    Args:
-        place: Holds the folder of masks and ImageSets.
-        images: The folder of images.
-        meaning: What the masks hold.
-        strict: Whether a listed image without a mask is bad (else it is left out).
-
-    Raises:
-        AnnotationError: as `read`.
-    """
+    """Read the masks of a folder of this layout; ``strict``: a listed image without one is bad."""
     masks = _masks(place)
     if not images.is_dir():
         raise AnnotationError(f"{images}: expected a folder with the images; there is none")
     index = ImageIndex(images)
     exact = {index.name_of(path): path for path in index.files}
     alike = {fold_case(name): path for name, path in exact.items()}
-    pairs = {
-        name: exact.get(name) or alike.get(fold_case(name)) or _anywhere(index, name)
-        for name in masks
-    }
+    pairs = {name: exact.get(name) or alike.get(fold_case(name)) for name in masks}
     bad = [absent(name, masks[name], images) for name in sorted(masks) if pairs[name] is None]
     found = {name: image for name, image in pairs.items() if image is not None}
     refuse_twice((image, str(masks[name])) for name, image in found.items())
@@ -250,13 +209,6 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Annota
     return AnnotatedDataset(
         meaning.names, unique_names(samples), remarks=remarks, bad=bad + unmasked
     )
-
-
-def _anywhere(index: ImageIndex, name: str) -> Optional[Path]:
-    """The image of a mask's last name in any subfolder, if there is just one."""
-    last = fold_case(name.rsplit("/", 1)[-1])
-    found = [path for path in index.files if fold_case(path.stem) == last]
-    return found[0] if len(found) == 1 else None
 
 
 def _masks(place: Path) -> Dict[str, Path]:
@@ -299,18 +251,10 @@ def _splits(
             f"in several lists, counted for test before val before train: "
             f"{short_list(sorted(twice), 8)}"
         )
-    rest = sum(not splits.get(name) for name in masks)
-    if any(splits.values()) and rest:
-        remarks.append(f"in no list of train, val or test: {rest} images")
     return splits, remarks, list(bad.values())
 
 
 def _name_of(line: str, known: Set[str]) -> Optional[str]:
-    """The mask that a line of a list means: a name, a path to an image, or an image and a mask."""
-    line = line.strip().strip('"')
-    for text in (line, (line.split() or [line])[0]):
-        path = Path(text)
-        for name in (text, str(path.with_suffix("")) if path.name else text, path.stem):
-            if name in known:
-                return name
-    return None
+    """The mask that a line of a list means: a name, or a path to an image."""
+    names = (line, str(Path(line).with_suffix("")) if Path(line).name else line, Path(line).stem)
+    return next((name for name in names if name in known), None)

@@ -1,9 +1,7 @@
 """Where a YOLO data set has its images, and what its classes are called.
 
-Written from https://docs.ultralytics.com/datasets/segment/. ``data.yaml`` names the classes
-and, for ``train``, ``val`` and ``test``, folders or lists of images. Its paths are often
-wrong: Roboflow writes ``../train/images`` for ``train/images``, others the folders of their
-own computer.
+Paths in ``data.yaml`` are often wrong: Roboflow writes ``../train/images`` for ``train/images``,
+others the folders of their own computer.
 """
 
 from __future__ import annotations
@@ -15,14 +13,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
-from paddleseg_u2net.data_tools.annotations.image_index import (
-    ImageIndex,
-    absent,
-    refuse_absent,
-    unlabelled,
-)
-from paddleseg_u2net.data_tools.annotations.label_files import read_lines
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, wrong
+from paddleseg_u2net.data_tools.annotations.image_index import absent, refuse_absent, unlabelled
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, read_lines, wrong
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, split_of
 from paddleseg_u2net.io.images import files_below, find_images
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
@@ -56,12 +48,7 @@ class Layout:
 
 
 def find_layout(source: Path) -> Layout:
-    """Look at a folder, or at its ``data.yaml``.
-
-    Raises:
-        AnnotationError: it is no YOLO data set, the description is damaged, or no image exists.
-        ImageError: a folder cannot be listed.
-    """
+    """Look at a folder, or at its ``data.yaml``."""
     if source.is_file():
         return _described(source)
     if not source.is_dir():
@@ -126,24 +113,15 @@ def _described(path: Path) -> Layout:
     if isinstance(names, dict):
         numbers = [str(number) for number in range(len(names))]
         names = [names.get(number) for number in numbers]
-    if "kpt_shape" in tree or not isinstance(names, list):
-        raise AnnotationError(
-            f"{path}: expected names of classes under `names`, for segmentation, got "
-            f"{'keypoints (kpt_shape)' if 'kpt_shape' in tree else _shown(names)}; give the "
-            "data.yaml of a YOLO data set with polygons"
-        )
+    if "kpt_shape" in tree or not isinstance(names, list) or not names:
+        found = "keypoints (kpt_shape)" if "kpt_shape" in tree else names
+        raise wrong(path, "names of classes under `names`, for polygons", found)
     layout = Layout(path, _checked_names(names, path), [])
-    count = tree.get("nc", str(len(names)))
-    if count != str(len(names)):
-        raise AnnotationError(
-            f"{path}: nc is {_shown(count)}, but there are {len(names)} names; correct one of them"
-        )
     roots = _roots(tree.get("path", ""), path)
     for key in tree:
         if key.lower() in SPLITS:
             _add_part(layout, key, tree[key], roots)
     layout.places.sort(key=lambda place: list(SPLITS).index(place.title.lower()))
-    _leave_out_doubles(layout)
     _note_unnamed(layout)
     refuse_absent(layout.places, layout.bad)
     if not layout.places:
@@ -162,31 +140,15 @@ def _read_description(path: Path) -> Dict[str, Any]:
     except YamlError as error:
         raise AnnotationError(f"{path}: expected YAML, but {error}; correct it") from error
     if not isinstance(tree, dict):
-        raise AnnotationError(
-            f"{path}: expected names, train and val as in YOLO's data.yaml, got {_shown(tree)}"
-        )
+        raise wrong(path, "names, train and val as in YOLO's data.yaml", repr(tree)[:60])
     return tree
 
 
 def _checked_names(names: Sequence[Any], path: Path) -> Tuple[str, ...]:
-    for number, name in enumerate(names):
-        if not isinstance(name, str) or not name.strip():
-            raise AnnotationError(
-                f"{path}: expected a name for class {number}, got {_shown(name)}; number the "
-                "classes from 0 without gaps and name each"
-            )
-    if not names:
-        raise AnnotationError(f"{path}: expected names of classes, found none")
+    bad = [n for n, name in enumerate(names) if not isinstance(name, str) or not name.strip()]
+    if bad:
+        raise wrong(path, "a name for each class from 0 on", f"{names[bad[0]]!r} for {bad[0]}")
     return tuple(name.strip() for name in names)
-
-
-def _leave_out_doubles(layout: Layout) -> None:
-    """Leave out a test part whose images are those of val, as some write where they have none."""
-    images = [(place.split, frozenset(place.images)) for place in layout.places]
-    for place in list(layout.places):
-        if place.split == "test" and ("val", frozenset(place.images)) in images:
-            layout.places.remove(place)
-            layout.remarks.append(f"{place.title} is left out: its images are those of val")
 
 
 def _note_unnamed(layout: Layout) -> None:
@@ -210,7 +172,7 @@ def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
     entries = [entry for entry in entries if entry not in _NOTHING]
     unknown = [entry for entry in entries if not isinstance(entry, str)]
     if unknown:
-        raise wrong(layout.source, f"a path or a list of paths under {key}", _shown(unknown[0]))
+        raise wrong(layout.source, f"a path or a list of paths under {key}", repr(unknown[0])[:60])
     found = [_find(entry, roots) for entry in entries]
     missing = [entry for entry, path in zip(entries, found) if path is None]
     if missing and len(missing) == len(found):
@@ -243,7 +205,7 @@ def _find(entry: str, roots: List[Path]) -> Optional[Path]:
         places = [*tails[: len(roots)], *as_it_is, *tails]
     else:
         places = [*as_it_is, *tails]
-    return next((place for place in places if place.exists()), None)
+    return next((p for p in places if os.path.exists(p)), None)  # noqa: PTH110 - long names
 
 
 def _place(key: str, path: Path, roots: List[Path], layout: Layout) -> Place:
@@ -260,25 +222,12 @@ def _place(key: str, path: Path, roots: List[Path], layout: Layout) -> Place:
 
 
 def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:
-    folders = dict.fromkeys([path.parent, *roots])
-    indices: List[ImageIndex] = []
+    folders = list(dict.fromkeys([path.parent, *roots]))
     images = []
     for line in filter(None, read_lines(path)):
-        places = (folder / line.replace("\\", "/") for folder in folders)
-        image = next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
-        if image is None:
-            # Listing folders takes time, so only where paths are another computer's.
-            indices = indices or [ImageIndex(root) for root in roots]
-            image = next(filter(None, (index.find(line) for index in indices)), None)
+        image = _find(line, folders)
         if image is None:
             layout.bad.append(absent(line, path, roots[0]))
         else:
             images.append(Path(os.path.normpath(image.absolute())))
-    layout.remarks += [said for index in indices for said in index.remarks()]
     return images
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return repr(value[:60]) if isinstance(value, str) else f"a {type(value).__name__}"

@@ -131,7 +131,7 @@ def _shape(array: np.ndarray) -> Shape:
 def _image(path: Path, options: ScanOptions, stats: PairStats) -> PairStats:
     decoded = decode_file(path, still=True)
     image = decoded.image(options.channels)
-    stats = stats._replace(image=decoded.header, shape=_shape(image))
+    stats = stats._replace(image=decoded.header._replace(profile=None), shape=_shape(image))
     if options.duplicates:
         digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
         stats = stats._replace(fingerprint=fingerprint(image, digest))
@@ -163,7 +163,9 @@ def _mask(path: Path, options: ScanOptions, stats: PairStats, places: Places) ->
             for value in values.tolist():
                 _add(places, (value, deep), np.where(sampled == value, 255, 0).astype(np.uint8))
     found = Values(values.astype("<u2").tobytes(), counts[values].astype("<u4").tobytes(), deep)
-    return stats._replace(mask=decoded.header, mask_shape=_shape(mask), values=found)
+    return stats._replace(
+        mask=decoded.header._replace(profile=None), mask_shape=_shape(mask), values=found
+    )
 
 
 def _counted(mask: np.ndarray) -> np.ndarray:

@@ -1,11 +1,7 @@
 """A salient-object data set of drawings, with exact masks and without a download.
 
-Each drawing is a photograph-like background with one or two textured, shaded objects on it;
-faint patches and stripes of the background are there to mislead, and belong to no mask.
-
-Everything is computed in 64-bit floats and rounded once, at the end: processors differ in the
-last bits of a float, and what is left of that after the rounding does not show in the bytes.
-Until then a picture is planar, (3, H, W), which NumPy works through about twice as fast.
+Everything is computed in 64-bit floats and rounded once, at the end: processors differ in the last
+bits of a float. Until then a picture is planar, (3, H, W), which is twice as fast.
 """
 
 from __future__ import annotations
@@ -44,9 +40,6 @@ def draw_pair(
     Returns:
         The image, uint8 (H, W, 3) in RGB, and the mask, uint8 (H, W), 255 on the objects and 0
         elsewhere. The objects cover 3 to 45 % of the picture.
-
-    Raises:
-        ValueError: A negative index or seed, or a side below 32.
     """
     if index < 0 or seed < 0:
         raise ValueError(f"index and seed must be 0 or more, not {index} and {seed}")
@@ -75,18 +68,9 @@ def draw_dataset(
     """Write a data set of drawings: PNG files, lists, and `drawn.json` with these arguments.
 
     The folder gets `images/00000.png` (RGB), `masks/00000.png` (0 and 255) and so on, and
-    `train_list.txt` and `val_list.txt` with lines `images/00000.png masks/00000.png`. The
-    held-out drawings are the `val` indices after the `train` first. The folder appears whole or
-    not at all; where it holds the same drawings already, nothing is done.
-
-    Args:
-        folder: Where to write; missing or empty.
-        train, val: How many drawings to train on and to hold out, 0 or more.
-        seed, size: As for `draw_pair`.
-
-    Raises:
-        ValueError: Counts below 0 or both 0, what `draw_pair` refuses, or other files in the
-            folder.
+    `train_list.txt` and `val_list.txt`. The held-out drawings are the `val` indices after the
+    `train` first. The folder appears whole or not at all; where it holds the same drawings already,
+    nothing is done; where it holds something else, that is a ValueError.
     """
     if train < 0 or val < 0 or train + val == 0:
         raise ValueError(f"train and val must be 0 or more and not both 0, not {train} and {val}")

@@ -14,7 +14,7 @@ import numpy as np
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.export.formats.format import Format, Job, register
 from paddleseg_u2net.inference.description import Description, ExportError, Shape
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
+from paddleseg_u2net.weights.file_type import optional_package
 
 _CLASSES = "classes"
 _FLOAT, _INT32 = 1, 6  # TensorProto's
@@ -42,13 +42,13 @@ def finished(
         ValueError: the package ``onnx`` is missing.
         ExportError: a weight is too large for float16.
     """
-    model = onnx_module("export").load_model_from_string(content)
+    model = optional_package("export", "onnx").load_model_from_string(content)
     _fix(model, shape)
     if numbers:
         _number(model)
     if half:
         _halve(model)
-    helper = onnx_module("export", "onnx.helper")
+    helper = optional_package("export", "onnx.helper")
     helper.set_model_props(model, dict(notes))
     done: bytes = model.SerializeToString()
     return done
@@ -77,7 +77,7 @@ def _fix(model: Any, shape: Shape) -> None:
 
 def _known_shapes(model: Any) -> Dict[str, List[int]]:
     """Of all values between the nodes; 0 where a number is not known."""
-    inference = onnx_module("export", "onnx.shape_inference")
+    inference = optional_package("export", "onnx.shape_inference")
     values = inference.infer_shapes(model, data_prop=True).graph.value_info
     return {item.name: [d.dim_value for d in item.type.tensor_type.shape.dim] for item in values}
 
@@ -115,7 +115,7 @@ def _drop_unused(graph: Any) -> None:
 
 def _number(model: Any) -> None:
     """Class numbers behind the probabilities."""
-    helper, graph = onnx_module("export", "onnx.helper"), model.graph
+    helper, graph = optional_package("export", "onnx.helper"), model.graph
     given = graph.output[0]
     batch, channels, height, width = given.type.tensor_type.shape.dim
     if channels.dim_value == 1:
@@ -142,8 +142,8 @@ def _number(model: Any) -> None:
 
 def _halve(model: Any) -> None:
     """Kernels in float16 with a Cast behind each, which runtimes work out as they load."""
-    helper = onnx_module("export", "onnx.helper")
-    numpy_helper = onnx_module("export", "onnx.numpy_helper")
+    helper = optional_package("export", "onnx.helper")
+    numpy_helper = optional_package("export", "onnx.numpy_helper")
     casts = []
     for tensor in model.graph.initializer:
         if tensor.data_type != _FLOAT or len(tensor.dims) < 2:
@@ -164,7 +164,9 @@ def _halve(model: Any) -> None:
 
 
 def _store(graph: Any, name: str, array: np.ndarray) -> str:
-    graph.initializer.append(onnx_module("export", "onnx.numpy_helper").from_array(array, name))
+    graph.initializer.append(
+        optional_package("export", "onnx.numpy_helper").from_array(array, name)
+    )
     return name
 
 
@@ -189,7 +191,7 @@ def metadata(made: Description) -> Dict[str, str]:
 
 
 def _versions() -> Dict[str, str]:
-    return {"onnx": onnx_module("--format onnx").__version__}
+    return {"onnx": optional_package("--format onnx", "onnx").__version__}
 
 
 register(

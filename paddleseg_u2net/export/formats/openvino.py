@@ -7,9 +7,9 @@ from typing import Dict, Iterable
 
 from paddleseg_u2net.export.formats.format import Format, Job, register
 from paddleseg_u2net.export.formats.onnx import finished, metadata
-from paddleseg_u2net.export.quantization.openvino_precision import make_markable, mark_precise
+from paddleseg_u2net.export.quantization.bf16 import make_markable, mark_precise
 from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
+from paddleseg_u2net.weights.file_type import optional_package
 
 
 def write_openvino(
@@ -51,7 +51,7 @@ def _write(folder: Path, job: Job) -> None:
 def _versions() -> Dict[str, str]:
     asked = "--format openvino"
     return {
-        "onnx": onnx_module(asked).__version__,
+        "onnx": optional_package(asked, "onnx").__version__,
         "openvino": engine_module("openvino", "openvino", asked).__version__,
     }
 

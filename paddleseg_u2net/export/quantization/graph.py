@@ -6,7 +6,7 @@ from typing import Any, Collection, Dict, List, NamedTuple, Sequence, Set
 
 import numpy as np
 
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
+from paddleseg_u2net.weights.file_type import optional_package
 
 # What moves values about; none of it makes a value larger than those that come in.
 _CARRYING = ("MaxPool", "Resize", "Concat")
@@ -31,7 +31,7 @@ class Layer(NamedTuple):
 
 def make_node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:
     """An ONNX node with one output, whose name it bears."""
-    helper = onnx_module("quantization", "onnx.helper")
+    helper = optional_package("quantization", "onnx.helper")
     return helper.make_node(kind, inputs, [output], name=output, **attributes)
 
 
@@ -55,8 +55,8 @@ class Network:
     """
 
     def __init__(self, content: bytes) -> None:
-        self.model = onnx_module("quantization").load_model_from_string(content)
-        to_array = onnx_module("quantization", "onnx.numpy_helper").to_array
+        self.model = optional_package("quantization", "onnx").load_model_from_string(content)
+        to_array = optional_package("quantization", "onnx.numpy_helper").to_array
         self.nodes: List[Any] = list(self.model.graph.node)
         self.arrays: Dict[str, np.ndarray] = {
             tensor.name: to_array(tensor) for tensor in self.model.graph.initializer
@@ -102,7 +102,7 @@ class Network:
 
     def rewritten(self, nodes: List[Any], arrays: Dict[str, np.ndarray]) -> bytes:
         """The file with other nodes and constants."""
-        from_array = onnx_module("quantization", "onnx.numpy_helper").from_array
+        from_array = optional_package("quantization", "onnx.numpy_helper").from_array
         model = copied(self.model)
         del model.graph.node[:], model.graph.initializer[:]
         model.graph.node.extend(nodes)

@@ -1,11 +1,4 @@
-"""Names in archives: made readable, and refused where they would lead out of the target.
-
-An entry name is read folder by folder. A backslash separates like a slash, as Windows writes and
-reads it. Each part that is UTF-8 is read so, any other one as code page 437, which the zip
-standard sets: every byte has a printable character there, so no two names become one, and the
-same bytes give the same name in every archive, folder and format. An image and its mask whose
-names are in GBK or Shift-JIS come out strange but alike.
-"""
+"""Names in archives: made readable, and refused where they would lead out of the target."""
 
 from __future__ import annotations
 
@@ -26,21 +19,20 @@ _HAND = "it was made by mistake or to do harm; do not unpack it"
 
 
 def readable(name: bytes) -> str:
-    """The text of a name; see the module for how other encodings than UTF-8 are read."""
+    """The text of a name, read folder by folder; a backslash separates like a slash.
+
+    What is not UTF-8 is read as code page 437, which the zip standard sets: every byte has a
+    printable character there, so no two names become one, and an image and its mask whose names
+    are in GBK or Shift-JIS come out strange but alike, in every format.
+    """
     return "/".join(_part(part) for part in name.replace(b"\\", b"/").split(b"/"))
 
 
 def safe_path(archive: Path, name: bytes, windows: bool = os.name == "nt") -> PurePosixPath:
     """Where an entry goes below the target; ``.`` for the target itself.
 
-    Args:
-        archive: Named in errors.
-        name: As it stands in the archive.
-        windows: Also refuse what Windows reads as something else: device names (``aux.png``),
-            dots or spaces at the end, the signs ``<>:"|?*``. Elsewhere these are common names.
-
-    Raises:
-        ArchiveError: the name leads elsewhere or cannot be a file name.
+    ``windows``: also refuse what Windows reads as something else: device names (``aux.png``), dots
+    or spaces at the end, the signs ``<>:"|?*``. Elsewhere these are common names.
     """
     text = readable(name)
     if not text:
@@ -55,13 +47,6 @@ def safe_path(archive: Path, name: bytes, windows: bool = os.name == "nt") -> Pu
 def litter(path: PurePosixPath) -> bool:
     """Whether an entry is only what macOS or Windows keeps for itself."""
     return any(part.lower() in _LITTER or part.startswith("._") for part in path.parts)
-
-
-def identity(path: PurePosixPath, folds: bool) -> PurePosixPath:
-    """The same for paths that are one file; ``folds``: on a system that ignores case."""
-    if not folds:
-        return path
-    return PurePosixPath(unicodedata.normalize("NFC", str(path)).lower())
 
 
 def shown(text: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple, Protocol
+from typing import Callable, Iterator, NamedTuple
 
 BLOCK = 1 << 20
 
-FETCH = "the file is damaged or cut: fetch it again and compare its size with the publisher's"
+FETCH = (
+    "the file is damaged, cut, or one of several parts: fetch it again and compare its size with "
+    "the publisher's, or join the parts first"
+)
 
 # What the parsers of the standard library meet in broken bytes, not what a disk reports.
 _BROKEN_BYTES = {None, 0, errno.EINVAL, errno.EOVERFLOW}
@@ -26,25 +29,14 @@ class Member(NamedTuple):
         name: As it stands in the archive, ``/`` or a backslash between folders.
         size: Number of bytes, as declared.
         what: ``file``, ``folder``, or in words what else it is.
-        chunks: Starts reading it, in pieces of any size. The members of one archive are read in
-            their order, each at most once, and before the next one is asked for.
+        chunks: Starts reading it. The members of one archive are read in their order, each at most
+            once, and before the next one is asked for.
     """
 
     name: bytes
     size: int
     what: str
     chunks: Callable[[], Iterator[bytes]]
-
-
-class Source(Protocol):
-    """An open archive."""
-
-    @property
-    def listed(self) -> bool:
-        """Whether its members are known without reading all of it."""
-
-    def members(self) -> Iterator[Member]:
-        """All entries, in the archive's order; can be asked for again where ``listed``."""
 
 
 @contextmanager
@@ -54,24 +46,18 @@ def reading(archive: Path, entry: str = "", hint: str = FETCH) -> Iterator[None]
     Such bytes make the parsers of the standard library fail in more ways than they document,
     hence all exceptions. A disk that cannot be read keeps its ``OSError``.
     """
-    where = f"{archive}: {entry}" if entry else f"{archive}"
     try:
         yield
     except ArchiveError:
         raise
-    except OSError as error:
-        if error.errno not in _BROKEN_BYTES:
-            raise
-        raise ArchiveError(f"{where}: cannot be read ({error}); {hint}") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in _BROKEN_BYTES:
+            raise
+        where = f"{archive}: {entry}" if entry else f"{archive}"
         text = str(error) or type(error).__name__
         raise ArchiveError(f"{where}: cannot be read ({text}); {hint}") from error
 
 
-def blocks(read: Callable[[int], bytes], size: int = BLOCK) -> Iterator[bytes]:
+def blocks(read: Callable[[int], bytes]) -> Iterator[bytes]:
     """What ``read`` returns, until it is empty."""
-    while True:
-        block = read(size)
-        if not block:
-            return
-        yield block
+    return iter(lambda: read(BLOCK), b"")

@@ -11,7 +11,6 @@ truncated JPEG into grey areas without a word.
 """
 
 from paddleseg_u2net.io.images.decoding import (
-    DecodedImage,
     convert_image,
     decode_file,
     decode_image,
@@ -21,14 +20,7 @@ from paddleseg_u2net.io.images.decoding import (
     read_still,
 )
 from paddleseg_u2net.io.images.folders import files_below, find_images
-from paddleseg_u2net.io.images.headers import (
-    NO_TAGS,
-    Header,
-    Tags,
-    image_size,
-    read_header,
-    read_tags,
-)
+from paddleseg_u2net.io.images.headers import Header, image_size, read_header
 from paddleseg_u2net.io.images.opening import (
     FORMAT_OF_SUFFIX,
     IMAGE_SUFFIXES,
@@ -44,13 +36,10 @@ __all__ = [
     "FORMAT_OF_SUFFIX",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "NO_TAGS",
     "WRITABLE_SUFFIXES",
-    "DecodedImage",
     "Header",
     "ImageError",
     "PathLike",
-    "Tags",
     "convert_image",
     "decode_file",
     "decode_image",
@@ -64,7 +53,6 @@ __all__ = [
     "read_image",
     "read_mask",
     "read_still",
-    "read_tags",
     "write_image",
     "write_png",
 ]

@@ -84,8 +84,7 @@ def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -
         raise ImageError(name, FLOATS)
     check_pixel_count(picture.size, name)
     with memory_named(name):
-        with pillow_rules:
-            _load(picture, name)
+        _load(picture, name)
         header = Header(str(picture.format), orientation=orientation_of(picture))
         if picture.mode != _PILLOW_MODE[channels]:
             picture = picture.copy()
@@ -228,22 +227,22 @@ def decode_file(path: PathLike, still: bool = False) -> DecodedImage:
 
 
 def _decode(content: bytes, path: PathLike, still: bool = False) -> DecodedImage:
-    with pillow_rules:
-        # From memory, for Pillow's many small reads are slower from a file.
-        picture = open_picture(io.BytesIO(content), path)
-        check_readable(picture, path, still)
-        if getattr(picture, "n_frames", 1) > 1 and picture.format in ANIMATED:
-            logger.warning(f"{path}: {picture.n_frames} frames; the first is read")
-        header = header_of(picture)
-        multiplied = picture.mode in _MULTIPLIED_BY_ALPHA
-        _load(picture, path)
+    # From memory, for Pillow's many small reads are slower from a file.
+    picture = open_picture(io.BytesIO(content), path)
+    check_readable(picture, path, still)
+    if getattr(picture, "n_frames", 1) > 1 and picture.format in ANIMATED:
+        logger.warning(f"{path}: {picture.n_frames} frames; the first is read")
+    header = header_of(picture)
+    multiplied = picture.mode in _MULTIPLIED_BY_ALPHA
+    _load(picture, path)
     deep = deep_values(content, picture) if header.deep and not multiplied else None
     return DecodedImage(picture, header, deep, path)
 
 
 def _load(picture: Any, path: PathLike) -> None:
     try:
-        picture.load()
+        with pillow_rules:
+            picture.load()
     except MemoryError as error:
         raise ImageError(
             path,

@@ -1,9 +1,8 @@
 """The two kinds of files that ``torch.save`` writes: a pickle and the rows of numbers beside it.
 
-Zip (PyTorch 1.6 and newer): members ``NAME/data.pkl``, ``NAME/data/KEY`` and ``NAME/byteorder``.
-Legacy: pickles of a magic number, a version, facts about the computer, the content and the keys,
-then for each key a count and its row, little endian. See ``torch/serialization.py``. Members are
-only ever read by name into memory; no part of a file becomes a file.
+Zip (PyTorch 1.6 and newer): members ``NAME/data.pkl``, ``NAME/data/KEY``. Legacy: pickles of a
+magic number, a version, facts about the computer, the content and the keys, then for each key a
+count and its row. See ``torch/serialization.py``. No part of a file becomes a file.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import os
 import zipfile
 from typing import Any, BinaryIO, Dict
 
-from paddleseg_u2net.weights.checkpoints import CheckpointError
 from paddleseg_u2net.weights.pickles.unpickler import load_pickle
 from paddleseg_u2net.weights.pytorch.tensors import TENSORS, Storage, storage_of
 
@@ -43,12 +41,6 @@ class ZipContainer:
     def __init__(self, file: BinaryIO) -> None:
         self.archive = zipfile.ZipFile(file)
         self.members = _checked_members(self.archive, os.fstat(file.fileno()).st_size)
-        if any(name.endswith("/constants.pkl") for name in self.members):
-            raise CheckpointError(
-                "it is an archive of TorchScript, a program; expected weights alone: load it with "
-                "model = torch.jit.load(path) and write them with torch.save(model.state_dict(), "
-                "path)"
-            )
         pickles = [name for name in self.members if name.endswith("/data.pkl")]
         roots = [name[: -len("data.pkl")] for name in pickles if name.count("/") == 1]
         if len(roots) != 1:
@@ -59,10 +51,8 @@ class ZipContainer:
             )
         self.root = roots[0]
         self.pickle = self._bytes("data.pkl")
-        order = self._bytes("byteorder") if f"{self.root}byteorder" in self.members else b"little"
-        if order not in (b"little", b"big"):
-            raise ValueError(f"its byte order is {order[:20]!r}, expected 'little' or 'big'")
-        self.big_endian = order == b"big"
+        if f"{self.root}byteorder" in self.members and self._bytes("byteorder") != b"little":
+            raise ValueError("its byte order is not 'little'")
         self.rows = sum(member.file_size for member in self.members.values())
 
     def content(self) -> Any:
@@ -109,8 +99,6 @@ def _checked_members(archive: zipfile.ZipFile, size: int) -> Dict[str, zipfile.Z
 
 class LegacyContainer:
     """A file of PyTorch before 1.6, or of ``_use_new_zipfile_serialization=False``."""
-
-    big_endian = False
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file

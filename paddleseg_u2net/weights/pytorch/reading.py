@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, List, Tuple, Union
 
-import numpy as np
-
-from paddleseg_u2net.weights.checkpoints import ADVICE, CheckpointError, find_network
+from paddleseg_u2net.weights.checkpoints import CheckpointError, find_network
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.pickles.objects import ForeignError, Setting
 from paddleseg_u2net.weights.pickles.unpickler import named_errors
 from paddleseg_u2net.weights.pytorch.containers import SPARE, LegacyContainer, ZipContainer
 from paddleseg_u2net.weights.pytorch.tensors import Tensor
@@ -54,20 +51,8 @@ def _opened(file: BinaryIO) -> Tuple[Container, Dict[Any, Any]]:
     return container, content
 
 
-def _refuse_other(key: Any, value: Any) -> None:
-    """Raise an error unless this is a tensor by name."""
-    if not isinstance(key, str):
-        got = f"a key of the kind {key.kind}" if isinstance(key, Setting) else key
-        raise ForeignError(f"a weight's name was expected, got {got}")
-    if not isinstance(value, (Tensor, np.ndarray)):
-        kind = value.kind if isinstance(value, Setting) else type(value).__name__
-        raise ForeignError(f"{key[:80]!a} is of the kind {kind}, not a tensor; {ADVICE}")
-
-
 def _arrays(state: Dict[Any, Any], container: Container) -> State:
     """``state`` with arrays for tensors; every storage is read once."""
-    for key, value in state.items():
-        _refuse_other(key, value)
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     total = sum(value.size for value in tensors.values())
     if total > _MOST_SHARING * container.rows + SPARE:
@@ -79,5 +64,5 @@ def _arrays(state: Dict[Any, Any], container: Container) -> State:
     for sharing in users.values():
         data = container.read(tensors[sharing[0]].storage)
         for name in sharing:
-            arrays[name] = tensors[name].array(data, container.big_endian)
+            arrays[name] = tensors[name].array(data)
     return {name: arrays.get(name, value) for name, value in state.items()}

@@ -77,9 +77,9 @@ class Tensor:
         """Of the array, in bytes."""
         return math.prod(self.shape) * self.type.bits.itemsize
 
-    def array(self, data: bytes, big_endian: bool) -> np.ndarray:
+    def array(self, data: bytes) -> np.ndarray:
         """The tensor's own copy of its part of the storage's ``data``, in this machine's order."""
-        bits = self.type.bits.newbyteorder(">") if big_endian else self.type.bits
+        bits = self.type.bits
         if not math.prod(self.shape):
             array = np.empty(self.shape, bits)
         else:
@@ -136,14 +136,6 @@ def _parameter(data: Any, grad: Any, hooks: Any, state: Any = None) -> Tensor:
     return data
 
 
-def _with_attributes(make: Any, kind: Any, arguments: Any, state: Any) -> Tensor:
-    """A tensor that was given attributes in Python; they are left out."""
-    known = make in (_version_2, _version_3) and kind in (_CLASSES.values())
-    if not known or not isinstance(arguments, tuple):
-        raise ValueError("it makes a tensor of a class of its own")
-    return make(*arguments)
-
-
 def _size(sizes: Any = ()) -> Tuple[int, ...]:
     return tuple(dimensions(sizes))
 
@@ -175,7 +167,6 @@ TENSORS: Dict[str, Any] = {
     "torch._utils._rebuild_tensor_v3": _version_3,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
-    "torch._tensor._rebuild_from_type_v2": _with_attributes,
     "torch.Size": _size,
     "torch.device": _device,
     "collections.Counter": _counter,

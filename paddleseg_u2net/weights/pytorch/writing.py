@@ -26,29 +26,19 @@ def write_torch(path: Union[str, Path], state: Mapping[str, np.ndarray]) -> None
     The same state gives the same bytes. The file appears whole or not at all.
 
     Raises:
-        ValueError: a name is no text, or PyTorch has no such dtype; nothing is written.
-        OSError: it cannot be written.
+        ValueError: PyTorch has no such dtype; nothing is written.
     """
-    arrays = {name: _writable(path, name, value) for name, value in state.items()}
+    arrays = {name: np.asarray(value) for name, value in state.items()}
+    for name, array in arrays.items():
+        if array.dtype.name not in _KINDS:
+            raise ValueError(f"{path}: {name} has the dtype {array.dtype}, which PyTorch has not")
+        arrays[name] = array.astype(array.dtype.newbyteorder("<"), copy=False)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         _add(archive, "data.pkl", _pickled(arrays))
         _add(archive, "byteorder", b"little")
         for number, array in enumerate(arrays.values()):
             _add(archive, f"data/{number}", array.tobytes())
         _add(archive, "version", _VERSION)
-
-
-def _writable(path: Union[str, Path], name: str, value: np.ndarray) -> np.ndarray:
-    """``value`` in the order and bytes that are written."""
-    array = np.asarray(value)
-    if not isinstance(name, str):
-        raise ValueError(f"{path}: expected texts as names of weights, got {type(name).__name__}")
-    if array.dtype.name not in _KINDS:
-        raise ValueError(
-            f"{path}: {name} has the dtype {array.dtype}, which PyTorch's files have not; convert "
-            f"it to one of {', '.join(_KINDS)}"
-        )
-    return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from paddleseg_u2net.data_tools.annotations.label_files import thread_map
+from paddleseg_u2net.data_tools.annotations.sample import thread_map
 
 
 def _stop_at_third():

@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
-from paddleseg_u2net.data_tools.formats import coco, coco_layout
+from paddleseg_u2net.data_tools.formats import coco
 from paddleseg_u2net.io.images import write_image
 from tests.data_tools.formats.drawn import as_text, splits
 
@@ -54,7 +53,7 @@ def test_an_export_of_roboflow(tmp_path):
     _roboflow(tmp_path, "train", ["a.jpg", "b.jpg"], (0, "dog", 1, 1, 3, 4))
     _roboflow(tmp_path, "valid", ["c.jpg"], (0, "cat", 0, 0, 6, 1))
     _roboflow(tmp_path, "test", ["d.jpg"], (0, "cat", 0, 0, 6, 1))
-    files = coco_layout.find(tmp_path)
+    files = coco.find(tmp_path)
     assert files == [
         (tmp_path / part / "_annotations.coco.json", tmp_path / part)
         for part in ("test", "train", "valid")
@@ -73,7 +72,7 @@ def test_the_layout_of_coco_and_that_of_cvat(tmp_path, folder):
     for part in ("train2017", "val2017", "default"):
         images = tmp_path / f"{folder}{part}"
         _write(tmp_path / "annotations" / f"instances_{part}.json", images, [f"{part}.jpg"])
-        files = coco_layout.find(tmp_path)
+        files = coco.find(tmp_path)
         assert (tmp_path / "annotations" / f"instances_{part}.json", images) in files
     samples = coco.read(files).samples
     assert [sample.split for sample in samples] == ["", "train", "val"]
@@ -99,21 +98,6 @@ def test_what_says_the_split(tmp_path, file, images, split):
     assert [sample.split for sample in coco.read([pair]).samples] == [""]
 
 
-def test_classes_in_another_order_keep_their_names(tmp_path):
-    square = (0, "dog", 0, 0, 1, 1)
-    files = [
-        _roboflow(tmp_path, "train", ["a.jpg"], square, categories=("cat", "dog", "cow")),
-        _roboflow(tmp_path, "valid", ["b.jpg"], square, categories=("cow", "dog", "cat")),
-    ]
-    found = coco.read(files)
-    assert found.classes == ("background", "cat", "dog", "cow")
-    assert [as_text(record)[0] for record in found.samples] == ["2.....", "2....."]
-    # What is ignored stays so.
-    found = coco.read(files, Classes(ignored=("dog",)))
-    assert found.classes == ("background", "cat", "cow")
-    assert [record.mask.read(SIZE)[0, 0] for record in found.samples] == [255, 255]
-
-
 def test_images_in_two_parts_are_taken_once_with_resplit(tmp_path):
     pictures = tmp_path / "images"
     cat, dog = (0, "cat", 0, 0, 1, 1), (0, "dog", 0, 0, 1, 1)
@@ -137,15 +121,13 @@ def test_images_in_two_parts_are_taken_once_with_resplit(tmp_path):
         ("val_instances_default.json", "images"),
         ("instances_val.json", "images/valid"),
         ("instances_val.json", "VAL"),
-        ("instances_validation.json", "val2017"),
-        ("instances-val.json", "images/val"),
         ("val_annotations.coco.json", "annotations"),
     ],
 )
 def test_other_names_of_files_and_folders(tmp_path, file, images):
     pair = _write(tmp_path / "annotations" / file, tmp_path / images, ["b.jpg"])
     _write(tmp_path / "annotations/instances_train.json", tmp_path / "images", ["a.jpg"])
-    assert pair in coco_layout.find(tmp_path)
+    assert pair in coco.find(tmp_path)
     found = coco.read_folder(tmp_path)
     assert {record.name: record.split for record in found.samples} == {"a": "train", "b": "val"}
 
@@ -166,6 +148,23 @@ def test_what_is_not_read_below_a_folder_is_said(tmp_path):
     assert any("2 images below" in said and "test/c.jpg" in said for said in found.remarks)
 
 
+@pytest.mark.parametrize(
+    "file, images",
+    [
+        ("result.json", "images"),  # Label Studio
+        ("annotations/train.json", "images"),  # PaddleX, MMDetection
+        ("annotations/train.json", "train"),
+    ],
+)
+def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
+    _write(tmp_path / file, tmp_path / images, ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    (tmp_path / "notes.json").write_text('{"categories": []}')
+    found = coco.read_folder(tmp_path)
+    assert [record.image for record in found.samples] == [tmp_path / images / "a.jpg"]
+    assert as_text(found.samples[0])[0] == "1....."
+    assert any("not read" in said and "notes.json" in said for said in found.remarks)
+
+
 def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
     def with_parent(path, images):
         tree = json.loads(path.read_text())
@@ -180,36 +179,3 @@ def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
     ]
     assert coco.read(files).classes == ("background", "cat", "dog")
     assert coco.read(files[:1]).classes == ("background", "dog")
-
-
-def test_one_part_may_have_boxes_only(tmp_path):
-    files = [
-        _roboflow(tmp_path, part, [f"{part}.jpg"], (0, "cat", 0, 0, 1, 1))
-        for part in ("train", "test")
-    ]
-    for path, _ in files[1], files[0]:
-        tree = json.loads(path.read_text())
-        tree["annotations"][0]["segmentation"] = []
-        path.write_text(json.dumps(tree))
-        if path == files[1][0]:
-            found = coco.read(files)
-            assert any("box only" in remark for remark in found.remarks) and not found.empty
-    assert "only boxes (2 objects)" in coco.read(files).empty
-
-
-@pytest.mark.parametrize(
-    "file, images",
-    [
-        ("result.json", "images"),  # Label Studio
-        ("labels.json", "data"),  # FiftyOne
-        ("annotations/train.json", "images"),  # PaddleX, MMDetection
-        ("annotations/train.json", "train"),
-    ],
-)
-def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
-    _write(tmp_path / file, tmp_path / images, ["a.jpg"], (0, "cat", 0, 0, 1, 1))
-    (tmp_path / "notes.json").write_text('{"categories": []}')
-    found = coco.read_folder(tmp_path)
-    assert [record.image for record in found.samples] == [tmp_path / images / "a.jpg"]
-    assert as_text(found.samples[0])[0] == "1....."
-    assert any("not read" in said and "notes.json" in said for said in found.remarks)

@@ -23,17 +23,8 @@ def table(tmp_path, text, encoding="utf-8"):
     "line",
     [
         "red car 255 0 0",
-        "red car\t255\t0\t0",
-        "red car,255,0,0",
-        "red car; 255; 0; 0",
-        '"red car",255,0,0',
-        "255 0 0 red car",
-        "255,0,0,red car",
-        "255 0 0\t\tred car",
+        "red car; 255;\t0; 0",
         "red car,#FF0000",
-        "red car #ff0000",
-        "#FF0000 red car",
-        "#FF0000,red car",
         "red car:255,0,0::",
         "red car:255,0,0:wheel,door:drive",
     ],
@@ -103,6 +94,6 @@ def test_colours_become_numbers_in_the_order_of_the_table(tmp_path):
 
 def test_unknown_colours_are_refused_or_taken_for_the_nearest(tmp_path):
     where = data(tmp_path, BLACK, (250, 3, 0))
-    with pytest.raises(AnnotationError, match=r"a_color\.png.*\(250, 3, 0\) in 1 pixels"):
+    with pytest.raises(AnnotationError, match=r"a_color\.png.*\(250, 3, 0\) at x 1, y 0"):
         read(where, {RED: "car"})
     assert read(where, {RED: "car"}, tolerance=5)[1] == [0, 1]

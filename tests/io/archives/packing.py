@@ -46,8 +46,7 @@ def make_raw_zip(path: Path, files: Iterable[Tuple[bytes, bytes]], flags: int = 
         rest = struct.pack("<HHHLL", 0, 0, 0, mode << 16, central.get("offset", offset))
         table += b"PK\x01\x02" + struct.pack("<H", 0x0314) + fixed + rest + raw + extra
     counts = (len(entries), len(entries), len(table), len(body), 0)
-    disk = central.get("disk", 0)
-    end = b"PK\x05\x06" + struct.pack("<HHHHLLH", disk, disk, *counts)
+    end = b"PK\x05\x06" + struct.pack("<HHHHLLH", 0, 0, *counts)
     path.write_bytes(body + table + end)
     return path
 
@@ -99,9 +98,6 @@ def make_locked_zip(path: Path, name: str, data: bytes, password: bytes) -> Path
     end = b"PK\x05\x06" + struct.pack("<HHHHLLH", 0, 0, 1, 1, len(table), len(body), 0)
     path.write_bytes(body + table + end)
     return path
-
-
-# ---------------------------------------------------------------- RAR, stored
 
 
 def _vint(number: int) -> bytes:
