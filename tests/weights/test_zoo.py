@@ -181,9 +181,6 @@ def test_nothing_reached_says_where_to_put_the_file(home, entry, tmp_path, monke
     assert str(home / "tiny.pth") in str(error.value)
 
 
-# -- the table -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", ZOO)
 def test_a_row_is_well_formed(name):
     row = ZOO[name]
@@ -215,9 +212,6 @@ def test_the_home_is_rembgs(monkeypatch, tmp_path):
     assert zoo.home() == tmp_path / ".u2net"
     monkeypatch.setenv("U2NET_HOME", "~/weights")
     assert zoo.home() == Path.home() / "weights"
-
-
-# -- from a server -------------------------------------------------------------------------------
 
 
 @pytest.fixture
