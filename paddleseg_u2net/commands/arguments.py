@@ -68,11 +68,7 @@ def add_inference(result: argparse.ArgumentParser) -> None:
 
 
 def inference_opts(arguments: argparse.Namespace) -> List[str]:
-    """Test-time augmentation and windows, as far as given, in the form of ``--opts``.
-
-    Raises:
-        ValueError: a setting is given without the flag that it belongs to.
-    """
+    """Test-time augmentation and windows, as far as given, in the form of ``--opts``."""
     given: List[str] = []
     for flag, settings in (
         ("aug_eval", ("scales", "flip_horizontal", "flip_vertical")),
