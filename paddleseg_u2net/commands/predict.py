@@ -13,7 +13,7 @@ from paddleseg_u2net.commands.arguments import (
     parser,
 )
 from paddleseg_u2net.env import cores
-from paddleseg_u2net.prediction import PICTURES, USUAL
+from paddleseg_u2net.prediction.jobs import PICTURES, USUAL, collect
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -44,7 +44,7 @@ def run(argv: List[str]) -> int:
     """
     arguments = _arguments(argv)
     from paddleseg_u2net.log import logger, start_logging
-    from paddleseg_u2net.prediction import collect, predict_files
+    from paddleseg_u2net.prediction.run import predict_files
     from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.training.distributed import Distributed
 
