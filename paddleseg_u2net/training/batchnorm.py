@@ -1,9 +1,6 @@
-"""BatchNorms that had been folded into the convolutions, as in published ONNX files, and do
-nothing.
-
-Training would divide the convolutions' scales out again, and so begin with another network.
-Measured anew they divide by the statistics of the training data and multiply by them: evaluation
-stays.
+"""BatchNorms that were folded into the convolutions, as in published ONNX files: training would
+divide the scales out again. Measured anew, they divide by the statistics of the training data and
+multiply by them; in evaluation nothing changes.
 """
 
 from __future__ import annotations
