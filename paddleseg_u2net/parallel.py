@@ -15,8 +15,6 @@ import cv2
 
 from paddleseg_u2net import plugins, signals
 
-__all__ = ["MOST_WORKERS", "follow_parent", "in_chunks", "parallel_map"]
-
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
@@ -40,9 +38,6 @@ def parallel_map(
         work: A function that other processes can import, or a `functools.partial` of one.
         things: Can be pickled. A thing should be worth sending, such as a chunk of files.
         workers: Processes; 0 works in this one.
-
-    Raises:
-        ChildProcessError: a process died, for instance for want of memory.
     """
     workers = min(workers, len(things), MOST_WORKERS)
     if workers < 1 or len(things) == 1:  # a single thing is done before a process has started
@@ -88,7 +83,6 @@ def follow_parent() -> None:
     A parent that was killed tells nobody, so its end is watched. It starts this process inside of
     `signals.waiting`, or a signal may come before this is called.
     """
-    signal.set_wakeup_fd(-1)  # a fork's is its parent's
     parent = multiprocessing.parent_process()
     if parent is None:
         return

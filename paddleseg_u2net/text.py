@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 from typing import Any, Iterable, List, Sequence
 
-__all__ = ["did_you_mean", "one_line", "short_lines", "short_list", "short_values"]
-
 
 def short_list(things: Iterable[object], most: int = 3, count: int = 0) -> str:
     """The first ``most`` things and how many more there are: ``a, b, c and 5 more``.

@@ -28,9 +28,6 @@ def run(code, *options):
     return done.stdout.strip()
 
 
-# -- importing ---------------------------------------------------------------------------------
-
-
 def test_importing_the_package_does_not_load_paddle():
     code = "import sys, paddleseg_u2net; print(sys.modules.keys() & {'paddle', 'paddleseg'})"
     assert run(code) == "set()"
@@ -65,8 +62,6 @@ def test_the_components_stand_in_paddlesegs_managers():
     assert manager.DATASETS["PairDataset"] is components.PaddleSegPairDataset
 
 
-# -- PaddleSeg's own way from YAML to a model --------------------------------------------------
-
 YAML = """
 batch_size: 2
 iters: 10
@@ -100,9 +95,6 @@ def test_paddlesegs_builder_builds_a_shipped_file():
     assert {type(loss) for loss in builder.loss["types"]} == {components.DeepSupervisionLoss}
 
 
-# -- registering -------------------------------------------------------------------------------
-
-
 def owned_by(module, name="Thing"):
     return type(name, (), {"__module__": module})
 
@@ -112,21 +104,7 @@ def things():
     return ComponentManager("things")
 
 
-def test_a_component_has_its_own_name_or_a_given_one(things):
-    thing = owned_by("paddleseg_u2net.models")
-    register(things, thing)
-    register(things, thing, name="Other")
-    assert things.components_dict == {"Thing": thing, "Other": thing}
-
-
-@pytest.mark.parametrize(
-    "stranger",
-    [
-        "somebody.models",
-        "paddleseg_u2net_fork.models",
-        "paddleseg.models.u2net_plus",
-    ],
-)
+@pytest.mark.parametrize("stranger", ["paddleseg_u2net_fork.models", "paddleseg.models.u2net_plus"])
 def test_a_stranger_is_not_shadowed_and_stays(things, stranger):
     theirs = owned_by(stranger)
     things.add_component(theirs)
@@ -138,9 +116,7 @@ def test_a_stranger_is_not_shadowed_and_stays(things, stranger):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    "held", ["paddleseg_u2net.models", "paddleseg_u2net", "paddleseg.models.u2net"]
-)
+@pytest.mark.parametrize("held", ["paddleseg_u2net.models", "paddleseg.models.u2net"])
 def test_own_and_named_components_are_replaced(things, held):
     things.components_dict["Thing"] = owned_by(held)
     ours = owned_by("paddleseg_u2net.models")

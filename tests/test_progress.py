@@ -81,17 +81,6 @@ def test_lines_of_the_log_go_above_the_bar():
     assert all(re.fullmatch(r"[\d :-]+\[INFO\]\tline \d", line) for line in lines)
 
 
-def test_nested_progress_of_fast_work_is_not_drawn():
-    code = """
-        from paddleseg_u2net.progress import Progress, tracked
-        for number in tracked(range(4), "predicting"):
-            with Progress(3, "windows", delay=1.0) as inner:
-                inner.update(3)
-    """
-    shown = on_a_terminal(code)
-    assert "predicting" in shown and "windows" not in shown
-
-
 def test_lines_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
     assert list(tracked(iter("abcd"), "predicting", total=4)) == list("abcd")
     assert capsys.readouterr() == ("", "")  # too soon
@@ -134,12 +123,4 @@ def test_lines_go_to_the_log_of_a_command(capsys, monkeypatch):
     assert len(out.splitlines()) == 4 and "[INFO]\tpredicting: 1 of 4" in out and err == ""
     start_logging(first=False)
     list(tracked("abcd", "predicting"))
-    assert capsys.readouterr() == ("", "")
-
-
-def test_nothing_where_nothing_is_wanted(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
-    list(tracked("abcd", "predicting", shown=False))
-    with Progress(4, "training", lines=False) as shown:
-        shown.update()
     assert capsys.readouterr() == ("", "")

@@ -19,12 +19,12 @@ from paddleseg_u2net.metrics.fixation.density import (
     Similarity,
 )
 from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
 from paddleseg_u2net.metrics.fixation.fixations import Fixations, OtherFixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.metric import (
     CurveMetric,
     Curves,
+    FixationMetric,
     MapMetric,
     MeanMetric,
     Metric,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Optional, Union
 
 import numpy as np
 
+from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.normalise import check_stretch
 
@@ -35,6 +36,10 @@ class Metric(ABC):
     @abstractmethod
     def _zeros(self) -> dict[str, np.ndarray]:
         """Return fresh sums by name; at least one dimension each, as collectives want them."""
+
+    @abstractmethod
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count one image, whose `MapMaskPair` may serve other metrics too."""
 
     @abstractmethod
     def compute(self) -> Any:
@@ -81,27 +86,8 @@ class Metric(ABC):
         self._sums = {name: np.array(state[name], zero.dtype) for name, zero in zeros.items()}
 
 
-class ImageCounts(Metric):
-    """How many images a report has seen, and how many of them some scores have not."""
-
-    def _zeros(self) -> dict[str, np.ndarray]:
-        return {name: np.zeros(1, np.int64) for name in ("images", "left_out", "ignored")}
-
-    def count(self, name: str) -> None:
-        """Count one image."""
-        self._sums[name] += 1
-
-    def compute(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {name: int(value[0]) for name, value in self._sums.items()}
-
-
 class PixelMetric(Metric):
     """Sums over all pixels of the set; built with ``num_classes`` and ``ignore_index``."""
-
-    @abstractmethod
-    def update_pair(self, pair: MapMaskPair) -> None:
-        """Count the map of a model of one class."""
 
     @abstractmethod
     def update_classes(
@@ -129,10 +115,6 @@ class MapMetric(Metric):
     ) -> None:
         """Count one image; see `MapMaskPair` for the arguments and what is refused."""
         self.update_pair(MapMaskPair(prediction, mask, valid))
-
-    @abstractmethod
-    def update_pair(self, pair: MapMaskPair) -> None:
-        """Count one image, whose `MapMaskPair` may serve other metrics too."""
 
 
 class CurveMetric(MapMetric):
@@ -165,8 +147,8 @@ class MeanOfImages(Metric):
         counts = {name: np.zeros(1, np.int64) for name in ("images", "undefined")}
         return {"score": np.zeros(1), **counts}
 
-    def update_pair(self, pair: Any) -> None:
-        """Count one image, whose `MapMaskPair` or `FixationPair` may serve other metrics too."""
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count one image, whose `MapMaskPair` may serve other metrics too."""
         score = self.score(pair)
         defined = score == score
         self._sums["score"] += score if defined else 0.0
@@ -174,7 +156,7 @@ class MeanOfImages(Metric):
         self._sums["images"] += 1
 
     @abstractmethod
-    def score(self, pair: Any) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
 
     def compute(self) -> float:
@@ -185,3 +167,13 @@ class MeanOfImages(Metric):
 
 class MeanMetric(MeanOfImages, MapMetric):
     """One score per map and mask (`MapMaskPair`), averaged over the images that have one."""
+
+
+class FixationMetric(MeanOfImages):
+    """One score per saliency map against fixations, averaged over the images that have one."""
+
+    def update(
+        self, prediction: np.ndarray, fixations: Fixations, others: Optional[np.ndarray] = None
+    ) -> None:
+        """Count one image; see `MapMaskPair` for the arguments and what is refused."""
+        self.update_pair(MapMaskPair(prediction, fixations=fixations, others=others))

@@ -163,7 +163,7 @@ class RocAuc(PixelMetric):
 
     def update_pair(self, pair: MapMaskPair) -> None:
         """Count one map of one class."""
-        self._count(0, pair.at_valid(pair.prediction).ravel(), pair.at_valid(pair.mask).ravel())
+        self._count(0, pair.at_valid(pair.prediction), pair.at_valid(pair.mask))
 
     def update_classes(
         self, probability: np.ndarray, label: np.ndarray, predicted: np.ndarray

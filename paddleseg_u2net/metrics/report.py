@@ -8,16 +8,16 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
-from paddleseg_u2net.metrics.metric import Curves, ImageCounts, MapMetric, Metric, PixelMetric
+from paddleseg_u2net.metrics.metric import Curves, MapMetric, Metric, PixelMetric
 from paddleseg_u2net.metrics.normalise import native, valid_pixels
 from paddleseg_u2net.metrics.scores import DEFAULT, chosen
 from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
 
 ReportValue = Union[float, list]
 
+_COUNTS = ("images", "left_out", "ignored")
 _PER_CLASS = ("iou", "precision", "recall", "specificity", "dice")
 
 
@@ -56,7 +56,9 @@ class MetricReport:
         self.ignore_index = ignore_index
         self.conventions = conventions
         self.scores = chosen([names] if isinstance(names, str) else names, num_classes)
-        self._seen = ImageCounts()
+        self.images = 0
+        self.left_out = 0  # images without an object, as ``empty_masks`` says
+        self.ignored = 0  # images with ignored pixels only, hence no score
         needed = dict.fromkeys(score.metric for score in self.scores)
         self._parts: dict[type[Metric], Metric] = {each: self._made(each) for each in needed}
 
@@ -106,21 +108,20 @@ class MetricReport:
             raise ValueError("expected probabilities of a float dtype, got uint8; divide by 255")
         valid = valid_pixels(probability, label, self.num_classes, self.ignore_index)
         probability = native(probability)  # float16 is exact as float32, and several times as fast
-        # Made first, since these may refuse what they are given.
-        pair = fixated = None
+        pair = None
         if valid.any() and self.num_classes <= 2:
             of_object = probability if self.num_classes == 1 else probability[1]
-            pair = MapMaskPair(of_object, label >= 0.5, valid)
-            fixated = self._fixated(pair, None, others)
+            # Made first, since it may refuse what it is given.
+            pair = MapMaskPair(of_object, label >= 0.5, valid, others=others)
         if self.num_classes > 1:
             predicted = most_probable(probability)
-            for part in self._of(PixelMetric):
-                part.update_classes(probability, label, predicted)
+            for part in self._parts.values():
+                if isinstance(part, PixelMetric):
+                    part.update_classes(probability, label, predicted)
         if pair is not None:
-            self._count(pair, fixated, pixels=self.num_classes == 1)
-        self._seen.count("images")
-        if not valid.any():
-            self._seen.count("ignored")
+            self._count(pair)
+        self.images += 1
+        self.ignored += not valid.any()
 
     def update_map(
         self,
@@ -144,44 +145,23 @@ class MetricReport:
         """
         if self.num_classes != 1:
             raise ValueError(f"expected one class to score maps, got {self.num_classes}")
-        if mask is not None:
-            pair = MapMaskPair(prediction, mask)
-            self._count(pair, self._fixated(pair, fixations, others), pixels=True)
-        elif fixations is None or any(score.needs == "mask" for score in self.scores):
+        if mask is None and (
+            fixations is None or any(score.needs == "mask" for score in self.scores)
+        ):
             raise ValueError("expected a mask for scores other than those of fixations, got none")
-        else:
-            self._count_fixations(FixationPair(prediction, fixations, others))
-        self._seen.count("images")
+        self._count(MapMaskPair(prediction, mask, fixations=fixations, others=others))
+        self.images += 1
 
-    def _of(self, kind: type) -> list[Any]:
-        return [part for part in self._parts.values() if isinstance(part, kind)]
-
-    def _count(self, pair: MapMaskPair, fixated: Optional[FixationPair], pixels: bool) -> None:
-        """Count a map in every part that scores one, also of all ``pixels`` of the set."""
-        if pixels:
-            for part in self._of(PixelMetric):
+    def _count(self, pair: MapMaskPair) -> None:
+        """Count a map in every part that scores one; of two classes, pixels are counted before."""
+        skipped: tuple[type, ...] = (PixelMetric,) if self.num_classes > 1 else ()
+        of_maps = any(isinstance(part, MapMetric) for part in self._parts.values())
+        if self.conventions.empty_masks != "count" and of_maps and not pair.foreground_pixels:
+            skipped += (MapMetric,)
+            self.left_out += 1
+        for part in self._parts.values():
+            if not isinstance(part, skipped):
                 part.update_pair(pair)
-        of_maps = self._of(MapMetric)
-        if self.conventions.empty_masks == "count" or pair.foreground_pixels:
-            for part in of_maps:
-                part.update_pair(pair)
-        elif of_maps:
-            self._seen.count("left_out")
-        if fixated is not None:
-            self._count_fixations(fixated)
-
-    def _count_fixations(self, fixated: FixationPair) -> None:
-        for part in self._of(FixationMetric):
-            part.update_pair(fixated)
-
-    def _fixated(
-        self, pair: MapMaskPair, fixations: Optional[Fixations], others: Optional[np.ndarray]
-    ) -> Optional[FixationPair]:
-        if not self._of(FixationMetric):
-            return None
-        if fixations is None:
-            fixations = Fixations.from_mask(pair.mask, pair.valid)
-        return FixationPair(pair.prediction, fixations, others)
 
     def values(self) -> dict[str, float]:
         """Return the chosen scores by key; NaN where a score is not defined."""
@@ -211,21 +191,6 @@ class MetricReport:
         parts = sorted(self._parts.values(), key=lambda part: isinstance(part, PixelMetric))
         return {name: curve for part in parts for name, curve in part.curves().items()}
 
-    @property
-    def images(self) -> int:
-        """How many images were counted."""
-        return self._seen.compute()["images"]
-
-    @property
-    def left_out(self) -> int:
-        """How many images without an object were left out, as ``empty_masks`` says."""
-        return self._seen.compute()["left_out"]
-
-    @property
-    def ignored(self) -> int:
-        """How many images have ignored pixels only, hence no score."""
-        return self._seen.compute()["ignored"]
-
     def undefined(self) -> dict[str, int]:
         """Return, by key, for how many images a score is not defined; without those of none."""
         counts = {s.key: self._parts[s.metric].undefined for s in self.scores}
@@ -233,7 +198,8 @@ class MetricReport:
 
     def reset(self) -> None:
         """Forget every image."""
-        for part in self._all().values():
+        self.images = self.left_out = self.ignored = 0
+        for part in self._parts.values():
             part.reset()
 
     def merge(self, other: MetricReport) -> None:
@@ -243,13 +209,10 @@ class MetricReport:
                 f"reports built with different arguments cannot be merged: "
                 f"expected {self._arguments()}, got {other._arguments()}"
             )
-        others = other._all()
-        for name, part in self._all().items():
-            part.merge(others[name])
-
-    def _all(self) -> dict[str, Metric]:
-        parts = {metric.__name__: part for metric, part in self._parts.items()}
-        return {"seen": self._seen, **parts}
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for metric, part in self._parts.items():
+            part.merge(other._parts[metric])
 
     def _arguments(self) -> dict[str, object]:
         return {
@@ -261,11 +224,10 @@ class MetricReport:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all sums as int64 and float64 arrays, named ``metric.sum``; see `Metric`."""
-        return {
-            f"{part_name}.{name}": value
-            for part_name, part in self._all().items()
-            for name, value in part.state().items()
-        }
+        state = {f"seen.{name}": np.array([getattr(self, name)], np.int64) for name in _COUNTS}
+        for metric, part in self._parts.items():
+            state.update((f"{metric.__name__}.{key}", sums) for key, sums in part.state().items())
+        return state
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Replace all sums by those of `state` of a report built with the same arguments."""
@@ -275,8 +237,10 @@ class MetricReport:
                 f"expected a state of {expected}, got {found}; was the report built with other "
                 "arguments?"
             )
-        for part_name, part in self._all().items():
-            part.load_state({name: state[f"{part_name}.{name}"] for name in part.state()})
+        for name in _COUNTS:
+            setattr(self, name, int(state[f"seen.{name}"][0]))
+        for metric, part in self._parts.items():
+            part.load_state({key: state[f"{metric.__name__}.{key}"] for key in part.state()})
 
 
 def most_probable(probability: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ from paddleseg_u2net.metrics import (
     SCORES,
     STRETCHES,
     FixationMetric,
-    FixationPair,
     Fixations,
     MapMaskPair,
     WeightedFMeasure,
@@ -129,7 +128,7 @@ GOOD, MASK = np.full((2, 3), 0.5), np.ones((2, 3), bool)
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ((GOOD, MASK.T), r"\(2, 3\).*\(3, 2\)"),
+        ((GOOD, MASK.T), r"its mask, \(3, 2\).*\(2, 3\)"),
         ((GOOD, MASK.astype(np.uint8)), "bool mask.*uint8"),
         ((GOOD.astype(int), MASK), "float dtype.*int64"),
         ((GOOD + 1, MASK), r"in \[0, 1\].*1.5"),
@@ -202,7 +201,8 @@ def test_fixations_of_shards_merge_and_one_pair_serves_all(kind):
         assert metric.compute() == pytest.approx(np.mean(alone), abs=1e-12)
     total.reset()
     assert total.images == 0 and np.isnan(total.compute())
-    pair = FixationPair(*images[0])
+    levels, truth, others = images[0]
+    pair = MapMaskPair(levels, fixations=truth, others=others)
     for other in FIXATIONS:
         other().update_pair(pair)
     metric = kind()

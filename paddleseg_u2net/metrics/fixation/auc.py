@@ -10,7 +10,8 @@ from typing import Optional
 
 import numpy as np
 
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
+from paddleseg_u2net.metrics.metric import FixationMetric
 from paddleseg_u2net.metrics.scores import Score, register
 
 _STEP = 0.1
@@ -50,7 +51,7 @@ class AucJudd(FixationMetric):
     lies above the real one, which pysaliency has too, by at most 1 / (2 N) for N points.
     """
 
-    def score(self, pair: FixationPair) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
         positives, negatives = pair.at_points(pair.ranks), pair.ranks[pair.unfixated]
         if not positives.size or not negatives.size:
@@ -78,7 +79,7 @@ class AucBorji(FixationMetric):
     draws of random pixels is the area against all pixels, since the area is linear in their rates.
     """
 
-    def score(self, pair: FixationPair) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
         levels = np.zeros(pair.shape, np.uint8)
         if not pair.constant:
@@ -123,7 +124,7 @@ class ShuffledAuc(FixationMetric):
 
     needs_other_images = True
 
-    def score(self, pair: FixationPair) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
         positives = pair.at_points(pair.ranks)
         if pair.others is None or not positives.size or not pair.others.any():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
+from paddleseg_u2net.metrics.metric import FixationMetric
 from paddleseg_u2net.metrics.scores import Score, register
 
 NAN = float("nan")
@@ -28,13 +29,13 @@ class NormalisedScanpathSaliency(FixationMetric):
     gaze allocation in natural images", Vision Research. pysaliency divides by n.
     """
 
-    def score(self, pair: FixationPair) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
         points = pair.at_points(pair.prediction)
         if not points.size or pair.constant:
             return NAN
         here = float(points.mean(dtype=np.float64)) / pair.range[1]
-        values = pair.values
+        values = pair.relative
         return (here - float(values.mean())) / float(values.std(ddof=1))
 
 
@@ -55,12 +56,12 @@ class CorrelationCoefficient(FixationMetric):
     models?", TPAMI.
     """
 
-    def score(self, pair: FixationPair) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
         density = pair.density
         if density is None or pair.constant or density.min() == density.max():
             return NAN
-        x = pair.values - pair.values.mean()
+        x = pair.relative - pair.relative.mean()
         y = density - density.mean()
         correlation = float(x @ y) / (float(np.sqrt(x @ x)) * float(np.sqrt(y @ y)))
         return min(1.0, max(-1.0, correlation))
@@ -83,7 +84,7 @@ class Similarity(FixationMetric):
     pysaliency does not move the minimum to 0.
     """
 
-    def score(self, pair: FixationPair) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
         mass, density = pair.mass, pair.density
         if density is None:
@@ -123,7 +124,7 @@ class KullbackLeiblerDivergence(FixationMetric):
     at most. Source: Bylinskii et al. 2019, TPAMI; an all-zero map stays one, as in MIT's code.
     """
 
-    def score(self, pair: FixationPair) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
         density = pair.density
         if density is None:

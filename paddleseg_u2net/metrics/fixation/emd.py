@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
+from paddleseg_u2net.metrics.metric import FixationMetric
 from paddleseg_u2net.metrics.scores import Score, register
 
 _CELLS = 14  # along the longer side; the time grows with the fourth power and more
@@ -33,7 +34,7 @@ class EarthMoversDistance(FixationMetric):
     MIT's code reduces to 1/32 of the size, matches histograms first, and its unit is a cell.
     """
 
-    def score(self, pair: FixationPair) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the distance of one image."""
         if pair.mass is None or pair.density is None:
             return float("nan")
