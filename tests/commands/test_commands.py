@@ -239,11 +239,9 @@ def test_a_broken_image_stops_training_and_is_named(trained, drawn, tmp_path, ca
     shutil.copytree(drawn, copy)
     (copy / "images/00003.png").write_bytes(b"")
     opts = [f"train_dataset.dataset_root={copy}", "iters=8"]
-    for workers in ("0", "2"):
-        words = ["--config", str(config), "--save_dir", str(tmp_path / workers)]
-        code = main("train", [*words, "--num_workers", workers, "--opts", *opts])
-        assert code == 1
-        assert "00003.png" in capsys.readouterr().err
+    words = ["--config", str(config), "--save_dir", str(tmp_path / "run"), "--opts", *opts]
+    assert main("train", words) == 1
+    assert "00003.png" in capsys.readouterr().err
 
 
 def test_the_script_trains(trained, tmp_path):
@@ -335,9 +333,6 @@ def test_settings_of_an_exported_model_are_its_own(drawn, tmp_path, capsys):
     assert "cannot run a model exported as onnx: paddle does not run it" in capsys.readouterr().err
     assert main("predict", [*words, "--aug_pred", "--flip_horizontal"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["saliency"]
-
-
-# ---------------------------------------------------------------- progress
 
 
 def _worked(command, trained, drawn, tmp_path):
