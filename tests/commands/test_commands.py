@@ -32,11 +32,6 @@ def trained(tmp_path_factory, drawn):
     return folder / "run", path
 
 
-def _script(name, *words, **kwargs):
-    command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
-
-
 def test_commands_explain_themselves_without_paddle():
     code = """
 import sys
@@ -246,11 +241,15 @@ def test_a_broken_image_stops_training_and_is_named(trained, drawn, tmp_path, ca
 
 def test_the_script_trains(trained, tmp_path):
     _, config = trained
-    done = _script("train", "--config", config, "--save_dir", tmp_path / "run", cwd=tmp_path)
+    words = [sys.executable, ROOT / "tools/train.py", "--config", config]
+    words += ["--save_dir", tmp_path / "run", "--opts", "batch_size=3"]
+    words += ["--batch_size", "4", "--learning_rate", "0.125"]  # of the two the argument counts
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     assert "iter: 2/2" in done.stdout
-    assert (tmp_path / "run/iter_2/model.pdparams").is_file()
+    saved = yaml.safe_load((tmp_path / "run/iter_2/config.yaml").read_text())
+    assert (saved["batch_size"], saved["lr_scheduler"]["learning_rate"]) == (4, 0.125)
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

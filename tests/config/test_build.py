@@ -48,13 +48,13 @@ TREE = {
 }
 
 
-def config(*opts, **overrides):
-    return Config(TREE, opts, **overrides)
+def config(*opts):
+    return Config(TREE, opts)
 
 
-def refused(match, *opts, **overrides):
+def refused(match, *opts):
     with pytest.raises(ConfigError, match=match):
-        config(*opts, **overrides)
+        config(*opts)
 
 
 @pytest.fixture
@@ -80,15 +80,8 @@ def test_transforms_that_are_no_components_are_refused(value):
 
 def test_the_dictionary_given_is_not_changed():
     tree = copy.deepcopy(TREE)
-    Config(tree, ["model.num_classes=2"], batch_size=5, learning_rate=0.5)
+    Config(tree, ["model.num_classes=2", "batch_size=5"])
     assert tree == TREE
-
-
-def test_arguments_override_keys_and_opts():
-    changed = config("batch_size=3", "iters=3", batch_size=5, iters=6, learning_rate=0.25)
-    assert (changed.batch_size, changed.iters) == (5, 6)
-    assert changed.lr_schedule().get_lr() == 0.25
-    assert (config().batch_size, config().iters) == (2, 10)
 
 
 def test_data_sets_know_the_model_and_the_loss(folder):
