@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Iterator, List, Optional, Set
+from typing import List, Optional, Set
 
 from paddleseg_u2net.io.images.opening import IMAGE_SUFFIXES, ImageError, PathLike
 
@@ -25,11 +25,11 @@ def find_images(folder: PathLike) -> List[Path]:
     return sorted(path for path in files_below(top) if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Iterator[Path]:
-    """Yield the files of a folder and its subfolders, those of a folder sorted.
+def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> List[Path]:
+    """Return the files of a folder and its subfolders, those of a folder sorted.
 
     Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
-    once. What is neither (a pipe, a device, a link to nothing) is yielded too; opening it gives an
+    once. What is neither (a pipe, a device, a link to nothing) is among them; opening it gives an
     error that names it.
 
     Args:
@@ -38,6 +38,7 @@ def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> It
     Raises:
         ImageError: A folder cannot be listed.
     """
+    found: List[Path] = []
     seen: Set[str] = set()
     for root, below, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
         place = str(Path(root).resolve())
@@ -48,7 +49,8 @@ def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> It
         below[:] = sorted(name for name in below if not name.startswith("."))
         if subfolders is not None:
             subfolders += [Path(root, name) for name in below]
-        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+        found += [Path(root, name) for name in sorted(names) if not name.startswith(".")]
+    return found
 
 
 def _raise_listing_error(error: OSError) -> None:
