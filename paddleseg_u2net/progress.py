@@ -19,18 +19,9 @@ _WIDTH = 80  # of a terminal that does not say how wide it is
 class Progress:
     """Counts what is done and shows it, with the rate and the time that is left.
 
-    Where standard error is a terminal it is a bar, which is gone in the end; lines of the log go
-    above it. Elsewhere it is a line at most every 30 seconds, in the log if a command has begun
-    one, else on standard error; work that is done sooner leaves no trace.
-
-    Args:
-        total: How much there is to do; None where nobody knows.
-        what: Is being done, such as "predicting".
-        unit: Of what is counted, in the plural; "B" for bytes.
-        initial: How much was done before.
-        shown: False says nothing.
-        lines: Whether lines are written where there is no terminal.
-        delay: Seconds before a bar is drawn.
+    Where standard error is a terminal it is a bar, drawn after ``delay`` seconds. Elsewhere it is a
+    line at most every 30 seconds (none if not ``lines``), in the log if a command has begun one,
+    else on standard error. ``total``: None where nobody knows; ``unit``: "B" for bytes.
     """
 
     def __init__(
@@ -116,13 +107,7 @@ def tracked(
     total: Optional[int] = None,
     shown: bool = True,
 ) -> Iterator[Thing]:
-    """Yield the things, and show how many are done.
-
-    Args:
-        things: A thing counts as done when the next one is asked for.
-        what, unit, shown: As of `Progress`.
-        total: How many there are; by default as many as a sequence says.
-    """
+    """Yield the things, and show as `Progress` does how many are done."""
     if total is None and isinstance(things, Sized):
         total = len(things)
     with Progress(total, what, unit, shown=shown) as progress:

@@ -1,8 +1,4 @@
-"""Colours of 16 bits, of which Pillow decodes the high bytes only; OpenCV has all of them.
-
-Values of 16 bits become 8 bits by one rule, round(value / 257), which is libpng's
-`png_set_scale_16`.
-"""
+"""Colours of 16 bits, of which Pillow decodes the high bytes only; OpenCV has all of them."""
 
 from __future__ import annotations
 
@@ -17,12 +13,8 @@ _ORDER = {1: [0, 0, 0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}  # OpenCV's is blue, gree
 def deep_values(content: bytes, high: Any) -> Optional[np.ndarray]:
     """The values of 16-bit colours, uint16 (H, W, 3 or 4), as they are stored.
 
-    Args:
-        content: A file's, which Pillow has found whole.
-        high: The same image, decoded by Pillow to the high bytes.
-
-    Returns:
-        None where OpenCV cannot decode it, or to something else.
+    ``high`` is the same image, decoded by Pillow to the high bytes; None where OpenCV cannot decode
+    it, or to something else.
     """
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     values = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
@@ -42,5 +34,5 @@ def deep_values(content: bytes, high: Any) -> Optional[np.ndarray]:
 
 
 def sixteen_to_eight_bit(values: np.ndarray) -> np.ndarray:
-    """Values 0..65535 as uint8; 65535 / 257 = 255 exactly, and + 128 rounds to the nearest."""
+    """Values 0..65535 as uint8, round(value / 257), which is libpng's `png_set_scale_16`."""
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -10,14 +10,7 @@ from paddleseg_u2net.io.images.opening import IMAGE_SUFFIXES, ImageError, PathLi
 
 
 def find_images(folder: PathLike) -> List[Path]:
-    """List the images below a folder, sorted, by their suffix in any letter case.
-
-    Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
-    once.
-
-    Raises:
-        ImageError: `folder` is missing, is not a folder, or cannot be listed.
-    """
+    """List the images among `files_below`, sorted, by their suffix in any letter case."""
     top = Path(folder)
     if not top.is_dir():
         found = "a file" if top.exists() else "nothing"
@@ -30,13 +23,7 @@ def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Li
 
     Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
     once. What is neither (a pipe, a device, a link to nothing) is among them; opening it gives an
-    error that names it.
-
-    Args:
-        subfolders: Gets the folders below ``folder`` appended.
-
-    Raises:
-        ImageError: A folder cannot be listed.
+    error that names it. ``subfolders`` gets the folders below ``folder`` appended.
     """
     found: List[Path] = []
     seen: Set[str] = set()

@@ -56,10 +56,7 @@ _DEEP = re.compile(";16[BLN]$")
 
 
 class ImageError(ValueError):
-    """An image that cannot be read or written as asked.
-
-    The message reads "<path>: what was expected, what came, how to mend it".
-    """
+    """An image that cannot be read or written as asked; the message begins with its path."""
 
     def __init__(self, path: PathLike, message: str) -> None:
         super().__init__(f"{os.fspath(path)}: {message}")
@@ -117,28 +114,18 @@ if hasattr(os, "register_at_fork"):
 
 
 def open_stream(path: PathLike) -> BinaryIO:
-    """Open a regular file.
-
-    Raises:
-        ImageError: There is none; the message says what is there instead.
-    """
+    """Open a regular file."""
     try:
         return files.open_file(path)
-    except (FileNotFoundError, files.NotAFileError):
-        what = files.what_is(path)
-        raise ImageError(path, f"expected a picture file, found {what}; check the path") from None
     except (OSError, ValueError) as error:
-        raise ImageError(
-            path, f"expected a readable picture file: {error}; check the path and its rights"
-        ) from error
+        there = files.what_is(path)
+        if there == "a file":
+            there += f" that cannot be opened ({getattr(error, 'strerror', error)})"
+        raise ImageError(path, f"expected a picture file, found {there}; check the path") from error
 
 
 def open_picture(stream: BinaryIO, path: PathLike) -> Any:
-    """Open an image by its content as Pillow does: it is decoded later.
-
-    Raises:
-        ImageError: It is no image, damaged, or of a kind that Pillow cannot read.
-    """
+    """Open an image by its content as Pillow does: it is decoded later."""
     head = stream.read(HEAD)
     stream.seek(0)
     formats: Sequence[str] = _READABLE
@@ -169,12 +156,7 @@ def open_picture(stream: BinaryIO, path: PathLike) -> Any:
 
 
 def check_readable(picture: Any, path: PathLike, still: bool = False) -> None:
-    """Refuse what must not be decoded; ``still``: nor an animation.
-
-    Raises:
-        ImageError: It has too many pixels, several pages, floating point values, LAB colours, or
-            planes that Pillow reads wrongly.
-    """
+    """Refuse what must not be decoded; ``still``: nor an animation."""
     check_pixel_count(picture.size, path)
     frames = getattr(picture, "n_frames", 1)
     # The further pictures of an MPO file are previews or depth maps of the first.
