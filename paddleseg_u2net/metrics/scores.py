@@ -59,8 +59,7 @@ def register(*scores: Score, order: int = 100, **conventions: str) -> Callable[[
     Args:
         scores: In the order of reports.
         order: Place in the family; what comes from outside stands behind the package's own.
-        conventions: Arguments of the class that follow the `Conventions` of a report, each with the
-            name that it has there.
+        conventions: Arguments of the class, each with the one of `Conventions` that it follows.
 
     Raises:
         ValueError: a key or the class's name is taken, or a family or need is not known.
