@@ -165,7 +165,10 @@ def resolve(name: object) -> str:
     for score in SCORES.values():
         for other in score.also_called:
             meant.setdefault(other, []).append(score.key)
-    found = meant.get(asked) or meant.get(_as_spelt_here(asked), [])
+    spelt = _as_spelt_here(asked)
+    found = meant.get(asked) or meant.get(spelt, [])
+    if not found and spelt in ("e", "f"):  # which of several
+        found = [key for key in SCORES if re.match(f"(max|mean|adp|w){spelt.upper()}", key)]
     if len(found) == 1:
         return found[0]
     if found:
