@@ -69,9 +69,9 @@ def test_a_root_with_lists_or_folders(own, drawn, tmp_path, capsys):
         "8 of 8 pairs", "4 of 4 pairs", "3 of 3 pairs"
     ]  # fmt: skip
     assert show(tmp_path, "--root", own, "--part", "val") == 1
-    assert "expected val_list.txt, found images, masks" in capsys.readouterr().err
+    assert "expected val_list.txt, found all; name two folders" in capsys.readouterr().err
     assert show(tmp_path, "--root", own / "nowhere") == 1
-    assert "no such folder" in capsys.readouterr().err
+    assert "expected the data set's folder, found none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [("--root",), ("--images",)])
