@@ -38,9 +38,6 @@ def parallel_map(
         work: A function that other processes can import, or a `functools.partial` of one.
         things: Can be pickled. A thing should be worth sending, such as a chunk of files.
         workers: Processes; 0 works in this one.
-
-    Raises:
-        ChildProcessError: a process died, for instance for want of memory.
     """
     workers = min(workers, len(things), MOST_WORKERS)
     if workers < 1 or len(things) == 1:  # a single thing is done before a process has started

@@ -9,11 +9,10 @@ from typing import List
 from paddleseg_u2net.commands.arguments import (
     add_inference,
     inference_opts,
-    named,
     parser,
 )
 from paddleseg_u2net.env import cores
-from paddleseg_u2net.prediction import PICTURES, USUAL
+from paddleseg_u2net.prediction.jobs import PICTURES, USUAL, collect
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -44,7 +43,7 @@ def run(argv: List[str]) -> int:
     """
     arguments = _arguments(argv)
     from paddleseg_u2net.log import logger, start_logging
-    from paddleseg_u2net.prediction import collect, predict_files
+    from paddleseg_u2net.prediction.run import predict_files
     from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.training.distributed import Distributed
 
@@ -55,16 +54,15 @@ def run(argv: List[str]) -> int:
     jobs = collect(arguments.image_path, save_dir)
     # of a folder that changes at this moment, all share out what the first one saw
     jobs = distributed.gather({"jobs": jobs if distributed.is_first else []})[0]["jobs"]
-    with named("--model_path"):
-        model = load_model(
-            arguments.model_path,
-            arguments.config,
-            [*arguments.opts, *inference_opts(arguments)],
-            arguments.backend,
-            arguments.device,
-            arguments.threads or (max(1, cores() // size) if size > 1 else None),
-            upsampling=arguments.upsampling,
-        )
+    model = load_model(
+        arguments.model_path,
+        arguments.config,
+        [*arguments.opts, *inference_opts(arguments)],
+        arguments.backend,
+        arguments.device,
+        arguments.threads or (max(1, cores() // size) if size > 1 else None),
+        upsampling=arguments.upsampling,
+    )
     logger.info(str(model))
     shared = f", shared out to {size} processes" if size > 1 else ""
     logger.info(f"Predicting {_images(len(jobs))} with {model.source}{shared}")

@@ -64,7 +64,7 @@ def _list_held_out(data: Path, list_path: Path) -> None:
 
 def _sheet(data: Path, out: Path) -> Path:
     from paddleseg_u2net.io.images import read_image, read_mask, write_png
-    from paddleseg_u2net.prediction import ADDED, SALIENCY
+    from paddleseg_u2net.prediction.jobs import ADDED, SALIENCY
     from paddleseg_u2net.render.contact_sheet import contact_sheet, picture_cells
 
     rows = []

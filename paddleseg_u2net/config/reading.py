@@ -68,14 +68,9 @@ def _plain(value: Any) -> Any:
 
 
 def read_yaml(path: Union[str, Path]) -> Tree:
-    """The dictionary in ``path``, over those of its ``_base_`` file or files.
-
-    A later base overrides an earlier one, the file overrides its bases; dictionaries are merged,
-    except where the upper one says ``_inherited_: False`` or names another ``type``: arguments of
-    one type mean nothing to another. Lists are replaced.
-
-    Raises:
-        ConfigError: a file is missing, is not YAML or not a dictionary, or bases form a circle.
+    """The dictionary in ``path``, over those of its ``_base_`` files; a later one overrides an
+    earlier one. Dictionaries are merged, except where the upper one says ``_inherited_: False`` or
+    names another ``type``: arguments of one mean nothing to another. Lists are replaced.
     """
     return _read(Path(path), (), {})
 
@@ -143,11 +138,7 @@ def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
 
 
 def apply_opts(tree: Tree, opts: Iterable[str]) -> Tree:
-    """``tree`` with ``key.sub.0.key=value`` items set.
-
-    Raises:
-        ConfigError: an item has no ``=``, or its key leads through something that has no parts.
-    """
+    """``tree`` with ``key.sub.0.key=value`` items set."""
     tree = copy.deepcopy(tree)
     for item in opts:
         key, equals, text = item.partition("=")

@@ -29,21 +29,11 @@ def locked(
     poll: float = 0.1,
     patience: float = math.inf,
 ) -> Iterator[bool]:
-    """Let one process at a time work on `path`; the others wait.
+    """Let one process at a time work on `path`; the others wait, ``patience`` seconds at most.
 
     The lock is a hidden file beside `path`, which the system frees when its process ends, in
-    whatever way, and which is deleted at the end.
-
-    Args:
-        waiting: Called once if another process is at work.
-        poll: Seconds between two tries.
-        patience: Seconds to wait for another process.
-
-    Yields:
-        Whether this process is alone; False where the file system knows no locks.
-
-    Raises:
-        TimeoutError: Another process is still at work.
+    whatever way. ``waiting`` is called once if another process is at work, and a TimeoutError
+    raised if it still is. Yields whether this one is alone; False where there are no locks.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

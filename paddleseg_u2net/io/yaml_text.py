@@ -21,27 +21,13 @@ class YamlError(ValueError):
 
 
 def read_yaml_file(path: Union[str, Path], loader: Any = yaml.SafeLoader) -> Any:
-    """Return the value of the YAML file ``path``, in UTF-8 or UTF-16; else as ``load_yaml``.
-
-    Raises:
-        OSError: the file cannot be read.
-        YamlError: as ``load_yaml``, or the file is larger than 1 MiB.
-    """
+    """Return the value of the YAML file ``path``, in UTF-8 or UTF-16; else as ``load_yaml``."""
     with open_file(path) as file:
         return load_yaml(file.read(_BYTES + 1), loader)
 
 
 def load_yaml(text: Union[str, bytes], loader: Any = yaml.SafeLoader) -> Any:
-    """Return the value of a YAML text.
-
-    Args:
-        text: At most 1 MiB.
-        loader: A safe one, which makes no objects of any class.
-
-    Raises:
-        YamlError: it is not YAML; it is nested deeper than 64 levels; an alias stands inside of
-            what it names; or aliases stand for more than 100,000 values.
-    """
+    """Return the value of a YAML text of at most 1 MiB, by a loader that makes no objects."""
     if len(text) > _BYTES:
         raise YamlError(f"expected at most {_BYTES} bytes, got more; is this the right file?")
     try:

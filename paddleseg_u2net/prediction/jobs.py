@@ -24,9 +24,6 @@ are those that it gets by default."""
 _WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 
 
-_NEITHER = {"nothing": "there is no such file", "a file": "this is none of them"}
-
-
 class Job(NamedTuple):
     """An image, and the path below the output folders that its pictures get."""
 
@@ -40,10 +37,9 @@ def collect(
 ) -> List[Job]:
     """The images of files, lists (one path a line, relative to the list), folders and patterns.
 
-    Of a folder that is being written to, those that are there now; files that are left out are
-    logged. Where several are given, a
-    folder's name stands before its images' paths. What fits a pattern has its path below the
-    folder before the first sign of a pattern. An image that is given twice is one.
+    Where several are given, a folder's name stands before its images' paths. What fits a pattern
+    has its path below the folder before the first sign of a pattern. An image that is given twice
+    is one.
 
     Args:
         image_paths: one or several; what is no path but has ``*``, ``?`` or ``[`` stands for the
@@ -61,12 +57,11 @@ def collect(
     if len(given) == len(places) == 1 and None in places.values():
         return _images_of(next(iter(places)), save_dir)
     single = [place for place in places if _is_image(place) and not place.is_dir()]
-    apart = _names_apart([place for place in single if places[place] is None])
     jobs: List[Job] = []
     seen: Set[Path] = set()
     for place, name in places.items():
         if place in single:  # whatever it is: of many images, one that fails stops no other
-            found = [Job(place, name or apart[place])]
+            found = [Job(place, name or Path(place.name))]
         else:
             found = _images_of(place, save_dir)
         if place.is_dir():
@@ -76,15 +71,6 @@ def collect(
         jobs += [job for job, path in zip(found, own) if path not in seen]
         seen.update(own)
     return jobs
-
-
-def _names_apart(images: Sequence[Path]) -> Dict[Path, Path]:
-    """The names of single images; with their folders' names where two would have the same."""
-    if len({image.name.lower() for image in images}) == len(set(images)):
-        return {image: Path(image.name) for image in images}
-    places = {image: os.path.abspath(image) for image in images}  # noqa: PTH100 (links stay)
-    common = os.path.commonpath([os.path.dirname(place) for place in places.values()])  # noqa: PTH120
-    return {image: Path(place).relative_to(common) for image, place in places.items()}
 
 
 def _places(path: str, save_dir: Optional[Path]) -> Iterable[Tuple[Path, Optional[Path]]]:
@@ -110,48 +96,23 @@ def _is_image(path: Path) -> bool:
 
 def _images_of(path: Path, save_dir: Optional[Path]) -> List[Job]:
     if path.is_dir():
-        files = _in_folder(path, save_dir)
+        files = _new(sorted(filter(_is_image, files_below(path))), path, save_dir)
         found = [Job(file, file.relative_to(path)) for file in files]
     elif path.is_file() and _is_image(path):
         return [Job(path, Path(path.name))]
     elif path.is_file() and path.suffix.lower() in (".txt", ".lst", ".list"):
         found = [_listed(line, path) for _, line in read_lines(path)]
     else:
-        found_is = what_is(path)
         raise ValueError(
             f"--image_path {path}: expected an image ({', '.join(sorted(IMAGE_SUFFIXES))}), "
-            f"a list of images (.txt) or a folder; {_NEITHER.get(found_is, f'this is {found_is}')}"
+            f"a list of images (.txt) or a folder; found {what_is(path)}"
         )
     if not found:
         raise ValueError(f"--image_path {path}: expected images, found none")
     return found
 
 
-def _in_folder(folder: Path, save_dir: Optional[Path]) -> List[Path]:
-    """The images of a folder without earlier pictures."""
-    images: List[Path] = []
-    others = Counter[str]()
-    subfolders: List[Path] = []
-    for path in sorted(files_below(folder, subfolders)):
-        if not _is_image(path):
-            others[path.suffix.lower() or "no suffix"] += 1
-        else:
-            images.append(path)
-    for path in filter(_is_image, subfolders):
-        logger.info(f"{path} is a folder and no picture; what is in it counts")
-    images = _new(images, folder, save_dir)
-    if others:
-        kinds = ", ".join(f"{suffix} ({count})" for suffix, count in sorted(others.items()))
-        count = sum(others.values())
-        logger.info(f"Left out {count} whose suffix is none of a picture that is read: {kinds}")
-    return images
-
-
-def _new(
-    paths: List[Path],
-    folder: Path,
-    save_dir: Optional[Path],
-) -> List[Path]:
+def _new(paths: List[Path], folder: Path, save_dir: Optional[Path]) -> List[Path]:
     """Those paths below a folder that no earlier prediction wrote to ``save_dir`` in it."""
     top = folder.resolve()
     written = {(save_dir / kind).resolve() for kind in PICTURES} if save_dir else set()

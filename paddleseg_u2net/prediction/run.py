@@ -11,7 +11,6 @@ from typing import (
     Any,
     Callable,
     Deque,
-    Dict,
     Generator,
     List,
     Mapping,
@@ -19,7 +18,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Union,
 )
 
 import numpy as np
@@ -60,13 +58,8 @@ _PNG_LEVEL = 1
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-class _Image(NamedTuple):
-    """What the last step needs of an image."""
-
-    name: str
-    seen: Union[np.ndarray, Tuple[int, ...]]  # by the network; its shape where that will do
-    shown: Optional[np.ndarray]  # in its pictures, if one of them needs it
-    header: Optional[Header]
+# An image, and where its pictures go, by their kind.
+_Work = Tuple[Path, Mapping[str, Path]]
 
 
 class Failure(NamedTuple):
@@ -109,8 +102,8 @@ def predict_files(
         DiskError: the disk is full or read-only; no more images are begun then.
     """
     steps = _Prediction(predictor, channels, render.color_map(256, custom_color))
-    works = [
-        _Work(job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
+    works: List[_Work] = [
+        (job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
         for job, name in zip(jobs, output_names(jobs))
     ]
     _check_places(save_dir, works)
@@ -120,31 +113,22 @@ def predict_files(
     outcomes = pipelined(works, steps, _MOST_PIXELS)
     bar = Progress(len(works), "predicting") if len(works) > 1 else nullcontext()
     with closing(outcomes), bar as progress:
-        for work, error in outcomes:
+        for (image, _), error in outcomes:
+            if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+                left = len(works) - done - len(failures)
+                raise DiskError(
+                    error.errno,
+                    f"{error.filename}: {error.strerror}; {done} of {len(works)} images are done, "
+                    f"{len(failures)} failed, and {left} are left: predict them again",
+                ) from error
             if error is None:
                 done += 1
-            elif not isinstance(error, _DiskFull):
-                failures.append(Failure(work.image, _reason(work.image, error)))
+            else:
+                failures.append(Failure(image, _reason(image, error)))
                 on_failure(failures[-1])
             if progress:
                 progress.update()
-    if steps.disk_error is not None:
-        raise DiskError(
-            steps.disk_error.errno,
-            f"{steps.disk_error.filename}: {steps.disk_error.strerror}; {done} of {len(works)} "
-            f"images are done, {len(failures)} failed, and "
-            f"{len(works) - done - len(failures)} are left: predict them again",
-        )
     return failures
-
-
-class _Work(NamedTuple):
-    image: Path
-    paths: Dict[str, Path]
-
-
-class _DiskFull(Exception):
-    """This image was not written, or not even begun, for want of a disk."""
 
 
 class _Prediction:
@@ -154,65 +138,47 @@ class _Prediction:
         self._predictor, self._channels, self._colors = predictor, channels, colors
         whole = predictor.window is not None or predictor.preprocess.size is None
         self._weight = _SEEN_WHOLE if whole else 1
-        self.disk_error: Optional[OSError] = None
 
     def weight(self, work: _Work) -> int:
-        if self.disk_error is not None:
-            return 0
         try:
-            height, width = image_size(work.image)
+            height, width = image_size(work[0])
         except Exception:  # reading it says what is wrong
             return 0
         return height * width * self._weight
 
-    def read(self, work: _Work) -> Tuple[_Image, np.ndarray]:
-        self._go_on()
+    def read(self, work: _Work) -> Tuple[Any, ...]:
+        """The network's input, and what the last step needs of the image: what the network has
+        seen, or its shape where that will do, and what is in the pictures, and its header.
+        """
+        path, pictures = work
         shown, header = None, None
-        if CUTOUT in work.paths:
+        if CUTOUT in pictures:
             # its transparency, and its colours where the network sees grey
-            shown, header = read_image(work.image, 4), read_header(work.image)
+            shown, header = read_image(path, 4), read_header(path)
         if shown is not None and self._channels == 3:
             seen = np.ascontiguousarray(shown[..., :3])
         else:
-            seen = read_image(work.image, self._channels)
-        if shown is None and ADDED in work.paths:
+            seen = read_image(path, self._channels)
+        if shown is None and ADDED in pictures:
             shown = seen
         follows_edges = self._predictor.upsampling != "bilinear"
-        image = _Image(work.image.name, seen if follows_edges else seen.shape[:2], shown, header)
-        return image, self._predictor.prepare(seen)
+        needed = seen if follows_edges else seen.shape[:2]
+        return self._predictor.prepare(seen), needed, shown, header
 
-    def compute(self, read: Tuple[_Image, np.ndarray]) -> Tuple[_Image, np.ndarray]:
-        self._go_on()
-        image, prepared = read
-        return image, self._predictor.probabilities(prepared[None])[0]
+    def compute(self, read: Tuple[Any, ...]) -> Tuple[Any, ...]:
+        return (self._predictor.probabilities(read[0][None])[0], *read[1:])
 
-    def write(self, work: _Work, computed: Tuple[_Image, np.ndarray]) -> None:
-        self._go_on()
-        image, probability = computed
-        try:
-            write_pictures(
-                work.paths,
-                image.shown,
-                self._predictor.restore(probability, image.seen),
-                self._colors,
-                image.header,
-            )
-        except OSError as error:
-            if error.errno in _DISK_ERRORS:
-                self.disk_error = self.disk_error or error
-                raise _DiskFull from error
-            raise
-
-    def _go_on(self) -> None:
-        if self.disk_error is not None:
-            raise _DiskFull
+    def write(self, work: _Work, computed: Tuple[Any, ...]) -> None:
+        probability, seen, shown, header = computed
+        restored = self._predictor.restore(probability, seen)
+        write_pictures(work[1], shown, restored, self._colors, header)
 
 
 def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
     """Refuse what would fail for every image, or cost one, before the first is read."""
-    images = {work.image.resolve() for work in works}
-    for work in works:
-        for path in work.paths.values():
+    images = {image.resolve() for image, _ in works}
+    for _, paths in works:
+        for path in paths.values():
             if path.resolve() in images:
                 raise ValueError(
                     f"{path} is one of the images and would be overwritten; "

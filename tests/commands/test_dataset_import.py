@@ -329,11 +329,8 @@ def test_places_and_sources_that_cannot_be(source, tmp_path, capsys):
 @pytest.mark.parametrize(
     "number, code, workers, to",
     [
-        ("SIGTERM", 143, "0", "it"),
-        ("SIGTERM", 143, "2", "it"),
         ("SIGTERM", 143, "2", "group"),
         ("SIGINT", 130, "2", "it"),
-        ("SIGINT", 130, "2", "group"),
     ],
 )
 def test_a_signal_leaves_nothing(tmp_path, number, code, workers, to):

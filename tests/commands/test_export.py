@@ -77,11 +77,11 @@ def test_a_configuration_and_all_flags(words, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--precision", "int8"], "--format onnx or openvino has it"),
-        (["--format", "openvino", "--precision", "bf16"], "expected --calibration with a folder"),
+        (["--precision", "int8"], "--format paddle: expected --precision fp32"),
+        (["--format", "openvino", "--precision", "bf16"], "--calibration, a folder of 16"),
         (["--output_op", "softmax"], "--output_op softmax: expected a model of 2 classes"),
         (["--input_shape", "1", "4", "64", "64"], "the model takes 3 channels, got 4"),
-        (["--calibration", "nowhere"], "--calibration: has an effect with"),
+        (["--calibration", "nowhere"], "--calibration, a folder"),
         (["--calibration_masks", "nowhere"], "--calibration"),
     ],
 )

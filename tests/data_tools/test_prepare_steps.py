@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools import known, sources
+from paddleseg_u2net.data_tools import known
 from paddleseg_u2net.data_tools.known import prepare
 from paddleseg_u2net.data_tools.layouts import PreparationError
 from paddleseg_u2net.datasets import TABLE
@@ -46,7 +46,7 @@ def table(monkeypatch):
     without = tuple(archive._replace(addresses=()) for archive in row.archives)
     monkeypatch.setitem(TABLE, "ecssd", row._replace(archives=without))
     monkeypatch.setattr(os, "fsync", lambda _: None)  # thousands of times, for nothing here
-    monkeypatch.setattr(sources, "fetch", partial(fetch, sleep=lambda _: None, timeout=1))
+    monkeypatch.setattr(known, "fetch", partial(fetch, sleep=lambda _: None, timeout=1))
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def full(*_, **__):
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(known.archive_files, "unpack"), (os, "link"), (Image.Image, "save"), (known, "write_text")],
-    ids=["unpack", "link", "mask", "note"],
+    [(known.archive_files, "unpack"), (Image.Image, "save"), (known, "write_text")],
+    ids=["unpack", "mask", "note"],
 )
 def test_a_full_disk_is_told_and_leaves_nothing(place, name, tmp_path, files, monkeypatch):
     if name == "save":

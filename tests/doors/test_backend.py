@@ -1,13 +1,11 @@
-"""A backend of one's own, in a file outside the package: `tools/predict.py --plugins mine.py`."""
+"""A backend of one's own, beside what test_contributing.py runs of it."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.inference.backends import BACKENDS
-from paddleseg_u2net.io.images import read_image
 from paddleseg_u2net.weights import write_weights
 from tests.weights import narrow
 
@@ -50,18 +48,6 @@ def predict(drawn, folder, *more):
     write_weights(folder / "model.pth", narrow.state())
     words = ["--model_path", str(folder / "model.pth"), "--image_path", str(drawn / "images")]
     return main("predict", [*words, "--save_dir", str(folder / "out"), *more])
-
-
-def test_a_backend_of_ones_own(plugin, drawn, tmp_path, capsys):
-    assert predict(drawn, tmp_path, "--plugins", str(plugin), "--backend", "mine") == 0
-    assert "; backend mine\n" in capsys.readouterr().out
-    maps = [read_image(path, 1) for path in sorted((tmp_path / "out/saliency").iterdir())]
-    assert maps and all(np.ptp(found) > 100 for found in maps)
-    assert predict(drawn, tmp_path) == 0  # by now it is there, and the fastest for weights
-    assert "; backend mine (auto: the fastest installed for weights" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main("predict", ["--help"])
-    assert "mine" in capsys.readouterr().out
 
 
 def test_a_name_that_is_taken(plugin, drawn, tmp_path, capsys):

@@ -9,7 +9,8 @@ from paddleseg_u2net.config.reading import read_yaml
 from paddleseg_u2net.evaluation import fixation_files, loaders
 from paddleseg_u2net.io import files, images
 from paddleseg_u2net.io.archives import unpack
-from paddleseg_u2net.prediction import SALIENCY, collect, predict_files
+from paddleseg_u2net.prediction.jobs import SALIENCY, collect
+from paddleseg_u2net.prediction.run import predict_files
 from paddleseg_u2net.weights import read_weights
 from tests.prediction.making import picture, predictor
 

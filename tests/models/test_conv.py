@@ -41,18 +41,12 @@ def test_both_ways_give_the_same_maps_and_gradients(monkeypatch, size, dilation,
         assert np.abs(got - expected).max() < 3e-6 * max(np.abs(expected).max(), 1)
 
 
-@pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize(
     "in_channels, out_channels, size, transposed",
-    [
-        (8, 4, (32, 32), True),
-        (4, 4, (64, 16), True),
-        (4, 8, (32, 32), False),
-        (8, 4, (31, 33), False),
-    ],
+    [(4, 4, (64, 16), True), (4, 8, (32, 32), False), (8, 4, (31, 33), False)],
 )
 def test_layers_that_reduce_channels_are_transposed(
-    monkeypatch, in_channels, out_channels, size, transposed, dilation
+    monkeypatch, in_channels, out_channels, size, transposed
 ):
     if not paddle.get_device().startswith("cpu"):
         pytest.skip("a GPU chooses for itself")
@@ -60,7 +54,7 @@ def test_layers_that_reduce_channels_are_transposed(
     monkeypatch.setattr(
         conv.F, "conv2d_transpose", lambda *a, **k: taken.append(True) or paddle.zeros([1])
     )
-    conv.SameConv(in_channels, out_channels, dilation)(paddle.zeros([1, in_channels, *size]))
+    conv.SameConv(in_channels, out_channels)(paddle.zeros([1, in_channels, *size]))
     assert bool(taken) is transposed
 
 

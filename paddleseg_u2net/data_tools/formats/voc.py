@@ -35,6 +35,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     Sample,
     read_lines,
     thread_map,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.splits import SPLITS, Source, read_all
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
@@ -180,10 +181,7 @@ def _listed_names(path: Path) -> List[str]:
     names = [line for line in read_lines(path) if line and line not in _VOID]
     names = names[1:] if is_background("".join(names[:1])) else names
     if not names or len(set(names)) < len(names):
-        raise AnnotationError(
-            f"{path}: expected a name of its own for each class, one a line, got "
-            f"{short_list(names, 8)}"
-        )
+        raise wrong(path, "a name of its own for each class, one a line", short_list(names, 8))
     return names
 
 

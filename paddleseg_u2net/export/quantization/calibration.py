@@ -20,7 +20,6 @@ from paddleseg_u2net.text import short_list
 LIMIT = 64
 FEWEST = 16
 IGNORED = 255
-_SHOWN = 5
 
 
 class Sample(NamedTuple):
@@ -41,13 +40,11 @@ class Calibration:
         fitting: inputs whose feature maps give the ranges.
         checking: other images, on which maps are compared.
         preprocess: how inputs were made, and how maps are restored.
-        broken: files that could not be used.
     """
 
     fitting: Tuple[np.ndarray, ...]
     checking: Tuple[Sample, ...]
     preprocess: Preprocess
-    broken: Tuple[str, ...] = ()
 
     @property
     def has_masks(self) -> bool:
@@ -65,8 +62,8 @@ class Calibration:
         """Read a folder of images, subfolders included, and of the masks if they are known.
 
         Of more than ``limit`` images an even choice in the order of their names is taken, the
-        same every time. Every second one fits, the others check. Of files that cannot be used the
-        first ones are named in warnings, and others take their places.
+        same every time. Every second one fits, the others check. Files that cannot be used are
+        named in warnings, and others take their places.
 
         Args:
             images: the folder.
@@ -81,33 +78,29 @@ class Calibration:
         """
         names = find_images(images)
         mask_of = _paired(images, names, masks) if len(names) >= FEWEST else {}
+        total = min(limit, len(names))
+        chosen = [names[number * len(names) // total] for number in range(total)]
+        taken = set(chosen)
+        others = [name for name in names if name not in taken]
         samples: List[Sample] = []
         used: List[Path] = []
-        broken: List[str] = []
-        total = min(limit, len(names))
-        for name in tracked(_evenly_first(names, limit), "reading", total=total):
+        for name in tracked([*chosen, *others], "reading", total=total):
             try:
                 samples.append(_sample(name, mask_of.get(name), preprocess))
                 used.append(name)
             except (ImageError, QuantizationError) as error:
-                broken.append(str(error))
-                if len(broken) <= _SHOWN:
-                    logger.warning(f"calibration: left out: {error}")
+                logger.warning(f"calibration: left out: {error}")
             if len(samples) == limit:
                 break
-        if len(broken) > _SHOWN:
-            logger.warning(f"calibration: left out {len(broken)} files in all")
         if len(samples) < FEWEST:
-            first = f" (the first: {broken[0]})" if broken else ""
             raise QuantizationError(
                 f"{images}: calibration expects {FEWEST} readable images or more, found "
-                f"{len(names)} of which {len(broken)} cannot be used{first}; give more images like "
-                "those that the network is for"
+                f"{len(samples)}; give more images like those that the network is for"
             )
         if masks is not None:
             samples = _decoded(samples, [mask_of[name] for name in used])
         fitting = tuple(sample.batch for sample in samples[::2])
-        return cls(fitting, tuple(samples[1::2]), preprocess, tuple(broken))
+        return cls(fitting, tuple(samples[1::2]), preprocess)
 
 
 def _sample(name: Path, mask: Optional[Path], preprocess: Preprocess) -> Sample:
@@ -132,14 +125,6 @@ def _decoded(samples: Sequence[Sample], masks: Sequence[Path]) -> List[Sample]:
         sample._replace(mask=np.where(label == IGNORED, IGNORED, label >= 0.5).astype(np.uint8))
         for sample, label in zip(samples, labels)
     ]
-
-
-def _evenly_first(names: Sequence[Path], limit: int) -> List[Path]:
-    """An even choice, in order, then the others, which stand in for what is broken."""
-    count = min(limit, len(names))
-    chosen = [names[number * len(names) // count] for number in range(count)]
-    taken = set(chosen)
-    return [*chosen, *(name for name in names if name not in taken)]
 
 
 def _paired(images: Path, names: Sequence[Path], masks: Optional[Path]) -> Dict[Path, Path]:

@@ -16,8 +16,7 @@ from typing import Any, Collection, Dict, List, Mapping, Tuple
 import numpy as np
 
 from paddleseg_u2net.export.quantization.graph import Layer, Network, Plan, copied, make_node
-from paddleseg_u2net.export.quantization.observe import Observed
-from paddleseg_u2net.export.quantization.sensitivity import Rounding
+from paddleseg_u2net.export.quantization.observe import Observed, Rounding
 
 Range = Tuple[float, float]
 

@@ -1,12 +1,18 @@
-"""What a network's feature maps hold on real images."""
+"""What a network's feature maps hold on real images, and what layers lose in a lower precision."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.export.quantization.graph import Network, QuantizationError, make_node
+from paddleseg_u2net.export.quantization.graph import (
+    Layer,
+    Network,
+    QuantizationError,
+    copied,
+    make_node,
+)
 from paddleseg_u2net.inference.backends import BackendError
 from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.progress import tracked
@@ -107,3 +113,117 @@ def with_outputs(
         helper.make_tensor_value_info(name, kind, None) for name, kind in results.items()
     )
     return model.SerializeToString(), list(results)
+
+
+# -- sensitivity: how much of each result is lost, one layer at a time ---------------------------
+
+# Of the mean power of all channels: what a silent channel loses does not count for more.
+_SILENT = 1e-3
+
+
+class Rounding(NamedTuple):
+    """A precision. ``kernel``: what is left of a kernel. ``value``: nodes that round a value, given
+    its name in the network, the name of what is to be rounded and of the result, and the arrays.
+    """
+
+    kernel: Callable[[np.ndarray], np.ndarray]
+    value: Callable[[str, str, str, Dict[str, np.ndarray]], List[Any]]
+
+
+def sensitivity(
+    network: Network, names: Sequence[str], rounding: Rounding, inputs: Iterable[np.ndarray]
+) -> Dict[str, float]:
+    """Noise over signal of each layer of ``names``, the mean over its channels.
+
+    Attributed to a layer are its rounded kernel and result, and the rounding of its input; the
+    latter is attributed to the layers that give the input, too, since these often have to be kept
+    together. All layers are tried in one run of the network in float32.
+
+    Args:
+        inputs: float32 (1, C, h, w).
+    """
+    trial = _Trial(network, rounding)
+    layers = [layer for layer in network.layers.values() if layer.name in names]
+    for layer in layers:
+        trial.add(layer)
+    noise = trial.noise(inputs)
+    lost = {layer.name: sum(noise[layer.name]) for layer in layers}
+    for layer in layers:
+        for giver in _givers(network, layer):
+            if giver in lost:
+                lost[giver] = max(lost[giver], noise[layer.name][1])
+    return lost
+
+
+class _Trial:
+    """The network in float32, and beside each layer the same with a rounded kernel and result,
+    and with a rounded input.
+    """
+
+    def __init__(self, network: Network, rounding: Rounding) -> None:
+        self.network, self.rounding = network, rounding
+        self.nodes: List[Any] = []
+        self.names: List[str] = []
+        self.arrays: Dict[str, np.ndarray] = {}
+
+    def add(self, layer: Layer) -> None:
+        taken, kernel, bias = layer.node.input
+        own = f"try.{layer.name}"
+        self.names.append(layer.name)
+        self.arrays[f"{own}.kernel"] = self.rounding.kernel(self.network.arrays[kernel])
+        result = self._layer(layer, [taken, f"{own}.kernel", bias], f"{own}.0")
+        self._round(layer.value, result, f"{own}.0.rounded")
+        self._compare(layer.value, f"{own}.0.rounded")
+        self._round(taken, taken, f"{own}.taken")
+        self._compare(layer.value, self._layer(layer, [f"{own}.taken", kernel, bias], f"{own}.1"))
+        self._power(layer.value, f"{own}.signal")
+
+    def _round(self, value: str, taken: str, given: str) -> None:
+        self.nodes += self.rounding.value(value, taken, given, self.arrays)
+
+    def _layer(self, layer: Layer, inputs: List[str], given: str) -> str:
+        copy = copied(layer.node)
+        copy.name = copy.output[0] = given
+        for index, name in enumerate(inputs):
+            copy.input[index] = name
+        self.nodes.append(copy)
+        return self._node("Relu", [given], f"{given}.relu") if layer.rectified else given
+
+    def _compare(self, expected: str, found: str) -> None:
+        self._power(self._node("Sub", [found, expected], f"{found}.off"), f"{found}.noise")
+
+    def _power(self, value: str, given: str) -> None:
+        self._node("Mul", [value, value], f"{given}.square")
+        self._node("GlobalAveragePool", [f"{given}.square"], given)
+
+    def _node(self, kind: str, inputs: List[str], given: str) -> str:
+        self.nodes.append(make_node(kind, inputs, given))
+        return given
+
+    def noise(self, inputs: Iterable[np.ndarray]) -> Dict[str, List[float]]:
+        content, outputs = with_outputs(self.network, self.nodes, self.arrays)
+        run = session(content, outputs)
+        total = [sum(parts) for parts in zip(*map(run, tracked(inputs, "weighing layers")))]
+        found = {}
+        for at, name in enumerate(self.names):
+            *off, signal = (np.ravel(part) for part in total[3 * at : 3 * at + 3])
+            floor = signal + max(_SILENT * float(signal.mean()), 1e-30)
+            found[name] = [float((part / floor).mean()) for part in off]
+        return found
+
+
+def _givers(network: Network, layer: Layer) -> Set[str]:
+    """Layers whose results come into this one, carried or summed."""
+    by_value = {other.value: other.name for other in network.layers.values()}
+    found: Set[str] = set()
+    waiting = [layer.node.input[0]]
+    while waiting:
+        value = waiting.pop()
+        maker = network.maker.get(value)
+        if value in by_value:
+            found.add(by_value[value])
+        elif maker is not None and network.carries(maker):
+            waiting += [maker.input[index] for index in network.carried(maker)]
+        elif maker is not None and maker.op_type == "Add":
+            waiting += list(maker.input)
+    return found

@@ -3,10 +3,9 @@ import pytest
 
 from paddleseg_u2net.architecture import TABLES
 from paddleseg_u2net.export.formats.openvino import write_openvino
-from paddleseg_u2net.export.quantization.bf16 import in_bf16, rounded_to_bf16
+from paddleseg_u2net.export.quantization.bf16 import in_bf16, mark_precise, rounded_to_bf16
 from paddleseg_u2net.export.quantization.graph import Network, Plan, QuantizationError
 from paddleseg_u2net.export.quantization.observe import session
-from paddleseg_u2net.export.quantization.openvino_precision import mark_precise
 from paddleseg_u2net.inference.backends.open_vino import computes_in_bf16, openvino_core
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.images import find_images, read_image
