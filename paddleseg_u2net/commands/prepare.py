@@ -98,7 +98,7 @@ def _story(done: Prepared) -> List[str]:
         lines.append(f"  {part}: {count} pairs{'' if told else _compared(row, part, count)}")
     lines += [f"  {remark}" for remark in done.remarks]
     if done.fresh:
-        lines.append(f"Size on disk: {_megabytes(files_below(done.folder))}")
+        lines.append(f"Size on disk: {_megabytes(list(files_below(done.folder)))}")
     if done.archives:
         folder = done.archives[0].parent
         lines.append(f"Archives: {folder} ({_megabytes(done.archives)}), may be deleted now")
