@@ -64,7 +64,7 @@ FORMATS: Dict[str, Format] = {
             lambda path: find_network(read_safetensors(path), path),
             lambda path, state: write_safetensors(path, to_torch(state)),
         ),
-        Format("ONNX", (".onnx",), "onnx", read_onnx, _write_onnx),
+        Format("ONNX", (".onnx",), "onnx", lambda path: read_onnx(path)[1], _write_onnx),
     )
 }
 
@@ -73,8 +73,7 @@ def format_of(path: Union[str, Path]) -> Format:
     """The format of an existing file, from its first bytes.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is of none of the formats; the message says what it looks like.
+        FileNotFoundError: there is no such file. ValueError: it is of none of the formats.
     """
     path = check_file(path)
     with path.open("rb") as file:
@@ -92,11 +91,7 @@ def format_of(path: Union[str, Path]) -> Format:
 
 
 def format_to_write(path: Union[str, Path]) -> Format:
-    """The format that a file's suffix asks for.
-
-    Raises:
-        ValueError: no format has this suffix.
-    """
+    """The format that a file's suffix asks for, or ValueError."""
     suffix = Path(path).suffix.lower()
     for item in FORMATS.values():
         if suffix in item.suffixes:
@@ -122,11 +117,7 @@ def read_weights(path: Union[str, Path]) -> State:
 
 
 def write_weights(path: Union[str, Path], state: State) -> None:
-    """Write weights in the format of the suffix, whole or not at all.
-
-    Raises:
-        ValueError: no format has this suffix. OSError: it cannot be written.
-    """
+    """Write weights in the format of the suffix, whole or not at all."""
     format_to_write(path).write(Path(path), restore_biases(state))
 
 

@@ -35,12 +35,6 @@ def ncnn_files(
 
     Its input is the blob ``input``, float32 (in_channels, h, w) of any size; its output the blob
     ``d0``, float32 (num_classes, h, w): the fused probabilities, or logits.
-
-    Args:
-        state, table, num_classes, in_channels, activation, source: see `onnx_bytes`.
-
-    Raises:
-        ValueError: the weights are not those of this network, or not finite once folded.
     """
     program = build(table, num_classes, in_channels)
     weights = folded_weights(state, program, source)

@@ -42,27 +42,17 @@ class _Unfit(Exception):
     """The file cannot be read as a U²-Net; the text follows its path."""
 
 
-def read_onnx(path: Path) -> State:
-    """The weights of a U²-Net in an ONNX file, float32, in the published layout.
+def read_onnx(path: Path, expected: Optional[StageTable] = None) -> Tuple[Architecture, State]:
+    """Which U²-Net an ONNX file holds, and its weights, float32, in the published layout.
 
     A BatchNorm that the file has folded into its convolution becomes one that changes nothing, so
     that evaluation is equal: weight sqrt(1 + 1e-5), bias 0, mean 0, variance 1. Weights may be
-    float32, half, bfloat16 or double, and in another file of the same folder.
+    float32, half, bfloat16 or double, and in another file of the same folder. Stages of heights
+    that no named variant has are found by the names of the layers, or are those of ``expected``.
 
     Raises:
         ValueError: the package ``onnx`` is missing; the file is not of ONNX, damaged, larger than
             1 GiB, quantized, or of another network; or a weight is not finite.
-    """
-    return read_onnx_network(path)[1]
-
-
-def read_onnx_network(
-    path: Path, expected: Optional[StageTable] = None
-) -> Tuple[Architecture, State]:
-    """Which U²-Net an ONNX file holds, and its weights: see ``read_onnx``.
-
-    Stages of heights that no named variant has are found by the names of the layers, or are those
-    of ``expected``. The graph shows dilations.
     """
     onnx = optional_package(path, "onnx")
     try:
@@ -95,7 +85,6 @@ def resizes_otherwise(model: Any) -> str:
 
 
 def _load(path: Path, onnx: Any) -> Any:
-    """The file's ModelProto, with a graph in it."""
     _refuse_large(path)
     try:
         model = onnx.ModelProto.FromString(path.read_bytes())
@@ -116,9 +105,7 @@ def _refuse_large(path: Path) -> None:
 
 
 class _Graph:
-    """The file's arrays, and its nodes by what they take. A value is named after the node that
-    makes it: Identity, Cast and Dropout give what they take.
-    """
+    """The file's arrays, and its nodes by what they take; Identity, Cast and Dropout are none."""
 
     def __init__(self, graph: Any, folder: Path, onnx: Any) -> None:
         self.folder, self.onnx = folder, onnx

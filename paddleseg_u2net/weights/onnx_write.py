@@ -44,15 +44,13 @@ def onnx_bytes(
     coarse), float32 (N, num_classes, H, W). The tensors have the published names.
 
     Args:
-        state: weights in the published layout, or of a model of this package.
         activation: whether outputs are probabilities, by sigmoid for one class and softmax over
             classes else. Otherwise they are logits.
         sides: whether the side outputs are there, or ``d0`` only.
-        source: what errors name.
 
     Raises:
         ValueError: the package ``onnx`` is missing; or the weights are not those of this network,
-            or not finite once folded.
+            or not finite once folded. The text begins with ``source``.
     """
     onnx = optional_package(source, "onnx")
     program = build(table, num_classes, in_channels)
@@ -66,12 +64,7 @@ def onnx_bytes(
 def folded_weights(
     state: Mapping[str, np.ndarray], program: Program, source: str
 ) -> Dict[str, np.ndarray]:
-    """Kernels and biases with BatchNorm in them, by layer, float32, rounded once.
-
-    Raises:
-        ValueError: they are not those of ``program``, or not finite; the text begins with
-            ``source``.
-    """
+    """Kernels and biases with BatchNorm in them, by layer, float32, rounded once."""
     state = restore_biases(state)
     for name, shape in program.shapes().items():
         got = np.shape(state[name]) if name in state else "none"

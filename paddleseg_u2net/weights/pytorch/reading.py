@@ -20,15 +20,8 @@ _SAVE = "torch.save(model.state_dict(), path)"
 def read_torch(path: Path) -> State:
     """The weights in a file of ``torch.save``, in the order of the file.
 
-    Read are both of PyTorch's formats; see ``network_weights`` for what is taken of a training
-    program's file, and a line of the log says what else was there. bfloat16 becomes float32,
-    which is exact; other dtypes are kept. Every array has its own memory, also where tensors
-    shared theirs.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no such file, broken, or could only be read by running code in it; the
-            message names the path and the way to mend it.
+    See ``network_weights`` for what is taken of a training program's file. bfloat16 becomes
+    float32, which is exact; other dtypes are kept. Every array has its own memory.
     """
     with path.open("rb") as file:
         with named_errors(path, _SAVE):
