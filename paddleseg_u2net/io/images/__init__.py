@@ -13,7 +13,6 @@ from paddleseg_u2net.io.images.decoding import (
     read_mask,
     read_still,
 )
-from paddleseg_u2net.io.images.folders import files_below, find_images
 from paddleseg_u2net.io.images.headers import Header, image_size, read_header
 from paddleseg_u2net.io.images.opening import (
     FORMAT_OF_SUFFIX,
@@ -21,6 +20,8 @@ from paddleseg_u2net.io.images.opening import (
     MAX_PIXELS,
     ImageError,
     PathLike,
+    files_below,
+    find_images,
     memory_named,
     open_picture,
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from typing import Any, Optional
 
+import cv2
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.io.images.deep import deep_values, sixteen_to_eight_bit
 from paddleseg_u2net.io.images.headers import Header, header_of, orientation_of
 from paddleseg_u2net.io.images.opening import (
     ANIMATED,
@@ -28,6 +28,7 @@ from paddleseg_u2net.text import short_list
 _AT_ONCE = 2**22  # pixels
 _MULTIPLIED_BY_ALPHA = {"La": "LA", "RGBa": "RGBA"}
 _PILLOW_MODE = {1: "L", 3: "RGB", 4: "RGBA"}
+_OPENCV_ORDER = {1: [0, 0, 0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}  # it is blue, green, red
 
 
 def read_image(path: PathLike, channels: int = 3) -> np.ndarray:
@@ -146,13 +147,13 @@ class DecodedImage:
         key = picture.info.get("transparency")
         if picture.mode.startswith("I"):
             grey = _sixteen_bit(picture, self._path)
-            array = np.repeat(sixteen_to_eight_bit(grey)[..., None], channels, axis=2)
+            array = np.repeat(_eight_bit(grey)[..., None], channels, axis=2)
             if channels == 4:
                 array[..., 3] = np.where(grey == key, 0, 255) if isinstance(key, int) else 255
             return array
         if self.deep is None:
             return _pixels(picture, mode)
-        bands = sixteen_to_eight_bit(self.deep)
+        bands = _eight_bit(self.deep)
         picture = Image.frombytes(picture.mode, picture.size, bands.tobytes())
         array = np.array(_in_mode(picture, mode))
         if channels == 4 and isinstance(key, tuple):
@@ -215,7 +216,7 @@ def _decode(content: bytes, path: PathLike, still: bool = False) -> DecodedImage
     header = header_of(picture)
     multiplied = picture.mode in _MULTIPLIED_BY_ALPHA
     _load(picture, path)
-    deep = deep_values(content, picture) if header.deep and not multiplied else None
+    deep = _deep_values(content, picture) if header.deep and not multiplied else None
     return DecodedImage(picture, header, deep, path)
 
 
@@ -314,3 +315,31 @@ def _check_alpha_unused(alpha: np.ndarray, path: PathLike) -> None:
             "the mask; save the alpha channel as a greyscale PNG if it is the mask "
             "(Pillow: image.getchannel('A').save(...)), else remove it",
         )
+
+
+def _deep_values(content: bytes, high: Any) -> Optional[np.ndarray]:
+    """The values of 16-bit colours, uint16 (H, W, 3 or 4), as they are stored.
+
+    ``high`` is the same image, decoded by Pillow to the high bytes; None where OpenCV cannot decode
+    it, or to something else.
+    """
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if values is None or values.dtype != np.uint16:
+        return None
+    values = values.reshape(*values.shape[:2], -1)
+    values = values[..., _OPENCV_ORDER[values.shape[2]]]
+    expected = np.asarray(high)
+    if high.mode == "LA":
+        expected = expected[..., [0, 0, 0, 1]]
+    values = values[..., : expected.shape[2]]  # OpenCV makes alpha of a transparent colour
+    if values.shape != expected.shape:
+        return None
+    # PNG's high bytes are cut, PNM's are rounded.
+    apart = np.abs((values >> 8).astype(np.int16) - expected).max()
+    return np.ascontiguousarray(values) if apart <= 1 else None
+
+
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    """Values 0..65535 as uint8, round(value / 257), which is libpng's `png_set_scale_16`."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

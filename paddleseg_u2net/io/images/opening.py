@@ -8,7 +8,8 @@ import os
 import re
 import struct
 import threading
-from typing import Any, BinaryIO, Iterator, Sequence, Tuple, Union
+from pathlib import Path
+from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from PIL import Image, ImageFile
 
@@ -254,3 +255,38 @@ def _is_of_another_depth(bmp: Any, head: bytes) -> bool:
     """Whether Pillow takes a BMP for one of 1 or 8 bits because its palette is of as many greys."""
     bits = struct.unpack_from("<H", head, 24 if head[14] == 12 else 28)[0]
     return bits != {"1": 1, "L": 8}.get(bmp.mode, bits)
+
+
+def find_images(folder: PathLike) -> List[Path]:
+    """List the images among `files_below`, sorted, by their suffix in any letter case."""
+    top = Path(folder)
+    if not top.is_dir():
+        found = "a file" if top.exists() else "nothing"
+        raise ImageError(folder, f"expected a folder of pictures, found {found}; check the path")
+    return sorted(path for path in files_below(top) if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders, those of a folder sorted.
+
+    Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
+    once. What is neither (a pipe, a device, a link to nothing) is yielded too; opening it gives an
+    error that names it. ``subfolders`` gets the folders below ``folder`` appended.
+    """
+    seen: Set[str] = set()
+    for root, below, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
+        place = str(Path(root).resolve())
+        if place in seen:  # a link back up would never end
+            below.clear()
+            continue
+        seen.add(place)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if subfolders is not None:
+            subfolders += [Path(root, name) for name in below]
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _raise_listing_error(error: OSError) -> None:
+    raise ImageError(
+        str(error.filename), f"expected a readable folder: {error.strerror}; check its rights"
+    ) from error
