@@ -76,12 +76,10 @@ def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -
     places = layouts(root)
     if not places:
         found = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-        boxes = "; Annotations has boxes, for detection: export masks"
-        raise AnnotationError(
-            f"{root}: expected the folders JPEGImages and SegmentationClass as in VOC2012, found "
-            f"{short_list(found) if root.is_dir() else 'no folder'}"
-            f"{boxes if 'Annotations' in found else ''}"
-        )
+        boxes = " (Annotations has boxes, for detection)" if "Annotations" in found else ""
+        what = short_list(found) or "no folder"
+        expected = "the folders JPEGImages and SegmentationClass as in VOC2012"
+        raise wrong(root, expected, what + boxes, "export masks, or give their folder")
 
     def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
         return collect(place, place / IMAGES, _meaning(place, root, chosen), strict=True)
