@@ -43,8 +43,8 @@ def pair_maps(
 
     Subfolders are part of the names. ``endings``: what names have behind the common part, by
     ``map`` or kind, in any letter case: ``_DSS``, or with the suffix of the file ``_DSS.png``;
-    other files are not looked at. ``subset``: a file of the names that count, one a line; or of lines
-    ``image mask`` as PaddleSeg has them, of which the mask's name counts.
+    other files are not looked at. ``subset``: a file of the names that count, one a line; or of
+    lines ``image mask`` as PaddleSeg has them, of which the mask's name counts.
 
     Returns:
         Files by name, sorted; and names that were left out, as is allowed, by the kind that is
