@@ -110,9 +110,6 @@ def test_an_unknown_name_lists_the_known_ones(capsys):
     assert "u2net, u2netp, u2net_human_seg" in error
 
 
-# -- which configuration -------------------------------------------------------------------------
-
-
 def save_run(folder, size):
     write_weights(folder / "model.pdparams", narrow.state())
     tree = {"model": {"type": "U2Net", "stages": narrow.table().as_dict()}}

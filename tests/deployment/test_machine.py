@@ -10,7 +10,7 @@ from pathlib import Path
 _PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "machine.py"
 
 
-def test_calls_go_in_turn_and_a_process_is_timed_with_its_memory():
+def test_calls_go_in_turn_and_processes_are_timed():
     spec = importlib.util.spec_from_file_location("benchmarks_machine", _PATH)
     machine = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(machine)

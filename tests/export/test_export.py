@@ -127,9 +127,6 @@ def assert_gives(network, output, batch, num_classes=1, tolerance=ROUNDING):
     assert (found != classes).mean() < 1e-3
 
 
-# -- what is written -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("format", "output", "num_classes", "in_channels"),
     [
@@ -260,9 +257,6 @@ def test_names_of_classes(drawn, count):
     assert exporting.class_names(config) == expected
 
 
-# -- what is refused -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -302,9 +296,6 @@ def test_weights_too_large_for_half_precision(weights, target):
     with pytest.raises(ExportError, match=r"outconv\.weight: .*above 65504"):
         export(trained(weights), ExportOptions(target, "onnx", "fp16"))
     assert list(target.parent.iterdir()) == [weights]
-
-
-# -- the folder ----------------------------------------------------------------------------------
 
 
 def test_an_earlier_export_is_replaced_as_a_whole(weights, target):
@@ -398,9 +389,6 @@ def test_files_that_may_not_grow_leave_nothing(weights, target, format):
 def test_a_precision_has_its_tolerance_or_its_search():
     for precision in precisions():
         assert (precision in TOLERANCES) != (precision in SEARCHED)
-
-
-# -- lower precisions, which are searched for ----------------------------------------------------
 
 
 @pytest.fixture(scope="module")

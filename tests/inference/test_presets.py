@@ -19,9 +19,6 @@ def soft_map(*shape, seed=0):
     return (np.random.default_rng(seed).random(shape) * 0.8 + 0.1).astype(np.float32)
 
 
-# -- the authors' --------------------------------------------------------------------------------
-
-
 def authors_input(image, size):
     """As their data loader: scikit-image's resize, then the maximum, then ImageNet's numbers."""
     transform = pytest.importorskip("skimage.transform")
@@ -79,9 +76,6 @@ def test_official_input_of_a_tall_image_is_of_all_rows(height, size, low):
     np.testing.assert_allclose(found, np.maximum(small, image.min()), rtol=1e-6)
 
 
-# -- the others ----------------------------------------------------------------------------------
-
-
 def test_zoo_input_and_map():
     image = noise(50, 41, 3)
     small = cv2.resize(image, (20, 30), interpolation=cv2.INTER_AREA)
@@ -92,9 +86,6 @@ def test_zoo_input_and_map():
     full = (probability - probability.min()) / (probability.max() - probability.min())
     expected = cv2.resize(full[0], (33, 40), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_allclose(PRESETS["zoo"].restore(probability, (40, 33))[0], expected, 1e-5)
-
-
-# -- pictures and maps without contrast ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [0, 1, 255])

@@ -21,9 +21,6 @@ def soft_maps(classes, *shape, seed=1):
     return maps if classes == 1 else maps / maps.sum(0)
 
 
-# -- the paper's equations -----------------------------------------------------------------------
-
-
 def window(place, shape, radius):
     return tuple(slice(max(0, at - radius), min(n, at + radius + 1)) for at, n in zip(place, shape))
 
@@ -93,9 +90,6 @@ def test_windows_of_one_class_keep_the_map(classes):
     np.testing.assert_allclose(found[:, :, :5], maps[:, :, :5], atol=1e-6)
 
 
-# -- what it is there for ------------------------------------------------------------------------
-
-
 def drawn(side=480, seed=3):
     """A sharp star on a texture of other colours; the mask (side, side) and the image."""
     rng = np.random.default_rng(seed)
@@ -139,9 +133,6 @@ def test_the_inside_of_an_object_takes_on_no_texture():
     small[:, 10:30, 10:30] = 1
     found = guided(small, image)[0]
     assert (found[150:330, 150:330] > 1 - 1e-6).all() and (found[:90] < 1e-6).all()
-
-
-# -- how it works --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("classes", [1, 3])
