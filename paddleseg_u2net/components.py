@@ -1,7 +1,5 @@
-"""Importing this module registers everything with PaddleSeg's component manager.
-
-``U2Net`` and ``U2Netp`` are names of PaddleSeg's own, older model: this project's answer to them
-afterwards, ``U2Netp`` to ``U2NetP``.
+"""Importing this module registers everything with PaddleSeg's component manager; ``U2Net`` and
+``U2Netp``, names of PaddleSeg's own older model, then name this project's.
 """
 
 from paddleseg_u2net.env import load_paddle

@@ -6,11 +6,7 @@ from typing import Any, List
 
 
 def set_device(name: str) -> str:
-    """Set Paddle's device; the name of what was set.
-
-    Raises:
-        ValueError: this machine or this build of Paddle has no such device.
-    """
+    """Set Paddle's device; the name of what was set."""
     import paddle
 
     available = _available(paddle)

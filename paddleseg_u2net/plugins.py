@@ -1,7 +1,6 @@
 """Plugins: modules outside the package that register networks, losses, transforms, data sets, ...
 
-A configuration names them under ``plugins``, a command line under ``--plugins``. They are imported,
-which runs the code in them; what they register is then found by its name.
+To import them, as ``plugins`` and ``--plugins`` ask for, runs the code in them.
 """
 
 from __future__ import annotations

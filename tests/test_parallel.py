@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from paddleseg_u2net.parallel import in_chunks, parallel_map
+from paddleseg_u2net.parallel import parallel_map
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -133,8 +133,3 @@ def _until(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def test_chunks():
-    assert in_chunks([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
-    assert in_chunks([], 2) == []

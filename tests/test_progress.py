@@ -103,16 +103,6 @@ def test_at_most_one_line_in_thirty_seconds(capsys, monkeypatch):
     assert len(lines) == 5
 
 
-def test_what_was_done_before_does_not_count_for_the_rate(capsys, monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    with Progress(300_000_000, "model.pth", "B", initial=200_000_000) as shown:
-        clock[0] = 50.0
-        shown.update(50_000_000)
-    expected = "model.pth: 250 of 300 MB (83%), 1.00 MB/s | ETA 00:00:50\n"
-    assert capsys.readouterr().err == expected
-
-
 def test_lines_go_to_the_log_of_a_command(capsys, monkeypatch):
     from paddleseg_u2net.log import start_logging
 

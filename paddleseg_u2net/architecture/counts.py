@@ -1,8 +1,7 @@
 """What a U²-Net costs: parameters, arithmetic, memory, and how far it sees.
 
 Everything is counted from the list of operations, for one image; nothing is run. An FLOP is one
-addition, multiplication or comparison, so that a multiply-add is two. Libraries and tables differ
-by a factor of two and more in what they call FLOPs; ``Counts`` says what is in which number.
+addition, multiplication or comparison, so that a multiply-add is two.
 """
 
 from __future__ import annotations
@@ -31,45 +30,27 @@ class Shape(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """The costs of a network for one image of one size, in evaluation, in float32."""
+    """The costs of a network for one image of one size, in evaluation, in float32.
+
+    What is in which number stands below the table of ``tools/model_info.py``. VastModelZOO's FLOPs
+    for 320x320, 130.610 G and 44.185 G, are 20/9 of ``profiler_flops``: two for each, and a further
+    10/9 that the zoo does not explain. Activations: Dollár et al. 2021, arXiv:2103.06877.
+    """
 
     parameters: int
-    """As published, with the convolution biases that a BatchNorm cancels, without running
-    statistics."""
     trainable: int
-    """Without those biases; what is trained in this project."""
     multiply_adds: int
-    """Of the convolutions alone."""
     flops: int
-    """Two for each multiply-add, and for each output element: 1 for the bias of a side or fusing
-    convolution, 2 for BatchNorm, 1 for ReLU, 1 for the residual sum, 3 for pooling, 7 for a
-    bilinear resize. Concatenation is free. Biases that a BatchNorm cancels are not computed."""
     profiler_flops: int
-    """What ``paddle.flops`` reports for the published layers: multiply-adds (as one), all
-    convolution biases (as one), BatchNorm (as two), nothing else. VastModelZOO's numbers for
-    320x320, 130.610 G and 44.185 G, are 20/9 of it: two for each, and a further 10/9 that the zoo
-    does not explain (its resnet50 and gluon_resnet50_v1b, one network, differ by it, too)."""
     activations: int
-    """Elements of all convolution outputs (Dollár et al. 2021, arXiv:2103.06877)."""
     weight_bytes: int
-    """All published weights and running statistics, as a weights file holds them."""
     peak_bytes: int
-    """The largest sum of tensors alive at a time in inference, image and result included: one for
-    each operation (BatchNorm and ReLU work in place), freed after its last use. Weights and a
-    convolution algorithm's own workspace are not in it."""
     training_bytes: int
-    """The tensors that the backward pass needs, each once: inputs of the convolutions, their
-    outputs before BatchNorm, outputs of ReLU, and inputs of pooling; not weights, gradients, the
-    optimizer's state and the loss."""
     receptive_field: int
-    """See ``receptive_fields``; of the fused map, in pixels."""
 
 
 class StageCounts(NamedTuple):
-    """A stage's share of ``Counts``, and the shape and receptive field of its output.
-
-    The side outputs with their fusion come last, under the name "sides".
-    """
+    """A stage's share of ``Counts``, and its output; ``sides`` for what fuses the side outputs."""
 
     name: str
     shape: Shape
@@ -79,11 +60,7 @@ class StageCounts(NamedTuple):
 
 
 def count(program: Program, height: int, width: int) -> Counts:
-    """The costs of ``program`` for an image of this size.
-
-    Raises:
-        ValueError: height or width is below 1.
-    """
+    """The costs of ``program`` for an image of this size."""
     shapes = tensor_shapes(program, height, width)
     sizes = [prod(shape) for shape in shapes]
     convs = [(step.conv, sizes[step.number]) for step in program.operations if step.conv]
@@ -104,11 +81,7 @@ def count(program: Program, height: int, width: int) -> Counts:
 
 
 def count_stages(program: Program, height: int, width: int) -> List[StageCounts]:
-    """A row for each stage in the order in which they run; parameters and multiply-adds add up.
-
-    Raises:
-        ValueError: height or width is below 1.
-    """
+    """A row for each stage in the order in which they run; parameters and multiply-adds add up."""
     shapes, fields = tensor_shapes(program, height, width), receptive_fields(program)
     rows = []
     for name, group in groupby(program.operations, key=lambda step: step.stage):
@@ -121,11 +94,7 @@ def count_stages(program: Program, height: int, width: int) -> List[StageCounts]
 
 
 def tensor_shapes(program: Program, height: int, width: int) -> List[Shape]:
-    """The shape of every operation's output.
-
-    Raises:
-        ValueError: height or width is below 1.
-    """
+    """The shape of every operation's output; ValueError for a size below 1."""
     if height < 1 or width < 1:
         raise ValueError(f"size: expected a width and a height of 1 or more, got {width}x{height}")
     return program.run(_Shapes(Shape(program.convolutions[0].in_channels, height, width)))

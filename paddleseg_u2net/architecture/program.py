@@ -1,9 +1,6 @@
-"""U²-Net as a list of operations, for all that needs its structure and not Paddle: counting,
-reading and writing other formats, running elsewhere.
+"""U²-Net as a list of operations, for all that needs its structure and not Paddle.
 
-``Program.run`` is the one loop over them; whoever interprets the network gives it an object with a
-method for each kind. The layers of ``paddleseg_u2net.models`` say the same in Paddle; a test holds
-the two equal.
+The layers of ``paddleseg_u2net.models`` say the same in Paddle; a test holds the two equal.
 """
 
 from __future__ import annotations
@@ -89,11 +86,9 @@ class Program(NamedTuple):
     def run(self, functions: Any) -> List[Any]:
         """What every step gives, in order.
 
-        Args:
-            functions: an object with a method for each kind of operation, which is called with
-                the ``Operation`` and the values of its inputs: ``input(step)``, ``conv(step, x)``,
-                ``pool(step, x)``, ``resize(step, x, like)``, ``concat(step, *parts)``,
-                ``add(step, a, b)``. Values may be anything: tensors, shapes, names of nodes.
+        ``functions`` has a method for each kind of operation, called with the ``Operation`` and the
+        values of its inputs, which may be anything: ``input(step)``, ``conv(step, x)``,
+        ``pool(step, x)``, ``resize(step, x, like)``, ``concat(step, *parts)``, ``add(step, a, b)``.
         """
         values: List[Any] = []
         for step in self.operations:

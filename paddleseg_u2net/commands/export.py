@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from paddleseg_u2net.commands.arguments import add_plugins, named
+from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.export.formats import FORMATS, precisions
@@ -76,10 +76,10 @@ def run(argv: List[str]) -> int:
         arguments.calibration_masks,
         arguments.max_mae_increase,
     )
-    with named("--model_path"):  # a GPU rounds to TF32, and its maps are not what is compared with
-        model = load_model(
-            arguments.model_path, arguments.config, arguments.opts, "paddle", device="cpu"
-        )
+    # a GPU rounds to TF32, and its maps are not what is compared with
+    model = load_model(
+        arguments.model_path, arguments.config, arguments.opts, "paddle", device="cpu"
+    )
     logger.info(f"Exporting {model.source}; {model.pipeline.preprocess}")
     made = export(model, options)
     for name in made.files:

@@ -9,7 +9,6 @@ from typing import List
 from paddleseg_u2net.commands.arguments import (
     add_inference,
     inference_opts,
-    named,
     parser,
 )
 from paddleseg_u2net.env import cores
@@ -55,16 +54,15 @@ def run(argv: List[str]) -> int:
     jobs = collect(arguments.image_path, save_dir)
     # of a folder that changes at this moment, all share out what the first one saw
     jobs = distributed.gather({"jobs": jobs if distributed.is_first else []})[0]["jobs"]
-    with named("--model_path"):
-        model = load_model(
-            arguments.model_path,
-            arguments.config,
-            [*arguments.opts, *inference_opts(arguments)],
-            arguments.backend,
-            arguments.device,
-            arguments.threads or (max(1, cores() // size) if size > 1 else None),
-            upsampling=arguments.upsampling,
-        )
+    model = load_model(
+        arguments.model_path,
+        arguments.config,
+        [*arguments.opts, *inference_opts(arguments)],
+        arguments.backend,
+        arguments.device,
+        arguments.threads or (max(1, cores() // size) if size > 1 else None),
+        upsampling=arguments.upsampling,
+    )
     logger.info(str(model))
     shared = f", shared out to {size} processes" if size > 1 else ""
     logger.info(f"Predicting {_images(len(jobs))} with {model.source}{shared}")

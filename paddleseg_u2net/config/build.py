@@ -9,7 +9,7 @@ import random
 from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Union
 
 import numpy as np
 from paddleseg.cvlibs import SegBuilder, manager
@@ -43,37 +43,23 @@ class Config(PredictionConfig):
     Args:
         source: a YAML file, or a dictionary of its form.
         opts: ``key=value`` items that override it.
-        learning_rate, batch_size, iters: override those keys where not None.
         training: whether all that training needs has to be there, or the model only.
 
     Attributes:
-        batch_size: samples per device and forward pass.
-        iters: number of optimizer steps.
+        batch_size: samples per device and forward pass; iters: number of optimizer steps.
         plugins: modules outside the package that it needs, files by absolute paths.
         pretrained: the weights that training starts from, a file or a name.
         ignore_index: the label that is ignored.
-        trainer: ``trainer``; ``test``: ``test_config``.
-        num_classes, in_channels: output and input channels of the model.
+        trainer: ``trainer``.
 
     Raises:
         ConfigError: something is wrong; the message names the file or key and the repair.
     """
 
     def __init__(
-        self,
-        source: Union[str, Path, Tree],
-        opts: Iterable[str] = (),
-        learning_rate: Optional[float] = None,
-        batch_size: Optional[int] = None,
-        iters: Optional[int] = None,
-        training: bool = True,
+        self, source: Union[str, Path, Tree], opts: Iterable[str] = (), training: bool = True
     ) -> None:
         tree = as_tree(source, opts or ())
-        for key, value in (("batch_size", batch_size), ("iters", iters)):
-            if value is not None:
-                tree[key] = value
-        if learning_rate is not None and isinstance(tree.get("lr_scheduler"), dict):
-            tree["lr_scheduler"]["learning_rate"] = learning_rate
         where = "configuration" if isinstance(source, dict) else source
         _load_plugins(tree.get("plugins"), where)
         faults: List[str] = []
@@ -144,12 +130,7 @@ class Config(PredictionConfig):
             return SegBuilder(asked).lr_scheduler
 
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
-        """The optimizer of ``model``'s parameters.
-
-        Raises:
-            ConfigError: a group of ``optimizer.custom_cfg`` is left without parameters, or Paddle
-                does not take the settings.
-        """
+        """The optimizer of ``model``'s parameters."""
         written = self._tree["optimizer"]["type"]
         settings = checks.optimizer_settings(self._tree["optimizer"])
         if settings["type"] != written:
@@ -160,11 +141,7 @@ class Config(PredictionConfig):
             return build(settings)(model, learning_rate)
 
     def dataset(self, part: str) -> PairDataset:
-        """The data set of ``train_dataset`` or ``val_dataset``; ``part`` is "train" or "val".
-
-        Raises:
-            ConfigError: the configuration has no such section, or a transform cannot be made.
-        """
+        """The data set of ``train_dataset`` or ``val_dataset``; ``part`` is "train" or "val"."""
         arguments = self._dataset_arguments(part)
         size = self.preprocess().size
         if part == "train" and "transforms" not in arguments and size:
@@ -176,11 +153,7 @@ class Config(PredictionConfig):
         return checks.dataset_classes()[arguments.pop("type")](**arguments)
 
     def dataset_settings(self, part: str) -> DatasetSettings:
-        """``train_dataset`` or ``val_dataset``, with what model and loss add.
-
-        Raises:
-            ConfigError: as ``dataset``.
-        """
+        """``train_dataset`` or ``val_dataset``, with what model and loss add."""
         arguments = self._dataset_arguments(part)
         known = {item.name for item in fields(DatasetSettings)}
         others = {key: arguments.pop(key) for key in {*arguments} - known}

@@ -54,9 +54,8 @@ def note(prefix: str, check: Callable[[], Any], faults: List[str]) -> None:
 
 
 def check_keys(tree: Tree, faults: List[str], training: bool = True) -> None:
-    """Check the top level and the keys of sections, but for arguments of components.
-
-    With ``training`` all that a run needs has to be there, otherwise the model only.
+    """Check the top level and the sections' keys, but for arguments of components. With
+    ``training`` all that a run needs has to be there, otherwise the model only.
     """
     _check_section("", tree, top_rules(), faults)
     for key in REQUIRED if training else REQUIRED_TO_PREDICT:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 from PIL import Image
 
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
-from paddleseg_u2net.data_tools.annotations.sample import Sample
+from paddleseg_u2net.data_tools.annotations.sample import Sample, thread_map
 from paddleseg_u2net.data_tools.formats import supervisely
 from paddleseg_u2net.data_tools.layouts import PreparationError, find_lists, find_part, find_project
 from paddleseg_u2net.data_tools.sample_writer import put_file, write_lists, write_picture
@@ -24,7 +23,6 @@ from paddleseg_u2net.datasets.pairing import Pair, read_lines, split_train_val
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.io.files import with_slashes
 from paddleseg_u2net.io.images import image_size, read_mask
-from paddleseg_u2net.progress import tracked
 from paddleseg_u2net.text import short_list, short_values
 
 # Supervisely's classes of people, who are drawn in two ways, and of ignored regions.
@@ -170,7 +168,7 @@ def _place_all(job: Job, items: Sequence[Item], part: str, folder: Path) -> List
                 f"{job.where}: expected each file once, found {len(twice)} twice, such as "
                 f"{twice[0]}; give archives that hold one copy"
             )
-    outcomes = _each(partial(_place, job, folder), items, part)
+    outcomes = thread_map(partial(_place, job, folder), items, part)
     for change, count in sorted(Counter(item.change for item in outcomes if item.change).items()):
         job.remarks.append(f"{part}: {count} {_REMARKS[change]}")
     return outcomes
@@ -234,7 +232,7 @@ def _draw_all(job: Job, tree: Path, folder: Path) -> List[Outcome]:
     """Draw the masks of a Supervisely project."""
     project = supervisely.read(find_project(tree, job.where), _PEOPLE)
     job.remarks += project.remarks
-    outcomes = _each(partial(_draw, job, folder), project.samples, "masks")
+    outcomes = thread_map(partial(_draw, job, folder), project.samples, "masks")
     job.remarks.append(f"masks: 1 is {project.classes[1]}, {IGNORE} is ignored (neutral)")
     return outcomes + [Outcome(str(item.image), "", problem=item.why) for item in project.bad]
 
@@ -270,12 +268,3 @@ def _accepted(job: Job, tree: Path, outcomes: Sequence[Outcome], part: str) -> P
             )
         job.remarks.append(found)
     return pairs
-
-
-def _each(work: Callable[..., Outcome], things: Sequence[object], what: str) -> List[Outcome]:
-    """Work on all in threads, since decoding releases Python's lock; in their order."""
-    pool = ThreadPoolExecutor(min(16, os.cpu_count() or 1))
-    try:
-        return list(tracked(pool.map(work, things), what, "pairs", len(things)))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -48,19 +48,12 @@ def prepare(
     allow_incomplete: bool = False,
     password: Optional[str] = None,
 ) -> Prepared:
-    """Make ``root/name``, unless it is there.
+    """Make ``root/name``, unless it is there; only ``root`` is written.
 
-    Only ``root`` is written. Of several processes one does the work, the others wait.
-
-    Args:
-        name: A known data set, or a YAML file with a row, see ``datasets.table``.
-        root: The folder for it.
-        archives: Files to take instead of downloading, under any name.
-        mirror: An address or a folder that has the archives by their names, asked first.
-        source: An unpacked folder to take instead: linked if it has the layout of the row, else
-            copied into it.
-        allow_incomplete: Take another number of pairs than published.
-        password: Of encrypted archives.
+    Of several processes one does the work, the others wait. ``name`` may be a YAML file with a row;
+    ``archives`` are taken instead of downloading, under any name; ``mirror`` is an address or a
+    folder that has them by their names, asked first; ``source`` is an unpacked folder, linked if it
+    has the layout of the row, else copied.
     """
     row = find_row(name)
     target = root / row.name

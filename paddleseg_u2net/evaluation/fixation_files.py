@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Optional, Tuple
 
@@ -26,7 +27,7 @@ _LARGEST_FIXATED_SHARE, _ALWAYS_FEW_ENOUGH = 0.1, 100
 
 
 def read_fixation_map(path: PathLike, shape: Optional[Size] = None) -> np.ndarray:
-    """Read where observers looked, as a map.
+    """Read where observers looked, as a map: bool (height, width), True at fixations.
 
     A pixel that was fixated several times counts once, as in an image of fixations. So the score
     does not depend on the kind of file.
@@ -38,24 +39,28 @@ def read_fixation_map(path: PathLike, shape: Optional[Size] = None) -> np.ndarra
             fractions are cut off); or a MATLAB file with one array of the photograph's shape.
         shape: (height, width) of the photograph. Lists of points cannot be read without it.
 
-    Returns:
-        bool (height, width), True at fixations.
-
     Raises:
         ImageError: the file is missing or damaged, does not fit ``shape``, has points outside the
             image or none at all, or looks like a density map or a mask.
     """
     suffix = Path(path).suffix.lower()
     if suffix in (".csv", ".txt"):
-        return _map_of_points(_listed_points(path), shape, path)
-    if suffix == ".mat":
-        return _map_of_values(_matlab_array(path, shape), shape, path)
-    if suffix == ".npy":
+        found = _map_of_points(_listed_points(path), shape, path)
+    elif suffix == ".mat":
+        found = _map_of_values(_matlab_array(path, shape), shape, path)
+    elif suffix == ".npy":
         values = load_array(path)
         if values.ndim == 2 and values.shape[1] == 2 and values.shape != shape:
-            return _map_of_points(values.astype(np.float64), shape, path)
-        return _map_of_values(two_dimensional(values, path), shape, path)
-    return _map_of_values(read_brightness(path), shape, path)
+            found = _map_of_points(values.astype(np.float64), shape, path)
+        else:
+            found = _map_of_values(two_dimensional(values, path), shape, path)
+    else:
+        found = _map_of_values(read_brightness(path), shape, path)
+    if not found.any():
+        raise ImageError(
+            path, "expected at least one fixation, got none; leave this image out of the list"
+        )
+    return found
 
 
 def read_density(path: PathLike) -> np.ndarray:
@@ -95,22 +100,15 @@ def _map_of_values(values: np.ndarray, shape: Optional[Size], path: PathLike) ->
             f"{values.shape}; do not resize them, but make them from the points again",
         )
     check_finite(values, path)
-    kinds = len(np.unique(values))
-    if kinds > _MOST_FIXATION_VALUES:
-        raise ImageError(
-            path,
-            f"expected 0 and one other value at fixations, got {kinds} different values, as in a "
-            "density map or a JPEG; give densities as such, or save the points as PNG of 0 and 255",
-        )
     found = values != 0
-    count = int(found.sum())
-    if not count:
-        raise _no_fixation(path)
-    if count > max(_ALWAYS_FEW_ENOUGH, _LARGEST_FIXATED_SHARE * found.size):
+    kinds, count = len(np.unique(values)), int(found.sum())
+    most = max(_ALWAYS_FEW_ENOUGH, _LARGEST_FIXATED_SHARE * found.size)
+    if kinds > _MOST_FIXATION_VALUES or count > most:
         raise ImageError(
             path,
-            f"expected single fixated pixels on 0, got {count} of {found.size} pixels, as in a "
-            "mask or a blurred map; give the points themselves",
+            f"expected 0 and one other value at single fixated pixels, got {kinds} values and "
+            f"{count} of {found.size} pixels, as in a density map, a mask or a JPEG; give "
+            "densities as such, or save the points as PNG of 0 and 255",
         )
     return found
 
@@ -123,8 +121,6 @@ def _map_of_points(points: np.ndarray, shape: Optional[Size], path: PathLike) ->
             "expected a picture of the fixations, for a list of points does not say how large the "
             "image is; give masks or densities too, or save the points as a picture",
         )
-    if not len(points):
-        raise _no_fixation(path)
     check_finite(points, path)
     cells = np.floor(points).astype(np.int64)
     outside = ((cells < 0) | (cells >= shape)).any(axis=1)
@@ -132,58 +128,35 @@ def _map_of_points(points: np.ndarray, shape: Optional[Size], path: PathLike) ->
         row, column = points[outside][0]
         raise ImageError(
             path,
-            f"expected points in an image of height {shape[0]} and width {shape[1]}, got "
-            f"{int(outside.sum())} of {len(points)} outside, such as row {row:g}, column "
-            f"{column:g}; {_why_outside(cells, shape)}",
+            f"expected points in an image of height {shape[0]} and width {shape[1]}, counted from "
+            f"0, got {int(outside.sum())} of {len(points)} outside, such as row {row:g}, column "
+            f"{column:g}; are x and y exchanged, or of another size of the image?",
         )
     found = np.zeros(shape, dtype=np.bool_)
     found[cells[:, 0], cells[:, 1]] = True
     return found
 
 
-def _why_outside(cells: np.ndarray, shape: Size) -> str:
-    if (cells >= 1).all() and (cells <= shape).all():
-        return "they seem to count from 1: subtract 1"
-    if (cells >= 0).all() and (cells[:, ::-1] < shape).all():
-        return "rows and columns (y and x) seem to be exchanged"
-    return "remove these points, or give the image at the size at which it was shown"
-
-
-def _no_fixation(path: PathLike) -> ImageError:
-    return ImageError(
-        path, "expected at least one fixation, got none; leave this image out of the list"
-    )
-
-
 def _listed_points(path: PathLike) -> np.ndarray:
     """Return rows and columns (N, 2) as float64, of a text file with the columns x and y."""
     try:
-        text = files.read_text(path)
-    except FileNotFoundError:
-        raise ImageError(path, "expected a list of points, found nothing; check the path") from None
+        lines = files.read_text(path).strip().splitlines() or [""]
     except (OSError, UnicodeDecodeError) as error:
-        raise ImageError(
-            path, f"expected a readable text file in UTF-8 ({error}); save it so"
-        ) from error
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
-    (_, head), *rest = [(number, line) for number, line in lines if line] or [(1, "")]
-    separator = next((mark for mark in ",;\t" if mark in head), None)
-    names = [name.strip(" \"'").lower() for name in head.split(separator)]
+        raise ImageError(path, f"expected a list of points, a text in UTF-8 ({error})") from error
+    separator = next((mark for mark in ",;\t" if mark in lines[0]), ",")
+    names = [name.strip(" \"'").lower() for name in lines[0].split(separator)]
     if names.count("x") != 1 or names.count("y") != 1:
         raise ImageError(
             path,
-            f"expected a first line that names the columns x and y, got {head[:60]!r}; write "
+            f"expected a first line that names the columns x and y, got {lines[0][:60]!r}; write "
             "'x,y' above the points (x to the right, y down)",
         )
     points = []
-    for number, line in rest:
-        cells = line.split(separator)
+    for row in csv.DictReader(lines[1:], names, delimiter=separator):
         try:
-            points.append((float(cells[names.index("y")]), float(cells[names.index("x")])))
-        except (ValueError, IndexError):
-            raise ImageError(
-                path, f"line {number}: expected numbers for {', '.join(names)}, got {line[:60]!r}"
-            ) from None
+            points.append((float(row["y"]), float(row["x"])))
+        except (TypeError, ValueError):
+            raise ImageError(path, f"expected numbers for x and y, got {row}") from None
     return np.array(points, dtype=np.float64).reshape(-1, 2)
 
 
@@ -191,29 +164,22 @@ def _matlab_array(path: PathLike, shape: Optional[Size]) -> np.ndarray:
     """Return the one array of the image's shape in a MATLAB file; without a shape, its only one."""
     try:
         from scipy.io import loadmat  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ImageError(path, "MATLAB files need SciPy: pip install scipy") from error
-    try:
+
         with files.open_file(path) as file:
-            found = {name: np.asarray(value) for name, value in loadmat(file).items()}
+            values = {name: np.asarray(value) for name, value in loadmat(file).items()}
     except Exception as error:
         raise ImageError(
             path,
-            f"expected a MATLAB file of version 7 or older, but it cannot be read ({error}); save "
-            "it with save(..., '-v7'), or save the fixations as PNG of 0 and 255",
+            f"expected a MATLAB file of version 7 or older, and SciPy to read it ({error}); save "
+            "it with save(..., '-v7'), or the fixations as PNG of 0 and 255",
         ) from error
-    arrays = {
-        name: value
-        for name, value in found.items()
-        if not name.startswith("__") and value.dtype.kind in "buif" and value.ndim == 2
-    }
+    arrays = {key: v for key, v in values.items() if v.dtype.kind in "buif" and v.ndim == 2}
     fitting = [v for v in arrays.values() if shape is None or v.shape == tuple(shape)]
     if len(fitting) != 1:
         got = ", ".join(f"{name} {value.shape}" for name, value in arrays.items()) or "none"
-        wanted = "" if shape is None else f" of the image's height and width {tuple(shape)}"
         raise ImageError(
             path,
-            f"expected one array{wanted} that is not 0 at fixations, got the arrays {got}; save "
-            "the map of fixations alone, or as PNG of 0 and 255",
+            f"expected one array of the image's height and width {tuple(shape or ())} that is not "
+            f"0 at fixations, got the arrays {got}; save the map of fixations alone",
         )
     return fitting[0]

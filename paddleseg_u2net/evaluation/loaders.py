@@ -1,9 +1,7 @@
 """Saliency maps and masks of any origin, from files to arrays that mean one thing only.
 
 Whoever wrote a file decides what its numbers mean, and a wrong guess gives a wrong score without
-a word: logits, 0 / 1 labels, palettes, heat maps in colour, 8-bit values in a 16-bit file. So
-what can be told from the file is told, and everything else is an `ImageError` that begins with
-the path. ``.npy`` files are arrays of ``numpy.save`` and never hold Python objects.
+a word. So what can be told from the file is told, and everything else is an `ImageError`.
 """
 
 from __future__ import annotations
@@ -25,17 +23,11 @@ _LARGEST_GREY_SPREAD = 1
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """A mask of the salient object.
+    """A mask of the salient object."""
 
-    Attributes:
-        mask: bool (height, width), True on the object.
-        soft: The file has values between its two extremes, which were cut at ``mask_above``.
-        labels01: The file has no values but 0 and 1, and 1 is the object.
-    """
-
-    mask: np.ndarray
-    soft: bool = False
-    labels01: bool = False
+    mask: np.ndarray  # bool (height, width), True on the object
+    soft: bool = False  # the file has values between its extremes, which were cut
+    labels01: bool = False  # the file has no values but 0 and 1, and 1 is the object
 
 
 def read_map(path: PathLike) -> np.ndarray:
@@ -64,23 +56,16 @@ def read_map(path: PathLike) -> np.ndarray:
 
 
 def read_truth(path: PathLike, mask_above: int = 127) -> GroundTruth:
-    """Read a mask of the salient object.
+    """Read a mask of the salient object from a file as for `read_map`.
 
     A pixel is the object above ``mask_above`` / 255 of white, whatever the bits of the file: above
     257 times ``mask_above`` for 16 bits. Files of 0 and 1 only are labels, and 1 is the object; so
     are the indices of a coloured palette.
 
-    Args:
-        path: As for `read_map`.
-        mask_above: 0..254.
-
     Raises:
         ImageError: as `read_map`; or the values are class numbers, or those of 8 bits in a 16-bit
             file, which would leave the mask empty or wrong without a word.
-        ValueError: ``mask_above`` is out of range.
     """
-    if not 0 <= mask_above <= 254:
-        raise ValueError(f"mask_above: expected 0..254, got {mask_above!r}")
     if not is_array(path) and images.read_header(path).coloured:
         return _truth_of_indices(images.read_mask(path), path)
     values = _stored(path)
@@ -110,9 +95,8 @@ def _stored(path: PathLike) -> np.ndarray:
         return values
     raise ImageError(
         path,
-        f"expected an array of bool, uint8, uint16, float32 or float64, got {values.dtype}, whose "
-        "black and white are not known; scale it to 0..1 and save it as float32, or to 0..255 "
-        "and save it with .astype(np.uint8)",
+        f"expected an array of bool, uint8, uint16, float32 or float64, got {values.dtype}; scale "
+        "it to 0..1 and save it as float32",
     )
 
 
@@ -126,14 +110,11 @@ def load_array(path: PathLike) -> np.ndarray:
         raise ImageError(path, "expected an array file, found nothing; check the path") from None
     except (OSError, ValueError, EOFError) as error:
         raise ImageError(
-            path,
-            f"expected an array of numbers from np.save, but it cannot be read ({error}); save or "
-            "fetch it again",
+            path, f"expected an array of numbers from np.save, which cannot be read ({error})"
         ) from error
-    if not isinstance(array, np.ndarray):
-        raise ImageError(path, "expected one array, got an .npz archive; save each with np.save")
-    if array.dtype.kind not in "buif":
-        raise ImageError(path, f"expected real numbers, got {array.dtype}; save it as float32")
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif":
+        got = getattr(array, "dtype", "an archive of several")
+        raise ImageError(path, f"expected one array of real numbers from np.save, got {got}")
     return np.array(array, dtype=array.dtype.newbyteorder("="))
 
 
@@ -156,19 +137,14 @@ def two_dimensional(array: np.ndarray, path: PathLike) -> np.ndarray:
 def _in_unit_range(values: np.ndarray, path: PathLike) -> np.ndarray:
     check_finite(values, path)
     low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= 1:
-        return values
-    if low >= -0.1 and high <= 1.1:
-        repair = "clip them with np.clip(values, 0, 1), if this comes from resizing"
-    elif low >= 0 and high <= 255:
-        repair = "divide them by 255, if 255 is white"
-    elif low >= 0:
-        repair = "divide them by the highest possible value"
-    else:
-        repair = "apply a sigmoid, if these are the logits of a network"
-    raise ImageError(
-        path, f"expected floating point values in 0..1, got {low:g}..{high:g}; {repair}"
-    )
+    if low < 0 or high > 1:
+        repair = "apply a sigmoid, if these are the logits of a network, or clip them"
+        raise ImageError(
+            path,
+            f"expected floating point values in 0..1, got {low:g}..{high:g}; "
+            + ("divide them by the highest possible value" if low >= 0 else repair),
+        )
+    return values
 
 
 def check_finite(values: np.ndarray, path: PathLike) -> None:
@@ -185,19 +161,14 @@ def check_finite(values: np.ndarray, path: PathLike) -> None:
 def read_brightness(path: PathLike) -> np.ndarray:
     """Return the brightness of an image file (H, W): uint8, uint16, or float32 of any range."""
     header = images.read_header(path)
-    if header.coloured:
-        raise ImageError(
-            path,
-            "expected grey values, got a coloured palette, whose indices are no brightness; save "
-            "the values themselves as an 8-bit grey PNG",
-        )
     if header.mode == "F":
         return _read_floats(path)
-    if header.mode == "I" and header.format == "TIFF":
+    if header.coloured or (header.mode == "I" and header.format == "TIFF"):
+        got = "a coloured palette" if header.coloured else "integers of which white is not known"
         raise ImageError(
             path,
-            "expected 8-bit, 16-bit or floating point values, got integers of which white is not "
-            "known (32-bit or signed); scale them to 0..255 and save an 8-bit file",
+            f"expected 8-bit, 16-bit or floating point grey values, got {got}; save the values "
+            "themselves as an 8-bit grey PNG",
         )
     if header.bits == 16 or (header.mode == "L" and not header.alpha):
         if header.alpha:
@@ -209,29 +180,19 @@ def read_brightness(path: PathLike) -> np.ndarray:
 def _read_floats(path: PathLike) -> np.ndarray:
     try:
         with files.open_file(path) as file, images.open_picture(file, path) as image:
-            frames = getattr(image, "n_frames", 1)
-            values = np.array(image)
+            if getattr(image, "n_frames", 1) > 1:
+                raise ValueError("it has several pages")
+            return np.array(image)
     except Exception as error:
         raise ImageError(
-            path,
-            f"expected a whole picture, but the file is truncated or damaged ({error}); fetch or "
-            "export it again",
+            path, f"expected one whole picture ({error}); fetch or export it again"
         ) from error
-    if frames > 1:
-        raise ImageError(
-            path,
-            f"expected a single picture, found {frames} pages; save each one as a file of its own",
-        )
-    return values
 
 
 def _check_opaque(alpha: np.ndarray, path: PathLike) -> None:
     if alpha.min() != alpha.max():
         raise ImageError(
-            path,
-            "expected a picture without transparency, got varying alpha, which is not used; save "
-            "the alpha channel as a grey PNG if it is the map "
-            "(Pillow: image.getchannel('A').save(...)), else remove it",
+            path, "expected grey without transparency, got varying alpha; save what is meant alone"
         )
 
 
@@ -239,15 +200,13 @@ def _grey_of_colours(rgba: np.ndarray, path: PathLike) -> np.ndarray:
     _check_opaque(rgba[..., 3], path)
     red, green, blue = (rgba[..., index] for index in range(3))
     if not (np.array_equal(red, green) and np.array_equal(red, blue)):
-        colours = rgba[..., :3].astype(np.int16)
-        coloured = np.ptp(colours, axis=2) > _LARGEST_GREY_SPREAD
+        coloured = np.ptp(rgba[..., :3].astype(np.int16), axis=2) > _LARGEST_GREY_SPREAD
         if coloured.any():
-            example = tuple(int(value) for value in colours[coloured][0])
             raise ImageError(
                 path,
                 f"expected grey values, got colours in {int(coloured.sum())} of {coloured.size} "
-                f"pixels, such as {example}; save the map or mask itself as an 8-bit grey PNG, "
-                "not a heat map, an overlay or colours of classes",
+                "pixels; save the map or mask itself as an 8-bit grey PNG, not a heat map, an "
+                "overlay or colours of classes",
             )
     return np.ascontiguousarray(red)
 
@@ -259,24 +218,14 @@ def _truth_of_integers(values: np.ndarray, mask_above: int, path: PathLike) -> G
     if top == 1:
         return GroundTruth(values == 1, labels01=True)
     wide, few = white == 65535, len(found) <= _HIGHEST_LIKELY_LABEL
-    fault = ""
-    if 0 < top <= threshold and wide and _HIGHEST_LIKELY_LABEL < top <= 255:
-        fault = (
-            f"expected 16-bit values up to 65535, got {short_values(found)}, which look like 8-bit "
-            "values in a 16-bit file; save it as an 8-bit file"
+    likely = top <= _HIGHEST_LIKELY_LABEL or (wide and (top <= 255 or few))
+    if (0 < top <= threshold and likely) or found.tolist() in ([0, 1, 255], [1, 255]):
+        raise ImageError(
+            path,
+            f"expected a mask of 0 and {white}, got {short_values(found)}, which look like class "
+            "numbers, labels with pixels to ignore, or 8-bit values in a 16-bit file; save the "
+            "object as 255 and all else as 0 in an 8-bit file",
         )
-    elif 0 < top <= threshold and (top <= _HIGHEST_LIKELY_LABEL or (wide and few)):
-        fault = (
-            f"expected a mask whose object is above {threshold}, got only {short_values(found)}, "
-            "which look like class numbers; save the class of the object as 255 and all others as 0"
-        )
-    elif found.tolist() in ([0, 1, 255], [1, 255]):
-        fault = (
-            f"expected a mask of 0 and 255, got {short_values(found)}, which look like labels 0 "
-            "and 1 with pixels to ignore; save the object as 255 and all else as 0"
-        )
-    if fault:
-        raise ImageError(path, fault)
     return GroundTruth(values > threshold, soft=bool(((found > 0) & (found < white)).any()))
 
 

@@ -28,22 +28,14 @@ _TERMINAL = ("mIoU", *_PAPER[:5], "relaxF", "BIoU", *_OF_FIXATIONS)
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written, and how.
+    """What is written, and how."""
 
-    Attributes:
-        files: By kind: ``json``, ``csv``, ``per_image``, ``latex``, ``markdown``, ``html``, ``pr``
-            are files, ``curves`` is a folder.
-        digits: Behind the point, in tables.
-        gallery: Worst and best images on the page.
-        limits: Ends of the axes of ``pr``: recall, precision.
-        all_columns: Whether every table has all scores, not only those that it has room for.
-    """
-
+    # By kind: json, csv, per_image, latex, markdown, html, pr are files, curves is a folder.
     files: Mapping[str, Path] = field(default_factory=dict)
-    digits: int = 3
-    gallery: int = 5
-    limits: Tuple[Tuple[float, float], ...] = ()
-    all_columns: bool = False
+    digits: int = 3  # behind the point, in tables
+    gallery: int = 5  # worst and best images on the page
+    limits: Tuple[Tuple[float, float], ...] = ()  # ends of the axes of pr: recall, precision
+    all_columns: bool = False  # every table has all scores, not only those it has room for
 
     @property
     def needs_rows(self) -> bool:
@@ -51,14 +43,7 @@ class Outputs:
         return bool({"per_image", "html"} & set(self.files))
 
     def check(self, report: MetricReport) -> None:
-        """Refuse at once what could not be written when all is scored.
-
-        Raises:
-            ModuleNotFoundError: a package is not installed.
-            ValueError: two outputs have one path, or there are no curves to draw.
-            OSError: there is a folder in the place of a file, a file in that of a folder, or no
-                right to write.
-        """
+        """Refuse at once what could not be written when all is scored: ValueError or OSError."""
         if {"html", "pr", "curves"} & set(self.files):
             importlib.import_module("matplotlib")
         if "html" in self.files:
@@ -85,10 +70,7 @@ class Outputs:
             print("* the best of its set, as the numbers are printed")
         more = len(results[0].report.scores) - len(columns)
         if more:
-            print(
-                f"{more} more scores: --metrics all shows them here; --html, --csv, --json have "
-                "them"
-            )
+            print(f"{more} more scores: --metrics all shows them; --html, --csv, --json have them")
         for line in of.remarks(results):
             print(line)
 

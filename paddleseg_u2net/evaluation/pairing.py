@@ -7,16 +7,11 @@ and whatever is left out on demand is reported.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
-from paddleseg_u2net.datasets.name_rules import (
-    best_rule,
-    common_start,
-    without_ending,
-    without_number,
-)
+from paddleseg_u2net.datasets.name_rules import best_rule, without_ending, without_number
 from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files, read_lines
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES
 from paddleseg_u2net.text import short_list
@@ -25,12 +20,6 @@ MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
 POINT_SUFFIXES = MAP_SUFFIXES | {".csv", ".txt", ".mat"}
 # Options of tools/eval_maps.py that name an ending.
 _OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
-_IMAGE_THEN_MASK = re.compile(
-    rf"(?:{'|'.join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))})[\t ,]+(\S.*)$", re.I
-)
-
-FilesByKind = Mapping[str, Mapping[str, Path]]
-"""Files by kind (map, mask, points, density) and name."""
 
 
 class MapFiles(NamedTuple):
@@ -43,32 +32,18 @@ class MapFiles(NamedTuple):
     density: Optional[Path] = None
 
 
-@dataclass(frozen=True)
-class Pairing:
-    """What belongs together.
-
-    Attributes:
-        items: Sorted by name.
-        left_out: Names that have no file, by where it is missing: ``map``, ``mask``, ``points``,
-            ``density``. Empty unless this was allowed.
-    """
-
-    items: List[MapFiles]
-    left_out: Dict[str, List[str]] = field(default_factory=dict)
-
-
 def pair_maps(
     map_folder: Path,
     truths: Mapping[str, Path],
-    endings: Optional[Mapping[str, str]] = None,
+    endings: Mapping[str, str],
     subset: Optional[Path] = None,
     allow_missing: bool = False,
-) -> Pairing:
-    """Pair maps with ground truth of several kinds.
+) -> Tuple[List[MapFiles], Dict[str, List[str]]]:
+    """Pair maps with ground truth of several kinds: ``mask``, ``points``, ``density``.
 
     Args:
         map_folder: Folder of saliency maps; subfolders are part of the names.
-        truths: Folders by kind: ``mask``, ``points``, ``density``.
+        truths: Folders by kind.
         endings: What names have behind the common part, by ``map`` or kind: ``_DSS``, or with the
             suffix of the file ``_DSS.png``. Files with another ending are not looked at. Letter
             case does not matter.
@@ -78,12 +53,15 @@ def pair_maps(
         allow_missing: Whether a name that is not in every folder is left out, instead of being an
             error.
 
+    Returns:
+        Files by name, sorted; and names that were left out, by the kind that is missing.
+
     Raises:
         PairingError: a folder is missing or has no such files, two files have one name, a name is
             not in every folder, no name is, or the list is not of its form.
     """
     folders = {"map": map_folder, **truths}
-    endings = {kind: (endings or {}).get(kind, "") for kind in folders}
+    endings = {kind: endings.get(kind, "") for kind in folders}
     _refuse_same_files(folders, endings)
     files = {kind: _files(folder, kind, endings[kind]) for kind, folder in folders.items()}
     names = set().union(*files.values())
@@ -95,13 +73,13 @@ def pair_maps(
     left_out = {
         kind: missing for kind in files if (missing := sorted(names.difference(files[kind])))
     }
-    items = [
-        MapFiles(name, **{kind: files[kind][name] for kind in files})
-        for name in sorted(names & common)
-    ]
+    items = []
+    for name in sorted(names & common):
+        found = map(itemgetter(name), files.values())
+        items.append(MapFiles(name, **dict(zip(files, found))))
     if left_out and not (allow_missing and items):
         raise PairingError(_what_is_missing(folders, left_out, len(names), subset))
-    return Pairing(items, left_out)
+    return items, left_out
 
 
 def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) -> None:
@@ -188,19 +166,18 @@ def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str
 
 
 def _name_of_line(line: str, known: AbstractSet[str], endings: Mapping[str, str]) -> str:
-    both = _IMAGE_THEN_MASK.search(line)
-    listed = (both.group(1) if both else line).replace("\\", "/")
-    name, _ = _without_suffix(listed, POINT_SUFFIXES)
-    if name.startswith("./"):
-        name = name[2:]
-    shorter = [name]
-    for ending in endings.values():
-        ending, _ = _without_suffix(ending, POINT_SUFFIXES)
-        if ending:
-            shorter += filter(None, [without_ending(name, ending)])
+    words = re.split("[\t ,]+", line)
+    if len(words) == 2 and PurePosixPath(words[0]).suffix.lower() in IMAGE_SUFFIXES:
+        line = words[1]
+    name, _ = _without_suffix(line.replace("\\", "/"), POINT_SUFFIXES)
     # The longest path first: the folders of a list may be folders of the names, or lead to them.
-    tails = [full.split("/", k)[-1] for k in range(name.count("/") + 1) for full in shorter]
-    return next((tail for tail in tails if tail in known), name)
+    for k in range(name.count("/") + 1):
+        tail = name.split("/", k)[-1]
+        for ending in ("", *endings.values()):
+            shorter = without_ending(tail, _without_suffix(ending, POINT_SUFFIXES)[0])
+            if shorter is not None and shorter in known:
+                return shorter
+    return name
 
 
 def _what_is_missing(
@@ -213,62 +190,36 @@ def _what_is_missing(
         f"{folders[kind]} has no {kind} for {len(names)} of {total} names: {short_list(names)}"
         for kind, names in missing.items()
     )
-    if subset is not None:
-        where, repair = f"{subset}: expected names that are", "add the files or correct the list"
-    else:
-        where = "expected every name"
-        repair = "add or remove files, name those that count with --list, or take --allow_missing"
-    return f"{where} in every folder; {found}; {repair}"
+    where = "expected every name" if subset is None else f"{subset}: expected names that are"
+    return (
+        f"{where} in every folder; {found}; add or remove files, name those that count with "
+        "--list, or take --allow_missing"
+    )
 
 
-def _nothing_in_common(folders: Mapping[str, Path], files: FilesByKind) -> str:
-    """Say that no name is in every folder, with examples and the likely repair."""
+def _nothing_in_common(folders: Mapping[str, Path], files: Mapping[str, Mapping[str, Path]]) -> str:
+    """Say that no name is in every folder, with examples and the endings that would pair some."""
     kinds = [kind for kind in folders if kind != "map"]
     # One kind is to blame if maps and that kind share nothing; else all of them together.
     kind = next((kind for kind in kinds if not files["map"].keys() & files[kind].keys()), kinds[0])
     examples = "; ".join(
         f"{folders[side]} ({side}): {short_list(sorted(files[side]))}" for side in ("map", kind)
     )
-    repair = _repair(folders, files, kind) or (
-        "give folders of the same images, or what the names of one have behind the common part, "
-        f"as with {_OPTIONS['map']} _DSS"
-    )
-    return f"expected the same names in these folders but for the suffix, got {examples}; {repair}"
-
-
-def _repair(folders: Mapping[str, Path], files: FilesByKind, kind: str) -> Optional[str]:
-    """Say what would give maps and ground truth of a kind common names, None if unknown."""
     maps, truths = list(files["map"]), list(files[kind])
     rule, matches = best_rule(truths, maps)
     endings = {"map": rule.mask[1], kind: rule.image[1]}
     if rule.full_name:
-        endings["map"] = PurePosixPath(maps[0]).suffix
-    if any(endings.values()) and 2 * len(matches) >= min(len(maps), len(truths)):
-        options = [
-            _option(side, ending, folders[side], files[side])
-            for side, ending in endings.items()
-            if ending
-        ]
-        return f"{' and '.join(options)} would pair {len(matches)} of {len(maps)} maps"
-    for side, (before, _) in (("map", rule.mask), (kind, rule.image)):
-        if before and matches:
-            return f"remove {before!r} from the beginning of the names of {side}s"
-    if rule.any_case:
-        return "the names differ in the case of their letters; rename one side"
-    for side, other in (("map", kind), (kind, "map")):
-        parents = PurePosixPath(common_start(files[side]) + "x").parents
-        for parent in map(str, parents):
-            if any(name[len(parent) + 1 :] in files[other] for name in files[side]):
-                return f"give the folder {folders[side] / parent}"
-    return None
-
-
-def _option(kind: str, ending: str, folder: Path, files: Mapping[str, Path]) -> str:
-    # An ending that looks like a suffix would be taken for one.
-    if _without_suffix(ending, POINT_SUFFIXES)[1]:
-        ending += next(path.suffix for name, path in files.items() if without_ending(name, ending))
-    if kind not in _OPTIONS:
-        return f"removing {ending} from the names in {folder}"
-    # A value that begins with a dash must stand behind "=".
-    equals = "=" if ending.startswith("-") else " "
-    return _OPTIONS[kind] + equals + (f"'{ending}'" if " " in ending else ending)
+        # The suffix of the photograph would be taken for that of the map.
+        endings["map"] = PurePosixPath(maps[0]).suffix + files["map"][maps[0]].suffix
+    options = [
+        f"{_OPTIONS[side]}={ending}" if side in _OPTIONS else f"names of {side} without {ending}"
+        for side, ending in endings.items()
+        if ending
+    ]
+    repair = (
+        "give folders of the same images, or what the names of one have behind the common part, "
+        f"as with {_OPTIONS['map']} _DSS"
+    )
+    if options and 2 * len(matches) >= min(len(maps), len(truths)):
+        repair = f"{' and '.join(options)} would pair {len(matches)} of {len(maps)} maps"
+    return f"expected the same names in these folders but for the suffix, got {examples}; {repair}"

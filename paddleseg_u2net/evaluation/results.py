@@ -15,22 +15,21 @@ from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.metrics import MetricReport, Score, json_ready, scores
 from paddleseg_u2net.text import one_line, short_list
 
+# What is said instead of the names where all files are so.
+_ADVICE = {
+    DARK_MAPS: ": if they were saved as 0 and 1, multiply them by 255",
+    SOFT_MASKS: "; did maps and masks change places?",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One method on one data set.
-
-    Attributes:
-        of: Which.
-        items: The files that were scored.
-        outcome: Their scores.
-        missing: Names left out since map or ground truth is missing, as was asked for.
-    """
+    """One method on one data set: the files that were scored, and their scores."""
 
     of: MethodOnDataset
     items: Sequence[MapFiles]
     outcome: Outcome
-    missing: Sequence[str] = ()
+    missing: Sequence[str] = ()  # names left out since map or ground truth is missing
 
     @property
     def report(self) -> MetricReport:
@@ -40,15 +39,15 @@ class Result:
     def remarks(self) -> List[str]:
         """Return what a reader of the numbers has to know, a sentence each."""
         images = self.report.images
-        found = [
-            _of_notes(what, names, images) for what, names in sorted(self.outcome.notes.items())
-        ]
-        for names, why in (
-            (self.missing, "no counterpart"),
-            ([name for name, _ in self.outcome.errors], "could not be scored"),
-        ):
-            if names:
-                found.append(f"{len(names)} left out, {why}: {short_list(map(one_line, names))}")
+        found = []
+        for what, names in sorted(self.outcome.notes.items()):
+            advice = _ADVICE.get(what) if len(names) == images else None
+            which = advice or f": {short_list(map(one_line, names))}"
+            found.append(f"{len(names)} of {images} {what}{which}")
+        failed = [name for name, _ in self.outcome.errors]
+        for left, why in ((self.missing, "no counterpart"), (failed, "could not be scored")):
+            if left:
+                found.append(f"{len(left)} left out, {why}: {short_list(map(one_line, left))}")
         if self.report.left_out:
             found.append(
                 f"{self.report.left_out} of {images} images have no object and are left out of the "
@@ -57,7 +56,9 @@ class Result:
         truths = self.of.truth.truths()
         if self.report.takes_objects_for_fixations and not {"points", "density"} & set(truths):
             found.append("no fixations are given; in their scores the objects stand for them")
-        found += _of_undefined(self.report)
+        undefined = [f"{key} ({count})" for key, count in self.report.undefined().items()]
+        if undefined:
+            found.append(f"not defined for some of {images} images: {', '.join(undefined)}")
         return [f"{self.of}: {text}" for text in found]
 
 
@@ -146,26 +147,6 @@ def per_image_csv(results: Sequence[Result]) -> str:
             for name, values in result.outcome.rows
         ),
     )
-
-
-def _of_undefined(report: MetricReport) -> List[str]:
-    """Return a sentence for all scores that as many images do not have."""
-    by_count: Dict[int, List[str]] = {}
-    for key, count in report.undefined().items():
-        by_count.setdefault(count, []).append(key)
-    return [
-        f"not defined for {count} of {report.images} images: {', '.join(keys)}"
-        + ("; means are of the others" if count < report.images else "")
-        for count, keys in by_count.items()
-    ]
-
-
-def _of_notes(what: str, names: Sequence[str], images: int) -> str:
-    if what == DARK_MAPS and len(names) == images:
-        return f"all {images} {what}: if they were saved as 0 and 1, multiply them by 255"
-    if what == SOFT_MASKS and len(names) == images:
-        return f"all {images} {what}; did maps and masks change places?"
-    return f"{len(names)} of {images} {what}: {short_list(map(one_line, names))}"
 
 
 def write_documentation(page: Path) -> None:

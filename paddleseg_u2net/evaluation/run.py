@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -28,42 +27,32 @@ DARK_MAPS = "maps are never above 1 of 255"
 # What is noted of a mask that has values between object and background.
 SOFT_MASKS = "masks are soft and were cut"
 
+Progress = Callable[[int], object]
+"""Called with the number of images that are done since the last call."""
+
 
 @dataclass(frozen=True)
 class Task:
-    """How every image is scored.
+    """How every image is scored."""
 
-    Attributes:
-        report: An empty report: which scores, by which conventions.
-        resize: Whether a map of another size than its mask is resized to it (bilinear), instead of
-            being an error.
-        sigma: In pixels; makes a density of fixation points where there is none.
-        others: Fixations of the whole set, for the shuffled AUC; see `fixated_by_all`.
-        keep_rows: Whether the scores of every image are kept, which takes memory for each.
-    """
-
-    report: MetricReport
-    resize: bool = False
-    sigma: Optional[float] = None
-    others: Optional[OtherFixations] = None
-    keep_rows: bool = True
+    report: MetricReport  # an empty one: which scores, by which conventions
+    resize: bool = False  # maps of another size than their mask, bilinear; else they are an error
+    sigma: Optional[float] = None  # pixels; makes a density of points where there is none
+    others: Optional[OtherFixations] = None  # of the whole set, see `fixated_by_all`
+    keep_rows: bool = True  # scores of every image, which take memory for each
 
 
 @dataclass
 class Outcome:
-    """The scores of some images, and what was unusual; outcomes add up.
-
-    Attributes:
-        report: The scores of all of them.
-        rows: (name, scores of this image alone), in the order of the images, where they are kept.
-        notes: Names of images by what was unusual, such as "masks are soft and were cut".
-        errors: (name, message) of images that could not be scored. They are in no score; only
-            their fixations, where these could be read, are among the others of the shuffled AUC.
-    """
+    """The scores of some images, and what was unusual; outcomes add up."""
 
     report: MetricReport
+    # (name, scores of this image alone), in the order of the images.
     rows: List[Tuple[str, Dict[str, float]]] = field(default_factory=list)
+    # Names of images by what was unusual.
     notes: Dict[str, List[str]] = field(default_factory=dict)
+    # (name, message) of images that are in no score; only their fixations, where these could be
+    # read, are among the others of the shuffled AUC.
     errors: List[Tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Outcome) -> None:
@@ -79,25 +68,15 @@ def score(
     items: Sequence[MapFiles],
     task: Task,
     workers: int = 0,
-    progress: Callable[[int], object] = lambda images: None,
+    progress: Progress = lambda images: None,
 ) -> Outcome:
-    """Score all images.
-
-    Args:
-        items: Names and files, in the order of the result.
-        task: How each is scored.
-        workers: Processes; 0 works in this one. The result is the same to the last bit.
-        progress: Called with the number of images that are done since the last call.
+    """Score all images, in their order; the result is the same to the last bit for any ``workers``.
 
     Raises:
         ChildProcessError: a process died, for instance for want of memory.
     """
     total = Outcome(task.report.fresh())
-    work = partial(_score_chunk, task=task)
-    with closing(parallel_map(work, in_chunks(items, CHUNK), workers)) as outcomes:
-        for outcome in outcomes:
-            total.add(outcome)
-            progress(outcome.report.images + len(outcome.errors))
+    _add_up(total.add, partial(_score_chunk, task=task), items, workers, progress)
     return total
 
 
@@ -105,20 +84,30 @@ def fixated_by_all(
     items: Sequence[MapFiles],
     task: Task,
     workers: int = 0,
-    progress: Callable[[int], object] = lambda images: None,
+    progress: Progress = lambda images: None,
 ) -> OtherFixations:
     """Return where the images of a set were fixated, or where their objects are without fixations.
 
     Maps are not looked at, so all methods meet the same fixations. Files that cannot be read are
-    left to `score`. ``progress`` and what is raised are those of `score`.
+    left to `score`.
     """
     total = OtherFixations()
-    work, chunks = partial(_collect_chunk, task=task), in_chunks(items, CHUNK)
+    _add_up(total.merge, partial(_collect_chunk, task=task), items, workers, progress)
+    return total
+
+
+def _add_up(
+    add: Callable[[Any], None],
+    work: Callable[[Any], Any],
+    items: Sequence[MapFiles],
+    workers: int,
+    progress: Progress,
+) -> None:
+    chunks = in_chunks(items, CHUNK)
     with closing(parallel_map(work, chunks, workers)) as parts:
         for part, chunk in zip(parts, chunks):
-            total.merge(part)
+            add(part)
             progress(len(chunk))
-    return total
 
 
 def _score_chunk(items: Sequence[MapFiles], task: Task) -> Outcome:
@@ -159,7 +148,12 @@ def _score_item(item: MapFiles, task: Task, report: MetricReport) -> List[str]:
     shape = _looked_at(truth, fixations).shape if truth is None else _shape(truth.mask)
     notes = _notes(prediction, truth, task)
     if prediction.shape != shape:
-        prediction = _resized(prediction, shape, item, task)
+        if not task.resize:
+            raise ValueError(
+                f"{item.map}: expected the size of its ground truth, {_size(shape)}, got "
+                f"{_size(prediction.shape)}; make maps of that size, or resize them with --resize"
+            )
+        prediction = cv2.resize(prediction, shape[::-1], interpolation=cv2.INTER_LINEAR)
         notes.append("maps were resized")
     others = None
     if task.others is not None:
@@ -197,30 +191,30 @@ def _read_fixations(
         shape = _shape(density)
     if item.points is None:
         return None if density is None else Fixations.from_density(density)
-    grid = _fixation_map(item.points, shape, item.map)
+    grid = _fixation_map(item, shape)
     points = np.argwhere(grid)
     if density is None:
         return Fixations.from_points(points, _shape(grid), sigma)
     return Fixations.from_density(density, points)
 
 
-def _fixation_map(path: Path, shape: Optional[Size], map_path: Path) -> np.ndarray:
+def _fixation_map(item: MapFiles, shape: Optional[Size]) -> np.ndarray:
+    assert item.points is not None
     # An image has its own size.
-    if shape is not None or path.suffix.lower() in IMAGE_SUFFIXES:
-        return read_fixation_map(path, shape)
+    if shape is not None or item.points.suffix.lower() in IMAGE_SUFFIXES:
+        return read_fixation_map(item.points, shape)
     try:
-        return read_fixation_map(path)
+        return read_fixation_map(item.points)
     except ImageError:
         # A list of points does not say how large the image is, and of several arrays the size
         # tells which one is meant.
-        return read_fixation_map(path, _shape(read_map(map_path)))
+        return read_fixation_map(item.points, _shape(read_map(item.map)))
 
 
 def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> List[str]:
     notes = []
     # One 255th as the file's precision has it.
-    one = prediction.dtype.type(1 if prediction.dtype == np.uint8 else 1 / 255)
-    if prediction.max() <= one:
+    if prediction.max() <= prediction.dtype.type(1 if prediction.dtype == np.uint8 else 1 / 255):
         notes.append(DARK_MAPS)
     if truth is not None and truth.labels01:
         notes.append("masks hold 0 and 1, read as labels")
@@ -229,15 +223,6 @@ def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> 
         grey = f"masks are grey and have no pixel above {above}, so that no object is left"
         notes.append(SOFT_MASKS if truth.mask.any() else grey)
     return notes
-
-
-def _resized(prediction: np.ndarray, shape: Size, item: MapFiles, task: Task) -> np.ndarray:
-    if not task.resize:
-        raise ValueError(
-            f"{item.map}: expected the size of its ground truth, {_size(shape)}, got "
-            f"{_size(prediction.shape)}; make maps of that size, or resize them with --resize"
-        )
-    return cv2.resize(prediction, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
 def _shape(array: np.ndarray) -> Size:

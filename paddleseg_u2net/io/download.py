@@ -54,15 +54,7 @@ def fetch(
         retries: how often an address is asked again after a cut, a stall or a busy server.
         timeout: seconds without a byte that count as a stall.
         check: is called with the path of the file before it gets its name; raises ValueError if
-            it is not what was wanted.
-
-    Returns:
-        ``target``. A file that was there already is not compared with anything; see ``verify``.
-
-    Raises:
-        DownloadError: no address gave the file; the message has each address with its reason.
-        OSError: it cannot be written. What has come so far stays beside ``target``, and the next
-            call goes on from there.
+            it is not what was wanted. A file that was there already is not looked at.
     """
     place = Path(target).resolve()
     if place.is_file():
@@ -108,11 +100,7 @@ def mirrored(mirror: Optional[str], filename: str) -> List[str]:
 
 
 def verify(path: Path, size: Optional[int] = None, checksum: Optional[str] = None) -> None:
-    """Compare a file with its expected size in bytes and its checksum; None: not compared.
-
-    Raises:
-        DownloadError: it differs; the message has the expected and the found value.
-    """
+    """Compare a file with its expected size in bytes and its checksum; None: not compared."""
     problem = _difference(path, size, checksum)
     if problem:
         raise DownloadError(f"{path}: {problem}; delete the file and fetch it again")

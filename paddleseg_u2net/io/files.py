@@ -1,9 +1,6 @@
-"""Files and folders that appear whole or not at all.
+"""Files and folders that appear whole or not at all, whatever stops the writer, even a power cut.
 
-Everything this package leaves on disk (masks, weights, reports, checkpoints) is first written
-beside its final place under a hidden temporary name and then renamed. A reader therefore sees
-the old content or the new content, never half of it, whatever stops the writer: an exception,
-a full disk, a killed process, or a power cut.
+Each is first written beside its final place under a hidden temporary name and then renamed.
 """
 
 from __future__ import annotations
@@ -33,14 +30,12 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
 def atomic_path(path: PathLike) -> Iterator[Path]:
     """Write a file so that it appears whole or not at all.
 
-    Yields a temporary path in the folder of `path`, with the same suffix and a hidden name that
-    no other process uses; the caller writes the file there. On a clean exit it is flushed to
-    the disk and renamed to `path`, replacing an older file. On an exception it is removed and
-    an older file stays as it was. Missing parent folders are created. If `path` is a symbolic
-    link, the file it points to is replaced and the link stays.
+    Yields a temporary path in the folder of `path`, with the same suffix, where the caller writes
+    the file. On a clean exit it is flushed to the disk and renamed to `path`; on an exception an
+    older file stays as it was. Missing folders are created. If `path` is a symbolic link, the file
+    it points to is replaced and the link stays.
 
     Raises:
-        FileNotFoundError: nothing was written to the temporary path.
         OSError: as the system reports it, of `path`.
     """
     target = _final_place(path)
@@ -50,8 +45,6 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
         with naming(target, temporary):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            if not temporary.exists():
-                raise FileNotFoundError(f"{target}: nothing was written to the temporary file")
             _sync_file(temporary)
             temporary.replace(target)
             _sync_folder(target.parent)
@@ -71,10 +64,6 @@ def write_bytes(path: PathLike, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-class NotAFileError(OSError):
-    """A path that is not a regular file; the message says what it is."""
-
-
 def what_is(path: PathLike) -> str:
     """What is at a path, in words: ``a file``, ``a folder``, ``no regular file`` or ``nothing``."""
     path = Path(path)
@@ -87,36 +76,21 @@ def what_is(path: PathLike) -> str:
 
 
 def open_file(path: PathLike) -> BinaryIO:
-    """Open a regular file for reading; a pipe or a device would block or never end.
-
-    Raises:
-        NotAFileError: it is no regular file.
-        OSError: as ``open``.
-    """
+    """Open a regular file for reading; a pipe or a device would block or never end."""
     if not stat.S_ISREG(Path(path).stat().st_mode):
-        raise NotAFileError(f"{path}: expected a file, found {what_is(path)}")
+        raise OSError(f"{path}: expected a file, found {what_is(path)}")
     return Path(path).open("rb")
 
 
 def read_text(path: PathLike) -> str:
-    """Read a text in UTF-8, or in UTF-16 where it begins with that mark, as PowerShell writes it.
-
-    Raises:
-        ValueError: it is neither.
-        OSError: as ``open_file``.
-    """
+    """Read a text in UTF-8, or in UTF-16 if it begins with that mark, as PowerShell writes it."""
     with open_file(path) as file:
         data = file.read()
     return data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
 
 
 def read_lines(path: PathLike) -> List[Tuple[int, str]]:
-    """(number, line) of a list file, stripped, without empty lines and comments (``#``).
-
-    Raises:
-        ValueError: it is not UTF-8.
-        OSError: it cannot be read.
-    """
+    """(number, line) of a list file, stripped, without empty lines and comments (``#``)."""
     try:
         lines = read_text(path).splitlines()
     except UnicodeDecodeError as error:
@@ -164,17 +138,11 @@ def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None
 
 @contextmanager
 def atomic_dir(path: PathLike) -> Iterator[Path]:
-    """Write a folder so that it appears whole or not at all.
+    """Write a folder so that it appears whole or not at all; an existing one is replaced.
 
-    Yields an empty temporary folder beside `path`; the caller fills it. On a clean exit every
-    file in it is flushed to the disk and the folder is renamed to `path`. An existing folder
-    is replaced as a whole: it is set aside, the new one takes its place, then it is deleted.
-    Only a crash between those two renames can leave `path` missing; `recover_dir` repairs
-    that. On an exception the temporary folder is removed and an existing `path` stays.
-
-    Raises:
-        NotADirectoryError: `path` exists and is not a folder.
-        OSError: as `atomic_path`.
+    Yields an empty temporary folder beside `path`, which the caller fills. Only a crash between two
+    renames (`path` set aside, the new one in its place) can leave `path` missing; `recover_dir`
+    repairs that.
     """
     target = _final_place(path)
     if target.exists() and not target.is_dir():
@@ -189,12 +157,8 @@ def atomic_dir(path: PathLike) -> Iterator[Path]:
 def new_dir(path: PathLike) -> Iterator[Path]:
     """Write a folder that is not there yet, whole or not at all; nothing is ever replaced.
 
-    As `atomic_dir`, but `path` must be missing or an empty folder, at the beginning and at the
-    end: of two processes that make the same folder the first to finish has it.
-
-    Raises:
-        FileExistsError: `path` is a file, or a folder with something in it, which stays.
-        OSError: as `atomic_path`.
+    `path` must be missing or an empty folder, at the beginning and at the end: of two processes
+    that make the same folder the first to finish has it, and the other gets a FileExistsError.
     """
     target = _final_place(path)
     _refuse_taken(target)
@@ -222,16 +186,11 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
 
 
 def recover_dir(path: PathLike) -> bool:
-    """Repair what a killed `atomic_dir` or `new_dir` left behind; do nothing if there is nothing.
+    """Repair what a killed `atomic_dir` or `new_dir` left behind; whether `path` was brought back.
 
-    If `path` is missing and a folder set aside for it exists, the newest such folder is renamed
-    back. Then all other temporary and set-aside siblings of `path` are deleted. Folders of a
-    process that is still alive are never touched. Processes are looked up on this computer
-    only: do not call this while another computer writes the same folder over a network. On
-    Windows a process cannot be looked up safely, so there nothing is touched.
-
-    Returns:
-        True if `path` was brought back, False if it was there or cannot be brought back.
+    If `path` is missing, the newest folder set aside for it is renamed back; others are deleted.
+    Folders of a living process are not touched. Processes are looked up on this computer only: do
+    not call this while another one writes the same folder. On Windows nothing is touched.
     """
     target = _final_place(path)
     leftovers = [item for item in _siblings(target) if not _in_use(item[0], item[2])]

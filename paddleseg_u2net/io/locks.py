@@ -18,6 +18,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+_POLL = 0.05
 # Some network file systems know no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -26,29 +27,18 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 def locked(
     path: PathLike,
     waiting: Callable[[], None] = lambda: None,
-    poll: float = 0.1,
     patience: float = math.inf,
 ) -> Iterator[bool]:
-    """Let one process at a time work on `path`; the others wait.
+    """Let one process at a time work on `path`; the others wait, ``patience`` seconds at most.
 
     The lock is a hidden file beside `path`, which the system frees when its process ends, in
-    whatever way, and which is deleted at the end.
-
-    Args:
-        waiting: Called once if another process is at work.
-        poll: Seconds between two tries.
-        patience: Seconds to wait for another process.
-
-    Yields:
-        Whether this process is alone; False where the file system knows no locks.
-
-    Raises:
-        TimeoutError: Another process is still at work.
+    whatever way. ``waiting`` is called once if another process is at work, and a TimeoutError
+    raised if it still is. Yields whether this one is alone; False where there are no locks.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = target.with_name(f".{target.name}.lock")
-    handle = _acquire(lock, waiting, poll, patience)
+    handle = _acquire(lock, waiting, patience)
     try:
         yield handle is not None
     finally:
@@ -58,9 +48,7 @@ def locked(
             os.close(handle)
 
 
-def _acquire(
-    lock: Path, waiting: Callable[[], None], poll: float, patience: float
-) -> Optional[int]:
+def _acquire(lock: Path, waiting: Callable[[], None], patience: float) -> Optional[int]:
     told, until = False, time.monotonic() + patience
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
@@ -81,7 +69,7 @@ def _acquire(
             told = True
         if time.monotonic() >= until:
             raise TimeoutError(f"{lock}: another process holds it")
-        time.sleep(poll)
+        time.sleep(_POLL)
 
 
 def _try_lock(handle: int) -> bool:

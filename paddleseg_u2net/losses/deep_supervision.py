@@ -14,9 +14,8 @@ def head_loss(
     logits: Tensor, label: Tensor, ignore_index: int = 255, iou: float = 0.0, ssim: float = 0.0
 ) -> Tensor:
     """Cross-entropy of one head, plus ``iou`` and ``ssim`` times those terms: a float32 scalar.
-
-    With both at 1 it is the hybrid loss of BASNet (Qin et al. 2019, eq. 2). Shapes as in
-    ``paddleseg_u2net.losses.terms``.
+    With both at 1: the hybrid loss of BASNet (Qin et al. 2019, eq. 2). Shapes as in
+    ``losses.terms``.
     """
     logits = logits.astype("float32")  # half precision ends before the exponentials
     loss = cross_entropy(logits, label, ignore_index)
@@ -41,11 +40,7 @@ class HeadLosses(nn.Layer):
         self.weights = None if weights is None else [float(weight) for weight in weights]
 
     def parts(self, logits: Sequence[Tensor], label: Tensor) -> Tuple[Tensor, List[Tensor]]:
-        """The total, and each head's loss before weighting.
-
-        Raises:
-            ValueError: the number of weights is not the number of heads.
-        """
+        """The total, and each head's loss before weighting."""
         weights = [1.0] * len(logits) if self.weights is None else self.weights
         if len(weights) != len(logits):
             raise ValueError(

@@ -1,8 +1,8 @@
-"""The terms of one head's loss: cross-entropy, IoU and SSIM, each a pure function of tensors.
+"""The terms of one head's loss: cross-entropy, IoU and SSIM, float32 scalars.
 
-Shapes below: logits (N, C, H, W); label (N, H, W) or (N, 1, H, W). With C = 1 the label is the
+Shapes: logits (N, C, H, W); label (N, H, W) or (N, 1, H, W). With C = 1 the label is the
 foreground's probability, hard or soft, in [0, 1]; with C >= 2 it is the class index. Pixels whose
-label is ``ignore_index`` are ignored. All terms are float32 scalars.
+label is ``ignore_index`` are ignored.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from paddle import Tensor
 
 
 def cross_entropy(logits: Tensor, label: Tensor, ignore_index: int = 255) -> Tensor:
-    """Mean cross-entropy over the pixels that are not ignored, from logits (stable at any size).
-
-    U²-Net paper, eq. 2, with the mean over pixels in place of the sum. 0 if all are ignored.
+    """Cross-entropy of U²-Net's paper, eq. 2, from logits, with the mean over the pixels that are
+    not ignored in place of the sum. 0 if all are ignored.
     """
     label = _squeeze(label)
     valid = label != ignore_index

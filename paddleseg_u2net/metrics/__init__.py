@@ -10,7 +10,6 @@ import pkgutil
 
 from paddleseg_u2net.metrics.boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
 from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, make_conventions
-from paddleseg_u2net.metrics.enhanced import EMeasure
 from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
 from paddleseg_u2net.metrics.fixation.density import (
     CorrelationCoefficient,
@@ -33,7 +32,7 @@ from paddleseg_u2net.metrics.metric import (
 from paddleseg_u2net.metrics.normalise import STRETCHES
 from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc, RocAuc
 from paddleseg_u2net.metrics.report import MetricReport, json_ready
-from paddleseg_u2net.metrics.saliency import MAE, FMeasure
+from paddleseg_u2net.metrics.saliency import MAE, EMeasure, FMeasure
 from paddleseg_u2net.metrics.scores import (
     DEFAULT,
     FAMILIES,

@@ -52,17 +52,12 @@ class Conventions:
     @property
     def title(self) -> str:
         """The name of the preset that this is, or of the nearest one and what differs."""
-
-        def differences(name: str) -> list[str]:
-            known = PRESETS[name]
-            return [
-                f"{field.name}={getattr(self, field.name)}"
-                for field in fields(self)
-                if getattr(self, field.name) != getattr(known, field.name)
-            ]
-
-        nearest = min(PRESETS, key=lambda each: len(differences(each)))
-        changed = ", ".join(differences(nearest))
+        changes = {
+            name: [f"{k}={v}" for k, v in vars(self).items() if v != getattr(preset, k)]
+            for name, preset in PRESETS.items()
+        }
+        nearest = min(changes, key=lambda name: len(changes[name]))
+        changed = ", ".join(changes[nearest])
         return f"{nearest} with {changed}" if changed else nearest
 
 

@@ -25,14 +25,13 @@ class MetricReport:
     """Scores of one model on one set: any of those in `scores.SCORES`, in one pass.
 
     ``num_classes == 1`` is a sigmoid model: foreground is probability >= ``conventions.threshold``
-    against label >= 0.5, reported as two classes (background, foreground). ``num_classes >= 2`` is
-    a softmax model: the class is the most probable one, the lowest number on a tie. Saliency,
-    boundary and fixation scores are there for one channel, and for two classes by the probability
-    of class 1.
+    against label >= 0.5, reported as two classes. More is a softmax model: the class is the most
+    probable one, the lowest number on a tie. Saliency, boundary and fixation scores are there for
+    one channel, and for two classes by the probability of class 1.
 
-    Pixels whose label is ``ignore_index`` are ignored in every score; an image of nothing but such
-    pixels counts in ``images`` and ``ignored`` only. Mind that 255 means "ignore" by default: a
-    mask stored as 0 / 255 must be divided by 255 first, or its foreground is ignored.
+    Pixels whose label is ``ignore_index`` are ignored in every score; an image of nothing else
+    counts in ``images`` and ``ignored`` only. Mind that a mask stored as 0 / 255 must be divided by
+    255 first, or its foreground is ignored.
 
     Args:
         num_classes: Output channels of the model, >= 1.

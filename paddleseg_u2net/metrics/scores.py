@@ -59,8 +59,7 @@ def register(*scores: Score, order: int = 100, **conventions: str) -> Callable[[
     Args:
         scores: In the order of reports.
         order: Place in the family; what comes from outside stands behind the package's own.
-        conventions: Arguments of the class that follow the `Conventions` of a report, each with the
-            name that it has there.
+        conventions: Arguments of the class, each with the one of `Conventions` that it follows.
 
     Raises:
         ValueError: a key or the class's name is taken, or a family or need is not known.
@@ -166,7 +165,10 @@ def resolve(name: object) -> str:
     for score in SCORES.values():
         for other in score.also_called:
             meant.setdefault(other, []).append(score.key)
-    found = meant.get(asked) or meant.get(_as_spelt_here(asked), [])
+    spelt = _as_spelt_here(asked)
+    found = meant.get(asked) or meant.get(spelt, [])
+    if not found and spelt in ("e", "f"):  # which of several
+        found = [key for key in SCORES if re.match(f"(max|mean|adp|w){spelt.upper()}", key)]
     if len(found) == 1:
         return found[0]
     if found:

@@ -68,15 +68,16 @@ class ConfusionMatrix(PixelMetric):
         What the prediction says where the label is ``ignore_index`` does not matter.
         """
         prediction, label = np.asarray(prediction), np.asarray(label)
-        kept = label != self.ignore_index
-        if not kept.all():
+        same, kept = prediction.shape == label.shape, label != self.ignore_index
+        if same and not kept.all():
             prediction, label = prediction[kept], label[kept]
         for classes in (prediction, label):
-            if (
-                classes.dtype.kind not in "iu"
-                or classes.shape != label.shape
-                or (classes.size and not 0 <= classes.min() <= classes.max() < self.num_classes)
-            ):
+            in_range = (
+                same
+                and classes.dtype.kind in "iu"
+                and (not classes.size or 0 <= classes.min() <= classes.max() < self.num_classes)
+            )
+            if not in_range:
                 raise ValueError(
                     f"expected prediction and label of one shape and of integers in "
                     f"[0, {self.num_classes}), got {classes.dtype} {classes.shape}"

@@ -37,7 +37,6 @@ def _key(row: int, column: int) -> int:
         "weighted F",
         "beta 1; errors count by where they are",
         "Margolin et al. 2014",
-        also_called=("f",),
     ),
     order=30,
     beta2="weighted_beta2",

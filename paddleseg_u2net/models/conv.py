@@ -15,13 +15,8 @@ _MIN_PIXELS = 1024
 class SameConv(nn.Layer):
     """3x3 convolution, stride 1, padding = dilation, so that (H, W) stays.
 
-    Weights: ``weight`` (out, in, 3, 3) by Xavier's uniform rule (Glorot and Bengio 2010, eq. 16),
-    as in the U²-Net paper, sec. 4.2; ``bias`` (out,) zeros, or none.
-
-    Args:
-        in_channels, out_channels: channels of input and output.
-        dilation: distance between the taps, in pixels.
-        bias: whether a bias is added. Before a BatchNorm it would be cancelled.
+    ``weight`` (out, in, 3, 3) by Xavier's uniform rule (Glorot and Bengio 2010, eq. 16), as in the
+    U²-Net paper, sec. 4.2; ``bias`` (out,) zeros, or none: a BatchNorm behind would cancel it.
     """
 
     def __init__(
@@ -43,11 +38,9 @@ class SameConv(nn.Layer):
 def conv3x3(x: Tensor, weight: Tensor, bias: Optional[Tensor], dilation: int) -> Tensor:
     """Correlate ``x`` (N, I, H, W) with ``weight`` (O, I, 3, 3); the result is (N, O, H, W).
 
-    On a CPU, Paddle multiplies matrices of 9 * I rows for a convolution (im2col), and of 9 * O rows
-    for a transposed one (col2im). A stride-1 convolution *is* a transposed convolution with its
-    kernel turned round and its channels swapped, so the one with fewer rows is taken: U²-Net's
-    layers mostly reduce channels, and reading and writing those rows is most of their time and
-    memory. Same sums in another order: equal to float32 rounding.
+    On a CPU, Paddle multiplies matrices of 9 * I rows for a convolution (im2col), of 9 * O rows for
+    a transposed one (col2im); reading and writing those is most of the time and memory. With its
+    kernel turned round and channels swapped the two are equal to float32 rounding.
     """
     if _transposed_is_cheaper(x, weight):
         turned = paddle.flip(weight, [2, 3]).transpose([1, 0, 2, 3])

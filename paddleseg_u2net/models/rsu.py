@@ -24,10 +24,8 @@ def halve(x: Tensor) -> Tensor:
 
 
 class ConvBNReLU(nn.Layer):
-    """3x3 convolution, BatchNorm, ReLU: (N, in, H, W) -> (N, out, H, W).
-
-    The published models have a bias in the convolution, which the BatchNorm behind it subtracts
-    again; here it does not exist, and ``paddleseg_u2net.weights`` translates.
+    """3x3 convolution, BatchNorm, ReLU. The convolution's bias in the published models, which the
+    BatchNorm subtracts again, does not exist here; ``paddleseg_u2net.weights`` translates.
     """
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int = 1) -> None:

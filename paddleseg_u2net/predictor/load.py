@@ -141,7 +141,7 @@ def _newest(output: Path) -> Path:
     found = [*output.glob("**/best_model/model.pdparams")]
     if not found:
         raise ModelPathError(
-            f"(none given): no best_model lies below {output}. Name published "
+            f"no best_model lies below {output}. Name published "
             "weights (--model_path u2netp), train with `python tools/train.py --config "
             "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
         )

@@ -24,7 +24,7 @@ from paddleseg_u2net.weights import (
     restore_biases,
 )
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.onnx_read import read_onnx_network
+from paddleseg_u2net.weights.onnx_read import read_onnx
 
 # How a configuration begins that conversion wrote; the files that it is for follow.
 CONVERTED = "# Settings of converted weights: "
@@ -59,7 +59,7 @@ def read_source(
         model = read_config(config).architecture() if config else None
     config = Path(config) if config else None
     if format_name == "ONNX":  # its graph shows all of the network
-        own, state = read_onnx_network(path, model.stages if model else None)
+        own, state = read_onnx(path, model.stages if model else None)
         if model and model.program() != own.program():
             raise WeightsError(
                 f"{path}: it holds {own} ({own.stages.as_dict()}), but "

@@ -1,10 +1,6 @@
-"""BatchNorms of weights in which they had been folded into the convolutions.
-
-Published ONNX files, and PyTorch files made for inference, hold BatchNorms that do nothing: the
-convolutions have their scales. Training would divide those scales out again, since it normalises by
-the statistics of the batch, and so begin with another network than the file's. Measured anew, the
-BatchNorms divide by the statistics that the training data has here and multiply by them again:
-in evaluation nothing changes, and training begins where the file ends.
+"""BatchNorms that were folded into the convolutions, as in published ONNX files: training would
+divide the scales out again. Measured anew, they divide by the statistics of the training data and
+multiply by them; in evaluation nothing changes.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 """Checkpoints: folders that hold all a resume needs, and appear whole or not at all.
 
-``model.pdparams``   weights, in the published layout (PaddleSeg's own model reads them too)
-``model.pdopt``      optimizer and schedule, under the model's names
-``ema.pdparams``     the moving average, where there is one
-``config.yaml``      the resolved configuration
-``state.json``       iteration, best score, and so on; and the size and SHA-256 of the others
+Weights are in the published layout, the optimizer's state is under the model's names;
+``state.json`` has iteration, best score and so on, and the size and SHA-256 of the other files.
 """
 
 from __future__ import annotations
@@ -56,11 +53,7 @@ def weights_of(model: Any) -> Dict[str, np.ndarray]:
 
 
 def load_state(folder: Path) -> Dict[str, Any]:
-    """The contents of ``state.json``, after its files have been checked.
-
-    Raises:
-        CheckpointError: a file is missing, cut or changed.
-    """
+    """The contents of ``state.json``, after its files have been checked."""
     path = folder / "state.json"
     if not path.is_file():
         raise CheckpointError(
@@ -78,11 +71,7 @@ def load_state(folder: Path) -> Dict[str, Any]:
 
 
 def load_optimizer(folder: Path) -> Dict[str, Any]:
-    """The optimizer's state.
-
-    Raises:
-        CheckpointError: the checkpoint has none.
-    """
+    """The optimizer's state."""
     if not (folder / "model.pdopt").is_file():
         raise CheckpointError(
             f"{folder}: it holds weights only; resume from an iter_N folder, or start from "
@@ -108,11 +97,7 @@ def number(folder: Path) -> int:
 
 
 def latest(folder: Union[str, Path]) -> Path:
-    """``folder`` if it is a checkpoint, else the last whole ``iter_N`` in it.
-
-    Raises:
-        CheckpointError: there is none.
-    """
+    """``folder`` if it is a checkpoint, else the last whole ``iter_N`` in it."""
     folder = Path(folder)
     if (folder / "state.json").is_file():
         return folder
@@ -126,9 +111,6 @@ def latest(folder: Union[str, Path]) -> Path:
 def refuse_other_runs(save_dir: Path, resumed: Optional[str], iteration: int) -> None:
     """Refuse a folder with checkpoints of another run, or later ones of the run that is resumed
     from ``resumed``: they would be mixed, and best models deleted.
-
-    Raises:
-        CheckpointError: there are some.
     """
     held = iterations(save_dir)
     if resumed and latest(resumed).resolve().parent == save_dir.resolve():
@@ -175,10 +157,8 @@ def recover(save_dir: Path) -> None:
 
 
 def optimizer_state(optimizer: Any, model: Any) -> Dict[str, Any]:
-    """The optimizer's state under the model's names.
-
-    Paddle names it after tensors, which it numbers as they are made: a process that makes another
-    tensor first could not load it.
+    """The optimizer's state under the model's names: Paddle's are of tensors, which it numbers as
+    they are made.
     """
     return _renamed(optimizer.state_dict(), _tensor_names(model))
 

@@ -14,9 +14,7 @@ from paddleseg_u2net.weights import fit_state, read_pickle
 
 class EMA:
     """The average of a model's state, BatchNorm statistics included; none where not ``wanted``.
-
-    After step t: average = d * average + (1 - d) * weights, d = min(decay, 1 - 1 / (t + 1)), as
-    PaddleSeg's.
+    As PaddleSeg's, after step t: d * average + (1 - d) * weights, d = min(decay, 1 - 1 / (t + 1)).
     """
 
     def __init__(self, model: Any, decay: float = 0.999, wanted: bool = True) -> None:
@@ -52,11 +50,7 @@ class EMA:
         return {name: value.numpy() for name, value in self.average.items()}
 
     def load(self, path: Path) -> None:
-        """Continue from the average in a file.
-
-        Raises:
-            WeightsError: it is of another model.
-        """
+        """Continue from the average in a file."""
         if self.average:
             shapes = {name: value.shape for name, value in self.average.items()}
             state = fit_state(read_pickle(path), shapes, str(path))

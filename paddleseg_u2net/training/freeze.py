@@ -11,12 +11,8 @@ from paddleseg_u2net.log import logger
 
 
 class Frozen:
-    """Layers of a model, by name (``stage1``, ``stage1.rebnconvin``), that do not learn.
-
-    Their parameters get no gradient, and their BatchNorms use and keep the statistics they have.
-
-    Raises:
-        ConfigError: the model has no such layer, or no other layer is left.
+    """Layers of a model, by name (``stage1``, ``stage1.rebnconvin``), that do not learn:
+    their parameters get no gradient, and their BatchNorms use and keep the statistics they have.
     """
 
     def __init__(self, model: Any, names: Iterable[str]) -> None:

@@ -29,11 +29,8 @@ _CELL = 160  # pixels of each image beside the others
 class TrainingLogger:
     """Costs and losses between two log lines, and where they are written.
 
-    Args:
-        iters, batch_size, per_epoch: steps of the run, samples per step of this process, steps per
-            epoch.
-        log_iters: steps between two lines.
-        log_dir: where VisualDL's record goes; None for none.
+    ``batch_size`` are samples per step of this process, ``per_epoch`` steps per epoch; without
+    ``log_dir`` VisualDL has no record.
     """
 
     def __init__(

@@ -11,14 +11,8 @@ PRECISIONS = ("fp32", "fp16", "bf16")
 
 
 class Precision:
-    """A training step's arithmetic.
-
-    Args:
-        name: "fp32", "fp16" (with loss scaling) or "bf16".
-        level: "O1" casts operators one by one, "O2" the whole model but its BatchNorms.
-
-    Raises:
-        ValueError: half precision was asked for on a device that is no GPU.
+    """A training step's arithmetic: "fp32", or on GPUs "fp16" (with loss scaling) and "bf16"; "O1"
+    casts operators one by one, "O2" the whole model but its BatchNorms.
     """
 
     def __init__(self, name: str = "fp32", level: str = "O1") -> None:

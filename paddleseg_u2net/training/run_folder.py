@@ -22,12 +22,7 @@ _CANNOT_SET_ASIDE = {errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.ENOTSUP, er
 
 @contextmanager
 def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
-    """Lock ``save_dir`` for one run. The system releases it when the run ends, in whatever way.
-
-    Raises:
-        ValueError: another run has it.
-        OSError: it is a file, or cannot be made or written to.
-    """
+    """Lock ``save_dir`` for one run. The system releases it when the run ends, in whatever way."""
     check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
     with ExitStack() as until_the_end:
         distributed.first(lambda: until_the_end.enter_context(_locked(save_dir)))
@@ -54,11 +49,7 @@ def _locked(save_dir: Path) -> Iterator[None]:
 
 
 def try_writing(save_dir: Path, size: int) -> None:
-    """Do what saving a checkpoint of ``size`` bytes does, and leave nothing of it.
-
-    Raises:
-        OSError: there is no room for it, or no right to write.
-    """
+    """Do what saving a checkpoint of ``size`` bytes does, and leave nothing of it."""
     save_dir.mkdir(parents=True, exist_ok=True)
     for left in save_dir.glob(".probe*"):
         shutil.rmtree(left)

@@ -94,10 +94,8 @@ class Trainer:
         self.parallel = self.distributed.parallel(self.model)
 
     def run(self) -> Dict[str, Any]:
-        """Train to the end; the scores of the last validation are returned.
-
-        With ``save_on_term`` a signal to end (see `signals.heard`) is raised when what has been
-        trained is saved.
+        """Train to the end, to the scores of the last validation. With ``save_on_term`` a signal to
+        end is raised when what has been trained is saved.
         """
         if not self.options.save_on_term:
             return self._run()
@@ -255,10 +253,8 @@ class Trainer:
         return True
 
     def _average_statistics(self) -> None:
-        """Give all processes the mean of their BatchNorm statistics.
-
-        On a CPU each process normalises by its own batches and so has statistics of its own. What
-        is validated, saved and resumed is one model; its gradients do not depend on them.
+        """Give all processes the mean of their BatchNorm statistics: on a CPU each has its own, and
+        what is validated and saved is one model. Gradients do not depend on them.
         """
         if self.distributed.size == 1:
             return

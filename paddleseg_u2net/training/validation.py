@@ -45,11 +45,7 @@ def evaluate(
     num_workers: int = 0,
     distributed: Optional[Distributed] = None,
 ) -> MetricReport:
-    """The scores of an empty ``report`` over all pairs; each process takes its share of them.
-
-    Raises:
-        DataError: a file cannot be used, or the data set is empty.
-    """
+    """The scores of an empty ``report`` over all pairs; each process takes its share of them."""
     distributed = distributed or Distributed()
     if len(dataset) == 0:
         raise DataError("val_dataset: expected pairs to validate on, it has none")

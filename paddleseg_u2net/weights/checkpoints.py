@@ -92,9 +92,6 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
     average (EMA, SWA) that is as complete as the rest is taken, else the first under a usual key;
     never what an optimizer keeps for each weight. Other dictionaries of tensors are returned from
     under the usual keys, up to two deep.
-
-    Raises:
-        CheckpointError: two weights have one name, or all are what an optimizer keeps for them.
     """
     named = list(_networks(content, ()))
     found = [network for network in named if not network.is_of_optimizer]

@@ -107,7 +107,6 @@ def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> N
             "new": the model's as they are.
 
     Raises:
-        FileNotFoundError, ValueError: see ``read_weights`` and ``locate``.
         WeightsError: see ``fit_state``.
     """
     path = locate(source)

@@ -9,11 +9,12 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
 from paddleseg_u2net.io.file_types import HEAD, file_type
+from paddleseg_u2net.io.files import write_bytes
 from paddleseg_u2net.weights.checkpoints import ADVICE, find_network
 from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
 from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to_torch
 from paddleseg_u2net.weights.onnx_read import read_onnx
-from paddleseg_u2net.weights.onnx_write import write_onnx
+from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
 from paddleseg_u2net.weights.pickles.objects import Setting
 from paddleseg_u2net.weights.pytorch.reading import read_torch
@@ -37,7 +38,7 @@ class Format(NamedTuple):
 
 def _write_onnx(path: Path, state: State) -> None:
     model = architecture_of(state, str(path))
-    write_onnx(path, state, model.stages, model.num_classes, model.in_channels)
+    write_bytes(path, onnx_bytes(state, *model[1:], source=str(path)))
 
 
 FORMATS: Dict[str, Format] = {
@@ -64,7 +65,7 @@ FORMATS: Dict[str, Format] = {
             lambda path: find_network(read_safetensors(path), path),
             lambda path, state: write_safetensors(path, to_torch(state)),
         ),
-        Format("ONNX", (".onnx",), "onnx", read_onnx, _write_onnx),
+        Format("ONNX", (".onnx",), "onnx", lambda path: read_onnx(path)[1], _write_onnx),
     )
 }
 
@@ -73,8 +74,7 @@ def format_of(path: Union[str, Path]) -> Format:
     """The format of an existing file, from its first bytes.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is of none of the formats; the message says what it looks like.
+        FileNotFoundError: there is no such file. ValueError: it is of none of the formats.
     """
     path = check_file(path)
     with path.open("rb") as file:
@@ -92,11 +92,7 @@ def format_of(path: Union[str, Path]) -> Format:
 
 
 def format_to_write(path: Union[str, Path]) -> Format:
-    """The format that a file's suffix asks for.
-
-    Raises:
-        ValueError: no format has this suffix.
-    """
+    """The format that a file's suffix asks for, or ValueError."""
     suffix = Path(path).suffix.lower()
     for item in FORMATS.values():
         if suffix in item.suffixes:
@@ -122,11 +118,7 @@ def read_weights(path: Union[str, Path]) -> State:
 
 
 def write_weights(path: Union[str, Path], state: State) -> None:
-    """Write weights in the format of the suffix, whole or not at all.
-
-    Raises:
-        ValueError: no format has this suffix. OSError: it cannot be written.
-    """
+    """Write weights in the format of the suffix, whole or not at all."""
     format_to_write(path).write(Path(path), restore_biases(state))
 
 

@@ -1,9 +1,7 @@
 """The published layout of weights: Paddle's names, and convolution biases that a BatchNorm cancels.
 
-``BatchNorm(W * x + b)`` subtracts the mean of ``W * x + b``, so ``b`` has no effect in training and
-moves only the running mean: evaluated with a running mean of ``m``, ``b`` is worth a running mean
-of ``m - b`` without it. Adding such biases takes 11 % of a training step on a CPU. Public files
-have them, this project's models do not.
+A bias ``b`` before a BatchNorm with the running mean ``m`` is worth a mean of ``m - b`` without it.
+Public files have them; this project's models do not, since adding them takes time in training.
 """
 
 from __future__ import annotations

@@ -42,27 +42,17 @@ class _Unfit(Exception):
     """The file cannot be read as a U²-Net; the text follows its path."""
 
 
-def read_onnx(path: Path) -> State:
-    """The weights of a U²-Net in an ONNX file, float32, in the published layout.
+def read_onnx(path: Path, expected: Optional[StageTable] = None) -> Tuple[Architecture, State]:
+    """Which U²-Net an ONNX file holds, and its weights, float32, in the published layout.
 
     A BatchNorm that the file has folded into its convolution becomes one that changes nothing, so
     that evaluation is equal: weight sqrt(1 + 1e-5), bias 0, mean 0, variance 1. Weights may be
-    float32, half, bfloat16 or double, and in another file of the same folder.
+    float32, half, bfloat16 or double, and in another file of the same folder. Stages of heights
+    that no named variant has are found by the names of the layers, or are those of ``expected``.
 
     Raises:
         ValueError: the package ``onnx`` is missing; the file is not of ONNX, damaged, larger than
             1 GiB, quantized, or of another network; or a weight is not finite.
-    """
-    return read_onnx_network(path)[1]
-
-
-def read_onnx_network(
-    path: Path, expected: Optional[StageTable] = None
-) -> Tuple[Architecture, State]:
-    """Which U²-Net an ONNX file holds, and its weights: see ``read_onnx``.
-
-    Stages of heights that no named variant has are found by the names of the layers, or are those
-    of ``expected``. The graph shows dilations.
     """
     onnx = optional_package(path, "onnx")
     try:
@@ -95,7 +85,6 @@ def resizes_otherwise(model: Any) -> str:
 
 
 def _load(path: Path, onnx: Any) -> Any:
-    """The file's ModelProto, with a graph in it."""
     _refuse_large(path)
     try:
         model = onnx.ModelProto.FromString(path.read_bytes())
@@ -116,9 +105,7 @@ def _refuse_large(path: Path) -> None:
 
 
 class _Graph:
-    """The file's arrays, and its nodes by what they take. A value is named after the node that
-    makes it: Identity, Cast and Dropout give what they take.
-    """
+    """The file's arrays, and its nodes by what they take; Identity, Cast and Dropout are none."""
 
     def __init__(self, graph: Any, folder: Path, onnx: Any) -> None:
         self.folder, self.onnx = folder, onnx
@@ -206,31 +193,32 @@ class _Graph:
 
 def _network(graph: _Graph, expected: Optional[StageTable]) -> Tuple[Architecture, State]:
     """The network and its weights, all of them."""
-    tables = [expected] if expected else []
-    tables += TABLES.values()
+    tables = [*TABLES.values(), *([expected] if expected else [])]
+    heights = [[row.height for row in table.named().values()] for table in tables]
     named = _named_heights(graph)
-    candidates = [named] if named else [[row.height for row in t.named().values()] for t in tables]
-    problem = _Unfit("")
-    for heights in reversed(candidates):
-        skeleton = with_widths(heights)
+    state, kept = _read(graph, [named] if named else heights)
+    kernels = {name[: -len(".weight")]: v.shape for name, v in state.items() if v.ndim == 4}
+    in_channels = kernels["stage1.rebnconvin.conv_s1"][1]
+    found = Architecture.of(with_widths(kept, kernels), kernels["outconv"][0], in_channels)
+    shapes = found.program().shapes()
+    for name, shape in shapes.items():
+        if state[name].shape != shape:
+            raise _Unfit(
+                f"{name} has shape {state[name].shape}, expected {shape} by the widths of its "
+                "stage: all layers of a stage have the same"
+            )
+    return found, {name: state[name] for name in shapes}
+
+
+def _read(graph: _Graph, candidates: List[List[Any]]) -> Tuple[State, List[Any]]:
+    """The weights by the first heights that fit."""
+    problems = []
+    for heights in candidates:
         try:
-            state = _Reader(graph, skeleton).state
+            return _Reader(graph, with_widths(heights)).state, heights
         except _Unfit as error:
-            problem = error
-            continue
-        kernels = {name[: -len(".weight")]: v.shape for name, v in state.items() if v.ndim == 4}
-        table = with_widths(heights, kernels)
-        in_channels = kernels["stage1.rebnconvin.conv_s1"][1]
-        found = Architecture.of(table, kernels["outconv"][0], in_channels)
-        shapes = found.program().shapes()
-        for name, shape in shapes.items():
-            if state[name].shape != shape:
-                raise _Unfit(
-                    f"{name} has shape {state[name].shape}, expected {shape} by the widths of its "
-                    "stage: all layers of a stage have the same"
-                )
-        return found, {name: state[name] for name in shapes}
-    raise problem
+            problems.append(error)
+    raise problems[0]
 
 
 def _named_heights(graph: _Graph) -> List[Any]:
@@ -325,9 +313,7 @@ class _Reader:
     ) -> str:
         """What one of ``kinds`` makes of ``inputs``."""
         for node in self.graph.of(inputs[0], *kinds):
-            taken = self.graph.taken(node)
-            if "Resize" in kinds:
-                taken = taken[:1]  # a size follows
+            taken = self.graph.taken(node)[: len(inputs)]  # the size of a Resize follows
             if "Add" in kinds:
                 taken, inputs = sorted(taken), sorted(inputs)
             if taken == list(inputs) and fits(self.graph.attributes(node)):

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple, Union
+from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
-from paddleseg_u2net.io.files import write_bytes
 from paddleseg_u2net.weights.file_type import optional_package
 from paddleseg_u2net.weights.layout import EPSILON, restore_biases
 
 _OPSET = 13  # the first with today's Softmax; read by ONNX Runtime 1.7 and later
-
-
-def write_onnx(
-    path: Union[str, Path],
-    state: Mapping[str, np.ndarray],
-    table: StageTable,
-    num_classes: int = 1,
-    in_channels: int = 3,
-    activation: bool = True,
-) -> None:
-    """Write `onnx_bytes` to a file, which appears whole or not at all."""
-    content = onnx_bytes(state, table, num_classes, in_channels, activation, source=str(path))
-    write_bytes(path, content)
 
 
 def onnx_bytes(
@@ -44,15 +29,13 @@ def onnx_bytes(
     coarse), float32 (N, num_classes, H, W). The tensors have the published names.
 
     Args:
-        state: weights in the published layout, or of a model of this package.
         activation: whether outputs are probabilities, by sigmoid for one class and softmax over
             classes else. Otherwise they are logits.
         sides: whether the side outputs are there, or ``d0`` only.
-        source: what errors name.
 
     Raises:
         ValueError: the package ``onnx`` is missing; or the weights are not those of this network,
-            or not finite once folded.
+            or not finite once folded. The text begins with ``source``.
     """
     onnx = optional_package(source, "onnx")
     program = build(table, num_classes, in_channels)
@@ -66,12 +49,7 @@ def onnx_bytes(
 def folded_weights(
     state: Mapping[str, np.ndarray], program: Program, source: str
 ) -> Dict[str, np.ndarray]:
-    """Kernels and biases with BatchNorm in them, by layer, float32, rounded once.
-
-    Raises:
-        ValueError: they are not those of ``program``, or not finite; the text begins with
-            ``source``.
-    """
+    """Kernels and biases with BatchNorm in them, by layer, float32, rounded once."""
     state = restore_biases(state)
     for name, shape in program.shapes().items():
         got = np.shape(state[name]) if name in state else "none"

@@ -22,10 +22,6 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
 
     Paddle writes the bits of bfloat16 as uint16, a dtype that it has no tensors of; they become
     float32, which is exact.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is empty, cut, or not such a file; the message names the path.
     """
     path = Path(path)
     with named_errors(path, "paddle.save(model.state_dict(), path)"), path.open("rb") as file:
@@ -48,10 +44,7 @@ def _plain(content: Dict[Any, Any]) -> Dict[Any, Any]:
 
 
 def write_pickle(path: Union[str, Path], content: Dict[str, Any]) -> None:
-    """Write a dictionary of numpy arrays, numbers and dictionaries as ``paddle.load`` reads it.
-
-    The file appears whole or not at all.
-    """
+    """Write a dictionary of arrays, numbers and dictionaries as ``paddle.load`` reads it."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         pickle.dump(_as_arrays(content), file, protocol=4)
 

@@ -23,10 +23,6 @@ def read_safetensors(path: Path) -> State:
     """The weights in a file, by name; bfloat16 becomes float32, which is exact.
 
     Other dtypes are kept. The order is that of the names, since the format keeps none.
-
-    Raises:
-        ValueError: it is no such file, broken, or holds dtypes that numpy has not, or the package
-            ``safetensors`` is not installed.
     """
     package = optional_package(path, "safetensors")
     try:
@@ -49,12 +45,7 @@ def _array(name: str, tensor: Mapping[str, Any]) -> np.ndarray:
 
 
 def write_safetensors(path: Union[str, Path], state: Mapping[str, np.ndarray]) -> None:
-    """Write a dictionary of arrays; dtypes are kept. The file appears whole or not at all.
-
-    Raises:
-        ValueError: a name or dtype cannot be written, or the package ``safetensors`` is not
-            installed; nothing is written.
-    """
+    """Write a dictionary of arrays; dtypes are kept. The file appears whole or not at all."""
     package = optional_package(path, "safetensors.numpy")
     arrays = {}
     for name, value in state.items():  # the package writes memory as it lies, whatever the strides

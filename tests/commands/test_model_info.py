@@ -35,6 +35,7 @@ def test_the_published_models_without_arguments(capsys):
     assert cells["320x320"] == ["U2Net", "U2NetP"]
     assert cells["parameters, M [1]"] == ["44.010", "1.131"]
     assert cells["multiply-adds, G [2]"] == ["58.598", "19.756"]
+    assert cells["activations, M [5]"] == ["58.948", "42.514"]
     assert cells["receptive field, pixels [9]"] == ["6624", "6624"]
     assert all(f"\n[{number}] " in text for number in range(1, 10))
 

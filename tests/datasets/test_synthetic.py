@@ -87,7 +87,7 @@ def test_other_arguments_are_refused(tmp_path, other):
     arguments = {"train": 2, "val": 1, "seed": 0, "size": (32, 32)}
     draw_dataset(tmp_path, **arguments)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(ValueError, match=r"other drawings.*choose another folder, or delete"):
+    with pytest.raises(FileExistsError, match="with something in it: move it away"):
         draw_dataset(tmp_path, **{**arguments, **other})
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
@@ -105,13 +105,10 @@ def test_a_call_that_is_cut_off_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("train_list.txt", "has train_list"), ("drawn.json", "other draw"), ("a.txt", "a.txt that")],
-)
-def test_foreign_files_are_left_alone(tmp_path, name, text):
+@pytest.mark.parametrize("name", ["drawn.json", "a.txt"])
+def test_foreign_files_are_left_alone(tmp_path, name):
     (tmp_path / name).write_text("somebody's")
-    with pytest.raises(ValueError, match=f"{text.replace('has', 'holds')}.*choose another folder"):
+    with pytest.raises(FileExistsError, match="with something in it"):
         draw_dataset(tmp_path, train=1, val=1, size=(32, 32))
     assert (tmp_path / name).read_text() == "somebody's"
     assert len(list(tmp_path.iterdir())) == 1

@@ -39,7 +39,7 @@ def results_of(tmp_path, methods, names=("MAE",), image_dir=None):
             picture.save(folder / f"{number}.png")
             if grey is None:
                 (folder / f"{number}.png").write_bytes(b"")
-        items = pair_maps(folder, {"mask": masks}, allow_missing=True).items
+        items, _ = pair_maps(folder, {"mask": masks}, {}, allow_missing=True)
         which = MethodOnDataset(method, "S", folder, DataSet(gt_dir=masks, image_dir=image_dir))
         results.append(Result(which, items, score(items, Task(report(*names)))))
     return results

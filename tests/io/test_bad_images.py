@@ -23,7 +23,6 @@ from tests.io.image_making import (
     HEIGHT,
     WIDTH,
     colours,
-    png_bytes,
     pretend_size,
     refused,
 )
@@ -96,7 +95,7 @@ def test_what_is_no_image_is_named(tmp_path, function):
     refused(function, tmp_path / "missing.png", "found nothing")
     (tmp_path / "folder.png").mkdir()
     refused(function, tmp_path / "folder.png", "found a folder")
-    refused(function, str(tmp_path / "a\0b.png"), "expected a readable")
+    refused(function, str(tmp_path / "a\0b.png"), "found nothing")
 
 
 @pytest.mark.parametrize("function", [read_image, read_mask])
@@ -110,13 +109,6 @@ def test_truncated_file(tmp_path, function, name, share):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     refused(function, path, "truncated", "again")
-
-
-def test_damaged_png_chunk(tmp_path):
-    data = bytearray(png_bytes(colours(64, 64)))
-    data[len(data) // 2] ^= 0xFF
-    (tmp_path / "a.png").write_bytes(data)
-    refused(read_image, tmp_path / "a.png", "damaged")
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")

@@ -7,9 +7,6 @@ import hashlib
 import os
 import random
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -284,18 +281,6 @@ def test_verify(tmp_path):
         verify(path, SIZE, SHA)
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from paddleseg_u2net.io.download import fetch
-fetch([sys.argv[1]], Path(sys.argv[2]), timeout=20)
-"""
-
-
-def in_process(address: str, target: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, address, str(target)])
-
-
 def wait_until(condition) -> None:
     end = time.monotonic() + 10
     while not condition():
@@ -317,21 +302,6 @@ def test_second_one_waits_for_the_first_and_uses_its_file(server, target, caplog
     assert len(server.requests) == 1
     assert caplog.text.count("waiting for another process") == 1
     assert_fetched(target)
-
-
-@posix_only
-def test_killed_process_leaves_no_lock_and_is_continued(server, get, target, caplog):
-    address = server.script("/a", Reply(BODY, etag='"1"', stall=CUT), Reply(BODY, etag='"1"'))
-    child = in_process(address, target)
-    part = part_of(target)
-    wait_until(lambda: part.is_file() and part.stat().st_size >= CUT)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    assert not target.exists()
-    get(address)
-    assert server.starts("/a") == [None, CUT]
-    assert_fetched(target)
-    assert "waiting" not in caplog.text
 
 
 def test_full_disk_names_the_target_and_keeps_the_part(server, get, target, monkeypatch):

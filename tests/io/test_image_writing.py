@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 import numpy as np
@@ -24,8 +23,6 @@ from tests.io.image_making import (
     colours,
     exif,
 )
-
-# ---------------------------------------------------------------- writing
 
 
 @settings(max_examples=30, deadline=None, database=None)
@@ -64,25 +61,6 @@ def test_format_follows_the_suffix(tmp_path, suffix):
     assert np.abs(read_image(path).astype(int) - flat).max() <= 4
     write_image(path, flat[..., 0])
     assert np.abs(read_image(path, 1)[..., 0].astype(int) - 200).max() <= 4
-
-
-@pytest.mark.parametrize("write", [write_png, write_image])
-def test_full_disk_keeps_the_old_picture(tmp_path, monkeypatch, write):
-    path = tmp_path / "a.png"
-    write_png(path, colours(seed=1))
-
-    def full_disk(_handle):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match=r"No space left on device: .*a\.png"):
-        write(path, colours(seed=2))
-    monkeypatch.undo()
-    assert np.array_equal(read_image(path), colours(seed=1))
-    assert [item.name for item in tmp_path.iterdir()] == ["a.png"]
-
-
-# ---------------------------------------------------------------- finding
 
 
 def touch(path):

@@ -126,15 +126,6 @@ def test_values_by_hand():
     assert scored(MeanBoundaryAccuracy(), np.zeros(mask.shape), mask) == 44 / 84
 
 
-def test_an_image_without_boundary_is_left_out_and_said():
-    some = square((30, 40), (10, 10), 8)
-    for kind in KINDS:
-        metric = kind()
-        metric.update(some.astype(float), some)
-        metric.update(np.zeros(some.shape), np.zeros_like(some))
-        assert (metric.images, metric.undefined, metric.compute()) == (2, 1, 1.0)
-
-
 def test_smaller_radii_may_see_no_boundary():
     mask = np.zeros((600, 900), bool)  # radii 1, 1, 2, 3, 4
     mask[:, :400] = True

@@ -167,8 +167,6 @@ def test_arrays_pickled_by_pytorchs_names_are_read(tmp_path, state):
     assert all((again[name] == value).all() for name, value in from_torch(state).items())
 
 
-# -- settings ----------------------------------------------------------------------------------
-
 SETTINGS = {
     "Namespace": argparse.Namespace(lr=1e-3, sizes=[1, 2], out=pathlib.PurePosixPath("a/b")),
     "path": pathlib.Path("runs/exp1"),

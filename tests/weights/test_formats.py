@@ -96,9 +96,6 @@ def test_pytorchs_files_of_every_protocol_are_known(tmp_path, state, zipped, pro
         np.testing.assert_array_equal(again[name], value, err_msg=name)
 
 
-# -- any length of a header, what programs wrap around weights -----------------------------------
-
-
 @pytest.mark.parametrize("length", [0x80, 0x8A])
 def test_safetensors_are_known_with_headers_of_any_length(tmp_path, length):
     path = tmp_path / "w.safetensors"

@@ -61,9 +61,6 @@ def refusal(path):
     return str(error.value)
 
 
-# -- right files -------------------------------------------------------------------------------
-
-
 def test_a_file_made_by_hand_is_read(package, path):
     rows = np.arange(6, dtype="<f4")
     brain = np.array([1.0, -2.5, 3.140625], "<f4")
@@ -114,9 +111,6 @@ def test_turned_and_big_endian_arrays_are_written_in_order(package, path):
     rows = np.arange(6, dtype="float32").reshape(2, 3)
     write_safetensors(path, {"t": rows.T, "part": rows[:, 1:], "big": rows.astype(">f4")})
     assert_same(read_safetensors(path), {"t": rows.T, "part": rows[:, 1:], "big": rows})
-
-
-# -- wrong ones --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -165,23 +164,10 @@ def _title(
 ) -> List[str]:
     source = arguments.config or arguments.root or f"{arguments.images} and {arguments.masks}"
     part = "" if arguments.images else f", {arguments.part}"
-    how = {
-        "random": f"drawn by seed {arguments.seed}",
-        "name": "the first by name",
-        "foreground": "from the least to the most foreground",
-    }[arguments.sort]
-    if len(rows) == len(dataset) and arguments.sort == "random":
-        how = "all of them"
     lines = [
         f"{source}{part}: {len(rows)} of {len(dataset)} pairs",
-        f"{how}; masks read as {dataset.mask_encoding}",
+        f"chosen by {arguments.sort}; masks read as {dataset.mask_encoding}",
     ]
-    broken = sum(any(cell.error for cell in row) for row in rows)
-    if arguments.config:
-        folder = os.path.commonpath([str(pair.image.parent) for pair in dataset.pairs])
-        lines[1] += f"; below {folder or '.'}"
-    if broken:
-        lines[1] += f"; {broken} of these cannot be used"
     if arguments.augmented:
         lines.append(f"Epochs: what training with --seed {arguments.seed} is shown")
     return lines

@@ -16,7 +16,7 @@ from typing import Any, Tuple
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, wrong
 from paddleseg_u2net.data_tools.annotations.shapes import Bounds, Shape
 from paddleseg_u2net.io.images import MAX_PIXELS
 
@@ -154,10 +154,8 @@ def unpack_runs(text: str, where: object) -> np.ndarray:
     if codes.size == 0:
         return codes
     if codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise AnnotationError(
-            f"{where}: expected packed run lengths (characters 0 to o), but {text[:20]!r} has "
-            "others or is cut off; export it again"
-        )
+        expected = "whole packed run lengths (characters 0 to o)"
+        raise wrong(where, expected, repr(text[:20]), "export it again")
     ends = np.flatnonzero((codes & 32) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
@@ -178,14 +176,10 @@ def check_runs(counts: Any, shape: Tuple[int, int], where: object) -> np.ndarray
     except (TypeError, ValueError):
         whole = False
     if not whole or (array.size and (array.min() < 0 or array.max() > 2**32 - 1)):
-        raise AnnotationError(
-            f"{where}: expected run lengths (whole numbers from 0 on), got {str(counts)[:60]}; "
-            "export it again"
-        )
+        lengths = "run lengths (whole numbers from 0 on)"
+        raise wrong(where, lengths, str(counts)[:60], "export it again")
     total, expected = int(array.sum(dtype=np.float64)), shape[0] * shape[1]
     if total != expected:
-        raise AnnotationError(
-            f"{where}: expected run lengths for {shape[1]} x {shape[0]} = {expected} pixels, got "
-            f"{total}; export it again"
-        )
+        lengths = f"run lengths for {shape[1]} x {shape[0]} = {expected} pixels"
+        raise wrong(where, lengths, total, "export it again")
     return array.astype(np.uint32)

@@ -157,8 +157,6 @@ def read_json(path: Path, hook: Optional[Callable[[Dict[str, Any]], Any]] = None
     """
     try:
         return json.loads(files.read_text(path), object_hook=hook)
-    except AnnotationError:
-        raise
     except (OSError, RecursionError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise AnnotationError(

@@ -223,10 +223,8 @@ def _parts(
     shape = maker(number, item, where)
     if isinstance(shape, Runs) and max(np.subtract(shape.shape, size)) > 0:
         # It could fill the memory.
-        raise AnnotationError(
-            f"{where}: expected a mask within its image of {size[1]} x {size[0]}, got "
-            f"{shape.shape[1]} x {shape.shape[0]}; export it again"
-        )
+        expected = f"a mask within its image of {size[1]} x {size[0]}"
+        raise wrong(where, expected, f"{shape.shape[1]} x {shape.shape[0]}", "export it again")
     return [shape]
 
 
@@ -270,9 +268,8 @@ def _mask(number: int, item: ElementTree.Element, where: str) -> Optional[Shape]
     try:
         counts = np.array([int(part) for part in text.split(",")], np.int64)
     except (ValueError, OverflowError):
-        raise AnnotationError(
-            f"{where}: expected run lengths such as 3, 5, 7, got {text[:40]!r}; export it again"
-        ) from None
+        expected = "run lengths such as 3, 5, 7"
+        raise wrong(where, expected, repr(text[:40]), "export it again") from None
     runs = check_runs(counts, (height, width), where)
     return (
         Runs(number, (height, width), top, left, runs, by_rows=True) if runs[1::2].any() else None

@@ -134,7 +134,7 @@ def read(
     if isinstance(values, str):
         numbers = found if values == "index" else {1}
     else:
-        numbers = _checked(values, masks)
+        numbers = set(values.values())
     single = isinstance(values, str) and values != "index"
     names = _name_classes(numbers, names, single, masks)
     soft = values in ("soft", "alpha")
@@ -274,17 +274,6 @@ def _samples(
         Sample(pair.image, pair.name, merge([make(path) for path in pair.masks], soft), pair.split)
         for pair in pairs
     ]
-
-
-def _checked(values: Mapping[int, int], where: object) -> Set[int]:
-    """The class numbers in a table of values."""
-    wrong = [n for n in values.values() if not (0 <= n <= MOST_CLASSES or n == IGNORE)]
-    if wrong or not values or not all(0 <= value <= 65535 for value in values):
-        raise AnnotationError(
-            f"{where}: expected a table of values (0..65535) to class numbers "
-            f"(0..{MOST_CLASSES}, {IGNORE} is ignored), got {dict(values)}"
-        )
-    return set(values.values())
 
 
 def _name_classes(

@@ -1,8 +1,7 @@
 """labelme's format: a JSON file beside each image.
 
-Written from https://github.com/wkentaro/labelme. Shapes are drawn in the order of the file. As in
-labelme's own converters, ``__ignore__`` is ignored and ``_background_`` erases what was drawn
-before; those converters add the pixels on the outline, which here are covered if centres are.
+Written from https://github.com/wkentaro/labelme, whose converters, too, ignore ``__ignore__`` and
+erase by ``_background_``, but add the pixels on the outline whose centres are outside.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
 from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
+    refuse_absent,
     refuse_twice,
     unique_names,
     unlabelled,
@@ -65,9 +65,8 @@ def read(
     folder = Path(folder)
     index = ImageIndex(Path(images) if images is not None else folder)
     stats = ImportStats()
-    trees, others = _read_files(folder, index, stats.bad)
-    refuse_twice((page.image.resolve(), page.where) for page, _ in trees)
-    labels = {shape["label"] for _, tree in trees for shape in tree["shapes"]}
+    pages, labels, others = _read_files(folder, index, stats.bad)
+    refuse_twice((page.image.resolve(), page.where) for page in pages)
     classes = classes or Classes()
     # Asked for or not, it is ignored.
     ignored = tuple(name for name in classes.ignored if name != _IGNORED)
@@ -75,15 +74,15 @@ def read(
     names, numbers, remarks = replace(classes, ignored=ignored).numbers(found, folder)
     numbers = {**numbers, _IGNORED: IGNORE, _BACKGROUND: 0}
     listed = {label.strip() for label in labels}
-    samples = stats.draw([page for page, _ in trees], listed, numbers)
+    samples = stats.draw(pages, listed, numbers)
     if others:
         remarks.append(f"left out, no labelme files: {short_list(others)}")
     remarks += [*stats.remarks(), *index.remarks()]
     # Images that labelme files hold may lie beside them too; those of bad files have a file.
-    stems = {Path(page.where).with_suffix("") for page, _ in trees}
+    stems = {Path(page.where).with_suffix("") for page in pages}
     stems |= {item.image.with_suffix("") for item in stats.bad if item.image.name}
     beside = [path for path in index.files if path.with_suffix("") not in stems]
-    remarks += unlabelled(beside, [page.image for page, _ in trees], "without a labelme file")
+    remarks += unlabelled(beside, [page.image for page in pages], "without a labelme file")
     return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=stats.bad)
 
 
@@ -116,9 +115,10 @@ def _decoded(file: Path, tree: object) -> Tuple[bytes, str]:
 
 def _read_files(
     folder: Path, index: ImageIndex, bad: List[Bad]
-) -> Tuple[List[Tuple[Page, Dict[str, Any]]], List[str]]:
-    """The labelme files that can be used, with their content, and files of other programs."""
-    found: List[Tuple[Page, Dict[str, Any]]] = []
+) -> Tuple[List[Page], Set[str], List[str]]:
+    """The labelme files that can be used, their labels, and files of other programs."""
+    pages: List[Page] = []
+    labels: Set[str] = set()
     others: List[str] = []
     for path in sorted(files_below(folder)):
         if path.suffix.lower() != ".json":
@@ -135,14 +135,13 @@ def _read_files(
         if isinstance(page, Bad):
             bad.append(page)
         else:
-            found.append((page, tree))
-    if bad and not found:
-        more = f" (the first of {len(bad)} such files)" if len(bad) > 1 else ""
-        raise AnnotationError(f"{bad[0].why}{more}")
-    if not found:
-        got = short_list(others) or "none"
-        raise wrong(folder, "labelme files (.json)", got, "choose the reader for that")
-    return found, others
+            pages.append(page)
+            labels.update(shape["label"] for shape in tree["shapes"])
+    refuse_absent(pages, bad)
+    if not pages:
+        found = short_list(others) or "none"
+        raise wrong(folder, "labelme files (.json)", found, "choose the reader for that")
+    return pages, labels, others
 
 
 def _read_page(

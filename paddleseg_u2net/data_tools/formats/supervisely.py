@@ -1,8 +1,7 @@
 """Supervisely's format: a folder with meta.json and, for each data set, images and labels.
 
-Written from https://developer.supervisely.com/getting-started/supervisely-annotation-format.
-Objects are drawn in the order of the file, and by pixels that points name, as Supervisely does: an
-outline belongs to its object, that of a hole to the hole, which cuts only its own object.
+Written from https://developer.supervisely.com/getting-started/supervisely-annotation-format. As
+there, points name pixels, and outlines belong to their object, or to the hole, which cuts it alone.
 """
 
 from __future__ import annotations

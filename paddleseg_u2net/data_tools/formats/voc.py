@@ -35,6 +35,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     Sample,
     read_lines,
     thread_map,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.splits import SPLITS, Source, read_all
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
@@ -75,12 +76,10 @@ def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -
     places = layouts(root)
     if not places:
         found = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-        boxes = "; Annotations has boxes, for detection: export masks"
-        raise AnnotationError(
-            f"{root}: expected the folders JPEGImages and SegmentationClass as in VOC2012, found "
-            f"{short_list(found) if root.is_dir() else 'no folder'}"
-            f"{boxes if 'Annotations' in found else ''}"
-        )
+        boxes = " (Annotations has boxes, for detection)" if "Annotations" in found else ""
+        what = short_list(found) or "no folder"
+        expected = "the folders JPEGImages and SegmentationClass as in VOC2012"
+        raise wrong(root, expected, what + boxes, "export masks, or give their folder")
 
     def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
         return collect(place, place / IMAGES, _meaning(place, root, chosen), strict=True)
@@ -180,10 +179,7 @@ def _listed_names(path: Path) -> List[str]:
     names = [line for line in read_lines(path) if line and line not in _VOID]
     names = names[1:] if is_background("".join(names[:1])) else names
     if not names or len(set(names)) < len(names):
-        raise AnnotationError(
-            f"{path}: expected a name of its own for each class, one a line, got "
-            f"{short_list(names, 8)}"
-        )
+        raise wrong(path, "a name of its own for each class, one a line", short_list(names, 8))
     return names
 
 

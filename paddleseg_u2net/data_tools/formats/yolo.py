@@ -1,8 +1,7 @@
 """YOLO's format for segmentation: a text file with polygons for each image.
 
-Written from https://docs.ultralytics.com/datasets/segment/. A line is one object: class number,
-then x and y of its corners as fractions of the image's width and height. Larger objects are drawn
-first, so that small ones stay visible, since the file has no order.
+Written from https://docs.ultralytics.com/datasets/segment/. Larger objects are drawn first, so
+that small ones stay visible, since the file has no order.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.inspection.inputs import Part, of_folders, of_list
+from paddleseg_u2net.data_tools.inspection.inputs import Part, of_root
 from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
 from paddleseg_u2net.datasets.mask_encoding import (
     decode,
@@ -21,7 +21,6 @@ from paddleseg_u2net.datasets.resolve_paths import PairPaths
 from paddleseg_u2net.io.images import ImageError, read_mask
 from paddleseg_u2net.render.contact_sheet import Cell
 from paddleseg_u2net.render.mask_overlay import class_colors, fitted, masked
-from paddleseg_u2net.text import short_list
 
 ORDERS = ("random", "name", "foreground")
 
@@ -70,21 +69,15 @@ def _values(mask: Path) -> Set[int]:
 
 
 def part_of_root(root: Path, name: str) -> Part:
-    """A part of a data set's folder: its list, for train also ``images`` and ``masks``."""
-    list_file = root / f"{name}_list.txt"
-    if list_file.is_file():
-        return of_list(name, list_file, root)
-    wanted = list_file.name
-    if name == "train":
-        wanted += ", or the folders images and masks"
-        if (root / "images").is_dir() and (root / "masks").is_dir():
-            return of_folders(name, root / "images", root / "masks")
-    found = "no such folder"
-    if root.is_dir():
-        found = short_list(sorted(path.name for path in root.iterdir()), 6) or "an empty folder"
-    raise PairingError(
-        f"{root}: expected {wanted}, found {found}; name two folders with --images and --masks"
-    )
+    """A part of a data set's folder; for train also all that is in ``images`` and ``masks``."""
+    parts = {part.name: part for part in of_root(root)}
+    part = parts.get(name) or (parts.get("all") if name == "train" else None)
+    if part is None:
+        raise PairingError(
+            f"{root}: expected {name}_list.txt, found {', '.join(parts)}; name two folders with "
+            "--images and --masks"
+        )
+    return part
 
 
 def choose(
@@ -96,14 +89,10 @@ def choose(
 ) -> Tuple[List[int], Dict[int, str]]:
     """Which samples to show, and the errors of masks that were met on the way.
 
-    Args:
-        dataset: Pairs.
-        count: How many; all, if there are fewer.
-        order: "random": drawn by ``seed``, in the data set's order. "name": the first ones.
-            "foreground": from the least to the most foreground in even steps; of larger sets a
-            thousand are looked at, drawn by ``seed``. Masks that cannot be read come first.
-        seed: Of what is drawn.
-        read_one: Called with 1 for each mask that was read.
+    ``order`` is "random": drawn by ``seed``, in the data set's order; "name": the first ones; or
+    "foreground": from the least to the most in even steps, masks that cannot be read first. Of
+    larger sets a thousand are looked at for that, drawn by ``seed``. ``read_one`` is called for
+    each.
     """
     generator = np.random.default_rng(seed)
     total = len(dataset)
@@ -165,13 +154,9 @@ def row(
 ) -> Row:
     """Read one sample and draw its cells; whatever is wrong with it becomes a cell too.
 
-    Args:
-        dataset: Pairs, of ``config.dataset("train")`` for the augmentation of training.
-        index: Which one.
-        size: Of the longer side of pictures, in pixels.
-        seed: As ``--seed`` of training.
-        epochs: Augmented as in training's first epochs, so many.
-        names: Of the classes from 0 on.
+    ``size`` is that of the longer side of pictures; ``seed`` and ``epochs`` augment as training
+    with that ``--seed`` does in its first epochs, for which the data set is
+    ``config.dataset("train")``.
     """
     pair = dataset.pairs[index]
     cells: List[Cell] = []

@@ -82,7 +82,8 @@ def draw_dataset(
         "seed": int(seed),
         "size": [int(side) for side in size],
     }
-    if _already_drawn(Path(folder), json.dumps(record)):
+    drawn = Path(folder) / _RECORD
+    if drawn.is_file() and drawn.read_text(encoding="utf-8").strip() == json.dumps(record):
         return
     with new_dir(folder) as temporary:
         lines = []
@@ -95,21 +96,6 @@ def draw_dataset(
         write_text(temporary / "train_list.txt", "".join(lines[:train]))
         write_text(temporary / "val_list.txt", "".join(lines[train:]))
         write_text(temporary / _RECORD, json.dumps(record) + "\n")
-
-
-def _already_drawn(folder: Path, record: str) -> bool:
-    """Whether the folder holds these drawings; ValueError where it holds something else."""
-    path = folder / _RECORD
-    if path.is_file():
-        found = path.read_text(encoding="utf-8", errors="replace").strip()
-        if found == record:
-            return True
-        held = f"other drawings ({found})"
-    elif folder.is_dir() and any(folder.iterdir()):
-        held = f"{min(folder.iterdir()).name} that was not drawn here"
-    else:
-        return False
-    raise ValueError(f"{folder} holds {held}: choose another folder, or delete this one")
 
 
 def _photographed(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:

@@ -70,11 +70,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: PathLike) -> Header:
-    """Read the header of an image, also of one that cannot be decoded here.
-
-    Raises:
-        ImageError: It is no image file, or its header is damaged.
-    """
+    """Read the header of an image, also of one that cannot be decoded here."""
     with open_stream(path) as stream:
         return header_of(open_picture(stream, path))
 
@@ -122,11 +118,7 @@ def orientation_of(picture: Any) -> int:
 
 
 def image_size(path: PathLike) -> Tuple[int, int]:
-    """Give (height, width) of the array that `read_image` would return, from the header only.
-
-    Raises:
-        ImageError: As `read_image`, except for damage that shows only while decoding.
-    """
+    """Give (height, width) of the array that `read_image` would return, from the header only."""
     with open_stream(path) as stream:
         picture = open_picture(stream, path)
         check_readable(picture, path)

@@ -8,7 +8,8 @@ import os
 import re
 import struct
 import threading
-from typing import Any, BinaryIO, Iterator, Sequence, Tuple, Union
+from pathlib import Path
+from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from PIL import Image, ImageFile
 
@@ -56,10 +57,7 @@ _DEEP = re.compile(";16[BLN]$")
 
 
 class ImageError(ValueError):
-    """An image that cannot be read or written as asked.
-
-    The message reads "<path>: what was expected, what came, how to mend it".
-    """
+    """An image that cannot be read or written as asked; the message begins with its path."""
 
     def __init__(self, path: PathLike, message: str) -> None:
         super().__init__(f"{os.fspath(path)}: {message}")
@@ -117,28 +115,18 @@ if hasattr(os, "register_at_fork"):
 
 
 def open_stream(path: PathLike) -> BinaryIO:
-    """Open a regular file.
-
-    Raises:
-        ImageError: There is none; the message says what is there instead.
-    """
+    """Open a regular file."""
     try:
         return files.open_file(path)
-    except (FileNotFoundError, files.NotAFileError):
-        what = files.what_is(path)
-        raise ImageError(path, f"expected a picture file, found {what}; check the path") from None
     except (OSError, ValueError) as error:
-        raise ImageError(
-            path, f"expected a readable picture file: {error}; check the path and its rights"
-        ) from error
+        there = files.what_is(path)
+        if there == "a file":
+            there += f" that cannot be opened ({getattr(error, 'strerror', error)})"
+        raise ImageError(path, f"expected a picture file, found {there}; check the path") from error
 
 
 def open_picture(stream: BinaryIO, path: PathLike) -> Any:
-    """Open an image by its content as Pillow does: it is decoded later.
-
-    Raises:
-        ImageError: It is no image, damaged, or of a kind that Pillow cannot read.
-    """
+    """Open an image by its content as Pillow does: it is decoded later."""
     head = stream.read(HEAD)
     stream.seek(0)
     formats: Sequence[str] = _READABLE
@@ -169,12 +157,7 @@ def open_picture(stream: BinaryIO, path: PathLike) -> Any:
 
 
 def check_readable(picture: Any, path: PathLike, still: bool = False) -> None:
-    """Refuse what must not be decoded; ``still``: nor an animation.
-
-    Raises:
-        ImageError: It has too many pixels, several pages, floating point values, LAB colours, or
-            planes that Pillow reads wrongly.
-    """
+    """Refuse what must not be decoded; ``still``: nor an animation."""
     check_pixel_count(picture.size, path)
     frames = getattr(picture, "n_frames", 1)
     # The further pictures of an MPO file are previews or depth maps of the first.
@@ -272,3 +255,38 @@ def _is_of_another_depth(bmp: Any, head: bytes) -> bool:
     """Whether Pillow takes a BMP for one of 1 or 8 bits because its palette is of as many greys."""
     bits = struct.unpack_from("<H", head, 24 if head[14] == 12 else 28)[0]
     return bits != {"1": 1, "L": 8}.get(bmp.mode, bits)
+
+
+def find_images(folder: PathLike) -> List[Path]:
+    """List the images among `files_below`, sorted, by their suffix in any letter case."""
+    top = Path(folder)
+    if not top.is_dir():
+        found = "a file" if top.exists() else "nothing"
+        raise ImageError(folder, f"expected a folder of pictures, found {found}; check the path")
+    return sorted(path for path in files_below(top) if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders, those of a folder sorted.
+
+    Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
+    once. What is neither (a pipe, a device, a link to nothing) is yielded too; opening it gives an
+    error that names it. ``subfolders`` gets the folders below ``folder`` appended.
+    """
+    seen: Set[str] = set()
+    for root, below, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
+        place = str(Path(root).resolve())
+        if place in seen:  # a link back up would never end
+            below.clear()
+            continue
+        seen.add(place)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if subfolders is not None:
+            subfolders += [Path(root, name) for name in below]
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _raise_listing_error(error: OSError) -> None:
+    raise ImageError(
+        str(error.filename), f"expected a readable folder: {error.strerror}; check its rights"
+    ) from error

@@ -64,14 +64,11 @@ class Fixations:
     ) -> Fixations:
         """Return fixations at points, and their density where a ``sigma`` is given.
 
-        Args:
-            points: (N, 2) as in `Fixations`; beware that many data sets give x first, and MATLAB
-                counts from 1.
-            shape: (H, W) of the image.
-            sigma: Standard deviation in pixels, > 0, of the Gaussian that spreads each point, cut
-                off at 4 sigma and at the edge of the image. The usual choice is one degree of
-                visual angle, about 35 pixels in MIT1003 and MIT300 (Bylinskii et al. 2019, "What do
-                different evaluation metrics tell us about saliency models?", TPAMI).
+        Beware that many data sets give x first, and MATLAB counts from 1. ``sigma``, > 0, is the
+        standard deviation in pixels of the Gaussian that spreads each point, cut off at 4 sigma and
+        at the edge of the image: usually one degree of visual angle, about 35 pixels in MIT1003 and
+        MIT300 (Bylinskii et al. 2019, "What do different evaluation metrics tell us about saliency
+        models?", TPAMI).
         """
         bare = cls(shape, np.asarray(points))
         if sigma is None or bare.points is None:
@@ -149,17 +146,10 @@ def _spread(points: np.ndarray, shape: tuple[int, int], sigma: float) -> np.ndar
 class OtherFixations:
     """Counts of the fixations on many images, int64, each image laid over one grid.
 
-    People look at the middle of images, so a map that is a mere blob there finds fixations well.
-    The shuffled AUC takes its negatives from the fixations on other images, which such a map finds
-    as well (Tatler et al. 2005; Zhang et al. 2008). One pass over the fixations fills it::
-
-        others = OtherFixations()
-        for fixations in all_fixations:
-            others.add(fixations)
-        for prediction, fixations in pairs:
-            metric.update(prediction, fixations, others.weights(fixations.shape, fixations))
-
-    The place of a fixation is rounded to a cell; the default grid is finer than eye trackers are.
+    The shuffled AUC takes its negatives from the fixations on other images, so that a mere blob in
+    the middle, where people look, gains nothing (Tatler et al. 2005; Zhang et al. 2008). One pass
+    over all fixations fills it by `add`, a second one asks for the `weights` of each image. Places
+    are rounded to a cell; the default grid is finer than eye trackers are.
     """
 
     def __init__(self, grid: tuple[int, int] = (128, 128)) -> None:
@@ -174,14 +164,10 @@ class OtherFixations:
         self.counts += other.counts
 
     def weights(self, shape: tuple[int, int], own: Optional[Fixations] = None) -> np.ndarray:
-        """Return how often people looked at each place of the other images.
+        """Return float64 (H, W): how often people looked at each place of the other images.
 
-        Args:
-            shape: (H, W) of the image that is scored.
-            own: Its own fixations, where they were added, to be taken away again.
-
-        Returns:
-            float64 (H, W), whole numbers; each cell's count stands on the pixel at its centre.
+        Each cell's count stands on the pixel at its centre. ``own`` are the image's fixations where
+        they were added, to be taken away again.
         """
         counts = self.counts if own is None else self.counts - self._counts(own)
         if counts.min() < 0:

@@ -1,8 +1,6 @@
-"""Pickles read as data, by Python's own unpickler, which finds no function here but harmless ones.
-
-A pickle is a program. The standard library's unpickler calls what the program names, and a few
-bytes can ask it for gigabytes (a memo of 2**32 places) or for hours (hashing tuples that hold each
-other). Its Python half lets every instruction be replaced: left are those that files of arrays
+"""Pickles read as data. A pickle is a program: it calls what it names, and a few bytes can ask for
+gigabytes (a memo of 2**32 places) or hours (hashing tuples that hold each other). The Python half
+of the standard unpickler lets every instruction be replaced: left are those that files of arrays
 need, names stand for functions of this package only, and what is made is counted.
 """
 
@@ -45,21 +43,17 @@ def load_pickle(
 ) -> Any:
     """The object of the pickle that starts where ``file`` stands; ``file`` is left behind it.
 
+    Made are plain values and containers, what ``known`` makes, and a ``Setting`` for what programs
+    save beside weights. No part refers back to its whole.
+
     Args:
-        file: a binary file that can seek.
         known: what ``module.name`` in the pickle stands for. Functions among these may be called
             by the pickle with any arguments and must raise on those they do not expect.
         persistent: gives the object of a persistent id; without it such ids are refused.
 
-    Returns:
-        None, bool, int, float, str, bytes, list, tuple, dict, what ``known`` makes, and for what
-        programs save beside weights a ``Setting`` or a plain container. Keys of dictionaries are
-        str or int; those of inner ones may be a ``Setting`` in the place of something else.
-        No part refers back to its whole.
-
     Raises:
         ForeignError: it names or holds something that files of arrays have no use for.
-        ValueError: it is cut or broken, or too large. Functions of ``known`` raise their own.
+        ValueError: it is cut or broken, or too large.
     """
     reader = _Unpickler(_Remaining(file), known, persistent)
     result = reader.load()

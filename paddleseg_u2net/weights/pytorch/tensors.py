@@ -174,11 +174,7 @@ TENSORS: Dict[str, Any] = {
 
 
 def storage_of(identity: Any) -> Storage:
-    """The storage that a persistent id names: ("storage", type, key, device, count[, view]).
-
-    Raises:
-        ValueError: it is none of these.
-    """
+    """The storage that a persistent id names: ("storage", type, key, device, count[, view])."""
     if not isinstance(identity, tuple) or not 5 <= len(identity) <= 6:
         raise ValueError("it refers to something that is no storage")
     word, kind, key, _, count = identity[:5]

@@ -24,9 +24,6 @@ def write_torch(path: Union[str, Path], state: Mapping[str, np.ndarray]) -> None
     """Write a dictionary of arrays in PyTorch's zip format, in its order; dtypes are kept.
 
     The same state gives the same bytes. The file appears whole or not at all.
-
-    Raises:
-        ValueError: PyTorch has no such dtype; nothing is written.
     """
     arrays = {name: np.asarray(value) for name, value in state.items()}
     for name, array in arrays.items():

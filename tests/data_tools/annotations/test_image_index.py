@@ -30,7 +30,6 @@ def index(tmp_path):
         ("/home/me/b.jpg", "sub/b.TIFF"),
         ("sub/v1.2.png", "sub/v1.2.jpg"),
         ("v1.png", None),
-        ("ab.png", None),
         (".png", None),
         ("", None),
     ],

@@ -68,7 +68,6 @@ def colours(path):
         (binary_file, (0, 255, 32767, 32768, 65535), np.uint16, (0, 0, 0, 1, 1)),
         (binary_file, (0, 127, 128, 255), np.uint16, (0, 0, 1, 1)),
         (binary_file, (0, 1), np.uint8, (0, 1)),
-        (binary_file, (0, 1), bool, (0, 1)),
         (soft_file, (0, 100, 255), np.uint8, (0, 100, 255)),
         (soft_file, (0, 1000, 65535), np.uint16, (0, 1000, 65535)),
         (soft_file, (0, 1), bool, (0, 255)),
@@ -145,9 +144,7 @@ RED = [(0, 0, 0)] * 8 + [(255, 0, 0)] + [(0, 0, 0)] * 15
     ("make", "stored", "said"),
     [
         (index, (0, 1, 7, 9), r"m\.png.*0, 1, 2, 255.*7, 9 in 12 pixels"),
-        (binary_file, RED, r"m\.png.*\(255, 0, 0\) at x 2, y 1"),
         (soft_file, RED, r"m\.png.*\(255, 0, 0\) at x 2, y 1"),
-        (alpha_file, [(0, 0, 0, 255)], r"m\.png.*nothing in it is transparent"),
         (alpha_file, (0, 255), r"m\.png.*nothing in it is transparent"),
         (
             colours,

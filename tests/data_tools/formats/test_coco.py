@@ -150,7 +150,7 @@ BAD = {
     ),
     "runs too short": (_tree(_object({"size": [4, 6], "counts": [3, 4]})), "= 24 pixels, got 7"),
     "negative runs": (_tree(_object({"size": [4, 6], "counts": [30, -6]})), "expected run lengths"),
-    "cut runs": (_tree(_object({"size": [4, 6], "counts": "5T"})), "cut off"),
+    "cut runs": (_tree(_object({"size": [4, 6], "counts": "5T"})), "whole packed run lengths"),
 }
 
 

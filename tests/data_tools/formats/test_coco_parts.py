@@ -84,10 +84,8 @@ def test_the_layout_of_coco_and_that_of_cvat(tmp_path, folder):
         ("valid/labels.json", "pictures", "val"),
         ("test/instances_train2017.json", "train", "test"),
         ("annotations/my_val_set.json", "pictures", "val"),
-        ("annotations/train_and_val.json", "pictures", ""),
         ("annotations/trained.json", "pictures", ""),
         ("labels.json", "Train2014", "train"),
-        ("labels.json", "pictures", ""),
     ],
 )
 def test_what_says_the_split(tmp_path, file, images, split):

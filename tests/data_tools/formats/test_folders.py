@@ -82,8 +82,6 @@ def test_missing_partners_are_listed(tmp_path):
     ("name", "extra"),
     [
         ("benign ({})_mask", "benign (2)_mask_1"),  # BUSI
-        ("benign ({})_mask", "benign (2)_mask (1)"),
-        ("benign ({})_mask_0", "benign (2)_mask_1"),
         ("mask_of_benign ({})-gt", "mask_of_benign (2)-gt7"),
     ],
 )
@@ -128,12 +126,8 @@ def test_masks_of_one_image_are_merged(tmp_path, stored, values, wanted):
          ["a_mask.png", "b_mask.png", "b_mask_1.png"]),  # BUSI
         (["1_sat.jpg", "1_mask.png", "22_sat.jpg", "22_mask.png"], ["1_mask.png", "22_mask.png"]),
         (["GT-a.bmp", "a.bmp", "x/GT-b.bmp", "x/b.bmp"], ["GT-a.bmp", "x/GT-b.bmp"]),
-        (["label_1.jpg", "label_1.png", "label_2.jpg", "label_2.png"],
-         ["label_1.png", "label_2.png"]),
         (["unmasked.jpg", "unmasked.png", "goldfish.jpg", "goldfish.png"],
          ["goldfish.png", "unmasked.png"]),
-        (["a.jpg", "a_segmentation.jpg", "b.jpg", "b_segmentation.jpg"],
-         ["a_segmentation.jpg", "b_segmentation.jpg"])
     ]
 )  # fmt: skip
 def test_images_and_masks_in_one_folder(tmp_path, files, masks):
@@ -240,24 +234,6 @@ def test_a_palette_that_begins_with_white_is_not_inverted(tmp_path):
     mask.save(masks / "0.png")
     record = folders.read(images, masks).samples[0]
     assert record.mask.read(SHAPE)[0, :2].tolist() == [1, 0]
-
-
-@pytest.mark.realdata
-def test_the_reference_data_is_understood(shared):
-    people = folders.read(shared / "data/person_290/images", shared / "data/person_290/masks")
-    assert len(people.samples) == 290
-    discs = shared / "data/optic_disc_seg"
-    labels = folders.read(discs / "JPEGImages", discs / "Annotations")
-    assert (labels.classes, labels.soft, len(labels.samples)) == (
-        ("background", "object"),
-        False,
-        50,
-    )
-    assert all(record.mask.file for record in labels.samples)
-    assert folders.read(discs / "JPEGImages", discs / "SoftMaps").soft
-    salient = shared / "data/ecssd_300"
-    collection = folders.read(salient / "images", salient / "ground_truth_mask")
-    assert any("masks read as binary" in remark for remark in collection.remarks)
 
 
 def test_masks_with_transparency_have_to_be_explained(tmp_path):

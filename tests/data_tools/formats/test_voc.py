@@ -191,7 +191,7 @@ def test_other_layouts_are_refused(tmp_path):
             voc.read(root)
 
     (tmp_path / "images").mkdir()
-    refused("JPEGImages and SegmentationClass.*found images")
+    refused("JPEGImages and SegmentationClass.*got images")
     refused("no folder", tmp_path / "none")
     (tmp_path / "SegmentationClass").mkdir()
     refused("expected masks", kind=PairingError)

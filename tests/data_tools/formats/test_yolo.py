@@ -93,7 +93,7 @@ LAYOUTS = {
             [("a", "train"), ("b", "val")],
             [],
         )
-        for path in ("coco8-seg", "../datasets/coco8-seg", "/content/coco8-seg", "")
+        for path in ("../datasets/coco8-seg", "")
     },
     "images twice": (["images/x/a.jpg"], "train: images\n", [("x/a", "train")], []),
     "labels beside images": (["a/a.jpg"], "train: a\n", [("a", "train")], []),

@@ -55,18 +55,6 @@ def test_shuffled_counts_pairs_by_weight(seed):
     assert got == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_map_that_knows_scores_one_and_its_negative_none():
-    mask = np.zeros((12, 15), bool)
-    mask[3:7, 4:9] = True
-    fixations, others = Fixations.from_mask(mask), (~mask).astype(float)
-    for metric in (AucJudd, ShuffledAuc):
-        assert scored(metric(), mask.astype(float), fixations, others) == 1
-        assert scored(metric(), 1.0 - mask, fixations, others) == 0
-    share = mask.mean()  # random pixels may be on the object
-    assert scored(AucBorji(), mask.astype(float), fixations) == pytest.approx(1 - share / 2)
-    assert scored(AucBorji(), 1.0 - mask, fixations) == pytest.approx(share / 2)
-
-
 @pytest.mark.parametrize("value", [0.0, 0.1, 0.7, 1.0])
 def test_a_constant_map_is_chance(value):
     values, fixations = np.full((5, 6), value), Fixations.from_points([[1, 2], [4, 5]], (5, 6))
