@@ -9,7 +9,7 @@ import random
 from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Union
 
 import numpy as np
 from paddleseg.cvlibs import SegBuilder, manager
@@ -43,7 +43,6 @@ class Config(PredictionConfig):
     Args:
         source: a YAML file, or a dictionary of its form.
         opts: ``key=value`` items that override it.
-        learning_rate, batch_size, iters: override those keys where not None.
         training: whether all that training needs has to be there, or the model only.
 
     Attributes:
@@ -58,20 +57,9 @@ class Config(PredictionConfig):
     """
 
     def __init__(
-        self,
-        source: Union[str, Path, Tree],
-        opts: Iterable[str] = (),
-        learning_rate: Optional[float] = None,
-        batch_size: Optional[int] = None,
-        iters: Optional[int] = None,
-        training: bool = True,
+        self, source: Union[str, Path, Tree], opts: Iterable[str] = (), training: bool = True
     ) -> None:
         tree = as_tree(source, opts or ())
-        for key, value in (("batch_size", batch_size), ("iters", iters)):
-            if value is not None:
-                tree[key] = value
-        if learning_rate is not None and isinstance(tree.get("lr_scheduler"), dict):
-            tree["lr_scheduler"]["learning_rate"] = learning_rate
         where = "configuration" if isinstance(source, dict) else source
         _load_plugins(tree.get("plugins"), where)
         faults: List[str] = []

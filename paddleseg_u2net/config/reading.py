@@ -72,12 +72,10 @@ def read_yaml(path: Union[str, Path]) -> Tree:
     earlier one. Dictionaries are merged, except where the upper one says ``_inherited_: False`` or
     names another ``type``: arguments of one mean nothing to another. Lists are replaced.
     """
-    return _read(Path(path), (), {})
+    return _read(Path(path), ())
 
 
-def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
-    if path.resolve() in known:  # the base of several files
-        return known[path.resolve()]
+def _read(path: Path, above: Tuple[Path, ...]) -> Tree:
     asked_by = f" (the _base_ of {above[-1]})" if above else ""
     if not path.is_file():
         raise ConfigError(f"{path}{asked_by}: there is no such configuration file; check the path")
@@ -98,9 +96,8 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         raise ConfigError(f"{path}: _base_: expected a file or a list of files, got {bases!r}")
     merged: Tree = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        merged = merge(_read(path.parent / base, (*above, path), known), merged)
-    known[path.resolve()] = merge(tree, merged)
-    return known[path.resolve()]
+        merged = merge(_read(path.parent / base, (*above, path)), merged)
+    return merge(tree, merged)
 
 
 def _is_beside_weights(path: Path) -> bool:
@@ -175,17 +172,11 @@ def _value(text: str) -> Any:
 def _set(tree: Tree, key: str, value: Any) -> None:
     *parents, last = key.split(".")
     node: Any = tree
-    for depth, part in enumerate(parents):
-        try:
-            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
-        except (ValueError, IndexError, AttributeError):
-            node = None
-        if not isinstance(node, (dict, list)):
-            path = ".".join(parents[: depth + 1])
-            raise ConfigError(f"--opts {key}: {path} has no parts to set in this configuration")
     try:
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
         node[int(last) if isinstance(node, list) else last] = value
-    except (ValueError, IndexError):
+    except (AttributeError, IndexError, TypeError, ValueError):
         raise ConfigError(
-            f"--opts {key}: expected an index below {len(node)}, got {last}"
+            f"--opts {key}: there is no such place in it; items of lists are 0, 1, ..."
         ) from None

@@ -5,19 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field, fields
 from numbers import Real
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Type,
-    TypeVar,
-    Union,
-)
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 Rule = Tuple[str, Callable[[Any], bool]]  # what a value is, in words; whether one is that
 Section = TypeVar("Section")
@@ -245,8 +233,7 @@ def rules_of(section: Type[Any]) -> Dict[str, Rule]:
 
 def top_rules() -> Dict[str, Rule]:
     """The rules of the keys at the top, sections among them."""
-    sections: List[str] = list(dict.fromkeys([*SECTIONS, *OPEN]))
-    return {**rules_of(RunSettings), **dict.fromkeys(sections, DICTIONARY)}
+    return {**rules_of(RunSettings), **dict.fromkeys([*SECTIONS, *OPEN], DICTIONARY)}
 
 
 def read(section: Type[Section], tree: Optional[Mapping[str, Any]]) -> Section:

@@ -198,7 +198,7 @@ class PairCache:
             logger.warning(f"{self._key}: {reason}")
 
     def _locked(self) -> ContextManager[bool]:
-        return locked(self._folder / "cache", poll=0.02, patience=60)
+        return locked(self._folder / "cache", patience=60)
 
     def _has_room(self, wanted: int) -> bool:
         """Whether there is room, once unused sets are removed if need be."""

@@ -48,13 +48,13 @@ TREE = {
 }
 
 
-def config(*opts, **overrides):
-    return Config(TREE, opts, **overrides)
+def config(*opts):
+    return Config(TREE, opts)
 
 
-def refused(match, *opts, **overrides):
+def refused(match, *opts):
     with pytest.raises(ConfigError, match=match):
-        config(*opts, **overrides)
+        config(*opts)
 
 
 @pytest.fixture
@@ -73,42 +73,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-# ---------------------------------------------------------------- misspelt and missing
-
-
-@pytest.mark.parametrize(
-    "key, meant",
-    [
-        ("batch_sise", "batch_size"),
-        ("trainer.ema_decya", "ema_decay"),
-        ("loss.types.0.ignore_indx", "ignore_index"),
-        ("model.num_clases", "num_classes"),
-        ("val_dataset.mask_value", "mask_values"),
-        ("train_dataset.transforms.0.target_sise", "target_size"),
-        ("optimizer.weigth_decay", "weight_decay"),
-        ("lr_scheduler.lerning_rate", "learning_rate"),
-    ],
-)
-def test_a_misspelt_key_is_named_with_the_nearest(key, meant):
-    refused(rf"^configuration: {key}: there is no such key; did you mean {meant}\?", f"{key}=1")
-
-
-@pytest.mark.parametrize(
-    "key, name, meant",
-    [
-        ("model.type", "u2net", "U2Net"),
-        ("optimizer.type", "adamw", "AdamW"),
-        ("lr_scheduler.type", "PolynomialDecy", "PolynomialDecay"),
-        ("train_dataset.type", "PairDatset", "PairDataset"),
-        ("train_dataset.transforms.0.type", "Rezise", "Resize"),
-        ("loss.types.0.type", "DeepSupervisonLoss", "DeepSupervisionLoss"),
-    ],
-)
-def test_an_unknown_type_is_named_with_the_nearest(key, name, meant):
-    section = key.split(".")[0]
-    refused(rf"^configuration: {section}\b.*{name}.*did you mean {meant}\?", f"{key}={name}")
-
-
 @pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
 def test_transforms_that_are_no_components_are_refused(value):
     refused("^configuration: train_dataset.transforms", f"train_dataset.transforms={value}")
@@ -116,21 +80,8 @@ def test_transforms_that_are_no_components_are_refused(value):
 
 def test_the_dictionary_given_is_not_changed():
     tree = copy.deepcopy(TREE)
-    Config(tree, ["model.num_classes=2"], batch_size=5, learning_rate=0.5)
+    Config(tree, ["model.num_classes=2", "batch_size=5"])
     assert tree == TREE
-
-
-# ---------------------------------------------------------------- overrides
-
-
-def test_arguments_override_keys_and_opts():
-    changed = config("batch_size=3", "iters=3", batch_size=5, iters=6, learning_rate=0.25)
-    assert (changed.batch_size, changed.iters) == (5, 6)
-    assert changed.lr_schedule().get_lr() == 0.25
-    assert (config().batch_size, config().iters) == (2, 10)
-
-
-# ---------------------------------------------------------------- what data sets are told
 
 
 def test_data_sets_know_the_model_and_the_loss(folder):
@@ -167,9 +118,6 @@ def test_a_missing_section_of_a_data_set_is_named():
     tree = {key: value for key, value in TREE.items() if key != "val_dataset"}
     with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
         Config(tree).dataset("val")
-
-
-# ---------------------------------------------------------------- loss
 
 
 def test_coefficients_become_the_weights_of_the_heads():
@@ -241,25 +189,19 @@ REFUSED = [
         "trainer.best_metric=maxF",
     ),
     ("trainer.best_metric: saliency stands for several scores", "trainer.best_metric=saliency"),
-    ("metrics: there is no score 'maxg'; did you mean maxF", "metrics=[maxg]"),
-    ("metrics: expected a list of names, got 'mIoU'", "metrics=mIoU"),
     ("metrics: MAE: this score is for one or two", "model.num_classes=3", "metrics=[MAE]"),
     (
         "conventions.preset: expected one of paper, pysodmetrics, matlab, got 'mat'",
         "conventions.preset=mat",
     ),
     ("conventions.*there is no strech; there are", "conventions.strech=none"),
-    ("conventions.slack: expected a whole number", "conventions.slack=1.5"),
     ("conventions.mask_above: .* said by the data set", "conventions.mask_above=3"),
     (r"model\.pretrained: expected text, or null, got 123", "model.pretrained=123"),
     (r"model\.new_heads: expected true or false, got 5", "model.new_heads=5"),
     (r"model\.new_heads: without model\.pretrained", "model.new_heads=true"),
     (r"model\.in_channels: expected 1, 3 or 4, got 2", "model.in_channels=2"),
-    (r"model\.type: there is no 'UNet' here; did you mean U2N", "model.type=UNet"),
     (r"custom_cfg: expected a list such as", "optimizer.custom_cfg=[stage1]"),
-    (r"custom_cfg: expected a list such as", "optimizer.custom_cfg={name: stage1.}"),
     (r"custom_cfg\.0\.lr_mul: .* lr_mult", "optimizer.custom_cfg=[{name: a, lr_mul: 1}]"),
-    (r"0\.lr_mult: expected a number of 0", "optimizer.custom_cfg=[{name: a, lr_mult: x}]"),
     (r"custom_cfg\.0\.name: this key is missing", "optimizer.custom_cfg=[{lr_mult: 1}]"),
 ]  # fmt: skip
 
@@ -267,9 +209,6 @@ REFUSED = [
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: "-".join(case[1:]))
 def test_what_is_wrong_is_refused_with_the_repair(case):
     refused(*case)
-
-
-# ---------------------------------------------------------------- preprocess, windows, schedule
 
 
 def test_preprocess_is_built_of_its_keys():
@@ -316,17 +255,12 @@ def test_the_trainers_keys_have_defaults():
     assert config("trainer.ema_decay=0").trainer.ema_decay == 0
 
 
-# ---------------------------------------------------------------- text of a configuration
-
-
 @pytest.mark.parametrize(
     "opts",
     [
-        [],
         ["train_dataset.mask_values={0: 0, 38: 1}"],
         ["lr_scheduler.learning_rate=1e-7", "preprocess.mean=(0.1, 0.2, 0.3)"],
-        ["train_dataset.dataset_root='daten/grün: 1 # x'"],
-        ["train_dataset.dataset_root='1e3'"],
+        ["train_dataset.dataset_root='daten/grün: 1 # x'", "val_dataset.dataset_root='1e3'"],
         ["preprocess.size=null"],
     ],
 )
@@ -335,9 +269,6 @@ def test_the_text_of_a_configuration_reads_back(tmp_path, opts):
     path = tmp_path / "again.yml"
     path.write_text(str(written), encoding="utf-8")
     assert str(Config(path)) == str(written) and read_yaml(path)["model"] == TREE["model"]
-
-
-# ---------------------------------------------------------------- what is shipped
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -367,9 +298,6 @@ def test_a_report_has_what_is_asked_for():
     families = {score.family for score in config().report().scores}
     assert families == {"segmentation", "saliency"}
     assert config().report().conventions.title == "paper"
-
-
-# ---------------------------------------------------------------- without what training needs
 
 
 def test_a_model_alone_is_enough_to_predict():

@@ -14,7 +14,7 @@ from paddleseg_u2net.export.convert import convert
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.predictor.source import read_source
 from paddleseg_u2net.weights import SUFFIXES, WeightsError, formats, read_weights, write_weights
-from paddleseg_u2net.weights.onnx_write import write_onnx
+from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from tests.weights import narrow
 from tests.weights.old_opset import with_scales
 
@@ -181,7 +181,7 @@ def test_onnx_files_that_are_not_comparable_are_named(tmp_path):
     onnx = pytest.importorskip("onnx")
     stages = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})
     state = narrow.state(stages=stages)
-    write_onnx(tmp_path / "new.onnx", state, stages)
+    (tmp_path / "new.onnx").write_bytes(onnx_bytes(state, stages))
     onnx.save(with_scales(onnx.load(tmp_path / "new.onnx"), 10), tmp_path / "old.onnx")
     model = onnx.load(tmp_path / "new.onnx")
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5

@@ -64,15 +64,6 @@ def test_without_a_checkpoint_the_error_says_what_to_give(tmp_path):
         checkpoint.latest(tmp_path)
 
 
-def test_old_checkpoints_are_deleted(tmp_path):
-    for number in (1, 2, 3):
-        _save(tmp_path / f"iter_{number}", number)
-    checkpoint.tidy(tmp_path, keep=0)
-    assert len(checkpoint.iterations(tmp_path)) == 3
-    checkpoint.tidy(tmp_path, keep=2)
-    assert [path.name for path in checkpoint.iterations(tmp_path)] == ["iter_2", "iter_3"]
-
-
 # The calls by which files come into being or vanish; a process is killed at each in turn.
 _CALLS = ("fsync", "rename", "replace", "unlink", "rmdir")
 

@@ -104,9 +104,6 @@ def test_trains_in_any_thread(tmp_path, tiny):
     assert checkpoint.latest(tmp_path).name == "iter_4"
 
 
-# ---------------------------------------------------------------- the command
-
-
 def test_the_command_and_its_workers_end(tmp_path, tiny):
     tiny["iters"] = 100000
     (tmp_path / "config.yml").write_text(yaml.safe_dump(tiny))
@@ -130,9 +127,6 @@ def test_the_command_and_its_workers_end(tmp_path, tiny):
     steps = [line, *(other for other in said.splitlines() if "[TRAIN]" in other)]
     last = steps[-1].partition("iter: ")[2].partition("/")[0]
     assert checkpoint.latest(tmp_path / "run").name == f"iter_{last}"
-
-
-# ---------------------------------------------------------------- what else changes the bits
 
 
 @pytest.mark.parametrize(

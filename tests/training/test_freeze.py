@@ -59,9 +59,6 @@ def test_freezing_everything_is_refused():
         Frozen(model, [name for name, _ in model.named_children()])
 
 
-# -- rates ---------------------------------------------------------------------------------------
-
-
 def test_groups_of_parameters_learn_at_their_own_rates(tiny, tmp_path):
     tiny["iters"] = 1
     tiny["optimizer"] = {"type": "SGD"}

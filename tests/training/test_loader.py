@@ -21,8 +21,6 @@ from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.inference import Pipeline, Preprocess, Window
 from paddleseg_u2net.training.loader import DataError, Schedule, train_loader, validation_loader
 
-# ---------------------------------------------------------------- Schedule
-
 
 @given(
     length=st.integers(1, 40),
@@ -65,9 +63,6 @@ def test_a_data_set_smaller_than_a_batch_is_refused(length, batch, ranks, repair
     assert f"set batch_size to {repair} or less" in message
     assert (f"each of {ranks} processes" in message) == (ranks > 1)
     Schedule(length, repair, 0, 0, 1, 0, ranks)
-
-
-# ---------------------------------------------------------------- training
 
 
 def noise(*shape, seed=0):
@@ -224,9 +219,6 @@ os.kill(os.getpid(), signal.SIGKILL)
     # Workers hold the pipe, too: its end comes when all have ended.
     said, _ = done.communicate(timeout=60)
     assert done.returncode == -signal.SIGKILL and len(said.split()) == 2
-
-
-# ---------------------------------------------------------------- validation
 
 
 def validated(data, indices, batch, workers, size=(8, 6), **more):

@@ -78,8 +78,8 @@ def _from_weights(state: Mapping[str, np.ndarray], model: Architecture) -> Model
     from paddleseg_u2net.weights.ncnn_write import ncnn_files
 
     what = (model.stages, model.num_classes, model.in_channels)
-    files = ncnn_files(state, *what, activation=False, source="--backend ncnn")
-    return Model("ncnn", {"model.param": files.param.encode(), "model.bin": files.weights})
+    param, weights = ncnn_files(state, *what, activation=False, source="--backend ncnn")
+    return Model("ncnn", {"model.param": param.encode(), "model.bin": weights})
 
 
 register(
