@@ -70,11 +70,7 @@ def score(
     workers: int = 0,
     progress: Progress = lambda images: None,
 ) -> Outcome:
-    """Score all images, in their order; the result is the same to the last bit for any ``workers``.
-
-    Raises:
-        ChildProcessError: a process died, for instance for want of memory.
-    """
+    """Score all images, in their order; ``workers`` change no bit of the result."""
     total = Outcome(task.report.fresh())
     _add_up(total.add, partial(_score_chunk, task=task), items, workers, progress)
     return total

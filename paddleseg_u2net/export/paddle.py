@@ -1,8 +1,6 @@
-"""A U²-Net as a saved program of Paddle, for Paddle Inference.
-
-Paddle has a translator from layers to programs; the program of ``paddleseg_u2net.architecture`` is
-written out here instead: it takes a second and not fifteen, BatchNorm is not in it, and sizes are
-constants where they are known.
+"""A U²-Net as a saved program of Paddle, for Paddle Inference. It is written out here instead of by
+Paddle's translator: in a second and not in fifteen, without BatchNorm, with known sizes as
+constants.
 """
 
 from __future__ import annotations
@@ -27,13 +25,8 @@ def write_paddle(
     output: str,
     shape: Shape,
 ) -> None:
-    """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams`` into ``folder``.
-
-    Args:
-        weights: kernels and biases by layer, float32, BatchNorm folded into them.
-        program: the network.
-        output: one of ``inference.description.OUTPUTS``.
-        shape: of the input (N, C, H, W), None where any number is to be taken.
+    """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams``; ``weights``:
+    kernels and biases by layer, float32, BatchNorm folded into them.
     """
     # Paddle asks Python where each operator was called; an exception then is a crash in its C++.
     with (

@@ -177,3 +177,9 @@ class FixationMetric(MeanOfImages):
     ) -> None:
         """Count one image; see `MapMaskPair` for the arguments and what is refused."""
         self.update_pair(MapMaskPair(prediction, fixations=fixations, others=others))
+
+
+def mean_of_defined(values: np.ndarray) -> float:
+    """Return the mean of what is not NaN, NaN where nothing is left."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")

@@ -8,7 +8,13 @@ from typing import Optional, Union
 import numpy as np
 
 from paddleseg_u2net.metrics.map_mask_pair import LEVELS, MapMaskPair
-from paddleseg_u2net.metrics.metric import CurveMetric, Curves, MeanMetric, PixelMetric
+from paddleseg_u2net.metrics.metric import (
+    CurveMetric,
+    Curves,
+    MeanMetric,
+    PixelMetric,
+    mean_of_defined,
+)
 from paddleseg_u2net.metrics.normalise import native, valid_pixels
 from paddleseg_u2net.metrics.scores import Score, register
 
@@ -199,9 +205,9 @@ class RocAuc(PixelMetric):
             error = unknown / (totals[0] * totals[1])[:, 0] / 2
         return SimpleNamespace(
             class_auc=auc,
-            auc=_mean_of_defined(auc),
+            auc=mean_of_defined(auc),
             class_auc_error=error,
-            auc_error=_mean_of_defined(error),
+            auc_error=mean_of_defined(error),
             thresholds=np.concatenate([[np.inf], _edges()[::-1]]),
             true_positive_rate=np.pad(true, ((0, 0), (1, 0))),
             false_positive_rate=np.pad(false, ((0, 0), (1, 0))),
@@ -225,11 +231,6 @@ class RocAuc(PixelMetric):
         pairs = bins.prod(axis=1)
         pairs[:, places] -= levels.prod(axis=1)
         return bins, pairs.sum(axis=-1)
-
-
-def _mean_of_defined(values: np.ndarray) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float("nan")
 
 
 def _placed(values: np.ndarray) -> tuple[str, np.ndarray]:

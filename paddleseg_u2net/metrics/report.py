@@ -131,16 +131,9 @@ class MetricReport:
     ) -> None:
         """Count one saliency map of any method; for ``num_classes == 1``.
 
-        Args:
-            prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
-            mask: bool (H, W), True on the salient object. None where there are fixations only; the
-                scores that need a mask must not have been chosen then.
-            fixations: Where people looked; None takes the object for it.
-            others: As in `update`.
-
-        Raises:
-            ValueError: a shape, dtype or value is another, or a mask is missing. Nothing is
-                counted then.
+        The arguments are those of `MapMaskPair`. ``mask`` is None where there are fixations only;
+        the scores that need a mask must not have been chosen then. Nothing is counted where an
+        argument is refused.
         """
         if self.num_classes != 1:
             raise ValueError(f"expected one class to score maps, got {self.num_classes}")

@@ -28,13 +28,7 @@ INPUT, OUTPUT = "input", "d0"
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
-    """Return the network of a ``model.param`` and its ``model.bin``, see `weights.ncnn_write`;
-    threads may share it. Inputs of any size are taken, unless the model's shape says otherwise.
-
-    Raises:
-        BackendError: ncnn is not installed.
-        LoadError: it does not take the model.
-    """
+    """The network of a ``model.param`` and its ``model.bin``, see `weights.ncnn_write`."""
     ncnn = engine_module("ncnn", "ncnn")
     net = ncnn.Net()
     net.opt.num_threads = threads or cores()
