@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 
 import pytest
 
@@ -16,7 +15,9 @@ class Steps:
     """Computing an item waits until the next one is read and the last one written."""
 
     def __init__(self, count):
-        self.count, self.happened, self.computed = count, defaultdict(threading.Event), []
+        self.count, self.computed = count, []
+        steps = [(step, item) for step in ("read", "write") for item in range(count)]
+        self.happened = {step: threading.Event() for step in steps}
 
     def weight(self, item):
         return 1
