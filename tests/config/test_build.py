@@ -69,9 +69,8 @@ def test_the_dictionary_given_is_not_changed():
 
 def test_data_sets_know_the_model_and_the_loss(tiny):
     opts = ["model.num_classes=3", "model.in_channels=4", "loss.types.0.ignore_index=9"]
-    changed = Config(
-        tiny, [*opts, *(f"{part}_dataset.mask_values=index" for part in ("train", "val"))]
-    )
+    opts += ["train_dataset.mask_values=index", "val_dataset.mask_values=index"]
+    changed = Config(tiny, opts)
     for part in ("train", "val"):
         dataset = changed.dataset(part)
         assert (dataset.num_classes, dataset.img_channels, dataset.ignore_index) == (3, 4, 9)
@@ -116,7 +115,7 @@ REFUSED = [
         "loss.types.0.ignore_index=9",
         "val_dataset.ignore_index=255",
     ),
-    (r"types\.0\.weights: expected 7 numbers, one for each head", "loss.types.0.weights=[1, 2]"),
+    (r"0\.weights: expected 7 numbers", "loss.coef=[1]", "loss.types.0.weights=[1, 2]"),
     (
         "^configuration: preprocess: expected .* 1 numbers each",
         "model.in_channels=1",
