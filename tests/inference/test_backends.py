@@ -16,7 +16,6 @@ from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.inference.backends import BackendError, choice, choose
 from paddleseg_u2net.inference.backends.backend import EngineNetwork
-from paddleseg_u2net.inference.backends.open_vino import computes_in_bf16, openvino_core
 from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.io.images import read_image, write_png
 from paddleseg_u2net.models import U2Net
@@ -106,14 +105,6 @@ def test_a_file_is_as_its_content_and_knows_its_shape(name, tmp_path):
     assert network.shape == (None, 4, None, None)
     with pytest.raises(BackendError, match=r"expected an input \(N, 4, H, W\), got \(1, 3, 8, 8\)"):
         network(images(1, 3, 8, 8))
-
-
-def test_bfloat16_without_a_processor_for_it_is_said(onnx_model):
-    pytest.importorskip("openvino")
-    able = computes_in_bf16(openvino_core())
-    network = on_engine("openvino", onnx_model, precision="bf16")
-    assert ("in float32" in network.note) != able
-    assert on_engine("openvino", onnx_model).note == ""
 
 
 # ---------------------------------------------------------------- what engines do to the process
@@ -242,13 +233,10 @@ EVERYTHING = ("paddle", "paddleseg", "onnx", "onnxruntime", "openvino", "ncnn")
 @pytest.mark.parametrize(
     ("kind", "packages", "expected"),
     [
-        ("weights", ("paddle", "paddleseg"), "paddle"),
         ("weights", ("paddle", "paddleseg", "onnx", "onnxruntime"), "onnxruntime"),
         ("weights", ("paddle", "paddleseg", "onnxruntime"), "paddle"),  # onnx makes its model
-        ("weights", ("onnx", "openvino"), "openvino"),
         ("weights", EVERYTHING, "ncnn"),
         ("onnx", EVERYTHING, "onnxruntime"),
-        ("onnx", ("openvino",), "openvino"),
         ("openvino", EVERYTHING, "openvino"),
         ("paddle", EVERYTHING, "paddle-inference"),
     ],
