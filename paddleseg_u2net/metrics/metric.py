@@ -95,10 +95,8 @@ class PixelMetric(Metric):
     ) -> None:
         """Count an image of two classes or more.
 
-        Args:
-            probability: Float in [0, 1], (num_classes, H, W).
-            label: (H, W), integers in [0, num_classes) or ``ignore_index``.
-            predicted: Integers (H, W), the most probable class.
+        ``probability`` is float (num_classes, H, W) in [0, 1], ``label`` integers (H, W) below
+        num_classes or ``ignore_index``, ``predicted`` the most probable class (H, W).
         """
 
 

@@ -135,7 +135,7 @@ GOOD, MASK = np.full((2, 3), 0.5), np.ones((2, 3), bool)
         ((GOOD - 1, MASK), "-0.5"),
         ((np.where(np.eye(2, 3), np.nan, GOOD), MASK), "nan"),
         ((GOOD.ravel(), MASK.ravel()), r"\(H, W\).*\(6,\)"),
-        ((GOOD[:0], MASK[:0]), "at least one pixel"),
+        ((GOOD[:0], MASK[:0]), r"not empty.*\(0, 3\)"),
         ((GOOD, MASK, MASK.T), r"valid.*\(2, 3\).*\(3, 2\)"),
         ((GOOD, MASK, GOOD), "valid.*bool.*float64"),
         ((GOOD, MASK, ~MASK), "at least one pixel"),
