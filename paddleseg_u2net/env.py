@@ -42,13 +42,10 @@ def processes() -> int:
 
 
 def load_paddle(with_paddleseg: bool = True) -> None:
-    """Import paddle with a thread for every core that this process may use, and PaddleSeg unless
-    told otherwise.
+    """Import paddle with a thread for every core that this process may use, and PaddleSeg.
 
-    Paddle uses one thread unless ``OMP_NUM_THREADS`` says otherwise, and prints a warning where it
-    does; a value that the user has set is kept. Under ``paddle.distributed.launch`` the cores are
-    shared among the processes. On AMD's processors ``MKL_DEBUG_CPU_TYPE`` is set, unless the user
-    has. Signals stay with whom they were; where paddle has been imported before, all is as it is.
+    What the user has set (``OMP_NUM_THREADS``, ``MKL_DEBUG_CPU_TYPE``) is kept, and signals stay
+    with whom they were; where paddle has been imported before, all is as it is.
     """
     chosen = "paddle" not in sys.modules and _set_environment()
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
@@ -97,9 +94,8 @@ def _handlers_kept() -> Iterator[None]:
     """Leave all signals to those who had them.
 
     Paddle takes these as it is imported, and allocates memory in its handler: a SIGTERM in the
-    middle of an allocation then waits for its own lock for ever. It takes SIGTERM from a program
-    that handles it, too. C's own call is asked, since a Predictor may be made in any thread, and
-    handlers such as faulthandler's are not Python's.
+    middle of an allocation then waits for its own lock for ever. C's own call is asked, since a
+    Predictor may be made in any thread, and handlers such as faulthandler's are not Python's.
     """
     if os.name != "posix":
         yield

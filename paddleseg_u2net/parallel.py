@@ -77,11 +77,9 @@ def _end(pool: ProcessPoolExecutor) -> None:
 def follow_parent() -> None:
     """Let this process end when the one that started it does, or tells it to; not before.
 
-    Ctrl-C, and many a scheduler's SIGTERM, go to a whole group of processes. What becomes of the
-    work is for the first of them to say: it may have a checkpoint to write.
-
-    A parent that was killed tells nobody, so its end is watched. It starts this process inside of
-    `signals.waiting`, or a signal may come before this is called.
+    Ctrl-C, and many a scheduler's SIGTERM, go to a whole group of processes; the first of them may
+    have a checkpoint to write. It starts this process inside of `signals.waiting`, or a signal may
+    come before this is called.
     """
     parent = multiprocessing.parent_process()
     if parent is None:

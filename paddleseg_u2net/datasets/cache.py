@@ -106,19 +106,15 @@ class PairCache:
 
         FOLDER/.size              bytes in all sets
         FOLDER/<32 hex>.set/      a set: the pairs of one data set, prepared in one way
-            in_use                locked by every process that uses the set; its time: last use
+            in_use                locked by every process that uses the set
             00000007.pair         a pair, by its number in the data set
 
     A pair is decoded again when its files changed (path, size, times) or its cache file is damaged
     (a checksum); in a set of its own when anything changed that decides how pairs are read: the
     settings, the list of pairs, the code, the libraries. Where room is short, sets that no process
     uses are removed, the least recently used first.
-
-    Args:
-        settings: Where, and how much.
-        key: What the settings are called in the configuration, for messages.
-        pairs: The files, in order.
-        recipe: All else that decides what is made of them: JSON values.
+    ``key`` names the settings in messages; ``recipe`` holds, as JSON values, all that decides what
+    is made of the pairs.
     """
 
     def __init__(
@@ -174,7 +170,7 @@ class PairCache:
         with self._locked():
             self._path.mkdir(exist_ok=True)
             self._in_use = (self._path / "in_use").open("ab")
-            os.utime(self._path / "in_use")
+            os.utime(self._path)  # the last use
             _lock(self._in_use, shared=True)
             self._count()
 
@@ -202,13 +198,13 @@ class PairCache:
             logger.warning(f"{self._key}: {reason}")
 
     def _locked(self) -> ContextManager[bool]:
-        return locked(self._folder / "cache", poll=0.02, patience=60)
+        return locked(self._folder / "cache", patience=60)
 
     def _has_room(self, wanted: int) -> bool:
         """Whether there is room, once unused sets are removed if need be."""
         if self._total() + wanted <= self._limit:
             return True
-        for path in sorted(_sets(self._folder), key=_last_use):
+        for path in sorted(_sets(self._folder), key=lambda path: path.stat().st_mtime):
             if path != self._path and _is_unused(path):
                 shutil.rmtree(path, ignore_errors=True)
                 if self._count() + wanted <= self._limit:
@@ -238,11 +234,6 @@ def _size(file: Path) -> int:
         return file.lstat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _last_use(path: Path) -> float:
-    in_use = path / "in_use"
-    return in_use.stat().st_mtime if in_use.exists() else 0.0
 
 
 def _is_unused(path: Path) -> bool:

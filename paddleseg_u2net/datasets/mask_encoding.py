@@ -160,19 +160,15 @@ def distinct_values(path: Path) -> Set[int]:
     return set(np.unique(read_mask(path)).tolist())
 
 
-def sample_evenly(items: Sequence[Item]) -> Sequence[Item]:
-    """Return up to 64 items, evenly spread."""
-    return items[:: max(1, len(items) // _SAMPLED)][:_SAMPLED]
-
-
 def sample_masks(
     masks: Sequence[Item], values_of: Callable[[Item], Set[int]]
 ) -> List[Tuple[Item, Set[int]]]:
     """Return the masks by which the encoding of all is inferred, with their values.
 
-    They are those of `sample_evenly`; if these are all black, also the first one that is not.
+    They are up to 64, evenly spread; if these are all black, also the first one that is not.
     """
-    found = [(mask, values_of(mask)) for mask in sample_evenly(masks)]
+    evenly = masks[:: max(1, len(masks) // _SAMPLED)][:_SAMPLED]
+    found = [(mask, values_of(mask)) for mask in evenly]
     if all(values <= {0} for _, values in found):
         rest = ((mask, values_of(mask)) for mask in masks)
         found += islice(((mask, values) for mask, values in rest if values - {0}), 1)

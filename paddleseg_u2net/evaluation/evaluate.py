@@ -32,19 +32,8 @@ def evaluate(
 ) -> int:
     """Score, write and show; 0 if every map could be scored, or what failed was to be skipped.
 
-    Args:
-        plan: Methods and data sets.
-        outputs: What is written.
-        metrics: Scores, families or "all"; None takes whatever there is ground truth for.
-        conventions: What toolboxes disagree about.
-        sigma: In pixels; spreads fixation points to a density where there is none.
-        workers: Processes; 0 works in this one.
-        resize: Whether maps of another size are resized to their mask's.
-        allow_missing: Whether names that not all folders have are left out.
-        skip_bad: Whether images whose files cannot be used are left out.
-
-    Raises:
-        ValueError, OSError: what can be known to be wrong before the work begins.
+    ``metrics`` None takes whatever there is ground truth for; ``sigma``, in pixels, spreads
+    fixation points to a density where there is none. What is known to be wrong is raised before.
     """
     names = choose_scores(metrics, plan, sigma is not None)
     report = MetricReport(1, names=names, conventions=conventions)

@@ -29,19 +29,11 @@ _LARGEST_FIXATED_SHARE, _ALWAYS_FEW_ENOUGH = 0.1, 100
 def read_fixation_map(path: PathLike, shape: Optional[Size] = None) -> np.ndarray:
     """Read where observers looked, as a map: bool (height, width), True at fixations.
 
-    A pixel that was fixated several times counts once, as in an image of fixations. So the score
+    An image, or an array of NumPy or MATLAB, of the photograph's ``shape`` (height, width) is not 0
+    at fixations; lists, which need the shape, are ``.npy`` (N, 2) of rows and columns, or text with
+    a header that names the columns ``x`` and ``y``: pixels from 0 at the left and the top,
+    fractions are cut off. A pixel that was fixated several times counts once, so that the score
     does not depend on the kind of file.
-
-    Args:
-        path: An image or an ``.npy`` array of the photograph's shape that is not 0 at fixations; an
-            ``.npy`` array (N, 2) of rows and columns; a ``.csv`` or ``.txt`` file with a header
-            that names the columns ``x`` and ``y`` (pixels from 0 at the left and the top,
-            fractions are cut off); or a MATLAB file with one array of the photograph's shape.
-        shape: (height, width) of the photograph. Lists of points cannot be read without it.
-
-    Raises:
-        ImageError: the file is missing or damaged, does not fit ``shape``, has points outside the
-            image or none at all, or looks like a density map or a mask.
     """
     suffix = Path(path).suffix.lower()
     if suffix in (".csv", ".txt"):
@@ -64,18 +56,9 @@ def read_fixation_map(path: PathLike, shape: Optional[Size] = None) -> np.ndarra
 
 
 def read_density(path: PathLike) -> np.ndarray:
-    """Read how densely an image was fixated.
+    """Read how densely an image was fixated: float64 (H, W), the values of the file.
 
-    Args:
-        path: A grey image of 8 or 16 bits, a TIFF of floating point values, or an ``.npy`` file
-            of real numbers, as for `read_map`.
-
-    Returns:
-        float64 (H, W), the values of the file: 0 or more, of a sum above 0. Only their ratios
-        count, so they are not scaled.
-
-    Raises:
-        ImageError: as `read_map`; or a value is negative, or all are 0.
+    Only their ratios count, so they are not scaled.
     """
     is_npy = is_array(path)
     values = two_dimensional(load_array(path), path) if is_npy else read_brightness(path)

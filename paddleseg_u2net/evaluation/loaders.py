@@ -31,21 +31,11 @@ class GroundTruth:
 
 
 def read_map(path: PathLike) -> np.ndarray:
-    """Read a saliency map.
+    """Read a saliency map (H, W).
 
-    Args:
-        path: A grey image (colour files with equal channels and grey palettes are grey), a TIFF
-            of floating point values, or an ``.npy`` file of bool, uint8, uint16 or floating point
-            values, of shape (H, W) or with more axes of length 1 before or behind.
-
-    Returns:
-        (H, W): uint8 for 8-bit files, k standing for k / 255 (bool and 1-bit files give 0 and
-        255); float64 k / 65535 for 16-bit files; float32 or float64 in [0, 1] for floating point
-        files.
-
-    Raises:
-        ImageError: the file is missing, empty or damaged, is coloured, has varying transparency,
-            NaN, infinity or floating point values outside [0, 1], or has another shape.
+    uint8 for 8-bit files, k standing for k / 255 (bool and 1-bit files give 0 and 255); float64
+    k / 65535 for 16-bit files; float32 or float64 in [0, 1] for TIFF and ``.npy`` of floats. Colour
+    files with equal channels are grey. What has no one meaning is an ImageError.
     """
     values = _stored(path)
     if values.dtype == np.uint8:
@@ -58,13 +48,8 @@ def read_map(path: PathLike) -> np.ndarray:
 def read_truth(path: PathLike, mask_above: int = 127) -> GroundTruth:
     """Read a mask of the salient object from a file as for `read_map`.
 
-    A pixel is the object above ``mask_above`` / 255 of white, whatever the bits of the file: above
-    257 times ``mask_above`` for 16 bits. Files of 0 and 1 only are labels, and 1 is the object; so
-    are the indices of a coloured palette.
-
-    Raises:
-        ImageError: as `read_map`; or the values are class numbers, or those of 8 bits in a 16-bit
-            file, which would leave the mask empty or wrong without a word.
+    A pixel is the object above ``mask_above`` / 255 of white, whatever the bits of the file. Files
+    of 0 and 1 only are labels, and 1 is the object; so are the indices of a coloured palette.
     """
     if not is_array(path) and images.read_header(path).coloured:
         return _truth_of_indices(images.read_mask(path), path)

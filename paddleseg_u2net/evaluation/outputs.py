@@ -60,7 +60,9 @@ class Outputs:
             raise ValueError("--curves: none of the scores has a curve; add maxF, maxE or AUC")
 
     def _columns(self, results: Sequence[Result], usual: Sequence[str] = ()) -> List[Column]:
-        return of.columns(results, self.digits, () if self.all_columns else usual)
+        scores = results[0].report.scores
+        chosen = [each for each in scores if each.key in usual and not self.all_columns] or scores
+        return [of.column(score, self.digits) for score in chosen]
 
     def show(self, results: Sequence[Result]) -> None:
         """Print the table and what a reader has to know."""
@@ -93,7 +95,7 @@ class Outputs:
         for key, text in writers.items():
             if key in self.files:
                 write_text(self.files[key], text())
-        by_set = {name: _curves(own) for name, own in of.by_set(results).items()}
+        by_set = _curves(results)
         if "pr" in self.files:
             figure = curves.draw(curves.precision_recall(by_set, *self.limits))
             mpl_style.save(figure, self.files["pr"])
@@ -104,11 +106,11 @@ class Outputs:
                     mpl_style.save(figure, self.files["curves"] / f"{name}{suffix}")
 
     def _page(self, results: Sequence[Result]) -> str:
-        figures = {}
-        for name, own in of.by_set(results).items():
-            found = curves.panels(_curves(own))
-            if found:
-                figures[f"Curves on {name}"] = mpl_style.as_png(curves.draw(found), 150)
+        figures = {
+            f"Curves on {name}": mpl_style.as_png(curves.draw(curves.panels(found)), 150)
+            for name, found in _curves(results).items()
+            if any(found.values())
+        }
         return page(
             "Scores of saliency maps",
             of.data_sets(results),
@@ -120,5 +122,9 @@ class Outputs:
         )
 
 
-def _curves(results: Sequence[Result]) -> Dict[str, Curves]:
-    return {result.of.method: result.report.curves() for result in results}
+def _curves(results: Sequence[Result]) -> Dict[str, Dict[str, Curves]]:
+    """Return the curves by data set and method."""
+    return {
+        name: {result.of.method: result.report.curves() for result in own}
+        for name, own in of.by_set(results).items()
+    }

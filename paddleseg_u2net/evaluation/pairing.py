@@ -41,24 +41,14 @@ def pair_maps(
 ) -> Tuple[List[MapFiles], Dict[str, List[str]]]:
     """Pair maps with ground truth of several kinds: ``mask``, ``points``, ``density``.
 
-    Args:
-        map_folder: Folder of saliency maps; subfolders are part of the names.
-        truths: Folders by kind.
-        endings: What names have behind the common part, by ``map`` or kind: ``_DSS``, or with the
-            suffix of the file ``_DSS.png``. Files with another ending are not looked at. Letter
-            case does not matter.
-        subset: A list file of the names that count, one a line, with or without suffix; or of
-            lines ``image mask`` as PaddleSeg has them, of which the mask's name counts. ``#``
-            starts a comment.
-        allow_missing: Whether a name that is not in every folder is left out, instead of being an
-            error.
+    Subfolders are part of the names. ``endings``: what names have behind the common part, by
+    ``map`` or kind, in any letter case: ``_DSS``, or with the suffix of the file ``_DSS.png``;
+    other files are not looked at. ``subset``: a file of the names that count, one a line; or of
+    lines ``image mask`` as PaddleSeg has them, of which the mask's name counts.
 
     Returns:
-        Files by name, sorted; and names that were left out, by the kind that is missing.
-
-    Raises:
-        PairingError: a folder is missing or has no such files, two files have one name, a name is
-            not in every folder, no name is, or the list is not of its form.
+        Files by name, sorted; and names that were left out, as is allowed, by the kind that is
+        missing. What does not fit otherwise is a PairingError.
     """
     folders = {"map": map_folder, **truths}
     endings = {kind: endings.get(kind, "") for kind in folders}

@@ -52,9 +52,6 @@ def from_folders(
 
     With several ``truths``, folders of masks, each folder of maps has a folder of the set's name
     below it; there are none with fixations only. ``others``: the other fields of `DataSet`.
-
-    Raises:
-        PlanError: a name or path is missing, or two methods or two sets have one name.
     """
     methods = _named(maps, "--pred_dir")
     if not truths:
@@ -129,9 +126,6 @@ def from_yaml(path: Path) -> List[MethodOnDataset]:
     """Read a YAML file of the form of `_FORM`; its folders are relative to the working directory.
 
     A method need not have maps of every set. With one set, ``{dataset}`` is not needed.
-
-    Raises:
-        PlanError: the file cannot be read, or is not of this form.
     """
 
     def check(fits: object, where: str, got: object) -> None:
@@ -188,9 +182,6 @@ def choose_scores(
 
     ``names``: scores, families and "all"; None takes whatever there is ground truth for.
     ``spread``: whether densities are made of fixation points.
-
-    Raises:
-        ValueError: a score was named that needs another ground truth, or none is left.
     """
     truths = [set(each.truth.truths()) for each in plan]
     kinds = set.intersection(*truths)

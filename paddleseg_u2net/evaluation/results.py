@@ -92,13 +92,6 @@ def column(score: Score, digits: int) -> Column:
     return Column(score.key, title, score.higher_is_better, digits, score.family)
 
 
-def columns(results: Sequence[Result], digits: int, usual: Sequence[str] = ()) -> List[Column]:
-    """Return the columns of the ``usual`` scores that there are, else of all."""
-    found = results[0].report.scores
-    chosen = [score for score in found if score.key in usual] or found
-    return [column(score, digits) for score in chosen]
-
-
 def data_sets(results: Sequence[Result]) -> DataSets:
     """Return the scores by data set and method."""
     return {

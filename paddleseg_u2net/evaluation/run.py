@@ -27,9 +27,6 @@ DARK_MAPS = "maps are never above 1 of 255"
 # What is noted of a mask that has values between object and background.
 SOFT_MASKS = "masks are soft and were cut"
 
-Progress = Callable[[int], object]
-"""Called with the number of images that are done since the last call."""
-
 
 @dataclass(frozen=True)
 class Task:
@@ -68,12 +65,11 @@ def score(
     items: Sequence[MapFiles],
     task: Task,
     workers: int = 0,
-    progress: Progress = lambda images: None,
+    progress: Callable[[int], object] = lambda images: None,
 ) -> Outcome:
-    """Score all images, in their order; the result is the same to the last bit for any ``workers``.
+    """Score all images, in their order; ``workers`` change no bit of the result.
 
-    Raises:
-        ChildProcessError: a process died, for instance for want of memory.
+    ``progress`` is called with the number of images that are done since its last call.
     """
     total = Outcome(task.report.fresh())
     _add_up(total.add, partial(_score_chunk, task=task), items, workers, progress)
@@ -84,7 +80,7 @@ def fixated_by_all(
     items: Sequence[MapFiles],
     task: Task,
     workers: int = 0,
-    progress: Progress = lambda images: None,
+    progress: Callable[[int], object] = lambda images: None,
 ) -> OtherFixations:
     """Return where the images of a set were fixated, or where their objects are without fixations.
 
@@ -101,7 +97,7 @@ def _add_up(
     work: Callable[[Any], Any],
     items: Sequence[MapFiles],
     workers: int,
-    progress: Progress,
+    progress: Callable[[int], object],
 ) -> None:
     chunks = in_chunks(items, CHUNK)
     with closing(parallel_map(work, chunks, workers)) as parts:

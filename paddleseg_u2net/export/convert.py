@@ -52,16 +52,10 @@ def convert(
     Runtime if that is installed, beside the weights as they were read. Beside the new file goes a
     ``.yaml`` with the model and the preprocessing of the source, which the other commands find.
 
-    Args:
-        source: a file of weights, a checkpoint's folder, or a name of the zoo.
-        target: the new file; its suffix says the format.
-        config: a configuration that names the model; see ``read_source``.
-
     Raises:
-        FileNotFoundError, ValueError: see ``read_source`` and ``format_to_write``; or ``target``
-            is ``source``.
+        FileNotFoundError, ValueError: see ``read_source`` and ``format_to_write``.
         WeightsError: the file's weights are not those of its network, or the maps differ.
-        OSError: ``target`` cannot be written.
+        OSError: ``target`` cannot be written, or another text is where the ``.yaml`` has to be.
     """
     target = Path(target)
     check_writable(target)
@@ -93,11 +87,7 @@ def convert(
 
 
 def _description(read: Source, target: Path) -> str:
-    """Model and preprocessing of the source, so that the new file is used as it was.
-
-    Raises:
-        FileExistsError: another text is where it has to be.
-    """
+    """Model and preprocessing of the source, so that the new file is used as it was."""
     settings = read_config(find_config(read.path, read.config, read.model))
     place = target.with_suffix(".yaml")
     said, text = converted_files(place), settings.to_predict()
@@ -128,11 +118,7 @@ def _refuse_changed(
 
 
 def _run_beside(file: Path, shown: Path, state: State, model: Architecture) -> str:
-    """How far the maps that ONNX Runtime makes of a file are from those of its weights.
-
-    Raises:
-        WeightsError: further than rounding makes them.
-    """
+    """How far the maps that ONNX Runtime makes of a file are from those of its weights."""
     content = optional_package(shown, "onnx").load(str(file), load_external_data=False)
     why = resizes_otherwise(content)
     if why:

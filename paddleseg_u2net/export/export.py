@@ -43,12 +43,9 @@ SEARCHED = ("bf16", "int8")
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What to export.
+    """What to export; flags of `tools/export.py` by the same names.
 
     Args:
-        save_dir: the folder that is to appear; see `export`.
-        format: a key of ``FORMATS``.
-        precision: one that it has there.
         output: one of ``inference.description.OUTPUTS``.
         shape: of the input (N, C, H, W), None where any number is to be taken; None: any N, H, W.
         calibration: for ``SEARCHED``: a folder of images like those that will be predicted.
@@ -86,13 +83,11 @@ class ExportOptions:
 
 
 def export(trained: LoadedModel, options: ExportOptions) -> Description:
-    """Export a trained model; what was done is logged.
+    """Export a trained model, loaded with the backend ``paddle`` on the CPU; what was done is
+    logged.
 
     The folder ``options.save_dir`` appears whole or not at all. One that is there is replaced if it
     is empty or holds an export and nothing else.
-
-    Args:
-        trained: weights, loaded with the backend ``paddle`` on the CPU.
 
     Raises:
         ExportError: it cannot be exported as asked; or what the files give is not what the model
@@ -146,12 +141,7 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
 def _checked(
     folder: Path, model: Network, made: Description, found: Optional[Found], options: ExportOptions
 ) -> Description:
-    """The description with what was measured: the files are read again and run beside the model.
-
-    Raises:
-        ExportError: they are further from it than is due to the precision or is allowed; or they
-            cannot be read or run.
-    """
+    """The description with what was measured: the files are read again and run beside the model."""
     try:
         exported = load_exported(folder, AUTO, device="cpu")
         compared = compare(model, exported.network, made.make_preprocess(), made.shape)
@@ -193,11 +183,8 @@ def _refuse(inside: bool, options: ExportOptions, found: str, allowed: str) -> N
         )
 
 
-# -- what is asked for ---------------------------------------------------------------------------
-
-
 def _refuse_folder(folder: Path, weights: Path) -> None:
-    """Raise ExportError if more than an export would be replaced, or the weights themselves."""
+    """Refuse a folder in which more than an export would be replaced, or the weights themselves."""
     if folder.resolve() in weights.resolve().parents:
         raise ExportError(f"{folder}: {weights} is in it; name another --save_dir")
     check_writable(folder, folder=True)
@@ -213,7 +200,7 @@ def _refuse_folder(folder: Path, weights: Path) -> None:
 
 
 def _refuse_output(options: ExportOptions, num_classes: int) -> None:
-    """Raise ExportError if the format or the model has no such output."""
+    """Refuse an output that the format or the model does not have."""
     reason = FORMATS[options.format].no_argmax
     if reason and options.output == "argmax":
         raise ExportError(
@@ -250,8 +237,8 @@ def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
 
 
 def class_names(config: Config) -> Tuple[str, ...]:
-    """Return names by class number, the background first: those of the data set that the
-    configuration has for validation or training, else plain ones.
+    """Names by class number, the background first: those of the data set that the configuration has
+    for validation or training, else plain ones.
     """
     count = max(config.num_classes, 2)
     for part in ("val", "train"):

@@ -1,4 +1,4 @@
-"""An exported network beside the model that it was made from, and how far it may be from it."""
+"""An exported network beside the model that it was made from."""
 
 from __future__ import annotations
 
@@ -24,12 +24,10 @@ _USUAL = (320, 320)
 
 
 class Compared(NamedTuple):
-    """How far an exported network is from the model's probabilities.
-
-    ``images``: how many were compared, in the ``sizes`` (N, h, w). ``largest`` and ``mean`` are of
-    the probabilities' differences; where the network gives class numbers, of how much a
-    probability differs at least for another class to be the largest one. ``pixels``: the share of
-    those with another class, None for probabilities.
+    """How far an exported network is from the model: of ``images`` in the ``sizes`` (N, h, w) the
+    largest and mean difference of probabilities, of class numbers how much a probability differs at
+    least for another class to be the largest one; ``pixels``: the share of those with another
+    class.
     """
 
     images: int
@@ -56,14 +54,9 @@ class Compared(NamedTuple):
 
 
 def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Shape) -> Compared:
-    """Run both on drawings, in several numbers and sizes as far as ``shape`` leaves them open.
-
-    On noise, what a network makes of neighbouring pixels averages out; drawings have areas, edges
-    and objects as photographs have them.
-
-    Args:
-        model: gives logits. exported: gives probabilities, or class numbers.
-        preprocess: makes the inputs. shape: of the input (N, C, H, W), None where any number.
+    """Run both on drawings, which have areas, edges and objects as photographs have them, in
+    several numbers and sizes as far as ``shape`` (N, C, H, W) leaves them open. ``model`` gives
+    logits.
     """
     sizes, found = [], []
     for batch in _batches(preprocess, shape):

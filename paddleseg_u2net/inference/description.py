@@ -116,12 +116,7 @@ def sealed(content: Mapping[str, Any]) -> bytes:
 
 
 def read_description(folder: Union[str, Path]) -> Description:
-    """Read the description of an exported folder; check it, and the files against it.
-
-    Raises:
-        ExportError: it is missing, damaged, of another version, or the model's files are missing
-            or not those that it was written with.
-    """
+    """Read the description of an exported folder; check it, and the files against it."""
     folder = Path(folder)
     path = folder / NAME
     content = _read_json(path)
@@ -197,17 +192,7 @@ class Exported(NamedTuple):
 def load_exported(
     folder: Path, backend: str = AUTO, threads: Optional[int] = None, device: str = AUTO
 ) -> Exported:
-    """Read an exported folder and load its model.
-
-    Args:
-        backend, device: see `choose`.
-        threads: of the backend; None: all cores that this process may use.
-
-    Raises:
-        ExportError: a file is missing, damaged or of another version.
-        BackendError: the backend is not installed, does not take this format, or does not compute
-            on the device.
-    """
+    """Read an exported folder and load its model; ExportError, BackendError."""
     description = read_description(folder)
     choice = choose(backend, device, description.format, description.precision)
     model = Model(

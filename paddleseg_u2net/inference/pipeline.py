@@ -165,13 +165,9 @@ class Pipeline:
     def restore(
         self, probability: np.ndarray, picture: Union[np.ndarray, Tuple[int, ...]]
     ) -> np.ndarray:
-        """Probabilities (K, h, w) -> float32 (K, H, W) at the picture's size.
-
-        Where the preprocessing's type normalises maps, they are no probabilities any more.
-
-        Args:
-            picture: uint8 (H, W, C), whose edges guided upsampling follows; for bilinear
-                upsampling its (H, W) will do.
+        """Probabilities (K, h, w) -> float32 (K, H, W) at the size of ``picture``, uint8 (H, W, C),
+        whose edges guided upsampling follows; for bilinear upsampling its (H, W) will do. Where the
+        preprocessing's type normalises maps, they are no probabilities any more.
         """
         shape = picture.shape[:2] if isinstance(picture, np.ndarray) else tuple(picture)
         preset = self.preprocess.preset
@@ -208,9 +204,7 @@ def activate(logits: np.ndarray) -> np.ndarray:
 
 
 def logits_of(probability: np.ndarray) -> np.ndarray:
-    """Probabilities (N, K, h, w) -> logits that `activate` turns back into them, but for those
-    nearer to 0 or 1 than 2**-24.
-    """
+    """Probabilities (N, K, h, w) -> logits that `activate` turns back into them, to 2**-24."""
     if probability.shape[1] == 1:
         clipped = np.clip(probability, _LEAST, 1 - _LEAST)
         return (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)

@@ -117,8 +117,6 @@ PRESETS: Dict[str, Preset] = {
 }
 
 
-# -- what the network sees ----------------------------------------------------------------------
-
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 

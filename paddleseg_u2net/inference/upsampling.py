@@ -29,37 +29,22 @@ def guided(
     radius: int = RADIUS,
     epsilon: float = EPSILON,
 ) -> np.ndarray:
-    """Enlarge maps to the size of their picture, by its edges.
+    """Enlarge maps, float32 (K, h, w) in [0, 1], to the size of their image, uint8 (H, W, C), by
+    its edges.
 
-    Around each pixel of the map the probability is taken to be linear in the picture's colour:
-    q = a . I + b. Ridge regression gives a and b of each window; of all windows that contain a
-    pixel the mean counts; these means are enlarged and applied to the picture's own pixels.
-    Sources: He, Sun & Tang 2013, "Guided Image Filtering", PAMI 35(6), eq. 5, 6 and 8 (grey), 19 to
-    21 (colour); He & Sun 2015, "Fast Guided Filter", arXiv:1505.00996, for a and b at the smaller
-    size.
+    Around each pixel of the map the probability is taken to be linear in the image's colour: q = a
+    . I + b. Ridge regression (``epsilon``, for colours in [0, 1]) gives a and b of each window of 2
+    ``radius`` + 1 pixels a side; of all windows that contain a pixel the mean counts; these means
+    are enlarged and applied to the image's own pixels. Sources: He, Sun & Tang 2013, "Guided Image
+    Filtering", PAMI 35(6), eq. 5, 6 and 8 (grey), 19 to 21 (colour); He & Sun 2015, "Fast Guided
+    Filter", arXiv:1505.00996, for a and b at the smaller size.
 
     One thing is ours: where windows are not mixed, that is where 2 (1 - sum over classes of m^2) is
     small, m the window's mean map, the map itself is enlarged: a = 0, b = the map, and in between a
-    blend of both. Otherwise the inside of an object takes on the picture's texture.
+    blend of both. Otherwise the inside of an object takes on the image's texture.
 
-    The picture is reduced to the map's size with ``INTER_AREA``, and a and b are enlarged
-    bilinearly, as maps are by ``resize_planes``. In an axis in which it is the map that is larger,
-    it is reduced with ``INTER_AREA`` first; a map that is larger in both, or in one and as large in
-    the other, is reduced and no more.
-
-    It takes about 300 bytes for each pixel of the map, 16 for each of its rows times the picture's
-    width, and the result, however large the picture is.
-
-    Args:
-        probability: float32 (K, h, w) in [0, 1]; K = 1: the foreground's, K >= 2: of each class,
-            summing to 1.
-        image: uint8 (H, W, C), as the network's; of RGBA the colour guides, not the transparency.
-        radius: of the windows in pixels of the map, >= 1; a window has 2 radius + 1 a side.
-        epsilon: of the regression, > 0, for colours in [0, 1]: patches whose variance is well below
-            count as flat.
-
-    Returns:
-        float32 (K, H, W) in [0, 1]; K >= 2: summing to 1.
+    In an axis in which it is the map that is larger, it is reduced first. It takes about 300 bytes
+    for each pixel of the map, 16 for each of its rows times the image's width, and the result.
     """
     shape = image.shape[:2]
     coarse = _reduced(probability, shape)
@@ -141,10 +126,9 @@ def _mixed(mean_maps: np.ndarray) -> np.ndarray:
 
 
 def _solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Solve (C, C, h, w) x = (C, h, w) in each pixel, in place, by elimination.
-
-    Matrices are symmetric and positive definite, so no rows need be swapped; for a few channels
-    this is several times as fast as LAPACK, which takes one pixel after another.
+    """Solve (C, C, h, w) x = (C, h, w) in each pixel, in place, by elimination. Matrices are
+    symmetric and positive definite, so no rows need be swapped; LAPACK takes one pixel after
+    another.
     """
     order = range(len(vector))
     for i in order:

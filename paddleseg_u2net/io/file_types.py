@@ -54,7 +54,6 @@ SAFETENSORS = FileType("safetensors", "weights", "a safetensors file")
 PICKLE = FileType("pickle", "weights", "a pickle (as Paddle and older PyTorch write)")
 ONNX = FileType("onnx", "weights", "an ONNX model")
 PDIPARAMS = FileType("pdiparams", "weights", "the weights of an exported Paddle model (.pdiparams)")
-TAR = FileType("tar", "archive", "a tar archive", _UNPACK)
 
 # How a text begins, in lower case.
 _TEXTS: Tuple[Tuple[bytes, FileType], ...] = (
@@ -97,7 +96,7 @@ _SIGNATURES: Tuple[Tuple[int, bytes, FileType], ...] = (
         b"7z\xbc\xaf\x27\x1c",
         FileType("7z", "archive", "a 7-Zip archive", f"{_UNPACK} with 7z x"),
     ),
-    (257, b"ustar", TAR),
+    (257, b"ustar", FileType("tar", "archive", "a tar archive", _UNPACK)),
 )
 
 
@@ -121,8 +120,6 @@ def file_type(start: bytes, size: Optional[int] = None) -> Optional[FileType]:
     for begin, known in _TEXTS:
         if text.startswith(begin):
             return known
-    if _is_tar(start):
-        return TAR
     if len(start) > 1 and start[0] == 0x80 and 2 <= start[1] <= 5:
         return PICKLE
     # Protobuf: field 1, ir_version, and then one of the other fields of ModelProto.
@@ -148,14 +145,3 @@ def found(start: bytes, size: Optional[int] = None) -> str:
         count = "" if size is None else f" ({size:,} bytes)"
         return f"found something else that begins with {start[:16]!r}{count}; check the file"
     return f"found {known.words}" + (f"; {known.repair}" if known.repair else "")
-
-
-def _is_tar(start: bytes) -> bool:
-    """Whether it is a header of a tar from before ustar, which has only its checksum."""
-    import tarfile
-
-    try:
-        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
-    except (tarfile.HeaderError, ValueError):
-        return False
-    return True

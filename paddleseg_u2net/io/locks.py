@@ -18,6 +18,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+_POLL = 0.05
 # Some network file systems know no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -26,7 +27,6 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 def locked(
     path: PathLike,
     waiting: Callable[[], None] = lambda: None,
-    poll: float = 0.1,
     patience: float = math.inf,
 ) -> Iterator[bool]:
     """Let one process at a time work on `path`; the others wait, ``patience`` seconds at most.
@@ -38,7 +38,7 @@ def locked(
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = target.with_name(f".{target.name}.lock")
-    handle = _acquire(lock, waiting, poll, patience)
+    handle = _acquire(lock, waiting, patience)
     try:
         yield handle is not None
     finally:
@@ -48,9 +48,7 @@ def locked(
             os.close(handle)
 
 
-def _acquire(
-    lock: Path, waiting: Callable[[], None], poll: float, patience: float
-) -> Optional[int]:
+def _acquire(lock: Path, waiting: Callable[[], None], patience: float) -> Optional[int]:
     told, until = False, time.monotonic() + patience
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
@@ -71,7 +69,7 @@ def _acquire(
             told = True
         if time.monotonic() >= until:
             raise TimeoutError(f"{lock}: another process holds it")
-        time.sleep(poll)
+        time.sleep(_POLL)
 
 
 def _try_lock(handle: int) -> bool:

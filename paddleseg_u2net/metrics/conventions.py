@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Union
 
-from paddleseg_u2net.metrics.normalise import check_stretch
-
-_DIVISORS = ("n-1", "n")
-_EMPTY_MASKS = ("count", "leave_out")
+from paddleseg_u2net.metrics.normalise import STRETCHES
 
 
 @dataclass(frozen=True)
@@ -26,9 +23,12 @@ class Conventions:
     empty_masks: str = "count"  # or "leave_out": in the saliency and boundary scores
 
     def __post_init__(self) -> None:
-        check_stretch(self.stretch)
-        check_stretch(self.mae_stretch)
-        for name, known in (("e_divisor", _DIVISORS), ("empty_masks", _EMPTY_MASKS)):
+        for name, known in (
+            ("stretch", STRETCHES),
+            ("mae_stretch", STRETCHES),
+            ("e_divisor", ("n-1", "n")),
+            ("empty_masks", ("count", "leave_out")),
+        ):
             if getattr(self, name) not in known:
                 raise ValueError(
                     f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"

@@ -18,13 +18,8 @@ LEVELS = 256
 class MapMaskPair:
     """A saliency map with its mask or fixations, checked; the rest is made when asked for.
 
-    One pair may serve several metrics::
-
-        pair = MapMaskPair(prediction, mask)
-        for metric in (mae, f_measure, s_measure):
-            metric.update_pair(pair)
-
-    Its arrays are read-only; those of shape (n,) hold the valid pixels only.
+    One pair may serve several metrics, by their ``update_pair``. Its arrays are read-only; those of
+    shape (n,) hold the valid pixels only.
 
     Args:
         prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255. Kept
@@ -147,22 +142,18 @@ class MapMaskPair:
         return Fixations.from_mask(self.mask, self.valid)
 
     @cached_property
-    def pixels(self) -> np.ndarray:
-        """The map's values, in its own dtype: (n,)."""
-        return self.at_valid(self.prediction)
-
-    @cached_property
     def relative(self) -> np.ndarray:
         """The map divided by its maximum, float64 (n,) in [0, 1]; an all-zero map stays.
 
         No metric of this family depends on the scale, and squares of tiny numbers would be 0.
         """
-        return self.pixels.astype(np.float64) / (self.range[1] or 1)
+        return self.at_valid(self.prediction).astype(np.float64) / (self.range[1] or 1)
 
     @cached_property
     def range(self) -> tuple[float, float]:
-        """Least and largest of `pixels`."""
-        return self.pixels.min().item(), self.pixels.max().item()
+        """Least and largest value of the map, in its own dtype."""
+        pixels = self.at_valid(self.prediction)
+        return pixels.min().item(), pixels.max().item()
 
     @property
     def constant(self) -> bool:

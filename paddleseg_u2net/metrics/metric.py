@@ -95,10 +95,8 @@ class PixelMetric(Metric):
     ) -> None:
         """Count an image of two classes or more.
 
-        Args:
-            probability: Float in [0, 1], (num_classes, H, W).
-            label: (H, W), integers in [0, num_classes) or ``ignore_index``.
-            predicted: Integers (H, W), the most probable class.
+        ``probability`` is float (num_classes, H, W) in [0, 1], ``label`` integers (H, W) below
+        num_classes or ``ignore_index``, ``predicted`` the most probable class (H, W).
         """
 
 
@@ -177,3 +175,9 @@ class FixationMetric(MeanOfImages):
     ) -> None:
         """Count one image; see `MapMaskPair` for the arguments and what is refused."""
         self.update_pair(MapMaskPair(prediction, fixations=fixations, others=others))
+
+
+def mean_of_defined(values: np.ndarray) -> float:
+    """Return the mean of what is not NaN, NaN where nothing is left."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")

@@ -131,16 +131,9 @@ class MetricReport:
     ) -> None:
         """Count one saliency map of any method; for ``num_classes == 1``.
 
-        Args:
-            prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
-            mask: bool (H, W), True on the salient object. None where there are fixations only; the
-                scores that need a mask must not have been chosen then.
-            fixations: Where people looked; None takes the object for it.
-            others: As in `update`.
-
-        Raises:
-            ValueError: a shape, dtype or value is another, or a mask is missing. Nothing is
-                counted then.
+        The arguments are those of `MapMaskPair`. ``mask`` is None where there are fixations only;
+        the scores that need a mask must not have been chosen then. Nothing is counted where an
+        argument is refused.
         """
         if self.num_classes != 1:
             raise ValueError(f"expected one class to score maps, got {self.num_classes}")
@@ -165,7 +158,11 @@ class MetricReport:
     def values(self) -> dict[str, float]:
         """Return the chosen scores by key; NaN where a score is not defined."""
         computed = {metric: part.compute() for metric, part in self._parts.items()}
-        return {score.key: score.read(computed[score.metric]) for score in self.scores}
+        values = {}
+        for score in self.scores:
+            found = computed[score.metric]
+            values[score.key] = float(getattr(found, score.attribute) if score.attribute else found)
+        return values
 
     def compute(self) -> dict[str, ReportValue]:
         """Return ``images`` and the chosen scores, as built-in numbers and lists.
@@ -182,10 +179,9 @@ class MetricReport:
         return result
 
     def curves(self) -> Curves:
-        """Return the curves of the chosen scores, for one and two classes.
+        """Return the curves that the metrics of the chosen scores have, as ``PR`` or ``ROC``.
 
-        ``PR``, ``F``, ``E`` and ``ROC`` where maxF, maxE and AUC (or others of their metrics) were
-        chosen; means over images come before curves of all pixels.
+        Means over images come before curves of all pixels.
         """
         parts = sorted(self._parts.values(), key=lambda part: isinstance(part, PixelMetric))
         return {name: curve for part in parts for name, curve in part.curves().items()}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
-from paddleseg_u2net.metrics.metric import PixelMetric
+from paddleseg_u2net.metrics.metric import PixelMetric, mean_of_defined
 from paddleseg_u2net.metrics.scores import Score, register
 
 
@@ -56,11 +56,6 @@ class ConfusionMatrix(PixelMetric):
 
     def _zeros(self) -> dict[str, np.ndarray]:
         return {"counts": np.zeros((self.num_classes, self.num_classes), np.int64)}
-
-    @property
-    def counts(self) -> np.ndarray:
-        """A copy of the int64 counts, (num_classes, num_classes): [label, prediction]."""
-        return self._sums["counts"].copy()
 
     def update(self, prediction: np.ndarray, label: np.ndarray) -> None:
         """Count the pixels of one image: class maps (H, W) of integers in [0, num_classes).
@@ -136,7 +131,7 @@ class ConfusionMatrix(PixelMetric):
         scores = SimpleNamespace()
         scores.accuracy, scores.kappa = _agreement(intersection, predicted, labelled)
         for name, values in by_class.items():
-            mean = _mean(values)
+            mean = mean_of_defined(values)
             setattr(scores, f"class_{name}", values)
             setattr(scores, "miou" if name == "iou" else name, mean)
             setattr(scores, f"object_{name}", float(values[1]) if len(values) == 2 else mean)
@@ -148,12 +143,6 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     result = np.full(numerator.shape, np.nan)
     np.divide(numerator, denominator, out=result, where=denominator > 0)
     return result
-
-
-def _mean(score: np.ndarray) -> float:
-    """Return the mean of what is not NaN, NaN where nothing is left."""
-    defined = score[~np.isnan(score)]
-    return float(defined.mean()) if defined.size else float("nan")
 
 
 def _agreement(

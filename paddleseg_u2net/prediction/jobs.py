@@ -139,13 +139,8 @@ def _listed(line: str, list_path: Path) -> Job:
 
 
 def output_names(jobs: Sequence[Job]) -> List[Dict[str, Path]]:
-    """Where each image's pictures go below the save folder; no two share a name.
-
-    ``a.jpg`` gives ``a.png``; where there is an ``a.png`` too, they give ``a.jpg.png`` and
-    ``a.png.png``.
-
-    Returns:
-        For each job the path of each of `PICTURES` below that kind's folder.
+    """Where each image's pictures go below that kind's folder; no two share a name: ``a.jpg`` gives
+    ``a.png``; where there is an ``a.png`` too, they give ``a.jpg.png`` and ``a.png.png``.
     """
     stems = Counter(str(job.name.with_suffix("")).lower() for job in jobs)
     maps: Set[str] = set()

@@ -86,20 +86,19 @@ def predict_files(
     """Write pictures of each image; the images that failed are returned, the rest is done.
 
     While the network computes one image, the next ones are decoded and the pictures of the last
-    ones written. The pictures are those of images predicted one by one, at the image's own size.
+    ones written.
 
     Args:
         channels: of the images that the network takes: 1, 3 or 4.
         custom_color: R, G, B of class 0, of class 1, ...
         on_failure: is told of each failure, in the order of the jobs, while others go on.
-        pictures: which are written, of `PICTURES`, each kind in a folder of its name below
-            ``save_dir``; see `write_pictures`.
+        pictures: which are written, of `PICTURES`; see `write_pictures`.
         share: which of the jobs this process does; names of pictures are those of all jobs.
 
     Raises:
         ValueError: an image would be overwritten.
         OSError: the folder cannot be made or written to; nothing has been predicted.
-        DiskError: the disk is full or read-only; no more images are begun then.
+        DiskError: the disk is full or read-only.
     """
     steps = _Prediction(predictor, channels, render.color_map(256, custom_color))
     works: List[_Work] = [
@@ -192,8 +191,6 @@ def _reason(image: Path, error: BaseException) -> str:
     return text if str(image) in text else f"{image}: {text}"
 
 
-# -- many images at once -------------------------------------------------------------------------
-
 Outcomes = Generator[Tuple[Any, Optional[BaseException]], None, None]
 """Each item, in order, and what stopped it in one of its steps, or None."""
 
@@ -211,14 +208,11 @@ def pipelined(
     exception in a step ends that item only.
 
     Args:
-        items: what is passed to the steps.
-        steps: an object with ``weight(item)``, the memory that it takes, asked right before it is
-            begun; ``read(item)`` and ``write(item, computed)``, called in several threads; and
-            ``compute(read)``, called in the caller's thread, in order.
-        most: the weight of all items that are begun and not yet done; one that weighs more is
-            alone.
-        threads: how many read, and how many write; by default one for each core. Four times as
-            many items are begun and not yet done at most.
+        steps: an object with ``weight(item)``, asked right before it is begun; ``read(item)`` and
+            ``write(item, computed)``, called in several threads; and ``compute(read)``, called in
+            the caller's thread, in order.
+        most: the weight of all items that are begun and not yet done; a heavier one is alone.
+        threads: how many read, and how many write. Four times as many items are begun at most.
     """
     threads = threads or min(max(2, cores()), _MOST_THREADS)  # two: writers wait for the disk
     readers, writers = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
@@ -264,9 +258,6 @@ def pipelined(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-# -- the pictures of one image -------------------------------------------------------------------
-
-
 def write_pictures(
     paths: Mapping[str, Path],
     image: Optional[np.ndarray],
@@ -281,15 +272,9 @@ def write_pictures(
             classes' colours, of ``pseudo_color_prediction`` the classes as a palette PNG, of
             ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey, of
             ``cutout`` the foreground with that probability as its opacity, see `render.cutout`.
-        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` and ``cutout`` need it. What is
-            transparent there is so in ``cutout``.
+        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` and ``cutout`` need it.
         probability: float32 (K, H, W).
         colors: uint8 (256, 3), RGB.
-        header: of the image, whose colour profile and resolution ``cutout`` gets.
-
-    Raises:
-        ValueError: a picture cannot be made or its format cannot hold it.
-        OSError: a file cannot be written.
     """
     classes = _classes(probability) if {ADDED, PSEUDO} & set(paths) else np.empty(0)
     grey = render.foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)

@@ -1,7 +1,6 @@
-"""A model from its name or path, ready to predict: `load_model`.
-
-Paddle is loaded only where nothing else will do: for its own layers, for networks of other classes
-than this project's, and for data sets.
+"""A model from its name or path, ready to predict: `load_model`. Paddle is loaded only where
+nothing else will do: for its own layers, for networks of other classes than this project's, and for
+data sets.
 """
 
 from __future__ import annotations
@@ -43,14 +42,9 @@ class ModelPathError(ValueError):
 
 
 class LoadedModel(NamedTuple):
-    """A model that predicts.
-
-    Attributes:
-        source: the file of weights, or the exported folder.
-        pipeline: images in, maps out.
-        choice: the backend, and why it was taken.
-        config: its settings; None for an exported folder for which none were given.
-        layer: the ``paddle.nn.Layer`` that runs, of the backend ``paddle``.
+    """A model that predicts: the file of weights or exported folder, images in and maps out, the
+    backend, its settings (None for an exported folder for which none were given), and the
+    ``paddle.nn.Layer`` that runs, of the backend ``paddle``.
     """
 
     source: Path
@@ -118,17 +112,10 @@ def load_model(
     return LoadedModel(source, pipeline, choice, settings, layer)
 
 
-# -- where the model is --------------------------------------------------------------------------
-
-
 def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
-    """Return the weights file or the exported folder of ``model_path``: one of these, a file of
-    such a folder, a folder with ``model.pdparams``, or a name of the zoo.
-
-    Without a path: that of the ``best_model`` below ``output`` which was written last.
-
-    Raises:
-        ModelPathError: there is none.
+    """The weights file or exported folder of ``model_path``: one of these, a file of such a folder,
+    a folder with ``model.pdparams``, or a name of the zoo; None: the newest ``best_model`` below
+    ``output``.
     """
     if model_path is None:
         return _newest(output)
@@ -159,9 +146,6 @@ def _newest(output: Path) -> Path:
             "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
         )
     return max(found, key=lambda path: path.stat().st_mtime)
-
-
-# -- its settings --------------------------------------------------------------------------------
 
 
 def _settings_for_export(
@@ -215,9 +199,6 @@ def _settings(
         ) from error
 
 
-# -- its network ---------------------------------------------------------------------------------
-
-
 def _network(
     source: Path,
     config: Optional[ConfigSource],
@@ -261,13 +242,7 @@ def network_of_state(
     backend: str,
     threads: Optional[int] = None,
 ) -> Network:
-    """Weights on an engine, through a model in memory; it gives logits.
-
-    Args:
-        state: of the published layout. model: its network.
-        backend: of `choose`, but one that makes its model from weights.
-        threads: of the backend; None: all cores that this process may use.
-    """
+    """Weights of the published layout on an engine, through a model in memory; it gives logits."""
     runs = BACKENDS[backend]
     assert runs.from_weights is not None
     return runs.load(runs.from_weights(state, model), threads, "cpu")

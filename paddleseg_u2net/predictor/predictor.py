@@ -168,13 +168,8 @@ def _name_of(picture: Any, name: str) -> Union[str, os.PathLike[str]]:
 
 
 def as_image(picture: Any, channels: int = 3, name: str = "picture") -> np.ndarray:
-    """A `Picture` as uint8 (H, W, channels), upright.
-
-    Args:
-        name: what errors begin with, where there is no file to be named.
-
-    Raises:
-        ImageError: it is none, or damaged.
+    """A `Picture` as uint8 (H, W, channels), upright; ``name``: what errors begin with where there
+    is no file.
     """
     if isinstance(picture, (str, os.PathLike)):
         return read_image(Path(picture), channels)

@@ -1,7 +1,6 @@
-"""What a weights file holds: its network, its weights and its settings, without Paddle.
-
-The configuration says it that was named, or that training or conversion wrote beside the file; else
-the weights do.
+"""What a weights file holds: its network, its weights and its settings, without Paddle. The
+configuration says it that was named, or that training or conversion wrote beside the file; else the
+weights do.
 """
 
 from __future__ import annotations
@@ -51,14 +50,8 @@ def read_source(
 ) -> Source:
     """Read the weights of a file and find the network that they belong to.
 
-    Args:
-        path: a file of any format of ``FORMATS``.
-        config: a configuration that names the model; None: see ``config_beside``.
-        model: the network, where it is known already, from ``config`` if that is given.
-
-    Raises:
-        FileNotFoundError, ValueError: see ``read_weights``, ``architecture_of`` and ``Config``.
-        WeightsError: the network in an ONNX file is not that of the configuration.
+    ``config`` names the model; None: see ``config_beside``. ``model``: where it is known already.
+    Raises WeightsError if the network in an ONNX file is not that of the configuration.
     """
     format_name = format_of(path).name
     if model is None:
@@ -86,7 +79,7 @@ def read_source(
 
 
 def config_beside(weights: Path) -> Optional[Path]:
-    """Return the configuration that training or conversion wrote for a file, if there is one."""
+    """The configuration that training or conversion wrote for a file, if there is one."""
     trained, converted = weights.parent / "config.yaml", weights.with_suffix(".yaml")
     if weights.name in ("model.pdparams", "ema.pdparams") and trained.is_file():
         return trained
@@ -94,7 +87,7 @@ def config_beside(weights: Path) -> Optional[Path]:
 
 
 def converted_files(config: Path) -> List[str]:
-    """Return the names of the weights files that ``config`` is for, if conversion wrote it."""
+    """The names of the weights files that ``config`` is for, if conversion wrote it."""
     if not config.is_file():
         return []
     with config.open(encoding="utf-8", errors="replace") as file:
@@ -103,11 +96,7 @@ def converted_files(config: Path) -> List[str]:
 
 
 def complete(source: Source) -> State:
-    """Return all weights of the published layout, float32, in the order of ``Program.shapes``.
-
-    Raises:
-        WeightsError: they are not those of the network; the message lists what does not fit.
-    """
+    """All weights of the published layout, float32, in the order of ``Program.shapes``."""
     program = source.model.program()
     cancelled = {f"{conv.layer}.bias" for conv in program.convolutions if conv.normalised}
     shapes = {name: list(s) for name, s in program.shapes().items() if name not in cancelled}
@@ -118,17 +107,11 @@ def complete(source: Source) -> State:
     return {name: published[name] for name in program.shapes()}
 
 
-# -- settings ------------------------------------------------------------------------------------
-
-
 def find_config(
     weights: Path, config: Optional[ConfigSource] = None, model: Optional[Architecture] = None
 ) -> ConfigSource:
-    """Return ``config`` if given, else the file beside ``weights``, else what the weights (or
-    ``model``) say and, for a file of a published name, the zoo.
-
-    Raises:
-        ValueError: there is no configuration, and the weights are not of a known network.
+    """``config`` if given, else the file beside ``weights``, else what the weights (or ``model``)
+    say and, for a file of a published name, the zoo.
     """
     named = config or config_beside(weights)
     if named is not None:
@@ -144,15 +127,9 @@ def find_config(
 def read_config(
     source: ConfigSource, opts: Sequence[str] = (), whole: bool = False
 ) -> PredictionConfig:
-    """Read a configuration; Paddle is loaded only if ``whole`` or for networks that are not ours.
-
-    Args:
-        opts: ``key=value`` items that override it.
-        whole: return a ``Config``, which has data sets and builds layers, too.
-
-    Raises:
-        ConfigError: something in it is wrong.
-        ImportError: Paddle or PaddleSeg is needed and not installed.
+    """Read a configuration, overridden by ``key=value`` items; Paddle is loaded only for a
+    ``whole`` one, a ``Config``, which has data sets and builds layers, too, or for networks that
+    are not ours.
     """
     settings = None if whole else read_prediction_config(source, opts)
     if settings is not None:

@@ -25,26 +25,23 @@ def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
     """Lock ``save_dir`` for one run. The system releases it when the run ends, in whatever way."""
     check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
     with ExitStack() as until_the_end:
-        distributed.first(lambda: until_the_end.enter_context(_locked(save_dir)))
-        yield
 
+        def lock() -> None:
+            try:
+                own = locked(save_dir / "run", patience=_PATIENCE)
+                alone = until_the_end.enter_context(own)
+            except TimeoutError as error:
+                raise ValueError(
+                    f"--save_dir {save_dir}: another run is training there; let it end, stop it, "
+                    "or name another --save_dir"
+                ) from error
+            if not alone:
+                logger.warning(
+                    f"--save_dir {save_dir}: this file system knows no locks; see to it that no "
+                    "other run uses the folder"
+                )
 
-@contextmanager
-def _locked(save_dir: Path) -> Iterator[None]:
-    with ExitStack() as until_the_end:
-        try:
-            lock = locked(save_dir / "run", patience=_PATIENCE)
-            alone = until_the_end.enter_context(lock)
-        except TimeoutError as error:
-            raise ValueError(
-                f"--save_dir {save_dir}: another run is training there; let it end, stop it, or "
-                "name another --save_dir"
-            ) from error
-        if not alone:
-            logger.warning(
-                f"--save_dir {save_dir}: this file system knows no locks; see to it that no other "
-                "run uses the folder"
-            )
+        distributed.first(lock)
         yield
 
 

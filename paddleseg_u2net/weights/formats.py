@@ -9,11 +9,12 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Architecture, recognise
 from paddleseg_u2net.io.file_types import HEAD, file_type
+from paddleseg_u2net.io.files import write_bytes
 from paddleseg_u2net.weights.checkpoints import ADVICE, find_network
 from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
 from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to_torch
 from paddleseg_u2net.weights.onnx_read import read_onnx
-from paddleseg_u2net.weights.onnx_write import write_onnx
+from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
 from paddleseg_u2net.weights.pickles.objects import Setting
 from paddleseg_u2net.weights.pytorch.reading import read_torch
@@ -37,7 +38,7 @@ class Format(NamedTuple):
 
 def _write_onnx(path: Path, state: State) -> None:
     model = architecture_of(state, str(path))
-    write_onnx(path, state, model.stages, model.num_classes, model.in_channels)
+    write_bytes(path, onnx_bytes(state, *model[1:], source=str(path)))
 
 
 FORMATS: Dict[str, Format] = {

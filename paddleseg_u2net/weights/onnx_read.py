@@ -193,31 +193,32 @@ class _Graph:
 
 def _network(graph: _Graph, expected: Optional[StageTable]) -> Tuple[Architecture, State]:
     """The network and its weights, all of them."""
-    tables = [expected] if expected else []
-    tables += TABLES.values()
+    tables = [*TABLES.values(), *([expected] if expected else [])]
+    heights = [[row.height for row in table.named().values()] for table in tables]
     named = _named_heights(graph)
-    candidates = [named] if named else [[row.height for row in t.named().values()] for t in tables]
-    problem = _Unfit("")
-    for heights in reversed(candidates):
-        skeleton = with_widths(heights)
+    state, kept = _read(graph, [named] if named else heights)
+    kernels = {name[: -len(".weight")]: v.shape for name, v in state.items() if v.ndim == 4}
+    in_channels = kernels["stage1.rebnconvin.conv_s1"][1]
+    found = Architecture.of(with_widths(kept, kernels), kernels["outconv"][0], in_channels)
+    shapes = found.program().shapes()
+    for name, shape in shapes.items():
+        if state[name].shape != shape:
+            raise _Unfit(
+                f"{name} has shape {state[name].shape}, expected {shape} by the widths of its "
+                "stage: all layers of a stage have the same"
+            )
+    return found, {name: state[name] for name in shapes}
+
+
+def _read(graph: _Graph, candidates: List[List[Any]]) -> Tuple[State, List[Any]]:
+    """The weights by the first heights that fit."""
+    problems = []
+    for heights in candidates:
         try:
-            state = _Reader(graph, skeleton).state
+            return _Reader(graph, with_widths(heights)).state, heights
         except _Unfit as error:
-            problem = error
-            continue
-        kernels = {name[: -len(".weight")]: v.shape for name, v in state.items() if v.ndim == 4}
-        table = with_widths(heights, kernels)
-        in_channels = kernels["stage1.rebnconvin.conv_s1"][1]
-        found = Architecture.of(table, kernels["outconv"][0], in_channels)
-        shapes = found.program().shapes()
-        for name, shape in shapes.items():
-            if state[name].shape != shape:
-                raise _Unfit(
-                    f"{name} has shape {state[name].shape}, expected {shape} by the widths of its "
-                    "stage: all layers of a stage have the same"
-                )
-        return found, {name: state[name] for name in shapes}
-    raise problem
+            problems.append(error)
+    raise problems[0]
 
 
 def _named_heights(graph: _Graph) -> List[Any]:
@@ -312,9 +313,7 @@ class _Reader:
     ) -> str:
         """What one of ``kinds`` makes of ``inputs``."""
         for node in self.graph.of(inputs[0], *kinds):
-            taken = self.graph.taken(node)
-            if "Resize" in kinds:
-                taken = taken[:1]  # a size follows
+            taken = self.graph.taken(node)[: len(inputs)]  # the size of a Resize follows
             if "Add" in kinds:
                 taken, inputs = sorted(taken), sorted(inputs)
             if taken == list(inputs) and fits(self.graph.attributes(node)):

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple, Union
+from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
-from paddleseg_u2net.io.files import write_bytes
 from paddleseg_u2net.weights.file_type import optional_package
 from paddleseg_u2net.weights.layout import EPSILON, restore_biases
 
 _OPSET = 13  # the first with today's Softmax; read by ONNX Runtime 1.7 and later
-
-
-def write_onnx(
-    path: Union[str, Path],
-    state: Mapping[str, np.ndarray],
-    table: StageTable,
-    num_classes: int = 1,
-    in_channels: int = 3,
-    activation: bool = True,
-) -> None:
-    """Write `onnx_bytes` to a file, which appears whole or not at all."""
-    content = onnx_bytes(state, table, num_classes, in_channels, activation, source=str(path))
-    write_bytes(path, content)
 
 
 def onnx_bytes(

@@ -10,7 +10,6 @@ import pytest
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.config.reading import read_yaml
-from paddleseg_u2net.config.settings import TrainerSettings
 from paddleseg_u2net.datasets import TABLE
 from paddleseg_u2net.inference import Augment, Window
 from paddleseg_u2net.losses import DeepSupervisionLoss
@@ -57,22 +56,6 @@ def refused(match, *opts):
         config(*opts)
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Two pairs of 5x4 pixels in the working folder."""
-    import numpy as np
-    from PIL import Image
-
-    for kind, shape in (("images", (4, 5, 3)), ("masks", (4, 5))):
-        (tmp_path / kind).mkdir()
-        for name in "ab":
-            array = np.zeros(shape, np.uint8)
-            array[0, 0] = 1
-            Image.fromarray(array).save(tmp_path / kind / f"{name}.png")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
 def test_transforms_that_are_no_components_are_refused(value):
     refused("^configuration: train_dataset.transforms", f"train_dataset.transforms={value}")
@@ -84,14 +67,10 @@ def test_the_dictionary_given_is_not_changed():
     assert tree == TREE
 
 
-def test_data_sets_know_the_model_and_the_loss(folder):
-    changed = config(
-        "model.num_classes=3",
-        "model.in_channels=4",
-        "loss.types.0.ignore_index=9",
-        "train_dataset.mask_values=index",
-        "val_dataset.mask_values=index",
-    )
+def test_data_sets_know_the_model_and_the_loss(tiny):
+    opts = ["model.num_classes=3", "model.in_channels=4", "loss.types.0.ignore_index=9"]
+    opts += ["train_dataset.mask_values=index", "val_dataset.mask_values=index"]
+    changed = Config(tiny, opts)
     for part in ("train", "val"):
         dataset = changed.dataset(part)
         assert (dataset.num_classes, dataset.img_channels, dataset.ignore_index) == (3, 4, 9)
@@ -105,19 +84,12 @@ def test_a_data_set_unlike_the_model_is_refused(section, key, model_says):
     config(f"{section}.{key}={model_says}")
 
 
-def test_without_transforms_training_images_are_resized(folder):
-    changed = copy.deepcopy(TREE)
-    del changed["train_dataset"]["transforms"]
-    image, label = Config(changed).dataset("train").augmented(0, (0,))
+def test_without_transforms_training_images_are_resized(tiny):
+    del tiny["train_dataset"]["transforms"]
+    image, label = Config(tiny, ["preprocess.size=8,6"]).dataset("train").augmented(0, (0,))
     assert image.shape == (6, 8, 3) and label.shape == (6, 8)
-    image, _ = Config(changed, ["preprocess.size=null"]).dataset("train").augmented(0, (0,))
-    assert image.shape == (4, 5, 3)
-
-
-def test_a_missing_section_of_a_data_set_is_named():
-    tree = {key: value for key, value in TREE.items() if key != "val_dataset"}
-    with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
-        Config(tree).dataset("val")
+    image, _ = Config(tiny, ["preprocess.size=null"]).dataset("train").augmented(0, (0,))
+    assert image.shape == (64, 64, 3)
 
 
 def test_coefficients_become_the_weights_of_the_heads():
@@ -128,21 +100,8 @@ def test_coefficients_become_the_weights_of_the_heads():
     assert (criterion.iou, criterion.ignore_index) == (0.5, 255)
 
 
-@pytest.mark.parametrize("value", ["[1, 2]", "5", "[1, 1, 1, 1, 1, 1, x]"])
-def test_weights_that_are_not_one_for_each_head_are_refused(value):
-    match = r"loss\.types\.0\.weights: expected 7 numbers, one for each head of the model"
-    refused(match, f"loss={{types: [{{type: DeepSupervisionLoss, weights: {value}}}]}}")
-
-
 @pytest.mark.parametrize(
-    "types",
-    [
-        "[{type: CrossEntropyLoss}]",
-        "[{type: DeepSupervisionLoss}, {type: DeepSupervisionLoss, iou: 1}]",
-        "[{type: DeepSupervisionLoss}, text]",
-        "[text]",
-        "[{}]",
-    ],
+    "types", ["[{type: CrossEntropyLoss}]", "[{type: DeepSupervisionLoss}, text]", "[text]", "[{}]"]
 )
 def test_more_than_the_one_loss_or_another_is_refused(types):
     refused(r"loss\.types: expected one entry {type: DeepSupervisionLoss}", f"loss.types={types}")
@@ -156,14 +115,7 @@ REFUSED = [
         "loss.types.0.ignore_index=9",
         "val_dataset.ignore_index=255",
     ),
-    (
-        r"val_dataset\.transforms: .*set preprocess\.size, mean and std instead",
-        "val_dataset.transforms=[{type: Resize}]",
-    ),
-    (
-        r"train_dataset\.transforms\.1: Normalize is done by preprocess; delete it here",
-        "train_dataset.transforms.1={type: Normalize}",
-    ),
+    (r"0\.weights: expected 7 numbers", "loss.coef=[1]", "loss.types.0.weights=[1, 2]"),
     (
         "^configuration: preprocess: expected .* 1 numbers each",
         "model.in_channels=1",
@@ -231,28 +183,22 @@ def test_windows_are_built_only_if_they_are_asked_for():
     assert config(*keys, "test_config.is_slide=True").window() == Window((8, 6), (4, 3))
 
 
-def test_the_schedule_falls_to_its_end_over_all_steps():
-    schedule = config().lr_schedule()
-    rates = []
-    for _ in range(11):
-        rates.append(schedule.get_lr())
+def rates(schedule, steps):
+    found = []
+    for _ in range(steps):
+        found.append(schedule.get_lr())
         schedule.step()
-    assert rates == pytest.approx([0.1 * (1 - step / 10) for step in range(11)])
+    return found
+
+
+def test_the_schedule_falls_to_its_end_over_all_steps():
+    expected = [0.1 * (1 - step / 10) for step in range(11)]
+    assert rates(config().lr_schedule(), 11) == pytest.approx(expected)
 
 
 def test_the_schedule_warms_up():
     changed = config("lr_scheduler.warmup_iters=2", "lr_scheduler.warmup_start_lr=0.02")
-    schedule = changed.lr_schedule()
-    rates = []
-    for _ in range(4):
-        rates.append(schedule.get_lr())
-        schedule.step()
-    assert rates == pytest.approx([0.02, 0.06, 0.1, 0.1 * 7 / 8])
-
-
-def test_the_trainers_keys_have_defaults():
-    assert config().trainer == TrainerSettings("mIoU", 0, 1, 0.999, 4, ())
-    assert config("trainer.ema_decay=0").trainer.ema_decay == 0
+    assert rates(changed.lr_schedule(), 4) == pytest.approx([0.02, 0.06, 0.1, 0.1 * 7 / 8])
 
 
 @pytest.mark.parametrize(
@@ -277,8 +223,8 @@ def test_a_shipped_configuration_builds_all_but_data(path, tmp_path):
     size = shipped.preprocess().size
     assert size and min(size) >= 32
     assert len(shipped.criterion().weights) == len(shipped.stages.encoder) + 1
-    rates = read_yaml(path)["lr_scheduler"]
-    first = rates.get("warmup_start_lr", rates["learning_rate"])
+    block = read_yaml(path)["lr_scheduler"]
+    first = block.get("warmup_start_lr", block["learning_rate"])
     assert shipped.lr_schedule().get_lr() == first
     assert shipped.augment() is None and shipped.window() is None
     # A batch of training is of one size, as large as what validation sees or a crop of it.

@@ -415,7 +415,7 @@ def test_unused_sets_are_removed_the_oldest_first(data, folder, tmp_path):
     for number, root in enumerate(roots[:2]):
         read_all(dataset(root, folder, 12 * ROW))
         kept.append(max(folder.glob("*.set"), key=lambda path: path.stat().st_ctime_ns))
-        os.utime(kept[-1] / "in_use", (1000 - number, 1000 - number))  # the second is older
+        os.utime(kept[-1], (1000 - number, 1000 - number))  # the second is older
     assert len(entries(folder)) == 12
     read_all(dataset(roots[2], folder, 12 * ROW))
     assert kept[0].is_dir() and not kept[1].exists() and len(entries(folder)) == 12

@@ -12,7 +12,8 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.config.reading import read_yaml
 from paddleseg_u2net.datasets import TABLE, PairDataset, PairingError
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs/RGB/U2Net"
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs/RGB/U2Net"
 
 PARTS = [(name, mode) for name, row in TABLE.items() for mode in row.splits]
 
@@ -60,3 +61,11 @@ def test_configurations_use_every_row_by_both_models():
             tree = read_yaml(CONFIGS / config)
             assert tree["val_dataset"]["name"] == name
             assert ("train_dataset" in tree) == ("train" in row.splits)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_files_that_a_page_names_are_there(name):
+    page = (ROOT / "docs" / "data" / f"{name}.md").read_text(encoding="utf-8")
+    for word in page.replace("`", " ").split():
+        if word.startswith(("configs/", "benchmark_data_prepare/")):
+            assert (ROOT / word.rstrip(".,;")).is_file(), word

@@ -146,6 +146,12 @@ def test_missing_empty_and_damaged_files(tmp_path, reader, suffix):
     refused(reader, path)
 
 
+def test_several_pages_are_refused(tmp_path):
+    page = Image.fromarray(UNIT.astype(np.float32))
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
+    refused(read_map, tmp_path / "a.tif", "several pages")
+
+
 @pytest.mark.parametrize("mask_above", [0, 126, 127, 128, 253, 254])
 def test_all_kinds_of_files_give_one_mask(tmp_path, mask_above):
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -205,6 +211,7 @@ def test_coloured_palettes_are_labels(tmp_path):
     colours = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     truth = read_truth(palette_file(tmp_path / "a.png", [[0, 1]], colours))
     assert truth.mask.tolist() == [[False, True]] and truth.labels01 and not truth.soft
+    refused(read_map, tmp_path / "a.png", "palette")
     empty = read_truth(palette_file(tmp_path / "b.png", [[0, 0]], colours))
     assert not empty.mask.any() and not empty.labels01
     refused(read_truth, palette_file(tmp_path / "c.png", [[0, 1, 2]], colours), "0, 1, 2")
@@ -262,12 +269,18 @@ def test_an_array_two_wide_of_the_images_shape_is_a_map(tmp_path):
         (["x,y", "nan,1"], "NaN"),
         (["x,y", "1,1", "5,0"], "1 of 2 outside, such as row 0, column 5"),
         (["x,y", "-1,0"], "column -1"),
-        (["\xff"], "x and y"),
     ],
 )
 def test_lists_that_are_none(tmp_path, text, part):
     path = lines(tmp_path / "a.csv", *text)
     refused(lambda path: read_fixation_map(path, SHAPE), path, part)
+
+
+def test_missing_and_binary_lists(tmp_path):
+    for content, part in ((None, "No such file"), (b"\xff\xfe\x00", "UTF-8")):
+        if content:
+            (tmp_path / "a.csv").write_bytes(content)
+        refused(lambda path: read_fixation_map(path, SHAPE), tmp_path / "a.csv", part)
 
 
 def test_pictures_that_hold_no_fixations(tmp_path):

@@ -21,7 +21,6 @@ from paddleseg_u2net.export.formats import FORMATS, precisions
 from paddleseg_u2net.export.quantization.guard import Guard
 from paddleseg_u2net.export.verify import TOLERANCES, compare
 from paddleseg_u2net.inference import BackendError
-from paddleseg_u2net.inference.backends import BACKENDS
 from paddleseg_u2net.inference.backends.backend import EngineNetwork
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import (
@@ -128,9 +127,6 @@ def assert_gives(network, output, batch, num_classes=1, tolerance=ROUNDING):
     assert (found != classes).mean() < 1e-3
 
 
-# -- what is written -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("format", "output", "num_classes", "in_channels"),
     [
@@ -209,19 +205,11 @@ def test_simple_runtimes_read_a_fixed_shape(weights, target):
     batch = images(1, 3, 37, 45)
     network.setInput(batch)
     assert np.abs(network.forward() - probabilities(batch)).max() < ROUNDING
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 64, 48), (None, 3, 64, 48)])
-def test_fixed_sizes_are_constants(weights, target, shape):
     onnx = pytest.importorskip("onnx")
-    need("onnx")
-    export(trained(weights), ExportOptions(target, "onnx", shape=shape))
     model = onnx.load(str(target / "model.onnx"))
     onnx.checker.check_model(model, full_check=True)
-    kinds = {node.op_type for node in model.graph.node}
-    assert ("Shape" in kinds) == (shape[0] is None)
+    assert not {"Shape", "BatchNormalization"} & {node.op_type for node in model.graph.node}
     assert [entry.name for entry in model.graph.output] == ["d0"]
-    assert not kinds & {"BatchNormalization"}
 
 
 def test_an_onnx_file_says_what_it_is_and_can_be_converted_back(weights, target):
@@ -255,7 +243,7 @@ def test_the_same_weights_give_the_same_files(weights, tmp_path):
     assert first.files == second.files
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 3])
 def test_names_of_classes(drawn, count):
     data = {"type": "PairDataset", "dataset_root": str(drawn), "val_path": "val_list.txt"}
     plain = ("background", "foreground") if count < 3 else ("class 0", "class 1", "class 2")
@@ -267,9 +255,6 @@ def test_names_of_classes(drawn, count):
     config = read(num_classes=count, val_dataset={"type": "PairDataset", "name": "ecssd"})
     expected = ("background", "salient object") if count < 3 else plain
     assert exporting.class_names(config) == expected
-
-
-# -- what is refused -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -303,26 +288,6 @@ def test_orders_that_do_not_suit_the_model(weights, target, changes, size, says)
     assert not target.exists()
 
 
-def test_a_fixed_shape_becomes_the_size_of_preprocessing(caplog):
-    caplog.set_level("INFO")
-    for own in ((48, 64), None):
-        config = read(size=own)
-        assert exporting.asked_preprocess(config, (1, 3, 32, 40)).size == (40, 32)
-    assert "preprocess.size: 40x32 by --input_shape, instead of 48x64" in caplog.text
-    assert exporting.asked_preprocess(read(), (1, 3, None, 40)).size == (40, 64)
-    assert exporting.asked_preprocess(read(size=None), (1, 3, None, None)).size is None
-
-
-def test_a_missing_engine_is_named_before_anything_is_done(weights, target, monkeypatch):
-    need("onnx")
-    for backend in ("onnxruntime", "openvino"):
-        monkeypatch.delitem(BACKENDS, backend)
-    model = trained(weights)
-    with pytest.raises(BackendError, match="cannot run a model exported as onnx"):
-        export(model._replace(layer=None), ExportOptions(target, "onnx"))
-    assert not target.exists()
-
-
 def test_weights_too_large_for_half_precision(weights, target):
     need("onnx")
     state = state_of()
@@ -331,9 +296,6 @@ def test_weights_too_large_for_half_precision(weights, target):
     with pytest.raises(ExportError, match=r"outconv\.weight: .*above 65504"):
         export(trained(weights), ExportOptions(target, "onnx", "fp16"))
     assert list(target.parent.iterdir()) == [weights]
-
-
-# -- the folder ----------------------------------------------------------------------------------
 
 
 def test_an_earlier_export_is_replaced_as_a_whole(weights, target):
@@ -346,13 +308,13 @@ def test_an_earlier_export_is_replaced_as_a_whole(weights, target):
     assert len(list(target.parent.iterdir())) == 2
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "notes.txt", "sub/model.onnx"])
+@pytest.mark.parametrize("name", ["model.onnx", "notes.txt"])
 def test_a_folder_with_anything_else_stays(weights, target, name):
     (target / name).parent.mkdir(parents=True)
     (target / name).write_text("mine")
     if name == "notes.txt":
         (target / NAME).write_text("{}")
-    with pytest.raises(ExportError, match=f"found a folder with (no {NAME}|notes.txt|sub)"):
+    with pytest.raises(ExportError, match=f"found a folder with (no {NAME}|notes.txt)"):
         export(trained(weights), ExportOptions(target))
     assert (target / name).read_text() == "mine"
 
@@ -366,29 +328,15 @@ def test_the_weights_are_not_replaced(weights, target):
     assert path.exists()
 
 
-def unequal(factor):
-    """A comparison in which the exported network gives something else."""
-
-    def changed(model, exported, preprocess, shape):
-        def other(batch):
-            return exported(batch) * np.float32(factor)
-
-        return compare(model, other_gives(other, exported.output_type), preprocess, shape)
-
-    return changed
-
-
-def other_gives(network, gives):
-    network.output_type = gives
-    return network
-
-
-@pytest.mark.parametrize("factor", [1.01, float("nan")])
-@pytest.mark.parametrize("there", [False, True])
-def test_files_that_give_something_else_do_not_appear(weights, target, factor, there, monkeypatch):
+@pytest.mark.parametrize(("largest", "there"), [(0.002, True), (float("nan"), False)])
+def test_files_that_give_something_else_do_not_appear(weights, target, largest, there, monkeypatch):
     if there:
         before = export(trained(weights), ExportOptions(target))
-    monkeypatch.setattr(exporting, "compare", unequal(factor))
+
+    def changed(*given):
+        return compare(*given)._replace(largest=largest)
+
+    monkeypatch.setattr(exporting, "compare", changed)
     with pytest.raises(ExportError, match="not written: its maps differ"):
         export(trained(weights), ExportOptions(target))
     assert len(list(target.parent.iterdir())) == 1 + there
@@ -428,9 +376,6 @@ def test_files_that_may_not_grow_leave_nothing(weights, target, format):
 def test_a_precision_has_its_tolerance_or_its_search():
     for precision in precisions():
         assert (precision in TOLERANCES) != (precision in SEARCHED)
-
-
-# -- lower precisions, which are searched for ----------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -517,12 +462,5 @@ def test_files_that_are_outside_of_the_tolerance_do_not_appear(
 
     monkeypatch.setattr(Guard, "measured", worse)
     with pytest.raises(ExportError, match="not written: run by .*MAE is"):
-        export(trained(weights, size=(64, 64)), order)
-    assert list(target.parent.iterdir()) == [weights]
-
-
-def test_a_search_that_finds_nothing_leaves_nothing(weights, target, pictures):
-    order = searched("onnx", "int8", target, pictures, max_mae_increase=0)
-    with pytest.raises(ValueError, match="no network in int8 is within 0"):
         export(trained(weights, size=(64, 64)), order)
     assert list(target.parent.iterdir()) == [weights]

@@ -44,13 +44,6 @@ def test_default_mean_and_std(channels, mean, std):
     )
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("size", [(10, 6), (3, 9), (1, 1), (40, 40)])
-def test_a_size_is_width_and_height(channels, size):
-    found = Preprocess(size, channels=channels)(noise(5, 7, channels))
-    assert found.shape == (channels, size[1], size[0])
-
-
 def test_resizing_is_bilinear_with_half_pixel_centres():
     image = noise(6, 9, 3)
     found = Preprocess((14, 5), mean=(0, 0, 0), std=(1, 1, 1))(image) * 255
@@ -69,11 +62,6 @@ def bilinear(planes, height, width):
         part = (at - low).reshape(shape)
         planes = planes.take(low, axis) * (1 - part) + planes.take(high, axis) * part
     return planes
-
-
-def test_resize_false_keeps_the_pictures_size():
-    image = noise(5, 7, 3)
-    np.testing.assert_array_equal(Preprocess((8, 6))(image, resize=False), Preprocess()(image))
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,6 @@ def soft_maps(classes, *shape, seed=1):
     return maps if classes == 1 else maps / maps.sum(0)
 
 
-# -- the paper's equations -----------------------------------------------------------------------
-
-
 def window(place, shape, radius):
     return tuple(slice(max(0, at - radius), min(n, at + radius + 1)) for at, n in zip(place, shape))
 
@@ -93,9 +90,6 @@ def test_windows_of_one_class_keep_the_map(classes):
     np.testing.assert_allclose(found[:, :, :5], maps[:, :, :5], atol=1e-6)
 
 
-# -- what it is there for ------------------------------------------------------------------------
-
-
 def drawn(side=480, seed=3):
     """A sharp star on a texture of other colours; the mask (side, side) and the image."""
     rng = np.random.default_rng(seed)
@@ -120,7 +114,7 @@ def mean_distance(found, mask):
     return (far[rim(found)].mean() + back[rim(mask)].mean()) / 2
 
 
-@pytest.mark.parametrize("size", [20, 40, 80])
+@pytest.mark.parametrize("size", [20, 80])
 def test_edges_follow_the_image(size):
     mask, image = drawn()
     small = cv2.resize(mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
@@ -139,9 +133,6 @@ def test_the_inside_of_an_object_takes_on_no_texture():
     small[:, 10:30, 10:30] = 1
     found = guided(small, image)[0]
     assert (found[150:330, 150:330] > 1 - 1e-6).all() and (found[:90] < 1e-6).all()
-
-
-# -- how it works --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("classes", [1, 3])
@@ -181,12 +172,6 @@ def test_any_sizes_give_probabilities(small, shape, classes, channels):
         np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
     np.testing.assert_array_equal(maps, before[0])
     np.testing.assert_array_equal(image, before[1])
-
-
-@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
-def test_constant_maps_stay_what_they_are(value):
-    maps = np.full((1, 8, 8), value, np.float32)
-    np.testing.assert_allclose(guided(maps, noise(50, 60, 3)), value, atol=1e-6)
 
 
 def test_a_map_larger_than_the_picture_is_only_reduced():

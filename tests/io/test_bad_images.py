@@ -11,13 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, features
 
-from paddleseg_u2net.io.images import (
-    image_size,
-    read_image,
-    read_mask,
-    read_still,
-    write_png,
-)
+from paddleseg_u2net.io.images import image_size, read_image, read_mask, read_still, write_png
 from paddleseg_u2net.io.images.opening import pillow_rules
 from tests.io.image_making import (
     HEIGHT,

@@ -215,7 +215,7 @@ def test_a_lock_lets_one_in_at_a_time_and_leaves_nothing(tmp_path):
 
     def second():
         inside.wait(10)
-        with locks.locked(place, lambda: order.append("waits"), poll=0.005):
+        with locks.locked(place, lambda: order.append("waits")):
             order.append("second")
 
     thread = threading.Thread(target=second)

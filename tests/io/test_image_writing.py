@@ -19,10 +19,7 @@ from paddleseg_u2net.io.images import (
     write_image,
     write_png,
 )
-from tests.io.image_making import (
-    colours,
-    exif,
-)
+from tests.io.image_making import colours, exif
 
 
 @settings(max_examples=30, deadline=None, database=None)

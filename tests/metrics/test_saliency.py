@@ -83,14 +83,6 @@ def test_twice_the_mean_counts_where_floating_point_loses_it():
         assert found == pytest.approx(expected, abs=1e-15)
 
 
-def test_empty_mask_scores_zero_f_whatever_the_map():
-    mask = np.zeros((4, 4), bool)
-    for values in (np.zeros((4, 4)), np.ones((4, 4)), np.full((4, 4), 0.25)):
-        scores = all_scores([(values, mask)])
-        assert scores["mae"] == values.mean()
-        assert all(scores[name] == 0 for name in F_SCORES)
-
-
 @pytest.mark.parametrize("stretch", ["none", "minmax"])
 def test_equals_pysodmetrics_per_image_and_over_the_set(stretch):
     theirs = pytest.importorskip("py_sod_metrics")

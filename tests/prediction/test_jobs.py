@@ -73,27 +73,18 @@ def test_images_outside_of_the_lists_folder(tmp_path):
     assert jobs[0].image.resolve() == jobs[1].image == tmp_path / "out" / "a.jpg"
 
 
-@pytest.mark.parametrize("kind", ["folder", "list", "comments"])
-def test_nothing_to_predict_is_an_error_that_names_it(tmp_path, kind):
-    path = tmp_path / "empty" if kind == "folder" else tmp_path / "empty.txt"
-    path.mkdir() if kind == "folder" else path.write_text("# only this\n" * (kind == "comments"))
-    with pytest.raises(ValueError, match="--image_path .*empty.*: expected images, found none"):
-        collect(path)
-
-
-@pytest.mark.parametrize("name", ["a.pdf", "a"])
-def test_a_file_of_another_kind_is_an_error(tmp_path, name):
-    (tmp_path / name).touch()
-    with pytest.raises(
-        ValueError, match=rf"--image_path .*{name}: expected an image .*\.jpg.*found a file"
+def test_what_gives_no_image_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.txt").write_text("# only this\n")
+    (tmp_path / "a.pdf").touch()
+    for name, says in (
+        ("empty", "empty: expected images, found none"),
+        ("empty.txt", "empty.txt: expected images, found none"),
+        ("a.pdf", r"a.pdf: expected an image .*\.jpg.*found a file"),
+        ("a.jpg", "a.jpg: expected .*found nothing"),
     ):
-        collect(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["a.jpg", "folder"])
-def test_what_is_not_there_is_an_error_that_says_so(tmp_path, name):
-    with pytest.raises(ValueError, match=f"{name}: expected .*found nothing"):
-        collect(tmp_path / name)
+        with pytest.raises(ValueError, match=f"--image_path .*{says}"):
+            collect(tmp_path / name)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

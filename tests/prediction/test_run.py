@@ -37,46 +37,22 @@ SOON = 20  # seconds after which a test fails that would wait for ever
 # ---------------------------------------------------------------- what is written
 
 
-@pytest.mark.parametrize("size", [None, (6, 6)])
-@pytest.mark.parametrize("kinds", [USUAL, PICTURES])
-def test_pictures_of_the_images_own_size_are_written(tmp_path, size, kinds):
-    image = np.zeros((8, 11, 3), np.uint8)
-    image[:, 6:, 0] = 255
-    path = picture(tmp_path / "a.png", image)
-    out = tmp_path / "out"
-    assert predict_files(predictor(size=size), collect(path), out, pictures=kinds) == []
-    assert sorted(tree(out)) == [f"{kind}/a.png" for kind in sorted(kinds)]
-    modes = {kind: Image.open(out / kind / "a.png").mode for kind in kinds}
-    of_all = {ADDED: "RGB", PSEUDO: "P", SALIENCY: "L", CUTOUT: "RGBA"}
-    assert modes == {kind: of_all[kind] for kind in kinds}
-    for kind in kinds:
-        assert Image.open(out / kind / "a.png").size == (11, 8)
-
-
 def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
     image = np.zeros((4, 6, 3), np.uint8)
     image[:, 3:, 0] = 255
     image[0, 0] = 128, 7, 9
     path = picture(tmp_path / "a.png", image)
     out = tmp_path / "out"
-    predict_files(predictor(), collect(path), out)
+    colors = render.color_map(256, [1, 2, 3, 40, 50, 60])
+    predict_files(predictor(), collect(path), out, custom_color=[1, 2, 3, 40, 50, 60])
     probability = 1 / (1 + np.exp(-(image[..., 0] / 255 - 0.5) * 8))
     classes = (probability >= 0.5).astype(np.uint8)
     np.testing.assert_array_equal(saved(out, f"{SALIENCY}/a.png"), np.rint(probability * 255))
     np.testing.assert_array_equal(saved(out, f"{PSEUDO}/a.png"), classes)
-    colors = render.color_map(256)
     overlay = render.blend(image, classes, colors)
     np.testing.assert_array_equal(saved(out, f"{ADDED}/a.png"), overlay)
     palette = np.array(Image.open(out / PSEUDO / "a.png").getpalette()).reshape(-1, 3)
     np.testing.assert_array_equal(palette[:2], colors[:2])
-
-
-def test_custom_colours_are_used(tmp_path):
-    path = picture(tmp_path / "a.png", np.full((4, 5, 3), 255, np.uint8))
-    out = tmp_path / "out"
-    predict_files(predictor(), collect(path), out, custom_color=[1, 2, 3, 40, 50, 60])
-    assert Image.open(out / PSEUDO / "a.png").getpalette()[:6] == [1, 2, 3, 40, 50, 60]
-    assert saved(out, f"{ADDED}/a.png")[0, 0].tolist() == [169, 173, 177]  # 0.6 * 255 + 0.4 * c
 
 
 @pytest.mark.parametrize(

@@ -87,11 +87,6 @@ def test_the_folders_hold_what_a_resume_needs(tmp_path, tiny):
     assert str(Config(tmp_path / "iter_4/config.yaml")) == str(Config(tiny))
 
 
-def test_resumed_in_the_same_process_it_ends_alike(whole, tmp_path, six):
-    train(six, tmp_path / "part", resume_model=str(whole / "iter_2"), **EVERY_SECOND)
-    assert outcome(tmp_path / "part") == outcome(whole)
-
-
 def test_a_worse_model_does_not_replace_the_best(run, six):
     path = run / "iter_4/state.json"
     content = json.loads(path.read_text())
@@ -137,14 +132,6 @@ def test_resuming_does_not_need_the_pretrained_weights(tmp_path, tiny, whole):
     shutil.rmtree(tmp_path / "first")
     resumed = str(tmp_path / "second")
     assert train({**tiny, "iters": 2}, tmp_path / "second", resume_model=resumed).iteration == 2
-
-
-def test_an_error_in_validation_loses_no_training(tmp_path, tiny):
-    trainer = trainer_of(tiny, tmp_path, do_eval=True)
-    trainer.val_set.pairs[1] = trainer.val_set.pairs[1]._replace(image=tmp_path / "gone.png")
-    with pytest.raises(ValueError, match="gone.png"):
-        trainer.run()
-    assert checkpoint.load_state(tmp_path / "iter_4")["iteration"] == 4
 
 
 @pytest.mark.parametrize(

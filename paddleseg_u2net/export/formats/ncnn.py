@@ -15,9 +15,9 @@ def _write(folder: Path, job: Job) -> None:
 
     model = job.model
     what = (model.stages, model.num_classes, model.in_channels)
-    files = ncnn_files(job.state, *what, source="--format ncnn")
-    (folder / "model.param").write_text(files.param, encoding="utf-8")
-    (folder / "model.bin").write_bytes(files.weights)
+    param, weights = ncnn_files(job.state, *what, source="--format ncnn")
+    (folder / "model.param").write_text(param, encoding="utf-8")
+    (folder / "model.bin").write_bytes(weights)
 
 
 def _versions() -> Dict[str, str]:

@@ -31,16 +31,11 @@ def finished(
 
     Args:
         content: a file with one output, ``d0``, probabilities; convolutions may be quantized.
-        shape: of the input (N, C, H, W), None where any number is to be taken. With H and W given
-            all sizes inside are constants, which simple runtimes need, OpenCV's among them.
-        numbers: whether the output is to be class numbers, ``classes``, int32 (N, H, W): of one
-            class whether the probability is 0.5 or more, of more the largest one's number.
+        shape: of the input (N, C, H, W). With H and W given all sizes inside are constants, which
+            simple runtimes need, OpenCV's among them.
+        numbers: whether the output is to be class numbers, ``classes``, int32 (N, H, W).
         half: whether kernels are to be stored in float16. They are computed with in float32.
         notes: texts by name, for the file's metadata.
-
-    Raises:
-        ValueError: the package ``onnx`` is missing.
-        ExportError: a weight is too large for float16.
     """
     model = optional_package("export", "onnx").load_model_from_string(content)
     _fix(model, shape)
@@ -52,9 +47,6 @@ def finished(
     helper.set_model_props(model, dict(notes))
     done: bytes = model.SerializeToString()
     return done
-
-
-# -- sizes ---------------------------------------------------------------------------------------
 
 
 def _fix(model: Any, shape: Shape) -> None:
@@ -110,9 +102,6 @@ def _drop_unused(graph: Any) -> None:
         graph.initializer.remove(tensor)
 
 
-# -- the output ----------------------------------------------------------------------------------
-
-
 def _number(model: Any) -> None:
     """Class numbers behind the probabilities."""
     helper, graph = optional_package("export", "onnx.helper"), model.graph
@@ -135,9 +124,6 @@ def _number(model: Any) -> None:
     graph.node.extend(steps)
     del graph.output[:]
     graph.output.append(entry)
-
-
-# -- storage -------------------------------------------------------------------------------------
 
 
 def _halve(model: Any) -> None:
@@ -170,9 +156,6 @@ def _store(graph: Any, name: str, array: np.ndarray) -> str:
     return name
 
 
-# -- the format ----------------------------------------------------------------------------------
-
-
 def _write(folder: Path, job: Job) -> None:
     made = job.description
     content = finished(
@@ -182,7 +165,7 @@ def _write(folder: Path, job: Job) -> None:
 
 
 def metadata(made: Description) -> Dict[str, str]:
-    """Return what of the description is of use to who has the model's file alone."""
+    """What of the description is of use to who has the model's file alone."""
     return {
         "paddleseg_u2net": __version__,
         "preprocess": json.dumps(dict(made.preprocess)),

@@ -15,16 +15,8 @@ from paddleseg_u2net.weights.file_type import optional_package
 def write_openvino(
     folder: Path, content: bytes, half: bool = False, in_float: Iterable[str] = ()
 ) -> None:
-    """Write ``model.xml`` and ``model.bin`` into ``folder``.
-
-    Args:
-        content: an ONNX file.
-        half: whether weights are stored in float16.
-        in_float: names of nodes that are to work in float32 where the rest works in bfloat16.
-
-    Raises:
-        BackendError: OpenVINO is not installed.
-        OSError: it cannot write the files.
+    """Write an ONNX file as ``model.xml`` and ``model.bin``; ``half``: weights in float16;
+    ``in_float``: names of nodes that are to work in float32 where the rest works in bfloat16.
     """
     openvino = engine_module("openvino", "openvino", "--format openvino")
     # convert_model would say the same to OpenVINO's authors over the network.

@@ -1,9 +1,6 @@
-"""A network that computes as one in bfloat16 does, on any processor.
-
-Processors with bfloat16 (AVX512_BF16, AMX) round the values and kernels that go into a
-convolution, multiply exactly and add in float32; OpenVINO rounds its bias, too. Feature maps in
-between are stored in bfloat16.
-An ONNX file with casts to bfloat16 and back gives the same up to the order of sums.
+"""A network that computes as one in bfloat16 does, on any processor: those with bfloat16
+(AVX512_BF16, AMX) round the values and kernels that go into a convolution, multiply exactly and add
+in float32; OpenVINO rounds its bias, too. Feature maps in between are stored in bfloat16.
 """
 
 from __future__ import annotations
@@ -71,8 +68,6 @@ def rounded_to_bf16(array: np.ndarray) -> np.ndarray:
     return ((bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
-# -- layers that OpenVINO is to leave in float32 where it computes in bfloat16 --------------------
-
 # A layer of OpenVINO's XML file may have the run-time attribute ``precise``. Its reader makes it
 # known to the CPU plugin, which passes such layers over when it lowers a network to
 # INFERENCE_PRECISION_HINT (openvino, src/plugins/intel_cpu/src/node.cpp: keepOriginalPrecision, and
@@ -87,12 +82,7 @@ _LAYER = re.compile(r'<layer id="[^"]*" name="([^"]*)" type="([^"]*)"[^>]*>')
 
 
 def make_markable(model: Any, nodes: Iterable[str]) -> None:
-    """Rewrite those of these layers that would lose a mark, to the same effect.
-
-    Args:
-        model: an ``openvino.Model``, read from an ONNX file of a U²-Net; it is changed.
-        nodes: names of ONNX nodes.
-    """
+    """Rewrite those layers of an ``openvino.Model`` that would lose a mark, to the same effect."""
     constant = engine_module("openvino.opset4", "openvino").constant
     factory = engine_module("openvino.utils.node_factory", "openvino").NodeFactory
     wanted = set(nodes)
@@ -115,15 +105,7 @@ def make_markable(model: Any, nodes: Iterable[str]) -> None:
 
 
 def mark_precise(xml: str, nodes: Iterable[str]) -> str:
-    """The text of a ``model.xml`` with these layers marked.
-
-    Args:
-        xml: as `openvino.save_model` writes it, of an ONNX file.
-        nodes: names of ONNX nodes; see `search.Found.float_nodes`.
-
-    Raises:
-        QuantizationError: a convolution of that name is not in the file.
-    """
+    """The text of a ``model.xml`` with the layers of these ONNX nodes marked."""
     wanted = set(nodes)
     marked: Set[str] = set()
     parts: List[str] = []

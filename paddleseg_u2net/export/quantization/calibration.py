@@ -23,8 +23,8 @@ IGNORED = 255
 
 
 class Sample(NamedTuple):
-    """An image: what the network sees of it, float32 (1, C, h, w); its own (H, W); its mask,
-    uint8 (H, W), 1 on the object and 255 on ignored pixels, if there are masks.
+    """An image: the network's input (1, C, h, w), its (H, W), its mask, uint8: 1, 255 on ignored
+    pixels.
     """
 
     batch: np.ndarray
@@ -34,12 +34,8 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """Images of both kinds, and the way back from a map to an image's size.
-
-    Attributes:
-        fitting: inputs whose feature maps give the ranges.
-        checking: other images, on which maps are compared.
-        preprocess: how inputs were made, and how maps are restored.
+    """Inputs (1, C, h, w) whose feature maps give the ranges, other images, on which maps are
+    compared, and the way back from a map to an image's size.
     """
 
     fitting: Tuple[np.ndarray, ...]
@@ -59,22 +55,11 @@ class Calibration:
         preprocess: Preprocess,
         limit: int = LIMIT,
     ) -> Calibration:
-        """Read a folder of images, subfolders included, and of the masks if they are known.
+        """Read a folder of images, subfolders included, and of masks of one class by their names.
 
-        Of more than ``limit`` images an even choice in the order of their names is taken, the
-        same every time. Every second one fits, the others check. Files that cannot be used are
-        named in warnings, and others take their places.
-
-        Args:
-            images: the folder.
-            masks: a folder with a mask of the same path and stem for each image, of one class:
-                encoded as for training, see `datasets.mask_encoding`.
-            preprocess: what the network sees.
-            limit: how many are used, 16 or more.
-
-        Raises:
-            ValueError: a folder is missing, there is not a mask for every image, or fewer than 16
-                images can be used.
+        Of more than ``limit`` images an even choice in the order of their names is taken, the same
+        every time; every second one fits, the others check. Files that cannot be used are named in
+        warnings, and others take their places; ValueError if fewer than 16 are left.
         """
         names = find_images(images)
         mask_of = _paired(images, names, masks) if len(names) >= FEWEST else {}

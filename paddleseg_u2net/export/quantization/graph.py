@@ -17,10 +17,9 @@ class QuantizationError(ValueError):
 
 
 class Layer(NamedTuple):
-    """A convolution and the ReLU behind it, if there is one.
-
+    """A convolution ``node`` and the ReLU behind it, if there is one: ``value`` is what they give.
     ``name`` is that of its weights without ``.weight`` and ``.conv_s1``: ``stage1.rebnconvin``,
-    ``side1``. ``node`` is the convolution, ``value`` what the layer gives.
+    ``side1``.
     """
 
     name: str
@@ -43,15 +42,8 @@ def copied(node: Any) -> Any:
 
 
 class Network:
-    """The nodes of an ONNX file in their order, and who makes and takes each value.
-
-    Args:
-        content: a file whose convolutions have constant float32 kernels and biases, such as
-            `weights.onnx_write.onnx_bytes` gives.
-
-    Raises:
-        QuantizationError: it is not.
-        ValueError: the package ``onnx`` is not installed.
+    """The nodes of an ONNX file in their order, and who makes and takes each value; its
+    convolutions have to have constant float32 kernels and biases.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -117,9 +109,9 @@ class Plan:
     """Which nodes work in the lower precision if the layers ``low`` do, and which values are kept
     in it.
 
-    A layer of the lower precision takes and gives such values. What carries values to such
-    layers alone works in it, too, and so does a sum of two such values. A layer of float32 takes
-    values as they come: in float32 from a layer of float32.
+    A layer of the lower precision takes and gives such values. What carries values to such layers
+    alone works in it, too, and so does a sum of two such values. A layer of float32 takes values as
+    they come: in float32 from a layer of float32.
     """
 
     def __init__(self, network: Network, low: Collection[str]) -> None:
@@ -169,9 +161,7 @@ class Plan:
         return [index for index, name in indexed if index in taken or name in self.stored]
 
     def groups(self) -> Dict[str, str]:
-        """The values that share one scale, by a name common to them: those that are carried
-        together, so that carrying changes no number.
-        """
+        """The values that share one scale, by a common name: those that are carried together."""
         parent: Dict[str, str] = {}
 
         def root(value: str) -> str:

@@ -20,8 +20,8 @@ LOOSE = 5
 
 
 class Measured(NamedTuple):
-    """Mean absolute error on so many images, by how much it is above that of float32, and the
-    mean absolute difference from the maps of float32.
+    """Of so many images the mean absolute error, its increase and the difference from float32's
+    maps.
     """
 
     images: int
@@ -33,19 +33,11 @@ class Measured(NamedTuple):
 class Guard:
     """Measures networks on the images of a calibration that check.
 
-    The error is the metric MAE: the mean absolute error of maps in their image's size, pixels of
-    the mask from 0.5 upwards being the object. Without masks it is the error that is expected of
-    a map q if the object is drawn by the probabilities f of float32, q (1 - f) + (1 - q) f at
-    every pixel: what moves where float32 is unsure weighs little, for no mask is known there.
-    That estimates the increase; a bound for every mask m is the mean absolute difference from the
-    maps of float32, for |q - m| <= |q - f| + |f - m|.
-
-    Args:
-        model: the network in float32, an ONNX file whose output ``d0`` is probabilities.
-        calibration: the images.
-
-    Raises:
-        QuantizationError: there are masks, and more than one class; or the file cannot be run.
+    The error is the metric MAE in the image's size, pixels of the mask from 0.5 upwards being the
+    object. Without masks it is what is expected of a map q if the object is drawn by the
+    probabilities f of float32, q (1 - f) + (1 - q) f at every pixel: what moves where float32 is
+    unsure weighs little. That estimates the increase; a bound for every mask m is the mean absolute
+    difference from the maps of float32, for |q - m| <= |q - f| + |f - m|.
     """
 
     def __init__(self, model: bytes, calibration: Calibration) -> None:
@@ -84,7 +76,7 @@ class Guard:
 
     def inside(self, measured: Measured, tolerance: float) -> bool:
         """Whether the increase is within the tolerance and, without masks, the difference within
-        five times as much.
+        ``LOOSE``.
         """
         loose = self.calibration.has_masks or measured.difference <= LOOSE * tolerance
         return measured.increase <= tolerance and loose

@@ -26,17 +26,11 @@ _SMALLEST = 1e-8  # a channel of zeros needs a scale, too
 
 
 def in_int8(network: Network, low: Collection[str], observed: Observed) -> bytes:
-    """The ONNX file with these layers in 8 bits.
+    """The ONNX file with the layers ``low`` in 8 bits.
 
     What rounding a kernel adds to a channel on average, given the means of what the layer takes, is
     taken from its bias (Nagel et al. 2019, "Data-free quantization through weight equalization and
     bias correction").
-
-    Args:
-        network: in float32.
-        low: names of layers.
-        observed: the ranges of the input, of what layers give and of sums; the means of what layers
-            take.
     """
     writer = _Writer(network, low, observed)
     for node in network.nodes:

@@ -34,11 +34,7 @@ class Observed(NamedTuple):
 
 
 def session(content: bytes, outputs: Sequence[str] = ()) -> Run:
-    """ONNX Runtime on this file: float32 (N, C, h, w) -> arrays of these outputs, or of all.
-
-    Raises:
-        QuantizationError: ONNX Runtime is missing or does not run the file.
-    """
+    """ONNX Runtime on this file: float32 (N, C, h, w) -> arrays of these outputs, or of all."""
     try:
         onnxruntime = engine_module("onnxruntime", "onnxruntime", "lower precision is measured")
     except BackendError as error:
@@ -54,14 +50,7 @@ def session(content: bytes, outputs: Sequence[str] = ()) -> Run:
 
 
 def observe(network: Network, inputs: Iterable[np.ndarray]) -> Observed:
-    """Run the network in float32 on images, one after another.
-
-    Args:
-        inputs: float32 (1, C, h, w).
-
-    Raises:
-        QuantizationError: ONNX Runtime is missing, or a feature map holds NaN or infinity.
-    """
+    """Run the network in float32 on images (1, C, h, w), one after another."""
     values = _values(network)
     kinds = ("ReduceMin", "ReduceMax", "GlobalAveragePool", "Shape")
     nodes = [make_node(kind, [value], f"{value}.{kind}") for value in values for kind in kinds]
@@ -96,8 +85,8 @@ def _values(network: Network) -> List[str]:
 def with_outputs(
     network: Network, nodes: Sequence[Any], arrays: Mapping[str, np.ndarray] = {}
 ) -> Tuple[bytes, List[str]]:
-    """The file with further nodes and arrays; those of their results that are not taken are its
-    outputs. And the names of these.
+    """The file with further nodes and arrays, whose results that are not taken are its outputs;
+    their names.
     """
     content = network.rewritten([*network.nodes, *nodes], {**network.arrays, **arrays})
     model = optional_package("quantization", "onnx").load_model_from_string(content)
@@ -114,8 +103,6 @@ def with_outputs(
     )
     return model.SerializeToString(), list(results)
 
-
-# -- sensitivity: how much of each result is lost, one layer at a time ---------------------------
 
 # Of the mean power of all channels: what a silent channel loses does not count for more.
 _SILENT = 1e-3
@@ -137,10 +124,7 @@ def sensitivity(
 
     Attributed to a layer are its rounded kernel and result, and the rounding of its input; the
     latter is attributed to the layers that give the input, too, since these often have to be kept
-    together. All layers are tried in one run of the network in float32.
-
-    Args:
-        inputs: float32 (1, C, h, w).
+    together.
     """
     trial = _Trial(network, rounding)
     layers = [layer for layer in network.layers.values() if layer.name in names]

@@ -1,8 +1,7 @@
 """The fastest network of a lower precision whose maps stay within a tolerance.
 
-All layers are lowered first. If that changes the maps too much, layers are kept in float32, first
-those that lose most for the time that they cost, until the maps are inside. Then those are lowered
-again that need not have been kept, the largest first.
+All layers are lowered first. While the maps are outside, layers go back to float32, first those
+that lose most for the time that they cost. Then those that need not stay are lowered again.
 """
 
 from __future__ import annotations
@@ -51,23 +50,13 @@ def search(
     precision: str = "int8",
     report: Callable[[str], None] = print,
 ) -> Found:
-    """Find the fastest network of ``precision`` within the tolerance.
+    """Find the fastest network of ``precision`` (bf16 is emulated) within the tolerance.
 
-    The tolerance is for the increase of the mean absolute error. Without masks that is estimated,
-    see `Guard`, and the difference from the maps of float32 may be five times the tolerance at
-    most. The same images give the same network.
-
-    Args:
-        model: an ONNX file in float32 whose output ``d0`` is probabilities (N, K, h, w), such as
-            `weights.onnx_write.onnx_bytes` gives with ``sides=False``.
-        calibration: images; with masks for one class only.
-        tolerance: 0 or more.
-        precision: "int8" or "bf16", which is emulated.
-        report: is called with a line for each step.
+    That is for the increase of the mean absolute error. Without masks it is estimated, see `Guard`.
+    ``report`` is called with a line for each step. The same images give the same network.
 
     Raises:
         QuantizationError: no such network is inside the tolerance; ``onnxruntime`` is missing.
-        ValueError: ``onnx`` is missing.
     """
     return _Search(model, calibration, tolerance, precision, report).result()
 
@@ -106,8 +95,6 @@ class _Search:
             kept = self._lower_again(self._keep(self._order()))
         return self._found(kept)
 
-    # -- measuring -------------------------------------------------------------------------------
-
     def _inside(self, kept: FrozenSet[str]) -> bool:
         names = self._in_order(kept)
         if names in self.measured:
@@ -130,8 +117,6 @@ class _Search:
 
     def _in_order(self, kept: FrozenSet[str]) -> Tuple[str, ...]:
         return tuple(name for name in self.names if name in kept)
-
-    # -- choosing --------------------------------------------------------------------------------
 
     def _order(self) -> List[str]:
         """Layers by what they lose for the time that they cost, the worst first."""
@@ -172,8 +157,6 @@ class _Search:
             if self._inside(kept - {name}):
                 kept = kept - {name}
         return kept
-
-    # -- telling ---------------------------------------------------------------------------------
 
     def _found(self, kept: FrozenSet[str]) -> Found:
         low = [name for name in self.names if name not in kept]

@@ -1,7 +1,5 @@
-"""Networks as functions of arrays, and backends, which make them, by name.
-
-Each file of this folder registers a backend; a plugin does it in the same way:
-``register(Backend("mine", load, ...))``.
+"""Networks as functions of arrays, and backends, which make them, by name. Each file of this folder
+registers one; a plugin does it in the same way: ``register(Backend("mine", load, ...))``.
 """
 
 from __future__ import annotations
@@ -46,11 +44,8 @@ class EngineNetwork:
     Args:
         run: contiguous float32 (N, C, h, w) -> the model's output; threads may overlap in it.
         backend: the engine's name, for errors.
-        output_type: one of `OUTPUT_TYPES`.
-        num_classes: channels of the output, for ``argmax`` the number of classes; None if the
-            engine does not say.
-        shape: what the model takes. With a fixed N, batches of other sizes go through in parts,
-            the last one filled up.
+        num_classes: channels of the output, for ``argmax`` the number of classes; None: not known.
+        shape: what the model takes. With a fixed N, batches of other sizes go through in parts.
 
     ``note`` is what the log should say of it, besides the backend.
     """
@@ -117,8 +112,6 @@ class EngineNetwork:
             )
 
 
-# -- backends ------------------------------------------------------------------------------------
-
 AUTO = "auto"
 WEIGHTS = "weights"
 """What a backend runs that is given weights in memory; all else are formats of exported models."""
@@ -147,11 +140,7 @@ class Model:
     layer: Any = None
 
     def file(self, *suffixes: str) -> Union[Path, bytes]:
-        """Return the first file that ends in one of the suffixes.
-
-        Raises:
-            LoadError: there is none.
-        """
+        """The first file that ends in one of the suffixes; LoadError if there is none."""
         for name, content in self.files.items():
             if name.endswith(suffixes):
                 return content
@@ -190,7 +179,7 @@ class Backend:
     weights_packages: Tuple[str, ...] = ()
 
     def time(self, kind: str, precision: str = "fp32") -> Optional[float]:
-        """Return the relative time for what is to be run; None if it does not run that."""
+        """The relative time for what is to be run; None if it does not run that."""
         return self.times.get(f"{kind} {precision}", self.times.get(kind))
 
 
@@ -199,24 +188,20 @@ BACKENDS: Dict[str, Backend] = registry.table("backends")
 
 
 def register(backend: Backend) -> None:
-    """Add a backend.
-
-    Raises:
-        ValueError: its name is taken.
-    """
+    """Add a backend; ValueError if its name is taken."""
     if backend.name in (AUTO, *BACKENDS):
         raise ValueError(f"backend {backend.name}: the name is taken; give it another one")
     BACKENDS[backend.name] = backend
 
 
 def fitting(kind: str, precision: str = "fp32") -> Tuple[str, ...]:
-    """Return the names of the backends that run weights or an export format, the fastest first."""
+    """The names of the backends that run weights or an export format, the fastest first."""
     times = ((backend.time(kind, precision), name) for name, backend in BACKENDS.items())
     return tuple(name for _, name in sorted(pair for pair in times if pair[0] is not None))
 
 
 def onnx_of_weights(state: Mapping[str, np.ndarray], model: Architecture) -> Model:
-    """Return weights as a model in ONNX, for `Backend.from_weights`."""
+    """Weights as a model in ONNX, for `Backend.from_weights`."""
     from paddleseg_u2net.weights.onnx_write import onnx_bytes
 
     what = (model.stages, model.num_classes, model.in_channels)

@@ -16,9 +16,7 @@ from paddleseg_u2net.inference.backends.backend import (
 
 
 class Choice(NamedTuple):
-    """A backend, the device that it computes on, and why it was taken; ``why`` is empty where it
-    was named.
-    """
+    """A backend, the device that it computes on, and why it was taken; empty where it was named."""
 
     backend: str
     device: str = "cpu"
@@ -36,14 +34,12 @@ def choose(
     Args:
         backend: a name, or "auto": the fastest that is installed, fits the model and computes on
             the device.
-        device: ``auto``, ``cpu``, ``gpu``, ...; with ``auto``, a GPU if Paddle's build for it is
-            installed and finds one.
-        kind: "weights", or the format of an exported model.
-        precision: of an exported model.
+        device: ``cpu``, ``gpu``, ...; ``auto``: a GPU if Paddle's build for it is installed and
+            finds one.
+        kind: "weights", or the format of an exported model in that ``precision``.
 
     Raises:
-        BackendError: it is not installed, does not run such models or does not compute on the
-            device; or there is none that does.
+        BackendError: none can be used; the message says why.
     """
     if backend not in (AUTO, *BACKENDS):
         raise BackendError(f"backend: expected auto, {', '.join(BACKENDS)}, got {backend!r}")
@@ -84,7 +80,7 @@ def _why_not(name: str, kind: str, device: str) -> str:
 
 
 def is_installed(package: str) -> bool:
-    """Return whether a package can be imported, without importing it."""
+    """Whether a package can be imported, without importing it."""
     spec = importlib.util.find_spec(package)
     # A folder of that name where the program runs looks like a package, but has no file of its own.
     return spec is not None and spec.origin is not None

@@ -20,13 +20,8 @@ _SETTINGS = {
 
 
 def engine_module(name: str, backend: str, asked: str = "") -> Any:
-    """Import an engine's package.
-
-    Args:
-        name: the package. backend: whose it is. asked: what asks for it, for the error.
-
-    Raises:
-        BackendError: it is not installed, or broken.
+    """Import an engine's package; BackendError, which says what to install. ``asked``: what asks
+    for it.
     """
     for key, value in _SETTINGS.items():
         os.environ.setdefault(key, value)

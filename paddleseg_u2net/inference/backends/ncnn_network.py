@@ -28,13 +28,7 @@ INPUT, OUTPUT = "input", "d0"
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
-    """Return the network of a ``model.param`` and its ``model.bin``, see `weights.ncnn_write`;
-    threads may share it. Inputs of any size are taken, unless the model's shape says otherwise.
-
-    Raises:
-        BackendError: ncnn is not installed.
-        LoadError: it does not take the model.
-    """
+    """The network of a ``model.param`` and its ``model.bin``, see `weights.ncnn_write`."""
     ncnn = engine_module("ncnn", "ncnn")
     net = ncnn.Net()
     net.opt.num_threads = threads or cores()
@@ -78,8 +72,8 @@ def _from_weights(state: Mapping[str, np.ndarray], model: Architecture) -> Model
     from paddleseg_u2net.weights.ncnn_write import ncnn_files
 
     what = (model.stages, model.num_classes, model.in_channels)
-    files = ncnn_files(state, *what, activation=False, source="--backend ncnn")
-    return Model("ncnn", {"model.param": files.param.encode(), "model.bin": files.weights})
+    param, weights = ncnn_files(state, *what, activation=False, source="--backend ncnn")
+    return Model("ncnn", {"model.param": param.encode(), "model.bin": weights})
 
 
 register(

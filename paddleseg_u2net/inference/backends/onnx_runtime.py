@@ -20,12 +20,7 @@ from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
-    """Return the network of an ONNX file, of which the first output is taken; threads may share it.
-
-    Raises:
-        BackendError: ONNX Runtime is not installed.
-        LoadError: it does not take the model.
-    """
+    """The network of an ONNX file, of which the first output is taken."""
     runtime = engine_module("onnxruntime", "onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # no warnings about what it optimises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
+import threading
 from functools import lru_cache
 from typing import Any, Iterator, Optional, Tuple
 
@@ -27,11 +28,7 @@ _PLANS = 4
 
 
 def openvino_core() -> Any:
-    """An ``openvino.Core`` that has loaded its part for CPUs.
-
-    Raises:
-        BackendError: OpenVINO is not installed.
-    """
+    """An ``openvino.Core`` that has loaded its part for CPUs."""
     core = engine_module("openvino", "openvino").Core()
     with _signal_stack_kept():
         core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -84,16 +81,9 @@ def _signal_stack_kept() -> Iterator[None]:
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
-    """Return the network of an ``.xml`` with its ``.bin`` beside it, or of an ONNX file, of which
-    the first output is taken; threads may share it. Each size of input is planned for when it
-    first comes.
-
-    In the precision ``bf16`` it computes in bfloat16 where the processor can; all else is computed
-    in float32, but for what the file itself has in 8 bits.
-
-    Raises:
-        BackendError: OpenVINO is not installed.
-        LoadError: it does not take the model.
+    """The network of an ``.xml`` with its ``.bin`` beside it, or of an ONNX file, of which the
+    first output is taken. In the precision ``bf16`` it computes in bfloat16 where the processor
+    can; all else is computed in float32, but for what the file itself has in 8 bits.
     """
     core = openvino_core()
     low = model.precision == "bf16" and computes_in_bf16(core)
@@ -117,8 +107,12 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
             model.reshape(list(shape))
         return core.compile_model(model, "CPU", settings)
 
+    lock = threading.Lock()  # cloning the same model in two threads is not promised to work
+
     def run(batch: np.ndarray) -> np.ndarray:
-        request = plan(batch.shape).create_infer_request()  # one a call: threads may overlap
+        with lock:
+            compiled = plan(batch.shape)
+        request = compiled.create_infer_request()  # one a call: threads may overlap
         return np.array(request.infer([batch])[0])
 
     sides = read.input(0).partial_shape

@@ -24,12 +24,8 @@ _GPU_POOL = 100
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
-    """Return the network of a program, ``model.json`` of Paddle 3 or ``model.pdmodel`` of Paddle 2,
-    and its ``model.pdiparams``; threads take turns in it.
-
-    Raises:
-        BackendError: Paddle is not installed, or has no such device.
-        LoadError: it does not take the model.
+    """The network of a program, ``model.json`` of Paddle 3 or ``model.pdmodel`` of Paddle 2, and
+    its ``model.pdiparams``; threads take turns in it.
     """
     program, weights = str(model.file(".json", ".pdmodel")), str(model.file(".pdiparams"))
     inference = _module()

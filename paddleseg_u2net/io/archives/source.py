@@ -52,7 +52,7 @@ def reading(archive: Path, entry: str = "", hint: str = FETCH) -> Iterator[None]
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in _BROKEN_BYTES:
-            raise
+            raise OSError(error.errno, error.strerror, str(archive)) from error
         where = f"{archive}: {entry}" if entry else f"{archive}"
         text = str(error) or type(error).__name__
         raise ArchiveError(f"{where}: cannot be read ({text}); {hint}") from error

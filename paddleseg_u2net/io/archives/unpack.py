@@ -64,7 +64,7 @@ def unpack(
     Args:
         archive: A zip, tar (also gzip, bzip2 or xz) or rar archive, whatever its suffix, or the
             first volume of a rar.
-        target: A folder that is missing or empty. Missing parents are made.
+        target: A folder that is missing or empty, else a FileExistsError is raised.
         password: For encrypted zip and rar archives.
         progress: Called with the size of each block of bytes that is unpacked.
 
@@ -72,10 +72,8 @@ def unpack(
         The files below ``target``, in the archive's order.
 
     Raises:
-        FileExistsError: ``target`` is a file or has something in it; it stays as it is.
         ArchiveError: it is no archive, broken, incomplete or encrypted; or an entry leads out of
             the target, is a link or device, is one file with another entry, or is too much.
-        OSError: there is no such archive, or it cannot be written.
     """
     archive = Path(archive)
     members = _members(archive, kind(archive), password)

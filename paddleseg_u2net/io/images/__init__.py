@@ -15,7 +15,6 @@ from paddleseg_u2net.io.images.decoding import (
 )
 from paddleseg_u2net.io.images.headers import Header, image_size, read_header
 from paddleseg_u2net.io.images.opening import (
-    FORMAT_OF_SUFFIX,
     IMAGE_SUFFIXES,
     MAX_PIXELS,
     ImageError,
@@ -28,7 +27,6 @@ from paddleseg_u2net.io.images.opening import (
 from paddleseg_u2net.io.images.writing import WRITABLE_SUFFIXES, write_image, write_png
 
 __all__ = [
-    "FORMAT_OF_SUFFIX",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "WRITABLE_SUFFIXES",

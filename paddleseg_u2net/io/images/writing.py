@@ -43,16 +43,15 @@ def write_png(
     _save(path, picture, "PNG", compress_level=level, icc_profile=profile, **resolution)
 
 
-def write_image(path: PathLike, array: np.ndarray, quality: int = 95) -> None:
+def write_image(path: PathLike, array: np.ndarray) -> None:
     """Write an image in the format of the suffix, whole or not at all.
 
     Args:
         path: ends in one of `WRITABLE_SUFFIXES`, in any letter case; missing folders are created.
         array: as of `write_png`; JPEG has no transparency.
-        quality: 1..100, for JPEG and WebP only; both lose detail.
     """
     format_name = FORMAT_OF_SUFFIX[Path(path).suffix.lower()]
-    options = {"quality": quality} if format_name in ("JPEG", "WEBP") else {}
+    options = {"quality": 95} if format_name in ("JPEG", "WEBP") else {}
     _save(path, _as_picture(array), format_name, **options)
 
 

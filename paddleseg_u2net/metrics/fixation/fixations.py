@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Optional, Union
 
 import cv2
@@ -14,7 +13,6 @@ from paddleseg_u2net.metrics.normalise import checked_mask, checked_valid
 _REACH = 4.0  # of the Gaussian, in sigmas
 
 
-@dataclass(frozen=True, eq=False)
 class Fixations:
     """The fixations on one image: points, a density, or both.
 
@@ -33,27 +31,25 @@ class Fixations:
             the image or ignored, a density that is negative, NaN or infinite.
     """
 
-    shape: tuple[int, int]
-    points: Optional[np.ndarray] = None
-    density: Optional[np.ndarray] = None
-    valid: Optional[np.ndarray] = None
-
-    def __post_init__(self) -> None:
-        if self.points is None and self.density is None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        points: Optional[np.ndarray] = None,
+        density: Optional[np.ndarray] = None,
+        valid: Optional[np.ndarray] = None,
+    ) -> None:
+        if points is None and density is None:
             raise ValueError(
                 "expected points or a density, got neither; where nobody looked anywhere, give "
                 "points of shape (0, 2)"
             )
-        height, width = map(int, self.shape)
-        valid = checked_valid(self.valid, (height, width))
-        checked = {"shape": (height, width), "valid": valid}
-        if self.points is not None:
-            checked["points"] = _checked_points(self.points, (height, width), valid)
-        if self.density is not None:
-            density = checked_weights("density", self.density, (height, width))
-            checked["density"] = density if valid is None else np.where(valid, density, 0.0)
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+        height, width = map(int, shape)
+        self.shape = height, width
+        self.valid = checked_valid(valid, self.shape)
+        self.points = None if points is None else _checked_points(points, self.shape, self.valid)
+        self.density = None if density is None else checked_weights("density", density, self.shape)
+        if self.density is not None and self.valid is not None:
+            self.density = np.where(self.valid, self.density, 0.0)
 
     @classmethod
     def from_points(

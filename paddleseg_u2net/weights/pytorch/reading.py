@@ -1,20 +1,154 @@
-"""Weights in files of ``torch.save``. Nothing that a file holds is run: see ``pickles``."""
+"""Weights in files of ``torch.save``: a pickle and the rows of numbers beside it.
+
+Zip (PyTorch 1.6 and newer): members ``NAME/data.pkl``, ``NAME/data/KEY``. Legacy: pickles of a
+magic number, a version, facts about the computer, the content and the keys, then for each key a
+count and its row. See ``torch/serialization.py``. Nothing is run, no part becomes a file.
+"""
 
 from __future__ import annotations
 
+import io
+import os
+import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, List, Tuple, Union
 
 from paddleseg_u2net.weights.checkpoints import CheckpointError, find_network
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.pickles.unpickler import named_errors
-from paddleseg_u2net.weights.pytorch.containers import SPARE, LegacyContainer, ZipContainer
-from paddleseg_u2net.weights.pytorch.tensors import Tensor
+from paddleseg_u2net.weights.pickles.unpickler import load_pickle, named_errors
+from paddleseg_u2net.weights.pytorch.tensors import TENSORS, Storage, Tensor, storage_of
 
-Container = Union[ZipContainer, LegacyContainer]
-
+_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_VERSION = 1001
+# Weights hardly shrink when they are packed; what grows far more than this was made to.
+_MOST_GROWTH = 20
+_SPARE = 2**24  # bytes beyond which limits apply
 _MOST_SHARING = 4  # how much larger all tensors together may be than what they are views of
 _SAVE = "torch.save(model.state_dict(), path)"
+
+
+class _Storages:
+    """The storages that a pickle names, each with one type and count."""
+
+    def __init__(self) -> None:
+        self.named: Dict[str, Storage] = {}
+
+    def __call__(self, identity: Any) -> Storage:
+        storage = storage_of(identity)
+        if self.named.setdefault(storage.key, storage).size != storage.size:
+            raise ValueError(f"it gives storage {storage.key[:40]!a} two sizes")
+        return storage
+
+
+class _Zip:
+    """A file of PyTorch 1.6 or newer."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.archive = zipfile.ZipFile(file)
+        self.members = _checked_members(self.archive, os.fstat(file.fileno()).st_size)
+        pickles = [name for name in self.members if name.endswith("/data.pkl")]
+        roots = [name[: -len("data.pkl")] for name in pickles if name.count("/") == 1]
+        if len(roots) != 1:
+            found = ", ".join(f"{name[:40]!a}" for name in list(self.members)[:4])
+            raise ValueError(
+                f"it is a zip archive with {len(roots)} members data.pkl instead of one; it "
+                f"holds {found or 'nothing'}"
+            )
+        self.root = roots[0]
+        self.pickle = self._bytes("data.pkl")
+        if f"{self.root}byteorder" in self.members and self._bytes("byteorder") != b"little":
+            raise ValueError("its byte order is not 'little'")
+        self.rows = sum(member.file_size for member in self.members.values())
+
+    def content(self) -> Any:
+        """What was saved, with ``Tensor`` in the place of tensors."""
+        return load_pickle(io.BytesIO(self.pickle), TENSORS, _Storages())
+
+    def read(self, storage: Storage) -> bytes:
+        """The row of a storage; its checksum is compared."""
+        data = self._bytes(f"data/{storage.key}")
+        if len(data) // storage.type.bits.itemsize != storage.count:
+            raise ValueError(
+                f"storage {storage.key[:40]!a} has {len(data)} bytes, but its tensor tells of "
+                f"{storage.size}"
+            )
+        return data
+
+    def _bytes(self, name: str) -> bytes:
+        full = self.root + name
+        if full not in self.members:
+            raise ValueError(f"its member {full[:80]!a} is missing")
+        # With a size, no more than that is ever unpacked, whatever the member holds.
+        size = self.members[full].file_size
+        with self.archive.open(self.members[full]) as file:
+            data = file.read(size)
+        if len(data) != size:
+            raise ValueError(f"{full[:80]!a} in it is cut")
+        return data
+
+
+def _checked_members(archive: zipfile.ZipFile, size: int) -> Dict[str, zipfile.ZipInfo]:
+    members: Dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        if member.filename in members:
+            raise ValueError(f"it holds two members {member.filename[:80]!a}")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{member.filename[:80]!a} in it is packed in an unusual way")
+        members[member.filename] = member
+    if sum(member.compress_size for member in members.values()) > size:
+        raise ValueError("its members are larger than itself: they overlap")
+    if sum(member.file_size for member in members.values()) > _MOST_GROWTH * size + _SPARE:
+        raise ValueError(f"unpacked it would be more than {_MOST_GROWTH} times as large")
+    return members
+
+
+class _Legacy:
+    """A file of PyTorch before 1.6, or of ``_use_new_zipfile_serialization=False``."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.rows = os.fstat(file.fileno()).st_size
+        self.places: Dict[str, int] = {}
+
+    def content(self) -> Any:
+        """What was saved, with ``Tensor`` in the place of tensors."""
+        if load_pickle(self.file, {}) != _MAGIC:
+            raise ValueError("it is a pickle, but none of torch.save; is it of Paddle?")
+        if load_pickle(self.file, {}) != _LEGACY_VERSION:
+            raise ValueError("its version is unknown")
+        load_pickle(self.file, {})  # facts about the computer; the numbers do not depend on them
+        storages = _Storages()
+        content = load_pickle(self.file, TENSORS, storages)
+        self._find_rows(load_pickle(self.file, {}), storages.named)
+        return content
+
+    def _find_rows(self, keys: Any, storages: Dict[str, Storage]) -> None:
+        """Walk over the rows behind the pickles and note where each begins."""
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise ValueError("it has no list of its storages")
+        for key in keys:
+            storage = storages.get(key)
+            if storage is None or key in self.places:
+                raise ValueError(f"it holds storage {key[:40]!a} twice or for nothing")
+            if self.file.read(8) != storage.count.to_bytes(8, "little"):
+                raise ValueError(f"storage {key[:40]!a} has another count than its tensor tells of")
+            self.places[key] = self.file.tell()
+            if self.places[key] + storage.size > self.rows:
+                raise ValueError(f"storage {key[:40]!a} is cut")
+            self.file.seek(storage.size, os.SEEK_CUR)
+
+    def read(self, storage: Storage) -> bytes:
+        """The row of a storage."""
+        if storage.key not in self.places:
+            raise ValueError(f"storage {storage.key[:40]!a} is missing")
+        self.file.seek(self.places[storage.key])
+        data = self.file.read(storage.size)
+        if len(data) != storage.size:
+            raise ValueError(f"storage {storage.key[:40]!a} is cut")
+        return data
+
+
+_Container = Union[_Zip, _Legacy]
 
 
 def read_torch(path: Path) -> State:
@@ -31,10 +165,10 @@ def read_torch(path: Path) -> State:
             return _arrays(state, container)
 
 
-def _opened(file: BinaryIO) -> Tuple[Container, Dict[Any, Any]]:
+def _opened(file: BinaryIO) -> Tuple[_Container, Dict[Any, Any]]:
     is_zip = file.read(2) == b"PK"
     file.seek(0)
-    container = ZipContainer(file) if is_zip else LegacyContainer(file)
+    container = _Zip(file) if is_zip else _Legacy(file)
     content = container.content()
     if not isinstance(content, dict):
         raise CheckpointError(
@@ -44,11 +178,11 @@ def _opened(file: BinaryIO) -> Tuple[Container, Dict[Any, Any]]:
     return container, content
 
 
-def _arrays(state: Dict[Any, Any], container: Container) -> State:
+def _arrays(state: Dict[Any, Any], container: _Container) -> State:
     """``state`` with arrays for tensors; every storage is read once."""
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     total = sum(value.size for value in tensors.values())
-    if total > _MOST_SHARING * container.rows + SPARE:
+    if total > _MOST_SHARING * container.rows + _SPARE:
         raise ValueError(f"its tensors take {total} bytes, but it holds only {container.rows}")
     users: Dict[str, List[str]] = {}
     for name, tensor in tensors.items():

@@ -37,16 +37,6 @@ def test_masks_say_where_the_object_is(tmp_path):
         assert set(np.unique(sample.mask)) == {0, 1}
 
 
-def test_masks_of_numbers_are_read_too(tmp_path):
-    folder(tmp_path / "images", 16)
-    for number in range(16):
-        mask = np.zeros((40, 50), np.uint8)
-        mask[number:, 5:] = 1
-        write_png(tmp_path / "masks" / f"{number:03}.png", mask)
-    found = read(tmp_path / "images", tmp_path / "masks")
-    assert found.checking[0].mask.sum() == 39 * 45
-
-
 def test_files_that_cannot_be_used_are_named_and_replaced(tmp_path, caplog):
     folder(tmp_path / "images", 18, tmp_path / "masks")
     write_png(tmp_path / "masks" / "003.png", np.zeros((41, 50), np.uint8))
@@ -65,12 +55,4 @@ def test_missing_masks_are_an_error(tmp_path):
     folder(tmp_path / "images", 16, tmp_path / "masks")
     (tmp_path / "masks" / "004.png").unlink()
     with pytest.raises(ValueError, match=r"masks: .*1 of 16 have none: .*004\.png"):
-        read(tmp_path / "images", tmp_path / "masks")
-
-
-def test_two_masks_for_one_image(tmp_path):
-    folder(tmp_path / "images", 16, tmp_path / "masks")
-    write_png(tmp_path / "masks" / "004.tif.png", np.zeros((40, 50), np.uint8))
-    (tmp_path / "masks" / "004.bmp").write_bytes(b"")
-    with pytest.raises(ValueError, match="same name but for the suffix"):
         read(tmp_path / "images", tmp_path / "masks")

@@ -105,7 +105,7 @@ def test_a_disk_that_cannot_be_read_keeps_its_error(tmp_path, refused, monkeypat
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(zipfile.ZipExtFile, "read", broken)
-    refused(archive, "Input/output error", error=OSError)
+    refused(archive, "Input/output error", "a.zip", error=OSError)
 
 
 def _packed(tmp_path_factory):

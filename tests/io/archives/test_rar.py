@@ -1,23 +1,15 @@
 """RAR: stored files need no program, all others come from one that prints them."""
 
-import shutil
 import stat
 import sys
 import textwrap
 
 import pytest
 
-from paddleseg_u2net.io.archives import rar_file, unpack
+from paddleseg_u2net.io.archives import unpack
 
 from .conftest import FILES, files_in, tree
-from .packing import make_rar4, make_rar5
-
-MAKERS = pytest.mark.parametrize("make", [make_rar4, make_rar5])
-
-
-@pytest.fixture
-def through_a_program(monkeypatch):
-    monkeypatch.setattr(rar_file, "_is_stored", lambda info, package: False)
+from .packing import make_rar5
 
 
 @pytest.fixture
@@ -40,23 +32,6 @@ def fake(tmp_path, monkeypatch):
     if sys.platform == "win32":
         pytest.skip("the fake program is a script")
     return install
-
-
-@pytest.mark.parametrize("program", ["unrar", "unar", "7zz", "7z", "bsdtar"])
-@MAKERS
-def test_real_programs(tmp_path, monkeypatch, through_a_program, program, make):
-    path = shutil.which(program)
-    if not path:
-        pytest.skip(f"{program} is not there")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / program).symlink_to(path)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    files = {**FILES, "Thumbs.db": b"left out" * 9, "z/last.png": bytes(3_000_000)}
-    if program == "bsdtar":  # some releases print an empty file of RAR 5 without end
-        files = {name: data or b"1" for name, data in files.items()}
-    unpack(make(tmp_path / "set.rar", files), tmp_path / "out")
-    del files["Thumbs.db"]
-    assert files_in(tmp_path / "out") == files
 
 
 def test_stored_files_need_no_program(tmp_path, monkeypatch):

@@ -72,15 +72,6 @@ def test_equals_the_linear_programme(seed):
     assert emd(values, density) == pytest.approx(expected, abs=1e-8)
 
 
-def test_in_one_row_it_is_the_area_between_the_sums():
-    rng = np.random.default_rng(1)
-    values, density = rng.random((1, 14)), rng.random((1, 14))
-    between = np.cumsum(values / values.sum() - density / density.sum())
-    expected = np.abs(between).sum() / np.hypot(1, 14)
-    assert emd(values, density) == pytest.approx(expected, abs=1e-9)
-    assert emd(values.T, density.T) == pytest.approx(expected, abs=1e-9)
-
-
 def test_corner_cases():
     some = np.random.default_rng(2).random((6, 7))
     assert np.isnan(emd(np.zeros((6, 7)), some))
