@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -29,15 +29,12 @@ from paddleseg_u2net.text import short_list, short_values
 _PEOPLE = Classes({"person": ("person_poly", "person_bmp")}, ("neutral",))
 # 38 is how grey shows the dark red of class 1 in a palette (0.299 of 128); some copies went so.
 _FOREGROUND = {1, 38, 255}
-_REMARKS = {
-    "cut": "masks had values between 0 and 255: 128 and more became foreground, as the field's "
-    "scores take it",
-    "votes": "masks were shares of the people who marked a pixel: where at least half of them did "
-    "(128 of 255) is foreground",
-    "jpeg": "masks were JPEG files: 128 and more became foreground",
-    "recoded": "masks had another number than 1 for the foreground, which became 1",
-    "spread": "masks had 1 for the foreground, which became 255",
-    "instances": "masks numbered their objects, which became 1",
+# How masks that were changed are said to have been, by the encoding of the data set.
+_CHANGED = {
+    "binary": "cut in the middle of their values, to 0 and 255, as the field's scores take them",
+    "votes": "cut where half of the people marked a pixel, to 0 and 255",
+    "index": "given 1 for the foreground instead of another number",
+    "instances": "given 1 for all their objects instead of a number for each",
 }
 
 Pairs = List[Tuple[str, str]]
@@ -53,11 +50,11 @@ class Item(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A pair of the data set and how its mask was changed, or what is wrong with it."""
+    """A pair of the data set and whether its mask was changed, or what is wrong with it."""
 
     image: str
     mask: str
-    change: str = ""
+    changed: bool = False
     problem: str = ""
 
 
@@ -169,8 +166,9 @@ def _place_all(job: Job, items: Sequence[Item], part: str, folder: Path) -> List
                 f"{twice[0]}; give archives that hold one copy"
             )
     outcomes = thread_map(partial(_place, job, folder), items, part)
-    for change, count in sorted(Counter(item.change for item in outcomes if item.change).items()):
-        job.remarks.append(f"{part}: {count} {_REMARKS[change]}")
+    changed = sum(item.changed for item in outcomes)
+    if changed:
+        job.remarks.append(f"{part}: {changed} masks were {_CHANGED[job.row.mask_encoding]}")
     return outcomes
 
 
@@ -179,19 +177,19 @@ def _place(job: Job, folder: Path, item: Item) -> Outcome:
     try:
         shape = image_size(item.image)
         path = _best(item.masks, shape)
-        mask, change = recode(path, job.row.mask_encoding)
+        mask, changed = recode(path, job.row.mask_encoding)
     except ValueError as error:
         return Outcome(item.image_to, item.mask_to, problem=str(error))
-    mask_to = f"{item.mask_to}{'.png' if change else path.suffix}"
+    mask_to = f"{item.mask_to}{'.png' if changed else path.suffix}"
     if mask.shape != shape:
         problem = f"{path}: is of another size than its image {item.image.name}"
         return Outcome(item.image_to, mask_to, problem=problem)
-    if change:
+    if changed:
         write_picture(folder / mask_to, Image.fromarray(mask))
     else:
         put_file(path, folder / mask_to, job.copy)
     put_file(item.image, folder / item.image_to, job.copy)
-    return Outcome(item.image_to, mask_to, change)
+    return Outcome(item.image_to, mask_to, changed)
 
 
 def _best(masks: Sequence[Path], shape: Tuple[int, int]) -> Path:
@@ -200,32 +198,22 @@ def _best(masks: Sequence[Path], shape: Tuple[int, int]) -> Path:
     return sorted(fitting or masks, key=lambda path: path.suffix.lower() != ".png")[0]
 
 
-def recode(path: Path, encoding: str) -> Tuple[np.ndarray, str]:
-    """Read a mask in the encoding of its data set, uint8 (H, W); a key of `_REMARKS` if changed."""
+def recode(path: Path, encoding: str) -> Tuple[np.ndarray, bool]:
+    """A mask in the encoding of its data set, uint8 (H, W), and whether it had another."""
     raw = read_mask(path)
     if raw.dtype == np.uint16:
         raw = (raw >> 8).astype(np.uint8)
     values = np.flatnonzero(np.bincount(raw.ravel(), minlength=256)).tolist()
     above = set(values) - {0}
     if encoding in ("binary", "votes"):
-        return _as_binary(raw, above, encoding, path)
+        least = 1 if above == {1} else 128
+        changed = not above <= {255} or path.suffix.lower() in JPEG
+        return np.where(raw >= least, np.uint8(255), np.uint8(0)), changed
     if encoding == "index" and (len(above) > 1 or not above <= _FOREGROUND):
         raise PreparationError(
             f"{path}: expected a mask of 0 and 1, got the values {short_values(values)}"
         )
-    change = "" if above <= {1} else "recoded" if encoding == "index" else "instances"
-    return (raw > 0).astype(np.uint8), change
-
-
-def _as_binary(
-    raw: np.ndarray, above: Set[int], encoding: str, path: Path
-) -> Tuple[np.ndarray, str]:
-    if above == {1}:
-        return raw * np.uint8(255), "spread"
-    array = np.where(raw >= 128, np.uint8(255), np.uint8(0))
-    if path.suffix.lower() in JPEG:
-        return array, "jpeg"
-    return array, ("votes" if encoding == "votes" else "cut") if above - {255} else ""
+    return (raw > 0).astype(np.uint8), not above <= {1}
 
 
 def _draw_all(job: Job, tree: Path, folder: Path) -> List[Outcome]:

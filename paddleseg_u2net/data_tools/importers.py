@@ -103,11 +103,9 @@ FORMATS = {
     "coco": Format(
         "COCO JSON: polygons and RLE",
         {
-            "source": _folder(
-                "a folder of files and images, as of Roboflow, CVAT or COCO itself", False
-            ),
+            "source": _folder("files and images, as of Roboflow, CVAT or COCO itself", False),
             "annotations": _several(
-                "instead: JSON files; what their names or folders say is their part",
+                "instead: JSON files; their part is what their names or folders say",
                 type=Path,
                 default=[],
                 metavar="FILE",
@@ -134,29 +132,17 @@ FORMATS = {
     ),
     "yolo": Format(
         "polygons of Ultralytics and Roboflow",
-        {
-            "source": _folder(
-                "the folder with data.yaml, or with images and labels; or above several"
-            ),
-            **_CHOICE,
-        },
+        {"source": _folder("with data.yaml, or images and labels; or above several"), **_CHOICE},
         _reader("yolo", "resplit"),
     ),
     "voc": Format(
         "Pascal VOC",
-        {
-            "source": _folder("the folder with JPEGImages and SegmentationClass, or above several"),
-            **_CHOICE,
-        },
+        {"source": _folder("with JPEGImages and SegmentationClass, or above several"), **_CHOICE},
         _reader("voc", "resplit"),
     ),
     "cvat": Format(
         "CVAT's XML or masks",
-        {
-            "source": _folder("the unpacked export, or a folder above several"),
-            "images": _ELSEWHERE,
-            **_CHOICE,
-        },
+        {"source": _folder("the export, or above several"), "images": _ELSEWHERE, **_CHOICE},
         _reader("cvat", "images", "resplit"),
     ),
     "rgba": Format(
@@ -214,7 +200,7 @@ def parse_mask_values(words: List[str]) -> Union[str, Dict[int, int]]:
         return words[0]
     text = " ".join(words).strip("{} ").replace(",", " ").replace(": ", "=").replace(":", "=")
     table: Dict[int, int] = {}
-    for item in text.split():
+    for item in text.split() or [""]:  # a table of nothing is refused too
         value, _, number = item.partition("=")
         try:
             key, wanted = int(value), int(number)

@@ -18,13 +18,8 @@ LEVELS = 256
 class MapMaskPair:
     """A saliency map with its mask or fixations, checked; the rest is made when asked for.
 
-    One pair may serve several metrics::
-
-        pair = MapMaskPair(prediction, mask)
-        for metric in (mae, f_measure, s_measure):
-            metric.update_pair(pair)
-
-    Its arrays are read-only; those of shape (n,) hold the valid pixels only.
+    One pair may serve several metrics, by their ``update_pair``. Its arrays are read-only; those of
+    shape (n,) hold the valid pixels only.
 
     Args:
         prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255. Kept

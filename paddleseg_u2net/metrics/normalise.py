@@ -29,23 +29,16 @@ def normalise(values: np.ndarray, by: np.ndarray, stretch: str) -> np.ndarray:
         return (values - low) / (high - low)
 
 
-def check_stretch(stretch: str) -> None:
-    """Raise ValueError unless `stretch` is one of `STRETCHES`."""
-    if stretch not in STRETCHES:
-        raise ValueError(f"expected stretch to be one of {', '.join(STRETCHES)}, got {stretch!r}")
-
-
 def checked_map(prediction: np.ndarray) -> np.ndarray:
     """Return a saliency map (H, W) in C order as uint8, float32 (float16 too) or float64."""
     prediction = np.asarray(prediction)
     is_float = np.issubdtype(prediction.dtype, np.floating)
-    if (prediction.dtype != np.uint8 and not is_float) or prediction.ndim != 2:
+    is_map = is_float or prediction.dtype == np.uint8
+    if not is_map or prediction.ndim != 2 or not prediction.size:
         raise ValueError(
-            "expected a saliency map (H, W) of a float dtype in [0, 1] or of uint8, "
+            "expected a saliency map (H, W) of a float dtype in [0, 1] or of uint8, not empty, "
             f"got {prediction.dtype} {prediction.shape}"
         )
-    if not prediction.size:
-        raise ValueError(f"expected at least one pixel, got a map of shape {prediction.shape}")
     # In C order, so that a transposed or strided view costs one copy instead of slow passes.
     prediction = np.ascontiguousarray(native(prediction))
     if is_float:

@@ -7,7 +7,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
+from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, check
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.metric import Curves, MapMetric, Metric, PixelMetric
@@ -51,6 +51,7 @@ class MetricReport:
         names: Iterable[str] = DEFAULT,
         conventions: Conventions = PRESETS["paper"],
     ) -> None:
+        check("num_classes", num_classes)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.conventions = conventions
@@ -158,7 +159,11 @@ class MetricReport:
     def values(self) -> dict[str, float]:
         """Return the chosen scores by key; NaN where a score is not defined."""
         computed = {metric: part.compute() for metric, part in self._parts.items()}
-        return {score.key: score.read(computed[score.metric]) for score in self.scores}
+        values = {}
+        for score in self.scores:
+            found = computed[score.metric]
+            values[score.key] = float(getattr(found, score.attribute) if score.attribute else found)
+        return values
 
     def compute(self) -> dict[str, ReportValue]:
         """Return ``images`` and the chosen scores, as built-in numbers and lists.
@@ -175,10 +180,9 @@ class MetricReport:
         return result
 
     def curves(self) -> Curves:
-        """Return the curves of the chosen scores, for one and two classes.
+        """Return the curves that the metrics of the chosen scores have, as ``PR`` or ``ROC``.
 
-        ``PR``, ``F``, ``E`` and ``ROC`` where maxF, maxE and AUC (or others of their metrics) were
-        chosen; means over images come before curves of all pixels.
+        Means over images come before curves of all pixels.
         """
         parts = sorted(self._parts.values(), key=lambda part: isinstance(part, PixelMetric))
         return {name: curve for part in parts for name, curve in part.curves().items()}

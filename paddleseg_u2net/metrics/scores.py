@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Type, TypeVar
+from typing import Type, TypeVar
 
 from paddleseg_u2net import registry
 from paddleseg_u2net.metrics.metric import Metric
@@ -39,10 +39,6 @@ class Score:
     also_called: tuple[str, ...] = ()  # small letters, no signs; of several scores: ambiguous
     metric: type[Metric] = Metric  # type: ignore[type-abstract]  # `register` sets this and
     order: int = 0  # the place in the family
-
-    def read(self, computed: Any) -> float:
-        """Return the number, given what the metric's ``compute`` returned."""
-        return float(getattr(computed, self.attribute) if self.attribute else computed)
 
 
 def register(*scores: Score, order: int = 100, **conventions: str) -> Callable[[_M], _M]:

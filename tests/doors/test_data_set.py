@@ -52,7 +52,7 @@ def test_a_row_is_prepared_and_trains(row, archive, tmp_path, capsys):
     assert f"Cats on sofas (me 2026): prepared: {folder}" in said
     assert f"python tools/train.py --config {folder}/train.yaml\n" in said
     assert "train: 6 pairs" in said and "val: 3 pairs" in said
-    assert "6 masks had another number than 1" in said
+    assert "6 masks were given 1 for the foreground" in said
     assert main("dataset", ["check", "--config", f"{folder}/train.yaml", "--workers", "0"]) == 0
     words = ["--config", f"{folder}/train.yaml", "--save_dir", str(tmp_path / "run"), "--do_eval"]
     words += ["--iters", "1", "--batch_size", "2", "--opts", "preprocess.size=[32,32]"]

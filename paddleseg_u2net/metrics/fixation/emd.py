@@ -81,11 +81,7 @@ def emd(supply: np.ndarray, demand: np.ndarray, distance: np.ndarray) -> float:
     (Klein 1967, "A primal method for minimal cost flows", Management Science). Then there are dual
     potentials that prove the flow optimal, from which the result follows in float64: not above the
     exact number, and below it by 1e-6 of mass times largest distance at worst, mostly by 1e-14.
-
-    Args:
-        supply: float64 (n,), above 0.
-        demand: float64 (m,), above 0; stretched to the sum of the supply where that differs.
-        distance: float64 (n, m), 0 and more.
+    ``supply`` (n,) and ``demand`` (m,), stretched to the same sum, are above 0.
     """
     total = float(supply.sum())
     supply, demand = supply / total, demand / demand.sum()
