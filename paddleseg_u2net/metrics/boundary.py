@@ -45,9 +45,9 @@ class RelaxedBoundaryF(MeanMetric):
 
     def __init__(self, slack: float = 3, beta2: float = 0.3, threshold: float = 0.5) -> None:
         self.slack, self.beta2, self.threshold = slack, beta2, threshold
+        super().__init__()
         steps = np.arange(-int(slack), int(slack) + 1)
         self._near = (steps**2 + steps[:, None] ** 2 <= slack**2).astype(np.uint8)
-        super().__init__()
 
     def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""

@@ -49,7 +49,7 @@ class ConfusionMatrix(PixelMetric):
     def __init__(
         self, num_classes: int = 2, ignore_index: int = 255, threshold: float = 0.5
     ) -> None:
-        self.num_classes = max(num_classes, 2)
+        self.num_classes = 2 if num_classes == 1 else num_classes
         self.ignore_index = ignore_index
         self.threshold = threshold
         super().__init__()
