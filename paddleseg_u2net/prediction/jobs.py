@@ -57,11 +57,12 @@ def collect(
     if len(given) == len(places) == 1 and None in places.values():
         return _images_of(next(iter(places)), save_dir)
     single = [place for place in places if _is_image(place) and not place.is_dir()]
+    apart = _names_apart([place for place in single if places[place] is None])
     jobs: List[Job] = []
     seen: Set[Path] = set()
     for place, name in places.items():
         if place in single:  # whatever it is: of many images, one that fails stops no other
-            found = [Job(place, name or Path(place.name))]
+            found = [Job(place, name or apart[place])]
         else:
             found = _images_of(place, save_dir)
         if place.is_dir():
@@ -71,6 +72,17 @@ def collect(
         jobs += [job for job, path in zip(found, own) if path not in seen]
         seen.update(own)
     return jobs
+
+
+def _names_apart(images: Sequence[Path]) -> Dict[Path, Path]:
+    """The names of single images, with as many of their folders as it takes to tell them apart."""
+    paths = [os.path.abspath(image) for image in images]  # noqa: PTH100 (links stay)
+    names = [Path(image.name) for image in images]
+    for count in range(2, max((len(Path(path).parts) for path in paths), default=0)):
+        if len({str(name).lower() for name in names}) == len(set(paths)):
+            break
+        names = [Path(*Path(path).parts[1:][-count:]) for path in paths]
+    return dict(zip(images, names))
 
 
 def _places(path: str, save_dir: Optional[Path]) -> Iterable[Tuple[Path, Optional[Path]]]:

@@ -29,6 +29,7 @@ from paddleseg_u2net.inference.description import (
 )
 from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
 from paddleseg_u2net.io.files import what_is
+from paddleseg_u2net.log import logger
 
 if TYPE_CHECKING:
     from paddleseg_u2net.config import PredictionConfig
@@ -102,10 +103,18 @@ def load_model(
         description, network, choice = load_exported(source, backend, threads, device)
         preprocess = description.make_preprocess()
     else:
+        from paddleseg_u2net.weights import ZOO  # not of exported folders
+
         choice = choose(backend, device)
         settings = _settings(source, config, opts, choice, with_datasets)
         network, layer, choice = _network(source, config, settings, choice, threads)
         preprocess = settings.preprocess()
+        published = ZOO.get(source.stem)
+        if published and (meant := published.preprocess["type"]) != preprocess.type:
+            logger.warning(
+                f"{source} was published for preprocess.type {meant}, this configuration has "
+                f"{preprocess.type}; --opts preprocess.type={meant} takes that of the weights"
+            )
     if settings is not None:
         augment, window = augment or settings.augment(), window or settings.window()
     pipeline = Pipeline(network, preprocess, augment, window, upsampling)
