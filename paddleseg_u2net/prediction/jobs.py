@@ -39,16 +39,7 @@ def collect(
 
     Where several are given, a folder's name stands before its images' paths. What fits a pattern
     has its path below the folder before the first sign of a pattern. An image that is given twice
-    is one.
-
-    Args:
-        image_paths: one or several; what is no path but has ``*``, ``?`` or ``[`` stands for the
-            files and folders that fit it, ``**`` for folders at any depth.
-        save_dir: where pictures go; those that are there already are no images, if it is in the
-            folder.
-
-    Raises:
-        ValueError: there is nothing of the kind, or no image in it.
+    is one. Pictures that are in ``save_dir`` already are no images; ValueError if there are none.
     """
     given = [image_paths] if isinstance(image_paths, (str, Path)) else list(image_paths)
     places: Dict[Path, Optional[Path]] = {}
@@ -77,9 +68,9 @@ def collect(
 def _names_apart(images: Sequence[Path]) -> Dict[Path, Path]:
     """The names of single images, with as many of their folders as it takes to tell them apart."""
     paths = [os.path.abspath(image) for image in images]  # noqa: PTH100 (links stay)
-    names = [Path(image.name) for image in images]
+    names, different = [Path(image.name) for image in images], {path.lower() for path in paths}
     for count in range(2, max((len(Path(path).parts) for path in paths), default=0)):
-        if len({str(name).lower() for name in names}) == len(set(paths)):
+        if len({str(name).lower() for name in names}) == len(different):
             break
         names = [Path(*Path(path).parts[1:][-count:]) for path in paths]
     return dict(zip(images, names))
