@@ -39,7 +39,8 @@ for _name in ("alpha", "beta", "gamma", "delta", "epsilon", "mu", "xi", "sigma",
 _ESCAPES = str.maketrans(_LETTERS)
 _LAST_LATIN_LETTER = "\u017f"
 
-_SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+# Not to all of the width, from which TeX's rounding may lead.
+_SHRUNK = r"\resizebox{\ifdim\width>\linewidth .999\linewidth\else\width\fi}{!}{%"
 
 
 def latex_table(data_sets: DataSets, columns: Sequence[Column]) -> str:

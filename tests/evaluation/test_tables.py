@@ -150,7 +150,7 @@ def test_latex():
     assert latex_table(SETS, [F, MAE]) == (
         "% needs \\usepackage{booktabs,graphicx}\n"
         "\\noindent\n"
-        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
+        "\\resizebox{\\ifdim\\width>\\linewidth .999\\linewidth\\else\\width\\fi}{!}{%\n"
         "\\begin{tabular}{lrrrr}\n"
         "\\toprule\n"
         "& \\multicolumn{2}{c}{DUTS-TE} & \\multicolumn{2}{c}{ECSSD} \\\\\n"
