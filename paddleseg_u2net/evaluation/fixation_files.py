@@ -18,7 +18,7 @@ from paddleseg_u2net.evaluation.loaders import (
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import ImageError, PathLike
 
-Size = Tuple[int, int]
+Size = Tuple[int, ...]  # height, width
 
 # An image of fixations has 0 and one value, or counts; a blurred or lossy one has many values.
 _MOST_FIXATION_VALUES = 16

@@ -175,12 +175,9 @@ def resolve(name: object) -> str:
     raise ValueError(f"there is no score {name!r}; {hint}There are {', '.join(known)}")
 
 
-HEAD = "| name | family | definition | source |\n| --- | --- | --- | --- |\n"
-
-
 def table() -> str:
     """Return all scores as the Markdown table of docs/metrics.md."""
-    lines = [HEAD]
+    lines = ["| name | family | definition | source |\n| --- | --- | --- | --- |\n"]
     for score in SCORES.values():
         arrow = "" if score.higher_is_better else ", lower is better"
         definition = "; ".join(filter(None, (score.meaning + arrow, score.detail)))
