@@ -195,6 +195,29 @@ def check_mask_encoding(
     )
 
 
+def label_table(
+    encoding: MaskEncoding, num_classes: int, ignore_index: int, top: int
+) -> np.ndarray:
+    """Return the label of each value from 0 to ``top``, float32, below 0 where it has none."""
+    if encoding == "soft":
+        return np.arange(top + 1, dtype=np.float32) / np.float32(top)
+    if encoding == "instance":
+        return (np.arange(top + 1) > 0).astype(np.float32)
+    if isinstance(encoding, Mapping):
+        table = dict(encoding)
+    elif encoding == "binary":
+        table = {0: 0, top: 1}
+    else:
+        table = {value: value for value in [*range(max(num_classes, 2)), ignore_index]}
+    if max(table.values()) > 255:
+        raise MaskError(f"ignore_index: expected a number from 0 to 255, got {ignore_index}")
+    labels = np.full(top + 1, -1, np.float32)
+    for value, label in table.items():
+        if value <= top:
+            labels[value] = label
+    return labels
+
+
 def decode(
     raw: np.ndarray, encoding: MaskEncoding, num_classes: int, ignore_index: int, path: Path
 ) -> np.ndarray:
@@ -204,30 +227,14 @@ def decode(
         float32 (H, W) with the foreground's probability in [0, 1] for one class, else uint8 (H, W)
         with class numbers; ``ignore_index`` stays in both.
     """
-    top = int(np.iinfo(raw.dtype).max)
-    if encoding == "soft":
-        return raw.astype(np.float32) / np.float32(top)
-    if encoding == "instance":
-        return (raw > 0).astype(np.float32 if num_classes == 1 else np.uint8)
-    if isinstance(encoding, Mapping):
-        table = dict(encoding)
-    elif encoding == "binary":
-        table = {0: 0, top: 1}
-    else:
-        table = {value: value for value in [*range(max(num_classes, 2)), ignore_index]}
-    if max(table.values()) > 255:
-        raise MaskError(f"ignore_index: expected a number from 0 to 255, got {ignore_index}")
-    lookup = np.full(top + 1, -1, np.float32)
-    for value, label in table.items():
-        if value <= top:
-            lookup[value] = label
-    labels = cv2.LUT(raw, lookup) if raw.dtype == np.uint8 else lookup[raw]
+    table = label_table(encoding, num_classes, ignore_index, int(np.iinfo(raw.dtype).max))
+    labels = cv2.LUT(raw, table) if raw.dtype == np.uint8 else table[raw]
     if labels.min(initial=0) < 0:
-        strange = np.unique(raw[labels < 0]).tolist()
+        known, strange = np.flatnonzero(table >= 0), np.unique(raw[labels < 0]).tolist()
         offer = _propose_classes(strange[-1], num_classes) if encoding == "index" else ""
         name = encoding if isinstance(encoding, str) else "mask_values"
         raise MaskError(
-            f"{path}: expected the values {short_values(table)} ({name} masks, num_classes "
+            f"{path}: expected the values {short_values(known)} ({name} masks, num_classes "
             f"{num_classes}), got also {short_values(strange)} in {int((labels < 0).sum())} "
             f"pixels; {offer}correct the mask, or the key mask_values",
             path,
