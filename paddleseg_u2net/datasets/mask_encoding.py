@@ -65,21 +65,13 @@ class MaskError(ValueError):
 def infer_mask_encoding(
     values: AbstractSet[int], num_classes: Optional[int] = None, ignore_index: int = IGNORE
 ) -> str:
-    """Tell what the values of masks mean.
+    """Tell what the values of masks mean; empty if they fit no encoding.
 
-    With one class: values within {0, 1} are ``index``, within {0, 255} (16 bit: 65535)
-    ``binary``; with values between, of which one is above 32, and a 255 among them, ``soft``.
-    With more classes: class numbers and ``ignore_index`` are ``index``; nothing but 0 and 255 is
-    ``binary`` if there are two classes. With an unknown number: as for one class, else class
-    numbers up to 33 without a gap and ``ignore_index`` are ``index``.
-
-    Args:
-        values: All values in the masks.
-        num_classes: With the background; 1 is foreground or not, None is unknown.
-        ignore_index: The label of ignored pixels.
-
-    Returns:
-        The encoding; empty if the values fit none.
+    With one class (foreground or not): values within {0, 1} are ``index``, within {0, 255} (16 bit:
+    65535) ``binary``; with values between, of which one is above 32, and a 255 among them,
+    ``soft``. With more, the background among them: class numbers and ``ignore_index`` are
+    ``index``; nothing but 0 and 255 is ``binary`` if there are two. With an unknown number, None:
+    as for one class, else class numbers up to 33 without a gap and ``ignore_index`` are ``index``.
     """
     single = _of_one_class(values)
     if num_classes == 1 or (single and num_classes is None):
@@ -223,9 +215,8 @@ def decode(
 ) -> np.ndarray:
     """Return the labels of a mask as stored, uint8 or uint16 (H, W).
 
-    Returns:
-        float32 (H, W) with the foreground's probability in [0, 1] for one class, else uint8 (H, W)
-        with class numbers; ``ignore_index`` stays in both.
+    These are float32 (H, W) with the foreground's probability in [0, 1] for one class, else uint8
+    (H, W) with class numbers; ``ignore_index`` stays in both.
     """
     table = label_table(encoding, num_classes, ignore_index, int(np.iinfo(raw.dtype).max))
     labels = cv2.LUT(raw, table) if raw.dtype == np.uint8 else table[raw]

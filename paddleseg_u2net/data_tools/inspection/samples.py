@@ -18,7 +18,7 @@ from paddleseg_u2net.datasets.mask_encoding import (
     infer_from_masks,
     sample_masks,
 )
-from paddleseg_u2net.datasets.resolve_paths import PairPaths
+from paddleseg_u2net.datasets.table import PairPaths
 from paddleseg_u2net.io.images import ImageError, read_mask
 from paddleseg_u2net.render.contact_sheet import Cell
 from paddleseg_u2net.render.mask_overlay import class_colors, fitted, masked
