@@ -122,7 +122,6 @@ class CurveMetric(MapMetric):
     """Several sums, mostly curves, that one map and mask add to; their means make the scores."""
 
     def update_pair(self, pair: MapMaskPair) -> None:
-        """Count one image, whose `MapMaskPair` may serve other metrics too."""
         for name, value in self.terms(pair).items():
             self._sums[name] += value
         self._sums["images"] += 1
@@ -149,7 +148,6 @@ class MeanOfImages(Metric):
         return {"score": np.zeros(1), **counts}
 
     def update_pair(self, pair: MapMaskPair) -> None:
-        """Count one image, whose `MapMaskPair` may serve other metrics too."""
         score = self.score(pair)
         defined = score == score
         self._sums["score"] += score if defined else 0.0

@@ -19,7 +19,6 @@ def _score(key: str, meaning: str, attribute: str, *also_called: str, higher: bo
         attribute=attribute,
         higher_is_better=higher,
         classes=True,
-        source="Vicente et al. 2015" if key == "BER" else "PaddleSeg 2.8.0",
         also_called=also_called,
     )
 
@@ -96,7 +95,6 @@ class ConfusionMatrix(PixelMetric):
     def update_classes(
         self, probability: np.ndarray, label: np.ndarray, predicted: np.ndarray
     ) -> None:
-        """Count one image of several classes."""
         self.update(predicted, label)
 
     def compute(self) -> SimpleNamespace:
