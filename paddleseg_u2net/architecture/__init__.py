@@ -1,6 +1,6 @@
 """What a U²-Net is made of, without any framework: stages, operations, names and shapes."""
 
-from paddleseg_u2net.architecture.program import Convolution, Functional, Operation, Program, build
+from paddleseg_u2net.architecture.program import Convolution, Operation, Program, build
 from paddleseg_u2net.architecture.recognise import (
     Architecture,
     recognise,
@@ -16,7 +16,6 @@ __all__ = [
     "U2NETP",
     "Architecture",
     "Convolution",
-    "Functional",
     "Operation",
     "Program",
     "Stage",

@@ -200,7 +200,7 @@ def parse_mask_values(words: List[str]) -> Union[str, Dict[int, int]]:
         return words[0]
     text = " ".join(words).strip("{} ").replace(",", " ").replace(": ", "=").replace(":", "=")
     table: Dict[int, int] = {}
-    for item in text.split():
+    for item in text.split() or [""]:  # a table of nothing is refused too
         value, _, number = item.partition("=")
         try:
             key, wanted = int(value), int(number)

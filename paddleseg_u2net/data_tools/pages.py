@@ -1,4 +1,4 @@
-"""The documentation of the known data sets, a page for each, and the tables of docs/*.md."""
+"""The documentation of the known data sets: a page for each, and the table in ``docs/data.md``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Iterator, List, Tuple, Union
 
 from paddleseg_u2net.datasets.table import TABLE, Row
 from paddleseg_u2net.io.files import write_text
-from paddleseg_u2net.metrics import scores
 
 _WIDTH = 108
 _HEAD = (
@@ -20,14 +19,13 @@ _SCRIPTS = {"optic_disc_seg": "MICCAI2021/disc_cpu"}
 
 
 def write_pages(docs: Union[str, Path]) -> None:
-    """Write a page for each known data set, and the tables in ``data.md`` and ``metrics.md``."""
+    """Write ``data/NAME.md`` for each known data set, and the table in ``data.md``."""
     docs = Path(docs)
     for row in TABLE.values():
         write_text(docs / "data" / f"{row.name}.md", page(row))
-    for name, new in (("data.md", table()), ("metrics.md", scores.table())):
-        before, head, rest = (docs / name).read_text("utf-8").partition(new.partition("\n")[0])
-        _, _, after = (head + rest).partition("\n\n")
-        write_text(docs / name, f"{before}{new}\n{after}")
+    text = (docs / "data.md").read_text(encoding="utf-8")
+    before, _, rest = text.partition(_HEAD)
+    write_text(docs / "data.md", before + table() + rest[rest.index("\n\n") + 1 :])
 
 
 def table() -> str:

@@ -14,7 +14,7 @@ import paddle
 import paddle.nn.functional as F
 
 from paddleseg_u2net import signals
-from paddleseg_u2net.architecture import Functional, Operation, Program
+from paddleseg_u2net.architecture import Operation, Program
 from paddleseg_u2net.inference.description import Shape
 
 
@@ -35,7 +35,7 @@ def write_paddle(
         paddle.static.program_guard(paddle.static.Program(), paddle.static.Program()),
     ):
         x = paddle.static.data("input", [-1 if n is None else n for n in shape], "float32")
-        values = program.run(_Graph(F, paddle.concat, weights, x))
+        values = program.run(_Graph(weights, x))
         y = _outputs(values[program.outputs[0]], output)
         executor = paddle.static.Executor(paddle.CPUPlace())
         paddle.static.save_inference_model(
@@ -71,11 +71,26 @@ def _static() -> Iterator[None]:
             paddle.disable_static()
 
 
-class _Graph(Functional):
+class _Graph:
     """Paddle's functions, as they are written down in a program."""
 
-    def weight(self, name: str) -> Any:
-        return _stored(name, self.weights)
+    def __init__(self, weights: Mapping[str, np.ndarray], images: Any) -> None:
+        self.weights, self.images = weights, images
+
+    def input(self, step: Operation) -> Any:
+        return self.images
+
+    def conv(self, step: Operation, x: Any) -> Any:
+        conv = step.convolution
+        kernel, bias = (_stored(f"{conv.layer}.{p}", self.weights) for p in ("weight", "bias"))
+        x = F.conv2d(x, kernel, bias, padding=conv.padding, dilation=conv.dilation)
+        return F.relu(x) if conv.normalised else x
+
+    def pool(self, step: Operation, x: Any) -> Any:
+        return F.max_pool2d(x, 2, 2, ceil_mode=True)
+
+    def concat(self, step: Operation, *parts: Any) -> Any:
+        return paddle.concat(list(parts), 1)
 
     def resize(self, step: Operation, x: Any, like: Any) -> Any:
         return F.interpolate(x, size=_size(like), mode="bilinear")

@@ -7,7 +7,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
+from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, check
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.metric import Curves, MapMetric, Metric, PixelMetric
@@ -51,6 +51,7 @@ class MetricReport:
         names: Iterable[str] = DEFAULT,
         conventions: Conventions = PRESETS["paper"],
     ) -> None:
+        check("num_classes", num_classes)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.conventions = conventions

@@ -25,14 +25,7 @@ class _Moments(NamedTuple):
 
 
 @register(
-    Score(
-        "S",
-        "saliency",
-        "S-measure, alpha 0.5",
-        "structure of map and mask: object and region scores",
-        "Fan et al. 2017",
-        also_called=("structuremeasure",),
-    ),
+    Score("S", "saliency", "S-measure, alpha 0.5", also_called=("structuremeasure",)),
     order=40,
     stretch="stretch",
 )
@@ -47,7 +40,6 @@ class SMeasure(MeanMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image."""
         area, pixels = pair.foreground_pixels, pair.valid_pixels
         if area in (0, pixels):  # the mean of the map, or what it lacks to 1
             return 1 - pair.statistics(self.stretch).mean_absolute_error

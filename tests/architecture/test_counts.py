@@ -6,12 +6,12 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_u2net.architecture import TABLES, Functional, Program, StageTable, build
+from paddleseg_u2net.architecture import TABLES, Program, StageTable, build
 from paddleseg_u2net.architecture.counts import count, count_stages, receptive_fields, tensor_shapes
 from paddleseg_u2net.models import VARIANTS
 from tests.models import stock
 from tests.models.stock import SMALL
-from tests.oracles.program_literal import run
+from tests.oracles.program_literal import Functional, run
 
 # One channel, three levels of pooling, a dilated stage.
 THIN = StageTable.parse(
@@ -102,15 +102,8 @@ def test_what_training_keeps_is_what_pytorch_saves(size):
     kernels = {value.data_ptr() for value in state.values()}
 
     class Trained(Functional):
-        def conv(self, step, x):
-            conv = step.conv
-            kernel, bias = state[f"{conv.layer}.weight"], state[f"{conv.layer}.bias"]
-            x = functional.conv2d(x, kernel, bias, padding=conv.padding, dilation=conv.dilation)
-            if not conv.normalised:
-                return x
-            names = (f"{conv.batchnorm}.{p}" for p in ("_mean", "_variance", "weight", "bias"))
-            parts = [state[name] for name in names]
-            return functional.relu_(functional.batch_norm(x, *parts, training=True))
+        def normalised(self, x, *parts):
+            return functional.batch_norm(x, *parts, training=True)
 
     def save_maps(tensor):
         # Indices of maxima and statistics of channels are no maps.

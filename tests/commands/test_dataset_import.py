@@ -286,7 +286,7 @@ def test_mask_values_and_names(source, tmp_path, capsys, table):
         "--classes", "cup", "disc")  # fmt: skip
     assert np.array_equal(read_mask(out / "masks/i0.png"), object_mask(2))
     assert (out / "classes.txt").read_text() == "background\ncup\ndisc\n"
-    for wrong in (["0"], ["0=x"], ["0=0", "0=1"], ["0=256"], ["black"], ["index", "soft"]):
+    for wrong in (["0"], ["0=x"], ["0=0", "0=1"], ["0=256"], ["{}"], ["black"], ["index", "soft"]):
         code, _, said = run(capsys, *words, "--output", tmp_path / "y", "--mask_values", *wrong)
         assert code == 1 and "expected auto, index" in said, wrong
 

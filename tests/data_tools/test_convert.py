@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.data_tools import sample_writer, train_yaml
-from paddleseg_u2net.data_tools.annotations.mask_files import binary_file, index_file, soft_file
+from paddleseg_u2net.data_tools.annotations.mask_files import ENCODINGS, index_file
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
@@ -158,7 +158,7 @@ def test_where_links_fail_files_are_copied(drawings, root, monkeypatch, number):
 
 def test_mask_files_that_can_stay_are_linked(tmp_path, root):
     records = []
-    for number, kind in enumerate((index_file, binary_file)):
+    for number, kind in enumerate((index_file, ENCODINGS["binary"])):
         path = tmp_path / f"m{number}.png"
         Image.fromarray(Square(5, (1, 255)[number]).read(SHAPE)).save(path)
         mask = kind(path, {0: 0, 1: 1}) if kind is index_file else kind(path)
@@ -185,7 +185,7 @@ class Slope:
 def test_soft_masks_stay_soft(tmp_path, root):
     grey = tmp_path / "grey.png"
     Image.fromarray(Slope("uint8").read(SHAPE)).save(grey)
-    sources = [Slope("uint8"), Slope("uint16"), soft_file(grey)]
+    sources = [Slope("uint8"), Slope("uint16"), ENCODINGS["soft"](grey)]
     records = [Sample(photo(tmp_path / f"{n}.jpg"), str(n), mask) for n, mask in enumerate(sources)]
     soft = AnnotatedDataset(("background", "object"), records, soft=True)
     result = write(soft, root, ABOUT, Options(val_share=0.3))

@@ -13,9 +13,16 @@ from paddleseg_u2net.metrics import (
     MAE,
     SCORES,
     STRETCHES,
+    BoundaryIoU,
+    ConfusionMatrix,
+    EMeasure,
     FixationMetric,
     Fixations,
+    FMeasure,
     MapMaskPair,
+    MetricReport,
+    RelaxedBoundaryF,
+    RocAuc,
     WeightedFMeasure,
 )
 from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
@@ -233,3 +240,22 @@ def test_metrics_of_other_arguments_are_not_merged():
     for other in (WeightedFMeasure(beta2=2), MAE(), object()):
         with pytest.raises(ValueError, match="expected a WeightedFMeasure with .* to merge"):
             WeightedFMeasure().merge(other)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MAE(stretch="most"), "expected none or minmax or max, got 'most'"),
+        (lambda: FMeasure(beta2=0), r"beta2: expected a number in \[1e-06, 1e\+06\], got 0"),
+        (lambda: WeightedFMeasure(beta2=np.nan), "beta2: .*nan"),
+        (lambda: EMeasure(divisor="N"), "divisor: expected n-1 or n, got 'N'"),
+        (lambda: RelaxedBoundaryF(slack=-1), "slack: .*-1"),
+        (lambda: BoundaryIoU(threshold=128), "threshold: .*128"),
+        (lambda: ConfusionMatrix(0), "num_classes: expected a whole number"),
+        (lambda: RocAuc(1.5), "num_classes: .*1.5"),
+        (lambda: MetricReport(0), "num_classes: .*0"),
+    ],
+)
+def test_refuses_arguments_that_make_no_sense(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

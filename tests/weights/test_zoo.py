@@ -1,4 +1,4 @@
-"""Published weights by name, from a server on this machine."""
+"""Published weights by name."""
 
 import hashlib
 import re
@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddleseg_u2net.commands import main
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.io.download import DownloadError
 from paddleseg_u2net.weights import ZOO, locate, write_weights, zoo
-from tests.http_server import Reply, Server
 from tests.weights import narrow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,18 +92,6 @@ def test_the_users_home_is_expanded(tmp_path, monkeypatch):
     assert locate("~/best") == tmp_path / "best/model.pdparams"
     assert locate("~/none.pth") == tmp_path / "none.pth"
     assert locate("~nobody-of-this-name/w.pth") == Path("~nobody-of-this-name/w.pth")
-
-
-def test_every_command_and_the_model_give_the_same_message(tmp_path, capsys):
-    from paddleseg_u2net.models import U2NetP
-
-    output = str(tmp_path / "o.pth")
-    assert main("convert_weights", ["--input", "u2ntp", "--output", output]) == 1
-    assert "did you mean u2netp?" in capsys.readouterr().err
-    assert main("model_info", ["--model_path", "u2ntp"]) == 1
-    assert "did you mean u2netp?" in capsys.readouterr().err
-    with pytest.raises(FileNotFoundError, match=r"did you mean u2netp\?"):
-        U2NetP(pretrained="u2ntp")
 
 
 def test_a_mirror_goes_first_and_is_no_end(home, published, entry, tmp_path, monkeypatch):
@@ -212,19 +198,3 @@ def test_the_home_is_rembgs(monkeypatch, tmp_path):
     assert zoo.home() == tmp_path / ".u2net"
     monkeypatch.setenv("U2NET_HOME", "~/weights")
     assert zoo.home() == Path.home() / "weights"
-
-
-@pytest.fixture
-def server(entry, published, monkeypatch):
-    with Server() as running:
-        address = running.address("/tiny.pth")
-        replace_source(monkeypatch, entry, addresses=(address,))
-        monkeypatch.setattr("time.sleep", lambda seconds: None)
-        yield running
-
-
-def test_a_command_fetches_what_it_needs(home, published, server, capsys):
-    server.script("/tiny.pth", Reply((published / "tiny.pth").read_bytes()))
-    assert main("model_info", ["--model_path", "tiny", "--size", "32", "32"]) == 0
-    assert "tiny" in capsys.readouterr().out.splitlines()[0]
-    assert len(server.asked("/tiny.pth")) == 1

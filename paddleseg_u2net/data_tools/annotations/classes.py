@@ -9,11 +9,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, read_lines
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, read_lines, wrong
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.io.images import files_below
 
 Colour = Tuple[int, int, int]
+# New names from the background on, the numbers of what becomes one of them, and remarks.
+Numbered = Tuple[Tuple[str, ...], Dict[str, int], List[str]]
 
 BACKGROUND = "background"
 MOST_CLASSES = 254  # beside the background
@@ -21,13 +23,10 @@ _BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
 # In Roboflow's exports.
 VALUES_FILE = "_classes.csv"
 
-_RGB = r"(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)"
-_HEX = r"#(?P<hex>[0-9a-fA-F]{6})"
-_LINES = [
-    # CVAT: label:r,g,b:parts:actions, the colour may be empty
-    re.compile(r"(?P<name>[^:]+):\s*(?:(?P<r>\d+)\s*,\s*(?P<g>\d+)\s*,\s*(?P<b>\d+))?\s*(?::.*)?"),
-    *(re.compile(rf"(?P<name>[^\s,;].*?)[\s,;]+{colour}[\s,;]*") for colour in (_RGB, _HEX)),
-]
+_RGB = r"\d+[\s,;]+\d+[\s,;]+\d+"
+# CVAT's label:r,g,b:parts:actions, whose colour may be empty, and lists.
+_CVAT_LINE = re.compile(rf"(?P<name>[^:]+):\s*(?P<colour>{_RGB})?\s*(?::.*)?")
+_LINE = re.compile(rf"(?P<name>[^\s,;].*?)[\s,;]+(?P<colour>{_RGB}|#[0-9a-fA-F]{{6}})[\s,;]*")
 _HEADING = re.compile(r"(?i)name\W+r\W+g\W+b\W*")  # as in CamVid's class_dict.csv
 
 
@@ -55,41 +54,28 @@ class Classes:
         """The names in the source that are chosen or ignored."""
         return frozenset(self.ignored).union(*(self.chosen or {}).values())
 
-    def numbers(
-        self, found: Sequence[str], where: object
-    ) -> Tuple[Tuple[str, ...], Dict[str, int], List[str]]:
-        """Number the classes that a source has.
+    def numbers(self, found: Sequence[str], where: object) -> Numbered:
+        """Number the classes that a source has, those of a background 0 unless chosen.
 
-        Args:
-            found: Names in the source, without spaces around them in what comes back; those of a
-                background are number 0 unless chosen.
-
-        Returns:
-            New names from the background on; source name -> number for each name that becomes
-            something; remarks on those that do not.
+        Spaces around names go; names that become nothing are in the remarks.
         """
         names = list(dict.fromkeys(name.strip() for name in found))
         if "" in names:
             raise AnnotationError(f"{where}: a class has no name; give it one there")
         numbers = {name: 0 for name in names if is_background(name)}
-        if self.chosen is None:
-            own = [name for name in names if name not in self.ignored and name not in numbers]
-            chosen: Mapping[str, Tuple[str, ...]] = {name: (name,) for name in own}
-        else:
-            chosen = self.chosen
+        own = [name for name in names if name not in self.ignored and name not in numbers]
+        chosen = self.chosen if self.chosen is not None else {name: (name,) for name in own}
         asked = [*chain.from_iterable(chosen.values()), *dict.fromkeys(self.ignored)]
         missing = [name for name in asked if name not in names]
         if missing or len(set(asked)) < len(asked):
-            wrong = f"has no class {missing[0]}" if missing else "was asked for a class twice"
+            why = f"has no class {missing[0]}" if missing else "was asked for a class twice"
             raise AnnotationError(
-                f"{where}: {wrong}; its classes are {', '.join(names) or 'none'}; correct "
+                f"{where}: {why}; its classes are {', '.join(names) or 'none'}; correct "
                 "--classes or --ignore"
             )
         if not 1 <= len(chosen) <= MOST_CLASSES:
-            raise AnnotationError(
-                f"{where}: expected 1 to {MOST_CLASSES} classes beside the background, got "
-                f"{len(chosen)}; choose some with --classes"
-            )
+            expected = f"1 to {MOST_CLASSES} classes beside the background"
+            raise wrong(where, expected, len(chosen), "choose some with --classes")
         numbers.update(dict.fromkeys(self.ignored, IGNORE))
         for number, old in enumerate(chosen.values(), start=1):
             numbers.update(dict.fromkeys(old, number))
@@ -99,11 +85,9 @@ class Classes:
 
 
 def voc_colour(number: int) -> Colour:
-    """The colour of a class number in the PASCAL VOC palette (255: the void colour).
-
-    Every third bit of the number belongs to one channel, its lowest three to the highest bits.
-    """
+    """The colour of a class number in the PASCAL VOC palette (255: the void colour)."""
     channels = [0, 0, 0]
+    # Every third bit belongs to one channel, the lowest three to the highest bits.
     for bit in range(8):
         channels[bit % 3] |= (number >> bit & 1) << (7 - bit // 3)
     return channels[0], channels[1], channels[2]
@@ -113,21 +97,20 @@ def read_colours(path: Path) -> Dict[Colour, str]:
     """Read which colour (red, green, blue) is which class, in the order of the lines.
 
     A line is ``name r g b`` or ``name #RRGGBB`` with spaces, tabs, commas or semicolons between,
-    or ``name:r,g,b:parts:actions`` as CVAT's labelmap.txt has it (with no colour: the VOC colour
-    of the line's number, from 0). Empty lines, comments (``#``) and the
-    heading ``name,r,g,b`` are skipped.
+    or CVAT's ``name:r,g,b:parts:actions`` (with no colour: the VOC colour of the line's number,
+    from 0). Empty lines, comments (``#``) and the heading ``name,r,g,b`` are skipped.
     """
     table: Dict[Colour, str] = {}
     lines = [(n, line) for n, line in enumerate(read_lines(path), start=1) if line]
     lines = [(n, line) for n, line in lines if line[0] != "#" and not _HEADING.fullmatch(line)]
     for number, (line_number, line) in enumerate(lines):
         where = f"{path}:{line_number}"
-        match = next((m for m in (form.fullmatch(line) for form in _LINES) if m), None)
+        match = _CVAT_LINE.fullmatch(line) or _LINE.fullmatch(line)
         if match is None:
             raise AnnotationError(
                 f"{where}: expected `name r g b`, `name,#RRGGBB` or `name:r,g,b::`, got {line!r}"
             )
-        name, colour = match["name"].strip(), _colour(match, number)
+        name, colour = match["name"].strip(), _colour(match["colour"], number)
         if max(colour) > 255:
             raise AnnotationError(f"{where}: expected a colour of 0..255 each, got {colour}")
         if colour in table:
@@ -141,14 +124,11 @@ def read_colours(path: Path) -> Dict[Colour, str]:
     return table
 
 
-def _colour(match: re.Match[str], number: int) -> Colour:
-    parts = match.groupdict()
-    if parts.get("hex"):
-        red, green, blue = bytes.fromhex(parts["hex"])
-        return red, green, blue
-    if not parts.get("r"):
+def _colour(text: Optional[str], number: int) -> Colour:
+    if not text:
         return voc_colour(number)
-    return int(parts["r"]), int(parts["g"]), int(parts["b"])
+    red, green, blue = bytes.fromhex(text[1:]) if text[0] == "#" else re.findall(r"\d+", text)
+    return int(red), int(green), int(blue)
 
 
 def number_colours(
@@ -160,10 +140,7 @@ def number_colours(
 
 
 def find_values(folder: Path) -> Dict[int, str]:
-    """Class names by value, of all files ``_classes.csv`` below a folder; empty if none.
-
-    Lists of another kind (``filename, cat, dog``, for classification) are skipped.
-    """
+    """Class names by value, of all files ``_classes.csv`` below a folder; empty if none."""
     names: Dict[int, str] = {}
     for path in (path for path in files_below(folder) if path.name.lower() == VALUES_FILE):
         for value, name in _read_values(path):
@@ -179,24 +156,20 @@ def find_values(folder: Path) -> Dict[int, str]:
 
 def _read_values(path: Path) -> List[Tuple[int, str]]:
     rows = list(csv.reader(filter(None, read_lines(path)), skipinitialspace=True))
-    if not rows or rows[0][0].strip().lower() != "pixel value":
+    if not rows or rows[0][0].strip().lower() != "pixel value":  # a list for classification
         return []
     try:
         return [(int(value), name.strip()) for value, name in rows[1:]]
     except ValueError as error:
-        raise AnnotationError(
-            f"{path}: expected lines of a value and a name, such as `1, cat`, but {error}; "
-            "correct it"
-        ) from None
+        raise wrong(path, "lines of a value and a name, such as `1, cat`", error) from None
 
 
 def number_values(
     names: Mapping[int, str], chosen: Optional[Sequence[str]], where: object
 ) -> Tuple[List[str], Dict[int, int], List[str]]:
-    """As `Classes.numbers`, by value, and without the name of the background.
+    """As `Classes.numbers`, by value, and without the background's name; ``chosen`` None: all.
 
-    The values 0 and 255 are themselves unless named otherwise; ``chosen`` names, None: all,
-    become the classes 1, 2 ...
+    The values 0 and 255 are themselves unless named otherwise.
     """
     found = [names[value] for value in sorted(names)]
     choice = None if chosen is None else {name: (name,) for name in chosen}

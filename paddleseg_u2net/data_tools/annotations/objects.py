@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Callable, Collection, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Type
 from typing import Counter as CounterType
 
+from paddleseg_u2net.data_tools.annotations.classes import Numbered
+from paddleseg_u2net.data_tools.annotations.image_index import unique_names
 from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
     AnnotationError,
     Bad,
     PictureSource,
@@ -58,6 +61,19 @@ class ImportStats:
         self.outside = 0
         self.without_objects = 0
 
+    def dataset(
+        self,
+        pages: Iterable[Page],
+        listed: Collection[str],
+        numbered: Numbered,
+        larger_first: bool = False,
+    ) -> AnnotatedDataset:
+        """As `draw`, with ``bad`` and all remarks; ``numbered`` is of `Classes.numbers`."""
+        names, numbers, remarks = numbered
+        samples = self.draw(pages, listed, numbers, larger_first)
+        remarks = remarks + self.remarks()
+        return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=self.bad)
+
     def draw(
         self,
         pages: Iterable[Page],
@@ -68,10 +84,8 @@ class ImportStats:
     ) -> List[Sample]:
         """Make a sample of each page whose objects can be understood; the others are ``bad``.
 
-        Args:
-            listed: Classes of the source.
-            numbers: Class numbers of those that become something, as `Classes.numbers` gives.
-            larger_first: Draw larger objects first, so that small ones stay visible.
+        ``listed`` are the source's classes, ``numbers`` those of which something becomes.
+        ``larger_first`` draws larger objects first, so that small ones stay visible.
         """
         samples = []
         for page in pages:
@@ -113,15 +127,12 @@ class ImportStats:
             if counts:
                 named = [f"{name} ({count_objects(n)})" for name, n in sorted(counts.items())]
                 found.append(f"{what}: {', '.join(named)}")
-        if self.without_area:
-            found.append(f"left out, without area: {count_objects(self.without_area)}")
-        if self.outside:
-            reach = "reach out of their image, drawn as far as inside"
-            found.append(f"{reach}: {count_objects(self.outside)}")
-        if self.without_objects:
-            empty = count_images(self.without_objects)
-            found.append(f"without objects, so all background: {empty}")
-        return found
+        counted = [
+            ("left out, without area", self.without_area, count_objects),
+            ("reach out of their image, drawn as far as inside", self.outside, count_objects),
+            ("without objects, so all background", self.without_objects, count_images),
+        ]
+        return found + [f"{what}: {told(count)}" for what, count, told in counted if count]
 
 
 def _reaches_out(part: Shape, size: Size) -> bool:

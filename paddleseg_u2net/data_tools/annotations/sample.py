@@ -1,7 +1,4 @@
-"""What annotation formats are read into (an image each, with what makes its mask), and from what.
-
-Label files are read by `read_json`, `read_lines` and `field`, whose errors name place and repair.
-"""
+"""What label files are read into, an image each with what makes its mask; and how they are read."""
 
 from __future__ import annotations
 
@@ -9,21 +6,10 @@ import dataclasses
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    List,
-    Optional,
-    Protocol,
-    Sequence,
-    Tuple,
-    Type,
-    TypeVar,
-    Union,
-)
+from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 
@@ -33,16 +19,6 @@ from paddleseg_u2net.text import short_list
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
-
-_TYPES = {
-    dict: "an object {...}",
-    list: "a list",
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    type(None): "null",
-}
 
 
 class AnnotationError(ValueError):
@@ -57,7 +33,7 @@ def wrong(
 
 
 class MaskSource(Protocol):
-    """Makes the mask of one image. Sources are immutable and can be pickled."""
+    """Makes the mask of one image; immutable, and can be pickled."""
 
     @property
     def file(self) -> Optional[Path]:
@@ -78,7 +54,7 @@ class MaskSource(Protocol):
 
 
 class PictureSource(Protocol):
-    """An image that is not a file of its own. Sources are immutable and can be pickled."""
+    """An image that is not a file of its own; immutable, and can be pickled."""
 
     @property
     def suffix(self) -> str:
@@ -143,25 +119,21 @@ class AnnotatedDataset:
 
 def read_lines(path: Path) -> List[str]:
     """Read the lines of a UTF-8 text file, without spaces around them."""
-    try:
-        return [line.strip() for line in files.read_text(path).splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise AnnotationError(f"{path}: expected text in UTF-8, but {why}; correct it") from error
+    return _read(path, "text", lambda text: [line.strip() for line in text.splitlines()])
 
 
 def read_json(path: Path, hook: Optional[Callable[[Dict[str, Any]], Any]] = None) -> Any:
-    """Read a JSON file; the answer of ``hook`` takes the place of each object.
+    """Read a JSON file; the answer of ``hook``, which saves memory, takes the place of objects."""
+    return _read(path, "JSON", partial(json.loads, object_hook=hook))
 
-    A large file needs little memory if the hook makes small things of large ones.
-    """
+
+def _read(path: Path, kind: str, parse: Callable[[str], Any]) -> Any:
     try:
-        return json.loads(files.read_text(path), object_hook=hook)
+        return parse(files.read_text(path))
     except (OSError, RecursionError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise AnnotationError(
-            f"{path}: expected JSON in UTF-8, but {why}; check the path, or fetch or export it "
-            "again"
+            f"{path}: expected {kind} in UTF-8, but {why}; check the path, or export it again"
         ) from None
 
 
@@ -178,23 +150,21 @@ def require_keys(tree: Any, keys: Sequence[str], path: Path, expected: str) -> D
 def what_is(tree: Any) -> str:
     """Say what a JSON file holds."""
     if isinstance(tree, dict):
-        return f"the keys {short_list(tree, 6)}" if tree else "no keys"
-    return _TYPES.get(type(tree), "something else")
+        return f"the keys {short_list(tree, 6)}"
+    return f"a {type(tree).__name__}"
 
 
-def field(
-    tree: Any, key: str, kinds: Union[Type[Any], Tuple[Type[Any], ...]], where: object
-) -> Any:
+def field(tree: Any, key: str, kinds: Union[type, Tuple[type, ...]], where: object) -> Any:
     """Return ``tree[key]`` if it is of one of the kinds; ``true`` is no number."""
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
     if not isinstance(tree, dict):
-        raise wrong(where, "an object {...}", _shown(tree))
+        raise wrong(where, "an object {...}", f"{tree!r:.60}")
     if key not in tree:
         raise AnnotationError(f"{where}: {key} is missing; add it there or export it again")
     value = tree[key]
     if not isinstance(value, kinds) or isinstance(value, bool):
-        expected = " or ".join(_TYPES.get(kind, kind.__name__) for kind in kinds)
-        raise wrong(where, f"{expected} as {key}", _shown(value))
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise wrong(where, f"{expected} as {key}", f"{type(value).__name__} {value!r:.60}")
     return value
 
 
@@ -209,17 +179,10 @@ def size_field(tree: Any, height: str, width: str, where: object) -> Tuple[int, 
     return numbers[0], numbers[1]
 
 
-def _shown(value: Any) -> str:
-    return f"{_TYPES.get(type(value), type(value).__name__)} {repr(value)[:60]}"
-
-
 def thread_map(work: Callable[[Item], Found], items: Sequence[Item], what: str) -> List[Found]:
-    """Return ``work(item)`` for all items in order, from several threads, with progress.
-
-    Threads are enough, as decoding and counting release the interpreter's lock. The result is no
-    generator: one that is left early waits for its threads when it is collected, and where that
-    happens while another thread starts, both wait for ever (Python 3.12).
-    """
+    """Return ``work(item)`` for all items in order, from several threads, with progress."""
+    # No generator: one that is left early waits for its threads when it is collected, and where
+    # that happens while another thread starts, both wait for ever (Python 3.12).
     with ThreadPoolExecutor() as pool:
         # In chunks, so that little is left to do after an error.
         chunks = (items[start : start + 256] for start in range(0, len(items), 256))

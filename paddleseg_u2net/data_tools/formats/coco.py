@@ -22,7 +22,6 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     absent,
     refuse_twice,
-    unique_names,
     unlabelled,
 )
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
@@ -69,38 +68,35 @@ def read(
     Roboflow writes one. Crowds (``iscrowd``) are objects of their class, or ignored (``ignore``).
     A remark counts the images below ``within`` (else below the folders) that are in no file.
     """
-    paths = [Path(path).absolute() for path, _ in files]
-    top = os.path.commonpath([path.parent for path in paths])
+    top = os.path.commonpath([path.absolute().parent for path, _ in files])
     trees = [
-        require_keys(read_json(Path(path), _slimmed), KEYS, path, "a COCO file")
-        for path, _ in files
+        require_keys(read_json(path, _slimmed), KEYS, path, "a COCO file") for path, _ in files
     ]
     used = set().union(*(_used(tree, path) for tree, (path, _) in zip(trees, files)))
-    folders = [Path(images) for _, images in files]
     # Some folders were only guessed.
     indices = {
         folder: ImageIndex(folder, [] if within and not folder.is_dir() else None)
-        for folder in set(folders)
+        for folder in {folder for _, folder in files}
     }
     sources = [
         Source(
-            path.relative_to(top).as_posix(),
+            path.absolute().relative_to(top).as_posix(),
             folder,
-            partial(_collect, tree, Path(file), indices[folder], crowd, used),
-            _split_of_files(path, folder) if len(files) > 1 else "",
+            partial(_collect, tree, path, indices[folder], crowd, used),
+            _split_of_files(path.absolute(), folder) if len(files) > 1 else "",
         )
-        for tree, (file, _), path, folder in zip(trees, files, paths, folders)
+        for tree, (path, folder) in zip(trees, files)
     ]
     found = read_all(sources, classes or Classes(), resplit)
     if not found.samples:
-        raise AnnotationError(f"{short_list(paths)}: lists no images; give a COCO file that does")
+        names = short_list([path for path, _ in files])
+        raise AnnotationError(f"{names}: lists no images; give a COCO file that does")
     images = [path for index in indices.values() for path in index.files]
-    images = find_images(within) if within else images
     found.remarks += [said for index in indices.values() for said in index.remarks()]
     alone = len(files) == 1 and not within
-    why = f"not in {paths[0].name}" if alone else "in none of these files"
+    why = f"not in {files[0][0].name}" if alone else "in none of these files"
     named = [sample.image for sample in found.samples] + [bad.image for bad in found.bad]
-    found.remarks += unlabelled(images, named, why)
+    found.remarks += unlabelled(find_images(within) if within else images, named, why)
     return found
 
 
@@ -127,9 +123,6 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
     written otherwise (``val`` and ``valid``). If there are none of these, files of any name are
     taken that have a COCO file's keys; their images may be anywhere below.
     """
-    source = Path(source)
-    if not source.is_dir():
-        raise AnnotationError(f"{source}: expected a folder with COCO files; check the path")
     found = []
     there = _json_files(source)
     for path in there:
@@ -143,10 +136,11 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
             found.append((path, folder if folder.is_dir() else _above(path)))
     if not found:
         names = short_list([path.relative_to(source).as_posix() for path in there])
-        raise AnnotationError(
-            f"{source}: expected _annotations.coco.json (Roboflow) or instances_NAME.json (COCO, "
-            f"CVAT) in it or below, found {names or 'no JSON file'}; give the JSON files with "
-            "--annotations and the folder of their images with --images"
+        raise wrong(
+            source,
+            "_annotations.coco.json (Roboflow) or instances_NAME.json (COCO, CVAT) in this folder",
+            names or "no JSON file",
+            "give the JSON files with --annotations and the folder of their images with --images",
         )
     return sorted(found)
 
@@ -198,17 +192,17 @@ def _slimmed(tree: Dict[str, Any]) -> Dict[str, Any]:
         tree = {key: tree[key] for key in _NEEDED if key in tree}
         outlines = tree.get("segmentation")
         if isinstance(outlines, list):
-            tree["segmentation"] = [_array(outline, np.float64) for outline in outlines]
+            tree["segmentation"] = [_array(outline) for outline in outlines]
     elif "counts" in tree:
-        tree["counts"] = _array(tree["counts"], None)
+        tree["counts"] = _array(tree["counts"])
     return tree
 
 
-def _array(value: Any, dtype: Any) -> Any:
+def _array(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     try:
-        return np.asarray(value, dtype)
+        return np.asarray(value, np.float64)
     except (TypeError, ValueError, OverflowError):
         return value  # refused later, with its place
 
@@ -264,9 +258,10 @@ def _collect(
     titles = _category_names(tree, path)
     parents = _parents(tree, set(titles.values()), used) - classes.asked
     found = [name for name in dict.fromkeys(titles.values()) if name not in parents]
-    names, numbers, remarks = classes.numbers(found, path)
+    numbered = classes.numbers(found, path)
     if parents:
-        remarks.append(f"left out, only the supercategory of others: {', '.join(sorted(parents))}")
+        said = f"left out, only the supercategory of others: {', '.join(sorted(parents))}"
+        numbered[2].append(said)
     entries: Dict[str, Dict[str, Any]] = {}
     for place, entry in enumerate(field(tree, "images", list, path)):
         where = f"{path}, images[{place}]"
@@ -291,15 +286,13 @@ def _collect(
             content = partial(_content, entry, objects[number], image, titles, crowd, path, where)
             pages.append(Page(image, index.name_of(image), where, content))
     refuse_twice((page.image, page.where.rpartition(", ")[2]) for page in pages)
-    samples = stats.draw(pages, set(titles.values()), numbers, larger_first=True)
-    remarks += stats.remarks()
+    read = stats.dataset(pages, set(titles.values()), numbered, larger_first=True)
     if not entries:
-        remarks.append("lists no images")
+        read.remarks.append("lists no images")
     if strays:
-        remarks.append(
-            f"left out, of images that the file does not list: {count_objects(len(strays))}"
-        )
-    return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=stats.bad)
+        what = count_objects(len(strays))
+        read.remarks.append(f"left out, of images that the file does not list: {what}")
+    return read
 
 
 def _content(
@@ -348,10 +341,8 @@ def _parts(
 def _runs(tree: Dict[str, Any], number: int, size: Size, where: str) -> Runs:
     made_for = field(tree, "size", list, where)
     if made_for != list(size):
-        raise AnnotationError(
-            f"{where}: run lengths for {made_for} (height, width), but the image has {list(size)}; "
-            "export it again"
-        )
+        expected = f"run lengths for {list(size)} (height, width) as its image"
+        raise wrong(where, expected, made_for, "export it again")
     counts = field(tree, "counts", (str, np.ndarray, list), where)
     if isinstance(counts, str):
         counts = unpack_runs(counts, where)

@@ -24,7 +24,6 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     absent,
     refuse_twice,
-    unique_names,
     unlabelled,
 )
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
@@ -63,22 +62,14 @@ def read(
     root, classes = Path(root), classes or Classes()
     xml_files = [root] if root.is_file() else _xml_files(root)
     places = [] if root.is_file() else voc.layouts(root)
-    if xml_files and places:
-        raise AnnotationError(
-            f"{root}: expected one format, found XML ({short_list(xml_files)}) and masks "
-            f"({short_list(places)}); give the folder of one of them"
-        )
-    if xml_files:
+    if xml_files and not places:
         return _read_files(xml_files, classes, images, resplit)
     labels = {place: voc.nearest(voc.COLOUR_LIST, place, root) for place in places}
-    without = [place for place, file in labels.items() if file is None]
-    if not places or without:
-        missing = voc.COLOUR_LIST if places else "SegmentationClass with labelmap.txt"
-        raise AnnotationError(
-            f"{without[0] if without else root}: expected annotations.xml (CVAT for images 1.1) or "
-            f"{missing} (Segmentation mask 1.1), found neither; unpack the export and give its "
-            "folder"
-        )
+    if not places or xml_files or None in labels.values():
+        expected = "annotations.xml (CVAT for images 1.1) or SegmentationClass with labelmap.txt"
+        got = "both" if xml_files else "neither"
+        repair = "unpack the export and give its folder"
+        raise wrong(root, f"{expected} (Segmentation mask 1.1)", got, repair)
 
     def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
         meaning = voc.labelmap_meaning(labels[place] or place, chosen)
@@ -155,7 +146,7 @@ def _read_xml(
     named = [label for label in labels if (label.findtext("type") or "") not in _NO_AREAS]
     drawn = [item for entry in entries for item in entry if item.tag in _MAKERS]
     found = [label.findtext("name") for label in named] + [item.get("label") for item in drawn]
-    names, numbers, remarks = classes.numbers([name for name in found if name], path)
+    numbered = classes.numbers([name for name in found if name], path)
     of_task = {(element.text or "").strip() for element in root.iter("subset")}
     if one_of_several and len(of_task) == 1:  # alone, it is to be divided
         for entry in entries:
@@ -174,9 +165,7 @@ def _read_xml(
         content = partial(_content, entry, where)
         pages.append(Page(file, index.name_of(file), where, content, split))
     refuse_twice((page.image, page.where) for page in pages)
-    samples = stats.draw(pages, {name.strip() for name in found if name}, numbers)
-    remarks += stats.remarks()
-    return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=stats.bad)
+    return stats.dataset(pages, {name.strip() for name in found if name}, numbered)
 
 
 def _title(entry: ElementTree.Element, path: Path) -> str:

@@ -6,20 +6,7 @@ import re
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import (
-    Callable,
-    Dict,
-    FrozenSet,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-    Union,
-)
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
@@ -36,16 +23,13 @@ from paddleseg_u2net.data_tools.annotations.classes import (
 )
 from paddleseg_u2net.data_tools.annotations.image_index import unique_names
 from paddleseg_u2net.data_tools.annotations.mask_files import (
+    ENCODINGS,
     JPEG,
-    alpha_file,
-    binary_file,
     brightness,
     colour_file,
     index_file,
-    instance_file,
     merge,
     opacity,
-    soft_file,
 )
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
@@ -54,6 +38,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     Sample,
     count_images,
     thread_map,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.splits import SPLITS
 from paddleseg_u2net.datasets.mask_encoding import (
@@ -70,15 +55,8 @@ from paddleseg_u2net.text import short_list, short_values
 
 Values = Union[str, Mapping[int, int]]
 # A mask file, and the values in it.
-Seen = Tuple[Path, FrozenSet[int]]
+Seen = Tuple[Path, Set[int]]
 
-# What "auto" may infer; a table of values is the other choice.
-_MAKERS: Dict[str, Callable[[Path], MaskSource]] = {
-    "binary": binary_file,
-    "soft": soft_file,
-    "alpha": alpha_file,
-    "instance": instance_file,
-}
 _INSTANCES = (
     f"{INSTANCES} instead of classes: --mask_values instance makes one class of them; if they are "
     "classes, name them with --classes"
@@ -98,17 +76,14 @@ def read(
     """Read a folder of images and one of masks, as `pair_folders` pairs them.
 
     Args:
-        values: What the masks hold: ``index`` (class numbers, 255 is ignored), ``binary``
-            (black and white), ``soft`` (probability of one class), ``alpha`` (the opacity of
-            cut-outs), ``instance`` (anything but 0 is the object), a table of values to class
-            numbers, or ``auto``: every mask is looked at, see `infer_mask_encoding`.
+        values: ``index`` (class numbers, 255 is ignored), one of `ENCODINGS`, a table of values
+            to class numbers, or ``auto``: every mask is looked at, see `infer_mask_encoding`.
         classes: Names of the classes 1, 2 ...; a background may be before them. None: those
             that Roboflow's ``_classes.csv`` gives to the values, else object, or class_1,
             class_2 ... up to the highest number. Names that are in such a file choose from it.
         allow_missing: Leave out images without a mask and masks without an image, with a remark.
     """
-    masks = Path(masks)
-    pairs, remarks = pair_folders(Path(images), masks, allow_missing)
+    pairs, remarks = pair_folders(images, masks, allow_missing)
     paths = [mask for pair in pairs for mask in pair.masks]
     names = list(classes) if classes is not None else None
     if names and is_background(names[0]):
@@ -131,15 +106,16 @@ def read(
         )
     if values == "index" and not names and seem_instances(each for _, each in seen):
         remarks.append(_INSTANCES)
-    if isinstance(values, str):
-        numbers = found if values == "index" else {1}
+    if values == "index":
+        names = _name_classes(found, names, masks)
+        values = {number: number for number in [*range(len(names) + 1), IGNORE]}
+    elif isinstance(values, str):
+        names = _name_classes({1}, names, masks, single=True)
     else:
-        numbers = set(values.values())
-    single = isinstance(values, str) and values != "index"
-    names = _name_classes(numbers, names, single, masks)
+        names = _name_classes(set(values.values()), names, masks)
+    make = ENCODINGS[values] if isinstance(values, str) else partial(index_file, numbers=values)
     soft = values in ("soft", "alpha")
-    samples = _samples(pairs, _maker(values, len(names)), soft)
-    return AnnotatedDataset((BACKGROUND, *names), samples, soft, remarks)
+    return AnnotatedDataset((BACKGROUND, *names), _samples(pairs, make, soft), soft, remarks)
 
 
 def read_colours(
@@ -152,7 +128,7 @@ def read_colours(
 ) -> AnnotatedDataset:
     """As `read`, of masks in colours (`colour_file`), of which several may have one name."""
     names, numbers, said = number_colours(table, classes or Classes(), "colour table")
-    pairs, remarks = pair_folders(Path(images), Path(masks), allow_missing)
+    pairs, remarks = pair_folders(images, masks, allow_missing)
     samples = _samples(pairs, lambda path: colour_file(path, numbers, tolerance))
     lossy = [mask.name for p in pairs for mask in p.masks if mask.suffix.lower() in JPEG]
     if lossy:
@@ -167,12 +143,12 @@ def read_cut_outs(folder: Path) -> AnnotatedDataset:
     """Read a folder of images whose opacity is the soft mask of what they show."""
     paths = find_images(folder)
     names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
-    samples = [Sample(path, name, alpha_file(path)) for path, name in zip(paths, names)]
+    samples = [Sample(path, name, ENCODINGS["alpha"](path)) for path, name in zip(paths, names)]
     return AnnotatedDataset((BACKGROUND, "object"), unique_names(samples), True)
 
 
 class ImageMasks(NamedTuple):
-    """An image, its masks, the image's path without suffix, and the split that its folder says."""
+    """An image, its masks, its path without suffix, and the split that its folder says."""
 
     image: Path
     masks: Tuple[Path, ...]
@@ -238,9 +214,13 @@ def _match(images: Path, masks: Path) -> Tuple[Dict[str, Path], Dict[str, Path],
         mask_files = by_name(list_files(masks, "masks", exclude=images), masks)
         return (image_files, mask_files, *best_rule(list(image_files), list(mask_files)))
     best, most = None, 0.0
-    for of_images, of_masks in _sides(list_files(images, "images and masks")):
+    files = list_files(images, "images and masks")
+    by_word = {path for path in files if _MASK.match(path.stem)}
+    by_suffix = {path for path in files if path.suffix.lower() not in JPEG}
+    for of_masks in (by_word, by_suffix):
         try:
-            image_files, mask_files = by_name(of_images, images), by_name(of_masks, images)
+            image_files = by_name([path for path in files if path not in of_masks], images)
+            mask_files = by_name([path for path in files if path in of_masks], images)
         except PairingError:
             continue
         rule, matches = best_rule(list(image_files), list(mask_files))
@@ -256,17 +236,6 @@ def _match(images: Path, masks: Path) -> Tuple[Dict[str, Path], Dict[str, Path],
     return best
 
 
-def _sides(files: Sequence[Path]) -> Iterator[Tuple[List[Path], List[Path]]]:
-    """Ways to tell images from masks, the likeliest first: by words in names, JPEG images."""
-    by_word = [bool(_MASK.match(path.stem)) for path in files]
-    by_suffix = [path.suffix.lower() not in JPEG for path in files]
-    for is_mask in (by_word, by_suffix):
-        images = [path for path, mask in zip(files, is_mask) if not mask]
-        masks = [path for path, mask in zip(files, is_mask) if mask]
-        if images and masks:
-            yield images, masks
-
-
 def _samples(
     pairs: Sequence[ImageMasks], make: Callable[[Path], MaskSource], soft: bool = False
 ) -> List[Sample]:
@@ -277,37 +246,25 @@ def _samples(
 
 
 def _name_classes(
-    numbers: Set[int], names: Optional[List[str]], single: bool, where: object
+    numbers: Set[int], names: Optional[List[str]], where: object, single: bool = False
 ) -> List[str]:
     """The names of the classes 1, 2 ..., as many as the masks need."""
     needed = max({1, *numbers} - {IGNORE})
     if names is None:
         if needed > MOST_CLASSES:
-            raise AnnotationError(
-                f"{where}: expected class numbers up to {MOST_CLASSES}, got {needed}; give a table "
-                "of values to class numbers"
-            )
+            expected = f"class numbers up to {MOST_CLASSES}"
+            raise wrong(where, expected, needed, "give a table of values to class numbers")
         return ["object"] if needed == 1 else [f"class_{n}" for n in range(1, needed + 1)]
     if len(names) < needed or (single and len(names) != 1):
-        raise AnnotationError(
-            f"{where}: expected names for {needed} classes beside the background, got "
-            f"{len(names)} ({', '.join(names) or 'none'})"
-        )
+        got = f"{len(names)} ({', '.join(names) or 'none'})"
+        raise wrong(where, f"names for {needed} classes beside the background", got)
     return names
-
-
-def _maker(values: Values, count: int) -> Callable[[Path], MaskSource]:
-    if isinstance(values, str) and values != "index":
-        return _MAKERS[values]
-    by_value = {number: number for number in [*range(count + 1), IGNORE]}
-    table = by_value if isinstance(values, str) else dict(values)
-    return lambda path: index_file(path, table)
 
 
 def _look_at(paths: Sequence[Path], asked: str) -> List[Seen]:
     """The values of all masks; those that cannot be read are refused when they are drawn."""
     found = thread_map(partial(_values, asked), paths, "masks")
-    seen = [(path, values) for path, values in zip(paths, found) if isinstance(values, frozenset)]
+    seen = [(path, values) for path, values in zip(paths, found) if isinstance(values, set)]
     if 2 * len(seen) < len(paths):
         error = next(item for item in found if isinstance(item, ImageError))
         raise AnnotationError(
@@ -317,48 +274,43 @@ def _look_at(paths: Sequence[Path], asked: str) -> List[Seen]:
     return seen
 
 
-def _values(asked: str, path: Path) -> Union[FrozenSet[int], ImageError]:
+def _values(asked: str, path: Path) -> Union[Set[int], ImageError]:
     try:
         header = read_header(path)
         if asked == "auto" and header.alpha and opacity(path) is not None:
-            raise AnnotationError(
-                f"{path}: expected a mask without transparency; say --mask_values alpha if that is "
-                "the mask, or index if its values are class numbers"
-            )
-        found = frozenset(distinct_values(path))
+            repair = "say --mask_values alpha if that is the mask, or index if its values are"
+            raise wrong(path, "a mask without transparency", "some", f"{repair} class numbers")
+        found = set(distinct_values(path))
     except ImageError as error:
         return error
     if (header.mode == "P" and found <= {0, 1}) or header.mode == "1":
         # Of two colours the index does not say which is white.
-        looks = frozenset(np.unique(brightness(path)).tolist())
+        looks = set(np.unique(brightness(path)).tolist())
         return looks if looks <= {0, 255} else found
     return found
 
 
 def _infer(seen: Sequence[Seen], found: Set[int], count: Optional[int], where: object) -> str:
     """What masks hold, as `infer_mask_encoding`, of ``count`` classes beside the background."""
-
-    def holding(value: int) -> str:
-        return next(path.name for path, values in seen if value in values)
-
+    holding = {value: path.name for path, values in reversed(seen) for value in values}
     encoding = infer_mask_encoding(found, count if count in (None, 1) else count + 1)
     if count == 1:
         encoding = encoding or infer_mask_encoding(found, 2)
     # Files of {0, 1} beside files of {0, 255} are two ways to say one thing, not "ignore".
     if found == {0, 1, IGNORE} and not any({1, IGNORE} <= values for _, values in seen):
         raise AnnotationError(
-            f"{where}: in some masks the object is 1 ({holding(1)}), in others 255 "
-            f"({holding(255)}); as binary both are the object, as index 255 is ignored: say "
+            f"{where}: in some masks the object is 1 ({holding[1]}), in others 255 "
+            f"({holding[255]}); as binary both are the object, as index 255 is ignored: say "
             "which with --mask_values"
         )
     if encoding:
         return encoding
     unclear = max(found - {0, 255, 65535} or found)
+    of_classes = f" for {count} classes" if count else ""
+    instances = f"; {_INSTANCES}" if seem_instances(values for _, values in seen) else ""
     raise AnnotationError(
         f"{where}: cannot tell what the values {short_values(found)} of these masks mean"
-        + (f" for {count} classes" if count else "")
-        + f" ({unclear} is in {holding(unclear)}); say --mask_values index, binary, "
+        f"{of_classes} ({unclear} is in {holding[unclear]}); say --mask_values index, binary, "
         "soft or instance (numbers of objects), name the --classes, or give a table of values "
-        "such as --mask_values 0=0 38=1"
-        + (f"; {_INSTANCES}" if seem_instances(values for _, values in seen) else "")
+        f"such as --mask_values 0=0 38=1{instances}"
     )

@@ -23,7 +23,6 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     refuse_absent,
     refuse_twice,
-    unique_names,
     unlabelled,
 )
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
@@ -62,8 +61,7 @@ def read(
     then one of that name below ``images`` (else below ``folder``), then the image inside the file
     (``imageData``), at last an image that has the name with another suffix.
     """
-    folder = Path(folder)
-    index = ImageIndex(Path(images) if images is not None else folder)
+    index = ImageIndex(images or folder)
     stats = ImportStats()
     pages, labels, others = _read_files(folder, index, stats.bad)
     refuse_twice((page.image.resolve(), page.where) for page in pages)
@@ -72,18 +70,18 @@ def read(
     ignored = tuple(name for name in classes.ignored if name != _IGNORED)
     found = sorted(labels - {_IGNORED, _BACKGROUND})
     names, numbers, remarks = replace(classes, ignored=ignored).numbers(found, folder)
-    numbers = {**numbers, _IGNORED: IGNORE, _BACKGROUND: 0}
-    listed = {label.strip() for label in labels}
-    samples = stats.draw(pages, listed, numbers)
+    numbers.update({_IGNORED: IGNORE, _BACKGROUND: 0})
     if others:
         remarks.append(f"left out, no labelme files: {short_list(others)}")
-    remarks += [*stats.remarks(), *index.remarks()]
+    listed = {label.strip() for label in labels}
+    data = stats.dataset(pages, listed, (names, numbers, remarks))
+    data.remarks += index.remarks()
     # Images that labelme files hold may lie beside them too; those of bad files have a file.
     stems = {Path(page.where).with_suffix("") for page in pages}
     stems |= {item.image.with_suffix("") for item in stats.bad if item.image.name}
     beside = [path for path in index.files if path.with_suffix("") not in stems]
-    remarks += unlabelled(beside, [page.image for page in pages], "without a labelme file")
-    return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=stats.bad)
+    data.remarks += unlabelled(beside, [page.image for page in pages], "without a labelme file")
+    return data
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,7 @@ import numpy as np
 from paddleseg_u2net.data_tools.annotations import shapes
 from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
 from paddleseg_u2net.data_tools.annotations.classes import Classes
-from paddleseg_u2net.data_tools.annotations.image_index import (
-    ImageIndex,
-    refuse_twice,
-    unique_names,
-)
+from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, refuse_twice
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
@@ -47,9 +43,8 @@ def read(project: Path, classes: Optional[Classes] = None) -> AnnotatedDataset:
     ``NAME/img/a.jpg`` has its label in ``NAME/ann/a.jpg.json`` (in older projects ``a.json``), and
     its sample is ``NAME/a``. Alpha masks count where they are opaque by half or more.
     """
-    project = Path(project)
     kinds = _kinds(project)
-    names, numbers, remarks = (classes or Classes()).numbers(list(kinds), project / _META)
+    numbered = (classes or Classes()).numbers(list(kinds), project / _META)
     folders = _data_sets(project)
     split = all(folder.name.lower() in _SPLITS for folder in folders)
     stats = ImportStats()
@@ -61,11 +56,7 @@ def read(project: Path, classes: Optional[Classes] = None) -> AnnotatedDataset:
             name = f"{place}{index.name_of(image)}"
             part = folder.name.lower() if split else ""
             pages.append(Page(image, name, str(label), partial(_content, label, kinds), part))
-    samples = stats.draw(pages, {title.strip() for title in kinds}, numbers)
-    if not samples and not stats.bad:
-        raise AnnotationError(f"{project}: its data sets have no images")
-    remarks += stats.remarks()
-    return AnnotatedDataset(names, unique_names(samples), remarks=remarks, bad=stats.bad)
+    return stats.dataset(pages, {title.strip() for title in kinds}, numbered)
 
 
 def _kinds(project: Path) -> Dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
+import threading
 from functools import lru_cache
 from typing import Any, Iterator, Optional, Tuple
 
@@ -106,8 +107,12 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
             model.reshape(list(shape))
         return core.compile_model(model, "CPU", settings)
 
+    lock = threading.Lock()  # cloning the same model in two threads is not promised to work
+
     def run(batch: np.ndarray) -> np.ndarray:
-        request = plan(batch.shape).create_infer_request()  # one a call: threads may overlap
+        with lock:
+            compiled = plan(batch.shape)
+        request = compiled.create_infer_request()  # one a call: threads may overlap
         return np.array(request.infer([batch])[0])
 
     sides = read.input(0).partial_shape

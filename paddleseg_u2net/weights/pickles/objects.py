@@ -174,12 +174,12 @@ ARRAYS: Dict[str, Any] = {
 _OBJECTS = re.compile(
     r"(argparse|types|pathlib(\._local)?|datetime|uuid|decimal|fractions|typing|functools|"
     r"omegaconf\.\w+|torch\.torch_version|torch\.(optim|amp|cuda\.amp)\.[a-z_]+)\.[A-Za-z_]\w*|"
-    r"torch\.nn\.modules\.loss\.\w+Loss|numpy\.(bool|u?int|float)\w*|"
+    r"torch\.(Size|device)|torch\.nn\.modules\.loss\.\w+Loss|numpy\.(bool|u?int|float)\w*|"
     r"(builtins|__builtin__)\.(complex|slice|x?range|bytearray|object|"
     r"bool|int|long|float|str|unicode|bytes|list|tuple|dict)"  # the last ones as types
 )
 _DICTIONARIES = re.compile(
-    r"collections\.defaultdict|easydict\.EasyDict|addict\.addict\.Dict|munch\.Munch|"
+    r"collections\.(defaultdict|Counter)|easydict\.EasyDict|addict\.addict\.Dict|munch\.Munch|"
     r"(yacs|fvcore\.common)\.config\.CfgNode|(mmcv\.utils|mmengine\.config)\.config\.ConfigDict|"
     r"(lightning\.fabric|lightning_fabric)\.utilities\.data\.AttributeDict|"
     r"pytorch_lightning\.utilities\.parsing\.AttributeDict"

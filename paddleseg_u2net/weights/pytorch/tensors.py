@@ -23,29 +23,26 @@ class ElementType:
     bits: np.dtype
 
 
-_TYPES = {
-    name: ElementType(name, np.dtype(code))
-    for name, code in (
-        *(("float64", "<f8"), ("float32", "<f4"), ("float16", "<f2"), ("bfloat16", "<u2")),
-        *(("int64", "<i8"), ("int32", "<i4"), ("int16", "<i2"), ("int8", "i1"), ("uint8", "u1")),
-        *(("uint64", "<u8"), ("uint32", "<u4"), ("uint16", "<u2"), ("bool", "?")),
-        *(("complex64", "<c8"), ("complex128", "<c16")),
-    )
+# By dtype: numpy's code, and the storage class, which newer ones have not.
+_CODES = {
+    "float64": ("<f8", "DoubleStorage"),
+    "float32": ("<f4", "FloatStorage"),
+    "float16": ("<f2", "HalfStorage"),
+    "bfloat16": ("<u2", "BFloat16Storage"),
+    "int64": ("<i8", "LongStorage"),
+    "int32": ("<i4", "IntStorage"),
+    "int16": ("<i2", "ShortStorage"),
+    "int8": ("i1", "CharStorage"),
+    "uint8": ("u1", "ByteStorage"),
+    "bool": ("?", "BoolStorage"),
+    "complex64": ("<c8", "ComplexFloatStorage"),
+    "complex128": ("<c16", "ComplexDoubleStorage"),
+    "uint64": ("<u8", ""),
+    "uint32": ("<u4", ""),
+    "uint16": ("<u2", ""),
 }
-STORAGES = {
-    "float64": "DoubleStorage",
-    "float32": "FloatStorage",
-    "float16": "HalfStorage",
-    "bfloat16": "BFloat16Storage",
-    "int64": "LongStorage",
-    "int32": "IntStorage",
-    "int16": "ShortStorage",
-    "int8": "CharStorage",
-    "uint8": "ByteStorage",
-    "bool": "BoolStorage",
-    "complex64": "ComplexFloatStorage",
-    "complex128": "ComplexDoubleStorage",
-}
+_TYPES = {name: ElementType(name, np.dtype(code)) for name, (code, _) in _CODES.items()}
+STORAGES = {name: storage for name, (_, storage) in _CODES.items() if storage}
 
 
 @dataclass(frozen=True)
@@ -136,23 +133,6 @@ def _parameter(data: Any, grad: Any, hooks: Any, state: Any = None) -> Tensor:
     return data
 
 
-def _size(sizes: Any = ()) -> Tuple[int, ...]:
-    return tuple(dimensions(sizes))
-
-
-def _device(kind: Any, index: Any = None) -> str:
-    """The device a tensor was on, of no use here."""
-    return kind if isinstance(kind, str) else ""
-
-
-def _counter(counts: Any = None) -> Dict[Any, Any]:
-    """A Counter, as schedules keep one; the same dictionary, so that none is copied."""
-    counts = {} if counts is None else counts
-    if not isinstance(counts, dict):
-        raise ValueError("it counts what is no dictionary")
-    return counts
-
-
 _CLASSES = {name: only_named(name) for name in ("torch.Tensor", "torch.nn.parameter.Parameter")}
 TENSORS: Dict[str, Any] = {
     **ARRAYS,
@@ -167,9 +147,6 @@ TENSORS: Dict[str, Any] = {
     "torch._utils._rebuild_tensor_v3": _version_3,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
-    "torch.Size": _size,
-    "torch.device": _device,
-    "collections.Counter": _counter,
 }
 
 

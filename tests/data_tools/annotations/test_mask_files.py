@@ -7,15 +7,14 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.data_tools.annotations.mask_files import (
+    ENCODINGS,
     MaskSizeError,
-    alpha_file,
-    binary_file,
     colour_file,
     index_file,
-    instance_file,
-    soft_file,
 )
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+
+binary_file, soft_file, alpha_file, instance_file = ENCODINGS.values()
 
 SHAPE = (4, 6)
 IDENTITY = {0: 0, 1: 1, 2: 2, 255: 255}

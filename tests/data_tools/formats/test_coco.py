@@ -130,7 +130,7 @@ BAD = {
     "too deep": ("[" * 100_000, "maximum recursion depth"),
     "a list": ([], "expected a COCO file with images, annotations, categories, found a list"),
     "labelme": ({"shapes": [], "imagePath": "a.jpg"}, "found the keys shapes, imagePath"),
-    "images no list": ({**_tree(), "images": {}}, r"expected a list as images, got an object"),
+    "images no list": ({**_tree(), "images": {}}, r"expected list as images, got dict"),
     "no images": (_tree(images=[]), "lists no images"),
     "image without id": (_tree(images=[{"file_name": "a.jpg"}]), r"images\[0\]: id is missing"),
     "ids twice": (_tree(images=[_image(), _image(name="b.jpg")]), "id 1 was given before"),
@@ -146,7 +146,7 @@ BAD = {
     "segmentation of no kind": (_tree(_object("abc")), "annotation 1: expected polygons or run"),
     "runs of another size": (
         _tree(_object({"size": [6, 4], "counts": [24]})),
-        r"run lengths for \[6, 4\] \(height, width\), but the image has \[4, 6\]",
+        r"run lengths for \[4, 6\] \(height, width\) as its image, got \[6, 4\]",
     ),
     "runs too short": (_tree(_object({"size": [4, 6], "counts": [3, 4]})), "= 24 pixels, got 7"),
     "negative runs": (_tree(_object({"size": [4, 6], "counts": [30, -6]})), "expected run lengths"),
