@@ -64,18 +64,13 @@ def read(
     places = [] if root.is_file() else voc.layouts(root)
     if xml_files and not places:
         return _read_files(xml_files, classes, images, resplit)
-    labels = {place: voc.nearest(voc.COLOUR_LIST, place, root) for place in places}
-    if not places or xml_files or None in labels.values():
+    labelled = [voc.nearest(voc.COLOUR_LIST, place, root) is not None for place in places]
+    if xml_files or not places or not all(labelled):
         expected = "annotations.xml (CVAT for images 1.1) or SegmentationClass with labelmap.txt"
         got = "both" if xml_files else "neither"
         repair = "unpack the export and give its folder"
         raise wrong(root, f"{expected} (Segmentation mask 1.1)", got, repair)
-
-    def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
-        meaning = voc.labelmap_meaning(labels[place] or place, chosen)
-        return voc.collect(place, images or place / voc.IMAGES, meaning, strict=False)
-
-    return voc.read_places(root, places, read_one, classes, resplit)
+    return voc.read(root, classes, resplit, images, strict=False)
 
 
 def _xml_files(root: Path) -> List[Path]:

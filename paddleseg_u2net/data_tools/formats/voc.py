@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from paddleseg_u2net.data_tools.annotations.classes import (
     Classes,
@@ -43,7 +43,7 @@ VOC_CLASSES = [
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 ]
-IMAGES = "JPEGImages"
+_IMAGES = "JPEGImages"
 COLOUR_LIST = "labelmap.txt"
 
 # labelme puts masks here and arrays into the folder of the official name.
@@ -57,13 +57,19 @@ _VOID = ("__ignore__", "ignored")
 _STRONGER = ("", "train", "val", "test")
 
 
-def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -> AnnotatedDataset:
+def read(
+    root: Path,
+    classes: Optional[Classes] = None,
+    resplit: bool = False,
+    images: Optional[Path] = None,
+    strict: bool = True,
+) -> AnnotatedDataset:
     """Read all folders of this layout at or below ``root``, such as the years of a VOCdevkit.
 
     Names come from labelmap.txt (``name:r,g,b:parts:actions``: then masks are read by colour), else
     from class_names.txt or labels.txt (one a line, from the background on if it is the first, after
     an optional ``__ignore__``), else they are VOC's. SegmentationClassAug (SBD's masks) is added.
-    Images in train.txt or val.txt without a mask are bad, as masks without an image are.
+    Masks without an image are bad, and if ``strict`` images in train.txt or val.txt without a mask.
     """
     places = layouts(root)
     if not places:
@@ -71,26 +77,12 @@ def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -
         expected = "the folders JPEGImages and SegmentationClass as in VOC2012"
         got = short_list(found) or "no folder"
         raise wrong(root, expected, got, "export masks, or give their folder")
-
-    def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
-        return collect(place, place / IMAGES, _meaning(place, root, chosen), strict=True)
-
-    return read_places(root, places, read_one, classes or Classes(), resplit)
-
-
-def read_places(
-    root: Path,
-    places: Sequence[Path],
-    read_one: Callable[[Path, Classes], AnnotatedDataset],
-    classes: Classes,
-    resplit: bool,
-) -> AnnotatedDataset:
-    """Read folders of this layout below ``root`` as one data set."""
     sources = []
     for place in places:
         title = place.relative_to(root).as_posix() if place != root else root.name
-        sources.append(Source(title, place, partial(read_one, place)))
-    return read_all(sources, classes, resplit)
+        read_one = partial(_read_place, place, root, images or place / _IMAGES, strict)
+        sources.append(Source(title, place, read_one))
+    return read_all(sources, classes or Classes(), resplit)
 
 
 def layouts(root: Path) -> List[Path]:
@@ -115,7 +107,7 @@ def nearest(name: str, place: Path, root: Path) -> Optional[Path]:
 
 
 @dataclass(frozen=True)
-class Meaning:
+class _Meaning:
     """What values and colours stand for."""
 
     names: Tuple[str, ...]  # from the background on
@@ -135,7 +127,7 @@ class Meaning:
         return colour_file(path, self.table)
 
 
-def labelmap_meaning(path: Path, classes: Classes) -> Meaning:
+def _labelmap_meaning(path: Path, classes: Classes) -> _Meaning:
     """Read a labelmap.txt; values count its lines from 0."""
     colours = read_colours(path)
     table = {colour: name for colour, name in colours.items() if name not in _VOID}
@@ -143,13 +135,13 @@ def labelmap_meaning(path: Path, classes: Classes) -> Meaning:
     numbers.update((colour, IGNORE) for colour, name in colours.items() if name in _VOID)
     by_line = {line: numbers[colour] for line, colour in enumerate(colours)}
     by_value = {0: 0, IGNORE: IGNORE, **by_line}
-    return Meaning(names, by_value, {voc_colour(IGNORE): IGNORE, **numbers}, True, remarks)
+    return _Meaning(names, by_value, {voc_colour(IGNORE): IGNORE, **numbers}, True, remarks)
 
 
-def _meaning(place: Path, root: Path, classes: Classes) -> Meaning:
+def _meaning(place: Path, root: Path, classes: Classes) -> _Meaning:
     colour_list = nearest(COLOUR_LIST, place, root)
     if colour_list is not None:
-        return labelmap_meaning(colour_list, classes)
+        return _labelmap_meaning(colour_list, classes)
     names_file = next(filter(None, (nearest(name, place, root) for name in _NAME_LISTS)), None)
     found, remarks = VOC_CLASSES, []
     if names_file is not None:
@@ -165,11 +157,13 @@ def _meaning(place: Path, root: Path, classes: Classes) -> Meaning:
     values = {0: 0, IGNORE: IGNORE}
     values.update((value, numbers.get(name, 0)) for value, name in enumerate(found, start=1))
     table = {voc_colour(value): number for value, number in values.items()}
-    return Meaning(names, values, table, False, remarks + more)
+    return _Meaning(names, values, table, False, remarks + more)
 
 
-def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> AnnotatedDataset:
-    """Read the masks of a folder of this layout; ``strict``: a listed image without one is bad."""
+def _read_place(
+    place: Path, root: Path, images: Path, strict: bool, classes: Classes
+) -> AnnotatedDataset:
+    meaning = _meaning(place, root, classes)
     masks = _masks(place)
     if not images.is_dir():
         raise wrong(images, "a folder with the images", "none", "put them there")
