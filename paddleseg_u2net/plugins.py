@@ -107,8 +107,7 @@ def _check_file(file: Path) -> None:
     if file.suffix != ".py" or not file.is_file():
         raise PluginError(
             f"{file}: expected a Python file (.py), found {'another' if file.exists() else 'none'};"
-            " check the path. One in a configuration is relative to the configuration's folder; "
-            "where the file has moved since, name it anew with --opts plugins=[PATH]"
+            " check the path, or name it anew with --opts plugins=[PATH]"
         )
     for module in _IMPORTS.findall(file.read_text("utf-8", errors="replace")):
         if not module.startswith("paddleseg_u2net"):

@@ -17,17 +17,9 @@ OLD = "Wed, 01 Jan 2020 00:00:00 GMT"
 class Reply:
     """One answer.
 
-    Args:
-        body: the whole file; a Range request gets a part of it as long as ``ranges`` is true.
-        status: None: 200, 206 or 416, as the request and ``ranges`` want it.
-        headers: sent besides, or instead of the computed ones; None leaves one out.
-        etag, modified: the file's version; If-Range is compared with them.
-        chunked: sent in chunks, without a Content-Length.
-        packed: Content-Encoding gzip, asked for or not.
-        cut: the connection ends after so many bytes of the body.
-        stall: the answer stops after so many bytes of the body until ``gate`` is set or the server
-            is closed.
-        silent: a stall before the first line of the answer.
+    ``etag`` and ``modified`` are the file's version, which If-Range is compared with; ``packed`` is
+    gzip, asked for or not. The connection ends after ``cut`` bytes of the body, or stops after
+    ``stall`` of them (``silent``: before the first line) until ``gate`` is set.
     """
 
     body: bytes = b""
@@ -64,12 +56,8 @@ class Request:
 
 
 class Server:
-    """``with Server() as server:``, ``server.script("/a", Reply(...), ...)``, then look at
-    ``server.requests``.
-
-    The n-th request for a path gets the n-th reply of its script; the last reply is repeated. A
-    path without a script is answered 404.
-    """
+    """The n-th request for a path gets the n-th reply of its script, the last one again and again;
+    a path without a script is answered 404."""
 
     def __init__(self) -> None:
         self.requests: List[Request] = []

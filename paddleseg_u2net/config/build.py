@@ -242,31 +242,28 @@ def _with_ignore_index(item: Any, ignore_index: int) -> Any:
 
 
 def _load_plugins(names: Any, source: Any) -> None:
-    if not isinstance(names, list):  # none, or refused with the other faults
-        return
-    for name in names:
-        if isinstance(name, str) and is_relative(name):
-            raise ConfigError(
-                f"{source}: plugins: a configuration beside weights names files by absolute paths "
-                f"only, got {name}; if you trust it, name it with --opts plugins=[PATH]"
-            )
+    # None, or of another kind, which is refused with the other faults.
+    names = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    if relative := [name for name in names if is_relative(name)]:
+        raise ConfigError(
+            f"{source}: plugins: a configuration beside weights names files by absolute paths "
+            f"only, got {relative[0]}; if you trust it, name it with --opts plugins=[PATH]"
+        )
     try:
-        load_plugins(name for name in names if isinstance(name, str))
+        load_plugins(names)
     except PluginError as error:
         raise ConfigError(f"{source}: plugins: {error}") from error
 
 
 def _check_groups(groups: List[Mapping[str, Any]], model: Any) -> None:
     """Each group has parameters that learn and that no earlier group has."""
-    taken: List[str] = []
-    every = [name for name, _ in model.named_parameters()]
-    learning = [name for name, item in model.named_parameters() if not item.stop_gradient]
+    left = [name for name, item in model.named_parameters() if not item.stop_gradient]
     for number, group in enumerate(groups):
-        own = [name for name in learning if group["name"] in name and name not in taken]
+        own = [name for name in left if group["name"] in name]
+        left = [name for name in left if name not in own]
         if not own:
-            why = f"part of no parameter's name, such as {every[0]}"
-            if any(group["name"] in name for name in every):
-                why = "part of names of frozen parameters, or of an earlier group's, only"
-            raise ConfigError(f"optimizer.custom_cfg.{number}.name: {group['name']!r} is {why}")
-        taken += own
+            raise ConfigError(
+                f"optimizer.custom_cfg.{number}.name: expected a part of parameters' names that "
+                f"learn and are in no earlier group, such as {left[:1]}, got {group['name']!r}"
+            )
         logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")

@@ -23,11 +23,8 @@ _RADII = 5
         "relaxF",
         "boundary",
         "relaxed F of boundaries",
-        "share of pixels within 3 of the other boundary",
-        "Qin et al. 2019, 2020",
         also_called=("relaxfb", "relaxedf", "boundaryf"),
     ),
-    order=10,
     slack="slack",
     beta2="beta2",
     threshold="threshold",
@@ -40,17 +37,16 @@ class RelaxedBoundaryF(MeanMetric):
     Euzenat 2005, "Relaxed Precision and Recall for Ontology Matching". What they leave open is as
     in the first author's code (BASNet's issue 20): the boundary is what an erosion by the four
     neighbours takes away, the image's edge is off the object, distances are Euclidean and
-    inclusive. That code cuts masks at twice their mean; here the mask is the caller's.
+    inclusive.
     """
 
     def __init__(self, slack: float = 3, beta2: float = 0.3, threshold: float = 0.5) -> None:
         self.slack, self.beta2, self.threshold = slack, beta2, threshold
+        super().__init__()
         steps = np.arange(-int(slack), int(slack) + 1)
         self._near = (steps**2 + steps[:, None] ** 2 <= slack**2).astype(np.uint8)
-        super().__init__()
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         found = _rim(pair.positive(self.threshold), pair.valid, _CROSS)
         wanted = _rim(pair.mask, pair.valid, _CROSS)
         found_pixels, wanted_pixels = np.count_nonzero(found), np.count_nonzero(wanted)
@@ -72,11 +68,8 @@ class RelaxedBoundaryF(MeanMetric):
         "BIoU",
         "boundary",
         "boundary IoU, 2 % of the diagonal",
-        "IoU of bands of that width inside both outlines",
-        "Cheng et al. 2021",
         also_called=("boundaryiou", "iou", "jaccard"),
     ),
-    order=20,
     threshold="threshold",
 )
 class BoundaryIoU(MeanMetric):
@@ -92,7 +85,6 @@ class BoundaryIoU(MeanMetric):
         super().__init__()
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         height, width = pair.shape
         erosions = max(1, round(_BAND * math.sqrt(height**2 + width**2)))
         # One erosion by a large square takes what several by small ones take. From as far as the
@@ -105,17 +97,7 @@ class BoundaryIoU(MeanMetric):
         return np.count_nonzero(found & wanted) / union if union else math.nan
 
 
-@register(
-    Score(
-        "mBA",
-        "boundary",
-        "mean boundary accuracy, 5 radii",
-        "share of right pixels near the true boundary",
-        "Cheng et al. 2020",
-    ),
-    order=30,
-    threshold="threshold",
-)
+@register(Score("mBA", "boundary", "mean boundary accuracy, 5 radii"), threshold="threshold")
 class MeanBoundaryAccuracy(MeanMetric):
     """Mean boundary accuracy, mBA: share of right pixels near the boundary, mean of five radii.
 
@@ -131,7 +113,6 @@ class MeanBoundaryAccuracy(MeanMetric):
         super().__init__()
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         if not pair.foreground_pixels:
             return math.nan
         span = max(sum(pair.shape) / 300 - 1, 0)

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, fields, replace
 from typing import Any, Union
 
 from paddleseg_u2net.metrics.normalise import STRETCHES
+
+_WORDS = {
+    "stretch": STRETCHES,
+    "mae_stretch": STRETCHES,
+    "e_divisor": ("n-1", "n"),
+    "empty_masks": ("count", "leave_out"),
+}
+_NUMBERS: dict[str, tuple[Any, float, float]] = {
+    "mask_above": (numbers.Integral, 0, 254),
+    "threshold": (numbers.Real, 1e-6, 1),
+    "beta2": (numbers.Real, 1e-6, 1e6),
+    "weighted_beta2": (numbers.Real, 1e-6, 1e6),
+    "slack": (numbers.Real, 0, 100),
+    "num_classes": (numbers.Integral, 1, 1e6),
+}
+
+
+def check(name: str, value: Any) -> None:
+    """Raise ValueError unless the convention of this name, or ``num_classes``, may be so."""
+    if name in _WORDS:
+        if value not in _WORDS[name]:
+            raise ValueError(f"{name}: expected {' or '.join(_WORDS[name])}, got {value!r}")
+        return
+    kind, low, high = _NUMBERS[name]
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        what = "a whole number" if kind is numbers.Integral else "a number"
+        raise ValueError(f"{name}: expected {what} in [{low:g}, {high:g}], got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -18,32 +46,13 @@ class Conventions:
     threshold: float = 0.5  # where a map becomes a mask, for segmentation and boundary scores
     beta2: float = 0.3  # weight of precision in F and relaxed F, beta squared
     weighted_beta2: float = 1.0
-    slack: int = 3  # pixels by which a boundary may be off in relaxed F
+    slack: float = 3  # pixels by which a boundary may be off in relaxed F
     e_divisor: str = "n"  # of E, a sum over n pixels
     empty_masks: str = "count"  # or "leave_out": in the saliency and boundary scores
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("stretch", STRETCHES),
-            ("mae_stretch", STRETCHES),
-            ("e_divisor", ("n-1", "n")),
-            ("empty_masks", ("count", "leave_out")),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
-                )
-        for name, kind, low, high in (
-            ("mask_above", int, 0, 254),
-            ("threshold", (int, float), 1e-6, 1.0),
-            ("beta2", (int, float), 1e-6, 1e6),
-            ("weighted_beta2", (int, float), 1e-6, 1e6),
-            ("slack", int, 0, 100),
-        ):
-            value: Any = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-                what = "a whole number" if kind is int else "a number"
-                raise ValueError(f"{name}: expected {what} in [{low:g}, {high:g}], got {value!r}")
+        for name, value in vars(self).items():
+            check(name, value)
 
     def in_words(self) -> str:
         """Return all of it, for a line under a table."""

@@ -100,14 +100,15 @@ class MapMaskPair:
     def values(self, stretch: str = "none") -> np.ndarray:
         """Return the map normalised so as float64 (H, W) in [0, 1], 0 on ignored pixels."""
         if stretch not in self._values:
-            self._values[stretch] = self._normalised(stretch, np.float64)
+            if self.prediction.dtype == np.uint8:
+                values = cv2.LUT(self.prediction, self.values_of_levels(stretch))
+            else:
+                values = self.prediction.astype(np.float64)
+                values = normalise(values, self.at_valid(values), stretch)
+            if self.valid is not None:
+                values = np.where(self.valid, values, 0.0)
+            self._values[stretch] = values
         return self._values[stretch]
-
-    def narrow_values(self, stretch: str = "none") -> np.ndarray:
-        """Return `values` rounded to float32; not kept."""
-        if self.prediction.dtype == np.uint8:  # without the detour through float64
-            return self._normalised(stretch, np.float32)
-        return self.values(stretch).astype(np.float32)
 
     def values_of_levels(self, stretch: str = "none") -> np.ndarray:
         """Return float64 (256,): the value of each level of a uint8 map once it is normalised.
@@ -117,14 +118,6 @@ class MapMaskPair:
         levels = self.at_valid(self.prediction)
         values = np.arange(LEVELS) / 255
         return normalise(values, values[[levels.min(), levels.max()]], stretch)
-
-    def _normalised(self, stretch: str, dtype: type) -> np.ndarray:
-        if self.prediction.dtype == np.uint8:
-            values = cv2.LUT(self.prediction, self.values_of_levels(stretch).astype(dtype))
-        else:
-            values = self.prediction.astype(dtype)
-            values = normalise(values, self.at_valid(values), stretch)
-        return values if self.valid is None else np.where(self.valid, values, dtype(0))
 
     def at_valid(self, array: np.ndarray) -> np.ndarray:
         """Return what an array (H, W) has at the valid pixels, (n,)."""
@@ -172,9 +165,7 @@ class MapMaskPair:
     @cached_property
     def unfixated(self) -> np.ndarray:
         """bool (H, W): valid pixels without a fixation."""
-        free = np.ones(self.shape, bool)
-        if self.valid is not None:
-            free &= self.valid
+        free = np.ones(self.shape, bool) if self.valid is None else self.valid.copy()
         if self.fixations.points is not None:
             free[self.fixations.points[:, 0], self.fixations.points[:, 1]] = False
         return free

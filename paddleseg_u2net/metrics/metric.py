@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Optional, Union
 
 import numpy as np
 
+from paddleseg_u2net.metrics.conventions import check
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
-from paddleseg_u2net.metrics.normalise import check_stretch
 
 # name -> (x, y): the curves that metrics give beside their scores.
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -31,6 +31,10 @@ class Metric(ABC):
     """By argument of the constructor, the one of `Conventions` that it takes in a report."""
 
     def __init__(self) -> None:
+        arguments = self._arguments()
+        for name, convention in {**self.conventions, "num_classes": "num_classes"}.items():
+            if name in arguments:
+                check(convention, arguments[name])
         self._sums = self._zeros()
 
     @abstractmethod
@@ -104,7 +108,6 @@ class MapMetric(Metric):
     """Sums over images of what one map, normalised by ``stretch`` first, says against one mask."""
 
     def __init__(self, stretch: str = "none") -> None:
-        check_stretch(stretch)
         self.stretch = stretch
         super().__init__()
 
@@ -119,7 +122,6 @@ class CurveMetric(MapMetric):
     """Several sums, mostly curves, that one map and mask add to; their means make the scores."""
 
     def update_pair(self, pair: MapMaskPair) -> None:
-        """Count one image, whose `MapMaskPair` may serve other metrics too."""
         for name, value in self.terms(pair).items():
             self._sums[name] += value
         self._sums["images"] += 1
@@ -146,7 +148,6 @@ class MeanOfImages(Metric):
         return {"score": np.zeros(1), **counts}
 
     def update_pair(self, pair: MapMaskPair) -> None:
-        """Count one image, whose `MapMaskPair` may serve other metrics too."""
         score = self.score(pair)
         defined = score == score
         self._sums["score"] += score if defined else 0.0

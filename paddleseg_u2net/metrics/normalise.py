@@ -29,12 +29,6 @@ def normalise(values: np.ndarray, by: np.ndarray, stretch: str) -> np.ndarray:
         return (values - low) / (high - low)
 
 
-def check_stretch(stretch: str) -> None:
-    """Raise ValueError unless `stretch` is one of `STRETCHES`."""
-    if stretch not in STRETCHES:
-        raise ValueError(f"expected stretch to be one of {', '.join(STRETCHES)}, got {stretch!r}")
-
-
 def checked_map(prediction: np.ndarray) -> np.ndarray:
     """Return a saliency map (H, W) in C order as uint8, float32 (float16 too) or float64."""
     prediction = np.asarray(prediction)

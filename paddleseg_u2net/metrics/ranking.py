@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Optional, Union
+from typing import Union
 
 import numpy as np
 
@@ -25,15 +25,7 @@ _BINS = 2 * _HALF + 1
 
 
 @register(
-    Score(
-        "AP",
-        "saliency",
-        "average precision",
-        "over 256 levels, mean over images",
-        "Manning et al. 2008",
-        also_called=("averageprecision",),
-    ),
-    order=60,
+    Score("AP", "saliency", "average precision", also_called=("averageprecision",)),
     stretch="stretch",
 )
 class AveragePrecision(MeanMetric):
@@ -45,7 +37,6 @@ class AveragePrecision(MeanMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN without an object."""
         counts = pair.statistics(self.stretch)
         true_positives, false_positives = counts.true_positives, counts.false_positives
         if not true_positives[-1]:
@@ -57,49 +48,33 @@ class AveragePrecision(MeanMetric):
 
 
 @register(
-    Score(
-        "mAUC",
-        "saliency",
-        "area under the mean ROC curve",
-        "of the images, from the origin",
-        "Borji et al. 2015",
-        "auc_of_mean_curve",
-    ),
-    order=70,
+    Score("mAUC", "saliency", "area under the mean ROC curve", "auc_of_mean_curve"),
     stretch="stretch",
 )
 class MeanRoc(CurveMetric):
     """Mean over images of the ROC curve of each map at its 256 levels, from the origin.
 
     Points are joined by straight lines, so equal levels count as half right; 0.5 is chance. Source:
-    Fawcett 2006, "An introduction to ROC analysis", Pattern Recognition Letters 27, sec. 4 and 7;
-    the mean threshold by threshold: sec. 8.2, and Borji et al. 2015, "Salient Object Detection: A
-    Benchmark". MATLAB toolboxes leave out the triangle between the origin and the first threshold.
+    Fawcett 2006, "An introduction to ROC analysis", Pattern Recognition Letters 27, sec. 4, 7
+    and 8.2; Borji et al. 2015, "Salient Object Detection: A Benchmark".
     """
 
     def _zeros(self) -> dict[str, np.ndarray]:
-        return {
-            "true": np.zeros(LEVELS),
-            "false": np.zeros(LEVELS),
-            "images": np.zeros(1, np.int64),
-            "undefined": np.zeros(1, np.int64),
-        }
+        counts = {name: np.zeros(1, np.int64) for name in ("images", "undefined")}
+        return {"true": np.zeros(LEVELS), "false": np.zeros(LEVELS), **counts}
 
     def terms(self, pair: MapMaskPair) -> dict[str, Union[np.ndarray, float]]:
-        """Return what one image adds to the sums, by name."""
         counts = pair.statistics(self.stretch)
         true, false = counts.true_positives, counts.false_positives
         if not (true[-1] and false[-1]):
             return {"undefined": 1}
-        true, false = true / true[-1], false / false[-1]
-        return {"true": true, "false": false}
+        return {"true": true / true[-1], "false": false / false[-1]}
 
     def compute(self) -> SimpleNamespace:
-        """Return the area under the mean curve, and its rates by threshold, float64 (256,)."""
+        """Return the area under the mean curve, and its rates, float64 (256,), from 255 down."""
         true, false = self._mean("true"), self._mean("false")
         return SimpleNamespace(
             auc_of_mean_curve=_area(false, true),
-            thresholds=np.arange(LEVELS - 1, -1, -1),
             true_positive_rate=true,
             false_positive_rate=false,
         )
@@ -112,24 +87,14 @@ def _area(x: np.ndarray, y: np.ndarray) -> float:
 
 
 @register(
-    Score(
-        "AUC",
-        "segmentation",
-        "area under the ROC curve of all pixels",
-        "each class against the rest; exact for 8-bit maps, else with a proven error bound in "
-        "`RocAuc`",
-        "Hanley and McNeil 1982",
-        "auc",
-        classes=True,
-    ),
-    order=20,
+    Score("AUC", "segmentation", "area under the ROC curve of all pixels", "auc", classes=True)
 )
 class RocAuc(PixelMetric):
     """Area under the ROC curve over all pixels of the set, each class against the rest.
 
     The chance that a pixel of the class has the larger probability than one of another class, where
-    equal ones count half. Source: Hanley and McNeil 1982, Radiology 143; Fawcett 2006, sec. 7 and
-    9.2 (here every class weighs the same); scikit-learn's ``roc_auc_score`` is the same number.
+    equal ones count half; every class weighs the same. Source: Hanley and McNeil 1982, Radiology
+    143; Fawcett 2006, sec. 7 and 9.2; scikit-learn's ``roc_auc_score`` is the same number.
 
     Pixels are counted by level: maps of 8 bits (uint8, or floats that all are k / 255) are exact.
     All others fall into 7939 bins whose width is less than 1 % of the distance to 0 or to 1,
@@ -167,17 +132,14 @@ class RocAuc(PixelMetric):
             self._count(number, values, inside)
 
     def update_pair(self, pair: MapMaskPair) -> None:
-        """Count one map of one class."""
         self._count(0, pair.at_valid(pair.prediction), pair.at_valid(pair.mask))
 
     def update_classes(
         self, probability: np.ndarray, label: np.ndarray, predicted: np.ndarray
     ) -> None:
-        """Count one image of several classes."""
         self.update(probability, label)
 
     def _count(self, number: int, values: np.ndarray, inside: np.ndarray) -> None:
-        """Count pixels (N,) of one class, and whether they are of it."""
         name, level = _placed(values)
         size = self._sums[name].shape[-1]
         index = np.multiply(inside, size, dtype=np.uint16)
@@ -233,21 +195,19 @@ class RocAuc(PixelMetric):
 
 
 def _placed(values: np.ndarray) -> tuple[str, np.ndarray]:
-    """Return the name of the sums that the pixels (N,) go to, and their places in it."""
+    """Return the name of the sums that the pixels (N,) go to, and their places in it.
+
+    Floats that all are k / 255 in their dtype have the level k.
+    """
     if values.dtype == np.uint8:
         return "levels", values
-    level = _level_of(values[:64])
-    # Few maps of floats pass by chance: the whole one is looked at only where its start is so.
-    if level is not None:
-        level = _level_of(values)
-    return ("bins", _bin_of(values)) if level is None else ("levels", level)
-
-
-def _level_of(values: np.ndarray) -> Optional[np.ndarray]:
-    """Return k of floats that all are k / 255 in their dtype, None of others."""
-    level = np.rint(values * values.dtype.type(LEVELS - 1)).astype(np.uint8)
     exact = (np.arange(LEVELS) / (LEVELS - 1)).astype(values.dtype)
-    return level if np.array_equal(exact[level], values) else None
+    # Few maps of floats pass by chance: the whole one is looked at only where its start is so.
+    for some in (values[:64], values):
+        level = np.rint(some * some.dtype.type(LEVELS - 1)).astype(np.uint8)
+        if not np.array_equal(exact[level], some):
+            return "bins", _bin_of(values)
+    return "levels", level
 
 
 def _bin_of(values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
+from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, check
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.metric import Curves, MapMetric, Metric, PixelMetric
@@ -51,6 +51,7 @@ class MetricReport:
         names: Iterable[str] = DEFAULT,
         conventions: Conventions = PRESETS["paper"],
     ) -> None:
+        check("num_classes", num_classes)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.conventions = conventions
@@ -72,8 +73,7 @@ class MetricReport:
 
     def fresh(self) -> MetricReport:
         """Return a report like this one that has seen no image."""
-        keys = [score.key for score in self.scores]
-        return MetricReport(self.num_classes, self.ignore_index, keys, self.conventions)
+        return MetricReport(**self._arguments())
 
     @property
     def needs_other_images(self) -> bool:
@@ -209,7 +209,7 @@ class MetricReport:
         for metric, part in self._parts.items():
             part.merge(other._parts[metric])
 
-    def _arguments(self) -> dict[str, object]:
+    def _arguments(self) -> dict[str, Any]:
         return {
             "num_classes": self.num_classes,
             "ignore_index": self.ignore_index,

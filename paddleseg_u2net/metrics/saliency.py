@@ -18,8 +18,6 @@ _EPS = float(np.finfo(np.float64).eps)
         "MAE",
         "saliency",
         "mean absolute error",
-        "mean over images",
-        "Perazzi et al. 2012",
         higher_is_better=False,
         also_called=("m", "meanabsoluteerror"),
     ),
@@ -33,29 +31,19 @@ class MAE(MeanMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the error of one image."""
         return pair.statistics(self.stretch).mean_absolute_error
 
 
 @register(
-    Score(
-        "maxF",
-        "saliency",
-        "max over thresholds of F, mean first",
-        "beta² 0.3, 256 thresholds",
-        "Achanta et al. 2009",
-        "max_f",
-    ),
+    Score("maxF", "saliency", "max over thresholds of F, mean first", "max_f"),
     Score(
         "maxF_paper",
         "saliency",
         "max over thresholds of F(mean precision, mean recall)",
-        "the U²-Net paper's maximum",
-        "Qin et al. 2020, eq. 3",
         "max_f_of_mean_pr",
     ),
-    Score("meanF", "saliency", "F, mean over thresholds", "", "Achanta et al. 2009", "mean_f"),
-    Score("adpF", "saliency", "F at twice the map's mean", "", "Achanta et al. 2009", "adaptive_f"),
+    Score("meanF", "saliency", "F, mean over thresholds", "mean_f"),
+    Score("adpF", "saliency", "F at twice the map's mean", "adaptive_f"),
     order=20,
     beta2="beta2",
     stretch="stretch",
@@ -79,25 +67,18 @@ class FMeasure(CurveMetric):
         return {**curves, "adaptive_f": np.zeros(1), "images": np.zeros(1, np.int64)}
 
     def terms(self, pair: MapMaskPair) -> dict[str, np.ndarray | float]:
-        """Return what one image adds to the sums, by name."""
         counts = pair.statistics(self.stretch)
-        positives = counts.true_positives + counts.false_positives
-        # Where a denominator is 0 so is its numerator; 1 makes the ratio 0.
-        in_mask = max(int(counts.true_positives[-1]), 1)
-        precision = counts.true_positives / np.maximum(positives, 1)
-        recall = counts.true_positives / in_mask
-
-        hits = counts.adaptive_true_positives
-        adaptive = self._f(
-            np.array(hits / max(counts.adaptive_positives, 1)), np.array(hits / in_mask)
+        # From level 255 down; the adaptive threshold last.
+        hits = np.append(counts.true_positives, counts.adaptive_true_positives)
+        positives = np.append(
+            counts.true_positives + counts.false_positives, counts.adaptive_positives
         )
-        return {
-            "precision": precision,
-            "recall": recall,
-            "f": self._f(precision, recall),
-            "found": (positives > 0).astype(np.float64),
-            "adaptive_f": float(adaptive),
-        }
+        # Where a denominator is 0 so is its numerator; 1 makes the ratio 0.
+        precision = hits / np.maximum(positives, 1)
+        recall = hits / max(pair.foreground_pixels, 1)
+        f = self._f(precision, recall)
+        curves = {"precision": precision, "recall": recall, "f": f, "found": positives > 0}
+        return {**{name: curve[:-1] for name, curve in curves.items()}, "adaptive_f": f[-1]}
 
     def _f(self, precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
         numerator = (1 + self.beta2) * precision * recall
@@ -106,7 +87,7 @@ class FMeasure(CurveMetric):
     def compute(self) -> SimpleNamespace:
         """Return the scores, NaN without any image, and the curves that they are read off.
 
-        Curves are float64 (256,), means over images by ``thresholds``, 255 down to 0: pixels of at
+        Curves are float64 (256,), means over images at the thresholds 255 down to 0: pixels of at
         least this level are positive. ``found_curve`` is the share of the images that have one.
         """
         precision, recall, f = self._mean("precision"), self._mean("recall"), self._mean("f")
@@ -115,7 +96,6 @@ class FMeasure(CurveMetric):
             max_f_of_mean_pr=float(self._f(precision, recall).max()),
             mean_f=float(f.mean()),
             adaptive_f=float(self._mean("adaptive_f")[0]),
-            thresholds=np.arange(LEVELS - 1, -1, -1),
             f_curve=f,
             precision_curve=precision,
             recall_curve=recall,
@@ -123,27 +103,24 @@ class FMeasure(CurveMetric):
         )
 
     def curves(self) -> Curves:
-        """Return ``PR`` and ``F``.
+        """Return ``PR`` and ``F``, which is thresholds 0..1 and the mean score at each.
 
         ``PR`` is the mean recall, and the mean precision of the images in which something is found,
-        at the thresholds where that is any image, since without it there is no precision. ``F`` is
-        thresholds 0..1 and the mean score at each.
+        at the thresholds where that is any image, since without it there is no precision.
         """
         f = self.compute()
         seen = f.found_curve != 0  # also where there is no image at all, which is NaN
         precision = f.precision_curve[seen] / f.found_curve[seen]
         return {
             "PR": (f.recall_curve[seen], precision),
-            "F": (f.thresholds[::-1] / 255, f.f_curve[::-1]),
+            "F": (np.arange(LEVELS) / 255, f.f_curve[::-1]),
         }
 
 
 @register(
-    Score(
-        "maxE", "saliency", "max over thresholds of E, mean first", "", "Fan et al. 2018", "max_e"
-    ),
-    Score("meanE", "saliency", "E, mean over thresholds", "", "Fan et al. 2018", "mean_e"),
-    Score("adpE", "saliency", "E at twice the map's mean", "", "Fan et al. 2018", "adaptive_e"),
+    Score("maxE", "saliency", "max over thresholds of E, mean first", "max_e"),
+    Score("meanE", "saliency", "E, mean over thresholds", "mean_e"),
+    Score("adpE", "saliency", "E at twice the map's mean", "adaptive_e"),
     order=50,
     divisor="e_divisor",
     stretch="stretch",
@@ -167,7 +144,6 @@ class EMeasure(CurveMetric):
         return {"e": np.zeros(LEVELS), "adaptive_e": np.zeros(1), "images": images}
 
     def terms(self, pair: MapMaskPair) -> dict[str, np.ndarray | float]:
-        """Return what one image adds to the sums, by name."""
         counts = pair.statistics(self.stretch)
         # From level 255 down, how many pixels are at or above each level; the adaptive one last.
         adaptive_hits = counts.adaptive_true_positives
@@ -181,22 +157,20 @@ class EMeasure(CurveMetric):
     def compute(self) -> SimpleNamespace:
         """Return ``max_e``, ``mean_e`` and ``adaptive_e``, NaN without any image, and curves.
 
-        ``e_curve``, float64 (256,), is the mean over images of E by ``thresholds``, 255 down to 0:
-        pixels of at least this level are positive.
+        ``e_curve``, float64 (256,), is the mean of E at the thresholds 255 down to 0: pixels of at
+        least this level are positive.
         """
         e = self._mean("e")
         return SimpleNamespace(
             max_e=float(e.max()),
             mean_e=float(e.mean()),
             adaptive_e=float(self._mean("adaptive_e")[0]),
-            thresholds=np.arange(LEVELS - 1, -1, -1),
             e_curve=e,
         )
 
     def curves(self) -> Curves:
         """Return ``E``: thresholds 0..1 and the mean score at each."""
-        scores = self.compute()
-        return {"E": (scores.thresholds[::-1] / 255, scores.e_curve[::-1])}
+        return {"E": (np.arange(LEVELS) / 255, self._mean("e")[::-1])}
 
 
 def _enhanced_sum(hits: np.ndarray, false: np.ndarray, area: int, pixels: int) -> np.ndarray:

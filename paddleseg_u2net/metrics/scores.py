@@ -30,8 +30,6 @@ class Score:
     key: str  # its name in results, configurations and tables
     family: str  # one of `FAMILIES`
     meaning: str  # its definition in a few words
-    detail: str = ""  # what the documentation says beside it
-    source: str = ""  # of the definition: authors and year, or a toolbox
     attribute: str = ""  # which one of what the metric computes; "" where that is the number
     higher_is_better: bool = True
     classes: bool = False  # whether it is defined for three classes and more
@@ -54,7 +52,7 @@ def register(*scores: Score, order: int = 100, **conventions: str) -> Callable[[
 
     Args:
         scores: In the order of reports.
-        order: Place in the family; what comes from outside stands behind the package's own.
+        order: Place in the family; behind all others, as they come, by default.
         conventions: Arguments of the class, each with the one of `Conventions` that it follows.
 
     Raises:
@@ -135,13 +133,14 @@ def plain(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower().translate(_GREEK))
 
 
+_SYNONYMS = ("adaptive", "adp"), ("average", "mean"), ("avg", "mean"), ("structure", "s")
 _QUALIFIER = "(max|mean|adp|w)?"
 _MEASURE = re.compile(f"{_QUALIFIER}([efs])m?{_QUALIFIER}")
 
 
 def _as_spelt_here(name: str) -> str:
     """Return a plain name of F, E or S as its key is spelt: "fbetamax" and "maxfm" are "maxf"."""
-    for other, ours in (("adaptive", "adp"), ("average", "mean"), ("avg", "mean")):
+    for other, ours in _SYNONYMS:
         name = name.replace(other, ours)
     name = re.sub("alpha|beta|xi|measure|score", "", name.replace("weighted", "w"))
     found = _MEASURE.fullmatch(name)
@@ -173,16 +172,3 @@ def resolve(name: object) -> str:
     near = difflib.get_close_matches(asked, [other for other in meant if len(meant[other]) == 1], 1)
     hint = f"did you mean {meant[near[0]][0]}? " if near else ""
     raise ValueError(f"there is no score {name!r}; {hint}There are {', '.join(known)}")
-
-
-HEAD = "| name | family | definition | source |\n| --- | --- | --- | --- |\n"
-
-
-def table() -> str:
-    """Return all scores as the Markdown table of docs/metrics.md."""
-    lines = [HEAD]
-    for score in SCORES.values():
-        arrow = "" if score.higher_is_better else ", lower is better"
-        definition = "; ".join(filter(None, (score.meaning + arrow, score.detail)))
-        lines.append(f"| `{score.key}` | {score.family} | {definition} | {score.source} |\n")
-    return "".join(lines)

@@ -19,7 +19,6 @@ def _score(key: str, meaning: str, attribute: str, *also_called: str, higher: bo
         attribute=attribute,
         higher_is_better=higher,
         classes=True,
-        source="Vicente et al. 2015" if key == "BER" else "PaddleSeg 2.8.0",
         also_called=also_called,
     )
 
@@ -49,7 +48,7 @@ class ConfusionMatrix(PixelMetric):
     def __init__(
         self, num_classes: int = 2, ignore_index: int = 255, threshold: float = 0.5
     ) -> None:
-        self.num_classes = max(num_classes, 2)
+        self.num_classes = 2 if num_classes == 1 else num_classes
         self.ignore_index = ignore_index
         self.threshold = threshold
         super().__init__()
@@ -96,7 +95,6 @@ class ConfusionMatrix(PixelMetric):
     def update_classes(
         self, probability: np.ndarray, label: np.ndarray, predicted: np.ndarray
     ) -> None:
-        """Count one image of several classes."""
         self.update(predicted, label)
 
     def compute(self) -> SimpleNamespace:

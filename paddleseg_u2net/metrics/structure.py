@@ -24,18 +24,7 @@ class _Moments(NamedTuple):
     squares: float  # the sum of (value - mean)^2; exactly 0 where all values are equal, only there
 
 
-@register(
-    Score(
-        "S",
-        "saliency",
-        "S-measure, alpha 0.5",
-        "structure of map and mask: object and region scores",
-        "Fan et al. 2017",
-        also_called=("structuremeasure",),
-    ),
-    order=40,
-    stretch="stretch",
-)
+@register(Score("S", "saliency", "S-measure, alpha 0.5"), order=40, stretch="stretch")
 class SMeasure(MeanMetric):
     """Structure measure: half an object score and half a region score, mean over images.
 
@@ -47,7 +36,6 @@ class SMeasure(MeanMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image."""
         area, pixels = pair.foreground_pixels, pair.valid_pixels
         if area in (0, pixels):  # the mean of the map, or what it lacks to 1
             return 1 - pair.statistics(self.stretch).mean_absolute_error

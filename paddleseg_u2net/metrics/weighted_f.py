@@ -31,16 +31,7 @@ def _key(row: int, column: int) -> int:
 
 
 @register(
-    Score(
-        "wF",
-        "saliency",
-        "weighted F",
-        "beta 1; errors count by where they are",
-        "Margolin et al. 2014",
-    ),
-    order=30,
-    beta2="weighted_beta2",
-    stretch="stretch",
+    Score("wF", "saliency", "weighted F"), order=30, beta2="weighted_beta2", stretch="stretch"
 )
 class WeightedFMeasure(MeanMetric):
     """F-measure of a map that is not binarised, with errors weighted by place, mean over images.
@@ -57,11 +48,10 @@ class WeightedFMeasure(MeanMetric):
         super().__init__(stretch)
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image."""
         area = pair.foreground_pixels
         if not area:
             return 0.0
-        values, mask = pair.narrow_values(self.stretch), pair.mask
+        values, mask = pair.values(self.stretch).astype(np.float32), pair.mask
         found = area - _missed(values, mask)
         recall = found / area
         precision = found / (found + _false_positives(values, mask) + _EPS)

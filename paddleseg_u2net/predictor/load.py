@@ -126,7 +126,7 @@ def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
     try:
         path = locate(model_path)
     except FileNotFoundError as error:
-        raise ModelPathError(f"{error}; nor is there a {NAME} of `tools/export.py`") from error
+        raise ModelPathError(str(error)) from error
     if path.is_file():
         return path
     found = what_is(path)

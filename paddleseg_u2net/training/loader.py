@@ -37,12 +37,9 @@ class Schedule:
         processes: int = 1,
     ) -> None:
         if length < batch_size * processes:
-            most = length // processes
             raise DataError(
-                f"train_dataset: {length} pairs do not fill one batch of {batch_size}"
-                + (f" on each of {processes} processes" if processes > 1 else "")
-                + "; add images"
-                + (f", or set batch_size to {most} or less" if most else "")
+                f"train_dataset: {length} pairs do not fill one batch of {batch_size} (in each of "
+                f"{processes} processes); add images, or lower batch_size"
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.start, self.stop, self.rank, self.processes = start, stop, rank, processes

@@ -108,12 +108,13 @@ class TrainingLogger:
         if self.writer is None:
             return
         for index in range(min(count, len(dataset))):
-            image = dataset.image(index)
+            image, label = dataset.read(index)
             # the foreground, or the certainty that it is not class 0
             probability = pipeline(image)
             shown = probability[0] if len(probability) == 1 else 1 - probability[0]
-            name = dataset.pairs[index].name
-            pictures = [_rgb(image), _foreground(dataset, index), render.saliency(shown)]
+            ignored = label == dataset.ignore_index
+            mask = np.where(ignored, 128, np.clip(label, 0, 1) * 255).astype(np.uint8)
+            name, pictures = dataset.pairs[index].name, [image, mask, render.saliency(shown)]
             # Tags are cut after some 25 letters, so the name is in the image.
             headings = ["image", "ground truth", "map"]
             sheet = contact_sheet([picture_cells(name, pictures, _CELL)], headings, _CELL)
@@ -133,15 +134,3 @@ class TrainingLogger:
         self.bar.close()
         if self.writer is not None:
             self.writer.close()
-
-
-def _foreground(dataset: PairDataset, index: int) -> np.ndarray:
-    """Return what of the mask is foreground as uint8 (H, W), 255 on it; ignored pixels are grey."""
-    label = dataset.read(index)[1]
-    ignored = label == dataset.ignore_index
-    drawn = np.clip(np.where(ignored, 0, label), 0, 1) * 255
-    return np.where(ignored, 128, drawn).astype(np.uint8)
-
-
-def _rgb(image: np.ndarray) -> np.ndarray:
-    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple, Union
 
 import numpy as np
 
@@ -11,18 +11,23 @@ from paddleseg_u2net.architecture import Architecture, recognise
 from paddleseg_u2net.io.file_types import HEAD, file_type
 from paddleseg_u2net.io.files import write_bytes
 from paddleseg_u2net.weights.checkpoints import ADVICE, find_network
-from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
-from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to_torch
+from paddleseg_u2net.weights.file_type import SUFFIXES, check_file, optional_package
+from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to_torch, widened
 from paddleseg_u2net.weights.onnx_read import read_onnx
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
 from paddleseg_u2net.weights.pickles.objects import Setting
 from paddleseg_u2net.weights.pytorch.reading import read_torch
 from paddleseg_u2net.weights.pytorch.writing import write_torch
-from paddleseg_u2net.weights.safetensors_file import read_safetensors, write_safetensors
 
 # The number that PyTorch's older format begins with, as any protocol of pickle writes it.
 _TORCH_LEGACY = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+# Of safetensors, by its names; numpy has no bfloat16, which stands for its bits.
+_SAFE_TYPES = {
+    "BOOL": "?", "F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2",
+    "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
+    "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8",
+}  # fmt: skip
 
 
 class Format(NamedTuple):
@@ -34,6 +39,45 @@ class Format(NamedTuple):
     """The name in ``io.file_types``."""
     read: Callable[[Path], Dict[Any, Any]]
     write: Callable[[Path, State], None]
+
+
+def read_safetensors(path: Path) -> State:
+    """The weights in a file of safetensors, by name; bfloat16 becomes float32, which is exact.
+
+    Other dtypes are kept. The order is that of the names, since the format keeps none.
+    """
+    package = optional_package(path, "safetensors")
+    try:
+        tensors = dict(package.deserialize(path.read_bytes()))
+        return {name: _array(name, tensors[name]) for name in sorted(tensors)}
+    except Exception as error:  # the package has an error of its own
+        raise ValueError(
+            f"{path}: expected a safetensors file, but it cannot be read ({error}); it may be cut "
+            "or of another format: fetch or write it again"
+        ) from error
+
+
+def _array(name: str, tensor: Mapping[str, Any]) -> np.ndarray:
+    kind = tensor["dtype"]
+    if kind not in _SAFE_TYPES:
+        raise ValueError(f"{name} has the dtype {kind}, which numpy has not")
+    dtype = np.dtype(_SAFE_TYPES[kind])
+    flat = np.frombuffer(tensor["data"], dtype).astype(dtype.newbyteorder("="))
+    return (widened(flat) if kind == "BF16" else flat).reshape(tensor["shape"])
+
+
+def write_safetensors(path: Union[str, Path], state: Mapping[str, np.ndarray]) -> None:
+    """Write a dictionary of arrays; dtypes are kept. The file appears whole or not at all."""
+    package = optional_package(path, "safetensors.numpy")
+    arrays = {}
+    for name, value in state.items():  # the package writes memory as it lies, whatever the strides
+        array = np.asarray(value)
+        arrays[name] = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    try:
+        content = package.save(arrays)
+    except Exception as error:  # each kind of what it cannot write has its own
+        raise ValueError(f"{path}: not written: {error!r}") from error
+    write_bytes(path, content)
 
 
 def _write_onnx(path: Path, state: State) -> None:

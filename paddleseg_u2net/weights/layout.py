@@ -44,7 +44,7 @@ def _renamed(name: str, endings: Mapping[str, str]) -> str:
     return name
 
 
-def _before_batchnorm(names: Mapping[str, object]) -> List[str]:
+def before_batchnorm(names: Mapping[str, object]) -> List[str]:
     """Prefixes ``p`` with a convolution ``p.conv_s1`` and a BatchNorm ``p.bn_s1`` behind it."""
     suffix = ".conv_s1.weight"
     prefixes = [name[: -len(suffix)] for name in names if name.endswith(suffix)]
@@ -54,7 +54,7 @@ def _before_batchnorm(names: Mapping[str, object]) -> List[str]:
 def fold_biases(state: Mapping[str, np.ndarray]) -> State:
     """``state`` without convolution biases before a BatchNorm: they go into the running means."""
     folded = dict(state)
-    for prefix in _before_batchnorm(state):
+    for prefix in before_batchnorm(state):
         bias = folded.pop(f"{prefix}.conv_s1.bias", None)
         if bias is not None:
             mean = f"{prefix}.bn_s1._mean"
@@ -65,7 +65,7 @@ def fold_biases(state: Mapping[str, np.ndarray]) -> State:
 def restore_biases(state: Mapping[str, np.ndarray]) -> State:
     """``state`` in the published layout: zeros where a convolution bias was left out."""
     published: State = {}
-    layers = {f"{prefix}.conv_s1.weight" for prefix in _before_batchnorm(state)}
+    layers = {f"{prefix}.conv_s1.weight" for prefix in before_batchnorm(state)}
     for name, value in state.items():
         published[name] = value
         bias = name[: -len("weight")] + "bias"

@@ -106,7 +106,7 @@ def test_training_starts_from_a_name(named, tiny, drawn, tmp_path, capsys):
 def test_an_unknown_name_lists_the_known_ones(capsys):
     assert main("val", ["--model_path", "u3net"]) == 1
     error = capsys.readouterr().err
-    assert "--model_path u3net: expected a file of weights (.pth" in error
+    assert "u3net: expected a file of weights (.pth" in error
     assert "u2net, u2netp, u2net_human_seg" in error
 
 

@@ -96,10 +96,3 @@ def test_every_reader_of_files_names_the_file(tmp_path, read, error, text):
 )
 def test_a_value_of_opts_that_cannot_be_read_is_its_text(value):
     assert apply_opts({}, [f"key={value}"]) == {"key": value}
-
-
-def test_bases_that_multiply_are_read_once_each(tmp_path):
-    for number in range(40):
-        base = f"_base_: [{number + 1}.yml, {number + 1}.yml]\n" if number < 39 else ""
-        (tmp_path / f"{number}.yml").write_text(f"{base}key{number}: {number}\n")
-    assert len(read_yaml(tmp_path / "0.yml")) == 40

@@ -74,17 +74,18 @@ def test_groups_of_parameters_learn_at_their_own_rates(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "groups, freeze, words",
+    "groups, freeze",
     [
-        ([{"name": "backbone"}], [], r"custom_cfg\.0\.name: 'backbone' is part of no param"),
-        ([{"name": "stage1."}], ["stage1"], "of frozen parameters, or of an earlier group's, only"),
-        ([{"name": "stage1."}, {"name": "stage1.rebnconvin"}], [], "of an earlier group's, only"),
+        ([{"name": "backbone"}], []),
+        ([{"name": "stage1."}], ["stage1"]),
+        ([{"name": "stage1."}, {"name": "stage1.rebnconvin"}], []),
     ],
 )
-def test_a_group_without_parameters_is_refused(tiny, tmp_path, groups, freeze, words):
+def test_a_group_without_parameters_is_refused(tiny, tmp_path, groups, freeze):
     tiny["optimizer"]["custom_cfg"] = groups
     tiny["trainer"] = {"freeze": freeze}
-    with pytest.raises(ConfigError, match=words):
+    said = f"name: expected a part of parameters' names that learn.*got '{groups[-1]['name']}'"
+    with pytest.raises(ConfigError, match=said):
         trainer_of(tiny, tmp_path)
 
 

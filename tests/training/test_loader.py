@@ -17,7 +17,7 @@ from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.datasets.augment import RandomCrop
 from paddleseg_u2net.inference import Pipeline, Preprocess, Window
 from paddleseg_u2net.training.loader import DataError, Schedule, train_loader, validation_loader
 
@@ -54,15 +54,12 @@ def test_a_resumed_run_sees_exactly_the_tail(start, rank):
     assert list(Schedule(11, 2, 7, start, 20, rank, 2)) == whole[start:]
 
 
-@pytest.mark.parametrize(("length", "batch", "ranks", "repair"), [(3, 4, 1, 3), (7, 4, 2, 3)])
-def test_a_data_set_smaller_than_a_batch_is_refused(length, batch, ranks, repair):
-    with pytest.raises(DataError) as caught:
-        Schedule(length, batch, 0, 0, 1, 0, ranks)
-    message = str(caught.value)
-    assert f"train_dataset: {length} pairs do not fill one batch of {batch}" in message
-    assert f"set batch_size to {repair} or less" in message
-    assert (f"each of {ranks} processes" in message) == (ranks > 1)
-    Schedule(length, repair, 0, 0, 1, 0, ranks)
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_data_set_smaller_than_a_batch_is_refused(ranks):
+    said = rf"train_dataset: 7 pairs do not fill one batch of 8 \(in each of {ranks} proc"
+    with pytest.raises(DataError, match=said):
+        Schedule(7, 8, 0, 0, 1, 0, ranks)
+    Schedule(7, 3, 0, 0, 1, 0, ranks)
 
 
 def noise(*shape, seed=0):

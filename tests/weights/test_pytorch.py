@@ -205,22 +205,6 @@ def test_every_dtype_and_view_is_read_as_pytorch_had_it(torch, path, dtype, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_models_weights_and_its_training_state_are_read(torch, path, kind):
-    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
-    adam = torch.optim.Adam(layers.parameters())
-    steps = torch.optim.lr_scheduler.MultiStepLR(adam, [3, 7])
-    layers(torch.ones(1, 3, 5, 5)).sum().backward()
-    adam.step()
-    steps.step()
-    expected = of_torch(torch, layers.state_dict())
-    parts = {"optimizer": adam.state_dict(), "scheduler": steps.state_dict(), "epoch": 3}
-    wrapped = torch.nn.DataParallel(layers).state_dict()
-    for content in (layers.state_dict(), {**parts, "state_dict": wrapped}):
-        save(torch, path, content, kind)
-        assert_same(read_torch(path), expected)
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_parameters_and_attributes_and_other_protocols_are_read(torch, path, kind):
     odd = torch.nn.Parameter(torch.ones(2))
     odd.note = "kept by PyTorch"
@@ -789,8 +773,3 @@ def test_a_damaged_pickle_in_a_whole_file_is_refused_or_read(path, kind):
         write_kind(path, kind, damaged(content, draw))
         with suppress(ValueError):
             read_torch(path)
-
-
-def test_a_packed_archive_is_read(path):
-    write_zip(path, entries(w=tensor()), compression=zipfile.ZIP_DEFLATED)
-    assert_same(read_torch(path), {"w": SUM.reshape(2, 3)})

@@ -1,7 +1,6 @@
 """AUC of saliency maps: do fixated pixels have larger values than other pixels?
 
-Nothing is random here. Where MIT's MATLAB code adds random numbers to break ties, a tie counts one
-half; where it averages over 100 random draws of negatives, the mean over all draws is returned.
+Nothing is drawn: ties count one half, and random negatives are averaged over all draws.
 """
 
 from __future__ import annotations
@@ -32,17 +31,7 @@ def _roc_area(
     return float(hits @ (2 * upto - misses)) / (2 * positives.size * float(upto[-1]))
 
 
-@register(
-    Score(
-        "AUC_Judd",
-        "fixation",
-        "ROC area, against all other pixels",
-        "ties count one half",
-        "Judd et al. 2012",
-        needs="points",
-    ),
-    order=10,
-)
+@register(Score("AUC_Judd", "fixation", "ROC area, against all other pixels", needs="points"))
 class AucJudd(FixationMetric):
     """Area under the ROC curve of fixated against unfixated pixels, mean over images.
 
@@ -52,24 +41,13 @@ class AucJudd(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         positives, negatives = pair.at_points(pair.ranks), pair.ranks[pair.unfixated]
         if not positives.size or not negatives.size:
             return float("nan")
         return _roc_area(positives, negatives)
 
 
-@register(
-    Score(
-        "AUC_Borji",
-        "fixation",
-        "ROC area, against random pixels",
-        "in steps of 0.1; the exact expectation, nothing is drawn",
-        "Borji et al. 2013",
-        needs="points",
-    ),
-    order=20,
-)
+@register(Score("AUC_Borji", "fixation", "ROC area, against random pixels", needs="points"))
 class AucBorji(FixationMetric):
     """Area under the ROC curve of fixated against random pixels, mean over images.
 
@@ -80,7 +58,6 @@ class AucBorji(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         levels = np.zeros(pair.shape, np.uint8)
         if not pair.constant:
             levels = _steps(pair.prediction, pair.range)
@@ -102,17 +79,7 @@ def _steps(values: np.ndarray, low_high: tuple[float, float]) -> np.ndarray:
     return np.clip(np.floor(normalised + 1e-9), 0, 255).astype(np.uint8)
 
 
-@register(
-    Score(
-        "sAUC",
-        "fixation",
-        "ROC area, against other images' points",
-        "the fixations of the other images of the set",
-        "Tatler et al. 2005, Zhang et al. 2008",
-        needs="points",
-    ),
-    order=30,
-)
+@register(Score("sAUC", "fixation", "ROC area, against other images' points", needs="points"))
 class ShuffledAuc(FixationMetric):
     """Area under the ROC curve of fixations on this against those on other images, mean.
 
@@ -125,7 +92,6 @@ class ShuffledAuc(FixationMetric):
     needs_other_images = True
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         positives = pair.at_points(pair.ranks)
         if pair.others is None or not positives.size or not pair.others.any():
             return float("nan")

@@ -12,16 +12,7 @@ NAN = float("nan")
 _EPS = 2.2204e-16  # MATLAB's, as MIT's code and pysaliency write it
 
 
-@register(
-    Score(
-        "NSS",
-        "fixation",
-        "standardised map (over n-1) at the fixations",
-        source="Peters et al. 2005",
-        needs="points",
-    ),
-    order=40,
-)
+@register(Score("NSS", "fixation", "standardised map (over n-1) at the fixations", needs="points"))
 class NormalisedScanpathSaliency(FixationMetric):
     """NSS: mean at the fixations of the map with mean 0 and deviation 1 (over n - 1, as MATLAB).
 
@@ -30,7 +21,6 @@ class NormalisedScanpathSaliency(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         points = pair.at_points(pair.prediction)
         if not points.size or pair.constant:
             return NAN
@@ -39,16 +29,7 @@ class NormalisedScanpathSaliency(FixationMetric):
         return (here - float(values.mean())) / float(values.std(ddof=1))
 
 
-@register(
-    Score(
-        "CC",
-        "fixation",
-        "correlation with the density",
-        source="Bylinskii et al. 2019",
-        needs="density",
-    ),
-    order=50,
-)
+@register(Score("CC", "fixation", "correlation with the density", needs="density"))
 class CorrelationCoefficient(FixationMetric):
     """CC: Pearson's correlation of the map with the density of fixations, mean over images.
 
@@ -57,7 +38,6 @@ class CorrelationCoefficient(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         density = pair.density
         if density is None or pair.constant or density.min() == density.max():
             return NAN
@@ -67,16 +47,7 @@ class CorrelationCoefficient(FixationMetric):
         return min(1.0, max(-1.0, correlation))
 
 
-@register(
-    Score(
-        "SIM",
-        "fixation",
-        "overlap with the density, both from 0",
-        source="Bylinskii et al. 2019",
-        needs="density",
-    ),
-    order=60,
-)
+@register(Score("SIM", "fixation", "overlap with the density, both from 0", needs="density"))
 class Similarity(FixationMetric):
     """SIM: sum over pixels of the smaller of map and density, each from 0 and with a sum of 1.
 
@@ -85,7 +56,6 @@ class Similarity(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         mass, density = pair.mass, pair.density
         if density is None:
             return NAN
@@ -111,11 +81,9 @@ def _from_zero(mass: np.ndarray) -> np.ndarray:
         "KLD",
         "fixation",
         "divergence from the density, nats",
-        source="Bylinskii et al. 2019",
         higher_is_better=False,
         needs="density",
-    ),
-    order=70,
+    )
 )
 class KullbackLeiblerDivergence(FixationMetric):
     """KLD: sum of D log(eps + D / (eps + S)) for density D and map S, in nats, mean over images.
@@ -125,7 +93,6 @@ class KullbackLeiblerDivergence(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image, NaN where it is not defined."""
         density = pair.density
         if density is None:
             return NAN

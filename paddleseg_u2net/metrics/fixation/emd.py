@@ -18,12 +18,9 @@ _TOLERANCE = 1e-12  # of the largest distance
         "EMD",
         "fixation",
         "earth mover's distance to the density, 14 cells",
-        "exact, on a grid of 14 cells along the longer side, in diagonals of the image",
-        "Rubner et al. 2000",
         higher_is_better=False,
         needs="density",
-    ),
-    order=80,
+    )
 )
 class EarthMoversDistance(FixationMetric):
     """EMD: mean way of the map's mass to the density of fixations, in diagonals of the image.
@@ -35,7 +32,6 @@ class EarthMoversDistance(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the distance of one image."""
         if pair.mass is None or pair.density is None:
             return float("nan")
         height, width = pair.shape

@@ -66,10 +66,10 @@ class Fixations:
         MIT300 (Bylinskii et al. 2019, "What do different evaluation metrics tell us about saliency
         models?", TPAMI).
         """
-        bare = cls(shape, np.asarray(points))
-        if sigma is None or bare.points is None:
-            return bare
-        return cls(bare.shape, bare.points, _spread(bare.points, bare.shape, sigma))
+        found = cls(shape, np.asarray(points))
+        if sigma is not None and found.points is not None:
+            found.density = _spread(found.points, found.shape, sigma)
+        return found
 
     @classmethod
     def from_density(cls, density: np.ndarray, points: Optional[np.ndarray] = None) -> Fixations:
@@ -168,26 +168,20 @@ class OtherFixations:
         counts = self.counts if own is None else self.counts - self._counts(own)
         if counts.min() < 0:
             raise ValueError("expected own fixations that were added before, got others")
-        rows, columns = np.nonzero(counts)
         weights = np.zeros(shape)
-        here = (
-            _place(rows, counts.shape[0], shape[0]),
-            _place(columns, counts.shape[1], shape[1]),
-        )
-        np.add.at(weights, here, counts[rows, columns])
+        here = _moved(np.argwhere(counts), counts.shape, shape)
+        np.add.at(weights, here, counts[counts > 0])
         return weights
 
     def _counts(self, fixations: Fixations) -> np.ndarray:
         counts = np.zeros_like(self.counts)
         if fixations.points is not None:
-            here = tuple(
-                _place(fixations.points[:, axis], fixations.shape[axis], counts.shape[axis])
-                for axis in (0, 1)
-            )
-            np.add.at(counts, here, 1)
+            np.add.at(counts, _moved(fixations.points, fixations.shape, counts.shape), 1)
         return counts
 
 
-def _place(index: np.ndarray, length: int, new_length: int) -> np.ndarray:
-    """Return the cell of a line of ``new_length`` that holds the centre of another line's cell."""
-    return (2 * index + 1) * new_length // (2 * length)
+def _moved(
+    points: np.ndarray, shape: tuple[int, ...], new_shape: tuple[int, ...]
+) -> tuple[np.ndarray, ...]:
+    """Return rows and columns of the cells of another grid that hold the centres of these."""
+    return tuple(((2 * points + 1) * new_shape // (2 * np.array(shape))).T)
