@@ -30,6 +30,34 @@ class TransformError(ValueError):
     """A transform cannot be used; the message names it, and the repair."""
 
 
+class RandomCrop:
+    """Cut the same random window out of image and mask, as in U²-Net's training (288 of 320).
+
+    Every position is as likely as any other, the last included. A side that is shorter than the
+    crop is an error: resize first.
+
+    Args:
+        crop_size: (width, height) in pixels, as in PaddleSeg's transforms.
+    """
+
+    def __init__(self, crop_size: Sequence[int]) -> None:
+        self.width, self.height = (int(side) for side in crop_size)
+
+    def __call__(self, data: Dict[str, Any]) -> Dict[str, Any]:
+        """``data['img']`` (H, W, C) and each ``data[key]`` (H, W) of ``data['gt_fields']``."""
+        height, width = data["img"].shape[:2]
+        if height < self.height or width < self.width:
+            raise ValueError(
+                f"RandomCrop: expected an image of at least {self.width}x{self.height} pixels "
+                f"(width x height), got {width}x{height}; put a Resize before it"
+            )
+        top = random.randint(0, height - self.height)
+        left = random.randint(0, width - self.width)
+        for key in ("img", *data.get("gt_fields", ())):
+            data[key] = data[key][top : top + self.height, left : left + self.width]
+        return data
+
+
 def name_of(transform: Any) -> str:
     """The name of a transform's class, or of a function."""
     return getattr(transform, "__name__", type(transform).__name__)

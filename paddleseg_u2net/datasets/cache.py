@@ -122,7 +122,7 @@ class PairCache:
     ) -> None:
         self._given = settings, key, pairs, recipe
         self._folder, self._limit = settings
-        self._gigabytes = f"{self._limit / 1e9:.3g} GB"
+        self.words = f"up to {self._limit / 1e9:.3g} GB in {self._folder}"
         self._key, self._pairs = key, pairs
         files = [[str(Path(p).absolute()) for p in (pair.image, pair.mask)] for pair in pairs]
         self._name = _digest([_circumstances(), recipe, files])
@@ -137,10 +137,6 @@ class PairCache:
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return PairCache, self._given
-
-    def describe(self) -> str:
-        """The cache's limit and folder in words."""
-        return f"cache: up to {self._gigabytes}, in {self._folder}"
 
     def get(self, index: int, make: Callable[[int], Prepared]) -> Prepared:
         """The pair from its file, or from ``make``, whose result is then stored."""
@@ -180,7 +176,7 @@ class PairCache:
         with self._locked():
             more = len(data) - _size(file)
             if not self._has_room(more):
-                self._stop(f"the limit of {self._gigabytes} is reached; other pairs are decoded")
+                self._stop(f"the limit is reached ({self.words}); other pairs are decoded")
                 return
             (self._folder / ".size").write_text(str(self._total() + more))
         try:

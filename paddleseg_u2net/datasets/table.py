@@ -6,8 +6,6 @@ stands wherever the name of a known one may.
 
 from __future__ import annotations
 
-from collections import UserDict
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
@@ -101,36 +99,13 @@ class Row(NamedTuple):
         return bool(self.archives) and all(archive.addresses for archive in self.archives)
 
 
-class _Table(UserDict):
-    """The rows by name, read when they are first asked for."""
-
-    def __init__(self) -> None:
-        pass
-
-    @cached_property
-    def data(self) -> Dict[str, Row]:  # type: ignore[override]
-        return {
-            name: _row(name, tree, f"{_FILE.name}: {name}")
-            for name, tree in read_yaml_file(_FILE, _LOADER).items()
-        }
-
-
-TABLE = _Table()
-
-
 def is_row_file(name: str) -> bool:
     """Whether ``name`` is that of a YAML file instead of a known data set."""
     return name.endswith((".yaml", ".yml"))
 
 
 def find_row(name: str) -> Row:
-    """Return the row of a known data set, or that of a YAML file.
-
-    Raises:
-        PairingError: there is no known data set of that name.
-        RowError: the file cannot be used.
-        OSError: the file cannot be read.
-    """
+    """Return the row of a known data set, or that of a YAML file; RowError if it is no row."""
     if name in TABLE:
         return TABLE[name]
     if not is_row_file(name):
@@ -146,6 +121,64 @@ def classes_of(name: Any) -> Tuple[str, ...]:
     """Return the classes of `find_row`, none where there is no such row."""
     known = isinstance(name, str) and (name in TABLE or is_row_file(name))
     return find_row(name).classes if known else ()
+
+
+class PairPaths(NamedTuple):
+    """A list file whose paths are below ``root``, or two folders."""
+
+    root: Path
+    list_file: Optional[Path] = None
+    images: Path = Path()
+    masks: Path = Path()
+
+
+def resolve_paths(
+    mode: str,
+    name: Optional[str] = None,
+    dataset_root: Optional[str] = None,
+    list_path: Optional[str] = None,
+    images: Optional[str] = None,
+    masks: Optional[str] = None,
+) -> PairPaths:
+    """Tell where a part's pairs are by what a configuration says of them."""
+    root = _root(mode, name, dataset_root)
+    if list_path is None and images is None and masks is None and name is not None:
+        splits = find_row(name).splits
+        if mode not in splits:
+            raise PairingError(f"name: {name} has no {mode} part, only {', '.join(splits)}")
+        split = splits[mode]
+        # A list says more than folders: it may leave pairs out. But not everyone has it.
+        if split.list_file and ((root / split.list_file).is_file() or not split.images):
+            list_path = split.list_file
+        else:
+            images, masks = split.images, split.masks
+    if list_path:
+        # As in PaddleSeg a list may also be given relative to the working folder.
+        candidates = [root / list_path, Path(list_path)]
+        return PairPaths(root, next((path for path in candidates if path.is_file()), candidates[0]))
+    if images and masks:
+        return PairPaths(root, None, root / images, root / masks)
+    raise PairingError(
+        f"{mode}_dataset: expected name, or {mode}_path (a list file), or both images and masks "
+        "(folders); got none of these"
+    )
+
+
+def _root(mode: str, name: Optional[str], dataset_root: Optional[str]) -> Path:
+    folder = f"data/{find_row(name).name}" if name else "."
+    root = Path(dataset_root or folder)
+    if not root.is_dir():
+        bring = (
+            f"; `python benchmark_data_prepare/prepare.py {name}` fetches and prepares it (or "
+            "with --archive FILES, or --source FOLDER for an unpacked copy)"
+            if name
+            else ""
+        )
+        raise PairingError(
+            f"{root}: expected the data set's folder, found none{bring}; or name "
+            f"another: --opts {mode}_dataset.dataset_root=FOLDER"
+        )
+    return root
 
 
 # What is expected of a key, and whether a value is that.
@@ -251,3 +284,9 @@ def _checked(tree: Any, keys: Mapping[str, _Key], where: str, required: str = ""
 
 def _as_tuple(value: Any) -> Any:
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+TABLE: Dict[str, Row] = {
+    name: _row(name, tree, f"{_FILE.name}: {name}")
+    for name, tree in read_yaml_file(_FILE, _LOADER).items()
+}

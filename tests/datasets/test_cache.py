@@ -21,9 +21,8 @@ from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.datasets import PairDataset, pair_dataset
-from paddleseg_u2net.datasets.augment import fixed_beginning
+from paddleseg_u2net.datasets.augment import RandomCrop, fixed_beginning
 from paddleseg_u2net.datasets.cache import read_settings
-from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.io.images import ImageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -388,7 +387,7 @@ def test_the_folder_never_exceeds_the_limit(data, folder, fit, log):
             assert_same([plain.read(index)], [cached.read(index)])
             assert size_of(folder) <= limit
     assert len(entries(folder)) == fit
-    assert log.text.count("train_dataset.cache: the limit of ") == (2 if fit < 6 else 0)
+    assert log.text.count("train_dataset.cache: the limit is ") == (2 if fit < 6 else 0)
 
 
 def other_data(root, count=6):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Tuple
 
 from paddleseg_u2net.commands.dataset.input import add_input, check_input, refuse_own_files
 from paddleseg_u2net.commands.parsing import Parser, at_least, printable
@@ -21,8 +21,8 @@ from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
-from paddleseg_u2net.progress import Progress, tracked
-from paddleseg_u2net.render.contact_sheet import SMALLEST, Cell, contact_sheet
+from paddleseg_u2net.progress import tracked
+from paddleseg_u2net.render.contact_sheet import SMALLEST, contact_sheet
 from paddleseg_u2net.text import short_lines
 
 _AUGMENTED = 4
@@ -83,23 +83,19 @@ def run(argv: List[str]) -> int:
     dataset, root = _dataset(arguments)
     refuse_own_files(arguments, ["output"], [Part("all", dataset.pairs)])
     names = arguments.classes or dataset.classes or class_names(root)
-    with Progress(None, "looking at masks", "masks") as progress:
-        chosen, errors = samples.choose(
-            dataset, arguments.count, arguments.sort, arguments.seed, progress.update
-        )
-    rows, classes = _rows(dataset, chosen, arguments, names, errors)
+    chosen = samples.choose(dataset, arguments.count, arguments.sort, arguments.seed)
+    rows = [
+        samples.row(dataset, index, arguments.size, arguments.seed, arguments.augmented, names)
+        for index in tracked(chosen, "drawing", "samples")
+    ]
     headings = ["image", "mask over it"]
     headings += [f"epoch {epoch}" for epoch in range(arguments.augmented)]
-    picture = contact_sheet(
-        rows,
-        headings,
-        arguments.size,
-        _title(dataset, rows, arguments),
-        samples.legend(classes, dataset, names),
-    )
-    write_image(output, picture)
+    legend = samples.legend({number for row in rows for number in row.classes}, dataset, names)
+    title = _title(dataset, len(rows), arguments)
+    cells = [row.cells for row in rows]
+    write_image(output, contact_sheet(cells, headings, arguments.size, title, legend))
     print(printable(f"{len(rows)} of {len(dataset)} pairs: wrote {output}"))
-    messages = [*getattr(dataset, "unpaired", []), *errors.values()]
+    messages = [*getattr(dataset, "unpaired", []), *(row.error for row in rows if row.error)]
     for line in short_lines(messages, _ERRORS_SHOWN):
         print(printable(line), file=sys.stderr)
     return 1 if messages else 0
@@ -138,34 +134,11 @@ def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Pa
     return config.dataset(part), root
 
 
-def _rows(
-    dataset: PairDataset,
-    chosen: Sequence[int],
-    arguments: argparse.Namespace,
-    names: Optional[Sequence[str]],
-    errors: Dict[int, str],
-) -> Tuple[List[List[Cell]], List[int]]:
-    """Return cells and classes of the samples, and add what is wrong to ``errors``."""
-    rows: List[List[Cell]] = []
-    classes: List[int] = []
-    for index in tracked(chosen, "drawing", "samples"):
-        found = samples.row(
-            dataset, index, arguments.size, arguments.seed, arguments.augmented, names
-        )
-        rows.append(found.cells)
-        classes += found.classes
-        if found.error:
-            errors[index] = found.error
-    return rows, classes
-
-
-def _title(
-    dataset: PairDataset, rows: Sequence[Sequence[Cell]], arguments: argparse.Namespace
-) -> List[str]:
+def _title(dataset: PairDataset, count: int, arguments: argparse.Namespace) -> List[str]:
     source = arguments.config or arguments.root or f"{arguments.images} and {arguments.masks}"
     part = "" if arguments.images else f", {arguments.part}"
     lines = [
-        f"{source}{part}: {len(rows)} of {len(dataset)} pairs",
+        f"{source}{part}: {count} of {len(dataset)} pairs",
         f"chosen by {arguments.sort}; masks read as {dataset.mask_encoding}",
     ]
     if arguments.augmented:

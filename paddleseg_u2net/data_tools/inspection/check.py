@@ -76,10 +76,9 @@ def _of_pair(part: Part, pair: Pair, stats: PairStats, settings: Settings) -> It
         yield Finding("image", part.name, (image,), stats.image_error, drop)
     if stats.mask_error:
         yield Finding("mask", part.name, (mask,), stats.mask_error, drop)
-    if stats.shape and stats.mask_shape and stats.shape != stats.mask_shape:
-        message = _other_size(pair, stats.shape, stats.mask_shape, part.resizes)
-        kind = "resized" if part.resizes else "size"
-        yield Finding(kind, part.name, (mask, image), message, () if part.resizes else drop)
+    if not part.resizes and stats.shape and stats.mask_shape not in (None, stats.shape):
+        message = _other_size(pair, stats.shape, stats.mask_shape)
+        yield Finding("size", part.name, (mask, image), message, drop)
     if stats.shape:
         for kind, text in _of_image(stats, stats.shape, settings):
             yield Finding(kind, part.name, (image,), f"{image}: {text}")
@@ -89,14 +88,11 @@ def _of_pair(part: Part, pair: Pair, stats: PairStats, settings: Settings) -> It
             yield Finding("name", part.name, (path,), text)
 
 
-def _other_size(pair: Pair, shape: Shape, mask_shape: Shape, resizes: bool) -> str:
+def _other_size(pair: Pair, shape: Shape, mask_shape: Shape) -> str:
     (height, width), (rows, columns) = shape, mask_shape
+    repair = "bring the mask of this image, or set mismatched_masks: resize to stretch it"
     if mask_shape == (width, height):
         repair = "it lies on its side; turn one of the two files"
-    elif resizes:
-        repair = "it is stretched; see whether it fits"
-    else:
-        repair = "bring the mask of this image, or set mismatched_masks: resize to stretch it"
     return (
         f"{pair.mask}: expected the size of its image {pair.image}, {width}x{height}, got "
         f"{columns}x{rows} (width x height); {repair}"

@@ -17,7 +17,7 @@ from paddleseg_u2net.datasets.pairing import (
     from_list,
     split_train_val,
 )
-from paddleseg_u2net.datasets.resolve_paths import resolve_paths
+from paddleseg_u2net.datasets.table import resolve_paths
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
 
 _LIST = "_list.txt"

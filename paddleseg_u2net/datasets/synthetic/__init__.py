@@ -12,10 +12,9 @@ from typing import Tuple
 
 import numpy as np
 
-from paddleseg_u2net.datasets.synthetic.background import draw_background
 from paddleseg_u2net.datasets.synthetic.fields import blurred
-from paddleseg_u2net.datasets.synthetic.objects import draw_object
 from paddleseg_u2net.datasets.synthetic.outlines import draw_outlines, shrunk
+from paddleseg_u2net.datasets.synthetic.painting import draw_background, draw_object
 from paddleseg_u2net.io.files import PathLike, new_dir, write_text
 from paddleseg_u2net.io.images import write_png
 

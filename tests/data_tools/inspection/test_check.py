@@ -19,7 +19,7 @@ SMALL = Settings(size=(64, 64))
 
 
 def checked(*parts, settings=SMALL):
-    facts = [scan(part.pairs, ScanOptions(settings.channels)).stats for part in parts]
+    facts = [scan(part.pairs, ScanOptions(settings.channels)) for part in parts]
     return check(parts, facts, settings)
 
 
