@@ -37,7 +37,7 @@ class RelaxedBoundaryF(MeanMetric):
     Euzenat 2005, "Relaxed Precision and Recall for Ontology Matching". What they leave open is as
     in the first author's code (BASNet's issue 20): the boundary is what an erosion by the four
     neighbours takes away, the image's edge is off the object, distances are Euclidean and
-    inclusive. That code cuts masks at twice their mean; here the mask is the caller's.
+    inclusive.
     """
 
     def __init__(self, slack: float = 3, beta2: float = 0.3, threshold: float = 0.5) -> None:

@@ -55,9 +55,8 @@ class MeanRoc(CurveMetric):
     """Mean over images of the ROC curve of each map at its 256 levels, from the origin.
 
     Points are joined by straight lines, so equal levels count as half right; 0.5 is chance. Source:
-    Fawcett 2006, "An introduction to ROC analysis", Pattern Recognition Letters 27, sec. 4 and 7;
-    the mean threshold by threshold: sec. 8.2, and Borji et al. 2015, "Salient Object Detection: A
-    Benchmark". MATLAB toolboxes leave out the triangle between the origin and the first threshold.
+    Fawcett 2006, "An introduction to ROC analysis", Pattern Recognition Letters 27, sec. 4, 7
+    and 8.2; Borji et al. 2015, "Salient Object Detection: A Benchmark".
     """
 
     def _zeros(self) -> dict[str, np.ndarray]:

@@ -73,8 +73,7 @@ class MetricReport:
 
     def fresh(self) -> MetricReport:
         """Return a report like this one that has seen no image."""
-        keys = [score.key for score in self.scores]
-        return MetricReport(self.num_classes, self.ignore_index, keys, self.conventions)
+        return MetricReport(**self._arguments())
 
     @property
     def needs_other_images(self) -> bool:
@@ -210,7 +209,7 @@ class MetricReport:
         for metric, part in self._parts.items():
             part.merge(other._parts[metric])
 
-    def _arguments(self) -> dict[str, object]:
+    def _arguments(self) -> dict[str, Any]:
         return {
             "num_classes": self.num_classes,
             "ignore_index": self.ignore_index,

@@ -133,13 +133,14 @@ def plain(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower().translate(_GREEK))
 
 
+_SYNONYMS = ("adaptive", "adp"), ("average", "mean"), ("avg", "mean"), ("structure", "s")
 _QUALIFIER = "(max|mean|adp|w)?"
 _MEASURE = re.compile(f"{_QUALIFIER}([efs])m?{_QUALIFIER}")
 
 
 def _as_spelt_here(name: str) -> str:
     """Return a plain name of F, E or S as its key is spelt: "fbetamax" and "maxfm" are "maxf"."""
-    for other, ours in (("adaptive", "adp"), ("average", "mean"), ("avg", "mean")):
+    for other, ours in _SYNONYMS:
         name = name.replace(other, ours)
     name = re.sub("alpha|beta|xi|measure|score", "", name.replace("weighted", "w"))
     found = _MEASURE.fullmatch(name)

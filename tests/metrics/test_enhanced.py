@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddleseg_u2net.metrics import EMeasure
-from tests.oracles import enhanced_literal as literal
+from tests.oracles import metrics_literal as literal
 
 from .helpers import blob_image, fed, random_image, shared_maps
 

@@ -1,7 +1,6 @@
 """AUC of saliency maps: do fixated pixels have larger values than other pixels?
 
-Nothing is random here. Where MIT's MATLAB code adds random numbers to break ties, a tie counts one
-half; where it averages over 100 random draws of negatives, the mean over all draws is returned.
+Nothing is drawn: ties count one half, and random negatives are averaged over all draws.
 """
 
 from __future__ import annotations
