@@ -139,9 +139,7 @@ def row(
 ) -> Row:
     """Read one sample and draw its cells; whatever is wrong with it becomes a cell too.
 
-    ``size`` is that of the longer side of pictures; ``seed`` and ``epochs`` augment as training
-    with that ``--seed`` does in its first epochs, for which the data set is
-    ``config.dataset("train")``.
+    ``seed`` and ``epochs`` augment as training with that ``--seed`` does in its first epochs.
     """
     pair = dataset.pairs[index]
     cells: List[Cell] = []
