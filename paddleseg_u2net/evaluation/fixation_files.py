@@ -18,7 +18,7 @@ from paddleseg_u2net.evaluation.loaders import (
 from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import ImageError, PathLike
 
-Size = Tuple[int, int]
+Size = Tuple[int, ...]  # height, width
 
 # An image of fixations has 0 and one value, or counts; a blurred or lossy one has many values.
 _MOST_FIXATION_VALUES = 16
@@ -123,7 +123,7 @@ def _map_of_points(points: np.ndarray, shape: Optional[Size], path: PathLike) ->
 def _listed_points(path: PathLike) -> np.ndarray:
     """Return rows and columns (N, 2) as float64, of a text file with the columns x and y."""
     try:
-        lines = files.read_text(path).strip().splitlines() or [""]
+        lines = files.read_text(path).rstrip().splitlines() or [""]
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(path, f"expected a list of points, a text in UTF-8 ({error})") from error
     separator = next((mark for mark in ",;\t" if mark in lines[0]), ",")
@@ -135,11 +135,15 @@ def _listed_points(path: PathLike) -> np.ndarray:
             "'x,y' above the points (x to the right, y down)",
         )
     points = []
-    for row in csv.DictReader(lines[1:], names, delimiter=separator):
+    reader = csv.DictReader(lines[1:], names, delimiter=separator)
+    for row in reader:
         try:
             points.append((float(row["y"]), float(row["x"])))
         except (TypeError, ValueError):
-            raise ImageError(path, f"expected numbers for x and y, got {row}") from None
+            line = reader.line_num
+            raise ImageError(
+                path, f"expected numbers for x and y in line {line + 1}, got {lines[line]!r}"
+            ) from None
     return np.array(points, dtype=np.float64).reshape(-1, 2)
 
 

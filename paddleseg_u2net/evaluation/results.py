@@ -76,11 +76,11 @@ def definitions(results: Sequence[Result]) -> str:
     return "; ".join(f"{score.key}: {score.meaning}" for score in found) + "."
 
 
-def by_set(results: Sequence[Result]) -> Dict[str, List[Result]]:
-    """Return the results of each data set."""
-    found: Dict[str, List[Result]] = {}
+def by_set(results: Sequence[Result]) -> Dict[str, Dict[str, Result]]:
+    """Return the results by data set and method."""
+    found: Dict[str, Dict[str, Result]] = {}
     for result in results:
-        found.setdefault(result.of.dataset, []).append(result)
+        found.setdefault(result.of.dataset, {})[result.of.method] = result
     return found
 
 
@@ -93,7 +93,7 @@ def column(score: Score, digits: int) -> Column:
 def data_sets(results: Sequence[Result]) -> DataSets:
     """Return the scores by data set and method."""
     return {
-        name: {result.of.method: result.report.values() for result in own}
+        name: {method: result.report.values() for method, result in own.items()}
         for name, own in by_set(results).items()
     }
 

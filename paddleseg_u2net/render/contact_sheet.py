@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from paddleseg_u2net.io.images import MAX_PIXELS
+from paddleseg_u2net.render.charts import font_file
 from paddleseg_u2net.render.mask_overlay import STRIPE, Color, fitted
-from paddleseg_u2net.render.mpl_style import font_file
 from paddleseg_u2net.text import one_line
 
 SMALLEST = 64  # pixels, of a cell: below that no letter fits
