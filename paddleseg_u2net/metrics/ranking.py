@@ -73,17 +73,12 @@ class MeanRoc(CurveMetric):
     def compute(self) -> SimpleNamespace:
         """Return the area under the mean curve, and its rates, float64 (256,), from 255 down."""
         true, false = self._mean("true"), self._mean("false")
+        middle = true - np.diff(true, prepend=0) / 2
         return SimpleNamespace(
-            auc_of_mean_curve=_area(false, true),
+            auc_of_mean_curve=float(np.diff(false, prepend=0) @ middle),
             true_positive_rate=true,
             false_positive_rate=false,
         )
-
-
-def _area(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the area under the points (x, y) joined by lines, the origin before them."""
-    middle = y - np.diff(y, prepend=0) / 2
-    return float(np.diff(x, prepend=0) @ middle)
 
 
 @register(

@@ -126,12 +126,12 @@ def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
     try:
         path = locate(model_path)
     except FileNotFoundError as error:
-        raise ModelPathError(str(error)) from error
+        raise ModelPathError(f"--model_path {error}") from error
     if path.is_file():
         return path
     found = what_is(path)
     raise ModelPathError(
-        f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
+        f"--model_path {model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
         "checkpoint's folder such as output/best_model, an exported folder, or one of "
         f"{', '.join(ZOO)}; " + ("there is none" if found == "nothing" else f"found {found}")
     )
