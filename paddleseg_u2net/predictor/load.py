@@ -131,11 +131,11 @@ def find_model(model_path: ModelPath) -> Path:
     try:
         path = locate(model_path)
     except FileNotFoundError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"--model_path {error}") from error
     if path.is_file():
         return path
     raise ValueError(
-        f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
+        f"--model_path {model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
         "checkpoint's folder such as output/best_model, an exported folder, or one of "
         f"{', '.join(ZOO)}; found {what_is(path)}"
     )
