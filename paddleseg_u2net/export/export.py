@@ -126,7 +126,7 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
         found = None
         if calibration is not None:
             tolerance, precision = options.max_mae_increase, options.precision
-            found = search(job.onnx(), calibration, tolerance, precision, logger.info)
+            found = search(job.onnx(), calibration, tolerance, precision)
             made = replace(made, guard={"tolerance": tolerance, **found.described})
             job = Job(state, config.architecture(), made, found)
         FORMATS[options.format].write(folder, job)
