@@ -46,7 +46,7 @@ def _decoded(part, workers):
 
 
 def _checked(part, workers):
-    stats = scan(part.pairs, ScanOptions(), workers).stats
+    stats = scan(part.pairs, ScanOptions(), workers)
     return check([part], [stats], Settings())
 
 

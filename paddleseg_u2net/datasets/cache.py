@@ -1,7 +1,6 @@
 """Pairs kept on disk as they are before their random transforms: decoded once, then only mapped.
 
-Training with a cache is the same to the bit as training without. See `PairCache` for the folder,
-which several trainings share.
+Training with a cache is the same to the bit as training without.
 """
 
 from __future__ import annotations
@@ -110,11 +109,9 @@ class PairCache:
             00000007.pair         a pair, by its number in the data set
 
     A pair is decoded again when its files changed (path, size, times) or its cache file is damaged
-    (a checksum); in a set of its own when anything changed that decides how pairs are read: the
-    settings, the list of pairs, the code, the libraries. Where room is short, sets that no process
-    uses are removed, the least recently used first.
-    ``key`` names the settings in messages; ``recipe`` holds, as JSON values, all that decides what
-    is made of the pairs.
+    (a checksum); in a set of its own when settings, list, code or libraries changed. Where room is
+    short, sets that no process uses are removed, the least recently used first. ``recipe`` holds,
+    as JSON values, all settings that decide what is made of the pairs.
     """
 
     def __init__(
@@ -122,7 +119,7 @@ class PairCache:
     ) -> None:
         self._given = settings, key, pairs, recipe
         self._folder, self._limit = settings
-        self._gigabytes = f"{self._limit / 1e9:.3g} GB"
+        self.words = f"up to {self._limit / 1e9:.3g} GB in {self._folder}"
         self._key, self._pairs = key, pairs
         files = [[str(Path(p).absolute()) for p in (pair.image, pair.mask)] for pair in pairs]
         self._name = _digest([_circumstances(), recipe, files])
@@ -137,10 +134,6 @@ class PairCache:
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return PairCache, self._given
-
-    def describe(self) -> str:
-        """The cache's limit and folder in words."""
-        return f"cache: up to {self._gigabytes}, in {self._folder}"
 
     def get(self, index: int, make: Callable[[int], Prepared]) -> Prepared:
         """The pair from its file, or from ``make``, whose result is then stored."""
@@ -180,7 +173,7 @@ class PairCache:
         with self._locked():
             more = len(data) - _size(file)
             if not self._has_room(more):
-                self._stop(f"the limit of {self._gigabytes} is reached; other pairs are decoded")
+                self._stop(f"the limit is reached ({self.words}); other pairs are decoded")
                 return
             (self._folder / ".size").write_text(str(self._total() + more))
         try:

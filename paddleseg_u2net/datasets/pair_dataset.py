@@ -32,8 +32,7 @@ from paddleseg_u2net.datasets.pairing import (
     from_list,
     split_train_val,
 )
-from paddleseg_u2net.datasets.resolve_paths import PairPaths, resolve_paths
-from paddleseg_u2net.datasets.table import find_row
+from paddleseg_u2net.datasets.table import PairPaths, find_row, resolve_paths
 from paddleseg_u2net.io.images import memory_named, read_mask
 from paddleseg_u2net.io.images import read_still as read_image
 
@@ -150,10 +149,9 @@ class PairDataset:
 
     def describe(self) -> str:
         """One line for the log: how many pairs, how masks are read, and what is cached."""
-        line = (
-            f"{self.mode}: {len(self)} pairs, masks read as {self.mask_encoding} (key mask_values)"
-        )
-        return line if self._cache is None else f"{line}; {self._cache.describe()}"
+        cached = f"; cache: {self._cache.words}" if self._cache else ""
+        read = f"masks read as {self.mask_encoding} (key mask_values)"
+        return f"{self.mode}: {len(self)} pairs, {read}{cached}"
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -55,9 +55,8 @@ class MeanRoc(CurveMetric):
     """Mean over images of the ROC curve of each map at its 256 levels, from the origin.
 
     Points are joined by straight lines, so equal levels count as half right; 0.5 is chance. Source:
-    Fawcett 2006, "An introduction to ROC analysis", Pattern Recognition Letters 27, sec. 4 and 7;
-    the mean threshold by threshold: sec. 8.2, and Borji et al. 2015, "Salient Object Detection: A
-    Benchmark". MATLAB toolboxes leave out the triangle between the origin and the first threshold.
+    Fawcett 2006, "An introduction to ROC analysis", Pattern Recognition Letters 27, sec. 4, 7
+    and 8.2; Borji et al. 2015, "Salient Object Detection: A Benchmark".
     """
 
     def _zeros(self) -> dict[str, np.ndarray]:
@@ -74,17 +73,12 @@ class MeanRoc(CurveMetric):
     def compute(self) -> SimpleNamespace:
         """Return the area under the mean curve, and its rates, float64 (256,), from 255 down."""
         true, false = self._mean("true"), self._mean("false")
+        middle = true - np.diff(true, prepend=0) / 2
         return SimpleNamespace(
-            auc_of_mean_curve=_area(false, true),
+            auc_of_mean_curve=float(np.diff(false, prepend=0) @ middle),
             true_positive_rate=true,
             false_positive_rate=false,
         )
-
-
-def _area(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the area under the points (x, y) joined by lines, the origin before them."""
-    middle = y - np.diff(y, prepend=0) / 2
-    return float(np.diff(x, prepend=0) @ middle)
 
 
 @register(

@@ -68,23 +68,17 @@ class FMeasure(CurveMetric):
 
     def terms(self, pair: MapMaskPair) -> dict[str, np.ndarray | float]:
         counts = pair.statistics(self.stretch)
-        positives = counts.true_positives + counts.false_positives
-        # Where a denominator is 0 so is its numerator; 1 makes the ratio 0.
-        in_mask = max(int(counts.true_positives[-1]), 1)
-        precision = counts.true_positives / np.maximum(positives, 1)
-        recall = counts.true_positives / in_mask
-
-        hits = counts.adaptive_true_positives
-        adaptive = self._f(
-            np.array(hits / max(counts.adaptive_positives, 1)), np.array(hits / in_mask)
+        # From level 255 down; the adaptive threshold last.
+        hits = np.append(counts.true_positives, counts.adaptive_true_positives)
+        positives = np.append(
+            counts.true_positives + counts.false_positives, counts.adaptive_positives
         )
-        return {
-            "precision": precision,
-            "recall": recall,
-            "f": self._f(precision, recall),
-            "found": (positives > 0).astype(np.float64),
-            "adaptive_f": float(adaptive),
-        }
+        # Where a denominator is 0 so is its numerator; 1 makes the ratio 0.
+        precision = hits / np.maximum(positives, 1)
+        recall = hits / max(pair.foreground_pixels, 1)
+        f = self._f(precision, recall)
+        curves = {"precision": precision, "recall": recall, "f": f, "found": positives > 0}
+        return {**{name: curve[:-1] for name, curve in curves.items()}, "adaptive_f": f[-1]}
 
     def _f(self, precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
         numerator = (1 + self.beta2) * precision * recall

@@ -24,11 +24,7 @@ class _Moments(NamedTuple):
     squares: float  # the sum of (value - mean)^2; exactly 0 where all values are equal, only there
 
 
-@register(
-    Score("S", "saliency", "S-measure, alpha 0.5", also_called=("structuremeasure",)),
-    order=40,
-    stretch="stretch",
-)
+@register(Score("S", "saliency", "S-measure, alpha 0.5"), order=40, stretch="stretch")
 class SMeasure(MeanMetric):
     """Structure measure: half an object score and half a region score, mean over images.
 

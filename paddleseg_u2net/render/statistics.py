@@ -1,4 +1,4 @@
-"""A data set in one picture: sizes, proportions, share of foreground, and where it is."""
+"""A data set in one picture: sizes, proportions and share of foreground."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from paddleseg_u2net.render import mpl_style
-from paddleseg_u2net.render.mpl_style import mpl_settings, plain, style_axes
+from paddleseg_u2net.render import charts
+from paddleseg_u2net.render.charts import mpl_settings, plain, style_axes
 
 _BLUE = "#0072B2"
 _CELLS, _BINS = 60, 20  # of sizes and of foreground shares
@@ -17,29 +17,27 @@ _BINS_TO_DOUBLE = 12
 _RATIOS = {"1:4": 1 / 4, "1:2": 1 / 2, "3:4": 3 / 4, "1:1": 1, "4:3": 4 / 3, "2:1": 2, "4:1": 4}
 
 
-def as_png(sizes: np.ndarray, foreground: np.ndarray, centre: np.ndarray, title: str) -> bytes:
+def as_png(sizes: np.ndarray, foreground: np.ndarray, title: str) -> bytes:
     """Return a picture of a data set as a PNG file; the same numbers give the same bytes.
 
     Args:
         sizes: (N, 2), height and width of every image in pixels, 1 or more.
         foreground: (N,), share of every mask that is foreground, 0 to 1.
-        centre: (R, C), mean of all masks, each resized to this size, 0 to 1.
         title: Stands above the picture.
     """
     from matplotlib.figure import Figure
 
-    sizes, foreground, centre = (np.asarray(a, float) for a in (sizes, foreground, centre))
+    sizes, foreground = np.asarray(sizes, float), np.asarray(foreground, float)
     with mpl_settings():
-        figure = Figure((9.6, 8.0), facecolor="white", layout="constrained")
+        figure = Figure((14.4, 4.2), facecolor="white", layout="constrained")
         figure.suptitle(plain(title), fontsize=12)
-        axes = figure.subplots(2, 2)
-        _draw_sizes(axes[0, 0], sizes)
-        _draw_ratios(axes[0, 1], sizes[:, 1] / sizes[:, 0])
-        _draw_foreground(axes[1, 0], foreground)
-        _draw_centre(axes[1, 1], centre)
-        for panel in axes.flat:
+        axes = figure.subplots(1, 3)
+        _draw_sizes(axes[0], sizes)
+        _draw_ratios(axes[1], sizes[:, 1] / sizes[:, 0])
+        _draw_foreground(axes[2], foreground)
+        for panel in axes:
             style_axes(panel)
-        return mpl_style.as_png(figure, 110)
+        return charts.as_png(figure, 110)
 
 
 def _draw_sizes(axes: Any, sizes: np.ndarray) -> None:
@@ -84,23 +82,6 @@ def _draw_foreground(axes: Any, foreground: np.ndarray) -> None:
     axes.set_xticks(list(ticks.values()), list(ticks))
     axes.set(xlabel="foreground, share of the image", ylabel="images")
     axes.set_title(f"Foreground: median {_percent(middle)} (dotted line)")
-
-
-def _draw_centre(axes: Any, centre: np.ndarray) -> None:
-    extent = (0.0, 100.0, 100.0, 0.0)
-    shown = axes.imshow(centre * 100, cmap="cividis", vmin=0, extent=extent)
-    title = "Place: no mask has foreground"
-    if centre.any():
-        rows, columns = (np.indices(centre.shape) + 0.5).reshape(2, -1)
-        weights = centre.ravel()
-        x = np.average(columns, weights=weights) / centre.shape[1] * 100
-        y = np.average(rows, weights=weights) / centre.shape[0] * 100
-        axes.plot(x, y, "o", color="white", markeredgecolor="black", markersize=7)
-        title = f"Place: mean of all masks, middle at {x:.0f} % / {y:.0f} %"
-    axes.set(
-        title=title, xlabel="% of the width, o middle of the foreground", ylabel="% of the height"
-    )
-    axes.figure.colorbar(shown, ax=axes, label="masks with foreground here, %")
 
 
 def _percent(share: float) -> str:

@@ -10,7 +10,7 @@ from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.datasets import MaskError, PairDataset, PairingError
-from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.datasets.augment import RandomCrop
 
 ORIENTATION = 0x0112
 

@@ -15,17 +15,11 @@ def picture(data):
     return np.array(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
-def blob(x, y):
-    """A mean mask (64, 64) with its middle at x and y, 0 to 1."""
-    rows, columns = np.mgrid[:64, :64]
-    return np.exp(-((columns / 64 - x) ** 2 + (rows / 64 - y) ** 2) / 0.02)
-
-
 @pytest.fixture(scope="module")
 def some():
     rng = np.random.default_rng(0)
     sizes = rng.integers((200, 300), (700, 900), (50, 2))
-    return sizes, rng.uniform(0, 1, 50), blob(0.5, 0.5)
+    return sizes, rng.uniform(0, 1, 50)
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +32,24 @@ def test_the_same_numbers_give_the_same_bytes(some, first):
     with matplotlib.rc_context({"font.size": 20.0, "axes.facecolor": "white"}):
         assert statistics.as_png(*some, "a title") == first
     assert dict(matplotlib.rcParams) == before
-    assert first.startswith(b"\x89PNG") and min(picture(first).shape[:2]) > 800
+    assert first.startswith(b"\x89PNG") and min(picture(first).shape[:2]) > 400
 
 
 @pytest.mark.parametrize(
-    ("sizes", "foreground", "centre"),
+    ("sizes", "foreground"),
     [
-        ([(480, 640)], [0.3], blob(0.2, 0.9)),
-        ([(480, 640)], [0.0], np.zeros((64, 64))),
-        ([(1, 1)], [1.0], np.ones((64, 64))),
-        ([(256, 256)] * 30, [0.25] * 30, np.full((64, 64), 0.25)),
-        ([(1, 60000), (60000, 1), (1, 1)], [0.0, 0.5, 1.0], blob(0.5, 0.5)),
+        ([(480, 640)], [0.3]),
+        ([(480, 640)], [0.0]),
+        ([(1, 1)], [1.0]),
+        ([(256, 256)] * 30, [0.25] * 30),
+        ([(1, 60000), (60000, 1), (1, 1)], [0.0, 0.5, 1.0]),
     ],
     ids=["one", "one empty", "one pixel", "all equal", "extreme proportions"],
 )
-def test_unusual_sets_are_drawn_without_warnings(sizes, foreground, centre):
+def test_unusual_sets_are_drawn_without_warnings(sizes, foreground):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        data = statistics.as_png(np.array(sizes), np.array(foreground), centre, "set")
+        data = statistics.as_png(np.array(sizes), np.array(foreground), "set")
     assert picture(data).std() > 1
 
 
@@ -66,11 +60,11 @@ def blue_columns(data, rows, columns):
 
 
 def test_wide_images_stand_right_of_square_ones(some):
-    _, foreground, centre = some
+    _, foreground = some
 
     def place(height, width):
-        data = statistics.as_png(np.tile([height, width], (50, 1)), foreground, centre, "")
-        return blue_columns(data, slice(0, 400), slice(570, None)).mean()
+        data = statistics.as_png(np.tile([height, width], (50, 1)), foreground, "")
+        return blue_columns(data, slice(0, None), slice(530, 1060)).mean()
 
     assert place(400, 300) < place(300, 400)
 

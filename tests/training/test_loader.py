@@ -17,7 +17,7 @@ from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.datasets.augment import RandomCrop
 from paddleseg_u2net.inference import Pipeline, Preprocess, Window
 from paddleseg_u2net.training.loader import DataError, Schedule, train_loader, validation_loader
 

@@ -64,8 +64,7 @@ def run(argv: List[str]) -> int:
     options = ScanOptions(data.settings.channels, data.settings.size)
     with Progress(sum(len(part.pairs) for part in data.parts), "checking", "pairs") as progress:
         stats = [
-            scan(part.pairs, options, arguments.workers, progress.update).stats
-            for part in data.parts
+            scan(part.pairs, options, arguments.workers, progress.update) for part in data.parts
         ]
     checked = check(data.parts, stats, data.settings, arguments.similar)
     left_out = dropped(checked.findings)

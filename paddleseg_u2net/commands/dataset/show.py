@@ -5,24 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 from paddleseg_u2net.commands.dataset.input import add_input, check_input, refuse_own_files
 from paddleseg_u2net.commands.parsing import Parser, at_least, printable
 from paddleseg_u2net.data_tools.inspection import samples
-from paddleseg_u2net.data_tools.inspection.inputs import (
-    Part,
-    class_names,
-    number_of_classes,
-    of_folders,
-    read_encoding,
-)
+from paddleseg_u2net.data_tools.inspection.inputs import Part, read_files
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
-from paddleseg_u2net.progress import Progress, tracked
-from paddleseg_u2net.render.contact_sheet import SMALLEST, Cell, contact_sheet
+from paddleseg_u2net.progress import tracked
+from paddleseg_u2net.render.contact_sheet import SMALLEST, contact_sheet
 from paddleseg_u2net.text import short_lines
 
 _AUGMENTED = 4
@@ -80,92 +74,60 @@ def run(argv: List[str]) -> int:
         suffixes = " ".join(sorted(WRITABLE_SUFFIXES))
         raise ImageError(output, f"expected one of the suffixes {suffixes}")
     check_writable(output, name=f"--output {output}")
-    dataset, root = _dataset(arguments)
+    dataset, named = _dataset(arguments)
     refuse_own_files(arguments, ["output"], [Part("all", dataset.pairs)])
-    names = arguments.classes or dataset.classes or class_names(root)
-    with Progress(None, "looking at masks", "masks") as progress:
-        chosen, errors = samples.choose(
-            dataset, arguments.count, arguments.sort, arguments.seed, progress.update
-        )
-    rows, classes = _rows(dataset, chosen, arguments, names, errors)
+    names = arguments.classes or named
+    chosen = samples.choose(dataset, arguments.count, arguments.sort, arguments.seed)
+    rows = [
+        samples.row(dataset, index, arguments.size, arguments.seed, arguments.augmented, names)
+        for index in tracked(chosen, "drawing", "samples")
+    ]
     headings = ["image", "mask over it"]
     headings += [f"epoch {epoch}" for epoch in range(arguments.augmented)]
-    picture = contact_sheet(
-        rows,
-        headings,
-        arguments.size,
-        _title(dataset, rows, arguments),
-        samples.legend(classes, dataset, names),
-    )
-    write_image(output, picture)
+    legend = samples.legend({number for row in rows for number in row.classes}, dataset, names)
+    title = _title(dataset, len(rows), arguments)
+    cells = [row.cells for row in rows]
+    write_image(output, contact_sheet(cells, headings, arguments.size, title, legend))
     print(printable(f"{len(rows)} of {len(dataset)} pairs: wrote {output}"))
-    messages = [*getattr(dataset, "unpaired", []), *errors.values()]
+    messages = [*getattr(dataset, "unpaired", []), *(row.error for row in rows if row.error)]
     for line in short_lines(messages, _ERRORS_SHOWN):
         print(printable(line), file=sys.stderr)
     return 1 if messages else 0
 
 
-def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
-    """Return the data set and its folder, if it has one."""
+def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Sequence[str]]:
+    """Return the data set and the names of its classes."""
     if arguments.config:
-        return _configured(arguments)
-    root = arguments.root
-    if arguments.images:
-        part = of_folders("train", arguments.images, arguments.masks)
-    else:
-        part = samples.part_of_root(root, arguments.part)
-    classes = arguments.num_classes or number_of_classes(root)
+        dataset = _configured(arguments.config, arguments.opts, arguments.part)
+        return dataset, dataset.classes
+    given = {} if arguments.num_classes is None else {"num_classes": arguments.num_classes}
+    folders = {"all": (arguments.images, arguments.masks)}
+    data = read_files(arguments.root, folders, arguments.mask_values, given)
+    part = samples.part_named(arguments.part, data.parts)
     dataset = samples.PartDataset(
         part,
-        num_classes=classes,
-        mask_values=read_encoding(arguments.mask_values, classes),
+        num_classes=data.settings.num_classes,
+        mask_values=part.mask_values,
         mismatched_masks=arguments.mismatched_masks or "error",
     )
-    return dataset, root
+    return dataset, data.names
 
 
-def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
+def _configured(path: Path, opts: Sequence[str], part: str) -> PairDataset:
     load_paddle()
     from paddleseg_u2net.config import Config
 
-    part = arguments.part
-    config = Config(arguments.config, arguments.opts, training=False)
-    settings = config.dataset_settings(part)
-    if settings.cache is not None:  # a look shall not fill a disk
-        without = [*arguments.opts, f"{part}_dataset.cache=null"]
-        config = Config(arguments.config, without, training=False)
-    root = Path(settings.dataset_root) if settings.dataset_root else None
-    return config.dataset(part), root
+    config = Config(path, opts, training=False)
+    if config.dataset_settings(part).cache is not None:  # a look shall not fill a disk
+        config = Config(path, [*opts, f"{part}_dataset.cache=null"], training=False)
+    return config.dataset(part)
 
 
-def _rows(
-    dataset: PairDataset,
-    chosen: Sequence[int],
-    arguments: argparse.Namespace,
-    names: Optional[Sequence[str]],
-    errors: Dict[int, str],
-) -> Tuple[List[List[Cell]], List[int]]:
-    """Return cells and classes of the samples, and add what is wrong to ``errors``."""
-    rows: List[List[Cell]] = []
-    classes: List[int] = []
-    for index in tracked(chosen, "drawing", "samples"):
-        found = samples.row(
-            dataset, index, arguments.size, arguments.seed, arguments.augmented, names
-        )
-        rows.append(found.cells)
-        classes += found.classes
-        if found.error:
-            errors[index] = found.error
-    return rows, classes
-
-
-def _title(
-    dataset: PairDataset, rows: Sequence[Sequence[Cell]], arguments: argparse.Namespace
-) -> List[str]:
+def _title(dataset: PairDataset, count: int, arguments: argparse.Namespace) -> List[str]:
     source = arguments.config or arguments.root or f"{arguments.images} and {arguments.masks}"
     part = "" if arguments.images else f", {arguments.part}"
     lines = [
-        f"{source}{part}: {len(rows)} of {len(dataset)} pairs",
+        f"{source}{part}: {count} of {len(dataset)} pairs",
         f"chosen by {arguments.sort}; masks read as {dataset.mask_encoding}",
     ]
     if arguments.augmented:

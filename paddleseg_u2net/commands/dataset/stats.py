@@ -23,6 +23,7 @@ from paddleseg_u2net.data_tools.inspection.statistics import (
 )
 from paddleseg_u2net.io.files import write_bytes, write_text
 from paddleseg_u2net.progress import Progress
+from paddleseg_u2net.render import statistics as render
 
 _SIZES_SHOWN = 3
 
@@ -30,7 +31,7 @@ _SIZES_SHOWN = 3
 def _arguments(argv: List[str]) -> argparse.Namespace:
     result = Parser(
         "dataset stats",
-        description="Sizes, foreground, classes, places and colours of a data set.",
+        description="Sizes, foreground, classes and colours of a data set.",
     )
     add_whole_input(result)
     out = result.add_argument_group("what to write").add_argument
@@ -63,7 +64,8 @@ def run(argv: List[str]) -> int:
         write_text(arguments.json, json.dumps(report, indent=1) + "\n")
         print(f"wrote {arguments.json}")
     if arguments.output is not None:
-        write_bytes(arguments.output, _picture(together, _title(data.parts)))
+        picture = render.as_png(together.sizes, together.foreground, _title(data.parts))
+        write_bytes(arguments.output, picture)
         print(f"wrote {arguments.output}")
     return 0
 
@@ -93,8 +95,6 @@ def _lines(
             yield f"class {label}{name}: {100 * of_pixels:.4g} % of pixels, in {masks} masks"
     if together.ignored:
         yield f"ignored: {100 * together.ignored:.4g} % of pixels"
-    row, column = together.middle()
-    yield f"middle of the foreground: {column:.2f} of the width, {row:.2f} of the height"
     mean, std = (", ".join(f"{v:.4f}" for v in row) for row in (together.mean, together.std))
     yield f"mean: [{mean}]   std: [{std}]"
 
@@ -109,10 +109,3 @@ def _title(parts: Sequence[Part]) -> str:
     places = [part.root or part.images for part in parts]
     name = next((place.resolve().name for place in places if place is not None), "")
     return f"{name}: {counts}" if name else counts
-
-
-def _picture(numbers: Numbers, title: str) -> bytes:
-    from paddleseg_u2net.render import statistics
-
-    centre = numbers.centre.clip(0, 1)
-    return statistics.as_png(numbers.sizes, numbers.foreground, centre, title)

@@ -1,8 +1,4 @@
-"""Shapes given pixel by pixel: run lengths, and PNG files inside of label files.
-
-Run lengths say how many pixels in a row are outside, inside, outside and so on: in COCO's format
-down the columns of the whole image, in CVAT's along the rows of a box.
-"""
+"""Shapes given pixel by pixel: run lengths, and PNG files inside of label files."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from typing import Any, Tuple
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, wrong
+from paddleseg_u2net.data_tools.annotations.sample import wrong
 from paddleseg_u2net.data_tools.annotations.shapes import Bounds, Shape
 from paddleseg_u2net.io.images import MAX_PIXELS
 
@@ -54,10 +50,10 @@ class Bitmap(Shape):
 
 @dataclass(frozen=True, eq=False)
 class Runs(Bitmap):
-    """Run lengths, which take little memory, as `check_runs` gives them."""
+    """How many pixels in a row are outside, inside, outside and so on, as `check_runs` gives."""
 
     counts: np.ndarray
-    by_rows: bool = False
+    by_rows: bool = False  # as in CVAT's format; else down the columns, as in COCO's
 
     @property
     def area(self) -> float:
@@ -74,13 +70,12 @@ class Runs(Bitmap):
 class PngBitmap(Bitmap):
     """The pixels of a PNG that are not transparent, or where it has no transparency, not black.
 
-    If ``graded``, opacity (brightness, where it has none) counts from half on. The window shows
-    the first rows and columns.
+    The window shows the first rows and columns.
     """
 
     png: bytes
     where: str
-    graded: bool = False
+    graded: bool = False  # opacity (brightness, where it has none) counts from half on
 
     def pixels(self) -> np.ndarray:
         """As `Bitmap.pixels`."""
@@ -89,9 +84,7 @@ class PngBitmap(Bitmap):
             with Image.open(io.BytesIO(self.png), formats=["PNG"]) as image:
                 found = _opacity(image) >= 128 if self.graded else _covered(image)
         except _DAMAGE as error:
-            raise AnnotationError(
-                f"{self.where}: the bitmap is damaged ({error}); export it again"
-            ) from error
+            raise wrong(self.where, "a whole bitmap", error, "export it again") from error
         return found[:height, :width]
 
 
@@ -121,18 +114,14 @@ def decode_png(text: str, where: str, packed: bool = False) -> Tuple[bytes, Tupl
         data = _unpacked(data) if packed and data[:8] != _PNG else data
         # The header has a fixed place: signature, length, "IHDR", width, height.
         if data[:8] != _PNG or data[12:16] != b"IHDR" or len(data) < 33:
-            raise ValueError(f"it begins with {data[:12]!r}")
+            raise ValueError(f"{data[:12]!r}")
     except (ValueError, zlib.error) as error:
-        raise AnnotationError(
-            f"{where}: expected base64 text of a{' packed' if packed else ''} PNG as the bitmap, "
-            f"but {error}; export it again"
-        ) from error
+        expected = f"base64 text of a{' packed' if packed else ''} PNG as the bitmap"
+        raise wrong(where, expected, error, "export it again") from error
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     if width * height > MAX_PIXELS:
-        raise AnnotationError(
-            f"{where}: a bitmap of {width} x {height} pixels is larger than images may be "
-            f"({MAX_PIXELS} pixels); export it again"
-        )
+        expected = f"a bitmap of at most {MAX_PIXELS} pixels"
+        raise wrong(where, expected, f"{width} x {height}", "export it again")
     return data, (height, width)
 
 
@@ -140,7 +129,7 @@ def _unpacked(data: bytes) -> bytes:
     reader = zlib.decompressobj()
     content = reader.decompress(data, _MOST_BYTES)
     if not reader.eof:
-        raise ValueError("it is cut off" if len(content) < _MOST_BYTES else "it is far too large")
+        raise ValueError("one cut off" if len(content) < _MOST_BYTES else "one far too large")
     return content
 
 
@@ -155,7 +144,7 @@ def unpack_runs(text: str, where: object) -> np.ndarray:
         return codes
     if codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
         expected = "whole packed run lengths (characters 0 to o)"
-        raise wrong(where, expected, repr(text[:20]), "export it again")
+        raise wrong(where, expected, f"{text!r:.20}", "export it again")
     ends = np.flatnonzero((codes & 32) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1

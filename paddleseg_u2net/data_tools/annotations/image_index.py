@@ -48,22 +48,14 @@ class ImageIndex:
         fits: Fits = lambda path: True,
         place: str = "",
     ) -> Optional[Path]:
-        """Find the image that a label file calls so.
+        """Find the image that a label file calls so; AnnotationError if several could be meant.
 
-        The name is taken as a path from the folder on; then its leading folders are dropped one by
-        one (they may be those of another computer), and images of that name in any subfolder
-        are tried. Backslashes are read as slashes; what `fold_case` drops is compared only if there
+        The name is taken as a path from the folder (or its subfolder ``place``) on; then its
+        leading folders are dropped one by one (they may be those of another computer), and images
+        of that name in any subfolder are tried. What `fold_case` drops is compared only if there
         are several. If there is none, the same is tried without the suffix, which converters
         change; `remarks` says so. Names may be written as in URLs (``my%20cat.jpg``), as Label
         Studio does.
-
-        Args:
-            any_suffix: Whether ``a.jpg`` may be taken for ``a.png``.
-            fits: Which images may be taken.
-            place: A folder, from which the name may count too.
-
-        Raises:
-            AnnotationError: several images could be meant.
         """
         # Label Studio's local files follow `?d=`.
         readings = list(dict.fromkeys((name, unquote(name).replace("?d=", "/"))))
@@ -82,17 +74,14 @@ class ImageIndex:
                             "from which the label file counts, or write the path in the label "
                             "file in full"
                         )
-                    if found and not with_suffix:
-                        self._renamed[place, name] = found[0]
                     if found:
+                        if not with_suffix:
+                            self._renamed[place, name] = found[0]
                         return found[0]
         return None
 
     def find_all(self, names: Sequence[str], fits: Sequence[Fits] = ()) -> List[Optional[Path]]:
-        """As `find`, for all names of a label file.
-
-        An image of another suffix is taken only if no other name means it.
-        """
+        """As `find`; an image of another suffix is taken only if no other name means it."""
         fits = fits or [lambda path: True] * len(names)
         found = [self.find(n, any_suffix=False, fits=f) for n, f in zip(names, fits)]
         used = set(found)
@@ -100,9 +89,8 @@ class ImageIndex:
         def unused(fit: Fits) -> Fits:
             return lambda path: path not in used and fit(path)
 
-        return [
-            path or self.find(name, fits=unused(fit)) for path, name, fit in zip(found, names, fits)
-        ]
+        again = zip(found, names, fits)
+        return [path or self.find(name, fits=unused(fit)) for path, name, fit in again]
 
     def remarks(self) -> List[str]:
         """A sentence if images of another suffix were taken."""
@@ -137,9 +125,8 @@ def _parts(name: str) -> List[str]:
 def unique_names(samples: Sequence[Sample]) -> List[Sample]:
     """Sort samples by name and make their names unique.
 
-    Images whose names differ only in the suffix (or in what `fold_case` drops, which some file
-    systems do not keep) get the suffix into the name: ``cat.jpg`` and ``cat.png`` become cat_jpg
-    and cat_png; what is the same even then is numbered.
+    Where names differ only in the suffix (or in what `fold_case` drops), it goes into the name:
+    ``cat.jpg`` and ``cat.png`` become cat_jpg and cat_png; what is the same even then is numbered.
     """
     times = Counter(fold_case(sample.name) for sample in samples)
     used = {name for name, count in times.items() if count == 1}
@@ -161,9 +148,8 @@ def refuse_twice(pairs: Iterable[Tuple[Path, str]]) -> None:
     seen: Dict[Path, str] = {}
     for image, where in pairs:
         if image in seen:
-            raise AnnotationError(
-                f"{image}: has two labels, {seen[image]} and {where}; keep one of them"
-            )
+            labels = f"{seen[image]} and {where}"
+            raise AnnotationError(f"{image}: has two labels, {labels}; keep one of them")
         seen[image] = where
 
 

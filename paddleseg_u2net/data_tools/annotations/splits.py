@@ -23,13 +23,9 @@ from paddleseg_u2net.io.images import image_size
 
 # What sources call them.
 SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 IMAGES = "images"
 
@@ -67,16 +63,15 @@ def read_all(
     found: List[AnnotatedDataset] = []
     for source in sources:
         one = source.read(classes)
-        if found and one.classes != found[0].classes:
-            if sorted(one.classes) != sorted(found[0].classes):
-                raise AnnotationError(
-                    f"{source.title}: its classes are {', '.join(one.classes[1:])}, but those of "
-                    f"{sources[0].title} are {', '.join(found[0].classes[1:])}; choose some that "
-                    "all have with --classes"
-                )
-            # The same in another order.
-            names = {name: (name,) for name in found[0].classes[1:]}
-            one = source.read(Classes(names, classes.ignored))
+        first = found[0].classes if found else one.classes
+        if sorted(one.classes) != sorted(first):
+            raise AnnotationError(
+                f"{source.title}: its classes are {', '.join(one.classes[1:])}, but those of "
+                f"{sources[0].title} are {', '.join(first[1:])}; choose some that all have with "
+                "--classes"
+            )
+        if one.classes != first:  # the same in another order
+            one = source.read(Classes({name: (name,) for name in first[1:]}, classes.ignored))
         found.append(one)
     about: Dict[str, List[str]] = {}
     parts = []
@@ -84,7 +79,7 @@ def read_all(
         for remark in one.remarks:
             about.setdefault(remark, []).append(source.title)
         samples = [replace(item, split=item.split or source.split) for item in one.samples]
-        parts.append(Part(source.title, source.folder, samples))
+        parts.append(Part(source.title, source.folder, unique_names(samples)))
     titled = len(sources) > 1
     remarks = [f"{', '.join(t)}: {r}" if titled else r for r, t in about.items()]
     samples, said = joined(parts, resplit)
@@ -106,15 +101,16 @@ def joined(parts: Sequence[Part], resplit: bool = False) -> Tuple[List[Sample], 
     for part in parts:
         times.update({fold_case(sample.name) for sample in part.samples})
     shared = sum(count > 1 for count in times.values())
-    prefixes = _prefixes([part.folder for part in parts]) if shared else [""] * len(parts)
-    samples = [
-        replace(sample, name=prefix + sample.name)
-        for prefix, part in zip(prefixes, parts)
-        for sample in part.samples
-    ]
+    samples = [sample for part in parts for sample in part.samples]
     if shared:
         said = "1 name is" if shared == 1 else f"{shared} names are"
         remarks.append(f"named after their folders too, as {said} in several")
+        prefixes = _prefixes([part.folder for part in parts])
+        samples = [
+            replace(sample, name=prefix + sample.name)
+            for prefix, part in zip(prefixes, parts)
+            for sample in part.samples
+        ]
     return unique_names(samples), remarks
 
 

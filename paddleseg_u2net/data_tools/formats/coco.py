@@ -221,10 +221,8 @@ def _category_names(tree: Dict[str, Any], path: Path) -> Dict[str, str]:
         number = field(category, "id", _ID, where)
         name = field(category, "name", str, where).strip()
         if names.setdefault(_id(number), name) != name:
-            raise AnnotationError(
-                f"{where}: the id {number} stands for {names[_id(number)]} and for {name}; "
-                "give each category an id of its own"
-            )
+            got = f"{number} for {names[_id(number)]} and for {name}"
+            raise wrong(where, "an id of its own for each category", got)
     return names
 
 

@@ -1,7 +1,6 @@
-"""CVAT's exports "Segmentation mask 1.1" and "CVAT for images 1.1".
+"""CVAT's exports "Segmentation mask 1.1", VOC's layout with colours, and "CVAT for images 1.1".
 
-The first is VOC's layout with colours, which labelmap.txt names. The second is one XML file with
-shapes (https://docs.cvat.ai/docs/manual/advanced/formats/format-cvat/).
+The latter is XML with shapes: https://docs.cvat.ai/docs/manual/advanced/formats/format-cvat/.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, List, Optional, Set, Tuple
 
 import numpy as np
 
@@ -42,6 +41,7 @@ from paddleseg_u2net.text import short_list
 
 # A rotated ellipse becomes a polygon of this many corners: off by 1/2000 of its radius.
 _CORNERS = 128
+_AREAS = ("polygon", "box", "ellipse", "mask")
 # Labels of these kinds are no areas.
 _NO_AREAS = ("tag", "points", "polyline", "skeleton", "cuboid")
 # The root element of a file is found in so many bytes.
@@ -64,18 +64,13 @@ def read(
     places = [] if root.is_file() else voc.layouts(root)
     if xml_files and not places:
         return _read_files(xml_files, classes, images, resplit)
-    labels = {place: voc.nearest(voc.COLOUR_LIST, place, root) for place in places}
-    if not places or xml_files or None in labels.values():
+    labelled = [voc.nearest(voc.COLOUR_LIST, place, root) is not None for place in places]
+    if xml_files or not places or not all(labelled):
         expected = "annotations.xml (CVAT for images 1.1) or SegmentationClass with labelmap.txt"
         got = "both" if xml_files else "neither"
         repair = "unpack the export and give its folder"
         raise wrong(root, f"{expected} (Segmentation mask 1.1)", got, repair)
-
-    def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
-        meaning = voc.labelmap_meaning(labels[place] or place, chosen)
-        return voc.collect(place, images or place / voc.IMAGES, meaning, strict=False)
-
-    return voc.read_places(root, places, read_one, classes, resplit)
+    return voc.read(root, classes, resplit, images, strict=False)
 
 
 def _xml_files(root: Path) -> List[Path]:
@@ -118,17 +113,12 @@ def _read_files(
 
 def _parse(path: Path) -> ElementTree.Element:
     if b"<!doctype" in _beginning(path).lower().replace(b"\0", b""):  # UTF-16 too
-        raise AnnotationError(
-            f"{path}: expected plain XML as CVAT writes it, found a document type (DOCTYPE), which "
-            "is refused as unsafe; remove it"
-        )
+        raise wrong(path, "plain XML", "a document type (DOCTYPE), which is unsafe", "remove it")
     try:
         with files.open_file(path) as stream:
             root = ElementTree.parse(stream).getroot()
     except ElementTree.ParseError as error:
-        raise AnnotationError(
-            f"{path}: expected XML, but it is damaged or cut off ({error}); export it again"
-        ) from error
+        raise wrong(path, "whole XML", error, "export it again") from error
     if root.tag != "annotations" or root.find("image") is None or root.find("track") is not None:
         found = f"<{root.tag}> of {short_list(dict.fromkeys(item.tag for item in root))}"
         expected = "<annotations> with images, as CVAT for images 1.1 has them"
@@ -144,7 +134,7 @@ def _read_xml(
     # Parts of skeletons are labels with a parent, which are no labels of their own.
     labels = [label for label in root.iter("label") if label.find("parent") is None]
     named = [label for label in labels if (label.findtext("type") or "") not in _NO_AREAS]
-    drawn = [item for entry in entries for item in entry if item.tag in _MAKERS]
+    drawn = [item for entry in entries for item in entry if item.tag in _AREAS]
     found = [label.findtext("name") for label in named] + [item.get("label") for item in drawn]
     numbered = classes.numbers([name for name in found if name], path)
     of_task = {(element.text or "").strip() for element in root.iter("subset")}
@@ -198,34 +188,28 @@ def _content(entry: ElementTree.Element, where: str) -> Tuple[Size, List[Object]
         kinds[item.tag] += 1
         place = f"{where}, {item.tag} {kinds[item.tag]}"
         layer = int(_number(item, "z_order", place, default=0))
-        maker = _MAKERS.get(item.tag)
-        make = partial(_parts, maker, item, place, (height, width)) if maker else None
-        label = _text(item, "label", place) if maker else ""
+        area = item.tag in _AREAS
+        make = partial(_parts, item, place, (height, width)) if area else None
+        label = _text(item, "label", place) if area else ""
         found.append((layer, Object(label, item.tag, make)))
     found.sort(key=lambda pair: pair[0])
     return (height, width), [item for _, item in found]
 
 
-def _parts(
-    maker: Maker, item: ElementTree.Element, where: str, size: Size, number: int
-) -> List[Optional[Shape]]:
-    shape = maker(number, item, where)
-    if isinstance(shape, Runs) and max(np.subtract(shape.shape, size)) > 0:
-        # It could fill the memory.
-        expected = f"a mask within its image of {size[1]} x {size[0]}"
-        raise wrong(where, expected, f"{shape.shape[1]} x {shape.shape[0]}", "export it again")
-    return [shape]
-
-
-def _polygon(number: int, item: ElementTree.Element, where: str) -> Optional[Shape]:
-    pairs = [part.split(",") for part in _text(item, "points", where).split(";") if part.strip()]
-    return shapes.polygon(number, shapes.points(pairs, where))
-
-
-def _box(number: int, item: ElementTree.Element, where: str) -> Optional[Shape]:
-    left, top, right, bottom = (_number(item, key, where) for key in ("xtl", "ytl", "xbr", "ybr"))
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    return shapes.polygon(number, _rotated(corners, item, where))
+def _parts(item: ElementTree.Element, where: str, size: Size, number: int) -> List[Optional[Shape]]:
+    if item.tag == "mask":
+        return [_mask(number, item, where, size)]
+    if item.tag == "ellipse":
+        return [_ellipse(number, item, where)]
+    if item.tag == "polygon":
+        pairs = _text(item, "points", where).split(";")
+        corners = shapes.points([pair.split(",") for pair in pairs if pair.strip()], where)
+    else:
+        keys = ("xtl", "ytl", "xbr", "ybr")
+        left, top, right, bottom = (_number(item, key, where) for key in keys)
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        corners = _rotated(corners, item, where)
+    return [shapes.polygon(number, corners)]
 
 
 def _ellipse(number: int, item: ElementTree.Element, where: str) -> Optional[Shape]:
@@ -250,28 +234,20 @@ def _rotated(corners: np.ndarray, item: ElementTree.Element, where: str) -> np.n
     return (corners - middle) @ turn + middle
 
 
-def _mask(number: int, item: ElementTree.Element, where: str) -> Optional[Shape]:
+def _mask(number: int, item: ElementTree.Element, where: str, size: Size) -> Optional[Shape]:
     left, top = (int(_number(item, key, where)) for key in ("left", "top"))
     width, height = (int(_number(item, key, where, lowest=1)) for key in ("width", "height"))
+    if height > size[0] or width > size[1]:  # it could fill the memory
+        expected = f"a mask within its image of {size[1]} x {size[0]}"
+        raise wrong(where, expected, f"{width} x {height}", "export it again")
     text = _text(item, "rle", where)
     try:
-        counts = np.array([int(part) for part in text.split(",")], np.int64)
-    except (ValueError, OverflowError):
-        expected = "run lengths such as 3, 5, 7"
-        raise wrong(where, expected, repr(text[:40]), "export it again") from None
+        counts: Any = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = text
     runs = check_runs(counts, (height, width), where)
-    return (
-        Runs(number, (height, width), top, left, runs, by_rows=True) if runs[1::2].any() else None
-    )
-
-
-Maker = Callable[[int, ElementTree.Element, str], Optional[Shape]]
-_MAKERS: Dict[str, Maker] = {
-    "polygon": _polygon,
-    "box": _box,
-    "ellipse": _ellipse,
-    "mask": _mask,
-}
+    shape = Runs(number, (height, width), top, left, runs, by_rows=True)
+    return shape if shape.area else None
 
 
 def _text(item: ElementTree.Element, key: str, where: str) -> str:

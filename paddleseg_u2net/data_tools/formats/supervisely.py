@@ -19,7 +19,6 @@ from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, refus
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
-    AnnotationError,
     Bad,
     field,
     read_json,
@@ -81,16 +80,14 @@ def _data_sets(project: Path) -> List[Path]:
     labels = {folder.parent for folder in places if folder.name == "ann"}
     alone = sorted(images ^ labels)
     if alone or not images:
-        raise AnnotationError(
-            f"{project}: expected data sets, folders with the images in img and the labels in ann, "
-            f"found {f'only one of them in {alone[0]}' if alone else 'none'}; export the project "
-            "with images and labels"
-        )
+        expected = "data sets, folders with the images in img and the labels in ann"
+        got = f"only one of them in {alone[0]}" if alone else "none"
+        raise wrong(project, expected, got, "export the project with images and labels")
     return sorted(images)
 
 
 def _pairs(index: ImageIndex, folder: Path, bad: List[Bad]) -> List[Tuple[Path, Path]]:
-    """Each image of a data set with its label file; ``bad`` are those without a partner."""
+    """Each image of a data set with its label file; what has no partner becomes ``bad``."""
     labels = {
         path.relative_to(folder).as_posix()[: -len(".json")]: path
         for path in files_below(folder)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from paddleseg_u2net.data_tools.annotations.classes import (
     Classes,
@@ -20,16 +20,10 @@ from paddleseg_u2net.data_tools.annotations.classes import (
     read_colours,
     voc_colour,
 )
-from paddleseg_u2net.data_tools.annotations.image_index import (
-    ImageIndex,
-    absent,
-    refuse_twice,
-    unique_names,
-)
+from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, absent, refuse_twice
 from paddleseg_u2net.data_tools.annotations.mask_files import colour_file, index_file, is_grey
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
-    AnnotationError,
     Bad,
     MaskSource,
     Sample,
@@ -49,7 +43,7 @@ VOC_CLASSES = [
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 ]
-IMAGES = "JPEGImages"
+_IMAGES = "JPEGImages"
 COLOUR_LIST = "labelmap.txt"
 
 # labelme puts masks here and arrays into the folder of the official name.
@@ -63,43 +57,32 @@ _VOID = ("__ignore__", "ignored")
 _STRONGER = ("", "train", "val", "test")
 
 
-def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -> AnnotatedDataset:
+def read(
+    root: Path,
+    classes: Optional[Classes] = None,
+    resplit: bool = False,
+    images: Optional[Path] = None,
+    strict: bool = True,
+) -> AnnotatedDataset:
     """Read all folders of this layout at or below ``root``, such as the years of a VOCdevkit.
 
     Names come from labelmap.txt (``name:r,g,b:parts:actions``: then masks are read by colour), else
     from class_names.txt or labels.txt (one a line, from the background on if it is the first, after
-    an optional ``__ignore__``), else they are VOC's. SegmentationObject is not read;
-    SegmentationClassAug (SBD's masks, trainaug.txt) is added. Images in train.txt or val.txt
-    without a mask are bad, as masks without an image are.
+    an optional ``__ignore__``), else they are VOC's. SegmentationClassAug (SBD's masks) is added.
+    Masks without an image are bad, and if ``strict`` images in train.txt or val.txt without a mask.
     """
-    root = Path(root)
     places = layouts(root)
     if not places:
         found = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-        boxes = " (Annotations has boxes, for detection)" if "Annotations" in found else ""
-        what = short_list(found) or "no folder"
         expected = "the folders JPEGImages and SegmentationClass as in VOC2012"
-        raise wrong(root, expected, what + boxes, "export masks, or give their folder")
-
-    def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
-        return collect(place, place / IMAGES, _meaning(place, root, chosen), strict=True)
-
-    return read_places(root, places, read_one, classes or Classes(), resplit)
-
-
-def read_places(
-    root: Path,
-    places: Sequence[Path],
-    read_one: Callable[[Path, Classes], AnnotatedDataset],
-    classes: Classes,
-    resplit: bool,
-) -> AnnotatedDataset:
-    """Read folders of this layout below ``root`` as one data set."""
-    titles = [
-        place.relative_to(root).as_posix() if place != root else root.name for place in places
-    ]
-    sources = [Source(t, place, partial(read_one, place)) for t, place in zip(titles, places)]
-    return read_all(sources, classes, resplit)
+        got = short_list(found) or "no folder"
+        raise wrong(root, expected, got, "export masks, or give their folder")
+    sources = []
+    for place in places:
+        title = place.relative_to(root).as_posix() if place != root else root.name
+        read_one = partial(_read_place, place, root, images or place / _IMAGES, strict)
+        sources.append(Source(title, place, read_one))
+    return read_all(sources, classes or Classes(), resplit)
 
 
 def layouts(root: Path) -> List[Path]:
@@ -124,7 +107,7 @@ def nearest(name: str, place: Path, root: Path) -> Optional[Path]:
 
 
 @dataclass(frozen=True)
-class Meaning:
+class _Meaning:
     """What values and colours stand for."""
 
     names: Tuple[str, ...]  # from the background on
@@ -144,7 +127,7 @@ class Meaning:
         return colour_file(path, self.table)
 
 
-def labelmap_meaning(path: Path, classes: Classes) -> Meaning:
+def _labelmap_meaning(path: Path, classes: Classes) -> _Meaning:
     """Read a labelmap.txt; values count its lines from 0."""
     colours = read_colours(path)
     table = {colour: name for colour, name in colours.items() if name not in _VOID}
@@ -152,42 +135,38 @@ def labelmap_meaning(path: Path, classes: Classes) -> Meaning:
     numbers.update((colour, IGNORE) for colour, name in colours.items() if name in _VOID)
     by_line = {line: numbers[colour] for line, colour in enumerate(colours)}
     by_value = {0: 0, IGNORE: IGNORE, **by_line}
-    return Meaning(names, by_value, {voc_colour(IGNORE): IGNORE, **numbers}, True, remarks)
+    return _Meaning(names, by_value, {voc_colour(IGNORE): IGNORE, **numbers}, True, remarks)
 
 
-def _meaning(place: Path, root: Path, classes: Classes) -> Meaning:
+def _meaning(place: Path, root: Path, classes: Classes) -> _Meaning:
     colour_list = nearest(COLOUR_LIST, place, root)
     if colour_list is not None:
-        return labelmap_meaning(colour_list, classes)
+        return _labelmap_meaning(colour_list, classes)
     names_file = next(filter(None, (nearest(name, place, root) for name in _NAME_LISTS)), None)
     found, remarks = VOC_CLASSES, []
     if names_file is not None:
-        found = _listed_names(names_file)
+        found = [line for line in read_lines(names_file) if line and line not in _VOID]
+        found = found[1:] if is_background("".join(found[:1])) else found
+        if not found or len(set(found)) < len(found):
+            expected = "a name of its own for each class, one a line"
+            raise wrong(names_file, expected, short_list(found, 8))
     elif not re.fullmatch(r"VOC\d{4}", place.name):
-        remarks.append(
-            f"no {COLOUR_LIST} or {_NAME_LISTS[0]} in {place.name}: classes are named as in PASCAL "
-            "VOC"
-        )
+        lists = f"{COLOUR_LIST} or {_NAME_LISTS[0]}"
+        remarks.append(f"no {lists} in {place.name}: classes are named as in PASCAL VOC")
     names, numbers, more = classes.numbers(found, names_file or place)
     values = {0: 0, IGNORE: IGNORE}
     values.update((value, numbers.get(name, 0)) for value, name in enumerate(found, start=1))
     table = {voc_colour(value): number for value, number in values.items()}
-    return Meaning(names, values, table, False, remarks + more)
+    return _Meaning(names, values, table, False, remarks + more)
 
 
-def _listed_names(path: Path) -> List[str]:
-    names = [line for line in read_lines(path) if line and line not in _VOID]
-    names = names[1:] if is_background("".join(names[:1])) else names
-    if not names or len(set(names)) < len(names):
-        raise wrong(path, "a name of its own for each class, one a line", short_list(names, 8))
-    return names
-
-
-def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> AnnotatedDataset:
-    """Read the masks of a folder of this layout; ``strict``: a listed image without one is bad."""
+def _read_place(
+    place: Path, root: Path, images: Path, strict: bool, classes: Classes
+) -> AnnotatedDataset:
+    meaning = _meaning(place, root, classes)
     masks = _masks(place)
     if not images.is_dir():
-        raise AnnotationError(f"{images}: expected a folder with the images; there is none")
+        raise wrong(images, "a folder with the images", "none", "put them there")
     index = ImageIndex(images)
     exact = {index.name_of(path): path for path in index.files}
     alike = {fold_case(name): path for name, path in exact.items()}
@@ -204,9 +183,7 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Annota
     if rest:
         remarks.append(f"left out, without a mask: {rest} images")
     remarks = meaning.remarks + remarks
-    return AnnotatedDataset(
-        meaning.names, unique_names(samples), remarks=remarks, bad=bad + unmasked
-    )
+    return AnnotatedDataset(meaning.names, samples, remarks=remarks, bad=bad + unmasked)
 
 
 def _masks(place: Path) -> Dict[str, Path]:
@@ -245,14 +222,13 @@ def _splits(
         elif unmasked and split:
             remarks.append(f"left out, in {path.name} but without a mask: {len(unmasked)} images")
     if twice:
-        remarks.append(
-            f"in several lists, counted for test before val before train: "
-            f"{short_list(sorted(twice), 8)}"
-        )
+        names = short_list(sorted(twice), 8)
+        remarks.append(f"in several lists, counted for test before val before train: {names}")
     return splits, remarks, list(bad.values())
 
 
 def _name_of(line: str, known: Set[str]) -> Optional[str]:
     """The mask that a line of a list means: a name, or a path to an image."""
-    names = (line, str(Path(line).with_suffix("")) if Path(line).name else line, Path(line).stem)
+    path = Path(line)
+    names = (line, str(path.parent / path.stem), path.stem)
     return next((name for name in names if name in known), None)

@@ -18,7 +18,6 @@ from paddleseg_u2net.data_tools.annotations.image_index import refuse_absent
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
-    AnnotationError,
     Bad,
     count_images,
     read_lines,
@@ -47,7 +46,7 @@ def read(
     Images with an empty label file, or without one, have empty masks. Boxes (lines of five
     numbers) do not define a mask and are left out, as are parts without any label file.
     """
-    source, classes = Path(source), classes or Classes()
+    classes = classes or Classes()
     exports = exports_below(source)
     if not exports:
         return _read_one(source, resplit, classes)
@@ -80,20 +79,16 @@ def _read_one(source: Path, resplit: bool, classes: Classes) -> AnnotatedDataset
         if any(label for label, _ in labels):
             labelled.append((place, labels))
         elif labels:
-            remarks.append(
-                f"{place.title} is left out, as no image has a label file: "
-                f"{count_images(len(labels))}"
-            )
+            why = f"{place.title} is left out, as no image has a label file"
+            remarks.append(f"{why}: {count_images(len(labels))}")
     if not labelled:
         image = next(image for place in layout.places for image in place.images)
-        raise AnnotationError(
-            f"{layout.source}: no image has a label file; of {image} it was expected as "
-            f"{_label_places(image)[0]}; put the labels there"
-        )
+        expected = f"a label file of {image} as {_label_places(image)[0]}"
+        raise wrong(layout.source, expected, "none of any image", "put the labels there")
     titles = layout.names
     if titles is None:
-        lines = [line.split() for _, labels in labelled for _, some in labels for line in some]
-        met = {fields[0] for fields in lines if len(fields) > 5 and fields[0].isdecimal()}
+        rows = [line.split() for _, labels in labelled for _, some in labels for line in some]
+        met = {fields[0] for fields in rows if len(fields) > 5 and fields[0].isdecimal()}
         titles = tuple(map(str, sorted(map(int, met))))
         remarks.append(
             f"there are no names of classes (in {NAMES_FILE} or data.yaml), so they are called by "
@@ -103,16 +98,10 @@ def _read_one(source: Path, resplit: bool, classes: Classes) -> AnnotatedDataset
     stats = ImportStats()
     parts = []
     for place, labels in labelled:
-        pages = [
-            Page(
-                image,
-                _name(image, place),
-                str(label),
-                partial(_content, lines, layout, label),
-                place.split,
-            )
-            for image, (label, lines) in zip(place.images, labels)
-        ]
+        pages = []
+        for image, (label, lines) in zip(place.images, labels):
+            content = partial(_content, lines, layout, label)
+            pages.append(Page(image, _name(image, place), str(label), content, place.split))
         samples = stats.draw(pages, titles, numbers, larger_first=True, source=Normalised)
         parts.append(Part(f"{place.title} of {layout.source}", place.folder, samples))
     bad = [*layout.bad, *stats.bad, *_strays(labelled)]
@@ -173,12 +162,9 @@ def _object(line: str, layout: Layout, where: str) -> Object:
     number = int(values[0])
     title = str(number) if layout.names is None else layout.names[number]
     corners = values[1:].reshape(-1, 2)
-    make = partial(_polygon, corners) if len(corners) > 2 else None
-    return Object(title, "boxes", make)
-
-
-def _polygon(corners: np.ndarray, number: int) -> List[Optional[Polygon]]:
-    return [shapes.polygon(number, corners)]
+    if len(corners) < 3:
+        return Object(title, "boxes", None)
+    return Object(title, "polygon", lambda number: [shapes.polygon(number, corners)])
 
 
 def _strays(labelled: List[Tuple[Place, List[Label]]]) -> List[Bad]:

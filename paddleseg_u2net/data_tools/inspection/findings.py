@@ -23,7 +23,6 @@ KINDS: Dict[str, Tuple[str, str]] = {
     "leak": (ERROR, "the same image in two parts"),
     "similar": (WARNING, "nearly the same image in two parts"),
     "copy": (WARNING, "the same image twice in one part"),
-    "resized": (WARNING, "masks that are stretched to their image's size"),
     "empty": (WARNING, "masks without foreground"),
     "full": (WARNING, "masks of one class only, without background"),
     "ignored": (WARNING, "masks of which every pixel is ignored"),

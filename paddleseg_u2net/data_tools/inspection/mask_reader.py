@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-import numpy as np
-
-from paddleseg_u2net.data_tools.inspection.scan import Values
+from paddleseg_u2net.data_tools.inspection.inputs import Part, Settings
+from paddleseg_u2net.data_tools.inspection.scan import PairStats, Values
 from paddleseg_u2net.datasets.mask_encoding import (
     MaskEncoding,
     MaskError,
-    decode,
     infer_from_masks,
     infer_mask_encoding,
+    label_table,
     sample_masks,
 )
 
@@ -47,40 +45,23 @@ class MaskReader(NamedTuple):
     num_classes: int
     ignore_index: int
 
-    def labels(self, values: np.ndarray, sixteen_bit: bool) -> List[Optional[float]]:
-        """The label of each value (N,); None where it has none."""
-        raw = values.astype(np.uint16 if sixteen_bit else np.uint8)[None]
-        try:
-            labels = decode(raw, self.encoding, self.num_classes, self.ignore_index, Path())
-            return [float(label) for label in labels[0]]
-        except MaskError:
-            if len(values) == 1:
-                return [None]
-            ones = (values[index : index + 1] for index in range(len(values)))
-            return [self.labels(one, sixteen_bit)[0] for one in ones]
-
-    def is_ignored(self, label: Optional[float]) -> bool:
-        """Whether pixels of a label are ignored."""
-        return label == self.ignore_index and self.encoding != "soft"
-
     def content(self, found: Values) -> Content:
         """What a mask with these values holds."""
         values, counts = found.arrays()
         total = int(counts.sum())
         top = 65535 if found.sixteen_bit else 255
+        labels = label_table(self.encoding, self.num_classes, self.ignore_index, top)[values]
         pixels: Dict[int, float] = {}
         strange: List[int] = []
         ignored = strange_share = between = highest = 0.0
-        labels = self.labels(values, found.sixteen_bit)
-        for value, count, label in zip(values.tolist(), counts.tolist(), labels):
+        for value, count, label in zip(values.tolist(), counts.tolist(), labels.tolist()):
             share = count / total
             between += share if 0 < value < top else 0.0
-            if label is None:
+            highest = max(highest, label)
+            if label < 0:
                 strange.append(value)
                 strange_share += share
-                continue
-            highest = max(highest, label)
-            if self.is_ignored(label):
+            elif label == self.ignore_index and self.encoding != "soft":
                 ignored += share
             elif self.num_classes > 1:
                 pixels[int(label)] = pixels.get(int(label), 0.0) + share
@@ -100,22 +81,21 @@ class MaskReader(NamedTuple):
 
 
 def encoding_of(
-    masks: Sequence[Tuple[Path, Values]], num_classes: int, ignore_index: int
-) -> Tuple[Optional[str], Optional[MaskError]]:
-    """Infer the encoding of a part's masks as training does, else take that of most of them.
+    part: Part, stats: Sequence[PairStats], settings: Settings
+) -> Tuple[Optional[MaskEncoding], Optional[MaskError]]:
+    """A part's encoding: what is said, else as training infers it, else that of most masks.
 
-    Returns:
-        The encoding, None where the masks have none; the complaint if they are ambiguous.
+    It is None where there are no masks, or where they have none; then with the complaint.
     """
+    masks = [(pair.mask, one.values) for pair, one in zip(part.pairs, stats) if one.values]
+    if not masks or part.mask_values != "auto":
+        return part.mask_values if masks else None, None
+    known = settings.num_classes, settings.ignore_index
     some = sample_masks(masks, lambda mask: mask[1].distinct)
     try:
-        files = [(path, held) for (path, _), held in some]
-        return infer_from_masks(files, num_classes, ignore_index), None
+        return infer_from_masks([(path, held) for (path, _), held in some], *known), None
     except MaskError as error:
-        votes = Counter(
-            infer_mask_encoding(found.distinct, num_classes, ignore_index)
-            for _, found in masks
-            if found.distinct != {0}
-        )
+        values = [found.distinct for _, found in masks if found.distinct != {0}]
+        votes = Counter(infer_mask_encoding(found, *known) for found in values)
         most = max(sorted(votes), key=lambda name: votes[name], default="")
-        return most if most and votes[most] * 2 > sum(votes.values()) else None, error
+        return most if most and votes[most] * 2 > len(values) else None, error

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.inspection.inputs import Part, of_root
+from paddleseg_u2net.data_tools.annotations.sample import thread_map
+from paddleseg_u2net.data_tools.inspection.inputs import Part
 from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
 from paddleseg_u2net.datasets.mask_encoding import (
     decode,
@@ -17,7 +18,7 @@ from paddleseg_u2net.datasets.mask_encoding import (
     infer_from_masks,
     sample_masks,
 )
-from paddleseg_u2net.datasets.resolve_paths import PairPaths
+from paddleseg_u2net.datasets.table import PairPaths
 from paddleseg_u2net.io.images import ImageError, read_mask
 from paddleseg_u2net.render.contact_sheet import Cell
 from paddleseg_u2net.render.mask_overlay import class_colors, fitted, masked
@@ -26,7 +27,6 @@ ORDERS = ("random", "name", "foreground")
 
 # Masks that are looked at to order by foreground.
 _ORDERED = 1000
-_THREADS = 4
 _MOST_CLASSES = 255
 
 
@@ -34,7 +34,6 @@ class PartDataset(PairDataset):
     """The pairs of a part, whose broken files are met when they are read, not before.
 
     Masks that fit no encoding are read as class numbers, with ``num_classes`` 1 as any of them.
-    ``unpaired`` tells what could not be paired.
     """
 
     def __init__(self, part: Part, **arguments: Any) -> None:
@@ -68,61 +67,47 @@ def _values(mask: Path) -> Set[int]:
         return set()  # told when it is its turn to be shown
 
 
-def part_of_root(root: Path, name: str) -> Part:
-    """A part of a data set's folder; for train also all that is in ``images`` and ``masks``."""
-    parts = {part.name: part for part in of_root(root)}
-    part = parts.get(name) or (parts.get("all") if name == "train" else None)
-    if part is None:
+def part_named(name: str, parts: Sequence[Part]) -> Part:
+    """The part of a name; for train also all that is in two folders."""
+    named = {part.name: part for part in parts}
+    if name == "train" and "all" in named:
+        return named["all"]
+    if name not in named:
         raise PairingError(
-            f"{root}: expected {name}_list.txt, found {', '.join(parts)}; name two folders with "
-            "--images and --masks"
+            f"expected {name}_list.txt, found {', '.join(named)}; name two folders with --images "
+            "and --masks"
         )
-    return part
+    return named[name]
 
 
-def choose(
-    dataset: PairDataset,
-    count: int,
-    order: str,
-    seed: int,
-    read_one: Callable[[int], object] = lambda number: None,
-) -> Tuple[List[int], Dict[int, str]]:
-    """Which samples to show, and the errors of masks that were met on the way.
+def choose(dataset: PairDataset, count: int, order: str, seed: int) -> List[int]:
+    """Which samples to show.
 
     ``order`` is "random": drawn by ``seed``, in the data set's order; "name": the first ones; or
     "foreground": from the least to the most in even steps, masks that cannot be read first. Of
-    larger sets a thousand are looked at for that, drawn by ``seed``. ``read_one`` is called for
-    each.
+    larger sets a thousand are looked at for that, drawn by ``seed``.
     """
-    generator = np.random.default_rng(seed)
     total = len(dataset)
     if order == "name":
-        return sorted(range(total), key=lambda i: dataset.pairs[i].name)[:count], {}
+        return sorted(range(total), key=lambda i: dataset.pairs[i].name)[:count]
+    drawn = np.random.default_rng(seed).permutation(total)
     if order == "random":
-        return sorted(generator.permutation(total)[:count].tolist()), {}
-    looked_at = sorted(generator.permutation(total)[:_ORDERED].tolist())
-    shares, errors = {}, {}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for index, found in zip(looked_at, pool.map(lambda i: _share(dataset, i), looked_at)):
-            read_one(1)
-            if isinstance(found, str):
-                errors[index] = found
-            shares[index] = -1.0 if isinstance(found, str) else found
-    ordered = sorted(looked_at, key=lambda index: shares[index])
+        return sorted(drawn[:count].tolist())
+    looked_at = sorted(drawn[:_ORDERED].tolist())
+    shares = thread_map(partial(_share, dataset), looked_at, "masks")
+    ordered = [index for _, index in sorted(zip(shares, looked_at))]
     steps = np.linspace(0, len(ordered) - 1, min(count, len(ordered)))
-    return [ordered[int(place)] for place in np.rint(steps)], errors
+    return [ordered[int(place)] for place in np.rint(steps)]
 
 
-def _share(dataset: PairDataset, index: int) -> Any:
-    pair = dataset.pairs[index]
+def _share(dataset: PairDataset, index: int) -> float:
+    mask, ignore_index = dataset.pairs[index].mask, dataset.ignore_index
     try:
-        raw = read_mask(pair.mask)
-        label = decode(
-            raw, dataset.mask_encoding, dataset.num_classes, dataset.ignore_index, pair.mask
-        )
-    except (ValueError, OSError) as error:
-        return str(error)
-    return foreground(label, dataset.ignore_index)
+        raw = read_mask(mask)
+        label = decode(raw, dataset.mask_encoding, dataset.num_classes, ignore_index, mask)
+    except (ValueError, OSError):  # told when it is shown
+        return -1.0
+    return foreground(label, ignore_index)
 
 
 def foreground(label: np.ndarray, ignore_index: int) -> float:
@@ -154,9 +139,7 @@ def row(
 ) -> Row:
     """Read one sample and draw its cells; whatever is wrong with it becomes a cell too.
 
-    ``size`` is that of the longer side of pictures; ``seed`` and ``epochs`` augment as training
-    with that ``--seed`` does in its first epochs, for which the data set is
-    ``config.dataset("train")``.
+    ``seed`` and ``epochs`` augment as training with that ``--seed`` does in its first epochs.
     """
     pair = dataset.pairs[index]
     cells: List[Cell] = []
@@ -220,7 +203,9 @@ def _told(
     if ignored == 1:
         return first, "all of it is ignored", True
     if dataset.num_classes > 1 and present:
-        shares = [f"{_name(n, names)} {percent(float((label == n).mean()))}" for n in present]
+        shares = [
+            f"{_name(n, dataset, names)} {percent(float((label == n).mean()))}" for n in present
+        ]
         return first, ", ".join(shares), False
     if share in (0, 1):
         return first, "empty mask" if share == 0 else "full mask", True
@@ -230,8 +215,10 @@ def _told(
     return first, f"soft in {percent(soft)}" if soft else "", False
 
 
-def _name(number: int, names: Optional[Sequence[str]]) -> str:
-    return names[number] if names and number < len(names) else f"class {number}"
+def _name(number: int, dataset: PairDataset, names: Optional[Sequence[str]]) -> str:
+    if names and number < len(names):
+        return names[number]
+    return "foreground" if dataset.num_classes == 1 else f"class {number}"
 
 
 def percent(share: float) -> str:
@@ -243,15 +230,10 @@ def legend(
     classes: Iterable[int], dataset: PairDataset, names: Optional[Sequence[str]]
 ) -> List[Tuple[Any, str]]:
     """Colour and name of each class number; the colour of ignored pixels is None."""
-    colors = class_colors(max(dataset.num_classes, 2))
-    entries: List[Tuple[Any, str]] = []
-    for number in sorted(set(classes)):
-        color = tuple(int(v) for v in colors[number]) if number < len(colors) else None
-        if number == dataset.ignore_index:
-            entries.append((None, f"ignored ({number})"))
-        elif dataset.num_classes == 1:
-            named = names is not None and len(names) == 2
-            entries.append((color, names[1] if names and named else "foreground"))
-        else:
-            entries.append((color, _name(number, names)))
-    return entries
+    colors = class_colors(max(dataset.num_classes, 2)).tolist()
+    return [
+        (None, f"ignored ({number})")
+        if number == dataset.ignore_index
+        else (tuple(colors[number]), _name(number, dataset, names))
+        for number in sorted(classes)
+    ]

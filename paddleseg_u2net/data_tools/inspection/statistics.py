@@ -1,10 +1,10 @@
-"""What was scanned becomes numbers: sizes, foreground, classes, places, colours."""
+"""What was scanned becomes numbers: sizes, foreground, classes, colours."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -15,15 +15,8 @@ from paddleseg_u2net.data_tools.inspection.mask_reader import (
     MaskReader,
     encoding_of,
 )
-from paddleseg_u2net.data_tools.inspection.scan import (
-    PLACES,
-    SOFT,
-    PairStats,
-    Scanned,
-    ScanOptions,
-    scan,
-)
-from paddleseg_u2net.datasets.mask_encoding import MaskEncoding, MaskError
+from paddleseg_u2net.data_tools.inspection.scan import PairStats, ScanOptions, scan
+from paddleseg_u2net.datasets.mask_encoding import MaskError
 
 _QUANTILES = {"min": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
 _SIZES_SHOWN = 10
@@ -32,7 +25,7 @@ _SIZES_SHOWN = 10
 class ScannedPart(NamedTuple):
     """What was scanned of a part, and how its masks are read."""
 
-    scanned: Scanned
+    stats: List[PairStats]
     reader: MaskReader
 
 
@@ -41,18 +34,14 @@ def scan_parts(
 ) -> List[ScannedPart]:
     """Scan a data set for its statistics; MaskError where it is not clear what masks mean."""
     settings, parts = data.settings, []
-    options = ScanOptions(settings.channels, settings.size, duplicates=False, statistics=True)
+    options = ScanOptions(settings.channels, settings.size, duplicates=False, colours=True)
     for part in data.parts:
-        found = scan(part.pairs, options, workers, progress)
-        pairs = zip(part.pairs, found.stats)
-        masks = [(pair.mask, one.values) for pair, one in pairs if one.values]
-        encoding: Optional[MaskEncoding] = part.mask_values if masks else "index"
-        if encoding == "auto":
-            encoding, why = encoding_of(masks, settings.num_classes, settings.ignore_index)
-            if encoding is None:
-                raise MaskError(f"{why}; here with {SAYING}")
+        stats = scan(part.pairs, options, workers, progress)
+        encoding, why = encoding_of(part, stats, settings)
+        if why and encoding is None:
+            raise MaskError(f"{why}; here with {SAYING}")
         reader = MaskReader(encoding or "index", settings.num_classes, settings.ignore_index)
-        parts.append(ScannedPart(found, reader))
+        parts.append(ScannedPart(stats, reader))
     return parts
 
 
@@ -66,7 +55,6 @@ class Numbers:
     foreground: np.ndarray  # float64 (M,), share of every mask, of pixels not ignored
     classes: Dict[int, Tuple[float, int]]  # mean share of a mask, and how many masks have it
     ignored: float  # mean share of masks
-    centre: np.ndarray  # float64 (64, 64), 0 to 1: how often each place of an image is foreground
     # Per channel, 0 to 1, of the images at the network's size, of which each weighs the same.
     mean: List[float]
     std: List[float]
@@ -98,21 +86,12 @@ class Numbers:
             "ignored": self.ignored,
             "mean": self.mean,
             "std": self.std,
-            "centre": np.round(self.centre, 4).tolist(),
         }
 
     def most_sizes(self) -> List[Tuple[Tuple[int, int], int]]:
         """The most frequent (height, width) and their numbers of images."""
         counted = Counter((int(height), int(width)) for height, width in self.sizes)
         return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:_SIZES_SHOWN]
-
-    def middle(self) -> Tuple[float, float]:
-        """Row and column of the mean place of foreground, as shares; 0.5 without foreground."""
-        if not self.centre.sum():
-            return 0.5, 0.5
-        places = (np.arange(PLACES) + 0.5) / PLACES
-        weights = self.centre / self.centre.sum()
-        return float(weights.sum(axis=1) @ places), float(weights.sum(axis=0) @ places)
 
 
 def quantiles(values: np.ndarray) -> Dict[str, float]:
@@ -128,12 +107,9 @@ def _mean(values: Union[np.ndarray, Sequence[float]]) -> float:
 
 def summed(parts: Sequence[ScannedPart], size: Tuple[int, int]) -> Numbers:
     """The numbers of one part, or of several together; colours are of this width and height."""
-    stats = [one for part in parts for one in part.scanned.stats]
+    stats = [one for part in parts for one in part.stats]
     contents = [
-        part.reader.content(one.values)
-        for part in parts
-        for one in part.scanned.stats
-        if one.values
+        part.reader.content(one.values) for part in parts for one in part.stats if one.values
     ]
     counted = [content for content in contents if content.pixels]
     mean, std = _colours(stats, size)
@@ -144,7 +120,6 @@ def summed(parts: Sequence[ScannedPart], size: Tuple[int, int]) -> Numbers:
         foreground=np.array([content.foreground for content in counted], np.float64).clip(0, 1),
         classes=_classes(counted),
         ignored=_mean([content.ignored for content in contents]),
-        centre=_centre(parts) / max(len(contents), 1),
         mean=mean,
         std=std,
     )
@@ -159,22 +134,6 @@ def _classes(contents: Sequence[Content]) -> Dict[int, Tuple[float, int]]:
         )
         for label in labels
     }
-
-
-def _centre(parts: Sequence[ScannedPart]) -> np.ndarray:
-    total = np.zeros((PLACES, PLACES))
-    for scanned, reader in parts:
-        for key, shares in sorted(scanned.places.items()):
-            total += shares / 255 * (1.0 if key == SOFT else _weight(*key, reader))
-    return total
-
-
-def _weight(value: int, sixteen_bit: bool, reader: MaskReader) -> float:
-    """How much foreground a value is, 0 to 1."""
-    (label,) = reader.labels(np.array([value]), sixteen_bit)
-    if label is None or reader.is_ignored(label):
-        return 0.0
-    return float(label > 0) if reader.num_classes > 1 else label
 
 
 def _colours(stats: Sequence[PairStats], size: Tuple[int, int]) -> Tuple[List[float], List[float]]:

@@ -1,7 +1,6 @@
 """AUC of saliency maps: do fixated pixels have larger values than other pixels?
 
-Nothing is random here. Where MIT's MATLAB code adds random numbers to break ties, a tie counts one
-half; where it averages over 100 random draws of negatives, the mean over all draws is returned.
+Nothing is drawn: ties count one half, and random negatives are averaged over all draws.
 """
 
 from __future__ import annotations
@@ -20,10 +19,9 @@ _STEP = 0.1
 def _roc_area(
     positives: np.ndarray, negatives: np.ndarray, weights: Optional[np.ndarray] = None
 ) -> float:
-    """Return the chance that a positive exceeds a negative, a tie counting one half.
+    """Return the chance that a positive (N,) exceeds a negative (M,), all whole numbers from 0.
 
-    Both are whole numbers, 0 and more, one or more of them; ``weights`` say how often a negative
-    counts.
+    A tie counts one half, a negative as often as ``weights`` (M,) say.
     """
     levels = 1 + max(int(positives.max()), int(negatives.max()))
     hits = np.bincount(positives, minlength=levels)

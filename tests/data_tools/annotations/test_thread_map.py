@@ -14,10 +14,6 @@ def _stop_at_third():
             raise ValueError("third")
 
 
-def test_results_come_in_order():
-    assert list(thread_map(str, range(600), "numbers")) == [str(n) for n in range(600)]
-
-
 def test_no_thread_is_left_where_the_results_are_left():
     """Threads that end when garbage is collected can end in the middle of another's start."""
     before = threading.active_count()

@@ -3,14 +3,12 @@
 import json
 import re
 
-import numpy as np
 import pytest
 
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import coco
-from paddleseg_u2net.io.images import write_image
-from tests.data_tools.formats.drawn import as_text
+from tests.data_tools.formats.drawn import as_text, blank, put, splits
 
 # Images are 6 x 4: width, height.
 SIZE = (4, 6)
@@ -43,7 +41,7 @@ def source(tmp_path):
 
     def read(tree, *args, names=("a.jpg",), **options):
         for name in names:
-            write_image(tmp_path / "images" / name, np.zeros((*SIZE, 3), np.uint8))
+            blank(tmp_path / "images" / name)
         text = tree if isinstance(tree, (bytes, str)) else json.dumps(tree)
         path = tmp_path / "instances.json"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -70,14 +68,6 @@ def test_run_lengths_packed_or_not(source):
     packed = _object({"size": [4, 6], "counts": "52523"})
     for item in (plain, packed):
         assert as_text(source(_tree(item)).samples[0]) == ["...1..", ".1.1..", ".1.1..", "...1.."]
-
-
-def test_small_objects_stay_to_be_seen(source):
-    large, small = _object([_box(0, 0, 6, 4)]), _object([_box(1, 1, 2, 2)], category=17)
-    runs = _object({"size": [4, 6], "counts": [20, 4]}, category=17)
-    for items in ((large, small, runs), (small, runs, large)):
-        rows = as_text(source(_tree(*items)).samples[0])
-        assert rows == ["111112", "121112", "111112", "111112"]
 
 
 def test_a_crowd_is_an_object_or_ignored(source):
@@ -138,7 +128,7 @@ BAD = {
     "size of 0": (_tree(images=[_image(height=0)]), "number of pixels as height, got 0"),
     "categories of one id": (
         _tree(categories=[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]),
-        "the id 1 stands for a and for b",
+        "for each category, got 1 for a and for b",
     ),
     "object of no kind": (_tree("x"), r"annotations\[0\]: expected an object"),
     "NaN": (_tree(_object([[float("nan"), 2, 3, 4, 5, 6]])), "annotation 1: .*finite coordinates"),
@@ -233,3 +223,139 @@ def test_names_that_differ_in_the_suffix(source):
 def test_a_crowd_that_is_none(source, flag):
     item = _object([_box(0, 0, 1, 1)], iscrowd=flag)
     assert as_text(source(_tree(item), crowd="ignore").samples[0])[0] == "1....."
+
+
+CATEGORIES = {"cat": 1, "dog": 17}
+
+
+def _write(path, images, names, *objects):
+    """A COCO file and its images; objects are (image, category, left, top, right, bottom)."""
+    items = [_object([_box(*box)], image, CATEGORIES[name]) for image, name, *box in objects]
+    put(path, _tree(*items, images=[_image(number, name) for number, name in enumerate(names)]))
+    for name in names:
+        blank(images / name)
+    return path, images
+
+
+def _roboflow(root, part, names, *objects):
+    path = root / part / "_annotations.coco.json"
+    return _write(path, path.parent, names, *objects)
+
+
+def test_an_export_of_roboflow(tmp_path):
+    _roboflow(tmp_path, "train", ["a.jpg", "b.jpg"], (0, "dog", 1, 1, 3, 4))
+    _roboflow(tmp_path, "valid", ["c.jpg"], (0, "cat", 0, 0, 6, 1))
+    _roboflow(tmp_path, "test", ["d.jpg"], (0, "cat", 0, 0, 6, 1))
+    files = coco.find(tmp_path)
+    assert files == [
+        (tmp_path / part / "_annotations.coco.json", tmp_path / part)
+        for part in ("test", "train", "valid")
+    ]
+    found = coco.read(files)
+    assert found.classes == ("background", "cat", "dog")
+    assert splits(found) == {"a": "train", "b": "train", "c": "val", "d": "test"}
+    assert as_text(found.samples[0]) == ["......", ".22...", ".22...", ".22..."]
+    assert as_text(found.samples[2]) == ["111111", "......", "......", "......"]
+    remark = "train/_annotations.coco.json: without objects, so all background: 1 image"
+    assert found.remarks == [remark]
+
+
+@pytest.mark.parametrize(
+    "file, images, split",
+    [
+        ("valid/labels.json", "pictures", "val"),
+        ("test/instances_train2017.json", "train", "test"),
+        ("annotations/my_val_set.json", "pictures", "val"),
+        ("annotations/trained.json", "pictures", ""),
+        ("labels.json", "Train2014", "train"),
+    ],
+)
+def test_what_says_the_split(tmp_path, file, images, split):
+    pair = _write(tmp_path / file, tmp_path / images, ["a.jpg"])
+    other = _write(tmp_path / "other/x.json", tmp_path / "other", ["b.jpg"])
+    assert [sample.split for sample in coco.read([pair, other]).samples] == [split, ""]
+    # A single file is to be divided.
+    assert [sample.split for sample in coco.read([pair]).samples] == [""]
+
+
+def test_images_in_two_parts_are_taken_once_with_resplit(tmp_path):
+    pictures = tmp_path / "images"
+    cat, dog = (0, "cat", 0, 0, 1, 1), (0, "dog", 0, 0, 1, 1)
+    files = [
+        _write(tmp_path / f"{part}.json", pictures, ["a.jpg", "b.jpg"][:count], cat)
+        for part, count in (("train", 2), ("val", 1))
+    ]
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in train\.json .*--resplit"):
+        coco.read(files)
+    found = coco.read(files, resplit=True)
+    assert [record.name for record in found.samples] == ["a", "b"]
+    assert "1 image is in several parts, and taken once" in found.remarks
+    _write(tmp_path / "val.json", pictures, ["a.jpg"], dog)
+    with pytest.raises(AnnotationError, match=r"a\.jpg: is in .* with different masks"):
+        coco.read(files, resplit=True)
+
+
+@pytest.mark.parametrize(
+    "file, images",
+    [
+        ("val_instances_default.json", "images"),
+        ("instances_val.json", "images/valid"),
+        ("instances_val.json", "VAL"),
+        ("val_annotations.coco.json", "annotations"),
+    ],
+)
+def test_other_names_of_files_and_folders(tmp_path, file, images):
+    pair = _write(tmp_path / "annotations" / file, tmp_path / images, ["b.jpg"])
+    _write(tmp_path / "annotations/instances_train.json", tmp_path / "images", ["a.jpg"])
+    assert pair in coco.find(tmp_path)
+    found = coco.read_folder(tmp_path)
+    assert {record.name: record.split for record in found.samples} == {"a": "train", "b": "val"}
+
+
+def test_what_is_not_read_below_a_folder_is_said(tmp_path):
+    _roboflow(tmp_path, "train", ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    blank(tmp_path / "train/extra.jpg")
+    (tmp_path / "captions_train.json").write_text("{}")
+    found = coco.read_folder(tmp_path)
+    assert [(record.name, record.split) for record in found.samples] == [("a", "")]
+    assert found.remarks == [
+        f"left out, in none of these files: 1 image below {tmp_path}/train (extra.jpg)",
+        "not read, for their names are not those of COCO files: captions_train.json",
+    ]
+    _roboflow(tmp_path, "valid", ["b.jpg"])
+    blank(tmp_path / "test/c.jpg")
+    found = coco.read_folder(tmp_path)
+    assert any("2 images below" in said and "test/c.jpg" in said for said in found.remarks)
+
+
+@pytest.mark.parametrize(
+    "file, images",
+    [
+        ("result.json", "images"),  # Label Studio
+        ("annotations/train.json", "images"),  # PaddleX, MMDetection
+        ("annotations/train.json", "train"),
+    ],
+)
+def test_a_file_of_any_name_if_there_is_no_usual_one(tmp_path, file, images):
+    _write(tmp_path / file, tmp_path / images, ["a.jpg"], (0, "cat", 0, 0, 1, 1))
+    (tmp_path / "notes.json").write_text('{"categories": []}')
+    found = coco.read_folder(tmp_path)
+    assert [record.image for record in found.samples] == [tmp_path / images / "a.jpg"]
+    assert as_text(found.samples[0])[0] == "1....."
+    assert any("not read" in said and "notes.json" in said for said in found.remarks)
+
+
+def test_a_supercategory_that_one_part_uses_is_a_class_of_all(tmp_path):
+    def with_parent(path, images):
+        tree = json.loads(path.read_text())
+        tree["categories"][1]["supercategory"] = "cat"
+        path.write_text(json.dumps(tree))
+        return path, images
+
+    names = {"train": (0, "dog", 0, 0, 1, 1), "valid": (0, "cat", 0, 0, 1, 1)}
+    files = [
+        with_parent(*_roboflow(tmp_path, part, [f"{part}.jpg"], item))
+        for part, item in names.items()
+    ]
+    assert coco.read(files).classes == ("background", "cat", "dog")
+    assert coco.read(files[:1]).classes == ("background", "dog")

@@ -90,10 +90,3 @@ def test_colours_become_numbers_in_the_order_of_the_table(tmp_path):
     assert mask == [0, 2, 2, 1]
     assert collection.samples[0].name == "a"
     assert not collection.soft
-
-
-def test_unknown_colours_are_refused_or_taken_for_the_nearest(tmp_path):
-    where = data(tmp_path, BLACK, (250, 3, 0))
-    with pytest.raises(AnnotationError, match=r"a_color\.png.*\(250, 3, 0\) at x 1, y 0"):
-        read(where, {RED: "car"})
-    assert read(where, {RED: "car"}, tolerance=5)[1] == [0, 1]

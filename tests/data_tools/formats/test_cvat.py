@@ -122,14 +122,6 @@ def test_labels_are_classes_in_the_order_of_the_file(tmp_path):
     assert collection.samples[0].mask.read(SHAPE)[0, :6].tolist() == [3, 3, 0, 0, 2, 2]
 
 
-def test_subsets_are_splits(tmp_path):
-    images = ("a.png", "b.png", "c.png", "d.png")
-    subsets = ('subset="Train"', 'subset="Validation"', 'subset="Test"', 'subset="default"')
-    entries = [entry(name=name, more=subset) for name, subset in zip(images, subsets)]
-    records = read(tmp_path, xml(*entries), images=images).samples
-    assert [record.split for record in records] == ["train", "val", "test", ""]
-
-
 SUBSETS = {"Train": 1, "Validation": 2, "default": 3}
 
 
@@ -188,7 +180,7 @@ OUTSIDE = '<?xml version="1.0"?>\n<!-- x --><!DOCTYPE annotations SYSTEM "http:/
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (xml(entry())[:-20], "damaged or cut off"),
+        (xml(entry())[:-20], "expected whole XML"),
         ("<html></html>", "expected <annotations> with images.*found <html>|got <html>"),
         (xml('<track id="0" label="car"><box frame="0"/></track>'), "CVAT for images 1.1"),
         (xml(entry(), head=BOMB), "DOCTYPE"),
@@ -219,7 +211,7 @@ def test_shapes_that_cannot_be_are_named(tmp_path, shape, message):
     ("rle", "width", "height", "message"),
     [
         ("1, 2", 2, 2, "run lengths for 2 x 2 = 4 pixels, got 3"),
-        ("1, x", 2, 2, "expected run lengths such as 3, 5, 7, got '1, x'"),
+        ("1, x", 2, 2, "expected run lengths .*, got 1, x"),
         ("0, " + "9" * 30, 2, 2, "run lengths"),
         ("0, 3600000000", 60000, 60000, "within its image of 20 x 12, got 60000 x 60000"),
     ],

@@ -55,11 +55,11 @@ def test_how_masks_are_read_is_seen_from_them(tmp_path, values, coding, classes)
 
 
 def test_evenly_over_the_foreground(folder):
-    dataset, read = dataset_of(folder), []
-    chosen, _ = choose(dataset, 5, "foreground", 0, read.append)
+    dataset = dataset_of(folder)
+    chosen = choose(dataset, 5, "foreground", 0)
     shares = [foreground(dataset.read(i)[1], 255) for i in chosen]
-    assert shares == [0, 0.25, 0.5, 0.75, 1] and sum(read) == 21
-    assert choose(dataset, 1, "foreground", 0)[0] == chosen[:1]
+    assert shares == [0, 0.25, 0.5, 0.75, 1]
+    assert choose(dataset, 1, "foreground", 0) == chosen[:1]
 
 
 def test_a_row_of_an_image_and_its_mask(folder):
