@@ -11,8 +11,7 @@ from typing import Any, Dict, List
 from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser, at_least, file_of
 from paddleseg_u2net.env import cores
-from paddleseg_u2net.evaluation.evaluate import evaluate
-from paddleseg_u2net.evaluation.outputs import Outputs
+from paddleseg_u2net.evaluation.evaluate import Outputs, evaluate
 from paddleseg_u2net.evaluation.plan import from_folders, from_yaml
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, Conventions, make_conventions

@@ -9,27 +9,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.evaluation.tables import (
-    BEST,
-    SECOND,
-    Column,
-    DataSets,
-    side_by_side,
-    spans,
-)
+from paddleseg_u2net.datasets.pairing import bare_name
+from paddleseg_u2net.evaluation.loaders import read_map, read_truth
+from paddleseg_u2net.evaluation.pairing import MapFiles
+from paddleseg_u2net.evaluation.results import Result, by_set, column
+from paddleseg_u2net.evaluation.tables import Column, DataSets, side_by_side, spans
+from paddleseg_u2net.io.images import ImageError, find_images, read_image
+from paddleseg_u2net.metrics import SCORES
 from paddleseg_u2net.text import one_line
 
-_SIDE = 240
+_SIDE = 240  # of images, in pixels
+_RANKED_BY = ("wF", "S", "maxF", "MAE", "mIoU")
 
 
 def page(
-    title: str,
     data_sets: DataSets,
     columns: Sequence[Column],
     compared: Sequence[Column],
@@ -40,7 +40,7 @@ def page(
     """Return a report as one HTML page; the same arguments give the same text.
 
     Of several data sets the scores ``compared`` stand side by side, then all of them. Figures are
-    PNG files by their captions; galleries are those of `gallery.galleries`.
+    PNG files by their captions.
     """
     from jinja2 import Environment
 
@@ -51,7 +51,6 @@ def page(
         for kind in ("html", "css", "js")
     )
     text = environment.from_string(template).render(
-        title=title,
         notes=notes,
         sections=_sections(data_sets, columns, compared),
         figures=[(caption, _uri("png", png)) for caption, png in figures.items()],
@@ -78,21 +77,81 @@ def _sections(
 
 
 def _table(data_sets: DataSets, columns: Sequence[Column], named: bool = True) -> Dict[str, Any]:
-    """Return a table with its rows of headings and of cells."""
+    """Return what the template makes a table of."""
     methods, places = side_by_side(data_sets, columns, named)
     levels = [spans(places, level) for level in range(len(places[0].headings))]
     # Where columns under a heading begin, and with them a line between them and the others.
     starts = {first for level in levels for _, first, _ in level}
-    rows = []
-    for number, method in enumerate(methods):
-        cells = []
-        for column, place in enumerate(places):
-            mark = {BEST: "best", SECOND: "second"}.get(place.ranks[number], "")
-            mark = f"{mark} start".strip() if column in starts else mark
-            text, exact = place.texts[number], place.exact[number]
-            cells.append({"text": text, "mark": mark, "number": exact})
-        rows.append((method, cells))
-    return {"levels": levels, "places": places, "starts": starts, "rows": rows}
+    return {"levels": levels, "places": places, "starts": starts, "methods": methods}
+
+
+def galleries(results: Sequence[Result], count: int) -> List[Dict[str, Any]]:
+    """Return for the page the worst and best images of every method on every set with masks.
+
+    An image is shown with the maps of all methods on its set; ``count`` of the worst and the best.
+    """
+    found = []
+    for result in results:
+        if result.of.truth.gt_dir is None:
+            continue
+        keys = [score.key for score in result.report.scores]
+        by = column(SCORES[next((key for key in _RANKED_BY if key in keys), keys[0])], 3)
+        maps = {
+            method: {item.name: item for item in other.items}
+            for method, other in by_set(results)[result.of.dataset].items()
+        }
+        images = photographs(result.of.truth.image_dir) if result.of.truth.image_dir else {}
+        ends = [
+            (title, [_sample(name, by, score, maps, images, result) for score, name in end])
+            for title, end in zip(("Worst", "Best"), _ends(result, by, count))
+            if end
+        ]
+        if ends:
+            heading = f"{result.of.dataset}: {result.of.method}, by {by.heading}"
+            found.append({"heading": heading, "ends": ends})
+    return found
+
+
+def photographs(folder: Path) -> Dict[str, Path]:
+    """Return the photographs of a folder and its subfolders by name, as maps have it."""
+    return {bare_name(path, folder): path for path in find_images(folder)}
+
+
+def _ends(result: Result, by: Column, count: int) -> Tuple[List[Tuple[float, str]], ...]:
+    """Return (score, name) of the worst and of the best images, worst and best first."""
+    rows = [(values[by.key], name) for name, values in result.outcome.rows]
+    # An image without a score is neither.
+    ordered = sorted((row for row in rows if row[0] == row[0]), reverse=by.higher_is_better)
+    # An image is among the worst or among the best, not both.
+    half = min(count, len(ordered) // 2)
+    return ordered[::-1][: max(half, 1)], ordered[:half]
+
+
+def _sample(
+    name: str,
+    by: Column,
+    score: float,
+    methods: Mapping[str, Mapping[str, MapFiles]],
+    images: Mapping[str, Path],
+    result: Result,
+) -> Dict[str, Any]:
+    """Return what is shown of an image: the photograph, the true mask, maps of all methods."""
+    found = []
+    if name in images:
+        with suppress(ImageError):  # the page is worth having without it
+            shown = thumbnail(read_image(images[name]), f"image of {name}")
+            found.append({"caption": "image", **shown})
+    mask = methods[result.of.method][name].mask
+    assert mask is not None  # there is a gallery only where there are masks
+    truth = read_truth(mask, result.report.conventions.mask_above)
+    found.append({"caption": "mask", **thumbnail(truth.mask, f"mask of {name}")})
+    for method, files in methods.items():
+        with suppress(ImageError, KeyError):  # a map that is missing or in that method's errors
+            values = read_map(files[name].map)
+            if values.dtype != np.uint8:
+                values = np.rint(values * 255).astype(np.uint8)
+            found.append({"caption": method, **thumbnail(values, f"map by {method} of {name}")})
+    return {"name": name, "score": f"{by.title} {by.shown(score)}", "pictures": found}
 
 
 def thumbnail(array: np.ndarray, alt: str) -> Dict[str, Any]:

@@ -7,9 +7,8 @@ and whatever is left out on demand is reported.
 from __future__ import annotations
 
 import re
-from operator import itemgetter
 from pathlib import Path, PurePosixPath
-from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from paddleseg_u2net.datasets.name_rules import best_rule, without_ending, without_number
 from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files, read_lines
@@ -38,7 +37,7 @@ def pair_maps(
     endings: Mapping[str, str],
     subset: Optional[Path] = None,
     allow_missing: bool = False,
-) -> Tuple[List[MapFiles], Dict[str, List[str]]]:
+) -> Tuple[List[MapFiles], List[str]]:
     """Pair maps with ground truth of several kinds: ``mask``, ``points``, ``density``.
 
     Subfolders are part of the names. ``endings``: what names have behind the common part, by
@@ -47,8 +46,8 @@ def pair_maps(
     lines ``image mask`` as PaddleSeg has them, of which the mask's name counts.
 
     Returns:
-        Files by name, sorted; and names that were left out, as is allowed, by the kind that is
-        missing. What does not fit otherwise is a PairingError.
+        Files by name, sorted; and names that were left out, as is allowed, since one of their
+        files is missing. What does not fit otherwise is a PairingError.
     """
     folders = {"map": map_folder, **truths}
     endings = {kind: endings.get(kind, "") for kind in folders}
@@ -59,17 +58,21 @@ def pair_maps(
     if not common:
         raise PairingError(_nothing_in_common(folders, files))
     if subset is not None:
-        names = set(_listed_names(subset, names, endings))
-    left_out = {
-        kind: missing for kind in files if (missing := sorted(names.difference(files[kind])))
-    }
-    items = []
-    for name in sorted(names & common):
-        found = map(itemgetter(name), files.values())
-        items.append(MapFiles(name, **dict(zip(files, found))))
-    if left_out and not (allow_missing and items):
-        raise PairingError(_what_is_missing(folders, left_out, len(names), subset))
-    return items, left_out
+        names = _listed_names(subset, names, endings)
+    missing, there = names - common, sorted(names & common)
+    if missing and not (allow_missing and there):
+        found = "; ".join(
+            f"{folders[kind]} has no {kind} for {len(absent)} of {len(names)} names: "
+            f"{short_list(sorted(absent))}"
+            for kind in files
+            if (absent := names.difference(files[kind]))
+        )
+        raise PairingError(
+            f"{subset or 'all names'}: expected every name in every folder; {found}; add or remove "
+            "files, name those that count with --list, or take --allow_missing"
+        )
+    items = [MapFiles(name, **{kind: files[kind][name] for kind in files}) for name in there]
+    return items, sorted(missing)
 
 
 def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) -> None:
@@ -96,36 +99,26 @@ def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
     named: Dict[str, Path] = {}
     for full, path in found.items():
         name = without_ending(full, ending)
-        if name is None:
-            continue
-        if name in named:
+        if name is not None and named.setdefault(name, path) != path:
             raise PairingError(
                 f"{folder}: {named[name].name} and {path.name} have one name but for the letter "
                 f"case of {ending}; remove one"
             )
-        named[name] = path
     if not named:
         raise PairingError(
             f"{folder}: expected names that end in {ending}, got "
             f"{short_list(sorted(found))}; correct {option}"
         )
-    if kind == "mask":
-        _refuse_further_masks(found, named, ending)
-    return named
-
-
-def _refuse_further_masks(
-    found: Mapping[str, Path], named: Mapping[str, Path], ending: str
-) -> None:
-    """Refuse masks with a number behind the ending: they are parts of a mask that has it."""
-    for full, path in found.items():
+    for full, path in found.items() if kind == "mask" else ():
+        # With a number behind the ending it is a part of a mask that has it.
         unnumbered = without_number(full)
         name = without_ending(unnumbered, ending)
-        if unnumbered != full and name is not None and name in named:
+        if unnumbered != full and name in named:
             raise PairingError(
                 f"{path}: this is a further mask of the image that has {named[name].name}, and a "
                 "map is scored against one; merge them first, as dataset.py import folders does"
             )
+    return named
 
 
 def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
@@ -136,7 +129,7 @@ def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
     return name, ""
 
 
-def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str]) -> List[str]:
+def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str]) -> Set[str]:
     """Return the names of a list file; one that is not ``known`` as it is listed."""
     try:
         lines = read_lines(path)
@@ -145,14 +138,13 @@ def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str
     first: Dict[str, int] = {}
     for number, line in lines:
         name = _name_of_line(line, known, endings)
-        if name in first:
+        if first.setdefault(name, number) != number:
             raise PairingError(
                 f"{path}: lines {first[name]} and {number} both name {name}; delete one"
             )
-        first[name] = number
     if not first:
         raise PairingError(f"{path}: expected names, one a line, the file has none")
-    return list(first)
+    return set(first)
 
 
 def _name_of_line(line: str, known: AbstractSet[str], endings: Mapping[str, str]) -> str:
@@ -170,23 +162,6 @@ def _name_of_line(line: str, known: AbstractSet[str], endings: Mapping[str, str]
     return name
 
 
-def _what_is_missing(
-    folders: Mapping[str, Path],
-    missing: Mapping[str, List[str]],
-    total: int,
-    subset: Optional[Path],
-) -> str:
-    found = "; ".join(
-        f"{folders[kind]} has no {kind} for {len(names)} of {total} names: {short_list(names)}"
-        for kind, names in missing.items()
-    )
-    where = "expected every name" if subset is None else f"{subset}: expected names that are"
-    return (
-        f"{where} in every folder; {found}; add or remove files, name those that count with "
-        "--list, or take --allow_missing"
-    )
-
-
 def _nothing_in_common(folders: Mapping[str, Path], files: Mapping[str, Mapping[str, Path]]) -> str:
     """Say that no name is in every folder, with examples and the endings that would pair some."""
     kinds = [kind for kind in folders if kind != "map"]
@@ -197,19 +172,12 @@ def _nothing_in_common(folders: Mapping[str, Path], files: Mapping[str, Mapping[
     )
     maps, truths = list(files["map"]), list(files[kind])
     rule, matches = best_rule(truths, maps)
-    endings = {"map": rule.mask[1], kind: rule.image[1]}
-    if rule.full_name:
-        # The suffix of the photograph would be taken for that of the map.
-        endings["map"] = PurePosixPath(maps[0]).suffix + files["map"][maps[0]].suffix
     options = [
         f"{_OPTIONS[side]}={ending}" if side in _OPTIONS else f"names of {side} without {ending}"
-        for side, ending in endings.items()
+        for side, ending in (("map", rule.mask[1]), (kind, rule.image[1]))
         if ending
     ]
-    repair = (
-        "give folders of the same images, or what the names of one have behind the common part, "
-        f"as with {_OPTIONS['map']} _DSS"
-    )
+    repair = "give folders of the same images, or what one has behind the common part of the names"
     if options and 2 * len(matches) >= min(len(maps), len(truths)):
         repair = f"{' and '.join(options)} would pair {len(matches)} of {len(maps)} maps"
     return f"expected the same names in these folders but for the suffix, got {examples}; {repair}"

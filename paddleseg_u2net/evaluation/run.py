@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import cv2
@@ -16,6 +17,7 @@ from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, memory_named
 from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations
 from paddleseg_u2net.parallel import in_chunks, parallel_map
+from paddleseg_u2net.progress import Progress
 
 # Images that one process adds up before it answers. Sums are added in this grouping whatever the
 # number of processes, so that it changes no digit of a result.
@@ -61,26 +63,15 @@ class Outcome:
             self.notes.setdefault(note, []).extend(names)
 
 
-def score(
-    items: Sequence[MapFiles],
-    task: Task,
-    workers: int = 0,
-    progress: Callable[[int], object] = lambda images: None,
-) -> Outcome:
-    """Score all images, in their order; ``workers`` change no bit of the result.
-
-    ``progress`` is called with the number of images that are done since its last call.
-    """
+def score(items: Sequence[MapFiles], task: Task, workers: int = 0, title: str = "") -> Outcome:
+    """Score all images, in their order; ``workers`` change no bit of the result."""
     total = Outcome(task.report.fresh())
-    _add_up(total.add, partial(_score_chunk, task=task), items, workers, progress)
+    _add_up(total.add, partial(_score_chunk, task=task), items, workers, title)
     return total
 
 
 def fixated_by_all(
-    items: Sequence[MapFiles],
-    task: Task,
-    workers: int = 0,
-    progress: Callable[[int], object] = lambda images: None,
+    items: Sequence[MapFiles], task: Task, workers: int = 0, title: str = ""
 ) -> OtherFixations:
     """Return where the images of a set were fixated, or where their objects are without fixations.
 
@@ -88,7 +79,8 @@ def fixated_by_all(
     left to `score`.
     """
     total = OtherFixations()
-    _add_up(total.merge, partial(_collect_chunk, task=task), items, workers, progress)
+    bare = replace(task, sigma=None, others=None)
+    _add_up(total.merge, partial(_collect_chunk, task=bare), items, workers, title)
     return total
 
 
@@ -97,13 +89,16 @@ def _add_up(
     work: Callable[[Any], Any],
     items: Sequence[MapFiles],
     workers: int,
-    progress: Callable[[int], object],
+    title: str,
 ) -> None:
     chunks = in_chunks(items, CHUNK)
-    with closing(parallel_map(work, chunks, workers)) as parts:
+    with (
+        Progress(len(items), title) as progress,
+        closing(parallel_map(work, chunks, workers)) as parts,
+    ):
         for part, chunk in zip(parts, chunks):
             add(part)
-            progress(len(chunk))
+            progress.update(len(chunk))
 
 
 def _score_chunk(items: Sequence[MapFiles], task: Task) -> Outcome:
@@ -127,21 +122,17 @@ def _score_chunk(items: Sequence[MapFiles], task: Task) -> Outcome:
 def _collect_chunk(items: Sequence[MapFiles], task: Task) -> OtherFixations:
     found = OtherFixations()
     for item in items:
-        try:
-            with memory_named(item.map):
-                truth = _read_truth(item, task)
-                found.add(_looked_at(truth, _read_fixations(item, truth, sigma=None)))
-        except (ValueError, OSError):
-            continue  # it is reported, and fails, when it is scored
+        # What cannot be read is reported, and fails, when it is scored.
+        with suppress(ValueError, OSError), memory_named(item.map):
+            found.add(_looked_at(*_read_truths(item, task)))
     return found
 
 
 def _score_item(item: MapFiles, task: Task, report: MetricReport) -> List[str]:
     """Count an image in a report; return what was unusual about it."""
     prediction = read_map(item.map)
-    truth = _read_truth(item, task)
-    fixations = _read_fixations(item, truth, task.sigma)
-    shape = _looked_at(truth, fixations).shape if truth is None else _shape(truth.mask)
+    truth, fixations = _read_truths(item, task)
+    shape = _looked_at(truth, fixations).shape if truth is None else truth.mask.shape
     notes = _notes(prediction, truth, task)
     if prediction.shape != shape:
         if not task.resize:
@@ -153,15 +144,10 @@ def _score_item(item: MapFiles, task: Task, report: MetricReport) -> List[str]:
         notes.append("maps were resized")
     others = None
     if task.others is not None:
-        others = task.others.weights(shape, _looked_at(truth, fixations))
+        looked_at = _looked_at(truth, fixations)
+        others = task.others.weights(looked_at.shape, looked_at)
     report.update_map(prediction, None if truth is None else truth.mask, fixations, others)
     return notes
-
-
-def _read_truth(item: MapFiles, task: Task) -> Optional[GroundTruth]:
-    if item.mask is None:
-        return None
-    return read_truth(item.mask, task.report.conventions.mask_above)
 
 
 def _looked_at(truth: Optional[GroundTruth], fixations: Optional[Fixations]) -> Fixations:
@@ -172,39 +158,37 @@ def _looked_at(truth: Optional[GroundTruth], fixations: Optional[Fixations]) -> 
     return Fixations.from_mask(truth.mask)
 
 
-def _read_fixations(
-    item: MapFiles, truth: Optional[GroundTruth], sigma: Optional[float]
-) -> Optional[Fixations]:
-    """Return the fixations of an item, None where it has a mask only."""
-    density = read_density(item.density) if item.density else None
-    shape = None if truth is None else _shape(truth.mask)
-    if density is not None:
+def _read_truths(item: MapFiles, task: Task) -> Tuple[Optional[GroundTruth], Optional[Fixations]]:
+    truth, shape = None, None
+    if item.mask is not None:
+        truth = read_truth(item.mask, task.report.conventions.mask_above)
+        shape = truth.mask.shape
+    density = None
+    if item.density is not None:
+        density = read_density(item.density)
         if shape is not None and density.shape != shape:
             raise ValueError(
                 f"{item.density}: expected the size of the mask, {_size(shape)}, got "
                 f"{_size(density.shape)}"
             )
-        shape = _shape(density)
+        shape = density.shape
     if item.points is None:
-        return None if density is None else Fixations.from_density(density)
-    grid = _fixation_map(item, shape)
-    points = np.argwhere(grid)
-    if density is None:
-        return Fixations.from_points(points, _shape(grid), sigma)
-    return Fixations.from_density(density, points)
+        return truth, None if density is None else Fixations.from_density(density)
+    grid = _fixation_map(item.points, shape, item.map)
+    if density is not None:
+        return truth, Fixations.from_density(density, np.argwhere(grid))
+    height, width = grid.shape
+    return truth, Fixations.from_points(np.argwhere(grid), (height, width), task.sigma)
 
 
-def _fixation_map(item: MapFiles, shape: Optional[Size]) -> np.ndarray:
-    assert item.points is not None
-    # An image has its own size.
-    if shape is not None or item.points.suffix.lower() in IMAGE_SUFFIXES:
-        return read_fixation_map(item.points, shape)
-    try:
-        return read_fixation_map(item.points)
-    except ImageError:
+def _fixation_map(points: Path, shape: Optional[Size], map_file: Path) -> np.ndarray:
+    if shape is None and points.suffix.lower() not in IMAGE_SUFFIXES:
         # A list of points does not say how large the image is, and of several arrays the size
         # tells which one is meant.
-        return read_fixation_map(item.points, _shape(read_map(item.map)))
+        with suppress(ImageError):
+            return read_fixation_map(points)
+        shape = read_map(map_file).shape
+    return read_fixation_map(points, shape)
 
 
 def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> List[str]:
@@ -221,11 +205,6 @@ def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> 
     return notes
 
 
-def _shape(array: np.ndarray) -> Size:
-    height, width = array.shape
-    return height, width
-
-
-def _size(shape: Tuple[int, ...]) -> str:
+def _size(shape: Size) -> str:
     """Return a size as users say it: width x height."""
     return f"{shape[1]}x{shape[0]}"

@@ -1,4 +1,4 @@
-"""Tables of scores, methods by metrics, as text, Markdown and CSV; for LaTeX and HTML their cells.
+"""Tables of scores, methods by metrics, as text, Markdown, LaTeX and CSV; for HTML their cells.
 
 Scores count as they are shown: two that round to the same text are equal, and both are marked.
 """
@@ -18,10 +18,28 @@ from typing import Callable, Iterable, List, Mapping, NamedTuple, Optional, Sequ
 from paddleseg_u2net.text import one_line
 
 BEST, SECOND = 1, 2
-MISSING = "-"
-SIDE_BY_SIDE = 12  # scores, in Markdown and LaTeX
-
+_MISSING = "-"
+_SIDE_BY_SIDE = 12  # scores, in Markdown and LaTeX
 _GAP = "  "
+
+# A star or a bracket at the start of a row would be read as an argument of the \\ before it.
+_LATEX = str.maketrans(
+    {
+        **{letter: f"\\{letter}" for letter in "_%&#{}$"},
+        **{letter: f"{{{letter}}}" for letter in "*[]"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+    }
+)
+_LAST_LATIN_LETTER = "\u017f"
+# Not to all of the width, from which TeX's rounding may lead.
+_SHRUNK = r"\resizebox{\ifdim\width>\linewidth .999\linewidth\else\width\fi}{!}{%"
 
 Scores = Mapping[str, Optional[float]]
 """By `Column.key`; a score that is None, NaN or left out is missing."""
@@ -48,7 +66,7 @@ class Column:
     def shown(self, value: Optional[float]) -> str:
         """Return ``value`` with `digits` digits; "-" for None and NaN, never "-0.000"."""
         if value is None or math.isnan(value):
-            return MISSING
+            return _MISSING
         text = f"{float(value):.{self.digits}f}"
         return text.lstrip("-") if float(text) == 0 else text
 
@@ -102,7 +120,7 @@ def ranks(values: Sequence[Optional[float]], column: Column) -> List[int]:
     where fewer than two methods have the score.
     """
     texts = [column.shown(value) for value in values]
-    scores = [None if text == MISSING else float(text) for text in texts]
+    scores = [None if text == _MISSING else float(text) for text in texts]
     there = [score for score in scores if score is not None]
     if len(there) < 2:
         return [0] * len(values)
@@ -115,21 +133,20 @@ def exact(value: Optional[float]) -> str:
     return "" if value is None or math.isnan(value) else repr(float(value))
 
 
-def text_table(data_sets: DataSets, columns: Sequence[Column], width: Optional[int] = None) -> str:
+def text_table(data_sets: DataSets, columns: Sequence[Column]) -> str:
     """Return a table of each data set for a terminal, with a ``*`` behind the best scores.
 
-    Columns that do not fit the ``width`` in letters (by default the terminal's) go on in further
-    blocks below, where the methods are repeated.
+    Columns that do not fit its width go on in further blocks below, where the methods are repeated.
     """
-    room = shutil.get_terminal_size().columns if width is None else width
     return "\n".join(
-        f"{one_line(name)}\n" + "\n".join(_text_blocks({name: scores}, columns, room))
+        f"{one_line(name)}\n" + "\n".join(_text_blocks({name: scores}, columns))
         for name, scores in data_sets.items()
     )
 
 
-def _text_blocks(data_sets: DataSets, columns: Sequence[Column], room: int) -> List[str]:
+def _text_blocks(data_sets: DataSets, columns: Sequence[Column]) -> List[str]:
     methods, places = side_by_side(data_sets, columns)
+    room = shutil.get_terminal_size().columns
     first = _text_column(["method", *map(one_line, methods)], str.ljust)
     blocks = [[first]]
     for place in places:
@@ -166,8 +183,8 @@ def markdown_table(data_sets: DataSets, columns: Sequence[Column]) -> str:
     for name, scores in data_sets.items():
         parts.append(f"### {_markdown_escaped(name)}\n")
         methods, places = side_by_side({name: scores}, columns)
-        for start in range(0, len(places), SIDE_BY_SIDE):
-            block = places[start : start + SIDE_BY_SIDE]
+        for start in range(0, len(places), _SIDE_BY_SIDE):
+            block = places[start : start + _SIDE_BY_SIDE]
             lines = [["method", *(_markdown_escaped(place.column.heading) for place in block)]]
             lines.append(["---", *["---:"] * len(block)])
             for number, method in enumerate(methods):
@@ -184,6 +201,58 @@ def _markdown_mark(text: str, rank: int) -> str:
 def _markdown_escaped(text: str) -> str:
     # The dollar sign begins a formula on some sites.
     return re.sub(r"[\\`*_\[\]<>|~#&$]", r"\\\g<0>", one_line(text))
+
+
+def latex_table(data_sets: DataSets, columns: Sequence[Column]) -> str:
+    """Return tables with booktabs, the best bold and the second best underlined.
+
+    As many data sets are side by side as have 12 scores together. What is wider than the text is
+    shrunk to its width.
+    """
+    names, tables = list(data_sets), []
+    together = max(1, _SIDE_BY_SIDE // len(columns))
+    for first in range(0, len(names), together):
+        some = {name: data_sets[name] for name in names[first : first + together]}
+        for start in range(0, len(columns), _SIDE_BY_SIDE):
+            table = _tabular(some, columns[start : start + _SIDE_BY_SIDE])
+            tables.append(f"\\noindent\n{_SHRUNK}\n{table}}}\n")
+    text = "\n\\medskip\n".join(tables)
+    foreign = any(letter > _LAST_LATIN_LETTER for letter in text)
+    needs = "% needs XeLaTeX or LuaLaTeX and a font with its letters\n" if foreign else ""
+    return f"% needs \\usepackage{{booktabs,graphicx}}\n{needs}{text}"
+
+
+def _tabular(data_sets: DataSets, columns: Sequence[Column]) -> str:
+    methods, places = side_by_side(data_sets, columns)
+    lines = []
+    for level in range(len(places[0].headings)):
+        found = spans(places, level)
+        over = [f"\\multicolumn{{{e - s}}}{{c}}{{{_latex_escaped(t)}}}" for t, s, e in found]
+        lines.append(_latex_row(["", *over]))
+        lines.append("".join(f"\\cmidrule(lr){{{s + 2}-{e + 1}}}" for _, s, e in found) + "\n")
+    titles = ["method", *(place.column.heading for place in places)]
+    lines += [_latex_row([_latex_escaped(title) for title in titles]), "\\midrule\n"]
+    for number, method in enumerate(methods):
+        cells = [_latex_mark(place.texts[number], place.ranks[number]) for place in places]
+        lines.append(_latex_row([_latex_escaped(method), *cells]))
+    return (
+        f"\\begin{{tabular}}{{l{'r' * len(places)}}}\n\\toprule\n{''.join(lines)}"
+        "\\bottomrule\n\\end{tabular}"
+    )
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return f"{' & '.join(cells)} \\\\\n".lstrip()
+
+
+def _latex_mark(text: str, rank: int) -> str:
+    if text != _MISSING:
+        text = text.replace("-", "$-$")  # a minus sign, no hyphen
+    return {BEST: f"\\textbf{{{text}}}", SECOND: f"\\underline{{{text}}}"}.get(rank, text)
+
+
+def _latex_escaped(text: str) -> str:
+    return one_line(text).translate(_LATEX)
 
 
 def csv_table(data_sets: DataSets, columns: Sequence[Column]) -> str:

@@ -122,7 +122,10 @@ class MeanBoundaryAccuracy(MeanMetric):
         right = pair.positive(self.threshold)[part] == mask
         total, with_pixels = 0.0, 0
         for radius, times in radii.items():
-            near = _near_boundary(mask, off, radius)
+            disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+            sees_object = cv2.dilate(mask.view(np.uint8), disc).view(np.bool_)
+            sees_other = cv2.dilate(off.view(np.uint8), disc).view(np.bool_)
+            near = (off & sees_object) | (mask & sees_other)
             pixels = np.count_nonzero(near)
             if pixels:
                 total += times * np.count_nonzero(near & right) / pixels
@@ -137,11 +140,3 @@ def _rim(inside: np.ndarray, valid: Optional[np.ndarray], element: np.ndarray) -
     border = {"borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
     kept = cv2.erode(solid.view(np.uint8), element, **border)
     return inside & ~kept.view(np.bool_)
-
-
-def _near_boundary(mask: np.ndarray, off: np.ndarray, radius: int) -> np.ndarray:
-    """Return bool (H, W): where a disc around a valid pixel has pixels of both kinds."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    sees_object = cv2.dilate(mask.view(np.uint8), disc).view(np.bool_)
-    sees_other = cv2.dilate(off.view(np.uint8), disc).view(np.bool_)
-    return (off & sees_object) | (mask & sees_other)

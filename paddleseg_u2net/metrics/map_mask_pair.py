@@ -63,14 +63,12 @@ class MapMaskPair:
             self.fixations = fixations
             valid = fixations.valid
         self.valid = checked_valid(valid, self.shape)
+        if self.valid is not None and mask is not None:
+            self.mask &= self.valid
         self.others = None
         if others is not None:
-            self.others = checked_weights("weights of the other images", others, self.shape)
-        if self.valid is not None:
-            if mask is not None:
-                self.mask &= self.valid
-            if self.others is not None:
-                self.others = np.where(self.valid, self.others, 0.0)
+            others = checked_weights("weights of the other images", others, self.shape)
+            self.others = others if self.valid is None else np.where(self.valid, others, 0.0)
         self._values: dict[str, np.ndarray] = {}
         self._statistics: dict[str, MapStatistics] = {}
 
@@ -115,9 +113,8 @@ class MapMaskPair:
 
         Levels that no valid pixel has may be less than 0 or more than 1.
         """
-        levels = self.at_valid(self.prediction)
         values = np.arange(LEVELS) / 255
-        return normalise(values, values[[levels.min(), levels.max()]], stretch)
+        return normalise(values, values[[int(end) for end in self.range]], stretch)
 
     def at_valid(self, array: np.ndarray) -> np.ndarray:
         """Return what an array (H, W) has at the valid pixels, (n,)."""
@@ -161,14 +158,6 @@ class MapMaskPair:
             return self.prediction
         # The inverse is flat in NumPy 1 and has the shape of the values in some of NumPy 2.
         return np.unique(self.prediction, return_inverse=True)[1].reshape(self.shape)
-
-    @cached_property
-    def unfixated(self) -> np.ndarray:
-        """bool (H, W): valid pixels without a fixation."""
-        free = np.ones(self.shape, bool) if self.valid is None else self.valid.copy()
-        if self.fixations.points is not None:
-            free[self.fixations.points[:, 0], self.fixations.points[:, 1]] = False
-        return free
 
     @cached_property
     def mass(self) -> Optional[np.ndarray]:

@@ -24,11 +24,10 @@ class Metric(ABC):
     only metrics of equal ones are merged.
     """
 
+    # Whether it compares with the fixations of the other images of the set.
     needs_other_images: ClassVar[bool] = False
-    """Whether it compares with the fixations of the other images of the set."""
-
+    # By argument of the constructor, the one of `Conventions` that it takes in a report.
     conventions: ClassVar[Mapping[str, str]] = {}
-    """By argument of the constructor, the one of `Conventions` that it takes in a report."""
 
     def __init__(self) -> None:
         arguments = self._arguments()
@@ -137,11 +136,7 @@ class CurveMetric(MapMetric):
 
 
 class MeanOfImages(Metric):
-    """One score per image, averaged over the images that have one.
-
-    An image whose score is not defined adds to ``undefined`` only, so that nothing is averaged over
-    fewer images in silence.
-    """
+    """One score per image, averaged over the images that have one; the others are counted."""
 
     def _zeros(self) -> dict[str, np.ndarray]:
         counts = {name: np.zeros(1, np.int64) for name in ("images", "undefined")}

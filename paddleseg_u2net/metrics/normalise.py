@@ -6,8 +6,7 @@ from typing import Optional
 
 import numpy as np
 
-STRETCHES = ("none", "minmax", "max")
-"""What may be done to a map before it is scored; see `normalise`."""
+STRETCHES = ("none", "minmax", "max")  # see `normalise`
 
 
 def normalise(values: np.ndarray, by: np.ndarray, stretch: str) -> np.ndarray:
@@ -88,12 +87,10 @@ def _check_unit_range(name: str, values: np.ndarray) -> None:
 def valid_pixels(
     probability: np.ndarray, label: np.ndarray, num_classes: int, ignore_index: int
 ) -> np.ndarray:
-    """Return bool (H, W): where a model's probabilities, all in range, have a label.
+    """Return bool (H, W): where a model's probabilities have a label.
 
-    Args:
-        probability: Float in [0, 1], or uint8; (H, W) of one class, else (num_classes, H, W).
-        label: (H, W); of one class any real numbers in [0, 1], else integers in [0, num_classes);
-            or ``ignore_index``.
+    ``probability`` is float in [0, 1] or uint8, (H, W) of one class, else (num_classes, H, W);
+    ``label`` (H, W) real numbers in [0, 1] of one class, else integers, or ``ignore_index``.
     """
     is_float = np.issubdtype(probability.dtype, np.floating)
     shape = label.shape if num_classes == 1 else (num_classes, *label.shape)

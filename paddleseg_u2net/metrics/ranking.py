@@ -73,17 +73,12 @@ class MeanRoc(CurveMetric):
     def compute(self) -> SimpleNamespace:
         """Return the area under the mean curve, and its rates, float64 (256,), from 255 down."""
         true, false = self._mean("true"), self._mean("false")
+        middle = true - np.diff(true, prepend=0) / 2
         return SimpleNamespace(
-            auc_of_mean_curve=_area(false, true),
+            auc_of_mean_curve=float(np.diff(false, prepend=0) @ middle),
             true_positive_rate=true,
             false_positive_rate=false,
         )
-
-
-def _area(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the area under the points (x, y) joined by lines, the origin before them."""
-    middle = y - np.diff(y, prepend=0) / 2
-    return float(np.diff(x, prepend=0) @ middle)
 
 
 @register(
@@ -121,15 +116,13 @@ class RocAuc(PixelMetric):
         """
         probability, label = np.asarray(probability), np.asarray(label)
         valid = valid_pixels(probability, label, self.num_classes, self.ignore_index)
-        every = bool(valid.all())
-        label = label.ravel() if every else label[valid]
+        label = label[valid]
         if not label.size:
             return
         planes = probability[None] if self.num_classes == 1 else probability
         for number, plane in enumerate(planes):
             inside = label >= 0.5 if self.num_classes == 1 else label == number
-            values = np.ascontiguousarray(plane).ravel() if every else plane[valid]
-            self._count(number, values, inside)
+            self._count(number, plane[valid], inside)
 
     def update_pair(self, pair: MapMaskPair) -> None:
         self._count(0, pair.at_valid(pair.prediction), pair.at_valid(pair.mask))

@@ -33,15 +33,8 @@ class MetricReport:
     counts in ``images`` and ``ignored`` only. Mind that a mask stored as 0 / 255 must be divided by
     255 first, or its foreground is ignored.
 
-    Args:
-        num_classes: Output channels of the model, >= 1.
-        ignore_index: Label value of ignored pixels.
-        names: Keys of scores, families ("segmentation", "saliency", "boundary", "fixation") or
-            "all".
-        conventions: What toolboxes disagree about; see `Conventions`.
-
-    Raises:
-        ValueError: no such score, or not for so many classes.
+    ``names`` are keys of scores, families ("segmentation", "saliency", "boundary", "fixation") or
+    "all"; ValueError where there is no such score, or not for so many classes.
     """
 
     def __init__(
@@ -132,8 +125,7 @@ class MetricReport:
         """Count one saliency map of any method; for ``num_classes == 1``.
 
         The arguments are those of `MapMaskPair`. ``mask`` is None where there are fixations only;
-        the scores that need a mask must not have been chosen then. Nothing is counted where an
-        argument is refused.
+        the scores that need a mask must not have been chosen then.
         """
         if self.num_classes != 1:
             raise ValueError(f"expected one class to score maps, got {self.num_classes}")
@@ -167,9 +159,8 @@ class MetricReport:
     def compute(self) -> dict[str, ReportValue]:
         """Return ``images`` and the chosen scores, as built-in numbers and lists.
 
-        With scores of segmentation also lists by class: ``class_iou``, ``class_precision``,
-        ``class_recall``, ``class_specificity``, ``class_dice``. What is not defined is NaN;
-        `json_ready` turns it into null for strict JSON.
+        With scores of segmentation also lists by class, ``class_iou`` and so on. What is not
+        defined is NaN; `json_ready` turns it into null for strict JSON.
         """
         result: dict[str, ReportValue] = {"images": self.images, **self.values()}
         if any(score.metric is ConfusionMatrix for score in self.scores):
@@ -179,10 +170,7 @@ class MetricReport:
         return result
 
     def curves(self) -> Curves:
-        """Return the curves that the metrics of the chosen scores have, as ``PR`` or ``ROC``.
-
-        Means over images come before curves of all pixels.
-        """
+        """Return the curves of the chosen scores' metrics; those of all pixels come last."""
         parts = sorted(self._parts.values(), key=lambda part: isinstance(part, PixelMetric))
         return {name: curve for part in parts for name, curve in part.curves().items()}
 
@@ -241,8 +229,7 @@ class MetricReport:
 def most_probable(probability: np.ndarray) -> np.ndarray:
     """Return argmax over the classes of (num_classes, H, W), the lowest number on a tie.
 
-    A running maximum over planes, uint8 up to 256 classes: 10 to 30 times as fast as
-    ``argmax(axis=0)``, which walks across the planes for every pixel.
+    10 to 30 times as fast as ``argmax(axis=0)``, which walks across the planes for every pixel.
     """
     kind = np.uint8 if len(probability) <= 256 else np.int64
     classes = np.zeros(probability.shape[1:], kind)

@@ -13,12 +13,9 @@ from paddleseg_u2net.metrics.metric import Metric
 
 FAMILIES = ("segmentation", "saliency", "boundary", "fixation")
 NEEDS = ("mask", "points", "density")
+DEFAULT = ("segmentation", "saliency")  # where nothing else is asked for
 
-DEFAULT = ("segmentation", "saliency")
-"""The families that are reported where nothing else is asked for."""
-
-SCORES: dict[str, Score] = registry.table("scores")
-"""All scores by key, in the order of reports."""
+SCORES: dict[str, Score] = registry.table("scores")  # by key, in the order of reports
 
 _M = TypeVar("_M", bound=Type[Metric])
 
@@ -43,12 +40,7 @@ def register(*scores: Score, order: int = 100, **conventions: str) -> Callable[[
     """Return a decorator of a `Metric` class that adds its scores to `SCORES`.
 
     Several scores may be computed by one metric, which then sees every image once. A file outside
-    of the package does the same; a command or a configuration names it under ``plugins``::
-
-        @register(Score("MSE", "saliency", "mean squared error"), stretch="mae_stretch")
-        class MSE(MeanMetric):
-            def score(self, pair):
-                return float(((pair.values(self.stretch) - pair.mask) ** 2).mean())
+    of the package does the same, see docs/metrics.md.
 
     Args:
         scores: In the order of reports.
@@ -95,29 +87,23 @@ def _check(score: Score, metric: type[Metric]) -> None:
 def chosen(names: Iterable[str], num_classes: int = 1) -> tuple[Score, ...]:
     """Return the scores of keys, of families and of "all", in the order of the table.
 
-    A family, or "all", stands for those of its scores that ``num_classes`` has. ValueError: there
-    is no such score, or not for so many classes, or nothing was named.
+    A family, or "all", stands for those of its scores that ``num_classes`` has.
     """
     names = [resolve(name) for name in names]
-    keys: set[str] = set()
+    there_are = {key: s for key, s in SCORES.items() if num_classes <= 2 or s.classes}
     for name in names:
-        score = SCORES.get(name)
-        if score is None:
-            keys.update(s.key for s in members(name) if num_classes <= 2 or s.classes)
-        elif num_classes <= 2 or score.classes:
-            keys.add(name)
-        else:
-            there_are = ", ".join(score.key for score in SCORES.values() if score.classes)
+        if name in SCORES and name not in there_are:
             raise ValueError(
                 f"{name}: this score is for one or two classes; with {num_classes} there are "
-                f"{there_are}"
+                f"{', '.join(there_are)}"
             )
+    keys = {score.key for name in names for score in members(name)} & there_are.keys()
     if not keys:
         raise ValueError(
             f"expected scores for {num_classes} classes, got {', '.join(names) or 'none'}; take "
             "segmentation"
         )
-    return tuple(score for score in SCORES.values() if score.key in keys)
+    return tuple(score for key, score in there_are.items() if key in keys)
 
 
 def members(name: str) -> list[Score]:

@@ -11,16 +11,8 @@ from paddleseg_u2net.metrics.metric import PixelMetric, mean_of_defined
 from paddleseg_u2net.metrics.scores import Score, register
 
 
-def _score(key: str, meaning: str, attribute: str, *also_called: str, higher: bool = True) -> Score:
-    return Score(
-        key,
-        "segmentation",
-        meaning,
-        attribute=attribute,
-        higher_is_better=higher,
-        classes=True,
-        also_called=also_called,
-    )
+def _score(key: str, meaning: str, attribute: str, *names: str, higher: bool = True) -> Score:
+    return Score(key, "segmentation", meaning, attribute, higher, classes=True, also_called=names)
 
 
 @register(
@@ -41,8 +33,7 @@ class ConfusionMatrix(PixelMetric):
     The scores are PaddleSeg 2.8.0's (``paddleseg/utils/metrics.py``), with two differences: a class
     that is absent from both labels and predictions of the whole set is NaN and left out of the
     means (there it is 0), and where ``ignore_index`` is itself a class number, its pixels are left
-    out altogether. PySODMetrics 1.6.2 has another kappa, with true positives where false ones
-    belong in the chance term.
+    out altogether.
     """
 
     def __init__(
@@ -126,8 +117,13 @@ class ConfusionMatrix(PixelMetric):
             "specificity": specificity,
             "ber": np.where(labelled > 0, 1 - (recall + specificity) / 2, np.nan),
         }
-        scores = SimpleNamespace()
-        scores.accuracy, scores.kappa = _agreement(intersection, predicted, labelled)
+        # In float64 as PaddleSeg does: the product of int64 areas of a large set would overflow.
+        total = labelled.astype(np.float64).sum()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            accuracy = intersection.sum() / total
+            chance = (predicted.astype(np.float64) * labelled).sum() / (total * total)
+            kappa = (accuracy - chance) / (1 - chance)
+        scores = SimpleNamespace(accuracy=float(accuracy), kappa=float(kappa))
         for name, values in by_class.items():
             mean = mean_of_defined(values)
             setattr(scores, f"class_{name}", values)
@@ -141,16 +137,3 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     result = np.full(numerator.shape, np.nan)
     np.divide(numerator, denominator, out=result, where=denominator > 0)
     return result
-
-
-def _agreement(
-    intersection: np.ndarray, predicted: np.ndarray, labelled: np.ndarray
-) -> tuple[float, float]:
-    """Return accuracy and Cohen's kappa, NaN where they are not defined."""
-    # In float64 as PaddleSeg does: the product of two int64 areas of a large set would overflow.
-    total = labelled.astype(np.float64).sum()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        observed = intersection.sum() / total
-        chance = (predicted.astype(np.float64) * labelled).sum() / (total * total)
-        kappa = (observed - chance) / (1 - chance)
-    return float(observed), float(kappa)

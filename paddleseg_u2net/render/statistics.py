@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from paddleseg_u2net.render import mpl_style
-from paddleseg_u2net.render.mpl_style import mpl_settings, plain, style_axes
+from paddleseg_u2net.render import charts
+from paddleseg_u2net.render.charts import mpl_settings, plain, style_axes
 
 _BLUE = "#0072B2"
 _CELLS, _BINS = 60, 20  # of sizes and of foreground shares
@@ -37,7 +37,7 @@ def as_png(sizes: np.ndarray, foreground: np.ndarray, title: str) -> bytes:
         _draw_foreground(axes[2], foreground)
         for panel in axes:
             style_axes(panel)
-        return mpl_style.as_png(figure, 110)
+        return charts.as_png(figure, 110)
 
 
 def _draw_sizes(axes: Any, sizes: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.render import curves, mpl_style
+from paddleseg_u2net.render import charts
 from paddleseg_u2net.render.contact_sheet import contact_sheet, picture_cells
 
 # VisualDL shows images 360 pixels wide and 240 high: letters have to be large in them.
@@ -96,8 +96,8 @@ class TrainingLogger:
             return
         scores = {prefix + name: value for name, value in report.values().items()}
         self._scalars("Evaluate", scores, iteration)
-        for panel in curves.panels({prefix + "model": report.curves()}):
-            png = mpl_style.as_png(curves.draw([panel], _CURVE), _CURVE_DPI)
+        for panel in charts.panels({prefix + "model": report.curves()}):
+            png = charts.as_png(charts.draw([panel], _CURVE), _CURVE_DPI)
             picture = np.array(Image.open(io.BytesIO(png)).convert("RGB"))
             self.writer.add_image(f"Curves/{prefix}{panel.title}", picture, iteration)
 

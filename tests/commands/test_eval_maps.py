@@ -19,7 +19,7 @@ from PIL import Image
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.metrics import PRESETS, SCORES, Fixations, MetricReport, make_conventions
-from paddleseg_u2net.render import mpl_style
+from paddleseg_u2net.render import charts
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (10, 14)
@@ -249,7 +249,7 @@ def test_each_output_has_the_columns_that_it_has_room_for(data, capsys):
 
 def test_one_figure_of_precision_and_recall(data, capsys, monkeypatch):
     drawn = []
-    monkeypatch.setattr(mpl_style, "save", lambda figure, path: drawn.append((figure, path)))
+    monkeypatch.setattr(charts, "save", lambda figure, path: drawn.append((figure, path)))
     arguments = words(data, "--metrics=maxF", f"--pr={data / 'pr.pdf'}", maps=("A", "B"))
     assert main("eval_maps", arguments) == 0
     assert main("eval_maps", [*arguments, "--pr_limits", "0.1", "0.9", "0.5", "1"]) == 0

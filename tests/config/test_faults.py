@@ -89,7 +89,7 @@ WRONG = {
     "trainer.freeze": (1, "trainer.freeze: expected a list of layers' names"),
     "test_config.scales": (0, "test_config.scales: expected a positive number"),
     "metrics": (["maxFF"], "metrics: there is no score 'maxFF'; did you mean maxF"),
-    "conventions.slack": (1.5, "conventions.slack: expected a whole number"),
+    "conventions.slack": (-1, "conventions.slack: expected a number"),
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.evaluation.gallery import galleries
+from paddleseg_u2net.evaluation.page import galleries
 from paddleseg_u2net.evaluation.pairing import pair_maps
 from paddleseg_u2net.evaluation.plan import DataSet, MethodOnDataset
 from paddleseg_u2net.evaluation.results import Result
@@ -110,8 +110,8 @@ def test_images_without_the_score_are_neither_worst_nor_best(tmp_path):
     rows = [(name, {"MAE": float("nan") if name == "1" else v["MAE"]})
             for name, v in results[0].outcome.rows]  # fmt: skip
     result = replace(results[0], outcome=Outcome(results[0].report, rows))
-    (gallery,) = galleries([result])
+    (gallery,) = galleries([result], 5)
     assert ends_of(gallery) == [["2"], ["0"]]
     rows = [(name, {"MAE": float("nan")}) for name, _ in rows]
     result = replace(results[0], outcome=Outcome(results[0].report, rows))
-    assert galleries([result]) == []
+    assert galleries([result], 5) == []

@@ -97,7 +97,7 @@ VARYING = np.array([[[0, 0, 0, 0], [0, 0, 0, 255]]], np.uint8)
         ("a.npy", np.zeros((0, 3), np.uint8), "(0, 3)"),
         ("a.tif", np.array([[0, 200]], np.int32), "white is not known"),
         ("a.npy", np.array([[0, 200]], np.int32), "got int32"),
-        ("a.npy", np.array([[0, 255]], np.float32), "0..255; divide"),
+        ("a.npy", np.array([[0, 255]], np.float32), "0..255; apply a sigmoid"),
         ("a.tif", np.array([[-7.5, 4]], np.float32), "-7.5..4; apply a sigmoid"),
     ],
 )
@@ -131,7 +131,7 @@ def test_arrays_that_are_none(tmp_path, reader):
 @pytest.mark.parametrize("suffix", ["png", "tif", "npy"])
 def test_missing_empty_and_damaged_files(tmp_path, reader, suffix):
     path = tmp_path / f"a.{suffix}"
-    refused(reader, path, "found nothing")
+    refused(reader, path)
     noise = np.random.default_rng(0).random((50, 50)).astype(np.float32)
     saved(path, noise if suffix != "png" else (noise * 255).astype(np.uint8))
     whole = path.read_bytes()
@@ -264,8 +264,8 @@ def test_an_array_two_wide_of_the_images_shape_is_a_map(tmp_path):
         (["x y", "1 2"], "x and y"),
         ([""], "x and y, got ''"),
         (["x,y"], "at least one fixation"),
-        (["x,y", "", "1,one"], "'one'"),
-        (["x,y", "1"], "got {'x': '1'"),
+        (["x,y", "", "1,one"], "x and y in line 3, got '1,one'"),
+        (["x,y", "1"], "in line 2, got '1'"),
         (["x,y", "nan,1"], "NaN"),
         (["x,y", "1,1", "5,0"], "1 of 2 outside, such as row 0, column 5"),
         (["x,y", "-1,0"], "column -1"),

@@ -88,36 +88,28 @@ def test_a_renamed_weight_is_shown_with_its_nearest_name(state, model):
     assert "side2.wieght: the model has no such weight" in message
 
 
-def test_a_superfluous_weight_is_named(state, model):
-    state["stage9.weight"] = np.zeros(3, "float32")
-    assert "stage9.weight: the model has no such weight" in problems(state, model)
-
-
-def test_a_wrong_shape_is_shown_beside_the_right_one(state, model):
-    state["outconv.weight"] = np.zeros((2, 8, 1, 1), "float32")
-    message = problems(state, model)
-    assert "outconv.weight: expected shape [1, 4, 1, 1], got [2, 8, 1, 1]" in message
-
-
-@pytest.mark.parametrize("value", [np.nan, 1e300])
-@pytest.mark.parametrize("name", ["side1.weight", f"{UNIT}.conv_s1.bias"])
-def test_a_value_that_is_not_finite_is_refused(state, model, name, value):
-    state[name] = state[name].astype("float64")
-    state[name].flat[-1] = value
-    assert f"{name}: holds NaN or infinity" in problems(state, model)
-
-
-@pytest.mark.parametrize("shape", [(1,), ()], ids=str)
-def test_a_bias_of_another_shape_is_refused_by_name(state, model, shape):
-    name = f"{UNIT}.conv_s1.bias"
-    state[name] = np.ones(shape, "float32")
-    assert f"{name}: expected shape [16], got {list(shape)}" in problems(state, model)
-
-
-@pytest.mark.parametrize("name, value", [("side1.bias", [[1], [1, 2]]), (5, "text")])
-def test_an_entry_that_is_no_array_is_refused_by_name(state, model, name, value):
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("stage9.weight", np.zeros(3), "the model has no such weight"),
+        (5, "text", "the model has no such weight"),
+        ("outconv.weight", np.zeros((2, 8, 1, 1)), "expected shape [1, 4, 1, 1], got [2, 8, 1, 1]"),
+        (f"{UNIT}.conv_s1.bias", np.ones(1), "expected shape [16], got [1]"),
+        (
+            f"{UNIT}.conv_s1.bias",
+            np.full(16, np.nan),
+            "holds NaN or infinity, or numbers too large",
+        ),
+        ("side1.bias", np.array([1e300]), "holds NaN or infinity, or numbers too large"),
+        ("side1.bias", np.ones(1, "int8"), "expected numbers of floating point, got int8"),
+        ("side1.bias", [[1], [1, 2]], "expected numbers of floating point, got list"),
+        (f"{UNIT}.bn_s1._variance", np.full(16, -0.25), "holds -0.25; a variance is 0 or more"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_refused_by_name(state, model, name, value, words):
     state[name] = value
-    assert f"{name}: " in problems(state, model)
+    assert f"{name}: {words}" in problems(state, model)
 
 
 def test_a_message_counts_what_it_does_not_show(state, model):
@@ -238,22 +230,6 @@ def test_weights_of_another_variant_are_called_by_its_name(tmp_path):
     write_pickle(tmp_path / "p.pdparams", as_numpy(U2NetP()))
     with pytest.raises(WeightsError, match="looks like U2NetP, 3 channels in, 1 class out"):
         load_weights(U2Net(stages=SMALL), tmp_path / "p.pdparams")
-
-
-@pytest.mark.parametrize("dtype", ["int8", "bool"])
-def test_whole_numbers_are_refused_by_name(state, model, dtype):
-    state["side1.weight"] = state["side1.weight"].astype(dtype)
-    expected = f"numbers of floating point, got {dtype}"
-    assert f"side1.weight: expected {expected}" in problems(state, model)
-
-
-def test_a_variance_below_zero_is_refused_by_name(state, model):
-    name = f"{UNIT}.bn_s1._variance"
-    state[name] = state[name].copy()
-    state[name][0] = 0
-    fit_state(state, shapes(model), "file")
-    state[name][1] = -0.25
-    assert f"{name}: holds -0.25; a variance is 0 or more" in problems(state, model)
 
 
 def test_other_stages_are_not_called_other_classes(one_class_file, drawn, caplog):

@@ -19,10 +19,9 @@ _STEP = 0.1
 def _roc_area(
     positives: np.ndarray, negatives: np.ndarray, weights: Optional[np.ndarray] = None
 ) -> float:
-    """Return the chance that a positive exceeds a negative, a tie counting one half.
+    """Return the chance that a positive (N,) exceeds a negative (M,), all whole numbers from 0.
 
-    Both are whole numbers, 0 and more, one or more of them; ``weights`` say how often a negative
-    counts.
+    A tie counts one half, a negative as often as ``weights`` (M,) say.
     """
     levels = 1 + max(int(positives.max()), int(negatives.max()))
     hits = np.bincount(positives, minlength=levels)
@@ -41,7 +40,11 @@ class AucJudd(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        positives, negatives = pair.at_points(pair.ranks), pair.ranks[pair.unfixated]
+        positives, points = pair.at_points(pair.ranks), pair.fixations.points
+        others = np.ones(pair.shape, bool) if pair.valid is None else pair.valid.copy()
+        if points is not None:
+            others[points[:, 0], points[:, 1]] = False
+        negatives = pair.ranks[others]
         if not positives.size or not negatives.size:
             return float("nan")
         return _roc_area(positives, negatives)

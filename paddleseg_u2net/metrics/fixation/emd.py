@@ -70,14 +70,12 @@ def _shares(edges: np.ndarray, length: int) -> np.ndarray:
 
 
 def emd(supply: np.ndarray, demand: np.ndarray, distance: np.ndarray) -> float:
-    """Return the least sum of mass times distance that turns the supply into the demand.
+    """Return the least sum of mass times distance that turns supply (n,) into demand (m,), above 0.
 
     OpenCV's solver stops after 500 steps, whether its flow is the cheapest or not, and works in
     float32. So its flow is a start: as long as moving mass around a cycle is cheaper, it is moved
-    (Klein 1967, "A primal method for minimal cost flows", Management Science). Then there are dual
-    potentials that prove the flow optimal, from which the result follows in float64: not above the
-    exact number, and below it by 1e-6 of mass times largest distance at worst, mostly by 1e-14.
-    ``supply`` (n,) and ``demand`` (m,), stretched to the same sum, are above 0.
+    (Klein 1967, "A primal method for minimal cost flows", Management Science). The result is that
+    of the dual potentials in float64: not above the exact number, mostly below it by 1e-14.
     """
     total = float(supply.sum())
     supply, demand = supply / total, demand / demand.sum()

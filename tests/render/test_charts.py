@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.render.curves import Panel, draw
-from paddleseg_u2net.render.mpl_style import as_png, save
+from paddleseg_u2net.render.charts import Panel, as_png, draw, save
 
 X = np.linspace(0, 1, 50)
 
