@@ -182,7 +182,7 @@ def _read_colours(table: Mapping[Colour, int], tolerance: int, path: Path) -> np
             y, x = np.argwhere(seen & (colours == colour).all(axis=2))[0].tolist()
             expected = f"colours within {tolerance} of {short_list(sorted(table), 8)}"
             lossy = images.read_header(path).lossy
-            repair = "export a PNG, as this format changes colours" if lossy else "add it to the table"
+            repair = "export a PNG, as this format changes colours" if lossy else "add it to them"
             repair += ", or allow a --tolerance"
             raise wrong(path, expected, f"{colour} at x {x}, y {y}", repair)
         numbers[code] = number
