@@ -28,6 +28,7 @@ from paddleseg_u2net.config.settings import (
     read,
 )
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.augment import TransformError, check_transform
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.losses import HeadLosses
 from paddleseg_u2net.metrics import DEFAULT, Conventions, MetricReport, make_conventions
@@ -146,11 +147,27 @@ class Config(PredictionConfig):
         size = self.preprocess().size
         if part == "train" and "transforms" not in arguments and size:
             arguments["transforms"] = [{"type": "Resize", "target_size": list(size)}]
-        arguments["transforms"] = [
-            _transform(f"{part}_dataset.transforms.{number}", item, self.ignore_index)
-            for number, item in enumerate(arguments.get("transforms") or [])
-        ]
+        transforms = arguments.get("transforms") or []
+        arguments["transforms"] = [self.transform(*item) for item in enumerate(transforms)]
         return checks.dataset_classes()[arguments.pop("type")](**arguments)
+
+    def transform(self, number: int, item: Tree) -> Any:
+        """An item of ``train_dataset.transforms``, which pads masks with what the loss ignores."""
+        where = f"train_dataset.transforms.{number}"
+        state = random.getstate(), str(np.random.get_state())
+        with told(f"{where}: {item['type']}"):
+            transform = build(_with_ignore_index(item, self.ignore_index))
+        if (random.getstate(), str(np.random.get_state())) != state:
+            raise ConfigError(
+                f"{where}: {item['type']} draws a random number when it is made, once for all "
+                "images and anew when a run is resumed; give it one value (for sizes that change "
+                "from image to image take ResizeStepScaling or ResizeRangeScaling)"
+            )
+        try:
+            check_transform(transform)
+        except TransformError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        return transform
 
     def dataset_settings(self, part: str) -> DatasetSettings:
         """``train_dataset`` or ``val_dataset``, with what model and loss add."""
@@ -212,20 +229,6 @@ def told(what: str) -> Iterator[None]:
             raise
         words = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
         raise ConfigError(f"{what} cannot be used like this: {words}") from error
-
-
-def _transform(where: str, item: Tree, ignore_index: int) -> Any:
-    """A transform, which pads masks with what the loss ignores."""
-    state = random.getstate(), str(np.random.get_state())
-    with told(f"{where}: {item['type']}"):
-        transform = build(_with_ignore_index(item, ignore_index))
-    if (random.getstate(), str(np.random.get_state())) != state:
-        raise ConfigError(
-            f"{where}: {item['type']} draws a random number when it is made, once for all images "
-            "and anew when a run is resumed; give it one value (for sizes that change from image "
-            "to image take ResizeStepScaling or ResizeRangeScaling)"
-        )
-    return transform
 
 
 def _with_ignore_index(item: Any, ignore_index: int) -> Any:

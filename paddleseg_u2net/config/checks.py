@@ -173,6 +173,7 @@ def check_agreement(config: Any, tree: Tree, faults: List[str], training: bool) 
     transforms = tree["train_dataset"].get("transforms") if training else None
     for number, item in enumerate(transforms or []):
         _check_transform(f"train_dataset.transforms.{number}", item, config, faults)
+        note("", partial(config.transform, number, item), faults)
 
 
 def _check_heads(loss: Tree, heads: int, faults: List[str]) -> None:

@@ -72,10 +72,12 @@ def read_yaml(path: Union[str, Path]) -> Tree:
     earlier one. Dictionaries are merged, except where the upper one says ``_inherited_: False`` or
     names another ``type``: arguments of one mean nothing to another. Lists are replaced.
     """
-    return _read(Path(path), ())
+    return _read(Path(path), (), {})
 
 
-def _read(path: Path, above: Tuple[Path, ...]) -> Tree:
+def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
+    if path.resolve() in known:  # the base of several files
+        return known[path.resolve()]
     asked_by = f" (the _base_ of {above[-1]})" if above else ""
     if not path.is_file():
         raise ConfigError(f"{path}{asked_by}: there is no such configuration file; check the path")
@@ -96,8 +98,9 @@ def _read(path: Path, above: Tuple[Path, ...]) -> Tree:
         raise ConfigError(f"{path}: _base_: expected a file or a list of files, got {bases!r}")
     merged: Tree = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        merged = merge(_read(path.parent / base, (*above, path)), merged)
-    return merge(tree, merged)
+        merged = merge(_read(path.parent / base, (*above, path), known), merged)
+    known[path.resolve()] = merge(tree, merged)
+    return known[path.resolve()]
 
 
 def _is_beside_weights(path: Path) -> bool:

@@ -35,19 +35,19 @@ def read_fixation_map(path: PathLike, shape: Optional[Size] = None) -> np.ndarra
     fractions are cut off. A pixel that was fixated several times counts once, so that the score
     does not depend on the kind of file.
     """
-    suffix = Path(path).suffix.lower()
+    suffix, points = Path(path).suffix.lower(), False
     if suffix in (".csv", ".txt"):
-        found = _map_of_points(_listed_points(path), shape, path)
+        values, points = _listed_points(path), True
     elif suffix == ".mat":
-        found = _map_of_values(_matlab_array(path, shape), shape, path)
+        values = _matlab_array(path, shape)
     elif suffix == ".npy":
         values = load_array(path)
-        if values.ndim == 2 and values.shape[1] == 2 and values.shape != shape:
-            found = _map_of_points(values.astype(np.float64), shape, path)
-        else:
-            found = _map_of_values(two_dimensional(values, path), shape, path)
+        points = values.ndim == 2 and values.shape[1] == 2 and values.shape != shape
+        values = values.astype(np.float64) if points else two_dimensional(values, path)
     else:
-        found = _map_of_values(read_brightness(path), shape, path)
+        values = read_brightness(path)
+    check_finite(values, path)
+    found = (_map_of_points if points else _map_of_values)(values, shape, path)
     if not found.any():
         raise ImageError(
             path, "expected at least one fixation, got none; leave this image out of the list"
@@ -65,11 +65,11 @@ def read_density(path: PathLike) -> np.ndarray:
     density = values.astype(np.float64)
     check_finite(density, path)
     if density.min() < 0 or density.max() == 0:
-        found = f"{density.min():g}..{density.max():g}"
         raise ImageError(
             path,
-            f"expected a density of fixations, 0 or more and not all 0, got values in {found}; "
-            "save the density itself, not its logarithm, or leave this image out",
+            "expected a density of fixations, 0 or more and not all 0, got values in "
+            f"{density.min():g}..{density.max():g}; save the density itself, not its logarithm, "
+            "or leave this image out",
         )
     return density
 
@@ -82,7 +82,6 @@ def _map_of_values(values: np.ndarray, shape: Optional[Size], path: PathLike) ->
             f"expected fixations of the image's height and width {tuple(shape)}, got "
             f"{values.shape}; do not resize them, but make them from the points again",
         )
-    check_finite(values, path)
     found = values != 0
     kinds, count = len(np.unique(values)), int(found.sum())
     most = max(_ALWAYS_FEW_ENOUGH, _LARGEST_FIXATED_SHARE * found.size)
@@ -99,12 +98,7 @@ def _map_of_values(values: np.ndarray, shape: Optional[Size], path: PathLike) ->
 def _map_of_points(points: np.ndarray, shape: Optional[Size], path: PathLike) -> np.ndarray:
     """Return the fixation map of rows and columns (N, 2)."""
     if shape is None:
-        raise ImageError(
-            path,
-            "expected a picture of the fixations, for a list of points does not say how large the "
-            "image is; give masks or densities too, or save the points as a picture",
-        )
-    check_finite(points, path)
+        raise ImageError(path, "expected the image's shape beside a list of points")
     cells = np.floor(points).astype(np.int64)
     outside = ((cells < 0) | (cells >= shape)).any(axis=1)
     if outside.any():

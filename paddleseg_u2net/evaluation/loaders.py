@@ -51,11 +51,10 @@ def read_truth(path: PathLike, mask_above: int = 127) -> GroundTruth:
     A pixel is the object above ``mask_above`` / 255 of white, whatever the bits of the file. Files
     of 0 and 1 only are labels, and 1 is the object; so are the indices of a coloured palette.
     """
-    if not is_array(path) and images.read_header(path).coloured:
-        return _truth_of_indices(images.read_mask(path), path)
-    values = _stored(path)
+    coloured = not is_array(path) and images.read_header(path).coloured
+    values = images.read_mask(path) if coloured else _stored(path)
     if values.dtype in (np.uint8, np.uint16):
-        return _truth_of_integers(values, mask_above, path)
+        return _truth_of_integers(values, mask_above, path, coloured)
     values = _in_unit_range(values, path)
     soft = bool(((values > 0) & (values < 1)).any())
     # As a Python float, it is rounded to the precision of the file, as the file's values were.
@@ -91,8 +90,6 @@ def load_array(path: PathLike) -> np.ndarray:
         files.open_file(path).close()  # or a pipe would be waited for
         # Mapped, so that a header that promises too much takes no memory.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise ImageError(path, "expected an array file, found nothing; check the path") from None
     except (OSError, ValueError, EOFError) as error:
         raise ImageError(
             path, f"expected an array of numbers from np.save, which cannot be read ({error})"
@@ -123,11 +120,10 @@ def _in_unit_range(values: np.ndarray, path: PathLike) -> np.ndarray:
     check_finite(values, path)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
-        repair = "apply a sigmoid, if these are the logits of a network, or clip them"
         raise ImageError(
             path,
-            f"expected floating point values in 0..1, got {low:g}..{high:g}; "
-            + ("divide them by the highest possible value" if low >= 0 else repair),
+            f"expected floating point values in 0..1, got {low:g}..{high:g}; apply a sigmoid to "
+            "the logits of a network, divide others by the highest possible value",
         )
     return values
 
@@ -157,9 +153,20 @@ def read_brightness(path: PathLike) -> np.ndarray:
         )
     if header.bits == 16 or (header.mode == "L" and not header.alpha):
         if header.alpha:
-            _check_opaque(images.read_still(path, 4)[..., 3], path)
+            _check_opaque(images.read_still(path, 4), path)
         return images.read_mask(path)
-    return _grey_of_colours(images.read_still(path, 4), path)
+    rgba = images.read_still(path, 4)
+    _check_opaque(rgba, path)
+    planes = [rgba[..., channel] for channel in range(3)]
+    coloured = np.maximum.reduce(planes) - np.minimum.reduce(planes) > _LARGEST_GREY_SPREAD
+    if coloured.any():
+        raise ImageError(
+            path,
+            f"expected grey values, got colours in {int(coloured.sum())} of {coloured.size} "
+            "pixels; save the map or mask itself as an 8-bit grey PNG, not a heat map, an overlay "
+            "or colours of classes",
+        )
+    return np.ascontiguousarray(planes[0])
 
 
 def _read_floats(path: PathLike) -> np.ndarray:
@@ -174,37 +181,25 @@ def _read_floats(path: PathLike) -> np.ndarray:
         ) from error
 
 
-def _check_opaque(alpha: np.ndarray, path: PathLike) -> None:
-    if alpha.min() != alpha.max():
+def _check_opaque(rgba: np.ndarray, path: PathLike) -> None:
+    if np.ptp(rgba[..., 3]):
         raise ImageError(
             path, "expected grey without transparency, got varying alpha; save what is meant alone"
         )
 
 
-def _grey_of_colours(rgba: np.ndarray, path: PathLike) -> np.ndarray:
-    _check_opaque(rgba[..., 3], path)
-    red, green, blue = (rgba[..., index] for index in range(3))
-    if not (np.array_equal(red, green) and np.array_equal(red, blue)):
-        coloured = np.ptp(rgba[..., :3].astype(np.int16), axis=2) > _LARGEST_GREY_SPREAD
-        if coloured.any():
-            raise ImageError(
-                path,
-                f"expected grey values, got colours in {int(coloured.sum())} of {coloured.size} "
-                "pixels; save the map or mask itself as an 8-bit grey PNG, not a heat map, an "
-                "overlay or colours of classes",
-            )
-    return np.ascontiguousarray(red)
-
-
-def _truth_of_integers(values: np.ndarray, mask_above: int, path: PathLike) -> GroundTruth:
+def _truth_of_integers(
+    values: np.ndarray, mask_above: int, path: PathLike, coloured: bool
+) -> GroundTruth:
     found = np.flatnonzero(np.bincount(values.ravel()))
     top, white = int(found[-1]), int(np.iinfo(values.dtype).max)
     threshold = mask_above * (white // 255)
     if top == 1:
         return GroundTruth(values == 1, labels01=True)
     wide, few = white == 65535, len(found) <= _HIGHEST_LIKELY_LABEL
-    likely = top <= _HIGHEST_LIKELY_LABEL or (wide and (top <= 255 or few))
-    if (0 < top <= threshold and likely) or found.tolist() in ([0, 1, 255], [1, 255]):
+    low = top <= _HIGHEST_LIKELY_LABEL or (wide and (top <= 255 or few))
+    labels = (0 < top <= threshold and low) or (coloured and top > 1)
+    if labels or found.tolist() in ([0, 1, 255], [1, 255]):
         raise ImageError(
             path,
             f"expected a mask of 0 and {white}, got {short_values(found)}, which look like class "
@@ -212,14 +207,3 @@ def _truth_of_integers(values: np.ndarray, mask_above: int, path: PathLike) -> G
             "object as 255 and all else as 0 in an 8-bit file",
         )
     return GroundTruth(values > threshold, soft=bool(((found > 0) & (found < white)).any()))
-
-
-def _truth_of_indices(indices: np.ndarray, path: PathLike) -> GroundTruth:
-    found = np.unique(indices)
-    if found[-1] > 1:
-        raise ImageError(
-            path,
-            f"expected the classes 0 and 1, got the indices {short_values(found)} of a coloured "
-            "palette; save the object as 255 and all else as 0 in an 8-bit grey PNG",
-        )
-    return GroundTruth(indices == 1, labels01=bool(found[-1] == 1))

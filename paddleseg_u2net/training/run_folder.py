@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Iterator
 
@@ -27,6 +27,8 @@ def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
     with ExitStack() as until_the_end:
 
         def lock() -> None:
+            if not save_dir.exists():  # and nothing may come into it, for want of data
+                until_the_end.callback(_remove_empty, save_dir)
             try:
                 own = locked(save_dir / "run", patience=_PATIENCE)
                 alone = until_the_end.enter_context(own)
@@ -43,6 +45,11 @@ def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
 
         distributed.first(lock)
         yield
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def try_writing(save_dir: Path, size: int) -> None:

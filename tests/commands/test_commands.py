@@ -215,7 +215,7 @@ def test_multi_class_through_train_val_and_predict(trained, drawn, tmp_path):
     ("command", "words", "said"),
     [
         ("train", ["--config", "nowhere.yml"], "nowhere.yml: there is no such configuration file"),
-        ("val", ["--model_path", "nowhere"], "nowhere: expected a file of weights"),
+        ("val", ["--model_path", "nowhere"], "--model_path nowhere: "),
         ("predict", ["--image_path", "nowhere"], "nowhere: expected an image"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from paddleseg_u2net.config import reading
 from paddleseg_u2net.config.reading import ConfigError, apply_opts, read_yaml
 
 
@@ -34,6 +35,17 @@ def test_two_bases_may_share_a_base(tmp_path):
         ground="g: 1",
     )
     assert read_yaml(path) == {"g": 1, "a": 1, "b": 1}
+
+
+def test_a_base_of_many_files_is_read_once(tmp_path, monkeypatch):
+    for level in range(12):
+        write(tmp_path, **{f"a{level}": f"_base_: [a{level + 1}.yml, a{level + 1}.yml]"})
+    write(tmp_path, a12="g: 1")
+    read, read_file = [], reading.read_yaml_file
+    monkeypatch.setattr(
+        reading, "read_yaml_file", lambda path, *more: read.append(path) or read_file(path, *more)
+    )
+    assert read_yaml(tmp_path / "a0.yml") == {"g": 1} and len(read) == 13
 
 
 def test_dictionaries_are_merged_and_lists_replaced(tmp_path):

@@ -137,14 +137,17 @@ def test_soft_masks_are_not_cut_to_whole_numbers(tmp_path, pairs):
             "RandomPaddingCrop: .*category_max_ratio below 1",
         ),
         ({"type": "ScalePadding"}, "ScalePadding: it resizes masks with cubic interpolation"),
-        ({"type": "GenerateInstanceTargets", "num_classes": 2}, "labels of MaskFormer"),
+        (
+            {"type": "GenerateInstanceTargets", "num_classes": 2},
+            "GenerateInstanceTargets: .*of MaskFormer",
+        ),
         ({"type": "ResizeByShort", "short_size": [20, 30]}, "ResizeByShort draws a random number"),
-        ({"type": "Resize", "target_size": 5}, r"transforms\.0: Resize cannot be used like this"),
+        ({"type": "Resize", "target_size": 5}, "Resize cannot be used like this"),
     ],
 )
 def test_transforms_that_would_spoil_a_run_are_refused(tiny, pairs, item, match):
-    with pytest.raises((ConfigError, TransformError), match=match):
-        config(tiny, pairs, item).dataset("train")
+    with pytest.raises(ConfigError, match=rf"train_dataset\.transforms\.0: {match}"):
+        config(tiny, pairs, item)
 
 
 @pytest.mark.parametrize("channels", [1, 4])

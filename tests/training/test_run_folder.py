@@ -30,6 +30,14 @@ def test_a_second_run_in_a_folder_is_refused(tmp_path, tiny, monkeypatch, capsys
             assert "another run is training there; let it end" in capsys.readouterr().err
 
 
+def test_a_start_that_fails_leaves_no_folder(tmp_path, tiny):
+    tiny["train_dataset"]["dataset_root"] = "nowhere"
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(tiny))
+    words = ["--config", str(tmp_path / "config.yml"), "--device", "cpu", "--save_dir"]
+    assert main("train", [*words, str(tmp_path / "run")]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yml"]
+
+
 def test_quickstart_deletes_no_run_that_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(run_folder, "_PATIENCE", 0.0)
     (tmp_path / "run/iter_1").mkdir(parents=True)

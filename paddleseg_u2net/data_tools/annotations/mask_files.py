@@ -48,7 +48,7 @@ class MaskFile(MaskSource):
         if not self.unchanged or self.path.suffix.lower() != ".png":
             return None
         header = images.read_header(self.path)
-        plain = header.format == "PNG" and header.upright and not header.alpha
+        plain = header.format == "PNG" and header.orientation == 1 and not header.alpha
         return self.path if plain and header.mode in self.unchanged else None
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
