@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -49,13 +49,15 @@ class Item(NamedTuple):
     mask_to: str
 
 
-class Outcome(NamedTuple):
-    """A pair of the data set and whether its mask was changed, or what is wrong with it."""
+class Placed(NamedTuple):
+    """A pair of the data set, and whether its mask was changed."""
 
     image: str
     mask: str
     changed: bool = False
-    problem: str = ""
+
+
+Outcome = Union[Placed, str]  # or what is wrong with it
 
 
 @dataclass
@@ -166,7 +168,7 @@ def _place_all(job: Job, items: Sequence[Item], part: str, folder: Path) -> List
                 f"{twice[0]}; give archives that hold one copy"
             )
     outcomes = thread_map(partial(_place, job, folder), items, part)
-    changed = sum(item.changed for item in outcomes)
+    changed = sum(isinstance(item, Placed) and item.changed for item in outcomes)
     if changed:
         job.remarks.append(f"{part}: {changed} masks were {_CHANGED[job.row.mask_encoding]}")
     return outcomes
@@ -179,17 +181,16 @@ def _place(job: Job, folder: Path, item: Item) -> Outcome:
         path = _best(item.masks, shape)
         mask, changed = recode(path, job.row.mask_encoding)
     except ValueError as error:
-        return Outcome(item.image_to, item.mask_to, problem=str(error))
-    mask_to = f"{item.mask_to}{'.png' if changed else path.suffix}"
+        return str(error)
     if mask.shape != shape:
-        problem = f"{path}: is of another size than its image {item.image.name}"
-        return Outcome(item.image_to, mask_to, problem=problem)
+        return f"{path}: is of another size than its image {item.image.name}"
+    mask_to = f"{item.mask_to}{'.png' if changed else path.suffix}"
     if changed:
         write_picture(folder / mask_to, Image.fromarray(mask))
     else:
         put_file(path, folder / mask_to, job.copy)
     put_file(item.image, folder / item.image_to, job.copy)
-    return Outcome(item.image_to, mask_to, changed)
+    return Placed(item.image_to, mask_to, changed)
 
 
 def _best(masks: Sequence[Path], shape: Tuple[int, int]) -> Path:
@@ -222,7 +223,7 @@ def _draw_all(job: Job, tree: Path, folder: Path) -> List[Outcome]:
     job.remarks += project.remarks
     outcomes = thread_map(partial(_draw, job, folder), project.samples, "masks")
     job.remarks.append(f"masks: 1 is {project.classes[1]}, {IGNORE} is ignored (neutral)")
-    return outcomes + [Outcome(str(item.image), "", problem=item.why) for item in project.bad]
+    return [*outcomes, *(item.why for item in project.bad)]
 
 
 def _draw(job: Job, folder: Path, sample: Sample) -> Outcome:
@@ -232,17 +233,17 @@ def _draw(job: Job, folder: Path, sample: Sample) -> Outcome:
     try:
         array = sample.mask.read(image_size(sample.image))
     except ValueError as error:
-        return Outcome(image, mask, problem=str(error))
+        return str(error)
     write_picture(folder / mask, Image.fromarray(array))
     put_file(sample.image, folder / image, job.copy)
-    return Outcome(image, mask)
+    return Placed(image, mask)
 
 
 def _accepted(job: Job, tree: Path, outcomes: Sequence[Outcome], part: str) -> Pairs:
     """The pairs that are right, if there are as many as published."""
     published = _published(job.row)[part].pairs
-    problems = [item.problem for item in outcomes if item.problem]
-    pairs = [(item.image, item.mask) for item in outcomes if not item.problem]
+    problems = [item for item in outcomes if isinstance(item, str)]
+    pairs = [(item.image, item.mask) for item in outcomes if isinstance(item, Placed)]
     if len(pairs) != published or problems:
         found = f"{part}: expected {published} pairs as published, found {len(pairs)}"
         if problems:

@@ -23,12 +23,9 @@ from paddleseg_u2net.data_tools.splits import PARTS, Item, check_shares, split
 from paddleseg_u2net.data_tools.train_yaml import train_yaml
 from paddleseg_u2net.io.files import check_writable, new_dir, recover_dir, write_text
 from paddleseg_u2net.parallel import in_chunks, parallel_map
-from paddleseg_u2net.text import short_lines
 
-_SHOWN = 5
 # Images that one process takes at a time: also what is still done after an interruption.
 _CHUNK = 8
-_BAD_LIST = "# Images that could not be imported, and why.\n"
 
 
 class ImportFailed(ValueError):
@@ -102,7 +99,7 @@ def write(
         written, bad = _write_all(writer, kept, options.workers, progress)
         bad = [*source.bad, *unnamed, *bad]
         if bad:
-            _refuse(bad, len(written), root, options)
+            _refuse(bad, len(written), options)
         parts = _split(kept, {item.name: item for item in written}, options)
         own = not options.resplit and any(sample.split for sample in kept)
         if not options.allow_empty:
@@ -219,11 +216,8 @@ def _remarks(
             f"no image shows {', '.join(unseen)}, which the network would learn all the same; "
             "leave classes out by naming the others with --classes"
         )
-    if not any(item.share for item in written):
-        yield "no image has any foreground: there is nothing to learn"
-    else:
-        empty = [part for part in PARTS if parts[part] and not any(i.share for i in parts[part])]
-        yield from (f"no image of {part} has any foreground" for part in empty)
+    empty = [part for part in PARTS if parts[part] and not any(i.share for i in parts[part])]
+    yield from (f"no image of {part} has any foreground" for part in empty)
     stretched = sum(item.stretched for item in written)
     if stretched:
         yield f"{stretched} masks of another size were stretched to their images"
@@ -255,13 +249,11 @@ def _write_some(writer: SampleWriter, samples: Sequence[Sample]) -> List[Union[W
     return [writer(sample) for sample in samples]
 
 
-def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None:
+def _refuse(bad: Sequence[Bad], good: int, options: Options) -> None:
     """Raise if bad images are not to be left out, or if nothing else is left."""
     only_missing = all(item.missing for item in bad)
     if good and (options.skip_bad or (options.allow_missing and only_missing)):
         return
-    listed = _write_bad_list(bad, root)
-    lines = short_lines([item.why for item in bad], _SHOWN)
     repair = "add them" if only_missing else "mend them"
     if any("--mismatched_masks" in item.why for item in bad):
         repair += ", fit masks to their images with --mismatched_masks resize"
@@ -269,8 +261,8 @@ def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None
         repair += f", or leave them out with --{'allow_missing' if only_missing else 'skip_bad'}"
     raise ImportFailed(
         f"{len(bad)} of {len(bad) + good} images cannot be used, so nothing was imported:\n"
-        + "".join(f"  {line}\n" for line in lines)
-        + f"{listed}{repair}"
+        + "".join(f"  {item.why}\n" for item in bad)
+        + repair
     )
 
 
@@ -284,17 +276,6 @@ def _refuse_empty(written: Sequence[Written], part: str, remarks: Sequence[str])
         f"{why}; export areas (masks or polygons), look at --classes, or take the data set as it "
         "is with --allow_empty"
     )
-
-
-def _write_bad_list(bad: Sequence[Bad], root: Path) -> str:
-    """Write all of them beside the data set, unless a file of the user's is there; say so."""
-    place = root.resolve().with_name(f"{root.resolve().name}.bad.txt")
-    if place.exists() and not place.read_bytes().startswith(_BAD_LIST.encode()):
-        return ""
-    lines = [f"{item.image}\t{item.why}".replace("\n", " ") for item in bad]
-    text = _BAD_LIST + "".join(f"{line}\n" for line in lines)
-    write_text(place, text.encode("utf-8", "backslashreplace").decode("utf-8"))
-    return f"All are listed in {place}; "
 
 
 def _write_texts(

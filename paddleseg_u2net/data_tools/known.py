@@ -98,7 +98,7 @@ def _fetch_archives(name: str, row: Row, root: Path, mirror: Optional[str]) -> L
         addresses = addresses or [str(target)]
         try:
             # Servers send pages and messages with code 200 for what they do not have.
-            files.append(fetch(addresses, target, None, archive.checksum, check=_is_archive))
+            files.append(fetch(addresses, target, None, archive.checksum, check=archive_files.kind))
         except DownloadError as error:
             raise PreparationError(f"{error}\n{by_hand}") from error
     return files
@@ -118,10 +118,6 @@ def _by_hand(name: str, row: Row, root: Path) -> str:
     lines.append(f"Then, whatever the files are called: {shlex.join(words)}")
     lines.append("or, with a folder that is unpacked already, --source FOLDER instead of --archive")
     return "\n".join(lines)
-
-
-def _is_archive(path: Path) -> None:
-    archive_files.kind(path)
 
 
 def _from_archives(

@@ -1,7 +1,4 @@
-"""Which images are for training, validation and testing: the same on every machine.
-
-See `split` for the method, and for what holds when more images or parts are wanted later.
-"""
+"""Which images are for training, validation and testing: the same on every machine."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ _LEAST_UNITS = 10
 
 
 class SplitError(ValueError):
-    """Images cannot be divided as asked; the message says why, and the repair."""
+    """Images cannot be divided as asked."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +93,13 @@ def check_shares(val_share: float, test_share: float) -> None:
 
 
 def _check_enough(free: Sequence[_Unit], items: Sequence[Item], empty: Sequence[str]) -> None:
-    if len(free) >= len(empty):
-        return
-    have, need = f"{len(items)} images", "images are needed; add images"
-    if any(item.group for item in items):
-        have += f" in {len(free)} groups"
-        need = "groups are needed, for a group stays together; choose smaller groups"
-    raise SplitError(
-        f"{have} cannot be divided into {', '.join(empty)}: at least {len(empty)} {need}, or ask "
-        "for fewer parts (a share of 0)"
-    )
+    if len(free) < len(empty):
+        groups = f" in {len(free)} groups" if any(item.group for item in items) else ""
+        raise SplitError(
+            f"{len(items)} images{groups} cannot be divided into {', '.join(empty)}: at least "
+            f"{len(empty)} are needed; add images, choose smaller groups, or ask for fewer parts "
+            "(a share of 0)"
+        )
 
 
 def _units(items: Sequence[Item], seed: int) -> List[_Unit]:

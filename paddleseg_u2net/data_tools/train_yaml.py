@@ -37,9 +37,8 @@ def train_yaml(
 ) -> str:
     """Return the text of a configuration for the data set in ``root``, its final folder.
 
-    What people change first is written out; the rest is in its base. ``classes`` are 2 or more, the
-    background first; ``parts`` those of train, val and test that have images; ``size`` is the width
-    and height that the network sees, of which training sees nine tenths.
+    What people change first is written out; the rest is in its base. ``size`` is the width and
+    height that the network sees, of which training sees nine tenths.
     """
     root = root.resolve()
     tree: Dict[str, Any] = {

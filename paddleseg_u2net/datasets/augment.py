@@ -22,7 +22,8 @@ _REFUSED = {
     "GenerateInstanceTargets": "it makes the labels of MaskFormer, which nothing here reads; "
     "delete it",
 }
-# ResizeByShort is missing on purpose: it may draw its size, and a large picture changes it.
+# Those of PaddleSeg's own that draw nothing, by their sources. ResizeByShort is missing on purpose:
+# it may draw its size, and a large picture changes it.
 _FIXED = ("LimitLong", "Padding", "PaddingByAspectRatio", "Resize", "ResizeByLong")
 
 
@@ -90,8 +91,7 @@ def check_transform(transform: Transform) -> None:
 def transformed(data: Data, transforms: Sequence[Transform]) -> Data:
     """Apply a copy of each transform in order: some of PaddleSeg's change themselves.
 
-    ``data`` has ``img`` (H, W, C), ``label`` (H, W), ``gt_fields`` and ``trans_info`` as in
-    PaddleSeg; the transforms were checked by `check_transform`.
+    ``data`` has ``img`` (H, W, C), ``label`` (H, W), ``gt_fields`` and ``trans_info`` as there.
     """
     for transform in transforms:
         before = data
@@ -125,10 +125,7 @@ def _channels(image: np.ndarray) -> int:
 
 
 def strange_labels(label: np.ndarray, num_classes: int, ignore_index: int) -> List[float]:
-    """The values of ``label`` that a loss of ``num_classes`` does not know, up to ten.
-
-    One class knows numbers in [0, 1], several know the whole numbers below theirs.
-    """
+    """Up to ten values of ``label`` that are no class (of one class: not in [0, 1])."""
     known = (label >= 0) & (label <= max(num_classes - 1, 1))
     if num_classes > 1 and label.dtype.kind == "f":
         known &= np.floor(label) == label
@@ -144,16 +141,12 @@ def _said(error: Exception) -> str:
 
 
 def fixed_beginning(transforms: Sequence[Any]) -> List[str]:
-    """Name the first transforms that do the same every time, each with its settings, in order.
-
-    Equal texts mean equal work. They end at the first that is not one of PaddleSeg's own of
-    `_FIXED`, whose sources were read for it.
-    """
+    """Name the first transforms that do the same every time, with their settings, in order."""
     return list(takewhile(bool, map(_fixed, transforms)))
 
 
 def _fixed(transform: Any) -> str:
-    """The transform and its settings as a text, empty if it may differ."""
+    """Empty if it may differ."""
     kind = type(transform)
     if kind.__module__ != "paddleseg.transforms.transforms" or kind.__qualname__ not in _FIXED:
         return ""

@@ -1,7 +1,6 @@
 """Pairs kept on disk as they are before their random transforms: decoded once, then only mapped.
 
-Training with a cache is the same to the bit as training without. See `PairCache` for the folder,
-which several trainings share.
+Training with a cache is the same to the bit as training without.
 """
 
 from __future__ import annotations
@@ -110,11 +109,9 @@ class PairCache:
             00000007.pair         a pair, by its number in the data set
 
     A pair is decoded again when its files changed (path, size, times) or its cache file is damaged
-    (a checksum); in a set of its own when anything changed that decides how pairs are read: the
-    settings, the list of pairs, the code, the libraries. Where room is short, sets that no process
-    uses are removed, the least recently used first.
-    ``key`` names the settings in messages; ``recipe`` holds, as JSON values, all that decides what
-    is made of the pairs.
+    (a checksum); in a set of its own when settings, list, code or libraries changed. Where room is
+    short, sets that no process uses are removed, the least recently used first. ``recipe`` holds,
+    as JSON values, all settings that decide what is made of the pairs.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
 """How names of masks differ from names of their images: affixes, numbers, folders, letter case.
 
-Names are paths below a folder without suffix, with ``/`` between folders, as
-`pairing.by_name` gives them. Folders must be the same on both sides.
+Names are `pairing.bare_name`s. Folders must be the same on both sides.
 """
 
 from __future__ import annotations
@@ -25,10 +24,7 @@ Matches = Dict[str, Tuple[str, ...]]
 
 
 def fold_case(name: str) -> str:
-    """Make names equal that differ only in letter case or in how accents are stored.
-
-    macOS and some archives store a letter and its accent apart.
-    """
+    """Make names equal that differ in letter case or in how accents are stored (macOS: apart)."""
     return unicodedata.normalize("NFC", name.casefold())
 
 

@@ -37,10 +37,7 @@ class PaddleSegPairDataset(PairDataset):
         super().__init__(str(mode), transforms=transforms, **arguments)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        """``img`` (C, H, W) float, ``label`` (H, W), ``trans_info``, ``gt_fields`` as in PaddleSeg.
-
-        In validation the label is (1, H, W), of the file's size.
-        """
+        """``img`` (C, H, W) float, ``label`` (H, W), in validation (1, H, W) of the file's size."""
         image, label = self.read(index)
         validation = self.mode == "val"
         data: Dict[str, Any] = {

@@ -45,13 +45,9 @@ def from_list(
 ) -> List[Pair]:
     """Read pairs from lines ``image<separator>mask``, relative to ``root``; ``#`` is a comment.
 
-    Args:
-        path: The list, in UTF-8.
-        root: The folder that its paths are relative to.
-        separator: Without one: a tab, else the one space that leaves two existing files (names
-            may have spaces).
-        problems: Receives what is wrong with single lines, which then make no pair. Without it
-            the first is a PairingError, as a list is that is missing or empty.
+    Without a ``separator``: a tab, else the one space that leaves two existing files (names may
+    have spaces). ``problems`` receives what is wrong with single lines, which then make no pair;
+    without it the first is a PairingError, as a list is that is missing or empty.
     """
     if not path.is_file():
         raise PairingError(f"{path}: expected a list of `image mask` lines; there is no such file")
@@ -125,20 +121,17 @@ def list_files(
     suffixes: AbstractSet[str] = IMAGE_SUFFIXES,
     exclude: Optional[Path] = None,
 ) -> List[Path]:
-    """List the files of a folder and its subfolders by suffix, in any letter case.
+    """List the files of a folder and its subfolders by suffix, as `files_below`.
 
-    Hidden files and folders are skipped. Links to folders are followed, each folder once. ``what``
-    should be there, for messages; the files below ``exclude`` are left out. A folder that is
-    missing or has no such file is a PairingError.
+    ``what`` should be there, for messages; the files below ``exclude`` are left out. A folder that
+    is missing or has no such file is a PairingError.
     """
     if not folder.is_dir():
         there = "a file" if folder.exists() else "nothing"
         raise PairingError(f"{folder}: expected a folder of {what}, found {there}; check the path")
-    excluded = exclude.resolve() if exclude else None
-    if excluded and folder.resolve() not in excluded.parents:
-        excluded = None
     found = [path for path in files_below(folder) if path.suffix.lower() in suffixes]
-    if excluded:
+    excluded = exclude.resolve() if exclude else folder
+    if folder.resolve() in excluded.parents:
         found = [path for path in found if excluded not in path.resolve().parents]
     if not found:
         raise PairingError(

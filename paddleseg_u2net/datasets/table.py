@@ -1,7 +1,6 @@
 """The known data sets: what each holds, where it comes from, how its archives lay it out.
 
-Rows stand in ``known.yaml``. A data set of one's own is a YAML file that holds such a row; its path
-stands wherever the name of a known one may.
+Rows stand in ``known.yaml``, or in a YAML file of one's own, whose path stands for a name.
 """
 
 from __future__ import annotations
@@ -27,16 +26,12 @@ class RowError(ValueError):
 class Split(NamedTuple):
     """A part of a data set: a list file, or a folder of images and one of masks, or both.
 
-    Attributes:
-        pairs: How many the authors publish.
-        list_file: Used where it is there, else the folders.
-        images, masks: The folders.
-        found_as, lists_as: Other names of the two folders and of the list, as archives have them.
-        mask_end: What archives add to the image's name for its mask.
+    ``found_as`` and ``lists_as`` are other names of the two folders and of the list, as archives
+    have them; ``mask_end`` is what these add to the image's name for its mask.
     """
 
-    pairs: int
-    list_file: str = ""
+    pairs: int  # that the authors publish
+    list_file: str = ""  # used where it is there, else the folders
     images: str = ""
     masks: str = ""
     found_as: Tuple[Tuple[str, str], ...] = ()
@@ -56,22 +51,19 @@ class Row(NamedTuple):
     """One data set. Paths are relative to its root, ``data/<name>`` unless a key says otherwise.
 
     Attributes:
-        title: For people.
         splits: By part; of YAML the key ``parts``, or what ``pool`` and ``val_share`` make.
         classes: Names by number, the background first.
         config: The configuration below ``configs/RGB/U2Net``; else preparing writes one.
-        archives: To download.
         layout: How archives hold it: one of `LAYOUTS`; lists have `image mask` lines.
         mask_encoding: Of the masks in archives: binary (0 and 255; values between are cut in the
             middle), index (0 and one other number), instances (0 and numbers of objects), or votes
             (the share of people who marked a pixel, cut in the middle).
         pool: Where the authors give no parts: all of it. The hash of a name decides its part.
         val_share: The share of the pool that is for validation.
-        homepage, licence, cite, by_hand: For people. An empty licence: none is stated.
+        licence: Empty if none is stated.
         megabytes: Size of the archives, about; 0 if nobody states it.
         shows, notes, folders: Of the documentation: what the pictures show, what happens to them,
             and the folders if their names are not in ``splits``.
-        name: Of its folder, and of its row in the table.
     """
 
     title: str

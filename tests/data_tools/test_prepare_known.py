@@ -11,7 +11,7 @@ import pytest
 
 from paddleseg_u2net.data_tools.known import prepare
 from paddleseg_u2net.data_tools.layouts import PreparationError
-from paddleseg_u2net.datasets import TABLE, PairDataset
+from paddleseg_u2net.datasets import TABLE
 from paddleseg_u2net.io.images import read_mask
 from tests.data_tools import published
 from tests.data_tools.published import PARTS, TWICE, archives, reduced, shape, zipped
@@ -35,14 +35,6 @@ def made(name, tmp_path, files=None, **options):
     return prepare(name, tmp_path / "data", files, **options)
 
 
-def dataset(done, name, part):
-    return PairDataset(part, name, dataset_root=str(done.folder), mask_values=coding_of(name))
-
-
-def coding_of(name):
-    return "binary" if TABLE[name].mask_encoding in ("binary", "votes") else "index"
-
-
 def refused(match, *arguments, **options):
     with pytest.raises(PreparationError, match=match):
         made(*arguments, **options)
@@ -56,33 +48,6 @@ def snapshot(folder):
         )
         for path in sorted(folder.rglob("*"))
     }  # fmt: skip
-
-
-@pytest.mark.parametrize("name", PARTS)
-def test_the_archives_become_a_data_set(name, tmp_path, table):
-    done = made(name, tmp_path)
-    assert done.fresh and done.parts == PARTS[name] and done.archives == []
-    assert done.folder == tmp_path / "data" / name
-    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [name]
-    for part, count in PARTS[name].items():
-        lines = (done.folder / f"{part}_list.txt").read_text().splitlines()
-        assert len(lines) == count
-        read = dataset(done, name, part)
-        assert len(read) == count
-        for index in range(count):
-            image, label = read.read(index)
-            assert image.shape == (published.HEIGHT, published.WIDTH, 3)
-            assert label.shape == image.shape[:2] and set(np.unique(label)) <= {0, 1, 255}
-            assert (label == 1).any()
-
-
-def test_more_than_published_are_refused_too(tmp_path, table):
-    files = published.pairs("images", "ground_truth_mask", list("12345"))
-    archive = zipped(tmp_path / "a.zip", files)
-    refused("expected 4 pairs as published, found 5;", "ecssd", tmp_path, [archive])
-    files["images/5.jpg"] = b"no picture"
-    archive = zipped(tmp_path / "a.zip", files)
-    refused("found 4 and 1 that cannot be used", "ecssd", tmp_path, [archive])
 
 
 @pytest.mark.parametrize("name", PARTS)

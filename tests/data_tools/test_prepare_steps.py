@@ -169,17 +169,6 @@ def test_of_two_processes_one_works(tmp_path, server, bodies, caplog):
     assert [len(server.asked(f"/data/{name}")) for name in NAMES] == [1, 1]
 
 
-def test_ctrl_c_leaves_nothing(tmp_path, files, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_bytes", interrupted)
-    monkeypatch.setitem(TABLE, "ecssd", TABLE["ecssd"]._replace(mask_encoding="index"))
-    with pytest.raises(KeyboardInterrupt):
-        prepare("ecssd", tmp_path / "data", files)
-    assert list((tmp_path / "data").iterdir()) == []
-
-
 def full(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -237,23 +237,6 @@ def test_what_may_draw_ends_the_beginning():
     assert fixed_beginning([odd]) == []
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_batches_are_the_same_for_every_number_of_workers(data, folder, workers):
-    from paddleseg_u2net.inference import Preprocess
-    from paddleseg_u2net.training.loader import Schedule, train_loader
-
-    def batches(found, number):
-        loader = train_loader(found, Preprocess(), Schedule(6, 2, 5, 0, 9), number)
-        return [(images.numpy(), labels.numpy()) for images, labels in loader]
-
-    how = {"transforms": [resize(), RandomCrop([9, 8]), flip()]}
-    expected = batches(dataset(data, **how), 0)
-    cached = dataset(data, folder, **how)
-    for _ in range(2):
-        assert_same(expected, batches(cached, workers))
-    assert len(entries(folder)) == 6
-
-
 def test_training_with_a_cache_ends_as_one_without(tmp_path, tiny, folder):
     from paddleseg_u2net.config import Config
     from paddleseg_u2net.training.trainer import RunOptions, Trainer

@@ -124,12 +124,6 @@ def test_subfolders_are_part_of_the_name(tmp_path):
     assert [pair.name for pair in pairs] == ["x/a.jpg", "y/a.jpg"]
 
 
-def test_files_that_are_no_pictures_are_passed_over(tmp_path):
-    files(tmp_path, "images/a.jpg", "images/Thumbs.db", "images/.hidden.jpg", "masks/a.png")
-    files(tmp_path, "masks/readme.txt")
-    assert paired(tmp_path) == [("a.jpg", "a.png")]
-
-
 @pytest.mark.parametrize("missing", ["images", "masks"])
 def test_a_missing_folder_is_named_with_what_it_should_hold(tmp_path, missing):
     files(tmp_path, "images/a.jpg", "masks/a.png")

@@ -5,18 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Sequence, Tuple
 
 from paddleseg_u2net.commands.dataset.input import add_input, check_input, refuse_own_files
 from paddleseg_u2net.commands.parsing import Parser, at_least, printable
 from paddleseg_u2net.data_tools.inspection import samples
-from paddleseg_u2net.data_tools.inspection.inputs import (
-    Part,
-    class_names,
-    number_of_classes,
-    of_folders,
-    read_encoding,
-)
+from paddleseg_u2net.data_tools.inspection.inputs import Part, read_files
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.io.files import check_writable
@@ -80,9 +74,9 @@ def run(argv: List[str]) -> int:
         suffixes = " ".join(sorted(WRITABLE_SUFFIXES))
         raise ImageError(output, f"expected one of the suffixes {suffixes}")
     check_writable(output, name=f"--output {output}")
-    dataset, root = _dataset(arguments)
+    dataset, named = _dataset(arguments)
     refuse_own_files(arguments, ["output"], [Part("all", dataset.pairs)])
-    names = arguments.classes or dataset.classes or class_names(root)
+    names = arguments.classes or named
     chosen = samples.choose(dataset, arguments.count, arguments.sort, arguments.seed)
     rows = [
         samples.row(dataset, index, arguments.size, arguments.seed, arguments.augmented, names)
@@ -101,37 +95,32 @@ def run(argv: List[str]) -> int:
     return 1 if messages else 0
 
 
-def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
-    """Return the data set and its folder, if it has one."""
+def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Sequence[str]]:
+    """Return the data set and the names of its classes."""
     if arguments.config:
-        return _configured(arguments)
-    root = arguments.root
-    if arguments.images:
-        part = of_folders("train", arguments.images, arguments.masks)
-    else:
-        part = samples.part_of_root(root, arguments.part)
-    classes = arguments.num_classes or number_of_classes(root)
+        dataset = _configured(arguments.config, arguments.opts, arguments.part)
+        return dataset, dataset.classes
+    given = {} if arguments.num_classes is None else {"num_classes": arguments.num_classes}
+    folders = {"all": (arguments.images, arguments.masks)}
+    data = read_files(arguments.root, folders, arguments.mask_values, given)
+    part = samples.part_named(arguments.part, data.parts)
     dataset = samples.PartDataset(
         part,
-        num_classes=classes,
-        mask_values=read_encoding(arguments.mask_values, classes),
+        num_classes=data.settings.num_classes,
+        mask_values=part.mask_values,
         mismatched_masks=arguments.mismatched_masks or "error",
     )
-    return dataset, root
+    return dataset, data.names
 
 
-def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
+def _configured(path: Path, opts: Sequence[str], part: str) -> PairDataset:
     load_paddle()
     from paddleseg_u2net.config import Config
 
-    part = arguments.part
-    config = Config(arguments.config, arguments.opts, training=False)
-    settings = config.dataset_settings(part)
-    if settings.cache is not None:  # a look shall not fill a disk
-        without = [*arguments.opts, f"{part}_dataset.cache=null"]
-        config = Config(arguments.config, without, training=False)
-    root = Path(settings.dataset_root) if settings.dataset_root else None
-    return config.dataset(part), root
+    config = Config(path, opts, training=False)
+    if config.dataset_settings(part).cache is not None:  # a look shall not fill a disk
+        config = Config(path, [*opts, f"{part}_dataset.cache=null"], training=False)
+    return config.dataset(part)
 
 
 def _title(dataset: PairDataset, count: int, arguments: argparse.Namespace) -> List[str]:

@@ -131,19 +131,15 @@ def _of_values(
     part: Part, stats: Sequence[PairStats], settings: Settings
 ) -> Tuple[Optional[MaskEncoding], List[Finding]]:
     """The encoding of a part's masks, and what is wrong with their values."""
-    read = [(pair, one, one.values) for pair, one in zip(part.pairs, stats) if one.values]
-    if not read:
-        return None, []
-    encoding, complaint = part.mask_values, None
-    if encoding == "auto":
-        named = [(pair.mask, values) for pair, _, values in read]
-        encoding, complaint = encoding_of(named, settings.num_classes, settings.ignore_index)
+    encoding, complaint = encoding_of(part, stats, settings)
     if encoding is None:
-        file = (str(complaint.file),) if complaint else ()
-        return None, [Finding("coding", part.name, file, f"{complaint}; here with {SAYING}")]
+        text, files = f"{complaint}; here with {SAYING}", (str(complaint and complaint.file),)
+        return None, [Finding("coding", part.name, files, text)] if complaint else []
     reader = MaskReader(encoding, settings.num_classes, settings.ignore_index)
     masks = [
-        _Mask(pair, one.mask.format, values, reader.content(values)) for pair, one, values in read
+        _Mask(pair, one.mask.format, one.values, reader.content(one.values))
+        for pair, one in zip(part.pairs, stats)
+        if one.values
     ]
     findings: List[Finding] = []
     for mask, kind, text in _of_masks(masks, reader, complaint, settings):
@@ -171,11 +167,9 @@ def _of_masks(
             yield mask, kind, text
         # All soft masks may be meant so, but for those that lossy compression made so.
         elif content.soft > 0 and (rare or mask.format in _LOSSY):
-            share = (
-                f"{100 * content.soft:.3g} % of its pixels are between background and foreground"
-            )
-            text = f"{share}; if edges are meant to be hard, take the original, or save it as PNG"
-            yield mask, "soft", f"{text} with 0 and 255 only"
+            text = f"{100 * content.soft:.3g} % of its pixels are between background and foreground"
+            text += "; if edges are meant to be hard, take the original, or save it as PNG with 0 "
+            yield mask, "soft", f"{text}and 255 only"
 
 
 def _means_another(mask: _Mask, reader: MaskReader) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from paddleseg_u2net.config import DatasetSettings
 from paddleseg_u2net.datasets.mask_encoding import MaskError, check_mask_encoding
@@ -112,7 +112,7 @@ def of_settings(settings: DatasetSettings) -> Part:
     return part
 
 
-def class_names(root: Optional[Path]) -> Tuple[str, ...]:
+def _class_names(root: Optional[Path]) -> Tuple[str, ...]:
     """The classes that ``dataset import`` wrote down, from the background on, if it did."""
     path = None if root is None else root / "classes.txt"
     if path is None or not path.is_file():
@@ -120,14 +120,7 @@ def class_names(root: Optional[Path]) -> Tuple[str, ...]:
     return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
-def number_of_classes(root: Optional[Path]) -> int:
-    """As many classes as `class_names` names, 1 if these are two or none."""
-    names = class_names(root)
-    return len(names) if len(names) > 2 else 1
-
-
-def read_encoding(text: Optional[str], num_classes: int, ignore_index: int = 255) -> Any:
-    """The encoding that ``--mask_values`` says in YAML, None: auto."""
+def _encoding(text: Optional[str], num_classes: int, ignore_index: int) -> Any:
     try:
         encoding = "auto" if text is None else load_yaml(text)
     except YamlError as error:
@@ -146,10 +139,10 @@ def read_files(
 
     ``mask_values`` is a YAML text, None: auto; ``settings``: values of `Settings` that are given.
     """
-    names = class_names(root)
-    usual: Dict[str, Any] = {"num_classes": number_of_classes(root), "named": _are_named(names)}
-    made = Settings(**{**usual, **settings})
-    encoding = read_encoding(mask_values, made.num_classes, made.ignore_index)
+    names = _class_names(root)
+    classes = len(names) if len(names) > 2 else 1
+    made = Settings(**{"num_classes": classes, "named": _are_named(names), **settings})
+    encoding = _encoding(mask_values, made.num_classes, made.ignore_index)
     parts = of_root(root) if root else [of_folders(part, *two) for part, two in folders.items()]
     for part in parts:
         part.mask_values = encoding

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from paddleseg_u2net.data_tools.inspection.scan import Values
+from paddleseg_u2net.data_tools.inspection.inputs import Part, Settings
+from paddleseg_u2net.data_tools.inspection.scan import PairStats, Values
 from paddleseg_u2net.datasets.mask_encoding import (
     MaskEncoding,
     MaskError,
@@ -81,18 +81,21 @@ class MaskReader(NamedTuple):
 
 
 def encoding_of(
-    masks: Sequence[Tuple[Path, Values]], num_classes: int, ignore_index: int
-) -> Tuple[Optional[str], Optional[MaskError]]:
-    """Infer a part's encoding as training does, else that of most masks, and the complaint."""
+    part: Part, stats: Sequence[PairStats], settings: Settings
+) -> Tuple[Optional[MaskEncoding], Optional[MaskError]]:
+    """A part's encoding: what is said, else as training infers it, else that of most masks.
+
+    It is None where there are no masks, or where they have none; then with the complaint.
+    """
+    masks = [(pair.mask, one.values) for pair, one in zip(part.pairs, stats) if one.values]
+    if not masks or part.mask_values != "auto":
+        return part.mask_values if masks else None, None
+    known = settings.num_classes, settings.ignore_index
     some = sample_masks(masks, lambda mask: mask[1].distinct)
     try:
-        files = [(path, held) for (path, _), held in some]
-        return infer_from_masks(files, num_classes, ignore_index), None
+        return infer_from_masks([(path, held) for (path, _), held in some], *known), None
     except MaskError as error:
-        votes = Counter(
-            infer_mask_encoding(found.distinct, num_classes, ignore_index)
-            for _, found in masks
-            if found.distinct != {0}
-        )
+        values = [found.distinct for _, found in masks if found.distinct != {0}]
+        votes = Counter(infer_mask_encoding(found, *known) for found in values)
         most = max(sorted(votes), key=lambda name: votes[name], default="")
-        return most if most and votes[most] * 2 > sum(votes.values()) else None, error
+        return most if most and votes[most] * 2 > len(values) else None, error

@@ -48,10 +48,9 @@ class _Image(NamedTuple):
 def fingerprint(image: np.ndarray, digest: bytes = b"") -> Fingerprint:
     """The fingerprint of an image, uint8 (H, W, 1, 3 or 4).
 
-    The hash has a bit for each of 64 low frequencies of the discrete cosine transform of a 32x32
-    grey image: whether its coefficient is above zero. It keeps its bits when an image is saved
-    again, resized or made brighter. Source: Zauner 2010, "Implementation and benchmarking of
-    perceptual image hash functions".
+    The hash has a bit for each of 64 low frequencies of a 32x32 grey image: whether its coefficient
+    is above zero. Source: Zauner 2010, "Implementation and benchmarking of perceptual image hash
+    functions".
     """
     grey = cv2.resize(image, (_SAMPLED, _SAMPLED), interpolation=cv2.INTER_LINEAR)
     if grey.ndim == 3:

@@ -10,7 +10,7 @@ from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Set, Tup
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations.sample import thread_map
-from paddleseg_u2net.data_tools.inspection.inputs import Part, of_root
+from paddleseg_u2net.data_tools.inspection.inputs import Part
 from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
 from paddleseg_u2net.datasets.mask_encoding import (
     decode,
@@ -67,16 +67,17 @@ def _values(mask: Path) -> Set[int]:
         return set()  # told when it is its turn to be shown
 
 
-def part_of_root(root: Path, name: str) -> Part:
-    """A part of a data set's folder; for train also all that is in ``images`` and ``masks``."""
-    parts = {part.name: part for part in of_root(root)}
-    part = parts.get(name) or (parts.get("all") if name == "train" else None)
-    if part is None:
+def part_named(name: str, parts: Sequence[Part]) -> Part:
+    """The part of a name; for train also all that is in two folders."""
+    named = {part.name: part for part in parts}
+    if name == "train" and "all" in named:
+        return named["all"]
+    if name not in named:
         raise PairingError(
-            f"{root}: expected {name}_list.txt, found {', '.join(parts)}; name two folders with "
-            "--images and --masks"
+            f"expected {name}_list.txt, found {', '.join(named)}; name two folders with --images "
+            "and --masks"
         )
-    return part
+    return named[name]
 
 
 def choose(dataset: PairDataset, count: int, order: str, seed: int) -> List[int]:
@@ -138,9 +139,7 @@ def row(
 ) -> Row:
     """Read one sample and draw its cells; whatever is wrong with it becomes a cell too.
 
-    ``size`` is that of the longer side of pictures; ``seed`` and ``epochs`` augment as training
-    with that ``--seed`` does in its first epochs, for which the data set is
-    ``config.dataset("train")``.
+    ``seed`` and ``epochs`` augment as training with that ``--seed`` does in its first epochs.
     """
     pair = dataset.pairs[index]
     cells: List[Cell] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from paddleseg_u2net.data_tools.inspection.mask_reader import (
     encoding_of,
 )
 from paddleseg_u2net.data_tools.inspection.scan import PairStats, ScanOptions, scan
-from paddleseg_u2net.datasets.mask_encoding import MaskEncoding, MaskError
+from paddleseg_u2net.datasets.mask_encoding import MaskError
 
 _QUANTILES = {"min": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
 _SIZES_SHOWN = 10
@@ -37,13 +37,9 @@ def scan_parts(
     options = ScanOptions(settings.channels, settings.size, duplicates=False, colours=True)
     for part in data.parts:
         stats = scan(part.pairs, options, workers, progress)
-        pairs = zip(part.pairs, stats)
-        masks = [(pair.mask, one.values) for pair, one in pairs if one.values]
-        encoding: Optional[MaskEncoding] = part.mask_values if masks else "index"
-        if encoding == "auto":
-            encoding, why = encoding_of(masks, settings.num_classes, settings.ignore_index)
-            if encoding is None:
-                raise MaskError(f"{why}; here with {SAYING}")
+        encoding, why = encoding_of(part, stats, settings)
+        if why and encoding is None:
+            raise MaskError(f"{why}; here with {SAYING}")
         reader = MaskReader(encoding or "index", settings.num_classes, settings.ignore_index)
         parts.append(ScannedPart(stats, reader))
     return parts

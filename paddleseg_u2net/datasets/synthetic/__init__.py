@@ -31,14 +31,8 @@ def draw_pair(
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Draw one picture and its mask; the same arguments give the same bytes.
 
-    Args:
-        index: Which drawing, 0 or more.
-        seed: Which series of drawings, 0 or more.
-        size: Height and width in pixels, each 32 or more.
-
-    Returns:
-        The image, uint8 (H, W, 3) in RGB, and the mask, uint8 (H, W), 255 on the objects and 0
-        elsewhere. The objects cover 3 to 45 % of the picture.
+    ``size`` is height and width in pixels, each 32 or more. The image is uint8 (H, W, 3) in RGB;
+    the mask, uint8 (H, W), has 255 on the objects, which cover 3 to 45 %, and 0 elsewhere.
     """
     if index < 0 or seed < 0:
         raise ValueError(f"index and seed must be 0 or more, not {index} and {seed}")
@@ -66,10 +60,9 @@ def draw_dataset(
 ) -> None:
     """Write a data set of drawings: PNG files, lists, and `drawn.json` with these arguments.
 
-    The folder gets `images/00000.png` (RGB), `masks/00000.png` (0 and 255) and so on, and
-    `train_list.txt` and `val_list.txt`. The held-out drawings are the `val` indices after the
-    `train` first. The folder appears whole or not at all; where it holds the same drawings already,
-    nothing is done; where it holds something else, that is a ValueError.
+    The held-out drawings are the `val` indices after the `train` first. The folder appears whole or
+    not at all; where it holds the same drawings already, nothing is done; where it holds something
+    else, that is an OSError.
     """
     if train < 0 or val < 0 or train + val == 0:
         raise ValueError(f"train and val must be 0 or more and not both 0, not {train} and {val}")

@@ -192,15 +192,6 @@ def test_the_same_image_in_two_parts_is_an_error(sound, tmp_path):
     assert result.findings[0].drop == (("train", "b.png"),)
 
 
-def test_nearly_the_same_image_in_two_parts_is_a_warning(sound, tmp_path):
-    val = tmp_path / "val"
-    smaller = Image.open(sound / "images/b.png").resize((70, 52), Image.BICUBIC)
-    add(val, "z", image=smaller, mask=blob(shape=(52, 70)))
-    result = checked(folder(sound, "train"), folder(val, "val"))
-    assert kinds(result) == {"similar": 1}
-    assert result.findings[0].drop == (("train", "b.png"),)
-
-
 def test_all_versions_of_an_image_of_another_part_are_dropped(sound, tmp_path):
     for number in (1, 2, 3):
         again = Image.open(sound / "images/b.png").resize((70 + number, 52), Image.BICUBIC)
