@@ -157,9 +157,10 @@ def _of_masks(
 ) -> Iterator[Tuple[_Mask, str, str]]:
     rare = 2 * sum(mask.content.soft > 0 for mask in masks) < len(masks)
     for mask in masks:
-        content = mask.content
+        content, values = mask.content, mask.values.distinct
+        alone = infer_mask_encoding(values, reader.num_classes, reader.ignore_index)
         # Where masks are ambiguous together, those that mean another thing alone are strange.
-        if content.strange or (complaint and _means_another(mask, reader)):
+        if content.strange or (complaint and values != {0} and alone != reader.encoding):
             yield mask, "values", _strange(mask, reader)
             continue
         kind, text = _of_content(content, settings)
@@ -170,12 +171,6 @@ def _of_masks(
             text = f"{100 * content.soft:.3g} % of its pixels are between background and foreground"
             text += "; if edges are meant to be hard, take the original, or save it as PNG with 0 "
             yield mask, "soft", f"{text}and 255 only"
-
-
-def _means_another(mask: _Mask, reader: MaskReader) -> bool:
-    values = mask.values.distinct
-    own = infer_mask_encoding(values, reader.num_classes, reader.ignore_index)
-    return values != {0} and reader.encoding != own
 
 
 def _strange(mask: _Mask, reader: MaskReader) -> str:
