@@ -100,7 +100,6 @@ def _other_size(pair: Pair, shape: Shape, mask_shape: Shape) -> str:
 
 
 def _of_image(stats: PairStats, shape: Shape, settings: Settings) -> Iterator[Tuple[str, str]]:
-    """What is unusual about an image: kinds and texts."""
     (height, width), turned = shape, stats.image.orientation
     if 4 * height * width < settings.size[0] * settings.size[1]:
         text = f"expected about the network's input, {settings.size[0]}x{settings.size[1]}, or more"
@@ -130,7 +129,6 @@ class _Mask(NamedTuple):
 def _of_values(
     part: Part, stats: Sequence[PairStats], settings: Settings
 ) -> Tuple[Optional[MaskEncoding], List[Finding]]:
-    """The encoding of a part's masks, and what is wrong with their values."""
     encoding, complaint = encoding_of(part, stats, settings)
     if encoding is None:
         text, files = f"{complaint}; here with {SAYING}", (str(complaint and complaint.file),)
