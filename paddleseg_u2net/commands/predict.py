@@ -6,11 +6,7 @@ import argparse
 from pathlib import Path
 from typing import List
 
-from paddleseg_u2net.commands.arguments import (
-    add_inference,
-    inference_opts,
-    parser,
-)
+from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.prediction.jobs import PICTURES, USUAL, collect
 
@@ -83,9 +79,8 @@ def run(argv: List[str]) -> int:
         logger.error(failure.reason)
         failures.append(failure)
     done = len(jobs) - len(failures)
-    folders = [str(save_dir / kind) for kind in arguments.pictures]
-    places = " and ".join([", ".join(folders[:-1]), folders[-1]] if folders[1:] else folders)
-    logger.info(f"Done: {done} of {_images(len(jobs))}, in {places}")
+    folders = ", ".join(str(save_dir / kind) for kind in arguments.pictures)
+    logger.info(f"Done: {done} of {_images(len(jobs))}, in {folders}")
     if failures:
         logger.error(f"{_images(len(failures))} could not be predicted; the lines above say why")
     return 1 if failures and distributed.is_first else 0

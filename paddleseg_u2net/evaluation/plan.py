@@ -54,12 +54,7 @@ def from_folders(
     below it; there are none with fixations only. ``others``: the other fields of `DataSet`.
     """
     methods = _named(maps, "--pred_dir")
-    if not truths:
-        return [
-            MethodOnDataset(method, "set", folder, DataSet(**others), map_suffix)
-            for method, folder in methods
-        ]
-    sets = _named(truths, "--gt_dir")
+    sets: List[Tuple[str, Optional[Path]]] = [*_named(truths, "--gt_dir")] or [("set", None)]
     if len(sets) > 1 and any(value for key, value in others.items() if key != "mask_suffix"):
         given = ", ".join(f"--{key}" for key, value in others.items() if value)
         raise PlanError(
@@ -85,7 +80,7 @@ def _named(texts: Sequence[str], option: str) -> List[Tuple[str, Path]]:
         name, equals, path = text.partition("=")
         # A folder may have "=" in its name.
         if not equals or Path(text).is_dir():
-            name, path = _last_name(text), text
+            name, path = Path(text).name or Path(text).resolve().name, text
         if not name.strip() or not path.strip():
             raise PlanError(f"{option}: expected PATH or NAME=PATH, got {text!r}")
         _check_name(option, name)
@@ -98,19 +93,10 @@ def _named(texts: Sequence[str], option: str) -> List[Tuple[str, Path]]:
     return list(named.items())
 
 
-def _last_name(text: str) -> str:
-    """Return the name of a folder as it was typed, links and all; that of "." is its own."""
-    name = Path(text).name
-    return name if name not in ("", "..") else Path(text).resolve().name
-
-
 def _check_name(where: str, name: str) -> None:
     """Refuse the name of a method or set that cannot be the name of a folder or file."""
     if name in (".", "..") or set(name) & set("/\\"):
-        raise PlanError(
-            f"{where}: expected a name without slashes, since folders and files are named after "
-            f"it, got {name!r}"
-        )
+        raise PlanError(f"{where}: expected a name without slashes for files, got {name!r}")
 
 
 _FORM = """\
@@ -196,11 +182,11 @@ def choose_scores(
     for name in map(resolve, names):
         found = [each.key for each in members(name) if anything or each.needs in there]
         if name in SCORES and not found:
-            raise ValueError(f"--metrics {name}: expected {_needed(SCORES[name].needs, kinds)}")
+            raise ValueError(f"--metrics {name}: {_needed(SCORES[name].needs, kinds)}")
         wanted += found
     if not wanted:
         asked = f"--metrics {' '.join(names)}" if names else "no score fits all sets"
-        raise ValueError(f"{asked}: expected {_needed('', kinds)}")
+        raise ValueError(f"{asked}: {_needed('', kinds)}")
     return wanted
 
 
@@ -209,7 +195,6 @@ def _needed(kind: str, kinds: Set[str]) -> str:
         "mask": "--gt_dir",
         "points": "--points_dir",
         "density": "--density_dir, or --points_dir and --sigma",
-        "": "--gt_dir, --points_dir or --density_dir",
-    }[kind]
+    }.get(kind, "--gt_dir, --points_dir or --density_dir")
     got = ", ".join(sorted(kinds)) or "nothing"
-    return f"{needs} for all sets, got ground truth of this kind for all: {got}"
+    return f"expected {needs} for all sets, got ground truth of this kind for all: {got}"

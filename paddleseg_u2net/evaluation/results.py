@@ -39,8 +39,8 @@ class Result:
         images = self.report.images
         found = []
         for what, names in sorted(self.outcome.notes.items()):
-            advice = _ADVICE.get(what) if len(names) == images else None
-            which = advice or f": {short_list(map(one_line, names))}"
+            which = f": {short_list(map(one_line, names))}"
+            which = _ADVICE.get(what, which) if len(names) == images else which
             found.append(f"{len(names)} of {images} {what}{which}")
         failed = [name for name, _ in self.outcome.errors]
         for left, why in ((self.missing, "no counterpart"), (failed, "could not be scored")):
@@ -51,13 +51,12 @@ class Result:
                 f"{self.report.left_out} of {images} images have no object and are left out of the "
                 "saliency and boundary scores"
             )
-        truths = self.of.truth.truths()
-        if self.report.takes_objects_for_fixations and not {"points", "density"} & set(truths):
+        if self.report.takes_objects_for_fixations and set(self.of.truth.truths()) == {"mask"}:
             found.append("no fixations are given; in their scores the objects stand for them")
         undefined = [f"{key} ({count})" for key, count in self.report.undefined().items()]
         if undefined:
             found.append(f"not defined for some of {images} images: {', '.join(undefined)}")
-        return [f"{self.of}: {text}" for text in found]
+        return [f"{self.of}: {text}." for text in found]
 
 
 def remarks(results: Sequence[Result]) -> List[str]:
@@ -67,7 +66,7 @@ def remarks(results: Sequence[Result]) -> List[str]:
         f"{each.report.images} images of {each.of.dataset} by {each.of.method}" for each in results
     )
     about = [f"Conventions: {conventions.title} ({conventions.in_words()}).", f"Scored: {counts}."]
-    return about + [f"{text}." for result in results for text in result.remarks()]
+    return about + [text for result in results for text in result.remarks()]
 
 
 def definitions(results: Sequence[Result]) -> str:

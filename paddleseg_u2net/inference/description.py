@@ -138,23 +138,16 @@ def read_description(folder: Union[str, Path]) -> Description:
     for name, expected in sums.items():
         if Path(name).name != name or name in ("", ".."):
             raise ExportError(f"{path}: files: {name!r} is no name in this folder; export again")
-        _check_file(folder, name, expected)
+        try:
+            found = checksum(folder / name)
+        except FileNotFoundError:
+            found = "nothing"
+        if found != expected:
+            raise ExportError(
+                f"{folder / name}: expected the file that {NAME} was written for (sha256 "
+                f"{expected[:12]}…), found {found[:12]}; copy the whole folder, or export again"
+            )
     return made
-
-
-def _check_file(folder: Path, name: str, expected: str) -> None:
-    try:
-        found = checksum(folder / name)
-    except FileNotFoundError:
-        raise ExportError(
-            f"{folder / name}: the model's file is missing; copy the whole folder, or export again"
-        ) from None
-    if found != expected:
-        raise ExportError(
-            f"{folder / name}: it is not the file that {NAME} was written for (sha256 {found[:12]}…"
-            f", expected {expected[:12]}…); it is damaged or of another export: copy the whole "
-            "folder, or export again"
-        )
 
 
 def _read_json(path: Path) -> Dict[str, Any]:

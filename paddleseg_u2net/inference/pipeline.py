@@ -130,7 +130,7 @@ class Pipeline:
         total: Optional[np.ndarray] = None
         variants = list(itertools.product(self.augment.scales, self.augment.flips()))
         for scale, flip in variants:
-            size = _scaled((height, width), scale)
+            size = tuple(max(1, int(side * scale + 0.5)) for side in (height, width))
             logits = np.flip(self._logits(np.flip(_resized(batch, size), flip)), flip)
             logits = _resized(logits, (height, width))
             total = logits if total is None else total + logits
@@ -213,10 +213,5 @@ def logits_of(probability: np.ndarray) -> np.ndarray:
 
 def _one_hot(classes: np.ndarray, num_classes: int) -> np.ndarray:
     """Class numbers (N, h, w) -> float32 (N, K, h, w); of one class, the foreground's plane."""
-    if num_classes == 1:
-        return (classes[:, None] == 1).astype(np.float32)
-    return (classes[:, None] == np.arange(num_classes).reshape(1, -1, 1, 1)).astype(np.float32)
-
-
-def _scaled(shape: Tuple[int, ...], scale: float) -> Tuple[int, ...]:
-    return tuple(max(1, int(side * scale + 0.5)) for side in shape)
+    numbers = np.arange(num_classes) if num_classes > 1 else np.ones(1)
+    return (classes[:, None] == numbers.reshape(1, -1, 1, 1)).astype(np.float32)

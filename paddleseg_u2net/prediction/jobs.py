@@ -39,16 +39,7 @@ def collect(
 
     Where several are given, a folder's name stands before its images' paths. What fits a pattern
     has its path below the folder before the first sign of a pattern. An image that is given twice
-    is one.
-
-    Args:
-        image_paths: one or several; what is no path but has ``*``, ``?`` or ``[`` stands for the
-            files and folders that fit it, ``**`` for folders at any depth.
-        save_dir: where pictures go; those that are there already are no images, if it is in the
-            folder.
-
-    Raises:
-        ValueError: there is nothing of the kind, or no image in it.
+    is one. Pictures that are in ``save_dir`` already are no images; ValueError if there are none.
     """
     given = [image_paths] if isinstance(image_paths, (str, Path)) else list(image_paths)
     places: Dict[Path, Optional[Path]] = {}
@@ -57,11 +48,12 @@ def collect(
     if len(given) == len(places) == 1 and None in places.values():
         return _images_of(next(iter(places)), save_dir)
     single = [place for place in places if _is_image(place) and not place.is_dir()]
+    apart = _names_apart([place for place in single if places[place] is None])
     jobs: List[Job] = []
     seen: Set[Path] = set()
     for place, name in places.items():
         if place in single:  # whatever it is: of many images, one that fails stops no other
-            found = [Job(place, name or Path(place.name))]
+            found = [Job(place, name or apart[place])]
         else:
             found = _images_of(place, save_dir)
         if place.is_dir():
@@ -71,6 +63,17 @@ def collect(
         jobs += [job for job, path in zip(found, own) if path not in seen]
         seen.update(own)
     return jobs
+
+
+def _names_apart(images: Sequence[Path]) -> Dict[Path, Path]:
+    """The names of single images, with as many of their folders as it takes to tell them apart."""
+    paths = [os.path.abspath(image) for image in images]  # noqa: PTH100 (links stay)
+    names, different = [Path(image.name) for image in images], {path.lower() for path in paths}
+    for count in range(2, max((len(Path(path).parts) for path in paths), default=0)):
+        if len({str(name).lower() for name in names}) == len(different):
+            break
+        names = [Path(*Path(path).parts[1:][-count:]) for path in paths]
+    return dict(zip(images, names))
 
 
 def _places(path: str, save_dir: Optional[Path]) -> Iterable[Tuple[Path, Optional[Path]]]:

@@ -57,7 +57,6 @@ _PNG_LEVEL = 1
 # After these no further picture can be written either.
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-
 # An image, and where its pictures go, by their kind.
 _Work = Tuple[Path, Mapping[str, Path]]
 
@@ -67,10 +66,6 @@ class Failure(NamedTuple):
 
     image: Path
     reason: str
-
-
-class DiskError(OSError):
-    """No more pictures can be written; the message says why, and how many images were done."""
 
 
 def predict_files(
@@ -85,9 +80,6 @@ def predict_files(
 ) -> List[Failure]:
     """Write pictures of each image; the images that failed are returned, the rest is done.
 
-    While the network computes one image, the next ones are decoded and the pictures of the last
-    ones written.
-
     Args:
         channels: of the images that the network takes: 1, 3 or 4.
         custom_color: R, G, B of class 0, of class 1, ...
@@ -97,15 +89,21 @@ def predict_files(
 
     Raises:
         ValueError: an image would be overwritten.
-        OSError: the folder cannot be made or written to; nothing has been predicted.
-        DiskError: the disk is full or read-only.
+        OSError: the folder cannot be made or written to; or the disk is full or read-only, and the
+            message says how many images were done.
     """
     steps = _Prediction(predictor, channels, render.color_map(256, custom_color))
     works: List[_Work] = [
         (job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
         for job, name in zip(jobs, output_names(jobs))
     ]
-    _check_places(save_dir, works)
+    images = {job.image.resolve() for job in jobs}
+    for path in (path for _, paths in works for path in paths.values()):
+        if path.resolve() in images:
+            raise ValueError(
+                f"{path} is one of the images and would be overwritten; choose another --save_dir"
+            )
+    check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
     works = works[share]
     failures: List[Failure] = []
     done = 0
@@ -115,7 +113,7 @@ def predict_files(
         for (image, _), error in outcomes:
             if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
                 left = len(works) - done - len(failures)
-                raise DiskError(
+                raise OSError(
                     error.errno,
                     f"{error.filename}: {error.strerror}; {done} of {len(works)} images are done, "
                     f"{len(failures)} failed, and {left} are left: predict them again",
@@ -123,7 +121,9 @@ def predict_files(
             if error is None:
                 done += 1
             else:
-                failures.append(Failure(image, _reason(image, error)))
+                text = str(error) or type(error).__name__
+                text = text if str(image) in text else f"{image}: {text}"
+                failures.append(Failure(image, text))
                 on_failure(failures[-1])
             if progress:
                 progress.update()
@@ -146,22 +146,20 @@ class _Prediction:
         return height * width * self._weight
 
     def read(self, work: _Work) -> Tuple[Any, ...]:
-        """The network's input, and what the last step needs of the image: what the network has
-        seen, or its shape where that will do, and what is in the pictures, and its header.
+        """The network's input, what the network has seen or its shape where that will do, what is
+        in the pictures, and its header.
         """
         path, pictures = work
         shown, header = None, None
         if CUTOUT in pictures:
             # its transparency, and its colours where the network sees grey
             shown, header = read_image(path, 4), read_header(path)
-        if shown is not None and self._channels == 3:
-            seen = np.ascontiguousarray(shown[..., :3])
+            rgb = np.ascontiguousarray(shown[..., :3])
+            seen = rgb if self._channels == 3 else read_image(path, self._channels)
         else:
             seen = read_image(path, self._channels)
-        if shown is None and ADDED in pictures:
-            shown = seen
-        follows_edges = self._predictor.upsampling != "bilinear"
-        needed = seen if follows_edges else seen.shape[:2]
+            shown = seen if ADDED in pictures else None
+        needed = seen.shape[:2] if self._predictor.upsampling == "bilinear" else seen
         return self._predictor.prepare(seen), needed, shown, header
 
     def compute(self, read: Tuple[Any, ...]) -> Tuple[Any, ...]:
@@ -171,24 +169,6 @@ class _Prediction:
         probability, seen, shown, header = computed
         restored = self._predictor.restore(probability, seen)
         write_pictures(work[1], shown, restored, self._colors, header)
-
-
-def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
-    """Refuse what would fail for every image, or cost one, before the first is read."""
-    images = {image.resolve() for image, _ in works}
-    for _, paths in works:
-        for path in paths.values():
-            if path.resolve() in images:
-                raise ValueError(
-                    f"{path} is one of the images and would be overwritten; "
-                    "choose another --save_dir"
-                )
-    check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
-
-
-def _reason(image: Path, error: BaseException) -> str:
-    text = str(error) or type(error).__name__
-    return text if str(image) in text else f"{image}: {text}"
 
 
 Outcomes = Generator[Tuple[Any, Optional[BaseException]], None, None]
@@ -272,16 +252,23 @@ def write_pictures(
             classes' colours, of ``pseudo_color_prediction`` the classes as a palette PNG, of
             ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey, of
             ``cutout`` the foreground with that probability as its opacity, see `render.cutout`.
-        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` and ``cutout`` need it.
+        image: uint8 (H, W, C) for ``added_prediction`` (C = 1, 3 or 4) and ``cutout`` (3 or 4).
         probability: float32 (K, H, W).
         colors: uint8 (256, 3), RGB.
     """
-    classes = _classes(probability) if {ADDED, PSEUDO} & set(paths) else np.empty(0)
-    grey = render.foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
+    if ADDED in paths or PSEUDO in paths:
+        classes = np.empty(probability.shape[1:], np.uint8)
+        for rows in strips(classes.shape):
+            classes[rows] = classes_of(probability[:, rows])
+    if SALIENCY in paths or CUTOUT in paths:
+        grey = render.foreground(probability)
     del probability  # of a large picture the most memory
     if ADDED in paths:
         assert image is not None
-        overlay, path = _overlay(image, classes, colors), paths[ADDED]
+        overlay, path = np.empty((*classes.shape, 3), np.uint8), paths[ADDED]
+        for rows in strips(classes.shape):
+            colour = image[rows] if image.shape[2] >= 3 else np.repeat(image[rows], 3, axis=2)
+            overlay[rows] = render.blend(colour[..., :3], classes[rows], colors)
         if path.suffix.lower() == ".png":
             write_png(path, overlay, level=_PNG_LEVEL)
         else:
@@ -292,23 +279,4 @@ def write_pictures(
         write_png(paths[SALIENCY], grey, level=_PNG_LEVEL)
     if CUTOUT in paths:
         assert image is not None
-        cut = render.cutout(_colour(image), grey)
-        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, like=header)
-
-
-def _classes(probability: np.ndarray) -> np.ndarray:
-    classes = np.empty(probability.shape[1:], np.uint8)
-    for rows in strips(classes.shape):
-        classes[rows] = classes_of(probability[:, rows])
-    return classes
-
-
-def _overlay(image: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    overlay = np.empty((*classes.shape, 3), np.uint8)
-    for rows in strips(classes.shape):
-        overlay[rows] = render.blend(_colour(image[rows])[..., :3], classes[rows], colors)
-    return overlay
-
-
-def _colour(image: np.ndarray) -> np.ndarray:
-    return image if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)
+        write_png(paths[CUTOUT], render.cutout(image, grey), level=_PNG_LEVEL, like=header)

@@ -134,7 +134,7 @@ def _draw_panel(axes: Any, panel: Panel, looks: Mapping[str, Mapping[str, Any]])
         axes.plot(x, y, marker="o" if lonely else "", markersize=4, **looks[label])
     axes.set(title=plain(panel.title), xlim=panel.x_limits, ylim=panel.y_limits)
     axes.set(xlabel=plain(panel.x_label), ylabel=plain(panel.y_label))
-    style_axes(axes, "both")
+    style_axes(axes, grid=True)
 
 
 def _add_legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]], columns: int) -> None:
@@ -162,22 +162,15 @@ def mpl_settings() -> Iterator[None]:
         yield
 
 
-def style_axes(axes: Any, grid: Optional[str] = None) -> None:
-    """Draw frame and ticks grey, and with ``grid`` ("both", "x" or "y") lines below the data."""
+def style_axes(axes: Any, grid: bool = False) -> None:
+    """Draw frame and ticks grey, and a ``grid`` below the data."""
     axes.title.set_fontsize(10)
     axes.tick_params(labelsize=_LABEL_SIZE, color=_GREY)
     for side in axes.spines.values():
         side.set_color(_GREY)
     if grid:
         axes.set_axisbelow(True)
-        axes.grid(True, axis=grid, color=_GRID, linestyle="-", linewidth=0.6)
-
-
-def font_file() -> Path:
-    """Return DejaVu Sans, which has Greek, Cyrillic and Arabic letters too."""
-    import matplotlib
-
-    return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+        axes.grid(True, color=_GRID, linestyle="-", linewidth=0.6)
 
 
 def plain(text: str) -> str:
@@ -190,11 +183,12 @@ def save(figure: Figure, path: files.PathLike) -> None:
 
     No date or version is written: equal figures of one Matplotlib give equal bytes.
     """
-    if Path(path).suffix.lower() == ".pdf":
-        nobody = {"CreationDate": None, "Creator": None, "Producer": None}
-        files.write_bytes(path, _encoded(figure, format="pdf", metadata=nobody))
+    if Path(path).suffix.lower() != ".pdf":
+        content = as_png(figure)
     else:
-        files.write_bytes(path, as_png(figure))
+        nobody = {"CreationDate": None, "Creator": None, "Producer": None}
+        content = _encoded(figure, format="pdf", metadata=nobody)
+    files.write_bytes(path, content)
 
 
 def as_png(figure: Figure, dpi: int = 300) -> bytes:

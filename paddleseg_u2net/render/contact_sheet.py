@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from paddleseg_u2net.io.images import MAX_PIXELS
-from paddleseg_u2net.render.charts import font_file
 from paddleseg_u2net.render.mask_overlay import STRIPE, Color, fitted
 from paddleseg_u2net.text import one_line
 
@@ -141,23 +141,22 @@ def _legend_lines(legend: Sequence[LegendEntry], room: int) -> List[Any]:
         if not lines or left + takes > room:
             lines.append(Image.new("RGB", (room, _TITLE_LINE), _PAPER))
             left = 0
-        lines[-1].paste(Image.fromarray(_swatch(color)), (left, 2))
+        square = np.full((_SWATCH, _SWATCH, 3), color or 215, np.uint8)
+        if color is None:
+            square[np.indices((_SWATCH, _SWATCH)).sum(axis=0) % STRIPE < STRIPE // 2] = 70
+        lines[-1].paste(Image.fromarray(square), (left, 2))
         start = left + _SWATCH + 6
         _write(ImageDraw.Draw(lines[-1]), (start, 1), name, room - start, _INK)
         left += takes
     return lines
 
 
-def _swatch(color: Optional[Color]) -> np.ndarray:
-    square = np.full((_SWATCH, _SWATCH, 3), color or 215, np.uint8)
-    if color is None:
-        square[np.indices((_SWATCH, _SWATCH)).sum(axis=0) % STRIPE < STRIPE // 2] = 70
-    return square
-
-
 @lru_cache(maxsize=8)
 def _font(size: int) -> Any:
-    return ImageFont.truetype(str(font_file()), size)
+    import matplotlib  # whose DejaVu Sans has Greek, Cyrillic and Arabic letters too
+
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    return ImageFont.truetype(str(folder / "DejaVuSans.ttf"), size)
 
 
 def _write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Iterator, List, Tuple
+from typing import Iterator, Tuple
 
 import cv2
 import numpy as np
@@ -48,7 +48,13 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     result = np.dstack([image[..., :3], foreground])
     mixed = (foreground > 0) & (foreground < 255)
     if mixed.any():
-        _without_background(result, mixed)
+        # No copy: each tile is read before it is written, and the estimate is made before.
+        seen = result[..., :3]
+        colours = _estimated(*_small(seen, foreground))
+        for tile in _tiles(foreground.shape):
+            if mixed[tile].any():
+                found = _enlarged(colours, seen[tile], foreground[tile], tile, foreground.shape)
+                seen[tile][mixed[tile]] = found[mixed[tile]]
     if image.shape[2] == 4:
         own = np.ascontiguousarray(image[..., 3])
         result[..., 3] = cv2.multiply(own, np.ascontiguousarray(foreground), scale=1 / 255)
@@ -57,34 +63,19 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     return result
 
 
-def _without_background(result: np.ndarray, mixed: np.ndarray) -> None:
-    """Give the pixels that are ``mixed`` the foreground's own colours, in place."""
-    # No copy: each tile is read before it is written, and the estimate is made before.
-    image, foreground = result[..., :3], result[..., 3]
-    colours = _estimated(*_at_most(_ESTIMATED, image, foreground))
-    for tile in _tiles(foreground.shape):
-        if mixed[tile].any():
-            found = _enlarged(colours, image[tile], foreground[tile], tile, foreground.shape)
-            result[tile][..., :3][mixed[tile]] = found[mixed[tile]]
-
-
 def _estimated(image: np.ndarray, share: np.ndarray) -> Colours:
     """Colours of an image (3, h, w) of shares (h, w), from one pixel up to the whole size."""
     shares = np.stack([share, 1 - share])
     weights = np.maximum(np.sum(shares, (1, 2)), 1e-5)
     colours = (np.einsum("kyx,cyx->kc", shares, image) / weights[:, None])[..., None, None]
-    for size in _sizes(*share.shape):
-        rounds = _ROUNDS_SMALL if max(size) <= _SMALL else _ROUNDS_LARGE
+    steps = max(1, math.ceil(math.log2(max(share.shape))))
+    for step in range(steps + 1):
+        height, width = (round(side ** (step / steps)) for side in share.shape)
+        rounds = _ROUNDS_SMALL if max(height, width) <= _SMALL else _ROUNDS_LARGE
         # Single pixels: means would mix both.
-        seen, shares, begun = (_resized(part, *size) for part in (image, share, colours))
-        colours = _refined(seen, shares, begun, rounds)
+        seen, small, begun = (_resized(part, height, width) for part in (image, share, colours))
+        colours = _refined(seen, small, begun, rounds)
     return colours
-
-
-def _sizes(height: int, width: int) -> List[Tuple[int, int]]:
-    steps = max(1, math.ceil(math.log2(max(height, width))))
-    parts = [step / steps for step in range(steps + 1)]
-    return [(round(height**part), round(width**part)) for part in parts]
 
 
 def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int) -> Colours:
@@ -122,12 +113,10 @@ def _framed(planes: np.ndarray) -> np.ndarray:
     return np.pad(planes, beside, mode="edge")
 
 
-def _at_most(
-    pixels: int, image: np.ndarray, foreground: np.ndarray
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Image (3, h, w) and shares (h, w), float32, 0 to 1; smaller if they have more pixels."""
+def _small(image: np.ndarray, foreground: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Image (3, h, w) and shares (h, w), float32, 0 to 1, of at most `_ESTIMATED` pixels."""
     height, width = foreground.shape
-    factor = min(1.0, math.sqrt(pixels / (height * width)), _LONGEST_SIDE / max(height, width))
+    factor = min(1.0, math.sqrt(_ESTIMATED / (height * width)), _LONGEST_SIDE / max(height, width))
     size = max(1, round(height * factor)), max(1, round(width * factor))
     # 8 bits are resized: the floats of a large picture take gigabytes.
     channels = (np.ascontiguousarray(image[..., channel]) for channel in range(3))

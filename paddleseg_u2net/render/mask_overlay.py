@@ -63,7 +63,10 @@ def masked(
     for number, cover in covers.items():
         share = (_STRENGTH * cover)[..., None]
         drawn += share * (colors[number].astype(np.float32) - drawn)
-    _draw_stripes(drawn, ignored)
+    # What is ignored has grey stripes, light and dark.
+    stripes = np.indices(ignored.shape).sum(axis=0) % STRIPE < STRIPE // 2
+    tone = np.where(stripes, 70.0, 215.0)
+    drawn += (0.75 * ignored * (tone - drawn.transpose(2, 0, 1))).transpose(1, 2, 0)
     # What is thinner than a pixel here is outlined all the same; faint soft maps are not.
     hard = label.dtype.kind != "f" or not ((label > 0) & (label < 1)).any()
     insides = {
@@ -88,15 +91,6 @@ def _covers(label: np.ndarray, shape: Tuple[int, ...], ignore_index: int) -> Dic
         return {1: np.clip(_resized(sure, shape), 0, 1)} if sure.any() else {}
     numbers = [int(n) for n in np.unique(label) if n not in (0, ignore_index)]
     return {n: _resized((label == n).astype(np.float32), shape) for n in numbers}
-
-
-def _draw_stripes(drawn: np.ndarray, ignored: np.ndarray) -> None:
-    """Cover what is ignored with grey stripes, light and dark, written over ``drawn``."""
-    if not ignored.any():
-        return
-    rows, columns = np.indices(ignored.shape)
-    tone = np.where((rows + columns) % STRIPE < STRIPE // 2, 70.0, 215.0)
-    drawn += (0.75 * ignored * (tone - drawn.transpose(2, 0, 1))).transpose(1, 2, 0)
 
 
 def _draw_outlines(

@@ -31,10 +31,8 @@ def color_map(
         uint8 (num_classes, 3), in RGB.
 
     Raises:
-        ValueError: There is no class, or ``custom`` is not whole colours of 0-255 or has too many.
+        ValueError: ``custom`` is not whole colours of 0-255 or has too many.
     """
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be 1 or more, not {num_classes}")
     number = np.arange(1, num_classes + 1)
     colors = np.zeros((num_classes, 3), np.uint8)
     for bit in range(8):
@@ -42,12 +40,12 @@ def color_map(
             bits = (number >> (3 * bit + channel)) & 1
             colors[:, channel] |= (bits << (7 - bit)).astype(np.uint8)
     chosen = np.asarray([] if custom is None else custom)
-    if chosen.size % 3 or (chosen.ndim > 1 and chosen.shape[1:] != (3,)):
-        raise ValueError(f"custom must be whole colours of 3 values, not shape {chosen.shape}")
-    if chosen.size > colors.size:
-        raise ValueError(f"custom has {chosen.size // 3} colours for {num_classes} classes")
-    if chosen.size and (chosen.min() < 0 or chosen.max() > 255):
-        raise ValueError("custom must hold values of 0 to 255")
+    whole = chosen.size % 3 == 0 and (chosen.ndim == 1 or chosen.shape[1:] == (3,))
+    if not whole or chosen.size > colors.size or ((chosen < 0) | (chosen > 255)).any():
+        raise ValueError(
+            f"custom must be at most {num_classes} whole colours, values of 0 to 255, not "
+            f"{chosen.tolist()}"
+        )
     colors[: chosen.size // 3] = chosen.reshape(-1, 3)
     return colors
 

@@ -64,14 +64,17 @@ def test_a_name_predicts_as_its_row_says(named, weights, drawn, tmp_path, capsys
         np.testing.assert_array_equal(picture, by_file[name])
 
 
-def test_a_configuration_goes_before_the_row(named, drawn, tmp_path):
+def test_a_configuration_goes_before_the_row(named, drawn, tmp_path, capsys):
     (tmp_path / "c.yaml").write_text(
         "model: {type: U2Net, num_classes: 1, stages: "
         + json.dumps(narrow.table().as_dict())
         + "}\npreprocess: {size: [64, 64]}\n"
     )
     assert predict(named, drawn, tmp_path / "row") == 0
+    assert "was published for" not in capsys.readouterr().out
     assert predict(named, drawn, tmp_path / "out", "--config", str(tmp_path / "c.yaml")) == 0
+    out = capsys.readouterr().out
+    assert "was published for preprocess.type official, this configuration has paddleseg" in out
     by_row, found = maps(tmp_path / "row"), maps(tmp_path / "out")
     assert not any(np.array_equal(found[name], by_row[name]) for name in found)
 

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.evaluation.fixation_files import read_density, read_fixation_map
-from paddleseg_u2net.evaluation.loaders import read_map, read_truth
+from paddleseg_u2net.evaluation.loaders import (
+    read_density,
+    read_fixation_map,
+    read_map,
+    read_truth,
+)
 from paddleseg_u2net.io.images import ImageError
 
 GREY = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)
@@ -97,7 +101,7 @@ VARYING = np.array([[[0, 0, 0, 0], [0, 0, 0, 255]]], np.uint8)
         ("a.npy", np.zeros((0, 3), np.uint8), "(0, 3)"),
         ("a.tif", np.array([[0, 200]], np.int32), "white is not known"),
         ("a.npy", np.array([[0, 200]], np.int32), "got int32"),
-        ("a.npy", np.array([[0, 255]], np.float32), "0..255; divide"),
+        ("a.npy", np.array([[0, 255]], np.float32), "0..255; apply a sigmoid"),
         ("a.tif", np.array([[-7.5, 4]], np.float32), "-7.5..4; apply a sigmoid"),
     ],
 )
@@ -131,7 +135,7 @@ def test_arrays_that_are_none(tmp_path, reader):
 @pytest.mark.parametrize("suffix", ["png", "tif", "npy"])
 def test_missing_empty_and_damaged_files(tmp_path, reader, suffix):
     path = tmp_path / f"a.{suffix}"
-    refused(reader, path, "found nothing")
+    refused(reader, path)
     noise = np.random.default_rng(0).random((50, 50)).astype(np.float32)
     saved(path, noise if suffix != "png" else (noise * 255).astype(np.uint8))
     whole = path.read_bytes()

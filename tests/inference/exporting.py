@@ -8,7 +8,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import build
 from paddleseg_u2net.inference.backends import BACKENDS, Model
-from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.backends.backend import engine_module
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import NAME, Description, checksum, write_description
 from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes

@@ -128,7 +128,10 @@ def test_equal_names_of_several_folders_stay_apart(tmp_path):
         picture(tmp_path / name)
     given = [tmp_path / name for name in ("x/a.jpg", "y/a.jpg", "y/b.jpg")]
     pictures = [names[SALIENCY].as_posix() for names in output_names(collect(given))]
-    assert pictures == ["a.jpg.png", "a.jpg_2.png", "b.png"]
+    assert pictures == ["x/a.png", "y/a.png", "y/b.png"]
+    given = [tmp_path / name for name in ("x/a.jpg", "x/deep/a.jpg", "y/../x/a.jpg", "y/b.jpg")]
+    assert names_of(collect(given)) == ["x/a.jpg", "deep/a.jpg", "y/b.jpg"]
+    assert names_of(collect([tmp_path / "x/a.jpg", tmp_path / "y/b.jpg"])) == ["a.jpg", "b.jpg"]
     assert names_of(collect([str(tmp_path / "**/a.jpg")])) == ["x/a.jpg", "x/deep/a.jpg", "y/a.jpg"]
 
 

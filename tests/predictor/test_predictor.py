@@ -178,7 +178,7 @@ def test_maps_and_cut_outs_of_classes(tmp_path):
     ("arguments", "words"),
     [
         ({"model": "u2nett"}, "did you mean u2net"),
-        ({"model": "no/such/file.pth"}, "there is none"),
+        ({"model": "no/such/file.pth"}, "found nothing"),
         ({"backend": "tensorrt"}, "backend: expected auto, paddle"),
         ({"backend": "paddle-inference"}, "paddle-inference does not run it"),
         ({"threads": 1.5}, r"threads: expected .*, got 1\.5"),

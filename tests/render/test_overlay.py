@@ -33,10 +33,9 @@ def test_color_map_with_custom_colors_is_paddlesegs(theirs):
 @pytest.mark.parametrize(
     ("num_classes", "custom", "text"),
     [
-        (0, None, "1 or more"),
         (3, [1, 2], "whole colours"),
         (3, [[1, 2], [3, 4], [5, 6]], "whole colours"),
-        (1, [0] * 6, "2 colours for 1"),
+        (1, [0] * 6, "at most 1 whole"),
         (3, [0, 0, 256], "0 to 255"),
         (3, [0, -1, 0], "0 to 255"),
     ],

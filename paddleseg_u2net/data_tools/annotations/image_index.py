@@ -71,8 +71,7 @@ class ImageIndex:
                     if len(found) > 1:
                         raise AnnotationError(
                             f"{self.folder}: {name} could be {short_list(found)}; give the folder "
-                            "from which the label file counts, or write the path in the label "
-                            "file in full"
+                            "from which the label file counts"
                         )
                     if found:
                         if not with_suffix:
@@ -167,10 +166,9 @@ def refuse_absent(samples: Sequence[object], bad: Sequence[Bad]) -> None:
     if broken:
         more = f" (the first of {len(broken)} such images)" if len(broken) > 1 else ""
         raise AnnotationError(f"{broken[0]}{more}")
+    names = short_list([item.image.as_posix() for item in bad])
     raise AnnotationError(
-        f"{len(bad)} of {len(bad)} images are not there: "
-        f"{short_list([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
-        "with the images of these labels"
+        f"{len(bad)} of {len(bad)} images are not there: {names}; {bad[0].why}; give their folder"
     )
 
 

@@ -48,7 +48,7 @@ class MaskFile(MaskSource):
         if not self.unchanged or self.path.suffix.lower() != ".png":
             return None
         header = images.read_header(self.path)
-        plain = header.format == "PNG" and header.upright and not header.alpha
+        plain = header.format == "PNG" and header.orientation == 1 and not header.alpha
         return self.path if plain and header.mode in self.unchanged else None
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
@@ -56,12 +56,9 @@ class MaskFile(MaskSource):
         mask = self.decode(self.path)
         high, wide = mask.shape
         if (high, wide) != tuple(shape):
-            raise MaskSizeError(
-                f"{self.path}: expected a mask of {shape[1]} x {shape[0]}, as its image, got "
-                f"{wide} x {high}; export it in that size, or have it resized with "
-                "--mismatched_masks resize",
-                (high, wide),
-            )
+            expected = f"a mask of {shape[1]} x {shape[0]}, as its image, got {wide} x {high}"
+            repair = "export it so, or have it resized with --mismatched_masks resize"
+            raise MaskSizeError(f"{self.path}: expected {expected}; {repair}", (high, wide))
         return mask
 
 
@@ -94,11 +91,9 @@ def _read_index(numbers: Mapping[int, int], path: Path) -> np.ndarray:
     found = lookup[stored]
     unknown = stored[found < 0]
     if unknown.size:
-        raise AnnotationError(
-            f"{path}: expected the values {short_values(numbers)}, got also "
-            f"{short_values(np.unique(unknown))} in {unknown.size} pixels; correct the mask, or "
-            "say what its values mean"
-        )
+        got = f"also {short_values(np.unique(unknown))} in {unknown.size} pixels"
+        repair = "correct the mask, or say what its values mean"
+        raise wrong(path, f"the values {short_values(numbers)}", got, repair)
     return found.astype(np.uint8)
 
 
@@ -129,10 +124,8 @@ def _read_binary(path: Path) -> np.ndarray:
 def _read_alpha(path: Path) -> np.ndarray:
     alpha = opacity(path)
     if alpha is None:
-        raise AnnotationError(
-            f"{path}: expected an image with a transparent background, nothing in it is "
-            "transparent, so it holds no mask; export it as PNG with alpha, or leave it out"
-        )
+        repair = "export it as PNG with alpha, or leave it out"
+        raise wrong(path, "a transparent background", "nothing that is transparent", repair)
     return alpha
 
 
@@ -187,12 +180,11 @@ def _read_colours(table: Mapping[Colour, int], tolerance: int, path: Path) -> np
         number = _number(colour, table, tolerance)
         if number is None:
             y, x = np.argwhere(seen & (colours == colour).all(axis=2))[0].tolist()
+            expected = f"colours within {tolerance} of {short_list(sorted(table), 8)}"
             lossy = images.read_header(path).lossy
-            repair = "export a PNG, as this format changes colours" if lossy else "add it there"
-            raise AnnotationError(
-                f"{path}: the colour {colour} at x {x}, y {y} is not in the colour table within "
-                f"{tolerance} ({short_list(sorted(table), 8)}); {repair}, or allow a --tolerance"
-            )
+            repair = "export a PNG, as this format changes colours" if lossy else "add it to them"
+            repair += ", or allow a --tolerance"
+            raise wrong(path, expected, f"{colour} at x {x}, y {y}", repair)
         numbers[code] = number
     found = np.zeros(seen.shape, np.uint8)
     found[seen] = numbers[codes]

@@ -17,6 +17,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotationError,
     Sample,
     count_images,
+    wrong,
 )
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import image_size
@@ -65,11 +66,9 @@ def read_all(
         one = source.read(classes)
         first = found[0].classes if found else one.classes
         if sorted(one.classes) != sorted(first):
-            raise AnnotationError(
-                f"{source.title}: its classes are {', '.join(one.classes[1:])}, but those of "
-                f"{sources[0].title} are {', '.join(first[1:])}; choose some that all have with "
-                "--classes"
-            )
+            expected = f"the classes of {sources[0].title} ({', '.join(first[1:])})"
+            repair = "choose some that all have with --classes"
+            raise wrong(source.title, expected, ", ".join(one.classes[1:]), repair)
         if one.classes != first:  # the same in another order
             one = source.read(Classes({name: (name,) for name in first[1:]}, classes.ignored))
         found.append(one)
@@ -135,10 +134,8 @@ def _each_once(parts: Sequence[Part], resplit: bool) -> Tuple[List[Part], List[s
 def _require_equal(first: Sample, other: Part, sample: Sample, part: Part, resplit: bool) -> None:
     both = f"{sample.image}: is in {other.title} and in {part.title}"
     if not resplit and first.split != sample.split:
-        raise AnnotationError(
-            f"{both}, so what is trained on would be measured on; take it out of one of them, or "
-            "divide all images anew with --resplit"
-        )
+        why = "so what is trained on would be measured on"
+        raise AnnotationError(f"{both}, {why}; take it out of one of them, or use --resplit")
     size = image_size(sample.image)
     if not np.array_equal(first.mask.read(size), sample.mask.read(size)):
         raise AnnotationError(f"{both}, with different masks; take it out of one of them")

@@ -17,7 +17,7 @@ import numpy as np
 
 from paddleseg_u2net.data_tools.annotations import shapes
 from paddleseg_u2net.data_tools.annotations.bitmaps import Runs, check_runs, unpack_runs
-from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.data_tools.annotations.classes import ALL_CLASSES, IGNORE, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     absent,
@@ -28,6 +28,7 @@ from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, 
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
+    Tree,
     count_objects,
     field,
     read_json,
@@ -55,7 +56,7 @@ _NEEDED = ("id", "image_id", "category_id", "iscrowd", "segmentation")
 
 def read(
     files: Sequence[Tuple[Path, Path]],
-    classes: Optional[Classes] = None,
+    classes: Classes = ALL_CLASSES,
     crowd: str = "object",
     resplit: bool = False,
     within: Optional[Path] = None,
@@ -87,7 +88,7 @@ def read(
         )
         for tree, (path, folder) in zip(trees, files)
     ]
-    found = read_all(sources, classes or Classes(), resplit)
+    found = read_all(sources, classes, resplit)
     if not found.samples:
         names = short_list([path for path, _ in files])
         raise AnnotationError(f"{names}: lists no images; give a COCO file that does")
@@ -101,7 +102,7 @@ def read(
 
 
 def read_folder(
-    source: Path, classes: Optional[Classes] = None, crowd: str = "object", resplit: bool = False
+    source: Path, classes: Classes = ALL_CLASSES, crowd: str = "object", resplit: bool = False
 ) -> AnnotatedDataset:
     """Read the COCO files below a folder; remarks name images and JSON files not read."""
     files = find(source)
@@ -186,7 +187,7 @@ def _split_of_files(file: Path, images: Path) -> str:
     )
 
 
-def _slimmed(tree: Dict[str, Any]) -> Dict[str, Any]:
+def _slimmed(tree: Tree) -> Tree:
     """Annotations without what is not needed, coordinates as small arrays."""
     if "image_id" in tree and "category_id" in tree:
         tree = {key: tree[key] for key in _NEEDED if key in tree}
@@ -214,7 +215,7 @@ def _id(number: Any) -> str:
     return match[1] + match[2] if match else text
 
 
-def _category_names(tree: Dict[str, Any], path: Path) -> Dict[str, str]:
+def _category_names(tree: Tree, path: Path) -> Dict[str, str]:
     names: Dict[str, str] = {}
     for place, category in enumerate(field(tree, "categories", list, path)):
         where = f"{path}, categories[{place}]"
@@ -226,14 +227,14 @@ def _category_names(tree: Dict[str, Any], path: Path) -> Dict[str, str]:
     return names
 
 
-def _used(tree: Dict[str, Any], path: Path) -> Set[str]:
+def _used(tree: Tree, path: Path) -> Set[str]:
     """The categories that objects have."""
     items = field(tree, "annotations", list, path)
     ids = {_id(item.get("category_id")) for item in items if isinstance(item, dict)}
     return {name for number, name in _category_names(tree, path).items() if number in ids}
 
 
-def _parents(tree: Dict[str, Any], names: Set[str], used: AbstractSet[str]) -> Set[str]:
+def _parents(tree: Tree, names: Set[str], used: AbstractSet[str]) -> Set[str]:
     """Categories that are nothing but the supercategory of others."""
     above = {
         str(category.get("supercategory"))
@@ -245,7 +246,7 @@ def _parents(tree: Dict[str, Any], names: Set[str], used: AbstractSet[str]) -> S
 
 
 def _collect(
-    tree: Dict[str, Any],
+    tree: Tree,
     path: Path,
     index: ImageIndex,
     crowd: str,
@@ -260,13 +261,13 @@ def _collect(
     if parents:
         said = f"left out, only the supercategory of others: {', '.join(sorted(parents))}"
         numbered[2].append(said)
-    entries: Dict[str, Dict[str, Any]] = {}
+    entries: Dict[str, Tree] = {}
     for place, entry in enumerate(field(tree, "images", list, path)):
         where = f"{path}, images[{place}]"
         number = field(entry, "id", _ID, where)
         field(entry, "file_name", str, where)
         if _id(number) in entries:
-            raise AnnotationError(f"{where}: the id {number} was given before; make ids differ")
+            raise wrong(where, "an id of its own for each image", number)
         entries[_id(number)] = entry
     objects: Dict[str, List[Any]] = {number: [] for number in entries}
     strays: List[Any] = []
@@ -294,7 +295,7 @@ def _collect(
 
 
 def _content(
-    entry: Dict[str, Any],
+    entry: Tree,
     items: Sequence[Any],
     image: Path,
     titles: Dict[str, str],
@@ -336,7 +337,7 @@ def _parts(
     return [shapes.polygon(number, shapes.points(outline, where)) for outline in outlines]
 
 
-def _runs(tree: Dict[str, Any], number: int, size: Size, where: str) -> Runs:
+def _runs(tree: Tree, number: int, size: Size, where: str) -> Runs:
     made_for = field(tree, "size", list, where)
     if made_for != list(size):
         expected = f"run lengths for {list(size)} (height, width) as its image"

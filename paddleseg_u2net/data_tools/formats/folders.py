@@ -11,6 +11,7 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations.classes import (
+    ALL_CLASSES,
     BACKGROUND,
     MOST_CLASSES,
     VALUES_FILE,
@@ -122,12 +123,12 @@ def read_colours(
     images: Path,
     masks: Path,
     table: Mapping[Colour, str],
-    classes: Optional[Classes] = None,
+    classes: Classes = ALL_CLASSES,
     tolerance: int = 0,
     allow_missing: bool = False,
 ) -> AnnotatedDataset:
     """As `read`, of masks in colours (`colour_file`), of which several may have one name."""
-    names, numbers, said = number_colours(table, classes or Classes(), "colour table")
+    names, numbers, said = number_colours(table, classes, "colour table")
     pairs, remarks = pair_folders(images, masks, allow_missing)
     samples = _samples(pairs, lambda path: colour_file(path, numbers, tolerance))
     lossy = [mask.name for p in pairs for mask in p.masks if mask.suffix.lower() in JPEG]
@@ -179,9 +180,9 @@ def pair_folders(
             problems.append(f"{len(alone)} {what}: {short_list(alone, 5)}")
     if problems and not (allow_missing and matches):
         raise PairingError(
-            f"{images} and {masks}: expected a mask for each image, of the same name but for the "
-            f"suffix and what all have in common; {'; '.join(problems)}; add or remove those "
-            "files, or leave them out with --allow_missing"
+            f"{images} and {masks}: expected a mask for each image, of the same name but for what "
+            f"all have in common, got {'; '.join(problems)}; add or remove those files, or leave "
+            "them out with --allow_missing"
         )
     remarks += [f"left out {problem}" for problem in problems]
     tops = {name.rpartition("/")[0].split("/")[0].lower() for name in matches}
@@ -229,9 +230,8 @@ def _match(images: Path, masks: Path) -> Tuple[Dict[str, Path], Dict[str, Path],
             best, most = (image_files, mask_files, rule, matches), share
     if best is None:
         raise PairingError(
-            f"{images}: images and masks are in one folder and cannot be told apart, neither by "
-            "suffix (x.jpg and x.png) nor by name (x.png and x_mask.png); move the masks to a "
-            "folder of their own"
+            f"{images}: images and masks are in one folder and cannot be told apart by suffix "
+            "(x.jpg and x.png) or name (x_mask.png); move the masks to a folder of their own"
         )
     return best
 
@@ -299,9 +299,8 @@ def _infer(seen: Sequence[Seen], found: Set[int], count: Optional[int], where: o
     # Files of {0, 1} beside files of {0, 255} are two ways to say one thing, not "ignore".
     if found == {0, 1, IGNORE} and not any({1, IGNORE} <= values for _, values in seen):
         raise AnnotationError(
-            f"{where}: in some masks the object is 1 ({holding[1]}), in others 255 "
-            f"({holding[255]}); as binary both are the object, as index 255 is ignored: say "
-            "which with --mask_values"
+            f"{where}: in some masks the object is 1 ({holding[1]}), in others 255 ({holding[255]})"
+            "; say --mask_values binary if both are the object, or index if 255 is to be ignored"
         )
     if encoding:
         return encoding

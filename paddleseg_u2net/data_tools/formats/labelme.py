@@ -12,13 +12,13 @@ import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, Tuple, Union
+from typing import List, Optional, Set, Tuple, Union
 
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations import shapes
 from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
-from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.data_tools.annotations.classes import ALL_CLASSES, IGNORE, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     refuse_absent,
@@ -30,6 +30,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     Bad,
+    Tree,
     field,
     read_json,
     require_keys,
@@ -53,7 +54,7 @@ _AREAS = (*_OUTLINES, "rectangle", "circle", "mask")
 
 
 def read(
-    folder: Path, classes: Optional[Classes] = None, images: Optional[Path] = None
+    folder: Path, classes: Classes = ALL_CLASSES, images: Optional[Path] = None
 ) -> AnnotatedDataset:
     """Read a folder of labelme files, classes without a choice in alphabetical order.
 
@@ -65,7 +66,6 @@ def read(
     stats = ImportStats()
     pages, labels, others = _read_files(folder, index, stats.bad)
     refuse_twice((page.image.resolve(), page.where) for page in pages)
-    classes = classes or Classes()
     # Asked for or not, it is ignored.
     ignored = tuple(name for name in classes.ignored if name != _IGNORED)
     found = sorted(labels - {_IGNORED, _BACKGROUND})
@@ -142,9 +142,7 @@ def _read_files(
     return pages, labels, others
 
 
-def _read_page(
-    path: Path, tree: Dict[str, Any], index: ImageIndex, folder: Path
-) -> Union[Page, Bad]:
+def _read_page(path: Path, tree: Tree, index: ImageIndex, folder: Path) -> Union[Page, Bad]:
     """Read a file; Bad if its image does not exist."""
     require_keys(tree, _KEYS, path, "a labelme file")
     for number, shape in enumerate(field(tree, "shapes", list, path)):
@@ -168,7 +166,7 @@ def _read_page(
 
 
 def _find_image(
-    path: Path, tree: Dict[str, Any], name: str, index: ImageIndex, place: str
+    path: Path, tree: Tree, name: str, index: ImageIndex, place: str
 ) -> Tuple[Optional[Path], Optional[EmbeddedImage]]:
     # labelme's own tutorial has a file that names itself.
     if not name.lower().endswith(".json"):
@@ -181,7 +179,7 @@ def _find_image(
     return found or index.find(name, place=place), None
 
 
-def _content(items: List[Dict[str, Any]], path: Path, size: Size) -> Tuple[Size, List[Object]]:
+def _content(items: List[Tree], path: Path, size: Size) -> Tuple[Size, List[Object]]:
     objects = []
     for number, item in enumerate(items):
         kind = str(item.get("shape_type") or "polygon")
@@ -190,7 +188,7 @@ def _content(items: List[Dict[str, Any]], path: Path, size: Size) -> Tuple[Size,
     return size, objects
 
 
-def _parts(kind: str, item: Dict[str, Any], where: str, number: int) -> List[Optional[Shape]]:
+def _parts(kind: str, item: Tree, where: str, number: int) -> List[Optional[Shape]]:
     corners = shapes.points(field(item, "points", list, where), where)
     if kind in _OUTLINES or (kind == "rectangle" and len(corners) == 4):
         return [shapes.polygon(number, corners)]
@@ -207,9 +205,7 @@ def _parts(kind: str, item: Dict[str, Any], where: str, number: int) -> List[Opt
     return [Ellipse(number, (left, top), (radius, radius))] if radius else []
 
 
-def _mask(
-    tree: Dict[str, Any], corners: np.ndarray, number: int, where: str
-) -> Optional[PngBitmap]:
+def _mask(tree: Tree, corners: np.ndarray, number: int, where: str) -> Optional[PngBitmap]:
     """A bitmap in the pixels that labelme gives it; None: in none.
 
     Its corners are rounded, halves to even numbers. Whole ones name its first and its last pixel,

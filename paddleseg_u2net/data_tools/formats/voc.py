@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Set, Tuple
 
 from paddleseg_u2net.data_tools.annotations.classes import (
+    ALL_CLASSES,
     Classes,
     Colour,
     is_background,
@@ -59,7 +60,7 @@ _STRONGER = ("", "train", "val", "test")
 
 def read(
     root: Path,
-    classes: Optional[Classes] = None,
+    classes: Classes = ALL_CLASSES,
     resplit: bool = False,
     images: Optional[Path] = None,
     strict: bool = True,
@@ -82,7 +83,7 @@ def read(
         title = place.relative_to(root).as_posix() if place != root else root.name
         read_one = partial(_read_place, place, root, images or place / _IMAGES, strict)
         sources.append(Source(title, place, read_one))
-    return read_all(sources, classes or Classes(), resplit)
+    return read_all(sources, classes, resplit)
 
 
 def layouts(root: Path) -> List[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict
 
 from paddleseg_u2net.export.formats.format import Format, Job, register
-from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.backends.backend import engine_module
 
 
 def _write(folder: Path, job: Job) -> None:

@@ -8,7 +8,7 @@ from typing import Dict, Iterable
 from paddleseg_u2net.export.formats.format import Format, Job, register
 from paddleseg_u2net.export.formats.onnx import finished, metadata
 from paddleseg_u2net.export.quantization.bf16 import make_markable, mark_precise
-from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.backends.backend import engine_module
 from paddleseg_u2net.weights.file_type import optional_package
 
 

@@ -18,7 +18,7 @@ from paddleseg_u2net.export.quantization.graph import (
     make_node,
 )
 from paddleseg_u2net.export.quantization.observe import Rounding
-from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.backends.backend import engine_module
 
 _FLOAT, _BFLOAT16 = 1, 16  # TensorProto's
 

@@ -14,7 +14,7 @@ from paddleseg_u2net.export.quantization.graph import (
     make_node,
 )
 from paddleseg_u2net.inference.backends import BackendError
-from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.backends.backend import engine_module
 from paddleseg_u2net.progress import tracked
 from paddleseg_u2net.weights.file_type import optional_package
 

@@ -4,6 +4,9 @@ registers one; a plugin does it in the same way: ``register(Backend("mine", load
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
@@ -198,6 +201,33 @@ def fitting(kind: str, precision: str = "fp32") -> Tuple[str, ...]:
     """The names of the backends that run weights or an export format, the fastest first."""
     times = ((backend.time(kind, precision), name) for name, backend in BACKENDS.items())
     return tuple(name for _, name in sorted(pair for pair in times if pair[0] is not None))
+
+
+# What engines read of the environment, once, when they are loaded; what the user has set is kept.
+_SETTINGS = {
+    # GNU's OpenMP lets threads turn for long where they wait. Beside other programs a network
+    # then takes twice as long.
+    "GOMP_SPINCOUNT": "20000",
+    # Some builds of ONNX Runtime report to their makers that they are used.
+    "ORT_DISABLE_TELEMETRY": "1",
+}
+
+
+def engine_module(name: str, backend: str, asked: str = "") -> Any:
+    """Import an engine's package; BackendError, which says what to install. ``asked``: what asks
+    for it.
+    """
+    for key, value in _SETTINGS.items():
+        os.environ.setdefault(key, value)
+    # Without this package OpenVINO does not report each import to its makers.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        asked = asked or f"--backend {backend}"
+        raise BackendError(
+            f"{asked}: {name} cannot be imported ({error}): {BACKENDS[backend].install}"
+        ) from error
 
 
 def onnx_of_weights(state: Mapping[str, np.ndarray], model: Architecture) -> Model:

@@ -19,9 +19,9 @@ from paddleseg_u2net.inference.backends.backend import (
     EngineNetwork,
     LoadError,
     Model,
+    engine_module,
     register,
 )
-from paddleseg_u2net.inference.backends.engine_module import engine_module
 from paddleseg_u2net.io.files import write_bytes
 
 INPUT, OUTPUT = "input", "d0"

@@ -13,10 +13,10 @@ from paddleseg_u2net.inference.backends.backend import (
     EngineNetwork,
     LoadError,
     Model,
+    engine_module,
     onnx_of_weights,
     register,
 )
-from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:

@@ -18,10 +18,10 @@ from paddleseg_u2net.inference.backends.backend import (
     EngineNetwork,
     LoadError,
     Model,
+    engine_module,
     onnx_of_weights,
     register,
 )
-from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 # It plans for one shape of input, and keeps the plans of so many.
 _PLANS = 4

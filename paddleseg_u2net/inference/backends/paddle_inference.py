@@ -15,9 +15,9 @@ from paddleseg_u2net.inference.backends.backend import (
     EngineNetwork,
     LoadError,
     Model,
+    engine_module,
     register,
 )
-from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 # Megabytes of a GPU that are taken at the start; more are taken when they are needed.
 _GPU_POOL = 100
