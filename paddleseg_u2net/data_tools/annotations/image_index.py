@@ -42,11 +42,7 @@ class ImageIndex:
         return str(relative if with_suffix else relative.with_suffix(""))
 
     def find(
-        self,
-        name: str,
-        any_suffix: bool = True,
-        fits: Fits = lambda path: True,
-        place: str = "",
+        self, name: str, any_suffix: bool = True, fits: Fits = lambda path: True, place: str = ""
     ) -> Optional[Path]:
         """Find the image that a label file calls so; AnnotationError if several could be meant.
 

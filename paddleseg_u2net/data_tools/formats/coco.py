@@ -36,13 +36,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     size_field,
     wrong,
 )
-from paddleseg_u2net.data_tools.annotations.splits import (
-    IMAGES,
-    SPLITS,
-    Source,
-    read_all,
-    split_of,
-)
+from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import files_below, find_images, image_size
 from paddleseg_u2net.text import short_list
@@ -246,12 +240,7 @@ def _parents(tree: Tree, names: Set[str], used: AbstractSet[str]) -> Set[str]:
 
 
 def _collect(
-    tree: Tree,
-    path: Path,
-    index: ImageIndex,
-    crowd: str,
-    used: AbstractSet[str],
-    classes: Classes,
+    tree: Tree, path: Path, index: ImageIndex, crowd: str, used: AbstractSet[str], classes: Classes
 ) -> AnnotatedDataset:
     """Return the images of a file; ``used`` are the categories of objects in all files."""
     titles = _category_names(tree, path)

@@ -26,11 +26,7 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     unlabelled,
 )
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
-from paddleseg_u2net.data_tools.annotations.sample import (
-    AnnotatedDataset,
-    AnnotationError,
-    wrong,
-)
+from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, wrong
 from paddleseg_u2net.data_tools.annotations.shapes import Ellipse, Shape
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
 from paddleseg_u2net.data_tools.formats import voc
@@ -49,10 +45,7 @@ _BEGINNING = 4096
 
 
 def read(
-    root: Path,
-    classes: Classes = ALL_CLASSES,
-    images: Optional[Path] = None,
-    resplit: bool = False,
+    root: Path, classes: Classes = ALL_CLASSES, images: Optional[Path] = None, resplit: bool = False
 ) -> AnnotatedDataset:
     """Read an unpacked export, several of one format below a folder, or an annotations.xml.
 
@@ -257,11 +250,7 @@ def _text(item: Element, key: str, where: str) -> str:
 
 
 def _number(
-    item: Element,
-    key: str,
-    where: str,
-    default: Optional[float] = None,
-    lowest: float = -math.inf,
+    item: Element, key: str, where: str, default: Optional[float] = None, lowest: float = -math.inf
 ) -> float:
     text = item.get(key)
     if text is None and default is not None:
