@@ -1,7 +1,6 @@
-"""labelme's format: a JSON file beside each image.
+"""labelme's format (https://github.com/wkentaro/labelme): a JSON file beside each image.
 
-Written from https://github.com/wkentaro/labelme, whose converters, too, ignore ``__ignore__`` and
-erase by ``_background_``, but add the pixels on the outline whose centres are outside.
+As there, ``__ignore__`` is ignored and ``_background_`` erases; but pixels count by their centre.
 """
 
 from __future__ import annotations
@@ -136,7 +135,6 @@ def _read_files(
 
 
 def _read_page(path: Path, tree: Tree, index: ImageIndex, folder: Path) -> Union[Page, Bad]:
-    """Read a file; Bad if its image does not exist."""
     require_keys(tree, _KEYS, path, "a labelme file")
     for number, shape in enumerate(field(tree, "shapes", list, path)):
         field(shape, "label", str, f"{path}, shapes[{number}]")
