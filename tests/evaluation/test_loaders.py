@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.evaluation.fixation_files import read_density, read_fixation_map
-from paddleseg_u2net.evaluation.loaders import read_map, read_truth
+from paddleseg_u2net.evaluation.loaders import (
+    read_density,
+    read_fixation_map,
+    read_map,
+    read_truth,
+)
 from paddleseg_u2net.io.images import ImageError
 
 GREY = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)
