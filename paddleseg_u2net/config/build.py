@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import io
 import random
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Union
@@ -171,10 +171,7 @@ class Config(PredictionConfig):
 
     def dataset_settings(self, part: str) -> DatasetSettings:
         """``train_dataset`` or ``val_dataset``, with what model and loss add."""
-        arguments = self._dataset_arguments(part)
-        known = {item.name for item in fields(DatasetSettings)}
-        others = {key: arguments.pop(key) for key in {*arguments} - known}
-        return DatasetSettings(**arguments, others=others)
+        return read(DatasetSettings, self._dataset_arguments(part))
 
     def _dataset_arguments(self, part: str) -> Dict[str, Any]:
         if f"{part}_dataset" not in self._tree:

@@ -10,22 +10,6 @@ from paddle import Tensor, nn
 from paddleseg_u2net.losses.terms import cross_entropy, iou_loss, ssim_loss
 
 
-def head_loss(
-    logits: Tensor, label: Tensor, ignore_index: int = 255, iou: float = 0.0, ssim: float = 0.0
-) -> Tensor:
-    """Cross-entropy of one head, plus ``iou`` and ``ssim`` times those terms: a float32 scalar.
-    With both at 1: the hybrid loss of BASNet (Qin et al. 2019, eq. 2). Shapes as in
-    ``losses.terms``.
-    """
-    logits = logits.astype("float32")  # half precision ends before the exponentials
-    loss = cross_entropy(logits, label, ignore_index)
-    if iou:
-        loss = loss + iou * iou_loss(logits, label, ignore_index)
-    if ssim:
-        loss = loss + ssim * ssim_loss(logits, label, ignore_index)
-    return loss
-
-
 class HeadLosses(nn.Layer):
     """Sum over heads of weight times loss; the same loss and the same label for each head.
 
@@ -53,7 +37,8 @@ class HeadLosses(nn.Layer):
 
 
 class DeepSupervisionLoss(HeadLosses):
-    """U²-Net's: ``head_loss`` on each head.
+    """U²-Net's: on each head the cross-entropy, plus ``iou`` and ``ssim`` times those terms. With
+    both at 1: the hybrid loss of BASNet (Qin et al. 2019, eq. 2).
 
     Called with a list of logits it returns the total, and called with one tensor that head's loss:
     PaddleSeg's own form ``types: [DeepSupervisionLoss], coef: [1, 1, 1, 1, 1, 1, 1]`` calls it
@@ -76,7 +61,13 @@ class DeepSupervisionLoss(HeadLosses):
         self.ignore_index, self.iou, self.ssim = int(ignore_index), float(iou), float(ssim)
 
     def _head_loss(self, logits: Tensor, label: Tensor) -> Tensor:
-        return head_loss(logits, label, self.ignore_index, self.iou, self.ssim)
+        logits = logits.astype("float32")  # half precision ends before the exponentials
+        loss = cross_entropy(logits, label, self.ignore_index)
+        if self.iou:
+            loss = loss + self.iou * iou_loss(logits, label, self.ignore_index)
+        if self.ssim:
+            loss = loss + self.ssim * ssim_loss(logits, label, self.ignore_index)
+        return loss
 
     def forward(self, logits: Union[Tensor, Sequence[Tensor]], label: Tensor) -> Tensor:
         """Logits (N, C, H, W), or a list of them, and a label (N, H, W) -> a float32 scalar."""
