@@ -76,26 +76,21 @@ def _set_environment() -> bool:
 
 
 def _is_amd_with_avx2() -> bool:
-    return _cpuinfo("vendor_id") == "AuthenticAMD" and "avx2" in _cpuinfo("flags").split()
-
-
-def _cpuinfo(key: str) -> str:
-    """What Linux says of the first core; empty where it does not."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n"):
-            name, _, value = line.partition(":")
-            if name.strip() == key:
-                return value.strip()
-    return ""
+    """By what Linux says of the cores; False elsewhere."""
+    try:
+        words = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    return {"AuthenticAMD", "avx2"} <= set(words)
 
 
 @contextlib.contextmanager
 def _handlers_kept() -> Iterator[None]:
     """Leave all signals to those who had them.
 
-    Paddle takes these as it is imported, and allocates memory in its handler: a SIGTERM in the
-    middle of an allocation then waits for its own lock for ever. C's own call is asked, since a
-    Predictor may be made in any thread, and handlers such as faulthandler's are not Python's.
+    Paddle allocates memory in its handler: a SIGTERM in the middle of an allocation then waits for
+    its own lock for ever. C's own call is asked, since a Predictor may be made in any thread, and
+    handlers such as faulthandler's are not Python's.
     """
     if os.name != "posix":
         yield

@@ -41,8 +41,5 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """``text`` with a space for every letter that cannot be printed, such as a line break.
-
-    File names that are no UTF-8 hold such letters too, and no file could be written with them.
-    """
+    """``text`` with a space for what cannot be printed: line breaks, names that are no UTF-8."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -125,6 +125,8 @@ def _run_beside(file: Path, shown: Path, state: State, model: Architecture) -> s
     except BackendError as error:
         return f"{shown}: not run beside its weights, because {error}"
     types = {tensor.data_type for tensor in content.graph.initializer}
+    if any(node.op_type == "DynamicQuantizeLinear" for node in content.graph.node):
+        return f"{shown}: quantized, run by ONNX Runtime beside its weights, {compared}"
     largest, mean = TOLERANCES["fp16" if types & set(_HALVES) else "fp32"]
     if not (compared.largest <= largest and compared.mean <= mean):  # NaN is no agreement
         raise WeightsError(

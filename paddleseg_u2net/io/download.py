@@ -22,6 +22,7 @@ from paddleseg_u2net.progress import Progress
 
 _BLOCK = 1 << 15
 _BUSY = {429, 500, 502, 503, 504}
+_TRIES = 4  # of each address
 
 
 class DownloadError(OSError):
@@ -38,7 +39,6 @@ def fetch(
     size: Optional[int] = None,
     checksum: Optional[str] = None,
     *,
-    retries: int = 3,
     timeout: float = 20.0,
     check: Optional[Callable[[Path], object]] = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -51,10 +51,10 @@ def fetch(
         addresses: where to get it, tried in this order: http, https, or a path.
         size: expected number of bytes; None: any.
         checksum: expected digest, ``sha256:...`` or ``md5:...``; None: any.
-        retries: how often an address is asked again after a cut, a stall or a busy server.
         timeout: seconds without a byte that count as a stall.
         check: is called with the path of the file before it gets its name; raises ValueError if
             it is not what was wanted. A file that was there already is not looked at.
+        sleep: waits before an address is asked again after a cut, a stall or a busy server.
     """
     place = Path(target).resolve()
     if place.is_file():
@@ -67,11 +67,11 @@ def fetch(
         # Where files cannot be locked, two processes must not write to one part.
         part = place.with_name(f".{place.name}.part" + ("" if alone else f"-{os.getpid()}"))
         reasons: List[str] = []
-        for address in [addresses] if isinstance(addresses, str) else addresses:
+        for address in addresses:
             try:
                 with naming(place, part):
                     if "://" in address:
-                        _received(address, part, place.name, retries, timeout, sleep)
+                        _received(address, part, place.name, timeout, sleep)
                     else:
                         _copied(Path(address).expanduser(), part, place.name)
                     _refuse_other(part, place, size, checksum, check)
@@ -81,12 +81,10 @@ def fetch(
             except DownloadError as error:
                 reasons.append(f"{_shown(address)}: {error}")
                 logger.warning(f"{place.name}: not from {reasons[-1]}")
-    known = [f"{size} bytes"] if size is not None else []
-    known += [checksum] if checksum is not None else []
+    known = f" ({checksum})" if checksum else ""
     raise DownloadError(
         f"{target} could not be fetched:\n  " + "\n  ".join(reasons) + "\n"
-        f"Try again later, or fetch it in another way and put the file at {target}"
-        + (f" ({', '.join(known)})" if known else "")
+        f"Try again later, or fetch it in another way and put the file at {target}{known}"
     )
 
 
@@ -135,7 +133,7 @@ def _refuse_other(
         if check and not problem:
             check(part)
     except ValueError as error:
-        problem = str(error).replace(str(part), str(place)) or "refused"
+        problem = str(error).replace(str(part), str(place))
     if problem:
         _discard(part)
         raise DownloadError(problem)
@@ -152,22 +150,17 @@ def _copied(source: Path, part: Path, name: str) -> None:
 
 
 def _received(
-    address: str,
-    part: Path,
-    name: str,
-    retries: int,
-    timeout: float,
-    sleep: Callable[[float], None],
+    address: str, part: Path, name: str, timeout: float, sleep: Callable[[float], None]
 ) -> None:
     """Fill the part from a server, in several tries if need be."""
-    for failures in range(retries + 1):
+    for tries in range(1, _TRIES + 1):
         try:
             _attempt(address, part, name, timeout)
             return
         except _Again as again:
-            if failures == retries:
-                raise DownloadError(f"{again} (tried {failures + 1} times)") from again
-            pause = 2.0**failures
+            if tries == _TRIES:
+                raise DownloadError(f"{again} (tried {tries} times)") from again
+            pause = 2.0 ** (tries - 1)
             logger.warning(f"{name}: {again}; again in {pause:g} s")
             sleep(pause)
 

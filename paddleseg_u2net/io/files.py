@@ -28,15 +28,10 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
 
 @contextmanager
 def atomic_path(path: PathLike) -> Iterator[Path]:
-    """Write a file so that it appears whole or not at all.
+    """Yield a temporary path for a file that becomes `path`, flushed to the disk, on a clean exit.
 
-    Yields a temporary path in the folder of `path`, with the same suffix, where the caller writes
-    the file. On a clean exit it is flushed to the disk and renamed to `path`; on an exception an
-    older file stays as it was. Missing folders are created. If `path` is a symbolic link, the file
-    it points to is replaced and the link stays.
-
-    Raises:
-        OSError: as the system reports it, of `path`.
+    It has the same suffix. On an exception an older file stays as it was. Missing folders are
+    created. If `path` is a symbolic link, the file it points to is replaced and the link stays.
     """
     target = _final_place(path)
     # A shorter stem keeps long names below the limit of the file system.
@@ -54,25 +49,25 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
 
 
 def write_text(path: PathLike, text: str) -> None:
-    """Write `text` as UTF-8, line ends unchanged, whole or not at all (see `atomic_path`)."""
+    """Write `text` as UTF-8, line ends unchanged, by `atomic_path`."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:
-    """Write `data` whole or not at all (see `atomic_path` for the errors)."""
+    """Write `data` by `atomic_path`."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
 def what_is(path: PathLike) -> str:
     """What is at a path, in words: ``a file``, ``a folder``, ``no regular file`` or ``nothing``."""
-    path = Path(path)
     try:
-        if not path.exists():
-            return "nothing"
+        mode = Path(path).stat().st_mode
     except (OSError, ValueError):
         return "nothing"
-    return "a folder" if path.is_dir() else "a file" if path.is_file() else "no regular file"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a file" if stat.S_ISREG(mode) else "no regular file"
 
 
 def open_file(path: PathLike) -> BinaryIO:
@@ -110,15 +105,9 @@ def with_slashes(name: str, folder: PathLike) -> str:
 
 
 def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None:
-    """Refuse a file, or a folder, that could not be written, before the work that it is for.
+    """Raise OSError for a file, or a folder, that could not be written, before the work for it.
 
-    Args:
-        folder: `path` is a folder that is to appear or to be filled.
-        name: What messages begin with, such as ``--json scores.json``; by default the path.
-
-    Raises:
-        OSError: a folder is in the place of the file, a file in that of a folder, or the nearest
-            folder that exists takes no files.
+    ``name`` is what messages begin with, such as ``--json scores.json``; by default the path.
     """
     place, name = Path(path).absolute(), name or os.fspath(path)
     if not folder and place.is_dir():
@@ -138,33 +127,32 @@ def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None
 
 @contextmanager
 def atomic_dir(path: PathLike) -> Iterator[Path]:
-    """Write a folder so that it appears whole or not at all; an existing one is replaced.
+    """Yield an empty folder that becomes `path` on a clean exit; an existing one is replaced.
 
-    Yields an empty temporary folder beside `path`, which the caller fills. Only a crash between two
-    renames (`path` set aside, the new one in its place) can leave `path` missing; `recover_dir`
-    repairs that.
+    Only a crash between two renames (`path` set aside, the new one in its place) can leave `path`
+    missing; `recover_dir` repairs that.
     """
     target = _final_place(path)
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target}: expected a folder or nothing, found a file")
     with _temporary_folder(target) as temporary:
         yield temporary
-        sync_tree(temporary)
+        _sync_tree(temporary)
         _swap_in(temporary, target)
 
 
 @contextmanager
 def new_dir(path: PathLike) -> Iterator[Path]:
-    """Write a folder that is not there yet, whole or not at all; nothing is ever replaced.
+    """Yield an empty folder that becomes `path` on a clean exit; nothing is ever replaced.
 
-    `path` must be missing or an empty folder, at the beginning and at the end: of two processes
-    that make the same folder the first to finish has it, and the other gets a FileExistsError.
+    `path` must be missing or an empty folder, at the beginning and at the end, else a
+    FileExistsError is raised: of two processes that make the same folder the first has it.
     """
     target = _final_place(path)
     _refuse_taken(target)
     with _temporary_folder(target) as temporary:
         yield temporary
-        sync_tree(temporary)
+        _sync_tree(temporary)
         _refuse_taken(target)
         if os.name == "nt" and target.exists():
             target.rmdir()  # there, a rename does not even replace an empty folder
@@ -193,24 +181,25 @@ def recover_dir(path: PathLike) -> bool:
     not call this while another one writes the same folder. On Windows nothing is touched.
     """
     target = _final_place(path)
-    leftovers = [item for item in _siblings(target) if not _in_use(item[0], item[2])]
-    restored = False
-    if not target.exists():
-        aside = [folder for folder, kind, _ in leftovers if kind == "old"]
-        if aside:
-            max(aside, key=lambda folder: folder.stat().st_mtime_ns).rename(target)
-            _sync_folder(target.parent)
-            restored = True
-    for folder, _, _ in leftovers:
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(tmp|old)-(\d+)-\w+")
+    left, aside = [], []
+    for folder in target.parent.iterdir() if target.parent.is_dir() else ():
+        match = pattern.fullmatch(folder.name)
+        if match and folder.is_dir() and not _in_use(folder, int(match[2])):
+            left.append(folder)
+            if match[1] == "old":
+                aside.append(folder)
+    restored = bool(aside) and not target.exists()
+    if restored:
+        max(aside, key=lambda folder: folder.stat().st_mtime_ns).rename(target)
+        _sync_folder(target.parent)
+    for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
     return restored
 
 
 def remove_dir(path: PathLike) -> None:
-    """Delete a folder so that no half of it is ever found under its name.
-
-    What a kill leaves of it is deleted by `recover_dir`.
-    """
+    """Delete a folder so that no half of it is ever found; `recover_dir` ends what a kill cut."""
     doomed = _sibling(Path(path), "tmp")
     Path(path).rename(doomed)
     shutil.rmtree(doomed)
@@ -219,13 +208,11 @@ def remove_dir(path: PathLike) -> None:
 def _final_place(path: PathLike) -> Path:
     # Absolute, so that a change of the working folder in between does no harm.
     place = Path(path).absolute()
-    if place.is_symlink():
-        place = place.resolve()
-    return place
+    return place.resolve() if place.is_symlink() else place
 
 
 def _refuse_taken(target: Path) -> None:
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         found = "a folder with something in it" if target.is_dir() else "a file"
         raise FileExistsError(
             f"{target}: expected nothing or an empty folder, found {found}: "
@@ -241,26 +228,9 @@ def _sibling(target: Path, kind: str) -> Path:
     return target.parent / f".{target.name}.{kind}-{_unique()}"
 
 
-def _siblings(target: Path) -> List[Tuple[Path, str, int]]:
-    """All (folder, "tmp" or "old", process number) that belong to `target`."""
-    if not target.parent.is_dir():
-        return []
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.(tmp|old)-(\d+)-\w+")
-    found = []
-    for folder in sorted(target.parent.iterdir()):
-        match = pattern.fullmatch(folder.name)
-        if match and folder.is_dir():
-            found.append((folder, match[1], int(match[2])))
-    return found
-
-
 def _in_use(folder: Path, pid: int) -> bool:
     if pid == os.getpid():
         return f"-{_RUN_MARK}" in folder.name
-    return _alive(pid)
-
-
-def _alive(pid: int) -> bool:
     if os.name != "posix":
         return True  # there, signal 0 is not a harmless question
     if pid == 0:
@@ -276,13 +246,12 @@ def _alive(pid: int) -> bool:
 
 def _swap_in(temporary: Path, target: Path) -> None:
     old = _sibling(target, "old")
-    replacing = target.exists()
-    if replacing:
+    with suppress(FileNotFoundError):
         target.rename(old)
     try:
         temporary.rename(target)
     except BaseException:
-        if replacing and not target.exists():
+        if old.exists() and not target.exists():
             old.rename(target)
         raise
     _sync_folder(target.parent)
@@ -290,7 +259,7 @@ def _swap_in(temporary: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def sync_tree(folder: Path) -> None:
+def _sync_tree(folder: Path) -> None:
     """Flush all files of a folder and its subfolders to the disk."""
     below = [(Path(root), names) for root, _, names in os.walk(folder, topdown=False)]
     if hasattr(os, "sync") and sum(len(names) for _, names in below) > _MANY_FILES:

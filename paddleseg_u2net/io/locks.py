@@ -29,11 +29,11 @@ def locked(
     waiting: Callable[[], None] = lambda: None,
     patience: float = math.inf,
 ) -> Iterator[bool]:
-    """Let one process at a time work on `path`; the others wait, ``patience`` seconds at most.
+    """Let one process at a time work on `path`; whether this one is alone, False without locks.
 
-    The lock is a hidden file beside `path`, which the system frees when its process ends, in
-    whatever way. ``waiting`` is called once if another process is at work, and a TimeoutError
-    raised if it still is. Yields whether this one is alone; False where there are no locks.
+    The lock is a hidden file beside `path`, which the system frees however its process ends.
+    ``waiting`` is called once if another process is at work, and a TimeoutError raised if it still
+    is after ``patience`` seconds.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,40 +52,25 @@ def _acquire(lock: Path, waiting: Callable[[], None], patience: float) -> Option
     told, until = False, time.monotonic() + patience
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        taken = False
         try:
-            taken = _try_lock(handle) and _still_there(handle, lock)
-            if taken:
+            if sys.platform == "win32":
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had the lock has deleted it: is this the one that others would find?
+            if os.path.samestat(os.fstat(handle), lock.stat()):
                 return handle
+        except (BlockingIOError, PermissionError, FileNotFoundError):
+            pass
         except OSError as error:
+            os.close(handle)
             if error.errno in _NO_LOCKS:
                 return None
             raise
-        finally:
-            if not taken:
-                os.close(handle)
+        os.close(handle)
         if not told:
             waiting()
             told = True
         if time.monotonic() >= until:
             raise TimeoutError(f"{lock}: another process holds it")
         time.sleep(_POLL)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def _still_there(handle: int, lock: Path) -> bool:
-    """Whether it is the lock that others would find: whoever had it has deleted it."""
-    try:
-        return os.path.samestat(os.fstat(handle), lock.stat())
-    except FileNotFoundError:
-        return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import warnings
 
@@ -184,13 +183,3 @@ def test_pillows_settings_are_restored_after_threads(tmp_path):
     leave.set()
     thread.join()
     assert before == Image.MAX_IMAGE_PIXELS
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_pillows_settings_are_restored_in_a_forked_child():
-    before = Image.MAX_IMAGE_PIXELS
-    with pillow_rules:
-        child = os.fork()
-        if child == 0:
-            os._exit(0 if before == Image.MAX_IMAGE_PIXELS else 1)
-    assert os.waitpid(child, 0)[1] == 0

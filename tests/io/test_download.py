@@ -18,8 +18,6 @@ from paddleseg_u2net.io import download
 from paddleseg_u2net.io.download import DownloadError, fetch, verify
 from tests.http_server import OLD, Reply, Server
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes")
-
 BODY = random.Random(1).randbytes(300_000)
 OTHER = random.Random(2).randbytes(300_000)
 SIZE = len(BODY)
@@ -59,7 +57,7 @@ def get(target, pauses):
 
     def call(*addresses, **options):
         options = {"timeout": 10, "sleep": pauses.append, **options}
-        return fetch(addresses, target, options.pop("size", None), **options)
+        return fetch(addresses, target, **options)
 
     return call
 
@@ -89,9 +87,9 @@ def part_answer(start, **options) -> Reply:
 
 
 @pytest.mark.parametrize("options", [{}, {"chunked": True}, {"packed": True}])
-@pytest.mark.parametrize("known", [{}, {"size": SIZE, "checksum": SHA}])
-def test_file_comes_whole_and_leaves_nothing_else(server, get, target, options, known):
-    assert get(server.script("/a", Reply(BODY, **options)), **known) == target
+def test_file_comes_whole_and_leaves_nothing_else(server, get, target, options):
+    address = server.script("/a", Reply(BODY, **options))
+    assert get(address, size=SIZE, checksum=SHA) == target
     assert_fetched(target)
     assert server.asked("/a")[0].headers["accept-encoding"] == "identity"
 
@@ -124,15 +122,15 @@ def test_cut_before_any_answer_is_tried_again(server, get, target):
 
 def test_tries_are_counted_and_the_part_survives(server, get, target, pauses):
     address = server.script("/a", Reply(BODY, etag='"1"', cut=70_000))
-    with pytest.raises(DownloadError, match=r"after \d+( bytes)? \(tried 3 times\)"):
-        get(address, retries=2)
-    assert pauses == [1.0, 2.0]
+    with pytest.raises(DownloadError, match=r"after \d+( bytes)? \(tried 4 times\)"):
+        get(address)
+    assert pauses == [1.0, 2.0, 4.0]
     assert not target.exists()
     have = part_of(target).stat().st_size
     assert part_of(target).read_bytes() == BODY[:have]
     server.script("/a", Reply(BODY, etag='"1"'))
     get(address)
-    assert server.starts("/a")[3] == have
+    assert server.starts("/a")[4] == have
     assert_fetched(target)
 
 
@@ -166,13 +164,6 @@ def test_wrong_answer_to_a_range_means_starting_over(server, get, target, pauses
     assert server.starts("/a") == [None, CUT, None]
     assert_fetched(target)
     assert pauses == [1.0]  # only for the cut
-
-
-def test_right_answer_to_a_range_is_taken(server, get, target):
-    """The other side of the test above: such answers are refused for a reason."""
-    get(server.script("/a", Reply(BODY, etag='"1"', cut=CUT), part_answer(CUT)))
-    assert server.starts("/a") == [None, CUT]
-    assert_fetched(target)
 
 
 def test_wrong_checksum_names_address_and_both_digests(server, get, target):
@@ -240,13 +231,13 @@ def test_each_address_is_listed_with_its_reason(server, get, target):
     assert re.search(rf"^  {re.escape(dead)}: .*refused", text, re.M)
     assert f"  {absent}: the server answers 404 Not Found\n" in text
     assert f"  {target.parent / 'no.pth'}: there is no such file\n" in text
-    assert f"put the file at {target} ({SIZE} bytes, {SHA})" in text
+    assert f"put the file at {target} ({SHA})" in text
 
 
 def test_password_is_not_shown_nor_written(server, get, target, caplog):
-    address = server.script("/a", Reply(BODY, etag='"1"', cut=CUT))
+    address = server.script("/a", Reply(BODY, etag='"1"', cut=CUT), Reply(status=403))
     with pytest.raises(DownloadError) as caught:
-        get(address.replace("http://", "http://me:secret@"), retries=0)
+        get(address.replace("http://", "http://me:secret@"))
     note = part_of(target).with_name(part_of(target).name + ".json").read_text()
     assert address in note
     assert "secret" not in str(caught.value) + caplog.text + note

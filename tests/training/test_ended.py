@@ -138,7 +138,8 @@ def test_the_command_and_its_workers_end(tmp_path, tiny):
     ],
 )
 def test_mkl_is_told_about_amd(monkeypatch, log, vendor, flags, given, expected):
-    monkeypatch.setattr(env, "_cpuinfo", {"vendor_id": vendor, "flags": flags}.get)
+    said = f"vendor_id\t: {vendor}\nflags\t\t: {flags}\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: said)
     monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", given or "")  # restored afterwards, whatever it is
     if given is None:
         del os.environ["MKL_DEBUG_CPU_TYPE"]

@@ -6,7 +6,6 @@ import os
 import re
 import unicodedata
 from pathlib import Path, PurePosixPath
-from typing import Sequence
 
 from paddleseg_u2net.io.archives.source import ArchiveError
 
@@ -31,14 +30,21 @@ def readable(name: bytes) -> str:
 def safe_path(archive: Path, name: bytes, windows: bool = os.name == "nt") -> PurePosixPath:
     """Where an entry goes below the target; ``.`` for the target itself.
 
-    ``windows``: also refuse what Windows reads as something else: device names (``aux.png``), dots
-    or spaces at the end, the signs ``<>:"|?*``. Elsewhere these are common names.
+    ``windows``: also refuse what Windows reads as something else; elsewhere these are common names.
     """
     text = readable(name)
     if not text:
         raise ArchiveError(f"{archive}: an entry has no name; {_HAND}")
     parts = [part for part in text.split("/") if part not in ("", ".")]
-    reason = _trouble(text, parts) or (windows and _trouble_on_windows(parts))
+    reason = ""
+    if text.startswith("/") or _DRIVE.match(text):
+        reason = f"has an absolute name; {_HAND}"
+    elif ".." in parts:
+        reason = f"leads out of the archive's own folder; {_HAND}"
+    elif any(unicodedata.category(sign) == "Cc" for sign in text):
+        reason = f"has a control character in its name; {_HAND}"
+    elif windows and any(map(_is_refused_by_windows, parts)):
+        reason = "has a name that Windows does not allow: unpack it on another system"
     if reason:
         raise ArchiveError(f"{archive}: the entry {shown(text)} {reason}")
     return PurePosixPath(*parts)
@@ -61,18 +67,6 @@ def _part(part: bytes) -> str:
         return part.decode("cp437")
 
 
-def _trouble(text: str, parts: Sequence[str]) -> str:
-    if text.startswith("/") or _DRIVE.match(text):
-        return f"has an absolute name; {_HAND}"
-    if ".." in parts:
-        return f"leads out of the archive's own folder; {_HAND}"
-    if any(unicodedata.category(sign) == "Cc" for sign in text):
-        return f"has a control character in its name; {_HAND}"
-    return ""
-
-
-def _trouble_on_windows(parts: Sequence[str]) -> str:
-    for part in parts:
-        if part[-1] in ". " or _DEVICES.match(part) or _WINDOWS_SIGNS & set(part):
-            return "has a name that Windows does not allow: unpack it on another system"
-    return ""
+def _is_refused_by_windows(part: str) -> bool:
+    """Device names (``aux.png``), dots or spaces at the end, some signs."""
+    return part[-1] in ". " or bool(_DEVICES.match(part) or _WINDOWS_SIGNS & set(part))

@@ -11,7 +11,7 @@ import subprocess
 import zlib
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, List, Optional
+from typing import Any, BinaryIO, Generator, Iterator, List, Optional
 
 from paddleseg_u2net.io.archives.names import readable, shown
 from paddleseg_u2net.io.archives.source import BLOCK, FETCH, ArchiveError, Member, blocks, reading
@@ -23,7 +23,7 @@ _KEYED_CHECKSUM = 0x2
 _MARKS_END = 29
 
 
-def rar_members(archive: Path, password: Optional[str]) -> Iterator[Member]:
+def rar_members(archive: Path, password: Optional[str]) -> Generator[Member, None, None]:
     """All entries of a RAR archive, or of its volumes, of which the first is given."""
     try:
         package = importlib.import_module("rarfile")

@@ -25,17 +25,12 @@ class ArchiveError(ValueError):
 class Member(NamedTuple):
     """One entry of an archive.
 
-    Attributes:
-        name: As it stands in the archive, ``/`` or a backslash between folders.
-        size: Number of bytes, as declared.
-        what: ``file``, ``folder``, or in words what else it is.
-        chunks: Starts reading it. The members of one archive are read in their order, each at most
-            once, and before the next one is asked for.
+    Its chunks are read at most once, and before the next member is asked for.
     """
 
-    name: bytes
-    size: int
-    what: str
+    name: bytes  # as it stands in the archive, ``/`` or a backslash between folders
+    size: int  # as declared
+    what: str  # ``file``, ``folder``, or in words what else it is
     chunks: Callable[[], Iterator[bytes]]
 
 
@@ -43,8 +38,7 @@ class Member(NamedTuple):
 def reading(archive: Path, entry: str = "", hint: str = FETCH) -> Iterator[None]:
     """Turn what a parser raises on broken bytes into an ``ArchiveError`` with ``hint``.
 
-    Such bytes make the parsers of the standard library fail in more ways than they document,
-    hence all exceptions. A disk that cannot be read keeps its ``OSError``.
+    Parsers fail in more ways than they document. A disk that cannot be read keeps its ``OSError``.
     """
     try:
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from functools import partial
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Generator, Iterator, Optional
 
 from paddleseg_u2net.io.archives.names import readable, shown
 from paddleseg_u2net.io.archives.source import Member, blocks, reading
@@ -39,7 +39,7 @@ class _StrictInfo(tarfile.TarInfo):
         return info
 
 
-def tar_members(archive: Path) -> Iterator[Member]:
+def tar_members(archive: Path, _password: Optional[str]) -> Generator[Member, None, None]:
     """All entries of a tar archive, in its order."""
     with archive.open("rb") as file:
         with reading(archive):

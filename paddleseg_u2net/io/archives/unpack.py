@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from pathlib import Path, PurePosixPath
-from typing import Callable, Generator, List, Optional, Set, Union
+from typing import Callable, List, Optional, Set, Union
 
 from paddleseg_u2net.io.archives.names import litter, readable, safe_path, shown
 from paddleseg_u2net.io.archives.rar_file import rar_members
@@ -26,14 +26,13 @@ _RATIO = 400
 _HARMLESS = 1 << 30  # bytes that are allowed at any ratio
 
 _TARS = ("tar", "gzip", "bzip2", "xz")
+_READERS = {"zip": zip_members, "tar": tar_members, "rar": rar_members}
 
 
 def kind(path: PathLike) -> str:
     """The kind of an archive by its content, whatever its suffix: ``zip``, ``tar`` or ``rar``.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ArchiveError: it is none of them; the message says what it is.
+    Raises FileNotFoundError, or an ArchiveError for what is none of them.
     """
     path = Path(path)
     if not path.is_file():
@@ -57,9 +56,8 @@ def unpack(
     """Unpack an archive into a folder that is new, whole or not at all.
 
     Every name is checked, and every byte against the archive's checksums, before the folder gets
-    its name. Files get the usual rights and the time of unpacking, whatever the archive says.
-    Folders are made even if they are empty. What macOS and Windows keep for themselves
-    (``__MACOSX``, ``._*``, ``.DS_Store``, ``Thumbs.db``, ``desktop.ini``) is left out.
+    its name. Files get the usual rights and the time of unpacking. What macOS and Windows keep for
+    themselves (``__MACOSX``, ``Thumbs.db`` ...) is left out.
 
     Args:
         archive: A zip, tar (also gzip, bzip2 or xz) or rar archive, whatever its suffix, or the
@@ -76,7 +74,7 @@ def unpack(
             the target, is a link or device, is one file with another entry, or is too much.
     """
     archive = Path(archive)
-    members = _members(archive, kind(archive), password)
+    members = _READERS[kind(archive)](archive, password)
     plan, count = _Plan(archive), _Count(archive, progress)
     files: List[PurePosixPath] = []
     made: Set[PurePosixPath] = set()
@@ -96,15 +94,6 @@ def unpack(
         if not files:
             raise ArchiveError(f"{archive}: expected files in it, found none; {FETCH}")
     return files
-
-
-def _members(archive: Path, name: str, password: Optional[str]) -> Generator[Member, None, None]:
-    if name == "zip":
-        yield from zip_members(archive, password)
-    elif name == "rar":
-        yield from rar_members(archive, password)
-    else:
-        yield from tar_members(archive)
 
 
 def _write_file(archive: Path, member: Member, path: Path, count: _Count) -> None:

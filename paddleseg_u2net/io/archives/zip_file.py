@@ -6,7 +6,7 @@ import stat
 import zipfile
 from functools import partial
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Generator, Iterator, Optional
 
 from paddleseg_u2net.io.archives.names import readable, shown
 from paddleseg_u2net.io.archives.source import FETCH, ArchiveError, Member, blocks, reading
@@ -16,7 +16,7 @@ _ENCRYPTED, _STRONG, _UTF8 = 0x1, 0x40, 0x800
 _READS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def zip_members(archive: Path, password: Optional[str]) -> Iterator[Member]:
+def zip_members(archive: Path, password: Optional[str]) -> Generator[Member, None, None]:
     """All entries of a zip archive, in the order of its table of contents."""
     with reading(archive, hint=f"its end or its table of contents is broken: {FETCH}"):
         opened = zipfile.ZipFile(archive)

@@ -32,13 +32,12 @@ _OPENCV_ORDER = {1: [0, 0, 0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}  # it is blue, gre
 
 
 def read_image(path: PathLike, channels: int = 3) -> np.ndarray:
-    """Read an image as it is meant to be seen.
+    """Read an image as it is meant to be seen: upright, in RGB.
 
-    Orientation tags (EXIF) are applied. Values of 16 bits, grey or colour, are divided by 257 and
-    rounded. Palettes, CMYK, YCbCr and 1-bit images are converted. For 1 and 3 channels
-    transparency is dropped, not blended with a background, as OpenCV and Pillow's `convert` do.
-    Colour profiles are not applied. Of a camera's multi-picture JPEG (MPO) the main picture is
-    read, of an animation the first frame, which the log says.
+    Values of 16 bits are divided by 257 and rounded. For 1 and 3 channels transparency is dropped,
+    not blended with a background, as OpenCV and Pillow's `convert` do. Colour profiles are not
+    applied. Of a camera's multi-picture JPEG (MPO) the main picture is read, of an animation the
+    first frame, which the log says.
 
     Args:
         path: A JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file, AVIF where Pillow reads it (11.3 and
@@ -67,10 +66,9 @@ def decode_image(content: bytes, channels: int = 3, name: PathLike = "picture") 
 
 
 def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
-    """As `read_image`, of a Pillow picture; its orientation tag is applied if it still has one.
+    """As `read_image`, of a Pillow picture, which is not changed; of the frame that it stands at.
 
-    The picture itself is not changed. Of several frames it is the one that it stands at. Of 16-bit
-    colours Pillow has kept the high bytes.
+    Of 16-bit colours Pillow has kept the high bytes.
     """
     if picture.mode == "F":
         raise ImageError(name, FLOATS)
@@ -99,9 +97,9 @@ def read_mask(path: PathLike) -> np.ndarray:
     1-bit files give 0 and 1, palette files their indices (not their colours; but 0 for black and
     1 for white, if there is nothing else in a palette that begins with white), 8-bit grey
     0..255 and 16-bit grey 0..65535. (Pillow widens 2- and 4-bit grey to 0..255.) Colour files
-    of 8 or 16 bits whose three channels are equal everywhere give that channel. Transparency must
-    be the same everywhere, for then it cannot be the mask. Orientation tags are applied as in
-    `read_image`, so that image and mask fit. JPEG is read, though its values are not exact.
+    whose three channels are equal everywhere give that channel. Transparency must be the same
+    everywhere, for then it cannot be the mask. It is turned upright as in `read_image`. JPEG is
+    read, though its values are not exact.
 
     Returns:
         A writable, contiguous array of shape (height, width), `uint16` for 16-bit files, else
@@ -117,8 +115,8 @@ def read_mask(path: PathLike) -> np.ndarray:
 class DecodedImage:
     """A decoded file, of which the image or the mask can be had.
 
-    ``deep``: the values of colours, or grey and alpha, of 16 bits, uint16 (H, W, 3 or 4), not
-    turned; None where there are none, or where Pillow has their high bytes only.
+    ``deep``: 16-bit colours, uint16 (H, W, 3 or 4), not turned; None where there are none, or where
+    Pillow has their high bytes only.
     """
 
     def __init__(
@@ -184,16 +182,12 @@ class DecodedImage:
         """Turn stored pixels as the orientation asks; contiguous and writable."""
         # Pillow itself turns TIFF files upright while it loads them.
         orientation = 1 if self.header.format == "TIFF" else self.header.orientation
-        if orientation in (2, 3, 7):
-            array = array[:, ::-1]
-        if orientation in (3, 4, 7):
-            array = array[::-1]
-        if orientation in (5, 7):
+        if orientation >= 5:
             array = array.swapaxes(0, 1)
-        if orientation == 6:
-            array = np.rot90(array, -1)
-        if orientation == 8:
-            array = np.rot90(array)
+        if orientation in (2, 3, 6, 7):
+            array = array[:, ::-1]
+        if orientation in (3, 4, 7, 8):
+            array = array[::-1]
         return np.ascontiguousarray(array)
 
 
@@ -311,17 +305,15 @@ def _check_alpha_unused(alpha: np.ndarray, path: PathLike) -> None:
     if alpha.min() != alpha.max():
         raise ImageError(
             path,
-            "expected a mask without transparency, found varying alpha, which is not used as "
-            "the mask; save the alpha channel as a greyscale PNG if it is the mask "
-            "(Pillow: image.getchannel('A').save(...)), else remove it",
+            "expected a mask without transparency, found varying alpha; if that is the mask, save "
+            "it alone as a grey PNG (Pillow: image.getchannel('A').save(...)), else remove it",
         )
 
 
 def _deep_values(content: bytes, high: Any) -> Optional[np.ndarray]:
-    """The values of 16-bit colours, uint16 (H, W, 3 or 4), as they are stored.
+    """16-bit colours, uint16 (H, W, 3 or 4); None where OpenCV cannot decode them.
 
-    ``high`` is the same image, decoded by Pillow to the high bytes; None where OpenCV cannot decode
-    it, or to something else.
+    ``high`` is the same image, decoded by Pillow to the high bytes.
     """
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     values = cv2.imdecode(np.frombuffer(content, np.uint8), flags)

@@ -19,7 +19,6 @@ from paddleseg_u2net.io.images.opening import (
 
 _ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG = 0x0112, 0x0100, 0x0101
 _SIDEWAYS = (5, 6, 7, 8)
-_COLOURS = {"1": "grey", "L": "grey", "LA": "grey", "P": "palette", "PA": "palette"}
 _FEW_BITS = re.compile(r"^(?:1|[LP];([124]))$")
 
 
@@ -27,16 +26,14 @@ class Header(NamedTuple):
     """How an image is stored.
 
     Attributes:
-        format: Pillow's name: JPEG, PNG, BMP, TIFF, WEBP, ...; empty where nothing is known.
-        mode: Pillow's name: ``1``, ``L``, ``P``, ``RGB``, ``RGBA``, ``I;16`` ...
+        format, mode: Pillow's names, such as JPEG and RGB; empty where nothing is known.
         size: (height, width) of the upright image.
         bits: Of one channel: 1 to 16.
         alpha: Whether pixels may be transparent, by a channel or by a transparent value.
         orientation: 1 to 8, as in EXIF; 1 is upright.
         deep: Whether it has colours, or grey and alpha, of 16 bits.
         coloured: Whether its palette has other colours than greys.
-        profile: The ICC profile of the colours that `read_image` gives; None where there is none,
-            or where reading converts the colours (CMYK, grey), so that it does not apply.
+        profile: ICC profile; None also where reading converts the colours (CMYK, grey).
         dpi: Pixels per inch across and down, as the image is seen; None where it is not said.
     """
 
@@ -50,18 +47,6 @@ class Header(NamedTuple):
     coloured: bool = False
     profile: Optional[bytes] = None
     dpi: Optional[Tuple[float, float]] = None
-
-    @property
-    def colours(self) -> str:
-        """``grey``, ``RGB``, ``palette``, ``CMYK``, or Pillow's name of another kind."""
-        if self.mode.startswith("I"):
-            return "grey"
-        return _COLOURS.get(self.mode, self.mode.rstrip("AaX"))
-
-    @property
-    def upright(self) -> bool:
-        """Whether no orientation tag turns it."""
-        return self.orientation == 1
 
     @property
     def lossy(self) -> bool:

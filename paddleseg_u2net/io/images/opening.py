@@ -22,28 +22,21 @@ MAX_PIXELS = 200_000_000
 _MAX_PIXELS_VARIABLE = "U2NET_MAX_PIXELS"
 
 # Pillow knows more formats, but some of them start other programs (EPS starts Ghostscript).
-_READABLE = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-_CONTAINED = ("AVIF", "HEIF")  # in an ISO container; not every Pillow reads them
-FORMAT_OF_SUFFIX = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-    ".gif": "GIF",
-    ".ppm": "PPM",
-    ".pgm": "PPM",
-    ".pbm": "PPM",
-    ".pnm": "PPM",
-    ".avif": "AVIF",
-    ".heic": "HEIF",
-    ".heif": "HEIF",
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
 }
+FORMAT_OF_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
 IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
+_CONTAINED = ("AVIF", "HEIF")  # in an ISO container; not every Pillow reads them
+_READABLE = tuple(name for name in _SUFFIXES if name not in _CONTAINED)
 # Of these, further frames are an animation or a burst; the pages of a TIFF are other pictures.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
 FLOATS = (
@@ -69,18 +62,14 @@ def memory_named(name: PathLike) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise ImageError(
-            name,
-            "it needs more memory than there is; make it smaller, or work on fewer pictures at a "
-            "time",
-        ) from error
+        message = "it needs more memory than there is; make it smaller, or work on fewer at a time"
+        raise ImageError(name, message) from error
 
 
 class _PillowRules:
     """While entered, Pillow's pixel limit is off (ours holds) and half pictures are errors.
 
-    Both are settings of the whole process, so the first to enter sets them and the last to
-    leave restores them; threads may overlap.
+    Both are settings of the process: the first thread to enter sets, the last restores them.
     """
 
     def __init__(self) -> None:
@@ -101,17 +90,8 @@ class _PillowRules:
             if self._users == 0:
                 Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = self._saved
 
-    def reset_in_child(self) -> None:
-        """Forget the threads of the parent process, which do not exist in a forked child."""
-        if self._users:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = self._saved
-        self._lock = threading.Lock()
-        self._users = 0
-
 
 pillow_rules = _PillowRules()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=pillow_rules.reset_in_child)
 
 
 def open_stream(path: PathLike) -> BinaryIO:
@@ -182,18 +162,16 @@ def check_readable(picture: Any, path: PathLike, still: bool = False) -> None:
 def check_pixel_count(size: Tuple[int, int], path: PathLike) -> None:
     """Refuse an image of more pixels than `MAX_PIXELS`, or than U2NET_MAX_PIXELS says."""
     text = os.environ.get(_MAX_PIXELS_VARIABLE) or str(MAX_PIXELS)
-    try:
-        limit = int(text)
-    except ValueError:
+    if not text.isdecimal():
         raise ValueError(
             f"environment variable {_MAX_PIXELS_VARIABLE}: expected a whole number of pixels "
             f"such as {MAX_PIXELS}, got {text!r}"
-        ) from None
+        )
     count = size[0] * size[1]
-    if count > limit:
+    if count > int(text):
         raise ImageError(
             path,
-            f"expected at most {limit} pixels, found {count} ({size[0]} x {size[1]}); make the "
+            f"expected at most {text} pixels, found {count} ({size[0]} x {size[1]}); make the "
             f"picture smaller or set the environment variable {_MAX_PIXELS_VARIABLE} higher",
         )
 
@@ -259,19 +237,18 @@ def _is_of_another_depth(bmp: Any, head: bytes) -> bool:
 
 def find_images(folder: PathLike) -> List[Path]:
     """List the images among `files_below`, sorted, by their suffix in any letter case."""
-    top = Path(folder)
-    if not top.is_dir():
-        found = "a file" if top.exists() else "nothing"
-        raise ImageError(folder, f"expected a folder of pictures, found {found}; check the path")
-    return sorted(path for path in files_below(top) if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not Path(folder).is_dir():
+        there = files.what_is(folder)
+        raise ImageError(folder, f"expected a folder of pictures, found {there}; check the path")
+    return sorted(path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Iterator[Path]:
     """Yield the files of a folder and its subfolders, those of a folder sorted.
 
-    Hidden files and folders (".name") are skipped. Links to folders are followed, each folder
-    once. What is neither (a pipe, a device, a link to nothing) is yielded too; opening it gives an
-    error that names it. ``subfolders`` gets the folders below ``folder`` appended.
+    Hidden ones (".name") are skipped, links to folders are followed, each folder once. Pipes,
+    devices and links to nothing are yielded too: opening them gives an error that names them.
+    ``subfolders`` gets the folders below ``folder`` appended.
     """
     seen: Set[str] = set()
     for root, below, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):

@@ -24,10 +24,9 @@ def write_png(
     level: int = 6,
     like: Optional[Header] = None,
 ) -> None:
-    """Write a PNG file, whole or not at all; missing folders are created.
+    """Write a PNG file, whole or not at all, whatever the suffix; missing folders are created.
 
     Args:
-        path: where to; the suffix is not looked at.
         array: `uint8` of shape (H, W) or (H, W, 1) = grey, (H, W, 3) = RGB, (H, W, 4) = RGBA.
         palette: 768 numbers 0..255 (red, green, blue of the values 0, 1, ...), for (H, W) only;
             `read_mask` then gives back the array and viewers show the colours.
@@ -38,17 +37,15 @@ def write_png(
     picture = _as_picture(array)
     if palette is not None:
         picture.putpalette(list(palette))
-    profile, dpi = (like.profile, like.dpi) if like else (None, None)
-    resolution = {"dpi": dpi} if dpi else {}
-    _save(path, picture, "PNG", compress_level=level, icc_profile=profile, **resolution)
+    options = {"icc_profile": like.profile, "dpi": like.dpi} if like else {}
+    given = {name: value for name, value in options.items() if value}
+    _save(path, picture, "PNG", compress_level=level, **given)
 
 
 def write_image(path: PathLike, array: np.ndarray) -> None:
-    """Write an image in the format of the suffix, whole or not at all.
+    """Write an image in the format of the suffix, one of `WRITABLE_SUFFIXES` in any letter case.
 
-    Args:
-        path: ends in one of `WRITABLE_SUFFIXES`, in any letter case; missing folders are created.
-        array: as of `write_png`; JPEG has no transparency.
+    Else as `write_png`; JPEG has no transparency.
     """
     format_name = FORMAT_OF_SUFFIX[Path(path).suffix.lower()]
     options = {"quality": 95} if format_name in ("JPEG", "WEBP") else {}
