@@ -44,7 +44,7 @@ class ExportOptions:
     """What to export; flags of `tools/export.py` by the same names.
 
     ``output``: one of `OUTPUTS`. ``shape``: of the input (N, C, H, W), None where any number is to
-    be taken; None: any N, H, W. What is of ``calibration`` and the error's increase: of `SEARCHED`.
+    be taken; None: any N, H, W. The last three are for the precisions `SEARCHED` only.
     """
 
     save_dir: Path
