@@ -36,9 +36,9 @@ class Reply:
     gate: Optional[threading.Event] = None
 
     @classmethod
-    def redirect(cls, address: str, status: int = 302) -> Reply:
+    def redirect(cls, address: str) -> Reply:
         """Another address."""
-        return cls(status=status, headers={"Location": address})
+        return cls(status=302, headers={"Location": address})
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,8 @@ class Server:
             self._http.server_close()
             self._thread.join()
 
-    @property
-    def port(self) -> int:
-        return self._http.server_address[1]
-
     def address(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http://127.0.0.1:{self._http.server_address[1]}{path}"
 
     def script(self, path: str, *replies: Reply) -> str:
         """Set the answers for a path; returns its address."""
