@@ -162,14 +162,6 @@ def test_endings_of_names(data):
     assert tree["results"][0]["scores"]["images"] == 4
 
 
-def test_curves_as_png_and_pdf(data, capsys):
-    scored(data, "--curves", data / "curves", "--metrics", "maxF", "maxE", maps=("A", "B"))
-    with Image.open(data / "curves/S.png") as picture:
-        assert min(picture.size) > 500 and len(np.unique(np.array(picture.convert("L")))) > 20
-    assert (data / "curves/S.pdf").read_bytes().startswith(b"%PDF-")
-    assert f"wrote {data / 'curves'}" in capsys.readouterr().out
-
-
 def test_each_output_has_the_columns_that_it_has_room_for(data, capsys):
     outputs = {kind: data / f"t.{kind}" for kind in ("csv", "html", "tex", "md")}
     flags = ["--csv", outputs["csv"], "--html", outputs["html"], "--latex", outputs["tex"]]

@@ -98,8 +98,7 @@ def read_colours(path: Path) -> Dict[Colour, str]:
     """Read which colour (red, green, blue) is which class, in the order of the lines.
 
     A line is ``name r g b`` or ``name #RRGGBB`` with spaces, tabs, commas or semicolons between,
-    or CVAT's ``name:r,g,b:parts:actions`` (with no colour: the VOC colour of the line's number,
-    from 0). Empty lines, comments (``#``) and the heading ``name,r,g,b`` are skipped.
+    or CVAT's ``name:r,g,b:parts:actions`` (with no colour: VOC's of the line's number, from 0).
     """
     table: Dict[Colour, str] = {}
     lines = [(n, line) for n, line in enumerate(read_lines(path), start=1) if line]

@@ -1,7 +1,4 @@
-"""Mask files of every kind as mask sources: class numbers, black and white, grey, alpha, colours.
-
-Files are read by ``io.images``, so orientation tags are applied to masks as to their images.
-"""
+"""Mask files as mask sources: class numbers, black and white, grey, alpha, colours."""
 
 from __future__ import annotations
 
@@ -33,14 +30,11 @@ class MaskSizeError(AnnotationError):
 
 @dataclass(frozen=True)
 class MaskFile(MaskSource):
-    """A file and the function that reads the mask (H, W) in it.
-
-    PNG files of the ``unchanged`` modes are this mask as they are, so that they can be linked.
-    """
+    """A file and the function that reads the mask (H, W) in it."""
 
     path: Path
     decode: Callable[[Path], np.ndarray]
-    unchanged: Tuple[str, ...] = ()
+    unchanged: Tuple[str, ...] = ()  # modes of PNG files that are this mask as they are
 
     @property
     def file(self) -> Optional[Path]:
@@ -69,10 +63,9 @@ def index_file(path: Path, numbers: Mapping[int, int]) -> MaskFile:
 
 
 def colour_file(path: Path, table: Mapping[Colour, int], tolerance: int = 0) -> MaskFile:
-    """Make the source of a mask whose colours, of palettes too, stand for classes.
+    """Make the source of a mask whose colours stand for classes; transparent is background.
 
-    A colour that is not in the table becomes the nearest one if no channel differs by more than
-    ``tolerance``. Where the mask is fully transparent it is background.
+    A colour that is not in the table becomes the nearest within ``tolerance`` in each channel.
     """
     return MaskFile(path, partial(_read_colours, table, tolerance))
 

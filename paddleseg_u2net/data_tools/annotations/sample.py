@@ -50,15 +50,12 @@ class MaskSource(Protocol):
         """
 
 
-class PictureSource(Protocol):
-    """An image that is not a file of its own; immutable, and can be pickled."""
+@dataclass(frozen=True)
+class Picture:
+    """An image that is not a file of its own: the suffix of such a file, and what reads it."""
 
-    @property
-    def suffix(self) -> str:
-        """Of a file with this content, such as ``.jpg``."""
-
-    def read(self) -> bytes:
-        """Return the content of such a file; AnnotationError if it cannot be understood."""
+    suffix: str
+    read: Callable[[], bytes]  # can be pickled; AnnotationError if it cannot be understood
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class Sample:
     mask: MaskSource
     split: str = ""
     group: str = ""
-    picture: Optional[PictureSource] = None
+    picture: Optional[Picture] = None
 
     @property
     def suffix(self) -> str:

@@ -58,8 +58,7 @@ def read_all(
 ) -> AnnotatedDataset:
     """Read several exports as one data set, as `joined`.
 
-    Without a choice of classes all have to name the same ones; the order of the first is taken.
-    A choice must be in every export. Remarks begin with the titles of those they are about.
+    All have to have the same classes, of which the order of the first is taken.
     """
     found: List[AnnotatedDataset] = []
     for source in sources:
@@ -91,9 +90,8 @@ def joined(parts: Sequence[Part], resplit: bool = False) -> Tuple[List[Sample], 
     """Join the samples of several parts, with remarks.
 
     If a name is in several parts, all names begin with their part's folder: its path from the
-    folder on that holds all parts, without ``images`` (``valid/images`` becomes ``valid``).
-    With ``resplit`` the splits of the parts are ignored. Then an image may be in several, if its
-    masks are the same there, and is taken once, from the first.
+    folder on that holds all parts, without ``images``. With ``resplit`` an image may be in several
+    parts, if its masks are the same there, and is taken once, from the first.
     """
     parts, remarks = _each_once(parts, resplit)
     times: Counter[str] = Counter()

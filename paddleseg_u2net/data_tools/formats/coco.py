@@ -1,7 +1,6 @@
-"""COCO's format: one JSON file with the objects of all images as polygons or run lengths.
+"""COCO's format (https://cocodataset.org/#format-data): one JSON file for many images.
 
-Written from https://cocodataset.org/#format-data. An object's polygons are joined. Larger objects
-are drawn first, so that small ones stay visible, since the file has no order.
+Larger objects are drawn first, so that small ones stay visible, since the file has no order.
 """
 
 from __future__ import annotations
@@ -36,13 +35,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     size_field,
     wrong,
 )
-from paddleseg_u2net.data_tools.annotations.splits import (
-    IMAGES,
-    SPLITS,
-    Source,
-    read_all,
-    split_of,
-)
+from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import files_below, find_images, image_size
 from paddleseg_u2net.text import short_list
@@ -63,11 +56,9 @@ def read(
 ) -> AnnotatedDataset:
     """Read COCO files, each with its folder of images, as parts of one data set.
 
-    Of several files, a part's split is what its JSON file's folder says (``train``, ``valid``),
-    else its file's name (``instances_val2017.json``), else the folder of its images. Without a
-    choice all categories are classes but those that are only the ``supercategory`` of others, as
-    Roboflow writes one. Crowds (``iscrowd``) are objects of their class, or ignored (``ignore``).
-    A remark counts the images below ``within`` (else below the folders) that are in no file.
+    Without a choice all categories are classes but those that are only the ``supercategory`` of
+    others, as Roboflow writes one. Crowds (``iscrowd``) are objects of their class, or ignored. A
+    remark counts the images below ``within`` (else below the folders) that are in no file.
     """
     top = os.path.commonpath([path.absolute().parent for path, _ in files])
     trees = [
@@ -228,7 +219,6 @@ def _category_names(tree: Tree, path: Path) -> Dict[str, str]:
 
 
 def _used(tree: Tree, path: Path) -> Set[str]:
-    """The categories that objects have."""
     items = field(tree, "annotations", list, path)
     ids = {_id(item.get("category_id")) for item in items if isinstance(item, dict)}
     return {name for number, name in _category_names(tree, path).items() if number in ids}
@@ -246,14 +236,9 @@ def _parents(tree: Tree, names: Set[str], used: AbstractSet[str]) -> Set[str]:
 
 
 def _collect(
-    tree: Tree,
-    path: Path,
-    index: ImageIndex,
-    crowd: str,
-    used: AbstractSet[str],
-    classes: Classes,
+    tree: Tree, path: Path, index: ImageIndex, crowd: str, used: AbstractSet[str], classes: Classes
 ) -> AnnotatedDataset:
-    """Return the images of a file; ``used`` are the categories of objects in all files."""
+    # `used` are the categories of objects in all files.
     titles = _category_names(tree, path)
     parents = _parents(tree, set(titles.values()), used) - classes.asked
     found = [name for name in dict.fromkeys(titles.values()) if name not in parents]
@@ -303,7 +288,6 @@ def _content(
     path: Path,
     where: str,
 ) -> Tuple[Size, List[Object]]:
-    """The size of an image, and its objects."""
     if entry.get("height") is None or entry.get("width") is None:
         size = image_size(image)
     else:
@@ -325,7 +309,6 @@ def _content(
 def _parts(
     outlines: Any, size: Size, ignored: bool, where: str, number: int
 ) -> Sequence[Optional[shapes.Shape]]:
-    """The run lengths or polygons of an object."""
     number = IGNORE if ignored else number
     if isinstance(outlines, dict):
         runs = _runs(outlines, number, size, where)

@@ -26,11 +26,7 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     unlabelled,
 )
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
-from paddleseg_u2net.data_tools.annotations.sample import (
-    AnnotatedDataset,
-    AnnotationError,
-    wrong,
-)
+from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, wrong
 from paddleseg_u2net.data_tools.annotations.shapes import Ellipse, Shape
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
 from paddleseg_u2net.data_tools.formats import voc
@@ -44,20 +40,14 @@ _CORNERS = 128
 _AREAS = ("polygon", "box", "ellipse", "mask")
 # Labels of these kinds are no areas.
 _NO_AREAS = ("tag", "points", "polyline", "skeleton", "cuboid")
-# The root element of a file is found in so many bytes.
-_BEGINNING = 4096
 
 
 def read(
-    root: Path,
-    classes: Classes = ALL_CLASSES,
-    images: Optional[Path] = None,
-    resplit: bool = False,
+    root: Path, classes: Classes = ALL_CLASSES, images: Optional[Path] = None, resplit: bool = False
 ) -> AnnotatedDataset:
     """Read an unpacked export, several of one format below a folder, or an annotations.xml.
 
-    Polygons, boxes, ellipses and masks are drawn in the order of their ``z_order``. Splits are the
-    exports' subsets. ``images`` are elsewhere if they were not saved with the export.
+    Splits are the exports' subsets. ``images`` are given if they were not saved with the export.
     """
     xml_files = [root] if root.is_file() else _xml_files(root)
     places = [] if root.is_file() else voc.layouts(root)
@@ -73,14 +63,13 @@ def read(
 
 
 def _xml_files(root: Path) -> List[Path]:
-    """The XML files of CVAT in a folder and below it."""
     found = [path for path in files_below(root) if path.suffix.lower() == ".xml" and path.is_file()]
     return [p for p in found if p.name == "annotations.xml" or b"<annotations>" in _beginning(p)]
 
 
 def _beginning(path: Path) -> bytes:
     with files.open_file(path) as stream:
-        return stream.read(_BEGINNING)
+        return stream.read(4096)
 
 
 def _read_files(
@@ -257,11 +246,7 @@ def _text(item: Element, key: str, where: str) -> str:
 
 
 def _number(
-    item: Element,
-    key: str,
-    where: str,
-    default: Optional[float] = None,
-    lowest: float = -math.inf,
+    item: Element, key: str, where: str, default: Optional[float] = None, lowest: float = -math.inf
 ) -> float:
     text = item.get(key)
     if text is None and default is not None:

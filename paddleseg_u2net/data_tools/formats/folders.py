@@ -82,7 +82,6 @@ def read(
         classes: Names of the classes 1, 2 ...; a background may be before them. None: those
             that Roboflow's ``_classes.csv`` gives to the values, else object, or class_1,
             class_2 ... up to the highest number. Names that are in such a file choose from it.
-        allow_missing: Leave out images without a mask and masks without an image, with a remark.
     """
     pairs, remarks = pair_folders(images, masks, allow_missing)
     paths = [mask for pair in pairs for mask in pair.masks]
@@ -162,10 +161,8 @@ def pair_folders(
 ) -> Tuple[List[ImageMasks], List[str]]:
     """Pair the files of two folders by name, sorted, with remarks on what was found and left out.
 
-    Names may have something before or after the image's name, the same for all (``x_mask.png``,
-    ``gt_x.png``, ``x.jpg.png``), or differ in letter case. An image has several masks if they are
-    numbered (``x_mask_1.png``) or in a folder of its name (``x/1.png``). Both folders may be one,
-    if words (``x_mask.png``) or suffixes (``x.jpg`` and ``x.png``) tell which is which.
+    Names are compared as `best_rule` does. Both folders may be one, if words (``x_mask.png``) or
+    suffixes (``x.jpg`` and ``x.png``) tell which is which.
     """
     image_files, mask_files, rule, matches = _match(images, masks)
     remarks = [] if rule == NameRule() else [rule.describe()]
@@ -209,7 +206,6 @@ def pair_folders(
 
 
 def _match(images: Path, masks: Path) -> Tuple[Dict[str, Path], Dict[str, Path], NameRule, Matches]:
-    """Images and masks by name, and how they match."""
     if images.resolve() != masks.resolve():
         image_files = by_name(list_files(images, "images", exclude=masks), images)
         mask_files = by_name(list_files(masks, "masks", exclude=images), masks)

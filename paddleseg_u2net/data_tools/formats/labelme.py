@@ -1,7 +1,6 @@
-"""labelme's format: a JSON file beside each image.
+"""labelme's format (https://github.com/wkentaro/labelme): a JSON file beside each image.
 
-Written from https://github.com/wkentaro/labelme, whose converters, too, ignore ``__ignore__`` and
-erase by ``_background_``, but add the pixels on the outline whose centres are outside.
+As there, ``__ignore__`` is ignored and ``_background_`` erases; but pixels count by their centre.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import base64
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import List, Optional, Set, Tuple, Union
@@ -30,6 +29,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     Bad,
+    Picture,
     Tree,
     field,
     read_json,
@@ -84,16 +84,8 @@ def read(
     return data
 
 
-@dataclass(frozen=True)
-class EmbeddedImage:
-    """The `PictureSource` of base64 text in a labelme file, which is read again when needed."""
-
-    file: Path
-    suffix: str
-
-    def read(self) -> bytes:
-        """As `PictureSource.read`."""
-        return _decoded(self.file, read_json(self.file))[0]
+def _embedded(file: Path) -> bytes:
+    return _decoded(file, read_json(file))[0]
 
 
 def _decoded(file: Path, tree: object) -> Tuple[bytes, str]:
@@ -143,7 +135,6 @@ def _read_files(
 
 
 def _read_page(path: Path, tree: Tree, index: ImageIndex, folder: Path) -> Union[Page, Bad]:
-    """Read a file; Bad if its image does not exist."""
     require_keys(tree, _KEYS, path, "a labelme file")
     for number, shape in enumerate(field(tree, "shapes", list, path)):
         field(shape, "label", str, f"{path}, shapes[{number}]")
@@ -167,7 +158,7 @@ def _read_page(path: Path, tree: Tree, index: ImageIndex, folder: Path) -> Union
 
 def _find_image(
     path: Path, tree: Tree, name: str, index: ImageIndex, place: str
-) -> Tuple[Optional[Path], Optional[EmbeddedImage]]:
+) -> Tuple[Optional[Path], Optional[Picture]]:
     # labelme's own tutorial has a file that names itself.
     if not name.lower().endswith(".json"):
         for beside in (path.parent / name, path.parent / name.rsplit("/", 1)[-1]):
@@ -175,7 +166,7 @@ def _find_image(
                 return beside, None
     found = index.find(name, any_suffix=False, place=place)
     if found is None and tree.get(_IMAGE):
-        return path, EmbeddedImage(path, _decoded(path, tree)[1])
+        return path, Picture(_decoded(path, tree)[1], partial(_embedded, path))
     return found or index.find(name, place=place), None
 
 

@@ -1,7 +1,7 @@
 """Supervisely's format: a folder with meta.json and, for each data set, images and labels.
 
-Written from https://developer.supervisely.com/getting-started/supervisely-annotation-format. As
-there, points name pixels, and outlines belong to their object, or to the hole, which cuts it alone.
+https://developer.supervisely.com/getting-started/supervisely-annotation-format: points name
+pixels, and outlines belong to their object, or to the hole, which cuts it alone.
 """
 
 from __future__ import annotations
@@ -113,7 +113,6 @@ def _pairs(index: ImageIndex, folder: Path, bad: List[Bad]) -> List[Tuple[Path, 
 
 
 def _content(label: Path, kinds: Dict[str, str]) -> Tuple[Size, List[Object]]:
-    """The size of an image, and its objects."""
     keys, what = ("size", "objects"), "Supervisely's label of one image"
     tree = require_keys(read_json(label), keys, label, what)
     size = size_field(tree["size"], "height", "width", f"{label}, size")

@@ -1,7 +1,6 @@
-"""PASCAL VOC's layout, which many tools export: JPEGImages, SegmentationClass, ImageSets.
+"""PASCAL VOC's layout (http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/).
 
-Official masks are palette PNG files of class numbers, 255 is void
-(http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/); copies may hold the palette's colours.
+Official masks are palette PNG files of class numbers; copies may hold the palette's colours.
 """
 
 from __future__ import annotations
@@ -67,10 +66,9 @@ def read(
 ) -> AnnotatedDataset:
     """Read all folders of this layout at or below ``root``, such as the years of a VOCdevkit.
 
-    Names come from labelmap.txt (``name:r,g,b:parts:actions``: then masks are read by colour), else
-    from class_names.txt or labels.txt (one a line, from the background on if it is the first, after
-    an optional ``__ignore__``), else they are VOC's. SegmentationClassAug (SBD's masks) is added.
-    Masks without an image are bad, and if ``strict`` images in train.txt or val.txt without a mask.
+    Names come from labelmap.txt (then masks are read by colour), else from class_names.txt or
+    labels.txt, else they are VOC's. Masks without an image are bad, and if ``strict`` images in
+    train.txt or val.txt without a mask.
     """
     places = layouts(root)
     if not places:
