@@ -10,7 +10,7 @@ from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.architecture import ALIASES
 from paddleseg_u2net.datasets.augment import RandomCrop
-from paddleseg_u2net.datasets.paddleseg_dataset import PaddleSegPairDataset
+from paddleseg_u2net.datasets.pair_dataset import PaddleSegPairDataset
 from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.models import VARIANTS
 from paddleseg_u2net.registry import register

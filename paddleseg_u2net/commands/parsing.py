@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterable, NoReturn, Optional, Sequence
+from typing import Any, Callable, Iterable, NoReturn, Optional
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.text import did_you_mean
-
-__all__ = ["Parser", "at_least", "file_of", "printable", "unknown"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +24,8 @@ class Parser(argparse.ArgumentParser):
         args = sys.argv[1:] if args is None else list(args)
         # Of what follows the name of a part its own parser knows the flags.
         if self._subparsers is None:
-            flags = [text.partition("=")[0] for text in _before_dashes(args)]
+            before_dashes = args[: args.index("--")] if "--" in args else args
+            flags = [text.partition("=")[0] for text in before_dashes]
             known = self._option_string_actions
             for flag in flags:
                 if flag.startswith("--") and " " not in flag and flag not in known:
@@ -44,10 +43,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and one line."""
         self.exit(2, f"Error: {_with_help(message, self.prog)}\n")
-
-
-def _before_dashes(args: Sequence[str]) -> Sequence[str]:
-    return args[: args.index("--")] if "--" in args else args
 
 
 def file_of(*suffixes: str) -> Callable[[str], Path]:

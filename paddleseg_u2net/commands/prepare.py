@@ -77,7 +77,6 @@ def run(argv: List[str]) -> int:
 
 
 def _listing() -> List[str]:
-    """What there is: a heading, then a line for each data set."""
     lines = [f"{'NAME':<20}{'PAIRS':<26}{'DOWNLOAD':<12}{'FETCHED':<10}LICENCE"]
     for name, row in TABLE.items():
         parts = " ".join(f"{part} {split.pairs}" for part, split in row.splits.items())
@@ -88,7 +87,6 @@ def _listing() -> List[str]:
 
 
 def _story(done: Prepared) -> List[str]:
-    """What was done, where it is, and what to do next."""
     row = done.row
     what = "prepared" if done.fresh else "is there already, checked quickly, nothing done"
     lines = [f"{row.title}: {what}: {done.folder}"]

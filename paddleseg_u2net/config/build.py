@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import io
 import random
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Union
@@ -132,10 +132,7 @@ class Config(PredictionConfig):
 
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
         """The optimizer of ``model``'s parameters."""
-        written = self._tree["optimizer"]["type"]
         settings = checks.optimizer_settings(self._tree["optimizer"])
-        if settings["type"] != written:
-            logger.info(f"optimizer.type {written} is read as {settings['type']}, as in PaddleSeg")
         _check_groups(settings.get("custom_cfg") or [], model)
         # With groups PaddleSeg prints the number of every single tensor.
         with contextlib.redirect_stdout(io.StringIO()), told(f"optimizer: {settings['type']}"):
@@ -171,10 +168,7 @@ class Config(PredictionConfig):
 
     def dataset_settings(self, part: str) -> DatasetSettings:
         """``train_dataset`` or ``val_dataset``, with what model and loss add."""
-        arguments = self._dataset_arguments(part)
-        known = {item.name for item in fields(DatasetSettings)}
-        others = {key: arguments.pop(key) for key in {*arguments} - known}
-        return DatasetSettings(**arguments, others=others)
+        return read(DatasetSettings, self._dataset_arguments(part))
 
     def _dataset_arguments(self, part: str) -> Dict[str, Any]:
         if f"{part}_dataset" not in self._tree:

@@ -102,17 +102,14 @@ def _check_loss(loss: Tree, faults: List[str], training: bool) -> None:
 
 
 def _check_optimizer(settings: Tree, faults: List[str]) -> None:
-    if str(settings["type"]).startswith("AdamWDL"):
-        faults.append(
-            f"optimizer.type: {settings['type']} has a rate for each layer of a transformer, which "
-            "U²-Net is not; take AdamW, with custom_cfg for layers that learn more slowly"
-        )
-        return
-    check_component("optimizer", settings, manager.OPTIMIZERS.components_dict, faults)
+    # AdamWDL and its like have a rate for each layer of a transformer.
+    every = manager.OPTIMIZERS.components_dict.items()
+    known = {name: kind for name, kind in every if not name.startswith("AdamWDL")}
+    check_component("optimizer", settings, known, faults)
     clip, where = settings.get("grad_clip_cfg"), "optimizer.grad_clip_cfg"
     if clip is not None:
-        known = {name: getattr(paddle.nn, name) for name in _CLIPS}
-        check_component(where, clip, known, faults, "expected a kind of clipping, got {!r}", "name")
+        clips = {name: getattr(paddle.nn, name) for name in _CLIPS}
+        check_component(where, clip, clips, faults, "expected a kind of clipping, got {!r}", "name")
         for key in {"clip_norm", "max"} & set(clip):
             if not is_number(clip[key]) or clip[key] <= 0:
                 faults.append(f"{where}.{key}: expected a number above 0, got {clip[key]!r}")

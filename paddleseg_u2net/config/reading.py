@@ -47,6 +47,10 @@ class _Loader(yaml.SafeLoader):
 class _Dumper(yaml.SafeDumper):
     """The reverse: text that ``_Loader`` would take for a number is quoted."""
 
+    def ignore_aliases(self, data: Any) -> bool:
+        """Whether what stands in several places is written out in each."""
+        return True
+
 
 for _side in (_Loader, _Dumper):
     _side.add_implicit_resolver(
@@ -58,13 +62,7 @@ for _side in (_Loader, _Dumper):
 
 def dump(tree: Tree) -> str:
     """YAML that ``read_yaml`` reads back to the same tree; tuples become lists."""
-    return yaml.dump(_plain(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def read_yaml(path: Union[str, Path]) -> Tree:

@@ -20,7 +20,6 @@ from paddleseg_u2net.config.settings import (
 from paddleseg_u2net.text import did_you_mean
 
 REQUIRED = ("batch_size", "iters", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
-REQUIRED_TO_PREDICT = ("model",)
 # As much of a value that is wrong as is worth reading.
 _LINE = 1000
 
@@ -58,7 +57,7 @@ def check_keys(tree: Tree, faults: List[str], training: bool = True) -> None:
     ``training`` all that a run needs has to be there, otherwise the model only.
     """
     _check_section("", tree, top_rules(), faults)
-    for key in REQUIRED if training else REQUIRED_TO_PREDICT:
+    for key in REQUIRED if training else ("model",):
         if key not in tree:
             needs = "training needs it" if training else "every configuration needs it"
             faults.append(f"{key}: this key is missing; {needs}")
@@ -103,29 +102,19 @@ def check_component(
     faults: List[str],
     says: str = "there is no {!r}",
     key: str = "type",
-) -> bool:
-    """Whether ``block``, at the key ``where``, names one of the ``known`` components by ``key``,
-    and its other keys are its arguments. ``says`` is said of a name that is not known.
+) -> None:
+    """Check that ``block``, at the key ``where``, names one of the ``known`` components by ``key``,
+    and that its other keys are arguments of that, text only where no number is the default.
     """
     if not isinstance(block, Mapping):
         faults.append(f"{where}: expected a dictionary with a {key}, got {block!r}")
-        return False
-    before, arguments = len(faults), dict(block)
+        return
+    arguments = dict(block)
     name = arguments.pop(key, None)
     if not isinstance(name, str) or name not in known:
         faults.append(f"{where}.{key}: {says.format(name)}; {nearest(name, known)}")
-    else:
-        check_arguments(where, known[name], arguments, faults)
-    return len(faults) == before
-
-
-def check_arguments(
-    where: str, component: Callable[..., Any], arguments: Mapping[str, Any], faults: List[str]
-) -> None:
-    """Check arguments against a constructor's signature: one may be unknown, missing, or text
-    where the default is a number.
-    """
-    parameters = dict(inspect.signature(component).parameters)
+        return
+    parameters = dict(inspect.signature(known[name]).parameters)
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
     for key, value in arguments.items():
@@ -135,4 +124,4 @@ def check_arguments(
             faults.append(f"{where}.{key}: expected a number, got the text {value!r}")
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in arguments:
-            faults.append(f"{where}.{key}: this key is missing; {component.__name__} needs it")
+            faults.append(f"{where}.{key}: this key is missing; {name} needs it")

@@ -184,9 +184,7 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """``train_dataset`` or ``val_dataset``, with what model and loss add: the arguments of
-    ``datasets.PairDataset``, see there. Those of a plugin's class are in ``others``.
-    """
+    """``train_dataset`` or ``val_dataset``, with what model and loss add; see `PairDataset`."""
 
     mode: str
     type: str = "PairDataset"
@@ -206,7 +204,6 @@ class DatasetSettings:
     class_names: Optional[Sequence[str]] = None
     cache: Any = None
     transforms: Optional[Sequence[Mapping[str, Any]]] = None
-    others: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def list_path(self) -> Optional[str]:

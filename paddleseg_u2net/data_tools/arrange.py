@@ -175,7 +175,6 @@ def _place_all(job: Job, items: Sequence[Item], part: str, folder: Path) -> List
 
 
 def _place(job: Job, folder: Path, item: Item) -> Outcome:
-    """Check, convert and put one pair in place."""
     try:
         shape = image_size(item.image)
         path = _best(item.masks, shape)
@@ -218,7 +217,6 @@ def recode(path: Path, encoding: str) -> Tuple[np.ndarray, bool]:
 
 
 def _draw_all(job: Job, tree: Path, folder: Path) -> List[Outcome]:
-    """Draw the masks of a Supervisely project."""
     project = supervisely.read(find_project(tree, job.where), _PEOPLE)
     job.remarks += project.remarks
     outcomes = thread_map(partial(_draw, job, folder), project.samples, "masks")
@@ -240,7 +238,6 @@ def _draw(job: Job, folder: Path, sample: Sample) -> Outcome:
 
 
 def _accepted(job: Job, tree: Path, outcomes: Sequence[Outcome], part: str) -> Pairs:
-    """The pairs that are right, if there are as many as published."""
     published = _published(job.row)[part].pairs
     problems = [item for item in outcomes if isinstance(item, str)]
     pairs = [(item.image, item.mask) for item in outcomes if isinstance(item, Placed)]

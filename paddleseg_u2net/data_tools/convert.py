@@ -148,7 +148,6 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
 
 
 def _grouped(samples: List[Sample], options: Options) -> Tuple[List[Sample], List[str]]:
-    """Samples with the groups that ``group_by`` gives, and remarks."""
     if not options.group_by:
         return samples, []
     flag = f"--group_by {options.group_by}"
@@ -267,7 +266,6 @@ def _refuse(bad: Sequence[Bad], good: int, options: Options) -> None:
 
 
 def _refuse_empty(written: Sequence[Written], part: str, remarks: Sequence[str]) -> None:
-    """Raise if there are images and none has any foreground."""
     if not written or any(item.share for item in written):
         return
     why = f" ({'; '.join(remarks)})" if remarks else ""

@@ -81,7 +81,6 @@ def prepare(
 
 
 def _fetch_archives(name: str, row: Row, root: Path, mirror: Optional[str]) -> List[Path]:
-    """Download the archives that are not there yet to ``root/archives/name``."""
     by_hand = _by_hand(name, row, root)
     if not row.archives:
         raise PreparationError(f"{row.title} cannot be fetched.\n{by_hand}")
@@ -173,7 +172,6 @@ def _arranged(job: Job, tree: Path, folder: Path) -> Dict[str, int]:
 
 
 def _linked(job: Job, source: Path, parts: Dict[str, int]) -> Prepared:
-    """Link a folder that has the layout of the row already."""
     if not (job.incomplete or _is_whole(job.row, parts)):
         raise PreparationError(
             f"{source}: expected {job.row.title} with as many pairs as published, found {parts}; "
@@ -195,7 +193,6 @@ def _count(name: str, row: Row, folder: Path) -> Dict[str, int]:
 
 
 def _is_whole(row: Row, parts: Dict[str, int]) -> bool:
-    """Whether there are as many pairs as published."""
     if row.pool is not None:
         return sum(parts.values()) == row.pool.pairs
     wanted = {part: split.pairs for part, split in row.splits.items() if part != "test"}

@@ -85,7 +85,6 @@ def find_project(tree: Path, where: str) -> Path:
 
 
 def _describe(tree: Path) -> str:
-    """Which folders hold how many files, in short."""
     counts = Counter(file.parent for file in files_below(tree))
     shown = [f"{folder.relative_to(tree)} ({count} files)" for folder, count in counts.items()]
     return short_list(shown, 6) or "no files"

@@ -112,7 +112,6 @@ class SampleWriter:
         return Written(sample.name, image, path, share, classes, ignored, stretched)
 
     def _mask(self, sample: Sample, shape: Tuple[int, int]) -> Tuple[np.ndarray, bool]:
-        """The mask in the size of its image, and whether it had another."""
         try:
             return sample.mask.read(shape), False
         except MaskSizeError as error:

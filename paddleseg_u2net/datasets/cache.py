@@ -205,7 +205,6 @@ class PairCache:
         return False
 
     def _count(self) -> int:
-        """Count what is there anew."""
         total = sum(_size(file) for path in _sets(self._folder) for file in path.iterdir())
         (self._folder / ".size").write_text(str(total))
         return total

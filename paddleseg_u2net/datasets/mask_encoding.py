@@ -234,7 +234,6 @@ def decode(
 
 
 def _propose_classes(value: int, num_classes: int) -> str:
-    """Propose the number of classes that makes one of a value, if it looks like one."""
     if value > max(HIGHEST_LIKELY_CLASS, 2 * num_classes) or value > 253:
         return ""
     return f"set num_classes: {value + 1} if {value} is a class, "

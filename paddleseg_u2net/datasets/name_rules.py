@@ -130,7 +130,6 @@ def _paired(matches: Matches) -> Tuple[int, int]:
 
 
 def _rules(images: Sequence[str], masks: Sequence[str]) -> Iterator[NameRule]:
-    """Yield ways to pair, the plainest first."""
     yield NameRule(any_case=True)
     yield NameRule(full_name=True)
     yield NameRule(by_folder=True)

@@ -13,6 +13,7 @@ from paddleseg_u2net.datasets.augment import (
     Transform,
     check_transform,
     fixed_beginning,
+    name_of,
     strange_labels,
     transformed,
 )
@@ -234,6 +235,50 @@ class PairDataset:
         """Image, label and name, as the files have them."""
         image, label = self.read(index)
         return {"img": image, "label": label, "name": self.pairs[index].name}
+
+
+class PaddleSegPairDataset(PairDataset):
+    """Pairs in the form of ``paddleseg.datasets.Dataset``.
+
+    PaddleSeg's builder says neither which part of the data it builds nor what ``preprocess`` has,
+    so ``mode`` and a ``Normalize`` among ``transforms`` have to be there; other arguments are those
+    of ``PairDataset``.
+    """
+
+    def __init__(
+        self,
+        mode: Optional[str] = None,
+        transforms: Optional[Sequence[Transform]] = None,
+        **arguments: Any,
+    ) -> None:
+        missing = [] if mode else ["mode: train (or val)"]
+        if "Normalize" not in map(name_of, transforms or ()):
+            missing.append("{type: Normalize, mean: [...], std: [...]} in transforms")
+        if missing:
+            raise PairingError(
+                "PaddleSeg's builder reads neither preprocess nor which section a PairDataset "
+                f"stands in; add {' and '.join(missing)} there, or train with `paddleseg_u2net "
+                "train`, which reads the file as it is"
+            )
+        super().__init__(str(mode), transforms=transforms, **arguments)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``img`` (C, H, W) float, ``label`` (H, W), in validation (1, H, W) of the file's size."""
+        image, label = self.read(index)
+        validation = self.mode == "val"
+        data: Dict[str, Any] = {
+            "trans_info": [],
+            "img": image.astype(np.float32),
+            "label": label,
+            "gt_fields": [] if validation else ["label"],
+        }
+        data = transformed(data, self.transforms)
+        self.check_label(data["label"])
+        image = data["img"]
+        data["img"] = np.transpose(image[..., None] if image.ndim == 2 else image, (2, 0, 1))
+        if validation:
+            data["label"] = data["label"][None]
+        return data
 
 
 def _data(prepared: Prepared) -> Data:

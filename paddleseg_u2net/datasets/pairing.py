@@ -107,7 +107,6 @@ def _parse_line(line: str, root: Path, separator: Optional[str]) -> Optional[Pai
 
 
 def _report(found: Sequence[Problem], problems: Optional[List[Problem]]) -> None:
-    """Add problems to those asked for, else raise the first."""
     if problems is not None:
         problems += found
     elif found:

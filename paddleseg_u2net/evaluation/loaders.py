@@ -1,4 +1,4 @@
-"""Saliency maps and masks of any origin, from files to arrays that mean one thing only.
+"""Saliency maps, masks and fixations of any origin, from files to arrays that mean one thing only.
 
 Whoever wrote a file decides what its numbers mean, and a wrong guess gives a wrong score without
 a word. So what can be told from the file is told, and everything else is an `ImageError`.
@@ -6,8 +6,10 @@ a word. So what can be told from the file is told, and everything else is an `Im
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional, Tuple
 
 import numpy as np
 
@@ -15,10 +17,16 @@ from paddleseg_u2net.io import files, images
 from paddleseg_u2net.io.images import ImageError, PathLike
 from paddleseg_u2net.text import short_values
 
+Size = Tuple[int, ...]  # height, width
+
 # Class numbers stay below, the edges of a soft mask go above.
 _HIGHEST_LIKELY_LABEL = 20
 # Lossy WebP turns grey into colours that are off by one.
 _LARGEST_GREY_SPREAD = 1
+# An image of fixations has 0 and one value, or counts; a blurred or lossy one has many values.
+_MOST_FIXATION_VALUES = 16
+# Fixations are few; a mask that was taken for them covers more.
+_LARGEST_FIXATED_SHARE, _ALWAYS_FEW_ENOUGH = 0.1, 100
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def read_truth(path: PathLike, mask_above: int = 127) -> GroundTruth:
     A pixel is the object above ``mask_above`` / 255 of white, whatever the bits of the file. Files
     of 0 and 1 only are labels, and 1 is the object; so are the indices of a coloured palette.
     """
-    coloured = not is_array(path) and images.read_header(path).coloured
+    coloured = not _is_array(path) and images.read_header(path).coloured
     values = images.read_mask(path) if coloured else _stored(path)
     if values.dtype in (np.uint8, np.uint16):
         return _truth_of_integers(values, mask_above, path, coloured)
@@ -61,16 +69,59 @@ def read_truth(path: PathLike, mask_above: int = 127) -> GroundTruth:
     return GroundTruth(values > mask_above / 255, soft=soft)
 
 
-def is_array(path: PathLike) -> bool:
-    """Whether a file is an array of numpy by its suffix."""
+def read_fixation_map(path: PathLike, shape: Optional[Size] = None) -> np.ndarray:
+    """Read where observers looked, as a map: bool (height, width), True at fixations.
+
+    An image, or an array of NumPy or MATLAB, of the photograph's ``shape`` (height, width) is not 0
+    at fixations; lists, which need the shape, are ``.npy`` (N, 2) of rows and columns, or text with
+    a header that names the columns ``x`` and ``y``: pixels from 0 at the left and the top,
+    fractions are cut off. A pixel that was fixated several times counts once, so that the score
+    does not depend on the kind of file.
+    """
+    suffix, points = Path(path).suffix.lower(), False
+    if suffix in (".csv", ".txt"):
+        values, points = _listed_points(path), True
+    elif suffix == ".mat":
+        values = _matlab_array(path, shape)
+    elif suffix == ".npy":
+        values = _load_array(path)
+        points = values.ndim == 2 and values.shape[1] == 2 and values.shape != shape
+        values = values.astype(np.float64) if points else _two_dimensional(values, path)
+    else:
+        values = _read_brightness(path)
+    _check_finite(values, path)
+    found = (_map_of_points if points else _map_of_values)(values, shape, path)
+    if not found.any():
+        raise ImageError(
+            path, "expected at least one fixation, got none; leave this image out of the list"
+        )
+    return found
+
+
+def read_density(path: PathLike) -> np.ndarray:
+    """Read how densely an image was fixated: float64 (H, W), the values of the file.
+
+    Only their ratios count, so they are not scaled.
+    """
+    density = _values(path).astype(np.float64)
+    _check_finite(density, path)
+    if density.min() < 0 or density.max() == 0:
+        raise ImageError(
+            path,
+            "expected a density of fixations, 0 or more and not all 0, got values in "
+            f"{density.min():g}..{density.max():g}; save the density itself, not its logarithm, "
+            "or leave this image out",
+        )
+    return density
+
+
+def _is_array(path: PathLike) -> bool:
     return Path(path).suffix.lower() == ".npy"
 
 
 def _stored(path: PathLike) -> np.ndarray:
     """Return values (H, W): uint8 or uint16 as stored, or floating point of any range."""
-    if not is_array(path):
-        return read_brightness(path)
-    values = two_dimensional(load_array(path), path)
+    values = _values(path)
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
     if values.dtype == np.float16:
@@ -84,7 +135,13 @@ def _stored(path: PathLike) -> np.ndarray:
     )
 
 
-def load_array(path: PathLike) -> np.ndarray:
+def _values(path: PathLike) -> np.ndarray:
+    if _is_array(path):
+        return _two_dimensional(_load_array(path), path)
+    return _read_brightness(path)
+
+
+def _load_array(path: PathLike) -> np.ndarray:
     """Return the real numbers of an ``.npy`` file, in the byte order of this machine."""
     try:
         files.open_file(path).close()  # or a pipe would be waited for
@@ -100,7 +157,7 @@ def load_array(path: PathLike) -> np.ndarray:
     return np.array(array, dtype=array.dtype.newbyteorder("="))
 
 
-def two_dimensional(array: np.ndarray, path: PathLike) -> np.ndarray:
+def _two_dimensional(array: np.ndarray, path: PathLike) -> np.ndarray:
     """Return an array without its axes of length 1 as (H, W), or raise ImageError."""
     shape = array.shape
     while array.ndim > 2 and array.shape[0] == 1:
@@ -117,7 +174,7 @@ def two_dimensional(array: np.ndarray, path: PathLike) -> np.ndarray:
 
 
 def _in_unit_range(values: np.ndarray, path: PathLike) -> np.ndarray:
-    check_finite(values, path)
+    _check_finite(values, path)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
         raise ImageError(
@@ -128,8 +185,7 @@ def _in_unit_range(values: np.ndarray, path: PathLike) -> np.ndarray:
     return values
 
 
-def check_finite(values: np.ndarray, path: PathLike) -> None:
-    """Raise ImageError if there is NaN or infinity."""
+def _check_finite(values: np.ndarray, path: PathLike) -> None:
     strange = values.size - int(np.isfinite(values).sum())
     if strange:
         raise ImageError(
@@ -139,7 +195,7 @@ def check_finite(values: np.ndarray, path: PathLike) -> None:
         )
 
 
-def read_brightness(path: PathLike) -> np.ndarray:
+def _read_brightness(path: PathLike) -> np.ndarray:
     """Return the brightness of an image file (H, W): uint8, uint16, or float32 of any range."""
     header = images.read_header(path)
     if header.mode == "F":
@@ -207,3 +263,95 @@ def _truth_of_integers(
             "object as 255 and all else as 0 in an 8-bit file",
         )
     return GroundTruth(values > threshold, soft=bool(((found > 0) & (found < white)).any()))
+
+
+def _map_of_values(values: np.ndarray, shape: Optional[Size], path: PathLike) -> np.ndarray:
+    """Return the fixation map of an array that is not 0 at fixations."""
+    if shape is not None and values.shape != tuple(shape):
+        raise ImageError(
+            path,
+            f"expected fixations of the image's height and width {tuple(shape)}, got "
+            f"{values.shape}; do not resize them, but make them from the points again",
+        )
+    found = values != 0
+    kinds, count = len(np.unique(values)), int(found.sum())
+    most = max(_ALWAYS_FEW_ENOUGH, _LARGEST_FIXATED_SHARE * found.size)
+    if kinds > _MOST_FIXATION_VALUES or count > most:
+        raise ImageError(
+            path,
+            f"expected 0 and one other value at single fixated pixels, got {kinds} values and "
+            f"{count} of {found.size} pixels, as in a density map, a mask or a JPEG; give "
+            "densities as such, or save the points as PNG of 0 and 255",
+        )
+    return found
+
+
+def _map_of_points(points: np.ndarray, shape: Optional[Size], path: PathLike) -> np.ndarray:
+    """Return the fixation map of rows and columns (N, 2)."""
+    if shape is None:
+        raise ImageError(path, "expected the image's shape beside a list of points")
+    cells = np.floor(points).astype(np.int64)
+    outside = ((cells < 0) | (cells >= shape)).any(axis=1)
+    if outside.any():
+        row, column = points[outside][0]
+        raise ImageError(
+            path,
+            f"expected points in an image of height {shape[0]} and width {shape[1]}, counted from "
+            f"0, got {int(outside.sum())} of {len(points)} outside, such as row {row:g}, column "
+            f"{column:g}; are x and y exchanged, or of another size of the image?",
+        )
+    found = np.zeros(shape, dtype=np.bool_)
+    found[cells[:, 0], cells[:, 1]] = True
+    return found
+
+
+def _listed_points(path: PathLike) -> np.ndarray:
+    """Return rows and columns (N, 2) as float64, of a text file with the columns x and y."""
+    try:
+        lines = files.read_text(path).rstrip().splitlines() or [""]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(path, f"expected a list of points, a text in UTF-8 ({error})") from error
+    separator = next((mark for mark in ",;\t" if mark in lines[0]), ",")
+    names = [name.strip(" \"'").lower() for name in lines[0].split(separator)]
+    if names.count("x") != 1 or names.count("y") != 1:
+        raise ImageError(
+            path,
+            f"expected a first line that names the columns x and y, got {lines[0][:60]!r}; write "
+            "'x,y' above the points (x to the right, y down)",
+        )
+    points = []
+    reader = csv.DictReader(lines[1:], names, delimiter=separator)
+    for row in reader:
+        try:
+            points.append((float(row["y"]), float(row["x"])))
+        except (TypeError, ValueError):
+            line = reader.line_num
+            raise ImageError(
+                path, f"expected numbers for x and y in line {line + 1}, got {lines[line]!r}"
+            ) from None
+    return np.array(points, dtype=np.float64).reshape(-1, 2)
+
+
+def _matlab_array(path: PathLike, shape: Optional[Size]) -> np.ndarray:
+    """Return the one array of the image's shape in a MATLAB file; without a shape, its only one."""
+    try:
+        from scipy.io import loadmat  # type: ignore[import-untyped]
+
+        with files.open_file(path) as file:
+            values = {name: np.asarray(value) for name, value in loadmat(file).items()}
+    except Exception as error:
+        raise ImageError(
+            path,
+            f"expected a MATLAB file of version 7 or older, and SciPy to read it ({error}); save "
+            "it with save(..., '-v7'), or the fixations as PNG of 0 and 255",
+        ) from error
+    arrays = {key: v for key, v in values.items() if v.dtype.kind in "buif" and v.ndim == 2}
+    fitting = [v for v in arrays.values() if shape is None or v.shape == tuple(shape)]
+    if len(fitting) != 1:
+        got = ", ".join(f"{name} {value.shape}" for name, value in arrays.items()) or "none"
+        raise ImageError(
+            path,
+            f"expected one array of the image's height and width {tuple(shape or ())} that is not "
+            f"0 at fixations, got the arrays {got}; save the map of fixations alone",
+        )
+    return fitting[0]

@@ -11,8 +11,14 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.evaluation.fixation_files import Size, read_density, read_fixation_map
-from paddleseg_u2net.evaluation.loaders import GroundTruth, read_map, read_truth
+from paddleseg_u2net.evaluation.loaders import (
+    GroundTruth,
+    Size,
+    read_density,
+    read_fixation_map,
+    read_map,
+    read_truth,
+)
 from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, memory_named
 from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations

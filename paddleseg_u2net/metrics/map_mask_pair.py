@@ -160,14 +160,6 @@ class MapMaskPair:
         return np.unique(self.prediction, return_inverse=True)[1].reshape(self.shape)
 
     @cached_property
-    def unfixated(self) -> np.ndarray:
-        """bool (H, W): valid pixels without a fixation."""
-        free = np.ones(self.shape, bool) if self.valid is None else self.valid.copy()
-        if self.fixations.points is not None:
-            free[self.fixations.points[:, 0], self.fixations.points[:, 1]] = False
-        return free
-
-    @cached_property
     def mass(self) -> Optional[np.ndarray]:
         """The map divided by its sum, float64 (n,); None of an all-zero map."""
         total = float(self.relative.sum())

@@ -116,15 +116,13 @@ class RocAuc(PixelMetric):
         """
         probability, label = np.asarray(probability), np.asarray(label)
         valid = valid_pixels(probability, label, self.num_classes, self.ignore_index)
-        every = bool(valid.all())
-        label = label.ravel() if every else label[valid]
+        label = label[valid]
         if not label.size:
             return
         planes = probability[None] if self.num_classes == 1 else probability
         for number, plane in enumerate(planes):
             inside = label >= 0.5 if self.num_classes == 1 else label == number
-            values = np.ascontiguousarray(plane).ravel() if every else plane[valid]
-            self._count(number, values, inside)
+            self._count(number, plane[valid], inside)
 
     def update_pair(self, pair: MapMaskPair) -> None:
         self._count(0, pair.at_valid(pair.prediction), pair.at_valid(pair.mask))

@@ -53,7 +53,7 @@ class SMeasure(MeanMetric):
         return max(0.0, 0.5 * of_object + 0.5 * of_regions)
 
 
-def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, _Moments]]:
+def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, ...]]:
     """Return moments off and on the object, for the four quadrants around the object's centre."""
     row, column = _centre(pair.mask)
     windows = [
@@ -61,42 +61,32 @@ def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, _Moments
         for rows in (slice(None, row + 1), slice(row + 1, None))
         for columns in (slice(None, column + 1), slice(column + 1, None))
     ]
-    of_windows = _of_bytes if pair.prediction.dtype == np.uint8 else _of_floats
-    outside = of_windows(pair, stretch, pair.background, windows)
-    return list(zip(outside, of_windows(pair, stretch, pair.mask, windows)))
+    moments = _of_bytes if pair.prediction.dtype == np.uint8 else _of_floats
+    parts = pair.background, pair.mask
+    return [
+        tuple(moments(pair, stretch, part[window], window) for part in parts) for window in windows
+    ]
 
 
-def _of_floats(
-    pair: MapMaskPair, stretch: str, where: np.ndarray, windows: list[_Window]
-) -> list[_Moments]:
-    """Return the moments of the map's pixels in each window that are in ``where``, bool (H, W)."""
-    values, found = pair.values(stretch), []
-    for window in windows:
-        some = values[window][where[window]]
-        # Less one of them, so that equal values leave nothing to round.
-        first = float(some[0]) if some.size else 0.0
-        some -= first
-        found.append(_moments(some.size, float(some.sum()), float(some @ some), first, 1.0))
-    return found
+def _of_floats(pair: MapMaskPair, stretch: str, where: np.ndarray, window: _Window) -> _Moments:
+    """Return the moments of the map's pixels in a window that are in ``where``, bool."""
+    some = pair.values(stretch)[window][where]
+    # Less one of them, so that equal values leave nothing to round.
+    first = float(some[0]) if some.size else 0.0
+    some -= first
+    return _moments(some.size, float(some.sum()), float(some @ some), first, 1.0)
 
 
-def _of_bytes(
-    pair: MapMaskPair, stretch: str, where: np.ndarray, windows: list[_Window]
-) -> list[_Moments]:
+def _of_bytes(pair: MapMaskPair, stretch: str, where: np.ndarray, window: _Window) -> _Moments:
     """Return the same in whole numbers, of the levels of the map."""
-    where = where.view(np.uint8)
-    levels = pair.prediction * where
     worth = pair.values_of_levels(stretch)
     zero, step = float(worth[0]), float(worth[-1] - worth[0]) / (LEVELS - 1)
-    found = []
-    for window in windows:
-        some = levels[window]
-        pixels = cv2.countNonZero(where[window]) if some.size else 0
-        total = round(cv2.sumElems(some)[0]) if pixels else 0
-        # Rounded, since OpenCV may square a root.
-        squares = round(cv2.norm(some, cv2.NORM_L2SQR)) if pixels else 0
-        found.append(_moments(pixels, total, squares, zero, step))
-    return found
+    some = pair.prediction[window] * where.view(np.uint8)
+    pixels = int(np.count_nonzero(where))
+    total = round(cv2.sumElems(some)[0]) if pixels else 0
+    # Rounded, since OpenCV may square a root.
+    squares = round(cv2.norm(some, cv2.NORM_L2SQR)) if pixels else 0
+    return _moments(pixels, total, squares, zero, step)
 
 
 def _moments(pixels: int, total: float, squares: float, zero: float, step: float) -> _Moments:

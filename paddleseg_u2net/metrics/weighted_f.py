@@ -65,8 +65,11 @@ def _false_positives(values: np.ndarray, mask: np.ndarray) -> float:
     # Beyond the box of what is wrong and what it may be near to, no distance is asked for.
     part = bounding_box(wrong | mask)
     at = np.flatnonzero(wrong[part] & ~mask[part])
-    squared = _squared_distance(mask[part]).ravel()[at]
-    weight = 2 - np.exp(np.sqrt(squared) * np.float32(np.log(0.5) / 5))
+    off = (~mask[part]).view(np.uint8)
+    distance = cv2.distanceTransform(off, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).ravel()[at]
+    # The last bit that OpenCV gives changes with the place of the array in memory.
+    distance = np.sqrt(np.rint(distance * distance))
+    weight = 2 - np.exp(distance * np.float32(np.log(0.5) / 5))
     return float((values[part].ravel()[at] * weight).sum(dtype=np.float64))
 
 
@@ -80,15 +83,6 @@ def _missed(values: np.ndarray, mask: np.ndarray) -> float:
     blurred = cv2.sepFilter2D(spread, -1, _GAUSSIAN, _GAUSSIAN, borderType=cv2.BORDER_CONSTANT)
     blurred *= mask
     return cv2.sumElems(cv2.min(error, blurred))[0]
-
-
-def _squared_distance(mask: np.ndarray) -> np.ndarray:
-    """Return the squared distance to the object: float32 of the mask's shape, whole numbers."""
-    off = (~mask).view(np.uint8)
-    distance = cv2.distanceTransform(off, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distance *= distance
-    # The last bit that OpenCV gives changes with the place of the array in memory.
-    return np.rint(distance, out=distance)
 
 
 def _spread(error: np.ndarray, mask: np.ndarray) -> np.ndarray:

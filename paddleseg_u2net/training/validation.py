@@ -63,9 +63,20 @@ def evaluate(
                 target = dataset.image(index) if guided else label.shape
                 restored = pipeline.restore(probability, target)
                 one_channel = restored[0] if dataset.num_classes == 1 else restored
-                report.update(one_channel, label, _others(fixated, label, dataset))
+                others = None
+                if fixated is not None:  # where the objects of the other images are
+                    own = _as_fixations(label, dataset)
+                    others = fixated.weights(own.shape, own)
+                report.update(one_channel, label, others)
             progress.update(len(inputs))
-    return _merged(report, distributed)
+    if distributed.size == 1:
+        return report
+    total = report.fresh()
+    for state in distributed.gather(report.state()):
+        part = report.fresh()
+        part.load_state(state)
+        total.merge(part)
+    return total
 
 
 def _fixated(dataset: PairDataset, first: bool) -> OtherFixations:
@@ -74,16 +85,6 @@ def _fixated(dataset: PairDataset, first: bool) -> OtherFixations:
     for index in tracked(range(len(dataset)), "reading masks", shown=first):
         found.add(_as_fixations(dataset.read(index)[1], dataset))
     return found
-
-
-def _others(
-    fixated: Optional[OtherFixations], label: np.ndarray, dataset: PairDataset
-) -> Optional[np.ndarray]:
-    """Where the objects of the other images are."""
-    if fixated is None:
-        return None
-    own = _as_fixations(label, dataset)
-    return fixated.weights(own.shape, own)
 
 
 def _as_fixations(label: np.ndarray, dataset: PairDataset) -> Fixations:
@@ -102,17 +103,6 @@ def _probabilities(pipeline: Pipeline, inputs: List[np.ndarray]) -> Iterator[np.
         yield pipeline.probabilities(item[None])[0]
 
 
-def _merged(report: MetricReport, distributed: Distributed) -> MetricReport:
-    if distributed.size == 1:
-        return report
-    total = report.fresh()
-    for state in distributed.gather(report.state()):
-        part = report.fresh()
-        part.load_state(state)
-        total.merge(part)
-    return total
-
-
 def lines(report: MetricReport, classes: Sequence[str] = ()) -> List[str]:
     """The scores as PaddleSeg prints them, and those of the other families, a line each.
 
@@ -124,36 +114,22 @@ def lines(report: MetricReport, classes: Sequence[str] = ()) -> List[str]:
         keys = [score.key for score in report.scores if score.family == family]
         if keys:
             found.append(" ".join(f"{key}: {values[key]:.4f}" for key in keys))
-    found = [
-        f"[EVAL] #Images: {scores['images']} {found[0]}",
-        *(f"[EVAL] {line}" for line in found[1:]),
-    ]
+    found[0] = f"#Images: {scores['images']} {found[0]}"
     if len(classes) > 2 and "class_iou" in scores:
         named = ", ".join(f"{number} {name}" for number, name in enumerate(classes))
-        found.append(f"[EVAL] Classes: {named}")
-    found += [
-        f"[EVAL] Class {name}: \n{_row(scores[key])}"
-        for name, key in (
-            ("IoU", "class_iou"),
-            ("Precision", "class_precision"),
-            ("Recall", "class_recall"),
-        )
-        if key in scores
-    ]
-    found += [
-        f"[EVAL] {key} is not defined for {count} images and is the mean of the others"
-        for key, count in report.undefined().items()
-    ]
+        found.append(f"Classes: {named}")
+    for name in ("IoU", "Precision", "Recall"):
+        key = f"class_{name.lower()}"
+        if key in scores:
+            found.append(f"Class {name}: \n{np.round(np.asarray(scores[key], dtype=float), 4)}")
+    for key, count in report.undefined().items():
+        found.append(f"{key} is not defined for {count} images and is the mean of the others")
     if report.ignored:
-        found.append(f"[EVAL] {report.ignored} images have ignored pixels only and no score")
+        found.append(f"{report.ignored} images have ignored pixels only and no score")
     if report.left_out:
-        found.append(f"[EVAL] {report.left_out} images without an object are left out")
+        found.append(f"{report.left_out} images without an object are left out")
     if report.takes_objects_for_fixations:
-        found.append("[EVAL] The objects stand for fixations in AUC_Judd to EMD")
+        found.append("The objects stand for fixations in AUC_Judd to EMD")
     if any(score.family != "segmentation" for score in report.scores):
-        found.append(f"[EVAL] Conventions: {report.conventions.title}")
-    return found
-
-
-def _row(values: Any) -> str:
-    return str(np.round(np.asarray(values, dtype=float), 4))
+        found.append(f"Conventions: {report.conventions.title}")
+    return [f"[EVAL] {line}" for line in found]

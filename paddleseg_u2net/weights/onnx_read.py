@@ -30,10 +30,7 @@ _AGAIN = "it may be cut or of another format: fetch or export it again"
 _OWN_DOMAINS = ("", "ai.onnx")
 _LARGEST = 2**30  # bytes; the published network has 176 MB
 _PASSED = ("Identity", "Cast", "Dropout")  # all numbers become float32 here
-_QUANTIZED = (
-    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
-    *("ConvInteger", "QLinearConv"),
-)
+_QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv")
 # A BatchNorm that changes nothing.
 _IDENTITY = {"weight": np.sqrt(1 + EPSILON), "bias": 0.0, "_mean": 0.0, "_variance": 1.0}
 
@@ -47,12 +44,13 @@ def read_onnx(path: Path, expected: Optional[StageTable] = None) -> Tuple[Archit
 
     A BatchNorm that the file has folded into its convolution becomes one that changes nothing, so
     that evaluation is equal: weight sqrt(1 + 1e-5), bias 0, mean 0, variance 1. Weights may be
-    float32, half, bfloat16 or double, and in another file of the same folder. Stages of heights
-    that no named variant has are found by the names of the layers, or are those of ``expected``.
+    float32, half, bfloat16 or double, and in another file of the same folder; integers of dynamic
+    quantization become the numbers that they stand for. Stages of heights that no named variant
+    has are found by the names of the layers, or are those of ``expected``.
 
     Raises:
         ValueError: the package ``onnx`` is missing; the file is not of ONNX, damaged, larger than
-            1 GiB, quantized, or of another network; or a weight is not finite.
+            1 GiB, statically quantized, or of another network; or a weight is not finite.
     """
     onnx = optional_package(path, "onnx")
     try:
@@ -126,10 +124,14 @@ class _Graph:
                     raise _Unfit(f"two nodes give {name!r}; {_AGAIN}")
                 given.add(name)
             kind = self.kind(node)
-            if kind == "Conv":
+            if kind in ("Conv", "ConvInteger"):
                 self.convolutions.append(node)
             elif kind == "Constant" and node.attribute[0].HasField("t"):
                 self.arrays[node.output[0]] = node.attribute[0].t
+            elif kind == "Reshape" and all(name in self.arrays for name in node.input):
+                array, shape = map(self.array, node.input)
+                tensor = onnx.numpy_helper.from_array(array.reshape(shape.astype(int)))
+                self.arrays[node.output[0]] = tensor
             elif kind in _PASSED:
                 self._same[node.output[0]] = node.input[0]
         # Converters to half precision append their nodes, so that the order says nothing.
@@ -223,7 +225,7 @@ def _read(graph: _Graph, candidates: List[List[Any]]) -> Tuple[State, List[Any]]
 
 def _named_heights(graph: _Graph) -> List[Any]:
     """The heights of all stages where the file kept the layers' names, else nothing."""
-    layers = {node.input[1].removesuffix(".weight"): node for node in graph.convolutions}
+    layers = {node.input[1].partition(".weight")[0]: node for node in graph.convolutions}
     heights: List[Any] = []
     for name, count in stage_levels(layers).items():
         second = layers.get(f"{name}.rebnconv2.conv_s1")
@@ -245,7 +247,8 @@ class _Reader:
             raise self._other(f"it has {theirs} convolutions, expected {ours}")
 
     def input(self, step: Operation) -> str:
-        taken = [name for name in self.graph.inputs if self.graph.of(name, "Conv")]
+        kinds = ("Conv", "DynamicQuantizeLinear")
+        taken = [name for name in self.graph.inputs if self.graph.of(name, *kinds)]
         if len(taken) != 1:
             raise _Unfit(
                 "this is not a U²-Net: expected one input that a convolution takes as it is; "
@@ -256,18 +259,23 @@ class _Reader:
 
     def conv(self, step: Operation, x: str) -> str:
         conv, found = step.convolution, self.graph.of(x, "Conv")
+        for quantizer in self.graph.of(x, "DynamicQuantizeLinear"):
+            found += self.graph.of(quantizer.output[0], "ConvInteger")
         if len(found) != 1:
             raise self._other(f"expected one convolution {conv.layer}, found {len(found)}")
         problem = _difference(conv, self.graph.attributes(found[0]))
         if problem:
             raise self._other(f"{conv.layer}: {problem}")
-        _, weight, bias, *_ = [*self.graph.taken(found[0]), ""]
-        kernel = self._set(f"{conv.layer}.weight", self.graph.array(weight))
+        if found[0].op_type == "Conv":
+            _, weight, bias, *_ = [*self.graph.taken(found[0]), ""]
+            array, result = self.graph.array(weight), found[0].output[0]
+        else:
+            bias, (array, result) = "", self._dequantized(conv.layer, found[0], quantizer)
+        kernel = self._set(f"{conv.layer}.weight", array)
         channels = kernel.shape[:1]
         if kernel.ndim != 4 or not kernel.size:
             raise _Unfit(f"{conv.layer}: its kernel has shape {kernel.shape}")
         shift = self.graph.array(bias).reshape(-1) if bias else np.zeros(channels)
-        result = found[0].output[0]
         for node in self.graph.of(result, "Add"):  # of a bias
             (other,) = [name for name in self.graph.taken(node) if name != result]
             added = self.graph.array(other)
@@ -288,6 +296,24 @@ class _Reader:
         for part, value in parts.items():
             self._set(f"{conv.batchnorm}.{part}", value, channels)
         return self._find(conv.layer, "ReLU", ["Relu"], [result])
+
+    def _dequantized(self, layer: str, node: Any, quantizer: Any) -> Tuple[np.ndarray, str]:
+        """The kernel of a ConvInteger in floating point, and its result times both scales.
+
+        As onnxruntime's ``quantize_dynamic`` writes it: x_bytes, x_scale, x_zero =
+        DynamicQuantizeLinear(x), ConvInteger(x_bytes, kernel, x_zero, zero) * (x_scale * scale).
+        """
+        _, kernel, *zeros = self.graph.taken(node)
+        for product in self.graph.of(node.output[0], "Mul"):
+            for scales in self.graph.of(quantizer.output[1], "Mul"):
+                if scales.output[0] in product.input and zeros[:1] == quantizer.output[2:]:
+                    (scale,) = {*self.graph.taken(scales)} - {quantizer.output[1]}
+                    array = self.graph.array(kernel)
+                    for zero in zeros[1:]:  # one for all or one a channel, as the scale
+                        array = array - self.graph.array(zero).reshape(-1, 1, 1, 1)
+                    array = array * self.graph.array(scale).reshape(-1, 1, 1, 1)
+                    return array, product.output[0]
+        raise self._other(f"{layer}: no Mul of its result and the scales of input and kernel")
 
     def pool(self, step: Operation, x: str) -> str:
         return self._find(step.stage, "MaxPool of 2x2", ["MaxPool"], [x], _halves)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ from paddleseg_u2net import __version__, progress
 from paddleseg_u2net.__main__ import cli
 from paddleseg_u2net.commands import COMMANDS, main
 from tests.conftest import tiny_config
-from tests.test_progress import on_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -228,17 +226,6 @@ def test_errors_are_one_line_and_exit_code_1(command, words, said, capsys, monke
     assert "Traceback" not in error
 
 
-def test_a_broken_image_stops_training_and_is_named(trained, drawn, tmp_path, capsys):
-    _, config = trained
-    copy = tmp_path / "data"
-    shutil.copytree(drawn, copy)
-    (copy / "images/00003.png").write_bytes(b"")
-    opts = [f"train_dataset.dataset_root={copy}", "iters=8"]
-    words = ["--config", str(config), "--save_dir", str(tmp_path / "run"), "--opts", *opts]
-    assert main("train", words) == 1
-    assert "00003.png" in capsys.readouterr().err
-
-
 def test_the_script_trains(trained, tmp_path):
     _, config = trained
     words = [sys.executable, ROOT / "tools/train.py", "--config", config]
@@ -345,15 +332,6 @@ def _worked(command, trained, drawn, tmp_path):
         (images / path.name).write_bytes(path.read_bytes())
     out = ["--save_dir", str(tmp_path / "out")]
     return ["predict", *model, *out, "--image_path", str(images)]
-
-
-def test_work_shows_a_bar_on_a_terminal(trained, drawn, tmp_path):
-    words = _worked("val", trained, drawn, tmp_path)
-    call = f"assert main({words[0]!r}, {words[1:]!r}) == 0"
-    shown = on_a_terminal(f"from paddleseg_u2net.commands import main\n{call}", columns=0)
-    assert re.search(r"validating: +\d+%\|.*\| \d/4 \[.*images/s\]", shown), shown
-    lines = [part for part in re.split(r"[\r\n]+", shown) if "[INFO]" in part]
-    assert lines and all(re.match(r"\d{4}-\d\d-\d\d [\d:]{8} \[INFO\]\t", line) for line in lines)
 
 
 @pytest.mark.parametrize(

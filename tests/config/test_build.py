@@ -259,12 +259,6 @@ def test_a_model_alone_is_enough_to_predict():
         built.dataset("val")
 
 
-def test_stages_of_ones_own():
-    table = {"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]}
-    built = Config({"model": {"type": "U2Net", "stages": table}}, training=False)
-    assert built.stages.as_dict() == table
-
-
 @pytest.mark.parametrize("path", SCORED, ids=lambda path: path.name)
 def test_a_shipped_configuration_for_scoring_only(path):
     shipped = Config(path, training=False)

@@ -82,6 +82,10 @@ WRONG = {
     "train_dataset.imagse": ("x", "train_dataset.imagse: there is no such key; did you mean"),
     "train_dataset.val_share": (2, "train_dataset.val_share: expected a share between 0 and 1"),
     "train_dataset.mismatched_masks": ("x", "train_dataset.mismatched_masks: expected error or"),
+    "train_dataset.transforms": (
+        [{"type": "RandomCrop"}],
+        "train_dataset.transforms.0.crop_size: this key is missing; RandomCrop needs it",
+    ),
     "val_dataset.mask_values": ("soft!", "val_dataset.mask_values: expected auto, index"),
     "optimizer.type": ("Adan", "optimizer.type: there is no 'Adan'; did you mean Adam?"),
     "lr_scheduler.power": ("x", "lr_scheduler.power: expected a number, got the text 'x'"),

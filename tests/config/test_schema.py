@@ -1,4 +1,4 @@
-"""Every rule of the schema against values that fit and others, and arguments of components."""
+"""Every rule of the schema against values that fit and others."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import copy
 import pytest
 
 from paddleseg_u2net.config import schema
-from paddleseg_u2net.config.schema import nearest
-from paddleseg_u2net.config.settings import DICTIONARY, SECTIONS, rules_of, top_rules
+from paddleseg_u2net.config.settings import DICTIONARY, top_rules
 
 TREE = {
     "batch_size": 1,
@@ -57,20 +56,6 @@ def check_keys(tree):
     return faults
 
 
-def check_arguments(*arguments):
-    faults = []
-    schema.check_arguments("x", Component, *arguments, faults)
-    return faults
-
-
-def test_the_rules_above_are_all_there_are():
-    sections = {"": top_rules()}
-    for key in ("trainer", "preprocess", "test_config", "loss"):
-        sections[key] = rules_of(SECTIONS[key])
-    existing = {(section, key) for section, rules in sections.items() for key in rules}
-    assert existing == {rule[:2] for rule in RULES} | {("", key) for key in DICTIONARIES}
-
-
 @pytest.mark.parametrize(("section", "key", "fitting", "wrong"), RULES)
 def test_values_of_the_kind_are_taken_and_others_refused(section, key, fitting, wrong):
     tree = copy.deepcopy(TREE)
@@ -95,35 +80,3 @@ def test_a_section_that_is_no_dictionary_is_refused(key):
 def test_a_required_key_that_is_missing_is_named(key):
     tree = {name: value for name, value in TREE.items() if name != key}
     assert check_keys(tree) == [f"{key}: this key is missing; training needs it"]
-
-
-class Component:
-    def __init__(self, needed, number=1, real=0.5, flag=False, free=None):
-        pass
-
-
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
-        ({"nubmer": 1}, "x.nubmer: there is no such key; did you mean number?"),
-        ({"zzzzzz": 1}, "x.zzzzzz: there is no such key; known: flag, free, needed, number, real"),
-        ({"real": "1"}, "x.real: expected a number, got the text '1'"),
-    ],
-)
-def test_arguments_of_a_component_are_checked(arguments, words):
-    assert check_arguments({"needed": 1, "number": 2, "flag": 5}) == []
-    assert check_arguments({"needed": 1, **arguments}) == [words]
-    assert check_arguments({}) == ["x.needed: this key is missing; Component needs it"]
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("Rezise", "did you mean Resize?"),
-        ("RESIZE", "did you mean Resize?"),
-        ("q", "known: RandomCrop, Resize"),
-        (5, "known: RandomCrop, Resize"),
-    ],
-)
-def test_nearest(name, answer):
-    assert nearest(name, ["Resize", "RandomCrop"]) == answer

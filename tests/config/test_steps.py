@@ -98,7 +98,7 @@ def test_clipping_that_cannot_be_is_refused(tiny, clip, match):
 @pytest.mark.parametrize(
     "block, match",
     [
-        ({"type": "AdamWDL"}, r"optimizer\.type: AdamWDL has a rate for each layer of a transf"),
+        ({"type": "AdamWDL"}, r"optimizer\.type: there is no 'AdamWDL'; did you mean AdamW"),
         ({"type": "SGD", "momentum": "x"}, r"optimizer\.momentum: expected a number, got the text"),
     ],
 )

@@ -128,15 +128,6 @@ def test_of_two_masks_the_one_of_the_images_size_is_taken(tmp_path, table):
     assert any("sun_bcogaqperiljqupq.jpg" in remark for remark in done.remarks)
 
 
-def test_pascal_s_is_cut_at_half_of_the_votes(tmp_path, table):
-    done = made("pascal_s", tmp_path)
-    mask = read_mask(done.folder / "masks/1.png")
-    np.testing.assert_array_equal(mask, np.where(shape(0) * 128 + shape(3) * 64 >= 128, 255, 0))
-    assert any("masks were cut where half of the people" in remark for remark in done.remarks)
-    assert sorted(path.name for path in (done.folder / "images").iterdir()) == [
-        "1.jpg", "2.jpg", "3.jpg", "4.jpg"]  # fmt: skip
-
-
 @pytest.mark.realdata
 def test_the_cut_of_drishti_is_the_one_of_the_reference_data(shared):
     from paddleseg_u2net.data_tools.arrange import recode

@@ -45,7 +45,9 @@ def refused(what, *parts):
 def test_names_are_paths_below_the_folder(maps, masks):
     files(maps, "b.png", "a.JPG", "sub/a.npy", "v1.0.tif", ".hidden.png", ".git/x.png", "x.txt")
     files(masks, "a.png", "b.png", "sub/a.png", "v1.0.png")
-    found = {item.name: item.map.relative_to(maps).as_posix() for item in pair(maps, masks)[0]}
+    items = pair(maps, masks)[0]
+    assert items[2] == MapFiles("sub/a", maps / "sub/a.npy", masks / "sub/a.png")
+    found = {item.name: item.map.relative_to(maps).as_posix() for item in items}
     assert found == {"a": "a.JPG", "b": "b.png", "sub/a": "sub/a.npy", "v1.0": "v1.0.tif"}
 
 
@@ -57,20 +59,6 @@ def test_folders_without_such_files_are_refused(maps, masks):
     refused(lambda: pair(maps / "a.mat", masks), "found a file")
     files(maps, "a.png", "a.npy")
     refused(lambda: pair(maps, masks), maps, "a.npy", "a.png", "--map_suffix .npy or .png")
-
-
-def test_files_of_one_name_are_a_pair(maps, masks):
-    files(maps, "b.png", "a.npy", "sub/a.JPG")
-    files(masks, "a.png", "b.bmp", "sub/a.png")
-    pairing = pair(maps, masks)
-    assert pairing == (
-        [
-            MapFiles("a", maps / "a.npy", masks / "a.png"),
-            MapFiles("b", maps / "b.png", masks / "b.bmp"),
-            MapFiles("sub/a", maps / "sub/a.JPG", masks / "sub/a.png"),
-        ],
-        [],
-    )
 
 
 def test_endings_are_cut_in_any_letter_case(maps, masks):
@@ -109,14 +97,6 @@ def test_missing_counterparts_are_counted_and_named(maps, masks):
         f"{masks} has no mask for 7 of 9 names: m0, m1, m2 and 4 more",
         f"{maps} has no map for 1 of 9 names: t",
     )
-
-
-def test_missing_counterparts_are_left_out_where_allowed(maps, masks):
-    files(maps, "a.png", "m.png", "l.png")
-    files(masks, "a.png", "t.png")
-    pairing = pair(maps, masks, allow_missing=True)
-    assert names_of(pairing) == ["a"]
-    assert pairing[1] == ["l", "m", "t"]
 
 
 def test_a_folder_is_not_compared_with_itself(maps):

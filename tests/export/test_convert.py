@@ -188,6 +188,14 @@ def test_half_precision_in_onnx(tmp_path, state):
     assert "half.onnx: run by ONNX Runtime beside its weights" in line
 
 
+def test_quantized_files_are_reported_and_not_refused(tmp_path, state):
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    write_weights(tmp_path / "in.onnx", state)
+    quantization.quantize_dynamic(tmp_path / "in.onnx", tmp_path / "int8.onnx")
+    (line,) = convert(tmp_path / "int8.onnx", tmp_path / "out.pth").compared
+    assert "int8.onnx: quantized, run by ONNX Runtime beside its weights, " in line
+
+
 def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, monkeypatch, capsys):
     write_weights(tmp_path / "in.pth", state)
     (tmp_path / "folder.pth").mkdir()

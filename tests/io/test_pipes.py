@@ -5,7 +5,7 @@ import os
 import pytest
 
 from paddleseg_u2net.config.reading import read_yaml
-from paddleseg_u2net.evaluation import fixation_files, loaders
+from paddleseg_u2net.evaluation import loaders
 from paddleseg_u2net.io import files, images
 from paddleseg_u2net.io.archives import unpack
 from paddleseg_u2net.prediction.jobs import SALIENCY, collect
@@ -21,7 +21,7 @@ pytestmark = [
 READERS = {
     "a.png": images.read_image,
     "a.npy": loaders.read_map,
-    "a.mat": fixation_files.read_fixation_map,
+    "a.mat": loaders.read_fixation_map,
     "a.txt": files.read_lines,
     "a.yaml": read_yaml,
     "a.zip": lambda path: unpack(path, path.parent / "unpacked"),

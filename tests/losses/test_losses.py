@@ -14,7 +14,6 @@ from paddleseg_u2net import components  # noqa: F401
 from paddleseg_u2net.losses import (
     DeepSupervisionLoss,
     cross_entropy,
-    head_loss,
     iou_loss,
     ssim_loss,
 )
@@ -125,10 +124,10 @@ def test_label_dtypes_and_a_channel_axis_do_not_matter(term, kind):
 def test_half_precision_logits_give_a_float32_loss():
     logits, label = sample("hard")
     half = paddle.to_tensor(logits.astype("float16"))
-    loss = head_loss(half, paddle.to_tensor(label), 255, 1.0, 1.0)
+    both = DeepSupervisionLoss(iou=1, ssim=1)
+    loss = both(half, paddle.to_tensor(label))
     assert loss.dtype == paddle.float32
-    full = head_loss(half.astype("float32"), paddle.to_tensor(label), 255, 1.0, 1.0)
-    assert float(loss) == float(full)
+    assert float(loss) == float(both(half.astype("float32"), paddle.to_tensor(label)))
 
 
 def seven_heads(kind="hard"):

@@ -125,12 +125,6 @@ def test_batches_are_the_augmented_pairs_of_the_schedule(tmp_path):
             np.testing.assert_array_equal(label, expected_label)
 
 
-def test_an_image_is_augmented_otherwise_in_each_epoch(tmp_path):
-    data = dataset(make_pairs(tmp_path, 1), transforms=augmentation())
-    seen = {images.tobytes() for images, _ in batches(data, Schedule(1, 1, 0, 0, 8), 0)}
-    assert len(seen) >= 5
-
-
 # OpenCV takes a lock while a thread that used it ends, and a worker that is forked just then waits
 # for that lock for ever: whoever has no workers must not read in a thread of its own.
 def test_without_workers_no_thread_reads(tmp_path):

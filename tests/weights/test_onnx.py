@@ -436,12 +436,50 @@ def test_an_array_that_is_added_is_a_bias(path, model, state, shape):
     assert_same(got, expected)
 
 
+@pytest.mark.parametrize("kind", ["QUInt8", "QInt8"])
 @pytest.mark.filterwarnings("ignore")
-def test_a_quantized_file_is_refused_by_name(path, state):
+def test_a_file_of_dynamic_quantization(path, kind):
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    state = narrow.state(stages=NARROW)
+    write_onnx(path, state, NARROW)
+    kind = getattr(quantization.QuantType, kind)
+    quantization.quantize_dynamic(str(path), str(path), weight_type=kind)
+    model, layer = onnx.load(str(path)), "stage1.rebnconv2.conv_s1.weight"
+    operators = {made.op_type for made in model.graph.node}
+    assert "ConvInteger" in operators and "Conv" not in operators
+    network, got = read_onnx(path)
+    assert network.stages == NARROW
+    # Half a step of 255 between the largest and the smallest number; biases are kept.
+    assert_near(got, folded(state), 1.01 / 255)
+    assert all(np.array_equal(got[n], v) for n, v in folded(state).items() if n.endswith("bias"))
+    x = images((32, 48))
+    for ours, theirs in zip(evaluated(NARROW, got, x), runtime_outputs(path, x)):
+        # What is left are the bytes between the layers.
+        assert np.abs(sigmoid(ours) - theirs).max() < 0.05
+    assert_same(reread(path, scrambled(onnx.load(str(path)))), got)
+
+    scale = numpy_helper.to_array(initializer(model, f"{layer}_scale"))
+    kernel = numpy_helper.to_array(initializer(model, f"{layer}_quantized")).astype("float64")
+    zeros, scales = np.array([3, 5], kind.name[1:].lower()), scale * np.float32([1, 1.5])
+    replace_tensor(model, f"{layer}_zero_point", zeros)
+    replace_tensor(model, f"{layer}_scale", scales.reshape(1, 2, 1, 1))
+    got[layer] = (kernel - zeros.reshape(2, 1, 1, 1)) * scales.reshape(2, 1, 1, 1)
+    assert_same(reread(path, model), {**got, layer: got[layer].astype("float32")})
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scales_of_another_input_are_refused(path, state):
     quantization = pytest.importorskip("onnxruntime.quantization")
     write_onnx(path, state, TINY)
     quantization.quantize_dynamic(str(path), str(path))
-    assert "it is quantized (operator DynamicQuantizeLinear)" in refusal(path, onnx.load(str(path)))
+    model, layer = onnx.load(str(path)), "stage1.rebnconv2.conv_s1"
+    node(model, f"{layer}_quant_scales_mul").input[0] = "input_scale"
+    assert f"{layer}: no Mul of its result and the scales" in refusal(path, model)
+
+
+def test_other_quantized_files_are_refused_by_name(path, model):
+    insert_behind(model, "input", "QuantizeLinear", ["side1.bias"])
+    assert "it is quantized (operator QuantizeLinear)" in refusal(path, model)
 
 
 # A node by name or the first of a kind, and an attribute that no U²-Net has.

@@ -17,7 +17,7 @@ from paddleseg_u2net.commands.parsing import Parser, file_of, printable
 from paddleseg_u2net.data_tools.inspection import report
 from paddleseg_u2net.data_tools.inspection.check import check
 from paddleseg_u2net.data_tools.inspection.findings import counts, dropped
-from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
+from paddleseg_u2net.data_tools.inspection.scan import scan
 from paddleseg_u2net.io.files import write_bytes, write_text
 from paddleseg_u2net.progress import Progress
 
@@ -61,10 +61,10 @@ def run(argv: List[str]) -> int:
     if lists is not None:
         for part in data.parts:
             report.refuse_list(lists, part)
-    options = ScanOptions(data.settings.channels, data.settings.size)
+    channels = data.settings.channels
     with Progress(sum(len(part.pairs) for part in data.parts), "checking", "pairs") as progress:
         stats = [
-            scan(part.pairs, options, arguments.workers, progress.update) for part in data.parts
+            scan(part.pairs, channels, arguments.workers, progress.update) for part in data.parts
         ]
     checked = check(data.parts, stats, data.settings, arguments.similar)
     left_out = dropped(checked.findings)

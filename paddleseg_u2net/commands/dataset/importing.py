@@ -105,7 +105,6 @@ def _report(result: Imported) -> str:
 
 
 def _table(result: Imported) -> List[str]:
-    """Counts by part, a line for each class."""
     names = [name for name in PARTS if name in result.parts]
     parts = [result.parts[name] for name in names]
     rows = [

@@ -96,7 +96,6 @@ def run(argv: List[str]) -> int:
 
 
 def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Sequence[str]]:
-    """Return the data set and the names of its classes."""
     if arguments.config:
         dataset = _configured(arguments.config, arguments.opts, arguments.part)
         return dataset, dataset.classes

@@ -49,9 +49,8 @@ def run(argv: List[str]) -> int:
     refuse_own_files(arguments, ("json", "output"), data.parts)
     with Progress(sum(len(part.pairs) for part in data.parts), "counting", "pairs") as progress:
         parts = scan_parts(data, arguments.workers, progress.update)
-    size = data.settings.size
-    numbers = {part.name: summed([one], size) for part, one in zip(data.parts, parts)}
-    together = summed(parts, size)
+    numbers = {part.name: summed([one], data.settings) for part, one in zip(data.parts, parts)}
+    together = summed(parts, data.settings)
     if not len(together.sizes) or not len(together.foreground):
         raise ValueError(f"none of {together.pairs} pairs can be read; `dataset check` tells why")
     for line in _lines(numbers, together, parts, data.names):
@@ -78,7 +77,7 @@ def _lines(
 ) -> Iterator[str]:
     for (name, item), part in zip(numbers.items(), parts):
         unread = f", {item.unreadable} with unreadable files" if item.unreadable else ""
-        yield f"{name}: {item.pairs} pairs{unread}, masks read as {part.reader.encoding}"
+        yield f"{name}: {item.pairs} pairs{unread}, masks read as {part.encoding}"
     width, height = (quantiles(together.sizes[:, axis].astype(float)) for axis in (1, 0))
     yield f"width: {_three(width)}   height: {_three(height)}"
     sizes = together.most_sizes()[:_SIZES_SHOWN]

@@ -61,7 +61,7 @@ class Classes:
         """
         names = list(dict.fromkeys(name.strip() for name in found))
         if "" in names:
-            raise AnnotationError(f"{where}: a class has no name; give it one there")
+            raise wrong(where, "a name for each class", "an empty one")
         numbers = {name: 0 for name in names if is_background(name)}
         own = [name for name in names if name not in self.ignored and name not in numbers]
         chosen = self.chosen if self.chosen is not None else {name: (name,) for name in own}
@@ -69,10 +69,8 @@ class Classes:
         missing = [name for name in asked if name not in names]
         if missing or len(set(asked)) < len(asked):
             why = f"has no class {missing[0]}" if missing else "was asked for a class twice"
-            raise AnnotationError(
-                f"{where}: {why}; its classes are {', '.join(names) or 'none'}; correct "
-                "--classes or --ignore"
-            )
+            known = f"its classes are {', '.join(names) or 'none'}"
+            raise AnnotationError(f"{where}: {why}; {known}; correct --classes or --ignore")
         if not 1 <= len(chosen) <= MOST_CLASSES:
             expected = f"1 to {MOST_CLASSES} classes beside the background"
             raise wrong(where, expected, len(chosen), "choose some with --classes")
@@ -82,6 +80,9 @@ class Classes:
         left_out = [name for name in names if name not in numbers]
         remarks = [f"left out as background: {', '.join(left_out)}"] if left_out else []
         return (BACKGROUND, *chosen), numbers, remarks
+
+
+ALL_CLASSES = Classes()
 
 
 def voc_colour(number: int) -> Colour:
@@ -97,8 +98,7 @@ def read_colours(path: Path) -> Dict[Colour, str]:
     """Read which colour (red, green, blue) is which class, in the order of the lines.
 
     A line is ``name r g b`` or ``name #RRGGBB`` with spaces, tabs, commas or semicolons between,
-    or CVAT's ``name:r,g,b:parts:actions`` (with no colour: the VOC colour of the line's number,
-    from 0). Empty lines, comments (``#``) and the heading ``name,r,g,b`` are skipped.
+    or CVAT's ``name:r,g,b:parts:actions`` (with no colour: VOC's of the line's number, from 0).
     """
     table: Dict[Colour, str] = {}
     lines = [(n, line) for n, line in enumerate(read_lines(path), start=1) if line]
@@ -107,20 +107,16 @@ def read_colours(path: Path) -> Dict[Colour, str]:
         where = f"{path}:{line_number}"
         match = _CVAT_LINE.fullmatch(line) or _LINE.fullmatch(line)
         if match is None:
-            raise AnnotationError(
-                f"{where}: expected `name r g b`, `name,#RRGGBB` or `name:r,g,b::`, got {line!r}"
-            )
+            raise wrong(where, "`name r g b`, `name,#RRGGBB` or `name:r,g,b::`", repr(line))
         name, colour = match["name"].strip(), _colour(match["colour"], number)
         if max(colour) > 255:
-            raise AnnotationError(f"{where}: expected a colour of 0..255 each, got {colour}")
+            raise wrong(where, "a colour of 0..255 each", colour)
         if colour in table:
-            raise AnnotationError(
-                f"{where}: {name} has the colour {colour} of {table[colour]}; each class needs a "
-                "colour of its own"
-            )
+            got = f"{colour} for {name} and for {table[colour]}"
+            raise wrong(where, "a colour of its own for each class", got)
         table[colour] = name
     if not table:
-        raise AnnotationError(f"{path}: expected lines such as `name r g b`, the file has none")
+        raise wrong(path, "lines such as `name r g b`", "none")
     return table
 
 
@@ -146,10 +142,8 @@ def find_values(folder: Path) -> Dict[int, str]:
         for value, name in _read_values(path):
             other = next((v for v, known in names.items() if (v == value) != (known == name)), None)
             if other is not None:
-                raise AnnotationError(
-                    f"{path}: {value} is {name}, but elsewhere {other} is {names[other]}; import "
-                    "these masks one by one, or make the files the same"
-                )
+                got = f"{value} is {name}, but elsewhere {other} is {names[other]}"
+                raise wrong(path, "the same as elsewhere", got, "import these masks one by one")
             names[value] = name
     return names
 

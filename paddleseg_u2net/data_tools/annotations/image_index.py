@@ -42,22 +42,16 @@ class ImageIndex:
         return str(relative if with_suffix else relative.with_suffix(""))
 
     def find(
-        self,
-        name: str,
-        any_suffix: bool = True,
-        fits: Fits = lambda path: True,
-        place: str = "",
+        self, name: str, any_suffix: bool = True, fits: Fits = lambda path: True, place: str = ""
     ) -> Optional[Path]:
         """Find the image that a label file calls so; AnnotationError if several could be meant.
 
         The name is taken as a path from the folder (or its subfolder ``place``) on; then its
         leading folders are dropped one by one (they may be those of another computer), and images
-        of that name in any subfolder are tried. What `fold_case` drops is compared only if there
-        are several. If there is none, the same is tried without the suffix, which converters
-        change; `remarks` says so. Names may be written as in URLs (``my%20cat.jpg``), as Label
-        Studio does.
+        of that name in any subfolder are tried. If there is none, the same is tried without the
+        suffix, which converters change; `remarks` says so.
         """
-        # Label Studio's local files follow `?d=`.
+        # As Label Studio writes them: `my%20cat.jpg`, local files after `?d=`.
         readings = list(dict.fromkeys((name, unquote(name).replace("?d=", "/"))))
         for with_suffix in (True, False) if any_suffix else (True,):
             for reading in readings:
@@ -71,8 +65,7 @@ class ImageIndex:
                     if len(found) > 1:
                         raise AnnotationError(
                             f"{self.folder}: {name} could be {short_list(found)}; give the folder "
-                            "from which the label file counts, or write the path in the label "
-                            "file in full"
+                            "from which the label file counts"
                         )
                     if found:
                         if not with_suffix:
@@ -167,10 +160,9 @@ def refuse_absent(samples: Sequence[object], bad: Sequence[Bad]) -> None:
     if broken:
         more = f" (the first of {len(broken)} such images)" if len(broken) > 1 else ""
         raise AnnotationError(f"{broken[0]}{more}")
+    names = short_list([item.image.as_posix() for item in bad])
     raise AnnotationError(
-        f"{len(bad)} of {len(bad)} images are not there: "
-        f"{short_list([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
-        "with the images of these labels"
+        f"{len(bad)} of {len(bad)} images are not there: {names}; {bad[0].why}; give their folder"
     )
 
 

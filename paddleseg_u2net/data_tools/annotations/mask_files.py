@@ -1,7 +1,4 @@
-"""Mask files of every kind as mask sources: class numbers, black and white, grey, alpha, colours.
-
-Files are read by ``io.images``, so orientation tags are applied to masks as to their images.
-"""
+"""Mask files as mask sources: class numbers, black and white, grey, alpha, colours."""
 
 from __future__ import annotations
 
@@ -33,14 +30,11 @@ class MaskSizeError(AnnotationError):
 
 @dataclass(frozen=True)
 class MaskFile(MaskSource):
-    """A file and the function that reads the mask (H, W) in it.
-
-    PNG files of the ``unchanged`` modes are this mask as they are, so that they can be linked.
-    """
+    """A file and the function that reads the mask (H, W) in it."""
 
     path: Path
     decode: Callable[[Path], np.ndarray]
-    unchanged: Tuple[str, ...] = ()
+    unchanged: Tuple[str, ...] = ()  # modes of PNG files that are this mask as they are
 
     @property
     def file(self) -> Optional[Path]:
@@ -56,12 +50,9 @@ class MaskFile(MaskSource):
         mask = self.decode(self.path)
         high, wide = mask.shape
         if (high, wide) != tuple(shape):
-            raise MaskSizeError(
-                f"{self.path}: expected a mask of {shape[1]} x {shape[0]}, as its image, got "
-                f"{wide} x {high}; export it in that size, or have it resized with "
-                "--mismatched_masks resize",
-                (high, wide),
-            )
+            expected = f"a mask of {shape[1]} x {shape[0]}, as its image, got {wide} x {high}"
+            repair = "export it so, or have it resized with --mismatched_masks resize"
+            raise MaskSizeError(f"{self.path}: expected {expected}; {repair}", (high, wide))
         return mask
 
 
@@ -72,10 +63,9 @@ def index_file(path: Path, numbers: Mapping[int, int]) -> MaskFile:
 
 
 def colour_file(path: Path, table: Mapping[Colour, int], tolerance: int = 0) -> MaskFile:
-    """Make the source of a mask whose colours, of palettes too, stand for classes.
+    """Make the source of a mask whose colours stand for classes; transparent is background.
 
-    A colour that is not in the table becomes the nearest one if no channel differs by more than
-    ``tolerance``. Where the mask is fully transparent it is background.
+    A colour that is not in the table becomes the nearest within ``tolerance`` in each channel.
     """
     return MaskFile(path, partial(_read_colours, table, tolerance))
 
@@ -94,11 +84,9 @@ def _read_index(numbers: Mapping[int, int], path: Path) -> np.ndarray:
     found = lookup[stored]
     unknown = stored[found < 0]
     if unknown.size:
-        raise AnnotationError(
-            f"{path}: expected the values {short_values(numbers)}, got also "
-            f"{short_values(np.unique(unknown))} in {unknown.size} pixels; correct the mask, or "
-            "say what its values mean"
-        )
+        got = f"also {short_values(np.unique(unknown))} in {unknown.size} pixels"
+        repair = "correct the mask, or say what its values mean"
+        raise wrong(path, f"the values {short_values(numbers)}", got, repair)
     return found.astype(np.uint8)
 
 
@@ -129,10 +117,8 @@ def _read_binary(path: Path) -> np.ndarray:
 def _read_alpha(path: Path) -> np.ndarray:
     alpha = opacity(path)
     if alpha is None:
-        raise AnnotationError(
-            f"{path}: expected an image with a transparent background, nothing in it is "
-            "transparent, so it holds no mask; export it as PNG with alpha, or leave it out"
-        )
+        repair = "export it as PNG with alpha, or leave it out"
+        raise wrong(path, "a transparent background", "nothing that is transparent", repair)
     return alpha
 
 
@@ -187,12 +173,11 @@ def _read_colours(table: Mapping[Colour, int], tolerance: int, path: Path) -> np
         number = _number(colour, table, tolerance)
         if number is None:
             y, x = np.argwhere(seen & (colours == colour).all(axis=2))[0].tolist()
+            expected = f"colours within {tolerance} of {short_list(sorted(table), 8)}"
             lossy = images.read_header(path).lossy
-            repair = "export a PNG, as this format changes colours" if lossy else "add it there"
-            raise AnnotationError(
-                f"{path}: the colour {colour} at x {x}, y {y} is not in the colour table within "
-                f"{tolerance} ({short_list(sorted(table), 8)}); {repair}, or allow a --tolerance"
-            )
+            repair = "export a PNG, as this format changes colours" if lossy else "add it to them"
+            repair += ", or allow a --tolerance"
+            raise wrong(path, expected, f"{colour} at x {x}, y {y}", repair)
         numbers[code] = number
     found = np.zeros(seen.shape, np.uint8)
     found[seen] = numbers[codes]

@@ -14,7 +14,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     Bad,
-    PictureSource,
+    Picture,
     Sample,
     count_images,
     count_objects,
@@ -47,7 +47,7 @@ class Page(NamedTuple):
     where: str
     read: Callable[[], Tuple[Size, List[Object]]]
     split: str = ""
-    picture: Optional[PictureSource] = None
+    picture: Optional[Picture] = None
 
 
 class ImportStats:

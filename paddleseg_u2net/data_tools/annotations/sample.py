@@ -17,6 +17,7 @@ from paddleseg_u2net.io import files
 from paddleseg_u2net.progress import tracked
 from paddleseg_u2net.text import short_list
 
+Tree = Dict[str, Any]  # a JSON object
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
@@ -43,25 +44,18 @@ class MaskSource(Protocol):
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
         """Make the mask for an image of ``shape`` (height, width).
 
-        Returns:
-            uint8 (H, W) of class numbers, 255 where ignored; of soft sources uint8 or uint16 with
-            0 for the background and the largest value for the foreground.
-
-        Raises:
-            AnnotationError: it is of another size, or its content cannot be understood.
-            ImageError: a file cannot be read.
+        It is uint8 (H, W) of class numbers, 255 where ignored; of soft sources uint8 or uint16
+        with 0 for the background and the largest value for the foreground. What is of another
+        size or cannot be understood is an AnnotationError, a file that cannot be read ImageError.
         """
 
 
-class PictureSource(Protocol):
-    """An image that is not a file of its own; immutable, and can be pickled."""
+@dataclass(frozen=True)
+class Picture:
+    """An image that is not a file of its own: the suffix of such a file, and what reads it."""
 
-    @property
-    def suffix(self) -> str:
-        """Of a file with this content, such as ``.jpg``."""
-
-    def read(self) -> bytes:
-        """Return the content of such a file; AnnotationError if it cannot be understood."""
+    suffix: str
+    read: Callable[[], bytes]  # can be pickled; AnnotationError if it cannot be understood
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ class Sample:
     mask: MaskSource
     split: str = ""
     group: str = ""
-    picture: Optional[PictureSource] = None
+    picture: Optional[Picture] = None
 
     @property
     def suffix(self) -> str:
@@ -122,7 +116,7 @@ def read_lines(path: Path) -> List[str]:
     return _read(path, "text", lambda text: [line.strip() for line in text.splitlines()])
 
 
-def read_json(path: Path, hook: Optional[Callable[[Dict[str, Any]], Any]] = None) -> Any:
+def read_json(path: Path, hook: Optional[Callable[[Tree], Any]] = None) -> Any:
     """Read a JSON file; the answer of ``hook``, which saves memory, takes the place of objects."""
     return _read(path, "JSON", partial(json.loads, object_hook=hook))
 
@@ -132,19 +126,16 @@ def _read(path: Path, kind: str, parse: Callable[[str], Any]) -> Any:
         return parse(files.read_text(path))
     except (OSError, RecursionError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise AnnotationError(
-            f"{path}: expected {kind} in UTF-8, but {why}; check the path, or export it again"
-        ) from None
+        repair = "check the path, or export it again"
+        raise AnnotationError(f"{path}: expected {kind} in UTF-8, but {why}; {repair}") from None
 
 
-def require_keys(tree: Any, keys: Sequence[str], path: Path, expected: str) -> Dict[str, Any]:
+def require_keys(tree: Any, keys: Sequence[str], path: Path, expected: str) -> Tree:
     """Return the file's object if it has the keys of its kind."""
     if isinstance(tree, dict) and all(key in tree for key in keys):
         return tree
-    raise AnnotationError(
-        f"{path}: expected {expected} with {', '.join(keys)}, found {what_is(tree)}; give the "
-        "right file, or choose the reader for this one"
-    )
+    repair = "give the right file, or choose the reader for this one"
+    raise wrong(path, f"{expected} with {', '.join(keys)}", what_is(tree), repair)
 
 
 def what_is(tree: Any) -> str:

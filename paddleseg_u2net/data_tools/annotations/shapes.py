@@ -1,7 +1,4 @@
-"""Shapes with a class number (0..255), and the mask that they make when they are drawn.
-
-The pixel in column x and row y is the square from (x, y) to (x + 1, y + 1).
-"""
+"""Shapes with a class number, where pixel (x, y) is the square from there to (x + 1, y + 1)."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotationError,
     Sample,
     count_images,
+    wrong,
 )
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import image_size
@@ -57,19 +58,16 @@ def read_all(
 ) -> AnnotatedDataset:
     """Read several exports as one data set, as `joined`.
 
-    Without a choice of classes all have to name the same ones; the order of the first is taken.
-    A choice must be in every export. Remarks begin with the titles of those they are about.
+    All have to have the same classes, of which the order of the first is taken.
     """
     found: List[AnnotatedDataset] = []
     for source in sources:
         one = source.read(classes)
         first = found[0].classes if found else one.classes
         if sorted(one.classes) != sorted(first):
-            raise AnnotationError(
-                f"{source.title}: its classes are {', '.join(one.classes[1:])}, but those of "
-                f"{sources[0].title} are {', '.join(first[1:])}; choose some that all have with "
-                "--classes"
-            )
+            expected = f"the classes of {sources[0].title} ({', '.join(first[1:])})"
+            repair = "choose some that all have with --classes"
+            raise wrong(source.title, expected, ", ".join(one.classes[1:]), repair)
         if one.classes != first:  # the same in another order
             one = source.read(Classes({name: (name,) for name in first[1:]}, classes.ignored))
         found.append(one)
@@ -92,9 +90,8 @@ def joined(parts: Sequence[Part], resplit: bool = False) -> Tuple[List[Sample], 
     """Join the samples of several parts, with remarks.
 
     If a name is in several parts, all names begin with their part's folder: its path from the
-    folder on that holds all parts, without ``images`` (``valid/images`` becomes ``valid``).
-    With ``resplit`` the splits of the parts are ignored. Then an image may be in several, if its
-    masks are the same there, and is taken once, from the first.
+    folder on that holds all parts, without ``images``. With ``resplit`` an image may be in several
+    parts, if its masks are the same there, and is taken once, from the first.
     """
     parts, remarks = _each_once(parts, resplit)
     times: Counter[str] = Counter()
@@ -135,10 +132,8 @@ def _each_once(parts: Sequence[Part], resplit: bool) -> Tuple[List[Part], List[s
 def _require_equal(first: Sample, other: Part, sample: Sample, part: Part, resplit: bool) -> None:
     both = f"{sample.image}: is in {other.title} and in {part.title}"
     if not resplit and first.split != sample.split:
-        raise AnnotationError(
-            f"{both}, so what is trained on would be measured on; take it out of one of them, or "
-            "divide all images anew with --resplit"
-        )
+        why = "so what is trained on would be measured on"
+        raise AnnotationError(f"{both}, {why}; take it out of one of them, or use --resplit")
     size = image_size(sample.image)
     if not np.array_equal(first.mask.read(size), sample.mask.read(size)):
         raise AnnotationError(f"{both}, with different masks; take it out of one of them")

@@ -1,7 +1,6 @@
-"""COCO's format: one JSON file with the objects of all images as polygons or run lengths.
+"""COCO's format (https://cocodataset.org/#format-data): one JSON file for many images.
 
-Written from https://cocodataset.org/#format-data. An object's polygons are joined. Larger objects
-are drawn first, so that small ones stay visible, since the file has no order.
+Larger objects are drawn first, so that small ones stay visible, since the file has no order.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 
 from paddleseg_u2net.data_tools.annotations import shapes
 from paddleseg_u2net.data_tools.annotations.bitmaps import Runs, check_runs, unpack_runs
-from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.data_tools.annotations.classes import ALL_CLASSES, IGNORE, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     absent,
@@ -28,6 +27,7 @@ from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, 
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
+    Tree,
     count_objects,
     field,
     read_json,
@@ -35,13 +35,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     size_field,
     wrong,
 )
-from paddleseg_u2net.data_tools.annotations.splits import (
-    IMAGES,
-    SPLITS,
-    Source,
-    read_all,
-    split_of,
-)
+from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import files_below, find_images, image_size
 from paddleseg_u2net.text import short_list
@@ -55,18 +49,16 @@ _NEEDED = ("id", "image_id", "category_id", "iscrowd", "segmentation")
 
 def read(
     files: Sequence[Tuple[Path, Path]],
-    classes: Optional[Classes] = None,
+    classes: Classes = ALL_CLASSES,
     crowd: str = "object",
     resplit: bool = False,
     within: Optional[Path] = None,
 ) -> AnnotatedDataset:
     """Read COCO files, each with its folder of images, as parts of one data set.
 
-    Of several files, a part's split is what its JSON file's folder says (``train``, ``valid``),
-    else its file's name (``instances_val2017.json``), else the folder of its images. Without a
-    choice all categories are classes but those that are only the ``supercategory`` of others, as
-    Roboflow writes one. Crowds (``iscrowd``) are objects of their class, or ignored (``ignore``).
-    A remark counts the images below ``within`` (else below the folders) that are in no file.
+    Without a choice all categories are classes but those that are only the ``supercategory`` of
+    others, as Roboflow writes one. Crowds (``iscrowd``) are objects of their class, or ignored. A
+    remark counts the images below ``within`` (else below the folders) that are in no file.
     """
     top = os.path.commonpath([path.absolute().parent for path, _ in files])
     trees = [
@@ -87,7 +79,7 @@ def read(
         )
         for tree, (path, folder) in zip(trees, files)
     ]
-    found = read_all(sources, classes or Classes(), resplit)
+    found = read_all(sources, classes, resplit)
     if not found.samples:
         names = short_list([path for path, _ in files])
         raise AnnotationError(f"{names}: lists no images; give a COCO file that does")
@@ -101,7 +93,7 @@ def read(
 
 
 def read_folder(
-    source: Path, classes: Optional[Classes] = None, crowd: str = "object", resplit: bool = False
+    source: Path, classes: Classes = ALL_CLASSES, crowd: str = "object", resplit: bool = False
 ) -> AnnotatedDataset:
     """Read the COCO files below a folder; remarks name images and JSON files not read."""
     files = find(source)
@@ -186,7 +178,7 @@ def _split_of_files(file: Path, images: Path) -> str:
     )
 
 
-def _slimmed(tree: Dict[str, Any]) -> Dict[str, Any]:
+def _slimmed(tree: Tree) -> Tree:
     """Annotations without what is not needed, coordinates as small arrays."""
     if "image_id" in tree and "category_id" in tree:
         tree = {key: tree[key] for key in _NEEDED if key in tree}
@@ -214,7 +206,7 @@ def _id(number: Any) -> str:
     return match[1] + match[2] if match else text
 
 
-def _category_names(tree: Dict[str, Any], path: Path) -> Dict[str, str]:
+def _category_names(tree: Tree, path: Path) -> Dict[str, str]:
     names: Dict[str, str] = {}
     for place, category in enumerate(field(tree, "categories", list, path)):
         where = f"{path}, categories[{place}]"
@@ -226,14 +218,13 @@ def _category_names(tree: Dict[str, Any], path: Path) -> Dict[str, str]:
     return names
 
 
-def _used(tree: Dict[str, Any], path: Path) -> Set[str]:
-    """The categories that objects have."""
+def _used(tree: Tree, path: Path) -> Set[str]:
     items = field(tree, "annotations", list, path)
     ids = {_id(item.get("category_id")) for item in items if isinstance(item, dict)}
     return {name for number, name in _category_names(tree, path).items() if number in ids}
 
 
-def _parents(tree: Dict[str, Any], names: Set[str], used: AbstractSet[str]) -> Set[str]:
+def _parents(tree: Tree, names: Set[str], used: AbstractSet[str]) -> Set[str]:
     """Categories that are nothing but the supercategory of others."""
     above = {
         str(category.get("supercategory"))
@@ -245,14 +236,9 @@ def _parents(tree: Dict[str, Any], names: Set[str], used: AbstractSet[str]) -> S
 
 
 def _collect(
-    tree: Dict[str, Any],
-    path: Path,
-    index: ImageIndex,
-    crowd: str,
-    used: AbstractSet[str],
-    classes: Classes,
+    tree: Tree, path: Path, index: ImageIndex, crowd: str, used: AbstractSet[str], classes: Classes
 ) -> AnnotatedDataset:
-    """Return the images of a file; ``used`` are the categories of objects in all files."""
+    # `used` are the categories of objects in all files.
     titles = _category_names(tree, path)
     parents = _parents(tree, set(titles.values()), used) - classes.asked
     found = [name for name in dict.fromkeys(titles.values()) if name not in parents]
@@ -260,13 +246,13 @@ def _collect(
     if parents:
         said = f"left out, only the supercategory of others: {', '.join(sorted(parents))}"
         numbered[2].append(said)
-    entries: Dict[str, Dict[str, Any]] = {}
+    entries: Dict[str, Tree] = {}
     for place, entry in enumerate(field(tree, "images", list, path)):
         where = f"{path}, images[{place}]"
         number = field(entry, "id", _ID, where)
         field(entry, "file_name", str, where)
         if _id(number) in entries:
-            raise AnnotationError(f"{where}: the id {number} was given before; make ids differ")
+            raise wrong(where, "an id of its own for each image", number)
         entries[_id(number)] = entry
     objects: Dict[str, List[Any]] = {number: [] for number in entries}
     strays: List[Any] = []
@@ -294,7 +280,7 @@ def _collect(
 
 
 def _content(
-    entry: Dict[str, Any],
+    entry: Tree,
     items: Sequence[Any],
     image: Path,
     titles: Dict[str, str],
@@ -302,7 +288,6 @@ def _content(
     path: Path,
     where: str,
 ) -> Tuple[Size, List[Object]]:
-    """The size of an image, and its objects."""
     if entry.get("height") is None or entry.get("width") is None:
         size = image_size(image)
     else:
@@ -324,7 +309,6 @@ def _content(
 def _parts(
     outlines: Any, size: Size, ignored: bool, where: str, number: int
 ) -> Sequence[Optional[shapes.Shape]]:
-    """The run lengths or polygons of an object."""
     number = IGNORE if ignored else number
     if isinstance(outlines, dict):
         runs = _runs(outlines, number, size, where)
@@ -336,7 +320,7 @@ def _parts(
     return [shapes.polygon(number, shapes.points(outline, where)) for outline in outlines]
 
 
-def _runs(tree: Dict[str, Any], number: int, size: Size, where: str) -> Runs:
+def _runs(tree: Tree, number: int, size: Size, where: str) -> Runs:
     made_for = field(tree, "size", list, where)
     if made_for != list(size):
         expected = f"run lengths for {list(size)} (height, width) as its image"

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 import os
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any, List, Optional, Set, Tuple
+from xml.etree.ElementTree import Element, ParseError, parse
 
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations import shapes
 from paddleseg_u2net.data_tools.annotations.bitmaps import Runs, check_runs
-from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.classes import ALL_CLASSES, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     Fits,
     ImageIndex,
@@ -26,11 +26,7 @@ from paddleseg_u2net.data_tools.annotations.image_index import (
     unlabelled,
 )
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
-from paddleseg_u2net.data_tools.annotations.sample import (
-    AnnotatedDataset,
-    AnnotationError,
-    wrong,
-)
+from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, wrong
 from paddleseg_u2net.data_tools.annotations.shapes import Ellipse, Shape
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, Source, read_all, split_of
 from paddleseg_u2net.data_tools.formats import voc
@@ -44,22 +40,15 @@ _CORNERS = 128
 _AREAS = ("polygon", "box", "ellipse", "mask")
 # Labels of these kinds are no areas.
 _NO_AREAS = ("tag", "points", "polyline", "skeleton", "cuboid")
-# The root element of a file is found in so many bytes.
-_BEGINNING = 4096
 
 
 def read(
-    root: Path,
-    classes: Optional[Classes] = None,
-    images: Optional[Path] = None,
-    resplit: bool = False,
+    root: Path, classes: Classes = ALL_CLASSES, images: Optional[Path] = None, resplit: bool = False
 ) -> AnnotatedDataset:
     """Read an unpacked export, several of one format below a folder, or an annotations.xml.
 
-    Polygons, boxes, ellipses and masks are drawn in the order of their ``z_order``. Splits are the
-    exports' subsets. ``images`` are elsewhere if they were not saved with the export.
+    Splits are the exports' subsets. ``images`` are given if they were not saved with the export.
     """
-    root, classes = Path(root), classes or Classes()
     xml_files = [root] if root.is_file() else _xml_files(root)
     places = [] if root.is_file() else voc.layouts(root)
     if xml_files and not places:
@@ -74,14 +63,13 @@ def read(
 
 
 def _xml_files(root: Path) -> List[Path]:
-    """The XML files of CVAT in a folder and below it."""
     found = [path for path in files_below(root) if path.suffix.lower() == ".xml" and path.is_file()]
     return [p for p in found if p.name == "annotations.xml" or b"<annotations>" in _beginning(p)]
 
 
 def _beginning(path: Path) -> bytes:
     with files.open_file(path) as stream:
-        return stream.read(_BEGINNING)
+        return stream.read(4096)
 
 
 def _read_files(
@@ -111,13 +99,13 @@ def _read_files(
     return found
 
 
-def _parse(path: Path) -> ElementTree.Element:
+def _parse(path: Path) -> Element:
     if b"<!doctype" in _beginning(path).lower().replace(b"\0", b""):  # UTF-16 too
         raise wrong(path, "plain XML", "a document type (DOCTYPE), which is unsafe", "remove it")
     try:
         with files.open_file(path) as stream:
-            root = ElementTree.parse(stream).getroot()
-    except ElementTree.ParseError as error:
+            root = parse(stream).getroot()
+    except ParseError as error:
         raise wrong(path, "whole XML", error, "export it again") from error
     if root.tag != "annotations" or root.find("image") is None or root.find("track") is not None:
         found = f"<{root.tag}> of {short_list(dict.fromkeys(item.tag for item in root))}"
@@ -158,7 +146,7 @@ def _read_xml(
     return stats.dataset(pages, {name.strip() for name in found if name}, numbered)
 
 
-def _title(entry: ElementTree.Element, path: Path) -> str:
+def _title(entry: Element, path: Path) -> str:
     """An image's path in a project's export."""
     subset = entry.get("subset")
     name = _text(entry, "name", f"{path}, image {entry.get('id', '?')}")
@@ -179,7 +167,7 @@ def _of_its_subset(subset: str, index: ImageIndex, subsets: Set[str]) -> Fits:
     return of_this_subset
 
 
-def _content(entry: ElementTree.Element, where: str) -> Tuple[Size, List[Object]]:
+def _content(entry: Element, where: str) -> Tuple[Size, List[Object]]:
     """The size of an image, and its shapes, the lowest layer first, each in the file's order."""
     width, height = (int(_number(entry, key, where, lowest=1)) for key in ("width", "height"))
     kinds: Counter[str] = Counter()
@@ -196,7 +184,7 @@ def _content(entry: ElementTree.Element, where: str) -> Tuple[Size, List[Object]
     return (height, width), [item for _, item in found]
 
 
-def _parts(item: ElementTree.Element, where: str, size: Size, number: int) -> List[Optional[Shape]]:
+def _parts(item: Element, where: str, size: Size, number: int) -> List[Optional[Shape]]:
     if item.tag == "mask":
         return [_mask(number, item, where, size)]
     if item.tag == "ellipse":
@@ -212,7 +200,7 @@ def _parts(item: ElementTree.Element, where: str, size: Size, number: int) -> Li
     return [shapes.polygon(number, corners)]
 
 
-def _ellipse(number: int, item: ElementTree.Element, where: str) -> Optional[Shape]:
+def _ellipse(number: int, item: Element, where: str) -> Optional[Shape]:
     x, y = _number(item, "cx", where), _number(item, "cy", where)
     across, down = (_number(item, key, where, lowest=0) for key in ("rx", "ry"))
     if across == 0 or down == 0:
@@ -224,7 +212,7 @@ def _ellipse(number: int, item: ElementTree.Element, where: str) -> Optional[Sha
     return shapes.polygon(number, _rotated(rim, item, where))
 
 
-def _rotated(corners: np.ndarray, item: ElementTree.Element, where: str) -> np.ndarray:
+def _rotated(corners: np.ndarray, item: Element, where: str) -> np.ndarray:
     """Corners rotated about their middle, clockwise as seen, by the degrees of ``rotation``."""
     angle = math.radians(_number(item, "rotation", where, default=0))
     if angle == 0:
@@ -234,7 +222,7 @@ def _rotated(corners: np.ndarray, item: ElementTree.Element, where: str) -> np.n
     return (corners - middle) @ turn + middle
 
 
-def _mask(number: int, item: ElementTree.Element, where: str, size: Size) -> Optional[Shape]:
+def _mask(number: int, item: Element, where: str, size: Size) -> Optional[Shape]:
     left, top = (int(_number(item, key, where)) for key in ("left", "top"))
     width, height = (int(_number(item, key, where, lowest=1)) for key in ("width", "height"))
     if height > size[0] or width > size[1]:  # it could fill the memory
@@ -250,7 +238,7 @@ def _mask(number: int, item: ElementTree.Element, where: str, size: Size) -> Opt
     return shape if shape.area else None
 
 
-def _text(item: ElementTree.Element, key: str, where: str) -> str:
+def _text(item: Element, key: str, where: str) -> str:
     text = item.get(key)
     if not text:
         raise AnnotationError(f"{where}: expected the attribute {key}; export it again")
@@ -258,11 +246,7 @@ def _text(item: ElementTree.Element, key: str, where: str) -> str:
 
 
 def _number(
-    item: ElementTree.Element,
-    key: str,
-    where: str,
-    default: Optional[float] = None,
-    lowest: float = -math.inf,
+    item: Element, key: str, where: str, default: Optional[float] = None, lowest: float = -math.inf
 ) -> float:
     text = item.get(key)
     if text is None and default is not None:

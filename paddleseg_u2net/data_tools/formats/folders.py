@@ -11,6 +11,7 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations.classes import (
+    ALL_CLASSES,
     BACKGROUND,
     MOST_CLASSES,
     VALUES_FILE,
@@ -81,7 +82,6 @@ def read(
         classes: Names of the classes 1, 2 ...; a background may be before them. None: those
             that Roboflow's ``_classes.csv`` gives to the values, else object, or class_1,
             class_2 ... up to the highest number. Names that are in such a file choose from it.
-        allow_missing: Leave out images without a mask and masks without an image, with a remark.
     """
     pairs, remarks = pair_folders(images, masks, allow_missing)
     paths = [mask for pair in pairs for mask in pair.masks]
@@ -122,12 +122,12 @@ def read_colours(
     images: Path,
     masks: Path,
     table: Mapping[Colour, str],
-    classes: Optional[Classes] = None,
+    classes: Classes = ALL_CLASSES,
     tolerance: int = 0,
     allow_missing: bool = False,
 ) -> AnnotatedDataset:
     """As `read`, of masks in colours (`colour_file`), of which several may have one name."""
-    names, numbers, said = number_colours(table, classes or Classes(), "colour table")
+    names, numbers, said = number_colours(table, classes, "colour table")
     pairs, remarks = pair_folders(images, masks, allow_missing)
     samples = _samples(pairs, lambda path: colour_file(path, numbers, tolerance))
     lossy = [mask.name for p in pairs for mask in p.masks if mask.suffix.lower() in JPEG]
@@ -161,10 +161,8 @@ def pair_folders(
 ) -> Tuple[List[ImageMasks], List[str]]:
     """Pair the files of two folders by name, sorted, with remarks on what was found and left out.
 
-    Names may have something before or after the image's name, the same for all (``x_mask.png``,
-    ``gt_x.png``, ``x.jpg.png``), or differ in letter case. An image has several masks if they are
-    numbered (``x_mask_1.png``) or in a folder of its name (``x/1.png``). Both folders may be one,
-    if words (``x_mask.png``) or suffixes (``x.jpg`` and ``x.png``) tell which is which.
+    Names are compared as `best_rule` does. Both folders may be one, if words (``x_mask.png``) or
+    suffixes (``x.jpg`` and ``x.png``) tell which is which.
     """
     image_files, mask_files, rule, matches = _match(images, masks)
     remarks = [] if rule == NameRule() else [rule.describe()]
@@ -179,9 +177,9 @@ def pair_folders(
             problems.append(f"{len(alone)} {what}: {short_list(alone, 5)}")
     if problems and not (allow_missing and matches):
         raise PairingError(
-            f"{images} and {masks}: expected a mask for each image, of the same name but for the "
-            f"suffix and what all have in common; {'; '.join(problems)}; add or remove those "
-            "files, or leave them out with --allow_missing"
+            f"{images} and {masks}: expected a mask for each image, of the same name but for what "
+            f"all have in common, got {'; '.join(problems)}; add or remove those files, or leave "
+            "them out with --allow_missing"
         )
     remarks += [f"left out {problem}" for problem in problems]
     tops = {name.rpartition("/")[0].split("/")[0].lower() for name in matches}
@@ -208,7 +206,6 @@ def pair_folders(
 
 
 def _match(images: Path, masks: Path) -> Tuple[Dict[str, Path], Dict[str, Path], NameRule, Matches]:
-    """Images and masks by name, and how they match."""
     if images.resolve() != masks.resolve():
         image_files = by_name(list_files(images, "images", exclude=masks), images)
         mask_files = by_name(list_files(masks, "masks", exclude=images), masks)
@@ -229,9 +226,8 @@ def _match(images: Path, masks: Path) -> Tuple[Dict[str, Path], Dict[str, Path],
             best, most = (image_files, mask_files, rule, matches), share
     if best is None:
         raise PairingError(
-            f"{images}: images and masks are in one folder and cannot be told apart, neither by "
-            "suffix (x.jpg and x.png) nor by name (x.png and x_mask.png); move the masks to a "
-            "folder of their own"
+            f"{images}: images and masks are in one folder and cannot be told apart by suffix "
+            "(x.jpg and x.png) or name (x_mask.png); move the masks to a folder of their own"
         )
     return best
 
@@ -299,9 +295,8 @@ def _infer(seen: Sequence[Seen], found: Set[int], count: Optional[int], where: o
     # Files of {0, 1} beside files of {0, 255} are two ways to say one thing, not "ignore".
     if found == {0, 1, IGNORE} and not any({1, IGNORE} <= values for _, values in seen):
         raise AnnotationError(
-            f"{where}: in some masks the object is 1 ({holding[1]}), in others 255 "
-            f"({holding[255]}); as binary both are the object, as index 255 is ignored: say "
-            "which with --mask_values"
+            f"{where}: in some masks the object is 1 ({holding[1]}), in others 255 ({holding[255]})"
+            "; say --mask_values binary if both are the object, or index if 255 is to be ignored"
         )
     if encoding:
         return encoding

@@ -1,7 +1,6 @@
-"""labelme's format: a JSON file beside each image.
+"""labelme's format (https://github.com/wkentaro/labelme): a JSON file beside each image.
 
-Written from https://github.com/wkentaro/labelme, whose converters, too, ignore ``__ignore__`` and
-erase by ``_background_``, but add the pixels on the outline whose centres are outside.
+As there, ``__ignore__`` is ignored and ``_background_`` erases; but pixels count by their centre.
 """
 
 from __future__ import annotations
@@ -9,16 +8,16 @@ from __future__ import annotations
 import base64
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, Tuple, Union
+from typing import List, Optional, Set, Tuple, Union
 
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations import shapes
 from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
-from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Classes
+from paddleseg_u2net.data_tools.annotations.classes import ALL_CLASSES, IGNORE, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import (
     ImageIndex,
     refuse_absent,
@@ -30,6 +29,8 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     Bad,
+    Picture,
+    Tree,
     field,
     read_json,
     require_keys,
@@ -53,7 +54,7 @@ _AREAS = (*_OUTLINES, "rectangle", "circle", "mask")
 
 
 def read(
-    folder: Path, classes: Optional[Classes] = None, images: Optional[Path] = None
+    folder: Path, classes: Classes = ALL_CLASSES, images: Optional[Path] = None
 ) -> AnnotatedDataset:
     """Read a folder of labelme files, classes without a choice in alphabetical order.
 
@@ -65,7 +66,6 @@ def read(
     stats = ImportStats()
     pages, labels, others = _read_files(folder, index, stats.bad)
     refuse_twice((page.image.resolve(), page.where) for page in pages)
-    classes = classes or Classes()
     # Asked for or not, it is ignored.
     ignored = tuple(name for name in classes.ignored if name != _IGNORED)
     found = sorted(labels - {_IGNORED, _BACKGROUND})
@@ -84,16 +84,8 @@ def read(
     return data
 
 
-@dataclass(frozen=True)
-class EmbeddedImage:
-    """The `PictureSource` of base64 text in a labelme file, which is read again when needed."""
-
-    file: Path
-    suffix: str
-
-    def read(self) -> bytes:
-        """As `PictureSource.read`."""
-        return _decoded(self.file, read_json(self.file))[0]
+def _embedded(file: Path) -> bytes:
+    return _decoded(file, read_json(file))[0]
 
 
 def _decoded(file: Path, tree: object) -> Tuple[bytes, str]:
@@ -142,10 +134,7 @@ def _read_files(
     return pages, labels, others
 
 
-def _read_page(
-    path: Path, tree: Dict[str, Any], index: ImageIndex, folder: Path
-) -> Union[Page, Bad]:
-    """Read a file; Bad if its image does not exist."""
+def _read_page(path: Path, tree: Tree, index: ImageIndex, folder: Path) -> Union[Page, Bad]:
     require_keys(tree, _KEYS, path, "a labelme file")
     for number, shape in enumerate(field(tree, "shapes", list, path)):
         field(shape, "label", str, f"{path}, shapes[{number}]")
@@ -168,8 +157,8 @@ def _read_page(
 
 
 def _find_image(
-    path: Path, tree: Dict[str, Any], name: str, index: ImageIndex, place: str
-) -> Tuple[Optional[Path], Optional[EmbeddedImage]]:
+    path: Path, tree: Tree, name: str, index: ImageIndex, place: str
+) -> Tuple[Optional[Path], Optional[Picture]]:
     # labelme's own tutorial has a file that names itself.
     if not name.lower().endswith(".json"):
         for beside in (path.parent / name, path.parent / name.rsplit("/", 1)[-1]):
@@ -177,11 +166,11 @@ def _find_image(
                 return beside, None
     found = index.find(name, any_suffix=False, place=place)
     if found is None and tree.get(_IMAGE):
-        return path, EmbeddedImage(path, _decoded(path, tree)[1])
+        return path, Picture(_decoded(path, tree)[1], partial(_embedded, path))
     return found or index.find(name, place=place), None
 
 
-def _content(items: List[Dict[str, Any]], path: Path, size: Size) -> Tuple[Size, List[Object]]:
+def _content(items: List[Tree], path: Path, size: Size) -> Tuple[Size, List[Object]]:
     objects = []
     for number, item in enumerate(items):
         kind = str(item.get("shape_type") or "polygon")
@@ -190,7 +179,7 @@ def _content(items: List[Dict[str, Any]], path: Path, size: Size) -> Tuple[Size,
     return size, objects
 
 
-def _parts(kind: str, item: Dict[str, Any], where: str, number: int) -> List[Optional[Shape]]:
+def _parts(kind: str, item: Tree, where: str, number: int) -> List[Optional[Shape]]:
     corners = shapes.points(field(item, "points", list, where), where)
     if kind in _OUTLINES or (kind == "rectangle" and len(corners) == 4):
         return [shapes.polygon(number, corners)]
@@ -207,9 +196,7 @@ def _parts(kind: str, item: Dict[str, Any], where: str, number: int) -> List[Opt
     return [Ellipse(number, (left, top), (radius, radius))] if radius else []
 
 
-def _mask(
-    tree: Dict[str, Any], corners: np.ndarray, number: int, where: str
-) -> Optional[PngBitmap]:
+def _mask(tree: Tree, corners: np.ndarray, number: int, where: str) -> Optional[PngBitmap]:
     """A bitmap in the pixels that labelme gives it; None: in none.
 
     Its corners are rounded, halves to even numbers. Whole ones name its first and its last pixel,

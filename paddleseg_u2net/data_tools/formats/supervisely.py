@@ -1,25 +1,26 @@
 """Supervisely's format: a folder with meta.json and, for each data set, images and labels.
 
-Written from https://developer.supervisely.com/getting-started/supervisely-annotation-format. As
-there, points name pixels, and outlines belong to their object, or to the hole, which cuts it alone.
+https://developer.supervisely.com/getting-started/supervisely-annotation-format: points name
+pixels, and outlines belong to their object, or to the hole, which cuts it alone.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, List, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations import shapes
 from paddleseg_u2net.data_tools.annotations.bitmaps import PngBitmap, decode_png
-from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.classes import ALL_CLASSES, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, refuse_twice
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     Bad,
+    Tree,
     field,
     read_json,
     require_keys,
@@ -36,14 +37,14 @@ _BITMAPS = ("bitmap", "alpha_mask")
 _AREAS = (*_BITMAPS, "polygon", "rectangle")
 
 
-def read(project: Path, classes: Optional[Classes] = None) -> AnnotatedDataset:
+def read(project: Path, classes: Classes = ALL_CLASSES) -> AnnotatedDataset:
     """Read a project; its data sets are splits if all are called train, val or test.
 
     ``NAME/img/a.jpg`` has its label in ``NAME/ann/a.jpg.json`` (in older projects ``a.json``), and
     its sample is ``NAME/a``. Alpha masks count where they are opaque by half or more.
     """
     kinds = _kinds(project)
-    numbered = (classes or Classes()).numbers(list(kinds), project / _META)
+    numbered = classes.numbers(list(kinds), project / _META)
     folders = _data_sets(project)
     split = all(folder.name.lower() in _SPLITS for folder in folders)
     stats = ImportStats()
@@ -112,7 +113,6 @@ def _pairs(index: ImageIndex, folder: Path, bad: List[Bad]) -> List[Tuple[Path, 
 
 
 def _content(label: Path, kinds: Dict[str, str]) -> Tuple[Size, List[Object]]:
-    """The size of an image, and its objects."""
     keys, what = ("size", "objects"), "Supervisely's label of one image"
     tree = require_keys(read_json(label), keys, label, what)
     size = size_field(tree["size"], "height", "width", f"{label}, size")
@@ -126,7 +126,7 @@ def _content(label: Path, kinds: Dict[str, str]) -> Tuple[Size, List[Object]]:
     return size, objects
 
 
-def _kind(item: Dict[str, Any], of_class: str) -> str:
+def _kind(item: Tree, of_class: str) -> str:
     """What an object is; older files say it only by what they hold, or in meta.json."""
     kind = item.get("geometryType")
     if kind:
@@ -136,7 +136,7 @@ def _kind(item: Dict[str, Any], of_class: str) -> str:
     return of_class if of_class not in ("", "any", *_BITMAPS) else "polygon"
 
 
-def _parts(kind: str, item: Dict[str, Any], where: str, number: int) -> List[Shape]:
+def _parts(kind: str, item: Tree, where: str, number: int) -> List[Shape]:
     """An object's shape; none where it has too few points."""
     if kind in _BITMAPS:
         tree = field(item, "bitmap", dict, where)
@@ -154,9 +154,7 @@ def _parts(kind: str, item: Dict[str, Any], where: str, number: int) -> List[Sha
     return [Polygon(number, outline, cut, of_pixels=True)] if len(outline) >= 3 else []
 
 
-def _points(
-    tree: Dict[str, Any], key: str, counts: Tuple[int, ...], what: str, where: str
-) -> np.ndarray:
+def _points(tree: Tree, key: str, counts: Tuple[int, ...], what: str, where: str) -> np.ndarray:
     found = shapes.points(field(tree, key, list, where), where)
     if len(found) not in counts:
         raise wrong(where, f"{counts[-1]} points of {what}", len(found))

@@ -1,7 +1,6 @@
-"""PASCAL VOC's layout, which many tools export: JPEGImages, SegmentationClass, ImageSets.
+"""PASCAL VOC's layout (http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/).
 
-Official masks are palette PNG files of class numbers, 255 is void
-(http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/); copies may hold the palette's colours.
+Official masks are palette PNG files of class numbers; copies may hold the palette's colours.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Set, Tuple
 
 from paddleseg_u2net.data_tools.annotations.classes import (
+    ALL_CLASSES,
     Classes,
     Colour,
     is_background,
@@ -59,17 +59,16 @@ _STRONGER = ("", "train", "val", "test")
 
 def read(
     root: Path,
-    classes: Optional[Classes] = None,
+    classes: Classes = ALL_CLASSES,
     resplit: bool = False,
     images: Optional[Path] = None,
     strict: bool = True,
 ) -> AnnotatedDataset:
     """Read all folders of this layout at or below ``root``, such as the years of a VOCdevkit.
 
-    Names come from labelmap.txt (``name:r,g,b:parts:actions``: then masks are read by colour), else
-    from class_names.txt or labels.txt (one a line, from the background on if it is the first, after
-    an optional ``__ignore__``), else they are VOC's. SegmentationClassAug (SBD's masks) is added.
-    Masks without an image are bad, and if ``strict`` images in train.txt or val.txt without a mask.
+    Names come from labelmap.txt (then masks are read by colour), else from class_names.txt or
+    labels.txt, else they are VOC's. Masks without an image are bad, and if ``strict`` images in
+    train.txt or val.txt without a mask.
     """
     places = layouts(root)
     if not places:
@@ -82,7 +81,7 @@ def read(
         title = place.relative_to(root).as_posix() if place != root else root.name
         read_one = partial(_read_place, place, root, images or place / _IMAGES, strict)
         sources.append(Source(title, place, read_one))
-    return read_all(sources, classes or Classes(), resplit)
+    return read_all(sources, classes, resplit)
 
 
 def layouts(root: Path) -> List[Path]:

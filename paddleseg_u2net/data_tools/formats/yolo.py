@@ -1,7 +1,6 @@
-"""YOLO's format for segmentation: a text file with polygons for each image.
+"""YOLO's format (https://docs.ultralytics.com/datasets/segment/): polygons in a text an image.
 
-Written from https://docs.ultralytics.com/datasets/segment/. Larger objects are drawn first, so
-that small ones stay visible, since the file has no order.
+Larger objects are drawn first, so that small ones stay visible, since the file has no order.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import List, Optional, Tuple
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations import shapes
-from paddleseg_u2net.data_tools.annotations.classes import Classes
+from paddleseg_u2net.data_tools.annotations.classes import ALL_CLASSES, Classes
 from paddleseg_u2net.data_tools.annotations.image_index import refuse_absent
 from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, Page, Size
 from paddleseg_u2net.data_tools.annotations.sample import (
@@ -38,15 +37,11 @@ from paddleseg_u2net.data_tools.formats.yolo_layout import (
 Label = Tuple[Optional[Path], List[str]]
 
 
-def read(
-    source: Path, classes: Optional[Classes] = None, resplit: bool = False
-) -> AnnotatedDataset:
+def read(source: Path, classes: Classes = ALL_CLASSES, resplit: bool = False) -> AnnotatedDataset:
     """Read a YOLO data set with polygons, or several with ``data.yaml`` below one folder.
 
-    Images with an empty label file, or without one, have empty masks. Boxes (lines of five
-    numbers) do not define a mask and are left out, as are parts without any label file.
+    Images without a label file have empty masks; parts without any label file are left out.
     """
-    classes = classes or Classes()
     exports = exports_below(source)
     if not exports:
         return _read_one(source, resplit, classes)

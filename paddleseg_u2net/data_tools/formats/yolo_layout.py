@@ -1,8 +1,4 @@
-"""Where a YOLO data set has its images, and what its classes are called.
-
-Paths in ``data.yaml`` are often wrong: Roboflow writes ``../train/images`` for ``train/images``,
-others the folders of their own computer.
-"""
+"""Where a YOLO data set has its images, and what its classes are called."""
 
 from __future__ import annotations
 
@@ -176,7 +172,10 @@ def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
 
 
 def _find(entry: str, roots: List[Path]) -> Optional[Path]:
-    """The folder or list that an entry means: as it is, or by the end of its path."""
+    """The folder or list that an entry means: as it is, or by the end of its path.
+
+    Roboflow writes ``../train/images`` for ``train/images``, others folders of their computer.
+    """
     entry = entry.replace("\\", "/")
     as_it_is = [root / entry for root in roots]
     parts = [part for part in PurePosixPath(entry).parts if part not in ("..", "/")]

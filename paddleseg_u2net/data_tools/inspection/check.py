@@ -10,7 +10,7 @@ from paddleseg_u2net.data_tools.inspection.inputs import Part, Settings
 from paddleseg_u2net.data_tools.inspection.mask_reader import (
     SAYING,
     Content,
-    MaskReader,
+    content_of,
     encoding_of,
 )
 from paddleseg_u2net.data_tools.inspection.scan import PairStats, Shape, Values
@@ -100,7 +100,6 @@ def _other_size(pair: Pair, shape: Shape, mask_shape: Shape) -> str:
 
 
 def _of_image(stats: PairStats, shape: Shape, settings: Settings) -> Iterator[Tuple[str, str]]:
-    """What is unusual about an image: kinds and texts."""
     (height, width), turned = shape, stats.image.orientation
     if 4 * height * width < settings.size[0] * settings.size[1]:
         text = f"expected about the network's input, {settings.size[0]}x{settings.size[1]}, or more"
@@ -130,19 +129,17 @@ class _Mask(NamedTuple):
 def _of_values(
     part: Part, stats: Sequence[PairStats], settings: Settings
 ) -> Tuple[Optional[MaskEncoding], List[Finding]]:
-    """The encoding of a part's masks, and what is wrong with their values."""
     encoding, complaint = encoding_of(part, stats, settings)
     if encoding is None:
         text, files = f"{complaint}; here with {SAYING}", (str(complaint and complaint.file),)
         return None, [Finding("coding", part.name, files, text)] if complaint else []
-    reader = MaskReader(encoding, settings.num_classes, settings.ignore_index)
     masks = [
-        _Mask(pair, one.mask.format, one.values, reader.content(one.values))
+        _Mask(pair, one.mask.format, one.values, content_of(one.values, encoding, settings))
         for pair, one in zip(part.pairs, stats)
         if one.values
     ]
     findings: List[Finding] = []
-    for mask, kind, text in _of_masks(masks, reader, complaint, settings):
+    for mask, kind, text in _of_masks(masks, encoding, complaint, settings):
         path = str(mask.pair.mask)
         drop = ((part.name, mask.pair.name),) if kind == "values" else ()
         findings.append(Finding(kind, part.name, (path,), f"{path}: {text}", drop))
@@ -153,14 +150,18 @@ def _of_values(
 
 
 def _of_masks(
-    masks: Sequence[_Mask], reader: MaskReader, complaint: Optional[MaskError], settings: Settings
+    masks: Sequence[_Mask],
+    encoding: MaskEncoding,
+    complaint: Optional[MaskError],
+    settings: Settings,
 ) -> Iterator[Tuple[_Mask, str, str]]:
     rare = 2 * sum(mask.content.soft > 0 for mask in masks) < len(masks)
     for mask in masks:
-        content = mask.content
+        content, values = mask.content, mask.values.distinct
+        alone = infer_mask_encoding(values, settings.num_classes, settings.ignore_index)
         # Where masks are ambiguous together, those that mean another thing alone are strange.
-        if content.strange or (complaint and _means_another(mask, reader)):
-            yield mask, "values", _strange(mask, reader)
+        if content.strange or (complaint and values != {0} and alone != encoding):
+            yield mask, "values", _strange(mask, encoding, settings)
             continue
         kind, text = _of_content(content, settings)
         if kind:
@@ -172,13 +173,7 @@ def _of_masks(
             yield mask, "soft", f"{text}and 255 only"
 
 
-def _means_another(mask: _Mask, reader: MaskReader) -> bool:
-    values = mask.values.distinct
-    own = infer_mask_encoding(values, reader.num_classes, reader.ignore_index)
-    return values != {0} and reader.encoding != own
-
-
-def _strange(mask: _Mask, reader: MaskReader) -> str:
+def _strange(mask: _Mask, encoding: MaskEncoding, settings: Settings) -> str:
     strange = mask.content.strange
     values = strange or mask.values.arrays()[0].tolist()
     share = f" in {100 * mask.content.strange_share:.3g} % of its pixels" if strange else ""
@@ -186,7 +181,7 @@ def _strange(mask: _Mask, reader: MaskReader) -> str:
     if strange and mask.format in _LOSSY:
         repair = f"{mask.format} changes values: save masks as PNG, from the original"
     return (
-        f"expected {reader.encoding} values (num_classes {reader.num_classes}) as in most masks, "
+        f"expected {encoding} values (num_classes {settings.num_classes}) as in most masks, "
         f"got {short_list(values)}{share}; {repair}"
     )
 

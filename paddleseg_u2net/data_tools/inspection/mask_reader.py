@@ -38,46 +38,39 @@ class Content(NamedTuple):
         return sum(share for label, share in sorted(self.pixels.items()) if label)
 
 
-class MaskReader(NamedTuple):
-    """Reads the values of masks as labels; see ``datasets.mask_encoding``."""
-
-    encoding: MaskEncoding
-    num_classes: int
-    ignore_index: int
-
-    def content(self, found: Values) -> Content:
-        """What a mask with these values holds."""
-        values, counts = found.arrays()
-        total = int(counts.sum())
-        top = 65535 if found.sixteen_bit else 255
-        labels = label_table(self.encoding, self.num_classes, self.ignore_index, top)[values]
-        pixels: Dict[int, float] = {}
-        strange: List[int] = []
-        ignored = strange_share = between = highest = 0.0
-        for value, count, label in zip(values.tolist(), counts.tolist(), labels.tolist()):
-            share = count / total
-            between += share if 0 < value < top else 0.0
-            highest = max(highest, label)
-            if label < 0:
-                strange.append(value)
-                strange_share += share
-            elif label == self.ignore_index and self.encoding != "soft":
-                ignored += share
-            elif self.num_classes > 1:
-                pixels[int(label)] = pixels.get(int(label), 0.0) + share
-            else:
-                for key, part in ((0, 1 - label), (1, label)):
-                    if part:
-                        pixels[key] = pixels.get(key, 0.0) + share * part
-        counted = sum(pixels.values())
-        return Content(
-            {label: share / counted for label, share in sorted(pixels.items())},
-            ignored,
-            strange,
-            strange_share,
-            between if self.encoding in ("soft", "binary") else 0.0,
-            highest,
-        )
+def content_of(found: Values, encoding: MaskEncoding, settings: Settings) -> Content:
+    """What a mask with these values holds; see ``datasets.mask_encoding``."""
+    values, counts = found.arrays()
+    total = int(counts.sum())
+    top = 65535 if found.sixteen_bit else 255
+    labels = label_table(encoding, settings.num_classes, settings.ignore_index, top)[values]
+    pixels: Dict[int, float] = {}
+    strange: List[int] = []
+    ignored = strange_share = between = highest = 0.0
+    for value, count, label in zip(values.tolist(), counts.tolist(), labels.tolist()):
+        share = count / total
+        between += share if 0 < value < top else 0.0
+        highest = max(highest, label)
+        if label < 0:
+            strange.append(value)
+            strange_share += share
+        elif label == settings.ignore_index and encoding != "soft":
+            ignored += share
+        elif settings.num_classes > 1:
+            pixels[int(label)] = pixels.get(int(label), 0.0) + share
+        else:
+            for key, part in ((0, 1 - label), (1, label)):
+                if part:
+                    pixels[key] = pixels.get(key, 0.0) + share * part
+    counted = sum(pixels.values())
+    return Content(
+        {label: share / counted for label, share in sorted(pixels.items())},
+        ignored,
+        strange,
+        strange_share,
+        between if encoding in ("soft", "binary") else 0.0,
+        highest,
+    )
 
 
 def encoding_of(

@@ -195,7 +195,6 @@ def _classes(label: np.ndarray, ignore_index: int) -> Set[int]:
 def _told(
     label: np.ndarray, dataset: PairDataset, names: Optional[Sequence[str]]
 ) -> Tuple[str, str, bool]:
-    """Two lines on a mask, and whether the second is a warning."""
     ignore, share = dataset.ignore_index, foreground(label, dataset.ignore_index)
     first = f"{percent(share)} foreground"
     present = sorted(_classes(label, ignore) - {ignore})

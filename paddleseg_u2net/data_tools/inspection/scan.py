@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -22,16 +21,6 @@ Shape = Tuple[int, int]  # height, width
 # Pairs that a process takes at a time: few enough that all end at nearly the same time, enough that
 # sending costs nothing beside decoding.
 CHUNK = 16
-
-
-@dataclass(frozen=True)
-class ScanOptions:
-    """What is looked at."""
-
-    channels: int = 3  # that images are read with: 1, 3 or 4
-    size: Tuple[int, int] = (320, 320)  # width and height that the network sees, for the colours
-    duplicates: bool = True  # make fingerprints
-    colours: bool = False  # add them up
 
 
 class Values(NamedTuple):
@@ -69,13 +58,18 @@ class PairStats(NamedTuple):
 
 def scan(
     pairs: Sequence[Pair],
-    options: ScanOptions,
+    channels: int = 3,
     workers: int = 0,
     progress: Callable[[int], object] = lambda pairs: None,
+    colours: Optional[Tuple[int, int]] = None,
 ) -> List[PairStats]:
-    """Decode all pairs, in some processes or, 0, in this one; the result is the same."""
+    """Decode all pairs, in some processes or, 0, in this one; the result is the same.
+
+    Images are read with 1, 3 or 4 ``channels``. They get fingerprints, or their ``colours`` are
+    added up at this width and height.
+    """
     stats: List[PairStats] = []
-    work = partial(_scan_some, options=options)
+    work = partial(_scan_some, channels=channels, colours=colours)
     with closing(parallel_map(work, in_chunks(pairs, CHUNK), workers)) as answers:
         for some in answers:
             stats += some
@@ -83,39 +77,40 @@ def scan(
     return stats
 
 
-def _scan_some(pairs: Sequence[Pair], options: ScanOptions) -> List[PairStats]:
-    return [_scan_one(pair, options) for pair in pairs]
-
-
-def _scan_one(pair: Pair, options: ScanOptions) -> PairStats:
-    stats = PairStats()
-    for path, read, error in (
-        (pair.image, _image, "image_error"),
-        (pair.mask, _mask, "mask_error"),
-    ):
-        try:
-            with memory_named(path):
-                stats = read(path, options, stats)
-        except (ValueError, OSError) as reason:
-            told: Dict[str, Any] = {error: str(reason)}
-            stats = stats._replace(**told)
-    return stats
+def _scan_some(
+    pairs: Sequence[Pair], channels: int, colours: Optional[Tuple[int, int]]
+) -> List[PairStats]:
+    result = []
+    for pair in pairs:
+        stats = PairStats()
+        for path, read, error in (
+            (pair.image, partial(_image, channels=channels, colours=colours), "image_error"),
+            (pair.mask, _mask, "mask_error"),
+        ):
+            try:
+                with memory_named(path):
+                    stats = read(path, stats)
+            except (ValueError, OSError) as reason:
+                told: Dict[str, Any] = {error: str(reason)}
+                stats = stats._replace(**told)
+        result.append(stats)
+    return result
 
 
 def _shape(array: np.ndarray) -> Shape:
     return int(array.shape[0]), int(array.shape[1])
 
 
-def _image(path: Path, options: ScanOptions, stats: PairStats) -> PairStats:
+def _image(
+    path: Path, stats: PairStats, channels: int, colours: Optional[Tuple[int, int]]
+) -> PairStats:
     decoded = decode_file(path, still=True)
-    image = decoded.image(options.channels)
+    image = decoded.image(channels)
     stats = stats._replace(image=decoded.header._replace(profile=None), shape=_shape(image))
-    if options.duplicates:
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
-        stats = stats._replace(fingerprint=fingerprint(image, digest))
-    if options.colours:
-        stats = stats._replace(colours=_colours(image, options.size))
-    return stats
+    if colours:
+        return stats._replace(colours=_colours(image, colours))
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
+    return stats._replace(fingerprint=fingerprint(image, digest))
 
 
 def _colours(image: np.ndarray, size: Tuple[int, int]) -> bytes:
@@ -127,7 +122,7 @@ def _colours(image: np.ndarray, size: Tuple[int, int]) -> bytes:
     return np.concatenate([sums, squares]).tobytes()
 
 
-def _mask(path: Path, options: ScanOptions, stats: PairStats) -> PairStats:
+def _mask(path: Path, stats: PairStats) -> PairStats:
     decoded = decode_file(path, still=True)
     mask = decoded.mask()
     counts = _counted(mask)

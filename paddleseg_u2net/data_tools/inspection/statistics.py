@@ -8,15 +8,15 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.inspection.inputs import Input
+from paddleseg_u2net.data_tools.inspection.inputs import Input, Settings
 from paddleseg_u2net.data_tools.inspection.mask_reader import (
     SAYING,
     Content,
-    MaskReader,
+    content_of,
     encoding_of,
 )
-from paddleseg_u2net.data_tools.inspection.scan import PairStats, ScanOptions, scan
-from paddleseg_u2net.datasets.mask_encoding import MaskError
+from paddleseg_u2net.data_tools.inspection.scan import PairStats, scan
+from paddleseg_u2net.datasets.mask_encoding import MaskEncoding, MaskError
 
 _QUANTILES = {"min": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
 _SIZES_SHOWN = 10
@@ -26,7 +26,7 @@ class ScannedPart(NamedTuple):
     """What was scanned of a part, and how its masks are read."""
 
     stats: List[PairStats]
-    reader: MaskReader
+    encoding: MaskEncoding
 
 
 def scan_parts(
@@ -34,14 +34,12 @@ def scan_parts(
 ) -> List[ScannedPart]:
     """Scan a data set for its statistics; MaskError where it is not clear what masks mean."""
     settings, parts = data.settings, []
-    options = ScanOptions(settings.channels, settings.size, duplicates=False, colours=True)
     for part in data.parts:
-        stats = scan(part.pairs, options, workers, progress)
+        stats = scan(part.pairs, settings.channels, workers, progress, settings.size)
         encoding, why = encoding_of(part, stats, settings)
         if why and encoding is None:
             raise MaskError(f"{why}; here with {SAYING}")
-        reader = MaskReader(encoding or "index", settings.num_classes, settings.ignore_index)
-        parts.append(ScannedPart(stats, reader))
+        parts.append(ScannedPart(stats, encoding or "index"))
     return parts
 
 
@@ -105,14 +103,17 @@ def _mean(values: Union[np.ndarray, Sequence[float]]) -> float:
     return float(np.mean(values)) if len(values) else 0.0
 
 
-def summed(parts: Sequence[ScannedPart], size: Tuple[int, int]) -> Numbers:
-    """The numbers of one part, or of several together; colours are of this width and height."""
+def summed(parts: Sequence[ScannedPart], settings: Settings) -> Numbers:
+    """The numbers of one part, or of several together."""
     stats = [one for part in parts for one in part.stats]
     contents = [
-        part.reader.content(one.values) for part in parts for one in part.stats if one.values
+        content_of(one.values, part.encoding, settings)
+        for part in parts
+        for one in part.stats
+        if one.values
     ]
     counted = [content for content in contents if content.pixels]
-    mean, std = _colours(stats, size)
+    mean, std = _colours(stats, settings.size)
     return Numbers(
         pairs=len(stats),
         unreadable=sum(bool(one.image_error or one.mask_error) for one in stats),

@@ -55,7 +55,6 @@ def _ground(rng: np.random.Generator, size: Size) -> np.ndarray:
 
 
 def _with_horizon(rng: np.random.Generator, size: Size, picture: np.ndarray) -> np.ndarray:
-    """Return `picture` with another surface below or beside a rough line."""
     x, y = grid(size)
     angle = rng.choice([0.0, 0.0, 0.0, np.pi / 2]) + rng.normal(0, 0.12)
     line = y * np.cos(angle) + x * np.sin(angle) - rng.uniform(-0.6, 0.6)
@@ -80,7 +79,6 @@ def _add_pattern(rng: np.random.Generator, size: Size, picture: np.ndarray) -> N
 
 
 def _add_distractors(rng: np.random.Generator, size: Size, picture: np.ndarray) -> None:
-    """Draw faint patches and stripes that are no objects."""
     x, y = grid(size)
     for _ in range(rng.integers(0, 5)):
         if rng.random() < 0.6:

@@ -40,7 +40,11 @@ class AucJudd(FixationMetric):
     """
 
     def score(self, pair: MapMaskPair) -> float:
-        positives, negatives = pair.at_points(pair.ranks), pair.ranks[pair.unfixated]
+        positives, points = pair.at_points(pair.ranks), pair.fixations.points
+        others = np.ones(pair.shape, bool) if pair.valid is None else pair.valid.copy()
+        if points is not None:
+            others[points[:, 0], points[:, 1]] = False
+        negatives = pair.ranks[others]
         if not positives.size or not negatives.size:
             return float("nan")
         return _roc_area(positives, negatives)

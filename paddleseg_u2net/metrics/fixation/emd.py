@@ -131,14 +131,19 @@ def _dual_potentials(flow: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray
         before = np.where(shorter, nearest[cheapest], before)
         over = np.where(shorter, cheapest, over)
         cycles = _cycles(before)
-        for cycle in cycles:
-            _cancel(np.array(cycle), before, over, flow, distance, back)
+        for cycle in cycles:  # mass goes round until one of the ways is used up
+            less, more = (cycle, over[cycle]), (before[cycle], over[cycle])
+            mass = flow[less].min()
+            flow[less] -= mass
+            flow[more] += mass
+            for ways in (less, more):
+                back[ways] = np.where(flow[ways] > 0, -distance[ways], np.inf)
         if cycles:
             before = rows.copy()
     return dual, (dual[:, None] + distance).min(axis=0)
 
 
-def _cycles(before: np.ndarray) -> list[list[int]]:
+def _cycles(before: np.ndarray) -> list[np.ndarray]:
     """Return the cycles of two and more that the steps from each row to the one before go round."""
     ends = before
     for _ in range(len(before).bit_length()):  # as many steps as there are rows, doubling
@@ -151,22 +156,5 @@ def _cycles(before: np.ndarray) -> list[list[int]]:
                 cycle.append(row)
                 row = int(before[row])
             seen.update(cycle)
-            cycles.append(cycle)
+            cycles.append(np.array(cycle))
     return cycles
-
-
-def _cancel(
-    cycle: np.ndarray,
-    before: np.ndarray,
-    over: np.ndarray,
-    flow: np.ndarray,
-    distance: np.ndarray,
-    back: np.ndarray,
-) -> None:
-    """Move mass round a cycle until one of its ways is used up."""
-    less, more = (cycle, over[cycle]), (before[cycle], over[cycle])
-    mass = flow[less].min()
-    flow[less] -= mass
-    flow[more] += mass
-    for ways in (less, more):
-        back[ways] = np.where(flow[ways] > 0, -distance[ways], np.inf)

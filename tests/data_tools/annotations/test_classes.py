@@ -8,7 +8,7 @@ from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 
 @pytest.mark.parametrize("name", ["", "  "])
 def test_a_class_without_a_name_is_refused(name):
-    with pytest.raises(AnnotationError, match="a source: a class has no name"):
+    with pytest.raises(AnnotationError, match="a source: expected a name for each class"):
         Classes().numbers(["cat", name], "a source")
 
 

@@ -118,12 +118,15 @@ BAD = {
     "cut": ('{"images": [\n{"id": 1,', "expected JSON .*line 2 column 10 .*export it again"),
     "Latin-1": (b'{"images":\n"\xe9"}', "expected JSON in UTF-8, but .*byte 0xe9"),
     "too deep": ("[" * 100_000, "maximum recursion depth"),
-    "a list": ([], "expected a COCO file with images, annotations, categories, found a list"),
-    "labelme": ({"shapes": [], "imagePath": "a.jpg"}, "found the keys shapes, imagePath"),
+    "a list": ([], "expected a COCO file with images, annotations, categories, got a list"),
+    "labelme": ({"shapes": [], "imagePath": "a.jpg"}, "got the keys shapes, imagePath"),
     "images no list": ({**_tree(), "images": {}}, r"expected list as images, got dict"),
     "no images": (_tree(images=[]), "lists no images"),
     "image without id": (_tree(images=[{"file_name": "a.jpg"}]), r"images\[0\]: id is missing"),
-    "ids twice": (_tree(images=[_image(), _image(name="b.jpg")]), "id 1 was given before"),
+    "ids twice": (
+        _tree(images=[_image(), _image(name="b.jpg")]),
+        "an id of its own for each image, got 1",
+    ),
     "names twice": (_tree(images=[_image(1), _image(2)]), "two labels, image 1 and image 2"),
     "size of 0": (_tree(images=[_image(height=0)]), "number of pixels as height, got 0"),
     "categories of one id": (
@@ -175,7 +178,7 @@ def test_a_background_cuts_holes_into_larger_objects(source):
         _object([_box(0, 0, 6, 4)]),
         _object([_box(4, 1, 5, 2)], category=17),
     ]
-    for classes in (None, Classes({"cat": ("cat",), "dog": ("dog",)})):
+    for classes in (Classes(), Classes({"cat": ("cat",), "dog": ("dog",)})):
         found = source(_tree(*items, categories=cats), classes)
         assert found.classes == ("background", "cat", "dog")
         assert as_text(found.samples[0]) == ["111111", "1.1.21", "1.1..1", "111111"]

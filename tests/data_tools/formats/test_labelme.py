@@ -197,7 +197,7 @@ def test_pictures_inside_the_files(tmp_path, size):
 
 BAD_PAGES = {
     "cut": ('{"shapes": [', r"a\.json: expected JSON .*line 1 column 13"),
-    "no path": ({"shapes": []}, "a labelme file with shapes, imagePath, found the keys shapes"),
+    "no path": ({"shapes": []}, "a labelme file with shapes, imagePath, got the keys shapes"),
     "path of no kind": (_page(image=3), "expected str as imagePath, got int 3"),
     "shape of no kind": (_page("x"), r"shapes\[0\]: expected an object"),
     "no label": (_page({"points": SQUARE}), r"shapes\[0\]: label is missing"),

@@ -180,7 +180,7 @@ def _huge_png():
 
 
 BAD_LABELS = {
-    "labelme": ({"shapes": [], "imagePath": ""}, "with size, objects, found the keys shapes"),
+    "labelme": ({"shapes": [], "imagePath": ""}, "with size, objects, got the keys shapes"),
     "no size": ({"size": {"height": 4}, "objects": []}, "size: width is missing"),
     "no title": (_label({"points": {}}), r"objects\[0\]: classTitle is missing"),
     "odd hole": (_label(_polygon(SQUARE, [[["a", 1]]])), r"objects\[0\]: expected points"),
@@ -230,5 +230,5 @@ def test_bad_projects(tmp_path):
     blank(inner / "ds" / "img" / "a.jpg")
     refused(inner, "got only one of them in .*ds")
     put(inner / "meta.json", {"images": [], "annotations": []})
-    refused(inner, "expected Supervisely.* found the keys images")
+    refused(inner, "expected Supervisely.* got the keys images")
     refused(tmp_path / "none", "none")

@@ -172,7 +172,7 @@ def test_exports_in_any_depth_are_all_read(tmp_path):
         indexed(tmp_path / place, "x", np.full(SHAPE, 1, np.uint8))
     (tmp_path / "class_names.txt").write_text("cat\n")
     (tmp_path / "b/d/class_names.txt").write_text("dog\ncat\n")
-    with pytest.raises(AnnotationError, match=r"b/d/e/f: its classes are dog, cat, but .* cat;"):
+    with pytest.raises(AnnotationError, match=r"b/d/e/f: .*classes of a \(cat\), got dog, cat;"):
         voc.read(tmp_path)
     (tmp_path / "class_names.txt").write_text("cat\ndog\n")
     found = voc.read(tmp_path)

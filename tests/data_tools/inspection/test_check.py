@@ -12,14 +12,14 @@ from paddleseg_u2net.data_tools.inspection import inputs as of
 from paddleseg_u2net.data_tools.inspection.check import check, listable
 from paddleseg_u2net.data_tools.inspection.findings import by_kind, dropped
 from paddleseg_u2net.data_tools.inspection.inputs import Settings
-from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
+from paddleseg_u2net.data_tools.inspection.scan import scan
 from tests.data_tools.inspection.making import add, blob, saved, texture
 
 SMALL = Settings(size=(64, 64))
 
 
 def checked(*parts, settings=SMALL):
-    facts = [scan(part.pairs, ScanOptions(settings.channels)) for part in parts]
+    facts = [scan(part.pairs, settings.channels) for part in parts]
     return check(parts, facts, settings)
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
+from paddleseg_u2net.data_tools.inspection.scan import scan
 from paddleseg_u2net.datasets.pairing import from_folders
 from tests.data_tools.inspection.making import add, texture
 
-BOTH = ScanOptions(colours=True)
 
-
-def one(root, options=BOTH):
-    (facts,) = scan(from_folders(root / "images", root / "masks"), options)
+def one(root, **how):
+    (facts,) = scan(from_folders(root / "images", root / "masks"), **how)
     return facts
 
 
@@ -53,7 +51,7 @@ def test_soft_16_bit_masks_are_counted_in_255_steps(tmp_path):
 
 def test_colours_are_those_that_the_network_sees(tmp_path):
     picture = texture(5)
-    facts = one(add(tmp_path, "a", image=picture), ScanOptions(size=(80, 60), colours=True))
+    facts = one(add(tmp_path, "a", image=picture), colours=(80, 60))
     sums, squares = np.frombuffer(facts.colours).reshape(2, 3)
     values = picture.reshape(-1, 3) / 255
     np.testing.assert_allclose(sums, values.sum(axis=0))
@@ -67,20 +65,9 @@ def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     (tmp_path / "masks/b.png").write_bytes(b"")
     pairs = from_folders(tmp_path / "images", tmp_path / "masks")
     (tmp_path / "images/c.png").unlink()  # it vanishes while others are read
-    a, b, c = scan(pairs, BOTH)
+    a, b, c = scan(pairs)
     assert "a.png: expected a whole picture, but the file is truncated" in a.image_error
     assert a.values is not None
     assert "b.png: expected a picture, found an empty file" in b.mask_error
     assert b.shape == (60, 80) and b.values is None
     assert "c.png: expected a picture file, found nothing" in c.image_error
-
-
-def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
-    for number in range(40):
-        add(tmp_path, f"{number:02}")
-    (tmp_path / "images/07.png").write_bytes(b"broken")
-    pairs = from_folders(tmp_path / "images", tmp_path / "masks")
-    alone, done = scan(pairs, BOTH), []
-    together = scan(pairs, BOTH, 2, done.append)
-    assert alone == together
-    assert sum(done) == len(pairs) == len(alone)
