@@ -36,17 +36,6 @@ _COUNTER = "num_batches_tracked"  # which an average may leave out
 _SHOWN = 3
 
 
-class CheckpointError(ValueError):
-    """A file is whole, but what it holds cannot be taken for one network's weights."""
-
-
-class NetworkWeights(NamedTuple):
-    """``weights`` by the network's own names; ``note`` says what was passed over, if anything."""
-
-    weights: Dict[Any, Any]
-    note: str
-
-
 class _Network(NamedTuple):
     """A U²-Net in a checkpoint: the keys to its dictionary, and the prefix of its names there."""
 
@@ -75,18 +64,18 @@ def _words(pattern: str, name: str) -> List[re.Match[str]]:
 
 
 def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
-    """``network_weights``, with what was passed over in the log and ``source`` in errors."""
+    """``network_weights``, with the note in the log and ``source`` in errors."""
     try:
         weights, note = network_weights(content)
-    except CheckpointError as error:
+    except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     if note:
         logger.warning(f"{source}: {note}")
     return weights
 
 
-def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
-    """The weights in the dictionary that a file holds.
+def network_weights(content: Mapping[Any, Any]) -> Tuple[Dict[Any, Any], str]:
+    """The weights in the dictionary that a file holds, and what was passed over.
 
     A U²-Net's weights are found up to four dictionaries deep, behind any prefix. Of several, an
     average (EMA, SWA) that is as complete as the rest is taken, else the first under a usual key;
@@ -96,12 +85,12 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
     named = list(_networks(content, ()))
     found = [network for network in named if not network.is_of_optimizer]
     if named and not found:
-        raise CheckpointError(
+        raise ValueError(
             f"{named[0]} has the names of the network, but belongs to an optimizer; expected the "
             "network's weights"
         )
     if not found:
-        return NetworkWeights(_without_prefixes(_unwrapped(content)), "")
+        return _without_prefixes(_unwrapped(content)), ""
     taken, why = _choice(found, _is_of_mmengine(content))
     weights, strangers = _weights_of(taken, found)
     notes = []
@@ -111,7 +100,7 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
     if strangers:
         names = short_list(strangers, _SHOWN)
         notes.append(f"left out, since no part of the network: {names}")
-    return NetworkWeights(weights, "; ".join(notes))
+    return weights, "; ".join(notes)
 
 
 def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_Network]:
@@ -183,8 +172,6 @@ def _without_prefixes(state: Mapping[Any, Any]) -> Dict[Any, Any]:
     for key, value in state.items():
         name = _PREFIXES.sub("", key) if isinstance(key, str) else key
         if name in renamed:
-            raise CheckpointError(
-                f"two weights are named {str(name)[:80]!a}, one of them with a prefix"
-            )
+            raise ValueError(f"two weights are named {str(name)[:80]!a}, one of them with a prefix")
         renamed[name] = value
     return renamed

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Union
+from typing import Dict, Iterable, Mapping, Union
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from paddleseg_u2net.weights.pytorch.tensors import STORAGES
 _KINDS = {kind: name for kind, name in STORAGES.items() if kind != "bfloat16"}
 _ROOT = "archive"
 _VERSION = b"3\n"  # of the format; what torch.save writes since 1.6
-_ALIGNMENT = 64  # so that a file that is parallel_map into memory gives aligned tensors
+_ALIGNMENT = 64  # so that a file that is mapped into memory gives aligned tensors
 _PADDING = b"FB"  # the field of a zip member that PyTorch pads with
 
 
@@ -62,6 +63,9 @@ def _pickled(arrays: Dict[str, np.ndarray]) -> bytes:
 
 def _tensor(number: int, array: np.ndarray) -> bytes:
     kind = _KINDS[array.dtype.name]
+    # Of rows that follow each other, in elements; an empty dimension counts as 1.
+    sizes = [max(size, 1) for size in array.shape]
+    strides = [math.prod(sizes[place:]) for place in range(1, len(sizes) + 1)]
     storage = [
         _text("storage"),
         _name("torch", kind),
@@ -73,20 +77,11 @@ def _tensor(number: int, array: np.ndarray) -> bytes:
         _tuple(storage) + b"Q",  # a persistent id
         _integer(0),
         _tuple(map(_integer, array.shape)),
-        _tuple(map(_integer, _strides(array.shape))),
+        _tuple(map(_integer, strides)),
         b"\x89",  # False: no gradient
         _name("collections", "OrderedDict") + b")R",  # no hooks
     ]
     return _name("torch._utils", "_rebuild_tensor_v2") + _tuple(arguments) + b"R"
-
-
-def _strides(shape: Iterable[int]) -> List[int]:
-    """Of rows that follow each other, in elements; an empty dimension counts as 1."""
-    strides, step = [], 1
-    for size in reversed(tuple(shape)):
-        strides.append(step)
-        step *= max(size, 1)
-    return strides[::-1]
 
 
 def _name(module: str, name: str) -> bytes:
