@@ -28,6 +28,7 @@ from paddleseg_u2net.inference.description import (
     read_description,
 )
 from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
+from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.files import what_is
 from paddleseg_u2net.log import logger
 
@@ -201,7 +202,8 @@ def _of_weights(
             f"(`python tools/export.py --model_path {source} --format onnx`)"
         ) from error
     published, own = ZOO.get(source.stem), settings.preprocess().type
-    if published and (meant := published.preprocess["type"]) != own:
+    meant = Preprocess(**published.preprocess).type if published else own
+    if meant != own:
         logger.warning(
             f"{source} was published for preprocess.type {meant}, this configuration has {own}; "
             f"--opts preprocess.type={meant} takes that of the weights"

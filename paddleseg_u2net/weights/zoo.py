@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 from paddleseg_u2net.io.download import DownloadError, fetch, mirrored, verify
 from paddleseg_u2net.io.yaml_text import read_yaml_file
@@ -106,27 +106,22 @@ def _kept(name: str) -> Optional[Path]:
 
 
 def _fetched(name: str) -> Path:
-    problems: List[str] = []
-    for source, addresses in _places(name):
+    mirror = os.environ.get("U2NET_MIRROR")
+    sources, problems = ZOO[name].sources, []
+    places = [(source, tuple(mirrored(mirror, source.filename))) for source in sources if mirror]
+    places += [(source, source.addresses) for source in sources]
+    for source, addresses in places:
         try:
             path = home() / source.filename
             return fetch(addresses, path, *_expected(source), check=check_file)
         except DownloadError as error:
             problems.append(str(error))
-    names = " or ".join(source.filename for source in ZOO[name].sources)
+    names = " or ".join(source.filename for source in sources)
     raise DownloadError(
         f"{name} could not be fetched. Without internet: put {names} into {home()}, name the file "
         "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md). "
         "MODEL_CHECKSUM_DISABLED=1 takes another file, too. What was tried:\n" + "\n".join(problems)
     )
-
-
-def _places(name: str) -> List[Tuple[Source, Sequence[str]]]:
-    """The files of a row and where each is asked for, all in the mirror first."""
-    mirror = os.environ.get("U2NET_MIRROR")
-    near = [(source, mirrored(mirror, source.filename)) for source in ZOO[name].sources]
-    known = [(source, source.addresses) for source in ZOO[name].sources]
-    return [place for place in [*near, *known] if place[1]]
 
 
 def _expected(source: Source) -> Tuple[Optional[int], Optional[str]]:

@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Mapping, Optio
 
 import numpy as np
 
-from paddleseg_u2net.weights.checkpoints import CheckpointError
 from paddleseg_u2net.weights.pickles.objects import (
     ForeignError,
     Setting,
@@ -57,7 +56,15 @@ def load_pickle(
     """
     reader = _Unpickler(_Remaining(file), known, persistent)
     result = reader.load()
-    _refuse_blowup(result, _SHARED * reader.dispatch.count + _FEW)
+    most = _SHARED * reader.dispatch.count + _FEW
+    count, waiting = 1, [result]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (dict, list, tuple)):
+            count += len(value)
+            if count > most:
+                raise ValueError(f"with what it shares written out it has over {most} values")
+            waiting.extend(value.values() if isinstance(value, dict) else value)
     for key in result if isinstance(result, dict) else ():
         if isinstance(key, Setting):
             raise ForeignError(f"a dictionary has a key of the kind {key.kind}")
@@ -69,8 +76,6 @@ def named_errors(path: Path, save: str) -> Iterator[None]:
     """Errors of a file that ``save`` should have written, with its path and the way to mend it."""
     try:
         yield
-    except CheckpointError as error:
-        raise ValueError(f"{path}: {error}") from error
     except ForeignError as error:
         raise ValueError(
             f"{path}: expected weights and plain settings, but it cannot be read safely: {error}; "
@@ -214,11 +219,6 @@ class _Unpickler(_PythonUnpickler):
         for key, value in zip(values[::2], values[1::2]):
             target[hashable(key)] = value
 
-    def name_of_python_2(self) -> None:
-        name = self.readline()[:-1].decode(), self.readline()[:-1].decode()
-        self.find_class(*name)
-        raise ForeignError("it uses the instruction INST, which a file of arrays has not")
-
 
 def _standard(names: str) -> Dict[str, Callable[[Any], None]]:
     dispatch = _PythonUnpickler.dispatch
@@ -249,18 +249,5 @@ _BY_NAME: Dict[str, Callable[[Any], None]] = {
     "DICT": _Unpickler.dict_to_mark,
     "SETITEM": _Unpickler.set_item,
     "SETITEMS": lambda unpickler: unpickler.update(unpickler.pop_mark()),
-    "INST": _Unpickler.name_of_python_2,
 }
 _INSTRUCTIONS = {getattr(pickle, name)[0]: step for name, step in _BY_NAME.items()}
-
-
-def _refuse_blowup(result: Any, most: int) -> None:
-    """Raise an error where ``result`` shares its parts so often that a walk takes for ever."""
-    count, waiting = 1, [result]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, (dict, list, tuple)):
-            count += len(value)
-            if count > most:
-                raise ValueError(f"with what it shares written out it has over {most} values")
-            waiting.extend(value.values() if isinstance(value, dict) else value)
