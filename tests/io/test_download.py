@@ -191,13 +191,6 @@ def test_page_is_refused_by_the_check(server, get, target):
     assert_fetched(target)
 
 
-def test_redirect_is_followed_with_the_range(server, get, target):
-    server.script("/real", Reply(BODY, etag='"1"', cut=CUT), Reply(BODY, etag='"1"'))
-    get(server.script("/a", Reply.redirect(server.address("/real")), Reply.redirect("/real")))
-    assert_fetched(target)
-    assert_resumed(server, "/real")
-
-
 def test_redirect_to_another_scheme_is_refused(server, get, tmp_path):
     (tmp_path / "secret").write_text("x")
     with pytest.raises(DownloadError, match="file://"):
