@@ -25,8 +25,8 @@ import paddleseg.transforms as T
 from PIL import Image
 
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.augment import RandomCrop
 from paddleseg_u2net.datasets.synthetic import draw_pair
-from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.inference import Preprocess
 
 _SIZE = (1700, 2000)

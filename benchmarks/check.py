@@ -20,7 +20,7 @@ from PIL import Image
 
 from paddleseg_u2net.data_tools.inspection.check import check
 from paddleseg_u2net.data_tools.inspection.inputs import Part, Settings, of_folders
-from paddleseg_u2net.data_tools.inspection.scan import CHUNK, ScanOptions, scan
+from paddleseg_u2net.data_tools.inspection.scan import CHUNK, scan
 from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.io.images import read_image, read_mask
 from paddleseg_u2net.parallel import in_chunks, parallel_map
@@ -46,7 +46,7 @@ def _decoded(part, workers):
 
 
 def _checked(part, workers):
-    stats = scan(part.pairs, ScanOptions(), workers).stats
+    stats = scan(part.pairs, workers=workers)
     return check([part], [stats], Settings())
 
 

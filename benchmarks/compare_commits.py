@@ -112,8 +112,9 @@ JOBS: Dict[str, List[str]] = {
         "--per_image images.csv --latex table.tex --markdown table.md",
         "tools/eval_maps.py --pred_dir shared/oracles/sod_matlab_dss/maps --gt_dir "
         "shared/oracles/sod_matlab_dss/masks --metrics all --json dss.json --preset matlab",
-        "tools/eval_maps.py --pred_dir ecssd/images --gt_dir ecssd/masks --workers 0 "
-        "--json grey.json --preset paper --html page.html --image_dir ecssd/images",
+        "tools/eval_maps.py --pred_dir shared/oracles/ecssd_u2netp_maps --gt_dir ecssd/masks "
+        "--list ecssd/val_list.txt --workers 0 --json some.json --preset paper --html page.html "
+        "--image_dir ecssd/images",
     ],
     "data": [
         f"tools/dataset.py import folders --images {PEOPLE}/images --masks {PEOPLE}/masks --output "

@@ -29,7 +29,7 @@ import numpy as np
 from paddleseg_u2net.architecture import TABLES, build
 from paddleseg_u2net.architecture.counts import count
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.inference.exported import load_exported
+from paddleseg_u2net.inference.description import load_exported
 from paddleseg_u2net.io.images import read_image, read_mask
 from paddleseg_u2net.metrics import MAE, SMeasure
 from paddleseg_u2net.predictor.load import load_model

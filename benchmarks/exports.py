@@ -10,7 +10,7 @@ import limits
 import numpy as np
 
 from paddleseg_u2net.architecture import TABLES, build
-from paddleseg_u2net.inference.description import is_export, read_description
+from paddleseg_u2net.inference.description import exported_folder, read_description
 from paddleseg_u2net.weights import read_weights, write_weights
 from paddleseg_u2net.weights.onnx_write import onnx_bytes
 
@@ -89,7 +89,7 @@ def export(
 ) -> Optional[Path]:
     """The folder of one export, made if it is not there; None if that failed."""
     folder = arguments.work / f"{weights.stem}-{format}-{precision}"
-    if is_export(folder):
+    if exported_folder(folder) is not None:
         return folder
     command = [sys.executable, ROOT / "tools" / "export.py", "--model_path", weights]
     command += ["--save_dir", folder, "--format", format, "--precision", precision]

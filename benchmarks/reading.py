@@ -23,8 +23,8 @@ from paddleseg.datasets import Dataset
 from PIL import Image
 
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.augment import RandomCrop
 from paddleseg_u2net.datasets.synthetic import draw_pair
-from paddleseg_u2net.datasets.transforms import RandomCrop
 from paddleseg_u2net.inference import Preprocess
 from paddleseg_u2net.inference.preprocess import IMAGENET_MEAN, IMAGENET_STD
 

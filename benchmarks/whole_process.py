@@ -33,7 +33,7 @@ import numpy as np
 
 from paddleseg_u2net.io.images import read_image, read_mask, write_png
 from paddleseg_u2net.metrics import MAE, SMeasure
-from paddleseg_u2net.prediction import CUTOUT, SALIENCY
+from paddleseg_u2net.prediction.jobs import CUTOUT, SALIENCY
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.render import saliency
 

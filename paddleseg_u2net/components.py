@@ -1,7 +1,5 @@
-"""Importing this module registers everything with PaddleSeg's component manager.
-
-``U2Net`` and ``U2Netp`` are names of PaddleSeg's own, older model: this project's answer to them
-afterwards, ``U2Netp`` to ``U2NetP``.
+"""Importing this module registers everything with PaddleSeg's component manager; ``U2Net`` and
+``U2Netp``, names of PaddleSeg's own older model, then name this project's.
 """
 
 from paddleseg_u2net.env import load_paddle
@@ -11,8 +9,8 @@ load_paddle()
 from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.architecture import ALIASES
-from paddleseg_u2net.datasets.paddleseg_dataset import PaddleSegPairDataset
-from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.datasets.augment import RandomCrop
+from paddleseg_u2net.datasets.pair_dataset import PaddleSegPairDataset
 from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.models import VARIANTS
 from paddleseg_u2net.registry import register

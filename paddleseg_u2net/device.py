@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, List
-
 
 def set_device(name: str) -> str:
-    """Set Paddle's device; the name of what was set.
-
-    Raises:
-        ValueError: this machine or this build of Paddle has no such device.
-    """
+    """Set Paddle's device; the name of what was set."""
     import paddle
 
-    available = _available(paddle)
+    available = ["cpu"]
+    if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0:
+        available.append("gpu")
+    if paddle.is_compiled_with_xpu():
+        available.append("xpu")
+    available += paddle.device.get_all_custom_device_type() or []
     if name == "auto":
         name = "gpu" if "gpu" in available else "cpu"
     if name not in available:
@@ -23,12 +22,3 @@ def set_device(name: str) -> str:
         )
     paddle.set_device(name)
     return name
-
-
-def _available(paddle: Any) -> List[str]:
-    found = ["cpu"]
-    if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0:
-        found.append("gpu")
-    if paddle.is_compiled_with_xpu():
-        found.append("xpu")
-    return [*found, *(paddle.device.get_all_custom_device_type() or [])]

@@ -6,12 +6,11 @@ import contextlib
 import ctypes
 import io
 import os
-import platform
 import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Dict, Iterator
+from typing import Iterator
 
 from paddleseg_u2net.log import logger
 
@@ -43,13 +42,10 @@ def processes() -> int:
 
 
 def load_paddle(with_paddleseg: bool = True) -> None:
-    """Import paddle with a thread for every core that this process may use, and PaddleSeg unless
-    told otherwise.
+    """Import paddle with a thread for every core that this process may use, and PaddleSeg.
 
-    Paddle uses one thread unless ``OMP_NUM_THREADS`` says otherwise, and prints a warning where it
-    does; a value that the user has set is kept. Under ``paddle.distributed.launch`` the cores are
-    shared among the processes. On AMD's processors ``MKL_DEBUG_CPU_TYPE`` is set, unless the user
-    has. Signals stay with whom they were; where paddle has been imported before, all is as it is.
+    What the user has set (``OMP_NUM_THREADS``, ``MKL_DEBUG_CPU_TYPE``) is kept, and signals stay
+    with whom they were; where paddle has been imported before, all is as it is.
     """
     chosen = "paddle" not in sys.modules and _set_environment()
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
@@ -80,26 +76,20 @@ def _set_environment() -> bool:
 
 
 def _is_amd_with_avx2() -> bool:
-    return _cpuinfo("vendor_id") == "AuthenticAMD" and "avx2" in _cpuinfo("flags").split()
-
-
-def _cpuinfo(key: str) -> str:
-    """What Linux says of the first core; empty where it does not."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n"):
-            name, _, value = line.partition(":")
-            if name.strip() == key:
-                return value.strip()
-    return ""
+    """By what Linux says of the cores; False elsewhere."""
+    try:
+        words = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    return {"AuthenticAMD", "avx2"} <= set(words)
 
 
 @contextlib.contextmanager
 def _handlers_kept() -> Iterator[None]:
     """Leave all signals to those who had them.
 
-    Paddle takes these as it is imported, and allocates memory in its handler: a SIGTERM in the
-    middle of an allocation then waits for its own lock for ever. It takes SIGTERM from a program
-    that handles it, too. C's own call is asked, since a Predictor may be made in any thread, and
+    Paddle allocates memory in its handler: a SIGTERM in the middle of an allocation then waits for
+    its own lock for ever. C's own call is asked, since a Predictor may be made in any thread, and
     handlers such as faulthandler's are not Python's.
     """
     if os.name != "posix":
@@ -116,16 +106,3 @@ def _handlers_kept() -> Iterator[None]:
         for number, action in before.items():
             sigaction(int(number), action, None)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def arithmetic() -> Dict[str, str]:
-    """What decides about the last bits of results, besides the program; paddle is loaded."""
-    import paddle
-
-    return {
-        "paddle": paddle.__version__,
-        "device": paddle.device.get_device().partition(":")[0],
-        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
-        "threads": os.environ.get("OMP_NUM_THREADS", ""),
-        _MKL: os.environ.get(_MKL, ""),
-    }

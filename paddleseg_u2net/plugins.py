@@ -1,7 +1,6 @@
 """Plugins: modules outside the package that register networks, losses, transforms, data sets, ...
 
-A configuration names them under ``plugins``, a command line under ``--plugins``. They are imported,
-which runs the code in them; what they register is then found by its name.
+To import them, as ``plugins`` and ``--plugins`` ask for, runs the code in them.
 """
 
 from __future__ import annotations
@@ -108,8 +107,7 @@ def _check_file(file: Path) -> None:
     if file.suffix != ".py" or not file.is_file():
         raise PluginError(
             f"{file}: expected a Python file (.py), found {'another' if file.exists() else 'none'};"
-            " check the path. One in a configuration is relative to the configuration's folder; "
-            "where the file has moved since, name it anew with --opts plugins=[PATH]"
+            " check the path, or name it anew with --opts plugins=[PATH]"
         )
     for module in _IMPORTS.findall(file.read_text("utf-8", errors="replace")):
         if not module.startswith("paddleseg_u2net"):

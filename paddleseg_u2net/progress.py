@@ -9,8 +9,6 @@ from typing import Any, Iterable, Iterator, Optional, Sized, TypeVar
 
 from paddleseg_u2net.log import logger
 
-__all__ = ["Progress", "tracked"]
-
 Thing = TypeVar("Thing")
 
 SECONDS = 30.0  # between two lines
@@ -21,18 +19,9 @@ _WIDTH = 80  # of a terminal that does not say how wide it is
 class Progress:
     """Counts what is done and shows it, with the rate and the time that is left.
 
-    Where standard error is a terminal it is a bar, which is gone in the end; lines of the log go
-    above it. Elsewhere it is a line at most every 30 seconds, in the log if a command has begun
-    one, else on standard error; work that is done sooner leaves no trace.
-
-    Args:
-        total: How much there is to do; None where nobody knows.
-        what: Is being done, such as "predicting".
-        unit: Of what is counted, in the plural; "B" for bytes.
-        initial: How much was done before.
-        shown: False says nothing.
-        lines: Whether lines are written where there is no terminal.
-        delay: Seconds before a bar is drawn.
+    On a terminal (standard error) it is a bar, elsewhere a line at most every 30 seconds (none if
+    not ``lines``), in the log if a command has begun one. ``total``: None where nobody knows;
+    ``unit``: "B" for bytes.
     """
 
     def __init__(
@@ -43,21 +32,15 @@ class Progress:
         initial: int = 0,
         shown: bool = True,
         lines: bool = True,
-        delay: float = 0.0,
     ) -> None:
         self.total, self._what, self._unit = total, what, unit
         self.done = self._initial = initial
         self._started = self._last = time.monotonic()
-        terminal = shown and _is_terminal()
-        self._lines = shown and lines and not terminal
-        self._bar: Any = self._opened(delay) if terminal else None
+        self.is_bar = shown and _is_terminal()
+        self._lines = shown and lines and not self.is_bar
+        self._bar: Any = self._opened() if self.is_bar else None
 
-    @property
-    def is_bar(self) -> bool:
-        """Whether it is shown as a bar."""
-        return self._bar is not None
-
-    def _opened(self, delay: float) -> Any:
+    def _opened(self) -> Any:
         from tqdm import tqdm  # takes as long to import as an image to be predicted
 
         scale = {"unit_scale": True, "unit_divisor": 1024} if self._unit == "B" else {}
@@ -68,7 +51,6 @@ class Progress:
             unit=self._unit if self._unit == "B" else f" {self._unit}",
             initial=self._initial,
             leave=False,
-            delay=delay,
             bar_format=_BAR.replace("{rate}", rate) if self.total else None,
             # tqdm shows nothing on a terminal of no columns, which many in containers claim to be.
             **({"dynamic_ncols": True} if _columns() else {"ncols": _WIDTH, "nrows": 20}),
@@ -79,8 +61,6 @@ class Progress:
         """Count ``done`` more."""
         self.done += done
         if self._bar is not None:
-            if self._bar.total != self.total:
-                self._bar.total = self.total
             self._bar.update(done)
         elif self._lines and time.monotonic() - self._last >= SECONDS:
             self._last = time.monotonic()
@@ -118,13 +98,7 @@ def tracked(
     total: Optional[int] = None,
     shown: bool = True,
 ) -> Iterator[Thing]:
-    """Yield the things, and show how many are done.
-
-    Args:
-        things: A thing counts as done when the next one is asked for.
-        what, unit, shown: As of `Progress`.
-        total: How many there are; by default as many as a sequence says.
-    """
+    """Yield the things, and show as `Progress` does how many are done."""
     if total is None and isinstance(things, Sized):
         total = len(things)
     with Progress(total, what, unit, shown=shown) as progress:

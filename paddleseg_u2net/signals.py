@@ -1,8 +1,7 @@
 """Signals that end a process (Ctrl-C, SIGTERM, SIGHUP), and what a command does about them.
 
-Each becomes an exception in the main thread, so that nothing half-written is left. Whatever becomes
-of that exception (a library swallows it, the main thread is in a long call of C++), the process
-ends within seconds.
+Each becomes an exception in the main thread, so that nothing half-written is left; from a call of
+C++ it is raised when that returns. A second signal ends the process where Python runs.
 """
 
 from __future__ import annotations
@@ -10,28 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import threading
 import time
 from typing import Any, Iterator, Optional, Union
 
-__all__ = [
-    "ENDING",
-    "Terminated",
-    "at_most",
-    "exception",
-    "heard",
-    "held",
-    "message",
-    "number",
-    "patient",
-    "waiting",
-]
-
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-_SECONDS_TO_TIDY_UP = 5.0
 # A launcher hands on to its processes what the whole group got: that is no second signal.
 _SECONDS_OF_ONE_SIGNAL = 2.0
 
@@ -43,47 +27,23 @@ class Terminated(SystemExit):
 
 
 class _Heard:
-    """What has been heard; `watch` runs in a thread of its own."""
+    """What has been heard."""
 
     def __init__(self) -> None:
-        self.number = self.holds = self.patience = 0
+        self.number = self.holds = 0
         self.is_raised = False
-        self.since = self.leave_since = time.monotonic()
-        self.inbox, self.outbox = socket.socketpair()
-        self.outbox.setblocking(False)
+        self.since = 0.0
 
     def handle(self, number: int, _: Any) -> None:
         """In the main thread, between two bytecodes; raises the first time only."""
-        self.note(number)
+        now = time.monotonic()
+        if not self.number:
+            self.number, self.since = number, now
+        elif now - self.since > _SECONDS_OF_ONE_SIGNAL:
+            self.end()
         if not self.is_raised and not self.holds:
             self.is_raised = True
             raise exception(self.number)
-
-    def note(self, number: int) -> bool:
-        """Whether it is the first. In either thread: both hear of each signal."""
-        if self.number:
-            return False
-        self.since = self.leave_since = time.monotonic()
-        self.number = number
-        return True
-
-    def watch(self) -> None:
-        """End the process if it does not end by itself, or is told a second time."""
-        while True:
-            with contextlib.suppress(socket.timeout):
-                told = self.inbox.recv(1)
-                if not told or not told[0]:
-                    return
-                if told[0] in ENDING:
-                    self.answer(told[0])
-                    self.inbox.settimeout(0.1)
-            late = time.monotonic() - self.leave_since > _SECONDS_TO_TIDY_UP
-            if self.number and not self.patience and late:
-                self.end()
-
-    def answer(self, number: int) -> None:
-        if not self.note(number) and time.monotonic() - self.since > _SECONDS_OF_ONE_SIGNAL:
-            self.end()
 
     def end(self) -> None:
         with at_most(1, 128 + self.number), contextlib.suppress(OSError):
@@ -127,20 +87,15 @@ def at_most(seconds: float, code: int) -> Iterator[None]:
 def heard() -> Iterator[None]:
     """Let signals to end raise ``KeyboardInterrupt`` (Ctrl-C) or `Terminated` in the main thread.
 
-    Any exception that leaves the block after such a signal becomes the signal's. A process that has
-    not left the block 5 s after a signal is ended, and one that gets a second signal at once.
-    Signals that are ignored stay so (nohup). Without effect in another thread, and within another
-    such block.
+    Any exception that leaves the block after such a signal becomes the signal's. Signals that are
+    ignored stay so (nohup). Without effect in another thread, and within another such block.
     """
     global _heard
     if _heard is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
     _heard = now = _Heard()
-    with waiting():  # the thread leaves signals to this one
-        threading.Thread(target=now.watch, daemon=True).start()
     listened = [n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN]
-    wakeup = signal.set_wakeup_fd(now.outbox.fileno(), warn_on_full_buffer=False)
     before = {number: signal.signal(number, now.handle) for number in listened}
     try:
         yield
@@ -149,11 +104,8 @@ def heard() -> Iterator[None]:
             raise exception(now.number) from error
         raise
     finally:
-        now.patience += 1  # forks keep the outbox open, so the thread may see its end late
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        signal.set_wakeup_fd(wakeup)
-        now.outbox.close()
         _heard = None
 
 
@@ -172,21 +124,6 @@ def held() -> Iterator[None]:
     if now.number and not now.holds:
         now.is_raised = True
         raise exception(now.number)
-
-
-@contextlib.contextmanager
-def patient() -> Iterator[None]:
-    """Let the block take any time after a signal; a second one still ends it at once."""
-    now = _heard
-    if now is None:
-        yield
-        return
-    now.patience += 1
-    try:
-        yield
-    finally:
-        now.leave_since = time.monotonic()
-        now.patience -= 1
 
 
 @contextlib.contextmanager

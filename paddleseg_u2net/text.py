@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List, Sequence
-
-__all__ = ["one_line", "short_lines", "short_list", "short_values"]
+import difflib
+from typing import Any, Iterable, List, Sequence
 
 
 def short_list(things: Iterable[object], most: int = 3, count: int = 0) -> str:
@@ -31,9 +30,16 @@ def short_lines(lines: Sequence[str], most: int) -> List[str]:
     return [*lines[:most], *more]
 
 
-def one_line(text: str) -> str:
-    """``text`` with a space for every letter that cannot be printed, such as a line break.
+def did_you_mean(given: Any, known: Iterable[str]) -> str:
+    """``; did you mean X?``, by the beginning or by a similar name; empty if there is none."""
+    asked = str(given).lower().lstrip("-")
+    # Without the dashes, by which all flags are alike.
+    bare = {name.lower().lstrip("-"): name for name in known}
+    near = [asked] if asked in bare else [name for name in bare if asked and name.startswith(asked)]
+    near = near[:3] or difflib.get_close_matches(asked, bare, 1)
+    return f"; did you mean {' or '.join(bare[name] for name in near)}?" if near else ""
 
-    File names that are no UTF-8 hold such letters too, and no file could be written with them.
-    """
+
+def one_line(text: str) -> str:
+    """``text`` with a space for what cannot be printed: line breaks, names that are no UTF-8."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import re
 import socket
-import struct
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,20 +17,9 @@ OLD = "Wed, 01 Jan 2020 00:00:00 GMT"
 class Reply:
     """One answer.
 
-    Args:
-        body: the whole file; a Range request gets a part of it as long as ``ranges`` is true.
-        status: None: 200, 206 or 416, as the request and ``ranges`` want it.
-        headers: sent besides, or instead of the computed ones; None leaves one out.
-        etag, modified: the file's version; If-Range is compared with them.
-        declared: Content-Length; None: the true one.
-        chunked: sent in chunks, without a Content-Length.
-        bare: without Content-Length and without chunks; the end of the connection is the end.
-        packed: Content-Encoding gzip, asked for or not.
-        cut: the connection ends after so many bytes of the body.
-        reset: a cut is a reset connection.
-        stall: the answer stops after so many bytes of the body until ``gate`` is set or the server
-            is closed.
-        silent: a stall before the first line of the answer.
+    ``etag`` and ``modified`` are the file's version, which If-Range is compared with; ``packed`` is
+    gzip, asked for or not. The connection ends after ``cut`` bytes of the body, or stops after
+    ``stall`` of them (``silent``: before the first line) until ``gate`` is set.
     """
 
     body: bytes = b""
@@ -40,20 +28,17 @@ class Reply:
     etag: Optional[str] = None
     modified: Optional[str] = None
     ranges: bool = True
-    declared: Optional[int] = None
     chunked: bool = False
-    bare: bool = False
     packed: bool = False
     cut: Optional[int] = None
-    reset: bool = False
     stall: Optional[int] = None
     silent: bool = False
     gate: Optional[threading.Event] = None
 
     @classmethod
-    def redirect(cls, address: str, status: int = 302) -> Reply:
+    def redirect(cls, address: str) -> Reply:
         """Another address."""
-        return cls(status=status, headers={"Location": address})
+        return cls(status=302, headers={"Location": address})
 
 
 @dataclass(frozen=True)
@@ -71,12 +56,8 @@ class Request:
 
 
 class Server:
-    """``with Server() as server:``, ``server.script("/a", Reply(...), ...)``, then look at
-    ``server.requests``.
-
-    The n-th request for a path gets the n-th reply of its script; the last reply is repeated. A
-    path without a script is answered 404.
-    """
+    """The n-th request for a path gets the n-th reply of its script, the last one again and again;
+    a path without a script is answered 404."""
 
     def __init__(self) -> None:
         self.requests: List[Request] = []
@@ -104,12 +85,8 @@ class Server:
             self._http.server_close()
             self._thread.join()
 
-    @property
-    def port(self) -> int:
-        return self._http.server_address[1]
-
     def address(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http://127.0.0.1:{self._http.server_address[1]}{path}"
 
     def script(self, path: str, *replies: Reply) -> str:
         """Set the answers for a path; returns its address."""
@@ -168,36 +145,23 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
         self._send(content, reply)
-        if reply.bare or reply.declared is not None:
-            self._hang_up(False)
 
     def _send(self, content: bytes, reply: Reply) -> None:
-        stops = sorted({at for at in (reply.stall, reply.cut) if at is not None})
-        sent = 0
-        for stop in [*stops, len(content)]:
-            self._write(content[sent:stop], reply.chunked)
-            sent = max(sent, stop)
-            if stop == reply.cut:
-                return self._hang_up(reply.reset)
-            if stop == reply.stall:
-                self.server.scene.wait(reply.gate)
+        if reply.cut is not None:
+            self._write(content[: reply.cut], reply.chunked)
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if reply.stall is not None:
+            self._write(content[: reply.stall], reply.chunked)
+            self.server.scene.wait(reply.gate)
+        self._write(content[reply.stall or 0 :], reply.chunked)
         if reply.chunked:
             self.wfile.write(b"0\r\n\r\n")
-        return None
 
     def _write(self, content: bytes, chunked: bool) -> None:
         if content:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content) if chunked else content)
-
-    def _hang_up(self, reset: bool) -> None:
-        self.close_connection = True
-        if reset:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.rfile.close()
-            self.wfile.close()
-            self.connection.close()
-        else:
-            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _answer(request: Request, reply: Reply) -> Tuple[int, bytes, Dict[str, Union[str, None]]]:
@@ -206,20 +170,13 @@ def _answer(request: Request, reply: Reply) -> Tuple[int, bytes, Dict[str, Union
     status, content, total = reply.status, reply.body, len(reply.body)
     start, version = request.start, request.headers.get("if-range")
     if start is not None and reply.ranges and version in (None, reply.etag, reply.modified):
-        good = start < total
-        status = status or (206 if good else 416)
-        content = content[start:] if good else b""
-        headers["Content-Range"] = (
-            f"bytes {start}-{total - 1}/{total}" if good else f"bytes */{total}"
-        )
+        status, content = status or 206, content[start:]
+        headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
     if reply.packed:
         content = gzip.compress(content)
         headers["Content-Encoding"] = "gzip"
     if reply.chunked:
         headers["Transfer-Encoding"] = "chunked"
-    elif reply.bare:
-        headers["Connection"] = "close"
     else:
-        declared = len(content) if reply.declared is None else reply.declared
-        headers["Content-Length"] = str(declared)
+        headers["Content-Length"] = str(len(content))
     return status or 200, content, headers

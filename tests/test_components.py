@@ -28,34 +28,15 @@ def run(code, *options):
     return done.stdout.strip()
 
 
-# -- importing ---------------------------------------------------------------------------------
-
-
-def test_importing_the_package_does_not_load_paddle():
-    code = "import sys, paddleseg_u2net; print(sys.modules.keys() & {'paddle', 'paddleseg'})"
-    assert run(code) == "set()"
-
-
-def test_importing_the_components_again_is_silent():
-    """Before and after PaddleSeg's own models."""
+def test_the_components_are_silent_before_paddlesegs_models():
     code = """
 import warnings
-import paddleseg_u2net
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import paddleseg_u2net.components, paddleseg.models
-    import importlib, sys
-    importlib.reload(paddleseg_u2net.components)
-    for name in [name for name in sys.modules if name.startswith("paddleseg_u2net.")]:
-        del sys.modules[name]
-    import paddleseg_u2net.components
-    from paddleseg_u2net.models import U2Net, U2NetP
-    from paddleseg.cvlibs import manager
 print([str(w.message) for w in caught if "exists already" in str(w.message)])
-models = manager.MODELS.components_dict
-print(models["U2Net"] is U2Net, models["U2NetP"] is U2NetP, models["U2Netp"] is U2NetP)
 """
-    assert run(code).splitlines()[-2:] == ["[]", "True True True"]
+    assert run(code).splitlines()[-1] == "[]"
 
 
 def test_the_components_stand_in_paddlesegs_managers():
@@ -64,8 +45,6 @@ def test_the_components_stand_in_paddlesegs_managers():
     assert manager.LOSSES["DeepSupervisionLoss"] is components.DeepSupervisionLoss
     assert manager.DATASETS["PairDataset"] is components.PaddleSegPairDataset
 
-
-# -- PaddleSeg's own way from YAML to a model --------------------------------------------------
 
 YAML = """
 batch_size: 2
@@ -100,9 +79,6 @@ def test_paddlesegs_builder_builds_a_shipped_file():
     assert {type(loss) for loss in builder.loss["types"]} == {components.DeepSupervisionLoss}
 
 
-# -- registering -------------------------------------------------------------------------------
-
-
 def owned_by(module, name="Thing"):
     return type(name, (), {"__module__": module})
 
@@ -112,21 +88,7 @@ def things():
     return ComponentManager("things")
 
 
-def test_a_component_has_its_own_name_or_a_given_one(things):
-    thing = owned_by("paddleseg_u2net.models")
-    register(things, thing)
-    register(things, thing, name="Other")
-    assert things.components_dict == {"Thing": thing, "Other": thing}
-
-
-@pytest.mark.parametrize(
-    "stranger",
-    [
-        "somebody.models",
-        "paddleseg_u2net_fork.models",
-        "paddleseg.models.u2net_plus",
-    ],
-)
+@pytest.mark.parametrize("stranger", ["paddleseg_u2net_fork.models", "paddleseg.models.u2net_plus"])
 def test_a_stranger_is_not_shadowed_and_stays(things, stranger):
     theirs = owned_by(stranger)
     things.add_component(theirs)
@@ -138,9 +100,7 @@ def test_a_stranger_is_not_shadowed_and_stays(things, stranger):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    "held", ["paddleseg_u2net.models", "paddleseg_u2net", "paddleseg.models.u2net"]
-)
+@pytest.mark.parametrize("held", ["paddleseg_u2net.models", "paddleseg.models.u2net"])
 def test_own_and_named_components_are_replaced(things, held):
     things.components_dict["Thing"] = owned_by(held)
     ours = owned_by("paddleseg_u2net.models")

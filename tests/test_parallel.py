@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from paddleseg_u2net.parallel import in_chunks, parallel_map
+from paddleseg_u2net.parallel import parallel_map
 
 ROOT = Path(__file__).resolve().parents[1]
+LINGER = (
+    "import sys; from pathlib import Path; from paddleseg_u2net.parallel import parallel_map; "
+    "from tests.test_parallel import _linger; "
+    "list(parallel_map(_linger, [Path(sys.argv[1])] * 8, 2))"
+)
 
 
 def _square(number):
@@ -65,17 +70,9 @@ def test_stopping_early_stops_the_work(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals to a group of processes")
 def test_ctrl_c_ends_all_processes_at_once(tmp_path):
-    code = (
-        "from pathlib import Path\n"
-        "from paddleseg_u2net.parallel import parallel_map\n"
-        "from tests.test_parallel import _linger\n"
-        "try:\n"
-        f"    list(parallel_map(_linger, [Path({str(tmp_path)!r})] * 8, 2))\n"
-        "except KeyboardInterrupt:\n"
-        "    print('interrupted')\n"
-    )
+    code = f"try:\n    {LINGER}\nexcept KeyboardInterrupt: print('interrupted')"
     process = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, str(tmp_path)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -95,23 +92,11 @@ def test_ctrl_c_ends_all_processes_at_once(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are looked up in /proc")
 def test_processes_end_with_their_parent(tmp_path):
-    code = (
-        "import os, sys, time; from pathlib import Path\n"
-        "from paddleseg_u2net.parallel import parallel_map\n"
-        "from tests.test_parallel import _linger\n"
-        "if __name__ == '__main__': list(parallel_map(_linger, [Path(sys.argv[1])] * 4, 2))\n"
-    )
-    script = tmp_path / "run.py"
-    script.write_text(code)
-    pids = tmp_path / "pids"
-    pids.mkdir()
-    parent = subprocess.Popen(
-        [sys.executable, str(script), str(pids)], env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    _until(lambda: len(list(pids.iterdir())) == 2)
+    parent = subprocess.Popen([sys.executable, "-c", LINGER, str(tmp_path)], cwd=ROOT)
+    _until(lambda: len(list(tmp_path.iterdir())) == 2)
     parent.kill()
     parent.wait()
-    workers = [int(file.name) for file in pids.iterdir()]
+    workers = [int(file.name) for file in tmp_path.iterdir()]
     _until(lambda: not any(_runs(pid) for pid in workers))
 
 
@@ -133,8 +118,3 @@ def _until(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def test_chunks():
-    assert in_chunks([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
-    assert in_chunks([], 2) == []

@@ -12,11 +12,7 @@ import textwrap
 import pytest
 
 from paddleseg_u2net import progress
-from paddleseg_u2net.progress import Progress, tracked
-
-LINE = re.compile(
-    r"predicting: (\d+) of 4 images \((\d+)%\), [\d.]+ images/s \| ETA \d\d:\d\d:\d\d"
-)
+from paddleseg_u2net.progress import tracked
 
 
 def on_a_terminal(code, columns=80, term="xterm"):
@@ -81,47 +77,16 @@ def test_lines_of_the_log_go_above_the_bar():
     assert all(re.fullmatch(r"[\d :-]+\[INFO\]\tline \d", line) for line in lines)
 
 
-def test_nested_progress_of_fast_work_is_not_drawn():
-    code = """
-        from paddleseg_u2net.progress import Progress, tracked
-        for number in tracked(range(4), "predicting"):
-            with Progress(3, "windows", delay=1.0) as inner:
-                inner.update(3)
-    """
-    shown = on_a_terminal(code)
-    assert "predicting" in shown and "windows" not in shown
-
-
-def test_lines_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
-    assert list(tracked(iter("abcd"), "predicting", total=4)) == list("abcd")
-    assert capsys.readouterr() == ("", "")  # too soon
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
-    assert list(tracked("abcd", "predicting")) == list("abcd")
-    out, err = capsys.readouterr()
-    found = [LINE.fullmatch(line).groups() for line in err.splitlines()]
-    assert out == "" and found == [("1", "25"), ("2", "50"), ("3", "75"), ("4", "100")]
-
-
 def test_at_most_one_line_in_thirty_seconds(capsys, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    with Progress(100, "validating") as shown:
-        for _ in range(100):
-            clock[0] += 1.5
-            shown.update()
-    lines = capsys.readouterr().err.splitlines()
+    for _ in tracked(iter(range(100)), "validating", total=100):
+        clock[0] += 1.5
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
     assert lines[0] == "validating: 20 of 100 images (20%), 0.67 images/s | ETA 00:02:00"
     assert len(lines) == 5
-
-
-def test_what_was_done_before_does_not_count_for_the_rate(capsys, monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    with Progress(300_000_000, "model.pth", "B", initial=200_000_000) as shown:
-        clock[0] = 50.0
-        shown.update(50_000_000)
-    expected = "model.pth: 250 of 300 MB (83%), 1.00 MB/s | ETA 00:00:50\n"
-    assert capsys.readouterr().err == expected
 
 
 def test_lines_go_to_the_log_of_a_command(capsys, monkeypatch):
@@ -134,12 +99,4 @@ def test_lines_go_to_the_log_of_a_command(capsys, monkeypatch):
     assert len(out.splitlines()) == 4 and "[INFO]\tpredicting: 1 of 4" in out and err == ""
     start_logging(first=False)
     list(tracked("abcd", "predicting"))
-    assert capsys.readouterr() == ("", "")
-
-
-def test_nothing_where_nothing_is_wanted(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS", 0.0)
-    list(tracked("abcd", "predicting", shown=False))
-    with Progress(4, "training", lines=False) as shown:
-        shown.update()
     assert capsys.readouterr() == ("", "")

@@ -1,7 +1,12 @@
 """What a U²-Net is made of, without any framework: stages, operations, names and shapes."""
 
-from paddleseg_u2net.architecture.program import Convolution, Functional, Operation, Program, build
-from paddleseg_u2net.architecture.recognise import Architecture, recognise
+from paddleseg_u2net.architecture.program import Convolution, Operation, Program, build
+from paddleseg_u2net.architecture.recognise import (
+    Architecture,
+    recognise,
+    stage_levels,
+    with_widths,
+)
 from paddleseg_u2net.architecture.stages import ALIASES, TABLES, U2NET, U2NETP, Stage, StageTable
 
 __all__ = [
@@ -11,11 +16,12 @@ __all__ = [
     "U2NETP",
     "Architecture",
     "Convolution",
-    "Functional",
     "Operation",
     "Program",
     "Stage",
     "StageTable",
     "build",
     "recognise",
+    "stage_levels",
+    "with_widths",
 ]

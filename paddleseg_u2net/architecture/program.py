@@ -1,14 +1,11 @@
-"""U²-Net as a list of operations, for all that needs its structure and not Paddle: counting,
-reading and writing other formats, running elsewhere.
+"""U²-Net as a list of operations, for all that needs its structure and not Paddle.
 
-``Program.run`` is the one loop over them; whoever interprets the network gives it an object with a
-method for each kind. The layers of ``paddleseg_u2net.models`` say the same in Paddle; a test holds
-the two equal.
+The layers of ``paddleseg_u2net.models`` say the same in Paddle; a test holds the two equal.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from paddleseg_u2net.architecture.stages import Stage, StageTable
 
@@ -89,11 +86,9 @@ class Program(NamedTuple):
     def run(self, functions: Any) -> List[Any]:
         """What every step gives, in order.
 
-        Args:
-            functions: an object with a method for each kind of operation, which is called with
-                the ``Operation`` and the values of its inputs: ``input(step)``, ``conv(step, x)``,
-                ``pool(step, x)``, ``resize(step, x, like)``, ``concat(step, *parts)``,
-                ``add(step, a, b)``. Values may be anything: tensors, shapes, names of nodes.
+        ``functions`` has a method for each kind of operation, called with the ``Operation`` and the
+        values of its inputs, which may be anything: ``input(step)``, ``conv(step, x)``,
+        ``pool(step, x)``, ``resize(step, x, like)``, ``concat(step, *parts)``, ``add(step, a, b)``.
         """
         values: List[Any] = []
         for step in self.operations:
@@ -203,57 +198,3 @@ class _Builder:
         self.operations.append(Operation(len(self.operations), kind, self.stage, inputs, conv))
         self.channels.append(channels)
         return len(self.operations) - 1
-
-
-class Functional:
-    """The operations with the functions of Paddle or PyTorch, whose names are mostly the same.
-
-    Args:
-        functions: ``paddle.nn.functional`` or ``torch.nn.functional``.
-        concat: ``paddle.concat`` or ``torch.cat``.
-        weights: tensors by the names of ``Program.shapes``; without those of a BatchNorm it is
-            taken to be folded into its convolution.
-        images: the network's input, (N, C, H, W).
-    """
-
-    def __init__(
-        self, functions: Any, concat: Callable[..., Any], weights: Mapping[str, Any], images: Any
-    ) -> None:
-        self.functions, self.concatenate = functions, concat
-        self.weights, self.images = weights, images
-
-    def weight(self, name: str) -> Any:
-        """The tensor of this name, None if there is none."""
-        return self.weights.get(name)
-
-    def input(self, step: Operation) -> Any:
-        """The images."""
-        return self.images
-
-    def conv(self, step: Operation, x: Any) -> Any:
-        """Convolution; BatchNorm and ReLU where they stand behind it."""
-        conv, padding = step.convolution, step.convolution.padding
-        kernel, bias = (self.weight(f"{conv.layer}.{part}") for part in ("weight", "bias"))
-        x = self.functions.conv2d(x, kernel, bias, padding=padding, dilation=conv.dilation)
-        if not conv.normalised:
-            return x
-        names = [f"{conv.batchnorm}.{part}" for part in ("_mean", "_variance", "weight", "bias")]
-        if names[0] in self.weights:
-            x = self.functions.batch_norm(x, *map(self.weight, names))
-        return self.functions.relu(x)
-
-    def pool(self, step: Operation, x: Any) -> Any:
-        """Halved height and width."""
-        return self.functions.max_pool2d(x, 2, 2, ceil_mode=True)
-
-    def resize(self, step: Operation, x: Any, like: Any) -> Any:
-        """``x`` in the height and width of ``like``."""
-        return self.functions.interpolate(x, like.shape[2:], mode="bilinear")
-
-    def concat(self, step: Operation, *parts: Any) -> Any:
-        """Channels joined."""
-        return self.concatenate(list(parts), 1)
-
-    def add(self, step: Operation, a: Any, b: Any) -> Any:
-        """The sum."""
-        return a + b

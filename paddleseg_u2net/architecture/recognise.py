@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
 
 from paddleseg_u2net.architecture.program import Program, build
 from paddleseg_u2net.architecture.stages import TABLES, Stage, StageTable, stage_names
-
-# How many of all layers, the file's and the published ones, must be in both.
-_MOST = 0.6
-Kernels = Mapping[str, Tuple[int, ...]]
-# What other segmentation networks call their layers; for the error only.
-_STRANGERS = {
-    r"^(conv_in\.|pool_in)": "IS-Net or another relative of U²-Net",
-    r"^stage\d.*rebnconvin": "a relative of U²-Net",
-    r"^layer[1-4]\.\d+\.conv": "a ResNet",
-    r"(backbone|encoder)\.(layer[1-4]|conv1)\b": "a network with a ResNet backbone",
-    r"(transformer|attn|blocks\.\d+)": "a transformer",
-    r"(inconv|encoder\d|bridge|conv\d_d)": "BASNet",
-    r"(down|up|inc|outc)\d?\.": "a U-Net",
-}
 
 
 class Architecture(NamedTuple):
@@ -65,116 +50,69 @@ def recognise(shapes: Mapping[str, Sequence[int]], source: str) -> Architecture:
     """The U²-Net of weights with these names (published, see ``Program.shapes``) and shapes.
 
     Dilations leave no trace in weights: stages of the published heights are taken to be dilated
-    where the published ones are, others not to be known. Single layers may be missing, misspelt
-    or of a wrong shape where the rest has the published names; the model is that of the rest.
+    where the published ones are, others not to be known. Widths are those of the first two layers
+    of each stage.
 
     Raises:
-        ValueError: they are not of a U²-Net, and the message says what they look like; or one has
-            no numbers.
+        ValueError: they are not of a U²-Net, or not of a whole one; or one has no numbers.
     """
-    empty = next((name for name, shape in shapes.items() if 0 in shape), None)
-    if empty is not None:
-        raise ValueError(f"{source}: {empty} has shape {list(shapes[empty])}, without any numbers")
+    for name, shape in shapes.items():
+        if 0 in shape:
+            raise ValueError(f"{source}: {name} has shape {list(shape)}, without any numbers")
     kernels = {
         name[: -len(".weight")]: tuple(shape)
         for name, shape in shapes.items()
         if name.endswith(".weight") and len(shape) == 4
     }
-    if any(re.match(r"conv_in\.|pool_in", name) for name in shapes):
-        raise ValueError(f"{source}: {_other(shapes)}")
-    heights = _heights(kernels)
-    known = [table for table in TABLES.values() if _levels(table) == heights]
-    if heights and not known:
+    levels = list(stage_levels(kernels).values())
+    relative = any(name.startswith(("conv_in.", "pool_in.")) for name in shapes)
+    if relative or not levels:
+        looks = "these look like IS-Net or another relative of U²-Net: " if relative else ""
         raise ValueError(
-            f"{source}: this is a U²-Net whose stages have heights {heights}; which of them are "
+            f"{source}: expected weights of a U²-Net (stage1.rebnconvin.conv_s1.weight, ..., "
+            f"side1.weight, ..., outconv.weight); {looks}it has {len(shapes)} tensors such as "
+            f"{', '.join(sorted(map(str, shapes))[:3]) or '(none)'}"
+        )
+    program = build(with_widths(levels))
+    missing = [conv.layer for conv in program.convolutions if conv.layer not in kernels]
+    if missing:
+        raise ValueError(
+            f"{source}: this is not a whole U²-Net: {len(missing)} of its layers are missing, "
+            f"first {missing[0]}.weight; name its configuration with --config to see all of them"
+        )
+    tables = (table.named().values() for table in TABLES.values())
+    known = [rows for rows in tables if [row.levels for row in rows] == levels]
+    if not known:
+        raise ValueError(
+            f"{source}: this is a U²-Net whose stages have heights {levels}; which of them are "
             "dilated cannot be seen in weights: name its configuration with --config"
         )
-    nearest = max(known or TABLES.values(), key=lambda table: _overlap(table, kernels))
-    if _overlap(nearest, kernels) <= _MOST:
-        raise ValueError(f"{source}: {_other(shapes)}")
-    stages = _stages(nearest, kernels)
-    heads = [shape[0] for name, shape in kernels.items() if re.fullmatch(r"side\d+|outconv", name)]
-    first = kernels.get("stage1.rebnconvin.conv_s1", (0, 3))
-    return Architecture.of(stages, _most_common(heads) or 1, first[1])
+    stages = with_widths([row.height for row in known[0]], kernels)
+    first = kernels["stage1.rebnconvin.conv_s1"]
+    return Architecture.of(stages, kernels["outconv"][0], first[1])
 
 
-def _heights(kernels: Kernels) -> List[int]:
-    """The heights of all stages if the layers are those of a whole U²-Net, else nothing."""
-    depth = sum(bool(re.fullmatch(r"side\d+", name)) for name in kernels)
-    highest = dict.fromkeys(stage_names(depth), 0)
-    for name in kernels:
-        match = re.fullmatch(r"(stage\d+d?)\.rebnconv(\d{1,3})\.conv_s1", name)
+def stage_levels(layers: Iterable[str]) -> Dict[str, int]:
+    """The number of levels of each stage by the names of its layers; empty if a stage lacks."""
+    highest: Dict[str, int] = {}
+    for layer in layers:
+        match = re.fullmatch(r"(stage\d+d?)\.rebnconv(\d{1,2})\.conv_s1", layer)
         if match:
             highest[match[1]] = max(int(match[2]), highest.get(match[1], 0))
-    heights = [highest[name] for name in stage_names(depth)]
-    if depth < 2 or min(heights) < 2 or sum(heights) > len(kernels):
-        return []
-    rows = [Stage(height, 1, 1) for height in heights]
-    layers = {conv.layer for conv in build(StageTable(rows[:depth], rows[depth:])).convolutions}
-    unknown = any(name.startswith("stage") for name in set(kernels) - layers)
-    return [] if unknown or not layers <= set(kernels) else heights
+    names = stage_names((len(highest) + 1) // 2)
+    if len(names) < 3 or set(names) != set(highest) or min(highest.values()) < 2:
+        return {}
+    return {name: highest[name] for name in names}
 
 
-def _levels(table: StageTable) -> List[int]:
-    return [row.levels for row in table.named().values()]
-
-
-def _layers(table: StageTable) -> Set[str]:
-    return {conv.layer for conv in build(table).convolutions}
-
-
-def _overlap(table: StageTable, kernels: Kernels) -> float:
-    """How many of all layers, the file's and the table's, are in both: 0 to 1."""
-    layers = _layers(table)
-    return len(layers & set(kernels)) / len(layers | set(kernels))
-
-
-def _stages(form: StageTable, kernels: Kernels) -> StageTable:
-    """Stages of the heights of ``form`` with the channels that most of each stage's layers have."""
-    channels = {name: _channels(name, form, kernels) for name in form.named()}
-
-    def alike(table: StageTable) -> int:
-        return sum((row.mid, row.out) == channels[name] for name, row in table.named().items())
-
-    # Of a stage without any layer the nearest known table tells.
-    same = [table for table in TABLES.values() if _levels(table) == _levels(form)]
-    rows = [
-        Stage(row.height, channels[name][0] or row.mid, channels[name][1] or row.out)
-        for name, row in max(same, key=alike).named().items()
-    ]
-    depth = len(form.encoder)
+def with_widths(
+    heights: Sequence[Union[int, str]], kernels: Optional[Mapping[str, Sequence[int]]] = None
+) -> StageTable:
+    """Stages of these heights, with the channels of the ``kernels`` of their first two layers."""
+    depth = (len(heights) + 1) // 2
+    rows = []
+    for name, height in zip(stage_names(depth), heights):
+        layers = (f"{name}.rebnconv{part}.conv_s1" for part in ("1", "in"))
+        mid, out = (kernels[layer][0] if kernels else 1 for layer in layers)
+        rows.append(Stage(height, mid, out))
     return StageTable(rows[:depth], rows[depth:])
-
-
-def _channels(
-    stage: str, form: StageTable, kernels: Kernels
-) -> Tuple[Optional[int], Optional[int]]:
-    """Channels inside and behind a stage."""
-    outer = [f"{stage}.{name}.conv_s1" for name in ("rebnconvin", "rebnconv1d")]
-    layers = [name for name in _layers(form) if name.startswith(f"{stage}.") and name in kernels]
-    inner = [kernels[name][0] for name in layers if name not in outer]
-    out = [kernels[name][0] for name in outer if name in kernels]
-    level = int(stage.strip("staged"))
-    follower = f"stage{level + 1}.rebnconvin.conv_s1"
-    if stage.endswith("d") or level == len(form.encoder):
-        follower = f"side{level}"
-    out += [kernels[follower][1]] if follower in kernels else []
-    return _most_common(inner), _most_common(out)
-
-
-def _most_common(numbers: Iterable[int]) -> Optional[int]:
-    counted = Counter(numbers).most_common(1)
-    return counted[0][0] if counted else None
-
-
-def _other(shapes: Mapping[str, Any]) -> str:
-    names: List[str] = sorted(map(str, shapes))
-    looks = next(
-        (what for pattern, what in _STRANGERS.items() if any(re.search(pattern, n) for n in names)),
-        "",
-    )
-    return (
-        "expected weights of a U²-Net (stage1.rebnconvin.conv_s1.weight, ..., side1.weight, ..., "
-        f"outconv.weight); {f'these look like {looks}: ' if looks else ''}it has "
-        f"{len(names)} tensors such as {', '.join(names[:3]) or '(none)'}"
-    )

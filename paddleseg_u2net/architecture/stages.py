@@ -40,12 +40,11 @@ class StageTable(NamedTuple):
         """
         if isinstance(table, cls):
             return table
-        if not isinstance(table, Mapping) or set(table) != {"encoder", "decoder"}:
+        parts = ("encoder", "decoder")
+        given = table if isinstance(table, Mapping) else {}
+        if set(given) != set(parts) or not all(isinstance(given[p], (list, tuple)) for p in parts):
             raise ValueError(f"stages: expected two lists `encoder` and `decoder`, got {table!r}")
-        for part in ("encoder", "decoder"):
-            if not isinstance(table[part], (list, tuple)):
-                raise ValueError(f"stages.{part}: expected a list of rows, got {table[part]!r}")
-        parsed = cls(*([_parse_row(row) for row in table[part]] for part in ("encoder", "decoder")))
+        parsed = cls(*([_parse_row(row) for row in given[part]] for part in parts))
         if len(parsed.encoder) < 2 or len(parsed.decoder) != len(parsed.encoder) - 1:
             raise ValueError(
                 "stages: expected n >= 2 encoder rows and n - 1 decoder rows, got "

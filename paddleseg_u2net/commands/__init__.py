@@ -40,24 +40,6 @@ EXTRAS = {
 _REQUIRED = ("cv2", "numpy", "PIL", "requests", "tqdm", "yaml")
 
 
-def _is_address(word: str) -> bool:
-    scheme, mark, _ = word.partition("://")
-    return bool(mark) and scheme[:1].isalpha() and scheme.isascii() and "/" not in scheme
-
-
-def _refuse_addresses(argv: Sequence[str]) -> None:
-    """Say that an address is none of the paths that commands take, before one searches for it."""
-    flag = ""
-    for word in argv:
-        if word.startswith("-"):
-            flag, _, word = word.partition("=")
-        if _is_address(word) and flag != "--mirror":
-            raise ValueError(
-                f"{flag or 'argument'} {word}: expected a path, got an address; fetch it first "
-                "(curl -LO ADDRESS) and give the path of the file"
-            )
-
-
 def _load_plugins(argv: Sequence[str]) -> None:
     """Import what ``--plugins`` names, before a parser asks what there is to choose from."""
     if any(word.partition("=")[0] == "--plugins" for word in argv):
@@ -113,7 +95,6 @@ def main(command: str, argv: Optional[List[str]] = None) -> int:
 def _run(command: str, argv: Sequence[str]) -> int:
     from paddleseg_u2net import signals
 
-    _refuse_addresses(argv)
     with signals.heard():
         with signals.waiting():  # threads that libraries start as they are loaded get none
             module = importlib.import_module(f"paddleseg_u2net.commands.{command}")
@@ -128,11 +109,7 @@ def _missing(error: Exception) -> str:
     name = (getattr(error, "name", None) or "") if isinstance(error, ImportError) else ""
     package = name.partition(".")[0]
     if package in _REQUIRED:
-        return (
-            f"{name}, which {sys.executable} does not have; activate the environment that this "
-            "project was installed into (source .venv/bin/activate), or install it: pip install -e "
-            "'.[cpu]'"
-        )
+        return f"{name}, which {sys.executable} does not have; activate this project's environment"
     if package in EXTRAS:
         extra = EXTRAS[package]
         return f"{name}, which is not installed: pip install 'paddleseg_u2net[{extra}]'"

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-from typing import Iterator, List
+from typing import List
 
 from paddleseg_u2net.commands.parsing import Parser, at_least
 from paddleseg_u2net.inference import UPSAMPLINGS
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
-
-
-@contextlib.contextmanager
-def named(flag: str) -> Iterator[None]:
-    """Let errors about a model's path begin with the flag that it was given by."""
-    from paddleseg_u2net.predictor.load import ModelPathError
-
-    try:
-        yield
-    except ModelPathError as error:
-        raise ModelPathError(f"{flag} {error}") from error
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -68,11 +56,7 @@ def add_inference(result: argparse.ArgumentParser) -> None:
 
 
 def inference_opts(arguments: argparse.Namespace) -> List[str]:
-    """Test-time augmentation and windows, as far as given, in the form of ``--opts``.
-
-    Raises:
-        ValueError: a setting is given without the flag that it belongs to.
-    """
+    """Test-time augmentation and windows, as far as given, in the form of ``--opts``."""
     given: List[str] = []
     for flag, settings in (
         ("aug_eval", ("scales", "flip_horizontal", "flip_vertical")),

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from paddleseg_u2net.commands.arguments import add_plugins
-from paddleseg_u2net.commands.parsing import Parser, file_of
+from paddleseg_u2net.commands.parsing import Parser, at_least, file_of
 from paddleseg_u2net.env import cores
-from paddleseg_u2net.evaluation.evaluate import Evaluation
-from paddleseg_u2net.evaluation.outputs import Outputs
-from paddleseg_u2net.evaluation.plan import MethodOnDataset, from_folders, from_yaml
+from paddleseg_u2net.evaluation.evaluate import Outputs, evaluate
+from paddleseg_u2net.evaluation.plan import from_folders, from_yaml
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
 from paddleseg_u2net.metrics import FAMILIES, PRESETS, SCORES, Conventions, make_conventions
 from paddleseg_u2net.parallel import MOST_WORKERS
@@ -31,8 +30,6 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     _add_manner(result.add_argument_group("how"))
     _add_output(result.add_argument_group("what to write"))
     arguments = result.parse_args(argv)
-    if arguments.workers < 0 or not 0 <= arguments.digits <= 12 or arguments.gallery < 1:
-        result.error("--workers: expected 0 or more, --digits: 0 to 12, --gallery: 1 or more")
     limits = arguments.pr_limits or [0, 1, 0, 1]
     if not (0 <= limits[0] < limits[1] <= 1 and 0 <= limits[2] < limits[3] <= 1):
         result.error("--pr_limits: expected two pairs of rising numbers from 0 to 1")
@@ -79,22 +76,17 @@ def _add_manner(group: Any) -> None:
         help="change the preset, e.g. mask_above=127 stretch=none; keys: "
         + ", ".join(field.name for field in fields(Conventions)))  # fmt: skip
     add("--sigma", type=float, metavar="PIXELS", help="spread fixation points to a density")
-    add("--workers", type=int, default=min(cores(), MOST_WORKERS), metavar="N",
+    add("--workers", type=at_least(0), default=min(cores(), MOST_WORKERS), metavar="N",
         help="processes; 0: none beside this one; default: %(default)s")  # fmt: skip
     add("--resize", action="store_true", help="resize maps to their mask's size, bilinear")
     add("--allow_missing", action="store_true", help="score the names that all folders have")
     add("--skip_bad", action="store_true", help="leave out images whose files cannot be used")
 
 
-def _figure(text: str) -> Path:
-    if not Path(text).suffix:
-        raise argparse.ArgumentTypeError(f"expected a name that ends in .pdf or .png, got {text}")
-    return file_of(".pdf", ".png")(text)
-
-
 def _add_output(group: Any) -> None:
     add = group.add_argument
-    add("--digits", type=int, default=3, metavar="N", help="behind the point, in tables")
+    add("--digits", type=int, choices=range(13), default=3, metavar="N",
+        help="behind the point, in tables")  # fmt: skip
     table = {"csv": (".csv", ".txt"), "md": (".md", ".markdown", ".txt"), "tex": (".tex", ".txt")}
     add("--json", type=file_of(".json"), metavar="FILE", help="everything, in full precision")
     add("--csv", type=file_of(*table["csv"]), metavar="FILE",
@@ -104,27 +96,38 @@ def _add_output(group: Any) -> None:
     add("--latex", type=file_of(*table["tex"]), metavar="FILE", help="the table, best marked")
     add("--markdown", type=file_of(*table["md"]), metavar="FILE", help="the table, best marked")
     add("--curves", type=Path, metavar="DIR", help="PR, F, E and ROC curves: PNG and PDF")
-    add("--pr", type=_figure, metavar="FILE", help="curves of precision and recall alone, a "
-        "diagram for each set; .pdf or .png")  # fmt: skip
+    add("--pr", type=file_of(".pdf", ".png"), metavar="FILE",
+        help="curves of precision and recall alone, a diagram for each set")  # fmt: skip
     add("--pr_limits", type=float, nargs=4, metavar=("R0", "R1", "P0", "P1"),
         help="ends of its axes; default: recall from 0 to 1, precision from below the "
         "curves to 1")  # fmt: skip
     add("--html", type=file_of(".html", ".htm"), metavar="FILE",
         help="tables, curves, worst and best images")  # fmt: skip
-    add("--gallery", type=int, default=5, metavar="N", help="worst and best images in --html")
+    add("--gallery", type=at_least(1), default=5, metavar="N",
+        help="worst and best images in --html")  # fmt: skip
 
 
 def run(argv: List[str]) -> int:
     """Score; 0 if every map of every method could be scored, or what failed was to be skipped."""
     arguments = _arguments(argv)
+    if arguments.config:
+        plan = from_yaml(arguments.config)
+    else:
+        others = ("mask_suffix", "points_dir", "density_dir", "image_dir", "list")
+        plan = from_folders(
+            arguments.pred_dir,
+            arguments.gt_dir,
+            arguments.map_suffix,
+            **{key: getattr(arguments, key) for key in others},
+        )
     limits = arguments.pr_limits or []
-    files = {key: getattr(arguments, key) for key in _OUTPUTS}
-    return Evaluation(
-        plan=_plan(arguments),
+    files = {key: path for key in _OUTPUTS if (path := getattr(arguments, key)) is not None}
+    return evaluate(
+        plan,
         metrics=arguments.metrics,
         conventions=make_conventions(arguments.preset, **_changes(arguments.conventions)),
         outputs=Outputs(
-            {key: path for key, path in files.items() if path is not None},
+            files,
             arguments.digits,
             arguments.gallery,
             tuple(zip(limits[::2], limits[1::2])),
@@ -135,7 +138,7 @@ def run(argv: List[str]) -> int:
         resize=arguments.resize,
         allow_missing=arguments.allow_missing,
         skip_bad=arguments.skip_bad,
-    ).run()
+    )
 
 
 def _changes(texts: List[str]) -> Dict[str, Any]:
@@ -144,27 +147,9 @@ def _changes(texts: List[str]) -> Dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or key == "preset":
-            raise ValueError(
-                f"--conventions: expected KEY=VALUE, got {text!r}"
-                + ("; choose it with --preset" if key == "preset" else "")
-            )
+            raise ValueError(f"--conventions: expected KEY=VALUE beside --preset, got {text!r}")
         try:
             changes[key] = load_yaml(value)
         except YamlError:
             changes[key] = value  # which is refused as what it is
     return changes
-
-
-def _plan(arguments: argparse.Namespace) -> List[MethodOnDataset]:
-    if arguments.config:
-        return from_yaml(arguments.config)
-    return from_folders(
-        arguments.pred_dir,
-        arguments.gt_dir,
-        arguments.map_suffix,
-        mask_suffix=arguments.mask_suffix,
-        points_dir=arguments.points_dir,
-        density_dir=arguments.density_dir,
-        image_dir=arguments.image_dir,
-        list=arguments.list,
-    )

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from paddleseg_u2net.commands.arguments import add_plugins, named
+from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.export.formats import FORMATS, precisions
-from paddleseg_u2net.inference.description import OUTPUTS
+from paddleseg_u2net.inference.description import OUTPUTS, ExportError, exported_folder
 from paddleseg_u2net.log import logger, start_logging
 
 
@@ -58,11 +58,14 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging()
     load_paddle()
-    from paddleseg_u2net.export.export import export
-    from paddleseg_u2net.export.options import ExportOptions, refuse_exported
+    from paddleseg_u2net.export.export import ExportOptions, export
     from paddleseg_u2net.predictor.load import load_model
 
-    refuse_exported(arguments.model_path)
+    if exported_folder(arguments.model_path) is not None:
+        raise ExportError(
+            f"--model_path {arguments.model_path}: expected weights, found an exported model; give "
+            "those that it was made of, which its description.json names under source"
+        )
     options = ExportOptions(
         arguments.save_dir,
         arguments.format,
@@ -73,10 +76,10 @@ def run(argv: List[str]) -> int:
         arguments.calibration_masks,
         arguments.max_mae_increase,
     )
-    with named("--model_path"):  # a GPU rounds to TF32, and its maps are not what is compared with
-        model = load_model(
-            arguments.model_path, arguments.config, arguments.opts, "paddle", device="cpu"
-        )
+    # a GPU rounds to TF32, and its maps are not what is compared with
+    model = load_model(
+        arguments.model_path, arguments.config, arguments.opts, "paddle", device="cpu"
+    )
     logger.info(f"Exporting {model.source}; {model.pipeline.preprocess}")
     made = export(model, options)
     for name in made.files:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterable, NoReturn, Optional, Sequence
+from typing import Any, Callable, Iterable, NoReturn, Optional
 
 from paddleseg_u2net._version import __version__
-
-__all__ = ["Parser", "at_least", "did_you_mean", "file_of", "printable", "unknown"]
+from paddleseg_u2net.text import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +24,8 @@ class Parser(argparse.ArgumentParser):
         args = sys.argv[1:] if args is None else list(args)
         # Of what follows the name of a part its own parser knows the flags.
         if self._subparsers is None:
-            flags = [text.partition("=")[0] for text in _before_dashes(args)]
+            before_dashes = args[: args.index("--")] if "--" in args else args
+            flags = [text.partition("=")[0] for text in before_dashes]
             known = self._option_string_actions
             for flag in flags:
                 if flag.startswith("--") and " " not in flag and flag not in known:
@@ -44,20 +43,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and one line."""
         self.exit(2, f"Error: {_with_help(message, self.prog)}\n")
-
-
-def _before_dashes(args: Sequence[str]) -> Sequence[str]:
-    return args[: args.index("--")] if "--" in args else args
-
-
-def did_you_mean(given: Any, known: Iterable[str]) -> str:
-    """Return a hint at what was probably meant, or nothing."""
-    asked, names = str(given).lower(), list(known)
-    begin = [name for name in names if name.lower().startswith(asked.rstrip("-")) and asked]
-    # Without the dashes, by which all flags are alike.
-    bare = {name.lstrip("-"): name for name in names}
-    near = begin[:3] or [bare[n] for n in difflib.get_close_matches(asked.lstrip("-"), bare, 1)]
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def file_of(*suffixes: str) -> Callable[[str], Path]:

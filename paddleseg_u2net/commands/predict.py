@@ -6,14 +6,9 @@ import argparse
 from pathlib import Path
 from typing import List
 
-from paddleseg_u2net.commands.arguments import (
-    add_inference,
-    inference_opts,
-    named,
-    parser,
-)
+from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
 from paddleseg_u2net.env import cores
-from paddleseg_u2net.prediction import PICTURES, USUAL
+from paddleseg_u2net.prediction.jobs import PICTURES, USUAL, collect
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -44,7 +39,7 @@ def run(argv: List[str]) -> int:
     """
     arguments = _arguments(argv)
     from paddleseg_u2net.log import logger, start_logging
-    from paddleseg_u2net.prediction import collect, predict_files
+    from paddleseg_u2net.prediction.run import predict_files
     from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.training.distributed import Distributed
 
@@ -55,16 +50,15 @@ def run(argv: List[str]) -> int:
     jobs = collect(arguments.image_path, save_dir)
     # of a folder that changes at this moment, all share out what the first one saw
     jobs = distributed.gather({"jobs": jobs if distributed.is_first else []})[0]["jobs"]
-    with named("--model_path"):
-        model = load_model(
-            arguments.model_path,
-            arguments.config,
-            [*arguments.opts, *inference_opts(arguments)],
-            arguments.backend,
-            arguments.device,
-            arguments.threads or (max(1, cores() // size) if size > 1 else None),
-            upsampling=arguments.upsampling,
-        )
+    model = load_model(
+        arguments.model_path,
+        arguments.config,
+        [*arguments.opts, *inference_opts(arguments)],
+        arguments.backend,
+        arguments.device,
+        arguments.threads or (max(1, cores() // size) if size > 1 else None),
+        upsampling=arguments.upsampling,
+    )
     logger.info(str(model))
     shared = f", shared out to {size} processes" if size > 1 else ""
     logger.info(f"Predicting {_images(len(jobs))} with {model.source}{shared}")
@@ -85,9 +79,8 @@ def run(argv: List[str]) -> int:
         logger.error(failure.reason)
         failures.append(failure)
     done = len(jobs) - len(failures)
-    folders = [str(save_dir / kind) for kind in arguments.pictures]
-    places = " and ".join([", ".join(folders[:-1]), folders[-1]] if folders[1:] else folders)
-    logger.info(f"Done: {done} of {_images(len(jobs))}, in {places}")
+    folders = ", ".join(str(save_dir / kind) for kind in arguments.pictures)
+    logger.info(f"Done: {done} of {_images(len(jobs))}, in {folders}")
     if failures:
         logger.error(f"{_images(len(failures))} could not be predicted; the lines above say why")
     return 1 if failures and distributed.is_first else 0

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands.arguments import add_plugins
-from paddleseg_u2net.commands.parsing import Parser, did_you_mean
+from paddleseg_u2net.commands.parsing import Parser
 from paddleseg_u2net.data_tools.known import Prepared, prepare
 from paddleseg_u2net.datasets.table import TABLE, Row, is_row_file
-from paddleseg_u2net.io.images import files_below
-from paddleseg_u2net.text import one_line
+from paddleseg_u2net.text import did_you_mean, one_line
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -78,7 +77,6 @@ def run(argv: List[str]) -> int:
 
 
 def _listing() -> List[str]:
-    """What there is: a heading, then a line for each data set."""
     lines = [f"{'NAME':<20}{'PAIRS':<26}{'DOWNLOAD':<12}{'FETCHED':<10}LICENCE"]
     for name, row in TABLE.items():
         parts = " ".join(f"{part} {split.pairs}" for part, split in row.splits.items())
@@ -89,35 +87,18 @@ def _listing() -> List[str]:
 
 
 def _story(done: Prepared) -> List[str]:
-    """What was done, where it is, and what to do next."""
     row = done.row
     what = "prepared" if done.fresh else "is there already, checked quickly, nothing done"
     lines = [f"{row.title}: {what}: {done.folder}"]
-    for part, count in done.parts.items():
-        told = any(remark.startswith(f"{part}: ") for remark in done.remarks)
-        lines.append(f"  {part}: {count} pairs{'' if told else _compared(row, part, count)}")
+    lines += [f"  {part}: {count} pairs" for part, count in done.parts.items()]
     lines += [f"  {remark}" for remark in done.remarks]
-    if done.fresh:
-        lines.append(f"Size on disk: {_megabytes(list(files_below(done.folder)))}")
     if done.archives:
-        folder = done.archives[0].parent
-        lines.append(f"Archives: {folder} ({_megabytes(done.archives)}), may be deleted now")
+        lines.append(f"Archives: {done.archives[0].parent}, may be deleted now")
     lines.append(f"Licence: {row.licence or 'none is stated'}; {row.homepage}")
     lines.append(f"Cite: {row.cite}")
     lines.append(f"Next: python tools/dataset.py check --root {shlex.quote(str(done.folder))}")
     lines.append(f"      {_next(row, done.folder)}")
     return [one_line(line) for line in lines]
-
-
-def _compared(row: Row, part: str, count: int) -> str:
-    published = row.splits[part].pairs
-    if row.pool is not None or count == published:
-        return ""
-    return f" ({published} are published)"
-
-
-def _megabytes(files: List[Path]) -> str:
-    return f"{sum(path.stat().st_size for path in files if path.is_file()) / 1e6:.1f} MB"
 
 
 def _next(row: Row, folder: Path) -> str:

@@ -8,6 +8,7 @@ from typing import List
 
 from paddleseg_u2net.commands import draw, predict, train, val
 from paddleseg_u2net.commands.parsing import Parser
+from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.run_folder import reserved
 
@@ -24,53 +25,39 @@ def run(argv: List[str]) -> int:
     arguments = result.parse_args(argv)
 
     out = Path(arguments.save_dir)
-    data, model = out / "data", out / "run" / "best_model"
+    data, model, held_out = out / "data", out / "run" / "best_model", out / "held_out.txt"
     root = [f"{part}_dataset.dataset_root={data}" for part in ("train", "val")]
     iters = [] if arguments.iters is None else ["--iters", str(arguments.iters)]
     training = ["--config", arguments.config, "--save_dir", str(out / "run"), "--do_eval"]
     training += ["--save_interval", "1000000", *iters, "--opts", *root]
-    pictures = ["--image_path", str(_held_out(out)), "--save_dir", str(out / "pictures")]
-    steps = (
-        (draw, ["--save_dir", str(data), "--train", "320"]),
-        (train, training),
-        (val, ["--model_path", str(model), "--json", str(out / "scores.json")]),
-        (predict, ["--model_path", str(model), *pictures]),
-    )
     # An earlier quickstart's model, unless it is being trained; two runs do not share a folder.
     with reserved(out / "run", Distributed()):
         shutil.rmtree(out / "run", ignore_errors=True)
-    for module, words in steps:
-        if module is predict:
-            _list_held_out(data, _held_out(out))
+    draw.run(["--save_dir", str(data), "--train", "320"])
+    pairs = (data / "val_list.txt").read_text(encoding="utf-8").splitlines()[:_SHOWN]
+    images = [(data / pair.split()[0]).resolve() for pair in pairs]
+    write_text(held_out, "".join(f"{image}\n" for image in images))
+    pictures = ["--image_path", str(held_out), "--save_dir", str(out / "pictures")]
+    for module, words in (
+        (train, training),
+        (val, ["--model_path", str(model), "--json", str(out / "scores.json")]),
+        (predict, ["--model_path", str(model), *pictures]),
+    ):
         if code := module.run(words):
             return code
-    sheet = _sheet(data, out)
+    sheet = _sheet([image.name for image in images], data, out)
     print(f"\nScores:   {out / 'scores.json'}\nPictures: {out / 'pictures'}\nSheet:    {sheet}")
     return 0
 
 
-def _held_out(out: Path) -> Path:
-    return out / "held_out.txt"
-
-
-def _list_held_out(data: Path, list_path: Path) -> None:
-    """The first few pictures that the model was not trained on, as a list for predict."""
-    from paddleseg_u2net.io.files import write_text
-
-    pairs = (data / "val_list.txt").read_text(encoding="utf-8").splitlines()[:_SHOWN]
-    images = [(data / pair.split()[0]).resolve() for pair in pairs]
-    write_text(list_path, "\n".join(map(str, images)) + "\n")
-
-
-def _sheet(data: Path, out: Path) -> Path:
+def _sheet(names: List[str], data: Path, out: Path) -> Path:
     from paddleseg_u2net.io.images import read_image, read_mask, write_png
-    from paddleseg_u2net.prediction import ADDED, SALIENCY
+    from paddleseg_u2net.prediction.jobs import ADDED, SALIENCY
     from paddleseg_u2net.render.contact_sheet import contact_sheet, picture_cells
 
     rows = []
-    for line in _held_out(out).read_text(encoding="utf-8").splitlines():
-        name = Path(line).name
-        pictures = out / "pictures"
+    pictures = out / "pictures"
+    for name in names:
         shown = [
             read_image(data / "images" / name),
             read_mask(data / "masks" / name),

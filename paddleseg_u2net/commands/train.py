@@ -59,13 +59,11 @@ def run(argv: List[str]) -> int:
 
     device = set_device(arguments.device)
     distributed = Distributed()
-    config = Config(
-        arguments.config,
-        arguments.opts,
-        arguments.learning_rate,
-        arguments.batch_size,
-        arguments.iters,
-    )
+    opts = list(arguments.opts)
+    for key in ("iters", "batch_size", "lr_scheduler.learning_rate"):
+        value = getattr(arguments, key.rpartition(".")[2])
+        opts += [] if value is None else [f"{key}={value}"]
+    config = Config(arguments.config, opts)
     logger.info(f"Configuration {arguments.config} on {device}:\n{config}")
     options = {field.name: getattr(arguments, field.name) for field in fields(RunOptions)}
     with reserved(Path(arguments.save_dir), distributed):

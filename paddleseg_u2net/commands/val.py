@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Dict, List
 
-from paddleseg_u2net.commands.arguments import add_inference, inference_opts, named, parser
+from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
 from paddleseg_u2net.commands.parsing import at_least, file_of
 from paddleseg_u2net.env import cores, is_first_process, load_paddle
 from paddleseg_u2net.io.files import write_text
@@ -53,17 +53,16 @@ def run(argv: List[str]) -> int:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
         opts.append(f"conventions.preset={arguments.preset}")
-    with named("--model_path"):
-        model = load_model(
-            arguments.model_path,
-            arguments.config,
-            opts,
-            arguments.backend,
-            arguments.device,
-            arguments.threads or max(1, cores() // distributed.size),
-            upsampling=arguments.upsampling,
-            with_datasets=True,
-        )
+    model = load_model(
+        arguments.model_path,
+        arguments.config,
+        opts,
+        arguments.backend,
+        arguments.device,
+        arguments.threads or max(1, cores() // distributed.size),
+        upsampling=arguments.upsampling,
+        with_datasets=True,
+    )
     logger.info(str(model))
     config = model.config
     assert isinstance(config, Config)

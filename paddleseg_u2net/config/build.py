@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
-from dataclasses import fields, replace
+import random
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
+from types import SimpleNamespace
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Union
 
-from paddleseg.cvlibs import manager
+import numpy as np
+from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config import checks
-from paddleseg_u2net.config.component import build, dataset_classes
 from paddleseg_u2net.config.prediction import PredictionConfig
 from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
-from paddleseg_u2net.config.schema import Faults, check_tree
+from paddleseg_u2net.config.schema import check_keys, refuse
 from paddleseg_u2net.config.settings import (
     DatasetSettings,
     LossSettings,
@@ -25,9 +27,8 @@ from paddleseg_u2net.config.settings import (
     TrainerSettings,
     read,
 )
-from paddleseg_u2net.config.steps import make_schedule, optimizer_settings
-from paddleseg_u2net.config.transforms import with_ignore_index
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.augment import TransformError, check_transform
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.losses import HeadLosses
 from paddleseg_u2net.metrics import DEFAULT, Conventions, MetricReport, make_conventions
@@ -35,69 +36,49 @@ from paddleseg_u2net.metrics.scores import resolve
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.plugins import PluginError, is_relative, load_plugins
 
-# Adam's.
-_FINE_TUNING_RATE = 1e-4
-
 
 class Config(PredictionConfig):
-    """A configuration, checked as a whole when it is read: all that is wrong is one error.
+    """A configuration, checked when it is read: its keys, then its components, then how they agree.
+    All that is wrong in one of these three is one error.
 
     Args:
         source: a YAML file, or a dictionary of its form.
         opts: ``key=value`` items that override it.
-        learning_rate, batch_size, iters: override those keys where not None.
         training: whether all that training needs has to be there, or the model only.
 
     Attributes:
-        batch_size: samples per device and forward pass.
-        iters: number of optimizer steps.
+        batch_size: samples per device and forward pass; iters: number of optimizer steps.
         plugins: modules outside the package that it needs, files by absolute paths.
         pretrained: the weights that training starts from, a file or a name.
         ignore_index: the label that is ignored.
-        trainer: ``trainer``; ``test``: ``test_config``.
-        num_classes, in_channels: output and input channels of the model.
+        trainer: ``trainer``.
 
     Raises:
         ConfigError: something is wrong; the message names the file or key and the repair.
     """
 
     def __init__(
-        self,
-        source: Union[str, Path, Tree],
-        opts: Iterable[str] = (),
-        learning_rate: Optional[float] = None,
-        batch_size: Optional[int] = None,
-        iters: Optional[int] = None,
-        training: bool = True,
+        self, source: Union[str, Path, Tree], opts: Iterable[str] = (), training: bool = True
     ) -> None:
         tree = as_tree(source, opts or ())
-        for key, value in (("batch_size", batch_size), ("iters", iters)):
-            if value is not None:
-                tree[key] = value
-        if learning_rate is not None and isinstance(tree.get("lr_scheduler"), dict):
-            tree["lr_scheduler"]["learning_rate"] = learning_rate
         where = "configuration" if isinstance(source, dict) else source
         _load_plugins(tree.get("plugins"), where)
-        faults = Faults()
-        check_tree(tree, faults, training)
-        # What is right is checked by itself, so that one error names all that is wrong.
-        self._read(faults.without(tree))
-        checks.check_model_and_loss(self._tree, faults, training)
-        self._read(faults.without(self._tree))
-        self._check_inference(faults)
-        checks.check_components(self, self._tree, faults, training)
-        faults.refuse(where)
-        self._read(tree)
-
-    def _read(self, tree: Tree) -> None:
-        super()._read(tree)
+        faults: List[str] = []
+        check_keys(tree, faults, training)
+        refuse(faults, where)
+        checks.check_components(tree, faults, training)
+        refuse(faults, where)
+        super().__init__(tree)
         self._run, self._loss = read(RunSettings, tree), read(LossSettings, tree.get("loss"))
         self.batch_size, self.iters = self._run.batch_size, self._run.iters
         self.plugins, self.pretrained = self._run.plugins, self._model.pretrained
         self.ignore_index = self._loss.ignore_index
         self.trainer = read(TrainerSettings, tree.get("trainer"))
-        with contextlib.suppress(ValueError):  # it is refused where all is checked
+        with contextlib.suppress(ValueError):  # it is refused below
             self.trainer = replace(self.trainer, best_metric=resolve(self.trainer.best_metric))
+        self._check_inference(faults)
+        checks.check_agreement(self, tree, faults, training)
+        refuse(faults, where)
 
     def __str__(self) -> str:
         return dump(self._tree)
@@ -124,8 +105,6 @@ class Config(PredictionConfig):
             )
         return manager.MODELS[self._model.type].table
 
-    # -- objects ---------------------------------------------------------------------------
-
     def model(self, pretrained: bool = True) -> Any:
         """The network, a ``paddle.nn.Layer``; without ``pretrained`` its weights are random."""
         left_out = () if pretrained else ("pretrained", "new_heads")
@@ -146,63 +125,50 @@ class Config(PredictionConfig):
 
     def lr_schedule(self) -> Any:
         """The learning rate's schedule over optimizer steps."""
-        return make_schedule(self._tree["lr_scheduler"], self.iters)
-
-    def too_fast(self) -> str:
-        """That ``pretrained`` is to learn at a rate for random weights, which new heads are, or an
-        empty text.
-        """
-        rate = self._tree["lr_scheduler"].get("learning_rate", 0)
-        is_adam = self._tree["optimizer"]["type"].startswith("Adam")
-        is_trained = self.pretrained and not self._model.new_heads
-        if not is_trained or not is_adam or rate <= 2 * _FINE_TUNING_RATE:
-            return ""
-        return (
-            f"{self.pretrained}: a learning rate of {rate:g} is one for random weights, and first "
-            f"undoes part of what trained ones know; take {_FINE_TUNING_RATE:g} with a warm-up, as "
-            "configs/_base_/fine_tuning.yml has them (docs/weights.md)"
-        )
+        block = dict(self._tree["lr_scheduler"])
+        with told(f"lr_scheduler: {block['type']}"):
+            asked = SimpleNamespace(lr_scheduler_cfg=block, iters=self.iters)
+            return SegBuilder(asked).lr_scheduler
 
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
-        """The optimizer of ``model``'s parameters.
-
-        Raises:
-            ConfigError: a group of ``optimizer.custom_cfg`` is left without parameters.
-        """
-        written = self._tree["optimizer"]["type"]
-        settings = optimizer_settings(self._tree["optimizer"])
-        if settings["type"] != written:
-            logger.info(f"optimizer.type {written} is read as {settings['type']}, as in PaddleSeg")
+        """The optimizer of ``model``'s parameters."""
+        settings = checks.optimizer_settings(self._tree["optimizer"])
         _check_groups(settings.get("custom_cfg") or [], model)
         # With groups PaddleSeg prints the number of every single tensor.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), told(f"optimizer: {settings['type']}"):
             return build(settings)(model, learning_rate)
 
     def dataset(self, part: str) -> PairDataset:
-        """The data set of ``train_dataset`` or ``val_dataset``; ``part`` is "train" or "val".
-
-        Raises:
-            ConfigError: the configuration has no such section.
-        """
+        """The data set of ``train_dataset`` or ``val_dataset``; ``part`` is "train" or "val"."""
         arguments = self._dataset_arguments(part)
         size = self.preprocess().size
         if part == "train" and "transforms" not in arguments and size:
             arguments["transforms"] = [{"type": "Resize", "target_size": list(size)}]
-        transforms = with_ignore_index(arguments.get("transforms"), self.ignore_index)
-        arguments["transforms"] = [build(item) for item in transforms]
-        kind = arguments.pop("type")
-        return dataset_classes()[kind](**arguments)
+        transforms = arguments.get("transforms") or []
+        arguments["transforms"] = [self.transform(*item) for item in enumerate(transforms)]
+        return checks.dataset_classes()[arguments.pop("type")](**arguments)
+
+    def transform(self, number: int, item: Tree) -> Any:
+        """An item of ``train_dataset.transforms``, which pads masks with what the loss ignores."""
+        where = f"train_dataset.transforms.{number}"
+        state = random.getstate(), str(np.random.get_state())
+        with told(f"{where}: {item['type']}"):
+            transform = build(_with_ignore_index(item, self.ignore_index))
+        if (random.getstate(), str(np.random.get_state())) != state:
+            raise ConfigError(
+                f"{where}: {item['type']} draws a random number when it is made, once for all "
+                "images and anew when a run is resumed; give it one value (for sizes that change "
+                "from image to image take ResizeStepScaling or ResizeRangeScaling)"
+            )
+        try:
+            check_transform(transform)
+        except TransformError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        return transform
 
     def dataset_settings(self, part: str) -> DatasetSettings:
-        """``train_dataset`` or ``val_dataset``, with what model and loss add.
-
-        Raises:
-            ConfigError: as ``dataset``.
-        """
-        arguments = self._dataset_arguments(part)
-        known = {item.name for item in fields(DatasetSettings)}
-        others = {key: arguments.pop(key) for key in {*arguments} - known}
-        return DatasetSettings(**arguments, others=others)
+        """``train_dataset`` or ``val_dataset``, with what model and loss add."""
+        return read(DatasetSettings, self._dataset_arguments(part))
 
     def _dataset_arguments(self, part: str) -> Dict[str, Any]:
         if f"{part}_dataset" not in self._tree:
@@ -232,32 +198,69 @@ class Config(PredictionConfig):
         return MetricReport(self.num_classes, self.ignore_index, names, self.conventions())
 
 
-def _load_plugins(names: Any, source: Any) -> None:
-    if not isinstance(names, list):  # none, or refused with the other faults
-        return
-    for name in names:
-        if isinstance(name, str) and is_relative(name):
-            raise ConfigError(
-                f"{source}: plugins: a configuration beside weights names files by absolute paths "
-                f"only, got {name}; if you trust it, name it with --opts plugins=[PATH]"
-            )
+def build(arguments: Tree) -> Any:
+    """PaddleSeg's builder, with its wrapper around errors taken off."""
     try:
-        load_plugins(name for name in names if isinstance(name, str))
+        return SegBuilder(None).build_component(arguments)
+    except RuntimeError as error:
+        raise _cause(error) from None
+
+
+def _cause(error: BaseException) -> BaseException:
+    while isinstance(error, RuntimeError) and error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Let an error of Paddle's or PaddleSeg's about settings be one of their keys, on one line."""
+    try:
+        yield
+    except Exception as error:
+        cause = _cause(error)
+        if type(cause) in (MemoryError, RuntimeError):  # nothing about settings
+            raise
+        words = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
+        raise ConfigError(f"{what} cannot be used like this: {words}") from error
+
+
+def _with_ignore_index(item: Any, ignore_index: int) -> Any:
+    if isinstance(item, list):
+        return [_with_ignore_index(part, ignore_index) for part in item]
+    if not isinstance(item, dict):
+        return item
+    told = {key: _with_ignore_index(value, ignore_index) for key, value in item.items()}
+    kind = manager.TRANSFORMS.components_dict.get(str(item.get("type")))
+    taken = inspect.signature(kind).parameters if kind else ()
+    for key in {"label_padding_value", "ignore_index"} & set(taken):
+        told.setdefault(key, ignore_index)
+    return told
+
+
+def _load_plugins(names: Any, source: Any) -> None:
+    # None, or of another kind, which is refused with the other faults.
+    names = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    if relative := [name for name in names if is_relative(name)]:
+        raise ConfigError(
+            f"{source}: plugins: a configuration beside weights names files by absolute paths "
+            f"only, got {relative[0]}; if you trust it, name it with --opts plugins=[PATH]"
+        )
+    try:
+        load_plugins(names)
     except PluginError as error:
         raise ConfigError(f"{source}: plugins: {error}") from error
 
 
 def _check_groups(groups: List[Mapping[str, Any]], model: Any) -> None:
     """Each group has parameters that learn and that no earlier group has."""
-    taken: List[str] = []
-    every = [name for name, _ in model.named_parameters()]
-    learning = [name for name, item in model.named_parameters() if not item.stop_gradient]
+    left = [name for name, item in model.named_parameters() if not item.stop_gradient]
     for number, group in enumerate(groups):
-        own = [name for name in learning if group["name"] in name and name not in taken]
+        own = [name for name in left if group["name"] in name]
+        left = [name for name in left if name not in own]
         if not own:
-            why = f"part of no parameter's name, such as {every[0]}"
-            if any(group["name"] in name for name in every):
-                why = "part of names of frozen parameters, or of an earlier group's, only"
-            raise ConfigError(f"optimizer.custom_cfg.{number}.name: {group['name']!r} is {why}")
-        taken += own
+            raise ConfigError(
+                f"optimizer.custom_cfg.{number}.name: expected a part of parameters' names that "
+                f"learn and are in no earlier group, such as {left[:1]}, got {group['name']!r}"
+            )
         logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")

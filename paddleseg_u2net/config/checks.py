@@ -1,93 +1,179 @@
-"""Checks of a configuration's components: model, loss, metrics, data sets, and how they agree."""
+"""The second and third stage of checking a configuration: the components that it names, each by
+itself; then how they agree.
+"""
 
 from __future__ import annotations
 
 import inspect
-from typing import Any, Mapping
+from functools import partial
+from typing import Any, Dict, List, Mapping
 
+import paddle
 from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.architecture import StageTable
-from paddleseg_u2net.config.component import dataset_classes
 from paddleseg_u2net.config.reading import Tree
-from paddleseg_u2net.config.schema import Faults, check_arguments, check_component, nearest
+from paddleseg_u2net.config.schema import check_component, nearest, note
 from paddleseg_u2net.config.settings import is_number
-from paddleseg_u2net.config.steps import check_optimizer, check_schedule
-from paddleseg_u2net.config.transforms import check_transforms
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.pair_dataset import check_arguments as check_values
 from paddleseg_u2net.metrics import DEFAULT, SCORES, chosen
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.registry import custom
 
-
-def check_model_and_loss(tree: Tree, faults: Faults, training: bool) -> None:
-    """Check what the other sections have to agree with."""
-    if "model" in tree:
-        _check_model(tree["model"], faults)
-    if "types" in tree.get("loss", {}):
-        _check_loss(tree["loss"], faults, training)
+_CLIPS = ("ClipGradByGlobalNorm", "ClipGradByNorm", "ClipGradByValue")
 
 
-def check_components(config: Any, tree: Tree, faults: Faults, training: bool) -> None:
-    """Check all that is made of components, against the model and the loss too.
+def dataset_classes() -> Dict[str, Any]:
+    """Classes of data sets by name: PairDataset and the plugins' that are derived from it."""
+    return {"PairDataset": PairDataset, **_derived(custom(manager.DATASETS), PairDataset)}
 
-    Args:
-        config, tree: a ``Config`` of what is not wrong so far, and what was written.
-        training: whether it has to be fit for training.
+
+def _derived(components: Mapping[str, Any], base: type) -> Dict[str, Any]:
+    return {n: c for n, c in components.items() if inspect.isclass(c) and issubclass(c, base)}
+
+
+def optimizer_settings(block: Tree) -> Tree:
+    """The ``optimizer`` block as PaddleSeg 2.8.0's builder reads it: ``adam`` and ``sgd`` are
+    ``Adam`` and ``SGD``, and ``SGD`` with a ``momentum`` is ``Momentum``. Whole numbers count, too.
     """
-    _check_heads(config, tree, faults)
-    _check_metrics(config, tree, faults)
+    settings = dict(block)
+    settings["type"] = {"adam": "Adam", "sgd": "SGD"}.get(str(block.get("type")), block.get("type"))
+    if settings["type"] == "SGD" and "momentum" in settings:
+        settings["type"] = "Momentum"
+    if settings.get("weight_decay") is not None:
+        settings["weight_decay"] = float(settings["weight_decay"])  # PaddleSeg takes no integer
+    return settings
+
+
+def check_components(tree: Tree, faults: List[str], training: bool) -> None:
+    """Check all that is made of components, as far as it needs no other section."""
+    _check_model(tree["model"], faults)
+    if "loss" in tree:
+        _check_loss(tree["loss"], faults, training)
     if "optimizer" in tree:
-        check_optimizer(tree["optimizer"], faults, training)
+        _check_optimizer(optimizer_settings(tree["optimizer"]), faults)
     if "lr_scheduler" in tree:
-        check_schedule(tree["lr_scheduler"], config.iters, faults, training)
-    for part in ("train", "val"):
-        if f"{part}_dataset" in tree:
-            _check_dataset(part, config, tree, faults, training)
+        _check_schedule(tree["lr_scheduler"], faults)
+    known = dataset_classes()
+    says = (
+        "expected PairDataset, which reads images with masks from folders or lists, or a plugin's "
+        "class derived from it, got {!r}"
+    )
+    for key in ("train_dataset", "val_dataset"):
+        if key in tree:
+            check_component(key, tree[key], known, faults, says)
+    _check_transforms(tree.get("train_dataset", {}).get("transforms") or [], faults)
+    if tree.get("val_dataset", {}).get("transforms"):
+        faults.append(
+            "val_dataset.transforms: validation sees images as prediction does; set "
+            "preprocess.size, mean and std instead and delete this key"
+        )
 
 
-def _check_model(model: Tree, faults: Faults) -> None:
-    known = {
-        name: item
-        for name, item in manager.MODELS.components_dict.items()
-        if inspect.isclass(item) and issubclass(item, U2Net)
-    }
+def _check_model(model: Tree, faults: List[str]) -> None:
+    known = _derived(manager.MODELS.components_dict, U2Net)
     known.update(custom(manager.MODELS))
     check_component("model", model, known, faults, "there is no {!r} here")
-    if model.get("stages") and not faults.under("model.type"):
-        with faults.caught(section="model"):
-            StageTable.parse(model["stages"])
+    if model.get("stages"):
+        note("model.", lambda: StageTable.parse(model["stages"]), faults)
 
 
-def _check_loss(loss: Tree, faults: Faults, training: bool) -> None:
+def _check_loss(loss: Tree, faults: List[str], training: bool) -> None:
     types, first = loss["types"], loss["types"][0]
     kind = first.get("type") if isinstance(first, Mapping) else None
     known = ["DeepSupervisionLoss", *custom(manager.LOSSES)]
     if kind not in known or any(item != first for item in types):
-        faults.add(
-            "loss.types",
-            "expected one entry {type: DeepSupervisionLoss} for all heads (its keys iou and ssim "
-            f"add terms, coef weights the heads), or a plugin's loss, got {types!r}; "
-            + nearest(str(kind), known),
+        faults.append(
+            "loss.types: expected one entry {type: DeepSupervisionLoss} for all heads (its keys "
+            "iou and ssim add terms, coef weights the heads), or a plugin's loss, got "
+            f"{types!r}; {nearest(kind, known)}"
         )
         return
     check_component("loss.types.0", first, manager.LOSSES.components_dict, faults)
-    where, ignored = "loss.types.0.ignore_index", first.get("ignore_index", 255)
-    wrong = type(ignored) is not int or not 0 <= ignored <= 255
-    if training and wrong and not faults.under(where):
-        faults.add(
-            where,
-            f"expected a whole number from 0 to 255, which masks can hold, got {ignored!r}",
+    ignored = first.get("ignore_index", 255)
+    if training and (type(ignored) is not int or not 0 <= ignored <= 255):
+        faults.append(
+            "loss.types.0.ignore_index: expected a whole number from 0 to 255, which masks can "
+            f"hold, got {ignored!r}"
         )
     if "weights" in first and len(loss.get("coef", [1])) > 1:
-        faults.add("loss.coef", "heads are weighted by types.0.weights already; keep one")
+        faults.append("loss.coef: heads are weighted by types.0.weights already; keep one")
 
 
-def _check_heads(config: Any, tree: Tree, faults: Faults) -> None:
-    if faults.under("model", "loss") or "loss" not in tree or not config.is_u2net:
+def _check_optimizer(settings: Tree, faults: List[str]) -> None:
+    # AdamWDL and its like have a rate for each layer of a transformer.
+    every = manager.OPTIMIZERS.components_dict.items()
+    known = {name: kind for name, kind in every if not name.startswith("AdamWDL")}
+    check_component("optimizer", settings, known, faults)
+    clip, where = settings.get("grad_clip_cfg"), "optimizer.grad_clip_cfg"
+    if clip is not None:
+        clips = {name: getattr(paddle.nn, name) for name in _CLIPS}
+        check_component(where, clip, clips, faults, "expected a kind of clipping, got {!r}", "name")
+        for key in {"clip_norm", "max"} & set(clip):
+            if not is_number(clip[key]) or clip[key] <= 0:
+                faults.append(f"{where}.{key}: expected a number above 0, got {clip[key]!r}")
+
+
+def _check_schedule(block: Tree, faults: List[str]) -> None:
+    known = _derived(vars(paddle.optimizer.lr), paddle.optimizer.lr.LRScheduler)
+    kind = block.get("type")
+    # NoamDecay has its own warmup_steps; decay_steps of PolynomialDecay are the run's.
+    arguments = inspect.signature(known[kind]).parameters if kind in known else {}
+    warm_up = [key for key in block if key.startswith("warmup_") and key not in arguments]
+    own = {key: value for key, value in block.items() if key not in warm_up}
+    if kind == "PolynomialDecay":
+        own.setdefault("decay_steps", 1)
+    check_component("lr_scheduler", own, known, faults)
+    if warm_up and (kind == "ReduceOnPlateau" or "learning_rate" not in arguments):
+        faults.append(f"lr_scheduler.warmup_iters: {kind} has none; delete it")
+    for key in ("learning_rate", *warm_up):
+        if not is_number(block.get(key, 0)):
+            faults.append(f"lr_scheduler.{key}: expected a number, got {block[key]!r}")
+
+
+def _check_transforms(transforms: Any, faults: List[str]) -> None:
+    where = "train_dataset.transforms"
+    if not isinstance(transforms, list):
+        faults.append(f"{where}: expected a list, got {transforms!r}")
         return
-    loss, heads = tree["loss"], len(config.stages.encoder) + 1
+    for number, item in enumerate(transforms):
+        if isinstance(item, Mapping) and item.get("type") in ("Normalize", "Compose"):
+            faults.append(f"{where}.{number}: {item['type']} is done by preprocess; delete it here")
+        else:
+            check_component(f"{where}.{number}", item, manager.TRANSFORMS.components_dict, faults)
+
+
+def check_agreement(config: Any, tree: Tree, faults: List[str], training: bool) -> None:
+    """Check a ``Config`` of ``tree``, whose sections are right by themselves."""
+    if "loss" in tree and config.is_u2net:
+        _check_heads(tree["loss"], len(config.stages.encoder) + 1, faults)
+    best = config.trainer.best_metric
+    for key, names in (("trainer.best_metric", [best]), ("metrics", tree.get("metrics"))):
+        note(f"{key}: ", partial(chosen, names or DEFAULT, config.num_classes), faults)
+    if best not in SCORES and not faults:
+        faults.append(
+            f"trainer.best_metric: {best} stands for several scores; take one of "
+            + ", ".join(SCORES)
+        )
+    if "mask_above" in tree.get("conventions", {}):
+        faults.append(
+            "conventions.mask_above: what a mask's values mean is said by the data set; delete it "
+            "here"
+        )
+    else:
+        note("conventions.", config.conventions, faults)
+    for part in ("train", "val"):
+        if f"{part}_dataset" in tree:
+            _check_dataset(part, config, tree, faults)
+    # Without training nothing is transformed, and models of older runs shall open.
+    transforms = tree["train_dataset"].get("transforms") if training else None
+    for number, item in enumerate(transforms or []):
+        _check_transform(f"train_dataset.transforms.{number}", item, config, faults)
+        note("", partial(config.transform, number, item), faults)
+
+
+def _check_heads(loss: Tree, heads: int, faults: List[str]) -> None:
     coef = loss.get("coef", [1])
     for key, weights in (
         ("coef", None if coef == [1] else coef),  # PaddleSeg's way to say: all alike
@@ -95,65 +181,43 @@ def _check_heads(config: Any, tree: Tree, faults: Faults) -> None:
     ):
         numbers = isinstance(weights, (list, tuple)) and all(map(is_number, weights))
         if weights is not None and not (numbers and len(weights) == heads):
-            faults.add(
-                f"loss.{key}",
-                f"expected {heads} numbers, one for each head of the model, the fused map "
-                f"first, got {weights!r}",
+            faults.append(
+                f"loss.{key}: expected {heads} numbers, one for each head of the model, the fused "
+                f"map first, got {weights!r}"
             )
 
 
-def _check_metrics(config: Any, tree: Tree, faults: Faults) -> None:
-    best = config.trainer.best_metric
-    named = {"trainer.best_metric": [best], "metrics": tree.get("metrics") or DEFAULT}
-    for where, names in named.items():
-        if not faults.under("model.num_classes"):
-            with faults.caught(where):
-                chosen(names, config.num_classes)
-    if best not in SCORES and not faults.under("trainer.best_metric"):
-        faults.add(
-            "trainer.best_metric",
-            f"{best} stands for several scores; take one of {', '.join(SCORES)}",
-        )
-    if "mask_above" in tree.get("conventions", {}):
-        faults.add(
-            "conventions.mask_above",
-            "what a mask's values mean is said by the data set; delete it here",
-        )
-        return
-    with faults.caught(section="conventions"):
-        config.conventions()
-
-
-def _check_dataset(part: str, config: Any, tree: Tree, faults: Faults, training: bool) -> None:
-    key = f"{part}_dataset"
+def _check_dataset(part: str, config: Any, tree: Tree, faults: List[str]) -> None:
+    key, before, shared = f"{part}_dataset", len(faults), config.shared_settings()
     arguments = {name: value for name, value in tree[key].items() if name != "type"}
-    kind, known = tree[key].get("type"), dataset_classes()
-    if not isinstance(kind, str) or kind not in known:
-        faults.add(
-            f"{key}.type",
-            "expected PairDataset, which reads images with masks from folders or lists, or a "
-            f"plugin's class derived from it, got {kind!r}; {nearest(str(kind), known)}",
-        )
-    check_arguments(key, known.get(str(kind), PairDataset), arguments, faults)
-    origins = ("model.num_classes", "model.in_channels", "loss")
-    for (name, value), origin in zip(config.shared_settings().items(), origins):
-        if arguments.get(name, value) != value and not faults.under(origin):
+    for name, value in shared.items():
+        if arguments.get(name, value) != value:
             repair = "delete it here or make them agree"
-            if name == "num_classes" and name not in tree.get("model", {}):
+            if name == "num_classes" and name not in tree["model"]:
                 repair = f"add model.num_classes: {arguments[name]}; without it there is one"
-            faults.add(
-                f"{key}.{name}",
-                f"model and loss say {value}, this says {arguments[name]}; {repair}",
+            faults.append(
+                f"{key}.{name}: model and loss say {value}, this says {arguments[name]}; {repair}"
             )
-    if not faults.under(key, *origins):
-        with faults.caught(section=key):
-            check_values(**{"mode": part, **config.shared_settings(), **arguments})
-    transforms: Any = arguments.get("transforms") or []
-    if part == "train":
-        check_transforms(transforms, config, faults, training)
-    elif transforms:
-        faults.add(
-            f"{key}.transforms",
-            "validation sees pictures as prediction does; set preprocess.size, mean and std "
-            "instead and delete this key",
+    if len(faults) == before:
+        note(f"{key}.", lambda: check_values(**{"mode": part, **shared, **arguments}), faults)
+
+
+def _check_transform(where: str, item: Tree, config: Any, faults: List[str]) -> None:
+    if item["type"] == "RandomDistort" and config.in_channels != 3:
+        faults.append(
+            f"{where}: RandomDistort is for RGB, model.in_channels is {config.in_channels}; delete "
+            "it here"
+        )
+    ignored = config.ignore_index
+    labels = [*range(max(config.num_classes, 2)), ignored]
+    padding = item.get("label_padding_value", ignored)
+    if padding not in labels:
+        faults.append(
+            f"{where}.label_padding_value: expected a class, 0 to {labels[-2]}, or the loss's "
+            f"ignore_index, {ignored}, got {padding!r}; delete it: the default is that ignore_index"
+        )
+    if item.get("ignore_index", ignored) != ignored:
+        faults.append(
+            f"{where}.ignore_index: the loss says {ignored}, this says {item['ignore_index']!r}; "
+            "delete it here"
         )

@@ -6,11 +6,11 @@ It is read without Paddle, so that a light install uses what a full one trained 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterable, Optional, Union
+from typing import Iterable, List, Optional, Union
 
 from paddleseg_u2net.architecture import ALIASES, TABLES, Architecture, StageTable
 from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
-from paddleseg_u2net.config.schema import Faults, check_tree, nearest
+from paddleseg_u2net.config.schema import check_keys, nearest, note, refuse
 from paddleseg_u2net.config.settings import (
     InferenceSettings,
     ModelSettings,
@@ -32,9 +32,6 @@ class PredictionConfig:
     """
 
     def __init__(self, tree: Tree) -> None:
-        self._read(tree)
-
-    def _read(self, tree: Tree) -> None:
         self._tree = tree
         self._model = read(ModelSettings, tree.get("model"))
         self.num_classes, self.in_channels = self._model.num_classes, self._model.in_channels
@@ -79,20 +76,18 @@ class PredictionConfig:
         model = {key: value for key, value in self._tree["model"].items() if key not in left_out}
         return dump({"model": model, "preprocess": self._tree.get("preprocess", {})})
 
-    def _check_inference(self, faults: Faults) -> None:
+    def _check_inference(self, faults: List[str]) -> None:
         """Check ``preprocess``, against the model too, and ``test_config``."""
-        if not faults.under("model.in_channels"):
-            with faults.caught():
-                preprocess = self.preprocess()
-                if preprocess.preset.normalises and self.num_classes > 1:
-                    faults.add(
-                        "preprocess.type",
-                        f"{preprocess.type} stretches the map of one class to [0, 1]; "
-                        f"with {self.num_classes} classes take paddleseg",
-                    )
-        for check in (self.augment, self.window):
-            with faults.caught():
-                check()
+        for check in (self._check_preprocess, self.augment, self.window):
+            note("", check, faults)
+
+    def _check_preprocess(self) -> None:
+        preprocess = self.preprocess()
+        if preprocess.preset.normalises and self.num_classes > 1:
+            raise ConfigError(
+                f"preprocess.type: {preprocess.type} stretches the map of one class to [0, 1]; "
+                f"with {self.num_classes} classes take paddleseg"
+            )
 
 
 def read_prediction_config(
@@ -113,18 +108,18 @@ def read_prediction_config(
     kind = tree["model"].get("type") if isinstance(tree.get("model"), dict) else None
     if isinstance(kind, str) and kind not in _NETWORKS:
         return None
-    faults = Faults()
-    check_tree(tree, faults, training=False)
+    faults: List[str] = []
+    where = "configuration" if isinstance(source, dict) else source
+    check_keys(tree, faults, training=False)
+    if not kind:
+        faults.append(f"model.type: expected a network's name; {nearest('', _NETWORKS)}")
     known = rules_of(ModelSettings)
     for key in tree["model"] if kind else ():
         if key not in known:
-            faults.add(f"model.{key}", f"there is no such key; {nearest(key, known)}")
-    config = PredictionConfig(faults.without(tree))
-    if kind:
-        with faults.caught(section="model"):
-            config.architecture()
-    else:
-        faults.add("model.type", f"expected a network's name; {nearest('', _NETWORKS)}")
+            faults.append(f"model.{key}: there is no such key; {nearest(key, known)}")
+    refuse(faults, where)
+    config = PredictionConfig(tree)
+    note("model.", config.architecture, faults)
     config._check_inference(faults)
-    faults.refuse("configuration" if isinstance(source, dict) else source)
-    return PredictionConfig(tree)
+    refuse(faults, where)
+    return config

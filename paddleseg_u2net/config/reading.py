@@ -47,6 +47,10 @@ class _Loader(yaml.SafeLoader):
 class _Dumper(yaml.SafeDumper):
     """The reverse: text that ``_Loader`` would take for a number is quoted."""
 
+    def ignore_aliases(self, data: Any) -> bool:
+        """Whether what stands in several places is written out in each."""
+        return True
+
 
 for _side in (_Loader, _Dumper):
     _side.add_implicit_resolver(
@@ -58,24 +62,13 @@ for _side in (_Loader, _Dumper):
 
 def dump(tree: Tree) -> str:
     """YAML that ``read_yaml`` reads back to the same tree; tuples become lists."""
-    return yaml.dump(_plain(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def read_yaml(path: Union[str, Path]) -> Tree:
-    """The dictionary in ``path``, over those of its ``_base_`` file or files.
-
-    A later base overrides an earlier one, the file overrides its bases; dictionaries are merged,
-    except where the upper one says ``_inherited_: False`` or names another ``type``: arguments of
-    one type mean nothing to another. Lists are replaced.
-
-    Raises:
-        ConfigError: a file is missing, is not YAML or not a dictionary, or bases form a circle.
+    """The dictionary in ``path``, over those of its ``_base_`` files; a later one overrides an
+    earlier one. Dictionaries are merged, except where the upper one says ``_inherited_: False`` or
+    names another ``type``: arguments of one mean nothing to another. Lists are replaced.
     """
     return _read(Path(path), (), {})
 
@@ -143,11 +136,7 @@ def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
 
 
 def apply_opts(tree: Tree, opts: Iterable[str]) -> Tree:
-    """``tree`` with ``key.sub.0.key=value`` items set.
-
-    Raises:
-        ConfigError: an item has no ``=``, or its key leads through something that has no parts.
-    """
+    """``tree`` with ``key.sub.0.key=value`` items set."""
     tree = copy.deepcopy(tree)
     for item in opts:
         key, equals, text = item.partition("=")
@@ -184,17 +173,11 @@ def _value(text: str) -> Any:
 def _set(tree: Tree, key: str, value: Any) -> None:
     *parents, last = key.split(".")
     node: Any = tree
-    for depth, part in enumerate(parents):
-        try:
-            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
-        except (ValueError, IndexError, AttributeError):
-            node = None
-        if not isinstance(node, (dict, list)):
-            path = ".".join(parents[: depth + 1])
-            raise ConfigError(f"--opts {key}: {path} has no parts to set in this configuration")
     try:
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
         node[int(last) if isinstance(node, list) else last] = value
-    except (ValueError, IndexError):
+    except (AttributeError, IndexError, TypeError, ValueError):
         raise ConfigError(
-            f"--opts {key}: expected an index below {len(node)}, got {last}"
+            f"--opts {key}: there is no such place in it; items of lists are 0, 1, ..."
         ) from None

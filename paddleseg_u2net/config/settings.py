@@ -5,19 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field, fields
 from numbers import Real
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Type,
-    TypeVar,
-    Union,
-)
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 Rule = Tuple[str, Callable[[Any], bool]]  # what a value is, in words; whether one is that
 Section = TypeVar("Section")
@@ -54,12 +42,16 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_dictionary(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def _is_positive(value: Any) -> bool:
     return is_number(value) and value > 0
 
 
 _ANYTHING: Rule = ("anything", lambda value: True)
-DICTIONARY: Rule = ("a dictionary", lambda value: isinstance(value, dict))
+DICTIONARY: Rule = ("a dictionary", _is_dictionary)
 _FLAG: Rule = ("true or false", lambda value: isinstance(value, bool))
 _TEXT: Rule = ("text", _is_text)
 _NUMBERS = _list_of("a list of numbers", is_number, shortest=1)
@@ -175,6 +167,10 @@ class OptimizerSettings:
 
     weight_decay: Optional[float] = _key(None, _optional(_NOT_NEGATIVE))
     grad_clip_cfg: Optional[Mapping[str, Any]] = _key(None, _optional(DICTIONARY))
+    custom_cfg: Optional[Sequence[Mapping[str, Any]]] = _key(
+        None,
+        _optional(_list_of("a list such as [{name: stage1., lr_mult: 0.1}]", _is_dictionary)),
+    )
 
 
 @dataclass(frozen=True)
@@ -188,9 +184,7 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """``train_dataset`` or ``val_dataset``, with what model and loss add: the arguments of
-    ``datasets.PairDataset``, see there. Those of a plugin's class are in ``others``.
-    """
+    """``train_dataset`` or ``val_dataset``, with what model and loss add; see `PairDataset`."""
 
     mode: str
     type: str = "PairDataset"
@@ -210,7 +204,6 @@ class DatasetSettings:
     class_names: Optional[Sequence[str]] = None
     cache: Any = None
     transforms: Optional[Sequence[Mapping[str, Any]]] = None
-    others: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def list_path(self) -> Optional[str]:
@@ -237,8 +230,7 @@ def rules_of(section: Type[Any]) -> Dict[str, Rule]:
 
 def top_rules() -> Dict[str, Rule]:
     """The rules of the keys at the top, sections among them."""
-    sections: List[str] = list(dict.fromkeys([*SECTIONS, *OPEN]))
-    return {**rules_of(RunSettings), **dict.fromkeys(sections, DICTIONARY)}
+    return {**rules_of(RunSettings), **dict.fromkeys([*SECTIONS, *OPEN], DICTIONARY)}
 
 
 def read(section: Type[Section], tree: Optional[Mapping[str, Any]]) -> Section:

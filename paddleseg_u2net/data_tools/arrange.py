@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
+import numpy as np
 from PIL import Image
 
 from paddleseg_u2net.data_tools.annotations.classes import Classes
-from paddleseg_u2net.data_tools.annotations.sample import Sample
+from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
+from paddleseg_u2net.data_tools.annotations.sample import Sample, thread_map
 from paddleseg_u2net.data_tools.formats import supervisely
-from paddleseg_u2net.data_tools.known_masks import REMARKS, recode
 from paddleseg_u2net.data_tools.layouts import PreparationError, find_lists, find_part, find_project
 from paddleseg_u2net.data_tools.sample_writer import put_file, write_lists, write_picture
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.datasets.pairing import Pair, read_lines, split_train_val
 from paddleseg_u2net.datasets.table import Row, Split
 from paddleseg_u2net.io.files import with_slashes
-from paddleseg_u2net.io.images import image_size
-from paddleseg_u2net.progress import tracked
-from paddleseg_u2net.text import short_list
+from paddleseg_u2net.io.images import image_size, read_mask
+from paddleseg_u2net.text import short_list, short_values
 
 # Supervisely's classes of people, who are drawn in two ways, and of ignored regions.
 _PEOPLE = Classes({"person": ("person_poly", "person_bmp")}, ("neutral",))
+# 38 is how grey shows the dark red of class 1 in a palette (0.299 of 128); some copies went so.
+_FOREGROUND = {1, 38, 255}
+# How masks that were changed are said to have been, by the encoding of the data set.
+_CHANGED = {
+    "binary": "cut in the middle of their values, to 0 and 255, as the field's scores take them",
+    "votes": "cut where half of the people marked a pixel, to 0 and 255",
+    "index": "given 1 for the foreground instead of another number",
+    "instances": "given 1 for all their objects instead of a number for each",
+}
 
 Pairs = List[Tuple[str, str]]
 
@@ -41,48 +49,31 @@ class Item(NamedTuple):
     mask_to: str
 
 
-class Outcome(NamedTuple):
-    """A pair of the data set, or what is wrong with it."""
+class Placed(NamedTuple):
+    """A pair of the data set, and whether its mask was changed."""
 
     image: str
     mask: str
-    change: str = ""
-    problem: str = ""
+    changed: bool = False
+
+
+Outcome = Union[Placed, str]  # or what is wrong with it
 
 
 @dataclass
 class Job:
-    """What is to be made.
-
-    Attributes:
-        row: Which data set.
-        target: Its final folder.
-        where: What it is made of, for messages.
-        copy: Whether files must not be hard links, because they are the user's.
-        incomplete: Whether another number of pairs than published will do.
-        remarks: What was changed or left out, a sentence each; filled by `arrange`.
-    """
+    """What is to be made."""
 
     row: Row
     target: Path
-    where: str = ""
-    copy: bool = False
-    incomplete: bool = False
-    remarks: List[str] = field(default_factory=list)
+    where: str = ""  # what it is made of, for messages
+    copy: bool = False  # files must not be hard links, because they are the user's
+    incomplete: bool = False  # another number of pairs than published will do
+    remarks: List[str] = field(default_factory=list)  # what was changed or left out
 
 
 def arrange(job: Job, tree: Path, folder: Path) -> Dict[str, int]:
-    """Fill ``folder`` with a data set; return the number of pairs of each part.
-
-    Args:
-        job: What is made.
-        tree: Unpacked files; only read.
-        folder: Empty, on the same device if files may be linked.
-
-    Raises:
-        PreparationError: Parts are missing, or have another number of pairs than published.
-        AnnotationError: A label file cannot be read.
-    """
+    """Fill ``folder`` with a data set from ``tree``; return the number of pairs of each part."""
     row = job.row
     if row.layout == "supervisely":
         outcomes = _draw_all(job, tree, folder)
@@ -118,11 +109,10 @@ def _split_pool(job: Job, pairs: Pairs) -> Dict[str, Pairs]:
 def _in_folders(job: Job, tree: Path) -> Iterator[Tuple[str, List[Item]]]:
     splits = _published(job.row)
     for part, split in splits.items():
-        others = [other for name, other in splits.items() if name != part]
         try:
-            found = find_part(tree, split, others, job.where)
+            found = find_part(tree, split, job.where, len(splits) == 1)
         except PreparationError:
-            if not (job.incomplete and others):
+            if not (job.incomplete and len(splits) > 1):
                 raise
             job.remarks.append(f"{part}: not there")
             continue
@@ -131,13 +121,11 @@ def _in_folders(job: Job, tree: Path) -> Iterator[Tuple[str, List[Item]]]:
                 f"{part}: {len(found.alone)} files without a partner were left out, such as "
                 f"{short_list(file.name for file in found.alone)}"
             )
-        yield (
-            part,
-            [
-                Item(image, masks, f"{split.images}/{image.name}", f"{split.masks}/{image.stem}")
-                for image, masks in found.pairs
-            ],
-        )
+        items = [
+            Item(image, masks, f"{split.images}/{image.name}", f"{split.masks}/{image.stem}")
+            for image, masks in found.pairs
+        ]
+        yield part, items
 
 
 def _in_lists(job: Job, tree: Path) -> Iterator[Tuple[str, List[Item]]]:
@@ -166,9 +154,8 @@ def _of_line(text: str, path: Path, number: int) -> Item:
             f"got {text!r}"
         )
     image, mask = places
-    return Item(
-        path.parent / image, (path.parent / mask,), str(image), str(mask.with_suffix(""))
-    )  # fmt: skip
+    masks = (path.parent / mask,)
+    return Item(path.parent / image, masks, str(image), str(mask.with_suffix("")))
 
 
 def _place_all(job: Job, items: Sequence[Item], part: str, folder: Path) -> List[Outcome]:
@@ -180,30 +167,29 @@ def _place_all(job: Job, items: Sequence[Item], part: str, folder: Path) -> List
                 f"{job.where}: expected each file once, found {len(twice)} twice, such as "
                 f"{twice[0]}; give archives that hold one copy"
             )
-    outcomes = _each(partial(_place, job, folder), items, part)
-    for change, count in sorted(Counter(item.change for item in outcomes if item.change).items()):
-        job.remarks.append(f"{part}: {count} {REMARKS[change]}")
+    outcomes = thread_map(partial(_place, job, folder), items, part)
+    changed = sum(isinstance(item, Placed) and item.changed for item in outcomes)
+    if changed:
+        job.remarks.append(f"{part}: {changed} masks were {_CHANGED[job.row.mask_encoding]}")
     return outcomes
 
 
 def _place(job: Job, folder: Path, item: Item) -> Outcome:
-    """Check, convert and put one pair in place."""
     try:
         shape = image_size(item.image)
         path = _best(item.masks, shape)
-        mask = recode(path, job.row.mask_encoding)
+        mask, changed = recode(path, job.row.mask_encoding)
     except ValueError as error:
-        return Outcome(item.image_to, item.mask_to, problem=str(error))
-    mask_to = f"{item.mask_to}{path.suffix if mask.array is None else '.png'}"
+        return str(error)
     if mask.shape != shape:
-        problem = f"{path}: is of another size than its image {item.image.name}"
-        return Outcome(item.image_to, mask_to, problem=problem)
-    if mask.array is None:
-        put_file(path, folder / mask_to, job.copy)
+        return f"{path}: is of another size than its image {item.image.name}"
+    mask_to = f"{item.mask_to}{'.png' if changed else path.suffix}"
+    if changed:
+        write_picture(folder / mask_to, Image.fromarray(mask))
     else:
-        write_picture(folder / mask_to, Image.fromarray(mask.array))
+        put_file(path, folder / mask_to, job.copy)
     put_file(item.image, folder / item.image_to, job.copy)
-    return Outcome(item.image_to, mask_to, mask.change)
+    return Placed(item.image_to, mask_to, changed)
 
 
 def _best(masks: Sequence[Path], shape: Tuple[int, int]) -> Path:
@@ -212,13 +198,30 @@ def _best(masks: Sequence[Path], shape: Tuple[int, int]) -> Path:
     return sorted(fitting or masks, key=lambda path: path.suffix.lower() != ".png")[0]
 
 
+def recode(path: Path, encoding: str) -> Tuple[np.ndarray, bool]:
+    """A mask in the encoding of its data set, uint8 (H, W), and whether it had another."""
+    raw = read_mask(path)
+    if raw.dtype == np.uint16:
+        raw = (raw >> 8).astype(np.uint8)
+    values = np.flatnonzero(np.bincount(raw.ravel(), minlength=256)).tolist()
+    above = set(values) - {0}
+    if encoding in ("binary", "votes"):
+        least = 1 if above == {1} else 128
+        changed = not above <= {255} or path.suffix.lower() in JPEG
+        return np.where(raw >= least, np.uint8(255), np.uint8(0)), changed
+    if encoding == "index" and (len(above) > 1 or not above <= _FOREGROUND):
+        raise PreparationError(
+            f"{path}: expected a mask of 0 and 1, got the values {short_values(values)}"
+        )
+    return (raw > 0).astype(np.uint8), not above <= {1}
+
+
 def _draw_all(job: Job, tree: Path, folder: Path) -> List[Outcome]:
-    """Draw the masks of a Supervisely project."""
     project = supervisely.read(find_project(tree, job.where), _PEOPLE)
     job.remarks += project.remarks
-    outcomes = _each(partial(_draw, job, folder), project.samples, "masks")
+    outcomes = thread_map(partial(_draw, job, folder), project.samples, "masks")
     job.remarks.append(f"masks: 1 is {project.classes[1]}, {IGNORE} is ignored (neutral)")
-    return outcomes + [Outcome(str(item.image), "", problem=item.why) for item in project.bad]
+    return [*outcomes, *(item.why for item in project.bad)]
 
 
 def _draw(job: Job, folder: Path, sample: Sample) -> Outcome:
@@ -228,17 +231,16 @@ def _draw(job: Job, folder: Path, sample: Sample) -> Outcome:
     try:
         array = sample.mask.read(image_size(sample.image))
     except ValueError as error:
-        return Outcome(image, mask, problem=str(error))
+        return str(error)
     write_picture(folder / mask, Image.fromarray(array))
     put_file(sample.image, folder / image, job.copy)
-    return Outcome(image, mask)
+    return Placed(image, mask)
 
 
 def _accepted(job: Job, tree: Path, outcomes: Sequence[Outcome], part: str) -> Pairs:
-    """The pairs that are right, if there are as many as published."""
     published = _published(job.row)[part].pairs
-    problems = [item.problem for item in outcomes if item.problem]
-    pairs = [(item.image, item.mask) for item in outcomes if not item.problem]
+    problems = [item for item in outcomes if isinstance(item, str)]
+    pairs = [(item.image, item.mask) for item in outcomes if isinstance(item, Placed)]
     if len(pairs) != published or problems:
         found = f"{part}: expected {published} pairs as published, found {len(pairs)}"
         if problems:
@@ -252,12 +254,3 @@ def _accepted(job: Job, tree: Path, outcomes: Sequence[Outcome], part: str) -> P
             )
         job.remarks.append(found)
     return pairs
-
-
-def _each(work: Callable[..., Outcome], things: Sequence[object], what: str) -> List[Outcome]:
-    """Work on all in threads, since decoding releases Python's lock; in their order."""
-    pool = ThreadPoolExecutor(min(16, os.cpu_count() or 1))
-    try:
-        return list(tracked(pool.map(work, things), what, "pairs", len(things)))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,12 +1,7 @@
 """Annotations of any format become a data set of this project: a folder, whole or not at all.
 
-::
-
-    images/NAME.jpg  masks/NAME.png          as they were, and class numbers (or grey, if soft)
-    train_list.txt  val_list.txt  test_list.txt
-    classes.txt                              names, the first line is number 0
-    train.yaml                               trains on all this
-    import.json                              what was made of what, and how
+It has ``images``, ``masks``, lists of pairs, ``classes.txt``, a ``train.yaml`` that trains on all
+this, and ``import.json``: what was made of what, and how.
 """
 
 from __future__ import annotations
@@ -24,16 +19,13 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, Bad, Sample
 from paddleseg_u2net.data_tools.sample_writer import SampleWriter, Written, usable, write_lists
-from paddleseg_u2net.data_tools.splits import PARTS, Item, split
-from paddleseg_u2net.data_tools.train_yaml import CONFIGS, train_yaml
+from paddleseg_u2net.data_tools.splits import PARTS, Item, check_shares, split
+from paddleseg_u2net.data_tools.train_yaml import train_yaml
 from paddleseg_u2net.io.files import check_writable, new_dir, recover_dir, write_text
 from paddleseg_u2net.parallel import in_chunks, parallel_map
-from paddleseg_u2net.text import short_lines
 
-_SHOWN = 5
 # Images that one process takes at a time: also what is still done after an interruption.
 _CHUNK = 8
-_BAD_LIST = "# Images that could not be imported, and why.\n"
 
 
 class ImportFailed(ValueError):
@@ -42,70 +34,41 @@ class ImportFailed(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """How a source is imported.
-
-    Attributes:
-        val_share, test_share, seed: See `splits.split`.
-        group_by: A regular expression; what its first group finds in a name is the image's group.
-            Empty: the groups of the source.
-        resplit: Whether to divide anew what the source has divided.
-        copy: Whether files are copied; else they are hard links where that is possible.
-        mismatched_masks: ``error``, or ``resize``: a mask of another size is fitted to its image.
-        skip_bad: Whether images that cannot be used, missing ones too, are left out; else they are
-            an error.
-        allow_missing: Whether images that are not there are left out.
-        allow_empty: Whether a data set without any foreground is written; else it is an error.
-        workers: Processes; 0: none beside this one.
-        size: Width and height that ``train.yaml`` lets the network see.
-    """
+    """How a source is imported."""
 
     val_share: float = 0.1
     test_share: float = 0.0
     seed: int = 0
+    # Its first group finds the group in an image's name; without it, groups are the source's.
     group_by: str = ""
-    resplit: bool = False
-    copy: bool = False
-    mismatched_masks: str = "error"
-    skip_bad: bool = False
+    resplit: bool = False  # divide anew what the source has divided
+    copy: bool = False  # else hard links where that is possible
+    mismatched_masks: str = "error"  # or resize: they are fitted to their images
+    skip_bad: bool = False  # leave out images that cannot be used, missing ones too
     allow_missing: bool = False
     allow_empty: bool = False
-    workers: int = 0
-    size: Tuple[int, int] = (320, 320)
+    workers: int = 0  # processes beside this one
+    size: Tuple[int, int] = (320, 320)  # width and height that the network sees
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one part holds.
-
-    Attributes:
-        images: How many.
-        empty: How many without any foreground.
-        foreground: Mean share of foreground over its images, 0 to 1.
-        classes: Class name -> number of images that show it.
-    """
+    """What one part holds."""
 
     images: int
-    empty: int
-    foreground: float
-    classes: Dict[str, int]
+    empty: int  # images without any foreground
+    foreground: float  # mean share over the images, 0 to 1
+    classes: Dict[str, int]  # numbers of images by class
 
 
 @dataclass
 class Imported:
-    """What came of an import.
-
-    Attributes:
-        root: The data set.
-        classes: Names by number.
-        parts: Those of train, val and test that have images.
-        bad: Images that were left out.
-        remarks: What the user should know, a sentence each.
-    """
+    """What came of an import."""
 
     root: Path
     classes: Tuple[str, ...]
     parts: Dict[str, Part]
-    bad: List[Bad] = field(default_factory=list)
+    bad: List[Bad] = field(default_factory=list)  # left out
     remarks: List[str] = field(default_factory=list)
 
 
@@ -116,34 +79,19 @@ def write(
     options: Options = Options(),
     progress: Callable[[int], object] = lambda images: None,
 ) -> Imported:
-    """Write annotated images as a data set.
+    """Write annotated images as a data set; the same to the last byte for any number of workers.
 
-    The result is the same to the last byte for any number of workers.
-
-    Args:
-        source: What was read.
-        root: A folder that does not exist or is empty; see `check_output`.
-        about: What else is noted in ``import.json``, such as the format and its files.
-        options: How.
-        progress: Called with the number of images that are done since the last call.
-
-    Raises:
-        ImportFailed: Images cannot be used (all are named in a list beside ``root``), there are
-            none, none has any foreground, or groups cannot be told.
-        SplitError: They cannot be divided as asked.
-        OSError: The folder cannot be written, or something was put there in the meantime.
+    ``about`` is noted in ``import.json``, such as the format and its files; ``progress`` is called
+    with the number of images that are done since the last call.
     """
     check_output(root, [])
+    check_shares(options.val_share, options.test_share)
     recover_dir(root)  # of a process that was killed in the middle of this
     if not source.samples and not source.bad:
         why = f" ({'; '.join(source.remarks[:5])})" if source.remarks else "; check its path"
         raise ImportFailed(f"no images were found in the source{why}")
-    if source.empty and not options.allow_empty:
-        raise ImportFailed(f"{source.empty}, or take it as it is with --allow_empty")
     kept, unnamed = usable(source.samples)
     kept, remarks = _grouped(kept, options)
-    if kept and (options.skip_bad or not (source.bad or unnamed)):
-        _split(kept, {}, options)  # before the work; but of bad images the user is told first
     with new_dir(root) as temporary:
         stretch = options.mismatched_masks == "resize"
         number = len(source.classes)
@@ -151,7 +99,7 @@ def write(
         written, bad = _write_all(writer, kept, options.workers, progress)
         bad = [*source.bad, *unnamed, *bad]
         if bad:
-            _refuse(bad, len(written), root, options)
+            _refuse(bad, len(written), options)
         parts = _split(kept, {item.name: item for item in written}, options)
         own = not options.resplit and any(sample.split for sample in kept)
         if not options.allow_empty:
@@ -172,13 +120,7 @@ def write(
 
 
 def check_output(root: Path, sources: Sequence[Path]) -> None:
-    """Refuse a place for a data set in which something of the user's stands.
-
-    Raises:
-        ImportFailed: ``root`` is not empty, is the current folder, is inside a source folder or
-            holds one.
-        OSError: it is a file or below one, or cannot be written to.
-    """
+    """Refuse a place for a data set in which something of the user's stands."""
     place = root.resolve()
     above = (place, *place.parents)
     for source in (source.resolve() for source in sources):
@@ -206,7 +148,6 @@ def check_output(root: Path, sources: Sequence[Path]) -> None:
 
 
 def _grouped(samples: List[Sample], options: Options) -> Tuple[List[Sample], List[str]]:
-    """Samples with the groups that ``group_by`` gives, and remarks."""
     if not options.group_by:
         return samples, []
     flag = f"--group_by {options.group_by}"
@@ -236,16 +177,15 @@ def _grouped(samples: List[Sample], options: Options) -> Tuple[List[Sample], Lis
 def _split(
     samples: Sequence[Sample], written: Mapping[str, Written], options: Options
 ) -> Dict[str, List[Written]]:
-    """Divide what was written; before anything is, find out whether it can be divided."""
     items = []
     for sample in samples:
         content = written.get(sample.name)
-        if content or not written:
-            share, classes = (content.share, len(content.classes)) if content else (0.0, 0)
+        if content:
             own = "" if options.resplit else sample.split
-            items.append(Item(sample.name, share, classes, sample.group, own))
+            classes = len(content.classes)
+            items.append(Item(sample.name, content.share, classes, sample.group, own))
     names = split(items, options.val_share, options.test_share, options.seed)
-    return {part: [written[name] for name in names[part] if written] for part in PARTS}
+    return {part: [written[name] for name in names[part]] for part in PARTS}
 
 
 def _part(items: Sequence[Written], classes: Sequence[str]) -> Part:
@@ -275,19 +215,14 @@ def _remarks(
             f"no image shows {', '.join(unseen)}, which the network would learn all the same; "
             "leave classes out by naming the others with --classes"
         )
-    if not any(item.share for item in written):
-        yield "no image has any foreground: there is nothing to learn"
-    else:
-        empty = [part for part in PARTS if parts[part] and not any(i.share for i in parts[part])]
-        yield from (f"no image of {part} has any foreground" for part in empty)
+    empty = [part for part in PARTS if parts[part] and not any(i.share for i in parts[part])]
+    yield from (f"no image of {part} has any foreground" for part in empty)
     stretched = sum(item.stretched for item in written)
     if stretched:
         yield f"{stretched} masks of another size were stretched to their images"
     ignored = sum(item.ignored for item in written)
     if ignored:
         yield f"{ignored} masks have pixels that are ignored (255)"
-    if not CONFIGS.is_dir():
-        yield "the folder configs of this project is not here: correct _base_ in train.yaml"
 
 
 def _write_all(
@@ -313,13 +248,11 @@ def _write_some(writer: SampleWriter, samples: Sequence[Sample]) -> List[Union[W
     return [writer(sample) for sample in samples]
 
 
-def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None:
+def _refuse(bad: Sequence[Bad], good: int, options: Options) -> None:
     """Raise if bad images are not to be left out, or if nothing else is left."""
     only_missing = all(item.missing for item in bad)
     if good and (options.skip_bad or (options.allow_missing and only_missing)):
         return
-    place = _write_bad_list(bad, root)
-    lines = short_lines([item.why for item in bad], _SHOWN)
     repair = "add them" if only_missing else "mend them"
     if any("--mismatched_masks" in item.why for item in bad):
         repair += ", fit masks to their images with --mismatched_masks resize"
@@ -327,13 +260,12 @@ def _refuse(bad: Sequence[Bad], good: int, root: Path, options: Options) -> None
         repair += f", or leave them out with --{'allow_missing' if only_missing else 'skip_bad'}"
     raise ImportFailed(
         f"{len(bad)} of {len(bad) + good} images cannot be used, so nothing was imported:\n"
-        + "".join(f"  {line}\n" for line in lines)
-        + f"All are listed in {place}; {repair}"
+        + "".join(f"  {item.why}\n" for item in bad)
+        + repair
     )
 
 
 def _refuse_empty(written: Sequence[Written], part: str, remarks: Sequence[str]) -> None:
-    """Raise if there are images and none has any foreground."""
     if not written or any(item.share for item in written):
         return
     why = f" ({'; '.join(remarks)})" if remarks else ""
@@ -342,19 +274,6 @@ def _refuse_empty(written: Sequence[Written], part: str, remarks: Sequence[str])
         f"{why}; export areas (masks or polygons), look at --classes, or take the data set as it "
         "is with --allow_empty"
     )
-
-
-def _write_bad_list(bad: Sequence[Bad], root: Path) -> Path:
-    """Write all of them beside the data set, over an older list but over nothing else."""
-    root, number = root.resolve(), 1
-    place = root.with_name(f"{root.name}.bad.txt")
-    while place.exists() and not place.read_bytes().startswith(_BAD_LIST.encode()):
-        number += 1
-        place = root.with_name(f"{root.name}.bad{number}.txt")
-    lines = [f"{item.image}\t{item.why}".replace("\n", " ") for item in bad]
-    text = _BAD_LIST + "".join(f"{line}\n" for line in lines)
-    write_text(place, text.encode("utf-8", "backslashreplace").decode("utf-8"))
-    return place
 
 
 def _write_texts(

@@ -16,13 +16,7 @@ SOURCES = ("source", "annotations", "images", "masks", "table")
 
 
 class Format(NamedTuple):
-    """One format.
-
-    Attributes:
-        about: What it is, for people.
-        arguments: What argparse is told of each argument, by name.
-        read: Reads what the arguments name.
-    """
+    """One format: what it is, its arguments as argparse is told of them, and what reads them."""
 
     about: str
     arguments: Mapping[str, Dict[str, Any]]
@@ -69,23 +63,24 @@ def _read_coco(given: Namespace) -> AnnotatedDataset:
     return _of("coco").read(files, classes, given.crowd, given.resplit)
 
 
+def _argument(what: str, **settings: Any) -> Dict[str, Any]:
+    return {"help": what, **settings}
+
+
 def _folder(what: str, required: bool = True) -> Dict[str, Any]:
-    return {"type": Path, "required": required, "metavar": "DIR", "help": what}
+    return _argument(what, type=Path, required=required, metavar="DIR")
 
 
-_LIST: Dict[str, Any] = {"nargs": "+", "action": "extend"}
+def _several(what: str, **settings: Any) -> Dict[str, Any]:
+    return _argument(what, nargs="+", action="extend", **settings)
+
+
 _CHOICE: Dict[str, Dict[str, Any]] = {
-    "classes": {
-        **_LIST,
-        "metavar": "NEW=OLD,OLD",
-        "help": "which classes become numbers 1, 2 ... and under which name; default: all",
-    },
-    "ignore": {
-        **_LIST,
-        "default": [],
-        "metavar": "NAME",
-        "help": "classes whose area is ignored",
-    },
+    "classes": _several(
+        "which classes become numbers 1, 2 ... and under which name; default: all",
+        metavar="NEW=OLD,OLD",
+    ),
+    "ignore": _several("classes whose area is ignored", default=[], metavar="NAME"),
 }
 _ELSEWHERE = _folder("images, if they are elsewhere", False)
 
@@ -95,36 +90,33 @@ FORMATS = {
         {
             "images": _folder("images"),
             "masks": _folder("masks"),
-            "mask_values": {
-                "nargs": "+",
-                "default": ["auto"],
-                "metavar": "CODING",
-                "help": f"{', '.join(MASK_VALUES)}, or value=class such as 0=0 128=1 255=255",
-            },
-            "classes": {**_LIST, "metavar": "NAME", "help": "names of the classes 1, 2 ..."},
+            "mask_values": _argument(
+                f"{', '.join(MASK_VALUES)}, or value=class such as 0=0 128=1 255=255",
+                nargs="+",
+                default=["auto"],
+                metavar="CODING",
+            ),
+            "classes": _several("names of the classes 1, 2 ...", metavar="NAME"),
         },
         _read_folders,
     ),
     "coco": Format(
         "COCO JSON: polygons and RLE",
         {
-            "source": _folder(
-                "a folder of files and images, as of Roboflow, CVAT or COCO itself", False
+            "source": _folder("files and images, as of Roboflow, CVAT or COCO itself", False),
+            "annotations": _several(
+                "instead: JSON files; their part is what their names or folders say",
+                type=Path,
+                default=[],
+                metavar="FILE",
             ),
-            "annotations": {
-                **_LIST,
-                "type": Path,
-                "default": [],
-                "metavar": "FILE",
-                "help": "instead: JSON files; what their names or folders say is their part",
-            },
             "images": _folder("images of --annotations; default: beside each", False),
             **_CHOICE,
-            "crowd": {
-                "choices": ("object", "ignore"),
-                "default": "object",
-                "help": "whether crowds are objects or ignored; default: %(default)s",
-            },
+            "crowd": _argument(
+                "whether crowds are objects or ignored; default: %(default)s",
+                choices=("object", "ignore"),
+                default="object",
+            ),
         },
         _read_coco,
     ),
@@ -140,54 +132,42 @@ FORMATS = {
     ),
     "yolo": Format(
         "polygons of Ultralytics and Roboflow",
-        {
-            "source": _folder(
-                "the folder with data.yaml, or with images and labels; or above several"
-            ),
-            **_CHOICE,
-        },
+        {"source": _folder("with data.yaml, or images and labels; or above several"), **_CHOICE},
         _reader("yolo", "resplit"),
     ),
     "voc": Format(
         "Pascal VOC",
-        {
-            "source": _folder("the folder with JPEGImages and SegmentationClass, or above several"),
-            **_CHOICE,
-        },
+        {"source": _folder("with JPEGImages and SegmentationClass, or above several"), **_CHOICE},
         _reader("voc", "resplit"),
     ),
     "cvat": Format(
         "CVAT's XML or masks",
-        {
-            "source": _folder("the unpacked export, or a folder above several"),
-            "images": _ELSEWHERE,
-            **_CHOICE,
-        },
+        {"source": _folder("the export, or above several"), "images": _ELSEWHERE, **_CHOICE},
         _reader("cvat", "images", "resplit"),
     ),
     "rgba": Format(
         "cut-outs: the alpha channel is the mask",
         {"source": _folder("the RGBA files")},
-        lambda given: _of("cutouts").read(given.source),
+        lambda given: _of("folders").read_cut_outs(given.source),
     ),
     "colours": Format(
         "a folder of images and one of masks in colours",
         {
             "images": _folder("images"),
             "masks": _folder("masks"),
-            "table": {
-                "type": Path,
-                "required": True,
-                "metavar": "FILE",
-                "help": "lines `name red green blue` or `name #rrggbb`",
-            },
+            "table": _argument(
+                "lines `name red green blue` or `name #rrggbb`",
+                type=Path,
+                required=True,
+                metavar="FILE",
+            ),
             **_CHOICE,
-            "tolerance": {
-                "type": int,
-                "default": 0,
-                "metavar": "N",
-                "help": "take the nearest colour if no channel differs by more",
-            },
+            "tolerance": _argument(
+                "take the nearest colour if no channel differs by more",
+                type=int,
+                default=0,
+                metavar="N",
+            ),
         },
         _read_colours,
     ),
@@ -195,11 +175,7 @@ FORMATS = {
 
 
 def choose_classes(words: Union[Sequence[str], None], ignored: Sequence[str]) -> Classes:
-    """Return ``person=person_poly,person_bmp car`` as a choice of classes.
-
-    Raises:
-        ValueError: A new name stands twice, or one is empty.
-    """
+    """Return ``person=person_poly,person_bmp car`` as a choice of classes."""
     if words is None:
         return Classes(None, tuple(ignored))
     chosen: Dict[str, Any] = {}
@@ -219,16 +195,12 @@ def choose_classes(words: Union[Sequence[str], None], ignored: Sequence[str]) ->
 
 
 def parse_mask_values(words: List[str]) -> Union[str, Dict[int, int]]:
-    """Return an encoding's name, or ``0=0 128=1`` or ``{0: 0, 128: 1}`` as a table.
-
-    Raises:
-        ValueError: It is neither.
-    """
+    """Return an encoding's name, or ``0=0 128=1`` or ``{0: 0, 128: 1}`` as a table."""
     if len(words) == 1 and words[0] in MASK_VALUES:
         return words[0]
     text = " ".join(words).strip("{} ").replace(",", " ").replace(": ", "=").replace(":", "=")
     table: Dict[int, int] = {}
-    for item in text.split():
+    for item in text.split() or [""]:  # a table of nothing is refused too
         value, _, number = item.partition("=")
         try:
             key, wanted = int(value), int(number)

@@ -1,26 +1,21 @@
-"""Where a data set is in an unpacked archive, whose folders have been wrapped and renamed.
-
-Folders are known by their names, wherever in the tree. Where these names are not found, two
-folders are taken whose files have the same names, as many as are published, and of which one
-holds masks.
-"""
+"""Where a data set is in an unpacked archive: its folders are known by name, wherever they lie."""
 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import permutations
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-import numpy as np
-
-from paddleseg_u2net.data_tools.annotations.mask_files import JPEG
 from paddleseg_u2net.datasets.table import Row, Split
-from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, files_below, read_mask
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES, files_below
 from paddleseg_u2net.text import short_list
 
-_SAMPLES = 3
-_ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+# What copies of data sets of one part call the two folders.
+_USUAL = [
+    (images, masks)
+    for images in ("images", "image", "imgs", "img")
+    for masks in ("masks", "mask", "gt", "ground_truth")
+]
 
 
 class PreparationError(ValueError):
@@ -28,33 +23,23 @@ class PreparationError(ValueError):
 
 
 class FoundPart(NamedTuple):
-    """A part of a data set in an archive.
+    """A part of a data set in an archive."""
 
-    Attributes:
-        images, masks: Its folders.
-        pairs: An image and its masks: several files where the archive has them.
-        alone: Files without a partner.
-    """
-
-    images: Path
-    masks: Path
-    pairs: List[Tuple[Path, Tuple[Path, ...]]]
-    alone: List[Path]
+    folders: str  # of images and of masks, for messages
+    pairs: List[Tuple[Path, Tuple[Path, ...]]]  # masks: several where the archive has them
+    alone: List[Path]  # files without a partner
 
 
 Group = Dict[str, List[Path]]  # files by name without folder and suffix
 
 
-def find_part(tree: Path, split: Split, others: Sequence[Split], where: str) -> FoundPart:
-    """Find the folders of ``split`` in ``tree``; ``others`` are parts that share the tree.
-
-    Raises:
-        PreparationError: They are not there, or there are several.
-    """
+def find_part(tree: Path, split: Split, where: str, only_part: bool) -> FoundPart:
+    """Find the folders of ``split`` in ``tree``, those with the most pairs."""
     pictures = [file for file in files_below(tree) if file.suffix.lower() in IMAGE_SUFFIXES]
-    parts = _by_names(pictures, tree, split) or _by_content(pictures, split, others)
-    names = split.found_as[0] if split.found_as else (split.images, split.masks)
-    wanted = f"folders {names[0]} and {names[1]} with {split.pairs} images and their masks"
+    names = [*split.found_as, (split.images, split.masks)]
+    wanted = f"folders {names[0][0]} and {names[0][1]} with {split.pairs} images and their masks"
+    names = [(split.images, split.masks), *split.found_as, *(_USUAL if only_part else [])]
+    parts = _by_names(pictures, tree, names, split.mask_end)
     if not parts:
         raise PreparationError(
             f"{where}: expected {wanted}, wherever they lie; found {_describe(tree)}"
@@ -62,22 +47,15 @@ def find_part(tree: Path, split: Split, others: Sequence[Split], where: str) -> 
     most = max(len(part.pairs) for part in parts)
     parts = [part for part in parts if len(part.pairs) == most]
     if len(parts) > 1:
-        found = "; ".join(
-            f"{part.images.relative_to(tree)} and {part.masks.relative_to(tree)}" for part in parts
-        )
         raise PreparationError(
-            f"{where}: expected {wanted} once, found {len(parts)} times ({found}); give archives "
-            "that hold one copy"
+            f"{where}: expected {wanted} once, found {len(parts)} times "
+            f"({'; '.join(part.folders for part in parts)}); give archives that hold one copy"
         )
     return parts[0]
 
 
 def find_lists(tree: Path, row: Row, where: str) -> Dict[str, Path]:
-    """Find the list files of a data set, those of all parts in one folder; part -> list.
-
-    Raises:
-        PreparationError: There is none, or they are in several folders.
-    """
+    """Find the list files of a data set, those of all parts in one folder; part -> list."""
     wanted = {part: (split.list_file, *split.lists_as) for part, split in row.splits.items()}
     folders: Dict[Path, Dict[str, Path]] = {}
     for file in files_below(tree):
@@ -94,11 +72,7 @@ def find_lists(tree: Path, row: Row, where: str) -> Dict[str, Path]:
 
 
 def find_project(tree: Path, where: str) -> Path:
-    """Find the folder of a Supervisely project, which holds ``meta.json``.
-
-    Raises:
-        PreparationError: There is none, or more than one.
-    """
+    """Find the folder of a Supervisely project, which holds ``meta.json``."""
     projects = [file.parent for file in files_below(tree) if file.name == "meta.json"]
     projects = [folder for folder in projects if any(folder.glob("*/ann"))]
     if len(projects) == 1:
@@ -111,24 +85,20 @@ def find_project(tree: Path, where: str) -> Path:
 
 
 def _describe(tree: Path) -> str:
-    """Which folders hold how many files, in short."""
-    files = list(files_below(tree))
-    packed = [file.name for file in files if file.suffix.lower() in _ARCHIVES]
-    if packed:
-        return f"further archives in it: {', '.join(packed[:3])}; unpack it and give those"
-    counts = Counter(file.parent for file in files)
+    counts = Counter(file.parent for file in files_below(tree))
     shown = [f"{folder.relative_to(tree)} ({count} files)" for folder, count in counts.items()]
     return short_list(shown, 6) or "no files"
 
 
-def _by_names(pictures: Sequence[Path], tree: Path, split: Split) -> List[FoundPart]:
-    for images, masks in ((split.images, split.masks), *split.found_as):
+def _by_names(
+    pictures: Sequence[Path], tree: Path, names: Sequence[Tuple[str, str]], mask_end: str
+) -> List[FoundPart]:
+    for images, masks in names:
         parts = [
             _joined(
-                image_top,
-                mask_top,
+                f"{image_top.relative_to(tree)} and {mask_top.relative_to(tree)}",
                 _group(file for file in pictures if image_top in file.parents),
-                _group((file for file in pictures if mask_top in file.parents), split.mask_end),
+                _group((file for file in pictures if mask_top in file.parents), mask_end),
             )
             for image_top in _tops(pictures, tree, images)
             for mask_top in _tops(pictures, tree, masks)
@@ -163,46 +133,14 @@ def _group(files: Iterable[Path], end: str = "") -> Group:
     return result
 
 
-def _joined(images: Path, masks: Path, image_files: Group, mask_files: Group) -> FoundPart:
+def _joined(folders: str, images: Group, masks: Group) -> FoundPart:
     pairs: List[Tuple[Path, Tuple[Path, ...]]] = []
     alone: List[Path] = []
-    for stem, files in sorted(image_files.items()):
-        if stem in mask_files and len(files) == 1:
-            pairs.append((files[0], tuple(mask_files[stem])))
+    for stem, files in sorted(images.items()):
+        if stem in masks and len(files) == 1:
+            pairs.append((files[0], tuple(masks[stem])))
         else:
             alone += files
-    for stem in sorted(set(mask_files) - set(image_files)):
-        alone += mask_files[stem]
-    return FoundPart(images, masks, pairs, alone)
-
-
-def _by_content(pictures: Sequence[Path], split: Split, others: Sequence[Split]) -> List[FoundPart]:
-    # The files of each folder, those in JPEG apart: masks may be beside their images.
-    folders: Dict[Tuple[Path, bool], List[Path]] = {}
-    for file in pictures:
-        folders.setdefault((file.parent, file.suffix.lower() in JPEG), []).append(file)
-    groups = {key: _group(files) for key, files in folders.items()}
-    exact: List[FoundPart] = []
-    near: List[FoundPart] = []
-    for (image_key, images), (mask_key, masks) in permutations(groups.items(), 2):
-        common = len(set(images) & set(masks))
-        if common and all(_look_like_masks(masks)) and not any(_look_like_masks(images)):
-            part = _joined(image_key[0], mask_key[0], images, masks)
-            (exact if common == split.pairs else near).append(part)
-    # An incomplete part may be taken for another one.
-    return exact or ([] if others else near)
-
-
-def _look_like_masks(group: Group) -> List[bool]:
-    """Whether some of the files are of one channel, with most pixels of a few values."""
-    stems = sorted(group)
-    return [_has_few_values(group[stem][0]) for stem in stems[:: max(1, len(stems) // _SAMPLES)]]
-
-
-def _has_few_values(path: Path) -> bool:
-    try:
-        mask = read_mask(path)
-    except ImageError:
-        return False
-    counts = np.sort(np.bincount(mask.ravel()))[::-1]
-    return bool(counts[:8].sum() >= 0.9 * mask.size)
+    for stem in sorted(set(masks) - set(images)):
+        alone += masks[stem]
+    return FoundPart(folders, pairs, alone)

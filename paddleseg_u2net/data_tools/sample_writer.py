@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
@@ -23,32 +23,17 @@ from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.io.images import decode_image, memory_named, read_still
 from paddleseg_u2net.render.overlay import color_map
 
-# A copy would not help against these.
-_HOPELESS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
-
 
 def put_file(source: Path, place: Path, copy: bool) -> None:
     """Let a file appear in its place: linked where that is possible, unless ``copy``."""
     place.parent.mkdir(parents=True, exist_ok=True)
     source = source.resolve()  # a hard link to a symbolic link would be one itself
-    try:
-        if copy or not _linked(source, place):
-            shutil.copyfile(source, place)
-    except OSError as error:
-        if error.errno not in _HOPELESS:
-            raise
-        # The system names the source first, which is not what is full.
-        raise OSError(error.errno, error.strerror, str(place)) from error
-
-
-def _linked(source: Path, place: Path) -> bool:
-    try:
-        os.link(source, place)
-    except OSError as error:  # another device, or a file system or user without the right
-        if error.errno in _HOPELESS:
-            raise
-        return False
-    return True
+    if not copy:
+        # Another device, or a file system or user without the right: copied then.
+        with suppress(OSError):
+            os.link(source, place)
+            return
+    shutil.copyfile(source, place)
 
 
 def write_picture(place: Path, picture: Image.Image) -> None:
@@ -73,50 +58,29 @@ def write_lists(folder: Path, parts: Mapping[str, Sequence[Tuple[str, str]]]) ->
 
 @dataclass(frozen=True)
 class Written:
-    """An image of the new data set.
-
-    Attributes:
-        name: The sample's.
-        image, mask: Paths below the root, with ``/``.
-        share: Of its pixels that are foreground; of soft masks the mean probability.
-        classes: Numbers of the classes that it shows, without background.
-        ignored: Whether some pixels are ignored.
-        stretched: Whether the mask was of another size than the image.
-    """
+    """An image of the new data set."""
 
     name: str
-    image: str
+    image: str  # path below the root, with ``/``
     mask: str
-    share: float
-    classes: Tuple[int, ...]
-    ignored: bool
-    stretched: bool = False
+    share: float  # of its pixels that are foreground; of soft masks the mean probability
+    classes: Tuple[int, ...]  # numbers that it shows, without background
+    ignored: bool  # some pixels are
+    stretched: bool = False  # the mask was of another size than the image
 
 
 @dataclass(frozen=True)
 class SampleWriter:
-    """Writes samples to a data set; can be pickled.
-
-    Attributes:
-        root: The new data set's folder.
-        classes: Number of classes with the background.
-        soft: Whether masks are probabilities.
-        copy: Whether files are copied where they could be linked.
-        stretch: Whether a mask file of another size is fitted to its image, else it is bad.
-    """
+    """Writes samples to a data set; can be pickled."""
 
     root: Path
-    classes: int
-    soft: bool
+    classes: int  # with the background
+    soft: bool  # masks are probabilities
     copy: bool
-    stretch: bool = False
+    stretch: bool = False  # fit a mask file of another size to its image; else it is bad
 
     def __call__(self, sample: Sample) -> Union[Written, Bad]:
-        """Decode image and mask, and write both.
-
-        Raises:
-            OSError: The data set cannot be written.
-        """
+        """Decode image and mask, and write both."""
         try:
             inside = sample.picture.read() if sample.picture else None
             with memory_named(sample.image):
@@ -126,7 +90,7 @@ class SampleWriter:
                     picture = decode_image(inside, name=sample.image)
                 shape = (int(picture.shape[0]), int(picture.shape[1]))
                 mask, stretched = self._mask(sample, shape)
-                share, classes, ignored = self._content(sample, mask, shape)
+                share, classes, ignored = self._content(sample, mask)
         except (ValueError, OSError) as error:  # of this image; the others go on
             return Bad(sample.image, str(error))
         image = f"images/{sample.name}{sample.suffix}"
@@ -148,7 +112,6 @@ class SampleWriter:
         return Written(sample.name, image, path, share, classes, ignored, stretched)
 
     def _mask(self, sample: Sample, shape: Tuple[int, int]) -> Tuple[np.ndarray, bool]:
-        """The mask in the size of its image, and whether it had another."""
         try:
             return sample.mask.read(shape), False
         except MaskSizeError as error:
@@ -159,15 +122,8 @@ class SampleWriter:
         method = cv2.INTER_LINEAR if self.soft else cv2.INTER_NEAREST
         return cv2.resize(mask, shape[::-1], interpolation=method), True
 
-    def _content(
-        self, sample: Sample, mask: np.ndarray, shape: Tuple[int, int]
-    ) -> Tuple[float, Tuple[int, ...], bool]:
+    def _content(self, sample: Sample, mask: np.ndarray) -> Tuple[float, Tuple[int, ...], bool]:
         """The share of foreground, class numbers, and whether pixels are ignored."""
-        if mask.shape != shape or mask.dtype not in (np.uint8, np.uint16):
-            raise AnnotationError(
-                f"{sample.image}: expected a mask of its size, {shape[1]}x{shape[0]}, got one of "
-                f"{'x'.join(map(str, mask.shape[::-1]))} ({mask.dtype}); export both anew"
-            )
         if self.soft:
             top = int(np.iinfo(mask.dtype).max)
             classes = (1,) if mask.max() > top // 2 else ()

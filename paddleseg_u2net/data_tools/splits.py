@@ -1,15 +1,4 @@
-"""Which images are for training, validation and testing: the same on every machine.
-
-Images that stay together (a group, or one image alone) are a unit. Units are put in one order by a
-hash of their names and the seed. Strata (no foreground; quantiles of the foreground's share among
-images with as many classes) are spread evenly over that order, so that any piece of it is a fair
-sample. Validation takes the first units, testing the next, training the rest; groups that would
-miss a part's size are passed over.
-
-What holds when more is wanted later: asking for a testing part changes nothing in validation.
-Adding a tenth of new images moves some old ones to another part, those whose place is where a part
-ends: 2 of 100, 3 of 300, 15 of 5000. Another ``seed`` draws anew.
-"""
+"""Which images are for training, validation and testing: the same on every machine."""
 
 from __future__ import annotations
 
@@ -27,26 +16,18 @@ _LEAST_UNITS = 10
 
 
 class SplitError(ValueError):
-    """Images cannot be divided as asked; the message says why, and the repair."""
+    """Images cannot be divided as asked."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """What the split needs to know of an image.
+    """What the split needs to know of an image."""
 
-    Attributes:
-        name: Differs from all others.
-        share: Of its pixels that are foreground, 0 to 1.
-        classes: How many classes it shows beside the background.
-        group: Images of one group stay together; empty: alone.
-        split: The part that it has to be in; empty: any.
-    """
-
-    name: str
-    share: float
-    classes: int = 1
-    group: str = ""
-    split: str = ""
+    name: str  # differs from all others
+    share: float  # of its pixels that are foreground, 0 to 1
+    classes: int = 1  # that it shows beside the background
+    group: str = ""  # images of one group stay together; empty: alone
+    split: str = ""  # the part that it has to be in; empty: any
 
 
 class _Unit(NamedTuple):
@@ -60,31 +41,24 @@ class _Unit(NamedTuple):
 def split(
     items: Iterable[Item], val_share: float, test_share: float = 0.0, seed: int = 0
 ) -> Dict[str, List[str]]:
-    """Divide images into parts.
+    """Divide images into parts: sorted names for each of ``PARTS``.
 
-    Args:
-        items: The images, in any order.
-        val_share, test_share: Of all images, 0 or more, below 1 together; sizes are as near to
-            these as groups allow, and at least one image where a share is not 0.
-        seed: Another one gives another division.
+    Images that stay together (a group, or one image alone) are a unit. Units are put in one order
+    by a hash of their names and the seed. Strata (no foreground; quantiles of the foreground's
+    share among images with as many classes) are spread evenly over that order, so that any piece of
+    it is a fair sample. Validation takes the first units, testing the next, training the rest;
+    groups that would miss a part's size are passed over.
 
-    Returns:
-        Sorted names for each of ``PARTS``; each image is in one of them.
+    Asking for a testing part changes nothing in validation. Adding a tenth of new images moves some
+    old ones to another part, those whose place is where a part ends: 2 of 100, 3 of 300, 15 of
+    5000.
 
-    Raises:
-        SplitError: A share is none, there are too few images or groups, or a group's images have to
-            be in different parts.
+    ``val_share`` and ``test_share`` are of all images, below 1 together; sizes are as near to these
+    as groups allow, and at least one image where a share is not 0.
     """
     items = sorted(items, key=lambda item: item.name)
+    check_shares(val_share, test_share)
     shares = {"val": val_share, "test": test_share}
-    for part, share in shares.items():
-        if not 0 <= share < 1:
-            raise SplitError(f"{part}_share: expected 0 or more and less than 1, got {share}")
-    if sum(shares.values()) >= 1:
-        raise SplitError(
-            f"val_share and test_share: {val_share} + {test_share} leaves nothing to train on; "
-            "lower them"
-        )
     if not items:
         raise SplitError("there are no images to divide")
     units = _units(items, seed)
@@ -106,17 +80,26 @@ def split(
     }
 
 
+def check_shares(val_share: float, test_share: float) -> None:
+    """Refuse shares for validation and testing that leave nothing to train on."""
+    for part, share in (("val", val_share), ("test", test_share)):
+        if not 0 <= share < 1:
+            raise SplitError(f"{part}_share: expected 0 or more and less than 1, got {share}")
+    if val_share + test_share >= 1:
+        raise SplitError(
+            f"val_share and test_share: {val_share} + {test_share} leaves nothing to train on; "
+            "lower them"
+        )
+
+
 def _check_enough(free: Sequence[_Unit], items: Sequence[Item], empty: Sequence[str]) -> None:
-    if len(free) >= len(empty):
-        return
-    have, need = f"{len(items)} images", "images are needed; add images"
-    if any(item.group for item in items):
-        have += f" in {len(free)} groups"
-        need = "groups are needed, for a group stays together; choose smaller groups"
-    raise SplitError(
-        f"{have} cannot be divided into {', '.join(empty)}: at least {len(empty)} {need}, or ask "
-        "for fewer parts (a share of 0)"
-    )
+    if len(free) < len(empty):
+        groups = f" in {len(free)} groups" if any(item.group for item in items) else ""
+        raise SplitError(
+            f"{len(items)} images{groups} cannot be divided into {', '.join(empty)}: at least "
+            f"{len(empty)} are needed; add images, choose smaller groups, or ask for fewer parts "
+            "(a share of 0)"
+        )
 
 
 def _units(items: Sequence[Item], seed: int) -> List[_Unit]:
@@ -176,15 +159,9 @@ def _size(units: Sequence[_Unit]) -> int:
 
 
 def _take(units: Sequence[_Unit], size: int, least: int, most: int) -> Set[int]:
-    """Choose units that together are as near to ``size`` as any, early ones first.
+    """Indices of units that together are as near to ``size`` as any, early ones first.
 
-    Args:
-        units: In their order.
-        size: Wanted number of images.
-        least, most: How many units, ``least`` 0 or 1.
-
-    Returns:
-        Indices.
+    ``least`` and ``most`` say how many units, ``least`` 0 or 1.
     """
     if (size < 1 and not least) or most < 1:
         return set()

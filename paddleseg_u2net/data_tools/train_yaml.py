@@ -35,16 +35,10 @@ def train_yaml(
     parts: Collection[str],
     size: Tuple[int, int] = (320, 320),
 ) -> str:
-    """Return the text of a configuration for the data set in ``root``.
+    """Return the text of a configuration for the data set in ``root``, its final folder.
 
-    What people change first is written out; the rest is in its base.
-
-    Args:
-        root: The data set's final folder.
-        classes: Their names, the background first, 2 or more.
-        mask_values: How masks are encoded, see ``datasets.mask_encoding``.
-        parts: Those of train, val and test that have images.
-        size: Width and height that the network sees; training sees nine tenths of them.
+    What people change first is written out; the rest is in its base. ``size`` is the width and
+    height that the network sees, of which training sees nine tenths.
     """
     root = root.resolve()
     tree: Dict[str, Any] = {

@@ -22,12 +22,41 @@ _REFUSED = {
     "GenerateInstanceTargets": "it makes the labels of MaskFormer, which nothing here reads; "
     "delete it",
 }
-# ResizeByShort is missing on purpose: it may draw its size, and a large picture changes it.
+# Those of PaddleSeg's own that draw nothing, by their sources. ResizeByShort is missing on purpose:
+# it may draw its size, and a large picture changes it.
 _FIXED = ("LimitLong", "Padding", "PaddingByAspectRatio", "Resize", "ResizeByLong")
 
 
 class TransformError(ValueError):
     """A transform cannot be used; the message names it, and the repair."""
+
+
+class RandomCrop:
+    """Cut the same random window out of image and mask, as in U²-Net's training (288 of 320).
+
+    Every position is as likely as any other, the last included. A side that is shorter than the
+    crop is an error: resize first.
+
+    Args:
+        crop_size: (width, height) in pixels, as in PaddleSeg's transforms.
+    """
+
+    def __init__(self, crop_size: Sequence[int]) -> None:
+        self.width, self.height = (int(side) for side in crop_size)
+
+    def __call__(self, data: Dict[str, Any]) -> Dict[str, Any]:
+        """``data['img']`` (H, W, C) and each ``data[key]`` (H, W) of ``data['gt_fields']``."""
+        height, width = data["img"].shape[:2]
+        if height < self.height or width < self.width:
+            raise ValueError(
+                f"RandomCrop: expected an image of at least {self.width}x{self.height} pixels "
+                f"(width x height), got {width}x{height}; put a Resize before it"
+            )
+        top = random.randint(0, height - self.height)
+        left = random.randint(0, width - self.width)
+        for key in ("img", *data.get("gt_fields", ())):
+            data[key] = data[key][top : top + self.height, left : left + self.width]
+        return data
 
 
 def name_of(transform: Any) -> str:
@@ -36,11 +65,7 @@ def name_of(transform: Any) -> str:
 
 
 def check_transform(transform: Transform) -> None:
-    """Refuse a transform that would spoil pairs silently.
-
-    Raises:
-        TransformError: see the messages.
-    """
+    """Refuse a transform that would spoil pairs silently."""
     if type(transform).__module__.startswith("paddleseg.") and name_of(transform) in _REFUSED:
         raise TransformError(f"{name_of(transform)}: {_REFUSED[name_of(transform)]}")
     if getattr(transform, "category_max_ratio", 1) < 1:
@@ -66,12 +91,7 @@ def check_transform(transform: Transform) -> None:
 def transformed(data: Data, transforms: Sequence[Transform]) -> Data:
     """Apply a copy of each transform in order: some of PaddleSeg's change themselves.
 
-    Args:
-        data: ``img`` (H, W, C), ``label`` (H, W), ``gt_fields``, ``trans_info`` as in PaddleSeg.
-        transforms: each checked by ``check_transform``.
-
-    Raises:
-        TransformError: a transform failed, or image and label do not fit together behind it.
+    ``data`` has ``img`` (H, W, C), ``label`` (H, W), ``gt_fields`` and ``trans_info`` as there.
     """
     for transform in transforms:
         before = data
@@ -105,10 +125,7 @@ def _channels(image: np.ndarray) -> int:
 
 
 def strange_labels(label: np.ndarray, num_classes: int, ignore_index: int) -> List[float]:
-    """The values of ``label`` that a loss of ``num_classes`` does not know, up to ten.
-
-    One class knows numbers in [0, 1], several know the whole numbers below theirs.
-    """
+    """Up to ten values of ``label`` that are no class (of one class: not in [0, 1])."""
     known = (label >= 0) & (label <= max(num_classes - 1, 1))
     if num_classes > 1 and label.dtype.kind == "f":
         known &= np.floor(label) == label
@@ -124,17 +141,12 @@ def _said(error: Exception) -> str:
 
 
 def fixed_beginning(transforms: Sequence[Any]) -> List[str]:
-    """Name the first transforms that do the same every time, each with its settings, in order.
-
-    Equal texts mean equal work. The texts end at the first transform that is not one of
-    PaddleSeg's own `Resize` (of one interpolation), `ResizeByLong`, `LimitLong`, `Padding` and
-    `PaddingByAspectRatio`, whose sources were read for it; a subclass is not one of them.
-    """
+    """Name the first transforms that do the same every time, with their settings, in order."""
     return list(takewhile(bool, map(_fixed, transforms)))
 
 
 def _fixed(transform: Any) -> str:
-    """Return the transform and its settings as a text, empty if it may differ."""
+    """Empty if it may differ."""
     kind = type(transform)
     if kind.__module__ != "paddleseg.transforms.transforms" or kind.__qualname__ not in _FIXED:
         return ""

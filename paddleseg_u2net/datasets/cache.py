@@ -1,7 +1,6 @@
 """Pairs kept on disk as they are before their random transforms: decoded once, then only mapped.
 
-Training with a cache is the same to the bit as training without. See `PairCache` for the folder,
-which several trainings share.
+Training with a cache is the same to the bit as training without.
 """
 
 from __future__ import annotations
@@ -106,19 +105,13 @@ class PairCache:
 
         FOLDER/.size              bytes in all sets
         FOLDER/<32 hex>.set/      a set: the pairs of one data set, prepared in one way
-            in_use                locked by every process that uses the set; its time: last use
+            in_use                locked by every process that uses the set
             00000007.pair         a pair, by its number in the data set
 
     A pair is decoded again when its files changed (path, size, times) or its cache file is damaged
-    (a checksum); in a set of its own when anything changed that decides how pairs are read: the
-    settings, the list of pairs, the code, the libraries. Where room is short, sets that no process
-    uses are removed, the least recently used first.
-
-    Args:
-        settings: Where, and how much.
-        key: What the settings are called in the configuration, for messages.
-        pairs: The files, in order.
-        recipe: All else that decides what is made of them: JSON values.
+    (a checksum); in a set of its own when settings, list, code or libraries changed. Where room is
+    short, sets that no process uses are removed, the least recently used first. ``recipe`` holds,
+    as JSON values, all settings that decide what is made of the pairs.
     """
 
     def __init__(
@@ -126,7 +119,7 @@ class PairCache:
     ) -> None:
         self._given = settings, key, pairs, recipe
         self._folder, self._limit = settings
-        self._gigabytes = f"{self._limit / 1e9:.3g} GB"
+        self.words = f"up to {self._limit / 1e9:.3g} GB in {self._folder}"
         self._key, self._pairs = key, pairs
         files = [[str(Path(p).absolute()) for p in (pair.image, pair.mask)] for pair in pairs]
         self._name = _digest([_circumstances(), recipe, files])
@@ -141,10 +134,6 @@ class PairCache:
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return PairCache, self._given
-
-    def describe(self) -> str:
-        """The cache's limit and folder in words."""
-        return f"cache: up to {self._gigabytes}, in {self._folder}"
 
     def get(self, index: int, make: Callable[[int], Prepared]) -> Prepared:
         """The pair from its file, or from ``make``, whose result is then stored."""
@@ -174,7 +163,7 @@ class PairCache:
         with self._locked():
             self._path.mkdir(exist_ok=True)
             self._in_use = (self._path / "in_use").open("ab")
-            os.utime(self._path / "in_use")
+            os.utime(self._path)  # the last use
             _lock(self._in_use, shared=True)
             self._count()
 
@@ -184,7 +173,7 @@ class PairCache:
         with self._locked():
             more = len(data) - _size(file)
             if not self._has_room(more):
-                self._stop(f"the limit of {self._gigabytes} is reached; other pairs are decoded")
+                self._stop(f"the limit is reached ({self.words}); other pairs are decoded")
                 return
             (self._folder / ".size").write_text(str(self._total() + more))
         try:
@@ -202,13 +191,13 @@ class PairCache:
             logger.warning(f"{self._key}: {reason}")
 
     def _locked(self) -> ContextManager[bool]:
-        return locked(self._folder / "cache", poll=0.02, patience=60)
+        return locked(self._folder / "cache", patience=60)
 
     def _has_room(self, wanted: int) -> bool:
         """Whether there is room, once unused sets are removed if need be."""
         if self._total() + wanted <= self._limit:
             return True
-        for path in sorted(_sets(self._folder), key=_last_use):
+        for path in sorted(_sets(self._folder), key=lambda path: path.stat().st_mtime):
             if path != self._path and _is_unused(path):
                 shutil.rmtree(path, ignore_errors=True)
                 if self._count() + wanted <= self._limit:
@@ -216,7 +205,6 @@ class PairCache:
         return False
 
     def _count(self) -> int:
-        """Count what is there anew."""
         total = sum(_size(file) for path in _sets(self._folder) for file in path.iterdir())
         (self._folder / ".size").write_text(str(total))
         return total
@@ -238,11 +226,6 @@ def _size(file: Path) -> int:
         return file.lstat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _last_use(path: Path) -> float:
-    in_use = path / "in_use"
-    return in_use.stat().st_mtime if in_use.exists() else 0.0
 
 
 def _is_unused(path: Path) -> bool:

@@ -55,11 +55,7 @@ Item = TypeVar("Item")
 
 
 class MaskError(ValueError):
-    """A mask cannot be used; the message names the file or the key, and the repair.
-
-    Attributes:
-        file: The mask, where it is known.
-    """
+    """A mask cannot be used; the message names the file or the key, and the repair."""
 
     def __init__(self, message: str, file: Optional[Path] = None) -> None:
         super().__init__(message)
@@ -69,21 +65,13 @@ class MaskError(ValueError):
 def infer_mask_encoding(
     values: AbstractSet[int], num_classes: Optional[int] = None, ignore_index: int = IGNORE
 ) -> str:
-    """Tell what the values of masks mean.
+    """Tell what the values of masks mean; empty if they fit no encoding.
 
-    With one class: values within {0, 1} are ``index``, within {0, 255} (16 bit: 65535)
-    ``binary``; with values between, of which one is above 32, and a 255 among them, ``soft``.
-    With more classes: class numbers and ``ignore_index`` are ``index``; nothing but 0 and 255 is
-    ``binary`` if there are two classes. With an unknown number: as for one class, else class
-    numbers up to 33 without a gap and ``ignore_index`` are ``index``.
-
-    Args:
-        values: All values in the masks.
-        num_classes: With the background; 1 is foreground or not, None is unknown.
-        ignore_index: The label of ignored pixels.
-
-    Returns:
-        The encoding; empty if the values fit none.
+    With one class (foreground or not): values within {0, 1} are ``index``, within {0, 255} (16 bit:
+    65535) ``binary``; with values between, of which one is above 32, and a 255 among them,
+    ``soft``. With more, the background among them: class numbers and ``ignore_index`` are
+    ``index``; nothing but 0 and 255 is ``binary`` if there are two. With an unknown number, None:
+    as for one class, else class numbers up to 33 without a gap and ``ignore_index`` are ``index``.
     """
     single = _of_one_class(values)
     if num_classes == 1 or (single and num_classes is None):
@@ -114,8 +102,7 @@ def infer_from_masks(
 ) -> str:
     """As `infer_mask_encoding`, of files (at least one) and the values that each holds.
 
-    Raises:
-        MaskError: The values fit no encoding; a file that is the reason is named.
+    If they fit no encoding, the MaskError names a file that is the reason.
     """
     found: Set[int] = set().union(*(values for _, values in masks))
     encoding = infer_mask_encoding(found, num_classes, ignore_index)
@@ -124,7 +111,6 @@ def infer_from_masks(
     strange = found - {*range(max(num_classes, 2)), ignore_index}
     worst = max(strange or found - {0, 255, 65535} or found)
     files = [path for path, values in masks if worst in values]
-    what = "is no class, and is" if strange else "is"
     offer = _propose_classes(worst, num_classes) if strange else ""
     repair = (
         f"{offer}correct the mask, or say with the key mask_values what the "
@@ -136,8 +122,8 @@ def infer_from_masks(
         repair += f"classes, set num_classes: {worst + 1}"
     raise MaskError(
         f"{files[0]}: cannot tell what the values {short_values(found)} of these masks mean for "
-        f"num_classes {num_classes}: {worst} {what} in {len(files)} of {len(masks)} masks looked "
-        f"at; {repair}",
+        f"num_classes {num_classes}: {worst} is in {len(files)} of {len(masks)} masks looked at; "
+        f"{repair}",
         files[0],
     )
 
@@ -166,19 +152,15 @@ def distinct_values(path: Path) -> Set[int]:
     return set(np.unique(read_mask(path)).tolist())
 
 
-def sample_evenly(items: Sequence[Item]) -> Sequence[Item]:
-    """Return up to 64 items, evenly spread."""
-    return items[:: max(1, len(items) // _SAMPLED)][:_SAMPLED]
-
-
 def sample_masks(
     masks: Sequence[Item], values_of: Callable[[Item], Set[int]]
 ) -> List[Tuple[Item, Set[int]]]:
     """Return the masks by which the encoding of all is inferred, with their values.
 
-    They are those of `sample_evenly`; if these are all black, also the first one that is not.
+    They are up to 64, evenly spread; if these are all black, also the first one that is not.
     """
-    found = [(mask, values_of(mask)) for mask in sample_evenly(masks)]
+    evenly = masks[:: max(1, len(masks) // _SAMPLED)][:_SAMPLED]
+    found = [(mask, values_of(mask)) for mask in evenly]
     if all(values <= {0} for _, values in found):
         rest = ((mask, values_of(mask)) for mask in masks)
         found += islice(((mask, values) for mask, values in rest if values - {0}), 1)
@@ -205,23 +187,14 @@ def check_mask_encoding(
     )
 
 
-def decode(
-    raw: np.ndarray, encoding: MaskEncoding, num_classes: int, ignore_index: int, path: Path
+def label_table(
+    encoding: MaskEncoding, num_classes: int, ignore_index: int, top: int
 ) -> np.ndarray:
-    """Return the labels of a mask as stored, uint8 or uint16 (H, W).
-
-    Returns:
-        float32 (H, W) with the foreground's probability in [0, 1] for one class, else uint8 (H, W)
-        with class numbers; ``ignore_index`` stays in both.
-
-    Raises:
-        MaskError: The mask has a value that ``encoding`` does not know.
-    """
-    top = int(np.iinfo(raw.dtype).max)
+    """Return the label of each value from 0 to ``top``, float32, below 0 where it has none."""
     if encoding == "soft":
-        return raw.astype(np.float32) / np.float32(top)
+        return np.arange(top + 1, dtype=np.float32) / np.float32(top)
     if encoding == "instance":
-        return (raw > 0).astype(np.float32 if num_classes == 1 else np.uint8)
+        return (np.arange(top + 1) > 0).astype(np.float32)
     if isinstance(encoding, Mapping):
         table = dict(encoding)
     elif encoding == "binary":
@@ -230,17 +203,29 @@ def decode(
         table = {value: value for value in [*range(max(num_classes, 2)), ignore_index]}
     if max(table.values()) > 255:
         raise MaskError(f"ignore_index: expected a number from 0 to 255, got {ignore_index}")
-    lookup = np.full(top + 1, -1, np.float32)
+    labels = np.full(top + 1, -1, np.float32)
     for value, label in table.items():
         if value <= top:
-            lookup[value] = label
-    labels = cv2.LUT(raw, lookup) if raw.dtype == np.uint8 else lookup[raw]
+            labels[value] = label
+    return labels
+
+
+def decode(
+    raw: np.ndarray, encoding: MaskEncoding, num_classes: int, ignore_index: int, path: Path
+) -> np.ndarray:
+    """Return the labels of a mask as stored, uint8 or uint16 (H, W).
+
+    These are float32 (H, W) with the foreground's probability in [0, 1] for one class, else uint8
+    (H, W) with class numbers; ``ignore_index`` stays in both.
+    """
+    table = label_table(encoding, num_classes, ignore_index, int(np.iinfo(raw.dtype).max))
+    labels = cv2.LUT(raw, table) if raw.dtype == np.uint8 else table[raw]
     if labels.min(initial=0) < 0:
-        strange = np.unique(raw[labels < 0]).tolist()
+        known, strange = np.flatnonzero(table >= 0), np.unique(raw[labels < 0]).tolist()
         offer = _propose_classes(strange[-1], num_classes) if encoding == "index" else ""
         name = encoding if isinstance(encoding, str) else "mask_values"
         raise MaskError(
-            f"{path}: expected the values {short_values(table)} ({name} masks, num_classes "
+            f"{path}: expected the values {short_values(known)} ({name} masks, num_classes "
             f"{num_classes}), got also {short_values(strange)} in {int((labels < 0).sum())} "
             f"pixels; {offer}correct the mask, or the key mask_values",
             path,
@@ -249,7 +234,6 @@ def decode(
 
 
 def _propose_classes(value: int, num_classes: int) -> str:
-    """Propose the number of classes that makes one of a value, if it looks like one."""
     if value > max(HIGHEST_LIKELY_CLASS, 2 * num_classes) or value > 253:
         return ""
     return f"set num_classes: {value + 1} if {value} is a class, "

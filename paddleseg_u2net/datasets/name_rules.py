@@ -1,7 +1,6 @@
 """How names of masks differ from names of their images: affixes, numbers, folders, letter case.
 
-Names are paths below a folder without suffix, with ``/`` between folders, as
-`pairing.by_name` gives them. Folders must be the same on both sides.
+Names are `pairing.bare_name`s. Folders must be the same on both sides.
 """
 
 from __future__ import annotations
@@ -25,10 +24,7 @@ Matches = Dict[str, Tuple[str, ...]]
 
 
 def fold_case(name: str) -> str:
-    """Make names equal that differ only in letter case or in how accents are stored.
-
-    macOS and some archives store a letter and its accent apart.
-    """
+    """Make names equal that differ in letter case or in how accents are stored (macOS: apart)."""
     return unicodedata.normalize("NFC", name.casefold())
 
 
@@ -48,8 +44,7 @@ def without_ending(name: str, ending: str) -> Optional[str]:
 class NameRule:
     """How names become keys that images and their masks share.
 
-    Attributes:
-        mask, image: What is before and after the key in names of masks and of images.
+    ``mask`` and ``image`` are what is before and after the key in their names.
     """
 
     mask: Affixes = ("", "")
@@ -135,7 +130,6 @@ def _paired(matches: Matches) -> Tuple[int, int]:
 
 
 def _rules(images: Sequence[str], masks: Sequence[str]) -> Iterator[NameRule]:
-    """Yield ways to pair, the plainest first."""
     yield NameRule(any_case=True)
     yield NameRule(full_name=True)
     yield NameRule(by_folder=True)

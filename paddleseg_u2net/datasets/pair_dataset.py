@@ -33,40 +33,25 @@ from paddleseg_u2net.datasets.pairing import (
     from_list,
     split_train_val,
 )
-from paddleseg_u2net.datasets.resolve_paths import PairPaths, resolve_paths
-from paddleseg_u2net.datasets.table import find_row
+from paddleseg_u2net.datasets.table import PairPaths, find_row, resolve_paths
 from paddleseg_u2net.io.images import memory_named, read_mask
 from paddleseg_u2net.io.images import read_still as read_image
 
 
-def check_arguments(
-    mode: str = "train",
-    num_classes: int = 1,
-    ignore_index: int = 255,
-    img_channels: int = 3,
-    mask_values: Union[str, Dict[int, int]] = "auto",
-    mismatched_masks: str = "error",
-    val_share: float = 0.0,
-    cache: Union[str, float, Dict[str, Any], None] = None,
-    **_others: Any,
-) -> Optional[Settings]:
-    """Refuse arguments of `PairDataset` that have no meaning, whatever the files are.
-
-    Returns:
-        What ``cache`` means.
-
-    Raises:
-        PairingError, MaskError, ValueError: as `PairDataset`.
-    """
+def check_arguments(mode: str = "train", **given: Any) -> Optional[Settings]:
+    """Refuse arguments of `PairDataset` that have no meaning; return what ``cache`` means."""
     if mode not in ("train", "val", "test"):
         raise PairingError(f"mode: expected train, val or test, got {mode!r}")
-    if img_channels not in (1, 3, 4):
-        raise PairingError(f"img_channels: expected 1, 3 or 4, got {img_channels!r}")
-    if mismatched_masks not in ("error", "resize"):
-        raise PairingError(f"mismatched_masks: expected error or resize, got {mismatched_masks!r}")
+    channels, mismatched = given.get("img_channels", 3), given.get("mismatched_masks", "error")
+    if channels not in (1, 3, 4):
+        raise PairingError(f"img_channels: expected 1, 3 or 4, got {channels!r}")
+    if mismatched not in ("error", "resize"):
+        raise PairingError(f"mismatched_masks: expected error or resize, got {mismatched!r}")
+    val_share, cache = given.get("val_share", 0), given.get("cache")
     if val_share and not 0 < val_share < 1:
         raise PairingError(f"val_share: expected a share between 0 and 1, got {val_share}")
-    check_mask_encoding(mask_values, num_classes, "mask_values", ignore_index)
+    encoding, classes = given.get("mask_values", "auto"), given.get("num_classes", 1)
+    check_mask_encoding(encoding, classes, "mask_values", given.get("ignore_index", 255))
     return None if cache is None else read_settings(cache, f"{mode}_dataset.cache")
 
 
@@ -96,7 +81,7 @@ class PairDataset:
         cache: keep pairs on disk, decoded and resized, see ``paddleseg_u2net.datasets.cache``.
 
     Raises:
-        PairingError, MaskError: see there.
+        PairingError, MaskError: files cannot be paired, or masks not be understood.
         ValueError: ``cache`` is no size; a transform cannot be used, see
             ``augment.check_transform``.
     """
@@ -126,8 +111,9 @@ class PairDataset:
         cache: Union[str, float, Dict[str, Any], None] = None,
     ) -> None:
         settings = check_arguments(
-            mode, num_classes, ignore_index, img_channels, mask_values, mismatched_masks,
-            val_share, cache,
+            mode, num_classes=num_classes, ignore_index=ignore_index, img_channels=img_channels,
+            mask_values=mask_values, mismatched_masks=mismatched_masks, val_share=val_share,
+            cache=cache,
         )  # fmt: skip
         self.mode, self.name = mode, name
         self.num_classes, self.ignore_index = num_classes, ignore_index
@@ -164,10 +150,9 @@ class PairDataset:
 
     def describe(self) -> str:
         """One line for the log: how many pairs, how masks are read, and what is cached."""
-        line = (
-            f"{self.mode}: {len(self)} pairs, masks read as {self.mask_encoding} (key mask_values)"
-        )
-        return line if self._cache is None else f"{line}; {self._cache.describe()}"
+        cached = f"; cache: {self._cache.words}" if self._cache else ""
+        read = f"masks read as {self.mask_encoding} (key mask_values)"
+        return f"{self.mode}: {len(self)} pairs, {read}{cached}"
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -177,11 +162,7 @@ class PairDataset:
         return read_image(self.pairs[index].image, self.img_channels)
 
     def read(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
-        """Image uint8 (H, W, img_channels) and label (H, W), see ``mask_encoding.decode``.
-
-        Raises:
-            ImageError, MaskError: a file cannot be read, or the sizes differ.
-        """
+        """Image uint8 (H, W, img_channels) and label (H, W), see ``mask_encoding.decode``."""
         if self._cache is not None and not self._fixed:
             prepared = self._cache.get(index, lambda i: Prepared(*self._decoded(i), []))
             return prepared.image, prepared.label
@@ -207,12 +188,7 @@ class PairDataset:
         return cv2.resize(label, (shape[1], shape[0]), interpolation=method)
 
     def augmented(self, index: int, seed: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
-        """As ``read``, with the transforms applied; the same ``seed`` gives the same result.
-
-        Raises:
-            ImageError, MaskError: as ``read``; or a transform made labels that are no classes.
-            TransformError: a transform failed.
-        """
+        """As ``read``, with the transforms applied; the same ``seed`` gives the same result."""
         with memory_named(self.pairs[index].image):
             if self._cache is not None and self._fixed:
                 prepared = self._cache.get(index, self._prepared)
@@ -220,33 +196,20 @@ class PairDataset:
                 prepared = Prepared(*self.read(index), [])
             _seed(seed)
             data = transformed(_data(prepared), self.transforms[len(self._fixed) :])
-            self.check_label(data["label"], index, seed)
+            self.check_label(data["label"])
             return _as_image(data["img"]), data["label"]
 
-    def check_label(self, label: np.ndarray, index: int, seed: Sequence[int] = (0,)) -> None:
-        """Refuse the label that the transforms made of pair ``index`` if a loss cannot take it.
-
-        Raises:
-            MaskError: it names the values and the transform that made them.
-        """
+    def check_label(self, label: np.ndarray) -> None:
+        """Refuse the label that the transforms made if a loss cannot take it."""
         strange = strange_labels(label, self.num_classes, self.ignore_index)
         if not strange:
             return
-        data, name = _data(Prepared(*self.read(index), [])), "transforms"
-        _seed(seed)
-        for transform in self.transforms:
-            data = transformed(data, [transform])
-            if strange_labels(data["label"], self.num_classes, self.ignore_index):
-                name = name_of(transform)
-                break
         expected = "0 to 1" if self.num_classes == 1 else f"0 to {self.num_classes - 1}"
         raise MaskError(
-            f"{name}: made the labels {', '.join(f'{value:g}' for value in strange)}, expected "
-            f"{expected} or ignore_index, {self.ignore_index}; set its label_padding_value to "
-            "that, or leave it out"
+            f"transforms: made the labels {', '.join(f'{value:g}' for value in strange)}, expected "
+            f"{expected} or ignore_index, {self.ignore_index}; set label_padding_value of the "
+            "transform that pads to that, or leave it out"
         )
-
-    # -- the cache ---------------------------------------------------------------------------
 
     def _prepared(self, index: int) -> Prepared:
         """The pair behind the transforms that do the same every time."""
@@ -272,6 +235,50 @@ class PairDataset:
         """Image, label and name, as the files have them."""
         image, label = self.read(index)
         return {"img": image, "label": label, "name": self.pairs[index].name}
+
+
+class PaddleSegPairDataset(PairDataset):
+    """Pairs in the form of ``paddleseg.datasets.Dataset``.
+
+    PaddleSeg's builder says neither which part of the data it builds nor what ``preprocess`` has,
+    so ``mode`` and a ``Normalize`` among ``transforms`` have to be there; other arguments are those
+    of ``PairDataset``.
+    """
+
+    def __init__(
+        self,
+        mode: Optional[str] = None,
+        transforms: Optional[Sequence[Transform]] = None,
+        **arguments: Any,
+    ) -> None:
+        missing = [] if mode else ["mode: train (or val)"]
+        if "Normalize" not in map(name_of, transforms or ()):
+            missing.append("{type: Normalize, mean: [...], std: [...]} in transforms")
+        if missing:
+            raise PairingError(
+                "PaddleSeg's builder reads neither preprocess nor which section a PairDataset "
+                f"stands in; add {' and '.join(missing)} there, or train with `paddleseg_u2net "
+                "train`, which reads the file as it is"
+            )
+        super().__init__(str(mode), transforms=transforms, **arguments)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        """``img`` (C, H, W) float, ``label`` (H, W), in validation (1, H, W) of the file's size."""
+        image, label = self.read(index)
+        validation = self.mode == "val"
+        data: Dict[str, Any] = {
+            "trans_info": [],
+            "img": image.astype(np.float32),
+            "label": label,
+            "gt_fields": [] if validation else ["label"],
+        }
+        data = transformed(data, self.transforms)
+        self.check_label(data["label"])
+        image = data["img"]
+        data["img"] = np.transpose(image[..., None] if image.ndim == 2 else image, (2, 0, 1))
+        if validation:
+            data["label"] = data["label"][None]
+        return data
 
 
 def _data(prepared: Prepared) -> Data:

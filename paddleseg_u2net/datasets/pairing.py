@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -27,13 +26,10 @@ class Pair(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Why files make no pair.
+    """Why files make no pair: its kind, the files, and a sentence with the repair.
 
-    Attributes:
-        kind: ``line``, ``missing`` or ``repeated`` of a list; ``same_name``, ``no_mask`` or
-            ``no_image`` of folders.
-        files: The files concerned.
-        message: A sentence with the repair.
+    The kind is ``line``, ``missing`` or ``repeated`` of a list; ``same_name``, ``no_mask`` or
+    ``no_image`` of folders.
     """
 
     kind: str
@@ -49,18 +45,9 @@ def from_list(
 ) -> List[Pair]:
     """Read pairs from lines ``image<separator>mask``, relative to ``root``; ``#`` is a comment.
 
-    Args:
-        path: The list, in UTF-8.
-        root: The folder that its paths are relative to.
-        separator: Without one: a tab, else the one space that leaves two existing files (names
-            may have spaces).
-        problems: Receives what is wrong with single lines, which then make no pair: ``line`` (not
-            two files), ``missing`` (a file does not exist), ``repeated`` (an image of an earlier
-            line). Without it they are an error.
-
-    Raises:
-        PairingError: The list is missing, not UTF-8 or empty; without ``problems`` also for the
-            first of these.
+    Without a ``separator``: a tab, else the one space that leaves two existing files (names may
+    have spaces). ``problems`` receives what is wrong with single lines, which then make no pair;
+    without it the first is a PairingError, as a list is that is missing or empty.
     """
     if not path.is_file():
         raise PairingError(f"{path}: expected a list of `image mask` lines; there is no such file")
@@ -94,11 +81,7 @@ def from_list(
 
 
 def read_lines(path: Path) -> List[Tuple[int, str]]:
-    """Read a list as `files.read_lines`.
-
-    Raises:
-        PairingError: It is not UTF-8.
-    """
+    """Read a list as `files.read_lines`."""
     try:
         return files.read_lines(path)
     except ValueError as error:
@@ -124,7 +107,6 @@ def _parse_line(line: str, root: Path, separator: Optional[str]) -> Optional[Pai
 
 
 def _report(found: Sequence[Problem], problems: Optional[List[Problem]]) -> None:
-    """Add problems to those asked for, else raise the first."""
     if problems is not None:
         problems += found
     elif found:
@@ -138,40 +120,21 @@ def list_files(
     suffixes: AbstractSet[str] = IMAGE_SUFFIXES,
     exclude: Optional[Path] = None,
 ) -> List[Path]:
-    """List the files of a folder and its subfolders by suffix, in any letter case.
+    """List the files of a folder and its subfolders by suffix, as `files_below`.
 
-    Hidden files and folders are skipped. Links to folders are followed, each folder once.
-
-    Args:
-        folder: Where to look.
-        what: What should be there, for messages.
-        suffixes: In lower case, such as ``.png``.
-        exclude: A folder below ``folder`` whose files are left out.
-
-    Raises:
-        PairingError: The folder is missing or has no such file.
-        ImageError: A folder cannot be listed.
+    ``what`` should be there, for messages; the files below ``exclude`` are left out. A folder that
+    is missing or has no such file is a PairingError.
     """
     if not folder.is_dir():
         there = "a file" if folder.exists() else "nothing"
         raise PairingError(f"{folder}: expected a folder of {what}, found {there}; check the path")
-    excluded = exclude.resolve() if exclude else None
-    if excluded and folder.resolve() not in excluded.parents:
-        excluded = None
-    found: List[Path] = []
-    others: Counter[str] = Counter()
-    for path in files_below(folder):
-        if excluded and excluded in path.resolve().parents:
-            continue
-        if path.suffix.lower() in suffixes:
-            found.append(path)
-        else:
-            others[path.suffix or "no suffix"] += 1
+    found = [path for path in files_below(folder) if path.suffix.lower() in suffixes]
+    excluded = exclude.resolve() if exclude else folder
+    if folder.resolve() in excluded.parents:
+        found = [path for path in found if excluded not in path.resolve().parents]
     if not found:
-        got = ", ".join(f"{count} of {suffix}" for suffix, count in others.most_common(5))
         raise PairingError(
-            f"{folder}: expected {what} ({', '.join(sorted(suffixes))}), found {got or 'none'}; "
-            "check the path"
+            f"{folder}: expected {what} ({', '.join(sorted(suffixes))}), found none; check the path"
         )
     return found
 
@@ -189,14 +152,8 @@ def by_name(
 ) -> Dict[str, Path]:
     """Return files by their `bare_name`.
 
-    Args:
-        paths: Files below ``folder``.
-        folder: The folder.
-        repair: What to do about two files of one name; ``{0}`` and ``{1}`` are their suffixes.
-        problems: Receives files of one name, which are then left out; else they are an error.
-
-    Raises:
-        PairingError: Two files have the same name but for the suffix.
+    ``repair`` says what to do about two files of one name, ``{0}`` and ``{1}`` being their
+    suffixes. ``problems`` receives these, which are then left out; else they are a PairingError.
     """
     groups: Dict[str, List[Path]] = {}
     for path in paths:
@@ -217,16 +174,8 @@ def by_name(
 def from_folders(images: Path, masks: Path, problems: Optional[List[Problem]] = None) -> List[Pair]:
     """Pair the files of two folders (and their subfolders) of the same name but for the suffix.
 
-    Args:
-        images, masks: The folders.
-        problems: Receives what is wrong with single files, which then make no pair: ``no_mask``
-            and ``no_image`` (no partner), ``same_name`` (two files of one name but for the
-            suffix). Without it the first is an error.
-
-    Raises:
-        PairingError: A folder is missing or has no image files; without ``problems`` also for
-            these.
-        ImageError: A folder cannot be listed.
+    ``problems`` receives what is wrong with single files, which then make no pair; without it the
+    first is a PairingError, as a folder is that is missing or has no image files.
     """
     found: List[Problem] = []
     repair = "add, rename or remove one, or name the pairs in a list file"

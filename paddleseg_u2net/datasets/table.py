@@ -1,13 +1,10 @@
 """The known data sets: what each holds, where it comes from, how its archives lay it out.
 
-Rows stand in ``known.yaml``. A data set of one's own is a YAML file that holds such a row; its path
-stands wherever the name of a known one may.
+Rows stand in ``known.yaml``, or in a YAML file of one's own, whose path stands for a name.
 """
 
 from __future__ import annotations
 
-from collections import UserDict
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
@@ -29,16 +26,12 @@ class RowError(ValueError):
 class Split(NamedTuple):
     """A part of a data set: a list file, or a folder of images and one of masks, or both.
 
-    Attributes:
-        pairs: How many the authors publish.
-        list_file: Used where it is there, else the folders.
-        images, masks: The folders.
-        found_as, lists_as: Other names of the two folders and of the list, as archives have them.
-        mask_end: What archives add to the image's name for its mask.
+    ``found_as`` and ``lists_as`` are other names of the two folders and of the list, as archives
+    have them; ``mask_end`` is what these add to the image's name for its mask.
     """
 
-    pairs: int
-    list_file: str = ""
+    pairs: int  # that the authors publish
+    list_file: str = ""  # used where it is there, else the folders
     images: str = ""
     masks: str = ""
     found_as: Tuple[Tuple[str, str], ...] = ()
@@ -58,22 +51,19 @@ class Row(NamedTuple):
     """One data set. Paths are relative to its root, ``data/<name>`` unless a key says otherwise.
 
     Attributes:
-        title: For people.
         splits: By part; of YAML the key ``parts``, or what ``pool`` and ``val_share`` make.
         classes: Names by number, the background first.
         config: The configuration below ``configs/RGB/U2Net``; else preparing writes one.
-        archives: To download.
         layout: How archives hold it: one of `LAYOUTS`; lists have `image mask` lines.
         mask_encoding: Of the masks in archives: binary (0 and 255; values between are cut in the
             middle), index (0 and one other number), instances (0 and numbers of objects), or votes
             (the share of people who marked a pixel, cut in the middle).
         pool: Where the authors give no parts: all of it. The hash of a name decides its part.
         val_share: The share of the pool that is for validation.
-        homepage, licence, cite, by_hand: For people. An empty licence: none is stated.
+        licence: Empty if none is stated.
         megabytes: Size of the archives, about; 0 if nobody states it.
         shows, notes, folders: Of the documentation: what the pictures show, what happens to them,
             and the folders if their names are not in ``splits``.
-        name: Of its folder, and of its row in the table.
     """
 
     title: str
@@ -101,36 +91,13 @@ class Row(NamedTuple):
         return bool(self.archives) and all(archive.addresses for archive in self.archives)
 
 
-class _Table(UserDict):
-    """The rows by name, read when they are first asked for."""
-
-    def __init__(self) -> None:
-        pass
-
-    @cached_property
-    def data(self) -> Dict[str, Row]:  # type: ignore[override]
-        return {
-            name: _row(name, tree, f"{_FILE.name}: {name}")
-            for name, tree in read_yaml_file(_FILE, _LOADER).items()
-        }
-
-
-TABLE = _Table()
-
-
 def is_row_file(name: str) -> bool:
     """Whether ``name`` is that of a YAML file instead of a known data set."""
     return name.endswith((".yaml", ".yml"))
 
 
 def find_row(name: str) -> Row:
-    """Return the row of a known data set, or that of a YAML file.
-
-    Raises:
-        PairingError: there is no known data set of that name.
-        RowError: the file cannot be used.
-        OSError: the file cannot be read.
-    """
+    """Return the row of a known data set, or that of a YAML file; RowError if it is no row."""
     if name in TABLE:
         return TABLE[name]
     if not is_row_file(name):
@@ -146,6 +113,64 @@ def classes_of(name: Any) -> Tuple[str, ...]:
     """Return the classes of `find_row`, none where there is no such row."""
     known = isinstance(name, str) and (name in TABLE or is_row_file(name))
     return find_row(name).classes if known else ()
+
+
+class PairPaths(NamedTuple):
+    """A list file whose paths are below ``root``, or two folders."""
+
+    root: Path
+    list_file: Optional[Path] = None
+    images: Path = Path()
+    masks: Path = Path()
+
+
+def resolve_paths(
+    mode: str,
+    name: Optional[str] = None,
+    dataset_root: Optional[str] = None,
+    list_path: Optional[str] = None,
+    images: Optional[str] = None,
+    masks: Optional[str] = None,
+) -> PairPaths:
+    """Tell where a part's pairs are by what a configuration says of them."""
+    root = _root(mode, name, dataset_root)
+    if list_path is None and images is None and masks is None and name is not None:
+        splits = find_row(name).splits
+        if mode not in splits:
+            raise PairingError(f"name: {name} has no {mode} part, only {', '.join(splits)}")
+        split = splits[mode]
+        # A list says more than folders: it may leave pairs out. But not everyone has it.
+        if split.list_file and ((root / split.list_file).is_file() or not split.images):
+            list_path = split.list_file
+        else:
+            images, masks = split.images, split.masks
+    if list_path:
+        # As in PaddleSeg a list may also be given relative to the working folder.
+        candidates = [root / list_path, Path(list_path)]
+        return PairPaths(root, next((path for path in candidates if path.is_file()), candidates[0]))
+    if images and masks:
+        return PairPaths(root, None, root / images, root / masks)
+    raise PairingError(
+        f"{mode}_dataset: expected name, or {mode}_path (a list file), or both images and masks "
+        "(folders); got none of these"
+    )
+
+
+def _root(mode: str, name: Optional[str], dataset_root: Optional[str]) -> Path:
+    folder = f"data/{find_row(name).name}" if name else "."
+    root = Path(dataset_root or folder)
+    if not root.is_dir():
+        bring = (
+            f"; `python benchmark_data_prepare/prepare.py {name}` fetches and prepares it (or "
+            "with --archive FILES, or --source FOLDER for an unpacked copy)"
+            if name
+            else ""
+        )
+        raise PairingError(
+            f"{root}: expected the data set's folder, found none{bring}; or name "
+            f"another: --opts {mode}_dataset.dataset_root=FOLDER"
+        )
+    return root
 
 
 # What is expected of a key, and whether a value is that.
@@ -251,3 +276,9 @@ def _checked(tree: Any, keys: Mapping[str, _Key], where: str, required: str = ""
 
 def _as_tuple(value: Any) -> Any:
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+TABLE: Dict[str, Row] = {
+    name: _row(name, tree, f"{_FILE.name}: {name}")
+    for name, tree in read_yaml_file(_FILE, _LOADER).items()
+}

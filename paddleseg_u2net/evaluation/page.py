@@ -1,8 +1,7 @@
 """Scores, curves and images as one HTML file that needs nothing else, no network either.
 
-It follows the reader's light or dark setting and fits a phone. A policy in the page itself lets
-the browser load nothing from outside and run no script but the one that sorts the tables. The
-template, its style and its script are the files page.html, page.css and page.js beside this one.
+A policy in the page itself lets the browser load nothing from outside and run no script but the
+one that sorts the tables. The template, its style and its script are page.html, page.css, page.js.
 """
 
 from __future__ import annotations
@@ -10,91 +9,38 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.evaluation.column_layout import pack, spans
-from paddleseg_u2net.evaluation.tables import (
-    BEST,
-    SECOND,
-    Column,
-    DataSets,
-    Grid,
-    side_by_side,
-)
+from paddleseg_u2net.datasets.pairing import bare_name
+from paddleseg_u2net.evaluation.loaders import read_map, read_truth
+from paddleseg_u2net.evaluation.pairing import MapFiles
+from paddleseg_u2net.evaluation.results import Result, by_set, column
+from paddleseg_u2net.evaluation.tables import Column, DataSets, side_by_side, spans
+from paddleseg_u2net.io.images import ImageError, find_images, read_image
+from paddleseg_u2net.metrics import SCORES
 from paddleseg_u2net.text import one_line
 
-_SIDE = 240
-_QUALITY = 85
-# Pixels: of all scores of one table, of a letter of theirs, and of the room around them. With
-# methods of any name they take a window of 1400 pixels.
-_ROOM, _LETTER, _PADDING = 1040, 9, 18
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One image of a data set with the maps of the methods.
-
-    Images are uint8 (0 black, 255 white) or bool, (H, W) or RGB (H, W, 3), of any sizes.
-
-    Attributes:
-        name: Of the file.
-        score: Of the gallery's method on this image.
-        mask: The true one.
-        maps: By method.
-        image: The photograph, if there is one.
-    """
-
-    name: str
-    score: Optional[float]
-    mask: np.ndarray
-    maps: Mapping[str, np.ndarray]
-    image: Optional[np.ndarray] = None
-
-
-@dataclass(frozen=True, eq=False)
-class Gallery:
-    """The images that one method is worst and best at on one data set, by one score."""
-
-    data_set: str
-    method: str
-    column: Column
-    worst: Sequence[Sample]
-    best: Sequence[Sample]
+_SIDE = 240  # of images, in pixels
+_RANKED_BY = ("wF", "S", "maxF", "MAE", "mIoU")
 
 
 def page(
-    title: str,
     data_sets: DataSets,
     columns: Sequence[Column],
     compared: Sequence[Column],
     figures: Mapping[str, bytes],
-    galleries: Sequence[Gallery] = (),
+    galleries: Sequence[Mapping[str, Any]] = (),
     notes: Sequence[str] = (),
 ) -> str:
     """Return a report as one HTML page; the same arguments give the same text.
 
-    Scores are shown and marked as in `tables`: of several data sets those ``compared``, side
-    by side, then all of them, family by family. The names of the methods stay in sight where a
-    table is wider than the window. The images of a gallery are scaled down to a longer side of 240
-    pixels, never up, and embedded as JPEG of quality 85, grey ones as PNG where that is shorter:
-    some 15 kB for a photograph, 3 to 5 kB for a mask or map, and 60 kB for pure noise.
-
-    Args:
-        title: Heading of the page.
-        data_sets: Scores.
-        columns: Which of them, in order.
-        compared: Those that data sets are compared by.
-        figures: PNG files of curves and the like by their captions; embedded as they are.
-        galleries: Usually one per method and data set.
-        notes: A paragraph each below the tables, such as how maps were normalised.
-
-    Raises:
-        ValueError: An array of a `Sample` is of another shape or type.
+    Of several data sets the scores ``compared`` stand side by side, then all of them. Figures are
+    PNG files by their captions.
     """
     from jinja2 import Environment
 
@@ -105,11 +51,10 @@ def page(
         for kind in ("html", "css", "js")
     )
     text = environment.from_string(template).render(
-        title=title,
         notes=notes,
         sections=_sections(data_sets, columns, compared),
         figures=[(caption, _uri("png", png)) for caption, png in figures.items()],
-        galleries=[_gallery(gallery) for gallery in galleries],
+        galleries=galleries,
         style=style,
         script=script,
         script_hash=_base64(hashlib.sha256(script.encode()).digest()),
@@ -119,92 +64,110 @@ def page(
 
 def _sections(
     data_sets: DataSets, columns: Sequence[Column], compared: Sequence[Column]
-) -> List[Tuple[str, List[Dict[str, Any]]]]:
-    """Return headings and the tables below each; no heading for what all sets have in common."""
+) -> List[Tuple[str, Dict[str, Any]]]:
+    """Return headings and the table below each; no heading for what all sets have in common."""
     if len(data_sets) == 1:
-        return [("", _tables(side_by_side(data_sets, columns)))]
-    sections = [("", _tables(side_by_side(data_sets, compared)))]
+        return [("", _table(data_sets, columns))]
+    sections = [("", _table(data_sets, compared))]
     if list(compared) != list(columns):
         for name, scores in data_sets.items():
-            grid = side_by_side({name: scores}, columns, named=False)
-            sections.append((f"All scores on {name}", _tables(grid)))
+            table = _table({name: scores}, columns, named=False)
+            sections.append((f"All scores on {name}", table))
     return sections
 
 
-def _tables(grid: Grid) -> List[Dict[str, Any]]:
-    """Return tables that fit a window, each with its rows of headings and of cells."""
-    headings = [place.headings for place in grid.places]
-    widths = [_PADDING + _LETTER * max(map(len, [p.title, *p.texts])) for p in grid.places]
-    tables = []
-    for block in pack(headings, widths, _ROOM):
-        places = [grid.places[number] for number in block]
-        above = [place.headings for place in places]
-        levels = [spans(above, level) for level in range(len(above[0]))]
-        # Where columns under a heading begin, and with them a line between them and the others.
-        starts = {first for level in levels for _, first, _ in level}
-        rows = []
-        for number, method in enumerate(grid.methods):
-            cells = []
-            for column, place in enumerate(places):
-                mark = {BEST: "best", SECOND: "second"}.get(place.ranks[number], "")
-                mark = f"{mark} start".strip() if column in starts else mark
-                text, exact = place.texts[number], place.exact[number]
-                cells.append({"text": text, "mark": mark, "number": exact})
-            rows.append((method, cells))
-        tables.append({"levels": levels, "places": places, "starts": starts, "rows": rows})
-    return tables
+def _table(data_sets: DataSets, columns: Sequence[Column], named: bool = True) -> Dict[str, Any]:
+    """Return what the template makes a table of."""
+    methods, places = side_by_side(data_sets, columns, named)
+    levels = [spans(places, level) for level in range(len(places[0].headings))]
+    # Where columns under a heading begin, and with them a line between them and the others.
+    starts = {first for level in levels for _, first, _ in level}
+    return {"levels": levels, "places": places, "starts": starts, "methods": methods}
 
 
-def _gallery(gallery: Gallery) -> Dict[str, Any]:
-    return {
-        "heading": f"{gallery.data_set}: {gallery.method}, by {gallery.column.heading}",
-        "ends": [
-            (title, [_sample(sample, gallery.column) for sample in samples])
-            for title, samples in (("Worst", gallery.worst), ("Best", gallery.best))
-            if samples
-        ],
-    }
+def galleries(results: Sequence[Result], count: int) -> List[Dict[str, Any]]:
+    """Return for the page the worst and best images of every method on every set with masks.
+
+    An image is shown with the maps of all methods on its set; ``count`` of the worst and the best.
+    """
+    found = []
+    for result in results:
+        if result.of.truth.gt_dir is None:
+            continue
+        keys = [score.key for score in result.report.scores]
+        by = column(SCORES[next((key for key in _RANKED_BY if key in keys), keys[0])], 3)
+        maps = {
+            method: {item.name: item for item in other.items}
+            for method, other in by_set(results)[result.of.dataset].items()
+        }
+        images = photographs(result.of.truth.image_dir) if result.of.truth.image_dir else {}
+        ends = [
+            (title, [_sample(name, by, score, maps, images, result) for score, name in end])
+            for title, end in zip(("Worst", "Best"), _ends(result, by, count))
+            if end
+        ]
+        if ends:
+            heading = f"{result.of.dataset}: {result.of.method}, by {by.heading}"
+            found.append({"heading": heading, "ends": ends})
+    return found
 
 
-def _sample(sample: Sample, column: Column) -> Dict[str, Any]:
-    shown = [] if sample.image is None else [("image", "image", sample.image)]
-    shown.append(("mask", "mask", sample.mask))
-    shown += [(method, f"map by {method}", array) for method, array in sample.maps.items()]
-    return {
-        "name": sample.name,
-        "score": f"{column.title} {column.shown(sample.score)}",
-        "pictures": [
-            {"caption": caption, **_thumbnail(array, f"{what} of {sample.name}")}
-            for caption, what, array in shown
-        ],
-    }
+def photographs(folder: Path) -> Dict[str, Path]:
+    """Return the photographs of a folder and its subfolders by name, as maps have it."""
+    return {bare_name(path, folder): path for path in find_images(folder)}
 
 
-def _thumbnail(array: np.ndarray, what: str) -> Dict[str, Any]:
-    """Return an embedded image: its description, data URI, width and height."""
-    grey = array.ndim == 2
-    colored = array.ndim == 3 and array.shape[2] == 3
-    if array.dtype not in (np.uint8, np.bool_) or not (grey or colored) or not array.size:
-        raise ValueError(
-            f"{what}: expected uint8 or bool of shape (H, W) or (H, W, 3), "
-            f"got {array.dtype} of {array.shape}"
-        )
+def _ends(result: Result, by: Column, count: int) -> Tuple[List[Tuple[float, str]], ...]:
+    """Return (score, name) of the worst and of the best images, worst and best first."""
+    rows = [(values[by.key], name) for name, values in result.outcome.rows]
+    # An image without a score is neither.
+    ordered = sorted((row for row in rows if row[0] == row[0]), reverse=by.higher_is_better)
+    # An image is among the worst or among the best, not both.
+    half = min(count, len(ordered) // 2)
+    return ordered[::-1][: max(half, 1)], ordered[:half]
+
+
+def _sample(
+    name: str,
+    by: Column,
+    score: float,
+    methods: Mapping[str, Mapping[str, MapFiles]],
+    images: Mapping[str, Path],
+    result: Result,
+) -> Dict[str, Any]:
+    """Return what is shown of an image: the photograph, the true mask, maps of all methods."""
+    found = []
+    if name in images:
+        with suppress(ImageError):  # the page is worth having without it
+            shown = thumbnail(read_image(images[name]), f"image of {name}")
+            found.append({"caption": "image", **shown})
+    mask = methods[result.of.method][name].mask
+    assert mask is not None  # there is a gallery only where there are masks
+    truth = read_truth(mask, result.report.conventions.mask_above)
+    found.append({"caption": "mask", **thumbnail(truth.mask, f"mask of {name}")})
+    for method, files in methods.items():
+        with suppress(ImageError, KeyError):  # a map that is missing or in that method's errors
+            values = read_map(files[name].map)
+            if values.dtype != np.uint8:
+                values = np.rint(values * 255).astype(np.uint8)
+            found.append({"caption": method, **thumbnail(values, f"map by {method} of {name}")})
+    return {"name": name, "score": f"{by.title} {by.shown(score)}", "pictures": found}
+
+
+def thumbnail(array: np.ndarray, alt: str) -> Dict[str, Any]:
+    """Return an embedded image: its description, data URI, width and height.
+
+    bool, or uint8 (H, W) or RGB (H, W, 3); scaled down to a longer side of 240 pixels, never up.
+    """
+    kind = "jpeg"
     if array.dtype == np.bool_:
-        array = array.astype(np.uint8) * 255
+        kind, array = "png", array.astype(np.uint8) * 255
     image = Image.fromarray(np.ascontiguousarray(array))
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    coded = [("jpeg", _encoded(image, "JPEG", quality=_QUALITY))]
-    if grey:
-        coded.append(("png", _encoded(image, "PNG")))
-    uri = _uri(*min(coded, key=lambda pair: len(pair[1])))
-    width, height = image.size
-    return {"alt": what, "uri": uri, "width": width, "height": height}
-
-
-def _encoded(image: Any, file_format: str, **options: Any) -> bytes:
     stream = io.BytesIO()
-    image.save(stream, file_format, **options)
-    return stream.getvalue()
+    image.save(stream, kind, quality=85)
+    uri = _uri(kind, stream.getvalue())
+    return {"alt": alt, "uri": uri, "width": image.width, "height": image.height}
 
 
 def _uri(kind: str, data: bytes) -> str:

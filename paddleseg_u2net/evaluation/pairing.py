@@ -7,16 +7,11 @@ and whatever is left out on demand is reported.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
-from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from paddleseg_u2net.datasets.name_rules import (
-    best_rule,
-    common_start,
-    without_ending,
-    without_number,
-)
+from paddleseg_u2net.datasets.name_rules import best_rule, without_ending, without_number
 from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files, read_lines
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES
 from paddleseg_u2net.text import short_list
@@ -25,12 +20,6 @@ MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
 POINT_SUFFIXES = MAP_SUFFIXES | {".csv", ".txt", ".mat"}
 # Options of tools/eval_maps.py that name an ending.
 _OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
-_IMAGE_THEN_MASK = re.compile(
-    rf"(?:{'|'.join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))})[\t ,]+(\S.*)$", re.I
-)
-
-FilesByKind = Mapping[str, Mapping[str, Path]]
-"""Files by kind (map, mask, points, density) and name."""
 
 
 class MapFiles(NamedTuple):
@@ -43,77 +32,56 @@ class MapFiles(NamedTuple):
     density: Optional[Path] = None
 
 
-@dataclass(frozen=True)
-class Pairing:
-    """What belongs together.
-
-    Attributes:
-        items: Sorted by name.
-        left_out: Names that have no file, by where it is missing: ``map``, ``mask``, ``points``,
-            ``density``. Empty unless this was allowed.
-    """
-
-    items: List[MapFiles]
-    left_out: Dict[str, List[str]] = field(default_factory=dict)
-
-
 def pair_maps(
     map_folder: Path,
     truths: Mapping[str, Path],
-    endings: Optional[Mapping[str, str]] = None,
+    endings: Mapping[str, str],
     subset: Optional[Path] = None,
     allow_missing: bool = False,
-) -> Pairing:
-    """Pair maps with ground truth of several kinds.
+) -> Tuple[List[MapFiles], List[str]]:
+    """Pair maps with ground truth of several kinds: ``mask``, ``points``, ``density``.
 
-    Args:
-        map_folder: Folder of saliency maps; subfolders are part of the names.
-        truths: Folders by kind: ``mask``, ``points``, ``density``.
-        endings: What names have behind the common part, by ``map`` or kind: ``_DSS``, or with the
-            suffix of the file ``_DSS.png``. Files with another ending are not looked at. Letter
-            case does not matter.
-        subset: A list file of the names that count, one a line, with or without suffix; or of
-            lines ``image mask`` as PaddleSeg has them, of which the mask's name counts. ``#``
-            starts a comment.
-        allow_missing: Whether a name that is not in every folder is left out, instead of being an
-            error.
+    Subfolders are part of the names. ``endings``: what names have behind the common part, by
+    ``map`` or kind, in any letter case: ``_DSS``, or with the suffix of the file ``_DSS.png``;
+    other files are not looked at. ``subset``: a file of the names that count, one a line; or of
+    lines ``image mask`` as PaddleSeg has them, of which the mask's name counts.
 
-    Raises:
-        PairingError: a folder is missing or has no such files, two files have one name, a name is
-            not in every folder, no name is, or the list is not of its form.
+    Returns:
+        Files by name, sorted; and names that were left out, as is allowed, since one of their
+        files is missing. What does not fit otherwise is a PairingError.
     """
     folders = {"map": map_folder, **truths}
-    endings = {kind: (endings or {}).get(kind, "") for kind in folders}
-    _refuse_same_files(folders, endings)
+    endings = {kind: endings.get(kind, "") for kind in folders}
+    places = {(folder.resolve(), endings[kind].lower()) for kind, folder in folders.items()}
+    if len(places) < len(folders):
+        given = ", ".join(f"{folder} ({kind})" for kind, folder in folders.items())
+        raise PairingError(
+            f"{given}: of two the files would be compared with themselves; give the folder of "
+            "each, or their endings"
+        )
     files = {kind: _files(folder, kind, endings[kind]) for kind, folder in folders.items()}
     names = set().union(*files.values())
     common = names.intersection(*files.values())
     if not common:
         raise PairingError(_nothing_in_common(folders, files))
     if subset is not None:
-        names = set(_listed_names(subset, names, endings))
-    left_out = {
-        kind: missing for kind in files if (missing := sorted(names.difference(files[kind])))
-    }
+        names = _listed_names(subset, names, endings)
+    missing, there = names - common, sorted(names & common)
+    if missing and not (allow_missing and there):
+        found = "; ".join(
+            f"{folders[kind]} has no {kind} for {len(absent)} of {len(names)} names: "
+            f"{short_list(sorted(absent))}"
+            for kind in files
+            if (absent := names.difference(files[kind]))
+        )
+        raise PairingError(
+            f"{subset or 'all names'}: expected every name in every folder; {found}; add or remove "
+            "files, name those that count with --list, or take --allow_missing"
+        )
     items = [
-        MapFiles(name, **{kind: files[kind][name] for kind in files})
-        for name in sorted(names & common)
+        MapFiles(name, **dict(zip(files, map(itemgetter(name), files.values())))) for name in there
     ]
-    if left_out and not (allow_missing and items):
-        raise PairingError(_what_is_missing(folders, left_out, len(names), subset))
-    return Pairing(items, left_out)
-
-
-def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) -> None:
-    seen: Dict[Tuple[Path, str], str] = {}
-    for kind, folder in folders.items():
-        place = folder.resolve(), endings[kind].lower()
-        if place in seen:
-            raise PairingError(
-                f"{folder}: this folder is given for {seen[place]} and for {kind}, so files would "
-                "be compared with themselves; give the folder of each, or their endings"
-            )
-        seen[place] = kind
+    return items, sorted(missing)
 
 
 def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
@@ -128,36 +96,26 @@ def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:
     named: Dict[str, Path] = {}
     for full, path in found.items():
         name = without_ending(full, ending)
-        if name is None:
-            continue
-        if name in named:
+        if name is not None and named.setdefault(name, path) != path:
             raise PairingError(
                 f"{folder}: {named[name].name} and {path.name} have one name but for the letter "
                 f"case of {ending}; remove one"
             )
-        named[name] = path
     if not named:
         raise PairingError(
             f"{folder}: expected names that end in {ending}, got "
             f"{short_list(sorted(found))}; correct {option}"
         )
-    if kind == "mask":
-        _refuse_further_masks(found, named, ending)
-    return named
-
-
-def _refuse_further_masks(
-    found: Mapping[str, Path], named: Mapping[str, Path], ending: str
-) -> None:
-    """Refuse masks with a number behind the ending: they are parts of a mask that has it."""
-    for full, path in found.items():
+    for full, path in found.items() if kind == "mask" else ():
+        # With a number behind the ending it is a part of a mask that has it.
         unnumbered = without_number(full)
         name = without_ending(unnumbered, ending)
-        if unnumbered != full and name is not None and name in named:
+        if unnumbered != full and name in named:
             raise PairingError(
                 f"{path}: this is a further mask of the image that has {named[name].name}, and a "
                 "map is scored against one; merge them first, as dataset.py import folders does"
             )
+    return named
 
 
 def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
@@ -168,7 +126,7 @@ def _without_suffix(name: str, suffixes: Iterable[str]) -> Tuple[str, str]:
     return name, ""
 
 
-def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str]) -> List[str]:
+def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str]) -> Set[str]:
     """Return the names of a list file; one that is not ``known`` as it is listed."""
     try:
         lines = read_lines(path)
@@ -177,98 +135,46 @@ def _listed_names(path: Path, known: AbstractSet[str], endings: Mapping[str, str
     first: Dict[str, int] = {}
     for number, line in lines:
         name = _name_of_line(line, known, endings)
-        if name in first:
+        if first.setdefault(name, number) != number:
             raise PairingError(
                 f"{path}: lines {first[name]} and {number} both name {name}; delete one"
             )
-        first[name] = number
     if not first:
         raise PairingError(f"{path}: expected names, one a line, the file has none")
-    return list(first)
+    return set(first)
 
 
 def _name_of_line(line: str, known: AbstractSet[str], endings: Mapping[str, str]) -> str:
-    both = _IMAGE_THEN_MASK.search(line)
-    listed = (both.group(1) if both else line).replace("\\", "/")
-    name, _ = _without_suffix(listed, POINT_SUFFIXES)
-    if name.startswith("./"):
-        name = name[2:]
-    shorter = [name]
-    for ending in endings.values():
-        ending, _ = _without_suffix(ending, POINT_SUFFIXES)
-        if ending:
-            shorter += filter(None, [without_ending(name, ending)])
+    words = re.split("[\t ,]+", line)
+    if len(words) == 2 and PurePosixPath(words[0]).suffix.lower() in IMAGE_SUFFIXES:
+        line = words[1]
+    name, _ = _without_suffix(line.replace("\\", "/"), POINT_SUFFIXES)
     # The longest path first: the folders of a list may be folders of the names, or lead to them.
-    tails = [full.split("/", k)[-1] for k in range(name.count("/") + 1) for full in shorter]
-    return next((tail for tail in tails if tail in known), name)
+    for k in range(name.count("/") + 1):
+        tail = name.split("/", k)[-1]
+        for ending in ("", *endings.values()):
+            shorter = without_ending(tail, _without_suffix(ending, POINT_SUFFIXES)[0])
+            if shorter is not None and shorter in known:
+                return shorter
+    return name
 
 
-def _what_is_missing(
-    folders: Mapping[str, Path],
-    missing: Mapping[str, List[str]],
-    total: int,
-    subset: Optional[Path],
-) -> str:
-    found = "; ".join(
-        f"{folders[kind]} has no {kind} for {len(names)} of {total} names: {short_list(names)}"
-        for kind, names in missing.items()
-    )
-    if subset is not None:
-        where, repair = f"{subset}: expected names that are", "add the files or correct the list"
-    else:
-        where = "expected every name"
-        repair = "add or remove files, name those that count with --list, or take --allow_missing"
-    return f"{where} in every folder; {found}; {repair}"
-
-
-def _nothing_in_common(folders: Mapping[str, Path], files: FilesByKind) -> str:
-    """Say that no name is in every folder, with examples and the likely repair."""
+def _nothing_in_common(folders: Mapping[str, Path], files: Mapping[str, Mapping[str, Path]]) -> str:
+    """Say that no name is in every folder, with examples and the endings that would pair some."""
     kinds = [kind for kind in folders if kind != "map"]
     # One kind is to blame if maps and that kind share nothing; else all of them together.
     kind = next((kind for kind in kinds if not files["map"].keys() & files[kind].keys()), kinds[0])
     examples = "; ".join(
         f"{folders[side]} ({side}): {short_list(sorted(files[side]))}" for side in ("map", kind)
     )
-    repair = _repair(folders, files, kind) or (
-        "give folders of the same images, or what the names of one have behind the common part, "
-        f"as with {_OPTIONS['map']} _DSS"
-    )
-    return f"expected the same names in these folders but for the suffix, got {examples}; {repair}"
-
-
-def _repair(folders: Mapping[str, Path], files: FilesByKind, kind: str) -> Optional[str]:
-    """Say what would give maps and ground truth of a kind common names, None if unknown."""
     maps, truths = list(files["map"]), list(files[kind])
     rule, matches = best_rule(truths, maps)
-    endings = {"map": rule.mask[1], kind: rule.image[1]}
-    if rule.full_name:
-        endings["map"] = PurePosixPath(maps[0]).suffix
-    if any(endings.values()) and 2 * len(matches) >= min(len(maps), len(truths)):
-        options = [
-            _option(side, ending, folders[side], files[side])
-            for side, ending in endings.items()
-            if ending
-        ]
-        return f"{' and '.join(options)} would pair {len(matches)} of {len(maps)} maps"
-    for side, (before, _) in (("map", rule.mask), (kind, rule.image)):
-        if before and matches:
-            return f"remove {before!r} from the beginning of the names of {side}s"
-    if rule.any_case:
-        return "the names differ in the case of their letters; rename one side"
-    for side, other in (("map", kind), (kind, "map")):
-        parents = PurePosixPath(common_start(files[side]) + "x").parents
-        for parent in map(str, parents):
-            if any(name[len(parent) + 1 :] in files[other] for name in files[side]):
-                return f"give the folder {folders[side] / parent}"
-    return None
-
-
-def _option(kind: str, ending: str, folder: Path, files: Mapping[str, Path]) -> str:
-    # An ending that looks like a suffix would be taken for one.
-    if _without_suffix(ending, POINT_SUFFIXES)[1]:
-        ending += next(path.suffix for name, path in files.items() if without_ending(name, ending))
-    if kind not in _OPTIONS:
-        return f"removing {ending} from the names in {folder}"
-    # A value that begins with a dash must stand behind "=".
-    equals = "=" if ending.startswith("-") else " "
-    return _OPTIONS[kind] + equals + (f"'{ending}'" if " " in ending else ending)
+    options = [
+        f"{_OPTIONS[side]}={ending}" if side in _OPTIONS else f"names of {side} without {ending}"
+        for side, ending in (("map", rule.mask[1]), (kind, rule.image[1]))
+        if ending
+    ]
+    repair = "give folders of the same images, or what one has behind the common part of the names"
+    if options and 2 * len(matches) >= min(len(maps), len(truths)):
+        repair = f"{' and '.join(options)} would pair {len(matches)} of {len(maps)} maps"
+    return f"expected the same names in these folders but for the suffix, got {examples}; {repair}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from paddleseg_u2net._version import __version__
@@ -11,26 +10,24 @@ from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.evaluation.plan import MethodOnDataset
 from paddleseg_u2net.evaluation.run import DARK_MAPS, SOFT_MASKS, Outcome
 from paddleseg_u2net.evaluation.tables import Column, DataSets, csv_text, exact
-from paddleseg_u2net.io.files import write_text
-from paddleseg_u2net.metrics import MetricReport, Score, json_ready, scores
+from paddleseg_u2net.metrics import MetricReport, Score, json_ready
 from paddleseg_u2net.text import one_line, short_list
+
+# What is said instead of the names where all files are so.
+_ADVICE = {
+    DARK_MAPS: ": if they were saved as 0 and 1, multiply them by 255",
+    SOFT_MASKS: "; did maps and masks change places?",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One method on one data set.
-
-    Attributes:
-        of: Which.
-        items: The files that were scored.
-        outcome: Their scores.
-        missing: Names left out since map or ground truth is missing, as was asked for.
-    """
+    """One method on one data set: the files that were scored, and their scores."""
 
     of: MethodOnDataset
     items: Sequence[MapFiles]
     outcome: Outcome
-    missing: Sequence[str] = ()
+    missing: Sequence[str] = ()  # names left out since map or ground truth is missing
 
     @property
     def report(self) -> MetricReport:
@@ -40,25 +37,26 @@ class Result:
     def remarks(self) -> List[str]:
         """Return what a reader of the numbers has to know, a sentence each."""
         images = self.report.images
-        found = [
-            _of_notes(what, names, images) for what, names in sorted(self.outcome.notes.items())
-        ]
-        for names, why in (
-            (self.missing, "no counterpart"),
-            ([name for name, _ in self.outcome.errors], "could not be scored"),
-        ):
-            if names:
-                found.append(f"{len(names)} left out, {why}: {short_list(map(one_line, names))}")
+        found = []
+        for what, names in sorted(self.outcome.notes.items()):
+            which = f": {short_list(map(one_line, names))}"
+            which = _ADVICE.get(what, which) if len(names) == images else which
+            found.append(f"{len(names)} of {images} {what}{which}")
+        failed = [name for name, _ in self.outcome.errors]
+        for left, why in ((self.missing, "no counterpart"), (failed, "could not be scored")):
+            if left:
+                found.append(f"{len(left)} left out, {why}: {short_list(map(one_line, left))}")
         if self.report.left_out:
             found.append(
                 f"{self.report.left_out} of {images} images have no object and are left out of the "
                 "saliency and boundary scores"
             )
-        truths = self.of.truth.truths()
-        if self.report.takes_objects_for_fixations and not {"points", "density"} & set(truths):
+        if self.report.takes_objects_for_fixations and set(self.of.truth.truths()) == {"mask"}:
             found.append("no fixations are given; in their scores the objects stand for them")
-        found += _of_undefined(self.report)
-        return [f"{self.of}: {text}" for text in found]
+        undefined = [f"{key} ({count})" for key, count in self.report.undefined().items()]
+        if undefined:
+            found.append(f"not defined for some of {images} images: {', '.join(undefined)}")
+        return [f"{self.of}: {text}." for text in found]
 
 
 def remarks(results: Sequence[Result]) -> List[str]:
@@ -68,20 +66,14 @@ def remarks(results: Sequence[Result]) -> List[str]:
         f"{each.report.images} images of {each.of.dataset} by {each.of.method}" for each in results
     )
     about = [f"Conventions: {conventions.title} ({conventions.in_words()}).", f"Scored: {counts}."]
-    return about + [f"{text}." for result in results for text in result.remarks()]
+    return about + [text for result in results for text in result.remarks()]
 
 
-def definitions(results: Sequence[Result]) -> str:
-    """Return the definition of every score, as one paragraph."""
-    found = results[0].report.scores
-    return "; ".join(f"{score.key}: {score.meaning}" for score in found) + "."
-
-
-def by_set(results: Sequence[Result]) -> Dict[str, List[Result]]:
-    """Return the results of each data set."""
-    found: Dict[str, List[Result]] = {}
+def by_set(results: Sequence[Result]) -> Dict[str, Dict[str, Result]]:
+    """Return the results by data set and method."""
+    found: Dict[str, Dict[str, Result]] = {}
     for result in results:
-        found.setdefault(result.of.dataset, []).append(result)
+        found.setdefault(result.of.dataset, {})[result.of.method] = result
     return found
 
 
@@ -91,17 +83,10 @@ def column(score: Score, digits: int) -> Column:
     return Column(score.key, title, score.higher_is_better, digits, score.family)
 
 
-def columns(results: Sequence[Result], digits: int, usual: Sequence[str] = ()) -> List[Column]:
-    """Return the columns of the ``usual`` scores that there are, else of all."""
-    found = results[0].report.scores
-    chosen = [score for score in found if score.key in usual] or found
-    return [column(score, digits) for score in chosen]
-
-
 def data_sets(results: Sequence[Result]) -> DataSets:
     """Return the scores by data set and method."""
     return {
-        name: {result.of.method: result.report.values() for result in own}
+        name: {method: result.report.values() for method, result in own.items()}
         for name, own in by_set(results).items()
     }
 
@@ -146,30 +131,3 @@ def per_image_csv(results: Sequence[Result]) -> str:
             for name, values in result.outcome.rows
         ),
     )
-
-
-def _of_undefined(report: MetricReport) -> List[str]:
-    """Return a sentence for all scores that as many images do not have."""
-    by_count: Dict[int, List[str]] = {}
-    for key, count in report.undefined().items():
-        by_count.setdefault(count, []).append(key)
-    return [
-        f"not defined for {count} of {report.images} images: {', '.join(keys)}"
-        + ("; means are of the others" if count < report.images else "")
-        for count, keys in by_count.items()
-    ]
-
-
-def _of_notes(what: str, names: Sequence[str], images: int) -> str:
-    if what == DARK_MAPS and len(names) == images:
-        return f"all {images} {what}: if they were saved as 0 and 1, multiply them by 255"
-    if what == SOFT_MASKS and len(names) == images:
-        return f"all {images} {what}; did maps and masks change places?"
-    return f"{len(names)} of {images} {what}: {short_list(map(one_line, names))}"
-
-
-def write_documentation(page: Path) -> None:
-    """Replace the table of scores in a Markdown page by that of all registered scores."""
-    before, head, rest = page.read_text("utf-8").partition(scores.HEAD)
-    _, _, after = (head + rest).partition("\n\n")
-    write_text(page, f"{before}{scores.table()}\n{after}")

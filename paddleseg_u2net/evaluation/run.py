@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
-from paddleseg_u2net.evaluation.fixation_files import Size, read_density, read_fixation_map
-from paddleseg_u2net.evaluation.loaders import GroundTruth, read_map, read_truth
+from paddleseg_u2net.evaluation.loaders import (
+    GroundTruth,
+    Size,
+    read_density,
+    read_fixation_map,
+    read_map,
+    read_truth,
+)
 from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, memory_named
 from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations
 from paddleseg_u2net.parallel import in_chunks, parallel_map
+from paddleseg_u2net.progress import Progress
 
 # Images that one process adds up before it answers. Sums are added in this grouping whatever the
 # number of processes, so that it changes no digit of a result.
@@ -31,39 +38,26 @@ SOFT_MASKS = "masks are soft and were cut"
 
 @dataclass(frozen=True)
 class Task:
-    """How every image is scored.
+    """How every image is scored."""
 
-    Attributes:
-        report: An empty report: which scores, by which conventions.
-        resize: Whether a map of another size than its mask is resized to it (bilinear), instead of
-            being an error.
-        sigma: In pixels; makes a density of fixation points where there is none.
-        others: Fixations of the whole set, for the shuffled AUC; see `fixated_by_all`.
-        keep_rows: Whether the scores of every image are kept, which takes memory for each.
-    """
-
-    report: MetricReport
-    resize: bool = False
-    sigma: Optional[float] = None
-    others: Optional[OtherFixations] = None
-    keep_rows: bool = True
+    report: MetricReport  # an empty one: which scores, by which conventions
+    resize: bool = False  # maps of another size than their mask, bilinear; else they are an error
+    sigma: Optional[float] = None  # pixels; makes a density of points where there is none
+    others: Optional[OtherFixations] = None  # of the whole set, see `fixated_by_all`
+    keep_rows: bool = True  # scores of every image, which take memory for each
 
 
 @dataclass
 class Outcome:
-    """The scores of some images, and what was unusual; outcomes add up.
-
-    Attributes:
-        report: The scores of all of them.
-        rows: (name, scores of this image alone), in the order of the images, where they are kept.
-        notes: Names of images by what was unusual, such as "masks are soft and were cut".
-        errors: (name, message) of images that could not be scored. They are in no score; only
-            their fixations, where these could be read, are among the others of the shuffled AUC.
-    """
+    """The scores of some images, and what was unusual; outcomes add up."""
 
     report: MetricReport
+    # (name, scores of this image alone), in the order of the images.
     rows: List[Tuple[str, Dict[str, float]]] = field(default_factory=list)
+    # Names of images by what was unusual.
     notes: Dict[str, List[str]] = field(default_factory=dict)
+    # (name, message) of images that are in no score; only their fixations, where these could be
+    # read, are among the others of the shuffled AUC.
     errors: List[Tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Outcome) -> None:
@@ -75,50 +69,42 @@ class Outcome:
             self.notes.setdefault(note, []).extend(names)
 
 
-def score(
-    items: Sequence[MapFiles],
-    task: Task,
-    workers: int = 0,
-    progress: Callable[[int], object] = lambda images: None,
-) -> Outcome:
-    """Score all images.
-
-    Args:
-        items: Names and files, in the order of the result.
-        task: How each is scored.
-        workers: Processes; 0 works in this one. The result is the same to the last bit.
-        progress: Called with the number of images that are done since the last call.
-
-    Raises:
-        ChildProcessError: a process died, for instance for want of memory.
-    """
+def score(items: Sequence[MapFiles], task: Task, workers: int = 0, title: str = "") -> Outcome:
+    """Score all images, in their order; ``workers`` change no bit of the result."""
     total = Outcome(task.report.fresh())
-    work = partial(_score_chunk, task=task)
-    with closing(parallel_map(work, in_chunks(items, CHUNK), workers)) as outcomes:
-        for outcome in outcomes:
-            total.add(outcome)
-            progress(outcome.report.images + len(outcome.errors))
+    _add_up(total.add, partial(_score_chunk, task=task), items, workers, title)
     return total
 
 
 def fixated_by_all(
-    items: Sequence[MapFiles],
-    task: Task,
-    workers: int = 0,
-    progress: Callable[[int], object] = lambda images: None,
+    items: Sequence[MapFiles], task: Task, workers: int = 0, title: str = ""
 ) -> OtherFixations:
     """Return where the images of a set were fixated, or where their objects are without fixations.
 
     Maps are not looked at, so all methods meet the same fixations. Files that cannot be read are
-    left to `score`. ``progress`` and what is raised are those of `score`.
+    left to `score`.
     """
     total = OtherFixations()
-    work, chunks = partial(_collect_chunk, task=task), in_chunks(items, CHUNK)
-    with closing(parallel_map(work, chunks, workers)) as parts:
-        for part, chunk in zip(parts, chunks):
-            total.merge(part)
-            progress(len(chunk))
+    bare = replace(task, sigma=None, others=None)
+    _add_up(total.merge, partial(_collect_chunk, task=bare), items, workers, title)
     return total
+
+
+def _add_up(
+    add: Callable[[Any], None],
+    work: Callable[[Any], Any],
+    items: Sequence[MapFiles],
+    workers: int,
+    title: str,
+) -> None:
+    chunks = in_chunks(items, CHUNK)
+    with (
+        Progress(len(items), title) as progress,
+        closing(parallel_map(work, chunks, workers)) as parts,
+    ):
+        for part, chunk in zip(parts, chunks):
+            add(part)
+            progress.update(len(chunk))
 
 
 def _score_chunk(items: Sequence[MapFiles], task: Task) -> Outcome:
@@ -142,36 +128,32 @@ def _score_chunk(items: Sequence[MapFiles], task: Task) -> Outcome:
 def _collect_chunk(items: Sequence[MapFiles], task: Task) -> OtherFixations:
     found = OtherFixations()
     for item in items:
-        try:
-            with memory_named(item.map):
-                truth = _read_truth(item, task)
-                found.add(_looked_at(truth, _read_fixations(item, truth, sigma=None)))
-        except (ValueError, OSError):
-            continue  # it is reported, and fails, when it is scored
+        # What cannot be read is reported, and fails, when it is scored.
+        with suppress(ValueError, OSError), memory_named(item.map):
+            found.add(_looked_at(*_read_truths(item, task)))
     return found
 
 
 def _score_item(item: MapFiles, task: Task, report: MetricReport) -> List[str]:
     """Count an image in a report; return what was unusual about it."""
     prediction = read_map(item.map)
-    truth = _read_truth(item, task)
-    fixations = _read_fixations(item, truth, task.sigma)
-    shape = _looked_at(truth, fixations).shape if truth is None else _shape(truth.mask)
+    truth, fixations = _read_truths(item, task)
+    shape = _looked_at(truth, fixations).shape if truth is None else truth.mask.shape
     notes = _notes(prediction, truth, task)
     if prediction.shape != shape:
-        prediction = _resized(prediction, shape, item, task)
+        if not task.resize:
+            raise ValueError(
+                f"{item.map}: expected the size of its ground truth, {_size(shape)}, got "
+                f"{_size(prediction.shape)}; make maps of that size, or resize them with --resize"
+            )
+        prediction = cv2.resize(prediction, shape[::-1], interpolation=cv2.INTER_LINEAR)
         notes.append("maps were resized")
     others = None
     if task.others is not None:
-        others = task.others.weights(shape, _looked_at(truth, fixations))
+        looked_at = _looked_at(truth, fixations)
+        others = task.others.weights(looked_at.shape, looked_at)
     report.update_map(prediction, None if truth is None else truth.mask, fixations, others)
     return notes
-
-
-def _read_truth(item: MapFiles, task: Task) -> Optional[GroundTruth]:
-    if item.mask is None:
-        return None
-    return read_truth(item.mask, task.report.conventions.mask_above)
 
 
 def _looked_at(truth: Optional[GroundTruth], fixations: Optional[Fixations]) -> Fixations:
@@ -182,45 +164,43 @@ def _looked_at(truth: Optional[GroundTruth], fixations: Optional[Fixations]) -> 
     return Fixations.from_mask(truth.mask)
 
 
-def _read_fixations(
-    item: MapFiles, truth: Optional[GroundTruth], sigma: Optional[float]
-) -> Optional[Fixations]:
-    """Return the fixations of an item, None where it has a mask only."""
-    density = read_density(item.density) if item.density else None
-    shape = None if truth is None else _shape(truth.mask)
-    if density is not None:
+def _read_truths(item: MapFiles, task: Task) -> Tuple[Optional[GroundTruth], Optional[Fixations]]:
+    truth, shape = None, None
+    if item.mask is not None:
+        truth = read_truth(item.mask, task.report.conventions.mask_above)
+        shape = truth.mask.shape
+    density = None
+    if item.density is not None:
+        density = read_density(item.density)
         if shape is not None and density.shape != shape:
             raise ValueError(
                 f"{item.density}: expected the size of the mask, {_size(shape)}, got "
                 f"{_size(density.shape)}"
             )
-        shape = _shape(density)
+        shape = density.shape
     if item.points is None:
-        return None if density is None else Fixations.from_density(density)
+        return truth, None if density is None else Fixations.from_density(density)
     grid = _fixation_map(item.points, shape, item.map)
-    points = np.argwhere(grid)
-    if density is None:
-        return Fixations.from_points(points, _shape(grid), sigma)
-    return Fixations.from_density(density, points)
+    if density is not None:
+        return truth, Fixations.from_density(density, np.argwhere(grid))
+    height, width = grid.shape
+    return truth, Fixations.from_points(np.argwhere(grid), (height, width), task.sigma)
 
 
-def _fixation_map(path: Path, shape: Optional[Size], map_path: Path) -> np.ndarray:
-    # An image has its own size.
-    if shape is not None or path.suffix.lower() in IMAGE_SUFFIXES:
-        return read_fixation_map(path, shape)
-    try:
-        return read_fixation_map(path)
-    except ImageError:
+def _fixation_map(points: Path, shape: Optional[Size], map_file: Path) -> np.ndarray:
+    if shape is None and points.suffix.lower() not in IMAGE_SUFFIXES:
         # A list of points does not say how large the image is, and of several arrays the size
         # tells which one is meant.
-        return read_fixation_map(path, _shape(read_map(map_path)))
+        with suppress(ImageError):
+            return read_fixation_map(points)
+        shape = read_map(map_file).shape
+    return read_fixation_map(points, shape)
 
 
 def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> List[str]:
     notes = []
     # One 255th as the file's precision has it.
-    one = prediction.dtype.type(1 if prediction.dtype == np.uint8 else 1 / 255)
-    if prediction.max() <= one:
+    if prediction.max() <= prediction.dtype.type(1 if prediction.dtype == np.uint8 else 1 / 255):
         notes.append(DARK_MAPS)
     if truth is not None and truth.labels01:
         notes.append("masks hold 0 and 1, read as labels")
@@ -231,20 +211,6 @@ def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> 
     return notes
 
 
-def _resized(prediction: np.ndarray, shape: Size, item: MapFiles, task: Task) -> np.ndarray:
-    if not task.resize:
-        raise ValueError(
-            f"{item.map}: expected the size of its ground truth, {_size(shape)}, got "
-            f"{_size(prediction.shape)}; make maps of that size, or resize them with --resize"
-        )
-    return cv2.resize(prediction, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-
-
-def _shape(array: np.ndarray) -> Size:
-    height, width = array.shape
-    return height, width
-
-
-def _size(shape: Tuple[int, ...]) -> str:
+def _size(shape: Size) -> str:
     """Return a size as users say it: width x height."""
     return f"{shape[1]}x{shape[0]}"

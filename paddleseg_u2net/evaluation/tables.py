@@ -1,7 +1,6 @@
-"""Tables of scores, methods by data sets and metrics, as text, Markdown, LaTeX and CSV.
+"""Tables of scores, methods by metrics, as text, Markdown, LaTeX and CSV; for HTML their cells.
 
-A row has the scores of one method on all data sets, which stand side by side as in papers. Scores
-count as they are shown: two that round to the same text are equal, and both are marked.
+Scores count as they are shown: two that round to the same text are equal, and both are marked.
 """
 
 from __future__ import annotations
@@ -13,16 +12,37 @@ import re
 import shutil
 import unicodedata
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Callable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from paddleseg_u2net.evaluation.column_layout import pack, spans, widened
 from paddleseg_u2net.text import one_line
 
 BEST, SECOND = 1, 2
-MISSING = "-"
-
+_MISSING = "-"
+_SIDE_BY_SIDE = 12  # scores, in Markdown and LaTeX
 _GAP = "  "
-_MARKDOWN_SCORES = 12  # side by side
+
+# A star or a bracket at the start of a row would be read as an argument of the \\ before it.
+_LATEX = str.maketrans(
+    {
+        **{letter: f"\\{letter}" for letter in "_%&#{}$"},
+        **{letter: f"{{{letter}}}" for letter in "*[]"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        # As letters they may come from a bitmap font, which publishers refuse.
+        "²": "$^2$",
+        "³": "$^3$",
+    }
+)
+_LAST_LATIN_LETTER = "\u017f"
+# Not to all of the width, from which TeX's rounding may lead.
+_SHRUNK = r"\resizebox{\ifdim\width>\linewidth .999\linewidth\else\width\fi}{!}{%"
 
 Scores = Mapping[str, Optional[float]]
 """By `Column.key`; a score that is None, NaN or left out is missing."""
@@ -33,20 +53,12 @@ DataSets = Mapping[str, Mapping[str, Scores]]
 
 @dataclass(frozen=True)
 class Column:
-    """One score.
+    """One score."""
 
-    Attributes:
-        key: Where scores have it, and its heading in CSV.
-        title: Its heading elsewhere, without an arrow; plain text, Greek letters are welcome.
-        higher_is_better: Which end is the better one.
-        digits: Behind the point, 0 or more.
-        family: Stands above the columns that share it, where a table has several.
-    """
-
-    key: str
-    title: str
+    key: str  # where scores have it, and its heading in CSV
+    title: str  # its heading elsewhere, without an arrow
     higher_is_better: bool
-    digits: int = 3
+    digits: int = 3  # behind the point
     family: str = ""
 
     @property
@@ -57,40 +69,25 @@ class Column:
     def shown(self, value: Optional[float]) -> str:
         """Return ``value`` with `digits` digits; "-" for None and NaN, never "-0.000"."""
         if value is None or math.isnan(value):
-            return MISSING
+            return _MISSING
         text = f"{float(value):.{self.digits}f}"
         return text.lstrip("-") if float(text) == 0 else text
 
 
 class Place(NamedTuple):
-    """A column of a `Grid`: one score on one data set.
+    """One score on one data set: what stands above its title, and cells by row."""
 
-    Attributes:
-        headings: Above its title, the outermost first; as many in all columns.
-        title: The heading right above the scores, with its arrow.
-        column: The score.
-        texts: By row, as shown.
-        exact: By row, with all digits, as Python reads it back; "" where it is missing.
-        ranks: By row, see `ranks`.
-    """
-
-    headings: Tuple[str, ...]
-    title: str
+    headings: Tuple[str, ...]  # the outermost first; as many in all places of a table
     column: Column
     texts: List[str]
     exact: List[str]
     ranks: List[int]
 
 
-class Grid(NamedTuple):
-    """Methods, in rows, by scores on data sets."""
-
-    methods: List[str]
-    places: List[Place]
-
-
-def side_by_side(data_sets: DataSets, columns: Sequence[Column], named: bool = True) -> Grid:
-    """Return one row for each method and one column for each score on each data set.
+def side_by_side(
+    data_sets: DataSets, columns: Sequence[Column], named: bool = True
+) -> Tuple[List[str], List[Place]]:
+    """Return the methods, one a row, and a place for each score on each data set.
 
     Headings are the data set, where these are ``named``, and the family, where there are several.
     """
@@ -101,11 +98,22 @@ def side_by_side(data_sets: DataSets, columns: Sequence[Column], named: bool = T
         for column in columns:
             headings = ((name,) if named else ()) + ((column.family,) if families else ())
             values = [scores.get(method, {}).get(column.key) for method in methods]
-            texts, found = [column.shown(value) for value in values], ranks(values, column)
+            texts = [column.shown(value) for value in values]
             places.append(
-                Place(headings, column.heading, column, texts, [*map(exact, values)], found)
+                Place(headings, column, texts, [*map(exact, values)], ranks(values, column))
             )
-    return Grid(methods, places)
+    return methods, places
+
+
+def spans(places: Sequence[Place], level: int) -> List[Tuple[str, int, int]]:
+    """Return (text, first place, place after the last) of the headings of one level."""
+    found = []
+    for above, group in groupby(
+        range(len(places)), lambda number: places[number].headings[: level + 1]
+    ):
+        numbers = list(group)
+        found.append((above[level], numbers[0], numbers[-1] + 1))
+    return found
 
 
 def ranks(values: Sequence[Optional[float]], column: Column) -> List[int]:
@@ -115,7 +123,7 @@ def ranks(values: Sequence[Optional[float]], column: Column) -> List[int]:
     where fewer than two methods have the score.
     """
     texts = [column.shown(value) for value in values]
-    scores = [None if text == MISSING else float(text) for text in texts]
+    scores = [None if text == _MISSING else float(text) for text in texts]
     there = [score for score in scores if score is not None]
     if len(there) < 2:
         return [0] * len(values)
@@ -128,76 +136,40 @@ def exact(value: Optional[float]) -> str:
     return "" if value is None or math.isnan(value) else repr(float(value))
 
 
-def body(
-    grid: Grid,
-    places: Sequence[Place],
-    escaped: Callable[[str], str],
-    mark: Callable[[str, int], str],
-) -> List[List[str]]:
-    """Return the rows of a table, methods ``escaped`` and scores as ``mark(text, rank)``."""
-    return [
-        [escaped(method), *(mark(p.texts[number], p.ranks[number]) for p in places)]
-        for number, method in enumerate(grid.methods)
-    ]
+def text_table(data_sets: DataSets, columns: Sequence[Column]) -> str:
+    """Return a table of each data set for a terminal, with a ``*`` behind the best scores.
 
-
-def text_table(data_sets: DataSets, columns: Sequence[Column], width: Optional[int] = None) -> str:
-    """Return a table for a terminal, with a ``*`` behind the best scores.
-
-    Columns that do not fit go on in further blocks below, where the methods are repeated.
-
-    Args:
-        data_sets: Scores.
-        columns: Which of them, in order.
-        width: Of a line in letters; None is the width of the terminal.
+    Columns that do not fit its width go on in further blocks below, where the methods are repeated.
     """
-    grid = side_by_side(data_sets, columns)
-    room = shutil.get_terminal_size().columns if width is None else width
-    methods = ["method", *map(one_line, grid.methods)]
-    scores = [_text_column(place) for place in grid.places]
-    start = max(map(_width, methods))
-    widths = [len(_GAP) + max(map(_width, column)) for column in scores]
-    headings = [place.headings for place in grid.places]
-    blocks = pack(headings, widths, room - start, len(_GAP), _width)
     return "\n".join(
-        _text_block(methods, [scores[n] for n in block], [headings[n] for n in block])
-        for block in blocks
+        f"{one_line(name)}\n" + "\n".join(_text_blocks({name: scores}, columns))
+        for name, scores in data_sets.items()
     )
 
 
-def _text_column(place: Place) -> List[str]:
-    """Return the title and the scores; blanks keep the points of numbers below each other."""
-    texts = [text + "*" * (rank == BEST) for text, rank in zip(place.texts, place.ranks)]
-    if BEST in place.ranks:
-        texts = [text if text.endswith("*") else f"{text} " for text in texts]
-    return [one_line(place.title), *texts]
+def _text_blocks(data_sets: DataSets, columns: Sequence[Column]) -> List[str]:
+    methods, places = side_by_side(data_sets, columns)
+    room = shutil.get_terminal_size().columns
+    first = _text_column(["method", *map(one_line, methods)], str.ljust)
+    blocks = [[first]]
+    for place in places:
+        texts = [text + "*" * (rank == BEST) for text, rank in zip(place.texts, place.ranks)]
+        if BEST in place.ranks:
+            # Blanks keep the points of numbers below each other.
+            texts = [text if text.endswith("*") else f"{text} " for text in texts]
+        column = _text_column([one_line(place.column.heading), *texts], str.rjust)
+        wide = sum(_width(texts[1]) + len(_GAP) for texts in blocks[-1]) + _width(column[1])
+        if len(blocks[-1]) > 1 and wide > room:
+            blocks.append([first])
+        blocks[-1].append(column)
+    return ["".join(f"{_GAP.join(cells).rstrip()}\n" for cells in zip(*block)) for block in blocks]
 
 
-def _text_block(
-    methods: List[str], scores: List[List[str]], headings: List[Tuple[str, ...]]
-) -> str:
-    first = max(map(_width, methods))
-    widths = [max(map(_width, column)) for column in scores]
-    numbers = [int(n) for n in widened(headings, widths, len(_GAP), _width)]
-    lines = []
-    for level in range(len(headings[0])):
-        found = [
-            (one_line(title), sum(numbers[start:end]) + len(_GAP) * (end - start - 1))
-            for title, start, end in spans(headings, level)
-        ]
-        above = " " * first + _GAP
-        lines.append(above + _GAP.join(_padded(title, width) for title, width in found))
-        lines.append(above + _GAP.join("-" * width for _, width in found))
-    for number, (method, *texts) in enumerate(zip(methods, *scores)):
-        cells = [" " * (width - _width(text)) + text for text, width in zip(texts, numbers)]
-        lines.append(_GAP.join([_padded(method, first), *cells]))
-        if number == 0:
-            lines.append(_GAP.join("-" * width for width in [first, *numbers]))
-    return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+def _text_column(texts: Sequence[str], aligned: Callable[[str, int], str]) -> List[str]:
+    """Return texts of one width, with a line below the first."""
+    width = max(map(_width, texts))
+    head, *cells = (aligned(text, width - _width(text) + len(text)) for text in texts)
+    return [head, "-" * width, *cells]
 
 
 def _width(text: str) -> int:
@@ -209,21 +181,20 @@ def _width(text: str) -> int:
 
 
 def markdown_table(data_sets: DataSets, columns: Sequence[Column]) -> str:
-    """Return a table with the best bold and the second best underlined; 12 scores side by side."""
-    grid = side_by_side(data_sets, columns)
-    sets = [place.headings[:1] for place in grid.places]
-    alone = len(data_sets) == 1
+    """Return a table of each data set with the best bold and the second best underlined."""
     parts = []
-    for block in pack(sets, [1] * len(sets), _MARKDOWN_SCORES):
-        places = [grid.places[number] for number in block]
-        # Markdown knows no heading over several columns.
-        above = ["" if alone else f"{_markdown_escaped(place.headings[0])}<br>" for place in places]
-        head = [over + _markdown_escaped(place.title) for over, place in zip(above, places)]
-        lines = [["method", *head], ["---", *["---:"] * len(places)]]
-        lines += body(grid, places, _markdown_escaped, _markdown_mark)
-        parts.append("".join(f"| {' | '.join(line)} |\n" for line in lines))
-    heading = f"### {_markdown_escaped(sets[0][0])}\n\n" if alone else ""
-    return heading + "\n".join(parts)
+    for name, scores in data_sets.items():
+        parts.append(f"### {_markdown_escaped(name)}\n")
+        methods, places = side_by_side({name: scores}, columns)
+        for start in range(0, len(places), _SIDE_BY_SIDE):
+            block = places[start : start + _SIDE_BY_SIDE]
+            lines = [["method", *(_markdown_escaped(place.column.heading) for place in block)]]
+            lines.append(["---", *["---:"] * len(block)])
+            for number, method in enumerate(methods):
+                cells = [_markdown_mark(p.texts[number], p.ranks[number]) for p in block]
+                lines.append([_markdown_escaped(method), *cells])
+            parts.append("".join(f"| {' | '.join(line)} |\n" for line in lines))
+    return "\n".join(parts)
 
 
 def _markdown_mark(text: str, rank: int) -> str:
@@ -233,6 +204,58 @@ def _markdown_mark(text: str, rank: int) -> str:
 def _markdown_escaped(text: str) -> str:
     # The dollar sign begins a formula on some sites.
     return re.sub(r"[\\`*_\[\]<>|~#&$]", r"\\\g<0>", one_line(text))
+
+
+def latex_table(data_sets: DataSets, columns: Sequence[Column]) -> str:
+    """Return tables with booktabs, the best bold and the second best underlined.
+
+    As many data sets are side by side as have 12 scores together. What is wider than the text is
+    shrunk to its width.
+    """
+    names, tables = list(data_sets), []
+    together = max(1, _SIDE_BY_SIDE // len(columns))
+    for first in range(0, len(names), together):
+        some = {name: data_sets[name] for name in names[first : first + together]}
+        for start in range(0, len(columns), _SIDE_BY_SIDE):
+            table = _tabular(some, columns[start : start + _SIDE_BY_SIDE])
+            tables.append(f"\\noindent\n{_SHRUNK}\n{table}}}\n")
+    text = "\n\\medskip\n".join(tables)
+    foreign = any(letter > _LAST_LATIN_LETTER for letter in text)
+    needs = "% needs XeLaTeX or LuaLaTeX and a font with its letters\n" if foreign else ""
+    return f"% needs \\usepackage{{booktabs,graphicx}}\n{needs}{text}"
+
+
+def _tabular(data_sets: DataSets, columns: Sequence[Column]) -> str:
+    methods, places = side_by_side(data_sets, columns)
+    lines = []
+    for level in range(len(places[0].headings)):
+        found = spans(places, level)
+        over = [f"\\multicolumn{{{e - s}}}{{c}}{{{_latex_escaped(t)}}}" for t, s, e in found]
+        lines.append(_latex_row(["", *over]))
+        lines.append("".join(f"\\cmidrule(lr){{{s + 2}-{e + 1}}}" for _, s, e in found) + "\n")
+    titles = ["method", *(place.column.heading for place in places)]
+    lines += [_latex_row([_latex_escaped(title) for title in titles]), "\\midrule\n"]
+    for number, method in enumerate(methods):
+        cells = [_latex_mark(place.texts[number], place.ranks[number]) for place in places]
+        lines.append(_latex_row([_latex_escaped(method), *cells]))
+    return (
+        f"\\begin{{tabular}}{{l{'r' * len(places)}}}\n\\toprule\n{''.join(lines)}"
+        "\\bottomrule\n\\end{tabular}"
+    )
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return f"{' & '.join(cells)} \\\\\n".lstrip()
+
+
+def _latex_mark(text: str, rank: int) -> str:
+    if text != _MISSING:
+        text = text.replace("-", "$-$")  # a minus sign, no hyphen
+    return {BEST: f"\\textbf{{{text}}}", SECOND: f"\\underline{{{text}}}"}.get(rank, text)
+
+
+def _latex_escaped(text: str) -> str:
+    return one_line(text).translate(_LATEX)
 
 
 def csv_table(data_sets: DataSets, columns: Sequence[Column]) -> str:

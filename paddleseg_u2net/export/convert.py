@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List, Mapping, NamedTuple, Union
+from typing import Any, List, NamedTuple, Union
 
 import numpy as np
 
@@ -24,12 +24,12 @@ from paddleseg_u2net.predictor.source import (
     read_source,
 )
 from paddleseg_u2net.weights import WeightsError, format_to_write, locate, read_weights
+from paddleseg_u2net.weights.file_type import optional_package
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.onnx_tensors import onnx_module, resizes_otherwise
+from paddleseg_u2net.weights.onnx_read import resizes_otherwise
 from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes
 
 _HALVES = (10, 16)  # FLOAT16 and BFLOAT16 in onnx's TensorProto
-_ROUNDING = {"DynamicQuantizeLinear", "QuantizeLinear"}
 
 
 class Conversion(NamedTuple):
@@ -52,16 +52,9 @@ def convert(
     Runtime if that is installed, beside the weights as they were read. Beside the new file goes a
     ``.yaml`` with the model and the preprocessing of the source, which the other commands find.
 
-    Args:
-        source: a file of weights, a checkpoint's folder, or a name of the zoo.
-        target: the new file; its suffix says the format.
-        config: a configuration that names the model; see ``read_source``.
-
     Raises:
-        FileNotFoundError, ValueError: see ``read_source`` and ``format_to_write``; or ``target``
-            is ``source``.
-        WeightsError: the file's weights are not those of its network, or the maps differ.
-        OSError: ``target`` cannot be written.
+        ValueError: ``source`` or ``target`` is none, or the maps differ (WeightsError).
+        OSError: ``target`` cannot be written, or another text is where the ``.yaml`` has to be.
     """
     target = Path(target)
     check_writable(target)
@@ -79,10 +72,8 @@ def convert(
         if written_by.name == "ONNX":  # dilations are in the file, but not in the weights
             what = (model.stages, model.num_classes, model.in_channels)
             write_bytes(temporary, onnx_bytes(state, *what, source=str(target)))
-            program, name = model.program(), str(target)
-            meant, found = (
-                folded_weights(each, program, name) for each in (state, read_weights(temporary))
-            )
+            program, again = model.program(), read_weights(temporary)
+            meant, found = (folded_weights(x, program, str(target)) for x in (state, again))
             _refuse_changed(found, meant, target, rtol=1e-6)
             compared.append(_run_beside(temporary, target, state, model))
         else:
@@ -93,11 +84,7 @@ def convert(
 
 
 def _description(read: Source, target: Path) -> str:
-    """Model and preprocessing of the source, so that the new file is used as it was.
-
-    Raises:
-        FileExistsError: another text is where it has to be.
-    """
+    """Model and preprocessing of the source, so that the new file is used as it was."""
     settings = read_config(find_config(read.path, read.config, read.model))
     place = target.with_suffix(".yaml")
     said, text = converted_files(place), settings.to_predict()
@@ -111,12 +98,7 @@ def _description(read: Source, target: Path) -> str:
     return f"{CONVERTED}{', '.join(dict.fromkeys([*said, target.name]))}\n{text}"
 
 
-def _refuse_changed(
-    found: Mapping[str, np.ndarray],
-    meant: Mapping[str, np.ndarray],
-    target: Path,
-    rtol: float = 0,
-) -> None:
+def _refuse_changed(found: State, meant: State, target: Path, rtol: float = 0) -> None:
     for name in {**meant, **found}:
         a, b = (np.asarray(part.get(name)) for part in (found, meant))  # None has no numbers
         same = (a.dtype, a.shape) == (b.dtype, b.shape)
@@ -128,26 +110,23 @@ def _refuse_changed(
 
 
 def _run_beside(file: Path, shown: Path, state: State, model: Architecture) -> str:
-    """How far the maps that ONNX Runtime makes of a file are from those of its weights.
-
-    Raises:
-        WeightsError: further than rounding makes them.
-    """
-    content = onnx_module(shown).load(str(file), load_external_data=False)
-    rounds = _ROUNDING & {node.op_type for node in content.graph.node}
-    why = resizes_otherwise(content) or ("it rounds its activations to 8 bits" if rounds else "")
+    """How far the maps that ONNX Runtime makes of a file are from those of its weights."""
+    content = optional_package(shown, "onnx").load(str(file), load_external_data=False)
+    why = resizes_otherwise(content)
     if why:
         return f"{shown}: not run beside its weights, because {why}"
     try:
         network = BACKENDS["onnxruntime"].load(Model("onnx", {"model.onnx": file}), None, "cpu")
         ours = network_of_state(state, model, "onnxruntime")
         count, _, height, width = network.shape  # type: ignore[attr-defined]
-        shape = (count, model.in_channels, height, width)
         channels = model.in_channels
+        shape = (count, channels, height, width)
         compared = compare(ours, _probabilities(network), Preprocess(channels=channels), shape)
     except BackendError as error:
         return f"{shown}: not run beside its weights, because {error}"
     types = {tensor.data_type for tensor in content.graph.initializer}
+    if any(node.op_type == "DynamicQuantizeLinear" for node in content.graph.node):
+        return f"{shown}: quantized, run by ONNX Runtime beside its weights, {compared}"
     largest, mean = TOLERANCES["fp16" if types & set(_HALVES) else "fp32"]
     if not (compared.largest <= largest and compared.mean <= mean):  # NaN is no agreement
         raise WeightsError(

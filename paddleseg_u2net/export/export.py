@@ -1,14 +1,12 @@
-"""A trained model as files of an engine, with all that predicting needs beside it.
-
-The folder appears only after its files were read again, run, and found to give what the model
-gives.
+"""A trained model as files of an engine, with all that predicting needs beside it. The folder
+appears only after its files were read again, run, and found to give what the model gives.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Optional, Tuple
 
 import paddle
 
@@ -16,45 +14,73 @@ from paddleseg_u2net._version import __version__
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.datasets.table import classes_of
 from paddleseg_u2net.export.formats import FORMATS, Job
-from paddleseg_u2net.export.options import (
-    ExportOptions,
-    asked_preprocess,
-    asked_shape,
-    refuse_folder,
-    refuse_output,
-)
 from paddleseg_u2net.export.quantization.calibration import Calibration
 from paddleseg_u2net.export.quantization.search import Found, search
-from paddleseg_u2net.export.verify import (
-    compare,
-    refuse_differences,
-    refuse_increase,
-    refuse_unmeasured,
-)
-from paddleseg_u2net.inference import BackendError
+from paddleseg_u2net.export.verify import TOLERANCES, compare
+from paddleseg_u2net.inference import BackendError, Preprocess
 from paddleseg_u2net.inference.backends import AUTO, choose
 from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
+    NAME,
     Description,
     ExportError,
+    Shape,
     checksum,
     described_preprocess,
+    exported_folder,
+    load_exported,
     write_description,
 )
-from paddleseg_u2net.inference.exported import load_exported
-from paddleseg_u2net.io.files import atomic_dir, recover_dir
+from paddleseg_u2net.io.files import atomic_dir, check_writable, recover_dir
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.load import LoadedModel
 
+SEARCHED = ("bf16", "int8")
+"""Precisions for which layers that must stay in float32 are searched for."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export; flags of `tools/export.py` by the same names.
+
+    ``output``: one of `OUTPUTS`. ``shape``: of the input (N, C, H, W), None where any number is to
+    be taken; None: any N, H, W. The last three are for the precisions `SEARCHED` only.
+    """
+
+    save_dir: Path
+    format: str = "paddle"
+    precision: str = "fp32"
+    output: str = "probability"
+    shape: Optional[Tuple[Optional[int], ...]] = None
+    calibration: Optional[Path] = None
+    calibration_masks: Optional[Path] = None
+    max_mae_increase: float = 0.001
+
+    def __post_init__(self) -> None:
+        offered = FORMATS[self.format].precisions
+        if self.precision not in offered:
+            raise ExportError(
+                f"--format {self.format}: expected --precision {' or '.join(offered)}, got "
+                f"{self.precision}; `--help` shows which format has which"
+            )
+        given = self.calibration is not None
+        if given != (self.precision in SEARCHED) or (self.calibration_masks and not given):
+            raise ExportError(
+                f"--precision {self.precision}: --calibration, a folder of 16 images or more like "
+                f"those that will be predicted, goes with {' and '.join(SEARCHED)}, and with no "
+                "other; maps of them are what is guarded"
+            )
+        if not self.max_mae_increase >= 0:
+            raise ExportError(
+                f"--max_mae_increase: expected 0 or more, got {self.max_mae_increase}"
+            )
+
 
 def export(trained: LoadedModel, options: ExportOptions) -> Description:
-    """Export a trained model; what was done is logged.
+    """Export a trained model, loaded with the backend ``paddle`` on the CPU.
 
     The folder ``options.save_dir`` appears whole or not at all. One that is there is replaced if it
     is empty or holds an export and nothing else.
-
-    Args:
-        trained: weights, loaded with the backend ``paddle`` on the CPU.
 
     Raises:
         ExportError: it cannot be exported as asked; or what the files give is not what the model
@@ -64,9 +90,8 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
     """
     weights, config = trained.source, trained.config
     assert isinstance(config, Config)
-    refuse_folder(options.save_dir, weights)
-    refuse_output(options, config.num_classes)
-    shape = asked_shape(options.shape, config.in_channels)
+    _refuse_folder(options.save_dir, weights)
+    shape = _asked_shape(options, config)
     preprocess = asked_preprocess(config, shape)
     versions = {"paddleseg_u2net": __version__, "paddle": paddle.__version__}
     versions.update(FORMATS[options.format].versions())
@@ -92,10 +117,9 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
         job = Job(state, config.architecture(), made)
         found = None
         if calibration is not None:
-            found = search(
-                job.onnx(), calibration, options.max_mae_increase, options.precision, logger.info
-            )
-            made = replace(made, guard=_described_guard(found, options))
+            tolerance, precision = options.max_mae_increase, options.precision
+            found = search(job.onnx(), calibration, tolerance, precision)
+            made = replace(made, guard={"tolerance": tolerance, **found.described})
             job = Job(state, config.architecture(), made, found)
         FORMATS[options.format].write(folder, job)
         files = {path.name: checksum(path) for path in sorted(folder.iterdir())}
@@ -109,37 +133,100 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
 def _checked(
     folder: Path, model: Network, made: Description, found: Optional[Found], options: ExportOptions
 ) -> Description:
-    """Read the files again, run them beside the model and log how far they are from it.
-
-    Returns:
-        The description with what was measured.
-
-    Raises:
-        ExportError: further than is due to the precision or is allowed; or they cannot be read or
-            run.
-    """
-    target, guard, measured = options.save_dir, dict(made.guard), None
+    """The description with what was measured: the files are read again and run beside the model."""
     try:
         exported = load_exported(folder, AUTO, device="cpu")
         compared = compare(model, exported.network, made.make_preprocess(), made.shape)
+        measured = None
         if found is not None and made.output != "argmax":
             measured = found.guard.measured(exported.network)
     except (ExportError, BackendError) as error:
-        text = str(error).replace(str(folder), str(target))
+        text = str(error).replace(str(folder), str(options.save_dir))
         raise ExportError(f"not written, because it does not run: {text}") from error
     backend = exported.choice.backend
     logger.info(f"Read again and run by {backend}, beside the model: {compared}")
-    refuse_differences(compared, made.precision, target)
-    refuse_unmeasured(made, getattr(exported.network, "note", ""), target)
+    if limits := TOLERANCES.get(made.precision):
+        # NaN is no agreement
+        inside = compared.largest <= limits[0] and compared.mean <= limits[1]
+        what = f"its maps differ from the model's: {compared}"
+        _refuse(inside, options, what, f"{limits[0]:g} and {limits[1]:g}")
+    guard, note = dict(made.guard), getattr(exported.network, "note", "")
+    if made.precision == "bf16" and guard.get("kept") and note:
+        what = f"{len(guard['kept'])} layers have to stay in float32, and are not seen to do so"
+        _refuse(False, options, f"{what} {note}", "a processor with AVX512-BF16 or AMX")
     if found is not None and measured is not None:
-        refuse_increase(found, measured, options.max_mae_increase, backend, target)
+        what = f"run by {backend} on the {measured.images} images that the search was checked by, "
+        what += f"MAE is {measured.increase:+.5f} against {found.described['against']}, "
+        what += f"the difference from fp32 {measured.difference:.5f}"
+        logger.info(what)
+        inside = found.guard.inside(measured, options.max_mae_increase)
+        _refuse(inside, options, what, f"{options.max_mae_increase:g}")
         guard.update(written=measured.increase, written_difference=measured.difference)
     return replace(made, compared={**compared.described(), "backend": backend}, guard=guard)
 
 
+def _refuse(inside: bool, options: ExportOptions, found: str, allowed: str) -> None:
+    if not inside:
+        raise ExportError(
+            f"{options.save_dir}: not written: {found}; {options.precision} takes {allowed}. Allow "
+            "more (--max_mae_increase), or take --precision fp32; in fp32 this is a defect of the "
+            "program or of the disk: try again, and report it"
+        )
+
+
+def _refuse_folder(folder: Path, weights: Path) -> None:
+    """Refuse a folder in which more than an export would be replaced, or the weights themselves."""
+    if folder.resolve() in weights.resolve().parents:
+        raise ExportError(f"{folder}: {weights} is in it; name another --save_dir")
+    check_writable(folder, folder=True)
+    content = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    own = {NAME}.union(*(names for format in FORMATS.values() for names in format.files))
+    strangers = [name for name in content if name not in own]
+    if strangers or (content and exported_folder(folder) is None):
+        found = strangers[0] if strangers else f"no {NAME}"
+        raise ExportError(
+            f"{folder}: expected nothing, an empty folder, or an earlier export to be replaced, "
+            f"found a folder with {found}; move it away or name another --save_dir"
+        )
+
+
+def _asked_shape(options: ExportOptions, config: Config) -> Shape:
+    """The input's shape; an output that the format or the model does not have is refused, too."""
+    reason = FORMATS[options.format].no_argmax
+    if reason and options.output == "argmax":
+        raise ExportError(
+            f"--format {options.format}: expected --output_op probability, since {reason}; take "
+            "the largest probability, or another format"
+        )
+    if options.output == "softmax" and config.num_classes == 1:
+        raise ExportError(
+            "--output_op softmax: expected a model of 2 classes or more, this one has 1, whose "
+            "probability is a sigmoid; take --output_op probability"
+        )
+    channels = config.in_channels
+    count, own, height, width = options.shape or (None, channels, None, None)
+    if own not in (None, channels):
+        raise ExportError(
+            f"--input_shape: the model takes {channels} channels, got {own}; the second number is "
+            "that of channels, as in 1 3 320 320"
+        )
+    return (count, channels, height, width)
+
+
+def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
+    """That of the configuration, with the size that ``shape`` asks for."""
+    own = config.preprocess()
+    usual = own.size or (None, None)
+    size = (shape[3] or usual[0], shape[2] or usual[1])
+    if size == usual:
+        return own
+    logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {own.size}")
+    return Preprocess([int(side or 0) for side in size], own.mean, own.std, shape[1], own.type)
+
+
 def class_names(config: Config) -> Tuple[str, ...]:
-    """Return names by class number, the background first: those of the data set that the
-    configuration has for validation or training, else plain ones.
+    """Names by class number, the background first: those of the data set that the configuration has
+    for validation or training, else plain ones.
     """
     count = max(config.num_classes, 2)
     for part in ("val", "train"):
@@ -153,18 +240,3 @@ def class_names(config: Config) -> Tuple[str, ...]:
     if count == 2:
         return ("background", "foreground")
     return tuple(f"class {number}" for number in range(count))
-
-
-def _described_guard(found: Found, options: ExportOptions) -> Dict[str, Any]:
-    """What a description says of a search for a lower precision."""
-    return {
-        "tolerance": options.max_mae_increase,
-        "increase": found.increase,
-        "difference": found.difference,
-        "against": found.against,
-        "error": found.error,
-        "images": found.images,
-        "kept": list(found.fp32_layers),
-        "share": found.share,
-        "measured": len(found.steps),
-    }

@@ -1,8 +1,5 @@
-"""A U²-Net as a saved program of Paddle, for Paddle Inference.
-
-Paddle has a translator from layers to programs; the program of ``paddleseg_u2net.architecture`` is
-written out here instead: it takes a second and not fifteen, BatchNorm is not in it, and sizes are
-constants where they are known.
+"""A U²-Net as a saved program for Paddle Inference, written out here instead of by Paddle's
+translator: in a second and not in fifteen, without BatchNorm, with known sizes as constants.
 """
 
 from __future__ import annotations
@@ -16,24 +13,15 @@ import paddle
 import paddle.nn.functional as F
 
 from paddleseg_u2net import signals
-from paddleseg_u2net.architecture import Functional, Operation, Program
+from paddleseg_u2net.architecture import Operation, Program
 from paddleseg_u2net.inference.description import Shape
 
 
 def write_paddle(
-    folder: Path,
-    weights: Mapping[str, np.ndarray],
-    program: Program,
-    output: str,
-    shape: Shape,
+    folder: Path, weights: Mapping[str, np.ndarray], program: Program, output: str, shape: Shape
 ) -> None:
-    """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams`` into ``folder``.
-
-    Args:
-        weights: kernels and biases by layer, float32, BatchNorm folded into them.
-        program: the network.
-        output: one of ``inference.description.OUTPUTS``.
-        shape: of the input (N, C, H, W), None where any number is to be taken.
+    """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams``; ``weights`` have
+    BatchNorm folded into them.
     """
     # Paddle asks Python where each operator was called; an exception then is a crash in its C++.
     with (
@@ -42,14 +30,14 @@ def write_paddle(
         paddle.static.program_guard(paddle.static.Program(), paddle.static.Program()),
     ):
         x = paddle.static.data("input", [-1 if n is None else n for n in shape], "float32")
-        values = program.run(_Graph(F, paddle.concat, weights, x))
+        values = program.run(_Graph(weights, x))
         y = _outputs(values[program.outputs[0]], output)
         executor = paddle.static.Executor(paddle.CPUPlace())
         paddle.static.save_inference_model(
             str(folder / "model"), [x], [y], executor, program=paddle.static.default_main_program()
         )
-    if (folder / "model.pdmodel").exists():
-        _forget_code(folder / "model.pdmodel")
+    if (path := folder / "model.pdmodel").exists():
+        _forget_code(path)
 
 
 def _forget_code(path: Path) -> None:
@@ -57,11 +45,10 @@ def _forget_code(path: Path) -> None:
     from paddle.base.proto import framework_pb2
 
     program = framework_pb2.ProgramDesc.FromString(path.read_bytes())
-    for block in program.blocks:
-        for operation in block.ops:
-            kept = [item for item in operation.attrs if item.name != "op_callstack"]
-            del operation.attrs[:]
-            operation.attrs.extend(kept)
+    for operation in (operation for block in program.blocks for operation in block.ops):
+        kept = [item for item in operation.attrs if item.name != "op_callstack"]
+        del operation.attrs[:]
+        operation.attrs.extend(kept)
     path.write_bytes(program.SerializeToString())
 
 
@@ -78,11 +65,26 @@ def _static() -> Iterator[None]:
             paddle.disable_static()
 
 
-class _Graph(Functional):
+class _Graph:
     """Paddle's functions, as they are written down in a program."""
 
-    def weight(self, name: str) -> Any:
-        return _stored(name, self.weights)
+    def __init__(self, weights: Mapping[str, np.ndarray], images: Any) -> None:
+        self.weights, self.images = weights, images
+
+    def input(self, step: Operation) -> Any:
+        return self.images
+
+    def conv(self, step: Operation, x: Any) -> Any:
+        conv = step.convolution
+        kernel, bias = (_stored(f"{conv.layer}.{p}", self.weights) for p in ("weight", "bias"))
+        x = F.conv2d(x, kernel, bias, padding=conv.padding, dilation=conv.dilation)
+        return F.relu(x) if conv.normalised else x
+
+    def pool(self, step: Operation, x: Any) -> Any:
+        return F.max_pool2d(x, 2, 2, ceil_mode=True)
+
+    def concat(self, step: Operation, *parts: Any) -> Any:
+        return paddle.concat(list(parts), 1)
 
     def resize(self, step: Operation, x: Any, like: Any) -> Any:
         return F.interpolate(x, size=_size(like), mode="bilinear")

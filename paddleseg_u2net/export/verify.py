@@ -1,29 +1,21 @@
-"""An exported network beside the model that it was made from, and how far it may be from it."""
+"""An exported network beside the model that it was made from."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.datasets.synthetic import draw_pair
-from paddleseg_u2net.export.quantization.guard import Measured
-from paddleseg_u2net.export.quantization.search import Found
 from paddleseg_u2net.inference.backends.backend import Network, output_type_of
-from paddleseg_u2net.inference.description import Description, ExportError, Shape
+from paddleseg_u2net.inference.description import Shape
 from paddleseg_u2net.inference.pipeline import activate
 from paddleseg_u2net.inference.preprocess import Preprocess
-from paddleseg_u2net.log import logger
 
 # Differences of probabilities, the largest and the mean one. In float32 they come from sums in
 # another order: 7e-5 and 3e-7 on the published U2NetP. Weights rounded to float16 make 0.17 and
 # 1.2e-3 (26 pictures; its weights with the bits drawn that the published file has lost).
 TOLERANCES = {"fp32": (1e-3, 1e-4), "fp16": (0.5, 5e-3)}
-_AGAIN = {
-    "fp32": "this is a defect of the program or of the disk: try again, and report it",
-    "fp16": "take --precision fp32",
-}
 
 # Of a picture, as cameras have them; the preprocessing brings it to the network's size.
 _PICTURE = (192, 256)
@@ -32,12 +24,9 @@ _USUAL = (320, 320)
 
 
 class Compared(NamedTuple):
-    """How far an exported network is from the model's probabilities.
-
-    ``images``: how many were compared, in the ``sizes`` (N, h, w). ``largest`` and ``mean`` are of
-    the probabilities' differences; where the network gives class numbers, of how much a
-    probability differs at least for another class to be the largest one. ``pixels``: the share of
-    those with another class, None for probabilities.
+    """How far an exported network is from the model: the largest and mean difference of
+    probabilities, of class numbers how much one differs at least for another class to be the
+    largest; ``pixels``: the share of those with another class. ``sizes``: (N, h, w).
     """
 
     images: int
@@ -48,17 +37,10 @@ class Compared(NamedTuple):
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{n} of {width}x{height}" for n, height, width in self.sizes)
-        if self.pixels == 0:
-            return f"{self.images} images ({sizes}): the same classes everywhere"
-        if self.pixels is not None:
-            return (
-                f"{self.images} images ({sizes}): another class at {self.pixels:.2g} of the "
-                f"pixels, for which probabilities differ by {self.largest:.2g} at least"
-            )
+        others = "" if self.pixels is None else f"; {self.pixels:.2g} of the pixels' classes do"
         return (
-            f"{self.images} images ({sizes}): probabilities differ by {self.largest:.2g} at most "
-            f"({self.largest * 255:.3g} grey levels), by {self.mean:.2g} on average "
-            f"({self.mean * 255:.2g} grey levels)"
+            f"{self.images} images ({sizes}): probabilities differ by {self.largest:.2g} at most, "
+            f"by {self.mean:.2g} on average{others}"
         )
 
     def described(self) -> Dict[str, Any]:
@@ -68,21 +50,13 @@ class Compared(NamedTuple):
 
 
 def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Shape) -> Compared:
-    """Run both on drawings, in several numbers and sizes as far as ``shape`` leaves them open.
-
-    On noise, what a network makes of neighbouring pixels averages out; drawings have areas, edges
-    and objects as photographs have them.
-
-    Args:
-        model: gives logits. exported: gives probabilities, or class numbers.
-        preprocess: makes the inputs. shape: of the input (N, C, H, W), None where any number.
+    """Run both on drawings, in several numbers and sizes as far as ``shape`` (N, C, H, W) leaves
+    them open. ``model`` gives logits.
     """
-    sizes, found = [], []
+    sizes, found, gives = [], [], output_type_of(exported)
     for batch in _batches(preprocess, shape):
         sizes.append((len(batch), batch.shape[2], batch.shape[3]))
-        found.append(
-            _differences(activate(model(batch)), exported(batch), output_type_of(exported))
-        )
+        found.append(_differences(activate(model(batch)), exported(batch), gives))
     largest = float(np.max([item.max() for item, _ in found]))  # NaN stays NaN
     pixels = sum(item.size for item, _ in found)
     mean = sum(float(item.sum(dtype=np.float64)) for item, _ in found) / pixels
@@ -96,15 +70,9 @@ def _differences(
 ) -> Tuple[np.ndarray, Optional[int]]:
     """Differences of all probabilities, and of class numbers how many are others."""
     if gives != "argmax":
-        if found.shape != probability.shape:
-            raise ValueError(f"expected probabilities {probability.shape}, got {found.shape}")
         return np.abs(found - probability), None
     if probability.shape[1] == 1:
         probability = np.concatenate([1 - probability, probability], 1)
-    if found.shape != (probability.shape[0], *probability.shape[2:]):
-        raise ValueError(f"expected class numbers of {probability.shape}, got {found.shape}")
-    if found.min() < 0 or found.max() >= probability.shape[1]:
-        raise ValueError(f"expected class numbers below {probability.shape[1]}, got {found.max()}")
     chosen = np.take_along_axis(probability, found[:, None].astype(np.int64), 1)[:, 0]
     # Two probabilities are this far from being equal, each has to move by half of it.
     short = (probability.max(1) - chosen) / 2
@@ -132,48 +100,3 @@ def _picture(index: int, channels: int) -> np.ndarray:
     planes: List[np.ndarray] = [image[..., 1]] if channels == 1 else [*image.transpose(2, 0, 1)]
     planes += [mask] if channels == 4 else []
     return np.stack(planes, axis=-1)
-
-
-# -- what is allowed -----------------------------------------------------------------------------
-
-
-def refuse_unmeasured(made: Description, note: str, target: Path) -> None:
-    """Raise ExportError if it was not seen that layers which must stay in float32 do."""
-    kept = len(made.guard.get("kept", ()))
-    if made.precision == "bf16" and kept and note:
-        raise ExportError(
-            f"{target}: not written: {kept} layers have to stay in float32, and whether the engine "
-            "keeps them there shows only where OpenVINO computes in bfloat16, which it does not "
-            "here; export on a processor with AVX512-BF16 or AMX, allow a larger "
-            "--max_mae_increase, or take --precision int8"
-        )
-
-
-def refuse_increase(
-    found: Found, measured: Measured, tolerance: float, backend: str, target: Path
-) -> None:
-    """Raise ExportError if the written files are off by more than was allowed in the search."""
-    logger.info(
-        f"Run by {backend} on the {measured.images} images that the search was checked by: "
-        f"MAE {measured.increase:+.5f} against {found.against}, allowed is {tolerance:g}; "
-        f"difference from fp32 {measured.difference:.5f}"
-    )
-    if not found.guard.inside(measured, tolerance):
-        raise ExportError(
-            f"{target}: not written: run by {backend}, maps are off by {measured.increase:+.5f} "
-            f"and differ from fp32 by {measured.difference:.5f}, more than --max_mae_increase "
-            f"{tolerance:g} allows, though the search measured {found.increase:+.5f} and "
-            f"{found.difference:.5f}; allow more, or take --precision fp32"
-        )
-
-
-def refuse_differences(found: Compared, precision: str, target: Path) -> None:
-    """Raise ExportError unless the differences are those of the precision."""
-    limits = TOLERANCES.get(precision)
-    # NaN is no agreement
-    if limits and not (found.largest <= limits[0] and found.mean <= limits[1]):
-        raise ExportError(
-            f"{target}: not written: its probabilities differ from the model's by "
-            f"{found.largest:.3g} at most and {found.mean:.3g} on average, {precision} accounts "
-            f"for {limits[0]:g} and {limits[1]:g}; {_AGAIN[precision]}"
-        )

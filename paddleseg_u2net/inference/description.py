@@ -1,13 +1,15 @@
-"""What an exported model's folder says of itself, so that its YAML file is not needed any more."""
+"""What an exported model's folder says of itself, and its model on an engine."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
+from paddleseg_u2net.inference.backends import AUTO, BACKENDS, Choice, LoadError, Model, choose
+from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io import files
 
@@ -58,7 +60,7 @@ class Description:
     guard: Mapping[str, Any] = field(default_factory=dict)
 
     def make_preprocess(self) -> Preprocess:
-        """What the network sees of a picture."""
+        """What the network sees of an image."""
         return Preprocess(**self.preprocess)
 
     @property
@@ -87,12 +89,6 @@ def checksum(path: Union[str, Path]) -> str:
     return digest.hexdigest()
 
 
-def is_export(path: Union[str, Path]) -> bool:
-    """Whether ``path`` is an exported folder, or the description in one."""
-    path = Path(path)
-    return (path.name == NAME and path.is_file()) or (path / NAME).is_file()
-
-
 def exported_folder(path: Union[str, Path]) -> Optional[Path]:
     """The exported folder that ``path`` names, also by its description or one of the model's files;
     None if it is of no export.
@@ -118,47 +114,38 @@ def sealed(content: Mapping[str, Any]) -> bytes:
 
 
 def read_description(folder: Union[str, Path]) -> Description:
-    """Read the description of an exported folder; check it, and the files against it.
-
-    Raises:
-        ExportError: it is missing, damaged, of another version, or the model's files are missing
-            or not those that it was written with.
-    """
+    """Read the description of an exported folder; check it, and the files against it."""
     folder = Path(folder)
-    if folder.name == NAME:
-        folder = folder.parent
-    content = _read_json(folder / NAME)
+    path = folder / NAME
+    content = _read_json(path)
     seal = content.pop(SEAL, None)
     expected = json.loads(sealed(content))[SEAL]
-    del content["description_version"]
-    problems = _problems(content)
-    if problems:
-        raise ExportError(f"{folder / NAME}: {'; '.join(problems)}; export again")
     if seal != expected:
         raise ExportError(
-            f"{folder / NAME}: {SEAL}: it is not that of this text, which is damaged or was "
-            "changed; copy the folder or export again, or, if you changed it on purpose, write "
-            f"{expected}"
+            f"{path}: {SEAL}: it is not that of this text, which is damaged or was changed; copy "
+            f"the folder or export again, or, if you changed it on purpose, write {expected}"
         )
-    for name, checksum_then in content["files"].items():
-        _check_file(folder, name, checksum_then)
-    lists = {key: tuple(content[key]) for key in ("shape", "classes")}
-    return Description(**{**content, **lists})
-
-
-def _check_file(folder: Path, name: str, expected: str) -> None:
+    del content["description_version"]
     try:
-        found = checksum(folder / name)
-    except FileNotFoundError:
-        raise ExportError(
-            f"{folder / name}: the model's file is missing; copy the whole folder, or export again"
-        ) from None
-    if found != expected:
-        raise ExportError(
-            f"{folder / name}: it is not the file that {NAME} was written for (sha256 {found[:12]}…"
-            f", expected {expected[:12]}…); it is damaged or of another export: copy the whole "
-            "folder, or export again"
-        )
+        lists = {key: tuple(content[key]) for key in ("shape", "classes")}
+        made = Description(**{**content, **lists})
+        made.make_preprocess()
+        sums = dict(made.files)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ExportError(f"{path}: {error!s}; export again") from error
+    for name, expected in sums.items():
+        if Path(name).name != name or name in ("", ".."):
+            raise ExportError(f"{path}: files: {name!r} is no name in this folder; export again")
+        try:
+            found = checksum(folder / name)
+        except FileNotFoundError:
+            found = "nothing"
+        if found != expected:
+            raise ExportError(
+                f"{folder / name}: expected the file that {NAME} was written for (sha256 "
+                f"{expected[:12]}…), found {found[:12]}; copy the whole folder, or export again"
+            )
+    return made
 
 
 def _read_json(path: Path) -> Dict[str, Any]:
@@ -185,50 +172,34 @@ def _read_json(path: Path) -> Dict[str, Any]:
     return content
 
 
-def _problems(content: Dict[str, Any]) -> List[str]:
-    """What is wrong with the keys and values of a description."""
-    known = [item.name for item in fields(Description)]
-    problems = [f"{key}: missing" for key in known if key not in content]
-    problems += [f"{key}: not known" for key in content if key not in known]
-    if problems:
-        return problems
+class Exported(NamedTuple):
+    """An exported model that can be run, and the backend that runs it."""
 
-    def expect(key: str, right: bool, what: str) -> None:
-        if not right:
-            problems.append(f"{key}: expected {what}, got {content[key]!r}")
-
-    expect("output", content["output"] in OUTPUTS, f"one of {', '.join(OUTPUTS)}")
-    for key in ("format", "precision"):
-        expect(key, isinstance(content[key], str) and content[key] != "", "its name")
-    for key in ("preprocess", "files", "source", "versions", "compared", "guard"):
-        expect(key, isinstance(content[key], dict), "names and values")
-    expect("shape", _is_shape(content["shape"]), "[N, C, H, W] or null")
-    expect("num_classes", _is_count(content["num_classes"]), "1 or more")
-    if problems:
-        return problems
-    names, classes, count = content["files"], content["classes"], max(content["num_classes"], 2)
-    plain = all(name not in ("", "..") and Path(name).name == name for name in names)
-    texts = all(isinstance(text, str) for text in names.values())
-    expect("files", bool(names) and plain and texts, "names in this folder with a sha256 each")
-    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    expect("classes", named and len(classes) == count, f"{count} names, the background first")
-    try:
-        channels = len(Preprocess(**content["preprocess"]).mean)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        return [*problems, str(error) if "preprocess" in str(error) else f"preprocess: {error}"]
-    if channels != content["shape"][1]:
-        expected = f"{content['shape'][1]} channels as in shape"
-        problems.append(f"preprocess: expected {expected}, got {channels}")
-    return problems
+    description: Description
+    network: Network
+    choice: Choice
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value > 0
-
-
-def _is_shape(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 4
-        and all(_is_count(side) or (side is None and axis != 1) for axis, side in enumerate(value))
+def load_exported(
+    folder: Path, backend: str = AUTO, threads: Optional[int] = None, device: str = AUTO
+) -> Exported:
+    """Read an exported folder and load its model; ExportError, BackendError."""
+    description = read_description(folder)
+    choice = choose(backend, device, description.format, description.precision)
+    model = Model(
+        description.format,
+        {name: folder / name for name in description.files},
+        "argmax" if description.output == "argmax" else "probability",
+        description.num_classes,
+        description.shape,
+        description.precision,
     )
+    try:
+        network = BACKENDS[choice.backend].load(model, threads, choice.device)
+    except LoadError as error:
+        raise ExportError(
+            f"{folder}: {error}; the file is damaged, or the engine is older than that which it "
+            "was made with: export again, or update the engine"
+        ) from error
+    network.num_classes = description.num_classes  # type: ignore[attr-defined]
+    return Exported(description, network, choice)

@@ -5,19 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.inference.backends.backend import (
-    BackendError,
-    Network,
-    output_type_of,
-    shape_of,
-)
+from paddleseg_u2net.inference.backends.backend import Network, output_type_of
 from paddleseg_u2net.inference.preprocess import Preprocess, minmax_normalise, resize_planes
 from paddleseg_u2net.inference.upsampling import guided
-from paddleseg_u2net.progress import Progress
 
 UPSAMPLINGS = ("bilinear", "guided")
 # Between the last float32 below 1 and 1: logits stay within +-17.
@@ -92,8 +86,7 @@ class Pipeline:
             preprocessing's type says, or along the picture's edges.
 
     Raises:
-        ValueError: the network gives class numbers, which cannot be averaged; or it takes one size
-            only, which is not that of the preprocessing or the windows.
+        ValueError: the network gives class numbers, which cannot be averaged.
     """
 
     def __init__(
@@ -117,7 +110,6 @@ class Pipeline:
                 "--aug_eval, --is_slide: they average logits, but this model gives class numbers; "
                 "leave them out, or export it again with --output_op probability"
             )
-        self._check_size()
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 (H, W, C) -> probabilities float32 (K, H, W) at the picture's own size.
@@ -130,46 +122,20 @@ class Pipeline:
         """uint8 (H, W, C) -> the network's input, float32 (C, h, w)."""
         return self.preprocess(image, resize=self.window is None)
 
-    def probabilities(
-        self, batch: np.ndarray, progress: Callable[[], object] = lambda: None
-    ) -> np.ndarray:
-        """Inputs (N, C, h, w) -> probabilities float32 (N, K, h, w).
-
-        Of a network that gives class numbers they are 0 and 1. ``progress`` is called after each of
-        several runs of the network.
-        """
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        """Inputs (N, C, h, w) -> probabilities float32 (N, K, h, w); of class numbers, 0 and 1."""
         if not self._averages:
             return self._activated(self.network(np.ascontiguousarray(batch)))
         height, width = batch.shape[2:]
         total: Optional[np.ndarray] = None
         variants = list(itertools.product(self.augment.scales, self.augment.flips()))
         for scale, flip in variants:
-            size = _scaled((height, width), scale)
-            logits = np.flip(self._logits(np.flip(_resized(batch, size), flip), progress), flip)
+            size = tuple(max(1, int(side * scale + 0.5)) for side in (height, width))
+            logits = np.flip(self._logits(np.flip(_resized(batch, size), flip)), flip)
             logits = _resized(logits, (height, width))
             total = logits if total is None else total + logits
         assert total is not None
         return activate(total / np.float32(len(variants)))
-
-    def shown(self, batch: np.ndarray, what: str) -> np.ndarray:
-        """`probabilities`, with progress where an image takes several runs of the network.
-
-        Args:
-            batch: As for `probabilities`.
-            what: Is predicted, such as a file's name.
-        """
-        runs = self._runs(batch.shape[2:])
-        if runs == 1:
-            return self.probabilities(batch)
-        unit = "windows" if self.window else "variants"
-        with Progress(runs, what, unit, delay=1.0) as progress:
-            return self.probabilities(batch, progress.update)
-
-    def _runs(self, shape: Tuple[int, ...]) -> int:
-        """Return how often the network runs for an input of this (h, w)."""
-        sizes = [_scaled(shape, scale) for scale in self.augment.scales]
-        windows = (sum(1 for _ in self.window.boxes(*size)) if self.window else 1 for size in sizes)
-        return sum(windows) * len(self.augment.flips())
 
     def _activated(self, found: np.ndarray) -> np.ndarray:
         """Probabilities from what the network gives."""
@@ -181,19 +147,14 @@ class Pipeline:
         found = self.network(np.ascontiguousarray(batch))
         return logits_of(found) if self.output_type == "probability" else found
 
-    def _logits(
-        self, batch: np.ndarray, progress: Callable[[], object] = lambda: None
-    ) -> np.ndarray:
+    def _logits(self, batch: np.ndarray) -> np.ndarray:
         if self.window is None:
-            logits = self._as_logits(batch)
-            progress()
-            return logits
+            return self._as_logits(batch)
         height, width = batch.shape[2:]
         total: Optional[np.ndarray] = None
         count = np.zeros((height, width), np.float32)
         for rows, columns in self.window.boxes(height, width):
             logits = self._as_logits(batch[:, :, rows, columns])
-            progress()
             if total is None:
                 total = np.zeros((*logits.shape[:2], height, width), np.float32)
             total[:, :, rows, columns] += logits
@@ -204,45 +165,19 @@ class Pipeline:
     def restore(
         self, probability: np.ndarray, picture: Union[np.ndarray, Tuple[int, ...]]
     ) -> np.ndarray:
-        """Probabilities (K, h, w) -> float32 (K, H, W) at the picture's size.
-
-        Where the preprocessing's type normalises maps, they are no probabilities any more.
-
-        Args:
-            picture: uint8 (H, W, C), whose edges guided upsampling follows; for bilinear
-                upsampling its (H, W) will do.
+        """Probabilities (K, h, w) -> float32 (K, H, W) at the size of ``picture``, uint8 (H, W, C),
+        whose edges guided upsampling follows; for bilinear upsampling its (H, W) will do. Where the
+        preprocessing's type normalises maps, they are no probabilities any more.
         """
         shape = picture.shape[:2] if isinstance(picture, np.ndarray) else tuple(picture)
         preset = self.preprocess.preset
         if self.upsampling == "bilinear" or probability.shape[1:] == shape:
             return preset.restore(probability, shape)
         if not isinstance(picture, np.ndarray):
-            raise TypeError(f"guided upsampling: expected a picture (H, W, C), got {picture!r}")
+            raise TypeError(f"guided upsampling: expected an image (H, W, C), got {picture!r}")
         if preset.normalises:
             probability = minmax_normalise(probability).astype(np.float32)
         return guided(probability, picture)
-
-    def _check_size(self) -> None:
-        """Refuse now what a network of one size would refuse at the first picture."""
-        only = shape_of(self.network)[2:]
-        if only == (None, None):
-            return
-        key, size = (
-            ("crop_size", self.window.crop_size)
-            if self.window
-            else ("preprocess.size", self.preprocess.size)
-        )
-        scales = (1.0,) if self.window else self.augment.scales
-        seen = [_scaled(size[::-1], scale) for scale in scales] if size else [()]
-        if all(_fits(shape, only) for shape in seen):
-            return
-        shown = " and ".join("x".join(map(str, shape[::-1])) for shape in seen if shape)
-        expected = "x".join("any" if side is None else str(side) for side in only[::-1])
-        raise BackendError(
-            f"{key}: the model was exported for {expected} (width x height) only, got "
-            f"{shown or 'the size of each picture'}; take that size and no scales, or export it "
-            "again with another --input_shape"
-        )
 
 
 def classes_of(probability: np.ndarray) -> np.ndarray:
@@ -269,9 +204,7 @@ def activate(logits: np.ndarray) -> np.ndarray:
 
 
 def logits_of(probability: np.ndarray) -> np.ndarray:
-    """Probabilities (N, K, h, w) -> logits that `activate` turns back into them, but for those
-    nearer to 0 or 1 than 2**-24.
-    """
+    """Probabilities (N, K, h, w) -> logits that `activate` turns back into them, to 2**-24."""
     if probability.shape[1] == 1:
         clipped = np.clip(probability, _LEAST, 1 - _LEAST)
         return (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)
@@ -280,14 +213,5 @@ def logits_of(probability: np.ndarray) -> np.ndarray:
 
 def _one_hot(classes: np.ndarray, num_classes: int) -> np.ndarray:
     """Class numbers (N, h, w) -> float32 (N, K, h, w); of one class, the foreground's plane."""
-    if num_classes == 1:
-        return (classes[:, None] == 1).astype(np.float32)
-    return (classes[:, None] == np.arange(num_classes).reshape(1, -1, 1, 1)).astype(np.float32)
-
-
-def _scaled(shape: Tuple[int, ...], scale: float) -> Tuple[int, ...]:
-    return tuple(max(1, int(side * scale + 0.5)) for side in shape)
-
-
-def _fits(shape: Tuple[int, ...], only: Tuple[Optional[int], ...]) -> bool:
-    return bool(shape) and all(own in (None, side) for side, own in zip(shape, only))
+    numbers = np.arange(num_classes) if num_classes > 1 else np.ones(1)
+    return (classes[:, None] == numbers.reshape(1, -1, 1, 1)).astype(np.float32)

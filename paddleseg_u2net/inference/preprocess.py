@@ -14,9 +14,8 @@ ways more than between many networks, so each has a name:
 
 from __future__ import annotations
 
-import math
-import operator
-from numbers import Real
+from functools import partial
+from numbers import Integral, Real
 from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
@@ -61,14 +60,6 @@ def minmax_normalise(probability: np.ndarray) -> np.ndarray:
     return np.where(constant, probability, (probability - low) / np.where(constant, 1, extent))
 
 
-def _linear(image: np.ndarray, size: Size) -> np.ndarray:
-    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-
-
-def _area(image: np.ndarray, size: Size) -> np.ndarray:
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
 def _fading(image: np.ndarray, size: Size) -> np.ndarray:
     """As scikit-image's ``resize(mode="constant", anti_aliasing=False)``, which the authors use:
     around the picture all is black, so that the border of an enlarged one fades, down to the
@@ -102,10 +93,6 @@ def _in_float(image: np.ndarray, height: int) -> np.ndarray:
     return values
 
 
-def _restore_plain(probability: np.ndarray, shape: Shape) -> np.ndarray:
-    return resize_planes(probability, shape)
-
-
 def _restore_normalised(probability: np.ndarray, shape: Shape) -> np.ndarray:
     return resize_planes(minmax_normalise(probability).astype(np.float32), shape)
 
@@ -120,14 +107,15 @@ def _restore_published(probability: np.ndarray, shape: Shape) -> np.ndarray:
     return restored
 
 
+_linear = partial(cv2.resize, interpolation=cv2.INTER_LINEAR)
+_area = partial(cv2.resize, interpolation=cv2.INTER_AREA)
+
 PRESETS: Dict[str, Preset] = {
-    "paddleseg": Preset(_linear, False, _restore_plain, normalises=False),
+    "paddleseg": Preset(_linear, False, resize_planes, normalises=False),
     "official": Preset(_fading, True, _restore_published, normalises=True),
     "zoo": Preset(_area, False, _restore_normalised, normalises=True),
 }
 
-
-# -- what the network sees ----------------------------------------------------------------------
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -147,8 +135,7 @@ class Preprocess:
         channels: 1, 3 or 4.
 
     Raises:
-        ValueError: there is no such type; size is not two whole numbers that OpenCV can resize to;
-            mean or std are not ``channels`` finite numbers, those of std above 0.
+        ValueError: there is no such type, or a value of which no input can be made.
     """
 
     def __init__(
@@ -162,18 +149,26 @@ class Preprocess:
         if type not in PRESETS:
             raise ValueError(f"preprocess.type: there is no {type!r}; known: {', '.join(PRESETS)}")
         self.type, self.preset = type, PRESETS[type]
-        self.size = _checked_size(size) if size else None
         self.mean = tuple(mean or (IMAGENET_MEAN if channels == 3 else (0.5,) * channels))
         self.std = tuple(std or (IMAGENET_STD if channels == 3 else (0.5,) * channels))
-        for key, values in (("mean", self.mean), ("std", self.std)):
-            _check_numbers(key, values, channels)
-        with np.errstate(over="ignore", divide="ignore"):
-            self._table_255 = self._table(255)
-        if not np.isfinite(self._table_255).all():
+        sides = list(size or [])
+        fits = (
+            all(isinstance(side, Integral) and 1 <= side <= _LONGEST_SIDE for side in sides)
+            and len(sides) in (0, 2)
+            and len(self.mean) == len(self.std) == channels
+            and all(isinstance(value, Real) for value in (*self.mean, *self.std))
+            and min(self.std) > 0
+        )
+        if fits:
+            with np.errstate(all="ignore"):
+                self._table_255 = self._table(255)
+        if not fits or not np.isfinite(self._table_255).all():
             raise ValueError(
-                "preprocess: expected mean and std that give numbers of 32 bits, got mean "
-                f"{list(self.mean)}, std {list(self.std)}"
+                f"preprocess: expected a size [width, height] of 1 to {_LONGEST_SIDE} and, as mean "
+                f"and std, {channels} numbers each (one per input channel) that give finite ones, "
+                f"std above 0; got size {size}, mean {list(self.mean)}, std {list(self.std)}"
             )
+        self.size = (sides[0], sides[1]) if sides else None
 
     def __str__(self) -> str:
         size = "x".join(map(str, self.size)) if self.size else "the picture's own size"
@@ -192,53 +187,22 @@ class Preprocess:
             image = self.preset.resize(image, self.size)
             image = image.reshape(*image.shape[:2], -1)  # cv2 drops a single channel
         white = float(image.max()) or 1.0 if self.preset.by_maximum else 255.0
-        return (
-            self._from_table(image, white) if image.dtype == np.uint8 else self._exact(image, white)
-        )
+        planes = np.empty((len(self.mean), *image.shape[:2]), np.float32)
+        if image.dtype == np.uint8:
+            table = self._table_255 if white == 255 else self._table(white)
+            for values, results, target in zip(cv2.split(image), table, planes):
+                cv2.LUT(values, results, target)
+            return planes
+        scale = (1 / (white * np.asarray(self.std))).astype(np.float32)
+        shift = (np.asarray(self.mean) / np.asarray(self.std)).astype(np.float32)
+        # Plane by plane and in place: temporary arrays take longer than the sums.
+        for number, target in enumerate(planes):
+            np.multiply(image[..., number], scale[number], out=target)
+            target -= shift[number]
+        return planes
 
     def _table(self, white: float) -> np.ndarray:
         """The results of all 256 values of 8 bits, float32 (C, 256), each rounded once."""
         grey = np.arange(256, dtype=np.float64)[:, None] / white
         table = (grey - np.asarray(self.mean)) / np.asarray(self.std)
         return np.ascontiguousarray(table.T, np.float32)
-
-    def _from_table(self, image: np.ndarray, white: float) -> np.ndarray:
-        table = self._table_255 if white == 255 else self._table(white)
-        planes = np.empty((len(table), *image.shape[:2]), np.float32)
-        for values, results, target in zip(cv2.split(image), table, planes):
-            cv2.LUT(values, results, target)
-        return planes
-
-    def _exact(self, image: np.ndarray, white: float) -> np.ndarray:
-        scale = (1 / (white * np.asarray(self.std))).astype(np.float32)
-        shift = (np.asarray(self.mean) / np.asarray(self.std)).astype(np.float32)
-        # Plane by plane and in place: temporary arrays take longer than the sums.
-        planes = np.empty((len(scale), *image.shape[:2]), np.float32)
-        for number, target in enumerate(planes):
-            np.multiply(image[..., number], scale[number], out=target)
-            target -= shift[number]
-        return planes
-
-
-def _check_numbers(key: str, values: Sequence[float], channels: int) -> None:
-    if len(values) != channels:
-        raise ValueError(
-            f"preprocess.{key}: expected {channels} numbers, one per input channel, "
-            f"got {len(values)}"
-        )
-    low = 0 if key == "std" else -math.inf
-    if not all(isinstance(value, Real) and low < value < math.inf for value in values):
-        above = " above 0" if key == "std" else ""
-        raise ValueError(f"preprocess.{key}: expected finite numbers{above}, got {list(values)}")
-
-
-def _checked_size(size: Sequence[int]) -> Tuple[int, int]:
-    try:
-        width, height = map(operator.index, size)
-    except (TypeError, ValueError):
-        width = height = 0
-    if not (1 <= width <= _LONGEST_SIDE and 1 <= height <= _LONGEST_SIDE):
-        raise ValueError(
-            f"preprocess.size: expected [width, height] of 1 to {_LONGEST_SIDE}, got {size!r}"
-        )
-    return width, height

@@ -7,6 +7,7 @@ window, and the explanation, not the map, is enlarged.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Iterator, List, Tuple
 
 import cv2
@@ -29,42 +30,23 @@ def guided(
     radius: int = RADIUS,
     epsilon: float = EPSILON,
 ) -> np.ndarray:
-    """Enlarge maps to the size of their picture, by its edges.
+    """Enlarge maps, float32 (K, h, w) in [0, 1], to the size of their image, uint8 (H, W, C), by
+    its edges.
 
-    Around each pixel of the map the probability is taken to be linear in the picture's colour:
-    q = a . I + b. Ridge regression gives a and b of each window; of all windows that contain a
-    pixel the mean counts; these means are enlarged and applied to the picture's own pixels.
-    Sources: He, Sun & Tang 2013, "Guided Image Filtering", PAMI 35(6), eq. 5, 6 and 8 (grey), 19 to
-    21 (colour); He & Sun 2015, "Fast Guided Filter", arXiv:1505.00996, for a and b at the smaller
-    size.
+    Around each pixel of the map the probability is taken to be linear in the image's colour: q = a
+    . I + b. Ridge regression (``epsilon``, for colours in [0, 1]) gives a and b of each window of 2
+    ``radius`` + 1 pixels a side; of all windows that contain a pixel the mean counts; these means
+    are enlarged and applied to the image's own pixels. Sources: He, Sun & Tang 2013, "Guided Image
+    Filtering", PAMI 35(6), eq. 5, 6 and 8 (grey), 19 to 21 (colour); He & Sun 2015, "Fast Guided
+    Filter", arXiv:1505.00996, for a and b at the smaller size.
 
     One thing is ours: where windows are not mixed, that is where 2 (1 - sum over classes of m^2) is
     small, m the window's mean map, the map itself is enlarged: a = 0, b = the map, and in between a
-    blend of both. Otherwise the inside of an object takes on the picture's texture.
+    blend of both. Otherwise the inside of an object takes on the image's texture.
 
-    The picture is reduced to the map's size with ``INTER_AREA``, and a and b are enlarged
-    bilinearly, as maps are by ``resize_planes``. In an axis in which it is the map that is larger,
-    it is reduced with ``INTER_AREA`` first; a map that is larger in both, or in one and as large in
-    the other, is reduced and no more.
-
-    It takes about 300 bytes for each pixel of the map, 16 for each of its rows times the picture's
-    width, and the result, however large the picture is.
-
-    Args:
-        probability: float32 (K, h, w) in [0, 1]; K = 1: the foreground's, K >= 2: of each class,
-            summing to 1.
-        image: uint8 (H, W, C), as the network's; of RGBA the colour guides, not the transparency.
-        radius: of the windows in pixels of the map, >= 1; a window has 2 radius + 1 a side.
-        epsilon: of the regression, > 0, for colours in [0, 1]: patches whose variance is well below
-            count as flat.
-
-    Returns:
-        float32 (K, H, W) in [0, 1]; K >= 2: summing to 1.
-
-    Raises:
-        ValueError: a shape, dtype, radius or epsilon is another.
+    In an axis in which it is the map that is larger, it is reduced first. It takes about 300 bytes
+    for each pixel of the map, 16 for each of its rows times the image's width, and the result.
     """
-    _check(probability, image, radius, epsilon)
     shape = image.shape[:2]
     coarse = _reduced(probability, shape)
     if coarse is not probability and coarse.shape[1:] == shape:
@@ -78,25 +60,6 @@ def guided(
     return result
 
 
-def _check(probability: np.ndarray, image: np.ndarray, radius: int, epsilon: float) -> None:
-    if probability.dtype != np.float32 or probability.ndim != 3 or not probability.size:
-        raise ValueError(
-            "guided upsampling: expected float32 maps (K, h, w), "
-            f"got {probability.dtype} {probability.shape}"
-        )
-    fits = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2:] in [(1,), (3,), (4,)]
-    if not fits or not image.size:
-        raise ValueError(
-            "guided upsampling: expected a uint8 image (H, W, C) of 1, 3 or 4 channels, "
-            f"got {image.dtype} {image.shape}"
-        )
-    if not (radius >= 1 and radius % 1 == 0 and 0 < epsilon < np.inf):
-        raise ValueError(
-            "guided upsampling: expected a whole radius of 1 or more and an epsilon above 0, "
-            f"got {radius} and {epsilon}"
-        )
-
-
 def _reduced(probability: np.ndarray, shape: Shape) -> np.ndarray:
     """The maps, no finer than (H, W) in either axis."""
     height, width = np.minimum(probability.shape[1:], shape).tolist()
@@ -105,9 +68,6 @@ def _reduced(probability: np.ndarray, shape: Shape) -> np.ndarray:
     size = (width, height)
     reduced = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in probability]
     return np.clip(np.stack(reduced), 0, 1)  # weights that add up to a little more than 1
-
-
-# ---------------------------------------------------------------- at the map's size
 
 
 def _coefficients(
@@ -120,7 +80,7 @@ def _coefficients(
     # Near 0, where differences of squares are exact; b takes it back.
     origin = colours.mean((1, 2), keepdims=True)
     colours -= origin
-    mean = _Windows(size, radius)
+    mean = partial(_means, radius=radius)
     mean_colours = mean(colours)
     covariance = np.stack(
         [mean(colours * each) - mean_colours * own for each, own in zip(colours, mean_colours)]
@@ -138,20 +98,15 @@ def _coefficients(
         yield np.concatenate([a / 255, b[None]]).astype(np.float32)
 
 
-class _Windows:
+def _means(planes: np.ndarray, radius: int) -> np.ndarray:
     """Means over windows that are cut at the border: float64 (N, h, w) -> the same."""
-
-    def __init__(self, size: Tuple[int, int], radius: int) -> None:
-        # No window reaches farther than the map does.
-        self.sides = tuple(2 * min(radius, length) + 1 for length in size)
-        self.count = self._sum(np.ones(size[::-1]))
-
-    def _sum(self, plane: np.ndarray) -> np.ndarray:
-        border = cv2.BORDER_CONSTANT
-        return cv2.boxFilter(plane, -1, self.sides, normalize=False, borderType=border)
-
-    def __call__(self, planes: np.ndarray) -> np.ndarray:
-        return np.stack([self._sum(plane) / self.count for plane in planes])
+    height, width = planes.shape[1:]
+    # No window reaches farther than the map does.
+    sides = (2 * min(radius, width) + 1, 2 * min(radius, height) + 1)
+    border = cv2.BORDER_CONSTANT
+    box = partial(cv2.boxFilter, ddepth=-1, ksize=sides, normalize=False, borderType=border)
+    count = box(np.ones((height, width)))
+    return np.stack([box(plane) / count for plane in planes])
 
 
 def _mixed(mean_maps: np.ndarray) -> np.ndarray:
@@ -164,10 +119,9 @@ def _mixed(mean_maps: np.ndarray) -> np.ndarray:
 
 
 def _solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Solve (C, C, h, w) x = (C, h, w) in each pixel, in place, by elimination.
-
-    Matrices are symmetric and positive definite, so no rows need be swapped; for a few channels
-    this is several times as fast as LAPACK, which takes one pixel after another.
+    """Solve (C, C, h, w) x = (C, h, w) in each pixel, in place, by elimination. Matrices are
+    symmetric and positive definite, so no rows need be swapped; LAPACK takes one pixel after
+    another.
     """
     order = range(len(vector))
     for i in order:
@@ -180,9 +134,6 @@ def _solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
             vector[i] -= matrix[i, j] * vector[j]
         vector[i] /= matrix[i, i]
     return vector
-
-
-# ---------------------------------------------------------------- at the picture's size
 
 
 def _apply(coefficients: np.ndarray, image: np.ndarray, result: np.ndarray) -> None:

@@ -7,9 +7,7 @@ never fetched: a git-lfs pointer, the page of a web site, nothing.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple, Union
-
-__all__ = ["HEAD", "FileType", "file_type", "found", "read_file_type"]
+from typing import Dict, NamedTuple, Optional, Tuple, Union
 
 HEAD = 512
 """As many of the first bytes are looked at."""
@@ -20,20 +18,12 @@ _LONGEST_HEADER = 100_000_000  # of a safetensors file, as the format defines it
 
 
 class FileType(NamedTuple):
-    """A type of file.
+    """A type of file; ``absent`` are those that lie in the place of the file that was meant."""
 
-    Attributes:
-        name: Short and unique, such as ``png``.
-        family: ``image``, ``archive``, ``weights``, ``other``, or ``absent`` for what lies in the
-            place of the file that was meant.
-        words: What it is, such as ``a PNG image``.
-        repair: What to do where another type was expected; may be empty.
-    """
-
-    name: str
-    family: str
-    words: str
-    repair: str = ""
+    name: str  # short and unique, such as ``png``
+    family: str  # ``image``, ``archive``, ``weights``, ``other`` or ``absent``
+    words: str  # what it is, such as ``a PNG image``
+    repair: str = ""  # what to do where another type was expected
 
 
 EMPTY = FileType("empty", "absent", "an empty file (0 bytes)", "fetch or export it again")
@@ -50,77 +40,55 @@ PAGE = FileType(
     "an HTML page, as web sites send that report an error or ask for a login",
     "open the address in a browser and save the file itself",
 )
-XML = FileType(
-    "xml",
-    "absent",
-    "XML, such as an SVG drawing or a server's error",
-    f"{_FETCH}, or export a drawing as PNG",
-)
+XML = FileType("xml", "absent", "XML, such as an SVG drawing or a server's error", _FETCH)
 JSON = FileType("json", "other", "a text in JSON, perhaps the answer of a server", _FETCH)
 SAFETENSORS = FileType("safetensors", "weights", "a safetensors file")
 PICKLE = FileType("pickle", "weights", "a pickle (as Paddle and older PyTorch write)")
 ONNX = FileType("onnx", "weights", "an ONNX model")
 PDIPARAMS = FileType("pdiparams", "weights", "the weights of an exported Paddle model (.pdiparams)")
-TAR = FileType("tar", "archive", "a tar archive", _UNPACK)
 
 # How a text begins, in lower case.
-_TEXTS: Tuple[Tuple[bytes, FileType], ...] = (
-    (b"version https://git-lfs", LFS),
-    (b"<!doctype", PAGE),
-    (b"<html", PAGE),
-    (b"<head", PAGE),
-    (b"<body", PAGE),
-    (b"<script", PAGE),
-    (b"<!--", PAGE),
-    (b"<svg", XML),
-    (b"<?xml", XML),
-    (b"{", JSON),
-    (b"[{", JSON),
-)
+_TEXTS: Dict[FileType, Tuple[bytes, ...]] = {
+    LFS: (b"version https://git-lfs",),
+    PAGE: (b"<!doctype", b"<html", b"<head", b"<body", b"<script", b"<!--"),
+    XML: (b"<svg", b"<?xml"),
+    JSON: (b"{", b"[{"),
+}
 
-# Where it stands, what stands there, and the fields of its `FileType`. Earlier rows go first.
-_ROWS: Tuple[Tuple[int, bytes, str, str, str, str], ...] = (
-    (0, b"\x89PNG", "png", "image", "a PNG image", ""),
-    (0, b"\xff\xd8\xff", "jpeg", "image", "a JPEG image", ""),
-    (0, b"GIF8", "gif", "image", "a GIF image", ""),
-    (0, b"BM", "bmp", "image", "a BMP image", ""),
-    (0, b"II*\0", "tiff", "image", "a TIFF image", ""),
-    (0, b"MM\0*", "tiff", "image", "a TIFF image", ""),
-    (0, b"RIFF", "webp", "image", "a WebP image", ""),
-    (4, b"ftypavi", "avif", "image", "an AVIF image", ""),
-    (4, b"ftyphei", "heic", "image", "a HEIC image", ""),
-    (4, b"ftyphev", "heic", "image", "a HEIC image", ""),
-    (4, b"ftypmif1", "heic", "image", "a HEIC image", ""),
-    (4, b"ftypmsf1", "heic", "image", "a HEIC image", ""),
-    (4, b"ftyp", "video", "other", "a video", "save the frames of it that you need as PNG"),
-    (0, b"PK\x03\x04", "zip", "archive", "a zip archive", _UNPACK),
-    (0, b"PK\x05\x06", "zip", "archive", "an empty zip archive", _FETCH),
-    (0, b"PK\x07\x08", "zip", "archive", "a volume of a zip archive", _UNPACK),
-    (0, b"PK00PK", "zip", "archive", "a volume of a zip archive", _UNPACK),
-    (0, b"Rar!\x1a\x07", "rar", "archive", "a RAR archive", _UNPACK),
-    (0, b"\x1f\x8b", "gzip", "archive", "a gzip archive", _UNPACK),
-    (0, b"BZh", "bzip2", "archive", "a bzip2 archive", _UNPACK),
-    (0, b"\xfd7zXZ\0", "xz", "archive", "an xz archive", _UNPACK),
-    (0, b"7z\xbc\xaf\x27\x1c", "7z", "archive", "a 7-Zip archive", f"{_UNPACK} with 7z x"),
-    (0, b"\x28\xb5\x2f\xfd", "zstd", "archive", "Zstandard data", f"{_UNPACK} with unzstd"),
-    (0, b"MSCF", "cab", "archive", "a Windows cabinet", f"{_UNPACK} with 7z x"),
-    (0, b"MZ", "exe", "other", "a program", f"if it unpacks itself, {_UNPACK} with 7z x"),
-    (257, b"ustar", "tar", "archive", "a tar archive", _UNPACK),
-    (0, b"%PDF", "pdf", "other", "a PDF document", "export its pages as PNG"),
-    (0, b"\x93NUMPY", "npy", "other", "an array of numpy (.npy)", ""),
-    (0, b"\x89HDF", "hdf5", "other", "an HDF5 file (as Keras and MATLAB write)", ""),
-    (4, b"TFL3", "tflite", "weights", "a TensorFlow Lite model", ""),
-    (0, b"GGUF", "gguf", "weights", "a GGUF model", ""),
+# Where it stands, what stands there, and its type. Earlier rows go first.
+_SIGNATURES: Tuple[Tuple[int, bytes, FileType], ...] = (
+    (0, b"\x89PNG", FileType("png", "image", "a PNG image")),
+    (0, b"\xff\xd8\xff", FileType("jpeg", "image", "a JPEG image")),
+    (0, b"GIF8", FileType("gif", "image", "a GIF image")),
+    (0, b"BM", FileType("bmp", "image", "a BMP image")),
+    (0, b"II*\0", FileType("tiff", "image", "a TIFF image")),
+    (0, b"MM\0*", FileType("tiff", "image", "a TIFF image")),
+    (0, b"RIFF", FileType("webp", "image", "a WebP image")),
+    (4, b"ftypavi", FileType("avif", "image", "an AVIF image")),
+    (4, b"ftyphei", FileType("heic", "image", "a HEIC image")),
+    (4, b"ftyphev", FileType("heic", "image", "a HEIC image")),
+    (4, b"ftypmif1", FileType("heic", "image", "a HEIC image")),
+    (4, b"ftypmsf1", FileType("heic", "image", "a HEIC image")),
+    (4, b"ftyp", FileType("video", "other", "a video", "save the frames that you need as PNG")),
+    (0, b"PK\x03\x04", FileType("zip", "archive", "a zip archive", _UNPACK)),
+    (0, b"PK\x05\x06", FileType("zip", "archive", "an empty zip archive", _FETCH)),
+    (0, b"Rar!\x1a\x07", FileType("rar", "archive", "a RAR archive", _UNPACK)),
+    (0, b"\x1f\x8b", FileType("gzip", "archive", "a gzip archive", _UNPACK)),
+    (0, b"BZh", FileType("bzip2", "archive", "a bzip2 archive", _UNPACK)),
+    (0, b"\xfd7zXZ\0", FileType("xz", "archive", "an xz archive", _UNPACK)),
+    (
+        0,
+        b"7z\xbc\xaf\x27\x1c",
+        FileType("7z", "archive", "a 7-Zip archive", f"{_UNPACK} with 7z x"),
+    ),
+    (257, b"ustar", FileType("tar", "archive", "a tar archive", _UNPACK)),
 )
-_SIGNATURES = [(offset, signature, FileType(*fields)) for offset, signature, *fields in _ROWS]
 
 
 def file_type(start: bytes, size: Optional[int] = None) -> Optional[FileType]:
-    """The type of a file, None where it is not known.
+    """The type of a file by its first `HEAD` bytes; None where it is not known.
 
-    Args:
-        start: Its first `HEAD` bytes, or all of fewer.
-        size: Its size in bytes; without, headers are not compared with it.
+    ``size`` is that of the file, in bytes; without, headers are not compared with it.
     """
     if not start:
         return EMPTY
@@ -128,15 +96,13 @@ def file_type(start: bytes, size: Optional[int] = None) -> Optional[FileType]:
     header = int.from_bytes(start[:8], "little")
     if start[8:9] == b"{" and header <= _LONGEST_HEADER and (size is None or header <= size - 8):
         return SAFETENSORS
-    for offset, signature, found in _SIGNATURES:
+    for offset, signature, known in _SIGNATURES:
         if start.startswith(signature, offset):
-            return found
+            return known
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for begin, found in _TEXTS:
-        if text.startswith(begin):
-            return found
-    if _is_tar(start):
-        return TAR
+    for known, begins in _TEXTS.items():
+        if text.startswith(begins):
+            return known
     if len(start) > 1 and start[0] == 0x80 and 2 <= start[1] <= 5:
         return PICKLE
     # Protobuf: field 1, ir_version, and then one of the other fields of ModelProto.
@@ -149,35 +115,16 @@ def file_type(start: bytes, size: Optional[int] = None) -> Optional[FileType]:
 
 
 def read_file_type(path: Union[str, Path]) -> Optional[FileType]:
-    """The type of the file at ``path``; None where it is not known.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """The type of the file at ``path``; None where it is not known."""
     path = Path(path)
     with path.open("rb") as file:
         return file_type(file.read(HEAD), path.stat().st_size)
 
 
 def found(start: bytes, size: Optional[int] = None) -> str:
-    """What a file is and what to do, for messages that say before what was expected.
-
-    Returns:
-        Such as ``found a git-lfs pointer; run 'git lfs pull' to fetch the file itself``.
-    """
+    """What a file is and what to do, for messages that say before what was expected."""
     known = file_type(start, size)
     if known is None:
         count = "" if size is None else f" ({size:,} bytes)"
         return f"found something else that begins with {start[:16]!r}{count}; check the file"
     return f"found {known.words}" + (f"; {known.repair}" if known.repair else "")
-
-
-def _is_tar(start: bytes) -> bool:
-    """Whether it is a header of a tar from before ustar, which has only its checksum."""
-    import tarfile
-
-    try:
-        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
-    except (tarfile.HeaderError, ValueError):
-        return False
-    return True

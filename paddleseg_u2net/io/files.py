@@ -1,14 +1,10 @@
-"""Files and folders that appear whole or not at all.
+"""Files and folders that appear whole or not at all, whatever stops the writer, even a power cut.
 
-Everything this package leaves on disk (masks, weights, reports, checkpoints) is first written
-beside its final place under a hidden temporary name and then renamed. A reader therefore sees
-the old content or the new content, never half of it, whatever stops the writer: an exception,
-a full disk, a killed process, or a power cut.
+Each is first written beside its final place under a hidden temporary name and then renamed.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
@@ -16,27 +12,7 @@ import stat
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Dict, Iterator, List, Optional, Tuple, Union
-
-__all__ = [
-    "NotAFileError",
-    "atomic_dir",
-    "atomic_path",
-    "check_writable",
-    "is_address",
-    "new_dir",
-    "open_file",
-    "read_lines",
-    "read_text",
-    "recover_dir",
-    "remove_dir",
-    "set_aside",
-    "sync_tree",
-    "what_is",
-    "with_slashes",
-    "write_bytes",
-    "write_text",
-]
+from typing import BinaryIO, Iterator, List, Tuple, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -44,57 +20,26 @@ PathLike = Union[str, "os.PathLike[str]"]
 # killed. This mark tells leftovers of such a predecessor from what this process is writing.
 _RUN_MARK = uuid.uuid4().hex[:8]
 
-_FULL = "no space left on the device: free space or choose another folder"
-_REPAIRS: Dict[int, str] = {
-    errno.ENOSPC: _FULL,
-    errno.EROFS: "the file system is read-only: choose another folder",
-    errno.EACCES: "permission denied: choose a folder you may write to, or change its rights",
-}
-if hasattr(errno, "EDQUOT"):  # not on Windows
-    _REPAIRS[errno.EDQUOT] = _FULL.replace("on the device", "in your disk quota")
-
 # More are not synced one by one.
 _MANY_FILES = 500
 
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
-# A single letter is a drive of Windows; of two slashes, paths keep one.
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.I)
-
-# Some network and virtual file systems cannot sync a folder; the rename itself still holds.
-_FOLDER_SYNC_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}
 
 
 @contextmanager
 def atomic_path(path: PathLike) -> Iterator[Path]:
-    """Write a file so that it appears whole or not at all.
+    """Yield a temporary path for a file that becomes `path`, flushed to the disk, on a clean exit.
 
-    Yields a temporary path in the folder of `path`, with the same suffix and a hidden name that
-    no other process uses; the caller writes the file there. On a clean exit it is flushed to
-    the disk and renamed to `path`, replacing an older file. On an exception it is removed and
-    an older file stays as it was. Missing parent folders are created. If `path` is a symbolic
-    link, the file it points to is replaced and the link stays.
-
-    Raises:
-        FileNotFoundError: nothing was written to the temporary path.
-        OSError: as the system reports it; a full disk, a read-only file system or missing
-            rights are reported with `path` and the repair in the message.
+    It has the same suffix. On an exception an older file stays as it was. Missing folders are
+    created. If `path` is a symbolic link, the file it points to is replaced and the link stays.
     """
     target = _final_place(path)
     # A shorter stem keeps long names below the limit of the file system.
     temporary = target.parent / f".{target.stem[:40]}.tmp-{_unique()}{target.suffix}"
     try:
-        with _explained_errors(target, temporary):
+        with naming(target, temporary):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            if not temporary.exists():
-                raise FileNotFoundError(f"{target}: nothing was written to the temporary file")
             _sync_file(temporary)
             temporary.replace(target)
             _sync_folder(target.parent)
@@ -104,65 +49,43 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
 
 
 def write_text(path: PathLike, text: str) -> None:
-    """Write `text` as UTF-8, line ends unchanged, whole or not at all (see `atomic_path`)."""
+    """Write `text` as UTF-8, line ends unchanged, by `atomic_path`."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:
-    """Write `data` whole or not at all (see `atomic_path` for the errors)."""
+    """Write `data` by `atomic_path`."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
-class NotAFileError(OSError):
-    """A path that is not a regular file; the message says what it is."""
-
-
 def what_is(path: PathLike) -> str:
-    """What is at a path, in words: ``a file``, ``a folder``, ``a named pipe``, ``nothing``."""
+    """What is at a path, in words: ``a file``, ``a folder``, ``no regular file`` or ``nothing``."""
     try:
         mode = Path(path).stat().st_mode
     except (OSError, ValueError):
-        return "a link to nothing" if Path(path).is_symlink() else "nothing"
-    return next((words for is_kind, words in _KINDS if is_kind(mode)), "a file")
-
-
-def is_address(path: PathLike) -> bool:
-    """Whether a path begins as an address does (``https://``, ``s3://``)."""
-    return _ADDRESS.match(os.fspath(path)) is not None
+        return "nothing"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a file" if stat.S_ISREG(mode) else "no regular file"
 
 
 def open_file(path: PathLike) -> BinaryIO:
-    """Open a regular file for reading; a pipe or a device would block or never end.
-
-    Raises:
-        NotAFileError: it is no regular file.
-        OSError: as ``open``.
-    """
+    """Open a regular file for reading; a pipe or a device would block or never end."""
     if not stat.S_ISREG(Path(path).stat().st_mode):
-        raise NotAFileError(f"{path}: expected a file, found {what_is(path)}")
+        raise OSError(f"{path}: expected a file, found {what_is(path)}")
     return Path(path).open("rb")
 
 
 def read_text(path: PathLike) -> str:
-    """Read a text in UTF-8, or in UTF-16 where it begins with that mark, as PowerShell writes it.
-
-    Raises:
-        ValueError: it is neither.
-        OSError: as ``open_file``.
-    """
+    """Read a text in UTF-8, or in UTF-16 if it begins with that mark, as PowerShell writes it."""
     with open_file(path) as file:
         data = file.read()
     return data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
 
 
 def read_lines(path: PathLike) -> List[Tuple[int, str]]:
-    """(number, line) of a list file, stripped, without empty lines and comments (``#``).
-
-    Raises:
-        ValueError: it is not UTF-8.
-        OSError: it cannot be read.
-    """
+    """(number, line) of a list file, stripped, without empty lines and comments (``#``)."""
     try:
         lines = read_text(path).splitlines()
     except UnicodeDecodeError as error:
@@ -182,21 +105,10 @@ def with_slashes(name: str, folder: PathLike) -> str:
 
 
 def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None:
-    """Refuse a file, or a folder, that could not be written, before the work that it is for.
+    """Raise OSError for a file, or a folder, that could not be written, before the work for it.
 
-    Nothing is made, and nothing that is there is touched.
-
-    Args:
-        folder: `path` is a folder that is to appear or to be filled.
-        name: What messages begin with, such as ``--json scores.json``; by default the path.
-
-    Raises:
-        IsADirectoryError: a folder is in the place of the file.
-        NotADirectoryError: a file is in the place of a folder.
-        OSError: the nearest folder that exists takes no files.
+    ``name`` is what messages begin with, such as ``--json scores.json``; by default the path.
     """
-    import tempfile  # takes as long to import as all else here
-
     place, name = Path(path).absolute(), name or os.fspath(path)
     if not folder and place.is_dir():
         raise IsADirectoryError(
@@ -206,55 +118,41 @@ def check_writable(path: PathLike, folder: bool = False, name: str = "") -> None
     there = next(parent for parent in folders if parent.exists())
     if not there.is_dir():
         raise NotADirectoryError(f"{name}: expected a folder, but {there} is a file; name another")
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise type(error)(
-            f"{name}: cannot be written, because {there} takes no files ({error.strerror}); choose "
-            "another folder, or change its rights"
-        ) from error
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"{name}: cannot be written, because {there} takes no files; choose another folder, or "
+            "change its rights"
+        )
 
 
 @contextmanager
 def atomic_dir(path: PathLike) -> Iterator[Path]:
-    """Write a folder so that it appears whole or not at all.
+    """Yield an empty folder that becomes `path` on a clean exit; an existing one is replaced.
 
-    Yields an empty temporary folder beside `path`; the caller fills it. On a clean exit every
-    file in it is flushed to the disk and the folder is renamed to `path`. An existing folder
-    is replaced as a whole: it is set aside, the new one takes its place, then it is deleted.
-    Only a crash between those two renames can leave `path` missing; `recover_dir` repairs
-    that. On an exception the temporary folder is removed and an existing `path` stays.
-
-    Raises:
-        NotADirectoryError: `path` exists and is not a folder.
-        OSError: as `atomic_path`.
+    Only a crash between two renames (`path` set aside, the new one in its place) can leave `path`
+    missing; `recover_dir` repairs that.
     """
     target = _final_place(path)
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target}: expected a folder or nothing, found a file")
     with _temporary_folder(target) as temporary:
         yield temporary
-        sync_tree(temporary)
+        _sync_tree(temporary)
         _swap_in(temporary, target)
 
 
 @contextmanager
 def new_dir(path: PathLike) -> Iterator[Path]:
-    """Write a folder that is not there yet, whole or not at all; nothing is ever replaced.
+    """Yield an empty folder that becomes `path` on a clean exit; nothing is ever replaced.
 
-    As `atomic_dir`, but `path` must be missing or an empty folder, at the beginning and at the
-    end: of two processes that make the same folder the first to finish has it.
-
-    Raises:
-        FileExistsError: `path` is a file, or a folder with something in it, which stays.
-        OSError: as `atomic_path`.
+    `path` must be missing or an empty folder, at the beginning and at the end, else a
+    FileExistsError is raised: of two processes that make the same folder the first has it.
     """
     target = _final_place(path)
     _refuse_taken(target)
     with _temporary_folder(target) as temporary:
         yield temporary
-        sync_tree(temporary)
+        _sync_tree(temporary)
         _refuse_taken(target)
         if os.name == "nt" and target.exists():
             target.rmdir()  # there, a rename does not even replace an empty folder
@@ -267,7 +165,7 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target`, which is gone at the end unless it was renamed."""
     temporary = _sibling(target, "tmp")
     try:
-        with _explained_errors(target, temporary):
+        with naming(target, temporary):
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.mkdir()
             yield temporary
@@ -276,48 +174,32 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
 
 
 def recover_dir(path: PathLike) -> bool:
-    """Repair what a killed `atomic_dir` or `new_dir` left behind; do nothing if there is nothing.
+    """Repair what a killed `atomic_dir` or `new_dir` left behind; whether `path` was brought back.
 
-    If `path` is missing and a folder set aside for it exists, the newest such folder is renamed
-    back. Then all other temporary and set-aside siblings of `path` are deleted. Folders of a
-    process that is still alive are never touched. Processes are looked up on this computer
-    only: do not call this while another computer writes the same folder over a network. On
-    Windows a process cannot be looked up safely, so there nothing is touched.
-
-    Returns:
-        True if `path` was brought back, False if it was there or cannot be brought back.
+    If `path` is missing, the newest folder set aside for it is renamed back; others are deleted.
+    Folders of a living process are not touched. Processes are looked up on this computer only: do
+    not call this while another one writes the same folder. On Windows nothing is touched.
     """
     target = _final_place(path)
-    leftovers = [item for item in _siblings(target) if not _in_use(item[0], item[2])]
-    restored = False
-    if not target.exists():
-        aside = [folder for folder, kind, _ in leftovers if kind == "old"]
-        if aside:
-            max(aside, key=lambda folder: folder.stat().st_mtime_ns).rename(target)
-            _sync_folder(target.parent)
-            restored = True
-    for folder, _, _ in leftovers:
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(tmp|old)-(\d+)-\w+")
+    left, aside = [], []
+    for folder in target.parent.iterdir() if target.parent.is_dir() else ():
+        match = pattern.fullmatch(folder.name)
+        if match and folder.is_dir() and not _in_use(folder, int(match[2])):
+            left.append(folder)
+            if match[1] == "old":
+                aside.append(folder)
+    restored = bool(aside) and not target.exists()
+    if restored:
+        max(aside, key=lambda folder: folder.stat().st_mtime_ns).rename(target)
+        _sync_folder(target.parent)
+    for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
     return restored
 
 
-def set_aside(path: PathLike) -> Optional[Path]:
-    """What `atomic_dir` has set aside of the folder `path`, if it was killed between its renames.
-
-    Returns:
-        The newest such folder, to be read; None if there is none, or `path` is there.
-    """
-    if Path(path).exists():
-        return None
-    found = [folder for folder, kind, _ in _siblings(_final_place(path)) if kind == "old"]
-    return max(found, key=lambda folder: folder.stat().st_mtime_ns, default=None)
-
-
 def remove_dir(path: PathLike) -> None:
-    """Delete a folder so that no half of it is ever found under its name.
-
-    What a kill leaves of it is deleted by `recover_dir`.
-    """
+    """Delete a folder so that no half of it is ever found; `recover_dir` ends what a kill cut."""
     doomed = _sibling(Path(path), "tmp")
     Path(path).rename(doomed)
     shutil.rmtree(doomed)
@@ -326,15 +208,11 @@ def remove_dir(path: PathLike) -> None:
 def _final_place(path: PathLike) -> Path:
     # Absolute, so that a change of the working folder in between does no harm.
     place = Path(path).absolute()
-    if place.is_symlink():
-        place = place.resolve()
-    if place.name in ("", ".."):
-        raise ValueError(f"{place}: expected a path that ends in a name")
-    return place
+    return place.resolve() if place.is_symlink() else place
 
 
 def _refuse_taken(target: Path) -> None:
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         found = "a folder with something in it" if target.is_dir() else "a file"
         raise FileExistsError(
             f"{target}: expected nothing or an empty folder, found {found}: "
@@ -350,26 +228,9 @@ def _sibling(target: Path, kind: str) -> Path:
     return target.parent / f".{target.name}.{kind}-{_unique()}"
 
 
-def _siblings(target: Path) -> List[Tuple[Path, str, int]]:
-    """All (folder, "tmp" or "old", process number) that belong to `target`."""
-    if not target.parent.is_dir():
-        return []
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.(tmp|old)-(\d+)-\w+")
-    found = []
-    for folder in sorted(target.parent.iterdir()):
-        match = pattern.fullmatch(folder.name)
-        if match and folder.is_dir():
-            found.append((folder, match[1], int(match[2])))
-    return found
-
-
 def _in_use(folder: Path, pid: int) -> bool:
     if pid == os.getpid():
         return f"-{_RUN_MARK}" in folder.name
-    return _alive(pid)
-
-
-def _alive(pid: int) -> bool:
     if os.name != "posix":
         return True  # there, signal 0 is not a harmless question
     if pid == 0:
@@ -385,13 +246,12 @@ def _alive(pid: int) -> bool:
 
 def _swap_in(temporary: Path, target: Path) -> None:
     old = _sibling(target, "old")
-    replacing = target.exists()
-    if replacing:
+    with suppress(FileNotFoundError):
         target.rename(old)
     try:
         temporary.rename(target)
     except BaseException:
-        if replacing and not target.exists():
+        if old.exists() and not target.exists():
             old.rename(target)
         raise
     _sync_folder(target.parent)
@@ -399,7 +259,7 @@ def _swap_in(temporary: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def sync_tree(folder: Path) -> None:
+def _sync_tree(folder: Path) -> None:
     """Flush all files of a folder and its subfolders to the disk."""
     below = [(Path(root), names) for root, _, names in os.walk(folder, topdown=False)]
     if hasattr(os, "sync") and sum(len(names) for _, names in below) > _MANY_FILES:
@@ -426,28 +286,22 @@ def _sync_folder(folder: Path) -> None:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in _FOLDER_SYNC_UNSUPPORTED:
-            raise
+        # Some network and virtual file systems cannot sync a folder; the rename itself still holds.
+        with suppress(OSError):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
 
 @contextmanager
-def _explained_errors(target: Path, temporary: Path) -> Iterator[None]:
+def naming(target: Path, temporary: Path) -> Iterator[None]:
+    """Let an `OSError` that names the temporary file, or none, name the target."""
     try:
         yield
     except OSError as error:
-        repair = _REPAIRS.get(error.errno or 0)
-        # The caller's own code may fail on quite another file, which keeps its own message.
-        if repair is None or not _concerns(error, target, temporary):
+        failed = None if error.filename is None else Path(os.fsdecode(error.filename))
+        is_ours = failed is None or temporary in (failed, *failed.parents)
+        # Those without a number have a message of their own.
+        if error.errno is None or not is_ours:
             raise
-        raise OSError(error.errno, f"{target} could not be written: {repair}") from error
-
-
-def _concerns(error: OSError, target: Path, temporary: Path) -> bool:
-    if not isinstance(error.filename, (str, bytes)):
-        return error.errno != errno.EACCES
-    failed = Path(os.fsdecode(error.filename))
-    return failed in (target, temporary, *target.parents) or temporary in failed.parents
+        raise OSError(error.errno, error.strerror, str(target)) from error

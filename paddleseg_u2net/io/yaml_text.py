@@ -21,27 +21,13 @@ class YamlError(ValueError):
 
 
 def read_yaml_file(path: Union[str, Path], loader: Any = yaml.SafeLoader) -> Any:
-    """Return the value of the YAML file ``path``, in UTF-8 or UTF-16; else as ``load_yaml``.
-
-    Raises:
-        OSError: the file cannot be read.
-        YamlError: as ``load_yaml``, or the file is larger than 1 MiB.
-    """
+    """Return the value of the YAML file ``path``, in UTF-8 or UTF-16; else as ``load_yaml``."""
     with open_file(path) as file:
         return load_yaml(file.read(_BYTES + 1), loader)
 
 
 def load_yaml(text: Union[str, bytes], loader: Any = yaml.SafeLoader) -> Any:
-    """Return the value of a YAML text.
-
-    Args:
-        text: At most 1 MiB.
-        loader: A safe one, which makes no objects of any class.
-
-    Raises:
-        YamlError: it is not YAML; it is nested deeper than 64 levels; an alias stands inside of
-            what it names; or aliases stand for more than 100,000 values.
-    """
+    """Return the value of a YAML text of at most 1 MiB, by a loader that makes no objects."""
     if len(text) > _BYTES:
         raise YamlError(f"expected at most {_BYTES} bytes, got more; is this the right file?")
     try:
@@ -55,54 +41,39 @@ def load_yaml(text: Union[str, bytes], loader: Any = yaml.SafeLoader) -> Any:
         raise YamlError(f"a value cannot be read: {type(error).__name__}: {error}") from None
 
 
-class _Open:
-    """A list or dictionary that has begun: its values and levels so far, aliases written out."""
-
-    def __init__(self, anchor: Optional[str]) -> None:
-        self.anchor, self.values, self.levels = anchor, 1, 1
-
-
 def _refuse_endless(text: Union[str, bytes], loader: Any) -> None:
     """Refuse what would take for ever, or too many calls, before anything is built of it."""
-    begun: List[_Open] = []
-    named: Dict[Optional[str], Tuple[int, int]] = {}  # what an anchor names: its values, levels
+    # What has begun, and what an anchor names: its values and levels, with aliases written out.
+    begun: List[Tuple[Optional[str], List[int]]] = []
+    named: Dict[Optional[str], List[int]] = {}
     copied = 0
     for event in yaml.parse(text, Loader=loader):
+        values, levels = 1, 0
         if isinstance(event, yaml.CollectionStartEvent):
-            begun.append(_Open(event.anchor))
-            values, levels = 0, 0  # counted when it ends
+            begun.append((event.anchor, [1, 1]))
+            values = 0  # counted when it ends
         elif isinstance(event, yaml.CollectionEndEvent):
-            ended = begun.pop()
-            values, levels = ended.values, ended.levels
-            if ended.anchor:
-                named[ended.anchor] = values, levels
+            anchor, named[anchor] = begun.pop()
+            values, levels = named[anchor]
         elif isinstance(event, yaml.AliasEvent):
-            if event.anchor in [one.anchor for one in begun]:
+            if event.anchor in [anchor for anchor, _ in begun]:
                 raise YamlError(
                     f"{_line(event.start_mark)}*{event.anchor} stands inside of what it names, "
                     "which would never end; write out what is meant"
                 )
             values, levels = named.get(event.anchor, (1, 0))
             copied += values
-        elif isinstance(event, yaml.ScalarEvent):
-            values, levels = 1, 0
-            if event.anchor:
-                named[event.anchor] = values, levels
-        else:
+        elif not isinstance(event, yaml.ScalarEvent):
             continue
-        if len(begun) + levels > _LEVELS:
+        if len(begun) + levels > _LEVELS or copied > _COPIED:
             raise YamlError(
-                f"{_line(event.start_mark)}nested deeper than {_LEVELS} levels; is this the right "
-                "file?"
-            )
-        if copied > _COPIED:
-            raise YamlError(
-                f"{_line(event.start_mark)}aliases stand for more than {_COPIED:,} values; write "
-                "out what is meant"
+                f"{_line(event.start_mark)}nested deeper than {_LEVELS} levels, or aliases stand "
+                f"for more than {_COPIED:,} values; is this the right file?"
             )
         if begun:
-            begun[-1].values += values
-            begun[-1].levels = max(begun[-1].levels, levels + 1)
+            counts = begun[-1][1]
+            counts[0] += values
+            counts[1] = max(counts[1], levels + 1)
 
 
 def _line(mark: Any) -> str:

@@ -10,7 +10,6 @@ import pkgutil
 
 from paddleseg_u2net.metrics.boundary import BoundaryIoU, MeanBoundaryAccuracy, RelaxedBoundaryF
 from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, make_conventions
-from paddleseg_u2net.metrics.enhanced import EMeasure
 from paddleseg_u2net.metrics.fixation.auc import AucBorji, AucJudd, ShuffledAuc
 from paddleseg_u2net.metrics.fixation.density import (
     CorrelationCoefficient,
@@ -19,13 +18,12 @@ from paddleseg_u2net.metrics.fixation.density import (
     Similarity,
 )
 from paddleseg_u2net.metrics.fixation.emd import EarthMoversDistance
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
-from paddleseg_u2net.metrics.fixation.fixations import Fixations
-from paddleseg_u2net.metrics.fixation.other_fixations import OtherFixations
+from paddleseg_u2net.metrics.fixation.fixations import Fixations, OtherFixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.metrics.metric import (
     CurveMetric,
     Curves,
+    FixationMetric,
     MapMetric,
     MeanMetric,
     Metric,
@@ -34,7 +32,7 @@ from paddleseg_u2net.metrics.metric import (
 from paddleseg_u2net.metrics.normalise import STRETCHES
 from paddleseg_u2net.metrics.ranking import AveragePrecision, MeanRoc, RocAuc
 from paddleseg_u2net.metrics.report import MetricReport, json_ready
-from paddleseg_u2net.metrics.saliency import MAE, FMeasure
+from paddleseg_u2net.metrics.saliency import MAE, EMeasure, FMeasure
 from paddleseg_u2net.metrics.scores import (
     DEFAULT,
     FAMILIES,
@@ -51,51 +49,3 @@ from paddleseg_u2net.metrics.weighted_f import WeightedFMeasure
 
 for _found in pkgutil.walk_packages(__path__, f"{__name__}."):
     importlib.import_module(_found.name)
-
-__all__ = [
-    "DEFAULT",
-    "FAMILIES",
-    "MAE",
-    "PRESETS",
-    "SCORES",
-    "STRETCHES",
-    "AucBorji",
-    "AucJudd",
-    "AveragePrecision",
-    "BoundaryIoU",
-    "ConfusionMatrix",
-    "Conventions",
-    "CorrelationCoefficient",
-    "CurveMetric",
-    "Curves",
-    "EMeasure",
-    "EarthMoversDistance",
-    "FMeasure",
-    "FixationMetric",
-    "FixationPair",
-    "Fixations",
-    "KullbackLeiblerDivergence",
-    "MapMaskPair",
-    "MapMetric",
-    "MeanBoundaryAccuracy",
-    "MeanMetric",
-    "MeanRoc",
-    "Metric",
-    "MetricReport",
-    "NormalisedScanpathSaliency",
-    "OtherFixations",
-    "PixelMetric",
-    "RelaxedBoundaryF",
-    "RocAuc",
-    "SMeasure",
-    "Score",
-    "ShuffledAuc",
-    "Similarity",
-    "WeightedFMeasure",
-    "chosen",
-    "json_ready",
-    "make_conventions",
-    "members",
-    "register",
-    "resolve",
-]

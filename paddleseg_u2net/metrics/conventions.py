@@ -2,95 +2,71 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, fields, replace
 from typing import Any, Union
 
-from paddleseg_u2net.metrics.normalise import STRETCHES, check_stretch
+from paddleseg_u2net.metrics.normalise import STRETCHES
 
-DIVISORS = ("n-1", "n")
-"""What E's sum over the N pixels may be divided by; see `EMeasure`."""
-EMPTY_MASKS = ("count", "leave_out")
+_WORDS = {
+    "stretch": STRETCHES,
+    "mae_stretch": STRETCHES,
+    "e_divisor": ("n-1", "n"),
+    "empty_masks": ("count", "leave_out"),
+}
+_NUMBERS: dict[str, tuple[Any, float, float]] = {
+    "mask_above": (numbers.Integral, 0, 254),
+    "threshold": (numbers.Real, 1e-6, 1),
+    "beta2": (numbers.Real, 1e-6, 1e6),
+    "weighted_beta2": (numbers.Real, 1e-6, 1e6),
+    "slack": (numbers.Real, 0, 100),
+    "num_classes": (numbers.Integral, 1, 1e6),
+}
+
+
+def check(name: str, value: Any) -> None:
+    """Raise ValueError unless the convention of this name, or ``num_classes``, may be so."""
+    if name in _WORDS:
+        if value not in _WORDS[name]:
+            raise ValueError(f"{name}: expected {' or '.join(_WORDS[name])}, got {value!r}")
+        return
+    kind, low, high = _NUMBERS[name]
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        what = "a whole number" if kind is numbers.Integral else "a number"
+        raise ValueError(f"{name}: expected {what} in [{low:g}, {high:g}], got {value!r}")
 
 
 @dataclass(frozen=True)
 class Conventions:
-    """How maps and masks are read before they are scored, and the constants of the scores.
+    """How maps and masks are read before they are scored, and the constants of the scores."""
 
-    Attributes:
-        mask_above: Pixels of an 8-bit mask file above this value are the object; 0..254.
-        stretch: How each map is normalised before the saliency scores; see `normalise`. The
-            segmentation, boundary and fixation scores always see the map as it is.
-        mae_stretch: The same for MAE.
-        threshold: Where a map becomes a mask, for the segmentation and boundary scores. A model of
-            two classes takes the more probable one for segmentation, whatever this says.
-        beta2: Weight of precision in F and relaxed F, beta squared.
-        weighted_beta2: The same in the weighted F.
-        slack: Pixels by which a boundary may be off in relaxed F.
-        e_divisor: E is a sum over N pixels divided by ``n-1`` or by ``n``.
-        empty_masks: Whether images without an object ``count`` in the saliency and boundary
-            scores or are left out (``leave_out``; how many is reported).
-
-    Raises:
-        ValueError: a value is not one of those.
-    """
-
-    mask_above: int = 127
-    stretch: str = "none"
+    mask_above: int = 127  # pixels of an 8-bit mask above this value are the object; 0..254
+    stretch: str = "none"  # how maps are normalised for the saliency scores; see `normalise`
     mae_stretch: str = "none"
-    threshold: float = 0.5
-    beta2: float = 0.3
+    threshold: float = 0.5  # where a map becomes a mask, for segmentation and boundary scores
+    beta2: float = 0.3  # weight of precision in F and relaxed F, beta squared
     weighted_beta2: float = 1.0
-    slack: int = 3
-    e_divisor: str = "n"
-    empty_masks: str = "count"
+    slack: float = 3  # pixels by which a boundary may be off in relaxed F
+    e_divisor: str = "n"  # of E, a sum over n pixels
+    empty_masks: str = "count"  # or "leave_out": in the saliency and boundary scores
 
     def __post_init__(self) -> None:
-        check_stretch(self.stretch)
-        check_stretch(self.mae_stretch)
-        for name, known in (("e_divisor", DIVISORS), ("empty_masks", EMPTY_MASKS)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
-                )
-        for name, kind, low, high in (
-            ("mask_above", int, 0, 254),
-            ("threshold", (int, float), 1e-6, 1.0),
-            ("beta2", (int, float), 1e-6, 1e6),
-            ("weighted_beta2", (int, float), 1e-6, 1e6),
-            ("slack", int, 0, 100),
-        ):
-            value: Any = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-                what = "a whole number" if kind is int else "a number"
-                raise ValueError(f"{name}: expected {what} in [{low:g}, {high:g}], got {value!r}")
+        for name, value in vars(self).items():
+            check(name, value)
 
     def in_words(self) -> str:
         """Return all of it, for a line under a table."""
-        words = ("as they are", "stretched to 0..1", "divided by their maximum")
-        stretch = dict(zip(STRETCHES, words))
-        return (
-            f"object where the mask is above {self.mask_above}; saliency scores of maps "
-            f"{stretch[self.stretch]}, MAE {stretch[self.mae_stretch]}, all others of maps as they "
-            f"are, cut at {self.threshold:g} for segmentation and boundary; beta2 {self.beta2:g}, "
-            f"weighted F {self.weighted_beta2:g}; relaxed F slack {self.slack}; E over "
-            f"{self.e_divisor}; images without an object "
-            f"{'count' if self.empty_masks == 'count' else 'are left out'}"
-        )
+        return ", ".join(f"{name} {value}" for name, value in vars(self).items())
 
     @property
     def title(self) -> str:
         """The name of the preset that this is, or of the nearest one and what differs."""
-
-        def differences(name: str) -> list[str]:
-            known = PRESETS[name]
-            return [
-                f"{field.name}={getattr(self, field.name)}"
-                for field in fields(self)
-                if getattr(self, field.name) != getattr(known, field.name)
-            ]
-
-        nearest = min(PRESETS, key=lambda each: len(differences(each)))
-        changed = ", ".join(differences(nearest))
+        changes = {
+            name: [f"{k}={v}" for k, v in vars(self).items() if v != getattr(preset, k)]
+            for name, preset in PRESETS.items()
+        }
+        nearest = min(changes, key=lambda name: len(changes[name]))
+        changed = ", ".join(changes[nearest])
         return f"{nearest} with {changed}" if changed else nearest
 
 
@@ -107,11 +83,7 @@ PRESETS: dict[str, Conventions] = {
 
 
 def make_conventions(preset: Union[str, Conventions] = "paper", **changes: Any) -> Conventions:
-    """Return a preset, with some of its values changed.
-
-    Raises:
-        ValueError: there is no such preset or value; the message lists what there is.
-    """
+    """Return a preset, with some of its values changed; ValueError lists what there is."""
     if isinstance(preset, str):
         if preset not in PRESETS:
             raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")

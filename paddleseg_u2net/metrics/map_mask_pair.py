@@ -1,4 +1,4 @@
-"""One saliency map against one mask, with what several metrics ask of them computed once."""
+"""One saliency map against its ground truth, with what several metrics ask computed once."""
 
 from __future__ import annotations
 
@@ -9,58 +9,68 @@ from typing import Optional
 import cv2
 import numpy as np
 
+from paddleseg_u2net.metrics.fixation.fixations import Fixations, checked_weights
 from paddleseg_u2net.metrics.normalise import checked_map, checked_mask, checked_valid, normalise
 
 LEVELS = 256
 
 
 class MapMaskPair:
-    """A saliency map and its mask, checked; arrays that follow from them are made when asked for.
+    """A saliency map with its mask or fixations, checked; the rest is made when asked for.
 
-    To score one image by several metrics, make one pair and hand it to all of them::
-
-        pair = MapMaskPair(prediction, mask)
-        for metric in (mae, f_measure, s_measure):
-            metric.update_pair(pair)
-
-    Its arrays are read-only.
+    One pair may serve several metrics, by their ``update_pair``. Its arrays are read-only; those of
+    shape (n,) hold the valid pixels only.
 
     Args:
-        prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
-        mask: bool (H, W), True on the salient object.
+        prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255. Kept
+            as it came; float16 as float32.
+        mask: bool (H, W), True on the salient object; None where there are fixations only. Kept
+            with False on ignored pixels.
         valid: bool (H, W), False on the pixels to ignore; None ignores none. What map and mask say
-            of ignored pixels does not matter, but the map must be in [0, 1].
+            of ignored pixels does not matter, but the map must be in [0, 1]. Fixations bring their
+            own.
+        fixations: Where people looked; None takes the object for it.
+        others: (H, W), 0 and more: how often people looked at this place of other images, for the
+            shuffled AUC; see `OtherFixations`. Kept as float64 with 0 on ignored pixels.
 
     Raises:
         ValueError: not two dimensions, shapes differ, a dtype is another, every pixel is ignored, a
-            value is NaN or outside [0, 1].
-
-    Attributes:
-        prediction: The map as it came, in C order; uint8, float32 (float16 too) or float64.
-        mask: bool (H, W) in C order, False on ignored pixels.
-        valid: bool (H, W) in C order, or None where no pixel is ignored.
+            value is NaN or out of range.
     """
 
+    mask: np.ndarray
+
     def __init__(
-        self, prediction: np.ndarray, mask: np.ndarray, valid: Optional[np.ndarray] = None
+        self,
+        prediction: np.ndarray,
+        mask: Optional[np.ndarray] = None,
+        valid: Optional[np.ndarray] = None,
+        fixations: Optional[Fixations] = None,
+        others: Optional[np.ndarray] = None,
     ) -> None:
-        self.prediction, self.mask = checked_map(prediction), checked_mask(mask)
-        if self.prediction.shape != self.mask.shape:
-            raise ValueError(
-                f"expected map and mask of one shape, got map {self.prediction.shape} and mask "
-                f"{self.mask.shape}"
-            )
-        self.valid = checked_valid(valid, self.mask.shape)
-        if self.valid is not None:
+        self.prediction = checked_map(prediction)
+        height, width = self.prediction.shape
+        self.shape = height, width
+        if mask is not None:
+            self.mask = checked_mask(mask)
+        for name, truth in (("mask", mask), ("fixations", fixations)):
+            if truth is not None and truth.shape != self.shape:
+                raise ValueError(
+                    f"expected a map of the shape of its {name}, {truth.shape}, got "
+                    f"{self.shape}; resize the map first"
+                )
+        if fixations is not None:
+            self.fixations = fixations
+            valid = fixations.valid
+        self.valid = checked_valid(valid, self.shape)
+        if self.valid is not None and mask is not None:
             self.mask &= self.valid
+        self.others = None
+        if others is not None:
+            others = checked_weights("weights of the other images", others, self.shape)
+            self.others = others if self.valid is None else np.where(self.valid, others, 0.0)
         self._values: dict[str, np.ndarray] = {}
         self._statistics: dict[str, MapStatistics] = {}
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(H, W)."""
-        height, width = self.mask.shape
-        return height, width
 
     @cached_property
     def background(self) -> np.ndarray:
@@ -82,41 +92,33 @@ class MapMaskPair:
         if stretch not in self._statistics:
             pixels, inside = self.at_valid(self.prediction), self.at_valid(self.mask)
             count = _count_bytes if pixels.dtype == np.uint8 else _count_floats
-            self._statistics[stretch] = count(pixels.ravel(), inside.ravel(), stretch)
+            self._statistics[stretch] = count(pixels, inside, stretch)
         return self._statistics[stretch]
 
     def values(self, stretch: str = "none") -> np.ndarray:
         """Return the map normalised so as float64 (H, W) in [0, 1], 0 on ignored pixels."""
         if stretch not in self._values:
-            self._values[stretch] = self._normalised(stretch, np.float64)
+            if self.prediction.dtype == np.uint8:
+                values = cv2.LUT(self.prediction, self.values_of_levels(stretch))
+            else:
+                values = self.prediction.astype(np.float64)
+                values = normalise(values, self.at_valid(values), stretch)
+            if self.valid is not None:
+                values = np.where(self.valid, values, 0.0)
+            self._values[stretch] = values
         return self._values[stretch]
-
-    def narrow_values(self, stretch: str = "none") -> np.ndarray:
-        """Return `values` rounded to float32; not kept."""
-        if self.prediction.dtype == np.uint8:  # without the detour through float64
-            return self._normalised(stretch, np.float32)
-        return self.values(stretch).astype(np.float32)
 
     def values_of_levels(self, stretch: str = "none") -> np.ndarray:
         """Return float64 (256,): the value of each level of a uint8 map once it is normalised.
 
         Levels that no valid pixel has may be less than 0 or more than 1.
         """
-        levels = self.at_valid(self.prediction)
         values = np.arange(LEVELS) / 255
-        return normalise(values, values[[levels.min(), levels.max()]], stretch)
-
-    def _normalised(self, stretch: str, dtype: type) -> np.ndarray:
-        if self.prediction.dtype == np.uint8:
-            values = cv2.LUT(self.prediction, self.values_of_levels(stretch).astype(dtype))
-        else:
-            values = self.prediction.astype(dtype)
-            values = normalise(values, self.at_valid(values), stretch)
-        return values if self.valid is None else np.where(self.valid, values, dtype(0))
+        return normalise(values, values[[int(end) for end in self.range]], stretch)
 
     def at_valid(self, array: np.ndarray) -> np.ndarray:
-        """Return what an array (H, W) has at the valid pixels, in any shape."""
-        return array if self.valid is None else array[self.valid]
+        """Return what an array (H, W) has at the valid pixels, (n,)."""
+        return array.ravel() if self.valid is None else array[self.valid]
 
     def positive(self, threshold: float = 0.5) -> np.ndarray:
         """Return bool (H, W): valid pixels where the map as it came is at least the threshold."""
@@ -124,14 +126,74 @@ class MapMaskPair:
         positive = self.prediction >= limit
         return positive if self.valid is None else positive & self.valid
 
+    @cached_property
+    def fixations(self) -> Fixations:
+        """Where people looked, or the object."""
+        return Fixations.from_mask(self.mask, self.valid)
+
+    @cached_property
+    def relative(self) -> np.ndarray:
+        """The map divided by its maximum, float64 (n,) in [0, 1]; an all-zero map stays.
+
+        No metric of this family depends on the scale, and squares of tiny numbers would be 0.
+        """
+        return self.at_valid(self.prediction).astype(np.float64) / (self.range[1] or 1)
+
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """Least and largest value of the map, in its own dtype."""
+        pixels = self.at_valid(self.prediction)
+        return pixels.min().item(), pixels.max().item()
+
+    @property
+    def constant(self) -> bool:
+        """Whether all pixels have one value."""
+        low, high = self.range
+        return low == high
+
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """Whole numbers (H, W) in the order of the map's values."""
+        if self.prediction.dtype == np.uint8:
+            return self.prediction
+        # The inverse is flat in NumPy 1 and has the shape of the values in some of NumPy 2.
+        return np.unique(self.prediction, return_inverse=True)[1].reshape(self.shape)
+
+    @cached_property
+    def mass(self) -> Optional[np.ndarray]:
+        """The map divided by its sum, float64 (n,); None of an all-zero map."""
+        total = float(self.relative.sum())
+        return self.relative / total if total > 0 else None
+
+    @cached_property
+    def density(self) -> Optional[np.ndarray]:
+        """The density of the fixations divided by its sum, float64 (n,); None without any."""
+        if self.fixations.density is None:
+            return None
+        density = self.at_valid(self.fixations.density)
+        # By the maximum first, so that the sum of very large numbers is finite.
+        high = float(density.max())
+        if high <= 0:
+            return None
+        density = density / high
+        return density / density.sum()
+
+    def at_points(self, array: np.ndarray) -> np.ndarray:
+        """Return what an array (H, W) has at the fixations, (N,); none without points."""
+        points = self.fixations.points
+        return array.ravel()[:0] if points is None else array[points[:, 0], points[:, 1]]
+
+    def on_image(self, pixels: np.ndarray) -> np.ndarray:
+        """Return values of the valid pixels (n,) as (H, W), 0 on the ignored ones."""
+        if self.valid is None:
+            return pixels.reshape(self.shape)
+        array = np.zeros(self.shape, pixels.dtype)
+        array[self.valid] = pixels
+        return array
+
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice]:
-    """Return rows and columns of the smallest box around a mask that is not empty.
-
-    Args:
-        mask: bool (H, W), at least one True.
-        margin: Pixels around it, as far as the image goes.
-    """
+    """Return rows and columns of the smallest box around a mask that is not empty."""
     # Not OpenCV's boundingRect: that of 4.5 misses a column now and then.
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return (
@@ -140,30 +202,19 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice]:
     )
 
 
-# ---------------------------------------------------------------- the one pass over a map
-
-
 @dataclass(frozen=True, eq=False)
 class MapStatistics:
     """What one pass over a map and its mask counts, for all scores by level.
 
-    The level of a pixel is ``floor(255 p)``, as PySODMetrics has it, in the arithmetic of the
-    map's own dtype (float16 as float32): a map read from 8 bits as ``k / 255`` in float32 or
-    float64 has the level k. Whether a float64 pixel of exactly twice the mean is above the adaptive
-    threshold is up to rounding, as in PySODMetrics; bytes are counted in whole numbers.
-
-    Attributes:
-        foreground_histogram: int64 (256,), pixels of the mask by level 0..255 of the map.
-        background_histogram: The same for the pixels outside the mask.
-        mean_absolute_error: Mean of abs(map - mask), in [0, 1].
-        adaptive_positives: Pixels of the map at or above min(2 x its mean, 1).
-        adaptive_true_positives: Those of them inside the mask.
+    The level of a pixel is ``floor(255 p)``, as PySODMetrics has it, in the arithmetic of the map's
+    own dtype: a map read from 8 bits as ``k / 255`` has the level k. Whether a float64 pixel of
+    exactly twice the mean is above the adaptive threshold is up to rounding, as in PySODMetrics.
     """
 
-    foreground_histogram: np.ndarray
+    foreground_histogram: np.ndarray  # int64 (256,), pixels of the mask by level of the map
     background_histogram: np.ndarray
     mean_absolute_error: float
-    adaptive_positives: int
+    adaptive_positives: int  # pixels at or above min(2 x mean of the map, 1)
     adaptive_true_positives: int
 
     @cached_property

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Optional, Union
 
 import numpy as np
 
+from paddleseg_u2net.metrics.conventions import check
+from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
-from paddleseg_u2net.metrics.normalise import check_stretch
 
 # name -> (x, y): the curves that metrics give beside their scores.
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -18,39 +19,34 @@ Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 class Metric(ABC):
     """A streaming metric whose whole state is a few named arrays of sums.
 
-    A subclass names its sums in `_zeros`, adds to them in its own ``update`` and computes the score
-    from them in ``compute``. Sums of disjoint sets of images add, so merging the results
-    of N processes equals one pass over all images (bit-equal for counts, to rounding for floats).
-    Public attributes are its arguments: only metrics of equal ones are merged.
-
-    To gather over processes, exchange ``state()`` as arrays and add up on one side::
-
-        total = MAE()
-        for state in gathered_states:
-            shard = MAE()
-            shard.load_state(state)
-            total.merge(shard)
+    Sums of disjoint sets of images add, so merging the results of N processes equals one pass over
+    all images (bit-equal for counts, to rounding for floats). Public attributes are its arguments:
+    only metrics of equal ones are merged.
     """
 
+    # Whether it compares with the fixations of the other images of the set.
     needs_other_images: ClassVar[bool] = False
-    """Whether it compares with the fixations of the other images of the set."""
-
+    # By argument of the constructor, the one of `Conventions` that it takes in a report.
     conventions: ClassVar[Mapping[str, str]] = {}
-    """By argument of the constructor, the one of `Conventions` that it takes in a report."""
 
     def __init__(self) -> None:
+        arguments = self._arguments()
+        for name, convention in {**self.conventions, "num_classes": "num_classes"}.items():
+            if name in arguments:
+                check(convention, arguments[name])
         self._sums = self._zeros()
 
     @abstractmethod
     def _zeros(self) -> dict[str, np.ndarray]:
         """Return fresh sums by name; at least one dimension each, as collectives want them."""
 
-    def _arguments(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+    @abstractmethod
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count one image, whose `MapMaskPair` may serve other metrics too."""
 
     @abstractmethod
     def compute(self) -> Any:
-        """Return the score, or several in a dataclass."""
+        """Return the score, or several as attributes."""
 
     def curves(self) -> Curves:
         """Return curves to draw, by name; none by default."""
@@ -71,73 +67,30 @@ class Metric(ABC):
         self._sums = self._zeros()
 
     def merge(self, other: Metric) -> None:
-        """Add the images that ``other`` has seen; ``other`` is left as it is.
-
-        Raises:
-            TypeError: ``other`` is another kind of metric.
-            ValueError: ``other`` was built with other arguments.
-        """
-        if type(other) is not type(self):
-            raise TypeError(
-                f"expected a {type(self).__name__} to merge, got a {type(other).__name__}"
-            )
-        if other._arguments() != self._arguments():
+        """Add the images that ``other``, of the same kind and arguments, has seen."""
+        if type(other) is not type(self) or other._arguments() != self._arguments():
             raise ValueError(
-                f"{type(self).__name__} objects built with different arguments cannot be merged: "
-                f"expected {self._arguments()}, got {other._arguments()}"
+                f"expected a {type(self).__name__} with {self._arguments()} to merge, "
+                f"got a {type(other).__name__} with other arguments"
             )
         for name, value in other._sums.items():
             self._sums[name] = self._sums[name] + value
+
+    def _arguments(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of the sums by name: int64 or float64, one dimension or more."""
         return {name: value.copy() for name, value in self._sums.items()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace the sums by those of `state` of an object built with the same arguments.
-
-        Raises:
-            ValueError: names, shapes or kinds (integer, float) are not those of this metric.
-        """
+        """Replace the sums by the `state` of a metric of the same arguments."""
         zeros = self._zeros()
-        if set(state) != set(zeros):
-            raise ValueError(
-                f"expected a state of {type(self).__name__} with {sorted(zeros)}, "
-                f"got {sorted(state)}"
-            )
-        loaded = {}
-        for name, zero in zeros.items():
-            value = np.asarray(state[name])
-            if value.shape != zero.shape or not np.can_cast(value.dtype, zero.dtype):
-                raise ValueError(
-                    f"expected {name!r} of {type(self).__name__} as {zero.dtype} {zero.shape}, "
-                    f"got {value.dtype} {value.shape}"
-                )
-            loaded[name] = value.astype(zero.dtype)
-        self._sums = loaded
-
-
-class ImageCounts(Metric):
-    """How many images a report has seen, and how many of them some scores have not."""
-
-    def _zeros(self) -> dict[str, np.ndarray]:
-        return {name: np.zeros(1, np.int64) for name in ("images", "left_out", "ignored")}
-
-    def count(self, name: str) -> None:
-        """Count one image."""
-        self._sums[name] += 1
-
-    def compute(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {name: int(value[0]) for name, value in self._sums.items()}
+        self._sums = {name: np.array(state[name], zero.dtype) for name, zero in zeros.items()}
 
 
 class PixelMetric(Metric):
     """Sums over all pixels of the set; built with ``num_classes`` and ``ignore_index``."""
-
-    @abstractmethod
-    def update_pair(self, pair: MapMaskPair) -> None:
-        """Count the map of a model of one class."""
 
     @abstractmethod
     def update_classes(
@@ -145,45 +98,29 @@ class PixelMetric(Metric):
     ) -> None:
         """Count an image of two classes or more.
 
-        Args:
-            probability: Float in [0, 1], (num_classes, H, W).
-            label: (H, W), integers in [0, num_classes) or ``ignore_index``.
-            predicted: Integers (H, W), the most probable class.
+        ``probability`` is float (num_classes, H, W) in [0, 1], ``label`` integers (H, W) below
+        num_classes or ``ignore_index``, ``predicted`` the most probable class (H, W).
         """
 
 
 class MapMetric(Metric):
-    """Sums over images of what one map says against one mask.
-
-    Args:
-        stretch: How to normalise each map first, one of `STRETCHES`; see `normalise.normalise`.
-    """
+    """Sums over images of what one map, normalised by ``stretch`` first, says against one mask."""
 
     def __init__(self, stretch: str = "none") -> None:
-        check_stretch(stretch)
         self.stretch = stretch
         super().__init__()
 
     def update(
         self, prediction: np.ndarray, mask: np.ndarray, valid: Optional[np.ndarray] = None
     ) -> None:
-        """Count one image; see `MapMaskPair` for the arguments.
-
-        Raises:
-            ValueError: what `MapMaskPair` refuses. Nothing is counted then.
-        """
+        """Count one image; see `MapMaskPair` for the arguments and what is refused."""
         self.update_pair(MapMaskPair(prediction, mask, valid))
-
-    @abstractmethod
-    def update_pair(self, pair: MapMaskPair) -> None:
-        """Count one image, whose `MapMaskPair` may serve other metrics too."""
 
 
 class CurveMetric(MapMetric):
     """Several sums, mostly curves, that one map and mask add to; their means make the scores."""
 
     def update_pair(self, pair: MapMaskPair) -> None:
-        """Count one image, whose `MapMaskPair` may serve other metrics too."""
         for name, value in self.terms(pair).items():
             self._sums[name] += value
         self._sums["images"] += 1
@@ -193,24 +130,19 @@ class CurveMetric(MapMetric):
         """Return what one image adds to the sums, by name; ``images`` is added elsewhere."""
 
     def _mean(self, name: str) -> np.ndarray:
-        """Return a sum divided by the number of images, NaN where there is none."""
-        total = self._sums[name]
-        return total / self.images if self.images else np.full_like(total, np.nan)
+        """Return a sum divided by the number of images that have it, NaN where there is none."""
+        total, images = self._sums[name], self.images - self.undefined
+        return total / images if images else np.full_like(total, np.nan)
 
 
 class MeanOfImages(Metric):
-    """One score per image, averaged over the images that have one.
-
-    An image whose score is not defined adds to ``undefined`` only, so that nothing is averaged over
-    fewer images in silence.
-    """
+    """One score per image, averaged over the images that have one; the others are counted."""
 
     def _zeros(self) -> dict[str, np.ndarray]:
         counts = {name: np.zeros(1, np.int64) for name in ("images", "undefined")}
         return {"score": np.zeros(1), **counts}
 
-    def update_pair(self, pair: Any) -> None:
-        """Count one image, whose `MapMaskPair` or `FixationPair` may serve other metrics too."""
+    def update_pair(self, pair: MapMaskPair) -> None:
         score = self.score(pair)
         defined = score == score
         self._sums["score"] += score if defined else 0.0
@@ -218,7 +150,7 @@ class MeanOfImages(Metric):
         self._sums["images"] += 1
 
     @abstractmethod
-    def score(self, pair: Any) -> float:
+    def score(self, pair: MapMaskPair) -> float:
         """Return the score of one image, NaN where it is not defined."""
 
     def compute(self) -> float:
@@ -228,8 +160,20 @@ class MeanOfImages(Metric):
 
 
 class MeanMetric(MeanOfImages, MapMetric):
-    """One score per map and mask (`MapMaskPair`), averaged over the images that have one.
+    """One score per map and mask (`MapMaskPair`), averaged over the images that have one."""
 
-    Args:
-        stretch: How to normalise each map first, one of `STRETCHES`; see `normalise.normalise`.
-    """
+
+class FixationMetric(MeanOfImages):
+    """One score per saliency map against fixations, averaged over the images that have one."""
+
+    def update(
+        self, prediction: np.ndarray, fixations: Fixations, others: Optional[np.ndarray] = None
+    ) -> None:
+        """Count one image; see `MapMaskPair` for the arguments and what is refused."""
+        self.update_pair(MapMaskPair(prediction, fixations=fixations, others=others))
+
+
+def mean_of_defined(values: np.ndarray) -> float:
+    """Return the mean of what is not NaN, NaN where nothing is left."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")

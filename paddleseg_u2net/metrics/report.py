@@ -7,17 +7,17 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from paddleseg_u2net.metrics.conventions import PRESETS, Conventions
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
+from paddleseg_u2net.metrics.conventions import PRESETS, Conventions, check
 from paddleseg_u2net.metrics.fixation.fixations import Fixations
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
-from paddleseg_u2net.metrics.metric import Curves, ImageCounts, MapMetric, Metric, PixelMetric
-from paddleseg_u2net.metrics.normalise import check_labels, check_probabilities, native
+from paddleseg_u2net.metrics.metric import Curves, MapMetric, Metric, PixelMetric
+from paddleseg_u2net.metrics.normalise import native, valid_pixels
 from paddleseg_u2net.metrics.scores import DEFAULT, chosen
 from paddleseg_u2net.metrics.segmentation import ConfusionMatrix
 
 ReportValue = Union[float, list]
 
+_COUNTS = ("images", "left_out", "ignored")
 _PER_CLASS = ("iou", "precision", "recall", "specificity", "dice")
 
 
@@ -25,25 +25,16 @@ class MetricReport:
     """Scores of one model on one set: any of those in `scores.SCORES`, in one pass.
 
     ``num_classes == 1`` is a sigmoid model: foreground is probability >= ``conventions.threshold``
-    against label >= 0.5, reported as two classes (background, foreground). ``num_classes >= 2`` is
-    a softmax model: the class is the most probable one, the lowest number on a tie. Saliency,
-    boundary and fixation scores are there for one channel, and for two classes by the probability
-    of class 1.
+    against label >= 0.5, reported as two classes. More is a softmax model: the class is the most
+    probable one, the lowest number on a tie. Saliency, boundary and fixation scores are there for
+    one channel, and for two classes by the probability of class 1.
 
-    Pixels whose label is ``ignore_index`` are ignored in every score; the metrics that need the
-    whole image say how they leave them out. An image of nothing but such pixels counts in
-    ``images`` and ``ignored`` only. Mind that 255 means "ignore" by default: a mask stored as
-    0 / 255 must be divided by 255 first, or its foreground is ignored.
+    Pixels whose label is ``ignore_index`` are ignored in every score; an image of nothing else
+    counts in ``images`` and ``ignored`` only. Mind that a mask stored as 0 / 255 must be divided by
+    255 first, or its foreground is ignored.
 
-    Args:
-        num_classes: Output channels of the model, >= 1.
-        ignore_index: Label value of ignored pixels.
-        names: Keys of scores, families ("segmentation", "saliency", "boundary", "fixation") or
-            "all".
-        conventions: What toolboxes disagree about; see `Conventions`.
-
-    Raises:
-        ValueError: no such score, or not for so many classes.
+    ``names`` are keys of scores, families ("segmentation", "saliency", "boundary", "fixation") or
+    "all"; ValueError where there is no such score, or not for so many classes.
     """
 
     def __init__(
@@ -53,13 +44,14 @@ class MetricReport:
         names: Iterable[str] = DEFAULT,
         conventions: Conventions = PRESETS["paper"],
     ) -> None:
-        if num_classes < 1:
-            raise ValueError(f"expected num_classes >= 1, got {num_classes}")
+        check("num_classes", num_classes)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.conventions = conventions
         self.scores = chosen([names] if isinstance(names, str) else names, num_classes)
-        self._seen = ImageCounts()
+        self.images = 0
+        self.left_out = 0  # images without an object, as ``empty_masks`` says
+        self.ignored = 0  # images with ignored pixels only, hence no score
         needed = dict.fromkeys(score.metric for score in self.scores)
         self._parts: dict[type[Metric], Metric] = {each: self._made(each) for each in needed}
 
@@ -74,8 +66,7 @@ class MetricReport:
 
     def fresh(self) -> MetricReport:
         """Return a report like this one that has seen no image."""
-        keys = [score.key for score in self.scores]
-        return MetricReport(self.num_classes, self.ignore_index, keys, self.conventions)
+        return MetricReport(**self._arguments())
 
     @property
     def needs_other_images(self) -> bool:
@@ -86,8 +77,6 @@ class MetricReport:
     def takes_objects_for_fixations(self) -> bool:
         """Whether the object stands for fixations where none are given, in scores of these."""
         return any(score.needs != "mask" for score in self.scores)
-
-    # -- one image ---------------------------------------------------------------------------
 
     def update(
         self, probability: np.ndarray, label: np.ndarray, others: Optional[np.ndarray] = None
@@ -109,25 +98,22 @@ class MetricReport:
         probability, label = np.asarray(probability), np.asarray(label)
         if probability.dtype == np.uint8:
             raise ValueError("expected probabilities of a float dtype, got uint8; divide by 255")
-        check_probabilities(probability, label, self.num_classes)
+        valid = valid_pixels(probability, label, self.num_classes, self.ignore_index)
         probability = native(probability)  # float16 is exact as float32, and several times as fast
-        valid = label != self.ignore_index
-        check_labels(label[valid], self.num_classes, self.ignore_index)
-        # Made first, since these may refuse what they are given.
-        pair = fixated = None
+        pair = None
         if valid.any() and self.num_classes <= 2:
             of_object = probability if self.num_classes == 1 else probability[1]
-            pair = MapMaskPair(of_object, label >= 0.5, valid)
-            fixated = self._fixated(pair, None, others)
+            # Made first, since it may refuse what it is given.
+            pair = MapMaskPair(of_object, label >= 0.5, valid, others=others)
         if self.num_classes > 1:
             predicted = most_probable(probability)
-            for part in self._of(PixelMetric):
-                part.update_classes(probability, label, predicted)
+            for part in self._parts.values():
+                if isinstance(part, PixelMetric):
+                    part.update_classes(probability, label, predicted)
         if pair is not None:
-            self._count(pair, fixated, pixels=self.num_classes == 1)
-        self._seen.count("images")
-        if not valid.any():
-            self._seen.count("ignored")
+            self._count(pair)
+        self.images += 1
+        self.ignored += not valid.any()
 
     def update_map(
         self,
@@ -138,73 +124,43 @@ class MetricReport:
     ) -> None:
         """Count one saliency map of any method; for ``num_classes == 1``.
 
-        Args:
-            prediction: Saliency map (H, W): float in [0, 1], or uint8 0..255 standing for k / 255.
-            mask: bool (H, W), True on the salient object. None where there are fixations only; the
-                scores that need a mask must not have been chosen then.
-            fixations: Where people looked; None takes the object for it.
-            others: As in `update`.
-
-        Raises:
-            ValueError: a shape, dtype or value is another, or a mask is missing. Nothing is
-                counted then.
+        The arguments are those of `MapMaskPair`. ``mask`` is None where there are fixations only;
+        the scores that need a mask must not have been chosen then.
         """
         if self.num_classes != 1:
             raise ValueError(f"expected one class to score maps, got {self.num_classes}")
-        if mask is not None:
-            pair = MapMaskPair(prediction, mask)
-            self._count(pair, self._fixated(pair, fixations, others), pixels=True)
-        elif fixations is None or any(score.needs == "mask" for score in self.scores):
+        if mask is None and (
+            fixations is None or any(score.needs == "mask" for score in self.scores)
+        ):
             raise ValueError("expected a mask for scores other than those of fixations, got none")
-        else:
-            self._count_fixations(FixationPair(prediction, fixations, others))
-        self._seen.count("images")
+        self._count(MapMaskPair(prediction, mask, fixations=fixations, others=others))
+        self.images += 1
 
-    def _of(self, kind: type) -> list[Any]:
-        return [part for part in self._parts.values() if isinstance(part, kind)]
-
-    def _count(self, pair: MapMaskPair, fixated: Optional[FixationPair], pixels: bool) -> None:
-        """Count a map in every part that scores one, also of all ``pixels`` of the set."""
-        if pixels:
-            for part in self._of(PixelMetric):
+    def _count(self, pair: MapMaskPair) -> None:
+        """Count a map in every part that scores one; of two classes, pixels are counted before."""
+        skipped: tuple[type, ...] = (PixelMetric,) if self.num_classes > 1 else ()
+        of_maps = any(isinstance(part, MapMetric) for part in self._parts.values())
+        if self.conventions.empty_masks != "count" and of_maps and not pair.foreground_pixels:
+            skipped += (MapMetric,)
+            self.left_out += 1
+        for part in self._parts.values():
+            if not isinstance(part, skipped):
                 part.update_pair(pair)
-        of_maps = self._of(MapMetric)
-        if self.conventions.empty_masks == "count" or pair.foreground_pixels:
-            for part in of_maps:
-                part.update_pair(pair)
-        elif of_maps:
-            self._seen.count("left_out")
-        if fixated is not None:
-            self._count_fixations(fixated)
-
-    def _count_fixations(self, fixated: FixationPair) -> None:
-        for part in self._of(FixationMetric):
-            part.update_pair(fixated)
-
-    def _fixated(
-        self, pair: MapMaskPair, fixations: Optional[Fixations], others: Optional[np.ndarray]
-    ) -> Optional[FixationPair]:
-        if not self._of(FixationMetric):
-            return None
-        if fixations is None:
-            fixations = Fixations.from_mask(pair.mask, pair.valid)
-        return FixationPair(pair.prediction, fixations, others)
-
-    # -- all images --------------------------------------------------------------------------
 
     def values(self) -> dict[str, float]:
         """Return the chosen scores by key; NaN where a score is not defined."""
         computed = {metric: part.compute() for metric, part in self._parts.items()}
-        return {score.key: score.read(computed[score.metric]) for score in self.scores}
+        values = {}
+        for score in self.scores:
+            found = computed[score.metric]
+            values[score.key] = float(getattr(found, score.attribute) if score.attribute else found)
+        return values
 
     def compute(self) -> dict[str, ReportValue]:
         """Return ``images`` and the chosen scores, as built-in numbers and lists.
 
-        With scores of segmentation also one number per class: ``class_iou``, ``class_precision``,
-        ``class_recall``, ``class_specificity``, ``class_dice``; see `SegmentationScores`.
-
-        What is not defined (a class absent from the whole set, kappa of a one-class set, a mean
-        over no image) is NaN; `json_ready` turns it into null for strict JSON.
+        With scores of segmentation also lists by class, ``class_iou`` and so on. What is not
+        defined is NaN; `json_ready` turns it into null for strict JSON.
         """
         result: dict[str, ReportValue] = {"images": self.images, **self.values()}
         if any(score.metric is ConfusionMatrix for score in self.scores):
@@ -214,28 +170,9 @@ class MetricReport:
         return result
 
     def curves(self) -> Curves:
-        """Return the curves of the chosen scores, for one and two classes.
-
-        ``PR``, ``F``, ``E`` and ``ROC`` where maxF, maxE and AUC (or others of their metrics) were
-        chosen; means over images come before curves of all pixels.
-        """
+        """Return the curves of the chosen scores' metrics; those of all pixels come last."""
         parts = sorted(self._parts.values(), key=lambda part: isinstance(part, PixelMetric))
         return {name: curve for part in parts for name, curve in part.curves().items()}
-
-    @property
-    def images(self) -> int:
-        """How many images were counted."""
-        return self._seen.compute()["images"]
-
-    @property
-    def left_out(self) -> int:
-        """How many images without an object were left out, as ``empty_masks`` says."""
-        return self._seen.compute()["left_out"]
-
-    @property
-    def ignored(self) -> int:
-        """How many images have ignored pixels only, hence no score."""
-        return self._seen.compute()["ignored"]
 
     def undefined(self) -> dict[str, int]:
         """Return, by key, for how many images a score is not defined; without those of none."""
@@ -244,32 +181,23 @@ class MetricReport:
 
     def reset(self) -> None:
         """Forget every image."""
-        for part in self._all().values():
+        self.images = self.left_out = self.ignored = 0
+        for part in self._parts.values():
             part.reset()
 
     def merge(self, other: MetricReport) -> None:
-        """Add the images that ``other`` has seen; ``other`` is left as it is.
-
-        Raises:
-            TypeError: ``other`` is no report.
-            ValueError: ``other`` was built with other arguments.
-        """
-        if not isinstance(other, MetricReport):
-            raise TypeError(f"expected a MetricReport to merge, got a {type(other).__name__}")
+        """Add the images that ``other``, built with the same arguments, has seen."""
         if other._arguments() != self._arguments():
             raise ValueError(
                 f"reports built with different arguments cannot be merged: "
                 f"expected {self._arguments()}, got {other._arguments()}"
             )
-        others = other._all()
-        for name, part in self._all().items():
-            part.merge(others[name])
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for metric, part in self._parts.items():
+            part.merge(other._parts[metric])
 
-    def _all(self) -> dict[str, Metric]:
-        parts = {metric.__name__: part for metric, part in self._parts.items()}
-        return {"seen": self._seen, **parts}
-
-    def _arguments(self) -> dict[str, object]:
+    def _arguments(self) -> dict[str, Any]:
         return {
             "num_classes": self.num_classes,
             "ignore_index": self.ignore_index,
@@ -279,38 +207,29 @@ class MetricReport:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all sums as int64 and float64 arrays, named ``metric.sum``; see `Metric`."""
-        return {
-            f"{part_name}.{name}": value
-            for part_name, part in self._all().items()
-            for name, value in part.state().items()
-        }
+        state = {f"seen.{name}": np.array([getattr(self, name)], np.int64) for name in _COUNTS}
+        for metric, part in self._parts.items():
+            state.update((f"{metric.__name__}.{key}", sums) for key, sums in part.state().items())
+        return state
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace all sums by those of `state` of a report built with the same arguments.
-
-        Raises:
-            ValueError: names, shapes or kinds are not those of this report. Nothing is replaced
-                then.
-        """
-        if set(state) != set(self.state()):
+        """Replace all sums by those of `state` of a report built with the same arguments."""
+        found, expected = ({k: np.shape(v) for k, v in s.items()} for s in (state, self.state()))
+        if found != expected:
             raise ValueError(
-                f"expected a state with {sorted(self.state())}, got {sorted(state)}; "
-                f"was the report built with other arguments?"
+                f"expected a state of {expected}, got {found}; was the report built with other "
+                "arguments?"
             )
-        loaded = self.fresh()
-        for part_name, part in loaded._all().items():
-            prefix = f"{part_name}."
-            part.load_state(
-                {key[len(prefix) :]: v for key, v in state.items() if key.startswith(prefix)}
-            )
-        self._seen, self._parts = loaded._seen, loaded._parts
+        for name in _COUNTS:
+            setattr(self, name, int(state[f"seen.{name}"][0]))
+        for metric, part in self._parts.items():
+            part.load_state({key: state[f"{metric.__name__}.{key}"] for key in part.state()})
 
 
 def most_probable(probability: np.ndarray) -> np.ndarray:
     """Return argmax over the classes of (num_classes, H, W), the lowest number on a tie.
 
-    A running maximum over planes, uint8 up to 256 classes: 10 to 30 times as fast as
-    ``argmax(axis=0)``, which walks across the planes for every pixel.
+    10 to 30 times as fast as ``argmax(axis=0)``, which walks across the planes for every pixel.
     """
     kind = np.uint8 if len(probability) <= 256 else np.int64
     classes = np.zeros(probability.shape[1:], kind)

@@ -6,77 +6,46 @@ import difflib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Type, TypeVar
+from typing import Type, TypeVar
 
 from paddleseg_u2net import registry
 from paddleseg_u2net.metrics.metric import Metric
 
 FAMILIES = ("segmentation", "saliency", "boundary", "fixation")
 NEEDS = ("mask", "points", "density")
+DEFAULT = ("segmentation", "saliency")  # where nothing else is asked for
 
-DEFAULT = ("segmentation", "saliency")
-"""The families that are reported where nothing else is asked for."""
-
-SCORES: dict[str, Score] = registry.table("scores")
-"""All scores by key, in the order of reports."""
+SCORES: dict[str, Score] = registry.table("scores")  # by key, in the order of reports
 
 _M = TypeVar("_M", bound=Type[Metric])
 
 
 @dataclass(frozen=True)
 class Score:
-    """One number of a report.
+    """One number of a report."""
 
-    Attributes:
-        key: Its name in results, configurations and tables.
-        family: One of `FAMILIES`.
-        meaning: Its definition in a few words.
-        detail: What the documentation says beside it.
-        source: Of the definition: authors and year, or a toolbox.
-        attribute: Which one of what the metric's ``compute`` returns; "" where that is the number.
-        higher_is_better: Which way is better.
-        classes: Whether it is defined for three classes and more.
-        needs: The ground truth: "mask", or "points" or "density" of fixations.
-        also_called: Names in papers and other toolboxes, in small letters without signs. One that
-            several scores have is ambiguous.
-        metric: What computes it; `register` sets this, and ``order``.
-        order: Place in the family.
-    """
-
-    key: str
-    family: str
-    meaning: str
-    detail: str = ""
-    source: str = ""
-    attribute: str = ""
+    key: str  # its name in results, configurations and tables
+    family: str  # one of `FAMILIES`
+    meaning: str  # its definition in a few words
+    attribute: str = ""  # which one of what the metric computes; "" where that is the number
     higher_is_better: bool = True
-    classes: bool = False
-    needs: str = "mask"
-    also_called: tuple[str, ...] = ()
-    metric: type[Metric] = Metric  # type: ignore[type-abstract]
-    order: int = 0
-
-    def read(self, computed: Any) -> float:
-        """Return the number, given what the metric's ``compute`` returned."""
-        return float(getattr(computed, self.attribute) if self.attribute else computed)
+    classes: bool = False  # whether it is defined for three classes and more
+    needs: str = "mask"  # or "points" or "density" of fixations
+    also_called: tuple[str, ...] = ()  # small letters, no signs; of several scores: ambiguous
+    metric: type[Metric] = Metric  # type: ignore[type-abstract]  # `register` sets this and
+    order: int = 0  # the place in the family
 
 
 def register(*scores: Score, order: int = 100, **conventions: str) -> Callable[[_M], _M]:
     """Return a decorator of a `Metric` class that adds its scores to `SCORES`.
 
     Several scores may be computed by one metric, which then sees every image once. A file outside
-    of the package does the same; a command or a configuration names it under ``plugins``::
-
-        @register(Score("MSE", "saliency", "mean squared error"), stretch="mae_stretch")
-        class MSE(MeanMetric):
-            def score(self, pair):
-                return float(((pair.values(self.stretch) - pair.mask) ** 2).mean())
+    of the package does the same, see docs/metrics.md.
 
     Args:
         scores: In the order of reports.
-        order: Place in the family; what comes from outside stands behind the package's own.
-        conventions: Arguments of the class that follow the `Conventions` of a report, each with the
-            name that it has there.
+        order: Place in the family; behind all others, as they come, by default.
+        conventions: Arguments of the class, each with the one of `Conventions` that it follows.
 
     Raises:
         ValueError: a key or the class's name is taken, or a family or need is not known.
@@ -119,30 +88,22 @@ def chosen(names: Iterable[str], num_classes: int = 1) -> tuple[Score, ...]:
     """Return the scores of keys, of families and of "all", in the order of the table.
 
     A family, or "all", stands for those of its scores that ``num_classes`` has.
-
-    Raises:
-        ValueError: there is no such score, or not for so many classes; nothing was named.
     """
     names = [resolve(name) for name in names]
-    keys: set[str] = set()
+    there_are = {key: s for key, s in SCORES.items() if num_classes <= 2 or s.classes}
     for name in names:
-        score = SCORES.get(name)
-        if score is None:
-            keys.update(s.key for s in members(name) if num_classes <= 2 or s.classes)
-        elif num_classes <= 2 or score.classes:
-            keys.add(name)
-        else:
-            there_are = ", ".join(score.key for score in SCORES.values() if score.classes)
+        if name in SCORES and name not in there_are:
             raise ValueError(
                 f"{name}: this score is for one or two classes; with {num_classes} there are "
-                f"{there_are}"
+                f"{', '.join(there_are)}"
             )
+    keys = {score.key for name in names for score in members(name)} & there_are.keys()
     if not keys:
         raise ValueError(
             f"expected scores for {num_classes} classes, got {', '.join(names) or 'none'}; take "
             "segmentation"
         )
-    return tuple(score for score in SCORES.values() if score.key in keys)
+    return tuple(score for key, score in there_are.items() if key in keys)
 
 
 def members(name: str) -> list[Score]:
@@ -158,11 +119,24 @@ def plain(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower().translate(_GREEK))
 
 
+_SYNONYMS = ("adaptive", "adp"), ("average", "mean"), ("avg", "mean"), ("structure", "s")
+_QUALIFIER = "(max|mean|adp|w)?"
+_MEASURE = re.compile(f"{_QUALIFIER}([efs])m?{_QUALIFIER}")
+
+
+def _as_spelt_here(name: str) -> str:
+    """Return a plain name of F, E or S as its key is spelt: "fbetamax" and "maxfm" are "maxf"."""
+    for other, ours in _SYNONYMS:
+        name = name.replace(other, ours)
+    name = re.sub("alpha|beta|xi|measure|score", "", name.replace("weighted", "w"))
+    found = _MEASURE.fullmatch(name)
+    return f"{found[1] or found[3] or ''}{found[2]}" if found else name
+
+
 def resolve(name: object) -> str:
     """Return the key of a score, a family or "all", by its name in any case or another toolbox.
 
-    Raises:
-        ValueError: there is no such score, or the name may be any one of several.
+    ValueError: there is no such score, or the name may be any one of several.
     """
     known = [*SCORES, *FAMILIES, "all"]
     if name in known:
@@ -172,7 +146,10 @@ def resolve(name: object) -> str:
     for score in SCORES.values():
         for other in score.also_called:
             meant.setdefault(other, []).append(score.key)
-    found = meant.get(asked, [])
+    spelt = _as_spelt_here(asked)
+    found = meant.get(asked) or meant.get(spelt, [])
+    if not found and spelt in ("e", "f"):  # which of several
+        found = [key for key in SCORES if re.match(f"(max|mean|adp|w){spelt.upper()}", key)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -181,16 +158,3 @@ def resolve(name: object) -> str:
     near = difflib.get_close_matches(asked, [other for other in meant if len(meant[other]) == 1], 1)
     hint = f"did you mean {meant[near[0]][0]}? " if near else ""
     raise ValueError(f"there is no score {name!r}; {hint}There are {', '.join(known)}")
-
-
-HEAD = "| name | family | definition | source |\n| --- | --- | --- | --- |\n"
-
-
-def table() -> str:
-    """Return all scores as the Markdown table of docs/metrics.md."""
-    lines = []
-    for score in SCORES.values():
-        arrow = "" if score.higher_is_better else ", lower is better"
-        definition = "; ".join(filter(None, (score.meaning + arrow, score.detail)))
-        lines.append(f"| `{score.key}` | {score.family} | {definition} | {score.source} |\n")
-    return HEAD + "".join(lines)

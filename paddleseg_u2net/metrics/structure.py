@@ -17,63 +17,25 @@ _Window = Tuple[slice, slice]
 
 
 class _Moments(NamedTuple):
-    """Moments of the map on some pixels; `squares` is the sum of (value - mean)^2.
-
-    It is exactly 0 where all values are equal, and only there.
-    """
+    """Moments of the map on some pixels."""
 
     pixels: int
     mean: float
-    squares: float
+    squares: float  # the sum of (value - mean)^2; exactly 0 where all values are equal, only there
 
 
-@register(
-    Score(
-        "S",
-        "saliency",
-        "S-measure, alpha 0.5",
-        "structure of map and mask: object and region scores",
-        "Fan et al. 2017",
-        also_called=("sm", "smeasure", "salpha", "structuremeasure"),
-    ),
-    order=40,
-    stretch="stretch",
-)
+@register(Score("S", "saliency", "S-measure, alpha 0.5"), order=40, stretch="stretch")
 class SMeasure(MeanMetric):
-    """Structure measure: alpha x object score + (1 - alpha) x region score, mean over images.
+    """Structure measure: half an object score and half a region score, mean over images.
 
-    Higher is better, in [0, 1]. The object score compares mean and spread of the map on the object
-    and off it; the region score is the SSIM of the four quadrants around the object's centre.
-    Source: Fan et al. 2017, "Structure-measure: A New Way to Evaluate Foreground Maps", ICCV, sec.
-    3, with lambda = 0.5.
-
-    Corner cases are PySODMetrics 1.6.2's, which follow the authors' code:
-
-    - Empty mask: 1 - mean of the map. Full mask: mean of the map.
-    - A quadrant wholly on or wholly off the object scores 1 where the map is constant in it,
-      whatever the constant, and 0 elsewhere. A constant map has no other special case.
-    - A negative score is cut to 0.
-    - The centre is rounded to a pixel, halves to the even one (MATLAB: up).
-
-    Two differences: a quadrant without a pixel weighs nothing (there PySODMetrics and MATLAB say
-    NaN, for instance for an object in the last row only), and "constant" means equal values (there
-    both ask for a variance of exactly 0, which rounding denies to some constants).
-
-    Ignored pixels are left out of every sum, the areas of the quadrants included.
-
-    Args:
-        alpha: Share of the object score, in [0, 1].
-        stretch: How to normalise each map first; see `normalise.normalise`.
+    The object score compares mean and spread of the map on the object and off it; the region score
+    is the SSIM of the four quadrants around the object's centre. Source: Fan et al. 2017,
+    "Structure-measure", ICCV, sec. 3, with lambda = 0.5. As in PySODMetrics 1.6.2 and the authors'
+    code, but a quadrant without a pixel weighs nothing (theirs say NaN), and "constant" means equal
+    values (both ask for a variance of exactly 0, which rounding denies to some constants).
     """
 
-    def __init__(self, alpha: float = 0.5, stretch: str = "none") -> None:
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"expected alpha in [0, 1], got {alpha}")
-        self.alpha = alpha
-        super().__init__(stretch)
-
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image."""
         area, pixels = pair.foreground_pixels, pair.valid_pixels
         if area in (0, pixels):  # the mean of the map, or what it lacks to 1
             return 1 - pair.statistics(self.stretch).mean_absolute_error
@@ -88,10 +50,10 @@ class SMeasure(MeanMetric):
             (outside.pixels + inside.pixels) / pixels * _ssim(outside, inside)
             for outside, inside in quadrants
         )
-        return max(0.0, self.alpha * of_object + (1 - self.alpha) * of_regions)
+        return max(0.0, 0.5 * of_object + 0.5 * of_regions)
 
 
-def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, _Moments]]:
+def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, ...]]:
     """Return moments off and on the object, for the four quadrants around the object's centre."""
     row, column = _centre(pair.mask)
     windows = [
@@ -99,42 +61,32 @@ def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, _Moments
         for rows in (slice(None, row + 1), slice(row + 1, None))
         for columns in (slice(None, column + 1), slice(column + 1, None))
     ]
-    of_windows = _of_bytes if pair.prediction.dtype == np.uint8 else _of_floats
-    outside = of_windows(pair, stretch, pair.background, windows)
-    return list(zip(outside, of_windows(pair, stretch, pair.mask, windows)))
+    moments = _of_bytes if pair.prediction.dtype == np.uint8 else _of_floats
+    parts = pair.background, pair.mask
+    return [
+        tuple(moments(pair, stretch, part[window], window) for part in parts) for window in windows
+    ]
 
 
-def _of_floats(
-    pair: MapMaskPair, stretch: str, where: np.ndarray, windows: list[_Window]
-) -> list[_Moments]:
-    """Return the moments of the map's pixels in each window that are in ``where``, bool (H, W)."""
-    values, found = pair.values(stretch), []
-    for window in windows:
-        some = values[window][where[window]]
-        # Less one of them, so that equal values leave nothing to round.
-        first = float(some[0]) if some.size else 0.0
-        some -= first
-        found.append(_moments(some.size, float(some.sum()), float(some @ some), first, 1.0))
-    return found
+def _of_floats(pair: MapMaskPair, stretch: str, where: np.ndarray, window: _Window) -> _Moments:
+    """Return the moments of the map's pixels in a window that are in ``where``, bool."""
+    some = pair.values(stretch)[window][where]
+    # Less one of them, so that equal values leave nothing to round.
+    first = float(some[0]) if some.size else 0.0
+    some -= first
+    return _moments(some.size, float(some.sum()), float(some @ some), first, 1.0)
 
 
-def _of_bytes(
-    pair: MapMaskPair, stretch: str, where: np.ndarray, windows: list[_Window]
-) -> list[_Moments]:
+def _of_bytes(pair: MapMaskPair, stretch: str, where: np.ndarray, window: _Window) -> _Moments:
     """Return the same in whole numbers, of the levels of the map."""
-    where = where.view(np.uint8)
-    levels = pair.prediction * where
     worth = pair.values_of_levels(stretch)
     zero, step = float(worth[0]), float(worth[-1] - worth[0]) / (LEVELS - 1)
-    found = []
-    for window in windows:
-        some = levels[window]
-        pixels = cv2.countNonZero(where[window]) if some.size else 0
-        total = round(cv2.sumElems(some)[0]) if pixels else 0
-        # Rounded, since OpenCV may square a root.
-        squares = round(cv2.norm(some, cv2.NORM_L2SQR)) if pixels else 0
-        found.append(_moments(pixels, total, squares, zero, step))
-    return found
+    some = pair.prediction[window] * where.view(np.uint8)
+    pixels = int(np.count_nonzero(where))
+    total = round(cv2.sumElems(some)[0]) if pixels else 0
+    # Rounded, since OpenCV may square a root.
+    squares = round(cv2.norm(some, cv2.NORM_L2SQR)) if pixels else 0
+    return _moments(pixels, total, squares, zero, step)
 
 
 def _moments(pixels: int, total: float, squares: float, zero: float, step: float) -> _Moments:

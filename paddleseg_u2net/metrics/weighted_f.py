@@ -7,7 +7,6 @@ import numpy as np
 
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair, bounding_box
 from paddleseg_u2net.metrics.metric import MeanMetric
-from paddleseg_u2net.metrics.saliency import F_NAMES
 from paddleseg_u2net.metrics.scores import Score, register
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -32,56 +31,27 @@ def _key(row: int, column: int) -> int:
 
 
 @register(
-    Score(
-        "wF",
-        "saliency",
-        "weighted F",
-        "beta 1; errors count by where they are",
-        "Margolin et al. 2014",
-        also_called=(
-            *("wfm", "fw", "weightedf", "wfmeasure", "weightedfmeasure", "fbw"),
-            *("fbetaw", "wfbeta"),
-            *F_NAMES,
-        ),
-    ),
-    order=30,
-    beta2="weighted_beta2",
-    stretch="stretch",
+    Score("wF", "saliency", "weighted F"), order=30, beta2="weighted_beta2", stretch="stretch"
 )
 class WeightedFMeasure(MeanMetric):
     """F-measure of a map that is not binarised, with errors weighted by place, mean over images.
 
-    Higher is better, in [0, 1]. On the object, an error counts less where the neighbourhood is
-    right (7 x 7 Gaussian of sigma 5; what is off the object has the error of the nearest object
-    pixel, what is off the image has none). Off the object, an error weighs 1 at the rim and 2 far
-    away, halfway at a distance of 5 pixels. Source: Margolin et al. 2014, "How to Evaluate
-    Foreground Maps?", CVPR; F = (1 + beta2) P R / (beta2 P + R) of weighted precision and recall.
-
-    Of several nearest object pixels that in the leftmost column counts, then that in the uppermost
-    row. SciPy takes the same, so the scores are PySODMetrics 1.6.2's to about 1e-6.
-
-    Corner cases are PySODMetrics's too: an empty mask scores 0 whatever the map; a full mask and a
-    constant map are no special cases.
-
-    Ignored pixels are off the object and have no error.
-
-    Args:
-        beta2: Weight of precision, beta squared, > 0.
-        stretch: How to normalise each map first; see `normalise.normalise`.
+    On the object, an error counts less where the neighbourhood is right (7 x 7 Gaussian of sigma 5;
+    what is off the object has the error of the nearest object pixel). Off it, an error weighs 1 at
+    the rim and 2 far away, halfway at 5 pixels. Source: Margolin et al. 2014, "How to Evaluate
+    Foreground Maps?", CVPR. Of several nearest object pixels that in the leftmost column counts,
+    then the uppermost, as in SciPy, so the scores are PySODMetrics 1.6.2's to about 1e-6.
     """
 
     def __init__(self, beta2: float = 1.0, stretch: str = "none") -> None:
-        if not beta2 > 0:
-            raise ValueError(f"expected beta2 > 0, got {beta2}")
         self.beta2 = beta2
         super().__init__(stretch)
 
     def score(self, pair: MapMaskPair) -> float:
-        """Return the score of one image."""
         area = pair.foreground_pixels
         if not area:
             return 0.0
-        values, mask = pair.narrow_values(self.stretch), pair.mask
+        values, mask = pair.values(self.stretch).astype(np.float32), pair.mask
         found = area - _missed(values, mask)
         recall = found / area
         precision = found / (found + _false_positives(values, mask) + _EPS)
@@ -95,8 +65,11 @@ def _false_positives(values: np.ndarray, mask: np.ndarray) -> float:
     # Beyond the box of what is wrong and what it may be near to, no distance is asked for.
     part = bounding_box(wrong | mask)
     at = np.flatnonzero(wrong[part] & ~mask[part])
-    squared = _squared_distance(mask[part]).ravel()[at]
-    weight = 2 - np.exp(np.sqrt(squared) * np.float32(np.log(0.5) / 5))
+    off = (~mask[part]).view(np.uint8)
+    distance = cv2.distanceTransform(off, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).ravel()[at]
+    # The last bit that OpenCV gives changes with the place of the array in memory.
+    distance = np.sqrt(np.rint(distance * distance))
+    weight = 2 - np.exp(distance * np.float32(np.log(0.5) / 5))
     return float((values[part].ravel()[at] * weight).sum(dtype=np.float64))
 
 
@@ -110,15 +83,6 @@ def _missed(values: np.ndarray, mask: np.ndarray) -> float:
     blurred = cv2.sepFilter2D(spread, -1, _GAUSSIAN, _GAUSSIAN, borderType=cv2.BORDER_CONSTANT)
     blurred *= mask
     return cv2.sumElems(cv2.min(error, blurred))[0]
-
-
-def _squared_distance(mask: np.ndarray) -> np.ndarray:
-    """Return the squared distance to the object: float32 of the mask's shape, whole numbers."""
-    off = (~mask).view(np.uint8)
-    distance = cv2.distanceTransform(off, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distance *= distance
-    # The last bit that OpenCV gives changes with the place of the array in memory.
-    return np.rint(distance, out=distance)
 
 
 def _spread(error: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -144,12 +108,8 @@ def _spread(error: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _keys(inside: np.ndarray, line: int) -> np.ndarray:
     """Return the least key from every pixel to the object, exact up to _FAR, 255 without any.
 
-    Args:
-        inside: bool (N,), rows of a framed mask one after the other.
-        line: Length of a row.
-
-    Returns:
-        uint8, without the first and last _REACH rows and columns of the N.
+    ``inside`` are rows of a framed mask one after the other, bool (N,), each of ``line``; the
+    keys, uint8, lack the first and last _REACH rows and columns.
     """
     off = (~inside).view(np.uint8)
     off *= 255

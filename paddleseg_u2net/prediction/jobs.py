@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
-from paddleseg_u2net.io.files import is_address, read_lines, what_is, with_slashes
+from paddleseg_u2net.io.files import read_lines, what_is, with_slashes
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, files_below
 from paddleseg_u2net.log import logger
 
@@ -22,9 +22,6 @@ are those that it gets by default."""
 
 # Formats that pictures are written in under their own name; others become PNG.
 _WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
-
-
-_NEITHER = {"nothing": "there is no such file", "a file": "this is none of them"}
 
 
 class Job(NamedTuple):
@@ -40,19 +37,9 @@ def collect(
 ) -> List[Job]:
     """The images of files, lists (one path a line, relative to the list), folders and patterns.
 
-    Of a folder that is being written to, those that are there now; files that are left out are
-    logged. Where several are given, a
-    folder's name stands before its images' paths. What fits a pattern has its path below the
-    folder before the first sign of a pattern. An image that is given twice is one.
-
-    Args:
-        image_paths: one or several; what is no path but has ``*``, ``?`` or ``[`` stands for the
-            files and folders that fit it, ``**`` for folders at any depth.
-        save_dir: where pictures go; those that are there already are no images, if it is in the
-            folder.
-
-    Raises:
-        ValueError: there is nothing of the kind, or no image in it.
+    Where several are given, a folder's name stands before its images' paths. What fits a pattern
+    has its path below the folder before the first sign of a pattern. An image that is given twice
+    is one. Pictures that are in ``save_dir`` already are no images; ValueError if there are none.
     """
     given = [image_paths] if isinstance(image_paths, (str, Path)) else list(image_paths)
     places: Dict[Path, Optional[Path]] = {}
@@ -79,12 +66,14 @@ def collect(
 
 
 def _names_apart(images: Sequence[Path]) -> Dict[Path, Path]:
-    """The names of single images; with their folders' names where two would have the same."""
-    if len({image.name.lower() for image in images}) == len(set(images)):
-        return {image: Path(image.name) for image in images}
-    places = {image: os.path.abspath(image) for image in images}  # noqa: PTH100 (links stay)
-    common = os.path.commonpath([os.path.dirname(place) for place in places.values()])  # noqa: PTH120
-    return {image: Path(place).relative_to(common) for image, place in places.items()}
+    """The names of single images, with as many of their folders as it takes to tell them apart."""
+    paths = [os.path.abspath(image) for image in images]  # noqa: PTH100 (links stay)
+    names, different = [Path(image.name) for image in images], {path.lower() for path in paths}
+    for count in range(2, max((len(Path(path).parts) for path in paths), default=0)):
+        if len({str(name).lower() for name in names}) == len(different):
+            break
+        names = [Path(*Path(path).parts[1:][-count:]) for path in paths]
+    return dict(zip(images, names))
 
 
 def _places(path: str, save_dir: Optional[Path]) -> Iterable[Tuple[Path, Optional[Path]]]:
@@ -110,48 +99,23 @@ def _is_image(path: Path) -> bool:
 
 def _images_of(path: Path, save_dir: Optional[Path]) -> List[Job]:
     if path.is_dir():
-        files = _in_folder(path, save_dir)
+        files = _new(sorted(filter(_is_image, files_below(path))), path, save_dir)
         found = [Job(file, file.relative_to(path)) for file in files]
     elif path.is_file() and _is_image(path):
         return [Job(path, Path(path.name))]
     elif path.is_file() and path.suffix.lower() in (".txt", ".lst", ".list"):
         found = [_listed(line, path) for _, line in read_lines(path)]
     else:
-        found_is = what_is(path)
         raise ValueError(
             f"--image_path {path}: expected an image ({', '.join(sorted(IMAGE_SUFFIXES))}), "
-            f"a list of images (.txt) or a folder; {_NEITHER.get(found_is, f'this is {found_is}')}"
+            f"a list of images (.txt) or a folder; found {what_is(path)}"
         )
     if not found:
         raise ValueError(f"--image_path {path}: expected images, found none")
     return found
 
 
-def _in_folder(folder: Path, save_dir: Optional[Path]) -> List[Path]:
-    """The images of a folder without earlier pictures."""
-    images: List[Path] = []
-    others = Counter[str]()
-    subfolders: List[Path] = []
-    for path in sorted(files_below(folder, subfolders)):
-        if not _is_image(path):
-            others[path.suffix.lower() or "no suffix"] += 1
-        else:
-            images.append(path)
-    for path in filter(_is_image, subfolders):
-        logger.info(f"{path} is a folder and no picture; what is in it counts")
-    images = _new(images, folder, save_dir)
-    if others:
-        kinds = ", ".join(f"{suffix} ({count})" for suffix, count in sorted(others.items()))
-        count = sum(others.values())
-        logger.info(f"Left out {count} whose suffix is none of a picture that is read: {kinds}")
-    return images
-
-
-def _new(
-    paths: List[Path],
-    folder: Path,
-    save_dir: Optional[Path],
-) -> List[Path]:
+def _new(paths: List[Path], folder: Path, save_dir: Optional[Path]) -> List[Path]:
     """Those paths below a folder that no earlier prediction wrote to ``save_dir`` in it."""
     top = folder.resolve()
     written = {(save_dir / kind).resolve() for kind in PICTURES} if save_dir else set()
@@ -167,8 +131,6 @@ def _new(
 
 def _listed(line: str, list_path: Path) -> Job:
     """A line names an image; behind a tab or space it may name a mask, as in training lists."""
-    if is_address(line):
-        return Job(Path(line), Path(Path(line).name))  # whose reading says what is wrong
     words = line.split("\t")[0].split(" ")
     folder = list_path.parent
     heads = [" ".join(words[:count]) for count in range(len(words), 0, -1)]
@@ -180,13 +142,8 @@ def _listed(line: str, list_path: Path) -> Job:
 
 
 def output_names(jobs: Sequence[Job]) -> List[Dict[str, Path]]:
-    """Where each image's pictures go below the save folder; no two share a name.
-
-    ``a.jpg`` gives ``a.png``; where there is an ``a.png`` too, they give ``a.jpg.png`` and
-    ``a.png.png``.
-
-    Returns:
-        For each job the path of each of `PICTURES` below that kind's folder.
+    """Where each image's pictures go below that kind's folder; no two share a name: ``a.jpg`` gives
+    ``a.png``; where there is an ``a.png`` too, they give ``a.jpg.png`` and ``a.png.png``.
     """
     stems = Counter(str(job.name.with_suffix("")).lower() for job in jobs)
     maps: Set[str] = set()

@@ -11,7 +11,6 @@ from typing import (
     Any,
     Callable,
     Deque,
-    Dict,
     Generator,
     List,
     Mapping,
@@ -19,7 +18,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Union,
 )
 
 import numpy as np
@@ -29,11 +27,10 @@ from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference import Pipeline, classes_of
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import (
-    NO_TAGS,
-    Tags,
+    Header,
     image_size,
+    read_header,
     read_image,
-    read_tags,
     write_image,
     write_png,
 )
@@ -60,14 +57,8 @@ _PNG_LEVEL = 1
 # After these no further picture can be written either.
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-
-class _Image(NamedTuple):
-    """What the last step needs of an image."""
-
-    name: str
-    seen: Union[np.ndarray, Tuple[int, ...]]  # by the network; its shape where that will do
-    shown: Optional[np.ndarray]  # in its pictures, if one of them needs it
-    tags: Tags
+# An image, and where its pictures go, by their kind.
+_Work = Tuple[Path, Mapping[str, Path]]
 
 
 class Failure(NamedTuple):
@@ -75,10 +66,6 @@ class Failure(NamedTuple):
 
     image: Path
     reason: str
-
-
-class DiskError(OSError):
-    """No more pictures can be written; the message says why, and how many images were done."""
 
 
 def predict_files(
@@ -93,59 +80,54 @@ def predict_files(
 ) -> List[Failure]:
     """Write pictures of each image; the images that failed are returned, the rest is done.
 
-    While the network computes one image, the next ones are decoded and the pictures of the last
-    ones written. The pictures are those of images predicted one by one, at the image's own size.
-
     Args:
         channels: of the images that the network takes: 1, 3 or 4.
         custom_color: R, G, B of class 0, of class 1, ...
         on_failure: is told of each failure, in the order of the jobs, while others go on.
-        pictures: which are written, of `PICTURES`, each kind in a folder of its name below
-            ``save_dir``; see `write_pictures`.
+        pictures: which are written, of `PICTURES`; see `write_pictures`.
         share: which of the jobs this process does; names of pictures are those of all jobs.
 
     Raises:
         ValueError: an image would be overwritten.
-        OSError: the folder cannot be made or written to; nothing has been predicted.
-        DiskError: the disk is full or read-only; no more images are begun then.
+        OSError: the folder cannot be made or written to; or the disk is full or read-only, and the
+            message says how many images were done.
     """
     steps = _Prediction(predictor, channels, render.color_map(256, custom_color))
-    works = [
-        _Work(job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
+    works: List[_Work] = [
+        (job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
         for job, name in zip(jobs, output_names(jobs))
     ]
-    _check_places(save_dir, works)
+    images = {job.image.resolve() for job in jobs}
+    for path in (path for _, paths in works for path in paths.values()):
+        if path.resolve() in images:
+            raise ValueError(
+                f"{path} is one of the images and would be overwritten; choose another --save_dir"
+            )
+    check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
     works = works[share]
     failures: List[Failure] = []
     done = 0
     outcomes = pipelined(works, steps, _MOST_PIXELS)
     bar = Progress(len(works), "predicting") if len(works) > 1 else nullcontext()
     with closing(outcomes), bar as progress:
-        for work, error in outcomes:
+        for (image, _), error in outcomes:
+            if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+                left = len(works) - done - len(failures)
+                raise OSError(
+                    error.errno,
+                    f"{error.filename}: {error.strerror}; {done} of {len(works)} images are done, "
+                    f"{len(failures)} failed, and {left} are left: predict them again",
+                ) from error
             if error is None:
                 done += 1
-            elif not isinstance(error, _DiskFull):
-                failures.append(Failure(work.image, _reason(work.image, error)))
+            else:
+                text = str(error) or type(error).__name__
+                text = text if str(image) in text else f"{image}: {text}"
+                failures.append(Failure(image, text))
                 on_failure(failures[-1])
             if progress:
                 progress.update()
-    if steps.disk_error is not None:
-        raise DiskError(
-            steps.disk_error.errno,
-            f"{steps.disk_error.strerror}; {done} of {len(works)} images are done, "
-            f"{len(failures)} failed, and {len(works) - done - len(failures)} are left: predict "
-            "them again",
-        )
     return failures
-
-
-class _Work(NamedTuple):
-    image: Path
-    paths: Dict[str, Path]
-
-
-class _DiskFull(Exception):
-    """This image was not written, or not even begun, for want of a disk."""
 
 
 class _Prediction:
@@ -155,79 +137,39 @@ class _Prediction:
         self._predictor, self._channels, self._colors = predictor, channels, colors
         whole = predictor.window is not None or predictor.preprocess.size is None
         self._weight = _SEEN_WHOLE if whole else 1
-        self.disk_error: Optional[OSError] = None
 
     def weight(self, work: _Work) -> int:
-        if self.disk_error is not None:
-            return 0
         try:
-            height, width = image_size(work.image)
+            height, width = image_size(work[0])
         except Exception:  # reading it says what is wrong
             return 0
         return height * width * self._weight
 
-    def read(self, work: _Work) -> Tuple[_Image, np.ndarray]:
-        self._go_on()
-        shown, tags = None, NO_TAGS
-        if CUTOUT in work.paths:
+    def read(self, work: _Work) -> Tuple[Any, ...]:
+        """The network's input, what the network has seen or its shape where that will do, what is
+        in the pictures, and its header.
+        """
+        path, pictures = work
+        shown, header = None, None
+        if CUTOUT in pictures:
             # its transparency, and its colours where the network sees grey
-            shown, tags = read_image(work.image, 4), read_tags(work.image)
-        if shown is not None and self._channels == 3:
-            seen = np.ascontiguousarray(shown[..., :3])
+            shown, header = read_image(path, 4), read_header(path)
+            rgb = np.ascontiguousarray(shown[..., :3])
+            seen = rgb if self._channels == 3 else read_image(path, self._channels)
         else:
-            seen = read_image(work.image, self._channels)
-        if shown is None and ADDED in work.paths:
-            shown = seen
-        follows_edges = self._predictor.upsampling != "bilinear"
-        image = _Image(work.image.name, seen if follows_edges else seen.shape[:2], shown, tags)
-        return image, self._predictor.prepare(seen)
+            seen = read_image(path, self._channels)
+            shown = seen if ADDED in pictures else None
+        needed = seen.shape[:2] if self._predictor.upsampling == "bilinear" else seen
+        return self._predictor.prepare(seen), needed, shown, header
 
-    def compute(self, read: Tuple[_Image, np.ndarray]) -> Tuple[_Image, np.ndarray]:
-        self._go_on()
-        image, prepared = read
-        return image, self._predictor.shown(prepared[None], image.name)[0]
+    def compute(self, read: Tuple[Any, ...]) -> Tuple[Any, ...]:
+        return (self._predictor.probabilities(read[0][None])[0], *read[1:])
 
-    def write(self, work: _Work, computed: Tuple[_Image, np.ndarray]) -> None:
-        self._go_on()
-        image, probability = computed
-        try:
-            write_pictures(
-                work.paths,
-                image.shown,
-                self._predictor.restore(probability, image.seen),
-                self._colors,
-                image.tags,
-            )
-        except OSError as error:
-            if error.errno in _DISK_ERRORS:
-                self.disk_error = self.disk_error or error
-                raise _DiskFull from error
-            raise
+    def write(self, work: _Work, computed: Tuple[Any, ...]) -> None:
+        probability, seen, shown, header = computed
+        restored = self._predictor.restore(probability, seen)
+        write_pictures(work[1], shown, restored, self._colors, header)
 
-    def _go_on(self) -> None:
-        if self.disk_error is not None:
-            raise _DiskFull
-
-
-def _check_places(save_dir: Path, works: Sequence[_Work]) -> None:
-    """Refuse what would fail for every image, or cost one, before the first is read."""
-    images = {work.image.resolve() for work in works}
-    for work in works:
-        for path in work.paths.values():
-            if path.resolve() in images:
-                raise ValueError(
-                    f"{path} is one of the images and would be overwritten; "
-                    "choose another --save_dir"
-                )
-    check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
-
-
-def _reason(image: Path, error: BaseException) -> str:
-    text = str(error) or type(error).__name__
-    return text if str(image) in text else f"{image}: {text}"
-
-
-# -- many images at once -------------------------------------------------------------------------
 
 Outcomes = Generator[Tuple[Any, Optional[BaseException]], None, None]
 """Each item, in order, and what stopped it in one of its steps, or None."""
@@ -240,20 +182,14 @@ _ITEMS_A_THREAD = 4
 def pipelined(
     items: Sequence[Any], steps: Any, most: int, threads: Optional[int] = None
 ) -> Outcomes:
-    """Do the three steps of every item: reading runs ahead and writing behind, in threads.
-
-    When the generator is closed, steps that have begun are ended and no more are begun. An
-    exception in a step ends that item only.
+    """Do the steps of every item: reading runs ahead and writing behind, in ``threads`` each. When
+    the generator is closed, steps that have begun are ended and no more are begun. An exception in
+    a step ends that item only.
 
     Args:
-        items: what is passed to the steps.
-        steps: an object with ``weight(item)``, the memory that it takes, asked right before it is
-            begun; ``read(item)`` and ``write(item, computed)``, called in several threads; and
-            ``compute(read)``, called in the caller's thread, in order.
-        most: the weight of all items that are begun and not yet done; one that weighs more is
-            alone.
-        threads: how many read, and how many write; by default one for each core. Four times as
-            many items are begun and not yet done at most.
+        steps: an object with ``weight(item)``; ``read(item)`` and ``write(item, computed)``, called
+            in several threads; and ``compute(read)``, called in the caller's thread, in order.
+        most: the weight of all items that are begun and not yet done; a heavier one is alone.
     """
     threads = threads or min(max(2, cores()), _MOST_THREADS)  # two: writers wait for the disk
     readers, writers = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
@@ -299,15 +235,12 @@ def pipelined(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-# -- the pictures of one image -------------------------------------------------------------------
-
-
 def write_pictures(
     paths: Mapping[str, Path],
     image: Optional[np.ndarray],
     probability: np.ndarray,
     colors: np.ndarray,
-    tags: Tags = NO_TAGS,
+    header: Optional[Header] = None,
 ) -> None:
     """Write the pictures of one image, each whole or not at all.
 
@@ -316,22 +249,23 @@ def write_pictures(
             classes' colours, of ``pseudo_color_prediction`` the classes as a palette PNG, of
             ``saliency`` the foreground's probability (1 - that of class 0) as 8-bit grey, of
             ``cutout`` the foreground with that probability as its opacity, see `render.cutout`.
-        image: uint8 (H, W, 1, 3 or 4); only ``added_prediction`` and ``cutout`` need it. What is
-            transparent there is so in ``cutout``.
+        image: uint8 (H, W, C) for ``added_prediction`` (C = 1, 3 or 4) and ``cutout`` (3 or 4).
         probability: float32 (K, H, W).
         colors: uint8 (256, 3), RGB.
-        tags: of the image, see `images.read_tags`; they go into ``cutout``.
-
-    Raises:
-        ValueError: a picture cannot be made or its format cannot hold it.
-        OSError: a file cannot be written.
     """
-    classes = _classes(probability) if {ADDED, PSEUDO} & set(paths) else np.empty(0)
-    grey = render.foreground(probability) if {SALIENCY, CUTOUT} & set(paths) else np.empty(0)
+    if ADDED in paths or PSEUDO in paths:
+        classes = np.empty(probability.shape[1:], np.uint8)
+        for rows in strips(classes.shape):
+            classes[rows] = classes_of(probability[:, rows])
+    if SALIENCY in paths or CUTOUT in paths:
+        grey = render.foreground(probability)
     del probability  # of a large picture the most memory
     if ADDED in paths:
         assert image is not None
-        overlay, path = _overlay(image, classes, colors), paths[ADDED]
+        overlay, path = np.empty((*classes.shape, 3), np.uint8), paths[ADDED]
+        for rows in strips(classes.shape):
+            colour = image[rows] if image.shape[2] >= 3 else np.repeat(image[rows], 3, axis=2)
+            overlay[rows] = render.blend(colour[..., :3], classes[rows], colors)
         if path.suffix.lower() == ".png":
             write_png(path, overlay, level=_PNG_LEVEL)
         else:
@@ -342,23 +276,4 @@ def write_pictures(
         write_png(paths[SALIENCY], grey, level=_PNG_LEVEL)
     if CUTOUT in paths:
         assert image is not None
-        cut = render.cutout(_colour(image), grey)
-        write_png(paths[CUTOUT], cut, level=_PNG_LEVEL, tags=tags)
-
-
-def _classes(probability: np.ndarray) -> np.ndarray:
-    classes = np.empty(probability.shape[1:], np.uint8)
-    for rows in strips(classes.shape):
-        classes[rows] = classes_of(probability[:, rows])
-    return classes
-
-
-def _overlay(image: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    overlay = np.empty((*classes.shape, 3), np.uint8)
-    for rows in strips(classes.shape):
-        overlay[rows] = render.blend(_colour(image[rows])[..., :3], classes[rows], colors)
-    return overlay
-
-
-def _colour(image: np.ndarray) -> np.ndarray:
-    return image if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)
+        write_png(paths[CUTOUT], render.cutout(image, grey), level=_PNG_LEVEL, like=header)

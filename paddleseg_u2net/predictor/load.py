@@ -1,7 +1,5 @@
-"""A model from its name or path, ready to predict: `load_model`.
-
-Paddle is loaded only where nothing else will do: for its own layers, for networks of other classes
-than this project's, and for data sets.
+"""A model from its name or path, ready to predict. Paddle is loaded only for its own layers, for
+networks of other classes than this project's, and for data sets.
 """
 
 from __future__ import annotations
@@ -13,24 +11,18 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.device import set_device
-from paddleseg_u2net.inference.backends import (
-    AUTO,
-    BACKENDS,
-    BackendError,
-    Choice,
-    Model,
-    choose,
-)
+from paddleseg_u2net.inference.backends import AUTO, BACKENDS, BackendError, Choice, Model, choose
 from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
     NAME,
     exported_folder,
-    is_export,
+    load_exported,
     read_description,
 )
-from paddleseg_u2net.inference.exported import load_exported
 from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
+from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.files import what_is
+from paddleseg_u2net.log import logger
 
 if TYPE_CHECKING:
     from paddleseg_u2net.config import PredictionConfig
@@ -39,19 +31,9 @@ if TYPE_CHECKING:
 ModelPath = Union[str, Path, None]
 
 
-class ModelPathError(ValueError):
-    """A model's name or path that leads to none; the message says what may be named."""
-
-
 class LoadedModel(NamedTuple):
-    """A model that predicts.
-
-    Attributes:
-        source: the file of weights, or the exported folder.
-        pipeline: images in, maps out.
-        choice: the backend, and why it was taken.
-        config: its settings; None for an exported folder for which none were given.
-        layer: the ``paddle.nn.Layer`` that runs, of the backend ``paddle``.
+    """A model that predicts, from the file of weights or exported folder ``source``; settings may
+    be None for the latter, ``layer`` is a ``paddle.nn.Layer`` on the backend ``paddle``.
     """
 
     source: Path
@@ -98,20 +80,20 @@ def load_model(
             An exported folder has a configuration only for this: its preprocessing is its own.
 
     Raises:
-        ModelPathError: there is no such model.
-        ExportError, BackendError, ConfigError, WeightsError, ValueError: it cannot be used as
-            asked.
+        ValueError: there is no such model, or it cannot be used as asked (ExportError,
+            BackendError, ConfigError, WeightsError).
     """
     source = find_model(model_path)
     layer = None
-    if is_export(source):
+    if exported_folder(source) is not None:
         settings = _settings_for_export(source, config, opts, with_datasets)
         description, network, choice = load_exported(source, backend, threads, device)
         preprocess = description.make_preprocess()
     else:
         choice = choose(backend, device)
-        settings = _settings(source, config, opts, choice, with_datasets)
-        network, layer, choice = _network(source, config, settings, choice, threads)
+        settings, network, layer, choice = _of_weights(
+            source, config, opts, choice, threads, with_datasets
+        )
         preprocess = settings.preprocess()
     if settings is not None:
         augment, window = augment or settings.augment(), window or settings.window()
@@ -119,20 +101,21 @@ def load_model(
     return LoadedModel(source, pipeline, choice, settings, layer)
 
 
-# -- where the model is --------------------------------------------------------------------------
-
-
-def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
-    """Return the weights file or the exported folder of ``model_path``: one of these, a file of
-    such a folder, a folder with ``model.pdparams``, or a name of the zoo.
-
-    Without a path: that of the ``best_model`` below ``output`` which was written last.
-
-    Raises:
-        ModelPathError: there is none.
+def find_model(model_path: ModelPath) -> Path:
+    """The weights file or exported folder of ``model_path``: one of these, a file of such a folder,
+    a folder with ``model.pdparams``, or a name of the zoo; None: the newest ``best_model`` below
+    ``output``.
     """
     if model_path is None:
-        return _newest(output)
+        trained = Path("output").glob("**/best_model/model.pdparams")
+        newest = max(trained, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is not None:
+            return newest
+        raise ValueError(
+            "no best_model lies below output. Name published "
+            "weights (--model_path u2netp), train with `python tools/train.py --config "
+            "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
+        )
     if (exported := exported_folder(model_path)) is not None:
         return exported
     from paddleseg_u2net.weights import SUFFIXES, ZOO, locate  # not of exported folders
@@ -140,29 +123,14 @@ def find_model(model_path: ModelPath, output: Path = Path("output")) -> Path:
     try:
         path = locate(model_path)
     except FileNotFoundError as error:
-        raise ModelPathError(f"{error}; nor is there a {NAME} of `tools/export.py`") from error
+        raise ValueError(f"--model_path {error}") from error
     if path.is_file():
         return path
-    found = what_is(path)
-    raise ModelPathError(
-        f"{model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
+    raise ValueError(
+        f"--model_path {model_path}: expected a file of weights ({', '.join(SUFFIXES)}), a "
         "checkpoint's folder such as output/best_model, an exported folder, or one of "
-        f"{', '.join(ZOO)}; " + ("there is none" if found == "nothing" else f"found {found}")
+        f"{', '.join(ZOO)}; found {what_is(path)}"
     )
-
-
-def _newest(output: Path) -> Path:
-    found = [*output.glob("**/best_model/model.pdparams")]
-    if not found:
-        raise ModelPathError(
-            f"(none given): no best_model lies below {output}. Name published "
-            "weights (--model_path u2netp), train with `python tools/train.py --config "
-            "configs/RGB/U2Net/u2netp.yaml --do_eval`, or try `make quickstart`"
-        )
-    return max(found, key=lambda path: path.stat().st_mtime)
-
-
-# -- its settings --------------------------------------------------------------------------------
 
 
 def _settings_for_export(
@@ -195,65 +163,65 @@ def _settings_for_export(
     return settings
 
 
-def _settings(
+def _of_weights(
     source: Path,
     config: Optional[ConfigSource],
     opts: Sequence[str],
     choice: Choice,
+    threads: Optional[int],
     with_datasets: bool,
-) -> PredictionConfig:
-    """The settings of weights; a ``Config`` where Paddle is needed."""
-    from paddleseg_u2net.predictor.source import find_config, read_config
+) -> Tuple[Any, Network, Any, Choice]:
+    """The settings of weights, their network, the layer if that is what runs, and the backend."""
+    # an exported folder needs none of these
+    from paddleseg_u2net.config import PredictionConfig
+    from paddleseg_u2net.predictor.source import (
+        complete,
+        config_beside,
+        find_config,
+        read_config,
+        read_source,
+    )
+    from paddleseg_u2net.weights import ZOO, fold_biases, load_weights
 
-    whole = with_datasets or BACKENDS[choice.backend].from_weights is None
+    in_layers = BACKENDS[choice.backend].from_weights is None
     try:
-        return read_config(find_config(source, config), opts, whole)
+        settings = read_config(find_config(source, config), opts, with_datasets or in_layers)
     except ImportError as error:
         raise BackendError(
             f"{source}: backend {choice.backend} or its model.type needs Paddle and PaddleSeg "
             f"({error}): pip install 'paddleseg_u2net[cpu]', or export the model where they are "
             f"(`python tools/export.py --model_path {source} --format onnx`)"
         ) from error
-
-
-# -- its network ---------------------------------------------------------------------------------
-
-
-def _network(
-    source: Path,
-    config: Optional[ConfigSource],
-    settings: Any,
-    choice: Choice,
-    threads: Optional[int],
-) -> Tuple[Network, Any, Choice]:
-    """The network of weights, the layer if that is what runs, and the backend."""
-    # an exported folder needs none of these
-    from paddleseg_u2net.config import PredictionConfig
-    from paddleseg_u2net.predictor.source import complete, config_beside, read_source
-    from paddleseg_u2net.weights import fold_biases, load_weights
-
+    published, own = ZOO.get(source.stem), settings.preprocess().type
+    meant = Preprocess(**published.preprocess).type if published else own
+    if meant != own:
+        logger.warning(
+            f"{source} was published for preprocess.type {meant}, this configuration has {own}; "
+            f"--opts preprocess.type={meant} takes that of the weights"
+        )
     if type(settings) is PredictionConfig:  # read without Paddle
         named = config_beside(source) if config is None else config
         file = None if isinstance(named, dict) else named
         read = read_source(source, file, settings.architecture())
         # Folded as in a layer of Paddle, so that the bits are the same.
         state = fold_biases(complete(read))
-        return network_of_state(state, read.model, choice.backend, threads), None, choice
-    if choice.why and not settings.is_u2net:
+        return settings, network_of_state(state, read.model, choice.backend, threads), None, choice
+    whole: Any = settings  # a Config
+    if choice.why and not whole.is_u2net:
         choice = choose("paddle", choice.device)  # the other backends know U²-Nets only
     backend = BACKENDS[choice.backend]
     if backend.from_weights is None:
         set_device(choice.device)
     # What the weights were trained from does not matter any more, nor need it still exist.
-    layer = settings.model(pretrained=False)
+    layer = whole.model(pretrained=False)
     load_weights(layer, source)
     layer.eval()
     if backend.from_weights is None:
         model = Model("layer", {}, layer=layer)
-        return backend.load(model, threads, choice.device), layer, choice
+        return whole, backend.load(model, threads, choice.device), layer, choice
     state = {name: value.numpy() for name, value in layer.state_dict().items()}
-    network = network_of_state(state, settings.architecture(), choice.backend, threads)
-    return network, None, choice
+    network = network_of_state(state, whole.architecture(), choice.backend, threads)
+    return whole, network, None, choice
 
 
 def network_of_state(
@@ -262,13 +230,7 @@ def network_of_state(
     backend: str,
     threads: Optional[int] = None,
 ) -> Network:
-    """Weights on an engine, through a model in memory; it gives logits.
-
-    Args:
-        state: of the published layout. model: its network.
-        backend: of `choose`, but one that makes its model from weights.
-        threads: of the backend; None: all cores that this process may use.
-    """
+    """Weights of the published layout on an engine, through a model in memory; it gives logits."""
     runs = BACKENDS[backend]
     assert runs.from_weights is not None
     return runs.load(runs.from_weights(state, model), threads, "cpu")

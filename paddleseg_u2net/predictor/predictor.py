@@ -27,10 +27,7 @@ Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Ima
 """What `Predictor` takes for a picture: the path of a file, the content of one, a Pillow picture,
 or a uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), in the order RGB, not OpenCV's BGR."""
 
-_KINDS = (
-    "a path, a file's bytes, a Pillow picture, or a uint8 array (H, W), (H, W, 3) or (H, W, 4) in "
-    "the order RGB"
-)
+_ARRAY = "a uint8 array (H, W), (H, W, 3) or (H, W, 4) in the order RGB"
 
 
 class Predictor:
@@ -78,8 +75,7 @@ class Predictor:
         window: Optional[Window] = None,
     ) -> None:
         if threads is not None and (not isinstance(threads, Integral) or threads < 1):
-            expected = "expected a whole number of 1 or more, or None for all cores"
-            raise ValueError(f"threads: {expected}, got {threads!r}")
+            raise ValueError(f"threads: expected a whole number of 1 or more, got {threads!r}")
         loaded = load_model(
             os.fspath(model),
             backend=backend,
@@ -168,14 +164,7 @@ def _name_of(picture: Any, name: str) -> Union[str, os.PathLike[str]]:
 
 
 def as_image(picture: Any, channels: int = 3, name: str = "picture") -> np.ndarray:
-    """A `Picture` as uint8 (H, W, channels), upright.
-
-    Args:
-        name: what errors begin with, where there is no file to be named.
-
-    Raises:
-        ImageError: it is none, or damaged.
-    """
+    """A `Picture` as uint8 (H, W, channels), upright; errors without a file begin with ``name``."""
     if isinstance(picture, (str, os.PathLike)):
         return read_image(Path(picture), channels)
     if isinstance(picture, (bytes, bytearray, memoryview)):
@@ -186,19 +175,16 @@ def as_image(picture: Any, channels: int = 3, name: str = "picture") -> np.ndarr
         return convert_image(picture, channels, name)
     if isinstance(picture, np.ndarray):
         return _of_array(picture, channels, name)
-    raise ImageError(name, f"expected {_KINDS}, got {type(picture).__name__}")
+    kinds = f"a path, a file's bytes, a Pillow picture, or {_ARRAY}"
+    raise ImageError(name, f"expected {kinds}, got {type(picture).__name__}")
 
 
 def _of_array(array: np.ndarray, channels: int, name: str) -> np.ndarray:
     flat = array.reshape(array.shape[:2]) if array.ndim == 3 and array.shape[2] == 1 else array
     fits = flat.ndim == 2 or (flat.ndim == 3 and flat.shape[2] in (3, 4))
     if array.dtype != np.uint8 or not fits or array.size == 0:
-        raise ImageError(
-            name,
-            "expected a uint8 array (H, W), (H, W, 3) or (H, W, 4) of 0 to 255 in the order RGB, "
-            f"got {array.dtype} {array.shape}"
-            + ("; multiply by 255 and convert it" if array.dtype.kind == "f" else ""),
-        )
+        hint = "; multiply by 255 and convert it" if array.dtype.kind == "f" else ""
+        raise ImageError(name, f"expected {_ARRAY}, got {array.dtype} {array.shape}{hint}")
     if array.ndim == 3 and array.shape[2] == channels:
         return np.ascontiguousarray(array)
     return convert_image(Image.fromarray(np.ascontiguousarray(flat)), channels, name)

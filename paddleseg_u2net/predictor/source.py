@@ -1,8 +1,4 @@
-"""What a weights file holds: its network, its weights and its settings, without Paddle.
-
-The configuration says it that was named, or that training or conversion wrote beside the file; else
-the weights do.
-"""
+"""What a weights file holds, without Paddle: its network, its weights and its settings."""
 
 from __future__ import annotations
 
@@ -25,7 +21,7 @@ from paddleseg_u2net.weights import (
     restore_biases,
 )
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.onnx_read import read_onnx_network
+from paddleseg_u2net.weights.onnx_read import read_onnx
 
 # How a configuration begins that conversion wrote; the files that it is for follow.
 CONVERTED = "# Settings of converted weights: "
@@ -49,16 +45,8 @@ def read_source(
     config: Union[str, Path, None] = None,
     model: Optional[Architecture] = None,
 ) -> Source:
-    """Read the weights of a file and find the network that they belong to.
-
-    Args:
-        path: a file of any format of ``FORMATS``.
-        config: a configuration that names the model; None: see ``config_beside``.
-        model: the network, where it is known already, from ``config`` if that is given.
-
-    Raises:
-        FileNotFoundError, ValueError: see ``read_weights``, ``architecture_of`` and ``Config``.
-        WeightsError: the network in an ONNX file is not that of the configuration.
+    """Read weights and find their network: ``model`` where it is known, else by ``config`` or the
+    file that is `config_beside`; WeightsError if an ONNX file holds another one.
     """
     format_name = format_of(path).name
     if model is None:
@@ -66,7 +54,7 @@ def read_source(
         model = read_config(config).architecture() if config else None
     config = Path(config) if config else None
     if format_name == "ONNX":  # its graph shows all of the network
-        own, state = read_onnx_network(path)
+        own, state = read_onnx(path, model.stages if model else None)
         if model and model.program() != own.program():
             raise WeightsError(
                 f"{path}: it holds {own} ({own.stages.as_dict()}), but "
@@ -86,7 +74,7 @@ def read_source(
 
 
 def config_beside(weights: Path) -> Optional[Path]:
-    """Return the configuration that training or conversion wrote for a file, if there is one."""
+    """The configuration that training or conversion wrote for a file, if there is one."""
     trained, converted = weights.parent / "config.yaml", weights.with_suffix(".yaml")
     if weights.name in ("model.pdparams", "ema.pdparams") and trained.is_file():
         return trained
@@ -94,7 +82,7 @@ def config_beside(weights: Path) -> Optional[Path]:
 
 
 def converted_files(config: Path) -> List[str]:
-    """Return the names of the weights files that ``config`` is for, if conversion wrote it."""
+    """The names of the weights files that ``config`` is for, if conversion wrote it."""
     if not config.is_file():
         return []
     with config.open(encoding="utf-8", errors="replace") as file:
@@ -103,11 +91,7 @@ def converted_files(config: Path) -> List[str]:
 
 
 def complete(source: Source) -> State:
-    """Return all weights of the published layout, float32, in the order of ``Program.shapes``.
-
-    Raises:
-        WeightsError: they are not those of the network; the message lists what does not fit.
-    """
+    """All weights of the published layout, float32, in the order of ``Program.shapes``."""
     program = source.model.program()
     cancelled = {f"{conv.layer}.bias" for conv in program.convolutions if conv.normalised}
     shapes = {name: list(s) for name, s in program.shapes().items() if name not in cancelled}
@@ -118,17 +102,11 @@ def complete(source: Source) -> State:
     return {name: published[name] for name in program.shapes()}
 
 
-# -- settings ------------------------------------------------------------------------------------
-
-
 def find_config(
     weights: Path, config: Optional[ConfigSource] = None, model: Optional[Architecture] = None
 ) -> ConfigSource:
-    """Return ``config`` if given, else the file beside ``weights``, else what the weights (or
-    ``model``) say and, for a file of a published name, the zoo.
-
-    Raises:
-        ValueError: there is no configuration, and the weights are not of a known network.
+    """``config`` if given, else the file beside ``weights``, else what the weights (or ``model``)
+    say, and how published weights of that name, or of this format and classes, are used.
     """
     named = config or config_beside(weights)
     if named is not None:
@@ -138,21 +116,18 @@ def find_config(
         f"{weights}: no configuration given, taken to be {model}; if it was trained in another "
         "way, name that with --config"
     )
-    return {"model": model.model_config(), "preprocess": _preprocess_of(weights, model)}
+    official = model.num_classes == 1 and format_of(weights).name != "Paddle"
+    usual = {"type": "official" if official else "paddleseg", "size": [320, 320]}
+    published = ZOO.get(weights.stem)
+    preprocess = dict(published.preprocess) if published else usual
+    return {"model": model.model_config(), "preprocess": preprocess}
 
 
 def read_config(
     source: ConfigSource, opts: Sequence[str] = (), whole: bool = False
 ) -> PredictionConfig:
-    """Read a configuration; Paddle is loaded only if ``whole`` or for networks that are not ours.
-
-    Args:
-        opts: ``key=value`` items that override it.
-        whole: return a ``Config``, which has data sets and builds layers, too.
-
-    Raises:
-        ConfigError: something in it is wrong.
-        ImportError: Paddle or PaddleSeg is needed and not installed.
+    """Read a configuration, overridden by ``key=value`` items; Paddle is loaded only for a
+    ``whole`` one, a ``Config``, or for networks that are not ours.
     """
     settings = None if whole else read_prediction_config(source, opts)
     if settings is not None:
@@ -161,14 +136,3 @@ def read_config(
     from paddleseg_u2net.config import Config
 
     return Config(source, opts, training=False)
-
-
-def _preprocess_of(weights: Path, model: Architecture) -> Dict[str, Any]:
-    """The section ``preprocess`` of published weights, by their name, as the zoo says; of others,
-    as is usual for weights of this format and number of classes.
-    """
-    published = ZOO.get(weights.stem)
-    if published:
-        return dict(published.preprocess)
-    official = model.num_classes == 1 and format_of(weights).name != "Paddle"
-    return {"type": "official" if official else "paddleseg", "size": [320, 320]}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Iterator, List, Tuple
+from typing import Iterator, Tuple
 
 import cv2
 import numpy as np
-
-from paddleseg_u2net.render.overlay import check_image
 
 # Pixels that colours are estimated at; a larger picture's are smooth enough to be brought to its
 # size, since its opacity has the detail.
@@ -32,9 +30,8 @@ Colours = np.ndarray
 def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     """Return the foreground as a picture that can be laid over any other.
 
-    A pixel of an edge shows a mixture, I = a F + (1 - a) B. Left as it is, it brings a rim of the
-    old background B along, so it gets the foreground's own colour F, estimated from the colours
-    around it; its opacity says how much of it is seen.
+    A pixel of an edge shows a mixture, I = a F + (1 - a) B. It gets the foreground's own colour F,
+    estimated from the colours around it, so that no rim of the old background B comes along.
 
     Args:
         image: uint8 (H, W, 3), RGB, or (H, W, 4), RGBA: what is transparent there stays so.
@@ -44,23 +41,20 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
         uint8 (H, W, 4), RGBA, not premultiplied. Pixels that are all foreground keep their colour,
         pixels that have none are 0.
 
-    Raises:
-        ValueError: The arrays are not as above, or not of one size.
-
     Source: T. Germer, T. Uelwer, S. Conrad, S. Harmeling, "Fast Multi-Level Foreground Estimation",
     ICPR 2020, at up to 512x512 pixels; its colours are enlarged and get what their mixture lacks
     of the image's, as in M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
     """
-    check_image(image, (3, 4))
-    if foreground.dtype != np.uint8 or foreground.shape != image.shape[:2]:
-        raise ValueError(
-            f"foreground must be uint8 {image.shape[:2]} as the image, "
-            f"not {foreground.dtype} {foreground.shape}"
-        )
     result = np.dstack([image[..., :3], foreground])
     mixed = (foreground > 0) & (foreground < 255)
     if mixed.any():
-        _without_background(result, mixed)
+        # No copy: each tile is read before it is written, and the estimate is made before.
+        seen = result[..., :3]
+        colours = _estimated(*_small(seen, foreground))
+        for tile in _tiles(foreground.shape):
+            if mixed[tile].any():
+                found = _enlarged(colours, seen[tile], foreground[tile], tile, foreground.shape)
+                seen[tile][mixed[tile]] = found[mixed[tile]]
     if image.shape[2] == 4:
         own = np.ascontiguousarray(image[..., 3])
         result[..., 3] = cv2.multiply(own, np.ascontiguousarray(foreground), scale=1 / 255)
@@ -69,49 +63,31 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     return result
 
 
-def _without_background(result: np.ndarray, mixed: np.ndarray) -> None:
-    """Give the pixels that are ``mixed`` the foreground's own colours, in place."""
-    # No copy: each tile is read before it is written, and the estimate is made before.
-    image, foreground = result[..., :3], result[..., 3]
-    colours = _estimated(*_at_most(_ESTIMATED, image, foreground))
-    for tile in _tiles(foreground.shape):
-        if mixed[tile].any():
-            found = _enlarged(colours, image[tile], foreground[tile], tile, foreground.shape)
-            result[tile][..., :3][mixed[tile]] = found[mixed[tile]]
-
-
 def _estimated(image: np.ndarray, share: np.ndarray) -> Colours:
-    """The colours of both in all pixels, of an image (3, h, w) and shares (h, w), 0 to 1.
-
-    From one pixel up to the whole size, each size starting from the one before.
-    """
+    """Colours of an image (3, h, w) of shares (h, w), from one pixel up to the whole size."""
     shares = np.stack([share, 1 - share])
     weights = np.maximum(np.sum(shares, (1, 2)), 1e-5)
     colours = (np.einsum("kyx,cyx->kc", shares, image) / weights[:, None])[..., None, None]
-    for size in _sizes(*share.shape):
-        rounds = _ROUNDS_SMALL if max(size) <= _SMALL else _ROUNDS_LARGE
+    steps = max(1, math.ceil(math.log2(max(share.shape))))
+    for step in range(steps + 1):
+        height, width = (round(side ** (step / steps)) for side in share.shape)
+        rounds = _ROUNDS_SMALL if max(height, width) <= _SMALL else _ROUNDS_LARGE
         # Single pixels: means would mix both.
-        seen, shares, begun = (_resized(part, *size) for part in (image, share, colours))
-        colours = _refined(seen, shares, begun, rounds)
+        seen, small, begun = (_resized(part, height, width) for part in (image, share, colours))
+        colours = _refined(seen, small, begun, rounds)
     return colours
-
-
-def _sizes(height: int, width: int) -> List[Tuple[int, int]]:
-    steps = max(1, math.ceil(math.log2(max(height, width))))
-    parts = [step / steps for step in range(steps + 1)]
-    return [(round(height**part), round(width**part)) for part in parts]
 
 
 def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int) -> Colours:
     """The minimum of the paper's cost for each pixel given its neighbours, ``rounds`` times.
 
     What is made small is the difference of the mixture from the image, and of each colour from the
-    four around it, the more the share changes there.
+    four around it.
     """
     inner = slice(1, -1)
     around = [(..., rows, inner) for rows in (slice(-2), slice(2, None))]
     around += [(..., inner, columns) for columns in (slice(-2), slice(2, None))]
-    framed = _framed(share)
+    framed = np.pad(share, 1, mode="edge")
     alike = [_ALIKE + _ALIKE_AT_EDGES * np.abs(share - framed[place]) for place in around]
     total = sum(alike[1:], alike[0])
     # The inverse of the matrix [[first, cross], [cross, second]] of each pixel.
@@ -120,8 +96,9 @@ def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int
     first, second, cross = first * scale, second * scale, cross * scale
     seen = np.stack([share * image, (1 - share) * image])
     found, part = np.empty_like(seen), np.empty_like(seen)
+    beside = [(0, 0), (0, 0), (1, 1), (1, 1)]
     for _ in range(rounds):
-        framed = _framed(colours)
+        framed = np.pad(colours, beside, mode="edge")
         found[...] = seen
         for weight, place in zip(alike, around):
             found += np.multiply(weight, framed[place], out=part)
@@ -131,18 +108,10 @@ def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int
     return colours
 
 
-def _framed(planes: np.ndarray) -> np.ndarray:
-    """Repeat the pixels of the edge once at each side."""
-    beside = [(0, 0)] * (planes.ndim - 2) + [(1, 1), (1, 1)]
-    return np.pad(planes, beside, mode="edge")
-
-
-def _at_most(
-    pixels: int, image: np.ndarray, foreground: np.ndarray
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Image (3, h, w) and shares (h, w), float32, 0 to 1; smaller if they have more pixels."""
+def _small(image: np.ndarray, foreground: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Image (3, h, w) and shares (h, w), float32, 0 to 1, of at most `_ESTIMATED` pixels."""
     height, width = foreground.shape
-    factor = min(1.0, math.sqrt(pixels / (height * width)), _LONGEST_SIDE / max(height, width))
+    factor = min(1.0, math.sqrt(_ESTIMATED / (height * width)), _LONGEST_SIDE / max(height, width))
     size = max(1, round(height * factor)), max(1, round(width * factor))
     # 8 bits are resized: the floats of a large picture take gigabytes.
     channels = (np.ascontiguousarray(image[..., channel]) for channel in range(3))

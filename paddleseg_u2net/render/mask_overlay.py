@@ -1,7 +1,4 @@
-"""Masks drawn over images: coloured areas with outlines, stripes over ignored pixels.
-
-The image stays visible below, and a mask on a background of its own colour can be seen.
-"""
+"""Masks drawn over images: coloured areas with outlines, stripes over ignored pixels."""
 
 from __future__ import annotations
 
@@ -31,8 +28,7 @@ STRIPE = 8  # pixels from one stripe over ignored pixels to the next
 def class_colors(count: int) -> np.ndarray:
     """Return a colour for each class number below ``count``, uint8 (count, 3) in RGB.
 
-    The first, the background, is drawn nowhere. Beyond the six that are easily told apart come
-    bright ones whose hues are as far from those before them as may be.
+    The first, the background, is drawn nowhere. Beyond six, hues are far from those before them.
     """
     colors = [(0, 0, 0), *_COLORS]
     for number in range(len(colors), count):
@@ -58,28 +54,19 @@ def masked(
 ) -> np.ndarray:
     """Return an image with its mask drawn over it, uint8 (h, w, 3), the longer side ``size``.
 
-    Args:
-        image: As for `fitted`.
-        label: (H, W) of the image's size; floats are the probability of class 1, 0 to 1, integers
-            are class numbers; ``ignore_index`` on ignored pixels of both.
-        size: Of the longer side, in pixels.
-        colors: As from `class_colors`.
-        ignore_index: Drawn as grey stripes.
-
-    Raises:
-        ValueError: Image and label differ in size, or a class has no colour.
+    Of ``label`` (H, W) floats are the probability of class 1, 0 to 1, integers are class numbers
+    with a row of ``colors`` each; ``ignore_index`` is drawn as grey stripes.
     """
-    if label.shape != image.shape[:2]:
-        raise ValueError(f"expected a label of the image's size, {image.shape}, got {label.shape}")
     drawn = fitted(image, size).astype(np.float32)
     ignored = _resized((label == ignore_index).astype(np.float32), drawn.shape)
     covers = _covers(label, drawn.shape, ignore_index)
-    if max(covers, default=0) >= len(colors):
-        raise ValueError(f"class {max(covers)} has no colour, there are {len(colors)}")
     for number, cover in covers.items():
         share = (_STRENGTH * cover)[..., None]
         drawn += share * (colors[number].astype(np.float32) - drawn)
-    _draw_stripes(drawn, ignored)
+    # What is ignored has grey stripes, light and dark.
+    stripes = np.indices(ignored.shape).sum(axis=0) % STRIPE < STRIPE // 2
+    tone = np.where(stripes, 70.0, 215.0)
+    drawn += (0.75 * ignored * (tone - drawn.transpose(2, 0, 1))).transpose(1, 2, 0)
     # What is thinner than a pixel here is outlined all the same; faint soft maps are not.
     hard = label.dtype.kind != "f" or not ((label > 0) & (label < 1)).any()
     insides = {
@@ -104,15 +91,6 @@ def _covers(label: np.ndarray, shape: Tuple[int, ...], ignore_index: int) -> Dic
         return {1: np.clip(_resized(sure, shape), 0, 1)} if sure.any() else {}
     numbers = [int(n) for n in np.unique(label) if n not in (0, ignore_index)]
     return {n: _resized((label == n).astype(np.float32), shape) for n in numbers}
-
-
-def _draw_stripes(drawn: np.ndarray, ignored: np.ndarray) -> None:
-    """Cover what is ignored with grey stripes, light and dark, written over ``drawn``."""
-    if not ignored.any():
-        return
-    rows, columns = np.indices(ignored.shape)
-    tone = np.where((rows + columns) % STRIPE < STRIPE // 2, 70.0, 215.0)
-    drawn += (0.75 * ignored * (tone - drawn.transpose(2, 0, 1))).transpose(1, 2, 0)
 
 
 def _draw_outlines(

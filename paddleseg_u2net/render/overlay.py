@@ -31,11 +31,8 @@ def color_map(
         uint8 (num_classes, 3), in RGB.
 
     Raises:
-        ValueError: ``num_classes`` is below 1, or ``custom`` is not whole colours of 0-255
-            or has more than ``num_classes``.
+        ValueError: ``custom`` is not whole colours of 0-255 or has too many.
     """
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be 1 or more, not {num_classes}")
     number = np.arange(1, num_classes + 1)
     colors = np.zeros((num_classes, 3), np.uint8)
     for bit in range(8):
@@ -43,12 +40,12 @@ def color_map(
             bits = (number >> (3 * bit + channel)) & 1
             colors[:, channel] |= (bits << (7 - bit)).astype(np.uint8)
     chosen = np.asarray([] if custom is None else custom)
-    if chosen.size % 3 or (chosen.ndim > 1 and chosen.shape[1:] != (3,)):
-        raise ValueError(f"custom must be whole colours of 3 values, not shape {chosen.shape}")
-    if chosen.size > colors.size:
-        raise ValueError(f"custom has {chosen.size // 3} colours for {num_classes} classes")
-    if chosen.size and (chosen.min() < 0 or chosen.max() > 255):
-        raise ValueError("custom must hold values of 0 to 255")
+    whole = chosen.size % 3 == 0 and (chosen.ndim == 1 or chosen.shape[1:] == (3,))
+    if not whole or chosen.size > colors.size or ((chosen < 0) | (chosen > 255)).any():
+        raise ValueError(
+            f"custom must be at most {num_classes} whole colours, values of 0 to 255, not "
+            f"{chosen.tolist()}"
+        )
     colors[: chosen.size // 3] = chosen.reshape(-1, 3)
     return colors
 
@@ -66,46 +63,16 @@ def blend(
 
     Returns:
         uint8 (H, W, 3), RGB: image * weight + colour * (1 - weight), rounded.
-
-    Raises:
-        ValueError: Other shapes or types, a class without a colour, or another weight.
     """
-    check_image(image, (3,))
-    if classes.shape != image.shape[:2] or classes.dtype.kind not in "bui":
-        raise ValueError(
-            f"classes must be integers {image.shape[:2]} as the image, "
-            f"not {classes.dtype} {classes.shape}"
-        )
-    if classes.size and not 0 <= classes.min() <= classes.max() < len(colors):
-        raise ValueError(
-            f"classes of {classes.min()} to {classes.max()} do not fit {len(colors)} colours"
-        )
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight must be 0 to 1, not {weight}")
     return cv2.addWeighted(image, weight, colors[classes.astype(np.intp)], 1 - weight, 0)
 
 
-def check_image(image: np.ndarray, channels: Sequence[int]) -> None:
-    """Raise ValueError if this is no uint8 (H, W, C) with one of the numbers of channels."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in channels:
-        shapes = " or ".join(f"(H, W, {count})" for count in channels)
-        raise ValueError(f"image must be uint8 {shapes}, not {image.dtype} {image.shape}")
-
-
 def saliency(probability: np.ndarray) -> np.ndarray:
-    """Return a probability, float (H, W), as a grey picture.
-
-    Returns:
-        uint8 (H, W): probability * 255, rounded to the nearest.
+    """Return a probability, float (H, W), as a grey picture: uint8, rounded to the nearest.
 
     Raises:
-        ValueError: Another shape or type, NaN, or values outside [0, 1] by more than a
-            rounding error (1e-4).
+        ValueError: NaN, or values outside [0, 1] by more than a rounding error (1e-4).
     """
-    if probability.ndim != 2 or probability.dtype.kind != "f":
-        raise ValueError(
-            f"probability must be floats (H, W), not {probability.dtype} {probability.shape}"
-        )
     # Written so that a NaN, which compares as False, is refused.
     if probability.size and not (probability.min() >= -_SLACK and probability.max() <= 1 + _SLACK):
         raise ValueError(
@@ -123,14 +90,10 @@ def strips(shape: tuple[int, ...]) -> Iterator[slice]:
 
 
 def foreground(probability: np.ndarray) -> np.ndarray:
-    """Return how much of each pixel is foreground as a grey picture.
+    """Return how much of each pixel is foreground as a grey picture, uint8 (H, W).
 
-    Args:
-        probability: float32 (K, H, W); K = 1: the foreground's, K >= 2: of each class, that of the
-            background first.
-
-    Returns:
-        uint8 (H, W), 0 to 255; of K >= 2 classes it is 1 - that of class 0.
+    ``probability``: float32 (K, H, W); K = 1: the foreground's, K >= 2: of each class, that of the
+    background first; the foreground is 1 - that.
     """
     grey = np.empty(probability.shape[1:], np.uint8)
     for rows in strips(grey.shape):

@@ -1,10 +1,6 @@
-"""BatchNorms of weights in which they had been folded into the convolutions.
-
-Published ONNX files, and PyTorch files made for inference, hold BatchNorms that do nothing: the
-convolutions have their scales. Training would divide those scales out again, since it normalises by
-the statistics of the batch, and so begin with another network than the file's. Measured anew, the
-BatchNorms divide by the statistics that the training data has here and multiply by them again:
-in evaluation nothing changes, and training begins where the file ends.
+"""BatchNorms that were folded into the convolutions, as in published ONNX files: training would
+divide the scales out again. Measured anew, they divide by the statistics of the training data and
+multiply by them; in evaluation nothing changes.
 """
 
 from __future__ import annotations
@@ -63,8 +59,15 @@ def measure(model: nn.Layer, batches: Iterable[Tensor]) -> None:
     was_training = model.training
     every = dict(model.named_sublayers())
     layers = [every[name] for name in folded(model)]
-    sums = [_Sums() for _ in layers]
-    handles = [layer.register_forward_pre_hook(own.add) for layer, own in zip(layers, sums)]
+    sums: Dict[nn.Layer, Any] = dict.fromkeys(layers, 0.0)
+
+    def add(layer: nn.Layer, inputs: Tuple[Tensor]) -> None:
+        values = inputs[0].numpy().astype(np.float64)
+        count = np.full(values.shape[1], values.size // values.shape[1])
+        squares = (values**2).sum((0, 2, 3))
+        sums[layer] = sums[layer] + np.stack([count, values.sum((0, 2, 3)), squares])
+
+    handles = [layer.register_forward_pre_hook(add) for layer in layers]
     model.eval()
     try:
         for images in batches:
@@ -74,33 +77,15 @@ def measure(model: nn.Layer, batches: Iterable[Tensor]) -> None:
             handle.remove()
         if was_training:
             model.train()
-    for layer, own in zip(layers, sums):
-        _set_statistics(layer, *own.mean_and_variance())
+    for layer, (count, total, squares) in sums.items():
+        mean = total / count
+        _set_statistics(layer, mean, np.maximum(squares / count - mean**2, 0))
 
 
 def statistics(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
     """The running means and variances among a model's weights."""
     ends = ("._mean", "._variance")
     return {name: value for name, value in weights.items() if name.endswith(ends)}
-
-
-class _Sums:
-    """Sums over the inputs (N, C, H, W) of a layer, by channel, float64."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.total = self.squares = np.zeros(1)
-
-    def add(self, _: nn.Layer, inputs: Tuple[Tensor]) -> None:
-        values = inputs[0].numpy().astype(np.float64)
-        axes = (0, 2, 3)
-        self.count += values.size // values.shape[1]
-        self.total = self.total + values.sum(axes)
-        self.squares = self.squares + (values**2).sum(axes)
-
-    def mean_and_variance(self) -> Tuple[np.ndarray, np.ndarray]:
-        mean = self.total / self.count
-        return mean, np.maximum(self.squares / self.count - mean**2, 0)
 
 
 def _set_statistics(layer: nn.BatchNorm2D, mean: np.ndarray, variance: np.ndarray) -> None:

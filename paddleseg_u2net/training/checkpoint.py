@@ -1,10 +1,7 @@
 """Checkpoints: folders that hold all a resume needs, and appear whole or not at all.
 
-``model.pdparams``   weights, in the published layout (PaddleSeg's own model reads them too)
-``model.pdopt``      optimizer and schedule, under the model's names
-``ema.pdparams``     the moving average, where there is one
-``config.yaml``      the resolved configuration
-``state.json``       iteration, best score, and so on; and the size and SHA-256 of the others
+Weights are in the published layout, the optimizer's state is under the model's names;
+``state.json`` has iteration, best score and so on, and the size and SHA-256 of the other files.
 """
 
 from __future__ import annotations
@@ -19,8 +16,7 @@ from typing import Any, Dict, List, Optional, Union
 import numpy as np
 import paddle
 
-from paddleseg_u2net.io.files import atomic_dir, recover_dir, remove_dir, set_aside
-from paddleseg_u2net.log import logger
+from paddleseg_u2net.io.files import atomic_dir, recover_dir, remove_dir
 from paddleseg_u2net.weights import read_pickle, restore_biases, write_pickle
 
 _ITERATION = re.compile(r"iter_(\d+)")
@@ -57,11 +53,7 @@ def weights_of(model: Any) -> Dict[str, np.ndarray]:
 
 
 def load_state(folder: Path) -> Dict[str, Any]:
-    """The contents of ``state.json``, after its files have been checked.
-
-    Raises:
-        CheckpointError: a file is missing, cut or changed.
-    """
+    """The contents of ``state.json``, after its files have been checked."""
     path = folder / "state.json"
     if not path.is_file():
         raise CheckpointError(
@@ -79,15 +71,11 @@ def load_state(folder: Path) -> Dict[str, Any]:
 
 
 def load_optimizer(folder: Path) -> Dict[str, Any]:
-    """The optimizer's state.
-
-    Raises:
-        CheckpointError: the checkpoint has none.
-    """
+    """The optimizer's state."""
     if not (folder / "model.pdopt").is_file():
         raise CheckpointError(
-            f"{folder}: it holds weights only; resume from an iter_N folder, or start from these "
-            "weights with --opts model.pretrained=" + str(folder)
+            f"{folder}: it holds weights only; resume from an iter_N folder, or start from "
+            "these with --opts model.pretrained=" + str(folder)
         )
     return read_pickle(folder / "model.pdopt")
 
@@ -109,11 +97,7 @@ def number(folder: Path) -> int:
 
 
 def latest(folder: Union[str, Path]) -> Path:
-    """``folder`` if it is a checkpoint, else the last whole ``iter_N`` in it.
-
-    Raises:
-        CheckpointError: there is none.
-    """
+    """``folder`` if it is a checkpoint, else the last whole ``iter_N`` in it."""
     folder = Path(folder)
     if (folder / "state.json").is_file():
         return folder
@@ -127,9 +111,6 @@ def latest(folder: Union[str, Path]) -> Path:
 def refuse_other_runs(save_dir: Path, resumed: Optional[str], iteration: int) -> None:
     """Refuse a folder with checkpoints of another run, or later ones of the run that is resumed
     from ``resumed``: they would be mixed, and best models deleted.
-
-    Raises:
-        CheckpointError: there are some.
     """
     held = iterations(save_dir)
     if resumed and latest(resumed).resolve().parent == save_dir.resolve():
@@ -144,7 +125,7 @@ def refuse_other_runs(save_dir: Path, resumed: Optional[str], iteration: int) ->
 
 def refuse_other_settings(folder: Path, then: Dict[str, Any], now: Dict[str, Any]) -> None:
     """Raise a CheckpointError where settings of a run are not those of the run it resumes."""
-    then = {"trainer.freeze": [], **then}  # older checkpoints do not have it
+    then = {**now, **then}  # older checkpoints do not have all
     changed = [f"{key} was {then[key]}, is {now[key]}" for key in now if then[key] != now[key]]
     if changed:
         raise CheckpointError(
@@ -152,27 +133,12 @@ def refuse_other_settings(folder: Path, then: Dict[str, Any], now: Dict[str, Any
         )
 
 
-def warn_of_other_arithmetic(folder: Path, then: Dict[str, str], now: Dict[str, str]) -> None:
-    """Say so where a resumed run computes in another way, see ``env.arithmetic``."""
-    changed = [
-        f"{key} was {then[key] or 'not set'}, is {value or 'not set'}"
-        for key, value in now.items()
-        if then.get(key, value) != value
-    ]
-    if changed:
-        logger.warning(
-            f"{folder}: {'; '.join(changed)}: the last bits of this run will not be those of one "
-            "that was never stopped"
-        )
-
-
 def bring(folder: Path, save_dir: Path) -> None:
     """Copy a best model to a run that is resumed in another folder and may not beat it."""
     target = save_dir / folder.name
-    source = set_aside(folder) or folder
-    if source.is_dir() and not target.exists() and source.parent.resolve() != save_dir.resolve():
+    if folder.is_dir() and not target.exists() and folder.parent.resolve() != save_dir.resolve():
         with atomic_dir(target) as temporary:
-            shutil.copytree(source, temporary, dirs_exist_ok=True)
+            shutil.copytree(folder, temporary, dirs_exist_ok=True)
 
 
 def tidy(save_dir: Path, keep: int) -> None:
@@ -191,10 +157,8 @@ def recover(save_dir: Path) -> None:
 
 
 def optimizer_state(optimizer: Any, model: Any) -> Dict[str, Any]:
-    """The optimizer's state under the model's names.
-
-    Paddle names it after tensors, which it numbers as they are made: a process that makes another
-    tensor first could not load it.
+    """The optimizer's state under the model's names: Paddle's are of tensors, which it numbers as
+    they are made.
     """
     return _renamed(optimizer.state_dict(), _tensor_names(model))
 

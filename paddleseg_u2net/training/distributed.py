@@ -17,9 +17,8 @@ _LATER = 5
 
 
 class Distributed:
-    """This process among those that ``python -m paddle.distributed.launch`` started.
-
-    With one process every method is a no-op, and Paddle is not loaded.
+    """This process among those of ``paddle.distributed.launch``. With one process every method is a
+    no-op, and Paddle is not loaded.
     """
 
     _barriers = 0  # of the process: there may be several of these objects
@@ -75,11 +74,7 @@ class Distributed:
         }
 
     def first(self, work: Callable[[], Any]) -> None:
-        """Let the first process do ``work`` while the others wait; if it fails, they fail too.
-
-        Raises:
-            ValueError, OSError: of ``work``; in other processes a ValueError of the same words.
-        """
+        """Let the first process do ``work`` while the others wait; if it fails, they fail too."""
         failure: Optional[Exception] = None
         if self.is_first:
             try:
@@ -99,11 +94,7 @@ class Distributed:
             self._paddle.distributed.barrier()
 
     def _rendezvous(self) -> None:
-        """Wait for all processes, however long.
-
-        Gloo, which joins processes on a CPU, gives up after 30 seconds, whatever one sets; after
-        this all are ready for it.
-        """
+        """Wait for all, however long: Gloo, which joins processes on a CPU, waits 30 s at most."""
         Distributed._barriers += 1
         here, pause = self._store.add(_BARRIER, 1), 0.001
         while here < Distributed._barriers * self.size:

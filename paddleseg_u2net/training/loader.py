@@ -22,10 +22,8 @@ class DataError(ValueError):
 
 
 class Schedule:
-    """Batches of (epoch, index) from batch number ``start`` to ``stop``.
-
-    Epoch e is the permutation drawn from (seed, e); what does not fill a batch of all processes is
-    left out. A resumed run needs only the number of its next batch.
+    """Batches of (epoch, index) from number ``start`` to ``stop``. Epoch e is the permutation drawn
+    from (seed, e); what does not fill a batch of all processes is left out.
     """
 
     def __init__(
@@ -39,12 +37,9 @@ class Schedule:
         processes: int = 1,
     ) -> None:
         if length < batch_size * processes:
-            most = length // processes
             raise DataError(
-                f"train_dataset: {length} pairs do not fill one batch of {batch_size}"
-                + (f" on each of {processes} processes" if processes > 1 else "")
-                + "; add images"
-                + (f", or set batch_size to {most} or less" if most else "")
+                f"train_dataset: {length} pairs do not fill one batch of {batch_size} (in each of "
+                f"{processes} processes); add images, or lower batch_size"
             )
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.start, self.stop, self.rank, self.processes = start, stop, rank, processes
@@ -65,11 +60,7 @@ class Schedule:
 
 class _Samples:
     """Samples for processes that read ahead: an error comes back as a text, to be raised here.
-
-    Args:
-        dataset: what is read.
-        read: an item of a group to an input and a label.
-        batch: inputs and labels of a group to what the loader yields of it.
+    ``read`` makes an input and a label of an item, ``batch`` a batch of those.
     """
 
     def __init__(self, dataset: PairDataset, read: Callable, batch: Callable) -> None:
@@ -115,11 +106,7 @@ def _error(message: str) -> Dict[str, Any]:
 def train_loader(
     dataset: PairDataset, preprocess: Preprocess, schedule: Schedule, num_workers: int
 ) -> Iterator[Tuple[paddle.Tensor, paddle.Tensor]]:
-    """Images float32 (N, C, H, W) and labels (N, H, W), for every batch of ``schedule``.
-
-    Raises:
-        DataError: a file cannot be used.
-    """
+    """Images float32 (N, C, H, W) and labels (N, H, W), for every batch of ``schedule``."""
 
     def read(item: Item) -> Tuple[np.ndarray, np.ndarray]:
         epoch, index = item
@@ -133,11 +120,7 @@ def train_loader(
 def validation_loader(
     dataset: PairDataset, pipeline: Pipeline, indices: Sequence[int], batch: int, workers: int
 ) -> Iterator[Tuple[List[np.ndarray], List[np.ndarray]]]:
-    """Lists of inputs float32 (C, h, w) and labels (H, W), ``batch`` at a time.
-
-    Raises:
-        DataError: a file cannot be used.
-    """
+    """Lists of inputs float32 (C, h, w) and labels (H, W), ``batch`` at a time."""
 
     def read(index: int) -> Tuple[np.ndarray, np.ndarray]:
         image, label = dataset.read(index)

@@ -16,7 +16,7 @@ from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.render import curves, mpl_style
+from paddleseg_u2net.render import charts
 from paddleseg_u2net.render.contact_sheet import contact_sheet, picture_cells
 
 # VisualDL shows images 360 pixels wide and 240 high: letters have to be large in them.
@@ -29,11 +29,8 @@ _CELL = 160  # pixels of each image beside the others
 class TrainingLogger:
     """Costs and losses between two log lines, and where they are written.
 
-    Args:
-        iters, batch_size, per_epoch: steps of the run, samples per step of this process, steps per
-            epoch.
-        log_iters: steps between two lines.
-        log_dir: where VisualDL's record goes; None for none.
+    ``batch_size`` are samples per step of this process, ``per_epoch`` steps per epoch; without
+    ``log_dir`` VisualDL has no record.
     """
 
     def __init__(
@@ -99,8 +96,8 @@ class TrainingLogger:
             return
         scores = {prefix + name: value for name, value in report.values().items()}
         self._scalars("Evaluate", scores, iteration)
-        for panel in curves.panels({prefix + "model": report.curves()}):
-            png = mpl_style.as_png(curves.draw([panel], _CURVE), _CURVE_DPI)
+        for panel in charts.panels({prefix + "model": report.curves()}):
+            png = charts.as_png(charts.draw([panel], _CURVE), _CURVE_DPI)
             picture = np.array(Image.open(io.BytesIO(png)).convert("RGB"))
             self.writer.add_image(f"Curves/{prefix}{panel.title}", picture, iteration)
 
@@ -111,12 +108,13 @@ class TrainingLogger:
         if self.writer is None:
             return
         for index in range(min(count, len(dataset))):
-            image = dataset.image(index)
+            image, label = dataset.read(index)
             # the foreground, or the certainty that it is not class 0
             probability = pipeline(image)
             shown = probability[0] if len(probability) == 1 else 1 - probability[0]
-            name = dataset.pairs[index].name
-            pictures = [_rgb(image), _foreground(dataset, index), render.saliency(shown)]
+            ignored = label == dataset.ignore_index
+            mask = np.where(ignored, 128, np.clip(label, 0, 1) * 255).astype(np.uint8)
+            name, pictures = dataset.pairs[index].name, [image, mask, render.saliency(shown)]
             # Tags are cut after some 25 letters, so the name is in the image.
             headings = ["image", "ground truth", "map"]
             sheet = contact_sheet([picture_cells(name, pictures, _CELL)], headings, _CELL)
@@ -136,15 +134,3 @@ class TrainingLogger:
         self.bar.close()
         if self.writer is not None:
             self.writer.close()
-
-
-def _foreground(dataset: PairDataset, index: int) -> np.ndarray:
-    """Return what of the mask is foreground as uint8 (H, W), 255 on it; ignored pixels are grey."""
-    label = dataset.read(index)[1]
-    ignored = label == dataset.ignore_index
-    drawn = np.clip(np.where(ignored, 0, label), 0, 1) * 255
-    return np.where(ignored, 128, drawn).astype(np.uint8)
-
-
-def _rgb(image: np.ndarray) -> np.ndarray:
-    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image, 3, axis=2)

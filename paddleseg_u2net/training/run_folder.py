@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import shutil
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Iterator
@@ -24,38 +22,28 @@ _CANNOT_SET_ASIDE = {errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.ENOTSUP, er
 
 @contextmanager
 def reserved(save_dir: Path, distributed: Distributed) -> Iterator[None]:
-    """Lock ``save_dir`` for one run. The system releases it when the run ends, in whatever way.
-
-    Raises:
-        ValueError: another run has it (named in the message).
-        OSError: it is a file, or cannot be made or written to.
-    """
+    """Lock ``save_dir`` for one run. The system releases it when the run ends, in whatever way."""
     check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
     with ExitStack() as until_the_end:
-        distributed.first(lambda: until_the_end.enter_context(_locked(save_dir)))
-        yield
 
+        def lock() -> None:
+            if not save_dir.exists():  # and nothing may come into it, for want of data
+                until_the_end.callback(_remove_empty, save_dir)
+            try:
+                own = locked(save_dir / "run", patience=_PATIENCE)
+                alone = until_the_end.enter_context(own)
+            except TimeoutError as error:
+                raise ValueError(
+                    f"--save_dir {save_dir}: another run is training there; let it end, stop it, "
+                    "or name another --save_dir"
+                ) from error
+            if not alone:
+                logger.warning(
+                    f"--save_dir {save_dir}: this file system knows no locks; see to it that no "
+                    "other run uses the folder"
+                )
 
-@contextmanager
-def _locked(save_dir: Path) -> Iterator[None]:
-    now = time.strftime("%Y-%m-%d %H:%M:%S")
-    owner = f"host {platform.node()}, process {os.getpid()}, started {now}"
-    with ExitStack() as until_the_end:
-        if not save_dir.exists():  # and nothing will come into it, say for want of data
-            until_the_end.callback(_remove_empty, save_dir)
-        try:
-            lock = locked(save_dir / "run", patience=_PATIENCE, owner=owner)
-            alone = until_the_end.enter_context(lock)
-        except TimeoutError as error:
-            raise ValueError(
-                f"--save_dir {save_dir}: another run is training there "
-                f"({error}); let it end, stop it, or name another --save_dir"
-            ) from error
-        if not alone:
-            logger.warning(
-                f"--save_dir {save_dir}: this file system knows no locks; see to it that no other "
-                "run uses the folder"
-            )
+        distributed.first(lock)
         yield
 
 
@@ -65,11 +53,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def try_writing(save_dir: Path, size: int) -> None:
-    """Do what saving a checkpoint of ``size`` bytes does, and leave nothing of it.
-
-    Raises:
-        OSError: there is no room for it, or no right to write.
-    """
+    """Do what saving a checkpoint of ``size`` bytes does, and leave nothing of it."""
     save_dir.mkdir(parents=True, exist_ok=True)
     for left in save_dir.glob(".probe*"):
         shutil.rmtree(left)

@@ -13,18 +13,18 @@ import paddle
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.env import arithmetic
+from paddleseg_u2net.config.build import told
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
-from paddleseg_u2net.training.best_score import BestScore
 from paddleseg_u2net.training.distributed import Distributed
-from paddleseg_u2net.training.ema import EMA
-from paddleseg_u2net.training.freeze import Frozen
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import TrainingLogger
-from paddleseg_u2net.training.precision import Precision
-from paddleseg_u2net.training.validator import Validator
+from paddleseg_u2net.training.step import EMA, Frozen, Precision
+from paddleseg_u2net.training.validation import BestScore, evaluate, lines
 from paddleseg_u2net.weights import load_weights
 
 Batch = Tuple[paddle.Tensor, paddle.Tensor]
@@ -58,15 +58,8 @@ class RunOptions:
 
 
 class Trainer:
-    """A training run.
-
-    Args:
-        config: what to train, on what, how.
-        options: what is asked for besides.
-
-    Raises:
-        ConfigError, PairingError, MaskError, DataError, CheckpointError, ValueError: something
-            asked for cannot be had; nothing has been written then.
+    """A training run of a configuration. What cannot be had is a ValueError (ConfigError,
+    PairingError, DataError, CheckpointError, ...) as it is made; nothing has been written then.
     """
 
     def __init__(self, config: Config, options: RunOptions) -> None:
@@ -80,8 +73,6 @@ class Trainer:
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
         if config.pretrained and not options.resume_model:
-            if note := config.too_fast():
-                logger.info(note)
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
         self.model = self.distributed.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
@@ -101,16 +92,14 @@ class Trainer:
         self.parallel = self.distributed.parallel(self.model)
 
     def run(self) -> Dict[str, Any]:
-        """Train to the end; the scores of the last validation are returned.
-
-        With ``save_on_term`` a signal to end (see `signals.heard`) is raised when what has been
-        trained is saved.
+        """Train to the end, to the scores of the last validation. With ``save_on_term`` a signal to
+        end is raised when what has been trained is saved.
         """
         if not self.options.save_on_term:
             return self._run()
         # several processes end after the same step, see `_agree_on_signals`
         alone = self.distributed.size == 1
-        with signals.heard(), signals.patient(), self._held(not alone):
+        with signals.heard(), self._held(not alone):
             return self._run()
 
     def _run(self) -> Dict[str, Any]:
@@ -145,7 +134,11 @@ class Trainer:
                 with self._held():
                     self._save_last()
             else:
-                logger.info(self._kept())
+                saved = checkpoint.iterations(self.save_dir)
+                kept = "nothing is saved; with --save_on_term it would be"
+                if saved:
+                    kept = f"{saved[-1]} is saved: go on with --resume_model {self.save_dir}"
+                logger.info(f"Ended at iter {self.iteration}; {kept}")
             raise
         finally:
             log.close()
@@ -173,8 +166,6 @@ class Trainer:
                 log.go_on()
         return scores
 
-    # -- one step ----------------------------------------------------------------------------
-
     def _step(self, batches: List[Batch], log: TrainingLogger) -> None:
         """Forward, backward, update; the losses are logged."""
         self.iteration += 1
@@ -192,29 +183,27 @@ class Trainer:
             losses.append(paddle.stack([total, *parts]).numpy())
             self._refuse_nan(losses[-1])
             self.precision.backward(total / len(batches) if len(batches) > 1 else total)
-        self.precision.step(self.optimizer)
+        with told(f"optimizer: {type(self.optimizer).__name__}"):
+            self.precision.step(self.optimizer)
         self.ema.update(self.model, self.iteration)
         self.read_optimizer = None
         mean = self.distributed.mean({"losses": np.mean(losses, axis=0)})["losses"]
         log.step(self.iteration, mean, self.optimizer.get_lr())
         # of the mean over all processes, or their weights would part
         plateau = isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau)
-        self.rate.step(*([float(mean[0])] if plateau else []))
+        with told(f"lr_scheduler: at iteration {self.iteration}"):
+            self.rate.step(*([float(mean[0])] if plateau else []))
+            if not self.rate() >= 0:
+                raise ValueError(f"the rate is {self.rate()}")
         self.is_validated = self.val_set is None or not self._is_due()
 
     def _batches(self, schedule: Schedule, log: TrainingLogger) -> Iterator[List[Batch]]:
         """The batches of each step."""
-        preprocess, start = self.config.preprocess(), self.iteration
-        loader = train_loader(self.train_set, preprocess, schedule, self.options.num_workers)
+        preprocess, workers = self.config.preprocess(), self.options.num_workers
+        loader = train_loader(self.train_set, preprocess, schedule, workers)
         while self.iteration < self.config.iters:
             batches = [next(loader) for _ in range(self.settings.accumulate)]
             log.data_read()
-            height, width = batches[0][0].shape[2:]
-            if self.iteration == start and preprocess.size not in (None, (width, height)):
-                logger.info(
-                    f"Training sees {width}x{height} (train_dataset.transforms), validation and "
-                    "prediction {}x{} (preprocess.size)".format(*preprocess.size or ())
-                )
             yield batches
 
     def _refuse_nan(self, losses: np.ndarray) -> None:
@@ -228,8 +217,6 @@ class Trainer:
                 "labels; with fp16 try bf16"
             )
 
-    # -- signals -----------------------------------------------------------------------------
-
     def _held(self, held: bool = True) -> ContextManager[None]:
         """Around what a signal must not cut, where what was trained is to be saved after it."""
         return signals.held() if held and self.options.save_on_term else contextlib.nullcontext()
@@ -241,19 +228,6 @@ class Trainer:
             if number := max(int(state["signal"][0]) for state in every):
                 raise signals.exception(number)
 
-    def _kept(self) -> str:
-        """What is left of a run that ends here."""
-        saved = checkpoint.iterations(self.save_dir)
-        if not saved:
-            return (
-                f"Ended at iter {self.iteration}; nothing is saved (--save_interval "
-                f"{self.options.save_interval}). With --save_on_term it would be"
-            )
-        return (
-            f"Ended at iter {self.iteration}; {saved[-1]} is saved: go on with --resume_model "
-            f"{self.save_dir}"
-        )
-
     def _save_last(self) -> None:
         folder = self.save_dir / f"iter_{self.iteration}"
         if not folder.is_dir():
@@ -261,8 +235,6 @@ class Trainer:
             self._save()
         self.distributed.wait()
         logger.info(f"Saved {folder}; go on with --resume_model {self.save_dir}")
-
-    # -- validation --------------------------------------------------------------------------
 
     def _is_due(self) -> bool:
         last = self.iteration == self.config.iters
@@ -279,10 +251,8 @@ class Trainer:
         return True
 
     def _average_statistics(self) -> None:
-        """Give all processes the mean of their BatchNorm statistics.
-
-        On a CPU each process normalises by its own batches and so has statistics of its own. What
-        is validated, saved and resumed is one model; its gradients do not depend on them.
+        """Give all processes the mean of their BatchNorm statistics: on a CPU each has its own, and
+        what is validated and saved is one model. Gradients do not depend on them.
         """
         if self.distributed.size == 1:
             return
@@ -293,22 +263,58 @@ class Trainer:
                 value.set_value(mean[name])
 
     def _validate(self, log: TrainingLogger) -> Tuple[Dict[str, Any], Dict[str, BestScore]]:
-        """The model's scores, and the best ones with them."""
+        """The model's scores, and the best ones with them and those of its average."""
         self._average_statistics()
         best = deepcopy(self.best)
         if self.val_set is None:
             return {}, best
-        validator = Validator(
-            self.config,
-            self.val_set,
-            self.distributed,
+        self.model.eval()
+        network, config = eager(self.model, self.precision.autocast), self.config
+        pipeline = Pipeline(network, config.preprocess(), config.augment(), config.window())
+        scores = self._score("", pipeline, self.val_set, best[""], log)
+        if self.distributed.is_first:
+            log.pictures(pipeline, self.val_set, self.settings.vdl_images, self.iteration)
+        if self.ema.average:
+            with self.ema.in_place_of(self.model, self._held):
+                self._score("ema_", pipeline, self.val_set, best["ema_"], log)
+        return scores, best
+
+    def _score(
+        self,
+        kind: str,
+        pipeline: Pipeline,
+        dataset: PairDataset,
+        best: BestScore,
+        log: TrainingLogger,
+    ) -> Dict[str, Any]:
+        """Score the weights that the model has, and save them if they are the best."""
+        report = evaluate(
+            pipeline,
+            dataset,
+            self.config.report([best.metric]),
+            self.config.test.batch_size,
             self.options.num_workers,
-            self.save_dir,
-            self.precision.autocast,
-            self._held,
-            log,
+            self.distributed,
         )
-        return validator.run(self.model, self.ema, best, self.iteration), best
+        scores, step = report.compute(), self.iteration
+        for line in lines(report, dataset.classes):
+            logger.info(line.replace("[EVAL]", "[EVAL] EMA") if kind else line)
+        log.evaluated(report, step, kind)
+        # Before the iteration's checkpoint, which has this score: a run that is resumed from it
+        # must find the model.
+        if best.update(scores, step) and self.distributed.is_first:
+            checkpoint.save(
+                self.save_dir / f"{kind}best_model",
+                checkpoint.weights_of(self.model),
+                str(self.config),
+                {"iteration": step, "scores": scores},
+            )
+        name = "EMA model" if kind else "model"
+        logger.info(
+            f"[EVAL] The {name} with the best validation {best.metric} ({best.value:.4f}) was "
+            f"saved at iter {best.iteration}."
+        )
+        return scores
 
     def _validate_and_save(self, log: TrainingLogger) -> Dict[str, Any]:
         try:
@@ -321,8 +327,6 @@ class Trainer:
             self.best, self.is_validated = best, True
             self._save()
         return scores
-
-    # -- saving and resuming -----------------------------------------------------------------
 
     def _prepare_folder(self) -> None:
         checkpoint.recover(self.save_dir)
@@ -345,7 +349,6 @@ class Trainer:
             "scaler": self.precision.state(),
             "must_agree": self._must_agree(),
             "validated": self.is_validated,
-            "arithmetic": arithmetic(),
         }
         checkpoint.save(
             self.save_dir / f"iter_{self.iteration}",
@@ -389,4 +392,3 @@ class Trainer:
         for kind in self.best if self.distributed.is_first else ():
             checkpoint.bring(folder.parent / f"{kind}best_model", self.save_dir)
         logger.info(f"Resumed from {folder}, iter {self.iteration}")
-        checkpoint.warn_of_other_arithmetic(folder, state.get("arithmetic", {}), arithmetic())

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Optional, Sequence
+import math
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.metrics import FAMILIES, Fixations, MetricReport, OtherFixations
+from paddleseg_u2net.metrics import FAMILIES, SCORES, Fixations, MetricReport, OtherFixations
 from paddleseg_u2net.progress import Progress, tracked
 from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.loader import DataError, validation_loader
+
+
+@dataclass
+class BestScore:
+    """The best value of ``metric``, a key of ``SCORES``, its iteration, and evaluations since."""
+
+    metric: str = "mIoU"
+    value: float = math.nan
+    iteration: int = -1
+    waited: int = 0
+
+    def update(self, scores: Dict[str, Any], iteration: int) -> bool:
+        """Whether these scores are the best so far; if so, they are kept."""
+        value = float(scores[self.metric])
+        sign = 1 if SCORES[self.metric].higher_is_better else -1
+        better = math.isnan(self.value) or sign * value > sign * self.value
+        if better and not math.isnan(value):
+            self.value, self.iteration, self.waited = value, iteration, 0
+            return True
+        self.waited += 1
+        return False
 
 
 def evaluate(
@@ -22,11 +45,7 @@ def evaluate(
     num_workers: int = 0,
     distributed: Optional[Distributed] = None,
 ) -> MetricReport:
-    """The scores of an empty ``report`` over all pairs; each process takes its share of them.
-
-    Raises:
-        DataError: a file cannot be used, or the data set is empty.
-    """
+    """The scores of an empty ``report`` over all pairs; each process takes its share of them."""
     distributed = distributed or Distributed()
     if len(dataset) == 0:
         raise DataError("val_dataset: expected pairs to validate on, it has none")
@@ -44,9 +63,20 @@ def evaluate(
                 target = dataset.image(index) if guided else label.shape
                 restored = pipeline.restore(probability, target)
                 one_channel = restored[0] if dataset.num_classes == 1 else restored
-                report.update(one_channel, label, _others(fixated, label, dataset))
+                others = None
+                if fixated is not None:  # where the objects of the other images are
+                    own = _as_fixations(label, dataset)
+                    others = fixated.weights(own.shape, own)
+                report.update(one_channel, label, others)
             progress.update(len(inputs))
-    return _merged(report, distributed)
+    if distributed.size == 1:
+        return report
+    total = report.fresh()
+    for state in distributed.gather(report.state()):
+        part = report.fresh()
+        part.load_state(state)
+        total.merge(part)
+    return total
 
 
 def _fixated(dataset: PairDataset, first: bool) -> OtherFixations:
@@ -55,16 +85,6 @@ def _fixated(dataset: PairDataset, first: bool) -> OtherFixations:
     for index in tracked(range(len(dataset)), "reading masks", shown=first):
         found.add(_as_fixations(dataset.read(index)[1], dataset))
     return found
-
-
-def _others(
-    fixated: Optional[OtherFixations], label: np.ndarray, dataset: PairDataset
-) -> Optional[np.ndarray]:
-    """Where the objects of the other images are."""
-    if fixated is None:
-        return None
-    own = _as_fixations(label, dataset)
-    return fixated.weights(own.shape, own)
 
 
 def _as_fixations(label: np.ndarray, dataset: PairDataset) -> Fixations:
@@ -77,21 +97,10 @@ def _as_fixations(label: np.ndarray, dataset: PairDataset) -> Fixations:
 def _probabilities(pipeline: Pipeline, inputs: List[np.ndarray]) -> Iterator[np.ndarray]:
     """Maps of the inputs, in their order; inputs of one size go through the network together."""
     if len({item.shape for item in inputs}) == 1:
-        yield from pipeline.shown(np.stack(inputs), "image" if len(inputs) == 1 else "batch")
+        yield from pipeline.probabilities(np.stack(inputs))
         return
     for item in inputs:
-        yield pipeline.shown(item[None], "image")[0]
-
-
-def _merged(report: MetricReport, distributed: Distributed) -> MetricReport:
-    if distributed.size == 1:
-        return report
-    total = report.fresh()
-    for state in distributed.gather(report.state()):
-        part = report.fresh()
-        part.load_state(state)
-        total.merge(part)
-    return total
+        yield pipeline.probabilities(item[None])[0]
 
 
 def lines(report: MetricReport, classes: Sequence[str] = ()) -> List[str]:
@@ -105,36 +114,22 @@ def lines(report: MetricReport, classes: Sequence[str] = ()) -> List[str]:
         keys = [score.key for score in report.scores if score.family == family]
         if keys:
             found.append(" ".join(f"{key}: {values[key]:.4f}" for key in keys))
-    found = [
-        f"[EVAL] #Images: {scores['images']} {found[0]}",
-        *(f"[EVAL] {line}" for line in found[1:]),
-    ]
+    found[0] = f"#Images: {scores['images']} {found[0]}"
     if len(classes) > 2 and "class_iou" in scores:
         named = ", ".join(f"{number} {name}" for number, name in enumerate(classes))
-        found.append(f"[EVAL] Classes: {named}")
-    found += [
-        f"[EVAL] Class {name}: \n{_row(scores[key])}"
-        for name, key in (
-            ("IoU", "class_iou"),
-            ("Precision", "class_precision"),
-            ("Recall", "class_recall"),
-        )
-        if key in scores
-    ]
-    found += [
-        f"[EVAL] {key} is not defined for {count} images and is the mean of the others"
-        for key, count in report.undefined().items()
-    ]
+        found.append(f"Classes: {named}")
+    for name in ("IoU", "Precision", "Recall"):
+        key = f"class_{name.lower()}"
+        if key in scores:
+            found.append(f"Class {name}: \n{np.round(np.asarray(scores[key], dtype=float), 4)}")
+    for key, count in report.undefined().items():
+        found.append(f"{key} is not defined for {count} images and is the mean of the others")
     if report.ignored:
-        found.append(f"[EVAL] {report.ignored} images have ignored pixels only and no score")
+        found.append(f"{report.ignored} images have ignored pixels only and no score")
     if report.left_out:
-        found.append(f"[EVAL] {report.left_out} images without an object are left out")
+        found.append(f"{report.left_out} images without an object are left out")
     if report.takes_objects_for_fixations:
-        found.append("[EVAL] The objects stand for fixations in AUC_Judd to EMD")
+        found.append("The objects stand for fixations in AUC_Judd to EMD")
     if any(score.family != "segmentation" for score in report.scores):
-        found.append(f"[EVAL] Conventions: {report.conventions.title}")
-    return found
-
-
-def _row(values: Any) -> str:
-    return str(np.round(np.asarray(values, dtype=float), 4))
+        found.append(f"Conventions: {report.conventions.title}")
+    return [f"[EVAL] {line}" for line in found]

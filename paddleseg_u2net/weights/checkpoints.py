@@ -34,18 +34,6 @@ _OPTIMIZER += r"velocity|grads?|gradients?"
 _STRANGERS = re.compile(r"n_averaged$|([^.]*(loss|criterion|metric)[^.]*)\.", re.IGNORECASE)
 _COUNTER = "num_batches_tracked"  # which an average may leave out
 _SHOWN = 3
-_MANY = 10  # tensors, of which a network has at least so many
-
-
-class CheckpointError(ValueError):
-    """A file is whole, but what it holds cannot be taken for one network's weights."""
-
-
-class NetworkWeights(NamedTuple):
-    """``weights`` by the network's own names; ``note`` says what was passed over, if anything."""
-
-    weights: Dict[Any, Any]
-    note: str
 
 
 class _Network(NamedTuple):
@@ -64,10 +52,6 @@ class _Network(NamedTuple):
         words = _words(rf"({_AVERAGE})|{_RAW}", str(self))
         return bool(words and words[-1][1])  # an average may keep what it is of below itself
 
-    @property
-    def is_of_optimizer(self) -> bool:
-        return bool(_words(_OPTIMIZER, str(self)))
-
 
 def _words(pattern: str, name: str) -> List[re.Match[str]]:
     """The matches of ``pattern`` that are whole words of a name."""
@@ -76,55 +60,43 @@ def _words(pattern: str, name: str) -> List[re.Match[str]]:
 
 
 def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
-    """``network_weights``, with what was passed over in the log and ``source`` in errors.
-
-    Raises:
-        ValueError: see ``network_weights``.
-    """
+    """``network_weights``, with the note in the log and ``source`` in errors."""
     try:
         weights, note = network_weights(content)
-    except CheckpointError as error:
+    except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     if note:
         logger.warning(f"{source}: {note}")
     return weights
 
 
-def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
-    """The weights in the dictionary that a file holds.
+def network_weights(content: Mapping[Any, Any]) -> Tuple[Dict[Any, Any], str]:
+    """The weights in the dictionary that a file holds, and what was passed over.
 
     A U²-Net's weights are found up to four dictionaries deep, behind any prefix. Of several, an
     average (EMA, SWA) that is as complete as the rest is taken, else the first under a usual key;
     never what an optimizer keeps for each weight. Other dictionaries of tensors are returned from
     under the usual keys, up to two deep.
-
-    Raises:
-        CheckpointError: two weights have one name, or all are what an optimizer keeps for them.
     """
     named = list(_networks(content, ()))
-    found = [network for network in named if not network.is_of_optimizer]
+    found = [network for network in named if not _words(_OPTIMIZER, str(network))]
     if named and not found:
-        raise CheckpointError(
+        raise ValueError(
             f"{named[0]} has the names of the network, but belongs to an optimizer; expected the "
             "network's weights"
         )
     if not found:
-        return NetworkWeights(_without_prefixes(_unwrapped(content)), "")
-    taken, why = _choice(found, _is_of_mmengine(content))
+        return _without_prefixes(_unwrapped(content)), ""
+    taken, why = _choice(found, content)
     weights, strangers = _weights_of(taken, found)
     notes = []
     if len(found) > 1:
         others = ", ".join(str(network) for network in found if network is not taken)
         notes.append(f"the weights of {taken} are taken, {why}; not those of {others}")
-    if not taken.is_average:
-        for place in _nameless_averages(content, ()):
-            notes.append(
-                f"{place}, by its name an average, is not read: it lacks the weights' names"
-            )
     if strangers:
         names = short_list(strangers, _SHOWN)
         notes.append(f"left out, since no part of the network: {names}")
-    return NetworkWeights(weights, "; ".join(notes))
+    return weights, "; ".join(notes)
 
 
 def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_Network]:
@@ -143,54 +115,20 @@ def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_N
                 yield from _networks(value, (*place, str(key)))
 
 
-def _nameless_averages(content: Mapping[Any, Any], place: Tuple[str, ...]) -> List[str]:
-    """Where averages are whose tensors are listed without names, or by names without dots."""
-    found: List[str] = []
-    flat = [key for key, value in content.items() if hasattr(value, "shape") and _is_flat(key)]
-    if len(flat) >= _MANY:
-        found.append(f"{'.'.join((*place, flat[0]))} and {len(flat) - 1} more")
-    for key, value in content.items():
-        here = (*place, str(key))
-        if isinstance(value, dict) and len(place) < _DEEPEST:
-            found += _nameless_averages(value, here)
-        elif isinstance(value, (list, tuple)) and _words(_AVERAGE, ".".join(here)):
-            tensors = [item for item in value if hasattr(item, "shape")]
-            if len(tensors) >= _MANY and not _words(_OPTIMIZER, ".".join(here)):
-                found.append(".".join(here))
-    return found
-
-
-def _is_flat(key: Any) -> bool:
-    """Whether this names a weight of an average, with its dots left out or replaced."""
-    text = str(key)
-    return bool(_words(_AVERAGE, text) and re.search(r"stage\d+d?[._]?rebnconv", text)) and not (
-        _OWN.fullmatch(text)
-    )
-
-
-def _is_of_mmengine(content: Mapping[Any, Any]) -> bool:
-    meta = content.get("meta")
-    return "message_hub" in content or (isinstance(meta, dict) and "mmengine_version" in meta)
-
-
-def _choice(found: List[_Network], is_of_mmengine: bool) -> Tuple[_Network, str]:
+def _choice(found: List[_Network], content: Mapping[Any, Any]) -> Tuple[_Network, str]:
     """The network to take, and why that one."""
     averages = [network for network in found if network.is_average]
     others = [network for network in found if not network.is_average]
     usual = [network for network in others if all(key in _WRAPPERS for key in network.place)]
-    if not others:
-        return averages[0], "the first average"
-    plain = (usual or others)[0]
-    if is_of_mmengine and averages and averages[0].place == ("ema_state_dict",):
+    plain = [*usual, *others, *averages][0]
+    meta = content.get("meta")
+    mmengine = "message_hub" in content or (isinstance(meta, dict) and "mmengine_version" in meta)
+    if mmengine and averages and averages[0].place == ("ema_state_dict",):
         # Its EMAHook swaps the two when it saves.
         return plain, "where MMEngine saves the average"
     needed = {name for name in plain.own if not name.endswith(_COUNTER)}
-    for average in averages:
-        if set(average.own) >= needed:
-            return average, "an average"
-    if averages:
-        return plain, f"since {averages[0]} lacks some ({len(averages[0].own)} of {len(plain.own)})"
-    return plain, "the first"
+    complete = [average for average in averages if needed <= set(average.own)]
+    return (complete[0], "an average") if complete else (plain, "the first that is complete")
 
 
 def _weights_of(taken: _Network, found: List[_Network]) -> Tuple[Dict[Any, Any], List[str]]:
@@ -227,8 +165,6 @@ def _without_prefixes(state: Mapping[Any, Any]) -> Dict[Any, Any]:
     for key, value in state.items():
         name = _PREFIXES.sub("", key) if isinstance(key, str) else key
         if name in renamed:
-            raise CheckpointError(
-                f"two weights are named {str(name)[:80]!a}, one of them with a prefix"
-            )
+            raise ValueError(f"two weights are named {str(name)[:80]!a}, one of them with a prefix")
         renamed[name] = value
     return renamed

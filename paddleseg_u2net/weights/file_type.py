@@ -14,13 +14,7 @@ _TYPES = ("zip", "pickle", "safetensors", "onnx")
 
 
 def check_file(path: Union[str, Path]) -> Path:
-    """``path``, where a file of weights is or one of no type that is known.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is empty, a pointer of git-lfs, a page of a web site, or of another known
-            type. The message names it and the way to mend it.
-    """
+    """``path``, unless it is empty, a pointer of git-lfs, a web page or of another known type."""
     path = Path(path)
     wanted = f"{path}: expected a file of weights ({', '.join(SUFFIXES)})"
     if not path.is_file():
@@ -33,11 +27,7 @@ def check_file(path: Union[str, Path]) -> Path:
 
 
 def optional_package(source: Union[str, Path], name: str) -> Any:
-    """The module ``name`` of a package that only some files need.
-
-    Raises:
-        ValueError: it is not installed; the message begins with ``source``.
-    """
+    """The module ``name`` of a package that only some files need."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

@@ -12,7 +12,7 @@ import numpy as np
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.text import short_lines
 from paddleseg_u2net.weights.formats import architecture_of, read_weights
-from paddleseg_u2net.weights.layout import State, fold_biases
+from paddleseg_u2net.weights.layout import State, before_batchnorm, fold_biases
 from paddleseg_u2net.weights.zoo import locate
 
 _SHOWN = 8
@@ -33,35 +33,24 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
         WeightsError: a name is missing or too many, a shape differs, a value is not finite or not
             of floating point (integers are codes that need a scale), or a variance is below zero.
     """
-    problems: List[str] = []
-    arrays: State = {}
-    for name, value in state.items():
-        problem = _unusable(name, value, shapes)
-        if problem:
-            problems.append(problem)
-        else:
-            arrays[name] = np.asarray(value, np.float32)
-    fitted = fold_biases(arrays) if not problems else arrays
+    kernels = {prefix: shapes[f"{prefix}.conv_s1.weight"] for prefix in before_batchnorm(shapes)}
+    known = {f"{prefix}.conv_s1.bias": shape[:1] for prefix, shape in kernels.items()}
+    known.update(shapes)
     missing = [name for name in shapes if name not in state]
-    extra = [name for name in fitted if name not in shapes and not _is_cancelled(name, shapes)]
+    extra = [name for name in state if name not in known]
     problems = [
         *(_missing(name, extra if i < _SHOWN else []) for i, name in enumerate(missing)),
         *(f"{name}: the model has no such weight" for name in extra),
-        *problems,
+        *(_unusable(name, state[name], known[name]) for name in known if name in state),
     ]
+    problems = [problem for problem in problems if problem]
     if problems:
         raise WeightsError(
             f"{source}: these weights do not fit the model (its type, num_classes, in_channels and "
             f"stages must be those of the file{_looks_like(state, source)}):\n  "
             + "\n  ".join(short_lines(problems, _SHOWN))
         )
-    return fitted
-
-
-def _is_cancelled(name: str, shapes: Mapping[str, List[int]]) -> bool:
-    """Whether a BatchNorm of the model cancels this bias."""
-    layer = name[: -len(".conv_s1.bias")]
-    return name.endswith(".conv_s1.bias") and f"{layer}.bn_s1._mean" in shapes
+    return fold_biases({name: np.asarray(value, np.float32) for name, value in state.items()})
 
 
 def _looks_like(state: Mapping[str, Any], source: str) -> str:
@@ -71,34 +60,24 @@ def _looks_like(state: Mapping[str, Any], source: str) -> str:
         return ""
 
 
-def _unusable(name: str, value: Any, shapes: Mapping[str, List[int]]) -> str:
+def _unusable(name: str, value: Any, shape: List[int]) -> str:
     """What is wrong with an entry by itself, or an empty text."""
-    if not isinstance(name, str):
-        return f"{name}: expected a weight's name, got {type(name).__name__}"
-    if not hasattr(value, "__array__"):
-        return f"{name}: expected an array of numbers, got {type(value).__name__}"
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        return (
-            f"{name}: expected numbers of floating point, got {array.dtype}; weights in whole "
-            "numbers must be scaled back first"
-        )
+    array = np.asarray(value) if hasattr(value, "__array__") else None
+    if array is None or array.dtype.kind != "f":
+        got = type(value).__name__ if array is None else array.dtype
+        return f"{name}: expected numbers of floating point, got {got}"
     with np.errstate(over="ignore"):
         if not np.isfinite(array.astype(np.float32)).all():
             return f"{name}: holds NaN or infinity, or numbers too large for float32"
-    expected = shapes.get(name)
-    if expected is None and name.endswith(".conv_s1.bias"):
-        kernel = shapes.get(name[: -len("bias")] + "weight")
-        expected = None if kernel is None else kernel[:1]
-    if expected is not None and list(array.shape) != list(expected):
-        return f"{name}: expected shape {list(expected)}, got {list(array.shape)}"
+    if list(array.shape) != list(shape):
+        return f"{name}: expected shape {list(shape)}, got {list(array.shape)}"
     if name.endswith("._variance") and (array < 0).any():
         return f"{name}: holds {array.min():.6g}; a variance is 0 or more"
     return ""
 
 
 def _missing(name: str, unknown: List[str]) -> str:
-    near = difflib.get_close_matches(name, unknown, n=1, cutoff=0.8)
+    near = difflib.get_close_matches(name, map(str, unknown), n=1, cutoff=0.8)
     return f"{name}: not in the file" + (f" (nearest there: {near[0]})" if near else "")
 
 
@@ -106,7 +85,6 @@ def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> N
     """Load weights into ``model``: all of them, or an error and the model is unchanged.
 
     Args:
-        model: a U²-Net of this project, a ``paddle.nn.Layer``.
         source: a file of any format of ``FORMATS``, a folder that holds ``model.pdparams``, or a
             name of ``ZOO``, which is fetched if it is not there yet.
         heads: the side outputs and their fusion. "same": the file's. "fitting": the file's, or the
@@ -114,7 +92,6 @@ def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> N
             "new": the model's as they are.
 
     Raises:
-        FileNotFoundError, ValueError: see ``read_weights`` and ``locate``.
         WeightsError: see ``fit_state``.
     """
     path = locate(source)

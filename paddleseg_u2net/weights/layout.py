@@ -1,9 +1,7 @@
 """The published layout of weights: Paddle's names, and convolution biases that a BatchNorm cancels.
 
-``BatchNorm(W * x + b)`` subtracts the mean of ``W * x + b``, so ``b`` has no effect in training and
-moves only the running mean: evaluated with a running mean of ``m``, ``b`` is worth a running mean
-of ``m - b`` without it. Adding such biases takes 11 % of a training step on a CPU. Public files
-have them, this project's models do not.
+A bias ``b`` before a BatchNorm with the running mean ``m`` is worth a mean of ``m - b`` without it.
+Public files have them; this project's models do not, since adding them takes time in training.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from typing import Dict, List, Mapping
 import numpy as np
 
 State = Dict[str, np.ndarray]
+EPSILON = 1e-5  # of every BatchNorm of the models
 
 _TO_TORCH = {"._mean": ".running_mean", "._variance": ".running_var"}
 _FROM_TORCH = {torch: paddle for paddle, torch in _TO_TORCH.items()}
@@ -45,7 +44,7 @@ def _renamed(name: str, endings: Mapping[str, str]) -> str:
     return name
 
 
-def _before_batchnorm(names: Mapping[str, object]) -> List[str]:
+def before_batchnorm(names: Mapping[str, object]) -> List[str]:
     """Prefixes ``p`` with a convolution ``p.conv_s1`` and a BatchNorm ``p.bn_s1`` behind it."""
     suffix = ".conv_s1.weight"
     prefixes = [name[: -len(suffix)] for name in names if name.endswith(suffix)]
@@ -55,7 +54,7 @@ def _before_batchnorm(names: Mapping[str, object]) -> List[str]:
 def fold_biases(state: Mapping[str, np.ndarray]) -> State:
     """``state`` without convolution biases before a BatchNorm: they go into the running means."""
     folded = dict(state)
-    for prefix in _before_batchnorm(state):
+    for prefix in before_batchnorm(state):
         bias = folded.pop(f"{prefix}.conv_s1.bias", None)
         if bias is not None:
             mean = f"{prefix}.bn_s1._mean"
@@ -66,7 +65,7 @@ def fold_biases(state: Mapping[str, np.ndarray]) -> State:
 def restore_biases(state: Mapping[str, np.ndarray]) -> State:
     """``state`` in the published layout: zeros where a convolution bias was left out."""
     published: State = {}
-    layers = {f"{prefix}.conv_s1.weight" for prefix in _before_batchnorm(state)}
+    layers = {f"{prefix}.conv_s1.weight" for prefix in before_batchnorm(state)}
     for name, value in state.items():
         published[name] = value
         bias = name[: -len("weight")] + "bias"

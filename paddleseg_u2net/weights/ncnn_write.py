@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from typing import List, Mapping, NamedTuple
+from typing import List, Mapping, Tuple
 
 import numpy as np
 
@@ -16,13 +16,6 @@ _MAGIC = 7767517
 _FLOAT32 = struct.pack("<I", 0)
 
 
-class NcnnFiles(NamedTuple):
-    """``param``: the text of ``model.param``; ``weights``: the content of ``model.bin``."""
-
-    param: str
-    weights: bytes
-
-
 def ncnn_files(
     state: Mapping[str, np.ndarray],
     table: StageTable,
@@ -30,17 +23,11 @@ def ncnn_files(
     in_channels: int = 3,
     activation: bool = True,
     source: str = "ncnn",
-) -> NcnnFiles:
-    """Return the network for evaluation, with every BatchNorm folded into its convolution.
+) -> Tuple[str, bytes]:
+    """The text of ``model.param`` and the content of ``model.bin``, every BatchNorm folded.
 
-    Its input is the blob ``input``, float32 (in_channels, h, w) of any size; its output the blob
+    The input is the blob ``input``, float32 (in_channels, h, w) of any size; the output the blob
     ``d0``, float32 (num_classes, h, w): the fused probabilities, or logits.
-
-    Args:
-        state, table, num_classes, in_channels, activation, source: see `onnx_bytes`.
-
-    Raises:
-        ValueError: the weights are not those of this network, or not finite once folded.
     """
     program = build(table, num_classes, in_channels)
     weights = folded_weights(state, program, source)
@@ -48,7 +35,7 @@ def ncnn_files(
     for conv in program.convolutions:
         parts += [_FLOAT32, weights[f"{conv.layer}.weight"].astype("<f4").tobytes()]
         parts.append(weights[f"{conv.layer}.bias"].astype("<f4").tobytes())
-    return NcnnFiles(_Graph(program, activation).text(), b"".join(parts))
+    return _Graph(program, activation).text(), b"".join(parts)
 
 
 class _Graph:

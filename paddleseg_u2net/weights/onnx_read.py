@@ -1,15 +1,13 @@
-"""U²-Net weights out of ONNX files, found by the structure of the graph.
-
-Exporters fold BatchNorm into the convolutions and lose the layers' names, optimizers reorder the
-nodes, quantizers spread a convolution over five of them. What all these files keep is which result
-goes where, so that is what the weights' names are taken from: the program of
-``paddleseg_u2net.architecture`` is run through the graph, step by step. Nothing in the file is run.
+"""U²-Net weights out of ONNX files, whose layers have lost names and BatchNorms: every step of
+``Program.run`` is found in the graph by what it takes.
+Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md, opsets 9 and up.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -18,323 +16,374 @@ from paddleseg_u2net.architecture import (
     Architecture,
     Convolution,
     Operation,
-    Program,
-    Stage,
     StageTable,
     build,
+    stage_levels,
+    with_widths,
 )
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.onnx_graph import EPSILON, Graph, Kernel
-from paddleseg_u2net.weights.onnx_tensors import (
-    AGAIN,
-    Tensors,
-    Unfit,
-    onnx_module,
-    refuse_large,
-    resizes_otherwise,
-)
+from paddleseg_u2net.weights.file_type import optional_package
+from paddleseg_u2net.weights.layout import EPSILON, State
 
-_Height = Union[int, str]
+_AGAIN = "it may be cut or of another format: fetch or export it again"
+_OWN_DOMAINS = ("", "ai.onnx")
+_LARGEST = 2**30  # bytes; the published network has 176 MB
+_PASSED = ("Identity", "Cast", "Dropout")  # all numbers become float32 here
+_QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv")
 # A BatchNorm that changes nothing.
-_IDENTITY = {
-    "weight": np.sqrt(np.ones(1) + EPSILON),
-    "bias": np.zeros(1),
-    "_mean": np.zeros(1),
-    "_variance": np.ones(1),
-}
-_ONNX_KINDS = {
-    "conv": "a convolution",
-    "relu": "ReLU",
-    "pool": "a 2x2 MaxPool",
-    "resize": "a linear, half-pixel Resize",
-    "concat": "the Concat",
-    "add": "the sum",
-}
+_IDENTITY = {"weight": np.sqrt(1 + EPSILON), "bias": 0.0, "_mean": 0.0, "_variance": 1.0}
 
 
-def read_onnx(path: Path) -> State:
-    """The weights of a U²-Net in an ONNX file, float32, in the published layout.
+class _Unfit(Exception):
+    """The file cannot be read as a U²-Net; the text follows its path."""
 
-    The names are those of ``Program.shapes``. A BatchNorm that the file has folded into its
-    convolution becomes one that changes nothing, so that evaluation is equal: weight
-    sqrt(1 + 1e-5), bias 0, mean 0, variance 1. Weights may be float32, half, bfloat16 or double,
-    quantized (DequantizeLinear, or ``quantize_dynamic`` of ONNX Runtime), and in another file of
-    the same folder.
+
+def read_onnx(path: Path, expected: Optional[StageTable] = None) -> Tuple[Architecture, State]:
+    """Which U²-Net an ONNX file holds, and its weights, float32, in the published layout.
+
+    A BatchNorm that the file has folded into its convolution becomes one that changes nothing, so
+    that evaluation is equal: weight sqrt(1 + 1e-5), bias 0, mean 0, variance 1. Weights may be
+    float32, half, bfloat16 or double, and in another file of the same folder; integers of dynamic
+    quantization become the numbers that they stand for. Stages of heights that no named variant
+    has are found by the names of the layers, or are those of ``expected``.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: the package ``onnx`` is missing; the file is not of ONNX, damaged, larger than
-            1 GiB, or of another network; or a weight is not finite. The message names the path,
-            and for another network the first place where it differs.
+            1 GiB, statically quantized, or of another network; or a weight is not finite.
     """
-    return read_onnx_network(path)[1]
-
-
-def read_onnx_network(path: Path) -> Tuple[Architecture, State]:
-    """Which U²-Net an ONNX file holds, stages of its own included, and its weights.
-
-    Unlike weights alone, the graph also shows dilations; see ``read_onnx`` for all else. A warning
-    says where engines that run the file make other maps of it, see ``resizes_otherwise``.
-    """
-    onnx = onnx_module(path)
+    onnx = optional_package(path, "onnx")
     try:
         model = _load(path, onnx)
-        tensors = Tensors(model.graph, path.parent)
-        found = _network(Graph(model.graph, tensors), tensors)
-    except Unfit as error:
+        found = _network(_Graph(model.graph, path.parent, onnx), expected)
+    except _Unfit as error:
         raise ValueError(f"{path}: {error}") from error
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        # A node with too few inputs, or an attribute of another type than the operator's.
-        raise ValueError(f"{path}: it holds a node that cannot be ({error!r}); {AGAIN}") from error
+    except Exception as error:  # a node with too few inputs, an attribute of another type, ...
+        raise ValueError(f"{path}: it holds a node that cannot be ({error!r}); {_AGAIN}") from error
     if resizes_otherwise(model):
         logger.warning(f"{path}: read as a U²-Net of half pixels; {resizes_otherwise(model)}")
     return found
 
 
+def resizes_otherwise(model: Any) -> str:
+    """Why engines make other maps of a ModelProto than its weights were trained for, if they do.
+
+    PyTorch writes its half-pixel resizing into files of opsets 9 and 10 as well, with a warning;
+    their Resize and Upsample have asymmetric coordinates only.
+    """
+    opset = max((o.version for o in model.opset_import if o.domain in _OWN_DOMAINS), default=0)
+    kinds = {"Resize", "Upsample"} & {node.op_type for node in model.graph.node}
+    if opset > 10 or not kinds:
+        return ""
+    return (
+        f"in its opset {opset} {kinds.pop()} has asymmetric coordinates, not the half-pixel ones "
+        "that U²-Nets are trained with; export it with opset 11 or later for engines that run the "
+        "file itself"
+    )
+
+
 def _load(path: Path, onnx: Any) -> Any:
-    """The file's ModelProto, with a graph in it."""
-    refuse_large(path)
+    _refuse_large(path)
     try:
         model = onnx.ModelProto.FromString(path.read_bytes())
     except Exception as error:  # each version of protobuf raises its own
-        raise Unfit(
-            f"expected an ONNX model, but it cannot be parsed ({error}); {AGAIN}"
+        raise _Unfit(
+            f"expected an ONNX model, but it cannot be parsed ({error}); {_AGAIN}"
         ) from error
     # A file cut between two fields parses; the operator sets are written behind the graph.
     if not model.graph.node or not model.opset_import:
         part = "operators" if not model.graph.node else "operator set"
-        raise Unfit(f"expected an ONNX model, but it has no {part}; {AGAIN}")
+        raise _Unfit(f"expected an ONNX model, but it has no {part}; {_AGAIN}")
     return model
 
 
-def _network(graph: Graph, tensors: Tensors) -> Tuple[Architecture, State]:
+def _refuse_large(path: Path) -> None:
+    if path.stat().st_size > _LARGEST:
+        raise _Unfit(f"{path.name} has more than 1 GiB; a U²-Net has 176 MB")
+
+
+class _Graph:
+    """The file's arrays, and its nodes by what they take; Identity, Cast and Dropout are none."""
+
+    def __init__(self, graph: Any, folder: Path, onnx: Any) -> None:
+        self.folder, self.onnx = folder, onnx
+        self.arrays: Dict[str, Any] = {tensor.name: tensor for tensor in graph.initializer}
+        self.inputs = [entry.name for entry in graph.input if entry.name not in self.arrays]
+        self.takers: Dict[str, List[Any]] = defaultdict(list)
+        self.convolutions: List[Any] = []
+        self._same: Dict[str, str] = {}
+        given = {*self.arrays, *self.inputs}
+        for node in graph.node:
+            if node.op_type in _QUANTIZED:
+                raise _Unfit(
+                    f"it is quantized (operator {node.op_type}), expected weights of floating "
+                    "point; give the file that it was made of"
+                )
+            for name in filter(None, node.output):
+                if name in given:
+                    raise _Unfit(f"two nodes give {name!r}; {_AGAIN}")
+                given.add(name)
+            kind = self.kind(node)
+            if kind in ("Conv", "ConvInteger"):
+                self.convolutions.append(node)
+            elif kind == "Constant" and node.attribute[0].HasField("t"):
+                self.arrays[node.output[0]] = node.attribute[0].t
+            elif kind == "Reshape" and all(name in self.arrays for name in node.input):
+                array, shape = map(self.array, node.input)
+                tensor = onnx.numpy_helper.from_array(array.reshape(shape.astype(int)))
+                self.arrays[node.output[0]] = tensor
+            elif kind in _PASSED:
+                self._same[node.output[0]] = node.input[0]
+        # Converters to half precision append their nodes, so that the order says nothing.
+        for node in graph.node:
+            for name in set(self.taken(node)) if self.kind(node) not in _PASSED else ():
+                self.takers[name].append(node)
+
+    def kind(self, node: Any) -> str:
+        """The standard operator that a node is, or an empty text."""
+        return node.op_type if node.domain in _OWN_DOMAINS else ""
+
+    def taken(self, node: Any) -> List[str]:
+        """The values that a node takes."""
+        return [self._made(name) for name in node.input]
+
+    def _made(self, name: str) -> str:
+        for _ in self._same:  # no more steps, also around a ring
+            if name not in self._same:
+                break
+            name = self._same[name]
+        return name
+
+    def attributes(self, node: Any) -> Dict[str, Any]:
+        """A node's attributes by name, texts decoded."""
+        value_of = self.onnx.helper.get_attribute_value
+        found = {entry.name: value_of(entry) for entry in node.attribute}
+        return {k: v.decode() if isinstance(v, bytes) else v for k, v in found.items()}
+
+    def of(self, value: str, *kinds: str) -> List[Any]:
+        """The nodes of these kinds that take ``value``."""
+        return [node for node in self.takers[value] if self.kind(node) in kinds]
+
+    def array(self, name: str) -> np.ndarray:
+        """The array of this name, float64 (exact for all types that weights have)."""
+        if name not in self.arrays:
+            raise _Unfit(f"{name!r} is worked out by a node, expected an array in the file")
+        tensor = self.arrays[name]
+        if tensor.data_location == tensor.EXTERNAL:
+            self._refuse_elsewhere(tensor)
+        try:
+            # Bytes and dimensions that do not belong together raise here.
+            array = np.asarray(self.onnx.numpy_helper.to_array(tensor, str(self.folder)))
+            if array.dtype.kind in "cOSU":
+                raise TypeError(f"{array.dtype} is no type of weights")
+            return array.astype(np.float64)
+        except Exception as error:
+            raise _Unfit(f"tensor {name!r} cannot be read ({error}); {_AGAIN}") from error
+
+    def _refuse_elsewhere(self, tensor: Any) -> None:
+        """Raise an error unless the file that holds a tensor lies beside this one."""
+        where = {entry.key: entry.value for entry in tensor.external_data}
+        name = where.get("location", "")
+        if name in ("", ".", "..") or any(sign in name for sign in "/\\:\0"):
+            raise _Unfit(
+                f"tensor {tensor.name!r} is stored in {name!r}: expected a file in the same folder"
+            )
+        if not (self.folder / name).is_file():
+            raise _Unfit(f"tensor {tensor.name!r} is stored in {name!r}, which is not beside it")
+        _refuse_large(self.folder / name)
+
+
+def _network(graph: _Graph, expected: Optional[StageTable]) -> Tuple[Architecture, State]:
     """The network and its weights, all of them."""
-    x = _image(graph)
-    # Where the graph is of another form, following the published stages shows where.
-    encoder, decoder = _Survey(graph).heights(x) or (
-        [row.height for row in part] for part in TABLES["U2Net"]
-    )
-    # Widths do not matter for which result goes where.
-    skeleton = StageTable(
-        *([Stage(height, 1, 1) for height in part] for part in (encoder, decoder))
-    )
-    program = build(skeleton)
-    kernels = _Matcher(graph, program, x).kernels
-    state: State = {}
-    for conv in program.convolutions:
-        state.update(_weights(conv, kernels[conv.name], tensors))
-    architecture = _architecture(skeleton, state)
-    shapes = build(*architecture[1:]).shapes()
-    for conv in program.convolutions:
-        name = f"{conv.layer}.weight"
-        if state[name].shape != shapes[name]:
-            raise Unfit(
-                f"{kernels[conv.name].words} ({name}) has shape {state[name].shape}, expected "
-                f"{shapes[name]} by the widths of its stage: all layers of a stage have the same"
+    tables = [*TABLES.values(), *([expected] if expected else [])]
+    heights = [[row.height for row in table.named().values()] for table in tables]
+    named, problems = _named_heights(graph), []
+    for kept in [named] if named else heights:
+        try:
+            state = _Reader(graph, with_widths(kept)).state
+            break
+        except _Unfit as error:
+            problems.append(error)
+    else:
+        raise problems[0]
+    kernels = {name[: -len(".weight")]: v.shape for name, v in state.items() if v.ndim == 4}
+    in_channels = kernels["stage1.rebnconvin.conv_s1"][1]
+    found = Architecture.of(with_widths(kept, kernels), kernels["outconv"][0], in_channels)
+    shapes = found.program().shapes()
+    for name, shape in shapes.items():
+        if state[name].shape != shape:
+            raise _Unfit(
+                f"{name} has shape {state[name].shape}, expected {shape} by the widths of its "
+                "stage: all layers of a stage have the same"
             )
-    return architecture, {name: state[name] for name in shapes}
+    return found, {name: state[name] for name in shapes}
 
 
-def _image(graph: Graph) -> int:
-    """The input that the images are given to."""
-    numbers = [n for n, value in enumerate(graph.values) if value.kind == "input"]
-    taken = [number for number in numbers if graph.following(number, "conv")]
-    if len(taken) != 1:
-        names = ", ".join(graph.values[number].words for number in numbers) or "(none)"
-        raise Unfit(
-            "this is not a U²-Net: expected one input that a convolution takes as it is; there "
-            f"are {names}. If the file prepares its images itself, export it without that"
-        )
-    return taken[0]
+def _named_heights(graph: _Graph) -> List[Any]:
+    """The heights of all stages where the file kept the layers' names, else nothing."""
+    layers = {node.input[1].partition(".weight")[0]: node for node in graph.convolutions}
+    heights: List[Any] = []
+    for name, count in stage_levels(layers).items():
+        second = layers.get(f"{name}.rebnconv2.conv_s1")
+        wide = second is not None and graph.attributes(second).get("dilations") == [2, 2]
+        heights.append(f"{count}F" if wide and count > 2 else count)
+    return heights
 
 
-class _Survey:
-    """Finds the stages' heights by following the graph, as far as it is that of a U²-Net."""
+class _Reader:
+    """Finds every step of a program in the file, and nothing but those; a value is a name there."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: _Graph, table: StageTable) -> None:
         self.graph = graph
-
-    def heights(self, x: int) -> Optional[Tuple[List[_Height], List[_Height]]]:
-        """Of the encoder and of the decoder; None where the graph is of another form."""
-        encoder: List[_Height] = []
-        decoder: List[_Height] = []
-        stage = self._stage(x)
-        while stage:
-            height, x = stage
-            encoder.append(height)
-            stage = self._stage(self._only(x, "pool"))
-        stage = self._stage(self._only(self._only(x, "resize"), "concat"))
-        while stage:
-            height, x = stage
-            decoder.append(height)
-            stage = self._stage(self._only(self._only(x, "resize"), "concat"))
-        return (encoder, decoder) if len(encoder) == len(decoder) + 1 > 1 else None
-
-    def _stage(self, x: Optional[int]) -> Optional[Tuple[_Height, int]]:
-        """Height and result of the RSU behind ``x``."""
-        here, levels, pools = self._unit(x), 0, 0
-        below = self._unit(here)
-        while below is not None:
-            here, levels = below, levels + 1
-            pooled = self._only(here, "pool")
-            pools += pooled is not None
-            below = self._unit(here if pooled is None else pooled)
-        for _ in range(levels - 1):
-            resized = self._only(here, "resize")
-            here = self._unit(self._only(here if resized is None else resized, "concat"))
-        total = self._only(here, "add")
-        if total is None or levels < 2:
-            return None
-        return (f"{levels}F" if levels > 2 and not pools else levels), total
-
-    def _unit(self, x: Optional[int]) -> Optional[int]:
-        """The result of convolution, BatchNorm and ReLU."""
-        conv = self._only(x, "conv")
-        return None if conv is None else self.graph.find("relu", conv)
-
-    def _only(self, x: Optional[int], kind: str) -> Optional[int]:
-        found = [] if x is None else self.graph.following(x, kind)
-        return found[0] if len(found) == 1 else None
-
-
-class _Matcher:
-    """Runs a program through a graph: finds its every step there, and nothing but that.
-
-    A value is the number of the graph's. ``kernels``: the convolutions by the program's names.
-    """
-
-    def __init__(self, graph: Graph, program: Program, image: int) -> None:
-        self.graph, self.program, self.image = graph, program, image
-        self.kernels: Dict[str, Kernel] = {}
-        self.matched: Set[int] = set()
+        self.state: State = {}
+        program = build(table)
         program.run(self)
-        for number in graph.convolutions():
-            if number not in self.matched:
-                words = graph.values[number].words
-                raise self._other(f"it has no place for the convolution {words}")
+        ours, theirs = len(program.convolutions), len(graph.convolutions)
+        if ours != theirs:
+            raise self._other(f"it has {theirs} convolutions, expected {ours}")
 
-    def input(self, step: Operation) -> int:
-        return self.image
-
-    def conv(self, step: Operation, x: int) -> int:
-        conv, found = step.convolution, self.graph.following(x, "conv")
-        if len(found) != 1:
-            raise self._other(
-                f"expected one convolution ({conv.layer}) of {self._origins([x])}; "
-                + (self._takers(x) if not found else f"there are {self._origins(found)}")
+    def input(self, step: Operation) -> str:
+        kinds = ("Conv", "DynamicQuantizeLinear")
+        taken = [name for name in self.graph.inputs if self.graph.of(name, *kinds)]
+        if len(taken) != 1:
+            raise _Unfit(
+                "this is not a U²-Net: expected one input that a convolution takes as it is; "
+                f"there are {', '.join(self.graph.inputs) or '(none)'}. If the file prepares its "
+                "images itself, export it without that"
             )
-        kernel = self.graph.values[found[0]].kernel
-        assert kernel is not None  # a value of kind "conv" has one
-        problem = _difference(conv, kernel)
+        return taken[0]
+
+    def conv(self, step: Operation, x: str) -> str:
+        conv, found = step.convolution, self.graph.of(x, "Conv")
+        for quantizer in self.graph.of(x, "DynamicQuantizeLinear"):
+            found += self.graph.of(quantizer.output[0], "ConvInteger")
+        if len(found) != 1:
+            raise self._other(f"expected one convolution {conv.layer}, found {len(found)}")
+        problem = _difference(conv, self.graph.attributes(found[0]))
         if problem:
-            raise self._other(f"{kernel.words} is {conv.layer}: {problem}")
-        self.kernels[conv.name] = kernel
-        self.matched.add(found[0])
-        return self._step("relu", found[0]) if conv.normalised else found[0]
+            raise self._other(f"{conv.layer}: {problem}")
+        if found[0].op_type == "Conv":
+            _, weight, bias, *_ = [*self.graph.taken(found[0]), ""]
+            array, result = self.graph.array(weight), found[0].output[0]
+        else:
+            bias, (array, result) = "", self._dequantized(conv.layer, found[0], quantizer)
+        kernel = self._set(f"{conv.layer}.weight", array)
+        channels = kernel.shape[:1]
+        if kernel.ndim != 4 or not kernel.size:
+            raise _Unfit(f"{conv.layer}: its kernel has shape {kernel.shape}")
+        shift = self.graph.array(bias).reshape(-1) if bias else np.zeros(channels)
+        for node in self.graph.of(result, "Add"):  # of a bias
+            (other,) = [name for name in self.graph.taken(node) if name != result]
+            added = self.graph.array(other)
+            if added.size > 1 and added.shape[-3:] != (*channels, 1, 1):
+                raise self._other(f"{conv.layer}: an array of shape {added.shape} is added to it")
+            shift, result = shift + added.reshape(-1), node.output[0]
+        self._set(f"{conv.layer}.bias", shift, channels)
+        if not conv.normalised:
+            return result
+        parts: Dict[str, Any] = dict(_IDENTITY)
+        for node in self.graph.of(result, "BatchNormalization"):
+            arrays = map(self.graph.array, self.graph.taken(node)[1:5])
+            parts, result = dict(zip(_IDENTITY, arrays)), node.output[0]
+            epsilon = self.graph.attributes(node).get("epsilon", EPSILON)
+            if abs(epsilon - EPSILON) > 1e-6 * EPSILON:  # another one goes into the weight
+                variance = parts["_variance"]
+                parts["weight"] *= np.sqrt((variance + EPSILON) / (variance + epsilon))
+        for part, value in parts.items():
+            self._set(f"{conv.batchnorm}.{part}", value, channels)
+        return self._find(conv.layer, "ReLU", ["Relu"], [result])
 
-    def pool(self, step: Operation, x: int) -> int:
-        return self._step("pool", x)
+    def _dequantized(self, layer: str, node: Any, quantizer: Any) -> Tuple[np.ndarray, str]:
+        """The kernel of a ConvInteger in floating point, and its result times both scales.
 
-    def resize(self, step: Operation, x: int, like: int) -> int:
-        return self._step("resize", x)  # the second input gives the size only
+        As onnxruntime's ``quantize_dynamic`` writes it: x_bytes, x_scale, x_zero =
+        DynamicQuantizeLinear(x), ConvInteger(x_bytes, kernel, x_zero, zero) * (x_scale * scale).
+        """
+        _, kernel, *zeros = self.graph.taken(node)
+        for product in self.graph.of(node.output[0], "Mul"):
+            for scales in self.graph.of(quantizer.output[1], "Mul"):
+                if scales.output[0] in product.input and zeros[:1] == quantizer.output[2:]:
+                    (scale,) = {*self.graph.taken(scales)} - {quantizer.output[1]}
+                    array = self.graph.array(kernel)
+                    for zero in zeros[1:]:  # one for all or one a channel, as the scale
+                        array = array - self.graph.array(zero).reshape(-1, 1, 1, 1)
+                    array = array * self.graph.array(scale).reshape(-1, 1, 1, 1)
+                    return array, product.output[0]
+        raise self._other(f"{layer}: no Mul of its result and the scales of input and kernel")
 
-    def concat(self, step: Operation, *parts: int) -> int:
-        return self._step("concat", *parts)
+    def pool(self, step: Operation, x: str) -> str:
+        return self._find(step.stage, "MaxPool of 2x2", ["MaxPool"], [x], _halves)
 
-    def add(self, step: Operation, a: int, b: int) -> int:
-        return self._step("add", a, b)
+    def resize(self, step: Operation, x: str, like: str) -> str:
+        # To which size is not looked at: with any other one the concatenation behind it fails.
+        what = "linear, half-pixel Resize"
+        return self._find(step.stage, what, ["Resize", "Upsample"], [x], _is_bilinear)
 
-    def _step(self, kind: str, *inputs: int) -> int:
-        number = self.graph.find(kind, *inputs)
-        if number is None:
-            expected = f"{_ONNX_KINDS[kind]} of {self._origins(inputs)}"
-            raise self._other(f"expected {expected}; {self._takers(inputs[0])}")
-        return number
+    def concat(self, step: Operation, *parts: str) -> str:
+        what = "Concat of channels"
+        return self._find(step.stage, what, ["Concat"], parts, lambda a: a.get("axis") in (1, -3))
 
-    def _other(self, what: str) -> Unfit:
-        ours, theirs = len(self.program.convolutions), len(self.graph.convolutions())
-        return Unfit(
-            f"this is not a U²-Net, or one that was changed (it has {theirs} convolutions, a "
-            f"U²-Net with its stages {ours}): {what}"
-        )
+    def add(self, step: Operation, a: str, b: str) -> str:
+        return self._find(step.stage, "residual sum", ["Add", "Sum"], [a, b])
 
-    def _origins(self, numbers: Sequence[int]) -> str:
-        return " and ".join(self.graph.values[number].words for number in numbers[:6])
+    def _find(
+        self,
+        place: str,
+        words: str,
+        kinds: Sequence[str],
+        inputs: Sequence[str],
+        fits: Callable[[Dict[str, Any]], bool] = lambda attributes: True,
+    ) -> str:
+        """What one of ``kinds`` makes of ``inputs``."""
+        for node in self.graph.of(inputs[0], *kinds):
+            taken = self.graph.taken(node)[: len(inputs)]  # the size of a Resize follows
+            if "Add" in kinds:
+                taken, inputs = sorted(taken), sorted(inputs)
+            if taken == list(inputs) and fits(self.graph.attributes(node)):
+                return node.output[0]
+        raise self._other(f"no {words} in {place}")
 
-    def _takers(self, x: int) -> str:
-        takers = [self.graph.values[taker] for taker in self.graph.takers[x]]
-        shown = [
-            f"{_ONNX_KINDS.get(taker.kind, taker.kind)} ({taker.words})"
-            for taker in takers
-            if taker.kind != "operator Shape"
-        ]
-        return f"there it goes to {', '.join(shown[:6]) or 'nothing'}"
+    def _other(self, what: str) -> _Unfit:
+        return _Unfit(f"this is not a U²-Net that can be read: {what}")
+
+    def _set(self, name: str, value: Any, channels: Tuple[int, ...] = ()) -> np.ndarray:
+        if channels and np.size(value) not in (1, *channels):
+            raise _Unfit(f"{name} has {np.size(value)} numbers, expected {channels[0]}")
+        with np.errstate(over="ignore"):
+            rounded = np.array(value, np.float32)
+        self.state[name] = np.full(channels, rounded) if channels else rounded
+        if not np.isfinite(rounded).all():
+            raise _Unfit(f"{name} holds NaN or infinity, or numbers too large for float32")
+        return rounded
 
 
-def _difference(conv: Convolution, kernel: Kernel) -> str:
+def _difference(conv: Convolution, got: Dict[str, Any]) -> str:
     """How a node's attributes differ from the program's convolution, or an empty text."""
-    got = kernel.attributes
     expected: Dict[str, Tuple[Any, Any]] = {
         "group": (1, 1),
         "strides": ([1, 1], [1, 1]),
         "dilations": ([conv.dilation] * 2, [1, 1]),
-        "kernel_shape": ([conv.kernel] * 2, [conv.kernel] * 2),
     }
     if not str(got.get("auto_pad", "")).startswith("SAME"):  # with stride 1: the same pads
         expected["pads"] = ([conv.padding] * 4, [0] * 4)
     for name, (wanted, default) in expected.items():
-        value = got.get(name, default)
-        if value != wanted:
-            return f"expected {name} {wanted}, got {value}"
-    if kernel.integer:
-        return "its result is never multiplied with the scale of its quantized input"
-    if kernel.batchnorm and not conv.normalised:
-        return "expected no BatchNorm behind it"
+        if got.get(name, default) != wanted:
+            return f"expected {name} {wanted}, got {got.get(name, default)}"
     return ""
 
 
-def _weights(conv: Convolution, kernel: Kernel, tensors: Tensors) -> State:
-    """The arrays of a convolution and its BatchNorm, by their published names."""
-    weight = tensors.value(kernel.weight)
-    if kernel.zero:
-        zero = tensors.value(kernel.zero)
-        weight = weight - (zero.reshape(-1, 1, 1, 1) if zero.size > 1 else zero)
-    if weight.ndim != 4 or not weight.size:
-        raise Unfit(f"{kernel.words} ({conv.layer}): its kernel has shape {weight.shape}")
-    channels = weight.shape[:1]
-    try:
-        if kernel.factor is not None:
-            weight = weight * np.broadcast_to(kernel.factor, channels).reshape(-1, 1, 1, 1)
-        bias = np.zeros(1) if kernel.shift is None else kernel.shift
-        parts = {f"{conv.layer}.weight": weight, f"{conv.layer}.bias": bias}
-        if conv.normalised:
-            batchnorm = kernel.batchnorm or _IDENTITY
-            parts.update({f"{conv.batchnorm}.{part}": batchnorm[part] for part in _IDENTITY})
-        return {
-            name: _finite(value if value.ndim == 4 else np.broadcast_to(value, channels), name)
-            for name, value in parts.items()
-        }
-    except ValueError as error:
-        raise Unfit(f"{kernel.words} ({conv.layer}): {error}") from error
+def _halves(attributes: Dict[str, Any]) -> bool:
+    """2x2 windows side by side; how an odd border is treated does not show in even sizes."""
+    pads = attributes.get("pads", [0, 0, 0, 0])
+    return (
+        attributes.get("kernel_shape") == attributes.get("strides") == [2, 2]
+        and attributes.get("dilations", [1, 1]) == [1, 1]
+        and pads[:2] == [0, 0]
+        and max(pads) <= 1
+        and attributes.get("auto_pad", "NOTSET") != "SAME_LOWER"
+    )
 
 
-def _finite(array: np.ndarray, name: str) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        rounded = np.array(array, np.float32)
-    if not np.isfinite(rounded).all():
-        raise ValueError(f"{name} holds NaN or infinity, or numbers too large for float32")
-    return rounded
-
-
-def _architecture(skeleton: StageTable, state: State) -> Architecture:
-    """The network, with widths from the first two layers of every stage."""
-
-    def row(name: str, height: _Height) -> Stage:
-        first, inner = (state[f"{name}.rebnconv{part}.conv_s1.weight"] for part in ("in", "1"))
-        return Stage(height, inner.shape[0], first.shape[0])
-
-    rows = [row(name, stage.height) for name, stage in skeleton.named().items()]
-    table = StageTable(rows[: len(skeleton.encoder)], rows[len(skeleton.encoder) :])
-    in_channels = state["stage1.rebnconvin.conv_s1.weight"].shape[1]
-    return Architecture.of(table, state["outconv.weight"].shape[0], in_channels)
+def _is_bilinear(attributes: Dict[str, Any]) -> bool:
+    mode = attributes.get("coordinate_transformation_mode", "half_pixel")
+    half = mode in ("half_pixel", "pytorch_half_pixel")
+    return half and attributes.get("mode") == "linear" and not attributes.get("antialias")

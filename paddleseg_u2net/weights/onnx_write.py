@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple, Union
+from typing import Any, Dict, List, Mapping
 
 import numpy as np
 
-from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
-from paddleseg_u2net.io.files import write_bytes
-from paddleseg_u2net.weights.layout import restore_biases
-from paddleseg_u2net.weights.onnx_graph import EPSILON
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
+from paddleseg_u2net.architecture import Operation, Program, StageTable, build
+from paddleseg_u2net.weights.file_type import optional_package
+from paddleseg_u2net.weights.layout import EPSILON, restore_biases
 
 _OPSET = 13  # the first with today's Softmax; read by ONNX Runtime 1.7 and later
-
-
-def write_onnx(
-    path: Union[str, Path],
-    state: Mapping[str, np.ndarray],
-    table: StageTable,
-    num_classes: int = 1,
-    in_channels: int = 3,
-    activation: bool = True,
-) -> None:
-    """Write `onnx_bytes` to a file, which appears whole or not at all."""
-    content = onnx_bytes(state, table, num_classes, in_channels, activation, source=str(path))
-    write_bytes(path, content)
 
 
 def onnx_bytes(
@@ -45,34 +29,25 @@ def onnx_bytes(
     coarse), float32 (N, num_classes, H, W). The tensors have the published names.
 
     Args:
-        state: weights in the published layout, or of a model of this package.
         activation: whether outputs are probabilities, by sigmoid for one class and softmax over
             classes else. Otherwise they are logits.
         sides: whether the side outputs are there, or ``d0`` only.
-        source: what errors name.
 
     Raises:
         ValueError: the package ``onnx`` is missing; or the weights are not those of this network,
-            or not finite once folded.
+            or not finite once folded. The text begins with ``source``.
     """
-    onnx = onnx_module(source)
+    onnx = optional_package(source, "onnx")
     program = build(table, num_classes, in_channels)
     weights = folded_weights(state, program, source)
     graph = _Graph(onnx.helper, program, activation, sides)
-    model = graph.model(onnx.numpy_helper, weights)
-    content: bytes = model.SerializeToString()
-    return content
+    return bytes(graph.model(onnx.numpy_helper, weights).SerializeToString())
 
 
 def folded_weights(
     state: Mapping[str, np.ndarray], program: Program, source: str
 ) -> Dict[str, np.ndarray]:
-    """Kernels and biases with BatchNorm in them, by layer, float32, rounded once.
-
-    Raises:
-        ValueError: they are not those of ``program``, or not finite; the text begins with
-            ``source``.
-    """
+    """Kernels and biases with BatchNorm in them, by layer, float32, rounded once."""
     state = restore_biases(state)
     for name, shape in program.shapes().items():
         got = np.shape(state[name]) if name in state else "none"
@@ -84,8 +59,14 @@ def folded_weights(
             np.asarray(state[f"{conv.layer}.{part}"], np.float64) for part in ("weight", "bias")
         )
         if conv.normalised:
-            factor, shift = _batchnorm(conv, state)
-            kernel, bias = kernel * factor.reshape(-1, 1, 1, 1), bias * factor + shift
+            gamma, beta, mean, variance = (
+                np.asarray(state[f"{conv.batchnorm}.{part}"], np.float64)
+                for part in ("weight", "bias", "_mean", "_variance")
+            )
+            with np.errstate(all="ignore"):  # what is not finite is refused when it is rounded
+                factor = gamma / np.sqrt(variance + EPSILON)
+                kernel = kernel * factor.reshape(-1, 1, 1, 1)
+                bias = bias * factor + (beta - mean * factor)
         for part, value in (("weight", kernel), ("bias", bias)):
             with np.errstate(over="ignore"):
                 weights[f"{conv.layer}.{part}"] = rounded = value.astype(np.float32)
@@ -95,17 +76,6 @@ def folded_weights(
                     "holds NaN or infinity; the BatchNorm's variance may be below 0"
                 )
     return weights
-
-
-def _batchnorm(conv: Convolution, state: Mapping[str, np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-    """What a BatchNorm multiplies with and adds, float64 (channels,)."""
-    weight, bias, mean, variance = (
-        np.asarray(state[f"{conv.batchnorm}.{part}"], np.float64)
-        for part in ("weight", "bias", "_mean", "_variance")
-    )
-    with np.errstate(all="ignore"):  # what is not finite is refused when it is rounded
-        factor = weight / np.sqrt(variance + EPSILON)
-        return factor, bias - mean * factor
 
 
 class _Graph:

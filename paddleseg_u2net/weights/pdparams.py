@@ -9,7 +9,6 @@ from typing import Any, Dict, Union
 import numpy as np
 
 from paddleseg_u2net.io.files import atomic_path
-from paddleseg_u2net.weights.checkpoints import CheckpointError
 from paddleseg_u2net.weights.layout import widened
 from paddleseg_u2net.weights.pickles.objects import ARRAYS
 from paddleseg_u2net.weights.pickles.unpickler import load_pickle, named_errors
@@ -22,17 +21,12 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
 
     Paddle writes the bits of bfloat16 as uint16, a dtype that it has no tensors of; they become
     float32, which is exact.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is empty, cut, or not such a file; the message names the path.
     """
     path = Path(path)
-    with named_errors(path, "paddle.save(model.state_dict(), path)"), path.open("rb") as file:
+    with path.open("rb") as file, named_errors(path, "paddle.save(model.state_dict(), path)"):
         content = load_pickle(file, ARRAYS)
         if not isinstance(content, dict):
-            kind = type(content).__name__
-            raise CheckpointError(f"expected a dictionary of arrays, got {kind}")
+            raise ValueError(f"it holds a {type(content).__name__}, no dictionary of arrays")
         return _plain(content)
 
 
@@ -48,10 +42,7 @@ def _plain(content: Dict[Any, Any]) -> Dict[Any, Any]:
 
 
 def write_pickle(path: Union[str, Path], content: Dict[str, Any]) -> None:
-    """Write a dictionary of numpy arrays, numbers and dictionaries as ``paddle.load`` reads it.
-
-    The file appears whole or not at all.
-    """
+    """Write a dictionary of arrays, numbers and dictionaries as ``paddle.load`` reads it."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         pickle.dump(_as_arrays(content), file, protocol=4)
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
-from paddleseg_u2net.io.download import Checksum, DownloadError, fetch, verify
-from paddleseg_u2net.io.files import set_aside
+from paddleseg_u2net.io.download import DownloadError, fetch, mirrored, verify
 from paddleseg_u2net.io.yaml_text import read_yaml_file
 from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
-
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # not a drive's letter
 
 
 class Source(NamedTuple):
@@ -69,55 +65,27 @@ def locate(source: Union[str, Path]) -> Path:
         FileNotFoundError: it is a folder without weights, or a single word that is no name of
             ``ZOO``.
         DownloadError: no address gave the file; the message says where to put it by hand.
-        ValueError: it is an address, or the file there is not the published one.
+        ValueError: the file there is not the published one.
     """
-    path = _there(_expanded(source))
-    if path is not None:
-        return path
-    name = str(source)
-    if name in ZOO:
-        return _kept(name) or _fetched(name)
-    _refuse(name)
-    return _expanded(source)
-
-
-def _expanded(source: Union[str, Path]) -> Path:
-    try:
-        return Path(source).expanduser()
-    except RuntimeError:  # "~" and the name of no user
-        return Path(source)
-
-
-def _there(path: Path) -> Optional[Path]:
-    """The file of weights at ``path`` itself, if there is one."""
+    name, path = str(source), Path(os.path.expanduser(source))  # noqa: PTH111 (raises for no user)
     for file in (path / "model.pdparams", path):
         if file.is_file():
             return file
-        # the best model of a run that was killed while it replaced it
-        if (aside := set_aside(file.parent)) and (aside / file.name).is_file():
-            return aside / file.name
-    return None
-
-
-def _refuse(source: str) -> None:
-    """Raise an error if ``source``, where no file is, cannot have been meant as a file's path."""
-    if _ADDRESS.match(source):
-        raise ValueError(
-            f"{source}: expected weights on this machine, got an address; download it first and "
-            "name the file"
-        )
-    if _expanded(source).is_dir():
+    if name in ZOO:
+        return _kept(name) or _fetched(name)
+    if path.is_dir():
         raise FileNotFoundError(
             f"{source}: this folder holds no model.pdparams; name a checkpoint's folder such as "
             "output/best_model, or a file of weights"
         )
-    if not re.search(r"[./\\~]", source):
-        near = difflib.get_close_matches(source.lower(), ZOO, n=1)
+    if not re.search(r"[./\\~]", name):
+        near = difflib.get_close_matches(name.lower(), ZOO, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise FileNotFoundError(
             f"{source}: expected a file of weights ({', '.join(SUFFIXES)}), a "
             f"checkpoint's folder, or one of {', '.join(ZOO)}{hint}"
         )
+    return path
 
 
 def _kept(name: str) -> Optional[Path]:
@@ -138,54 +106,26 @@ def _kept(name: str) -> Optional[Path]:
 
 
 def _fetched(name: str) -> Path:
-    problems: List[str] = []
-    for source, addresses in _places(name):
-        if source.filename.endswith(".onnx") and importlib.util.find_spec("onnx") is None:
-            problems.append(f"{source.filename}: reading it needs onnx; pip install onnx")
-            continue
-        try:
-            home().mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DownloadError(
-                f"{home()}: this folder for published weights cannot be made ({error}); name "
-                "another one in the environment variable U2NET_HOME"
-            ) from error
+    mirror = os.environ.get("U2NET_MIRROR")
+    sources, problems = ZOO[name].sources, []
+    places = [(source, tuple(mirrored(mirror, source.filename))) for source in sources if mirror]
+    places += [(source, source.addresses) for source in sources]
+    for source, addresses in places:
         try:
             path = home() / source.filename
             return fetch(addresses, path, *_expected(source), check=check_file)
         except DownloadError as error:
             problems.append(str(error))
-    names = " or ".join(source.filename for source in ZOO[name].sources)
-    other = "" if _is_unchecked() else " MODEL_CHECKSUM_DISABLED=1 takes another file, too."
+    names = " or ".join(source.filename for source in sources)
     raise DownloadError(
         f"{name} could not be fetched. Without internet: put {names} into {home()}, name the file "
-        "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md)."
-        f"{other} What was tried:\n" + "\n".join(problems)
+        "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md). "
+        "MODEL_CHECKSUM_DISABLED=1 takes another file, too. What was tried:\n" + "\n".join(problems)
     )
 
 
-def _is_unchecked() -> bool:
-    return bool(os.environ.get("MODEL_CHECKSUM_DISABLED"))
-
-
-def _places(name: str) -> List[Tuple[Source, Sequence[str]]]:
-    """The files of a row and where each is asked for, all in the mirror first."""
-    mirrored = [(source, _mirror(source)) for source in ZOO[name].sources]
-    known = [(source, source.addresses) for source in ZOO[name].sources]
-    return [place for place in [*mirrored, *known] if place[1]]
-
-
-def _mirror(source: Source) -> List[str]:
-    mirror = os.environ.get("U2NET_MIRROR")
-    if not mirror:
-        return []
-    if "://" in mirror:
-        return [f"{mirror.rstrip('/')}/{source.filename}"]
-    return [str(Path(mirror).expanduser() / source.filename)]
-
-
-def _expected(source: Source) -> Tuple[Optional[int], Optional[Checksum]]:
+def _expected(source: Source) -> Tuple[Optional[int], Optional[str]]:
     """Size and checksum, as far as they are known and wanted."""
-    if _is_unchecked():
+    if os.environ.get("MODEL_CHECKSUM_DISABLED"):
         return None, None
-    return source.size, Checksum.parse(source.checksum) if source.checksum else None
+    return source.size, source.checksum

@@ -131,8 +131,6 @@ def test_odd_names_are_shown_and_written(data, tmp_path, capsys):
         ["--root", "x", "--workers", "-1"],
         ["--root", "x", "--num_classes", "0"],
         ["--root", "x", "--json", "same", "--drop", "same"],
-        ["--root", "x", "--report", "same", "--drop", "same"],
-        ["--unknown"],
     ],
 )
 def test_wrong_usage_is_2(wrong, capsys):
@@ -145,7 +143,6 @@ def test_wrong_usage_is_2(wrong, capsys):
     ("change", "message"),
     [
         (lambda data: ["--root", data / "gone"], "expected the data set's folder"),
-        (lambda data: folders(data / "gone"), "expected a folder of images"),
         (lambda data: [*folders(data), "--mask_values", "{0: 9}"], "--mask_values"),
         (lambda data: [*folders(data), "--drop", data / "images/a.png"], "expected a new file"),
     ],

@@ -78,18 +78,6 @@ def test_nothing_of_the_data_set_is_overwritten(data, capsys):
     assert (data / "images/a.png").read_bytes() == before
 
 
-def test_the_picture_does_without_pairs_that_cannot_be_used(data, tmp_path, capsys):
-    (data / "masks/a.png").write_bytes(b"no picture")
-    picture = tmp_path / "stats.png"
-    assert run(*folders(data), "--output", picture) == 0
-    assert read_image(picture).shape[2] == 3
-    for name in "bc":
-        (data / f"images/{name}.png").write_bytes(b"no picture")
-    picture.unlink()
-    assert run(*folders(data), "--output", picture) == 1
-    assert "no pair has both files sound" in capsys.readouterr().err and not picture.exists()
-
-
 @pytest.mark.realdata
 def test_the_optic_discs_lie_in_the_middle(shared, tmp_path):
     path = tmp_path / "stats.json"

@@ -35,16 +35,9 @@ def test_the_published_models_without_arguments(capsys):
     assert cells["320x320"] == ["U2Net", "U2NetP"]
     assert cells["parameters, M [1]"] == ["44.010", "1.131"]
     assert cells["multiply-adds, G [2]"] == ["58.598", "19.756"]
+    assert cells["activations, M [5]"] == ["58.948", "42.514"]
     assert cells["receptive field, pixels [9]"] == ["6624", "6624"]
     assert all(f"\n[{number}] " in text for number in range(1, 10))
-
-
-def test_columns_are_aligned(capsys):
-    model_info.run(["--size", "20000", "20000", "--num_classes", "3"])
-    text = capsys.readouterr().out
-    lines = text.split("\n\n")[0].splitlines()
-    assert len(lines) == 11 and len({len(line) for line in lines}) == 1
-    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_size_channels_and_classes_reach_the_counts(tmp_path):
@@ -115,12 +108,6 @@ def test_a_configuration_names_the_model_of_bare_weights(folder, tmp_path, capsy
         model_info.run([*words, words[-1]])
 
 
-def test_a_configuration_that_is_not_the_files_is_refused(folder, tmp_path, capsys):
-    write_weights(folder / "model.pdparams", narrow.state())
-    assert main("model_info", ["--model_path", str(folder)]) == 1
-    assert f"for the model of {folder / 'config.yaml'}" in capsys.readouterr().err
-
-
 def test_stages_that_were_guessed_are_said(tmp_path, caplog):
     write_weights(tmp_path / "bare.pth", narrow.state())
     assert model_info.run(["--model_path", str(tmp_path / "bare.pth")]) == 0
@@ -147,7 +134,7 @@ def test_markdown(config, capsys):
     assert "\nU2Net\n\n| stage |" in text and "```text\nFor one picture" in text
 
 
-@pytest.mark.parametrize("words", [["--size", "0", "3"], ["--in_channels", "0"], ["--size", "3"]])
+@pytest.mark.parametrize("words", [["--size", "0", "3"], ["--in_channels", "0"]])
 def test_numbers_below_one_are_errors_of_usage(words, capsys):
     with pytest.raises(SystemExit) as stop:
         model_info.run(words)

@@ -24,7 +24,7 @@ def test_u2netp_learns_the_optic_disc_within_forty_steps(shared, tmp_path, capsy
     assert scores[-1] > 0.7  # nothing but background is 0.485
 
 
-def _person(shared, tmp_path, *opts):
+def test_masks_of_another_size_stop_the_run_with_both_sizes(shared, tmp_path, capsys):
     config = tmp_path / "person.yaml"
     config.write_text(
         f"_base_: {ROOT / 'configs/RGB/U2Net/u2netp_own_data.yaml'}\n"
@@ -34,17 +34,8 @@ def _person(shared, tmp_path, *opts):
         f"val_dataset: {{dataset_root: {shared / 'data/person_290'}}}\n"
         "preprocess: {size: [64, 64]}\n"
     )
-    words = ["--config", str(config), "--save_dir", str(tmp_path / "run")]
-    return main("train", [*words, *(["--opts", *opts] if opts else [])])
-
-
-def test_masks_of_another_size_stop_the_run_with_both_sizes(shared, tmp_path, capsys):
-    assert _person(shared, tmp_path) == 1
+    assert main("train", ["--config", str(config), "--save_dir", str(tmp_path / "run")]) == 1
     error = capsys.readouterr().err
     sizes = r"masks/\S+\.png: expected the size of its image \S+, \d+x\d+, got \d+x\d+"
     assert re.search(sizes, error)
     assert "train_dataset.mismatched_masks: resize" in error
-
-
-def test_such_masks_can_be_stretched(shared, tmp_path):
-    assert _person(shared, tmp_path, "train_dataset.mismatched_masks=resize") == 0

@@ -10,7 +10,6 @@ import pytest
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.config.reading import read_yaml
-from paddleseg_u2net.config.settings import TrainerSettings
 from paddleseg_u2net.datasets import TABLE
 from paddleseg_u2net.inference import Augment, Window
 from paddleseg_u2net.losses import DeepSupervisionLoss
@@ -48,65 +47,13 @@ TREE = {
 }
 
 
-def config(*opts, **overrides):
-    return Config(TREE, opts, **overrides)
+def config(*opts):
+    return Config(TREE, opts)
 
 
-def refused(match, *opts, **overrides):
+def refused(match, *opts):
     with pytest.raises(ConfigError, match=match):
-        config(*opts, **overrides)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Two pairs of 5x4 pixels in the working folder."""
-    import numpy as np
-    from PIL import Image
-
-    for kind, shape in (("images", (4, 5, 3)), ("masks", (4, 5))):
-        (tmp_path / kind).mkdir()
-        for name in "ab":
-            array = np.zeros(shape, np.uint8)
-            array[0, 0] = 1
-            Image.fromarray(array).save(tmp_path / kind / f"{name}.png")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-# ---------------------------------------------------------------- misspelt and missing
-
-
-@pytest.mark.parametrize(
-    "key, meant",
-    [
-        ("batch_sise", "batch_size"),
-        ("trainer.ema_decya", "ema_decay"),
-        ("loss.types.0.ignore_indx", "ignore_index"),
-        ("model.num_clases", "num_classes"),
-        ("val_dataset.mask_value", "mask_values"),
-        ("train_dataset.transforms.0.target_sise", "target_size"),
-        ("optimizer.weigth_decay", "weight_decay"),
-        ("lr_scheduler.lerning_rate", "learning_rate"),
-    ],
-)
-def test_a_misspelt_key_is_named_with_the_nearest(key, meant):
-    refused(rf"^configuration: {key}: there is no such key; did you mean {meant}\?", f"{key}=1")
-
-
-@pytest.mark.parametrize(
-    "key, name, meant",
-    [
-        ("model.type", "u2net", "U2Net"),
-        ("optimizer.type", "adamw", "AdamW"),
-        ("lr_scheduler.type", "PolynomialDecy", "PolynomialDecay"),
-        ("train_dataset.type", "PairDatset", "PairDataset"),
-        ("train_dataset.transforms.0.type", "Rezise", "Resize"),
-        ("loss.types.0.type", "DeepSupervisonLoss", "DeepSupervisionLoss"),
-    ],
-)
-def test_an_unknown_type_is_named_with_the_nearest(key, name, meant):
-    section = key.split(".")[0]
-    refused(rf"^configuration: {section}\b.*{name}.*did you mean {meant}\?", f"{key}={name}")
+        config(*opts)
 
 
 @pytest.mark.parametrize("value", ["5", "text", "{type: Resize}", "[5]", "[[]]", "[{}]"])
@@ -116,31 +63,14 @@ def test_transforms_that_are_no_components_are_refused(value):
 
 def test_the_dictionary_given_is_not_changed():
     tree = copy.deepcopy(TREE)
-    Config(tree, ["model.num_classes=2"], batch_size=5, learning_rate=0.5)
+    Config(tree, ["model.num_classes=2", "batch_size=5"])
     assert tree == TREE
 
 
-# ---------------------------------------------------------------- overrides
-
-
-def test_arguments_override_keys_and_opts():
-    changed = config("batch_size=3", "iters=3", batch_size=5, iters=6, learning_rate=0.25)
-    assert (changed.batch_size, changed.iters) == (5, 6)
-    assert changed.lr_schedule().get_lr() == 0.25
-    assert (config().batch_size, config().iters) == (2, 10)
-
-
-# ---------------------------------------------------------------- what data sets are told
-
-
-def test_data_sets_know_the_model_and_the_loss(folder):
-    changed = config(
-        "model.num_classes=3",
-        "model.in_channels=4",
-        "loss.types.0.ignore_index=9",
-        "train_dataset.mask_values=index",
-        "val_dataset.mask_values=index",
-    )
+def test_data_sets_know_the_model_and_the_loss(tiny):
+    opts = ["model.num_classes=3", "model.in_channels=4", "loss.types.0.ignore_index=9"]
+    opts += ["train_dataset.mask_values=index", "val_dataset.mask_values=index"]
+    changed = Config(tiny, opts)
     for part in ("train", "val"):
         dataset = changed.dataset(part)
         assert (dataset.num_classes, dataset.img_channels, dataset.ignore_index) == (3, 4, 9)
@@ -154,22 +84,12 @@ def test_a_data_set_unlike_the_model_is_refused(section, key, model_says):
     config(f"{section}.{key}={model_says}")
 
 
-def test_without_transforms_training_images_are_resized(folder):
-    changed = copy.deepcopy(TREE)
-    del changed["train_dataset"]["transforms"]
-    image, label = Config(changed).dataset("train").augmented(0, (0,))
+def test_without_transforms_training_images_are_resized(tiny):
+    del tiny["train_dataset"]["transforms"]
+    image, label = Config(tiny, ["preprocess.size=8,6"]).dataset("train").augmented(0, (0,))
     assert image.shape == (6, 8, 3) and label.shape == (6, 8)
-    image, _ = Config(changed, ["preprocess.size=null"]).dataset("train").augmented(0, (0,))
-    assert image.shape == (4, 5, 3)
-
-
-def test_a_missing_section_of_a_data_set_is_named():
-    tree = {key: value for key, value in TREE.items() if key != "val_dataset"}
-    with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
-        Config(tree).dataset("val")
-
-
-# ---------------------------------------------------------------- loss
+    image, _ = Config(tiny, ["preprocess.size=null"]).dataset("train").augmented(0, (0,))
+    assert image.shape == (64, 64, 3)
 
 
 def test_coefficients_become_the_weights_of_the_heads():
@@ -180,21 +100,8 @@ def test_coefficients_become_the_weights_of_the_heads():
     assert (criterion.iou, criterion.ignore_index) == (0.5, 255)
 
 
-@pytest.mark.parametrize("value", ["[1, 2]", "5", "[1, 1, 1, 1, 1, 1, x]"])
-def test_weights_that_are_not_one_for_each_head_are_refused(value):
-    match = r"loss\.types\.0\.weights: expected 7 numbers, one for each head of the model"
-    refused(match, f"loss={{types: [{{type: DeepSupervisionLoss, weights: {value}}}]}}")
-
-
 @pytest.mark.parametrize(
-    "types",
-    [
-        "[{type: CrossEntropyLoss}]",
-        "[{type: DeepSupervisionLoss}, {type: DeepSupervisionLoss, iou: 1}]",
-        "[{type: DeepSupervisionLoss}, text]",
-        "[text]",
-        "[{}]",
-    ],
+    "types", ["[{type: CrossEntropyLoss}]", "[{type: DeepSupervisionLoss}, text]", "[text]", "[{}]"]
 )
 def test_more_than_the_one_loss_or_another_is_refused(types):
     refused(r"loss\.types: expected one entry {type: DeepSupervisionLoss}", f"loss.types={types}")
@@ -208,16 +115,9 @@ REFUSED = [
         "loss.types.0.ignore_index=9",
         "val_dataset.ignore_index=255",
     ),
+    (r"0\.weights: expected 7 numbers", "loss.coef=[1]", "loss.types.0.weights=[1, 2]"),
     (
-        r"val_dataset\.transforms: .*set preprocess\.size, mean and std instead",
-        "val_dataset.transforms=[{type: Resize}]",
-    ),
-    (
-        r"train_dataset\.transforms\.1: Normalize is done by preprocess; delete it here",
-        "train_dataset.transforms.1={type: Normalize}",
-    ),
-    (
-        "^configuration: preprocess.mean: expected 1 numbers",
+        "^configuration: preprocess: expected .* 1 numbers each",
         "model.in_channels=1",
         "preprocess.mean=0.1,0.2,0.3",
     ),
@@ -241,25 +141,19 @@ REFUSED = [
         "trainer.best_metric=maxF",
     ),
     ("trainer.best_metric: saliency stands for several scores", "trainer.best_metric=saliency"),
-    ("metrics: there is no score 'maxg'; did you mean maxF", "metrics=[maxg]"),
-    ("metrics: expected a list of names, got 'mIoU'", "metrics=mIoU"),
     ("metrics: MAE: this score is for one or two", "model.num_classes=3", "metrics=[MAE]"),
     (
         "conventions.preset: expected one of paper, pysodmetrics, matlab, got 'mat'",
         "conventions.preset=mat",
     ),
     ("conventions.*there is no strech; there are", "conventions.strech=none"),
-    ("conventions.slack: expected a whole number", "conventions.slack=1.5"),
     ("conventions.mask_above: .* said by the data set", "conventions.mask_above=3"),
     (r"model\.pretrained: expected text, or null, got 123", "model.pretrained=123"),
     (r"model\.new_heads: expected true or false, got 5", "model.new_heads=5"),
     (r"model\.new_heads: without model\.pretrained", "model.new_heads=true"),
     (r"model\.in_channels: expected 1, 3 or 4, got 2", "model.in_channels=2"),
-    (r"model\.type: there is no 'UNet' here; did you mean U2N", "model.type=UNet"),
     (r"custom_cfg: expected a list such as", "optimizer.custom_cfg=[stage1]"),
-    (r"custom_cfg: expected a list such as", "optimizer.custom_cfg={name: stage1.}"),
     (r"custom_cfg\.0\.lr_mul: .* lr_mult", "optimizer.custom_cfg=[{name: a, lr_mul: 1}]"),
-    (r"0\.lr_mult: expected a number of 0", "optimizer.custom_cfg=[{name: a, lr_mult: x}]"),
     (r"custom_cfg\.0\.name: this key is missing", "optimizer.custom_cfg=[{lr_mult: 1}]"),
 ]  # fmt: skip
 
@@ -267,9 +161,6 @@ REFUSED = [
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: "-".join(case[1:]))
 def test_what_is_wrong_is_refused_with_the_repair(case):
     refused(*case)
-
-
-# ---------------------------------------------------------------- preprocess, windows, schedule
 
 
 def test_preprocess_is_built_of_its_keys():
@@ -292,41 +183,30 @@ def test_windows_are_built_only_if_they_are_asked_for():
     assert config(*keys, "test_config.is_slide=True").window() == Window((8, 6), (4, 3))
 
 
-def test_the_schedule_falls_to_its_end_over_all_steps():
-    schedule = config().lr_schedule()
-    rates = []
-    for _ in range(11):
-        rates.append(schedule.get_lr())
+def rates(schedule, steps):
+    found = []
+    for _ in range(steps):
+        found.append(schedule.get_lr())
         schedule.step()
-    assert rates == pytest.approx([0.1 * (1 - step / 10) for step in range(11)])
+    return found
+
+
+def test_the_schedule_falls_to_its_end_over_all_steps():
+    expected = [0.1 * (1 - step / 10) for step in range(11)]
+    assert rates(config().lr_schedule(), 11) == pytest.approx(expected)
 
 
 def test_the_schedule_warms_up():
     changed = config("lr_scheduler.warmup_iters=2", "lr_scheduler.warmup_start_lr=0.02")
-    schedule = changed.lr_schedule()
-    rates = []
-    for _ in range(4):
-        rates.append(schedule.get_lr())
-        schedule.step()
-    assert rates == pytest.approx([0.02, 0.06, 0.1, 0.1 * 7 / 8])
-
-
-def test_the_trainers_keys_have_defaults():
-    assert config().trainer == TrainerSettings("mIoU", 0, 1, 0.999, 4, ())
-    assert config("trainer.ema_decay=0").trainer.ema_decay == 0
-
-
-# ---------------------------------------------------------------- text of a configuration
+    assert rates(changed.lr_schedule(), 4) == pytest.approx([0.02, 0.06, 0.1, 0.1 * 7 / 8])
 
 
 @pytest.mark.parametrize(
     "opts",
     [
-        [],
         ["train_dataset.mask_values={0: 0, 38: 1}"],
         ["lr_scheduler.learning_rate=1e-7", "preprocess.mean=(0.1, 0.2, 0.3)"],
-        ["train_dataset.dataset_root='daten/grün: 1 # x'"],
-        ["train_dataset.dataset_root='1e3'"],
+        ["train_dataset.dataset_root='daten/grün: 1 # x'", "val_dataset.dataset_root='1e3'"],
         ["preprocess.size=null"],
     ],
 )
@@ -337,17 +217,14 @@ def test_the_text_of_a_configuration_reads_back(tmp_path, opts):
     assert str(Config(path)) == str(written) and read_yaml(path)["model"] == TREE["model"]
 
 
-# ---------------------------------------------------------------- what is shipped
-
-
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_a_shipped_configuration_builds_all_but_data(path, tmp_path):
     shipped = Config(path)
     size = shipped.preprocess().size
     assert size and min(size) >= 32
     assert len(shipped.criterion().weights) == len(shipped.stages.encoder) + 1
-    rates = read_yaml(path)["lr_scheduler"]
-    first = rates.get("warmup_start_lr", rates["learning_rate"])
+    block = read_yaml(path)["lr_scheduler"]
+    first = block.get("warmup_start_lr", block["learning_rate"])
     assert shipped.lr_schedule().get_lr() == first
     assert shipped.augment() is None and shipped.window() is None
     # A batch of training is of one size, as large as what validation sees or a crop of it.
@@ -369,9 +246,6 @@ def test_a_report_has_what_is_asked_for():
     assert config().report().conventions.title == "paper"
 
 
-# ---------------------------------------------------------------- without what training needs
-
-
 def test_a_model_alone_is_enough_to_predict():
     alone = {"model": {"type": "U2NetP", "num_classes": 1}}
     built = Config(alone, training=False)
@@ -383,12 +257,6 @@ def test_a_model_alone_is_enough_to_predict():
         Config({}, training=False)
     with pytest.raises(ConfigError, match="val_dataset: this key is missing"):
         built.dataset("val")
-
-
-def test_stages_of_ones_own():
-    table = {"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]}
-    built = Config({"model": {"type": "U2Net", "stages": table}}, training=False)
-    assert built.stages.as_dict() == table
 
 
 @pytest.mark.parametrize("path", SCORED, ids=lambda path: path.name)

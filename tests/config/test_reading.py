@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from paddleseg_u2net.config import reading
 from paddleseg_u2net.config.reading import ConfigError, apply_opts, read_yaml
 
 
@@ -11,9 +12,6 @@ def write(folder, **texts):
     for name, text in texts.items():
         (folder / f"{name}.yml").write_text(text, encoding="utf-8")
     return folder / f"{next(iter(texts))}.yml"
-
-
-# ---------------------------------------------------------------- bases
 
 
 def test_a_later_base_wins_over_an_earlier_one(tmp_path):
@@ -37,6 +35,17 @@ def test_two_bases_may_share_a_base(tmp_path):
         ground="g: 1",
     )
     assert read_yaml(path) == {"g": 1, "a": 1, "b": 1}
+
+
+def test_a_base_of_many_files_is_read_once(tmp_path, monkeypatch):
+    for level in range(12):
+        write(tmp_path, **{f"a{level}": f"_base_: [a{level + 1}.yml, a{level + 1}.yml]"})
+    write(tmp_path, a12="g: 1")
+    read, read_file = [], reading.read_yaml_file
+    monkeypatch.setattr(
+        reading, "read_yaml_file", lambda path, *more: read.append(path) or read_file(path, *more)
+    )
+    assert read_yaml(tmp_path / "a0.yml") == {"g": 1} and len(read) == 13
 
 
 def test_dictionaries_are_merged_and_lists_replaced(tmp_path):
@@ -70,9 +79,6 @@ def test_another_type_drops_the_old_arguments(tmp_path):
     }
 
 
-# ---------------------------------------------------------------- broken files
-
-
 def test_a_missing_file_is_named_with_who_asked_for_it(tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere\.yml.*no such configuration file"):
         read_yaml(tmp_path / "nowhere.yml")
@@ -84,7 +90,6 @@ def test_a_missing_file_is_named_with_who_asked_for_it(tmp_path):
 @pytest.mark.parametrize(
     "texts",
     [
-        {"top": "_base_: top.yml"},
         {"top": "_base_: a.yml", "a": "_base_: b.yml", "b": "_base_: a.yml"},
         {"top": "_base_: ./a.yml", "a": "_base_: ../{folder}/top.yml"},
     ],
@@ -135,18 +140,7 @@ def test_a_base_that_names_no_file_is_a_configuration_error(tmp_path, value):
         read_yaml(write(tmp_path, top=f"_base_: {value}\niters: 1"))
 
 
-# ---------------------------------------------------------------- numbers
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1e-3", 1e-3),
-        ("-2.5e+3", -2.5e3),
-        ("1.e2", 100.0),
-        ("1.0e-3", 1e-3),
-    ],
-)
+@pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("-2.5e+3", -2.5e3), ("1.e2", 100.0)])
 def test_numbers_with_an_exponent_are_numbers(tmp_path, text, value):
     read = read_yaml(write(tmp_path, top=f"a: {text}"))["a"]
     assert (read, type(read)) == (value, type(value))
@@ -157,25 +151,18 @@ def test_what_only_looks_like_a_number_stays_text(tmp_path, text):
     assert read_yaml(write(tmp_path, top=f"a: {text}"))["a"] == text.strip("'")
 
 
-# ---------------------------------------------------------------- --opts
-
-
 @pytest.mark.parametrize(
     ("item", "key", "value"),
     [
-        ("a=1", "a", 1),
         ("a=0.75,1.0", "a", [0.75, 1.0]),
         ("a=(256, 256)", "a", [256, 256]),
         ("a=None", "a", None),
-        ("a=true", "a", True),
         ("a=1e-3", "a", 1e-3),
         ("a=U2NetP", "a", "U2NetP"),
-        ("a=data/own set", "a", "data/own set"),
         ("a=data/[1", "a", "data/[1"),
         ("a=x=y", "a", "x=y"),
         ("a='1e-3'", "a", "1e-3"),
         ("a={0: 0, 38: 1}", "a", {0: 0, 38: 1}),
-        ("a={type: X, b: 1}", "a", {"type": "X", "b": 1}),
         ("a=2026-99-99", "a", "2026-99-99"),
     ],
 )
@@ -207,24 +194,9 @@ def test_an_item_without_key_or_equals_sign_is_refused(item):
 
 
 @pytest.mark.parametrize(
-    ("item", "where"),
-    [
-        ("iters.x=1", "iters"),
-        ("iters.x.y=1", "iters"),
-        ("nothing.x=1", "nothing"),
-        ("list.5.x=1", "list.5"),
-        ("list.first.x=1", "list.first"),
-        ("list.0.x.y=1", "list.0.x"),
-    ],
+    "key", ["iters.x", "iters.x.y", "nothing.x", "list.5.x", "list.first.x", "list.0.x.y", "list.2"]
 )
-def test_a_key_through_something_without_parts_is_refused(item, where):
+def test_a_key_that_leads_nowhere_is_refused(key):
     tree = {"iters": 1, "nothing": None, "list": [{"x": 1}]}
-    key = item.split("=")[0]
-    with pytest.raises(ConfigError, match=f"--opts {key}: {where} has no parts"):
-        apply_opts(tree, [item])
-
-
-@pytest.mark.parametrize("last", ["2", "first", "1.5"])
-def test_an_index_that_a_list_does_not_have_is_refused(last):
-    with pytest.raises(ConfigError, match="--opts list"):
-        apply_opts({"list": [1, 2]}, [f"list.{last}=1"])
+    with pytest.raises(ConfigError, match=f"--opts {key}: there is no such place"):
+        apply_opts(tree, [f"{key}=1"])

@@ -103,21 +103,21 @@ def grow(data):
 
 @pytest.mark.parametrize("num_classes", [1, 2])
 @pytest.mark.parametrize(
-    "transforms, name, value",
+    "transforms, value",
     [
-        ([paddlesegs.RandomPaddingCrop((64, 64))], "RandomPaddingCrop", "255"),
-        ([paddlesegs.RandomHorizontalFlip(), grow, paddlesegs.RandomVerticalFlip()], "grow", "7"),
+        ([paddlesegs.RandomPaddingCrop((64, 64))], "255"),
+        ([paddlesegs.RandomHorizontalFlip(), grow, paddlesegs.RandomVerticalFlip()], "7"),
     ],
 )
-def test_labels_that_no_class_has_are_refused(pairs, num_classes, transforms, name, value):
+def test_labels_that_no_class_has_are_refused(pairs, num_classes, transforms, value):
     found = dataset(
         pairs, *transforms, num_classes=num_classes, ignore_index=200, mask_values="index"
     )
     with pytest.raises(
-        MaskError, match=rf"^{name}: made the labels {value}, expected 0 to 1 or ign"
+        MaskError, match=rf"^transforms: made the labels {value}, expected 0 to 1 or ign"
     ):
         found.augmented(0, (0,))
-    with pytest.raises(DataError, match=rf"images/\d\.png: {name}: made the labels"):
+    with pytest.raises(DataError, match=r"images/\d\.png: transforms: made the labels"):
         list(train_loader(found, Preprocess(), Schedule(6, 6, 0, 0, 1), 0))
 
 
@@ -129,29 +129,25 @@ def test_soft_masks_are_not_cut_to_whole_numbers(tmp_path, pairs):
         found.augmented(0, (0,))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_crop_by_categories_is_refused(tiny, pairs, channels):
-    item = {"type": "RandomPaddingCrop", "crop_size": [8, 8], "category_max_ratio": 0.99}
-    refused(r"transforms\.0: RandomPaddingCrop: .*category_max_ratio below 1", tiny, pairs, item)
-    with pytest.raises(TransformError, match="delete category_max_ratio"):
-        dataset(pairs, paddlesegs.RandomPaddingCrop((8, 8), category_max_ratio=0.99))
-    config(tiny, pairs, {**item, "category_max_ratio": 1.0})
-
-
 @pytest.mark.parametrize(
     "item, match",
     [
+        (
+            {"type": "RandomPaddingCrop", "crop_size": [8, 8], "category_max_ratio": 0.99},
+            "RandomPaddingCrop: .*category_max_ratio below 1",
+        ),
         ({"type": "ScalePadding"}, "ScalePadding: it resizes masks with cubic interpolation"),
-        ({"type": "GenerateInstanceTargets", "num_classes": 2}, "labels of MaskFormer"),
+        (
+            {"type": "GenerateInstanceTargets", "num_classes": 2},
+            "GenerateInstanceTargets: .*of MaskFormer",
+        ),
         ({"type": "ResizeByShort", "short_size": [20, 30]}, "ResizeByShort draws a random number"),
-        ({"type": "Resize", "target_size": 5}, "Resize cannot be made of this: TypeError"),
-        ({"type": "LimitLong", "max_long": 5, "min_long": 9}, "LimitLong cannot be made of this"),
+        ({"type": "Resize", "target_size": 5}, "Resize cannot be used like this"),
     ],
 )
 def test_transforms_that_would_spoil_a_run_are_refused(tiny, pairs, item, match):
-    state = random.getstate()
-    refused(rf"train_dataset\.transforms\.0: .*{match}", tiny, pairs, item)
-    assert random.getstate() == state
+    with pytest.raises(ConfigError, match=rf"train_dataset\.transforms\.0: {match}"):
+        config(tiny, pairs, item)
 
 
 @pytest.mark.parametrize("channels", [1, 4])

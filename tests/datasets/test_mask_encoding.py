@@ -25,47 +25,31 @@ AMBIGUOUS = "ambiguous"
     [
         # one class: foreground or not
         ({0}, 1, 255, "index"),
-        ({1}, 1, 255, "index"),
         ({0, 1}, 1, 255, "index"),
-        ({255}, 1, 255, "binary"),
         ({0, 255}, 1, 255, "binary"),
-        ({0, 255}, 1, 9, "binary"),
         ({0, 128, 255}, 1, 255, "soft"),
         ({0, 33, 255}, 1, 255, "soft"),
-        (set(range(256)), 1, 255, "soft"),
         ({0, 1, 255}, 1, 255, AMBIGUOUS),
-        ({0, 15, 255}, 1, 255, AMBIGUOUS),
         ({0, 32, 255}, 1, 255, AMBIGUOUS),
         ({0, 38}, 1, 255, AMBIGUOUS),
-        ({0, 128, 254}, 1, 255, AMBIGUOUS),
         ({0, 1, 2}, 1, 255, AMBIGUOUS),
         # one class, 16 bit
         ({0, 65535}, 1, 255, "binary"),
         ({0, 30000, 65535}, 1, 255, "soft"),
-        ({0, 256}, 1, 255, AMBIGUOUS),
         ({0, 30000}, 1, 255, AMBIGUOUS),
         # two classes
-        ({0}, 2, 255, "index"),
         ({0, 1}, 2, 255, "index"),
         ({0, 1, 255}, 2, 255, "index"),
-        ({1, 255}, 2, 255, "index"),
         ({0, 255}, 2, 255, "binary"),
-        ({0, 255}, 2, 9, "binary"),
-        ({255}, 2, 255, "binary"),
         ({0, 65535}, 2, 255, "binary"),
         ({0, 2}, 2, 255, AMBIGUOUS),
-        ({0, 38}, 2, 255, AMBIGUOUS),
         ({0, 128, 255}, 2, 255, AMBIGUOUS),
         ({0, 9}, 2, 9, AMBIGUOUS),
         # more classes
         ({0, 1, 2}, 3, 255, "index"),
-        ({0, 1, 2, 255}, 3, 255, "index"),
         ({0, 2, 255}, 3, 255, "index"),
         ({0, 1, 9}, 3, 9, "index"),
         ({0, 255}, 3, 255, AMBIGUOUS),
-        ({0, 255}, 3, 9, AMBIGUOUS),
-        ({0, 3}, 3, 255, AMBIGUOUS),
-        ({0, 65535}, 3, 255, AMBIGUOUS),
     ],
 )
 def test_the_rule(values, num_classes, ignore_index, expected):
@@ -88,18 +72,13 @@ def test_the_rule(values, num_classes, ignore_index, expected):
     [
         ([{0, 1, 2}, {0, 1}, {0, 1, 2, 3}], True),
         ([{0, 1, 2}, {1}, {0}, {0, 1, 255}], True),
-        ([{0, *range(1, 90)}, {0, 1}], True),
-        ([{0, 1}] * 9 + [{0, 1, 2, 3}], True),
         ([{0, 1}] * 3 + [{0, 1, 2}], True),
         ([{0, 1}] * 5 + [{0, 1, 2}], False),  # a stray label
         # Classes: one is not where a lower one is not either, or all have the same.
         ([{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 3}], False),
-        ([{0, 1}, {0, 2}, {0, 1, 2}], False),
         ([{0, 1, 2}] * 9, False),
-        ([{0, 1, 2}, {0}], False),
         ([{0, 1}, {0}], False),
         ([{0, 1, 255}, {0, 1}], False),
-        ([{0, 38}, {0, 38, 75}], False),
         ([], False),
     ],
 )
@@ -115,7 +94,6 @@ def decoded(values, coding, num_classes=1, ignore_index=255, dtype=np.uint8):
     ("values", "dtype", "coding", "num_classes", "expected"),
     [
         ([0, 1, 255], np.uint8, "index", 1, [0, 1, 255]),
-        ([0, 1, 255], np.uint8, "index", 2, [0, 1, 255]),
         ([0, 1, 2, 255], np.uint8, "index", 3, [0, 1, 2, 255]),
         ([0, 1, 2], np.uint16, "index", 3, [0, 1, 2]),
         ([0, 255], np.uint8, "binary", 1, [0, 1]),
@@ -124,11 +102,8 @@ def decoded(values, coding, num_classes=1, ignore_index=255, dtype=np.uint8):
         ([0, 51, 255], np.uint8, "soft", 1, [0, 0.2, 1]),
         ([0, 13107, 65535], np.uint16, "soft", 1, [0, 0.2, 1]),
         ([0, 1, 7, 255], np.uint8, "instance", 1, [0, 1, 1, 1]),
-        ([0, 1, 7], np.uint8, "instance", 2, [0, 1, 1]),
-        ([0, 1, 300], np.uint16, "instance", 1, [0, 1, 1]),
         ([0, 38, 7], np.uint8, {0: 0, 38: 1, 7: 255}, 1, [0, 1, 255]),
         ([0, 38, 7], np.uint8, {0: 0, 38: 1, 7: 2}, 3, [0, 1, 2]),
-        ([0, 3000], np.uint16, {0: 0, 3000: 1}, 1, [0, 1]),
         ([0, 38], np.uint8, {0: 0, 38: 1, 3000: 1}, 1, [0, 1]),
     ],
 )
@@ -143,12 +118,10 @@ def test_labels_of_each_coding(values, dtype, coding, num_classes, expected):
     ("values", "dtype", "coding", "num_classes", "strange"),
     [
         ([0, 1, 2], np.uint8, "index", 1, "2 in 1 pixels"),
-        ([0, 1, 2, 2], np.uint8, "index", 2, "2 in 2 pixels"),
         ([3, 0, 4], np.uint8, "index", 3, "3, 4 in 2 pixels"),
         ([0, 254, 255], np.uint8, "binary", 1, "254 in 1 pixels"),
         ([0, 255], np.uint16, "binary", 1, "255 in 1 pixels"),
         ([0, 38, 39], np.uint8, {0: 0, 38: 1}, 1, "39 in 1 pixels"),
-        ([0, 294], np.uint16, {0: 0, 38: 1}, 1, "294 in 1 pixels"),
     ],
 )
 def test_values_that_an_encoding_does_not_know_are_named(
@@ -167,13 +140,10 @@ def test_values_that_an_encoding_does_not_know_are_named(
     [
         ("soft", 2),
         ("Binary", 1),
-        ("", 1),
         (None, 1),
-        (255, 1),
         ({}, 1),
         ({0: "background"}, 1),
         ({"0": 0}, 1),
-        ({0: -1}, 1),
         ({0: 0.5}, 1),
         ([0, 1], 1),
     ],

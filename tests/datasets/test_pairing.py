@@ -36,16 +36,10 @@ def listed(root, text, separator=None, encoding="utf-8"):
     [
         ("a.jpg a.png", None, "a.jpg", "a.png"),
         ("a.jpg\ta.png", None, "a.jpg", "a.png"),
-        ("  a.jpg a.png  ", None, "a.jpg", "a.png"),
         ("a.jpg  a.png", None, "a.jpg", "a.png"),
-        ("img/a.jpg mask/a.png", None, "img/a.jpg", "mask/a.png"),
         ("my a.jpg my a.png", None, "my a.jpg", "my a.png"),
-        ("my a.jpg\tmy a.png", None, "my a.jpg", "my a.png"),
-        ("a.jpg my a.png", None, "a.jpg", "my a.png"),
         ("my folder/one two three.jpg m/x.png", None, "my folder/one two three.jpg", "m/x.png"),
-        ("a.jpg,a.png", ",", "a.jpg", "a.png"),
         ("my a.jpg , my a.png", ",", "my a.jpg", "my a.png"),
-        ("a.jpg a.png", " ", "a.jpg", "a.png"),
         ("bild ü.jpg maske ü.png", None, "bild ü.jpg", "maske ü.png"),
         ("a.jpg\ta.png\r", None, "a.jpg", "a.png"),
     ],
@@ -83,12 +77,9 @@ def test_a_name_with_a_backslash_is_a_name(tmp_path):
     ("text", "number", "separator"),
     [
         ("a.jpg a.png\na.jpg", 2, None),
-        ("a.jpg", 1, None),
         ("a.jpg\ta.png\tmore", 1, None),
         ("a.jpg\t", 1, None),
         ("a.jpg;a.png", 1, ","),
-        ("a.jpg,a.png,b.png", 1, ","),
-        ("a.jpg,", 1, ","),
         ("a.jpg is not there", 1, None),
     ],
 )
@@ -131,12 +122,6 @@ def test_subfolders_are_part_of_the_name(tmp_path):
     assert paired(tmp_path) == [("x/a.jpg", "x/a.png"), ("y/a.jpg", "y/a.png")]
     pairs = from_folders(tmp_path / "images", tmp_path / "masks")
     assert [pair.name for pair in pairs] == ["x/a.jpg", "y/a.jpg"]
-
-
-def test_files_that_are_no_pictures_are_passed_over(tmp_path):
-    files(tmp_path, "images/a.jpg", "images/Thumbs.db", "images/.hidden.jpg", "masks/a.png")
-    files(tmp_path, "masks/readme.txt")
-    assert paired(tmp_path) == [("a.jpg", "a.png")]
 
 
 @pytest.mark.parametrize("missing", ["images", "masks"])

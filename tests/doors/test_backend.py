@@ -1,71 +1,18 @@
-"""A backend of one's own, in a file outside the package: `tools/predict.py --plugins mine.py`."""
+"""A backend of one's own, beside what test_contributing.py runs of it."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.inference.backends import BACKENDS
-from paddleseg_u2net.io.images import read_image
-from paddleseg_u2net.weights import write_weights
-from tests.weights import narrow
 
-PLUGIN = '''
-"""numpy as an engine: the mean of the colours is the logit."""
+PLUGIN = """
+from paddleseg_u2net.inference.backends import Backend, register
 
-from paddleseg_u2net.inference.backends import Backend, EngineNetwork, Model, register
+register(Backend("ncnn", None, {}))
+"""
 
 
-def load(model, threads, device):
-    return EngineNetwork(lambda batch: batch.mean(1, keepdims=True), "mine", model.output_type)
-
-
-def from_weights(state, architecture):
-    return Model("mine", {})
-
-
-register(
-    Backend(
-        "mine",
-        load,
-        times={"weights": 0.1, "onnx": 0.1},
-        packages=("numpy",),
-        install="pip install numpy",
-        from_weights=from_weights,
-    )
-)
-'''
-
-
-@pytest.fixture
-def plugin(tmp_path):
+def test_a_name_that_is_taken(tmp_path, capsys):
     path = tmp_path / "my_backend.py"
     path.write_text(PLUGIN)
-    yield path
-    BACKENDS.pop("mine", None)
-
-
-def predict(drawn, folder, *more):
-    write_weights(folder / "model.pth", narrow.state())
-    words = ["--model_path", str(folder / "model.pth"), "--image_path", str(drawn / "images")]
-    return main("predict", [*words, "--save_dir", str(folder / "out"), *more])
-
-
-def test_a_backend_of_ones_own(plugin, drawn, tmp_path, capsys):
-    assert predict(drawn, tmp_path, "--plugins", str(plugin), "--backend", "mine") == 0
-    assert "; backend mine\n" in capsys.readouterr().out
-    maps = [read_image(path, 1) for path in sorted((tmp_path / "out/saliency").iterdir())]
-    assert maps and all(np.ptp(found) > 100 for found in maps)
-    assert predict(drawn, tmp_path) == 0  # by now it is there, and the fastest for weights
-    assert "; backend mine (auto: the fastest installed for weights" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main("predict", ["--help"])
-    assert "mine" in capsys.readouterr().out
-
-
-def test_a_name_that_is_taken(plugin, drawn, tmp_path, capsys):
-    plugin.write_text(PLUGIN.replace('"mine"', '"ncnn"'))
-    assert predict(drawn, tmp_path, "--plugins", str(plugin)) == 1
-    error = capsys.readouterr().err
-    assert f"{plugin}, line 15: backend ncnn: the name is taken" in error
+    assert main("predict", ["--image_path", "none.png", "--plugins", str(path)]) == 1
+    assert f"{path}, line 4: backend ncnn: the name is taken" in capsys.readouterr().err

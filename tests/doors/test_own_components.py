@@ -128,17 +128,16 @@ def test_plugins_come_from_bases_and_opts(project):
     assert Config(project / "mine.yml", [f"plugins={expected[0]}"]).plugins == expected
 
 
-@pytest.mark.parametrize("section", ["model", "train_dataset", "loss"])
-def test_a_wrong_argument_of_an_own_component_is_named(project, section):
-    key = "loss.types.0" if section == "loss" else section
-    with pytest.raises(ConfigError, match=rf"{key}\.colour: there is no such key"):
-        Config(project / "mine.yml", [f"{key}.colour=red"])
+def test_wrong_arguments_of_own_components_are_named(project):
+    keys = ("model", "loss.types.0", "train_dataset")
+    said = r"\.colour: there is no such key.*\n.*".join(keys)
+    with pytest.raises(ConfigError, match=said):
+        Config(project / "mine.yml", [f"{key}.colour=red" for key in keys])
 
 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("import nothing_like_this", 1, "No module named 'nothing_like_this'"),
         ("\n\nnumber = 1 / 0", 3, "ZeroDivisionError: division by zero"),
         ("x = 1\nx = = 2", 2, "SyntaxError"),
         ("import sys\nsys.exit(3)", 2, "SystemExit: 3"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.evaluation.gallery import galleries
+from paddleseg_u2net.evaluation.page import galleries
 from paddleseg_u2net.evaluation.pairing import pair_maps
 from paddleseg_u2net.evaluation.plan import DataSet, MethodOnDataset
 from paddleseg_u2net.evaluation.results import Result
@@ -37,58 +39,59 @@ def results_of(tmp_path, methods, names=("MAE",), image_dir=None):
             picture.save(folder / f"{number}.png")
             if grey is None:
                 (folder / f"{number}.png").write_bytes(b"")
-        items = pair_maps(folder, {"mask": masks}, allow_missing=True).items
+        items, _ = pair_maps(folder, {"mask": masks}, {}, allow_missing=True)
         which = MethodOnDataset(method, "S", folder, DataSet(gt_dir=masks, image_dir=image_dir))
         results.append(Result(which, items, score(items, Task(report(*names)))))
     return results
 
 
-def names(samples):
-    return [sample.name for sample in samples]
+def ends_of(gallery):
+    """Names of the worst and of the best."""
+    ends = dict(gallery["ends"])
+    return [[sample["name"] for sample in ends.get(key, [])] for key in ("Worst", "Best")]
 
 
-def test_the_worst_first_and_the_best_first(tmp_path):
-    # On a mask that is mostly background, a darker map has the lower error.
-    results = results_of(tmp_path, {"A": [10, 250, 100, 200, 50]})
+def opened(picture):
+    data = base64.b64decode(picture["uri"].split(",")[1])
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize(
+    ("scores", "heading"),
+    [
+        # On a mask that is mostly background, a darker map has the lower error.
+        (("MAE",), "MAE ↓"),
+        (("MAE", "wF", "S"), "wF ↑"),
+        (("mIoU", "MAE"), "MAE ↓"),
+        (("relaxF", "BIoU"), "relaxF ↑"),
+    ],
+)
+def test_the_worst_and_the_best_by_one_score(tmp_path, scores, heading):
+    results = results_of(tmp_path, {"A": [10, 250, 100, 200, 50]}, scores)
     (gallery,) = galleries(results, 2)
-    assert (gallery.data_set, gallery.method, gallery.column.key) == ("S", "A", "MAE")
-    assert names(gallery.worst) == ["1", "3"]
-    assert names(gallery.best) == ["0", "4"]
-    scores = dict(results[0].outcome.rows)
-    assert [sample.score for sample in gallery.worst] == [scores["1"]["MAE"], scores["3"]["MAE"]]
+    assert gallery["heading"] == f"S: A, by {heading}"
+    if scores == ("MAE",):
+        assert ends_of(gallery) == [["1", "3"], ["0", "4"]]
+        rows = dict(results[0].outcome.rows)
+        shown = gallery["ends"][0][1][0]["score"]
+        assert shown == f"MAE {rows['1']['MAE']:.3f}"
 
 
 @pytest.mark.parametrize(("images", "worst", "best"), [(1, 1, 0), (2, 1, 1), (3, 1, 1), (9, 4, 4)])
 def test_no_image_is_among_both(tmp_path, images, worst, best):
     results = results_of(tmp_path, {"A": list(range(10, 10 + images))})
-    (gallery,) = galleries(results, 5)
-    assert (len(gallery.worst), len(gallery.best)) == (worst, best)
-    assert not set(names(gallery.worst)) & set(names(gallery.best))
-
-
-@pytest.mark.parametrize(
-    ("scores", "key"),
-    [
-        (("MAE", "wF", "S"), "wF"),
-        (("MAE", "S"), "S"),
-        (("mIoU", "MAE"), "MAE"),
-        (("relaxF", "BIoU"), "relaxF"),
-    ],
-)
-def test_the_score_that_orders(tmp_path, scores, key):
-    results = results_of(tmp_path, {"A": [9, 99]}, scores)
-    assert galleries(results)[0].column.key == key
+    first, second = ends_of(galleries(results, 5)[0])
+    assert (len(first), len(second)) == (worst, best) and not set(first) & set(second)
 
 
 def test_samples_show_what_all_methods_made_of_the_image(tmp_path):
     results = results_of(tmp_path, {"A": [9, 99], "B": [None, 30], "C": [7]})
-    first = galleries(results, 1)[0]
-    (worst,) = first.worst
-    assert worst.name == "1" and set(worst.maps) == {"A", "B"}  # C has no such image
-    assert worst.maps["B"].tolist() == [[30] * 8] * 8
-    assert worst.mask.sum() == 12
-    (best,) = first.best
-    assert best.name == "0" and set(best.maps) == {"A", "C"}  # that of B is damaged
+    (_, (worst,)), (_, (best,)) = galleries(results, 1)[0]["ends"]
+    captions = {s["name"]: [p["caption"] for p in s["pictures"]] for s in (worst, best)}
+    # C has no image 1, and image 0 of B is damaged.
+    assert captions == {"1": ["mask", "A", "B"], "0": ["mask", "A", "C"]}
+    mask, _, shown = (opened(picture) for picture in worst["pictures"])
+    assert (mask > 127).sum() == 12 and (abs(shown.astype(int) - 30) < 3).all()
 
 
 def test_photographs_by_name_and_none_for_a_damaged_one(tmp_path):
@@ -97,9 +100,9 @@ def test_photographs_by_name_and_none_for_a_damaged_one(tmp_path):
     Image.fromarray(np.full((8, 8, 3), (200, 10, 10), np.uint8)).save(folder / "1.bmp")
     (folder / "0.jpg").write_bytes(b"no picture")
     results = results_of(tmp_path, {"A": [9, 99, 50]}, image_dir=folder)
-    (gallery,) = galleries(results, 1)
-    assert gallery.worst[0].image[0, 0].tolist() == [200, 10, 10]
-    assert gallery.best[0].image is None
+    (_, (worst,)), (_, (best,)) = galleries(results, 1)[0]["ends"]
+    assert abs(opened(worst["pictures"][0])[0, 0].astype(int) - (200, 10, 10)).max() < 12
+    assert [picture["caption"] for picture in best["pictures"]] == ["mask", "A"]
 
 
 def test_images_without_the_score_are_neither_worst_nor_best(tmp_path):
@@ -107,8 +110,8 @@ def test_images_without_the_score_are_neither_worst_nor_best(tmp_path):
     rows = [(name, {"MAE": float("nan") if name == "1" else v["MAE"]})
             for name, v in results[0].outcome.rows]  # fmt: skip
     result = replace(results[0], outcome=Outcome(results[0].report, rows))
-    (gallery,) = galleries([result])
-    assert names(gallery.worst) + names(gallery.best) == ["2", "0"]
+    (gallery,) = galleries([result], 5)
+    assert ends_of(gallery) == [["2"], ["0"]]
     rows = [(name, {"MAE": float("nan")}) for name, _ in rows]
     result = replace(results[0], outcome=Outcome(results[0].report, rows))
-    assert galleries([result]) == []
+    assert galleries([result], 5) == []

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.evaluation.fixation_files import read_density, read_fixation_map
-from paddleseg_u2net.evaluation.loaders import read_map, read_truth
+from paddleseg_u2net.evaluation.loaders import (
+    read_density,
+    read_fixation_map,
+    read_map,
+    read_truth,
+)
 from paddleseg_u2net.io.images import ImageError
 
 GREY = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)
@@ -79,49 +83,31 @@ def test_lossy_webp_is_grey_though_its_channels_differ_by_one(tmp_path):
     assert read_map(tmp_path / "a.webp").tolist() == channels[..., 0].tolist()
 
 
-@pytest.mark.parametrize("shape", [(3, 2, 3), (2, 3, 3), (6,), (0, 3), ()])
-def test_other_shapes_are_refused(tmp_path, shape):
-    refused(read_map, saved(tmp_path / "a.npy", np.zeros(shape, np.uint8)), str(shape), "(H, W)")
-
-
 def test_grey_palettes_are_brightness(tmp_path):
     path = palette_file(tmp_path / "a.png", [[0, 1], [2, 1]], [[9] * 3, [255] * 3, [70] * 3])
     assert read_map(path).tolist() == [[9, 255], [70, 255]]
 
 
-def test_coloured_palettes_are_refused(tmp_path):
-    path = palette_file(tmp_path / "a.png", [[0, 2]], [[0, 0, 0], [128, 0, 0], [128] * 3])
-    refused(read_map, path, "palette", "8-bit grey PNG")
+COLOURS = np.array([[[0, 0, 0], [10, 200, 30]]], np.uint8)
+VARYING = np.array([[[0, 0, 0, 0], [0, 0, 0, 255]]], np.uint8)
 
 
-def test_colours_are_refused(tmp_path):
-    colours = np.zeros((2, 3, 3), np.uint8)
-    colours[1, 2] = 10, 200, 30
-    refused(read_map, saved(tmp_path / "a.png", colours), "1 of 6 pixels", "(10, 200, 30)")
-
-
-def test_varying_transparency_is_refused(tmp_path):
-    rgba = np.zeros((2, 3, 4), np.uint8)
-    rgba[0, 0, 3] = 255
-    refused(read_map, saved(tmp_path / "a.png", rgba), "alpha", "getchannel")
-    refused(read_map, saved(tmp_path / "b.png", GREY, transparency=0), "alpha")
-
-
-@pytest.mark.parametrize("suffix", ["npy", "tif"])
 @pytest.mark.parametrize(
-    ("low", "high", "repair"),
+    ("name", "stored", "part"),
     [
-        (0, 255, "divide them by 255"),
-        (0, 1000, "highest possible"),
-        (-7.5, 4, "sigmoid"),
-        (0, 1.02, "clip"),
-        (-0.01, 1, "clip"),
+        ("a.png", COLOURS, "1 of 2 pixels"),
+        ("a.png", VARYING, "alpha"),
+        ("a.npy", np.zeros((3, 2, 3), np.uint8), "(3, 2, 3)"),
+        ("a.npy", np.zeros((0, 3), np.uint8), "(0, 3)"),
+        ("a.tif", np.array([[0, 200]], np.int32), "white is not known"),
+        ("a.npy", np.array([[0, 200]], np.int32), "got int32"),
+        ("a.npy", np.array([[0, 255]], np.float32), "0..255; apply a sigmoid"),
+        ("a.tif", np.array([[-7.5, 4]], np.float32), "-7.5..4; apply a sigmoid"),
     ],
 )
-def test_values_outside_the_range_are_refused_with_a_repair(tmp_path, suffix, low, high, repair):
-    path = saved(tmp_path / f"a.{suffix}", np.array([[low, high]], np.float32))
-    refused(read_map, path, f"{low:g}..{high:g}", repair)
-    refused(read_truth, path, f"{low:g}..{high:g}", repair)
+def test_what_has_no_one_meaning_is_refused(tmp_path, name, stored, part):
+    for reader in (read_map, read_truth):
+        refused(reader, saved(tmp_path / name, stored), part)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -133,22 +119,23 @@ def test_no_nan_and_no_infinity(tmp_path, bad, suffix):
     refused(lambda path: read_fixation_map(path), path, "NaN or infinity")
 
 
-@pytest.mark.parametrize("kind", [np.complex64, "U3", "M8[s]"])
 @pytest.mark.parametrize("reader", READERS)
-def test_no_reader_takes_what_is_no_real_number(tmp_path, reader, kind):
-    refused(reader, saved(tmp_path / "a.npy", np.zeros((2, 3), kind)), "real numbers")
-
-
-def test_integers_of_unknown_white_are_refused(tmp_path):
-    path = saved(tmp_path / "a.tif", np.array([[0, 200]], np.int32))
-    refused(read_map, path, "white is not known", "8-bit")
+def test_arrays_that_are_none(tmp_path, reader):
+    path = tmp_path / "a.npy"
+    np.save(path, np.array([{}, 1], object), allow_pickle=True)
+    refused(reader, path, "np.save")
+    np.save(path, np.zeros((2, 3), np.complex64))
+    refused(reader, path, "real numbers", "complex64")
+    with path.open("wb") as file:
+        np.savez(file, GREY)
+    refused(reader, path, "archive")
 
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("suffix", ["png", "tif", "npy"])
 def test_missing_empty_and_damaged_files(tmp_path, reader, suffix):
     path = tmp_path / f"a.{suffix}"
-    refused(reader, path, "found nothing")
+    refused(reader, path)
     noise = np.random.default_rng(0).random((50, 50)).astype(np.float32)
     saved(path, noise if suffix != "png" else (noise * 255).astype(np.uint8))
     whole = path.read_bytes()
@@ -163,21 +150,10 @@ def test_missing_empty_and_damaged_files(tmp_path, reader, suffix):
     refused(reader, path)
 
 
-@pytest.mark.parametrize("reader", READERS)
-def test_arrays_of_objects_and_archives_are_refused(tmp_path, reader):
-    path = tmp_path / "a.npy"
-    np.save(path, np.array([{}, 1], object), allow_pickle=True)
-    refused(reader, path, "np.save")
-    with path.open("wb") as file:
-        np.savez(file, GREY)
-    refused(reader, path, "archive")
-
-
 def test_several_pages_are_refused(tmp_path):
-    path = tmp_path / "a.tif"
     page = Image.fromarray(UNIT.astype(np.float32))
-    page.save(path, save_all=True, append_images=[page])
-    refused(read_map, path, "2 pages")
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
+    refused(read_map, tmp_path / "a.tif", "several pages")
 
 
 @pytest.mark.parametrize("mask_above", [0, 126, 127, 128, 253, 254])
@@ -208,17 +184,18 @@ def test_zero_and_one_are_labels(tmp_path, kind, mask_above):
         assert truth.labels01 and not truth.soft
 
 
-def test_sixteen_bit_masks(tmp_path):
-    stored = np.array([[127 * 257, 127 * 257 + 1, 65535]], np.uint16)
-    assert read_truth(saved(tmp_path / "a.png", stored)).mask.tolist() == [[False, True, True]]
-    refused(read_truth, saved(tmp_path / "b.png", np.array([[0, 255]], np.uint16)), "0, 255")
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-@pytest.mark.parametrize("found", [[0, 1, 2], [2], [0, 20]])
-def test_class_numbers_are_refused(tmp_path, kind, found):
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        *((kind, found) for kind in (np.uint8, np.uint16) for found in ([0, 1, 2], [2], [0, 20])),
+        (np.uint8, [0, 1, 255]),
+        (np.uint8, [1, 255]),
+        (np.uint16, [0, 255]),
+    ],
+)
+def test_masks_that_may_mean_anything_are_refused(tmp_path, kind, found):
     path = saved(tmp_path / "a.png", np.array([found], kind))
-    refused(read_truth, path, ", ".join(map(str, found)), "class numbers", "255")
+    refused(read_truth, path, f"got {', '.join(map(str, found))},", "class numbers", "255")
 
 
 def test_faint_values_are_a_mask_where_the_threshold_is_below(tmp_path):
@@ -229,25 +206,14 @@ def test_faint_values_are_a_mask_where_the_threshold_is_below(tmp_path):
     assert not read_truth(path).mask.any() and read_truth(path).soft
 
 
-@pytest.mark.parametrize("found", [[0, 1, 255], [1, 255]])
-def test_labels_with_ignored_pixels_are_refused(tmp_path, found):
-    path = saved(tmp_path / "a.png", np.array([found], np.uint8))
-    refused(read_truth, path, ", ".join(map(str, found)), "ignore")
-
-
 def test_coloured_palettes_are_labels(tmp_path):
     colours = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     truth = read_truth(palette_file(tmp_path / "a.png", [[0, 1]], colours))
     assert truth.mask.tolist() == [[False, True]] and truth.labels01 and not truth.soft
+    refused(read_map, tmp_path / "a.png", "palette")
     empty = read_truth(palette_file(tmp_path / "b.png", [[0, 0]], colours))
     assert not empty.mask.any() and not empty.labels01
     refused(read_truth, palette_file(tmp_path / "c.png", [[0, 1, 2]], colours), "0, 1, 2")
-
-
-@pytest.mark.parametrize("mask_above", [-1, 255, 1000])
-def test_thresholds_out_of_range(tmp_path, mask_above):
-    with pytest.raises(ValueError, match="0..254"):
-        read_truth(tmp_path / "a.png", mask_above)
 
 
 POINTS = [[0, 4], [2, 1], [2, 3]]
@@ -277,18 +243,11 @@ def test_all_kinds_of_files_give_the_same_fixations(tmp_path):
         saved(tmp_path / "c.npy", np.array([[2, 3], [0, 4], [2, 1], [2, 1]])),
         lines(tmp_path / "a.csv", "x,y", "3,2", "1,2", "4,0", "4,0"),
         lines(tmp_path / "b.CSV", "Y;t;X", "2.9;7;3.1", "", "2;8;1", "0;9;4.5"),
-        lines(tmp_path / "a.txt", "\ufeffx y", "3   2", "1 2", "4 0"),
+        lines(tmp_path / "a.txt", "\ufeffx;y", "3 ; 2", "1;2", "4;0"),
         lines(tmp_path / "b.txt", '"x"\t"y"', "3\t2", "1\t2", "4\t0"),
         tmp_path / "a.mat",
     ]:
         assert np.array_equal(read_fixation_map(path, SHAPE), fixation_picture() > 0), path
-
-
-def test_images_of_fixations_know_their_shape(tmp_path):
-    path = saved(tmp_path / "a.png", fixation_picture())
-    assert read_fixation_map(path).shape == SHAPE
-    listed = lines(tmp_path / "a.csv", "x,y", "1,1")
-    refused(read_fixation_map, listed, "how large the image is")
 
 
 def test_an_array_two_wide_of_the_images_shape_is_a_map(tmp_path):
@@ -297,32 +256,18 @@ def test_an_array_two_wide_of_the_images_shape_is_a_map(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("points", "hint"),
-    [
-        ([[3, 5], [1, 1]], "subtract 1"),
-        ([[4, 0], [1, 1]], "exchanged"),
-        ([[-1, 0], [1, 1]], "remove"),
-        ([[0, 70], [1, 1]], "remove"),
-    ],
-)
-def test_points_outside_the_image_are_refused(tmp_path, points, hint):
-    path = saved(tmp_path / "a.npy", np.array(points))
-    outside = f"row {points[0][0]}, column {points[0][1]}"
-    refused(lambda path: read_fixation_map(path, SHAPE), path, "1 of 2", outside, hint)
-
-
-@pytest.mark.parametrize(
     ("text", "part"),
     [
         (["1,2", "3,2"], "x and y, got '1,2'"),
-        (["a,b", "3,2"], "x and y"),
         (["x,x,y", "3,2,2"], "x and y"),
+        (["x y", "1 2"], "x and y"),
         ([""], "x and y, got ''"),
         (["x,y"], "at least one fixation"),
-        (["x,y", "", "1,one"], "line 3"),
-        (["x,y", "1"], "line 2"),
+        (["x,y", "", "1,one"], "x and y in line 3, got '1,one'"),
+        (["x,y", "1"], "in line 2, got '1'"),
         (["x,y", "nan,1"], "NaN"),
-        (["x,y", "5,0"], "column 5"),
+        (["x,y", "1,1", "5,0"], "1 of 2 outside, such as row 0, column 5"),
+        (["x,y", "-1,0"], "column -1"),
     ],
 )
 def test_lists_that_are_none(tmp_path, text, part):
@@ -331,9 +276,10 @@ def test_lists_that_are_none(tmp_path, text, part):
 
 
 def test_missing_and_binary_lists(tmp_path):
-    refused(lambda path: read_fixation_map(path, SHAPE), tmp_path / "a.csv", "found nothing")
-    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
-    refused(lambda path: read_fixation_map(path, SHAPE), tmp_path / "a.csv", "UTF-8")
+    for content, part in ((None, "No such file"), (b"\xff\xfe\x00", "UTF-8")):
+        if content:
+            (tmp_path / "a.csv").write_bytes(content)
+        refused(lambda path: read_fixation_map(path, SHAPE), tmp_path / "a.csv", part)
 
 
 def test_pictures_that_hold_no_fixations(tmp_path):
@@ -341,7 +287,7 @@ def test_pictures_that_hold_no_fixations(tmp_path):
         return read_fixation_map(path, (40, 50))
 
     blurred = np.arange(2000, dtype=np.uint8).reshape(40, 50)
-    refused(reader, saved(tmp_path / "a.png", blurred), "different values", "density")
+    refused(reader, saved(tmp_path / "a.png", blurred), "values", "density")
     mask = np.zeros((40, 50), np.uint8)
     refused(reader, saved(tmp_path / "b.png", mask), "at least one fixation")
     mask[:5] = 255
@@ -362,23 +308,6 @@ def test_matlab_files_that_do_not_say_what_they_mean(tmp_path):
     refused(reader, tmp_path / "b.mat", "one (2, 5)", "(3, 5)")
     (tmp_path / "c.mat").write_bytes(b"nothing")
     refused(reader, tmp_path / "c.mat", "MATLAB")
-
-
-@pytest.mark.parametrize(
-    ("name", "stored"),
-    [
-        ("a.png", GREY),
-        ("b.png", GREY.astype(np.uint16) * 3),
-        ("a.tif", GREY.astype(np.float32) / 100),
-        ("a.npy", GREY.astype(np.float64) * 1e-9),
-        ("b.npy", GREY.astype(np.int32)),
-        ("c.npy", GREY.astype(np.float32)[None]),
-    ],
-)
-def test_densities_are_the_values_of_the_file(tmp_path, name, stored):
-    density = read_density(saved(tmp_path / name, stored))
-    assert density.dtype == np.float64
-    assert density.tolist() == stored.reshape(GREY.shape).astype(np.float64).tolist()
 
 
 @pytest.mark.parametrize("values", [[[0.0, 0.0]], [[-1.0, 5.0]], [[-3.0, -2.0]]])

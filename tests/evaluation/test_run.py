@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.evaluation.run import CHUNK, DARK_MAPS, Task, fixated_by_all, score
 from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations, make_conventions
+from tests.evaluation.drawn import SHAPE, blob, grey, looked, save, spots
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPE = (10, 14)
 PAPER = make_conventions("paper")
 
 
@@ -21,42 +20,12 @@ def task(*names, **settings):
     return Task(MetricReport(1, names=names or ("MAE",), conventions=PAPER), **settings)
 
 
-def saved(path, array):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".npy":
-        np.save(path, array)
-    else:
-        Image.fromarray(np.asarray(array)).save(path)
-    return path
-
-
-def grey(seed, shape=SHAPE):
-    return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
-
-
-def blob(seed, shape=SHAPE):
-    """A rectangle of 255, another one for each seed."""
-    rng = np.random.default_rng(seed)
-    top, left = rng.integers(1, 4, 2)
-    mask = np.zeros(shape, np.uint8)
-    mask[top : top + rng.integers(2, 5), left : left + rng.integers(2, 8)] = 255
-    return mask
-
-
-def spots(seed, shape=SHAPE):
-    """Five fixated pixels."""
-    places = np.random.default_rng(seed).choice(shape[0] * shape[1], 5, replace=False)
-    grid = np.zeros(shape[0] * shape[1], np.uint8)
-    grid[places] = 255
-    return grid.reshape(shape)
-
-
 def item(folder, seed, kinds=("mask",), map_shape=SHAPE):
     name = f"{seed:03}"
     draw = {"mask": blob, "points": spots, "density": grey}
-    truths = {kind: saved(folder / kind / f"{name}.png", draw[kind](seed)) for kind in kinds}
+    truths = {kind: save(folder / kind / f"{name}.png", draw[kind](seed)) for kind in kinds}
     return MapFiles(
-        name, saved(folder / "map" / f"{name}.png", grey(seed + 999, map_shape)), **truths
+        name, save(folder / "map" / f"{name}.png", grey(seed + 999, map_shape)), **truths
     )
 
 
@@ -67,26 +36,12 @@ def only_error(outcome):
     return message
 
 
-def test_a_folder_is_the_report_fed_by_hand(tmp_path):
-    items = [item(tmp_path, seed) for seed in range(3)]
-    outcome = score(items, task("all"))
-    expected = MetricReport(1, names=["all"], conventions=PAPER)
-    for seed in range(3):
-        expected.update_map(grey(seed + 999), blob(seed) > 127)
-    assert outcome.report.values() == pytest.approx(expected.values(), abs=1e-12, nan_ok=True)
-    assert [name for name, _ in outcome.rows] == ["000", "001", "002"]
-    alone = MetricReport(1, names=["all"], conventions=PAPER)
-    alone.update_map(grey(1000), blob(1) > 127)
-    assert outcome.rows[1][1] == pytest.approx(alone.values(), nan_ok=True)
-    assert not outcome.notes and not outcome.errors
-
-
 def test_errors_and_notes_come_in_the_order_of_the_images(tmp_path):
     items = [item(tmp_path, seed) for seed in range(2 * CHUNK)]
     for bad in (3, 20, 21):
         items[bad].map.write_bytes(b"")
     for soft in (2, 17, 30):
-        saved(items[soft].mask, blob(soft) // 255 * np.uint8(200))
+        save(items[soft].mask, blob(soft) // 255 * np.uint8(200))
     outcome = score(items, task())
     assert [name for name, _ in outcome.errors] == ["003", "020", "021"]
     assert outcome.notes == {"masks are soft and were cut": ["002", "017", "030"]}
@@ -122,7 +77,7 @@ def test_a_map_of_another_size_is_refused_or_resized(tmp_path):
 def test_dark_maps_are_noted(tmp_path, name, value, dark):
     array = np.zeros(SHAPE, value.dtype)
     array[3, 4] = value
-    one = item(tmp_path, 1)._replace(map=saved(tmp_path / name, array))
+    one = item(tmp_path, 1)._replace(map=save(tmp_path / name, array))
     assert score([one], task()).notes == ({DARK_MAPS: ["001"]} if dark else {})
 
 
@@ -140,7 +95,7 @@ def test_a_density_alone_and_of_points(tmp_path):
     outcome = score([item(tmp_path, 1, ("density",))], task(*DENSITY))
     assert outcome.rows[0][1] == by_hand(DENSITY, grey(1000), Fixations.from_density(grey(1)))
     outcome = score([item(tmp_path, 1, ("points",))], task(*DENSITY, sigma=2.0))
-    spread = Fixations.from_image(spots(1), 2.0)
+    spread = looked(1, 2.0)
     assert outcome.rows[0][1] == by_hand(DENSITY, grey(1000), spread)
     assert outcome.rows[0][1]["CC"] == outcome.rows[0][1]["CC"]
 
@@ -163,7 +118,7 @@ def test_of_several_matlab_arrays_the_one_of_the_maps_size(tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a.npy"])
 def test_a_picture_of_points_says_how_large_the_image_is(tmp_path, name):
     one = item(tmp_path, 1, map_shape=(5, 7))._replace(mask=None)
-    one = one._replace(points=saved(tmp_path / name, spots(1)))
+    one = one._replace(points=save(tmp_path / name, spots(1)))
     message = only_error(score([one], task(*POINTS)))
     assert "expected the size of its ground truth, 14x10, got 7x5" in message
     outcome = score([one], task(*POINTS, resize=True))
@@ -172,7 +127,7 @@ def test_a_picture_of_points_says_how_large_the_image_is(tmp_path, name):
 
 def test_a_density_of_another_size_than_its_mask(tmp_path):
     one = item(tmp_path, 1, ("mask", "density"))
-    saved(one.density, grey(1, (4, 5)))
+    save(one.density, grey(1, (4, 5)))
     message = only_error(score([one], task("CC")))
     assert f"{one.density}: expected the size of the mask, 14x10, got 5x4" in message
 
@@ -197,7 +152,7 @@ def shuffled(items, **settings):
 
 def test_shuffled_auc_over_a_set(tmp_path):
     items = [item(tmp_path, seed, ("points",)) for seed in range(20)]
-    pairs = [(grey(seed + 999), Fixations.from_image(spots(seed))) for seed in range(20)]
+    pairs = [(grey(seed + 999), looked(seed)) for seed in range(20)]
     assert shuffled(items) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
 
 
@@ -218,7 +173,7 @@ def test_lists_of_points_with_masks_and_maps_of_another_size(tmp_path):
         import cv2
 
         prediction = cv2.resize(grey(seed + 999, (5, 7)), (14, 10))
-        pairs.append((prediction, Fixations.from_image(spots(seed))))
+        pairs.append((prediction, looked(seed)))
     assert shuffled(items, resize=True) == pytest.approx(shuffled_by_hand(pairs), abs=1e-12)
 
 

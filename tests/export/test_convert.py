@@ -1,7 +1,6 @@
 """Weights between formats, read back and compared."""
 
 import re
-import tempfile
 
 import numpy as np
 import pytest
@@ -14,8 +13,8 @@ from paddleseg_u2net.export import convert as conversion
 from paddleseg_u2net.export.convert import convert
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.predictor.source import read_source
-from paddleseg_u2net.weights import SUFFIXES, WeightsError, formats, read_weights, write_weights
-from paddleseg_u2net.weights.onnx_write import write_onnx
+from paddleseg_u2net.weights import WeightsError, formats, read_weights, write_weights
+from paddleseg_u2net.weights.onnx_write import onnx_bytes
 from tests.weights import narrow
 from tests.weights.old_opset import with_scales
 
@@ -36,7 +35,8 @@ def state():
 @pytest.mark.parametrize(
     "source, target",
     [
-        *((source, ".pdparams") for source in SUFFIXES if source != ".pt"),
+        (".pth", ".pdparams"),
+        (".safetensors", ".pdparams"),
         (".pdparams", ".pt"),
         (".pdparams", ".safetensors"),
         (".pth", ".onnx"),
@@ -57,25 +57,6 @@ def test_formats_convert_both_ways(tmp_path, state, source, target):
     if ".onnx" not in (source, target):  # where BatchNorm is folded
         for name, value in state.items():
             np.testing.assert_array_equal(again[name], value, err_msg=name)
-
-
-def test_weights_that_do_not_fit_are_listed(tmp_path, state, capsys):
-    missing = "stage3.rebnconv2.conv_s1.weight"
-    found = {name: value for name, value in state.items() if name != missing}
-    write_weights(tmp_path / "in.pth", found)
-    words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "out.pdparams")]
-    assert main("convert_weights", words) == 1
-    error = capsys.readouterr().err
-    assert str(tmp_path / "in.pth") in error and f"{missing}: not in the file" in error
-    assert not (tmp_path / "out.pdparams").exists()
-
-
-@pytest.mark.parametrize("target", ["out.txt", "out"])
-def test_an_unknown_suffix_is_refused_before_anything_is_read(tmp_path, state, target, capsys):
-    write_weights(tmp_path / "in.pth", state)
-    words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / target)]
-    assert main("convert_weights", words) == 1
-    assert "expected a name that ends in .pth" in capsys.readouterr().err
 
 
 def plain_stages():
@@ -139,7 +120,7 @@ def test_a_configuration_of_another_network(tmp_path, state):
         convert(tmp_path / "in.onnx", tmp_path / "out.pth", folder / "config.yaml")
 
 
-@pytest.mark.parametrize("name", ["Paddle", "PyTorch", "safetensors"])
+@pytest.mark.parametrize("name", ["Paddle", "safetensors"])
 def test_a_writer_that_errs_is_found_by_reading_back(tmp_path, state, name, monkeypatch):
     known = formats.FORMATS[name]
     need(known.suffixes[0])
@@ -180,18 +161,15 @@ def test_a_reader_or_writer_of_onnx_that_errs_is_found(tmp_path, state, monkeypa
 
 def test_onnx_files_that_are_not_comparable_are_named(tmp_path):
     onnx = pytest.importorskip("onnx")
-    quantization = pytest.importorskip("onnxruntime.quantization")
     stages = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})
     state = narrow.state(stages=stages)
-    write_onnx(tmp_path / "new.onnx", state, stages)
+    (tmp_path / "new.onnx").write_bytes(onnx_bytes(state, stages))
     onnx.save(with_scales(onnx.load(tmp_path / "new.onnx"), 10), tmp_path / "old.onnx")
-    quantization.quantize_dynamic(tmp_path / "new.onnx", tmp_path / "int8.onnx")
     model = onnx.load(tmp_path / "new.onnx")
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
     onnx.save(model, tmp_path / "odd.onnx")
     for name, why in (
         ("old", "in its opset 10 Resize"),
-        ("int8", "it rounds its activations to 8 bits"),
         ("odd", "backend onnxruntime"),
     ):
         (line,) = convert(tmp_path / f"{name}.onnx", tmp_path / f"{name}.pth").compared
@@ -210,6 +188,14 @@ def test_half_precision_in_onnx(tmp_path, state):
     assert "half.onnx: run by ONNX Runtime beside its weights" in line
 
 
+def test_quantized_files_are_reported_and_not_refused(tmp_path, state):
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    write_weights(tmp_path / "in.onnx", state)
+    quantization.quantize_dynamic(tmp_path / "in.onnx", tmp_path / "int8.onnx")
+    (line,) = convert(tmp_path / "int8.onnx", tmp_path / "out.pth").compared
+    assert "int8.onnx: quantized, run by ONNX Runtime beside its weights, " in line
+
+
 def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, monkeypatch, capsys):
     write_weights(tmp_path / "in.pth", state)
     (tmp_path / "folder.pth").mkdir()
@@ -217,6 +203,7 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
     before = (tmp_path / "in.pth").read_bytes()
     monkeypatch.setattr(conversion, "read_source", lambda *arguments: pytest.fail("it was read"))
     cases = {
+        "out.txt": "expected a name that ends in .pth",
         "folder.pth": "found a folder; name a file in it",
         "in.pth/out.pth": "in.pth is a file; name another",
         "in.pth": "this is the input file itself",
@@ -229,12 +216,9 @@ def test_an_output_that_cannot_be_is_refused_before_reading(tmp_path, state, mon
         assert f"{tmp_path / name}: " in error and message in error, name
     assert (tmp_path / "in.pth").read_bytes() == before
 
-    def full(dir):
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    monkeypatch.setattr("os.access", lambda *_: False)
     words = ["--input", str(tmp_path / "in.pth"), "--output", str(tmp_path / "new/out.pth")]
     assert main("convert_weights", words) == 1
     error = capsys.readouterr().err
-    assert f"{tmp_path} takes no files (Read-only file system); choose another" in error
+    assert f"{tmp_path} takes no files; choose another" in error
     assert not (tmp_path / "new").exists()

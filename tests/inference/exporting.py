@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from paddleseg_u2net.architecture import build
 from paddleseg_u2net.inference.backends import BACKENDS, Model
-from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.backends.backend import engine_module
 from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from paddleseg_u2net.inference.description import NAME, Description, checksum, write_description
-from paddleseg_u2net.weights.onnx_write import onnx_bytes
+from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes
 from tests.weights import narrow
 
 
@@ -100,26 +101,12 @@ def openvino_folder(folder: Path, **changes) -> Path:
 
 def paddle_folder(folder: Path, **changes) -> Path:
     """An export to Paddle's format, of the Paddle that is installed."""
-    import paddle
+    from paddleseg_u2net.export.paddle import write_paddle
 
-    from paddleseg_u2net.models import U2Net
-    from paddleseg_u2net.weights import fold_biases
-
-    class Fused(paddle.nn.Layer):
-        def __init__(self, model):
-            super().__init__()
-            self.model = model
-
-        def forward(self, x):
-            return paddle.nn.functional.sigmoid(self.model(x)[0])
-
-    model = U2Net(1, 3, narrow.table())
-    model.set_state_dict(fold_biases(narrow.state()))
-    model.eval()
-    fused = Fused(model)
-    fused.eval()
-    spec = [paddle.static.InputSpec([None, 3, None, None], "float32", name="x")]
-    paddle.jit.save(fused, str(folder / "model"), input_spec=spec)
+    program = build(narrow.table(), 1, 3)
+    weights = folded_weights(narrow.state(), program, "a test")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_paddle(folder, weights, program, "probability", (None, 3, None, None))
     return describe(folder, format="paddle", **changes)
 
 

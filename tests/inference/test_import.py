@@ -8,8 +8,8 @@ import sys
 import pytest
 
 LIGHT = [
-    "paddleseg_u2net.inference.exported",
-    "paddleseg_u2net.prediction",
+    "paddleseg_u2net.inference.description",
+    "paddleseg_u2net.prediction.run",
     "paddleseg_u2net.predictor.load",
     "paddleseg_u2net.predictor.predictor",
     "paddleseg_u2net.commands.predict",

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.inference import PRESETS, Pipeline, Preprocess
-from paddleseg_u2net.inference.preprocess import minmax_normalise
+from paddleseg_u2net.inference import PRESETS, Preprocess
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -20,9 +19,6 @@ def soft_map(*shape, seed=0):
     return (np.random.default_rng(seed).random(shape) * 0.8 + 0.1).astype(np.float32)
 
 
-# -- the authors' --------------------------------------------------------------------------------
-
-
 def authors_input(image, size):
     """As their data loader: scikit-image's resize, then the maximum, then ImageNet's numbers."""
     transform = pytest.importorskip("skimage.transform")
@@ -31,7 +27,7 @@ def authors_input(image, size):
     return ((small / small.max() - MEAN) / STD).transpose(2, 0, 1)
 
 
-@pytest.mark.parametrize("shape", [(41, 90), (15, 20), (7, 200), (64, 64), (1, 5)])
+@pytest.mark.parametrize("shape", [(41, 90), (15, 20), (1, 5)])
 @pytest.mark.parametrize("size", [(64, 64), (30, 50)])
 @pytest.mark.parametrize("high", [256, 90])
 def test_official_input_is_that_of_the_authors_loader(shape, size, high):
@@ -67,9 +63,10 @@ def test_official_maps_are_those_of_the_authors_script(shape):
     np.testing.assert_array_equal(found[0] * 255, authors_map(probability, shape))
 
 
-@pytest.mark.parametrize("height", [511, 512, 513, 640, 1000, 4321])
-@pytest.mark.parametrize("size", [(64, 64), (9, 64), (30, 7)])
-@pytest.mark.parametrize("low", [0, 100])
+@pytest.mark.parametrize(
+    "height, size, low",
+    [(511, (64, 64), 0), (512, (9, 64), 100), (513, (64, 64), 0), (4321, (30, 7), 100)],
+)
 def test_official_input_of_a_tall_image_is_of_all_rows(height, size, low):
     image = noise(height, 11, 3, high=156) + np.uint8(low)
     small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
@@ -77,9 +74,6 @@ def test_official_input_of_a_tall_image_is_of_all_rows(height, size, low):
     small *= np.minimum(inside, inside[::-1]).astype(np.float32)[:, None]
     found = PRESETS["official"].resize(image, size)
     np.testing.assert_allclose(found, np.maximum(small, image.min()), rtol=1e-6)
-
-
-# -- the others ----------------------------------------------------------------------------------
 
 
 def test_zoo_input_and_map():
@@ -92,9 +86,6 @@ def test_zoo_input_and_map():
     full = (probability - probability.min()) / (probability.max() - probability.min())
     expected = cv2.resize(full[0], (33, 40), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_allclose(PRESETS["zoo"].restore(probability, (40, 33))[0], expected, 1e-5)
-
-
-# -- pictures and maps without contrast ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [0, 1, 255])
@@ -116,24 +107,6 @@ def test_pictures_of_one_grey_are_finite(kind, channels, size, value):
 def test_constant_maps_stay_what_they_are(kind, value):
     found = PRESETS[kind].restore(np.full((1, 4, 4), value, np.float32), (6, 6))
     np.testing.assert_allclose(found, value, atol=1 / 255)
-
-
-def test_planes_are_stretched_one_by_one():
-    planes = np.stack([np.array([[0.2, 0.4]]), np.array([[0.5, 0.5]]), np.array([[0.0, 0.1]])])
-    np.testing.assert_allclose(minmax_normalise(planes)[:, 0], [[0, 1], [0.5, 0.5], [0, 1]])
-
-
-@pytest.mark.parametrize("kind", PRESETS)
-def test_a_predictor_restores_as_its_preprocessing_says(kind):
-    def network(batch):
-        return batch[:, :1] * 0.1
-
-    image = noise(20, 30, 3)
-    predictor = Pipeline(network, Preprocess((16, 16), type=kind))
-    probability = predictor.probabilities(predictor.prepare(image)[None])[0]
-    expected = PRESETS[kind].restore(probability, (20, 30))
-    np.testing.assert_array_equal(predictor(image), expected)
-    assert (predictor(image).max() > 0.95) == PRESETS[kind].normalises
 
 
 def test_an_unknown_type_is_an_error_with_the_known_ones():

@@ -21,9 +21,6 @@ def soft_maps(classes, *shape, seed=1):
     return maps if classes == 1 else maps / maps.sum(0)
 
 
-# -- the paper's equations -----------------------------------------------------------------------
-
-
 def window(place, shape, radius):
     return tuple(slice(max(0, at - radius), min(n, at + radius + 1)) for at, n in zip(place, shape))
 
@@ -93,9 +90,6 @@ def test_windows_of_one_class_keep_the_map(classes):
     np.testing.assert_allclose(found[:, :, :5], maps[:, :, :5], atol=1e-6)
 
 
-# -- what it is there for ------------------------------------------------------------------------
-
-
 def drawn(side=480, seed=3):
     """A sharp star on a texture of other colours; the mask (side, side) and the image."""
     rng = np.random.default_rng(seed)
@@ -120,7 +114,7 @@ def mean_distance(found, mask):
     return (far[rim(found)].mean() + back[rim(mask)].mean()) / 2
 
 
-@pytest.mark.parametrize("size", [20, 40, 80])
+@pytest.mark.parametrize("size", [20, 80])
 def test_edges_follow_the_image(size):
     mask, image = drawn()
     small = cv2.resize(mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
@@ -141,9 +135,6 @@ def test_the_inside_of_an_object_takes_on_no_texture():
     assert (found[150:330, 150:330] > 1 - 1e-6).all() and (found[:90] < 1e-6).all()
 
 
-# -- how it works --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("classes", [1, 3])
 def test_memory_is_little_more_than_the_result(classes):
     image, maps = noise(1500, 2000, 3), soft_maps(classes, 64, 64)
@@ -158,19 +149,17 @@ def test_memory_is_little_more_than_the_result(classes):
     assert peak < (classes + 1) * plane
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("classes", [1, 2, 5])
 @pytest.mark.parametrize(
-    "small, shape",
+    "small, shape, classes, channels",
     [
-        ((1, 1), (1, 1)),
-        ((1, 1), (30, 40)),
-        ((2, 3), (30, 40)),
-        ((32, 32), (1, 10000)),
-        ((32, 32), (10000, 1)),
-        ((32, 32), (20, 60)),
-        ((32, 32), (1, 1)),
-        ((32, 32), (32, 32)),
+        ((1, 1), (1, 1), 1, 3),
+        ((1, 1), (30, 40), 2, 1),
+        ((2, 3), (30, 40), 5, 4),
+        ((32, 32), (1, 10000), 1, 4),
+        ((32, 32), (10000, 1), 2, 3),
+        ((32, 32), (20, 60), 5, 1),
+        ((32, 32), (1, 1), 2, 3),
+        ((32, 32), (32, 32), 1, 1),
     ],
 )
 def test_any_sizes_give_probabilities(small, shape, classes, channels):
@@ -185,39 +174,7 @@ def test_any_sizes_give_probabilities(small, shape, classes, channels):
     np.testing.assert_array_equal(image, before[1])
 
 
-@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
-def test_constant_maps_stay_what_they_are(value):
-    maps = np.full((1, 8, 8), value, np.float32)
-    np.testing.assert_allclose(guided(maps, noise(50, 60, 3)), value, atol=1e-6)
-
-
 def test_a_map_larger_than_the_picture_is_only_reduced():
     maps = soft_maps(2, 30, 40)
     expected = [cv2.resize(plane, (20, 15), interpolation=cv2.INTER_AREA) for plane in maps]
     np.testing.assert_array_equal(guided(maps, noise(15, 20, 3)), expected)
-
-
-# -- wrong input ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "maps, image",
-    [
-        (np.zeros((1, 4, 4)), noise(8, 8, 3)),
-        (np.zeros((4, 4), np.float32), noise(8, 8, 3)),
-        (np.zeros((1, 0, 4), np.float32), noise(8, 8, 3)),
-        (np.zeros((1, 4, 4), np.float32), noise(8, 8)),
-        (np.zeros((1, 4, 4), np.float32), noise(8, 8, 2)),
-        (np.zeros((1, 4, 4), np.float32), noise(0, 8, 3)),
-        (np.zeros((1, 4, 4), np.float32), np.zeros((8, 8, 3), np.float32)),
-    ],
-)
-def test_wrong_arrays_are_named(maps, image):
-    with pytest.raises(ValueError, match=r"guided upsampling: expected .* got \w+ \("):
-        guided(maps, image)
-
-
-@pytest.mark.parametrize("settings", [{"radius": 0}, {"radius": 1.5}, {"epsilon": 0.0}])
-def test_wrong_settings_are_named(settings):
-    with pytest.raises(ValueError, match="a whole radius of 1 or more and an epsilon above 0"):
-        guided(soft_maps(1, 4, 4), noise(8, 8, 3), **settings)

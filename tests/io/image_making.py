@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.io.images import (
-    ImageError,
-)
+from paddleseg_u2net.io.images import ImageError
 
 HEIGHT, WIDTH = 6, 9
 # What each EXIF orientation says: where the pixel shown at (row, column) of the upright picture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import warnings
 
@@ -11,24 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, features
 
-from paddleseg_u2net.io.images import (
-    image_size,
-    read_image,
-    read_mask,
-    read_still,
-    write_png,
-)
+from paddleseg_u2net.io.images import image_size, read_image, read_mask, read_still, write_png
 from paddleseg_u2net.io.images.opening import pillow_rules
 from tests.io.image_making import (
     HEIGHT,
     WIDTH,
     colours,
-    png_bytes,
     pretend_size,
     refused,
 )
-
-# ---------------------------------------------------------------- several frames
 
 
 def frames():
@@ -46,16 +36,18 @@ def save_frames(path):
 @pytest.mark.parametrize(
     ("function", "name"),
     [
-        *((read_mask, name) for name in ("a.gif", "a.png", "a.tif", "a.webp", "a.avif")),
-        *((read_still, name) for name in ("a.gif", "a.png", "a.tif", "a.webp")),
-        *((function, "a.tif") for function in (read_image, image_size)),
+        (read_mask, "a.gif"),
+        (read_mask, "a.tif"),
+        (read_still, "a.png"),
+        (read_image, "a.tif"),
+        (image_size, "a.tif"),
     ],
 )
 def test_several_frames_are_refused(tmp_path, function, name):
     refused(function, save_frames(tmp_path / name), "3 frames", "save each one")
 
 
-@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.avif"])
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
 def test_an_animation_is_its_first_frame_and_the_log_says_so(tmp_path, caplog, name):
     path = save_frames(tmp_path / name)
     with Image.open(path) as picture:
@@ -77,46 +69,32 @@ def test_main_picture_of_a_camera_multi_picture_file(tmp_path):
     assert np.array_equal(read_image(path), read_image(tmp_path / "single.jpg"))
 
 
-# ---------------------------------------------------------------- files that are no pictures
-
-
-@pytest.mark.parametrize("function", [read_image, read_mask, image_size])
-def test_each_kind_of_wrong_file_has_its_own_message(tmp_path, function):
+@pytest.mark.parametrize("function", [read_image, image_size])
+def test_what_is_no_image_is_named(tmp_path, function):
     contents = {
         "empty.png": (b"", "empty file (0 bytes)"),
         "page.jpg": (b"\n<!DOCTYPE html><html><body>404</body></html>", "HTML page"),
-        "old.jpg": (b"<HTML><body>404", "HTML page"),
         "pointer.png": (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 12345\n",
             "git lfs pull",
         ),
-        "drawing.png": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
-        "document.tif": (b"%PDF-1.7\n", "PDF"),
         "archive.png": (b"PK\x03\x04" + b"\0" * 40, "archive"),
-        "film.jpg": (b"\0\0\0\x18ftypisom" + b"\0" * 40, "a video"),
         "noise.png": (b"\x01\x02\x03\x04 nothing", "begins with b'\\x01\\x02"),
         "figure.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "%!PS"),
     }
-    messages = set()
     for name, (data, part) in contents.items():
         (tmp_path / name).write_bytes(data)
-        messages.add(refused(function, tmp_path / name, part).split(": ", 1)[1])
-    messages.add(refused(function, tmp_path / "missing.png", "found nothing").split(": ", 1)[1])
+        refused(function, tmp_path / name, part)
+    refused(function, tmp_path / "missing.png", "found nothing")
     (tmp_path / "folder.png").mkdir()
-    messages.add(refused(function, tmp_path / "folder.png", "found a folder").split(": ", 1)[1])
-    assert len(messages) == len(contents) + 1  # the two HTML pages share one
-
-
-def test_unreadable_path_is_an_image_error(tmp_path):
-    write_png(tmp_path / "a.png", colours())
-    refused(read_image, tmp_path / "a.png" / "b.png", "expected a")
-    refused(read_image, str(tmp_path / "a\0b.png"), "expected a readable")
+    refused(function, tmp_path / "folder.png", "found a folder")
+    refused(function, str(tmp_path / "a\0b.png"), "found nothing")
 
 
 @pytest.mark.parametrize("function", [read_image, read_mask])
 @pytest.mark.parametrize(
     ("name", "share"),
-    [(name, share) for name in ("a.jpg", "a.png", "a.tif", "a.bmp") for share in (0.5, 0.9, 0.99)],
+    [("a.jpg", 0.5), ("a.jpg", 0.99), ("a.png", 0.9), ("a.tif", 0.9), ("a.bmp", 0.99)],
 )
 def test_truncated_file(tmp_path, function, name, share):
     path = tmp_path / name
@@ -124,19 +102,6 @@ def test_truncated_file(tmp_path, function, name, share):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     refused(function, path, "truncated", "again")
-
-
-def test_damaged_png_chunk(tmp_path):
-    data = bytearray(png_bytes(colours(64, 64)))
-    data[len(data) // 2] ^= 0xFF
-    (tmp_path / "a.png").write_bytes(data)
-    refused(read_image, tmp_path / "a.png", "damaged")
-
-
-def test_png_that_lacks_only_its_end_mark_has_all_its_pixels(tmp_path):
-    array = colours(64, 64)
-    (tmp_path / "a.png").write_bytes(png_bytes(array)[:-12])
-    assert np.array_equal(read_image(tmp_path / "a.png"), array)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
@@ -147,19 +112,6 @@ def test_truncated_header(tmp_path, name):
     path.write_bytes(path.read_bytes()[:14])
     for function in (read_image, read_mask, image_size):
         refused(function, path, "truncated")
-
-
-def test_truncated_jpeg_is_an_error_whatever_pillow_was_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
-    path = tmp_path / "a.jpg"
-    Image.fromarray(colours(64, 64)).save(path)
-    path.write_bytes(path.read_bytes()[:-900])
-    Image.open(path).load()  # grey areas without a word
-    refused(read_image, path, "truncated")
-    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
-
-
-# ---------------------------------------------------------------- very large pictures
 
 
 @pytest.mark.parametrize("function", [read_image, read_mask, image_size])
@@ -191,7 +143,7 @@ def test_limit_from_the_environment(tmp_path, monkeypatch):
         image_size(path)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.gif", "a.bmp"])
+@pytest.mark.parametrize("name", ["a.png", "a.gif"])
 def test_pillows_own_limit_stays_silent_and_is_restored(tmp_path, monkeypatch, name):
     for limit in (40, 10):  # a warning, an error
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
@@ -201,6 +153,16 @@ def test_pillows_own_limit_stays_silent_and_is_restored(tmp_path, monkeypatch, n
             assert read_image(tmp_path / name).shape == (HEIGHT, WIDTH, 3)
             assert image_size(tmp_path / name) == (HEIGHT, WIDTH)
         assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_truncated_jpeg_is_an_error_whatever_pillow_was_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(colours(64, 64)).save(path)
+    path.write_bytes(path.read_bytes()[:-900])
+    Image.open(path).load()  # grey areas without a word
+    refused(read_image, path, "truncated")
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
 def test_pillows_settings_are_restored_after_threads(tmp_path):
@@ -221,13 +183,3 @@ def test_pillows_settings_are_restored_after_threads(tmp_path):
     leave.set()
     thread.join()
     assert before == Image.MAX_IMAGE_PIXELS
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_pillows_settings_are_restored_in_a_forked_child():
-    before = Image.MAX_IMAGE_PIXELS
-    with pillow_rules:
-        child = os.fork()
-        if child == 0:
-            os._exit(0 if before == Image.MAX_IMAGE_PIXELS else 1)
-    assert os.waitpid(child, 0)[1] == 0

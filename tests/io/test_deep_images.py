@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import struct
 import zlib
 
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.io.images import read_image, read_mask
-from tests.io.image_making import exif, png_chunk, refused, upright
+from tests.io.image_making import png_chunk, refused
 
 GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6  # PNG's colour types
 # 0x00FF and 0x0080 are where cutting and rounding part.
@@ -24,13 +23,12 @@ def rounded(values):
     return np.floor(np.asarray(values, np.float64) * 255 / 65535 + 0.5).astype(np.uint8)
 
 
-def png(array, colour_type, transparent=b"", orientation=b""):
+def png(array, colour_type, transparent=b""):
     """A PNG of 16 bits, byte by byte, of an array (H, W, channels)."""
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
     header = struct.pack(">IIBBBBB", array.shape[1], array.shape[0], 16, colour_type, 0, 0, 0)
     chunks = [(b"IHDR", header)]
     chunks += [(b"tRNS", transparent)] if transparent else []
-    chunks += [(b"eXIf", orientation)] if orientation else []
     chunks += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
 
@@ -83,21 +81,7 @@ def test_grey_with_varying_alpha(tmp_path):
     assert np.array_equal(read_mask(path), array[..., 0])
 
 
-def test_colours_that_differ_below_8_bits_are_no_mask(tmp_path):
-    array = stacked(RGB)
-    array[0, 0] = 0, 1, 0
-    refused(read_mask, written(tmp_path, png(array, RGB)), "(0, 1, 0)")
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation(tmp_path, orientation):
-    tag = exif(orientation).tobytes()[6:]
-    path = written(tmp_path, png(stacked(RGB), RGB, orientation=tag))
-    assert np.array_equal(read_mask(path), upright(VALUES, orientation))
-    assert np.array_equal(read_image(path, 1)[..., 0], rounded(upright(VALUES, orientation)))
-
-
-@pytest.mark.parametrize(("colour_type", "key"), itertools.product([GREY, RGB], [300, 0, 65535]))
+@pytest.mark.parametrize(("colour_type", "key"), [(GREY, 300), (RGB, 65535)])
 def test_the_transparent_value_is_one_of_16_bits(tmp_path, colour_type, key):
     transparent = struct.pack(">H", key) * (3 if colour_type == RGB else 1)
     path = written(tmp_path, png(stacked(colour_type), colour_type, transparent))
@@ -108,7 +92,7 @@ def test_the_transparent_value_is_one_of_16_bits(tmp_path, colour_type, key):
     assert np.array_equal(read_mask(path), VALUES)
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("bits", [2, 8])
 def test_the_transparent_value_of_fewer_bits(tmp_path, bits):
     key = 1
     levels = 1 << bits
@@ -123,7 +107,7 @@ def test_the_transparent_value_of_fewer_bits(tmp_path, bits):
     assert np.array_equal(alpha == 0, values == key)
 
 
-@pytest.mark.parametrize(("channels", "compression"), itertools.product([1, 3, 4], [1, 5, 8]))
+@pytest.mark.parametrize(("channels", "compression"), [(1, 1), (3, 5), (4, 8)])
 def test_tiff(tmp_path, channels, compression):
     array = np.random.default_rng(channels).integers(0, 65536, (9, 7, channels), dtype=np.uint16)
     path = str(tmp_path / "a.tif")

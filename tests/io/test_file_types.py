@@ -6,7 +6,6 @@ import io
 import pickle
 import tarfile
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,21 +18,6 @@ def tar(form):
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=form) as archive:
         archive.addfile(tarfile.TarInfo("a.png"))
-    return stream.getvalue()
-
-
-def old_tar():
-    """A header from before ustar, which has its checksum only."""
-    block = bytearray(tar(tarfile.USTAR_FORMAT))
-    block[257:265] = bytes(8)
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block[:512])
-    return bytes(block)
-
-
-def array():
-    stream = io.BytesIO()
-    np.save(stream, np.zeros(3))
     return stream.getvalue()
 
 
@@ -51,7 +35,6 @@ def test_what_pillow_writes_is_known(kind):
         ("empty", b""),
         ("zeros", bytes(2048)),
         ("git-lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"),
-        ("page", b"\n  <!DOCTYPE html><html></html>"),
         ("page", b"\xef\xbb\xbf\r\n  <HTML lang='en'>"),
         ("xml", b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"),
         ("json", b'{"error": "quota"}'),
@@ -60,20 +43,12 @@ def test_what_pillow_writes_is_known(kind):
         ("heic", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"),
         ("video", b"\0\0\0\x18ftypisom" + bytes(40)),
         ("zip", b"PK\x03\x04" + bytes(60)),
-        ("zip", b"PK\x05\x06" + bytes(18)),
         ("rar", b"Rar!\x1a\x07\x01\0"),
         ("gzip", b"\x1f\x8b\x08\0"),
         ("bzip2", b"BZh91AY"),
         ("xz", b"\xfd7zXZ\x00\0\x04"),
         ("7z", b"7z\xbc\xaf\x27\x1c\0\x04"),
         ("tar", tar(tarfile.GNU_FORMAT)),
-        ("tar", tar(tarfile.PAX_FORMAT)),
-        ("tar", old_tar()),
-        ("npy", array()),
-        ("pdf", b"%PDF-1.7"),
-        ("hdf5", b"\x89HDF\r\n\x1a\n" + bytes(8)),
-        ("tflite", b"\x1c\0\0\0TFL3" + bytes(8)),
-        ("gguf", b"GGUF\x03\0\0\0"),
         ("pickle", pickle.dumps({}, protocol=2)),
         ("safetensors", len(SAFETENSORS).to_bytes(8, "little") + SAFETENSORS + b"\x05"),
         ("onnx", b"\x08\x08\x12\x07pytorch\x3a\x00"),

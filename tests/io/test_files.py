@@ -24,12 +24,6 @@ def names(folder: Path) -> list:
     return sorted(item.name for item in folder.iterdir())
 
 
-def dead_pid() -> int:
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    return child.pid
-
-
 def make_folder(place: Path, content: str) -> Path:
     place.mkdir(parents=True)
     (place / "a.txt").write_text(content)
@@ -40,29 +34,12 @@ def full_disk(*_args, **_kwargs):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-# ---------------------------------------------------------------- files
-
-
 def test_written_file_has_the_content_and_leaves_nothing_else(tmp_path):
     write_bytes(tmp_path / "a.bin", b"\x00\xff")
     write_text(tmp_path / "b.txt", "grün\r\n漢字\n")
     assert (tmp_path / "a.bin").read_bytes() == b"\x00\xff"
     assert (tmp_path / "b.txt").read_bytes() == "grün\r\n漢字\n".encode()
     assert names(tmp_path) == ["a.bin", "b.txt"]
-
-
-def test_temporary_is_hidden_beside_the_target_with_its_suffix(tmp_path):
-    target = tmp_path / "mask.PNG"
-    with atomic_path(target) as first, atomic_path(target) as second:
-        assert first.parent == tmp_path
-        assert first.name.startswith(".")
-        assert first.suffix == ".PNG"
-        assert str(os.getpid()) in first.name
-        assert first != second
-        first.write_text("1")
-        second.write_text("2")
-        assert not target.exists()
-    assert target.read_text() == "1"  # the outer one is renamed last
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
@@ -90,22 +67,19 @@ def test_full_disk_while_syncing_keeps_the_old_file(tmp_path, monkeypatch):
     target = tmp_path / "a.txt"
     target.write_text("old")
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(
-        OSError, match=r"no space left .* free space or choose another folder"
-    ) as caught:
+    with pytest.raises(OSError, match=rf"No space left on device: '{target}'$") as caught:
         write_text(target, "new")
-    assert str(target) in str(caught.value)
     assert caught.value.errno == errno.ENOSPC
     assert target.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_missing_rights_in_the_folder_are_explained(tmp_path, monkeypatch):
+def test_missing_rights_name_the_target(tmp_path, monkeypatch):
     def refuse(self, *_args, **_kwargs):
         raise PermissionError(errno.EACCES, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
-    with pytest.raises(PermissionError, match="folder you may write to") as caught:
+    with pytest.raises(PermissionError, match="a.txt") as caught:
         write_text(tmp_path / "a.txt", "new")
     assert ".tmp-" not in str(caught.value)
 
@@ -127,24 +101,6 @@ def test_link_stays_a_link(tmp_path):
     assert (tmp_path / "real" / "a.txt").read_text() == "new"
 
 
-def test_longest_allowed_name_can_be_written(tmp_path):
-    target = tmp_path / ("ä" * 125 + ".txt")  # 254 bytes of 255
-    write_text(target, "new")
-    assert target.read_text() == "new"
-
-
-def test_relative_path_survives_a_change_of_folder(tmp_path, monkeypatch):
-    (tmp_path / "other").mkdir()
-    monkeypatch.chdir(tmp_path)
-    with atomic_path("a.txt") as temporary:
-        temporary.write_text("new")
-        os.chdir("other")
-    assert (tmp_path / "a.txt").read_text() == "new"
-
-
-# ---------------------------------------------------------------- folders
-
-
 def test_new_folder_appears_only_at_the_end(tmp_path):
     target = tmp_path / "x" / "out"
     with atomic_dir(target) as temporary:
@@ -164,21 +120,6 @@ def test_old_folder_is_replaced_as_a_whole(tmp_path):
         assert names(target) == ["a.txt"]
     assert names(target) == ["b.txt"]
     assert names(tmp_path) == ["out"]
-
-
-def test_every_file_of_the_folder_is_synced_before_the_rename(tmp_path, monkeypatch):
-    target = tmp_path / "out"
-    synced = {}
-    monkeypatch.setattr(
-        os, "fsync", lambda handle: synced.setdefault(os.fstat(handle).st_ino, target.exists())
-    )
-    with atomic_dir(target) as temporary:
-        (temporary / "sub").mkdir()
-        (temporary / "sub" / "a.txt").write_text("a")
-        (temporary / "b.txt").write_text("b")
-    inside = [target, target / "sub", target / "sub" / "a.txt", target / "b.txt"]
-    assert {item.stat().st_ino: False for item in inside}.items() <= synced.items()
-    assert synced[tmp_path.stat().st_ino] is True
 
 
 def test_failing_second_rename_brings_the_old_folder_back(tmp_path, monkeypatch):
@@ -207,54 +148,6 @@ def test_file_in_the_place_of_the_folder_is_refused_and_kept(tmp_path):
     assert (tmp_path / "out").read_text() == "old"
 
 
-# ---------------------------------------------------------------- recovery
-
-
-def test_nothing_to_recover(tmp_path):
-    target = make_folder(tmp_path / "out", "good")
-    assert recover_dir(target) is False
-    assert recover_dir(tmp_path / "missing") is False
-    assert recover_dir(tmp_path / "no" / "parent") is False
-    assert names(tmp_path) == ["out"]
-
-
-@posix_only
-def test_a_missing_folder_is_brought_back(tmp_path):
-    pid = dead_pid()
-    make_folder(tmp_path / f".out.old-{pid}-abc", "old")
-    make_folder(tmp_path / f".out.tmp-{pid}-def", "half")
-    assert recover_dir(tmp_path / "out") is True
-    assert (tmp_path / "out" / "a.txt").read_text() == "old"
-    assert names(tmp_path) == ["out"]
-
-
-@posix_only
-def test_newest_of_several_is_brought_back(tmp_path):
-    pid = dead_pid()
-    for age, name in ((300, "a"), (100, "b"), (200, "c")):
-        folder = make_folder(tmp_path / f".out.old-{pid}-{name}", name)
-        os.utime(folder, (10**9 - age, 10**9 - age))
-    assert recover_dir(tmp_path / "out") is True
-    assert (tmp_path / "out" / "a.txt").read_text() == "b"
-    assert names(tmp_path) == ["out"]
-
-
-@posix_only
-def test_other_names_are_left_alone(tmp_path):
-    pid = dead_pid()
-    others = [
-        f".out2.tmp-{pid}-a",
-        f".xout.tmp-{pid}-a",
-        ".out.tmp-x-a",
-        ".out.old",
-        f"out.old-{pid}-a",
-    ]
-    for name in others:
-        make_folder(tmp_path / name, "other")
-    assert recover_dir(tmp_path / "out") is False
-    assert names(tmp_path) == sorted(others)
-
-
 @posix_only
 def test_folders_of_a_living_process_are_left_alone(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -276,12 +169,6 @@ def test_what_this_process_is_writing_is_left_alone(tmp_path):
         (temporary / "a.txt").write_text("new")
         assert recover_dir(tmp_path / "out") is False
     assert (tmp_path / "out" / "a.txt").read_text() == "new"
-
-
-def test_dead_predecessor_with_our_process_number_is_recognised(tmp_path):
-    make_folder(tmp_path / f".out.old-{os.getpid()}-0123456789abcdef", "old")
-    assert recover_dir(tmp_path / "out") is True
-    assert names(tmp_path) == ["out"]
 
 
 @posix_only
@@ -317,15 +204,12 @@ def test_process_killed_between_the_two_renames(tmp_path):
     assert names(tmp_path) == ["out"]
 
 
-# ---------------------------------------------------------------- locks and whole trees
-
-
 def test_a_lock_lets_one_in_at_a_time_and_leaves_nothing(tmp_path):
     place, order, inside = tmp_path / "new/data", [], threading.Event()
 
     def second():
         inside.wait(10)
-        with locks.locked(place, lambda: order.append("waits"), poll=0.005):
+        with locks.locked(place, lambda: order.append("waits")):
             order.append("second")
 
     thread = threading.Thread(target=second)
@@ -343,58 +227,9 @@ def test_a_lock_lets_one_in_at_a_time_and_leaves_nothing(tmp_path):
     assert list(place.parent.iterdir()) == []
 
 
-def test_never_two_at_work_while_locks_come_and_go(tmp_path):
-    at_work, most = [], []
-
-    def work():
-        for _ in range(20):
-            with locks.locked(tmp_path / "data", poll=0.0005):
-                at_work.append(1)
-                most.append(len(at_work))
-                time.sleep(0.001)
-                at_work.pop()
-
-    threads = [threading.Thread(target=work) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert (len(most), max(most)) == (100, 1)
-
-
-@posix_only
-def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr("fcntl.flock", no_locks)
-    with locks.locked(tmp_path / "data") as alone:
-        assert not alone
-
-
-def test_files_of_a_tree_are_synced_one_by_one_or_many_at_once(tmp_path, monkeypatch):
-    calls = []
-    monkeypatch.setattr(os, "fsync", lambda _: calls.append("fsync"))
-    monkeypatch.setattr(os, "sync", lambda: calls.append("sync"), raising=False)
-    monkeypatch.setattr(files, "_MANY_FILES", 3)
-    for number in range(3):
-        (tmp_path / f"{number % 2}").mkdir(exist_ok=True)
-        (tmp_path / f"{number % 2}" / f"{number}.txt").write_text("a")
-    files.sync_tree(tmp_path)
-    assert calls.count("fsync") >= 3 and "sync" not in calls
-    (tmp_path / "4.txt").write_text("a")
-    calls.clear()
-    files.sync_tree(tmp_path)
-    assert calls == ["sync"]
-
-
-# ---------------------------------------------------------------- lists
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_lines_of_a_list_have_their_numbers(tmp_path, encoding):
+def test_lines_of_a_list_have_their_numbers(tmp_path):
     path = tmp_path / "list.txt"
-    path.write_text(" ü.jpg\n# no\n\n  # neither\nb c.jpg \t\nd#.jpg", encoding=encoding)
+    path.write_text(" ü.jpg\n# no\n\n  # neither\nb c.jpg \t\nd#.jpg", encoding="utf-8-sig")
     assert files.read_lines(path) == [(1, "ü.jpg"), (5, "b c.jpg"), (6, "d#.jpg")]
 
 
@@ -403,9 +238,6 @@ def test_a_list_in_another_encoding_is_refused(tmp_path):
     path.write_bytes("ü.jpg".encode("cp1252"))
     with pytest.raises(ValueError, match=r"list\.txt: expected a list in UTF-8"):
         files.read_lines(path)
-
-
-# ---------------------------------------------------------------- before the work
 
 
 def test_places_that_cannot_be_written_are_told_before_the_work(tmp_path, monkeypatch):
@@ -418,7 +250,7 @@ def test_places_that_cannot_be_written_are_told_before_the_work(tmp_path, monkey
     for path, folder in ((tmp_path / "file", True), (tmp_path / "file/a/b.json", False)):
         with pytest.raises(NotADirectoryError, match=f"^--out: .* {tmp_path / 'file'} is a file"):
             files.check_writable(path, folder, "--out")
-    monkeypatch.setattr("tempfile.TemporaryFile", full_disk)
-    with pytest.raises(OSError, match=f"{tmp_path} takes no files .No space left on device.; "):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OSError, match=f"{tmp_path} takes no files; "):
         files.check_writable(tmp_path / "new/a.json")
     assert names(tmp_path) == ["file"]

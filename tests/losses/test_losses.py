@@ -14,7 +14,6 @@ from paddleseg_u2net import components  # noqa: F401
 from paddleseg_u2net.losses import (
     DeepSupervisionLoss,
     cross_entropy,
-    head_loss,
     iou_loss,
     ssim_loss,
 )
@@ -113,37 +112,22 @@ def test_extreme_inputs_give_finite_losses(term, kind):
 
 @EACH_TERM
 @pytest.mark.parametrize("kind", ["hard", "classes"])
-def test_a_perfect_prediction_costs_nothing(term, kind):
-    _, label = sample(kind, ignored=0)
-    classes = [1] if kind == "hard" else range(3)
-    right = np.stack([np.where(label == c, 50.0, -50.0) for c in classes], 1).astype("float32")
-    ours, tensor = TERMS[term][0], paddle.to_tensor(label)
-    assert float(ours(paddle.to_tensor(right), tensor)) == pytest.approx(0, abs=1e-5)
-    assert float(ours(paddle.to_tensor(-right), tensor)) > 0.5
-
-
-@EACH_TERM
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
-@pytest.mark.parametrize("kind", ["hard", "classes"])
-def test_label_dtypes_and_a_channel_axis_do_not_matter(term, dtype, kind):
+def test_label_dtypes_and_a_channel_axis_do_not_matter(term, kind):
     logits, label = sample(kind)
     ours = TERMS[term][0]
     expected = float(ours(paddle.to_tensor(logits), paddle.to_tensor(label)))
-    for shaped in (label, label[:, None]):
-        got = ours(paddle.to_tensor(logits), paddle.to_tensor(shaped.astype(dtype)))
+    for other in (label.astype("uint8"), label[:, None].astype("float32")):
+        got = ours(paddle.to_tensor(logits), paddle.to_tensor(other))
         assert float(got) == pytest.approx(expected, rel=1e-6)
 
 
 def test_half_precision_logits_give_a_float32_loss():
     logits, label = sample("hard")
     half = paddle.to_tensor(logits.astype("float16"))
-    loss = head_loss(half, paddle.to_tensor(label), 255, 1.0, 1.0)
+    both = DeepSupervisionLoss(iou=1, ssim=1)
+    loss = both(half, paddle.to_tensor(label))
     assert loss.dtype == paddle.float32
-    full = head_loss(half.astype("float32"), paddle.to_tensor(label), 255, 1.0, 1.0)
-    assert float(loss) == float(full)
-
-
-# -- the heads together ------------------------------------------------------------------------
+    assert float(loss) == float(both(half.astype("float32"), paddle.to_tensor(label)))
 
 
 def seven_heads(kind="hard"):
@@ -172,8 +156,6 @@ def test_a_wrong_number_of_weights_is_refused(weights):
     with pytest.raises(ValueError, match=rf"loss\.weights: expected 7 .* got {len(weights)}"):
         DeepSupervisionLoss(weights)(tensors, paddle.to_tensor(label))
 
-
-# -- PaddleSeg's own way of calling ------------------------------------------------------------
 
 YAML = """
 batch_size: 1

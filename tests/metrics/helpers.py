@@ -59,13 +59,13 @@ def fixated_image(rng, size=(12, 17)):
     return levels, truth, rng.integers(0, 3, size).astype(float)
 
 
-def shared_maps(shared, name):
+def shared_maps(shared, name, above=128):
     """Map (uint8) and mask (bool) of the 300 images of one set."""
     image = pytest.importorskip("PIL.Image")
     masks, maps = (shared / folder for folder in SETS[name])
     for path in sorted(maps.glob("*.png")):
         mask = np.array(image.open(masks / path.name))
-        yield np.array(image.open(path)), mask if mask.dtype == bool else mask > 128
+        yield np.array(image.open(path)), mask if mask.dtype == bool else mask > above
 
 
 def assert_same_state(one, other, tolerance):

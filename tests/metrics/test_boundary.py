@@ -40,12 +40,6 @@ def same(ours, theirs, tolerance=1e-12):
     return ours == pytest.approx(theirs, abs=tolerance, nan_ok=True)
 
 
-def square(size, corner, side):
-    mask = np.zeros(size, bool)
-    mask[corner[0] : corner[0] + side, corner[1] : corner[1] + side] = True
-    return mask
-
-
 @EVERY
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), ignore=st.booleans())
@@ -53,12 +47,9 @@ def test_equals_the_literal_definition(kind, seed, ignore):
     rng = np.random.default_rng(seed)
     values, mask = some_picture(rng)
     counted = random_valid(rng, mask.shape) if ignore else None
-    arguments = {
-        RelaxedBoundaryF: {"slack": rng.choice([0, 1, 2.5, 3]), "beta2": rng.choice([0.3, 1])},
-        BoundaryIoU: {"dilation_ratio": rng.choice([0.02, 0.1, 0.15, 3])},
-        MeanBoundaryAccuracy: {"smallest_radius": int(rng.integers(1, 5))},
-    }[kind]
-    arguments["threshold"] = rng.choice([0.5, 0.3])
+    arguments = {"threshold": rng.choice([0.5, 0.3])}
+    if kind is RelaxedBoundaryF:
+        arguments.update(slack=rng.choice([0, 1, 2.5, 3]), beta2=rng.choice([0.3, 1]))
     expected = KINDS[kind](values, mask, counted, **arguments)
     assert same(scored(kind(**arguments), values, mask, counted), expected)
     assert np.isnan(expected) or 0 <= expected <= 1
@@ -116,7 +107,8 @@ def test_boundary_accuracy_equals_opencvs_gradient(seed):
 
 
 def test_values_by_hand():
-    mask = square((40, 40), (10, 10), 11)
+    mask = np.zeros((40, 40), bool)
+    mask[10:21, 10:21] = True
     values = np.roll(mask, 4, axis=1).astype(float)
     # Each boundary has 40 pixels. Of the map's, these are within 3 of the mask's: seven columns of
     # the two rows that both have, three columns more of each, and in the left column the three
@@ -127,15 +119,6 @@ def test_values_by_hand():
     assert scored(BoundaryIoU(), values, mask) == 14 / 66
     # Radius 1: 40 pixels within, 44 without; an empty map is right on those without.
     assert scored(MeanBoundaryAccuracy(), np.zeros(mask.shape), mask) == 44 / 84
-
-
-def test_an_image_without_boundary_is_left_out_and_said():
-    some = square((30, 40), (10, 10), 8)
-    for kind in KINDS:
-        metric = kind()
-        metric.update(some.astype(float), some)
-        metric.update(np.zeros(some.shape), np.zeros_like(some))
-        assert (metric.images, metric.undefined, metric.compute()) == (2, 1, 1.0)
 
 
 def test_smaller_radii_may_see_no_boundary():
@@ -160,12 +143,10 @@ def test_gives_the_reference_values(shared):
         MeanBoundaryAccuracy: 0.721339,
     }
     metrics = [kind() for kind in KINDS]
-    deep = MeanBoundaryAccuracy(smallest_radius=3)
     for values, mask in shared_maps(shared, "ecssd"):
         picture = MapMaskPair(values, mask)
-        for metric in (*metrics, deep):
+        for metric in metrics:
             metric.update_pair(picture)
     for metric in metrics:
         assert (metric.images, metric.undefined) == (300, 0)
         assert metric.compute() == pytest.approx(expected[type(metric)], abs=1e-6)
-    assert deep.compute() == pytest.approx(0.839499, abs=1e-6)

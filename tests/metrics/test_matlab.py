@@ -12,6 +12,8 @@ import pytest
 from paddleseg_u2net.metrics import MAE, FMeasure, MapMaskPair
 from paddleseg_u2net.metrics.ranking import MeanRoc
 
+from .helpers import shared_maps
+
 pytestmark = pytest.mark.realdata
 
 
@@ -25,13 +27,7 @@ def matlab(shared):
 @pytest.fixture(scope="module")
 def pictures(shared):
     """Its 300 maps with their masks."""
-    image = pytest.importorskip("PIL.Image")
-    folder = shared / "oracles/sod_matlab_dss"
-    found = []
-    for path in sorted((folder / "maps").glob("*.png")):
-        mask = np.array(image.open(folder / "masks" / path.name))
-        mask = mask if mask.dtype == bool else mask >= 0.1 * 255
-        found.append(MapMaskPair(np.array(image.open(path)), mask))
+    found = [MapMaskPair(*one) for one in shared_maps(shared, "dss", above=25)]
     assert len(found) == 300
     return found
 

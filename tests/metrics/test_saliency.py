@@ -1,3 +1,5 @@
+"""MAE, F and E."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.metrics import MAE, STRETCHES, FMeasure, MapMaskPair
+from paddleseg_u2net.metrics import MAE, STRETCHES, EMeasure, FMeasure, MapMaskPair
 from tests.oracles import metrics_literal as literal
+
+from .helpers import blob_image, fed, random_image
 
 F_SCORES = ("max_f", "max_f_of_mean_pr", "mean_f", "adaptive_f")
 
@@ -60,15 +64,6 @@ def test_bytes_equal_floats_of_the_same_map(seed, stretch, high):
     )
 
 
-def test_floats_of_bytes_keep_their_levels():
-    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    mask = np.zeros((16, 16), bool)
-    for dtype in (np.float32, np.float64):
-        pair = MapMaskPair(levels.astype(dtype) / dtype(255), mask)
-        histogram = pair.statistics().background_histogram
-        np.testing.assert_array_equal(histogram, np.ones(256))
-
-
 def test_twice_the_mean_counts_where_floating_point_loses_it():
     """PySODMetrics 1.6.2 gives 0: 234 is twice the mean of the stretched map, but for rounding."""
     levels = np.array([[234, 0, 240], [234, 61, 33], [126, 118, 7]], np.uint8)
@@ -83,39 +78,43 @@ def test_twice_the_mean_counts_where_floating_point_loses_it():
         assert found == pytest.approx(expected, abs=1e-15)
 
 
-def test_empty_mask_scores_zero_f_whatever_the_map():
-    mask = np.zeros((4, 4), bool)
-    for values in (np.zeros((4, 4)), np.ones((4, 4)), np.full((4, 4), 0.25)):
-        scores = all_scores([(values, mask)])
-        assert scores["mae"] == values.mean()
-        assert all(scores[name] == 0 for name in F_SCORES)
+def untied_picture(rng, size=None):
+    """A picture without a pixel exactly at twice the mean, where rounding would decide."""
+    values, mask = random_image(rng, size)
+    return np.clip(values + rng.uniform(-1e-3, 1e-3, mask.shape), 0, 1), mask
 
 
-@pytest.mark.parametrize("stretch", ["none", "minmax"])
-def test_equals_pysodmetrics_per_image_and_over_the_set(stretch):
-    theirs = pytest.importorskip("py_sod_metrics")
-    rng = np.random.default_rng(11)
-    pairs = [random_pair(rng, (90, 70)) for _ in range(12)]
-    pairs += [(pairs[0][0], np.zeros((90, 70), bool)), (np.zeros((90, 70)), pairs[0][1])]
-    if stretch == "minmax":  # its stretching starts from bytes
-        pairs = [((v * rng.uniform(100, 255)).astype(np.uint8), m) for v, m in pairs]
+def measured(*picture, **settings):
+    """E curve and adaptive E of one picture."""
+    metric = EMeasure(**settings)
+    metric.update(*picture)
+    scores = metric.compute()
+    return np.append(scores.e_curve, scores.adaptive_e)
 
-    def reference(some):
-        mae, f_measure = theirs.MAE(), theirs.Fmeasure()
-        for values, mask in some:
-            gt = mask.astype(np.uint8) * 255 if stretch == "minmax" else mask
-            mae.step(values, gt, normalize=stretch == "minmax")
-            f_measure.step(values, gt, normalize=stretch == "minmax")
-        result = f_measure.get_results()
-        f, p, r = result["fm"]["curve"], result["pr"]["p"], result["pr"]["r"]
-        return {
-            "mae": mae.get_results()["mae"],
-            "max_f": f.max(),
-            "max_f_of_mean_pr": (1.3 * p * r / np.maximum(0.3 * p + r, 1e-300)).max(),
-            "mean_f": f.mean(),
-            "adaptive_f": result["fm"]["adp"],
-        }
 
-    for pair in pairs:
-        assert_scores(all_scores([pair], stretch), reference([pair]), 1e-9)
-    assert_scores(all_scores(pairs, stretch), reference(pairs), 1e-9)
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from(["n-1", "n"]))
+def test_e_equals_the_literal_definition(seed, ignore, divisor):
+    rng = np.random.default_rng(seed)
+    values, mask = untied_picture(rng)
+    counted = rng.random(mask.shape) < 0.7 if ignore else np.ones_like(mask)
+    counted.flat[0] = True
+    some = np.sort(rng.choice(256, 20, replace=False))[::-1]
+    curve, adaptive = literal.e_measure(values, mask, counted, divisor, some)
+    got = measured(values, mask, counted, divisor=divisor)
+    np.testing.assert_allclose(got[np.append(255 - some, 256)], [*curve, adaptive], atol=1e-12)
+
+
+def test_scores_are_read_off_the_mean_curve():
+    rng = np.random.default_rng(3)
+    pictures = [blob_image(rng) for _ in range(3)]
+    scores, mean = fed(EMeasure(), pictures).compute(), [measured(*one) for one in pictures]
+    np.testing.assert_allclose(scores.e_curve, np.mean(mean, axis=0)[:-1], atol=1e-12)
+    assert scores.max_e == scores.e_curve.max() and scores.mean_e == scores.e_curve.mean()
+
+
+@pytest.mark.parametrize(("mask", "high", "low"), [(0.5, 0.25, 0.25), (0, 1, 0), (1, 0, 1)])
+def test_e_where_nothing_or_everything_is_positive(mask, high, low):
+    """Nothing above the level 255, everything at the level 0."""
+    values, mask = np.full((1, 2), 0.5), np.array([[mask > 0, mask == 1]])
+    assert measured(values, mask, divisor="n")[[0, 255]] == pytest.approx([high, low])

@@ -41,10 +41,10 @@ def relaxed_boundary(values, mask, counted=None, threshold=0.5, slack=3, beta2=0
     return f_score(share(found, wanted), share(wanted, found), beta2)
 
 
-def boundary_iou(values, mask, counted=None, threshold=0.5, dilation_ratio=0.02):
+def boundary_iou(values, mask, counted=None, threshold=0.5):
     """Boundary IoU of one picture by repeated erosion."""
     height, width = mask.shape
-    erosions = max(1, round(dilation_ratio * math.sqrt(height**2 + width**2)))
+    erosions = max(1, round(0.02 * math.sqrt(height**2 + width**2)))
     *both, ignored = objects(values, mask, counted, threshold)
     bands = []
     for one in both:
@@ -56,15 +56,15 @@ def boundary_iou(values, mask, counted=None, threshold=0.5, dilation_ratio=0.02)
     return len(bands[0] & bands[1]) / len(union) if union else math.nan
 
 
-def mean_boundary_accuracy(values, mask, counted=None, threshold=0.5, smallest_radius=1):
+def mean_boundary_accuracy(values, mask, counted=None, threshold=0.5):
     """mBA of one picture: a disc around every pixel, five times."""
     height, width = mask.shape
     found, wanted, ignored = objects(values, mask, counted, threshold)
     off = {(r, c) for r in range(height) for c in range(width)} - wanted - ignored
-    largest = max((height + width) / 300, smallest_radius)
+    largest = max((height + width) / 300, 1)
     shares = []
     for number in range(5):
-        radius = smallest_radius + math.floor((largest - smallest_radius) / 5 * number)
+        radius = 1 + math.floor((largest - 1) / 5 * number)
         disc = []
         for i in range(-radius, radius + 1):
             reach = round(math.sqrt(radius**2 - i**2))

@@ -19,10 +19,10 @@ def area(positives, negatives, weights=None):
     return won / total if total else math.nan
 
 
-def auc_judd(values, points, everywhere=False):
+def auc_judd(values, points):
     fixated = {tuple(point) for point in points}
     places = list(np.ndindex(values.shape))
-    negatives = [values[place] for place in places if everywhere or place not in fixated]
+    negatives = [values[place] for place in places if place not in fixated]
     return area([values[tuple(point)] for point in points], negatives)
 
 
@@ -59,21 +59,10 @@ def auc_borji_over_all_draws(values, points, step):
     return sum(areas) / len(areas)
 
 
-def auc_shuffled_over_all_draws(values, points, others, step):
-    """Mean over every choice, without replacement, among the pixels fixated elsewhere."""
-    values = minmax(values)
-    positives = [values[tuple(point)] for point in points]
-    elsewhere = values[others > 0].tolist()
-    thresholds = [k * step for k in range(int(1 / step + 1.5))]
-    draws = itertools.combinations(elsewhere, min(len(positives), len(elsewhere)))
-    areas = [curve(positives, draw, thresholds) for draw in draws]
-    return sum(areas) / len(areas)
-
-
-def nss(values, points, ddof=1):
+def nss(values, points):
     pixels = values.ravel().tolist()
     mean = math.fsum(pixels) / len(pixels)
-    variance = math.fsum((v - mean) ** 2 for v in pixels) / (len(pixels) - ddof)
+    variance = math.fsum((v - mean) ** 2 for v in pixels) / (len(pixels) - 1)
     scores = [(values[tuple(point)] - mean) / math.sqrt(variance) for point in points]
     return math.fsum(scores) / len(scores)
 
@@ -88,9 +77,8 @@ def cc(values, density):
     return both / math.sqrt(xx * yy)
 
 
-def sim(values, density, stretch="minmax"):
-    if stretch == "minmax":
-        values, density = minmax(values), minmax(density)
+def sim(values, density):
+    values, density = minmax(values), minmax(density)
     x, y = values.ravel().tolist(), density.ravel().tolist()
     return math.fsum(min(a / math.fsum(x), b / math.fsum(y)) for a, b in zip(x, y))
 

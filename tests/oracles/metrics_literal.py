@@ -72,7 +72,7 @@ def saliency(pairs, beta2=0.3):
     }
 
 
-def s_measure(values, mask, counted=None, alpha=0.5):
+def s_measure(values, mask, counted=None):
     """S-measure of one picture: lists of (map, mask) of object, background and quadrants."""
     eps = 2.0**-52
     height, width = mask.shape
@@ -104,7 +104,7 @@ def s_measure(values, mask, counted=None, alpha=0.5):
     for (r, c), pair in pixels.items():
         quadrants.setdefault((r <= row, c <= column), []).append(pair)
     of_regions = sum(len(part) * ssim(part) for part in quadrants.values()) / len(pixels)
-    return max(0, alpha * of_object + (1 - alpha) * of_regions)
+    return max(0, (of_object + of_regions) / 2)
 
 
 def ssim(pairs):
@@ -146,3 +146,76 @@ def weighted_f(values, mask, counted=None, beta2=1.0):
     )
     found = len(on) - missed
     return f_score(found / (found + wrong) if found else 0, found / len(on), beta2)
+
+
+def enhanced_alignment(positive, mask, counted=None, divisor="n-1"):
+    """E of one binarised map: means, alignment and enhancement pixel by pixel."""
+    height, width = mask.shape
+    pairs = [
+        (int(positive[r, c]), int(mask[r, c]))
+        for r in range(height)
+        for c in range(width)
+        if counted is None or counted[r, c]
+    ]
+    n = len(pairs)
+    of_map, of_mask = (sum(pair[k] for pair in pairs) / n for k in (0, 1))
+    total = 0.0
+    for p, t in pairs:
+        if of_mask in (0, 1):  # the authors: nothing to align with, so count what agrees
+            total += p == t
+        else:
+            a, b = p - of_map, t - of_mask
+            alignment = 2 * a * b / (a * a + b * b + 2.0**-52)
+            total += (1 + alignment) ** 2 / 4
+    return total / (n if divisor == "n" else max(n - 1, 1))
+
+
+def e_measure(values, mask, counted=None, divisor="n-1", thresholds=range(255, -1, -1)):
+    """E at each of the thresholds of floor(255 p), and at min(2 x mean, 1)."""
+    height, width = mask.shape
+    kept = [
+        float(values[r, c])
+        for r in range(height)
+        for c in range(width)
+        if counted is None or counted[r, c]
+    ]
+    adaptive = min(2 * math.fsum(kept) / len(kept), 1)
+    levels = (values * 255).astype(int)
+    curve = [enhanced_alignment(levels >= level, mask, counted, divisor) for level in thresholds]
+    return curve, enhanced_alignment(values >= adaptive, mask, counted, divisor)
+
+
+def levels(values):
+    """The level 0..255 of every pixel, as one list."""
+    return [math.floor(255 * value) for value in values.ravel().tolist()]
+
+
+def rates(values, mask):
+    """(false positive rate, true positive rate) at the thresholds 255 .. 0, or None."""
+    pairs = list(zip(levels(values), mask.ravel().tolist()))
+    on, off = sum(yes for _, yes in pairs), sum(not yes for _, yes in pairs)
+    if not on or not off:
+        return None
+    return [
+        (
+            sum(level >= threshold and not yes for level, yes in pairs) / off,
+            sum(level >= threshold and yes for level, yes in pairs) / on,
+        )
+        for threshold in range(255, -1, -1)
+    ]
+
+
+def average_precision(values, mask):
+    """Sum of precision times the step of recall, threshold by threshold."""
+    pairs = list(zip(levels(values), mask.ravel().tolist()))
+    wanted = sum(yes for _, yes in pairs)
+    if not wanted:
+        return math.nan
+    total = before = 0.0
+    for threshold in range(255, -1, -1):
+        positive = [yes for level, yes in pairs if level >= threshold]
+        if positive:
+            recall = sum(positive) / wanted
+            total += (recall - before) * sum(positive) / len(positive)
+            before = recall
+    return total

@@ -7,7 +7,7 @@ import pytest
 
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import classes_of
-from paddleseg_u2net.prediction import ADDED, CUTOUT, PICTURES, PSEUDO, SALIENCY
+from paddleseg_u2net.prediction.jobs import ADDED, CUTOUT, PICTURES, PSEUDO, SALIENCY
 from paddleseg_u2net.prediction.run import write_pictures
 from tests.prediction.making import noise, saved
 

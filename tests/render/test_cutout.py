@@ -104,17 +104,3 @@ def test_the_smallest_and_the_thinnest_images(shape):
     found = cutout(image, opacity)
     assert found.shape == (*shape, 4) and found.dtype == np.uint8
     np.testing.assert_array_equal(found[..., 3], opacity)
-
-
-@pytest.mark.parametrize(
-    ("image", "foreground", "text"),
-    [
-        (np.zeros((4, 5, 2), np.uint8), np.zeros((4, 5), np.uint8), r"not uint8 \(4, 5, 2\)"),
-        (np.zeros((4, 5, 3)), np.zeros((4, 5), np.uint8), "image must be .*not float64"),
-        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 6), np.uint8), r"foreground .*\(4, 6\)"),
-        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5)), "foreground must be uint8 .*not float64"),
-    ],
-)
-def test_other_arrays_are_errors(image, foreground, text):
-    with pytest.raises(ValueError, match=text):
-        cutout(image, foreground)

@@ -83,16 +83,3 @@ def test_ignored_pixels_are_striped(dtype):
     assert len(np.unique(inside)) == 2 and abs(int(inside.min()) - int(inside.max())) > 90
     assert 0.4 < (inside == inside.min()).mean() < 0.6
     np.testing.assert_array_equal(drawn[:15], GREY[:15])
-
-
-def test_float_labels_may_be_odd():
-    label = label_of(1, np.float32)
-    label[0, 0], label[1, 1], label[2, 2] = np.nan, 3.0, -1.0
-    assert masked(GREY, label, 96, COLORS, IGNORE).shape == (64, 96, 3)
-
-
-def test_labels_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="size"):
-        masked(GREY, label_of()[:10], 96, COLORS, IGNORE)
-    with pytest.raises(ValueError, match="class 9 has no colour"):
-        masked(GREY, label_of(9), 96, COLORS, IGNORE)

@@ -33,10 +33,9 @@ def test_color_map_with_custom_colors_is_paddlesegs(theirs):
 @pytest.mark.parametrize(
     ("num_classes", "custom", "text"),
     [
-        (0, None, "1 or more"),
         (3, [1, 2], "whole colours"),
         (3, [[1, 2], [3, 4], [5, 6]], "whole colours"),
-        (1, [0] * 6, "2 colours for 1"),
+        (1, [0] * 6, "at most 1 whole"),
         (3, [0, 0, 256], "0 to 255"),
         (3, [0, -1, 0], "0 to 255"),
     ],
@@ -59,23 +58,6 @@ def test_blend_is_paddlesegs(theirs, tmp_path, weight):
     np.testing.assert_array_equal(ours, expected[..., ::-1])
 
 
-@pytest.mark.parametrize(
-    ("image", "classes", "weight", "text"),
-    [
-        (np.zeros((2, 2, 3)), np.zeros((2, 2), int), 0.6, r"image .*\(H, W, 3\), not float64"),
-        (np.zeros((2, 2), np.uint8), np.zeros((2, 2), int), 0.6, "image"),
-        (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 3), int), 0.6, r"classes .*\(2, 3\)"),
-        (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2)), 0.6, "classes .*not float64"),
-        (np.zeros((2, 2, 3), np.uint8), np.full((2, 2), -1), 0.6, "-1 to -1 .* 2 colours"),
-        (np.zeros((2, 2, 3), np.uint8), np.full((2, 2), 2), 0.6, "2 to 2 .* 2 colours"),
-        (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), int), 1.5, "weight"),
-    ],
-)
-def test_blend_refuses(image, classes, weight, text):
-    with pytest.raises(ValueError, match=text):
-        blend(image, classes, color_map(2), weight)
-
-
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_saliency_rounds(kind):
     grey = saliency(np.array([[0, 1, 0.25, 0.125]], kind))  # 63.75 and 31.875
@@ -90,12 +72,6 @@ def test_saliency_forgives_rounding_errors_only():
     for wrong in (-0.01, 1.01, np.nan, np.inf):
         with pytest.raises(ValueError, match="0 to 1"):
             saliency(np.array([[0.5, wrong]]))
-
-
-@pytest.mark.parametrize("wrong", [np.zeros((2, 2), np.uint8), np.zeros((1, 2, 2))])
-def test_saliency_refuses(wrong):
-    with pytest.raises(ValueError, match="floats"):
-        saliency(wrong)
 
 
 @pytest.mark.parametrize("classes", [1, 3])

@@ -27,21 +27,6 @@ def folded():
     return model
 
 
-def test_folded_batchnorms_are_told_from_trained_ones(folded):
-    assert len(batchnorm.folded(folded)) == len([n for n in as_numpy(folded) if "_mean" in n])
-    trained = U2Net(stages=SMALL)
-    trained.set_state_dict(random_state(trained))
-    assert batchnorm.folded(trained) == []
-
-
-@pytest.mark.parametrize("variance, weight", [(1, 1), (1 - 1e-5, 1), (4, np.sqrt(4 + 1e-5))])
-def test_a_batchnorm_without_effect_is_folded(folded, variance, weight):
-    layer = folded.stage2.rebnconv1.bn_s1
-    layer._variance.set_value(np.full(8, variance, "float32"))
-    layer.weight.set_value(np.full(8, weight, "float32"))
-    assert "stage2.rebnconv1.bn_s1" in batchnorm.folded(folded)
-
-
 @pytest.mark.parametrize("training", [True, False])
 def test_maps_stay_and_training_sees_the_same_network(folded, training):
     batch = images((32, 32), batch=4)

@@ -12,8 +12,8 @@ import yaml
 
 from paddleseg_u2net import env, signals
 from paddleseg_u2net.signals import Terminated
-from paddleseg_u2net.training import checkpoint, trainer, validator
-from paddleseg_u2net.training.ema import EMA
+from paddleseg_u2net.training import checkpoint, step, trainer
+from paddleseg_u2net.training.step import EMA
 from tests.training.runs import EVERY_SECOND, outcome, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,9 +38,9 @@ def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
     "owner, name, number, saved",
     [
         (EMA, "update", 1, 1),
-        (validator, "evaluate", 1, 2),
-        (validator, "evaluate", 4, 4),  # of the average, whose weights are in the model
-        (validator, "_set_weights", 4, 4),  # back from the average
+        (trainer, "evaluate", 1, 2),
+        (trainer, "evaluate", 4, 4),  # of the average, whose weights are in the model
+        (step, "_set_weights", 4, 4),  # back from the average
         (trainer.Trainer, "_has_waited_enough", 1, 2),
         (checkpoint, "save", 3, 2),  # iter_2
         (checkpoint, "tidy", 3, 4),  # the first is before the first step
@@ -80,7 +80,7 @@ def test_a_validation_that_fails_is_made_up_for(monkeypatch, tmp_path, six, whol
         raise ValueError("a broken picture")
 
     with monkeypatch.context() as patch, pytest.raises(ValueError, match="a broken picture"):
-        patch.setattr(validator, "evaluate", fails)
+        patch.setattr(trainer, "evaluate", fails)
         train(six, tmp_path, **EVERY_SECOND)
     train(six, tmp_path, resume_model=str(tmp_path), **EVERY_SECOND)
     assert outcome(tmp_path) == outcome(whole)
@@ -102,9 +102,6 @@ def test_trains_in_any_thread(tmp_path, tiny):
     thread.start()
     thread.join()
     assert checkpoint.latest(tmp_path).name == "iter_4"
-
-
-# ---------------------------------------------------------------- the command
 
 
 def test_the_command_and_its_workers_end(tmp_path, tiny):
@@ -132,9 +129,6 @@ def test_the_command_and_its_workers_end(tmp_path, tiny):
     assert checkpoint.latest(tmp_path / "run").name == f"iter_{last}"
 
 
-# ---------------------------------------------------------------- what else changes the bits
-
-
 @pytest.mark.parametrize(
     "vendor, flags, given, expected",
     [
@@ -144,7 +138,8 @@ def test_the_command_and_its_workers_end(tmp_path, tiny):
     ],
 )
 def test_mkl_is_told_about_amd(monkeypatch, log, vendor, flags, given, expected):
-    monkeypatch.setattr(env, "_cpuinfo", {"vendor_id": vendor, "flags": flags}.get)
+    said = f"vendor_id\t: {vendor}\nflags\t\t: {flags}\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: said)
     monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", given or "")  # restored afterwards, whatever it is
     if given is None:
         del os.environ["MKL_DEBUG_CPU_TYPE"]

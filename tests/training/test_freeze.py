@@ -8,7 +8,7 @@ import pytest
 
 from paddleseg_u2net.config import ConfigError
 from paddleseg_u2net.models import U2Net
-from paddleseg_u2net.training.freeze import Frozen
+from paddleseg_u2net.training.step import Frozen
 from tests.models.stock import SMALL, as_numpy
 from tests.training.runs import EVERY_SECOND, train, trainer_of
 
@@ -59,9 +59,6 @@ def test_freezing_everything_is_refused():
         Frozen(model, [name for name, _ in model.named_children()])
 
 
-# -- rates ---------------------------------------------------------------------------------------
-
-
 def test_groups_of_parameters_learn_at_their_own_rates(tiny, tmp_path):
     tiny["iters"] = 1
     tiny["optimizer"] = {"type": "SGD"}
@@ -77,17 +74,18 @@ def test_groups_of_parameters_learn_at_their_own_rates(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "groups, freeze, words",
+    "groups, freeze",
     [
-        ([{"name": "backbone"}], [], r"custom_cfg\.0\.name: 'backbone' is part of no param"),
-        ([{"name": "stage1."}], ["stage1"], "of frozen parameters, or of an earlier group's, only"),
-        ([{"name": "stage1."}, {"name": "stage1.rebnconvin"}], [], "of an earlier group's, only"),
+        ([{"name": "backbone"}], []),
+        ([{"name": "stage1."}], ["stage1"]),
+        ([{"name": "stage1."}, {"name": "stage1.rebnconvin"}], []),
     ],
 )
-def test_a_group_without_parameters_is_refused(tiny, tmp_path, groups, freeze, words):
+def test_a_group_without_parameters_is_refused(tiny, tmp_path, groups, freeze):
     tiny["optimizer"]["custom_cfg"] = groups
     tiny["trainer"] = {"freeze": freeze}
-    with pytest.raises(ConfigError, match=words):
+    said = f"name: expected a part of parameters' names that learn.*got '{groups[-1]['name']}'"
+    with pytest.raises(ConfigError, match=said):
         trainer_of(tiny, tmp_path)
 
 

@@ -68,7 +68,7 @@ def launched(folder, drawn):
     (folder / "driver.py").write_text(_DRIVER)
     launch = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2"]
     words = [*launch, "--log_dir", folder / "log", folder / "driver.py", folder / "jobs.json"]
-    with locked(folder / "busy/run", owner="host far, process 7, started yesterday"):
+    with locked(folder / "busy/run"):
         done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=250)
     said = [folder / f"{rank}.json" for rank in (0, 1)]
     assert all(path.is_file() for path in said), done.stdout + done.stderr
@@ -136,10 +136,7 @@ def test_a_process_that_comes_late_is_waited_for(launched):
 def test_a_folder_that_another_run_has_is_refused_to_all(launched, folder):
     said, code = launched
     assert code == 1 and [process["busy"][0] for process in said] == [1, 1]
-    assert (
-        "another run is training there (host far, process 7, started yesterday)"
-        in (said[0]["busy"][1])
-    )
+    assert "another run is training there" in said[0]["busy"][1]
     assert list((folder / "busy").iterdir()) == []
 
 

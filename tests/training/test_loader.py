@@ -17,11 +17,9 @@ from PIL import Image
 
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.transforms import RandomCrop
+from paddleseg_u2net.datasets.augment import RandomCrop
 from paddleseg_u2net.inference import Pipeline, Preprocess, Window
 from paddleseg_u2net.training.loader import DataError, Schedule, train_loader, validation_loader
-
-# ---------------------------------------------------------------- Schedule
 
 
 @given(
@@ -56,18 +54,12 @@ def test_a_resumed_run_sees_exactly_the_tail(start, rank):
     assert list(Schedule(11, 2, 7, start, 20, rank, 2)) == whole[start:]
 
 
-@pytest.mark.parametrize(("length", "batch", "ranks", "repair"), [(3, 4, 1, 3), (7, 4, 2, 3)])
-def test_a_data_set_smaller_than_a_batch_is_refused(length, batch, ranks, repair):
-    with pytest.raises(DataError) as caught:
-        Schedule(length, batch, 0, 0, 1, 0, ranks)
-    message = str(caught.value)
-    assert f"train_dataset: {length} pairs do not fill one batch of {batch}" in message
-    assert f"set batch_size to {repair} or less" in message
-    assert (f"each of {ranks} processes" in message) == (ranks > 1)
-    Schedule(length, repair, 0, 0, 1, 0, ranks)
-
-
-# ---------------------------------------------------------------- training
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_data_set_smaller_than_a_batch_is_refused(ranks):
+    said = rf"train_dataset: 7 pairs do not fill one batch of 8 \(in each of {ranks} proc"
+    with pytest.raises(DataError, match=said):
+        Schedule(7, 8, 0, 0, 1, 0, ranks)
+    Schedule(7, 3, 0, 0, 1, 0, ranks)
 
 
 def noise(*shape, seed=0):
@@ -131,12 +123,6 @@ def test_batches_are_the_augmented_pairs_of_the_schedule(tmp_path):
             expected_image, expected_label = data.augmented(index, (3, epoch, index))
             np.testing.assert_array_equal(image, Preprocess()(expected_image))
             np.testing.assert_array_equal(label, expected_label)
-
-
-def test_an_image_is_augmented_otherwise_in_each_epoch(tmp_path):
-    data = dataset(make_pairs(tmp_path, 1), transforms=augmentation())
-    seen = {images.tobytes() for images, _ in batches(data, Schedule(1, 1, 0, 0, 8), 0)}
-    assert len(seen) >= 5
 
 
 # OpenCV takes a lock while a thread that used it ends, and a worker that is forked just then waits
@@ -224,9 +210,6 @@ os.kill(os.getpid(), signal.SIGKILL)
     # Workers hold the pipe, too: its end comes when all have ended.
     said, _ = done.communicate(timeout=60)
     assert done.returncode == -signal.SIGKILL and len(said.split()) == 2
-
-
-# ---------------------------------------------------------------- validation
 
 
 def validated(data, indices, batch, workers, size=(8, 6), **more):

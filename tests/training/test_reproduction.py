@@ -8,7 +8,7 @@ from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.render import saliency
 from paddleseg_u2net.weights import read_weights, write_weights
 
-pytestmark = [pytest.mark.realdata, pytest.mark.slow]
+pytestmark = pytest.mark.realdata
 
 
 def compared(predictor, images, maps):

@@ -1,10 +1,8 @@
 """Training: what is saved when, what is logged, what is refused."""
 
 import io
-import json
 import os
 import re
-import shutil
 
 import numpy as np
 import paddle
@@ -12,12 +10,10 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.metrics import SCORES
 from paddleseg_u2net.training import checkpoint
-from paddleseg_u2net.training.best_score import BestScore
 from paddleseg_u2net.training.checkpoint import CheckpointError
-from paddleseg_u2net.training.ema import EMA
 from paddleseg_u2net.training.loader import Schedule, train_loader
+from paddleseg_u2net.training.step import EMA
 from paddleseg_u2net.training.trainer import Diverged
 from tests.training.runs import EVERY_SECOND, outcome, train, trainer_of, weights
 
@@ -39,7 +35,6 @@ def test_training_lowers_the_loss_and_raises_the_score(tmp_path, tiny, log):
     log.clear()
     options = {"do_eval": True, "use_ema": True, "save_interval": 1, "log_iters": 1}
     trainer = train(tiny, tmp_path / "tuned", **options)
-    assert "learning rate of 1 is one for random weights" in log.text
     assert log.text.index("saved at iter 0") < log.text.index("[TRAIN]")
     for kind in ("best_model", "ema_best_model"):
         state = checkpoint.load_state(tmp_path / "tuned" / kind)
@@ -67,14 +62,6 @@ def test_log_lines_are_paddlesegs(tmp_path, tiny, log):
         r"Class Recall: \n\[",
     ):
         assert re.search(pattern, log.text), pattern
-    assert "Training sees" not in log.text  # of the size that validation sees
-
-
-def test_another_size_in_training_is_told_once(tmp_path, tiny, log):
-    tiny["preprocess"]["size"] = [48, 32]
-    train(tiny, tmp_path)
-    said = "Training sees 32x32 (train_dataset.transforms), validation and prediction 48x32"
-    assert log.messages.count(f"{said} (preprocess.size)") == 1
 
 
 def test_names_of_classes_stand_above_their_scores(tmp_path, tiny, log):
@@ -96,23 +83,6 @@ def test_the_folders_hold_what_a_resume_needs(tmp_path, tiny):
         "model.pdparams", "model.pdopt", "ema.pdparams", "config.yaml", "state.json",
     }  # fmt: skip
     assert str(Config(tmp_path / "iter_4/config.yaml")) == str(Config(tiny))
-
-
-def test_resumed_in_the_same_process_it_ends_alike(whole, tmp_path, six):
-    train(six, tmp_path / "part", resume_model=str(whole / "iter_2"), **EVERY_SECOND)
-    assert outcome(tmp_path / "part") == outcome(whole)
-
-
-def test_a_worse_model_does_not_replace_the_best(run, six):
-    path = run / "iter_4/state.json"
-    content = json.loads(path.read_text())
-    content["best"][""].update(value=1.0, iteration=1)
-    path.write_text(json.dumps(content))
-    before = (run / "best_model/state.json").read_text()
-    shutil.rmtree(run / "iter_6")
-    trainer = train(six, run, resume_model=str(run / "iter_4"), **EVERY_SECOND)
-    assert trainer.best[""].iteration == 1
-    assert (run / "best_model/state.json").read_text() == before
 
 
 def test_resuming_elsewhere_takes_the_best_model_along(whole, tmp_path, six):
@@ -141,29 +111,11 @@ def test_what_would_mix_two_runs_is_refused(whole, six, options, resumed, words)
     assert sorted(whole.iterdir()) == before
 
 
-def test_resuming_does_not_need_the_pretrained_weights(tmp_path, tiny, whole):
-    shutil.copytree(whole / "iter_4", tmp_path / "first")
-    tiny["model"]["pretrained"] = str(tmp_path / "first/model.pdparams")
-    train({**tiny, "iters": 1}, tmp_path / "second")
-    shutil.rmtree(tmp_path / "first")
-    resumed = str(tmp_path / "second")
-    assert train({**tiny, "iters": 2}, tmp_path / "second", resume_model=resumed).iteration == 2
-
-
-def test_an_error_in_validation_loses_no_training(tmp_path, tiny):
-    trainer = trainer_of(tiny, tmp_path, do_eval=True)
-    trainer.val_set.pairs[1] = trainer.val_set.pairs[1]._replace(image=tmp_path / "gone.png")
-    with pytest.raises(ValueError, match="gone.png"):
-        trainer.run()
-    assert checkpoint.load_state(tmp_path / "iter_4")["iteration"] == 4
-
-
 @pytest.mark.parametrize(
     "kind, arguments",
     [
         ("CosineAnnealingWarmRestarts", {"T_0": 3}),
         ("ReduceOnPlateau", {"patience": 1}),
-        ("PolynomialDecay", {"warmup_iters": 3, "warmup_start_lr": 0.001}),
     ],
 )
 def test_schedules_resume_where_they_stood(tmp_path, six, kind, arguments):
@@ -173,21 +125,13 @@ def test_schedules_resume_where_they_stood(tmp_path, six, kind, arguments):
     assert outcome(tmp_path / "part") == outcome(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("metric", ["mIoU", "MAE", "relaxF"])
-def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, metric, monkeypatch):
+def test_the_best_is_by_the_metric_asked_for(tmp_path, tiny, log):
     tiny["metrics"] = ["Dice", "S"]  # the best metric need not be among them
-    tiny["trainer"] = {"best_metric": metric}
-    seen = []
-    update = BestScore.update
-
-    def spy(best, scores, iteration):
-        seen.append((scores[metric], iteration))
-        return update(best, scores, iteration)
-
-    monkeypatch.setattr(BestScore, "update", spy)
+    tiny["trainer"] = {"best_metric": "MAE"}
     train(tiny, tmp_path, do_eval=True, save_interval=1)
-    expected = (max if SCORES[metric].higher_is_better else min)(seen, key=lambda pair: pair[0])
-    assert checkpoint.load_state(tmp_path / "best_model")["iteration"] == expected[1]
+    scores = [float(score) for score in re.findall(r" MAE: ([\d.]+)", log.text)]
+    best = checkpoint.load_state(tmp_path / "best_model")
+    assert len(scores) == 4 and best["scores"]["MAE"] == pytest.approx(min(scores), abs=1e-4)
 
 
 def test_early_stopping(tmp_path, tiny, log):
@@ -214,17 +158,6 @@ def test_accumulated_gradients_are_the_mean(tmp_path, tiny):
     trainer.run()
     expected = before - rate * np.mean(gradients, axis=0)
     np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-5, atol=1e-7)
-
-
-def test_a_step_is_no_longer_than_its_gradients_are_clipped(tmp_path, tiny):
-    clip = {"name": "ClipGradByGlobalNorm", "clip_norm": 1e-3}
-    tiny.update(iters=1, optimizer={"type": "SGD", "grad_clip_cfg": clip})
-    trainer = trainer_of(tiny, tmp_path)
-    rate, parameters = trainer.optimizer.get_lr(), trainer.model.parameters()
-    before = [(weight, weight.numpy().copy()) for weight in parameters if weight.trainable]
-    trainer.run()
-    moved = sum(float(((weight.numpy() - old) ** 2).sum()) for weight, old in before)
-    assert moved**0.5 == pytest.approx(rate * 1e-3, rel=0.02)
 
 
 def test_nan_stops_and_keeps_the_last_checkpoint(tmp_path, six):
@@ -282,7 +215,7 @@ def test_visualdl_gets_losses_scores_and_pictures(tmp_path, tiny):
     dataset = Config(tiny).dataset("val")
     expected = Image.fromarray(dataset.read(0)[1].astype(np.uint8) * 255).resize((160, 160), 0)
     # Beside the image and before the map, below the headings.
-    found = Image.open(io.BytesIO(picture)).convert("L").crop((182, 36, 342, 196))
+    found = Image.open(io.BytesIO(picture)).convert("L").crop((182, 47, 342, 207))
     assert np.abs(np.asarray(found, float) - np.asarray(expected, float)).mean() < 3
     assert [record.id for record in reader.get_data("scalar", "Train/loss")] == [1, 2]
 

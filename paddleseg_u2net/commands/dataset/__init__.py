@@ -14,7 +14,7 @@ PARTS = {
     "import": "images and labels of other tools into this project's layout, split",
     "check": "open every image and mask, and tell what is wrong with which file",
     "show": "a sheet of samples, with masks, and with what augmentation does to them",
-    "stats": "sizes, foreground, places, colours, as numbers and one picture",
+    "stats": "sizes, foreground, classes, colours, as numbers and one picture",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import List
 
 from paddleseg_u2net.commands.dataset.input import (
-    add_input,
+    add_whole_input,
     check_input,
     read_input,
     refuse_own_files,
@@ -17,7 +17,7 @@ from paddleseg_u2net.commands.parsing import Parser, file_of, printable
 from paddleseg_u2net.data_tools.inspection import report
 from paddleseg_u2net.data_tools.inspection.check import check
 from paddleseg_u2net.data_tools.inspection.findings import counts, dropped
-from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
+from paddleseg_u2net.data_tools.inspection.scan import scan
 from paddleseg_u2net.io.files import write_bytes, write_text
 from paddleseg_u2net.progress import Progress
 
@@ -30,7 +30,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         description="Open every image and mask, and tell what is wrong. Exit code 0: no errors, "
         "1: errors, 2: wrong usage. No file of the data set is changed.",
     )
-    add_input(result)
+    add_whole_input(result)
     how = result.add_argument_group("how").add_argument
     how("--similar", type=int, default=8, metavar="BITS", help="of 64 that nearly the same images "
         "differ in at most; 0: almost equal ones only; default: %(default)s")  # fmt: skip
@@ -43,7 +43,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     out("--write_lists", type=Path, metavar="DIR",
         help="train_list.txt and so on without them, for dataset_root and train_path")  # fmt: skip
     arguments = result.parse_args(argv)
-    check_input(result, arguments)
+    check_input(result, arguments, "ignore_index", "size")
     if not 0 <= arguments.similar <= 64:
         result.error("--similar: expected 0 to 64")
     files = [getattr(arguments, key).resolve() for key in _FILES if getattr(arguments, key)]
@@ -61,11 +61,10 @@ def run(argv: List[str]) -> int:
     if lists is not None:
         for part in data.parts:
             report.refuse_list(lists, part)
-    options = ScanOptions(data.settings.channels, data.settings.size)
+    channels = data.settings.channels
     with Progress(sum(len(part.pairs) for part in data.parts), "checking", "pairs") as progress:
         stats = [
-            scan(part.pairs, options, arguments.workers, progress.update).stats
-            for part in data.parts
+            scan(part.pairs, channels, arguments.workers, progress.update) for part in data.parts
         ]
     checked = check(data.parts, stats, data.settings, arguments.similar)
     left_out = dropped(checked.findings)

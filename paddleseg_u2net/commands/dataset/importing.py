@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Dict, List, Union
 
 from paddleseg_u2net.commands.dataset.input import add_workers
-from paddleseg_u2net.commands.parsing import Parser
+from paddleseg_u2net.commands.parsing import Parser, at_least
 from paddleseg_u2net.data_tools.convert import Imported, Options, check_output, write
 from paddleseg_u2net.data_tools.importers import FORMATS, SOURCES
 from paddleseg_u2net.data_tools.splits import PARTS
 from paddleseg_u2net.progress import Progress
+from paddleseg_u2net.text import short_lines
 
-_CLASSES_SHOWN, _BAD_SHOWN = 40, 5
+_BAD_SHOWN = 5
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -27,14 +28,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
             group.add_argument(f"--{key}", **settings)
         _add_common(parser)
     arguments = result.parse_args(argv)
-    if arguments.workers < 0:
-        result.error(f"--workers: expected 0 or more, got {arguments.workers}")
     if arguments.format == "coco" and bool(arguments.source) == bool(arguments.annotations):
         result.error("coco: expected --source, or --annotations with --images")
     if arguments.format == "coco" and arguments.source and arguments.images:
         result.error("coco: --images has an effect with --annotations only")
-    if min(arguments.size) < 1:
-        result.error(f"--size: expected 1 or more, got {' '.join(map(str, arguments.size))}")
     if getattr(arguments, "tolerance", 0) < 0:
         result.error(f"--tolerance: expected 0 or more, got {arguments.tolerance}")
     return arguments
@@ -52,7 +49,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--group_by", default="", metavar="REGEX",
         help="its first group finds an image's group in its name, else in its path")  # fmt: skip
     add("--resplit", action="store_true", help="divide anew what the source has divided")
-    add("--size", type=int, nargs=2, default=[320, 320], metavar=("W", "H"),
+    add("--size", type=at_least(1), nargs=2, default=[320, 320], metavar=("W", "H"),
         help="that train.yaml lets the network see; default: 320 320")  # fmt: skip
     add("--copy", action="store_true", help="copy image files instead of linking them")
     add("--mismatched_masks", choices=("error", "resize"), default="error",
@@ -95,9 +92,8 @@ def _report(result: Imported) -> str:
     lines = [f"{images} images are in {result.root}", "", *_table(result)]
     if result.bad:
         lines += ["", f"{len(result.bad)} images could not be used and were left out:"]
-        lines += [f"  {item.why}" for item in result.bad[:_BAD_SHOWN]]
-        if len(result.bad) > _BAD_SHOWN:
-            lines.append(f"  ... all {len(result.bad)} are listed in import.json")
+        lines += [f"  {why}" for why in short_lines([i.why for i in result.bad], _BAD_SHOWN)]
+        lines.append("All are listed in import.json.")
     if result.remarks:
         lines += ["", *(f"Note: {remark}." for remark in result.remarks)]
     config = shlex.quote(str(result.root / "train.yaml"))
@@ -109,7 +105,6 @@ def _report(result: Imported) -> str:
 
 
 def _table(result: Imported) -> List[str]:
-    """Counts by part, a line for each class."""
     names = [name for name in PARTS if name in result.parts]
     parts = [result.parts[name] for name in names]
     rows = [
@@ -118,10 +113,7 @@ def _table(result: Imported) -> List[str]:
         ["without foreground", *(str(part.empty) for part in parts)],
         ["mean foreground", *(f"{part.foreground:.1%}" for part in parts)],
     ]
-    for name in result.classes[1 : _CLASSES_SHOWN + 1]:
+    for name in result.classes[1:]:
         rows.append([f"with {name}", *(str(part.classes[name]) for part in parts)])
     width = max(len(row[0]) for row in rows)
-    lines = [f"{row[0]:<{width}}" + "".join(f"{cell:>9}" for cell in row[1:]) for row in rows]
-    if len(result.classes) > _CLASSES_SHOWN + 1:
-        lines.append(f"... all {len(result.classes) - 1} classes are counted in import.json")
-    return lines
+    return [f"{row[0]:<{width}}" + "".join(f"{cell:>9}" for cell in row[1:]) for row in rows]

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
-from paddleseg_u2net.commands.dataset.input import refuse_own_files
-from paddleseg_u2net.commands.parsing import Parser, printable
+from paddleseg_u2net.commands.dataset.input import add_input, check_input, refuse_own_files
+from paddleseg_u2net.commands.parsing import Parser, at_least, printable
 from paddleseg_u2net.data_tools.inspection import samples
-from paddleseg_u2net.data_tools.inspection.inputs import (
-    Part,
-    class_names,
-    number_of_classes,
-    of_folders,
-)
+from paddleseg_u2net.data_tools.inspection.inputs import Part, read_files
 from paddleseg_u2net.datasets import PairDataset
-from paddleseg_u2net.datasets.mask_encoding import MASK_ENCODINGS
 from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import WRITABLE_SUFFIXES, ImageError, write_image
-from paddleseg_u2net.progress import Progress, tracked
-from paddleseg_u2net.render.contact_sheet import SMALLEST, Cell, contact_sheet
+from paddleseg_u2net.progress import tracked
+from paddleseg_u2net.render.contact_sheet import SMALLEST, contact_sheet
 from paddleseg_u2net.text import short_lines
 
 _AUGMENTED = 4
@@ -36,72 +29,40 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         description="Draw samples of a data set with their masks, and, with a configuration, what "
         "its augmentation makes of them in training.",
     )
-    _add_input(result.add_argument_group("what to show (one of the three)"))
+    what = add_input(result)
+    what("--mismatched_masks", choices=("error", "resize"), help="default: error")
+    what("--classes", nargs="+", metavar="NAME", help="their names, the background first")
     _add_manner(result.add_argument_group("how"))
     arguments = result.parse_args(argv)
-    given = [
-        bool(arguments.config),
-        bool(arguments.images or arguments.masks),
-        bool(arguments.root),
-    ]
-    if sum(given) != 1 or bool(arguments.images) != bool(arguments.masks):
-        result.error("expected --config, or --images and --masks, or --root")
-    if arguments.count < 1 or (arguments.augmented or 0) < 0 or arguments.seed < 0:
-        result.error("--count: expected 1 or more, --augmented and --seed: 0 or more")
-    if arguments.num_classes is not None and arguments.num_classes < 1:
-        result.error("--num_classes: expected 1 or more")
-    if arguments.size < SMALLEST:
-        result.error(f"--size: expected {SMALLEST} pixels or more")
-    _refuse_without_effect(result, arguments)
+    check_input(result, arguments, "mismatched_masks")
+    if arguments.config:
+        if arguments.part == "test":
+            result.error("--part test: a configuration has train and val only; take --root")
+        if arguments.part != "train" and arguments.augmented:
+            result.error("--augmented: training augments --part train only")
+    elif arguments.augmented:
+        result.error("--augmented: has an effect with --config only")
+    elif arguments.images and arguments.part != "train":
+        result.error("--part: has an effect with --config and --root only")
     if arguments.augmented is None:
         augments = arguments.config and arguments.part == "train"
         arguments.augmented = _AUGMENTED if augments else 0
     return arguments
 
 
-def _refuse_without_effect(result: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if arguments.config:
-        own = ("num_classes", "mask_values", "mismatched_masks")
-        given = [f"--{key}" for key in own if getattr(arguments, key) is not None]
-        if given:
-            result.error(f"{', '.join(given)}: the configuration says it; change it with --opts")
-        if arguments.part == "test":
-            result.error("--part test: a configuration has train and val only; take --root")
-        if arguments.part != "train" and arguments.augmented:
-            result.error("--augmented: training augments --part train only")
-    else:
-        if arguments.opts or arguments.augmented:
-            result.error("--opts, --augmented: have an effect with --config only")
-        if arguments.images and arguments.part != "train":
-            result.error("--part: has an effect with --config and --root only")
-
-
-def _add_input(group: Any) -> None:
-    add = group.add_argument
-    add("--config", help="YAML file, e.g. configs/RGB/U2Net/u2netp_own_data.yaml")
-    add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-        help="override its keys, e.g. train_dataset.dataset_root=data/own")  # fmt: skip
-    add("--images", type=Path, metavar="DIR", help="images; their masks in --masks")
-    add("--masks", type=Path, metavar="DIR", help="masks, of the same names")
-    add("--root", type=Path, metavar="DIR",
-        help="a folder with train_list.txt, val_list.txt, or with images/, masks/")  # fmt: skip
-    add("--part", choices=("train", "val", "test"), default="train", help="default: %(default)s")
-    add("--num_classes", type=int, help="without --config; default: as the masks look")
-    add("--mask_values", choices=("auto", *MASK_ENCODINGS), help="the same")
-    add("--mismatched_masks", choices=("error", "resize"), help="the same; default: error")
-    add("--classes", nargs="+", metavar="NAME", help="names from the background on, for the legend")
-
-
 def _add_manner(group: Any) -> None:
     add = group.add_argument
-    add("--count", type=int, default=8, help="samples; default: %(default)s")
+    add("--part", choices=("train", "val", "test"), default="train", help="default: %(default)s")
+    add("--count", type=at_least(1), default=8, help="samples; default: %(default)s")
     add("--sort", choices=samples.ORDERS, default="random",
         help="random: drawn by --seed; name: the first ones; foreground: from the least to the "
         "most, in even steps; default: %(default)s")  # fmt: skip
-    add("--augmented", type=int, metavar="N", help="as in the first N epochs of training; "
+    add("--augmented", type=at_least(0), metavar="N", help="as in the first N epochs of training; "
         f"default: {_AUGMENTED} for the train part of --config")  # fmt: skip
-    add("--seed", type=int, default=0, help="chooses, and augments as train.py with this --seed")
-    add("--size", type=int, default=192, metavar="PIXELS", help="of a cell; default: %(default)s")
+    add("--seed", type=at_least(0), default=0,
+        help="chooses, and augments as train.py with this --seed")  # fmt: skip
+    add("--size", type=at_least(SMALLEST), default=192, metavar="PIXELS",
+        help="of a cell; default: %(default)s")  # fmt: skip
     add("--output", type=Path, default=Path("sheet.png"), help="default: %(default)s")
 
 
@@ -113,116 +74,61 @@ def run(argv: List[str]) -> int:
         suffixes = " ".join(sorted(WRITABLE_SUFFIXES))
         raise ImageError(output, f"expected one of the suffixes {suffixes}")
     check_writable(output, name=f"--output {output}")
-    dataset, root = _dataset(arguments)
+    dataset, named = _dataset(arguments)
     refuse_own_files(arguments, ["output"], [Part("all", dataset.pairs)])
-    names = arguments.classes or dataset.classes or class_names(root)
-    chosen, errors = _chosen(dataset, arguments)
-    rows, classes = _rows(dataset, chosen, arguments, names, errors)
+    names = arguments.classes or named
+    chosen = samples.choose(dataset, arguments.count, arguments.sort, arguments.seed)
+    rows = [
+        samples.row(dataset, index, arguments.size, arguments.seed, arguments.augmented, names)
+        for index in tracked(chosen, "drawing", "samples")
+    ]
     headings = ["image", "mask over it"]
     headings += [f"epoch {epoch}" for epoch in range(arguments.augmented)]
-    picture = contact_sheet(
-        rows,
-        headings,
-        arguments.size,
-        _title(dataset, rows, arguments),
-        samples.legend(classes, dataset, names),
-    )
-    write_image(output, picture)
+    legend = samples.legend({number for row in rows for number in row.classes}, dataset, names)
+    title = _title(dataset, len(rows), arguments)
+    cells = [row.cells for row in rows]
+    write_image(output, contact_sheet(cells, headings, arguments.size, title, legend))
     print(printable(f"{len(rows)} of {len(dataset)} pairs: wrote {output}"))
-    messages = [*getattr(dataset, "unpaired", []), *errors.values()]
+    messages = [*getattr(dataset, "unpaired", []), *(row.error for row in rows if row.error)]
     for line in short_lines(messages, _ERRORS_SHOWN):
         print(printable(line), file=sys.stderr)
     return 1 if messages else 0
 
 
-def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
-    """Return the data set and its folder, if it has one."""
+def _dataset(arguments: argparse.Namespace) -> Tuple[PairDataset, Sequence[str]]:
     if arguments.config:
-        return _configured(arguments)
-    root = arguments.root
-    if arguments.images:
-        part = of_folders("train", arguments.images, arguments.masks)
-    else:
-        part = samples.part_of_root(root, arguments.part)
+        dataset = _configured(arguments.config, arguments.opts, arguments.part)
+        return dataset, dataset.classes
+    given = {} if arguments.num_classes is None else {"num_classes": arguments.num_classes}
+    folders = {"all": (arguments.images, arguments.masks)}
+    data = read_files(arguments.root, folders, arguments.mask_values, given)
+    part = samples.part_named(arguments.part, data.parts)
     dataset = samples.PartDataset(
         part,
-        num_classes=arguments.num_classes or number_of_classes(root),
-        mask_values=arguments.mask_values or "auto",
+        num_classes=data.settings.num_classes,
+        mask_values=part.mask_values,
         mismatched_masks=arguments.mismatched_masks or "error",
     )
-    return dataset, root
+    return dataset, data.names
 
 
-def _configured(arguments: argparse.Namespace) -> Tuple[PairDataset, Optional[Path]]:
+def _configured(path: Path, opts: Sequence[str], part: str) -> PairDataset:
     load_paddle()
     from paddleseg_u2net.config import Config
 
-    part, opts = arguments.part, list(arguments.opts)
-    settings = Config(arguments.config, opts, training=False).dataset_settings(part)
-    root = Path(settings.dataset_root) if settings.dataset_root else None
-    if settings.cache is not None:  # a look shall not fill a disk
-        opts.append(f"{part}_dataset.cache=null")
-    try:
-        return Config(arguments.config, opts, training=False).dataset(part), root
-    except ImageError:
-        # A mask that cannot be read is among those that show how masks are encoded.
-        opts.append(f"{part}_dataset.mask_values=index")
-        dataset = Config(arguments.config, opts, training=False).dataset(part)
-        dataset.mask_encoding = samples.infer_from_readable(dataset)
-        return dataset, root
+    config = Config(path, opts, training=False)
+    if config.dataset_settings(part).cache is not None:  # a look shall not fill a disk
+        config = Config(path, [*opts, f"{part}_dataset.cache=null"], training=False)
+    return config.dataset(part)
 
 
-def _chosen(
-    dataset: PairDataset, arguments: argparse.Namespace
-) -> Tuple[List[int], Dict[int, str]]:
-    with Progress(None, "looking at masks", "masks") as progress:
-        update = progress.update
-        return samples.choose(dataset, arguments.count, arguments.sort, arguments.seed, update)
-
-
-def _rows(
-    dataset: PairDataset,
-    chosen: Sequence[int],
-    arguments: argparse.Namespace,
-    names: Optional[Sequence[str]],
-    errors: Dict[int, str],
-) -> Tuple[List[List[Cell]], List[int]]:
-    """Return cells and classes of the samples, and add what is wrong to ``errors``."""
-    rows: List[List[Cell]] = []
-    classes: List[int] = []
-    for index in tracked(chosen, "drawing", "samples"):
-        found = samples.row(
-            dataset, index, arguments.size, arguments.seed, arguments.augmented, names
-        )
-        rows.append(found.cells)
-        classes += found.classes
-        if found.error:
-            errors[index] = found.error
-    return rows, classes
-
-
-def _title(
-    dataset: PairDataset, rows: Sequence[Sequence[Cell]], arguments: argparse.Namespace
-) -> List[str]:
+def _title(dataset: PairDataset, count: int, arguments: argparse.Namespace) -> List[str]:
     source = arguments.config or arguments.root or f"{arguments.images} and {arguments.masks}"
     part = "" if arguments.images else f", {arguments.part}"
-    how = {
-        "random": f"drawn by seed {arguments.seed}",
-        "name": "the first by name",
-        "foreground": "from the least to the most foreground",
-    }[arguments.sort]
-    if len(rows) == len(dataset) and arguments.sort == "random":
-        how = "all of them"
     lines = [
-        f"{source}{part}: {len(rows)} of {len(dataset)} pairs",
-        f"{how}; masks read as {dataset.mask_encoding}",
+        f"{source}{part}: {count} of {len(dataset)} pairs",
+        f"chosen by {arguments.sort}; masks read as {dataset.mask_encoding}",
     ]
-    broken = sum(any(cell.error for cell in row) for row in rows)
-    if arguments.config:
-        folder = os.path.commonpath([str(pair.image.parent) for pair in dataset.pairs])
-        lines[1] += f"; below {folder or '.'}"
-    if broken:
-        lines[1] += f"; {broken} of these cannot be used"
     if arguments.augmented:
         lines.append(f"Epochs: what training with --seed {arguments.seed} is shown")
     return lines

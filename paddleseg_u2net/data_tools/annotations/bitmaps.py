@@ -1,11 +1,4 @@
-"""Shapes given pixel by pixel: run lengths, and PNG files inside of label files.
-
-Run lengths say how many pixels in a row are outside, inside, outside and so on. The COCO format has
-them down the columns of the whole image, as numbers or packed into a text (six bits a character,
-each length from the third on as a difference to the one two before:
-https://github.com/cocodataset/cocoapi, common/maskApi.h). CVAT has them along the rows of a box.
-What cannot be decoded raises AnnotationError.
-"""
+"""Shapes given pixel by pixel: run lengths, and PNG files inside of label files."""
 
 from __future__ import annotations
 
@@ -19,25 +12,19 @@ from typing import Any, Tuple
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, wrong
+from paddleseg_u2net.data_tools.annotations.sample import wrong
 from paddleseg_u2net.data_tools.annotations.shapes import Bounds, Shape
 from paddleseg_u2net.io.images import MAX_PIXELS
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A PNG of one colour is 1000 times smaller than its pixels; anything larger is malicious.
 _MOST_BYTES = 64 << 20
+_DAMAGE = (OSError, ValueError, SyntaxError, zlib.error, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, eq=False)
 class Bitmap(Shape):
-    """Pixels in a window of the image.
-
-    Attributes:
-        number: Class number, 0..255.
-        shape: Height and width of the window.
-        top: Row of its first row in the image; may be negative, as ``left``.
-        left: Column of its first column in the image.
-    """
+    """Pixels in a window of the image, of which ``top`` and ``left`` may be negative."""
 
     number: int
     shape: Tuple[int, int]
@@ -63,15 +50,10 @@ class Bitmap(Shape):
 
 @dataclass(frozen=True, eq=False)
 class Runs(Bitmap):
-    """Run lengths, which take little memory.
-
-    Attributes:
-        counts: As `check_runs` gave for ``shape``.
-        by_rows: They run along the rows instead of down the columns.
-    """
+    """How many pixels in a row are outside, inside, outside and so on, as `check_runs` gives."""
 
     counts: np.ndarray
-    by_rows: bool = False
+    by_rows: bool = False  # as in CVAT's format; else down the columns, as in COCO's
 
     @property
     def area(self) -> float:
@@ -88,15 +70,12 @@ class Runs(Bitmap):
 class PngBitmap(Bitmap):
     """The pixels of a PNG that are not transparent, or where it has no transparency, not black.
 
-    Attributes:
-        png: The content of the file, of which the window shows the first rows and columns.
-        where: The file and the place in it, for messages.
-        graded: Whether opacity (brightness, where it has none) counts from half on.
+    The window shows the first rows and columns.
     """
 
     png: bytes
     where: str
-    graded: bool = False
+    graded: bool = False  # opacity (brightness, where it has none) counts from half on
 
     def pixels(self) -> np.ndarray:
         """As `Bitmap.pixels`."""
@@ -104,16 +83,8 @@ class PngBitmap(Bitmap):
         try:
             with Image.open(io.BytesIO(self.png), formats=["PNG"]) as image:
                 found = _opacity(image) >= 128 if self.graded else _covered(image)
-        except (
-            OSError,
-            ValueError,
-            SyntaxError,
-            zlib.error,
-            Image.DecompressionBombError,
-        ) as error:
-            raise AnnotationError(
-                f"{self.where}: the bitmap is damaged ({error}); export it again"
-            ) from error
+        except _DAMAGE as error:
+            raise wrong(self.where, "a whole bitmap", error, "export it again") from error
         return found[:height, :width]
 
 
@@ -137,28 +108,20 @@ def _covered(image: Any) -> np.ndarray:
 
 
 def decode_png(text: str, where: str, packed: bool = False) -> Tuple[bytes, Tuple[int, int]]:
-    """Decode base64 of a PNG, which may be packed again with zlib if ``packed``.
-
-    Returns:
-        The content of the file; height and width.
-    """
+    """Decode base64 of a PNG, packed again with zlib or not; its content, height and width."""
     try:
-        data = base64.b64decode(text, validate=False)
+        data = base64.b64decode(text)
         data = _unpacked(data) if packed and data[:8] != _PNG else data
+        # The header has a fixed place: signature, length, "IHDR", width, height.
+        if data[:8] != _PNG or data[12:16] != b"IHDR" or len(data) < 33:
+            raise ValueError(f"{data[:12]!r}")
     except (ValueError, zlib.error) as error:
-        raise AnnotationError(
-            f"{where}: the bitmap is no base64 text of a{' packed' if packed else ''} PNG "
-            f"({error}); export it again"
-        ) from error
-    # The header has a fixed place: signature, length, "IHDR", width, height.
-    if data[:8] != _PNG or data[12:16] != b"IHDR" or len(data) < 33:
-        raise wrong(where, "a PNG as the bitmap", f"{data[:12]!r}", "export it again")
+        expected = f"base64 text of a{' packed' if packed else ''} PNG as the bitmap"
+        raise wrong(where, expected, error, "export it again") from error
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     if width * height > MAX_PIXELS:
-        raise AnnotationError(
-            f"{where}: a bitmap of {width} x {height} pixels is larger than images may be "
-            f"({MAX_PIXELS} pixels); export it again"
-        )
+        expected = f"a bitmap of at most {MAX_PIXELS} pixels"
+        raise wrong(where, expected, f"{width} x {height}", "export it again")
     return data, (height, width)
 
 
@@ -166,20 +129,22 @@ def _unpacked(data: bytes) -> bytes:
     reader = zlib.decompressobj()
     content = reader.decompress(data, _MOST_BYTES)
     if not reader.eof:
-        raise ValueError("it is cut off" if len(content) < _MOST_BYTES else "it is far too large")
+        raise ValueError("one cut off" if len(content) < _MOST_BYTES else "one far too large")
     return content
 
 
 def unpack_runs(text: str, where: object) -> np.ndarray:
-    """Decode packed run lengths, int64 (N,). Only `check_runs` tells whether they fit an image."""
+    """Decode COCO's packed run lengths, int64 (N,), which `check_runs` has to check.
+
+    Six bits a character, each length from the third on as a difference to the one two before:
+    https://github.com/cocodataset/cocoapi, common/maskApi.h.
+    """
     codes = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - 48
     if codes.size == 0:
         return codes
     if codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise AnnotationError(
-            f"{where}: expected packed run lengths (characters 0 to o), but {text[:20]!r} has "
-            "others or is cut off; export it again"
-        )
+        expected = "whole packed run lengths (characters 0 to o)"
+        raise wrong(where, expected, f"{text!r:.20}", "export it again")
     ends = np.flatnonzero((codes & 32) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
@@ -193,28 +158,17 @@ def unpack_runs(text: str, where: object) -> np.ndarray:
 
 
 def check_runs(counts: Any, shape: Tuple[int, int], where: object) -> np.ndarray:
-    """Check that run lengths fill an image or window of ``shape`` (height, width) exactly.
-
-    Args:
-        counts: Whole numbers, the first of them outside.
-
-    Returns:
-        uint32 (N,).
-    """
+    """Check that run lengths fill a window of ``shape`` (height, width) exactly; uint32 (N,)."""
     try:
         array = np.asarray(counts)
         whole = array.ndim == 1 and (array.size == 0 or np.array_equal(array, np.rint(array)))
     except (TypeError, ValueError):
         whole = False
     if not whole or (array.size and (array.min() < 0 or array.max() > 2**32 - 1)):
-        raise AnnotationError(
-            f"{where}: expected run lengths (whole numbers from 0 on), got {str(counts)[:60]}; "
-            "export it again"
-        )
+        lengths = "run lengths (whole numbers from 0 on)"
+        raise wrong(where, lengths, str(counts)[:60], "export it again")
     total, expected = int(array.sum(dtype=np.float64)), shape[0] * shape[1]
     if total != expected:
-        raise AnnotationError(
-            f"{where}: expected run lengths for {shape[1]} x {shape[0]} = {expected} pixels, got "
-            f"{total}; export it again"
-        )
+        lengths = f"run lengths for {shape[1]} x {shape[0]} = {expected} pixels"
+        raise wrong(where, lengths, total, "export it again")
     return array.astype(np.uint32)

@@ -9,12 +9,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
-from paddleseg_u2net.data_tools.annotations.label_files import read_lines
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, read_lines, wrong
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.io.images import files_below
 
 Colour = Tuple[int, int, int]
+# New names from the background on, the numbers of what becomes one of them, and remarks.
+Numbered = Tuple[Tuple[str, ...], Dict[str, int], List[str]]
 
 BACKGROUND = "background"
 MOST_CLASSES = 254  # beside the background
@@ -22,16 +23,11 @@ _BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
 # In Roboflow's exports.
 VALUES_FILE = "_classes.csv"
 
-_RGB = r"(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)"
-_HEX = r"#(?P<hex>[0-9a-fA-F]{6})"
-_NAME = r"(?P<name>[^\s,;](?:.*?[^\s,;])?)"
-_LINES = [
-    # CVAT: label:r,g,b:parts:actions, the colour may be empty
-    re.compile(r"(?P<name>[^:]+):\s*(?:(?P<r>\d+)\s*,\s*(?P<g>\d+)\s*,\s*(?P<b>\d+))?\s*(?::.*)?"),
-    *(re.compile(rf"{_NAME}[\s,;]+{colour}[\s,;]*") for colour in (_RGB, _HEX)),
-    *(re.compile(rf"{colour}[\s,;]+{_NAME}[\s,;]*") for colour in (_RGB, _HEX)),
-]
-_HEADER = re.compile(r"(?i)\W*(name|label|class|colou?r|r|red)\w*[\s,;:].*")
+_RGB = r"\d+[\s,;]+\d+[\s,;]+\d+"
+# CVAT's label:r,g,b:parts:actions, whose colour may be empty, and lists.
+_CVAT_LINE = re.compile(rf"(?P<name>[^:]+):\s*(?P<colour>{_RGB})?\s*(?::.*)?")
+_LINE = re.compile(rf"(?P<name>[^\s,;].*?)[\s,;]+(?P<colour>{_RGB}|#[0-9a-fA-F]{{6}})[\s,;]*")
+_HEADING = re.compile(r"(?i)name\W+r\W+g\W+b\W*")  # as in CamVid's class_dict.csv
 
 
 def is_background(name: str) -> bool:
@@ -58,185 +54,116 @@ class Classes:
         """The names in the source that are chosen or ignored."""
         return frozenset(self.ignored).union(*(self.chosen or {}).values())
 
-    def numbers(
-        self, found: Sequence[str], where: object
-    ) -> Tuple[Tuple[str, ...], Dict[str, int], List[str]]:
-        """Number the classes that a source has.
+    def numbers(self, found: Sequence[str], where: object) -> Numbered:
+        """Number the classes that a source has, those of a background 0 unless chosen.
 
-        Args:
-            found: Names in the source; those of a background are number 0 unless chosen. Spaces
-                around a name are ignored.
-            where: The source, for messages.
-
-        Returns:
-            New names from the background on; source name -> number for each name that becomes
-            something; remarks on those that do not.
-
-        Raises:
-            AnnotationError: a chosen name is not in the source or was given twice, a class has no
-                name, or there are no classes or more than 254.
+        Spaces around names go; names that become nothing are in the remarks.
         """
         names = list(dict.fromkeys(name.strip() for name in found))
         if "" in names:
-            raise AnnotationError(f"{where}: a class has no name; give it one there")
+            raise wrong(where, "a name for each class", "an empty one")
         numbers = {name: 0 for name in names if is_background(name)}
-        ignored = [name.strip() for name in self.ignored]
-        if self.chosen is None:
-            chosen = {n: [n] for n in names if n not in ignored and n not in numbers}
-        else:
-            chosen = {new: [n.strip() for n in old] for new, old in self.chosen.items()}
-        asked = [*chain.from_iterable(chosen.values()), *dict.fromkeys(ignored)]
+        own = [name for name in names if name not in self.ignored and name not in numbers]
+        chosen = self.chosen if self.chosen is not None else {name: (name,) for name in own}
+        asked = [*chain.from_iterable(chosen.values()), *dict.fromkeys(self.ignored)]
         missing = [name for name in asked if name not in names]
         if missing or len(set(asked)) < len(asked):
-            wrong = f"has no class {missing[0]}" if missing else "was asked for a class twice"
-            raise AnnotationError(
-                f"{where}: {wrong}; its classes are {', '.join(names) or 'none'}; correct "
-                "--classes or --ignore"
-            )
+            why = f"has no class {missing[0]}" if missing else "was asked for a class twice"
+            known = f"its classes are {', '.join(names) or 'none'}"
+            raise AnnotationError(f"{where}: {why}; {known}; correct --classes or --ignore")
         if not 1 <= len(chosen) <= MOST_CLASSES:
-            raise AnnotationError(
-                f"{where}: expected 1 to {MOST_CLASSES} classes beside the background, got "
-                f"{len(chosen)}; choose some with --classes"
-            )
-        numbers.update(dict.fromkeys(ignored, IGNORE))
+            expected = f"1 to {MOST_CLASSES} classes beside the background"
+            raise wrong(where, expected, len(chosen), "choose some with --classes")
+        numbers.update(dict.fromkeys(self.ignored, IGNORE))
         for number, old in enumerate(chosen.values(), start=1):
             numbers.update(dict.fromkeys(old, number))
         left_out = [name for name in names if name not in numbers]
         remarks = [f"left out as background: {', '.join(left_out)}"] if left_out else []
-        by_name = {name: numbers[name.strip()] for name in found if name.strip() in numbers}
-        return (BACKGROUND, *chosen), by_name, remarks
+        return (BACKGROUND, *chosen), numbers, remarks
+
+
+ALL_CLASSES = Classes()
 
 
 def voc_colour(number: int) -> Colour:
-    """The colour of a class number in the PASCAL VOC palette (255: the void colour).
-
-    Every third bit of the number belongs to one channel, its lowest three to the highest bits.
-    """
+    """The colour of a class number in the PASCAL VOC palette (255: the void colour)."""
     channels = [0, 0, 0]
+    # Every third bit belongs to one channel, the lowest three to the highest bits.
     for bit in range(8):
         channels[bit % 3] |= (number >> bit & 1) << (7 - bit // 3)
     return channels[0], channels[1], channels[2]
 
 
 def read_colours(path: Path) -> Dict[Colour, str]:
-    """Read which colour is which class.
+    """Read which colour (red, green, blue) is which class, in the order of the lines.
 
-    A line is ``name r g b``, ``r g b name``, ``name #RRGGBB`` or ``#RRGGBB name`` with spaces,
-    tabs, commas or semicolons between, or ``name:r,g,b:parts:actions`` as CVAT's labelmap.txt
-    has it (with no colour: the VOC colour of the line's number, from 0). Empty lines, comments
-    (``#``) and a line of headings are skipped.
-
-    Returns:
-        (red, green, blue) -> name, in the order of the lines.
-
-    Raises:
-        AnnotationError: a line is of another form, or two classes have one colour.
+    A line is ``name r g b`` or ``name #RRGGBB`` with spaces, tabs, commas or semicolons between,
+    or CVAT's ``name:r,g,b:parts:actions`` (with no colour: VOC's of the line's number, from 0).
     """
     table: Dict[Colour, str] = {}
-    for number, (where, line) in enumerate(_entries(path)):
-        match = next((m for m in (form.fullmatch(line) for form in _LINES) if m), None)
+    lines = [(n, line) for n, line in enumerate(read_lines(path), start=1) if line]
+    lines = [(n, line) for n, line in lines if line[0] != "#" and not _HEADING.fullmatch(line)]
+    for number, (line_number, line) in enumerate(lines):
+        where = f"{path}:{line_number}"
+        match = _CVAT_LINE.fullmatch(line) or _LINE.fullmatch(line)
         if match is None:
-            raise AnnotationError(
-                f"{where}: expected `name r g b`, `name,#RRGGBB` or `name:r,g,b::`, got {line!r}"
-            )
-        name, colour = match["name"].strip().strip("\"'"), _colour(match, number)
+            raise wrong(where, "`name r g b`, `name,#RRGGBB` or `name:r,g,b::`", repr(line))
+        name, colour = match["name"].strip(), _colour(match["colour"], number)
         if max(colour) > 255:
-            raise AnnotationError(f"{where}: expected a colour of 0..255 each, got {colour}")
+            raise wrong(where, "a colour of 0..255 each", colour)
         if colour in table:
-            raise AnnotationError(
-                f"{where}: {name} has the colour {colour} of {table[colour]}; each class needs a "
-                "colour of its own"
-            )
+            got = f"{colour} for {name} and for {table[colour]}"
+            raise wrong(where, "a colour of its own for each class", got)
         table[colour] = name
     if not table:
-        raise AnnotationError(f"{path}: expected lines such as `name r g b`, the file has none")
+        raise wrong(path, "lines such as `name r g b`", "none")
     return table
 
 
-def _colour(match: re.Match[str], number: int) -> Colour:
-    parts = match.groupdict()
-    if parts.get("hex"):
-        red, green, blue = bytes.fromhex(parts["hex"])
-        return red, green, blue
-    if not parts.get("r"):
+def _colour(text: Optional[str], number: int) -> Colour:
+    if not text:
         return voc_colour(number)
-    return int(parts["r"]), int(parts["g"]), int(parts["b"])
-
-
-def _entries(path: Path) -> List[Tuple[str, str]]:
-    """(place, line) without comments and headings."""
-    entries = []
-    for number, line in enumerate(read_lines(path), start=1):
-        colour_first = re.match(_HEX + r"[\s,;]", line)
-        if line and (colour_first or not line.startswith("#")):
-            entries.append((f"{path}:{number}", line))
-    if entries and not re.search(r"\d|#|:", entries[0][1]) and _HEADER.fullmatch(entries[0][1]):
-        entries = entries[1:]
-    return entries
+    red, green, blue = bytes.fromhex(text[1:]) if text[0] == "#" else re.findall(r"\d+", text)
+    return int(red), int(green), int(blue)
 
 
 def number_colours(
     table: Mapping[Colour, str], classes: Classes, where: object
 ) -> Tuple[Tuple[str, ...], Dict[Colour, int], List[str]]:
-    """Turn names of colours into class numbers.
-
-    A class named ``background`` is number 0. Black is background if the table says nothing else.
-
-    Returns, raises: as ``Classes.numbers``, by colour.
-    """
+    """As `Classes.numbers`, by colour; black is background if the table says nothing else."""
     names, numbers, remarks = classes.numbers(list(table.values()), where)
     return names, {(0, 0, 0): 0, **{c: numbers.get(n, 0) for c, n in table.items()}}, remarks
 
 
 def find_values(folder: Path) -> Dict[int, str]:
-    """Class names by value, of all files ``_classes.csv`` below a folder; empty if none.
-
-    Lists of another kind (``filename, cat, dog``, for classification) are skipped.
-
-    Raises:
-        AnnotationError: a line is no value and name, or files contradict each other.
-    """
+    """Class names by value, of all files ``_classes.csv`` below a folder; empty if none."""
     names: Dict[int, str] = {}
     for path in (path for path in files_below(folder) if path.name.lower() == VALUES_FILE):
         for value, name in _read_values(path):
             other = next((v for v, known in names.items() if (v == value) != (known == name)), None)
             if other is not None:
-                raise AnnotationError(
-                    f"{path}: {value} is {name}, but elsewhere {other} is {names[other]}; import "
-                    "these masks one by one, or make the files the same"
-                )
+                got = f"{value} is {name}, but elsewhere {other} is {names[other]}"
+                raise wrong(path, "the same as elsewhere", got, "import these masks one by one")
             names[value] = name
     return names
 
 
 def _read_values(path: Path) -> List[Tuple[int, str]]:
     rows = list(csv.reader(filter(None, read_lines(path)), skipinitialspace=True))
-    if not rows or rows[0][0].strip().lower() != "pixel value":
+    if not rows or rows[0][0].strip().lower() != "pixel value":  # a list for classification
         return []
-    found = []
-    for row in rows[1:]:
-        value, name = (row[0].strip(), row[1].strip()) if len(row) == 2 else ("", "")
-        if not (value.isascii() and value.isdigit() and int(value) <= 65535 and name):
-            raise AnnotationError(
-                f"{path}: expected a value of the masks and a name, such as `1, cat`, got "
-                f"{', '.join(row)[:60]!r}; correct it there"
-            )
-        found.append((int(value), name))
-    return found
+    try:
+        return [(int(value), name.strip()) for value, name in rows[1:]]
+    except ValueError as error:
+        raise wrong(path, "lines of a value and a name, such as `1, cat`", error) from None
 
 
 def number_values(
     names: Mapping[int, str], chosen: Optional[Sequence[str]], where: object
 ) -> Tuple[List[str], Dict[int, int], List[str]]:
-    """Turn names of values into class numbers.
+    """As `Classes.numbers`, by value, and without the background's name; ``chosen`` None: all.
 
-    Args:
-        names: As `find_values` gives them.
-        chosen: Those that become the classes 1, 2 ...; None: all, in the order of their values.
-        where: The file, for messages.
-
-    Returns, raises: as ``Classes.numbers``, by value (0 and 255 are themselves unless named
-    otherwise) and without the name of the background.
+    The values 0 and 255 are themselves unless named otherwise.
     """
     found = [names[value] for value in sorted(names)]
     choice = None if chosen is None else {name: (name,) for name in chosen}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
-from paddleseg_u2net.data_tools.annotations.import_stats import count_images
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample, counted
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, find_images
 from paddleseg_u2net.text import short_list
@@ -28,7 +28,7 @@ class ImageIndex:
         self.folder = folder
         self.files = find_images(folder) if files is None else files
         self._by_tail: Dict[Tuple[str, bool], List[Path]] = {}  # whether with suffix
-        self._renamed: Dict[str, Path] = {}
+        self._renamed: Dict[Tuple[str, str], Path] = {}
         for path in self.files:
             for with_suffix in (True, False):
                 parts = fold_case(self.name_of(path, with_suffix)).split("/")
@@ -41,61 +41,40 @@ class ImageIndex:
         relative = PurePosixPath(path.relative_to(self.folder).as_posix())
         return str(relative if with_suffix else relative.with_suffix(""))
 
-    def at(self, name: str, any_suffix: bool = False) -> Optional[Path]:
-        """The image at a path from the folder on; ``any_suffix`` as in `find`."""
-        found = self._at(_parts(name), True)
-        return found or (self._note(name, self.named(name)) if any_suffix else None)
-
-    def named(self, name: str) -> Optional[Path]:
-        """The only image at a path from the folder on, whatever its suffix, or None."""
-        return self._at(_parts(_bare(name)), False)
-
-    def _at(self, parts: List[str], with_suffix: bool) -> Optional[Path]:
-        found = self._alike(parts, with_suffix, lambda path: self._depth(path) == len(parts))
-        return found[0] if len(found) == 1 else None
-
     def find(
-        self, name: str, any_suffix: bool = True, fits: Fits = lambda path: True
+        self, name: str, any_suffix: bool = True, fits: Fits = lambda path: True, place: str = ""
     ) -> Optional[Path]:
-        """Find the image that a label file calls so.
+        """Find the image that a label file calls so; AnnotationError if several could be meant.
 
-        The name is taken as a path from the folder on; then its leading folders are dropped one by
-        one (they may be those of another computer), and images of that name in any subfolder
-        are tried. Backslashes are read as slashes; what `fold_case` drops is compared only if there
-        are several. If there is none, the same is tried without the suffix, which converters
-        change; `remarks` says so. Names may be written as in URLs (``my%20cat.jpg``), as Label
-        Studio does.
-
-        Args:
-            name: What the label file says.
-            any_suffix: Whether ``a.jpg`` may be taken for ``a.png``.
-            fits: Which images may be taken.
-
-        Raises:
-            AnnotationError: several images could be meant.
+        The name is taken as a path from the folder (or its subfolder ``place``) on; then its
+        leading folders are dropped one by one (they may be those of another computer), and images
+        of that name in any subfolder are tried. If there is none, the same is tried without the
+        suffix, which converters change; `remarks` says so.
         """
-        # Label Studio's local files follow `?d=`.
+        # As Label Studio writes them: `my%20cat.jpg`, local files after `?d=`.
         readings = list(dict.fromkeys((name, unquote(name).replace("?d=", "/"))))
         for with_suffix in (True, False) if any_suffix else (True,):
             for reading in readings:
                 parts = _parts(reading if with_suffix else _bare(reading))
-                for start in range(len(parts)):
-                    found = self._alike(parts[start:], with_suffix, fits)
+                paths = [parts[start:] for start in range(len(parts))]
+                if place and parts:
+                    inside = posixpath.normpath("/".join([place, *parts]))
+                    paths[:0] = [_parts(inside), [*_parts(place), parts[-1]]]
+                for path in paths:
+                    found = self._alike(path, with_suffix, fits)
                     if len(found) > 1:
                         raise AnnotationError(
                             f"{self.folder}: {name} could be {short_list(found)}; give the folder "
-                            "from which the label file counts, or write the path in the label "
-                            "file in full"
+                            "from which the label file counts"
                         )
                     if found:
-                        return found[0] if with_suffix else self._note(name, found[0])
+                        if not with_suffix:
+                            self._renamed[place, name] = found[0]
+                        return found[0]
         return None
 
     def find_all(self, names: Sequence[str], fits: Sequence[Fits] = ()) -> List[Optional[Path]]:
-        """Find the images of one label file, as `find`, with ``fits`` for each name or none.
-
-        An image of another suffix is taken only if no other name means it.
-        """
+        """As `find`; an image of another suffix is taken only if no other name means it."""
         fits = fits or [lambda path: True] * len(names)
         found = [self.find(n, any_suffix=False, fits=f) for n, f in zip(names, fits)]
         used = set(found)
@@ -103,24 +82,18 @@ class ImageIndex:
         def unused(fit: Fits) -> Fits:
             return lambda path: path not in used and fit(path)
 
-        return [
-            path or self.find(name, fits=unused(fit)) for path, name, fit in zip(found, names, fits)
-        ]
+        again = zip(found, names, fits)
+        return [path or self.find(name, fits=unused(fit)) for path, name, fit in again]
 
     def remarks(self) -> List[str]:
         """A sentence if images of another suffix were taken."""
         if not self._renamed:
             return []
-        name, path = next(iter(self._renamed.items()))
+        (_, name), path = next(iter(self._renamed.items()))
         return [
             "taken under another suffix than the label file says: "
-            f"{count_images(len(self._renamed))}, such as {path.name} for {_parts(name)[-1]}"
+            f"{counted(len(self._renamed), 'image')}, such as {path.name} for {_parts(name)[-1]}"
         ]
-
-    def _note(self, name: str, found: Optional[Path]) -> Optional[Path]:
-        if found is not None:
-            self._renamed[name] = found
-        return found
 
     def _alike(self, parts: List[str], with_suffix: bool, fits: Fits) -> List[Path]:
         """Images whose path ends so, or the only one whose path is so; `fold_case` if needed."""
@@ -128,11 +101,9 @@ class ImageIndex:
         found = [p for p in self._by_tail.get((fold_case(tail), with_suffix), []) if fits(p)]
         exact = [p for p in found if f"/{self.name_of(p, with_suffix)}".endswith(f"/{tail}")]
         found = exact or found
-        at_top = [path for path in found if self._depth(path) == len(parts)]
+        depth = len(self.folder.parts) + len(parts)
+        at_top = [path for path in found if len(path.parts) == depth]
         return at_top if len(at_top) == 1 else found
-
-    def _depth(self, path: Path) -> int:
-        return len(path.relative_to(self.folder).parts)
 
 
 def _bare(name: str) -> str:
@@ -147,9 +118,8 @@ def _parts(name: str) -> List[str]:
 def unique_names(samples: Sequence[Sample]) -> List[Sample]:
     """Sort samples by name and make their names unique.
 
-    Images whose names differ only in the suffix (or in what `fold_case` drops, which some file
-    systems do not keep) get the suffix into the name: ``cat.jpg`` and ``cat.png`` become cat_jpg
-    and cat_png; what is the same even then is numbered.
+    Where names differ only in the suffix (or in what `fold_case` drops), it goes into the name:
+    ``cat.jpg`` and ``cat.png`` become cat_jpg and cat_png; what is the same even then is numbered.
     """
     times = Counter(fold_case(sample.name) for sample in samples)
     used = {name for name, count in times.items() if count == 1}
@@ -171,9 +141,8 @@ def refuse_twice(pairs: Iterable[Tuple[Path, str]]) -> None:
     seen: Dict[Path, str] = {}
     for image, where in pairs:
         if image in seen:
-            raise AnnotationError(
-                f"{image}: has two labels, {seen[image]} and {where}; keep one of them"
-            )
+            labels = f"{seen[image]} and {where}"
+            raise AnnotationError(f"{image}: has two labels, {labels}; keep one of them")
         seen[image] = where
 
 
@@ -191,10 +160,9 @@ def refuse_absent(samples: Sequence[object], bad: Sequence[Bad]) -> None:
     if broken:
         more = f" (the first of {len(broken)} such images)" if len(broken) > 1 else ""
         raise AnnotationError(f"{broken[0]}{more}")
+    names = short_list([item.image.as_posix() for item in bad])
     raise AnnotationError(
-        f"{len(bad)} of {len(bad)} images are not there: "
-        f"{short_list([item.image.as_posix() for item in bad])}; {bad[0].why}; give the folder "
-        "with the images of these labels"
+        f"{len(bad)} of {len(bad)} images are not there: {names}; {bad[0].why}; give their folder"
     )
 
 
@@ -206,4 +174,4 @@ def unlabelled(images: Iterable[Path], labelled: Iterable[Path], why: str) -> Li
         return []
     top = Path(os.path.commonpath([path.parent for path in rest]))
     names = short_list([path.relative_to(top).as_posix() for path in rest])
-    return [f"left out, {why}: {count_images(len(rest))} below {top} ({names})"]
+    return [f"left out, {why}: {counted(len(rest), 'image')} below {top} ({names})"]

@@ -1,20 +1,16 @@
-"""Mask files of every kind as mask sources: class numbers, black and white, grey, alpha, colours.
-
-Files are read by ``io.images``, so orientation tags are applied to masks as to their images. The
-size must be the image's; `MaskSizeError` tells the other size to callers that may resize the mask.
-"""
+"""Mask files as mask sources: class numbers, black and white, grey, alpha, colours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.data_tools.annotations.classes import IGNORE, Colour
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, MaskSource, wrong
 from paddleseg_u2net.io import images
 from paddleseg_u2net.text import short_list, short_values
 
@@ -34,17 +30,11 @@ class MaskSizeError(AnnotationError):
 
 @dataclass(frozen=True)
 class MaskFile(MaskSource):
-    """A file and the function that reads the mask (H, W) in it, as `MaskSource.read`.
-
-    Attributes:
-        path: The mask.
-        decode: Reads it; raises AnnotationError and ImageError.
-        unchanged: Modes of PNG files that are this mask as they are, so that they can be linked.
-    """
+    """A file and the function that reads the mask (H, W) in it."""
 
     path: Path
     decode: Callable[[Path], np.ndarray]
-    unchanged: Tuple[str, ...] = ()
+    unchanged: Tuple[str, ...] = ()  # modes of PNG files that are this mask as they are
 
     @property
     def file(self) -> Optional[Path]:
@@ -52,57 +42,30 @@ class MaskFile(MaskSource):
         if not self.unchanged or self.path.suffix.lower() != ".png":
             return None
         header = images.read_header(self.path)
-        plain = header.format == "PNG" and header.upright and not header.alpha
+        plain = header.format == "PNG" and header.orientation == 1 and not header.alpha
         return self.path if plain and header.mode in self.unchanged else None
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
         """As `MaskSource.read`."""
-        return _fitting(self.decode(self.path), shape, self.path)
+        mask = self.decode(self.path)
+        high, wide = mask.shape
+        if (high, wide) != tuple(shape):
+            expected = f"a mask of {shape[1]} x {shape[0]}, as its image, got {wide} x {high}"
+            repair = "export it so, or have it resized with --mismatched_masks resize"
+            raise MaskSizeError(f"{self.path}: expected {expected}; {repair}", (high, wide))
+        return mask
 
 
 def index_file(path: Path, numbers: Mapping[int, int]) -> MaskFile:
-    """Make the source of a mask whose values stand for classes.
-
-    Args:
-        path: The mask. Of palette files the indices count, never their colours.
-        numbers: Value -> class number (255: ignored).
-    """
+    """Make the source of a mask whose values (of palettes the indices) stand for classes."""
     same = all(value == number for value, number in numbers.items())
     return MaskFile(path, partial(_read_index, numbers), ("L", "P") if same else ())
 
 
-def binary_file(path: Path) -> MaskFile:
-    """Make the source of a mask of one object, white on black, cut at half of white.
-
-    White is 255, in 16-bit files 65535 (255 if nothing is above it), and 1 where a lossless file
-    has only 0 and 1. Values of half and more (128, 32768) are the object.
-    """
-    return MaskFile(path, _read_binary)
-
-
-def soft_file(path: Path) -> MaskFile:
-    """Make the source of a mask whose brightness is the object's probability, 8 or 16 bits."""
-    return MaskFile(path, brightness, ("L", "I;16"))
-
-
-def alpha_file(path: Path) -> MaskFile:
-    """Make the source of a mask that is the opacity of its file, rounded to 8 bits."""
-    return MaskFile(path, _read_alpha)
-
-
-def instance_file(path: Path) -> MaskFile:
-    """Make the source of a mask with a number or colour for each object; only 0 is background."""
-    return MaskFile(path, _read_instances)
-
-
 def colour_file(path: Path, table: Mapping[Colour, int], tolerance: int = 0) -> MaskFile:
-    """Make the source of a mask whose colours stand for classes.
+    """Make the source of a mask whose colours stand for classes; transparent is background.
 
-    Args:
-        path: The mask: RGB or a palette. Where it is fully transparent it is background.
-        table: (red, green, blue) -> class number (255: ignored).
-        tolerance: A colour that is not in the table becomes the nearest one if no channel differs
-            by more. 0: such a colour is an error.
+    A colour that is not in the table becomes the nearest within ``tolerance`` in each channel.
     """
     return MaskFile(path, partial(_read_colours, table, tolerance))
 
@@ -119,29 +82,31 @@ def _read_index(numbers: Mapping[int, int], path: Path) -> np.ndarray:
         if 0 <= value < len(lookup):
             lookup[value] = number
     found = lookup[stored]
-    if found.min() < 0:
-        unknown = np.unique(stored[found < 0])
-        raise AnnotationError(
-            f"{path}: expected the values {short_values(numbers)}, got also "
-            f"{short_values(unknown)} in {int((found < 0).sum())} pixels; correct the mask, or say "
-            "what its values mean" + _lossy_hint(path)
-        )
+    unknown = stored[found < 0]
+    if unknown.size:
+        got = f"also {short_values(np.unique(unknown))} in {unknown.size} pixels"
+        repair = "correct the mask, or say what its values mean"
+        raise wrong(path, f"the values {short_values(numbers)}", got, repair)
     return found.astype(np.uint8)
 
 
 def _read_instances(path: Path) -> np.ndarray:
+    """A number or colour for each object; only 0 is background."""
     header = images.read_header(path)
     if header.lossy:
-        raise AnnotationError(
-            f"{path}: expected a PNG, got {header.format}, where black is not exactly 0, "
-            "so that objects cannot be told from noise; export the masks as PNG"
-        )
+        why = "where black is not exactly 0, so that objects cannot be told from noise"
+        raise wrong(path, "a PNG", f"{header.format}, {why}", "export the masks as PNG")
     if header.mode in ("RGB", "RGBA") and not header.deep:
         return images.read_image(path, 3).any(axis=2).astype(np.uint8)
     return (images.read_mask(path) > 0).astype(np.uint8)
 
 
 def _read_binary(path: Path) -> np.ndarray:
+    """One object, white on black, cut at half of white, which is the object.
+
+    White is 255, in 16-bit files 65535 (255 if nothing is above it), and 1 where a lossless file
+    has only 0 and 1.
+    """
     grey = brightness(path)
     highest = int(grey.max())
     if highest == 1 and not images.read_header(path).lossy:
@@ -152,19 +117,13 @@ def _read_binary(path: Path) -> np.ndarray:
 def _read_alpha(path: Path) -> np.ndarray:
     alpha = opacity(path)
     if alpha is None:
-        raise AnnotationError(
-            f"{path}: expected an image with a transparent background, nothing in it is "
-            "transparent, so it holds no mask; export it as PNG with alpha, or leave it out"
-        )
+        repair = "export it as PNG with alpha, or leave it out"
+        raise wrong(path, "a transparent background", "nothing that is transparent", repair)
     return alpha
 
 
 def opacity(path: Path) -> Optional[np.ndarray]:
-    """Read uint8 (H, W), 255 where opaque; None where the whole image is.
-
-    Raises:
-        ImageError: the file cannot be read.
-    """
+    """Read uint8 (H, W), 255 where opaque; None where the whole image is."""
     if not images.read_header(path).alpha:
         return None
     alpha = np.ascontiguousarray(images.read_image(path, 4)[..., 3])
@@ -176,10 +135,6 @@ def brightness(path: Path) -> np.ndarray:
 
     A palette of greys gives those greys: tools that shrink files sort palettes as they like, so
     that index 0 may be white. A palette of colours gives its indices.
-
-    Raises:
-        AnnotationError: it has colours.
-        ImageError: the file cannot be read.
     """
     found = images.read_header(path)
     if is_grey(found) or found.deep:
@@ -191,80 +146,63 @@ def brightness(path: Path) -> np.ndarray:
     if found.mode == "P":
         return images.read_mask(path)
     y, x = np.unravel_index(int(spread.argmax()), spread.shape)
-    raise AnnotationError(
-        f"{path}: expected black, white and grey, got the colour "
-        f"{tuple(int(value) for value in picture[y, x])} at x {x}, y {y}; use a colour table, or "
-        "save the mask in grey"
-    )
+    got = f"the colour {tuple(picture[y, x].tolist())} at x {x}, y {y}"
+    repair = "use a colour table, or save the mask in grey"
+    raise wrong(path, "black, white and grey", got, repair)
+
+
+# What masks of one class may hold, and their sources.
+ENCODINGS: Mapping[str, Callable[[Path], MaskFile]] = {
+    "binary": partial(MaskFile, decode=_read_binary),  # black and white
+    "soft": partial(MaskFile, decode=brightness, unchanged=("L", "I;16")),  # probability
+    "alpha": partial(MaskFile, decode=_read_alpha),  # the opacity of cut-outs
+    "instance": partial(MaskFile, decode=_read_instances),  # anything but 0 is the object
+}
 
 
 def _read_colours(table: Mapping[Colour, int], tolerance: int, path: Path) -> np.ndarray:
-    alpha = opacity(path)
-    codes = _packed(images.read_colours(path))
-    by_code = sorted((int(_packed(np.array(colour))), n) for colour, n in table.items())
-    keys, classes = (np.array(column) for column in zip(*by_code))
-    place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
-    unknown = keys[place] != codes
-    if alpha is not None:
-        unknown &= alpha > 0
-    if unknown.any():
-        place[unknown] = _nearest(codes, unknown, keys, tolerance, path)
-    found = classes.astype(np.uint8)[place]
-    if alpha is not None:
-        found[alpha == 0] = 0
+    colours, alpha = images.read_colours(path), opacity(path)
+    seen = np.full(colours.shape[:2], True) if alpha is None else alpha > 0
+    red, green, blue = colours[seen].astype(np.int32).T
+    codes = red << 16 | green << 8 | blue
+    numbers = np.zeros(1 << 24, np.uint8)  # by code; sorting the pixels instead would take longer
+    present = np.zeros(1 << 24, bool)
+    present[codes] = True
+    for code in np.flatnonzero(present).tolist():
+        colour = (code >> 16, code >> 8 & 255, code & 255)
+        number = _number(colour, table, tolerance)
+        if number is None:
+            y, x = np.argwhere(seen & (colours == colour).all(axis=2))[0].tolist()
+            expected = f"colours within {tolerance} of {short_list(sorted(table), 8)}"
+            lossy = images.read_header(path).lossy
+            repair = "export a PNG, as this format changes colours" if lossy else "add it to them"
+            repair += ", or allow a --tolerance"
+            raise wrong(path, expected, f"{colour} at x {x}, y {y}", repair)
+        numbers[code] = number
+    found = np.zeros(seen.shape, np.uint8)
+    found[seen] = numbers[codes]
     return found
 
 
-def _nearest(
-    codes: np.ndarray, unknown: np.ndarray, keys: np.ndarray, tolerance: int, path: Path
-) -> np.ndarray:
-    """Places in ``keys`` of the colours nearest to the unknown ones."""
-    colours, back, counts = np.unique(codes[unknown], return_inverse=True, return_counts=True)
-    nearest = np.zeros(len(colours), np.intp)
-    far = np.ones(len(colours), bool)
-    for index, colour in enumerate(_unpacked(colours)) if tolerance else ():
-        difference = np.abs(_unpacked(keys) - colour)
-        within = difference.max(axis=1) <= tolerance
-        nearest[index] = np.where(within, (difference**2).sum(axis=1), 1 << 20).argmin()
-        far[index] = not within.any()
-    if not far.any():
-        return nearest[back.reshape(-1)]
-    worst = int(np.where(far, counts, 0).argmax())
-    y, x = np.argwhere((codes == colours[worst]) & unknown)[0].tolist()
-    table = short_list(map(tuple, _unpacked(keys).tolist()), 8)
-    more = f" and {int(far.sum()) - 1} more colours" if far.sum() > 1 else ""
-    within_tolerance = f" within {tolerance}" if tolerance else ""
-    raise AnnotationError(
-        f"{path}: the colour {tuple(_unpacked(colours[worst]).tolist())} in "
-        f"{int(counts[worst])} pixels, first at x {x}, y {y}{more}: not in the colour "
-        f"table{within_tolerance} ({table}); add them to the table"
-        + (_lossy_hint(path) or ", or allow a tolerance if edges are blended")
-    )
-
-
-def _packed(colours: np.ndarray) -> np.ndarray:
-    """One int32 for each RGB pixel, (H, W)."""
-    red, green, blue = (colours[..., channel].astype(np.int32) for channel in range(3))
-    return red << 16 | green << 8 | blue
-
-
-def _unpacked(codes: Any) -> np.ndarray:
-    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
+def _number(colour: Colour, table: Mapping[Colour, int], tolerance: int) -> Optional[int]:
+    """The class of the nearest colour in the table, if there is one within the tolerance."""
+    if colour in table or tolerance <= 0:
+        return table.get(colour)
+    keys = sorted(table)
+    difference = np.abs(np.array(keys) - colour)
+    within = difference.max(axis=1) <= tolerance
+    nearest = np.where(within, (difference**2).sum(axis=1), 1 << 20).argmin()
+    return table[keys[nearest]] if within.any() else None
 
 
 def merge(sources: Sequence[MaskSource], soft: bool) -> MaskSource:
     """Make one source of all masks of an image, as where each object has a file of its own."""
-    return sources[0] if len(sources) == 1 else Merged(tuple(sources), soft)
+    return sources[0] if len(sources) == 1 else _Merged(tuple(sources), soft)
 
 
 @dataclass(frozen=True)
-class Merged(MaskSource):
-    """Masks over each other.
-
-    Attributes:
-        sources: In order: classes of a later one cover those of an earlier one.
-        soft: Whether they are probabilities, of which the largest is taken.
-    """
+class _Merged(MaskSource):
+    """Masks over each other: of classes a later one covers, of ``soft`` ones the largest counts."""
 
     sources: Tuple[MaskSource, ...]
     soft: bool
@@ -281,29 +219,3 @@ def _over(below: np.ndarray, above: np.ndarray) -> np.ndarray:
     # What is ignored gives way to objects.
     empty = (above == 0) | ((above == IGNORE) & (below != 0))
     return np.where(empty, below, above)
-
-
-def _fitting(mask: np.ndarray, shape: Tuple[int, int], path: Path) -> np.ndarray:
-    if mask.shape[:2] == tuple(shape):
-        return mask
-    (height, width), (high, wide) = shape, mask.shape[:2]
-    if (high, wide) == (width, height):
-        hint = "one of them is rotated, often because an editor dropped the camera's tag"
-    elif abs(high * width - wide * height) <= max(height, width):
-        hint = (
-            "it was scaled: export it in the size of the image, or have it resized with "
-            "--mismatched_masks resize"
-        )
-    else:
-        hint = "it belongs to another image, or was cropped"
-    raise MaskSizeError(
-        f"{path}: expected a mask of {width} x {height}, as its image, got {wide} x {high}; {hint}",
-        (high, wide),
-    )
-
-
-def _lossy_hint(path: Path) -> str:
-    header = images.read_header(path)
-    if not header.lossy:
-        return ""
-    return f"; {header.format} changes values: export as PNG, or allow a tolerance for colours"

@@ -1,11 +1,4 @@
-"""Shapes with a class number, and the mask that they make when they are drawn.
-
-The pixel in column x and row y is the square from (x, y) to (x + 1, y + 1). A polygon covers it if
-its centre lies inside, counted even-odd: where a polygon crosses itself, what is enclosed twice is
-outside. A centre on the line itself belongs to a left or an upper neighbour, so polygons that
-share an edge share no pixel. The COCO tools follow the same rule, except that they first move the
-outline to a grid of a fifth of a pixel.
-"""
+"""Shapes with a class number, where pixel (x, y) is the square from there to (x + 1, y + 1)."""
 
 from __future__ import annotations
 
@@ -32,36 +25,31 @@ class Shape(Protocol):
     def bounds(self) -> Bounds:
         """What it reaches, in or outside of the image."""
 
-    def paint(self, mask: np.ndarray) -> None:
-        """Set the pixels of uint8 (H, W) that it covers to its class number.
+    @property
+    def area(self) -> float:
+        """In pixels, where shapes are sorted by it."""
+        return 0.0
 
-        Raises:
-            AnnotationError: it cannot be decoded.
-        """
+    def paint(self, mask: np.ndarray) -> None:
+        """Set the pixels of uint8 (H, W) that it covers to its class number."""
 
 
 @dataclass(frozen=True, eq=False)
 class Polygon(Shape):
-    """A polygon with holes; `fill` says which pixels it covers.
+    """A polygon; `fill` says which pixels it covers. Below its holes shows what was drawn before.
 
-    Attributes:
-        number: Class number, 0..255.
-        exterior: float (N, 2): x and y of the corners. Fewer than three cover nothing.
-        holes: The same for what is cut out of this polygon; what was drawn before shows there.
-        of_pixels: The numbers are columns and rows of pixels instead of coordinates, and the
-            pixels of the outline belong to the polygon (or to the hole).
+    If ``of_pixels`` the numbers are columns and rows of pixels instead of coordinates, and the
+    pixels of an outline belong to the polygon, or to the hole.
     """
 
     number: int
-    exterior: np.ndarray
+    exterior: np.ndarray  # float (N, 2): x and y of the corners
     holes: Tuple[np.ndarray, ...] = ()
     of_pixels: bool = False
 
     @property
     def bounds(self) -> Bounds:
         """As `Shape.bounds`."""
-        if len(self.exterior) == 0:
-            return 0.0, 0.0, 0.0, 0.0
         left, top = self.exterior.min(axis=0).tolist()
         right, bottom = self.exterior.max(axis=0).tolist()
         more = int(self.of_pixels)
@@ -70,15 +58,12 @@ class Polygon(Shape):
     @property
     def area(self) -> float:
         """In pixels, from the corners of the exterior; too small where it crosses itself."""
-        if len(self.exterior) < 3:
-            return 0.0
         x, y = (self.exterior - self.exterior[0]).T
         return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
 
     def paint(self, mask: np.ndarray) -> None:
         """As `Shape.paint`."""
-        box = _box_of(self.exterior, mask)
-        left, top, right, bottom = box
+        left, top, right, bottom = box = _box_of(self.exterior, mask)
         if left == right or top == bottom:
             return
         covered = self._covered(self.exterior, box)
@@ -95,13 +80,7 @@ class Polygon(Shape):
 
 @dataclass(frozen=True, eq=False)
 class Ellipse(Shape):
-    """An upright ellipse: the pixels whose centres lie in it.
-
-    Attributes:
-        number: Class number, 0..255.
-        centre: x and y.
-        radii: Half its width and half its height, above 0.
-    """
+    """An upright ellipse, of radii above 0: the pixels whose centres lie in it."""
 
     number: int
     centre: Tuple[float, float]
@@ -125,31 +104,19 @@ class Ellipse(Shape):
 
 @dataclass(frozen=True, eq=False)
 class Drawing(MaskSource):
-    """The mask of an image whose objects are shapes.
-
-    Attributes:
-        shapes: In drawing order: a later one covers an earlier one.
-        shape: Height and width of the image for which they were made.
-        where: The file and the place in it, for messages.
-    """
+    """The mask of an image whose objects are shapes, a later one covering an earlier one."""
 
     shapes: Tuple[Shape, ...]
-    shape: Tuple[int, int]
+    shape: Tuple[int, int]  # height and width of the image for which they were made
     where: str
 
     def read(self, shape: Tuple[int, int]) -> np.ndarray:
         """As `MaskSource.read`."""
         if tuple(shape) != tuple(self.shape):
-            turned = tuple(shape) == tuple(self.shape)[::-1]
-            why = (
-                "the tool ignored the rotation (EXIF orientation) in the image file: rotate the "
-                "pixels themselves and label again, or remove the tag"
-                if turned
-                else "take the image that was labelled, or label this one"
-            )
             raise AnnotationError(
                 f"{self.where}: made for an image of {self.shape[1]} x {self.shape[0]} pixels, but "
-                f"it is {shape[1]} x {shape[0]}; {why}"
+                f"it is {shape[1]} x {shape[0]}; take the image that was labelled. If it has an "
+                "EXIF orientation, turn its pixels themselves and label again"
             )
         mask = np.zeros(shape, np.uint8)
         for item in self.shapes:
@@ -165,63 +132,45 @@ def rectangle(number: int, corners: np.ndarray, of_pixels: bool = False) -> Poly
 
 
 def polygon(number: int, corners: np.ndarray) -> Optional[Polygon]:
-    """The polygon of these corners (N, 2); None if it has no area."""
-    return Polygon(number, corners) if has_area(corners) else None
+    """The polygon of these corners (N, 2); None if they are no more than a dot or a line."""
+    if len(corners) < 3:
+        return None
+    rays = corners - corners[0]
+    longest = rays[np.argmax(np.abs(rays).max(axis=1))]
+    has_area = np.any(rays[:, 0] * longest[1] != rays[:, 1] * longest[0])
+    return Polygon(number, corners) if has_area else None
 
 
 def points(value: Any, where: object) -> np.ndarray:
-    """Read corners as label files have them: pairs, or x and y in turns.
-
-    Returns:
-        float64 (N, 2).
-
-    Raises:
-        AnnotationError: they are not finite numbers in pairs.
-    """
+    """Read corners as label files have them, in pairs or x and y in turns: float64 (N, 2)."""
     try:
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError, OverflowError):
         array = np.empty(1)
     if not (array.ndim == 1 and len(array) % 2 == 0) and array.shape[1:] != (2,):
-        raise wrong(where, "points, an x and a y each", f"{str(value)[:60]}")
+        raise wrong(where, "points, an x and a y each", f"{value!s:.60}")
     if not np.isfinite(array).all():
         raise wrong(where, "finite coordinates", "NaN or infinity")
     return np.clip(array.reshape(-1, 2), -_FAR, _FAR)
 
 
-def outside(bounds: Bounds, size: Tuple[int, int]) -> str:
-    """``wholly`` or ``partly`` outside an image of ``size`` (height, width), or empty.
-
-    Half a pixel is ignored: there is no pixel's centre in it.
-    """
-    left, top, right, bottom = bounds
-    height, width = size
-    if left >= width or top >= height or right <= 0 or bottom <= 0:
-        return "wholly"
-    if left < -0.5 or top < -0.5 or right > width + 0.5 or bottom > height + 0.5:
-        return "partly"
-    return ""
-
-
 def _box_of(points: np.ndarray, mask: np.ndarray) -> Box:
-    """Return the pixels of a mask (H, W) that (N, 2) points can reach; empty if there are none."""
-    if len(points) == 0:
-        return 0, 0, 0, 0
+    """Return the pixels of a mask (H, W) that (N, 2) points can reach."""
     limits = np.array(mask.shape[::-1])
-    low = np.clip(np.floor(points.min(axis=0)), 0, limits).astype(int)
-    high = np.clip(np.ceil(points.max(axis=0)) + 1, low, limits).astype(int)
-    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+    low = np.clip(np.floor(points.min(axis=0)), 0, limits)
+    high = np.clip(np.ceil(points.max(axis=0)) + 1, low, limits)
+    left, top, right, bottom = np.concatenate([low, high]).astype(int).tolist()
+    return left, top, right, bottom
 
 
 def fill(points: np.ndarray, box: Box) -> np.ndarray:
-    """Find the pixels of a box that a polygon covers.
+    """Find the pixels of a box that a polygon covers: those whose centre lies inside, even-odd.
 
-    Args:
-        points: float (N, 2), x and y of the corners; the last is joined to the first. Up to 1e15.
-        box: The part of the image to look at.
+    A centre on the line itself belongs to a left or an upper neighbour, so polygons that share an
+    edge share no pixel. The COCO tools follow the same rule, except that they first move the
+    outline to a grid of a fifth of a pixel.
 
-    Returns:
-        bool (bottom - top, right - left).
+    ``points`` are float (N, 2), up to 1e15; the answer is bool (bottom - top, right - left).
     """
     left, top, right, bottom = box
     start, end = points, np.roll(points, -1, axis=0)
@@ -244,34 +193,21 @@ def fill(points: np.ndarray, box: Box) -> np.ndarray:
 
 
 def outline(points: np.ndarray, box: Box) -> np.ndarray:
-    """Find the pixels of a box that lie on the closed line through pixels.
+    """Find the pixels of a box that lie on the closed line, one pixel wide, through pixels.
 
-    Args:
-        points: Whole numbers (N, 2): column and row of pixels, joined by lines one pixel wide.
-        box: As in `fill`.
-
-    Returns:
-        bool (bottom - top, right - left).
+    ``points`` are whole numbers (N, 2), columns and rows; the answer is that of `fill`.
     """
     left, top, right, bottom = box
     covered = np.zeros((bottom - top, right - left), bool)
     following = np.roll(points, -1, axis=0)
     flat = np.abs(following - points)
     lies = flat[:, 0] >= flat[:, 1]
-    x, y = _steps(points[lies], following[lies], left, right)
-    _mark(covered, x - left, y - top)
-    y, x = _steps(points[~lies, ::-1], following[~lies, ::-1], top, bottom)
-    _mark(covered, x - left, y - top)
+    across = _steps(points[lies], following[lies], left, right)
+    down = _steps(points[~lies, ::-1], following[~lies, ::-1], top, bottom)
+    for x, y in (across, down[::-1]):
+        inside = (left <= x) & (x < right) & (top <= y) & (y < bottom)
+        covered[y[inside] - top, x[inside] - left] = True
     return covered
-
-
-def has_area(points: np.ndarray) -> bool:
-    """Whether (N, 2) points are more than a dot or a straight line."""
-    if len(points) < 3:
-        return False
-    rays = points - points[0]
-    longest = rays[np.argmax(np.abs(rays).max(axis=1))]
-    return bool(np.any(rays[:, 0] * longest[1] != rays[:, 1] * longest[0]))
 
 
 def _steps(
@@ -293,9 +229,3 @@ def _each_step(first: np.ndarray, counts: np.ndarray) -> Tuple[np.ndarray, np.nd
     lines = np.repeat(np.arange(len(counts)), counts)
     before = np.cumsum(counts) - counts
     return lines, first[lines] + np.arange(len(lines)) - before[lines]
-
-
-def _mark(covered: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> None:
-    height, width = covered.shape
-    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    covered[rows[inside], columns[inside]] = True

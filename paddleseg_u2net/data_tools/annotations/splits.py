@@ -12,20 +12,21 @@ import numpy as np
 
 from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.image_index import refuse_absent, unique_names
-from paddleseg_u2net.data_tools.annotations.import_stats import count_images
-from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, AnnotationError, Sample
+from paddleseg_u2net.data_tools.annotations.sample import (
+    AnnotatedDataset,
+    AnnotationError,
+    Sample,
+    counted,
+    wrong,
+)
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import image_size
 
 # What sources call them.
 SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 IMAGES = "images"
 
@@ -55,26 +56,20 @@ class Part(NamedTuple):
 def read_all(
     sources: Sequence[Source], classes: Classes, resplit: bool = False
 ) -> AnnotatedDataset:
-    """Read several exports as one data set.
+    """Read several exports as one data set, as `joined`.
 
-    Without a choice of classes all have to name the same ones; the order of the first is taken.
-    A choice must be in every export.
-
-    Returns:
-        All samples, as `joined`. Where there are several exports, remarks begin with the titles
-        of those that they are about.
-
-    Raises:
-        AnnotationError: their classes differ, no image exists, or as `joined`.
+    All have to have the same classes, of which the order of the first is taken.
     """
     found: List[AnnotatedDataset] = []
     for source in sources:
         one = source.read(classes)
-        if found and one.classes != found[0].classes:
-            _require_same(sources[0].title, found[0].classes, source.title, one.classes)
-            # The same in another order.
-            names = {name: (name,) for name in found[0].classes[1:]}
-            one = source.read(Classes(names, classes.ignored))
+        first = found[0].classes if found else one.classes
+        if sorted(one.classes) != sorted(first):
+            expected = f"the classes of {sources[0].title} ({', '.join(first[1:])})"
+            repair = "choose some that all have with --classes"
+            raise wrong(source.title, expected, ", ".join(one.classes[1:]), repair)
+        if one.classes != first:  # the same in another order
+            one = source.read(Classes({name: (name,) for name in first[1:]}, classes.ignored))
         found.append(one)
     about: Dict[str, List[str]] = {}
     parts = []
@@ -82,56 +77,38 @@ def read_all(
         for remark in one.remarks:
             about.setdefault(remark, []).append(source.title)
         samples = [replace(item, split=item.split or source.split) for item in one.samples]
-        parts.append(Part(source.title, source.folder, samples))
+        parts.append(Part(source.title, source.folder, unique_names(samples)))
     titled = len(sources) > 1
     remarks = [f"{', '.join(t)}: {r}" if titled else r for r, t in about.items()]
     samples, said = joined(parts, resplit)
     bad = [item for one in found for item in one.bad]
     refuse_absent(samples, bad)
-    empty = found[0].empty if all(one.empty for one in found) else ""
-    return AnnotatedDataset(found[0].classes, samples, remarks=remarks + said, bad=bad, empty=empty)
-
-
-def _require_same(first: str, names: Sequence[str], other: str, others: Sequence[str]) -> None:
-    if sorted(names) != sorted(others):
-        raise AnnotationError(
-            f"{other}: its classes are {', '.join(others[1:])}, but those of {first} are "
-            f"{', '.join(names[1:])}; choose some that all have with --classes, import one alone, "
-            "or make their lists of classes the same"
-        )
+    return AnnotatedDataset(found[0].classes, samples, remarks=remarks + said, bad=bad)
 
 
 def joined(parts: Sequence[Part], resplit: bool = False) -> Tuple[List[Sample], List[str]]:
-    """Join the samples of several parts.
+    """Join the samples of several parts, with remarks.
 
     If a name is in several parts, all names begin with their part's folder: its path from the
-    folder on that holds all parts, without ``images`` (``valid/images`` becomes ``valid``).
-
-    Args:
-        parts: An image that is in several is taken from the first.
-        resplit: Whether the splits of the parts are ignored. Then an image may be in several, if
-            its masks are the same there, and is taken once.
-
-    Returns:
-        The samples, sorted by name, names unique; remarks.
-
-    Raises:
-        AnnotationError: an image is in two parts.
+    folder on that holds all parts, without ``images``. With ``resplit`` an image may be in several
+    parts, if its masks are the same there, and is taken once, from the first.
     """
     parts, remarks = _each_once(parts, resplit)
     times: Counter[str] = Counter()
     for part in parts:
         times.update({fold_case(sample.name) for sample in part.samples})
     shared = sum(count > 1 for count in times.values())
-    prefixes = _prefixes([part.folder for part in parts]) if shared else [""] * len(parts)
-    samples = [
-        replace(sample, name=prefix + sample.name)
-        for prefix, part in zip(prefixes, parts)
-        for sample in part.samples
-    ]
+    samples = [sample for part in parts for sample in part.samples]
     if shared:
         said = "1 name is" if shared == 1 else f"{shared} names are"
         remarks.append(f"named after their folders too, as {said} in several")
+        places = [Path(os.path.normpath(part.folder.absolute())) for part in parts]
+        top = os.path.commonpath(places)
+        samples = []
+        for place, part in zip(places, parts):
+            folders = [name for name in place.relative_to(top).parts if name.lower() != IMAGES]
+            for sample in part.samples:
+                samples.append(replace(sample, name="/".join([*folders, sample.name])))
     return unique_names(samples), remarks
 
 
@@ -149,26 +126,15 @@ def _each_once(parts: Sequence[Part], resplit: bool) -> Tuple[List[Part], List[s
             _require_equal(first, other, sample, part, resplit)
             again += 1
         kept.append(part._replace(samples=samples))
-    said = f"{count_images(again)} {'is' if again == 1 else 'are'}"
+    said = f"{counted(again, 'image')} {'is' if again == 1 else 'are'}"
     return kept, [f"{said} in several parts, and taken once"] if again else []
 
 
 def _require_equal(first: Sample, other: Part, sample: Sample, part: Part, resplit: bool) -> None:
     both = f"{sample.image}: is in {other.title} and in {part.title}"
     if not resplit and first.split != sample.split:
-        raise AnnotationError(
-            f"{both}, so what is trained on would be measured on; take it out of one of them, or "
-            "divide all images anew with --resplit"
-        )
+        why = "so what is trained on would be measured on"
+        raise AnnotationError(f"{both}, {why}; take it out of one of them, or use --resplit")
     size = image_size(sample.image)
     if not np.array_equal(first.mask.read(size), sample.mask.read(size)):
         raise AnnotationError(f"{both}, with different masks; take it out of one of them")
-
-
-def _prefixes(folders: Sequence[Path]) -> List[str]:
-    places = [os.path.normpath(folder.absolute()) for folder in folders]
-    top = Path(os.path.commonpath(places))
-    return [
-        "".join(f"{name}/" for name in Path(place).relative_to(top).parts if name.lower() != IMAGES)
-        for place in places
-    ]

@@ -1,8 +1,6 @@
-"""PASCAL VOC's layout: JPEGImages, SegmentationClass, ImageSets/Segmentation.
+"""PASCAL VOC's layout (http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/).
 
-Many tools export it. The mask of the official data is a palette PNG, in which class numbers are
-palette indices and 255 is void (http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/). Copies
-without a palette hold the colours of that palette.
+Official masks are palette PNG files of class numbers; copies may hold the palette's colours.
 """
 
 from __future__ import annotations
@@ -11,9 +9,10 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from paddleseg_u2net.data_tools.annotations.classes import (
+    ALL_CLASSES,
     Classes,
     Colour,
     is_background,
@@ -21,20 +20,16 @@ from paddleseg_u2net.data_tools.annotations.classes import (
     read_colours,
     voc_colour,
 )
-from paddleseg_u2net.data_tools.annotations.image_index import (
-    ImageIndex,
-    absent,
-    refuse_twice,
-    unique_names,
-)
-from paddleseg_u2net.data_tools.annotations.label_files import read_lines, thread_map
+from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex, absent, refuse_twice
 from paddleseg_u2net.data_tools.annotations.mask_files import colour_file, index_file, is_grey
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
-    AnnotationError,
     Bad,
     MaskSource,
     Sample,
+    read_lines,
+    thread_map,
+    wrong,
 )
 from paddleseg_u2net.data_tools.annotations.splits import SPLITS, Source, read_all
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
@@ -48,7 +43,7 @@ VOC_CLASSES = [
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 ]
-IMAGES = "JPEGImages"
+_IMAGES = "JPEGImages"
 COLOUR_LIST = "labelmap.txt"
 
 # labelme puts masks here and arrays into the folder of the official name.
@@ -62,77 +57,41 @@ _VOID = ("__ignore__", "ignored")
 _STRONGER = ("", "train", "val", "test")
 
 
-def read(root: Path, classes: Optional[Classes] = None, resplit: bool = False) -> AnnotatedDataset:
-    """Read a VOCdevkit, one year of it (VOC2012), or a folder of that layout.
+def read(
+    root: Path,
+    classes: Classes = ALL_CLASSES,
+    resplit: bool = False,
+    images: Optional[Path] = None,
+    strict: bool = True,
+) -> AnnotatedDataset:
+    """Read all folders of this layout at or below ``root``, such as the years of a VOCdevkit.
 
-    Args:
-        root: The folder, or any above it. Of several years or exports all are read.
-        classes: Which classes become which numbers.
-        resplit: As for `splits.joined`.
-
-    Names come from labelmap.txt (``name:r,g,b:parts:actions``: then masks are read by colour), else
-    from class_names.txt or labels.txt (one a line, from the background on if it is the first, after
-    an optional ``__ignore__``), else they are VOC's. SegmentationObject is not read;
-    SegmentationClassAug (SBD's masks, trainaug.txt) is added.
-
-    Returns:
-        One sample for each mask, with the split of train.txt, val.txt, test.txt; `splits.read_all`
-        says how several folders are joined. ``bad`` are masks without image, and images in
-        train.txt or val.txt without mask.
-
-    Raises:
-        AnnotationError: no such layout; no mask has an image; a file of names or colours cannot be
-            read. Unknown values and damaged masks are found when masks are read.
-        PairingError: a folder has no masks, or two of one name.
-        ImageError: a folder cannot be listed.
+    Names come from labelmap.txt (then masks are read by colour), else from class_names.txt or
+    labels.txt, else they are VOC's. Masks without an image are bad, and if ``strict`` images in
+    train.txt or val.txt without a mask.
     """
-    root = Path(root)
     places = layouts(root)
     if not places:
         found = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-        boxes = "; Annotations has boxes, for detection: export masks"
-        raise AnnotationError(
-            f"{root}: expected the folders JPEGImages and SegmentationClass as in VOC2012, found "
-            f"{short_list(found) if root.is_dir() else 'no folder'}"
-            f"{boxes if 'Annotations' in found else ''}"
-        )
-
-    def read_one(place: Path, chosen: Classes) -> AnnotatedDataset:
-        return collect(place, place / IMAGES, _meaning(place, root, chosen), strict=True)
-
-    return read_places(root, places, read_one, classes or Classes(), resplit)
-
-
-def read_places(
-    root: Path,
-    places: Sequence[Path],
-    read_one: Callable[[Path, Classes], AnnotatedDataset],
-    classes: Classes,
-    resplit: bool,
-) -> AnnotatedDataset:
-    """Read folders of this layout below ``root`` as one data set."""
-    titles = [
-        place.relative_to(root).as_posix() if place != root else root.name for place in places
-    ]
-    sources = [Source(t, place, partial(read_one, place)) for t, place in zip(titles, places)]
-    found = read_all(sources, classes, resplit)
-    rest = [place for place in _folders_with((IMAGES,), root) if place not in places]
-    if rest:
-        names = short_list(place.relative_to(root).as_posix() for place in rest)
-        found.remarks.append(f"left out, with {IMAGES} but without {_MASKS[-1]}: {names}")
-    return found
+        expected = "the folders JPEGImages and SegmentationClass as in VOC2012"
+        got = short_list(found) or "no folder"
+        raise wrong(root, expected, got, "export masks, or give their folder")
+    sources = []
+    for place in places:
+        title = place.relative_to(root).as_posix() if place != root else root.name
+        read_one = partial(_read_place, place, root, images or place / _IMAGES, strict)
+        sources.append(Source(title, place, read_one))
+    return read_all(sources, classes, resplit)
 
 
 def layouts(root: Path) -> List[Path]:
     """Find folders of this layout: ``root`` and all below it."""
-    return _folders_with(_MASKS, root) if root.is_dir() else []
-
-
-def _folders_with(names: Sequence[str], root: Path) -> List[Path]:
-    folders = {root}
-    for folder in {path.parent for path in files_below(root)}:
-        folders.update(_upwards(folder, root))
-    return sorted(folder for folder in folders if any((folder / name).is_dir() for name in names))
+    if not root.is_dir():
+        return []
+    folders = {above for path in files_below(root) for above in _upwards(path.parent, root)}
+    return sorted(
+        folder for folder in {root, *folders} if any((folder / name).is_dir() for name in _MASKS)
+    )
 
 
 def _upwards(folder: Path, root: Path) -> List[Path]:
@@ -147,7 +106,7 @@ def nearest(name: str, place: Path, root: Path) -> Optional[Path]:
 
 
 @dataclass(frozen=True)
-class Meaning:
+class _Meaning:
     """What values and colours stand for."""
 
     names: Tuple[str, ...]  # from the background on
@@ -167,74 +126,50 @@ class Meaning:
         return colour_file(path, self.table)
 
 
-def labelmap_meaning(path: Path, classes: Classes) -> Meaning:
-    """Read a labelmap.txt; values count its lines from 0.
-
-    Raises:
-        AnnotationError: it cannot be read, or as ``Classes.numbers``.
-    """
+def _labelmap_meaning(path: Path, classes: Classes) -> _Meaning:
+    """Read a labelmap.txt; values count its lines from 0."""
     colours = read_colours(path)
     table = {colour: name for colour, name in colours.items() if name not in _VOID}
     names, numbers, remarks = number_colours(table, classes, path)
     numbers.update((colour, IGNORE) for colour, name in colours.items() if name in _VOID)
     by_line = {line: numbers[colour] for line, colour in enumerate(colours)}
     by_value = {0: 0, IGNORE: IGNORE, **by_line}
-    return Meaning(names, by_value, {voc_colour(IGNORE): IGNORE, **numbers}, True, remarks)
+    return _Meaning(names, by_value, {voc_colour(IGNORE): IGNORE, **numbers}, True, remarks)
 
 
-def _meaning(place: Path, root: Path, classes: Classes) -> Meaning:
+def _meaning(place: Path, root: Path, classes: Classes) -> _Meaning:
     colour_list = nearest(COLOUR_LIST, place, root)
     if colour_list is not None:
-        return labelmap_meaning(colour_list, classes)
+        return _labelmap_meaning(colour_list, classes)
     names_file = next(filter(None, (nearest(name, place, root) for name in _NAME_LISTS)), None)
     found, remarks = VOC_CLASSES, []
     if names_file is not None:
-        found = _listed_names(names_file)
+        found = [line for line in read_lines(names_file) if line and line not in _VOID]
+        found = found[1:] if is_background("".join(found[:1])) else found
+        if not found or len(set(found)) < len(found):
+            expected = "a name of its own for each class, one a line"
+            raise wrong(names_file, expected, short_list(found, 8))
     elif not re.fullmatch(r"VOC\d{4}", place.name):
-        remarks.append(
-            f"no {COLOUR_LIST} or {_NAME_LISTS[0]} in {place.name}: classes are named as in PASCAL "
-            "VOC"
-        )
+        lists = f"{COLOUR_LIST} or {_NAME_LISTS[0]}"
+        remarks.append(f"no {lists} in {place.name}: classes are named as in PASCAL VOC")
     names, numbers, more = classes.numbers(found, names_file or place)
     values = {0: 0, IGNORE: IGNORE}
     values.update((value, numbers.get(name, 0)) for value, name in enumerate(found, start=1))
     table = {voc_colour(value): number for value, number in values.items()}
-    return Meaning(names, values, table, False, remarks + more)
+    return _Meaning(names, values, table, False, remarks + more)
 
 
-def _listed_names(path: Path) -> List[str]:
-    names = [line for line in read_lines(path) if line and line not in _VOID]
-    names = names[1:] if is_background("".join(names[:1])) else names
-    if not names or len(set(names)) < len(names):
-        raise AnnotationError(
-            f"{path}: expected a name of its own for each class, one a line, got "
-            f"{short_list(names, 8)}"
-        )
-    return names
-
-
-def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> AnnotatedDataset:
-    """Read the masks of a folder of this layout, with their images and splits.
-
-    Args:
-        place: Holds the folder of masks and ImageSets.
-        images: The folder of images.
-        meaning: What the masks hold.
-        strict: Whether a listed image without a mask is bad (else it is left out).
-
-    Raises:
-        AnnotationError: as `read`.
-    """
+def _read_place(
+    place: Path, root: Path, images: Path, strict: bool, classes: Classes
+) -> AnnotatedDataset:
+    meaning = _meaning(place, root, classes)
     masks = _masks(place)
     if not images.is_dir():
-        raise AnnotationError(f"{images}: expected a folder with the images; there is none")
+        raise wrong(images, "a folder with the images", "none", "put them there")
     index = ImageIndex(images)
     exact = {index.name_of(path): path for path in index.files}
     alike = {fold_case(name): path for name, path in exact.items()}
-    pairs = {
-        name: exact.get(name) or alike.get(fold_case(name)) or _anywhere(index, name)
-        for name in masks
-    }
+    pairs = {name: exact.get(name) or alike.get(fold_case(name)) for name in masks}
     bad = [absent(name, masks[name], images) for name in sorted(masks) if pairs[name] is None]
     found = {name: image for name, image in pairs.items() if image is not None}
     refuse_twice((image, str(masks[name])) for name, image in found.items())
@@ -247,16 +182,7 @@ def collect(place: Path, images: Path, meaning: Meaning, strict: bool) -> Annota
     if rest:
         remarks.append(f"left out, without a mask: {rest} images")
     remarks = meaning.remarks + remarks
-    return AnnotatedDataset(
-        meaning.names, unique_names(samples), remarks=remarks, bad=bad + unmasked
-    )
-
-
-def _anywhere(index: ImageIndex, name: str) -> Optional[Path]:
-    """The image of a mask's last name in any subfolder, if there is just one."""
-    last = fold_case(name.rsplit("/", 1)[-1])
-    found = [path for path in index.files if fold_case(path.stem) == last]
-    return found[0] if len(found) == 1 else None
+    return AnnotatedDataset(meaning.names, samples, remarks=remarks, bad=bad + unmasked)
 
 
 def _masks(place: Path) -> Dict[str, Path]:
@@ -295,22 +221,13 @@ def _splits(
         elif unmasked and split:
             remarks.append(f"left out, in {path.name} but without a mask: {len(unmasked)} images")
     if twice:
-        remarks.append(
-            f"in several lists, counted for test before val before train: "
-            f"{short_list(sorted(twice), 8)}"
-        )
-    rest = sum(not splits.get(name) for name in masks)
-    if any(splits.values()) and rest:
-        remarks.append(f"in no list of train, val or test: {rest} images")
+        names = short_list(sorted(twice), 8)
+        remarks.append(f"in several lists, counted for test before val before train: {names}")
     return splits, remarks, list(bad.values())
 
 
 def _name_of(line: str, known: Set[str]) -> Optional[str]:
-    """The mask that a line of a list means: a name, a path to an image, or an image and a mask."""
-    line = line.strip().strip('"')
-    for text in (line, (line.split() or [line])[0]):
-        path = Path(text)
-        for name in (text, str(path.with_suffix("")) if path.name else text, path.stem):
-            if name in known:
-                return name
-    return None
+    """The mask that a line of a list means: a name, or a path to an image."""
+    path = Path(line)
+    names = (line, str(path.parent / path.stem), path.stem)
+    return next((name for name in names if name in known), None)

@@ -1,28 +1,16 @@
-"""Where a YOLO data set has its images, and what its classes are called.
-
-Written from https://docs.ultralytics.com/datasets/segment/. ``data.yaml`` names the classes
-and, for ``train``, ``val`` and ``test``, folders or lists of images. Its paths are often
-wrong: Roboflow writes ``../train/images`` for ``train/images``, others the folders of their
-own computer.
-"""
+"""Where a YOLO data set has its images, and what its classes are called."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import yaml
 
-from paddleseg_u2net.data_tools.annotations.image_index import (
-    ImageIndex,
-    absent,
-    refuse_absent,
-    unlabelled,
-)
-from paddleseg_u2net.data_tools.annotations.label_files import read_lines
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, wrong
+from paddleseg_u2net.data_tools.annotations.image_index import absent, refuse_absent, unlabelled
+from paddleseg_u2net.data_tools.annotations.sample import Bad, read_lines, wrong
 from paddleseg_u2net.data_tools.annotations.splits import IMAGES, SPLITS, split_of
 from paddleseg_u2net.io.images import files_below, find_images
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
@@ -56,16 +44,11 @@ class Layout:
 
 
 def find_layout(source: Path) -> Layout:
-    """Look at a folder, or at its ``data.yaml``.
-
-    Raises:
-        AnnotationError: it is no YOLO data set, the description is damaged, or no image exists.
-        ImageError: a folder cannot be listed.
-    """
+    """Look at a folder, or at its ``data.yaml``."""
     if source.is_file():
         return _described(source)
     if not source.is_dir():
-        raise AnnotationError(f"{source}: expected a folder or its data.yaml; check the path")
+        raise wrong(source, "a folder or its data.yaml", "nothing", "check the path")
     files = _yaml_files(source)
     known = [path for path in files if path.name in _DESCRIPTIONS] or files
     if len(known) > 1:
@@ -92,19 +75,14 @@ def _undescribed(source: Path) -> Layout:
         split = next(filter(None, map(split_of, title.split("/"))), "")
         places.append(Place(title, split, folder, find_images(folder)))
     if not any(place.images for place in places):
-        raise AnnotationError(
-            f"{source}: expected a YOLO data set, which is data.yaml or the folders images and "
-            "labels (or these in train, valid and test), found no images there; give the folder "
-            "that holds them"
-        )
+        expected = "data.yaml, or the folders images and labels (or these in train, valid and test)"
+        raise wrong(source, expected, "no images there", "give the folder that holds them")
     folders = (source, *(place.folder.parent / "labels" for place in places))
-    file = next((f / NAMES_FILE for f in folders if (f / NAMES_FILE).is_file()), None)
-    if file is None:
-        return Layout(source, None, places)
-    names = read_lines(file)
-    while names and not names[-1]:
-        names.pop()
-    return Layout(source, _checked_names(names, file), places)
+    for file in (folder / NAMES_FILE for folder in folders):
+        if file.is_file():
+            names = "\n".join(read_lines(file)).rstrip().split("\n")
+            return Layout(source, _checked_names(names, file), places)
+    return Layout(source, None, places)
 
 
 def _image_folders(source: Path) -> List[Path]:
@@ -121,88 +99,45 @@ def _image_folders(source: Path) -> List[Path]:
 
 
 def _described(path: Path) -> Layout:
-    tree = _read_description(path)
+    try:
+        # All values are texts, for `no` and `1` may be names of classes.
+        tree = read_yaml_file(path, yaml.BaseLoader)
+    except YamlError as error:
+        raise wrong(path, "YAML", error) from error
+    if not isinstance(tree, dict):
+        raise wrong(path, "names, train and val as in YOLO's data.yaml", repr(tree)[:60])
     names = tree.get("names")
     if isinstance(names, dict):
-        numbers = [str(number) for number in range(len(names))]
-        names = [names.get(number) for number in numbers]
-    if "kpt_shape" in tree or not isinstance(names, list):
-        raise AnnotationError(
-            f"{path}: expected names of classes under `names`, for segmentation, got "
-            f"{'keypoints (kpt_shape)' if 'kpt_shape' in tree else _shown(names)}; give the "
-            "data.yaml of a YOLO data set with polygons"
-        )
+        names = [names.get(str(number)) for number in range(len(names))]
+    if "kpt_shape" in tree or not isinstance(names, list) or not names:
+        found = "keypoints (kpt_shape)" if "kpt_shape" in tree else names
+        raise wrong(path, "names of classes under `names`, for polygons", found)
     layout = Layout(path, _checked_names(names, path), [])
-    count = tree.get("nc", str(len(names)))
-    if count != str(len(names)):
-        raise AnnotationError(
-            f"{path}: nc is {_shown(count)}, but there are {len(names)} names; correct one of them"
-        )
-    roots = _roots(tree.get("path", ""), path)
+    root = tree.get("path", "")
+    root = path.parent / root if isinstance(root, str) and root not in _NOTHING else path.parent
+    # Entries count from `path`, or from the file itself.
+    roots = list(dict.fromkeys([root, path.parent])) if root.is_dir() else [path.parent]
     for key in tree:
         if key.lower() in SPLITS:
             _add_part(layout, key, tree[key], roots)
     layout.places.sort(key=lambda place: list(SPLITS).index(place.title.lower()))
-    _leave_out_doubles(layout)
-    _note_unnamed(layout)
     refuse_absent(layout.places, layout.bad)
     if not layout.places:
-        missing = f"; {'; '.join(layout.remarks)}" if layout.remarks else ""
-        raise AnnotationError(
-            f"{path}: expected folders or lists of images under train, val or test, found none"
-            f"{missing}; correct them, they count from `path` or from this file's folder"
-        )
+        expected = "folders or lists of images under train, val or test"
+        repair = "correct them, they count from `path` or from this file's folder"
+        raise wrong(path, expected, "; ".join(["none", *layout.remarks]), repair)
+    used = [image for place in layout.places for image in place.images]
+    if any(path.parent.resolve() in image.resolve().parents for image in used):
+        beside = [image for folder in _image_folders(path.parent) for image in find_images(folder)]
+        layout.remarks += unlabelled(beside, used, f"not named in {path.name}")
     return layout
 
 
-def _read_description(path: Path) -> Dict[str, Any]:
-    """The file's content. All values are texts, for ``no`` and ``1`` may be names of classes."""
-    try:
-        tree = read_yaml_file(path, yaml.BaseLoader)  # makes nothing but texts, lists, dicts
-    except YamlError as error:
-        raise AnnotationError(f"{path}: expected YAML, but {error}; correct it") from error
-    if not isinstance(tree, dict):
-        raise AnnotationError(
-            f"{path}: expected names, train and val as in YOLO's data.yaml, got {_shown(tree)}"
-        )
-    return tree
-
-
 def _checked_names(names: Sequence[Any], path: Path) -> Tuple[str, ...]:
-    for number, name in enumerate(names):
-        if not isinstance(name, str) or not name.strip():
-            raise AnnotationError(
-                f"{path}: expected a name for class {number}, got {_shown(name)}; number the "
-                "classes from 0 without gaps and name each"
-            )
-    if not names:
-        raise AnnotationError(f"{path}: expected names of classes, found none")
+    bad = [n for n, name in enumerate(names) if not isinstance(name, str) or not name.strip()]
+    if bad:
+        raise wrong(path, "a name for each class from 0 on", f"{names[bad[0]]!r} for {bad[0]}")
     return tuple(name.strip() for name in names)
-
-
-def _leave_out_doubles(layout: Layout) -> None:
-    """Leave out a test part whose images are those of val, as some write where they have none."""
-    images = [(place.split, frozenset(place.images)) for place in layout.places]
-    for place in list(layout.places):
-        if place.split == "test" and ("val", frozenset(place.images)) in images:
-            layout.places.remove(place)
-            layout.remarks.append(f"{place.title} is left out: its images are those of val")
-
-
-def _note_unnamed(layout: Layout) -> None:
-    """A remark on the images beside ``data.yaml`` that it does not name."""
-    used = [image for place in layout.places for image in place.images]
-    top = layout.source.parent
-    if any(top.resolve() in image.resolve().parents for image in used):
-        images = [path for folder in _image_folders(top) for path in find_images(folder)]
-        layout.remarks += unlabelled(images, used, f"not named in {layout.source.name}")
-
-
-def _roots(path: Any, file: Path) -> List[Path]:
-    """From where entries may count."""
-    folder = file.parent
-    root = folder / path if isinstance(path, str) and path not in _NOTHING else folder
-    return list(dict.fromkeys([root, folder])) if root.is_dir() else [folder]
 
 
 def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
@@ -210,30 +145,33 @@ def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:
     entries = [entry for entry in entries if entry not in _NOTHING]
     unknown = [entry for entry in entries if not isinstance(entry, str)]
     if unknown:
-        raise wrong(layout.source, f"a path or a list of paths under {key}", _shown(unknown[0]))
-    found = [_find(entry, roots) for entry in entries]
-    missing = [entry for entry, path in zip(entries, found) if path is None]
+        raise wrong(layout.source, f"a path or a list of paths under {key}", repr(unknown[0])[:60])
+    found = {entry: _find(entry, roots) for entry in entries}
+    missing = [entry for entry, path in found.items() if path is None]
     if missing and len(missing) == len(found):
         # Roboflow names parts that were not exported.
         layout.remarks.append(f"{key} is left out: {short_list(missing)} is not there")
         return
     if missing:
-        raise AnnotationError(
-            f"{layout.source}: of {key}, {short_list(missing)} is not there; correct or remove it"
-        )
-    seen: Dict[Path, None] = {}
-    for path in filter(None, found):
-        place = _place(key, path, roots, layout)
-        images = [image for image in dict.fromkeys(place.images) if image not in seen]
-        seen.update(dict.fromkeys(images))
+        got = f"{short_list(missing)}, which is not there"
+        raise wrong(layout.source, f"folders or lists under {key}", got, "correct or remove it")
+    seen: Set[Path] = set()
+    for path in filter(None, found.values()):
+        folder, named = _images_of(key, path, roots, layout)
+        images = [image for image in dict.fromkeys(named) if image not in seen]
+        seen.update(images)
         if images:
-            layout.places.append(place._replace(images=images))
+            place = Place(key, SPLITS[key.lower()], folder, images, whole=path.is_dir())
+            layout.places.append(place)
         else:
             layout.remarks.append(f"{path}, named under {key}, holds no images of its own")
 
 
 def _find(entry: str, roots: List[Path]) -> Optional[Path]:
-    """The folder or list that an entry means: as it is, or by the end of its path."""
+    """The folder or list that an entry means: as it is, or by the end of its path.
+
+    Roboflow writes ``../train/images`` for ``train/images``, others folders of their computer.
+    """
     entry = entry.replace("\\", "/")
     as_it_is = [root / entry for root in roots]
     parts = [part for part in PurePosixPath(entry).parts if part not in ("..", "/")]
@@ -243,42 +181,21 @@ def _find(entry: str, roots: List[Path]) -> Optional[Path]:
         places = [*tails[: len(roots)], *as_it_is, *tails]
     else:
         places = [*as_it_is, *tails]
-    return next((place for place in places if place.exists()), None)
+    return next((p for p in places if os.path.exists(p)), None)  # noqa: PTH110 - long names
 
 
-def _place(key: str, path: Path, roots: List[Path], layout: Layout) -> Place:
-    split = SPLITS[key.lower()]
+def _images_of(key: str, path: Path, roots: List[Path], layout: Layout) -> Tuple[Path, List[Path]]:
+    """The images in a folder or a list, and the folder from which their names count."""
     if path.is_dir():
-        return Place(key, split, path, find_images(path))
+        return path, find_images(path)
     if path.suffix.lower() != ".txt":
-        raise AnnotationError(
-            f"{path}: expected a folder of images or a .txt file that lists them, for {key}"
-        )
-    images = _listed_images(path, roots, layout)
-    folder = Path(os.path.commonpath([im.parent for im in images])) if images else path.parent
-    return Place(key, split, folder, images, whole=False)
-
-
-def _listed_images(path: Path, roots: List[Path], layout: Layout) -> List[Path]:
-    folders = dict.fromkeys([path.parent, *roots])
-    indices: List[ImageIndex] = []
+        raise wrong(path, f"a folder of images or a .txt file that lists them, for {key}", "a file")
     images = []
     for line in filter(None, read_lines(path)):
-        places = (folder / line.replace("\\", "/") for folder in folders)
-        image = next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
-        if image is None:
-            # Listing folders takes time, so only where paths are another computer's.
-            indices = indices or [ImageIndex(root) for root in roots]
-            image = next(filter(None, (index.find(line) for index in indices)), None)
+        image = _find(line, list(dict.fromkeys([path.parent, *roots])))
         if image is None:
             layout.bad.append(absent(line, path, roots[0]))
         else:
             images.append(Path(os.path.normpath(image.absolute())))
-    layout.remarks += [said for index in indices for said in index.remarks()]
-    return images
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return repr(value[:60]) if isinstance(value, str) else f"a {type(value).__name__}"
+    folder = Path(os.path.commonpath([im.parent for im in images])) if images else path.parent
+    return folder, images

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
-from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from paddleseg_u2net.data_tools.inspection import near_duplicates
-from paddleseg_u2net.data_tools.inspection.findings import Dropped, Finding, in_order
+from paddleseg_u2net.data_tools.inspection.findings import Finding, in_order
 from paddleseg_u2net.data_tools.inspection.inputs import Part, Settings
 from paddleseg_u2net.data_tools.inspection.mask_reader import (
     SAYING,
     Content,
-    MaskReader,
+    content_of,
     encoding_of,
 )
 from paddleseg_u2net.data_tools.inspection.scan import PairStats, Shape, Values
@@ -25,34 +22,19 @@ from paddleseg_u2net.datasets.mask_encoding import (
     seem_instances,
 )
 from paddleseg_u2net.datasets.pairing import Pair
-from paddleseg_u2net.io.images import FORMAT_OF_SUFFIX, Header
 from paddleseg_u2net.text import short_list
 
 # Formats that change the values of a mask.
 _LOSSY = ("JPEG", "WEBP")
-# Between hard values, lossy compression leaves mostly values near to them; smooth edges do not.
-_MOSTLY_NEAR = 0.75
 # Of 1: nothing that anybody marks as foreground, but what class numbers look like among soft masks.
 _NEARLY_BLACK = 32 / 255
-_LONG = 4
-# Most names; the others are looked at more closely.
-_PLAIN = re.compile(r"[\w/.-]+", re.ASCII)
 
 
 class Checked(NamedTuple):
-    """What came of a check.
-
-    Attributes:
-        findings: In order, see `in_order`.
-        encodings: By part: how masks are read, None where that is not clear.
-    """
+    """What came of a check: findings in order, and how masks are read where that is clear."""
 
     findings: List[Finding]
-    encodings: Dict[str, Optional[MaskEncoding]]
-
-
-# What is found in one file: its kind and text.
-Found = Iterator[Tuple[str, str]]
+    encodings: Dict[str, Optional[MaskEncoding]]  # by part
 
 
 def check(
@@ -61,13 +43,9 @@ def check(
     settings: Settings,
     bits: int = 8,
 ) -> Checked:
-    """Find what is wrong.
+    """Find what is wrong with the parts of a data set, by what was scanned of their pairs.
 
-    Args:
-        parts: The data set.
-        stats: For each part those of its pairs, in their order, with fingerprints.
-        settings: What it is to be used for.
-        bits: That fingerprints of nearly the same images differ in at most.
+    ``bits``: that fingerprints of nearly the same images differ in at most.
     """
     findings: List[Finding] = []
     encodings: Dict[str, Optional[MaskEncoding]] = {}
@@ -77,17 +55,18 @@ def check(
             findings += _of_pair(part, pair, one, settings)
         encodings[part.name], found = _of_values(part, of_part, settings)
         findings += found
-    findings += near_duplicates.find(parts, stats, bits)
+    prints = [[one.fingerprint for one in of_part] for of_part in stats]
+    findings += near_duplicates.find(parts, prints, bits)
     return Checked(in_order(findings), encodings)
 
 
 def _of_pairing(part: Part) -> Iterator[Finding]:
     for problem in part.problems:
-        drop: Dropped = ()
+        found = Finding(problem.kind, part.name, tuple(map(str, problem.files)), problem.message)
         if problem.kind == "no_mask" and part.images is not None:
-            drop = ((part.name, str(problem.files[0].relative_to(part.images))),)
-        files = tuple(map(str, problem.files))
-        yield Finding(problem.kind, part.name, files, problem.message, drop)
+            name = str(problem.files[0].relative_to(part.images))
+            found = found._replace(drop=((part.name, name),))
+        yield found
 
 
 def _of_pair(part: Part, pair: Pair, stats: PairStats, settings: Settings) -> Iterator[Finding]:
@@ -97,81 +76,41 @@ def _of_pair(part: Part, pair: Pair, stats: PairStats, settings: Settings) -> It
         yield Finding("image", part.name, (image,), stats.image_error, drop)
     if stats.mask_error:
         yield Finding("mask", part.name, (mask,), stats.mask_error, drop)
-    if stats.shape and stats.mask_shape and stats.shape != stats.mask_shape:
-        message = _other_size(pair, stats.shape, stats.mask_shape, stats.image.orientation, part)
-        kind = "resized" if part.resizes else "size"
-        yield Finding(kind, part.name, (mask, image), message, () if part.resizes else drop)
+    if not part.resizes and stats.shape and stats.mask_shape not in (None, stats.shape):
+        message = _other_size(pair, stats.shape, stats.mask_shape)
+        yield Finding("size", part.name, (mask, image), message, drop)
     if stats.shape:
         for kind, text in _of_image(stats, stats.shape, settings):
             yield Finding(kind, part.name, (image,), f"{image}: {text}")
-    for path, error, header in (
-        (image, stats.image_error, stats.image),
-        (mask, stats.mask_error, stats.mask),
-    ):
-        text = "" if error else _other_suffix(path, header)
-        if text:
-            yield Finding("suffix", part.name, (path,), f"{path}: {text}")
     for path in (image, mask):
         if not listable(path):
             text = f"{path!r}: expected a name that a list in UTF-8 can hold; rename the file"
             yield Finding("name", part.name, (path,), text)
 
 
-def _other_size(pair: Pair, shape: Shape, mask_shape: Shape, orientation: int, part: Part) -> str:
+def _other_size(pair: Pair, shape: Shape, mask_shape: Shape) -> str:
     (height, width), (rows, columns) = shape, mask_shape
-    why = "it is of another version of the image; bring the one that belongs to it"
+    repair = "bring the mask of this image, or set mismatched_masks: resize to stretch it"
     if mask_shape == (width, height):
-        tag = f" (an EXIF tag turns the image, {orientation})" if orientation > 4 else ""
-        why = f"it lies on its side{tag}; turn one of the two files"
-    elif abs(height * columns - width * rows) <= 2 * max(height, width, rows, columns):
-        why = "its proportions are those of the image: scale it without smoothing, or set "
-        why += "mismatched_masks: resize to stretch such masks"
-    elif part.resizes:
-        why = "it is stretched to other proportions; see whether it fits"
+        repair = "it lies on its side; turn one of the two files"
     return (
         f"{pair.mask}: expected the size of its image {pair.image}, {width}x{height}, got "
-        f"{columns}x{rows} (width x height); {why}"
+        f"{columns}x{rows} (width x height); {repair}"
     )
 
 
-def _of_image(stats: PairStats, shape: Shape, settings: Settings) -> Found:
-    """What is unusual about an image."""
-    (height, width), header = shape, stats.image
+def _of_image(stats: PairStats, shape: Shape, settings: Settings) -> Iterator[Tuple[str, str]]:
+    (height, width), turned = shape, stats.image.orientation
     if 4 * height * width < settings.size[0] * settings.size[1]:
         text = f"expected about the network's input, {settings.size[0]}x{settings.size[1]}, or more"
         yield "small", f"{text}, got {width}x{height}; bring a larger version"
-    if max(height, width) > _LONG * min(height, width):
-        text = f"{width}x{height} is squeezed into the network's input"
-        yield "long", f"{text}; cut it into several images"
-    if header.orientation != 1:
-        tag = f"an EXIF tag ({header.orientation}) turns it"
-        if header.orientation == stats.mask.orientation or shape != stats.mask_shape:
-            yield "exif", f"{tag}; it is read upright"
-        else:
-            text = f"{tag}, and not its mask; see whether the mask was drawn on the upright image"
-            yield "turned", f"{text}, else turn the mask too"
-    if header.colours == "CMYK":
-        yield "cmyk", "its printing colours are converted without a profile; save it as RGB"
-    if header.bits > 8:
-        yield "deep", "its 16 bits per channel are read as 8"
-    if header.alpha and settings.channels != 4:
-        yield "alpha", "its transparency is not looked at; colours below it are"
-
-
-def _other_suffix(path: str, header: Header) -> str:
-    expected = FORMAT_OF_SUFFIX.get(os.path.splitext(path)[1].lower(), "")  # noqa: PTH122
-    if not header.format or not expected or header.format in (expected, "MPO"):
-        return ""
-    return (
-        f"the suffix says {expected}, the file is {header.format}, and is read as such; other "
-        "programs may not; rename it"
-    )
+    if turned != 1 and turned != stats.mask.orientation and shape == stats.mask_shape:
+        text = f"an EXIF tag ({turned}) turns it, and not its mask; see whether the mask was drawn"
+        yield "turned", f"{text} on the upright image, else turn the mask too"
 
 
 def listable(name: str) -> bool:
     """Whether a name can stand in a list of pairs."""
-    if _PLAIN.fullmatch(name):
-        return True
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -181,8 +120,7 @@ def listable(name: str) -> bool:
 
 
 class _Mask(NamedTuple):
-    path: Path
-    drop: Dropped
+    pair: Pair
     format: str
     values: Values
     content: Content
@@ -191,27 +129,20 @@ class _Mask(NamedTuple):
 def _of_values(
     part: Part, stats: Sequence[PairStats], settings: Settings
 ) -> Tuple[Optional[MaskEncoding], List[Finding]]:
-    """The encoding of a part's masks, and what is wrong with their values."""
-    read = [(pair, one, one.values) for pair, one in zip(part.pairs, stats) if one.values]
-    if not read:
-        return None, []
-    encoding, complaint = part.mask_values, None
-    if encoding == "auto":
-        named = [(pair.mask, values) for pair, _, values in read]
-        encoding, complaint = encoding_of(named, settings.num_classes, settings.ignore_index)
+    encoding, complaint = encoding_of(part, stats, settings)
     if encoding is None:
-        file = (str(complaint.file),) if complaint else ()
-        return None, [Finding("coding", part.name, file, f"{complaint}; here with {SAYING}")]
-    reader = MaskReader(encoding, settings.num_classes, settings.ignore_index)
+        text, files = f"{complaint}; here with {SAYING}", (str(complaint and complaint.file),)
+        return None, [Finding("coding", part.name, files, text)] if complaint else []
     masks = [
-        _Mask(pair.mask, ((part.name, pair.name),), one.mask.format, values, reader.content(values))
-        for pair, one, values in read
+        _Mask(pair, one.mask.format, one.values, content_of(one.values, encoding, settings))
+        for pair, one in zip(part.pairs, stats)
+        if one.values
     ]
-    findings = [
-        Finding(kind, part.name, (str(mask.path),), f"{mask.path}: {text}",
-                mask.drop if kind == "values" else ())
-        for mask, kind, text in _of_masks(masks, reader, complaint, settings)
-    ]  # fmt: skip
+    findings: List[Finding] = []
+    for mask, kind, text in _of_masks(masks, encoding, complaint, settings):
+        path = str(mask.pair.mask)
+        drop = ((part.name, mask.pair.name),) if kind == "values" else ()
+        findings.append(Finding(kind, part.name, (path,), f"{path}: {text}", drop))
     findings += _unused(part, masks, settings)
     if encoding == "index" and not settings.named:
         findings += _instances(part, masks)
@@ -219,30 +150,30 @@ def _of_values(
 
 
 def _of_masks(
-    masks: Sequence[_Mask], reader: MaskReader, complaint: Optional[MaskError], settings: Settings
+    masks: Sequence[_Mask],
+    encoding: MaskEncoding,
+    complaint: Optional[MaskError],
+    settings: Settings,
 ) -> Iterator[Tuple[_Mask, str, str]]:
     rare = 2 * sum(mask.content.soft > 0 for mask in masks) < len(masks)
     for mask in masks:
+        content, values = mask.content, mask.values.distinct
+        alone = infer_mask_encoding(values, settings.num_classes, settings.ignore_index)
         # Where masks are ambiguous together, those that mean another thing alone are strange.
-        if mask.content.strange or (complaint and _means_another(mask, reader, settings)):
-            yield mask, "values", _strange(mask, reader)
+        if content.strange or (complaint and values != {0} and alone != encoding):
+            yield mask, "values", _strange(mask, encoding, settings)
             continue
-        for kind, text in _of_content(mask.content, settings):
+        kind, text = _of_content(content, settings)
+        if kind:
             yield mask, kind, text
-    for mask in masks:
-        if mask.content.soft > 0 and not mask.content.strange:
-            for kind, text in _of_soft(mask, rare):
-                yield mask, kind, text
+        # All soft masks may be meant so, but for those that lossy compression made so.
+        elif content.soft > 0 and (rare or mask.format in _LOSSY):
+            text = f"{100 * content.soft:.3g} % of its pixels are between background and foreground"
+            text += "; if edges are meant to be hard, take the original, or save it as PNG with 0 "
+            yield mask, "soft", f"{text}and 255 only"
 
 
-def _means_another(mask: _Mask, reader: MaskReader, settings: Settings) -> bool:
-    values = mask.values.distinct
-    return values != {0} and reader.encoding != infer_mask_encoding(
-        values, settings.num_classes, settings.ignore_index
-    )
-
-
-def _strange(mask: _Mask, reader: MaskReader) -> str:
+def _strange(mask: _Mask, encoding: MaskEncoding, settings: Settings) -> str:
     strange = mask.content.strange
     values = strange or mask.values.arrays()[0].tolist()
     share = f" in {100 * mask.content.strange_share:.3g} % of its pixels" if strange else ""
@@ -250,36 +181,24 @@ def _strange(mask: _Mask, reader: MaskReader) -> str:
     if strange and mask.format in _LOSSY:
         repair = f"{mask.format} changes values: save masks as PNG, from the original"
     return (
-        f"expected {reader.encoding} values (num_classes {reader.num_classes}) as in most masks, "
+        f"expected {encoding} values (num_classes {settings.num_classes}) as in most masks, "
         f"got {short_list(values)}{share}; {repair}"
     )
 
 
-def _of_content(content: Content, settings: Settings) -> Found:
-    """What is unusual about the classes of a mask."""
+def _of_content(content: Content, settings: Settings) -> Tuple[str, str]:
+    """What is unusual about the classes of a mask: kind and text, or nothing."""
     if not content.pixels:
         text = f"every pixel is {settings.ignore_index}, which is ignored"
-        yield "ignored", f"{text}; leave the pair out, or correct ignore_index"
-    elif list(content.pixels) == [0]:
-        yield "empty", "no pixel is foreground; see whether the image shows no object"
-    elif len(content.pixels) == 1:
+        return "ignored", f"{text}; leave the pair out, or correct ignore_index"
+    if list(content.pixels) == [0] or content.highest <= _NEARLY_BLACK:
+        text = f"no pixel is foreground (the highest value is {content.highest:.3g} of 1)"
+        return "empty", f"{text}; see whether the image shows no object"
+    if len(content.pixels) == 1:
         label = next(iter(content.pixels))
         what = "foreground" if settings.num_classes == 1 else f"class {label}"
-        yield "full", f"every pixel is {what}; see whether the object fills the image"
-
-
-def _of_soft(mask: _Mask, rare: bool) -> Found:
-    """Lossy compression or resizing makes masks soft; all soft ones may be meant so."""
-    content = mask.content
-    share = f"{100 * content.soft:.3g} % of its pixels are between background and foreground"
-    if content.highest <= _NEARLY_BLACK:
-        text = f"all of it is read as background, its highest value as {content.highest:.3g} of 1"
-        yield "empty", f"{text}; if that is foreground, save it with 0 and 255"
-    elif mask.format == "JPEG" or content.near >= _MOSTLY_NEAR:
-        text = f"{share}, most of them near to one of both, as lossy compression leaves them"
-        yield "jpeg", f"{text}; take the original, or save it as PNG with 0 and 255 only"
-    elif rare:
-        yield "soft", f"{share}; most masks have hard edges: save it with 0 and 255 only"
+        return "full", f"every pixel is {what}; see whether the object fills the image"
+    return "", ""
 
 
 def _instances(part: Part, masks: Sequence[_Mask]) -> Iterator[Finding]:
@@ -289,7 +208,7 @@ def _instances(part: Part, masks: Sequence[_Mask]) -> Iterator[Finding]:
         text += "class of them with mask_values: instance and num_classes: 1, or import the set "
         text += "anew with --mask_values instance; if they are classes, name them (class_names)"
         most = max(masks, key=lambda mask: len(mask.values.distinct))
-        yield Finding("instances", part.name, (str(most.path),), text)
+        yield Finding("instances", part.name, (str(most.pair.mask),), text)
 
 
 def _unused(part: Part, masks: Sequence[_Mask], settings: Settings) -> Iterator[Finding]:

@@ -23,24 +23,16 @@ KINDS: Dict[str, Tuple[str, str]] = {
     "leak": (ERROR, "the same image in two parts"),
     "similar": (WARNING, "nearly the same image in two parts"),
     "copy": (WARNING, "the same image twice in one part"),
-    "resized": (WARNING, "masks that are stretched to their image's size"),
     "empty": (WARNING, "masks without foreground"),
     "full": (WARNING, "masks of one class only, without background"),
     "ignored": (WARNING, "masks of which every pixel is ignored"),
-    "soft": (WARNING, "masks with values between background and foreground, unlike most"),
-    "jpeg": (WARNING, "masks that were damaged by lossy compression"),
+    "soft": (WARNING, "masks with soft edges, by JPEG or unlike most"),
     "instances": (WARNING, "parts whose masks seem to number objects instead of classes"),
     "unused": (WARNING, "classes that no mask of a part has"),
     "small": (WARNING, "images much smaller than the network's input"),
     "turned": (WARNING, "images that are turned by an EXIF tag, unlike their mask"),
     "name": (WARNING, "names that cannot stand in a list"),
     "near": (NOTE, "images that are nearly the same as another of their part"),
-    "long": (NOTE, "images with one side more than four times the other"),
-    "suffix": (NOTE, "files whose suffix is not that of their format"),
-    "exif": (NOTE, "images that are turned by an EXIF tag"),
-    "cmyk": (NOTE, "images in printing colours (CMYK)"),
-    "deep": (NOTE, "images with 16 bits per channel"),
-    "alpha": (NOTE, "images with transparency, which is not looked at"),
 }
 _ORDER = {kind: number for number, kind in enumerate(KINDS)}
 
@@ -48,21 +40,13 @@ Dropped = Tuple[Tuple[str, str], ...]  # (part, image name)
 
 
 class Finding(NamedTuple):
-    """One thing that is worth saying.
+    """One thing that is worth saying; of ``files`` the first is to be mended."""
 
-    Attributes:
-        kind: A key of `KINDS`.
-        part: train, val, ...
-        files: The files that it is about, the one to mend first.
-        message: The file, what was expected, what came, how to mend it.
-        drop: Pairs that are better left out.
-    """
-
-    kind: str
+    kind: str  # of `KINDS`
     part: str
     files: Tuple[str, ...]
     message: str
-    drop: Dropped = ()
+    drop: Dropped = ()  # pairs that are better left out
 
     @property
     def severity(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from paddleseg_u2net.config import DatasetSettings
 from paddleseg_u2net.datasets.mask_encoding import MaskError, check_mask_encoding
@@ -17,7 +17,7 @@ from paddleseg_u2net.datasets.pairing import (
     from_list,
     split_train_val,
 )
-from paddleseg_u2net.datasets.resolve_paths import resolve_paths
+from paddleseg_u2net.datasets.table import resolve_paths
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
 
 _LIST = "_list.txt"
@@ -28,25 +28,14 @@ _UNNAMED = re.compile(r"class_\d+|object")
 
 @dataclass
 class Part:
-    """Pairs that are used together.
+    """Pairs that are used together, from a list or two folders."""
 
-    Attributes:
-        name: train, val, test, or all.
-        pairs: Image and mask files that exist.
-        problems: What could not be paired.
-        mask_values: How masks are encoded, see ``datasets.mask_encoding``.
-        resizes: Whether masks of another size are fitted to their image.
-        root: The folder of its list's paths; None where there is no list.
-        images: The folder of its images; None where there is a list.
-        list_file: The list.
-    """
-
-    name: str
+    name: str  # train, val, test, or all
     pairs: List[Pair]
     problems: List[Problem] = field(default_factory=list)
-    mask_values: Any = "auto"
-    resizes: bool = False
-    root: Optional[Path] = None
+    mask_values: Any = "auto"  # see ``datasets.mask_encoding``
+    resizes: bool = False  # masks of another size are fitted to their image
+    root: Optional[Path] = None  # of the list's paths
     images: Optional[Path] = None
     list_file: Optional[Path] = None
 
@@ -61,31 +50,17 @@ class Part:
 
 
 class Settings(NamedTuple):
-    """What the network is to be trained with.
-
-    Attributes:
-        num_classes: 1 or more.
-        ignore_index: The label of ignored pixels.
-        channels: Of images: 1, 3 or 4.
-        size: (width, height) of the network's input.
-        named: Whether somebody has named the classes.
-    """
+    """What the network is to be trained with."""
 
     num_classes: int = 1
     ignore_index: int = 255
     channels: int = 3
-    size: Tuple[int, int] = (320, 320)
-    named: bool = False
+    size: Tuple[int, int] = (320, 320)  # width and height of the network's input
+    named: bool = False  # somebody has named the classes
 
 
 class Input(NamedTuple):
-    """A data set, and what it is to be used for.
-
-    Attributes:
-        parts: With at least one pair, or problem, in all.
-        settings: Of the network.
-        names: Of the classes by number, empty where nothing says them.
-    """
+    """A data set, what it is to be used for, and the names of its classes where they are known."""
 
     parts: List[Part]
     settings: Settings
@@ -93,25 +68,20 @@ class Input(NamedTuple):
 
 
 def of_folders(name: str, images: Path, masks: Path) -> Part:
-    """Return a part that is two folders; the errors are those of `from_folders`."""
+    """A part that is two folders."""
     problems: List[Problem] = []
     return Part(name, from_folders(images, masks, problems), problems, images=images)
 
 
 def of_list(name: str, path: Path, root: Path, separator: Optional[str] = None) -> Part:
-    """Return a part that is a list file; the errors are those of `from_list`."""
+    """A part that is a list file."""
     problems: List[Problem] = []
     pairs = from_list(path, root, separator, problems)
     return Part(name, pairs, problems, root=root, list_file=path)
 
 
 def of_root(root: Path) -> List[Part]:
-    """Return the parts of a data set's folder: those of ``train_list.txt`` and so on, else all that
-    is in ``images`` and ``masks``.
-
-    Raises:
-        PairingError: There is no such folder, or no such list, or a list cannot be used at all.
-    """
+    """The parts of a data set's folder: by ``train_list.txt`` and so on, else all of its images."""
     if not root.is_dir():
         raise PairingError(f"{root}: expected the data set's folder, found none; check the path")
     names = [path.name[: -len(_LIST)] for path in sorted(root.glob(f"*{_LIST}"))]
@@ -127,11 +97,7 @@ def of_root(root: Path) -> List[Part]:
 
 
 def of_settings(settings: DatasetSettings) -> Part:
-    """Return the part that a configuration's ``train_dataset`` or ``val_dataset`` describes.
-
-    Raises:
-        PairingError, ValueError: As `PairDataset`, but for single files and lines.
-    """
+    """The part that a configuration's ``train_dataset`` or ``val_dataset`` describes."""
     mode, folders = settings.mode, (settings.images, settings.masks)
     paths = resolve_paths(mode, settings.name, settings.dataset_root, settings.list_path, *folders)
     if paths.list_file is None:
@@ -146,18 +112,21 @@ def of_settings(settings: DatasetSettings) -> Part:
     return part
 
 
-def class_names(root: Optional[Path]) -> Tuple[str, ...]:
-    """Return the classes that ``dataset import`` wrote down, from the background on, if it did."""
+def _class_names(root: Optional[Path]) -> Tuple[str, ...]:
+    """The classes that ``dataset import`` wrote down, from the background on, if it did."""
     path = None if root is None else root / "classes.txt"
     if path is None or not path.is_file():
         return ()
     return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
-def number_of_classes(root: Optional[Path]) -> int:
-    """Return as many classes as `class_names` names, 1 if these are two or none."""
-    names = class_names(root)
-    return len(names) if len(names) > 2 else 1
+def _encoding(text: Optional[str], num_classes: int, ignore_index: int) -> Any:
+    try:
+        encoding = "auto" if text is None else load_yaml(text)
+    except YamlError as error:
+        raise MaskError(f"--mask_values: this is not YAML: {error}") from error
+    check_mask_encoding(encoding, num_classes, "--mask_values", ignore_index)
+    return encoding
 
 
 def read_files(
@@ -166,28 +135,14 @@ def read_files(
     mask_values: Optional[str],
     settings: Mapping[str, Any],
 ) -> Input:
-    """Find the files of a data set.
+    """Find the files of a data set: in its folder, else in folders of images and masks by part.
 
-    Args:
-        root: Its folder, or None.
-        folders: Else images and masks by part.
-        mask_values: As a YAML text; None is auto.
-        settings: Values of `Settings` that are given.
-
-    Raises:
-        PairingError, MaskError, ImageError: There is no such data set, or its lists or folders
-            cannot be used at all.
+    ``mask_values`` is a YAML text, None: auto; ``settings``: values of `Settings` that are given.
     """
-    names = class_names(root)
-    usual: Dict[str, Any] = {"num_classes": number_of_classes(root), "named": _are_named(names)}
-    made = Settings(**{**usual, **settings})
-    encoding: Any = "auto"
-    if mask_values is not None:
-        try:
-            encoding = load_yaml(mask_values)
-        except YamlError as error:
-            raise MaskError(f"--mask_values: this is not YAML: {error}") from error
-        check_mask_encoding(encoding, made.num_classes, "--mask_values", made.ignore_index)
+    names = _class_names(root)
+    classes = len(names) if len(names) > 2 else 1
+    made = Settings(**{"num_classes": classes, "named": _are_named(names), **settings})
+    encoding = _encoding(mask_values, made.num_classes, made.ignore_index)
     parts = of_root(root) if root else [of_folders(part, *two) for part, two in folders.items()]
     for part in parts:
         part.mask_values = encoding
@@ -195,12 +150,7 @@ def read_files(
 
 
 def read_config(path: Path, opts: Sequence[str]) -> Input:
-    """Find the files of a configuration's ``train_dataset`` and ``val_dataset``.
-
-    Raises:
-        ConfigError: It cannot be used, or has neither.
-        PairingError, MaskError, ImageError: As `read_files`.
-    """
+    """Find the files of a configuration's ``train_dataset`` and ``val_dataset``."""
     from paddleseg_u2net.env import load_paddle
 
     load_paddle()  # before anything imports it, for its warnings

@@ -73,14 +73,12 @@ def as_json(data: Input, checked: Checked, bits: int) -> Dict[str, Any]:
 
 
 def drop_list(parts: Sequence[Part], left_out: Sequence[Tuple[str, str]]) -> bytes:
-    """Return a name a line, below its part's; names with line breaks become a comment."""
+    """A name a line, below its part's; names of several lines are quoted."""
     lines: List[str] = []
     for part in parts:
         names = [name for of, name in left_out if of == part.name]
         lines += [f"# {part.name}"] if names else []
-        for name in names:
-            one = len(name.splitlines()) == 1
-            lines.append(name if one else f"# a name of several lines: {name!r}")
+        lines += [name if len(name.splitlines()) == 1 else repr(name) for name in names]
     return b"".join(os.fsencode(line) + b"\n" for line in lines)
 
 
@@ -89,22 +87,14 @@ def _list_path(folder: Path, part: Part) -> Path:
 
 
 def refuse_list(folder: Path, part: Part) -> None:
-    """Refuse to write a part's list over another.
-
-    Raises:
-        FileExistsError: There is one.
-    """
+    """Refuse to write a part's list over another."""
     path = _list_path(folder, part)
     if path.exists():
         raise FileExistsError(f"{path}: expected none yet; name another --write_lists")
 
 
 def write_lists(parts: Sequence[Part], left_out: Set[Tuple[str, str]], folder: Path) -> List[str]:
-    """Write lists of all pairs but some; return what to say of them.
-
-    Raises:
-        ValueError: One would be empty.
-    """
+    """Write lists of all pairs but some, none of them empty; return what to say of them."""
     texts: Dict[Path, str] = {}
     said = []
     for part in parts:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.inspection.inputs import Part, of_folders, of_list
+from paddleseg_u2net.data_tools.annotations.sample import thread_map
+from paddleseg_u2net.data_tools.inspection.inputs import Part
 from paddleseg_u2net.datasets import MaskError, Pair, PairDataset, PairingError
 from paddleseg_u2net.datasets.mask_encoding import (
     decode,
@@ -17,34 +18,22 @@ from paddleseg_u2net.datasets.mask_encoding import (
     infer_from_masks,
     sample_masks,
 )
-from paddleseg_u2net.datasets.resolve_paths import PairPaths
+from paddleseg_u2net.datasets.table import PairPaths
 from paddleseg_u2net.io.images import ImageError, read_mask
 from paddleseg_u2net.render.contact_sheet import Cell
 from paddleseg_u2net.render.mask_overlay import class_colors, fitted, masked
-from paddleseg_u2net.text import short_list
 
 ORDERS = ("random", "name", "foreground")
 
 # Masks that are looked at to order by foreground.
 _ORDERED = 1000
-_THREADS = 4
 _MOST_CLASSES = 255
 
 
 class PartDataset(PairDataset):
     """The pairs of a part, whose broken files are met when they are read, not before.
 
-    Masks that fit no encoding are read as class numbers; with ``num_classes`` 1 as any of them.
-
-    Args:
-        part: With one pair or more.
-        **arguments: As for ``PairDataset``.
-
-    Attributes:
-        unpaired: Messages on what could not be paired and is left out.
-
-    Raises:
-        PairingError: There are no pairs.
+    Masks that fit no encoding are read as class numbers, with ``num_classes`` 1 as any of them.
     """
 
     def __init__(self, part: Part, **arguments: Any) -> None:
@@ -62,104 +51,67 @@ class PartDataset(PairDataset):
         return self._part.pairs
 
     def _infer_mask_encoding(self) -> str:
+        masks = sample_masks([pair.mask for pair in self.pairs], _values)
         try:
-            return infer_from_readable(self)
+            return infer_from_masks(masks, self.num_classes, self.ignore_index)
         except MaskError:
             if self.num_classes == 1:
                 self.num_classes = _MOST_CLASSES
             return "index"
 
 
-def part_of_root(root: Path, name: str) -> Part:
-    """Return a part of a data set's folder: its list, for train also ``images`` and ``masks``.
-
-    Raises:
-        PairingError: There is neither.
-    """
-    list_file = root / f"{name}_list.txt"
-    if list_file.is_file():
-        return of_list(name, list_file, root)
-    wanted = list_file.name
-    if name == "train":
-        wanted += ", or the folders images and masks"
-        if (root / "images").is_dir() and (root / "masks").is_dir():
-            return of_folders(name, root / "images", root / "masks")
-    found = "no such folder"
-    if root.is_dir():
-        found = short_list(sorted(path.name for path in root.iterdir()), 6) or "an empty folder"
-    raise PairingError(
-        f"{root}: expected {wanted}, found {found}; name two folders with --images and --masks"
-    )
-
-
-def infer_from_readable(dataset: PairDataset) -> str:
-    """Return the encoding of those masks that can be read, see ``infer_mask_encoding``.
-
-    Raises:
-        MaskError: Their values fit none or more than one encoding.
-    """
-    masks = sample_masks([pair.mask for pair in dataset.pairs], _values)
-    return infer_from_masks(masks, dataset.num_classes, dataset.ignore_index)
-
-
 def _values(mask: Path) -> Set[int]:
     try:
         return distinct_values(mask)
     except ImageError:
-        return set()  # told when it is its turn to be shown or counted
+        return set()  # told when it is its turn to be shown
 
 
-def choose(
-    dataset: PairDataset,
-    count: int,
-    order: str,
-    seed: int,
-    read_one: Callable[[int], object] = lambda number: None,
-) -> Tuple[List[int], Dict[int, str]]:
-    """Return which samples to show, and the errors of masks that were met on the way.
+def part_named(name: str, parts: Sequence[Part]) -> Part:
+    """The part of a name; for train also all that is in two folders."""
+    named = {part.name: part for part in parts}
+    if name == "train" and "all" in named:
+        return named["all"]
+    if name not in named:
+        raise PairingError(
+            f"expected {name}_list.txt, found {', '.join(named)}; name two folders with --images "
+            "and --masks"
+        )
+    return named[name]
 
-    Args:
-        dataset: Pairs.
-        count: How many; all, if there are fewer.
-        order: "random": drawn by ``seed``, in the data set's order. "name": the first ones.
-            "foreground": from the least to the most foreground in even steps; of larger sets a
-            thousand are looked at, drawn by ``seed``. Masks that cannot be read come first.
-        seed: Of what is drawn.
-        read_one: Called with 1 for each mask that was read.
+
+def choose(dataset: PairDataset, count: int, order: str, seed: int) -> List[int]:
+    """Which samples to show.
+
+    ``order`` is "random": drawn by ``seed``, in the data set's order; "name": the first ones; or
+    "foreground": from the least to the most in even steps, masks that cannot be read first. Of
+    larger sets a thousand are looked at for that, drawn by ``seed``.
     """
-    generator = np.random.default_rng(seed)
     total = len(dataset)
     if order == "name":
-        return sorted(range(total), key=lambda i: dataset.pairs[i].name)[:count], {}
+        return sorted(range(total), key=lambda i: dataset.pairs[i].name)[:count]
+    drawn = np.random.default_rng(seed).permutation(total)
     if order == "random":
-        return sorted(generator.permutation(total)[:count].tolist()), {}
-    looked_at = sorted(generator.permutation(total)[:_ORDERED].tolist())
-    shares, errors = {}, {}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for index, found in zip(looked_at, pool.map(lambda i: _share(dataset, i), looked_at)):
-            read_one(1)
-            if isinstance(found, str):
-                errors[index] = found
-            shares[index] = -1.0 if isinstance(found, str) else found
-    ordered = sorted(looked_at, key=lambda index: shares[index])
+        return sorted(drawn[:count].tolist())
+    looked_at = sorted(drawn[:_ORDERED].tolist())
+    shares = thread_map(partial(_share, dataset), looked_at, "masks")
+    ordered = [index for _, index in sorted(zip(shares, looked_at))]
     steps = np.linspace(0, len(ordered) - 1, min(count, len(ordered)))
-    return [ordered[int(place)] for place in np.rint(steps)], errors
+    return [ordered[int(place)] for place in np.rint(steps)]
 
 
-def _share(dataset: PairDataset, index: int) -> Any:
-    pair = dataset.pairs[index]
+def _share(dataset: PairDataset, index: int) -> float:
+    mask, ignore_index = dataset.pairs[index].mask, dataset.ignore_index
     try:
-        raw = read_mask(pair.mask)
-        label = decode(
-            raw, dataset.mask_encoding, dataset.num_classes, dataset.ignore_index, pair.mask
-        )
-    except (ValueError, OSError) as error:
-        return str(error)
-    return foreground(label, dataset.ignore_index)
+        raw = read_mask(mask)
+        label = decode(raw, dataset.mask_encoding, dataset.num_classes, ignore_index, mask)
+    except (ValueError, OSError):  # told when it is shown
+        return -1.0
+    return foreground(label, ignore_index)
 
 
 def foreground(label: np.ndarray, ignore_index: int) -> float:
-    """Return the share of foreground, 0 to 1, in the pixels of a label (H, W) that are not ignored.
+    """Share of foreground, 0 to 1, in the pixels of a label (H, W) that are not ignored.
 
     Floats are probabilities, of integers all but 0 are foreground; see ``mask_encoding.decode``.
     """
@@ -170,16 +122,10 @@ def foreground(label: np.ndarray, ignore_index: int) -> float:
 
 
 class Row(NamedTuple):
-    """What is shown of a sample.
-
-    Attributes:
-        cells: The image, the image under its mask, then the augmented ones.
-        classes: Numbers that appear in any of them but the background; ``ignore_index`` if so.
-        error: What is wrong with it, or an empty text.
-    """
+    """What is shown of a sample: the image, the image under its mask, then the augmented ones."""
 
     cells: List[Cell]
-    classes: Set[int]
+    classes: Set[int]  # that appear in any of them but the background; ``ignore_index`` if so
     error: str = ""
 
 
@@ -193,13 +139,7 @@ def row(
 ) -> Row:
     """Read one sample and draw its cells; whatever is wrong with it becomes a cell too.
 
-    Args:
-        dataset: Pairs, of ``config.dataset("train")`` for the augmentation of training.
-        index: Which one.
-        size: Of the longer side of pictures, in pixels.
-        seed: As ``--seed`` of training.
-        epochs: Augmented as in training's first epochs, so many.
-        names: Of the classes from 0 on.
+    ``seed`` and ``epochs`` augment as training with that ``--seed`` does in its first epochs.
     """
     pair = dataset.pairs[index]
     cells: List[Cell] = []
@@ -211,9 +151,9 @@ def row(
         return _broken(cells, pair, error)
     cells.append(_image_cell(image, pair, size))
     colors = class_colors(max(dataset.num_classes, 2))
-    told = _told(label, dataset, names)
+    first, second, warning = _told(label, dataset, names)
     picture = masked(image, label, size, colors, dataset.ignore_index)
-    cells.append(Cell(picture, told[:2], warning=told[2]))
+    cells.append(Cell(picture, (first, second), warning=warning))
     classes, before = _classes(label, dataset.ignore_index), foreground(label, dataset.ignore_index)
     del image, label  # large ones shall not wait for the next
     for epoch in range(epochs):
@@ -221,9 +161,11 @@ def row(
             image, label = dataset.augmented(index, (seed, epoch, index))
             picture = masked(image, label, size, colors, dataset.ignore_index)
         except Exception as error:  # transforms are anybody's code
-            found = _broken(cells, pair, error)
-            return found._replace(classes=classes)
-        cells.append(_augmented_cell(picture, image, label, before, dataset.ignore_index))
+            return _broken(cells, pair, error)._replace(classes=classes)
+        share = foreground(label, dataset.ignore_index)
+        lost = before > 0 and share == 0
+        text = f"{image.shape[1]} x {image.shape[0]}, {percent(share)}"
+        cells.append(Cell(picture, (text, "nothing of it is left" if lost else ""), warning=lost))
         classes |= _classes(label, dataset.ignore_index)
     return Row(cells, classes)
 
@@ -242,7 +184,7 @@ def _broken(cells: List[Cell], pair: Pair, error: Exception) -> Row:
 
 
 def _classes(label: np.ndarray, ignore_index: int) -> Set[int]:
-    """Return the numbers in a label but that of the background."""
+    """The numbers in a label but that of the background."""
     if label.dtype.kind != "f":
         return {int(value) for value in np.unique(label)} - {0}
     ignored = label == ignore_index
@@ -253,7 +195,6 @@ def _classes(label: np.ndarray, ignore_index: int) -> Set[int]:
 def _told(
     label: np.ndarray, dataset: PairDataset, names: Optional[Sequence[str]]
 ) -> Tuple[str, str, bool]:
-    """Return two lines on a mask, and whether the second is a warning."""
     ignore, share = dataset.ignore_index, foreground(label, dataset.ignore_index)
     first = f"{percent(share)} foreground"
     present = sorted(_classes(label, ignore) - {ignore})
@@ -261,7 +202,9 @@ def _told(
     if ignored == 1:
         return first, "all of it is ignored", True
     if dataset.num_classes > 1 and present:
-        shares = [f"{_name(n, names)} {percent(float((label == n).mean()))}" for n in present]
+        shares = [
+            f"{_name(n, dataset, names)} {percent(float((label == n).mean()))}" for n in present
+        ]
         return first, ", ".join(shares), False
     if share in (0, 1):
         return first, "empty mask" if share == 0 else "full mask", True
@@ -271,49 +214,25 @@ def _told(
     return first, f"soft in {percent(soft)}" if soft else "", False
 
 
-def _augmented_cell(
-    picture: np.ndarray,
-    image: np.ndarray,
-    label: np.ndarray,
-    before: float,
-    ignore_index: int,
-) -> Cell:
-    share = foreground(label, ignore_index)
-    lost = before > 0 and share == 0
-    text = f"{image.shape[1]} x {image.shape[0]}, {percent(share)}"
-    return Cell(picture, (text, "nothing of it is left" if lost else ""), warning=lost)
-
-
-def _name(number: int, names: Optional[Sequence[str]]) -> str:
-    return names[number] if names and number < len(names) else f"class {number}"
+def _name(number: int, dataset: PairDataset, names: Optional[Sequence[str]]) -> str:
+    if names and number < len(names):
+        return names[number]
+    return "foreground" if dataset.num_classes == 1 else f"class {number}"
 
 
 def percent(share: float) -> str:
-    """Return a share as text: two digits below ten per cent, and 0 and 100 % only if exact."""
-    value = 100 * share
-    if value in (0, 100):
-        return f"{value:.0f} %"
-    if value < 0.01:
-        return "< 0.01 %"
-    return f"{value:.2g} %" if value < 9.95 else f"{min(value, 99.9):.3g} %"
+    """A share as text, of three digits."""
+    return f"{100 * share:.3g} %"
 
 
 def legend(
     classes: Iterable[int], dataset: PairDataset, names: Optional[Sequence[str]]
 ) -> List[Tuple[Any, str]]:
-    """Return colour and name of each class number; the colour of ignored pixels is None."""
-    colors = class_colors(max(dataset.num_classes, 2))
-    entries: List[Tuple[Any, str]] = []
-    for number in sorted(set(classes)):
-        if number == dataset.ignore_index:
-            entries.append((None, f"ignored ({number})"))
-        elif dataset.num_classes == 1:
-            entries.append(
-                (tuple(colors[1]), names[1] if names and len(names) == 2 else "foreground")
-            )
-        else:
-            name = (
-                f"{number} {names[number]}" if names and number < len(names) else f"class {number}"
-            )
-            entries.append((tuple(int(v) for v in colors[number]), name))
-    return entries
+    """Colour and name of each class number; the colour of ignored pixels is None."""
+    colors = class_colors(max(dataset.num_classes, 2)).tolist()
+    return [
+        (None, f"ignored ({number})")
+        if number == dataset.ignore_index
+        else (tuple(colors[number]), _name(number, dataset, names))
+        for number in sorted(classes)
+    ]

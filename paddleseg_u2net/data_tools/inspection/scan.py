@@ -1,16 +1,9 @@
-"""Every image and mask of a data set is decoded once; `check` and `statistics` build on that.
-
-For each pair there is a small `PairStats`, about 2 KB whatever the size of the image; arrays are
-gone when the next pair is read. They are handed out in the order of the pairs, so that the
-result is the same for any number of processes.
-"""
+"""Every image and mask of a data set is decoded once; `check` and `statistics` build on that."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -18,9 +11,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Se
 import cv2
 import numpy as np
 
-from paddleseg_u2net.data_tools.inspection.fingerprints import Fingerprint, fingerprint
+from paddleseg_u2net.data_tools.inspection.near_duplicates import Fingerprint, fingerprint
 from paddleseg_u2net.datasets.pairing import Pair
-from paddleseg_u2net.io.images import Header, decode_file
+from paddleseg_u2net.io.images import Header, decode_file, memory_named
 from paddleseg_u2net.parallel import in_chunks, parallel_map
 
 Shape = Tuple[int, int]  # height, width
@@ -28,30 +21,6 @@ Shape = Tuple[int, int]  # height, width
 # Pairs that a process takes at a time: few enough that all end at nearly the same time, enough that
 # sending costs nothing beside decoding.
 CHUNK = 16
-PLACES = 64  # rows and columns of the map of places
-_SAMPLED = 4 * PLACES
-_BLOCK = 1024  # of the middle and the end, for the digest
-# Masks of more values than these are soft; their places are added up as shares of the top value.
-_MOST_CLASSES = 64
-_EXACT = 2**24  # pixels that OpenCV's float32 counts of a value are exact to
-SOFT = (-1, False)  # stands for the values of such masks in `Places`
-
-
-@dataclass(frozen=True)
-class ScanOptions:
-    """What is looked at.
-
-    Attributes:
-        channels: That images are read with: 1, 3 or 4.
-        size: (width, height) that the network sees, for the colours.
-        duplicates: Whether fingerprints and digests are made.
-        statistics: Whether colours and places are added up.
-    """
-
-    channels: int = 3
-    size: Tuple[int, int] = (320, 320)
-    duplicates: bool = True
-    statistics: bool = False
 
 
 class Values(NamedTuple):
@@ -72,18 +41,7 @@ class Values(NamedTuple):
 
 
 class PairStats(NamedTuple):
-    """What one pair is like.
-
-    Attributes:
-        image_error, mask_error: Why the file cannot be read, else empty.
-        image, mask: How the files are stored.
-        shape, mask_shape: Of the arrays, upright.
-        values: What the mask holds.
-        digest: Of the image file's size and of some blocks of it; equal files have equal ones.
-        fingerprint: Of the image.
-        colours: Sum and sum of squares per channel of the image at the network's size, divided
-            by 255, as float64 bytes; each has the same number of pixels.
-    """
+    """What one pair is like; errors say why a file cannot be read, shapes are upright."""
 
     image_error: str = ""
     mask_error: str = ""
@@ -92,75 +50,50 @@ class PairStats(NamedTuple):
     shape: Optional[Shape] = None
     mask_shape: Optional[Shape] = None
     values: Optional[Values] = None
-    digest: bytes = b""
     fingerprint: Optional[Fingerprint] = None
+    # Sum and sum of squares per channel of the image at the network's size, divided by 255, as
+    # float64; each has the same number of pixels.
     colours: bytes = b""
-
-
-# By (value, whether the mask has 16 bits).
-Places = Dict[Tuple[int, bool], np.ndarray]
-
-
-@dataclass
-class Scanned:
-    """What some pairs are like.
-
-    Attributes:
-        stats: In the order of the pairs.
-        places: For each value of masks, int64 (64, 64): how much of each place of the image holds
-            it, 255 for all of it, added up over masks. See `SOFT`.
-    """
-
-    stats: List[PairStats] = field(default_factory=list)
-    places: Places = field(default_factory=dict)
 
 
 def scan(
     pairs: Sequence[Pair],
-    options: ScanOptions,
+    channels: int = 3,
     workers: int = 0,
     progress: Callable[[int], object] = lambda pairs: None,
-) -> Scanned:
-    """Decode all pairs.
+    colours: Optional[Tuple[int, int]] = None,
+) -> List[PairStats]:
+    """Decode all pairs, in some processes or, 0, in this one; the result is the same.
 
-    Args:
-        pairs: Image and mask files.
-        options: What is looked at.
-        workers: Processes; 0 works in this one. The result is the same.
-        progress: Called with the number of pairs that are done since the last call.
-
-    Raises:
-        ChildProcessError: A process died.
+    Images are read with 1, 3 or 4 ``channels``. They get fingerprints, or their ``colours`` are
+    added up at this width and height.
     """
-    result = Scanned()
-    work = partial(_scan_some, options=options)
+    stats: List[PairStats] = []
+    work = partial(_scan_some, channels=channels, colours=colours)
     with closing(parallel_map(work, in_chunks(pairs, CHUNK), workers)) as answers:
         for some in answers:
-            result.stats += some.stats
-            for value, added in some.places.items():
-                result.places[value] = result.places.get(value, 0) + added
-            progress(len(some.stats))
-    return result
+            stats += some
+            progress(len(some))
+    return stats
 
 
-def _scan_some(pairs: Sequence[Pair], options: ScanOptions) -> Scanned:
-    result = Scanned()
+def _scan_some(
+    pairs: Sequence[Pair], channels: int, colours: Optional[Tuple[int, int]]
+) -> List[PairStats]:
+    result = []
     for pair in pairs:
         stats = PairStats()
         for path, read, error in (
-            (pair.image, _image, "image_error"),
-            (pair.mask, partial(_mask, places=result.places), "mask_error"),
+            (pair.image, partial(_image, channels=channels, colours=colours), "image_error"),
+            (pair.mask, _mask, "mask_error"),
         ):
             try:
-                stats = read(path, options, stats)
+                with memory_named(path):
+                    stats = read(path, stats)
             except (ValueError, OSError) as reason:
                 told: Dict[str, Any] = {error: str(reason)}
                 stats = stats._replace(**told)
-            except MemoryError:
-                text = f"{path}: there is not enough memory to decode it; take fewer processes with"
-                told = {error: f"{text} --workers"}
-                stats = stats._replace(**told)
-        result.stats.append(stats)
+        result.append(stats)
     return result
 
 
@@ -168,26 +101,16 @@ def _shape(array: np.ndarray) -> Shape:
     return int(array.shape[0]), int(array.shape[1])
 
 
-def _image(path: Path, options: ScanOptions, stats: PairStats) -> PairStats:
+def _image(
+    path: Path, stats: PairStats, channels: int, colours: Optional[Tuple[int, int]]
+) -> PairStats:
     decoded = decode_file(path, still=True)
-    image = decoded.image(options.channels)
-    stats = stats._replace(image=decoded.header, shape=_shape(image))
-    if options.duplicates:
-        stats = stats._replace(digest=_digest(path), fingerprint=fingerprint(image))
-    if options.statistics:
-        stats = stats._replace(colours=_colours(image, options.size))
-    return stats
-
-
-def _digest(path: Path) -> bytes:
-    """A digest of the file's size, middle and end."""
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
-        size = os.fstat(file.fileno()).st_size
-        blocks = [b"%d " % size]
-        for place in (size // 2, size - _BLOCK):
-            file.seek(max(place, 0))
-            blocks.append(file.read(_BLOCK))
-    return hashlib.blake2b(b"".join(blocks), digest_size=16).digest()
+    image = decoded.image(channels)
+    stats = stats._replace(image=decoded.header._replace(profile=None), shape=_shape(image))
+    if colours:
+        return stats._replace(colours=_colours(image, colours))
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
+    return stats._replace(fingerprint=fingerprint(image, digest))
 
 
 def _colours(image: np.ndarray, size: Tuple[int, int]) -> bytes:
@@ -199,55 +122,31 @@ def _colours(image: np.ndarray, size: Tuple[int, int]) -> bytes:
     return np.concatenate([sums, squares]).tobytes()
 
 
-def _mask(path: Path, options: ScanOptions, stats: PairStats, places: Places) -> PairStats:
+def _mask(path: Path, stats: PairStats) -> PairStats:
     decoded = decode_file(path, still=True)
     mask = decoded.mask()
-    deep = mask.dtype == np.uint16
-    values, counts = _counted_deep(mask) if deep else _counted(mask)
-    if options.statistics:
-        sampled = cv2.resize(mask, (_SAMPLED, _SAMPLED), interpolation=cv2.INTER_NEAREST)
-        if len(values) > _MOST_CLASSES:
-            _add(places, SOFT, (sampled // 257).astype(np.uint8) if deep else sampled)
-        else:
-            for value in values.tolist():
-                _add(places, (value, deep), np.where(sampled == value, 255, 0).astype(np.uint8))
-    found = Values(values.astype("<u2").tobytes(), counts.astype("<u4").tobytes(), deep)
-    return stats._replace(mask=decoded.header, mask_shape=_shape(mask), values=found)
-
-
-def _counted(mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Values of an 8-bit mask and their numbers of pixels."""
-    # Nothing but 0 and one other value is what most masks have, and is quick to see.
-    others, highest = cv2.countNonZero(mask), int(mask.max())
-    if int(cv2.sumElems(mask)[0]) == others * highest:
-        both = np.array([[0, mask.size - others], [highest, others]])
-        present = both[both[:, 1] > 0]
-        return present[:, 0], present[:, 1]
-    counts = np.zeros(256, np.int64)
-    rows = max(1, _EXACT // mask.shape[1])
-    for start in range(0, len(mask), rows):
-        part = cv2.calcHist([mask[start : start + rows]], [0], None, [256], [0, 256])
-        counts += part.ravel().astype(np.int64)
-    values = np.flatnonzero(counts)
-    return values, counts[values]
-
-
-def _counted_deep(mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """The same of a 16-bit mask.
-
-    If it has more than 256 values, those between the least and the greatest possible are rounded
-    to steps of 257, the 255 levels of 8 bits.
-    """
-    counts = np.bincount(mask.ravel(), minlength=65536)
+    counts = _counted(mask)
     values = np.flatnonzero(counts)
     if len(values) > 256:
+        # In steps of 257; the least and the greatest possible value are not rounded.
         rounded = np.clip((values + 128) // 257, 1, 254) * 257
         rounded[values == 0], rounded[values == 65535] = 0, 65535
-        counts = np.bincount(rounded, counts[values], 65536)
+        counts = np.bincount(rounded, counts[values])
         values = np.flatnonzero(counts)
-    return values, counts[values]
+    found = values.astype("<u2").tobytes(), counts[values].astype("<u4").tobytes()
+    return stats._replace(
+        mask=decoded.header._replace(profile=None),
+        mask_shape=_shape(mask),
+        values=Values(*found, sixteen_bit=mask.dtype == np.uint16),
+    )
 
 
-def _add(places: Places, value: Tuple[int, bool], shares: np.ndarray) -> None:
-    small = cv2.resize(shares, (PLACES, PLACES), interpolation=cv2.INTER_AREA).astype(np.int64)
-    places[value] = places.get(value, 0) + small
+def _counted(mask: np.ndarray) -> np.ndarray:
+    """Numbers of pixels of the values from 0 on."""
+    if mask.dtype == np.uint16:
+        return np.bincount(mask.ravel())
+    # Many times as fast; in pieces, since its float32 counts are exact to 2**24 pixels.
+    rows = max(1, 2**24 // mask.shape[1])
+    parts = [mask[start : start + rows] for start in range(0, len(mask), rows)]
+    counts = [cv2.calcHist([part], [0], None, [256], [0, 256]).ravel() for part in parts]
+    return np.sum(counts, axis=0, dtype=np.int64)

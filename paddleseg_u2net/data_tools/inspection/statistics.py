@@ -1,99 +1,61 @@
-"""What was scanned becomes numbers: sizes, foreground, classes, places, colours; and advice."""
+"""What was scanned becomes numbers: sizes, foreground, classes, colours."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
-from paddleseg_u2net.data_tools.inspection.inputs import Input
+from paddleseg_u2net.data_tools.inspection.inputs import Input, Settings
 from paddleseg_u2net.data_tools.inspection.mask_reader import (
     SAYING,
     Content,
-    MaskReader,
+    content_of,
     encoding_of,
 )
-from paddleseg_u2net.data_tools.inspection.scan import (
-    PLACES,
-    SOFT,
-    PairStats,
-    Scanned,
-    ScanOptions,
-    scan,
-)
+from paddleseg_u2net.data_tools.inspection.scan import PairStats, scan
 from paddleseg_u2net.datasets.mask_encoding import MaskEncoding, MaskError
 
 _QUANTILES = {"min": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
 _SIZES_SHOWN = 10
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-# The encoder halves its input five times.
-_STEP = 32
 
 
 class ScannedPart(NamedTuple):
     """What was scanned of a part, and how its masks are read."""
 
-    scanned: Scanned
-    reader: MaskReader
+    stats: List[PairStats]
+    encoding: MaskEncoding
 
 
 def scan_parts(
     data: Input, workers: int, progress: Callable[[int], object] = lambda pairs: None
 ) -> List[ScannedPart]:
-    """Scan a data set for its statistics; `scan` says what ``workers`` and ``progress`` are.
-
-    Raises:
-        MaskError: It is not clear what the values of masks mean.
-    """
+    """Scan a data set for its statistics; MaskError where it is not clear what masks mean."""
     settings, parts = data.settings, []
-    options = ScanOptions(settings.channels, settings.size, duplicates=False, statistics=True)
     for part in data.parts:
-        found = scan(part.pairs, options, workers, progress)
-        encoding: Optional[MaskEncoding] = part.mask_values
-        if encoding == "auto":
-            pairs = zip(part.pairs, found.stats)
-            masks = [(pair.mask, one.values) for pair, one in pairs if one.values]
-            encoding, complaint = "index", None
-            if masks:
-                encoding, complaint = encoding_of(
-                    masks, settings.num_classes, settings.ignore_index
-                )
-            if encoding is None:
-                raise MaskError(f"{complaint}; here with {SAYING}")
-        reader = MaskReader(encoding or "index", settings.num_classes, settings.ignore_index)
-        parts.append(ScannedPart(found, reader))
+        stats = scan(part.pairs, settings.channels, workers, progress, settings.size)
+        encoding, why = encoding_of(part, stats, settings)
+        if why and encoding is None:
+            raise MaskError(f"{why}; here with {SAYING}")
+        parts.append(ScannedPart(stats, encoding or "index"))
     return parts
 
 
 @dataclass
 class Numbers:
-    """What some pairs are made of; of a pair with an unreadable file what the other one says.
-
-    Attributes:
-        pairs: How many there are.
-        unreadable: How many have a file that cannot be read.
-        sizes: int64 (N, 2), height and width of the images.
-        foreground: float64 (M,), share of every mask that is foreground, of pixels not ignored.
-        classes: Per label its mean share of a mask, and how many masks have it.
-        ignored: Mean share of masks that is ignored.
-        centre: float64 (64, 64) in [0, 1]: how often each place of an image is foreground.
-        mean, std: Per channel, in [0, 1], of the images at the network's size; each weighs the
-            same. Empty without images.
-        formats: How many images of each format, kind of colours and bits.
-    """
+    """What some pairs are made of; of a pair with an unreadable file what the other one says."""
 
     pairs: int
-    unreadable: int
-    sizes: np.ndarray
-    foreground: np.ndarray
-    classes: Dict[int, Tuple[float, int]]
-    ignored: float
-    centre: np.ndarray
+    unreadable: int  # pairs with a file that cannot be read
+    sizes: np.ndarray  # int64 (N, 2), height and width of the images
+    foreground: np.ndarray  # float64 (M,), share of every mask, of pixels not ignored
+    classes: Dict[int, Tuple[float, int]]  # mean share of a mask, and how many masks have it
+    ignored: float  # mean share of masks
+    # Per channel, 0 to 1, of the images at the network's size, of which each weighs the same.
     mean: List[float]
     std: List[float]
-    formats: Dict[str, int]
 
     def as_json(self) -> Dict[str, Any]:
         """For a report: shares of 1, sizes in pixels."""
@@ -109,7 +71,6 @@ class Numbers:
                 {"width": size[1], "height": size[0], "images": count}
                 for size, count in self.most_sizes()
             ],
-            "formats": self.formats,
             "foreground": {
                 **quantiles(self.foreground),
                 "mean": _mean(self.foreground),
@@ -123,21 +84,12 @@ class Numbers:
             "ignored": self.ignored,
             "mean": self.mean,
             "std": self.std,
-            "centre": np.round(self.centre, 4).tolist(),
         }
 
     def most_sizes(self) -> List[Tuple[Tuple[int, int], int]]:
         """The most frequent (height, width) and their numbers of images."""
         counted = Counter((int(height), int(width)) for height, width in self.sizes)
         return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:_SIZES_SHOWN]
-
-    def middle(self) -> Tuple[float, float]:
-        """Row and column of the mean place of foreground, as shares; 0.5 without foreground."""
-        if not self.centre.sum():
-            return 0.5, 0.5
-        places = (np.arange(PLACES) + 0.5) / PLACES
-        weights = self.centre / self.centre.sum()
-        return float(weights.sum(axis=1) @ places), float(weights.sum(axis=0) @ places)
 
 
 def quantiles(values: np.ndarray) -> Dict[str, float]:
@@ -151,17 +103,17 @@ def _mean(values: Union[np.ndarray, Sequence[float]]) -> float:
     return float(np.mean(values)) if len(values) else 0.0
 
 
-def summed(parts: Sequence[ScannedPart], size: Tuple[int, int]) -> Numbers:
-    """Return the numbers of one part, or of several together.
-
-    Args:
-        parts: Scanned with colours and places.
-        size: (width, height) that colours were taken at.
-    """
-    stats = [one for part in parts for one in part.scanned.stats]
-    contents = [content for part in parts for content in _contents(part) if content]
+def summed(parts: Sequence[ScannedPart], settings: Settings) -> Numbers:
+    """The numbers of one part, or of several together."""
+    stats = [one for part in parts for one in part.stats]
+    contents = [
+        content_of(one.values, part.encoding, settings)
+        for part in parts
+        for one in part.stats
+        if one.values
+    ]
     counted = [content for content in contents if content.pixels]
-    mean, std = _colours(stats, size)
+    mean, std = _colours(stats, settings.size)
     return Numbers(
         pairs=len(stats),
         unreadable=sum(bool(one.image_error or one.mask_error) for one in stats),
@@ -169,23 +121,9 @@ def summed(parts: Sequence[ScannedPart], size: Tuple[int, int]) -> Numbers:
         foreground=np.array([content.foreground for content in counted], np.float64).clip(0, 1),
         classes=_classes(counted),
         ignored=_mean([content.ignored for content in contents]),
-        centre=_centre(parts) / max(len(contents), 1),
         mean=mean,
         std=std,
-        formats=_formats(stats),
     )
-
-
-def usable(part: ScannedPart) -> ScannedPart:
-    """Return what was scanned of pairs of sound files whose masks are not ignored everywhere."""
-    both = zip(part.scanned.stats, _contents(part))
-    kept = [one for one, content in both if one.shape and content and content.pixels]
-    return ScannedPart(Scanned(kept), part.reader)
-
-
-def _contents(part: ScannedPart) -> List[Optional[Content]]:
-    values = (one.values for one in part.scanned.stats)
-    return [part.reader.content(value) if value else None for value in values]
 
 
 def _classes(contents: Sequence[Content]) -> Dict[int, Tuple[float, int]]:
@@ -199,84 +137,9 @@ def _classes(contents: Sequence[Content]) -> Dict[int, Tuple[float, int]]:
     }
 
 
-def _centre(parts: Sequence[ScannedPart]) -> np.ndarray:
-    total = np.zeros((PLACES, PLACES))
-    for scanned, reader in parts:
-        for key, shares in sorted(scanned.places.items()):
-            total += shares / 255 * (1.0 if key == SOFT else _weight(*key, reader))
-    return total
-
-
-def _weight(value: int, sixteen_bit: bool, reader: MaskReader) -> float:
-    """How much foreground a value is, 0 to 1."""
-    label = reader.label(value, sixteen_bit)
-    if label is None or reader.is_ignored(label):
-        return 0.0
-    return float(label > 0) if reader.num_classes > 1 else label
-
-
 def _colours(stats: Sequence[PairStats], size: Tuple[int, int]) -> Tuple[List[float], List[float]]:
     sums = [np.frombuffer(one.colours) for one in stats if one.colours]
     if not sums:
         return [], []
     total, squares = np.sum(sums, axis=0).reshape(2, -1) / (len(sums) * size[0] * size[1])
     return total.tolist(), np.sqrt(np.maximum(squares - total**2, 0)).tolist()
-
-
-def _formats(stats: Sequence[PairStats]) -> Dict[str, int]:
-    headers = [one.image for one in stats if one.shape]
-    counted = Counter(
-        f"{header.format or 'unknown'} {header.colours} {header.bits} bit"
-        f"{' with alpha' if header.alpha else ''}"
-        for header in headers
-    )
-    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
-
-
-def advice(numbers: Numbers, size: Tuple[int, int], num_classes: int) -> List[str]:
-    """Return what these numbers say about a configuration; nothing where the usual one fits.
-
-    Args:
-        numbers: Of all images that are trained on.
-        size: (width, height) of the network's input as it is.
-        num_classes: 1 or more.
-    """
-    found = _about_size(numbers, size) if len(numbers.sizes) else []
-    share = _mean(numbers.foreground)
-    if num_classes == 1 and 0 < share < 0.05:
-        found.append(
-            f"foreground is {100 * share:.2g} % of the pixels: loss.types.0.iou: 1 adds a term "
-            "that background cannot outweigh"
-        )
-    if len(numbers.mean) == 3 and np.abs(np.array(numbers.mean) - _IMAGENET_MEAN).max() > 0.15:
-        mean, std = (", ".join(f"{v:.3f}" for v in row) for row in (numbers.mean, numbers.std))
-        found.append(
-            f"colours are unlike ImageNet's: preprocess.mean: [{mean}] and std: [{std}], to train "
-            "from random weights; pretrained ones want the mean and std that they were made with"
-        )
-    return found
-
-
-def _about_size(numbers: Numbers, size: Tuple[int, int]) -> List[str]:
-    found: List[str] = []
-    ratio = float(np.median(numbers.sizes[:, 1] / numbers.sizes[:, 0])) * size[1] / size[0]
-    if not 1 / 1.5 <= ratio <= 1.5:
-        # Of about the same area, in steps that the network halves evenly.
-        wanted = ratio * size[0] / size[1]
-        side = (size[0] * size[1] * wanted) ** 0.5
-        width, height = (max(_STEP, round(x / _STEP) * _STEP) for x in (side, side / wanted))
-        found.append(
-            f"half of the images are squeezed {max(ratio, 1 / ratio):.2g} times in one direction: "
-            f"preprocess.size: [{width}, {height}] keeps proportions at the same cost"
-        )
-    present = numbers.foreground[numbers.foreground > 0]
-    if len(present):
-        pixels = float(np.quantile(present, 0.05)) * size[0] * size[1]
-        larger = bool((numbers.sizes.prod(axis=1) > size[0] * size[1]).mean() > 0.5)
-        if pixels < 100 and larger:
-            found.append(
-                f"in one image of twenty the foreground is {pixels:.0f} pixels or fewer of the "
-                f"network's {size[0]}x{size[1]}: take a larger preprocess.size, or windows "
-                "(test_config.is_slide)"
-            )
-    return found

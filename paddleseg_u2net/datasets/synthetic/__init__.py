@@ -1,11 +1,7 @@
 """A salient-object data set of drawings, with exact masks and without a download.
 
-Each drawing is a photograph-like background with one or two textured, shaded objects on it;
-faint patches and stripes of the background are there to mislead, and belong to no mask.
-
-Everything is computed in 64-bit floats and rounded once, at the end: processors differ in the
-last bits of a float, and what is left of that after the rounding does not show in the bytes.
-Until then a picture is planar, (3, H, W), which NumPy works through about twice as fast.
+Everything is computed in 64-bit floats and rounded once, at the end: processors differ in the last
+bits of a float. Until then a picture is planar, (3, H, W), which is twice as fast.
 """
 
 from __future__ import annotations
@@ -16,10 +12,9 @@ from typing import Tuple
 
 import numpy as np
 
-from paddleseg_u2net.datasets.synthetic.background import draw_background
 from paddleseg_u2net.datasets.synthetic.fields import blurred
-from paddleseg_u2net.datasets.synthetic.objects import draw_object
 from paddleseg_u2net.datasets.synthetic.outlines import draw_outlines, shrunk
+from paddleseg_u2net.datasets.synthetic.painting import draw_background, draw_object
 from paddleseg_u2net.io.files import PathLike, new_dir, write_text
 from paddleseg_u2net.io.images import write_png
 
@@ -36,17 +31,8 @@ def draw_pair(
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Draw one picture and its mask; the same arguments give the same bytes.
 
-    Args:
-        index: Which drawing, 0 or more.
-        seed: Which series of drawings, 0 or more.
-        size: Height and width in pixels, each 32 or more.
-
-    Returns:
-        The image, uint8 (H, W, 3) in RGB, and the mask, uint8 (H, W), 255 on the objects and 0
-        elsewhere. The objects cover 3 to 45 % of the picture.
-
-    Raises:
-        ValueError: A negative index or seed, or a side below 32.
+    ``size`` is height and width in pixels, each 32 or more. The image is uint8 (H, W, 3) in RGB;
+    the mask, uint8 (H, W), has 255 on the objects, which cover 3 to 45 %, and 0 elsewhere.
     """
     if index < 0 or seed < 0:
         raise ValueError(f"index and seed must be 0 or more, not {index} and {seed}")
@@ -74,19 +60,9 @@ def draw_dataset(
 ) -> None:
     """Write a data set of drawings: PNG files, lists, and `drawn.json` with these arguments.
 
-    The folder gets `images/00000.png` (RGB), `masks/00000.png` (0 and 255) and so on, and
-    `train_list.txt` and `val_list.txt` with lines `images/00000.png masks/00000.png`. The
-    held-out drawings are the `val` indices after the `train` first. The folder appears whole or
-    not at all; where it holds the same drawings already, nothing is done.
-
-    Args:
-        folder: Where to write; missing or empty.
-        train, val: How many drawings to train on and to hold out, 0 or more.
-        seed, size: As for `draw_pair`.
-
-    Raises:
-        ValueError: Counts below 0 or both 0, what `draw_pair` refuses, or other files in the
-            folder.
+    The held-out drawings are the `val` indices after the `train` first. The folder appears whole or
+    not at all; where it holds the same drawings already, nothing is done; where it holds something
+    else, that is an OSError.
     """
     if train < 0 or val < 0 or train + val == 0:
         raise ValueError(f"train and val must be 0 or more and not both 0, not {train} and {val}")
@@ -98,7 +74,8 @@ def draw_dataset(
         "seed": int(seed),
         "size": [int(side) for side in size],
     }
-    if _already_drawn(Path(folder), json.dumps(record)):
+    drawn = Path(folder) / _RECORD
+    if drawn.is_file() and drawn.read_text(encoding="utf-8").strip() == json.dumps(record):
         return
     with new_dir(folder) as temporary:
         lines = []
@@ -111,21 +88,6 @@ def draw_dataset(
         write_text(temporary / "train_list.txt", "".join(lines[:train]))
         write_text(temporary / "val_list.txt", "".join(lines[train:]))
         write_text(temporary / _RECORD, json.dumps(record) + "\n")
-
-
-def _already_drawn(folder: Path, record: str) -> bool:
-    """Whether the folder holds these drawings; ValueError where it holds something else."""
-    path = folder / _RECORD
-    if path.is_file():
-        found = path.read_text(encoding="utf-8", errors="replace").strip()
-        if found == record:
-            return True
-        held = f"other drawings ({found})"
-    elif folder.is_dir() and any(folder.iterdir()):
-        held = f"{min(folder.iterdir()).name} that was not drawn here"
-    else:
-        return False
-    raise ValueError(f"{folder} holds {held}: choose another folder, or delete this one")
 
 
 def _photographed(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:

@@ -34,7 +34,6 @@ def blob(rng: np.random.Generator) -> Outline:
 
 
 def _ellipse(rng: np.random.Generator) -> Outline:
-    """Return an ellipse, or one with fuller corners."""
     angle = _turn()
     power = rng.choice([1.0, 1.0, 0.6])
     x, y = np.cos(angle), np.sin(angle)
@@ -43,7 +42,6 @@ def _ellipse(rng: np.random.Generator) -> Outline:
 
 
 def _polygon(rng: np.random.Generator) -> Outline:
-    """Return three to eight corners, at times with the corners cut."""
     count = int(rng.integers(3, 9))
     angle = _turn(count) + rng.uniform(-0.3, 0.3, count) * 2 * np.pi / count
     radius = rng.uniform(0.6, 1.2, count)
@@ -56,7 +54,6 @@ def _polygon(rng: np.random.Generator) -> Outline:
 
 
 def _ring(rng: np.random.Generator) -> Outline:
-    """Return a blob or ellipse with a hole."""
     outer = (blob if rng.random() < 0.5 else _ellipse)(rng)[0][0]
     inner = outer * rng.uniform(0.35, 0.65) + rng.uniform(-0.08, 0.08, 2)
     return [(outer, True), (inner, False)]
@@ -72,7 +69,6 @@ def _limb(rng: np.random.Generator, slimness: float) -> np.ndarray:
 
 
 def _long(rng: np.random.Generator) -> Outline:
-    """Return one elongated thing."""
     return [(_limb(rng, rng.uniform(0.12, 0.3)), True)]
 
 

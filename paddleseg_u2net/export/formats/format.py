@@ -1,7 +1,5 @@
 """Export formats by name: the files of each and what writes them; a file of this folder registers
-one.
-
-A plugin registers one in the same way: ``register(Format("mine", ...))``, and the backend that runs
+one. A plugin does it in the same way: ``register(Format("mine", ...))``, and the backend that runs
 it, whose ``times`` name the format.
 """
 
@@ -22,13 +20,8 @@ if TYPE_CHECKING:
 
 
 class Job(NamedTuple):
-    """What a format's writer is given.
-
-    Attributes:
-        state: the weights, by the names of ``Program.shapes``.
-        model: the network that they belong to.
-        description: what the folder will say of itself: precision, output, shape of the input.
-        found: the network of a lower precision that a search found.
+    """What a format's writer is given: weights by the names of ``Program.shapes``, their network,
+    what the folder will say of itself, and the network of a lower precision that a search found.
     """
 
     state: State
@@ -74,11 +67,7 @@ FORMATS: Dict[str, Format] = registry.table("export formats")
 
 
 def register(format: Format) -> None:
-    """Add a format.
-
-    Raises:
-        ValueError: its name is taken.
-    """
+    """Add a format; ValueError if its name is taken."""
     if format.name in FORMATS:
         raise ValueError(f"format {format.name}: the name is taken; give it another one")
     FORMATS[format.name] = format

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict
 
 from paddleseg_u2net.export.formats.format import Format, Job, register
-from paddleseg_u2net.inference.backends.engine_module import engine_module
+from paddleseg_u2net.inference.backends.backend import engine_module
 
 
 def _write(folder: Path, job: Job) -> None:
@@ -15,9 +15,9 @@ def _write(folder: Path, job: Job) -> None:
 
     model = job.model
     what = (model.stages, model.num_classes, model.in_channels)
-    files = ncnn_files(job.state, *what, source="--format ncnn")
-    (folder / "model.param").write_text(files.param, encoding="utf-8")
-    (folder / "model.bin").write_bytes(files.weights)
+    param, weights = ncnn_files(job.state, *what, source="--format ncnn")
+    (folder / "model.param").write_text(param, encoding="utf-8")
+    (folder / "model.bin").write_bytes(weights)
 
 
 def _versions() -> Dict[str, str]:

@@ -1,20 +1,19 @@
-"""What an ONNX file of a U²-Net becomes for export: fixed sizes, class numbers, half storage.
-
-Operators are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md, opset 13 and up.
+"""What an ONNX file of a U²-Net becomes for export: fixed sizes, class numbers, half storage, of
+https://github.com/onnx/onnx/blob/main/docs/Operators.md, opset 13 and up.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 import numpy as np
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.export.formats.format import Format, Job, register
 from paddleseg_u2net.inference.description import Description, ExportError, Shape
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
+from paddleseg_u2net.weights.file_type import optional_package
 
 _CLASSES = "classes"
 _FLOAT, _INT32 = 1, 6  # TensorProto's
@@ -31,30 +30,20 @@ def finished(
 
     Args:
         content: a file with one output, ``d0``, probabilities; convolutions may be quantized.
-        shape: of the input (N, C, H, W), None where any number is to be taken. With H and W given
-            all sizes inside are constants, which simple runtimes need, OpenCV's among them.
-        numbers: whether the output is to be class numbers, ``classes``, int32 (N, H, W): of one
-            class whether the probability is 0.5 or more, of more the largest one's number.
+        shape: of the input (N, C, H, W). With H and W given all sizes inside are constants, which
+            simple runtimes need, OpenCV's among them.
+        numbers: whether the output is to be class numbers, ``classes``, int32 (N, H, W).
         half: whether kernels are to be stored in float16. They are computed with in float32.
         notes: texts by name, for the file's metadata.
-
-    Raises:
-        ValueError: the package ``onnx`` is missing.
-        ExportError: a weight is too large for float16.
     """
-    model = onnx_module("export").load_model_from_string(content)
+    model = optional_package("export", "onnx").load_model_from_string(content)
     _fix(model, shape)
     if numbers:
         _number(model)
     if half:
         _halve(model)
-    helper = onnx_module("export", "onnx.helper")
-    helper.set_model_props(model, dict(notes))
-    done: bytes = model.SerializeToString()
-    return done
-
-
-# -- sizes ---------------------------------------------------------------------------------------
+    optional_package("export", "onnx.helper").set_model_props(model, dict(notes))
+    return model.SerializeToString()
 
 
 def _fix(model: Any, shape: Shape) -> None:
@@ -68,18 +57,14 @@ def _fix(model: Any, shape: Shape) -> None:
                 extents[axis].dim_value = own
     if height is None or width is None:
         return
-    known = _known_shapes(model)
+    # of all values between the nodes; 0 where a number is not known
+    inference = optional_package("export", "onnx.shape_inference")
+    values = inference.infer_shapes(model, data_prop=True).graph.value_info
+    known = {item.name: [d.dim_value for d in item.type.tensor_type.shape.dim] for item in values}
     for node in graph.node:
         if node.op_type == "Resize" and all(known.get(node.output[0], [0])[1:]):
             _fix_resize(graph, node, known[node.output[0]])
     _drop_unused(graph)
-
-
-def _known_shapes(model: Any) -> Dict[str, List[int]]:
-    """Of all values between the nodes; 0 where a number is not known."""
-    inference = onnx_module("export", "onnx.shape_inference")
-    values = inference.infer_shapes(model, data_prop=True).graph.value_info
-    return {item.name: [d.dim_value for d in item.type.tensor_type.shape.dim] for item in values}
 
 
 def _fix_resize(graph: Any, node: Any, shape: Sequence[int]) -> None:
@@ -110,12 +95,9 @@ def _drop_unused(graph: Any) -> None:
         graph.initializer.remove(tensor)
 
 
-# -- the output ----------------------------------------------------------------------------------
-
-
 def _number(model: Any) -> None:
     """Class numbers behind the probabilities."""
-    helper, graph = onnx_module("export", "onnx.helper"), model.graph
+    helper, graph = optional_package("export", "onnx.helper"), model.graph
     given = graph.output[0]
     batch, channels, height, width = given.type.tensor_type.shape.dim
     if channels.dim_value == 1:
@@ -137,13 +119,10 @@ def _number(model: Any) -> None:
     graph.output.append(entry)
 
 
-# -- storage -------------------------------------------------------------------------------------
-
-
 def _halve(model: Any) -> None:
     """Kernels in float16 with a Cast behind each, which runtimes work out as they load."""
-    helper = onnx_module("export", "onnx.helper")
-    numpy_helper = onnx_module("export", "onnx.numpy_helper")
+    helper = optional_package("export", "onnx.helper")
+    numpy_helper = optional_package("export", "onnx.numpy_helper")
     casts = []
     for tensor in model.graph.initializer:
         if tensor.data_type != _FLOAT or len(tensor.dims) < 2:
@@ -164,11 +143,9 @@ def _halve(model: Any) -> None:
 
 
 def _store(graph: Any, name: str, array: np.ndarray) -> str:
-    graph.initializer.append(onnx_module("export", "onnx.numpy_helper").from_array(array, name))
+    from_array = optional_package("export", "onnx.numpy_helper").from_array
+    graph.initializer.append(from_array(array, name))
     return name
-
-
-# -- the format ----------------------------------------------------------------------------------
 
 
 def _write(folder: Path, job: Job) -> None:
@@ -180,7 +157,7 @@ def _write(folder: Path, job: Job) -> None:
 
 
 def metadata(made: Description) -> Dict[str, str]:
-    """Return what of the description is of use to who has the model's file alone."""
+    """What of the description is of use to who has the model's file alone."""
     return {
         "paddleseg_u2net": __version__,
         "preprocess": json.dumps(dict(made.preprocess)),
@@ -189,7 +166,7 @@ def metadata(made: Description) -> Dict[str, str]:
 
 
 def _versions() -> Dict[str, str]:
-    return {"onnx": onnx_module("--format onnx").__version__}
+    return {"onnx": optional_package("--format onnx", "onnx").__version__}
 
 
 register(

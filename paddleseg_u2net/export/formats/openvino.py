@@ -7,24 +7,16 @@ from typing import Dict, Iterable
 
 from paddleseg_u2net.export.formats.format import Format, Job, register
 from paddleseg_u2net.export.formats.onnx import finished, metadata
-from paddleseg_u2net.export.quantization.openvino_precision import make_markable, mark_precise
-from paddleseg_u2net.inference.backends.engine_module import engine_module
-from paddleseg_u2net.weights.onnx_tensors import onnx_module
+from paddleseg_u2net.export.quantization.bf16 import make_markable, mark_precise
+from paddleseg_u2net.inference.backends.backend import engine_module
+from paddleseg_u2net.weights.file_type import optional_package
 
 
 def write_openvino(
     folder: Path, content: bytes, half: bool = False, in_float: Iterable[str] = ()
 ) -> None:
-    """Write ``model.xml`` and ``model.bin`` into ``folder``.
-
-    Args:
-        content: an ONNX file.
-        half: whether weights are stored in float16.
-        in_float: names of nodes that are to work in float32 where the rest works in bfloat16.
-
-    Raises:
-        BackendError: OpenVINO is not installed.
-        OSError: it cannot write the files.
+    """Write an ONNX file as ``model.xml`` and ``model.bin``; ``half``: weights in float16;
+    ``in_float``: names of nodes that are to work in float32 where the rest works in bfloat16.
     """
     openvino = engine_module("openvino", "openvino", "--format openvino")
     # convert_model would say the same to OpenVINO's authors over the network.
@@ -51,7 +43,7 @@ def _write(folder: Path, job: Job) -> None:
 def _versions() -> Dict[str, str]:
     asked = "--format openvino"
     return {
-        "onnx": onnx_module(asked).__version__,
+        "onnx": optional_package(asked, "onnx").__version__,
         "openvino": engine_module("openvino", "openvino", asked).__version__,
     }
 

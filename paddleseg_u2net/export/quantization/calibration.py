@@ -20,12 +20,11 @@ from paddleseg_u2net.text import short_list
 LIMIT = 64
 FEWEST = 16
 IGNORED = 255
-_SHOWN = 5
 
 
 class Sample(NamedTuple):
-    """An image: what the network sees of it, float32 (1, C, h, w); its own (H, W); its mask,
-    uint8 (H, W), 1 on the object and 255 on ignored pixels, if there are masks.
+    """An image: the network's input (1, C, h, w), its (H, W), its mask, uint8: 1, 255 on ignored
+    pixels.
     """
 
     batch: np.ndarray
@@ -35,19 +34,13 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """Images of both kinds, and the way back from a map to an image's size.
-
-    Attributes:
-        fitting: inputs whose feature maps give the ranges.
-        checking: other images, on which maps are compared.
-        preprocess: how inputs were made, and how maps are restored.
-        broken: files that could not be used.
+    """Inputs (1, C, h, w) whose feature maps give the ranges, other images, on which maps are
+    compared, and the way back from a map to an image's size.
     """
 
     fitting: Tuple[np.ndarray, ...]
     checking: Tuple[Sample, ...]
     preprocess: Preprocess
-    broken: Tuple[str, ...] = ()
 
     @property
     def has_masks(self) -> bool:
@@ -56,58 +49,34 @@ class Calibration:
 
     @classmethod
     def read(
-        cls,
-        images: Path,
-        masks: Optional[Path],
-        preprocess: Preprocess,
-        limit: int = LIMIT,
+        cls, images: Path, masks: Optional[Path], preprocess: Preprocess, limit: int = LIMIT
     ) -> Calibration:
-        """Read a folder of images, subfolders included, and of the masks if they are known.
-
-        Of more than ``limit`` images an even choice in the order of their names is taken, the
-        same every time. Every second one fits, the others check. Of files that cannot be used the
-        first ones are named in warnings, and others take their places.
-
-        Args:
-            images: the folder.
-            masks: a folder with a mask of the same path and stem for each image, of one class:
-                encoded as for training, see `datasets.mask_encoding`.
-            preprocess: what the network sees.
-            limit: how many are used, 16 or more.
-
-        Raises:
-            ValueError: a folder is missing, there is not a mask for every image, or fewer than 16
-                images can be used.
+        """Read a folder of images, subfolders included, and of masks of one class by their names:
+        of more than ``limit`` an even choice, the same every time; every second one fits, the
+        others check. Files that cannot be used are named in warnings, and others take their places.
         """
         names = find_images(images)
         mask_of = _paired(images, names, masks) if len(names) >= FEWEST else {}
-        samples: List[Sample] = []
-        used: List[Path] = []
-        broken: List[str] = []
         total = min(limit, len(names))
-        for name in tracked(_evenly_first(names, limit), "reading", total=total):
+        chosen = [names[number * len(names) // total] for number in range(total)]
+        others = [name for name in names if name not in chosen]
+        samples: Dict[Path, Sample] = {}
+        for name in tracked([*chosen, *others], "reading", total=total):
             try:
-                samples.append(_sample(name, mask_of.get(name), preprocess))
-                used.append(name)
+                samples[name] = _sample(name, mask_of.get(name), preprocess)
             except (ImageError, QuantizationError) as error:
-                broken.append(str(error))
-                if len(broken) <= _SHOWN:
-                    logger.warning(f"calibration: left out: {error}")
+                logger.warning(f"calibration: left out: {error}")
             if len(samples) == limit:
                 break
-        if len(broken) > _SHOWN:
-            logger.warning(f"calibration: left out {len(broken)} files in all")
         if len(samples) < FEWEST:
-            first = f" (the first: {broken[0]})" if broken else ""
             raise QuantizationError(
                 f"{images}: calibration expects {FEWEST} readable images or more, found "
-                f"{len(names)} of which {len(broken)} cannot be used{first}; give more images like "
-                "those that the network is for"
+                f"{len(samples)}; give more images like those that the network is for"
             )
+        usable = list(samples.values())
         if masks is not None:
-            samples = _decoded(samples, [mask_of[name] for name in used])
-        fitting = tuple(sample.batch for sample in samples[::2])
-        return cls(fitting, tuple(samples[1::2]), preprocess, tuple(broken))
+            usable = _decoded(usable, [mask_of[name] for name in samples])
+        return cls(tuple(item.batch for item in usable[::2]), tuple(usable[1::2]), preprocess)
 
 
 def _sample(name: Path, mask: Optional[Path], preprocess: Preprocess) -> Sample:
@@ -132,14 +101,6 @@ def _decoded(samples: Sequence[Sample], masks: Sequence[Path]) -> List[Sample]:
         sample._replace(mask=np.where(label == IGNORED, IGNORED, label >= 0.5).astype(np.uint8))
         for sample, label in zip(samples, labels)
     ]
-
-
-def _evenly_first(names: Sequence[Path], limit: int) -> List[Path]:
-    """An even choice, in order, then the others, which stand in for what is broken."""
-    count = min(limit, len(names))
-    chosen = [names[number * len(names) // count] for number in range(count)]
-    taken = set(chosen)
-    return [*chosen, *(name for name in names if name not in taken)]
 
 
 def _paired(images: Path, names: Sequence[Path], masks: Optional[Path]) -> Dict[Path, Path]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from typing import Callable, List, NamedTuple, Tuple
+from typing import Callable, NamedTuple, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.export.quantization.calibration import IGNORED, Calibration
 from paddleseg_u2net.export.quantization.graph import QuantizationError
-from paddleseg_u2net.export.quantization.observe import Run, session
+from paddleseg_u2net.export.quantization.observe import session
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.progress import tracked
 
@@ -18,13 +17,10 @@ OUTPUT = "d0"
 # Without masks the increase is an estimate, in which what moves maps to and fro cancels out. So
 # their difference may not be more than so many times the tolerance, either.
 LOOSE = 5
-_ROUNDS = 5
 
 
 class Measured(NamedTuple):
-    """Mean absolute error on so many images, by how much it is above that of float32, and the
-    mean absolute difference from the maps of float32.
-    """
+    """Of so many images the error, its increase and the difference from float32's maps, means."""
 
     images: int
     error: float
@@ -35,27 +31,18 @@ class Measured(NamedTuple):
 class Guard:
     """Measures networks on the images of a calibration that check.
 
-    The error is the metric MAE: the mean absolute error of maps in their image's size, pixels of
-    the mask from 0.5 upwards being the object. Without masks it is the error that is expected of
-    a map q if the object is drawn by the probabilities f of float32, q (1 - f) + (1 - q) f at
-    every pixel: what moves where float32 is unsure weighs little, for no mask is known there.
-    That estimates the increase; a bound for every mask m is the mean absolute difference from the
-    maps of float32, for |q - m| <= |q - f| + |f - m|.
-
-    Args:
-        model: the network in float32, an ONNX file whose output ``d0`` is probabilities.
-        calibration: the images.
-        few: how many of them are a first look.
-
-    Raises:
-        QuantizationError: there are masks, and more than one class; or the file cannot be run.
+    The error is the metric MAE in the image's size, pixels of the mask from 0.5 upwards being the
+    object. Without masks it is what is expected of a map q if the object is drawn by the
+    probabilities f of float32, q (1 - f) + (1 - q) f at every pixel: what moves where float32 is
+    unsure weighs little. That estimates the increase; a bound for every mask m is the mean absolute
+    difference from the maps of float32, for |q - m| <= |q - f| + |f - m|.
     """
 
-    def __init__(self, model: bytes, calibration: Calibration, few: int = 8) -> None:
-        self.calibration, self.few = calibration, few
-        self.run = session(model, [OUTPUT])
+    def __init__(self, model: bytes, calibration: Calibration) -> None:
+        self.calibration = calibration
+        run = session(model, [OUTPUT])
         self.expected = [
-            self.run(sample.batch)[0][0] for sample in tracked(calibration.checking, "running fp32")
+            run(sample.batch)[0][0] for sample in tracked(calibration.checking, "running fp32")
         ]
         classes = len(self.expected[0])
         if classes > 1 and calibration.has_masks:
@@ -63,35 +50,26 @@ class Guard:
                 f"masks are for a network of one class, this one has {classes}; leave them out: "
                 "its maps are compared with those of float32 then"
             )
-        self.errors = [self._errors(number, found)[0] for number, found in enumerate(self.expected)]
+        errors = [self._errors(number, found)[0] for number, found in enumerate(self.expected)]
+        self.error = float(np.mean(errors))
 
-    @property
-    def error(self) -> float:
-        """That of float32 on all images."""
-        return float(np.mean(self.errors))
-
-    def measure(self, content: bytes, few: bool) -> Measured:
-        """Run an ONNX file on all images, or on the few of the first look, evenly spread."""
+    def measure(self, content: bytes) -> Measured:
+        """Run an ONNX file on all images."""
         run = session(content, [OUTPUT])
-        return self.measured(lambda batch: run(batch)[0], few)
+        return self.measured(lambda batch: run(batch)[0])
 
-    def measured(self, network: Callable[[np.ndarray], np.ndarray], few: bool = False) -> Measured:
+    def measured(self, network: Callable[[np.ndarray], np.ndarray]) -> Measured:
         """The same of what makes probabilities (1, K, h, w) of an input (1, C, h, w)."""
         total = len(self.expected)
-        count = min(self.few, total) if few else total
-        chosen = [number * total // count for number in range(count)]
         found = [
             self._errors(number, network(self.calibration.checking[number].batch)[0])
-            for number in tracked(chosen, "measuring")
+            for number in tracked(range(total), "measuring")
         ]
         error, difference = (float(np.mean(column)) for column in zip(*found))
-        before = float(np.mean([self.errors[number] for number in chosen]))
-        return Measured(count, error, error - before, difference)
+        return Measured(total, error, error - self.error, difference)
 
     def inside(self, measured: Measured, tolerance: float) -> bool:
-        """Whether the increase is within the tolerance and, without masks, the difference within
-        five times as much.
-        """
+        """Whether the increase is within the tolerance and, without masks, the difference too."""
         loose = self.calibration.has_masks or measured.difference <= LOOSE * tolerance
         return measured.increase <= tolerance and loose
 
@@ -99,8 +77,7 @@ class Guard:
         """Of one map (K, h, w): the error and the difference from float32."""
         sample = self.calibration.checking[number]
         restore = self.calibration.preprocess.preset.restore
-        found = restore(probability, sample.shape)
-        expected = restore(self.expected[number], sample.shape)
+        found, expected = (restore(x, sample.shape) for x in (probability, self.expected[number]))
         difference = float(np.abs(found - expected).mean(dtype=np.float64))
         if sample.mask is None:
             return _expected_error(found, expected), difference
@@ -110,22 +87,8 @@ class Guard:
         pair = MapMaskPair(found[0], sample.mask == 1, valid)
         return pair.statistics().mean_absolute_error, difference
 
-    def milliseconds(self, content: bytes) -> Tuple[float, float]:
-        """The shortest time of float32 and of this network for one image, taken in turn."""
-        batch = self.calibration.checking[0].batch
-        runs = (self.run, session(content, [OUTPUT]))
-        times: List[List[float]] = [[_seconds(run, batch) for run in runs] for _ in range(_ROUNDS)]
-        first, second = (1000 * min(column) for column in zip(*times))
-        return first, second
-
 
 def _expected_error(found: np.ndarray, probability: np.ndarray) -> float:
     """The mean of |found - mask| over masks of which each pixel is 1 with ``probability``."""
     error = found + probability - 2 * found * probability
     return float(error.mean(dtype=np.float64))
-
-
-def _seconds(run: Run, batch: np.ndarray) -> float:
-    started = time.perf_counter()
-    run(batch)
-    return time.perf_counter() - started

@@ -1,14 +1,15 @@
-"""Networks as functions of arrays, and backends, which make them, by name.
-
-Each file of this folder registers a backend; a plugin does it in the same way:
-``register(Backend("mine", load, ...))``.
+"""Networks as functions of arrays, and backends, which make them, by name. Each file of this folder
+registers one; a plugin does it in the same way: ``register(Backend("mine", load, ...))``.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Sized, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from paddleseg_u2net.architecture import Architecture
 # float32 (N, C, h, w) -> an array of what `output_type_of` says
 Network = Callable[[np.ndarray], np.ndarray]
 # N, C, H, W; None where any number is taken
-InputShape = Tuple[Optional[int], Optional[int], Optional[int], Optional[int]]
+InputShape = Tuple[Optional[int], ...]
 
 OUTPUT_TYPES = ("logits", "probability", "argmax")
 """Types of output: ``logits`` and ``probability`` are float32 (N, K, h, w), ``argmax`` is class
@@ -36,28 +37,8 @@ class LoadError(BackendError):
 
 
 def output_type_of(network: Network) -> str:
-    """Return one of `OUTPUT_TYPES`: the attribute ``output_type``; of a plain function, logits."""
+    """One of `OUTPUT_TYPES`: the attribute ``output_type``; of a plain function, logits."""
     return getattr(network, "output_type", "logits")
-
-
-def shape_of(network: Network) -> InputShape:
-    """Return the input's shape: the attribute ``shape``; a plain function takes any."""
-    return getattr(network, "shape", ANY)
-
-
-def check_sides(backend: str, output_type: str, taken: Sized, given: Sized) -> None:
-    """Raise LoadError unless a model's input and output have as many sides as a network's.
-
-    Args:
-        output_type: what its output is said to be. taken, given: shapes of its input and output.
-    """
-    expected = 4, 3 if output_type == "argmax" else 4
-    if (len(taken), len(given)) != expected:
-        raise LoadError(
-            f"backend {backend}: expected a model with an input of {expected[0]} sides and an "
-            f"output ({output_type}) of {expected[1]}, got {len(taken)} and {len(given)}: what it "
-            "is said to be is of another model"
-        )
 
 
 class EngineNetwork:
@@ -66,11 +47,8 @@ class EngineNetwork:
     Args:
         run: contiguous float32 (N, C, h, w) -> the model's output; threads may overlap in it.
         backend: the engine's name, for errors.
-        output_type: one of `OUTPUT_TYPES`.
-        num_classes: channels of the output, for ``argmax`` the number of classes; None if the
-            engine does not say.
-        shape: what the model takes. With a fixed N, batches of other sizes go through in parts,
-            the last one filled up.
+        num_classes: channels of the output, for ``argmax`` the number of classes; None: not known.
+        shape: what the model takes. With a fixed N, batches of other sizes go through in parts.
 
     ``note`` is what the log should say of it, besides the backend.
     """
@@ -85,6 +63,8 @@ class EngineNetwork:
     ) -> None:
         self._run, self.backend, self.output_type = run, backend, output_type
         self.num_classes, self.shape, self.note = num_classes, shape, ""
+        if len(shape) != 4:
+            raise LoadError(f"backend {backend}: expected a model of images, its input is {shape}")
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """float32 (N, C, h, w) -> what ``output_type`` says.
@@ -92,7 +72,14 @@ class EngineNetwork:
         Raises:
             BackendError: the model takes another shape, gives something else, or stops.
         """
-        self._check_input(batch.shape)
+        pairs = zip(self.shape[1:], batch.shape[1:])
+        if batch.ndim != 4 or any(own not in (None, came) for own, came in pairs):
+            expected = [name if own is None else str(own) for name, own in zip("NCHW", self.shape)]
+            raise BackendError(
+                f"backend {self.backend}: expected an input ({', '.join(expected)}), got "
+                f"{batch.shape}; the model was exported for that size only: change preprocess.size "
+                "or crop_size to it, or export again with another --input_shape"
+            )
         batch = np.ascontiguousarray(batch, np.float32)
         size = self.shape[0]
         if size is None or len(batch) == size:
@@ -112,35 +99,17 @@ class EngineNetwork:
                 f"backend {self.backend} stops at an input {batch.shape}: {error}; it may lack "
                 "memory for this size: take --is_slide or a smaller preprocess.size"
             ) from error
-        count, height, width = batch.shape[0], *batch.shape[2:]
-        expected: Tuple[int, ...] = (count, height, width)
+        expected: Tuple[int, ...] = (len(batch), *batch.shape[2:])
         if self.output_type != "argmax":
             channels = found.shape[1] if found.ndim == 4 else 1
-            expected = (count, self.num_classes or channels, height, width)
+            expected = (len(batch), self.num_classes or channels, *batch.shape[2:])
         if found.shape != expected:
             raise BackendError(
                 f"backend {self.backend}: of an input {batch.shape} the model makes {found.shape}, "
-                f"expected {expected} ({self.output_type}); it is not an export of this program, "
-                "or its description is of another model: export again"
+                f"expected {expected} ({self.output_type}): export it again"
             )
         return found
 
-    def _check_input(self, shape: Tuple[int, ...]) -> None:
-        wrong = [
-            axis
-            for axis, (own, came) in enumerate(zip(self.shape, shape))
-            if axis and own is not None and own != came
-        ]
-        if len(shape) != 4 or wrong:
-            expected = [name if own is None else str(own) for name, own in zip("NCHW", self.shape)]
-            raise BackendError(
-                f"backend {self.backend}: expected an input ({', '.join(expected)}), got {shape}; "
-                "the model was exported for that size only: change preprocess.size or crop_size to "
-                "it, or export again with another --input_shape"
-            )
-
-
-# -- backends ------------------------------------------------------------------------------------
 
 AUTO = "auto"
 WEIGHTS = "weights"
@@ -170,11 +139,7 @@ class Model:
     layer: Any = None
 
     def file(self, *suffixes: str) -> Union[Path, bytes]:
-        """Return the first file that ends in one of the suffixes.
-
-        Raises:
-            LoadError: there is none.
-        """
+        """The first file that ends in one of the suffixes; LoadError if there is none."""
         for name, content in self.files.items():
             if name.endswith(suffixes):
                 return content
@@ -213,7 +178,7 @@ class Backend:
     weights_packages: Tuple[str, ...] = ()
 
     def time(self, kind: str, precision: str = "fp32") -> Optional[float]:
-        """Return the relative time for what is to be run; None if it does not run that."""
+        """The relative time for what is to be run; None if it does not run that."""
         return self.times.get(f"{kind} {precision}", self.times.get(kind))
 
 
@@ -222,30 +187,47 @@ BACKENDS: Dict[str, Backend] = registry.table("backends")
 
 
 def register(backend: Backend) -> None:
-    """Add a backend.
-
-    Raises:
-        ValueError: its name is taken.
-    """
+    """Add a backend; ValueError if its name is taken."""
     if backend.name in (AUTO, *BACKENDS):
         raise ValueError(f"backend {backend.name}: the name is taken; give it another one")
     BACKENDS[backend.name] = backend
 
 
 def fitting(kind: str, precision: str = "fp32") -> Tuple[str, ...]:
-    """Return the names of the backends that run weights or an export format, the fastest first."""
+    """The names of the backends that run weights or an export format, the fastest first."""
     times = ((backend.time(kind, precision), name) for name, backend in BACKENDS.items())
     return tuple(name for _, name in sorted(pair for pair in times if pair[0] is not None))
 
 
-def kinds() -> Tuple[str, ...]:
-    """Return what the backends run: `WEIGHTS` and export formats."""
-    found = (key.partition(" ")[0] for backend in BACKENDS.values() for key in backend.times)
-    return tuple(dict.fromkeys(found))
+# What engines read of the environment, once, when they are loaded; what the user has set is kept.
+_SETTINGS = {
+    # GNU's OpenMP lets threads turn for long where they wait. Beside other programs a network
+    # then takes twice as long.
+    "GOMP_SPINCOUNT": "20000",
+    # Some builds of ONNX Runtime report to their makers that they are used.
+    "ORT_DISABLE_TELEMETRY": "1",
+}
+
+
+def engine_module(name: str, backend: str, asked: str = "") -> Any:
+    """Import an engine's package; BackendError, which says what to install. ``asked``: what asks
+    for it.
+    """
+    for key, value in _SETTINGS.items():
+        os.environ.setdefault(key, value)
+    # Without this package OpenVINO does not report each import to its makers.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        asked = asked or f"--backend {backend}"
+        raise BackendError(
+            f"{asked}: {name} cannot be imported ({error}): {BACKENDS[backend].install}"
+        ) from error
 
 
 def onnx_of_weights(state: Mapping[str, np.ndarray], model: Architecture) -> Model:
-    """Return weights as a model in ONNX, for `Backend.from_weights`."""
+    """Weights as a model in ONNX, for `Backend.from_weights`."""
     from paddleseg_u2net.weights.onnx_write import onnx_bytes
 
     what = (model.stages, model.num_classes, model.in_channels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from typing import Optional
 
 import numpy as np
 
@@ -11,23 +11,16 @@ from paddleseg_u2net.inference.backends.backend import (
     WEIGHTS,
     Backend,
     EngineNetwork,
-    InputShape,
     LoadError,
     Model,
-    check_sides,
+    engine_module,
     onnx_of_weights,
     register,
 )
-from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
-    """Return the network of an ONNX file, of which the first output is taken; threads may share it.
-
-    Raises:
-        BackendError: ONNX Runtime is not installed.
-        LoadError: it does not take the model.
-    """
+    """The network of an ONNX file, of which the first output is taken."""
     runtime = engine_module("onnxruntime", "onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # no warnings about what it optimises
@@ -39,19 +32,13 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
     except Exception as error:  # it has many errors of its own
         raise LoadError(f"backend onnxruntime does not load the model: {error}") from error
     taken, given = session.get_inputs()[0], session.get_outputs()[0]
-    check_sides("onnxruntime", model.output_type, taken.shape, given.shape)
 
     def run(batch: np.ndarray) -> np.ndarray:
         return session.run([given.name], {taken.name: batch})[0]
 
-    channels = None if model.output_type == "argmax" else _numbers(given.shape)[1]
-    return EngineNetwork(run, "onnxruntime", model.output_type, channels, _numbers(taken.shape))
-
-
-def _numbers(shape: Sequence[Any]) -> InputShape:
-    """A model's shape, in which free sides have names."""
-    n, c, h, w = (side if isinstance(side, int) else None for side in shape)
-    return n, c, h, w
+    # free sides have names
+    shape = tuple(side if isinstance(side, int) else None for side in taken.shape)
+    return EngineNetwork(run, "onnxruntime", model.output_type, model.num_classes, shape)
 
 
 register(

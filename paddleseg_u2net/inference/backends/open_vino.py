@@ -6,8 +6,8 @@ import contextlib
 import ctypes
 import sys
 import threading
-from collections import OrderedDict
-from typing import Any, Dict, Iterator, Optional, Tuple
+from functools import lru_cache
+from typing import Any, Iterator, Optional, Tuple
 
 import numpy as np
 
@@ -16,25 +16,19 @@ from paddleseg_u2net.inference.backends.backend import (
     WEIGHTS,
     Backend,
     EngineNetwork,
-    InputShape,
     LoadError,
     Model,
-    check_sides,
+    engine_module,
     onnx_of_weights,
     register,
 )
-from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 # It plans for one shape of input, and keeps the plans of so many.
 _PLANS = 4
 
 
 def openvino_core() -> Any:
-    """An ``openvino.Core`` that has loaded its part for CPUs.
-
-    Raises:
-        BackendError: OpenVINO is not installed.
-    """
+    """An ``openvino.Core`` that has loaded its part for CPUs."""
     core = engine_module("openvino", "openvino").Core()
     with _signal_stack_kept():
         core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -42,9 +36,8 @@ def openvino_core() -> Any:
 
 
 def computes_in_bf16(core: Any) -> bool:
-    """Whether OpenVINO computes in bfloat16 here: the processor can, and nothing forbids it.
-
-    Its capabilities are the processor's; with ``ONEDNN_MAX_CPU_ISA=AVX2`` no convolution compiles.
+    """Whether OpenVINO computes in bfloat16 here. Its capabilities are the processor's; with
+    ``ONEDNN_MAX_CPU_ISA=AVX2`` no convolution compiles.
     """
     if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return False
@@ -68,11 +61,9 @@ class _SignalStack(ctypes.Structure):
 
 @contextlib.contextmanager
 def _signal_stack_kept() -> Iterator[None]:
-    """Leave this thread the stack for signals that it has.
-
-    OpenVINO's part for CPUs gives the thread that loads it another one, whose memory goes with it,
-    while the thread mostly keeps the address: the next signal, be it of a child that has ended,
-    would end this process without a word. Python's own stack is large enough for all registers.
+    """Leave this thread the stack for signals that it has: OpenVINO's part for CPUs gives it
+    another one, whose memory goes with OpenVINO, and the next signal, be it of a child that has
+    ended, would end this process without a word.
     """
     if sys.platform != "linux":
         yield
@@ -87,16 +78,9 @@ def _signal_stack_kept() -> Iterator[None]:
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
-    """Return the network of an ``.xml`` with its ``.bin`` beside it, or of an ONNX file, of which
-    the first output is taken; threads may share it. Each size of input is planned for when it
-    first comes.
-
-    In the precision ``bf16`` it computes in bfloat16 where the processor can; all else is computed
-    in float32, but for what the file itself has in 8 bits.
-
-    Raises:
-        BackendError: OpenVINO is not installed.
-        LoadError: it does not take the model.
+    """The network of an ``.xml`` with its ``.bin`` beside it, or of an ONNX file, of which the
+    first output is taken. In the precision ``bf16`` it computes in bfloat16 where the processor
+    can; all else is computed in float32, but for what the file itself has in 8 bits.
     """
     core = openvino_core()
     low = model.precision == "bf16" and computes_in_bf16(core)
@@ -111,47 +95,29 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
         read = core.read_model(file if isinstance(file, bytes) else str(file))
     except Exception as error:  # it has errors of its own
         raise LoadError(f"backend openvino does not load the model: {error}") from error
-    taken, given = read.input(0).partial_shape, read.output(0).partial_shape
-    check_sides("openvino", model.output_type, taken, given)
-    plans = _Plans(core, read, settings)
+
+    @lru_cache(maxsize=_PLANS)
+    def plan(shape: Tuple[int, ...]) -> Any:
+        # without a clone every size would be set on the same model
+        model = read.clone() if read.is_dynamic() else read
+        if read.is_dynamic():
+            model.reshape(list(shape))
+        return core.compile_model(model, "CPU", settings)
+
+    lock = threading.Lock()  # cloning the same model in two threads is not promised to work
 
     def run(batch: np.ndarray) -> np.ndarray:
-        request = plans.of(batch.shape).create_infer_request()  # one a call: threads may overlap
+        with lock:
+            compiled = plan(batch.shape)
+        request = compiled.create_infer_request()  # one a call: threads may overlap
         return np.array(request.infer([batch])[0])
 
-    channels = None if model.output_type == "argmax" else _numbers(given)[1]
-    network = EngineNetwork(run, "openvino", model.output_type, channels, _numbers(taken))
+    sides = read.input(0).partial_shape
+    shape = tuple(side.get_length() if side.is_static else None for side in sides)
+    network = EngineNetwork(run, "openvino", model.output_type, model.num_classes, shape)
     if model.precision == "bf16" and not low:
         network.note = "in float32, because OpenVINO cannot compute in bfloat16 here"
     return network
-
-
-class _Plans:
-    """Compiled models of the sizes of input that came last."""
-
-    def __init__(self, core: Any, model: Any, settings: Dict[str, Any]) -> None:
-        self._core, self._model, self._settings = core, model, settings
-        self._plans: OrderedDict[Tuple[int, ...], Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, shape: Tuple[int, ...]) -> Any:
-        with self._lock:
-            if shape not in self._plans:
-                model = self._model
-                if model.is_dynamic():
-                    model = model.clone()  # without it every size would be set on the same model
-                    model.reshape(list(shape))
-                self._plans[shape] = self._core.compile_model(model, "CPU", self._settings)
-                if len(self._plans) > _PLANS:
-                    self._plans.popitem(last=False)
-            self._plans.move_to_end(shape)
-            return self._plans[shape]
-
-
-def _numbers(shape: Any) -> InputShape:
-    """A model's shape, in which free sides are not static."""
-    n, c, h, w = (side.get_length() if side.is_static else None for side in shape)
-    return n, c, h, w
 
 
 register(

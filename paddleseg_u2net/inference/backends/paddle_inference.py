@@ -15,24 +15,22 @@ from paddleseg_u2net.inference.backends.backend import (
     EngineNetwork,
     LoadError,
     Model,
+    engine_module,
     register,
 )
-from paddleseg_u2net.inference.backends.engine_module import engine_module
 
 # Megabytes of a GPU that are taken at the start; more are taken when they are needed.
 _GPU_POOL = 100
 
 
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
-    """Return the network of a program, ``model.json`` of Paddle 3 or ``model.pdmodel`` of Paddle 2,
-    and its ``model.pdiparams``; threads take turns in it.
-
-    Raises:
-        BackendError: Paddle is not installed, or has no such device.
-        LoadError: it does not take the model.
+    """The network of a program, ``model.json`` of Paddle 3 or ``model.pdmodel`` of Paddle 2, and
+    its ``model.pdiparams``; threads take turns in it.
     """
     program, weights = str(model.file(".json", ".pdmodel")), str(model.file(".pdiparams"))
-    inference = _module()
+    with contextlib.suppress(ImportError):  # an error with the way out follows
+        load_paddle(with_paddleseg=False)
+    inference = engine_module("paddle.inference", "paddle-inference")
     try:
         engine = inference.create_predictor(
             _settings(inference, program, weights, threads or cores(), device)
@@ -52,8 +50,7 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
             return given.copy_to_cpu()
 
     # The engine does not say what its shapes are.
-    channels = None if model.output_type == "argmax" else model.num_classes
-    return EngineNetwork(run, "paddle-inference", model.output_type, channels, model.shape)
+    return EngineNetwork(run, "paddle-inference", model.output_type, model.num_classes, model.shape)
 
 
 def _settings(inference: Any, program: str, weights: str, threads: int, device: str) -> Any:
@@ -76,12 +73,6 @@ def _settings(inference: Any, program: str, weights: str, threads: int, device: 
         config.enable_mkldnn()
         config.enable_memory_optim()
     return config
-
-
-def _module() -> Any:
-    with contextlib.suppress(ImportError):  # an error with the way out follows
-        load_paddle(with_paddleseg=False)
-    return engine_module("paddle.inference", "paddle-inference")
 
 
 register(

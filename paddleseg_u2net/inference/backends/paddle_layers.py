@@ -15,12 +15,8 @@ def eager(
     autocast: Callable[[], ContextManager[Any]] = contextlib.nullcontext,
     threads: Optional[int] = None,
 ) -> Network:
-    """Return a network that runs a layer and gives logits, on the device that Paddle is set to.
-
-    Args:
-        model: a Layer whose evaluation output is a list with the logits first.
-        autocast: what the forward pass runs in.
-        threads: as many on a CPU, for all that Paddle does from now on; None: what it is set to.
+    """A network that runs a layer, whose evaluation output is a list with the logits first, on the
+    device that Paddle is set to. ``threads``: on a CPU, for all that Paddle does from now on.
     """
     import paddle
 

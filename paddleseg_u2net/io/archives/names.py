@@ -1,11 +1,4 @@
-"""Names in archives: made readable, and refused where they would lead out of the target.
-
-An entry name is read folder by folder. A backslash separates like a slash, as Windows writes and
-reads it. Each part that is UTF-8 is read so, any other one as code page 437, which the zip
-standard sets: every byte has a printable character there, so no two names become one, and the
-same bytes give the same name in every archive, folder and format. An image and its mask whose
-names are in GBK or Shift-JIS come out strange but alike.
-"""
+"""Names in archives: made readable, and refused where they would lead out of the target."""
 
 from __future__ import annotations
 
@@ -13,7 +6,6 @@ import os
 import re
 import unicodedata
 from pathlib import Path, PurePosixPath
-from typing import Sequence
 
 from paddleseg_u2net.io.archives.source import ArchiveError
 
@@ -26,27 +18,33 @@ _HAND = "it was made by mistake or to do harm; do not unpack it"
 
 
 def readable(name: bytes) -> str:
-    """The text of a name; see the module for how other encodings than UTF-8 are read."""
+    """The text of a name, read folder by folder; a backslash separates like a slash.
+
+    What is not UTF-8 is read as code page 437, which the zip standard sets: every byte has a
+    printable character there, so no two names become one, and an image and its mask whose names
+    are in GBK or Shift-JIS come out strange but alike, in every format.
+    """
     return "/".join(_part(part) for part in name.replace(b"\\", b"/").split(b"/"))
 
 
 def safe_path(archive: Path, name: bytes, windows: bool = os.name == "nt") -> PurePosixPath:
     """Where an entry goes below the target; ``.`` for the target itself.
 
-    Args:
-        archive: Named in errors.
-        name: As it stands in the archive.
-        windows: Also refuse what Windows reads as something else: device names (``aux.png``),
-            dots or spaces at the end, the signs ``<>:"|?*``. Elsewhere these are common names.
-
-    Raises:
-        ArchiveError: the name leads elsewhere or cannot be a file name.
+    ``windows``: also refuse what Windows reads as something else; elsewhere these are common names.
     """
     text = readable(name)
     if not text:
         raise ArchiveError(f"{archive}: an entry has no name; {_HAND}")
     parts = [part for part in text.split("/") if part not in ("", ".")]
-    reason = _trouble(text, parts) or (windows and _trouble_on_windows(parts))
+    reason = ""
+    if text.startswith("/") or _DRIVE.match(text):
+        reason = f"has an absolute name; {_HAND}"
+    elif ".." in parts:
+        reason = f"leads out of the archive's own folder; {_HAND}"
+    elif any(unicodedata.category(sign) == "Cc" for sign in text):
+        reason = f"has a control character in its name; {_HAND}"
+    elif windows and any(map(_is_refused_by_windows, parts)):
+        reason = "has a name that Windows does not allow: unpack it on another system"
     if reason:
         raise ArchiveError(f"{archive}: the entry {shown(text)} {reason}")
     return PurePosixPath(*parts)
@@ -55,13 +53,6 @@ def safe_path(archive: Path, name: bytes, windows: bool = os.name == "nt") -> Pu
 def litter(path: PurePosixPath) -> bool:
     """Whether an entry is only what macOS or Windows keeps for itself."""
     return any(part.lower() in _LITTER or part.startswith("._") for part in path.parts)
-
-
-def identity(path: PurePosixPath, folds: bool) -> PurePosixPath:
-    """The same for paths that are one file; ``folds``: on a system that ignores case."""
-    if not folds:
-        return path
-    return PurePosixPath(unicodedata.normalize("NFC", str(path)).lower())
 
 
 def shown(text: str) -> str:
@@ -76,18 +67,6 @@ def _part(part: bytes) -> str:
         return part.decode("cp437")
 
 
-def _trouble(text: str, parts: Sequence[str]) -> str:
-    if text.startswith("/") or _DRIVE.match(text):
-        return f"has an absolute name; {_HAND}"
-    if ".." in parts:
-        return f"leads out of the archive's own folder; {_HAND}"
-    if any(unicodedata.category(sign) == "Cc" for sign in text):
-        return f"has a control character in its name; {_HAND}"
-    return ""
-
-
-def _trouble_on_windows(parts: Sequence[str]) -> str:
-    for part in parts:
-        if part[-1] in ". " or _DEVICES.match(part) or _WINDOWS_SIGNS & set(part):
-            return "has a name that Windows does not allow: unpack it on another system"
-    return ""
+def _is_refused_by_windows(part: str) -> bool:
+    """Device names (``aux.png``), dots or spaces at the end, some signs."""
+    return part[-1] in ". " or bool(_DEVICES.match(part) or _WINDOWS_SIGNS & set(part))

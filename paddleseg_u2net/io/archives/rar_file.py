@@ -1,8 +1,7 @@
 """RAR archives, with the package ``rarfile``.
 
 Stored files are read without any program. All others come from one that ``rarfile`` finds (unrar,
-unar, 7-Zip or bsdtar) and that prints them one after the other: the package itself would start it
-anew for each of thousands of files.
+unar, 7-Zip or bsdtar): it prints them all, as the package would start it anew for each file.
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ from __future__ import annotations
 import importlib
 import subprocess
 import zlib
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, List, Optional
+from typing import Any, BinaryIO, Generator, Iterator, List, Optional
 
 from paddleseg_u2net.io.archives.names import readable, shown
 from paddleseg_u2net.io.archives.source import BLOCK, FETCH, ArchiveError, Member, blocks, reading
@@ -23,148 +21,98 @@ from paddleseg_u2net.io.archives.source import BLOCK, FETCH, ArchiveError, Membe
 _UNICODE_NAME = 0x200
 _KEYED_CHECKSUM = 0x2
 _MARKS_END = 29
-_OTHER = "or the program that unpacks it failed: install unrar of RARLAB, which is taken first"
 
 
-class RarSource:
-    """An open RAR archive."""
-
-    listed = True
-
-    def __init__(self, archive: Path, file: Any, package: Any, password: Optional[str]) -> None:
-        self._archive, self._file, self._package = archive, file, package
-        self._password = password
-        self._infos = list(file.infolist())
-        self._hint = f"the password is wrong, or {FETCH}" if file.needs_password() else FETCH
-        self._process: Optional[subprocess.Popen] = None
-        self._next = 0
-
-    def members(self) -> Iterator[Member]:
-        """All entries, in the archive's order."""
-        stored = all(_is_stored(info, self._package) for info in self._infos if info.is_file())
-        read = self._read if stored else self._cut_out
-        for number, info in enumerate(self._infos):
-            size = info.file_size if info.is_file() else 0
-            yield Member(_name(info), size, _what(info), partial(read, number))
-
-    def check(self) -> None:
-        """Refuse names that ``rarfile`` cannot tell apart, since it opens entries by name.
-
-        Raises:
-            ArchiveError: There are such.
-        """
-        for info in self._infos:
-            if self._file.getinfo(info) is not info:
-                raise ArchiveError(
-                    f"{self._archive}: the entry {_shown(info)} stands there twice; unpack it "
-                    "yourself, keep the right one, and give the folder"
-                )
-
-    def close(self) -> None:
-        """End the program that unpacks."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-
-    def _read(self, number: int) -> Iterator[bytes]:
-        info = self._infos[number]
-        with reading(self._archive, _shown(info), self._hint), self._file.open(info) as file:
-            yield from blocks(file.read)
-
-    def _cut_out(self, number: int) -> Iterator[bytes]:
-        """The part of a file in what the program prints of all of them."""
-        if self._process is None:
-            self._process = self._started()
-        for passed in range(self._next, number):
-            for _ in self._printed(self._infos[passed]):
-                pass
-        self._next = number + 1
-        yield from self._printed(self._infos[number])
-
-    def _started(self) -> subprocess.Popen:
-        try:
-            locked = self._password is not None
-            tool = self._package.tool_setup(bsdtar=not locked, force=True)
-        except self._package.RarCannotExec as error:
-            raise ArchiveError(
-                f"{self._archive}: no program was found to unpack RAR: install one of unrar (of "
-                "RARLAB), unar, 7-Zip with RAR, or bsdtar (apt-get install unar; brew install "
-                "unar; https://www.7-zip.org on Windows)"
-            ) from error
-        command = tool.open_cmdline(self._password, str(self._archive.absolute()))
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def _printed(self, info: Any) -> Iterator[bytes]:
-        assert self._process is not None and self._process.stdout is not None
-        stream: BinaryIO = self._process.stdout  # type: ignore[assignment]
-        left, checksum = info.file_size if info.is_file() else 0, 0
-        while left:
-            block = stream.read(min(left, BLOCK))
-            if not block:
-                raise ArchiveError(
-                    f"{self._archive}: {_shown(info)} ends early; {self._hint}; {_OTHER}"
-                )
-            checksum = zlib.crc32(block, checksum)
-            left -= len(block)
-            yield block
-        if info.is_file() and _has_checksum(info) and checksum != info.CRC:
-            raise ArchiveError(
-                f"{self._archive}: {_shown(info)} has the checksum {checksum:08x}, expected "
-                f"{info.CRC:08x}; {self._hint}; {_OTHER}"
-            )
-
-
-@contextmanager
-def open_rar(archive: Path, password: Optional[str]) -> Iterator[RarSource]:
-    """Open a RAR archive, the first volume of it, for reading.
-
-    Raises:
-        ArchiveError: It is broken, lacks volumes, needs a password that was not given, or
-            ``rarfile`` is not installed.
-    """
+def rar_members(archive: Path, password: Optional[str]) -> Generator[Member, None, None]:
+    """All entries of a RAR archive, or of its volumes, of which the first is given."""
     try:
         package = importlib.import_module("rarfile")
     except ImportError as error:
         raise ArchiveError(
-            f"{archive}: RAR archives are read with the package rarfile, which cannot be imported "
-            f"({error}): pip install rarfile; most also need a program such as unrar or unar"
+            f"{archive}: RAR archives are read with the package rarfile: pip install rarfile; most "
+            "also need a program such as unrar or unar"
         ) from error
     with reading(archive):
-        source = RarSource(archive, _listed(archive, package, password), package, password)
-        source.check()
+        file = _opened(archive, package, password)
+    hint = f"the password is wrong, or {FETCH}" if file.needs_password() else FETCH
+    infos = file.infolist()
+    if all(_is_stored(info, package) for info in infos if info.is_file()):
+        for info in infos:
+            yield _member(info, _stored(archive, file, info, hint))
+        return
+    process = _started(archive, package, password)
     try:
-        yield source
+        for info in infos:
+            printed = _printed(archive, process, info, hint)
+            yield _member(info, printed)
+            for _ in printed:  # of what is left out
+                pass
     finally:
-        source.close()
+        process.kill()
+        process.communicate()
 
 
-def _listed(archive: Path, package: Any, password: Optional[str]) -> Any:
+def _opened(archive: Path, package: Any, password: Optional[str]) -> Any:
     seen: List[Any] = []
-    try:
-        file = package.RarFile(str(archive), errors="strict", info_callback=seen.append)
-        locked = file.needs_password()
-        if locked and password is None:
+    file = package.RarFile(str(archive), errors="strict", info_callback=seen.append)
+    if file.needs_password():
+        if password is None:
             raise ArchiveError(
                 f"{archive}: is encrypted: give the password (--password), which the publisher "
                 "of the data set names"
             )
-        if locked:
-            file.setpassword(password)
-    except package.NeedFirstVolume as error:
-        raise ArchiveError(f"{archive}: is a later volume: give the first one") from error
-    except package.NoCrypto as error:
-        raise ArchiveError(
-            f"{archive}: its list of files is encrypted: pip install cryptography"
-        ) from error
-    newest = max((info.extract_version or 0 for info in file.infolist()), default=0)
+        file.setpassword(password)
+    infos = file.infolist()
+    newest = max((info.extract_version or 0 for info in infos), default=0)
     if newest >= _MARKS_END and seen[-1].type != package.RAR_BLOCK_ENDARC:
         raise ArchiveError(f"{archive}: its end is missing; {FETCH}")
+    for info in infos:
+        if file.getinfo(info) is not info:  # it opens entries by name
+            raise ArchiveError(
+                f"{archive}: the entry {_shown(info)} stands there twice; unpack it yourself, keep "
+                "the right one, and give the folder"
+            )
     return file
+
+
+def _stored(archive: Path, file: Any, info: Any, hint: str) -> Iterator[bytes]:
+    with reading(archive, _shown(info), hint), file.open(info) as entry:
+        yield from blocks(entry.read)
+
+
+def _started(archive: Path, package: Any, password: Optional[str]) -> subprocess.Popen:
+    try:
+        tool = package.tool_setup(bsdtar=password is None, force=True)
+    except package.RarCannotExec as error:
+        raise ArchiveError(
+            f"{archive}: no program was found to unpack RAR: install one of unrar (of RARLAB), "
+            "unar, 7-Zip with RAR, or bsdtar (apt-get install unar; brew install unar)"
+        ) from error
+    return subprocess.Popen(
+        tool.open_cmdline(password, str(archive.absolute())),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _printed(archive: Path, process: subprocess.Popen, info: Any, hint: str) -> Iterator[bytes]:
+    """The part of a file in what the program prints of all of them."""
+    assert process.stdout is not None
+    stream: BinaryIO = process.stdout  # type: ignore[assignment]
+    left, checksum = info.file_size if info.is_file() else 0, 0
+    while left:
+        block = stream.read(min(left, BLOCK))
+        if not block:
+            break
+        checksum = zlib.crc32(block, checksum)
+        left -= len(block)
+        yield block
+    if left or (info.is_file() and _has_checksum(info) and checksum != info.CRC):
+        raise ArchiveError(
+            f"{archive}: {_shown(info)} ends early or has another checksum; {hint}; or the program "
+            "that unpacks it failed: install unrar of RARLAB, which is taken first"
+        )
 
 
 def _is_stored(info: Any, package: Any) -> bool:
@@ -175,6 +123,11 @@ def _has_checksum(info: Any) -> bool:
     encryption = getattr(info, "file_encryption", None)
     keyed = encryption is not None and encryption[1] & _KEYED_CHECKSUM
     return info.CRC is not None and not (keyed and info.needs_password())
+
+
+def _member(info: Any, chunks: Iterator[bytes]) -> Member:
+    size = info.file_size if info.is_file() else 0
+    return Member(_name(info), size, _what(info), partial(iter, chunks))
 
 
 def _name(info: Any) -> bytes:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple, Protocol
+from typing import Callable, Iterator, NamedTuple
 
 BLOCK = 1 << 20
 
-FETCH = "the file is damaged or cut: fetch it again and compare its size with the publisher's"
+FETCH = (
+    "the file is damaged, cut, or one of several parts: fetch it again and compare its size with "
+    "the publisher's, or join the parts first"
+)
 
 # What the parsers of the standard library meet in broken bytes, not what a disk reports.
 _BROKEN_BYTES = {None, 0, errno.EINVAL, errno.EOVERFLOW}
@@ -22,56 +25,33 @@ class ArchiveError(ValueError):
 class Member(NamedTuple):
     """One entry of an archive.
 
-    Attributes:
-        name: As it stands in the archive, ``/`` or a backslash between folders.
-        size: Number of bytes, as declared.
-        what: ``file``, ``folder``, or in words what else it is.
-        chunks: Starts reading it, in pieces of any size. The members of one archive are read in
-            their order, each at most once, and before the next one is asked for.
+    Its chunks are read at most once, and before the next member is asked for.
     """
 
-    name: bytes
-    size: int
-    what: str
+    name: bytes  # as it stands in the archive, ``/`` or a backslash between folders
+    size: int  # as declared
+    what: str  # ``file``, ``folder``, or in words what else it is
     chunks: Callable[[], Iterator[bytes]]
-
-
-class Source(Protocol):
-    """An open archive."""
-
-    @property
-    def listed(self) -> bool:
-        """Whether its members are known without reading all of it."""
-
-    def members(self) -> Iterator[Member]:
-        """All entries, in the archive's order; can be asked for again where ``listed``."""
 
 
 @contextmanager
 def reading(archive: Path, entry: str = "", hint: str = FETCH) -> Iterator[None]:
     """Turn what a parser raises on broken bytes into an ``ArchiveError`` with ``hint``.
 
-    Such bytes make the parsers of the standard library fail in more ways than they document,
-    hence all exceptions. A disk that cannot be read keeps its ``OSError``.
+    Parsers fail in more ways than they document. A disk that cannot be read keeps its ``OSError``.
     """
-    where = f"{archive}: {entry}" if entry else f"{archive}"
     try:
         yield
     except ArchiveError:
         raise
-    except OSError as error:
-        if error.errno not in _BROKEN_BYTES:
-            raise
-        raise ArchiveError(f"{where}: cannot be read ({error}); {hint}") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in _BROKEN_BYTES:
+            raise OSError(error.errno, error.strerror, str(archive)) from error
+        where = f"{archive}: {entry}" if entry else f"{archive}"
         text = str(error) or type(error).__name__
         raise ArchiveError(f"{where}: cannot be read ({text}); {hint}") from error
 
 
-def blocks(read: Callable[[int], bytes], size: int = BLOCK) -> Iterator[bytes]:
+def blocks(read: Callable[[int], bytes]) -> Iterator[bytes]:
     """What ``read`` returns, until it is empty."""
-    while True:
-        block = read(size)
-        if not block:
-            return
-        yield block
+    return iter(lambda: read(BLOCK), b"")

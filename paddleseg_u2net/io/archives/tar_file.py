@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tarfile
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator
+from typing import Any, Generator, Iterator, Optional
 
-from paddleseg_u2net.io.archives.kinds import compressor_of
 from paddleseg_u2net.io.archives.names import readable, shown
-from paddleseg_u2net.io.archives.source import BLOCK, Member, blocks, reading
+from paddleseg_u2net.io.archives.source import Member, blocks, reading
 
 _LONGEST_HEADER = 16 << 20
 _TYPES = {
@@ -34,66 +32,49 @@ class _StrictInfo(tarfile.TarInfo):
         try:
             info = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            raise ValueError(f"a header in the middle is broken: {error}") from error
+            raise ValueError(f"it is no tar archive, or a header is broken: {error}") from error
         # A negative size leads back, and round for ever; extended headers are read at once.
         if info.size < 0 or (not info.isreg() and info.size > _LONGEST_HEADER):
             raise ValueError(f"a header has the size {info.size}")
         return info
 
 
-class TarSource:
-    """An open tar archive."""
-
-    def __init__(self, archive: Path, file: BinaryIO) -> None:
-        opens = compressor_of(file)
-        self.listed = opens is None
-        self._archive, self._stream = archive, opens(file) if opens else file
-
-    def members(self) -> Iterator[Member]:
-        """All entries, in the archive's order."""
-        self._stream.seek(0)
-        with reading(self._archive):
+def tar_members(archive: Path, _password: Optional[str]) -> Generator[Member, None, None]:
+    """All entries of a tar archive, in its order."""
+    with archive.open("rb") as file:
+        with reading(archive):
             tar = tarfile.open(  # noqa: SIM115 - it holds nothing that needs closing
-                fileobj=self._stream,
-                mode="r:",
+                fileobj=file,
+                mode="r:*",
                 encoding="utf-8",
                 errors="surrogateescape",
                 tarinfo=_StrictInfo,
             )
         while True:
-            with reading(self._archive):
+            with reading(archive):
                 info = tar.next()
                 if info is None:
                     # Only at its very end a compressed stream is compared with its checksum.
-                    while self._stream.read(BLOCK):
+                    for _ in blocks(tar.fileobj.read):
                         pass
                     return
                 tar.members = []  # type: ignore[attr-defined]  # it would keep all of them
-            yield self._member(tar, info)
-
-    def _member(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
-        what = "folder" if info.isdir() else _TYPES.get(info.type, "file")
-        if what == "file" and not info.isreg():
-            what = "of an unknown type"
-        name = info.name.encode("utf-8", "surrogateescape")
-        size = info.size if what == "file" else 0
-        return Member(name, size, what, partial(self._chunks, tar, info, name))
-
-    def _chunks(self, tar: tarfile.TarFile, info: tarfile.TarInfo, name: bytes) -> Iterator[bytes]:
-        with reading(self._archive, shown(readable(name))):
-            file = tar.extractfile(info)
-            assert file is not None  # it is one for all regular files
-            yield from blocks(file.read)
+            yield _member(archive, tar, info)
 
 
-@contextmanager
-def open_tar(archive: Path) -> Iterator[TarSource]:
-    """Open a tar archive for reading.
+def _member(archive: Path, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
+    what = "folder" if info.isdir() else _TYPES.get(info.type, "file")
+    if what == "file" and not info.isreg():
+        what = "of an unknown type"
+    name = info.name.encode("utf-8", "surrogateescape")
+    size = info.size if what == "file" else 0
+    return Member(name, size, what, partial(_chunks, archive, tar, info, name))
 
-    Raises:
-        ArchiveError: It is broken.
-    """
-    with archive.open("rb") as file:
-        with reading(archive):
-            source = TarSource(archive, file)
-        yield source
+
+def _chunks(
+    archive: Path, tar: tarfile.TarFile, info: tarfile.TarInfo, name: bytes
+) -> Iterator[bytes]:
+    with reading(archive, shown(readable(name))):
+        file = tar.extractfile(info)
+        assert file is not None  # it is one for all regular files
+        yield from blocks(file.read)

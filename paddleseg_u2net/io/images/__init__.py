@@ -1,17 +1,10 @@
-"""Image files to arrays and back.
+"""Image files to arrays and back, by Pillow: OpenCV turns a cut JPEG into grey areas silently.
 
-Every way in which an image can be read wrongly is settled here, once: orientation tags, 16-bit
-values, palettes, transparency, colour spaces, several frames in one file, damaged files and files
-that are no images. Arrays are always upright, RGB (never BGR) and `uint8`, except that masks keep
-the values of the file. Every error is an `ImageError` that begins with the path; so is a lack of
-memory.
-
-Decoding is left to Pillow. OpenCV gives the same pixels, but it is slower on JPEG and turns a
-truncated JPEG into grey areas without a word.
+Arrays are always upright, RGB (never BGR) and `uint8`, except that masks keep the values of the
+file. Every error is an `ImageError` that begins with the path; so is a lack of memory.
 """
 
 from paddleseg_u2net.io.images.decoding import (
-    DecodedImage,
     convert_image,
     decode_file,
     decode_image,
@@ -20,37 +13,26 @@ from paddleseg_u2net.io.images.decoding import (
     read_mask,
     read_still,
 )
-from paddleseg_u2net.io.images.folders import files_below, find_images
-from paddleseg_u2net.io.images.headers import (
-    NO_TAGS,
-    Header,
-    Tags,
-    image_size,
-    read_header,
-    read_tags,
-)
+from paddleseg_u2net.io.images.headers import Header, image_size, read_header
 from paddleseg_u2net.io.images.opening import (
-    FORMAT_OF_SUFFIX,
     IMAGE_SUFFIXES,
     MAX_PIXELS,
     ImageError,
     PathLike,
+    files_below,
+    find_images,
     memory_named,
     open_picture,
 )
 from paddleseg_u2net.io.images.writing import WRITABLE_SUFFIXES, write_image, write_png
 
 __all__ = [
-    "FORMAT_OF_SUFFIX",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "NO_TAGS",
     "WRITABLE_SUFFIXES",
-    "DecodedImage",
     "Header",
     "ImageError",
     "PathLike",
-    "Tags",
     "convert_image",
     "decode_file",
     "decode_image",
@@ -64,7 +46,6 @@ __all__ = [
     "read_image",
     "read_mask",
     "read_still",
-    "read_tags",
     "write_image",
     "write_png",
 ]

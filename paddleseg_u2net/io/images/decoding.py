@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from typing import Any, Optional
 
+import cv2
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.io.images.deep import deep_values, sixteen_to_eight_bit
 from paddleseg_u2net.io.images.headers import Header, header_of, orientation_of
 from paddleseg_u2net.io.images.opening import (
     ANIMATED,
@@ -28,16 +28,16 @@ from paddleseg_u2net.text import short_list
 _AT_ONCE = 2**22  # pixels
 _MULTIPLIED_BY_ALPHA = {"La": "LA", "RGBa": "RGBA"}
 _PILLOW_MODE = {1: "L", 3: "RGB", 4: "RGBA"}
+_OPENCV_ORDER = {1: [0, 0, 0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}  # it is blue, green, red
 
 
 def read_image(path: PathLike, channels: int = 3) -> np.ndarray:
-    """Read an image as it is meant to be seen.
+    """Read an image as it is meant to be seen: upright, in RGB.
 
-    Orientation tags (EXIF) are applied. Values of 16 bits, grey or colour, are divided by 257 and
-    rounded. Palettes, CMYK, YCbCr and 1-bit images are converted. For 1 and 3 channels
-    transparency is dropped, not blended with a background, as OpenCV and Pillow's `convert` do.
-    Colour profiles are not applied. Of a camera's multi-picture JPEG (MPO) the main picture is
-    read, of an animation the first frame, which the log says.
+    Values of 16 bits are divided by 257 and rounded. For 1 and 3 channels transparency is dropped,
+    not blended with a background, as OpenCV and Pillow's `convert` do. Colour profiles are not
+    applied. Of a camera's multi-picture JPEG (MPO) the main picture is read, of an animation the
+    first frame, which the log says.
 
     Args:
         path: A JPEG, PNG, BMP, TIFF, WebP, GIF or PNM file, AVIF where Pillow reads it (11.3 and
@@ -48,67 +48,47 @@ def read_image(path: PathLike, channels: int = 3) -> np.ndarray:
         A writable, contiguous `uint8` array of shape (height, width, channels), 0..255.
 
     Raises:
-        ImageError: The file is missing, no regular file (a folder, a pipe, a device), empty,
-            truncated, no image, of floating point values, of several pages, of more than
-            `MAX_PIXELS` pixels (the environment variable U2NET_MAX_PIXELS replaces that limit),
-            or larger than memory allows.
-        ValueError: `channels` is not 1, 3 or 4.
+        ImageError: It is no whole image file, of floating point values, of several pages, larger
+            than memory allows, or of more than `MAX_PIXELS` pixels (the environment variable
+            U2NET_MAX_PIXELS replaces that limit).
     """
-    _check_channels(channels)
-    with memory_named(path):
-        return decode_file(path).image(channels)
+    return decode_file(path).image(channels)
 
 
 def read_still(path: PathLike, channels: int = 3) -> np.ndarray:
     """As `read_image`, but an animation is an error: no mask belongs to all of its frames."""
-    _check_channels(channels)
-    with memory_named(path):
-        return decode_file(path, still=True).image(channels)
+    return decode_file(path, still=True).image(channels)
 
 
 def decode_image(content: bytes, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
     """As `read_image`, of a file's content; ``name`` is what errors begin with."""
-    _check_channels(channels)
-    with memory_named(name):
-        return _decode(content, name).image(channels)
+    return _decode(content, name).image(channels)
 
 
 def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
-    """As `read_image`, of a Pillow picture; its orientation tag is applied if it still has one.
+    """As `read_image`, of a Pillow picture, which is not changed; of the frame that it stands at.
 
-    The picture itself is not changed. Of several frames it is the one that it stands at. Of 16-bit
-    colours Pillow has kept the high bytes.
+    Of 16-bit colours Pillow has kept the high bytes.
     """
-    _check_channels(channels)
     if picture.mode == "F":
         raise ImageError(name, FLOATS)
     check_pixel_count(picture.size, name)
-    with memory_named(name):
-        with pillow_rules:
-            _load(picture, name)
-        header = Header(str(picture.format), orientation=orientation_of(picture))
-        if picture.mode != _PILLOW_MODE[channels]:
-            picture = picture.copy()
-        return DecodedImage(picture, header, None, name).image(channels)
+    _load(picture, name)
+    header = Header(str(picture.format), orientation=orientation_of(picture))
+    return DecodedImage(picture, header, None, name).image(channels)
 
 
 def read_colours(path: PathLike) -> np.ndarray:
-    """As `read_image` of 3 channels, for colours that stand for something.
-
-    Raises:
-        ImageError: As `read_image`; or its colours of 16 bits are not those of 8 bits times 257, so
-            that rounding would change them.
-    """
-    with memory_named(path):
-        decoded = decode_file(path, still=True)
-        deep = decoded.deep
-        if decoded.header.deep and (deep is None or (deep[..., :3] % 257).any()):
-            raise ImageError(
-                path,
-                "expected colours of 8 bits, found such of 16 bits that 8 do not hold; save them "
-                "with 8 bits, or class numbers as a grey PNG",
-            )
-        return decoded.image(3)
+    """As `read_image` of 3 channels, for colours that stand for something: none may be rounded."""
+    decoded = decode_file(path, still=True)
+    deep = decoded.deep
+    if decoded.header.deep and (deep is None or (deep[..., :3] % 257).any()):
+        raise ImageError(
+            path,
+            "expected colours of 8 bits, found such of 16 bits that 8 do not hold; save them with "
+            "8 bits, or class numbers as a grey PNG",
+        )
+    return decoded.image(3)
 
 
 def read_mask(path: PathLike) -> np.ndarray:
@@ -117,9 +97,9 @@ def read_mask(path: PathLike) -> np.ndarray:
     1-bit files give 0 and 1, palette files their indices (not their colours; but 0 for black and
     1 for white, if there is nothing else in a palette that begins with white), 8-bit grey
     0..255 and 16-bit grey 0..65535. (Pillow widens 2- and 4-bit grey to 0..255.) Colour files
-    of 8 or 16 bits whose three channels are equal everywhere give that channel. Transparency must
-    be the same everywhere, for then it cannot be the mask. Orientation tags are applied as in
-    `read_image`, so that image and mask fit. JPEG is read, though its values are not exact.
+    whose three channels are equal everywhere give that channel. Transparency must be the same
+    everywhere, for then it cannot be the mask. It is turned upright as in `read_image`. JPEG is
+    read, though its values are not exact.
 
     Returns:
         A writable, contiguous array of shape (height, width), `uint16` for 16-bit files, else
@@ -129,17 +109,14 @@ def read_mask(path: PathLike) -> np.ndarray:
         ImageError: As `read_image`; or the mask is coloured, has varying transparency or several
             frames.
     """
-    with memory_named(path):
-        return decode_file(path, still=True).mask()
+    return decode_file(path, still=True).mask()
 
 
 class DecodedImage:
     """A decoded file, of which the image or the mask can be had.
 
-    Attributes:
-        header: What the file says of itself.
-        deep: The values of colours, or grey and alpha, of 16 bits, uint16 (H, W, 3 or 4), not
-            turned; None where there are none, or where Pillow has their high bytes only.
+    ``deep``: 16-bit colours, uint16 (H, W, 3 or 4), not turned; None where there are none, or where
+    Pillow has their high bytes only.
     """
 
     def __init__(
@@ -152,26 +129,34 @@ class DecodedImage:
 
     def image(self, channels: int = 3) -> np.ndarray:
         """The array that `read_image` gives."""
-        picture, deep, mode = self._picture, self.deep, _PILLOW_MODE[channels]
-        key = picture.info.get("transparency")
-        if picture.mode.startswith("I"):
-            grey = _sixteen_bit(picture, self._path)
-            array = np.repeat(sixteen_to_eight_bit(grey)[..., None], channels, axis=2)
-            if channels == 4:
-                array[..., 3] = np.where(grey == key, 0, 255) if isinstance(key, int) else 255
-        elif deep is not None:
-            bands = sixteen_to_eight_bit(deep)
-            picture = Image.frombytes(picture.mode, picture.size, bands.tobytes())
-            array = np.array(_in_mode(picture, mode))
-            if channels == 4 and isinstance(key, tuple):
-                array[..., 3][(deep == key).all(axis=2)] = 0
-        else:
-            array = _pixels(picture, mode)
-        return self._upright(array.reshape(*array.shape[:2], channels))
+        if channels not in _PILLOW_MODE:
+            raise ValueError(f"channels: expected 1, 3 or 4, got {channels!r}")
+        with memory_named(self._path):
+            array = self._colours(channels)
+            return self._upright(array.reshape(*array.shape[:2], channels))
 
     def mask(self) -> np.ndarray:
         """The array that `read_mask` gives."""
-        return self._upright(self._values())
+        with memory_named(self._path):
+            return self._upright(self._values())
+
+    def _colours(self, channels: int) -> np.ndarray:
+        picture, mode = self._picture, _PILLOW_MODE[channels]
+        key = picture.info.get("transparency")
+        if picture.mode.startswith("I"):
+            grey = _sixteen_bit(picture, self._path)
+            array = np.repeat(_eight_bit(grey)[..., None], channels, axis=2)
+            if channels == 4:
+                array[..., 3] = np.where(grey == key, 0, 255) if isinstance(key, int) else 255
+            return array
+        if self.deep is None:
+            return _pixels(picture, mode)
+        bands = _eight_bit(self.deep)
+        picture = Image.frombytes(picture.mode, picture.size, bands.tobytes())
+        array = np.array(_in_mode(picture, mode))
+        if channels == 4 and isinstance(key, tuple):
+            array[..., 3][(self.deep == key).all(axis=2)] = 0
+        return array
 
     def _values(self) -> np.ndarray:
         picture, path = self._picture, self._path
@@ -197,53 +182,42 @@ class DecodedImage:
         """Turn stored pixels as the orientation asks; contiguous and writable."""
         # Pillow itself turns TIFF files upright while it loads them.
         orientation = 1 if self.header.format == "TIFF" else self.header.orientation
-        if orientation in (2, 3, 7):
-            array = array[:, ::-1]
-        if orientation in (3, 4, 7):
-            array = array[::-1]
-        if orientation in (5, 7):
+        if orientation >= 5:
             array = array.swapaxes(0, 1)
-        if orientation == 6:
-            array = np.rot90(array, -1)
-        if orientation == 8:
-            array = np.rot90(array)
+        if orientation in (2, 3, 6, 7):
+            array = array[:, ::-1]
+        if orientation in (3, 4, 7, 8):
+            array = array[::-1]
         return np.ascontiguousarray(array)
 
 
 def decode_file(path: PathLike, still: bool = False) -> DecodedImage:
-    """Decode a file once, for its header and its image or mask.
-
-    Args:
-        still: An animation is an error.
-
-    Raises:
-        ImageError: As `read_image`.
-    """
-    with open_stream(path) as file:
+    """Decode a file once, for its header and its image or mask; ``still``: no animation."""
+    with memory_named(path), open_stream(path) as file:
         try:
             content = file.read()
         except OSError as error:
             raise ImageError(path, f"the file cannot be read: {error}; check the disk") from error
-    return _decode(content, path, still)
+        return _decode(content, path, still)
 
 
 def _decode(content: bytes, path: PathLike, still: bool = False) -> DecodedImage:
-    with pillow_rules:
-        # From memory, for Pillow's many small reads are slower from a file.
-        picture = open_picture(io.BytesIO(content), path)
-        check_readable(picture, path, still)
-        if getattr(picture, "n_frames", 1) > 1 and picture.format in ANIMATED:
-            logger.warning(f"{path}: {picture.n_frames} frames; the first is read")
-        header = header_of(picture)
-        multiplied = picture.mode in _MULTIPLIED_BY_ALPHA
-        _load(picture, path)
-    deep = deep_values(content, picture) if header.deep and not multiplied else None
+    # From memory, for Pillow's many small reads are slower from a file.
+    picture = open_picture(io.BytesIO(content), path)
+    check_readable(picture, path, still)
+    if getattr(picture, "n_frames", 1) > 1 and picture.format in ANIMATED:
+        logger.warning(f"{path}: {picture.n_frames} frames; the first is read")
+    header = header_of(picture)
+    multiplied = picture.mode in _MULTIPLIED_BY_ALPHA
+    _load(picture, path)
+    deep = _deep_values(content, picture) if header.deep and not multiplied else None
     return DecodedImage(picture, header, deep, path)
 
 
 def _load(picture: Any, path: PathLike) -> None:
     try:
-        picture.load()
+        with pillow_rules:
+            picture.load()
     except MemoryError as error:
         raise ImageError(
             path,
@@ -258,13 +232,8 @@ def _load(picture: Any, path: PathLike) -> None:
         ) from error
 
 
-def _check_channels(channels: int) -> None:
-    if channels not in _PILLOW_MODE:
-        raise ValueError(f"channels: expected 1, 3 or 4, got {channels!r}")
-
-
 def _pixels(picture: Any, mode: str) -> np.ndarray:
-    """The pixels of a decoded picture in mode L, RGB or RGBA, uint8 (H, W) or (H, W, bands).
+    """The pixels in mode L, RGB or RGBA, uint8 (H, W) or (H, W, bands).
 
     Converting takes several copies, so of large pictures some rows are converted at a time.
     """
@@ -283,9 +252,10 @@ def _in_mode(picture: Any, mode: str) -> Any:
     """Convert a decoded picture to mode L, RGB or RGBA."""
     if picture.mode == mode:
         return picture
-    if mode != "RGBA":
+    if mode != "RGBA" and "transparency" in picture.info:
         # Otherwise Pillow warns about transparent palettes although we drop transparency.
-        picture.info.pop("transparency", None)
+        picture = picture.copy()
+        del picture.info["transparency"]
     return picture.convert(mode)
 
 
@@ -305,12 +275,12 @@ def _sixteen_bit(picture: Any, path: PathLike) -> np.ndarray:
 def _by_colour(indices: np.ndarray, picture: Any) -> np.ndarray:
     """Indices; 0 for black and 1 for white where these are in an order that tools chose freely."""
     palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    white = (palette == 255).all(axis=1)
-    if not white[:1].any() or not (white | (palette == 0).all(axis=1)).all():
-        return indices
-    if indices.max(initial=0) >= len(palette):  # some files have fewer colours than numbers
-        return indices
-    return white.astype(np.uint8)[indices]
+    white, black = (palette == 255).all(axis=1), (palette == 0).all(axis=1)
+    # Some files have fewer colours than numbers.
+    complete = indices.max(initial=0) < len(palette)
+    if complete and white[0] and (white | black).all():
+        return white.astype(np.uint8)[indices]
+    return indices
 
 
 def _single_channel(bands: np.ndarray, path: PathLike) -> np.ndarray:
@@ -335,7 +305,33 @@ def _check_alpha_unused(alpha: np.ndarray, path: PathLike) -> None:
     if alpha.min() != alpha.max():
         raise ImageError(
             path,
-            "expected a mask without transparency, found varying alpha, which is not used as "
-            "the mask; save the alpha channel as a greyscale PNG if it is the mask "
-            "(Pillow: image.getchannel('A').save(...)), else remove it",
+            "expected a mask without transparency, found varying alpha; if that is the mask, save "
+            "it alone as a grey PNG (Pillow: image.getchannel('A').save(...)), else remove it",
         )
+
+
+def _deep_values(content: bytes, high: Any) -> Optional[np.ndarray]:
+    """16-bit colours, uint16 (H, W, 3 or 4); None where OpenCV cannot decode them.
+
+    ``high`` is the same image, decoded by Pillow to the high bytes.
+    """
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if values is None or values.dtype != np.uint16:
+        return None
+    values = values.reshape(*values.shape[:2], -1)
+    values = values[..., _OPENCV_ORDER[values.shape[2]]]
+    expected = np.asarray(high)
+    if high.mode == "LA":
+        expected = expected[..., [0, 0, 0, 1]]
+    values = values[..., : expected.shape[2]]  # OpenCV makes alpha of a transparent colour
+    if values.shape != expected.shape:
+        return None
+    # PNG's high bytes are cut, PNM's are rounded.
+    apart = np.abs((values >> 8).astype(np.int16) - expected).max()
+    return np.ascontiguousarray(values) if apart <= 1 else None
+
+
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    """Values 0..65535 as uint8, round(value / 257), which is libpng's `png_set_scale_16`."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

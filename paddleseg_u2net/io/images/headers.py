@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import contextmanager
-from typing import Any, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
 
 from PIL import Image
 
@@ -15,14 +14,11 @@ from paddleseg_u2net.io.images.opening import (
     has_deep_colours,
     open_picture,
     open_stream,
-    pillow_rules,
     raw_mode,
 )
 
 _ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG = 0x0112, 0x0100, 0x0101
-_RESOLUTION_TAGS, _UNIT_TAG, _CENTIMETRE = (0x011A, 0x011B), 0x0128, 3
 _SIDEWAYS = (5, 6, 7, 8)
-_COLOURS = {"1": "grey", "L": "grey", "LA": "grey", "P": "palette", "PA": "palette"}
 _FEW_BITS = re.compile(r"^(?:1|[LP];([124]))$")
 
 
@@ -30,14 +26,15 @@ class Header(NamedTuple):
     """How an image is stored.
 
     Attributes:
-        format: Pillow's name: JPEG, PNG, BMP, TIFF, WEBP, ...; empty where nothing is known.
-        mode: Pillow's name: ``1``, ``L``, ``P``, ``RGB``, ``RGBA``, ``I;16`` ...
+        format, mode: Pillow's names, such as JPEG and RGB; empty where nothing is known.
         size: (height, width) of the upright image.
         bits: Of one channel: 1 to 16.
         alpha: Whether pixels may be transparent, by a channel or by a transparent value.
         orientation: 1 to 8, as in EXIF; 1 is upright.
         deep: Whether it has colours, or grey and alpha, of 16 bits.
         coloured: Whether its palette has other colours than greys.
+        profile: ICC profile; None also where reading converts the colours (CMYK, grey).
+        dpi: Pixels per inch across and down, as the image is seen; None where it is not said.
     """
 
     format: str = ""
@@ -48,18 +45,8 @@ class Header(NamedTuple):
     orientation: int = 1
     deep: bool = False
     coloured: bool = False
-
-    @property
-    def colours(self) -> str:
-        """``grey``, ``RGB``, ``palette``, ``CMYK``, or Pillow's name of another kind."""
-        if self.mode.startswith("I"):
-            return "grey"
-        return _COLOURS.get(self.mode, self.mode.rstrip("AaX"))
-
-    @property
-    def upright(self) -> bool:
-        """Whether no orientation tag turns it."""
-        return self.orientation == 1
+    profile: Optional[bytes] = None
+    dpi: Optional[Tuple[float, float]] = None
 
     @property
     def lossy(self) -> bool:
@@ -68,12 +55,8 @@ class Header(NamedTuple):
 
 
 def read_header(path: PathLike) -> Header:
-    """Read the header of an image, also of one that cannot be decoded here.
-
-    Raises:
-        ImageError: It is no image file, or its header is damaged.
-    """
-    with open_stream(path) as stream, pillow_rules:
+    """Read the header of an image, also of one that cannot be decoded here."""
+    with open_stream(path) as stream:
         return header_of(open_picture(stream, path))
 
 
@@ -83,7 +66,7 @@ def header_of(picture: Any) -> Header:
     width, height = picture.size
     if picture.format == "TIFF":  # newer Pillow versions have already swapped picture.size
         width, height = picture.tag_v2[_WIDTH_TAG], picture.tag_v2[_HEIGHT_TAG]
-    deep = has_deep_colours(picture)
+    deep, dpi = has_deep_colours(picture), _resolution(picture)
     few = _FEW_BITS.match(raw_mode(picture.tile[0])) if picture.tile else None
     return Header(
         str(picture.format),
@@ -94,6 +77,8 @@ def header_of(picture: Any) -> Header:
         orientation,
         deep,
         mode in ("P", "PA") and _is_coloured(picture.palette),
+        (picture.info.get("icc_profile") or None) if mode in ("RGB", "RGBA", "P") else None,
+        dpi[::-1] if dpi and orientation in _SIDEWAYS else dpi,
     )
 
 
@@ -117,62 +102,17 @@ def orientation_of(picture: Any) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-@contextmanager
-def _readable(path: PathLike) -> Iterator[Tuple[Any, Header]]:
-    with open_stream(path) as stream, pillow_rules:
+def image_size(path: PathLike) -> Tuple[int, int]:
+    """Give (height, width) of the array that `read_image` would return, from the header only."""
+    with open_stream(path) as stream:
         picture = open_picture(stream, path)
         check_readable(picture, path)
-        yield picture, header_of(picture)
-
-
-def image_size(path: PathLike) -> Tuple[int, int]:
-    """Give (height, width) of the array that `read_image` would return, from the header only.
-
-    Raises:
-        ImageError: As `read_image`, except for damage that shows only while decoding.
-    """
-    with _readable(path) as (_, header):
-        return header.size
-
-
-class Tags(NamedTuple):
-    """What an image file says of its pixels.
-
-    Attributes:
-        profile: The ICC profile of the colours that `read_image` gives; None where there is none,
-            or where reading converts the colours (CMYK, grey), so that it does not apply.
-        dpi: Pixels per inch across and down, as the image is seen; None where it is not said.
-    """
-
-    profile: Optional[bytes] = None
-    dpi: Optional[Tuple[float, float]] = None
-
-
-NO_TAGS = Tags()
-
-
-def read_tags(path: PathLike) -> Tags:
-    """Read what a file of the pixels that `read_image` gives should say of them.
-
-    Raises:
-        ImageError: As `image_size`.
-    """
-    with _readable(path) as (picture, header):
-        profile = picture.info.get("icc_profile")
-        kept = profile if profile and picture.mode in ("RGB", "RGBA", "P") else None
-        dpi = _resolution(picture)
-        return Tags(kept, dpi[::-1] if dpi and header.orientation in _SIDEWAYS else dpi)
+        return header_of(picture).size
 
 
 def _resolution(picture: Any) -> Optional[Tuple[float, float]]:
-    """Pixels per inch of a picture as it is stored, if it says them."""
     try:
-        found = picture.info.get("dpi")
-        if found is None:  # formats without a field of their own have it in EXIF
-            exif = Image.Image.getexif(picture)
-            per_inch = 2.54 if exif.get(_UNIT_TAG) == _CENTIMETRE else 1.0
-            found = [float(exif[tag]) * per_inch for tag in _RESOLUTION_TAGS]
-        across, down = (float(value) for value in found)
+        across, down = (float(value) for value in picture.info["dpi"])
     except Exception:  # missing, damaged, or a fraction of 0
         return None
     sensible = all(math.isfinite(value) and 1 <= value <= 1e6 for value in (across, down))

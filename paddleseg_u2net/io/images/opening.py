@@ -8,7 +8,8 @@ import os
 import re
 import struct
 import threading
-from typing import Any, BinaryIO, Iterator, Sequence, Tuple, Union
+from pathlib import Path
+from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from PIL import Image, ImageFile
 
@@ -21,28 +22,21 @@ MAX_PIXELS = 200_000_000
 _MAX_PIXELS_VARIABLE = "U2NET_MAX_PIXELS"
 
 # Pillow knows more formats, but some of them start other programs (EPS starts Ghostscript).
-_READABLE = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-_CONTAINED = ("AVIF", "HEIF")  # in an ISO container; not every Pillow reads them
-FORMAT_OF_SUFFIX = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-    ".gif": "GIF",
-    ".ppm": "PPM",
-    ".pgm": "PPM",
-    ".pbm": "PPM",
-    ".pnm": "PPM",
-    ".avif": "AVIF",
-    ".heic": "HEIF",
-    ".heif": "HEIF",
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
 }
+FORMAT_OF_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
 IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
+_CONTAINED = ("AVIF", "HEIF")  # in an ISO container; not every Pillow reads them
+_READABLE = tuple(name for name in _SUFFIXES if name not in _CONTAINED)
 # Of these, further frames are an animation or a burst; the pages of a TIFF are other pictures.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
 FLOATS = (
@@ -56,10 +50,7 @@ _DEEP = re.compile(";16[BLN]$")
 
 
 class ImageError(ValueError):
-    """An image that cannot be read or written as asked.
-
-    The message reads "<path>: what was expected, what came, how to mend it".
-    """
+    """An image that cannot be read or written as asked; the message begins with its path."""
 
     def __init__(self, path: PathLike, message: str) -> None:
         super().__init__(f"{os.fspath(path)}: {message}")
@@ -71,18 +62,14 @@ def memory_named(name: PathLike) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise ImageError(
-            name,
-            "it needs more memory than there is; make it smaller, or work on fewer pictures at a "
-            "time",
-        ) from error
+        message = "it needs more memory than there is; make it smaller, or work on fewer at a time"
+        raise ImageError(name, message) from error
 
 
 class _PillowRules:
     """While entered, Pillow's pixel limit is off (ours holds) and half pictures are errors.
 
-    Both are settings of the whole process, so the first to enter sets them and the last to
-    leave restores them; threads may overlap.
+    Both are settings of the process: the first thread to enter sets, the last restores them.
     """
 
     def __init__(self) -> None:
@@ -103,46 +90,23 @@ class _PillowRules:
             if self._users == 0:
                 Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = self._saved
 
-    def reset_in_child(self) -> None:
-        """Forget the threads of the parent process, which do not exist in a forked child."""
-        if self._users:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = self._saved
-        self._lock = threading.Lock()
-        self._users = 0
-
 
 pillow_rules = _PillowRules()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=pillow_rules.reset_in_child)
 
 
 def open_stream(path: PathLike) -> BinaryIO:
-    """Open a regular file.
-
-    Raises:
-        ImageError: There is none; the message says what is there instead.
-    """
+    """Open a regular file."""
     try:
         return files.open_file(path)
-    except (FileNotFoundError, files.NotAFileError):
-        if files.is_address(path):
-            what = "an address; fetch the picture first and give its path"
-        else:
-            what = files.what_is(path)
-            what += "; name a file in it" if what == "a folder" else "; check the path"
-        raise ImageError(path, f"expected a picture file, found {what}") from None
     except (OSError, ValueError) as error:
-        raise ImageError(
-            path, f"expected a readable picture file: {error}; check the path and its rights"
-        ) from error
+        there = files.what_is(path)
+        if there == "a file":
+            there += f" that cannot be opened ({getattr(error, 'strerror', error)})"
+        raise ImageError(path, f"expected a picture file, found {there}; check the path") from error
 
 
 def open_picture(stream: BinaryIO, path: PathLike) -> Any:
-    """Open an image by its content as Pillow does: it is decoded later.
-
-    Raises:
-        ImageError: It is no image, damaged, or of a kind that Pillow cannot read.
-    """
+    """Open an image by its content as Pillow does: it is decoded later."""
     head = stream.read(HEAD)
     stream.seek(0)
     formats: Sequence[str] = _READABLE
@@ -173,12 +137,7 @@ def open_picture(stream: BinaryIO, path: PathLike) -> Any:
 
 
 def check_readable(picture: Any, path: PathLike, still: bool = False) -> None:
-    """Refuse what must not be decoded; ``still``: nor an animation.
-
-    Raises:
-        ImageError: It has too many pixels, several pages, floating point values, LAB colours, or
-            planes that Pillow reads wrongly.
-    """
+    """Refuse what must not be decoded; ``still``: nor an animation."""
     check_pixel_count(picture.size, path)
     frames = getattr(picture, "n_frames", 1)
     # The further pictures of an MPO file are previews or depth maps of the first.
@@ -203,18 +162,16 @@ def check_readable(picture: Any, path: PathLike, still: bool = False) -> None:
 def check_pixel_count(size: Tuple[int, int], path: PathLike) -> None:
     """Refuse an image of more pixels than `MAX_PIXELS`, or than U2NET_MAX_PIXELS says."""
     text = os.environ.get(_MAX_PIXELS_VARIABLE) or str(MAX_PIXELS)
-    try:
-        limit = int(text)
-    except ValueError:
+    if not text.isdecimal():
         raise ValueError(
             f"environment variable {_MAX_PIXELS_VARIABLE}: expected a whole number of pixels "
             f"such as {MAX_PIXELS}, got {text!r}"
-        ) from None
+        )
     count = size[0] * size[1]
-    if count > limit:
+    if count > int(text):
         raise ImageError(
             path,
-            f"expected at most {limit} pixels, found {count} ({size[0]} x {size[1]}); make the "
+            f"expected at most {text} pixels, found {count} ({size[0]} x {size[1]}); make the "
             f"picture smaller or set the environment variable {_MAX_PIXELS_VARIABLE} higher",
         )
 
@@ -276,3 +233,37 @@ def _is_of_another_depth(bmp: Any, head: bytes) -> bool:
     """Whether Pillow takes a BMP for one of 1 or 8 bits because its palette is of as many greys."""
     bits = struct.unpack_from("<H", head, 24 if head[14] == 12 else 28)[0]
     return bits != {"1": 1, "L": 8}.get(bmp.mode, bits)
+
+
+def find_images(folder: PathLike) -> List[Path]:
+    """List the images among `files_below`, sorted, by their suffix in any letter case."""
+    if not Path(folder).is_dir():
+        there = files.what_is(folder)
+        raise ImageError(folder, f"expected a folder of pictures, found {there}; check the path")
+    return sorted(path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders, those of a folder sorted.
+
+    Hidden ones (".name") are skipped, links to folders are followed, each folder once. Pipes,
+    devices and links to nothing are yielded too: opening them gives an error that names them.
+    ``subfolders`` gets the folders below ``folder`` appended.
+    """
+    seen: Set[str] = set()
+    for root, below, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
+        place = str(Path(root).resolve())
+        if place in seen:  # a link back up would never end
+            below.clear()
+            continue
+        seen.add(place)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if subfolders is not None:
+            subfolders += [Path(root, name) for name in below]
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _raise_listing_error(error: OSError) -> None:
+    raise ImageError(
+        str(error.filename), f"expected a readable folder: {error.strerror}; check its rights"
+    ) from error

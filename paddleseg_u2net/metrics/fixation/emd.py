@@ -5,9 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from paddleseg_u2net.metrics.fixation.fixation_pair import FixationMetric, FixationPair
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
+from paddleseg_u2net.metrics.metric import FixationMetric
 from paddleseg_u2net.metrics.scores import Score, register
 
+_CELLS = 14  # along the longer side; the time grows with the fourth power and more
 _TOLERANCE = 1e-12  # of the largest distance
 
 
@@ -16,57 +18,27 @@ _TOLERANCE = 1e-12  # of the largest distance
         "EMD",
         "fixation",
         "earth mover's distance to the density, 14 cells",
-        "exact, on a grid of 14 cells along the longer side, in diagonals of the image",
-        "Rubner et al. 2000",
         higher_is_better=False,
         needs="density",
-    ),
-    order=80,
+    )
 )
 class EarthMoversDistance(FixationMetric):
-    """EMD: mean way of the map's mass to the density of fixations, mean over images.
+    """EMD: mean way of the map's mass to the density of fixations, in diagonals of the image.
 
-    Lower is better, in [0, 1]: the unit is the diagonal of the image. Both the map and the
-    density are reduced to a grid of cells by area averaging and divided by their sum; then the
-    least sum of mass times Euclidean distance between the centres of the cells is found that turns
-    one into the other. Unlike the other metrics, a near miss costs less than a far one. Source:
-    Rubner et al. 2000, "The Earth Mover's Distance as a Metric for Image Retrieval", IJCV; Judd et
-    al. 2012, MIT-CSAIL-TR-2012-001; Bylinskii et al. 2019, "What do different evaluation metrics
-    tell us about saliency models?", TPAMI.
-
-    The optimum is exact: see `emd`. A finer grid gives another, mostly larger
-    number, so quote the grid with it. MIT's MATLAB code differs: it reduces to 1/32 of the size
-    (13 x 10 of 400 x 300), gives the map the histogram of the density first, and its unit is a
-    cell of its grid.
-
-    Mass that both have in a cell stays there, which is optimal since distances obey the triangle
-    inequality, and leaves less to move. With the default grid a image takes a few ms, the
-    worst known (square, noise against a blur) about 20 ms.
-
-    Corner cases: no density, or an all-zero map, which has no mass to move: undefined. A constant
-    map is the uniform distribution. 1x1 image: 0. Ignored pixels hold no mass.
-
-    Args:
-        cells: Cells along the longer side of the image, 1 to 32; the shorter side gets as many
-            of about the same size. A side with fewer pixels has a cell for each. The time grows
-            with the fourth power and more.
+    Both are reduced to a grid by area averaging and divided by their sum; then the least sum of
+    mass times distance between the centres of cells is found. Source: Rubner et al. 2000, "The
+    Earth Mover's Distance as a Metric for Image Retrieval", IJCV; Bylinskii et al. 2019, TPAMI.
+    MIT's code reduces to 1/32 of the size, matches histograms first, and its unit is a cell.
     """
 
-    def __init__(self, cells: int = 14) -> None:
-        if not 1 <= cells <= 32:
-            raise ValueError(f"expected 1 to 32 cells along the longer side, got {cells}")
-        self.cells = cells
-        super().__init__()
-
-    def score(self, pair: FixationPair) -> float:
-        """Return the distance of one image."""
+    def score(self, pair: MapMaskPair) -> float:
         if pair.mass is None or pair.density is None:
             return float("nan")
         height, width = pair.shape
-        edges = [self._edges(length, max(height, width)) for length in (height, width)]
+        edges = [_edges(length, max(height, width)) for length in (height, width)]
         surplus = _reduced(pair.on_image(pair.mass), edges)
         surplus -= _reduced(pair.on_image(pair.density), edges)
-        # What rounding leaves is no mass.
+        # Mass that both have in a cell stays there. What rounding leaves is no mass.
         from_cells, to_cells = surplus > 1e-15, surplus < -1e-15
         if not from_cells.any() or not to_cells.any():
             return 0.0
@@ -76,10 +48,11 @@ class EarthMoversDistance(FixationMetric):
         distance = np.hypot(way[..., 0], way[..., 1]) / np.hypot(height, width)
         return emd(surplus[from_cells], -surplus[to_cells], distance)
 
-    def _edges(self, length: int, longest: int) -> np.ndarray:
-        """Return the borders of the cells along one side, in pixels."""
-        cells = min(length, max(1, round(self.cells * length / longest)))
-        return np.linspace(0, length, cells + 1)
+
+def _edges(length: int, longest: int) -> np.ndarray:
+    """Return the borders of the cells along one side, in pixels."""
+    cells = min(length, max(1, round(_CELLS * length / longest)))
+    return np.linspace(0, length, cells + 1)
 
 
 def _reduced(array: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
@@ -97,25 +70,17 @@ def _shares(edges: np.ndarray, length: int) -> np.ndarray:
 
 
 def emd(supply: np.ndarray, demand: np.ndarray, distance: np.ndarray) -> float:
-    """Return the least sum of mass times distance that turns the supply into the demand.
+    """Return the least sum of mass times distance that turns supply (n,) into demand (m,), above 0.
 
-    OpenCV's solver finds a flow. It stops after 500 steps, whether that flow is the cheapest or
-    not, and works in float32. So its flow is taken as a start: as long as moving mass around a
-    cycle is cheaper, it is moved (cycle cancelling; Klein 1967, "A primal method for minimal cost
-    flows", Management Science). Without such a cycle there are dual potentials that prove the flow
-    optimal, and what is returned follows from these and the mass in float64: not above the exact
-    number, and below it by some 1e-6 of the mass times the largest distance at
-    worst (where many masses are below the precision of float32), mostly by 1e-14.
-
-    Args:
-        supply: float64 (n,), above 0.
-        demand: float64 (m,), above 0; stretched to the sum of the supply where that differs.
-        distance: float64 (n, m), 0 and more.
+    OpenCV's solver stops after 500 steps, whether its flow is the cheapest or not, and works in
+    float32. So its flow is a start: as long as moving mass around a cycle is cheaper, it is moved
+    (Klein 1967, "A primal method for minimal cost flows", Management Science). The result is that
+    of the dual potentials in float64: not above the exact number, mostly below it by 1e-14.
     """
     total = float(supply.sum())
     supply, demand = supply / total, demand / demand.sum()
     flow = _first_flow(supply, demand, distance)
-    supply_dual, demand_dual = dual_potentials(flow, distance)
+    supply_dual, demand_dual = _dual_potentials(flow, distance)
     return max(0.0, total * float(demand @ demand_dual - supply @ supply_dual))
 
 
@@ -144,12 +109,11 @@ def _flow_in_order(supply: np.ndarray, demand: np.ndarray) -> np.ndarray:
     return flow
 
 
-def dual_potentials(flow: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _dual_potentials(flow: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the dual potentials (n,) and (m,) of the cheapest flow; the flow becomes it.
 
-    No two potentials differ by more than the distance, and where mass flows they differ by just
-    that. They are shortest paths (Bellman and Ford) from supply to supply: forth over any demand,
-    back where mass flows. Shortest paths that go round show a cycle to cancel.
+    They are shortest paths (Bellman and Ford) from supply to supply: forth over any demand, back
+    where mass flows. Shortest paths that go round show a cycle to cancel.
     """
     rows, columns = np.arange(flow.shape[0]), np.arange(flow.shape[1])
     dual, tolerance = np.zeros(flow.shape[0]), _TOLERANCE * distance.max()
@@ -167,14 +131,19 @@ def dual_potentials(flow: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray,
         before = np.where(shorter, nearest[cheapest], before)
         over = np.where(shorter, cheapest, over)
         cycles = _cycles(before)
-        for cycle in cycles:
-            _cancel(np.array(cycle), before, over, flow, distance, back)
+        for cycle in cycles:  # mass goes round until one of the ways is used up
+            less, more = (cycle, over[cycle]), (before[cycle], over[cycle])
+            mass = flow[less].min()
+            flow[less] -= mass
+            flow[more] += mass
+            for ways in (less, more):
+                back[ways] = np.where(flow[ways] > 0, -distance[ways], np.inf)
         if cycles:
             before = rows.copy()
     return dual, (dual[:, None] + distance).min(axis=0)
 
 
-def _cycles(before: np.ndarray) -> list[list[int]]:
+def _cycles(before: np.ndarray) -> list[np.ndarray]:
     """Return the cycles of two and more that the steps from each row to the one before go round."""
     ends = before
     for _ in range(len(before).bit_length()):  # as many steps as there are rows, doubling
@@ -187,22 +156,5 @@ def _cycles(before: np.ndarray) -> list[list[int]]:
                 cycle.append(row)
                 row = int(before[row])
             seen.update(cycle)
-            cycles.append(cycle)
+            cycles.append(np.array(cycle))
     return cycles
-
-
-def _cancel(
-    cycle: np.ndarray,
-    before: np.ndarray,
-    over: np.ndarray,
-    flow: np.ndarray,
-    distance: np.ndarray,
-    back: np.ndarray,
-) -> None:
-    """Move mass round a cycle until one of its ways is used up."""
-    less, more = (cycle, over[cycle]), (before[cycle], over[cycle])
-    mass = flow[less].min()
-    flow[less] -= mass
-    flow[more] += mass
-    for ways in (less, more):
-        back[ways] = np.where(flow[ways] > 0, -distance[ways], np.inf)

@@ -1,8 +1,6 @@
-"""Pickles read as data, by Python's own unpickler, which finds no function here but harmless ones.
-
-A pickle is a program. The standard library's unpickler calls what the program names, and a few
-bytes can ask it for gigabytes (a memo of 2**32 places) or for hours (hashing tuples that hold each
-other). Its Python half lets every instruction be replaced: left are those that files of arrays
+"""Pickles read as data. A pickle is a program: it calls what it names, and a few bytes can ask for
+gigabytes (a memo of 2**32 places) or hours (hashing tuples that hold each other). The Python half
+of the standard unpickler lets every instruction be replaced: left are those that files of arrays
 need, names stand for functions of this package only, and what is made is counted.
 """
 
@@ -17,7 +15,6 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Mapping, Optio
 
 import numpy as np
 
-from paddleseg_u2net.weights.checkpoints import CheckpointError
 from paddleseg_u2net.weights.pickles.objects import (
     ForeignError,
     Setting,
@@ -45,25 +42,29 @@ def load_pickle(
 ) -> Any:
     """The object of the pickle that starts where ``file`` stands; ``file`` is left behind it.
 
+    Made are plain values and containers, what ``known`` makes, and a ``Setting`` for what programs
+    save beside weights. No part refers back to its whole.
+
     Args:
-        file: a binary file that can seek.
         known: what ``module.name`` in the pickle stands for. Functions among these may be called
             by the pickle with any arguments and must raise on those they do not expect.
         persistent: gives the object of a persistent id; without it such ids are refused.
 
-    Returns:
-        None, bool, int, float, str, bytes, list, tuple, dict, what ``known`` makes, and for what
-        programs save beside weights a ``Setting`` or a plain container. Keys of dictionaries are
-        str or int; those of inner ones may be a ``Setting`` in the place of something else.
-        No part refers back to its whole.
-
     Raises:
         ForeignError: it names or holds something that files of arrays have no use for.
-        ValueError: it is cut or broken, or too large. Functions of ``known`` raise their own.
+        ValueError: it is cut or broken, or too large.
     """
     reader = _Unpickler(_Remaining(file), known, persistent)
     result = reader.load()
-    _refuse_blowup(result, _SHARED * reader.dispatch.count + _FEW)
+    most = _SHARED * reader.dispatch.count + _FEW
+    count, waiting = 1, [result]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (dict, list, tuple)):
+            count += len(value)
+            if count > most:
+                raise ValueError(f"with what it shares written out it has over {most} values")
+            waiting.extend(value.values() if isinstance(value, dict) else value)
     for key in result if isinstance(result, dict) else ():
         if isinstance(key, Setting):
             raise ForeignError(f"a dictionary has a key of the kind {key.kind}")
@@ -75,8 +76,6 @@ def named_errors(path: Path, save: str) -> Iterator[None]:
     """Errors of a file that ``save`` should have written, with its path and the way to mend it."""
     try:
         yield
-    except CheckpointError as error:
-        raise ValueError(f"{path}: {error}") from error
     except ForeignError as error:
         raise ValueError(
             f"{path}: expected weights and plain settings, but it cannot be read safely: {error}; "
@@ -220,11 +219,6 @@ class _Unpickler(_PythonUnpickler):
         for key, value in zip(values[::2], values[1::2]):
             target[hashable(key)] = value
 
-    def name_of_python_2(self) -> None:
-        name = self.readline()[:-1].decode(), self.readline()[:-1].decode()
-        self.find_class(*name)
-        raise ForeignError("it uses the instruction INST, which a file of arrays has not")
-
 
 def _standard(names: str) -> Dict[str, Callable[[Any], None]]:
     dispatch = _PythonUnpickler.dispatch
@@ -255,18 +249,5 @@ _BY_NAME: Dict[str, Callable[[Any], None]] = {
     "DICT": _Unpickler.dict_to_mark,
     "SETITEM": _Unpickler.set_item,
     "SETITEMS": lambda unpickler: unpickler.update(unpickler.pop_mark()),
-    "INST": _Unpickler.name_of_python_2,
 }
 _INSTRUCTIONS = {getattr(pickle, name)[0]: step for name, step in _BY_NAME.items()}
-
-
-def _refuse_blowup(result: Any, most: int) -> None:
-    """Raise an error where ``result`` shares its parts so often that a walk takes for ever."""
-    count, waiting = 1, [result]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, (dict, list, tuple)):
-            count += len(value)
-            if count > most:
-                raise ValueError(f"with what it shares written out it has over {most} values")
-            waiting.extend(value.values() if isinstance(value, dict) else value)

@@ -12,7 +12,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from paddleseg_u2net.weights.layout import widened
-from paddleseg_u2net.weights.pickles.objects import ARRAYS, dimensions, only_named, whole
+from paddleseg_u2net.weights.pickles.objects import ARRAYS, dimensions, whole
 
 
 @dataclass(frozen=True)
@@ -23,29 +23,26 @@ class ElementType:
     bits: np.dtype
 
 
-_TYPES = {
-    name: ElementType(name, np.dtype(code))
-    for name, code in (
-        *(("float64", "<f8"), ("float32", "<f4"), ("float16", "<f2"), ("bfloat16", "<u2")),
-        *(("int64", "<i8"), ("int32", "<i4"), ("int16", "<i2"), ("int8", "i1"), ("uint8", "u1")),
-        *(("uint64", "<u8"), ("uint32", "<u4"), ("uint16", "<u2"), ("bool", "?")),
-        *(("complex64", "<c8"), ("complex128", "<c16")),
-    )
+# By dtype: numpy's code, and the storage class, which newer ones have not.
+_CODES = {
+    "float64": ("<f8", "DoubleStorage"),
+    "float32": ("<f4", "FloatStorage"),
+    "float16": ("<f2", "HalfStorage"),
+    "bfloat16": ("<u2", "BFloat16Storage"),
+    "int64": ("<i8", "LongStorage"),
+    "int32": ("<i4", "IntStorage"),
+    "int16": ("<i2", "ShortStorage"),
+    "int8": ("i1", "CharStorage"),
+    "uint8": ("u1", "ByteStorage"),
+    "bool": ("?", "BoolStorage"),
+    "complex64": ("<c8", "ComplexFloatStorage"),
+    "complex128": ("<c16", "ComplexDoubleStorage"),
+    "uint64": ("<u8", ""),
+    "uint32": ("<u4", ""),
+    "uint16": ("<u2", ""),
 }
-STORAGES = {
-    "float64": "DoubleStorage",
-    "float32": "FloatStorage",
-    "float16": "HalfStorage",
-    "bfloat16": "BFloat16Storage",
-    "int64": "LongStorage",
-    "int32": "IntStorage",
-    "int16": "ShortStorage",
-    "int8": "CharStorage",
-    "uint8": "ByteStorage",
-    "bool": "BoolStorage",
-    "complex64": "ComplexFloatStorage",
-    "complex128": "ComplexDoubleStorage",
-}
+_TYPES = {name: ElementType(name, np.dtype(code)) for name, (code, _) in _CODES.items()}
+STORAGES = {name: storage for name, (_, storage) in _CODES.items() if storage}
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,9 @@ class Tensor:
         """Of the array, in bytes."""
         return math.prod(self.shape) * self.type.bits.itemsize
 
-    def array(self, data: bytes, big_endian: bool) -> np.ndarray:
+    def array(self, data: bytes) -> np.ndarray:
         """The tensor's own copy of its part of the storage's ``data``, in this machine's order."""
-        bits = self.type.bits.newbyteorder(">") if big_endian else self.type.bits
+        bits = self.type.bits
         if not math.prod(self.shape):
             array = np.empty(self.shape, bits)
         else:
@@ -109,10 +106,6 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, kind: Any = Non
     return Tensor(storage, kind, offset, tuple(sizes), tuple(steps))
 
 
-def _version_1(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
-    return _tensor(storage, offset, shape, strides)
-
-
 def _version_2(
     storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, hooks: Any, metadata: Any = None
 ) -> Tensor:
@@ -136,58 +129,23 @@ def _parameter(data: Any, grad: Any, hooks: Any, state: Any = None) -> Tensor:
     return data
 
 
-def _with_attributes(make: Any, kind: Any, arguments: Any, state: Any) -> Tensor:
-    """A tensor that was given attributes in Python; they are left out."""
-    known = make in (_version_2, _version_3) and kind in (_CLASSES.values())
-    if not known or not isinstance(arguments, tuple):
-        raise ValueError("it makes a tensor of a class of its own")
-    return make(*arguments)
-
-
-def _size(sizes: Any = ()) -> Tuple[int, ...]:
-    return tuple(dimensions(sizes))
-
-
-def _device(kind: Any, index: Any = None) -> str:
-    """The device a tensor was on, of no use here."""
-    return kind if isinstance(kind, str) else ""
-
-
-def _counter(counts: Any = None) -> Dict[Any, Any]:
-    """A Counter, as schedules keep one; the same dictionary, so that none is copied."""
-    counts = {} if counts is None else counts
-    if not isinstance(counts, dict):
-        raise ValueError("it counts what is no dictionary")
-    return counts
-
-
-_CLASSES = {name: only_named(name) for name in ("torch.Tensor", "torch.nn.parameter.Parameter")}
 TENSORS: Dict[str, Any] = {
     **ARRAYS,
-    **_CLASSES,
     **{f"torch.{storage}": _TYPES[name] for name, storage in STORAGES.items()},
     **{f"torch.cuda.{storage}": _TYPES[name] for name, storage in STORAGES.items()},
     # Newer dtypes have no storage class of their own: bytes, and the tensor names its dtype.
     **dict.fromkeys(("torch.storage.UntypedStorage", "torch.UntypedStorage"), _TYPES["uint8"]),
     **{f"torch.{name}": kind for name, kind in _TYPES.items()},
-    "torch._utils._rebuild_tensor": _version_1,
+    "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _version_2,
     "torch._utils._rebuild_tensor_v3": _version_3,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
-    "torch._tensor._rebuild_from_type_v2": _with_attributes,
-    "torch.Size": _size,
-    "torch.device": _device,
-    "collections.Counter": _counter,
 }
 
 
 def storage_of(identity: Any) -> Storage:
-    """The storage that a persistent id names: ("storage", type, key, device, count[, view]).
-
-    Raises:
-        ValueError: it is none of these.
-    """
+    """The storage that a persistent id names: ("storage", type, key, device, count[, view])."""
     if not isinstance(identity, tuple) or not 5 <= len(identity) <= 6:
         raise ValueError("it refers to something that is no storage")
     word, kind, key, _, count = identity[:5]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from paddleseg_u2net.data_tools.annotations.image_index import ImageIndex
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 
 
 @pytest.fixture
@@ -31,7 +30,6 @@ def index(tmp_path):
         ("/home/me/b.jpg", "sub/b.TIFF"),
         ("sub/v1.2.png", "sub/v1.2.jpg"),
         ("v1.png", None),
-        ("ab.png", None),
         (".png", None),
         ("", None),
     ],
@@ -40,23 +38,6 @@ def test_images_of_another_suffix_are_found(index, tmp_path, name, found):
     images = index("a.jpg", "sub/b.TIFF", "sub/v1.2.jpg")
     assert images.find(name) == (tmp_path / found if found else None)
     assert images.find(name, any_suffix=False) in (None, tmp_path / "a.jpg")
-
-
-def test_the_suffix_counts_where_it_can(index, tmp_path):
-    images = index("sub/a.png", "a.jpg", "b.jpg")
-    assert images.find("a.png") == tmp_path / "sub/a.png"
-    assert images.find("b.jpg") == tmp_path / "b.jpg" and images.remarks() == []
-    assert images.at("b.png") is None
-    assert images.at("b.png", any_suffix=True) == images.named("b.png") == tmp_path / "b.jpg"
-    (said,) = images.remarks()
-    assert said.endswith("1 image, such as b.jpg for b.png")
-
-
-def test_two_of_another_suffix_are_one_too_many(index):
-    images = index("a.jpg", "a.bmp")
-    with pytest.raises(AnnotationError, match=r"a\.png could be .*a\.bmp, .*a\.jpg"):
-        images.find("a.png")
-    assert images.at("a.png", any_suffix=True) is None
 
 
 def test_names_written_as_in_addresses(index, tmp_path):

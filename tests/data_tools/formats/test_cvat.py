@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError
 from paddleseg_u2net.data_tools.formats import cvat
 from tests.data_tools.formats.drawn import blank, splits
@@ -41,12 +40,12 @@ def box(label, left, top, right, bottom, more=""):
     )
 
 
-def read(root, text, classes=None, images=("a.png",)):
+def read(root, text, images=("a.png",)):
     """What the export of this text says."""
     for name in images:
         blank(root / "images" / name, SHAPE)
     (root / "annotations.xml").write_text(text, encoding="utf-8")
-    return cvat.read(root, classes)
+    return cvat.read(root)
 
 
 def mask(root, *shapes):
@@ -101,38 +100,19 @@ def test_shapes_are_drawn_by_their_layer_then_in_order(tmp_path):
     assert found[0, :9].tolist() == [2, 2, 2, 1, 1, 1, 2, 2, 0]
 
 
-def test_a_background_shape_takes_away(tmp_path):
-    collection = read(
-        tmp_path, xml(entry(box("car", 0, 0, 8, 8), box("background", 2, 2, 4, 4)), labels=("car",))
-    )
-    assert collection.classes == ("background", "car")
-    assert collection.samples[0].mask.read(SHAPE)[3, :9].tolist() == [1, 1, 0, 0, 1, 1, 1, 1, 0]
-
-
-def test_shapes_outside_and_without_area_are_counted(tmp_path):
-    collection = read(
-        tmp_path,
-        xml(
-            entry(
-                box("car", -5, -5, 3, 3),
-                box("car", 30, 3, 40, 9),
-                '<polygon label="car" points="1,1;2,2"></polygon>',
-                '<polyline label="car" points="1,1;2,2"></polyline>',
-                '<points label="car" points="1,1"></points>',
-                '<tag label="car"></tag>',
-            ),
-            entry(name="b.png"),
-        ),
-        images=("a.png", "b.png"),
-    )
-    assert np.array_equal(collection.samples[0].mask.read(SHAPE), rectangle(0, 0, 3, 3))
-    assert not collection.samples[1].mask.read(SHAPE).any()
-    text = "\n".join(collection.remarks)
-    assert "partly outside their image, drawn as far as inside: 1 object" in text
-    assert "wholly outside their image, not to be seen: 1 object" in text
-    assert "without area: 1 object" in text
-    assert "points (1 object), polyline (1 object), tag (1 object)" in text
-    assert "without objects, so all background: 1 image" in text
+def test_what_is_no_area_is_counted(tmp_path):
+    shapes = [
+        box("car", 0, 0, 3, 3),
+        '<polygon label="car" points="1,1;2,2"></polygon>',
+        '<polyline label="car" points="1,1;2,2"></polyline>',
+        '<points label="car" points="1,1"></points>',
+    ]
+    found = read(tmp_path, xml(entry(*shapes)))
+    assert np.array_equal(found.samples[0].mask.read(SHAPE), rectangle(0, 0, 3, 3))
+    assert found.remarks == [
+        "left out, no areas or of no known kind: points (1 object), polyline (1 object)",
+        "left out, without area: 1 object",
+    ]
 
 
 def test_labels_are_classes_in_the_order_of_the_file(tmp_path):
@@ -140,28 +120,6 @@ def test_labels_are_classes_in_the_order_of_the_file(tmp_path):
     collection = read(tmp_path, text)
     assert collection.classes == ("background", "road", "car", "sky")
     assert collection.samples[0].mask.read(SHAPE)[0, :6].tolist() == [3, 3, 0, 0, 2, 2]
-    chosen = read(tmp_path, text, Classes({"thing": ("sky",)}, ignored=("car",)))
-    assert chosen.classes == ("background", "thing")
-    assert chosen.samples[0].mask.read(SHAPE)[0, :6].tolist() == [1, 1, 0, 0, 255, 255]
-    with pytest.raises(AnnotationError, match="has no class tram; its classes are road, car, sky"):
-        read(tmp_path, text, Classes({"tram": ("tram",)}))
-
-
-def test_labels_without_area_are_no_classes(tmp_path):
-    text = xml(entry(box("car", 0, 0, 2, 2))).replace(
-        "</labels>",
-        "<label><name>weather</name><type>tag</type></label>"
-        "<label><name>hand</name><type>any</type><parent>body</parent></label></labels>",
-    )
-    assert read(tmp_path, text).classes == ("background", "car", "road")
-
-
-def test_subsets_are_splits(tmp_path):
-    images = ("a.png", "b.png", "c.png", "d.png")
-    subsets = ('subset="Train"', 'subset="Validation"', 'subset="Test"', 'subset="default"')
-    entries = [entry(name=name, more=subset) for name, subset in zip(images, subsets)]
-    records = read(tmp_path, xml(*entries), images=images).samples
-    assert [record.split for record in records] == ["train", "val", "test", ""]
 
 
 SUBSETS = {"Train": 1, "Validation": 2, "default": 3}
@@ -209,30 +167,8 @@ def test_tasks_exported_one_by_one_are_all_read(tmp_path):
     assert shown == {"task_0/a": (1, ""), "task_1/a": (2, ""), "more/train/a": (2, "train")}
     # By another name, and with other labels.
     (tmp_path / "task_2.xml").write_text(xml(entry(box("cat", 0, 0, 5, 5)), labels=("cat",)))
-    with pytest.raises(
-        AnnotationError, match=r"classes are car, road, but .* task_2\.xml are cat;"
-    ):
+    with pytest.raises(AnnotationError, match=r"task_2\.xml \(cat\), got car, road;"):
         cvat.read(tmp_path, images=tmp_path / "task_0/images")
-
-
-def test_a_task_among_others_has_the_split_of_its_subset(tmp_path):
-    for task in ("Train", "Validation"):
-        text = xml(entry(box("car", 0, 0, 5, 5)))
-        text = text.replace("<id>1</id>", f"<id>1</id><subset>{task}</subset>")
-        alone = read(tmp_path / task.lower()[:3], text, images=(f"{task}/a.png",))
-        assert [(record.name, record.split) for record in alone.samples] == [(f"{task}/a", "")]
-    collection = cvat.read(tmp_path)
-    assert splits(collection) == {"Train/a": "train", "Validation/a": "val"}
-
-
-def test_boxes_alone_are_noticed(tmp_path):
-    boxes = [box("car", 0, 0, 5, 5)] * 2
-    assert "all 2 objects are rectangles" in read(tmp_path, xml(entry(*boxes))).remarks[-1]
-    triangle = '<polygon label="car" points="0,0;5,0;5,5"/>'
-    assert read(tmp_path, xml(entry(*boxes, triangle))).remarks == []
-    square = '<polygon label="car" points="0,0;5,0;5,5;0,5"/>'
-    remarks = read(tmp_path, xml(entry(*[square] * 20))).remarks
-    assert remarks[0].startswith("all 20 objects have four corners")
 
 
 BOMB = '<!DOCTYPE annotations [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -242,12 +178,8 @@ OUTSIDE = '<?xml version="1.0"?>\n<!-- x --><!DOCTYPE annotations SYSTEM "http:/
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "expected XML, but it is damaged or cut off"),
-        ('{"images": []}', "expected XML, but it is damaged"),
-        ("<annotations><image", "damaged or cut off"),
-        (xml(entry())[:-20], "damaged or cut off"),
-        ("<html></html>", "expected <annotations> of CVAT, found <html>"),
-        (xml(), "expected images with shapes, got none"),
+        (xml(entry())[:-20], "expected whole XML"),
+        ("<html></html>", "expected <annotations> with images.*found <html>|got <html>"),
         (xml('<track id="0" label="car"><box frame="0"/></track>'), "CVAT for images 1.1"),
         (xml(entry(), head=BOMB), "DOCTYPE"),
         (xml(entry(), head=OUTSIDE), "DOCTYPE"),
@@ -261,14 +193,10 @@ def test_other_files_are_refused(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ('<polygon label="car" points="1,1;2;3,3"/>', "polygon 1: expected points"),
         ('<polygon label="car" points="1,1;2,x;3,3"/>', "polygon 1: expected points"),
-        ('<polygon label="car" points="1,1;2,nan;3,3"/>', "polygon 1: expected finite coordinates"),
         ('<polygon label="car"/>', "polygon 1: expected the attribute points"),
         ('<polygon points="1,1;2,5;3,3"/>', "polygon 1: expected the attribute label"),
-        ('<box label="car" xtl="1" ytl="1" xbr="3"/>', "box 1: expected a number as ybr, got None"),
         (box("car", 1, 1, "1e400", 3), "box 1: expected a number as xbr, got '1e400'"),
-        (box("car", 1, 1, 3, 3, 'z_order="top"'), "expected a number as z_order"),
         ('<ellipse label="car" cx="1" cy="1" rx="-1" ry="2"/>', "expected a number as rx"),
     ],
 )
@@ -281,11 +209,9 @@ def test_shapes_that_cannot_be_are_named(tmp_path, shape, message):
     ("rle", "width", "height", "message"),
     [
         ("1, 2", 2, 2, "run lengths for 2 x 2 = 4 pixels, got 3"),
-        ("1, -2, 5", 2, 2, "run lengths"),
-        ("1, x", 2, 2, "expected run lengths such as 3, 5, 7, got '1, x'"),
+        ("1, x", 2, 2, "expected run lengths .*, got 1, x"),
         ("0, " + "9" * 30, 2, 2, "run lengths"),
         ("0, 3600000000", 60000, 60000, "within its image of 20 x 12, got 60000 x 60000"),
-        ("0, 0", 0, 2, "expected a number as width"),
     ],
 )
 def test_masks_that_cannot_be_are_named(tmp_path, rle, width, height, message):
@@ -294,21 +220,6 @@ def test_masks_that_cannot_be_are_named(tmp_path, rle, width, height, message):
     )
     with pytest.raises(AnnotationError, match=rf"image a\.png, mask 1: .*{message}"):
         read(tmp_path, xml(entry(shape)))
-
-
-def test_many_images_take_little_memory_while_read(tmp_path):
-    import tracemalloc
-
-    # Attributes of CVAT that no mask needs must not pile up.
-    tags = '<tag label="car"><attribute name="n">text</attribute></tag>' * 200
-    text = xml(*[entry(tags, name=f"{n}.png") for n in range(60)])
-    (tmp_path / "annotations.xml").write_text(text)
-    tracemalloc.start()
-    with pytest.raises(AnnotationError, match="60 of 60 images are not there"):
-        cvat.read(tmp_path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2 * len(text)  # all at once take ten times as much
 
 
 LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:9,0,0::\nroad:0,9,0::\n"
@@ -353,5 +264,24 @@ def test_mask_exports_below_one_folder_are_all_read(tmp_path):
     assert list(splits) == ["deep/er/task_1/a", "deep/er/task_1/c", "task_0/a", "task_0/b"]
     assert list(splits.values()) == ["train", "val"] * 2
     (tmp_path / "task_0/labelmap.txt").write_text(LABELMAP.replace("road", "path"))
-    with pytest.raises(AnnotationError, match=r"task_0: its classes .* those of deep/er/task_1 "):
+    with pytest.raises(AnnotationError, match=r"task_0: expected the classes of deep/er/task_1 "):
         cvat.read(tmp_path)
+
+
+def test_labels_without_area_are_no_classes(tmp_path):
+    text = xml(entry(box("car", 0, 0, 2, 2))).replace(
+        "</labels>",
+        "<label><name>weather</name><type>tag</type></label>"
+        "<label><name>hand</name><type>any</type><parent>body</parent></label></labels>",
+    )
+    assert read(tmp_path, text).classes == ("background", "car", "road")
+
+
+def test_a_task_among_others_has_the_split_of_its_subset(tmp_path):
+    for task in ("Train", "Validation"):
+        text = xml(entry(box("car", 0, 0, 5, 5)))
+        text = text.replace("<id>1</id>", f"<id>1</id><subset>{task}</subset>")
+        alone = read(tmp_path / task.lower()[:3], text, images=(f"{task}/a.png",))
+        assert [(record.name, record.split) for record in alone.samples] == [(f"{task}/a", "")]
+    collection = cvat.read(tmp_path)
+    assert splits(collection) == {"Train/a": "train", "Validation/a": "val"}

@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.annotations.classes import Classes
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad
 from paddleseg_u2net.data_tools.formats import yolo
 from paddleseg_u2net.io.images import write_image
@@ -68,20 +67,6 @@ def test_small_objects_stay_to_be_seen(tmp_path):
         assert rows == ["22222222", "21222222", "22222222", "22222222"]
 
 
-def test_chosen_ignored_and_background_classes(tmp_path):
-    names = "names: {0: cat, 1: dog, 2: background}\n"
-    hole = _box(2, 5, 1, 6, 2)
-    assert _rows(_one(tmp_path, CAT, DOG, hole, names=names).samples[0])[1] == "....2.22"
-    found = yolo.read(tmp_path, Classes({"pet": ("dog",)}))
-    assert found.classes == ("background", "pet")
-    assert _rows(found.samples[0])[:2] == ["........", "....1.11"]
-    assert found.remarks == ["left out as background: cat"]
-    found = yolo.read(tmp_path, Classes(ignored=("cat",)))
-    assert found.samples[0].mask.read(SIZE)[0, 0] == 255
-    with pytest.raises(AnnotationError, match="has no class cow; its classes are cat, dog"):
-        yolo.read(tmp_path, Classes({"cow": ("cow",)}))
-
-
 def test_an_export_of_roboflow(tmp_path):
     root = tmp_path / "mine"
     (root / "x").mkdir(parents=True)
@@ -103,28 +88,15 @@ LAYOUTS = {
     **{
         f"path: {path}": (
             TWO,
-            f"path: {path} # dataset root\ntrain: images/train\nval: /content/x/images/val\n"
+            f"path: {path} # dataset root\nTRAIN: images/train\nValidation: /content/x/images/val\n"
             "test: # optional\n",
             [("a", "train"), ("b", "val")],
             [],
         )
-        for path in ("coco8-seg", "../datasets/coco8-seg", "/content/coco8-seg", "")
+        for path in ("../datasets/coco8-seg", "")
     },
     "images twice": (["images/x/a.jpg"], "train: images\n", [("x/a", "train")], []),
     "labels beside images": (["a/a.jpg"], "train: a\n", [("a", "train")], []),
-    "with labels": (["train/images/a.jpg"], "train: train\n", [("a", "train")], []),
-    "any letter case": (
-        TWO,
-        "Validation: images/val\nTRAIN: images/train\n",
-        [("a", "train"), ("b", "val")],
-        [],
-    ),
-    "test is val": (
-        TWO,
-        "train: images/train\nval: images/val\ntest: images/val\n",
-        [("a", "train"), ("b", "val")],
-        ["test is left out: its images are those of val"],
-    ),
     "equal names": (
         ["train/images/a.jpg", "valid/images/a.jpg", "valid/images/b.jpg"],
         "train: ../train/images\nval: ../valid/images\n",
@@ -198,79 +170,67 @@ def test_a_part_without_labels_and_labels_without_images(tmp_path):
     assert found.bad == [Bad(gone, f"{gone}: its image is not there", missing=True)]
 
 
-def test_objects_that_are_no_masks_or_outside(tmp_path):
+def test_boxes_are_no_masks_and_rounding_is_not_outside(tmp_path):
     found = _one(
         tmp_path,
         CAT,
         "1 0.5 0.5 0.25 0.25",
-        "1 0.1 0.1 0.2 0.2 0.3 0.3",
         "1 0.75 -0.5 1.5 -0.5 1.5 0.25 0.75 0.25",
-        "1 1.25 0 1.5 0 1.5 1",
         "1 -0.0000001 0.75 0.125 0.75 0.125 1.0000001 -0.0000001 1.0000001",
     )
     assert _rows(found.samples[0]) == ["11....22", "........", "........", "2......."]
     assert found.remarks == [
         "left out, no areas or of no known kind: boxes (1 object)",
-        "left out, without area: 1 object",
-        "partly outside their image, drawn as far as inside: 1 object",
-        "wholly outside their image, not to be seen: 1 object",
+        "reach out of their image, drawn as far as inside: 1 object",
     ]
 
 
 BAD_LINES = {
-    "a word": ("cat 0 0 1 0 1 1", "expected a class number, .*'cat 0 0"),
-    "commas": ("0,0,0,1,0,1,1", "separated by spaces"),
-    "two corners and a half": ("0 0 0 1 0 1", r"got 6 fields, .*\(predictions"),
-    "a confidence": ("0 0 0 1 0 1 1 0.9", r"got 8 fields, .*\(predictions have one more"),
-    "two numbers": ("0 1", "got 2 fields"),
-    "half a class": (
-        "0.5 0 0 1 0 1 1",
-        r"class number from 0 to 1, as .*data\.yaml names them, got 0.5",
-    ),
-    "a negative class": ("-1 0 0 1 0 1 1", "class number from 0 to 1.*, got -1"),
-    "an endless class": ("inf 0 0 1 0 1 1", "class number from 0 to 1.*, got inf"),
-    "an unknown class": ("2 0 0 1 0 1 1", "class number from 0 to 1.*, got 2"),
-    "NaN": ("0 0 nan 1 0 1 1", "finite coordinates"),
-    "pixels": ("0 10 12 410.5 12 300 200", "from 0 to 1, .* got 410.5; these seem to be pixels"),
-    "far left": ("0 -1.5 0 1 0 1 1", "got -1.5; these seem"),
-    "a box in pixels": ("0 100 100 20 20", "these seem to be pixels"),
+    "a word": "cat 0 0 1 0 1 1",
+    "a confidence": "0 0 0 1 0 1 1 0.9",
+    "half a class": "0.5 0 0 1 0 1 1",
+    "an unknown class": "2 0 0 1 0 1 1",
+    "NaN": "0 0 nan 1 0 1 1",
+    "pixels": "0 10 12 410.5 12 300 200",
 }
 
 
-@pytest.mark.parametrize("line, said", BAD_LINES.values(), ids=BAD_LINES)
-def test_bad_lines(tmp_path, line, said):
-    with pytest.raises(AnnotationError, match=said) as caught:
+@pytest.mark.parametrize("line", BAD_LINES.values(), ids=BAD_LINES)
+def test_bad_lines(tmp_path, line):
+    said = (
+        r"class number from 0 to 1, as .*data\.yaml names them, .* fractions .* from 0 to 1, .*got"
+    )
+    with pytest.raises(AnnotationError, match=f"{said} '{line[:9]}") as caught:
         _one(tmp_path, CAT, "", line)
     assert str(tmp_path / "labels/train/a.txt") + ", line 3: " in str(caught.value)
 
 
 BAD_DESCRIPTIONS = {
-    "no YAML": (f"train: [images/train\n{NAMES}", r"data\.yaml: expected YAML, but line \d"),
-    "a list": ("- 1\n", "expected names, train and val as in YOLO's data.yaml, got a list"),
-    "no names": ("train: images/train\n", "names of classes under `names`, .*got nothing"),
-    "names are a text": ("train: images/train\nnames: obj.names\n", "got 'obj.names'"),
-    "no name": ("train: images/train\nnames: [cat, '']\n", "expected a name for class 1, got ''"),
-    "a gap": ("train: images/train\nnames: {0: a, 2: b}\n", "a name for class 1, got nothing"),
-    "another count": (f"train: images/train\nnc: 3\n{NAMES}", "nc is '3', but there are 2 names"),
-    "keypoints": (f"train: images/train\nkpt_shape: [17, 3]\n{NAMES}", "keypoints"),
-    "no parts": (NAMES, "expected folders or lists of images under train, val or test, found none"),
-    "parts elsewhere": (f"train: pictures\n{NAMES}", "train is left out: pictures is not there"),
-    "half a part": (f"train: [images/train, more]\n{NAMES}", "of train, more is not there"),
-    "a part of no kind": (f"train: {{a: b}}\n{NAMES}", "list of paths under train, got a dict"),
-    "an image for a part": (
-        f"train: images/train/a.jpg\n{NAMES}",
-        "expected a folder of images or",
+    "no YAML": (f"train: [images/train\n{NAMES}", r"data\.yaml: expected YAML, got line \d"),
+    "a list": ("- 1\n", "expected names, train and val as in YOLO's data.yaml, got"),
+    "names are a text": ("train: images/train\nnames: obj.names\n", "under `names`.*got obj.names"),
+    "a gap": (
+        "train: images/train\nnames: {0: a, 2: b}\n",
+        "a name for each class.*got None for 1",
     ),
+    "keypoints": (f"train: images/train\nkpt_shape: [17, 3]\n{NAMES}", "keypoints"),
+    "no parts": (NAMES, "expected folders or lists of images under train, val or test, got none"),
+    "parts elsewhere": (f"train: pictures\n{NAMES}", "train is left out: pictures is not there"),
+    "half a part": (
+        f"train: [images/train, more]\n{NAMES}",
+        "got more, which is not there",
+    ),
+    "a part of no kind": (f"train: {{a: b}}\n{NAMES}", "list of paths under train, got {'a': 'b'}"),
+    "an image": (f"train: images/train/a.jpg\n{NAMES}", "a folder of images or a .txt file"),
     "no images": (f"train: labels\n{NAMES}", "labels, named under train, holds no images"),
     "twice": (f"train: images/train\nval: images/train\n{NAMES}", "is in train of .* and in val o"),
-    "another code": ("names: [größe]".encode("latin-1"), "is no text in UTF-8"),
 }
 
 
 @pytest.mark.parametrize("text, said", BAD_DESCRIPTIONS.values(), ids=BAD_DESCRIPTIONS)
 def test_bad_descriptions(tmp_path, text, said):
     _put(tmp_path, "images/train/a.jpg", CAT)
-    (tmp_path / "data.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(AnnotationError, match=said) as caught:
         yolo.read(tmp_path)
     assert str(tmp_path) in str(caught.value) and len(str(caught.value)) < 600
@@ -290,19 +250,15 @@ def test_listed_images_that_are_not_there(tmp_path):
         yolo.read(tmp_path)
 
 
-@pytest.mark.parametrize("parts", ["train: {0}\nval: {0}", "train: [{0}, more]\nval: {0}"])
-def test_train_and_val_in_one_folder(tmp_path, parts):
+def test_train_and_val_in_one_folder(tmp_path):
     """As COCO128-seg has them."""
     for name in "ab":
         _put(tmp_path, f"images/all/{name}.jpg", CAT)
-    _put(tmp_path, "more/c.jpg", None)
-    (tmp_path / "more/c.txt").write_text(CAT)
-    (tmp_path / "data.yaml").write_text(f"{parts.format('images/all')}\n{NAMES}")
+    (tmp_path / "data.yaml").write_text(f"train: images/all\nval: images/all\n{NAMES}")
     with pytest.raises(AnnotationError, match=r"a\.jpg: is in train of .* in val .*--resplit"):
         yolo.read(tmp_path)
     found = yolo.read(tmp_path, resplit=True)
-    names = ["a", "b", "c"] if "more" in parts else ["a", "b"]
-    assert [record.name for record in found.samples] == names
+    assert [record.name for record in found.samples] == ["a", "b"]
     assert found.remarks[-1] == "2 images are in several parts, and taken once"
 
 
@@ -320,25 +276,13 @@ def test_images_that_the_description_does_not_name(tmp_path):
     assert _places(yolo.read(tmp_path)) == [("a", "train"), ("b", "val"), ("c", "")]
 
 
-def test_exports_below_one_folder_are_all_read(tmp_path):
-    for export, label in (("one", CAT), ("two", DOG), ("deep/er", CAT)):
-        _put(tmp_path / export, "train/images/a.jpg", label)
-        (tmp_path / export / "data.yaml").write_text(f"train: train/images\n{NAMES}")
-    found = yolo.read(tmp_path)
-    assert _places(found) == [(f"{name}/a", "train") for name in ("deep/er", "one", "two")]
-    assert [int(record.mask.read(SIZE).max()) for record in found.samples] == [1, 1, 2]
-    (tmp_path / "two/data.yaml").write_text("train: train/images\nnames: [cow, cat]\n")
-    with pytest.raises(AnnotationError, match="two/data.yaml: its classes are cow, cat, but those"):
-        yolo.read(tmp_path)
-
-
 def test_sources_that_are_none(tmp_path):
     with pytest.raises(AnnotationError, match="expected a folder or its data.yaml"):
         yolo.read(tmp_path / "none")
-    with pytest.raises(AnnotationError, match="found no images there"):
+    with pytest.raises(AnnotationError, match="got no images there"):
         yolo.read(tmp_path)
     _put(tmp_path, "images/a.jpg", None)
-    with pytest.raises(AnnotationError, match=r"no image has a label file; .*labels/a\.txt"):
+    with pytest.raises(AnnotationError, match=r"expected a label file of .*labels/a\.txt"):
         yolo.read(tmp_path)
     for name in "ab":
         (tmp_path / f"{name}.yaml").write_text(NAMES)

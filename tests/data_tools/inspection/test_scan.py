@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.inspection import scan as module
-from paddleseg_u2net.data_tools.inspection.scan import SOFT, ScanOptions, scan
-from paddleseg_u2net.datasets.pairing import Pair, from_folders
-from tests.data_tools.inspection.making import add, blob, texture
-
-BOTH = ScanOptions(statistics=True)
+from paddleseg_u2net.data_tools.inspection.scan import scan
+from paddleseg_u2net.datasets.pairing import from_folders
+from tests.data_tools.inspection.making import add, texture
 
 
-def one(root, options=BOTH):
-    (facts,) = scan(from_folders(root / "images", root / "masks"), options).stats
+def one(root, **how):
+    (facts,) = scan(from_folders(root / "images", root / "masks"), **how)
     return facts
 
 
@@ -27,11 +24,7 @@ def histogram(facts):
     "mask",
     [
         np.zeros((5, 7), np.uint8),
-        np.full((5, 7), 1, np.uint8),
-        np.full((5, 7), 255, np.uint8),
         np.arange(35, dtype=np.uint8).reshape(5, 7),
-        np.array([[0, 1, 2, 3]], np.uint8),
-        np.array([[0, 2, 2, 4]], np.uint8),  # whose sum is that of three 2s and another 2
         np.array([[65535, 0, 300]], np.uint16),
     ],
 )
@@ -58,34 +51,11 @@ def test_soft_16_bit_masks_are_counted_in_255_steps(tmp_path):
 
 def test_colours_are_those_that_the_network_sees(tmp_path):
     picture = texture(5)
-    facts = one(add(tmp_path, "a", image=picture), ScanOptions(size=(80, 60), statistics=True))
+    facts = one(add(tmp_path, "a", image=picture), colours=(80, 60))
     sums, squares = np.frombuffer(facts.colours).reshape(2, 3)
     values = picture.reshape(-1, 3) / 255
     np.testing.assert_allclose(sums, values.sum(axis=0))
     np.testing.assert_allclose(squares, (values**2).sum(axis=0))
-
-
-def test_places_say_which_part_of_the_image_holds_a_value(tmp_path):
-    mask = np.zeros((128, 256), np.uint8)
-    mask[:64, :64] = 3
-    add(tmp_path, "a", mask=mask)
-    add(tmp_path, "b", mask=mask)
-    places = scan(from_folders(tmp_path / "images", tmp_path / "masks"), BOTH).places
-    expected = np.zeros((64, 64))
-    expected[:32, :16] = 2 * 255
-    np.testing.assert_array_equal(places[3, False], expected)
-    np.testing.assert_array_equal(places[0, False], 2 * 255 - expected)
-
-
-def test_places_of_soft_masks_are_added_up_as_shares(tmp_path):
-    mask = np.repeat(np.arange(256, dtype=np.uint8)[None], 256, 0)
-    add(tmp_path, "a", mask=mask)
-    add(tmp_path, "b", mask=mask.astype(np.uint16) * 257)
-    (key, shares), *more = scan(
-        from_folders(tmp_path / "images", tmp_path / "masks"), BOTH
-    ).places.items()
-    assert key == SOFT and not more
-    np.testing.assert_allclose(shares[0], 2 * (np.arange(64) * 4 + 1.5), atol=1)
 
 
 def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
@@ -95,51 +65,9 @@ def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     (tmp_path / "masks/b.png").write_bytes(b"")
     pairs = from_folders(tmp_path / "images", tmp_path / "masks")
     (tmp_path / "images/c.png").unlink()  # it vanishes while others are read
-    a, b, c = scan(pairs, BOTH).stats
+    a, b, c = scan(pairs)
     assert "a.png: expected a whole picture, but the file is truncated" in a.image_error
     assert a.values is not None
     assert "b.png: expected a picture, found an empty file" in b.mask_error
     assert b.shape == (60, 80) and b.values is None
     assert "c.png: expected a picture file, found nothing" in c.image_error
-
-
-def test_want_of_memory_is_told_of_the_picture(tmp_path, monkeypatch):
-    def fails(path, still):
-        raise MemoryError
-
-    monkeypatch.setattr(module, "decode_file", fails)
-    facts = one(add(tmp_path, "a"))
-    assert "a.png: there is not enough memory" in facts.image_error
-    assert "--workers" in facts.mask_error
-
-
-def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
-    for number in range(40):
-        add(tmp_path, f"{number:02}")
-    (tmp_path / "images/07.png").write_bytes(b"broken")
-    pairs = from_folders(tmp_path / "images", tmp_path / "masks")
-    alone, done = scan(pairs, BOTH), []
-    together = scan(pairs, BOTH, 2, done.append)
-    assert alone.stats == together.stats
-    assert sum(done) == len(pairs) == len(alone.stats)
-    assert alone.places.keys() == together.places.keys()
-    for key, shares in alone.places.items():
-        np.testing.assert_array_equal(shares, together.places[key])
-
-
-def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path):
-    """Beyond 2 KB for each pair: its facts."""
-    import tracemalloc
-
-    add(tmp_path, "a", texture(0, (90, 90)), blob(shape=(90, 90)))
-    image, mask = tmp_path / "images/a.png", tmp_path / "masks/a.png"
-    scan([Pair(image, mask, "a")], ScanOptions())
-    peaks = []
-    for count in (32, 232):
-        pairs = [Pair(image, mask, str(number)) for number in range(count)]
-        tracemalloc.start()
-        kept = scan(pairs, ScanOptions())
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-        assert len(kept.stats) == count
-    assert peaks[1] - peaks[0] < 200 * 2000

@@ -7,22 +7,18 @@ import json
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.inspection.mask_reader import MaskReader
-from paddleseg_u2net.data_tools.inspection.scan import ScanOptions, scan
-from paddleseg_u2net.data_tools.inspection.statistics import ScannedPart, advice, summed
+from paddleseg_u2net.data_tools.inspection.inputs import Settings
+from paddleseg_u2net.data_tools.inspection.scan import scan
+from paddleseg_u2net.data_tools.inspection.statistics import ScannedPart, summed
 from paddleseg_u2net.datasets.pairing import from_folders
 from tests.data_tools.inspection.making import add, blob, texture
 
 SIZE = (80, 60)
 
 
-def numbers(root, reader=None, parts=("",)):
-    looks = []
-    for part in parts:
-        pairs = from_folders(root / part / "images", root / part / "masks")
-        found = scan(pairs, ScanOptions(size=SIZE, duplicates=False, statistics=True))
-        looks.append(ScannedPart(found, reader or MaskReader("binary", 1, 255)))
-    return summed(looks, SIZE)
+def numbers(root, encoding="binary", num_classes=1):
+    found = scan(from_folders(root / "images", root / "masks"), colours=SIZE)
+    return summed([ScannedPart(found, encoding)], Settings(num_classes, size=SIZE))
 
 
 def test_sizes_foreground_and_colours(tmp_path):
@@ -41,7 +37,6 @@ def test_sizes_foreground_and_colours(tmp_path):
     values = np.stack(pictures).reshape(-1, 3) / 255
     np.testing.assert_allclose(found.mean, values.mean(axis=0))
     np.testing.assert_allclose(found.std, values.std(axis=0))
-    assert found.formats == {"PNG RGB 8 bit": 3}
     json.dumps(report, allow_nan=False)
 
 
@@ -51,13 +46,12 @@ def test_classes_and_what_is_ignored(tmp_path):
     two[:15], two[15:30] = 2, 255
     add(tmp_path, "a", mask=one)
     add(tmp_path, "b", mask=two)
-    found = numbers(tmp_path, MaskReader("index", 3, 255))
+    found = numbers(tmp_path, "index", 3)
     assert found.classes[1] == (pytest.approx(0.25), 1)
     assert found.classes[2] == (pytest.approx(1 / 6), 1)
     assert found.classes[0] == (pytest.approx((1 / 2 + 2 / 3) / 2), 2)
     assert found.ignored == pytest.approx(1 / 8)
     np.testing.assert_allclose(found.foreground, [1 / 2, 1 / 3])
-    assert found.centre[0, 0] == 1 and found.centre[24, 0] == 0.5 and found.centre[40, 0] == 0
 
 
 @pytest.mark.parametrize("sixteen_bit", [False, True])
@@ -66,35 +60,5 @@ def test_soft_masks_count_as_shares(tmp_path, sixteen_bit):
     if sixteen_bit:
         mask = mask.astype(np.uint16) * 257
     add(tmp_path, "a", mask=mask)
-    found = numbers(tmp_path, MaskReader("soft", 1, 255))
+    found = numbers(tmp_path, "soft")
     np.testing.assert_allclose(found.foreground, [0.5])
-    np.testing.assert_allclose(found.centre[3], (np.arange(64) * 4 + 1.5) / 255, atol=0.01)
-
-
-def test_parts_together_are_all_their_pairs(tmp_path):
-    add(tmp_path / "one", "a", mask=blob(1))
-    add(tmp_path / "two", "a", mask=blob(2))
-    add(tmp_path / "two", "b", mask=blob(3))
-    one, two = numbers(tmp_path, parts=["one"]), numbers(tmp_path, parts=["two"])
-    both = numbers(tmp_path, parts=["one", "two"])
-    assert both.pairs == 3
-    np.testing.assert_allclose(both.centre, (one.centre + 2 * two.centre) / 3)
-    np.testing.assert_allclose(both.mean, (np.array(one.mean) + 2 * np.array(two.mean)) / 3)
-
-
-def test_advice_is_given_where_the_usual_does_not_fit(tmp_path):
-    wide = np.full((100, 300, 3), 5, np.uint8)
-    tiny = np.zeros((100, 300), np.uint8)
-    tiny[50, 50:56] = 255
-    add(tmp_path, "a", wide, tiny)
-    size, share, colours, *rest = advice(numbers(tmp_path), (100, 100), 1)
-    assert "preprocess.size: [160, 64]" in size
-    assert "2 pixels or fewer" in share
-    assert "iou" in colours
-    assert "preprocess.mean: [0.020, 0.020, 0.020]" in rest[0]
-
-
-def test_there_is_no_advice_where_the_usual_fits(tmp_path):
-    for seed in range(4):
-        add(tmp_path, str(seed), texture(seed), blob(seed))
-    assert advice(numbers(tmp_path), (320, 320), 1) == []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.io.archives import ArchiveError, Limits, unpack
+from paddleseg_u2net.io.archives import ArchiveError, unpack
 
 from .conftest import FILES, tree
 from .packing import make_rar4, make_rar5, make_tar, make_zip
@@ -44,16 +44,6 @@ def test_a_changed_byte_names_the_entry(tmp_path, refused, make):
     refused(archive, "'b.png'", "CRC", "fetch it again")
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_broken_stream_names_the_entry(tmp_path, refused, method):
-    archive = make_zip(tmp_path / "a.zip", {"a.png": bytes(range(256)) * 20}, method)
-    data = bytearray(archive.read_bytes())
-    for position in range(45, 75):
-        data[position] ^= 0xFF
-    archive.write_bytes(data)
-    refused(archive, "'a.png'", "fetch it again")
-
-
 def test_gzip_whose_checksum_differs(tmp_path, refused):
     archive = make_tar(tmp_path / "a.tgz", FILES, "w:gz")
     data = bytearray(archive.read_bytes())
@@ -67,7 +57,7 @@ def test_a_broken_header_in_the_middle_of_a_tar(tmp_path, refused):
     data = bytearray(archive.read_bytes())
     data[1024:1030] = b"broken"
     archive.write_bytes(data)
-    refused(archive, "header in the middle")
+    refused(archive, "a header is broken")
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 2, 20])
@@ -115,7 +105,7 @@ def test_a_disk_that_cannot_be_read_keeps_its_error(tmp_path, refused, monkeypat
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(zipfile.ZipExtFile, "read", broken)
-    refused(archive, "Input/output error", error=OSError)
+    refused(archive, "Input/output error", "a.zip", error=OSError)
 
 
 def _packed(tmp_path_factory):
@@ -123,8 +113,6 @@ def _packed(tmp_path_factory):
     files = {"d/a.txt": b"one" * 30, "d/b.txt": b"two"}
     wholes = [
         make_zip(folder / "zip", files),
-        make_zip(folder / "bz2", files, zipfile.ZIP_BZIP2),
-        make_zip(folder / "lzma", files, zipfile.ZIP_LZMA),
         make_tar(folder / "gnu", files, format=tarfile.GNU_FORMAT),
         make_tar(folder / "pax", {"ü" * 90: b"1"}, format=tarfile.PAX_FORMAT),
         make_tar(folder / "tgz", files, "w:gz"),
@@ -140,7 +128,7 @@ def wholes(tmp_path_factory):
 
 
 @given(
-    st.integers(0, 7),
+    st.integers(0, 5),
     st.lists(
         st.tuples(
             st.integers(0, 4000), st.integers(0, 255), st.sampled_from(["set", "cut", "add"])
@@ -166,7 +154,7 @@ def test_mutated_bytes_give_no_other_error(tmp_path, wholes, number, changes):
     archive.write_bytes(data)
     out = tmp_path / "out"
     try:
-        unpack(archive, out, limits=Limits(total=1 << 24))
+        unpack(archive, out)
     except (ArchiveError, OSError):
         assert not out.exists()
     else:

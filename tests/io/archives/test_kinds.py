@@ -1,8 +1,6 @@
 """Archives are told by their content; what is none is named."""
 
-import bz2
 import gzip
-import lzma
 
 import pytest
 
@@ -38,21 +36,13 @@ def test_what_is_none_is_named(tmp_path, content, words):
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
-def test_one_packed_file_is_no_archive(tmp_path, pack):
-    path = tmp_path / "mask.png.gz"
-    path.write_bytes(pack(b"\x89PNG..." * 100))
-    with pytest.raises(ArchiveError, match="one single file"):
-        kind(path)
-    path.write_bytes(pack(b""))
-    with pytest.raises(ArchiveError, match="nothing"):
-        kind(path)
-    path.write_bytes(pack(b"abc" * 100)[:12])
-    with pytest.raises(ArchiveError, match="fetch it again|nothing"):
-        kind(path)
-
-
 def test_missing_file_and_folder(tmp_path):
     for path in (tmp_path / "none.zip", tmp_path):
         with pytest.raises(FileNotFoundError, match="expected an archive"):
             kind(path)
+
+
+def test_one_packed_file_is_no_archive(tmp_path, refused):
+    path = tmp_path / "mask.png.gz"
+    path.write_bytes(gzip.compress(b"\x89PNG..." * 100))
+    refused(path, "no tar archive")

