@@ -84,8 +84,8 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         raise ConfigError(f"{path}{asked_by}: there is no such configuration file; check the path")
     if path.resolve() in [file.resolve() for file in above] or len(above) > _DEEPEST:
         raise ConfigError(
-            f"{path}{asked_by}: _base_ files form a circle or a chain of more than {_DEEPEST}; take "
-            "one of them out"
+            f"{path}{asked_by}: _base_ files form a circle or a chain of more than {_DEEPEST}; "
+            "take one of them out"
         )
     try:
         tree = read_yaml_file(path, _Loader)
