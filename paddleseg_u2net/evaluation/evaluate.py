@@ -120,13 +120,15 @@ class Outputs:
             for name, found in _curves(results).items()
             if any(found.values())
         }
+        scores = results[0].report.scores
+        definitions = "; ".join(f"{score.key}: {score.meaning}" for score in scores)
         return page(
             of.data_sets(results),
             self._columns(results),
             self._columns(results, _PAPER),
             figures,
             galleries(results, self.gallery),
-            [*of.remarks(results), of.definitions(results)],
+            [*of.remarks(results), f"{definitions}."],
         )
 
 

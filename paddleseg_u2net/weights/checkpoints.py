@@ -52,10 +52,6 @@ class _Network(NamedTuple):
         words = _words(rf"({_AVERAGE})|{_RAW}", str(self))
         return bool(words and words[-1][1])  # an average may keep what it is of below itself
 
-    @property
-    def is_of_optimizer(self) -> bool:
-        return bool(_words(_OPTIMIZER, str(self)))
-
 
 def _words(pattern: str, name: str) -> List[re.Match[str]]:
     """The matches of ``pattern`` that are whole words of a name."""
@@ -83,7 +79,7 @@ def network_weights(content: Mapping[Any, Any]) -> Tuple[Dict[Any, Any], str]:
     under the usual keys, up to two deep.
     """
     named = list(_networks(content, ()))
-    found = [network for network in named if not network.is_of_optimizer]
+    found = [network for network in named if not _words(_OPTIMIZER, str(network))]
     if named and not found:
         raise ValueError(
             f"{named[0]} has the names of the network, but belongs to an optimizer; expected the "
@@ -91,7 +87,7 @@ def network_weights(content: Mapping[Any, Any]) -> Tuple[Dict[Any, Any], str]:
         )
     if not found:
         return _without_prefixes(_unwrapped(content)), ""
-    taken, why = _choice(found, _is_of_mmengine(content))
+    taken, why = _choice(found, content)
     weights, strangers = _weights_of(taken, found)
     notes = []
     if len(found) > 1:
@@ -119,18 +115,15 @@ def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_N
                 yield from _networks(value, (*place, str(key)))
 
 
-def _is_of_mmengine(content: Mapping[Any, Any]) -> bool:
-    meta = content.get("meta")
-    return "message_hub" in content or (isinstance(meta, dict) and "mmengine_version" in meta)
-
-
-def _choice(found: List[_Network], is_of_mmengine: bool) -> Tuple[_Network, str]:
+def _choice(found: List[_Network], content: Mapping[Any, Any]) -> Tuple[_Network, str]:
     """The network to take, and why that one."""
     averages = [network for network in found if network.is_average]
     others = [network for network in found if not network.is_average]
     usual = [network for network in others if all(key in _WRAPPERS for key in network.place)]
     plain = [*usual, *others, *averages][0]
-    if is_of_mmengine and averages and averages[0].place == ("ema_state_dict",):
+    meta = content.get("meta")
+    mmengine = "message_hub" in content or (isinstance(meta, dict) and "mmengine_version" in meta)
+    if mmengine and averages and averages[0].place == ("ema_state_dict",):
         # Its EMAHook swaps the two when it saves.
         return plain, "where MMEngine saves the average"
     needed = {name for name in plain.own if not name.endswith(_COUNTER)}

@@ -1,6 +1,5 @@
-"""U²-Net weights out of ONNX files, whose exporters fold BatchNorm and lose the layers' names.
-
-What all files keep is which result goes where: every step of ``Program.run`` is found in the graph.
+"""U²-Net weights out of ONNX files, whose layers have lost names and BatchNorms: every step of
+``Program.run`` is found in the graph by what it takes.
 Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md, opsets 9 and up.
 """
 
@@ -197,8 +196,15 @@ def _network(graph: _Graph, expected: Optional[StageTable]) -> Tuple[Architectur
     """The network and its weights, all of them."""
     tables = [*TABLES.values(), *([expected] if expected else [])]
     heights = [[row.height for row in table.named().values()] for table in tables]
-    named = _named_heights(graph)
-    state, kept = _read(graph, [named] if named else heights)
+    named, problems = _named_heights(graph), []
+    for kept in [named] if named else heights:
+        try:
+            state = _Reader(graph, with_widths(kept)).state
+            break
+        except _Unfit as error:
+            problems.append(error)
+    else:
+        raise problems[0]
     kernels = {name[: -len(".weight")]: v.shape for name, v in state.items() if v.ndim == 4}
     in_channels = kernels["stage1.rebnconvin.conv_s1"][1]
     found = Architecture.of(with_widths(kept, kernels), kernels["outconv"][0], in_channels)
@@ -210,17 +216,6 @@ def _network(graph: _Graph, expected: Optional[StageTable]) -> Tuple[Architectur
                 "stage: all layers of a stage have the same"
             )
     return found, {name: state[name] for name in shapes}
-
-
-def _read(graph: _Graph, candidates: List[List[Any]]) -> Tuple[State, List[Any]]:
-    """The weights by the first heights that fit."""
-    problems = []
-    for heights in candidates:
-        try:
-            return _Reader(graph, with_widths(heights)).state, heights
-        except _Unfit as error:
-            problems.append(error)
-    raise problems[0]
 
 
 def _named_heights(graph: _Graph) -> List[Any]:
@@ -324,7 +319,8 @@ class _Reader:
         return self._find(step.stage, what, ["Resize", "Upsample"], [x], _is_bilinear)
 
     def concat(self, step: Operation, *parts: str) -> str:
-        return self._find(step.stage, "Concat of channels", ["Concat"], parts, _joins_channels)
+        what = "Concat of channels"
+        return self._find(step.stage, what, ["Concat"], parts, lambda a: a.get("axis") in (1, -3))
 
     def add(self, step: Operation, a: str, b: str) -> str:
         return self._find(step.stage, "residual sum", ["Add", "Sum"], [a, b])
@@ -388,13 +384,6 @@ def _halves(attributes: Dict[str, Any]) -> bool:
 
 
 def _is_bilinear(attributes: Dict[str, Any]) -> bool:
-    aligned = attributes.get("coordinate_transformation_mode", "half_pixel")
-    return (
-        attributes.get("mode") == "linear"
-        and aligned in ("half_pixel", "pytorch_half_pixel")
-        and not attributes.get("antialias")
-    )
-
-
-def _joins_channels(attributes: Dict[str, Any]) -> bool:
-    return attributes.get("axis") in (1, -3)
+    mode = attributes.get("coordinate_transformation_mode", "half_pixel")
+    half = mode in ("half_pixel", "pytorch_half_pixel")
+    return half and attributes.get("mode") == "linear" and not attributes.get("antialias")

@@ -205,15 +205,12 @@ def test_every_dtype_and_view_is_read_as_pytorch_had_it(torch, path, dtype, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_parameters_and_attributes_and_other_protocols_are_read(torch, path, kind):
+def test_parameters_and_attributes_are_read(torch, path, kind):
     odd = torch.nn.Parameter(torch.ones(2))
     odd.note = "kept by PyTorch"
     state = {"a": torch.nn.Parameter(torch.arange(3.0)), "b": odd}
-    for protocol in (2, 3, 4, 5):
-        torch.save(
-            state, path, pickle_protocol=protocol, _use_new_zipfile_serialization=kind == "zip"
-        )
-        assert_same(read_torch(path), of_torch(torch, state))
+    save(torch, path, state, kind)
+    assert_same(read_torch(path), of_torch(torch, state))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -493,26 +490,9 @@ def test_a_stride_that_is_never_taken_may_be_any_number(path):
     assert_same(read_torch(path), {"w": SUM.reshape(1, 6)})
 
 
-def test_many_large_views_of_few_numbers_are_refused(path):
-    view = tensor(shape=(1024, 1024), strides=(0, 0))
-    write_zip(path, entries(**{f"w{i}": view for i in range(3)}))
-    with little():
-        assert len(read_torch(path)) == 3
-    write_zip(path, entries(**{f"w{i}": view for i in range(1000)}))
-    with little():
-        assert "its tensors take 4194304000 bytes" in refusal(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"]", "it holds a list, no dictionary of tensors"),
-        (number(3), "it holds a int, no dictionary of tensors"),
-    ],
-)
-def test_content_that_is_no_dictionary_of_tensors_is_refused(path, content, words):
-    write_zip(path, b"\x80\x02" + content + b".")
-    assert words in refusal(path)
+def test_content_that_is_no_dictionary_of_tensors_is_refused(path):
+    write_zip(path, b"\x80\x02].")
+    assert "it holds a list, no dictionary of tensors" in refusal(path)
 
 
 def nested(depth):
@@ -556,18 +536,6 @@ def test_a_small_file_takes_little_memory_and_time(path, bomb, kind):
         refusal(path)
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"}" + text("w") + b"\x8a\x11" + b"\x01" * 17 + b"s.", "more than 128 bits"),
-        (b"}" + text("w") + b"V" + b"x" * 5000 + b"\ns.", "no newline found"),
-    ],
-)
-def test_numbers_and_lines_have_a_longest_length(path, content, words):
-    write_zip(path, b"\x80\x02" + content)
-    assert words in refusal(path)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [b"]", b"}", b"(", b")", b"N\x94", b"K\x01"])
 def test_the_number_of_instructions_is_bounded(path, step):
@@ -607,13 +575,6 @@ def test_a_member_that_unpacks_to_more_than_it_says_is_refused(path, name):
             assert archive.getinfo(name).file_size == 24
     with little(8):
         assert "CRC" in refusal(path)
-
-
-def test_a_member_that_claims_gigabytes_is_refused(path):
-    write_zip(path, entries(w=tensor()), compression=zipfile.ZIP_DEFLATED)
-    shrunk(path, "a/data/0", 2**31)
-    with little():
-        assert "times as large" in refusal(path)
 
 
 def test_members_that_share_their_bytes_are_refused(path):

@@ -16,9 +16,7 @@ from paddleseg_u2net.weights.pytorch.tensors import STORAGES
 # numpy alone has no bfloat16.
 _KINDS = {kind: name for kind, name in STORAGES.items() if kind != "bfloat16"}
 _ROOT = "archive"
-_VERSION = b"3\n"  # of the format; what torch.save writes since 1.6
 _ALIGNMENT = 64  # so that a file that is mapped into memory gives aligned tensors
-_PADDING = b"FB"  # the field of a zip member that PyTorch pads with
 
 
 def write_torch(path: Union[str, Path], state: Mapping[str, np.ndarray]) -> None:
@@ -36,7 +34,7 @@ def write_torch(path: Union[str, Path], state: Mapping[str, np.ndarray]) -> None
         _add(archive, "byteorder", b"little")
         for number, array in enumerate(arrays.values()):
             _add(archive, f"data/{number}", array.tobytes())
-        _add(archive, "version", _VERSION)
+        _add(archive, "version", b"3\n")  # of the format, since PyTorch 1.6
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -44,10 +42,10 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     member = zipfile.ZipInfo(f"{_ROOT}/{name}")
     stream = archive.fp
     assert stream is not None
-    # A header has 30 bytes and the name; the padding has 4 bytes before it.
+    # A header has 30 bytes and the name; the padding has 4 bytes before it, as PyTorch writes it.
     begin = stream.tell() + 30 + len(member.filename) + 4
     padding = -begin % _ALIGNMENT
-    member.extra = _PADDING + struct.pack("<H", padding) + bytes(padding)
+    member.extra = b"FB" + struct.pack("<H", padding) + bytes(padding)
     archive.writestr(member, data)
 
 
