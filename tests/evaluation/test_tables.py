@@ -178,7 +178,7 @@ def test_latex_has_up_to_12_scores_side_by_side(sets, count, tables):
         (r"a\b", r"a\textbackslash{}b"),
         ("~^", r"\textasciitilde{}\textasciicircum{}"),
         ("a<b>|c", r"a\textless{}b\textgreater{}\textbar{}c"),
-        ("U²-Net", "U²-Net"),
+        ("U²-Net", "U$^2$-Net"),
         ("two\nlines", "two lines"),
         # After \\ and \midrule these would be read as arguments.
         ("[*ours]", "{[}{*}ours{]}"),

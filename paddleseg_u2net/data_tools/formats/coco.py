@@ -28,7 +28,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     Tree,
-    count_objects,
+    counted,
     field,
     read_json,
     require_keys,
@@ -274,7 +274,7 @@ def _collect(
     if not entries:
         read.remarks.append("lists no images")
     if strays:
-        what = count_objects(len(strays))
+        what = counted(len(strays), "object")
         read.remarks.append(f"left out, of images that the file does not list: {what}")
     return read
 
