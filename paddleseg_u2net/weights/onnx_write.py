@@ -25,8 +25,8 @@ def onnx_bytes(
     """The network for evaluation, every BatchNorm folded; errors (ValueError) name ``source``.
 
     Input ``input``, float32 (N, in_channels, H, W) of any N, H, W; outputs ``d0`` (fused) and with
-    ``sides`` ``d1``, ... from fine to coarse, float32 (N, num_classes, H, W): probabilities (sigmoid,
-    or softmax over classes), or logits without ``activation``.
+    ``sides`` ``d1``, ... from fine to coarse, float32 (N, num_classes, H, W): probabilities,
+    by sigmoid or softmax over classes, or logits without ``activation``.
     """
     onnx = optional_package(source, "onnx")
     program = build(table, num_classes, in_channels)
