@@ -43,12 +43,8 @@ SEARCHED = ("bf16", "int8")
 class ExportOptions:
     """What to export; flags of `tools/export.py` by the same names.
 
-    Args:
-        output: one of ``inference.description.OUTPUTS``.
-        shape: of the input (N, C, H, W), None where any number is to be taken; None: any N, H, W.
-        calibration: for ``SEARCHED``: a folder of images like those that will be predicted.
-        calibration_masks: a folder of their masks, by which errors are measured if given.
-        max_mae_increase: for ``SEARCHED``: by how much the mean absolute error may grow.
+    ``output``: one of `OUTPUTS`. ``shape``: of the input (N, C, H, W), None where any number is to
+    be taken; None: any N, H, W. The last three are for the precisions `SEARCHED` only.
     """
 
     save_dir: Path
@@ -224,8 +220,7 @@ def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
     size = (shape[3] or usual[0], shape[2] or usual[1])
     if size == usual:
         return own
-    before = f"{usual[0]}x{usual[1]}" if own.size else "the picture's own size"
-    logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {before}")
+    logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {own.size}")
     return Preprocess([int(side or 0) for side in size], own.mean, own.std, shape[1], own.type)
 
 

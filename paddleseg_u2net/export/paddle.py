@@ -1,6 +1,5 @@
-"""A U²-Net as a saved program of Paddle, for Paddle Inference. It is written out here instead of by
-Paddle's translator: in a second and not in fifteen, without BatchNorm, with known sizes as
-constants.
+"""A U²-Net as a saved program for Paddle Inference, written out here instead of by Paddle's
+translator: in a second and not in fifteen, without BatchNorm, with known sizes as constants.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""A model from its name or path, ready to predict: `load_model`. Paddle is loaded only where
-nothing else will do: for its own layers, for networks of other classes than this project's, and for
-data sets.
+"""A model from its name or path, ready to predict. Paddle is loaded only for its own layers, for
+networks of other classes than this project's, and for data sets.
 """
 
 from __future__ import annotations
@@ -12,14 +11,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.device import set_device
-from paddleseg_u2net.inference.backends import (
-    AUTO,
-    BACKENDS,
-    BackendError,
-    Choice,
-    Model,
-    choose,
-)
+from paddleseg_u2net.inference.backends import AUTO, BACKENDS, BackendError, Choice, Model, choose
 from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
     NAME,
@@ -40,9 +32,8 @@ ModelPath = Union[str, Path, None]
 
 
 class LoadedModel(NamedTuple):
-    """A model that predicts: the file of weights or exported folder, images in and maps out, the
-    backend, its settings (None for an exported folder for which none were given), and the
-    ``paddle.nn.Layer`` that runs, of the backend ``paddle``.
+    """A model that predicts, from the file of weights or exported folder ``source``; settings may
+    be None for the latter, ``layer`` is a ``paddle.nn.Layer`` on the backend ``paddle``.
     """
 
     source: Path

@@ -1,6 +1,5 @@
-"""What an ONNX file of a U²-Net becomes for export: fixed sizes, class numbers, half storage.
-
-Operators are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md, opset 13 and up.
+"""What an ONNX file of a U²-Net becomes for export: fixed sizes, class numbers, half storage, of
+https://github.com/onnx/onnx/blob/main/docs/Operators.md, opset 13 and up.
 """
 
 from __future__ import annotations

@@ -144,9 +144,10 @@ class _Trial:
         self.arrays[f"{own}.kernel"] = self.rounding.kernel(self.network.arrays[kernel])
         result = self._layer(layer, [taken, f"{own}.kernel", bias], f"{own}.0")
         self._round(layer.value, result, f"{own}.0.rounded")
-        self._compare(layer.value, f"{own}.0.rounded")
         self._round(taken, taken, f"{own}.taken")
-        self._compare(layer.value, self._layer(layer, [f"{own}.taken", kernel, bias], f"{own}.1"))
+        given = self._layer(layer, [f"{own}.taken", kernel, bias], f"{own}.1")
+        for found in (f"{own}.0.rounded", given):
+            self._power(self._node("Sub", [found, layer.value], f"{found}.off"), f"{found}.noise")
         self._power(layer.value, f"{own}.signal")
 
     def _round(self, value: str, taken: str, given: str) -> None:
@@ -159,9 +160,6 @@ class _Trial:
             copy.input[index] = name
         self.nodes.append(copy)
         return self._node("Relu", [given], f"{given}.relu") if layer.rectified else given
-
-    def _compare(self, expected: str, found: str) -> None:
-        self._power(self._node("Sub", [found, expected], f"{found}.off"), f"{found}.noise")
 
     def _power(self, value: str, given: str) -> None:
         self._node("Mul", [value, value], f"{given}.square")
