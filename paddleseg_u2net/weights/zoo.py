@@ -95,7 +95,7 @@ def _kept(name: str) -> Optional[Path]:
         if path.is_file():
             try:
                 verify(path, *_expected(source))
-            except DownloadError as error:
+            except ValueError as error:
                 raise ValueError(
                     f"{path}: this is not the published {name} ({error}); move it away to fetch "
                     "that, name your own file by its path, or set MODEL_CHECKSUM_DISABLED=1 to "

@@ -274,13 +274,6 @@ def test_stages_of_nameless_layers_may_be_named(path, model, state):
     assert_same(got, folded(state))
 
 
-def test_one_output_is_enough(path, model, state):
-    del model.graph.output[1:]
-    for name in ("d1", "d2"):
-        model.graph.node.remove(node(model, name))
-    assert_same(reread(path, model), folded(state))
-
-
 def test_arrays_in_constant_nodes_and_among_the_inputs(path, model, state):
     for i, tensor in enumerate(list(model.graph.initializer)):
         if i % 2:
