@@ -26,6 +26,7 @@ from paddleseg_u2net.export.quantization.observe import observe
 from paddleseg_u2net.export.quantization.search import search
 from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.images import find_images, read_image, read_mask
+from paddleseg_u2net.log import start_logging
 from paddleseg_u2net.metrics import MAE, SMeasure
 from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.weights import read_weights
@@ -37,6 +38,7 @@ SIZE = 320
 
 def main() -> None:
     arguments = parsed()
+    start_logging()
     preprocess = Preprocess(size=(SIZE, SIZE), type="official")
     masks = arguments.calibration_masks
     calibration = Calibration.read(

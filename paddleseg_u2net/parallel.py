@@ -29,15 +29,11 @@ def in_chunks(things: Sequence[Thing], size: int) -> List[Sequence[Thing]]:
 def parallel_map(
     work: Callable[[Thing], Result], things: Sequence[Thing], workers: int
 ) -> Generator[Result, None, None]:
-    """Yield ``work(thing)`` in the order of the things.
+    """Yield ``work(thing)`` in the order of the things, by some processes or (0) in this one.
 
-    When the caller stops early, no process works on after this generator is closed. Processes end
-    when their parent was killed, and at once when it is told to end. OpenCV has one thread in each.
-
-    Args:
-        work: A function that other processes can import, or a `functools.partial` of one.
-        things: Can be pickled. A thing should be worth sending, such as a chunk of files.
-        workers: Processes; 0 works in this one.
+    ``work`` is a function that can be imported, or a `functools.partial` of one; a thing should be
+    worth sending, such as a chunk of files. No process works on after this generator is closed or
+    the parent was killed or told to end. OpenCV has one thread in each.
     """
     workers = min(workers, len(things), MOST_WORKERS)
     if workers < 1 or len(things) == 1:  # a single thing is done before a process has started
@@ -77,9 +73,8 @@ def _end(pool: ProcessPoolExecutor) -> None:
 def follow_parent() -> None:
     """Let this process end when the one that started it does, or tells it to; not before.
 
-    Ctrl-C, and many a scheduler's SIGTERM, go to a whole group of processes; the first of them may
-    have a checkpoint to write. It starts this process inside of `signals.waiting`, or a signal may
-    come before this is called.
+    Ctrl-C, and many a scheduler's SIGTERM, go to a whole group of processes; the first may have a
+    checkpoint to write. It starts this one inside of `signals.waiting`, or a signal may be sooner.
     """
     parent = multiprocessing.parent_process()
     if parent is None:

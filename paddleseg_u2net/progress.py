@@ -19,9 +19,9 @@ _WIDTH = 80  # of a terminal that does not say how wide it is
 class Progress:
     """Counts what is done and shows it, with the rate and the time that is left.
 
-    Where standard error is a terminal it is a bar. Elsewhere it is a
-    line at most every 30 seconds (none if not ``lines``), in the log if a command has begun one,
-    else on standard error. ``total``: None where nobody knows; ``unit``: "B" for bytes.
+    On a terminal (standard error) it is a bar, elsewhere a line at most every 30 seconds (none if
+    not ``lines``), in the log if a command has begun one. ``total``: None where nobody knows;
+    ``unit``: "B" for bytes.
     """
 
     def __init__(
@@ -36,14 +36,9 @@ class Progress:
         self.total, self._what, self._unit = total, what, unit
         self.done = self._initial = initial
         self._started = self._last = time.monotonic()
-        terminal = shown and _is_terminal()
-        self._lines = shown and lines and not terminal
-        self._bar: Any = self._opened() if terminal else None
-
-    @property
-    def is_bar(self) -> bool:
-        """Whether it is shown as a bar."""
-        return self._bar is not None
+        self.is_bar = shown and _is_terminal()
+        self._lines = shown and lines and not self.is_bar
+        self._bar: Any = self._opened() if self.is_bar else None
 
     def _opened(self) -> Any:
         from tqdm import tqdm  # takes as long to import as an image to be predicted

@@ -36,9 +36,9 @@ class Reply:
     gate: Optional[threading.Event] = None
 
     @classmethod
-    def redirect(cls, address: str, status: int = 302) -> Reply:
+    def redirect(cls, address: str) -> Reply:
         """Another address."""
-        return cls(status=status, headers={"Location": address})
+        return cls(status=302, headers={"Location": address})
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,8 @@ class Server:
             self._http.server_close()
             self._thread.join()
 
-    @property
-    def port(self) -> int:
-        return self._http.server_address[1]
-
     def address(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http://127.0.0.1:{self._http.server_address[1]}{path}"
 
     def script(self, path: str, *replies: Reply) -> str:
         """Set the answers for a path; returns its address."""
@@ -151,26 +147,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(content, reply)
 
     def _send(self, content: bytes, reply: Reply) -> None:
-        stops = sorted({at for at in (reply.stall, reply.cut) if at is not None})
-        sent = 0
-        for stop in [*stops, len(content)]:
-            self._write(content[sent:stop], reply.chunked)
-            sent = max(sent, stop)
-            if stop == reply.cut:
-                return self._hang_up()
-            if stop == reply.stall:
-                self.server.scene.wait(reply.gate)
+        if reply.cut is not None:
+            self._write(content[: reply.cut], reply.chunked)
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if reply.stall is not None:
+            self._write(content[: reply.stall], reply.chunked)
+            self.server.scene.wait(reply.gate)
+        self._write(content[reply.stall or 0 :], reply.chunked)
         if reply.chunked:
             self.wfile.write(b"0\r\n\r\n")
-        return None
 
     def _write(self, content: bytes, chunked: bool) -> None:
         if content:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content) if chunked else content)
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _answer(request: Request, reply: Reply) -> Tuple[int, bytes, Dict[str, Union[str, None]]]:
@@ -179,12 +170,8 @@ def _answer(request: Request, reply: Reply) -> Tuple[int, bytes, Dict[str, Union
     status, content, total = reply.status, reply.body, len(reply.body)
     start, version = request.start, request.headers.get("if-range")
     if start is not None and reply.ranges and version in (None, reply.etag, reply.modified):
-        good = start < total
-        status = status or (206 if good else 416)
-        content = content[start:] if good else b""
-        headers["Content-Range"] = (
-            f"bytes {start}-{total - 1}/{total}" if good else f"bytes */{total}"
-        )
+        status, content = status or 206, content[start:]
+        headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
     if reply.packed:
         content = gzip.compress(content)
         headers["Content-Encoding"] = "gzip"

@@ -22,7 +22,7 @@ _ELEMENT = {"input": 0, "pool": 3, "resize": 7, "concat": 0, "add": 1}
 
 
 class Shape(NamedTuple):
-    """The shape of a tensor of one image."""
+    """Of a tensor of one image."""
 
     channels: int
     height: int
@@ -32,9 +32,8 @@ class Shape(NamedTuple):
 class Counts(NamedTuple):
     """The costs of a network for one image of one size, in evaluation, in float32.
 
-    What is in which number stands below the table of ``tools/model_info.py``. VastModelZOO's FLOPs
-    for 320x320, 130.610 G and 44.185 G, are 20/9 of ``profiler_flops``: two for each, and a further
-    10/9 that the zoo does not explain. Activations: Dollár et al. 2021, arXiv:2103.06877.
+    What is in which number stands below the table of ``tools/model_info.py``.
+    Activations: Dollár et al. 2021, arXiv:2103.06877.
     """
 
     parameters: int
@@ -128,29 +127,23 @@ class _Shapes:
 def receptive_fields(program: Program) -> List[int]:
     """How many input rows (and columns) one element of every operation's output depends on.
 
-    From the first to the last one of them: between the taps of dilated convolutions some may have
-    no influence. It is the theoretical field of an image without borders whose size halves
-    evenly; resizing makes it depend on the position, and this is the largest.
+    From the first to the last of them, the largest over its positions, in an image without borders
+    whose size halves evenly.
     """
     large = 2 ** len(program.operations)
     halvings = [
         (large // shape.height).bit_length() - 1 for shape in tensor_shapes(program, large, 1)
     ]
     reaches = program.run(_Reaches(halvings))
-    return [int((reach.high - reach.low).max()) + 1 for reach in reaches]
-
-
-class _Reach(NamedTuple):
-    """The first and last input row that each row depends on, for the rows of one period: the
-    pattern repeats after as many input rows as one row of the smallest map covers.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
+    return [int((high - low).max()) + 1 for low, high in reaches]
 
 
 class _Reaches:
-    """The reach of each operation's output; ``halvings`` of it, by the operation's number."""
+    """The first and last input row (2, n) that the rows of each operation's output depend on.
+
+    For one period: the pattern repeats after as many input rows as one row of the smallest map
+    covers. ``halvings`` of the output by the operation's number.
+    """
 
     def __init__(self, halvings: List[int]) -> None:
         self.halvings, self.period = halvings, 2 ** max(halvings)
@@ -158,37 +151,37 @@ class _Reaches:
     def _rows(self, step: Operation) -> np.ndarray:
         return np.arange(self.period >> self.halvings[step.number])
 
-    def _union(self, *sources: Tuple[_Reach, np.ndarray]) -> _Reach:
+    def _union(self, *sources: Tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         """Where values of these rows meet; rows may lie outside of the period."""
-        lows, highs = [], []
+        reaches = []
         for reach, rows in sources:
-            turns, inside = np.divmod(rows, len(reach.low))
-            lows.append(reach.low[inside] + turns * self.period)
-            highs.append(reach.high[inside] + turns * self.period)
-        return _Reach(np.min(lows, axis=0), np.max(highs, axis=0))
+            turns, inside = np.divmod(rows, reach.shape[1])
+            reaches.append(reach[:, inside] + turns * self.period)
+        low, high = zip(*reaches)
+        return np.stack([np.min(low, axis=0), np.max(high, axis=0)])
 
-    def input(self, step: Operation) -> _Reach:
-        return _Reach(self._rows(step), self._rows(step))
+    def input(self, step: Operation) -> np.ndarray:
+        return np.stack([self._rows(step)] * 2)
 
-    def conv(self, step: Operation, x: _Reach) -> _Reach:
+    def conv(self, step: Operation, x: np.ndarray) -> np.ndarray:
         rows, far = self._rows(step), step.convolution.padding
         return self._union((x, rows - far), (x, rows), (x, rows + far))
 
-    def pool(self, step: Operation, x: _Reach) -> _Reach:
+    def pool(self, step: Operation, x: np.ndarray) -> np.ndarray:
         return self._union((x, 2 * self._rows(step)), (x, 2 * self._rows(step) + 1))
 
-    def resize(self, step: Operation, x: _Reach, like: _Reach) -> _Reach:
-        rows, factor = self._rows(step), len(like.low) // len(x.low)
+    def resize(self, step: Operation, x: np.ndarray, like: np.ndarray) -> np.ndarray:
+        rows, factor = self._rows(step), like.shape[1] // x.shape[1]
         if factor == 1:
             return x
         # Row i lies at (i + 1/2) / factor - 1/2; for an even factor always between two rows.
         above = (2 * rows + 1 - factor) // (2 * factor)
         return self._union((x, above), (x, above + 1))
 
-    def concat(self, step: Operation, *parts: _Reach) -> _Reach:
+    def concat(self, step: Operation, *parts: np.ndarray) -> np.ndarray:
         return self._union(*((part, self._rows(step)) for part in parts))
 
-    def add(self, step: Operation, a: _Reach, b: _Reach) -> _Reach:
+    def add(self, step: Operation, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return self.concat(step, a, b)
 
 

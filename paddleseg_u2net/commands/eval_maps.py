@@ -121,13 +121,13 @@ def run(argv: List[str]) -> int:
             **{key: getattr(arguments, key) for key in others},
         )
     limits = arguments.pr_limits or []
-    files = {key: getattr(arguments, key) for key in _OUTPUTS}
+    files = {key: path for key in _OUTPUTS if (path := getattr(arguments, key)) is not None}
     return evaluate(
         plan,
         metrics=arguments.metrics,
         conventions=make_conventions(arguments.preset, **_changes(arguments.conventions)),
         outputs=Outputs(
-            {key: path for key, path in files.items() if path is not None},
+            files,
             arguments.digits,
             arguments.gallery,
             tuple(zip(limits[::2], limits[1::2])),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, Sequence, Tuple
 
 from paddleseg_u2net.architecture import TABLES, Architecture
-from paddleseg_u2net.architecture.counts import Counts, StageCounts, count, count_stages
+from paddleseg_u2net.architecture.counts import Counts, count, count_stages
 from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.io.files import write_text
-
-Named = Tuple[str, Architecture]
+from paddleseg_u2net.predictor.source import complete, read_config, read_source
+from paddleseg_u2net.weights import locate
 
 _MIB = 2**20
 _ROWS: List[Tuple[str, Callable[[Counts], str]]] = [
@@ -81,9 +81,12 @@ def run(argv: List[str]) -> int:
     sizes = arguments.num_classes, arguments.in_channels
     models = [(name, Architecture.of(table, *sizes)) for name, table in TABLES.items()]
     if arguments.model_path:
-        models.append(_from_weights(arguments.model_path, *arguments.config))
+        source = read_source(locate(arguments.model_path), *arguments.config)
+        if source.config:  # else the weights themselves were asked
+            complete(source)
+        models.append((Path(arguments.model_path).stem, source.model))
     else:
-        models += [_from_config(path) for path in arguments.config]
+        models += [(Path(path).stem, read_config(path).architecture()) for path in arguments.config]
     programs = [model.program() for _, model in models]
     counts = [count(program, height, width) for program in programs]
     stages = [count_stages(program, height, width) for program in programs]
@@ -101,44 +104,22 @@ def run(argv: List[str]) -> int:
         content = {"width": width, "height": height, "models": cards}
         write_text(arguments.json, json.dumps(content, indent=2) + "\n")
     table = _markdown if arguments.markdown else _aligned
-    rows = [[title, *map(shown, counts)] for title, shown in _ROWS]
-    print(table([[f"{width}x{height}", *(name for name, _ in models)], *rows]))
-    for (name, _), rows in zip(models, map(_per_stage, stages)) if arguments.stages else ():
-        print(f"\n{name}\n" + ("\n" if arguments.markdown else "") + table(rows))
+    totals = [[title, *map(shown, counts)] for title, shown in _ROWS]
+    print(table([[f"{width}x{height}", *(name for name, _ in models)], *totals]))
+    for (name, _), rows in zip(models, stages) if arguments.stages else ():
+        cells = [
+            [
+                row.name,
+                "x".join(map(str, row.shape)),
+                f"{row.parameters / 1e6:.3f}",
+                f"{row.multiply_adds / 1e9:.3f}",
+                str(row.receptive_field),
+            ]
+            for row in rows
+        ]
+        print(f"\n{name}\n" + ("\n" if arguments.markdown else "") + table([_STAGE_ROW, *cells]))
     print(f"\n```text\n{_NOTES}\n```" if arguments.markdown else f"\n{_NOTES}")
     return 0
-
-
-def _from_config(path: str) -> Named:
-    """The model of a configuration file."""
-    from paddleseg_u2net.predictor.source import read_config
-
-    return Path(path).stem, read_config(path).architecture()
-
-
-def _from_weights(path: str, config: Optional[str] = None) -> Named:
-    """The model that a file of weights, or a name of the zoo, belongs to."""
-    from paddleseg_u2net.predictor.source import complete, read_source
-    from paddleseg_u2net.weights import locate
-
-    source = read_source(locate(path), config)
-    if source.config:  # else the weights themselves were asked
-        complete(source)
-    return Path(path).stem, source.model
-
-
-def _per_stage(stages: Sequence[StageCounts]) -> List[List[str]]:
-    rows = [
-        [
-            row.name,
-            "x".join(map(str, row.shape)),
-            f"{row.parameters / 1e6:.3f}",
-            f"{row.multiply_adds / 1e9:.3f}",
-            str(row.receptive_field),
-        ]
-        for row in stages
-    ]
-    return [_STAGE_ROW, *rows]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -132,10 +132,7 @@ class Config(PredictionConfig):
 
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
         """The optimizer of ``model``'s parameters."""
-        written = self._tree["optimizer"]["type"]
         settings = checks.optimizer_settings(self._tree["optimizer"])
-        if settings["type"] != written:
-            logger.info(f"optimizer.type {written} is read as {settings['type']}, as in PaddleSeg")
         _check_groups(settings.get("custom_cfg") or [], model)
         # With groups PaddleSeg prints the number of every single tensor.
         with contextlib.redirect_stdout(io.StringIO()), told(f"optimizer: {settings['type']}"):

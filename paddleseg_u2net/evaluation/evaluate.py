@@ -120,13 +120,15 @@ class Outputs:
             for name, found in _curves(results).items()
             if any(found.values())
         }
+        scores = results[0].report.scores
+        definitions = "; ".join(f"{score.key}: {score.meaning}" for score in scores)
         return page(
             of.data_sets(results),
             self._columns(results),
             self._columns(results, _PAPER),
             figures,
             galleries(results, self.gallery),
-            [*of.remarks(results), of.definitions(results)],
+            [*of.remarks(results), f"{definitions}."],
         )
 
 
@@ -143,11 +145,11 @@ def evaluate(
     outputs: Outputs,
     metrics: Optional[Sequence[str]],
     conventions: Conventions,
-    sigma: Optional[float] = None,
-    workers: int = 0,
-    resize: bool = False,
-    allow_missing: bool = False,
-    skip_bad: bool = False,
+    sigma: Optional[float],
+    workers: int,
+    resize: bool,
+    allow_missing: bool,
+    skip_bad: bool,
 ) -> int:
     """Score, write and show; 0 if every map could be scored, or what failed was to be skipped.
 
@@ -203,9 +205,9 @@ def _acceptable(results: Sequence[Result], skip_bad: bool) -> bool:
     if not failed or (skip_bad and not empty):
         return True
     total = failed + sum(result.report.images for result in results)
-    reason = "the scores of the others would not be those of the set; mend the files above, or "
-    reason += "leave them out with --skip_bad"
+    repair = ", or leave them out with --skip_bad"
     if empty:
-        reason = f"nothing is left of {', '.join(empty)}; mend the files above"
-    print(f"Error: {failed} of {total} maps could not be scored: {reason}", file=sys.stderr)
+        repair = f"; nothing is left of {', '.join(empty)}"
+    error = f"Error: {failed} of {total} maps could not be scored; mend the files above{repair}"
+    print(error, file=sys.stderr)
     return False

@@ -7,6 +7,7 @@ and whatever is left out on demand is reported.
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
@@ -51,7 +52,13 @@ def pair_maps(
     """
     folders = {"map": map_folder, **truths}
     endings = {kind: endings.get(kind, "") for kind in folders}
-    _refuse_same_files(folders, endings)
+    places = {(folder.resolve(), endings[kind].lower()) for kind, folder in folders.items()}
+    if len(places) < len(folders):
+        given = ", ".join(f"{folder} ({kind})" for kind, folder in folders.items())
+        raise PairingError(
+            f"{given}: of two the files would be compared with themselves; give the folder of "
+            "each, or their endings"
+        )
     files = {kind: _files(folder, kind, endings[kind]) for kind, folder in folders.items()}
     names = set().union(*files.values())
     common = names.intersection(*files.values())
@@ -71,20 +78,10 @@ def pair_maps(
             f"{subset or 'all names'}: expected every name in every folder; {found}; add or remove "
             "files, name those that count with --list, or take --allow_missing"
         )
-    items = [MapFiles(name, **{kind: files[kind][name] for kind in files}) for name in there]
+    items = [
+        MapFiles(name, **dict(zip(files, map(itemgetter(name), files.values())))) for name in there
+    ]
     return items, sorted(missing)
-
-
-def _refuse_same_files(folders: Mapping[str, Path], endings: Mapping[str, str]) -> None:
-    seen: Dict[Tuple[Path, str], str] = {}
-    for kind, folder in folders.items():
-        place = folder.resolve(), endings[kind].lower()
-        if place in seen:
-            raise PairingError(
-                f"{folder}: this folder is given for {seen[place]} and for {kind}, so files would "
-                "be compared with themselves; give the folder of each, or their endings"
-            )
-        seen[place] = kind
 
 
 def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:

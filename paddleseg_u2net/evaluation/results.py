@@ -71,12 +71,6 @@ def remarks(results: Sequence[Result]) -> List[str]:
     return about + [text for result in results for text in result.remarks()]
 
 
-def definitions(results: Sequence[Result]) -> str:
-    """Return the definition of every score, as one paragraph."""
-    found = results[0].report.scores
-    return "; ".join(f"{score.key}: {score.meaning}" for score in found) + "."
-
-
 def by_set(results: Sequence[Result]) -> Dict[str, Dict[str, Result]]:
     """Return the results by data set and method."""
     found: Dict[str, Dict[str, Result]] = {}

@@ -35,6 +35,9 @@ _LATEX = str.maketrans(
         "|": r"\textbar{}",
         "↑": r"$\uparrow$",
         "↓": r"$\downarrow$",
+        # As letters they may come from a bitmap font, which publishers refuse.
+        "²": "$^2$",
+        "³": "$^3$",
     }
 )
 _LAST_LATIN_LETTER = "\u017f"

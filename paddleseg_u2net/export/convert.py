@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List, Mapping, NamedTuple, Union
+from typing import Any, List, NamedTuple, Union
 
 import numpy as np
 
@@ -53,8 +53,7 @@ def convert(
     ``.yaml`` with the model and the preprocessing of the source, which the other commands find.
 
     Raises:
-        FileNotFoundError, ValueError: see ``read_source`` and ``format_to_write``.
-        WeightsError: the file's weights are not those of its network, or the maps differ.
+        ValueError: ``source`` or ``target`` is none, or the maps differ (WeightsError).
         OSError: ``target`` cannot be written, or another text is where the ``.yaml`` has to be.
     """
     target = Path(target)
@@ -73,10 +72,8 @@ def convert(
         if written_by.name == "ONNX":  # dilations are in the file, but not in the weights
             what = (model.stages, model.num_classes, model.in_channels)
             write_bytes(temporary, onnx_bytes(state, *what, source=str(target)))
-            program, name = model.program(), str(target)
-            meant, found = (
-                folded_weights(each, program, name) for each in (state, read_weights(temporary))
-            )
+            program, again = model.program(), read_weights(temporary)
+            meant, found = (folded_weights(x, program, str(target)) for x in (state, again))
             _refuse_changed(found, meant, target, rtol=1e-6)
             compared.append(_run_beside(temporary, target, state, model))
         else:
@@ -101,12 +98,7 @@ def _description(read: Source, target: Path) -> str:
     return f"{CONVERTED}{', '.join(dict.fromkeys([*said, target.name]))}\n{text}"
 
 
-def _refuse_changed(
-    found: Mapping[str, np.ndarray],
-    meant: Mapping[str, np.ndarray],
-    target: Path,
-    rtol: float = 0,
-) -> None:
+def _refuse_changed(found: State, meant: State, target: Path, rtol: float = 0) -> None:
     for name in {**meant, **found}:
         a, b = (np.asarray(part.get(name)) for part in (found, meant))  # None has no numbers
         same = (a.dtype, a.shape) == (b.dtype, b.shape)
@@ -127,8 +119,8 @@ def _run_beside(file: Path, shown: Path, state: State, model: Architecture) -> s
         network = BACKENDS["onnxruntime"].load(Model("onnx", {"model.onnx": file}), None, "cpu")
         ours = network_of_state(state, model, "onnxruntime")
         count, _, height, width = network.shape  # type: ignore[attr-defined]
-        shape = (count, model.in_channels, height, width)
         channels = model.in_channels
+        shape = (count, channels, height, width)
         compared = compare(ours, _probabilities(network), Preprocess(channels=channels), shape)
     except BackendError as error:
         return f"{shown}: not run beside its weights, because {error}"

@@ -1,7 +1,5 @@
-"""A trained model as files of an engine, with all that predicting needs beside it.
-
-The folder appears only after its files were read again, run, and found to give what the model
-gives.
+"""A trained model as files of an engine, with all that predicting needs beside it. The folder
+appears only after its files were read again, run, and found to give what the model gives.
 """
 
 from __future__ import annotations
@@ -45,12 +43,8 @@ SEARCHED = ("bf16", "int8")
 class ExportOptions:
     """What to export; flags of `tools/export.py` by the same names.
 
-    Args:
-        output: one of ``inference.description.OUTPUTS``.
-        shape: of the input (N, C, H, W), None where any number is to be taken; None: any N, H, W.
-        calibration: for ``SEARCHED``: a folder of images like those that will be predicted.
-        calibration_masks: a folder of their masks, by which errors are measured if given.
-        max_mae_increase: for ``SEARCHED``: by how much the mean absolute error may grow.
+    ``output``: one of `OUTPUTS`. ``shape``: of the input (N, C, H, W), None where any number is to
+    be taken; None: any N, H, W. The last three are for the precisions `SEARCHED` only.
     """
 
     save_dir: Path
@@ -83,8 +77,7 @@ class ExportOptions:
 
 
 def export(trained: LoadedModel, options: ExportOptions) -> Description:
-    """Export a trained model, loaded with the backend ``paddle`` on the CPU; what was done is
-    logged.
+    """Export a trained model, loaded with the backend ``paddle`` on the CPU.
 
     The folder ``options.save_dir`` appears whole or not at all. One that is there is replaced if it
     is empty or holds an export and nothing else.
@@ -98,8 +91,7 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
     weights, config = trained.source, trained.config
     assert isinstance(config, Config)
     _refuse_folder(options.save_dir, weights)
-    _refuse_output(options, config.num_classes)
-    shape = _asked_shape(options.shape, config.in_channels)
+    shape = _asked_shape(options, config)
     preprocess = asked_preprocess(config, shape)
     versions = {"paddleseg_u2net": __version__, "paddle": paddle.__version__}
     versions.update(FORMATS[options.format].versions())
@@ -126,7 +118,7 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
         found = None
         if calibration is not None:
             tolerance, precision = options.max_mae_increase, options.precision
-            found = search(job.onnx(), calibration, tolerance, precision, logger.info)
+            found = search(job.onnx(), calibration, tolerance, precision)
             made = replace(made, guard={"tolerance": tolerance, **found.described})
             job = Job(state, config.architecture(), made, found)
         FORMATS[options.format].write(folder, job)
@@ -156,8 +148,7 @@ def _checked(
     if limits := TOLERANCES.get(made.precision):
         # NaN is no agreement
         inside = compared.largest <= limits[0] and compared.mean <= limits[1]
-        what = f"its maps differ from the model's by {compared.largest:.3g} at most and "
-        what += f"{compared.mean:.3g} on average"
+        what = f"its maps differ from the model's: {compared}"
         _refuse(inside, options, what, f"{limits[0]:g} and {limits[1]:g}")
     guard, note = dict(made.guard), getattr(exported.network, "note", "")
     if made.precision == "bf16" and guard.get("kept") and note:
@@ -167,7 +158,7 @@ def _checked(
         what = f"run by {backend} on the {measured.images} images that the search was checked by, "
         what += f"MAE is {measured.increase:+.5f} against {found.described['against']}, "
         what += f"the difference from fp32 {measured.difference:.5f}"
-        logger.info(f"{what[0].upper()}{what[1:]}; allowed is {options.max_mae_increase:g}")
+        logger.info(what)
         inside = found.guard.inside(measured, options.max_mae_increase)
         _refuse(inside, options, what, f"{options.max_mae_increase:g}")
         guard.update(written=measured.increase, written_difference=measured.difference)
@@ -199,23 +190,21 @@ def _refuse_folder(folder: Path, weights: Path) -> None:
         )
 
 
-def _refuse_output(options: ExportOptions, num_classes: int) -> None:
-    """Refuse an output that the format or the model does not have."""
+def _asked_shape(options: ExportOptions, config: Config) -> Shape:
+    """The input's shape; an output that the format or the model does not have is refused, too."""
     reason = FORMATS[options.format].no_argmax
     if reason and options.output == "argmax":
         raise ExportError(
             f"--format {options.format}: expected --output_op probability, since {reason}; take "
             "the largest probability, or another format"
         )
-    if options.output == "softmax" and num_classes == 1:
+    if options.output == "softmax" and config.num_classes == 1:
         raise ExportError(
             "--output_op softmax: expected a model of 2 classes or more, this one has 1, whose "
             "probability is a sigmoid; take --output_op probability"
         )
-
-
-def _asked_shape(asked: Optional[Tuple[Optional[int], ...]], channels: int) -> Shape:
-    count, own, height, width = asked or (None, channels, None, None)
+    channels = config.in_channels
+    count, own, height, width = options.shape or (None, channels, None, None)
     if own not in (None, channels):
         raise ExportError(
             f"--input_shape: the model takes {channels} channels, got {own}; the second number is "
@@ -231,8 +220,7 @@ def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
     size = (shape[3] or usual[0], shape[2] or usual[1])
     if size == usual:
         return own
-    before = f"{usual[0]}x{usual[1]}" if own.size else "the picture's own size"
-    logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {before}")
+    logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {own.size}")
     return Preprocess([int(side or 0) for side in size], own.mean, own.std, shape[1], own.type)
 
 

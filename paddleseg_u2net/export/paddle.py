@@ -1,6 +1,5 @@
-"""A U²-Net as a saved program of Paddle, for Paddle Inference. It is written out here instead of by
-Paddle's translator: in a second and not in fifteen, without BatchNorm, with known sizes as
-constants.
+"""A U²-Net as a saved program for Paddle Inference, written out here instead of by Paddle's
+translator: in a second and not in fifteen, without BatchNorm, with known sizes as constants.
 """
 
 from __future__ import annotations
@@ -19,14 +18,10 @@ from paddleseg_u2net.inference.description import Shape
 
 
 def write_paddle(
-    folder: Path,
-    weights: Mapping[str, np.ndarray],
-    program: Program,
-    output: str,
-    shape: Shape,
+    folder: Path, weights: Mapping[str, np.ndarray], program: Program, output: str, shape: Shape
 ) -> None:
-    """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams``; ``weights``:
-    kernels and biases by layer, float32, BatchNorm folded into them.
+    """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams``; ``weights`` have
+    BatchNorm folded into them.
     """
     # Paddle asks Python where each operator was called; an exception then is a crash in its C++.
     with (
@@ -41,8 +36,8 @@ def write_paddle(
         paddle.static.save_inference_model(
             str(folder / "model"), [x], [y], executor, program=paddle.static.default_main_program()
         )
-    if (folder / "model.pdmodel").exists():
-        _forget_code(folder / "model.pdmodel")
+    if (path := folder / "model.pdmodel").exists():
+        _forget_code(path)
 
 
 def _forget_code(path: Path) -> None:
@@ -50,11 +45,10 @@ def _forget_code(path: Path) -> None:
     from paddle.base.proto import framework_pb2
 
     program = framework_pb2.ProgramDesc.FromString(path.read_bytes())
-    for block in program.blocks:
-        for operation in block.ops:
-            kept = [item for item in operation.attrs if item.name != "op_callstack"]
-            del operation.attrs[:]
-            operation.attrs.extend(kept)
+    for operation in (operation for block in program.blocks for operation in block.ops):
+        kept = [item for item in operation.attrs if item.name != "op_callstack"]
+        del operation.attrs[:]
+        operation.attrs.extend(kept)
     path.write_bytes(program.SerializeToString())
 
 

@@ -24,10 +24,9 @@ _USUAL = (320, 320)
 
 
 class Compared(NamedTuple):
-    """How far an exported network is from the model: of ``images`` in the ``sizes`` (N, h, w) the
-    largest and mean difference of probabilities, of class numbers how much a probability differs at
-    least for another class to be the largest one; ``pixels``: the share of those with another
-    class.
+    """How far an exported network is from the model: the largest and mean difference of
+    probabilities, of class numbers how much one differs at least for another class to be the
+    largest; ``pixels``: the share of those with another class. ``sizes``: (N, h, w).
     """
 
     images: int
@@ -38,13 +37,10 @@ class Compared(NamedTuple):
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{n} of {width}x{height}" for n, height, width in self.sizes)
-        pixels = (
-            "" if self.pixels is None else f"; another class at {self.pixels:.2g} of the pixels"
-        )
+        others = "" if self.pixels is None else f"; {self.pixels:.2g} of the pixels' classes do"
         return (
-            f"{self.images} images ({sizes}): probabilities differ by {self.largest:.2g} at most "
-            f"({self.largest * 255:.3g} grey levels), by {self.mean:.2g} on average "
-            f"({self.mean * 255:.2g} grey levels){pixels}"
+            f"{self.images} images ({sizes}): probabilities differ by {self.largest:.2g} at most, "
+            f"by {self.mean:.2g} on average{others}"
         )
 
     def described(self) -> Dict[str, Any]:
@@ -54,16 +50,13 @@ class Compared(NamedTuple):
 
 
 def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Shape) -> Compared:
-    """Run both on drawings, which have areas, edges and objects as photographs have them, in
-    several numbers and sizes as far as ``shape`` (N, C, H, W) leaves them open. ``model`` gives
-    logits.
+    """Run both on drawings, in several numbers and sizes as far as ``shape`` (N, C, H, W) leaves
+    them open. ``model`` gives logits.
     """
-    sizes, found = [], []
+    sizes, found, gives = [], [], output_type_of(exported)
     for batch in _batches(preprocess, shape):
         sizes.append((len(batch), batch.shape[2], batch.shape[3]))
-        found.append(
-            _differences(activate(model(batch)), exported(batch), output_type_of(exported))
-        )
+        found.append(_differences(activate(model(batch)), exported(batch), gives))
     largest = float(np.max([item.max() for item, _ in found]))  # NaN stays NaN
     pixels = sum(item.size for item, _ in found)
     mean = sum(float(item.sum(dtype=np.float64)) for item, _ in found) / pixels

@@ -1,6 +1,4 @@
-"""What an exported model's folder says of itself, so that its YAML file is not needed any more; and
-its model, on an engine.
-"""
+"""What an exported model's folder says of itself, and its model on an engine."""
 
 from __future__ import annotations
 

@@ -187,29 +187,22 @@ class Preprocess:
             image = self.preset.resize(image, self.size)
             image = image.reshape(*image.shape[:2], -1)  # cv2 drops a single channel
         white = float(image.max()) or 1.0 if self.preset.by_maximum else 255.0
-        return (
-            self._from_table(image, white) if image.dtype == np.uint8 else self._exact(image, white)
-        )
+        planes = np.empty((len(self.mean), *image.shape[:2]), np.float32)
+        if image.dtype == np.uint8:
+            table = self._table_255 if white == 255 else self._table(white)
+            for values, results, target in zip(cv2.split(image), table, planes):
+                cv2.LUT(values, results, target)
+            return planes
+        scale = (1 / (white * np.asarray(self.std))).astype(np.float32)
+        shift = (np.asarray(self.mean) / np.asarray(self.std)).astype(np.float32)
+        # Plane by plane and in place: temporary arrays take longer than the sums.
+        for number, target in enumerate(planes):
+            np.multiply(image[..., number], scale[number], out=target)
+            target -= shift[number]
+        return planes
 
     def _table(self, white: float) -> np.ndarray:
         """The results of all 256 values of 8 bits, float32 (C, 256), each rounded once."""
         grey = np.arange(256, dtype=np.float64)[:, None] / white
         table = (grey - np.asarray(self.mean)) / np.asarray(self.std)
         return np.ascontiguousarray(table.T, np.float32)
-
-    def _from_table(self, image: np.ndarray, white: float) -> np.ndarray:
-        table = self._table_255 if white == 255 else self._table(white)
-        planes = np.empty((len(table), *image.shape[:2]), np.float32)
-        for values, results, target in zip(cv2.split(image), table, planes):
-            cv2.LUT(values, results, target)
-        return planes
-
-    def _exact(self, image: np.ndarray, white: float) -> np.ndarray:
-        scale = (1 / (white * np.asarray(self.std))).astype(np.float32)
-        shift = (np.asarray(self.mean) / np.asarray(self.std)).astype(np.float32)
-        # Plane by plane and in place: temporary arrays take longer than the sums.
-        planes = np.empty((len(scale), *image.shape[:2]), np.float32)
-        for number, target in enumerate(planes):
-            np.multiply(image[..., number], scale[number], out=target)
-            target -= shift[number]
-        return planes

@@ -7,6 +7,7 @@ window, and the explanation, not the map, is enlarged.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Iterator, List, Tuple
 
 import cv2
@@ -69,9 +70,6 @@ def _reduced(probability: np.ndarray, shape: Shape) -> np.ndarray:
     return np.clip(np.stack(reduced), 0, 1)  # weights that add up to a little more than 1
 
 
-# ---------------------------------------------------------------- at the map's size
-
-
 def _coefficients(
     coarse: np.ndarray, image: np.ndarray, radius: int, epsilon: float
 ) -> Iterator[np.ndarray]:
@@ -82,7 +80,7 @@ def _coefficients(
     # Near 0, where differences of squares are exact; b takes it back.
     origin = colours.mean((1, 2), keepdims=True)
     colours -= origin
-    mean = _Windows(size, radius)
+    mean = partial(_means, radius=radius)
     mean_colours = mean(colours)
     covariance = np.stack(
         [mean(colours * each) - mean_colours * own for each, own in zip(colours, mean_colours)]
@@ -100,20 +98,15 @@ def _coefficients(
         yield np.concatenate([a / 255, b[None]]).astype(np.float32)
 
 
-class _Windows:
+def _means(planes: np.ndarray, radius: int) -> np.ndarray:
     """Means over windows that are cut at the border: float64 (N, h, w) -> the same."""
-
-    def __init__(self, size: Tuple[int, int], radius: int) -> None:
-        # No window reaches farther than the map does.
-        self.sides = tuple(2 * min(radius, length) + 1 for length in size)
-        self.count = self._sum(np.ones(size[::-1]))
-
-    def _sum(self, plane: np.ndarray) -> np.ndarray:
-        border = cv2.BORDER_CONSTANT
-        return cv2.boxFilter(plane, -1, self.sides, normalize=False, borderType=border)
-
-    def __call__(self, planes: np.ndarray) -> np.ndarray:
-        return np.stack([self._sum(plane) / self.count for plane in planes])
+    height, width = planes.shape[1:]
+    # No window reaches farther than the map does.
+    sides = (2 * min(radius, width) + 1, 2 * min(radius, height) + 1)
+    border = cv2.BORDER_CONSTANT
+    box = partial(cv2.boxFilter, ddepth=-1, ksize=sides, normalize=False, borderType=border)
+    count = box(np.ones((height, width)))
+    return np.stack([box(plane) / count for plane in planes])
 
 
 def _mixed(mean_maps: np.ndarray) -> np.ndarray:
@@ -141,9 +134,6 @@ def _solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
             vector[i] -= matrix[i, j] * vector[j]
         vector[i] /= matrix[i, i]
     return vector
-
-
-# ---------------------------------------------------------------- at the picture's size
 
 
 def _apply(coefficients: np.ndarray, image: np.ndarray, result: np.ndarray) -> None:

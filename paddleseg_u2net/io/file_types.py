@@ -7,7 +7,7 @@ never fetched: a git-lfs pointer, the page of a web site, nothing.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple, Union
+from typing import Dict, NamedTuple, Optional, Tuple, Union
 
 HEAD = 512
 """As many of the first bytes are looked at."""
@@ -18,20 +18,12 @@ _LONGEST_HEADER = 100_000_000  # of a safetensors file, as the format defines it
 
 
 class FileType(NamedTuple):
-    """A type of file.
+    """A type of file; ``absent`` are those that lie in the place of the file that was meant."""
 
-    Attributes:
-        name: Short and unique, such as ``png``.
-        family: ``image``, ``archive``, ``weights``, ``other``, or ``absent`` for what lies in the
-            place of the file that was meant.
-        words: What it is, such as ``a PNG image``.
-        repair: What to do where another type was expected; may be empty.
-    """
-
-    name: str
-    family: str
-    words: str
-    repair: str = ""
+    name: str  # short and unique, such as ``png``
+    family: str  # ``image``, ``archive``, ``weights``, ``other`` or ``absent``
+    words: str  # what it is, such as ``a PNG image``
+    repair: str = ""  # what to do where another type was expected
 
 
 EMPTY = FileType("empty", "absent", "an empty file (0 bytes)", "fetch or export it again")
@@ -56,19 +48,12 @@ ONNX = FileType("onnx", "weights", "an ONNX model")
 PDIPARAMS = FileType("pdiparams", "weights", "the weights of an exported Paddle model (.pdiparams)")
 
 # How a text begins, in lower case.
-_TEXTS: Tuple[Tuple[bytes, FileType], ...] = (
-    (b"version https://git-lfs", LFS),
-    (b"<!doctype", PAGE),
-    (b"<html", PAGE),
-    (b"<head", PAGE),
-    (b"<body", PAGE),
-    (b"<script", PAGE),
-    (b"<!--", PAGE),
-    (b"<svg", XML),
-    (b"<?xml", XML),
-    (b"{", JSON),
-    (b"[{", JSON),
-)
+_TEXTS: Dict[FileType, Tuple[bytes, ...]] = {
+    LFS: (b"version https://git-lfs",),
+    PAGE: (b"<!doctype", b"<html", b"<head", b"<body", b"<script", b"<!--"),
+    XML: (b"<svg", b"<?xml"),
+    JSON: (b"{", b"[{"),
+}
 
 # Where it stands, what stands there, and its type. Earlier rows go first.
 _SIGNATURES: Tuple[Tuple[int, bytes, FileType], ...] = (
@@ -101,11 +86,9 @@ _SIGNATURES: Tuple[Tuple[int, bytes, FileType], ...] = (
 
 
 def file_type(start: bytes, size: Optional[int] = None) -> Optional[FileType]:
-    """The type of a file, None where it is not known.
+    """The type of a file by its first `HEAD` bytes; None where it is not known.
 
-    Args:
-        start: Its first `HEAD` bytes, or all of fewer.
-        size: Its size in bytes; without, headers are not compared with it.
+    ``size`` is that of the file, in bytes; without, headers are not compared with it.
     """
     if not start:
         return EMPTY
@@ -117,8 +100,8 @@ def file_type(start: bytes, size: Optional[int] = None) -> Optional[FileType]:
         if start.startswith(signature, offset):
             return known
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for begin, known in _TEXTS:
-        if text.startswith(begin):
+    for known, begins in _TEXTS.items():
+        if text.startswith(begins):
             return known
     if len(start) > 1 and start[0] == 0x80 and 2 <= start[1] <= 5:
         return PICKLE

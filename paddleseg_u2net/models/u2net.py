@@ -10,8 +10,7 @@ import paddle
 from paddle import Tensor, nn
 
 from paddleseg_u2net.architecture import TABLES, U2NET, Stage, StageTable
-from paddleseg_u2net.models.conv import SameConv
-from paddleseg_u2net.models.rsu import RSU, halve, resize_like
+from paddleseg_u2net.models.layers import RSU, SameConv, halve, resize_like
 
 
 class U2Net(nn.Layer):

@@ -182,17 +182,14 @@ _ITEMS_A_THREAD = 4
 def pipelined(
     items: Sequence[Any], steps: Any, most: int, threads: Optional[int] = None
 ) -> Outcomes:
-    """Do the three steps of every item: reading runs ahead and writing behind, in threads.
-
-    When the generator is closed, steps that have begun are ended and no more are begun. An
-    exception in a step ends that item only.
+    """Do the steps of every item: reading runs ahead and writing behind, in ``threads`` each. When
+    the generator is closed, steps that have begun are ended and no more are begun. An exception in
+    a step ends that item only.
 
     Args:
-        steps: an object with ``weight(item)``, asked right before it is begun; ``read(item)`` and
-            ``write(item, computed)``, called in several threads; and ``compute(read)``, called in
-            the caller's thread, in order.
+        steps: an object with ``weight(item)``; ``read(item)`` and ``write(item, computed)``, called
+            in several threads; and ``compute(read)``, called in the caller's thread, in order.
         most: the weight of all items that are begun and not yet done; a heavier one is alone.
-        threads: how many read, and how many write. Four times as many items are begun at most.
     """
     threads = threads or min(max(2, cores()), _MOST_THREADS)  # two: writers wait for the disk
     readers, writers = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)

@@ -1,6 +1,5 @@
-"""A model from its name or path, ready to predict: `load_model`. Paddle is loaded only where
-nothing else will do: for its own layers, for networks of other classes than this project's, and for
-data sets.
+"""A model from its name or path, ready to predict. Paddle is loaded only for its own layers, for
+networks of other classes than this project's, and for data sets.
 """
 
 from __future__ import annotations
@@ -12,14 +11,7 @@ import numpy as np
 
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.device import set_device
-from paddleseg_u2net.inference.backends import (
-    AUTO,
-    BACKENDS,
-    BackendError,
-    Choice,
-    Model,
-    choose,
-)
+from paddleseg_u2net.inference.backends import AUTO, BACKENDS, BackendError, Choice, Model, choose
 from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
     NAME,
@@ -28,6 +20,7 @@ from paddleseg_u2net.inference.description import (
     read_description,
 )
 from paddleseg_u2net.inference.pipeline import Augment, Pipeline, Window
+from paddleseg_u2net.inference.preprocess import Preprocess
 from paddleseg_u2net.io.files import what_is
 from paddleseg_u2net.log import logger
 
@@ -39,9 +32,8 @@ ModelPath = Union[str, Path, None]
 
 
 class LoadedModel(NamedTuple):
-    """A model that predicts: the file of weights or exported folder, images in and maps out, the
-    backend, its settings (None for an exported folder for which none were given), and the
-    ``paddle.nn.Layer`` that runs, of the backend ``paddle``.
+    """A model that predicts, from the file of weights or exported folder ``source``; settings may
+    be None for the latter, ``layer`` is a ``paddle.nn.Layer`` on the backend ``paddle``.
     """
 
     source: Path
@@ -201,7 +193,8 @@ def _of_weights(
             f"(`python tools/export.py --model_path {source} --format onnx`)"
         ) from error
     published, own = ZOO.get(source.stem), settings.preprocess().type
-    if published and (meant := published.preprocess["type"]) != own:
+    meant = Preprocess(**published.preprocess).type if published else own
+    if meant != own:
         logger.warning(
             f"{source} was published for preprocess.type {meant}, this configuration has {own}; "
             f"--opts preprocess.type={meant} takes that of the weights"

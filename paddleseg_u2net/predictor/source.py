@@ -1,7 +1,4 @@
-"""What a weights file holds: its network, its weights and its settings, without Paddle. The
-configuration says it that was named, or that training or conversion wrote beside the file; else the
-weights do.
-"""
+"""What a weights file holds, without Paddle: its network, its weights and its settings."""
 
 from __future__ import annotations
 
@@ -48,10 +45,8 @@ def read_source(
     config: Union[str, Path, None] = None,
     model: Optional[Architecture] = None,
 ) -> Source:
-    """Read the weights of a file and find the network that they belong to.
-
-    ``config`` names the model; None: see ``config_beside``. ``model``: where it is known already.
-    Raises WeightsError if the network in an ONNX file is not that of the configuration.
+    """Read weights and find their network: ``model`` where it is known, else by ``config`` or the
+    file that is `config_beside`; WeightsError if an ONNX file holds another one.
     """
     format_name = format_of(path).name
     if model is None:
@@ -111,7 +106,7 @@ def find_config(
     weights: Path, config: Optional[ConfigSource] = None, model: Optional[Architecture] = None
 ) -> ConfigSource:
     """``config`` if given, else the file beside ``weights``, else what the weights (or ``model``)
-    say and, for a file of a published name, the zoo.
+    say, and how published weights of that name, or of this format and classes, are used.
     """
     named = config or config_beside(weights)
     if named is not None:
@@ -121,15 +116,18 @@ def find_config(
         f"{weights}: no configuration given, taken to be {model}; if it was trained in another "
         "way, name that with --config"
     )
-    return {"model": model.model_config(), "preprocess": _preprocess_of(weights, model)}
+    official = model.num_classes == 1 and format_of(weights).name != "Paddle"
+    usual = {"type": "official" if official else "paddleseg", "size": [320, 320]}
+    published = ZOO.get(weights.stem)
+    preprocess = dict(published.preprocess) if published else usual
+    return {"model": model.model_config(), "preprocess": preprocess}
 
 
 def read_config(
     source: ConfigSource, opts: Sequence[str] = (), whole: bool = False
 ) -> PredictionConfig:
     """Read a configuration, overridden by ``key=value`` items; Paddle is loaded only for a
-    ``whole`` one, a ``Config``, which has data sets and builds layers, too, or for networks that
-    are not ours.
+    ``whole`` one, a ``Config``, or for networks that are not ours.
     """
     settings = None if whole else read_prediction_config(source, opts)
     if settings is not None:
@@ -138,14 +136,3 @@ def read_config(
     from paddleseg_u2net.config import Config
 
     return Config(source, opts, training=False)
-
-
-def _preprocess_of(weights: Path, model: Architecture) -> Dict[str, Any]:
-    """The section ``preprocess`` of published weights, by their name, as the zoo says; of others,
-    as is usual for weights of this format and number of classes.
-    """
-    published = ZOO.get(weights.stem)
-    if published:
-        return dict(published.preprocess)
-    official = model.num_classes == 1 and format_of(weights).name != "Paddle"
-    return {"type": "official" if official else "paddleseg", "size": [320, 320]}

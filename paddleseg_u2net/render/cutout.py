@@ -87,7 +87,7 @@ def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int
     inner = slice(1, -1)
     around = [(..., rows, inner) for rows in (slice(-2), slice(2, None))]
     around += [(..., inner, columns) for columns in (slice(-2), slice(2, None))]
-    framed = _framed(share)
+    framed = np.pad(share, 1, mode="edge")
     alike = [_ALIKE + _ALIKE_AT_EDGES * np.abs(share - framed[place]) for place in around]
     total = sum(alike[1:], alike[0])
     # The inverse of the matrix [[first, cross], [cross, second]] of each pixel.
@@ -96,8 +96,9 @@ def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int
     first, second, cross = first * scale, second * scale, cross * scale
     seen = np.stack([share * image, (1 - share) * image])
     found, part = np.empty_like(seen), np.empty_like(seen)
+    beside = [(0, 0), (0, 0), (1, 1), (1, 1)]
     for _ in range(rounds):
-        framed = _framed(colours)
+        framed = np.pad(colours, beside, mode="edge")
         found[...] = seen
         for weight, place in zip(alike, around):
             found += np.multiply(weight, framed[place], out=part)
@@ -105,12 +106,6 @@ def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int
         part -= cross * found[::-1]
         colours = np.clip(part, 0, 1)
     return colours
-
-
-def _framed(planes: np.ndarray) -> np.ndarray:
-    """Repeat the pixels of the edge once at each side."""
-    beside = [(0, 0)] * (planes.ndim - 2) + [(1, 1), (1, 1)]
-    return np.pad(planes, beside, mode="edge")
 
 
 def _small(image: np.ndarray, foreground: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

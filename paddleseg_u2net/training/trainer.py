@@ -21,11 +21,9 @@ from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.training.distributed import Distributed
-from paddleseg_u2net.training.ema import EMA
-from paddleseg_u2net.training.freeze import Frozen
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import TrainingLogger
-from paddleseg_u2net.training.precision import Precision
+from paddleseg_u2net.training.step import EMA, Frozen, Precision
 from paddleseg_u2net.training.validation import BestScore, evaluate, lines
 from paddleseg_u2net.weights import load_weights
 

@@ -36,17 +36,6 @@ _COUNTER = "num_batches_tracked"  # which an average may leave out
 _SHOWN = 3
 
 
-class CheckpointError(ValueError):
-    """A file is whole, but what it holds cannot be taken for one network's weights."""
-
-
-class NetworkWeights(NamedTuple):
-    """``weights`` by the network's own names; ``note`` says what was passed over, if anything."""
-
-    weights: Dict[Any, Any]
-    note: str
-
-
 class _Network(NamedTuple):
     """A U²-Net in a checkpoint: the keys to its dictionary, and the prefix of its names there."""
 
@@ -63,10 +52,6 @@ class _Network(NamedTuple):
         words = _words(rf"({_AVERAGE})|{_RAW}", str(self))
         return bool(words and words[-1][1])  # an average may keep what it is of below itself
 
-    @property
-    def is_of_optimizer(self) -> bool:
-        return bool(_words(_OPTIMIZER, str(self)))
-
 
 def _words(pattern: str, name: str) -> List[re.Match[str]]:
     """The matches of ``pattern`` that are whole words of a name."""
@@ -75,18 +60,18 @@ def _words(pattern: str, name: str) -> List[re.Match[str]]:
 
 
 def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
-    """``network_weights``, with what was passed over in the log and ``source`` in errors."""
+    """``network_weights``, with the note in the log and ``source`` in errors."""
     try:
         weights, note = network_weights(content)
-    except CheckpointError as error:
+    except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     if note:
         logger.warning(f"{source}: {note}")
     return weights
 
 
-def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
-    """The weights in the dictionary that a file holds.
+def network_weights(content: Mapping[Any, Any]) -> Tuple[Dict[Any, Any], str]:
+    """The weights in the dictionary that a file holds, and what was passed over.
 
     A U²-Net's weights are found up to four dictionaries deep, behind any prefix. Of several, an
     average (EMA, SWA) that is as complete as the rest is taken, else the first under a usual key;
@@ -94,15 +79,15 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
     under the usual keys, up to two deep.
     """
     named = list(_networks(content, ()))
-    found = [network for network in named if not network.is_of_optimizer]
+    found = [network for network in named if not _words(_OPTIMIZER, str(network))]
     if named and not found:
-        raise CheckpointError(
+        raise ValueError(
             f"{named[0]} has the names of the network, but belongs to an optimizer; expected the "
             "network's weights"
         )
     if not found:
-        return NetworkWeights(_without_prefixes(_unwrapped(content)), "")
-    taken, why = _choice(found, _is_of_mmengine(content))
+        return _without_prefixes(_unwrapped(content)), ""
+    taken, why = _choice(found, content)
     weights, strangers = _weights_of(taken, found)
     notes = []
     if len(found) > 1:
@@ -111,7 +96,7 @@ def network_weights(content: Mapping[Any, Any]) -> NetworkWeights:
     if strangers:
         names = short_list(strangers, _SHOWN)
         notes.append(f"left out, since no part of the network: {names}")
-    return NetworkWeights(weights, "; ".join(notes))
+    return weights, "; ".join(notes)
 
 
 def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_Network]:
@@ -130,18 +115,15 @@ def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_N
                 yield from _networks(value, (*place, str(key)))
 
 
-def _is_of_mmengine(content: Mapping[Any, Any]) -> bool:
-    meta = content.get("meta")
-    return "message_hub" in content or (isinstance(meta, dict) and "mmengine_version" in meta)
-
-
-def _choice(found: List[_Network], is_of_mmengine: bool) -> Tuple[_Network, str]:
+def _choice(found: List[_Network], content: Mapping[Any, Any]) -> Tuple[_Network, str]:
     """The network to take, and why that one."""
     averages = [network for network in found if network.is_average]
     others = [network for network in found if not network.is_average]
     usual = [network for network in others if all(key in _WRAPPERS for key in network.place)]
     plain = [*usual, *others, *averages][0]
-    if is_of_mmengine and averages and averages[0].place == ("ema_state_dict",):
+    meta = content.get("meta")
+    mmengine = "message_hub" in content or (isinstance(meta, dict) and "mmengine_version" in meta)
+    if mmengine and averages and averages[0].place == ("ema_state_dict",):
         # Its EMAHook swaps the two when it saves.
         return plain, "where MMEngine saves the average"
     needed = {name for name in plain.own if not name.endswith(_COUNTER)}
@@ -183,8 +165,6 @@ def _without_prefixes(state: Mapping[Any, Any]) -> Dict[Any, Any]:
     for key, value in state.items():
         name = _PREFIXES.sub("", key) if isinstance(key, str) else key
         if name in renamed:
-            raise CheckpointError(
-                f"two weights are named {str(name)[:80]!a}, one of them with a prefix"
-            )
+            raise ValueError(f"two weights are named {str(name)[:80]!a}, one of them with a prefix")
         renamed[name] = value
     return renamed

@@ -1,6 +1,5 @@
-"""U²-Net weights out of ONNX files, whose exporters fold BatchNorm and lose the layers' names.
-
-What all files keep is which result goes where: every step of ``Program.run`` is found in the graph.
+"""U²-Net weights out of ONNX files, whose layers have lost names and BatchNorms: every step of
+``Program.run`` is found in the graph by what it takes.
 Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md, opsets 9 and up.
 """
 
@@ -42,15 +41,10 @@ class _Unfit(Exception):
 def read_onnx(path: Path, expected: Optional[StageTable] = None) -> Tuple[Architecture, State]:
     """Which U²-Net an ONNX file holds, and its weights, float32, in the published layout.
 
-    A BatchNorm that the file has folded into its convolution becomes one that changes nothing, so
-    that evaluation is equal: weight sqrt(1 + 1e-5), bias 0, mean 0, variance 1. Weights may be
-    float32, half, bfloat16 or double, and in another file of the same folder; integers of dynamic
-    quantization become the numbers that they stand for. Stages of heights that no named variant
-    has are found by the names of the layers, or are those of ``expected``.
-
-    Raises:
-        ValueError: the package ``onnx`` is missing; the file is not of ONNX, damaged, larger than
-            1 GiB, statically quantized, or of another network; or a weight is not finite.
+    A BatchNorm that the file has folded becomes one that changes nothing. Weights may be in another
+    file of the same folder; integers of dynamic quantization become the numbers that they stand
+    for. Stages of heights that no named variant has are found by the names of the layers, or are
+    those of ``expected``. What cannot be read is a ValueError that names the file.
     """
     onnx = optional_package(path, "onnx")
     try:
@@ -60,8 +54,9 @@ def read_onnx(path: Path, expected: Optional[StageTable] = None) -> Tuple[Archit
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # a node with too few inputs, an attribute of another type, ...
         raise ValueError(f"{path}: it holds a node that cannot be ({error!r}); {_AGAIN}") from error
-    if resizes_otherwise(model):
-        logger.warning(f"{path}: read as a U²-Net of half pixels; {resizes_otherwise(model)}")
+    why = resizes_otherwise(model)
+    if why:
+        logger.warning(f"{path}: read as a U²-Net of half pixels; {why}")
     return found
 
 
@@ -197,8 +192,15 @@ def _network(graph: _Graph, expected: Optional[StageTable]) -> Tuple[Architectur
     """The network and its weights, all of them."""
     tables = [*TABLES.values(), *([expected] if expected else [])]
     heights = [[row.height for row in table.named().values()] for table in tables]
-    named = _named_heights(graph)
-    state, kept = _read(graph, [named] if named else heights)
+    named, problems = _named_heights(graph), []
+    for kept in [named] if named else heights:
+        try:
+            state = _Reader(graph, with_widths(kept)).state
+            break
+        except _Unfit as error:
+            problems.append(error)
+    else:
+        raise problems[0]
     kernels = {name[: -len(".weight")]: v.shape for name, v in state.items() if v.ndim == 4}
     in_channels = kernels["stage1.rebnconvin.conv_s1"][1]
     found = Architecture.of(with_widths(kept, kernels), kernels["outconv"][0], in_channels)
@@ -210,17 +212,6 @@ def _network(graph: _Graph, expected: Optional[StageTable]) -> Tuple[Architectur
                 "stage: all layers of a stage have the same"
             )
     return found, {name: state[name] for name in shapes}
-
-
-def _read(graph: _Graph, candidates: List[List[Any]]) -> Tuple[State, List[Any]]:
-    """The weights by the first heights that fit."""
-    problems = []
-    for heights in candidates:
-        try:
-            return _Reader(graph, with_widths(heights)).state, heights
-        except _Unfit as error:
-            problems.append(error)
-    raise problems[0]
 
 
 def _named_heights(graph: _Graph) -> List[Any]:
@@ -324,7 +315,8 @@ class _Reader:
         return self._find(step.stage, what, ["Resize", "Upsample"], [x], _is_bilinear)
 
     def concat(self, step: Operation, *parts: str) -> str:
-        return self._find(step.stage, "Concat of channels", ["Concat"], parts, _joins_channels)
+        what = "Concat of channels"
+        return self._find(step.stage, what, ["Concat"], parts, lambda a: a.get("axis") in (1, -3))
 
     def add(self, step: Operation, a: str, b: str) -> str:
         return self._find(step.stage, "residual sum", ["Add", "Sum"], [a, b])
@@ -388,13 +380,6 @@ def _halves(attributes: Dict[str, Any]) -> bool:
 
 
 def _is_bilinear(attributes: Dict[str, Any]) -> bool:
-    aligned = attributes.get("coordinate_transformation_mode", "half_pixel")
-    return (
-        attributes.get("mode") == "linear"
-        and aligned in ("half_pixel", "pytorch_half_pixel")
-        and not attributes.get("antialias")
-    )
-
-
-def _joins_channels(attributes: Dict[str, Any]) -> bool:
-    return attributes.get("axis") in (1, -3)
+    mode = attributes.get("coordinate_transformation_mode", "half_pixel")
+    half = mode in ("half_pixel", "pytorch_half_pixel")
+    return half and attributes.get("mode") == "linear" and not attributes.get("antialias")

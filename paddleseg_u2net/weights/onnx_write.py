@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping
 
 import numpy as np
 
-from paddleseg_u2net.architecture import Convolution, Operation, Program, StageTable, build
+from paddleseg_u2net.architecture import Operation, Program, StageTable, build
 from paddleseg_u2net.weights.file_type import optional_package
 from paddleseg_u2net.weights.layout import EPSILON, restore_biases
 
@@ -22,28 +22,17 @@ def onnx_bytes(
     sides: bool = True,
     source: str = "ONNX",
 ) -> bytes:
-    """Return the network for evaluation, with every BatchNorm folded into its convolution.
+    """The network for evaluation, every BatchNorm folded; errors (ValueError) name ``source``.
 
-    The file's input is ``input``, float32 (N, in_channels, H, W), normalised as in training; any
-    N, H and W of 1 or more. Its outputs are ``d0`` (fused), ``d1``, ... (side outputs from fine to
-    coarse), float32 (N, num_classes, H, W). The tensors have the published names.
-
-    Args:
-        activation: whether outputs are probabilities, by sigmoid for one class and softmax over
-            classes else. Otherwise they are logits.
-        sides: whether the side outputs are there, or ``d0`` only.
-
-    Raises:
-        ValueError: the package ``onnx`` is missing; or the weights are not those of this network,
-            or not finite once folded. The text begins with ``source``.
+    Input ``input``, float32 (N, in_channels, H, W) of any N, H, W; outputs ``d0`` (fused) and with
+    ``sides`` ``d1``, ... from fine to coarse, float32 (N, num_classes, H, W): probabilities,
+    by sigmoid or softmax over classes, or logits without ``activation``.
     """
     onnx = optional_package(source, "onnx")
     program = build(table, num_classes, in_channels)
     weights = folded_weights(state, program, source)
     graph = _Graph(onnx.helper, program, activation, sides)
-    model = graph.model(onnx.numpy_helper, weights)
-    content: bytes = model.SerializeToString()
-    return content
+    return bytes(graph.model(onnx.numpy_helper, weights).SerializeToString())
 
 
 def folded_weights(
@@ -61,8 +50,14 @@ def folded_weights(
             np.asarray(state[f"{conv.layer}.{part}"], np.float64) for part in ("weight", "bias")
         )
         if conv.normalised:
-            factor, shift = _batchnorm(conv, state)
-            kernel, bias = kernel * factor.reshape(-1, 1, 1, 1), bias * factor + shift
+            gamma, beta, mean, variance = (
+                np.asarray(state[f"{conv.batchnorm}.{part}"], np.float64)
+                for part in ("weight", "bias", "_mean", "_variance")
+            )
+            with np.errstate(all="ignore"):  # what is not finite is refused when it is rounded
+                factor = gamma / np.sqrt(variance + EPSILON)
+                kernel = kernel * factor.reshape(-1, 1, 1, 1)
+                bias = bias * factor + (beta - mean * factor)
         for part, value in (("weight", kernel), ("bias", bias)):
             with np.errstate(over="ignore"):
                 weights[f"{conv.layer}.{part}"] = rounded = value.astype(np.float32)
@@ -72,17 +67,6 @@ def folded_weights(
                     "holds NaN or infinity; the BatchNorm's variance may be below 0"
                 )
     return weights
-
-
-def _batchnorm(conv: Convolution, state: Mapping[str, np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-    """What a BatchNorm multiplies with and adds, float64 (channels,)."""
-    weight, bias, mean, variance = (
-        np.asarray(state[f"{conv.batchnorm}.{part}"], np.float64)
-        for part in ("weight", "bias", "_mean", "_variance")
-    )
-    with np.errstate(all="ignore"):  # what is not finite is refused when it is rounded
-        factor = weight / np.sqrt(variance + EPSILON)
-        return factor, bias - mean * factor
 
 
 class _Graph:

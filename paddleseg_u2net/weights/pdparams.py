@@ -9,7 +9,6 @@ from typing import Any, Dict, Union
 import numpy as np
 
 from paddleseg_u2net.io.files import atomic_path
-from paddleseg_u2net.weights.checkpoints import CheckpointError
 from paddleseg_u2net.weights.layout import widened
 from paddleseg_u2net.weights.pickles.objects import ARRAYS
 from paddleseg_u2net.weights.pickles.unpickler import load_pickle, named_errors
@@ -24,11 +23,10 @@ def read_pickle(path: Union[str, Path]) -> Dict[str, Any]:
     float32, which is exact.
     """
     path = Path(path)
-    with named_errors(path, "paddle.save(model.state_dict(), path)"), path.open("rb") as file:
+    with path.open("rb") as file, named_errors(path, "paddle.save(model.state_dict(), path)"):
         content = load_pickle(file, ARRAYS)
         if not isinstance(content, dict):
-            kind = type(content).__name__
-            raise CheckpointError(f"expected a dictionary of arrays, got {kind}")
+            raise ValueError(f"it holds a {type(content).__name__}, no dictionary of arrays")
         return _plain(content)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 from paddleseg_u2net.io.download import DownloadError, fetch, mirrored, verify
 from paddleseg_u2net.io.yaml_text import read_yaml_file
+from paddleseg_u2net.text import did_you_mean
 from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
 
 
@@ -79,11 +79,9 @@ def locate(source: Union[str, Path]) -> Path:
             "output/best_model, or a file of weights"
         )
     if not re.search(r"[./\\~]", name):
-        near = difflib.get_close_matches(name.lower(), ZOO, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
         raise FileNotFoundError(
             f"{source}: expected a file of weights ({', '.join(SUFFIXES)}), a "
-            f"checkpoint's folder, or one of {', '.join(ZOO)}{hint}"
+            f"checkpoint's folder, or one of {', '.join(ZOO)}{did_you_mean(name, ZOO)}"
         )
     return path
 
@@ -95,7 +93,7 @@ def _kept(name: str) -> Optional[Path]:
         if path.is_file():
             try:
                 verify(path, *_expected(source))
-            except DownloadError as error:
+            except ValueError as error:
                 raise ValueError(
                     f"{path}: this is not the published {name} ({error}); move it away to fetch "
                     "that, name your own file by its path, or set MODEL_CHECKSUM_DISABLED=1 to "
@@ -106,27 +104,22 @@ def _kept(name: str) -> Optional[Path]:
 
 
 def _fetched(name: str) -> Path:
-    problems: List[str] = []
-    for source, addresses in _places(name):
+    mirror = os.environ.get("U2NET_MIRROR")
+    sources, problems = ZOO[name].sources, []
+    places = [(source, tuple(mirrored(mirror, source.filename))) for source in sources if mirror]
+    places += [(source, source.addresses) for source in sources]
+    for source, addresses in places:
         try:
             path = home() / source.filename
             return fetch(addresses, path, *_expected(source), check=check_file)
         except DownloadError as error:
             problems.append(str(error))
-    names = " or ".join(source.filename for source in ZOO[name].sources)
+    names = " or ".join(source.filename for source in sources)
     raise DownloadError(
         f"{name} could not be fetched. Without internet: put {names} into {home()}, name the file "
         "itself, or set U2NET_MIRROR to a folder that has it (docs/weights.md). "
         "MODEL_CHECKSUM_DISABLED=1 takes another file, too. What was tried:\n" + "\n".join(problems)
     )
-
-
-def _places(name: str) -> List[Tuple[Source, Sequence[str]]]:
-    """The files of a row and where each is asked for, all in the mirror first."""
-    mirror = os.environ.get("U2NET_MIRROR")
-    near = [(source, mirrored(mirror, source.filename)) for source in ZOO[name].sources]
-    known = [(source, source.addresses) for source in ZOO[name].sources]
-    return [place for place in [*near, *known] if place[1]]
 
 
 def _expected(source: Source) -> Tuple[Optional[int], Optional[str]]:

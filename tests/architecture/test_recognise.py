@@ -5,6 +5,7 @@ import pytest
 from paddleseg_u2net.architecture import TABLES, Architecture, StageTable, build, recognise
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.models import U2Net
+from tests.weights import narrow
 
 
 @pytest.mark.parametrize("num_classes, in_channels", [(1, 3), (4, 1)])
@@ -20,17 +21,9 @@ def test_published_models(name, num_classes, in_channels):
     }
 
 
-def narrow(divisor):
-    rows = {
-        part: [[row.height, row.mid // divisor, row.out // divisor] for row in rows]
-        for part, rows in TABLES["U2Net"]._asdict().items()
-    }
-    return StageTable.parse(rows)
-
-
 def test_other_widths_of_the_published_heights():
-    found = recognise(build(narrow(8)).shapes(), "f.pth")
-    assert found.stages == narrow(8)
+    found = recognise(build(narrow.table()).shapes(), "f.pth")
+    assert found.stages == narrow.table()
     config = found.model_config()
     model = U2Net(**{key: value for key, value in config.items() if key != "type"})
     assert model.stage5.dilated and not model.stage4.dilated

@@ -60,7 +60,7 @@ def test_a_configuration_and_all_flags(words, tmp_path, capsys):
     assert made.shape == (None, 3, 64, 48) and made.make_preprocess().size == (48, 64)
     assert made.preprocess["type"] == "zoo"
     said = capsys.readouterr().out
-    assert "preprocess.size: 48x64 by --input_shape, instead of 32x32" in said
+    assert "preprocess.size: 48x64 by --input_shape, instead of (32, 32)" in said
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from paddleseg_u2net.data_tools.annotations.sample import (
 )
 from paddleseg_u2net.data_tools.convert import ImportFailed, Options, check_output, write
 from paddleseg_u2net.datasets.pairing import from_list
-from paddleseg_u2net.io import files
 from paddleseg_u2net.io.images import read_mask
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -433,8 +432,8 @@ def test_what_comes_there_meanwhile_stays(drawings, root, monkeypatch, existed, 
         root.mkdir(parents=True, exist_ok=True)
         (root / "precious").write_text("mine")
 
-    if late:  # when all is written, but before the folder gets its name
-        monkeypatch.setattr(files, "sync_tree", put)
+    if late:  # when files are written, but before the folder gets its name
+        monkeypatch.setattr(os, "fsync", put)
     with pytest.raises(FileExistsError, match="found a folder with something in it: move it away"):
         write(drawings, root, ABOUT, Options(), print if late else put)
     assert left(root) == ["precious"] and left(root.parent) == ["mine"]

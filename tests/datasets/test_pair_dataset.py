@@ -128,18 +128,6 @@ def test_a_soft_mask_is_fitted_linearly(tmp_path):
     np.testing.assert_allclose(label, weights @ (small / 255) @ weights.T, atol=1e-6)
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_pictures_come_with_the_channels_asked_for(tmp_path, mode, channels):
-    mask = np.eye(8, 10, dtype=np.uint8)
-    pair(tmp_path, mask * 200, mask, mode=mode)
-    found = dataset(tmp_path, img_channels=channels)
-    image, label = found.read(0)
-    assert image.dtype == np.uint8 and image.shape == (8, 10, channels)
-    np.testing.assert_array_equal(image[..., 0] > 100, label == 1)
-    np.testing.assert_array_equal(found.image(0), image)
-
-
 @pytest.mark.parametrize(("orientation", "suffix"), [(3, "png"), (6, "jpg"), (7, "png")])
 def test_orientation_tags_keep_pairs_aligned(tmp_path, orientation, suffix):
     mask = np.zeros((16, 24), np.uint8)

@@ -184,11 +184,6 @@ def test_zero_and_one_are_labels(tmp_path, kind, mask_above):
         assert truth.labels01 and not truth.soft
 
 
-def test_sixteen_bit_masks(tmp_path):
-    stored = np.array([[127 * 257, 127 * 257 + 1, 65535]], np.uint16)
-    assert read_truth(saved(tmp_path / "a.png", stored)).mask.tolist() == [[False, True, True]]
-
-
 @pytest.mark.parametrize(
     ("kind", "found"),
     [
@@ -313,23 +308,6 @@ def test_matlab_files_that_do_not_say_what_they_mean(tmp_path):
     refused(reader, tmp_path / "b.mat", "one (2, 5)", "(3, 5)")
     (tmp_path / "c.mat").write_bytes(b"nothing")
     refused(reader, tmp_path / "c.mat", "MATLAB")
-
-
-@pytest.mark.parametrize(
-    ("name", "stored"),
-    [
-        ("a.png", GREY),
-        ("b.png", GREY.astype(np.uint16) * 3),
-        ("a.tif", GREY.astype(np.float32) / 100),
-        ("a.npy", GREY.astype(np.float64) * 1e-9),
-        ("b.npy", GREY.astype(np.int32)),
-        ("c.npy", GREY.astype(np.float32)[None]),
-    ],
-)
-def test_densities_are_the_values_of_the_file(tmp_path, name, stored):
-    density = read_density(saved(tmp_path / name, stored))
-    assert density.dtype == np.float64
-    assert density.tolist() == stored.reshape(GREY.shape).astype(np.float64).tolist()
 
 
 @pytest.mark.parametrize("values", [[[0.0, 0.0]], [[-1.0, 5.0]], [[-3.0, -2.0]]])

@@ -88,14 +88,6 @@ def picture(element):
         return np.asarray(image)
 
 
-def test_title_and_notes():
-    parsed = Parsed(html(notes=["one", "two"]))
-    assert parsed.texts("title") == parsed.texts("h1") == ["Scores of saliency maps"]
-    assert parsed.texts("p", class_="note") == ["one", "two"]
-    assert parsed.all("html", lang="en") and parsed.all("meta", charset="utf-8")
-    assert parsed.all("meta", name="viewport")[0]["content"].startswith("width=device-width")
-
-
 def test_nothing_comes_from_outside_and_one_script_runs():
     text = html(figures={"c": b"1"}, galleries=[gallery()])
     assert text == html(figures={"c": b"1"}, galleries=[gallery()])

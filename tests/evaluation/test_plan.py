@@ -23,16 +23,12 @@ def test_a_folder_gives_its_name():
     assert job.truth == DataSet(gt_dir=Path("data/masks"), mask_suffix="_gt")
 
 
-def test_names_before_the_equals_sign():
-    (job,) = from_folders(["A=maps/x=y"], ["SOD=gt"])
-    assert (job.method, job.dataset, job.map_dir) == ("A", "SOD", Path("maps/x=y"))
-
-
 def test_a_folder_that_has_an_equals_sign(tmp_path):
     folder = tmp_path / "lr=0.1"
     folder.mkdir()
-    (job,) = from_folders([str(folder)], ["SOD=gt"])
-    assert (job.method, job.map_dir) == ("lr=0.1", folder)
+    one, two = from_folders([str(folder), "A=maps/x=y"], ["SOD=gt"])
+    assert (one.method, one.map_dir) == ("lr=0.1", folder)
+    assert (two.method, two.dataset, two.map_dir) == ("A", "SOD", Path("maps/x=y"))
 
 
 def test_several_methods_on_several_sets_by_subfolders():

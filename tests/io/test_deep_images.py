@@ -23,13 +23,12 @@ def rounded(values):
     return np.floor(np.asarray(values, np.float64) * 255 / 65535 + 0.5).astype(np.uint8)
 
 
-def png(array, colour_type, transparent=b"", orientation=b""):
+def png(array, colour_type, transparent=b""):
     """A PNG of 16 bits, byte by byte, of an array (H, W, channels)."""
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
     header = struct.pack(">IIBBBBB", array.shape[1], array.shape[0], 16, colour_type, 0, 0, 0)
     chunks = [(b"IHDR", header)]
     chunks += [(b"tRNS", transparent)] if transparent else []
-    chunks += [(b"eXIf", orientation)] if orientation else []
     chunks += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
 

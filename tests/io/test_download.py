@@ -191,13 +191,6 @@ def test_page_is_refused_by_the_check(server, get, target):
     assert_fetched(target)
 
 
-def test_redirect_is_followed_with_the_range(server, get, target):
-    server.script("/real", Reply(BODY, etag='"1"', cut=CUT), Reply(BODY, etag='"1"'))
-    get(server.script("/a", Reply.redirect(server.address("/real")), Reply.redirect("/real")))
-    assert_fetched(target)
-    assert_resumed(server, "/real")
-
-
 def test_redirect_to_another_scheme_is_refused(server, get, tmp_path):
     (tmp_path / "secret").write_text("x")
     with pytest.raises(DownloadError, match="file://"):
@@ -265,10 +258,10 @@ def test_verify(tmp_path):
     verify(path)
     verify(path, SIZE, SHA)
     verify(path, None, f"md5:{hashlib.md5(BODY).hexdigest()}")
-    with pytest.raises(DownloadError, match=rf"{re.escape(str(path))}: expected 1 bytes, got"):
+    with pytest.raises(ValueError, match=f"expected 1 bytes, got {SIZE}"):
         verify(path, 1, SHA)
     path.write_bytes(OTHER)
-    with pytest.raises(DownloadError, match=f"expected {SHA}, got sha256:[0-9a-f]{{64}}; delete"):
+    with pytest.raises(ValueError, match=f"expected {SHA}, got sha256:[0-9a-f]{{64}}$"):
         verify(path, SIZE, SHA)
 
 

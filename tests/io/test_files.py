@@ -24,12 +24,6 @@ def names(folder: Path) -> list:
     return sorted(item.name for item in folder.iterdir())
 
 
-def dead_pid() -> int:
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    return child.pid
-
-
 def make_folder(place: Path, content: str) -> Path:
     place.mkdir(parents=True)
     (place / "a.txt").write_text(content)

@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from paddleseg_u2net.commands import main
 from paddleseg_u2net.config.reading import read_yaml
 from paddleseg_u2net.evaluation import loaders
 from paddleseg_u2net.io import files, images
@@ -47,13 +46,3 @@ def test_predicting_a_folder_goes_on_and_names_it(tmp_path):
     assert list(reasons) == ["b.png", "c.png"]
     assert "found no regular file" in reasons["b.png"] and "found nothing" in reasons["c.png"]
     assert (out / "saliency/a.png").is_file()
-
-
-def test_a_command_that_reads_a_folder_names_it(tmp_path, capsys):
-    picture(tmp_path / "images/b.png")
-    (tmp_path / "masks").mkdir()
-    os.mkfifo(tmp_path / "masks/b.png")
-    folders = ["--images", str(tmp_path / "images"), "--masks", str(tmp_path / "masks")]
-    assert main("dataset", ["check", *folders]) == 1
-    said = "".join(capsys.readouterr())
-    assert str(tmp_path / "masks/b.png") in said and "no regular file" in said

@@ -9,14 +9,14 @@ import paddleseg_u2net  # noqa: F401  (before Paddle 2.6.2, which crashes otherw
 import paddle
 import paddle.nn.functional as F
 
-from paddleseg_u2net.models import conv
+from paddleseg_u2net.models import layers
 
 SIZES = [(33, 37), (1, 1)]
 
 
 def both_ways(monkeypatch, transposed, size, dilation, bias, in_channels=5, out_channels=3):
     """Result and gradients of conv3x3, made to take one of its two ways."""
-    monkeypatch.setattr(conv, "_transposed_is_cheaper", lambda x, weight: transposed)
+    monkeypatch.setattr(layers, "_transposed_is_cheaper", lambda x, weight: transposed)
     rng = np.random.default_rng(dilation)
     shapes = [(2, in_channels, *size), (out_channels, in_channels, 3, 3)]
     shapes += [(out_channels,)] if bias else []
@@ -24,7 +24,7 @@ def both_ways(monkeypatch, transposed, size, dilation, bias, in_channels=5, out_
         paddle.to_tensor(rng.normal(size=shape).astype("float32"), stop_gradient=False)
         for shape in shapes
     ]
-    result = conv.conv3x3(tensors[0], tensors[1], tensors[2] if bias else None, dilation)
+    result = layers.conv3x3(tensors[0], tensors[1], tensors[2] if bias else None, dilation)
     towards = paddle.to_tensor(rng.normal(size=result.shape).astype("float32"))
     (result * towards).sum().backward()
     return [result.numpy(), *(tensor.grad.numpy() for tensor in tensors)]
@@ -52,15 +52,15 @@ def test_layers_that_reduce_channels_are_transposed(
         pytest.skip("a GPU chooses for itself")
     taken = []
     monkeypatch.setattr(
-        conv.F, "conv2d_transpose", lambda *a, **k: taken.append(True) or paddle.zeros([1])
+        layers.F, "conv2d_transpose", lambda *a, **k: taken.append(True) or paddle.zeros([1])
     )
-    conv.SameConv(in_channels, out_channels)(paddle.zeros([1, in_channels, *size]))
+    layers.SameConv(in_channels, out_channels)(paddle.zeros([1, in_channels, *size]))
     assert bool(taken) is transposed
 
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_layer_equals_paddles_convolution_with_its_weights(bias):
-    layer = conv.SameConv(6, 4, dilation=2, bias=bias)
+    layer = layers.SameConv(6, 4, dilation=2, bias=bias)
     if bias:
         assert (layer.bias.numpy() == 0).all()
         layer.bias.set_value(paddle.to_tensor([1.0, -2.0, 3.0, 0.5]))

@@ -31,17 +31,6 @@ def texts(figure):
     return [text.get_text() for text in legend.get_texts()]
 
 
-def test_lines_are_the_curves():
-    figure = draw([panel("a", "b", x_limits=(0, 1), y_limits=(0.2, 0.9)), panel("c", title="X")])
-    first, second = figure.axes
-    np.testing.assert_array_equal(first.lines[1].get_ydata(), 1 - X**3)
-    np.testing.assert_array_equal(first.lines[1].get_xdata(), X)
-    assert first.get_xlim() == (0, 1) and first.get_ylim() == (0.2, 0.9)
-    assert second.get_ylim() != (0.2, 0.9)
-    assert [first.get_title(), second.get_title()] == ["DUTS-TE", "X"]
-    assert [first.get_xlabel(), first.get_ylabel()] == ["recall", "precision"]
-
-
 def test_a_method_looks_the_same_in_every_panel():
     figure = draw([panel("a", "b", "c"), panel("c", "a")])
     first, second = ([line.get_color() for line in axes.lines] for axes in figure.axes)

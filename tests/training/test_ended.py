@@ -12,8 +12,8 @@ import yaml
 
 from paddleseg_u2net import env, signals
 from paddleseg_u2net.signals import Terminated
-from paddleseg_u2net.training import checkpoint, ema, trainer
-from paddleseg_u2net.training.ema import EMA
+from paddleseg_u2net.training import checkpoint, step, trainer
+from paddleseg_u2net.training.step import EMA
 from tests.training.runs import EVERY_SECOND, outcome, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def signal_at(monkeypatch, owner, name, number, sent=signal.SIGTERM):
         (EMA, "update", 1, 1),
         (trainer, "evaluate", 1, 2),
         (trainer, "evaluate", 4, 4),  # of the average, whose weights are in the model
-        (ema, "_set_weights", 4, 4),  # back from the average
+        (step, "_set_weights", 4, 4),  # back from the average
         (trainer.Trainer, "_has_waited_enough", 1, 2),
         (checkpoint, "save", 3, 2),  # iter_2
         (checkpoint, "tidy", 3, 4),  # the first is before the first step

@@ -8,7 +8,7 @@ import pytest
 
 from paddleseg_u2net.config import ConfigError
 from paddleseg_u2net.models import U2Net
-from paddleseg_u2net.training.freeze import Frozen
+from paddleseg_u2net.training.step import Frozen
 from tests.models.stock import SMALL, as_numpy
 from tests.training.runs import EVERY_SECOND, train, trainer_of
 

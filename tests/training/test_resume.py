@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _KILLED = """
 import json, os, signal, sys
 import paddleseg_u2net
-from paddleseg_u2net.training.ema import EMA
+from paddleseg_u2net.training.step import EMA
 from tests.training.runs import EVERY_SECOND, train
 update = EMA.update
 def killed(average, model, step):

@@ -12,8 +12,8 @@ from PIL import Image
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.training import checkpoint
 from paddleseg_u2net.training.checkpoint import CheckpointError
-from paddleseg_u2net.training.ema import EMA
 from paddleseg_u2net.training.loader import Schedule, train_loader
+from paddleseg_u2net.training.step import EMA
 from paddleseg_u2net.training.trainer import Diverged
 from tests.training.runs import EVERY_SECOND, outcome, train, trainer_of, weights
 

@@ -141,15 +141,6 @@ def test_a_file_that_would_run_code_is_refused_unrun(path, tmp_path, protocol):
     assert trace.exists()  # the pickle was a working one
 
 
-def test_an_allowed_module_lends_no_other_name(path):
-    path.write_bytes(b"cnumpy\nload\n(S'x'\ntR.")
-    with pytest.raises(ValueError, match=r"it names numpy\.load"):
-        read_pickle(path)
-    path.write_bytes(b"\x80\x04\x8c\x05numpy\x8c\x0cndarray.dump\x93.")
-    with pytest.raises(ValueError, match=r"it names numpy\.ndarray\.dump"):
-        read_pickle(path)
-
-
 @pytest.mark.parametrize(
     ("shape", "dtype", "data", "words"),
     [
@@ -198,22 +189,13 @@ def test_the_byte_order_of_numpys_own_dtypes_is_left_alone(path):
     assert np.dtype("i4").isnative and np.array([1], "i4").tobytes() == np.int32(1).tobytes()
 
 
-def good_bytes(path):
-    write_pickle(path, state())
-    return path.read_bytes()
-
-
-def assert_unreadable(path, content):
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"cannot be read|expected a dictionary|empty") as error:
-        read_pickle(path)
-    assert str(error.value).startswith(str(path))
-
-
 def test_a_file_cut_anywhere_is_refused_by_name(path):
-    content = good_bytes(path)
+    write_pickle(path, state())
+    content = path.read_bytes()
     for length in range(0, len(content), 3):
-        assert_unreadable(path, content[:length])
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match=rf"^{path}: .*(cannot be read|empty)"):
+            read_pickle(path)
 
 
 def test_bfloat16_becomes_float32_exactly(path):

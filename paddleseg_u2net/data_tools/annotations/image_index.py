@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
-from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample, count_images
+from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample, counted
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES, find_images
 from paddleseg_u2net.text import short_list
@@ -92,7 +92,7 @@ class ImageIndex:
         (_, name), path = next(iter(self._renamed.items()))
         return [
             "taken under another suffix than the label file says: "
-            f"{count_images(len(self._renamed))}, such as {path.name} for {_parts(name)[-1]}"
+            f"{counted(len(self._renamed), 'image')}, such as {path.name} for {_parts(name)[-1]}"
         ]
 
     def _alike(self, parts: List[str], with_suffix: bool, fits: Fits) -> List[Path]:
@@ -174,4 +174,4 @@ def unlabelled(images: Iterable[Path], labelled: Iterable[Path], why: str) -> Li
         return []
     top = Path(os.path.commonpath([path.parent for path in rest]))
     names = short_list([path.relative_to(top).as_posix() for path in rest])
-    return [f"left out, {why}: {count_images(len(rest))} below {top} ({names})"]
+    return [f"left out, {why}: {counted(len(rest), 'image')} below {top} ({names})"]

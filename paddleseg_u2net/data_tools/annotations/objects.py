@@ -16,8 +16,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     Bad,
     Picture,
     Sample,
-    count_images,
-    count_objects,
+    counted,
 )
 from paddleseg_u2net.data_tools.annotations.shapes import Drawing, Shape
 from paddleseg_u2net.io.images import ImageError
@@ -125,14 +124,16 @@ class ImportStats:
             ("left out, no areas or of no known kind", self.kinds),
         ):
             if counts:
-                named = [f"{name} ({count_objects(n)})" for name, n in sorted(counts.items())]
+                named = [f"{name} ({counted(n, 'object')})" for name, n in sorted(counts.items())]
                 found.append(f"{what}: {', '.join(named)}")
-        counted = [
-            ("left out, without area", self.without_area, count_objects),
-            ("reach out of their image, drawn as far as inside", self.outside, count_objects),
-            ("without objects, so all background", self.without_objects, count_images),
-        ]
-        return found + [f"{what}: {told(count)}" for what, count, told in counted if count]
+        for said, count, what in (
+            ("left out, without area", self.without_area, "object"),
+            ("reach out of their image, drawn as far as inside", self.outside, "object"),
+            ("without objects, so all background", self.without_objects, "image"),
+        ):
+            if count:
+                found.append(f"{said}: {counted(count, what)}")
+        return found
 
 
 def _reaches_out(part: Shape, size: Size) -> bool:

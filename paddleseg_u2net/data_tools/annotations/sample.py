@@ -181,11 +181,6 @@ def thread_map(work: Callable[[Item], Found], items: Sequence[Item], what: str) 
         return list(tracked(found, f"looking at {what}", "files", len(items)))
 
 
-def count_objects(count: int) -> str:
-    """``1 object``, ``2 objects``."""
-    return "1 object" if count == 1 else f"{count} objects"
-
-
-def count_images(count: int) -> str:
+def counted(count: int, what: str) -> str:
     """``1 image``, ``2 images``."""
-    return "1 image" if count == 1 else f"{count} images"
+    return f"1 {what}" if count == 1 else f"{count} {what}s"

@@ -16,7 +16,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     AnnotationError,
     Sample,
-    count_images,
+    counted,
     wrong,
 )
 from paddleseg_u2net.datasets.name_rules import fold_case
@@ -102,12 +102,13 @@ def joined(parts: Sequence[Part], resplit: bool = False) -> Tuple[List[Sample], 
     if shared:
         said = "1 name is" if shared == 1 else f"{shared} names are"
         remarks.append(f"named after their folders too, as {said} in several")
-        prefixes = _prefixes([part.folder for part in parts])
-        samples = [
-            replace(sample, name=prefix + sample.name)
-            for prefix, part in zip(prefixes, parts)
-            for sample in part.samples
-        ]
+        places = [Path(os.path.normpath(part.folder.absolute())) for part in parts]
+        top = os.path.commonpath(places)
+        samples = []
+        for place, part in zip(places, parts):
+            folders = [name for name in place.relative_to(top).parts if name.lower() != IMAGES]
+            for sample in part.samples:
+                samples.append(replace(sample, name="/".join([*folders, sample.name])))
     return unique_names(samples), remarks
 
 
@@ -125,7 +126,7 @@ def _each_once(parts: Sequence[Part], resplit: bool) -> Tuple[List[Part], List[s
             _require_equal(first, other, sample, part, resplit)
             again += 1
         kept.append(part._replace(samples=samples))
-    said = f"{count_images(again)} {'is' if again == 1 else 'are'}"
+    said = f"{counted(again, 'image')} {'is' if again == 1 else 'are'}"
     return kept, [f"{said} in several parts, and taken once"] if again else []
 
 
@@ -137,12 +138,3 @@ def _require_equal(first: Sample, other: Part, sample: Sample, part: Part, respl
     size = image_size(sample.image)
     if not np.array_equal(first.mask.read(size), sample.mask.read(size)):
         raise AnnotationError(f"{both}, with different masks; take it out of one of them")
-
-
-def _prefixes(folders: Sequence[Path]) -> List[str]:
-    places = [os.path.normpath(folder.absolute()) for folder in folders]
-    top = Path(os.path.commonpath(places))
-    return [
-        "".join(f"{name}/" for name in Path(place).relative_to(top).parts if name.lower() != IMAGES)
-        for place in places
-    ]

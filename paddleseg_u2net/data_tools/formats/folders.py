@@ -37,7 +37,7 @@ from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotationError,
     MaskSource,
     Sample,
-    count_images,
+    counted,
     thread_map,
     wrong,
 )
@@ -197,7 +197,7 @@ def pair_folders(
     if several:
         shown = " and ".join(path.name for path in several[0].masks[:3])
         remarks.append(
-            f"{count_images(len(several))} with several masks, which are merged, such as "
+            f"{counted(len(several), 'image')} with several masks, which are merged, such as "
             f"{several[0].image.name} with {shown}" + (" ..." if len(several[0].masks) > 3 else "")
         )
     if splits:

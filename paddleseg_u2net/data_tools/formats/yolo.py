@@ -18,7 +18,7 @@ from paddleseg_u2net.data_tools.annotations.objects import ImportStats, Object, 
 from paddleseg_u2net.data_tools.annotations.sample import (
     AnnotatedDataset,
     Bad,
-    count_images,
+    counted,
     read_lines,
     thread_map,
     wrong,
@@ -75,7 +75,7 @@ def _read_one(source: Path, resplit: bool, classes: Classes) -> AnnotatedDataset
             labelled.append((place, labels))
         elif labels:
             why = f"{place.title} is left out, as no image has a label file"
-            remarks.append(f"{why}: {count_images(len(labels))}")
+            remarks.append(f"{why}: {counted(len(labels), 'image')}")
     if not labelled:
         image = next(image for place in layout.places for image in place.images)
         expected = f"a label file of {image} as {_label_places(image)[0]}"
@@ -105,7 +105,7 @@ def _read_one(source: Path, resplit: bool, classes: Classes) -> AnnotatedDataset
     remarks += said + stats.remarks()
     unlabelled = sum(label is None for _, labels in labelled for label, _ in labels)
     if unlabelled:
-        remarks.append(f"without a label file, so without objects: {count_images(unlabelled)}")
+        remarks.append(f"without a label file, so without objects: {counted(unlabelled, 'image')}")
     return AnnotatedDataset(names, samples, remarks=remarks + renamed, bad=bad)
 
 

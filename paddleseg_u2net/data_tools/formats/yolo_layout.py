@@ -113,7 +113,10 @@ def _described(path: Path) -> Layout:
         found = "keypoints (kpt_shape)" if "kpt_shape" in tree else names
         raise wrong(path, "names of classes under `names`, for polygons", found)
     layout = Layout(path, _checked_names(names, path), [])
-    roots = _roots(tree.get("path", ""), path)
+    root = tree.get("path", "")
+    root = path.parent / root if isinstance(root, str) and root not in _NOTHING else path.parent
+    # Entries count from `path`, or from the file itself.
+    roots = list(dict.fromkeys([root, path.parent])) if root.is_dir() else [path.parent]
     for key in tree:
         if key.lower() in SPLITS:
             _add_part(layout, key, tree[key], roots)
@@ -135,13 +138,6 @@ def _checked_names(names: Sequence[Any], path: Path) -> Tuple[str, ...]:
     if bad:
         raise wrong(path, "a name for each class from 0 on", f"{names[bad[0]]!r} for {bad[0]}")
     return tuple(name.strip() for name in names)
-
-
-def _roots(path: Any, file: Path) -> List[Path]:
-    """From where entries may count."""
-    folder = file.parent
-    root = folder / path if isinstance(path, str) and path not in _NOTHING else folder
-    return list(dict.fromkeys([root, folder])) if root.is_dir() else [folder]
 
 
 def _add_part(layout: Layout, key: str, value: Any, roots: List[Path]) -> None:

@@ -20,12 +20,8 @@ if TYPE_CHECKING:
 
 
 class Job(NamedTuple):
-    """What a format's writer is given.
-
-    Attributes:
-        state: the weights, by the names of ``Program.shapes``; ``model``: their network.
-        description: what the folder will say of itself: precision, output, shape of the input.
-        found: the network of a lower precision that a search found.
+    """What a format's writer is given: weights by the names of ``Program.shapes``, their network,
+    what the folder will say of itself, and the network of a lower precision that a search found.
     """
 
     state: State

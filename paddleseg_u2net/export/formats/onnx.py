@@ -1,13 +1,12 @@
-"""What an ONNX file of a U²-Net becomes for export: fixed sizes, class numbers, half storage.
-
-Operators are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md, opset 13 and up.
+"""What an ONNX file of a U²-Net becomes for export: fixed sizes, class numbers, half storage, of
+https://github.com/onnx/onnx/blob/main/docs/Operators.md, opset 13 and up.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 import numpy as np
 
@@ -43,10 +42,8 @@ def finished(
         _number(model)
     if half:
         _halve(model)
-    helper = optional_package("export", "onnx.helper")
-    helper.set_model_props(model, dict(notes))
-    done: bytes = model.SerializeToString()
-    return done
+    optional_package("export", "onnx.helper").set_model_props(model, dict(notes))
+    return model.SerializeToString()
 
 
 def _fix(model: Any, shape: Shape) -> None:
@@ -60,18 +57,14 @@ def _fix(model: Any, shape: Shape) -> None:
                 extents[axis].dim_value = own
     if height is None or width is None:
         return
-    known = _known_shapes(model)
+    # of all values between the nodes; 0 where a number is not known
+    inference = optional_package("export", "onnx.shape_inference")
+    values = inference.infer_shapes(model, data_prop=True).graph.value_info
+    known = {item.name: [d.dim_value for d in item.type.tensor_type.shape.dim] for item in values}
     for node in graph.node:
         if node.op_type == "Resize" and all(known.get(node.output[0], [0])[1:]):
             _fix_resize(graph, node, known[node.output[0]])
     _drop_unused(graph)
-
-
-def _known_shapes(model: Any) -> Dict[str, List[int]]:
-    """Of all values between the nodes; 0 where a number is not known."""
-    inference = optional_package("export", "onnx.shape_inference")
-    values = inference.infer_shapes(model, data_prop=True).graph.value_info
-    return {item.name: [d.dim_value for d in item.type.tensor_type.shape.dim] for item in values}
 
 
 def _fix_resize(graph: Any, node: Any, shape: Sequence[int]) -> None:
@@ -150,9 +143,8 @@ def _halve(model: Any) -> None:
 
 
 def _store(graph: Any, name: str, array: np.ndarray) -> str:
-    graph.initializer.append(
-        optional_package("export", "onnx.numpy_helper").from_array(array, name)
-    )
+    from_array = optional_package("export", "onnx.numpy_helper").from_array
+    graph.initializer.append(from_array(array, name))
     return name
 
 

@@ -49,30 +49,21 @@ class Calibration:
 
     @classmethod
     def read(
-        cls,
-        images: Path,
-        masks: Optional[Path],
-        preprocess: Preprocess,
-        limit: int = LIMIT,
+        cls, images: Path, masks: Optional[Path], preprocess: Preprocess, limit: int = LIMIT
     ) -> Calibration:
-        """Read a folder of images, subfolders included, and of masks of one class by their names.
-
-        Of more than ``limit`` images an even choice in the order of their names is taken, the same
-        every time; every second one fits, the others check. Files that cannot be used are named in
-        warnings, and others take their places; ValueError if fewer than 16 are left.
+        """Read a folder of images, subfolders included, and of masks of one class by their names:
+        of more than ``limit`` an even choice, the same every time; every second one fits, the
+        others check. Files that cannot be used are named in warnings, and others take their places.
         """
         names = find_images(images)
         mask_of = _paired(images, names, masks) if len(names) >= FEWEST else {}
         total = min(limit, len(names))
         chosen = [names[number * len(names) // total] for number in range(total)]
-        taken = set(chosen)
-        others = [name for name in names if name not in taken]
-        samples: List[Sample] = []
-        used: List[Path] = []
+        others = [name for name in names if name not in chosen]
+        samples: Dict[Path, Sample] = {}
         for name in tracked([*chosen, *others], "reading", total=total):
             try:
-                samples.append(_sample(name, mask_of.get(name), preprocess))
-                used.append(name)
+                samples[name] = _sample(name, mask_of.get(name), preprocess)
             except (ImageError, QuantizationError) as error:
                 logger.warning(f"calibration: left out: {error}")
             if len(samples) == limit:
@@ -82,10 +73,10 @@ class Calibration:
                 f"{images}: calibration expects {FEWEST} readable images or more, found "
                 f"{len(samples)}; give more images like those that the network is for"
             )
+        usable = list(samples.values())
         if masks is not None:
-            samples = _decoded(samples, [mask_of[name] for name in used])
-        fitting = tuple(sample.batch for sample in samples[::2])
-        return cls(fitting, tuple(samples[1::2]), preprocess)
+            usable = _decoded(usable, [mask_of[name] for name in samples])
+        return cls(tuple(item.batch for item in usable[::2]), tuple(usable[1::2]), preprocess)
 
 
 def _sample(name: Path, mask: Optional[Path], preprocess: Preprocess) -> Sample:

@@ -18,8 +18,7 @@ class QuantizationError(ValueError):
 
 class Layer(NamedTuple):
     """A convolution ``node`` and the ReLU behind it, if there is one: ``value`` is what they give.
-    ``name`` is that of its weights without ``.weight`` and ``.conv_s1``: ``stage1.rebnconvin``,
-    ``side1``.
+    ``name`` is that of its weights without ``.conv_s1``: ``stage1.rebnconvin``, ``side1``.
     """
 
     name: str
@@ -59,15 +58,12 @@ class Network:
             for name in filter(None, node.input):
                 self.takers.setdefault(name, []).append(node)
         self.input: str = self.model.graph.input[0].name
-        self.layers = {
-            layer.node.name: layer for layer in map(self._layer, self.nodes) if layer is not None
-        }
+        self.layers = {n.name: self._layer(n) for n in self.nodes if n.op_type == "Conv"}
 
-    def _layer(self, node: Any) -> Any:
-        if node.op_type != "Conv":
-            return None
+    def _layer(self, node: Any) -> Layer:
         kernel = node.input[1]
-        if len(node.input) != 3 or not all(self._is_float(name) for name in node.input[1:]):
+        stored = [self.arrays.get(name, np.zeros(0)).dtype for name in node.input[1:]]
+        if stored != [np.float32] * 2:
             raise QuantizationError(
                 f"{node.name or node.output[0]}: expected a convolution with a constant float32 "
                 "kernel and bias; export the network in fp32 and quantize that"
@@ -78,9 +74,6 @@ class Network:
         if len(behind) == 1 and behind[0].op_type == "Relu":
             return Layer(name, node, behind[0].output[0], True)
         return Layer(name, node, node.output[0], False)
-
-    def _is_float(self, name: str) -> bool:
-        return name in self.arrays and self.arrays[name].dtype == np.float32
 
     def carries(self, node: Any) -> bool:
         """Whether it hands on values of feature maps: pooling, resizing, joining of channels."""
@@ -101,17 +94,13 @@ class Network:
         model.graph.initializer.extend(
             from_array(np.asarray(array), name) for name, array in arrays.items()
         )
-        content: bytes = model.SerializeToString()
-        return content
+        return model.SerializeToString()
 
 
 class Plan:
-    """Which nodes work in the lower precision if the layers ``low`` do, and which values are kept
-    in it.
-
-    A layer of the lower precision takes and gives such values. What carries values to such layers
-    alone works in it, too, and so does a sum of two such values. A layer of float32 takes values as
-    they come: in float32 from a layer of float32.
+    """Which nodes work in the lower precision if the layers ``low`` do, and which values exist only
+    in it: what such a layer takes and gives. What carries values to such layers alone works in it,
+    too, and so does a sum of two such values. A layer of float32 takes values as they come.
     """
 
     def __init__(self, network: Network, low: Collection[str]) -> None:
@@ -123,23 +112,17 @@ class Plan:
         for node in reversed(network.nodes):
             if network.carries(node) and self._only_low(node.output[0]):
                 self.carriers.add(node.name)
-        self.stored = self._stored()
+        self.stored = {network.layers[node].value for node in self.convolutions}
+        for node in network.nodes:
+            whole = node.op_type == "Add" and self.stored.issuperset(node.input)
+            if whole or node.name in self.carriers:
+                self.stored.update(node.output)
 
     def _only_low(self, value: str) -> bool:
         takers = [node for node in self.network.takers.get(value, []) if node.op_type != "Shape"]
         return bool(takers) and all(
             node.name in self.convolutions or node.name in self.carriers for node in takers
         )
-
-    def _stored(self) -> Set[str]:
-        """Values that exist in the lower precision only."""
-        network = self.network
-        stored = {network.layers[node].value for node in self.convolutions}
-        for node in network.nodes:
-            whole = node.op_type == "Add" and stored.issuperset(node.input)
-            if whole or node.name in self.carriers:
-                stored.update(node.output)
-        return stored
 
     def float_nodes(self) -> List[str]:
         """Names of the nodes of feature maps that work in float32."""

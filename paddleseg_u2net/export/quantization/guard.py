@@ -20,9 +20,7 @@ LOOSE = 5
 
 
 class Measured(NamedTuple):
-    """Of so many images the mean absolute error, its increase and the difference from float32's
-    maps.
-    """
+    """Of so many images the error, its increase and the difference from float32's maps, means."""
 
     images: int
     error: float
@@ -52,12 +50,8 @@ class Guard:
                 f"masks are for a network of one class, this one has {classes}; leave them out: "
                 "its maps are compared with those of float32 then"
             )
-        self.errors = [self._errors(number, found)[0] for number, found in enumerate(self.expected)]
-
-    @property
-    def error(self) -> float:
-        """That of float32 on all images."""
-        return float(np.mean(self.errors))
+        errors = [self._errors(number, found)[0] for number, found in enumerate(self.expected)]
+        self.error = float(np.mean(errors))
 
     def measure(self, content: bytes) -> Measured:
         """Run an ONNX file on all images."""
@@ -75,9 +69,7 @@ class Guard:
         return Measured(total, error, error - self.error, difference)
 
     def inside(self, measured: Measured, tolerance: float) -> bool:
-        """Whether the increase is within the tolerance and, without masks, the difference within
-        ``LOOSE``.
-        """
+        """Whether the increase is within the tolerance and, without masks, the difference too."""
         loose = self.calibration.has_masks or measured.difference <= LOOSE * tolerance
         return measured.increase <= tolerance and loose
 
@@ -85,8 +77,7 @@ class Guard:
         """Of one map (K, h, w): the error and the difference from float32."""
         sample = self.calibration.checking[number]
         restore = self.calibration.preprocess.preset.restore
-        found = restore(probability, sample.shape)
-        expected = restore(self.expected[number], sample.shape)
+        found, expected = (restore(x, sample.shape) for x in (probability, self.expected[number]))
         difference = float(np.abs(found - expected).mean(dtype=np.float64))
         if sample.mask is None:
             return _expected_error(found, expected), difference

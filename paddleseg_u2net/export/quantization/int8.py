@@ -11,14 +11,12 @@ See https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html.
 
 from __future__ import annotations
 
-from typing import Any, Collection, Dict, List, Mapping, Tuple
+from typing import Any, Collection, Dict, List, Tuple
 
 import numpy as np
 
 from paddleseg_u2net.export.quantization.graph import Layer, Network, Plan, copied, make_node
 from paddleseg_u2net.export.quantization.observe import Observed, Rounding
-
-Range = Tuple[float, float]
 
 _LARGEST_WEIGHT = 64
 _LEVELS = 255
@@ -26,11 +24,9 @@ _SMALLEST = 1e-8  # a channel of zeros needs a scale, too
 
 
 def in_int8(network: Network, low: Collection[str], observed: Observed) -> bytes:
-    """The ONNX file with the layers ``low`` in 8 bits.
-
-    What rounding a kernel adds to a channel on average, given the means of what the layer takes, is
-    taken from its bias (Nagel et al. 2019, "Data-free quantization through weight equalization and
-    bias correction").
+    """The ONNX file with the layers ``low`` in 8 bits. What rounding a kernel adds to a channel on
+    average is taken from its bias (Nagel et al. 2019, "Data-free quantization through weight
+    equalization and bias correction").
     """
     writer = _Writer(network, low, observed)
     for node in network.nodes:
@@ -81,17 +77,12 @@ class _Writer:
         self.nodes: List[Any] = []
         self.arrays = dict(network.arrays)
         self.groups = self.plan.groups()
-        self.scales = self._scales(observed.ranges)
-        self.dequantized: Dict[str, str] = {}
-
-    def _scales(self, ranges: Mapping[str, Range]) -> Dict[str, Tuple[np.float32, np.uint8]]:
-        """Scale and zero point of each group of values."""
-        common: Dict[str, Range] = {}
-        for value, (low, high) in ranges.items():
+        common: Dict[str, Tuple[float, float]] = {}
+        for value, (least, most) in observed.ranges.items():
             group = self.groups.get(value, value)
             before = common.get(group, (0.0, 0.0))
-            common[group] = (min(before[0], low), max(before[1], high))
-        return {group: _scale(low, high) for group, (low, high) in common.items()}
+            common[group] = (min(before[0], least), max(before[1], most))
+        self.scales = {group: _scale(*ends) for group, ends in common.items()}
 
     def add(self, node: Any) -> None:
         copy = copied(node)
@@ -106,14 +97,13 @@ class _Writer:
 
     def _in_bytes(self, value: str) -> str:
         """The name of ``value`` after it has been 8 bits."""
-        if value not in self.dequantized:
+        if f"{value}.scale" not in self.arrays:
             scale, zero = self.scales[self.groups.get(value, value)]
             self.arrays[f"{value}.scale"] = np.asarray(scale)
             self.arrays[f"{value}.zero"] = np.asarray(zero)
             self._node("QuantizeLinear", value, value, f"{value}.bytes")
-            self._dequantize(value, {})
-            self.dequantized[value] = f"{value}.dequantized"
-        return self.dequantized[value]
+            self._dequantize(value)
+        return f"{value}.dequantized"
 
     def _kernel(self, layer: Layer, node: Any) -> None:
         """Kernel and bias in whole numbers; the bias in the scale of the products."""
@@ -132,9 +122,9 @@ class _Writer:
     def _constant(self, name: str, numbers: np.ndarray, scale: np.ndarray) -> None:
         self.arrays[f"{name}.bytes"], self.arrays[f"{name}.scale"] = numbers, scale
         self.arrays[f"{name}.zero"] = np.zeros(len(scale), numbers.dtype)
-        self._dequantize(name, {"axis": 0})
+        self._dequantize(name, axis=0)
 
-    def _dequantize(self, name: str, attributes: Mapping[str, int]) -> None:
+    def _dequantize(self, name: str, **attributes: int) -> None:
         self._node("DequantizeLinear", f"{name}.bytes", name, f"{name}.dequantized", **attributes)
 
     def _node(self, kind: str, taken: str, scaled_as: str, given: str, **attributes: int) -> None:

@@ -51,7 +51,11 @@ def session(content: bytes, outputs: Sequence[str] = ()) -> Run:
 
 def observe(network: Network, inputs: Iterable[np.ndarray]) -> Observed:
     """Run the network in float32 on images (1, C, h, w), one after another."""
-    values = _values(network)
+    layers = network.layers.values()
+    sums = [node.output[0] for node in network.nodes if node.op_type == "Add"]
+    # all that may be quantized or is taken by a convolution
+    made, taken = [layer.value for layer in layers], [layer.node.input[0] for layer in layers]
+    values = list(dict.fromkeys([network.input, *made, *sums, *taken]))
     kinds = ("ReduceMin", "ReduceMax", "GlobalAveragePool", "Shape")
     nodes = [make_node(kind, [value], f"{value}.{kind}") for value in values for kind in kinds]
     run = session(*with_outputs(network, nodes))
@@ -68,26 +72,16 @@ def observe(network: Network, inputs: Iterable[np.ndarray]) -> Observed:
         means[value] = np.mean([np.ravel(item) for item in mean], 0, np.float64)
         shapes[value] = tuple(shape[0])
     counts = {}
-    for layer in network.layers.values():
+    for layer in layers:
         kernel = network.arrays[layer.node.input[1]]
         counts[layer.name] = int(np.prod(shapes[layer.value])) * int(np.prod(kernel.shape[1:]))
     return Observed(ranges, means, counts)
 
 
-def _values(network: Network) -> List[str]:
-    """All that may be quantized or is taken by a convolution."""
-    made = [layer.value for layer in network.layers.values()]
-    sums = [node.output[0] for node in network.nodes if node.op_type == "Add"]
-    taken = [layer.node.input[0] for layer in network.layers.values()]
-    return list(dict.fromkeys([network.input, *made, *sums, *taken]))
-
-
 def with_outputs(
     network: Network, nodes: Sequence[Any], arrays: Mapping[str, np.ndarray] = {}
 ) -> Tuple[bytes, List[str]]:
-    """The file with further nodes and arrays, whose results that are not taken are its outputs;
-    their names.
-    """
+    """The file with these nodes and arrays, too, its outputs what they make for nobody; names."""
     content = network.rewritten([*network.nodes, *nodes], {**network.arrays, **arrays})
     model = optional_package("quantization", "onnx").load_model_from_string(content)
     taken = {name for node in nodes for name in node.input}
@@ -120,17 +114,12 @@ class Rounding(NamedTuple):
 def sensitivity(
     network: Network, names: Sequence[str], rounding: Rounding, inputs: Iterable[np.ndarray]
 ) -> Dict[str, float]:
-    """Noise over signal of each layer of ``names``, the mean over its channels.
-
-    Attributed to a layer are its rounded kernel and result, and the rounding of its input; the
-    latter is attributed to the layers that give the input, too, since these often have to be kept
-    together.
+    """Noise over signal of each layer, the mean over its channels: by its rounded kernel and
+    result, and by the rounding of its input, which counts for the layers that give the input, too,
+    since these often have to be kept together.
     """
-    trial = _Trial(network, rounding)
     layers = [layer for layer in network.layers.values() if layer.name in names]
-    for layer in layers:
-        trial.add(layer)
-    noise = trial.noise(inputs)
+    noise = _Trial(network, rounding, layers).noise(inputs)
     lost = {layer.name: sum(noise[layer.name]) for layer in layers}
     for layer in layers:
         for giver in _givers(network, layer):
@@ -140,26 +129,25 @@ def sensitivity(
 
 
 class _Trial:
-    """The network in float32, and beside each layer the same with a rounded kernel and result,
-    and with a rounded input.
-    """
+    """Beside each layer the same with a rounded kernel and result, and with a rounded input."""
 
-    def __init__(self, network: Network, rounding: Rounding) -> None:
-        self.network, self.rounding = network, rounding
+    def __init__(self, network: Network, rounding: Rounding, layers: Sequence[Layer]) -> None:
+        self.network, self.rounding, self.layers = network, rounding, layers
         self.nodes: List[Any] = []
-        self.names: List[str] = []
         self.arrays: Dict[str, np.ndarray] = {}
+        for layer in layers:
+            self._add(layer)
 
-    def add(self, layer: Layer) -> None:
+    def _add(self, layer: Layer) -> None:
         taken, kernel, bias = layer.node.input
         own = f"try.{layer.name}"
-        self.names.append(layer.name)
         self.arrays[f"{own}.kernel"] = self.rounding.kernel(self.network.arrays[kernel])
         result = self._layer(layer, [taken, f"{own}.kernel", bias], f"{own}.0")
         self._round(layer.value, result, f"{own}.0.rounded")
-        self._compare(layer.value, f"{own}.0.rounded")
         self._round(taken, taken, f"{own}.taken")
-        self._compare(layer.value, self._layer(layer, [f"{own}.taken", kernel, bias], f"{own}.1"))
+        given = self._layer(layer, [f"{own}.taken", kernel, bias], f"{own}.1")
+        for found in (f"{own}.0.rounded", given):
+            self._power(self._node("Sub", [found, layer.value], f"{found}.off"), f"{found}.noise")
         self._power(layer.value, f"{own}.signal")
 
     def _round(self, value: str, taken: str, given: str) -> None:
@@ -172,9 +160,6 @@ class _Trial:
             copy.input[index] = name
         self.nodes.append(copy)
         return self._node("Relu", [given], f"{given}.relu") if layer.rectified else given
-
-    def _compare(self, expected: str, found: str) -> None:
-        self._power(self._node("Sub", [found, expected], f"{found}.off"), f"{found}.noise")
 
     def _power(self, value: str, given: str) -> None:
         self._node("Mul", [value, value], f"{given}.square")
@@ -189,10 +174,10 @@ class _Trial:
         run = session(content, outputs)
         total = [sum(parts) for parts in zip(*map(run, tracked(inputs, "weighing layers")))]
         found = {}
-        for at, name in enumerate(self.names):
+        for at, layer in enumerate(self.layers):
             *off, signal = (np.ravel(part) for part in total[3 * at : 3 * at + 3])
             floor = signal + max(_SILENT * float(signal.mean()), 1e-30)
-            found[name] = [float((part / floor).mean()) for part in off]
+            found[layer.name] = [float((part / floor).mean()) for part in off]
         return found
 
 

@@ -72,7 +72,14 @@ class EngineNetwork:
         Raises:
             BackendError: the model takes another shape, gives something else, or stops.
         """
-        self._check_input(batch.shape)
+        pairs = zip(self.shape[1:], batch.shape[1:])
+        if batch.ndim != 4 or any(own not in (None, came) for own, came in pairs):
+            expected = [name if own is None else str(own) for name, own in zip("NCHW", self.shape)]
+            raise BackendError(
+                f"backend {self.backend}: expected an input ({', '.join(expected)}), got "
+                f"{batch.shape}; the model was exported for that size only: change preprocess.size "
+                "or crop_size to it, or export again with another --input_shape"
+            )
         batch = np.ascontiguousarray(batch, np.float32)
         size = self.shape[0]
         if size is None or len(batch) == size:
@@ -92,27 +99,16 @@ class EngineNetwork:
                 f"backend {self.backend} stops at an input {batch.shape}: {error}; it may lack "
                 "memory for this size: take --is_slide or a smaller preprocess.size"
             ) from error
-        count, height, width = batch.shape[0], *batch.shape[2:]
-        expected: Tuple[int, ...] = (count, height, width)
+        expected: Tuple[int, ...] = (len(batch), *batch.shape[2:])
         if self.output_type != "argmax":
             channels = found.shape[1] if found.ndim == 4 else 1
-            expected = (count, self.num_classes or channels, height, width)
+            expected = (len(batch), self.num_classes or channels, *batch.shape[2:])
         if found.shape != expected:
             raise BackendError(
                 f"backend {self.backend}: of an input {batch.shape} the model makes {found.shape}, "
                 f"expected {expected} ({self.output_type}): export it again"
             )
         return found
-
-    def _check_input(self, shape: Tuple[int, ...]) -> None:
-        pairs = zip(self.shape[1:], shape[1:])
-        if len(shape) != 4 or any(own not in (None, came) for own, came in pairs):
-            expected = [name if own is None else str(own) for name, own in zip("NCHW", self.shape)]
-            raise BackendError(
-                f"backend {self.backend}: expected an input ({', '.join(expected)}), got {shape}; "
-                "the model was exported for that size only: change preprocess.size or crop_size to "
-                "it, or export again with another --input_shape"
-            )
 
 
 AUTO = "auto"

@@ -36,9 +36,8 @@ def openvino_core() -> Any:
 
 
 def computes_in_bf16(core: Any) -> bool:
-    """Whether OpenVINO computes in bfloat16 here: the processor can, and nothing forbids it.
-
-    Its capabilities are the processor's; with ``ONEDNN_MAX_CPU_ISA=AVX2`` no convolution compiles.
+    """Whether OpenVINO computes in bfloat16 here. Its capabilities are the processor's; with
+    ``ONEDNN_MAX_CPU_ISA=AVX2`` no convolution compiles.
     """
     if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return False
@@ -62,11 +61,9 @@ class _SignalStack(ctypes.Structure):
 
 @contextlib.contextmanager
 def _signal_stack_kept() -> Iterator[None]:
-    """Leave this thread the stack for signals that it has.
-
-    OpenVINO's part for CPUs gives the thread that loads it another one, whose memory goes with it,
-    while the thread mostly keeps the address: the next signal, be it of a child that has ended,
-    would end this process without a word. Python's own stack is large enough for all registers.
+    """Leave this thread the stack for signals that it has: OpenVINO's part for CPUs gives it
+    another one, whose memory goes with OpenVINO, and the next signal, be it of a child that has
+    ended, would end this process without a word.
     """
     if sys.platform != "linux":
         yield

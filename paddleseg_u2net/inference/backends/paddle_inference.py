@@ -28,7 +28,9 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
     its ``model.pdiparams``; threads take turns in it.
     """
     program, weights = str(model.file(".json", ".pdmodel")), str(model.file(".pdiparams"))
-    inference = _module()
+    with contextlib.suppress(ImportError):  # an error with the way out follows
+        load_paddle(with_paddleseg=False)
+    inference = engine_module("paddle.inference", "paddle-inference")
     try:
         engine = inference.create_predictor(
             _settings(inference, program, weights, threads or cores(), device)
@@ -71,12 +73,6 @@ def _settings(inference: Any, program: str, weights: str, threads: int, device: 
         config.enable_mkldnn()
         config.enable_memory_optim()
     return config
-
-
-def _module() -> Any:
-    with contextlib.suppress(ImportError):  # an error with the way out follows
-        load_paddle(with_paddleseg=False)
-    return engine_module("paddle.inference", "paddle-inference")
 
 
 register(

@@ -75,19 +75,28 @@ def unpack(
     """
     archive = Path(archive)
     members = _READERS[kind(archive)](archive, password)
-    plan, count = _Plan(archive), _Count(archive, progress)
+    count = _Count(archive, progress)
     files: List[PurePosixPath] = []
     made: Set[PurePosixPath] = set()
     with closing(members), new_dir(target) as folder:
         for member in members:
             count.member()
-            path = plan.place(member)
+            path = _place(archive, member)
             if path is None:
                 continue
             parent = path if member.what == "folder" else path.parent
-            if parent not in made:
-                (folder / parent).mkdir(parents=True, exist_ok=True)
-                made.add(parent)
+            try:
+                if parent not in made:
+                    (folder / parent).mkdir(parents=True, exist_ok=True)
+                    made.add(parent)
+                if member.what == "file":
+                    (folder / path).touch(exist_ok=False)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise ArchiveError(
+                    f"{archive}: the entry {shown(str(path))} stands there twice, or it is or lies "
+                    "in a file and also a folder; unpack it yourself, keep the right one, and give "
+                    "the folder"
+                ) from error
             if member.what == "file":
                 _write_file(archive, member, folder / path, count)
                 files.append(path)
@@ -98,7 +107,7 @@ def unpack(
 
 def _write_file(archive: Path, member: Member, path: Path, count: _Count) -> None:
     written = 0
-    with path.open("xb") as file:
+    with path.open("wb") as file:
         for block in member.chunks():
             written += len(block)
             count.take(len(block))
@@ -141,45 +150,13 @@ class _Count:
         )
 
 
-class _Plan:
-    """Takes the entries of one archive in turn; clashes between them are refused."""
-
-    def __init__(self, archive: Path) -> None:
-        self._archive = archive
-        self._files: Set[PurePosixPath] = set()
-        self._folders: Set[PurePosixPath] = {PurePosixPath()}
-
-    def place(self, member: Member) -> Optional[PurePosixPath]:
-        """Where an entry goes below the target; None: it is left out."""
-        path = safe_path(self._archive, member.name)
-        if member.what not in ("file", "folder"):
-            raise ArchiveError(
-                f"{self._archive}: the entry {shown(readable(member.name))} is {member.what}, "
-                "expected files and folders only: unpack it yourself, put a copy in its place "
-                "(tar packs copies with -h --hard-dereference), and give the folder"
-            )
-        if litter(path):
-            return None
-        if member.what == "folder":
-            self._enter(path, path)
-            return path
-        if path in self._folders:
-            self._clash(path, "is a file and also a folder")
-        if path in self._files:
-            self._clash(path, "stands there twice")
-        self._enter(path.parent, path)
-        self._files.add(path)
-        return path
-
-    def _enter(self, folder: PurePosixPath, path: PurePosixPath) -> None:
-        while folder not in self._folders:
-            if folder in self._files:
-                self._clash(path, f"lies in {shown(str(folder))}, which is a file")
-            self._folders.add(folder)
-            folder = folder.parent
-
-    def _clash(self, path: PurePosixPath, reason: str) -> None:
+def _place(archive: Path, member: Member) -> Optional[PurePosixPath]:
+    """Where an entry goes below the target; None: it is left out."""
+    path = safe_path(archive, member.name)
+    if member.what not in ("file", "folder"):
         raise ArchiveError(
-            f"{self._archive}: the entry {shown(str(path))} {reason}; unpack it yourself, keep the "
-            "right one, and give the folder"
+            f"{archive}: the entry {shown(readable(member.name))} is {member.what}, expected files "
+            "and folders only: unpack it yourself, put a copy in its place (tar packs copies with "
+            "-h --hard-dereference), and give the folder"
         )
+    return None if litter(path) else path

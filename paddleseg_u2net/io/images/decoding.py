@@ -275,12 +275,12 @@ def _sixteen_bit(picture: Any, path: PathLike) -> np.ndarray:
 def _by_colour(indices: np.ndarray, picture: Any) -> np.ndarray:
     """Indices; 0 for black and 1 for white where these are in an order that tools chose freely."""
     palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    white = (palette == 255).all(axis=1)
-    if not white[:1].any() or not (white | (palette == 0).all(axis=1)).all():
-        return indices
-    if indices.max(initial=0) >= len(palette):  # some files have fewer colours than numbers
-        return indices
-    return white.astype(np.uint8)[indices]
+    white, black = (palette == 255).all(axis=1), (palette == 0).all(axis=1)
+    # Some files have fewer colours than numbers.
+    complete = indices.max(initial=0) < len(palette)
+    if complete and white[0] and (white | black).all():
+        return white.astype(np.uint8)[indices]
+    return indices
 
 
 def _single_channel(bands: np.ndarray, path: PathLike) -> np.ndarray:

@@ -50,15 +50,6 @@ def whole(value: Any) -> int:
     return value
 
 
-def only_named(name: str) -> Callable[..., Any]:
-    """What stands for a class that files of weights name and never call."""
-
-    def refuse(*arguments: Any) -> Any:
-        raise ValueError(f"it calls {name}, which a file of weights only names")
-
-    return refuse
-
-
 def set_array(array: np.ndarray, state: Any) -> None:
     """Give an array made by ``_empty_array`` its content."""
     if not isinstance(state, tuple) or len(state) != 5:
@@ -104,7 +95,8 @@ def _dtype(name: Any, align: Any = False, copy: Any = True) -> Union[np.dtype, S
     return np.dtype(name, align=False, copy=True)
 
 
-_ndarray = only_named("numpy.ndarray")
+def _ndarray(*arguments: Any) -> Any:
+    raise ValueError("it calls numpy.ndarray, which a file of weights only names")
 
 
 def _empty_array(kind: Any, shape: Any, dtype: Any) -> np.ndarray:

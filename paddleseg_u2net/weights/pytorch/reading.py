@@ -11,9 +11,9 @@ import io
 import os
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, List, Tuple, Union
+from typing import Any, BinaryIO, Dict, List, Union
 
-from paddleseg_u2net.weights.checkpoints import CheckpointError, find_network
+from paddleseg_u2net.weights.checkpoints import find_network
 from paddleseg_u2net.weights.layout import State
 from paddleseg_u2net.weights.pickles.unpickler import load_pickle, named_errors
 from paddleseg_u2net.weights.pytorch.tensors import TENSORS, Storage, Tensor, storage_of
@@ -27,17 +27,16 @@ _MOST_SHARING = 4  # how much larger all tensors together may be than what they 
 _SAVE = "torch.save(model.state_dict(), path)"
 
 
-class _Storages:
-    """The storages that a pickle names, each with one type and count."""
+def _load(file: BinaryIO, storages: Dict[str, Storage]) -> Any:
+    """The content of a pickle, ``Tensor`` in the place of tensors; and its storages, by key."""
 
-    def __init__(self) -> None:
-        self.named: Dict[str, Storage] = {}
-
-    def __call__(self, identity: Any) -> Storage:
+    def named(identity: Any) -> Storage:
         storage = storage_of(identity)
-        if self.named.setdefault(storage.key, storage).size != storage.size:
+        if storages.setdefault(storage.key, storage).size != storage.size:
             raise ValueError(f"it gives storage {storage.key[:40]!a} two sizes")
         return storage
+
+    return load_pickle(file, TENSORS, named)
 
 
 class _Zip:
@@ -55,17 +54,14 @@ class _Zip:
                 f"holds {found or 'nothing'}"
             )
         self.root = roots[0]
-        self.pickle = self._bytes("data.pkl")
         if f"{self.root}byteorder" in self.members and self._bytes("byteorder") != b"little":
             raise ValueError("its byte order is not 'little'")
         self.rows = sum(member.file_size for member in self.members.values())
 
     def content(self) -> Any:
-        """What was saved, with ``Tensor`` in the place of tensors."""
-        return load_pickle(io.BytesIO(self.pickle), TENSORS, _Storages())
+        return _load(io.BytesIO(self._bytes("data.pkl")), {})
 
     def read(self, storage: Storage) -> bytes:
-        """The row of a storage; its checksum is compared."""
         data = self._bytes(f"data/{storage.key}")
         if len(data) // storage.type.bits.itemsize != storage.count:
             raise ValueError(
@@ -111,19 +107,15 @@ class _Legacy:
         self.places: Dict[str, int] = {}
 
     def content(self) -> Any:
-        """What was saved, with ``Tensor`` in the place of tensors."""
+        """Notes where each row begins, too."""
         if load_pickle(self.file, {}) != _MAGIC:
             raise ValueError("it is a pickle, but none of torch.save; is it of Paddle?")
         if load_pickle(self.file, {}) != _LEGACY_VERSION:
             raise ValueError("its version is unknown")
         load_pickle(self.file, {})  # facts about the computer; the numbers do not depend on them
-        storages = _Storages()
-        content = load_pickle(self.file, TENSORS, storages)
-        self._find_rows(load_pickle(self.file, {}), storages.named)
-        return content
-
-    def _find_rows(self, keys: Any, storages: Dict[str, Storage]) -> None:
-        """Walk over the rows behind the pickles and note where each begins."""
+        storages: Dict[str, Storage] = {}
+        content = _load(self.file, storages)
+        keys = load_pickle(self.file, {})
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
             raise ValueError("it has no list of its storages")
         for key in keys:
@@ -136,9 +128,9 @@ class _Legacy:
             if self.places[key] + storage.size > self.rows:
                 raise ValueError(f"storage {key[:40]!a} is cut")
             self.file.seek(storage.size, os.SEEK_CUR)
+        return content
 
     def read(self, storage: Storage) -> bytes:
-        """The row of a storage."""
         if storage.key not in self.places:
             raise ValueError(f"storage {storage.key[:40]!a} is missing")
         self.file.seek(self.places[storage.key])
@@ -148,37 +140,24 @@ class _Legacy:
         return data
 
 
-_Container = Union[_Zip, _Legacy]
-
-
 def read_torch(path: Path) -> State:
-    """The weights in a file of ``torch.save``, in the order of the file.
-
-    See ``network_weights`` for what is taken of a training program's file. bfloat16 becomes
-    float32, which is exact; other dtypes are kept. Every array has its own memory.
+    """The weights in a file of ``torch.save``, each array with its own memory; see
+    ``network_weights``. bfloat16 becomes float32, which is exact; other dtypes are kept.
     """
     with path.open("rb") as file:
         with named_errors(path, _SAVE):
-            container, content = _opened(file)
+            is_zip = file.read(2) == b"PK"
+            file.seek(0)
+            container: Union[_Zip, _Legacy] = _Zip(file) if is_zip else _Legacy(file)
+            content = container.content()
+            if not isinstance(content, dict):
+                raise ValueError(f"it holds a {type(content).__name__}, no dictionary of tensors")
         state = find_network(content, path)
         with named_errors(path, _SAVE):
             return _arrays(state, container)
 
 
-def _opened(file: BinaryIO) -> Tuple[_Container, Dict[Any, Any]]:
-    is_zip = file.read(2) == b"PK"
-    file.seek(0)
-    container = _Zip(file) if is_zip else _Legacy(file)
-    content = container.content()
-    if not isinstance(content, dict):
-        raise CheckpointError(
-            f"a dictionary of tensors was expected, got {type(content).__name__}; write the "
-            f"weights with {_SAVE}"
-        )
-    return container, content
-
-
-def _arrays(state: Dict[Any, Any], container: _Container) -> State:
+def _arrays(state: Dict[Any, Any], container: Union[_Zip, _Legacy]) -> State:
     """``state`` with arrays for tensors; every storage is read once."""
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     total = sum(value.size for value in tensors.values())

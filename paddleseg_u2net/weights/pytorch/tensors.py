@@ -12,7 +12,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from paddleseg_u2net.weights.layout import widened
-from paddleseg_u2net.weights.pickles.objects import ARRAYS, dimensions, only_named, whole
+from paddleseg_u2net.weights.pickles.objects import ARRAYS, dimensions, whole
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,6 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, kind: Any = Non
     return Tensor(storage, kind, offset, tuple(sizes), tuple(steps))
 
 
-def _version_1(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
-    return _tensor(storage, offset, shape, strides)
-
-
 def _version_2(
     storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, hooks: Any, metadata: Any = None
 ) -> Tensor:
@@ -133,16 +129,14 @@ def _parameter(data: Any, grad: Any, hooks: Any, state: Any = None) -> Tensor:
     return data
 
 
-_CLASSES = {name: only_named(name) for name in ("torch.Tensor", "torch.nn.parameter.Parameter")}
 TENSORS: Dict[str, Any] = {
     **ARRAYS,
-    **_CLASSES,
     **{f"torch.{storage}": _TYPES[name] for name, storage in STORAGES.items()},
     **{f"torch.cuda.{storage}": _TYPES[name] for name, storage in STORAGES.items()},
     # Newer dtypes have no storage class of their own: bytes, and the tensor names its dtype.
     **dict.fromkeys(("torch.storage.UntypedStorage", "torch.UntypedStorage"), _TYPES["uint8"]),
     **{f"torch.{name}": kind for name, kind in _TYPES.items()},
-    "torch._utils._rebuild_tensor": _version_1,
+    "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _version_2,
     "torch._utils._rebuild_tensor_v3": _version_3,
     "torch._utils._rebuild_parameter": _parameter,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Union
+from typing import Dict, Iterable, Mapping, Union
 
 import numpy as np
 
@@ -15,9 +16,7 @@ from paddleseg_u2net.weights.pytorch.tensors import STORAGES
 # numpy alone has no bfloat16.
 _KINDS = {kind: name for kind, name in STORAGES.items() if kind != "bfloat16"}
 _ROOT = "archive"
-_VERSION = b"3\n"  # of the format; what torch.save writes since 1.6
-_ALIGNMENT = 64  # so that a file that is parallel_map into memory gives aligned tensors
-_PADDING = b"FB"  # the field of a zip member that PyTorch pads with
+_ALIGNMENT = 64  # so that a file that is mapped into memory gives aligned tensors
 
 
 def write_torch(path: Union[str, Path], state: Mapping[str, np.ndarray]) -> None:
@@ -35,7 +34,7 @@ def write_torch(path: Union[str, Path], state: Mapping[str, np.ndarray]) -> None
         _add(archive, "byteorder", b"little")
         for number, array in enumerate(arrays.values()):
             _add(archive, f"data/{number}", array.tobytes())
-        _add(archive, "version", _VERSION)
+        _add(archive, "version", b"3\n")  # of the format, since PyTorch 1.6
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -43,10 +42,10 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     member = zipfile.ZipInfo(f"{_ROOT}/{name}")
     stream = archive.fp
     assert stream is not None
-    # A header has 30 bytes and the name; the padding has 4 bytes before it.
+    # A header has 30 bytes and the name; the padding has 4 bytes before it, as PyTorch writes it.
     begin = stream.tell() + 30 + len(member.filename) + 4
     padding = -begin % _ALIGNMENT
-    member.extra = _PADDING + struct.pack("<H", padding) + bytes(padding)
+    member.extra = b"FB" + struct.pack("<H", padding) + bytes(padding)
     archive.writestr(member, data)
 
 
@@ -62,6 +61,9 @@ def _pickled(arrays: Dict[str, np.ndarray]) -> bytes:
 
 def _tensor(number: int, array: np.ndarray) -> bytes:
     kind = _KINDS[array.dtype.name]
+    # Of rows that follow each other, in elements; an empty dimension counts as 1.
+    sizes = [max(size, 1) for size in array.shape]
+    strides = [math.prod(sizes[place:]) for place in range(1, len(sizes) + 1)]
     storage = [
         _text("storage"),
         _name("torch", kind),
@@ -73,20 +75,11 @@ def _tensor(number: int, array: np.ndarray) -> bytes:
         _tuple(storage) + b"Q",  # a persistent id
         _integer(0),
         _tuple(map(_integer, array.shape)),
-        _tuple(map(_integer, _strides(array.shape))),
+        _tuple(map(_integer, strides)),
         b"\x89",  # False: no gradient
         _name("collections", "OrderedDict") + b")R",  # no hooks
     ]
     return _name("torch._utils", "_rebuild_tensor_v2") + _tuple(arguments) + b"R"
-
-
-def _strides(shape: Iterable[int]) -> List[int]:
-    """Of rows that follow each other, in elements; an empty dimension counts as 1."""
-    strides, step = [], 1
-    for size in reversed(tuple(shape)):
-        strides.append(step)
-        step *= max(size, 1)
-    return strides[::-1]
 
 
 def _name(module: str, name: str) -> bytes:

@@ -67,29 +67,12 @@ def test_lines_that_cannot_be_are_named(tmp_path, text, message):
         table(tmp_path, text)
 
 
-def data(root, *pixels, suffix=".png"):
-    """One image whose mask has these colours."""
-    (root / "images").mkdir(parents=True)
-    (root / "masks").mkdir()
-    picture = Image.fromarray(np.array([pixels], np.uint8))
-    picture.save(root / "images/a.jpg")
-    picture.save(root / "masks" / f"a_color{suffix}")
-    return root / "images", root / "masks"
-
-
-def read(where, *args, **options):
-    collection = folders.read_colours(*where, *args, **options)
-    record = collection.samples[0]
-    width = Image.open(record.image).size[0]
-    return collection, record.mask.read((1, width))[0].tolist()
-
-
 def test_colours_become_numbers_in_the_order_of_the_table(tmp_path):
-    collection, mask = read(
-        data(tmp_path, BLACK, BLUE, RED, WHITE),
-        {WHITE: "sky", BLACK: "background", RED: "car", BLUE: "car"},
-    )
-    assert collection.classes == ("background", "sky", "car")
-    assert mask == [0, 2, 2, 1]
-    assert collection.samples[0].name == "a"
-    assert not collection.soft
+    for name in ("images/a.jpg", "masks/a_color.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(np.array([[BLACK, BLUE, RED, WHITE]], np.uint8)).save(tmp_path / name)
+    colours = {WHITE: "sky", BLACK: "background", RED: "car", BLUE: "car"}
+    found = folders.read_colours(tmp_path / "images", tmp_path / "masks", colours)
+    assert found.classes == ("background", "sky", "car") and not found.soft
+    (record,) = found.samples
+    assert record.name == "a" and record.mask.read((1, 4)).tolist() == [[0, 2, 2, 1]]

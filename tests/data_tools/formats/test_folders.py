@@ -50,13 +50,6 @@ def with_masks(root, *sets, suffix=".png", dtype=np.uint8):
     return root / "images", root / "masks"
 
 
-def test_names_that_differ_are_paired_and_the_rule_is_said(tmp_path):
-    """All rules: tests/datasets/test_name_rules.py."""
-    found, remarks = paired(tmp_path, ["a.JPG", "b/c.png"], ["a_gt.png", "b/c_gt.gif"])
-    assert found == {"a.JPG": "a_gt.png", "b/c.png": "b/c_gt.gif"}
-    assert remarks == ["paired with masks named x_gt"]
-
-
 def test_masks_below_the_images_and_the_reverse(tmp_path):
     names(tmp_path, "1.jpg", "2.jpg", "masks/1.png", "masks/2.png")
     assert len(pair_folders(tmp_path, tmp_path / "masks")[0]) == 2

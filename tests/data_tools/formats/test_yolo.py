@@ -88,7 +88,7 @@ LAYOUTS = {
     **{
         f"path: {path}": (
             TWO,
-            f"path: {path} # dataset root\ntrain: images/train\nval: /content/x/images/val\n"
+            f"path: {path} # dataset root\nTRAIN: images/train\nValidation: /content/x/images/val\n"
             "test: # optional\n",
             [("a", "train"), ("b", "val")],
             [],
@@ -97,13 +97,6 @@ LAYOUTS = {
     },
     "images twice": (["images/x/a.jpg"], "train: images\n", [("x/a", "train")], []),
     "labels beside images": (["a/a.jpg"], "train: a\n", [("a", "train")], []),
-    "with labels": (["train/images/a.jpg"], "train: train\n", [("a", "train")], []),
-    "any letter case": (
-        TWO,
-        "Validation: images/val\nTRAIN: images/train\n",
-        [("a", "train"), ("b", "val")],
-        [],
-    ),
     "equal names": (
         ["train/images/a.jpg", "valid/images/a.jpg", "valid/images/b.jpg"],
         "train: ../train/images\nval: ../valid/images\n",
@@ -228,10 +221,7 @@ BAD_DESCRIPTIONS = {
         "got more, which is not there",
     ),
     "a part of no kind": (f"train: {{a: b}}\n{NAMES}", "list of paths under train, got {'a': 'b'}"),
-    "an image for a part": (
-        f"train: images/train/a.jpg\n{NAMES}",
-        "expected a folder of images or",
-    ),
+    "an image": (f"train: images/train/a.jpg\n{NAMES}", "a folder of images or a .txt file"),
     "no images": (f"train: labels\n{NAMES}", "labels, named under train, holds no images"),
     "twice": (f"train: images/train\nval: images/train\n{NAMES}", "is in train of .* and in val o"),
 }

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddleseg_u2net.data_tools.inspection import samples
 from paddleseg_u2net.data_tools.inspection.inputs import of_folders
 from paddleseg_u2net.data_tools.inspection.samples import PartDataset, choose, foreground, row
 from paddleseg_u2net.io.images import read_mask, write_png
@@ -85,37 +84,6 @@ def test_what_is_said_of_soft_masks_and_of_ignored_parts(tmp_path):
     write(tmp_path, "a", np.full((9, 9), 255, np.uint8))
     found = row(dataset_of(tmp_path, mask_values="index"), 0, SIZE)
     assert found.cells[1].lines[1] == "all of it is ignored" and found.cells[1].warning
-
-
-@pytest.mark.parametrize(
-    ("part", "shown"), [("images", ("08.png", "cannot be used")), ("masks", ("cannot be used", ""))]
-)
-def test_what_is_broken_becomes_a_cell(folder, part, shown):
-    (folder / part / "08.png").write_bytes(b"nonsense")
-    found = row(dataset_of(folder), 8, SIZE, epochs=3)
-    cell = found.cells[-1]
-    assert len(found.cells) == (1 if part == "images" else 2)
-    assert cell.picture is None and cell.lines == shown
-    assert cell.error.startswith("08.png: expected a picture")
-    assert found.error.startswith(str(folder / part / "08.png"))
-
-
-def test_augmented_cells_are_what_training_is_shown(folder):
-    seeds = []
-
-    def shifted(data):
-        seeds.append(np.random.randint(1 << 30))
-        data["img"], data["label"] = data["img"][5:] + 9, data["label"][5:]
-        return data
-
-    dataset = dataset_of(folder, transforms=[shifted])
-    cells = row(dataset, 8, SIZE, seed=7, epochs=2).cells[2:]
-    shown, seeds[:] = list(seeds), []
-    for epoch, cell in enumerate(cells):
-        image, label = dataset.augmented(8, (7, epoch, 8))
-        assert cell.lines[0] == f"20 x 15, {samples.percent(foreground(label, 255))}"
-        assert (cell.picture[-1] == image[0, 0, 0]).all()
-    assert shown == seeds and len(set(seeds)) == 2
 
 
 def test_objects_that_are_cut_away_are_marked(folder):

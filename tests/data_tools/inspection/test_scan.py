@@ -71,14 +71,3 @@ def test_unreadable_files_are_told_and_the_others_go_on(tmp_path):
     assert "b.png: expected a picture, found an empty file" in b.mask_error
     assert b.shape == (60, 80) and b.values is None
     assert "c.png: expected a picture file, found nothing" in c.image_error
-
-
-def test_the_result_is_the_same_for_any_number_of_processes(tmp_path):
-    for number in range(40):
-        add(tmp_path, f"{number:02}")
-    (tmp_path / "images/07.png").write_bytes(b"broken")
-    pairs = from_folders(tmp_path / "images", tmp_path / "masks")
-    alone, done = scan(pairs), []
-    together = scan(pairs, 3, 2, done.append)
-    assert alone == together
-    assert sum(done) == len(pairs) == len(alone)

@@ -16,13 +16,9 @@ from tests.data_tools.inspection.making import add, blob, texture
 SIZE = (80, 60)
 
 
-def numbers(root, encoding="binary", num_classes=1, parts=("",)):
-    looks = []
-    for part in parts:
-        pairs = from_folders(root / part / "images", root / part / "masks")
-        found = scan(pairs, colours=SIZE)
-        looks.append(ScannedPart(found, encoding))
-    return summed(looks, Settings(num_classes, size=SIZE))
+def numbers(root, encoding="binary", num_classes=1):
+    found = scan(from_folders(root / "images", root / "masks"), colours=SIZE)
+    return summed([ScannedPart(found, encoding)], Settings(num_classes, size=SIZE))
 
 
 def test_sizes_foreground_and_colours(tmp_path):
@@ -66,13 +62,3 @@ def test_soft_masks_count_as_shares(tmp_path, sixteen_bit):
     add(tmp_path, "a", mask=mask)
     found = numbers(tmp_path, "soft")
     np.testing.assert_allclose(found.foreground, [0.5])
-
-
-def test_parts_together_are_all_their_pairs(tmp_path):
-    add(tmp_path / "one", "a", mask=blob(1))
-    add(tmp_path / "two", "a", mask=blob(2))
-    add(tmp_path / "two", "b", mask=blob(3))
-    one, two = numbers(tmp_path, parts=["one"]), numbers(tmp_path, parts=["two"])
-    both = numbers(tmp_path, parts=["one", "two"])
-    assert both.pairs == 3
-    np.testing.assert_allclose(both.mean, (np.array(one.mean) + 2 * np.array(two.mean)) / 3)

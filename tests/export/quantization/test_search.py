@@ -26,44 +26,44 @@ def masked(tmp_path_factory):
     return small.calibration(folder / "images", folder / "masks")
 
 
-def test_a_network_that_stands_it_is_lowered_whole(images):
-    lines = []
-    found = search(small.model(), images, 0.05, report=lines.append)
+def test_a_network_that_stands_it_is_lowered_whole(images, caplog):
+    caplog.set_level("INFO", "paddleseg_u2net")
+    found = search(small.model(), images, 0.05)
     said = found.described
     assert set(said["kept"]) == ALWAYS
     assert said["increase"] <= 0.05 and said["share"] > 0.9
     assert (said["against"], said["images"]) == ("fp32", 10)
     assert said["error"] > 0 and abs(said["increase"]) <= said["difference"] < 0.02
     assert said["measured"] == 1
-    assert "all layers" in lines[0] and "inside 0.05" in lines[0]
+    assert "all layers" in caplog.messages[0] and "inside 0.05" in caplog.messages[0]
     run = session(found.content, ["d0"])
     assert run(images.fitting[0])[0].shape == (1, 1, small.SIZE, small.SIZE)
 
 
-def test_only_the_layers_that_collapse_are_kept(images):
+def test_only_the_layers_that_collapse_are_kept(images, caplog):
+    caplog.set_level("INFO", "paddleseg_u2net")
     pair = ("stage2.rebnconv2d", "stage2.rebnconv1d")
     content = small.model(small.collapsing(*pair))
-    lines = []
-    found = search(content, images, 0.002, report=lines.append)
-    assert "outside 0.002" in lines[0]
+    found = search(content, images, 0.002)
+    assert "outside 0.002" in caplog.messages[0]
     kept = set(found.described["kept"]) - ALWAYS
     assert kept and kept <= set(pair)
     measured = Guard(content, images).measure(found.content)
     assert measured.increase == found.described["increase"] <= 0.002
-    again = search(content, images, 0.002, report=lambda line: None)
+    again = search(content, images, 0.002)
     assert again[:3] == found[:3]
 
 
 def test_none_outside_is_given(images):
     with pytest.raises(QuantizationError, match=r"no network in int8 is within 1e-09.*fp32"):
-        search(small.model(), images, 1e-9, report=lambda line: None)
+        search(small.model(), images, 1e-9)
 
 
 def test_with_masks_it_is_the_metric(masked):
     from paddleseg_u2net.metrics import MAE
 
     content = small.model()
-    found = search(content, masked, 0.05, report=lambda line: None)
+    found = search(content, masked, 0.05)
     total = {name: MAE() for name in ("before", "after")}
     for name, file in (("before", content), ("after", found.content)):
         run = session(file, ["d0"])
@@ -77,21 +77,21 @@ def test_with_masks_it_is_the_metric(masked):
 
 
 def test_classes_without_masks(images, masked):
-    found = search(small.model(num_classes=3), images, 0.05, report=lambda line: None)
+    found = search(small.model(num_classes=3), images, 0.05)
     assert found.described["increase"] <= 0.05
     with pytest.raises(QuantizationError, match="one class, this one has 3"):
-        search(small.model(num_classes=3), masked, 0.05, report=lambda line: None)
+        search(small.model(num_classes=3), masked, 0.05)
 
 
 def test_bf16_is_emulated(images):
-    found = search(small.model(), images, 0.02, "bf16", report=lambda line: None)
+    found = search(small.model(), images, 0.02, "bf16")
     assert found.content == small.model()
     assert found.described["kept"] == [] and 0 < found.described["difference"] <= 0.002
 
 
 def test_bf16_keeps_what_it_must(images):
     content = small.model(small.collapsing("stage2.rebnconv2d", "stage2.rebnconv1d"))
-    found = search(content, images, 0.001, "bf16", report=lambda line: None)
+    found = search(content, images, 0.001, "bf16")
     assert "stage2.rebnconv1d" in found.described["kept"]
     assert "stage2.rebnconv1d.conv_s1" in found.float_nodes
     assert found.described["increase"] <= 0.001 and found.described["difference"] <= 0.005

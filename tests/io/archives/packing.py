@@ -34,17 +34,16 @@ def make_raw_zip(path: Path, files: Iterable[Tuple[bytes, bytes]], flags: int = 
     body, table = b"", b""
     entries = list(files)
     for raw, data in entries:
-        extra = central.get("extra", b"")
         method = central.get("method", 0)
         size = central.get("size", len(data))
         mode = central.get("mode", 0o100644)
         packed = central.get("packed", len(data))
         common = struct.pack("<HHHHHLLL", 20, flags, method, 0, 33, zlib.crc32(data), packed, size)
-        fixed = common + struct.pack("<HH", len(raw), len(extra))
+        fixed = common + struct.pack("<HH", len(raw), 0)
         offset = len(body)
-        body += b"PK\x03\x04" + fixed + raw + extra + data
+        body += b"PK\x03\x04" + fixed + raw + data
         rest = struct.pack("<HHHLL", 0, 0, 0, mode << 16, central.get("offset", offset))
-        table += b"PK\x01\x02" + struct.pack("<H", 0x0314) + fixed + rest + raw + extra
+        table += b"PK\x01\x02" + struct.pack("<H", 0x0314) + fixed + rest + raw
     counts = (len(entries), len(entries), len(table), len(body), 0)
     end = b"PK\x05\x06" + struct.pack("<HHHHLLH", 0, 0, *counts)
     path.write_bytes(body + table + end)
@@ -126,7 +125,6 @@ def make_rar5(
     *,
     volume: Optional[int] = None,
     more: bool = False,
-    end: bool = True,
     link: str = "",
     method: int = 0,
 ) -> Path:
@@ -143,9 +141,7 @@ def make_rar5(
         sizes = [len(extra), len(data)] if extra else [len(data)]
         fixed = [4, len(data), 0o100644, crc, method << 7, 1, len(raw), raw, extra]
         out += _block5(2, 3 if extra else 2, *sizes, *fixed) + data
-    if end:
-        out += _block5(5, 0, 1 if more else 0)
-    path.write_bytes(out)
+    path.write_bytes(out + _block5(5, 0, 1 if more else 0))
     return path
 
 
@@ -154,23 +150,12 @@ def _block4(kind: int, flags: int, rest: bytes) -> bytes:
     return struct.pack("<H", zlib.crc32(head) & 0xFFFF) + head
 
 
-def make_rar4(path: Path, files: Iterable[Tuple[Content, bytes]], end: bool = True) -> Path:
+def make_rar4(path: Path, files: Iterable[Tuple[Content, bytes]]) -> Path:
     out = b"Rar!\x1a\x07\x00" + _block4(0x73, 0, bytes(6))
     for name, data in pairs(files):
         raw = name.encode() if isinstance(name, str) else name
-        fixed = (
-            len(data),
-            len(data),
-            3,
-            zlib.crc32(data),
-            0x5A210000,
-            29,
-            0x30,
-            len(raw),
-            0o100644,
-        )
-        out += _block4(0x74, 0x8000, struct.pack("<LLBLLBBHL", *fixed) + raw) + data
-    if end:
-        out += _block4(0x7B, 0x4000, b"")
-    path.write_bytes(out)
+        sizes = struct.pack("<LLB", len(data), len(data), 3)
+        rest = struct.pack("<LLBBHL", zlib.crc32(data), 0x5A210000, 29, 0x30, len(raw), 0o100644)
+        out += _block4(0x74, 0x8000, sizes + rest + raw) + data
+    path.write_bytes(out + _block4(0x7B, 0x4000, b""))
     return path
