@@ -87,8 +87,9 @@ def _load(path: Path, onnx: Any) -> Any:
         ) from error
     # A file cut between two fields parses; the operator sets are written behind the graph.
     if not model.graph.node or not model.opset_import:
-        part = "operators" if not model.graph.node else "operator set"
-        raise _Unfit(f"expected an ONNX model, but it has no {part}; {_AGAIN}")
+        raise _Unfit(
+            f"expected an ONNX model, but it has no operators or no operator set; {_AGAIN}"
+        )
     return model
 
 
@@ -179,12 +180,10 @@ class _Graph:
         """Raise an error unless the file that holds a tensor lies beside this one."""
         where = {entry.key: entry.value for entry in tensor.external_data}
         name = where.get("location", "")
-        if name in ("", ".", "..") or any(sign in name for sign in "/\\:\0"):
+        if any(sign in name for sign in "/\\:\0") or not (self.folder / name).is_file():
             raise _Unfit(
                 f"tensor {tensor.name!r} is stored in {name!r}: expected a file in the same folder"
             )
-        if not (self.folder / name).is_file():
-            raise _Unfit(f"tensor {tensor.name!r} is stored in {name!r}, which is not beside it")
         _refuse_large(self.folder / name)
 
 

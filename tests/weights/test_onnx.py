@@ -358,7 +358,7 @@ def test_arrays_in_another_file_are_read(path, model, state):
         ("location", "..", "expected a file in the same folder"),
         ("location", "", "expected a file in the same folder"),
         ("location", "C:data.bin", "expected a file in the same folder"),
-        ("location", "gone.bin", "which is not beside it"),
+        ("location", "gone.bin", "expected a file in the same folder"),
         ("offset", "99999999", "cannot be read"),
         ("offset", "-4", "cannot be read"),
         ("offset", "many", "cannot be read"),
