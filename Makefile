@@ -44,8 +44,10 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-pages: $(STAMP) ## write the tables of known data sets in docs anew
+pages: $(STAMP) ## write the tables of known data sets and of metrics in docs anew
 	$(BIN)/python -c "from paddleseg_u2net.data_tools import pages; pages.write_pages('docs')"
+	$(BIN)/python -c "from paddleseg_u2net.evaluation.results import write_documentation as write; \
+		write('docs/metrics.md')"
 
 hooks: $(STAMP) ## check style and types before every commit
 	$(BIN)/python -m pip install --quiet pre-commit

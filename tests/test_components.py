@@ -19,15 +19,6 @@ from paddleseg_u2net.registry import register
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(code, *options):
-    """Run a program of its own; its standard output."""
-    done = subprocess.run(
-        [sys.executable, *options, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def test_the_components_are_silent_before_paddlesegs_models():
     code = """
 import warnings
@@ -36,7 +27,8 @@ with warnings.catch_warnings(record=True) as caught:
     import paddleseg_u2net.components, paddleseg.models
 print([str(w.message) for w in caught if "exists already" in str(w.message)])
 """
-    assert run(code).splitlines()[-1] == "[]"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
 def test_the_components_stand_in_paddlesegs_managers():

@@ -7,13 +7,12 @@ from paddleseg_u2net.architecture.recognise import (
     stage_levels,
     with_widths,
 )
-from paddleseg_u2net.architecture.stages import ALIASES, TABLES, U2NET, U2NETP, Stage, StageTable
+from paddleseg_u2net.architecture.stages import ALIASES, TABLES, U2NET, Stage, StageTable
 
 __all__ = [
     "ALIASES",
     "TABLES",
     "U2NET",
-    "U2NETP",
     "Architecture",
     "Convolution",
     "Operation",

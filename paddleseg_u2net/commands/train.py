@@ -19,12 +19,7 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add = result.add_argument
     add("--config", required=True, help="YAML file, e.g. configs/RGB/U2Net/u2net.yaml")
     add("--save_dir", default="output", help="folder for checkpoints and records")
-    add(
-        "--num_workers",
-        type=at_least(0),
-        default=0,
-        help="processes that read and augment; 0: none",
-    )
+    add("--num_workers", type=at_least(0), default=0, help="processes that read; 0: none")
     add("--do_eval", action="store_true", help="validate at every save, keep the best model")
     add("--use_vdl", action="store_true", help="record for VisualDL in save_dir")
     add("--use_ema", action="store_true", help="keep a moving average of the weights too")

@@ -14,6 +14,7 @@ from paddleseg_u2net.io.yaml_text import YamlError, load_yaml, read_yaml_file
 from paddleseg_u2net.plugins import absolute
 
 Tree = Dict[str, Any]
+_DEEPEST = 64  # files below one another
 _WEIGHTS = (".pdparams", ".pth", ".pt", ".onnx", ".safetensors")
 
 
@@ -47,10 +48,6 @@ class _Loader(yaml.SafeLoader):
 class _Dumper(yaml.SafeDumper):
     """The reverse: text that ``_Loader`` would take for a number is quoted."""
 
-    def ignore_aliases(self, data: Any) -> bool:
-        """Whether what stands in several places is written out in each."""
-        return True
-
 
 for _side in (_Loader, _Dumper):
     _side.add_implicit_resolver(
@@ -62,7 +59,13 @@ for _side in (_Loader, _Dumper):
 
 def dump(tree: Tree) -> str:
     """YAML that ``read_yaml`` reads back to the same tree; tuples become lists."""
-    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return yaml.dump(_plain(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def read_yaml(path: Union[str, Path]) -> Tree:
@@ -79,8 +82,11 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
     asked_by = f" (the _base_ of {above[-1]})" if above else ""
     if not path.is_file():
         raise ConfigError(f"{path}{asked_by}: there is no such configuration file; check the path")
-    if path.resolve() in [file.resolve() for file in above]:
-        raise ConfigError(f"{path}{asked_by}: _base_ files form a circle; take one of them out")
+    if path.resolve() in [file.resolve() for file in above] or len(above) > _DEEPEST:
+        raise ConfigError(
+            f"{path}{asked_by}: _base_ files form a circle or a chain of more than {_DEEPEST}; "
+            "take one of them out"
+        )
     try:
         tree = read_yaml_file(path, _Loader)
     except YamlError as error:

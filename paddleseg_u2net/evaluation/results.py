@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Sequence
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Union
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.evaluation.plan import MethodOnDataset
 from paddleseg_u2net.evaluation.run import DARK_MAPS, SOFT_MASKS, Outcome
 from paddleseg_u2net.evaluation.tables import Column, DataSets, csv_text, exact
-from paddleseg_u2net.metrics import MetricReport, Score, json_ready
+from paddleseg_u2net.io.files import write_text
+from paddleseg_u2net.metrics import MetricReport, Score, json_ready, scores
 from paddleseg_u2net.text import one_line, short_list
 
 # What is said instead of the names where all files are so.
@@ -131,3 +133,9 @@ def per_image_csv(results: Sequence[Result]) -> str:
             for name, values in result.outcome.rows
         ),
     )
+
+
+def write_documentation(page: Union[str, Path]) -> None:
+    """Replace the table of scores in a Markdown page by that of all registered scores."""
+    before, _, rest = Path(page).read_text("utf-8").partition(scores.HEAD)
+    write_text(page, before + scores.table() + rest[rest.index("\n\n") + 1 :])

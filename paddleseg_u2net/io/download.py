@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple, Union
@@ -74,13 +75,19 @@ def fetch(
                         _received(address, part, place.name, timeout, sleep)
                     else:
                         _copied(Path(address).expanduser(), part, place.name)
-                    _refuse_other(part, place, size, checksum, check)
+                    verify(part, size, checksum)
+                    if check:
+                        check(part)
                     part.replace(place)
                 _discard(part)
                 return Path(target)
             except DownloadError as error:
-                reasons.append(f"{_shown(address)}: {error}")
-                logger.warning(f"{place.name}: not from {reasons[-1]}")
+                reason = str(error)
+            except ValueError as error:  # a file, but not the one that was wanted
+                _discard(part)
+                reason = str(error).replace(str(part), str(place))
+            reasons.append(f"{_shown(address)}: {reason}")
+            logger.warning(f"{place.name}: not from {reasons[-1]}")
     known = f" ({checksum})" if checksum else ""
     raise DownloadError(
         f"{target} could not be fetched:\n  " + "\n  ".join(reasons) + "\n"
@@ -98,18 +105,12 @@ def mirrored(mirror: Optional[str], filename: str) -> List[str]:
 
 
 def verify(path: Path, size: Optional[int] = None, checksum: Optional[str] = None) -> None:
-    """Compare a file with its expected size in bytes and its checksum; None: not compared."""
-    problem = _difference(path, size, checksum)
-    if problem:
-        raise DownloadError(f"{path}: {problem}; delete the file and fetch it again")
-
-
-def _difference(path: Path, size: Optional[int], checksum: Optional[str]) -> str:
+    """Raise ValueError if a file has another size in bytes or checksum; None: not compared."""
     found = path.stat().st_size
     if size is not None and found != size:
-        return f"expected {size} bytes, got {found}"
+        raise ValueError(f"expected {size} bytes, got {found}")
     if checksum is None:
-        return ""
+        return
     algorithm = checksum.partition(":")[0]
     # md5 tells files apart here, it protects nothing; some systems forbid it otherwise.
     digest = hashlib.new(algorithm, usedforsecurity=False)
@@ -117,26 +118,8 @@ def _difference(path: Path, size: Optional[int], checksum: Optional[str]) -> str
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     got = f"{algorithm}:{digest.hexdigest()}"
-    return "" if got == checksum.lower() else f"expected {checksum}, got {got}"
-
-
-def _refuse_other(
-    part: Path,
-    place: Path,
-    size: Optional[int],
-    checksum: Optional[str],
-    check: Optional[Callable[[Path], object]],
-) -> None:
-    """Throw away a finished part that is not what was wanted."""
-    problem = _difference(part, size, checksum)
-    try:
-        if check and not problem:
-            check(part)
-    except ValueError as error:
-        problem = str(error).replace(str(part), str(place))
-    if problem:
-        _discard(part)
-        raise DownloadError(problem)
+    if got != checksum.lower():
+        raise ValueError(f"expected {checksum}, got {got}")
 
 
 def _copied(source: Path, part: Path, name: str) -> None:
@@ -255,6 +238,4 @@ def _version(response: requests.Response) -> str:
 
 def _shown(address: str) -> str:
     """The address without a name and password."""
-    scheme, mark, rest = address.partition("://")
-    host, slash, path = rest.partition("/")
-    return scheme + mark + host.rpartition("@")[2] + slash + path
+    return re.sub("://[^/]*@", "://", address, count=1)

@@ -23,6 +23,8 @@ _RADII = 5
         "relaxF",
         "boundary",
         "relaxed F of boundaries",
+        "share of pixels within 3 of the other boundary",
+        "Qin et al. 2019, 2020",
         also_called=("relaxfb", "relaxedf", "boundaryf"),
     ),
     slack="slack",
@@ -68,6 +70,8 @@ class RelaxedBoundaryF(MeanMetric):
         "BIoU",
         "boundary",
         "boundary IoU, 2 % of the diagonal",
+        "IoU of bands of that width inside both outlines",
+        "Cheng et al. 2021",
         also_called=("boundaryiou", "iou", "jaccard"),
     ),
     threshold="threshold",
@@ -97,7 +101,16 @@ class BoundaryIoU(MeanMetric):
         return np.count_nonzero(found & wanted) / union if union else math.nan
 
 
-@register(Score("mBA", "boundary", "mean boundary accuracy, 5 radii"), threshold="threshold")
+@register(
+    Score(
+        "mBA",
+        "boundary",
+        "mean boundary accuracy, 5 radii",
+        "share of right pixels near the true boundary",
+        "Cheng et al. 2020",
+    ),
+    threshold="threshold",
+)
 class MeanBoundaryAccuracy(MeanMetric):
     """Mean boundary accuracy, mBA: share of right pixels near the boundary, mean of five radii.
 

@@ -98,15 +98,22 @@ class MapMaskPair:
     def values(self, stretch: str = "none") -> np.ndarray:
         """Return the map normalised so as float64 (H, W) in [0, 1], 0 on ignored pixels."""
         if stretch not in self._values:
-            if self.prediction.dtype == np.uint8:
-                values = cv2.LUT(self.prediction, self.values_of_levels(stretch))
-            else:
-                values = self.prediction.astype(np.float64)
-                values = normalise(values, self.at_valid(values), stretch)
-            if self.valid is not None:
-                values = np.where(self.valid, values, 0.0)
-            self._values[stretch] = values
+            self._values[stretch] = self._normalised(stretch, np.float64)
         return self._values[stretch]
+
+    def narrow_values(self, stretch: str = "none") -> np.ndarray:
+        """Return `values` rounded to float32; not kept."""
+        if self.prediction.dtype == np.uint8:  # without the detour through float64
+            return self._normalised(stretch, np.float32)
+        return self.values(stretch).astype(np.float32)
+
+    def _normalised(self, stretch: str, dtype: type) -> np.ndarray:
+        if self.prediction.dtype == np.uint8:
+            values = cv2.LUT(self.prediction, self.values_of_levels(stretch).astype(dtype))
+        else:
+            values = self.prediction.astype(dtype)
+            values = normalise(values, self.at_valid(values), stretch)
+        return values if self.valid is None else np.where(self.valid, values, dtype(0))
 
     def values_of_levels(self, stretch: str = "none") -> np.ndarray:
         """Return float64 (256,): the value of each level of a uint8 map once it is normalised.
@@ -156,8 +163,7 @@ class MapMaskPair:
         """Whole numbers (H, W) in the order of the map's values."""
         if self.prediction.dtype == np.uint8:
             return self.prediction
-        # The inverse is flat in NumPy 1 and has the shape of the values in some of NumPy 2.
-        return np.unique(self.prediction, return_inverse=True)[1].reshape(self.shape)
+        return _ranked(self.prediction)
 
     @cached_property
     def mass(self) -> Optional[np.ndarray]:
@@ -190,6 +196,23 @@ class MapMaskPair:
         array = np.zeros(self.shape, pixels.dtype)
         array[self.valid] = pixels
         return array
+
+
+def _ranked(values: np.ndarray) -> np.ndarray:
+    """Return whole numbers in the order of floats, 0 and more, whose bits have that order.
+
+    NumPy sorts 16 bits by counting, which takes half of the time of `numpy.unique`.
+    """
+    # Plus 0, so that -0.0 becomes 0.0.
+    bits = (values.ravel() + values.dtype.type(0)).view(f"u{values.itemsize}")
+    order = np.argsort(bits.astype(np.uint16), kind="stable")
+    for shift in range(16, 8 * bits.itemsize, 16):
+        digit = (bits >> shift).astype(np.uint16)
+        order = order[np.argsort(digit[order], kind="stable")]
+    ordered = bits[order]
+    ranks = np.zeros(bits.size, np.int64)
+    ranks[order[1:]] = np.cumsum(ordered[1:] != ordered[:-1])
+    return ranks.reshape(values.shape)
 
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice]:

@@ -86,8 +86,8 @@ def _check_unit_range(name: str, values: np.ndarray) -> None:
 
 def valid_pixels(
     probability: np.ndarray, label: np.ndarray, num_classes: int, ignore_index: int
-) -> np.ndarray:
-    """Return bool (H, W): where a model's probabilities have a label.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return bool (H, W), where a model's probabilities have a label, and the labels there, (n,).
 
     ``probability`` is float in [0, 1] or uint8, (H, W) of one class, else (num_classes, H, W);
     ``label`` (H, W) real numbers in [0, 1] of one class, else integers, or ``ignore_index``.
@@ -108,7 +108,7 @@ def valid_pixels(
     if is_float and probability.size:
         _check_unit_range("probabilities", probability)
     valid = label != ignore_index
-    kept = label[valid]
+    kept = label.ravel() if valid.all() else label[valid]
     name = f"label values (except the ignored {ignore_index})"
     if num_classes == 1:
         if kept.size:
@@ -120,4 +120,4 @@ def valid_pixels(
             f"expected {name} of an integer dtype in [0, {num_classes}), got {label.dtype}"
             + (f" {kept.min()}..{kept.max()}" if kept.size else "")
         )
-    return valid
+    return valid, kept

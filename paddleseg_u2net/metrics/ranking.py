@@ -25,7 +25,14 @@ _BINS = 2 * _HALF + 1
 
 
 @register(
-    Score("AP", "saliency", "average precision", also_called=("averageprecision",)),
+    Score(
+        "AP",
+        "saliency",
+        "average precision",
+        "over 256 levels, mean over images",
+        "Manning et al. 2008",
+        also_called=("averageprecision",),
+    ),
     stretch="stretch",
 )
 class AveragePrecision(MeanMetric):
@@ -48,7 +55,14 @@ class AveragePrecision(MeanMetric):
 
 
 @register(
-    Score("mAUC", "saliency", "area under the mean ROC curve", "auc_of_mean_curve"),
+    Score(
+        "mAUC",
+        "saliency",
+        "area under the mean ROC curve",
+        "of the images, from the origin",
+        "Borji et al. 2015",
+        "auc_of_mean_curve",
+    ),
     stretch="stretch",
 )
 class MeanRoc(CurveMetric):
@@ -82,7 +96,16 @@ class MeanRoc(CurveMetric):
 
 
 @register(
-    Score("AUC", "segmentation", "area under the ROC curve of all pixels", "auc", classes=True)
+    Score(
+        "AUC",
+        "segmentation",
+        "area under the ROC curve of all pixels",
+        "each class against the rest; exact for 8-bit maps, else with a proven error bound in "
+        "`RocAuc`",
+        "Hanley and McNeil 1982",
+        "auc",
+        classes=True,
+    )
 )
 class RocAuc(PixelMetric):
     """Area under the ROC curve over all pixels of the set, each class against the rest.
@@ -115,14 +138,14 @@ class RocAuc(PixelMetric):
         Bytes stand for k / 255; of one class, soft labels are cut at 0.5.
         """
         probability, label = np.asarray(probability), np.asarray(label)
-        valid = valid_pixels(probability, label, self.num_classes, self.ignore_index)
-        label = label[valid]
+        valid, label = valid_pixels(probability, label, self.num_classes, self.ignore_index)
         if not label.size:
             return
+        every = label.size == valid.size
         planes = probability[None] if self.num_classes == 1 else probability
         for number, plane in enumerate(planes):
             inside = label >= 0.5 if self.num_classes == 1 else label == number
-            self._count(number, plane[valid], inside)
+            self._count(number, plane.ravel() if every else plane[valid], inside)
 
     def update_pair(self, pair: MapMaskPair) -> None:
         self._count(0, pair.at_valid(pair.prediction), pair.at_valid(pair.mask))

@@ -98,7 +98,7 @@ class MetricReport:
         probability, label = np.asarray(probability), np.asarray(label)
         if probability.dtype == np.uint8:
             raise ValueError("expected probabilities of a float dtype, got uint8; divide by 255")
-        valid = valid_pixels(probability, label, self.num_classes, self.ignore_index)
+        valid, _ = valid_pixels(probability, label, self.num_classes, self.ignore_index)
         probability = native(probability)  # float16 is exact as float32, and several times as fast
         pair = None
         if valid.any() and self.num_classes <= 2:

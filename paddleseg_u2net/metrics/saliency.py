@@ -18,6 +18,8 @@ _EPS = float(np.finfo(np.float64).eps)
         "MAE",
         "saliency",
         "mean absolute error",
+        "mean over images",
+        "Perazzi et al. 2012",
         higher_is_better=False,
         also_called=("m", "meanabsoluteerror"),
     ),
@@ -35,15 +37,24 @@ class MAE(MeanMetric):
 
 
 @register(
-    Score("maxF", "saliency", "max over thresholds of F, mean first", "max_f"),
+    Score(
+        "maxF",
+        "saliency",
+        "max over thresholds of F, mean first",
+        "beta² 0.3, 256 thresholds",
+        "Achanta et al. 2009",
+        "max_f",
+    ),
     Score(
         "maxF_paper",
         "saliency",
         "max over thresholds of F(mean precision, mean recall)",
+        "the U²-Net paper's maximum",
+        "Qin et al. 2020, eq. 3",
         "max_f_of_mean_pr",
     ),
-    Score("meanF", "saliency", "F, mean over thresholds", "mean_f"),
-    Score("adpF", "saliency", "F at twice the map's mean", "adaptive_f"),
+    Score("meanF", "saliency", "F, mean over thresholds", "", "Achanta et al. 2009", "mean_f"),
+    Score("adpF", "saliency", "F at twice the map's mean", "", "Achanta et al. 2009", "adaptive_f"),
     order=20,
     beta2="beta2",
     stretch="stretch",
@@ -118,9 +129,11 @@ class FMeasure(CurveMetric):
 
 
 @register(
-    Score("maxE", "saliency", "max over thresholds of E, mean first", "max_e"),
-    Score("meanE", "saliency", "E, mean over thresholds", "mean_e"),
-    Score("adpE", "saliency", "E at twice the map's mean", "adaptive_e"),
+    Score(
+        "maxE", "saliency", "max over thresholds of E, mean first", "", "Fan et al. 2018", "max_e"
+    ),
+    Score("meanE", "saliency", "E, mean over thresholds", "", "Fan et al. 2018", "mean_e"),
+    Score("adpE", "saliency", "E at twice the map's mean", "", "Fan et al. 2018", "adaptive_e"),
     order=50,
     divisor="e_divisor",
     stretch="stretch",

@@ -27,6 +27,8 @@ class Score:
     key: str  # its name in results, configurations and tables
     family: str  # one of `FAMILIES`
     meaning: str  # its definition in a few words
+    detail: str = ""  # what the documentation says beside it
+    source: str = ""  # of the definition: authors and year, or a toolbox
     attribute: str = ""  # which one of what the metric computes; "" where that is the number
     higher_is_better: bool = True
     classes: bool = False  # whether it is defined for three classes and more
@@ -158,3 +160,16 @@ def resolve(name: object) -> str:
     near = difflib.get_close_matches(asked, [other for other in meant if len(meant[other]) == 1], 1)
     hint = f"did you mean {meant[near[0]][0]}? " if near else ""
     raise ValueError(f"there is no score {name!r}; {hint}There are {', '.join(known)}")
+
+
+HEAD = "| name | family | definition | source |\n| --- | --- | --- | --- |\n"
+
+
+def table() -> str:
+    """Return all scores as the Markdown table of docs/metrics.md."""
+    lines = [HEAD]
+    for score in SCORES.values():
+        better = "" if score.higher_is_better else ", lower is better"
+        definition = "; ".join(filter(None, (score.meaning + better, score.detail)))
+        lines.append(f"| `{score.key}` | {score.family} | {definition} | {score.source} |\n")
+    return "".join(lines)

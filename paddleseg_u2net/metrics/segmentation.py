@@ -12,7 +12,9 @@ from paddleseg_u2net.metrics.scores import Score, register
 
 
 def _score(key: str, meaning: str, attribute: str, *names: str, higher: bool = True) -> Score:
-    return Score(key, "segmentation", meaning, attribute, higher, classes=True, also_called=names)
+    source = "Vicente et al. 2015" if key == "BER" else "PaddleSeg 2.8.0"
+    about = key, "segmentation", meaning, "", source
+    return Score(*about, attribute, higher, classes=True, also_called=names)
 
 
 @register(

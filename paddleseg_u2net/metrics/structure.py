@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,8 +13,6 @@ from paddleseg_u2net.metrics.scores import Score, register
 
 _EPS = float(np.finfo(np.float64).eps)
 
-_Window = Tuple[slice, slice]
-
 
 class _Moments(NamedTuple):
     """Moments of the map on some pixels."""
@@ -24,7 +22,17 @@ class _Moments(NamedTuple):
     squares: float  # the sum of (value - mean)^2; exactly 0 where all values are equal, only there
 
 
-@register(Score("S", "saliency", "S-measure, alpha 0.5"), order=40, stretch="stretch")
+@register(
+    Score(
+        "S",
+        "saliency",
+        "S-measure, alpha 0.5",
+        "structure of map and mask: object and region scores",
+        "Fan et al. 2017",
+    ),
+    order=40,
+    stretch="stretch",
+)
 class SMeasure(MeanMetric):
     """Structure measure: half an object score and half a region score, mean over images.
 
@@ -61,27 +69,27 @@ def _quadrants(pair: MapMaskPair, stretch: str) -> list[tuple[_Moments, ...]]:
         for rows in (slice(None, row + 1), slice(row + 1, None))
         for columns in (slice(None, column + 1), slice(column + 1, None))
     ]
-    moments = _of_bytes if pair.prediction.dtype == np.uint8 else _of_floats
     parts = pair.background, pair.mask
-    return [
-        tuple(moments(pair, stretch, part[window], window) for part in parts) for window in windows
-    ]
+    if pair.prediction.dtype != np.uint8:
+        values = pair.values(stretch)
+        return [tuple(_of_floats(values[w], part[w]) for part in parts) for w in windows]
+    worth, levels = pair.values_of_levels(stretch), pair.prediction
+    zero, step = float(worth[0]), float(worth[-1] - worth[0]) / (LEVELS - 1)
+    return [tuple(_of_bytes(levels[w], part[w], zero, step) for part in parts) for w in windows]
 
 
-def _of_floats(pair: MapMaskPair, stretch: str, where: np.ndarray, window: _Window) -> _Moments:
-    """Return the moments of the map's pixels in a window that are in ``where``, bool."""
-    some = pair.values(stretch)[window][where]
+def _of_floats(values: np.ndarray, where: np.ndarray) -> _Moments:
+    """Return the moments of the values that are in ``where``, bool."""
+    some = values[where]
     # Less one of them, so that equal values leave nothing to round.
     first = float(some[0]) if some.size else 0.0
     some -= first
     return _moments(some.size, float(some.sum()), float(some @ some), first, 1.0)
 
 
-def _of_bytes(pair: MapMaskPair, stretch: str, where: np.ndarray, window: _Window) -> _Moments:
-    """Return the same in whole numbers, of the levels of the map."""
-    worth = pair.values_of_levels(stretch)
-    zero, step = float(worth[0]), float(worth[-1] - worth[0]) / (LEVELS - 1)
-    some = pair.prediction[window] * where.view(np.uint8)
+def _of_bytes(levels: np.ndarray, where: np.ndarray, zero: float, step: float) -> _Moments:
+    """Return the same of zero + step x levels, uint8, summed in whole numbers."""
+    some = levels * where.view(np.uint8)
     pixels = int(np.count_nonzero(where))
     total = round(cv2.sumElems(some)[0]) if pixels else 0
     # Rounded, since OpenCV may square a root.

@@ -31,7 +31,16 @@ def _key(row: int, column: int) -> int:
 
 
 @register(
-    Score("wF", "saliency", "weighted F"), order=30, beta2="weighted_beta2", stretch="stretch"
+    Score(
+        "wF",
+        "saliency",
+        "weighted F",
+        "beta 1; errors count by where they are",
+        "Margolin et al. 2014",
+    ),
+    order=30,
+    beta2="weighted_beta2",
+    stretch="stretch",
 )
 class WeightedFMeasure(MeanMetric):
     """F-measure of a map that is not binarised, with errors weighted by place, mean over images.
@@ -51,7 +60,7 @@ class WeightedFMeasure(MeanMetric):
         area = pair.foreground_pixels
         if not area:
             return 0.0
-        values, mask = pair.values(self.stretch).astype(np.float32), pair.mask
+        values, mask = pair.narrow_values(self.stretch), pair.mask
         found = area - _missed(values, mask)
         recall = found / area
         precision = found / (found + _false_positives(values, mask) + _EPS)

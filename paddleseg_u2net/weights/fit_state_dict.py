@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from typing import Any, List, Mapping, Union
@@ -36,11 +35,9 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
     kernels = {prefix: shapes[f"{prefix}.conv_s1.weight"] for prefix in before_batchnorm(shapes)}
     known = {f"{prefix}.conv_s1.bias": shape[:1] for prefix, shape in kernels.items()}
     known.update(shapes)
-    missing = [name for name in shapes if name not in state]
-    extra = [name for name in state if name not in known]
     problems = [
-        *(_missing(name, extra if i < _SHOWN else []) for i, name in enumerate(missing)),
-        *(f"{name}: the model has no such weight" for name in extra),
+        *(f"{name}: not in the file" for name in shapes if name not in state),
+        *(f"{name}: the model has no such weight" for name in state if name not in known),
         *(_unusable(name, state[name], known[name]) for name in known if name in state),
     ]
     problems = [problem for problem in problems if problem]
@@ -74,11 +71,6 @@ def _unusable(name: str, value: Any, shape: List[int]) -> str:
     if name.endswith("._variance") and (array < 0).any():
         return f"{name}: holds {array.min():.6g}; a variance is 0 or more"
     return ""
-
-
-def _missing(name: str, unknown: List[str]) -> str:
-    near = difflib.get_close_matches(name, map(str, unknown), n=1, cutoff=0.8)
-    return f"{name}: not in the file" + (f" (nearest there: {near[0]})" if near else "")
 
 
 def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> None:

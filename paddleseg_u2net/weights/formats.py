@@ -42,10 +42,7 @@ class Format(NamedTuple):
 
 
 def read_safetensors(path: Path) -> State:
-    """The weights in a file of safetensors, by name; bfloat16 becomes float32, which is exact.
-
-    Other dtypes are kept. The order is that of the names, since the format keeps none.
-    """
+    """The weights in a file of safetensors, by the order of names; bfloat16 becomes float32."""
     package = optional_package(path, "safetensors")
     try:
         tensors = dict(package.deserialize(path.read_bytes()))

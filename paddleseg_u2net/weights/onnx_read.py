@@ -41,15 +41,10 @@ class _Unfit(Exception):
 def read_onnx(path: Path, expected: Optional[StageTable] = None) -> Tuple[Architecture, State]:
     """Which U²-Net an ONNX file holds, and its weights, float32, in the published layout.
 
-    A BatchNorm that the file has folded into its convolution becomes one that changes nothing, so
-    that evaluation is equal: weight sqrt(1 + 1e-5), bias 0, mean 0, variance 1. Weights may be
-    float32, half, bfloat16 or double, and in another file of the same folder; integers of dynamic
-    quantization become the numbers that they stand for. Stages of heights that no named variant
-    has are found by the names of the layers, or are those of ``expected``.
-
-    Raises:
-        ValueError: the package ``onnx`` is missing; the file is not of ONNX, damaged, larger than
-            1 GiB, statically quantized, or of another network; or a weight is not finite.
+    A BatchNorm that the file has folded becomes one that changes nothing. Weights may be in another
+    file of the same folder; integers of dynamic quantization become the numbers that they stand
+    for. Stages of heights that no named variant has are found by the names of the layers, or are
+    those of ``expected``. What cannot be read is a ValueError that names the file.
     """
     onnx = optional_package(path, "onnx")
     try:
@@ -59,8 +54,9 @@ def read_onnx(path: Path, expected: Optional[StageTable] = None) -> Tuple[Archit
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # a node with too few inputs, an attribute of another type, ...
         raise ValueError(f"{path}: it holds a node that cannot be ({error!r}); {_AGAIN}") from error
-    if resizes_otherwise(model):
-        logger.warning(f"{path}: read as a U²-Net of half pixels; {resizes_otherwise(model)}")
+    why = resizes_otherwise(model)
+    if why:
+        logger.warning(f"{path}: read as a U²-Net of half pixels; {why}")
     return found
 
 
@@ -91,8 +87,9 @@ def _load(path: Path, onnx: Any) -> Any:
         ) from error
     # A file cut between two fields parses; the operator sets are written behind the graph.
     if not model.graph.node or not model.opset_import:
-        part = "operators" if not model.graph.node else "operator set"
-        raise _Unfit(f"expected an ONNX model, but it has no {part}; {_AGAIN}")
+        raise _Unfit(
+            f"expected an ONNX model, but it has no operators or no operator set; {_AGAIN}"
+        )
     return model
 
 
@@ -183,12 +180,10 @@ class _Graph:
         """Raise an error unless the file that holds a tensor lies beside this one."""
         where = {entry.key: entry.value for entry in tensor.external_data}
         name = where.get("location", "")
-        if name in ("", ".", "..") or any(sign in name for sign in "/\\:\0"):
+        if any(sign in name for sign in "/\\:\0") or not (self.folder / name).is_file():
             raise _Unfit(
                 f"tensor {tensor.name!r} is stored in {name!r}: expected a file in the same folder"
             )
-        if not (self.folder / name).is_file():
-            raise _Unfit(f"tensor {tensor.name!r} is stored in {name!r}, which is not beside it")
         _refuse_large(self.folder / name)
 
 

@@ -22,20 +22,11 @@ def onnx_bytes(
     sides: bool = True,
     source: str = "ONNX",
 ) -> bytes:
-    """Return the network for evaluation, with every BatchNorm folded into its convolution.
+    """The network for evaluation, every BatchNorm folded; errors (ValueError) name ``source``.
 
-    The file's input is ``input``, float32 (N, in_channels, H, W), normalised as in training; any
-    N, H and W of 1 or more. Its outputs are ``d0`` (fused), ``d1``, ... (side outputs from fine to
-    coarse), float32 (N, num_classes, H, W). The tensors have the published names.
-
-    Args:
-        activation: whether outputs are probabilities, by sigmoid for one class and softmax over
-            classes else. Otherwise they are logits.
-        sides: whether the side outputs are there, or ``d0`` only.
-
-    Raises:
-        ValueError: the package ``onnx`` is missing; or the weights are not those of this network,
-            or not finite once folded. The text begins with ``source``.
+    Input ``input``, float32 (N, in_channels, H, W) of any N, H, W; outputs ``d0`` (fused) and with
+    ``sides`` ``d1``, ... from fine to coarse, float32 (N, num_classes, H, W): probabilities,
+    by sigmoid or softmax over classes, or logits without ``activation``.
     """
     onnx = optional_package(source, "onnx")
     program = build(table, num_classes, in_channels)

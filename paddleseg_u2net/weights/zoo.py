@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 from paddleseg_u2net.io.download import DownloadError, fetch, mirrored, verify
 from paddleseg_u2net.io.yaml_text import read_yaml_file
+from paddleseg_u2net.text import did_you_mean
 from paddleseg_u2net.weights.file_type import SUFFIXES, check_file
 
 
@@ -79,11 +79,9 @@ def locate(source: Union[str, Path]) -> Path:
             "output/best_model, or a file of weights"
         )
     if not re.search(r"[./\\~]", name):
-        near = difflib.get_close_matches(name.lower(), ZOO, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
         raise FileNotFoundError(
             f"{source}: expected a file of weights ({', '.join(SUFFIXES)}), a "
-            f"checkpoint's folder, or one of {', '.join(ZOO)}{hint}"
+            f"checkpoint's folder, or one of {', '.join(ZOO)}{did_you_mean(name, ZOO)}"
         )
     return path
 
@@ -95,7 +93,7 @@ def _kept(name: str) -> Optional[Path]:
         if path.is_file():
             try:
                 verify(path, *_expected(source))
-            except DownloadError as error:
+            except ValueError as error:
                 raise ValueError(
                     f"{path}: this is not the published {name} ({error}); move it away to fetch "
                     "that, name your own file by its path, or set MODEL_CHECKSUM_DISABLED=1 to "

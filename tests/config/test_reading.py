@@ -100,6 +100,12 @@ def test_a_circle_of_bases_is_refused(tmp_path, texts):
         read_yaml(write(tmp_path, **texts))
 
 
+def test_a_chain_without_end_is_refused(tmp_path):
+    write(tmp_path, **{f"a{level}": f"_base_: a{level + 1}.yml" for level in range(99)})
+    with pytest.raises(ConfigError, match=r"a65\.yml .*a chain of more than 64"):
+        read_yaml(tmp_path / "a0.yml")
+
+
 @pytest.mark.parametrize("text", ["a: [1, 2", "a: b: c", "\tx: 1", "a: !!python/name:os.system"])
 def test_what_is_not_yaml_is_refused_with_the_file(tmp_path, text):
     with pytest.raises(ConfigError, match=r"top\.yml: this is not YAML"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from paddleseg_u2net import plugins
 from paddleseg_u2net.commands import main
+from paddleseg_u2net.evaluation.results import write_documentation
 from paddleseg_u2net.metrics import SCORES
 
 METRIC = """
@@ -20,7 +22,10 @@ from paddleseg_u2net.metrics import CurveMetric, FixationMetric, MeanMetric, Sco
 
 
 @register(
-    Score("MSE", "saliency", "mean squared error", higher_is_better=False, also_called=("l2",)),
+    Score(
+        "MSE", "saliency", "mean squared error", "of all pixels", "Gauss 1809",
+        higher_is_better=False, also_called=("l2",),
+    ),
     stretch="mae_stretch",
 )
 class SquaredError(MeanMetric):
@@ -132,3 +137,15 @@ def test_a_name_that_is_taken_is_told_with_its_line(tmp_path, capsys, score, sai
     error = capsys.readouterr().err
     assert f"{path}, line " in error and said in error
     assert str(path) not in plugins.loaded()
+
+
+def test_the_documentation_has_a_row_of_it(metric, tmp_path):
+    page = tmp_path / "metrics.md"
+    before = (Path(__file__).resolve().parents[2] / "docs/metrics.md").read_text("utf-8")
+    page.write_text(before, "utf-8")
+    plugins.load_plugins([str(metric)])
+    write_documentation(page)
+    added = [line for line in page.read_text("utf-8").splitlines() if line not in before]
+    row = "| `MSE` | saliency | mean squared error, lower is better; of all pixels | Gauss 1809 |"
+    assert row in added and len(added) == 3
+    assert page.read_text("utf-8").endswith(before[before.index("`mIoU` to `BER`") :])

@@ -107,8 +107,6 @@ def test_a_file_is_as_its_content_and_knows_its_shape(name, tmp_path):
         network(images(1, 3, 8, 8))
 
 
-# ---------------------------------------------------------------- what engines do to the process
-
 LOAD = """
 import os, sys
 import numpy as np
@@ -176,9 +174,6 @@ def test_onnxruntime_does_not_report_its_start(tmp_path, onnx_model):
     assert list(home.iterdir()) == []  # it keeps what it is going to report in the home folder
 
 
-# ---------------------------------------------------------------- networks of one shape
-
-
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_batches_of_other_sizes_go_through_in_parts(count):
     seen = []
@@ -211,9 +206,6 @@ def test_an_engine_that_stops_is_named():
 
     with pytest.raises(BackendError, match="backend fake stops at an input .*out of luck"):
         EngineNetwork(stops, "fake")(images(1, 3, 4, 4))
-
-
-# ---------------------------------------------------------------- the choice
 
 
 @pytest.fixture
@@ -301,9 +293,6 @@ def test_a_folder_of_a_packages_name_is_no_package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     assert not choice.is_installed("nobody_has_this")
     assert choice.is_installed("numpy")
-
-
-# ---------------------------------------------------------------- through commands
 
 
 def test_pictures_of_the_command_are_those_of_paddle(tmp_path):

@@ -56,9 +56,6 @@ def predictor(network, size=None, **more):
     return Pipeline(network, Preprocess(size), **more)
 
 
-# ---------------------------------------------------------------- sizes and activations
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (33, 3)])
 @pytest.mark.parametrize("size", [None, (8, 6)])
 @pytest.mark.parametrize(("network", "classes"), [(pointwise, 1), (three_classes, 3)])
@@ -112,9 +109,6 @@ def test_a_batch_gives_what_its_pictures_give_alone():
             np.testing.assert_allclose(whole[number], alone[0], atol=1e-6)
 
 
-# ---------------------------------------------------------------- flips
-
-
 @pytest.mark.parametrize(
     ("flips", "axes"),
     [
@@ -139,9 +133,6 @@ def test_flips_give_the_mean_of_the_logits_of_all_variants(flips, axes):
     np.testing.assert_allclose(found, sigmoid(np.mean(logits, axis=0)), atol=1e-6)
     if len(axes) > 1:
         assert not np.allclose(found, sigmoid(shift(batch)), atol=1e-3)
-
-
-# ---------------------------------------------------------------- scales
 
 
 def interpolated(array, shape):
@@ -171,9 +162,6 @@ def test_scales_give_the_mean_of_the_logits_of_all_scales(scales, flip):
     np.testing.assert_allclose(found, sigmoid(np.mean(logits, axis=0)), atol=5e-6)
 
 
-# ---------------------------------------------------------------- windows
-
-
 @pytest.mark.parametrize("network", [shift, three_classes])
 @pytest.mark.parametrize("shape", [(11, 13), (4, 5), (3, 20)])
 @pytest.mark.parametrize("stride", [(3, 2), (5, 4)])
@@ -198,9 +186,6 @@ def test_strides_that_cannot_be(stride):
         Window((5, 4), stride)
 
 
-# ---------------------------------------------------------------- restoring and classes
-
-
 def test_one_class_is_foreground_from_one_half():
     probability = np.array([[[0.0, 0.4999, 0.5, 0.5001, 1.0]]], np.float32)
     found = classes_of(probability)
@@ -215,9 +200,6 @@ def test_classes_of_more_are_the_most_probable(count):
     found = classes_of(probability)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, winner)
-
-
-# ---------------------------------------------------------------- what networks give
 
 
 def giving(gives, function, **more):
@@ -244,13 +226,8 @@ def test_probabilities_are_used_as_they_are(logits):
 
 
 @pytest.mark.parametrize("logits", [shift, three_classes])
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"augment": Augment((1.0,), True), "window": Window((4, 3), (2, 2))},
-    ],
-)
-def test_averages_of_probabilities_are_those_of_their_logits(logits, more):
+def test_averages_of_probabilities_are_those_of_their_logits(logits):
+    more = {"augment": Augment((1.0,), True), "window": Window((4, 3), (2, 2))}
     batch = inputs(2, 3, 6, 7)
     expected = predictor(logits, **more).probabilities(batch)
     found = predictor(probability_of(logits), **more).probabilities(batch)
@@ -272,9 +249,6 @@ def test_class_numbers_become_planes_and_are_not_averaged():
         with pytest.raises(ValueError, match="class numbers"):
             predictor(three, **more)
     predictor(three, augment=Augment())  # nothing is averaged
-
-
-# ---------------------------------------------------------------- guided upsampling
 
 
 def test_guided_upsampling_follows_the_picture():

@@ -25,9 +25,6 @@ def found(path):
     return [(job.image.relative_to(path.parent), job.name.as_posix()) for job in collect(path)]
 
 
-# ---------------------------------------------------------------- collecting
-
-
 def test_a_folder_is_its_tree_of_images(tmp_path):
     for name in ("b.jpg", "x/a.PNG", "x/y/c.tif", "x/readme.txt", ".hidden.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,9 +93,6 @@ def test_a_list_from_windows(tmp_path, encoding):
     path.write_bytes("\r\n".join(lines).encode(encoding))
     expected = ["x/my weed (0).jpg", "x/ü.jpg", "x/missing.jpg"]
     assert collect(path) == [Job(tmp_path / name, Path(name)) for name in expected]
-
-
-# ---------------------------------------------------------------- several inputs, patterns
 
 
 def names_of(jobs):
@@ -177,9 +171,6 @@ def test_pictures_of_an_earlier_prediction_are_no_images(tmp_path, caplog):
     assert caplog.messages == ["Left out 2 below --save_dir that an earlier prediction wrote"]
     # They are, if they are asked for.
     assert len(collect(tmp_path / "out/cutout", tmp_path / "out")) == 1
-
-
-# ---------------------------------------------------------------- names of pictures
 
 
 def named(*names):

@@ -31,11 +31,6 @@ from paddleseg_u2net.prediction.jobs import (
 from paddleseg_u2net.prediction.run import Failure, predict_files
 from tests.prediction.making import brightest_channel, noise, picture, predictor, red, saved, tree
 
-SOON = 20  # seconds after which a test fails that would wait for ever
-
-
-# ---------------------------------------------------------------- what is written
-
 
 def test_the_pictures_of_a_binary_network_show_its_probability(tmp_path):
     image = np.zeros((4, 6, 3), np.uint8)
@@ -93,9 +88,6 @@ def test_pictures_of_the_wanted_kinds_are_the_same_as_among_all(tmp_path, kinds)
     assert tree(tmp_path / "some") == {
         name: content for name, content in every.items() if name.split("/")[0] in kinds
     }
-
-
-# ---------------------------------------------------------------- the same as one by one
 
 
 def mixed(folder):
@@ -176,9 +168,6 @@ def unused(batch):
     raise AssertionError("nothing is to be computed")
 
 
-# ---------------------------------------------------------------- at once
-
-
 @pytest.mark.parametrize(("how", "at_once"), [({"size": (4, 4)}, 4), ({"size": None}, 1)])
 def test_images_are_in_memory_up_to_a_number_of_pixels(tmp_path, monkeypatch, how, at_once):
     """Those that the network sees whole count more."""
@@ -204,9 +193,6 @@ def test_images_are_in_memory_up_to_a_number_of_pixels(tmp_path, monkeypatch, ho
     assert predict_files(predictor(**how), collect(tmp_path / "in"), tmp_path / "out") == []
     assert max(most) <= at_once
     assert len(most) == 12
-
-
-# ---------------------------------------------------------------- what goes wrong
 
 
 def test_an_unreadable_image_is_reported_the_rest_done(tmp_path):
@@ -316,16 +302,3 @@ def test_an_interrupt_ends_it_soon_and_leaves_whole_files_only(tmp_path):
     assert len(written) < 3 * 20
     assert len({name.split("/")[1] for name in written}) * 3 == len(written)
     assert all(Image.open(io.BytesIO(content)).size == (30, 30) for content in written.values())
-
-
-def test_progress_is_shown_to_people_only(tmp_path, monkeypatch, capsys):
-    for number in range(3):
-        picture(tmp_path / "in" / f"{number}.png")
-    jobs = collect(tmp_path / "in")
-    predict_files(predictor(), jobs, tmp_path / "out")
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    predict_files(predictor(), jobs[:1], tmp_path / "out")
-    assert capsys.readouterr().err == ""
-    predict_files(predictor(), jobs, tmp_path / "out")
-    assert "predicting" in capsys.readouterr().err

@@ -43,9 +43,6 @@ def turned(array) -> bytes:
     return png(array, exif=exif)
 
 
-# ---------------------------------------------------------------- pictures
-
-
 def test_every_kind_of_picture_gives_the_same_map(predictor, tmp_path):
     array = picture()
     content = png(array)
@@ -108,9 +105,6 @@ def test_a_truncated_picture_is_refused_as_bytes_and_by_pillow(predictor):
             predictor(kind)
 
 
-# ---------------------------------------------------------------- several
-
-
 def test_a_batch_of_mixed_sizes_and_kinds(predictor):
     pictures = [picture(), png(picture(9, 80)), Image.fromarray(picture(41, 3))]
     found = predictor.batch(iter(pictures))
@@ -141,9 +135,6 @@ def test_threads_share_one(weights, backend):
     with ThreadPoolExecutor(4) as pool:
         for found, expected in zip(pool.map(shared, pictures), alone):
             np.testing.assert_array_equal(found, expected)
-
-
-# ---------------------------------------------------------------- models
 
 
 def test_augmentation_and_upsampling_have_an_effect(weights, predictor):

@@ -81,10 +81,10 @@ def test_other_float_types_become_float32_after_folding(state, model, dtype):
         np.testing.assert_allclose(value, exact[name], rtol=1e-6, atol=1e-8, err_msg=name)
 
 
-def test_a_renamed_weight_is_shown_with_its_nearest_name(state, model):
+def test_a_renamed_weight_is_shown_by_both_names(state, model):
     state["side2.wieght"] = state.pop("side2.weight")
     message = problems(state, model)
-    assert "side2.weight: not in the file (nearest there: side2.wieght)" in message
+    assert "side2.weight: not in the file" in message
     assert "side2.wieght: the model has no such weight" in message
 
 

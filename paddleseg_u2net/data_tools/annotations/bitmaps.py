@@ -161,12 +161,12 @@ def check_runs(counts: Any, shape: Tuple[int, int], where: object) -> np.ndarray
     """Check that run lengths fill a window of ``shape`` (height, width) exactly; uint32 (N,)."""
     try:
         array = np.asarray(counts)
-        whole = array.ndim == 1 and (array.size == 0 or np.array_equal(array, np.rint(array)))
+        whole = array.ndim == 1 and np.array_equal(array, np.rint(array)) and array.min() >= 0
     except (TypeError, ValueError):
         whole = False
-    if not whole or (array.size and (array.min() < 0 or array.max() > 2**32 - 1)):
+    if not whole:
         lengths = "run lengths (whole numbers from 0 on)"
-        raise wrong(where, lengths, str(counts)[:60], "export it again")
+        raise wrong(where, lengths, f"{counts!s:.60}", "export it again")
     total, expected = int(array.sum(dtype=np.float64)), shape[0] * shape[1]
     if total != expected:
         lengths = f"run lengths for {shape[1]} x {shape[0]} = {expected} pixels"

@@ -40,7 +40,7 @@ from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.images import files_below, find_images, image_size
 from paddleseg_u2net.text import short_list
 
-KEYS = ("images", "annotations", "categories")
+_KEYS = ("images", "annotations", "categories")
 
 _ID = (int, str, float)
 _WHOLE = re.compile(r"(-?)0*([0-9]+?)(?:\.0*)?")
@@ -62,7 +62,7 @@ def read(
     """
     top = os.path.commonpath([path.absolute().parent for path, _ in files])
     trees = [
-        require_keys(read_json(path, _slimmed), KEYS, path, "a COCO file") for path, _ in files
+        require_keys(read_json(path, _slimmed), _KEYS, path, "a COCO file") for path, _ in files
     ]
     used = set().union(*(_used(tree, path) for tree, (path, _) in zip(trees, files)))
     # Some folders were only guessed.
@@ -109,11 +109,9 @@ def read_folder(
 def find(source: Path) -> List[Tuple[Path, Path]]:
     """Find the COCO files below a folder and the folders of their images, which may be missing.
 
-    Files ``_annotations.coco.json`` (Roboflow) have their images beside them. Of
-    ``instances_NAME.json`` (COCO, CVAT), or ``NAME_instances.json``, they are in ``NAME``,
-    ``images/NAME`` or ``images``, beside the file or its folder ``annotations``; NAME may be
-    written otherwise (``val`` and ``valid``). If there are none of these, files of any name are
-    taken that have a COCO file's keys; their images may be anywhere below.
+    Files ``_annotations.coco.json`` (Roboflow) have their images beside them. Those of
+    ``instances_NAME.json`` (COCO, CVAT) are in ``NAME``, ``images/NAME`` or ``images``. If there
+    are none of these, files of any name are taken that have a COCO file's keys.
     """
     found = []
     there = _json_files(source)
@@ -123,23 +121,16 @@ def find(source: Path) -> List[Tuple[Path, Path]]:
         elif fnmatch(path.name, "*instances*.json"):
             found.append((path, _images_of(path)))
     if not found:
-        for path in filter(_has_keys, there):
-            folder = _images_of(path)
-            found.append((path, folder if folder.is_dir() else _above(path)))
+        for path in there:
+            content, folder = path.read_bytes(), _images_of(path)
+            if all(f'"{key}"'.encode() in content for key in _KEYS):
+                found.append((path, folder if folder.is_dir() else _above(path)))
     if not found:
         names = short_list([path.relative_to(source).as_posix() for path in there])
-        raise wrong(
-            source,
-            "_annotations.coco.json (Roboflow) or instances_NAME.json (COCO, CVAT) in this folder",
-            names or "no JSON file",
-            "give the JSON files with --annotations and the folder of their images with --images",
-        )
+        expected = "_annotations.coco.json (Roboflow) or instances_NAME.json (COCO, CVAT)"
+        repair = "give JSON files with --annotations and the folder of their images with --images"
+        raise wrong(source, expected, names or "no JSON file", repair)
     return sorted(found)
-
-
-def _has_keys(path: Path) -> bool:
-    content = path.read_bytes()
-    return all(f'"{key}"'.encode() in content for key in KEYS)
 
 
 def _json_files(source: Path) -> List[Path]:
@@ -267,9 +258,9 @@ def _collect(
         if image is None:
             stats.bad.append(absent(entry["file_name"], path, index.folder))
         else:
-            content = partial(_content, entry, objects[number], image, titles, crowd, path, where)
+            content = partial(_content, entry, objects[number], image, titles, crowd, where)
             pages.append(Page(image, index.name_of(image), where, content))
-    refuse_twice((page.image, page.where.rpartition(", ")[2]) for page in pages)
+    refuse_twice((page.image, page.where) for page in pages)
     read = stats.dataset(pages, set(titles.values()), numbered, larger_first=True)
     if not entries:
         read.remarks.append("lists no images")
@@ -280,13 +271,7 @@ def _collect(
 
 
 def _content(
-    entry: Tree,
-    items: Sequence[Any],
-    image: Path,
-    titles: Dict[str, str],
-    crowd: str,
-    path: Path,
-    where: str,
+    entry: Tree, items: Sequence[Any], image: Path, titles: Dict[str, str], crowd: str, where: str
 ) -> Tuple[Size, List[Object]]:
     if entry.get("height") is None or entry.get("width") is None:
         size = image_size(image)
@@ -294,7 +279,7 @@ def _content(
         size = size_field(entry, "height", "width", where)
     objects = []
     for item in items:
-        place = f"{path}, annotation {item.get('id', '(without id)')}"
+        place = f"{where}, annotation {item.get('id', '(without id)')}"
         category = field(item, "category_id", _ID, place)
         label = titles.get(_id(category), f"category {category}")
         ignored = crowd == "ignore" and _id(item.get("iscrowd")).lower() in ("1", "true")

@@ -2,5 +2,3 @@
 
 from paddleseg_u2net.io.archives.source import ArchiveError
 from paddleseg_u2net.io.archives.unpack import kind, unpack
-
-__all__ = ["ArchiveError", "kind", "unpack"]

@@ -25,27 +25,3 @@ from paddleseg_u2net.io.images.opening import (
     open_picture,
 )
 from paddleseg_u2net.io.images.writing import WRITABLE_SUFFIXES, write_image, write_png
-
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "MAX_PIXELS",
-    "WRITABLE_SUFFIXES",
-    "Header",
-    "ImageError",
-    "PathLike",
-    "convert_image",
-    "decode_file",
-    "decode_image",
-    "files_below",
-    "find_images",
-    "image_size",
-    "memory_named",
-    "open_picture",
-    "read_colours",
-    "read_header",
-    "read_image",
-    "read_mask",
-    "read_still",
-    "write_image",
-    "write_png",
-]

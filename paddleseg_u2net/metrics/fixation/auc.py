@@ -30,7 +30,16 @@ def _roc_area(
     return float(hits @ (2 * upto - misses)) / (2 * positives.size * float(upto[-1]))
 
 
-@register(Score("AUC_Judd", "fixation", "ROC area, against all other pixels", needs="points"))
+@register(
+    Score(
+        "AUC_Judd",
+        "fixation",
+        "ROC area, against all other pixels",
+        "ties count one half",
+        "Judd et al. 2012",
+        needs="points",
+    )
+)
 class AucJudd(FixationMetric):
     """Area under the ROC curve of fixated against unfixated pixels, mean over images.
 
@@ -50,7 +59,16 @@ class AucJudd(FixationMetric):
         return _roc_area(positives, negatives)
 
 
-@register(Score("AUC_Borji", "fixation", "ROC area, against random pixels", needs="points"))
+@register(
+    Score(
+        "AUC_Borji",
+        "fixation",
+        "ROC area, against random pixels",
+        "in steps of 0.1; the exact expectation, nothing is drawn",
+        "Borji et al. 2013",
+        needs="points",
+    )
+)
 class AucBorji(FixationMetric):
     """Area under the ROC curve of fixated against random pixels, mean over images.
 
@@ -82,7 +100,16 @@ def _steps(values: np.ndarray, low_high: tuple[float, float]) -> np.ndarray:
     return np.clip(np.floor(normalised + 1e-9), 0, 255).astype(np.uint8)
 
 
-@register(Score("sAUC", "fixation", "ROC area, against other images' points", needs="points"))
+@register(
+    Score(
+        "sAUC",
+        "fixation",
+        "ROC area, against other images' points",
+        "the fixations of the other images of the set",
+        "Tatler et al. 2005, Zhang et al. 2008",
+        needs="points",
+    )
+)
 class ShuffledAuc(FixationMetric):
     """Area under the ROC curve of fixations on this against those on other images, mean.
 
@@ -96,8 +123,10 @@ class ShuffledAuc(FixationMetric):
 
     def score(self, pair: MapMaskPair) -> float:
         positives = pair.at_points(pair.ranks)
-        if pair.others is None or not positives.size or not pair.others.any():
+        if pair.others is None or not positives.size:
             return float("nan")
         there = np.flatnonzero(pair.others)
+        if not there.size:
+            return float("nan")
         weights = pair.others.ravel()[there]
         return _roc_area(positives, pair.ranks.ravel()[there], weights)

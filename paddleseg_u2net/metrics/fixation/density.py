@@ -12,7 +12,15 @@ NAN = float("nan")
 _EPS = 2.2204e-16  # MATLAB's, as MIT's code and pysaliency write it
 
 
-@register(Score("NSS", "fixation", "standardised map (over n-1) at the fixations", needs="points"))
+@register(
+    Score(
+        "NSS",
+        "fixation",
+        "standardised map (over n-1) at the fixations",
+        source="Peters et al. 2005",
+        needs="points",
+    )
+)
 class NormalisedScanpathSaliency(FixationMetric):
     """NSS: mean at the fixations of the map with mean 0 and deviation 1 (over n - 1, as MATLAB).
 
@@ -29,7 +37,15 @@ class NormalisedScanpathSaliency(FixationMetric):
         return (here - float(values.mean())) / float(values.std(ddof=1))
 
 
-@register(Score("CC", "fixation", "correlation with the density", needs="density"))
+@register(
+    Score(
+        "CC",
+        "fixation",
+        "correlation with the density",
+        source="Bylinskii et al. 2019",
+        needs="density",
+    )
+)
 class CorrelationCoefficient(FixationMetric):
     """CC: Pearson's correlation of the map with the density of fixations, mean over images.
 
@@ -47,7 +63,15 @@ class CorrelationCoefficient(FixationMetric):
         return min(1.0, max(-1.0, correlation))
 
 
-@register(Score("SIM", "fixation", "overlap with the density, both from 0", needs="density"))
+@register(
+    Score(
+        "SIM",
+        "fixation",
+        "overlap with the density, both from 0",
+        source="Bylinskii et al. 2019",
+        needs="density",
+    )
+)
 class Similarity(FixationMetric):
     """SIM: sum over pixels of the smaller of map and density, each from 0 and with a sum of 1.
 
@@ -81,6 +105,7 @@ def _from_zero(mass: np.ndarray) -> np.ndarray:
         "KLD",
         "fixation",
         "divergence from the density, nats",
+        source="Bylinskii et al. 2019",
         higher_is_better=False,
         needs="density",
     )

@@ -18,6 +18,8 @@ _TOLERANCE = 1e-12  # of the largest distance
         "EMD",
         "fixation",
         "earth mover's distance to the density, 14 cells",
+        "exact, on a grid of 14 cells along the longer side, in diagonals of the image",
+        "Rubner et al. 2000",
         higher_is_better=False,
         needs="density",
     )

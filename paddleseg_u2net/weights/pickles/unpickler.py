@@ -42,17 +42,10 @@ def load_pickle(
 ) -> Any:
     """The object of the pickle that starts where ``file`` stands; ``file`` is left behind it.
 
-    Made are plain values and containers, what ``known`` makes, and a ``Setting`` for what programs
-    save beside weights. No part refers back to its whole.
-
-    Args:
-        known: what ``module.name`` in the pickle stands for. Functions among these may be called
-            by the pickle with any arguments and must raise on those they do not expect.
-        persistent: gives the object of a persistent id; without it such ids are refused.
-
-    Raises:
-        ForeignError: it names or holds something that files of arrays have no use for.
-        ValueError: it is cut or broken, or too large.
+    Made are plain values and containers, a ``Setting`` for what programs save beside weights, and
+    what ``known`` has for ``module.name``: its functions may be called with any arguments and must
+    raise on those they do not expect. ``persistent`` gives the object of a persistent id. Foreign
+    content is a ForeignError; what is cut, broken or too large a ValueError.
     """
     reader = _Unpickler(_Remaining(file), known, persistent)
     result = reader.load()
@@ -191,16 +184,6 @@ class _Unpickler(_PythonUnpickler):
     def byte_array(self) -> None:
         self.stack.append(self.read(int.from_bytes(self.read(8), "little")))
 
-    def list_to_mark(self) -> None:
-        values = self.pop_mark()
-        self.stack.append(values)
-
-    def extend(self, values: List[Any]) -> None:
-        target = self.stack[-1]
-        if not isinstance(target, list):
-            raise ValueError(f"it appends to a {type(target).__name__}")
-        target.extend(values)
-
     def dict_to_mark(self) -> None:
         values = self.pop_mark()
         self.stack.append({})
@@ -235,17 +218,16 @@ _BY_NAME: Dict[str, Callable[[Any], None]] = {
     **_standard("BINFLOAT BINBYTES SHORT_BINBYTES"),
     **_standard("BINBYTES8 GLOBAL STACK_GLOBAL BINPERSID PUT BINPUT LONG_BINPUT MEMOIZE GET"),
     **_standard("BINGET LONG_BINGET EMPTY_LIST EMPTY_DICT EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3"),
+    **_standard("LIST APPEND APPENDS"),
     **{name: _bounded(read) for name, read in _standard("INT LONG LONG1 LONG4").items()},
     "BYTEARRAY8": _Unpickler.byte_array,
     "REDUCE": _Unpickler.call,
     "NEWOBJ": _Unpickler.call,
     "BUILD": _Unpickler.set_state,
-    "LIST": _Unpickler.list_to_mark,
-    "FROZENSET": _Unpickler.list_to_mark,
-    "EMPTY_SET": lambda unpickler: unpickler.stack.append([]),
-    "APPEND": lambda unpickler: unpickler.extend([unpickler.stack.pop()]),
-    "APPENDS": lambda unpickler: unpickler.extend(unpickler.pop_mark()),
-    "ADDITEMS": lambda unpickler: unpickler.extend(unpickler.pop_mark()),
+    # Sets are lists here, since nothing is hashed.
+    "FROZENSET": _PythonUnpickler.load_list,
+    "EMPTY_SET": _PythonUnpickler.load_empty_list,
+    "ADDITEMS": _PythonUnpickler.load_appends,
     "DICT": _Unpickler.dict_to_mark,
     "SETITEM": _Unpickler.set_item,
     "SETITEMS": lambda unpickler: unpickler.update(unpickler.pop_mark()),

@@ -59,11 +59,9 @@ class _Zip:
         self.rows = sum(member.file_size for member in self.members.values())
 
     def content(self) -> Any:
-        """What was saved."""
         return _load(io.BytesIO(self._bytes("data.pkl")), {})
 
     def read(self, storage: Storage) -> bytes:
-        """The row of a storage; its checksum is compared."""
         data = self._bytes(f"data/{storage.key}")
         if len(data) // storage.type.bits.itemsize != storage.count:
             raise ValueError(
@@ -109,7 +107,7 @@ class _Legacy:
         self.places: Dict[str, int] = {}
 
     def content(self) -> Any:
-        """What was saved; notes where each of its rows begins."""
+        """Notes where each row begins, too."""
         if load_pickle(self.file, {}) != _MAGIC:
             raise ValueError("it is a pickle, but none of torch.save; is it of Paddle?")
         if load_pickle(self.file, {}) != _LEGACY_VERSION:
@@ -133,7 +131,6 @@ class _Legacy:
         return content
 
     def read(self, storage: Storage) -> bytes:
-        """The row of a storage."""
         if storage.key not in self.places:
             raise ValueError(f"storage {storage.key[:40]!a} is missing")
         self.file.seek(self.places[storage.key])
@@ -144,10 +141,8 @@ class _Legacy:
 
 
 def read_torch(path: Path) -> State:
-    """The weights in a file of ``torch.save``, in the order of the file.
-
-    See ``network_weights`` for what is taken of a training program's file. bfloat16 becomes
-    float32, which is exact; other dtypes are kept. Every array has its own memory.
+    """The weights in a file of ``torch.save``, each array with its own memory; see
+    ``network_weights``. bfloat16 becomes float32, which is exact; other dtypes are kept.
     """
     with path.open("rb") as file:
         with named_errors(path, _SAVE):

@@ -6,8 +6,8 @@ from paddleseg_u2net.architecture.counts import count
 from paddleseg_u2net.export.quantization.graph import Network, QuantizationError
 from paddleseg_u2net.export.quantization.int8 import in_int8, kernel_numbers
 from paddleseg_u2net.export.quantization.observe import observe, session
-from paddleseg_u2net.inference.backends.open_vino import openvino_core
 from tests.export.quantization import small
+from tests.inference.exporting import on_engine
 from tests.weights import narrow
 
 onnx = pytest.importorskip("onnx")
@@ -68,14 +68,6 @@ def dequantized(content):
     return lambda batch: engine.run(["d0"], {"input": batch})
 
 
-def test_kernels_in_whole_numbers_are_what_the_engine_computes(network, observed):
-    """Dequantized and in float32 against 8 bits: on processors that add in 16 bits, too."""
-    content = in_int8(network, inner(network), observed)
-    exact, fast = dequantized(content), session(content, ["d0"])
-    for batch in small.batches(2, seed=3):
-        assert np.abs(exact(batch)[0] - fast(batch)[0]).mean() < 0.01
-
-
 def two_layers(kernel):
     """Layers ``first``, which sums the channels into 32, and ``second`` with this kernel."""
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -127,17 +119,14 @@ def test_biases_correct_what_rounded_kernels_add():
     np.testing.assert_allclose(found[inside].mean(), expected[inside].mean(), rtol=0.02)
 
 
-def test_openvino_computes_the_same(network, observed):
-    pytest.importorskip("openvino")
-    core = openvino_core()
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_engines_compute_in_8_bits_what_the_numbers_say(network, observed, engine):
+    """Against float32 of the dequantized numbers: on processors that add in 16 bits, too."""
+    pytest.importorskip(engine)
     content = in_int8(network, inner(network), observed)
-    compiled = core.compile_model(
-        core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-    )
+    fast, exact = on_engine(engine, content, output_type="probability"), dequantized(content)
     for batch in small.batches(2, seed=3):
-        exact = dequantized(content)(batch)[0]
-        found = next(iter(compiled([batch]).values()))
-        assert np.abs(found - exact).mean() < 0.01
+        assert np.abs(fast(batch) - exact(batch)[0]).mean() < 0.01
 
 
 def test_a_network_that_is_quantized_already(network, observed):
