@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import List
 
 from paddleseg_u2net.commands.arguments import add_plugins
 from paddleseg_u2net.commands.parsing import Parser
@@ -66,12 +66,14 @@ def run(argv: List[str]) -> int:
             f"--model_path {arguments.model_path}: expected weights, found an exported model; give "
             "those that it was made of, which its description.json names under source"
         )
+    asked = arguments.input_shape
+    shape = tuple(None if number == -1 else number for number in asked) if asked else None
     options = ExportOptions(
         arguments.save_dir,
         arguments.format,
         arguments.precision,
         arguments.output_op,
-        _shape(arguments.input_shape),
+        shape,
         arguments.calibration,
         arguments.calibration_masks,
         arguments.max_mae_increase,
@@ -87,7 +89,3 @@ def run(argv: List[str]) -> int:
         logger.info(f"{options.save_dir / name}: {size / 1e6:.2f} MB")
     logger.info(f"{options.save_dir} holds {made.precision} for {made.format}, and its description")
     return 0
-
-
-def _shape(numbers: Optional[List[int]]) -> Optional[Tuple[Optional[int], ...]]:
-    return None if numbers is None else tuple(None if n == -1 else n for n in numbers)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from typing import Any, Dict, List
+from typing import List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
 from paddleseg_u2net.commands.parsing import at_least, file_of
 from paddleseg_u2net.env import cores, is_first_process, load_paddle
 from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.log import logger, start_logging
-from paddleseg_u2net.metrics import Conventions
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -75,16 +74,12 @@ def run(argv: List[str]) -> int:
     for line in lines(report, dataset.classes):
         logger.info(line)
     if arguments.json and distributed.is_first:
+        used = asdict(report.conventions)
+        del used["mask_above"]  # here the data set says what a mask's values mean
         content = {
             "model_path": str(model.source),
-            "conventions": _conventions(report.conventions),
+            "conventions": {"preset": report.conventions.title, **used},
             **json_ready(report.compute()),
         }
         write_text(arguments.json, json.dumps(content, indent=2) + "\n")
     return 0
-
-
-def _conventions(used: Conventions) -> Dict[str, Any]:
-    """All of them but ``mask_above``: here the data set says what a mask's values mean."""
-    values = {key: value for key, value in asdict(used).items() if key != "mask_above"}
-    return {"preset": used.title, **values}

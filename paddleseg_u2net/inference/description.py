@@ -63,11 +63,6 @@ class Description:
         """What the network sees of an image."""
         return Preprocess(**self.preprocess)
 
-    @property
-    def in_channels(self) -> int:
-        """Channels of the images that it takes."""
-        return self.shape[1]
-
 
 def described_preprocess(preprocess: Preprocess) -> Dict[str, Any]:
     """The ``preprocess`` of a description."""

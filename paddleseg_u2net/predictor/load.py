@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from paddleseg_u2net.config import PredictionConfig
     from paddleseg_u2net.predictor.source import ConfigSource
 
-ModelPath = Union[str, Path, None]
-
 
 class LoadedModel(NamedTuple):
     """A model that predicts, from the file of weights or exported folder ``source``; settings may
@@ -53,7 +51,7 @@ class LoadedModel(NamedTuple):
 
 
 def load_model(
-    model_path: ModelPath,
+    model_path: Union[str, Path, None],
     config: Optional[ConfigSource] = None,
     opts: Sequence[str] = (),
     backend: str = AUTO,
@@ -101,7 +99,7 @@ def load_model(
     return LoadedModel(source, pipeline, choice, settings, layer)
 
 
-def find_model(model_path: ModelPath) -> Path:
+def find_model(model_path: Union[str, Path, None]) -> Path:
     """The weights file or exported folder of ``model_path``: one of these, a file of such a folder,
     a folder with ``model.pdparams``, or a name of the zoo; None: the newest ``best_model`` below
     ``output``.
@@ -152,7 +150,7 @@ def _settings_for_export(
             "exported model, which knows no data sets"
         )
     settings, description = read_config(config, opts, whole=True), read_description(folder)
-    own = description.num_classes, description.in_channels
+    own = description.num_classes, description.shape[1]
     came = settings.num_classes, settings.in_channels
     if own != came:
         raise ValueError(

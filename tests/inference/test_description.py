@@ -69,7 +69,6 @@ def refusal(folder):
 def test_what_is_written_is_read(folder, described):
     for path in (folder, str(folder)):
         assert read_description(path) == described
-    assert described.in_channels == 4
     assert described_preprocess(described.make_preprocess()) == described.preprocess
     assert "café" in (folder / NAME).read_text(encoding="utf-8")  # for people, too
 

@@ -6,7 +6,7 @@ in float32; OpenVINO rounds its bias, too. Feature maps in between are stored in
 from __future__ import annotations
 
 import re
-from typing import Any, Collection, Dict, Iterable, List, Set, Tuple
+from typing import Any, Collection, Iterable, List, Set, Tuple
 
 import numpy as np
 
@@ -44,15 +44,6 @@ def in_bf16(network: Network, low: Collection[str]) -> bytes:
     return network.rewritten(nodes, arrays)
 
 
-def bf16_rounding() -> Rounding:
-    """What bfloat16 does to kernels and values, for `sensitivity`."""
-
-    def value(name: str, taken: str, given: str, arrays: Dict[str, np.ndarray]) -> List[Any]:
-        return _casts(taken, given)
-
-    return Rounding(rounded_to_bf16, value)
-
-
 def _casts(taken: str, given: str) -> List[Any]:
     between = f"{given}.bf16"
     return [
@@ -66,6 +57,10 @@ def rounded_to_bf16(array: np.ndarray) -> np.ndarray:
     bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
     odd = (bits >> np.uint32(16)) & np.uint32(1)
     return ((bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+BF16 = Rounding(rounded_to_bf16, lambda name, taken, given, arrays: _casts(taken, given))
+"""What bfloat16 does to kernels and values."""
 
 
 # A layer of OpenVINO's XML file may have the run-time attribute ``precise``. Its reader makes it

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Sequence, Tuple
 
-from paddleseg_u2net.export.quantization.bf16 import bf16_rounding, in_bf16
+from paddleseg_u2net.export.quantization.bf16 import BF16, in_bf16
 from paddleseg_u2net.export.quantization.calibration import Calibration
 from paddleseg_u2net.export.quantization.graph import Layer, Network, Plan, QuantizationError
 from paddleseg_u2net.export.quantization.guard import Guard, Measured
@@ -105,7 +105,7 @@ class _Search:
 
     def order(self) -> List[str]:
         """Layers by what they lose for the time that they cost, the worst first."""
-        rounding = bf16_rounding() if self.emulated else int8_rounding(self.observed)
+        rounding = BF16 if self.emulated else int8_rounding(self.observed)
         images = self.calibration.fitting[:_LOSS_IMAGES]
         lost = sensitivity(self.network, self.names, rounding, images)
         border = _BORDER * sum(self.costs.values())
