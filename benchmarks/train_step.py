@@ -1,6 +1,6 @@
 """One training step of U2NetP: this project's model against PaddleSeg's own, the same loss.
 
-    python benchmarks/train_step.py [--size 288] [--batch 2] [--steps 5] [--model U2NetP]
+    python benchmarks/train_step.py [--size 288] [--batch 2] [--steps 4] [--model U2NetP]
 
 Forward, seven losses, backward, Adam. Each side runs in its own process (for its peak memory), in
 turn, on the same number of threads; the fastest step of all rounds counts. The gradients of both

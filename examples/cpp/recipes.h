@@ -1,5 +1,5 @@
 // The way from a picture to the network's input and from its map back to the picture's size: the
-// recipes `paddleseg` and `official` of paddleseg_u2net/inference/presets.py.
+// recipes `paddleseg` and `official` of paddleseg_u2net/inference/preprocess.py.
 #pragma once
 
 #include <algorithm>
