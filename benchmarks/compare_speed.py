@@ -84,7 +84,9 @@ def compare(job: str, other: Path, runs: int, folder: Path) -> str:
     words = [job]
     for unit, digits in (("seconds", 2), ("megabytes", 0)):
         old, new = (statistics.median(getattr(r, unit) for r in side) for side in (theirs, ours))
-        words.append(f"{unit}: other {old:.{digits}f}, here {new:.{digits}f}, ratio {new / old:.2f}")
+        words.append(
+            f"{unit}: other {old:.{digits}f}, here {new:.{digits}f}, ratio {new / old:.2f}"
+        )
     return "; ".join(words)
 
 

@@ -8,6 +8,7 @@ call from one of them into a file of a room on a higher floor (see tests/test_ar
 that was handed down and calls back.
 """
 
+import argparse
 import contextlib
 import io
 import runpy
@@ -105,8 +106,16 @@ def _floor(file):
 
 
 def main():
-    """Print both counts."""
-    for command in sys.argv[1:] or ("predict", "eval_maps"):
+    """Print the counts."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    both = ["predict", "eval_maps"]
+    parser.add_argument("commands", nargs="*", default=both, metavar="COMMAND")
+    commands = parser.parse_args().commands
+    if unknown := set(commands).difference(both):
+        parser.error(f"expected {' or '.join(both)}, got {unknown.pop()}")
+    for command in commands:
         with tempfile.TemporaryDirectory() as folder:
             files, climbs = walk(command, Path(folder))
         print(f"{command}: one image enters {len(files)} files, with {len(climbs)} climbs")

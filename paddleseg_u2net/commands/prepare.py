@@ -94,8 +94,10 @@ def _story(done: Prepared) -> List[str]:
     lines += [f"  {remark}" for remark in done.remarks]
     if done.archives:
         lines.append(f"Archives: {done.archives[0].parent}, may be deleted now")
-    lines.append(f"Licence: {row.licence or 'none is stated'}; {row.homepage}")
-    lines.append(f"Cite: {row.cite}")
+    lines.append(
+        "; ".join(filter(None, (f"Licence: {row.licence or 'none is stated'}", row.homepage)))
+    )
+    lines += [f"Cite: {row.cite}"] if row.cite else []
     lines.append(f"Next: python tools/dataset.py check --root {shlex.quote(str(done.folder))}")
     lines.append(f"      {_next(row, done.folder)}")
     return [one_line(line) for line in lines]

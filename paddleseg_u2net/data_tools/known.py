@@ -231,5 +231,7 @@ def _noted(row: Row, target: Path) -> Tuple[Dict[str, int], List[str]]:
             f"be used ({error}); move the folder away and prepare it again"
         ) from error
     if not _is_whole(row, parts):
-        remarks.append("not whole: for the rest, move the folder away and prepare it again")
+        remarks.append(
+            "not as many pairs as published: for those, move the folder away and prepare it again"
+        )
     return parts, remarks

@@ -93,6 +93,8 @@ def network_weights(content: Mapping[Any, Any]) -> Tuple[Dict[Any, Any], str]:
     if len(found) > 1:
         others = ", ".join(str(network) for network in found if network is not taken)
         notes.append(f"the weights of {taken} are taken, {why}; not those of {others}")
+    for place in _nameless_averages(content, ()):
+        notes.append(f"{place}, by its name an average, is not read: it lacks the weights' names")
     if strangers:
         names = short_list(strangers, _SHOWN)
         notes.append(f"left out, since no part of the network: {names}")
@@ -113,6 +115,18 @@ def _networks(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[_N
         for key, value in content.items():
             if isinstance(value, dict):
                 yield from _networks(value, (*place, str(key)))
+
+
+def _nameless_averages(content: Mapping[Any, Any], place: Tuple[str, ...]) -> Iterator[str]:
+    """Where a list of tensors is called an average (torch_ema's ``shadow_params``)."""
+    for key, value in content.items():
+        here = (*place, str(key))
+        if isinstance(value, dict) and len(here) < _DEEPEST:
+            yield from _nameless_averages(value, here)
+        elif isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
+            name = ".".join(here)
+            if _words(_AVERAGE, name) and not _words(_OPTIMIZER, name):
+                yield name
 
 
 def _choice(found: List[_Network], content: Mapping[Any, Any]) -> Tuple[_Network, str]:

@@ -45,6 +45,8 @@ def state():
 )
 def test_formats_convert_both_ways(tmp_path, state, source, target):
     need(source, target)
+    if ".onnx" in (source, target):
+        pytest.importorskip("onnxruntime")
     path = tmp_path / f"in{source}"
     write_weights(path, state)
     done = convert(path, tmp_path / "out" / f"w{target}")
@@ -160,6 +162,7 @@ def test_a_reader_or_writer_of_onnx_that_errs_is_found(tmp_path, state, monkeypa
 
 
 def test_onnx_files_that_are_not_comparable_are_named(tmp_path):
+    pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")
     stages = StageTable.parse({"encoder": [[4, 4, 6], ["3F", 4, 6]], "decoder": [[3, 4, 6]]})
     state = narrow.state(stages=stages)

@@ -74,6 +74,13 @@ def test_an_average_without_running_statistics_is_not(state):
     assert "the first that is complete" in note and "not those of ema" in note
 
 
+def test_an_average_without_the_names_is_told_of(state):
+    listed = {"model": state, "ema": {"decay": 0.9, "shadow_params": list(half(state).values())}}
+    weights, note = network_weights(listed)
+    assert weights == state
+    assert "ema.shadow_params, by its name an average, is not read" in note
+
+
 def test_of_two_networks_the_usual_key_is_taken_and_said(state):
     content = {"other": half(state), "state_dict": state}
     weights, note = network_weights(content)

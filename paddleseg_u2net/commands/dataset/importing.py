@@ -1,4 +1,4 @@
-"""``tools/dataset.py import``: images and labels of other tools into this project's layout."""
+"""Images and labels of other tools into this project's layout."""
 
 from __future__ import annotations
 

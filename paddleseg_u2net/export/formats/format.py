@@ -45,7 +45,8 @@ class Format:
     Args:
         name: as ``--format`` takes it.
         help: what it is for, for ``--help``.
-        precisions: of `PRECISIONS`, or others, for which ``write`` alone is responsible.
+        precisions: of ``--precision``; for those but fp32, fp16, int8 and bf16 ``write`` alone is
+            responsible.
         files: names of the model's files, all alternatives that there are.
         write: writes them into a folder.
         versions: imports the packages that ``write`` needs and returns their versions; raises
