@@ -16,7 +16,6 @@ import shutil
 import struct
 import zlib
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import (
     IO,
@@ -303,6 +302,8 @@ def _digest(parts: Any) -> str:
 @lru_cache(maxsize=1)
 def _circumstances() -> str:
     """A digest of code and libraries: all outside the settings that decides the result."""
+    from importlib.metadata import PackageNotFoundError, version  # takes time; caches are rare
+
     code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in _CODE]
     try:
         transforms = version("paddleseg")

@@ -5,10 +5,10 @@ Rows stand in ``known.yaml``, or in a YAML file of one's own, whose path stands 
 
 from __future__ import annotations
 
+from collections import UserDict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
-
-import yaml
 
 from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
@@ -16,7 +16,6 @@ from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
 LAYOUTS = ("folders", "lists", "supervisely")
 ENCODINGS = ("binary", "index", "instances", "votes")
 _FILE = Path(__file__).with_name("known.yaml")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class RowError(ValueError):
@@ -278,7 +277,19 @@ def _as_tuple(value: Any) -> Any:
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
-TABLE: Dict[str, Row] = {
-    name: _row(name, tree, f"{_FILE.name}: {name}")
-    for name, tree in read_yaml_file(_FILE, _LOADER).items()
-}
+class _Known(UserDict[str, Row]):
+    """The named data sets, read when they are asked for: most processes need none."""
+
+    def __init__(self) -> None:
+        """Nothing yet: `UserDict` would make an empty dictionary."""
+
+    @cached_property
+    def data(self) -> Dict[str, Row]:  # type: ignore[override]
+        import yaml
+
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        rows = read_yaml_file(_FILE, loader).items()
+        return {name: _row(name, tree, f"{_FILE.name}: {name}") for name, tree in rows}
+
+
+TABLE = _Known()

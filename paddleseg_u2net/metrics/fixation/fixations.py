@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Optional, Union
 
 import cv2
@@ -168,20 +168,23 @@ class OtherFixations:
         counts = self.counts if own is None else self.counts - self._counts(own)
         if counts.min() < 0:
             raise ValueError("expected own fixations that were added before, got others")
+        rows, columns = np.nonzero(counts)
         weights = np.zeros(shape)
-        here = _moved(np.argwhere(counts), counts.shape, shape)
-        np.add.at(weights, here, counts[counts > 0])
+        here = _moved((rows, columns), counts.shape, shape)
+        np.add.at(weights, here, counts[rows, columns])
         return weights
 
     def _counts(self, fixations: Fixations) -> np.ndarray:
-        counts = np.zeros_like(self.counts)
-        if fixations.points is not None:
-            np.add.at(counts, _moved(fixations.points, fixations.shape, counts.shape), 1)
-        return counts
+        if fixations.points is None:
+            return np.zeros_like(self.counts)
+        shape = self.counts.shape
+        cells = np.ravel_multi_index(_moved(fixations.points.T, fixations.shape, shape), shape)
+        return np.bincount(cells, minlength=self.counts.size).reshape(shape)
 
 
 def _moved(
-    points: np.ndarray, shape: tuple[int, ...], new_shape: tuple[int, ...]
+    places: Iterable[np.ndarray], shape: tuple[int, ...], new_shape: tuple[int, ...]
 ) -> tuple[np.ndarray, ...]:
-    """Return rows and columns of the cells of another grid that hold the centres of these."""
-    return tuple(((2 * points + 1) * new_shape // (2 * np.array(shape))).T)
+    """Return the cells (rows, columns) of another grid that hold the centres of these."""
+    sizes = zip(places, shape, new_shape)
+    return tuple((2 * index + 1) * new // (2 * old) for index, old, new in sizes)
