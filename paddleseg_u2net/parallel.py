@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Callable, Deque, Generator, List, Optional, Sequence, TypeVar
 
 import cv2
+import numpy as np
 
 from paddleseg_u2net import plugins, signals
 
@@ -37,6 +38,7 @@ def parallel_map(
     """
     workers = min(workers, len(things), MOST_WORKERS)
     if workers < 1 or len(things) == 1:  # a single thing is done before a process has started
+        _keep_memory()
         yield from map(work, things)
         return
     # Not forked: a fork of a process with threads may hang.
@@ -63,6 +65,13 @@ def parallel_map(
             if signals.number():  # and the caller, not this generator, was interrupted
                 _end(pool)
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _keep_memory() -> None:
+    """Let glibc keep the memory of freed arrays for the next ones, as it does once a large one was
+    freed; to get it from the system anew takes a quarter of the time of scoring.
+    """
+    np.empty(31 << 20, np.uint8)
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
@@ -98,6 +107,7 @@ def _wait_for_the_parents_end(parent: multiprocessing.process.BaseProcess) -> No
 
 
 def _begin(modules: Sequence[str]) -> None:
+    _keep_memory()
     cv2.setNumThreads(1)
     follow_parent()
     plugins.load_plugins(modules)
