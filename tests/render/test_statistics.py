@@ -45,6 +45,8 @@ def test_the_same_numbers_give_the_same_bytes(some, first):
 def test_unusual_sets_are_drawn_without_warnings(sizes, foreground):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # Matplotlib's own, of the pyparsing that it comes with on Python 3.9.
+        warnings.simplefilter("ignore", DeprecationWarning)
         data = statistics.as_png(np.array(sizes), np.array(foreground), "set")
     assert picture(data).std() > 1
 
