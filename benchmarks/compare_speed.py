@@ -4,7 +4,8 @@
 
 Each row is run by both sides in turn, in new processes, on the same drawn images and the same
 checkpoint (of the other side). Of a command the whole process is timed, start included; of
-`import` the statement alone. Memory is the process's largest resident set. Medians are compared.
+`import` the statement alone. Memory is the resident set of the
+command's largest process. Medians are compared.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def run(checkout: Path, words: Sequence[str], folder: Path) -> Run:
     )
     assert process.stdout is not None
     said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)  # of this process alone
+    _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{checkout}: {' '.join(words)} failed:\n{said}")
     return Run(time.perf_counter() - start, usage.ru_maxrss / 1024, said)

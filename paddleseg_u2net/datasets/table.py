@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
+import yaml
+
 from paddleseg_u2net.datasets.pairing import PairingError
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
 
@@ -285,8 +287,6 @@ class _Known(UserDict[str, Row]):
 
     @cached_property
     def data(self) -> Dict[str, Row]:  # type: ignore[override]
-        import yaml
-
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         rows = read_yaml_file(_FILE, loader).items()
         return {name: _row(name, tree, f"{_FILE.name}: {name}") for name, tree in rows}

@@ -13,13 +13,19 @@ from tests.oracles import metrics_literal as literal
 from .helpers import blob_image, random_image, scored, shared_maps
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.booleans())
-def test_equals_the_literal_definition(seed, ignore):
+def drawn(seed, ignore):
+    """A random image, and which of its pixels are not ignored: at least the first."""
     rng = np.random.default_rng(seed)
     values, mask = random_image(rng)
     counted = rng.random(mask.shape) < 0.7 if ignore else np.ones_like(mask)
     counted.flat[0] = True
+    return rng, values, mask, counted
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_equals_the_literal_definition(seed, ignore):
+    _, values, mask, counted = drawn(seed, ignore)
     # A constant part has no spread here, and one of rounding there.
     assert scored(SMeasure(), values, mask, counted) == pytest.approx(
         literal.s_measure(values, mask, counted), abs=1e-7
@@ -64,10 +70,7 @@ def test_masks_of_nothing_and_of_everything(constant):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_weighted_f_equals_the_literal_definition(seed, ignore):
-    rng = np.random.default_rng(seed)
-    values, mask = random_image(rng)
-    counted = rng.random(mask.shape) < 0.7 if ignore else np.ones_like(mask)
-    counted.flat[0] = True
+    rng, values, mask, counted = drawn(seed, ignore)
     beta2 = rng.choice([1, 0.3, 4])
     assert scored(WeightedFMeasure(beta2), values, mask, counted) == pytest.approx(
         literal.weighted_f(values, mask, counted, beta2), abs=1e-6
