@@ -4,8 +4,8 @@
 
 Each row is run by both sides in turn, in new processes, on the same drawn images and the same
 checkpoint (of the other side). Of a command the whole process is timed, start included; of
-`import` the statement alone. Memory is the resident set of the
-command's largest process. Medians are compared.
+`import` the statement alone. Memory is the resident set of a command's largest process. Medians are
+compared.
 """
 
 from __future__ import annotations
