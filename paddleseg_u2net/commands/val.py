@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from typing import List
+from typing import Any, List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
 from paddleseg_u2net.commands.parsing import at_least, file_of
@@ -40,14 +40,19 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging(is_first_process())
     load_paddle()
+    from paddleseg_u2net.training.distributed import Distributed
+
+    with Distributed() as distributed:
+        return _validate(arguments, distributed)
+
+
+def _validate(arguments: argparse.Namespace, distributed: Any) -> int:
     from paddleseg_u2net.config import Config
     from paddleseg_u2net.metrics import json_ready
     from paddleseg_u2net.predictor.load import load_model
-    from paddleseg_u2net.training.distributed import Distributed
     from paddleseg_u2net.training.validation import evaluate, lines
 
     opts = [*arguments.opts, *inference_opts(arguments)]
-    distributed = Distributed()
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
