@@ -21,6 +21,7 @@ from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import TrainingLogger
 from paddleseg_u2net.training.step import EMA, Frozen, Precision
@@ -72,7 +73,7 @@ class Trainer:
         self.train_set = config.dataset("train")
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
-        if config.pretrained and not options.resume_model:
+        if config.pretrained and config.is_u2net and not options.resume_model:
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
         self.model = self.distributed.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
@@ -177,7 +178,7 @@ class Trainer:
         losses = []
         for images, labels in batches:
             with self.precision.autocast():
-                heads = self.parallel(images)
+                heads = heads_of(self.parallel(images), labels)
             total, parts = self.criterion.parts(heads, labels)
             # one transfer from the device for all of them
             losses.append(paddle.stack([total, *parts]).numpy())
